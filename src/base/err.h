@@ -1,0 +1,27 @@
+/*
+ * err - the text of a failure, for a person.
+ *
+ * A function that can fail returns 0 or a negative errno and, as its last argument, takes the
+ * struct err that it fills.  It does not log: whoever decides what the failure means logs once.
+ * A good text says what was being done, to what, what went wrong and what to do about it.
+ *
+ * Any thread; the struct belongs to the caller, usually on its stack.
+ */
+#ifndef MAILPUSH_BASE_ERR_H
+#define MAILPUSH_BASE_ERR_H
+
+#define ERR_TEXT_MAX 512
+
+struct err {
+	char text[ERR_TEXT_MAX]; /* NUL-terminated; cut, never overflowing */
+};
+
+/* Sets the text and returns `code` (a negative errno), so that `return err_set(...)` reads well. */
+int err_set(struct err *err, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Puts "prefix: " before the text that stands in err; returns `code`. */
+int err_prefix(struct err *err, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,351 @@
+#include "base/log.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RING_LINES 4096
+#define LINE_MAX_BYTES                                                             \
+	2048 /* no more than PIPE_BUF, so that lines of several writers stay whole \
+	      */
+#define STOP_WAIT_SECONDS 1
+
+struct line {
+	enum log_level level;
+	unsigned length;
+	char text[LINE_MAX_BYTES]; /* ends with a newline; for the journal the datagram */
+};
+
+static struct {
+	enum log_target target;
+	atomic_int level;
+	atomic_uint_fast64_t dropped;
+	int journal_fd;
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake;  /* for the thread: lines or the end */
+	pthread_cond_t empty; /* for log_stop */
+	pthread_t thread;
+	bool running;
+	bool stopping;
+	struct line *ring;
+	unsigned first; /* oldest line */
+	unsigned count;
+	uint64_t dropped_unsaid;
+} state = {
+	.target = LOG_TARGET_STDERR,
+	.level = LOG_LEVEL_INFO,
+	.journal_fd = -1,
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+};
+
+static const char *const level_names[] = {"error", "warn", "info", "debug"};
+static const int level_priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
+
+int log_level_parse(const char *name)
+{
+	for (int i = 0; i < (int)(sizeof(level_names) / sizeof(level_names[0])); i++)
+		if (!strcmp(name, level_names[i]))
+			return i;
+	return -1;
+}
+
+void log_set_level(enum log_level level)
+{
+	atomic_store(&state.level, (int)level);
+}
+
+int log_is_on(enum log_level level)
+{
+	return (int)level <= atomic_load_explicit(&state.level, memory_order_relaxed);
+}
+
+uint64_t log_dropped(void)
+{
+	return atomic_load(&state.dropped);
+}
+
+/* A line under construction; what does not fit is cut. */
+struct writer {
+	char *at;
+	char *end;
+};
+
+static void put_char(struct writer *w, char c)
+{
+	if (w->at < w->end)
+		*w->at++ = c;
+}
+
+static void put_text(struct writer *w, const char *text)
+{
+	while (*text)
+		put_char(w, *text++);
+}
+
+static void put_escaped(struct writer *w, const char *text, size_t length)
+{
+	static const char hex[] = "0123456789abcdef";
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)text[i];
+		if (c < 0x20 || c == 0x7f) {
+			put_text(w, "\\x");
+			put_char(w, hex[c >> 4]);
+			put_char(w, hex[c & 15]);
+		} else {
+			if (c == '"' || c == '\\')
+				put_char(w, '\\');
+			put_char(w, (char)c);
+		}
+	}
+}
+
+static size_t shown_length(const struct log_field *field)
+{
+	size_t length = strlen(field->text);
+	return field->shown && field->shown < length ? field->shown : length;
+}
+
+static void put_value(struct writer *w, const struct log_field *field, bool may_quote)
+{
+	if (!field->text) {
+		char number[24];
+		snprintf(number, sizeof(number), "%lld", (long long)field->number);
+		put_text(w, number);
+		return;
+	}
+	size_t length = shown_length(field);
+	bool cut = length < strlen(field->text);
+	bool quote = may_quote && (!length || strcspn(field->text, " \"=\\") < length);
+	if (quote)
+		put_char(w, '"');
+	put_escaped(w, field->text, length);
+	if (cut)
+		put_text(w, "...");
+	if (quote)
+		put_char(w, '"');
+}
+
+static void format_plain(struct writer *w, enum log_level level, const char *module,
+	const char *text, const struct log_field *fields, unsigned count)
+{
+	put_text(w, level_names[level]);
+	put_char(w, ' ');
+	put_text(w, module);
+	put_text(w, ": ");
+	put_escaped(w, text, strlen(text));
+	for (unsigned i = 0; i < count; i++) {
+		if (!fields[i].name)
+			continue;
+		put_char(w, ' ');
+		put_text(w, fields[i].name);
+		put_char(w, '=');
+		put_value(w, &fields[i], true);
+	}
+}
+
+static void format_stderr(struct writer *w, enum log_level level, const char *module,
+	const char *text, const struct log_field *fields, unsigned count)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	struct tm parts;
+	gmtime_r(&now.tv_sec, &parts);
+	char stamp[64];
+	size_t n = strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &parts);
+	snprintf(stamp + n, sizeof(stamp) - n, ".%03ldZ ", now.tv_nsec / 1000000);
+	put_text(w, stamp);
+	format_plain(w, level, module, text, fields, count);
+	put_char(w, '\n');
+}
+
+static void format_journal(struct writer *w, enum log_level level, const char *module,
+	const char *text, const struct log_field *fields, unsigned count)
+{
+	put_text(w, "PRIORITY=");
+	put_char(w, (char)('0' + level_priorities[level]));
+	put_text(w, "\nSYSLOG_IDENTIFIER=mailpushd\nMAILPUSH_MODULE=");
+	put_text(w, module);
+	for (unsigned i = 0; i < count; i++) {
+		if (!fields[i].name)
+			continue;
+		put_text(w, "\nMAILPUSH_");
+		for (const char *c = fields[i].name; *c; c++)
+			put_char(w, *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c);
+		put_char(w, '=');
+		put_value(w, &fields[i], false);
+	}
+	put_text(w, "\nMESSAGE=");
+	format_plain(w, level, module, text, fields, count);
+	put_char(w, '\n');
+}
+
+static void format_line(struct line *line, enum log_level level, const char *module,
+	const char *text, const struct log_field *fields, unsigned count)
+{
+	struct writer w = {line->text, line->text + sizeof(line->text) - 1};
+	line->level = level;
+	if (state.target == LOG_TARGET_JOURNAL)
+		format_journal(&w, level, module, text, fields, count);
+	else if (state.target == LOG_TARGET_SYSLOG)
+		format_plain(&w, level, module, text, fields, count);
+	else
+		format_stderr(&w, level, module, text, fields, count);
+	if (w.at == w.end && state.target != LOG_TARGET_SYSLOG)
+		w.at[-1] = '\n';
+	*w.at = '\0';
+	line->length = (unsigned)(w.at - line->text);
+}
+
+static void emit(const struct line *line)
+{
+	if (state.target == LOG_TARGET_SYSLOG) {
+		syslog(LOG_MAIL | level_priorities[line->level], "%s", line->text);
+		return;
+	}
+	if (state.target == LOG_TARGET_JOURNAL &&
+		send(state.journal_fd, line->text, line->length, MSG_NOSIGNAL) >= 0)
+		return;
+	for (size_t done = 0; done < line->length;) {
+		ssize_t n = write(STDERR_FILENO, line->text + done, line->length - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		done += (size_t)n;
+	}
+}
+
+static void *write_lines(void *unused)
+{
+	(void)unused;
+	static struct line line;
+	pthread_mutex_lock(&state.lock);
+	for (;;) {
+		while (!state.count && !state.stopping)
+			pthread_cond_wait(&state.wake, &state.lock);
+		if (!state.count)
+			break;
+		const struct line *oldest = &state.ring[state.first];
+		line.level = oldest->level;
+		line.length = oldest->length;
+		memcpy(line.text, oldest->text, oldest->length + 1);
+		state.first = (state.first + 1) % RING_LINES;
+		state.count--;
+		uint64_t unsaid = state.dropped_unsaid;
+		state.dropped_unsaid = 0;
+		pthread_mutex_unlock(&state.lock);
+		emit(&line);
+		if (unsaid) {
+			const struct log_field lost[] = {log_number("lines", (int64_t)unsaid)};
+			format_line(&line, LOG_LEVEL_WARN, "log",
+				"lines were dropped, the log's target was stuck", lost, 1);
+			emit(&line);
+		}
+		pthread_mutex_lock(&state.lock);
+	}
+	pthread_cond_signal(&state.empty);
+	pthread_mutex_unlock(&state.lock);
+	return NULL;
+}
+
+int log_start(enum log_target target, enum log_level level, struct err *err)
+{
+	assert(!state.running);
+	log_set_level(level);
+	if (target == LOG_TARGET_JOURNAL) {
+		struct sockaddr_un address = {
+			.sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/socket"};
+		int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address))) {
+			int code = errno;
+			if (fd >= 0)
+				close(fd);
+			return err_set(err, -code,
+				"cannot log to the journal at %s: %s; set log_target to \"stderr\"",
+				address.sun_path, strerror(code));
+		}
+		state.journal_fd = fd;
+	} else if (target == LOG_TARGET_SYSLOG) {
+		openlog("mailpushd", LOG_PID, LOG_MAIL);
+	}
+	state.target = target;
+	state.ring = mem_alloc_zero(RING_LINES, sizeof(*state.ring));
+	state.stopping = false;
+	state.first = state.count = 0;
+	pthread_condattr_t attributes;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&state.wake, NULL);
+	pthread_cond_init(&state.empty, &attributes);
+	pthread_condattr_destroy(&attributes);
+	int failed = pthread_create(&state.thread, NULL, write_lines, NULL);
+	if (failed) {
+		free(mem_steal(state.ring));
+		return err_set(err, -failed, "cannot start the log thread: %s", strerror(failed));
+	}
+	state.running = true;
+	return 0;
+}
+
+void log_stop(void)
+{
+	pthread_mutex_lock(&state.lock);
+	if (!state.running) {
+		pthread_mutex_unlock(&state.lock);
+		return;
+	}
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += STOP_WAIT_SECONDS;
+	state.stopping = true;
+	pthread_cond_signal(&state.wake);
+	int failed = 0;
+	while (state.count && !failed)
+		failed = pthread_cond_timedwait(&state.empty, &state.lock, &until);
+	state.running = false;
+	pthread_mutex_unlock(&state.lock);
+	if (failed) {
+		/* Stuck in its write: the process ends without it. */
+		pthread_detach(state.thread);
+		return;
+	}
+	pthread_join(state.thread, NULL);
+	free(mem_steal(state.ring));
+	if (state.journal_fd >= 0)
+		close(state.journal_fd);
+	state.journal_fd = -1;
+	state.target = LOG_TARGET_STDERR;
+}
+
+void log_write(enum log_level level, const char *module, const char *text,
+	const struct log_field *fields, unsigned count)
+{
+	pthread_mutex_lock(&state.lock);
+	if (state.running && state.count == RING_LINES) {
+		state.dropped_unsaid++;
+		atomic_fetch_add(&state.dropped, 1);
+	} else if (state.running) {
+		struct line *line = &state.ring[(state.first + state.count) % RING_LINES];
+		format_line(line, level, module, text, fields, count);
+		state.count++;
+		if (state.count == 1)
+			pthread_cond_signal(&state.wake);
+	} else {
+		static struct line line;
+		format_line(&line, level, module, text, fields, count);
+		emit(&line);
+	}
+	pthread_mutex_unlock(&state.lock);
+}

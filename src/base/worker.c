@@ -1,0 +1,275 @@
+#include "base/worker.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+
+struct worker {
+	char name[16];
+	struct worker_callbacks callbacks;
+	void *ctx;
+	pthread_t thread;
+
+	/* The loop's. */
+	struct job_list waiting;
+	uint64_t submitted;
+	size_t running;	    /* jobs handed over and not yet back; 0: the thread is idle */
+	uv_prepare_t turn;  /* at the end of a turn, before the loop sleeps */
+	uv_async_t is_done; /* the thread's way back */
+	unsigned handles;
+
+	/* Shared, under lock. */
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct job_list batch;
+	enum { EMPTY, GIVEN, FINISHED } batch_state;
+	bool stopping;
+	char *trouble; /* last reported, NULL for none */
+	bool trouble_changed;
+};
+
+void job_list_init(struct job_list *list)
+{
+	*list = (struct job_list){.first = NULL};
+	list->end = &list->first;
+}
+
+void job_list_append(struct job_list *list, struct job *job)
+{
+	job->next = NULL;
+	*list->end = job;
+	list->end = &job->next;
+	list->count++;
+}
+
+void job_list_move(struct job_list *to, struct job_list *from)
+{
+	if (!from->first)
+		return;
+	*to->end = from->first;
+	to->end = from->end;
+	to->count += from->count;
+	job_list_init(from);
+}
+
+void job_list_move_some(struct job_list *to, struct job_list *from, size_t count)
+{
+	if (from->count <= count) {
+		job_list_move(to, from);
+		return;
+	}
+	while (count--)
+		job_list_append(to, job_list_take(from));
+}
+
+struct job *job_list_take(struct job_list *list)
+{
+	struct job *job = list->first;
+	if (!job)
+		return NULL;
+	list->first = job->next;
+	if (!list->first)
+		list->end = &list->first;
+	list->count--;
+	job->next = NULL;
+	return job;
+}
+
+static void *run(void *arg)
+{
+	struct worker *worker = arg;
+	pthread_setname_np(pthread_self(), worker->name);
+	pthread_mutex_lock(&worker->lock);
+	for (;;) {
+		while (worker->batch_state != GIVEN && !worker->stopping)
+			pthread_cond_wait(&worker->wake, &worker->lock);
+		if (worker->batch_state != GIVEN)
+			break;
+		struct job_list batch;
+		job_list_init(&batch);
+		job_list_move(&batch, &worker->batch);
+		pthread_mutex_unlock(&worker->lock);
+		worker->callbacks.run(worker->ctx, &batch);
+		pthread_mutex_lock(&worker->lock);
+		job_list_move(&worker->batch, &batch);
+		worker->batch_state = FINISHED;
+		uv_async_send(&worker->is_done);
+	}
+	pthread_mutex_unlock(&worker->lock);
+	return NULL;
+}
+
+static void on_done(uv_async_t *handle)
+{
+	struct worker *worker = handle->data;
+	struct job_list batch;
+	job_list_init(&batch);
+	mem_auto char *trouble = NULL;
+	pthread_mutex_lock(&worker->lock);
+	if (worker->batch_state == FINISHED) {
+		job_list_move(&batch, &worker->batch);
+		worker->batch_state = EMPTY;
+	}
+	bool trouble_changed = worker->trouble_changed;
+	worker->trouble_changed = false;
+	if (trouble_changed && worker->trouble)
+		trouble = mem_dup(worker->trouble);
+	pthread_mutex_unlock(&worker->lock);
+	if (trouble_changed && worker->callbacks.trouble)
+		worker->callbacks.trouble(worker->ctx, trouble);
+	if (!batch.first)
+		return;
+	worker->running = 0;
+	/* What waited meanwhile goes first, so that the thread works while we digest. */
+	worker_flush(worker);
+	worker->callbacks.done(worker->ctx, &batch);
+}
+
+void worker_report(struct worker *worker, const char *text)
+{
+	pthread_mutex_lock(&worker->lock);
+	if (text ? !worker->trouble || strcmp(text, worker->trouble) != 0
+		 : worker->trouble != NULL) {
+		free(worker->trouble);
+		worker->trouble = text ? mem_dup(text) : NULL;
+		worker->trouble_changed = true;
+		uv_async_send(&worker->is_done);
+	}
+	pthread_mutex_unlock(&worker->lock);
+}
+
+bool worker_pause(struct worker *worker, int64_t ms)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	pthread_mutex_lock(&worker->lock);
+	int failed = 0;
+	while (!worker->stopping && !failed)
+		failed = pthread_cond_timedwait(&worker->wake, &worker->lock, &until);
+	bool go_on = !worker->stopping;
+	pthread_mutex_unlock(&worker->lock);
+	return go_on;
+}
+
+void worker_flush(struct worker *worker)
+{
+	if (worker->running || !worker->waiting.first)
+		return;
+	struct job_list batch;
+	job_list_init(&batch);
+	job_list_move_some(&batch, &worker->waiting, WORKER_BATCH_MAX);
+	if (worker->callbacks.hand_over)
+		worker->callbacks.hand_over(worker->ctx, &batch);
+	worker->running = batch.count;
+	pthread_mutex_lock(&worker->lock);
+	assert(worker->batch_state == EMPTY);
+	job_list_move(&worker->batch, &batch);
+	worker->batch_state = GIVEN;
+	pthread_cond_signal(&worker->wake);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+static void on_turn(uv_prepare_t *handle)
+{
+	worker_flush(handle->data);
+}
+
+int worker_new(uv_loop_t *loop, const char *name, const struct worker_callbacks *callbacks,
+	void *ctx, struct worker **ret, struct err *err)
+{
+	struct worker *worker = mem_alloc_zero(1, sizeof(*worker));
+	strncpy(worker->name, name, sizeof(worker->name) - 1);
+	worker->callbacks = *callbacks;
+	worker->ctx = ctx;
+	job_list_init(&worker->waiting);
+	job_list_init(&worker->batch);
+	pthread_mutex_init(&worker->lock, NULL);
+	pthread_condattr_t attributes;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&worker->wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+
+	/* Signals are the loop thread's. */
+	sigset_t all;
+	sigset_t before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int failed = pthread_create(&worker->thread, NULL, run, worker);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (failed) {
+		free(worker);
+		return err_set(
+			err, -failed, "cannot start the %s thread: %s", name, strerror(failed));
+	}
+	uv_async_init(loop, &worker->is_done, on_done);
+	worker->is_done.data = worker;
+	uv_prepare_init(loop, &worker->turn);
+	worker->turn.data = worker;
+	uv_prepare_start(&worker->turn, on_turn);
+	worker->handles = 2;
+	*ret = worker;
+	return 0;
+}
+
+void worker_submit(struct worker *worker, struct job *job)
+{
+	job_list_append(&worker->waiting, job);
+	worker->submitted++;
+}
+
+uint64_t worker_submitted(const struct worker *worker)
+{
+	return worker->submitted;
+}
+
+size_t worker_waiting(const struct worker *worker)
+{
+	return worker->waiting.count;
+}
+
+size_t worker_running(const struct worker *worker)
+{
+	return worker->running;
+}
+
+struct job_list *worker_waiting_list(struct worker *worker)
+{
+	return &worker->waiting;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct worker *worker = handle->data;
+	if (--worker->handles)
+		return;
+	pthread_cond_destroy(&worker->wake);
+	pthread_mutex_destroy(&worker->lock);
+	free(worker->trouble);
+	free(worker);
+}
+
+void worker_free(struct worker *worker, struct job_list *ret_left)
+{
+	if (!worker)
+		return;
+	pthread_mutex_lock(&worker->lock);
+	worker->stopping = true;
+	pthread_cond_signal(&worker->wake);
+	pthread_mutex_unlock(&worker->lock);
+	pthread_join(worker->thread, NULL);
+	job_list_move(ret_left, &worker->batch);
+	job_list_move(ret_left, &worker->waiting);
+	uv_close((uv_handle_t *)&worker->turn, on_closed);
+	uv_close((uv_handle_t *)&worker->is_done, on_closed);
+}

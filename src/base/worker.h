@@ -1,0 +1,94 @@
+/*
+ * worker - a thread that does jobs in batches.
+ *
+ * The loop thread submits jobs; at the end of its turn, if the thread is idle, all that wait are
+ * handed over as one batch, up to WORKER_BATCH_MAX.  The thread does the batch (one transaction,
+ * one commit) and hands it back, and `done` runs on the loop thread.  So the batch grows with the
+ * load and an fsync is paid once a batch, and what waits stays in the loop's hands: it may be
+ * merged or taken back until the moment it is handed over.
+ *
+ * Jobs are owned by whoever submitted them; in between a job belongs to the thread, and the loop
+ * reads only what neither side writes.
+ */
+#ifndef MAILPUSH_BASE_WORKER_H
+#define MAILPUSH_BASE_WORKER_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+/* Bounds the turn in which a batch comes back, and the time until anything of it does. */
+#define WORKER_BATCH_MAX 8192
+
+struct job {
+	struct job *next;
+};
+
+struct job_list {
+	struct job *first;
+	struct job **end; /* where the next one is hung */
+	size_t count;
+};
+
+void job_list_init(struct job_list *list);
+void job_list_append(struct job_list *list, struct job *job);
+void job_list_move(struct job_list *to, struct job_list *from);
+/* At most `count` jobs from the front. */
+void job_list_move_some(struct job_list *to, struct job_list *from, size_t count);
+struct job *job_list_take(struct job_list *list); /* the first, or NULL */
+
+struct worker;
+
+/* On the worker's thread. */
+typedef void worker_run_fn(void *ctx, struct job_list *batch);
+/* On the loop thread; takes the jobs over. */
+typedef void worker_done_fn(void *ctx, struct job_list *batch);
+/* On the loop thread, just before a batch is handed over: last chance to look at it. */
+typedef void worker_hand_over_fn(void *ctx, struct job_list *batch);
+
+/*
+ * On the loop thread: what worker_report said last.  NULL: all is well again.
+ */
+typedef void worker_trouble_fn(void *ctx, const char *text);
+
+struct worker_callbacks {
+	worker_run_fn *run;
+	worker_done_fn *done;
+	worker_hand_over_fn *hand_over; /* may be NULL */
+	worker_trouble_fn *trouble;	/* may be NULL */
+};
+
+int worker_new(uv_loop_t *loop, const char *name, const struct worker_callbacks *callbacks,
+	void *ctx, struct worker **ret, struct err *err);
+/* Loop thread. */
+void worker_submit(struct worker *worker, struct job *job);
+/* Jobs that wait in the loop's hands / that the thread has. */
+size_t worker_waiting(const struct worker *worker);
+size_t worker_running(const struct worker *worker);
+/*
+ * Jobs submitted since the worker was made.  Jobs are handed over in their order, so the n-th one
+ * still waits while n > worker_submitted - worker_waiting.
+ */
+uint64_t worker_submitted(const struct worker *worker);
+/* The jobs that wait, to be looked at or merged into; the first of them is the oldest. */
+struct job_list *worker_waiting_list(struct worker *worker);
+/* Hands over now what waits if the thread is idle, instead of at the end of the turn. */
+void worker_flush(struct worker *worker);
+/*
+ * For `run`, on the worker's thread.  A batch that fails (a full disk, a database away) is tried
+ * again inside `run`, so that order is kept: report the trouble, pause, try again.  worker_pause
+ * returns false when the worker is to stop: give the batch back undone.
+ */
+void worker_report(struct worker *worker, const char *text);
+bool worker_pause(struct worker *worker, int64_t ms);
+/*
+ * Waits until the thread has finished what it has, ends it and frees the worker.  What still
+ * waits in the loop's hands, and the last batch if it was not handed back yet, goes to `ret_left`
+ * in order.  The loop must run once more afterwards for the handles to close.
+ */
+void worker_free(struct worker *worker, struct job_list *ret_left);
+
+#endif

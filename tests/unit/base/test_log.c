@@ -1,0 +1,169 @@
+#include "base/log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The daemon's stderr, as a pipe that the test reads; the real one is put back in between. */
+struct fixture {
+	int saved_stderr;
+	int read_fd;
+};
+
+static int set_up(void **state)
+{
+	static struct fixture f;
+	int ends[2];
+	if (pipe(ends))
+		return -1;
+	f.saved_stderr = dup(STDERR_FILENO);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+	f.read_fd = ends[0];
+	*state = &f;
+	struct err err;
+	return log_start(LOG_TARGET_STDERR, LOG_LEVEL_INFO, &err);
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	log_stop();
+	if (f->saved_stderr >= 0)
+		dup2(f->saved_stderr, STDERR_FILENO);
+	close(f->read_fd);
+	return 0;
+}
+
+/* Ends the log and the pipe, so that all there is can be read. */
+static const char *read_all(struct fixture *f)
+{
+	static char text[1 << 20];
+	log_stop();
+	dup2(f->saved_stderr, STDERR_FILENO);
+	close(f->saved_stderr);
+	f->saved_stderr = -1;
+	size_t used = 0;
+	ssize_t n;
+	while ((n = read(f->read_fd, text + used, sizeof(text) - 1 - used)) > 0)
+		used += (size_t)n;
+	text[used] = '\0';
+	return text;
+}
+
+static void a_line_has_level_module_text_and_fields(void **state)
+{
+	log_event(LOG_LEVEL_WARN, "intake", "strange peer", log_text("path", "/run/x"),
+		log_number("uid", 42), log_text("why", "not \"allowed\""));
+	assert_non_null(strstr(read_all(*state),
+		"Z warn intake: strange peer path=/run/x uid=42 why=\"not \\\"allowed\\\"\"\n"));
+}
+
+static void secrets_are_masked(void **state)
+{
+	log_event(LOG_LEVEL_INFO, "apns", "pushed", log_masked("token", "0123456789abcdef"));
+	const char *text = read_all(*state);
+	assert_non_null(strstr(text, "token=01234567...\n"));
+	assert_null(strstr(text, "012345678"));
+}
+
+static void what_comes_from_outside_cannot_forge_a_line(void **state)
+{
+	log_event(LOG_LEVEL_INFO, "event", "odd\nerror daemon: forged",
+		log_text("user", "a\nb\x1b[31m"));
+	const char *text = read_all(*state);
+	assert_non_null(strstr(text, "odd\\x0aerror daemon: forged user=a\\x0ab\\x1b[31m\n"));
+}
+
+static void levels_below_the_one_set_are_not_written(void **state)
+{
+	log_event(LOG_LEVEL_DEBUG, "x", "unseen");
+	log_set_level(LOG_LEVEL_DEBUG);
+	log_event(LOG_LEVEL_DEBUG, "x", "seen");
+	const char *text = read_all(*state);
+	assert_null(strstr(text, "unseen"));
+	assert_non_null(strstr(text, "debug x: seen\n"));
+}
+
+static void a_long_line_is_cut_and_stays_one_line(void **state)
+{
+	static char large[10000];
+	memset(large, 'y', sizeof(large) - 1);
+	log_event(LOG_LEVEL_INFO, "x", large);
+	log_event(LOG_LEVEL_INFO, "x", "next");
+	const char *text = read_all(*state);
+	assert_non_null(strstr(text, "y\n"));
+	assert_non_null(strstr(text, "info x: next\n"));
+}
+
+/* Reads on until `wanted` has come by. */
+static void read_until(int fd, const char *wanted)
+{
+	static char window[1 << 17];
+	size_t used = 0;
+	size_t size = strlen(wanted);
+	for (;;) {
+		ssize_t n = read(fd, window + used, sizeof(window) - 1 - used);
+		assert_true(n > 0);
+		used += (size_t)n;
+		window[used] = '\0';
+		if (strstr(window, wanted))
+			return;
+		if (used > size) {
+			memmove(window, window + used - size, size);
+			used = size;
+		}
+	}
+}
+
+/* Nobody reads the pipe: if logging waited, this test would not end. */
+static void a_stuck_target_drops_lines_and_never_blocks(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 0; i < 100000; i++)
+		log_event(LOG_LEVEL_INFO, "x", "a line that fills the pipe, then the ring");
+	assert_true(log_dropped() > 0);
+	read_until(f->read_fd, "lines were dropped");
+	/* The ring may still be full: the last line goes in once some were read. */
+	for (uint64_t dropped = log_dropped();; dropped = log_dropped()) {
+		log_event(LOG_LEVEL_INFO, "x", "the end");
+		if (log_dropped() == dropped)
+			break;
+		read_until(f->read_fd, "\n");
+	}
+	read_until(f->read_fd, "the end");
+}
+
+static void names_of_levels_parse(void **state)
+{
+	(void)state;
+	assert_int_equal(log_level_parse("error"), LOG_LEVEL_ERROR);
+	assert_int_equal(log_level_parse("debug"), LOG_LEVEL_DEBUG);
+	assert_int_equal(log_level_parse("loud"), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			a_line_has_level_module_text_and_fields, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(secrets_are_masked, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_comes_from_outside_cannot_forge_a_line, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			levels_below_the_one_set_are_not_written, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_long_line_is_cut_and_stays_one_line, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_stuck_target_drops_lines_and_never_blocks, set_up, tear_down),
+		cmocka_unit_test(names_of_levels_parse),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

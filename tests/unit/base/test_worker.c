@@ -1,0 +1,223 @@
+#include "base/worker.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+struct number {
+	struct job job;
+	int value;
+	int doubled;
+};
+
+struct fixture {
+	uv_loop_t loop;
+	struct worker *worker;
+	int batches;
+	int done;
+	int last_value;
+	size_t handed_over;
+	pthread_mutex_t gate; /* held by a test to keep the thread in its batch */
+	int failures_left;
+	char trouble[64];
+	int troubles;
+	int wanted;
+};
+
+static void run(void *ctx, struct job_list *batch)
+{
+	struct fixture *f = ctx;
+	pthread_mutex_lock(&f->gate);
+	pthread_mutex_unlock(&f->gate);
+	while (f->failures_left != 0) {
+		worker_report(f->worker, "disk is full");
+		if (!worker_pause(f->worker, f->failures_left < 0 ? 1000000 : 1))
+			return;
+		f->failures_left--;
+	}
+	worker_report(f->worker, NULL);
+	f->batches++;
+	for (struct job *job = batch->first; job; job = job->next) {
+		struct number *number = MEM_CONTAINER(job, struct number, job);
+		number->doubled = number->value * 2;
+	}
+}
+
+static void done(void *ctx, struct job_list *batch)
+{
+	struct fixture *f = ctx;
+	struct job *job;
+	while ((job = job_list_take(batch))) {
+		struct number *number = MEM_CONTAINER(job, struct number, job);
+		assert_int_equal(number->doubled, number->value * 2);
+		assert_true(number->value > f->last_value);
+		f->last_value = number->value;
+		f->done++;
+		free(number);
+	}
+	if (f->done == f->wanted)
+		uv_stop(&f->loop);
+}
+
+static void hand_over(void *ctx, struct job_list *batch)
+{
+	struct fixture *f = ctx;
+	f->handed_over += batch->count;
+}
+
+static void trouble(void *ctx, const char *text)
+{
+	struct fixture *f = ctx;
+	f->troubles++;
+	strncpy(f->trouble, text ? text : "none", sizeof(f->trouble) - 1);
+	if (f->wanted < 0 && text)
+		uv_stop(&f->loop);
+}
+
+static int set_up(void **state)
+{
+	static const struct worker_callbacks callbacks = {
+		.run = run, .done = done, .hand_over = hand_over, .trouble = trouble};
+	struct fixture *f = mem_alloc_zero(1, sizeof(*f));
+	struct err err;
+	pthread_mutex_init(&f->gate, NULL);
+	uv_loop_init(&f->loop);
+	*state = f;
+	return worker_new(&f->loop, "test", &callbacks, f, &f->worker, &err);
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	struct job_list left;
+	job_list_init(&left);
+	worker_free(f->worker, &left);
+	assert_null(left.first);
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&f->loop), 0);
+	free(f);
+	return 0;
+}
+
+static void submit(struct fixture *f, int value)
+{
+	struct number *number = mem_alloc_zero(1, sizeof(*number));
+	number->value = value;
+	worker_submit(f->worker, &number->job);
+}
+
+static void all_jobs_come_back_done_and_in_order(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 1; i <= 1000; i++)
+		submit(f, i);
+	f->wanted = 1000;
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(f->done, 1000);
+	assert_int_equal(f->batches, 1);
+	assert_int_equal(f->handed_over, 1000);
+}
+
+static void what_comes_while_the_thread_is_busy_makes_one_batch(void **state)
+{
+	struct fixture *f = *state;
+	pthread_mutex_lock(&f->gate);
+	submit(f, 1);
+	worker_flush(f->worker);
+	assert_int_equal(worker_running(f->worker), 1);
+	for (int i = 2; i <= 10; i++) {
+		submit(f, i);
+		worker_flush(f->worker);
+	}
+	assert_int_equal(worker_waiting(f->worker), 9);
+	assert_int_equal(worker_waiting_list(f->worker)->count, 9);
+	pthread_mutex_unlock(&f->gate);
+	f->wanted = 10;
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(f->batches, 2);
+}
+
+static void a_batch_is_bounded_and_the_rest_waits_in_order(void **state)
+{
+	struct fixture *f = *state;
+	pthread_mutex_lock(&f->gate);
+	for (int i = 1; i <= WORKER_BATCH_MAX + 10; i++)
+		submit(f, i);
+	worker_flush(f->worker);
+	assert_int_equal(worker_running(f->worker), WORKER_BATCH_MAX);
+	assert_int_equal(worker_waiting(f->worker), 10);
+	assert_int_equal(worker_submitted(f->worker), WORKER_BATCH_MAX + 10);
+	struct job *first = worker_waiting_list(f->worker)->first;
+	assert_int_equal(MEM_CONTAINER(first, struct number, job)->value, WORKER_BATCH_MAX + 1);
+	pthread_mutex_unlock(&f->gate);
+	f->wanted = WORKER_BATCH_MAX + 10;
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(f->done, WORKER_BATCH_MAX + 10);
+	assert_int_equal(f->batches, 2);
+}
+
+static void a_failing_batch_is_tried_again_and_its_trouble_told_once(void **state)
+{
+	struct fixture *f = *state;
+	f->failures_left = 3;
+	submit(f, 1);
+	submit(f, 2);
+	f->wanted = 2;
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(f->done, 2);
+	assert_string_equal(f->trouble, "none");
+	assert_true(f->troubles <= 2);
+}
+
+static void a_worker_that_is_stopped_gives_back_what_it_could_not_do(void **state)
+{
+	struct fixture *f = *state;
+	f->failures_left = -1;
+	submit(f, 1);
+	worker_flush(f->worker);
+	submit(f, 2);
+	f->wanted = -1;
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_string_equal(f->trouble, "disk is full");
+	struct job_list left;
+	job_list_init(&left);
+	worker_free(f->worker, &left);
+	for (int i = 1; i <= 2; i++) {
+		struct job *job = job_list_take(&left);
+		assert_non_null(job);
+		struct number *number = MEM_CONTAINER(job, struct number, job);
+		assert_int_equal(number->value, i);
+		assert_int_equal(number->doubled, 0);
+		free(number);
+	}
+	assert_null(job_list_take(&left));
+	f->worker = NULL;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			all_jobs_come_back_done_and_in_order, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_comes_while_the_thread_is_busy_makes_one_batch, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_batch_is_bounded_and_the_rest_waits_in_order, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_failing_batch_is_tried_again_and_its_trouble_told_once, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_worker_that_is_stopped_gives_back_what_it_could_not_do, set_up,
+			tear_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
