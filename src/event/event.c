@@ -1,0 +1,485 @@
+#include "event/event.h"
+
+#include "base/mem.h"
+#include "event/flat.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+struct text {
+	const char *bytes; /* NULL: the key is absent */
+	size_t size;
+};
+
+/* The JSON, read one way or the other. */
+struct source {
+	const struct flat *flat; /* NULL: root has it */
+	const json_t *root;
+};
+
+/* What the JSON says, validated and borrowed from it; then it is copied in one piece. */
+struct found {
+	enum event_kind kind;
+	bool clears_seen;
+	char mbtype;
+	struct text uri;
+	struct text old_uri;
+	struct text acl;
+	struct text user;
+
+	struct text token;
+	struct text account_id;
+	struct text subtopic;
+	int aps_version;
+	struct text *mailboxes; /* owned */
+	size_t mailbox_count;
+};
+
+static void found_fini(struct found *found)
+{
+	free(found->mailboxes);
+}
+
+MEM_DEFINE_CLEANUP(json_cleanup, json_t, json_decref)
+#define json_auto __attribute__((cleanup(json_cleanup)))
+
+/* The most frequent ones first: it is searched from the top. */
+static const struct {
+	const char *name;
+	enum event_kind kind;
+} kinds[] = {
+	{"MessageNew", EVENT_MESSAGE_NEW},
+	{"MailboxModseq", EVENT_MAILBOX_MODSEQ},
+	{"MessageRead", EVENT_MESSAGE_READ},
+	{"MessageAppend", EVENT_MESSAGE_APPEND},
+	{"MessageMove", EVENT_MESSAGE_MOVE},
+	{"MessageExpunge", EVENT_MESSAGE_EXPUNGE},
+	{"FlagsSet", EVENT_FLAGS_SET},
+	{"FlagsClear", EVENT_FLAGS_CLEAR},
+	{"MessageTrash", EVENT_MESSAGE_TRASH},
+	{"MessageCopy", EVENT_MESSAGE_COPY},
+	{"MessageExpire", EVENT_MESSAGE_EXPIRE},
+	{"ApplePushService", EVENT_APPLE_PUSH_SERVICE},
+	{"ApplePushServiceDAV", EVENT_APPLE_PUSH_SERVICE_DAV},
+	{"MailboxCreate", EVENT_MAILBOX_CREATE},
+	{"MailboxDelete", EVENT_MAILBOX_DELETE},
+	{"MailboxRename", EVENT_MAILBOX_RENAME},
+	{"AclChange", EVENT_ACL_CHANGE},
+};
+#define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
+static_assert(KIND_COUNT == EVENT_KINDS - 1, "every kind but EVENT_OTHER has a name");
+
+const char *event_kind_name(enum event_kind kind)
+{
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		if (kinds[i].kind == kind)
+			return kinds[i].name;
+	return "other";
+}
+
+static enum event_kind kind_of(const char *name)
+{
+	static const char vendor[] = "vnd.cmu.";
+	if (strncmp(name, vendor, sizeof(vendor) - 1) == 0)
+		name += sizeof(vendor) - 1;
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		if (strcmp(name, kinds[i].name) == 0)
+			return kinds[i].kind;
+	return EVENT_OTHER;
+}
+
+#define QUOTE_MAX 8 /* bytes of a value shown in an error's text */
+
+/* The beginning of a value, harmless in a log. */
+static const char *quote(struct text text, char ret[4 * QUOTE_MAX + 4])
+{
+	char *at = ret;
+	for (size_t i = 0; i < text.size && i < QUOTE_MAX; i++) {
+		unsigned char c = (unsigned char)text.bytes[i];
+		bool is_plain = c >= 0x20 && c < 0x7f && c != '\\' && c != '\'';
+		at += sprintf(at, is_plain ? "%c" : "\\x%02x", c);
+	}
+	strcpy(at, text.size > QUOTE_MAX ? "..." : "");
+	return ret;
+}
+
+static int bad_value(const struct found *found, const char *key, struct text value,
+	const char *what, struct err *err)
+{
+	char quoted[4 * QUOTE_MAX + 4];
+	return err_set(err, -EINVAL, "%s: %s is not %s: '%s' (%zu bytes)",
+		event_kind_name(found->kind), key, what, quote(value, quoted), value.size);
+}
+
+static int too_long(
+	const struct found *found, const char *key, size_t size, size_t max, struct err *err)
+{
+	return err_set(err, -EMSGSIZE, "%s: %s has %zu bytes, at most %zu are taken",
+		event_kind_name(found->kind), key, size, max);
+}
+
+/* Whether the key is there; ret->bytes is NULL if it is not, or is no string. */
+static bool look_up(const struct source *source, const char *key, struct text *ret)
+{
+	if (source->flat) {
+		const struct flat_member *member = flat_get(source->flat, key);
+		*ret = member ? (struct text){member->text, member->size} : (struct text){0};
+		return member;
+	}
+	const json_t *value = json_object_get(source->root, key);
+	*ret = (struct text){json_string_value(value), json_string_length(value)};
+	return value;
+}
+
+/* Absent is fine: then ret->bytes is NULL. */
+static int get_text(const struct found *found, const struct source *source, const char *key,
+	struct text *ret, struct err *err)
+{
+	struct text text;
+	if (look_up(source, key, &text) && !text.bytes)
+		return err_set(
+			err, -EINVAL, "%s: %s is not a string", event_kind_name(found->kind), key);
+	*ret = text;
+	return 0;
+}
+
+static int require_text(const struct found *found, const struct source *source, const char *key,
+	size_t max, struct text *ret, struct err *err)
+{
+	struct text text;
+	int r = get_text(found, source, key, &text, err);
+	if (r < 0)
+		return r;
+	if (!text.bytes)
+		return err_set(err, -EINVAL, "%s: the key %s is missing",
+			event_kind_name(found->kind), key);
+	if (text.size > max)
+		return too_long(found, key, text.size, max, err);
+	*ret = text;
+	return 0;
+}
+
+static bool is_alnum(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_token(struct text text)
+{
+	static const char hex_digits[] = "0123456789abcdefABCDEF";
+	return text.size >= EVENT_TOKEN_MIN && text.size <= EVENT_TOKEN_MAX &&
+		strspn(text.bytes, hex_digits) == text.size;
+}
+
+static bool is_account_id(struct text text)
+{
+	for (size_t i = 0; i < text.size; i++)
+		if (!is_alnum(text.bytes[i]) && text.bytes[i] != '-')
+			return false;
+	return text.size >= 1 && text.size <= EVENT_ACCOUNT_ID_MAX;
+}
+
+static bool is_subtopic(struct text text)
+{
+	for (size_t i = 0; i < text.size; i++)
+		if (!is_alnum(text.bytes[i]) && !strchr(".-_", text.bytes[i]))
+			return false;
+	return text.size >= 1;
+}
+
+/* A user or a mailbox name: anything but nothing and control characters. */
+static bool is_name(struct text text)
+{
+	for (size_t i = 0; i < text.size; i++)
+		if ((unsigned char)text.bytes[i] < 0x20 || text.bytes[i] == 0x7f)
+			return false;
+	return text.size >= 1;
+}
+
+static int find_mailboxes(struct found *found, const json_t *root, struct err *err)
+{
+	static const char key[] = "mailboxes";
+	const json_t *list = json_object_get(root, key);
+	if (!json_is_array(list))
+		return err_set(err, -EINVAL, "%s: %s is %s", event_kind_name(found->kind), key,
+			list ? "not a list" : "missing");
+	size_t count = json_array_size(list);
+	if (count > EVENT_MAILBOXES_MAX)
+		return err_set(err, -EMSGSIZE, "%s: %zu mailboxes, at most %d are taken",
+			event_kind_name(found->kind), count, EVENT_MAILBOXES_MAX);
+
+	found->mailboxes = mem_alloc_zero(count, sizeof(*found->mailboxes));
+	json_auto json_t *seen = json_object();
+	for (size_t i = 0; i < count; i++) {
+		const json_t *value = json_array_get(list, i);
+		struct text name = {json_string_value(value), json_string_length(value)};
+		if (!is_name(name))
+			return bad_value(found, key, name, "a list of mailbox names", err);
+		if (name.size > MAILBOX_NAME_MAX)
+			return too_long(found, key, name.size, MAILBOX_NAME_MAX, err);
+		if (json_object_get(seen, name.bytes))
+			continue;
+		if (json_object_set_new_nocheck(seen, name.bytes, json_true()) < 0)
+			abort(); /* out of memory */
+		found->mailboxes[found->mailbox_count++] = name;
+	}
+	return 0;
+}
+
+static int find_registration(struct found *found, const struct source *source, struct err *err)
+{
+	const json_t *root = source->root;
+	int r;
+	if ((r = require_text(found, source, "user", MAILBOX_USER_MAX, &found->user, err)) < 0)
+		return r;
+	if (!is_name(found->user))
+		return bad_value(found, "user", found->user, "a user", err);
+
+	struct text *token = &found->token;
+	if ((r = require_text(found, source, "apsDeviceToken", EVENT_JSON_MAX, token, err)) < 0)
+		return r;
+	if (!is_token(*token))
+		return bad_value(found, "apsDeviceToken", *token, "64 to 200 hex digits", err);
+
+	struct text *id = &found->account_id;
+	if ((r = require_text(found, source, "apsAccountId", EVENT_JSON_MAX, id, err)) < 0)
+		return r;
+	if (!is_account_id(*id))
+		return bad_value(found, "apsAccountId", *id, "1 to 64 of A-Z a-z 0-9 -", err);
+
+	struct text *subtopic = &found->subtopic;
+	if ((r = require_text(found, source, "apsSubtopic", EVENT_SUBTOPIC_MAX, subtopic, err)) < 0)
+		return r;
+	if (!is_subtopic(*subtopic))
+		return bad_value(found, "apsSubtopic", *subtopic, "a topic's name", err);
+
+	const json_t *version = json_object_get(root, "apsVersion");
+	if (version && !json_is_integer(version))
+		return err_set(err, -EINVAL, "%s: apsVersion is not a number",
+			event_kind_name(found->kind));
+	/* What Cyrus tells the phone: anything but 1 is 2. */
+	found->aps_version = version && json_integer_value(version) == 1 ? 1 : 2;
+
+	return find_mailboxes(found, root, err);
+}
+
+static bool has_flag(const char *flags, const char *flag)
+{
+	size_t size = strlen(flag);
+	while (*flags) {
+		size_t n = strcspn(flags, " ");
+		if (n == size && strncasecmp(flags, flag, n) == 0)
+			return true;
+		flags += n;
+		flags += strspn(flags, " ");
+	}
+	return false;
+}
+
+static int find_mailbox_event(struct found *found, const struct source *source, struct err *err)
+{
+	int r;
+	if ((r = require_text(found, source, "uri", EVENT_URI_MAX, &found->uri, err)) < 0)
+		return r;
+	if (found->kind == EVENT_MAILBOX_RENAME &&
+		(r = require_text(
+			 found, source, "oldMailboxID", EVENT_URI_MAX, &found->old_uri, err)) < 0)
+		return r;
+
+	if ((r = get_text(found, source, "vnd.cmu.mailboxACL", &found->acl, err)) < 0)
+		return r;
+	if (found->acl.size > EVENT_ACL_MAX)
+		found->acl = (struct text){0};
+
+	struct text mbtype;
+	if ((r = get_text(found, source, "vnd.cmu.mbtype", &mbtype, err)) < 0)
+		return r;
+	if (mbtype.size)
+		found->mbtype = mbtype.bytes[0];
+
+	if (found->kind == EVENT_FLAGS_CLEAR) {
+		struct text flags;
+		if ((r = require_text(found, source, "flagNames", EVENT_JSON_MAX, &flags, err)) < 0)
+			return r;
+		found->clears_seen = has_flag(flags.bytes, "\\Seen");
+	}
+
+	if ((r = get_text(found, source, "user", &found->user, err)) < 0)
+		return r;
+	if (found->user.size > MAILBOX_USER_MAX)
+		found->user = (struct text){0};
+	return 0;
+}
+
+static int find(struct found *found, const struct source *source, struct err *err)
+{
+	switch (found->kind) {
+	case EVENT_OTHER:
+	case EVENT_MAILBOX_MODSEQ:
+	case EVENT_APPLE_PUSH_SERVICE_DAV:
+		return 0;
+	case EVENT_APPLE_PUSH_SERVICE:
+		return find_registration(found, source, err);
+	default:
+		return find_mailbox_event(found, source, err);
+	}
+}
+
+/* Takes `size` bytes off the front of what was allocated in one piece. */
+static char *take(char **memory, size_t size)
+{
+	char *taken = *memory;
+	*memory += size;
+	return taken;
+}
+
+static const char *take_copy(char **memory, struct text text)
+{
+	return memcpy(take(memory, text.size + 1), text.bytes, text.size + 1);
+}
+
+static void lower_hex(char *text)
+{
+	for (; *text; text++)
+		if (*text >= 'A' && *text <= 'F')
+			*text = (char)(*text + ('a' - 'A'));
+}
+
+static size_t uri_memory(struct text uri)
+{
+	return uri.bytes ? 2 * (uri.size + 1) : 0;
+}
+
+static size_t build_size(const struct found *found)
+{
+	size_t size = sizeof(struct mail_event) + found->mailbox_count * sizeof(char *) +
+		uri_memory(found->uri) + uri_memory(found->old_uri) + found->acl.size + 1 +
+		found->user.size + 1 + found->token.size + 1 + found->account_id.size + 1 +
+		found->subtopic.size + 1;
+	for (size_t i = 0; i < found->mailbox_count; i++)
+		size += found->mailboxes[i].size + 1;
+	return size;
+}
+
+static struct event_registration build_registration(const struct mailbox_namespace *names,
+	const struct found *found, const char **mailboxes, char **memory)
+{
+	char *user = take(memory, found->user.size + 1);
+	mailbox_owner_of_user(names, found->user.bytes, user);
+	char *token = take(memory, found->token.size + 1);
+	memcpy(token, found->token.bytes, found->token.size + 1);
+	lower_hex(token);
+	for (size_t i = 0; i < found->mailbox_count; i++)
+		mailboxes[i] = take_copy(memory, found->mailboxes[i]);
+	return (struct event_registration){
+		.user = user,
+		.token = token,
+		.account_id = take_copy(memory, found->account_id),
+		.subtopic = take_copy(memory, found->subtopic),
+		.aps_version = found->aps_version,
+		.mailboxes = mailboxes,
+		.mailbox_count = found->mailbox_count,
+	};
+}
+
+static struct mail_event *build(const struct mailbox_namespace *names, const struct found *found)
+{
+	size_t size = build_size(found);
+	struct mail_event *event = mem_alloc(size);
+	char *memory = (char *)(event + 1);
+	*event = (struct mail_event){
+		.kind = found->kind,
+		.clears_seen = found->clears_seen,
+		.mbtype = found->mbtype,
+		.user = "",
+	};
+	if (found->kind == EVENT_APPLE_PUSH_SERVICE) {
+		const char **mailboxes =
+			(void *)take(&memory, found->mailbox_count * sizeof(*mailboxes));
+		event->registration = build_registration(names, found, mailboxes, &memory);
+		event->user = event->registration.user;
+	} else if (found->user.bytes) {
+		event->user = take_copy(&memory, found->user);
+	}
+	if (found->acl.bytes)
+		event->acl = take_copy(&memory, found->acl);
+	if (found->uri.bytes)
+		event->readings = mailbox_from_uri(names, found->uri.bytes, found->uri.size,
+			take(&memory, uri_memory(found->uri)), event->at);
+	if (found->old_uri.bytes)
+		event->from_readings =
+			mailbox_from_uri(names, found->old_uri.bytes, found->old_uri.size,
+				take(&memory, uri_memory(found->old_uri)), event->from);
+	assert(memory <= (char *)event + size);
+	return event;
+}
+
+static int bad_json(const json_error_t *error, struct err *err)
+{
+	/* jansson quotes up to 20 bytes of what came, as they are. */
+	char text[JSON_ERROR_TEXT_LENGTH];
+	size_t i = 0;
+	for (; error->text[i]; i++) {
+		bool is_plain = error->text[i] >= 0x20 && error->text[i] < 0x7f;
+		text[i] = is_plain ? error->text[i] : '?';
+	}
+	text[i] = '\0';
+	return err_set(err, -EINVAL, "not JSON at byte %d: %s", error->position, text);
+}
+
+static bool begins_as_modseq(const char *json, size_t size)
+{
+	static const char beginning[] = "{\"event\":\"MailboxModseq\",";
+	return size >= sizeof(beginning) - 1 && memcmp(json, beginning, sizeof(beginning) - 1) == 0;
+}
+
+int event_parse(const struct mailbox_namespace *names, const char *json, size_t size,
+	struct mail_event **ret, struct err *err)
+{
+	__attribute__((cleanup(found_fini))) struct found found = {.mbtype = 'e'};
+	if (size > EVENT_JSON_MAX)
+		return err_set(err, -EMSGSIZE, "an event of %zu bytes, at most %d are taken", size,
+			EVENT_JSON_MAX);
+	if (begins_as_modseq(json, size)) {
+		found.kind = EVENT_MAILBOX_MODSEQ;
+		*ret = build(names, &found);
+		return 0;
+	}
+
+	struct flat flat;
+	struct source source = {0};
+	struct text name = {0};
+	if (flat_read(json, size, &flat)) {
+		source.flat = &flat;
+		look_up(&source, "event", &name);
+	}
+	/* A registration has a list, which is not flat. */
+	json_auto json_t *root = NULL;
+	if (!name.bytes || kind_of(name.bytes) == EVENT_APPLE_PUSH_SERVICE) {
+		json_error_t error;
+		root = json_loadb(json, size, 0, &error);
+		if (!root)
+			return bad_json(&error, err);
+		source = (struct source){.root = root};
+		look_up(&source, "event", &name);
+	}
+	if (!name.bytes)
+		return err_set(err, -EINVAL, "an event without a name: %s",
+			json_is_object(root) ? "the key 'event' is missing or no string"
+					     : "not a JSON object");
+	found.kind = kind_of(name.bytes);
+	int r = find(&found, &source, err);
+	if (r < 0)
+		return r;
+	*ret = build(names, &found);
+	return 0;
+}
+
+void event_free(struct mail_event *event)
+{
+	free(event);
+}

@@ -1,0 +1,96 @@
+/*
+ * event - what happened, and to whose mailbox: the JSON that Cyrus emits, understood.
+ *
+ * Everything here comes from outside and is not trusted: sizes are bounded, strings validated.  The
+ * owner is taken from `uri`, never from `user` (EVENTS.md section 3).  Keys that we do not know are
+ * ignored; events that we do not know become EVENT_OTHER.
+ *
+ * Pure; the loop thread parses (it is the hottest code there: one allocation an event beside
+ * jansson's).
+ */
+#ifndef MAILPUSH_EVENT_EVENT_H
+#define MAILPUSH_EVENT_EVENT_H
+
+#include "base/err.h"
+#include "event/mailbox.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define EVENT_JSON_MAX (1024 * 1024) /* bytes */
+#define EVENT_MAILBOXES_MAX 1000     /* names a registration */
+#define EVENT_TOKEN_MIN 64	     /* hex digits */
+#define EVENT_TOKEN_MAX 200
+#define EVENT_ACCOUNT_ID_MAX 64
+#define EVENT_SUBTOPIC_MAX 128
+#define EVENT_URI_MAX 8192	  /* Cyrus' longest name, every byte percent-encoded, fits well */
+#define EVENT_ACL_MAX (64 * 1024) /* a longer one counts as unknown, the owner is still told */
+
+enum event_kind { /* with and without `vnd.cmu.` */
+	EVENT_OTHER,
+	EVENT_APPLE_PUSH_SERVICE,
+	EVENT_APPLE_PUSH_SERVICE_DAV,
+	EVENT_MESSAGE_NEW,
+	EVENT_MESSAGE_APPEND,
+	EVENT_MESSAGE_COPY,
+	EVENT_MESSAGE_MOVE,
+	EVENT_MESSAGE_EXPUNGE,
+	EVENT_MESSAGE_EXPIRE,
+	EVENT_MESSAGE_READ,
+	EVENT_MESSAGE_TRASH,
+	EVENT_FLAGS_SET,
+	EVENT_FLAGS_CLEAR,
+	EVENT_MAILBOX_CREATE,
+	EVENT_MAILBOX_DELETE,
+	EVENT_MAILBOX_RENAME,
+	EVENT_MAILBOX_MODSEQ,
+	EVENT_ACL_CHANGE,
+	EVENT_KINDS
+};
+
+/* A registration as the phone made it; strings as they came, but validated. */
+struct event_registration {
+	const char *user;	/* who is logged in, as mailbox_owner_of_user has it */
+	const char *token;	/* lower-cased */
+	const char *account_id; /* [A-Za-z0-9-]{1,64} */
+	const char *subtopic;
+	int aps_version;	/* 1 or 2 */
+	const char **mailboxes; /* names as typed, without exact duplicates */
+	size_t mailbox_count;
+};
+
+struct mail_event {
+	enum event_kind kind;
+	bool clears_seen; /* EVENT_FLAGS_CLEAR: \Seen is among the flags */
+	char mbtype;	  /* first letter of vnd.cmu.mbtype; 'e' when absent */
+
+	/*
+	 * The mailbox it happened to; for a rename its new name.  No reading: not about one, or its
+	 * uri names none (unexpunge), or the event is one that is dropped by its name.
+	 */
+	struct mailbox at[MAILBOX_READINGS];
+	unsigned readings;
+	/* EVENT_MAILBOX_RENAME: the old name. */
+	struct mailbox from[MAILBOX_READINGS];
+	unsigned from_readings;
+
+	const char *acl;  /* vnd.cmu.mailboxACL, or NULL */
+	const char *user; /* who acted, for the log only; "" when absent */
+
+	struct event_registration registration; /* EVENT_APPLE_PUSH_SERVICE */
+};
+
+const char *event_kind_name(enum event_kind kind);
+
+/*
+ * Parses one event.  Fails with -EINVAL and a text that says what is wrong with which key (quoting
+ * at most a few escaped bytes); with -EMSGSIZE beyond a bound.  An event dropped by its name
+ * (EVENT_OTHER, EVENT_APPLE_PUSH_SERVICE_DAV, EVENT_MAILBOX_MODSEQ) needs no valid rest;
+ * MailboxModseq, half of all that Cyrus sends, is told by the first bytes and not even parsed.
+ */
+int event_parse(const struct mailbox_namespace *names, const char *json, size_t size,
+	struct mail_event **ret, struct err *err);
+void event_free(struct mail_event *event);
+
+#endif

@@ -1,0 +1,218 @@
+#include "event/imapdconf.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct parser {
+	struct imapdconf *conf;
+	imapdconf_read_fn *read;
+	void *ctx;
+	char *included[IMAPDCONF_FILES_MAX];
+	size_t included_count;
+};
+
+static int parse_file(
+	struct parser *parser, const char *file, const char *text, size_t size, struct err *err);
+
+MEM_DEFINE_CLEANUP(conf_cleanup, struct imapdconf, imapdconf_free)
+
+static void parser_fini(struct parser *parser)
+{
+	for (size_t i = 0; i < parser->included_count; i++)
+		free(parser->included[i]);
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Cuts white space off both ends, in place. */
+static char *trim(char *text)
+{
+	while (is_space(*text))
+		text++;
+	size_t size = strlen(text);
+	while (size && is_space(text[size - 1]))
+		size--;
+	text[size] = '\0';
+	return text;
+}
+
+static bool is_one_of(const char *value, const char *const *words)
+{
+	for (; *words; words++)
+		if (strcasecmp(value, *words) == 0)
+			return true;
+	return false;
+}
+
+static int parse_switch(const char *value, bool *ret)
+{
+	static const char *const on[] = {"yes", "on", "t", "true", "1", NULL};
+	static const char *const off[] = {"no", "off", "f", "false", "0", NULL};
+	bool is_on = is_one_of(value, on);
+	if (!is_on && !is_one_of(value, off))
+		return -EINVAL;
+	*ret = is_on;
+	return 0;
+}
+
+static void set_text(char **text, const char *value)
+{
+	free(*text);
+	*text = mem_dup(value);
+}
+
+static int set(struct imapdconf *conf, const char *key, const char *value)
+{
+	struct mailbox_namespace *names = &conf->names;
+	if (strcasecmp(key, "altnamespace") == 0)
+		return parse_switch(value, &names->altnamespace);
+	if (strcasecmp(key, "unixhierarchysep") == 0)
+		return parse_switch(value, &names->unixhierarchysep);
+	if (strcasecmp(key, "virtdomains") == 0) {
+		bool is_userid = strcasecmp(value, "userid") == 0;
+		return parse_switch(is_userid ? "on" : value, &names->virtdomains);
+	}
+	const struct {
+		const char *key;
+		char **text;
+	} texts[] = {
+		{"servername", &conf->servername},
+		{"aps_topic", &conf->aps_topic},
+		{"defaultdomain", &conf->defaultdomain},
+		{"userprefix", &conf->userprefix},
+		{"sharedprefix", &conf->sharedprefix},
+	};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (strcasecmp(key, texts[i].key) == 0)
+			set_text(texts[i].text, value);
+	return 0;
+}
+
+static int include(struct parser *parser, const char *path, struct err *err)
+{
+	for (size_t i = 0; i < parser->included_count; i++)
+		if (strcmp(parser->included[i], path) == 0)
+			return 0;
+	if (parser->included_count == IMAPDCONF_FILES_MAX)
+		return err_set(err, -E2BIG, "more than %d files are included", IMAPDCONF_FILES_MAX);
+	parser->included[parser->included_count++] = mem_dup(path);
+
+	buf_auto struct buf text;
+	buf_init(&text);
+	int r = parser->read(parser->ctx, path, &text, err);
+	return r < 0 ? r : parse_file(parser, path, buf_text(&text), text.used, err);
+}
+
+static int parse_line(
+	struct parser *parser, const char *file, unsigned number, char *line, struct err *err)
+{
+	char *key = trim(line);
+	char *colon = strchr(key, ':');
+	if (*key == '#' || !colon)
+		return 0;
+	*colon = '\0';
+	key = trim(key);
+	const char *value = trim(colon + 1);
+	if (strcasecmp(key, "@include") == 0) {
+		int r = include(parser, value, err);
+		return r < 0 ? err_prefix(err, r, "%s:%u: @include", file, number) : 0;
+	}
+	int r = set(parser->conf, key, value);
+	if (r < 0)
+		return err_set(err, r, "%s:%u: '%.40s' is no value of %s; Cyrus takes yes, no%s",
+			file, number, value, key,
+			strcasecmp(key, "virtdomains") == 0 ? " or userid" : "");
+	return 0;
+}
+
+/* Appends the line at `text` to `line`; returns its size with the newline. */
+static size_t take_line(const char *text, size_t size, struct buf *line, bool *ret_continues)
+{
+	const char *newline = memchr(text, '\n', size);
+	size_t length = newline ? (size_t)(newline - text) : size;
+	*ret_continues = newline && length && text[length - 1] == '\\';
+	buf_append(line, text, *ret_continues ? length - 1 : length);
+	return newline ? length + 1 : length;
+}
+
+static int parse_file(
+	struct parser *parser, const char *file, const char *text, size_t size, struct err *err)
+{
+	if (size > IMAPDCONF_TEXT_MAX)
+		return err_set(err, -EMSGSIZE, "%s: larger than %d bytes; is this imapd.conf?",
+			file, IMAPDCONF_TEXT_MAX);
+	if (memchr(text, '\0', size))
+		return err_set(err, -EINVAL, "%s: holds a NUL byte; is this imapd.conf?", file);
+
+	buf_auto struct buf line;
+	buf_init(&line);
+	unsigned number = 0;
+	for (size_t at = 0; at < size;) {
+		bool continues;
+		unsigned first = number + 1;
+		buf_clear(&line);
+		do {
+			at += take_line(text + at, size - at, &line, &continues);
+			number++;
+		} while (continues && at < size);
+		buf_append(&line, "", 1);
+		int r = parse_line(parser, file, first, (char *)line.data, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_nothing(void *ctx, const char *path, struct buf *ret, struct err *err)
+{
+	(void)ctx;
+	(void)ret;
+	return err_set(err, -EINVAL, "'%.200s' is not read here", path);
+}
+
+int imapdconf_parse(const char *file, const char *text, size_t size, imapdconf_read_fn *read,
+	void *ctx, struct imapdconf **ret, struct err *err)
+{
+	__attribute__((cleanup(conf_cleanup))) struct imapdconf *conf =
+		mem_alloc_zero(1, sizeof(*conf));
+	*conf = (struct imapdconf){
+		.names = {.altnamespace = true, .unixhierarchysep = true},
+		.servername = mem_dup(""),
+		.aps_topic = mem_dup(""),
+		.defaultdomain = mem_dup("internal"),
+		.userprefix = mem_dup("Other Users"),
+		.sharedprefix = mem_dup("Shared Folders"),
+	};
+	__attribute__((cleanup(parser_fini))) struct parser parser = {
+		.conf = conf,
+		.read = read ? read : read_nothing,
+		.ctx = ctx,
+	};
+	int r = parse_file(&parser, file, text, size, err);
+	if (r < 0)
+		return r;
+	conf->names.defaultdomain = conf->defaultdomain;
+	conf->names.userprefix = conf->userprefix;
+	conf->names.sharedprefix = conf->sharedprefix;
+	*ret = mem_steal(conf);
+	return 0;
+}
+
+void imapdconf_free(struct imapdconf *conf)
+{
+	if (!conf)
+		return;
+	free(conf->servername);
+	free(conf->aps_topic);
+	free(conf->defaultdomain);
+	free(conf->userprefix);
+	free(conf->sharedprefix);
+	free(conf);
+}

@@ -1,0 +1,40 @@
+/*
+ * imapdconf - the settings of Cyrus' imapd.conf that change what its events mean.
+ *
+ * The daemon reads the file (and reads it again when told); this parses the text.  What is not set
+ * has the default of Cyrus itself (imapd.conf(5) of 3.6), which is not what Debian ships: that
+ * stands written out in its file.  Pure but for the caller's `read`; any thread.
+ */
+#ifndef MAILPUSH_EVENT_IMAPDCONF_H
+#define MAILPUSH_EVENT_IMAPDCONF_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "event/mailbox.h"
+
+#include <stddef.h>
+
+#define IMAPDCONF_TEXT_MAX (1024 * 1024) /* bytes, a file */
+#define IMAPDCONF_FILES_MAX 64		 /* with all that is included */
+
+struct imapdconf {
+	struct mailbox_namespace names; /* borrows from the strings below */
+	char *servername;		/* "" when not set: the host's name counts */
+	char *aps_topic; /* "" when not set: Cyrus does not offer XAPPLEPUSHSERVICE */
+	char *defaultdomain;
+	char *userprefix;
+	char *sharedprefix;
+};
+
+/* Reads the file at `path`, which imapd.conf names in `@include: path`, into `ret`. */
+typedef int imapdconf_read_fn(void *ctx, const char *path, struct buf *ret, struct err *err);
+
+/*
+ * `file` is for messages only.  Lines that are not ours are skipped without judging them; a value
+ * of ours that Cyrus would refuse is -EINVAL.  A file is included once however often it is named.
+ */
+int imapdconf_parse(const char *file, const char *text, size_t size, imapdconf_read_fn *read,
+	void *ctx, struct imapdconf **ret, struct err *err);
+void imapdconf_free(struct imapdconf *conf);
+
+#endif

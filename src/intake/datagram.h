@@ -1,0 +1,55 @@
+/*
+ * datagram - the socket of `notifysocket: /path`: one notification a datagram, no answer.
+ *
+ * EVENTS.md section 2a: twelve unread datagrams freeze Cyrus, so this socket is read first and at
+ * once: recvmmsg under uv_poll, at most DATAGRAM_TURN_MAX a turn, nothing here waits.  The peer's
+ * uid comes with each datagram (SO_PASSCRED); what an uid sends that is not allowed is counted and
+ * reported, at most once a minute an uid.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_INTAKE_DATAGRAM_H
+#define MAILPUSH_INTAKE_DATAGRAM_H
+
+#include "base/err.h"
+#include "intake/notification.h"
+#include "intake/peer.h"
+
+#include <sys/stat.h>
+#include <uv.h>
+
+#define DATAGRAM_TURN_MAX 2048
+#define DATAGRAM_SIZE_MAX (64 * 1024 + 512) /* Cyrus never sends more (EVENTS.md 2a) */
+
+struct datagram;
+
+typedef void datagram_fn(void *ctx, const struct notification *notification);
+/* A datagram that is none of the protocol, or from a peer not allowed; `text` says why. */
+typedef void datagram_rejected_fn(void *ctx, const char *text);
+
+struct datagram_callbacks {
+	datagram_fn *came;
+	datagram_rejected_fn *rejected;
+};
+
+/*
+ * Splits one datagram (EVENTS.md 2a) by counting its fields; pure.  Fields are never NIL, save
+ * `filepath` when the datagram ends with the message.  -EBADMSG when it is malformed.
+ */
+int datagram_parse(const char *bytes, size_t size, struct notification *ret, struct err *err);
+
+/*
+ * Makes the socket at `path` with `mode` and `gid` ((gid_t)-1: ours) and begins to read.  A stale
+ * socket file is replaced; one that another process serves, or a file of another kind, is not:
+ * -EADDRINUSE.  `peers` is borrowed for as long as the socket lives.
+ */
+int datagram_new(uv_loop_t *loop, const char *path, mode_t mode, gid_t gid,
+	const struct peer_rules *peers, const struct datagram_callbacks *callbacks, void *ctx,
+	struct datagram **ret, struct err *err);
+/*
+ * Unlinks, takes in what is already queued (`came` is called) and closes.  The loop frees it in its
+ * next turn.
+ */
+void datagram_free(struct datagram *datagram);
+
+#endif

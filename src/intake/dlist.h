@@ -1,0 +1,42 @@
+/*
+ * dlist - the request of `notifysocket: dlist:/path` (EVENTS.md section 2b), taken apart.
+ *
+ *     NOTIFY %(METHOD external CLASS EVENT ... MESSAGE {327+}\r\n{json} FILEPATH NIL)\r\n
+ *
+ * Any field may be an atom, a "quoted string", a literal ({n} or {n+}; nothing is sent to ask for
+ * either) or NIL; OPTIONS is a list of such or NIL; keys in any order and case, none twice, unknown
+ * keys skipped whatever their value.  CLASS and MESSAGE must be there and not NIL.  A bare LF ends
+ * a line as well.
+ *
+ * Incremental in the sense that it is asked again when more bytes came; it remembers how far it
+ * got, so that a large request is not scanned over and over: outside literals a request has but
+ * one line, so only a further newline can bring it forward.  Bytes after the last newline are not
+ * judged yet (save that a request begins with NOTIFY), so the result does not depend on how the
+ * bytes were split.
+ *
+ * Pure.
+ */
+#ifndef MAILPUSH_INTAKE_DLIST_H
+#define MAILPUSH_INTAKE_DLIST_H
+
+#include "base/err.h"
+#include "intake/notification.h"
+
+#define DLIST_REQUEST_MAX (1024 * 1024)
+#define DLIST_VALUES_MAX 256 /* a request, lists and what is in them counted */
+#define DLIST_DEPTH_MAX 8    /* lists in lists, in a value that is skipped */
+
+/* Begins zeroed; belongs to one request. */
+struct dlist_scan {
+	size_t skip; /* before this no newline matters any more */
+};
+
+/*
+ * 1: complete: *ret filled (borrowing from bytes; quoted strings are unescaped in place),
+ * *ret_size is the request's size.  0: more bytes are needed.  -EBADMSG: malformed; -EMSGSIZE: it
+ * is or announces more than DLIST_REQUEST_MAX.  Texts quote nothing of the request.
+ */
+int dlist_parse(struct dlist_scan *scan, char *bytes, size_t size, struct notification *ret,
+	size_t *ret_size, struct err *err);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * notification - one request of Cyrus' notify protocol, whichever socket it came through.
+ *
+ * All fields are borrowed from the bytes that came and are valid during the callback only.  Only
+ * class EVENT is ours; its message is the JSON of an event.
+ */
+#ifndef MAILPUSH_INTAKE_NOTIFICATION_H
+#define MAILPUSH_INTAKE_NOTIFICATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct notification_field {
+	const char *bytes; /* not NUL-terminated; NULL for NIL */
+	size_t size;
+};
+
+#define NOTIFICATION_OPTIONS_MAX 64
+
+struct notification {
+	struct notification_field method;
+	struct notification_field class;
+	struct notification_field priority;
+	struct notification_field user;
+	struct notification_field mailbox;
+	struct notification_field message;
+	struct notification_field filepath;
+	struct notification_field options[NOTIFICATION_OPTIONS_MAX];
+	unsigned option_count;
+};
+
+bool notification_is_event(const struct notification *notification);
+
+#endif

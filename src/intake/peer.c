@@ -1,0 +1,183 @@
+#include "intake/peer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+bool peer_is_allowed(const struct peer_rules *rules, uid_t uid)
+{
+	for (size_t i = 0; i < rules->count; i++) {
+		if (rules->allowed[i] == uid)
+			return true;
+	}
+	return false;
+}
+
+void peer_allow(struct peer_rules *rules, uid_t uid)
+{
+	if (peer_is_allowed(rules, uid))
+		return;
+	assert(rules->count < PEER_UIDS_MAX);
+	rules->allowed[rules->count++] = uid;
+}
+
+uint64_t peer_count_stranger(struct peer_strangers *strangers, uid_t uid, int64_t now_ms)
+{
+	struct peer_stranger *oldest = strangers->known;
+	for (size_t i = 0; i < strangers->count; i++) {
+		struct peer_stranger *stranger = &strangers->known[i];
+		if (stranger->uid == uid) {
+			stranger->came++;
+			if (now_ms - stranger->reported_ms < PEER_REPORT_INTERVAL_MS)
+				return 0;
+			uint64_t came = stranger->came;
+			stranger->came = 0;
+			stranger->reported_ms = now_ms;
+			return came;
+		}
+		if (stranger->reported_ms < oldest->reported_ms)
+			oldest = stranger;
+	}
+	if (strangers->count < PEER_STRANGERS_MAX)
+		oldest = &strangers->known[strangers->count++];
+	*oldest = (struct peer_stranger){.uid = uid, .reported_ms = now_ms};
+	return 1;
+}
+
+int peer_of_stream(int fd, uid_t *ret, struct err *err)
+{
+	struct ucred credentials;
+	socklen_t size = sizeof(credentials);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+		return err_set(err, -errno, "cannot ask for the peer's uid: %s", strerror(errno));
+	*ret = credentials.uid;
+	return 0;
+}
+
+static int want_credentials(int fd)
+{
+	int on = 1;
+	return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+}
+
+bool peer_of_message(struct msghdr *message, uid_t *ret)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		struct ucred credentials;
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS ||
+			c->cmsg_len != CMSG_LEN(sizeof(credentials)))
+			continue;
+		memcpy(&credentials, CMSG_DATA(c), sizeof(credentials));
+		*ret = credentials.uid;
+		return true;
+	}
+	return false;
+}
+
+static int connect_to(const struct sockaddr_un *address, int type)
+{
+	int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	int r = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+	close(fd);
+	return r;
+}
+
+/* Removes the socket that a process left behind which is no more. */
+static int make_way(const struct sockaddr_un *address, int type, struct err *err)
+{
+	const char *path = address->sun_path;
+	struct stat st;
+	if (lstat(path, &st) < 0) {
+		if (errno == ENOENT)
+			return 0;
+		return err_set(err, -errno, "cannot make socket '%s': %s", path, strerror(errno));
+	}
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(err, -EADDRINUSE,
+			"cannot make socket '%s': a file that is no socket is there; remove it or "
+			"choose another path",
+			path);
+	int r = connect_to(address, type);
+	switch (r) {
+	case -ECONNREFUSED:
+		break;
+	case -ENOENT:
+		return 0;
+	case 0:
+	case -EAGAIN:	  /* its backlog is full */
+	case -EPROTOTYPE: /* it is of the other type */
+		return err_set(err, -EADDRINUSE,
+			"cannot make socket '%s': another process serves it; stop that process or "
+			"choose another path",
+			path);
+	default:
+		return err_set(err, r, "cannot find out whether socket '%s' is in use: %s", path,
+			strerror(-r));
+	}
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_set(
+			err, -errno, "cannot remove stale socket '%s': %s", path, strerror(errno));
+	return 0;
+}
+
+static const char *remedy_of(int code)
+{
+	switch (code) {
+	case ENOENT:
+		return "; make its folder";
+	case EACCES:
+		return "; make its folder writable for the daemon's user";
+	case EPERM:
+		return "; put the daemon's user into socket_group, or set another one";
+	default:
+		return "";
+	}
+}
+
+int peer_bind(const char *path, int type, mode_t mode, gid_t gid, int *ret_fd, struct err *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	size_t length = strlen(path);
+	if (length >= sizeof(address.sun_path))
+		return err_set(err, -ENAMETOOLONG,
+			"cannot make socket '%s': the path is longer than %zu bytes", path,
+			sizeof(address.sun_path) - 1);
+	memcpy(address.sun_path, path, length);
+
+	int r = make_way(&address, type, err);
+	if (r < 0)
+		return r;
+
+	bool bound = false;
+	int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		goto failed;
+	if (type == SOCK_DGRAM && want_credentials(fd) < 0)
+		goto failed;
+	/* Nobody gets in before group and mode are right.  Not by umask: that is all threads'. */
+	if (fchmod(fd, 0) < 0)
+		goto failed;
+	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		goto failed;
+	bound = true;
+	if (gid != (gid_t)-1 && lchown(path, (uid_t)-1, gid) < 0)
+		goto failed;
+	if (chmod(path, mode) < 0)
+		goto failed;
+	*ret_fd = fd;
+	return 0;
+
+failed:
+	r = err_set(err, -errno, "cannot make socket '%s': %s%s", path, strerror(errno),
+		remedy_of(errno));
+	if (bound)
+		unlink(path);
+	if (fd >= 0)
+		close(fd);
+	return r;
+}

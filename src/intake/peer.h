@@ -1,0 +1,61 @@
+/*
+ * peer - may this process talk to us?  Decided by its uid, which the kernel vouches for.
+ *
+ * What Linux alone has (SO_PEERCRED, SO_PASSCRED, the mode of a socket before it is bound) stands
+ * here.  Loop thread only.
+ */
+#ifndef MAILPUSH_INTAKE_PEER_H
+#define MAILPUSH_INTAKE_PEER_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#define PEER_UIDS_MAX 64
+
+struct peer_rules {
+	uid_t allowed[PEER_UIDS_MAX];
+	size_t count;
+};
+
+bool peer_is_allowed(const struct peer_rules *rules, uid_t uid);
+/* At most PEER_UIDS_MAX different uids. */
+void peer_allow(struct peer_rules *rules, uid_t uid);
+
+#define PEER_STRANGERS_MAX 16
+#define PEER_REPORT_INTERVAL_MS 60000
+
+/* Who came without being allowed: so that a busy stranger is reported once a minute. */
+struct peer_strangers {
+	struct peer_stranger {
+		uid_t uid;
+		uint64_t came; /* since the last report */
+		int64_t reported_ms;
+	} known[PEER_STRANGERS_MAX]; /* the one reported longest ago makes room */
+	size_t count;
+};
+
+/* Counts one; when it is time to report that uid, how many came since the last time, else 0. */
+uint64_t peer_count_stranger(struct peer_strangers *strangers, uid_t uid, int64_t now_ms);
+
+/* The uid at the other end of a connected stream socket. */
+int peer_of_stream(int fd, uid_t *ret, struct err *err);
+
+/* Room for what peer_of_message needs and nothing else: passed file descriptors do not fit. */
+#define PEER_CONTROL_SIZE CMSG_SPACE(sizeof(struct ucred))
+/* The uid that sent a datagram to a socket of peer_bind. */
+bool peer_of_message(struct msghdr *message, uid_t *ret);
+
+/*
+ * For both kinds of socket: binds a socket of `type` at `path`, which must fit sun_path, with
+ * exactly `mode` whatever the umask, and group `gid` unless (gid_t)-1.  A datagram socket tells the
+ * sender's uid from the first datagram on.  See datagram_new for what is done about a file that is
+ * there.  The descriptor does not block and is closed on exec.
+ */
+int peer_bind(const char *path, int type, mode_t mode, gid_t gid, int *ret_fd, struct err *err);
+
+#endif

@@ -1,0 +1,702 @@
+#include "intake/stream.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "intake/dlist.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define BACKLOG 1024
+#define ACCEPT_TURN_MAX 256
+#define ACCEPT_AGAIN_MS 100
+#define REPORT_INTERVAL_MS 60000
+#define LATE_TURN_MS 500
+#define READ_SIZE (64 * 1024)
+#define POOL_MAX 256
+#define ANSWER_MAX 256
+
+enum state {
+	IDLE,	   /* pooled */
+	READING,   /* its request is not whole yet */
+	WAITING,   /* for stream_answer */
+	ABANDONED, /* told NO after ack_timeout and closed; still waits for stream_answer */
+	LINGERING, /* refused; what it still sends is thrown away */
+	CLOSING,   /* closed, but the loop still has its poll handle */
+	STATES
+};
+
+static const unsigned legal_moves[STATES] = {
+	[IDLE] = 1u << READING,
+	[READING] = 1u << WAITING | 1u << LINGERING | 1u << CLOSING | 1u << IDLE,
+	[WAITING] = 1u << ABANDONED | 1u << CLOSING | 1u << IDLE,
+	[ABANDONED] = 1u << CLOSING | 1u << IDLE,
+	[LINGERING] = 1u << CLOSING | 1u << IDLE,
+	[CLOSING] = 1u << IDLE,
+};
+
+struct stream_request {
+	TAILQ_ENTRY(stream_request) link; /* in its state's list */
+	struct stream *stream;
+	enum state state;
+	int64_t deadline_ms;
+	uid_t uid;
+	int fd; /* -1: closed */
+	struct dlist_scan scan;
+	struct buf part; /* what came of a request that was not whole at once */
+	bool has_poll;	 /* until the loop gave the handle back */
+	uv_poll_t poll;
+};
+
+TAILQ_HEAD(request_list, stream_request);
+
+/* What happens often when it happens at all: reported once a minute, with how often. */
+struct frequent {
+	uint64_t count; /* since the last report */
+	int64_t report_again_ms;
+};
+
+struct stream {
+	uv_loop_t *loop;
+	char *path;
+	int fd; /* -1: not listening any more */
+	const struct peer_rules *peers;
+	struct stream_callbacks callbacks;
+	void *ctx;
+	struct peer_strangers strangers;
+	struct frequent crowded_out;
+	struct frequent not_accepted;
+	size_t late; /* in this turn of the timer */
+	uid_t late_uid;
+
+	size_t connections_max;
+	uv_poll_t listener;
+	bool accepts; /* the listener is polled */
+	bool paused;
+	int64_t accept_again_ms; /* 0, or out of descriptors until then */
+
+	/* In a list all have the same time limit, so its first is the next to be late. */
+	struct request_list in[STATES];
+	size_t count[STATES];
+	int64_t limit_ms[STATES];
+	uv_timer_t timer;
+	int64_t timer_due_ms; /* INT64_MAX: not running */
+
+	unsigned handles; /* that the loop still has */
+	bool is_freed;
+	char scratch[READ_SIZE];
+};
+
+/* Linux's way; elsewhere accept and fcntl. */
+static int accept_connection(int listener)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static void on_timer(uv_timer_t *timer);
+static void on_connectable(uv_poll_t *poll, int status, int events);
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+static int64_t now_ms(const struct stream *s)
+{
+	return (int64_t)uv_now(s->loop);
+}
+
+static void report(struct stream *s, uid_t uid, const char *what)
+{
+	struct err err;
+	err_set(&err, -EPROTO, "uid %u: %s", (unsigned)uid, what);
+	s->callbacks.rejected(s->ctx, err.text);
+}
+
+/* How many to report now; 0: later. */
+static uint64_t count_frequent(struct frequent *f, int64_t now)
+{
+	f->count++;
+	if (now < f->report_again_ms)
+		return 0;
+	uint64_t count = f->count;
+	*f = (struct frequent){.report_again_ms = now + REPORT_INTERVAL_MS};
+	return count;
+}
+
+static void wake_at(struct stream *s, int64_t due_ms)
+{
+	if (due_ms >= s->timer_due_ms)
+		return;
+	s->timer_due_ms = due_ms;
+	int64_t delay_ms = due_ms - now_ms(s);
+	uv_timer_start(&s->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
+}
+
+static void enter(struct stream_request *r, enum state to)
+{
+	struct stream *s = r->stream;
+	assert(legal_moves[r->state] & 1u << to);
+	TAILQ_REMOVE(&s->in[r->state], r, link);
+	s->count[r->state]--;
+	r->state = to;
+	TAILQ_INSERT_TAIL(&s->in[to], r, link);
+	s->count[to]++;
+	if (s->limit_ms[to]) {
+		r->deadline_ms = now_ms(s) + s->limit_ms[to];
+		wake_at(s, r->deadline_ms);
+	}
+}
+
+/* Whoever has not sent a whole request can make room: see make_room. */
+static bool may_accept(const struct stream *s)
+{
+	return s->fd >= 0 && !s->paused && !s->accept_again_ms &&
+		s->count[WAITING] < s->connections_max;
+}
+
+static bool is_full(const struct stream *s)
+{
+	return s->count[READING] + s->count[WAITING] + s->count[LINGERING] >= s->connections_max;
+}
+
+/* Polls the listener only while somebody could be let in: it would be ready all the time. */
+static void poll_listener(struct stream *s)
+{
+	bool wanted = may_accept(s);
+	if (wanted == s->accepts || s->fd < 0)
+		return;
+	s->accepts = wanted;
+	if (wanted)
+		uv_poll_start(&s->listener, UV_READABLE, on_connectable);
+	else
+		uv_poll_stop(&s->listener);
+}
+
+static struct stream_request *take_idle(struct stream *s)
+{
+	struct stream_request *r = TAILQ_FIRST(&s->in[IDLE]);
+	if (r)
+		return r;
+	r = mem_alloc_zero(1, sizeof(*r));
+	r->stream = s;
+	r->state = IDLE;
+	r->fd = -1;
+	TAILQ_INSERT_TAIL(&s->in[IDLE], r, link);
+	s->count[IDLE]++;
+	return r;
+}
+
+static void forget(struct stream_request *r)
+{
+	struct stream *s = r->stream;
+	TAILQ_REMOVE(&s->in[r->state], r, link);
+	s->count[r->state]--;
+	free(r);
+}
+
+static void free_when_closed(struct stream *s)
+{
+	if (!s->is_freed || s->handles)
+		return;
+	struct stream_request *r;
+	while ((r = TAILQ_FIRST(&s->in[IDLE])))
+		forget(r);
+	free(s->path);
+	free(s);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	struct stream *s = handle->data;
+	s->handles--;
+	free_when_closed(s);
+}
+
+static void make_idle(struct stream_request *r)
+{
+	enter(r, IDLE);
+	if (r->stream->count[IDLE] > POOL_MAX)
+		forget(r);
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+	struct stream_request *r = handle->data;
+	struct stream *s = r->stream;
+	r->has_poll = false;
+	if (r->state == CLOSING)
+		make_idle(r);
+	s->handles--;
+	free_when_closed(s);
+}
+
+static void stop_watching(struct stream_request *r)
+{
+	if (r->has_poll && !uv_is_closing((uv_handle_t *)&r->poll))
+		uv_close((uv_handle_t *)&r->poll, on_poll_closed);
+}
+
+static void close_connection(struct stream_request *r)
+{
+	stop_watching(r);
+	if (r->fd >= 0)
+		close(r->fd);
+	r->fd = -1;
+}
+
+/* Gives back all that a request has; from here on it is nobody's. */
+static void release(struct stream_request *r)
+{
+	struct stream *s = r->stream;
+	close_connection(r);
+	buf_fini(&r->part);
+	if (r->has_poll)
+		enter(r, CLOSING);
+	else
+		make_idle(r);
+	poll_listener(s);
+}
+
+static void watch(struct stream_request *r)
+{
+	if (r->has_poll)
+		return;
+	int e = uv_poll_init(r->stream->loop, &r->poll, r->fd);
+	if (e < 0) {
+		struct stream *s = r->stream;
+		uid_t uid = r->uid;
+		release(r);
+		report(s, uid, uv_strerror(e));
+		return;
+	}
+	r->poll.data = r;
+	r->has_poll = true;
+	r->stream->handles++;
+	uv_poll_start(&r->poll, UV_READABLE, on_readable);
+}
+
+static void send_text(int fd, const char *text, size_t size)
+{
+	/* So short that it fits, or the peer is gone: nothing to be done about either. */
+	(void)!send(fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void send_answer(int fd, const char *reason)
+{
+	if (!reason) {
+		send_text(fd, "OK ()\r\n", 7);
+		return;
+	}
+	char text[ANSWER_MAX];
+	size_t n = (size_t)snprintf(text, sizeof(text), "NO \"");
+	for (; *reason && n < sizeof(text) - 3; reason++) {
+		unsigned char c = (unsigned char)*reason;
+		text[n++] = c < ' ' || c >= 0x7f || c == '"' || c == '\\' ? '\'' : (char)c;
+	}
+	memcpy(text + n, "\"\r\n", 3);
+	send_text(fd, text, n + 3);
+}
+
+static void refuse(struct stream_request *r, const char *why)
+{
+	struct stream *s = r->stream;
+	uid_t uid = r->uid;
+	send_answer(r->fd, why);
+	shutdown(r->fd, SHUT_WR);
+	buf_fini(&r->part);
+	enter(r, LINGERING);
+	watch(r);
+	report(s, uid, why);
+}
+
+static void lost(struct stream_request *r)
+{
+	struct stream *s = r->stream;
+	uid_t uid = r->uid;
+	size_t size = r->part.used;
+	release(r);
+	if (!size)
+		return;
+	struct err err;
+	err_set(&err, -EPROTO, "closed after %zu bytes of a request", size);
+	report(s, uid, err.text);
+}
+
+static void hand_over(struct stream_request *r, const struct notification *notification)
+{
+	struct stream *s = r->stream;
+	/* The callback may answer, which gives the request back, and still look at the fields. */
+	struct buf fields = r->part;
+	buf_init(&r->part);
+	stop_watching(r);
+	enter(r, WAITING);
+	s->callbacks.came(s->ctx, notification, r);
+	buf_fini(&fields);
+}
+
+static void read_request(struct stream_request *r)
+{
+	struct stream *s = r->stream;
+	bool is_first = r->part.used == 0;
+	char *to = is_first ? s->scratch : (char *)buf_reserve(&r->part, READ_SIZE);
+	ssize_t n = recv(r->fd, to, READ_SIZE, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		watch(r);
+		return;
+	}
+	if (n <= 0) {
+		lost(r);
+		return;
+	}
+
+	struct notification notification;
+	struct err err;
+	size_t request_size;
+	char *bytes = s->scratch;
+	size_t size = (size_t)n;
+	if (!is_first) {
+		buf_commit(&r->part, (size_t)n);
+		bytes = (char *)r->part.data;
+		size = r->part.used;
+	}
+	int v = dlist_parse(&r->scan, bytes, size, &notification, &request_size, &err);
+	if (v > 0) {
+		hand_over(r, &notification);
+	} else if (v < 0) {
+		refuse(r, err.text);
+	} else {
+		if (is_first)
+			buf_append(&r->part, bytes, size);
+		watch(r);
+	}
+}
+
+static void throw_away(struct stream_request *r)
+{
+	ssize_t n = recv(r->fd, r->stream->scratch, READ_SIZE, MSG_DONTWAIT);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		release(r);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	(void)events;
+	struct stream_request *r = poll->data;
+	if (status < 0)
+		lost(r);
+	else if (r->state == READING)
+		read_request(r);
+	else
+		throw_away(r);
+}
+
+static void refuse_stranger(struct stream *s, int fd, uid_t uid)
+{
+	send_answer(fd, "not allowed");
+	close(fd);
+	uint64_t came = peer_count_stranger(&s->strangers, uid, now_ms(s));
+	if (!came)
+		return;
+	struct err err;
+	err_set(&err, -EACCES,
+		"not allowed to send events: %" PRIu64 " connection%s refused; if it is the mail "
+		"server's uid, add it to allowed_users",
+		came, came == 1 ? "" : "s");
+	report(s, uid, err.text);
+}
+
+/*
+ * Closes who was refused already, or else who has been silent for longest: Cyrus sends its whole
+ * request at once and waits for us with its locks held.  False if there is nobody.
+ */
+static bool make_room(struct stream *s)
+{
+	struct stream_request *r = TAILQ_FIRST(&s->in[LINGERING]);
+	if (r) {
+		release(r);
+		return true;
+	}
+	r = TAILQ_FIRST(&s->in[READING]);
+	if (!r)
+		return false;
+	uid_t uid = r->uid;
+	send_answer(r->fd, "too many connections, and the request did not come");
+	release(r);
+	uint64_t closed = count_frequent(&s->crowded_out, now_ms(s));
+	if (!closed)
+		return true;
+	struct err err;
+	err_set(&err, -EPROTO,
+		"too many connections: closed %" PRIu64 " whose request did not come, to make room",
+		closed);
+	report(s, uid, err.text);
+	return true;
+}
+
+static void begin(struct stream *s, int fd)
+{
+	uid_t uid;
+	struct err err;
+	if (peer_of_stream(fd, &uid, &err) < 0) {
+		close(fd);
+		s->callbacks.rejected(s->ctx, err.text);
+		return;
+	}
+	if (!peer_is_allowed(s->peers, uid)) {
+		refuse_stranger(s, fd, uid);
+		return;
+	}
+	if (is_full(s))
+		make_room(s);
+	struct stream_request *r = take_idle(s);
+	r->fd = fd;
+	r->uid = uid;
+	r->scan = (struct dlist_scan){0};
+	enter(r, READING);
+	read_request(r);
+}
+
+static void cannot_accept(struct stream *s, int e)
+{
+	s->accept_again_ms = now_ms(s) + ACCEPT_AGAIN_MS;
+	wake_at(s, s->accept_again_ms);
+	uint64_t failed = count_frequent(&s->not_accepted, now_ms(s));
+	if (!failed)
+		return;
+	struct err err;
+	err_set(&err, e, "cannot accept connections on '%s': %s (%" PRIu64 " time%s); trying again",
+		s->path, strerror(-e), failed, failed == 1 ? "" : "s");
+	s->callbacks.rejected(s->ctx, err.text);
+}
+
+static bool has_connection(int listener)
+{
+	struct pollfd pollfd = {.fd = listener, .events = POLLIN};
+	return poll(&pollfd, 1, 0) == 1;
+}
+
+/* False: nobody else waits. */
+static bool accept_some(struct stream *s)
+{
+	for (unsigned i = 0; i < ACCEPT_TURN_MAX && may_accept(s); i++) {
+		int fd = accept_connection(s->fd);
+		if (fd == -EAGAIN)
+			return false;
+		if (fd >= 0) {
+			begin(s, fd);
+		} else if (fd == -EMFILE || fd == -ENFILE) {
+			/* Linux says so even when nobody waits. */
+			if (!has_connection(s->fd))
+				return false;
+			if (!make_room(s))
+				cannot_accept(s, fd);
+		} else if (fd != -ECONNABORTED && fd != -EINTR) {
+			cannot_accept(s, fd);
+		}
+	}
+	return may_accept(s);
+}
+
+static void on_connectable(uv_poll_t *poll, int status, int events)
+{
+	(void)status;
+	(void)events;
+	struct stream *s = poll->data;
+	accept_some(s);
+	poll_listener(s);
+}
+
+static const char late_text[] = "the request did not come in time";
+
+static void report_late(struct stream *s)
+{
+	size_t late = s->late;
+	s->late = 0;
+	if (late == 1) {
+		report(s, s->late_uid, late_text);
+	} else if (late) {
+		struct err err;
+		err_set(&err, -EPROTO, "%zu requests did not come in time", late);
+		report(s, s->late_uid, err.text);
+	}
+}
+
+static void time_out(struct stream_request *r)
+{
+	struct stream *s = r->stream;
+	if (r->state == READING) {
+		s->late++;
+		s->late_uid = r->uid;
+		send_answer(r->fd, late_text);
+		release(r);
+	} else if (r->state == WAITING) {
+		send_answer(r->fd, "not on disk yet");
+		close_connection(r);
+		enter(r, ABANDONED);
+		poll_listener(s);
+		s->callbacks.timed_out(s->ctx, r);
+	} else {
+		assert(r->state == LINGERING);
+		release(r);
+	}
+}
+
+/* Does the clock run for those in this state? */
+static bool is_limited(const struct stream *s, unsigned state)
+{
+	return s->limit_ms[state] && !(state == READING && s->paused);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct stream *s = timer->data;
+	int64_t now = now_ms(s);
+	struct stream_request *r;
+
+	s->timer_due_ms = INT64_MAX;
+	if (s->accept_again_ms && s->accept_again_ms <= now) {
+		s->accept_again_ms = 0;
+		poll_listener(s);
+	}
+	for (unsigned state = 0; state < STATES; state++) {
+		while (is_limited(s, state) && (r = TAILQ_FIRST(&s->in[state])) &&
+			r->deadline_ms <= now)
+			time_out(r);
+	}
+	/* Those who came one after the other are late together. */
+	int64_t late_again_ms = s->late ? now + LATE_TURN_MS : 0;
+	report_late(s);
+	for (unsigned state = 0; state < STATES; state++) {
+		if (!is_limited(s, state) || !(r = TAILQ_FIRST(&s->in[state])))
+			continue;
+		bool is_soon = state == READING && r->deadline_ms < late_again_ms;
+		wake_at(s, is_soon ? late_again_ms : r->deadline_ms);
+	}
+	if (s->accept_again_ms)
+		wake_at(s, s->accept_again_ms);
+}
+
+/* The rest of the daemon needs descriptors too: this socket takes half of them at most. */
+static size_t connections_allowed(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 2 > STREAM_CONNECTIONS_MAX)
+		return STREAM_CONNECTIONS_MAX;
+	return limit.rlim_cur < 2 ? 1 : (size_t)(limit.rlim_cur / 2);
+}
+
+int stream_new(uv_loop_t *loop, const struct stream_settings *settings,
+	const struct peer_rules *peers, const struct stream_callbacks *callbacks, void *ctx,
+	struct stream **ret, struct err *err)
+{
+	assert(settings->ack_timeout_ms > 0);
+	int fd;
+	int e = peer_bind(settings->path, SOCK_STREAM, settings->mode, settings->gid, &fd, err);
+	if (e < 0)
+		return e;
+
+	struct stream *s = mem_alloc_zero(1, sizeof(*s));
+	e = listen(fd, BACKLOG) < 0 ? -errno : uv_poll_init(loop, &s->listener, fd);
+	if (e < 0) {
+		e = err_set(
+			err, e, "cannot listen on socket '%s': %s", settings->path, uv_strerror(e));
+		unlink(settings->path);
+		close(fd);
+		free(s);
+		return e;
+	}
+	s->loop = loop;
+	s->path = mem_dup(settings->path);
+	s->fd = fd;
+	s->peers = peers;
+	s->callbacks = *callbacks;
+	s->ctx = ctx;
+	s->connections_max = connections_allowed();
+	for (unsigned state = 0; state < STATES; state++)
+		TAILQ_INIT(&s->in[state]);
+	s->limit_ms[READING] =
+		settings->request_timeout_ms ? settings->request_timeout_ms : STREAM_REQUEST_MS;
+	s->limit_ms[WAITING] = settings->ack_timeout_ms;
+	s->limit_ms[LINGERING] = STREAM_LINGER_MS;
+
+	s->listener.data = s;
+	uv_timer_init(loop, &s->timer);
+	s->timer.data = s;
+	s->timer_due_ms = INT64_MAX;
+	s->handles = 2;
+	poll_listener(s);
+	*ret = s;
+	return 0;
+}
+
+void stream_answer(struct stream_request *request, const char *reason)
+{
+	assert(request->state == WAITING || request->state == ABANDONED);
+	if (request->state == WAITING)
+		send_answer(request->fd, reason);
+	release(request);
+}
+
+void stream_pause(struct stream *stream, bool pause)
+{
+	if (stream->paused == pause)
+		return;
+	stream->paused = pause;
+	poll_listener(stream);
+	if (pause) {
+		struct stream_request *r;
+		TAILQ_FOREACH(r, &stream->in[READING], link)
+		uv_poll_stop(&r->poll);
+		return;
+	}
+	struct stream_request *r;
+	TAILQ_FOREACH(r, &stream->in[READING], link)
+	{
+		r->deadline_ms = now_ms(stream) + stream->limit_ms[READING];
+		wake_at(stream, r->deadline_ms);
+		uv_poll_start(&r->poll, UV_READABLE, on_readable);
+	}
+}
+
+void stream_stop_listening(struct stream *stream)
+{
+	if (stream->fd < 0)
+		return;
+	/* First the name, so that nobody comes whom closing would turn away. */
+	unlink(stream->path);
+	while (accept_some(stream))
+		;
+	uv_close((uv_handle_t *)&stream->listener, on_handle_closed);
+	close(stream->fd);
+	stream->fd = -1;
+}
+
+size_t stream_unanswered(const struct stream *stream)
+{
+	return stream->count[WAITING] + stream->count[ABANDONED];
+}
+
+void stream_free(struct stream *stream)
+{
+	static const enum state open[] = {READING, WAITING, ABANDONED, LINGERING};
+	if (!stream)
+		return;
+	if (stream->fd >= 0) {
+		unlink(stream->path);
+		uv_close((uv_handle_t *)&stream->listener, on_handle_closed);
+		close(stream->fd);
+		stream->fd = -1;
+	}
+	for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++) {
+		struct stream_request *r;
+		while ((r = TAILQ_FIRST(&stream->in[open[i]])))
+			release(r);
+	}
+	uv_close((uv_handle_t *)&stream->timer, on_handle_closed);
+	stream->is_freed = true;
+}

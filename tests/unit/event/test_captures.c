@@ -1,0 +1,512 @@
+/*
+ * Every event that a real Cyrus sent, in eight kinds of configuration, must mean what was done.
+ *
+ * MANIFEST.json tells owner and folder from the action performed, not from a decoder.  What the
+ * names of registrations mean is written down here.  A .dgram or .dlist of the same name as a .json
+ * is the same event as it came through the socket.
+ */
+#include "event/event.h"
+#include "intake/datagram.h"
+#include "intake/dlist.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CAPTURES MAILPUSH_TEST_DATA "/captures"
+
+MEM_DEFINE_CLEANUP(json_cleanup, json_t, json_decref)
+#define json_auto __attribute__((cleanup(json_cleanup)))
+MEM_DEFINE_CLEANUP(event_cleanup, struct mail_event, event_free)
+#define event_auto __attribute__((cleanup(event_cleanup)))
+
+static json_t *manifest; /* file name to its entry */
+
+static int load_manifest(void **state)
+{
+	(void)state;
+	json_error_t error;
+	json_auto json_t *root = json_load_file(CAPTURES "/MANIFEST.json", 0, &error);
+	if (!root) {
+		print_error("%s: %s\n", CAPTURES "/MANIFEST.json", error.text);
+		return -1;
+	}
+	manifest = json_object();
+	size_t i;
+	json_t *entry;
+	json_array_foreach(json_object_get(root, "files"), i, entry)
+		json_object_set(manifest, json_string_value(json_object_get(entry, "file")), entry);
+	return 0;
+}
+
+static int free_manifest(void **state)
+{
+	(void)state;
+	json_decref(manifest);
+	return 0;
+}
+
+static const char *text_of(const json_t *object, const char *key, const char *otherwise)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text ? text : otherwise;
+}
+
+/* A captured file, and how Cyrus was configured when it was made. */
+struct capture {
+	char name[256]; /* without the ending */
+	const char *ending;
+	const json_t *entry; /* NULL: not in the manifest */
+	struct mailbox_namespace names;
+	struct buf bytes;
+	struct notification notification; /* of a .dgram and a .dlist */
+	const char *json;		  /* NULL: class is not EVENT */
+	size_t json_size;
+};
+
+static void read_bytes(const char *path, struct buf *ret)
+{
+	FILE *file = fopen(path, "rb");
+	assert_non_null(file);
+	size_t n;
+	while ((n = fread(buf_reserve(ret, 65536), 1, 65536, file)) > 0)
+		buf_commit(ret, n);
+	fclose(file);
+}
+
+static void set_namespace(struct capture *capture)
+{
+	const json_t *entry = capture->entry;
+	capture->names = (struct mailbox_namespace){
+		.altnamespace = !entry || json_is_true(json_object_get(entry, "altnamespace")),
+		.unixhierarchysep =
+			!entry || json_is_true(json_object_get(entry, "unixhierarchysep")),
+		.virtdomains = strcmp(text_of(entry, "virtdomains", "off"), "off") != 0,
+		.defaultdomain = text_of(entry, "defaultdomain", "internal"),
+		.userprefix = text_of(entry, "userprefix", "Other Users"),
+		.sharedprefix = text_of(entry, "sharedprefix", "Shared Folders"),
+	};
+}
+
+static void unwrap(struct capture *capture)
+{
+	char *bytes = (char *)capture->bytes.data;
+	size_t size = capture->bytes.used;
+	struct err err = {0};
+	if (strcmp(capture->ending, ".json") == 0) {
+		capture->json = bytes;
+		capture->json_size = size;
+		return;
+	}
+	struct notification *notification = &capture->notification;
+	if (strcmp(capture->ending, ".dgram") == 0) {
+		assert_int_equal(datagram_parse(bytes, size, notification, &err), 0);
+	} else {
+		struct dlist_scan scan = {0};
+		size_t request_size = 0;
+		assert_int_equal(
+			dlist_parse(&scan, bytes, size, notification, &request_size, &err), 1);
+		assert_int_equal(request_size, size);
+	}
+	if (notification_is_event(notification)) {
+		capture->json = notification->message.bytes;
+		capture->json_size = notification->message.size;
+	}
+}
+
+static void capture_init(struct capture *capture, const char *file)
+{
+	char path[512], key[300];
+	*capture = (struct capture){0};
+	snprintf(capture->name, sizeof(capture->name), "%s", file);
+	char *dot = strrchr(capture->name, '.');
+	capture->ending = strrchr(file, '.');
+	*dot = '\0';
+	snprintf(key, sizeof(key), "%s.json", capture->name);
+	capture->entry = json_object_get(manifest, key);
+	set_namespace(capture);
+	snprintf(path, sizeof(path), "%s/%s", CAPTURES, file);
+	buf_init(&capture->bytes);
+	read_bytes(path, &capture->bytes);
+	unwrap(capture);
+}
+
+static void capture_fini(struct capture *capture)
+{
+	buf_fini(&capture->bytes);
+}
+#define capture_auto __attribute__((cleanup(capture_fini)))
+
+static struct mail_event *parse(const struct capture *capture)
+{
+	struct mail_event *event = NULL;
+	struct err err = {0};
+	int r = event_parse(&capture->names, capture->json, capture->json_size, &event, &err);
+	if (r < 0)
+		print_message("%s: %s\n", capture->name, err.text);
+	assert_int_equal(r, 0);
+	return event;
+}
+
+/* Calls `each` for every captured file; returns how many. */
+static unsigned for_each(void (*each)(const struct capture *capture))
+{
+	DIR *dir = opendir(CAPTURES);
+	assert_non_null(dir);
+	unsigned count = 0;
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		if (entry->d_name[0] == '.' || strcmp(entry->d_name, "MANIFEST.json") == 0)
+			continue;
+		capture_auto struct capture capture;
+		capture_init(&capture, entry->d_name);
+		each(&capture);
+		count++;
+	}
+	closedir(dir);
+	return count;
+}
+
+/* Which reading is `owner` and `folder`: 1 or 2; 0: none. */
+static unsigned find_reading(
+	const struct mailbox *readings, unsigned count, const char *owner, const char *folder)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (strcmp(readings[i].owner, owner) == 0 &&
+			strcmp(readings[i].folder, folder) == 0)
+			return i + 1;
+	return 0;
+}
+
+static unsigned checked, second;
+
+static void check_reading(const struct capture *capture, const struct mailbox *readings,
+	unsigned count, const char *owner_key, const char *folder_key)
+{
+	const char *folder = text_of(capture->entry, folder_key, NULL);
+	unsigned reading =
+		find_reading(readings, count, text_of(capture->entry, owner_key, ""), folder);
+	if (!reading)
+		print_message("%s: no reading of %u is %s\n", capture->name, count, folder);
+	assert_int_not_equal(reading, 0);
+	checked++;
+	second += reading == 2;
+}
+
+/* The uri itself, also of the events that are dropped by their name. */
+static void check_uri_of(const struct capture *capture, const json_t *json, const char *key,
+	const char *owner_key, const char *folder_key)
+{
+	if (!json_object_get(capture->entry, folder_key))
+		return;
+	const char *uri = text_of(json, key, "");
+	struct mailbox readings[MAILBOX_READINGS];
+	mem_auto char *memory = mem_alloc(2 * (strlen(uri) + 1));
+	unsigned count = mailbox_from_uri(&capture->names, uri, strlen(uri), memory, readings);
+	check_reading(capture, readings, count, owner_key, folder_key);
+}
+
+static void check_uris(const struct capture *capture)
+{
+	if (strcmp(capture->ending, ".json") != 0)
+		return;
+	json_auto json_t *json = json_loadb(capture->json, capture->json_size, 0, NULL);
+	check_uri_of(capture, json, "uri", "owner", "folder");
+	check_uri_of(capture, json, "oldMailboxID", "oldOwner", "oldFolder");
+}
+
+static void every_uri_has_the_owner_and_folder_of_the_manifest(void **state)
+{
+	(void)state;
+	checked = second = 0;
+	assert_int_equal(for_each(check_uris), 248);
+	assert_int_equal(checked, 157 + 16);
+	/* `plus+at@x` in three namespaces with domains, and the one made to be ambiguous. */
+	print_message("%u owners and folders, %u only as the second reading\n", checked, second);
+	assert_int_equal(second, 4);
+}
+
+static bool is_dropped(enum event_kind kind)
+{
+	return kind == EVENT_OTHER || kind == EVENT_MAILBOX_MODSEQ ||
+		kind == EVENT_APPLE_PUSH_SERVICE_DAV;
+}
+
+static const char *without_prefix(const char *name)
+{
+	return strncmp(name, "vnd.cmu.", 8) == 0 ? name + 8 : name;
+}
+
+static void check_event(const struct capture *capture)
+{
+	if (!capture->entry)
+		return;
+	event_auto struct mail_event *event = parse(capture);
+	const char *name = without_prefix(text_of(capture->entry, "event", ""));
+	if (event->kind == EVENT_OTHER)
+		assert_non_null(strstr(
+			"Login Logout MailboxSubscribe MailboxUnSubscribe QuotaChange", name));
+	else
+		assert_string_equal(event_kind_name(event->kind), name);
+
+	bool is_dav = strncmp(capture->name, "dav-", 4) == 0;
+	if (is_dropped(event->kind) || event->kind == EVENT_APPLE_PUSH_SERVICE) {
+		assert_int_equal(event->readings, 0);
+		return;
+	}
+	check_reading(capture, event->at, event->readings, "owner", "folder");
+	assert_int_equal(event->from_readings > 0, event->kind == EVENT_MAILBOX_RENAME);
+	if (event->kind == EVENT_MAILBOX_RENAME)
+		check_reading(capture, event->from, event->from_readings, "oldOwner", "oldFolder");
+	assert_non_null(event->acl);
+	assert_int_equal(event->mbtype != 'e', is_dav);
+	bool clears_seen = event->kind == EVENT_FLAGS_CLEAR && !strstr(capture->name, "Deleted");
+	assert_int_equal(event->clears_seen, clears_seen);
+}
+
+static void every_event_of_the_manifest_means_what_was_done(void **state)
+{
+	(void)state;
+	checked = second = 0;
+	for_each(check_event);
+	/* Among them those that came by datagram as well; a rename has two mailboxes. */
+	assert_int_equal(checked, 178);
+	assert_int_equal(second, 5);
+}
+
+/* What the names of a registration mean, exact duplicates left out. */
+struct key {
+	const char *owner;
+	const char *folder;
+};
+
+#define ALICE(folder)           \
+	{                       \
+		"alice", folder \
+	}
+#define CAROL(folder)                       \
+	{                                   \
+		"carol@example.org", folder \
+	}
+#define SHARED(folder)     \
+	{                  \
+		"", folder \
+	}
+
+#define MANY_FLAT                                                                               \
+	ALICE(""), ALICE("Notes"), ALICE("Notes.Sub"), ALICE("Sent Items"), ALICE("R&D"),       \
+		ALICE("Entw\u00fcrfe"), ALICE("\u65e5\u672c\u8a9e"), ALICE("emoji \U0001F600"), \
+		ALICE("plus+at@x"), ALICE("hash#q?x"), ALICE("tilde~x"), ALICE("caret^x"),      \
+		ALICE("nested.a b.c&d")
+#define MANY_UNIX                                                                                 \
+	ALICE(""), ALICE("Notes"), ALICE("Notes/Sub"), ALICE("Sent Items"), ALICE("R&D"),         \
+		ALICE("Entw\u00fcrfe"), ALICE("\u65e5\u672c\u8a9e"), ALICE("emoji \U0001F600"),   \
+		ALICE("plus+at@x"), ALICE("hash#q?x"), ALICE("tilde~x"), ALICE("nested/a b/c&d"), \
+		ALICE("v1.2 dots"), ALICE("a.b/c.d")
+
+static const struct {
+	const char *name;
+	size_t count;
+	struct key keys[16];
+} registrations[] = {
+	{"alt0uh0vd0-ApplePushService-v1", 1, {ALICE("")}},
+	{"alt0uh0vd0-ApplePushService-v2-inboxcase", 3, {ALICE(""), ALICE(""), ALICE("Notes")}},
+	{"alt0uh0vd0-ApplePushService-v2-many", 13, {MANY_FLAT}},
+	{"alt0uh0vd0-ApplePushService-v2-otherspellings", 2, {ALICE(""), ALICE("Notes")}},
+	{"alt0uh0vd0-ApplePushService-v2-sharedfolders", 4,
+		{{"bob", ""}, ALICE("Notes"), SHARED("team"), SHARED("team.info")}},
+	{"alt0uh0vd1-ApplePushService-domainuser", 3,
+		{CAROL(""), CAROL("Notes"), CAROL("Entw\u00fcrfe")}},
+	{"alt0uh0vd1-ApplePushService-domainuser-shared", 2,
+		{{"dave@example.org", ""}, CAROL("Notes")}},
+	{"alt0uh0vd1-ApplePushService-v2-inboxcase", 3, {ALICE(""), ALICE(""), ALICE("Notes")}},
+	{"alt0uh0vd1-ApplePushService-v2-many", 13, {MANY_FLAT}},
+	{"alt0uh0vd1-ApplePushService-v2-otherspellings", 2, {ALICE(""), ALICE("Notes")}},
+	{"alt0uh0vd1-ApplePushService-v2-sharedfolders", 4,
+		{{"bob", ""}, ALICE("Notes"), SHARED("team"), SHARED("team.info")}},
+	{"alt0uh1vd1-ApplePushService-domainuser", 3,
+		{CAROL(""), CAROL("Notes"), CAROL("Entw\u00fcrfe")}},
+	{"alt0uh1vd1-ApplePushService-domainuser-shared", 2,
+		{{"dave@example.org", ""}, CAROL("Notes")}},
+	{"alt0uh1vd1-ApplePushService-v2-many", 14, {MANY_UNIX}},
+	{"alt0uh1vd1-ApplePushService-v2-otherspellings", 2, {ALICE(""), ALICE("Notes")}},
+	{"alt0uh1vd1-ApplePushService-v2-sharedfolders", 4,
+		{{"bob", ""}, ALICE("Notes"), SHARED("team"), SHARED("team/info")}},
+	{"alt1uh0vd0-ApplePushService-dotteduser-shared", 2, {ALICE(""), {"jane.doe", "Notes"}}},
+	{"alt1uh0vd0-ApplePushService-v2-inboxcase", 2, {ALICE(""), ALICE("")}},
+	{"alt1uh0vd0-ApplePushService-v2-many", 13, {MANY_FLAT}},
+	{"alt1uh0vd0-ApplePushService-v2-otherspellings", 2, {ALICE(""), ALICE("Notes")}},
+	{"alt1uh1vd0-ApplePushService-v2-inboxcase", 2, {ALICE(""), ALICE("")}},
+	{"alt1uh1vd0-ApplePushService-v2-otherspellings", 2, {ALICE(""), ALICE("Notes")}},
+	{"alt1uh1vd1-ApplePushService-domainuser", 3,
+		{CAROL(""), CAROL("Notes"), CAROL("Entw\u00fcrfe")}},
+	{"alt1uh1vd1-ApplePushService-domainuser-shared", 2,
+		{{"dave@example.org", ""}, CAROL("Notes")}},
+	{"alt1uh1vd1-ApplePushService-v1", 1, {ALICE("")}},
+	{"alt1uh1vd1-ApplePushService-v2-inboxcase", 2, {ALICE(""), ALICE("")}},
+	{"alt1uh1vd1-ApplePushService-v2-many", 14, {MANY_UNIX}},
+	{"alt1uh1vd1-ApplePushService-v2-otherspellings", 2, {ALICE(""), ALICE("Notes")}},
+	{"alt1uh1vd1-ApplePushService-v2-sharedfolders", 4,
+		{{"bob", ""}, ALICE("Notes"), SHARED("team"), SHARED("team/info")}},
+	{"customprefix-ApplePushService", 2, {{"jane.doe", "Notes"}, SHARED("team")}},
+	{"customprefix-ApplePushService-inboxsub", 3,
+		{ALICE(""), ALICE("INBOX/foo"), ALICE("INBOX/foo")}},
+	{"defaultdomain-ApplePushService-defaultdomain-login", 1, {ALICE("")}},
+	{"defaultdomain-ApplePushService-domain-shared", 3,
+		{CAROL(""), CAROL("Notes"), SHARED("team@example.org")}},
+	{"dlist-ApplePushService", 3, {ALICE(""), ALICE("Archive"), ALICE("Entw\u00fcrfe")}},
+	{"edge-method-log-not-external", 1, {ALICE("")}},
+	{"syntax-ApplePushService-dupes", 2, {ALICE(""), ALICE("Notes")}},
+	{"syntax-ApplePushService-nomailboxes", 0, {{NULL, NULL}}},
+};
+#define REGISTRATION_COUNT (sizeof(registrations) / sizeof(registrations[0]))
+
+static bool was_seen[REGISTRATION_COUNT];
+
+static void check_key(const struct capture *capture, const char *user, const char *name,
+	const struct key *expected)
+{
+	struct mailbox mailbox;
+	mem_auto char *memory = mem_alloc(4 * strlen(name) + strlen(user) + 2);
+	mailbox_from_name(&capture->names, name, user, memory, &mailbox);
+	bool is_same = strcmp(mailbox.owner, expected->owner) == 0 &&
+		strcmp(mailbox.folder, expected->folder) == 0;
+	if (!is_same)
+		print_message(
+			"%s: %s is %s, %s\n", capture->name, name, mailbox.owner, mailbox.folder);
+	assert_true(is_same);
+}
+
+static void check_registration(const struct capture *capture)
+{
+	for (size_t i = 0; i < REGISTRATION_COUNT; i++) {
+		if (strcmp(capture->name, registrations[i].name) != 0)
+			continue;
+		event_auto struct mail_event *event = parse(capture);
+		const struct event_registration *registration = &event->registration;
+		assert_int_equal(event->kind, EVENT_APPLE_PUSH_SERVICE);
+		assert_int_equal(registration->aps_version, strstr(capture->name, "-v1") ? 1 : 2);
+		assert_int_equal(strlen(registration->token), 64);
+		assert_string_equal(registration->subtopic, "com.apple.mobilemail");
+		assert_int_equal(registration->mailbox_count, registrations[i].count);
+		for (size_t j = 0; j < registration->mailbox_count; j++)
+			check_key(capture, registration->user, registration->mailboxes[j],
+				&registrations[i].keys[j]);
+		was_seen[i] = true;
+		return;
+	}
+	/* Whatever else registers is hostile, and refused. */
+	if (!capture->json || !memmem(capture->json, capture->json_size, "ApplePushService\"", 17))
+		return;
+	struct mail_event *event = NULL;
+	struct err err;
+	assert_int_equal(
+		event_parse(&capture->names, capture->json, capture->json_size, &event, &err),
+		-EINVAL);
+	assert_non_null(strstr(err.text, "apsAccountId"));
+	checked++;
+}
+
+static void the_names_of_every_registration_lead_to_the_mailboxes_meant(void **state)
+{
+	(void)state;
+	checked = 0;
+	for_each(check_registration);
+	for (size_t i = 0; i < REGISTRATION_COUNT; i++)
+		assert_true(was_seen[i]);
+	/* 21 kB and 60 kB of account id, one with quotes, one that Cyrus left out. */
+	assert_int_equal(checked, 4);
+}
+
+/* What came through the stream socket; Cyrus' default namespace. */
+static const struct {
+	const char *name;
+	enum event_kind kind;
+	const char *folder;
+	const char *old_folder;
+} streamed[] = {
+	{"dlist-FlagsClear", EVENT_FLAGS_CLEAR, "", NULL},
+	{"dlist-FlagsSet", EVENT_FLAGS_SET, "", NULL},
+	{"dlist-MailboxCreate", EVENT_MAILBOX_CREATE, "Notes", NULL},
+	{"dlist-MailboxCreate-2", EVENT_MAILBOX_CREATE, "R&D", NULL},
+	{"dlist-MailboxDelete", EVENT_MAILBOX_DELETE, "R&D", NULL},
+	{"dlist-MailboxModseq", EVENT_MAILBOX_MODSEQ, NULL, NULL},
+	{"dlist-MailboxRename", EVENT_MAILBOX_RENAME, "Archive", "Notes"},
+	{"dlist-MessageAppend", EVENT_MESSAGE_APPEND, "Notes", NULL},
+	{"dlist-MessageAppend-2", EVENT_MESSAGE_APPEND, "R&D", NULL},
+	{"dlist-MessageRead", EVENT_MESSAGE_READ, "", NULL},
+	{"dlist-vnd.cmu.MessageMove", EVENT_MESSAGE_MOVE, "Notes", NULL},
+};
+
+static void every_event_of_the_stream_means_what_was_done(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(streamed) / sizeof(streamed[0]); i++) {
+		char file[128];
+		snprintf(file, sizeof(file), "%s.dlist", streamed[i].name);
+		capture_auto struct capture capture;
+		capture_init(&capture, file);
+		event_auto struct mail_event *event = parse(&capture);
+		assert_int_equal(event->kind, streamed[i].kind);
+		assert_int_equal(event->readings, streamed[i].folder ? 1 : 0);
+		if (streamed[i].folder) {
+			assert_string_equal(event->at[0].owner, "alice");
+			assert_string_equal(event->at[0].folder, streamed[i].folder);
+		}
+		assert_int_equal(event->from_readings, streamed[i].old_folder ? 1 : 0);
+		if (streamed[i].old_folder)
+			assert_string_equal(event->from[0].folder, streamed[i].old_folder);
+	}
+}
+
+static void check_class(const struct capture *capture)
+{
+	bool is_foreign = strstr(capture->name, "-not-an-event") != NULL;
+	assert_int_equal(capture->json == NULL, is_foreign);
+	checked += is_foreign;
+}
+
+static void notifications_of_other_classes_are_no_events(void **state)
+{
+	(void)state;
+	checked = 0;
+	for_each(check_class);
+	assert_int_equal(checked, 2);
+}
+
+static void the_uri_of_unexpunge_names_no_mailbox(void **state)
+{
+	(void)state;
+	capture_auto struct capture capture;
+	capture_init(&capture, "allparams-MailboxModseq-malformed-uri-unexpunge.json");
+	json_auto json_t *json = json_loadb(capture.json, capture.json_size, 0, NULL);
+	const char *uri = text_of(json, "uri", NULL);
+	assert_string_equal(uri, "imap://mail.example.com/user;UIDVALIDITY=1795335717");
+	char memory[256];
+	struct mailbox readings[MAILBOX_READINGS];
+	assert_int_equal(mailbox_from_uri(&capture.names, uri, strlen(uri), memory, readings), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_uri_has_the_owner_and_folder_of_the_manifest),
+		cmocka_unit_test(every_event_of_the_manifest_means_what_was_done),
+		cmocka_unit_test(the_names_of_every_registration_lead_to_the_mailboxes_meant),
+		cmocka_unit_test(every_event_of_the_stream_means_what_was_done),
+		cmocka_unit_test(notifications_of_other_classes_are_no_events),
+		cmocka_unit_test(the_uri_of_unexpunge_names_no_mailbox),
+	};
+	return cmocka_run_group_tests(tests, load_manifest, free_manifest);
+}
