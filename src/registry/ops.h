@@ -1,0 +1,190 @@
+/*
+ * ops - what the rules ask of a database: one table of functions a kind.
+ *
+ * Every call takes or gives many rows, so that a database on the network costs a few round trips a
+ * batch, not some for each job.  The functions store and find; what follows from what is decided by
+ * rules.c, renewal.c and tidy.c, once for all databases.  A registration is known by its key alone:
+ * ids that a database makes stay behind this table.  All that is stored belongs to the site given
+ * to `open`; other sites in the same database are never touched.
+ *
+ * Times are Unix milliseconds, 0 is "never".  Text is compared byte by byte.  Strings given to a
+ * callback live until it returns.  Callbacks must not call the database.
+ *
+ * Errors: negative errno with a text that names the database, what went wrong and what to do; the
+ * caller then rolls back and does the whole batch again later, so a database on the network
+ * reconnects in `begin`.
+ *
+ * Registry thread only (open and close: before and after it runs).
+ */
+#ifndef MAILPUSH_REGISTRY_OPS_H
+#define MAILPUSH_REGISTRY_OPS_H
+
+#include "base/err.h"
+#include "event/mailbox.h"
+#include "registry/registry.h"
+#include "registry/target.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct registry_row {
+	struct registry_key key;
+	const char *user;
+	const char *token;
+	const char *account_id;
+	const char *topic;
+	int aps_version;
+	bool confirmed;
+	bool inbox_only;
+	int64_t renewed_ms; /* received_ms of the newest REGISTER */
+	int64_t sleeping_ms;
+	/* Not given by `match` and `find_nudges`: */
+	const char *subtopic;
+	const char *stopped_reason; /* NULL: not stopped */
+	int64_t created_ms;
+	int64_t superseded_ms;
+	bool is_nudged;
+};
+
+struct registry_wake {
+	const char *user;
+	int64_t upto_ms;  /* those that fell asleep later sleep on ... */
+	int64_t wrong_ms; /* ... unless later than this */
+};
+
+struct registry_list {
+	struct registry_key key;
+	const struct registry_subscription *subscriptions;
+	size_t count;
+};
+
+enum registry_mailbox_change_kind {
+	/* The registrations of user `owner` sleep from `at_ms` on; others lose their
+	   subscriptions to any mailbox of that owner. */
+	REGISTRY_OWNER_GONE,
+	/* Subscriptions to exactly this mailbox go. */
+	REGISTRY_FOLDER_GONE,
+	/* Subscriptions to this folder and those below it move to the new place; those that are
+	   there already stay, so that it may be done again. */
+	REGISTRY_FOLDER_MOVED,
+};
+
+/* Touches only what belongs to registrations with renewed_ms <= at_ms or > wrong_ms. */
+struct registry_mailbox_change {
+	enum registry_mailbox_change_kind kind;
+	int64_t at_ms;
+	int64_t wrong_ms;
+	const char *owner;
+	const char *folder;
+	const char *new_owner;
+	const char *new_folder;
+	char separator;
+};
+
+/* Touches only registrations with renewed_ms < before_ms. */
+struct registry_token_change {
+	const char *token;
+	const char *topic;
+	int64_t before_ms;
+	const char *stop_reason; /* NULL: delete them */
+};
+
+struct registry_census {
+	uint64_t registrations;
+	uint64_t wrong;		   /* of them: renewed or asleep later than wrong_ms */
+	int64_t newest_renewal_ms; /* of those that were not renewed later than wrong_ms */
+	/* As put_tidied left it. */
+	int64_t tidied_day;
+	uint64_t tidied_count;
+};
+
+/* `index`: which of the things asked about. */
+typedef void registry_row_fn(void *ctx, size_t index, const struct registry_row *row);
+typedef void registry_match_fn(
+	void *ctx, size_t index, const struct registry_row *row, const char *hash);
+typedef void registry_subscription_fn(
+	void *ctx, size_t index, const struct registry_subscription *subscription);
+typedef void registry_key_fn(void *ctx, size_t index, const struct registry_key *key);
+typedef void registry_sleeper_fn(void *ctx, const char *user, int64_t sleeping_ms);
+
+struct registry_ops;
+
+/* A database begins with this. */
+struct registry_db {
+	const struct registry_ops *ops;
+};
+
+struct registry_ops {
+	const char *scheme; /* what stands before the colon of the url */
+
+	/* `place`: what stands behind it.  Makes and migrates the schema. */
+	int (*open)(const char *place, const char *site, struct registry_db **ret, struct err *err);
+	void (*close)(struct registry_db *db);
+
+	/*
+	 * A transaction that writes is serialisable: nobody changes what it has read before it has
+	 * committed.  One that does not write sees one state, and commits without a wait for the
+	 * disk.
+	 */
+	int (*begin)(struct registry_db *db, bool writes, struct err *err);
+	int (*commit)(struct registry_db *db, struct err *err); /* durable on return */
+	void (*rollback)(struct registry_db *db);		/* fine when there is none */
+
+	/* One row for each subscription to the mailboxes, those of a registration side by side;
+	   stopped registrations are left out, sleeping ones not. */
+	int (*match)(struct registry_db *db, const struct mailbox *const *mailboxes, size_t count,
+		registry_match_fn *on_match, void *ctx, struct err *err);
+	/* All registrations of each user. */
+	int (*load_users)(struct registry_db *db, const char *const *users, size_t count,
+		registry_row_fn *on_row, void *ctx, struct err *err);
+	/* The subscriptions of each registration, in order of their names. */
+	int (*load_lists)(struct registry_db *db, const struct registry_key *keys, size_t count,
+		registry_subscription_fn *on_subscription, void *ctx, struct err *err);
+
+	/* Inserts or replaces. */
+	int (*put)(struct registry_db *db, const struct registry_row *rows, size_t count,
+		struct err *err);
+	/* Replaces the subscriptions of registrations that exist. */
+	int (*put_lists)(struct registry_db *db, const struct registry_list *lists, size_t count,
+		struct err *err);
+	/* With their subscriptions. */
+	int (*remove)(struct registry_db *db, const struct registry_key *keys, size_t count,
+		struct err *err);
+
+	/* Done one after the other. */
+	int (*change_mailboxes)(struct registry_db *db,
+		const struct registry_mailbox_change *changes, size_t count, struct err *err);
+	/* Done one after the other; on_gone: what was deleted or stopped. */
+	int (*change_tokens)(struct registry_db *db, const struct registry_token_change *changes,
+		size_t count, registry_key_fn *on_gone, void *ctx, struct err *err);
+
+	/* Each user that has a sleeping registration, with the newest sleeping_ms. */
+	int (*find_sleepers)(struct registry_db *db, registry_sleeper_fn *on_sleeper, void *ctx,
+		struct err *err);
+	int (*wake)(struct registry_db *db, const struct registry_wake *wakes, size_t count,
+		struct err *err);
+
+	int (*census)(struct registry_db *db, int64_t wrong_ms, struct registry_census *ret,
+		struct err *err);
+	/* No time of the registrations that census counts as wrong is later than now_ms any more.
+	 */
+	int (*put_right)(struct registry_db *db, int64_t wrong_ms, int64_t now_ms, struct err *err);
+	int (*put_tidied)(struct registry_db *db, int64_t day, uint64_t count, struct err *err);
+	/* The `limit` oldest of those with renewed_ms < before_ms; ret_total: how many there are.
+	 */
+	int (*find_expired)(struct registry_db *db, int64_t before_ms, size_t limit,
+		registry_key_fn *on_key, void *ctx, uint64_t *ret_total, struct err *err);
+	/* The `limit` longest asleep of those with sleeping_ms < before_ms. */
+	int (*find_overslept)(struct registry_db *db, int64_t before_ms, size_t limit,
+		registry_key_fn *on_key, void *ctx, struct err *err);
+	/* The `limit` oldest of those with renewed_ms < before_ms that were not nudged yet, are
+	   neither stopped nor asleep and have a mailbox: one row for each subscription, `index`
+	   counts the registrations. */
+	int (*find_nudges)(struct registry_db *db, int64_t before_ms, size_t limit,
+		registry_match_fn *on_match, void *ctx, struct err *err);
+	int (*mark_nudged)(struct registry_db *db, const struct registry_key *keys, size_t count,
+		struct err *err);
+};
+
+#endif

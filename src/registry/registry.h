@@ -1,0 +1,154 @@
+/*
+ * registry - who wants to know.
+ *
+ * Holds the registrations that phones made and the mailboxes they subscribed to, and answers for
+ * each change of a mailbox whom to tell.  A thread of its own does all waiting jobs as one batch in
+ * one transaction, in the order in which they were submitted: a registration, a rename or a delete
+ * is a barrier, what came before it is matched first and what comes after sees it.  A batch that
+ * fails is tried again on that thread until it succeeds (reported through `trouble`), so order is
+ * never lost; every job is idempotent.
+ *
+ * A clock that ran ahead must not silence phones for as long as it was ahead.  So a stored time is
+ * compared with the present too (the clock's, not received_ms: jobs are replayed days later): one
+ * that lies more than five minutes in the future is from a wrong clock, and loses.  A registration
+ * then applies and takes its own time; a sleep is ended by any news or registration; a delete or a
+ * rename reaches it; REGISTRY_TIDY takes such times for the present, so that they expire at last,
+ * unless more than half of all registrations lie in the future: then it is our clock that is
+ * behind, and they are left alone.  FORGET and STOP stay careful and spare it.  A job that says
+ * that it came from the future comes now.
+ *
+ * Behind it stands a table of functions (ops.h): SQLite here, databases on the network alike.  The
+ * rules are ours and stand in rules.c, for all databases the same.
+ *
+ * Jobs belong to the caller; the registry has them from registry_submit until `done`.  What a job
+ * borrows must not change meanwhile.  All functions: loop thread.
+ */
+#ifndef MAILPUSH_REGISTRY_REGISTRY_H
+#define MAILPUSH_REGISTRY_REGISTRY_H
+
+#include "base/err.h"
+#include "base/worker.h"
+#include "event/event.h"
+#include "registry/target.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct registry_settings {
+	const char *url;  /* "sqlite:/path" */
+	const char *site; /* users of two sites are two users */
+	int64_t registration_ttl_ms;
+	int64_t deleted_user_grace_ms;
+	unsigned registrations_per_user; /* 64 */
+};
+
+enum registry_job_kind {
+	/*
+	 * A phone registered: insert or renew, the mailbox list is replaced; wakes it, ends
+	 * stopped_reason, makes an older account id of the same user and token superseded, evicts
+	 * beyond registrations_per_user.  Not applied (is_stale) if received_ms is older than what
+	 * is stored and not of a wrong clock.  matches[0]: the registration with the hashes of all
+	 * its mailboxes.
+	 */
+	REGISTRY_REGISTER,
+	/*
+	 * A mailbox changed: matches: each registration that subscribed to it, with the hash of
+	 * every spelling; stopped ones left out, sleeping ones of the owner woken.
+	 */
+	REGISTRY_NEWS,
+	/* INBOX: the owner's registrations sleep, others' subscriptions go.  Folder: those to it
+	   go. */
+	REGISTRY_MAILBOX_DELETE,
+	/* INBOX: as delete for the old owner.  Folder: subscriptions move with the prefix. */
+	REGISTRY_MAILBOX_RENAME,
+	/* Apple says that the token is gone: delete all of (token, topic) with renewed_ms <
+	   before_ms. */
+	REGISTRY_FORGET,
+	/* Nothing is sent to (token, topic) until it renews; only where renewed_ms < before_ms. */
+	REGISTRY_STOP,
+	/* Expiry, grace and superseded ones; matches: those to be nudged (each once a life). */
+	REGISTRY_TIDY,
+};
+
+/* A mailbox of a registration. */
+struct registry_subscription {
+	const char *name; /* as typed */
+	const char *owner;
+	const char *folder;
+	char hash[MAILBOX_HASH_SIZE];
+};
+
+struct registry_match {
+	struct target *target; /* take it over with mem_steal, or leave it to registry_job_fini */
+	char (*hashes)[MAILBOX_HASH_SIZE]; /* owned by the job */
+	unsigned hash_count;
+	unsigned reading; /* which reading of the event's mailbox */
+	bool is_own;	  /* the mailbox belongs to the registration's user; REGISTER, TIDY: true */
+};
+
+struct registry_job {
+	struct job job;
+	enum registry_job_kind kind;
+	int64_t received_ms; /* Unix; when we got to know (the spool file's, the parked row's time)
+			      */
+
+	/* Borrowed input. */
+	const struct mail_event *event;			   /* REGISTER, NEWS, MAILBOX_* */
+	const struct registry_subscription *subscriptions; /* REGISTER; unique by name */
+	size_t subscription_count;
+	const char *topic;  /* REGISTER: what Cyrus told the phone; FORGET, STOP */
+	bool confirmed;	    /* REGISTER */
+	const char *token;  /* FORGET, STOP */
+	int64_t before_ms;  /* FORGET, STOP */
+	const char *reason; /* STOP */
+	char separator;	    /* MAILBOX_RENAME: of the namespace, '/' or '.' */
+
+	/* Result, owned by the job, which stays where it is; empty unless status is 0. */
+	int status; /* 0, or -ECANCELED: not done, the registry is being stopped */
+	struct registry_match *matches;
+	size_t match_count;
+	struct registry_match one_match; /* room for the common single match */
+	char one_hash[1][MAILBOX_HASH_SIZE];
+	struct registry_key *gone; /* exist no longer; STOP: are not pushed to any more */
+	size_t gone_count;
+	bool is_new;	    /* REGISTER */
+	bool list_changed;  /* REGISTER: the set of names or the topic is another than before */
+	bool is_stale;	    /* REGISTER */
+	uint64_t kept_back; /* TIDY: expired ones that were kept, as too many at once */
+};
+
+typedef void registry_done_fn(void *ctx, struct registry_job *job);
+typedef void registry_trouble_fn(void *ctx, const char *text); /* NULL: all is well again */
+
+struct registry_callbacks {
+	registry_done_fn *done; /* each job of a batch, in order */
+	registry_trouble_fn *trouble;
+};
+
+struct registry;
+
+/* Opens the database, migrates its schema (one newer than ours: -ENOTSUP), starts the thread. */
+int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
+	const struct registry_callbacks *callbacks, void *ctx, struct registry **ret,
+	struct err *err);
+void registry_submit(struct registry *registry, struct registry_job *job);
+struct worker *registry_worker(struct registry *registry);
+/* Ends the thread; jobs not done come back through `done` with -ECANCELED. */
+void registry_free(struct registry *registry);
+
+/* Frees the result. */
+void registry_job_fini(struct registry_job *job);
+
+/* Without a thread, for tests and tools: the same batch at once.  `url` as in the settings. */
+struct registry_store;
+int registry_store_open(
+	const struct registry_settings *settings, struct registry_store **ret, struct err *err);
+int registry_store_run(struct registry_store *store, struct job_list *batch, struct err *err);
+/* With the present (Unix) given. */
+int registry_store_run_at(
+	struct registry_store *store, struct job_list *batch, int64_t now_ms, struct err *err);
+void registry_store_close(struct registry_store *store);
+
+#endif

@@ -1,0 +1,369 @@
+#include "registry/renewal.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "registry/result.h"
+
+#include <string.h>
+
+#define SUPERSEDED_FOR_MS (3 * CLOCK_DAY_MS)
+
+/* A registration of the user. */
+struct known {
+	struct registry_row row;
+	char *memory; /* its strings; NULL: borrowed from the job */
+	bool is_changed;
+	bool is_gone;
+};
+
+struct renewal {
+	struct registry_job *job;
+	int64_t time_ms; /* the job's */
+	struct registry_key key;
+	struct known *known;
+	size_t known_count;
+	/* What the phone sent, in order of names, and how what is stored compares. */
+	const struct registry_subscription **list;
+	size_t stored_count;
+	bool other_names;
+	bool other_places;
+};
+
+struct run {
+	struct renewal *renewals;
+	size_t count;
+	const char **users;
+	struct registry_key *keys;
+	int64_t wrong_ms; /* as in rules.h */
+};
+
+static const char *pack(char **memory, const char *text)
+{
+	if (!text)
+		return NULL;
+	char *copy = *memory;
+	*memory = stpcpy(copy, text) + 1;
+	return copy;
+}
+
+static size_t packed_size(const char *text)
+{
+	return text ? strlen(text) + 1 : 0;
+}
+
+static struct known *add_known(struct renewal *renewal, const struct registry_row *row)
+{
+	renewal->known = mem_realloc_array(
+		renewal->known, renewal->known_count + 1, sizeof(*renewal->known));
+	struct known *known = &renewal->known[renewal->known_count++];
+	*known = (struct known){.row = *row};
+	return known;
+}
+
+/* What a wrong clock has left in the future counts as just before this job. */
+static void put_right(struct known *known, int64_t time_ms, int64_t wrong_ms)
+{
+	struct registry_row *row = &known->row;
+	int64_t *const times[] = {
+		&row->renewed_ms, &row->sleeping_ms, &row->created_ms, &row->superseded_ms};
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		if (*times[i] <= wrong_ms)
+			continue;
+		*times[i] = time_ms - 1;
+		known->is_changed = true;
+	}
+}
+
+static void on_row(void *ctx, size_t index, const struct registry_row *row)
+{
+	struct run *run = ctx;
+	struct renewal *renewal = &run->renewals[index];
+	struct known *known = add_known(renewal, row);
+	put_right(known, renewal->time_ms, run->wrong_ms);
+	known->memory = mem_alloc(packed_size(row->user) + packed_size(row->token) +
+		packed_size(row->account_id) + packed_size(row->topic) +
+		packed_size(row->subtopic) + packed_size(row->stopped_reason));
+	char *memory = known->memory;
+	known->row.user = pack(&memory, row->user);
+	known->row.token = pack(&memory, row->token);
+	known->row.account_id = pack(&memory, row->account_id);
+	known->row.topic = pack(&memory, row->topic);
+	known->row.subtopic = pack(&memory, row->subtopic);
+	known->row.stopped_reason = pack(&memory, row->stopped_reason);
+}
+
+/* Both lists come in order of their names, so they are compared as they pass. */
+static void on_subscription(void *ctx, size_t index, const struct registry_subscription *stored)
+{
+	struct run *run = ctx;
+	struct renewal *renewal = &run->renewals[index];
+	size_t position = renewal->stored_count++;
+	if (position >= renewal->job->subscription_count)
+		return;
+	const struct registry_subscription *sent = renewal->list[position];
+	if (strcmp(sent->name, stored->name) != 0)
+		renewal->other_names = true;
+	if (strcmp(sent->owner, stored->owner) != 0 || strcmp(sent->folder, stored->folder) != 0 ||
+		strcmp(sent->hash, stored->hash) != 0)
+		renewal->other_places = true;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct registry_subscription *const *left = a;
+	const struct registry_subscription *const *right = b;
+	return strcmp((*left)->name, (*right)->name);
+}
+
+static void sort_list(struct renewal *renewal)
+{
+	size_t count = renewal->job->subscription_count;
+	renewal->list = mem_alloc_zero(count, sizeof(*renewal->list));
+	for (size_t i = 0; i < count; i++)
+		renewal->list[i] = &renewal->job->subscriptions[i];
+	qsort(renewal->list, count, sizeof(*renewal->list), compare_names);
+}
+
+static struct known *find_self(struct renewal *renewal)
+{
+	for (size_t i = 0; i < renewal->known_count; i++) {
+		if (memcmp(&renewal->known[i].row.key, &renewal->key, sizeof(renewal->key)) == 0)
+			return &renewal->known[i];
+	}
+	return NULL;
+}
+
+static bool is_inbox_only(const struct registry_job *job)
+{
+	for (size_t i = 0; i < job->subscription_count; i++) {
+		const struct registry_subscription *subscription = &job->subscriptions[i];
+		if (subscription->folder[0] ||
+			strcmp(subscription->owner, job->event->registration.user) != 0)
+			return false;
+	}
+	return true;
+}
+
+static struct known *insert(struct renewal *renewal)
+{
+	const struct registry_job *job = renewal->job;
+	const struct event_registration *sent = &job->event->registration;
+	return add_known(renewal,
+		&(struct registry_row){
+			.key = renewal->key,
+			.user = sent->user,
+			.token = sent->token,
+			.account_id = sent->account_id,
+			.subtopic = sent->subtopic,
+			.topic = job->topic,
+			.created_ms = renewal->time_ms,
+		});
+}
+
+static void renew(const struct renewal *renewal, struct known *self)
+{
+	const struct registry_job *job = renewal->job;
+	struct registry_row *row = &self->row;
+	/* The same job done again is no sign of life. */
+	if (renewal->time_ms > row->renewed_ms) {
+		row->stopped_reason = NULL;
+		row->is_nudged = false;
+	}
+	if (renewal->time_ms > row->superseded_ms)
+		row->superseded_ms = 0;
+	row->topic = job->topic;
+	row->aps_version = job->event->registration.aps_version;
+	row->confirmed = job->confirmed;
+	row->inbox_only = is_inbox_only(job);
+	row->renewed_ms = renewal->time_ms;
+	self->is_changed = true;
+}
+
+static void wake(struct renewal *renewal)
+{
+	for (size_t i = 0; i < renewal->known_count; i++) {
+		struct known *known = &renewal->known[i];
+		if (known->row.sleeping_ms == 0 || known->row.sleeping_ms > renewal->time_ms)
+			continue;
+		known->row.sleeping_ms = 0;
+		known->is_changed = true;
+	}
+}
+
+/* `other`: another account id of the same device. */
+static void supersede(const struct renewal *renewal, struct known *self, struct known *other)
+{
+	const struct registry_job *job = renewal->job;
+	int64_t now = renewal->time_ms;
+	if (job->is_new && other->row.renewed_ms <= now) {
+		if (other->row.superseded_ms == 0) {
+			other->row.superseded_ms = now;
+			other->is_changed = true;
+		}
+		return;
+	}
+	if (job->is_new) {
+		/* This job comes late: the other one appeared after it. */
+		if (other->row.created_ms > now && self->row.superseded_ms == 0)
+			self->row.superseded_ms = other->row.created_ms;
+		return;
+	}
+	if (other->row.superseded_ms > 0 && self->row.created_ms >= other->row.superseded_ms &&
+		now - self->row.created_ms >= SUPERSEDED_FOR_MS)
+		other->is_gone = true;
+}
+
+static void supersede_others(struct renewal *renewal, struct known *self)
+{
+	for (size_t i = 0; i < renewal->known_count; i++) {
+		struct known *other = &renewal->known[i];
+		if (other != self && strcmp(other->row.token, self->row.token) == 0 &&
+			strcmp(other->row.subtopic, self->row.subtopic) == 0)
+			supersede(renewal, self, other);
+	}
+}
+
+static void evict(struct renewal *renewal, const struct known *self, size_t limit)
+{
+	for (;;) {
+		struct known *oldest = NULL;
+		size_t count = 0;
+		for (size_t i = 0; i < renewal->known_count; i++) {
+			struct known *known = &renewal->known[i];
+			if (known->is_gone)
+				continue;
+			count++;
+			if (known != self &&
+				(!oldest || known->row.renewed_ms < oldest->row.renewed_ms))
+				oldest = known;
+		}
+		if (count <= limit || !oldest)
+			return;
+		oldest->is_gone = true;
+	}
+}
+
+static void report(struct renewal *renewal, const struct known *self)
+{
+	struct registry_job *job = renewal->job;
+	struct registry_match *match = result_add_match(job, &self->row, job->subscription_count);
+	match->is_own = true;
+	for (size_t i = 0; i < job->subscription_count; i++)
+		result_add_hash(job, job->subscriptions[i].hash);
+	for (size_t i = 0; i < renewal->known_count; i++) {
+		if (renewal->known[i].is_gone)
+			result_add_gone(job, &renewal->known[i].row.key);
+	}
+}
+
+static void decide(const struct rules *rules, struct renewal *renewal)
+{
+	struct registry_job *job = renewal->job;
+	struct known *self = find_self(renewal);
+	if (self && renewal->time_ms < self->row.renewed_ms) {
+		job->is_stale = true;
+		return;
+	}
+	if (renewal->stored_count != job->subscription_count)
+		renewal->other_names = true;
+	job->is_new = !self;
+	job->list_changed =
+		self && (renewal->other_names || strcmp(self->row.topic, job->topic) != 0);
+	if (!self)
+		self = insert(renewal);
+	renew(renewal, self);
+	wake(renewal);
+	supersede_others(renewal, self);
+	evict(renewal, self, rules->registrations_per_user);
+	report(renewal, self);
+}
+
+static int write_run(struct rules *rules, struct run *run, struct err *err)
+{
+	size_t most = 0;
+	for (size_t i = 0; i < run->count; i++)
+		most += run->renewals[i].known_count;
+	mem_auto struct registry_row *rows = mem_alloc_zero(most, sizeof(*rows));
+	mem_auto struct registry_key *gone = mem_alloc_zero(most, sizeof(*gone));
+	mem_auto struct registry_list *lists = mem_alloc_zero(run->count, sizeof(*lists));
+	size_t row_count = 0;
+	size_t gone_count = 0;
+	size_t list_count = 0;
+	for (size_t i = 0; i < run->count; i++) {
+		const struct renewal *renewal = &run->renewals[i];
+		const struct registry_job *job = renewal->job;
+		for (size_t j = 0; j < renewal->known_count; j++) {
+			const struct known *known = &renewal->known[j];
+			if (known->is_gone)
+				gone[gone_count++] = known->row.key;
+			else if (known->is_changed)
+				rows[row_count++] = known->row;
+		}
+		if (!job->is_stale && (renewal->other_names || renewal->other_places))
+			lists[list_count++] = (struct registry_list){
+				.key = renewal->key,
+				.subscriptions = job->subscriptions,
+				.count = job->subscription_count,
+			};
+	}
+	const struct registry_ops *ops = rules->db->ops;
+	int failed = ops->remove(rules->db, gone, gone_count, err);
+	if (!failed)
+		failed = ops->put(rules->db, rows, row_count, err);
+	if (!failed)
+		failed = ops->put_lists(rules->db, lists, list_count, err);
+	return failed;
+}
+
+static int run_run(struct rules *rules, struct run *run, struct err *err)
+{
+	const struct registry_ops *ops = rules->db->ops;
+	int failed = ops->load_users(rules->db, run->users, run->count, on_row, run, err);
+	if (!failed)
+		failed = ops->load_lists(
+			rules->db, run->keys, run->count, on_subscription, run, err);
+	if (failed)
+		return failed;
+	for (size_t i = 0; i < run->count; i++)
+		decide(rules, &run->renewals[i]);
+	failed = write_run(rules, run, err);
+	for (size_t i = 0; i < run->count && !failed; i++) {
+		if (sleepers_wakes(rules->sleepers, run->users[i], run->renewals[i].time_ms,
+			    rules->wrong_ms))
+			sleepers_remove(rules->sleepers, run->users[i]);
+	}
+	return failed;
+}
+
+int renewal_run(
+	struct rules *rules, struct registry_job *const *jobs, size_t count, struct err *err)
+{
+	mem_auto struct renewal *renewals = mem_alloc_zero(count, sizeof(*renewals));
+	mem_auto const char **users = mem_alloc_zero(count, sizeof(*users));
+	mem_auto struct registry_key *keys = mem_alloc_zero(count, sizeof(*keys));
+	struct run run = {
+		.renewals = renewals,
+		.count = count,
+		.users = users,
+		.keys = keys,
+		.wrong_ms = rules->wrong_ms,
+	};
+	for (size_t i = 0; i < count; i++) {
+		const struct event_registration *sent = &jobs[i]->event->registration;
+		renewals[i].job = jobs[i];
+		renewals[i].time_ms = rules_time(rules, jobs[i]);
+		renewals[i].key = registry_key_make(
+			rules->site, sent->user, sent->token, sent->account_id, sent->subtopic);
+		sort_list(&renewals[i]);
+		users[i] = sent->user;
+		keys[i] = renewals[i].key;
+	}
+	int failed = run_run(rules, &run, err);
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < renewals[i].known_count; j++)
+			free(renewals[i].known[j].memory);
+		free(renewals[i].known);
+		free(renewals[i].list);
+	}
+	return failed;
+}

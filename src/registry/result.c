@@ -1,0 +1,95 @@
+#include "registry/result.h"
+
+#include <string.h>
+
+/* Arrays grow at each power of two; the first match and its first hash have room in the job. */
+static bool is_full(size_t count)
+{
+	return (count & (count - 1)) == 0;
+}
+
+static size_t grown(size_t count)
+{
+	return count ? 2 * count : 1;
+}
+
+void result_clear(struct registry_job *job)
+{
+	for (size_t i = 0; i < job->match_count; i++) {
+		target_free(job->matches[i].target);
+		if (job->matches[i].hashes != job->one_hash)
+			free(job->matches[i].hashes);
+	}
+	if (job->matches != &job->one_match)
+		free(job->matches);
+	free(job->gone);
+	job->matches = NULL;
+	job->match_count = 0;
+	job->gone = NULL;
+	job->gone_count = 0;
+	job->is_new = false;
+	job->list_changed = false;
+	job->is_stale = false;
+	job->kept_back = 0;
+}
+
+/* For one more match. */
+static void make_room(struct registry_job *job)
+{
+	if (job->match_count == 0) {
+		job->matches = &job->one_match;
+	} else if (job->match_count == 1) {
+		job->matches = mem_realloc_array(NULL, grown(1), sizeof(*job->matches));
+		job->matches[0] = job->one_match;
+	} else if (is_full(job->match_count)) {
+		job->matches = mem_realloc_array(
+			job->matches, grown(job->match_count), sizeof(*job->matches));
+	}
+}
+
+struct registry_match *result_add_match(
+	struct registry_job *job, const struct registry_row *row, size_t hashes)
+{
+	make_room(job);
+	bool is_first = job->match_count == 0;
+	struct registry_match *match = &job->matches[job->match_count++];
+	*match = (struct registry_match){
+		.target = target_new(&row->key, row->user, row->token, row->account_id, row->topic,
+			row->aps_version, row->confirmed, row->inbox_only, row->renewed_ms),
+	};
+	size_t room = 1;
+	while (room < hashes)
+		room = grown(room);
+	match->hashes = is_first && room == 1
+		? job->one_hash
+		: mem_realloc_array(NULL, room, sizeof(*match->hashes));
+	return match;
+}
+
+void result_add_hash(struct registry_job *job, const char *hash)
+{
+	struct registry_match *match = result_last_match(job);
+	if (match->hashes == job->one_hash && match->hash_count == 1) {
+		match->hashes = mem_realloc_array(NULL, grown(1), sizeof(*match->hashes));
+		memcpy(match->hashes, job->one_hash, sizeof(job->one_hash));
+	} else if (match->hash_count > 0 && is_full(match->hash_count)) {
+		match->hashes = mem_realloc_array(
+			match->hashes, grown(match->hash_count), sizeof(*match->hashes));
+	}
+	char *to = match->hashes[match->hash_count++];
+	strncpy(to, hash, MAILBOX_HASH_SIZE - 1);
+	to[MAILBOX_HASH_SIZE - 1] = '\0';
+}
+
+struct registry_match *result_last_match(struct registry_job *job)
+{
+	return job->match_count ? &job->matches[job->match_count - 1] : NULL;
+}
+
+void result_add_gone(struct registry_job *job, const struct registry_key *key)
+{
+	if (is_full(job->gone_count))
+		job->gone =
+			mem_realloc_array(job->gone, grown(job->gone_count), sizeof(*job->gone));
+	job->gone[job->gone_count++] = *key;
+}

@@ -1,0 +1,24 @@
+/*
+ * result - what a job brings back: matches and keys, built row by row.
+ *
+ * Registry thread while the job is being done, then the loop thread.
+ */
+#ifndef MAILPUSH_REGISTRY_RESULT_H
+#define MAILPUSH_REGISTRY_RESULT_H
+
+#include "registry/ops.h"
+
+/* Frees what the job brought back so far; what was given in stays. */
+void result_clear(struct registry_job *job);
+
+/* A match with no hash yet; room for `hashes` of them is made. */
+struct registry_match *result_add_match(
+	struct registry_job *job, const struct registry_row *row, size_t hashes);
+/* To the match that was added last. */
+void result_add_hash(struct registry_job *job, const char *hash);
+/* The match that was added last, or NULL. */
+struct registry_match *result_last_match(struct registry_job *job);
+
+void result_add_gone(struct registry_job *job, const struct registry_key *key);
+
+#endif

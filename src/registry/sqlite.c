@@ -1,0 +1,673 @@
+#include "registry/sqlite.h"
+
+#include "base/mem.h"
+#include "registry/inplace.h"
+#include "registry/schema.h"
+#include "registry/statement.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <unistd.h>
+
+/* mailpushctl reads the file and a backup may copy it: they hold a lock for moments only. */
+#define BUSY_TIMEOUT_MS 250
+
+/*
+ * Reads go through the map.  A checkpoint after 8 MB of log keeps each of them short; the log is
+ * cut back when a reader had let it grow.
+ */
+static const char pragmas[] = "PRAGMA journal_mode = WAL;"
+			      "PRAGMA synchronous = FULL;"
+			      "PRAGMA mmap_size = 4294967296;"
+			      "PRAGMA cache_size = -65536;"
+			      "PRAGMA wal_autocheckpoint = 2000;"
+			      "PRAGMA journal_size_limit = 67108864;"
+			      "PRAGMA temp_store = MEMORY;";
+
+struct sqlite {
+	struct registry_db db;
+	char *path;
+	struct inplace inplace;
+	sqlite3 *handle;
+	int64_t site;
+	sqlite3_stmt *statements[STATEMENT_COUNT];
+};
+
+static struct sqlite *sqlite(struct registry_db *db)
+{
+	return MEM_CONTAINER(db, struct sqlite, db);
+}
+
+/* Binding fails only where memory does, or where the statement has no such parameter. */
+static void bind_number(sqlite3_stmt *query, int at, int64_t number)
+{
+	int failed = sqlite3_bind_int64(query, at, number);
+	assert(failed == SQLITE_OK);
+}
+
+/* Borrowed until the statement is bound again. */
+static void bind_text(sqlite3_stmt *query, int at, const char *text)
+{
+	int failed = sqlite3_bind_text(query, at, text, -1, SQLITE_STATIC);
+	assert(failed == SQLITE_OK);
+}
+
+static void bind_key(sqlite3_stmt *query, int at, const struct registry_key *key)
+{
+	int failed = sqlite3_bind_blob(query, at, key->bytes, sizeof(key->bytes), SQLITE_STATIC);
+	assert(failed == SQLITE_OK);
+}
+
+static int fail(struct sqlite *s, const char *doing, struct err *err)
+{
+	return schema_error(s->handle, s->path, doing, err);
+}
+
+/* Ends a statement that was stepped to `result`. */
+static int finish(struct sqlite *s, sqlite3_stmt *query, int result, struct err *err)
+{
+	int failed = 0;
+	if (result != SQLITE_DONE)
+		failed =
+			fail(s, sqlite3_stmt_readonly(query) ? "cannot read" : "cannot write", err);
+	sqlite3_reset(query);
+	return failed;
+}
+
+static int run(struct sqlite *s, sqlite3_stmt *query, struct err *err)
+{
+	return finish(s, query, sqlite3_step(query), err);
+}
+
+/* A damaged file may hold NULL where the schema forbids it. */
+static const char *column_text(sqlite3_stmt *query, int at)
+{
+	const char *text = (const char *)sqlite3_column_text(query, at);
+	return text ? text : "";
+}
+
+static void column_key(sqlite3_stmt *query, int at, struct registry_key *ret)
+{
+	*ret = (struct registry_key){0};
+	const void *bytes = sqlite3_column_blob(query, at);
+	if (bytes && sqlite3_column_bytes(query, at) == (int)sizeof(ret->bytes))
+		memcpy(ret->bytes, bytes, sizeof(ret->bytes));
+}
+
+/* TARGET_COLUMNS, which begin at `at`; returns the next column. */
+static int read_target(sqlite3_stmt *query, int at, struct registry_row *ret)
+{
+	*ret = (struct registry_row){0};
+	column_key(query, at, &ret->key);
+	ret->user = column_text(query, at + 1);
+	ret->token = column_text(query, at + 2);
+	ret->account_id = column_text(query, at + 3);
+	ret->topic = column_text(query, at + 4);
+	ret->aps_version = sqlite3_column_int(query, at + 5);
+	ret->confirmed = sqlite3_column_int(query, at + 6) != 0;
+	ret->inbox_only = sqlite3_column_int(query, at + 7) != 0;
+	ret->renewed_ms = sqlite3_column_int64(query, at + 8);
+	ret->sleeping_ms = sqlite3_column_int64(query, at + 9);
+	return at + 10;
+}
+
+static void read_row(sqlite3_stmt *query, struct registry_row *ret)
+{
+	int at = read_target(query, 0, ret);
+	ret->stopped_reason = (const char *)sqlite3_column_text(query, at);
+	ret->subtopic = column_text(query, at + 1);
+	ret->created_ms = sqlite3_column_int64(query, at + 2);
+	ret->superseded_ms = sqlite3_column_int64(query, at + 3);
+	ret->is_nudged = sqlite3_column_int(query, at + 4) != 0;
+}
+
+static int match(struct registry_db *db, const struct mailbox *const *mailboxes, size_t count,
+	registry_match_fn *on_match, void *ctx, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	sqlite3_stmt *query = s->statements[STATEMENT_MATCH];
+	bind_number(query, 1, s->site);
+	for (size_t i = 0; i < count; i++) {
+		bind_text(query, 2, mailboxes[i]->owner);
+		bind_text(query, 3, mailboxes[i]->folder);
+		int result;
+		while ((result = sqlite3_step(query)) == SQLITE_ROW) {
+			struct registry_row row;
+			read_target(query, 1, &row);
+			on_match(ctx, i, &row, column_text(query, 0));
+		}
+		int failed = finish(s, query, result, err);
+		if (failed)
+			return failed;
+	}
+	return 0;
+}
+
+static int load_users(struct registry_db *db, const char *const *users, size_t count,
+	registry_row_fn *on_row, void *ctx, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	sqlite3_stmt *query = s->statements[STATEMENT_LOAD_USER];
+	bind_number(query, 1, s->site);
+	for (size_t i = 0; i < count; i++) {
+		bind_text(query, 2, users[i]);
+		int result;
+		while ((result = sqlite3_step(query)) == SQLITE_ROW) {
+			struct registry_row row;
+			read_row(query, &row);
+			on_row(ctx, i, &row);
+		}
+		int failed = finish(s, query, result, err);
+		if (failed)
+			return failed;
+	}
+	return 0;
+}
+
+static int load_lists(struct registry_db *db, const struct registry_key *keys, size_t count,
+	registry_subscription_fn *on_subscription, void *ctx, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	sqlite3_stmt *query = s->statements[STATEMENT_LOAD_LIST];
+	for (size_t i = 0; i < count; i++) {
+		bind_key(query, 1, &keys[i]);
+		int result;
+		while ((result = sqlite3_step(query)) == SQLITE_ROW) {
+			struct registry_subscription subscription = {
+				.name = column_text(query, 0),
+				.owner = column_text(query, 1),
+				.folder = column_text(query, 2),
+			};
+			strncpy(subscription.hash, column_text(query, 3), MAILBOX_HASH_SIZE - 1);
+			on_subscription(ctx, i, &subscription);
+		}
+		int failed = finish(s, query, result, err);
+		if (failed)
+			return failed;
+	}
+	return 0;
+}
+
+static int put(
+	struct registry_db *db, const struct registry_row *rows, size_t count, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	sqlite3_stmt *query = s->statements[STATEMENT_PUT];
+	bind_number(query, 1, s->site);
+	for (size_t i = 0; i < count; i++) {
+		const struct registry_row *row = &rows[i];
+		bind_key(query, 2, &row->key);
+		bind_text(query, 3, row->user);
+		bind_text(query, 4, row->token);
+		bind_text(query, 5, row->account_id);
+		bind_text(query, 6, row->topic);
+		bind_number(query, 7, row->aps_version);
+		bind_number(query, 8, row->confirmed);
+		bind_number(query, 9, row->inbox_only);
+		bind_number(query, 10, row->renewed_ms);
+		bind_number(query, 11, row->sleeping_ms);
+		bind_text(query, 12, row->stopped_reason);
+		bind_text(query, 13, row->subtopic);
+		bind_number(query, 14, row->created_ms);
+		bind_number(query, 15, row->superseded_ms);
+		bind_number(query, 16, row->is_nudged);
+		int failed = run(s, query, err);
+		if (failed)
+			return failed;
+	}
+	return 0;
+}
+
+/* 0 for a registration that is not there. */
+static int find_id(
+	struct sqlite *s, const struct registry_key *key, int64_t *ret_id, struct err *err)
+{
+	sqlite3_stmt *query = s->statements[STATEMENT_FIND_ID];
+	bind_key(query, 1, key);
+	int64_t id = 0;
+	int result = sqlite3_step(query);
+	if (result == SQLITE_ROW) {
+		id = sqlite3_column_int64(query, 0);
+		result = SQLITE_DONE;
+	}
+	int failed = finish(s, query, result, err);
+	if (!failed)
+		*ret_id = id;
+	return failed;
+}
+
+static int clear_list(struct sqlite *s, int64_t id, struct err *err)
+{
+	bind_number(s->statements[STATEMENT_CLEAR_LIST], 1, id);
+	return run(s, s->statements[STATEMENT_CLEAR_LIST], err);
+}
+
+static int put_list(struct sqlite *s, const struct registry_list *list, struct err *err)
+{
+	int64_t id = 0;
+	int failed = find_id(s, &list->key, &id, err);
+	if (!failed)
+		failed = clear_list(s, id, err);
+	sqlite3_stmt *query = s->statements[STATEMENT_SUBSCRIBE];
+	bind_number(query, 1, s->site);
+	bind_number(query, 2, id);
+	for (size_t i = 0; i < list->count && !failed; i++) {
+		const struct registry_subscription *subscription = &list->subscriptions[i];
+		bind_text(query, 3, subscription->name);
+		bind_text(query, 4, subscription->owner);
+		bind_text(query, 5, subscription->folder);
+		bind_text(query, 6, subscription->hash);
+		failed = run(s, query, err);
+	}
+	return failed;
+}
+
+static int put_lists(
+	struct registry_db *db, const struct registry_list *lists, size_t count, struct err *err)
+{
+	int failed = 0;
+	for (size_t i = 0; i < count && !failed; i++)
+		failed = put_list(sqlite(db), &lists[i], err);
+	return failed;
+}
+
+static int remove_keys(
+	struct registry_db *db, const struct registry_key *keys, size_t count, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	int failed = 0;
+	for (size_t i = 0; i < count && !failed; i++) {
+		int64_t id = 0;
+		failed = find_id(s, &keys[i], &id, err);
+		if (!failed)
+			failed = clear_list(s, id, err);
+		if (failed)
+			break;
+		bind_number(s->statements[STATEMENT_REMOVE], 1, id);
+		failed = run(s, s->statements[STATEMENT_REMOVE], err);
+	}
+	return failed;
+}
+
+static int change_mailbox(
+	struct sqlite *s, const struct registry_mailbox_change *change, struct err *err)
+{
+	static const enum statement first[] = {
+		[REGISTRY_OWNER_GONE] = STATEMENT_OWNER_SLEEPS,
+		[REGISTRY_FOLDER_GONE] = STATEMENT_FOLDER_DROPPED,
+		[REGISTRY_FOLDER_MOVED] = STATEMENT_FOLDER_MOVED,
+	};
+	mem_auto char *below = NULL;
+	mem_auto char *beyond = NULL;
+	const char separator[] = {change->separator, '\0'};
+	sqlite3_stmt *query = s->statements[first[change->kind]];
+	bind_number(query, 1, s->site);
+	bind_number(query, 2, change->at_ms);
+	bind_text(query, 3, change->owner);
+	bind_number(query, 10, change->wrong_ms);
+	if (change->kind != REGISTRY_OWNER_GONE)
+		bind_text(query, 4, change->folder);
+	if (change->kind == REGISTRY_FOLDER_MOVED) {
+		below = mem_printf("%s%c", change->folder, change->separator);
+		beyond = mem_printf("%s%c", change->folder, change->separator + 1);
+		bind_text(query, 5, change->new_owner);
+		bind_text(query, 6, change->new_folder);
+		bind_text(query, 7, below);
+		bind_text(query, 8, beyond);
+		bind_text(query, 9, separator);
+	}
+	int failed = run(s, query, err);
+	if (failed || change->kind != REGISTRY_OWNER_GONE)
+		return failed;
+	query = s->statements[STATEMENT_OWNER_DROPPED];
+	bind_number(query, 1, s->site);
+	bind_number(query, 2, change->at_ms);
+	bind_text(query, 3, change->owner);
+	bind_number(query, 10, change->wrong_ms);
+	return run(s, query, err);
+}
+
+static int change_mailboxes(struct registry_db *db, const struct registry_mailbox_change *changes,
+	size_t count, struct err *err)
+{
+	int failed = 0;
+	for (size_t i = 0; i < count && !failed; i++)
+		failed = change_mailbox(sqlite(db), &changes[i], err);
+	return failed;
+}
+
+static int change_tokens(struct registry_db *db, const struct registry_token_change *changes,
+	size_t count, registry_key_fn *on_gone, void *ctx, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	int failed = 0;
+	for (size_t i = 0; i < count && !failed; i++) {
+		const struct registry_token_change *change = &changes[i];
+		sqlite3_stmt *query =
+			s->statements[change->stop_reason ? STATEMENT_STOP : STATEMENT_FORGET];
+		bind_number(query, 1, s->site);
+		bind_text(query, 2, change->token);
+		bind_text(query, 3, change->topic);
+		bind_number(query, 4, change->before_ms);
+		if (change->stop_reason)
+			bind_text(query, 5, change->stop_reason);
+		int result = SQLITE_DONE;
+		while (!failed && (result = sqlite3_step(query)) == SQLITE_ROW) {
+			struct registry_key key;
+			column_key(query, 1, &key);
+			if (!change->stop_reason)
+				failed = clear_list(s, sqlite3_column_int64(query, 0), err);
+			on_gone(ctx, i, &key);
+		}
+		if (failed)
+			sqlite3_reset(query);
+		else
+			failed = finish(s, query, result, err);
+	}
+	return failed;
+}
+
+static int find_sleepers(
+	struct registry_db *db, registry_sleeper_fn *on_sleeper, void *ctx, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	sqlite3_stmt *query = s->statements[STATEMENT_FIND_SLEEPERS];
+	bind_number(query, 1, s->site);
+	int result;
+	while ((result = sqlite3_step(query)) == SQLITE_ROW)
+		on_sleeper(ctx, column_text(query, 0), sqlite3_column_int64(query, 1));
+	return finish(s, query, result, err);
+}
+
+static int wake(
+	struct registry_db *db, const struct registry_wake *wakes, size_t count, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	sqlite3_stmt *query = s->statements[STATEMENT_WAKE];
+	bind_number(query, 1, s->site);
+	int failed = 0;
+	for (size_t i = 0; i < count && !failed; i++) {
+		bind_text(query, 2, wakes[i].user);
+		bind_number(query, 3, wakes[i].upto_ms);
+		bind_number(query, 4, wakes[i].wrong_ms);
+		failed = run(s, query, err);
+	}
+	return failed;
+}
+
+static int census(
+	struct registry_db *db, int64_t wrong_ms, struct registry_census *ret, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	sqlite3_stmt *query = s->statements[STATEMENT_CENSUS];
+	bind_number(query, 1, s->site);
+	bind_number(query, 2, wrong_ms);
+	struct registry_census found = {0};
+	int result = sqlite3_step(query);
+	if (result == SQLITE_ROW) {
+		found.registrations = (uint64_t)sqlite3_column_int64(query, 0);
+		found.newest_renewal_ms = sqlite3_column_int64(query, 1);
+		found.tidied_day = sqlite3_column_int64(query, 2);
+		found.tidied_count = (uint64_t)sqlite3_column_int64(query, 3);
+		found.wrong = (uint64_t)sqlite3_column_int64(query, 4);
+		result = SQLITE_DONE;
+	}
+	int failed = finish(s, query, result, err);
+	if (!failed)
+		*ret = found;
+	return failed;
+}
+
+static int put_right(struct registry_db *db, int64_t wrong_ms, int64_t now_ms, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	sqlite3_stmt *query = s->statements[STATEMENT_PUT_RIGHT];
+	bind_number(query, 1, s->site);
+	bind_number(query, 2, wrong_ms);
+	bind_number(query, 3, now_ms);
+	return run(s, query, err);
+}
+
+static int put_tidied(struct registry_db *db, int64_t day, uint64_t count, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	sqlite3_stmt *query = s->statements[STATEMENT_PUT_TIDIED];
+	bind_number(query, 1, s->site);
+	bind_number(query, 2, day);
+	bind_number(query, 3, (int64_t)count);
+	return run(s, query, err);
+}
+
+static int find_keys(struct sqlite *s, enum statement statement, int64_t before_ms, size_t limit,
+	registry_key_fn *on_key, void *ctx, struct err *err)
+{
+	sqlite3_stmt *query = s->statements[statement];
+	bind_number(query, 1, s->site);
+	bind_number(query, 2, before_ms);
+	bind_number(query, 3, (int64_t)limit);
+	int result;
+	for (size_t i = 0; (result = sqlite3_step(query)) == SQLITE_ROW; i++) {
+		struct registry_key key;
+		column_key(query, 0, &key);
+		on_key(ctx, i, &key);
+	}
+	return finish(s, query, result, err);
+}
+
+static int find_expired(struct registry_db *db, int64_t before_ms, size_t limit,
+	registry_key_fn *on_key, void *ctx, uint64_t *ret_total, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	sqlite3_stmt *query = s->statements[STATEMENT_COUNT_EXPIRED];
+	bind_number(query, 1, s->site);
+	bind_number(query, 2, before_ms);
+	uint64_t total = 0;
+	int result = sqlite3_step(query);
+	if (result == SQLITE_ROW) {
+		total = (uint64_t)sqlite3_column_int64(query, 0);
+		result = SQLITE_DONE;
+	}
+	int failed = finish(s, query, result, err);
+	if (!failed)
+		failed = find_keys(s, STATEMENT_FIND_EXPIRED, before_ms, limit, on_key, ctx, err);
+	if (!failed)
+		*ret_total = total;
+	return failed;
+}
+
+static int find_overslept(struct registry_db *db, int64_t before_ms, size_t limit,
+	registry_key_fn *on_key, void *ctx, struct err *err)
+{
+	return find_keys(sqlite(db), STATEMENT_FIND_OVERSLEPT, before_ms, limit, on_key, ctx, err);
+}
+
+static int find_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
+	registry_match_fn *on_match, void *ctx, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	sqlite3_stmt *query = s->statements[STATEMENT_FIND_NUDGES];
+	bind_number(query, 1, s->site);
+	bind_number(query, 2, before_ms);
+	bind_number(query, 3, (int64_t)limit);
+	int64_t last_id = 0;
+	size_t seen = 0;
+	int result;
+	while ((result = sqlite3_step(query)) == SQLITE_ROW) {
+		struct registry_row row;
+		int64_t id = sqlite3_column_int64(query, read_target(query, 1, &row));
+		if (id != last_id)
+			seen++;
+		last_id = id;
+		on_match(ctx, seen - 1, &row, column_text(query, 0));
+	}
+	return finish(s, query, result, err);
+}
+
+static int mark_nudged(
+	struct registry_db *db, const struct registry_key *keys, size_t count, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	int failed = 0;
+	for (size_t i = 0; i < count && !failed; i++) {
+		bind_key(s->statements[STATEMENT_MARK_NUDGED], 1, &keys[i]);
+		failed = run(s, s->statements[STATEMENT_MARK_NUDGED], err);
+	}
+	return failed;
+}
+
+static int begin(struct registry_db *db, bool writes, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	const char *missing = inplace_missing(&s->inplace);
+	if (missing)
+		return err_set(err, -ESTALE,
+			"registry: '%s' was removed or replaced while in use, so nothing that is "
+			"written to it would last; put it back, or restart mailpushd (phones that "
+			"the new file does not know register again within a day or two)",
+			missing);
+	return run(s, s->statements[writes ? STATEMENT_BEGIN_WRITE : STATEMENT_BEGIN_READ], err);
+}
+
+static int commit(struct registry_db *db, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	return run(s, s->statements[STATEMENT_COMMIT], err);
+}
+
+static void rollback(struct registry_db *db)
+{
+	struct sqlite *s = sqlite(db);
+	/* SQLite itself rolls back after some errors. */
+	if (!sqlite3_get_autocommit(s->handle))
+		sqlite3_exec(s->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+static void close_sqlite(struct registry_db *db)
+{
+	if (!db)
+		return;
+	struct sqlite *s = sqlite(db);
+	for (int i = 0; i < STATEMENT_COUNT; i++)
+		sqlite3_finalize(s->statements[i]);
+	sqlite3_close(s->handle);
+	inplace_fini(&s->inplace);
+	free(s->path);
+	free(s);
+}
+
+/* The file holds device tokens: not for everybody's eyes. SQLite gives its log the same mode. */
+static int make_file(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	/* One that exists is not opened: closing it again would drop SQLite's locks on it. */
+	if (errno == EEXIST && faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == 0)
+		return 0;
+	int code = errno;
+	if (code == ENOENT || code == ENOTDIR)
+		return err_set(err, -code,
+			"registry '%s': cannot make it: %s; make its folder, owned by the daemon's "
+			"user",
+			path, strerror(code));
+	return err_set(err, -code,
+		"registry '%s': cannot open it for writing: %s; the daemon's user must be able to "
+		"write the file and its folder",
+		path, strerror(code));
+}
+
+static int find_site(struct sqlite *s, const char *site, struct err *err)
+{
+	static const char *const sql[] = {
+		"INSERT INTO site (name) VALUES (?1) ON CONFLICT DO NOTHING",
+		"SELECT id FROM site WHERE name = ?1",
+	};
+	for (size_t i = 0; i < sizeof(sql) / sizeof(sql[0]); i++) {
+		sqlite3_stmt *query = NULL;
+		int result = sqlite3_prepare_v2(s->handle, sql[i], -1, &query, NULL);
+		if (result == SQLITE_OK) {
+			bind_text(query, 1, site);
+			result = sqlite3_step(query);
+		}
+		if (result == SQLITE_ROW)
+			s->site = sqlite3_column_int64(query, 0);
+		int failed = 0;
+		if (result != SQLITE_ROW && result != SQLITE_DONE)
+			failed = fail(s, "cannot look up the site", err);
+		sqlite3_finalize(query);
+		if (failed)
+			return failed;
+	}
+	return 0;
+}
+
+static int prepare(struct sqlite *s, const char *site, struct err *err)
+{
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	if (sqlite3_open_v2(s->path, &s->handle, flags, NULL) != SQLITE_OK)
+		return fail(s, "cannot open it", err);
+	sqlite3_busy_timeout(s->handle, BUSY_TIMEOUT_MS);
+	/* Whose file it is is found out before anything in it changes. */
+	int failed = schema_migrate(s->handle, s->path, schema_steps, schema_step_count, err);
+	if (failed)
+		return failed;
+	if (sqlite3_exec(s->handle, pragmas, NULL, NULL, NULL) != SQLITE_OK)
+		return fail(s, "cannot prepare it", err);
+	failed = find_site(s, site, err);
+	for (int i = 0; i < STATEMENT_COUNT && !failed; i++) {
+		if (sqlite3_prepare_v3(s->handle, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+			    &s->statements[i], NULL) != SQLITE_OK)
+			failed = fail(s, "cannot prepare a statement", err);
+	}
+	return failed;
+}
+
+static int open_sqlite(
+	const char *place, const char *site, struct registry_db **ret, struct err *err)
+{
+	int failed = make_file(place, err);
+	if (failed)
+		return failed;
+	struct sqlite *s = mem_alloc_zero(1, sizeof(*s));
+	s->db.ops = &sqlite_ops;
+	s->path = mem_dup(place);
+	failed = prepare(s, site, err);
+	if (failed) {
+		close_sqlite(&s->db);
+		return failed;
+	}
+	inplace_init(&s->inplace, s->path);
+	*ret = &s->db;
+	return 0;
+}
+
+const struct registry_ops sqlite_ops = {
+	.scheme = "sqlite",
+	.open = open_sqlite,
+	.close = close_sqlite,
+	.begin = begin,
+	.commit = commit,
+	.rollback = rollback,
+	.match = match,
+	.load_users = load_users,
+	.load_lists = load_lists,
+	.put = put,
+	.put_lists = put_lists,
+	.remove = remove_keys,
+	.change_mailboxes = change_mailboxes,
+	.change_tokens = change_tokens,
+	.find_sleepers = find_sleepers,
+	.wake = wake,
+	.census = census,
+	.put_right = put_right,
+	.put_tidied = put_tidied,
+	.find_expired = find_expired,
+	.find_overslept = find_overslept,
+	.find_nudges = find_nudges,
+	.mark_nudged = mark_nudged,
+};

@@ -1,0 +1,116 @@
+#include "registry/tidy.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "registry/result.h"
+
+#define NUDGE_BEFORE_MS (5 * CLOCK_DAY_MS)
+#define NUDGES_AT_ONCE 1000
+/* Events wait behind this, and tidying comes again. */
+#define REMOVED_AT_ONCE 1000
+
+static uint64_t allowed_a_day(uint64_t registrations)
+{
+	uint64_t share = registrations / 20;
+	return share > 10 ? share : 10;
+}
+
+static void on_key(void *ctx, size_t index, const struct registry_key *key)
+{
+	(void)index;
+	result_add_gone(ctx, key);
+}
+
+/* What stands in `gone` from `first` on. */
+static int remove_gone(
+	struct rules *rules, const struct registry_job *job, size_t first, struct err *err)
+{
+	if (job->gone_count == first)
+		return 0;
+	return rules->db->ops->remove(rules->db, job->gone + first, job->gone_count - first, err);
+}
+
+/* When most of them lie in the future, it is our clock that is wrong. */
+static int put_right(struct rules *rules, const struct registry_census *census, struct err *err)
+{
+	if (census->wrong == 0 || census->wrong > census->registrations / 2)
+		return 0;
+	return rules->db->ops->put_right(rules->db, rules->wrong_ms, rules->now_ms, err);
+}
+
+static int remove_overslept(struct rules *rules, struct registry_job *job, struct err *err)
+{
+	size_t first = job->gone_count;
+	int failed = rules->db->ops->find_overslept(rules->db,
+		rules_time(rules, job) - rules->deleted_user_grace_ms, REMOVED_AT_ONCE, on_key, job,
+		err);
+	return failed ? failed : remove_gone(rules, job, first, err);
+}
+
+static int remove_expired(struct rules *rules, struct registry_job *job,
+	const struct registry_census *census, int64_t before_ms, struct err *err)
+{
+	int64_t day = rules_time(rules, job) / CLOCK_DAY_MS;
+	uint64_t today = census->tidied_day == day ? census->tidied_count : 0;
+	uint64_t allowed = allowed_a_day(census->registrations);
+	allowed = allowed > today ? allowed - today : 0;
+	size_t limit = allowed < REMOVED_AT_ONCE ? (size_t)allowed : REMOVED_AT_ONCE;
+
+	size_t first = job->gone_count;
+	uint64_t expired = 0;
+	int failed = rules->db->ops->find_expired(
+		rules->db, before_ms, limit, on_key, job, &expired, err);
+	if (!failed)
+		failed = remove_gone(rules, job, first, err);
+	if (!failed && job->gone_count > first)
+		failed = rules->db->ops->put_tidied(
+			rules->db, day, today + job->gone_count - first, err);
+	job->kept_back = expired > allowed ? expired - allowed : 0;
+	return failed;
+}
+
+static void on_nudge(void *ctx, size_t index, const struct registry_row *row, const char *hash)
+{
+	struct registry_job *job = ctx;
+	if (index == job->match_count)
+		result_add_match(job, row, 1)->is_own = true;
+	result_add_hash(job, hash);
+}
+
+static int nudge(struct rules *rules, struct registry_job *job, int64_t before_ms, struct err *err)
+{
+	int failed = rules->db->ops->find_nudges(
+		rules->db, before_ms, NUDGES_AT_ONCE, on_nudge, job, err);
+	if (failed)
+		return failed;
+	mem_auto struct registry_key *keys = mem_alloc_zero(job->match_count, sizeof(*keys));
+	for (size_t i = 0; i < job->match_count; i++)
+		keys[i] = job->matches[i].target->key;
+	return rules->db->ops->mark_nudged(rules->db, keys, job->match_count, err);
+}
+
+int tidy_run(struct rules *rules, struct registry_job *job, struct err *err)
+{
+	struct registry_census census;
+	int failed = rules->db->ops->census(rules->db, rules->wrong_ms, &census, err);
+	if (failed)
+		return failed;
+	int64_t now_ms = rules_time(rules, job);
+	int64_t present = census.newest_renewal_ms < now_ms ? census.newest_renewal_ms : now_ms;
+	int64_t expired_before = present - rules->registration_ttl_ms;
+	/* With a short life a phone is not to be nudged from the day it was born. */
+	int64_t margin = rules->registration_ttl_ms / 6;
+	if (margin > NUDGE_BEFORE_MS)
+		margin = NUDGE_BEFORE_MS;
+
+	failed = put_right(rules, &census, err);
+	if (!failed)
+		failed = remove_overslept(rules, job, err);
+	if (!failed)
+		failed = remove_expired(rules, job, &census, expired_before, err);
+	if (!failed)
+		failed = nudge(rules, job, expired_before + margin, err);
+	/* Other nodes may have put users to sleep, or woken them. */
+	rules->sleepers_known = false;
+	return failed;
+}

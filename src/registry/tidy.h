@@ -1,0 +1,15 @@
+/*
+ * tidy - registrations that nobody renews go, carefully.
+ *
+ * A wrong clock, or an imapd.conf that went bad, must not delete the phones: the present is never
+ * later than the newest renewal, and a day costs at most one in twenty.  A phone that is about to
+ * expire is nudged once by a push: it connects, and so renews.
+ */
+#ifndef MAILPUSH_REGISTRY_TIDY_H
+#define MAILPUSH_REGISTRY_TIDY_H
+
+#include "registry/rules.h"
+
+int tidy_run(struct rules *rules, struct registry_job *job, struct err *err);
+
+#endif

@@ -1,0 +1,506 @@
+/* What is SQLite's alone: the file, its schema, its locks. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "registry/registry.h"
+#include "registry/schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define NOW (INT64_C(20000) * CLOCK_DAY_MS)
+#define TOKEN "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+struct world {
+	char folder[64];
+	char path[128];
+	char url[160];
+	struct registry_settings settings;
+	struct registry_store *store;
+	struct err err;
+};
+
+static int set_up(void **state)
+{
+	struct world *w = mem_alloc_zero(1, sizeof(*w));
+	strcpy(w->folder, "/tmp/mailpush-sqlite-XXXXXX");
+	assert_non_null(mkdtemp(w->folder));
+	snprintf(w->path, sizeof(w->path), "%s/registry.sqlite", w->folder);
+	snprintf(w->url, sizeof(w->url), "sqlite:%s", w->path);
+	w->settings = (struct registry_settings){
+		.url = w->url,
+		.site = "here",
+		.registration_ttl_ms = 30 * CLOCK_DAY_MS,
+		.deleted_user_grace_ms = 7 * CLOCK_DAY_MS,
+		.registrations_per_user = 64,
+	};
+	*state = w;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *w = *state;
+	registry_store_close(w->store);
+	static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		mem_auto char *path = mem_printf("%s%s", w->path, ends[i]);
+		if (unlink(path) != 0)
+			rmdir(path);
+	}
+	rmdir(w->folder);
+	free(w);
+	return 0;
+}
+
+static int open_store(struct world *w)
+{
+	return registry_store_open(&w->settings, &w->store, &w->err);
+}
+
+static void open_well(struct world *w)
+{
+	if (open_store(w) != 0)
+		fail_msg("%s", w->err.text);
+}
+
+static sqlite3 *open_beside(const char *path)
+{
+	sqlite3 *db = NULL;
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	return db;
+}
+
+static void execute(sqlite3 *db, const char *sql)
+{
+	char *text = NULL;
+	if (sqlite3_exec(db, sql, NULL, NULL, &text) != SQLITE_OK)
+		fail_msg("%s: %s", sql, text);
+}
+
+static int64_t number(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *query = NULL;
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &query, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(query), SQLITE_ROW);
+	int64_t value = sqlite3_column_int64(query, 0);
+	sqlite3_finalize(query);
+	return value;
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+/* A registration of alice's INBOX under `name`, and news of it. */
+struct pair {
+	struct mail_event event;
+	struct registry_subscription box;
+	struct registry_job renewal;
+	struct registry_job news;
+	struct job_list batch;
+};
+
+static void make_pair(struct pair *pair, const char *name)
+{
+	*pair = (struct pair){
+		.event =
+			{
+				.registration =
+					{
+						.user = "alice",
+						.token = TOKEN,
+						.account_id = "one",
+						.subtopic = "com.apple.mobilemail",
+						.aps_version = 2,
+					},
+				.at = {{.owner = "alice", .folder = ""}},
+				.readings = 1,
+			},
+		.box = {.name = name, .owner = "alice", .folder = "", .hash = "0123"},
+	};
+	pair->renewal = (struct registry_job){
+		.kind = REGISTRY_REGISTER,
+		.received_ms = NOW,
+		.event = &pair->event,
+		.subscriptions = &pair->box,
+		.subscription_count = 1,
+		.topic = "com.apple.mail.XServer.one",
+	};
+	pair->news = (struct registry_job){
+		.kind = REGISTRY_NEWS,
+		.received_ms = NOW,
+		.event = &pair->event,
+	};
+	job_list_init(&pair->batch);
+}
+
+static void free_pair(struct pair *pair)
+{
+	registry_job_fini(&pair->renewal);
+	registry_job_fini(&pair->news);
+}
+
+/* The file. */
+
+static void an_unknown_kind_of_database_is_refused_with_an_example(void **state)
+{
+	struct world *w = *state;
+	static const char *const urls[] = {"oracle:x", "sqlite", "sqlite:", "", "sqlit:/x"};
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+		w->settings.url = urls[i];
+		assert_int_equal(open_store(w), -EINVAL);
+		assert_non_null(strstr(w->err.text, "sqlite:/path/to/file"));
+	}
+}
+
+static void a_new_file_is_not_for_everybodys_eyes(void **state)
+{
+	struct world *w = *state;
+	mode_t before = umask(0);
+	open_well(w);
+	umask(before);
+	struct stat file;
+	assert_int_equal(stat(w->path, &file), 0);
+	assert_int_equal(file.st_mode & 0777, 0640);
+}
+
+static void a_missing_folder_is_named_with_its_remedy(void **state)
+{
+	struct world *w = *state;
+	w->settings.url = "sqlite:/nonexistent/folder/registry.sqlite";
+	assert_int_equal(open_store(w), -ENOENT);
+	assert_non_null(strstr(w->err.text, "'/nonexistent/folder/registry.sqlite'"));
+	assert_non_null(strstr(w->err.text, "make its folder"));
+}
+
+static void a_file_that_is_no_database_is_left_alone(void **state)
+{
+	struct world *w = *state;
+	static const char text[] = "this is a letter to my grandmother, not a database\n";
+	write_file(w->path, text);
+	assert_int_equal(open_store(w), -EINVAL);
+	assert_non_null(strstr(w->err.text, w->path));
+	assert_non_null(strstr(w->err.text, "not an SQLite database"));
+	struct stat file;
+	assert_int_equal(stat(w->path, &file), 0);
+	assert_int_equal(file.st_size, sizeof(text) - 1);
+}
+
+static void a_database_of_another_program_is_left_alone(void **state)
+{
+	struct world *w = *state;
+	sqlite3 *db = open_beside(w->path);
+	execute(db, "CREATE TABLE letters (text)");
+	assert_int_equal(open_store(w), -EINVAL);
+	assert_non_null(strstr(w->err.text, "another program's"));
+	assert_int_equal(number(db, "SELECT count(*) FROM sqlite_schema"), 1);
+	assert_int_equal(number(db, "PRAGMA user_version"), 0);
+	sqlite3_close(db);
+}
+
+static void a_folder_in_its_place_is_an_error(void **state)
+{
+	struct world *w = *state;
+	assert_int_equal(mkdir(w->path, 0700), 0);
+	assert_true(open_store(w) < 0);
+	assert_non_null(strstr(w->err.text, w->path));
+}
+
+static void a_file_that_may_not_be_written_is_named_with_its_remedy(void **state)
+{
+	struct world *w = *state;
+	open_well(w);
+	registry_store_close(w->store);
+	w->store = NULL;
+	assert_int_equal(chmod(w->folder, 0755), 0);
+	assert_int_equal(chmod(w->path, 0444), 0);
+	uid_t me = geteuid();
+	if (me == 0)
+		assert_int_equal(seteuid(65534), 0);
+	int result = open_store(w);
+	if (me == 0)
+		assert_int_equal(seteuid(me), 0);
+	assert_int_equal(result, -EACCES);
+	assert_non_null(strstr(w->err.text, w->path));
+	assert_non_null(strstr(w->err.text, "must be able to write"));
+}
+
+/* The schema. */
+
+static void a_newer_schema_is_refused_and_both_versions_are_told(void **state)
+{
+	struct world *w = *state;
+	open_well(w);
+	registry_store_close(w->store);
+	w->store = NULL;
+	sqlite3 *db = open_beside(w->path);
+	execute(db, "PRAGMA user_version = 77");
+	assert_int_equal(open_store(w), -ENOTSUP);
+	mem_auto char *known = mem_printf("versions up to %zu", schema_step_count);
+	assert_non_null(strstr(w->err.text, "version 77"));
+	assert_non_null(strstr(w->err.text, known));
+	assert_int_equal(number(db, "PRAGMA user_version"), 77);
+	sqlite3_close(db);
+}
+
+static const char *const two_steps[] = {
+	"CREATE TABLE letters (text); INSERT INTO letters VALUES ('dear');",
+	"ALTER TABLE letters ADD COLUMN sent INTEGER NOT NULL DEFAULT 3;",
+};
+
+static void an_older_schema_is_brought_up_to_date_with_its_rows(void **state)
+{
+	struct world *w = *state;
+	sqlite3 *db = open_beside(w->path);
+	assert_int_equal(schema_migrate(db, w->path, two_steps, 1, &w->err), 0);
+	assert_int_equal(number(db, "PRAGMA user_version"), 1);
+	assert_int_equal(schema_migrate(db, w->path, two_steps, 2, &w->err), 0);
+	assert_int_equal(number(db, "PRAGMA user_version"), 2);
+	assert_int_equal(number(db, "SELECT sent FROM letters WHERE text = 'dear'"), 3);
+	assert_int_equal(schema_migrate(db, w->path, two_steps, 2, &w->err), 0);
+	assert_int_equal(number(db, "SELECT count(*) FROM letters"), 1);
+	sqlite3_close(db);
+}
+
+static void a_step_that_fails_leaves_the_older_schema(void **state)
+{
+	struct world *w = *state;
+	static const char *const broken[] = {
+		"CREATE TABLE letters (text);",
+		"CREATE TABLE envelopes (text); CREATE TABLE letters (text);",
+	};
+	sqlite3 *db = open_beside(w->path);
+	assert_int_equal(schema_migrate(db, w->path, broken, 1, &w->err), 0);
+	assert_true(schema_migrate(db, w->path, broken, 2, &w->err) < 0);
+	assert_int_equal(number(db, "PRAGMA user_version"), 1);
+	assert_int_equal(number(db, "SELECT count(*) FROM sqlite_schema"), 1);
+	sqlite3_close(db);
+}
+
+static void a_new_file_has_a_write_ahead_log(void **state)
+{
+	struct world *w = *state;
+	open_well(w);
+	sqlite3 *db = open_beside(w->path);
+	sqlite3_stmt *query = NULL;
+	assert_int_equal(
+		sqlite3_prepare_v2(db, "PRAGMA journal_mode", -1, &query, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(query), SQLITE_ROW);
+	assert_string_equal((const char *)sqlite3_column_text(query, 0), "wal");
+	sqlite3_finalize(query);
+	sqlite3_close(db);
+}
+
+/* Batches that fail, and neighbours. */
+
+static void a_locked_file_fails_the_batch_which_then_can_be_done_again(void **state)
+{
+	struct world *w = *state;
+	open_well(w);
+	sqlite3 *db = open_beside(w->path);
+	execute(db, "BEGIN IMMEDIATE");
+	struct pair pair;
+	make_pair(&pair, "INBOX");
+	job_list_append(&pair.batch, &pair.renewal.job);
+	job_list_append(&pair.batch, &pair.news.job);
+	assert_int_equal(registry_store_run(w->store, &pair.batch, &w->err), -EBUSY);
+	assert_non_null(strstr(w->err.text, w->path));
+	assert_int_equal(pair.renewal.status, -ECANCELED);
+	execute(db, "ROLLBACK");
+	sqlite3_close(db);
+	assert_int_equal(registry_store_run(w->store, &pair.batch, &w->err), 0);
+	assert_int_equal(pair.renewal.status, 0);
+	assert_true(pair.renewal.is_new);
+	assert_int_equal(pair.news.match_count, 1);
+	free_pair(&pair);
+}
+
+static void a_batch_that_fails_in_the_middle_leaves_nothing_behind(void **state)
+{
+	struct world *w = *state;
+	open_well(w);
+	sqlite3 *db = open_beside(w->path);
+	execute(db,
+		"CREATE TRIGGER broken BEFORE INSERT ON subscription WHEN new.name = 'bad'"
+		" BEGIN SELECT raise(ABORT, 'the disk has a hole'); END");
+	struct pair good;
+	struct pair bad;
+	make_pair(&good, "INBOX");
+	make_pair(&bad, "bad");
+	bad.event.registration.account_id = "two";
+	job_list_append(&good.batch, &good.renewal.job);
+	job_list_append(&good.batch, &good.news.job);
+	job_list_append(&good.batch, &bad.renewal.job);
+	assert_int_equal(registry_store_run(w->store, &good.batch, &w->err), -EIO);
+	assert_non_null(strstr(w->err.text, "the disk has a hole"));
+	assert_int_equal(good.renewal.match_count, 0);
+	assert_false(good.renewal.is_new);
+	assert_int_equal(good.news.match_count, 0);
+	assert_int_equal(good.news.status, -ECANCELED);
+	assert_int_equal(number(db, "SELECT count(*) FROM registration"), 0);
+
+	execute(db, "DROP TRIGGER broken");
+	assert_int_equal(registry_store_run(w->store, &good.batch, &w->err), 0);
+	assert_int_equal(good.news.match_count, 1);
+	assert_true(bad.renewal.is_new);
+	assert_int_equal(number(db, "SELECT count(*) FROM registration"), 2);
+	sqlite3_close(db);
+	free_pair(&good);
+	free_pair(&bad);
+}
+
+static void news_alone_needs_no_lock_for_writing(void **state)
+{
+	struct world *w = *state;
+	open_well(w);
+	struct pair pair;
+	make_pair(&pair, "INBOX");
+	job_list_append(&pair.batch, &pair.renewal.job);
+	assert_int_equal(registry_store_run(w->store, &pair.batch, &w->err), 0);
+	sqlite3 *db = open_beside(w->path);
+	execute(db, "BEGIN IMMEDIATE");
+	job_list_init(&pair.batch);
+	job_list_append(&pair.batch, &pair.news.job);
+	assert_int_equal(registry_store_run(w->store, &pair.batch, &w->err), 0);
+	assert_int_equal(pair.news.match_count, 1);
+	sqlite3_close(db);
+	free_pair(&pair);
+}
+
+static void a_reader_beside_us_is_no_hindrance_and_keeps_its_view(void **state)
+{
+	struct world *w = *state;
+	open_well(w);
+	sqlite3 *db = open_beside(w->path);
+	execute(db, "BEGIN");
+	assert_int_equal(number(db, "SELECT count(*) FROM registration"), 0);
+	struct pair pair;
+	make_pair(&pair, "INBOX");
+	job_list_append(&pair.batch, &pair.renewal.job);
+	assert_int_equal(registry_store_run(w->store, &pair.batch, &w->err), 0);
+	assert_int_equal(number(db, "SELECT count(*) FROM registration"), 0);
+	execute(db, "COMMIT");
+	assert_int_equal(number(db, "SELECT count(*) FROM registration"), 1);
+	sqlite3_close(db);
+	free_pair(&pair);
+}
+
+/* One batch with the file `end` away, one with another in its place, one when it is back. */
+static void try_without(struct world *w, struct registry_job *job, const char *end)
+{
+	struct job_list batch;
+	job_list_init(&batch);
+	job_list_append(&batch, &job->job);
+	mem_auto char *path = mem_printf("%s%s", w->path, end);
+	mem_auto char *away = mem_printf("%s/away", w->folder);
+	assert_int_equal(rename(path, away), 0);
+	assert_int_equal(registry_store_run(w->store, &batch, &w->err), -ESTALE);
+	assert_non_null(strstr(w->err.text, path));
+	assert_non_null(strstr(w->err.text, "removed or replaced"));
+	assert_int_equal(job->status, -ECANCELED);
+	assert_int_equal(job->match_count, 0);
+	write_file(path, "another");
+	assert_int_equal(registry_store_run(w->store, &batch, &w->err), -ESTALE);
+	assert_int_equal(rename(away, path), 0);
+	assert_int_equal(registry_store_run(w->store, &batch, &w->err), 0);
+	assert_int_equal(job->match_count, 1);
+}
+
+static void a_file_that_was_removed_or_replaced_fails_each_batch_until_it_is_back(void **state)
+{
+	struct world *w = *state;
+	open_well(w);
+	struct pair pair;
+	make_pair(&pair, "INBOX");
+	try_without(w, &pair.renewal, "");
+	assert_true(pair.renewal.is_new);
+	try_without(w, &pair.renewal, "-wal");
+	try_without(w, &pair.renewal, "-shm");
+	free_pair(&pair);
+}
+
+static void a_file_that_was_removed_or_replaced_fails_news_as_well(void **state)
+{
+	struct world *w = *state;
+	open_well(w);
+	struct pair pair;
+	make_pair(&pair, "INBOX");
+	job_list_append(&pair.batch, &pair.renewal.job);
+	job_list_append(&pair.batch, &pair.news.job);
+	assert_int_equal(registry_store_run(w->store, &pair.batch, &w->err), 0);
+	try_without(w, &pair.news, "");
+	free_pair(&pair);
+}
+
+static void a_lock_by_ourselves_is_thought_of(void **state)
+{
+	struct world *w = *state;
+	sqlite3 *db = open_beside(w->path);
+	execute(db, "BEGIN IMMEDIATE");
+	assert_int_equal(open_store(w), -EBUSY);
+	assert_non_null(strstr(w->err.text, "the same file is set for `registry` and `queue`"));
+	sqlite3_close(db);
+}
+
+static void removed_registrations_leave_no_subscriptions_behind(void **state)
+{
+	struct world *w = *state;
+	open_well(w);
+	struct pair pair;
+	make_pair(&pair, "INBOX");
+	struct registry_job forget = {
+		.kind = REGISTRY_FORGET,
+		.token = TOKEN,
+		.topic = "com.apple.mail.XServer.one",
+		.before_ms = NOW + 1,
+	};
+	job_list_append(&pair.batch, &pair.renewal.job);
+	job_list_append(&pair.batch, &forget.job);
+	assert_int_equal(registry_store_run(w->store, &pair.batch, &w->err), 0);
+	sqlite3 *db = open_beside(w->path);
+	assert_int_equal(number(db, "SELECT count(*) FROM subscription"), 0);
+	sqlite3_close(db);
+	registry_job_fini(&forget);
+	free_pair(&pair);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_unknown_kind_of_database_is_refused_with_an_example),
+		TEST(a_new_file_is_not_for_everybodys_eyes),
+		TEST(a_missing_folder_is_named_with_its_remedy),
+		TEST(a_file_that_is_no_database_is_left_alone),
+		TEST(a_database_of_another_program_is_left_alone),
+		TEST(a_folder_in_its_place_is_an_error),
+		TEST(a_file_that_may_not_be_written_is_named_with_its_remedy),
+		TEST(a_newer_schema_is_refused_and_both_versions_are_told),
+		TEST(an_older_schema_is_brought_up_to_date_with_its_rows),
+		TEST(a_step_that_fails_leaves_the_older_schema),
+		TEST(a_new_file_has_a_write_ahead_log),
+		TEST(a_locked_file_fails_the_batch_which_then_can_be_done_again),
+		TEST(a_batch_that_fails_in_the_middle_leaves_nothing_behind),
+		TEST(news_alone_needs_no_lock_for_writing),
+		TEST(a_reader_beside_us_is_no_hindrance_and_keeps_its_view),
+		TEST(a_file_that_was_removed_or_replaced_fails_each_batch_until_it_is_back),
+		TEST(a_file_that_was_removed_or_replaced_fails_news_as_well),
+		TEST(a_lock_by_ourselves_is_thought_of),
+		TEST(removed_registrations_leave_no_subscriptions_behind),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
