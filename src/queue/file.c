@@ -1,0 +1,651 @@
+#include "queue/file.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "queue/phones.h"
+#include "registry/inplace.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SCHEMA_VERSION 1
+#define APPLICATION_ID 0x6d707175  /* "mpqu" */
+#define NUMBER_MAX (INT64_MAX / 2) /* there is always a next one */
+#define OPEN_WAIT_MS 1000	   /* for whoever holds the file to let go */
+#define PHONES_A_BATCH 1024 /* and as many as the batch may bring, so that they never pile up */
+
+static const char schema[] =
+	"CREATE TABLE push (number INTEGER PRIMARY KEY, key BLOB NOT NULL, user TEXT NOT NULL,"
+	" token TEXT NOT NULL,"
+	" account_id TEXT NOT NULL, topic TEXT NOT NULL, aps_version INTEGER NOT NULL,"
+	" confirmed INTEGER NOT NULL, inbox_only INTEGER NOT NULL, renewed_ms INTEGER NOT NULL,"
+	" apns_id BLOB NOT NULL, due_ms INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+	" first_ms INTEGER NOT NULL);"
+	"CREATE TABLE news (number INTEGER NOT NULL, hash TEXT NOT NULL, urgency INTEGER NOT NULL,"
+	" first_ms INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (number, hash))"
+	" WITHOUT ROWID;"
+	"CREATE TABLE parked (parked_id INTEGER PRIMARY KEY, received_ms INTEGER NOT NULL,"
+	" raw BLOB NOT NULL);"
+	"CREATE TABLE phone (key BLOB PRIMARY KEY, last_push_ms INTEGER NOT NULL,"
+	" last_status INTEGER NOT NULL, last_reason TEXT NOT NULL, last_event_ms INTEGER NOT NULL)"
+	" WITHOUT ROWID;";
+
+enum statement {
+	BEGIN,
+	COMMIT,
+	ROLLBACK,
+	PUSH_PUT,
+	PUSH_MOVE,
+	PUSH_DELETE,
+	NEWS_PUT,
+	NEWS_SETTLE,
+	NEWS_DROP,
+	NEWS_DELETE,
+	PHONE_PUT,
+	PHONE_DELETE,
+	PARK,
+	UNPARK,
+	STATEMENTS
+};
+
+static const char *const statement_text[STATEMENTS] = {
+	[BEGIN] = "BEGIN",
+	[COMMIT] = "COMMIT",
+	[ROLLBACK] = "ROLLBACK",
+	[PUSH_PUT] = "INSERT OR REPLACE INTO push (number, user, token, account_id, topic,"
+		     " aps_version, confirmed, inbox_only, renewed_ms, apns_id, due_ms, attempts,"
+		     " first_ms, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[PUSH_MOVE] = "UPDATE push SET apns_id = ?2, due_ms = ?3, attempts = ?4 WHERE number = ?1",
+	[PUSH_DELETE] = "DELETE FROM push WHERE number = ?",
+	[NEWS_PUT] = "INSERT OR REPLACE INTO news (number, hash, urgency, first_ms, seq)"
+		     " VALUES (?, ?, ?, ?, ?)",
+	[NEWS_SETTLE] = "DELETE FROM news WHERE number = ? AND seq <= ?",
+	[NEWS_DROP] = "DELETE FROM news WHERE number = ? AND hash = ?",
+	[NEWS_DELETE] = "DELETE FROM news WHERE number = ?",
+	[PHONE_PUT] = "INSERT INTO phone (key, last_push_ms, last_status, last_reason,"
+		      " last_event_ms) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
+		      " last_push_ms = ifnull(nullif(excluded.last_push_ms, 0), last_push_ms),"
+		      " last_status = excluded.last_status, last_reason = excluded.last_reason,"
+		      " last_event_ms = ifnull(nullif(excluded.last_event_ms, 0), last_event_ms)",
+	[PHONE_DELETE] = "DELETE FROM phone WHERE key = ?",
+	[PARK] = "INSERT OR REPLACE INTO parked (parked_id, received_ms, raw) VALUES (?, ?, ?)",
+	[UNPARK] = "DELETE FROM parked WHERE parked_id = ?",
+};
+
+struct store_file {
+	char *path;
+	struct inplace inplace;
+	sqlite3 *db;
+	sqlite3_stmt *statements[STATEMENTS];
+	struct phones phones;
+	int64_t sorted_ms; /* when phones were last sorted */
+};
+
+static int code_of(sqlite3 *db)
+{
+	switch (sqlite3_errcode(db) & 0xff) {
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_READONLY:
+		return -EROFS;
+	case SQLITE_PERM:
+	case SQLITE_CANTOPEN:
+		return -EACCES;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EBADMSG;
+	default:
+		return -EIO;
+	}
+}
+
+static const char *remedy_of(int code)
+{
+	switch (code) {
+	case -ENOSPC:
+		return "make room on that file system";
+	case -EBUSY:
+		return "another process holds it: only one mailpushd may use it, and nobody else "
+		       "while it runs; or the same file is set for `registry` and `queue`";
+	case -EROFS:
+	case -EACCES:
+		return "make the file and its folder writable for mailpushd";
+	case -EBADMSG:
+		return "it is damaged or no queue: move it away, and a new one is made (what was "
+		       "still to be told is lost)";
+	default:
+		return "see the kernel's log for trouble with that disk";
+	}
+}
+
+/* Right after a call of SQLite's failed. */
+static int fail(const struct store_file *file, struct err *err, const char *doing)
+{
+	int code = code_of(file->db);
+	int system = sqlite3_system_errno(file->db);
+	bool has_system = system && code == -EIO;
+	return err_set(err, code, "cannot %s queue '%s': %s%s%s; %s", doing, file->path,
+		sqlite3_errmsg(file->db), has_system ? ": " : "",
+		has_system ? strerror(system) : "", remedy_of(code));
+}
+
+static int execute(struct store_file *file, const char *sql, struct err *err)
+{
+	if (sqlite3_exec(file->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return fail(file, err, "open");
+	return 0;
+}
+
+static int read_number(
+	struct store_file *file, const char *sql, int64_t *ret_number, struct err *err)
+{
+	sqlite3_stmt *statement = NULL;
+	int code = 0;
+	if (sqlite3_prepare_v2(file->db, sql, -1, &statement, NULL) != SQLITE_OK ||
+		sqlite3_step(statement) != SQLITE_ROW)
+		code = fail(file, err, "open");
+	else
+		*ret_number = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	return code;
+}
+
+/* Makes it, or shows why that cannot be, better than SQLite would; and for our eyes alone. */
+static int touch(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	int code = -errno;
+	const char *remedy = "check the path";
+	if (code == -ENOENT || code == -ENOTDIR)
+		remedy = "make the folder, writable for mailpushd";
+	else if (code == -EACCES || code == -EPERM || code == -EROFS)
+		remedy = "make the file and its folder writable for mailpushd";
+	else if (code == -ENOSPC)
+		remedy = "make room on that file system";
+	return err_set(err, code, "cannot open queue '%s': %s; %s", path, strerror(-code), remedy);
+}
+
+static int check_version(struct store_file *file, int64_t *ret_version, struct err *err)
+{
+	int64_t application_id;
+	int64_t version;
+	int64_t tables;
+	int code = read_number(file, "PRAGMA application_id", &application_id, err);
+	if (!code)
+		code = read_number(file, "PRAGMA user_version", &version, err);
+	if (!code)
+		code = read_number(file, "SELECT count(*) FROM sqlite_schema", &tables, err);
+	if (code)
+		return code;
+	if (tables && application_id != APPLICATION_ID)
+		return err_set(err, -EBADMSG,
+			"cannot open queue '%s': it is the database of another program; set "
+			"`queue` to a file of its own",
+			file->path);
+	if (version > SCHEMA_VERSION)
+		return err_set(err, -ENOTSUP,
+			"cannot open queue '%s': its schema is version %lld, this mailpushd knows "
+			"%d at most; install the newer one again",
+			file->path, (long long)version, SCHEMA_VERSION);
+	*ret_version = version;
+	return 0;
+}
+
+static int prepare(struct store_file *file, struct err *err)
+{
+	/* Sole owner: no shared memory, and locks are taken once. */
+	int code = execute(file, "PRAGMA locking_mode = EXCLUSIVE", err);
+	int64_t version = 0;
+	if (!code)
+		code = check_version(file, &version, err);
+	if (!code)
+		code = execute(file,
+			"PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;"
+			"PRAGMA synchronous = FULL;"
+			"PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 67108864;"
+			"PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536;"
+			"BEGIN IMMEDIATE",
+			err);
+	if (!code && version == 0)
+		code = execute(file, schema, err);
+	char set_version[96];
+	snprintf(set_version, sizeof(set_version),
+		"PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", APPLICATION_ID,
+		SCHEMA_VERSION);
+	if (!code)
+		code = execute(file, set_version, err);
+	for (int i = 0; !code && i < STATEMENTS; i++) {
+		if (sqlite3_prepare_v3(file->db, statement_text[i], -1, SQLITE_PREPARE_PERSISTENT,
+			    &file->statements[i], NULL) != SQLITE_OK)
+			code = fail(file, err, "open");
+	}
+	return code;
+}
+
+static bool read_key(sqlite3_stmt *statement, int at, struct registry_key *ret)
+{
+	if (sqlite3_column_type(statement, at) != SQLITE_BLOB ||
+		sqlite3_column_bytes(statement, at) != sizeof(ret->bytes))
+		return false;
+	memcpy(ret->bytes, sqlite3_column_blob(statement, at), sizeof(ret->bytes));
+	return true;
+}
+
+/* News of nobody could come to stand under the number of somebody else. */
+static int clean(struct store_file *file, struct err *err)
+{
+	return execute(file, "DELETE FROM news WHERE number NOT IN (SELECT number FROM push)", err);
+}
+
+int store_file_open(const char *path, struct store_file **ret, struct err *err)
+{
+	int code = touch(path, err);
+	if (code)
+		return code;
+	struct store_file *file = mem_alloc_zero(1, sizeof(*file));
+	file->path = mem_dup(path);
+	file->sorted_ms = clock_monotonic_ms();
+	phones_init(&file->phones);
+	if (sqlite3_open_v2(path, &file->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+		SQLITE_OK) {
+		code = fail(file, err, "open");
+	} else {
+		sqlite3_busy_timeout(file->db, OPEN_WAIT_MS);
+		code = prepare(file, err);
+		if (!code)
+			code = clean(file, err);
+	}
+	if (code) {
+		store_file_close(file);
+		return code;
+	}
+	inplace_init(&file->inplace, path);
+	*ret = file;
+	return 0;
+}
+
+void store_file_close(struct store_file *file)
+{
+	if (!file)
+		return;
+	for (int i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(file->statements[i]);
+	sqlite3_close(file->db);
+	phones_fini(&file->phones);
+	inplace_fini(&file->inplace);
+	free(file->path);
+	free(file);
+}
+
+static sqlite3_stmt *with_key(
+	struct store_file *file, enum statement which, const struct registry_key *key)
+{
+	sqlite3_stmt *statement = file->statements[which];
+	sqlite3_bind_blob(statement, 1, key->bytes, sizeof(key->bytes), SQLITE_STATIC);
+	return statement;
+}
+
+static sqlite3_stmt *with_number(struct store_file *file, enum statement which, int64_t number)
+{
+	sqlite3_stmt *statement = file->statements[which];
+	sqlite3_bind_int64(statement, 1, number);
+	return statement;
+}
+
+static void bind_text(sqlite3_stmt *statement, int at, const char *text)
+{
+	sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC);
+}
+
+static int done(struct store_file *file, sqlite3_stmt *statement, struct err *err)
+{
+	int code = 0;
+	if (sqlite3_step(statement) != SQLITE_DONE)
+		code = fail(file, err, "write");
+	sqlite3_reset(statement);
+	return code;
+}
+
+static int put_push(struct store_file *file, const struct queue_job *job, struct err *err)
+{
+	const struct target *target = job->target;
+	sqlite3_stmt *statement = with_number(file, PUSH_PUT, job->row);
+	bind_text(statement, 2, target->user);
+	bind_text(statement, 3, target->token);
+	bind_text(statement, 4, target->account_id);
+	bind_text(statement, 5, target->topic);
+	sqlite3_bind_int(statement, 6, target->aps_version);
+	sqlite3_bind_int(statement, 7, target->confirmed);
+	sqlite3_bind_int(statement, 8, target->inbox_only);
+	sqlite3_bind_int64(statement, 9, target->renewed_ms);
+	sqlite3_bind_blob(statement, 10, job->apns_id, sizeof(job->apns_id), SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 11, job->due_ms);
+	sqlite3_bind_int64(statement, 12, job->attempts);
+	sqlite3_bind_int64(statement, 13, job->first_ms);
+	sqlite3_bind_blob(statement, 14, job->key.bytes, sizeof(job->key.bytes), SQLITE_STATIC);
+	return done(file, statement, err);
+}
+
+static int move_push(struct store_file *file, const struct queue_job *job, struct err *err)
+{
+	sqlite3_stmt *statement = with_number(file, PUSH_MOVE, job->row);
+	sqlite3_bind_blob(statement, 2, job->apns_id, sizeof(job->apns_id), SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 3, job->due_ms);
+	sqlite3_bind_int64(statement, 4, job->attempts);
+	return done(file, statement, err);
+}
+
+static int put_news(struct store_file *file, const struct queue_job *job, struct err *err)
+{
+	sqlite3_stmt *statement = with_number(file, NEWS_PUT, job->row);
+	int code = 0;
+	for (size_t i = 0; !code && i < job->news_count; i++) {
+		bind_text(statement, 2, job->news[i].hash);
+		sqlite3_bind_int(statement, 3, (int)job->news[i].urgency);
+		sqlite3_bind_int64(statement, 4, job->news[i].first_ms);
+		sqlite3_bind_int64(statement, 5, (int64_t)job->news[i].seq);
+		code = done(file, statement, err);
+	}
+	return code;
+}
+
+static int settle_news(struct store_file *file, const struct queue_job *job, struct err *err)
+{
+	sqlite3_stmt *statement = with_number(file, NEWS_SETTLE, job->row);
+	sqlite3_bind_int64(statement, 2, (int64_t)job->upto_seq);
+	return done(file, statement, err);
+}
+
+static int drop_news(struct store_file *file, const struct queue_job *job, struct err *err)
+{
+	sqlite3_stmt *statement = with_number(file, NEWS_DROP, job->row);
+	int code = 0;
+	for (size_t i = 0; !code && i < job->news_count; i++) {
+		bind_text(statement, 2, job->news[i].hash);
+		code = done(file, statement, err);
+	}
+	return code;
+}
+
+static int delete_push(struct store_file *file, const struct queue_job *job, struct err *err)
+{
+	int code = done(file, with_number(file, PUSH_DELETE, job->row), err);
+	if (!code)
+		code = done(file, with_number(file, NEWS_DELETE, job->row), err);
+	return code;
+}
+
+static int park(struct store_file *file, const struct queue_job *job, struct err *err)
+{
+	sqlite3_stmt *statement = file->statements[PARK];
+	sqlite3_bind_int64(statement, 1, (int64_t)job->parked_id);
+	sqlite3_bind_int64(statement, 2, job->parked_received_ms);
+	/* A NULL pointer would be an SQL NULL. */
+	sqlite3_bind_blob64(
+		statement, 3, job->raw_size ? job->raw : "", job->raw_size, SQLITE_STATIC);
+	return done(file, statement, err);
+}
+
+static int unpark(struct store_file *file, const struct queue_job *job, struct err *err)
+{
+	sqlite3_stmt *statement = file->statements[UNPARK];
+	sqlite3_bind_int64(statement, 1, (int64_t)job->parked_id);
+	return done(file, statement, err);
+}
+
+static int delete_phone(struct store_file *file, const struct queue_job *job, struct err *err)
+{
+	return done(file, with_key(file, PHONE_DELETE, &job->key), err);
+}
+
+static const struct {
+	enum queue_part part;
+	int (*write)(struct store_file *file, const struct queue_job *job, struct err *err);
+} parts[] = {
+	{QUEUE_PUSH_PUT, put_push},
+	{QUEUE_PUSH_MOVE, move_push},
+	{QUEUE_NEWS_PUT, put_news},
+	{QUEUE_NEWS_SETTLE, settle_news},
+	{QUEUE_NEWS_DROP, drop_news},
+	{QUEUE_PUSH_DELETE, delete_push},
+	/* QUEUE_PHONE is gathered, see gather(). */
+	{QUEUE_PHONE_DELETE, delete_phone},
+	{QUEUE_PARK, park},
+	{QUEUE_UNPARK, unpark},
+};
+
+static int write_job(struct store_file *file, const struct queue_job *job, struct err *err)
+{
+	int code = 0;
+	for (size_t i = 0; !code && i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (job->parts & parts[i].part)
+			code = parts[i].write(file, job, err);
+	}
+	return code;
+}
+
+static int write_phones(struct store_file *file, size_t count, struct err *err)
+{
+	sqlite3_stmt *statement = file->statements[PHONE_PUT];
+	int code = 0;
+	for (size_t i = 0; !code && i < count; i++) {
+		const struct phone *phone = phones_peek(&file->phones, i);
+		if (phone->is_removed)
+			continue;
+		with_key(file, PHONE_PUT, &phone->key);
+		sqlite3_bind_int64(statement, 2, phone->last.last_push_ms);
+		sqlite3_bind_int(statement, 3, phone->last.last_status);
+		bind_text(statement, 4, phone->last.last_reason);
+		sqlite3_bind_int64(statement, 5, phone->last.last_event_ms);
+		code = done(file, statement, err);
+	}
+	return code;
+}
+
+static int check_in_place(const struct store_file *file, struct err *err)
+{
+	const char *missing = inplace_missing(&file->inplace);
+	if (!missing)
+		return 0;
+	return err_set(err, -ESTALE,
+		"cannot write queue: '%s' was removed or replaced while in use, so nothing that is "
+		"written to it would last; put it back, or restart mailpushd (what was still to be "
+		"told and stands in the old file alone is lost then)",
+		missing);
+}
+
+/* Some phone rows first: a job may delete one of them. */
+static int write_all(
+	struct store_file *file, const struct job_list *batch, size_t phone_count, struct err *err)
+{
+	int code = check_in_place(file, err);
+	if (!code)
+		code = done(file, file->statements[BEGIN], err);
+	if (!code)
+		code = write_phones(file, phone_count, err);
+	for (const struct job *job = batch->first; !code && job; job = job->next)
+		code = write_job(file, MEM_CONTAINER(job, struct queue_job, job), err);
+	if (!code)
+		code = done(file, file->statements[COMMIT], err);
+	/* Some failures have rolled back by themselves. */
+	if (code && !sqlite3_get_autocommit(file->db)) {
+		struct err ignored;
+		done(file, file->statements[ROLLBACK], &ignored);
+	}
+	return code;
+}
+
+/* After the commit, so that a batch that is tried again is gathered once. */
+static void gather(struct store_file *file, const struct queue_job *job)
+{
+	if (job->parts & QUEUE_PHONE)
+		phones_put(&file->phones, &job->key, &job->phone);
+	if (job->parts & QUEUE_PHONE_DELETE)
+		phones_remove(&file->phones, &job->key);
+}
+
+int file_run(struct store_file *file, struct job_list *batch, int64_t now_ms, size_t *ret_left,
+	struct err *err)
+{
+	struct phones *phones = &file->phones;
+	size_t gathered = phones_gathered(phones);
+	if (!phones_to_write(phones) && gathered &&
+		(gathered >= FILE_PHONES_MAX || now_ms - file->sorted_ms >= FILE_PHONES_MS)) {
+		phones_sort(phones);
+		file->sorted_ms = now_ms;
+	}
+	size_t count = phones_to_write(phones);
+	if (count > PHONES_A_BATCH + batch->count)
+		count = PHONES_A_BATCH + batch->count;
+
+	int code = write_all(file, batch, count, err);
+	if (code)
+		return code;
+	phones_wrote(phones, count);
+	for (struct job *job = batch->first; job; job = job->next) {
+		struct queue_job *done_job = MEM_CONTAINER(job, struct queue_job, job);
+		gather(file, done_job);
+		done_job->status = 0;
+	}
+	*ret_left = phones_to_write(phones);
+	return 0;
+}
+
+int store_file_run(struct store_file *file, struct job_list *batch, struct err *err)
+{
+	size_t left;
+	return file_run(file, batch, clock_monotonic_ms(), &left, err);
+}
+
+int store_file_flush(struct store_file *file, struct err *err)
+{
+	struct job_list none;
+	job_list_init(&none);
+	for (;;) {
+		if (!phones_to_write(&file->phones)) {
+			if (!phones_gathered(&file->phones))
+				return 0;
+			phones_sort(&file->phones);
+		}
+		size_t count = phones_to_write(&file->phones);
+		int code = write_all(file, &none, count, err);
+		if (code)
+			return code;
+		phones_wrote(&file->phones, count);
+	}
+}
+
+static const char *read_text(sqlite3_stmt *statement, int at)
+{
+	const unsigned char *text = sqlite3_column_text(statement, at);
+	return text ? (const char *)text : "";
+}
+
+struct loading {
+	const struct store_loader *loader;
+	void *ctx;
+	struct registry_key last; /* pushes come in the order of their keys */
+	bool has_last;
+};
+
+/* Each returns false for a row that we never wrote. */
+static bool load_push(struct loading *loading, sqlite3_stmt *row)
+{
+	struct registry_key key;
+	if (!read_key(row, 0, &key) || sqlite3_column_bytes(row, 9) != QUEUE_APNS_ID_SIZE)
+		return false;
+	int64_t number = sqlite3_column_int64(row, 14);
+	if (number < 1 || number > NUMBER_MAX)
+		return false;
+	if (loading->has_last && !memcmp(&loading->last, &key, sizeof(key)))
+		return false;
+	loading->last = key;
+	loading->has_last = true;
+	struct target *target = target_new(&key, read_text(row, 1), read_text(row, 2),
+		read_text(row, 3), read_text(row, 4), sqlite3_column_int(row, 5),
+		sqlite3_column_int(row, 6) != 0, sqlite3_column_int(row, 7) != 0,
+		sqlite3_column_int64(row, 8));
+	loading->loader->push(loading->ctx, number, target, sqlite3_column_blob(row, 9),
+		sqlite3_column_int64(row, 10), (unsigned)sqlite3_column_int64(row, 11),
+		sqlite3_column_int64(row, 12), sqlite3_column_int64(row, 13));
+	return true;
+}
+
+static bool load_news(struct loading *loading, sqlite3_stmt *row)
+{
+	struct registry_key key;
+	struct queue_news news = {
+		.urgency = sqlite3_column_int(row, 2) == QUEUE_NOW ? QUEUE_NOW : QUEUE_LATER,
+		.first_ms = sqlite3_column_int64(row, 3),
+		.seq = (uint64_t)sqlite3_column_int64(row, 4),
+	};
+	const char *hash = read_text(row, 1);
+	size_t size = strlen(hash);
+	if (!read_key(row, 0, &key) || size >= sizeof(news.hash))
+		return false;
+	memcpy(news.hash, hash, size);
+	loading->loader->news(loading->ctx, &key, &news);
+	return true;
+}
+
+static bool load_parked(struct loading *loading, sqlite3_stmt *row)
+{
+	const char *raw = sqlite3_column_blob(row, 2);
+	loading->loader->parked(loading->ctx, (uint64_t)sqlite3_column_int64(row, 0),
+		sqlite3_column_int64(row, 1), raw ? raw : "", (size_t)sqlite3_column_bytes(row, 2));
+	return true;
+}
+
+static int load_rows(struct store_file *file, const char *sql, struct loading *loading,
+	bool (*load)(struct loading *loading, sqlite3_stmt *row), struct err *err)
+{
+	sqlite3_stmt *statement = NULL;
+	if (sqlite3_prepare_v2(file->db, sql, -1, &statement, NULL) != SQLITE_OK)
+		return fail(file, err, "read");
+	int code = 0;
+	int step = SQLITE_DONE;
+	while (!code && (step = sqlite3_step(statement)) == SQLITE_ROW) {
+		if (!load(loading, statement))
+			code = err_set(err, -EBADMSG,
+				"cannot read queue '%s': a row is malformed; %s", file->path,
+				remedy_of(-EBADMSG));
+	}
+	if (!code && step != SQLITE_DONE)
+		code = fail(file, err, "read");
+	sqlite3_finalize(statement);
+	return code;
+}
+
+int store_file_load(
+	struct store_file *file, const struct store_loader *loader, void *ctx, struct err *err)
+{
+	struct loading loading = {.loader = loader, .ctx = ctx};
+	int code = load_rows(file,
+		"SELECT push.key, user, token, account_id, topic, aps_version, confirmed,"
+		" inbox_only, renewed_ms, apns_id, due_ms, attempts, first_ms,"
+		" ifnull(last_push_ms, 0), number FROM push LEFT JOIN phone ON phone.key = push.key"
+		" ORDER BY push.key",
+		&loading, load_push, err);
+	if (!code)
+		code = load_rows(file,
+			"SELECT key, hash, urgency, news.first_ms, seq FROM news"
+			" JOIN push USING (number) ORDER BY seq",
+			&loading, load_news, err);
+	if (!code)
+		code = load_rows(file,
+			"SELECT parked_id, received_ms, raw FROM parked ORDER BY parked_id",
+			&loading, load_parked, err);
+	return code;
+}

@@ -1,0 +1,93 @@
+#include "queue/lanes.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+void lanes_init(struct lanes *lanes)
+{
+	*lanes = (struct lanes){0};
+}
+
+void lanes_fini(struct lanes *lanes)
+{
+	for (size_t i = 0; i < lanes->count; i++) {
+		heap_fini(&lanes->all[i]->now);
+		heap_fini(&lanes->all[i]->later);
+		free(lanes->all[i]->topic);
+		free(lanes->all[i]);
+	}
+	free(lanes->all);
+	lanes_init(lanes);
+}
+
+static struct lane *find(const struct lanes *lanes, const char *topic)
+{
+	for (size_t i = 0; i < lanes->count; i++) {
+		if (!strcmp(lanes->all[i]->topic, topic))
+			return lanes->all[i];
+	}
+	return NULL;
+}
+
+struct lane *lanes_get(struct lanes *lanes, const char *topic)
+{
+	struct lane *lane = find(lanes, topic);
+	if (lane)
+		return lane;
+	lane = mem_alloc_zero(1, sizeof(*lane));
+	lane->topic = mem_dup(topic);
+	heap_init(&lane->now);
+	heap_init(&lane->later);
+	lanes->all = mem_realloc_array(lanes->all, lanes->count + 1, sizeof(struct lane *));
+	lanes->all[lanes->count++] = lane;
+	return lane;
+}
+
+static bool is_due(const struct heap_node *node, int64_t now_ms)
+{
+	return node && node->due_ms <= now_ms;
+}
+
+struct heap_node *lanes_due(const struct lanes *lanes, const char *topic, int64_t now_ms)
+{
+	const struct lane *lane = find(lanes, topic);
+	if (!lane)
+		return NULL;
+	struct heap_node *node = heap_first(&lane->now);
+	if (!is_due(node, now_ms))
+		node = heap_first(&lane->later);
+	return is_due(node, now_ms) ? node : NULL;
+}
+
+const char *lanes_next_topic(struct lanes *lanes, size_t *position, int64_t now_ms)
+{
+	if (*position == 0)
+		lanes->first++;
+	while (*position < lanes->count) {
+		size_t at = (lanes->first + (*position)++) % lanes->count;
+		const struct lane *lane = lanes->all[at];
+		if (is_due(heap_first(&lane->now), now_ms) ||
+			is_due(heap_first(&lane->later), now_ms))
+			return lane->topic;
+	}
+	return NULL;
+}
+
+int64_t lanes_wake_ms(const struct lanes *lanes, int64_t now_ms, bool *ret_has_due)
+{
+	int64_t wake_ms = INT64_MAX;
+	bool has_due = false;
+	for (size_t i = 0; i < lanes->count; i++) {
+		const struct heap *heaps[] = {&lanes->all[i]->now, &lanes->all[i]->later};
+		for (int j = 0; j < 2; j++) {
+			const struct heap_node *first = heap_first(heaps[j]);
+			if (is_due(first, now_ms))
+				has_due = true;
+			else if (first && first->due_ms < wake_ms)
+				wake_ms = first->due_ms;
+		}
+	}
+	*ret_has_due = has_due;
+	return wake_ms;
+}

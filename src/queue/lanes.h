@@ -1,0 +1,39 @@
+/*
+ * lanes - who waits, by topic and due time; in each topic what is urgent apart from the rest.
+ *
+ * Topics are few (those of our credentials and our servers) and stay once seen.  Nodes belong to
+ * the caller.  Pure; embedded; one owner.
+ */
+#ifndef MAILPUSH_QUEUE_LANES_H
+#define MAILPUSH_QUEUE_LANES_H
+
+#include "base/heap.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct lane {
+	char *topic;
+	struct heap now;
+	struct heap later;
+};
+
+struct lanes {
+	struct lane **all;
+	size_t count;
+	size_t first; /* where a walk begins: takes turns, so that no topic takes the whole rate */
+};
+
+void lanes_init(struct lanes *lanes);
+void lanes_fini(struct lanes *lanes);
+/* The lane of `topic`, made if need be; it stays where it is. */
+struct lane *lanes_get(struct lanes *lanes, const char *topic);
+/* The earliest of `topic` that is due, urgent ones first; NULL: none. */
+struct heap_node *lanes_due(const struct lanes *lanes, const char *topic, int64_t now_ms);
+/* Walks the topics that have something due, `*position` from 0; NULL at the end. */
+const char *lanes_next_topic(struct lanes *lanes, size_t *position, int64_t now_ms);
+/* The earliest due time after now_ms (INT64_MAX: none), and whether anything is due already. */
+int64_t lanes_wake_ms(const struct lanes *lanes, int64_t now_ms, bool *ret_has_due);
+
+#endif

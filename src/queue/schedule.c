@@ -1,0 +1,766 @@
+#include "queue/schedule.h"
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "queue/chance.h"
+#include "queue/lanes.h"
+#include "queue/news.h"
+#include "queue/rate.h"
+
+#include <assert.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#define NEVER_MS (INT64_MIN / 4) /* far in the past, and room to add an interval */
+#define REAPED_A_CALL 4
+
+enum state { NEW, STORING, WAITING, FLYING, RESTING };
+
+static const unsigned legal_moves[] = {
+	[NEW] = 1u << STORING,
+	[STORING] = 1u << WAITING | 1u << RESTING,
+	[WAITING] = 1u << STORING | 1u << FLYING | 1u << RESTING,
+	[FLYING] = 1u << STORING | 1u << WAITING | 1u << RESTING,
+	[RESTING] = 1u << STORING,
+};
+
+struct flight {
+	struct push push;
+	struct news carried; /* what of it still matters */
+	uint64_t upto_seq;
+	int64_t sent_ms;
+	bool is_orphan;		   /* the registration went meanwhile: the verdict is ignored */
+	struct target *old_target; /* the push's, if the registration has another by now */
+	char hashes[][MAILBOX_HASH_SIZE];
+};
+
+struct entry {
+	struct heap_node node;	  /* in `heap` */
+	struct heap *heap;	  /* of its lane; NULL: in none */
+	TAILQ_ENTRY(entry) place; /* in `storing` or `resting` */
+	struct registry_key key;
+	struct target *target; /* NULL while resting */
+	struct flight *flight; /* while flying */
+	int64_t row;	       /* in the store, when all jobs are done; 0: none */
+	uint64_t storing_seq;  /* the job that carries its apns_id */
+	int64_t due_ms;	       /* of `news`; INT64_MAX: none */
+	int64_t not_before_ms; /* a failed flight is not repeated sooner */
+	int64_t last_push_ms;  /* when the last flight that counted began */
+	int64_t event_unix_ms; /* of the last change */
+	struct news news;      /* what no flight carries */
+	uint32_t counted;      /* in schedule's count of news */
+	uint32_t attempts;     /* failed flights of this apns_id */
+	uint32_t failures;     /* failed flights since the last that counted: for the back-off */
+	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
+	enum state state;
+	bool has_flown; /* this apns_id has (or may have): it stands for a fixed set of hashes */
+};
+
+TAILQ_HEAD(entry_list, entry);
+
+struct schedule {
+	struct schedule_settings settings;
+	struct map *entries;
+	struct entry_list storing; /* in order of storing_seq */
+	struct lanes lanes;
+	struct entry_list resting; /* as they came to rest: nearly in order of last_push_ms */
+	struct rate rate;
+	int64_t last_row;
+	uint64_t seq;
+	uint64_t stored_seq;
+	uint64_t in_state[RESTING + 1];
+	uint64_t news;
+	struct chance chance;
+	struct job_list loaded; /* jobs that loading gave rise to */
+};
+
+struct schedule *schedule_new(const struct schedule_settings *settings, const uint8_t seed[16])
+{
+	struct schedule *schedule = mem_alloc_zero(1, sizeof(*schedule));
+	schedule->settings = *settings;
+	chance_init(&schedule->chance, seed);
+	uint64_t map_seed[] = {chance_draw(&schedule->chance), chance_draw(&schedule->chance)};
+	schedule->entries = map_new((const uint8_t *)map_seed);
+	TAILQ_INIT(&schedule->storing);
+	lanes_init(&schedule->lanes);
+	TAILQ_INIT(&schedule->resting);
+	rate_init(&schedule->rate, settings->max_push_rate, 0);
+	job_list_init(&schedule->loaded);
+	return schedule;
+}
+
+void schedule_set(struct schedule *schedule, const struct schedule_settings *settings)
+{
+	schedule->settings = *settings;
+	rate_set(&schedule->rate, settings->max_push_rate);
+}
+
+static void flight_free(struct flight *flight)
+{
+	if (!flight)
+		return;
+	news_fini(&flight->carried);
+	target_free(flight->old_target);
+	free(flight);
+}
+
+static void entry_free(struct entry *entry)
+{
+	flight_free(entry->flight);
+	target_free(entry->target);
+	news_fini(&entry->news);
+	free(entry);
+}
+
+void schedule_free(struct schedule *schedule)
+{
+	if (!schedule)
+		return;
+	size_t position = 0;
+	for (struct entry *entry; (entry = map_next(schedule->entries, &position));)
+		entry_free(entry);
+	map_free(schedule->entries);
+	lanes_fini(&schedule->lanes);
+	for (struct job *job; (job = job_list_take(&schedule->loaded));)
+		queue_job_free(MEM_CONTAINER(job, struct queue_job, job));
+	free(schedule);
+}
+
+static void stand_in(struct entry *entry, struct heap *heap, int64_t due_ms)
+{
+	if (entry->heap == heap) {
+		if (heap && entry->node.due_ms != due_ms)
+			heap_move(heap, &entry->node, due_ms);
+		return;
+	}
+	if (entry->heap)
+		heap_remove(entry->heap, &entry->node);
+	if (heap)
+		heap_add(heap, &entry->node, due_ms);
+	entry->heap = heap;
+}
+
+/* A waiting one stands where its topic, urgency and due time say. */
+static void stand_waiting(struct schedule *schedule, struct entry *entry)
+{
+	struct lane *lane = lanes_get(&schedule->lanes, entry->target->topic);
+	stand_in(entry, news_has_now(&entry->news) ? &lane->now : &lane->later, entry->due_ms);
+}
+
+/* From the end, where it belongs nearly always. */
+static void stand_storing(struct schedule *schedule, struct entry *entry)
+{
+	struct entry *before = TAILQ_LAST(&schedule->storing, entry_list);
+	while (before && before->storing_seq > entry->storing_seq)
+		before = TAILQ_PREV(before, entry_list, place);
+	if (before)
+		TAILQ_INSERT_AFTER(&schedule->storing, before, entry, place);
+	else
+		TAILQ_INSERT_HEAD(&schedule->storing, entry, place);
+}
+
+static void enter(struct schedule *schedule, struct entry *entry, enum state to)
+{
+	assert(legal_moves[entry->state] & (1u << to));
+	if (entry->state == STORING)
+		TAILQ_REMOVE(&schedule->storing, entry, place);
+	else if (entry->state == RESTING)
+		TAILQ_REMOVE(&schedule->resting, entry, place);
+	if (entry->state != NEW)
+		schedule->in_state[entry->state]--;
+	schedule->in_state[to]++;
+	entry->state = to;
+	switch (to) {
+	case STORING:
+		stand_in(entry, NULL, 0);
+		stand_storing(schedule, entry);
+		break;
+	case WAITING:
+		stand_waiting(schedule, entry);
+		break;
+	case FLYING:
+		stand_in(entry, NULL, 0);
+		break;
+	case RESTING:
+		assert(!entry->news.count && !entry->flight);
+		target_free(mem_steal(entry->target));
+		news_fini(&entry->news);
+		entry->due_ms = INT64_MAX;
+		entry->not_before_ms = NEVER_MS;
+		entry->failures = 0;
+		stand_in(entry, NULL, 0);
+		TAILQ_INSERT_TAIL(&schedule->resting, entry, place);
+		break;
+	case NEW:
+		break;
+	}
+}
+
+/* After each change of an entry's news or flight. */
+static void account(struct schedule *schedule, struct entry *entry)
+{
+	uint32_t count = entry->news.count;
+	if (entry->flight)
+		count += entry->flight->carried.count;
+	schedule->news = schedule->news + count - entry->counted;
+	entry->counted = count;
+}
+
+/* Unix; INT64_MAX: it has no news. */
+static int64_t oldest_ms(struct entry *entry)
+{
+	int64_t own_ms = news_first_ms(&entry->news);
+	int64_t carried_ms = entry->flight ? news_first_ms(&entry->flight->carried) : INT64_MAX;
+	return own_ms < carried_ms ? own_ms : carried_ms;
+}
+
+static struct entry *find_entry(const struct schedule *schedule, const struct registry_key *key)
+{
+	return map_get(schedule->entries, key, sizeof(*key));
+}
+
+static struct entry *new_entry(struct schedule *schedule, const struct registry_key *key)
+{
+	struct entry *entry = mem_alloc_zero(1, sizeof(*entry));
+	entry->key = *key;
+	entry->state = NEW;
+	entry->due_ms = INT64_MAX;
+	entry->not_before_ms = NEVER_MS;
+	entry->last_push_ms = NEVER_MS;
+	news_init(&entry->news);
+	map_add(schedule->entries, &entry->key, sizeof(entry->key), entry);
+	return entry;
+}
+
+/*
+ * Some of those that have rested: more than one call can add, so that they never pile up.  One that
+ * has stands behind another that has not for min_interval at most.
+ */
+static void reap(struct schedule *schedule, int64_t now_ms)
+{
+	for (int i = 0; i < REAPED_A_CALL; i++) {
+		struct entry *entry = TAILQ_FIRST(&schedule->resting);
+		if (!entry || entry->last_push_ms + schedule->settings.min_interval_ms > now_ms)
+			break;
+		TAILQ_REMOVE(&schedule->resting, entry, place);
+		map_remove(schedule->entries, &entry->key, sizeof(entry->key));
+		schedule->in_state[RESTING]--;
+		entry_free(entry);
+	}
+}
+
+static void new_apns_id(struct schedule *schedule, struct entry *entry)
+{
+	chance_uuid(&schedule->chance, entry->apns_id);
+	entry->attempts = 0;
+	entry->has_flown = false;
+}
+
+static bool is_same_target(const struct target *a, const struct target *b)
+{
+	return !strcmp(a->topic, b->topic) && !strcmp(a->token, b->token) &&
+		!strcmp(a->account_id, b->account_id) && !strcmp(a->user, b->user) &&
+		a->aps_version == b->aps_version && a->confirmed == b->confirmed &&
+		a->inbox_only == b->inbox_only;
+}
+
+/* Returns whether it says anything new to the store. */
+static bool take_target(struct entry *entry, struct target *target)
+{
+	struct target *old = entry->target;
+	if (target == old) {
+		target_free(target);
+		return false;
+	}
+	bool is_same = old && is_same_target(old, target);
+	entry->target = target;
+	if (entry->flight && entry->flight->push.target == old)
+		entry->flight->old_target = old;
+	else
+		target_free(old);
+	return !is_same;
+}
+
+/* Of the entry's own news, never sooner than it may be pushed to. */
+static int64_t not_too_soon(
+	const struct schedule *schedule, const struct entry *entry, int64_t due_ms)
+{
+	int64_t rested_ms = entry->last_push_ms + schedule->settings.min_interval_ms;
+	if (due_ms < rested_ms)
+		due_ms = rested_ms;
+	return due_ms < entry->not_before_ms ? entry->not_before_ms : due_ms;
+}
+
+static struct queue_job *new_job(
+	struct schedule *schedule, const struct registry_key *key, const struct entry *entry)
+{
+	struct queue_job *job = queue_job_new();
+	job->key = *key;
+	job->row = entry ? entry->row : 0;
+	job->seq = ++schedule->seq;
+	return job;
+}
+
+/* PUSH_PUT and PUSH_MOVE: how the row is now. */
+static void tell_row(
+	struct entry *entry, struct queue_job *job, unsigned part, struct schedule_time time)
+{
+	/* After a crash in the middle of a flight it is to be repeated at once. */
+	int64_t due_ms = entry->flight ? time.now_ms : entry->due_ms;
+	assert(job->row);
+	job->parts |= part;
+	job->due_ms = time.unix_ms + (due_ms - time.now_ms);
+	job->attempts = entry->attempts;
+	memcpy(job->apns_id, entry->apns_id, sizeof(job->apns_id));
+	if (part == QUEUE_PUSH_PUT) {
+		job->target = target_ref(entry->target);
+		int64_t first_ms = oldest_ms(entry);
+		job->first_ms = first_ms == INT64_MAX ? time.unix_ms : first_ms;
+	}
+}
+
+static void tell_phone(const struct entry *entry, struct queue_job *job, int64_t last_push_unix_ms,
+	int status, const char *reason)
+{
+	job->parts |= QUEUE_PHONE;
+	job->phone.last_push_ms = last_push_unix_ms;
+	job->phone.last_status = status;
+	job->phone.last_event_ms = entry->event_unix_ms;
+	size_t size = reason ? strnlen(reason, QUEUE_REASON_MAX - 1) : 0;
+	if (size)
+		memcpy(job->phone.last_reason, reason, size);
+}
+
+static void delete_row(struct entry *entry, struct queue_job *job)
+{
+	job->parts |= QUEUE_PUSH_DELETE;
+	entry->row = 0;
+}
+
+/*
+ * Puts the news in, and into the job as the rows should be on disk.  Returns whether the set of
+ * hashes that the next push carries is another than that of the apns_id.
+ */
+static bool put_news(struct schedule *schedule, struct entry *entry, struct queue_job *job,
+	const char (*hashes)[MAILBOX_HASH_SIZE], unsigned hash_count, enum queue_urgency urgency,
+	int64_t unix_ms)
+{
+	struct flight *flight = entry->flight;
+	bool grew = false;
+	job->parts |= QUEUE_NEWS_PUT;
+	queue_job_make_room(job, hash_count);
+	job->news_count = hash_count;
+	for (unsigned i = 0; i < hash_count; i++) {
+		/* Each row its own seq, so that a flight can end between any two. */
+		struct queue_news row = {
+			.urgency = urgency,
+			.first_ms = unix_ms,
+			.seq = i ? ++schedule->seq : job->seq,
+		};
+		memcpy(row.hash, hashes[i], strnlen(hashes[i], MAILBOX_HASH_SIZE - 1));
+		bool is_new;
+		job->news[i] = *news_put(&entry->news, &row, &is_new);
+		/* A crash may find the flight without a verdict: both must be told then. */
+		struct queue_news *carried = flight ? news_find(&flight->carried, row.hash) : NULL;
+		if (carried)
+			news_merge(&job->news[i], carried);
+		grew |= is_new && !carried;
+	}
+	job->seq = schedule->seq;
+	/* Of more than fit, the newer seq changes which go first. */
+	uint32_t count = entry->news.count + (flight ? flight->carried.count : 0);
+	return grew || count > SCHEDULE_HASHES_MAX;
+}
+
+struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
+	const char (*hashes)[MAILBOX_HASH_SIZE], unsigned hash_count, enum queue_urgency urgency,
+	struct schedule_time time)
+{
+	assert(hash_count);
+	reap(schedule, time.now_ms);
+	struct entry *entry = find_entry(schedule, &target->key);
+	if (!entry)
+		entry = new_entry(schedule, &target->key);
+	bool has_new_target = take_target(entry, target);
+	bool is_new = !entry->row;
+	if (is_new)
+		entry->row = ++schedule->last_row;
+	struct queue_job *job = new_job(schedule, &entry->key, entry);
+	bool had_news = entry->news.count;
+	bool grew = put_news(schedule, entry, job, hashes, hash_count, urgency, time.unix_ms);
+	entry->event_unix_ms = time.unix_ms;
+	account(schedule, entry);
+
+	int64_t due_ms = INT64_MAX;
+	if (urgency == QUEUE_NOW)
+		due_ms = time.now_ms;
+	else if (!had_news)
+		due_ms = time.now_ms + schedule->settings.later_delay_ms +
+			chance_upto(&schedule->chance, schedule->settings.later_delay_ms);
+	due_ms = not_too_soon(schedule, entry, due_ms);
+	bool is_sooner = due_ms < entry->due_ms;
+	if (is_sooner)
+		entry->due_ms = due_ms;
+
+	bool has_new_id = is_new || (grew && entry->has_flown);
+	if (has_new_id) {
+		new_apns_id(schedule, entry);
+		entry->storing_seq = job->seq;
+	}
+	if (is_new || has_new_target)
+		tell_row(entry, job, QUEUE_PUSH_PUT, time);
+	else if (has_new_id || (is_sooner && !entry->flight))
+		tell_row(entry, job, QUEUE_PUSH_MOVE, time);
+
+	if (has_new_id && entry->state != FLYING)
+		enter(schedule, entry, STORING);
+	else if (entry->state == WAITING)
+		stand_waiting(schedule, entry);
+	return job;
+}
+
+static int compare_hashes(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void keep_listed(struct news *news, const char (*sorted)[MAILBOX_HASH_SIZE], size_t count,
+	struct queue_job *job)
+{
+	for (uint32_t i = news->count; i-- > 0;) {
+		struct queue_news *row = &news_rows(news)[i];
+		if (bsearch(row->hash, sorted, count, MAILBOX_HASH_SIZE, compare_hashes))
+			continue;
+		job->parts |= QUEUE_NEWS_DROP;
+		job->news[job->news_count++] = *row;
+		news_remove(news, i);
+	}
+}
+
+struct queue_job *schedule_renew(struct schedule *schedule, struct target *target,
+	const char (*hashes)[MAILBOX_HASH_SIZE], unsigned hash_count, struct schedule_time time)
+{
+	struct entry *entry = find_entry(schedule, &target->key);
+	if (!entry || !entry->row) {
+		target_free(target);
+		return NULL;
+	}
+	take_target(entry, target);
+	mem_auto char(*sorted)[MAILBOX_HASH_SIZE] =
+		mem_realloc_array(NULL, hash_count, MAILBOX_HASH_SIZE);
+	if (hash_count)
+		memcpy(sorted, hashes, (size_t)hash_count * MAILBOX_HASH_SIZE);
+	qsort(sorted, hash_count, MAILBOX_HASH_SIZE, compare_hashes);
+
+	struct queue_job *job = new_job(schedule, &entry->key, entry);
+	queue_job_make_room(job, entry->counted);
+	const char(*listed)[MAILBOX_HASH_SIZE] = (const char(*)[MAILBOX_HASH_SIZE])sorted;
+	keep_listed(&entry->news, listed, hash_count, job);
+	if (entry->flight)
+		keep_listed(&entry->flight->carried, listed, hash_count, job);
+	account(schedule, entry);
+	if (!entry->news.count)
+		entry->due_ms = INT64_MAX;
+
+	if (!entry->counted) {
+		job->parts &= ~(unsigned)QUEUE_NEWS_DROP;
+		delete_row(entry, job);
+		if (!entry->flight)
+			enter(schedule, entry, RESTING);
+		return job;
+	}
+	tell_row(entry, job, QUEUE_PUSH_PUT, time);
+	if (entry->state == WAITING)
+		stand_waiting(schedule, entry);
+	return job;
+}
+
+struct queue_job *schedule_drop(struct schedule *schedule, const struct registry_key *key)
+{
+	struct entry *entry = find_entry(schedule, key);
+	struct queue_job *job = new_job(schedule, key, entry);
+	job->parts = QUEUE_PHONE_DELETE;
+	if (!entry || entry->state == RESTING)
+		return job;
+	if (entry->row)
+		delete_row(entry, job);
+	news_fini(&entry->news);
+	entry->due_ms = INT64_MAX;
+	if (entry->flight) {
+		entry->flight->is_orphan = true;
+		news_fini(&entry->flight->carried);
+	} else {
+		enter(schedule, entry, RESTING);
+	}
+	account(schedule, entry);
+	return job;
+}
+
+uint64_t schedule_next_seq(struct schedule *schedule)
+{
+	return ++schedule->seq;
+}
+
+void schedule_stored(struct schedule *schedule, uint64_t seq, struct schedule_time time)
+{
+	if (seq > schedule->stored_seq)
+		schedule->stored_seq = seq;
+	for (struct entry *first; (first = TAILQ_FIRST(&schedule->storing)) &&
+		first->storing_seq <= schedule->stored_seq;)
+		enter(schedule, first, WAITING);
+	reap(schedule, time.now_ms);
+}
+
+static const struct push *take_off(
+	struct schedule *schedule, struct entry *entry, struct schedule_time time)
+{
+	uint32_t count =
+		entry->news.count < SCHEDULE_HASHES_MAX ? entry->news.count : SCHEDULE_HASHES_MAX;
+	struct flight *flight = mem_alloc(sizeof(*flight) + (size_t)count * MAILBOX_HASH_SIZE);
+	*flight = (struct flight){.sent_ms = time.now_ms};
+	news_take(&entry->news, count, &flight->carried);
+	const struct queue_news *rows = news_rows(&flight->carried);
+	for (uint32_t i = 0; i < count; i++) {
+		memcpy(flight->hashes[i], rows[i].hash, MAILBOX_HASH_SIZE);
+		if (rows[i].seq > flight->upto_seq)
+			flight->upto_seq = rows[i].seq;
+	}
+	flight->push = (struct push){
+		.target = entry->target,
+		.hashes = (const char(*)[MAILBOX_HASH_SIZE])flight->hashes,
+		.hash_count = count,
+		.attempts = entry->attempts,
+		.sent_unix_ms = time.unix_ms,
+		.first_unix_ms = news_first_ms(&flight->carried),
+		.urgency = news_has_now(&flight->carried) ? QUEUE_NOW : QUEUE_LATER,
+	};
+	memcpy(flight->push.apns_id, entry->apns_id, sizeof(entry->apns_id));
+	entry->flight = flight;
+	entry->has_flown = true;
+	entry->not_before_ms = NEVER_MS;
+	entry->due_ms = entry->news.count ? time.now_ms : INT64_MAX;
+	enter(schedule, entry, FLYING);
+	return &flight->push;
+}
+
+const struct push *schedule_next(
+	struct schedule *schedule, const char *topic, struct schedule_time time)
+{
+	reap(schedule, time.now_ms);
+	struct heap_node *first = lanes_due(&schedule->lanes, topic, time.now_ms);
+	if (!first || !rate_take(&schedule->rate, time.now_ms))
+		return NULL;
+	return take_off(schedule, MEM_CONTAINER(first, struct entry, node), time);
+}
+
+const char *schedule_next_topic(struct schedule *schedule, size_t *position, int64_t now_ms)
+{
+	return lanes_next_topic(&schedule->lanes, position, now_ms);
+}
+
+int64_t schedule_wake_ms(const struct schedule *schedule, int64_t now_ms)
+{
+	bool has_due;
+	int64_t wake_ms = lanes_wake_ms(&schedule->lanes, now_ms, &has_due);
+	int64_t rate_ms = rate_wake_ms(&schedule->rate, now_ms);
+	return has_due && rate_ms > now_ms && rate_ms < wake_ms ? rate_ms : wake_ms;
+}
+
+static struct flight *land(struct entry *entry)
+{
+	assert(entry && entry->state == FLYING);
+	return mem_steal(entry->flight);
+}
+
+static void go_on(struct schedule *schedule, struct entry *entry)
+{
+	if (!entry->news.count)
+		enter(schedule, entry, RESTING);
+	else if (entry->storing_seq > schedule->stored_seq)
+		enter(schedule, entry, STORING);
+	else
+		enter(schedule, entry, WAITING);
+	account(schedule, entry);
+}
+
+struct queue_job *schedule_told(struct schedule *schedule, const struct registry_key *key,
+	int status, const char *reason, struct schedule_time time)
+{
+	struct entry *entry = find_entry(schedule, key);
+	struct flight *flight = land(entry);
+	entry->last_push_ms = flight->sent_ms;
+	entry->failures = 0;
+	if (entry->news.count)
+		entry->due_ms = not_too_soon(schedule, entry, entry->due_ms);
+
+	struct queue_job *job = NULL;
+	if (!flight->is_orphan) {
+		job = new_job(schedule, key, entry);
+		tell_phone(entry, job, flight->push.sent_unix_ms, status, reason);
+		if (entry->news.count) {
+			job->parts |= QUEUE_NEWS_SETTLE;
+			job->upto_seq = flight->upto_seq;
+			if (entry->has_flown) {
+				new_apns_id(schedule, entry);
+				entry->storing_seq = job->seq;
+			}
+			tell_row(entry, job, QUEUE_PUSH_MOVE, time);
+		} else if (entry->row) {
+			delete_row(entry, job);
+		}
+	}
+	flight_free(flight);
+	go_on(schedule, entry);
+	return job;
+}
+
+static int64_t back_off(struct schedule *schedule, const struct entry *entry)
+{
+	int64_t most_ms = SCHEDULE_RETRY_MIN_MS;
+	for (uint32_t i = 0; i < entry->failures && most_ms < SCHEDULE_RETRY_MAX_MS; i++)
+		most_ms *= 2;
+	if (most_ms > SCHEDULE_RETRY_MAX_MS)
+		most_ms = SCHEDULE_RETRY_MAX_MS;
+	return chance_upto(&schedule->chance, most_ms);
+}
+
+struct queue_job *schedule_retry(struct schedule *schedule, const struct registry_key *key,
+	int status, const char *reason, int64_t delay_ms, bool counts, struct schedule_time time)
+{
+	struct entry *entry = find_entry(schedule, key);
+	struct flight *flight = land(entry);
+	if (flight->is_orphan) {
+		flight_free(flight);
+		go_on(schedule, entry);
+		return NULL;
+	}
+	const struct queue_news *carried = news_rows(&flight->carried);
+	for (uint32_t i = 0; i < flight->carried.count; i++) {
+		bool is_new;
+		news_put(&entry->news, &carried[i], &is_new);
+	}
+	flight_free(flight);
+
+	if (delay_ms < 0)
+		delay_ms = back_off(schedule, entry);
+	entry->due_ms = time.now_ms + delay_ms;
+	entry->not_before_ms = entry->due_ms;
+	if (counts) {
+		entry->failures++;
+		/* News that made the set grow meanwhile has an apns_id that has not flown. */
+		if (entry->has_flown)
+			entry->attempts++;
+	}
+
+	struct queue_job *job = NULL;
+	/* Repeated at once and never processed: the row on disk says nothing else. */
+	if (counts || delay_ms || status) {
+		job = new_job(schedule, key, entry);
+		tell_phone(entry, job, 0, status, reason);
+		if (entry->news.count)
+			tell_row(entry, job, QUEUE_PUSH_MOVE, time);
+		else if (entry->row)
+			delete_row(entry, job);
+	}
+	go_on(schedule, entry);
+	return job;
+}
+
+void schedule_count(const struct schedule *schedule, struct schedule_counts *ret)
+{
+	int64_t first_ms = INT64_MAX;
+	size_t position = 0;
+	for (struct entry *entry; (entry = map_next(schedule->entries, &position));) {
+		int64_t entry_ms = oldest_ms(entry);
+		if (entry_ms < first_ms)
+			first_ms = entry_ms;
+	}
+	*ret = (struct schedule_counts){
+		.storing = schedule->in_state[STORING],
+		.waiting = schedule->in_state[WAITING],
+		.flying = schedule->in_state[FLYING],
+		.resting = schedule->in_state[RESTING],
+		.news = schedule->news,
+		.oldest_unix_ms = first_ms == INT64_MAX ? 0 : first_ms,
+	};
+}
+
+/* The Unix time of before now in this run's monotonic time. */
+static int64_t past_ms(int64_t unix_ms, struct schedule_time time)
+{
+	if (unix_ms <= 0)
+		return NEVER_MS;
+	return unix_ms > time.unix_ms ? time.now_ms : time.now_ms - (time.unix_ms - unix_ms);
+}
+
+void schedule_load_push(struct schedule *schedule, int64_t row, struct target *target,
+	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_unix_ms, unsigned attempts,
+	int64_t first_unix_ms, int64_t last_push_unix_ms, struct schedule_time time)
+{
+	(void)first_unix_ms;
+	assert(!find_entry(schedule, &target->key));
+	struct entry *entry = new_entry(schedule, &target->key);
+	entry->target = target;
+	entry->row = row;
+	if (row > schedule->last_row)
+		schedule->last_row = row;
+	/* It may have, just before the end: the apns_id stands for what is there now. */
+	entry->has_flown = true;
+	entry->attempts = attempts;
+	entry->failures = attempts;
+	entry->last_push_ms = past_ms(last_push_unix_ms, time);
+	memcpy(entry->apns_id, apns_id, sizeof(entry->apns_id));
+
+	int64_t due_unix_max_ms = time.unix_ms + SCHEDULE_LOADED_DUE_MAX_MS;
+	if (due_unix_ms > due_unix_max_ms)
+		due_unix_ms = due_unix_max_ms;
+	else if (due_unix_ms < time.unix_ms)
+		due_unix_ms = time.unix_ms;
+	entry->due_ms = not_too_soon(schedule, entry, time.now_ms + (due_unix_ms - time.unix_ms));
+	if (attempts)
+		entry->not_before_ms = entry->due_ms;
+	enter(schedule, entry, STORING);
+}
+
+void schedule_load_news(struct schedule *schedule, const struct registry_key *key,
+	const struct queue_news *news, struct schedule_time time)
+{
+	(void)time;
+	if (news->seq > schedule->seq)
+		schedule->seq = news->seq;
+	struct entry *entry = find_entry(schedule, key);
+	if (!entry) {
+		struct queue_job *job = queue_job_new();
+		job->key = *key;
+		job->parts = QUEUE_PUSH_DELETE;
+		job_list_append(&schedule->loaded, &job->job);
+		return;
+	}
+	bool is_new;
+	news_put(&entry->news, news, &is_new);
+	if (news->first_ms > entry->event_unix_ms)
+		entry->event_unix_ms = news->first_ms;
+	account(schedule, entry);
+}
+
+void schedule_loaded(
+	struct schedule *schedule, struct job_list *ret_jobs, struct schedule_time time)
+{
+	for (struct entry *entry; (entry = TAILQ_FIRST(&schedule->storing));) {
+		if (entry->news.count) {
+			enter(schedule, entry, WAITING);
+			continue;
+		}
+		struct queue_job *job = queue_job_new();
+		job->key = entry->key;
+		job->row = entry->row;
+		delete_row(entry, job);
+		job_list_append(&schedule->loaded, &job->job);
+		enter(schedule, entry, RESTING);
+	}
+	schedule->stored_seq = schedule->seq;
+	for (struct job *job = schedule->loaded.first; job; job = job->next)
+		MEM_CONTAINER(job, struct queue_job, job)->seq = ++schedule->seq;
+	job_list_move(ret_jobs, &schedule->loaded);
+	(void)time;
+}

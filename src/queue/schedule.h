@@ -1,0 +1,145 @@
+/*
+ * schedule - decides when each phone is told next, and about which mailboxes.
+ *
+ * Pure: no I/O, no clock; callers pass `now`.  Loop thread only.  Each decision that must survive a
+ * crash comes back as a queue_job, which the caller submits to the store, in the order in which it
+ * got them; schedule_stored tells how far they are on disk.  A push is not sent before the row that
+ * holds it, with its apns-id, is stored.
+ *
+ * A registration with something to tell is a struct push.  Its state:
+ *
+ *   storing   waits for the store
+ *   waiting   stands in its topic's heap until it is due
+ *   flying    Apple has it; at most one flight a registration, news that comes meanwhile stays
+ *   resting   nothing to tell; remembered until min_interval after its last push
+ *
+ * `now` news is due at once, or min_interval after the last push; `later` news later_delay (spread
+ * up to twice that) after the first of it, never postponed; a push takes along all that is there.
+ * At most SCHEDULE_HASHES_MAX hashes a flight; the rest stays news.  A flight remembers the highest
+ * seq it carries, and a final verdict settles only news up to it; a failure settles nothing.
+ *
+ * Times named _ms are monotonic unless the name says unix; disk wants Unix time, so every call that
+ * makes a job takes both.
+ */
+#ifndef MAILPUSH_QUEUE_SCHEDULE_H
+#define MAILPUSH_QUEUE_SCHEDULE_H
+
+#include "base/heap.h"
+#include "queue/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SCHEDULE_HASHES_MAX 100
+#define SCHEDULE_RETRY_MIN_MS 1000
+#define SCHEDULE_RETRY_MAX_MS (5 * 60 * 1000)
+#define SCHEDULE_LOADED_DUE_MAX_MS (5 * 60 * 1000) /* of due times from disk, ahead */
+#define SCHEDULE_GIVE_UP_MS (24 * 60 * 60 * 1000)  /* trouble of one token alone */
+
+struct schedule_settings {
+	int64_t min_interval_ms;
+	int64_t later_delay_ms;
+	unsigned max_push_rate; /* pushes a second, 0: no limit */
+};
+
+struct schedule_time {
+	int64_t now_ms;
+	int64_t unix_ms;
+};
+
+struct schedule;
+
+/* What is to be sent; valid until the verdict on it. */
+struct push {
+	const struct target *target;
+	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
+	const char (*hashes)[MAILBOX_HASH_SIZE]; /* what this flight carries */
+	unsigned hash_count;
+	unsigned attempts;     /* failed flights of this apns-id before this one */
+	int64_t sent_unix_ms;  /* when the flight began */
+	int64_t first_unix_ms; /* when its oldest news came */
+	enum queue_urgency urgency;
+};
+
+/* `seed`: 16 random bytes; all chance comes from it. */
+struct schedule *schedule_new(const struct schedule_settings *settings, const uint8_t seed[16]);
+void schedule_free(struct schedule *schedule);
+void schedule_set(struct schedule *schedule, const struct schedule_settings *settings);
+
+/*
+ * At start, from the store: first all pushes, then all news.  `row` is the push's number there; new
+ * ones go on behind the highest.  (`first_unix_ms` is for people: each news knows its own.)
+ */
+void schedule_load_push(struct schedule *schedule, int64_t row, struct target *target,
+	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_unix_ms, unsigned attempts,
+	int64_t first_unix_ms, int64_t last_push_unix_ms, struct schedule_time time);
+void schedule_load_news(struct schedule *schedule, const struct registry_key *key,
+	const struct queue_news *news, struct schedule_time time);
+/*
+ * When all is loaded: rows without news are dropped; returns a list of jobs to submit (perhaps
+ * empty).
+ */
+void schedule_loaded(
+	struct schedule *schedule, struct job_list *ret_jobs, struct schedule_time time);
+
+/*
+ * Something changed in mailboxes that `target` (handed over) subscribed to, at least one.  Never
+ * NULL.  Each row of news has a seq of its own; the job's is the last of them.
+ */
+struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
+	const char (*hashes)[MAILBOX_HASH_SIZE], unsigned hash_count, enum queue_urgency urgency,
+	struct schedule_time time);
+/*
+ * The registration was renewed (`target` handed over): what waits for it takes the new target, and
+ * news about hashes that are not in the list any more is dropped.  NULL: nothing waits for it.
+ */
+struct queue_job *schedule_renew(struct schedule *schedule, struct target *target,
+	const char (*hashes)[MAILBOX_HASH_SIZE], unsigned hash_count, struct schedule_time time);
+/*
+ * The registration is gone, and its phone row with it: never NULL.  A flight goes on; its verdict
+ * changes nothing.
+ */
+struct queue_job *schedule_drop(struct schedule *schedule, const struct registry_key *key);
+
+/* A job that is none of schedule's own (parking) takes its place in the order. */
+uint64_t schedule_next_seq(struct schedule *schedule);
+/* Jobs up to `seq` are on disk. */
+void schedule_stored(struct schedule *schedule, uint64_t seq, struct schedule_time time);
+
+/*
+ * The next push on `topic` that is due, now flying; NULL: none.  `now` news goes first within a
+ * topic.  Honours max_push_rate over all topics, which therefore take turns in being walked first.
+ * The push is borrowed until its verdict.
+ */
+const struct push *schedule_next(
+	struct schedule *schedule, const char *topic, struct schedule_time time);
+/* Walks the topics that have something due, `*position` from 0; NULL at the end. */
+const char *schedule_next_topic(struct schedule *schedule, size_t *position, int64_t now_ms);
+/*
+ * When schedule_next may have something that it has not now (min. `now_ms`); INT64_MAX: nothing
+ * waits.  Topics that have something due and are not asked for (no room) do not count.
+ */
+int64_t schedule_wake_ms(const struct schedule *schedule, int64_t now_ms);
+
+/* Verdicts on a flight; after each the push is no longer valid.  Each gives a job, or NULL. */
+/* Apple took it. (status 200), or it is dropped for good (another status). */
+struct queue_job *schedule_told(struct schedule *schedule, const struct registry_key *key,
+	int status, const char *reason, struct schedule_time time);
+/*
+ * It was not taken; the same again after `delay_ms`, or, if that is negative, after a back-off of
+ * its own: 1 s doubling to 5 min with full jitter.  `counts`: it is an attempt (not so for a push
+ * that was never processed).  The apns-id is kept until the set of hashes grows.
+ */
+struct queue_job *schedule_retry(struct schedule *schedule, const struct registry_key *key,
+	int status, const char *reason, int64_t delay_ms, bool counts, struct schedule_time time);
+
+struct schedule_counts {
+	uint64_t storing, waiting, flying, resting;
+	uint64_t news;
+	int64_t oldest_unix_ms; /* of all news not told yet; 0: none */
+};
+/* Walks all registrations that have something to tell: for people now and then, not each turn. */
+void schedule_count(const struct schedule *schedule, struct schedule_counts *ret);
+
+#endif

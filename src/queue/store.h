@@ -1,0 +1,139 @@
+/*
+ * store - the queue on disk: who is still to be told, so that no crash loses it.
+ *
+ * Always local SQLite (WAL, synchronous=FULL).  It decides nothing: schedule decides, and each of
+ * its decisions comes out as a queue_job, which is written here.  A thread of its own does all
+ * waiting jobs in one transaction with one commit.  A batch that fails (a full disk) is tried again
+ * on that thread until it succeeds, reported through `trouble`.
+ *
+ * Tables: push (one row a registration), news (key, hash), parked (raw events in order), phone
+ * (what happened last with a registration: for people, and for min_interval over a restart; written
+ * lazily, every FILE_PHONES_MS (file.h) and at the end: losing some seconds of it loses nothing).
+ *
+ * A registration's key is as good as random: a table in the order of keys takes and loses rows all
+ * over, and each costs the write of a page of its own.  So push and news are in the order of a
+ * number, `row`, which schedule gives each push as it comes: written side by side they go side by
+ * side, and a commit is cheap however many wait.
+ *
+ * All functions: loop thread.
+ */
+#ifndef MAILPUSH_QUEUE_STORE_H
+#define MAILPUSH_QUEUE_STORE_H
+
+#include "base/err.h"
+#include "base/worker.h"
+#include "event/mailbox.h"
+#include "registry/target.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define QUEUE_APNS_ID_SIZE 16
+#define QUEUE_REASON_MAX 48
+
+enum queue_urgency { QUEUE_NOW, QUEUE_LATER };
+
+struct queue_news {
+	char hash[MAILBOX_HASH_SIZE];
+	enum queue_urgency urgency;
+	int64_t first_ms; /* Unix: when the first change that is not told yet came */
+	uint64_t seq;	  /* of the last change */
+};
+
+/* Parts of a job, done in this order. */
+enum queue_part {
+	QUEUE_PUSH_PUT = 1 << 0,    /* insert or replace the row: target, apns_id, due, ... */
+	QUEUE_PUSH_MOVE = 1 << 1,   /* change apns_id, due_ms, attempts of the row */
+	QUEUE_NEWS_PUT = 1 << 2,    /* insert or replace `news` */
+	QUEUE_NEWS_SETTLE = 1 << 3, /* delete the row's news with seq <= upto_seq */
+	QUEUE_NEWS_DROP = 1 << 4,   /* delete the rows of the hashes in `news` */
+	QUEUE_PUSH_DELETE = 1 << 5, /* delete the row and all its news */
+	QUEUE_PHONE = 1 << 6,	    /* last push, status, reason, event */
+	QUEUE_PHONE_DELETE = 1 << 7,
+	QUEUE_PARK = 1 << 8,   /* insert or replace parked row `parked_id` with `raw` */
+	QUEUE_UNPARK = 1 << 9, /* delete it */
+};
+
+struct queue_phone {
+	int64_t last_push_ms; /* Unix; 0: leave as it is */
+	int last_status;      /* HTTP status, 0: no answer */
+	char last_reason[QUEUE_REASON_MAX];
+	int64_t last_event_ms; /* Unix; 0: leave as it is */
+};
+
+struct queue_job {
+	struct job job;
+	unsigned parts; /* enum queue_part */
+	uint64_t seq;	/* grows from job to job; what is stored is known by it */
+	struct registry_key key;
+	int64_t row; /* the number of the push's row, from 1; 0: it has none */
+
+	/* Owned by the job. */
+	struct target *target;	 /* PUSH_PUT */
+	struct queue_news *news; /* see queue_job_make_room */
+	size_t news_count;
+	struct queue_news one_news; /* room for the common single row */
+
+	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
+	int64_t due_ms; /* Unix */
+	unsigned attempts;
+	int64_t first_ms; /* Unix */
+	uint64_t upto_seq;
+	struct queue_phone phone;
+
+	uint64_t parked_id; /* order of arrival */
+	int64_t parked_received_ms;
+	const char *raw; /* PARK; borrowed */
+	size_t raw_size;
+
+	void *owner; /* the caller's */
+	int status;  /* 0, or -ECANCELED: not stored, the queue is being stopped */
+};
+
+/* With empty parts and everything zero. */
+struct queue_job *queue_job_new(void);
+void queue_job_free(struct queue_job *job);
+/* For `count` rows of news, zeroed; once a job. */
+void queue_job_make_room(struct queue_job *job, size_t count);
+
+typedef void store_done_fn(void *ctx, struct queue_job *job); /* owns the job */
+typedef void store_trouble_fn(void *ctx, const char *text);   /* NULL: all is well again */
+
+struct store_callbacks {
+	store_done_fn *done; /* each job of a batch, in order */
+	store_trouble_fn *trouble;
+};
+
+/* What stands in the file at start, in order of key, of seq, of parked_id. */
+struct store_loader {
+	/* The target is handed over. */
+	void (*push)(void *ctx, int64_t row, struct target *target,
+		const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_ms, unsigned attempts,
+		int64_t first_ms, int64_t last_push_ms);
+	void (*news)(void *ctx, const struct registry_key *key, const struct queue_news *news);
+	void (*parked)(void *ctx, uint64_t parked_id, int64_t received_ms, const char *raw,
+		size_t raw_size);
+};
+
+struct store;
+
+/* Opens or makes the file at `path`, tells `loader` what is in it, starts the thread. */
+int store_new(uv_loop_t *loop, const char *path, const struct store_loader *loader,
+	const struct store_callbacks *callbacks, void *ctx, struct store **ret, struct err *err);
+void store_submit(struct store *store, struct queue_job *job);
+struct worker *store_worker(struct store *store);
+/* Finishes what can be finished (what waits is written too), ends the thread. */
+void store_free(struct store *store);
+
+/* For tests and tools: the same batch at once, without a thread. */
+struct store_file;
+int store_file_open(const char *path, struct store_file **ret, struct err *err);
+int store_file_load(
+	struct store_file *file, const struct store_loader *loader, void *ctx, struct err *err);
+int store_file_run(struct store_file *file, struct job_list *batch, struct err *err);
+int store_file_flush(struct store_file *file, struct err *err); /* the phone rows */
+void store_file_close(struct store_file *file);
+
+#endif

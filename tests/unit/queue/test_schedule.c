@@ -1,0 +1,796 @@
+#include "world.h"
+
+#include "base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MIN_INTERVAL 2000
+#define LATER_DELAY 30000
+
+static struct world *w;
+
+static int setup(void **state)
+{
+	(void)state;
+	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0}, 1);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	world_free(w);
+	return 0;
+}
+
+/* Lets time pass until there is something to push, at most `within_ms`. */
+static const struct push *wait_for_push(int64_t within_ms, int64_t *ret_waited_ms)
+{
+	for (int64_t waited = 0; waited <= within_ms; waited++) {
+		const struct push *push = world_next(w);
+		if (push) {
+			if (ret_waited_ms)
+				*ret_waited_ms = waited;
+			return push;
+		}
+		world_pass(w, 1);
+	}
+	return NULL;
+}
+
+static void fly(unsigned phone, unsigned mailbox)
+{
+	world_add(w, phone, mailbox, QUEUE_NOW);
+	world_stored(w);
+	const struct push *push = world_next(w);
+	assert_non_null(push);
+	assert_int_equal(world_phone(push), phone);
+}
+
+static struct schedule_counts counts(void)
+{
+	struct schedule_counts ret;
+	schedule_count(w->schedule, &ret);
+	return ret;
+}
+
+static void a_push_is_not_sent_before_it_is_stored(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	assert_null(world_next(w));
+	assert_int_equal(counts().storing, 1);
+	assert_int_equal(w->last_parts, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT);
+	schedule_stored(w->schedule, w->seq - 1, w->time);
+	assert_null(world_next(w));
+	world_stored(w);
+	const struct push *push = world_next(w);
+	assert_non_null(push);
+	assert_memory_equal(push->apns_id, world_row(w, 1)->apns_id, QUEUE_APNS_ID_SIZE);
+	assert_int_equal(push->apns_id[6] >> 4, 4);
+	assert_int_equal(push->urgency, QUEUE_NOW);
+	assert_int_equal(push->first_unix_ms, UNIX_MS);
+}
+
+static void what_is_told_leaves_nothing_behind(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_told(w, 1);
+	assert_int_equal(w->last_parts, QUEUE_PUSH_DELETE | QUEUE_PHONE);
+	assert_int_equal(w->last.phone.last_status, 200);
+	assert_int_equal(w->last.phone.last_push_ms, UNIX_MS);
+	assert_int_equal(w->last.phone.last_event_ms, UNIX_MS);
+	assert_int_equal(w->push_count + w->news_count, 0);
+	assert_int_equal(counts().resting, 1);
+	assert_int_equal(counts().news, 0);
+	assert_int_equal(counts().oldest_unix_ms, 0);
+	world_pass(w, MIN_INTERVAL);
+	world_stored(w);
+	assert_int_equal(counts().resting, 0);
+}
+
+static void each_row_has_a_number_of_its_own_also_after_a_restart(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_LATER);
+	world_add(w, 2, 1, QUEUE_LATER);
+	assert_int_equal(world_row(w, 1)->row, 1);
+	assert_int_equal(world_row(w, 2)->row, 2);
+	world_drop(w, 1);
+	world_add(w, 1, 1, QUEUE_LATER);
+	assert_int_equal(world_row(w, 1)->row, 3);
+	world_restart(w, 0, 2);
+	world_add(w, 2, 2, QUEUE_LATER);
+	world_add(w, 4, 1, QUEUE_LATER);
+	assert_int_equal(w->last.row, 4);
+	assert_int_equal(world_row(w, 2)->row, 2);
+}
+
+static void a_burst_of_100_is_one_push_at_once_and_one_after_the_interval(void **state)
+{
+	(void)state;
+	world_add(w, 1, 0, QUEUE_NOW);
+	world_stored(w);
+	assert_true(world_carries(world_next(w), 0));
+	for (unsigned i = 1; i < 100; i++) {
+		world_add(w, 1, i, QUEUE_NOW);
+		if (i == 50)
+			world_told(w, 1);
+	}
+	world_stored(w);
+	int64_t waited;
+	const struct push *push = wait_for_push(60000, &waited);
+	assert_int_equal(waited, MIN_INTERVAL);
+	assert_int_equal(push->hash_count, 99);
+	for (unsigned i = 1; i < 100; i++)
+		assert_true(world_carries(push, i));
+	world_told(w, 1);
+	assert_null(wait_for_push(200000, NULL));
+	assert_int_equal(w->push_count + w->news_count, 0);
+}
+
+static void later_is_due_between_once_and_twice_its_delay(void **state)
+{
+	(void)state;
+	int64_t least = INT64_MAX;
+	int64_t most = 0;
+	for (unsigned phone = 0; phone < 500; phone++)
+		world_add(w, phone, 1, QUEUE_LATER);
+	world_stored(w);
+	for (size_t i = 0; i < w->push_count; i++) {
+		int64_t due = w->pushes[i].due_ms - UNIX_MS;
+		least = due < least ? due : least;
+		most = due > most ? due : most;
+	}
+	assert_in_range(least, LATER_DELAY, LATER_DELAY + 2000);
+	assert_in_range(most, 2 * LATER_DELAY - 2000, 2 * LATER_DELAY);
+	assert_int_equal(schedule_wake_ms(w->schedule, w->time.now_ms), w->time.now_ms + least);
+}
+
+static void later_is_not_postponed_by_a_steady_stream(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_LATER);
+	world_stored(w);
+	int64_t due = schedule_wake_ms(w->schedule, w->time.now_ms);
+	const struct push *push;
+	while (!(push = world_next(w))) {
+		world_pass(w, 100);
+		assert_true(w->time.now_ms < due + 200);
+		world_add(w, 1, (unsigned)(w->time.now_ms % 3), QUEUE_LATER);
+		assert_int_equal(w->last_parts & ~(unsigned)QUEUE_NEWS_PUT, 0);
+		assert_int_equal(w->push_count, 1);
+	}
+	assert_in_range(w->time.now_ms, due, due + 100);
+	assert_int_equal(push->urgency, QUEUE_LATER);
+}
+
+static void now_takes_later_along(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_LATER);
+	world_stored(w);
+	world_pass(w, 10);
+	world_add(w, 1, 2, QUEUE_NOW);
+	assert_int_equal(w->last_parts, QUEUE_NEWS_PUT | QUEUE_PUSH_MOVE);
+	assert_int_equal(world_row(w, 1)->due_ms, w->time.unix_ms);
+	const struct push *push = world_next(w);
+	assert_non_null(push);
+	assert_int_equal(push->hash_count, 2);
+	assert_int_equal(push->urgency, QUEUE_NOW);
+	assert_int_equal(push->first_unix_ms, UNIX_MS);
+	world_told(w, 1);
+	assert_null(wait_for_push(100000, NULL));
+}
+
+static void second_mail_within_the_interval_waits_for_its_end(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_told(w, 1);
+	world_pass(w, 500);
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_stored(w);
+	int64_t waited;
+	assert_non_null(wait_for_push(10000, &waited));
+	assert_int_equal(waited, MIN_INTERVAL - 500);
+}
+
+static void the_same_again_makes_no_second_row(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	uint64_t first = w->seq;
+	world_add(w, 1, 1, QUEUE_NOW);
+	assert_int_equal(w->last_parts, QUEUE_NEWS_PUT);
+	assert_true(w->seq > first);
+	assert_int_equal(w->push_count, 1);
+	assert_int_equal(w->news_count, 1);
+	assert_int_equal(w->news[0].news.seq, w->seq);
+	assert_int_equal(counts().news, 1);
+	schedule_stored(w->schedule, first, w->time);
+	assert_non_null(world_next(w)); /* the row with its apns-id is there: enough */
+}
+
+static void one_flight_at_a_time(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_add(w, 1, 2, QUEUE_NOW);
+	world_stored(w);
+	world_pass(w, 100000);
+	assert_null(world_next(w));
+	assert_int_equal(w->push_count, 1);
+	assert_int_equal(counts().flying, 1);
+}
+
+static void news_during_a_flight_survives_its_success(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	uint8_t flown[QUEUE_APNS_ID_SIZE];
+	memcpy(flown, world_row(w, 1)->apns_id, sizeof(flown));
+	world_pass(w, 50);
+	world_add(w, 1, 1, QUEUE_NOW); /* the same mailbox: nothing told the phone of this mail */
+	world_told(w, 1);
+	assert_int_equal(w->last_parts, QUEUE_NEWS_SETTLE | QUEUE_PUSH_MOVE | QUEUE_PHONE);
+	assert_int_equal(world_news_of(w, 1), 1);
+	assert_null(world_next(w));
+	assert_int_equal(counts().storing, 1); /* a new push: its apns-id is to be stored */
+	world_stored(w);
+	int64_t waited;
+	const struct push *push = wait_for_push(10000, &waited);
+	assert_int_equal(waited, MIN_INTERVAL - 50);
+	assert_true(world_carries(push, 1));
+	assert_memory_not_equal(push->apns_id, flown, sizeof(flown));
+	assert_int_equal(push->first_unix_ms, UNIX_MS + 50);
+}
+
+static void later_news_during_a_flight_keeps_its_own_time(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_pass(w, 10);
+	world_add(w, 1, 1, QUEUE_LATER);
+	world_told(w, 1);
+	world_stored(w);
+	int64_t waited;
+	const struct push *push = wait_for_push(100000, &waited);
+	assert_in_range(waited, LATER_DELAY, 2 * LATER_DELAY);
+	assert_int_equal(push->urgency, QUEUE_LATER);
+}
+
+static void news_during_a_flight_survives_its_end_for_good(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_add(w, 1, 2, QUEUE_NOW);
+	struct registry_key key = world_key(1);
+	world_write(w, schedule_told(w->schedule, &key, 413, "PayloadTooLarge", w->time));
+	assert_int_equal(w->last.phone.last_status, 413);
+	assert_string_equal(w->last.phone.last_reason, "PayloadTooLarge");
+	world_stored(w);
+	const struct push *push = wait_for_push(10000, NULL);
+	assert_non_null(push);
+	assert_int_equal(push->hash_count, 1);
+	assert_true(world_carries(push, 2));
+}
+
+static void news_during_a_flight_joins_what_is_tried_again(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_add(w, 1, 2, QUEUE_NOW);
+	world_stored(w);
+	world_retry(w, 1, 700);
+	assert_int_equal(w->last.phone.last_push_ms, 0);
+	assert_int_equal(w->last.phone.last_status, 503);
+	int64_t waited;
+	const struct push *push = wait_for_push(10000, &waited);
+	assert_int_equal(waited, 700);
+	assert_int_equal(push->hash_count, 2);
+	assert_int_equal(push->first_unix_ms, UNIX_MS);
+	world_told(w, 1);
+	assert_int_equal(w->push_count + w->news_count, 0);
+}
+
+static void urgent_news_stays_urgent_when_later_news_joins_its_failed_flight(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_add(w, 1, 1, QUEUE_LATER);
+	assert_int_equal(w->news[0].news.urgency, QUEUE_NOW);
+	assert_int_equal(w->news[0].news.first_ms, UNIX_MS);
+	world_retry(w, 1, 0);
+	world_stored(w);
+	const struct push *push = world_next(w);
+	assert_non_null(push);
+	assert_int_equal(push->urgency, QUEUE_NOW);
+}
+
+static void a_flight_never_processed_is_repeated_without_a_job(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	struct registry_key key = world_key(1);
+	assert_null(schedule_retry(w->schedule, &key, 0, NULL, 0, false, w->time));
+	const struct push *push = world_next(w);
+	assert_non_null(push);
+	assert_int_equal(push->attempts, 0);
+}
+
+static void the_apns_id_stays_over_resends_until_the_set_grows(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	uint8_t first[QUEUE_APNS_ID_SIZE];
+	memcpy(first, world_row(w, 1)->apns_id, sizeof(first));
+	for (unsigned i = 1; i <= 3; i++) {
+		world_add(w, 1, 1, QUEUE_NOW); /* touched, not grown */
+		world_retry(w, 1, 0);
+		world_add(w, 1, 1, QUEUE_NOW);
+		const struct push *push = world_next(w);
+		assert_non_null(push);
+		assert_memory_equal(push->apns_id, first, sizeof(first));
+		assert_int_equal(push->attempts, i);
+	}
+	world_retry(w, 1, 0);
+	world_add(w, 1, 2, QUEUE_LATER);
+	assert_int_equal(w->last_parts, QUEUE_NEWS_PUT | QUEUE_PUSH_MOVE);
+	assert_null(world_next(w)); /* not before the new one is stored */
+	world_stored(w);
+	const struct push *push = world_next(w);
+	assert_non_null(push);
+	assert_memory_not_equal(push->apns_id, first, sizeof(first));
+	assert_int_equal(push->attempts, 0);
+}
+
+static void a_set_that_grew_in_flight_has_its_new_apns_id_on_disk_before_a_crash(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	uint8_t first[QUEUE_APNS_ID_SIZE];
+	memcpy(first, world_row(w, 1)->apns_id, sizeof(first));
+	world_add(w, 1, 2, QUEUE_NOW);
+	world_restart(w, 10, 2);
+	const struct push *push = world_next(w);
+	assert_non_null(push);
+	assert_int_equal(push->hash_count, 2);
+	assert_memory_not_equal(push->apns_id, first, sizeof(first));
+}
+
+static void add_many(unsigned phone, unsigned count)
+{
+	char hashes[250][MAILBOX_HASH_SIZE];
+	for (unsigned i = 0; i < count; i++)
+		world_hash(i, hashes[i]);
+	world_write(w,
+		schedule_add(w->schedule, world_target(phone, TOPIC),
+			(const char(*)[MAILBOX_HASH_SIZE])hashes, count, QUEUE_NOW, w->time));
+	world_stored(w);
+}
+
+static void more_than_100_hashes_go_in_flights_an_interval_apart(void **state)
+{
+	(void)state;
+	add_many(1, 250);
+	int seen[250] = {0};
+	const unsigned sizes[] = {100, 100, 50};
+	for (unsigned flight = 0; flight < 3; flight++) {
+		int64_t waited;
+		const struct push *push = wait_for_push(10000, &waited);
+		assert_int_equal(waited, flight ? MIN_INTERVAL : 0);
+		assert_int_equal(push->hash_count, sizes[flight]);
+		for (unsigned i = 0; i < 250; i++)
+			seen[i] += world_carries(push, i);
+		world_told(w, 1);
+		world_stored(w);
+	}
+	for (unsigned i = 0; i < 250; i++)
+		assert_int_equal(seen[i], 1);
+	assert_int_equal(w->push_count + w->news_count, 0);
+}
+
+static void of_more_than_100_the_same_go_again_under_the_same_apns_id(void **state)
+{
+	(void)state;
+	add_many(1, 150);
+	const struct push *push = world_next(w);
+	uint8_t first[QUEUE_APNS_ID_SIZE];
+	memcpy(first, push->apns_id, sizeof(first));
+	char hash[MAILBOX_HASH_SIZE];
+	memcpy(hash, push->hashes[0], sizeof(hash));
+	world_retry(w, 1, 0);
+	push = world_next(w);
+	assert_memory_equal(push->apns_id, first, sizeof(first));
+	int is_there = 0;
+	for (unsigned i = 0; i < push->hash_count; i++)
+		is_there |= !strcmp(push->hashes[i], hash);
+	assert_true(is_there);
+
+	/* One of them changes again: it goes to the end of the line, so the set is another. */
+	world_add(w, 1, (unsigned)strtoul(hash, NULL, 16), QUEUE_NOW);
+	world_retry(w, 1, 0);
+	world_stored(w);
+	push = world_next(w);
+	assert_memory_not_equal(push->apns_id, first, sizeof(first));
+}
+
+static void after_a_crash_what_was_due_is_due_and_nothing_beyond_five_minutes(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 2, 1, QUEUE_NOW);
+	world_add(w, 3, 1, QUEUE_NOW);
+	world_row(w, 1)->due_ms = 5; /* 1970 */
+	world_row(w, 2)->due_ms = UNIX_MS * 2;
+	world_row(w, 3)->due_ms = UNIX_MS + 100 + 7000;
+	world_restart(w, 100, 2);
+	assert_int_equal(counts().waiting, 3);
+	int64_t waited;
+	assert_int_equal(world_phone(wait_for_push(0, &waited)), 1);
+	assert_int_equal(world_phone(wait_for_push(10000, &waited)), 3);
+	assert_int_equal(waited, 7000);
+	assert_int_equal(world_phone(wait_for_push(400000, &waited)), 2);
+	assert_int_equal(waited, SCHEDULE_LOADED_DUE_MAX_MS - 7000);
+}
+
+static void after_a_crash_the_interval_is_kept(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_row(w, 1)->last_push_ms = UNIX_MS - 300;
+	world_add(w, 2, 1, QUEUE_NOW);
+	world_row(w, 2)->last_push_ms = UNIX_MS + 99999999; /* the clock was set back */
+	world_restart(w, 0, 2);
+	int64_t waited;
+	assert_int_equal(world_phone(wait_for_push(10000, &waited)), 1);
+	assert_int_equal(waited, MIN_INTERVAL - 300);
+	assert_int_equal(world_phone(wait_for_push(10000, &waited)), 2);
+	assert_int_equal(waited, 300);
+}
+
+static void after_a_crash_the_apns_id_is_kept_and_seq_goes_on(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	uint8_t first[QUEUE_APNS_ID_SIZE];
+	memcpy(first, world_row(w, 1)->apns_id, sizeof(first));
+	uint64_t seq = w->seq;
+	world_restart(w, 100, 2);
+	assert_true(schedule_next_seq(w->schedule) > seq);
+	const struct push *push = world_next(w);
+	assert_memory_equal(push->apns_id, first, sizeof(first));
+	world_told(w, 1);
+	assert_int_equal(w->push_count + w->news_count, 0);
+}
+
+static void rows_without_their_other_half_are_dropped_at_start(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 2, 1, QUEUE_NOW);
+	w->news[0].key = world_key(7); /* 1 has no news, 7 no push */
+	world_restart(w, 0, 2);
+	assert_int_equal(w->push_count, 1);
+	assert_int_equal(w->news_count, 1);
+	assert_non_null(world_row(w, 2));
+	world_stored(w);
+	assert_int_equal(world_phone(world_next(w)), 2);
+	assert_null(world_next(w));
+}
+
+static void dropped_while_storing_nothing_is_left(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_drop(w, 1);
+	assert_int_equal(w->last_parts, QUEUE_PUSH_DELETE | QUEUE_PHONE_DELETE);
+	world_stored(w);
+	assert_null(wait_for_push(100000, NULL));
+	assert_int_equal(counts().news, 0);
+}
+
+static void dropped_while_waiting_nothing_is_left(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_stored(w);
+	world_drop(w, 1);
+	assert_int_equal(w->push_count + w->news_count, 0);
+	assert_null(world_next(w));
+	assert_int_equal(schedule_wake_ms(w->schedule, w->time.now_ms), INT64_MAX);
+}
+
+static void dropped_in_flight_the_verdict_changes_nothing(void **state)
+{
+	(void)state;
+	for (int told = 0; told < 2; told++) {
+		fly(1, 1);
+		world_add(w, 1, 2, QUEUE_NOW);
+		world_drop(w, 1);
+		assert_int_equal(w->push_count + w->news_count, 0);
+		if (told)
+			world_told(w, 1);
+		else
+			world_retry(w, 1, 0);
+		assert_int_equal(w->last_parts, 0);
+		assert_int_equal(w->push_count + w->news_count, 0);
+		world_pass(w, 100000);
+		assert_null(world_next(w));
+	}
+}
+
+static void dropped_in_flight_and_registered_again_its_new_news_is_told(void **state)
+{
+	(void)state;
+	for (int told = 0; told < 2; told++) {
+		fly(1, 1);
+		world_drop(w, 1);
+		world_add(w, 1, 2, QUEUE_NOW);
+		assert_int_equal(w->last_parts, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT);
+		if (told)
+			world_told(w, 1);
+		else
+			world_retry(w, 1, 0);
+		assert_null(world_next(w));
+		world_stored(w);
+		int64_t waited;
+		const struct push *push = wait_for_push(10000, &waited);
+		assert_int_equal(waited, told ? MIN_INTERVAL : 0);
+		assert_int_equal(push->hash_count, 1);
+		assert_true(world_carries(push, 2));
+		world_told(w, 1);
+		assert_int_equal(w->push_count + w->news_count, 0);
+		world_pass(w, 100000);
+	}
+}
+
+static void dropped_while_resting_only_its_phone_row_goes(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_told(w, 1);
+	world_drop(w, 1);
+	assert_int_equal(w->last_parts, QUEUE_PHONE_DELETE);
+	world_drop(w, 99);
+	assert_int_equal(w->last_parts, QUEUE_PHONE_DELETE);
+}
+
+static void renewed_with_a_shorter_list_news_of_the_rest_is_dropped(void **state)
+{
+	(void)state;
+	for (int is_stored = 0; is_stored < 2; is_stored++) {
+		world_add(w, 1, 1, QUEUE_NOW);
+		world_add(w, 1, 2, QUEUE_NOW);
+		if (is_stored)
+			world_stored(w);
+		world_renew(w, 1, (const unsigned[]){2, 3}, 2);
+		assert_int_equal(w->last_parts, QUEUE_PUSH_PUT | QUEUE_NEWS_DROP);
+		assert_int_equal(world_news_of(w, 1), 1);
+		world_stored(w);
+		const struct push *push = world_next(w);
+		assert_int_equal(push->hash_count, 1);
+		assert_true(world_carries(push, 2));
+		world_told(w, 1);
+		world_pass(w, 100000);
+	}
+}
+
+static void renewed_with_none_of_its_news_left_nothing_waits(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_renew(w, 1, (const unsigned[]){5}, 1);
+	assert_int_equal(w->last_parts, QUEUE_PUSH_DELETE);
+	world_stored(w);
+	assert_null(wait_for_push(100000, NULL));
+	assert_int_equal(w->push_count + w->news_count, 0);
+	world_renew(w, 1, NULL, 0);
+	assert_int_equal(w->last_parts, 0);
+}
+
+static void renewed_in_flight_the_flight_keeps_its_target_and_a_retry_drops_the_rest(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 2, QUEUE_NOW);
+	world_stored(w);
+	const struct push *push = world_next(w);
+	const struct target *before = push->target;
+	world_renew(w, 1, (const unsigned[]){2}, 1);
+	assert_ptr_equal(push->target, before);
+	assert_string_equal(push->target->topic, TOPIC);
+	assert_int_equal(push->hash_count, 2);
+	assert_true(world_carries(push, 1));
+	world_retry(w, 1, 0);
+	push = world_next(w);
+	assert_int_equal(push->hash_count, 1);
+	assert_true(world_carries(push, 2));
+	/* Now the last of it goes. */
+	world_renew(w, 1, (const unsigned[]){3}, 1);
+	assert_int_equal(w->push_count + w->news_count, 0);
+	world_retry(w, 1, 0);
+	assert_int_equal(w->last_parts, QUEUE_PHONE);
+	assert_null(world_next(w));
+}
+
+static void renewed_on_another_topic_it_waits_for_that(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_stored(w);
+	char hash[1][MAILBOX_HASH_SIZE];
+	world_hash(1, hash[0]);
+	world_write(w,
+		schedule_renew(w->schedule, world_target(1, OTHER_TOPIC),
+			(const char(*)[MAILBOX_HASH_SIZE])hash, 1, w->time));
+	assert_string_equal(world_row(w, 1)->target->topic, OTHER_TOPIC);
+	assert_null(world_next(w));
+	size_t position = 0;
+	assert_string_equal(
+		schedule_next_topic(w->schedule, &position, w->time.now_ms), OTHER_TOPIC);
+	assert_null(schedule_next_topic(w->schedule, &position, w->time.now_ms));
+	const struct push *push = schedule_next(w->schedule, OTHER_TOPIC, w->time);
+	assert_string_equal(push->target->topic, OTHER_TOPIC);
+}
+
+static void renewed_while_resting_nothing_is_written(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_told(w, 1);
+	world_renew(w, 1, (const unsigned[]){1}, 1);
+	assert_int_equal(w->last_parts, 0);
+}
+
+static void the_rate_is_kept_and_now_goes_first(void **state)
+{
+	(void)state;
+	schedule_set(w->schedule, &(struct schedule_settings){MIN_INTERVAL, 0, 100});
+	for (unsigned phone = 0; phone < 600; phone++)
+		world_add(w, phone, 1, phone < 300 ? QUEUE_LATER : QUEUE_NOW);
+	world_stored(w);
+	unsigned sent = 0;
+	for (int64_t ms = 0; ms < 8000; ms++, world_pass(w, 1)) {
+		for (const struct push *push; (push = world_next(w));) {
+			assert_int_equal(push->urgency, sent < 300 ? QUEUE_NOW : QUEUE_LATER);
+			sent++;
+			world_told(w, world_phone(push));
+		}
+		assert_true(sent <= 100 * (ms + 50) / 1000 + 1);
+		assert_true(sent == 600 || sent + 1 >= 100 * ms / 1000);
+		if (sent < 600)
+			assert_in_range(schedule_wake_ms(w->schedule, w->time.now_ms),
+				w->time.now_ms + 1, w->time.now_ms + 10);
+	}
+	assert_int_equal(sent, 600);
+}
+
+static void a_topic_that_is_not_asked_for_wakes_nobody(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_stored(w);
+	assert_int_equal(schedule_wake_ms(w->schedule, w->time.now_ms), INT64_MAX);
+	world_add(w, 2, 1, QUEUE_LATER);
+	world_stored(w);
+	assert_in_range(schedule_wake_ms(w->schedule, w->time.now_ms), w->time.now_ms + LATER_DELAY,
+		w->time.now_ms + 2 * LATER_DELAY);
+}
+
+static void retries_back_off_with_full_jitter(void **state)
+{
+	(void)state;
+	int64_t most[12] = {0};
+	int64_t least[12];
+	for (unsigned phone = 0; phone < 300; phone++) {
+		fly(phone, 1);
+		for (unsigned attempt = 0; attempt < 12; attempt++) {
+			world_retry(w, phone, -1);
+			int64_t delay = world_row(w, phone)->due_ms - w->time.unix_ms;
+			if (delay > most[attempt])
+				most[attempt] = delay;
+			if (!phone || delay < least[attempt])
+				least[attempt] = delay;
+			world_pass(w, delay - 1);
+			if (delay)
+				assert_null(world_next(w));
+			world_pass(w, 1);
+			const struct push *push = world_next(w);
+			assert_non_null(push);
+			assert_int_equal(push->attempts, attempt + 1);
+		}
+		world_told(w, phone);
+	}
+	for (unsigned attempt = 0; attempt < 12; attempt++) {
+		int64_t bound = SCHEDULE_RETRY_MIN_MS << attempt;
+		if (bound > SCHEDULE_RETRY_MAX_MS)
+			bound = SCHEDULE_RETRY_MAX_MS;
+		assert_in_range(most[attempt], bound * 9 / 10, bound);
+		assert_in_range(least[attempt], 0, bound / 10);
+	}
+}
+
+static void new_mail_does_not_break_into_a_back_off(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_retry(w, 1, 60000);
+	world_pass(w, 5);
+	world_add(w, 1, 2, QUEUE_NOW);
+	world_stored(w);
+	int64_t waited;
+	assert_int_equal(wait_for_push(100000, &waited)->hash_count, 2);
+	assert_int_equal(waited, 60000 - 5);
+}
+
+static void the_oldest_news_is_known(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_pass(w, 100);
+	world_add(w, 2, 1, QUEUE_LATER);
+	assert_int_equal(counts().oldest_unix_ms, UNIX_MS);
+	world_pass(w, 100);
+	world_add(w, 1, 2, QUEUE_LATER);
+	world_told(w, 1);
+	assert_int_equal(counts().oldest_unix_ms, UNIX_MS + 100);
+	world_drop(w, 2);
+	assert_int_equal(counts().oldest_unix_ms, UNIX_MS + 200);
+	assert_int_equal(counts().news, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_push_is_not_sent_before_it_is_stored),
+		TEST(what_is_told_leaves_nothing_behind),
+		TEST(each_row_has_a_number_of_its_own_also_after_a_restart),
+		TEST(a_burst_of_100_is_one_push_at_once_and_one_after_the_interval),
+		TEST(later_is_due_between_once_and_twice_its_delay),
+		TEST(later_is_not_postponed_by_a_steady_stream),
+		TEST(now_takes_later_along),
+		TEST(second_mail_within_the_interval_waits_for_its_end),
+		TEST(the_same_again_makes_no_second_row),
+		TEST(one_flight_at_a_time),
+		TEST(news_during_a_flight_survives_its_success),
+		TEST(later_news_during_a_flight_keeps_its_own_time),
+		TEST(news_during_a_flight_survives_its_end_for_good),
+		TEST(news_during_a_flight_joins_what_is_tried_again),
+		TEST(urgent_news_stays_urgent_when_later_news_joins_its_failed_flight),
+		TEST(a_flight_never_processed_is_repeated_without_a_job),
+		TEST(the_apns_id_stays_over_resends_until_the_set_grows),
+		TEST(a_set_that_grew_in_flight_has_its_new_apns_id_on_disk_before_a_crash),
+		TEST(more_than_100_hashes_go_in_flights_an_interval_apart),
+		TEST(of_more_than_100_the_same_go_again_under_the_same_apns_id),
+		TEST(after_a_crash_what_was_due_is_due_and_nothing_beyond_five_minutes),
+		TEST(after_a_crash_the_interval_is_kept),
+		TEST(after_a_crash_the_apns_id_is_kept_and_seq_goes_on),
+		TEST(rows_without_their_other_half_are_dropped_at_start),
+		TEST(dropped_while_storing_nothing_is_left),
+		TEST(dropped_while_waiting_nothing_is_left),
+		TEST(dropped_in_flight_the_verdict_changes_nothing),
+		TEST(dropped_in_flight_and_registered_again_its_new_news_is_told),
+		TEST(dropped_while_resting_only_its_phone_row_goes),
+		TEST(renewed_with_a_shorter_list_news_of_the_rest_is_dropped),
+		TEST(renewed_with_none_of_its_news_left_nothing_waits),
+		TEST(renewed_in_flight_the_flight_keeps_its_target_and_a_retry_drops_the_rest),
+		TEST(renewed_on_another_topic_it_waits_for_that),
+		TEST(renewed_while_resting_nothing_is_written),
+		TEST(the_rate_is_kept_and_now_goes_first),
+		TEST(a_topic_that_is_not_asked_for_wakes_nobody),
+		TEST(retries_back_off_with_full_jitter),
+		TEST(new_mail_does_not_break_into_a_back_off),
+		TEST(the_oldest_news_is_known),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
