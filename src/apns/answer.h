@@ -1,0 +1,24 @@
+/*
+ * answer - Apple's words, read: the status, a header, the JSON of a body or of a GOAWAY.
+ *
+ * What does not read as expected leaves its field as it is: an answer without a body is normal, and
+ * the status decides (APNS.md 1.1, last row).  Pure.
+ */
+#ifndef MAILPUSH_APNS_ANSWER_H
+#define MAILPUSH_APNS_ANSWER_H
+
+#include "apns/verdict.h"
+
+#include <stddef.h>
+
+/* An answer that did not come: no status, no reason. */
+void answer_init(struct apns_answer *answer, enum apns_ending ending);
+
+/* A header of the response; only :status and retry-after (in seconds, at most a day) count. */
+void answer_read_header(struct apns_answer *answer, const char *name, size_t name_size,
+	const char *value, size_t value_size);
+
+/* `{"reason":"...","timestamp":...}` */
+void answer_read_body(struct apns_answer *answer, const char *body, size_t size);
+
+#endif

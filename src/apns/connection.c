@@ -1,0 +1,564 @@
+#include "apns/connection.h"
+
+#include "apns/session.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <string.h>
+#include <unistd.h>
+
+#define READ_SIZE (16 * 1024)
+#define READ_TURN_MAX (1024 * 1024) /* bytes a turn, then the rest of the loop has its turn */
+#define RECORD_SIZE (16 * 1024)	    /* the largest TLS record, and one system call */
+#define GATHER_SIZE (4 * RECORD_SIZE)
+
+enum state { DIALLING, HANDSHAKE, READY, DRAINING, CLOSED };
+
+static const char *const state_names[] = {"dialling", "handshake", "ready", "draining", "closed"};
+
+static const unsigned legal_moves[] = {
+	[DIALLING] = 1u << HANDSHAKE | 1u << CLOSED,
+	[HANDSHAKE] = 1u << READY | 1u << CLOSED,
+	[READY] = 1u << DRAINING | 1u << CLOSED,
+	[DRAINING] = 1u << CLOSED,
+	[CLOSED] = 0,
+};
+
+struct connection {
+	uv_loop_t *loop;
+	struct connection_settings settings;
+	enum state state;
+	enum connection_end end;
+	char why[ERR_TEXT_MAX]; /* it is closed */
+	bool works;
+
+	struct dialer *dialer; /* while dialling */
+	struct sockaddr_storage address;
+	bool has_address;
+	int fd; /* -1 before there is one */
+	SSL *ssl;
+	struct session *session;
+
+	uv_poll_t poll;
+	bool has_poll;
+	int events; /* that are polled for */
+	bool wants_write;
+	bool has_unread; /* it stopped at READ_TURN_MAX */
+	struct buf out;
+	size_t out_sent;
+
+	uv_timer_t timer;
+	int64_t timer_due_ms; /* INT64_MAX: not running */
+	int64_t began_ms;
+	int64_t last_read_ms;
+	int64_t ping_sent_ms; /* 0: none is out */
+
+	unsigned open_handles;
+	bool is_freed; /* goes when the handles are closed */
+};
+
+static int64_t now_ms(const struct connection *connection)
+{
+	return (int64_t)uv_now(connection->loop);
+}
+
+static void enter(struct connection *connection, enum state to, const char *why)
+{
+	char address[DIALER_ADDRESS_SIZE] = "";
+	bool is_news = connection->state >= READY || to == READY;
+
+	assert(legal_moves[connection->state] & (1u << to));
+	if (connection->has_address)
+		dialer_address_text(&connection->address, address);
+	log_event(is_news ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "apns", "connection",
+		log_number("id", connection->settings.id),
+		log_text("from", state_names[connection->state]), log_text("to", state_names[to]),
+		log_text("address", address), log_text("why", why));
+	connection->state = to;
+	connection->settings.changed(connection->settings.ctx);
+}
+
+static void release(struct connection *connection)
+{
+	if (connection->open_handles > 0 || !connection->is_freed)
+		return;
+	SSL_free(connection->ssl);
+	session_free(connection->session);
+	buf_fini(&connection->out);
+	free(connection);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct connection *connection = handle->data;
+	if (handle == (uv_handle_t *)&connection->poll)
+		close(connection->fd);
+	connection->open_handles--;
+	release(connection);
+}
+
+/* The only way to the end. */
+static void finish(struct connection *connection, enum connection_end end, const char *why)
+{
+	if (connection->state == CLOSED)
+		return;
+	connection->end = end;
+	strncpy(connection->why, why, sizeof(connection->why) - 1);
+	enter(connection, CLOSED, why);
+	if (!connection->works)
+		tls_forget_session(connection->settings.tls);
+	if (connection->dialer) {
+		dialer_cancel(connection->dialer);
+		connection->dialer = NULL;
+	}
+	if (connection->session)
+		session_lose(connection->session);
+	if (connection->has_poll)
+		uv_close((uv_handle_t *)&connection->poll, on_closed);
+	uv_close((uv_handle_t *)&connection->timer, on_closed);
+}
+
+static void break_off(struct connection *connection, const char *why)
+{
+	finish(connection, connection->works ? CONNECTION_LOST : CONNECTION_FAILED, why);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static void poll_for(struct connection *connection, int events)
+{
+	if (events == connection->events)
+		return;
+	connection->events = events;
+	uv_poll_start(&connection->poll, events, on_poll);
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void wake_at(struct connection *connection, int64_t due_ms)
+{
+	if (due_ms >= connection->timer_due_ms)
+		return;
+	int64_t delay_ms = due_ms - now_ms(connection);
+	connection->timer_due_ms = due_ms;
+	uv_timer_start(&connection->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t ping_due_ms(const struct connection *connection)
+{
+	const struct sender_settings *settings = connection->settings.sender;
+	const struct sender_push *oldest = session_oldest(connection->session);
+	if (connection->ping_sent_ms)
+		return connection->ping_sent_ms + settings->ping_timeout_ms;
+	if (!oldest)
+		return connection->last_read_ms + settings->ping_idle_ms;
+	/* A push that goes out after a long rest is not silence yet. */
+	int64_t since_ms = connection->last_read_ms > oldest->sent_ms ? connection->last_read_ms
+								      : oldest->sent_ms;
+	return since_ms + settings->ping_silence_ms;
+}
+
+static int64_t next_due_ms(const struct connection *connection)
+{
+	const struct sender_settings *settings = connection->settings.sender;
+	int64_t due_ms = INT64_MAX;
+	if (!connection->works)
+		due_ms = connection->began_ms + settings->connect_timeout_ms;
+	if (connection->state >= READY) {
+		const struct sender_push *oldest = session_oldest(connection->session);
+		if (oldest)
+			due_ms = earlier(due_ms, oldest->sent_ms + settings->push_deadline_ms);
+		due_ms = earlier(due_ms, ping_due_ms(connection));
+	}
+	return due_ms;
+}
+
+static void give_up_overdue(struct connection *connection)
+{
+	for (;;) {
+		struct sender_push *oldest = session_oldest(connection->session);
+		if (!oldest ||
+			oldest->sent_ms + connection->settings.sender->push_deadline_ms >
+				now_ms(connection))
+			return;
+		session_give_up(connection->session, oldest, APNS_SILENT);
+		connection->settings.changed(connection->settings.ctx);
+	}
+}
+
+static void check_silence(struct connection *connection)
+{
+	if (ping_due_ms(connection) > now_ms(connection))
+		return;
+	if (connection->ping_sent_ms) {
+		break_off(connection, "the server does not answer a PING");
+		return;
+	}
+	session_ping(connection->session);
+	connection->ping_sent_ms = now_ms(connection);
+	connection->settings.changed(connection->settings.ctx);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct connection *connection = timer->data;
+	const struct sender_settings *settings = connection->settings.sender;
+	connection->timer_due_ms = INT64_MAX;
+
+	if (!connection->works &&
+		connection->began_ms + settings->connect_timeout_ms <= now_ms(connection)) {
+		struct err err;
+		err_set(&err, -EIO, "no connection to %s port %u in time (%s); check the network",
+			settings->host, (unsigned)settings->port, state_names[connection->state]);
+		break_off(connection, err.text);
+		return;
+	}
+	if (connection->state >= READY) {
+		give_up_overdue(connection);
+		check_silence(connection);
+	}
+	if (connection->state != CLOSED)
+		wake_at(connection, next_due_ms(connection));
+}
+
+/* An SSL function failed for good. */
+static void break_off_tls(struct connection *connection, int result, int saved_errno)
+{
+	struct err err;
+	bool is_refused = tls_explain(connection->ssl, result, saved_errno, &err);
+	if (is_refused && !connection->works)
+		finish(connection, CONNECTION_REFUSED, err.text);
+	else if (connection->state == DRAINING)
+		finish(connection, CONNECTION_LEFT, err.text);
+	else
+		break_off(connection, err.text);
+}
+
+static void take_goaway(struct connection *connection, const struct session_goaway *goaway)
+{
+	struct err err;
+	if (verdict_is_refusal(goaway->reason)) {
+		err_set(&err, -EIO,
+			"the server refused our certificate (%s); check that it is Apple's for "
+			"this service and not revoked",
+			goaway->reason);
+		finish(connection, CONNECTION_REFUSED, err.text);
+	} else if (connection->state == READY) {
+		err_set(&err, -EIO, "GOAWAY (%s, error %u)",
+			goaway->reason[0] ? goaway->reason : "no reason",
+			(unsigned)goaway->error_code);
+		enter(connection, DRAINING, err.text);
+	}
+}
+
+static void take_in(struct connection *connection)
+{
+	connection->last_read_ms = now_ms(connection);
+	connection->ping_sent_ms = 0;
+	if (session_is_acknowledged(connection->session))
+		connection->works = true;
+	const struct session_goaway *goaway = session_goaway(connection->session);
+	if (goaway)
+		take_goaway(connection, goaway);
+	else if (session_is_refusing(connection->session))
+		break_off(connection, "the server refuses every stream");
+}
+
+static void receive(struct connection *connection)
+{
+	uint8_t bytes[READ_SIZE];
+	size_t total = 0;
+	int n, saved_errno;
+	struct err err;
+
+	connection->has_unread = false;
+	do {
+		ERR_clear_error();
+		n = SSL_read(connection->ssl, bytes, sizeof(bytes));
+		saved_errno = errno;
+		if (n > 0 && session_receive(connection->session, bytes, (size_t)n, &err) < 0) {
+			break_off(connection, err.text);
+			return;
+		}
+		total += n > 0 ? (size_t)n : 0;
+	} while (n > 0 && total < READ_TURN_MAX);
+
+	/* Before the end is judged: a GOAWAY that came just before it says why. */
+	if (total > 0)
+		take_in(connection);
+	if (n > 0)
+		connection->has_unread = true;
+	else if (connection->state != CLOSED &&
+		SSL_get_error(connection->ssl, n) != SSL_ERROR_WANT_READ)
+		break_off_tls(connection, n, saved_errno);
+	connection->settings.changed(connection->settings.ctx);
+}
+
+static void shake_hands(struct connection *connection)
+{
+	ERR_clear_error();
+	int r = SSL_do_handshake(connection->ssl);
+	int saved_errno = errno;
+	if (r == 1) {
+		if (!tls_is_h2(connection->ssl)) {
+			break_off(connection,
+				"the server does not offer HTTP/2; check apns_host and apns_port");
+			return;
+		}
+		connection->session = session_new(
+			connection->settings.authority, connection->settings.sender->priority);
+		connection->last_read_ms = now_ms(connection);
+		poll_for(connection, UV_READABLE);
+		enter(connection, READY,
+			SSL_session_reused(connection->ssl) ? "TLS session resumed"
+							    : SSL_get_version(connection->ssl));
+		wake_at(connection, next_due_ms(connection));
+		receive(connection);
+		return;
+	}
+	int kind = SSL_get_error(connection->ssl, r);
+	if (kind == SSL_ERROR_WANT_READ)
+		poll_for(connection, UV_READABLE);
+	else if (kind == SSL_ERROR_WANT_WRITE)
+		poll_for(connection, UV_READABLE | UV_WRITABLE);
+	else
+		break_off_tls(connection, r, saved_errno);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+	struct connection *connection = poll->data;
+	if (connection->state == HANDSHAKE) {
+		shake_hands(connection);
+		return;
+	}
+	if (events & UV_WRITABLE) {
+		connection->wants_write = false;
+		poll_for(connection, UV_READABLE);
+		connection->settings.changed(connection->settings.ctx);
+	}
+	/* An error shows itself, with its reason, in the next read. */
+	if ((events & UV_READABLE) || status < 0)
+		receive(connection);
+}
+
+static void on_dialled(
+	void *ctx, int fd, const struct sockaddr_storage *address, const char *failure)
+{
+	struct connection *connection = ctx;
+	connection->dialer = NULL;
+	if (fd < 0) {
+		break_off(connection, failure);
+		return;
+	}
+	int r = uv_poll_init(connection->loop, &connection->poll, fd);
+	if (r < 0) {
+		close(fd);
+		break_off(connection, uv_strerror(r));
+		return;
+	}
+	connection->fd = fd;
+	connection->has_poll = true;
+	connection->open_handles++;
+	connection->poll.data = connection;
+	connection->address = *address;
+	connection->has_address = true;
+	connection->ssl = tls_open(connection->settings.tls, fd);
+	enter(connection, HANDSHAKE, "connected");
+	shake_hands(connection);
+}
+
+static bool is_in_use(void *ctx, const struct sockaddr_storage *address)
+{
+	const struct connection *connection = ctx;
+	return connection->settings.in_use(connection->settings.ctx, address);
+}
+
+struct connection *connection_new(uv_loop_t *loop, const struct connection_settings *settings)
+{
+	struct connection *connection = mem_alloc_zero(1, sizeof(*connection));
+	struct err err;
+	connection->loop = loop;
+	connection->settings = *settings;
+	connection->fd = -1;
+	connection->began_ms = now_ms(connection);
+	connection->timer_due_ms = INT64_MAX;
+	buf_init(&connection->out);
+	uv_timer_init(loop, &connection->timer);
+	connection->timer.data = connection;
+	connection->open_handles = 1;
+	wake_at(connection, next_due_ms(connection));
+
+	const struct dialer_settings dial = {
+		.host = settings->sender->host,
+		.port = settings->sender->port,
+		.rotation = settings->rotation,
+		.next_after_ms = settings->sender->next_address_ms,
+		.in_use = is_in_use,
+		.done = on_dialled,
+		.ctx = connection,
+	};
+	if (dialer_start(loop, &dial, &connection->dialer, &err) < 0)
+		break_off(connection, err.text);
+	return connection;
+}
+
+void connection_free(struct connection *connection)
+{
+	assert(connection->state == CLOSED && !connection->is_freed);
+	connection->is_freed = true;
+	release(connection);
+}
+
+bool connection_is_ready(const struct connection *connection)
+{
+	return connection->state == READY;
+}
+
+bool connection_is_starting(const struct connection *connection)
+{
+	return connection->state == DIALLING || connection->state == HANDSHAKE;
+}
+
+bool connection_works(const struct connection *connection)
+{
+	return connection->works;
+}
+
+bool connection_is_closed(const struct connection *connection)
+{
+	return connection->state == CLOSED;
+}
+
+enum connection_end connection_end(const struct connection *connection, const char **ret_why)
+{
+	*ret_why = connection->why;
+	return connection->end;
+}
+
+const struct sockaddr_storage *connection_address(const struct connection *connection)
+{
+	return connection->has_address ? &connection->address : NULL;
+}
+
+size_t connection_room(const struct connection *connection)
+{
+	return connection->state == READY ? session_room(connection->session) : 0;
+}
+
+size_t connection_limit(const struct connection *connection)
+{
+	return connection->state == READY ? session_limit(connection->session) : 0;
+}
+
+size_t connection_in_flight(const struct connection *connection)
+{
+	return connection->session ? session_in_flight(connection->session) : 0;
+}
+
+void connection_push(struct connection *connection, struct sender_push *push)
+{
+	assert(connection->state == READY);
+	push->sent_ms = now_ms(connection);
+	session_push(connection->session, push);
+	/* Earlier than this no limit of this push is reached; on_timer looks at the exact times. */
+	if (session_oldest(connection->session) == push)
+		wake_at(connection, next_due_ms(connection));
+}
+
+struct sender_push *connection_take_finished(struct connection *connection)
+{
+	return connection->session ? session_take_finished(connection->session) : NULL;
+}
+
+/* Returns whether all was written. */
+static bool write_until(struct connection *connection, size_t keep)
+{
+	struct buf *out = &connection->out;
+	while (out->used - connection->out_sent > keep) {
+		size_t left = out->used - connection->out_sent;
+		ERR_clear_error();
+		int n = SSL_write(connection->ssl, out->data + connection->out_sent,
+			(int)(left < RECORD_SIZE ? left : RECORD_SIZE));
+		if (n <= 0) {
+			int saved_errno = errno;
+			int kind = SSL_get_error(connection->ssl, n);
+			if (kind == SSL_ERROR_WANT_WRITE) {
+				connection->wants_write = true;
+				poll_for(connection, UV_READABLE | UV_WRITABLE);
+			} else {
+				break_off_tls(connection, n, saved_errno);
+			}
+			return false;
+		}
+		connection->out_sent += (size_t)n;
+	}
+	return true;
+}
+
+static void write_all(struct connection *connection)
+{
+	struct buf *out = &connection->out;
+	struct err err;
+	while (!connection->wants_write) {
+		if (connection->out_sent > 0) {
+			buf_consume(out, connection->out_sent);
+			connection->out_sent = 0;
+		}
+		if (session_gather(connection->session, out, GATHER_SIZE, &err) < 0) {
+			break_off(connection, err.text);
+			return;
+		}
+		/* What is left of a full batch goes into the next one's first record. */
+		bool is_last = out->used < GATHER_SIZE;
+		if (!write_until(connection, is_last ? 0 : RECORD_SIZE - 1) || is_last)
+			return;
+	}
+}
+
+void connection_flush(struct connection *connection)
+{
+	if (connection->state != READY && connection->state != DRAINING)
+		return;
+	if (connection->has_unread)
+		receive(connection);
+	if (connection->state == READY && session_is_worn(connection->session))
+		enter(connection, DRAINING, "stream ids run out");
+	if (connection->state == CLOSED)
+		return;
+	bool is_leaving =
+		connection->state == DRAINING && session_in_flight(connection->session) == 0;
+	if (is_leaving)
+		session_leave(connection->session);
+	write_all(connection);
+	if (connection->state == CLOSED)
+		return;
+	if (is_leaving) {
+		SSL_shutdown(connection->ssl);
+		finish(connection, CONNECTION_LEFT, "all in flight is answered");
+	} else if (session_is_over(connection->session)) {
+		break_off(connection, "the server broke the rules of HTTP/2");
+	}
+}
+
+void connection_drain(struct connection *connection, const char *why)
+{
+	if (connection->state == READY)
+		enter(connection, DRAINING, why);
+	else if (connection->state != DRAINING)
+		connection_close(connection, why);
+}
+
+void connection_close(struct connection *connection, const char *why)
+{
+	finish(connection, CONNECTION_LEFT, why);
+}

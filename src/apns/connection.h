@@ -1,0 +1,71 @@
+/*
+ * connection - one connection to Apple's service: dialled, TLS, HTTP/2, until it is closed.
+ *
+ * Private to the stage.  It reads when there is something, as much as there is, and only remembers
+ * what came: its owner (sender.c) is told through `changed` and, at the end of the loop's turn,
+ * takes the finished pushes, gives new ones and has everything written at once by
+ * connection_flush.  So no callback of the stage's user ever runs inside of it.
+ *
+ * It moves dialling -> handshake -> ready -> draining -> closed, and from anywhere to closed.  It
+ * enforces the time to connect, each push's deadline, and PINGs after silence; a PING that is not
+ * answered closes it.  A closed one keeps its finished pushes until they are taken.  Loop thread.
+ */
+#ifndef MAILPUSH_APNS_CONNECTION_H
+#define MAILPUSH_APNS_CONNECTION_H
+
+#include "apns/dialer.h"
+#include "apns/sender.h"
+#include "apns/tls.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct connection;
+
+enum connection_end {
+	CONNECTION_OPEN,    /* not closed */
+	CONNECTION_LEFT,    /* by us, or as GOAWAY or the peer's closing asked */
+	CONNECTION_LOST,    /* it had worked, then it broke */
+	CONNECTION_FAILED,  /* it never worked */
+	CONNECTION_REFUSED, /* our credential is not wanted */
+};
+
+struct connection_settings {
+	const struct sender_settings *sender; /* borrowed */
+	const char *authority;		      /* borrowed */
+	struct tls *tls;		      /* borrowed */
+	unsigned id;			      /* for the log */
+	unsigned rotation;		      /* which address to begin with */
+	dialer_in_use_fn *in_use;
+	void (*changed)(void *ctx); /* look at it at the end of this turn */
+	void *ctx;		    /* of both */
+};
+
+struct connection *connection_new(uv_loop_t *loop, const struct connection_settings *settings);
+/* A closed one, with no finished pushes left.  The loop frees it when its handles are closed. */
+void connection_free(struct connection *connection);
+
+bool connection_is_ready(const struct connection *connection);
+/* Not there yet, but on its way. */
+bool connection_is_starting(const struct connection *connection);
+/* The peer took our certificate and speaks HTTP/2. */
+bool connection_works(const struct connection *connection);
+bool connection_is_closed(const struct connection *connection);
+/* Why it is closed; `*ret_why` is borrowed. */
+enum connection_end connection_end(const struct connection *connection, const char **ret_why);
+/* NULL before there is one. */
+const struct sockaddr_storage *connection_address(const struct connection *connection);
+
+size_t connection_room(const struct connection *connection);
+size_t connection_limit(const struct connection *connection);
+size_t connection_in_flight(const struct connection *connection);
+void connection_push(struct connection *connection, struct sender_push *push);
+struct sender_push *connection_take_finished(struct connection *connection);
+
+/* Does what is to be done at the end of a turn: reads on, writes, drains, closes. */
+void connection_flush(struct connection *connection);
+/* No new pushes; closes when those in flight are answered. */
+void connection_drain(struct connection *connection, const char *why);
+void connection_close(struct connection *connection, const char *why);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * dialer - a connected socket to one of a host's addresses.
+ *
+ * Resolves on libuv's pool, tries address after address: the next one as soon as one fails, or
+ * `next_after_ms` later beside those still trying; the first to connect wins.  The order begins at
+ * `rotation`, so that attempts spread over all of Apple's addresses, takes turns between IPv6 and
+ * IPv4, and leaves addresses in use for last.
+ *
+ * It has no time limit of its own: whoever dials cancels.  Loop thread.
+ */
+#ifndef MAILPUSH_APNS_DIALER_H
+#define MAILPUSH_APNS_DIALER_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+#define DIALER_ADDRESSES_MAX 16
+
+struct dialer;
+
+/*
+ * fd: connected, does not block, TCP_NODELAY; now the callee's.  -1: nothing answered, `failure`
+ * says why.  Called once, never from within dialer_start, and the dialer is over then.
+ */
+typedef void dialer_done_fn(
+	void *ctx, int fd, const struct sockaddr_storage *address, const char *failure);
+typedef bool dialer_in_use_fn(void *ctx, const struct sockaddr_storage *address);
+
+struct dialer_settings {
+	const char *host; /* borrowed until it is over */
+	uint16_t port;
+	unsigned rotation;
+	int64_t next_after_ms;
+	dialer_in_use_fn *in_use; /* may be NULL */
+	dialer_done_fn *done;
+	void *ctx;
+};
+
+int dialer_start(uv_loop_t *loop, const struct dialer_settings *settings, struct dialer **ret,
+	struct err *err);
+/* `done` is not called any more.  The loop frees it when its handles are closed. */
+void dialer_cancel(struct dialer *dialer);
+
+/* Puts the addresses into the order in which they are tried; pure, for dialer and its tests. */
+void dialer_order(struct sockaddr_storage *addresses, size_t count, unsigned rotation,
+	dialer_in_use_fn *in_use, void *ctx);
+
+bool dialer_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
+#define DIALER_ADDRESS_SIZE 64
+const char *dialer_address_text(
+	const struct sockaddr_storage *address, char ret[DIALER_ADDRESS_SIZE]);
+
+#endif

@@ -1,0 +1,496 @@
+#include "apns/lane.h"
+
+#include "apns/backoff.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CONNECTIONS_MAX 64
+#define SATURATED_MS 1000   /* no room for so long: another connection */
+#define ROOM_BLOCK_MIN 16   /* refilled in blocks, at least of so many: fewer, fuller writes */
+#define ROOM_BLOCKS 16	    /* and of that part of what may be in flight */
+#define SERVER_ERRORS_MAX 3 /* in a row: the connection is replaced */
+#define PROVEN_MS CLOCK_DAY_MS
+
+/* One connection and what the lane knows about it. */
+struct slot {
+	struct connection *connection;
+	bool was_useful;	/* Apple answered about a push, not about the connection */
+	unsigned server_errors; /* 500 in a row */
+};
+
+struct lane {
+	struct lane_settings settings;
+	struct credential *credential;
+	struct tls *tls; /* NULL: the credential cannot be used */
+
+	struct slot slots[CONNECTIONS_MAX];
+	size_t slot_count;
+	unsigned rotation;
+	struct backoff backoff;
+	int64_t connect_after_ms;
+	uv_timer_t timer; /* backing off, or until the probe */
+
+	bool is_asked;		    /* lane_room said 0, and nobody was told otherwise since */
+	int64_t saturated_since_ms; /* 0: there is room that nobody uses */
+	bool is_retired;
+
+	bool is_held;
+	int64_t probe_ms;	   /* when the next push is let through */
+	struct sender_push *probe; /* the one that was; compared, never read */
+
+	int64_t failing_since_ms; /* nothing but failures since then; 0: Apple does its work */
+	bool is_out;		  /* and so for too long */
+
+	char trouble[ERR_TEXT_MAX]; /* what `state` was told last; "": it works */
+	int64_t proven_ms;	    /* of the last 200; 0: none */
+	uint64_t answered;
+};
+
+static int64_t now_ms(const struct lane *lane)
+{
+	return (int64_t)uv_now(lane->settings.loop);
+}
+
+static void changed(struct lane *lane)
+{
+	lane->settings.changed(lane->settings.ctx);
+}
+
+static void tell_state(struct lane *lane, const char *trouble)
+{
+	if (lane->is_retired || strcmp(lane->trouble, trouble) == 0)
+		return;
+	strncpy(lane->trouble, trouble, sizeof(lane->trouble) - 1);
+	lane->settings.callbacks->state(lane->settings.callbacks_ctx, lane->credential,
+		lane->trouble[0] ? lane->trouble : NULL);
+}
+
+void lane_end_trouble(struct lane *lane)
+{
+	tell_state(lane, "");
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	changed(timer->data);
+}
+
+static void wake_at(struct lane *lane, int64_t due_ms)
+{
+	int64_t delay_ms = due_ms - now_ms(lane);
+	uv_timer_start(&lane->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
+}
+
+static bool is_in_use(void *ctx, const struct sockaddr_storage *address)
+{
+	const struct lane *lane = ctx;
+	for (size_t i = 0; i < lane->slot_count; i++) {
+		const struct sockaddr_storage *used = connection_address(lane->slots[i].connection);
+		if (used && dialer_same_address(used, address))
+			return true;
+	}
+	return false;
+}
+
+static void on_connection_changed(void *ctx)
+{
+	changed(ctx);
+}
+
+static void connect_now(struct lane *lane)
+{
+	assert(lane->slot_count < CONNECTIONS_MAX);
+	const struct connection_settings settings = {
+		.sender = lane->settings.sender,
+		.authority = lane->settings.authority,
+		.tls = lane->tls,
+		.id = ++*lane->settings.next_connection_id,
+		.rotation = lane->rotation++,
+		.in_use = is_in_use,
+		.changed = on_connection_changed,
+		.ctx = lane,
+	};
+	struct connection *connection = connection_new(lane->settings.loop, &settings);
+	lane->slots[lane->slot_count++] = (struct slot){.connection = connection};
+}
+
+/* Connections that take pushes, now or soon. */
+static unsigned count_live(const struct lane *lane)
+{
+	unsigned live = 0;
+	for (size_t i = 0; i < lane->slot_count; i++)
+		live += connection_is_ready(lane->slots[i].connection) ||
+			connection_is_starting(lane->slots[i].connection);
+	return live;
+}
+
+static bool is_starting(const struct lane *lane)
+{
+	for (size_t i = 0; i < lane->slot_count; i++) {
+		if (connection_is_starting(lane->slots[i].connection))
+			return true;
+	}
+	return false;
+}
+
+/* Connects if somebody waits and nothing stands against it. */
+static void want_connection(struct lane *lane)
+{
+	int64_t after_ms = lane->connect_after_ms;
+	if (!lane->is_asked || lane->is_retired || !lane->tls || lane->probe)
+		return;
+	if (lane->is_held && lane->probe_ms > after_ms)
+		after_ms = lane->probe_ms;
+	if (after_ms > now_ms(lane))
+		wake_at(lane, after_ms);
+	else if (count_live(lane) == 0 && lane->slot_count < CONNECTIONS_MAX)
+		connect_now(lane);
+}
+
+static void want_another_connection(struct lane *lane)
+{
+	unsigned live = count_live(lane);
+	if (!lane->is_asked || lane->is_held || live == 0) {
+		lane->saturated_since_ms = 0;
+		return;
+	}
+	if (lane->saturated_since_ms == 0)
+		lane->saturated_since_ms = now_ms(lane);
+	if (now_ms(lane) - lane->saturated_since_ms >= SATURATED_MS && !is_starting(lane) &&
+		live < lane->settings.sender->connections && lane->slot_count < CONNECTIONS_MAX &&
+		lane->connect_after_ms <= now_ms(lane)) {
+		lane->saturated_since_ms = 0;
+		connect_now(lane);
+	}
+}
+
+struct lane *lane_new(const struct lane_settings *settings, struct credential *credential)
+{
+	struct lane *lane = mem_alloc_zero(1, sizeof(*lane));
+	uint64_t seed;
+	struct err err;
+
+	lane->settings = *settings;
+	lane->credential = credential;
+	if (RAND_bytes((unsigned char *)&seed, sizeof(seed)) != 1)
+		abort();
+	backoff_init(&lane->backoff, settings->sender->backoff_min_ms,
+		settings->sender->backoff_max_ms, seed);
+	lane->rotation = (unsigned)(seed >> 33);
+	uv_timer_init(settings->loop, &lane->timer);
+	lane->timer.data = lane;
+	if (tls_new(settings->trust, credential, settings->sender->host, &lane->tls, &err) < 0)
+		tell_state(lane, err.text);
+	return lane;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct lane *lane = handle->data;
+	tls_free(lane->tls);
+	credential_free(lane->credential);
+	free(lane);
+}
+
+void lane_free(struct lane *lane)
+{
+	assert(lane->slot_count == 0);
+	uv_close((uv_handle_t *)&lane->timer, on_closed);
+}
+
+const struct credential *lane_credential(const struct lane *lane)
+{
+	return lane->credential;
+}
+
+static size_t open_room(const struct lane *lane)
+{
+	size_t room = 0;
+	for (size_t i = 0; i < lane->slot_count; i++)
+		room += connection_room(lane->slots[i].connection);
+	return room;
+}
+
+/* What lane_room would say. */
+static size_t room(const struct lane *lane)
+{
+	if (lane->is_retired)
+		return 0;
+	if (!lane->is_held)
+		return open_room(lane);
+	return !lane->probe && lane->probe_ms <= now_ms(lane) && open_room(lane) > 0 ? 1 : 0;
+}
+
+size_t lane_room(struct lane *lane)
+{
+	size_t n = room(lane);
+	if (n == 0 && !lane->is_asked) {
+		lane->is_asked = true;
+		want_connection(lane);
+	}
+	return n;
+}
+
+void lane_push(struct lane *lane, struct sender_push *push)
+{
+	assert(room(lane) > 0);
+	size_t i = 0;
+	while (connection_room(lane->slots[i].connection) == 0)
+		i++;
+	if (lane->is_held)
+		lane->probe = push;
+	push->connection = lane->slots[i].connection;
+	connection_push(lane->slots[i].connection, push);
+	changed(lane);
+}
+
+static void drain_all(struct lane *lane, const char *why)
+{
+	for (size_t i = 0; i < lane->slot_count; i++)
+		if (!connection_is_closed(lane->slots[i].connection))
+			connection_drain(lane->slots[i].connection, why);
+}
+
+void lane_hold(struct lane *lane, const char *why)
+{
+	/* Those in flight when it began say the same thing again; the probe is not put off. */
+	if (!lane->is_held || (!lane->probe && lane->probe_ms <= now_ms(lane)))
+		lane->probe_ms = now_ms(lane) + lane->settings.sender->hold_probe_ms;
+	if (!lane->is_held)
+		drain_all(lane, "the credential is on hold");
+	lane->is_held = true;
+	lane->is_out = false; /* the hold is what is told now */
+	tell_state(lane, why);
+	changed(lane);
+}
+
+static void end_hold(struct lane *lane)
+{
+	lane->is_held = false;
+	lane->probe = NULL;
+	tell_state(lane, "");
+	changed(lane);
+}
+
+static bool is_proven(const struct lane *lane)
+{
+	return lane->proven_ms > 0 && now_ms(lane) - lane->proven_ms < PROVEN_MS;
+}
+
+/* The part of the verdict that is the sender's business: the connection and the hold. */
+static struct verdict judge(const struct lane *lane, const struct apns_answer *answer)
+{
+	const struct verdict_context context = {.is_proven = is_proven(lane)};
+	return verdict_of(answer, &context);
+}
+
+static void judge_connection(
+	struct slot *slot, const struct apns_answer *answer, const struct verdict *verdict)
+{
+	if (verdict->scope != VERDICT_SERVICE)
+		slot->was_useful = true;
+	slot->server_errors = answer->status == 500 ? slot->server_errors + 1 : 0;
+	if (connection_is_closed(slot->connection))
+		return;
+	if (verdict->replace_connection)
+		connection_drain(slot->connection, answer->reason);
+	else if (slot->server_errors >= SERVER_ERRORS_MAX)
+		connection_drain(slot->connection, "the server fails again and again");
+}
+
+/* What an answer says about the hold, before the caller, who may hold again, is told. */
+static void judge_hold(struct lane *lane, bool is_probe, const struct apns_answer *answer,
+	const struct verdict *verdict)
+{
+	if (!lane->is_held)
+		return;
+	if (answer->status == 200 || (is_probe && verdict->scope != VERDICT_CREDENTIAL))
+		end_hold(lane);
+	else if (is_probe)
+		lane->probe_ms = now_ms(lane) + lane->settings.sender->hold_probe_ms;
+}
+
+static void describe_outage(const struct apns_answer *answer, char ret[ERR_TEXT_MAX])
+{
+	char what[ERR_TEXT_MAX / 2] = "Apple does not answer";
+	if (answer->ending == APNS_ANSWERED)
+		snprintf(what, sizeof(what), "Apple answers %d %s", answer->status, answer->reason);
+	else if (answer->ending != APNS_SILENT)
+		snprintf(what, sizeof(what), "Apple ends connections without an answer");
+	snprintf(ret, ERR_TEXT_MAX,
+		"%s, and no push was taken for minutes; pushes wait and are tried again", what);
+}
+
+/* Pushes fail now and then; when they only fail for long, somebody should know. */
+static void judge_outage(
+	struct lane *lane, const struct apns_answer *answer, const struct verdict *verdict)
+{
+	char text[ERR_TEXT_MAX];
+	if (verdict->scope != VERDICT_SERVICE) {
+		lane->failing_since_ms = 0;
+		if (lane->is_out && !lane->is_held)
+			tell_state(lane, "");
+		lane->is_out = false;
+		return;
+	}
+	if (lane->failing_since_ms == 0)
+		lane->failing_since_ms = now_ms(lane);
+	if (lane->is_held ||
+		now_ms(lane) - lane->failing_since_ms < lane->settings.sender->outage_ms)
+		return;
+	lane->is_out = true;
+	describe_outage(answer, text);
+	tell_state(lane, text);
+}
+
+/* A slot stays where it is meanwhile: they go in `bury` only, where nothing is in flight. */
+static void answer(struct lane *lane, struct slot *slot)
+{
+	struct sender_push *push;
+	while ((push = connection_take_finished(slot->connection))) {
+		const struct apns_answer said = push->answer;
+		bool is_probe = push == lane->probe;
+		lane->answered++;
+		push->connection = NULL;
+		if (is_probe)
+			lane->probe = NULL;
+		const struct verdict verdict = judge(lane, &said);
+		judge_outage(lane, &said, &verdict);
+		if (said.ending == APNS_ANSWERED) {
+			if (said.status == 200)
+				lane->proven_ms = now_ms(lane);
+			judge_connection(slot, &said, &verdict);
+			judge_hold(lane, is_probe, &said, &verdict);
+		}
+		lane->settings.callbacks->answered(
+			lane->settings.callbacks_ctx, push, &said, is_proven(lane));
+	}
+}
+
+static bool has_working(const struct lane *lane)
+{
+	for (size_t i = 0; i < lane->slot_count; i++) {
+		if (connection_works(lane->slots[i].connection) &&
+			!connection_is_closed(lane->slots[i].connection))
+			return true;
+	}
+	return false;
+}
+
+/* A connection is closed: what follows for the next one. */
+static void learn_from_end(struct lane *lane, const struct slot *slot)
+{
+	const char *why;
+	enum connection_end end = connection_end(slot->connection, &why);
+
+	if (slot->was_useful)
+		backoff_reset(&lane->backoff);
+	/* One that was of no use counts as an attempt, however it ended: no knocking in a loop. */
+	if (!slot->was_useful)
+		lane->connect_after_ms = now_ms(lane) + backoff_next_ms(&lane->backoff);
+	if (end == CONNECTION_REFUSED)
+		lane_hold(lane, why);
+	else if (end == CONNECTION_FAILED && !lane->is_held && !has_working(lane))
+		tell_state(lane, why);
+}
+
+static void bury(struct lane *lane)
+{
+	for (size_t i = 0; i < lane->slot_count;) {
+		struct slot slot = lane->slots[i];
+		if (!connection_is_closed(slot.connection)) {
+			i++;
+			continue;
+		}
+		memmove(&lane->slots[i], &lane->slots[i + 1],
+			(lane->slot_count - i - 1) * sizeof(slot));
+		lane->slot_count--;
+		learn_from_end(lane, &slot);
+		connection_free(slot.connection);
+	}
+}
+
+void lane_answer(struct lane *lane)
+{
+	for (size_t i = 0; i < lane->slot_count; i++)
+		answer(lane, &lane->slots[i]);
+	bury(lane);
+	if (!lane->is_held && !lane->is_out && has_working(lane))
+		tell_state(lane, "");
+}
+
+/* Free slots from which on it is worth to be told. */
+static size_t room_block(const struct lane *lane)
+{
+	size_t limit = 0;
+	for (size_t i = 0; i < lane->slot_count; i++)
+		limit += connection_limit(lane->slots[i].connection);
+	size_t block = limit / ROOM_BLOCKS > ROOM_BLOCK_MIN ? limit / ROOM_BLOCKS : ROOM_BLOCK_MIN;
+	return limit / 2 < block ? (limit + 1) / 2 : block;
+}
+
+void lane_offer_room(struct lane *lane)
+{
+	size_t free_slots = lane->is_asked ? room(lane) : 0;
+	if (free_slots > 0 &&
+		(lane->is_held || free_slots >= room_block(lane) || lane_in_flight(lane) == 0)) {
+		lane->is_asked = false;
+		lane->settings.callbacks->room(
+			lane->settings.callbacks_ctx, lane->credential->topic);
+	}
+	want_connection(lane);
+	want_another_connection(lane);
+}
+
+void lane_flush(struct lane *lane)
+{
+	for (size_t i = 0; i < lane->slot_count; i++)
+		connection_flush(lane->slots[i].connection);
+}
+
+void lane_retire(struct lane *lane, const char *why)
+{
+	lane->is_retired = true;
+	uv_timer_stop(&lane->timer);
+	drain_all(lane, why);
+	changed(lane);
+}
+
+void lane_close(struct lane *lane, const char *why)
+{
+	lane_retire(lane, why);
+	for (size_t i = 0; i < lane->slot_count; i++)
+		connection_close(lane->slots[i].connection, why);
+}
+
+bool lane_is_empty(const struct lane *lane)
+{
+	return lane->slot_count == 0;
+}
+
+size_t lane_in_flight(const struct lane *lane)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < lane->slot_count; i++)
+		n += connection_in_flight(lane->slots[i].connection);
+	return n;
+}
+
+unsigned lane_connections(const struct lane *lane)
+{
+	unsigned n = 0;
+	for (size_t i = 0; i < lane->slot_count; i++)
+		n += connection_is_ready(lane->slots[i].connection);
+	return n;
+}
+
+uint64_t lane_answered(const struct lane *lane)
+{
+	return lane->answered;
+}

@@ -1,0 +1,332 @@
+/*
+ * sender.c finds the lane (lane.h) of a topic and turns the crank: at the end of each turn of the
+ * loop in which something changed, in a uv_prepare handle, all lanes give out answers, offer room
+ * and write.  An idle handle beside it keeps the loop from waiting while there is something to do.
+ */
+#include "apns/sender.h"
+
+#include "apns/lane.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <string.h>
+
+#define HANDLES 3
+#define HTTPS_PORT 443
+
+struct sender {
+	uv_loop_t *loop;
+	struct sender_settings settings;
+	char *host;
+	char *authority;
+	X509_STORE *trust;
+	struct sender_callbacks callbacks;
+	void *ctx;
+	struct lane_settings lane_settings;
+	unsigned next_connection_id;
+
+	struct lane **lanes; /* in force */
+	size_t lane_count;
+	struct lane **retired; /* still finishing what they have */
+	size_t retired_count;
+	uint64_t sent;
+	uint64_t answered_by_freed; /* of lanes that are gone */
+
+	uv_prepare_t end_of_turn;
+	uv_idle_t again;
+	bool is_changed;
+
+	uv_timer_t stop_timer;
+	bool is_stopping;
+	void (*stopped)(void *ctx);
+	void *stopped_ctx;
+	unsigned open_handles;
+};
+
+void sender_settings_init(struct sender_settings *settings)
+{
+	*settings = (struct sender_settings){
+		.connections = 4,
+		.push_deadline_ms = 20 * 1000,
+		.ping_silence_ms = 15 * 1000,
+		.ping_idle_ms = 5 * 60 * 1000,
+		.ping_timeout_ms = 5 * 1000,
+		.next_address_ms = 2 * 1000,
+		.connect_timeout_ms = 15 * 1000,
+		.backoff_min_ms = 1000,
+		.backoff_max_ms = 60 * 1000,
+		.hold_probe_ms = 5 * 60 * 1000,
+		.outage_ms = 5 * 60 * 1000,
+	};
+}
+
+static void free_lane(struct sender *sender, struct lane *lane)
+{
+	sender->answered_by_freed += lane_answered(lane);
+	lane_free(lane);
+}
+
+static void bury_retired(struct sender *sender)
+{
+	for (size_t i = 0; i < sender->retired_count;) {
+		struct lane *lane = sender->retired[i];
+		if (!lane_is_empty(lane)) {
+			i++;
+			continue;
+		}
+		sender->retired[i] = sender->retired[--sender->retired_count];
+		free_lane(sender, lane);
+	}
+}
+
+/* A callback may change which lanes there are: a copy is walked, and none is freed meanwhile. */
+static void each_lane(struct sender *sender, void (*function)(struct lane *lane))
+{
+	size_t count = sender->lane_count + sender->retired_count;
+	mem_auto struct lane **lanes = mem_alloc(count * sizeof(*lanes) + 1);
+	for (size_t i = 0; i < count; i++)
+		lanes[i] = i < sender->lane_count ? sender->lanes[i]
+						  : sender->retired[i - sender->lane_count];
+	for (size_t i = 0; i < count; i++)
+		function(lanes[i]);
+}
+
+static size_t in_flight(const struct sender *sender)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < sender->lane_count; i++)
+		n += lane_in_flight(sender->lanes[i]);
+	for (size_t i = 0; i < sender->retired_count; i++)
+		n += lane_in_flight(sender->retired[i]);
+	return n;
+}
+
+static void on_again(uv_idle_t *idle)
+{
+	(void)idle;
+}
+
+static void on_end_of_turn(uv_prepare_t *prepare)
+{
+	struct sender *sender = prepare->data;
+
+	sender->is_changed = false;
+	each_lane(sender, lane_answer);
+	each_lane(sender, lane_offer_room);
+	each_lane(sender, lane_flush);
+	bury_retired(sender);
+	if (!sender->is_changed) {
+		uv_prepare_stop(&sender->end_of_turn);
+		uv_idle_stop(&sender->again);
+	}
+	if (sender->is_stopping && sender->stopped && sender->lane_count == 0 &&
+		sender->retired_count == 0) {
+		void (*stopped)(void *ctx) = mem_steal(sender->stopped);
+		uv_timer_stop(&sender->stop_timer);
+		stopped(sender->stopped_ctx); /* may free us */
+	}
+}
+
+static void on_changed(void *ctx)
+{
+	struct sender *sender = ctx;
+	if (sender->is_changed)
+		return;
+	sender->is_changed = true;
+	uv_prepare_start(&sender->end_of_turn, on_end_of_turn);
+	uv_idle_start(&sender->again, on_again);
+}
+
+/* RFC 3986: an IPv6 address stands in brackets; the usual port is left out. */
+static char *make_authority(const char *host, uint16_t port)
+{
+	const char *open = strchr(host, ':') ? "[" : "";
+	const char *close = *open ? "]" : "";
+	if (port == HTTPS_PORT)
+		return mem_printf("%s%s%s", open, host, close);
+	return mem_printf("%s%s%s:%u", open, host, close, (unsigned)port);
+}
+
+int sender_new(uv_loop_t *loop, const struct sender_settings *settings,
+	const struct sender_callbacks *callbacks, void *ctx, struct sender **ret, struct err *err)
+{
+	X509_STORE *trust;
+	int r = tls_trust(settings->ca_file, &trust, err);
+	if (r < 0)
+		return r;
+	/* OpenSSL writes with write(2): a peer that is gone would end the process. */
+	signal(SIGPIPE, SIG_IGN);
+
+	struct sender *sender = mem_alloc_zero(1, sizeof(*sender));
+	sender->loop = loop;
+	sender->settings = *settings;
+	sender->settings.host = sender->host = mem_dup(settings->host);
+	sender->settings.ca_file = NULL;
+	sender->authority = make_authority(settings->host, settings->port);
+	sender->trust = trust;
+	sender->callbacks = *callbacks;
+	sender->ctx = ctx;
+	sender->lane_settings = (struct lane_settings){
+		.loop = loop,
+		.sender = &sender->settings,
+		.authority = sender->authority,
+		.trust = trust,
+		.callbacks = &sender->callbacks,
+		.callbacks_ctx = ctx,
+		.changed = on_changed,
+		.ctx = sender,
+		.next_connection_id = &sender->next_connection_id,
+	};
+	uv_prepare_init(loop, &sender->end_of_turn);
+	uv_idle_init(loop, &sender->again);
+	uv_timer_init(loop, &sender->stop_timer);
+	sender->end_of_turn.data = sender->again.data = sender->stop_timer.data = sender;
+	sender->open_handles = HANDLES;
+	*ret = sender;
+	return 0;
+}
+
+static struct lane *lane_of(const struct sender *sender, const char *topic)
+{
+	for (size_t i = 0; i < sender->lane_count; i++) {
+		if (strcmp(lane_credential(sender->lanes[i])->topic, topic) == 0)
+			return sender->lanes[i];
+	}
+	return NULL;
+}
+
+static void retire(struct sender *sender, struct lane *lane, const char *why)
+{
+	sender->retired = mem_realloc_array(
+		sender->retired, sender->retired_count + 1, sizeof(*sender->retired));
+	sender->retired[sender->retired_count++] = lane;
+	lane_retire(lane, why);
+}
+
+static struct lane *take_lane_with(
+	struct lane **lanes, size_t count, const struct credential *credential)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (lanes[i] && credential_equal(lane_credential(lanes[i]), credential))
+			return mem_steal(lanes[i]);
+	}
+	return NULL;
+}
+
+void sender_set_credentials(struct sender *sender, struct credential **credentials, size_t count)
+{
+	if (sender->is_stopping) { /* a reload that was under way */
+		for (size_t i = 0; i < count; i++)
+			credential_free(credentials[i]);
+		return;
+	}
+	mem_auto struct lane **before = mem_steal(sender->lanes);
+	size_t before_count = sender->lane_count;
+	sender->lanes = mem_alloc_zero(count + 1, sizeof(struct lane *));
+	sender->lane_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct lane *lane = take_lane_with(before, before_count, credentials[i]);
+		if (!lane)
+			continue;
+		sender->lanes[sender->lane_count++] = lane;
+		credential_free(mem_steal(credentials[i]));
+	}
+	/* Before a new one of the same name has something to say. */
+	for (size_t i = 0; i < before_count; i++) {
+		if (!before[i])
+			continue;
+		lane_end_trouble(before[i]);
+		retire(sender, before[i], "another credential took its place");
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (!credentials[i])
+			continue;
+		struct lane *lane = lane_new(&sender->lane_settings, credentials[i]);
+		sender->lanes[sender->lane_count++] = lane;
+	}
+	on_changed(sender);
+}
+
+bool sender_has_credential(const struct sender *sender, const char *topic)
+{
+	return lane_of(sender, topic) != NULL;
+}
+
+size_t sender_room(struct sender *sender, const char *topic)
+{
+	struct lane *lane = lane_of(sender, topic);
+	return lane ? lane_room(lane) : 0;
+}
+
+void sender_push(struct sender *sender, struct sender_push *push)
+{
+	struct lane *lane = lane_of(sender, push->topic);
+	assert(lane);
+	sender->sent++;
+	lane_push(lane, push);
+}
+
+void sender_hold(struct sender *sender, const char *topic, const char *why)
+{
+	struct lane *lane = lane_of(sender, topic);
+	if (lane)
+		lane_hold(lane, why);
+}
+
+void sender_count(const struct sender *sender, struct sender_counts *ret)
+{
+	*ret = (struct sender_counts){.in_flight = in_flight(sender),
+		.sent = sender->sent,
+		.answered = sender->answered_by_freed};
+	for (size_t i = 0; i < sender->lane_count; i++) {
+		ret->connections += lane_connections(sender->lanes[i]);
+		ret->answered += lane_answered(sender->lanes[i]);
+	}
+	for (size_t i = 0; i < sender->retired_count; i++)
+		ret->answered += lane_answered(sender->retired[i]);
+}
+
+static void on_stop_timer(uv_timer_t *timer)
+{
+	struct sender *sender = timer->data;
+	for (size_t i = 0; i < sender->retired_count; i++)
+		lane_close(sender->retired[i], "no more time to wait for answers");
+	on_changed(sender);
+}
+
+void sender_stop(struct sender *sender, int64_t within_ms, void (*done)(void *ctx), void *ctx)
+{
+	assert(!sender->is_stopping);
+	sender->is_stopping = true;
+	sender->stopped = done;
+	sender->stopped_ctx = ctx;
+	for (size_t i = 0; i < sender->lane_count; i++)
+		retire(sender, sender->lanes[i], "stopping");
+	sender->lane_count = 0;
+	uv_timer_start(&sender->stop_timer, on_stop_timer, (uint64_t)within_ms, 0);
+	on_changed(sender);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	struct sender *sender = handle->data;
+	if (--sender->open_handles > 0)
+		return;
+	X509_STORE_free(sender->trust);
+	free(sender->lanes);
+	free(sender->retired);
+	free(sender->authority);
+	free(sender->host);
+	free(sender);
+}
+
+void sender_free(struct sender *sender)
+{
+	if (!sender)
+		return;
+	assert(sender->is_stopping && !sender->stopped);
+	uv_close((uv_handle_t *)&sender->end_of_turn, on_handle_closed);
+	uv_close((uv_handle_t *)&sender->again, on_handle_closed);
+	uv_close((uv_handle_t *)&sender->stop_timer, on_handle_closed);
+}

@@ -1,0 +1,71 @@
+/*
+ * session - HTTP/2 with Apple's service on one connection: bytes in, bytes out, pushes answered.
+ *
+ * No socket, no TLS, no clock: connection.c has those.  Everything that the peer may demand is
+ * honoured here: its live limit of streams (one until its first SETTINGS), its windows, GOAWAY,
+ * REFUSED_STREAM.  Frames are gathered: session_gather appends as many as there are, because a TLS
+ * record a frame costs ten times the CPU (APNS.md section 2).
+ *
+ * A push given to session_push comes back exactly once, through session_take_finished, with its
+ * answer in it.  Loop thread.
+ */
+#ifndef MAILPUSH_APNS_SESSION_H
+#define MAILPUSH_APNS_SESSION_H
+
+#include "apns/sender.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* In flight on one connection, whatever the peer allows. */
+#define SESSION_STREAMS_MAX 2000
+
+struct session;
+
+struct session_goaway {
+	uint32_t error_code;
+	char reason[VERDICT_REASON_MAX]; /* of the JSON that may come with it; "": none */
+};
+
+/* `authority` is borrowed; `priority` 0: no apns-priority. */
+struct session *session_new(const char *authority, int priority);
+void session_free(struct session *session);
+
+/* What came.  -EPROTO: the peer does not speak HTTP/2, the connection is of no use any more. */
+int session_receive(struct session *session, const uint8_t *bytes, size_t size, struct err *err);
+/* Appends what is to be sent until out->used is at least `enough`, or there is nothing more. */
+int session_gather(struct session *session, struct buf *out, size_t enough, struct err *err);
+/* Neither side has more to say: the peer broke the protocol, and was told so. */
+bool session_is_over(const struct session *session);
+
+/* The peer acknowledged our SETTINGS: it took our certificate and speaks HTTP/2. */
+bool session_is_acknowledged(const struct session *session);
+/* NULL: none came. */
+const struct session_goaway *session_goaway(const struct session *session);
+
+/* How many may be in flight now / how many more pushes it takes. */
+size_t session_limit(const struct session *session);
+size_t session_room(const struct session *session);
+size_t session_in_flight(const struct session *session);
+/* The peer refuses even a single stream at a time. */
+bool session_is_refusing(const struct session *session);
+/* No stream ids are left, or soon will not be. */
+bool session_is_worn(const struct session *session);
+
+void session_push(struct session *session, struct sender_push *push);
+/* The one longest in flight, or NULL. */
+struct sender_push *session_oldest(const struct session *session);
+/* Gives it up: finished with `ending`, its stream is reset. */
+void session_give_up(struct session *session, struct sender_push *push, enum apns_ending ending);
+/* Nothing is received or sent any more: all in flight are finished as APNS_LOST. */
+void session_lose(struct session *session);
+struct sender_push *session_take_finished(struct session *session); /* NULL: none */
+
+void session_ping(struct session *session);
+/* Says goodbye (GOAWAY); what is in flight goes on. */
+void session_leave(struct session *session);
+
+#endif

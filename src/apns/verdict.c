@@ -1,0 +1,173 @@
+#include "apns/verdict.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define AT_ONCE 0
+#define BACK_OFF (-1)
+
+struct row {
+	int status;
+	const char *reason; /* "": none came, or it was not readable */
+	struct verdict verdict;
+};
+
+#define DROP                                                      \
+	{                                                         \
+		.action = VERDICT_DROP, .scope = VERDICT_REQUEST, \
+	}
+#define HOLD                                                         \
+	{                                                            \
+		.action = VERDICT_HOLD, .scope = VERDICT_CREDENTIAL, \
+	}
+#define HOLD_ON_NEW_CONNECTION                                                                   \
+	{                                                                                        \
+		.action = VERDICT_HOLD, .scope = VERDICT_CREDENTIAL, .replace_connection = true, \
+	}
+#define FORGET                                                    \
+	{                                                         \
+		.action = VERDICT_FORGET, .scope = VERDICT_TOKEN, \
+	}
+#define RETRY(whose, when)                                                                     \
+	{                                                                                      \
+		.action = VERDICT_RETRY, .scope = (whose), .delay_ms = (when), .counts = true, \
+	}
+
+static const struct row rows[] = {
+	{200, "", {.action = VERDICT_DONE, .scope = VERDICT_TOKEN}},
+
+	{400, "BadDeviceToken", FORGET},
+	{400, "DeviceTokenNotForTopic", {.action = VERDICT_STOP, .scope = VERDICT_TOKEN}},
+	{400, "MissingDeviceToken", DROP},
+	{400, "BadTopic", HOLD},
+	{400, "MissingTopic", HOLD},
+	{400, "TopicDisallowed", HOLD},
+	{400, "BadCollapseId", DROP},
+	{400, "BadExpirationDate", DROP},
+	{400, "BadMessageId", DROP},
+	{400, "BadPriority", DROP},
+	{400, "DuplicateHeaders", DROP},
+	{400, "InvalidPushType", DROP},
+	{400, "PayloadEmpty", DROP},
+	{400, "IdleTimeout",
+		{.action = VERDICT_RETRY,
+			.scope = VERDICT_SERVICE,
+			.delay_ms = AT_ONCE,
+			.counts = true,
+			.replace_connection = true}},
+
+	{403, "BadCertificate", HOLD_ON_NEW_CONNECTION},
+	{403, "BadCertificateEnvironment", HOLD_ON_NEW_CONNECTION},
+	{403, "Forbidden", HOLD},
+	/* We send no provider token, so a newer one is no remedy. */
+	{403, "ExpiredProviderToken", HOLD},
+	{403, "InvalidProviderToken", HOLD_ON_NEW_CONNECTION},
+	{403, "MissingProviderToken", HOLD_ON_NEW_CONNECTION},
+	{403, "UnrelatedKeyIdInToken", HOLD_ON_NEW_CONNECTION},
+	{403, "UnrelatedKeyInToken", HOLD_ON_NEW_CONNECTION},
+	{403, "BadEnvironmentKeyIdInToken", HOLD_ON_NEW_CONNECTION},
+	{403, "BadEnvironmentKeyInToken", HOLD_ON_NEW_CONNECTION},
+	/* Without a reason too a 403 is about who we are: dropping would lose everybody's news. */
+	{403, "", HOLD},
+
+	{404, "BadPath", DROP},
+	{405, "MethodNotAllowed", DROP},
+
+	{410, "Unregistered", FORGET},
+	{410, "ExpiredToken", FORGET},
+	{410, "", FORGET},
+
+	{413, "PayloadTooLarge", DROP},
+
+	{429, "TooManyRequests", RETRY(VERDICT_TOKEN, BACK_OFF)},
+	{429, "TooManyProviderTokenUpdates", HOLD},
+	{429, "", RETRY(VERDICT_TOKEN, BACK_OFF)},
+
+	{500, "InternalServerError", RETRY(VERDICT_SERVICE, BACK_OFF)},
+	{503, "ServiceUnavailable", RETRY(VERDICT_SERVICE, BACK_OFF)},
+	{503, "Shutdown",
+		{.action = VERDICT_RETRY,
+			.scope = VERDICT_SERVICE,
+			.delay_ms = AT_ONCE,
+			.counts = true,
+			.replace_connection = true}},
+};
+
+/*
+ * A token is bad also when the host or the topic is wrong, and then it is so for everybody: only
+ * after a 200 is it about the token.  Till then that push alone waits, so that others can bring the
+ * 200.
+ */
+static const struct verdict doubted = {.action = VERDICT_HOLD,
+	.scope = VERDICT_TOKEN,
+	.delay_ms = VERDICT_DOUBTED_RETRY_MS,
+	.counts = true};
+
+static const struct row *row_of(int status, const char *reason)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].status == status && strcmp(rows[i].reason, reason) == 0)
+			return &rows[i];
+	}
+	return NULL;
+}
+
+static struct verdict of_status(int status, const char *reason)
+{
+	static const struct verdict any_5xx = RETRY(VERDICT_SERVICE, BACK_OFF);
+	static const struct verdict unknown = DROP;
+
+	const struct row *row = row_of(status, reason);
+	if (!row)
+		row = row_of(status, "");
+	if (row)
+		return row->verdict;
+	return status >= 500 && status <= 599 ? any_5xx : unknown;
+}
+
+static struct verdict of_ending(enum apns_ending ending)
+{
+	if (ending == APNS_NOT_PROCESSED)
+		return (struct verdict){.action = VERDICT_RETRY,
+			.scope = VERDICT_SERVICE,
+			.delay_ms = AT_ONCE,
+			.counts = false};
+	return (struct verdict)RETRY(VERDICT_SERVICE, BACK_OFF);
+}
+
+struct verdict verdict_of(const struct apns_answer *answer, const struct verdict_context *context)
+{
+	if (answer->ending != APNS_ANSWERED)
+		return of_ending(answer->ending);
+
+	struct verdict verdict = of_status(answer->status, answer->reason);
+	switch (verdict.action) {
+	case VERDICT_FORGET:
+		if (answer->status == 400 && !context->is_proven)
+			return doubted;
+		verdict.forget_before_unix_ms =
+			answer->status == 410 && answer->timestamp_unix_ms > 0
+			? answer->timestamp_unix_ms
+			: context->sent_unix_ms;
+		break;
+	case VERDICT_STOP:
+		verdict.forget_before_unix_ms = context->sent_unix_ms;
+		break;
+	case VERDICT_RETRY:
+		if (verdict.delay_ms == AT_ONCE && context->attempts > 0)
+			verdict.delay_ms = BACK_OFF;
+		if (verdict.delay_ms == BACK_OFF && answer->retry_after_ms > 0)
+			verdict.delay_ms = answer->retry_after_ms;
+		break;
+	case VERDICT_DONE:
+	case VERDICT_DROP:
+	case VERDICT_HOLD:
+		break;
+	}
+	return verdict;
+}
+
+bool verdict_is_refusal(const char *goaway_reason)
+{
+	return goaway_reason[0] && row_of(403, goaway_reason);
+}

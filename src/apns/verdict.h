@@ -1,0 +1,82 @@
+/*
+ * verdict - what Apple's answer to a push means, and what follows from it.
+ *
+ * Classified by (status, reason), never by status alone: 400 and 403 mix "this token", "this
+ * request" and "our configuration" (APNS.md section 1.1, from Apple's "Handling notification
+ * responses from APNs"). A reason that the table does not have under that status counts as none.
+ * What Apple answers is not an error.  Pure: one table, tested row by row.
+ */
+#ifndef MAILPUSH_APNS_VERDICT_H
+#define MAILPUSH_APNS_VERDICT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VERDICT_REASON_MAX 48
+#define VERDICT_DOUBTED_RETRY_MS (5 * 60 * 1000)
+
+/* How a push ended. */
+enum apns_ending {
+	APNS_ANSWERED,	    /* status and reason count */
+	APNS_NOT_PROCESSED, /* REFUSED_STREAM, or beyond a GOAWAY's last stream: safe to send again
+			       at once */
+	APNS_LOST,	    /* reset, closed connection: nobody knows */
+	APNS_SILENT,	    /* no answer within the deadline: nobody knows */
+};
+
+struct apns_answer {
+	enum apns_ending ending;
+	int status;
+	char reason[VERDICT_REASON_MAX]; /* "" when there was none, or the body did not parse */
+	int64_t timestamp_unix_ms;	 /* of a 410's body; 0: none */
+	int64_t retry_after_ms;		 /* -1: none */
+};
+
+enum verdict_scope {
+	VERDICT_TOKEN,
+	VERDICT_REQUEST,    /* our bug in one push */
+	VERDICT_CREDENTIAL, /* all pushes with this credential fail */
+	VERDICT_SERVICE,
+};
+
+enum verdict_action {
+	VERDICT_DONE,	/* told */
+	VERDICT_FORGET, /* the registration goes, if not renewed since forget_before */
+	VERDICT_STOP,	/* nothing more until the phone registers again */
+	VERDICT_DROP,	/* this push is given up, loudly */
+	VERDICT_RETRY,	/* again: after delay_ms, or with the schedule's own back-off if negative */
+	/*
+	 * Scope credential: all its pushes wait; alarm; probe slowly.  Scope token: this one waits
+	 * for delay_ms; alarm, as it may be our host or certificate that is wrong.
+	 */
+	VERDICT_HOLD,
+};
+
+struct verdict {
+	enum verdict_action action;
+	enum verdict_scope scope;
+	/*
+	 * RETRY, HOLD; 0: at once; negative: schedule's back-off.  A failure that counts is tried
+	 * again at once only the first time, so that a server that goes on so is not hammered.
+	 */
+	int64_t delay_ms;
+	bool counts;		       /* RETRY: an attempt */
+	bool replace_connection;       /* this connection is not to be used for new pushes */
+	int64_t forget_before_unix_ms; /* FORGET, STOP: only if renewed before */
+};
+
+struct verdict_context {
+	bool is_proven;	      /* this credential and host got a 200 within the last 24 h */
+	int64_t sent_unix_ms; /* when the push was sent */
+	unsigned attempts;    /* how often it has failed before */
+};
+
+struct verdict verdict_of(const struct apns_answer *answer, const struct verdict_context *context);
+
+/*
+ * A GOAWAY carries a reason and no status: is it one of those of a 403, about our credential?  None
+ * or an unknown one is not: it may be about the server.
+ */
+bool verdict_is_refusal(const char *goaway_reason);
+
+#endif

@@ -1,0 +1,97 @@
+/*
+ * behaviour - how the service misbehaves: all that a test asked for through the control socket.
+ *
+ * Without any request it is Apple's service on a good day: every push is checked by service.h and
+ * answered at once.  What a test sets is kept here and used up push by push, so that connection.c
+ * has one place to ask: what happens to this push now that it has arrived, may it be answered yet,
+ * and with what.
+ *
+ * No I/O, no clock, no connections: what must happen to connections at once (reset, new SETTINGS)
+ * is server.h's.  Loop thread.
+ */
+#ifndef MAILPUSH_SIM_BEHAVIOUR_H
+#define MAILPUSH_SIM_BEHAVIOUR_H
+
+#include "base/map.h"
+#include "sim/service.h"
+
+#define BEHAVIOUR_TOKENS_MAX 100000
+#define BEHAVIOUR_NEXT_MAX 256
+#define BEHAVIOUR_DELAY_MAX_MS (10 * 60 * 1000)
+#define BEHAVIOUR_MAX_CONCURRENT_STREAMS 1000
+#define BEHAVIOUR_INITIAL_WINDOW_SIZE 65535
+#define BEHAVIOUR_FOREVER UINT64_MAX
+
+/* Which streams a GOAWAY says were processed. */
+enum goaway_last {
+	GOAWAY_LAST_ALL, /* all that have arrived */
+	GOAWAY_LAST_NONE /* none after the push that brought it about */
+};
+
+struct behaviour {
+	struct map *tokens; /* lower-case token to struct behaviour_token */
+	struct {
+		uint64_t count;
+		struct verdict verdict;
+	} next[BEHAVIOUR_NEXT_MAX]; /* the first is used up first */
+	size_t nexts;
+
+	uint64_t refuse_streams;
+	uint64_t rst_streams;
+	uint32_t rst_code;
+
+	bool has_goaway;
+	uint64_t goaway_after;
+	bool has_goaway_reason;
+	char goaway_reason[SERVICE_REASON_SIZE];
+	enum goaway_last goaway_last;
+
+	bool has_reset;
+	uint64_t reset_after;
+
+	int64_t delay_ms;
+	bool is_silent;	 /* nothing at all is sent */
+	bool is_holding; /* pushes are not answered, the rest of HTTP/2 is */
+
+	uint32_t max_concurrent_streams;
+	uint32_t initial_window_size;
+};
+
+void behaviour_init(struct behaviour *behaviour);
+void behaviour_fini(struct behaviour *behaviour);
+
+/* Back to a good day. */
+void behaviour_clear(struct behaviour *behaviour);
+
+/*
+ * From now on pushes to the token get this verdict, `times` times.  The token is compared without
+ * regard to case.  False when BEHAVIOUR_TOKENS_MAX tokens are set already.
+ */
+bool behaviour_set_token(struct behaviour *behaviour, const char *token,
+	const struct verdict *verdict, uint64_t times);
+
+/* The token belongs to this topic alone; NULL: to any.  False as above. */
+bool behaviour_set_topic(struct behaviour *behaviour, const char *token, const char *topic);
+
+/* The next `count` pushes get this verdict, after those set before.  False when it is too many. */
+bool behaviour_add_next(struct behaviour *behaviour, const struct verdict *verdict, uint64_t count);
+
+struct arrival {
+	enum { ARRIVAL_ANSWER, ARRIVAL_RST_STREAM, ARRIVAL_RESET } what;
+	uint32_t rst_code; /* with ARRIVAL_RST_STREAM */
+	bool is_goaway;	   /* this push brings about the GOAWAY */
+};
+
+/* A push is complete: uses up what was set for it. */
+struct arrival behaviour_arrived(struct behaviour *behaviour);
+
+static inline bool behaviour_holds(const struct behaviour *behaviour)
+{
+	return behaviour->is_silent || behaviour->is_holding;
+}
+
+/* The verdict on a push that is answered now: what was set, else service_check(). */
+void behaviour_decide(struct behaviour *behaviour, const struct request *request,
+	const struct peer *peer, struct verdict *ret);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * certs - makes the certificates of a trial: an authority, a server's, and clients' in the shape
+ * that Apple issues.
+ *
+ * A client's certificate names its topic as UID in the subject (0.9.2342.19200300.100.1.1) and
+ * lists all its topics in the extension 1.2.840.113635.100.6.3.6; 1.2.840.113635.100.6.3.2 marks
+ * it as good for production.  Keys are EC P-256, in files of mode 0600.  Everything here is for
+ * tests: the authority's key lies next to what it signs.
+ */
+#ifndef MAILPUSH_SIM_CERTS_H
+#define MAILPUSH_SIM_CERTS_H
+
+#include "base/err.h"
+#include "sim/service.h"
+
+#include <openssl/x509.h>
+
+#define CERTS_DEFAULT_TOPIC "com.apple.mail.XServer.00000000-0000-0000-0000-000000000000"
+#define CERTS_DEFAULT_DAYS 365
+#define CERTS_TOPICS_MAX 64
+
+struct certs_client {
+	const char *file;  /* FILE.pem and FILE.key are written */
+	const char *topic; /* at most SERVICE_TOPIC_MAX bytes */
+	const char *name;  /* common name; NULL: "Apple Push Services: " and the topic */
+	int days;	   /* valid from now; negative: expired that long ago */
+};
+
+/*
+ * Makes dir if it is not there, and in it ca, server and the client; files that are there are
+ * replaced.  client->days also holds for the server's certificate.
+ */
+int certs_init(const char *dir, const struct certs_client *client, struct err *err);
+
+/* Makes another client with the authority that is in dir. */
+int certs_add_client(const char *dir, const struct certs_client *client, struct err *err);
+
+/*
+ * Fills the topics of a client's certificate into peer, which begins without any: its UID, then
+ * those of the extension, at most CERTS_TOPICS_MAX.  The topics are freed by certs_peer_fini().
+ */
+void certs_read_topics(X509 *certificate, struct peer *peer);
+void certs_peer_fini(struct peer *peer);
+
+#endif

@@ -1,0 +1,536 @@
+#include "sim/control.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct control {
+	struct server *server;
+	char *path;
+	unsigned clients;
+	int open_handles;
+	bool is_stopping;
+	uv_pipe_t listener;
+	LIST_HEAD(, client) all;
+};
+
+struct client {
+	struct control *control;
+	uv_pipe_t pipe;
+	struct buf line;
+	LIST_ENTRY(client) of_control;
+};
+
+struct reply {
+	uv_write_t write;
+	struct buf text;
+};
+
+static void json_cleanup(json_t **json)
+{
+	json_decref(*json);
+}
+
+#define json_auto_free __attribute__((cleanup(json_cleanup)))
+
+/* How a whole number, a text or a flag is taken out of a command: absent leaves *ret untouched. */
+
+static int get_number(const json_t *command, const char *key, int64_t least, int64_t most,
+	int64_t *ret, struct err *err)
+{
+	const json_t *value = json_object_get(command, key);
+	if (!value)
+		return 0;
+	json_int_t number = json_integer_value(value);
+	if (!json_is_integer(value) || number < least || number > most)
+		return err_set(err, -EINVAL, "'%s' must be a whole number from %lld to %lld", key,
+			(long long)least, (long long)most);
+	*ret = number;
+	return 0;
+}
+
+/* A text that can stand in JSON and in an HTTP field as it is; null is an empty one. */
+static int get_text(
+	const json_t *command, const char *key, size_t most, const char **ret, struct err *err)
+{
+	const json_t *value = json_object_get(command, key);
+	if (!value)
+		return 0;
+	const char *text = json_is_null(value) ? "" : json_string_value(value);
+	if (!text || json_string_length(value) > most)
+		return err_set(err, -EINVAL, "'%s' must be a text of at most %zu bytes", key, most);
+	for (const char *c = text; *c; c++) {
+		if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\')
+			return err_set(err, -EINVAL,
+				"'%s' must be printable ASCII without quotes and backslashes", key);
+	}
+	*ret = text;
+	return 0;
+}
+
+static int get_flag(const json_t *command, const char *key, bool *ret, struct err *err)
+{
+	const json_t *value = json_object_get(command, key);
+	if (!value)
+		return 0;
+	if (!json_is_boolean(value))
+		return err_set(err, -EINVAL, "'%s' must be true or false", key);
+	*ret = json_is_true(value);
+	return 0;
+}
+
+static int need(const json_t *command, const char *key, struct err *err)
+{
+	if (json_object_get(command, key))
+		return 0;
+	return err_set(err, -EINVAL, "'%s' is missing", key);
+}
+
+static int get_token(const json_t *command, const char **ret, struct err *err)
+{
+	int r = need(command, "token", err);
+	return r < 0 ? r : get_text(command, "token", SERVICE_TOKEN_MAX, ret, err);
+}
+
+static int get_verdict(const json_t *command, struct verdict *ret, struct err *err)
+{
+	int64_t status = 0;
+	int64_t timestamp_ms = 0;
+	const char *reason = "";
+	const char *retry_after = "";
+	int r;
+	if ((r = need(command, "status", err)) < 0 ||
+		(r = get_number(command, "status", 200, 599, &status, err)) < 0 ||
+		(r = get_text(command, "reason", SERVICE_REASON_SIZE - 1, &reason, err)) < 0 ||
+		(r = get_number(command, "timestamp", 0, INT64_MAX, &timestamp_ms, err)) < 0 ||
+		(r = get_text(command, "retry_after", SERVICE_RETRY_AFTER_SIZE - 1, &retry_after,
+			 err)) < 0)
+		return r;
+	*ret = (struct verdict){.status = (int)status, .timestamp_ms = timestamp_ms};
+	memcpy(ret->reason, reason, strlen(reason) + 1);
+	memcpy(ret->retry_after, retry_after, strlen(retry_after) + 1);
+	return 0;
+}
+
+static int do_token(struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)reply;
+	const char *token = NULL;
+	struct verdict verdict;
+	int64_t times = -1;
+	int r;
+	if ((r = get_token(command, &token, err)) < 0 ||
+		(r = get_verdict(command, &verdict, err)) < 0 ||
+		(r = get_number(command, "times", 0, INT64_MAX, &times, err)) < 0)
+		return r;
+	if (!behaviour_set_token(&server->behaviour, token, &verdict,
+		    times < 0 ? BEHAVIOUR_FOREVER : (uint64_t)times))
+		return err_set(err, -ENOSPC, "at most %d tokens can be set", BEHAVIOUR_TOKENS_MAX);
+	return 0;
+}
+
+static int do_topic(struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)reply;
+	const char *token = NULL;
+	const char *topic = NULL;
+	int r;
+	if ((r = get_token(command, &token, err)) < 0 || (r = need(command, "topic", err)) < 0 ||
+		(r = get_text(command, "topic", SERVICE_TOPIC_MAX, &topic, err)) < 0)
+		return r;
+	if (!behaviour_set_topic(&server->behaviour, token, topic[0] ? topic : NULL))
+		return err_set(err, -ENOSPC, "at most %d tokens can be set", BEHAVIOUR_TOKENS_MAX);
+	return 0;
+}
+
+static int do_next(struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)reply;
+	struct verdict verdict;
+	int64_t count = 1;
+	int r;
+	if ((r = get_verdict(command, &verdict, err)) < 0 ||
+		(r = get_number(command, "count", 0, INT64_MAX, &count, err)) < 0)
+		return r;
+	if (!behaviour_add_next(&server->behaviour, &verdict, (uint64_t)count))
+		return err_set(err, -ENOSPC, "at most %d wait at a time", BEHAVIOUR_NEXT_MAX);
+	return 0;
+}
+
+static int do_delay(struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)reply;
+	int r = need(command, "ms", err);
+	return r < 0 ? r
+		     : get_number(command, "ms", 0, BEHAVIOUR_DELAY_MAX_MS,
+			       &server->behaviour.delay_ms, err);
+}
+
+static int do_goaway(struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)reply;
+	int64_t after = 0;
+	const char *reason = NULL;
+	const char *last = "all";
+	int r;
+	if ((r = get_number(command, "after", 0, INT64_MAX, &after, err)) < 0 ||
+		(r = get_text(command, "reason", SERVICE_REASON_SIZE - 1, &reason, err)) < 0 ||
+		(r = get_text(command, "last", 8, &last, err)) < 0)
+		return r;
+	bool is_none = !strcmp(last, "none");
+	if (!is_none && strcmp(last, "all"))
+		return err_set(err, -EINVAL, "'last' must be \"all\" or \"none\"");
+
+	struct behaviour *behaviour = &server->behaviour;
+	behaviour->has_goaway_reason = reason && reason[0];
+	memcpy(behaviour->goaway_reason, reason ? reason : "", reason ? strlen(reason) + 1 : 1);
+	behaviour->goaway_last = is_none ? GOAWAY_LAST_NONE : GOAWAY_LAST_ALL;
+	behaviour->goaway_after = (uint64_t)after;
+	behaviour->has_goaway = after > 0;
+	if (!after)
+		server_goaway(server);
+	return 0;
+}
+
+static int do_reset(struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)reply;
+	int64_t after = 0;
+	int r = get_number(command, "after", 0, INT64_MAX, &after, err);
+	if (r < 0)
+		return r;
+	server->behaviour.reset_after = (uint64_t)after;
+	server->behaviour.has_reset = after > 0;
+	if (!after)
+		server_reset(server);
+	return 0;
+}
+
+static int do_refuse_streams(
+	struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)reply;
+	int64_t count = 1;
+	int r = get_number(command, "count", 0, INT64_MAX, &count, err);
+	if (r == 0)
+		server->behaviour.refuse_streams = (uint64_t)count;
+	return r;
+}
+
+static int do_rst_streams(
+	struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)reply;
+	int64_t count = 1;
+	int64_t code = NGHTTP2_INTERNAL_ERROR;
+	int r;
+	if ((r = get_number(command, "count", 0, INT64_MAX, &count, err)) < 0 ||
+		(r = get_number(command, "code", 0, UINT32_MAX, &code, err)) < 0)
+		return r;
+	server->behaviour.rst_streams = (uint64_t)count;
+	server->behaviour.rst_code = (uint32_t)code;
+	return 0;
+}
+
+static int do_settings(struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)reply;
+	int64_t streams = server->behaviour.max_concurrent_streams;
+	int64_t window = server->behaviour.initial_window_size;
+	int r;
+	if ((r = get_number(command, "max_concurrent_streams", 0, UINT32_MAX, &streams, err)) < 0 ||
+		(r = get_number(command, "initial_window_size", 0, NGHTTP2_MAX_WINDOW_SIZE, &window,
+			 err)) < 0)
+		return r;
+	server->behaviour.max_concurrent_streams = (uint32_t)streams;
+	server->behaviour.initial_window_size = (uint32_t)window;
+	server_announce_settings(server);
+	return 0;
+}
+
+static int get_on(const json_t *command, bool *ret, struct err *err)
+{
+	int r = need(command, "on", err);
+	return r < 0 ? r : get_flag(command, "on", ret, err);
+}
+
+static int do_silence(struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)reply;
+	return get_on(command, &server->behaviour.is_silent, err);
+}
+
+static int do_hold(struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)reply;
+	return get_on(command, &server->behaviour.is_holding, err);
+}
+
+static int do_refuse(struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)reply;
+	bool is_refusing = false;
+	int r = get_on(command, &is_refusing, err);
+	return r < 0 ? r : server_set_refusing(server, is_refusing, err);
+}
+
+static int do_stats(struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)command;
+	(void)err;
+	json_auto_free json_t *stats = stats_json(&server->stats);
+	json_object_update(reply, stats);
+	return 0;
+}
+
+static int do_clear(struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)reply;
+	bool counters = false;
+	int r = get_flag(command, "counters", &counters, err);
+	if (r < 0)
+		return r;
+	const struct behaviour *behaviour = &server->behaviour;
+	uint32_t streams = behaviour->max_concurrent_streams;
+	uint32_t window = behaviour->initial_window_size;
+	behaviour_clear(&server->behaviour);
+	if (behaviour->max_concurrent_streams != streams ||
+		behaviour->initial_window_size != window)
+		server_announce_settings(server);
+	if (counters)
+		stats_clear(&server->stats);
+	return server_set_refusing(server, false, err);
+}
+
+static const struct command {
+	const char *name;
+	int (*function)(
+		struct server *server, const json_t *command, json_t *reply, struct err *err);
+	const char *keys[6]; /* all that it understands; a key that nobody reads is a mistake */
+} commands[] = {
+	{"token", do_token, {"token", "status", "reason", "timestamp", "retry_after", "times"}},
+	{"topic", do_topic, {"token", "topic"}},
+	{"next", do_next, {"count", "status", "reason", "timestamp", "retry_after"}},
+	{"delay", do_delay, {"ms"}},
+	{"goaway", do_goaway, {"after", "reason", "last"}},
+	{"reset", do_reset, {"after"}},
+	{"refuse_streams", do_refuse_streams, {"count"}},
+	{"rst_streams", do_rst_streams, {"count", "code"}},
+	{"settings", do_settings, {"max_concurrent_streams", "initial_window_size"}},
+	{"silence", do_silence, {"on"}},
+	{"hold", do_hold, {"on"}},
+	{"refuse", do_refuse, {"on"}},
+	{"stats", do_stats, {NULL}},
+	{"clear", do_clear, {"counters"}},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define COMMAND_KEYS (sizeof(commands[0].keys) / sizeof(commands[0].keys[0]))
+
+static const struct command *find_command(const json_t *object)
+{
+	const char *name = json_string_value(json_object_get(object, "do"));
+	for (size_t i = 0; name && i < COMMANDS; i++) {
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static int check_keys(const struct command *command, json_t *object, struct err *err)
+{
+	const char *key;
+	json_t *value;
+	json_object_foreach(object, key, value)
+	{
+		bool is_known = !strcmp(key, "do");
+		for (size_t i = 0; !is_known && i < COMMAND_KEYS && command->keys[i]; i++)
+			is_known = !strcmp(key, command->keys[i]);
+		if (!is_known)
+			return err_set(err, -EINVAL, "'%s' does not know the key '%.64s'",
+				command->name, key);
+	}
+	return 0;
+}
+
+static int execute(
+	struct server *server, const char *line, size_t size, json_t *reply, struct err *err)
+{
+	json_error_t error;
+	json_auto_free json_t *object = json_loadb(line, size, JSON_REJECT_DUPLICATES, &error);
+	if (!json_is_object(object))
+		return err_set(err, -EINVAL, "a command is one JSON object a line: %s",
+			object ? "this is something else" : error.text);
+	const struct command *command = find_command(object);
+	if (!command)
+		return err_set(err, -EINVAL, "'do' must name a command; see apns-sim(1)");
+	int r = check_keys(command, object, err);
+	return r < 0 ? r : command->function(server, object, reply, err);
+}
+
+static int on_json(const char *bytes, size_t size, void *arg)
+{
+	buf_append(arg, bytes, size);
+	return 0;
+}
+
+void control_execute(struct server *server, const char *line, size_t size, struct buf *text)
+{
+	struct err err;
+	json_auto_free json_t *reply = json_object();
+	int r = execute(server, line, size, reply, &err);
+	json_object_set_new(reply, "ok", json_boolean(r == 0));
+	if (r < 0) {
+		json_t *reason = json_string(err.text);
+		json_object_set_new(reply, "error", reason ? reason : json_string("not UTF-8"));
+	}
+	json_dump_callback(reply, on_json, text, JSON_COMPACT);
+	buf_append(text, "\n", 1);
+	server_wake(server);
+}
+
+static void free_if_last(struct control *control)
+{
+	if (--control->open_handles)
+		return;
+	free(control->path);
+	free(control);
+}
+
+static void on_client_closed(uv_handle_t *handle)
+{
+	struct client *client = handle->data;
+	free_if_last(client->control);
+	buf_fini(&client->line);
+	free(client);
+}
+
+static void close_client(struct client *client)
+{
+	if (uv_is_closing((uv_handle_t *)&client->pipe))
+		return;
+	LIST_REMOVE(client, of_control);
+	client->control->clients--;
+	uv_close((uv_handle_t *)&client->pipe, on_client_closed);
+}
+
+static void on_replied(uv_write_t *write, int status)
+{
+	(void)status;
+	struct reply *reply = MEM_CONTAINER(write, struct reply, write);
+	buf_fini(&reply->text);
+	free(reply);
+}
+
+static void execute_lines(struct client *client)
+{
+	struct reply *reply = mem_alloc_zero(1, sizeof(*reply));
+	buf_init(&reply->text);
+	const uint8_t *start = client->line.data;
+	const uint8_t *end = start + client->line.used;
+	const uint8_t *newline;
+	while ((newline = memchr(start, '\n', (size_t)(end - start)))) {
+		control_execute(client->control->server, (const char *)start,
+			(size_t)(newline - start), &reply->text);
+		start = newline + 1;
+	}
+	buf_consume(&client->line, (size_t)(start - client->line.data));
+
+	uv_buf_t text = uv_buf_init((char *)reply->text.data, (unsigned)reply->text.used);
+	if (!text.len ||
+		uv_write(&reply->write, (uv_stream_t *)&client->pipe, &text, 1, on_replied))
+		on_replied(&reply->write, 0);
+}
+
+static void on_room_wanted(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+{
+	(void)suggested;
+	struct client *client = handle->data;
+	size_t room = CONTROL_LINE_MAX - client->line.used;
+	*ret = uv_buf_init((char *)buf_reserve(&client->line, room), (unsigned)room);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
+{
+	(void)bytes;
+	struct client *client = stream->data;
+	if (n < 0) {
+		close_client(client);
+		return;
+	}
+	buf_commit(&client->line, (size_t)n);
+	execute_lines(client);
+	/* A client that does not read its answers, or whose line has no end, is no client. */
+	if (client->line.used >= CONTROL_LINE_MAX ||
+		uv_stream_get_write_queue_size(stream) > CONTROL_LINE_MAX)
+		close_client(client);
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+	struct control *control = listener->data;
+	if (status < 0)
+		return;
+	struct client *client = mem_alloc_zero(1, sizeof(*client));
+	client->control = control;
+	buf_init(&client->line);
+	uv_pipe_init(control->server->loop, &client->pipe, 0);
+	client->pipe.data = client;
+	LIST_INSERT_HEAD(&control->all, client, of_control);
+	control->open_handles++;
+	control->clients++;
+	if (uv_accept(listener, (uv_stream_t *)&client->pipe) ||
+		control->clients > CONTROL_CLIENTS_MAX ||
+		uv_read_start((uv_stream_t *)&client->pipe, on_room_wanted, on_read))
+		close_client(client);
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+	free_if_last(handle->data);
+}
+
+int control_start(struct server *server, const char *path, struct control **ret, struct err *err)
+{
+	struct stat st;
+	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return err_set(
+			err, -ENAMETOOLONG, "control socket '%s': the path is too long", path);
+	if (!lstat(path, &st) && S_ISSOCK(st.st_mode))
+		unlink(path);
+
+	struct control *control = mem_alloc_zero(1, sizeof(*control));
+	control->server = server;
+	control->path = mem_dup(path);
+	control->open_handles = 1;
+	LIST_INIT(&control->all);
+	uv_pipe_init(server->loop, &control->listener, 0);
+	control->listener.data = control;
+	mode_t old_mask = umask(0077);
+	int r = uv_pipe_bind(&control->listener, path);
+	umask(old_mask);
+	if (r == 0)
+		r = uv_listen(
+			(uv_stream_t *)&control->listener, CONTROL_CLIENTS_MAX, on_connection);
+	if (r < 0) {
+		uv_close((uv_handle_t *)&control->listener, on_listener_closed);
+		return err_set(err, r, "control socket '%s': %s", path, uv_strerror(r));
+	}
+	*ret = control;
+	return 0;
+}
+
+void control_stop(struct control *control)
+{
+	if (!control)
+		return;
+	struct client *client;
+	while ((client = LIST_FIRST(&control->all)))
+		close_client(client);
+	uv_close((uv_handle_t *)&control->listener, on_listener_closed);
+}

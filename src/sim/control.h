@@ -1,0 +1,32 @@
+/*
+ * control - the unix socket through which a test says how the service is to behave.
+ *
+ * One JSON object a line in, one JSON object a line out, in order; apns-sim(1) lists the commands.
+ * A command has taken effect when its answer is written.  Lines are at most CONTROL_LINE_MAX bytes
+ * and clients at most CONTROL_CLIENTS_MAX: more are turned away.
+ *
+ * Understands commands and nothing else: what they do is behaviour.h's and server.h's.
+ * Loop thread.
+ */
+#ifndef MAILPUSH_SIM_CONTROL_H
+#define MAILPUSH_SIM_CONTROL_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "sim/server.h"
+
+#define CONTROL_LINE_MAX (64 * 1024)
+#define CONTROL_CLIENTS_MAX 32
+
+struct control;
+
+/* Listens at path; a socket that is left there from before is replaced.  ret is the caller's. */
+int control_start(struct server *server, const char *path, struct control **ret, struct err *err);
+
+/* Closes and unlinks; the loop must still run until its handles are closed.  NULL is fine. */
+void control_stop(struct control *control);
+
+/* Executes one line and appends the answer, with its newline, to reply. */
+void control_execute(struct server *server, const char *line, size_t size, struct buf *reply);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * stream - one push on its way through the simulator: what has arrived of it and what it was told.
+ *
+ * Streams come out of a pool, because a thousand at a time come and go for each connection; what
+ * they keep of the header are references into nghttp2's own buffers.  Payloads beyond
+ * STREAM_PAYLOAD_MAX are counted and not kept: the service refuses them anyway.
+ *
+ * Owned by the connection that it arrived on.  Loop thread.
+ */
+#ifndef MAILPUSH_SIM_STREAM_H
+#define MAILPUSH_SIM_STREAM_H
+
+#include "sim/service.h"
+
+#include <nghttp2/nghttp2.h>
+#include <sys/queue.h>
+
+#define STREAM_PAYLOAD_MAX SERVICE_PAYLOAD_MAX_VOIP
+#define STREAM_FIELDS_MAX 32 /* fields kept; further ones are not recorded */
+
+struct connection;
+
+enum stream_state {
+	STREAM_ARRIVING, /* header or payload are not complete */
+	STREAM_WAITING,	 /* complete, held back or delayed; in the server's list */
+	STREAM_ENDED	 /* told or given up, and recorded */
+};
+
+struct stream_field {
+	nghttp2_rcbuf *name;
+	nghttp2_rcbuf *value;
+};
+
+struct stream {
+	struct connection *connection;
+	int32_t id;
+	enum stream_state state;
+	bool is_complete;   /* arrived whole, whatever became of it */
+	int64_t arrived_ms; /* monotonic, of the loop */
+	int64_t arrived_unix_ms;
+	int64_t answered_unix_ms; /* 0: not answered */
+	struct request request;	  /* borrows from the fields */
+	size_t fields;
+	struct stream_field field[STREAM_FIELDS_MAX];
+	char apns_id[37]; /* of the answer */
+	char body[SERVICE_REASON_SIZE + 64];
+	size_t body_size;
+	size_t body_sent;
+	LIST_ENTRY(stream) of_connection;
+	TAILQ_ENTRY(stream) of_waiting;
+	uint8_t payload[STREAM_PAYLOAD_MAX];
+};
+
+LIST_HEAD(stream_list, stream);
+TAILQ_HEAD(stream_queue, stream);
+
+struct stream_pool {
+	struct stream_list idle;
+	uint64_t random; /* state of the generator of apns-ids */
+};
+
+void stream_pool_init(struct stream_pool *pool);
+void stream_pool_fini(struct stream_pool *pool);
+
+/* An empty stream in the state STREAM_ARRIVING, in no list. */
+struct stream *stream_get(struct stream_pool *pool);
+/* It must be in no list any more. */
+void stream_put(struct stream_pool *pool, struct stream *stream);
+
+/* Keeps what of the field matters: all that the checks need and, with keep_all, the record too. */
+void stream_add_field(
+	struct stream *stream, nghttp2_rcbuf *name, nghttp2_rcbuf *value, bool keep_all);
+void stream_add_payload(struct stream *stream, const uint8_t *bytes, size_t size);
+
+/* Sets apns_id to the request's, or to a new one when it has none of the right length. */
+void stream_choose_id(struct stream *stream, struct stream_pool *pool);
+
+#endif

@@ -1,0 +1,91 @@
+#include "sim/tls.h"
+
+#include "base/mem.h"
+#include "sim/certs.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <string.h>
+
+#define READ_BUFFER_SIZE (64 * 1024)
+
+MEM_DEFINE_CLEANUP(context_cleanup, SSL_CTX, SSL_CTX_free)
+
+const char *tls_last_error(char *text, size_t size)
+{
+	unsigned long code = ERR_get_error();
+	text[0] = '\0';
+	if (code)
+		ERR_error_string_n(code, text, size);
+	ERR_clear_error();
+	return text;
+}
+
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size,
+	const unsigned char *in, unsigned int in_size, void *arg)
+{
+	(void)ssl;
+	(void)arg;
+	for (unsigned int i = 0; i < in_size && in_size - i > in[i]; i += 1u + in[i]) {
+		if (in[i] == 2 && !memcmp(in + i + 1, "h2", 2)) {
+			*out = in + i + 1;
+			*out_size = 2;
+			return SSL_TLSEXT_ERR_OK;
+		}
+	}
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+int tls_new(const char *dir, bool has_client_auth, SSL_CTX **ret, struct err *err)
+{
+	char text[256];
+	mem_auto char *certificate = mem_printf("%s/server.pem", dir);
+	mem_auto char *key = mem_printf("%s/server.key", dir);
+	mem_auto char *authority = mem_printf("%s/ca.pem", dir);
+	__attribute__((cleanup(context_cleanup))) SSL_CTX *context =
+		SSL_CTX_new(TLS_server_method());
+	if (!context)
+		return err_set(
+			err, -EIO, "cannot set up TLS: %s", tls_last_error(text, sizeof(text)));
+
+	if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1 ||
+		SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1)
+		return err_set(err, -EIO,
+			"cannot use '%s' and '%s': %s; make them with apns-sim --init %s",
+			certificate, key, tls_last_error(text, sizeof(text)), dir);
+	if (has_client_auth) {
+		STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(authority);
+		if (!names || SSL_CTX_load_verify_file(context, authority) != 1) {
+			sk_X509_NAME_pop_free(names, X509_NAME_free);
+			return err_set(err, -EIO, "cannot use '%s': %s", authority,
+				tls_last_error(text, sizeof(text)));
+		}
+		SSL_CTX_set_client_CA_list(context, names);
+		SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+	}
+
+	static const unsigned char session_id_context[] = "apns-sim";
+	SSL_CTX_set_session_id_context(context, session_id_context, sizeof(session_id_context));
+	SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+	SSL_CTX_set_alpn_select_cb(context, on_alpn, NULL);
+	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(
+		context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	/* Two system calls a record otherwise. */
+	SSL_CTX_set_read_ahead(context, 1);
+	SSL_CTX_set_default_read_buffer_len(context, READ_BUFFER_SIZE);
+
+	*ret = mem_steal(context);
+	return 0;
+}
+
+void tls_read_peer(SSL *ssl, bool has_client_auth, struct peer *ret)
+{
+	*ret = (struct peer){.has_any_topic = !has_client_auth};
+	X509 *certificate = SSL_get1_peer_certificate(ssl);
+	if (!certificate)
+		return;
+	ret->has_certificate = true;
+	certs_read_topics(certificate, ret);
+	X509_free(certificate);
+}

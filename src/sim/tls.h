@@ -1,0 +1,26 @@
+/*
+ * tls - the server's side of TLS, as Apple's service sets it: 1.2 and 1.3, HTTP/2 alone by ALPN, a
+ * client certificate asked for.
+ *
+ * A wrong certificate fails the handshake; none at all passes, and every push is then answered
+ * with MissingProviderToken.
+ */
+#ifndef MAILPUSH_SIM_TLS_H
+#define MAILPUSH_SIM_TLS_H
+
+#include "base/err.h"
+#include "sim/service.h"
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+
+/* Reads server.pem, server.key and ca.pem in dir.  The caller frees with SSL_CTX_free(). */
+int tls_new(const char *dir, bool has_client_auth, SSL_CTX **ret, struct err *err);
+
+/* After the handshake: who the peer is, to be freed with certs_peer_fini(). */
+void tls_read_peer(SSL *ssl, bool has_client_auth, struct peer *ret);
+
+/* Text of the last failure of this thread, "" when OpenSSL noted none; forgets it. */
+const char *tls_last_error(char *text, size_t size);
+
+#endif

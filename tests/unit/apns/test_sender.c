@@ -1,0 +1,1016 @@
+/*
+ * The real sender against apns-sim, which misbehaves as each test asks it to.  The loop is turned
+ * until something is so; a guard ends a test in which it never comes.
+ */
+#include "apns/sender.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "simulator.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define TOPIC "com.apple.mail.XServer.00000000-0000-0000-0000-000000000000"
+#define OTHER_TOPIC "com.apple.mail.XServer.11111111-0000-0000-0000-000000000000"
+#define PAYLOAD "{\"aps\":{\"account-id\":\"01234567-89AB-CDEF-0123-456789ABCDEF\"}}"
+#define PHONES 3000
+#define GUARD_MS 20000
+#define TICK_MS 3 /* what the simulator alone knows is asked for again so often */
+
+struct phone {
+	struct sender_push push;
+	char token[65];
+	bool is_flying, is_waiting, was_proven;
+	unsigned answers, told, not_processed, lost, silent;
+	struct apns_answer last;
+};
+
+static struct simulator simulator;
+static struct sender_settings settings;
+
+static struct {
+	uv_loop_t loop;
+	uv_timer_t tick;
+	struct sender *sender;
+	bool is_stopped;
+
+	const char *topic;
+	bool sends_again; /* what was not told */
+	bool holds;	  /* as verdict says */
+	struct phone phones[PHONES];
+	size_t phone_count;
+	size_t answers, told, not_processed, lost, silent, waiting;
+	size_t largest_room;
+
+	unsigned troubles, recoveries;
+	char trouble[ERR_TEXT_MAX];
+} world;
+
+static void give_out(void)
+{
+	for (size_t i = 0; i < world.phone_count; i++) {
+		struct phone *phone = &world.phones[i];
+		if (!phone->is_waiting)
+			continue;
+		size_t room = sender_room(world.sender, world.topic);
+		if (room > world.largest_room)
+			world.largest_room = room;
+		if (room == 0)
+			return;
+		phone->is_waiting = false;
+		phone->is_flying = true;
+		world.waiting--;
+		phone->push.topic = world.topic;
+		phone->push.token = phone->token;
+		phone->push.payload = PAYLOAD;
+		phone->push.payload_size = strlen(PAYLOAD);
+		phone->push.expiration_unix_s = 1800000000;
+		sender_push(world.sender, &phone->push);
+	}
+}
+
+static void on_answered(
+	void *ctx, struct sender_push *push, const struct apns_answer *answer, bool is_proven)
+{
+	struct phone *phone = MEM_CONTAINER(push, struct phone, push);
+	assert_ptr_equal(ctx, &world);
+	assert_true(phone->is_flying);
+	phone->is_flying = false;
+	phone->last = *answer;
+	phone->was_proven = is_proven;
+	phone->answers++;
+	world.answers++;
+	bool is_told = answer->ending == APNS_ANSWERED && answer->status == 200;
+	phone->told += is_told;
+	world.told += is_told;
+	world.not_processed += answer->ending == APNS_NOT_PROCESSED;
+	world.lost += answer->ending == APNS_LOST;
+	world.silent += answer->ending == APNS_SILENT;
+	const struct verdict_context context = {.is_proven = is_proven};
+	if (world.holds && verdict_of(answer, &context).action == VERDICT_HOLD)
+		sender_hold(world.sender, push->topic, "held by the test");
+	if (!is_told && world.sends_again) {
+		phone->is_waiting = true;
+		world.waiting++;
+		give_out();
+	}
+}
+
+static void on_room(void *ctx, const char *topic)
+{
+	assert_ptr_equal(ctx, &world);
+	assert_string_equal(topic, world.topic);
+	give_out();
+}
+
+static void on_state(void *ctx, const struct credential *credential, const char *text)
+{
+	assert_ptr_equal(ctx, &world);
+	assert_non_null(credential);
+	world.troubles += text != NULL;
+	world.recoveries += text == NULL;
+	snprintf(world.trouble, sizeof(world.trouble), "%s", text ? text : "");
+}
+
+static struct credential *load(const char *certificate, const char *key)
+{
+	const struct credential_files files = {
+		.name = "test", .certificate = certificate, .key = key};
+	struct credential *credential;
+	struct err err;
+	if (credential_load(&files, clock_unix_ms(), &credential, &err) < 0)
+		fail_msg("%s", err.text);
+	return credential;
+}
+
+static struct credential *load_other(const char *topic)
+{
+	char certificate[128], key[128];
+	simulator_add_client(&simulator, "other", topic);
+	snprintf(certificate, sizeof(certificate), "%s/other.pem", simulator.dir);
+	snprintf(key, sizeof(key), "%s/other.key", simulator.dir);
+	return load(certificate, key);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	(void)timer;
+}
+
+/* With `settings`; a test changes them first. */
+static void start(void)
+{
+	static const struct sender_callbacks callbacks = {on_answered, on_room, on_state};
+	struct err err;
+	if (sender_new(&world.loop, &settings, &callbacks, &world, &world.sender, &err) < 0)
+		fail_msg("%s", err.text);
+	struct credential *credential = load(simulator.certificate, simulator.key);
+	sender_set_credentials(world.sender, &credential, 1);
+}
+
+static void want_pushes(size_t count)
+{
+	assert_true(world.phone_count + count <= PHONES);
+	for (size_t i = 0; i < count; i++) {
+		size_t n = world.phone_count++;
+		struct phone *phone = &world.phones[n];
+		snprintf(phone->token, sizeof(phone->token), "%064zx", n + 1);
+		memset(phone->push.apns_id, (int)n, sizeof(phone->push.apns_id));
+		phone->is_waiting = true;
+		world.waiting++;
+	}
+	give_out();
+}
+
+/* Turns the loop until the condition holds. */
+#define until(condition)                                                                       \
+	do {                                                                                   \
+		int64_t guard_ms = clock_monotonic_ms() + GUARD_MS;                            \
+		uv_timer_start(&world.tick, on_tick, TICK_MS, TICK_MS);                        \
+		while (!(condition)) {                                                         \
+			if (clock_monotonic_ms() > guard_ms)                                   \
+				fail_msg("never came: %s (%zu answers, %zu told, "             \
+					 "trouble: %s)",                                       \
+					#condition, world.answers, world.told, world.trouble); \
+			uv_run(&world.loop, UV_RUN_ONCE);                                      \
+		}                                                                              \
+		uv_timer_stop(&world.tick);                                                    \
+	} while (0)
+
+static int begin(void **state)
+{
+	(void)state;
+	memset(&world, 0, sizeof(world));
+	world.topic = TOPIC;
+	uv_loop_init(&world.loop);
+	uv_timer_init(&world.loop, &world.tick);
+	sender_settings_init(&settings);
+	settings.host = simulator.host;
+	settings.port = simulator.port;
+	settings.ca_file = simulator.ca;
+	settings.connections = 1;
+	settings.backoff_min_ms = 4;
+	settings.backoff_max_ms = 20;
+	settings.hold_probe_ms = 30;
+	simulator_do(&simulator, "{\"do\":\"clear\",\"counters\":true}");
+	return 0;
+}
+
+static void on_stopped(void *ctx)
+{
+	bool *is_stopped = ctx;
+	*is_stopped = true;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	if (world.sender) {
+		if (!world.is_stopped) {
+			world.sends_again = false;
+			sender_stop(world.sender, 0, on_stopped, &world.is_stopped);
+			until(world.is_stopped);
+		}
+		sender_free(world.sender);
+	}
+	uv_close((uv_handle_t *)&world.tick, NULL);
+	uv_run(&world.loop, UV_RUN_DEFAULT);
+	return uv_loop_close(&world.loop);
+}
+
+static size_t in_flight(void)
+{
+	struct sender_counts counts;
+	sender_count(world.sender, &counts);
+	return counts.in_flight;
+}
+
+static void each_was_answered_once_and_told(void)
+{
+	for (size_t i = 0; i < world.phone_count; i++) {
+		assert_int_equal(world.phones[i].answers, 1);
+		assert_int_equal(world.phones[i].told, 1);
+	}
+}
+
+static void each_was_told_once(void)
+{
+	for (size_t i = 0; i < world.phone_count; i++)
+		assert_int_equal(world.phones[i].told, 1);
+}
+
+static const char *header(const json_t *push, const char *name)
+{
+	const json_t *headers = json_object_get(push, "headers");
+	return json_string_value(json_object_get(headers, name));
+}
+
+static void a_push_carries_what_apple_wants_to_know(void **state)
+{
+	(void)state;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	json_t *push = NULL;
+	until((push = simulator_last_push(&simulator)));
+	assert_string_equal(json_string_value(json_object_get(push, "token")),
+		"0000000000000000000000000000000000000000000000000000000000000001");
+	assert_string_equal(header(push, "apns-topic"), TOPIC);
+	assert_string_equal(header(push, "apns-push-type"), "background");
+	assert_string_equal(header(push, "apns-expiration"), "1800000000");
+	assert_string_equal(header(push, "apns-id"), "00000000-0000-0000-0000-000000000000");
+	assert_string_equal(header(push, "content-type"), "application/json");
+	assert_null(header(push, "apns-priority"));
+	json_t *payload = json_loads(PAYLOAD, 0, NULL);
+	assert_true(json_equal(json_object_get(push, "payload"), payload));
+	json_decref(payload);
+	json_decref(push);
+}
+
+static void a_configured_priority_is_sent(void **state)
+{
+	(void)state;
+	settings.priority = 5;
+	start();
+	want_pushes(2);
+	until(world.told == 2);
+	json_t *push = NULL;
+	until((push = simulator_last_push(&simulator)) && header(push, "apns-priority"));
+	assert_string_equal(header(push, "apns-priority"), "5");
+	json_decref(push);
+}
+
+static void localhost_is_a_host_too(void **state)
+{
+	(void)state;
+	settings.host = "localhost";
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+}
+
+static void thousands_keep_to_the_streams_and_the_window_of_the_server(void **state)
+{
+	(void)state;
+	start();
+	want_pushes(PHONES);
+	until(world.answers == PHONES);
+	each_was_answered_once_and_told();
+	assert_in_range(simulator_stat(&simulator, "in_flight_max"), 2, 1000);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
+}
+
+static void small_stream_windows_delay_and_lose_nothing(void **state)
+{
+	(void)state;
+	simulator_do(&simulator, "{\"do\":\"settings\",\"initial_window_size\":10}");
+	start();
+	want_pushes(200);
+	until(world.answers == 200);
+	each_was_answered_once_and_told();
+}
+
+static void a_lowered_limit_is_honoured_live(void **state)
+{
+	(void)state;
+	start();
+	want_pushes(50);
+	until(world.told == 50);
+	simulator_do(&simulator, "{\"do\":\"settings\",\"max_concurrent_streams\":1}");
+	/* The answer to this one comes behind the SETTINGS. */
+	want_pushes(1);
+	until(world.told == 51);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	want_pushes(20);
+	until(simulator_stat(&simulator, "waiting") == 1);
+	assert_int_equal(in_flight(), 1);
+	assert_int_equal(world.waiting, 19);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
+	until(world.told == 71);
+	each_was_answered_once_and_told();
+}
+
+static void what_a_goaway_leaves_out_goes_elsewhere_at_once(void **state)
+{
+	(void)state;
+	simulator_do(&simulator, "{\"do\":\"goaway\",\"after\":10,\"last\":\"none\"}");
+	world.sends_again = true;
+	start();
+	want_pushes(500);
+	until(world.told == 500);
+	each_was_told_once();
+	assert_true(world.not_processed > 0);
+	assert_int_equal(world.lost + world.silent, 0);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
+}
+
+static void what_a_goaway_includes_is_answered_first(void **state)
+{
+	(void)state;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	want_pushes(100);
+	until(simulator_stat(&simulator, "waiting") == 100);
+	simulator_do(&simulator, "{\"do\":\"goaway\",\"reason\":\"Shutdown\"}");
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
+	until(world.answers == 101);
+	each_was_answered_once_and_told();
+	want_pushes(1);
+	until(world.told == 102);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
+	assert_int_equal(world.troubles, 0);
+}
+
+static void a_goaway_about_our_certificate_holds_and_is_probed(void **state)
+{
+	(void)state;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	world.sends_again = true;
+	simulator_do(&simulator, "{\"do\":\"goaway\",\"reason\":\"BadCertificate\"}");
+	until(world.troubles == 1);
+	assert_non_null(strstr(world.trouble, "BadCertificate"));
+	want_pushes(3);
+	assert_int_equal(world.waiting, 3);
+	until(world.told == 4);
+	assert_int_equal(world.recoveries, 1);
+	assert_int_equal(world.troubles, 1);
+}
+
+static void what_a_reset_takes_along_is_lost_and_said_so(void **state)
+{
+	(void)state;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	want_pushes(100);
+	until(simulator_stat(&simulator, "waiting") == 100);
+	simulator_do(&simulator, "{\"do\":\"reset\"}");
+	until(world.answers == 101);
+	assert_int_equal(world.lost, 100);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
+	want_pushes(1);
+	until(world.told == 2);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
+}
+
+static void a_refused_stream_is_sent_again_on_the_same_connection(void **state)
+{
+	(void)state;
+	simulator_do(&simulator, "{\"do\":\"refuse_streams\",\"count\":40}");
+	world.sends_again = true;
+	start();
+	want_pushes(300);
+	until(world.told == 300);
+	each_was_told_once();
+	assert_int_equal(world.not_processed, 40);
+	assert_int_equal(world.lost + world.silent, 0);
+}
+
+static void a_server_that_refuses_every_stream_is_left_alone_for_a_while(void **state)
+{
+	(void)state;
+	simulator_do(&simulator, "{\"do\":\"refuse_streams\",\"count\":30}");
+	world.sends_again = true;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	assert_int_equal(world.not_processed, 30);
+	assert_in_range(simulator_stat(&simulator, "connections_total"), 10, 12);
+}
+
+static void another_stream_error_is_an_unknown_end(void **state)
+{
+	(void)state;
+	simulator_do(&simulator, "{\"do\":\"rst_streams\",\"count\":1,\"code\":2}");
+	start();
+	want_pushes(1);
+	until(world.answers == 1);
+	assert_int_equal(world.lost, 1);
+}
+
+static void a_push_that_gets_no_answer_is_given_up_and_the_connection_kept(void **state)
+{
+	(void)state;
+	settings.push_deadline_ms = 30;
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	start();
+	want_pushes(5);
+	until(world.answers == 5);
+	assert_int_equal(world.silent, 5);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
+	assert_int_equal(simulator_stat(&simulator, "connections_open"), 1);
+}
+
+static void a_missed_ping_replaces_the_connection(void **state)
+{
+	(void)state;
+	settings.ping_silence_ms = 30;
+	settings.ping_timeout_ms = 30;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	simulator_do(&simulator, "{\"do\":\"silence\",\"on\":true}");
+	want_pushes(3);
+	until(world.answers == 4);
+	assert_int_equal(world.lost, 3);
+	simulator_do(&simulator, "{\"do\":\"silence\",\"on\":false}");
+	want_pushes(1);
+	until(world.told == 2);
+	assert_true(simulator_stat(&simulator, "connections_total") >= 2);
+}
+
+static void an_answered_ping_keeps_the_connection(void **state)
+{
+	(void)state;
+	settings.ping_silence_ms = 10;
+	settings.push_deadline_ms = 120;
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	start();
+	want_pushes(1);
+	until(world.answers == 1);
+	assert_int_equal(world.silent, 1);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
+}
+
+static void an_unreachable_server_is_reported_once_and_again_when_it_is_back(void **state)
+{
+	(void)state;
+	simulator_do(&simulator, "{\"do\":\"refuse\",\"on\":true}");
+	world.sends_again = true;
+	start();
+	want_pushes(3);
+	until(world.troubles == 1);
+	assert_non_null(strstr(world.trouble, "Connection refused"));
+	assert_non_null(strstr(world.trouble, "firewall"));
+	/* Some attempts later it is still said once. */
+	int64_t until_ms = clock_monotonic_ms() + 100;
+	until(clock_monotonic_ms() >= until_ms);
+	assert_int_equal(world.troubles, 1);
+	simulator_do(&simulator, "{\"do\":\"refuse\",\"on\":false}");
+	until(world.told == 3);
+	assert_int_equal(world.recoveries, 1);
+}
+
+static void nothing_is_connected_before_somebody_asks(void **state)
+{
+	(void)state;
+	start();
+	int64_t until_ms = clock_monotonic_ms() + 50;
+	until(clock_monotonic_ms() >= until_ms);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 0);
+}
+
+static void an_answer_comes_with_status_reason_and_timestamp(void **state)
+{
+	(void)state;
+	simulator_do(&simulator,
+		"{\"do\":\"next\",\"count\":1,\"status\":410,"
+		"\"reason\":\"Unregistered\",\"timestamp\":1700000000123}");
+	start();
+	want_pushes(1);
+	until(world.answers == 1);
+	assert_int_equal(world.phones[0].last.ending, APNS_ANSWERED);
+	assert_int_equal(world.phones[0].last.status, 410);
+	assert_string_equal(world.phones[0].last.reason, "Unregistered");
+	assert_int_equal(world.phones[0].last.timestamp_unix_ms, INT64_C(1700000000123));
+	assert_int_equal(world.phones[0].last.retry_after_ms, -1);
+}
+
+static void retry_after_comes_with_the_answer(void **state)
+{
+	(void)state;
+	simulator_do(&simulator,
+		"{\"do\":\"next\",\"count\":1,\"status\":503,"
+		"\"reason\":\"ServiceUnavailable\",\"retry_after\":\"7\"}");
+	start();
+	want_pushes(1);
+	until(world.answers == 1);
+	assert_int_equal(world.phones[0].last.status, 503);
+	assert_int_equal(world.phones[0].last.retry_after_ms, 7000);
+}
+
+static void only_a_200_proves_credential_and_host(void **state)
+{
+	(void)state;
+	simulator_do(&simulator,
+		"{\"do\":\"next\",\"count\":1,\"status\":400,"
+		"\"reason\":\"BadDeviceToken\"}");
+	start();
+	want_pushes(1);
+	until(world.answers == 1);
+	assert_false(world.phones[0].was_proven);
+	want_pushes(1);
+	until(world.answers == 2);
+	assert_true(world.phones[1].was_proven);
+	simulator_do(&simulator,
+		"{\"do\":\"next\",\"count\":1,\"status\":400,"
+		"\"reason\":\"BadDeviceToken\"}");
+	want_pushes(1);
+	until(world.answers == 3);
+	assert_true(world.phones[2].was_proven);
+}
+
+static void shutdown_moves_to_a_new_connection(void **state)
+{
+	(void)state;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	world.sends_again = true;
+	simulator_do(
+		&simulator, "{\"do\":\"next\",\"count\":1,\"status\":503,\"reason\":\"Shutdown\"}");
+	want_pushes(1);
+	until(world.told == 2);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
+}
+
+static void repeated_server_errors_replace_the_connection(void **state)
+{
+	(void)state;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	world.sends_again = true;
+	simulator_do(&simulator,
+		"{\"do\":\"next\",\"count\":3,\"status\":500,\"reason\":\"InternalServerError\"}");
+	want_pushes(1);
+	until(world.told == 2);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
+}
+
+static void a_held_credential_is_probed_until_it_is_good(void **state)
+{
+	(void)state;
+	world.sends_again = true;
+	world.holds = true;
+	simulator_do(&simulator,
+		"{\"do\":\"next\",\"count\":3,\"status\":403,\"reason\":\"Forbidden\"}");
+	start();
+	want_pushes(1);
+	until(world.answers == 1);
+	assert_int_equal(sender_room(world.sender, TOPIC), 0);
+	until(world.told == 1);
+	assert_int_equal(world.answers, 4);
+	assert_int_equal(world.troubles, 1);
+	assert_int_equal(world.recoveries, 1);
+}
+
+static void a_probe_is_a_single_push(void **state)
+{
+	(void)state;
+	world.holds = true;
+	simulator_do(&simulator,
+		"{\"do\":\"next\",\"count\":1,\"status\":403,\"reason\":\"Forbidden\"}");
+	start();
+	want_pushes(1);
+	until(world.answers == 1);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	want_pushes(10);
+	until(simulator_stat(&simulator, "waiting") == 1);
+	assert_int_equal(in_flight(), 1);
+	assert_int_equal(world.waiting, 9);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
+	until(world.told == 10);
+}
+
+static void a_topic_without_a_credential_has_no_room(void **state)
+{
+	(void)state;
+	start();
+	assert_false(sender_has_credential(world.sender, "com.example"));
+	assert_true(sender_has_credential(world.sender, TOPIC));
+	assert_int_equal(sender_room(world.sender, "com.example"), 0);
+}
+
+static void a_replaced_credential_finishes_what_it_has(void **state)
+{
+	(void)state;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	want_pushes(20);
+	until(simulator_stat(&simulator, "waiting") == 20);
+
+	struct credential *credential = load_other(OTHER_TOPIC);
+	sender_set_credentials(world.sender, &credential, 1);
+	assert_false(sender_has_credential(world.sender, TOPIC));
+	world.topic = OTHER_TOPIC;
+	want_pushes(1);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
+	until(world.told == 22);
+	each_was_answered_once_and_told();
+	until(simulator_stat(&simulator, "connections_open") == 1);
+}
+
+static void the_same_credential_again_keeps_its_connection(void **state)
+{
+	(void)state;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	struct credential *credential = load(simulator.certificate, simulator.key);
+	sender_set_credentials(world.sender, &credential, 1);
+	want_pushes(1);
+	until(world.told == 2);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
+	assert_true(world.phones[1].was_proven);
+}
+
+static void a_second_connection_comes_when_the_first_stays_full(void **state)
+{
+	(void)state;
+	settings.connections = 2;
+	simulator_do(&simulator, "{\"do\":\"settings\",\"max_concurrent_streams\":2}");
+	simulator_do(&simulator, "{\"do\":\"delay\",\"ms\":20}");
+	start();
+	want_pushes(PHONES);
+	struct sender_counts counts = {0};
+	until((sender_count(world.sender, &counts), counts.connections == 2));
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
+}
+
+static void a_server_that_is_not_trusted_gets_nothing(void **state)
+{
+	(void)state;
+	settings.ca_file = NULL;
+	start();
+	want_pushes(1);
+	until(world.troubles == 1);
+	assert_non_null(strstr(world.trouble, "not trusted"));
+	assert_non_null(strstr(world.trouble, "apns_ca_file"));
+	assert_int_equal(simulator_stat(&simulator, "pushes"), 0);
+}
+
+static void a_server_of_another_name_gets_nothing(void **state)
+{
+	(void)state;
+	simulator_stop(&simulator);
+	simulator_start(&simulator, "127.0.0.2");
+	settings.port = simulator.port;
+	start();
+	want_pushes(1);
+	until(world.troubles == 1);
+	assert_non_null(strstr(world.trouble, "IP address mismatch"));
+	assert_int_equal(simulator_stat(&simulator, "pushes"), 0);
+	simulator_stop(&simulator);
+	simulator_start(&simulator, "127.0.0.1");
+}
+
+static void a_client_certificate_of_a_stranger_is_refused_and_held(void **state)
+{
+	(void)state;
+	struct simulator stranger = {0};
+	simulator_start(&stranger, "127.0.0.1");
+	simulator_stop(&stranger);
+	settings.hold_probe_ms = 60000;
+	world.sends_again = true; /* with TLS 1.3 it may fly before the refusal comes */
+	start();
+	struct credential *credential = load(stranger.certificate, stranger.key);
+	sender_set_credentials(world.sender, &credential, 1);
+	want_pushes(1);
+	until(world.troubles == 1);
+	assert_non_null(strstr(world.trouble, "refused our certificate"));
+	assert_int_equal(sender_room(world.sender, TOPIC), 0);
+	assert_int_equal(world.waiting, 1);
+	simulator_remove(&stranger);
+}
+
+static void start_with_a_trouble(void)
+{
+	simulator_do(&simulator, "{\"do\":\"refuse\",\"on\":true}");
+	start();
+	want_pushes(1);
+	until(world.troubles == 1);
+}
+
+static void the_trouble_of_a_replaced_credential_is_over(void **state)
+{
+	(void)state;
+	start_with_a_trouble();
+	simulator_do(&simulator, "{\"do\":\"refuse\",\"on\":false}");
+	struct credential *credential = load_other(TOPIC);
+	sender_set_credentials(world.sender, &credential, 1);
+	assert_int_equal(world.recoveries, 1);
+	give_out();
+	until(world.told == 1);
+	assert_int_equal(world.troubles, 1);
+	assert_int_equal(world.recoveries, 1);
+}
+
+static void the_trouble_of_a_credential_that_is_removed_is_over(void **state)
+{
+	(void)state;
+	start_with_a_trouble();
+	sender_set_credentials(world.sender, NULL, 0);
+	assert_int_equal(world.recoveries, 1);
+	assert_false(sender_has_credential(world.sender, TOPIC));
+}
+
+static void a_replaced_credential_that_fails_again_is_a_new_trouble(void **state)
+{
+	(void)state;
+	start_with_a_trouble();
+	struct credential *credential = load_other(TOPIC);
+	sender_set_credentials(world.sender, &credential, 1);
+	give_out();
+	until(world.troubles == 2);
+	assert_int_equal(world.recoveries, 1);
+	assert_string_not_equal(world.trouble, "");
+}
+
+static void a_trouble_is_not_said_to_be_over_because_the_sender_stops(void **state)
+{
+	(void)state;
+	start_with_a_trouble();
+	sender_stop(world.sender, GUARD_MS, on_stopped, &world.is_stopped);
+	until(world.is_stopped);
+	assert_int_equal(world.recoveries, 0);
+}
+
+static void a_credential_that_is_shared_outlives_its_lane(void **state)
+{
+	(void)state;
+	start();
+	struct credential *shared = load_other(OTHER_TOPIC);
+	struct credential *given = credential_ref(shared);
+	sender_set_credentials(world.sender, &given, 1);
+	given = credential_ref(shared);
+	sender_set_credentials(world.sender, &given, 1);
+	assert_true(sender_has_credential(world.sender, OTHER_TOPIC));
+	sender_set_credentials(world.sender, NULL, 0);
+	sender_stop(world.sender, 0, on_stopped, &world.is_stopped);
+	until(world.is_stopped);
+	sender_free(mem_steal(world.sender));
+	uv_run(&world.loop, UV_RUN_NOWAIT);
+	uv_run(&world.loop, UV_RUN_NOWAIT);
+	assert_string_equal(shared->topic, OTHER_TOPIC);
+	credential_free(shared);
+}
+
+static void an_outage_is_a_trouble_until_a_push_is_taken(void **state)
+{
+	(void)state;
+	settings.outage_ms = 40;
+	world.sends_again = true;
+	simulator_do(&simulator,
+		"{\"do\":\"next\",\"count\":1000000,\"status\":503,"
+		"\"reason\":\"ServiceUnavailable\"}");
+	start();
+	want_pushes(1);
+	until(world.troubles == 1);
+	assert_non_null(strstr(world.trouble, "Apple answers 503 ServiceUnavailable"));
+	/* It stands, although the connection works. */
+	size_t answers = world.answers;
+	until(world.answers >= answers + 5);
+	assert_int_equal(world.recoveries, 0);
+	simulator_do(&simulator, "{\"do\":\"clear\"}");
+	until(world.told == 1);
+	assert_int_equal(world.troubles, 1);
+	assert_int_equal(world.recoveries, 1);
+}
+
+static void a_server_that_stays_silent_is_an_outage(void **state)
+{
+	(void)state;
+	settings.push_deadline_ms = 10;
+	settings.outage_ms = 40;
+	world.sends_again = true;
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	start();
+	want_pushes(1);
+	until(world.troubles == 1);
+	assert_non_null(strstr(world.trouble, "does not answer"));
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
+	until(world.told == 1);
+	assert_int_equal(world.recoveries, 1);
+}
+
+static void failures_that_pass_soon_are_no_outage(void **state)
+{
+	(void)state;
+	world.sends_again = true;
+	simulator_do(&simulator,
+		"{\"do\":\"next\",\"count\":20,\"status\":503,"
+		"\"reason\":\"ServiceUnavailable\"}");
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	assert_int_equal(world.answers, 21);
+	assert_int_equal(world.troubles, 0);
+}
+
+static void a_push_taken_now_and_then_is_no_outage(void **state)
+{
+	(void)state;
+	settings.outage_ms = 40;
+	start();
+	int64_t until_ms = clock_monotonic_ms() + 120;
+	while (clock_monotonic_ms() < until_ms) {
+		size_t answers = world.answers;
+		simulator_do(&simulator,
+			"{\"do\":\"next\",\"count\":1,\"status\":503,"
+			"\"reason\":\"ServiceUnavailable\"}");
+		want_pushes(2);
+		until(world.answers == answers + 2);
+	}
+	assert_int_equal(world.troubles, 0);
+}
+
+static void stopping_waits_for_answers(void **state)
+{
+	(void)state;
+	simulator_do(&simulator, "{\"do\":\"delay\",\"ms\":30}");
+	start();
+	want_pushes(10);
+	until(in_flight() == 10);
+	sender_stop(world.sender, GUARD_MS, on_stopped, &world.is_stopped);
+	assert_int_equal(sender_room(world.sender, TOPIC), 0);
+	until(world.is_stopped);
+	assert_int_equal(world.told, 10);
+}
+
+static void credentials_that_come_while_stopping_are_let_go(void **state)
+{
+	(void)state;
+	start();
+	sender_stop(world.sender, GUARD_MS, on_stopped, &world.is_stopped);
+	struct credential *credential = load(simulator.certificate, simulator.key);
+	sender_set_credentials(world.sender, &credential, 1);
+	assert_false(sender_has_credential(world.sender, TOPIC));
+	until(world.is_stopped);
+}
+
+static void stopping_does_not_wait_for_ever(void **state)
+{
+	(void)state;
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	start();
+	want_pushes(10);
+	until(in_flight() == 10);
+	sender_stop(world.sender, 30, on_stopped, &world.is_stopped);
+	until(world.is_stopped);
+	assert_int_equal(world.lost, 10);
+}
+
+static void stopping_without_connections_is_done_at_once(void **state)
+{
+	(void)state;
+	start();
+	sender_stop(world.sender, GUARD_MS, on_stopped, &world.is_stopped);
+	assert_false(world.is_stopped);
+	uv_run(&world.loop, UV_RUN_NOWAIT);
+	assert_true(world.is_stopped);
+}
+
+static void assert_ca_file_is_refused(
+	const char *path, int code, const char *what, const char *remedy)
+{
+	static const struct sender_callbacks callbacks = {on_answered, on_room, on_state};
+	struct err err = {""};
+	settings.ca_file = path;
+	assert_int_equal(
+		sender_new(&world.loop, &settings, &callbacks, &world, &world.sender, &err), code);
+	if (!strstr(err.text, path) || !strstr(err.text, what) || !strstr(err.text, remedy))
+		fail_msg("'%s' should name '%s', '%s' and '%s'", err.text, path, what, remedy);
+}
+
+static void a_missing_ca_file_is_said_at_once(void **state)
+{
+	(void)state;
+	assert_ca_file_is_refused(
+		"/nonexistent/ca.pem", -ENOENT, "No such file or directory", "check the path");
+}
+
+static void a_ca_file_without_a_certificate_is_said_at_once(void **state)
+{
+	(void)state;
+	assert_ca_file_is_refused("/dev/null", -EINVAL, "no certificate", "in PEM form");
+	assert_ca_file_is_refused("/", -EINVAL, "no certificate", "in PEM form");
+	assert_ca_file_is_refused(simulator.key, -EINVAL, "no certificate", "in PEM form");
+}
+
+static int begin_group(void **state)
+{
+	(void)state;
+	simulator_start(&simulator, "127.0.0.1");
+	return 0;
+}
+
+static int end_group(void **state)
+{
+	(void)state;
+	simulator_stop(&simulator);
+	simulator_remove(&simulator);
+	return 0;
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_push_carries_what_apple_wants_to_know),
+		T(a_configured_priority_is_sent),
+		T(localhost_is_a_host_too),
+		T(thousands_keep_to_the_streams_and_the_window_of_the_server),
+		T(small_stream_windows_delay_and_lose_nothing),
+		T(a_lowered_limit_is_honoured_live),
+		T(what_a_goaway_leaves_out_goes_elsewhere_at_once),
+		T(what_a_goaway_includes_is_answered_first),
+		T(a_goaway_about_our_certificate_holds_and_is_probed),
+		T(what_a_reset_takes_along_is_lost_and_said_so),
+		T(a_refused_stream_is_sent_again_on_the_same_connection),
+		T(a_server_that_refuses_every_stream_is_left_alone_for_a_while),
+		T(another_stream_error_is_an_unknown_end),
+		T(a_push_that_gets_no_answer_is_given_up_and_the_connection_kept),
+		T(a_missed_ping_replaces_the_connection),
+		T(an_answered_ping_keeps_the_connection),
+		T(an_unreachable_server_is_reported_once_and_again_when_it_is_back),
+		T(nothing_is_connected_before_somebody_asks),
+		T(an_answer_comes_with_status_reason_and_timestamp),
+		T(retry_after_comes_with_the_answer),
+		T(only_a_200_proves_credential_and_host),
+		T(shutdown_moves_to_a_new_connection),
+		T(repeated_server_errors_replace_the_connection),
+		T(a_held_credential_is_probed_until_it_is_good),
+		T(a_probe_is_a_single_push),
+		T(a_topic_without_a_credential_has_no_room),
+		T(a_replaced_credential_finishes_what_it_has),
+		T(the_same_credential_again_keeps_its_connection),
+		T(a_second_connection_comes_when_the_first_stays_full),
+		T(a_server_that_is_not_trusted_gets_nothing),
+		T(a_server_of_another_name_gets_nothing),
+		T(a_client_certificate_of_a_stranger_is_refused_and_held),
+		T(the_trouble_of_a_replaced_credential_is_over),
+		T(the_trouble_of_a_credential_that_is_removed_is_over),
+		T(a_replaced_credential_that_fails_again_is_a_new_trouble),
+		T(a_trouble_is_not_said_to_be_over_because_the_sender_stops),
+		T(a_credential_that_is_shared_outlives_its_lane),
+		T(an_outage_is_a_trouble_until_a_push_is_taken),
+		T(a_server_that_stays_silent_is_an_outage),
+		T(failures_that_pass_soon_are_no_outage),
+		T(a_push_taken_now_and_then_is_no_outage),
+		T(stopping_waits_for_answers),
+		T(credentials_that_come_while_stopping_are_let_go),
+		T(stopping_does_not_wait_for_ever),
+		T(stopping_without_connections_is_done_at_once),
+		T(a_missing_ca_file_is_said_at_once),
+		T(a_ca_file_without_a_certificate_is_said_at_once),
+	};
+	return cmocka_run_group_tests(tests, begin_group, end_group);
+}
