@@ -1,0 +1,724 @@
+#include "daemon/arrival.h"
+
+#include "base/alarm.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "daemon/delivery.h"
+#include "event/acl.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WATCH_MS 50		    /* how often late ones are looked for */
+#define SHED_LOG_MS CLOCK_MINUTE_MS /* overload is logged once a minute at most */
+#define OTHER_CLASSES_MAX 16	    /* classes that are named in the log, each once */
+
+struct arrival {
+	struct registry_job job; /* the registry's from submit to done */
+	struct arrival *previous;
+	struct arrival *next;
+	enum relay_action action;
+	struct mail_event *event;
+	struct arrival *newest; /* of those merged into this one: its event and raw bytes count */
+	int64_t since_ms;
+
+	/* Who waits for OK. */
+	struct stream_request *request;
+	struct stream_request **more_requests;
+	size_t more_count;
+
+	uint64_t number;    /* among the registry's jobs */
+	bool is_matched;    /* the registry has answered */
+	unsigned storing;   /* jobs of ours that the store has */
+	bool is_parked;	    /* a row in the store holds it, or is on its way there */
+	unsigned parking;   /* PARK jobs that the store has */
+	bool is_safe;	    /* the parked row is on disk */
+	bool is_lost;	    /* nothing of it could be stored before the end */
+	uint64_t parked_id; /* 0: none */
+
+	/* REGISTER: what the job borrows beside the event. */
+	struct registry_subscription *subscriptions;
+	char *topic;
+	char *names;
+
+	size_t merge_key_size;
+	size_t raw_size;
+	char memory[]; /* merge_key; raw: the event as it came, for parking */
+};
+
+struct arrivals {
+	struct core *core;
+	struct arrival *first;
+	struct arrival *last;
+	struct arrival *unwatched; /* the first that on_watch has not seen late yet */
+	uint64_t count;
+	uint64_t parked; /* arrivals under way that are parked */
+	uint64_t last_parked_id;
+	struct map *mergeable; /* news that waits for the registry, by merge_key */
+	unsigned silence;      /* looks of on_watch since the registry last answered */
+	uv_timer_t watch;
+	bool is_paused;
+	bool is_late; /* the alarm about late acknowledgements stands */
+
+	uint64_t lost;
+	uint64_t shed;
+	uint64_t shed_logged;
+	int64_t shed_logged_ms;
+	char *other_classes[OTHER_CLASSES_MAX];
+	unsigned other_class_count;
+};
+
+static void answer(struct arrival *arrival, const char *reason)
+{
+	if (arrival->request)
+		stream_answer(mem_steal(arrival->request), reason);
+	for (size_t i = 0; i < arrival->more_count; i++)
+		stream_answer(arrival->more_requests[i], reason);
+	arrival->more_count = 0;
+}
+
+static void free_arrival(struct arrival *arrival)
+{
+	registry_job_fini(&arrival->job);
+	event_free(arrival->event);
+	if (arrival->newest)
+		free_arrival(arrival->newest);
+	free(arrival->more_requests);
+	free(arrival->subscriptions);
+	free(arrival->topic);
+	free(arrival->names);
+	free(arrival);
+}
+
+static const struct arrival *newest_of(const struct arrival *arrival)
+{
+	return arrival->newest ? arrival->newest : arrival;
+}
+
+static const char *raw_of(const struct arrival *arrival)
+{
+	return arrival->memory + arrival->merge_key_size;
+}
+
+static void on_watch(uv_timer_t *timer);
+
+struct arrivals *arrivals_new(struct core *core, const uint8_t seed[16])
+{
+	struct arrivals *arrivals = mem_alloc_zero(1, sizeof(*arrivals));
+	arrivals->core = core;
+	arrivals->mergeable = map_new(seed);
+	uv_timer_init(core->loop, &arrivals->watch);
+	arrivals->watch.data = arrivals;
+	return arrivals;
+}
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void arrivals_free(struct arrivals *arrivals)
+{
+	if (!arrivals)
+		return;
+	assert(!arrivals->first);
+	map_free(arrivals->mergeable);
+	for (unsigned i = 0; i < arrivals->other_class_count; i++)
+		free(arrivals->other_classes[i]);
+	uv_close((uv_handle_t *)&arrivals->watch, on_watch_closed);
+}
+
+uint64_t arrivals_lost(const struct arrivals *arrivals)
+{
+	return arrivals->lost;
+}
+
+uint64_t arrivals_count(const struct arrivals *arrivals)
+{
+	return arrivals->count;
+}
+
+/* Overload: begins at max_waiting, ends at nine tenths of it. */
+static void set_paused(struct arrivals *arrivals)
+{
+	uint64_t most = arrivals->core->config->max_waiting;
+	bool pause =
+		arrivals->is_paused ? arrivals->count > most / 10 * 9 : arrivals->count >= most;
+	if (pause == arrivals->is_paused)
+		return;
+	arrivals->is_paused = pause;
+	if (arrivals->core->stream)
+		stream_pause(arrivals->core->stream, pause);
+	if (pause)
+		alarm_raise("intake:overload",
+			"%" PRIu64
+			" events wait for the registry or the disk (max_waiting); the stream "
+			"socket is not read meanwhile",
+			arrivals->count);
+	else
+		alarm_clear("intake:overload");
+}
+
+static void link_arrival(struct arrivals *arrivals, struct arrival *arrival)
+{
+	arrival->previous = arrivals->last;
+	if (arrivals->last)
+		arrivals->last->next = arrival;
+	else
+		arrivals->first = arrival;
+	arrivals->last = arrival;
+	if (!arrivals->unwatched)
+		arrivals->unwatched = arrival;
+	arrivals->count++;
+	if (!uv_is_active((uv_handle_t *)&arrivals->watch))
+		uv_timer_start(&arrivals->watch, on_watch, WATCH_MS, WATCH_MS);
+	set_paused(arrivals);
+}
+
+static void unlink_arrival(struct arrivals *arrivals, struct arrival *arrival)
+{
+	if (arrival->previous)
+		arrival->previous->next = arrival->next;
+	else
+		arrivals->first = arrival->next;
+	if (arrival->next)
+		arrival->next->previous = arrival->previous;
+	else
+		arrivals->last = arrival->previous;
+	if (arrivals->unwatched == arrival)
+		arrivals->unwatched = arrival->next;
+	arrivals->count--;
+	if (arrival->is_parked)
+		arrivals->parked--;
+	set_paused(arrivals);
+}
+
+static void store(struct arrivals *arrivals, struct arrival *arrival, struct queue_job *job)
+{
+	job->owner = arrival;
+	arrival->storing++;
+	store_submit(arrivals->core->store, job);
+}
+
+static void park(struct arrivals *arrivals, struct arrival *arrival)
+{
+	if (!arrival->is_parked) {
+		arrival->is_parked = true;
+		arrivals->parked++;
+		if (!arrival->parked_id)
+			arrival->parked_id = ++arrivals->last_parked_id;
+	}
+	struct queue_job *job = queue_job_new();
+	job->parts = QUEUE_PARK;
+	job->seq = schedule_next_seq(arrivals->core->schedule);
+	job->parked_id = arrival->parked_id;
+	job->parked_received_ms = arrival->job.received_ms;
+	const struct arrival *newest = newest_of(arrival);
+	job->raw = mem_dup_n(raw_of(newest), newest->raw_size); /* ours again in on_stored */
+	job->raw_size = newest->raw_size;
+	arrival->parking++;
+	store(arrivals, arrival, job);
+}
+
+static struct queue_job *unpark(struct arrivals *arrivals, uint64_t parked_id)
+{
+	struct queue_job *job = queue_job_new();
+	job->parts = QUEUE_UNPARK;
+	job->seq = schedule_next_seq(arrivals->core->schedule);
+	job->parked_id = parked_id;
+	return job;
+}
+
+/*
+ * The registry hangs, if it has answered nothing for ARRIVAL_PARK_MS.  One that goes on has a
+ * backlog at most, which parking would only lengthen.  Counted in looks, as a long turn of ours
+ * is no silence of the registry's.
+ */
+static bool is_silent(const struct arrivals *arrivals)
+{
+	return arrivals->silence >= ARRIVAL_PARK_MS / WATCH_MS;
+}
+
+static void on_watch(uv_timer_t *timer)
+{
+	struct arrivals *arrivals = timer->data;
+	if (!arrivals->first) {
+		arrivals->silence = 0;
+		uv_timer_stop(timer);
+		return;
+	}
+	arrivals->silence++;
+	if (!is_silent(arrivals))
+		return;
+	int64_t late_ms = clock_monotonic_ms() - ARRIVAL_PARK_MS;
+	while (arrivals->unwatched && arrivals->unwatched->since_ms <= late_ms) {
+		struct arrival *arrival = arrivals->unwatched;
+		arrivals->unwatched = arrival->next;
+		if (!arrival->is_matched && !arrival->is_parked)
+			park(arrivals, arrival);
+	}
+}
+
+/* Gone from memory once the registry has answered and the store holds all that follows. */
+static void finish_if_done(struct arrivals *arrivals, struct arrival *arrival)
+{
+	if (!arrival->is_matched || arrival->storing)
+		return;
+	if (arrival->is_lost && !arrival->is_safe)
+		arrivals->lost++;
+	answer(arrival, NULL);
+	unlink_arrival(arrivals, arrival);
+	free_arrival(arrival);
+	if (arrivals->is_late && !arrivals->lost &&
+		(!arrivals->first ||
+			clock_monotonic_ms() - arrivals->first->since_ms <
+				arrivals->core->config->ack_timeout_ms)) {
+		arrivals->is_late = false;
+		alarm_clear("intake:late");
+	}
+}
+
+void arrivals_on_stored(struct arrivals *arrivals, struct queue_job *job)
+{
+	struct arrival *arrival = job->owner;
+	arrival->storing--;
+	if (job->parts & QUEUE_PARK) {
+		free((char *)job->raw);
+		arrival->parking--;
+		arrival->is_safe = arrival->is_safe || !job->status;
+		if (!arrival->parking && !job->status)
+			answer(arrival, NULL);
+	}
+	arrival->is_lost = arrival->is_lost || job->status;
+	if (job->status)
+		answer(arrival, "not on disk, the service is stopping");
+	finish_if_done(arrivals, arrival);
+}
+
+void arrivals_on_ack_timeout(struct arrivals *arrivals)
+{
+	arrivals->is_late = true;
+	alarm_raise("intake:late",
+		"events could not be put on disk within ack_timeout; they are kept in memory, "
+		"%" PRIu64 " wait; look at the disk of %s",
+		arrivals->count, arrivals->core->config->queue);
+}
+
+/* Does the event itself show that this user may read the mailbox? */
+static bool may_be_told(const struct arrival *arrival, const struct registry_match *match)
+{
+	if (match->is_own && match->reading == 0)
+		return true;
+	return acl_grants(arrival->job.event->acl, match->target->user, 'r');
+}
+
+static void log_match(const struct arrival *arrival, const struct target *target)
+{
+	log_event(LOG_LEVEL_DEBUG, "relay", "to be told",
+		log_text("event", event_kind_name(arrival->job.event->kind)),
+		log_text("user", target->user), log_masked("token", target->token),
+		log_masked("account", target->account_id));
+}
+
+static void on_news(struct arrivals *arrivals, struct arrival *arrival, struct schedule_time time)
+{
+	enum queue_urgency urgency = arrival->action == RELAY_NOW ? QUEUE_NOW : QUEUE_LATER;
+	for (size_t i = 0; i < arrival->job.match_count; i++) {
+		struct registry_match *match = &arrival->job.matches[i];
+		if (!may_be_told(arrival, match))
+			continue;
+		log_match(arrival, match->target);
+		store(arrivals, arrival,
+			schedule_add(arrivals->core->schedule, mem_steal(match->target),
+				(const char(*)[MAILBOX_HASH_SIZE])match->hashes, match->hash_count,
+				urgency, time));
+	}
+}
+
+static void on_registered(
+	struct arrivals *arrivals, struct arrival *arrival, struct schedule_time time)
+{
+	const struct event_registration *registration = &arrival->event->registration;
+	const struct registry_job *job = &arrival->job;
+	log_event(LOG_LEVEL_INFO, "registry",
+		job->is_stale		    ? "registration is older than what is known"
+			: job->is_new	    ? "phone registered"
+			: job->list_changed ? "phone registered other mailboxes"
+					    : "phone renewed its registration",
+		log_text("user", registration->user), log_masked("token", registration->token),
+		log_masked("account", registration->account_id),
+		log_number("version", registration->aps_version),
+		log_number("mailboxes", (int64_t)registration->mailbox_count));
+	if (!job->match_count)
+		return;
+	struct registry_match *match = &job->matches[0];
+	const char(*hashes)[MAILBOX_HASH_SIZE] = (const char(*)[MAILBOX_HASH_SIZE])match->hashes;
+	struct queue_job *renewed = schedule_renew(arrivals->core->schedule,
+		target_ref(match->target), hashes, match->hash_count, time);
+	if (renewed)
+		store(arrivals, arrival, renewed);
+	/* Covers what fell between login and registration, and proves the token. */
+	if ((job->is_new || job->list_changed) && match->hash_count)
+		store(arrivals, arrival,
+			schedule_add(arrivals->core->schedule, mem_steal(match->target), hashes,
+				match->hash_count, QUEUE_LATER, time));
+}
+
+static void log_mailbox_change(const struct arrival *arrival)
+{
+	bool is_delete = arrival->action == RELAY_MAILBOX_DELETE;
+	const struct mailbox *old = is_delete ? &arrival->event->at[0] : &arrival->event->from[0];
+	bool is_account = mailbox_is_inbox(old);
+	log_event(is_account ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "registry",
+		is_account	    ? "account is gone, its registrations sleep"
+			: is_delete ? "folder is gone, so are its subscriptions"
+				    : "folder moved, its subscriptions follow",
+		log_text("owner", old->owner), log_text("folder", old->folder));
+}
+
+static void drop_gone(struct arrivals *arrivals, struct arrival *arrival)
+{
+	for (size_t i = 0; i < arrival->job.gone_count; i++) {
+		struct queue_job *job =
+			schedule_drop(arrivals->core->schedule, &arrival->job.gone[i]);
+		if (job)
+			store(arrivals, arrival, job);
+	}
+	if (arrival->job.gone_count)
+		log_event(LOG_LEVEL_INFO, "registry", "registrations are gone",
+			log_text("event", event_kind_name(arrival->job.event->kind)),
+			log_number("count", (int64_t)arrival->job.gone_count));
+}
+
+void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job)
+{
+	struct arrival *arrival = MEM_CONTAINER(job, struct arrival, job);
+	if (map_get(arrivals->mergeable, arrival->memory, arrival->merge_key_size) == arrival)
+		map_remove(arrivals->mergeable, arrival->memory, arrival->merge_key_size);
+	arrival->is_matched = true;
+	arrivals->silence = 0;
+	if (job->status) {
+		/* Stopping, and the registry never answered: the next start takes it from there. */
+		if (!arrival->is_parked)
+			park(arrivals, arrival);
+		finish_if_done(arrivals, arrival);
+		return;
+	}
+	struct schedule_time time = core_time();
+	switch (arrival->action) {
+	case RELAY_NOW:
+	case RELAY_LATER:
+		on_news(arrivals, arrival, time);
+		break;
+	case RELAY_REGISTER:
+		on_registered(arrivals, arrival, time);
+		break;
+	case RELAY_MAILBOX_DELETE:
+	case RELAY_MAILBOX_RENAME:
+		log_mailbox_change(arrival);
+		break;
+	case RELAY_IGNORE:
+		break;
+	}
+	drop_gone(arrivals, arrival);
+	if (arrival->is_parked)
+		store(arrivals, arrival, unpark(arrivals, arrival->parked_id));
+	finish_if_done(arrivals, arrival);
+}
+
+/* What REGISTER needs beside the event: the mailboxes meant, their hashes, the topic of now. */
+static void prepare_registration(struct arrivals *arrivals, struct arrival *arrival)
+{
+	const struct event_registration *registration = &arrival->event->registration;
+	const struct mailbox_namespace *names = &arrivals->core->sources->imapdconf->names;
+	size_t user_size = strlen(registration->user);
+	size_t room = 0;
+	for (size_t i = 0; i < registration->mailbox_count; i++)
+		room += 4 * strlen(registration->mailboxes[i]) + user_size + 2;
+	arrival->names = mem_alloc(room);
+	arrival->subscriptions =
+		mem_alloc_zero(registration->mailbox_count, sizeof(struct registry_subscription));
+	char *memory = arrival->names;
+	size_t count = 0;
+	for (size_t i = 0; i < registration->mailbox_count; i++) {
+		struct registry_subscription *subscription = &arrival->subscriptions[count];
+		struct mailbox mailbox;
+		const char *name = registration->mailboxes[i];
+		mailbox_from_name(names, name, registration->user, memory, &mailbox);
+		memory += 4 * strlen(name) + user_size + 2;
+		if (!arrivals->core->config->shared_mailboxes &&
+			strcmp(mailbox.owner, registration->user) != 0)
+			continue;
+		subscription->name = name;
+		subscription->owner = mailbox.owner;
+		subscription->folder = mailbox.folder;
+		mailbox_hash(name, subscription->hash);
+		count++;
+	}
+	arrival->topic = mem_dup(arrivals->core->sources->imapdconf->aps_topic);
+	arrival->job.subscriptions = arrival->subscriptions;
+	arrival->job.subscription_count = count;
+	arrival->job.topic = arrival->topic;
+	arrival->job.confirmed = true;
+}
+
+static enum registry_job_kind job_kind(enum relay_action action)
+{
+	switch (action) {
+	case RELAY_REGISTER:
+		return REGISTRY_REGISTER;
+	case RELAY_MAILBOX_DELETE:
+		return REGISTRY_MAILBOX_DELETE;
+	case RELAY_MAILBOX_RENAME:
+		return REGISTRY_MAILBOX_RENAME;
+	case RELAY_NOW:
+	case RELAY_LATER:
+	case RELAY_IGNORE:
+		break;
+	}
+	return REGISTRY_NEWS;
+}
+
+/* Urgency and both readings: what makes two pieces of news one. */
+static size_t merge_key_write(char *to, enum relay_action action, const struct mail_event *event)
+{
+	char *at = to;
+	*at++ = (char)action;
+	for (unsigned i = 0; i < event->readings; i++) {
+		at = stpcpy(at, event->at[i].owner) + 1;
+		at = stpcpy(at, event->at[i].folder) + 1;
+	}
+	return (size_t)(at - to);
+}
+
+static size_t merge_key_room(const struct mail_event *event)
+{
+	size_t room = 1;
+	for (unsigned i = 0; i < event->readings; i++)
+		room += strlen(event->at[i].owner) + strlen(event->at[i].folder) + 2;
+	return room;
+}
+
+static bool is_news(enum relay_action action)
+{
+	return action == RELAY_NOW || action == RELAY_LATER;
+}
+
+static void add_request(struct arrival *arrival, struct stream_request *request)
+{
+	if (!request)
+		return;
+	if (!arrival->request && !arrival->more_count) {
+		arrival->request = request;
+		return;
+	}
+	arrival->more_requests = mem_realloc_array(
+		arrival->more_requests, arrival->more_count + 1, sizeof(*arrival->more_requests));
+	arrival->more_requests[arrival->more_count++] = request;
+}
+
+/* The newest event stands for both: its ACL counts. */
+static void merge(struct arrivals *arrivals, struct arrival *into, struct arrival *newer)
+{
+	if (into->newest)
+		free_arrival(into->newest);
+	into->newest = newer;
+	into->job.event = newer->event;
+	add_request(into, mem_steal(newer->request));
+	if (into->is_parked)
+		park(arrivals, into);
+}
+
+/* Not yet with the registry's thread. */
+static bool is_waiting(const struct arrivals *arrivals, const struct arrival *arrival)
+{
+	const struct worker *worker = registry_worker(arrivals->core->registry);
+	return arrival->number > worker_submitted(worker) - worker_waiting(worker);
+}
+
+static void submit(struct arrivals *arrivals, struct arrival *arrival)
+{
+	/* An empty list means that all was handed over to the thread: nothing can be merged into.
+	 */
+	if (!worker_waiting(registry_worker(arrivals->core->registry)))
+		map_clear(arrivals->mergeable);
+	if (is_news(arrival->action)) {
+		struct arrival *same =
+			map_get(arrivals->mergeable, arrival->memory, arrival->merge_key_size);
+		/* One with a row of its own in the file stays what that row stands for. */
+		if (same && is_waiting(arrivals, same) && !arrival->parked_id) {
+			merge(arrivals, same, arrival);
+			return;
+		}
+		if (same)
+			map_remove(arrivals->mergeable, same->memory, same->merge_key_size);
+		map_add(arrivals->mergeable, arrival->memory, arrival->merge_key_size, arrival);
+	} else {
+		map_clear(arrivals->mergeable);
+	}
+	link_arrival(arrivals, arrival);
+	if (arrival->parked_id) {
+		arrival->is_parked = true;
+		arrivals->parked++;
+	} else if (is_silent(arrivals) || (arrivals->parked && arrival->request)) {
+		park(arrivals, arrival);
+	}
+	registry_submit(arrivals->core->registry, &arrival->job);
+	arrival->number = worker_submitted(registry_worker(arrivals->core->registry));
+}
+
+static struct arrival *arrival_new(enum relay_action action, struct mail_event *event,
+	const char *raw, size_t raw_size, int64_t received_ms)
+{
+	size_t room = is_news(action) ? merge_key_room(event) : 0;
+	struct arrival *arrival = mem_alloc(sizeof(*arrival) + room + raw_size);
+	*arrival = (struct arrival){.raw_size = raw_size};
+	if (room)
+		arrival->merge_key_size = merge_key_write(arrival->memory, action, event);
+	memcpy(arrival->memory + arrival->merge_key_size, raw, raw_size);
+	arrival->action = action;
+	arrival->event = event;
+	arrival->since_ms = clock_monotonic_ms();
+	arrival->job.kind = job_kind(action);
+	arrival->job.event = event;
+	arrival->job.received_ms = received_ms;
+	return arrival;
+}
+
+static void log_event_came(const struct mail_event *event, enum relay_action action,
+	const struct stream_request *request)
+{
+	static const char *const action_names[] = {
+		"ignore", "now", "later", "register", "delete", "rename"};
+	bool is_registration = event->kind == EVENT_APPLE_PUSH_SERVICE;
+	log_event(LOG_LEVEL_DEBUG, "relay", "event came",
+		log_text("event", event_kind_name(event->kind)),
+		log_text("owner",
+			is_registration		  ? event->registration.user
+				: event->readings ? event->at[0].owner
+						  : ""),
+		log_text("folder", event->readings ? event->at[0].folder : ""),
+		log_text("by", event->user), log_text("through", request ? "stream" : "datagram"),
+		log_text("action", action_names[action]));
+}
+
+/* Sheds at overload what can be spared: `later` news first, a registration never. */
+static bool shed(struct arrivals *arrivals, enum relay_action action)
+{
+	uint64_t most = arrivals->core->config->max_waiting;
+	if (arrivals->count < most || !is_news(action))
+		return false;
+	if (action == RELAY_NOW && arrivals->count < most + most / 8)
+		return false;
+	arrivals->shed++;
+	int64_t now_ms = clock_monotonic_ms();
+	if (!arrivals->shed_logged_ms || now_ms - arrivals->shed_logged_ms >= SHED_LOG_MS) {
+		log_event(LOG_LEVEL_WARN, "relay", "events are shed: too many wait (max_waiting)",
+			log_number("waiting", (int64_t)arrivals->count),
+			log_number("shed", (int64_t)(arrivals->shed - arrivals->shed_logged)));
+		arrivals->shed_logged = arrivals->shed;
+		arrivals->shed_logged_ms = now_ms;
+	}
+	return true;
+}
+
+/* Is the registration one of the subtopics that we push for? */
+static bool has_subtopic(const struct config *config, const struct mail_event *event)
+{
+	for (unsigned i = 0; i < config->subtopic_count; i++)
+		if (!strcmp(config->subtopics[i], event->registration.subtopic))
+			return true;
+	return false;
+}
+
+static void reject(struct stream_request *request, const char *text)
+{
+	log_event(LOG_LEVEL_WARN, "event", text,
+		log_text("through", request ? "stream" : "datagram"));
+	if (request)
+		stream_answer(request, text);
+}
+
+/* Somebody else's notification: nothing follows from it, and its class is named once. */
+static void on_other_class(struct arrivals *arrivals, const struct notification *notification)
+{
+	char class[64];
+	snprintf(class, sizeof(class), "%.*s", (int)notification->class.size,
+		notification->class.bytes ? notification->class.bytes : "");
+	for (unsigned i = 0; i < arrivals->other_class_count; i++)
+		if (!strcmp(arrivals->other_classes[i], class))
+			return;
+	if (arrivals->other_class_count == OTHER_CLASSES_MAX)
+		return;
+	arrivals->other_classes[arrivals->other_class_count++] = mem_dup(class);
+	log_event(LOG_LEVEL_WARN, "intake", "notifications of this class are not ours, dropped",
+		log_text("class", class));
+}
+
+static void take_event(struct arrivals *arrivals, const char *json, size_t size,
+	int64_t received_ms, uint64_t parked_id, struct stream_request *request)
+{
+	const struct config *config = arrivals->core->config;
+	struct mail_event *event = NULL;
+	struct err err;
+	if (event_parse(&arrivals->core->sources->imapdconf->names, json, size, &event, &err)) {
+		reject(request, err.text);
+		if (parked_id)
+			store_submit(arrivals->core->store, unpark(arrivals, parked_id));
+		return;
+	}
+	enum relay_action action = relay_decide(&config->policy, event);
+	log_event_came(event, action, request);
+	if (action == RELAY_REGISTER && !has_subtopic(config, event)) {
+		log_event(LOG_LEVEL_WARN, "event", "registration for a subtopic not configured",
+			log_text("user", event->registration.user),
+			log_text("subtopic", event->registration.subtopic));
+		action = RELAY_IGNORE;
+	}
+	if (action == RELAY_IGNORE || (!request && !parked_id && shed(arrivals, action))) {
+		event_free(event);
+		if (request)
+			stream_answer(request, NULL);
+		if (parked_id)
+			store_submit(arrivals->core->store, unpark(arrivals, parked_id));
+		return;
+	}
+	struct arrival *arrival = arrival_new(action, event, json, size, received_ms);
+	arrival->request = request;
+	arrival->parked_id = parked_id;
+	arrival->job.separator =
+		arrivals->core->sources->imapdconf->names.unixhierarchysep ? '/' : '.';
+	if (action == RELAY_REGISTER)
+		prepare_registration(arrivals, arrival);
+	submit(arrivals, arrival);
+}
+
+void arrivals_take(struct arrivals *arrivals, const struct notification *notification,
+	struct stream_request *request)
+{
+	if (!notification_is_event(notification)) {
+		on_other_class(arrivals, notification);
+		if (request)
+			stream_answer(request, NULL);
+		return;
+	}
+	if (!notification->message.bytes) {
+		reject(request, "event without a message");
+		return;
+	}
+	take_event(arrivals, notification->message.bytes, notification->message.size,
+		clock_unix_ms(), 0, request);
+}
+
+void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t received_ms,
+	const char *raw, size_t raw_size)
+{
+	assert(parked_id);
+	if (parked_id > arrivals->last_parked_id)
+		arrivals->last_parked_id = parked_id;
+	take_event(arrivals, raw, raw_size, received_ms, parked_id, NULL);
+}

@@ -1,0 +1,52 @@
+/*
+ * arrival - an event's way in: from the bytes at the door to the queue on disk, and the
+ * acknowledgement.
+ *
+ *   intake -> event -> relay -> registry -> schedule -> store -> OK
+ *
+ * The registry is asked first, then what follows is stored, then Cyrus gets its OK.  When the
+ * registry has answered nothing for ARRIVAL_PARK_MS, what it has had for as long is parked in the
+ * queue's file and acknowledged from there, and what comes later is parked at once: all until it
+ * answers again, then, while anything is parked, that for which somebody waits.  All keep their
+ * order.
+ *
+ * While the registry's thread is busy, news about the same mailbox and of the same urgency is
+ * merged; never across a barrier.  At max_waiting the stream is no longer read and `later`
+ * datagrams are shed.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_DAEMON_ARRIVAL_H
+#define MAILPUSH_DAEMON_ARRIVAL_H
+
+#include "daemon/core.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ARRIVAL_PARK_MS 200
+
+struct arrivals;
+
+struct arrivals *arrivals_new(struct core *core, const uint8_t seed[16]);
+void arrivals_free(struct arrivals *arrivals);
+
+/* `request` NULL: a datagram, nobody waits for an answer. */
+void arrivals_take(struct arrivals *arrivals, const struct notification *notification,
+	struct stream_request *request);
+/* An event that was parked before a restart. */
+void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t received_ms,
+	const char *raw, size_t raw_size);
+
+/* The registry's answer to a job of ours; the store's to one whose owner is ours. */
+void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job);
+void arrivals_on_stored(struct arrivals *arrivals, struct queue_job *job);
+/* ack_timeout passed for a request. */
+void arrivals_on_ack_timeout(struct arrivals *arrivals);
+
+/* Events of which nothing was on disk when the store had to end; their senders were told NO. */
+uint64_t arrivals_lost(const struct arrivals *arrivals);
+/* Events on their way in. */
+uint64_t arrivals_count(const struct arrivals *arrivals);
+
+#endif

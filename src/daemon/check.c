@@ -1,0 +1,166 @@
+#include "daemon/check.h"
+
+#include "apns/sender.h"
+#include "base/mem.h"
+#include "daemon/sources.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct check {
+	const char *path; /* of mailpush.conf */
+	int failed;
+};
+
+static void fault(struct check *check, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void fault(struct check *check, const char *format, ...)
+{
+	fprintf(stderr, "%s: ", check->path);
+	va_list args;
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	check->failed = 1;
+}
+
+/* A file that the daemon makes if need be: its folder must be there, and nothing of another kind.
+ */
+static void check_place(struct check *check, const char *key, const char *file, mode_t kind)
+{
+	struct stat status;
+	if (!lstat(file, &status) && !S_ISLNK(status.st_mode) &&
+		(status.st_mode & S_IFMT) != kind) {
+		fault(check, "%s: '%s' is there and is %s; remove it or choose another path", key,
+			file, kind == S_IFSOCK ? "no socket" : "no file");
+		return;
+	}
+	mem_auto char *folder = mem_dup(file);
+	char *slash = strrchr(folder, '/');
+	slash[slash == folder] = '\0';
+	if (stat(folder, &status))
+		fault(check, "%s: the folder '%s': %s; make it, writable for the daemon's user",
+			key, folder, strerror(errno));
+	else if (!S_ISDIR(status.st_mode))
+		fault(check, "%s: '%s' is no folder", key, folder);
+}
+
+static void check_command(struct check *check, const char *command)
+{
+	if (*command && access(command, X_OK))
+		fault(check, "alarm_command: cannot run '%s': %s", command, strerror(errno));
+}
+
+static void check_log(struct check *check, enum log_target target)
+{
+	if (target == LOG_TARGET_JOURNAL && access("/run/systemd/journal/socket", F_OK))
+		fault(check,
+			"log_target: there is no journal on this system; write stderr or syslog");
+}
+
+static void on_stopped(void *ctx)
+{
+	*(bool *)ctx = true;
+}
+
+/* As the sender would read it. */
+static void check_trust(struct check *check, const struct config *config)
+{
+	static const struct sender_callbacks none;
+	uv_loop_t loop;
+	struct err err;
+	struct sender *sender = NULL;
+	struct sender_settings settings;
+	sender_settings_init(&settings);
+	settings.host = config->apns_host;
+	settings.port = config->apns_port;
+	settings.ca_file = *config->apns_ca_file ? config->apns_ca_file : NULL;
+	uv_loop_init(&loop);
+	bool is_stopped = false;
+	if (sender_new(&loop, &settings, &none, NULL, &sender, &err)) {
+		fault(check, "%s", err.text);
+	} else {
+		sender_stop(sender, 0, on_stopped, &is_stopped);
+		while (!is_stopped)
+			uv_run(&loop, UV_RUN_ONCE);
+		sender_free(sender);
+	}
+	uv_run(&loop, UV_RUN_DEFAULT);
+	uv_loop_close(&loop);
+}
+
+static void check_credentials(
+	struct check *check, const struct config *config, const struct sources *sources)
+{
+	const char *topic = sources->imapdconf->aps_topic;
+	bool is_served = false;
+	unsigned loaded = 0;
+	for (unsigned i = 0; i < sources->credential_count; i++) {
+		const struct credential *credential = sources->credentials[i];
+		if (!credential) {
+			fault(check, "credential \"%s\": %s", config->credentials[i].name,
+				sources->credential_errors[i].text);
+			continue;
+		}
+		loaded++;
+		is_served = is_served || !strcmp(credential->topic, topic);
+		for (unsigned j = 0; j < i; j++)
+			if (sources->credentials[j] &&
+				!strcmp(sources->credentials[j]->topic, credential->topic))
+				fault(check,
+					"credentials \"%s\" and \"%s\" are both for topic %s; keep "
+					"one, "
+					"or set `topic`",
+					config->credentials[j].name, config->credentials[i].name,
+					credential->topic);
+	}
+	if (!*topic)
+		fault(check,
+			"imapd_conf: aps_topic is not set in %s, so Cyrus does not offer push to "
+			"phones; "
+			"set it to the topic of the certificate",
+			config->imapd_conf);
+	else if (loaded && !is_served)
+		fault(check,
+			"imapd_conf: aps_topic %s of %s is the topic of no credential; set it to "
+			"the "
+			"topic of the certificate",
+			topic, config->imapd_conf);
+	if (!sources->credential_count)
+		fprintf(stderr,
+			"%s: warning: no credential: phones can register, nothing is pushed\n",
+			check->path);
+}
+
+int check_run(const char *path, const struct config *config)
+{
+	struct check check = {.path = path};
+	struct sources *sources = NULL;
+	struct err err;
+	if (sources_read(config, &sources, &err))
+		fault(&check, "imapd_conf: %s", err.text);
+	else
+		check_credentials(&check, config, sources);
+	sources_free(sources);
+	check_place(&check, "registry", strchr(config->registry, '/'), S_IFREG);
+	check_place(&check, "queue", config->queue, S_IFREG);
+	if (*config->notify_socket)
+		check_place(&check, "notify_socket", config->notify_socket, S_IFSOCK);
+	if (*config->stream_socket)
+		check_place(&check, "stream_socket", config->stream_socket, S_IFSOCK);
+	check_command(&check, config->alarm_command);
+	check_log(&check, config->log_target);
+	check_trust(&check, config);
+	for (unsigned i = 0; i < config->no_effect_count; i++)
+		fprintf(stderr, "%s: warning: %s has no effect in this version\n", path,
+			config->no_effect[i]);
+	if (!check.failed)
+		printf("%s: ok\n", path);
+	return check.failed;
+}

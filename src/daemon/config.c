@@ -1,0 +1,783 @@
+#include "daemon/config.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "daemon/units.h"
+
+#include <assert.h>
+#include <confuse.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LISTED_MAX 64 /* values of one list */
+#define SEEN_MAX 512
+#define END_KEY "end_of_this_file"
+#define EVENT_NAME_SIZE 32
+#define FILE_MAX_BYTES (1024 * 1024)
+#define UNSET "unset" /* tells a list that is not given from one that is given empty */
+
+/*
+ * One row a key.  libconfuse does the syntax and hands every value over as a string; what it means,
+ * its bounds and its default stand here.
+ */
+struct key {
+	const char *name;
+	const char *fallback; /* the default, as it would be written; for lists in { } */
+	bool is_list;
+	/* Takes one value over; false and a text of what is wrong and what to write instead. */
+	bool (*take)(struct config *config, const struct key *key, const char *value, char *why);
+	size_t offset;
+	int64_t least;
+	int64_t most;
+};
+
+#define WHY_SIZE 256
+
+#define AT(member) offsetof(struct config, member)
+
+/* libconfuse's callbacks carry no context of ours; config_read is not called twice at once. */
+static struct {
+	struct config *config;
+	const char *path;
+	struct err *err;
+	bool failed;
+	char listed[LISTED_MAX][EVENT_NAME_SIZE]; /* events in push_now and push_later */
+	size_t listed_count;
+	/* The list that is being read: it is told of each value and again at its end. */
+	const cfg_opt_t *list;
+	unsigned list_size;
+	const cfg_opt_t *seen[SEEN_MAX];
+	size_t seen_count;
+} reading;
+
+static void *place(struct config *config, const struct key *key)
+{
+	return (char *)config + key->offset;
+}
+
+static bool take_duration(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	int64_t ms;
+	if (!units_parse_duration(value, &ms)) {
+		snprintf(why, WHY_SIZE,
+			"is not a duration; write a number with its unit (ms, s, min, h or d), "
+			"such as "
+			"\"%s\"",
+			key->fallback);
+		return false;
+	}
+	if (ms < key->least || ms > key->most) {
+		char least[32];
+		char most[32];
+		units_print_duration(key->least, least, sizeof(least));
+		units_print_duration(key->most, most, sizeof(most));
+		snprintf(why, WHY_SIZE, "is out of range; it must be from %s to %s", least, most);
+		return false;
+	}
+	*(int64_t *)place(config, key) = ms;
+	return true;
+}
+
+static bool check_number(const struct key *key, const char *value, int64_t *ret, char *why)
+{
+	if (!units_parse_number(value, ret)) {
+		snprintf(why, WHY_SIZE, "is not a number; the default is %s", key->fallback);
+		return false;
+	}
+	if (*ret < key->least || *ret > key->most) {
+		snprintf(why, WHY_SIZE, "is out of range; it must be from %lld to %lld",
+			(long long)key->least, (long long)key->most);
+		return false;
+	}
+	return true;
+}
+
+static bool take_unsigned(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	int64_t number;
+	if (!check_number(key, value, &number, why))
+		return false;
+	*(unsigned *)place(config, key) = (unsigned)number;
+	return true;
+}
+
+static bool take_max_waiting(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	int64_t number;
+	if (!check_number(key, value, &number, why))
+		return false;
+	config->max_waiting = (uint64_t)number;
+	return true;
+}
+
+static bool take_port(struct config *config, const struct key *key, const char *value, char *why)
+{
+	int64_t number;
+	if (!check_number(key, value, &number, why))
+		return false;
+	config->apns_port = (uint16_t)number;
+	return true;
+}
+
+static bool take_priority(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	(void)key;
+	static const char *const values[] = {"none", "1", "5", "10"};
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		if (!strcmp(value, values[i])) {
+			config->priority = i ? atoi(value) : 0;
+			return true;
+		}
+	}
+	snprintf(why, WHY_SIZE,
+		"is no apns-priority; write none (the header is left out), 1, 5 or 10");
+	return false;
+}
+
+static bool take_yes_no(struct config *config, const struct key *key, const char *value, char *why)
+{
+	bool *at = place(config, key);
+	if (!strcmp(value, "yes") || !strcmp(value, "no")) {
+		*at = *value == 'y';
+		return true;
+	}
+	snprintf(why, WHY_SIZE, "is neither yes nor no");
+	return false;
+}
+
+static bool take_text(struct config *config, const struct key *key, const char *value, char *why)
+{
+	char **at = place(config, key);
+	if (strlen(value) > (size_t)key->most) {
+		snprintf(why, WHY_SIZE, "is too long; at most %lld characters are allowed",
+			(long long)key->most);
+		return false;
+	}
+	free(*at);
+	*at = mem_dup(value);
+	return true;
+}
+
+/* A path: absolute, so that it means the same wherever the daemon is started. */
+static bool take_path(struct config *config, const struct key *key, const char *value, char *why)
+{
+	if (*value && *value != '/') {
+		snprintf(why, WHY_SIZE, "is not an absolute path; write it with a leading /");
+		return false;
+	}
+	return take_text(config, key, value, why);
+}
+
+static bool take_host(struct config *config, const struct key *key, const char *value, char *why)
+{
+	for (const char *c = value; *c; c++) {
+		if (!isalnum((unsigned char)*c) && !strchr(".-:", *c)) {
+			snprintf(why, WHY_SIZE, "is no name or address of a host");
+			return false;
+		}
+	}
+	if (!*value) {
+		snprintf(why, WHY_SIZE, "is no host; Apple's is %s", key->fallback);
+		return false;
+	}
+	return take_text(config, key, value, why);
+}
+
+static bool take_registry(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	if (strncmp(value, "sqlite:/", 8) != 0) {
+		snprintf(why, WHY_SIZE,
+			"is no database that this version knows; write \"sqlite:\" and an absolute "
+			"path, "
+			"such as \"%s\"",
+			key->fallback);
+		return false;
+	}
+	return take_text(config, key, value, why);
+}
+
+static bool take_site(struct config *config, const struct key *key, const char *value, char *why)
+{
+	for (const char *c = value; *c; c++) {
+		if (!isalnum((unsigned char)*c) && !strchr(".-_", *c)) {
+			snprintf(why, WHY_SIZE,
+				"is no name of a site; use letters, digits, dot, dash and "
+				"underscore");
+			return false;
+		}
+	}
+	return take_text(config, key, value, why);
+}
+
+static bool take_mode(struct config *config, const struct key *key, const char *value, char *why)
+{
+	char *end;
+	unsigned long mode = strtoul(value, &end, 8);
+	if (end == value || *end || mode > 0777) {
+		snprintf(why, WHY_SIZE, "is no mode of a file; write it in octal, such as %s",
+			key->fallback);
+		return false;
+	}
+	config->socket_mode = (mode_t)mode;
+	return true;
+}
+
+static bool take_group(struct config *config, const struct key *key, const char *value, char *why)
+{
+	(void)key;
+	if (!*value) {
+		config->socket_gid = (gid_t)-1;
+		return true;
+	}
+	errno = 0;
+	const struct group *group = getgrnam(value);
+	int64_t number;
+	if (group) {
+		config->socket_gid = group->gr_gid;
+	} else if (units_parse_number(value, &number) && number >= 0 && number < UINT_MAX) {
+		config->socket_gid = (gid_t)number;
+	} else {
+		snprintf(why, WHY_SIZE,
+			"is no group of this system; name the group that Cyrus runs in, or \"\" "
+			"for the "
+			"daemon's own");
+		return false;
+	}
+	return true;
+}
+
+static bool find_user(const char *name, uid_t *ret)
+{
+	const struct passwd *passwd = getpwnam(name);
+	int64_t number;
+	if (passwd)
+		*ret = passwd->pw_uid;
+	else if (units_parse_number(name, &number) && number >= 0 && number < UINT_MAX)
+		*ret = (uid_t)number;
+	else
+		return false;
+	return true;
+}
+
+static bool take_allowed_user(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	(void)key;
+	uid_t uid;
+	if (!find_user(value, &uid)) {
+		/* The default names cyrus, which need not be there. */
+		if (!strcmp(value, "cyrus"))
+			return true;
+		snprintf(why, WHY_SIZE, "is no user of this system");
+		return false;
+	}
+	if (config->peers.count == PEER_UIDS_MAX - 2) {
+		snprintf(why, WHY_SIZE, "is one too many; at most %d users can be allowed",
+			PEER_UIDS_MAX - 2);
+		return false;
+	}
+	peer_allow(&config->peers, uid);
+	return true;
+}
+
+static bool take_subtopic(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	(void)key;
+	if (!*value || strlen(value) > 255) {
+		snprintf(why, WHY_SIZE, "is no subtopic; the one of Mail is com.apple.mobilemail");
+		return false;
+	}
+	if (config->subtopic_count == CONFIG_SUBTOPICS_MAX) {
+		snprintf(why, WHY_SIZE, "is one too many; at most %d subtopics can be allowed",
+			CONFIG_SUBTOPICS_MAX);
+		return false;
+	}
+	config->subtopics[config->subtopic_count++] = mem_dup(value);
+	return true;
+}
+
+/* In push_now and push_later together, so that none is in both. */
+static bool is_listed(const char *value)
+{
+	for (size_t i = 0; i < reading.listed_count; i++)
+		if (!strcmp(reading.listed[i], value))
+			return true;
+	if (reading.listed_count < LISTED_MAX && strlen(value) < EVENT_NAME_SIZE)
+		strcpy(reading.listed[reading.listed_count++], value);
+	return false;
+}
+
+static bool take_event(
+	struct config *config, const char *value, enum relay_action action, char *why)
+{
+	if (relay_policy_set(&config->policy, value, action)) {
+		if (!is_listed(value))
+			return true;
+		snprintf(why, WHY_SIZE, "is listed twice; an event is told now or later, not both");
+		return false;
+	}
+	snprintf(why, WHY_SIZE,
+		"is no event that can push; mailpush.conf(5) lists those that can, such as "
+		"MessageNew "
+		"and FlagsClear:Seen");
+	return false;
+}
+
+static bool take_push_now(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	(void)key;
+	return take_event(config, value, RELAY_NOW, why);
+}
+
+static bool take_push_later(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	(void)key;
+	return take_event(config, value, RELAY_LATER, why);
+}
+
+static bool take_log_level(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	(void)key;
+	int level = log_level_parse(value);
+	if (level < 0) {
+		snprintf(why, WHY_SIZE, "is no log level; write error, warn, info or debug");
+		return false;
+	}
+	config->log_level = (enum log_level)level;
+	return true;
+}
+
+static bool take_log_target(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	(void)key;
+	static const char *const names[] = {"stderr", "journal", "syslog"};
+	for (int i = 0; i < 3; i++) {
+		if (!strcmp(value, names[i])) {
+			config->log_target = (enum log_target)i;
+			return true;
+		}
+	}
+	snprintf(why, WHY_SIZE, "is no log target; write stderr, journal or syslog");
+	return false;
+}
+
+static bool take_user(struct config *config, const struct key *key, const char *value, char *why)
+{
+	uid_t uid;
+	if (*value && !find_user(value, &uid)) {
+		snprintf(why, WHY_SIZE, "is no user of this system");
+		return false;
+	}
+	return take_text(config, key, value, why);
+}
+
+/* A key of the documented set whose part is not in this version: said, not silently swallowed. */
+static bool take_no_effect(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	(void)value;
+	(void)why;
+	config->no_effect = mem_realloc_array(
+		config->no_effect, config->no_effect_count + 1, sizeof(*config->no_effect));
+	config->no_effect[config->no_effect_count++] = mem_dup(key->name);
+	return true;
+}
+
+static const struct key keys[] = {
+	{"imapd_conf", "/etc/imapd.conf", false, take_path, AT(imapd_conf), 0, PATH_MAX - 1},
+	{"site", "", false, take_site, AT(site), 0, 255},
+	{"notify_socket", "/run/mailpush/notify", false, take_path, AT(notify_socket), 0, 107},
+	{"stream_socket", "/run/mailpush/cyrus", false, take_path, AT(stream_socket), 0, 107},
+	{"socket_group", "mail", false, take_group, 0, 0, 0},
+	{"socket_mode", "0660", false, take_mode, 0, 0, 0},
+	{"allowed_users", "{cyrus}", true, take_allowed_user, 0, 0, 0},
+	{"ack_timeout", "2s", false, take_duration, AT(ack_timeout_ms), 50, CLOCK_MINUTE_MS},
+	{"max_waiting", "1000000", false, take_max_waiting, 0, 1000, 100000000},
+	{"registry", "sqlite:/var/lib/mailpush/registry.sqlite", false, take_registry, AT(registry),
+		0, PATH_MAX - 1},
+	{"queue", "/var/lib/mailpush/queue.sqlite", false, take_path, AT(queue), 0, PATH_MAX - 1},
+	{"registration_ttl", "30d", false, take_duration, AT(registration_ttl_ms), 7 * CLOCK_DAY_MS,
+		3650 * CLOCK_DAY_MS},
+	{"registrations_per_user", "64", false, take_unsigned, AT(registrations_per_user), 1,
+		10000},
+	{"deleted_user_grace", "7d", false, take_duration, AT(deleted_user_grace_ms), 0,
+		365 * CLOCK_DAY_MS},
+	{"shared_mailboxes", "yes", false, take_yes_no, AT(shared_mailboxes), 0, 0},
+	{"subtopics", "{com.apple.mobilemail}", true, take_subtopic, 0, 0, 0},
+	{"push_now", "{}", true, take_push_now, 0, 0, 0},
+	{"push_later", "{}", true, take_push_later, 0, 0, 0},
+	{"min_interval", "2s", false, take_duration, AT(min_interval_ms), 0, CLOCK_HOUR_MS},
+	{"later_delay", "30s", false, take_duration, AT(later_delay_ms), 0, CLOCK_DAY_MS},
+	{"max_push_rate", "2000", false, take_unsigned, AT(max_push_rate), 0, 1000000},
+	{"apns_host", "api.push.apple.com", false, take_host, AT(apns_host), 1, 253},
+	{"apns_port", "443", false, take_port, 0, 1, 65535},
+	{"apns_ca_file", "", false, take_path, AT(apns_ca_file), 0, PATH_MAX - 1},
+	{"connections", "4", false, take_unsigned, AT(connections), 1, 16},
+	{"priority", "none", false, take_priority, 0, 0, 0},
+	{"log_level", "info", false, take_log_level, 0, 0, 0},
+	{"log_target", "stderr", false, take_log_target, 0, 0, 0},
+	{"alarm_command", "", false, take_path, AT(alarm_command), 0, PATH_MAX - 1},
+	{"user", "", false, take_user, AT(user), 0, 255},
+	{"spool_dir", "", false, take_no_effect, 0, 0, 0},
+	{"forward_socket", "", false, take_no_effect, 0, 0, 0},
+	{"forward_events", "", false, take_no_effect, 0, 0, 0},
+	{"proxy", "", false, take_no_effect, 0, 0, 0},
+	{"control_socket", "", false, take_no_effect, 0, 0, 0},
+	{"http_listen", "", false, take_no_effect, 0, 0, 0},
+	{"status_page_names", "", false, take_no_effect, 0, 0, 0},
+};
+
+#define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+/* Keys of a `credential "name" { }` section. */
+static const char *const credential_keys[] = {
+	"certificate", "key", "passphrase_file", "topic", "pkcs12", "p8", "key_id", "team_id"};
+
+#define CREDENTIAL_KEYS (sizeof(credential_keys) / sizeof(credential_keys[0]))
+
+static int fail(int line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Keeps the first error, which is the one to mend first. */
+static int fail(int line, const char *format, ...)
+{
+	if (reading.failed)
+		return -1;
+	reading.failed = true;
+	char text[ERR_TEXT_MAX - 1];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (line > 0)
+		err_set(reading.err, -EINVAL, "%s:%d: %s", reading.path, line, text);
+	else
+		err_set(reading.err, -EINVAL, "%s: %s", reading.path, text);
+	return -1;
+}
+
+static int fail_at_end(const cfg_t *cfg)
+{
+	return fail(cfg->line - 1, "the file ends too early: a }, a quote or more is missing");
+}
+
+static void on_syntax_error(cfg_t *cfg, const char *format, va_list args)
+{
+	char text[ERR_TEXT_MAX - 1];
+	vsnprintf(text, sizeof(text), format, args);
+	static const char unknown[] = "no such option";
+	static const char second[] = "found duplicate title";
+	if (strstr(text, END_KEY))
+		fail_at_end(cfg);
+	else if (!strncmp(text, unknown, strlen(unknown)))
+		fail(cfg->line, "unknown key%s; mailpush.conf(5) lists all keys",
+			text + strlen(unknown));
+	else if (!strncmp(text, second, strlen(second)))
+		fail(cfg->line, "credential%s is given twice; each needs a name of its own",
+			text + strlen(second));
+	else
+		fail(cfg->line, "%s; see mailpush.conf(5) for how this file is written", text);
+}
+
+/* A key given twice: the later one would win silently. */
+static int check_once(cfg_t *cfg, cfg_opt_t *opt)
+{
+	for (size_t i = 0; i < reading.seen_count; i++)
+		if (reading.seen[i] == opt)
+			return fail(
+				cfg->line, "%s is given twice; remove one of the two", opt->name);
+	if (reading.seen_count < SEEN_MAX)
+		reading.seen[reading.seen_count++] = opt;
+	return 0;
+}
+
+/* A list that is given replaces the default one whole. */
+static int begin_list(cfg_t *cfg, cfg_opt_t *opt, const struct key *key)
+{
+	if (check_once(cfg, opt))
+		return -1;
+	if (key->take == take_push_now)
+		relay_policy_clear(&reading.config->policy, RELAY_NOW);
+	else if (key->take == take_push_later)
+		relay_policy_clear(&reading.config->policy, RELAY_LATER);
+	return 0;
+}
+
+static const struct key *find_key(const char *name)
+{
+	for (size_t i = 0; i < KEYS; i++)
+		if (!strcmp(keys[i].name, name))
+			return &keys[i];
+	return NULL;
+}
+
+static int take_value(cfg_t *cfg, cfg_opt_t *opt, const struct key *key)
+{
+	const char *value = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
+	if (!strcmp(value, END_KEY))
+		return fail_at_end(cfg);
+	char why[WHY_SIZE];
+	if (key->take(reading.config, key, value, why))
+		return 0;
+	return fail(cfg->line, "%s: '%.100s' %s", key->name, value, why);
+}
+
+static int on_value(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const struct key *key = find_key(opt->name);
+	assert(key);
+	return check_once(cfg, opt) ? -1 : take_value(cfg, opt, key);
+}
+
+static int on_list_value(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const struct key *key = find_key(opt->name);
+	assert(key);
+	unsigned size = cfg_opt_size(opt);
+	bool is_begin = reading.list != opt;
+	bool is_end = size == 0 || (!is_begin && size == reading.list_size);
+	if (is_begin && begin_list(cfg, opt, key))
+		return -1;
+	reading.list = is_end ? NULL : opt;
+	reading.list_size = size;
+	if (is_end)
+		return 0;
+	if (size > LISTED_MAX)
+		return fail(cfg->line, "%s has more than %d values", key->name, LISTED_MAX);
+	return take_value(cfg, opt, key);
+}
+
+static int on_credential_value(cfg_t *cfg, cfg_opt_t *opt)
+{
+	return check_once(cfg, opt);
+}
+
+static char *dup_or_null(const char *text)
+{
+	return text && *text ? mem_dup(text) : NULL;
+}
+
+static int on_credential(cfg_t *cfg, cfg_opt_t *opt)
+{
+	cfg_t *section = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
+	const char *name = cfg_title(section);
+	struct config *config = reading.config;
+	if (config->credential_count == CONFIG_CREDENTIALS_MAX)
+		return fail(cfg->line, "more than %d credentials", CONFIG_CREDENTIALS_MAX);
+
+	static const char *const later[] = {"pkcs12", "p8", "key_id", "team_id"};
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+		if (*cfg_getstr(section, later[i]))
+			return fail(cfg->line,
+				"credential \"%s\": %s is not supported by this version; give "
+				"certificate "
+				"and key in PEM (openssl pkcs12 -in FILE -out FILE.pem converts)",
+				name, later[i]);
+	static const char *const needed[] = {"certificate", "key"};
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		const char *path = cfg_getstr(section, needed[i]);
+		if (*path != '/')
+			return fail(cfg->line,
+				"credential \"%s\": %s %s; write %s = \"/etc/mailpush/%s.pem\"",
+				name, needed[i], *path ? "is not an absolute path" : "is missing",
+				needed[i], needed[i]);
+	}
+	config->credentials[config->credential_count++] = (struct credential_files){
+		.name = mem_dup(name),
+		.certificate = mem_dup(cfg_getstr(section, "certificate")),
+		.key = mem_dup(cfg_getstr(section, "key")),
+		.passphrase_file = dup_or_null(cfg_getstr(section, "passphrase_file")),
+		.topic = dup_or_null(cfg_getstr(section, "topic")),
+	};
+	return 0;
+}
+
+static bool was_seen(const cfg_opt_t *opt)
+{
+	for (size_t i = 0; i < reading.seen_count; i++)
+		if (reading.seen[i] == opt)
+			return true;
+	return false;
+}
+
+/* The keys that the file does not set take their default by the same way. */
+static void take_defaults(cfg_t *cfg)
+{
+	for (size_t i = 0; i < KEYS; i++) {
+		const struct key *key = &keys[i];
+		if (was_seen(cfg_getopt(cfg, key->name)) || key->take == take_no_effect)
+			continue;
+		if (key->is_list && !cfg_size(cfg, key->name)) {
+			begin_list(cfg, cfg_getopt(cfg, key->name), key);
+			continue;
+		}
+		char value[PATH_MAX];
+		snprintf(value, sizeof(value), "%s", key->fallback);
+		char *text = value;
+		if (key->is_list) {
+			text = value + 1;
+			text[strlen(text) - 1] = '\0';
+			if (!*text)
+				continue;
+		}
+		char why[WHY_SIZE];
+		/* What a default names (a group) need not be on this system. */
+		if (!key->take(reading.config, key, text, why))
+			fail(0, "%s is not set and its default '%s' %s", key->name, text, why);
+	}
+}
+
+static int check_together(const struct config *config)
+{
+	if (!strcmp(strchr(config->registry, '/'), config->queue))
+		return fail(0, "registry and queue are the same file '%s'; each needs its own",
+			config->queue);
+	if (!config->subtopic_count)
+		return fail(0, "subtopics is empty, so no phone could register; remove the line");
+	if (!*config->notify_socket && !*config->stream_socket)
+		return fail(0,
+			"notify_socket and stream_socket are both \"\"; without a socket no "
+			"event can come");
+	if (!strcmp(config->notify_socket, config->stream_socket))
+		return fail(0, "notify_socket and stream_socket are the same path '%s'",
+			config->notify_socket);
+	return 0;
+}
+
+/* A regular file of a sensible size: libconfuse ends the process on anything else. */
+static int read_text(const char *path, struct buf *ret)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat status;
+	if (fd < 0 || fstat(fd, &status)) {
+		fail(0, "cannot open: %s; give the path with -c", strerror(errno));
+	} else if (!S_ISREG(status.st_mode)) {
+		fail(0, "is no file; give the path with -c");
+	} else if (status.st_size > FILE_MAX_BYTES) {
+		fail(0, "is larger than %d bytes: it is no mailpush.conf; give the path with -c",
+			FILE_MAX_BYTES);
+	} else {
+		ssize_t n = read(fd, buf_reserve(ret, FILE_MAX_BYTES), FILE_MAX_BYTES);
+		if (n < 0)
+			fail(0, "cannot be read: %s", strerror(errno));
+		else
+			buf_commit(ret, (size_t)n);
+	}
+	if (fd >= 0)
+		close(fd);
+	return reading.failed ? -1 : 0;
+}
+
+/*
+ * libconfuse takes a section, a list or a string that the file's end cuts off for complete.  So a
+ * key of our own is put behind it, which must be found where it belongs.
+ */
+static void parse_text(cfg_t *cfg, struct buf *text)
+{
+	buf_append_text(text, "\n" END_KEY " = yes\n");
+	int parsed = cfg_parse_buf(cfg, buf_text(text));
+	if (!reading.failed && (parsed != CFG_SUCCESS || !*cfg_getstr(cfg, END_KEY)))
+		fail_at_end(cfg);
+}
+
+int config_read(const char *path, struct config **ret, struct err *err)
+{
+	struct config *config = mem_alloc_zero(1, sizeof(*config));
+	relay_policy_init(&config->policy);
+	peer_allow(&config->peers, 0);
+
+	cfg_opt_t credential[CREDENTIAL_KEYS + 1];
+	for (size_t i = 0; i < CREDENTIAL_KEYS; i++)
+		credential[i] = (cfg_opt_t)CFG_STR(credential_keys[i], "", CFGF_NONE);
+	credential[CREDENTIAL_KEYS] = (cfg_opt_t)CFG_END();
+	cfg_opt_t options[KEYS + 3];
+	for (size_t i = 0; i < KEYS; i++)
+		if (keys[i].is_list)
+			options[i] =
+				(cfg_opt_t)CFG_STR_LIST(keys[i].name, "{" UNSET "}", CFGF_NONE);
+		else
+			options[i] = (cfg_opt_t)CFG_STR(keys[i].name, "", CFGF_NONE);
+	options[KEYS] = (cfg_opt_t)CFG_SEC(
+		"credential", credential, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+	options[KEYS + 1] = (cfg_opt_t)CFG_STR(END_KEY, "", CFGF_NONE);
+	options[KEYS + 2] = (cfg_opt_t)CFG_END();
+
+	memset(&reading, 0, sizeof(reading));
+	reading.config = config;
+	reading.path = path;
+	reading.err = err;
+	cfg_t *cfg = cfg_init(options, CFGF_NONE);
+	cfg_set_error_function(cfg, on_syntax_error);
+	for (size_t i = 0; i < KEYS; i++)
+		cfg_set_validate_func(
+			cfg, keys[i].name, keys[i].is_list ? on_list_value : on_value);
+	cfg_set_validate_func(cfg, "credential", on_credential);
+	for (size_t i = 0; i < CREDENTIAL_KEYS; i++) {
+		char name[64];
+		snprintf(name, sizeof(name), "credential|%s", credential_keys[i]);
+		cfg_set_validate_func(cfg, name, on_credential_value);
+	}
+
+	buf_auto struct buf text;
+	buf_init(&text);
+	int status = 0;
+	if (!read_text(path, &text))
+		parse_text(cfg, &text);
+	if (!reading.failed)
+		take_defaults(cfg);
+	cfg_free(cfg);
+	if (!reading.failed)
+		check_together(config);
+	if (reading.failed)
+		status = -EINVAL;
+	if (status) {
+		config_free(config);
+		return status;
+	}
+	peer_allow(&config->peers, geteuid());
+	*ret = config;
+	return 0;
+}
+
+void config_free(struct config *config)
+{
+	if (!config)
+		return;
+	for (size_t i = 0; i < KEYS; i++)
+		if (keys[i].take == take_text || keys[i].take == take_path ||
+			keys[i].take == take_site || keys[i].take == take_host ||
+			keys[i].take == take_registry || keys[i].take == take_user)
+			free(*(char **)place(config, &keys[i]));
+	for (unsigned i = 0; i < config->subtopic_count; i++)
+		free(config->subtopics[i]);
+	for (unsigned i = 0; i < config->credential_count; i++) {
+		struct credential_files *files = &config->credentials[i];
+		free((char *)files->name);
+		free((char *)files->certificate);
+		free((char *)files->key);
+		free((char *)files->passphrase_file);
+		free((char *)files->topic);
+	}
+	for (unsigned i = 0; i < config->no_effect_count; i++)
+		free(config->no_effect[i]);
+	free(config->no_effect);
+	free(config);
+}

@@ -1,0 +1,75 @@
+/*
+ * config - mailpush.conf, read and checked.
+ *
+ * Everything that can be known to be wrong before the daemon runs is found here, and each error
+ * names the file, the line or section, the key, the value and what to do.  `mailpushd -n` is this
+ * and nothing else.  The manual page is mailpush.conf(5); its order is that of the table in
+ * config.c.
+ *
+ * The struct is immutable once read; the loop thread owns it.
+ */
+#ifndef MAILPUSH_DAEMON_CONFIG_H
+#define MAILPUSH_DAEMON_CONFIG_H
+
+#include "apns/credential.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "daemon/relay.h"
+#include "intake/peer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define CONFIG_CREDENTIALS_MAX 16
+#define CONFIG_SUBTOPICS_MAX 16
+
+struct config {
+	char *imapd_conf;
+	char *site; /* "": imapd.conf's servername */
+
+	char *notify_socket; /* "": none */
+	char *stream_socket; /* "": none */
+	gid_t socket_gid;
+	mode_t socket_mode;
+	struct peer_rules peers;
+	int64_t ack_timeout_ms;
+	uint64_t max_waiting;
+
+	char *registry;
+	char *queue;
+	int64_t registration_ttl_ms;
+	unsigned registrations_per_user;
+	int64_t deleted_user_grace_ms;
+	bool shared_mailboxes;
+	char *subtopics[CONFIG_SUBTOPICS_MAX];
+	unsigned subtopic_count;
+
+	struct relay_policy policy;
+	int64_t min_interval_ms;
+	int64_t later_delay_ms;
+	unsigned max_push_rate;
+
+	char *apns_host;
+	uint16_t apns_port;
+	char *apns_ca_file; /* "": the system's store */
+	unsigned connections;
+	int priority;
+
+	struct credential_files credentials[CONFIG_CREDENTIALS_MAX]; /* strings are ours */
+	unsigned credential_count;
+
+	enum log_level log_level;
+	enum log_target log_target;
+	char *alarm_command; /* "": none */
+	char *user;	     /* "": stay who we are */
+
+	char **no_effect; /* keys that were set and that this version does nothing with */
+	unsigned no_effect_count;
+};
+
+int config_read(const char *path, struct config **ret, struct err *err);
+void config_free(struct config *config);
+
+#endif

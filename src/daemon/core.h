@@ -1,0 +1,48 @@
+/*
+ * core - what the parts of the daemon share: the stages, joined.
+ *
+ * One struct, made by main.c in the order of the members and taken down in reverse.  Loop thread
+ * only.
+ */
+#ifndef MAILPUSH_DAEMON_CORE_H
+#define MAILPUSH_DAEMON_CORE_H
+
+#include "apns/sender.h"
+#include "base/clock.h"
+#include "daemon/config.h"
+#include "daemon/sources.h"
+#include "intake/datagram.h"
+#include "intake/stream.h"
+#include "queue/schedule.h"
+#include "registry/registry.h"
+
+#include <uv.h>
+
+struct core {
+	uv_loop_t *loop;
+	const struct config *config;
+	struct sources *sources; /* imapd.conf and the credentials, read again at SIGHUP */
+
+	struct schedule *schedule;
+	struct store *store;
+	struct registry *registry;
+	struct sender *sender;
+	struct delivery *delivery;
+	struct arrivals *arrivals;
+	struct datagram *datagram;
+	struct stream *stream;
+};
+
+static inline struct schedule_time core_time(void)
+{
+	return (struct schedule_time){clock_monotonic_ms(), clock_unix_ms()};
+}
+
+/* Submits a decision of the schedule; NULL is none. */
+static inline void core_store(struct core *core, struct queue_job *job)
+{
+	if (job)
+		store_submit(core->store, job);
+}
+
+#endif

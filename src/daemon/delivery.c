@@ -1,0 +1,427 @@
+#include "daemon/delivery.h"
+
+#include "base/alarm.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define EXPIRATION_S (24 * 60 * 60) /* Apple keeps a push that long for a phone that is off */
+#define NOT_FORGOTTEN_RETRY_MS (5 * CLOCK_MINUTE_MS) /* 410, but the phone has registered since */
+#define GIVE_UP_ATTEMPTS                                                         \
+	20 /* trouble of one token is given up after a day, but not before these \
+	    */
+#define SMALL_PAYLOAD 256
+#define POOL_MAX 4096
+#define MISSING_MAX 32
+#define ALARM_NAME_SIZE 101
+
+struct flight {
+	struct sender_push push;
+	const struct push *scheduled;
+	struct registry_key key;
+	struct registry_job job; /* FORGET, STOP */
+	int status;		 /* what Apple said, kept while the registry works */
+	char reason[VERDICT_REASON_MAX];
+	char *large_payload;
+	char small_payload[SMALL_PAYLOAD];
+	struct flight *next_free;
+};
+
+struct delivery {
+	struct core *core;
+	uv_check_t turn;
+	uv_timer_t due;
+	unsigned handles;
+	bool is_awake;
+	bool is_stopped;
+	unsigned doubts;	    /* alarms about bad tokens that stand */
+	char *missing[MISSING_MAX]; /* topics whose alarm about a missing credential stands */
+	unsigned missing_count;
+	struct flight *free_flights;
+	unsigned free_count;
+};
+
+static void look(struct delivery *delivery);
+
+static void on_turn(uv_check_t *handle)
+{
+	struct delivery *delivery = handle->data;
+	if (delivery->is_awake)
+		look(delivery);
+}
+
+static void on_due(uv_timer_t *handle)
+{
+	look(handle->data);
+}
+
+struct delivery *delivery_new(struct core *core)
+{
+	struct delivery *delivery = mem_alloc_zero(1, sizeof(*delivery));
+	delivery->core = core;
+	/* After the turn's input and before the sender's and the workers' end of turn. */
+	uv_check_init(core->loop, &delivery->turn);
+	delivery->turn.data = delivery;
+	uv_check_start(&delivery->turn, on_turn);
+	uv_unref((uv_handle_t *)&delivery->turn);
+	uv_timer_init(core->loop, &delivery->due);
+	delivery->due.data = delivery;
+	delivery->handles = 2;
+	delivery_wake(delivery);
+	return delivery;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct delivery *delivery = handle->data;
+	if (!--delivery->handles)
+		free(delivery);
+}
+
+void delivery_free(struct delivery *delivery)
+{
+	if (!delivery)
+		return;
+	while (delivery->free_flights) {
+		struct flight *flight = delivery->free_flights;
+		delivery->free_flights = flight->next_free;
+		free(flight);
+	}
+	for (unsigned i = 0; i < delivery->missing_count; i++)
+		free(delivery->missing[i]);
+	uv_close((uv_handle_t *)&delivery->turn, on_closed);
+	uv_close((uv_handle_t *)&delivery->due, on_closed);
+}
+
+void delivery_stop(struct delivery *delivery)
+{
+	delivery->is_stopped = true;
+	uv_timer_stop(&delivery->due);
+}
+
+void delivery_wake(struct delivery *delivery)
+{
+	if (delivery->is_awake || delivery->is_stopped)
+		return;
+	delivery->is_awake = true;
+	/* Whatever woke us may run after this turn's check: a timer that is due makes another. */
+	uv_timer_start(&delivery->due, on_due, 0, 0);
+}
+
+static struct flight *take_flight(struct delivery *delivery)
+{
+	struct flight *flight = delivery->free_flights;
+	if (flight) {
+		delivery->free_flights = flight->next_free;
+		delivery->free_count--;
+		memset(&flight->push, 0, sizeof(flight->push));
+		return flight;
+	}
+	return mem_alloc_zero(1, sizeof(*flight));
+}
+
+static void return_flight(struct delivery *delivery, struct flight *flight)
+{
+	free(mem_steal(flight->large_payload));
+	registry_job_fini(&flight->job);
+	if (delivery->free_count == POOL_MAX) {
+		free(flight);
+		return;
+	}
+	memset(&flight->job, 0, sizeof(flight->job));
+	flight->next_free = delivery->free_flights;
+	delivery->free_flights = flight;
+	delivery->free_count++;
+}
+
+/*
+ * The plain payload refreshes INBOX.  One with `m` refreshes what is named, but is understood only
+ * by a phone that was told which mailboxes are watched.
+ */
+static bool is_plain(const struct target *target)
+{
+	return target->aps_version == 1 || !target->confirmed || target->inbox_only;
+}
+
+static void launch(struct delivery *delivery, const struct push *scheduled)
+{
+	const struct target *target = scheduled->target;
+	struct flight *flight = take_flight(delivery);
+	flight->scheduled = scheduled;
+	flight->key = target->key;
+	unsigned hash_count = is_plain(target) ? 0 : scheduled->hash_count;
+	char payload[PAYLOAD_MAX];
+	size_t size = payload_write(payload, target->account_id, scheduled->hashes, hash_count);
+	char *at = flight->small_payload;
+	if (size > SMALL_PAYLOAD)
+		at = flight->large_payload = mem_alloc(size);
+	memcpy(at, payload, size);
+
+	flight->push.topic = target->topic;
+	flight->push.token = target->token;
+	memcpy(flight->push.apns_id, scheduled->apns_id, sizeof(flight->push.apns_id));
+	flight->push.expiration_unix_s = scheduled->sent_unix_ms / 1000 + EXPIRATION_S;
+	flight->push.payload = at;
+	flight->push.payload_size = size;
+	flight->push.ctx = flight;
+	sender_push(delivery->core->sender, &flight->push);
+}
+
+static void name_missing(char name[ALARM_NAME_SIZE], const char *topic)
+{
+	snprintf(name, ALARM_NAME_SIZE, "credential:%.80s", topic);
+}
+
+/* Ends the alarms of topics for which nothing waits in vain any more. */
+static void clear_missing(struct delivery *delivery, int64_t now_ms)
+{
+	for (unsigned i = 0; i < delivery->missing_count;) {
+		bool waits = false;
+		size_t position = 0;
+		const char *topic;
+		while ((topic = schedule_next_topic(delivery->core->schedule, &position, now_ms)))
+			waits = waits || !strcmp(topic, delivery->missing[i]);
+		if (waits && !sender_has_credential(delivery->core->sender, delivery->missing[i])) {
+			i++;
+			continue;
+		}
+		char name[ALARM_NAME_SIZE];
+		name_missing(name, delivery->missing[i]);
+		alarm_clear(name);
+		free(delivery->missing[i]);
+		delivery->missing[i] = delivery->missing[--delivery->missing_count];
+	}
+}
+
+static void check_credential(struct delivery *delivery, const char *topic)
+{
+	char name[ALARM_NAME_SIZE];
+	if (sender_has_credential(delivery->core->sender, topic))
+		return;
+	name_missing(name, topic);
+	if (alarm_stands(name) || delivery->missing_count == MISSING_MAX)
+		return;
+	delivery->missing[delivery->missing_count++] = mem_dup(topic);
+	alarm_raise(name,
+		"pushes wait: no credential for topic %s; phones registered with it, so add its "
+		"certificate to mailpush.conf",
+		topic);
+}
+
+/* Hands over what is due as far as there is room, and sees when to look again. */
+static void look(struct delivery *delivery)
+{
+	struct core *core = delivery->core;
+	delivery->is_awake = false;
+	if (delivery->is_stopped)
+		return;
+	struct schedule_time time = core_time();
+	size_t position = 0;
+	const char *topic;
+	while ((topic = schedule_next_topic(core->schedule, &position, time.now_ms))) {
+		check_credential(delivery, topic);
+		const struct push *push;
+		for (size_t room = sender_room(core->sender, topic);
+			room && (push = schedule_next(core->schedule, topic, time)); room--)
+			launch(delivery, push);
+	}
+	clear_missing(delivery, time.now_ms);
+	int64_t wake_ms = schedule_wake_ms(core->schedule, time.now_ms);
+	/* A push that was answered while it was handed over has woken us again. */
+	if (delivery->is_awake)
+		wake_ms = time.now_ms;
+	if (wake_ms == INT64_MAX)
+		uv_timer_stop(&delivery->due);
+	else
+		uv_timer_start(&delivery->due, on_due,
+			wake_ms > time.now_ms ? (uint64_t)(wake_ms - time.now_ms) : 1, 0);
+}
+
+static void log_answer(
+	const struct flight *flight, const struct apns_answer *answer, const char *then)
+{
+	static const char *const endings[] = {"answered", "not processed", "lost", "silent"};
+	const struct target *target = flight->scheduled->target;
+	bool is_fine = answer->ending == APNS_ANSWERED && answer->status == 200;
+	log_event(is_fine ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "apns",
+		is_fine ? "pushed" : "push not taken", log_text("user", target->user),
+		log_masked("token", target->token), log_masked("account", target->account_id),
+		log_text("ending", endings[answer->ending]), log_number("status", answer->status),
+		log_text("reason", answer->reason), log_text("then", then),
+		log_number("hashes", flight->scheduled->hash_count),
+		log_number("attempts", flight->scheduled->attempts),
+		log_number("ms", clock_monotonic_ms() - flight->push.sent_ms));
+}
+
+/* FORGET and STOP: the flight stays open until the registry has done it. */
+static void ask_registry(struct delivery *delivery, struct flight *flight,
+	const struct apns_answer *answer, const struct verdict *verdict)
+{
+	const struct target *target = flight->scheduled->target;
+	flight->status = answer->status;
+	memcpy(flight->reason, answer->reason, sizeof(flight->reason));
+	flight->job = (struct registry_job){
+		.kind = verdict->action == VERDICT_STOP ? REGISTRY_STOP : REGISTRY_FORGET,
+		.received_ms = clock_unix_ms(),
+		.token = target->token,
+		.topic = target->topic,
+		.before_ms = verdict->forget_before_unix_ms,
+		.reason = flight->reason,
+	};
+	registry_submit(delivery->core->registry, &flight->job);
+}
+
+/* Trouble of one token alone is not gone on with for ever. */
+static bool is_given_up(const struct push *push, int64_t unix_ms)
+{
+	return push->attempts >= GIVE_UP_ATTEMPTS &&
+		unix_ms - push->first_unix_ms > SCHEDULE_GIVE_UP_MS;
+}
+
+void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
+{
+	struct flight *flight = MEM_CONTAINER(job, struct flight, job);
+	struct core *core = delivery->core;
+	struct schedule_time time = core_time();
+	bool is_done = false;
+	for (size_t i = 0; i < job->gone_count; i++) {
+		if (!memcmp(&job->gone[i], &flight->key, sizeof(flight->key)))
+			is_done = true;
+		core_store(core, schedule_drop(core->schedule, &job->gone[i]));
+	}
+	if (job->gone_count)
+		log_event(LOG_LEVEL_INFO, "registry",
+			job->kind == REGISTRY_STOP ? "registrations are stopped: Apple's answer"
+						   : "registrations are gone: Apple's answer",
+			log_text("reason", flight->reason),
+			log_number("count", (int64_t)job->gone_count));
+	/* Not done: the phone has registered since, or the registry is being stopped. */
+	core_store(core,
+		is_done && !job->status
+			? schedule_told(core->schedule, &flight->key, flight->status,
+				  flight->reason, time)
+			: schedule_retry(core->schedule, &flight->key, flight->status,
+				  flight->reason, NOT_FORGOTTEN_RETRY_MS, true, time));
+	return_flight(delivery, flight);
+	delivery_wake(delivery);
+}
+
+static void name_doubt(char name[ALARM_NAME_SIZE], const struct flight *flight)
+{
+	snprintf(name, ALARM_NAME_SIZE, "bad-device-token:%.80s", flight->scheduled->target->topic);
+}
+
+static void doubt(struct delivery *delivery, const struct flight *flight)
+{
+	char name[ALARM_NAME_SIZE];
+	name_doubt(name, flight);
+	delivery->doubts += !alarm_stands(name);
+	alarm_raise(name,
+		"Apple calls a device token bad, and none was good yet; no phone is forgotten: if "
+		"all "
+		"are bad, check apns_host and that the certificate is for production");
+}
+
+static void end_doubt(struct delivery *delivery, const struct flight *flight)
+{
+	char name[ALARM_NAME_SIZE];
+	name_doubt(name, flight);
+	delivery->doubts -= alarm_stands(name);
+	alarm_clear(name);
+}
+
+static void hold(struct delivery *delivery, const struct flight *flight,
+	const struct apns_answer *answer, const struct verdict *verdict)
+{
+	if (verdict->scope == VERDICT_TOKEN) {
+		doubt(delivery, flight);
+		return;
+	}
+	char why[160];
+	snprintf(why, sizeof(why), "Apple refuses pushes: %d %s", answer->status, answer->reason);
+	sender_hold(delivery->core->sender, flight->scheduled->target->topic, why);
+}
+
+static void on_answered(
+	void *ctx, struct sender_push *push, const struct apns_answer *answer, bool is_proven)
+{
+	struct core *core = ctx;
+	struct delivery *delivery = core->delivery;
+	struct flight *flight = push->ctx;
+	struct schedule_time time = core_time();
+	const struct verdict_context context = {.is_proven = is_proven,
+		.sent_unix_ms = flight->scheduled->sent_unix_ms,
+		.attempts = flight->scheduled->attempts};
+	struct verdict verdict = verdict_of(answer, &context);
+	struct queue_job *job = NULL;
+	switch (verdict.action) {
+	case VERDICT_DONE:
+		log_answer(flight, answer, "done");
+		if (delivery->doubts)
+			end_doubt(delivery, flight);
+		job = schedule_told(
+			core->schedule, &flight->key, answer->status, answer->reason, time);
+		break;
+	case VERDICT_DROP:
+		log_event(LOG_LEVEL_ERROR, "apns",
+			"Apple rejects a push as malformed; it is dropped, please report this",
+			log_number("status", answer->status), log_text("reason", answer->reason));
+		job = schedule_told(
+			core->schedule, &flight->key, answer->status, answer->reason, time);
+		break;
+	case VERDICT_FORGET:
+	case VERDICT_STOP:
+		log_answer(flight, answer, verdict.action == VERDICT_STOP ? "stop" : "forget");
+		ask_registry(delivery, flight, answer, &verdict);
+		return;
+	case VERDICT_RETRY:
+		if (verdict.scope == VERDICT_TOKEN &&
+			is_given_up(flight->scheduled, time.unix_ms)) {
+			log_answer(flight, answer, "given up after a day");
+			job = schedule_told(
+				core->schedule, &flight->key, answer->status, answer->reason, time);
+			break;
+		}
+		log_answer(flight, answer, "again");
+		job = schedule_retry(core->schedule, &flight->key, answer->status, answer->reason,
+			verdict.delay_ms, verdict.counts, time);
+		break;
+	case VERDICT_HOLD:
+		log_answer(flight, answer, "hold");
+		hold(delivery, flight, answer, &verdict);
+		job = schedule_retry(core->schedule, &flight->key, answer->status, answer->reason,
+			verdict.delay_ms, verdict.counts, time);
+		break;
+	}
+	core_store(core, job);
+	return_flight(delivery, flight);
+	delivery_wake(delivery);
+}
+
+static void on_room(void *ctx, const char *topic)
+{
+	struct core *core = ctx;
+	(void)topic;
+	delivery_wake(core->delivery);
+}
+
+static void on_state(void *ctx, const struct credential *credential, const char *text)
+{
+	struct core *core = ctx;
+	char name[101];
+	snprintf(name, sizeof(name), "apns:%.80s", credential->name);
+	if (text)
+		alarm_raise(name, "credential \"%s\": %s", credential->name, text);
+	else
+		alarm_clear(name);
+	delivery_wake(core->delivery);
+}
+
+const struct sender_callbacks delivery_sender_callbacks = {
+	.answered = on_answered,
+	.room = on_room,
+	.state = on_state,
+};

@@ -1,0 +1,665 @@
+/*
+ * mailpushd - tells Apple's push service that mailboxes of a Cyrus IMAP server changed.
+ *
+ * The map, along an event's way (docs/architecture.md tells it in prose):
+ *
+ *   intake/datagram.c  intake/stream.c   bytes from Cyrus; intake/dlist.c is the stream's framing,
+ *                                        intake/peer.c says who may talk to us
+ *   event/event.c                        what happened; event/mailbox.c: to whose mailbox
+ *   daemon/relay.c                       what follows: register, now, later, ignore
+ *   daemon/arrival.c                     the way in, up to the acknowledgement
+ *   registry/registry.c                  who wants to know (a thread of its own)
+ *   queue/schedule.c                     when each phone is told; queue/store.c: on disk (a thread)
+ *   daemon/delivery.c                    the way out, and what follows from Apple's answer
+ *   apns/sender.c  apns/verdict.c        HTTP/2 to Apple, and what its answers mean
+ *
+ * Beside it: config.c (mailpush.conf), check.c (-n), sources.c (imapd.conf and certificates),
+ * tidy.c (hourly housekeeping), and base/ below everything.
+ *
+ * This file starts the parts in order and stops them in reverse.
+ */
+#include "base/alarm.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/arrival.h"
+#include "daemon/check.h"
+#include "daemon/config.h"
+#include "daemon/core.h"
+#include "daemon/delivery.h"
+#include "daemon/tidy.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEFAULT_CONFIG "/etc/mailpush/mailpush.conf"
+#define STOP_MS 2000 /* for Apple's answers and for what is on its way to disk */
+
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+#define SIGNALS (sizeof(signals) / sizeof(signals[0]))
+
+/* An event that was parked by an earlier run, kept until the parts stand. */
+struct parked {
+	uint64_t id;
+	int64_t received_ms;
+	char *raw;
+	size_t raw_size;
+};
+
+struct daemon {
+	struct core core;
+	struct tidy *tidy;
+	struct config *config;
+	uv_loop_t loop;
+	uv_signal_t signals[SIGNALS];
+	struct credential *in_force[CONFIG_CREDENTIALS_MAX]; /* by their place in mailpush.conf */
+
+	struct parked *parked;
+	size_t parked_count;
+
+	uv_work_t reload;
+	struct sources *reloaded;
+	struct err reload_err;
+	int reload_status;
+	bool is_reloading;
+	bool is_reload_wanted;
+
+	uv_timer_t stop_timer;
+	bool is_stopping;
+	bool is_sender_stopped;
+	bool is_time_up;
+};
+
+/* The stages' callbacks. */
+
+static void on_datagram(void *ctx, const struct notification *notification)
+{
+	struct daemon *daemon = ctx;
+	arrivals_take(daemon->core.arrivals, notification, NULL);
+}
+
+static void on_request(
+	void *ctx, const struct notification *notification, struct stream_request *request)
+{
+	struct daemon *daemon = ctx;
+	arrivals_take(daemon->core.arrivals, notification, request);
+}
+
+static void on_rejected(void *ctx, const char *text)
+{
+	(void)ctx;
+	log_event(LOG_LEVEL_WARN, "intake", text);
+}
+
+static void on_ack_timeout(void *ctx, struct stream_request *request)
+{
+	struct daemon *daemon = ctx;
+	(void)request;
+	arrivals_on_ack_timeout(daemon->core.arrivals);
+}
+
+static void check_stopped(struct daemon *daemon);
+
+static void on_registry_done(void *ctx, struct registry_job *job)
+{
+	struct daemon *daemon = ctx;
+	switch (job->kind) {
+	case REGISTRY_REGISTER:
+	case REGISTRY_NEWS:
+	case REGISTRY_MAILBOX_DELETE:
+	case REGISTRY_MAILBOX_RENAME:
+		arrivals_on_registry(daemon->core.arrivals, job);
+		break;
+	case REGISTRY_FORGET:
+	case REGISTRY_STOP:
+		delivery_on_registry(daemon->core.delivery, job);
+		break;
+	case REGISTRY_TIDY:
+		tidy_on_registry(daemon->tidy, job);
+		break;
+	}
+	check_stopped(daemon);
+}
+
+static void on_stored(void *ctx, struct queue_job *job)
+{
+	struct daemon *daemon = ctx;
+	if (!job->status) {
+		schedule_stored(daemon->core.schedule, job->seq, core_time());
+		delivery_wake(daemon->core.delivery);
+	}
+	if (job->owner)
+		arrivals_on_stored(daemon->core.arrivals, job);
+	queue_job_free(job);
+	check_stopped(daemon);
+}
+
+static void on_registry_trouble(void *ctx, const char *text)
+{
+	(void)ctx;
+	if (text)
+		alarm_raise("registry", "%s", text);
+	else
+		alarm_clear("registry");
+}
+
+static void on_store_trouble(void *ctx, const char *text)
+{
+	(void)ctx;
+	if (text)
+		alarm_raise("queue", "%s", text);
+	else
+		alarm_clear("queue");
+}
+
+static void on_loaded_push(void *ctx, int64_t row, struct target *target,
+	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_ms, unsigned attempts,
+	int64_t first_ms, int64_t last_push_ms)
+{
+	struct daemon *daemon = ctx;
+	schedule_load_push(daemon->core.schedule, row, target, apns_id, due_ms, attempts, first_ms,
+		last_push_ms, core_time());
+}
+
+static void on_loaded_news(void *ctx, const struct registry_key *key, const struct queue_news *news)
+{
+	struct daemon *daemon = ctx;
+	schedule_load_news(daemon->core.schedule, key, news, core_time());
+}
+
+static void on_loaded_parked(
+	void *ctx, uint64_t parked_id, int64_t received_ms, const char *raw, size_t raw_size)
+{
+	struct daemon *daemon = ctx;
+	daemon->parked = mem_realloc_array(
+		daemon->parked, daemon->parked_count + 1, sizeof(*daemon->parked));
+	daemon->parked[daemon->parked_count++] =
+		(struct parked){parked_id, received_ms, mem_dup_n(raw, raw_size), raw_size};
+}
+
+/* Reload. */
+
+static void report_credentials(const struct config *config, const struct sources *sources)
+{
+	for (unsigned i = 0; i < sources->credential_count; i++) {
+		char name[101];
+		snprintf(name, sizeof(name), "credential-file:%.80s", config->credentials[i].name);
+		if (sources->credentials[i])
+			alarm_clear(name);
+		else
+			alarm_raise(name, "credential \"%s\": %s", config->credentials[i].name,
+				sources->credential_errors[i].text);
+	}
+	if (sources->credential_count)
+		alarm_clear("no-credential");
+	else
+		alarm_raise("no-credential",
+			"no credential is configured: phones can register, nothing is pushed; add "
+			"a "
+			"credential section to mailpush.conf");
+}
+
+/*
+ * Each credential by itself: one whose file is broken keeps what it had, the others are renewed.
+ */
+static void use_credentials(struct daemon *daemon)
+{
+	struct sources *sources = daemon->core.sources;
+	struct credential *given[CONFIG_CREDENTIALS_MAX];
+	size_t count = 0;
+	for (unsigned i = 0; i < sources->credential_count; i++) {
+		struct credential *loaded = mem_steal(sources->credentials[i]);
+		if (loaded) {
+			credential_free(daemon->in_force[i]);
+			daemon->in_force[i] = loaded;
+		}
+		const struct credential *credential = daemon->in_force[i];
+		if (!credential)
+			continue;
+		bool is_second = false;
+		for (size_t j = 0; j < count; j++)
+			is_second = is_second || !strcmp(given[j]->topic, credential->topic);
+		log_event(is_second ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "apns",
+			is_second ? "two credentials are for one topic; the later one is not used"
+				: loaded ? "credential in use"
+					 : "credential stays in use",
+			log_text("credential", credential->name),
+			log_text("topic", credential->topic),
+			log_number("days_left",
+				(credential->not_after_unix_ms - clock_unix_ms()) / CLOCK_DAY_MS));
+		if (!is_second)
+			given[count++] = credential_ref(daemon->in_force[i]);
+	}
+	sender_set_credentials(daemon->core.sender, given, count);
+}
+
+/* What Cyrus tells the phones to listen for must be what we can push on. */
+static void check_topic(struct daemon *daemon)
+{
+	const char *topic = daemon->core.sources->imapdconf->aps_topic;
+	if (!*topic)
+		alarm_raise("aps-topic",
+			"aps_topic is not set in %s, so Cyrus does not offer push to phones",
+			daemon->config->imapd_conf);
+	else if (daemon->config->credential_count &&
+		!sender_has_credential(daemon->core.sender, topic))
+		alarm_raise("aps-topic",
+			"aps_topic %s of %s is the topic of no credential: phones that register "
+			"now "
+			"cannot be pushed to",
+			topic, daemon->config->imapd_conf);
+	else
+		alarm_clear("aps-topic");
+}
+
+static void on_reload_work(uv_work_t *work)
+{
+	struct daemon *daemon = work->data;
+	daemon->reload_status =
+		sources_read(daemon->config, &daemon->reloaded, &daemon->reload_err);
+}
+
+static void reload(struct daemon *daemon);
+
+static void on_reloaded(uv_work_t *work, int cancelled)
+{
+	struct daemon *daemon = work->data;
+	(void)cancelled;
+	daemon->is_reloading = false;
+	struct sources *sources = mem_steal(daemon->reloaded);
+	if (daemon->is_stopping) {
+		sources_free(sources);
+		check_stopped(daemon);
+		return;
+	}
+	if (daemon->reload_status) {
+		alarm_raise(
+			"reload", "%s; the former settings stay in force", daemon->reload_err.text);
+	} else {
+		alarm_clear("reload");
+		report_credentials(daemon->config, sources);
+		sources_free(daemon->core.sources);
+		daemon->core.sources = sources;
+		use_credentials(daemon);
+		check_topic(daemon);
+		log_event(LOG_LEVEL_INFO, "daemon", "reloaded",
+			log_text("aps_topic", sources->imapdconf->aps_topic));
+		delivery_wake(daemon->core.delivery);
+	}
+	if (daemon->is_reload_wanted) {
+		daemon->is_reload_wanted = false;
+		reload(daemon);
+	}
+}
+
+static void reload(struct daemon *daemon)
+{
+	if (daemon->is_reloading) {
+		daemon->is_reload_wanted = true;
+		return;
+	}
+	daemon->is_reloading = true;
+	daemon->reload.data = daemon;
+	uv_queue_work(&daemon->loop, &daemon->reload, on_reload_work, on_reloaded);
+}
+
+/* Stop. */
+
+static void check_stopped(struct daemon *daemon)
+{
+	if (!daemon->is_stopping || !daemon->is_sender_stopped || daemon->is_reloading)
+		return;
+	bool is_quiet = !arrivals_count(daemon->core.arrivals) &&
+		!(daemon->core.stream && stream_unanswered(daemon->core.stream));
+	if (is_quiet || daemon->is_time_up)
+		uv_stop(&daemon->loop);
+}
+
+static void on_sender_stopped(void *ctx)
+{
+	struct daemon *daemon = ctx;
+	daemon->is_sender_stopped = true;
+	check_stopped(daemon);
+}
+
+static void on_stop_timer(uv_timer_t *timer)
+{
+	struct daemon *daemon = timer->data;
+	daemon->is_time_up = true;
+	check_stopped(daemon);
+}
+
+static void begin_stop(struct daemon *daemon, const char *why)
+{
+	if (daemon->is_stopping)
+		return;
+	daemon->is_stopping = true;
+	log_event(LOG_LEVEL_INFO, "daemon", "stopping", log_text("why", why));
+	datagram_free(mem_steal(daemon->core.datagram));
+	if (daemon->core.stream)
+		stream_stop_listening(daemon->core.stream);
+	delivery_stop(daemon->core.delivery);
+	uv_timer_init(&daemon->loop, &daemon->stop_timer);
+	daemon->stop_timer.data = daemon;
+	uv_timer_start(&daemon->stop_timer, on_stop_timer, STOP_MS, 0);
+	sender_stop(daemon->core.sender, STOP_MS, on_sender_stopped, daemon);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct daemon *daemon = handle->data;
+	if (number == SIGHUP)
+		reload(daemon);
+	else
+		begin_stop(daemon, number == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+/* Start. */
+
+static int drop_privileges(const char *user, struct err *err)
+{
+	if (!*user || geteuid() != 0)
+		return 0;
+	const struct passwd *passwd = getpwnam(user);
+	if (!passwd)
+		return err_set(err, -ENOENT, "user '%s' does not exist; create it", user);
+	if (initgroups(user, passwd->pw_gid) || setgid(passwd->pw_gid) || setuid(passwd->pw_uid)) {
+		int code = errno;
+		return err_set(err, -code, "cannot become user '%s': %s", user, strerror(code));
+	}
+	return 0;
+}
+
+static int open_sockets(struct daemon *daemon, struct err *err)
+{
+	static const struct datagram_callbacks datagram_callbacks = {
+		.came = on_datagram, .rejected = on_rejected};
+	static const struct stream_callbacks stream_callbacks = {
+		.came = on_request, .rejected = on_rejected, .timed_out = on_ack_timeout};
+	const struct config *config = daemon->config;
+	if (*config->notify_socket) {
+		int status = datagram_new(&daemon->loop, config->notify_socket, config->socket_mode,
+			config->socket_gid, &config->peers, &datagram_callbacks, daemon,
+			&daemon->core.datagram, err);
+		if (status)
+			return status;
+		log_event(LOG_LEVEL_INFO, "intake", "listening for datagrams",
+			log_text("socket", config->notify_socket));
+	}
+	if (*config->stream_socket) {
+		const struct stream_settings settings = {.path = config->stream_socket,
+			.mode = config->socket_mode,
+			.gid = config->socket_gid,
+			.ack_timeout_ms = config->ack_timeout_ms};
+		int status = stream_new(&daemon->loop, &settings, &config->peers, &stream_callbacks,
+			daemon, &daemon->core.stream, err);
+		if (status)
+			return status;
+		log_event(LOG_LEVEL_INFO, "intake", "listening for dlist requests",
+			log_text("socket", config->stream_socket));
+	}
+	return 0;
+}
+
+static int open_queue(struct daemon *daemon, struct err *err)
+{
+	static const struct store_callbacks callbacks = {
+		.done = on_stored, .trouble = on_store_trouble};
+	static const struct store_loader loader = {
+		.push = on_loaded_push, .news = on_loaded_news, .parked = on_loaded_parked};
+	int status = store_new(&daemon->loop, daemon->config->queue, &loader, &callbacks, daemon,
+		&daemon->core.store, err);
+	if (status)
+		return status;
+	struct job_list jobs;
+	job_list_init(&jobs);
+	schedule_loaded(daemon->core.schedule, &jobs, core_time());
+	struct job *job;
+	while ((job = job_list_take(&jobs)))
+		store_submit(daemon->core.store, MEM_CONTAINER(job, struct queue_job, job));
+	return 0;
+}
+
+static int open_registry(struct daemon *daemon, struct err *err)
+{
+	static const struct registry_callbacks callbacks = {
+		.done = on_registry_done, .trouble = on_registry_trouble};
+	const struct config *config = daemon->config;
+	const struct registry_settings settings = {.url = config->registry,
+		.site = daemon->core.sources->site,
+		.registration_ttl_ms = config->registration_ttl_ms,
+		.deleted_user_grace_ms = config->deleted_user_grace_ms,
+		.registrations_per_user = config->registrations_per_user};
+	return registry_new(
+		&daemon->loop, &settings, &callbacks, daemon, &daemon->core.registry, err);
+}
+
+static int open_sender(struct daemon *daemon, struct err *err)
+{
+	const struct config *config = daemon->config;
+	struct sender_settings settings;
+	sender_settings_init(&settings);
+	settings.host = config->apns_host;
+	settings.port = config->apns_port;
+	settings.ca_file = *config->apns_ca_file ? config->apns_ca_file : NULL;
+	settings.connections = config->connections;
+	settings.priority = config->priority;
+	return sender_new(&daemon->loop, &settings, &delivery_sender_callbacks, &daemon->core,
+		&daemon->core.sender, err);
+}
+
+static void replay_parked(struct daemon *daemon)
+{
+	if (daemon->parked_count)
+		log_event(LOG_LEVEL_INFO, "daemon", "events parked earlier are taken in again",
+			log_number("count", (int64_t)daemon->parked_count));
+	for (size_t i = 0; i < daemon->parked_count; i++) {
+		struct parked *parked = &daemon->parked[i];
+		arrivals_take_parked(daemon->core.arrivals, parked->id, parked->received_ms,
+			parked->raw, parked->raw_size);
+		free(parked->raw);
+	}
+	free(mem_steal(daemon->parked));
+	daemon->parked_count = 0;
+}
+
+static void watch_signals(struct daemon *daemon)
+{
+	for (size_t i = 0; i < SIGNALS; i++) {
+		uv_signal_init(&daemon->loop, &daemon->signals[i]);
+		daemon->signals[i].data = daemon;
+		uv_signal_start(&daemon->signals[i], on_signal, signals[i]);
+	}
+}
+
+static int start(struct daemon *daemon, struct err *err)
+{
+	const struct config *config = daemon->config;
+	struct core *core = &daemon->core;
+	core->loop = &daemon->loop;
+	core->config = config;
+	uint8_t seeds[2][16];
+	int failed = uv_random(NULL, NULL, seeds, sizeof(seeds), 0, NULL);
+	if (failed)
+		return err_set(err, failed, "cannot get random bytes: %s", uv_strerror(failed));
+
+	int status = sources_read(config, &core->sources, err);
+	if (status)
+		return status;
+	const struct schedule_settings schedule_settings = {
+		.min_interval_ms = config->min_interval_ms,
+		.later_delay_ms = config->later_delay_ms,
+		.max_push_rate = config->max_push_rate};
+	core->schedule = schedule_new(&schedule_settings, seeds[0]);
+	if ((status = open_queue(daemon, err)) || (status = open_registry(daemon, err)) ||
+		(status = open_sender(daemon, err)))
+		return status;
+	core->delivery = delivery_new(core);
+	core->arrivals = arrivals_new(core, seeds[1]);
+	daemon->tidy = tidy_new(core);
+	report_credentials(config, core->sources);
+	use_credentials(daemon);
+	check_topic(daemon);
+	replay_parked(daemon);
+	watch_signals(daemon);
+	return open_sockets(daemon, err);
+}
+
+static void close_if_open(uv_handle_t *handle, void *unused)
+{
+	(void)unused;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+/*
+ * Takes down whatever was started, in reverse; also after a start that failed half-way.  Returns
+ * how many events were lost because no disk took them.
+ */
+static uint64_t take_down(struct daemon *daemon)
+{
+	struct core *core = &daemon->core;
+	datagram_free(mem_steal(core->datagram));
+	if (core->delivery)
+		delivery_stop(core->delivery);
+	if (core->sender && !daemon->is_stopping) {
+		sender_stop(core->sender, 0, on_sender_stopped, daemon);
+		while (!daemon->is_sender_stopped)
+			uv_run(&daemon->loop, UV_RUN_ONCE);
+	}
+	/* What they still have comes back through the callbacks and is parked. */
+	registry_free(core->registry);
+	store_free(core->store);
+	stream_free(core->stream);
+	sender_free(core->sender);
+	tidy_free(daemon->tidy);
+	delivery_free(core->delivery);
+	uint64_t lost = core->arrivals ? arrivals_lost(core->arrivals) : 0;
+	arrivals_free(core->arrivals);
+	schedule_free(core->schedule);
+	sources_free(core->sources);
+	for (unsigned i = 0; i < CONFIG_CREDENTIALS_MAX; i++)
+		credential_free(daemon->in_force[i]);
+	alarm_stop();
+	uv_run(&daemon->loop, UV_RUN_NOWAIT);
+	uv_walk(&daemon->loop, close_if_open, NULL);
+	uv_run(&daemon->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&daemon->loop);
+	for (size_t i = 0; i < daemon->parked_count; i++)
+		free(daemon->parked[i].raw);
+	free(daemon->parked);
+	return lost;
+}
+
+static int run(struct config *config)
+{
+	static struct daemon daemon;
+	struct err err;
+	daemon.config = config;
+	if (drop_privileges(config->user, &err) ||
+		log_start(config->log_target, config->log_level, &err)) {
+		log_event(LOG_LEVEL_ERROR, "daemon", err.text);
+		return 1;
+	}
+	umask(077);
+	uv_loop_init(&daemon.loop);
+	alarm_start(&daemon.loop, config->alarm_command);
+	log_event(LOG_LEVEL_INFO, "daemon", "starting", log_text("version", MAILPUSH_VERSION));
+	for (unsigned i = 0; i < config->no_effect_count; i++)
+		log_event(LOG_LEVEL_WARN, "config", "this key has no effect in this version",
+			log_text("key", config->no_effect[i]));
+	int failed = start(&daemon, &err);
+	if (failed) {
+		log_event(LOG_LEVEL_ERROR, "daemon", err.text);
+	} else {
+		log_event(LOG_LEVEL_INFO, "daemon", "ready",
+			log_text("site", daemon.core.sources->site),
+			log_text("aps_topic", daemon.core.sources->imapdconf->aps_topic));
+		uv_run(&daemon.loop, UV_RUN_DEFAULT);
+	}
+	uint64_t lost = take_down(&daemon);
+	if (lost)
+		log_event(LOG_LEVEL_ERROR, "daemon",
+			"events that waited in memory could not be put on disk and are lost; Cyrus "
+			"was "
+			"told NO for each that came through the stream socket",
+			log_number("count", (int64_t)lost));
+	log_event(LOG_LEVEL_INFO, "daemon", "stopped");
+	log_stop();
+	return failed || lost ? 1 : 0;
+}
+
+static void print_usage(FILE *to)
+{
+	fputs("usage: mailpushd [-n] [-c file]\n"
+	      "       mailpushd -h | -V\n"
+	      "\n"
+	      "  -c file  the configuration, " DEFAULT_CONFIG " if not given\n"
+	      "  -n       check the configuration and what it names, then exit\n"
+	      "  -h       this text\n"
+	      "  -V       the version\n"
+	      "\n"
+	      "It stays in the foreground.  See mailpushd(8) and mailpush.conf(5).\n",
+		to);
+}
+
+/* Whatever we open must not become standard error: missing ones are opened first. */
+static int open_standard_files(void)
+{
+	int fd;
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	return fd < 0 ? -errno : close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	if (open_standard_files())
+		return 1;
+	signal(SIGPIPE, SIG_IGN);
+	const char *path = DEFAULT_CONFIG;
+	bool is_check = false;
+	int option;
+	while ((option = getopt(argc, argv, "c:nhV")) != -1) {
+		switch (option) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'n':
+			is_check = true;
+			break;
+		case 'h':
+			print_usage(stdout);
+			return 0;
+		case 'V':
+			puts("mailpushd " MAILPUSH_VERSION);
+			return 0;
+		default:
+			print_usage(stderr);
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "mailpushd: unexpected argument '%s'\n", argv[optind]);
+		print_usage(stderr);
+		return 2;
+	}
+	struct config *config = NULL;
+	struct err err;
+	if (config_read(path, &config, &err)) {
+		fprintf(stderr, "mailpushd: %s\n", err.text);
+		return 1;
+	}
+	int status = is_check ? check_run(path, config) : run(config);
+	config_free(config);
+	return status;
+}

@@ -1,0 +1,84 @@
+#include "daemon/tidy.h"
+
+#include "base/alarm.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/delivery.h"
+
+#include <inttypes.h>
+
+#define FIRST_MS CLOCK_MINUTE_MS
+#define EVERY_MS CLOCK_HOUR_MS
+
+struct tidy {
+	struct core *core;
+	struct registry_job job;
+	bool is_running; /* the registry has the job */
+	uv_timer_t timer;
+};
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct tidy *tidy = timer->data;
+	if (tidy->is_running)
+		return;
+	tidy->is_running = true;
+	tidy->job = (struct registry_job){
+		.kind = REGISTRY_TIDY,
+		.received_ms = clock_unix_ms(),
+	};
+	registry_submit(tidy->core->registry, &tidy->job);
+}
+
+struct tidy *tidy_new(struct core *core)
+{
+	struct tidy *tidy = mem_alloc_zero(1, sizeof(*tidy));
+	tidy->core = core;
+	uv_timer_init(core->loop, &tidy->timer);
+	tidy->timer.data = tidy;
+	uv_timer_start(&tidy->timer, on_timer, FIRST_MS, EVERY_MS);
+	return tidy;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void tidy_free(struct tidy *tidy)
+{
+	if (tidy)
+		uv_close((uv_handle_t *)&tidy->timer, on_closed);
+}
+
+void tidy_on_registry(struct tidy *tidy, struct registry_job *job)
+{
+	struct core *core = tidy->core;
+	tidy->is_running = false;
+	if (!job->status) {
+		struct schedule_time time = core_time();
+		for (size_t i = 0; i < job->gone_count; i++)
+			core_store(core, schedule_drop(core->schedule, &job->gone[i]));
+		for (size_t i = 0; i < job->match_count; i++) {
+			struct registry_match *match = &job->matches[i];
+			core_store(core,
+				schedule_add(core->schedule, mem_steal(match->target),
+					(const char(*)[MAILBOX_HASH_SIZE])match->hashes,
+					match->hash_count, QUEUE_LATER, time));
+		}
+		if (job->gone_count || job->match_count)
+			log_event(LOG_LEVEL_INFO, "registry", "tidied",
+				log_number("gone", (int64_t)job->gone_count),
+				log_number("nudged", (int64_t)job->match_count));
+		if (job->kept_back)
+			alarm_raise("registry:expiry",
+				"%" PRIu64 " registrations more than a day's share have expired "
+				"and are kept for "
+				"now; if phones did register, look at the clock",
+				job->kept_back);
+		else
+			alarm_clear("registry:expiry");
+	}
+	registry_job_fini(job);
+	delivery_wake(core->delivery);
+}

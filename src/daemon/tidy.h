@@ -1,0 +1,19 @@
+/*
+ * tidy - housekeeping: once an hour the registry forgets what is over and nudges who is about to
+ * be.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_DAEMON_TIDY_H
+#define MAILPUSH_DAEMON_TIDY_H
+
+#include "daemon/core.h"
+
+struct tidy;
+
+struct tidy *tidy_new(struct core *core);
+void tidy_free(struct tidy *tidy);
+/* The registry's answer to REGISTRY_TIDY. */
+void tidy_on_registry(struct tidy *tidy, struct registry_job *job);
+
+#endif

@@ -1,0 +1,304 @@
+#include "daemon/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static char path[64];
+
+static int set_up(void **state)
+{
+	(void)state;
+	strcpy(path, "/tmp/mailpush.conf.XXXXXX");
+	int fd = mkstemp(path);
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	return unlink(path);
+}
+
+static void write_config(const char *text)
+{
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	/* Not every system has the group mail. */
+	fputs("\nsocket_group = \"\"\n", file);
+	fclose(file);
+}
+
+static struct config *read_good(const char *text)
+{
+	write_config(text);
+	struct config *config = NULL;
+	struct err err = {""};
+	if (config_read(path, &config, &err))
+		fail_msg("%s", err.text);
+	return config;
+}
+
+/* The text of the error, without the path in front. */
+static const char *read_bad(const char *text)
+{
+	static struct err err;
+	write_config(text);
+	struct config *config = NULL;
+	assert_true(config_read(path, &config, &err) < 0);
+	assert_null(config);
+	assert_int_equal(strncmp(err.text, path, strlen(path)), 0);
+	return err.text + strlen(path);
+}
+
+static void an_empty_file_gives_the_defaults(void **state)
+{
+	(void)state;
+	struct config *config = read_good("");
+	assert_string_equal(config->imapd_conf, "/etc/imapd.conf");
+	assert_string_equal(config->notify_socket, "/run/mailpush/notify");
+	assert_string_equal(config->stream_socket, "/run/mailpush/cyrus");
+	assert_int_equal(config->socket_mode, 0660);
+	assert_int_equal(config->ack_timeout_ms, 2000);
+	assert_int_equal(config->max_waiting, 1000000);
+	assert_string_equal(config->registry, "sqlite:/var/lib/mailpush/registry.sqlite");
+	assert_int_equal(config->registration_ttl_ms, 30 * CLOCK_DAY_MS);
+	assert_int_equal(config->registrations_per_user, 64);
+	assert_int_equal(config->deleted_user_grace_ms, 7 * CLOCK_DAY_MS);
+	assert_true(config->shared_mailboxes);
+	assert_int_equal(config->subtopic_count, 1);
+	assert_string_equal(config->subtopics[0], "com.apple.mobilemail");
+	assert_int_equal(config->min_interval_ms, 2000);
+	assert_int_equal(config->later_delay_ms, 30000);
+	assert_int_equal(config->max_push_rate, 2000);
+	assert_string_equal(config->apns_host, "api.push.apple.com");
+	assert_int_equal(config->apns_port, 443);
+	assert_int_equal(config->connections, 4);
+	assert_int_equal(config->priority, 0);
+	assert_int_equal(config->log_level, LOG_LEVEL_INFO);
+	assert_int_equal(config->policy.of[EVENT_MESSAGE_NEW], RELAY_NOW);
+	assert_int_equal(config->no_effect_count, 0);
+	config_free(config);
+}
+
+static void root_and_ourselves_may_always_talk_to_us(void **state)
+{
+	(void)state;
+	struct config *config = read_good("allowed_users = {12345, 0}");
+	assert_true(peer_is_allowed(&config->peers, 0));
+	assert_true(peer_is_allowed(&config->peers, geteuid()));
+	assert_true(peer_is_allowed(&config->peers, 12345));
+	assert_false(peer_is_allowed(&config->peers, 12346));
+	config_free(config);
+}
+
+static void durations_take_every_unit(void **state)
+{
+	(void)state;
+	struct config *config = read_good("ack_timeout = \"200ms\"\n"
+					  "min_interval = 3s\n"
+					  "later_delay = \"5min\"\n"
+					  "registration_ttl = \"240h\"\n"
+					  "deleted_user_grace = \"2d\"\n");
+	assert_int_equal(config->ack_timeout_ms, 200);
+	assert_int_equal(config->min_interval_ms, 3000);
+	assert_int_equal(config->later_delay_ms, 300000);
+	assert_int_equal(config->registration_ttl_ms, 10 * CLOCK_DAY_MS);
+	assert_int_equal(config->deleted_user_grace_ms, 2 * CLOCK_DAY_MS);
+	config_free(config);
+}
+
+static void credentials_are_read_in_order(void **state)
+{
+	(void)state;
+	struct config *config =
+		read_good("credential \"new\" { certificate = \"/a/c.pem\" key = \"/a/k.pem\" "
+			  "topic = \"t\" }\n"
+			  "credential \"old\" { certificate = \"/b/c.pem\" key = \"/b/k.pem\" }\n");
+	assert_int_equal(config->credential_count, 2);
+	assert_string_equal(config->credentials[0].name, "new");
+	assert_string_equal(config->credentials[0].topic, "t");
+	assert_string_equal(config->credentials[1].key, "/b/k.pem");
+	assert_null(config->credentials[1].topic);
+	config_free(config);
+}
+
+static void a_list_of_events_replaces_the_default_one(void **state)
+{
+	(void)state;
+	struct config *config = read_good("push_now = {MessageNew, MessageAppend}\n"
+					  "push_later = {MessageRead}\n");
+	assert_int_equal(config->policy.of[EVENT_MESSAGE_NEW], RELAY_NOW);
+	assert_int_equal(config->policy.of[EVENT_MESSAGE_APPEND], RELAY_NOW);
+	assert_int_equal(config->policy.of[EVENT_MESSAGE_READ], RELAY_LATER);
+	assert_int_equal(config->policy.of[EVENT_MESSAGE_TRASH], RELAY_IGNORE);
+	assert_int_equal(config->policy.of_clears_seen, RELAY_IGNORE);
+	config_free(config);
+}
+
+static void an_empty_list_of_events_pushes_none(void **state)
+{
+	(void)state;
+	struct config *config = read_good("push_later = {}\n");
+	assert_int_equal(config->policy.of[EVENT_MESSAGE_READ], RELAY_IGNORE);
+	assert_int_equal(config->policy.of[EVENT_MESSAGE_NEW], RELAY_NOW);
+	config_free(config);
+}
+
+static void keys_without_effect_are_remembered(void **state)
+{
+	(void)state;
+	struct config *config = read_good("control_socket = \"/run/mailpush/control\"\n");
+	assert_int_equal(config->no_effect_count, 1);
+	assert_string_equal(config->no_effect[0], "control_socket");
+	config_free(config);
+}
+
+static void errors_name_line_key_value_and_remedy(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		const char *starts;
+		const char *contains;
+	} rows[] = {
+		{"\nmin_intervall = \"2s\"\n", ":2: unknown key", "'min_intervall'"},
+		{"min_interval = \"2s\"\nmin_interval = \"3s\"\n",
+			":2: min_interval is given twice", "remove"},
+		{"allowed_users = {1}\nallowed_users = {2}\n", ":2: allowed_users is given twice",
+			"remove"},
+		{"min_interval = \"2x\"\n", ":1: min_interval: '2x' is not a duration", "\"2s\""},
+		{"min_interval = \"2\"\n", ":1: min_interval: '2' is not a duration", "unit"},
+		{"min_interval = \"-2s\"\n", ":1: min_interval: '-2s' is not a duration", "unit"},
+		{"ack_timeout = \"2d\"\n", ":1: ack_timeout: '2d' is out of range",
+			"from 50ms to 60s"},
+		{"max_waiting = 5\n", ":1: max_waiting: '5' is out of range", "from 1000"},
+		{"max_waiting = many\n", ":1: max_waiting: 'many' is not a number", "1000000"},
+		{"apns_port = 70000\n", ":1: apns_port: '70000' is out of range", "65535"},
+		{"priority = 7\n", ":1: priority: '7' is no apns-priority", "none"},
+		{"shared_mailboxes = perhaps\n", ":1: shared_mailboxes: 'perhaps'", "yes nor no"},
+		{"queue = \"relative\"\n", ":1: queue: 'relative' is not an absolute path", "/"},
+		{"registry = \"oracle:x\"\n", ":1: registry: 'oracle:x'", "sqlite:"},
+		{"socket_mode = 0999\n", ":1: socket_mode: '0999'", "octal"},
+		{"allowed_users = {no-such-user-here}\n", ":1: allowed_users: 'no-such-user-here'",
+			"no user"},
+		{"log_level = loud\n", ":1: log_level: 'loud'", "debug"},
+		{"log_target = printer\n", ":1: log_target: 'printer'", "journal"},
+		{"push_now = {MailboxDelete}\n", ":1: push_now: 'MailboxDelete'", "MessageNew"},
+		{"site = \"a b\"\n", ":1: site: 'a b'", "letters"},
+		{"notify_socket = \"\"\nstream_socket = \"\"\n",
+			": notify_socket and stream_socket", "without a socket"},
+		{"notify_socket = \"/a\"\nstream_socket = \"/a\"\n",
+			": notify_socket and stream_socket", "'/a'"},
+		{"credential \"x\" { certificate = \"/c.pem\" }\n",
+			":1: credential \"x\": key is missing", "/etc/mailpush/key.pem"},
+		{"credential \"x\" { certificate = \"c.pem\" key = \"/k\" }\n",
+			":1: credential \"x\": certificate is not an absolute path", "write"},
+		{"credential \"x\" { p8 = \"/k\" }\n", ":1: credential \"x\": p8 is not supported",
+			"PEM"},
+		{"credential \"x\" { certificat = \"/k\" }\n", ":1: unknown key", "'certificat'"},
+		{"apns_host = \"\"\n", ":1: apns_host: '' is no host", "api.push.apple.com"},
+		{"apns_host = \"a b\"\n", ":1: apns_host: 'a b' is no name", "host"},
+		{"subtopics = {}\n", ": subtopics is empty", "remove"},
+		{"push_now = {MessageNew}\npush_later = {MessageNew}\n",
+			":2: push_later: 'MessageNew' is listed twice", "not both"},
+		{"registry = \"sqlite:/a/b\"\nqueue = \"/a/b\"\n",
+			": registry and queue are the same", "'/a/b'"},
+		{"min_interval = {\n", ":", "mailpush.conf(5)"},
+		{"min_interval\n", ":", "mailpush.conf(5)"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *text = read_bad(rows[i].text);
+		if (strncmp(text, rows[i].starts, strlen(rows[i].starts)) != 0)
+			fail_msg("'%s' does not start with '%s'", text, rows[i].starts);
+		if (!strstr(text, rows[i].contains))
+			fail_msg("'%s' does not contain '%s'", text, rows[i].contains);
+	}
+}
+
+static void the_same_credential_name_twice_is_an_error(void **state)
+{
+	(void)state;
+	const char *text = read_bad("credential \"x\" { certificate = \"/c\" key = \"/k\" }\n"
+				    "credential \"x\" { certificate = \"/d\" key = \"/l\" }\n");
+	assert_non_null(strstr(text, "credential 'x' is given twice"));
+}
+
+static void a_file_that_ends_too_early_is_an_error(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		size_t size;
+	} rows[] = {
+#define ROW(text) {text, sizeof(text) - 1}
+		ROW("credential \"x\" {\n certificate = \"/c\"\n key = \"/k\"\n"),
+		ROW("site = \"unclosed\nmin_interval = 2s\n"),
+		ROW("allowed_users = {0,\n"),
+		ROW("min_interval =\n"),
+		ROW("socket_group = \"\"\n\0min_interval = 9s\n"),
+		ROW("socket_group = \"\"\n/* comment\n"),
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		FILE *file = fopen(path, "w");
+		fwrite(rows[i].text, 1, rows[i].size, file);
+		fclose(file);
+		struct config *config = NULL;
+		struct err err = {""};
+		if (!config_read(path, &config, &err))
+			fail_msg("read: %s", rows[i].text);
+		if (!strstr(err.text, "ends too early") && !strstr(err.text, "mailpush.conf(5)"))
+			fail_msg("%s", err.text);
+	}
+}
+
+static void what_is_no_file_is_not_read(void **state)
+{
+	(void)state;
+	struct config *config = NULL;
+	struct err err;
+	assert_true(config_read("/tmp", &config, &err) < 0);
+	assert_string_equal(err.text, "/tmp: is no file; give the path with -c");
+	assert_true(config_read("/dev/zero", &config, &err) < 0);
+	assert_string_equal(err.text, "/dev/zero: is no file; give the path with -c");
+}
+
+static void a_missing_file_says_how_to_name_another(void **state)
+{
+	(void)state;
+	struct config *config = NULL;
+	struct err err;
+	assert_true(config_read("/no/such/mailpush.conf", &config, &err) < 0);
+	assert_string_equal(err.text,
+		"/no/such/mailpush.conf: cannot open: No such file or "
+		"directory; give the path with -c");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_empty_file_gives_the_defaults),
+		cmocka_unit_test(root_and_ourselves_may_always_talk_to_us),
+		cmocka_unit_test(durations_take_every_unit),
+		cmocka_unit_test(credentials_are_read_in_order),
+		cmocka_unit_test(a_list_of_events_replaces_the_default_one),
+		cmocka_unit_test(an_empty_list_of_events_pushes_none),
+		cmocka_unit_test(keys_without_effect_are_remembered),
+		cmocka_unit_test(errors_name_line_key_value_and_remedy),
+		cmocka_unit_test(the_same_credential_name_twice_is_an_error),
+		cmocka_unit_test(a_file_that_ends_too_early_is_an_error),
+		cmocka_unit_test(what_is_no_file_is_not_read),
+		cmocka_unit_test(a_missing_file_says_how_to_name_another),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
