@@ -1,0 +1,286 @@
+"""`mailpushd -n`: a mistake is named with file, line, key and value before anything runs."""
+
+import os
+import subprocess
+
+import pytest
+
+from apnssim import TOPIC
+from mailpushd import Mailpushd, binary
+
+
+@pytest.fixture
+def daemon(tmp, sim, imapd_conf):
+    """A configuration that is good."""
+    return Mailpushd(tmp / "d", None, sim, imapd_conf=imapd_conf)
+
+
+def complaint(daemon):
+    """What `-n` says about a configuration that is not good."""
+    done = daemon.run_check()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    return done.stderr
+
+
+def test_a_good_configuration_is_fine(daemon):
+    done = daemon.run_check()
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{daemon.conf}: ok\n", "")
+
+
+def test_the_check_touches_nothing(daemon):
+    before = sorted(daemon.dir.iterdir())
+    assert daemon.run_check().returncode == 0
+    assert sorted(daemon.dir.iterdir()) == before
+
+
+def test_the_check_may_run_beside_the_daemon(bare_site):
+    assert bare_site.mailpushd.run_check().returncode == 0
+    phone = bare_site.registered_phone()
+    bare_site.deliver(phone.user)
+    bare_site.told(phone, "INBOX")
+
+
+def test_every_key_of_the_manual_is_taken(daemon):
+    daemon.write_conf(
+        site="mail.example.com", socket_mode="0660", ack_timeout="2s", max_waiting=1000000,
+        registration_ttl="30d", registrations_per_user=64, deleted_user_grace="7d",
+        shared_mailboxes="yes", subtopics=["com.apple.mobilemail"], push_now=["MessageNew"],
+        push_later=["MessageAppend", "FlagsClear:Seen"], min_interval="2s", later_delay="30s",
+        max_push_rate=2000, connections=4, priority="none", log_level="info",
+        log_target="stderr", alarm_command="", user="")
+    assert daemon.run_check().returncode == 0
+
+
+def test_a_key_without_effect_yet_is_a_warning(daemon):
+    daemon.write_conf(spool_dir="/var/spool/mailpush")
+    done = daemon.run_check()
+    assert done.returncode == 0
+    assert "warning: spool_dir has no effect" in done.stderr
+
+
+# ---- values ----
+
+@pytest.mark.parametrize("key, value, why", [
+    ("min_interval", "2", "is not a duration; write a number with its unit"),
+    ("min_interval", "2 parsecs", "is not a duration"),
+    ("min_interval", "-1s", "is not a duration"),
+    ("min_interval", "", "is not a duration"),
+    ("later_delay", "2d", "is out of range; it must be from 0s to 1d"),
+    ("ack_timeout", "1ms", "is out of range; it must be from 50ms to 60s"),
+    ("registration_ttl", "1d", "is out of range; it must be from 7d to 3650d"),
+    ("max_push_rate", "many", "is not a number"),
+    ("max_push_rate", "-1", "is out of range"),
+    ("registrations_per_user", "0", "is out of range"),
+    ("apns_port", "0", "is out of range"),
+    ("apns_port", "65536", "is out of range"),
+    ("connections", "4x", "is not a number"),
+    ("imapd_conf", "imapd.conf", "is not an absolute path"),
+    ("notify_socket", "/tmp/" + "n" * 120, "is too long"),
+    ("registry", "postgres://example.com/", "is no database that this version knows"),
+    ("registry", "sqlite:registry", "is no database that this version knows"),
+    ("socket_group", "no-such-group", "is no group of this system"),
+    ("socket_mode", "rw-rw----", "is no mode of a file"),
+    ("socket_mode", "7777", "is no mode of a file"),
+    ("allowed_users", ["no-such-user"], "is no user of this system"),
+    ("shared_mailboxes", "perhaps", "is neither yes nor no"),
+    ("subtopics", [""], "is no subtopic"),
+    ("push_now", ["MailboxDelete"], "is no event that can push"),
+    ("push_later", ["messagenew"], "is no event that can push"),
+    ("priority", "7", "is no apns-priority"),
+    ("log_level", "loud", "is no log level"),
+    ("log_target", "paper", "is no log target"),
+    ("user", "no-such-user", "is no user of this system"),
+    ("site", "a b", "is no name of a site"),
+])
+def test_a_value_that_makes_no_sense_is_named(daemon, key, value, why):
+    daemon.write_conf(**{key: None})
+    daemon.write_conf(**{key: value})
+    line = line_of(daemon, f"{key} = ")
+    shown = value[0] if isinstance(value, list) else value
+    assert complaint(daemon).startswith(f"mailpushd: {daemon.conf}:{line}: {key}: '{shown[:100]}")
+    assert why in complaint(daemon)
+
+
+def line_of(daemon, beginning):
+    lines = daemon.conf.read_text().splitlines()
+    return 1 + next(n for n, line in enumerate(lines) if line.startswith(beginning))
+
+
+# ---- the file ----
+
+def test_an_unknown_key_is_named(daemon):
+    daemon.write_conf(min_intervall="2s")
+    line = line_of(daemon, "min_intervall")
+    said = complaint(daemon)
+    assert said.startswith(f"mailpushd: {daemon.conf}:{line}: unknown key")
+    assert "'min_intervall'" in said
+
+
+def test_a_key_given_twice_is_named(daemon):
+    with open(daemon.conf, "a", encoding="utf-8") as file:
+        file.write('min_interval = "3s"\nmin_interval = "3s"\n')
+    said = complaint(daemon)
+    last = len(daemon.conf.read_text().splitlines())
+    assert said.startswith(f"mailpushd: {daemon.conf}:{last}: min_interval is given twice")
+
+
+def test_a_list_given_twice_is_named(daemon):
+    with open(daemon.conf, "a", encoding="utf-8") as file:
+        file.write('subtopics = {"com.apple.mobilemail"}\nsubtopics = {"com.apple.mobilemail"}\n')
+    assert "subtopics is given twice" in complaint(daemon)
+
+
+def test_a_line_that_is_not_closed_is_named(daemon):
+    with open(daemon.conf, "a", encoding="utf-8") as file:
+        file.write('site = "mail\n')
+    assert complaint(daemon).startswith(f"mailpushd: {daemon.conf}:")
+
+
+def test_a_file_that_is_missing_is_named(daemon):
+    daemon.conf.unlink()
+    said = complaint(daemon)
+    assert said.startswith(f"mailpushd: {daemon.conf}: cannot open: No such file or directory")
+
+
+def test_without_any_socket_no_event_could_come(daemon):
+    daemon.write_conf(notify_socket="", stream_socket="")
+    assert "without a socket no event can come" in complaint(daemon)
+
+
+def test_the_two_sockets_must_be_two(daemon):
+    daemon.write_conf(notify_socket="/tmp/one", stream_socket="/tmp/one")
+    assert "are the same path '/tmp/one'" in complaint(daemon)
+
+
+# ---- credentials ----
+
+def test_a_certificate_that_is_missing_is_named(daemon):
+    daemon.credentials["main"]["certificate"] = "/nonexistent/apns.pem"
+    daemon.write_conf()
+    assert complaint(daemon) == (
+        f'{daemon.conf}: credential "main": cannot read certificate \'/nonexistent/apns.pem\': '
+        "No such file or directory; check the path in mailpush.conf\n")
+
+
+def test_a_key_that_does_not_fit_is_named(daemon, sim):
+    _, key = sim.add_client("other", "com.apple.mail.other")
+    daemon.credentials["main"]["key"] = key
+    daemon.write_conf()
+    assert "does not fit certificate" in complaint(daemon)
+
+
+def test_an_expired_certificate_is_named(daemon, sim):
+    certificate, key = sim.add_client("expired", "com.apple.mail.expired", "--days", "-1")
+    daemon.credentials["main"] = {"certificate": certificate, "key": key}
+    daemon.write_conf()
+    assert f"certificate '{certificate}' expired on " in complaint(daemon)
+
+
+def test_a_certificate_for_another_topic_is_named(daemon):
+    daemon.credentials["main"]["topic"] = "com.apple.mail.another"
+    daemon.write_conf()
+    assert "is not for topic 'com.apple.mail.another'" in complaint(daemon)
+
+
+def test_a_certificate_that_is_not_apples_is_named(daemon, sim):
+    daemon.credentials["main"] = {"certificate": sim.dir / "server.pem",
+                                  "key": sim.dir / "server.key"}
+    daemon.write_conf()
+    assert "has no topic" in complaint(daemon)
+
+
+@pytest.mark.parametrize("missing", ["certificate", "key"])
+def test_half_a_credential_is_named(daemon, missing):
+    del daemon.credentials["main"][missing]
+    daemon.write_conf()
+    assert f'credential "main": {missing} is missing' in complaint(daemon)
+
+
+def test_a_credential_given_twice_is_named(daemon):
+    section = daemon.conf.read_text()[daemon.conf.read_text().index("credential"):]
+    with open(daemon.conf, "a", encoding="utf-8") as file:
+        file.write(section)
+    assert "credential 'main' is given twice" in complaint(daemon)
+
+
+def test_a_credential_of_another_kind_is_not_taken_silently(daemon):
+    daemon.credentials["main"]["p8"] = "/etc/mailpush/key.p8"
+    daemon.write_conf()
+    assert "p8 is not supported by this version" in complaint(daemon)
+
+
+# ---- imapd.conf ----
+
+def test_an_imapd_conf_that_cannot_be_read_is_named(daemon, imapd_conf):
+    imapd_conf.unlink()
+    assert complaint(daemon) == (
+        f"{daemon.conf}: imapd_conf: cannot open {imapd_conf}: No such file or directory; "
+        "set imapd_conf to the file that Cyrus reads\n")
+
+
+def test_an_imapd_conf_without_a_topic_is_named(daemon, imapd_conf):
+    imapd_conf.write_text("servername: mail.example.com\n")
+    assert f"aps_topic is not set in {imapd_conf}" in complaint(daemon)
+
+
+def test_an_imapd_conf_that_is_no_file_is_named(daemon, imapd_conf):
+    imapd_conf.unlink()
+    os.mkfifo(imapd_conf)
+    assert f"cannot read {imapd_conf}: it is no file" in complaint(daemon)
+
+
+def test_a_topic_that_no_credential_has_is_named(daemon, imapd_conf):
+    imapd_conf.write_text(imapd_conf.read_text().replace(TOPIC, "com.apple.mail.other"))
+    assert "aps_topic com.apple.mail.other" in complaint(daemon)
+
+
+# ---- places ----
+
+@pytest.mark.parametrize("key", ["queue", "registry", "notify_socket", "stream_socket"])
+def test_a_folder_that_is_not_there_is_named(daemon, key):
+    prefix = "sqlite:" if key == "registry" else ""
+    daemon.write_conf(**{key: f"{prefix}/no/such/folder/file"})
+    said = complaint(daemon)
+    assert f"{key}: the folder '/no/such/folder': No such file or directory; make it" in said
+
+
+@pytest.mark.parametrize("key", ["notify_socket", "stream_socket"])
+def test_a_file_in_the_place_of_a_socket_is_named(daemon, key):
+    daemon.write_conf(**{key: str(daemon.conf)})
+    assert f"{key}: '{daemon.conf}' is there and is no socket" in complaint(daemon)
+
+
+@pytest.mark.parametrize("key, value, said", [
+    ("apns_ca_file", "/no/such/ca.pem", "No such file or directory"),
+    ("alarm_command", "/no/such/command", "cannot run '/no/such/command'"),
+])
+def test_a_file_that_is_not_there_is_named(daemon, key, value, said):
+    daemon.write_conf(**{key: value})
+    assert key in complaint(daemon)
+    assert said in complaint(daemon)
+
+
+def test_a_value_of_imapd_conf_that_makes_no_sense_is_named(daemon, imapd_conf):
+    imapd_conf.write_text("altnamespace: perhaps\n")
+    assert f"{imapd_conf}:1: 'perhaps' is no value of altnamespace" in complaint(daemon)
+
+
+def test_the_daemon_does_not_start_on_what_the_check_refuses(daemon):
+    daemon.write_conf(min_interval="2")
+    with pytest.raises(RuntimeError, match="ended with 1"):
+        daemon.start()
+
+
+# ---- the command line ----
+
+@pytest.mark.parametrize("arguments, status, said", [
+    (["-h"], 0, "usage: mailpushd"),
+    (["-V"], 0, "mailpushd "),
+    (["-x"], 2, "usage: mailpushd"),
+    (["-n", "more"], 2, "unexpected argument 'more'"),
+])
+def test_the_command_line(arguments, status, said):
+    done = subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=10)
+    assert done.returncode == status
+    assert said in (done.stdout if status == 0 else done.stderr)

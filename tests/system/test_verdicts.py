@@ -1,0 +1,254 @@
+"""What Apple answers, and what becomes of the phone."""
+
+import pytest
+
+import notify
+from apnssim import TOPIC
+from mailsite import DOUBTED_MS, BarePhone, new_user
+from phone import hash_of
+from waiting import wait_until
+
+OTHER_TOPIC = "com.apple.mobilemail.push.com.example"
+
+
+@pytest.fixture
+def site(bare_site):
+    return bare_site
+
+
+@pytest.fixture
+def marker(bare_site):
+    """Another phone: a push to it shows that what was to happen before has happened."""
+    return bare_site.registered_phone()
+
+
+def pushed_alone(site, marker, phone):
+    """Deliver to both; only the marker is told.  Twice, so that a slower push would be seen."""
+    for _ in range(2):
+        site.deliver(phone.user)
+        site.deliver(marker.user)
+        site.told(marker, "INBOX")
+    assert site.new_pushes(phone) == []
+
+
+# ---- forget ----
+
+@pytest.mark.parametrize("status, reason", [(410, "Unregistered"), (410, "ExpiredToken"),
+                                            (410, None), (400, "BadDeviceToken")])
+def test_a_phone_that_is_gone_is_forgotten(site, marker, status, reason):
+    phone = site.registered_phone()
+    site.sim.control(do="token", token=phone.token, status=status, reason=reason, times=1)
+    site.deliver(phone.user)
+    site.mailpushd.wait_log("registrations are gone: Apple's answer")
+    assert site.registrations() == [marker.token]
+    pushed_alone(site, marker, phone)
+    site.register(phone)
+    site.told(phone, "INBOX")
+
+
+def test_all_accounts_of_a_phone_that_is_gone_are_forgotten(site, marker):
+    phone = site.registered_phone()
+    other_account = BarePhone(new_user(), token=phone.token)
+    site.register(other_account)
+    site.next_push(other_account)
+    site.sim.control(do="token", token=phone.token, status=410, reason="Unregistered")
+    site.deliver(phone.user)
+    site.mailpushd.wait_log("registrations are gone: Apple's answer .*count=2")
+    assert site.registrations() == [marker.token]
+
+
+def test_a_phone_that_has_registered_since_apple_saw_it_go_is_kept(site, marker):
+    phone = site.registered_phone()
+    site.sim.control(do="token", token=phone.token, status=410, reason="Unregistered",
+                     timestamp=1_700_000_000_000, times=1)
+    site.deliver(phone.user)
+    site.mailpushd.wait_log("push not taken .*reason=Unregistered")
+    site.deliver(marker.user)
+    site.told(marker, "INBOX")
+    site.register(marker)
+    assert site.registrations() == [marker.token, phone.token]
+    assert site.waiting_hashes() == {hash_of("INBOX")}
+    site.let_pass(DOUBTED_MS)
+    site.told(phone, "INBOX")
+
+
+def test_a_bad_token_before_apple_took_any_push_may_be_our_own_fault(site):
+    """The wrong host or certificate makes every token a bad one."""
+    phone = BarePhone(new_user())
+    site.sim.control(do="token", token=phone.token, status=400, reason="BadDeviceToken", times=1)
+    site.register(phone)
+    site.mailpushd.wait_log("push not taken .*reason=BadDeviceToken .*then=hold")
+    site.mailpushd.wait_log("Apple calls a device token bad, and none was good yet.*state=begins")
+    other = site.registered_phone()
+    site.mailpushd.wait_log("alarm=bad-device-token.*state=ends")
+    assert site.registrations() == [phone.token, other.token]
+    site.let_pass(DOUBTED_MS)
+    site.told(phone, "INBOX")
+
+
+# ---- stop ----
+
+def test_a_token_for_another_topic_is_left_alone_until_it_registers_again(site, marker):
+    phone = site.registered_phone()
+    site.sim.control(do="token", token=phone.token, status=400, reason="DeviceTokenNotForTopic",
+                     times=1)
+    site.deliver(phone.user)
+    site.mailpushd.wait_log("push not taken .*reason=DeviceTokenNotForTopic .*then=stop")
+    pushed_alone(site, marker, phone)
+    assert site.registrations("stopped_reason") == [None, "DeviceTokenNotForTopic"]
+    site.register(phone)
+    assert site.registrations("stopped_reason") == [None, None]
+    site.deliver(phone.user)
+    site.told(phone, "INBOX")
+
+
+# ---- drop ----
+
+def test_a_push_that_apple_finds_malformed_is_dropped_loudly(site):
+    phone = site.registered_phone("INBOX", "Notes")
+    site.sim.control(do="next", status=400, reason="BadMessageId")
+    site.deliver(phone.user)
+    site.mailpushd.wait_log("error apns: Apple rejects a push as malformed.*reason=BadMessageId")
+    site.deliver(phone.user, "Notes")
+    site.told(phone, "Notes")
+
+
+# ---- hold ----
+
+def test_a_refused_credential_costs_no_registration(site):
+    phones = [site.registered_phone() for _ in range(3)]
+    site.sim.control(do="next", status=403, reason="BadCertificate")
+    site.deliver(phones[0].user)
+    site.mailpushd.wait_log("Apple refuses pushes: 403 BadCertificate")
+    for phone in phones[1:]:
+        site.deliver(phone.user)
+    assert site.registrations() == [phone.token for phone in phones]
+    assert all(site.new_pushes(phone) == [] for phone in phones)
+    site.mailpushd.restart()
+    for phone in phones:
+        site.told(phone, "INBOX")
+
+
+# ---- again ----
+
+def test_a_repeated_push_keeps_its_id(site):
+    phone = site.registered_phone("INBOX", "Notes")
+    site.sim.control(do="next", status=503, reason="ServiceUnavailable", count=2)
+    site.deliver(phone.user)
+    site.told(phone, "INBOX")
+    tries = site.pushes(phone)[-3:]
+    assert [push["status"] for push in tries] == [503, 503, 200]
+    assert len({push["headers"]["apns-id"] for push in tries}) == 1
+    assert len({str(push["payload"]) for push in tries}) == 1
+
+
+def test_a_push_that_names_more_than_before_has_another_id(site):
+    phone = site.registered_phone("INBOX", "Notes")
+    site.sim.control(do="hold", on=True)
+    site.deliver(phone.user)
+    wait_until(lambda: site.sim.control(do="stats")["waiting"], what="the flight")
+    site.deliver(phone.user, "Notes")
+    site.sim.control(do="next", status=503, reason="ServiceUnavailable")
+    site.sim.control(do="hold", on=False)
+    site.told(phone, "INBOX", "Notes")
+    first, *others = site.pushes(phone)[1:]
+    assert first["headers"]["apns-id"] not in [push["headers"]["apns-id"] for push in others]
+
+
+def test_a_push_sent_again_after_a_crash_keeps_its_id(site):
+    phone = site.registered_phone()
+    site.sim.control(do="hold", on=True)
+    site.deliver(phone.user)
+    wait_until(lambda: site.sim.control(do="stats")["waiting"], what="the flight")
+    site.mailpushd.kill9()
+    site.sim.control(do="hold", on=False)
+    site.mailpushd.start()
+    push, = site.told(phone, "INBOX")[-1:]
+    flights = site.pushes(phone)[1:]
+    assert len(flights) == 2
+    assert {flight["headers"]["apns-id"] for flight in flights} == {push["headers"]["apns-id"]}
+
+
+def test_an_id_is_not_used_for_two_pushes(site):
+    phone = site.registered_phone()
+    for _ in range(3):
+        site.deliver(phone.user)
+        site.told(phone, "INBOX")
+    assert len({push["headers"]["apns-id"] for push in site.pushes(phone)}) == 4
+
+
+def test_trouble_with_one_phone_does_not_delay_another(site, marker):
+    phone = site.registered_phone()
+    site.sim.control(do="token", token=phone.token, status=429, reason="TooManyRequests",
+                     retry_after="3600")
+    pushed_alone(site, marker, phone)
+    assert site.waiting_hashes() == {hash_of("INBOX")}
+
+
+# ---- topics and credentials ----
+
+@pytest.fixture
+def two_topics(bare_site_for, imapd_conf):
+    """A phone of each topic; the site changed it in between."""
+    site = bare_site_for(start=False)
+    certificate, key = site.sim.add_client("second", OTHER_TOPIC)
+    site.mailpushd.credentials["second"] = {"certificate": certificate, "key": key}
+    site.mailpushd.write_conf()
+    site.mailpushd.start()
+    first = site.registered_phone()
+    imapd_conf.write_text(imapd_conf.read_text().replace(TOPIC, OTHER_TOPIC))
+    site.mailpushd.reload()
+    site.mailpushd.wait_log(f"reloaded .*aps_topic={OTHER_TOPIC}")
+    return site, first, site.registered_phone()
+
+
+def topic_of(push):
+    return push["headers"]["apns-topic"]
+
+
+def test_each_phone_is_pushed_to_on_the_topic_that_it_was_given(two_topics):
+    site, first, second = two_topics
+    for phone, topic in ((first, TOPIC), (second, OTHER_TOPIC)):
+        site.deliver(phone.user)
+        assert {topic_of(push) for push in site.told(phone, "INBOX")} == {topic}
+
+
+def test_a_phone_that_registers_again_is_pushed_to_on_the_new_topic(two_topics):
+    site, first, _ = two_topics
+    site.register(first)
+    assert {topic_of(push) for push in site.told(first, "INBOX")} == {OTHER_TOPIC}
+
+
+def test_a_refused_credential_does_not_delay_the_other(two_topics):
+    site, first, second = two_topics
+    site.sim.control(do="token", token=first.token, status=403, reason="BadCertificate")
+    site.deliver(first.user)
+    site.mailpushd.wait_log("Apple refuses pushes: 403 BadCertificate")
+    site.deliver(second.user)
+    site.told(second, "INBOX")
+
+
+def test_a_phone_whose_topic_has_no_credential_waits_for_one(bare_site_for, imapd_conf):
+    site = bare_site_for(start=False)
+    imapd_conf.write_text(imapd_conf.read_text().replace(TOPIC, OTHER_TOPIC))
+    site.mailpushd.start()
+    phone = BarePhone(new_user())
+    site.register(phone)
+    site.mailpushd.wait_log(f"no credential for topic {OTHER_TOPIC}")
+    site.mailpushd.stop()
+    certificate, key = site.sim.add_client("second", OTHER_TOPIC)
+    site.mailpushd.credentials["second"] = {"certificate": certificate, "key": key}
+    site.mailpushd.write_conf()
+    site.mailpushd.start()
+    assert {topic_of(push) for push in site.told(phone, "INBOX")} == {OTHER_TOPIC}
+
+
+def test_the_topic_of_a_registration_is_the_one_of_its_time(site, imapd_conf):
+    """What is parked or comes later does not change it."""
+    phone = site.registered_phone()
+    imapd_conf.write_text(imapd_conf.read_text().replace(TOPIC, OTHER_TOPIC))
+    site.mailpushd.reload()
+    site.mailpushd.wait_log(f"reloaded .*aps_topic={OTHER_TOPIC}")
+    site.tell(notify.mail(phone.user, event="MessageRead"))
+    assert {topic_of(push) for push in site.told(phone, "INBOX")} == {TOPIC}
+    assert site.registrations("topic") == [TOPIC]
