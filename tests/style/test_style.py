@@ -1,0 +1,118 @@
+"""The rules that a compiler does not hold: layers, purity, layout, manual pages."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted((ROOT / "src").rglob("*.[ch]"))
+CODE = [f for top in ("src", "tests", "bench") for f in sorted((ROOT / top).rglob("*.[ch]"))]
+
+# The way of an event; a stage includes only itself and what comes before it.
+STAGES = ["base", "event", "intake", "registry", "queue", "apns", "daemon"]
+# The simulator stands beside them and needs only base.
+MAY_INCLUDE = {stage: set(STAGES[: i + 1]) for i, stage in enumerate(STAGES)}
+MAY_INCLUDE["sim"] = {"base", "sim"}
+
+# Modules that are pure: no clock, no I/O, no thread, no log.
+PURE = [
+    "src/base/buf", "src/base/err", "src/base/heap", "src/base/map",
+    "src/event/acl", "src/event/event", "src/event/flat", "src/event/imapdconf", "src/event/mailbox",
+    "src/event/utf7", "src/event/utf8",
+    "src/intake/dlist", "src/intake/notification",
+    "src/queue/schedule", "src/queue/lanes", "src/queue/news", "src/queue/rate", "src/queue/chance",
+    "src/apns/payload", "src/apns/verdict",
+    "src/daemon/relay",
+]
+IMPURE = re.compile(
+    r"\b(clock_(monotonic|unix)_ms|clock_gettime|gettimeofday|time|fopen|open|read|write|socket|"
+    r"send|recv|log_event|alarm_raise|pthread_\w+|uv_\w+|sqlite3_\w+|rand|random|getrandom)\s*\("
+)
+
+
+def without_comments(text):
+    text = re.sub(r'"(\\.|[^"\\])*"', '""', text)
+    return re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+
+
+def includes(path):
+    return re.findall(r'^#include "([^"]+)"', path.read_text(), flags=re.M)
+
+
+def test_there_are_sources_to_look_at():
+    assert len(SOURCES) > 50
+
+
+@pytest.mark.parametrize("stage", sorted(MAY_INCLUDE))
+def test_a_stage_includes_no_later_stage(stage):
+    files = [f for f in SOURCES if f.parent.name == stage]
+    assert files
+    wrong = [
+        f"{f.relative_to(ROOT)} includes {header}"
+        for f in files
+        for header in includes(f)
+        if header.split("/")[0] not in MAY_INCLUDE[stage]
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_a_pure_module_does_no_io_and_reads_no_clock(module):
+    text = without_comments((ROOT / f"{module}.c").read_text())
+    # A callback that the caller passed in is not ours.
+    text = re.sub(r"(->|\.)\s*\w+\s*\(", "(", text)
+    assert not IMPURE.search(text), IMPURE.search(text)
+
+
+def test_every_global_name_begins_with_its_module():
+    wrong = []
+    for header in SOURCES:
+        if header.suffix != ".h" or header.parent.name in ("sim",):
+            continue
+        stem = header.stem
+        text = without_comments(header.read_text())
+        for name in re.findall(r"^(?!static|typedef|#)[\w *]*?\b(\w+)\s*\([^;{]*\)\s*(?:__attribute__[^;]*)?;",
+                               text, flags=re.M):
+            if name not in ("__attribute__", "MEM_DEFINE_CLEANUP") and not name.startswith(stem.split("_")[0]):
+                wrong.append(f"{header.relative_to(ROOT)}: {name}")
+    # Families whose modules share a header.
+    allowed = ("job_list_", "registry_key_", "queue_job_", "store_file_", "registry_store_",
+               "registry_job_")
+    assert not [w for w in wrong if not w.split(": ")[1].startswith(allowed)]
+
+
+def test_clang_format_agrees_with_the_layout():
+    run = subprocess.run(["clang-format", "--dry-run", "-Werror", *map(str, CODE)],
+                         capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[:3000]
+
+
+def test_no_file_holds_more_than_one_idea():
+    long = [f"{f.relative_to(ROOT)}: {n}" for f in SOURCES
+            if (n := len(f.read_text().splitlines())) > 800]
+    assert not long
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "man").glob("*.[158]")), ids=lambda p: p.name)
+def test_manual_pages_are_clean(page):
+    run = subprocess.run(["mandoc", "-Tlint", "-Wwarning", str(page)], capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_every_key_stands_in_its_manual_page_and_the_other_way_round():
+    config = (ROOT / "src/daemon/config.c").read_text()
+    table = config[config.index("static const struct key keys[]"):config.index("#define KEYS")]
+    keys = set(re.findall(r'^\s*\{"(\w+)",', table, flags=re.M))
+    credential = re.search(r"credential_keys\[\] = \{(.*?)\}", config, flags=re.S).group(1)
+    keys |= set(re.findall(r'"(\w+)"', credential))
+    page = (ROOT / "man/mailpush.conf.5").read_text()
+    documented = set(re.findall(r"^\.It Ic (\w+)", page, flags=re.M)) - {"credential"}
+    assert keys == documented
+
+
+def test_options_stand_in_the_manual_page():
+    options = re.search(r'getopt\(argc, argv, "([^"]+)"', (ROOT / "src/daemon/main.c").read_text()).group(1)
+    page = (ROOT / "man/mailpushd.8").read_text()
+    assert set(re.findall(r"^\.It Fl (\w)", page, flags=re.M)) == set(options.replace(":", ""))
