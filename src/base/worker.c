@@ -168,8 +168,6 @@ void worker_flush(struct worker *worker)
 	struct job_list batch;
 	job_list_init(&batch);
 	job_list_move_some(&batch, &worker->waiting, WORKER_BATCH_MAX);
-	if (worker->callbacks.hand_over)
-		worker->callbacks.hand_over(worker->ctx, &batch);
 	worker->running = batch.count;
 	pthread_mutex_lock(&worker->lock);
 	assert(worker->batch_state == EMPTY);
@@ -241,11 +239,6 @@ size_t worker_waiting(const struct worker *worker)
 size_t worker_running(const struct worker *worker)
 {
 	return worker->running;
-}
-
-struct job_list *worker_waiting_list(struct worker *worker)
-{
-	return &worker->waiting;
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -46,8 +46,6 @@ struct worker;
 typedef void worker_run_fn(void *ctx, struct job_list *batch);
 /* On the loop thread; takes the jobs over. */
 typedef void worker_done_fn(void *ctx, struct job_list *batch);
-/* On the loop thread, just before a batch is handed over: last chance to look at it. */
-typedef void worker_hand_over_fn(void *ctx, struct job_list *batch);
 
 /*
  * On the loop thread: what worker_report said last.  NULL: all is well again.
@@ -57,8 +55,7 @@ typedef void worker_trouble_fn(void *ctx, const char *text);
 struct worker_callbacks {
 	worker_run_fn *run;
 	worker_done_fn *done;
-	worker_hand_over_fn *hand_over; /* may be NULL */
-	worker_trouble_fn *trouble;	/* may be NULL */
+	worker_trouble_fn *trouble; /* may be NULL */
 };
 
 int worker_new(uv_loop_t *loop, const char *name, const struct worker_callbacks *callbacks,
@@ -73,8 +70,6 @@ size_t worker_running(const struct worker *worker);
  * still waits while n > worker_submitted - worker_waiting.
  */
 uint64_t worker_submitted(const struct worker *worker);
-/* The jobs that wait, to be looked at or merged into; the first of them is the oldest. */
-struct job_list *worker_waiting_list(struct worker *worker);
 /* Hands over now what waits if the thread is idle, instead of at the end of the turn. */
 void worker_flush(struct worker *worker);
 /*

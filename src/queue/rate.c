@@ -25,13 +25,6 @@ void rate_init(struct rate *rate, unsigned per_second, int64_t now_ms)
 	rate->thousandths = burst(rate);
 }
 
-void rate_set(struct rate *rate, unsigned per_second)
-{
-	rate->per_second = per_second;
-	if (rate->thousandths > burst(rate))
-		rate->thousandths = burst(rate);
-}
-
 bool rate_take(struct rate *rate, int64_t now_ms)
 {
 	if (!rate->per_second)

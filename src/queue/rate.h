@@ -20,8 +20,6 @@ struct rate {
 
 /* With a full bucket. */
 void rate_init(struct rate *rate, unsigned per_second, int64_t now_ms);
-/* Takes effect from now on; what is in the bucket stays, up to the new burst. */
-void rate_set(struct rate *rate, unsigned per_second);
 /* May one go?  Then it is counted. */
 bool rate_take(struct rate *rate, int64_t now_ms);
 /* When one may go: now_ms if at once. */

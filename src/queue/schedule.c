@@ -89,12 +89,6 @@ struct schedule *schedule_new(const struct schedule_settings *settings, const ui
 	return schedule;
 }
 
-void schedule_set(struct schedule *schedule, const struct schedule_settings *settings)
-{
-	schedule->settings = *settings;
-	rate_set(&schedule->rate, settings->max_push_rate);
-}
-
 static void flight_free(struct flight *flight)
 {
 	if (!flight)

@@ -65,7 +65,6 @@ struct push {
 /* `seed`: 16 random bytes; all chance comes from it. */
 struct schedule *schedule_new(const struct schedule_settings *settings, const uint8_t seed[16]);
 void schedule_free(struct schedule *schedule);
-void schedule_set(struct schedule *schedule, const struct schedule_settings *settings);
 
 /*
  * At start, from the store: first all pushes, then all news.  `row` is the push's number there; new

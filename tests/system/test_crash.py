@@ -105,7 +105,6 @@ def deliver_while(site, chance, kill, times):
     senders = Senders(site.mailpushd.stream_socket, events)
     for count in sorted(chance.sample(range(DELIVERIES), times)):
         senders.wait(count)
-        time.sleep(chance.uniform(0, 0.02))     # the moment is random, nothing waits for it
         kill()
     senders.wait(DELIVERIES)
     wait_all_told(site, senders.acknowledged, {phone.token: phone.user for phone in phones})

@@ -653,7 +653,8 @@ static void renewed_while_resting_nothing_is_written(void **state)
 static void the_rate_is_kept_and_now_goes_first(void **state)
 {
 	(void)state;
-	schedule_set(w->schedule, &(struct schedule_settings){MIN_INTERVAL, 0, 100});
+	world_free(w);
+	w = world_new(&(struct schedule_settings){MIN_INTERVAL, 0, 100}, 1);
 	for (unsigned phone = 0; phone < 600; phone++)
 		world_add(w, phone, 1, phone < 300 ? QUEUE_LATER : QUEUE_NOW);
 	world_stored(w);
