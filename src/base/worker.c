@@ -16,10 +16,13 @@ struct worker {
 
 	/* The loop's. */
 	struct job_list waiting;
+	bool is_urgent; /* somebody waits for one of them */
 	uint64_t submitted;
-	size_t running;	    /* jobs handed over and not yet back; 0: the thread is idle */
-	uv_prepare_t turn;  /* at the end of a turn, before the loop sleeps */
-	uv_async_t is_done; /* the thread's way back */
+	size_t running;		  /* jobs handed over and not yet back; 0: the thread is idle */
+	struct job_list finished; /* back, and not yet given to `done` */
+	uv_prepare_t turn;	  /* at the end of a turn, before the loop sleeps */
+	uv_timer_t lazy;	  /* runs while lazy jobs wait */
+	uv_async_t is_done;	  /* the thread's way back */
 	unsigned handles;
 
 	/* Shared, under lock. */
@@ -103,6 +106,12 @@ static void *run(void *arg)
 	return NULL;
 }
 
+static void flush_if_urgent(struct worker *worker)
+{
+	if (worker->is_urgent || worker->waiting.count >= WORKER_BATCH_MAX)
+		worker_flush(worker);
+}
+
 static void on_done(uv_async_t *handle)
 {
 	struct worker *worker = handle->data;
@@ -121,12 +130,20 @@ static void on_done(uv_async_t *handle)
 	pthread_mutex_unlock(&worker->lock);
 	if (trouble_changed && worker->callbacks.trouble)
 		worker->callbacks.trouble(worker->ctx, trouble);
-	if (!batch.first)
+	if (batch.first) {
+		worker->running = 0;
+		job_list_move(&worker->finished, &batch);
+		/* What waited meanwhile goes first, so that the thread works while we digest. */
+		flush_if_urgent(worker);
+	}
+	if (!worker->finished.first)
 		return;
-	worker->running = 0;
-	/* What waited meanwhile goes first, so that the thread works while we digest. */
-	worker_flush(worker);
-	worker->callbacks.done(worker->ctx, &batch);
+	struct job_list portion;
+	job_list_init(&portion);
+	job_list_move_some(&portion, &worker->finished, WORKER_TURN_MAX);
+	if (worker->finished.first)
+		uv_async_send(&worker->is_done);
+	worker->callbacks.done(worker->ctx, &portion);
 }
 
 void worker_report(struct worker *worker, const char *text)
@@ -163,12 +180,17 @@ bool worker_pause(struct worker *worker, int64_t ms)
 
 void worker_flush(struct worker *worker)
 {
-	if (worker->running || !worker->waiting.first)
+	/* If we do not keep up with what comes back, no more is to be in the making. */
+	if (worker->running || worker->finished.count > WORKER_BATCH_MAX || !worker->waiting.first)
 		return;
 	struct job_list batch;
 	job_list_init(&batch);
 	job_list_move_some(&batch, &worker->waiting, WORKER_BATCH_MAX);
 	worker->running = batch.count;
+	if (!worker->waiting.first) {
+		worker->is_urgent = false;
+		uv_timer_stop(&worker->lazy);
+	}
 	pthread_mutex_lock(&worker->lock);
 	assert(worker->batch_state == EMPTY);
 	job_list_move(&worker->batch, &batch);
@@ -179,7 +201,14 @@ void worker_flush(struct worker *worker)
 
 static void on_turn(uv_prepare_t *handle)
 {
-	worker_flush(handle->data);
+	flush_if_urgent(handle->data);
+}
+
+static void on_lazy(uv_timer_t *handle)
+{
+	struct worker *worker = handle->data;
+	worker->is_urgent = true;
+	flush_if_urgent(worker);
 }
 
 int worker_new(uv_loop_t *loop, const char *name, const struct worker_callbacks *callbacks,
@@ -191,6 +220,7 @@ int worker_new(uv_loop_t *loop, const char *name, const struct worker_callbacks 
 	worker->ctx = ctx;
 	job_list_init(&worker->waiting);
 	job_list_init(&worker->batch);
+	job_list_init(&worker->finished);
 	pthread_mutex_init(&worker->lock, NULL);
 	pthread_condattr_t attributes;
 	pthread_condattr_init(&attributes);
@@ -215,15 +245,25 @@ int worker_new(uv_loop_t *loop, const char *name, const struct worker_callbacks 
 	uv_prepare_init(loop, &worker->turn);
 	worker->turn.data = worker;
 	uv_prepare_start(&worker->turn, on_turn);
-	worker->handles = 2;
+	uv_timer_init(loop, &worker->lazy);
+	worker->lazy.data = worker;
+	worker->handles = 3;
 	*ret = worker;
 	return 0;
 }
 
-void worker_submit(struct worker *worker, struct job *job)
+void worker_submit_lazy(struct worker *worker, struct job *job)
 {
 	job_list_append(&worker->waiting, job);
 	worker->submitted++;
+	if (!worker->is_urgent && !uv_is_active((uv_handle_t *)&worker->lazy))
+		uv_timer_start(&worker->lazy, on_lazy, WORKER_LAZY_MS, 0);
+}
+
+void worker_submit(struct worker *worker, struct job *job)
+{
+	worker->is_urgent = true;
+	worker_submit_lazy(worker, job);
 }
 
 uint64_t worker_submitted(const struct worker *worker)
@@ -261,8 +301,10 @@ void worker_free(struct worker *worker, struct job_list *ret_left)
 	pthread_cond_signal(&worker->wake);
 	pthread_mutex_unlock(&worker->lock);
 	pthread_join(worker->thread, NULL);
+	job_list_move(ret_left, &worker->finished);
 	job_list_move(ret_left, &worker->batch);
 	job_list_move(ret_left, &worker->waiting);
 	uv_close((uv_handle_t *)&worker->turn, on_closed);
+	uv_close((uv_handle_t *)&worker->lazy, on_closed);
 	uv_close((uv_handle_t *)&worker->is_done, on_closed);
 }

@@ -7,6 +7,12 @@
  * load and an fsync is paid once a batch, and what waits stays in the loop's hands: it may be
  * merged or taken back until the moment it is handed over.
  *
+ * A lazy job is one for which nobody waits: it rides along with the next that is not, so that it
+ * does not cost an fsync of its own which others would have to wait out.
+ *
+ * What comes back is handed out WORKER_TURN_MAX at a time, one portion a turn of the loop: sockets
+ * are read in between, however large the batch was.
+ *
  * Jobs are owned by whoever submitted them; in between a job belongs to the thread, and the loop
  * reads only what neither side writes.
  */
@@ -20,8 +26,10 @@
 #include <stdint.h>
 #include <uv.h>
 
-/* Bounds the turn in which a batch comes back, and the time until anything of it does. */
+/* Bounds the time until anything of a batch comes back. */
 #define WORKER_BATCH_MAX 8192
+#define WORKER_TURN_MAX 512 /* jobs given to `done` at once */
+#define WORKER_LAZY_MS 20   /* after that a lazy job goes alone */
 
 struct job {
 	struct job *next;
@@ -60,9 +68,10 @@ struct worker_callbacks {
 
 int worker_new(uv_loop_t *loop, const char *name, const struct worker_callbacks *callbacks,
 	void *ctx, struct worker **ret, struct err *err);
-/* Loop thread. */
+/* Loop thread.  All jobs keep their order, lazy or not. */
 void worker_submit(struct worker *worker, struct job *job);
-/* Jobs that wait in the loop's hands / that the thread has. */
+void worker_submit_lazy(struct worker *worker, struct job *job);
+/* Jobs that wait in the loop's hands to be handed over / that the thread has. */
 size_t worker_waiting(const struct worker *worker);
 size_t worker_running(const struct worker *worker);
 /*
@@ -70,7 +79,8 @@ size_t worker_running(const struct worker *worker);
  * still waits while n > worker_submitted - worker_waiting.
  */
 uint64_t worker_submitted(const struct worker *worker);
-/* Hands over now what waits if the thread is idle, instead of at the end of the turn. */
+/* Hands over now what waits, lazy or not, if the thread is idle, instead of at the end of the turn.
+ */
 void worker_flush(struct worker *worker);
 /*
  * For `run`, on the worker's thread.  A batch that fails (a full disk, a database away) is tried
@@ -80,9 +90,9 @@ void worker_flush(struct worker *worker);
 void worker_report(struct worker *worker, const char *text);
 bool worker_pause(struct worker *worker, int64_t ms);
 /*
- * Waits until the thread has finished what it has, ends it and frees the worker.  What still
- * waits in the loop's hands, and the last batch if it was not handed back yet, goes to `ret_left`
- * in order.  The loop must run once more afterwards for the handles to close.
+ * Waits until the thread has finished what it has, ends it and frees the worker.  What was not
+ * handed back yet and what still waits in the loop's hands goes to `ret_left` in order.  The loop
+ * must run once more afterwards for the handles to close.
  */
 void worker_free(struct worker *worker, struct job_list *ret_left);
 

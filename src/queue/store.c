@@ -68,7 +68,7 @@ static void submit_idle(struct store *store)
 	if (store->is_idle_out)
 		return;
 	store->is_idle_out = true;
-	worker_submit(store->worker, &store->idle.job);
+	worker_submit_lazy(store->worker, &store->idle.job);
 }
 
 static void give_back(struct store *store, struct job_list *batch)
@@ -131,10 +131,21 @@ int store_new(uv_loop_t *loop, const char *path, const struct store_loader *load
 	return 0;
 }
 
+/* Nobody waits for what is only taken away: at worst a push is made once more after a crash. */
+static bool is_lazy(const struct queue_job *job)
+{
+	static const unsigned taking_away = QUEUE_NEWS_SETTLE | QUEUE_NEWS_DROP |
+		QUEUE_PUSH_DELETE | QUEUE_PHONE | QUEUE_PHONE_DELETE | QUEUE_UNPARK;
+	return !job->owner && !(job->parts & ~taking_away);
+}
+
 void store_submit(struct store *store, struct queue_job *job)
 {
 	job->status = -ECANCELED; /* until it is stored */
-	worker_submit(store->worker, &job->job);
+	if (is_lazy(job))
+		worker_submit_lazy(store->worker, &job->job);
+	else
+		worker_submit(store->worker, &job->job);
 }
 
 struct worker *store_worker(struct store *store)

@@ -23,6 +23,9 @@ struct fixture {
 	uv_loop_t loop;
 	struct worker *worker;
 	int batches;
+	int portions;
+	uv_check_t check;
+	int turns; /* of the loop, since the first came back */
 	int done;
 	int last_value;
 	pthread_mutex_t gate; /* held by a test to keep the thread in its batch */
@@ -55,6 +58,8 @@ static void done(void *ctx, struct job_list *batch)
 {
 	struct fixture *f = ctx;
 	struct job *job;
+	assert_true(batch->count <= WORKER_TURN_MAX);
+	f->portions++;
 	while ((job = job_list_take(batch))) {
 		struct number *number = MEM_CONTAINER(job, struct number, job);
 		assert_int_equal(number->doubled, number->value * 2);
@@ -101,11 +106,21 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void submit(struct fixture *f, int value)
+static struct job *number_new(int value)
 {
 	struct number *number = mem_alloc_zero(1, sizeof(*number));
 	number->value = value;
-	worker_submit(f->worker, &number->job);
+	return &number->job;
+}
+
+static void submit(struct fixture *f, int value)
+{
+	worker_submit(f->worker, number_new(value));
+}
+
+static void submit_lazy(struct fixture *f, int value)
+{
+	worker_submit_lazy(f->worker, number_new(value));
 }
 
 static void all_jobs_come_back_done_and_in_order(void **state)
@@ -151,6 +166,78 @@ static void a_batch_is_bounded_and_the_rest_waits_in_order(void **state)
 	f->wanted = WORKER_BATCH_MAX + 10;
 	uv_run(&f->loop, UV_RUN_DEFAULT);
 	assert_int_equal(f->done, WORKER_BATCH_MAX + 10);
+	assert_int_equal(f->batches, 2);
+}
+
+static void on_turn(uv_check_t *check)
+{
+	struct fixture *f = check->data;
+	f->turns += f->done > 0;
+}
+
+/* Sockets are read in between. */
+static void a_large_batch_comes_back_over_several_turns(void **state)
+{
+	struct fixture *f = *state;
+	uv_check_init(&f->loop, &f->check);
+	f->check.data = f;
+	uv_check_start(&f->check, on_turn);
+	f->wanted = 4 * WORKER_TURN_MAX + 1;
+	for (int i = 1; i <= f->wanted; i++)
+		submit(f, i);
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(f->done, f->wanted);
+	assert_int_equal(f->batches, 1);
+	assert_int_equal(f->portions, 5);
+	assert_int_equal(f->turns, 5);
+	uv_close((uv_handle_t *)&f->check, NULL);
+}
+
+static void what_is_back_but_not_given_out_is_left_first(void **state)
+{
+	struct fixture *f = *state;
+	f->wanted = -1;
+	for (int i = 1; i <= WORKER_TURN_MAX + 2; i++)
+		submit(f, i);
+	while (!f->done)
+		uv_run(&f->loop, UV_RUN_ONCE);
+	submit(f, WORKER_TURN_MAX + 3);
+	struct job_list left;
+	job_list_init(&left);
+	worker_free(mem_steal(f->worker), &left);
+	assert_int_equal(left.count, 3);
+	for (int i = 1; i <= 3; i++) {
+		struct number *number = MEM_CONTAINER(job_list_take(&left), struct number, job);
+		assert_int_equal(number->value, WORKER_TURN_MAX + i);
+		free(number);
+	}
+}
+
+static void a_lazy_job_waits_for_one_that_is_not(void **state)
+{
+	struct fixture *f = *state;
+	submit_lazy(f, 1);
+	uv_run(&f->loop, UV_RUN_NOWAIT);
+	assert_int_equal(worker_running(f->worker), 0);
+	assert_int_equal(worker_waiting(f->worker), 1);
+	submit(f, 2);
+	f->wanted = 2;
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(f->done, 2);
+	assert_int_equal(f->batches, 1);
+}
+
+static void a_lazy_job_goes_alone_in_the_end(void **state)
+{
+	struct fixture *f = *state;
+	submit_lazy(f, 1);
+	f->wanted = 1;
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(f->done, 1);
+	submit_lazy(f, 2);
+	f->wanted = 2;
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(f->done, 2);
 	assert_int_equal(f->batches, 2);
 }
 
@@ -201,6 +288,14 @@ int main(void)
 			what_comes_while_the_thread_is_busy_makes_one_batch, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_batch_is_bounded_and_the_rest_waits_in_order, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_large_batch_comes_back_over_several_turns, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_is_back_but_not_given_out_is_left_first, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_lazy_job_waits_for_one_that_is_not, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_lazy_job_goes_alone_in_the_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_failing_batch_is_tried_again_and_its_trouble_told_once, set_up,
 			tear_down),
