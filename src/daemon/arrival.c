@@ -142,6 +142,15 @@ uint64_t arrivals_count(const struct arrivals *arrivals)
 	return arrivals->count;
 }
 
+static void log_shed(struct arrivals *arrivals, int64_t now_ms)
+{
+	log_event(LOG_LEVEL_WARN, "relay", "events are shed: too many wait (max_waiting)",
+		log_number("waiting", (int64_t)arrivals->count),
+		log_number("shed", (int64_t)(arrivals->shed - arrivals->shed_logged)));
+	arrivals->shed_logged = arrivals->shed;
+	arrivals->shed_logged_ms = now_ms;
+}
+
 /* Overload: begins at max_waiting, ends at nine tenths of it. */
 static void set_paused(struct arrivals *arrivals)
 {
@@ -151,6 +160,8 @@ static void set_paused(struct arrivals *arrivals)
 	if (pause == arrivals->is_paused)
 		return;
 	arrivals->is_paused = pause;
+	if (!pause && arrivals->shed > arrivals->shed_logged)
+		log_shed(arrivals, clock_monotonic_ms());
 	if (arrivals->core->stream)
 		stream_pause(arrivals->core->stream, pause);
 	if (pause)
@@ -616,13 +627,8 @@ static bool shed(struct arrivals *arrivals, enum relay_action action)
 		return false;
 	arrivals->shed++;
 	int64_t now_ms = clock_monotonic_ms();
-	if (!arrivals->shed_logged_ms || now_ms - arrivals->shed_logged_ms >= SHED_LOG_MS) {
-		log_event(LOG_LEVEL_WARN, "relay", "events are shed: too many wait (max_waiting)",
-			log_number("waiting", (int64_t)arrivals->count),
-			log_number("shed", (int64_t)(arrivals->shed - arrivals->shed_logged)));
-		arrivals->shed_logged = arrivals->shed;
-		arrivals->shed_logged_ms = now_ms;
-	}
+	if (!arrivals->shed_logged_ms || now_ms - arrivals->shed_logged_ms >= SHED_LOG_MS)
+		log_shed(arrivals, now_ms);
 	return true;
 }
 

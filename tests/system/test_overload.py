@@ -1,0 +1,93 @@
+"""More events than the registry takes: what waits is bounded, and what must not be lost is not."""
+
+import contextlib
+import re
+
+import notify
+from mailsite import BarePhone, locked, new_user
+
+MAX_WAITING = 1000
+SPARE = MAX_WAITING // 8    # for new mail, once `later` is shed
+
+
+@contextlib.contextmanager
+def overloaded(site):
+    """The registry is held, and `later` datagrams have filled all places."""
+    with locked(site.mailpushd.dir / "registry.sqlite"):
+        # A registration writes, so it waits for the lock, and all else behind it.
+        site.register(BarePhone(new_user()))
+        for _ in range(MAX_WAITING - 1):
+            send(site, notify.mail(new_user(), event="MessageRead"))
+        site.mailpushd.wait_log("intake:overload state=begins")
+        yield
+
+
+def send(site, event):
+    notify.send(site.mailpushd.notify_socket, notify.datagram(event))
+
+
+def shed(site):
+    """How many were, by line of the log: the first, and the rest at the end of the minute or of all."""
+    return [int(found.group(1)) for line in site.mailpushd.lines()
+            if (found := re.search(r"events are shed.* shed=(\d+)", line))]
+
+
+def test_at_max_waiting_later_is_shed_and_new_mail_and_registrations_are_not(bare_site_for):
+    site = bare_site_for(max_waiting=MAX_WAITING)
+    reader, receiver = site.registered_phone(), site.registered_phone()
+    newcomer = BarePhone(new_user())
+    with overloaded(site):
+        send(site, notify.mail(reader.user, event="MessageRead"))
+        send(site, notify.mail(receiver.user))
+        send(site, notify.registration(newcomer.user, newcomer.token, newcomer.account_id))
+        site.mailpushd.wait_log("events are shed")
+    site.told_inbox(newcomer)
+    site.told_inbox(receiver)
+    site.mailpushd.wait_log("intake:overload state=ends")
+    site.deliver(reader.user)
+    site.told_inbox(reader)
+    assert len(site.pushes(reader)) == 2, "the MessageRead was shed"
+    assert shed(site) == [1]
+
+
+def test_new_mail_is_shed_in_the_end_and_all_that_was_is_counted(bare_site_for):
+    site = bare_site_for(max_waiting=MAX_WAITING)
+    last = site.registered_phone()
+    with overloaded(site):
+        for _ in range(SPARE + 10):
+            send(site, notify.mail(new_user()))
+        send(site, notify.mail(last.user))
+        send(site, notify.registration(new_user(), "ab" * 32, "last"))
+        site.mailpushd.wait_log("event came.*ApplePushService.*datagram")
+    site.mailpushd.wait_log("intake:overload state=ends")
+    site.deliver(last.user)
+    site.told_inbox(last)
+    assert len(site.pushes(last)) == 2
+    assert shed(site) == [1, 10]
+
+
+def test_the_stream_is_not_read_at_max_waiting_and_nothing_of_it_is_lost(bare_site_for):
+    site = bare_site_for(max_waiting=MAX_WAITING)
+    phone = site.registered_phone()
+    with notify.connect(site.mailpushd.stream_socket) as connection:
+        with overloaded(site):
+            connection.sendall(notify.request(notify.mail(phone.user)))
+            # A datagram that came later is taken in, the request is not.
+            send(site, notify.registration(new_user(), "cd" * 32, "later"))
+            site.mailpushd.wait_log("event came.*ApplePushService.*datagram")
+            assert not [line for line in site.mailpushd.lines()
+                        if f"event=MessageNew owner={phone.user} " in line]
+        assert notify.read_all(connection) == b"OK ()\r\n"
+    site.told_inbox(phone)
+
+
+def test_news_that_waits_is_merged_and_takes_one_place(bare_site_for):
+    site = bare_site_for(max_waiting=MAX_WAITING)
+    phone = site.registered_phone()
+    with locked(site.mailpushd.dir / "registry.sqlite"):
+        site.register(BarePhone(new_user()))
+        for _ in range(3 * MAX_WAITING):
+            send(site, notify.mail(phone.user, event="MessageRead"))
+        site.tell(notify.mail(new_user()))
+    site.told_inbox(phone)
+    assert not [line for line in site.mailpushd.lines() if "max_waiting" in line]
