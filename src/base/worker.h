@@ -28,8 +28,10 @@
 
 /* Bounds the time until anything of a batch comes back. */
 #define WORKER_BATCH_MAX 8192
-#define WORKER_TURN_MAX 512 /* jobs given to `done` at once */
-#define WORKER_LAZY_MS 20   /* after that a lazy job goes alone */
+/* Jobs given to `done` at once: as many as datagrams are read in a turn, so that intake does not
+ * outrun what follows from it. */
+#define WORKER_TURN_MAX 2048
+#define WORKER_LAZY_MS 20 /* after that a lazy job goes alone */
 
 struct job {
 	struct job *next;

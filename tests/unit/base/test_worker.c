@@ -182,14 +182,14 @@ static void a_large_batch_comes_back_over_several_turns(void **state)
 	uv_check_init(&f->loop, &f->check);
 	f->check.data = f;
 	uv_check_start(&f->check, on_turn);
-	f->wanted = 4 * WORKER_TURN_MAX + 1;
+	f->wanted = 3 * WORKER_TURN_MAX + 1;
 	for (int i = 1; i <= f->wanted; i++)
 		submit(f, i);
 	uv_run(&f->loop, UV_RUN_DEFAULT);
 	assert_int_equal(f->done, f->wanted);
 	assert_int_equal(f->batches, 1);
-	assert_int_equal(f->portions, 5);
-	assert_int_equal(f->turns, 5);
+	assert_int_equal(f->portions, 4);
+	assert_int_equal(f->turns, 4);
 	uv_close((uv_handle_t *)&f->check, NULL);
 }
 
