@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "queue/file.h"
 
-#include <assert.h>
 #include <errno.h>
 
 #define RETRY_MIN_MS 100
@@ -21,27 +20,6 @@ struct store {
 	bool is_idle_out;
 	size_t phones_left; /* the thread's, read on the loop once `idle` is back */
 };
-
-struct queue_job *queue_job_new(void)
-{
-	return mem_alloc_zero(1, sizeof(struct queue_job));
-}
-
-void queue_job_free(struct queue_job *job)
-{
-	if (!job)
-		return;
-	target_free(job->target);
-	if (job->news != &job->one_news)
-		free(job->news);
-	free(job);
-}
-
-void queue_job_make_room(struct queue_job *job, size_t count)
-{
-	assert(!job->news);
-	job->news = count == 1 ? &job->one_news : mem_alloc_zero(count, sizeof(*job->news));
-}
 
 static void run(void *ctx, struct job_list *batch)
 {

@@ -142,9 +142,13 @@ void registry_free(struct registry *registry);
 void registry_job_fini(struct registry_job *job);
 
 /* Without a thread, for tests and tools: the same batch at once.  `url` as in the settings. */
+struct registry_db;
 struct registry_store;
 int registry_store_open(
 	const struct registry_settings *settings, struct registry_store **ret, struct err *err);
+/* Over a database that was opened already (ops.h), which is taken over; the url is not read. */
+struct registry_store *registry_store_of(
+	struct registry_db *db, const struct registry_settings *settings);
 int registry_store_run(struct registry_store *store, struct job_list *batch, struct err *err);
 /* With the present (Unix) given. */
 int registry_store_run_at(

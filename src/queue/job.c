@@ -1,0 +1,25 @@
+#include "base/mem.h"
+#include "queue/store.h"
+
+#include <assert.h>
+
+struct queue_job *queue_job_new(void)
+{
+	return mem_alloc_zero(1, sizeof(struct queue_job));
+}
+
+void queue_job_free(struct queue_job *job)
+{
+	if (!job)
+		return;
+	target_free(job->target);
+	if (job->news != &job->one_news)
+		free(job->news);
+	free(job);
+}
+
+void queue_job_make_room(struct queue_job *job, size_t count)
+{
+	assert(!job->news);
+	job->news = count == 1 ? &job->one_news : mem_alloc_zero(count, sizeof(*job->news));
+}
