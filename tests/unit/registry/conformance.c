@@ -1,10 +1,11 @@
 /*
- * `test_registry_conformance URL` runs against that database; without an argument, against SQLite
- * in a folder of its own.
+ * `test_registry_conformance URL` runs against that database (memory:NAME among them); without an
+ * argument, against SQLite in a folder of its own.
  */
 #include "conformance.h"
 
 #include "base/map.h"
+#include "memory.h"
 
 #include <unistd.h>
 
@@ -13,6 +14,12 @@ static const char *url;
 void open_store(struct world *w)
 {
 	struct err err = {"no text"};
+	if (strncmp(url, "memory:", 7) == 0) {
+		struct registry_db *db = NULL;
+		assert_int_equal(memory_ops.open(url + 7, w->settings.site, &db, &err), 0);
+		w->store = registry_store_of(db, &w->settings);
+		return;
+	}
 	if (registry_store_open(&w->settings, &w->store, &err) != 0)
 		fail_msg("%s", err.text);
 }
@@ -225,7 +232,9 @@ int main(int argc, char **argv)
 {
 	if (argc > 1) {
 		url = argv[1];
-		return run_all();
+		int failed = run_all();
+		memory_forget();
+		return failed;
 	}
 	char folder[] = "/tmp/mailpush-registry-XXXXXX";
 	if (!mkdtemp(folder))

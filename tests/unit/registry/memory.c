@@ -1,0 +1,720 @@
+#include "memory.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+/* Immutable and counted, as most changes of a registration leave its list alone. */
+struct list {
+	unsigned references;
+	size_t count;
+	struct registry_subscription
+		subscriptions[]; /* in order of names; their strings are ours */
+};
+
+struct registration {
+	struct registry_row row; /* its strings are ours */
+	struct list *list;
+	uint64_t transaction; /* that made this copy */
+};
+
+struct undo {
+	size_t slot;
+	struct registration *old; /* NULL: it was not there */
+};
+
+/* What a site has stored at a place.  A slot is an id: in order of insertion, NULL when gone. */
+struct site {
+	struct site *next;
+	char *place;
+	char *name;
+	struct registration **slots;
+	size_t slot_count;
+	struct undo *undos;
+	size_t undo_count;
+	uint64_t transaction;
+	bool is_open; /* the transaction */
+	int64_t tidied_day, old_tidied_day;
+	uint64_t tidied_count, old_tidied_count;
+};
+
+struct memory {
+	struct registry_db db;
+	struct site *site;
+};
+
+static struct site *sites;
+static unsigned failures;
+
+static struct site *site_of(struct registry_db *db)
+{
+	return MEM_CONTAINER(db, struct memory, db)->site;
+}
+
+static void list_free(struct list *list)
+{
+	if (!list || --list->references)
+		return;
+	for (size_t i = 0; i < list->count; i++) {
+		free((char *)list->subscriptions[i].name);
+		free((char *)list->subscriptions[i].owner);
+		free((char *)list->subscriptions[i].folder);
+	}
+	free(list);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct registry_subscription *left = a;
+	const struct registry_subscription *right = b;
+	return strcmp(left->name, right->name);
+}
+
+static struct list *list_new(const struct registry_subscription *subscriptions, size_t count)
+{
+	struct list *list =
+		mem_alloc_zero(1, sizeof(*list) + count * sizeof(list->subscriptions[0]));
+	list->references = 1;
+	list->count = count;
+	for (size_t i = 0; i < count; i++) {
+		list->subscriptions[i] = subscriptions[i];
+		list->subscriptions[i].name = mem_dup(subscriptions[i].name);
+		list->subscriptions[i].owner = mem_dup(subscriptions[i].owner);
+		list->subscriptions[i].folder = mem_dup(subscriptions[i].folder);
+	}
+	qsort(list->subscriptions, count, sizeof(list->subscriptions[0]), compare_names);
+	return list;
+}
+
+static void registration_free(struct registration *registration)
+{
+	if (!registration)
+		return;
+	struct registry_row *row = &registration->row;
+	free((char *)row->user);
+	free((char *)row->token);
+	free((char *)row->account_id);
+	free((char *)row->topic);
+	free((char *)row->subtopic);
+	free((char *)row->stopped_reason);
+	list_free(registration->list);
+	free(registration);
+}
+
+/* Takes the list over. */
+static struct registration *registration_new(const struct registry_row *row, struct list *list)
+{
+	struct registration *registration = mem_alloc_zero(1, sizeof(*registration));
+	registration->row = *row;
+	registration->row.user = mem_dup(row->user);
+	registration->row.token = mem_dup(row->token);
+	registration->row.account_id = mem_dup(row->account_id);
+	registration->row.topic = mem_dup(row->topic);
+	registration->row.subtopic = mem_dup(row->subtopic);
+	registration->row.stopped_reason =
+		row->stopped_reason ? mem_dup(row->stopped_reason) : NULL;
+	registration->list = list;
+	return registration;
+}
+
+/* The old one is kept until the end of the transaction. */
+static void replace(struct site *site, size_t slot, struct registration *new)
+{
+	assert(site->is_open);
+	site->undos = mem_realloc_array(site->undos, site->undo_count + 1, sizeof(*site->undos));
+	site->undos[site->undo_count++] = (struct undo){slot, site->slots[slot]};
+	site->slots[slot] = new;
+	if (new)
+		new->transaction = site->transaction;
+}
+
+/* That registration, to be changed. */
+static struct registration *edit(struct site *site, size_t slot)
+{
+	struct registration *old = site->slots[slot];
+	if (old->transaction != site->transaction) {
+		old->list->references++;
+		replace(site, slot, registration_new(&old->row, old->list));
+	}
+	return site->slots[slot];
+}
+
+static bool is_key(const struct registration *registration, const struct registry_key *key)
+{
+	return registration && memcmp(&registration->row.key, key, sizeof(*key)) == 0;
+}
+
+/* slot_count: it is not there. */
+static size_t find(const struct site *site, const struct registry_key *key)
+{
+	size_t slot = 0;
+	while (slot < site->slot_count && !is_key(site->slots[slot], key))
+		slot++;
+	return slot;
+}
+
+static int fail(struct err *err)
+{
+	failures--;
+	return err_set(err, -EIO, "registry in memory: told to fail; ask again");
+}
+
+static int begin(struct registry_db *db, bool writes, struct err *err)
+{
+	struct site *site = site_of(db);
+	(void)writes;
+	if (failures)
+		return fail(err);
+	assert(!site->is_open);
+	site->is_open = true;
+	site->transaction++;
+	site->old_tidied_day = site->tidied_day;
+	site->old_tidied_count = site->tidied_count;
+	return 0;
+}
+
+static void compact(struct site *site)
+{
+	size_t count = 0;
+	for (size_t slot = 0; slot < site->slot_count; slot++) {
+		if (site->slots[slot])
+			site->slots[count++] = site->slots[slot];
+	}
+	site->slot_count = count;
+}
+
+static int commit(struct registry_db *db, struct err *err)
+{
+	struct site *site = site_of(db);
+	if (failures)
+		return fail(err);
+	for (size_t i = 0; i < site->undo_count; i++)
+		registration_free(site->undos[i].old);
+	site->undo_count = 0;
+	site->is_open = false;
+	compact(site);
+	return 0;
+}
+
+static void rollback(struct registry_db *db)
+{
+	struct site *site = site_of(db);
+	if (!site->is_open)
+		return;
+	while (site->undo_count) {
+		const struct undo *undo = &site->undos[--site->undo_count];
+		registration_free(site->slots[undo->slot]);
+		site->slots[undo->slot] = undo->old;
+	}
+	site->tidied_day = site->old_tidied_day;
+	site->tidied_count = site->old_tidied_count;
+	site->is_open = false;
+	compact(site);
+}
+
+static bool is_mailbox(
+	const struct registry_subscription *subscription, const char *owner, const char *folder)
+{
+	return strcmp(subscription->folder, folder) == 0 && strcmp(subscription->owner, owner) == 0;
+}
+
+static int match(struct registry_db *db, const struct mailbox *const *mailboxes, size_t count,
+	registry_match_fn *on_match, void *ctx, struct err *err)
+{
+	const struct site *site = site_of(db);
+	(void)err;
+	for (size_t i = 0; i < count; i++) {
+		for (size_t slot = 0; slot < site->slot_count; slot++) {
+			const struct registration *registration = site->slots[slot];
+			if (!registration || registration->row.stopped_reason)
+				continue;
+			const struct list *list = registration->list;
+			for (size_t j = 0; j < list->count; j++) {
+				if (is_mailbox(&list->subscriptions[j], mailboxes[i]->owner,
+					    mailboxes[i]->folder))
+					on_match(ctx, i, &registration->row,
+						list->subscriptions[j].hash);
+			}
+		}
+	}
+	return 0;
+}
+
+static int load_users(struct registry_db *db, const char *const *users, size_t count,
+	registry_row_fn *on_row, void *ctx, struct err *err)
+{
+	const struct site *site = site_of(db);
+	(void)err;
+	for (size_t i = 0; i < count; i++) {
+		for (size_t slot = 0; slot < site->slot_count; slot++) {
+			const struct registration *registration = site->slots[slot];
+			if (registration && strcmp(registration->row.user, users[i]) == 0)
+				on_row(ctx, i, &registration->row);
+		}
+	}
+	return 0;
+}
+
+static int load_lists(struct registry_db *db, const struct registry_key *keys, size_t count,
+	registry_subscription_fn *on_subscription, void *ctx, struct err *err)
+{
+	const struct site *site = site_of(db);
+	(void)err;
+	for (size_t i = 0; i < count; i++) {
+		size_t slot = find(site, &keys[i]);
+		const struct list *list = slot < site->slot_count ? site->slots[slot]->list : NULL;
+		for (size_t j = 0; list && j < list->count; j++)
+			on_subscription(ctx, i, &list->subscriptions[j]);
+	}
+	return 0;
+}
+
+static int put(
+	struct registry_db *db, const struct registry_row *rows, size_t count, struct err *err)
+{
+	struct site *site = site_of(db);
+	(void)err;
+	for (size_t i = 0; i < count; i++) {
+		size_t slot = find(site, &rows[i].key);
+		struct list *list = NULL;
+		if (slot < site->slot_count) {
+			list = site->slots[slot]->list;
+			list->references++;
+		} else {
+			list = list_new(NULL, 0);
+			site->slots = mem_realloc_array(
+				site->slots, slot + 1, sizeof(struct registration *));
+			site->slots[site->slot_count++] = NULL;
+		}
+		replace(site, slot, registration_new(&rows[i], list));
+	}
+	return 0;
+}
+
+static int put_lists(
+	struct registry_db *db, const struct registry_list *lists, size_t count, struct err *err)
+{
+	struct site *site = site_of(db);
+	(void)err;
+	for (size_t i = 0; i < count; i++) {
+		size_t slot = find(site, &lists[i].key);
+		assert(slot < site->slot_count);
+		struct registration *registration = edit(site, slot);
+		list_free(registration->list);
+		registration->list = list_new(lists[i].subscriptions, lists[i].count);
+	}
+	return 0;
+}
+
+static int remove_keys(
+	struct registry_db *db, const struct registry_key *keys, size_t count, struct err *err)
+{
+	struct site *site = site_of(db);
+	(void)err;
+	for (size_t i = 0; i < count; i++) {
+		size_t slot = find(site, &keys[i]);
+		if (slot < site->slot_count)
+			replace(site, slot, NULL);
+	}
+	return 0;
+}
+
+static bool is_below(const char *folder, const char *parent, char separator)
+{
+	size_t size = strlen(parent);
+	return strncmp(folder, parent, size) == 0 &&
+		(folder[size] == '\0' || folder[size] == separator);
+}
+
+static bool moves(const struct registry_subscription *subscription,
+	const struct registry_mailbox_change *change)
+{
+	if (strcmp(subscription->owner, change->owner) != 0 ||
+		!is_below(subscription->folder, change->folder, change->separator))
+		return false;
+	return strcmp(change->owner, change->new_owner) != 0 ||
+		!is_below(subscription->folder, change->new_folder, change->separator);
+}
+
+static bool goes(const struct registry_row *row, const struct registry_subscription *subscription,
+	const struct registry_mailbox_change *change)
+{
+	if (change->kind == REGISTRY_OWNER_GONE)
+		return strcmp(subscription->owner, change->owner) == 0 &&
+			strcmp(row->user, change->owner) != 0;
+	return change->kind == REGISTRY_FOLDER_GONE &&
+		is_mailbox(subscription, change->owner, change->folder);
+}
+
+static bool concerns(
+	const struct registration *registration, const struct registry_mailbox_change *change)
+{
+	for (size_t i = 0; i < registration->list->count; i++) {
+		const struct registry_subscription *subscription =
+			&registration->list->subscriptions[i];
+		if (goes(&registration->row, subscription, change) ||
+			(change->kind == REGISTRY_FOLDER_MOVED && moves(subscription, change)))
+			return true;
+	}
+	return false;
+}
+
+static void change_list(
+	struct site *site, size_t slot, const struct registry_mailbox_change *change)
+{
+	if (!concerns(site->slots[slot], change))
+		return;
+	struct registration *registration = edit(site, slot);
+	struct list *old = registration->list;
+	mem_auto struct registry_subscription *kept = mem_alloc_zero(old->count, sizeof(*kept));
+	mem_auto char **moved = mem_alloc_zero(old->count, sizeof(*moved));
+	size_t count = 0;
+	for (size_t i = 0; i < old->count; i++) {
+		const struct registry_subscription *subscription = &old->subscriptions[i];
+		if (goes(&registration->row, subscription, change))
+			continue;
+		kept[count] = *subscription;
+		if (change->kind == REGISTRY_FOLDER_MOVED && moves(subscription, change)) {
+			moved[count] = mem_printf("%s%s", change->new_folder,
+				subscription->folder + strlen(change->folder));
+			kept[count].owner = change->new_owner;
+			kept[count].folder = moved[count];
+		}
+		count++;
+	}
+	registration->list = list_new(kept, count);
+	for (size_t i = 0; i < count; i++)
+		free(moved[i]);
+	list_free(old);
+}
+
+static int change_mailboxes(struct registry_db *db, const struct registry_mailbox_change *changes,
+	size_t count, struct err *err)
+{
+	struct site *site = site_of(db);
+	(void)err;
+	for (size_t i = 0; i < count; i++) {
+		const struct registry_mailbox_change *change = &changes[i];
+		for (size_t slot = 0; slot < site->slot_count; slot++) {
+			const struct registration *registration = site->slots[slot];
+			if (!registration)
+				continue;
+			const struct registry_row *row = &registration->row;
+			if (row->renewed_ms > change->at_ms && row->renewed_ms <= change->wrong_ms)
+				continue;
+			if (change->kind == REGISTRY_OWNER_GONE &&
+				strcmp(row->user, change->owner) == 0 &&
+				(row->sleeping_ms < change->at_ms ||
+					row->sleeping_ms > change->wrong_ms))
+				edit(site, slot)->row.sleeping_ms = change->at_ms;
+			change_list(site, slot, change);
+		}
+	}
+	return 0;
+}
+
+static void change_token(struct site *site, size_t slot, const struct registry_token_change *change)
+{
+	if (!change->stop_reason) {
+		replace(site, slot, NULL);
+		return;
+	}
+	struct registration *registration = edit(site, slot);
+	free((char *)registration->row.stopped_reason);
+	registration->row.stopped_reason = mem_dup(change->stop_reason);
+}
+
+static int change_tokens(struct registry_db *db, const struct registry_token_change *changes,
+	size_t count, registry_key_fn *on_gone, void *ctx, struct err *err)
+{
+	struct site *site = site_of(db);
+	(void)err;
+	for (size_t i = 0; i < count; i++) {
+		const struct registry_token_change *change = &changes[i];
+		for (size_t slot = 0; slot < site->slot_count; slot++) {
+			const struct registration *registration = site->slots[slot];
+			if (!registration || registration->row.renewed_ms >= change->before_ms ||
+				strcmp(registration->row.token, change->token) != 0 ||
+				strcmp(registration->row.topic, change->topic) != 0)
+				continue;
+			struct registry_key key = registration->row.key;
+			change_token(site, slot, change);
+			on_gone(ctx, i, &key);
+		}
+	}
+	return 0;
+}
+
+static int find_sleepers(
+	struct registry_db *db, registry_sleeper_fn *on_sleeper, void *ctx, struct err *err)
+{
+	const struct site *site = site_of(db);
+	(void)err;
+	/* A user comes more than once; of what is said the newest counts. */
+	for (size_t slot = 0; slot < site->slot_count; slot++) {
+		const struct registration *registration = site->slots[slot];
+		if (registration && registration->row.sleeping_ms > 0)
+			on_sleeper(ctx, registration->row.user, registration->row.sleeping_ms);
+	}
+	return 0;
+}
+
+static int wake(
+	struct registry_db *db, const struct registry_wake *wakes, size_t count, struct err *err)
+{
+	struct site *site = site_of(db);
+	(void)err;
+	for (size_t i = 0; i < count; i++) {
+		for (size_t slot = 0; slot < site->slot_count; slot++) {
+			const struct registration *registration = site->slots[slot];
+			if (!registration || strcmp(registration->row.user, wakes[i].user) != 0)
+				continue;
+			int64_t sleeping_ms = registration->row.sleeping_ms;
+			if ((sleeping_ms > 0 && sleeping_ms <= wakes[i].upto_ms) ||
+				sleeping_ms > wakes[i].wrong_ms)
+				edit(site, slot)->row.sleeping_ms = 0;
+		}
+	}
+	return 0;
+}
+
+static bool is_wrong(const struct registry_row *row, int64_t wrong_ms)
+{
+	return row->renewed_ms > wrong_ms || row->sleeping_ms > wrong_ms;
+}
+
+static int census(
+	struct registry_db *db, int64_t wrong_ms, struct registry_census *ret, struct err *err)
+{
+	const struct site *site = site_of(db);
+	(void)err;
+	*ret = (struct registry_census){
+		.tidied_day = site->tidied_day, .tidied_count = site->tidied_count};
+	for (size_t slot = 0; slot < site->slot_count; slot++) {
+		if (!site->slots[slot])
+			continue;
+		const struct registry_row *row = &site->slots[slot]->row;
+		ret->registrations++;
+		ret->wrong += is_wrong(row, wrong_ms);
+		if (row->renewed_ms <= wrong_ms && row->renewed_ms > ret->newest_renewal_ms)
+			ret->newest_renewal_ms = row->renewed_ms;
+	}
+	return 0;
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int put_right(struct registry_db *db, int64_t wrong_ms, int64_t now_ms, struct err *err)
+{
+	struct site *site = site_of(db);
+	(void)err;
+	for (size_t slot = 0; slot < site->slot_count; slot++) {
+		if (!site->slots[slot] || !is_wrong(&site->slots[slot]->row, wrong_ms))
+			continue;
+		struct registry_row *row = &edit(site, slot)->row;
+		row->renewed_ms = smaller(row->renewed_ms, now_ms);
+		row->sleeping_ms = smaller(row->sleeping_ms, now_ms);
+		row->created_ms = smaller(row->created_ms, now_ms);
+		row->superseded_ms = smaller(row->superseded_ms, now_ms);
+	}
+	return 0;
+}
+
+static int put_tidied(struct registry_db *db, int64_t day, uint64_t count, struct err *err)
+{
+	struct site *site = site_of(db);
+	(void)err;
+	site->tidied_day = day;
+	site->tidied_count = count;
+	return 0;
+}
+
+static bool is_to_be_nudged(const struct registration *registration)
+{
+	return !registration->row.is_nudged && !registration->row.sleeping_ms &&
+		!registration->row.stopped_reason && registration->list->count > 0;
+}
+
+enum time { RENEWED, SLEEPING, NUDGEABLE };
+
+/* When, or 0 if that is no time of this registration. */
+static int64_t time_of(const struct registration *registration, enum time which)
+{
+	if (which == SLEEPING)
+		return registration->row.sleeping_ms;
+	if (which == NUDGEABLE && !is_to_be_nudged(registration))
+		return 0;
+	return registration->row.renewed_ms;
+}
+
+/* The oldest before `before_ms` that is none of the first `seen` in `slots`; slot_count: none. */
+static size_t find_oldest(const struct site *site, enum time which, int64_t before_ms,
+	const size_t *slots, size_t seen)
+{
+	size_t oldest = site->slot_count;
+	for (size_t slot = 0; slot < site->slot_count; slot++) {
+		const struct registration *registration = site->slots[slot];
+		int64_t ms = registration ? time_of(registration, which) : 0;
+		if (!ms || ms >= before_ms)
+			continue;
+		bool is_seen = false;
+		for (size_t i = 0; i < seen; i++)
+			is_seen = is_seen || slots[i] == slot;
+		if (!is_seen &&
+			(oldest == site->slot_count || ms < time_of(site->slots[oldest], which)))
+			oldest = slot;
+	}
+	return oldest;
+}
+
+/* Returns how many there are, with the slots of the `limit` oldest in `*ret_slots`. */
+static size_t find_before(const struct site *site, enum time which, int64_t before_ms, size_t limit,
+	size_t **ret_slots)
+{
+	size_t *slots = mem_alloc_zero(site->slot_count, sizeof(*slots));
+	size_t count = 0;
+	size_t slot;
+	while (count < limit &&
+		(slot = find_oldest(site, which, before_ms, slots, count)) < site->slot_count)
+		slots[count++] = slot;
+	*ret_slots = slots;
+	return count;
+}
+
+static void tell_keys(const struct site *site, enum time which, int64_t before_ms, size_t limit,
+	registry_key_fn *on_key, void *ctx)
+{
+	mem_auto size_t *slots = NULL;
+	size_t count = find_before(site, which, before_ms, limit, &slots);
+	for (size_t i = 0; i < count; i++)
+		on_key(ctx, i, &site->slots[slots[i]]->row.key);
+}
+
+static int find_expired(struct registry_db *db, int64_t before_ms, size_t limit,
+	registry_key_fn *on_key, void *ctx, uint64_t *ret_total, struct err *err)
+{
+	const struct site *site = site_of(db);
+	(void)err;
+	*ret_total = 0;
+	for (size_t slot = 0; slot < site->slot_count; slot++)
+		*ret_total += site->slots[slot] && site->slots[slot]->row.renewed_ms < before_ms;
+	tell_keys(site, RENEWED, before_ms, limit, on_key, ctx);
+	return 0;
+}
+
+static int find_overslept(struct registry_db *db, int64_t before_ms, size_t limit,
+	registry_key_fn *on_key, void *ctx, struct err *err)
+{
+	(void)err;
+	tell_keys(site_of(db), SLEEPING, before_ms, limit, on_key, ctx);
+	return 0;
+}
+
+static int find_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
+	registry_match_fn *on_match, void *ctx, struct err *err)
+{
+	const struct site *site = site_of(db);
+	(void)err;
+	mem_auto size_t *slots = NULL;
+	size_t count = find_before(site, NUDGEABLE, before_ms, limit, &slots);
+	for (size_t i = 0; i < count; i++) {
+		const struct registration *registration = site->slots[slots[i]];
+		for (size_t j = 0; j < registration->list->count; j++)
+			on_match(ctx, i, &registration->row,
+				registration->list->subscriptions[j].hash);
+	}
+	return 0;
+}
+
+static int mark_nudged(
+	struct registry_db *db, const struct registry_key *keys, size_t count, struct err *err)
+{
+	struct site *site = site_of(db);
+	(void)err;
+	for (size_t i = 0; i < count; i++) {
+		size_t slot = find(site, &keys[i]);
+		if (slot < site->slot_count)
+			edit(site, slot)->row.is_nudged = true;
+	}
+	return 0;
+}
+
+static int open_memory(
+	const char *place, const char *name, struct registry_db **ret, struct err *err)
+{
+	(void)err;
+	struct site *site = sites;
+	while (site && (strcmp(site->place, place) != 0 || strcmp(site->name, name) != 0))
+		site = site->next;
+	if (!site) {
+		site = mem_alloc_zero(1, sizeof(*site));
+		site->place = mem_dup(place);
+		site->name = mem_dup(name);
+		site->next = sites;
+		sites = site;
+	}
+	struct memory *memory = mem_alloc_zero(1, sizeof(*memory));
+	memory->db.ops = &memory_ops;
+	memory->site = site;
+	*ret = &memory->db;
+	return 0;
+}
+
+static void close_memory(struct registry_db *db)
+{
+	if (!db)
+		return;
+	rollback(db);
+	free(MEM_CONTAINER(db, struct memory, db));
+}
+
+void memory_fail(unsigned count)
+{
+	failures = count;
+}
+
+void memory_forget(void)
+{
+	while (sites) {
+		struct site *site = sites;
+		sites = site->next;
+		for (size_t slot = 0; slot < site->slot_count; slot++)
+			registration_free(site->slots[slot]);
+		free(site->slots);
+		free(site->undos);
+		free(site->place);
+		free(site->name);
+		free(site);
+	}
+}
+
+const struct registry_ops memory_ops = {
+	.scheme = "memory",
+	.open = open_memory,
+	.close = close_memory,
+	.begin = begin,
+	.commit = commit,
+	.rollback = rollback,
+	.match = match,
+	.load_users = load_users,
+	.load_lists = load_lists,
+	.put = put,
+	.put_lists = put_lists,
+	.remove = remove_keys,
+	.change_mailboxes = change_mailboxes,
+	.change_tokens = change_tokens,
+	.find_sleepers = find_sleepers,
+	.wake = wake,
+	.census = census,
+	.put_right = put_right,
+	.put_tidied = put_tidied,
+	.find_expired = find_expired,
+	.find_overslept = find_overslept,
+	.find_nudges = find_nudges,
+	.mark_nudged = mark_nudged,
+};
