@@ -169,7 +169,10 @@ void map_clear(struct map *map)
 {
 	if (!map->count)
 		return;
-	memset(map->slots, 0, (map->mask + 1) * sizeof(*map->slots));
+	/* Not wiped: a table that was large once would cost that again each time. */
+	free(map->slots);
+	map->slots = mem_alloc_zero(MAP_SLOTS_MIN, sizeof(*map->slots));
+	map->mask = MAP_SLOTS_MIN - 1;
 	map->count = 0;
 }
 

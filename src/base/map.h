@@ -25,6 +25,7 @@ void map_add(struct map *map, const void *key, size_t key_size, void *value);
 /* Returns the value taken out, or NULL. */
 void *map_remove(struct map *map, const void *key, size_t key_size);
 size_t map_count(const struct map *map);
+/* In a time that does not grow with what was in it. */
 void map_clear(struct map *map);
 
 /* Walks all values in no order; `*position` begins at 0; NULL at the end.  No change meanwhile. */
