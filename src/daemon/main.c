@@ -14,7 +14,7 @@
  *   apns/sender.c  apns/verdict.c        HTTP/2 to Apple, and what its answers mean
  *
  * Beside it: config.c (mailpush.conf), check.c (-n), sources.c (imapd.conf and certificates),
- * tidy.c (hourly housekeeping), and base/ below everything.
+ * tidy.c (hourly housekeeping), supervisor.c (what systemd is told), and base/ below everything.
  *
  * This file starts the parts in order and stops them in reverse.
  */
@@ -26,6 +26,8 @@
 #include "daemon/config.h"
 #include "daemon/core.h"
 #include "daemon/delivery.h"
+#include "daemon/summary.h"
+#include "daemon/supervisor.h"
 #include "daemon/tidy.h"
 
 #include <assert.h>
@@ -57,6 +59,7 @@ struct parked {
 struct daemon {
 	struct core core;
 	struct tidy *tidy;
+	struct supervisor *supervisor;
 	struct config *config;
 	uv_loop_t loop;
 	uv_signal_t signals[SIGNALS];
@@ -104,6 +107,12 @@ static void on_ack_timeout(void *ctx, struct stream_request *request)
 	struct daemon *daemon = ctx;
 	(void)request;
 	arrivals_on_ack_timeout(daemon->core.arrivals);
+}
+
+static void on_status_wanted(void *ctx, char *text, size_t size)
+{
+	const struct daemon *daemon = ctx;
+	summary_print(daemon->core.schedule, text, size);
 }
 
 static void check_stopped(struct daemon *daemon);
@@ -294,6 +303,7 @@ static void on_reloaded(uv_work_t *work, int cancelled)
 			log_text("aps_topic", sources->imapdconf->aps_topic));
 		delivery_wake(daemon->core.delivery);
 	}
+	supervisor_ready(daemon->supervisor);
 	if (daemon->is_reload_wanted) {
 		daemon->is_reload_wanted = false;
 		reload(daemon);
@@ -307,6 +317,7 @@ static void reload(struct daemon *daemon)
 		return;
 	}
 	daemon->is_reloading = true;
+	supervisor_reloading(daemon->supervisor);
 	daemon->reload.data = daemon;
 	uv_queue_work(&daemon->loop, &daemon->reload, on_reload_work, on_reloaded);
 }
@@ -343,6 +354,7 @@ static void begin_stop(struct daemon *daemon, const char *why)
 		return;
 	daemon->is_stopping = true;
 	log_event(LOG_LEVEL_INFO, "daemon", "stopping", log_text("why", why));
+	supervisor_stopping(daemon->supervisor);
 	datagram_free(mem_steal(daemon->core.datagram));
 	if (daemon->core.stream)
 		stream_stop_listening(daemon->core.stream);
@@ -549,6 +561,7 @@ static uint64_t take_down(struct daemon *daemon)
 	for (unsigned i = 0; i < CONFIG_CREDENTIALS_MAX; i++)
 		credential_free(daemon->in_force[i]);
 	alarm_stop();
+	supervisor_free(daemon->supervisor);
 	uv_run(&daemon->loop, UV_RUN_NOWAIT);
 	uv_walk(&daemon->loop, close_if_open, NULL);
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
@@ -576,6 +589,8 @@ static int run(struct config *config)
 	for (unsigned i = 0; i < config->no_effect_count; i++)
 		log_event(LOG_LEVEL_WARN, "config", "this key has no effect in this version",
 			log_text("key", config->no_effect[i]));
+	if (supervisor_new(&daemon.loop, on_status_wanted, &daemon, &daemon.supervisor, &err))
+		log_event(LOG_LEVEL_WARN, "daemon", err.text);
 	int failed = start(&daemon, &err);
 	if (failed) {
 		log_event(LOG_LEVEL_ERROR, "daemon", err.text);
@@ -583,6 +598,7 @@ static int run(struct config *config)
 		log_event(LOG_LEVEL_INFO, "daemon", "ready",
 			log_text("site", daemon.core.sources->site),
 			log_text("aps_topic", daemon.core.sources->imapdconf->aps_topic));
+		supervisor_ready(daemon.supervisor);
 		uv_run(&daemon.loop, UV_RUN_DEFAULT);
 	}
 	uint64_t lost = take_down(&daemon);

@@ -679,6 +679,11 @@ void schedule_count(const struct schedule *schedule, struct schedule_counts *ret
 	};
 }
 
+uint64_t schedule_to_tell(const struct schedule *schedule)
+{
+	return map_count(schedule->entries) - schedule->in_state[RESTING];
+}
+
 /* The Unix time of before now in this run's monotonic time. */
 static int64_t past_ms(int64_t unix_ms, struct schedule_time time)
 {

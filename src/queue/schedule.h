@@ -140,5 +140,7 @@ struct schedule_counts {
 };
 /* Walks all registrations that have something to tell: for people now and then, not each turn. */
 void schedule_count(const struct schedule *schedule, struct schedule_counts *ret);
+/* How many registrations are still to be told something; costs nothing. */
+uint64_t schedule_to_tell(const struct schedule *schedule);
 
 #endif

@@ -242,6 +242,8 @@ static void rows_are_what_is_untold(void)
 	}
 	assert_int_equal(counts.news, news);
 	assert_int_equal(counts.flying, flying);
+	assert_int_equal(
+		schedule_to_tell(w->schedule), counts.storing + counts.waiting + counts.flying);
 	assert_int_equal(counts.oldest_unix_ms != 0, news != 0);
 }
 

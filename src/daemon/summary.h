@@ -1,0 +1,14 @@
+/*
+ * summary - how the daemon does, in one sentence: "2 phones wait, 1 alarm: queue".
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_DAEMON_SUMMARY_H
+#define MAILPUSH_DAEMON_SUMMARY_H
+
+#include "queue/schedule.h"
+
+/* What does not fit is cut. */
+void summary_print(const struct schedule *schedule, char *text, size_t size);
+
+#endif
