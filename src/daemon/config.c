@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "daemon/changes.h"
 #include "daemon/units.h"
 
 #include <assert.h>
@@ -743,6 +744,7 @@ int config_read(const char *path, struct config **ret, struct err *err)
 		parse_text(cfg, &text);
 	if (!reading.failed)
 		take_defaults(cfg);
+	config->written = changes_record(cfg);
 	cfg_free(cfg);
 	if (!reading.failed)
 		check_together(config);
@@ -779,5 +781,6 @@ void config_free(struct config *config)
 	for (unsigned i = 0; i < config->no_effect_count; i++)
 		free(config->no_effect[i]);
 	free(config->no_effect);
+	free(config->written);
 	free(config);
 }

@@ -65,6 +65,8 @@ struct config {
 	char *alarm_command; /* "": none */
 	char *user;	     /* "": stay who we are */
 
+	char *written; /* changes_record */
+
 	char **no_effect; /* keys that were set and that this version does nothing with */
 	unsigned no_effect_count;
 };

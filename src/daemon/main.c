@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/arrival.h"
+#include "daemon/changes.h"
 #include "daemon/check.h"
 #include "daemon/config.h"
 #include "daemon/core.h"
@@ -69,9 +70,11 @@ struct daemon {
 	size_t parked_count;
 
 	uv_work_t reload;
-	struct sources *reloaded;
+	const char *config_path;
+	struct config *reread; /* NULL: it could not be read */
+	struct err reread_err;
+	struct sources *reloaded; /* likewise */
 	struct err reload_err;
-	int reload_status;
 	bool is_reloading;
 	bool is_reload_wanted;
 
@@ -272,8 +275,20 @@ static void check_topic(struct daemon *daemon)
 static void on_reload_work(uv_work_t *work)
 {
 	struct daemon *daemon = work->data;
-	daemon->reload_status =
-		sources_read(daemon->config, &daemon->reloaded, &daemon->reload_err);
+	config_read(daemon->config_path, &daemon->reread, &daemon->reread_err);
+	sources_read(daemon->config, &daemon->reloaded, &daemon->reload_err);
+}
+
+/* Of mailpush.conf only the level of the log is taken; the rest is what the parts were made with.
+ */
+static void use_reread(struct daemon *daemon, const struct config *reread)
+{
+	log_set_level(reread->log_level);
+	mem_auto char *waiting = changes_that_wait(daemon->config->written, reread->written);
+	if (waiting)
+		log_event(LOG_LEVEL_WARN, "config",
+			"keys of mailpush.conf have changed that only a restart brings into force",
+			log_text("keys", waiting));
 }
 
 static void reload(struct daemon *daemon);
@@ -283,17 +298,23 @@ static void on_reloaded(uv_work_t *work, int cancelled)
 	struct daemon *daemon = work->data;
 	(void)cancelled;
 	daemon->is_reloading = false;
+	struct config *reread = mem_steal(daemon->reread);
 	struct sources *sources = mem_steal(daemon->reloaded);
 	if (daemon->is_stopping) {
+		config_free(reread);
 		sources_free(sources);
 		check_stopped(daemon);
 		return;
 	}
-	if (daemon->reload_status) {
-		alarm_raise(
-			"reload", "%s; the former settings stay in force", daemon->reload_err.text);
-	} else {
+	if (reread && sources)
 		alarm_clear("reload");
+	else
+		alarm_raise("reload", "%s; the former settings stay in force",
+			reread ? daemon->reload_err.text : daemon->reread_err.text);
+	if (reread)
+		use_reread(daemon, reread);
+	config_free(reread);
+	if (sources) {
 		report_credentials(daemon->config, sources);
 		sources_free(daemon->core.sources);
 		daemon->core.sources = sources;
@@ -572,10 +593,11 @@ static uint64_t take_down(struct daemon *daemon)
 	return lost;
 }
 
-static int run(struct config *config)
+static int run(const char *path, struct config *config)
 {
 	static struct daemon daemon;
 	struct err err;
+	daemon.config_path = path;
 	daemon.config = config;
 	if (drop_privileges(config->user, &err) ||
 		log_start(config->log_target, config->log_level, &err)) {
@@ -675,7 +697,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "mailpushd: %s\n", err.text);
 		return 1;
 	}
-	int status = is_check ? check_run(path, config) : run(config);
+	int status = is_check ? check_run(path, config) : run(path, config);
 	config_free(config);
 	return status;
 }

@@ -120,3 +120,58 @@ def test_a_supervisor_that_makes_no_sense_is_named(mailpushd, imapd_conf):
     daemon.wrapper = ["env", "NOTIFY_SOCKET=systemd"]
     daemon.start()
     daemon.wait_log("warn daemon: NOTIFY_SOCKET 'systemd' is neither a path nor")
+
+
+# ---- mailpush.conf, read again ----
+
+def test_the_level_of_the_log_is_changed_by_a_reload(bare_site_for):
+    site = bare_site_for(log_level="info")
+    phone = site.registered_phone()
+    assert not debug_lines(site)
+    site.mailpushd.write_conf(log_level="debug")
+    reload(site)
+    site.deliver(phone.user)
+    site.mailpushd.wait_log(" debug apns: pushed ")
+    site.told(phone, "INBOX")
+    site.mailpushd.write_conf(log_level="info")
+    reload(site)
+    since = len(site.mailpushd.log)
+    site.deliver(phone.user)
+    site.told(phone, "INBOX")
+    assert not debug_lines(site, since)
+
+
+def test_keys_that_need_a_restart_are_named(bare_site, sim):
+    bare_site.mailpushd.credentials["second"] = {"certificate": "/a.pem", "key": "/a.key"}
+    bare_site.mailpushd.write_conf(min_interval="3s", subtopics=["com.apple.mobilemail", "x"],
+                                   log_level="info", site="elsewhere")
+    bare_site.mailpushd.reload()
+    said = bare_site.mailpushd.wait_log("warn config: keys of mailpush.conf have changed that only "
+                                        'a restart brings into force keys="(.*)"')
+    assert said[1] == "site, subtopics, min_interval, credential"
+
+
+def test_a_mailpush_conf_that_is_spoilt_changes_nothing(bare_site, imapd_conf):
+    site = bare_site
+    good = site.mailpushd.conf.read_text()
+    site.mailpushd.conf.write_text(good + "min_intervall = 2s\n")
+    site.mailpushd.reload()
+    line = len(good.splitlines()) + 1
+    site.mailpushd.wait_log(f"alarm: {site.mailpushd.conf}:{line}: unknown key 'min_intervall'"
+                            ".*the former settings stay in force.*state=begins")
+    site.mailpushd.conf.write_text(good)
+    site.mailpushd.reload()
+    site.mailpushd.wait_log("alarm=reload state=ends")
+    phone = site.registered_phone()
+    site.deliver(phone.user)
+    site.told(phone, "INBOX")
+
+
+def reload(site):
+    since = len(site.mailpushd.log)
+    site.mailpushd.reload()
+    site.mailpushd.wait_log("info daemon: reloaded", since=since)
+
+
+def debug_lines(site, since=0):
+    return [line for line in site.mailpushd.lines(since) if " debug " in line]
