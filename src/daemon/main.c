@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/arrival.h"
+#include "daemon/backlog.h"
 #include "daemon/changes.h"
 #include "daemon/check.h"
 #include "daemon/config.h"
@@ -426,6 +427,7 @@ static int open_sockets(struct daemon *daemon, struct err *err)
 			return status;
 		log_event(LOG_LEVEL_INFO, "intake", "listening for datagrams",
 			log_text("socket", config->notify_socket));
+		backlog_check(config->notify_socket);
 	}
 	if (*config->stream_socket) {
 		const struct stream_settings settings = {.path = config->stream_socket,

@@ -5,11 +5,13 @@ import re
 import pytest
 
 import notify
+from cyrus import UNSHARE
 from mailsite import BarePhone, BareSite, locked, new_user
 from supervisor import Supervisor, hung
 from waiting import wait_until
 
 WATCHDOG_S = 0.2
+QLEN = "/proc/sys/net/unix/max_dgram_qlen"
 
 
 @pytest.fixture
@@ -175,3 +177,26 @@ def reload(site):
 
 def debug_lines(site, since=0):
     return [line for line in site.mailpushd.lines(since) if " debug " in line]
+
+
+# ---- the kernel's setting ----
+
+@pytest.mark.parametrize("limit, is_named", [(None, True), (10, True), (512, False)])
+def test_a_short_queue_of_datagrams_is_named_with_the_remedy(mailpushd, imapd_conf, limit,
+                                                             is_named):
+    """Each network namespace has its own; a new one has the kernel's."""
+    daemon = mailpushd(start=False, imapd_conf=imapd_conf)
+    change = f"echo {limit} >{QLEN} && " if limit else ""
+    daemon.wrapper = [*UNSHARE, "--net", "sh", "-c", f'{change}exec "$@"', "sh"]
+    daemon.start()
+    named = [line for line in daemon.lines() if "sysctl -w net.unix.max_dgram_qlen=512" in line]
+    assert bool(named) == is_named
+    if named:
+        assert " warn intake: " in named[0] and named[0].endswith("max_dgram_qlen=10")
+
+
+def test_without_the_datagram_socket_its_queue_does_not_matter(mailpushd, imapd_conf):
+    daemon = mailpushd(start=False, imapd_conf=imapd_conf, notify_socket="")
+    daemon.wrapper = [*UNSHARE, "--net"]
+    daemon.start()
+    assert not [line for line in daemon.lines() if "max_dgram_qlen" in line]
