@@ -54,7 +54,10 @@ static void check_place(struct check *check, const char *key, const char *file, 
 static void check_command(struct check *check, const char *command)
 {
 	if (*command && access(command, X_OK))
-		fault(check, "alarm_command: cannot run '%s': %s", command, strerror(errno));
+		fault(check,
+			"alarm_command: cannot run '%s': %s; it is the path of a program, without "
+			"arguments, that the daemon's user may run",
+			command, strerror(errno));
 }
 
 static void check_log(struct check *check, enum log_target target)

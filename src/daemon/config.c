@@ -6,6 +6,7 @@
 #include "daemon/changes.h"
 #include "daemon/units.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <confuse.h>
 #include <ctype.h>
@@ -24,6 +25,7 @@
 #define END_KEY "end_of_this_file"
 #define EVENT_NAME_SIZE 32
 #define FILE_MAX_BYTES (1024 * 1024)
+#define LETTERS_AND_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 #define UNSET "unset" /* tells a list that is not given from one that is given empty */
 
 /*
@@ -184,11 +186,11 @@ static bool take_path(struct config *config, const struct key *key, const char *
 
 static bool take_host(struct config *config, const struct key *key, const char *value, char *why)
 {
-	for (const char *c = value; *c; c++) {
-		if (!isalnum((unsigned char)*c) && !strchr(".-:", *c)) {
-			snprintf(why, WHY_SIZE, "is no name or address of a host");
-			return false;
-		}
+	struct in6_addr address;
+	size_t plain = strspn(value, LETTERS_AND_DIGITS ".-");
+	if (value[plain] && inet_pton(AF_INET6, value, &address) != 1) {
+		snprintf(why, WHY_SIZE, "is no name or address of a host; the port is apns_port");
+		return false;
 	}
 	if (!*value) {
 		snprintf(why, WHY_SIZE, "is no host; Apple's is %s", key->fallback);
@@ -495,7 +497,10 @@ static void on_syntax_error(cfg_t *cfg, const char *format, va_list args)
 		fail(cfg->line, "credential%s is given twice; each needs a name of its own",
 			text + strlen(second));
 	else
-		fail(cfg->line, "%s; see mailpush.conf(5) for how this file is written", text);
+		fail(cfg->line,
+			"%s; a list is written { a, b }, and a value with other than letters, "
+			"digits, . - _ and / in quotes: see mailpush.conf(5)",
+			text);
 }
 
 /* A key given twice: the later one would win silently. */
@@ -669,7 +674,9 @@ static int read_text(const char *path, struct buf *ret)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat status;
 	if (fd < 0 || fstat(fd, &status)) {
-		fail(0, "cannot open: %s; give the path with -c", strerror(errno));
+		fail(0, "cannot open: %s; %s", strerror(errno),
+			errno == EACCES ? "let the daemon's user read it"
+					: "give the path with -c");
 	} else if (!S_ISREG(status.st_mode)) {
 		fail(0, "is no file; give the path with -c");
 	} else if (status.st_size > FILE_MAX_BYTES) {

@@ -116,3 +116,35 @@ def test_options_stand_in_the_manual_page():
     options = re.search(r'getopt\(argc, argv, "([^"]+)"', (ROOT / "src/daemon/main.c").read_text()).group(1)
     page = (ROOT / "man/mailpushd.8").read_text()
     assert set(re.findall(r"^\.It Fl (\w)", page, flags=re.M)) == set(options.replace(":", ""))
+
+
+def defaults_in_the_table():
+    """The keys that do something, with their defaults as they would be written."""
+    config = (ROOT / "src/daemon/config.c").read_text()
+    table = config[config.index("static const struct key keys[]"):config.index("#define KEYS")]
+    rows = re.findall(r'\{"(\w+)",\s*"([^"]*)",\s*(?:true|false),\s*(\w+)', table)
+    return {name: words(value) for name, value, take in rows if take != "take_no_effect"}
+
+
+def words(value):
+    """A value without its layout."""
+    return re.findall(r"[^\s{},\"]+", value)
+
+
+def test_the_example_has_every_key_with_its_default():
+    example = (ROOT / "packaging/mailpush.conf").read_text()
+    shown = dict(re.findall(r"^#(\w+) = (.*)$", example, flags=re.M))
+    table = defaults_in_the_table()
+    # These two add to what relay.c begins with; the manual page has them whole.
+    page = (ROOT / "man/mailpush.conf.5").read_text()
+    for key in ("push_now", "push_later"):
+        entry = page[page.index(f".It Ic {key}\n"):]
+        table[key] = words(re.search(r"Default: (\{.*?\})", entry, flags=re.S).group(1)
+                           .replace(".Qq ", ""))
+    assert {name: words(value) for name, value in shown.items()} == table
+
+
+def test_the_package_has_the_version_of_the_project():
+    project = re.search(r"version: '([^']+)'", (ROOT / "meson.build").read_text()).group(1)
+    changelog = (ROOT / "packaging/debian/changelog").read_text()
+    assert changelog.startswith(f"mailpush ({project}) ")

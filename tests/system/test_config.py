@@ -1,12 +1,13 @@
 """`mailpushd -n`: a mistake is named with file, line, key and value before anything runs."""
 
 import os
+import re
 import subprocess
 
 import pytest
 
 from apnssim import TOPIC
-from mailpushd import Mailpushd, binary
+from mailpushd import REPOSITORY, Mailpushd, binary
 
 
 @pytest.fixture
@@ -143,6 +144,27 @@ def test_a_file_that_is_missing_is_named(daemon):
     assert said.startswith(f"mailpushd: {daemon.conf}: cannot open: No such file or directory")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
+def test_a_file_that_the_daemon_may_not_read_is_named(daemon):
+    daemon.conf.chmod(0o600)
+    done = subprocess.run(["setpriv", "--reuid=nobody", "--clear-groups", binary(), "-n", "-c",
+                           daemon.conf], capture_output=True, text=True, timeout=10)
+    assert done.returncode == 1
+    assert "cannot open: Permission denied; let the daemon's user read it" in done.stderr
+
+
+def test_the_packaged_example_says_only_what_is_the_case(daemon):
+    """With all that it shows as a comment in force, it is still good."""
+    example = (REPOSITORY / "packaging/mailpush.conf").read_text()
+    good = daemon.conf.read_text()
+    ours = set(re.findall(r"^(\w+) = ", good, flags=re.M))
+    shown = [line[1:] for line in example.splitlines()
+             if (found := re.match(r"#(\w+) = ", line)) and found[1] not in ours]
+    assert shown
+    daemon.conf.write_text(good + "\n".join(shown) + "\n")
+    assert daemon.run_check().returncode == 0
+
+
 def test_without_any_socket_no_event_could_come(daemon):
     daemon.write_conf(notify_socket="", stream_socket="")
     assert "without a socket no event can come" in complaint(daemon)
@@ -254,6 +276,7 @@ def test_a_file_in_the_place_of_a_socket_is_named(daemon, key):
 @pytest.mark.parametrize("key, value, said", [
     ("apns_ca_file", "/no/such/ca.pem", "No such file or directory"),
     ("alarm_command", "/no/such/command", "cannot run '/no/such/command'"),
+    ("alarm_command", "/bin/echo alarm", "the path of a program, without arguments"),
 ])
 def test_a_file_that_is_not_there_is_named(daemon, key, value, said):
     daemon.write_conf(**{key: value})
