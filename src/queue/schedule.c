@@ -46,6 +46,7 @@ struct entry {
 	int64_t due_ms;	       /* of `news`; INT64_MAX: none */
 	int64_t not_before_ms; /* a failed flight is not repeated sooner */
 	int64_t last_push_ms;  /* when the last flight that counted began */
+	int64_t left_ms;       /* when the last flight began, whatever became of it */
 	int64_t event_unix_ms; /* of the last change */
 	struct news news;      /* what no flight carries */
 	uint32_t counted;      /* in schedule's count of news */
@@ -63,7 +64,7 @@ struct schedule {
 	struct map *entries;
 	struct entry_list storing; /* in order of storing_seq */
 	struct lanes lanes;
-	struct entry_list resting; /* as they came to rest: nearly in order of last_push_ms */
+	struct entry_list resting; /* as they came to rest: nearly in order of left_ms */
 	struct rate rate;
 	int64_t last_row;
 	uint64_t seq;
@@ -221,6 +222,7 @@ static struct entry *new_entry(struct schedule *schedule, const struct registry_
 	entry->due_ms = INT64_MAX;
 	entry->not_before_ms = NEVER_MS;
 	entry->last_push_ms = NEVER_MS;
+	entry->left_ms = NEVER_MS;
 	news_init(&entry->news);
 	map_add(schedule->entries, &entry->key, sizeof(entry->key), entry);
 	return entry;
@@ -234,7 +236,7 @@ static void reap(struct schedule *schedule, int64_t now_ms)
 {
 	for (int i = 0; i < REAPED_A_CALL; i++) {
 		struct entry *entry = TAILQ_FIRST(&schedule->resting);
-		if (!entry || entry->last_push_ms + schedule->settings.min_interval_ms > now_ms)
+		if (!entry || entry->left_ms + schedule->settings.min_interval_ms > now_ms)
 			break;
 		TAILQ_REMOVE(&schedule->resting, entry, place);
 		map_remove(schedule->entries, &entry->key, sizeof(entry->key));
@@ -275,11 +277,15 @@ static bool take_target(struct entry *entry, struct target *target)
 	return !is_same;
 }
 
-/* Of the entry's own news, never sooner than it may be pushed to. */
+/*
+ * Of the entry's own news, never sooner than it may be pushed to.  A flight that failed may have
+ * reached the phone all the same: the same push may be repeated, but another one waits.
+ */
 static int64_t not_too_soon(
 	const struct schedule *schedule, const struct entry *entry, int64_t due_ms)
 {
-	int64_t rested_ms = entry->last_push_ms + schedule->settings.min_interval_ms;
+	int64_t last_ms = entry->has_flown ? entry->last_push_ms : entry->left_ms;
+	int64_t rested_ms = last_ms + schedule->settings.min_interval_ms;
 	if (due_ms < rested_ms)
 		due_ms = rested_ms;
 	return due_ms < entry->not_before_ms ? entry->not_before_ms : due_ms;
@@ -385,6 +391,12 @@ struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
 	entry->event_unix_ms = time.unix_ms;
 	account(schedule, entry);
 
+	bool has_new_id = is_new || (grew && entry->has_flown);
+	if (has_new_id) {
+		new_apns_id(schedule, entry);
+		entry->storing_seq = job->seq;
+		entry->due_ms = not_too_soon(schedule, entry, entry->due_ms);
+	}
 	int64_t due_ms = INT64_MAX;
 	if (urgency == QUEUE_NOW)
 		due_ms = time.now_ms;
@@ -396,11 +408,6 @@ struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
 	if (is_sooner)
 		entry->due_ms = due_ms;
 
-	bool has_new_id = is_new || (grew && entry->has_flown);
-	if (has_new_id) {
-		new_apns_id(schedule, entry);
-		entry->storing_seq = job->seq;
-	}
 	if (is_new || has_new_target)
 		tell_row(entry, job, QUEUE_PUSH_PUT, time);
 	else if (has_new_id || (is_sooner && !entry->flight))
@@ -512,6 +519,7 @@ static const struct push *take_off(
 		entry->news.count < SCHEDULE_HASHES_MAX ? entry->news.count : SCHEDULE_HASHES_MAX;
 	struct flight *flight = mem_alloc(sizeof(*flight) + (size_t)count * MAILBOX_HASH_SIZE);
 	*flight = (struct flight){.sent_ms = time.now_ms};
+	entry->left_ms = time.now_ms;
 	news_take(&entry->news, count, &flight->carried);
 	const struct queue_news *rows = news_rows(&flight->carried);
 	for (uint32_t i = 0; i < count; i++) {
@@ -637,8 +645,8 @@ struct queue_job *schedule_retry(struct schedule *schedule, const struct registr
 
 	if (delay_ms < 0)
 		delay_ms = back_off(schedule, entry);
-	entry->due_ms = time.now_ms + delay_ms;
-	entry->not_before_ms = entry->due_ms;
+	entry->not_before_ms = time.now_ms + delay_ms;
+	entry->due_ms = not_too_soon(schedule, entry, entry->not_before_ms);
 	if (counts) {
 		entry->failures++;
 		/* News that made the set grow meanwhile has an apns_id that has not flown. */
@@ -708,6 +716,7 @@ void schedule_load_push(struct schedule *schedule, int64_t row, struct target *t
 	entry->attempts = attempts;
 	entry->failures = attempts;
 	entry->last_push_ms = past_ms(last_push_unix_ms, time);
+	entry->left_ms = entry->last_push_ms;
 	memcpy(entry->apns_id, apns_id, sizeof(entry->apns_id));
 
 	int64_t due_unix_max_ms = time.unix_ms + SCHEDULE_LOADED_DUE_MAX_MS;

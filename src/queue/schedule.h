@@ -15,6 +15,8 @@
  *
  * `now` news is due at once, or min_interval after the last push; `later` news later_delay (spread
  * up to twice that) after the first of it, never postponed; a push takes along all that is there.
+ * A push that failed may have reached the phone: the same one may be repeated at once, another one
+ * (with an apns-id of its own) waits for min_interval after it too.
  * At most SCHEDULE_HASHES_MAX hashes a flight; the rest stays news.  A flight remembers the highest
  * seq it carries, and a final verdict settles only news up to it; a failure settles nothing.
  *

@@ -293,7 +293,7 @@ static void news_during_a_flight_joins_what_is_tried_again(void **state)
 	assert_int_equal(w->last.phone.last_status, 503);
 	int64_t waited;
 	const struct push *push = wait_for_push(10000, &waited);
-	assert_int_equal(waited, 700);
+	assert_int_equal(waited, MIN_INTERVAL);
 	assert_int_equal(push->hash_count, 2);
 	assert_int_equal(push->first_unix_ms, UNIX_MS);
 	world_told(w, 1);
@@ -345,10 +345,30 @@ static void the_apns_id_stays_over_resends_until_the_set_grows(void **state)
 	assert_int_equal(w->last_parts, QUEUE_NEWS_PUT | QUEUE_PUSH_MOVE);
 	assert_null(world_next(w)); /* not before the new one is stored */
 	world_stored(w);
-	const struct push *push = world_next(w);
+	const struct push *push = wait_for_push(MIN_INTERVAL, NULL);
 	assert_non_null(push);
 	assert_memory_not_equal(push->apns_id, first, sizeof(first));
 	assert_int_equal(push->attempts, 0);
+}
+
+static void another_push_after_a_failed_one_waits_for_the_interval(void **state)
+{
+	(void)state;
+	/* It may have reached the phone; only the same again may follow at once. */
+	fly(1, 1);
+	world_pass(w, 300);
+	world_retry(w, 1, 100);
+	world_add(w, 1, 2, QUEUE_NOW);
+	world_stored(w);
+	int64_t waited;
+	assert_non_null(wait_for_push(MIN_INTERVAL, &waited));
+	assert_int_equal(waited, MIN_INTERVAL - 300);
+	/* Not counted from the answer, and not beyond a longer back-off. */
+	world_add(w, 1, 3, QUEUE_NOW);
+	world_retry(w, 1, 5000);
+	world_stored(w);
+	assert_non_null(wait_for_push(10000, &waited));
+	assert_int_equal(waited, 5000);
 }
 
 static void a_set_that_grew_in_flight_has_its_new_apns_id_on_disk_before_a_crash(void **state)
@@ -418,7 +438,7 @@ static void of_more_than_100_the_same_go_again_under_the_same_apns_id(void **sta
 	world_add(w, 1, (unsigned)strtoul(hash, NULL, 16), QUEUE_NOW);
 	world_retry(w, 1, 0);
 	world_stored(w);
-	push = world_next(w);
+	push = wait_for_push(MIN_INTERVAL, NULL);
 	assert_memory_not_equal(push->apns_id, first, sizeof(first));
 }
 
@@ -543,7 +563,7 @@ static void dropped_in_flight_and_registered_again_its_new_news_is_told(void **s
 		world_stored(w);
 		int64_t waited;
 		const struct push *push = wait_for_push(10000, &waited);
-		assert_int_equal(waited, told ? MIN_INTERVAL : 0);
+		assert_int_equal(waited, MIN_INTERVAL);
 		assert_int_equal(push->hash_count, 1);
 		assert_true(world_carries(push, 2));
 		world_told(w, 1);
@@ -770,6 +790,7 @@ int main(void)
 		TEST(urgent_news_stays_urgent_when_later_news_joins_its_failed_flight),
 		TEST(a_flight_never_processed_is_repeated_without_a_job),
 		TEST(the_apns_id_stays_over_resends_until_the_set_grows),
+		TEST(another_push_after_a_failed_one_waits_for_the_interval),
 		TEST(a_set_that_grew_in_flight_has_its_new_apns_id_on_disk_before_a_crash),
 		TEST(more_than_100_hashes_go_in_flights_an_interval_apart),
 		TEST(of_more_than_100_the_same_go_again_under_the_same_apns_id),

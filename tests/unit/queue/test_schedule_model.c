@@ -115,6 +115,8 @@ static void take_off(const struct push *push)
 	assert_memory_equal(push->apns_id, world_row(w, at)->apns_id, QUEUE_APNS_ID_SIZE);
 	if (!memcmp(push->apns_id, phone->apns_id, QUEUE_APNS_ID_SIZE))
 		assert_true(is_subset(phone->untold, phone->apns_id_set));
+	else
+		assert_true(w->time.now_ms >= phone->sent_ms + MIN_INTERVAL);
 	memcpy(phone->apns_id, push->apns_id, QUEUE_APNS_ID_SIZE);
 	memcpy(phone->apns_id_set, phone->untold, sizeof(phone->untold));
 	memcpy(phone->carried, phone->untold, sizeof(phone->untold));
@@ -138,7 +140,8 @@ static void send_what_is_due(void)
 	for (unsigned at = 0; at < PHONES; at++) {
 		const struct phone *phone = &phones[at];
 		if (!phone->is_flying && has_untold(phone))
-			assert_true(w->time.now_ms < earliest(phone, phone->due_to_ms));
+			assert_true(w->time.now_ms < earliest(phone, phone->due_to_ms) ||
+				w->time.now_ms < phone->sent_ms + MIN_INTERVAL);
 	}
 }
 
@@ -206,7 +209,7 @@ static void the_daemon_dies(uint8_t seed)
 		memset(phone->carried, 0, sizeof(phone->carried));
 		phone->is_flying = false;
 		phone->not_before_ms = NEVER;
-		phone->last_push_ms = NEVER;
+		phone->last_push_ms = phone->sent_ms = NEVER;
 		const struct world_push *row = world_row(w, at);
 		if (!row)
 			continue;
@@ -256,7 +259,7 @@ static void nothing_is_lost_and_nothing_comes_too_soon(void **state)
 	chance_init(&dice, (const uint8_t *)seed);
 	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0}, 1);
 	for (unsigned at = 0; at < PHONES; at++)
-		phones[at].not_before_ms = phones[at].last_push_ms = NEVER;
+		phones[at].not_before_ms = phones[at].last_push_ms = phones[at].sent_ms = NEVER;
 	for (unsigned step = 0; step < STEPS; step++) {
 		unsigned at = roll(PHONES);
 		switch (roll(10)) {
