@@ -270,6 +270,7 @@ static void ask_registry(struct delivery *delivery, struct flight *flight,
 		.topic = target->topic,
 		.before_ms = verdict->forget_before_unix_ms,
 		.reason = flight->reason,
+		.target = target,
 	};
 	registry_submit(delivery->core->registry, &flight->job);
 }

@@ -98,10 +98,13 @@ struct registry_job {
 	const struct mail_event *event;			   /* REGISTER, NEWS, MAILBOX_* */
 	const struct registry_subscription *subscriptions; /* REGISTER; unique by name */
 	size_t subscription_count;
-	const char *topic;  /* REGISTER: what Cyrus told the phone; FORGET, STOP */
-	bool confirmed;	    /* REGISTER */
-	const char *token;  /* FORGET, STOP */
-	int64_t before_ms;  /* FORGET, STOP */
+	const char *topic; /* REGISTER: what Cyrus told the phone; FORGET, STOP */
+	bool confirmed;	   /* REGISTER */
+	const char *token; /* FORGET, STOP */
+	int64_t before_ms; /* FORGET, STOP */
+	/* FORGET, STOP: the registration that was pushed to; it counts as gone too if it is not
+	   there (a crash came between its end here and in the queue).  NULL: none in particular. */
+	const struct target *target;
 	const char *reason; /* STOP */
 	char separator;	    /* MAILBOX_RENAME: of the namespace, '/' or '.' */
 
