@@ -105,6 +105,7 @@ int datagram_parse(const char *bytes, size_t size, struct notification *ret, str
 	ret->message = n.message;
 	ret->filepath = n.filepath;
 	ret->option_count = n.option_count;
+	ret->received_ms = 0;
 	memcpy(ret->options, n.options, n.option_count * sizeof(n.options[0]));
 	return 0;
 }

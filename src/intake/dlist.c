@@ -30,11 +30,12 @@ enum key {
 	KEY_OPTIONS,
 	KEY_MESSAGE,
 	KEY_FILEPATH,
+	KEY_RECEIVED,
 	KEYS
 };
 
-static const char *const key_name[KEYS] = {
-	"METHOD", "CLASS", "PRIORITY", "USER", "MAILBOX", "OPTIONS", "MESSAGE", "FILEPATH"};
+static const char *const key_name[KEYS] = {"METHOD", "CLASS", "PRIORITY", "USER", "MAILBOX",
+	"OPTIONS", "MESSAGE", "FILEPATH", "RECEIVED"};
 
 static int malformed(struct cursor *c, const char *what)
 {
@@ -201,6 +202,22 @@ static int take_options(struct cursor *c, struct notification *n)
 	return r;
 }
 
+static int take_received(struct cursor *c, struct notification *n)
+{
+	struct notification_field text;
+	int r = take_atom(c, &text);
+	if (r <= 0)
+		return r;
+	if (text.size > DLIST_RECEIVED_DIGITS)
+		return malformed(c, "RECEIVED is no time");
+	for (size_t i = 0; i < text.size; i++) {
+		if (text.bytes[i] < '0' || text.bytes[i] > '9')
+			return malformed(c, "RECEIVED is no time");
+		n->received_ms = n->received_ms * 10 + (text.bytes[i] - '0');
+	}
+	return 1;
+}
+
 static int skip_value(struct cursor *c, unsigned depth)
 {
 	if (here(c) != '(' && here(c) != '%') {
@@ -243,6 +260,7 @@ static struct notification_field *field_of(struct notification *n, enum key key)
 	case KEY_FILEPATH:
 		return &n->filepath;
 	case KEY_OPTIONS:
+	case KEY_RECEIVED:
 	case KEYS:
 		break;
 	}
@@ -276,7 +294,11 @@ static int take_pair(struct cursor *c, struct notification *n, unsigned *seen)
 	if (*seen & 1u << key)
 		return malformed(c, "a key given twice");
 	*seen |= 1u << key;
-	return key == KEY_OPTIONS ? take_options(c, n) : take_string(c, field_of(n, key));
+	if (key == KEY_OPTIONS)
+		return take_options(c, n);
+	if (key == KEY_RECEIVED)
+		return take_received(c, n);
+	return take_string(c, field_of(n, key));
 }
 
 static const char start[] = "NOTIFY ";
@@ -297,9 +319,11 @@ static int take_request(struct cursor *c, struct notification *n)
 		r = take_char(c, '(', "no %( after NOTIFY");
 
 	n->option_count = 0;
+	n->received_ms = 0;
 	for (unsigned key = 0; key < KEYS; key++) {
-		if (key != KEY_OPTIONS)
-			*field_of(n, key) = (struct notification_field){0};
+		struct notification_field *field = field_of(n, key);
+		if (field)
+			*field = (struct notification_field){0};
 	}
 	unsigned seen = 0;
 	bool ends = false;

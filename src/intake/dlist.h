@@ -8,6 +8,9 @@
  * keys skipped whatever their value.  CLASS and MESSAGE must be there and not NIL.  A bare LF ends
  * a line as well.
  *
+ * Beside the keys of Cyrus there is RECEIVED, from mailpush-notify: an atom of at most
+ * DLIST_RECEIVED_DIGITS digits, the Unix time in milliseconds at which Cyrus told it.
+ *
  * Incremental in the sense that it is asked again when more bytes came; it remembers how far it
  * got, so that a large request is not scanned over and over: outside literals a request has but
  * one line, so only a further newline can bring it forward.  Bytes after the last newline are not
@@ -25,6 +28,7 @@
 #define DLIST_REQUEST_MAX (1024 * 1024)
 #define DLIST_VALUES_MAX 256 /* a request, lists and what is in them counted */
 #define DLIST_DEPTH_MAX 8    /* lists in lists, in a value that is skipped */
+#define DLIST_RECEIVED_DIGITS 15
 
 /* Begins zeroed; belongs to one request. */
 struct dlist_scan {

@@ -66,6 +66,7 @@ static void check_same(const struct outcome *one, const struct outcome *other)
 	check_same_field(&n->mailbox, &m->mailbox);
 	check_same_field(&n->message, &m->message);
 	check_same_field(&n->filepath, &m->filepath);
+	assert(n->received_ms == m->received_ms);
 	assert(n->option_count == m->option_count);
 	for (unsigned i = 0; i < n->option_count; i++)
 		check_same_field(&n->options[i], &m->options[i]);
@@ -103,6 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_field(&whole, &n->message);
 		check_field(&whole, &n->filepath);
 		assert(n->option_count <= NOTIFICATION_OPTIONS_MAX);
+		assert(n->received_ms >= 0 && n->received_ms < INT64_C(1000000000000000));
 		for (unsigned i = 0; i < n->option_count; i++)
 			check_field(&whole, &n->options[i]);
 	}

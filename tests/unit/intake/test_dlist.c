@@ -190,6 +190,39 @@ static void unknown_keys_are_skipped_whatever_their_value(void **state)
 	free(p.bytes);
 }
 
+static void the_time_of_an_event_comes_along(void **state)
+{
+	(void)state;
+	static const char with[] = REQUEST("RECEIVED 1795334965234 " MINIMAL);
+	struct parsed p = parse_bytes(with, sizeof(with) - 1);
+	assert_int_equal(p.result, 1);
+	assert_int_equal(p.notification.received_ms, INT64_C(1795334965234));
+	free(p.bytes);
+
+	static const char most[] = REQUEST(MINIMAL " received 999999999999999");
+	p = parse_bytes(most, sizeof(most) - 1);
+	assert_int_equal(p.result, 1);
+	assert_int_equal(p.notification.received_ms, INT64_C(999999999999999));
+	free(p.bytes);
+
+	p = parse_bytes(captured, sizeof(captured) - 1);
+	assert_int_equal(p.result, 1);
+	assert_int_equal(p.notification.received_ms, 0);
+	free(p.bytes);
+}
+
+static void a_time_that_is_none_is_refused(void **state)
+{
+	(void)state;
+	static const char *const values[] = {"NIL", "-1", "1.5", "0x10", "now", "\"1\"", "{1}\r\n1",
+		"()", "1000000000000000", "99999999999999999999999"};
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		mem_auto char *text =
+			mem_printf("NOTIFY %%(RECEIVED %s " MINIMAL ")\r\n", values[i]);
+		assert_refused(text, -EBADMSG);
+	}
+}
+
 static void split_anywhere_the_result_is_the_same(void **state)
 {
 	(void)state;
@@ -433,6 +466,8 @@ int main(void)
 		cmocka_unit_test(keys_come_in_any_order_and_case),
 		cmocka_unit_test(options_are_a_list_of_strings),
 		cmocka_unit_test(unknown_keys_are_skipped_whatever_their_value),
+		cmocka_unit_test(the_time_of_an_event_comes_along),
+		cmocka_unit_test(a_time_that_is_none_is_refused),
 		cmocka_unit_test(split_anywhere_the_result_is_the_same),
 		cmocka_unit_test(byte_by_byte_the_result_is_the_same),
 		cmocka_unit_test(cut_short_it_is_never_complete),
