@@ -13,9 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WATCH_MS 50		    /* how often late ones are looked for */
-#define SHED_LOG_MS CLOCK_MINUTE_MS /* overload is logged once a minute at most */
-#define OTHER_CLASSES_MAX 16	    /* classes that are named in the log, each once */
+#define WATCH_MS 50			   /* how often late ones are looked for */
+#define SHED_LOG_MS CLOCK_MINUTE_MS	   /* overload is logged once a minute at most */
+#define EARLIEST_MS INT64_C(1577836800000) /* 2020: nothing was kept before */
+#define OTHER_CLASSES_MAX 16		   /* classes that are named in the log, each once */
 
 struct arrival {
 	struct registry_job job; /* the registry's from submit to done */
@@ -26,9 +27,8 @@ struct arrival {
 	struct arrival *newest; /* of those merged into this one: its event and raw bytes count */
 	int64_t since_ms;
 
-	/* Who waits for OK. */
-	struct stream_request *request;
-	struct stream_request **more_requests;
+	struct arrival_waiter waiter;
+	struct arrival_waiter *more_waiters; /* of those merged into this one */
 	size_t more_count;
 
 	uint64_t number;    /* among the registry's jobs */
@@ -72,12 +72,18 @@ struct arrivals {
 	unsigned other_class_count;
 };
 
-static void answer(struct arrival *arrival, const char *reason)
+static void answer_waiter(struct arrival_waiter waiter, int status, const char *text)
 {
-	if (arrival->request)
-		stream_answer(mem_steal(arrival->request), reason);
+	if (waiter.answer)
+		waiter.answer(waiter.who, status, text);
+}
+
+static void answer(struct arrival *arrival, int status, const char *text)
+{
+	answer_waiter(arrival->waiter, status, text);
+	arrival->waiter.answer = NULL;
 	for (size_t i = 0; i < arrival->more_count; i++)
-		stream_answer(arrival->more_requests[i], reason);
+		answer_waiter(arrival->more_waiters[i], status, text);
 	arrival->more_count = 0;
 }
 
@@ -87,7 +93,7 @@ static void free_arrival(struct arrival *arrival)
 	event_free(arrival->event);
 	if (arrival->newest)
 		free_arrival(arrival->newest);
-	free(arrival->more_requests);
+	free(arrival->more_waiters);
 	free(arrival->subscriptions);
 	free(arrival->topic);
 	free(arrival->names);
@@ -281,7 +287,7 @@ static void finish_if_done(struct arrivals *arrivals, struct arrival *arrival)
 		return;
 	if (arrival->is_lost && !arrival->is_safe)
 		arrivals->lost++;
-	answer(arrival, NULL);
+	answer(arrival, 0, NULL);
 	unlink_arrival(arrivals, arrival);
 	free_arrival(arrival);
 	if (arrivals->is_late && !arrivals->lost &&
@@ -302,11 +308,11 @@ void arrivals_on_stored(struct arrivals *arrivals, struct queue_job *job)
 		arrival->parking--;
 		arrival->is_safe = arrival->is_safe || !job->status;
 		if (!arrival->parking && !job->status)
-			answer(arrival, NULL);
+			answer(arrival, 0, NULL);
 	}
 	arrival->is_lost = arrival->is_lost || job->status;
 	if (job->status)
-		answer(arrival, "not on disk, the service is stopping");
+		answer(arrival, -EAGAIN, "not on disk, the service is stopping");
 	finish_if_done(arrivals, arrival);
 }
 
@@ -519,17 +525,17 @@ static bool is_news(enum relay_action action)
 	return action == RELAY_NOW || action == RELAY_LATER;
 }
 
-static void add_request(struct arrival *arrival, struct stream_request *request)
+static void add_waiter(struct arrival *arrival, struct arrival_waiter waiter)
 {
-	if (!request)
+	if (!waiter.answer)
 		return;
-	if (!arrival->request && !arrival->more_count) {
-		arrival->request = request;
+	if (!arrival->waiter.answer && !arrival->more_count) {
+		arrival->waiter = waiter;
 		return;
 	}
-	arrival->more_requests = mem_realloc_array(
-		arrival->more_requests, arrival->more_count + 1, sizeof(*arrival->more_requests));
-	arrival->more_requests[arrival->more_count++] = request;
+	arrival->more_waiters = mem_realloc_array(
+		arrival->more_waiters, arrival->more_count + 1, sizeof(*arrival->more_waiters));
+	arrival->more_waiters[arrival->more_count++] = waiter;
 }
 
 /* The newest event stands for both: its ACL counts. */
@@ -539,7 +545,8 @@ static void merge(struct arrivals *arrivals, struct arrival *into, struct arriva
 		free_arrival(into->newest);
 	into->newest = newer;
 	into->job.event = newer->event;
-	add_request(into, mem_steal(newer->request));
+	add_waiter(into, newer->waiter);
+	newer->waiter.answer = NULL;
 	if (into->is_parked)
 		park(arrivals, into);
 }
@@ -575,7 +582,7 @@ static void submit(struct arrivals *arrivals, struct arrival *arrival)
 	if (arrival->parked_id) {
 		arrival->is_parked = true;
 		arrivals->parked++;
-	} else if (is_silent(arrivals) || (arrivals->parked && arrival->request)) {
+	} else if (is_silent(arrivals) || (arrivals->parked && arrival->waiter.answer)) {
 		park(arrivals, arrival);
 	}
 	registry_submit(arrivals->core->registry, &arrival->job);
@@ -600,8 +607,8 @@ static struct arrival *arrival_new(enum relay_action action, struct mail_event *
 	return arrival;
 }
 
-static void log_event_came(const struct mail_event *event, enum relay_action action,
-	const struct stream_request *request)
+static void log_event_came(
+	const struct mail_event *event, enum relay_action action, const char *through)
 {
 	static const char *const action_names[] = {
 		"ignore", "now", "later", "register", "delete", "rename"};
@@ -613,7 +620,7 @@ static void log_event_came(const struct mail_event *event, enum relay_action act
 				: event->readings ? event->at[0].owner
 						  : ""),
 		log_text("folder", event->readings ? event->at[0].folder : ""),
-		log_text("by", event->user), log_text("through", request ? "stream" : "datagram"),
+		log_text("by", event->user), log_text("through", through),
 		log_text("action", action_names[action]));
 }
 
@@ -641,12 +648,10 @@ static bool has_subtopic(const struct config *config, const struct mail_event *e
 	return false;
 }
 
-static void reject(struct stream_request *request, const char *text)
+static void reject(struct arrival_waiter waiter, const char *text)
 {
-	log_event(LOG_LEVEL_WARN, "event", text,
-		log_text("through", request ? "stream" : "datagram"));
-	if (request)
-		stream_answer(request, text);
+	log_event(LOG_LEVEL_WARN, "event", text, log_text("through", waiter.through));
+	answer_waiter(waiter, -EBADMSG, text);
 }
 
 /* Somebody else's notification: nothing follows from it, and its class is named once. */
@@ -666,35 +671,34 @@ static void on_other_class(struct arrivals *arrivals, const struct notification 
 }
 
 static void take_event(struct arrivals *arrivals, const char *json, size_t size,
-	int64_t received_ms, uint64_t parked_id, struct stream_request *request)
+	int64_t received_ms, uint64_t parked_id, struct arrival_waiter waiter)
 {
 	const struct config *config = arrivals->core->config;
 	struct mail_event *event = NULL;
 	struct err err;
 	if (event_parse(&arrivals->core->sources->imapdconf->names, json, size, &event, &err)) {
-		reject(request, err.text);
+		reject(waiter, err.text);
 		if (parked_id)
 			store_submit(arrivals->core->store, unpark(arrivals, parked_id));
 		return;
 	}
 	enum relay_action action = relay_decide(&config->policy, event);
-	log_event_came(event, action, request);
+	log_event_came(event, action, waiter.through);
 	if (action == RELAY_REGISTER && !has_subtopic(config, event)) {
 		log_event(LOG_LEVEL_WARN, "event", "registration for a subtopic not configured",
 			log_text("user", event->registration.user),
 			log_text("subtopic", event->registration.subtopic));
 		action = RELAY_IGNORE;
 	}
-	if (action == RELAY_IGNORE || (!request && !parked_id && shed(arrivals, action))) {
+	if (action == RELAY_IGNORE || (!waiter.answer && !parked_id && shed(arrivals, action))) {
 		event_free(event);
-		if (request)
-			stream_answer(request, NULL);
+		answer_waiter(waiter, 0, NULL);
 		if (parked_id)
 			store_submit(arrivals->core->store, unpark(arrivals, parked_id));
 		return;
 	}
 	struct arrival *arrival = arrival_new(action, event, json, size, received_ms);
-	arrival->request = request;
+	arrival->waiter = waiter;
 	arrival->parked_id = parked_id;
 	arrival->job.separator =
 		arrivals->core->sources->imapdconf->names.unixhierarchysep ? '/' : '.';
@@ -703,28 +707,40 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 	submit(arrivals, arrival);
 }
 
+/*
+ * When the sender was told, or else now.  A time that cannot be is from a clock that was not set
+ * when the event was kept.
+ */
+static int64_t time_of(const struct notification *notification)
+{
+	int64_t now_ms = clock_unix_ms();
+	bool is_likely =
+		notification->received_ms >= EARLIEST_MS && notification->received_ms < now_ms;
+	return is_likely ? notification->received_ms : now_ms;
+}
+
 void arrivals_take(struct arrivals *arrivals, const struct notification *notification,
-	struct stream_request *request)
+	struct arrival_waiter waiter)
 {
 	if (!notification_is_event(notification)) {
 		on_other_class(arrivals, notification);
-		if (request)
-			stream_answer(request, NULL);
+		answer_waiter(waiter, 0, NULL);
 		return;
 	}
 	if (!notification->message.bytes) {
-		reject(request, "event without a message");
+		reject(waiter, "event without a message");
 		return;
 	}
 	take_event(arrivals, notification->message.bytes, notification->message.size,
-		clock_unix_ms(), 0, request);
+		time_of(notification), 0, waiter);
 }
 
 void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t received_ms,
 	const char *raw, size_t raw_size)
 {
+	static const struct arrival_waiter nobody = {.through = "parked"};
 	assert(parked_id);
 	if (parked_id > arrivals->last_parked_id)
 		arrivals->last_parked_id = parked_id;
-	take_event(arrivals, raw, raw_size, received_ms, parked_id, NULL);
+	take_event(arrivals, raw, raw_size, received_ms, parked_id, nobody);
 }

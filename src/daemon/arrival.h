@@ -28,12 +28,22 @@
 
 struct arrivals;
 
+/* Who waits to hear what became of a notification. */
+struct arrival_waiter {
+	/*
+	 * Called once, or NULL: nobody waits.  0: it is on disk, or nothing follows from it.
+	 * -EAGAIN: it is not on disk.  -EBADMSG: it is no event, and `text` says why.
+	 */
+	void (*answer)(void *who, int status, const char *text);
+	void *who;
+	const char *through; /* which way it came, for the log */
+};
+
 struct arrivals *arrivals_new(struct core *core, const uint8_t seed[16]);
 void arrivals_free(struct arrivals *arrivals);
 
-/* `request` NULL: a datagram, nobody waits for an answer. */
 void arrivals_take(struct arrivals *arrivals, const struct notification *notification,
-	struct stream_request *request);
+	struct arrival_waiter waiter);
 /* An event that was parked before a restart. */
 void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t received_ms,
 	const char *raw, size_t raw_size);

@@ -90,14 +90,21 @@ struct daemon {
 static void on_datagram(void *ctx, const struct notification *notification)
 {
 	struct daemon *daemon = ctx;
-	arrivals_take(daemon->core.arrivals, notification, NULL);
+	static const struct arrival_waiter nobody = {.through = "datagram"};
+	arrivals_take(daemon->core.arrivals, notification, nobody);
+}
+
+static void answer_request(void *request, int status, const char *text)
+{
+	stream_answer(request, status ? text : NULL);
 }
 
 static void on_request(
 	void *ctx, const struct notification *notification, struct stream_request *request)
 {
 	struct daemon *daemon = ctx;
-	arrivals_take(daemon->core.arrivals, notification, request);
+	arrivals_take(daemon->core.arrivals, notification,
+		(struct arrival_waiter){answer_request, request, "stream"});
 }
 
 static void on_rejected(void *ctx, const char *text)
