@@ -15,6 +15,8 @@ STAGES = ["base", "event", "intake", "registry", "queue", "apns", "daemon"]
 # The simulator stands beside them and needs only base.
 MAY_INCLUDE = {stage: set(STAGES[: i + 1]) for i, stage in enumerate(STAGES)}
 MAY_INCLUDE["sim"] = {"base", "sim"}
+# mailpush-notify speaks to intake: it shares what is said there of the protocol and the spool.
+MAY_INCLUDE["notify"] = {"base", "intake", "notify"}
 
 # Modules that are pure: no clock, no I/O, no thread, no log.
 PURE = [
@@ -25,6 +27,7 @@ PURE = [
     "src/queue/schedule", "src/queue/lanes", "src/queue/news", "src/queue/rate", "src/queue/chance",
     "src/apns/payload", "src/apns/verdict",
     "src/daemon/relay",
+    "src/notify/request",
 ]
 IMPURE = re.compile(
     r"\b(clock_(monotonic|unix)_ms|clock_gettime|gettimeofday|time|fopen|open|read|write|socket|"
@@ -75,7 +78,7 @@ def test_every_global_name_begins_with_its_module():
         text = without_comments(header.read_text())
         for name in re.findall(r"^(?!static|typedef|#)[\w *]*?\b(\w+)\s*\([^;{]*\)\s*(?:__attribute__[^;]*)?;",
                                text, flags=re.M):
-            if name not in ("__attribute__", "MEM_DEFINE_CLEANUP") and not name.startswith(stem.split("_")[0]):
+            if name not in ("__attribute__", "MEM_DEFINE_CLEANUP", "TAILQ_HEAD") and not name.startswith(stem.split("_")[0]):
                 wrong.append(f"{header.relative_to(ROOT)}: {name}")
     # Families whose modules share a header.
     allowed = ("job_list_", "registry_key_", "queue_job_", "store_file_", "registry_store_",
@@ -110,6 +113,13 @@ def test_every_key_stands_in_its_manual_page_and_the_other_way_round():
     page = (ROOT / "man/mailpush.conf.5").read_text()
     documented = set(re.findall(r"^\.It Ic (\w+)", page, flags=re.M)) - {"credential"}
     assert keys == documented
+
+
+def test_the_options_of_notifyd_stand_in_the_manual_page():
+    request = (ROOT / "src/notify/request.c").read_text()
+    page = (ROOT / "man/mailpush-notify.8").read_text()
+    named = set(re.findall(r"Fl (\w)", " ".join(re.findall(r"^\.It (Fl .*)", page, flags=re.M))))
+    assert named == set(re.findall(r"case '(\w)':", request)) | {"h", "V"}
 
 
 def test_options_stand_in_the_manual_page():
