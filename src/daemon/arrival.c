@@ -37,6 +37,7 @@ struct arrival {
 	bool is_parked;	    /* a row in the store holds it, or is on its way there */
 	unsigned parking;   /* PARK jobs that the store has */
 	bool is_safe;	    /* the parked row is on disk */
+	bool is_kept;	    /* by a waiter */
 	bool is_lost;	    /* nothing of it could be stored before the end */
 	uint64_t parked_id; /* 0: none */
 
@@ -285,7 +286,7 @@ static void finish_if_done(struct arrivals *arrivals, struct arrival *arrival)
 {
 	if (!arrival->is_matched || arrival->storing)
 		return;
-	if (arrival->is_lost && !arrival->is_safe)
+	if (arrival->is_lost && !arrival->is_safe && !arrival->is_kept)
 		arrivals->lost++;
 	answer(arrival, 0, NULL);
 	unlink_arrival(arrivals, arrival);
@@ -529,6 +530,7 @@ static void add_waiter(struct arrival *arrival, struct arrival_waiter waiter)
 {
 	if (!waiter.answer)
 		return;
+	arrival->is_kept = arrival->is_kept || waiter.is_keeper;
 	if (!arrival->waiter.answer && !arrival->more_count) {
 		arrival->waiter = waiter;
 		return;
@@ -650,7 +652,9 @@ static bool has_subtopic(const struct config *config, const struct mail_event *e
 
 static void reject(struct arrival_waiter waiter, const char *text)
 {
-	log_event(LOG_LEVEL_WARN, "event", text, log_text("through", waiter.through));
+	/* A keeper says what becomes of it. */
+	if (!waiter.is_keeper)
+		log_event(LOG_LEVEL_WARN, "event", text, log_text("through", waiter.through));
 	answer_waiter(waiter, -EBADMSG, text);
 }
 
@@ -698,7 +702,7 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 		return;
 	}
 	struct arrival *arrival = arrival_new(action, event, json, size, received_ms);
-	arrival->waiter = waiter;
+	add_waiter(arrival, waiter);
 	arrival->parked_id = parked_id;
 	arrival->job.separator =
 		arrivals->core->sources->imapdconf->names.unixhierarchysep ? '/' : '.';

@@ -37,6 +37,7 @@ struct arrival_waiter {
 	void (*answer)(void *who, int status, const char *text);
 	void *who;
 	const char *through; /* which way it came, for the log */
+	bool is_keeper;	     /* what is not on disk it brings again after a restart */
 };
 
 struct arrivals *arrivals_new(struct core *core, const uint8_t seed[16]);

@@ -51,6 +51,29 @@ static void check_place(struct check *check, const char *key, const char *file, 
 		fault(check, "%s: '%s' is no folder", key, folder);
 }
 
+/* A folder that the daemon makes if need be, and works in. */
+static void check_spool(struct check *check, const char *folder)
+{
+	struct stat status;
+	if (stat(folder, &status)) {
+		mem_auto char *parent = mem_dup(folder);
+		char *slash = strrchr(parent, '/');
+		slash[slash == parent] = '\0';
+		if (errno != ENOENT || access(parent, W_OK | X_OK))
+			fault(check,
+				"spool_dir: '%s': %s; make it: install -d -o mailpush -g mail "
+				"-m 2770, or write \"\" if no mailpush-notify is in use",
+				folder, strerror(errno));
+	} else if (!S_ISDIR(status.st_mode)) {
+		fault(check, "spool_dir: '%s' is no folder; remove it or choose another path",
+			folder);
+	} else if (access(folder, R_OK | W_OK | X_OK)) {
+		fault(check,
+			"spool_dir: '%s': %s; the daemon's user needs all rights on the folder",
+			folder, strerror(errno));
+	}
+}
+
 static void check_command(struct check *check, const char *command)
 {
 	if (*command && access(command, X_OK))
@@ -157,6 +180,8 @@ int check_run(const char *path, const struct config *config)
 		check_place(&check, "notify_socket", config->notify_socket, S_IFSOCK);
 	if (*config->stream_socket)
 		check_place(&check, "stream_socket", config->stream_socket, S_IFSOCK);
+	if (*config->spool_dir)
+		check_spool(&check, config->spool_dir);
 	check_command(&check, config->alarm_command);
 	check_log(&check, config->log_target);
 	check_trust(&check, config);

@@ -36,6 +36,7 @@ struct config {
 	struct peer_rules peers;
 	int64_t ack_timeout_ms;
 	uint64_t max_waiting;
+	char *spool_dir; /* "": none */
 
 	char *registry;
 	char *queue;

@@ -12,6 +12,7 @@
 #include "daemon/config.h"
 #include "daemon/sources.h"
 #include "intake/datagram.h"
+#include "intake/spool.h"
 #include "intake/stream.h"
 #include "queue/schedule.h"
 #include "registry/registry.h"
@@ -31,6 +32,7 @@ struct core {
 	struct arrivals *arrivals;
 	struct datagram *datagram;
 	struct stream *stream;
+	struct spool *spool;
 };
 
 static inline struct schedule_time core_time(void)

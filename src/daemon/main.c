@@ -5,6 +5,7 @@
  *
  *   intake/datagram.c  intake/stream.c   bytes from Cyrus; intake/dlist.c is the stream's framing,
  *                                        intake/peer.c says who may talk to us
+ *   intake/spool.c                       what mailpush-notify kept on disk meanwhile
  *   event/event.c                        what happened; event/mailbox.c: to whose mailbox
  *   daemon/relay.c                       what follows: register, now, later, ignore
  *   daemon/arrival.c                     the way in, up to the acknowledgement
@@ -118,6 +119,34 @@ static void on_ack_timeout(void *ctx, struct stream_request *request)
 	struct daemon *daemon = ctx;
 	(void)request;
 	arrivals_on_ack_timeout(daemon->core.arrivals);
+}
+
+static void answer_file(void *file, int status, const char *text)
+{
+	spool_answer(file, status, text);
+}
+
+static void on_file(void *ctx, const struct notification *notification, struct spool_file *file)
+{
+	struct daemon *daemon = ctx;
+	arrivals_take(daemon->core.arrivals, notification,
+		(struct arrival_waiter){answer_file, file, "spool", .is_keeper = true});
+}
+
+static void on_spool_taken(void *ctx, size_t count)
+{
+	(void)ctx;
+	log_event(LOG_LEVEL_INFO, "intake", "events kept in the spool are taken in",
+		log_number("count", (int64_t)count));
+}
+
+static void on_spool_trouble(void *ctx, const char *text)
+{
+	(void)ctx;
+	if (text)
+		alarm_raise("spool", "%s", text);
+	else
+		alarm_clear("spool");
 }
 
 static void on_status_wanted(void *ctx, char *text, size_t size)
@@ -387,6 +416,8 @@ static void begin_stop(struct daemon *daemon, const char *why)
 	datagram_free(mem_steal(daemon->core.datagram));
 	if (daemon->core.stream)
 		stream_stop_listening(daemon->core.stream);
+	if (daemon->core.spool)
+		spool_stop(daemon->core.spool);
 	delivery_stop(daemon->core.delivery);
 	uv_timer_init(&daemon->loop, &daemon->stop_timer);
 	daemon->stop_timer.data = daemon;
@@ -449,6 +480,18 @@ static int open_sockets(struct daemon *daemon, struct err *err)
 			log_text("socket", config->stream_socket));
 	}
 	return 0;
+}
+
+static void open_spool(struct daemon *daemon, const uint8_t seed[16])
+{
+	static const struct spool_callbacks callbacks = {.came = on_file,
+		.rejected = on_rejected,
+		.taken = on_spool_taken,
+		.trouble = on_spool_trouble};
+	const struct config *config = daemon->config;
+	if (*config->spool_dir)
+		daemon->core.spool = spool_new(&daemon->loop, config->spool_dir, config->socket_gid,
+			&config->peers, seed, &callbacks, daemon);
 }
 
 static int open_queue(struct daemon *daemon, struct err *err)
@@ -528,7 +571,7 @@ static int start(struct daemon *daemon, struct err *err)
 	struct core *core = &daemon->core;
 	core->loop = &daemon->loop;
 	core->config = config;
-	uint8_t seeds[2][16];
+	uint8_t seeds[3][16];
 	int failed = uv_random(NULL, NULL, seeds, sizeof(seeds), 0, NULL);
 	if (failed)
 		return err_set(err, failed, "cannot get random bytes: %s", uv_strerror(failed));
@@ -552,6 +595,7 @@ static int start(struct daemon *daemon, struct err *err)
 	check_topic(daemon);
 	replay_parked(daemon);
 	watch_signals(daemon);
+	open_spool(daemon, seeds[2]);
 	return open_sockets(daemon, err);
 }
 
@@ -581,6 +625,7 @@ static uint64_t take_down(struct daemon *daemon)
 	registry_free(core->registry);
 	store_free(core->store);
 	stream_free(core->stream);
+	spool_free(core->spool);
 	sender_free(core->sender);
 	tidy_free(daemon->tidy);
 	delivery_free(core->delivery);

@@ -31,6 +31,7 @@ import threading
 
 import lmtp
 import managesieve
+import notifier
 from imap import Imap, encode_name
 from waiting import Lines, wait_until
 
@@ -69,7 +70,7 @@ START {{
   recover cmd="{bin}/ctl_cyrusdb -C {dir}/imapd.conf -r"
 }}
 SERVICES {{
-  imap  cmd="{bin}/imapd -C {dir}/imapd.conf" listen="127.0.0.1:{imap}" prefork=0
+{notifyd}  imap  cmd="{bin}/imapd -C {dir}/imapd.conf" listen="127.0.0.1:{imap}" prefork=0
   imaps cmd="{bin}/imapd -C {dir}/imapd.conf -s" listen="127.0.0.1:{imaps}" prefork=0
   lmtp  cmd="{bin}/lmtpd -C {dir}/imapd.conf -a" listen="127.0.0.1:{lmtp}" prefork=0
   sieve cmd="{bin}/timsieved -C {dir}/imapd.conf" listen="127.0.0.1:{sieve}" prefork=0
@@ -78,6 +79,11 @@ EVENTS {{
 }}
 DAEMON {{
 }}
+"""
+
+# Only with the transport "notifyd".
+NOTIFYD = """  notify cmd="{bin}/notifyd -C {dir}/imapd.conf -m external" \
+listen="{dir}/conf/socket/notify" proto="udp" prefork=1
 """
 
 # A filter that puts a message into the folder that a header names (in modified UTF-7).
@@ -96,12 +102,14 @@ class Cyrus:
 
     def __init__(self, *, altnamespace=True, unixhierarchysep=True, virtdomains="off",
                  transport="dlist", notify=None, aps_topic=APS_TOPIC, **options):
-        """notify is the path of the listener's socket (default: `notify` in our folder).
+        """transport is dlist, datagram, or notifyd: Cyrus' own notifyd, which runs mailpush-notify.
 
+        notify is the path of the listener's socket (default: `notify` in our folder).
         options are further settings of imapd.conf; None takes one out.
         """
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="cyrus-", dir="/tmp"))
         self.notify = pathlib.Path(notify or self.dir / "notify")
+        self.kept = self.dir / "kept"       # mailpush-notify's spool folder
         self.altnamespace = altnamespace
         self.separator = "/" if unixhierarchysep else "."
         self.virtdomains = virtdomains
@@ -116,7 +124,7 @@ class Cyrus:
             "altnamespace": yes_no(altnamespace),
             "unixhierarchysep": yes_no(unixhierarchysep),
             "virtdomains": virtdomains,
-            "notifysocket": f"dlist:{self.notify}" if transport == "dlist" else self.notify,
+            **self._notify_settings(),
             "aps_topic": aps_topic,
             **options})
 
@@ -277,11 +285,22 @@ class Cyrus:
         (self.dir / "key.pem").write_text(key)
         (self.dir / "cert.pem").write_text(certificate)
         self._write_imapd_conf(options)
+        notifyd = ""
+        if self.transport == "notifyd":
+            notifyd = NOTIFYD.format(bin=self._bin, dir=self.dir)
+            shutil.copy(notifier.binary(), self.dir / "mailpush-notify")
         (self.dir / "cyrus.conf").write_text(SERVICES.format(
-            bin=self._bin, dir=self.dir, imap=self.imap_port, imaps=self.imaps_port,
+            notifyd=notifyd, bin=self._bin, dir=self.dir, imap=self.imap_port, imaps=self.imaps_port,
             lmtp=self.lmtp_port, sieve=self.sieve_port))
         self.dir.chmod(0o755)
         self._give_to_service_user()
+
+    def _notify_settings(self):
+        if self.transport == "notifyd":
+            return {"notifysocket": self.dir / "conf/socket/notify",
+                    "notify_external": self.dir / "mailpush-notify"}
+        return {"notifysocket": f"dlist:{self.notify}" if self.transport == "dlist"
+                else self.notify}
 
     def _write_imapd_conf(self, options):
         settings = {
@@ -321,7 +340,8 @@ class Cyrus:
 
     def _as_service_user(self):
         """The command that runs the rest of its arguments as Cyrus' user, with its libraries."""
-        libraries = ["env", f"LD_LIBRARY_PATH={self.dir}/programs/{library_folder()}"]
+        libraries = ["env", f"LD_LIBRARY_PATH={self.dir}/programs/{library_folder()}",
+                     *notifier.environment(self.notify, self.kept)]
         if os.geteuid() == 0:
             return ["setpriv", f"--reuid={SERVICE_USER}", f"--regid={SERVICE_USER}",
                     "--init-groups", "--", *libraries]

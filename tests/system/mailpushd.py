@@ -52,6 +52,10 @@ class Mailpushd:
     def stream_socket(self):
         return pathlib.Path(self.settings["stream_socket"])
 
+    @property
+    def spool(self):
+        return pathlib.Path(self.settings["spool_dir"])
+
     def write_conf(self, **settings):
         """Write mailpush.conf again, with some settings changed (then reload or restart)."""
         self.settings.update(settings)
@@ -68,14 +72,16 @@ class Mailpushd:
             "stream_socket": self.dir / "cyrus",
             "registry": f"sqlite:{self.dir}/registry.sqlite",
             "queue": self.dir / "queue.sqlite",
+            "spool_dir": self.dir / "spool",
             "log_level": "debug",
             "socket_group": "mail" if os.geteuid() == 0 else "",
         }
         if cyrus:
             settings["imapd_conf"] = cyrus.dir / "imapd.conf"
             settings["allowed_users"] = [cyrus.user]
-            settings["stream_socket" if cyrus.transport == "dlist" else "notify_socket"] = \
+            settings["notify_socket" if cyrus.transport == "datagram" else "stream_socket"] = \
                 cyrus.notify
+            settings["spool_dir"] = cyrus.kept
         if sim:
             settings.update(apns_host="127.0.0.1", apns_port=sim.port, apns_ca_file=sim.ca)
         return settings

@@ -92,6 +92,12 @@ class Telling:
         return rows(self.mailpushd.dir / "registry.sqlite",
                     f"SELECT {columns} FROM registration ORDER BY id")
 
+    def subscriptions(self, phone):
+        """What the phone registered for, as the registry has it."""
+        return rows(self.mailpushd.dir / "registry.sqlite",
+                    "SELECT name FROM subscription JOIN registration ON registration = registration.id "
+                    f"WHERE device_token = '{phone.token}' ORDER BY name")
+
     def registry_dump(self):
         return dump(self.mailpushd.dir / "registry.sqlite")
 

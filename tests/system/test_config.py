@@ -45,7 +45,7 @@ def test_the_check_may_run_beside_the_daemon(bare_site):
 def test_every_key_of_the_manual_is_taken(daemon):
     daemon.write_conf(
         site="mail.example.com", socket_mode="0660", ack_timeout="2s", max_waiting=1000000,
-        registration_ttl="30d", registrations_per_user=64, deleted_user_grace="7d",
+        spool_dir="", registration_ttl="30d", registrations_per_user=64, deleted_user_grace="7d",
         shared_mailboxes="yes", subtopics=["com.apple.mobilemail"], push_now=["MessageNew"],
         push_later=["MessageAppend", "FlagsClear:Seen"], min_interval="2s", later_delay="30s",
         max_push_rate=2000, connections=4, priority="none", log_level="info",
@@ -54,10 +54,10 @@ def test_every_key_of_the_manual_is_taken(daemon):
 
 
 def test_a_key_without_effect_yet_is_a_warning(daemon):
-    daemon.write_conf(spool_dir="/var/spool/mailpush")
+    daemon.write_conf(status_page_names="yes")
     done = daemon.run_check()
     assert done.returncode == 0
-    assert "warning: spool_dir has no effect" in done.stderr
+    assert "warning: status_page_names has no effect" in done.stderr
 
 
 # ---- values ----
@@ -80,6 +80,8 @@ def test_a_key_without_effect_yet_is_a_warning(daemon):
     ("notify_socket", "/tmp/" + "n" * 120, "is too long"),
     ("registry", "postgres://example.com/", "is no database that this version knows"),
     ("registry", "sqlite:registry", "is no database that this version knows"),
+    ("spool_dir", "spool", "is not an absolute path"),
+    ("spool_dir", "/" + "s" * 1024, "is too long"),
     ("socket_group", "no-such-group", "is no group of this system"),
     ("socket_mode", "rw-rw----", "is no mode of a file"),
     ("socket_mode", "7777", "is no mode of a file"),
@@ -265,6 +267,22 @@ def test_a_folder_that_is_not_there_is_named(daemon, key):
     daemon.write_conf(**{key: f"{prefix}/no/such/folder/file"})
     said = complaint(daemon)
     assert f"{key}: the folder '/no/such/folder': No such file or directory; make it" in said
+
+
+def test_a_spool_that_cannot_be_made_is_named(daemon):
+    daemon.write_conf(spool_dir="/no/such/folder/spool")
+    assert ("spool_dir: '/no/such/folder/spool': No such file or directory; make it: install -d"
+            in complaint(daemon))
+
+
+def test_a_file_in_the_place_of_the_spool_is_named(daemon):
+    daemon.write_conf(spool_dir=daemon.conf)
+    assert f"spool_dir: '{daemon.conf}' is no folder" in complaint(daemon)
+
+
+def test_a_spool_that_is_there_is_fine(daemon):
+    daemon.spool.mkdir()
+    assert daemon.run_check().returncode == 0
 
 
 @pytest.mark.parametrize("key", ["notify_socket", "stream_socket"])

@@ -326,6 +326,11 @@ static void process(struct event *event)
 
 static void on_done(const struct registry_job *job)
 {
+	/* A push that the verdict did not settle waits from now on. */
+	struct model_registration *pushed_to =
+		job->target ? model_find(job->target->token, job->target->account_id) : NULL;
+	if (pushed_to)
+		pushed_to->excused_until_ms = virtual_now_ms() + RETRY_MAX_MS;
 	for (struct event *event = events; event;) {
 		struct event *next = event->next;
 		if (is_meant(event, job)) {

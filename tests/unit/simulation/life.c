@@ -101,14 +101,16 @@ bool alarm_stands(const char *name)
 
 /* The stream socket. */
 
-void stream_answer(struct stream_request *request, const char *reason)
+static void answer_request(void *who, int status, const char *text)
 {
+	(void)text;
+	struct stream_request *request = who;
 	struct stream_request **at = &requests;
 	while (*at != request)
 		at = &(*at)->next;
 	*at = request->next;
 	if (!is_dead && !request->is_refused) {
-		if (reason)
+		if (status)
 			judge_refused(request->number);
 		else
 			judge_acked(request->number);
@@ -337,15 +339,16 @@ void life_take(const char *json, size_t size, uint64_t number)
 		.class = {"EVENT", 5},
 		.message = {json, size},
 	};
-	struct stream_request *request = NULL;
+	struct arrival_waiter waiter = {.through = "datagram"};
 	if (number) {
-		request = mem_alloc_zero(1, sizeof(*request));
+		struct stream_request *request = mem_alloc_zero(1, sizeof(*request));
 		request->number = number;
 		request->next = requests;
 		requests = request;
 		virtual_in(config.ack_timeout_ms, on_ack_timeout, NULL, number);
+		waiter = (struct arrival_waiter){answer_request, request, "stream"};
 	}
-	arrivals_take(core.arrivals, &notification, request);
+	arrivals_take(core.arrivals, &notification, waiter);
 }
 
 void life_change_topic(void)
