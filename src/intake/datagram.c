@@ -107,6 +107,8 @@ int datagram_parse(const char *bytes, size_t size, struct notification *ret, str
 	ret->option_count = n.option_count;
 	ret->received_ms = 0;
 	memcpy(ret->options, n.options, n.option_count * sizeof(n.options[0]));
+	ret->raw = (struct notification_field){bytes, size};
+	ret->is_dlist = false;
 	return 0;
 }
 

@@ -17,6 +17,9 @@
  * judged yet (save that a request begins with NOTIFY), so the result does not depend on how the
  * bytes were split.
  *
+ * The bytes stay as they came, so that a request can be passed on; what is unescaped from quoted
+ * strings stands beside them, in the scan.
+ *
  * Pure.
  */
 #ifndef MAILPUSH_INTAKE_DLIST_H
@@ -32,15 +35,19 @@
 
 /* Begins zeroed; belongs to one request. */
 struct dlist_scan {
-	size_t skip; /* before this no newline matters any more */
+	size_t skip;	 /* before this no newline matters any more */
+	char *unescaped; /* of a complete request; NULL: nothing in it was escaped */
 };
 
+/* Also of one that is all zero. */
+void dlist_scan_fini(struct dlist_scan *scan);
+
 /*
- * 1: complete: *ret filled (borrowing from bytes; quoted strings are unescaped in place),
- * *ret_size is the request's size.  0: more bytes are needed.  -EBADMSG: malformed; -EMSGSIZE: it
- * is or announces more than DLIST_REQUEST_MAX.  Texts quote nothing of the request.
+ * 1: complete: *ret filled (borrowing from bytes and scan), *ret_size is the request's size.  0:
+ * more bytes are needed.  -EBADMSG: malformed; -EMSGSIZE: it is or announces more than
+ * DLIST_REQUEST_MAX.  Texts quote nothing of the request.
  */
-int dlist_parse(struct dlist_scan *scan, char *bytes, size_t size, struct notification *ret,
+int dlist_parse(struct dlist_scan *scan, const char *bytes, size_t size, struct notification *ret,
 	size_t *ret_size, struct err *err);
 
 #endif

@@ -29,6 +29,8 @@ struct notification {
 	struct notification_field options[NOTIFICATION_OPTIONS_MAX];
 	unsigned option_count;
 	int64_t received_ms; /* Unix, as the sender says; 0: it does not */
+	struct notification_field raw; /* all of it, as it came */
+	bool is_dlist;		       /* raw is a request of dlist; else a datagram */
 };
 
 bool notification_is_event(const struct notification *notification);

@@ -255,6 +255,7 @@ static void release(struct stream_request *r)
 	struct stream *s = r->stream;
 	close_connection(r);
 	buf_fini(&r->part);
+	dlist_scan_fini(&r->scan);
 	if (r->has_poll)
 		enter(r, CLOSING);
 	else
@@ -332,11 +333,14 @@ static void hand_over(struct stream_request *r, const struct notification *notif
 	struct stream *s = r->stream;
 	/* The callback may answer, which gives the request back, and still look at the fields. */
 	struct buf fields = r->part;
+	struct dlist_scan scan = r->scan;
 	buf_init(&r->part);
+	r->scan = (struct dlist_scan){0};
 	stop_watching(r);
 	enter(r, WAITING);
 	s->callbacks.came(s->ctx, notification, r);
 	buf_fini(&fields);
+	dlist_scan_fini(&scan);
 }
 
 static void read_request(struct stream_request *r)
@@ -456,7 +460,7 @@ static void begin(struct stream *s, int fd)
 	struct stream_request *r = take_idle(s);
 	r->fd = fd;
 	r->uid = uid;
-	r->scan = (struct dlist_scan){0};
+	r->scan.skip = 0;
 	enter(r, READING);
 	read_request(r);
 }

@@ -29,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(*err.text && strlen(err.text) < sizeof(err.text));
 		return 0;
 	}
+	assert(n.raw.bytes == bytes && n.raw.size == size && !n.is_dlist);
 	assert(n.option_count <= NOTIFICATION_OPTIONS_MAX);
 	const char *at = check_field(bytes, &n.method);
 	at = check_field(at, &n.class);

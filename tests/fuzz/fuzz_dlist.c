@@ -14,7 +14,8 @@
 
 struct outcome {
 	int result;
-	char *bytes; /* what the fields borrow from */
+	char *bytes; /* what the fields borrow from, beside the scan */
+	const struct dlist_scan *scan;
 	struct notification notification;
 	size_t request_size;
 };
@@ -26,7 +27,9 @@ static void ask(struct outcome *o, struct dlist_scan *scan, const uint8_t *data,
 	free(o->bytes);
 	o->bytes = mem_alloc(size);
 	memcpy(o->bytes, data, size);
+	o->scan = scan;
 	o->result = dlist_parse(scan, o->bytes, size, &o->notification, &o->request_size, &err);
+	assert(memcmp(o->bytes, data, size) == 0);
 	if (o->result < 0) {
 		assert(o->result == -EBADMSG || o->result == -EMSGSIZE);
 		assert(*err.text && strlen(err.text) < sizeof(err.text));
@@ -39,8 +42,10 @@ static void check_field(const struct outcome *o, const struct notification_field
 		assert(field->size == 0);
 		return;
 	}
-	assert(field->bytes > o->bytes);
-	assert(field->bytes + field->size < o->bytes + o->request_size);
+	bool is_in_place = field->bytes > o->bytes && field->bytes < o->bytes + o->request_size;
+	const char *from = is_in_place ? o->bytes : o->scan->unescaped;
+	assert(from && field->bytes >= from);
+	assert(field->bytes + field->size < from + o->request_size);
 }
 
 static void check_same_field(
@@ -83,6 +88,7 @@ static void check_split(
 		ask(&split, &scan, data, size);
 	check_same(whole, &split);
 	free(split.bytes);
+	dlist_scan_fini(&scan);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -95,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (whole.result == 1) {
 		const struct notification *n = &whole.notification;
 		assert(whole.request_size <= size);
+		assert(n->raw.bytes == whole.bytes && n->raw.size == whole.request_size);
 		assert(n->class.bytes && n->message.bytes);
 		check_field(&whole, &n->method);
 		check_field(&whole, &n->class);
@@ -111,5 +118,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_split(&whole, data, size, 1, size < 2000 ? 1 : 997);
 	check_split(&whole, data, size, data[size / 2] % size + 1, size);
 	free(whole.bytes);
+	dlist_scan_fini(&scan);
 	return 0;
 }
