@@ -1,7 +1,9 @@
 /*
  * A dlist request.  Its fields must lie in it, and however it is split into two or into single
- * bytes, the result must be the same.
+ * bytes, the result must be the same.  Written as a datagram, it must be one.
  */
+#include "intake/convert.h"
+#include "intake/datagram.h"
 #include "intake/dlist.h"
 
 #include "fuzz.h"
@@ -91,6 +93,23 @@ static void check_split(
 	dlist_scan_fini(&scan);
 }
 
+static void check_conversion(const struct notification *n)
+{
+	buf_auto struct buf datagram = {0};
+	struct notification converted;
+	struct err err;
+	int r = convert_to_datagram(n, &datagram, &err);
+	if (r < 0) {
+		assert((r == -EBADMSG || r == -EMSGSIZE) && datagram.used == 0);
+		return;
+	}
+	assert(datagram_parse((const char *)datagram.data, datagram.used, &converted, &err) == 0);
+	assert(converted.option_count == n->option_count);
+	check_same_field(&converted.class, &n->class);
+	check_same_field(&converted.message, &n->message);
+	check_same_field(&converted.filepath, &n->filepath);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 2)
@@ -114,6 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(n->received_ms >= 0 && n->received_ms < INT64_C(1000000000000000));
 		for (unsigned i = 0; i < n->option_count; i++)
 			check_field(&whole, &n->options[i]);
+		check_conversion(n);
 	}
 	check_split(&whole, data, size, 1, size < 2000 ? 1 : 997);
 	check_split(&whole, data, size, data[size / 2] % size + 1, size);

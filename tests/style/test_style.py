@@ -23,7 +23,7 @@ PURE = [
     "src/base/buf", "src/base/err", "src/base/heap", "src/base/map",
     "src/event/acl", "src/event/event", "src/event/flat", "src/event/imapdconf", "src/event/mailbox",
     "src/event/utf7", "src/event/utf8",
-    "src/intake/dlist", "src/intake/notification",
+    "src/intake/convert", "src/intake/dlist", "src/intake/notification",
     "src/queue/schedule", "src/queue/lanes", "src/queue/news", "src/queue/rate", "src/queue/chance",
     "src/apns/payload", "src/apns/verdict",
     "src/daemon/relay",
