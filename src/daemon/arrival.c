@@ -16,7 +16,6 @@
 #define WATCH_MS 50			   /* how often late ones are looked for */
 #define SHED_LOG_MS CLOCK_MINUTE_MS	   /* overload is logged once a minute at most */
 #define EARLIEST_MS INT64_C(1577836800000) /* 2020: nothing was kept before */
-#define OTHER_CLASSES_MAX 16		   /* classes that are named in the log, each once */
 
 struct arrival {
 	struct registry_job job; /* the registry's from submit to done */
@@ -69,8 +68,6 @@ struct arrivals {
 	uint64_t shed;
 	uint64_t shed_logged;
 	int64_t shed_logged_ms;
-	char *other_classes[OTHER_CLASSES_MAX];
-	unsigned other_class_count;
 };
 
 static void answer_waiter(struct arrival_waiter waiter, int status, const char *text)
@@ -134,8 +131,6 @@ void arrivals_free(struct arrivals *arrivals)
 		return;
 	assert(!arrivals->first);
 	map_free(arrivals->mergeable);
-	for (unsigned i = 0; i < arrivals->other_class_count; i++)
-		free(arrivals->other_classes[i]);
 	uv_close((uv_handle_t *)&arrivals->watch, on_watch_closed);
 }
 
@@ -658,22 +653,6 @@ static void reject(struct arrival_waiter waiter, const char *text)
 	answer_waiter(waiter, -EBADMSG, text);
 }
 
-/* Somebody else's notification: nothing follows from it, and its class is named once. */
-static void on_other_class(struct arrivals *arrivals, const struct notification *notification)
-{
-	char class[64];
-	snprintf(class, sizeof(class), "%.*s", (int)notification->class.size,
-		notification->class.bytes ? notification->class.bytes : "");
-	for (unsigned i = 0; i < arrivals->other_class_count; i++)
-		if (!strcmp(arrivals->other_classes[i], class))
-			return;
-	if (arrivals->other_class_count == OTHER_CLASSES_MAX)
-		return;
-	arrivals->other_classes[arrivals->other_class_count++] = mem_dup(class);
-	log_event(LOG_LEVEL_WARN, "intake", "notifications of this class are not ours, dropped",
-		log_text("class", class));
-}
-
 static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 	int64_t received_ms, uint64_t parked_id, struct arrival_waiter waiter)
 {
@@ -726,11 +705,14 @@ static int64_t time_of(const struct notification *notification)
 void arrivals_take(struct arrivals *arrivals, const struct notification *notification,
 	struct arrival_waiter waiter)
 {
+	struct core *core = arrivals->core;
 	if (!notification_is_event(notification)) {
-		on_other_class(arrivals, notification);
-		answer_waiter(waiter, 0, NULL);
+		const char *refused = forward_take(core->forward, notification);
+		answer_waiter(waiter, refused ? -EAGAIN : 0, refused);
 		return;
 	}
+	if (core->config->forward_events)
+		forward_take(core->forward, notification);
 	if (!notification->message.bytes) {
 		reject(waiter, "event without a message");
 		return;

@@ -2,6 +2,7 @@
 
 #include "apns/sender.h"
 #include "base/mem.h"
+#include "daemon/forward.h"
 #include "daemon/sources.h"
 
 #include <errno.h>
@@ -72,6 +73,17 @@ static void check_spool(struct check *check, const char *folder)
 			"spool_dir: '%s': %s; the daemon's user needs all rights on the folder",
 			folder, strerror(errno));
 	}
+}
+
+/* It need not be there yet; Cyrus may start after us. */
+static void check_forward(struct check *check, const char *target)
+{
+	bool is_dlist;
+	const char *path = forward_path(target, &is_dlist);
+	struct stat status;
+	if (path && !stat(path, &status) && !S_ISSOCK(status.st_mode))
+		fault(check, "forward_socket: '%s' is no socket; name the one of Cyrus' notifyd",
+			path);
 }
 
 static void check_command(struct check *check, const char *command)
@@ -182,6 +194,7 @@ int check_run(const char *path, const struct config *config)
 		check_place(&check, "stream_socket", config->stream_socket, S_IFSOCK);
 	if (*config->spool_dir)
 		check_spool(&check, config->spool_dir);
+	check_forward(&check, config->forward_socket);
 	check_command(&check, config->alarm_command);
 	check_log(&check, config->log_target);
 	check_trust(&check, config);

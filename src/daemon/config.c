@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "daemon/changes.h"
+#include "daemon/forward.h"
+#include "daemon/together.h"
 #include "daemon/units.h"
 
 #include <arpa/inet.h>
@@ -182,6 +184,23 @@ static bool take_path(struct config *config, const struct key *key, const char *
 		return false;
 	}
 	return take_text(config, key, value, why);
+}
+
+static bool take_forward_socket(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	bool is_dlist;
+	const char *path = forward_path(value, &is_dlist);
+	if (!path || (*path == '/' && strlen(path) <= (size_t)key->most)) {
+		free(config->forward_socket);
+		config->forward_socket = mem_dup(value);
+		return true;
+	}
+	snprintf(why, WHY_SIZE,
+		"is no socket; write the absolute path, of at most %lld characters, of one that "
+		"takes datagrams, or \"dlist:\" and the path of one that speaks dlist",
+		(long long)key->most);
+	return false;
 }
 
 static bool take_host(struct config *config, const struct key *key, const char *value, char *why)
@@ -416,6 +435,8 @@ static const struct key keys[] = {
 	{"ack_timeout", "2s", false, take_duration, AT(ack_timeout_ms), 50, CLOCK_MINUTE_MS},
 	{"max_waiting", "1000000", false, take_max_waiting, 0, 1000, 100000000},
 	{"spool_dir", "/var/spool/mailpush", false, take_path, AT(spool_dir), 0, 1024},
+	{"forward_socket", "", false, take_forward_socket, 0, 0, 107},
+	{"forward_events", "no", false, take_yes_no, AT(forward_events), 0, 0},
 	{"registry", "sqlite:/var/lib/mailpush/registry.sqlite", false, take_registry, AT(registry),
 		0, PATH_MAX - 1},
 	{"queue", "/var/lib/mailpush/queue.sqlite", false, take_path, AT(queue), 0, PATH_MAX - 1},
@@ -441,8 +462,6 @@ static const struct key keys[] = {
 	{"log_target", "stderr", false, take_log_target, 0, 0, 0},
 	{"alarm_command", "", false, take_path, AT(alarm_command), 0, PATH_MAX - 1},
 	{"user", "", false, take_user, AT(user), 0, 255},
-	{"forward_socket", "", false, take_no_effect, 0, 0, 0},
-	{"forward_events", "", false, take_no_effect, 0, 0, 0},
 	{"proxy", "", false, take_no_effect, 0, 0, 0},
 	{"control_socket", "", false, take_no_effect, 0, 0, 0},
 	{"http_listen", "", false, take_no_effect, 0, 0, 0},
@@ -651,23 +670,6 @@ static void take_defaults(cfg_t *cfg)
 	}
 }
 
-static int check_together(const struct config *config)
-{
-	if (!strcmp(strchr(config->registry, '/'), config->queue))
-		return fail(0, "registry and queue are the same file '%s'; each needs its own",
-			config->queue);
-	if (!config->subtopic_count)
-		return fail(0, "subtopics is empty, so no phone could register; remove the line");
-	if (!*config->notify_socket && !*config->stream_socket)
-		return fail(0,
-			"notify_socket and stream_socket are both \"\"; without a socket no "
-			"event can come");
-	if (!strcmp(config->notify_socket, config->stream_socket))
-		return fail(0, "notify_socket and stream_socket are the same path '%s'",
-			config->notify_socket);
-	return 0;
-}
-
 /* A regular file of a sensible size: libconfuse ends the process on anything else. */
 static int read_text(const char *path, struct buf *ret)
 {
@@ -753,8 +755,9 @@ int config_read(const char *path, struct config **ret, struct err *err)
 		take_defaults(cfg);
 	config->written = changes_record(cfg);
 	cfg_free(cfg);
-	if (!reading.failed)
-		check_together(config);
+	struct err together;
+	if (!reading.failed && together_check(config, &together))
+		fail(0, "%s", together.text);
 	if (reading.failed)
 		status = -EINVAL;
 	if (status) {
@@ -775,6 +778,7 @@ void config_free(struct config *config)
 			keys[i].take == take_site || keys[i].take == take_host ||
 			keys[i].take == take_registry || keys[i].take == take_user)
 			free(*(char **)place(config, &keys[i]));
+	free(config->forward_socket);
 	for (unsigned i = 0; i < config->subtopic_count; i++)
 		free(config->subtopics[i]);
 	for (unsigned i = 0; i < config->credential_count; i++) {

@@ -10,6 +10,7 @@
 #include "apns/sender.h"
 #include "base/clock.h"
 #include "daemon/config.h"
+#include "daemon/forward.h"
 #include "daemon/sources.h"
 #include "intake/datagram.h"
 #include "intake/spool.h"
@@ -29,6 +30,7 @@ struct core {
 	struct registry *registry;
 	struct sender *sender;
 	struct delivery *delivery;
+	struct forward *forward;
 	struct arrivals *arrivals;
 	struct datagram *datagram;
 	struct stream *stream;

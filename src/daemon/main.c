@@ -9,6 +9,7 @@
  *   event/event.c                        what happened; event/mailbox.c: to whose mailbox
  *   daemon/relay.c                       what follows: register, now, later, ignore
  *   daemon/arrival.c                     the way in, up to the acknowledgement
+ *   daemon/forward.c                     what is not ours, for whom it is meant
  *   registry/registry.c                  who wants to know (a thread of its own)
  *   queue/schedule.c                     when each phone is told; queue/store.c: on disk (a thread)
  *   daemon/delivery.c                    the way out, and what follows from Apple's answer
@@ -29,9 +30,11 @@
 #include "daemon/config.h"
 #include "daemon/core.h"
 #include "daemon/delivery.h"
+#include "daemon/forward.h"
 #include "daemon/summary.h"
 #include "daemon/supervisor.h"
 #include "daemon/tidy.h"
+#include "daemon/together.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -189,6 +192,11 @@ static void on_stored(void *ctx, struct queue_job *job)
 		arrivals_on_stored(daemon->core.arrivals, job);
 	queue_job_free(job);
 	check_stopped(daemon);
+}
+
+static void on_forward_quiet(void *ctx)
+{
+	check_stopped(ctx);
 }
 
 static void on_registry_trouble(void *ctx, const char *text)
@@ -387,6 +395,7 @@ static void check_stopped(struct daemon *daemon)
 	if (!daemon->is_stopping || !daemon->is_sender_stopped || daemon->is_reloading)
 		return;
 	bool is_quiet = !arrivals_count(daemon->core.arrivals) &&
+		forward_is_quiet(daemon->core.forward) &&
 		!(daemon->core.stream && stream_unanswered(daemon->core.stream));
 	if (is_quiet || daemon->is_time_up)
 		uv_stop(&daemon->loop);
@@ -479,7 +488,8 @@ static int open_sockets(struct daemon *daemon, struct err *err)
 		log_event(LOG_LEVEL_INFO, "intake", "listening for dlist requests",
 			log_text("socket", config->stream_socket));
 	}
-	return 0;
+	/* Once more, now that they are there: a path may lead to one of them by another name. */
+	return together_check(config, err);
 }
 
 static void open_spool(struct daemon *daemon, const uint8_t seed[16])
@@ -588,6 +598,9 @@ static int start(struct daemon *daemon, struct err *err)
 		(status = open_sender(daemon, err)))
 		return status;
 	core->delivery = delivery_new(core);
+	const struct forward_settings forward_settings = {
+		.target = config->forward_socket, .quiet = on_forward_quiet, .ctx = daemon};
+	core->forward = forward_new(&daemon->loop, &forward_settings);
 	core->arrivals = arrivals_new(core, seeds[1]);
 	daemon->tidy = tidy_new(core);
 	report_credentials(config, core->sources);
@@ -631,6 +644,7 @@ static uint64_t take_down(struct daemon *daemon)
 	delivery_free(core->delivery);
 	uint64_t lost = core->arrivals ? arrivals_lost(core->arrivals) : 0;
 	arrivals_free(core->arrivals);
+	forward_free(core->forward);
 	schedule_free(core->schedule);
 	sources_free(core->sources);
 	for (unsigned i = 0; i < CONFIG_CREDENTIALS_MAX; i++)

@@ -15,7 +15,8 @@
 #include "base/err.h"
 #include "intake/notification.h"
 
-#define CONVERT_DATAGRAM_MAX (64 * 1024) /* Cyrus' own programs read no more */
+/* What Cyrus sends at most, and its notifyd reads: it cuts the rest off silently (EVENTS.md 2a). */
+#define CONVERT_DATAGRAM_MAX 21267
 
 /* Both append to `ret`. */
 void convert_to_dlist(const struct notification *notification, struct buf *ret);

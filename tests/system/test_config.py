@@ -45,7 +45,8 @@ def test_the_check_may_run_beside_the_daemon(bare_site):
 def test_every_key_of_the_manual_is_taken(daemon):
     daemon.write_conf(
         site="mail.example.com", socket_mode="0660", ack_timeout="2s", max_waiting=1000000,
-        spool_dir="", registration_ttl="30d", registrations_per_user=64, deleted_user_grace="7d",
+        spool_dir="", forward_socket="dlist:/run/other/dlist", forward_events="yes",
+        registration_ttl="30d", registrations_per_user=64, deleted_user_grace="7d",
         shared_mailboxes="yes", subtopics=["com.apple.mobilemail"], push_now=["MessageNew"],
         push_later=["MessageAppend", "FlagsClear:Seen"], min_interval="2s", later_delay="30s",
         max_push_rate=2000, connections=4, priority="none", log_level="info",
@@ -82,6 +83,11 @@ def test_a_key_without_effect_yet_is_a_warning(daemon):
     ("registry", "sqlite:registry", "is no database that this version knows"),
     ("spool_dir", "spool", "is not an absolute path"),
     ("spool_dir", "/" + "s" * 1024, "is too long"),
+    ("forward_socket", "notify", "is no socket; write the absolute path"),
+    ("forward_socket", "dlist:", "is no socket"),
+    ("forward_socket", "dlist:notify", "is no socket"),
+    ("forward_socket", "/tmp/" + "n" * 103, "is no socket"),
+    ("forward_events", "maybe", "is neither yes nor no"),
     ("socket_group", "no-such-group", "is no group of this system"),
     ("socket_mode", "rw-rw----", "is no mode of a file"),
     ("socket_mode", "7777", "is no mode of a file"),
@@ -175,6 +181,24 @@ def test_without_any_socket_no_event_could_come(daemon):
 def test_the_two_sockets_must_be_two(daemon):
     daemon.write_conf(notify_socket="/tmp/one", stream_socket="/tmp/one")
     assert "are the same path '/tmp/one'" in complaint(daemon)
+
+
+@pytest.mark.parametrize("prefix", ["", "dlist:"])
+@pytest.mark.parametrize("key", ["notify_socket", "stream_socket"])
+def test_what_is_not_ours_cannot_be_passed_on_to_ourselves(daemon, prefix, key):
+    path = daemon.settings[key]
+    daemon.write_conf(forward_socket=f"{prefix}{path}")
+    assert f"forward_socket '{prefix}{path}' is our own {key}" in complaint(daemon)
+
+
+def test_events_cannot_be_passed_on_to_nobody(daemon):
+    daemon.write_conf(forward_events="yes")
+    assert "forward_events is yes, but no forward_socket is set" in complaint(daemon)
+
+
+def test_a_file_to_pass_notifications_on_to_is_named(daemon):
+    daemon.write_conf(forward_socket=str(daemon.conf))
+    assert f"forward_socket: '{daemon.conf}' is no socket" in complaint(daemon)
 
 
 # ---- credentials ----
