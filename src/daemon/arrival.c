@@ -322,11 +322,15 @@ void arrivals_on_ack_timeout(struct arrivals *arrivals)
 }
 
 /* Does the event itself show that this user may read the mailbox? */
-static bool may_be_told(const struct arrival *arrival, const struct registry_match *match)
+static bool may_be_told(const struct config *config, const struct mail_event *event,
+	const struct registry_match *match)
 {
 	if (match->is_own && match->reading == 0)
 		return true;
-	return acl_grants(arrival->job.event->acl, match->target->user, 'r');
+	/* It may have been registered while that was allowed. */
+	if (!match->is_own && !config->shared_mailboxes)
+		return false;
+	return acl_grants(event->acl, config->groups, match->target->user, 'r');
 }
 
 static void log_match(const struct arrival *arrival, const struct target *target)
@@ -342,7 +346,7 @@ static void on_news(struct arrivals *arrivals, struct arrival *arrival, struct s
 	enum queue_urgency urgency = arrival->action == RELAY_NOW ? QUEUE_NOW : QUEUE_LATER;
 	for (size_t i = 0; i < arrival->job.match_count; i++) {
 		struct registry_match *match = &arrival->job.matches[i];
-		if (!may_be_told(arrival, match))
+		if (!may_be_told(arrivals->core->config, arrival->job.event, match))
 			continue;
 		log_match(arrival, match->target);
 		store(arrivals, arrival,

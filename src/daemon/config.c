@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "daemon/changes.h"
 #include "daemon/forward.h"
+#include "daemon/owners.h"
+#include "daemon/section.h"
 #include "daemon/together.h"
 #include "daemon/units.h"
 
@@ -14,9 +16,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -261,38 +261,13 @@ static bool take_mode(struct config *config, const struct key *key, const char *
 static bool take_group(struct config *config, const struct key *key, const char *value, char *why)
 {
 	(void)key;
-	if (!*value) {
-		config->socket_gid = (gid_t)-1;
+	config->socket_gid = (gid_t)-1;
+	if (!*value || owners_find_group(value, &config->socket_gid))
 		return true;
-	}
-	errno = 0;
-	const struct group *group = getgrnam(value);
-	int64_t number;
-	if (group) {
-		config->socket_gid = group->gr_gid;
-	} else if (units_parse_number(value, &number) && number >= 0 && number < UINT_MAX) {
-		config->socket_gid = (gid_t)number;
-	} else {
-		snprintf(why, WHY_SIZE,
-			"is no group of this system; name the group that Cyrus runs in, or \"\" "
-			"for the "
-			"daemon's own");
-		return false;
-	}
-	return true;
-}
-
-static bool find_user(const char *name, uid_t *ret)
-{
-	const struct passwd *passwd = getpwnam(name);
-	int64_t number;
-	if (passwd)
-		*ret = passwd->pw_uid;
-	else if (units_parse_number(name, &number) && number >= 0 && number < UINT_MAX)
-		*ret = (uid_t)number;
-	else
-		return false;
-	return true;
+	snprintf(why, WHY_SIZE,
+		"is no group of this system; name the group that Cyrus runs in, or \"\" for the "
+		"daemon's own");
+	return false;
 }
 
 static bool take_allowed_user(
@@ -300,7 +275,7 @@ static bool take_allowed_user(
 {
 	(void)key;
 	uid_t uid;
-	if (!find_user(value, &uid)) {
+	if (!owners_find_user(value, &uid)) {
 		/* The default names cyrus, which need not be there. */
 		if (!strcmp(value, "cyrus"))
 			return true;
@@ -405,7 +380,7 @@ static bool take_log_target(
 static bool take_user(struct config *config, const struct key *key, const char *value, char *why)
 {
 	uid_t uid;
-	if (*value && !find_user(value, &uid)) {
+	if (*value && !owners_find_user(value, &uid)) {
 		snprintf(why, WHY_SIZE, "is no user of this system");
 		return false;
 	}
@@ -513,7 +488,7 @@ static void on_syntax_error(cfg_t *cfg, const char *format, va_list args)
 		fail(cfg->line, "unknown key%s; mailpush.conf(5) lists all keys",
 			text + strlen(unknown));
 	else if (!strncmp(text, second, strlen(second)))
-		fail(cfg->line, "credential%s is given twice; each needs a name of its own",
+		fail(cfg->line, "section%s is given twice; each needs a name of its own",
 			text + strlen(second));
 	else
 		fail(cfg->line,
@@ -572,22 +547,48 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt)
 	return check_once(cfg, opt) ? -1 : take_value(cfg, opt, key);
 }
 
+/* libconfuse tells of each value of a list, and again at the list's end. */
+static bool follow_list(cfg_opt_t *opt, bool *ret_is_end)
+{
+	unsigned size = cfg_opt_size(opt);
+	bool is_begin = reading.list != opt;
+	*ret_is_end = size == 0 || (!is_begin && size == reading.list_size);
+	reading.list = *ret_is_end ? NULL : opt;
+	reading.list_size = size;
+	return is_begin;
+}
+
 static int on_list_value(cfg_t *cfg, cfg_opt_t *opt)
 {
 	const struct key *key = find_key(opt->name);
 	assert(key);
-	unsigned size = cfg_opt_size(opt);
-	bool is_begin = reading.list != opt;
-	bool is_end = size == 0 || (!is_begin && size == reading.list_size);
-	if (is_begin && begin_list(cfg, opt, key))
+	bool is_end;
+	if (follow_list(opt, &is_end) && begin_list(cfg, opt, key))
 		return -1;
-	reading.list = is_end ? NULL : opt;
-	reading.list_size = size;
 	if (is_end)
 		return 0;
-	if (size > LISTED_MAX)
+	if (cfg_opt_size(opt) > LISTED_MAX)
 		return fail(cfg->line, "%s has more than %d values", key->name, LISTED_MAX);
 	return take_value(cfg, opt, key);
+}
+
+static int on_member(cfg_t *cfg, cfg_opt_t *opt)
+{
+	bool is_end;
+	if (follow_list(opt, &is_end) && check_once(cfg, opt))
+		return -1;
+	if (!is_end && !strcmp(cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1), END_KEY))
+		return fail_at_end(cfg);
+	return 0;
+}
+
+static int on_group(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct err err;
+	cfg_t *section = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
+	if (section_take_group(section, reading.config->groups, &err))
+		return fail(cfg->line, "%s", err.text);
+	return 0;
 }
 
 static int on_credential_value(cfg_t *cfg, cfg_opt_t *opt)
@@ -711,6 +712,7 @@ static void parse_text(cfg_t *cfg, struct buf *text)
 int config_read(const char *path, struct config **ret, struct err *err)
 {
 	struct config *config = mem_alloc_zero(1, sizeof(*config));
+	config->groups = groups_new();
 	relay_policy_init(&config->policy);
 	peer_allow(&config->peers, 0);
 
@@ -718,7 +720,8 @@ int config_read(const char *path, struct config **ret, struct err *err)
 	for (size_t i = 0; i < CREDENTIAL_KEYS; i++)
 		credential[i] = (cfg_opt_t)CFG_STR(credential_keys[i], "", CFGF_NONE);
 	credential[CREDENTIAL_KEYS] = (cfg_opt_t)CFG_END();
-	cfg_opt_t options[KEYS + 3];
+	cfg_opt_t group[] = {CFG_STR_LIST("members", "{}", CFGF_NONE), CFG_END()};
+	cfg_opt_t options[KEYS + 4];
 	for (size_t i = 0; i < KEYS; i++)
 		if (keys[i].is_list)
 			options[i] =
@@ -727,8 +730,10 @@ int config_read(const char *path, struct config **ret, struct err *err)
 			options[i] = (cfg_opt_t)CFG_STR(keys[i].name, "", CFGF_NONE);
 	options[KEYS] = (cfg_opt_t)CFG_SEC(
 		"credential", credential, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
-	options[KEYS + 1] = (cfg_opt_t)CFG_STR(END_KEY, "", CFGF_NONE);
-	options[KEYS + 2] = (cfg_opt_t)CFG_END();
+	options[KEYS + 1] =
+		(cfg_opt_t)CFG_SEC("group", group, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+	options[KEYS + 2] = (cfg_opt_t)CFG_STR(END_KEY, "", CFGF_NONE);
+	options[KEYS + 3] = (cfg_opt_t)CFG_END();
 
 	memset(&reading, 0, sizeof(reading));
 	reading.config = config;
@@ -739,6 +744,8 @@ int config_read(const char *path, struct config **ret, struct err *err)
 	for (size_t i = 0; i < KEYS; i++)
 		cfg_set_validate_func(
 			cfg, keys[i].name, keys[i].is_list ? on_list_value : on_value);
+	cfg_set_validate_func(cfg, "group", on_group);
+	cfg_set_validate_func(cfg, "group|members", on_member);
 	cfg_set_validate_func(cfg, "credential", on_credential);
 	for (size_t i = 0; i < CREDENTIAL_KEYS; i++) {
 		char name[64];
@@ -779,6 +786,7 @@ void config_free(struct config *config)
 			keys[i].take == take_registry || keys[i].take == take_user)
 			free(*(char **)place(config, &keys[i]));
 	free(config->forward_socket);
+	groups_free(config->groups);
 	for (unsigned i = 0; i < config->subtopic_count; i++)
 		free(config->subtopics[i]);
 	for (unsigned i = 0; i < config->credential_count; i++) {

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "daemon/relay.h"
+#include "event/groups.h"
 #include "intake/peer.h"
 
 #include <stdbool.h>
@@ -46,6 +47,7 @@ struct config {
 	unsigned registrations_per_user;
 	int64_t deleted_user_grace_ms;
 	bool shared_mailboxes;
+	struct groups *groups; /* that ACLs may name */
 	char *subtopics[CONFIG_SUBTOPICS_MAX];
 	unsigned subtopic_count;
 

@@ -147,7 +147,7 @@ static const struct mailbox *new_place(const struct mail_event *event, const str
 /* A second reading counts only while the event itself shows that it is this owner's. */
 static bool counts(const struct mail_event *event, const struct mailbox *mailbox, unsigned reading)
 {
-	return reading == 0 || acl_grants(event->acl, mailbox->owner, 'r');
+	return reading == 0 || acl_grants(event->acl, NULL, mailbox->owner, 'r');
 }
 
 static size_t add_delete(const struct rules *rules, const struct registry_job *job,

@@ -4,7 +4,8 @@
     daemon.log.wait("registered .*user=alice")
     assert daemon.stop() == 0
 
-Settings are those of mailpush.conf; a list becomes {"a", "b"}, None takes a default of ours out.
+Settings are those of mailpush.conf; a list becomes {"a", "b"}, None takes a default of ours out, and
+groups={"staff": ["alice"]} becomes sections.
 What the daemon logs is collected in `log` over all its lives.
 """
 
@@ -60,7 +61,10 @@ class Mailpushd:
         """Write mailpush.conf again, with some settings changed (then reload or restart)."""
         self.settings.update(settings)
         lines = [f"{name} = {conf_value(value)}\n"
-                 for name, value in self.settings.items() if value is not None]
+                 for name, value in self.settings.items()
+                 if value is not None and name != "groups"]
+        for name, members in self.settings.get("groups", {}).items():
+            lines.append(f'group "{name}" {{\n\tmembers = {conf_value(members)}\n}}\n')
         for name, credential in self.credentials.items():
             inner = "".join(f"\t{key} = {conf_value(value)}\n" for key, value in credential.items())
             lines.append(f'credential "{name}" {{\n{inner}}}\n')

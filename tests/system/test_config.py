@@ -249,13 +249,52 @@ def test_a_credential_given_twice_is_named(daemon):
     section = daemon.conf.read_text()[daemon.conf.read_text().index("credential"):]
     with open(daemon.conf, "a", encoding="utf-8") as file:
         file.write(section)
-    assert "credential 'main' is given twice" in complaint(daemon)
+    assert "section 'main' is given twice" in complaint(daemon)
 
 
 def test_a_credential_of_another_kind_is_not_taken_silently(daemon):
     daemon.credentials["main"]["p8"] = "/etc/mailpush/key.p8"
     daemon.write_conf()
     assert "p8 is not supported by this version" in complaint(daemon)
+
+
+# ---- groups ----
+
+def test_groups_are_taken(daemon):
+    daemon.write_conf(groups={"staff": ["alice", "bob@example.org", "jane.doe"], "empty": [],
+                              "all the others": ["carol"]})
+    assert daemon.run_check().returncode == 0
+
+
+@pytest.mark.parametrize("groups, why", [
+    ({"group:staff": ["alice"]}, 'group "group:staff": leave out group:'),
+    ({"": ["alice"]}, 'group "": this is no name of a group'),
+    ({"s" * 300: ["alice"]}, 'this is no name of a group'),
+    ({"staff": ["alice", ""]}, "group \"staff\": members: '' is no user"),
+    ({"staff": ["a\tr"]}, "is no user"),
+    ({"staff": ["u" * 513]}, "is no user"),
+    ({"staff": ["u"] * 10001}, 'group "staff": more than 10000 members'),
+    ({f"g{n}": [] for n in range(257)}, 'group "g256": more than 256 groups'),
+])
+def test_a_group_that_makes_no_sense_is_named(daemon, groups, why):
+    daemon.write_conf(groups=groups)
+    assert complaint(daemon).startswith(f"mailpushd: {daemon.conf}:")
+    assert why in complaint(daemon)
+
+
+@pytest.mark.parametrize("text, why", [
+    ('group "staff" { members = {a} }\ngroup "staff" { members = {b} }\n',
+     "section 'staff' is given twice"),
+    ('group "staff" {\nmembers = {a, b}\nmembers = {c}\n}\n', "members is given twice"),
+    ('group "staff" {\nusers = {a}\n}\n', "unknown key 'users'"),
+    ('group "staff" {\nmembers = {a, b\n', "the file ends too early"),
+    ('group "staff" {\nmembers = {a, b}\n', "the file ends too early"),
+    ('group { members = {a} }\n', "see mailpush.conf(5)"),
+])
+def test_a_group_that_is_written_wrongly_is_named(daemon, text, why):
+    with open(daemon.conf, "a", encoding="utf-8") as file:
+        file.write(text)
+    assert why in complaint(daemon)
 
 
 # ---- imapd.conf ----
