@@ -325,10 +325,10 @@ void arrivals_on_ack_timeout(struct arrivals *arrivals)
 static bool may_be_told(const struct config *config, const struct mail_event *event,
 	const struct registry_match *match)
 {
-	if (match->is_own && match->reading == 0)
-		return true;
+	if (match->is_own)
+		return event_is_believed(event, event->at, event->readings, match->reading);
 	/* It may have been registered while that was allowed. */
-	if (!match->is_own && !config->shared_mailboxes)
+	if (!config->shared_mailboxes)
 		return false;
 	return acl_grants(event->acl, config->groups, match->target->user, 'r');
 }

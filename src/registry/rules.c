@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "event/acl.h"
 #include "registry/renewal.h"
 #include "registry/result.h"
 #include "registry/tidy.h"
@@ -58,10 +57,16 @@ int64_t rules_time(const struct rules *rules, const struct registry_job *job)
 	return job->received_ms > rules->wrong_ms ? rules->now_ms : job->received_ms;
 }
 
+static bool is_believed(const struct registry_job *job, unsigned reading)
+{
+	return event_is_believed(job->event, job->event->at, job->event->readings, reading);
+}
+
 static bool wakes(const struct rules *rules, const struct registry_job *job, unsigned reading)
 {
 	return sleepers_wakes(rules->sleepers, job->event->at[reading].owner,
-		rules_time(rules, job), rules->wrong_ms);
+		       rules_time(rules, job), rules->wrong_ms) &&
+		is_believed(job, reading);
 }
 
 static void on_match(void *ctx, size_t index, const struct registry_row *row, const char *hash)
@@ -71,7 +76,7 @@ static void on_match(void *ctx, size_t index, const struct registry_row *row, co
 	unsigned reading = news->queries[index].reading;
 	bool is_own = strcmp(row->user, job->event->at[reading].owner) == 0;
 	if (row->sleeping_ms > 0) {
-		if (is_own &&
+		if (is_own && is_believed(job, reading) &&
 			(row->sleeping_ms <= rules_time(news->rules, job) ||
 				row->sleeping_ms > news->rules->wrong_ms))
 			news->has_overslept = true;
@@ -144,19 +149,13 @@ static const struct mailbox *new_place(const struct mail_event *event, const str
 	return event->readings ? &event->at[0] : NULL;
 }
 
-/* A second reading counts only while the event itself shows that it is this owner's. */
-static bool counts(const struct mail_event *event, const struct mailbox *mailbox, unsigned reading)
-{
-	return reading == 0 || acl_grants(event->acl, NULL, mailbox->owner, 'r');
-}
-
 static size_t add_delete(const struct rules *rules, const struct registry_job *job,
 	struct registry_mailbox_change *ret)
 {
 	size_t count = 0;
 	for (unsigned i = 0; i < job->event->readings; i++) {
 		const struct mailbox *mailbox = &job->event->at[i];
-		if (!counts(job->event, mailbox, i))
+		if (!is_believed(job, i))
 			continue;
 		ret[count++] = (struct registry_mailbox_change){
 			.kind = mailbox_is_inbox(mailbox) ? REGISTRY_OWNER_GONE
@@ -178,7 +177,9 @@ static size_t add_rename(const struct rules *rules, const struct registry_job *j
 	for (unsigned i = 0; i < job->event->from_readings; i++) {
 		const struct mailbox *from = &job->event->from[i];
 		const struct mailbox *to = new_place(job->event, from);
-		if (!to || !counts(job->event, from, i))
+		if (!to ||
+			!event_is_believed(
+				job->event, job->event->from, job->event->from_readings, i))
 			continue;
 		/* Whoever renames the own INBOX to a folder still has an INBOX. */
 		if (mailbox_is_inbox(from) && strcmp(from->owner, to->owner) == 0)

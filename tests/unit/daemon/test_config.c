@@ -234,7 +234,7 @@ static void the_same_credential_name_twice_is_an_error(void **state)
 	(void)state;
 	const char *text = read_bad("credential \"x\" { certificate = \"/c\" key = \"/k\" }\n"
 				    "credential \"x\" { certificate = \"/d\" key = \"/l\" }\n");
-	assert_non_null(strstr(text, "credential 'x' is given twice"));
+	assert_non_null(strstr(text, "section 'x' is given twice"));
 }
 
 static void a_file_that_ends_too_early_is_an_error(void **state)
