@@ -7,7 +7,7 @@
 
 #include <inttypes.h>
 
-#define FIRST_MS CLOCK_MINUTE_MS
+#define FIRST_MS (10 * CLOCK_SECOND_MS)
 #define EVERY_MS CLOCK_HOUR_MS
 
 struct tidy {
