@@ -312,7 +312,7 @@ def test_what_others_watch_of_a_deleted_account_is_told_no_more(site):
     site.cyrus.admin.setacl(site.cyrus.admin_name(home.user, "Team"), reader.user, "lrs")
     site.deliver(home.user, "Team")
     reader.told_nothing()
-    assert site.registrations_of(reader.phone) == ["INBOX"]
+    assert site.subscriptions(reader.phone) == ["INBOX"]
     reader.phone.register("INBOX", name)
     site.told(reader.phone, "INBOX", name)
     site.deliver(home.user, "Team")
@@ -352,7 +352,7 @@ def test_a_renamed_account_begins_anew(site):
     site.deliver(new, "Notes")
     other.told_nothing()
     assert sleepers(site) == [home.user]
-    assert site.registrations_of(other.phone) == ["INBOX"]
+    assert site.subscriptions(other.phone) == ["INBOX"]
 
     notes = home.names["Notes"]
     phone = site.registered_phone(new, "INBOX", notes, token=home.phone.token)
