@@ -14,7 +14,8 @@
  *   apns/sender.c  apns/verdict.c        HTTP/2 to Apple, and what its answers mean
  *
  * Beside it: config.c (mailpush.conf), check.c (-n), sources.c (imapd.conf and certificates),
- * tidy.c (hourly housekeeping), and base/ below everything.
+ * tidy.c (hourly housekeeping), socketwatch.c (are the sockets still there?), and base/ below
+ * everything.
  *
  * This file starts the parts in order and stops them in reverse.
  */
@@ -26,7 +27,9 @@
 #include "daemon/config.h"
 #include "daemon/core.h"
 #include "daemon/delivery.h"
+#include "daemon/socketwatch.h"
 #include "daemon/tidy.h"
+#include "intake/inherit.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -57,6 +60,7 @@ struct parked {
 struct daemon {
 	struct core core;
 	struct tidy *tidy;
+	struct socketwatch *socketwatch;
 	struct config *config;
 	uv_loop_t loop;
 	uv_signal_t signals[SIGNALS];
@@ -78,6 +82,8 @@ struct daemon {
 	bool is_time_up;
 };
 
+static void check_stopped(struct daemon *daemon);
+
 /* The stages' callbacks. */
 
 static void on_datagram(void *ctx, const struct notification *notification)
@@ -91,6 +97,7 @@ static void on_request(
 {
 	struct daemon *daemon = ctx;
 	arrivals_take(daemon->core.arrivals, notification, request);
+	check_stopped(daemon);
 }
 
 static void on_rejected(void *ctx, const char *text)
@@ -105,8 +112,6 @@ static void on_ack_timeout(void *ctx, struct stream_request *request)
 	(void)request;
 	arrivals_on_ack_timeout(daemon->core.arrivals);
 }
-
-static void check_stopped(struct daemon *daemon);
 
 static void on_registry_done(void *ctx, struct registry_job *job)
 {
@@ -343,6 +348,7 @@ static void begin_stop(struct daemon *daemon, const char *why)
 		return;
 	daemon->is_stopping = true;
 	log_event(LOG_LEVEL_INFO, "daemon", "stopping", log_text("why", why));
+	socketwatch_free(mem_steal(daemon->socketwatch));
 	datagram_free(mem_steal(daemon->core.datagram));
 	if (daemon->core.stream)
 		stream_stop_listening(daemon->core.stream);
@@ -385,6 +391,10 @@ static int open_sockets(struct daemon *daemon, struct err *err)
 	static const struct stream_callbacks stream_callbacks = {
 		.came = on_request, .rejected = on_rejected, .timed_out = on_ack_timeout};
 	const struct config *config = daemon->config;
+	int inherited_fd;
+	int inherited = inherit_stream(config->stream_socket, &inherited_fd, err);
+	if (inherited)
+		return inherited;
 	if (*config->notify_socket) {
 		int status = datagram_new(&daemon->loop, config->notify_socket, config->socket_mode,
 			config->socket_gid, &config->peers, &datagram_callbacks, daemon,
@@ -398,14 +408,18 @@ static int open_sockets(struct daemon *daemon, struct err *err)
 		const struct stream_settings settings = {.path = config->stream_socket,
 			.mode = config->socket_mode,
 			.gid = config->socket_gid,
+			.inherited_fd = inherited_fd,
 			.ack_timeout_ms = config->ack_timeout_ms};
 		int status = stream_new(&daemon->loop, &settings, &config->peers, &stream_callbacks,
 			daemon, &daemon->core.stream, err);
 		if (status)
 			return status;
-		log_event(LOG_LEVEL_INFO, "intake", "listening for dlist requests",
+		log_event(LOG_LEVEL_INFO, "intake",
+			inherited_fd ? "listening for dlist requests on a passed-in socket"
+				     : "listening for dlist requests",
 			log_text("socket", config->stream_socket));
 	}
+	daemon->socketwatch = socketwatch_new(&daemon->core);
 	return 0;
 }
 
@@ -527,6 +541,7 @@ static void close_if_open(uv_handle_t *handle, void *unused)
 static uint64_t take_down(struct daemon *daemon)
 {
 	struct core *core = &daemon->core;
+	socketwatch_free(mem_steal(daemon->socketwatch));
 	datagram_free(mem_steal(core->datagram));
 	if (core->delivery)
 		delivery_stop(core->delivery);

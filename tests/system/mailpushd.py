@@ -36,6 +36,7 @@ class Mailpushd:
         self.log = Lines()
         self.process = None
         self.wrapper = []           # a command that runs the daemon, e.g. in a namespace
+        self.pass_fds = []          # descriptors that it is started with
         self.credentials = {}
         if sim:
             self.credentials["main"] = {"certificate": sim.client_cert, "key": sim.client_key}
@@ -90,7 +91,7 @@ class Mailpushd:
             ["setpriv", "--pdeathsig", "KILL", *self.wrapper, str(binary()), "-c",
              str(self.conf)],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
-            start_new_session=True)
+            start_new_session=True, pass_fds=self.pass_fds)
         self._reader = threading.Thread(target=self._read_log, args=(self.process.stderr,),
                                         daemon=True)
         self._reader.start()
