@@ -165,6 +165,17 @@ static void on_store_trouble(void *ctx, const char *text)
 		alarm_clear("queue");
 }
 
+static void on_rewrite_store(void *ctx, const char *text, struct job_list *ret_jobs)
+{
+	struct daemon *daemon = ctx;
+	alarm_raise("queue:damaged", "%s", text);
+	schedule_rewrite(daemon->core.schedule, ret_jobs, core_time());
+	if (daemon->core.arrivals)
+		arrivals_rewrite(daemon->core.arrivals, ret_jobs);
+	log_event(LOG_LEVEL_WARN, "queue", "a new queue is begun with what memory holds",
+		log_number("rows", (int64_t)ret_jobs->count));
+}
+
 static void on_loaded_push(void *ctx, int64_t row, struct target *target,
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_ms, unsigned attempts,
 	int64_t first_ms, int64_t last_push_ms)
@@ -426,7 +437,7 @@ static int open_sockets(struct daemon *daemon, struct err *err)
 static int open_queue(struct daemon *daemon, struct err *err)
 {
 	static const struct store_callbacks callbacks = {
-		.done = on_stored, .trouble = on_store_trouble};
+		.done = on_stored, .trouble = on_store_trouble, .rewrite = on_rewrite_store};
 	static const struct store_loader loader = {
 		.push = on_loaded_push, .news = on_loaded_news, .parked = on_loaded_parked};
 	int status = store_new(&daemon->loop, daemon->config->queue, &loader, &callbacks, daemon,
@@ -513,7 +524,7 @@ static int start(struct daemon *daemon, struct err *err)
 		.later_delay_ms = config->later_delay_ms,
 		.max_push_rate = config->max_push_rate};
 	core->schedule = schedule_new(&schedule_settings, seeds[0]);
-	if ((status = open_queue(daemon, err)) || (status = open_registry(daemon, err)) ||
+	if ((status = open_registry(daemon, err)) || (status = open_queue(daemon, err)) ||
 		(status = open_sender(daemon, err)))
 		return status;
 	core->delivery = delivery_new(core);
