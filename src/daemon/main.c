@@ -14,8 +14,8 @@
  *   apns/sender.c  apns/verdict.c        HTTP/2 to Apple, and what its answers mean
  *
  * Beside it: config.c (mailpush.conf), check.c (-n), sources.c (imapd.conf and certificates),
- * tidy.c (hourly housekeeping), socketwatch.c (are the sockets still there?), and base/ below
- * everything.
+ * tidy.c (hourly housekeeping), socketwatch.c (are the sockets still there?), clockwatch.c (was the
+ * clock set?), and base/ below everything.
  *
  * This file starts the parts in order and stops them in reverse.
  */
@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "daemon/arrival.h"
 #include "daemon/check.h"
+#include "daemon/clockwatch.h"
 #include "daemon/config.h"
 #include "daemon/core.h"
 #include "daemon/delivery.h"
@@ -61,6 +62,7 @@ struct daemon {
 	struct core core;
 	struct tidy *tidy;
 	struct socketwatch *socketwatch;
+	struct clockwatch *clockwatch;
 	struct config *config;
 	uv_loop_t loop;
 	uv_signal_t signals[SIGNALS];
@@ -327,6 +329,16 @@ static void reload(struct daemon *daemon)
 	uv_queue_work(&daemon->loop, &daemon->reload, on_reload_work, on_reloaded);
 }
 
+/* A certificate that looked expired may be good by the new time. */
+static void on_clock_set(void *ctx, int64_t by_ms)
+{
+	struct daemon *daemon = ctx;
+	log_event(LOG_LEVEL_WARN, "daemon", "the clock was set; the certificates are read again",
+		log_number("by_seconds", by_ms / CLOCK_SECOND_MS));
+	reload(daemon);
+	tidy_now(daemon->tidy);
+}
+
 /* Stop. */
 
 static void check_stopped(struct daemon *daemon)
@@ -359,6 +371,7 @@ static void begin_stop(struct daemon *daemon, const char *why)
 		return;
 	daemon->is_stopping = true;
 	log_event(LOG_LEVEL_INFO, "daemon", "stopping", log_text("why", why));
+	clockwatch_free(mem_steal(daemon->clockwatch));
 	socketwatch_free(mem_steal(daemon->socketwatch));
 	datagram_free(mem_steal(daemon->core.datagram));
 	if (daemon->core.stream)
@@ -535,6 +548,7 @@ static int start(struct daemon *daemon, struct err *err)
 	check_topic(daemon);
 	replay_parked(daemon);
 	watch_signals(daemon);
+	daemon->clockwatch = clockwatch_new(core->loop, on_clock_set, daemon);
 	return open_sockets(daemon, err);
 }
 
@@ -552,6 +566,7 @@ static void close_if_open(uv_handle_t *handle, void *unused)
 static uint64_t take_down(struct daemon *daemon)
 {
 	struct core *core = &daemon->core;
+	clockwatch_free(mem_steal(daemon->clockwatch));
 	socketwatch_free(mem_steal(daemon->socketwatch));
 	datagram_free(mem_steal(core->datagram));
 	if (core->delivery)

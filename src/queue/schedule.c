@@ -39,18 +39,19 @@ struct entry {
 	struct heap *heap;	  /* of its lane; NULL: in none */
 	TAILQ_ENTRY(entry) place; /* in `storing` or `resting` */
 	struct registry_key key;
-	struct target *target; /* NULL while resting */
-	struct flight *flight; /* while flying */
-	int64_t row;	       /* in the store, when all jobs are done; 0: none */
-	uint64_t storing_seq;  /* the job that carries its apns_id */
-	int64_t due_ms;	       /* of `news`; INT64_MAX: none */
-	int64_t not_before_ms; /* a failed flight is not repeated sooner */
-	int64_t last_push_ms;  /* when the last flight that counted began */
-	int64_t event_unix_ms; /* of the last change */
-	struct news news;      /* what no flight carries */
-	uint32_t counted;      /* in schedule's count of news */
-	uint32_t attempts;     /* failed flights of this apns_id */
-	uint32_t failures;     /* failed flights since the last that counted: for the back-off */
+	struct target *target;	  /* NULL while resting */
+	struct flight *flight;	  /* while flying */
+	int64_t row;		  /* in the store, when all jobs are done; 0: none */
+	uint64_t storing_seq;	  /* the job that carries its apns_id */
+	int64_t due_ms;		  /* of `news`; INT64_MAX: none */
+	int64_t not_before_ms;	  /* a failed flight is not repeated sooner */
+	int64_t last_push_ms;	  /* when the last flight that counted began */
+	int64_t failing_since_ms; /* if there are failures */
+	int64_t event_unix_ms;	  /* of the last change */
+	struct news news;	  /* what no flight carries */
+	uint32_t counted;	  /* in schedule's count of news */
+	uint32_t attempts;	  /* failed flights of this apns_id */
+	uint32_t failures;	  /* failed flights since the last that counted: for the back-off */
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 	enum state state;
 	bool has_flown; /* this apns_id has (or may have): it stands for a fixed set of hashes */
@@ -541,6 +542,7 @@ static const struct push *take_off(
 		.hashes = (const char(*)[MAILBOX_HASH_SIZE])flight->hashes,
 		.hash_count = count,
 		.attempts = entry->attempts,
+		.failing_since_ms = entry->failures ? entry->failing_since_ms : time.now_ms,
 		.sent_unix_ms = time.unix_ms,
 		.first_unix_ms = news_first_ms(&flight->carried),
 		.urgency = news_has_now(&flight->carried) ? QUEUE_NOW : QUEUE_LATER,
@@ -645,6 +647,8 @@ struct queue_job *schedule_retry(struct schedule *schedule, const struct registr
 		go_on(schedule, entry);
 		return NULL;
 	}
+	if (counts && !entry->failures)
+		entry->failing_since_ms = flight->sent_ms;
 	const struct queue_news *carried = news_rows(&flight->carried);
 	for (uint32_t i = 0; i < flight->carried.count; i++) {
 		bool is_new;
@@ -704,6 +708,18 @@ static int64_t past_ms(int64_t unix_ms, struct schedule_time time)
 	return unix_ms > time.unix_ms ? time.now_ms : time.now_ms - (time.unix_ms - unix_ms);
 }
 
+static int64_t loaded_delay_ms(
+	const struct schedule_settings *settings, int64_t due_unix_ms, int64_t now_unix_ms)
+{
+	int64_t most_ms = 2 * settings->later_delay_ms;
+	if (most_ms < SCHEDULE_RETRY_MAX_MS)
+		most_ms = SCHEDULE_RETRY_MAX_MS;
+	if (due_unix_ms <= now_unix_ms || due_unix_ms > now_unix_ms + most_ms)
+		return 0;
+	int64_t delay_ms = due_unix_ms - now_unix_ms;
+	return delay_ms < SCHEDULE_LOADED_DUE_MAX_MS ? delay_ms : SCHEDULE_LOADED_DUE_MAX_MS;
+}
+
 void schedule_load_push(struct schedule *schedule, int64_t row, struct target *target,
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_unix_ms, unsigned attempts,
 	int64_t first_unix_ms, int64_t last_push_unix_ms, struct schedule_time time)
@@ -719,15 +735,12 @@ void schedule_load_push(struct schedule *schedule, int64_t row, struct target *t
 	entry->has_flown = true;
 	entry->attempts = attempts;
 	entry->failures = attempts;
+	entry->failing_since_ms = time.now_ms;
 	entry->last_push_ms = past_ms(last_push_unix_ms, time);
 	memcpy(entry->apns_id, apns_id, sizeof(entry->apns_id));
 
-	int64_t due_unix_max_ms = time.unix_ms + SCHEDULE_LOADED_DUE_MAX_MS;
-	if (due_unix_ms > due_unix_max_ms)
-		due_unix_ms = due_unix_max_ms;
-	else if (due_unix_ms < time.unix_ms)
-		due_unix_ms = time.unix_ms;
-	entry->due_ms = not_too_soon(schedule, entry, time.now_ms + (due_unix_ms - time.unix_ms));
+	entry->due_ms = not_too_soon(schedule, entry,
+		time.now_ms + loaded_delay_ms(&schedule->settings, due_unix_ms, time.unix_ms));
 	if (attempts)
 		entry->not_before_ms = entry->due_ms;
 	enter(schedule, entry, STORING);

@@ -35,6 +35,7 @@ class Mailpushd:
         self.conf = self.dir / "mailpush.conf"
         self.log = Lines()
         self.process = None
+        self.start_line = 0         # of the log, where this life began
         self.wrapper = []           # a command that runs the daemon, e.g. in a namespace
         self.pass_fds = []          # descriptors that it is started with
         self.credentials = {}
@@ -86,7 +87,7 @@ class Mailpushd:
     def start(self, timeout=TIMEOUT):
         """Start and return self once events are taken in."""
         assert self.process is None, "already started"
-        self._start_line = len(self.log)
+        self.start_line = len(self.log)
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *self.wrapper, str(binary()), "-c",
              str(self.conf)],
@@ -170,12 +171,12 @@ class Mailpushd:
         if self.process.poll() is not None:
             self._reader.join(TIMEOUT)
             raise RuntimeError(f"mailpushd ended with {self.process.returncode}:\n"
-                               + "\n".join(self.log.all(self._start_line)))
+                               + "\n".join(self.log.all(self.start_line)))
 
     def _is_ready_or_ended(self):
         if self.process.poll() is not None:
             return True
-        said_so = any(re.search(r"\bready\b", line) for line in self.log.all(self._start_line))
+        said_so = any(re.search(r"\bready\b", line) for line in self.log.all(self.start_line))
         sockets = (self.settings["notify_socket"], self.settings["stream_socket"])
         return said_so and all(os.path.exists(path) for path in sockets if path)
 

@@ -137,7 +137,7 @@ def test_a_queue_found_damaged_while_running_is_written_anew_from_memory(bare_si
     assert set_aside(site)
     site.mailpushd.kill9()              # what is told now comes from the new file
     site.mailpushd.start()
-    assert "queue:damaged" not in "\n".join(site.mailpushd.lines(site.mailpushd._start_line))
+    assert "queue:damaged" not in "\n".join(site.mailpushd.lines(site.mailpushd.start_line))
     site.sim.start(site.sim.dir, port=site.sim.port)
     site.told(waiting, "INBOX", "Notes")
     site.told(second, "INBOX")
