@@ -3,6 +3,7 @@
  *
  * BADDISK names a file of rules, which a test may change at any time; a line each:
  *
+ *	unsynced PART	syncing files with PART in their path waits until the rule is gone
  *	stuck PART	writing and syncing files with PART in their path waits until the rule is
  *gone slow PART MS	each takes so much longer fail PART ERRNO	each fails so
  *
@@ -10,6 +11,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +46,13 @@ static int find_rule(const char *path, char kind[16])
 	return number;
 }
 
+static bool waits(const char *kind, bool is_sync)
+{
+	return !strcmp(kind, "stuck") || (is_sync && !strcmp(kind, "unsynced"));
+}
+
 /* 0, or the errno with which the call is to fail. */
-static int suffer(int fd)
+static int suffer(int fd, bool is_sync)
 {
 	char link[64];
 	char path[4096];
@@ -56,7 +63,7 @@ static int suffer(int fd)
 		return 0;
 	path[size] = '\0';
 	int number;
-	while (number = find_rule(path, kind), !strcmp(kind, "stuck"))
+	while (number = find_rule(path, kind), waits(kind, is_sync))
 		pause_ms(5);
 	if (!strcmp(kind, "fail"))
 		return number;
@@ -65,14 +72,14 @@ static int suffer(int fd)
 	return 0;
 }
 
-#define INTERPOSE(type, name, parameters, arguments)               \
+#define INTERPOSE(type, name, is_sync, parameters, arguments)      \
 	type name parameters;                                      \
 	type name parameters                                       \
 	{                                                          \
 		static type(*real) parameters;                     \
 		if (!real)                                         \
 			*(void **)&real = dlsym(RTLD_NEXT, #name); \
-		int failed = suffer(fd);                           \
+		int failed = suffer(fd, is_sync);                  \
 		if (failed) {                                      \
 			errno = failed;                            \
 			return -1;                                 \
@@ -80,9 +87,9 @@ static int suffer(int fd)
 		return real arguments;                             \
 	}
 
-INTERPOSE(int, fsync, (int fd), (fd))
-INTERPOSE(int, fdatasync, (int fd), (fd))
-INTERPOSE(int, ftruncate64, (int fd, off64_t size), (fd, size))
-INTERPOSE(ssize_t, write, (int fd, const void *bytes, size_t size), (fd, bytes, size))
-INTERPOSE(ssize_t, pwrite64, (int fd, const void *bytes, size_t size, off64_t at),
+INTERPOSE(int, fsync, true, (int fd), (fd))
+INTERPOSE(int, fdatasync, true, (int fd), (fd))
+INTERPOSE(int, ftruncate64, false, (int fd, off64_t size), (fd, size))
+INTERPOSE(ssize_t, write, false, (int fd, const void *bytes, size_t size), (fd, bytes, size))
+INTERPOSE(ssize_t, pwrite64, false, (int fd, const void *bytes, size_t size, off64_t at),
 	(fd, bytes, size, at))
