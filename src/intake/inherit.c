@@ -60,8 +60,8 @@ void inherit_name(const char *listen_fdnames, unsigned index, char *name, size_t
 {
 	const char *at = listen_fdnames;
 	while (at && index--) {
-		at = strchr(at, ':');
-		at += at != NULL;
+		const char *colon = strchr(at, ':');
+		at = colon ? colon + 1 : NULL;
 	}
 	size_t length = at ? strcspn(at, ":") : 0;
 	if (!length) {

@@ -5,6 +5,7 @@
 #include "queue/aside.h"
 #include "queue/phones.h"
 #include "registry/inplace.h"
+#include "registry/walfile.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -256,6 +257,9 @@ static int open_database(struct store_file *file, struct err *err)
 	int code = touch(file->path, err);
 	if (code)
 		return code;
+	if (walfile_is_damaged(file->path))
+		return err_set(err, -EBADMSG, "cannot open queue '%s': its log '%s-wal' is damaged",
+			file->path, file->path);
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 	if (sqlite3_open_v2(file->path, &file->db, flags, NULL) != SQLITE_OK)
 		return fail(file, err, "open");

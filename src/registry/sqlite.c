@@ -4,6 +4,7 @@
 #include "registry/inplace.h"
 #include "registry/schema.h"
 #include "registry/statement.h"
+#include "registry/walfile.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -646,6 +647,12 @@ static int open_sqlite(
 	int failed = make_file(place, err);
 	if (failed)
 		return failed;
+	if (walfile_is_damaged(place))
+		return err_set(err, -EIO,
+			"registry '%s': its log '%s-wal' is damaged, and SQLite would go on "
+			"without it; restore a backup, or move the log away to go on with what "
+			"stands in the file itself",
+			place, place);
 	struct sqlite *s = mem_alloc_zero(1, sizeof(*s));
 	s->db.ops = &sqlite_ops;
 	s->path = mem_dup(place);

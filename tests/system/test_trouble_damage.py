@@ -91,6 +91,18 @@ def test_what_can_be_read_of_a_damaged_queue_is_told_and_its_log_goes_with_it(ba
     site.told(phone, "Notes")
 
 
+def test_a_queue_whose_log_is_damaged_is_set_aside(bare_site):
+    site = bare_site
+    phone = site.registered_phone()
+    site.mailpushd.kill9()
+    spoil(site.mailpushd.dir / "queue.sqlite-wal", 0, 1000)
+    site.mailpushd.start()
+    site.mailpushd.wait_log("its log '.*' is damaged.*alarm=queue:damaged state=begins")
+    assert len(set_aside(site)) == 2
+    site.deliver(phone.user)
+    site.told(phone, "INBOX")
+
+
 def test_events_parked_in_a_damaged_queue_are_saved_if_they_can_be_read(bare_site):
     """Where the table of pushes alone is damaged."""
     site = bare_site
@@ -187,6 +199,24 @@ def test_a_damaged_registry_is_refused_and_left_as_it_is(bare_site, damage):
         site.mailpushd.start()
     assert registry.read_bytes() == spoilt
     registry.write_bytes(whole)
+    site.mailpushd.start()
+    site.deliver(phone.user)
+    site.told(phone, "INBOX")
+
+
+def test_a_registry_whose_log_is_damaged_is_refused_and_left_as_it_is(bare_site):
+    """SQLite would leave the log out, and with it whatever is not in the file itself."""
+    site = bare_site
+    phone = site.registered_phone()
+    site.mailpushd.kill9()
+    log = site.mailpushd.dir / "registry.sqlite-wal"
+    whole = log.read_bytes()
+    spoil(log, 0, 1000)
+    spoilt = log.read_bytes()
+    with pytest.raises(RuntimeError, match=REFUSED + "registry '.*': its log '.*' is damaged"):
+        site.mailpushd.start()
+    assert log.read_bytes() == spoilt
+    log.write_bytes(whole)
     site.mailpushd.start()
     site.deliver(phone.user)
     site.told(phone, "INBOX")
