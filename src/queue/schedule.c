@@ -714,6 +714,8 @@ static int64_t loaded_delay_ms(
 	int64_t most_ms = 2 * settings->later_delay_ms;
 	if (most_ms < SCHEDULE_RETRY_MAX_MS)
 		most_ms = SCHEDULE_RETRY_MAX_MS;
+	if (most_ms < settings->min_interval_ms)
+		most_ms = settings->min_interval_ms;
 	if (due_unix_ms <= now_unix_ms || due_unix_ms > now_unix_ms + most_ms)
 		return 0;
 	int64_t delay_ms = due_unix_ms - now_unix_ms;
