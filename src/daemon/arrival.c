@@ -210,11 +210,30 @@ static void unlink_arrival(struct arrivals *arrivals, struct arrival *arrival)
 	set_paused(arrivals);
 }
 
-static void store(struct arrivals *arrivals, struct arrival *arrival, struct queue_job *job)
+static struct queue_job *owned_by(struct arrival *arrival, struct queue_job *job)
 {
 	job->owner = arrival;
 	arrival->storing++;
-	store_submit(arrivals->core->store, job);
+	return job;
+}
+
+static void store(struct arrivals *arrivals, struct arrival *arrival, struct queue_job *job)
+{
+	store_submit(arrivals->core->store, owned_by(arrival, job));
+}
+
+static struct queue_job *parking_job(struct arrivals *arrivals, struct arrival *arrival)
+{
+	struct queue_job *job = queue_job_new();
+	job->parts = QUEUE_PARK;
+	job->seq = schedule_next_seq(arrivals->core->schedule);
+	job->parked_id = arrival->parked_id;
+	job->parked_received_ms = arrival->job.received_ms;
+	const struct arrival *newest = newest_of(arrival);
+	job->raw = mem_dup_n(raw_of(newest), newest->raw_size); /* ours again in on_stored */
+	job->raw_size = newest->raw_size;
+	arrival->parking++;
+	return job;
 }
 
 static void park(struct arrivals *arrivals, struct arrival *arrival)
@@ -225,16 +244,15 @@ static void park(struct arrivals *arrivals, struct arrival *arrival)
 		if (!arrival->parked_id)
 			arrival->parked_id = ++arrivals->last_parked_id;
 	}
-	struct queue_job *job = queue_job_new();
-	job->parts = QUEUE_PARK;
-	job->seq = schedule_next_seq(arrivals->core->schedule);
-	job->parked_id = arrival->parked_id;
-	job->parked_received_ms = arrival->job.received_ms;
-	const struct arrival *newest = newest_of(arrival);
-	job->raw = mem_dup_n(raw_of(newest), newest->raw_size); /* ours again in on_stored */
-	job->raw_size = newest->raw_size;
-	arrival->parking++;
-	store(arrivals, arrival, job);
+	store(arrivals, arrival, parking_job(arrivals, arrival));
+}
+
+void arrivals_rewrite(struct arrivals *arrivals, struct job_list *ret_jobs)
+{
+	for (struct arrival *arrival = arrivals->first; arrival; arrival = arrival->next)
+		if (arrival->is_parked)
+			job_list_append(
+				ret_jobs, &owned_by(arrival, parking_job(arrivals, arrival))->job);
 }
 
 static struct queue_job *unpark(struct arrivals *arrivals, uint64_t parked_id)

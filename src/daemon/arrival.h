@@ -52,6 +52,8 @@ void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t
 /* The registry's answer to a job of ours; the store's to one whose owner is ours. */
 void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job);
 void arrivals_on_stored(struct arrivals *arrivals, struct queue_job *job);
+/* The queue's file is begun anew: jobs for all events that are parked in it. */
+void arrivals_rewrite(struct arrivals *arrivals, struct job_list *ret_jobs);
 /* ack_timeout passed for a request. */
 void arrivals_on_ack_timeout(struct arrivals *arrivals);
 

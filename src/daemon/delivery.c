@@ -10,9 +10,13 @@
 
 #define EXPIRATION_S (24 * 60 * 60) /* Apple keeps a push that long for a phone that is off */
 #define NOT_FORGOTTEN_RETRY_MS (5 * CLOCK_MINUTE_MS) /* 410, but the phone has registered since */
-#define GIVE_UP_ATTEMPTS                                                         \
-	20 /* trouble of one token is given up after a day, but not before these \
-	    */
+/*
+ * Trouble of one token is given up after a day, but not before so many attempts; after very many in
+ * any case, as a day begins again with each start.  No clock that can be set has a say in it.
+ */
+#define GIVE_UP_MS CLOCK_DAY_MS
+#define GIVE_UP_ATTEMPTS 20
+#define GIVE_UP_ATTEMPTS_MAX 1000
 #define SMALL_PAYLOAD 256
 #define POOL_MAX 4096
 #define MISSING_MAX 32
@@ -275,11 +279,11 @@ static void ask_registry(struct delivery *delivery, struct flight *flight,
 	registry_submit(delivery->core->registry, &flight->job);
 }
 
-/* Trouble of one token alone is not gone on with for ever. */
-static bool is_given_up(const struct push *push, int64_t unix_ms)
+static bool is_given_up(const struct push *push, int64_t now_ms)
 {
-	return push->attempts >= GIVE_UP_ATTEMPTS &&
-		unix_ms - push->first_unix_ms > SCHEDULE_GIVE_UP_MS;
+	return push->attempts >= GIVE_UP_ATTEMPTS_MAX ||
+		(push->attempts >= GIVE_UP_ATTEMPTS &&
+			now_ms - push->failing_since_ms > GIVE_UP_MS);
 }
 
 void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
@@ -379,8 +383,7 @@ static void on_answered(
 		ask_registry(delivery, flight, answer, &verdict);
 		return;
 	case VERDICT_RETRY:
-		if (verdict.scope == VERDICT_TOKEN &&
-			is_given_up(flight->scheduled, time.unix_ms)) {
+		if (verdict.scope == VERDICT_TOKEN && is_given_up(flight->scheduled, time.now_ms)) {
 			log_answer(flight, answer, "given up after a day");
 			job = schedule_told(
 				core->schedule, &flight->key, answer->status, answer->reason, time);

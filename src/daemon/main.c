@@ -16,7 +16,8 @@
  *   apns/sender.c  apns/verdict.c        HTTP/2 to Apple, and what its answers mean
  *
  * Beside it: config.c (mailpush.conf), check.c (-n), sources.c (imapd.conf and certificates),
- * tidy.c (hourly housekeeping), supervisor.c (what systemd is told), and base/ below everything.
+ * tidy.c (hourly housekeeping), supervisor.c (what systemd is told), socketwatch.c (are the sockets
+ * still there?), clockwatch.c (was the clock set?), and base/ below everything.
  *
  * This file starts the parts in order and stops them in reverse.
  */
@@ -27,14 +28,17 @@
 #include "daemon/backlog.h"
 #include "daemon/changes.h"
 #include "daemon/check.h"
+#include "daemon/clockwatch.h"
 #include "daemon/config.h"
 #include "daemon/core.h"
 #include "daemon/delivery.h"
 #include "daemon/forward.h"
+#include "daemon/socketwatch.h"
 #include "daemon/summary.h"
 #include "daemon/supervisor.h"
 #include "daemon/tidy.h"
 #include "daemon/together.h"
+#include "intake/inherit.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -66,6 +70,8 @@ struct daemon {
 	struct core core;
 	struct tidy *tidy;
 	struct supervisor *supervisor;
+	struct socketwatch *socketwatch;
+	struct clockwatch *clockwatch;
 	struct config *config;
 	uv_loop_t loop;
 	uv_signal_t signals[SIGNALS];
@@ -89,6 +95,8 @@ struct daemon {
 	bool is_time_up;
 };
 
+static void check_stopped(struct daemon *daemon);
+
 /* The stages' callbacks. */
 
 static void on_datagram(void *ctx, const struct notification *notification)
@@ -109,6 +117,7 @@ static void on_request(
 	struct daemon *daemon = ctx;
 	arrivals_take(daemon->core.arrivals, notification,
 		(struct arrival_waiter){answer_request, request, "stream"});
+	check_stopped(daemon);
 }
 
 static void on_rejected(void *ctx, const char *text)
@@ -157,8 +166,6 @@ static void on_status_wanted(void *ctx, char *text, size_t size)
 	const struct daemon *daemon = ctx;
 	summary_print(daemon->core.schedule, text, size);
 }
-
-static void check_stopped(struct daemon *daemon);
 
 static void on_registry_done(void *ctx, struct registry_job *job)
 {
@@ -215,6 +222,17 @@ static void on_store_trouble(void *ctx, const char *text)
 		alarm_raise("queue", "%s", text);
 	else
 		alarm_clear("queue");
+}
+
+static void on_rewrite_store(void *ctx, const char *text, struct job_list *ret_jobs)
+{
+	struct daemon *daemon = ctx;
+	alarm_raise("queue:damaged", "%s", text);
+	schedule_rewrite(daemon->core.schedule, ret_jobs, core_time());
+	if (daemon->core.arrivals)
+		arrivals_rewrite(daemon->core.arrivals, ret_jobs);
+	log_event(LOG_LEVEL_WARN, "queue", "a new queue is begun with what memory holds",
+		log_number("rows", (int64_t)ret_jobs->count));
 }
 
 static void on_loaded_push(void *ctx, int64_t row, struct target *target,
@@ -388,6 +406,16 @@ static void reload(struct daemon *daemon)
 	uv_queue_work(&daemon->loop, &daemon->reload, on_reload_work, on_reloaded);
 }
 
+/* A certificate that looked expired may be good by the new time. */
+static void on_clock_set(void *ctx, int64_t by_ms)
+{
+	struct daemon *daemon = ctx;
+	log_event(LOG_LEVEL_WARN, "daemon", "the clock was set; the certificates are read again",
+		log_number("by_seconds", by_ms / CLOCK_SECOND_MS));
+	reload(daemon);
+	tidy_now(daemon->tidy);
+}
+
 /* Stop. */
 
 static void check_stopped(struct daemon *daemon)
@@ -422,6 +450,8 @@ static void begin_stop(struct daemon *daemon, const char *why)
 	daemon->is_stopping = true;
 	log_event(LOG_LEVEL_INFO, "daemon", "stopping", log_text("why", why));
 	supervisor_stopping(daemon->supervisor);
+	clockwatch_free(mem_steal(daemon->clockwatch));
+	socketwatch_free(mem_steal(daemon->socketwatch));
 	datagram_free(mem_steal(daemon->core.datagram));
 	if (daemon->core.stream)
 		stream_stop_listening(daemon->core.stream);
@@ -466,6 +496,10 @@ static int open_sockets(struct daemon *daemon, struct err *err)
 	static const struct stream_callbacks stream_callbacks = {
 		.came = on_request, .rejected = on_rejected, .timed_out = on_ack_timeout};
 	const struct config *config = daemon->config;
+	int inherited_fd;
+	int inherited = inherit_stream(config->stream_socket, &inherited_fd, err);
+	if (inherited)
+		return inherited;
 	if (*config->notify_socket) {
 		int status = datagram_new(&daemon->loop, config->notify_socket, config->socket_mode,
 			config->socket_gid, &config->peers, &datagram_callbacks, daemon,
@@ -480,16 +514,22 @@ static int open_sockets(struct daemon *daemon, struct err *err)
 		const struct stream_settings settings = {.path = config->stream_socket,
 			.mode = config->socket_mode,
 			.gid = config->socket_gid,
+			.inherited_fd = inherited_fd,
 			.ack_timeout_ms = config->ack_timeout_ms};
 		int status = stream_new(&daemon->loop, &settings, &config->peers, &stream_callbacks,
 			daemon, &daemon->core.stream, err);
 		if (status)
 			return status;
-		log_event(LOG_LEVEL_INFO, "intake", "listening for dlist requests",
+		log_event(LOG_LEVEL_INFO, "intake",
+			inherited_fd ? "listening for dlist requests on a passed-in socket"
+				     : "listening for dlist requests",
 			log_text("socket", config->stream_socket));
 	}
 	/* Once more, now that they are there: a path may lead to one of them by another name. */
-	return together_check(config, err);
+	int status = together_check(config, err);
+	if (!status)
+		daemon->socketwatch = socketwatch_new(&daemon->core);
+	return status;
 }
 
 static void open_spool(struct daemon *daemon, const uint8_t seed[16])
@@ -507,7 +547,7 @@ static void open_spool(struct daemon *daemon, const uint8_t seed[16])
 static int open_queue(struct daemon *daemon, struct err *err)
 {
 	static const struct store_callbacks callbacks = {
-		.done = on_stored, .trouble = on_store_trouble};
+		.done = on_stored, .trouble = on_store_trouble, .rewrite = on_rewrite_store};
 	static const struct store_loader loader = {
 		.push = on_loaded_push, .news = on_loaded_news, .parked = on_loaded_parked};
 	int status = store_new(&daemon->loop, daemon->config->queue, &loader, &callbacks, daemon,
@@ -594,7 +634,7 @@ static int start(struct daemon *daemon, struct err *err)
 		.later_delay_ms = config->later_delay_ms,
 		.max_push_rate = config->max_push_rate};
 	core->schedule = schedule_new(&schedule_settings, seeds[0]);
-	if ((status = open_queue(daemon, err)) || (status = open_registry(daemon, err)) ||
+	if ((status = open_registry(daemon, err)) || (status = open_queue(daemon, err)) ||
 		(status = open_sender(daemon, err)))
 		return status;
 	core->delivery = delivery_new(core);
@@ -609,6 +649,7 @@ static int start(struct daemon *daemon, struct err *err)
 	replay_parked(daemon);
 	watch_signals(daemon);
 	open_spool(daemon, seeds[2]);
+	daemon->clockwatch = clockwatch_new(core->loop, on_clock_set, daemon);
 	return open_sockets(daemon, err);
 }
 
@@ -626,6 +667,8 @@ static void close_if_open(uv_handle_t *handle, void *unused)
 static uint64_t take_down(struct daemon *daemon)
 {
 	struct core *core = &daemon->core;
+	clockwatch_free(mem_steal(daemon->clockwatch));
+	socketwatch_free(mem_steal(daemon->socketwatch));
 	datagram_free(mem_steal(core->datagram));
 	if (core->delivery)
 		delivery_stop(core->delivery);

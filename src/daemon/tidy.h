@@ -13,6 +13,11 @@ struct tidy;
 
 struct tidy *tidy_new(struct core *core);
 void tidy_free(struct tidy *tidy);
+/*
+ * At once, because the clock was set: the registry is to see that, before and after it is set right
+ * again, for then nobody goes (REGISTRY_TIDY).
+ */
+void tidy_now(struct tidy *tidy);
 /* The registry's answer to REGISTRY_TIDY. */
 void tidy_on_registry(struct tidy *tidy, struct registry_job *job);
 

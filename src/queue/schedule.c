@@ -39,19 +39,20 @@ struct entry {
 	struct heap *heap;	  /* of its lane; NULL: in none */
 	TAILQ_ENTRY(entry) place; /* in `storing` or `resting` */
 	struct registry_key key;
-	struct target *target; /* NULL while resting */
-	struct flight *flight; /* while flying */
-	int64_t row;	       /* in the store, when all jobs are done; 0: none */
-	uint64_t storing_seq;  /* the job that carries its apns_id */
-	int64_t due_ms;	       /* of `news`; INT64_MAX: none */
-	int64_t not_before_ms; /* a failed flight is not repeated sooner */
-	int64_t last_push_ms;  /* when the last flight that counted began */
-	int64_t left_ms;       /* when the last flight began, whatever became of it */
-	int64_t event_unix_ms; /* of the last change */
-	struct news news;      /* what no flight carries */
-	uint32_t counted;      /* in schedule's count of news */
-	uint32_t attempts;     /* failed flights of this apns_id */
-	uint32_t failures;     /* failed flights since the last that counted: for the back-off */
+	struct target *target;	  /* NULL while resting */
+	struct flight *flight;	  /* while flying */
+	int64_t row;		  /* in the store, when all jobs are done; 0: none */
+	uint64_t storing_seq;	  /* the job that carries its apns_id */
+	int64_t due_ms;		  /* of `news`; INT64_MAX: none */
+	int64_t not_before_ms;	  /* a failed flight is not repeated sooner */
+	int64_t last_push_ms;	  /* when the last flight that counted began */
+	int64_t left_ms;	  /* when the last flight began, whatever became of it */
+	int64_t failing_since_ms; /* if there are failures */
+	int64_t event_unix_ms;	  /* of the last change */
+	struct news news;	  /* what no flight carries */
+	uint32_t counted;	  /* in schedule's count of news */
+	uint32_t attempts;	  /* failed flights of this apns_id */
+	uint32_t failures;	  /* failed flights since the last that counted: for the back-off */
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 	enum state state;
 	bool has_flown; /* this apns_id has (or may have): it stands for a fixed set of hashes */
@@ -497,6 +498,23 @@ struct queue_job *schedule_drop(struct schedule *schedule, const struct registry
 	return job;
 }
 
+void schedule_rewrite(
+	struct schedule *schedule, struct job_list *ret_jobs, struct schedule_time time)
+{
+	size_t position = 0;
+	for (struct entry *entry; (entry = map_next(schedule->entries, &position));) {
+		if (!entry->row)
+			continue;
+		struct queue_job *job = new_job(schedule, &entry->key, entry);
+		tell_row(entry, job, QUEUE_PUSH_PUT, time);
+		job->parts |= QUEUE_NEWS_PUT;
+		queue_job_make_room(job, entry->counted);
+		job->news_count = news_unite(
+			&entry->news, entry->flight ? &entry->flight->carried : NULL, job->news);
+		job_list_append(ret_jobs, &job->job);
+	}
+}
+
 uint64_t schedule_next_seq(struct schedule *schedule)
 {
 	return ++schedule->seq;
@@ -532,6 +550,7 @@ static const struct push *take_off(
 		.hashes = (const char(*)[MAILBOX_HASH_SIZE])flight->hashes,
 		.hash_count = count,
 		.attempts = entry->attempts,
+		.failing_since_ms = entry->failures ? entry->failing_since_ms : time.now_ms,
 		.sent_unix_ms = time.unix_ms,
 		.first_unix_ms = news_first_ms(&flight->carried),
 		.urgency = news_has_now(&flight->carried) ? QUEUE_NOW : QUEUE_LATER,
@@ -636,6 +655,8 @@ struct queue_job *schedule_retry(struct schedule *schedule, const struct registr
 		go_on(schedule, entry);
 		return NULL;
 	}
+	if (counts && !entry->failures)
+		entry->failing_since_ms = flight->sent_ms;
 	const struct queue_news *carried = news_rows(&flight->carried);
 	for (uint32_t i = 0; i < flight->carried.count; i++) {
 		bool is_new;
@@ -700,6 +721,20 @@ static int64_t past_ms(int64_t unix_ms, struct schedule_time time)
 	return unix_ms > time.unix_ms ? time.now_ms : time.now_ms - (time.unix_ms - unix_ms);
 }
 
+static int64_t loaded_delay_ms(
+	const struct schedule_settings *settings, int64_t due_unix_ms, int64_t now_unix_ms)
+{
+	int64_t most_ms = 2 * settings->later_delay_ms;
+	if (most_ms < SCHEDULE_RETRY_MAX_MS)
+		most_ms = SCHEDULE_RETRY_MAX_MS;
+	if (most_ms < settings->min_interval_ms)
+		most_ms = settings->min_interval_ms;
+	if (due_unix_ms <= now_unix_ms || due_unix_ms > now_unix_ms + most_ms)
+		return 0;
+	int64_t delay_ms = due_unix_ms - now_unix_ms;
+	return delay_ms < SCHEDULE_LOADED_DUE_MAX_MS ? delay_ms : SCHEDULE_LOADED_DUE_MAX_MS;
+}
+
 void schedule_load_push(struct schedule *schedule, int64_t row, struct target *target,
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_unix_ms, unsigned attempts,
 	int64_t first_unix_ms, int64_t last_push_unix_ms, struct schedule_time time)
@@ -715,16 +750,13 @@ void schedule_load_push(struct schedule *schedule, int64_t row, struct target *t
 	entry->has_flown = true;
 	entry->attempts = attempts;
 	entry->failures = attempts;
+	entry->failing_since_ms = time.now_ms;
 	entry->last_push_ms = past_ms(last_push_unix_ms, time);
 	entry->left_ms = entry->last_push_ms;
 	memcpy(entry->apns_id, apns_id, sizeof(entry->apns_id));
 
-	int64_t due_unix_max_ms = time.unix_ms + SCHEDULE_LOADED_DUE_MAX_MS;
-	if (due_unix_ms > due_unix_max_ms)
-		due_unix_ms = due_unix_max_ms;
-	else if (due_unix_ms < time.unix_ms)
-		due_unix_ms = time.unix_ms;
-	entry->due_ms = not_too_soon(schedule, entry, time.now_ms + (due_unix_ms - time.unix_ms));
+	entry->due_ms = not_too_soon(schedule, entry,
+		time.now_ms + loaded_delay_ms(&schedule->settings, due_unix_ms, time.unix_ms));
 	if (attempts)
 		entry->not_before_ms = entry->due_ms;
 	enter(schedule, entry, STORING);

@@ -68,7 +68,10 @@ enum registry_job_kind {
 	REGISTRY_FORGET,
 	/* Nothing is sent to (token, topic) until it renews; only where renewed_ms < before_ms. */
 	REGISTRY_STOP,
-	/* Expiry, grace and superseded ones; matches: those to be nudged (each once a life). */
+	/*
+	 * Expiry, grace and superseded ones; matches: those to be nudged (each once a life).  When
+	 * the clock has moved by more than two days since the last one, nobody goes for five days.
+	 */
 	REGISTRY_TIDY,
 };
 
@@ -120,6 +123,7 @@ struct registry_job {
 	bool list_changed;  /* REGISTER: the set of names or the topic is another than before */
 	bool is_stale;	    /* REGISTER */
 	uint64_t kept_back; /* TIDY: expired ones that were kept, as too many at once */
+	int64_t moved_ms; /* TIDY: how far the clock has moved since the last, if too far; else 0 */
 };
 
 typedef void registry_done_fn(void *ctx, struct registry_job *job);

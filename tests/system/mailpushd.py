@@ -36,7 +36,9 @@ class Mailpushd:
         self.conf = self.dir / "mailpush.conf"
         self.log = Lines()
         self.process = None
+        self.start_line = 0         # of the log, where this life began
         self.wrapper = []           # a command that runs the daemon, e.g. in a namespace
+        self.pass_fds = []          # descriptors that it is started with
         self.credentials = {}
         if sim:
             self.credentials["main"] = {"certificate": sim.client_cert, "key": sim.client_key}
@@ -95,12 +97,12 @@ class Mailpushd:
     def start(self, timeout=TIMEOUT):
         """Start and return self once events are taken in."""
         assert self.process is None, "already started"
-        self._start_line = len(self.log)
+        self.start_line = len(self.log)
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *self.wrapper, str(binary()), "-c",
              str(self.conf)],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
-            start_new_session=True)
+            start_new_session=True, pass_fds=self.pass_fds)
         self._reader = threading.Thread(target=self._read_log, args=(self.process.stderr,),
                                         daemon=True)
         self._reader.start()
@@ -179,12 +181,12 @@ class Mailpushd:
         if self.process.poll() is not None:
             self._reader.join(TIMEOUT)
             raise RuntimeError(f"mailpushd ended with {self.process.returncode}:\n"
-                               + "\n".join(self.log.all(self._start_line)))
+                               + "\n".join(self.log.all(self.start_line)))
 
     def _is_ready_or_ended(self):
         if self.process.poll() is not None:
             return True
-        said_so = any(re.search(r"\bready\b", line) for line in self.log.all(self._start_line))
+        said_so = any(re.search(r"\bready\b", line) for line in self.log.all(self.start_line))
         sockets = (self.settings["notify_socket"], self.settings["stream_socket"])
         return said_so and all(os.path.exists(path) for path in sockets if path)
 

@@ -371,6 +371,26 @@ static void another_push_after_a_failed_one_waits_for_the_interval(void **state)
 	assert_int_equal(waited, 5000);
 }
 
+static void a_push_knows_since_when_it_has_failed_by_the_clock_that_nobody_sets(void **state)
+{
+	(void)state;
+	int64_t began_ms = w->time.now_ms;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_stored(w);
+	assert_int_equal(world_next(w)->failing_since_ms, began_ms);
+	for (unsigned i = 0; i < 3; i++) {
+		w->time.unix_ms += INT64_C(90) * 24 * 60 * 60 * 1000;
+		world_retry(w, 1, 0);
+		world_pass(w, 5000);
+		assert_int_equal(world_next(w)->failing_since_ms, began_ms);
+	}
+	world_told(w, 1);
+	world_pass(w, 5000);
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_stored(w);
+	assert_int_equal(world_next(w)->failing_since_ms, w->time.now_ms);
+}
+
 static void a_set_that_grew_in_flight_has_its_new_apns_id_on_disk_before_a_crash(void **state)
 {
 	(void)state;
@@ -442,23 +462,24 @@ static void of_more_than_100_the_same_go_again_under_the_same_apns_id(void **sta
 	assert_memory_not_equal(push->apns_id, first, sizeof(first));
 }
 
-static void after_a_crash_what_was_due_is_due_and_nothing_beyond_five_minutes(void **state)
+static void after_a_crash_what_was_due_is_due_and_so_is_what_a_wrong_clock_put_off(void **state)
 {
 	(void)state;
 	world_add(w, 1, 1, QUEUE_NOW);
 	world_add(w, 2, 1, QUEUE_NOW);
 	world_add(w, 3, 1, QUEUE_NOW);
 	world_row(w, 1)->due_ms = 5; /* 1970 */
-	world_row(w, 2)->due_ms = UNIX_MS * 2;
-	world_row(w, 3)->due_ms = UNIX_MS + 100 + 7000;
+	world_row(w, 2)->due_ms =
+		UNIX_MS + 100 + SCHEDULE_RETRY_MAX_MS + 1; /* the clock was ahead */
+	world_row(w, 3)->due_ms = UNIX_MS + 100 + SCHEDULE_RETRY_MAX_MS;
 	world_restart(w, 100, 2);
 	assert_int_equal(counts().waiting, 3);
 	int64_t waited;
-	assert_int_equal(world_phone(wait_for_push(0, &waited)), 1);
-	assert_int_equal(world_phone(wait_for_push(10000, &waited)), 3);
-	assert_int_equal(waited, 7000);
-	assert_int_equal(world_phone(wait_for_push(400000, &waited)), 2);
-	assert_int_equal(waited, SCHEDULE_LOADED_DUE_MAX_MS - 7000);
+	unsigned first = world_phone(wait_for_push(0, &waited));
+	unsigned second = world_phone(wait_for_push(0, &waited));
+	assert_int_equal(first + second, 3);
+	assert_int_equal(world_phone(wait_for_push(400000, &waited)), 3);
+	assert_int_equal(waited, SCHEDULE_RETRY_MAX_MS);
 }
 
 static void after_a_crash_the_interval_is_kept(void **state)
@@ -791,10 +812,11 @@ int main(void)
 		TEST(a_flight_never_processed_is_repeated_without_a_job),
 		TEST(the_apns_id_stays_over_resends_until_the_set_grows),
 		TEST(another_push_after_a_failed_one_waits_for_the_interval),
+		TEST(a_push_knows_since_when_it_has_failed_by_the_clock_that_nobody_sets),
 		TEST(a_set_that_grew_in_flight_has_its_new_apns_id_on_disk_before_a_crash),
 		TEST(more_than_100_hashes_go_in_flights_an_interval_apart),
 		TEST(of_more_than_100_the_same_go_again_under_the_same_apns_id),
-		TEST(after_a_crash_what_was_due_is_due_and_nothing_beyond_five_minutes),
+		TEST(after_a_crash_what_was_due_is_due_and_so_is_what_a_wrong_clock_put_off),
 		TEST(after_a_crash_the_interval_is_kept),
 		TEST(after_a_crash_the_apns_id_is_kept_and_seq_goes_on),
 		TEST(rows_without_their_other_half_are_dropped_at_start),

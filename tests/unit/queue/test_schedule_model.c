@@ -1,8 +1,8 @@
 /*
- * Chance drives a schedule through everything that may happen to it, crashes among it, next to a
- * model that knows only what must be true: nothing is lost, nothing comes too soon, nothing that is
- * due stays, an apns-id never stands for more than it did, and the rows on disk are what is
- * untold.  QUEUE_SEED repeats a run.
+ * Chance drives a schedule through everything that may happen to it, crashes and lost files among
+ * it, next to a model that knows only what must be true: nothing is lost, nothing comes too soon,
+ * nothing that is due stays, an apns-id never stands for more than it did, and the rows on disk are
+ * what is untold.  QUEUE_SEED repeats a run.
  */
 #include "world.h"
 
@@ -283,6 +283,8 @@ static void nothing_is_lost_and_nothing_comes_too_soon(void **state)
 				the_phone_goes(at);
 			else if (!roll(40))
 				the_daemon_dies((uint8_t)step);
+			else if (!roll(20))
+				world_rewrite(w);
 			break;
 		default:
 			world_pass(w, roll(900));

@@ -136,7 +136,7 @@ static void follow_news(const struct registry_job *job)
 		if (!registration->exists || registration->is_stopped || registration->sleeping_ms)
 			continue;
 		if (strcmp(registration->user, mailbox->owner) != 0 &&
-			!acl_grants(job->event->acl, registration->user, 'r'))
+			!acl_grants(job->event->acl, NULL, registration->user, 'r'))
 			continue;
 		for (size_t j = 0; j < registration->list_count; j++) {
 			const struct model_subscription *subscription = &registration->list[j];
