@@ -15,6 +15,8 @@
  *
  * `now` news is due at once, or min_interval after the last push; `later` news later_delay (spread
  * up to twice that) after the first of it, never postponed; a push takes along all that is there.
+ * Only if it could not leave then (an outage, a restart) and is overdue by more than later_delay,
+ * it is put off once, by chance up to later_delay, so that not all phones are woken at once.
  * At most SCHEDULE_HASHES_MAX hashes a flight; the rest stays news.  A flight remembers the highest
  * seq it carries, and a final verdict settles only news up to it; a failure settles nothing.
  *
