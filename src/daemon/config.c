@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "daemon/proxysetting.h"
 #include "daemon/units.h"
 
 #include <assert.h>
@@ -145,6 +146,15 @@ static bool take_priority(
 	snprintf(why, WHY_SIZE,
 		"is no apns-priority; write none (the header is left out), 1, 5 or 10");
 	return false;
+}
+
+static bool take_proxy(struct config *config, const struct key *key, const char *value, char *why)
+{
+	if (!*value)
+		return true;
+	if (strcmp(key->name, "proxy") != 0)
+		return proxysetting_read_login(value, &config->proxy_login, why, WHY_SIZE);
+	return proxysetting_parse(value, &config->proxy_host, &config->proxy_port, why, WHY_SIZE);
 }
 
 static bool take_yes_no(struct config *config, const struct key *key, const char *value, char *why)
@@ -433,6 +443,8 @@ static const struct key keys[] = {
 	{"apns_ca_file", "", false, take_path, AT(apns_ca_file), 0, PATH_MAX - 1},
 	{"connections", "4", false, take_unsigned, AT(connections), 1, 16},
 	{"priority", "none", false, take_priority, 0, 0, 0},
+	{"proxy", "", false, take_proxy, 0, 0, 0},
+	{"proxy_password_file", "", false, take_proxy, 0, 0, 0},
 	{"log_level", "info", false, take_log_level, 0, 0, 0},
 	{"log_target", "stderr", false, take_log_target, 0, 0, 0},
 	{"alarm_command", "", false, take_path, AT(alarm_command), 0, PATH_MAX - 1},
@@ -440,7 +452,6 @@ static const struct key keys[] = {
 	{"spool_dir", "", false, take_no_effect, 0, 0, 0},
 	{"forward_socket", "", false, take_no_effect, 0, 0, 0},
 	{"forward_events", "", false, take_no_effect, 0, 0, 0},
-	{"proxy", "", false, take_no_effect, 0, 0, 0},
 	{"control_socket", "", false, take_no_effect, 0, 0, 0},
 	{"http_listen", "", false, take_no_effect, 0, 0, 0},
 	{"status_page_names", "", false, take_no_effect, 0, 0, 0},
@@ -650,6 +661,8 @@ static int check_together(const struct config *config)
 	if (!strcmp(strchr(config->registry, '/'), config->queue))
 		return fail(0, "registry and queue are the same file '%s'; each needs its own",
 			config->queue);
+	if (config->proxy_login && !config->proxy_host)
+		return fail(0, "proxy_password_file is set, but no proxy; set that too");
 	if (!config->subtopic_count)
 		return fail(0, "subtopics is empty, so no phone could register; remove the line");
 	if (!*config->notify_socket && !*config->stream_socket)
@@ -766,6 +779,8 @@ void config_free(struct config *config)
 			keys[i].take == take_site || keys[i].take == take_host ||
 			keys[i].take == take_registry || keys[i].take == take_user)
 			free(*(char **)place(config, &keys[i]));
+	free(config->proxy_host);
+	free(config->proxy_login);
 	for (unsigned i = 0; i < config->subtopic_count; i++)
 		free(config->subtopics[i]);
 	for (unsigned i = 0; i < config->credential_count; i++) {

@@ -56,6 +56,9 @@ struct config {
 	char *apns_ca_file; /* "": the system's store */
 	unsigned connections;
 	int priority;
+	char *proxy_host; /* NULL: none */
+	uint16_t proxy_port;
+	char *proxy_login; /* "user:password"; NULL: none */
 
 	struct credential_files credentials[CONFIG_CREDENTIALS_MAX]; /* strings are ours */
 	unsigned credential_count;
