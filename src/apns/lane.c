@@ -42,8 +42,9 @@ struct lane {
 	int64_t probe_ms;	   /* when the next push is let through */
 	struct sender_push *probe; /* the one that was; compared, never read */
 
-	int64_t failing_since_ms; /* nothing but failures since then; 0: Apple does its work */
-	bool is_out;		  /* and so for too long */
+	int64_t failing_since_ms;  /* nothing but failures since then; 0: Apple does its work */
+	bool is_out;		   /* and so for too long */
+	int64_t starving_since_ms; /* connected, asked, and no stream allowed; 0: not so */
 
 	char trouble[ERR_TEXT_MAX]; /* what `state` was told last; "": it works */
 	int64_t proven_ms;	    /* of the last 200; 0: none */
@@ -445,6 +446,29 @@ static size_t room_block(const struct lane *lane)
 	return limit / 2 < block ? (limit + 1) / 2 : block;
 }
 
+/* A server that allows no stream at all fails no push either. */
+static void judge_starvation(struct lane *lane)
+{
+	if (!lane->is_asked || lane->is_held || !has_working(lane) || room(lane) > 0 ||
+		lane_in_flight(lane) > 0) {
+		lane->starving_since_ms = 0;
+		return;
+	}
+	if (lane->starving_since_ms == 0)
+		lane->starving_since_ms = now_ms(lane);
+	int64_t due_ms = lane->starving_since_ms + lane->settings.sender->outage_ms;
+	if (due_ms > now_ms(lane)) {
+		wake_at(lane, due_ms);
+		return;
+	}
+	lane->starving_since_ms = 0;
+	lane->is_out = true;
+	tell_state(lane,
+		"Apple's server has allowed no push for minutes; pushes wait, and another "
+		"connection is tried");
+	drain_all(lane, "the server allows no push");
+}
+
 void lane_offer_room(struct lane *lane)
 {
 	size_t free_slots = lane->is_asked ? room(lane) : 0;
@@ -454,6 +478,7 @@ void lane_offer_room(struct lane *lane)
 		lane->settings.callbacks->room(
 			lane->settings.callbacks_ctx, lane->credential->topic);
 	}
+	judge_starvation(lane);
 	want_connection(lane);
 	want_another_connection(lane);
 }

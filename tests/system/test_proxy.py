@@ -5,10 +5,9 @@ import os
 
 import pytest
 
-from mailsite import BarePhone, new_user
+from mailsite import BarePhone, BareSite, new_user
 from proxy import Proxy
-
-REMEDY = "check proxy"
+from referee import Referee
 
 
 @pytest.fixture
@@ -48,6 +47,23 @@ def test_the_proxy_resolves_the_name(bare_site_for, sim, proxy):
     assert proxy.accept().startswith(f"CONNECT api.push.apple.com:{sim.port} HTTP/1.1\r\n")
     proxy.tunnel(sim.port)
     site.told(phone, "INBOX")
+
+
+@pytest.mark.parametrize("port, authority", [(443, "127.0.0.1"), (2197, "127.0.0.1:2197")])
+def test_apples_ports_are_asked_for_as_they_are(
+        mailpushd, sim, imapd_conf, apns_folder, proxy, port, authority):
+    """Behind the proxy there may be any port; the usual one is not named in :authority."""
+    referee = Referee(apns_folder)
+    daemon = mailpushd(imapd_conf=imapd_conf, apns_port=port, proxy=f"127.0.0.1:{proxy.port}")
+    BareSite(daemon, sim).register(BarePhone(new_user()))
+    assert proxy.accept().startswith(f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\n")
+    proxy.tunnel(referee.port)
+    peer = referee.accept().greet()
+    push = peer.push()
+    assert push.headers[":authority"] == authority
+    peer.answer(push)
+    daemon.wait_log("apns: pushed ")
+    referee.close()
 
 
 def test_the_proxy_may_be_reached_over_ipv6(bare_site_for, sim):

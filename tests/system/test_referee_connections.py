@@ -5,6 +5,7 @@ import os
 import select
 import socket
 import ssl
+import subprocess
 
 import h2.errors
 import pytest
@@ -437,6 +438,32 @@ def test_pushes_go_over_tls_of_either_version(site_of, referee_for, most):
     peer.answer(peer.push())
     assert peer.socket.version() == {ssl.TLSVersion.TLSv1_2: "TLSv1.2"}.get(most, "TLSv1.3")
     wait_told(site, [phone])
+
+
+@pytest.fixture
+def picky_server(apns_folder):
+    """A server that takes RSA certificates alone: with ours it gets none.  Yields its port."""
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    server = subprocess.Popen(
+        ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-tls1_3", "-alpn", "h2",
+         "-cert", apns_folder / "server.pem", "-key", apns_folder / "server.key",
+         "-CAfile", apns_folder / "ca.pem", "-Verify", "1",
+         "-client_sigalgs", "rsa_pss_rsae_sha256"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    while b"ACCEPT" not in server.stdout.readline():
+        assert server.poll() is None
+    yield port
+    server.kill()
+    server.communicate()
+
+
+def test_a_server_that_misses_our_certificate_after_the_handshake_is_held(
+        site_of, referee, picky_server):
+    site = site_of(referee, apns_port=picky_server)
+    register(site)
+    site.mailpushd.wait_log("refused our certificate .*certificate required.*"
+                            "alarm=apns:main state=begins")
 
 
 def refused_server(site, referee, trouble):

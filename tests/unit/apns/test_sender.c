@@ -1194,6 +1194,73 @@ static void a_server_that_stays_silent_is_an_outage(void **state)
 	assert_int_equal(world.recoveries, 1);
 }
 
+static void a_server_that_allows_no_stream_is_an_outage(void **state)
+{
+	(void)state;
+	settings.outage_ms = 40;
+	simulator_do(&simulator, "{\"do\":\"settings\",\"max_concurrent_streams\":0}");
+	start();
+	want_pushes(1);
+	/* It may fly before the SETTINGS come, and is refused then. */
+	world.sends_again = true;
+	until(world.told == 1 || world.troubles == 1);
+	want_pushes(1);
+	until(world.troubles == 1);
+	assert_non_null(strstr(world.trouble, "allowed no push"));
+	until(simulator_stat(&simulator, "connections_total") >= 2);
+	assert_int_equal(world.recoveries, 0);
+	simulator_do(&simulator, "{\"do\":\"clear\"}");
+	until(world.told == 2);
+	assert_int_equal(world.recoveries, 1);
+}
+
+static void a_connection_that_drains_does_not_do_so_for_ever(void **state)
+{
+	(void)state;
+	settings.push_deadline_ms = 60;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	want_pushes(5);
+	until(simulator_stat(&simulator, "waiting") == 5);
+	simulator_do(&simulator, "{\"do\":\"goaway\"}");
+	until(world.silent == 5);
+	until(simulator_stat(&simulator, "connections_open") == 0);
+}
+
+static void a_dead_connection_is_found_while_it_is_idle(void **state)
+{
+	(void)state;
+	settings.ping_idle_ms = 20;
+	settings.ping_timeout_ms = 30;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	simulator_do(&simulator, "{\"do\":\"silence\",\"on\":true}");
+	struct sender_counts counts = {.connections = 1};
+	until((sender_count(world.sender, &counts), counts.connections == 0));
+	simulator_do(&simulator, "{\"do\":\"silence\",\"on\":false}");
+	want_pushes(1);
+	until(world.told == 2);
+	assert_int_equal(world.lost + world.silent, 0);
+}
+
+static void a_living_connection_is_kept_while_it_is_idle(void **state)
+{
+	(void)state;
+	settings.ping_idle_ms = 5;
+	settings.ping_timeout_ms = GUARD_MS;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	int64_t until_ms = clock_monotonic_ms() + 60;
+	until(clock_monotonic_ms() >= until_ms);
+	want_pushes(1);
+	until(world.told == 2);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
+}
+
 static void failures_that_pass_soon_are_no_outage(void **state)
 {
 	(void)state;
@@ -1380,6 +1447,10 @@ int main(void)
 		T(a_credential_that_is_shared_outlives_its_lane),
 		T(an_outage_is_a_trouble_until_a_push_is_taken),
 		T(a_server_that_stays_silent_is_an_outage),
+		T(a_server_that_allows_no_stream_is_an_outage),
+		T(a_connection_that_drains_does_not_do_so_for_ever),
+		T(a_dead_connection_is_found_while_it_is_idle),
+		T(a_living_connection_is_kept_while_it_is_idle),
 		T(failures_that_pass_soon_are_no_outage),
 		T(a_push_taken_now_and_then_is_no_outage),
 		T(stopping_waits_for_answers),
