@@ -558,6 +558,15 @@ struct sender_push *connection_take_finished(struct connection *connection)
 	return connection->session ? session_take_finished(connection->session) : NULL;
 }
 
+/* A server that left may have said why before: an alert about our certificate, a GOAWAY. */
+static void break_off_write(struct connection *connection, int saved_errno)
+{
+	receive(connection);
+	if (connection->state != CLOSED)
+		break_off(connection,
+			saved_errno ? strerror(saved_errno) : "the server closed the connection");
+}
+
 /* Returns whether all was written. */
 static bool write_until(struct connection *connection, size_t keep)
 {
@@ -573,6 +582,8 @@ static bool write_until(struct connection *connection, size_t keep)
 			if (kind == SSL_ERROR_WANT_WRITE) {
 				connection->wants_write = true;
 				poll_for(connection, UV_READABLE | UV_WRITABLE);
+			} else if (kind == SSL_ERROR_SYSCALL) {
+				break_off_write(connection, saved_errno);
 			} else {
 				break_off_tls(connection, n, saved_errno);
 			}
