@@ -17,7 +17,6 @@ import ssl
 
 import h2.config
 import h2.connection
-import h2.errors
 import h2.events
 import h2.settings
 
@@ -137,7 +136,7 @@ class Peer:
         """Other SETTINGS; waits until the client has acknowledged them."""
         seen = len(self.streams_at_ack)
         self.h2.update_settings(codes(settings))
-        self._flush()
+        self.flush()
         self.wait(lambda: len(self.streams_at_ack) > seen)
 
     def push(self):
@@ -154,18 +153,18 @@ class Peer:
         self.h2.send_headers(push.stream, fields, end_stream=body is None)
         if body is not None:
             self.h2.send_data(push.stream, json.dumps(body).encode(), end_stream=True)
-        self._flush()
+        self.flush()
 
     def settle(self):
         """Wait until all that the client sent before our PING has come."""
         seen = self.pongs
         self.h2.ping(b"settled?")
-        self._flush()
+        self.flush()
         self.wait(lambda: self.pongs > seen)
 
     def open_window(self, size, push=None):
         self.h2.increment_flow_control_window(size, push.stream if push else None)
-        self._flush()
+        self.flush()
 
     # ---- what h2 would not do ----
 
@@ -213,9 +212,9 @@ class Peer:
             raise Gone
         for event in self.h2.receive_data(data):
             self._handle(event)
-        self._flush()
+        self.flush()
 
-    def _flush(self):
+    def flush(self):
         if self.has_greeted and (data := self.h2.data_to_send()):
             self.socket.sendall(data)
 

@@ -337,7 +337,7 @@ def test_frames_that_are_to_be_acknowledged_are(site, referee):
         peer.h2.ping(b"12345678")
     for _ in range(100):
         peer.h2.update_settings({})
-    peer._flush()
+    peer.flush()
     peer.wait(lambda: peer.pongs == 300 and len(peer.streams_at_ack) == acknowledged + 100)
     peer.answer(push)
     wait_told(site, [phone])

@@ -458,8 +458,8 @@ static void a_push_that_gets_no_answer_is_given_up_and_the_connection_kept(void 
 static void a_missed_ping_replaces_the_connection(void **state)
 {
 	(void)state;
-	settings.ping_silence_ms = 30;
-	settings.ping_timeout_ms = 30;
+	settings.ping_silence_ms = 300;
+	settings.ping_timeout_ms = 300;
 	start();
 	want_pushes(1);
 	until(world.told == 1);
@@ -743,7 +743,7 @@ static void a_push_after_a_long_silence_takes_a_ping_along(void **state)
 {
 	(void)state;
 	settings.ping_doubt_ms = 0;
-	settings.ping_timeout_ms = 30;
+	settings.ping_timeout_ms = 300;
 	settings.ping_silence_ms = GUARD_MS;
 	settings.push_deadline_ms = GUARD_MS;
 	start();
@@ -1217,7 +1217,7 @@ static void a_server_that_allows_no_stream_is_an_outage(void **state)
 static void a_connection_that_drains_does_not_do_so_for_ever(void **state)
 {
 	(void)state;
-	settings.push_deadline_ms = 60;
+	settings.push_deadline_ms = 600;
 	start();
 	want_pushes(1);
 	until(world.told == 1);
@@ -1232,8 +1232,8 @@ static void a_connection_that_drains_does_not_do_so_for_ever(void **state)
 static void a_dead_connection_is_found_while_it_is_idle(void **state)
 {
 	(void)state;
-	settings.ping_idle_ms = 20;
-	settings.ping_timeout_ms = 30;
+	settings.ping_idle_ms = 300;
+	settings.ping_timeout_ms = 300;
 	start();
 	want_pushes(1);
 	until(world.told == 1);
@@ -1295,12 +1295,13 @@ static void a_push_taken_now_and_then_is_no_outage(void **state)
 static void stopping_waits_for_answers(void **state)
 {
 	(void)state;
-	simulator_do(&simulator, "{\"do\":\"delay\",\"ms\":30}");
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
 	start();
 	want_pushes(10);
 	until(in_flight() == 10);
 	sender_stop(world.sender, GUARD_MS, on_stopped, &world.is_stopped);
 	assert_int_equal(sender_room(world.sender, TOPIC), 0);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
 	until(world.is_stopped);
 	assert_int_equal(world.told, 10);
 }
