@@ -235,11 +235,9 @@ def test_a_server_that_falls_silent_is_asked_and_then_replaced(site, referee):
     phone, = register(site)
     peer = referee.accept().greet()
     push = peer.push()
-    with pytest.raises(TimeoutError):
-        peer.receive()                          # nothing comes, and then:
-    peer.opens_windows = False
+    peer.settle()
     frames = b""
-    while PING_FRAME not in frames:             # a PING, which is not answered
+    while PING_FRAME not in frames:             # which is not answered
         peer.socket.settimeout(60)
         frames += peer.socket.recv(4096)
     site.mailpushd.wait_log("does not answer a PING", timeout=60)
@@ -290,30 +288,39 @@ def test_frames_and_settings_that_nobody_knows_are_ignored(site, referee):
     wait_told(site, [phone])
 
 
-def test_windows_that_open_a_byte_at_a_time(site, referee):
+@pytest.fixture
+def windowless(site, referee):
+    """A connection that works, and whose next streams begin without a window."""
     phone, = register(site)
-    peer = referee.accept()
-    peer.opens_windows = False
-    peer.greet(initial_window_size=0)
-    peer.wait(lambda: peer.streams)
-    push, = peer.streams.values()
-    while not peer.arrived:
+    peer = referee.accept().greet()
+    peer.answer(peer.push())
+    wait_told(site, [phone])
+    peer.change_settings(initial_window_size=0)
+    peer.streams.clear()
+    return peer
+
+
+def test_windows_that_open_a_byte_at_a_time(site, windowless):
+    phone, = register(site)
+    windowless.opens_windows = False
+    windowless.wait(lambda: windowless.streams)
+    push, = windowless.streams.values()
+    while not windowless.arrived:
         size = len(push.body)
-        peer.open_window(1, push)
-        peer.wait(lambda: len(push.body) > size)
+        windowless.open_window(1, push)
+        windowless.wait(lambda: len(push.body) > size)
     assert push.payload == {"aps": {"account-id": phone.account_id}}
-    peer.answer(push)
+    windowless.answer(push)
     wait_told(site, [phone])
 
 
-def test_an_initial_window_of_nothing_that_is_enlarged(site, referee):
+def test_an_initial_window_of_nothing_that_is_enlarged(site, windowless):
     phones = register(site, 3)
-    peer = referee.accept().greet(initial_window_size=0)
-    peer.wait(lambda: len(peer.streams) == 3)
-    peer.settle()
-    assert not peer.arrived
-    peer.change_settings(initial_window_size=65535)
-    answer_all(peer, peer.pushes(3))
+    windowless.wait(lambda: len(windowless.streams) == 3)
+    windowless.settle()
+    assert not windowless.arrived
+    windowless.change_settings(initial_window_size=65535)
+    answer_all(windowless, windowless.pushes(3))
     wait_told(site, phones)
 
 
@@ -332,13 +339,15 @@ def test_frames_that_are_to_be_acknowledged_are(site, referee):
     phone, = register(site)
     peer = referee.accept().greet()
     push = peer.push()
-    acknowledged = len(peer.streams_at_ack)
+    peer.settle()
+    pongs, acknowledged = peer.pongs, len(peer.streams_at_ack)
     for _ in range(300):
         peer.h2.ping(b"12345678")
     for _ in range(100):
         peer.h2.update_settings({})
     peer.flush()
-    peer.wait(lambda: peer.pongs == 300 and len(peer.streams_at_ack) == acknowledged + 100)
+    peer.wait(lambda: peer.pongs == pongs + 300)
+    peer.wait(lambda: len(peer.streams_at_ack) == acknowledged + 100)
     peer.answer(push)
     wait_told(site, [phone])
 
