@@ -6,6 +6,7 @@
 #include "daemon/changes.h"
 #include "daemon/forward.h"
 #include "daemon/owners.h"
+#include "daemon/proxysetting.h"
 #include "daemon/section.h"
 #include "daemon/together.h"
 #include "daemon/units.h"
@@ -150,6 +151,15 @@ static bool take_priority(
 	snprintf(why, WHY_SIZE,
 		"is no apns-priority; write none (the header is left out), 1, 5 or 10");
 	return false;
+}
+
+static bool take_proxy(struct config *config, const struct key *key, const char *value, char *why)
+{
+	if (!*value)
+		return true;
+	if (strcmp(key->name, "proxy") != 0)
+		return proxysetting_read_login(value, &config->proxy_login, why, WHY_SIZE);
+	return proxysetting_parse(value, &config->proxy_host, &config->proxy_port, why, WHY_SIZE);
 }
 
 static bool take_yes_no(struct config *config, const struct key *key, const char *value, char *why)
@@ -433,11 +443,12 @@ static const struct key keys[] = {
 	{"apns_ca_file", "", false, take_path, AT(apns_ca_file), 0, PATH_MAX - 1},
 	{"connections", "4", false, take_unsigned, AT(connections), 1, 16},
 	{"priority", "none", false, take_priority, 0, 0, 0},
+	{"proxy", "", false, take_proxy, 0, 0, 0},
+	{"proxy_password_file", "", false, take_proxy, 0, 0, 0},
 	{"log_level", "info", false, take_log_level, 0, 0, 0},
 	{"log_target", "stderr", false, take_log_target, 0, 0, 0},
 	{"alarm_command", "", false, take_path, AT(alarm_command), 0, PATH_MAX - 1},
 	{"user", "", false, take_user, AT(user), 0, 255},
-	{"proxy", "", false, take_no_effect, 0, 0, 0},
 	{"control_socket", "", false, take_no_effect, 0, 0, 0},
 	{"http_listen", "", false, take_no_effect, 0, 0, 0},
 	{"status_page_names", "", false, take_no_effect, 0, 0, 0},
@@ -787,6 +798,8 @@ void config_free(struct config *config)
 			free(*(char **)place(config, &keys[i]));
 	free(config->forward_socket);
 	groups_free(config->groups);
+	free(config->proxy_host);
+	free(config->proxy_login);
 	for (unsigned i = 0; i < config->subtopic_count; i++)
 		free(config->subtopics[i]);
 	for (unsigned i = 0; i < config->credential_count; i++) {

@@ -37,7 +37,7 @@ struct config {
 	struct peer_rules peers;
 	int64_t ack_timeout_ms;
 	uint64_t max_waiting;
-	char *spool_dir; /* "": none */
+	char *spool_dir;      /* "": none */
 	char *forward_socket; /* "": none; see forward_path */
 	bool forward_events;
 
@@ -61,6 +61,9 @@ struct config {
 	char *apns_ca_file; /* "": the system's store */
 	unsigned connections;
 	int priority;
+	char *proxy_host; /* NULL: none */
+	uint16_t proxy_port;
+	char *proxy_login; /* "user:password"; NULL: none */
 
 	struct credential_files credentials[CONFIG_CREDENTIALS_MAX]; /* strings are ours */
 	unsigned credential_count;

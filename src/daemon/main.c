@@ -585,6 +585,9 @@ static int open_sender(struct daemon *daemon, struct err *err)
 	settings.host = config->apns_host;
 	settings.port = config->apns_port;
 	settings.ca_file = *config->apns_ca_file ? config->apns_ca_file : NULL;
+	settings.proxy_host = config->proxy_host;
+	settings.proxy_port = config->proxy_port;
+	settings.proxy_login = config->proxy_login;
 	settings.connections = config->connections;
 	settings.priority = config->priority;
 	return sender_new(&daemon->loop, &settings, &delivery_sender_callbacks, &daemon->core,

@@ -57,6 +57,9 @@ int together_check(const struct config *config, struct err *err)
 		return err_set(err, -EINVAL,
 			"registry and queue are the same file '%s'; each needs its own",
 			config->queue);
+	if (config->proxy_login && !config->proxy_host)
+		return err_set(
+			err, -EINVAL, "proxy_password_file is set, but no proxy; set that too");
 	if (!config->subtopic_count)
 		return err_set(err, -EINVAL,
 			"subtopics is empty, so no phone could register; remove the line");

@@ -13,6 +13,8 @@
 
 #define NEVER_MS (INT64_MIN / 4) /* far in the past, and room to add an interval */
 #define REAPED_A_CALL 4
+#define SPREAD_A_CALL 1000
+#define LOADED_DUE_MIN_MS (-24 * 60 * 60 * 1000) /* of due times from disk, ago */
 
 enum state { NEW, STORING, WAITING, FLYING, RESTING };
 
@@ -55,6 +57,7 @@ struct entry {
 	uint32_t failures;	  /* failed flights since the last that counted: for the back-off */
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 	enum state state;
+	bool is_spread; /* what is overdue after an outage is put off once */
 	bool has_flown; /* this apns_id has (or may have): it stands for a fixed set of hashes */
 };
 
@@ -72,6 +75,7 @@ struct schedule {
 	uint64_t stored_seq;
 	uint64_t in_state[RESTING + 1];
 	uint64_t news;
+	bool is_spreading; /* more is overdue than one call spreads */
 	struct chance chance;
 	struct job_list loaded; /* jobs that loading gave rise to */
 };
@@ -184,6 +188,7 @@ static void enter(struct schedule *schedule, struct entry *entry, enum state to)
 		entry->due_ms = INT64_MAX;
 		entry->not_before_ms = NEVER_MS;
 		entry->failures = 0;
+		entry->is_spread = false;
 		stand_in(entry, NULL, 0);
 		TAILQ_INSERT_TAIL(&schedule->resting, entry, place);
 		break;
@@ -558,29 +563,61 @@ static const struct push *take_off(
 	memcpy(flight->push.apns_id, entry->apns_id, sizeof(entry->apns_id));
 	entry->flight = flight;
 	entry->has_flown = true;
+	entry->is_spread = false;
 	entry->not_before_ms = NEVER_MS;
 	entry->due_ms = entry->news.count ? time.now_ms : INT64_MAX;
 	enter(schedule, entry, FLYING);
 	return &flight->push;
 }
 
+/*
+ * What is not urgent and overdue by more than its own spread waited for the service: all that did
+ * must not wake all phones at once.
+ */
+static bool is_to_spread(const struct schedule *schedule, struct entry *entry, int64_t now_ms)
+{
+	return !entry->is_spread && !news_has_now(&entry->news) &&
+		now_ms - entry->due_ms > schedule->settings.later_delay_ms;
+}
+
+/* The first of those due on the topic, after the overdue ones are put off; NULL: none. */
+static struct entry *first_due(struct schedule *schedule, const char *topic, int64_t now_ms)
+{
+	for (int i = 0; i < SPREAD_A_CALL; i++) {
+		struct heap_node *node = lanes_due(&schedule->lanes, topic, now_ms);
+		struct entry *entry = node ? MEM_CONTAINER(node, struct entry, node) : NULL;
+		if (!entry || !is_to_spread(schedule, entry, now_ms))
+			return entry;
+		entry->is_spread = true;
+		entry->due_ms =
+			now_ms + chance_upto(&schedule->chance, schedule->settings.later_delay_ms);
+		stand_waiting(schedule, entry);
+	}
+	schedule->is_spreading = true;
+	return NULL;
+}
+
 const struct push *schedule_next(
 	struct schedule *schedule, const char *topic, struct schedule_time time)
 {
 	reap(schedule, time.now_ms);
-	struct heap_node *first = lanes_due(&schedule->lanes, topic, time.now_ms);
+	struct entry *first = first_due(schedule, topic, time.now_ms);
 	if (!first || !rate_take(&schedule->rate, time.now_ms))
 		return NULL;
-	return take_off(schedule, MEM_CONTAINER(first, struct entry, node), time);
+	return take_off(schedule, first, time);
 }
 
 const char *schedule_next_topic(struct schedule *schedule, size_t *position, int64_t now_ms)
 {
+	if (*position == 0)
+		schedule->is_spreading = false;
 	return lanes_next_topic(&schedule->lanes, position, now_ms);
 }
 
 int64_t schedule_wake_ms(const struct schedule *schedule, int64_t now_ms)
 {
+	if (schedule->is_spreading)
+		return now_ms;
 	bool has_due;
 	int64_t wake_ms = lanes_wake_ms(&schedule->lanes, now_ms, &has_due);
 	int64_t rate_ms = rate_wake_ms(&schedule->rate, now_ms);
@@ -729,8 +766,10 @@ static int64_t loaded_delay_ms(
 		most_ms = SCHEDULE_RETRY_MAX_MS;
 	if (most_ms < settings->min_interval_ms)
 		most_ms = settings->min_interval_ms;
-	if (due_unix_ms <= now_unix_ms || due_unix_ms > now_unix_ms + most_ms)
+	if (due_unix_ms > now_unix_ms + most_ms)
 		return 0;
+	if (due_unix_ms < now_unix_ms + LOADED_DUE_MIN_MS)
+		return LOADED_DUE_MIN_MS;
 	int64_t delay_ms = due_unix_ms - now_unix_ms;
 	return delay_ms < SCHEDULE_LOADED_DUE_MAX_MS ? delay_ms : SCHEDULE_LOADED_DUE_MAX_MS;
 }

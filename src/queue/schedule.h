@@ -17,6 +17,8 @@
  * up to twice that) after the first of it, never postponed; a push takes along all that is there.
  * A push that failed may have reached the phone: the same one may be repeated at once, another one
  * (with an apns-id of its own) waits for min_interval after it too.
+ * Only if it could not leave then (an outage, a restart) and is overdue by more than later_delay,
+ * it is put off once, by chance up to later_delay, so that not all phones are woken at once.
  * At most SCHEDULE_HASHES_MAX hashes a flight; the rest stays news.  A flight remembers the highest
  * seq it carries, and a final verdict settles only news up to it; a failure settles nothing.
  *

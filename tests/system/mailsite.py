@@ -117,6 +117,15 @@ class Telling:
                 queue.execute("UPDATE push SET due_ms = due_ms - ?", (delay_ms,))
         self.mailpushd.start()
 
+    def have_failed_for(self, age_ms, attempts):
+        """Restart, and find what waits as if it had been tried so often for so long."""
+        self.mailpushd.stop()
+        with contextlib.closing(sqlite3.connect(self.mailpushd.dir / "queue.sqlite")) as queue:
+            with queue:
+                queue.execute("UPDATE push SET due_ms = 0, attempts = ?", (attempts,))
+                queue.execute("UPDATE news SET first_ms = first_ms - ?", (age_ms,))
+        self.mailpushd.start()
+
     @contextlib.contextmanager
     def _copy_of_queue(self):
         """The daemon alone opens its queue; as after a crash, the log goes with the file."""

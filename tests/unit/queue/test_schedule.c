@@ -715,6 +715,98 @@ static void the_rate_is_kept_and_now_goes_first(void **state)
 	assert_int_equal(sent, 600);
 }
 
+/* When each of the phones from `first` on is pushed to, counted from now; all must be. */
+static void fly_all(unsigned first, unsigned count, int64_t *ret_ms)
+{
+	unsigned sent = 0;
+	for (int64_t ms = 0; sent < count; ms += 10, world_pass(w, 10)) {
+		assert_true(ms <= 2 * LATER_DELAY);
+		size_t position = 0;
+		if (!schedule_next_topic(w->schedule, &position, w->time.now_ms))
+			continue;
+		for (const struct push *push; (push = world_next(w)); sent++) {
+			ret_ms[world_phone(push) - first] = ms;
+			world_told(w, world_phone(push));
+		}
+	}
+}
+
+static void after_an_outage_later_news_is_spread_and_now_is_not(void **state)
+{
+	(void)state;
+	int64_t at_ms[400];
+	unsigned early = 0;
+	for (unsigned phone = 0; phone < 400; phone++)
+		world_add(w, phone, 1, phone < 300 ? QUEUE_LATER : QUEUE_NOW);
+	world_stored(w);
+	world_pass(w, 60 * LATER_DELAY);
+	fly_all(0, 400, at_ms);
+	for (unsigned phone = 0; phone < 300; phone++)
+		early += at_ms[phone] < LATER_DELAY / 2;
+	assert_in_range(early, 100, 200);
+	for (unsigned phone = 300; phone < 400; phone++)
+		assert_int_equal(at_ms[phone], 0);
+}
+
+static void after_a_restart_later_news_is_spread_too(void **state)
+{
+	(void)state;
+	int64_t at_ms[300];
+	unsigned early = 0;
+	for (unsigned phone = 0; phone < 300; phone++)
+		world_add(w, phone, 1, QUEUE_LATER);
+	world_stored(w);
+	world_restart(w, 60 * LATER_DELAY, 2);
+	fly_all(0, 300, at_ms);
+	for (unsigned phone = 0; phone < 300; phone++)
+		early += at_ms[phone] < LATER_DELAY / 2;
+	assert_in_range(early, 100, 200);
+}
+
+static void what_is_spread_is_put_off_once_only(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_LATER);
+	world_stored(w);
+	world_pass(w, 60 * LATER_DELAY);
+	assert_null(world_next(w));
+	world_pass(w, 60 * LATER_DELAY);
+	assert_non_null(world_next(w));
+}
+
+static void what_is_a_little_late_is_not_put_off(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_LATER);
+	world_stored(w);
+	world_pass(w, 2 * LATER_DELAY);
+	assert_non_null(world_next(w));
+}
+
+/* A turn of the loop is bounded, and the next one goes on. */
+static void spreading_many_takes_turns(void **state)
+{
+	(void)state;
+	size_t position = 0;
+	for (unsigned phone = 0; phone < 2500; phone++)
+		world_add(w, phone, 1, QUEUE_LATER);
+	world_add(w, 3000, 1, QUEUE_NOW);
+	world_stored(w);
+	world_pass(w, 60 * LATER_DELAY);
+	assert_int_equal(world_phone(world_next(w)), 3000);
+	for (int turn = 0; turn < 2; turn++) {
+		position = 0;
+		assert_string_equal(
+			schedule_next_topic(w->schedule, &position, w->time.now_ms), TOPIC);
+		assert_null(world_next(w));
+		assert_int_equal(schedule_wake_ms(w->schedule, w->time.now_ms), w->time.now_ms);
+	}
+	position = 0;
+	assert_non_null(schedule_next_topic(w->schedule, &position, w->time.now_ms));
+	world_next(w);
+	assert_true(schedule_wake_ms(w->schedule, w->time.now_ms) > w->time.now_ms);
+}
+
 static void a_topic_that_is_not_asked_for_wakes_nobody(void **state)
 {
 	(void)state;
@@ -831,6 +923,11 @@ int main(void)
 		TEST(renewed_on_another_topic_it_waits_for_that),
 		TEST(renewed_while_resting_nothing_is_written),
 		TEST(the_rate_is_kept_and_now_goes_first),
+		TEST(after_an_outage_later_news_is_spread_and_now_is_not),
+		TEST(after_a_restart_later_news_is_spread_too),
+		TEST(what_is_spread_is_put_off_once_only),
+		TEST(what_is_a_little_late_is_not_put_off),
+		TEST(spreading_many_takes_turns),
 		TEST(a_topic_that_is_not_asked_for_wakes_nobody),
 		TEST(retries_back_off_with_full_jitter),
 		TEST(new_mail_does_not_break_into_a_back_off),

@@ -30,6 +30,7 @@ struct phone {
 	bool is_flying;
 	bool is_orphan;
 	int64_t due_from_ms, due_to_ms; /* of what is untold */
+	bool was_put_off;		/* as overdue, which may be once */
 	int64_t not_before_ms;
 	int64_t last_push_ms, sent_ms;
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE]; /* that flew last, and with what */
@@ -78,6 +79,7 @@ static void something_changes(unsigned at)
 	enum queue_urgency urgency = roll(2) ? QUEUE_NOW : QUEUE_LATER;
 	int64_t now_ms = w->time.now_ms;
 	if (!has_untold(phone)) {
+		phone->was_put_off = false;
 		phone->due_from_ms = INT64_MAX;
 		phone->due_to_ms = INT64_MAX;
 		if (urgency == QUEUE_LATER) {
@@ -123,6 +125,7 @@ static void take_off(const struct push *push)
 	memset(phone->untold, 0, sizeof(phone->untold));
 	phone->is_flying = true;
 	phone->is_orphan = false;
+	phone->was_put_off = false;
 	phone->not_before_ms = NEVER;
 	phone->sent_ms = w->time.now_ms;
 	flights++;
@@ -138,10 +141,15 @@ static void send_what_is_due(void)
 	if (!is_all_stored)
 		return;
 	for (unsigned at = 0; at < PHONES; at++) {
-		const struct phone *phone = &phones[at];
-		if (!phone->is_flying && has_untold(phone))
-			assert_true(w->time.now_ms < earliest(phone, phone->due_to_ms) ||
-				w->time.now_ms < phone->sent_ms + MIN_INTERVAL);
+		struct phone *phone = &phones[at];
+		if (phone->is_flying || !has_untold(phone))
+			continue;
+		if (!phone->was_put_off && w->time.now_ms > phone->due_from_ms + LATER_DELAY) {
+			phone->was_put_off = true;
+			phone->due_to_ms = w->time.now_ms + LATER_DELAY + 1;
+		}
+		assert_true(w->time.now_ms < earliest(phone, phone->due_to_ms) ||
+			w->time.now_ms < phone->sent_ms + MIN_INTERVAL);
 	}
 }
 
@@ -217,7 +225,7 @@ static void the_daemon_dies(uint8_t seed)
 			phone->last_push_ms =
 				w->time.now_ms - (w->time.unix_ms - row->last_push_ms);
 		int64_t wait_ms = row->due_ms - w->time.unix_ms;
-		wait_ms = wait_ms < 0 ? 0 : wait_ms;
+		phone->was_put_off = false;
 		phone->due_from_ms = phone->due_to_ms = w->time.now_ms + wait_ms;
 		if (row->attempts)
 			phone->not_before_ms = phone->due_to_ms;

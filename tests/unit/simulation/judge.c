@@ -239,8 +239,8 @@ static void on_changed(
 	/* Whether the daemon still had it after a crash is not known. */
 	bool is_uncertain = name->changed && name->due_ms == INT64_MAX;
 	/* A clock that was put back makes older what waits already. */
-	if (!name->changed || clock_unix_ms() < name->since_unix_ms)
-		name->since_unix_ms = clock_unix_ms();
+	if (!name->changed)
+		name->since_ms = virtual_now_ms();
 	if (!name->changed || due_ms < name->due_ms)
 		name->due_ms = due_ms;
 	name->last_due_ms = due_ms;
@@ -521,11 +521,11 @@ static void settle(struct model_registration *registration, enum apple_meaning m
 /* After a day of trouble with the token alone it may be given up; it may be seen later. */
 static void may_give_up(struct model_registration *registration)
 {
-	int64_t before_ms = clock_unix_ms() - CLOCK_DAY_MS;
+	int64_t before_ms = virtual_now_ms() - CLOCK_DAY_MS;
 	bool is_old = false;
 	for (unsigned i = 0; i < registration->hash_count; i++) {
 		const struct model_name *name = model_name(registration, registration->hashes[i]);
-		is_old = is_old || (name->changed && name->since_unix_ms < before_ms);
+		is_old = is_old || (name->changed && name->since_ms < before_ms);
 	}
 	if (!is_old || registration->failures < GIVE_UP_ATTEMPTS)
 		return;
@@ -553,7 +553,7 @@ void judge_answered(const struct sender_push *push, const struct apns_answer *an
 		settle(registration, meaning);
 		wait_ms = LIFE_MIN_INTERVAL_MS;
 	} else {
-		if (meaning == APPLE_THROTTLED)
+		if (meaning == APPLE_THROTTLED || (meaning == APPLE_GONE && registration->exists))
 			may_give_up(registration);
 		if (meaning == APPLE_GONE && !registration->exists)
 			registration->is_condemned = true;
@@ -632,8 +632,11 @@ void judge_look(void)
 			later(later(open_ms, excused_until_ms), registration->excused_until_ms);
 		for (unsigned i = 0; i < registration->name_count; i++) {
 			const struct model_name *name = &registration->names[i];
+			/* After an outage what is overdue is spread over later_delay. */
+			int64_t by_ms = later(from_ms, name->due_ms) +
+				(from_ms > name->due_ms ? LIFE_LATER_DELAY_MS : 0);
 			judge_rule(!name->changed || name->due_ms == INT64_MAX ||
-					now_ms <= later(from_ms, name->due_ms) + SLACK_MS,
+					now_ms <= by_ms + SLACK_MS,
 				"what is due leaves: now at once, later within twice later_delay");
 		}
 	}

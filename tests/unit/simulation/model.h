@@ -14,13 +14,13 @@
 /* A mailbox by the name that one registration gives it. */
 struct model_name {
 	char hash[MAILBOX_HASH_SIZE];
-	uint64_t changed;      /* the daemon knows of a change since the last push; 0: none */
-	uint64_t owed;	       /* the last acknowledged change that was not told; 0: none */
-	uint64_t told;	       /* when the last push left that told it */
-	int64_t told_ms;       /* and that is how long ago */
-	int64_t due_ms;	       /* a push must have left until then; INT64_MAX: none must */
-	int64_t last_due_ms;   /* for the last change alone */
-	int64_t since_unix_ms; /* the first change that is not told came */
+	uint64_t changed;    /* the daemon knows of a change since the last push; 0: none */
+	uint64_t owed;	     /* the last acknowledged change that was not told; 0: none */
+	uint64_t told;	     /* when the last push left that told it */
+	int64_t told_ms;     /* and that is how long ago */
+	int64_t due_ms;	     /* a push must have left until then; INT64_MAX: none must */
+	int64_t last_due_ms; /* for the last change alone */
+	int64_t since_ms;    /* the first change that is not told came */
 };
 
 struct model_subscription {
