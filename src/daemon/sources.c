@@ -92,8 +92,11 @@ int sources_read(const struct config *config, struct sources **ret, struct err *
 
 	sources->credential_count = config->credential_count;
 	for (unsigned i = 0; i < config->credential_count; i++)
-		credential_load(&config->credentials[i], clock_unix_ms(), &sources->credentials[i],
-			&sources->credential_errors[i]);
+		if (credential_load(&config->credentials[i], &sources->credentials[i],
+			    &sources->credential_errors[i]) == 0 &&
+			credential_check_dates(sources->credentials[i], clock_unix_ms(),
+				&sources->credential_errors[i]) < 0)
+			credential_free(mem_steal(sources->credentials[i]));
 	*ret = mem_steal(sources);
 	return 0;
 }

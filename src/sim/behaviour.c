@@ -55,6 +55,8 @@ void behaviour_clear(struct behaviour *behaviour)
 		.tokens = behaviour->tokens,
 		.max_concurrent_streams = BEHAVIOUR_MAX_CONCURRENT_STREAMS,
 		.initial_window_size = BEHAVIOUR_INITIAL_WINDOW_SIZE,
+		.provider_lifetime_ms = BEHAVIOUR_PROVIDER_LIFETIME_MS,
+		.provider_update_least_ms = BEHAVIOUR_PROVIDER_UPDATE_LEAST_MS,
 	};
 }
 

@@ -20,6 +20,8 @@
 #define BEHAVIOUR_DELAY_MAX_MS (10 * 60 * 1000)
 #define BEHAVIOUR_MAX_CONCURRENT_STREAMS 1000
 #define BEHAVIOUR_INITIAL_WINDOW_SIZE 65535
+#define BEHAVIOUR_PROVIDER_LIFETIME_MS (60 * 60 * 1000)
+#define BEHAVIOUR_PROVIDER_UPDATE_LEAST_MS (20 * 60 * 1000)
 #define BEHAVIOUR_FOREVER UINT64_MAX
 
 /* Which streams a GOAWAY says were processed. */
@@ -55,6 +57,9 @@ struct behaviour {
 
 	uint32_t max_concurrent_streams;
 	uint32_t initial_window_size;
+
+	int64_t provider_lifetime_ms;	  /* an older provider token has expired */
+	int64_t provider_update_least_ms; /* one that is changed sooner is changed too often */
 };
 
 void behaviour_init(struct behaviour *behaviour);
