@@ -21,7 +21,7 @@
 struct core {
 	uv_loop_t *loop;
 	const struct config *config;
-	struct sources *sources; /* imapd.conf and the credentials, read again at SIGHUP */
+	struct sources *sources; /* imapd.conf and the credentials, read again when they change */
 
 	struct schedule *schedule;
 	struct store *store;

@@ -13,8 +13,9 @@
  *   daemon/delivery.c                    the way out, and what follows from Apple's answer
  *   apns/sender.c  apns/verdict.c        HTTP/2 to Apple, and what its answers mean
  *
- * Beside it: config.c (mailpush.conf), check.c (-n), sources.c (imapd.conf and certificates),
- * tidy.c (hourly housekeeping), and base/ below everything.
+ * Beside it: config.c (mailpush.conf), check.c (-n), sources.c (imapd.conf and the credentials'
+ * files), reload.c and watch.c (they are read again), keyring.c (the credentials in force),
+ * former.c (a changed aps_topic), tidy.c (hourly housekeeping), and base/ below everything.
  *
  * This file starts the parts in order and stops them in reverse.
  */
@@ -26,6 +27,8 @@
 #include "daemon/config.h"
 #include "daemon/core.h"
 #include "daemon/delivery.h"
+#include "daemon/keyring.h"
+#include "daemon/reload.h"
 #include "daemon/tidy.h"
 
 #include <assert.h>
@@ -56,21 +59,15 @@ struct parked {
 
 struct daemon {
 	struct core core;
+	struct keyring *keyring;
+	struct reload *reload;
 	struct tidy *tidy;
 	struct config *config;
 	uv_loop_t loop;
 	uv_signal_t signals[SIGNALS];
-	struct credential *in_force[CONFIG_CREDENTIALS_MAX]; /* by their place in mailpush.conf */
 
 	struct parked *parked;
 	size_t parked_count;
-
-	uv_work_t reload;
-	struct sources *reloaded;
-	struct err reload_err;
-	int reload_status;
-	bool is_reloading;
-	bool is_reload_wanted;
 
 	uv_timer_t stop_timer;
 	bool is_stopping;
@@ -185,137 +182,11 @@ static void on_loaded_parked(
 		(struct parked){parked_id, received_ms, mem_dup_n(raw, raw_size), raw_size};
 }
 
-/* Reload. */
-
-static void report_credentials(const struct config *config, const struct sources *sources)
-{
-	for (unsigned i = 0; i < sources->credential_count; i++) {
-		char name[101];
-		snprintf(name, sizeof(name), "credential-file:%.80s", config->credentials[i].name);
-		if (sources->credentials[i])
-			alarm_clear(name);
-		else
-			alarm_raise(name, "credential \"%s\": %s", config->credentials[i].name,
-				sources->credential_errors[i].text);
-	}
-	if (sources->credential_count)
-		alarm_clear("no-credential");
-	else
-		alarm_raise("no-credential",
-			"no credential is configured: phones can register, nothing is pushed; add "
-			"a "
-			"credential section to mailpush.conf");
-}
-
-/*
- * Each credential by itself: one whose file is broken keeps what it had, the others are renewed.
- */
-static void use_credentials(struct daemon *daemon)
-{
-	struct sources *sources = daemon->core.sources;
-	struct credential *given[CONFIG_CREDENTIALS_MAX];
-	size_t count = 0;
-	for (unsigned i = 0; i < sources->credential_count; i++) {
-		struct credential *loaded = mem_steal(sources->credentials[i]);
-		if (loaded) {
-			credential_free(daemon->in_force[i]);
-			daemon->in_force[i] = loaded;
-		}
-		const struct credential *credential = daemon->in_force[i];
-		if (!credential)
-			continue;
-		bool is_second = false;
-		for (size_t j = 0; j < count; j++)
-			is_second = is_second || !strcmp(given[j]->topic, credential->topic);
-		log_event(is_second ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "apns",
-			is_second ? "two credentials are for one topic; the later one is not used"
-				: loaded ? "credential in use"
-					 : "credential stays in use",
-			log_text("credential", credential->name),
-			log_text("topic", credential->topic),
-			log_number("days_left",
-				(credential->not_after_unix_ms - clock_unix_ms()) / CLOCK_DAY_MS));
-		if (!is_second)
-			given[count++] = credential_ref(daemon->in_force[i]);
-	}
-	sender_set_credentials(daemon->core.sender, given, count);
-}
-
-/* What Cyrus tells the phones to listen for must be what we can push on. */
-static void check_topic(struct daemon *daemon)
-{
-	const char *topic = daemon->core.sources->imapdconf->aps_topic;
-	if (!*topic)
-		alarm_raise("aps-topic",
-			"aps_topic is not set in %s, so Cyrus does not offer push to phones",
-			daemon->config->imapd_conf);
-	else if (daemon->config->credential_count &&
-		!sender_has_credential(daemon->core.sender, topic))
-		alarm_raise("aps-topic",
-			"aps_topic %s of %s is the topic of no credential: phones that register "
-			"now "
-			"cannot be pushed to",
-			topic, daemon->config->imapd_conf);
-	else
-		alarm_clear("aps-topic");
-}
-
-static void on_reload_work(uv_work_t *work)
-{
-	struct daemon *daemon = work->data;
-	daemon->reload_status =
-		sources_read(daemon->config, &daemon->reloaded, &daemon->reload_err);
-}
-
-static void reload(struct daemon *daemon);
-
-static void on_reloaded(uv_work_t *work, int cancelled)
-{
-	struct daemon *daemon = work->data;
-	(void)cancelled;
-	daemon->is_reloading = false;
-	struct sources *sources = mem_steal(daemon->reloaded);
-	if (daemon->is_stopping) {
-		sources_free(sources);
-		check_stopped(daemon);
-		return;
-	}
-	if (daemon->reload_status) {
-		alarm_raise(
-			"reload", "%s; the former settings stay in force", daemon->reload_err.text);
-	} else {
-		alarm_clear("reload");
-		report_credentials(daemon->config, sources);
-		sources_free(daemon->core.sources);
-		daemon->core.sources = sources;
-		use_credentials(daemon);
-		check_topic(daemon);
-		log_event(LOG_LEVEL_INFO, "daemon", "reloaded",
-			log_text("aps_topic", sources->imapdconf->aps_topic));
-		delivery_wake(daemon->core.delivery);
-	}
-	if (daemon->is_reload_wanted) {
-		daemon->is_reload_wanted = false;
-		reload(daemon);
-	}
-}
-
-static void reload(struct daemon *daemon)
-{
-	if (daemon->is_reloading) {
-		daemon->is_reload_wanted = true;
-		return;
-	}
-	daemon->is_reloading = true;
-	daemon->reload.data = daemon;
-	uv_queue_work(&daemon->loop, &daemon->reload, on_reload_work, on_reloaded);
-}
-
 /* Stop. */
 
 static void check_stopped(struct daemon *daemon)
 {
-	if (!daemon->is_stopping || !daemon->is_sender_stopped || daemon->is_reloading)
+	if (!daemon->is_stopping || !daemon->is_sender_stopped || reload_is_running(daemon->reload))
 		return;
 	bool is_quiet = !arrivals_count(daemon->core.arrivals) &&
 		!(daemon->core.stream && stream_unanswered(daemon->core.stream));
@@ -328,6 +199,11 @@ static void on_sender_stopped(void *ctx)
 	struct daemon *daemon = ctx;
 	daemon->is_sender_stopped = true;
 	check_stopped(daemon);
+}
+
+static void on_reload_stopped(void *ctx)
+{
+	check_stopped(ctx);
 }
 
 static void on_stop_timer(uv_timer_t *timer)
@@ -347,6 +223,7 @@ static void begin_stop(struct daemon *daemon, const char *why)
 	if (daemon->core.stream)
 		stream_stop_listening(daemon->core.stream);
 	delivery_stop(daemon->core.delivery);
+	reload_stop(daemon->reload, on_reload_stopped, daemon);
 	uv_timer_init(&daemon->loop, &daemon->stop_timer);
 	daemon->stop_timer.data = daemon;
 	uv_timer_start(&daemon->stop_timer, on_stop_timer, STOP_MS, 0);
@@ -357,7 +234,7 @@ static void on_signal(uv_signal_t *handle, int number)
 {
 	struct daemon *daemon = handle->data;
 	if (number == SIGHUP)
-		reload(daemon);
+		reload_now(daemon->reload);
 	else
 		begin_stop(daemon, number == SIGTERM ? "SIGTERM" : "SIGINT");
 }
@@ -413,8 +290,9 @@ static int open_queue(struct daemon *daemon, struct err *err)
 {
 	static const struct store_callbacks callbacks = {
 		.done = on_stored, .trouble = on_store_trouble};
-	static const struct store_loader loader = {
-		.push = on_loaded_push, .news = on_loaded_news, .parked = on_loaded_parked};
+	static const struct store_loader loader = {.push = on_loaded_push,
+		.news = on_loaded_news,
+		.parked = on_loaded_parked};
 	int status = store_new(&daemon->loop, daemon->config->queue, &loader, &callbacks, daemon,
 		&daemon->core.store, err);
 	if (status)
@@ -491,9 +369,14 @@ static int start(struct daemon *daemon, struct err *err)
 	if (failed)
 		return err_set(err, failed, "cannot get random bytes: %s", uv_strerror(failed));
 
-	int status = sources_read(config, &core->sources, err);
-	if (status)
-		return status;
+	daemon->keyring = keyring_new(core);
+	daemon->reload = reload_new(core, daemon->keyring);
+	core->sources = sources_read(config);
+	if (!core->sources->imapdconf) {
+		*err = core->sources->imapdconf_error;
+		return -EINVAL;
+	}
+	int status;
 	const struct schedule_settings schedule_settings = {
 		.min_interval_ms = config->min_interval_ms,
 		.later_delay_ms = config->later_delay_ms,
@@ -505,9 +388,7 @@ static int start(struct daemon *daemon, struct err *err)
 	core->delivery = delivery_new(core);
 	core->arrivals = arrivals_new(core, seeds[1]);
 	daemon->tidy = tidy_new(core);
-	report_credentials(config, core->sources);
-	use_credentials(daemon);
-	check_topic(daemon);
+	reload_first(daemon->reload);
 	replay_parked(daemon);
 	watch_signals(daemon);
 	return open_sockets(daemon, err);
@@ -528,6 +409,8 @@ static uint64_t take_down(struct daemon *daemon)
 {
 	struct core *core = &daemon->core;
 	datagram_free(mem_steal(core->datagram));
+	if (daemon->reload)
+		reload_stop(daemon->reload, NULL, NULL);
 	if (core->delivery)
 		delivery_stop(core->delivery);
 	if (core->sender && !daemon->is_stopping) {
@@ -545,9 +428,9 @@ static uint64_t take_down(struct daemon *daemon)
 	uint64_t lost = core->arrivals ? arrivals_lost(core->arrivals) : 0;
 	arrivals_free(core->arrivals);
 	schedule_free(core->schedule);
+	reload_free(daemon->reload);
+	keyring_free(daemon->keyring);
 	sources_free(core->sources);
-	for (unsigned i = 0; i < CONFIG_CREDENTIALS_MAX; i++)
-		credential_free(daemon->in_force[i]);
 	alarm_stop();
 	uv_run(&daemon->loop, UV_RUN_NOWAIT);
 	uv_walk(&daemon->loop, close_if_open, NULL);
