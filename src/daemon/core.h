@@ -10,6 +10,7 @@
 #include "apns/sender.h"
 #include "base/clock.h"
 #include "daemon/config.h"
+#include "daemon/former.h"
 #include "daemon/sources.h"
 #include "intake/datagram.h"
 #include "intake/stream.h"
@@ -23,6 +24,7 @@ struct core {
 	const struct config *config;
 	struct sources *sources; /* imapd.conf and the credentials, read again when they change */
 
+	struct former *former; /* the topics that Cyrus gave before */
 	struct schedule *schedule;
 	struct store *store;
 	struct registry *registry;

@@ -182,6 +182,12 @@ static void on_loaded_parked(
 		(struct parked){parked_id, received_ms, mem_dup_n(raw, raw_size), raw_size};
 }
 
+static void on_loaded_topic(void *ctx, const char *topic, int64_t until_ms)
+{
+	struct daemon *daemon = ctx;
+	former_load(daemon->core.former, topic, until_ms);
+}
+
 /* Stop. */
 
 static void check_stopped(struct daemon *daemon)
@@ -292,7 +298,8 @@ static int open_queue(struct daemon *daemon, struct err *err)
 		.done = on_stored, .trouble = on_store_trouble};
 	static const struct store_loader loader = {.push = on_loaded_push,
 		.news = on_loaded_news,
-		.parked = on_loaded_parked};
+		.parked = on_loaded_parked,
+		.topic = on_loaded_topic};
 	int status = store_new(&daemon->loop, daemon->config->queue, &loader, &callbacks, daemon,
 		&daemon->core.store, err);
 	if (status)
@@ -369,6 +376,7 @@ static int start(struct daemon *daemon, struct err *err)
 	if (failed)
 		return err_set(err, failed, "cannot get random bytes: %s", uv_strerror(failed));
 
+	core->former = former_new();
 	daemon->keyring = keyring_new(core);
 	daemon->reload = reload_new(core, daemon->keyring);
 	core->sources = sources_read(config);
@@ -430,6 +438,7 @@ static uint64_t take_down(struct daemon *daemon)
 	schedule_free(core->schedule);
 	reload_free(daemon->reload);
 	keyring_free(daemon->keyring);
+	former_free(core->former);
 	sources_free(core->sources);
 	alarm_stop();
 	uv_run(&daemon->loop, UV_RUN_NOWAIT);

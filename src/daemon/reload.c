@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/delivery.h"
+#include "daemon/former.h"
 #include "daemon/watch.h"
 
 #include <string.h>
@@ -62,8 +63,26 @@ static void watch_files(struct reload *reload)
 	watch_set_paths(reload->watch, paths, count);
 }
 
+static void note_topic(struct core *core)
+{
+	const char *topic = core->sources->imapdconf->aps_topic;
+	mem_auto char *before = mem_dup(former_current(core->former));
+	struct queue_job *job = former_note(core->former, topic, clock_unix_ms());
+	if (!job)
+		return;
+	job->seq = schedule_next_seq(core->schedule);
+	store_submit(core->store, job);
+	if (*before && strcmp(before, former_current(core->former)) != 0)
+		log_event(LOG_LEVEL_INFO, "daemon",
+			"aps_topic has changed; phones that register within a day are pushed to "
+			"on both",
+			log_text("topic", topic), log_text("former", before));
+}
+
 static void put_in_force(struct reload *reload, bool is_patient)
 {
+	struct core *core = reload->core;
+	note_topic(core);
 	if (keyring_take(reload->keyring, is_patient)) {
 		log_event(LOG_LEVEL_INFO, "daemon",
 			"files of a credential do not fit each other; perhaps one is still to be "
