@@ -246,7 +246,7 @@ int main(int argc, char **argv)
 	settings.ca_file = bench.ca;
 	settings.connections = (unsigned)bench.connections;
 	uv_loop_init(&bench.loop);
-	if (credential_load(&files, clock_unix_ms(), &credential, &err) < 0 ||
+	if (credential_load(&files, &credential, &err) < 0 ||
 		sender_new(&bench.loop, &settings, &callbacks, NULL, &bench.sender, &err) < 0) {
 		fprintf(stderr, "bench_sender: %s\n", err.text);
 		return 1;

@@ -1,6 +1,7 @@
 #include "apns/lane.h"
 
 #include "apns/backoff.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -25,7 +26,8 @@ struct slot {
 struct lane {
 	struct lane_settings settings;
 	struct credential *credential;
-	struct tls *tls; /* NULL: the credential cannot be used */
+	struct tls *tls;	   /* NULL: the credential cannot be used */
+	struct provider *provider; /* NULL: a certificate says who we are */
 
 	struct slot slots[CONNECTIONS_MAX];
 	size_t slot_count;
@@ -138,11 +140,16 @@ static bool is_starting(const struct lane *lane)
 	return false;
 }
 
+static bool is_valid(const struct lane *lane)
+{
+	return credential_validity(lane->credential, clock_unix_ms()) == CREDENTIAL_VALID;
+}
+
 /* Connects if somebody waits and nothing stands against it. */
 static void want_connection(struct lane *lane)
 {
 	int64_t after_ms = lane->connect_after_ms;
-	if (!lane->is_asked || lane->is_retired || !lane->tls || lane->probe)
+	if (!lane->is_asked || lane->is_retired || !lane->tls || lane->probe || !is_valid(lane))
 		return;
 	if (lane->is_held && lane->probe_ms > after_ms)
 		after_ms = lane->probe_ms;
@@ -155,7 +162,7 @@ static void want_connection(struct lane *lane)
 static void want_another_connection(struct lane *lane)
 {
 	unsigned live = count_live(lane);
-	if (!lane->is_asked || lane->is_held || live == 0) {
+	if (!lane->is_asked || lane->is_held || live == 0 || !is_valid(lane)) {
 		lane->saturated_since_ms = 0;
 		return;
 	}
@@ -189,6 +196,8 @@ struct lane *lane_new(const struct lane_settings *settings, struct credential *c
 	backoff_init(&lane->backoff, settings->sender->backoff_min_ms,
 		settings->sender->backoff_max_ms, seed);
 	lane->rotation = (unsigned)(seed >> 33);
+	if (!credential->certificate)
+		lane->provider = provider_get(settings->providers, credential);
 	uv_timer_init(settings->loop, &lane->timer);
 	lane->timer.data = lane;
 	if (tls_new(settings->trust, credential, settings->sender->host, &lane->tls, &err) < 0)
@@ -207,6 +216,7 @@ static void on_closed(uv_handle_t *handle)
 void lane_free(struct lane *lane)
 {
 	assert(lane->slot_count == 0);
+	provider_put(lane->settings.providers, lane->provider);
 	uv_close((uv_handle_t *)&lane->timer, on_closed);
 }
 
@@ -226,7 +236,7 @@ static size_t open_room(const struct lane *lane)
 /* What lane_room would say. */
 static size_t room(const struct lane *lane)
 {
-	if (lane->is_retired)
+	if (lane->is_retired || !is_valid(lane))
 		return 0;
 	if (!lane->is_held)
 		return open_room(lane);
@@ -245,13 +255,20 @@ size_t lane_room(struct lane *lane)
 
 void lane_push(struct lane *lane, struct sender_push *push)
 {
-	assert(room(lane) > 0);
+	/* Its certificate may have expired since lane_room was asked. */
+	assert(!lane->is_retired && open_room(lane) > 0);
 	size_t i = 0;
 	while (connection_room(lane->slots[i].connection) == 0)
 		i++;
 	if (lane->is_held)
 		lane->probe = push;
 	push->connection = lane->slots[i].connection;
+	push->authorization = NULL;
+	if (lane->provider) {
+		push->authorization =
+			provider_authorization(lane->provider, now_ms(lane), clock_unix_ms());
+		push->provider_number = provider_number(lane->provider);
+	}
 	connection_push(lane->slots[i].connection, push);
 	changed(lane);
 }
@@ -360,12 +377,25 @@ static void judge_outage(
 	tell_state(lane, text);
 }
 
+/* Was it sent with a credential, or a provider token, that another has replaced since? */
+static bool is_outdated(
+	struct lane *lane, const struct sender_push *push, const struct apns_answer *answer)
+{
+	if (lane->is_retired || !lane->provider)
+		return lane->is_retired;
+	if (answer->status == 403 && strcmp(answer->reason, "ExpiredProviderToken") == 0)
+		provider_expire(
+			lane->provider, push->provider_number, now_ms(lane), clock_unix_ms());
+	return push->provider_number != provider_number(lane->provider);
+}
+
 /* A slot stays where it is meanwhile: they go in `bury` only, where nothing is in flight. */
 static void answer(struct lane *lane, struct slot *slot)
 {
 	struct sender_push *push;
 	while ((push = connection_take_finished(slot->connection))) {
-		const struct apns_answer said = push->answer;
+		struct apns_answer said = push->answer;
+		said.is_outdated = is_outdated(lane, push, &said);
 		bool is_probe = push == lane->probe;
 		lane->answered++;
 		push->connection = NULL;

@@ -9,6 +9,7 @@
 #define MAILPUSH_APNS_LANE_H
 
 #include "apns/connection.h"
+#include "apns/provider.h"
 #include "apns/sender.h"
 
 #include <openssl/ssl.h>
@@ -26,6 +27,7 @@ struct lane_settings {
 	void (*changed)(void *ctx); /* lane_turn is wanted */
 	void *ctx;
 	unsigned *next_connection_id;
+	struct provider_list *providers;
 };
 
 struct lane;

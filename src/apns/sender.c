@@ -25,6 +25,7 @@ struct sender {
 	struct sender_callbacks callbacks;
 	void *ctx;
 	struct lane_settings lane_settings;
+	struct provider_list providers;
 	unsigned next_connection_id;
 
 	struct lane **lanes; /* in force */
@@ -61,6 +62,8 @@ void sender_settings_init(struct sender_settings *settings)
 		.hold_probe_ms = 5 * 60 * 1000,
 		.outage_ms = 5 * 60 * 1000,
 		.proven_ms = 24 * 60 * 60 * 1000,
+		.token_renew_ms = 50 * 60 * 1000,
+		.token_least_ms = 20 * 60 * 1000,
 	};
 }
 
@@ -174,6 +177,8 @@ int sender_new(uv_loop_t *loop, const struct sender_settings *settings,
 	sender->trust = trust;
 	sender->callbacks = *callbacks;
 	sender->ctx = ctx;
+	sender->providers.renew_ms = settings->token_renew_ms;
+	sender->providers.renew_least_ms = settings->token_least_ms;
 	sender->lane_settings = (struct lane_settings){
 		.loop = loop,
 		.sender = &sender->settings,
@@ -184,6 +189,7 @@ int sender_new(uv_loop_t *loop, const struct sender_settings *settings,
 		.changed = on_changed,
 		.ctx = sender,
 		.next_connection_id = &sender->next_connection_id,
+		.providers = &sender->providers,
 	};
 	uv_prepare_init(loop, &sender->end_of_turn);
 	uv_idle_init(loop, &sender->again);

@@ -52,6 +52,8 @@ struct sender_settings {
 	int64_t hold_probe_ms;	/* how often a held credential is tried: 5 min */
 	int64_t outage_ms;	/* pushes that only fail for so long are a trouble: 5 min */
 	int64_t proven_ms;	/* a 200 proves credential and host for so long: 24 h */
+	int64_t token_renew_ms; /* a provider token is made anew after: 50 min */
+	int64_t token_least_ms; /* and never sooner than: 20 min */
 	const char *proxy_host; /* an HTTP proxy that is asked for a tunnel; NULL: none */
 	uint16_t proxy_port;
 	const char *proxy_login; /* "user:password"; NULL: none */
@@ -74,6 +76,8 @@ struct sender_push {
 	void *ctx;	 /* the caller's */
 	/* Private to the sender. */
 	void *connection;
+	const char *authorization; /* NULL: the connection's certificate says who we are */
+	unsigned provider_number;  /* of the provider token in it */
 	struct sender_push *previous, *next;
 	size_t payload_sent;
 	int32_t stream_id;
@@ -115,8 +119,8 @@ bool sender_has_credential(const struct sender *sender, const char *topic);
 
 /*
  * How many pushes on `topic` it takes now: what the live limits of its open connections leave.  0:
- * no credential, on hold, saturated, or not connected (then it begins to connect, unless it backs
- * off).
+ * no credential, one that is not valid now, on hold, saturated, or not connected (then it begins to
+ * connect, unless it backs off).
  */
 size_t sender_room(struct sender *sender, const char *topic);
 /* Only as many as sender_room said. */

@@ -429,7 +429,7 @@ static void submit(struct session *session, struct sender_push *push)
 	/* Apple: indexed once, so that the name is in the table, then without indexing. */
 	uint8_t unindexed =
 		session->is_name_indexed ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
-	nghttp2_nv fields[10] = {
+	nghttp2_nv fields[11] = {
 		FIXED_FIELD(":method", "POST"),
 		FIXED_FIELD(":scheme", "https"),
 		FIELD(":path", path, sizeof(PATH) - 1 + token_size, NGHTTP2_NV_FLAG_NONE),
@@ -442,6 +442,10 @@ static void submit(struct session *session, struct sender_push *push)
 		FIXED_FIELD("content-type", "application/json"),
 	};
 	size_t count = 9;
+	/* A secret that changes by the hour has no place in a table of headers. */
+	if (push->authorization)
+		fields[count++] = FIELD("authorization", push->authorization,
+			strlen(push->authorization), NGHTTP2_NV_FLAG_NO_INDEX);
 	if (session->priority != 0) {
 		int size = snprintf(priority, sizeof(priority), "%d", session->priority);
 		fields[count++] =

@@ -89,10 +89,11 @@ int tls_new(X509_STORE *trust, const struct credential *credential, const char *
 		SSL_CTX_set_alpn_protos(context, h2, sizeof(h2)) != 0)
 		return err_set(err, -EIO, "cannot set up TLS: %s", openssl_reason(text));
 	SSL_CTX_set1_cert_store(context, trust);
-	if (SSL_CTX_use_certificate(context, credential->certificate) != 1 ||
-		SSL_CTX_use_PrivateKey(context, credential->key) != 1 ||
-		(sk_X509_num(credential->chain) > 0 &&
-			SSL_CTX_set1_chain(context, credential->chain) != 1))
+	if (credential->certificate &&
+		(SSL_CTX_use_certificate(context, credential->certificate) != 1 ||
+			SSL_CTX_use_PrivateKey(context, credential->key) != 1 ||
+			(sk_X509_num(credential->chain) > 0 &&
+				SSL_CTX_set1_chain(context, credential->chain) != 1)))
 		return err_set(err, -EINVAL,
 			"cannot use the certificate and key of credential \"%s\": %s",
 			credential->name, openssl_reason(text));

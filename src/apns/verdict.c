@@ -59,7 +59,7 @@ static const struct row rows[] = {
 	{403, "BadCertificate", HOLD_ON_NEW_CONNECTION},
 	{403, "BadCertificateEnvironment", HOLD_ON_NEW_CONNECTION},
 	{403, "Forbidden", HOLD},
-	/* We send no provider token, so a newer one is no remedy. */
+	/* One that could be made anew was, and the answer is outdated: our clock may be wrong. */
 	{403, "ExpiredProviderToken", HOLD},
 	{403, "InvalidProviderToken", HOLD_ON_NEW_CONNECTION},
 	{403, "MissingProviderToken", HOLD_ON_NEW_CONNECTION},
@@ -80,6 +80,7 @@ static const struct row rows[] = {
 	{413, "PayloadTooLarge", DROP},
 
 	{429, "TooManyRequests", RETRY(VERDICT_TOKEN, BACK_OFF)},
+	/* The next try uses the same token again. */
 	{429, "TooManyProviderTokenUpdates", HOLD},
 	{429, "", RETRY(VERDICT_TOKEN, BACK_OFF)},
 
@@ -167,6 +168,8 @@ struct verdict verdict_of(const struct apns_answer *answer, const struct verdict
 		return of_ending(answer->ending, context->attempts);
 
 	struct verdict verdict = of_status(answer->status, answer->reason);
+	if (verdict.scope == VERDICT_CREDENTIAL && answer->is_outdated)
+		verdict = (struct verdict)RETRY(VERDICT_SERVICE, AT_ONCE);
 	switch (verdict.action) {
 	case VERDICT_FORGET:
 		if (answer->status == 400 && !context->is_proven)

@@ -32,6 +32,11 @@ struct apns_answer {
 	int64_t timestamp_unix_ms;	 /* of a 410's body; 0: none */
 	int64_t retry_after_ms;		 /* -1: none */
 	int64_t retry_at_unix_ms;	 /* the same given as a date; 0: none */
+	/*
+	 * It was sent with a credential, or a provider token, that another has replaced since: what
+	 * Apple says about that is no news, the push is sent again with the new one.
+	 */
+	bool is_outdated;
 };
 
 enum verdict_scope {

@@ -43,6 +43,7 @@ struct arrival {
 	/* REGISTER: what the job borrows beside the event. */
 	struct registry_subscription *subscriptions;
 	char *topic;
+	char **former_topics; /* NULL: none */
 	char *names;
 
 	size_t merge_key_size;
@@ -94,6 +95,9 @@ static void free_arrival(struct arrival *arrival)
 	free(arrival->more_waiters);
 	free(arrival->subscriptions);
 	free(arrival->topic);
+	for (size_t i = 0; i < arrival->job.former_topic_count; i++)
+		free(arrival->former_topics[i]);
+	free(arrival->former_topics);
 	free(arrival->names);
 	free(arrival);
 }
@@ -374,6 +378,22 @@ static void on_news(struct arrivals *arrivals, struct arrival *arrival, struct s
 	}
 }
 
+static void enter_registered(struct arrivals *arrivals, struct arrival *arrival,
+	struct registry_match *match, struct schedule_time time)
+{
+	const struct registry_job *job = &arrival->job;
+	const char(*hashes)[MAILBOX_HASH_SIZE] = (const char(*)[MAILBOX_HASH_SIZE])match->hashes;
+	struct queue_job *renewed = schedule_renew(arrivals->core->schedule,
+		target_ref(match->target), hashes, match->hash_count, time);
+	if (renewed)
+		store(arrivals, arrival, renewed);
+	/* Covers what fell between login and registration, and proves the token. */
+	if ((job->is_new || job->list_changed) && match->hash_count)
+		store(arrivals, arrival,
+			schedule_add(arrivals->core->schedule, mem_steal(match->target), hashes,
+				match->hash_count, QUEUE_LATER, time));
+}
+
 static void on_registered(
 	struct arrivals *arrivals, struct arrival *arrival, struct schedule_time time)
 {
@@ -388,19 +408,8 @@ static void on_registered(
 		log_masked("account", registration->account_id),
 		log_number("version", registration->aps_version),
 		log_number("mailboxes", (int64_t)registration->mailbox_count));
-	if (!job->match_count)
-		return;
-	struct registry_match *match = &job->matches[0];
-	const char(*hashes)[MAILBOX_HASH_SIZE] = (const char(*)[MAILBOX_HASH_SIZE])match->hashes;
-	struct queue_job *renewed = schedule_renew(arrivals->core->schedule,
-		target_ref(match->target), hashes, match->hash_count, time);
-	if (renewed)
-		store(arrivals, arrival, renewed);
-	/* Covers what fell between login and registration, and proves the token. */
-	if ((job->is_new || job->list_changed) && match->hash_count)
-		store(arrivals, arrival,
-			schedule_add(arrivals->core->schedule, mem_steal(match->target), hashes,
-				match->hash_count, QUEUE_LATER, time));
+	for (size_t i = 0; i < job->match_count; i++)
+		enter_registered(arrivals, arrival, &job->matches[i], time);
 }
 
 static void log_mailbox_change(const struct arrival *arrival)
@@ -465,7 +474,26 @@ void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job)
 	finish_if_done(arrivals, arrival);
 }
 
-/* What REGISTER needs beside the event: the mailboxes meant, their hashes, the topic of now. */
+/* The topic of now, and those of before that the phone may have been given, if we can push there.
+ */
+static void prepare_topics(const struct core *core, struct arrival *arrival)
+{
+	struct registry_job *job = &arrival->job;
+	const char *former[FORMER_MAX];
+	size_t count = former_topics(core->former, job->received_ms, former);
+	arrival->topic = mem_dup(former_current(core->former));
+	job->topic = arrival->topic;
+	for (size_t i = 0; i < count; i++) {
+		if (!sender_has_credential(core->sender, former[i]))
+			continue;
+		arrival->former_topics = mem_realloc_array(arrival->former_topics,
+			job->former_topic_count + 1, sizeof(*arrival->former_topics));
+		arrival->former_topics[job->former_topic_count++] = mem_dup(former[i]);
+	}
+	job->former_topics = (const char *const *)arrival->former_topics;
+}
+
+/* What REGISTER needs beside the event: the mailboxes meant, their hashes, the topics. */
 static void prepare_registration(struct arrivals *arrivals, struct arrival *arrival)
 {
 	const struct event_registration *registration = &arrival->event->registration;
@@ -494,10 +522,9 @@ static void prepare_registration(struct arrivals *arrivals, struct arrival *arri
 		mailbox_hash(name, subscription->hash);
 		count++;
 	}
-	arrival->topic = mem_dup(arrivals->core->sources->imapdconf->aps_topic);
+	prepare_topics(arrivals->core, arrival);
 	arrival->job.subscriptions = arrival->subscriptions;
 	arrival->job.subscription_count = count;
-	arrival->job.topic = arrival->topic;
 	arrival->job.confirmed = true;
 }
 

@@ -1,8 +1,10 @@
 #include "daemon/check.h"
 
 #include "apns/sender.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "daemon/forward.h"
+#include "daemon/keyring.h"
 #include "daemon/sources.h"
 
 #include <errno.h>
@@ -133,21 +135,38 @@ static void check_trust(struct check *check, const struct config *config)
 	uv_loop_close(&loop);
 }
 
-static void check_credentials(
+/* What does not keep it from working, but will or should. */
+static void warn_of(const struct check *check, const struct credential *credential)
+{
+	char day[CREDENTIAL_DAY_SIZE];
+	int64_t left_ms = credential->not_after_unix_ms - clock_unix_ms();
+	for (unsigned i = 0; i < credential->warning_count; i++)
+		fprintf(stderr, "%s: warning: credential \"%s\": %s\n", check->path,
+			credential->name, credential->warnings[i]);
+	if (left_ms >= 0 && left_ms < KEYRING_WARN_BEFORE_MS)
+		fprintf(stderr, "%s: warning: credential \"%s\": %s expires on %s; renew it\n",
+			check->path, credential->name, credential->file,
+			credential_last_day(credential, day));
+}
+
+/* Returns how many could be loaded. */
+static unsigned check_credentials(
 	struct check *check, const struct config *config, const struct sources *sources)
 {
-	const char *topic = sources->imapdconf->aps_topic;
-	bool is_served = false;
 	unsigned loaded = 0;
 	for (unsigned i = 0; i < sources->credential_count; i++) {
 		const struct credential *credential = sources->credentials[i];
+		const char *name = config->credentials[i].name;
+		struct err err;
 		if (!credential) {
-			fault(check, "credential \"%s\": %s", config->credentials[i].name,
+			fault(check, "credential \"%s\": %s", name,
 				sources->credential_errors[i].text);
 			continue;
 		}
 		loaded++;
-		is_served = is_served || !strcmp(credential->topic, topic);
+		if (credential_check_dates(credential, clock_unix_ms(), &err))
+			fault(check, "credential \"%s\": %s", name, err.text);
+		warn_of(check, credential);
 		for (unsigned j = 0; j < i; j++)
 			if (sources->credentials[j] &&
 				!strcmp(sources->credentials[j]->topic, credential->topic))
@@ -158,6 +177,21 @@ static void check_credentials(
 					config->credentials[j].name, config->credentials[i].name,
 					credential->topic);
 	}
+	if (!sources->credential_count)
+		fprintf(stderr,
+			"%s: warning: no credential: phones can register, nothing is pushed\n",
+			check->path);
+	return loaded;
+}
+
+static void check_topic(struct check *check, const struct config *config,
+	const struct sources *sources, unsigned loaded)
+{
+	const char *topic = sources->imapdconf->aps_topic;
+	bool is_served = false;
+	for (unsigned i = 0; i < sources->credential_count; i++)
+		is_served = is_served ||
+			(sources->credentials[i] && !strcmp(sources->credentials[i]->topic, topic));
 	if (!*topic)
 		fault(check,
 			"imapd_conf: aps_topic is not set in %s, so Cyrus does not offer push to "
@@ -170,21 +204,17 @@ static void check_credentials(
 			"the "
 			"topic of the certificate",
 			topic, config->imapd_conf);
-	if (!sources->credential_count)
-		fprintf(stderr,
-			"%s: warning: no credential: phones can register, nothing is pushed\n",
-			check->path);
 }
 
 int check_run(const char *path, const struct config *config)
 {
 	struct check check = {.path = path};
-	struct sources *sources = NULL;
-	struct err err;
-	if (sources_read(config, &sources, &err))
-		fault(&check, "imapd_conf: %s", err.text);
-	else
-		check_credentials(&check, config, sources);
+	struct sources *sources = sources_read(config);
+	if (!sources->imapdconf)
+		fault(&check, "imapd_conf: %s", sources->imapdconf_error.text);
+	unsigned loaded = check_credentials(&check, config, sources);
+	if (sources->imapdconf)
+		check_topic(&check, config, sources, loaded);
 	sources_free(sources);
 	check_place(&check, "registry", strchr(config->registry, '/'), S_IFREG);
 	check_place(&check, "queue", config->queue, S_IFREG);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "daemon/changes.h"
+#include "daemon/config_credential.h"
 #include "daemon/forward.h"
 #include "daemon/owners.h"
 #include "daemon/proxysetting.h"
@@ -607,43 +608,18 @@ static int on_credential_value(cfg_t *cfg, cfg_opt_t *opt)
 	return check_once(cfg, opt);
 }
 
-static char *dup_or_null(const char *text)
-{
-	return text && *text ? mem_dup(text) : NULL;
-}
-
 static int on_credential(cfg_t *cfg, cfg_opt_t *opt)
 {
 	cfg_t *section = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
-	const char *name = cfg_title(section);
 	struct config *config = reading.config;
 	if (config->credential_count == CONFIG_CREDENTIALS_MAX)
 		return fail(cfg->line, "more than %d credentials", CONFIG_CREDENTIALS_MAX);
 
-	static const char *const later[] = {"pkcs12", "p8", "key_id", "team_id"};
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-		if (*cfg_getstr(section, later[i]))
-			return fail(cfg->line,
-				"credential \"%s\": %s is not supported by this version; give "
-				"certificate "
-				"and key in PEM (openssl pkcs12 -in FILE -out FILE.pem converts)",
-				name, later[i]);
-	static const char *const needed[] = {"certificate", "key"};
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
-		const char *path = cfg_getstr(section, needed[i]);
-		if (*path != '/')
-			return fail(cfg->line,
-				"credential \"%s\": %s %s; write %s = \"/etc/mailpush/%s.pem\"",
-				name, needed[i], *path ? "is not an absolute path" : "is missing",
-				needed[i], needed[i]);
-	}
-	config->credentials[config->credential_count++] = (struct credential_files){
-		.name = mem_dup(name),
-		.certificate = mem_dup(cfg_getstr(section, "certificate")),
-		.key = mem_dup(cfg_getstr(section, "key")),
-		.passphrase_file = dup_or_null(cfg_getstr(section, "passphrase_file")),
-		.topic = dup_or_null(cfg_getstr(section, "topic")),
-	};
+	char why[WHY_SIZE];
+	if (!config_credential_take(
+		    section, &config->credentials[config->credential_count], why, sizeof(why)))
+		return fail(cfg->line, "credential \"%s\": %s", cfg_title(section), why);
+	config->credential_count++;
 	return 0;
 }
 
@@ -802,14 +778,8 @@ void config_free(struct config *config)
 	free(config->proxy_login);
 	for (unsigned i = 0; i < config->subtopic_count; i++)
 		free(config->subtopics[i]);
-	for (unsigned i = 0; i < config->credential_count; i++) {
-		struct credential_files *files = &config->credentials[i];
-		free((char *)files->name);
-		free((char *)files->certificate);
-		free((char *)files->key);
-		free((char *)files->passphrase_file);
-		free((char *)files->topic);
-	}
+	for (unsigned i = 0; i < config->credential_count; i++)
+		config_credential_fini(&config->credentials[i]);
 	for (unsigned i = 0; i < config->no_effect_count; i++)
 		free(config->no_effect[i]);
 	free(config->no_effect);

@@ -10,8 +10,10 @@
 #include "apns/sender.h"
 #include "base/clock.h"
 #include "daemon/config.h"
+#include "daemon/former.h"
 #include "daemon/forward.h"
 #include "daemon/sources.h"
+#include "daemon/supervisor.h"
 #include "intake/datagram.h"
 #include "intake/spool.h"
 #include "intake/stream.h"
@@ -23,8 +25,11 @@
 struct core {
 	uv_loop_t *loop;
 	const struct config *config;
-	struct sources *sources; /* imapd.conf and the credentials, read again at SIGHUP */
+	const char *config_path; /* for reading it again */
+	struct supervisor *supervisor;
+	struct sources *sources; /* imapd.conf and the credentials, read again when they change */
 
+	struct former *former; /* the topics that Cyrus gave before */
 	struct schedule *schedule;
 	struct store *store;
 	struct registry *registry;

@@ -15,9 +15,11 @@
  *   daemon/delivery.c                    the way out, and what follows from Apple's answer
  *   apns/sender.c  apns/verdict.c        HTTP/2 to Apple, and what its answers mean
  *
- * Beside it: config.c (mailpush.conf), check.c (-n), sources.c (imapd.conf and certificates),
- * tidy.c (hourly housekeeping), supervisor.c (what systemd is told), socketwatch.c (are the sockets
- * still there?), clockwatch.c (was the clock set?), and base/ below everything.
+ * Beside it: config.c (mailpush.conf), check.c (-n), sources.c (imapd.conf and the credentials'
+ * files), reload.c and watch.c (they are read again), keyring.c (the credentials in force),
+ * former.c (a changed aps_topic), tidy.c (hourly housekeeping), supervisor.c (what systemd is
+ * told), socketwatch.c (are the sockets still there?), clockwatch.c (was the clock set?), and base/
+ * below everything.
  *
  * This file starts the parts in order and stops them in reverse.
  */
@@ -33,6 +35,8 @@
 #include "daemon/core.h"
 #include "daemon/delivery.h"
 #include "daemon/forward.h"
+#include "daemon/keyring.h"
+#include "daemon/reload.h"
 #include "daemon/socketwatch.h"
 #include "daemon/summary.h"
 #include "daemon/supervisor.h"
@@ -68,26 +72,17 @@ struct parked {
 
 struct daemon {
 	struct core core;
+	struct keyring *keyring;
+	struct reload *reload;
 	struct tidy *tidy;
-	struct supervisor *supervisor;
 	struct socketwatch *socketwatch;
 	struct clockwatch *clockwatch;
 	struct config *config;
 	uv_loop_t loop;
 	uv_signal_t signals[SIGNALS];
-	struct credential *in_force[CONFIG_CREDENTIALS_MAX]; /* by their place in mailpush.conf */
 
 	struct parked *parked;
 	size_t parked_count;
-
-	uv_work_t reload;
-	const char *config_path;
-	struct config *reread; /* NULL: it could not be read */
-	struct err reread_err;
-	struct sources *reloaded; /* likewise */
-	struct err reload_err;
-	bool is_reloading;
-	bool is_reload_wanted;
 
 	uv_timer_t stop_timer;
 	bool is_stopping;
@@ -231,6 +226,11 @@ static void on_rewrite_store(void *ctx, const char *text, struct job_list *ret_j
 	schedule_rewrite(daemon->core.schedule, ret_jobs, core_time());
 	if (daemon->core.arrivals)
 		arrivals_rewrite(daemon->core.arrivals, ret_jobs);
+	struct queue_job *topics = former_rewrite(daemon->core.former);
+	if (topics) {
+		topics->seq = schedule_next_seq(daemon->core.schedule);
+		job_list_append(ret_jobs, &topics->job);
+	}
 	log_event(LOG_LEVEL_WARN, "queue", "a new queue is begun with what memory holds",
 		log_number("rows", (int64_t)ret_jobs->count));
 }
@@ -260,150 +260,10 @@ static void on_loaded_parked(
 		(struct parked){parked_id, received_ms, mem_dup_n(raw, raw_size), raw_size};
 }
 
-/* Reload. */
-
-static void report_credentials(const struct config *config, const struct sources *sources)
+static void on_loaded_topic(void *ctx, const char *topic, int64_t until_ms)
 {
-	for (unsigned i = 0; i < sources->credential_count; i++) {
-		char name[101];
-		snprintf(name, sizeof(name), "credential-file:%.80s", config->credentials[i].name);
-		if (sources->credentials[i])
-			alarm_clear(name);
-		else
-			alarm_raise(name, "credential \"%s\": %s", config->credentials[i].name,
-				sources->credential_errors[i].text);
-	}
-	if (sources->credential_count)
-		alarm_clear("no-credential");
-	else
-		alarm_raise("no-credential",
-			"no credential is configured: phones can register, nothing is pushed; add "
-			"a "
-			"credential section to mailpush.conf");
-}
-
-/*
- * Each credential by itself: one whose file is broken keeps what it had, the others are renewed.
- */
-static void use_credentials(struct daemon *daemon)
-{
-	struct sources *sources = daemon->core.sources;
-	struct credential *given[CONFIG_CREDENTIALS_MAX];
-	size_t count = 0;
-	for (unsigned i = 0; i < sources->credential_count; i++) {
-		struct credential *loaded = mem_steal(sources->credentials[i]);
-		if (loaded) {
-			credential_free(daemon->in_force[i]);
-			daemon->in_force[i] = loaded;
-		}
-		const struct credential *credential = daemon->in_force[i];
-		if (!credential)
-			continue;
-		bool is_second = false;
-		for (size_t j = 0; j < count; j++)
-			is_second = is_second || !strcmp(given[j]->topic, credential->topic);
-		log_event(is_second ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "apns",
-			is_second ? "two credentials are for one topic; the later one is not used"
-				: loaded ? "credential in use"
-					 : "credential stays in use",
-			log_text("credential", credential->name),
-			log_text("topic", credential->topic),
-			log_number("days_left",
-				(credential->not_after_unix_ms - clock_unix_ms()) / CLOCK_DAY_MS));
-		if (!is_second)
-			given[count++] = credential_ref(daemon->in_force[i]);
-	}
-	sender_set_credentials(daemon->core.sender, given, count);
-}
-
-/* What Cyrus tells the phones to listen for must be what we can push on. */
-static void check_topic(struct daemon *daemon)
-{
-	const char *topic = daemon->core.sources->imapdconf->aps_topic;
-	if (!*topic)
-		alarm_raise("aps-topic",
-			"aps_topic is not set in %s, so Cyrus does not offer push to phones",
-			daemon->config->imapd_conf);
-	else if (daemon->config->credential_count &&
-		!sender_has_credential(daemon->core.sender, topic))
-		alarm_raise("aps-topic",
-			"aps_topic %s of %s is the topic of no credential: phones that register "
-			"now "
-			"cannot be pushed to",
-			topic, daemon->config->imapd_conf);
-	else
-		alarm_clear("aps-topic");
-}
-
-static void on_reload_work(uv_work_t *work)
-{
-	struct daemon *daemon = work->data;
-	config_read(daemon->config_path, &daemon->reread, &daemon->reread_err);
-	sources_read(daemon->config, &daemon->reloaded, &daemon->reload_err);
-}
-
-/* Of mailpush.conf only the level of the log is taken; the rest is what the parts were made with.
- */
-static void use_reread(struct daemon *daemon, const struct config *reread)
-{
-	log_set_level(reread->log_level);
-	mem_auto char *waiting = changes_that_wait(daemon->config->written, reread->written);
-	if (waiting)
-		log_event(LOG_LEVEL_WARN, "config",
-			"keys of mailpush.conf have changed that only a restart brings into force",
-			log_text("keys", waiting));
-}
-
-static void reload(struct daemon *daemon);
-
-static void on_reloaded(uv_work_t *work, int cancelled)
-{
-	struct daemon *daemon = work->data;
-	(void)cancelled;
-	daemon->is_reloading = false;
-	struct config *reread = mem_steal(daemon->reread);
-	struct sources *sources = mem_steal(daemon->reloaded);
-	if (daemon->is_stopping) {
-		config_free(reread);
-		sources_free(sources);
-		check_stopped(daemon);
-		return;
-	}
-	if (reread && sources)
-		alarm_clear("reload");
-	else
-		alarm_raise("reload", "%s; the former settings stay in force",
-			reread ? daemon->reload_err.text : daemon->reread_err.text);
-	if (reread)
-		use_reread(daemon, reread);
-	config_free(reread);
-	if (sources) {
-		report_credentials(daemon->config, sources);
-		sources_free(daemon->core.sources);
-		daemon->core.sources = sources;
-		use_credentials(daemon);
-		check_topic(daemon);
-		log_event(LOG_LEVEL_INFO, "daemon", "reloaded",
-			log_text("aps_topic", sources->imapdconf->aps_topic));
-		delivery_wake(daemon->core.delivery);
-	}
-	supervisor_ready(daemon->supervisor);
-	if (daemon->is_reload_wanted) {
-		daemon->is_reload_wanted = false;
-		reload(daemon);
-	}
-}
-
-static void reload(struct daemon *daemon)
-{
-	if (daemon->is_reloading) {
-		daemon->is_reload_wanted = true;
-		return;
-	}
-	daemon->is_reloading = true;
-	supervisor_reloading(daemon->supervisor);
-	daemon->reload.data = daemon;
-	uv_queue_work(&daemon->loop, &daemon->reload, on_reload_work, on_reloaded);
+	struct daemon *daemon = ctx;
+	former_load(daemon->core.former, topic, until_ms);
 }
 
 /* A certificate that looked expired may be good by the new time. */
@@ -412,7 +272,7 @@ static void on_clock_set(void *ctx, int64_t by_ms)
 	struct daemon *daemon = ctx;
 	log_event(LOG_LEVEL_WARN, "daemon", "the clock was set; the certificates are read again",
 		log_number("by_seconds", by_ms / CLOCK_SECOND_MS));
-	reload(daemon);
+	reload_now(daemon->reload);
 	tidy_now(daemon->tidy);
 }
 
@@ -420,7 +280,7 @@ static void on_clock_set(void *ctx, int64_t by_ms)
 
 static void check_stopped(struct daemon *daemon)
 {
-	if (!daemon->is_stopping || !daemon->is_sender_stopped || daemon->is_reloading)
+	if (!daemon->is_stopping || !daemon->is_sender_stopped || reload_is_running(daemon->reload))
 		return;
 	bool is_quiet = !arrivals_count(daemon->core.arrivals) &&
 		forward_is_quiet(daemon->core.forward) &&
@@ -436,6 +296,11 @@ static void on_sender_stopped(void *ctx)
 	check_stopped(daemon);
 }
 
+static void on_reload_stopped(void *ctx)
+{
+	check_stopped(ctx);
+}
+
 static void on_stop_timer(uv_timer_t *timer)
 {
 	struct daemon *daemon = timer->data;
@@ -449,7 +314,7 @@ static void begin_stop(struct daemon *daemon, const char *why)
 		return;
 	daemon->is_stopping = true;
 	log_event(LOG_LEVEL_INFO, "daemon", "stopping", log_text("why", why));
-	supervisor_stopping(daemon->supervisor);
+	supervisor_stopping(daemon->core.supervisor);
 	clockwatch_free(mem_steal(daemon->clockwatch));
 	socketwatch_free(mem_steal(daemon->socketwatch));
 	datagram_free(mem_steal(daemon->core.datagram));
@@ -458,6 +323,7 @@ static void begin_stop(struct daemon *daemon, const char *why)
 	if (daemon->core.spool)
 		spool_stop(daemon->core.spool);
 	delivery_stop(daemon->core.delivery);
+	reload_stop(daemon->reload, on_reload_stopped, daemon);
 	uv_timer_init(&daemon->loop, &daemon->stop_timer);
 	daemon->stop_timer.data = daemon;
 	uv_timer_start(&daemon->stop_timer, on_stop_timer, STOP_MS, 0);
@@ -468,7 +334,7 @@ static void on_signal(uv_signal_t *handle, int number)
 {
 	struct daemon *daemon = handle->data;
 	if (number == SIGHUP)
-		reload(daemon);
+		reload_now(daemon->reload);
 	else
 		begin_stop(daemon, number == SIGTERM ? "SIGTERM" : "SIGINT");
 }
@@ -548,8 +414,10 @@ static int open_queue(struct daemon *daemon, struct err *err)
 {
 	static const struct store_callbacks callbacks = {
 		.done = on_stored, .trouble = on_store_trouble, .rewrite = on_rewrite_store};
-	static const struct store_loader loader = {
-		.push = on_loaded_push, .news = on_loaded_news, .parked = on_loaded_parked};
+	static const struct store_loader loader = {.push = on_loaded_push,
+		.news = on_loaded_news,
+		.parked = on_loaded_parked,
+		.topic = on_loaded_topic};
 	int status = store_new(&daemon->loop, daemon->config->queue, &loader, &callbacks, daemon,
 		&daemon->core.store, err);
 	if (status)
@@ -629,9 +497,15 @@ static int start(struct daemon *daemon, struct err *err)
 	if (failed)
 		return err_set(err, failed, "cannot get random bytes: %s", uv_strerror(failed));
 
-	int status = sources_read(config, &core->sources, err);
-	if (status)
-		return status;
+	core->former = former_new();
+	daemon->keyring = keyring_new(core);
+	daemon->reload = reload_new(core, daemon->keyring);
+	core->sources = sources_read(config);
+	if (!core->sources->imapdconf) {
+		*err = core->sources->imapdconf_error;
+		return -EINVAL;
+	}
+	int status;
 	const struct schedule_settings schedule_settings = {
 		.min_interval_ms = config->min_interval_ms,
 		.later_delay_ms = config->later_delay_ms,
@@ -646,9 +520,7 @@ static int start(struct daemon *daemon, struct err *err)
 	core->forward = forward_new(&daemon->loop, &forward_settings);
 	core->arrivals = arrivals_new(core, seeds[1]);
 	daemon->tidy = tidy_new(core);
-	report_credentials(config, core->sources);
-	use_credentials(daemon);
-	check_topic(daemon);
+	reload_first(daemon->reload);
 	replay_parked(daemon);
 	watch_signals(daemon);
 	open_spool(daemon, seeds[2]);
@@ -673,6 +545,8 @@ static uint64_t take_down(struct daemon *daemon)
 	clockwatch_free(mem_steal(daemon->clockwatch));
 	socketwatch_free(mem_steal(daemon->socketwatch));
 	datagram_free(mem_steal(core->datagram));
+	if (daemon->reload)
+		reload_stop(daemon->reload, NULL, NULL);
 	if (core->delivery)
 		delivery_stop(core->delivery);
 	if (core->sender && !daemon->is_stopping) {
@@ -692,11 +566,12 @@ static uint64_t take_down(struct daemon *daemon)
 	arrivals_free(core->arrivals);
 	forward_free(core->forward);
 	schedule_free(core->schedule);
+	reload_free(daemon->reload);
+	keyring_free(daemon->keyring);
+	former_free(core->former);
 	sources_free(core->sources);
-	for (unsigned i = 0; i < CONFIG_CREDENTIALS_MAX; i++)
-		credential_free(daemon->in_force[i]);
 	alarm_stop();
-	supervisor_free(daemon->supervisor);
+	supervisor_free(daemon->core.supervisor);
 	uv_run(&daemon->loop, UV_RUN_NOWAIT);
 	uv_walk(&daemon->loop, close_if_open, NULL);
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
@@ -711,7 +586,7 @@ static int run(const char *path, struct config *config)
 {
 	static struct daemon daemon;
 	struct err err;
-	daemon.config_path = path;
+	daemon.core.config_path = path;
 	daemon.config = config;
 	if (drop_privileges(config->user, &err) ||
 		log_start(config->log_target, config->log_level, &err)) {
@@ -725,7 +600,7 @@ static int run(const char *path, struct config *config)
 	for (unsigned i = 0; i < config->no_effect_count; i++)
 		log_event(LOG_LEVEL_WARN, "config", "this key has no effect in this version",
 			log_text("key", config->no_effect[i]));
-	if (supervisor_new(&daemon.loop, on_status_wanted, &daemon, &daemon.supervisor, &err))
+	if (supervisor_new(&daemon.loop, on_status_wanted, &daemon, &daemon.core.supervisor, &err))
 		log_event(LOG_LEVEL_WARN, "daemon", err.text);
 	int failed = start(&daemon, &err);
 	if (failed) {
@@ -734,7 +609,7 @@ static int run(const char *path, struct config *config)
 		log_event(LOG_LEVEL_INFO, "daemon", "ready",
 			log_text("site", daemon.core.sources->site),
 			log_text("aps_topic", daemon.core.sources->imapdconf->aps_topic));
-		supervisor_ready(daemon.supervisor);
+		supervisor_ready(daemon.core.supervisor);
 		uv_run(&daemon.loop, UV_RUN_DEFAULT);
 	}
 	uint64_t lost = take_down(&daemon);

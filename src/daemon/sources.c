@@ -1,7 +1,6 @@
 #include "daemon/sources.h"
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -10,8 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-MEM_DEFINE_CLEANUP(sources_cleanup, struct sources, sources_free)
 
 static const char *remedy_of(int code)
 {
@@ -42,8 +39,13 @@ static int open_file(const char *path, FILE **ret, struct err *err)
 
 static int read_file(void *ctx, const char *path, struct buf *ret, struct err *err)
 {
-	(void)ctx;
+	struct sources *sources = ctx;
 	FILE *file;
+	if (sources) {
+		sources->included = mem_realloc_array(
+			sources->included, sources->included_count + 1, sizeof(*sources->included));
+		sources->included[sources->included_count++] = mem_dup(path);
+	}
 	int status = open_file(path, &file, err);
 	if (status)
 		return status;
@@ -75,27 +77,59 @@ static char *choose_site(const struct config *config, const struct imapdconf *im
 	return mem_dup(name);
 }
 
-int sources_read(const struct config *config, struct sources **ret, struct err *err)
+static int read_imapdconf(const struct config *config, struct sources *sources)
 {
-	__attribute__((cleanup(sources_cleanup))) struct sources *sources =
-		mem_alloc_zero(1, sizeof(*sources));
 	buf_auto struct buf text;
 	buf_init(&text);
+	struct err *err = &sources->imapdconf_error;
 	int status = read_file(NULL, config->imapd_conf, &text, err);
-	if (status)
-		return status;
-	status = imapdconf_parse(config->imapd_conf, buf_text(&text), text.used, read_file, NULL,
-		&sources->imapdconf, err);
-	if (status)
-		return status;
-	sources->site = choose_site(config, sources->imapdconf);
+	if (!status)
+		status = imapdconf_parse(config->imapd_conf, buf_text(&text), text.used, read_file,
+			sources, &sources->imapdconf, err);
+	if (!status)
+		sources->site = choose_site(config, sources->imapdconf);
+	return status;
+}
 
+struct sources *sources_read(const struct config *config)
+{
+	struct sources *sources = mem_alloc_zero(1, sizeof(*sources));
+	read_imapdconf(config, sources);
 	sources->credential_count = config->credential_count;
 	for (unsigned i = 0; i < config->credential_count; i++)
-		credential_load(&config->credentials[i], clock_unix_ms(), &sources->credentials[i],
-			&sources->credential_errors[i]);
-	*ret = mem_steal(sources);
-	return 0;
+		sources->credential_status[i] = credential_load(&config->credentials[i],
+			&sources->credentials[i], &sources->credential_errors[i]);
+	return sources;
+}
+
+void sources_inherit(struct sources *sources, struct sources *before)
+{
+	if (sources->imapdconf)
+		return;
+	sources->imapdconf = mem_steal(before->imapdconf);
+	sources->site = mem_steal(before->site);
+}
+
+const char **sources_paths(
+	const struct config *config, const struct sources *sources, size_t *ret_count)
+{
+	size_t included = sources ? sources->included_count : 0;
+	const char **paths =
+		mem_alloc_zero(1 + 5 * config->credential_count + included, sizeof(*paths));
+	size_t count = 0;
+	paths[count++] = config->imapd_conf;
+	for (unsigned i = 0; i < config->credential_count; i++) {
+		const struct credential_files *files = &config->credentials[i];
+		const char *const named[] = {files->certificate, files->key, files->pkcs12,
+			files->p8, files->passphrase_file};
+		for (size_t j = 0; j < sizeof(named) / sizeof(named[0]); j++)
+			if (named[j])
+				paths[count++] = named[j];
+	}
+	for (size_t i = 0; i < included; i++)
+		paths[count++] = sources->included[i];
+	*ret_count = count;
+	return paths;
 }
 
 void sources_free(struct sources *sources)
@@ -104,6 +138,9 @@ void sources_free(struct sources *sources)
 		return;
 	imapdconf_free(sources->imapdconf);
 	free(sources->site);
+	for (size_t i = 0; i < sources->included_count; i++)
+		free(sources->included[i]);
+	free(sources->included);
 	for (unsigned i = 0; i < sources->credential_count; i++)
 		credential_free(sources->credentials[i]);
 	free(sources);

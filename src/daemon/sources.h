@@ -14,18 +14,27 @@
 #include "event/imapdconf.h"
 
 struct sources {
-	struct imapdconf *imapdconf;
+	struct imapdconf *imapdconf; /* NULL: it cannot be read, see imapdconf_error */
+	struct err imapdconf_error;
 	char *site; /* mailpush.conf's, or imapd.conf's servername, or the host's name */
 	struct credential *credentials[CONFIG_CREDENTIALS_MAX]; /* take them with mem_steal */
+	int credential_status[CONFIG_CREDENTIALS_MAX];		/* of loading it */
 	struct err credential_errors[CONFIG_CREDENTIALS_MAX];	/* where credentials[i] is NULL */
 	unsigned credential_count;
+	char **included; /* files that imapd.conf includes */
+	size_t included_count;
 };
 
+/* What cannot be read is said in what it returns, each thing by itself. */
+struct sources *sources_read(const struct config *config);
+/* Where imapd.conf could not be read: takes over what `before` had of it. */
+void sources_inherit(struct sources *sources, struct sources *before);
 /*
- * Fails if imapd.conf cannot be read.  A credential that cannot be loaded is no failure: Apple
- * takes a month to issue one, and phones register meanwhile; its error stands in credential_errors.
+ * The files that are read; `sources` NULL: those that the configuration names.  The array is the
+ * caller's, the texts are borrowed.
  */
-int sources_read(const struct config *config, struct sources **ret, struct err *err);
+const char **sources_paths(
+	const struct config *config, const struct sources *sources, size_t *ret_count);
 void sources_free(struct sources *sources);
 
 #endif

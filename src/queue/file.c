@@ -15,13 +15,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 1
 #define APPLICATION_ID 0x6d707175  /* "mpqu" */
 #define NUMBER_MAX (INT64_MAX / 2) /* there is always a next one */
 #define OPEN_WAIT_MS 1000	   /* for whoever holds the file to let go */
 #define PHONES_A_BATCH 1024 /* and as many as the batch may bring, so that they never pile up */
 
-static const char schema[] =
+/* Step n leads from version n to version n + 1; one that was released is never changed. */
+static const char step_1[] =
 	"CREATE TABLE push (number INTEGER PRIMARY KEY, key BLOB NOT NULL, user TEXT NOT NULL,"
 	" token TEXT NOT NULL,"
 	" account_id TEXT NOT NULL, topic TEXT NOT NULL, aps_version INTEGER NOT NULL,"
@@ -36,6 +36,13 @@ static const char schema[] =
 	"CREATE TABLE phone (key BLOB PRIMARY KEY, last_push_ms INTEGER NOT NULL,"
 	" last_status INTEGER NOT NULL, last_reason TEXT NOT NULL, last_event_ms INTEGER NOT NULL)"
 	" WITHOUT ROWID;";
+
+static const char step_2[] =
+	"CREATE TABLE topic (topic TEXT PRIMARY KEY, until_ms INTEGER NOT NULL) WITHOUT ROWID;";
+
+static const char *const steps[] = {step_1, step_2};
+
+#define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
 
 enum statement {
 	BEGIN,
@@ -52,6 +59,8 @@ enum statement {
 	PHONE_DELETE,
 	PARK,
 	UNPARK,
+	TOPIC_CLEAR,
+	TOPIC_PUT,
 	STATEMENTS
 };
 
@@ -77,6 +86,8 @@ static const char *const statement_text[STATEMENTS] = {
 	[PHONE_DELETE] = "DELETE FROM phone WHERE key = ?",
 	[PARK] = "INSERT OR REPLACE INTO parked (parked_id, received_ms, raw) VALUES (?, ?, ?)",
 	[UNPARK] = "DELETE FROM parked WHERE parked_id = ?",
+	[TOPIC_CLEAR] = "DELETE FROM topic",
+	[TOPIC_PUT] = "INSERT OR REPLACE INTO topic (topic, until_ms) VALUES (?, ?)",
 };
 
 struct store_file {
@@ -197,7 +208,7 @@ static int check_version(struct store_file *file, int64_t *ret_version, struct e
 			"cannot open queue '%s': it is the database of another program; set "
 			"`queue` to a file of its own",
 			file->path);
-	if (version > SCHEMA_VERSION)
+	if (version < 0 || version > SCHEMA_VERSION)
 		return err_set(err, -ENOTSUP,
 			"cannot open queue '%s': its schema is version %lld, this mailpushd knows "
 			"%d at most; install the newer one again",
@@ -221,8 +232,8 @@ static int prepare(struct store_file *file, struct err *err)
 			"PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536;"
 			"BEGIN IMMEDIATE",
 			err);
-	if (!code && version == 0)
-		code = execute(file, schema, err);
+	for (int64_t step = version; !code && step < SCHEMA_VERSION; step++)
+		code = execute(file, steps[step], err);
 	char set_version[96];
 	snprintf(set_version, sizeof(set_version),
 		"PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", APPLICATION_ID,
@@ -444,6 +455,18 @@ static int unpark(struct store_file *file, const struct queue_job *job, struct e
 	return done(file, statement, err);
 }
 
+static int put_topics(struct store_file *file, const struct queue_job *job, struct err *err)
+{
+	int code = done(file, file->statements[TOPIC_CLEAR], err);
+	sqlite3_stmt *statement = file->statements[TOPIC_PUT];
+	for (size_t i = 0; !code && i < job->topic_count; i++) {
+		bind_text(statement, 1, job->topics[i].topic);
+		sqlite3_bind_int64(statement, 2, job->topics[i].until_ms);
+		code = done(file, statement, err);
+	}
+	return code;
+}
+
 static int delete_phone(struct store_file *file, const struct queue_job *job, struct err *err)
 {
 	return done(file, with_key(file, PHONE_DELETE, &job->key), err);
@@ -463,6 +486,7 @@ static const struct {
 	{QUEUE_PHONE_DELETE, delete_phone},
 	{QUEUE_PARK, park},
 	{QUEUE_UNPARK, unpark},
+	{QUEUE_TOPICS, put_topics},
 };
 
 static int write_job(struct store_file *file, const struct queue_job *job, struct err *err)
@@ -647,6 +671,12 @@ static bool load_parked(struct loading *loading, sqlite3_stmt *row)
 	return true;
 }
 
+static bool load_topic(struct loading *loading, sqlite3_stmt *row)
+{
+	loading->loader->topic(loading->ctx, read_text(row, 0), sqlite3_column_int64(row, 1));
+	return true;
+}
+
 static int load_rows(struct store_file *file, const char *sql, struct loading *loading,
 	bool (*load)(struct loading *loading, sqlite3_stmt *row), struct err *err)
 {
@@ -683,6 +713,7 @@ int store_file_load(
 		 " JOIN push USING (number) ORDER BY seq",
 			load_news},
 		{"SELECT parked_id, received_ms, raw FROM parked ORDER BY parked_id", load_parked},
+		{"SELECT topic, until_ms FROM topic", load_topic},
 	};
 	struct loading loading = {.loader = loader, .ctx = ctx};
 	int code = 0;

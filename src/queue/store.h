@@ -11,9 +11,10 @@
  * on its way.  That is repeated in part, but says the same in the end: each job says how a row is
  * to be.
  *
- * Tables: push (one row a registration), news (key, hash), parked (raw events in order), phone
- * (what happened last with a registration: for people, and for min_interval over a restart; written
- * lazily, every FILE_PHONES_MS (file.h) and at the end: losing some seconds of it loses nothing).
+ * Tables: push (one row a registration), news (key, hash), parked (raw events in order), topic
+ * (what Cyrus gives to phones and gave before), phone (what happened last with a registration: for
+ * people, and for min_interval over a restart; written lazily, every FILE_PHONES_MS (file.h) and at
+ * the end: losing some seconds of it loses nothing).
  *
  * A registration's key is as good as random: a table in the order of keys takes and loses rows all
  * over, and each costs the write of a page of its own.  So push and news are in the order of a
@@ -57,8 +58,9 @@ enum queue_part {
 	QUEUE_PUSH_DELETE = 1 << 5, /* delete the row and all its news */
 	QUEUE_PHONE = 1 << 6,	    /* last push, status, reason, event */
 	QUEUE_PHONE_DELETE = 1 << 7,
-	QUEUE_PARK = 1 << 8,   /* insert or replace parked row `parked_id` with `raw` */
-	QUEUE_UNPARK = 1 << 9, /* delete it */
+	QUEUE_PARK = 1 << 8,	/* insert or replace parked row `parked_id` with `raw` */
+	QUEUE_UNPARK = 1 << 9,	/* delete it */
+	QUEUE_TOPICS = 1 << 10, /* `topics` replace all rows of that table */
 };
 
 struct queue_phone {
@@ -66,6 +68,12 @@ struct queue_phone {
 	int last_status;      /* HTTP status, 0: no answer */
 	char last_reason[QUEUE_REASON_MAX];
 	int64_t last_event_ms; /* Unix; 0: leave as it is */
+};
+
+/* A topic that Cyrus gives to phones, or gave until then (daemon/former.h). */
+struct queue_topic {
+	char *topic;
+	int64_t until_ms; /* Unix; 0: it still does */
 };
 
 struct queue_job {
@@ -80,6 +88,8 @@ struct queue_job {
 	struct queue_news *news; /* see queue_job_make_room */
 	size_t news_count;
 	struct queue_news one_news; /* room for the common single row */
+	struct queue_topic *topics; /* TOPICS */
+	size_t topic_count;
 
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 	int64_t due_ms; /* Unix */
@@ -126,6 +136,7 @@ struct store_loader {
 	void (*news)(void *ctx, const struct registry_key *key, const struct queue_news *news);
 	void (*parked)(void *ctx, uint64_t parked_id, int64_t received_ms, const char *raw,
 		size_t raw_size);
+	void (*topic)(void *ctx, const char *topic, int64_t until_ms);
 };
 
 struct store;

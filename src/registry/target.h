@@ -17,7 +17,8 @@
 
 /*
  * First 16 bytes of SHA-256 over site, user, token, account id and subtopic, NUL-separated: the
- * same on every node, the same when the registration is made again.
+ * same on every node, the same when the registration is made again.  A registration for a former
+ * topic beside it has a key of its own, so it is told, forgotten and stopped by itself.
  */
 struct registry_key {
 	uint8_t bytes[REGISTRY_KEY_SIZE];
@@ -47,5 +48,7 @@ MEM_DEFINE_CLEANUP(target_cleanup, struct target, target_free)
 
 struct registry_key registry_key_make(const char *site, const char *user, const char *token,
 	const char *account_id, const char *subtopic);
+/* Of the registration beside `key`: the first 16 bytes of SHA-256 over that and the topic. */
+struct registry_key registry_key_former(const struct registry_key *key, const char *topic);
 
 #endif

@@ -57,6 +57,8 @@ void behaviour_clear(struct behaviour *behaviour)
 		.initial_window_size = BEHAVIOUR_INITIAL_WINDOW_SIZE,
 		.header_table_size = BEHAVIOUR_HEADER_TABLE_SIZE,
 		.max_frame_size = BEHAVIOUR_MAX_FRAME_SIZE,
+		.provider_lifetime_ms = BEHAVIOUR_PROVIDER_LIFETIME_MS,
+		.provider_update_least_ms = BEHAVIOUR_PROVIDER_UPDATE_LEAST_MS,
 	};
 }
 

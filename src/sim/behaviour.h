@@ -25,6 +25,8 @@
 #define BEHAVIOUR_HEADER_TABLE_SIZE 4096
 #define BEHAVIOUR_MAX_FRAME_SIZE 16384
 #define BEHAVIOUR_FLOOD_MAX 1000000
+#define BEHAVIOUR_PROVIDER_LIFETIME_MS (60 * 60 * 1000)
+#define BEHAVIOUR_PROVIDER_UPDATE_LEAST_MS (20 * 60 * 1000)
 #define BEHAVIOUR_FOREVER UINT64_MAX
 
 /* Which streams a GOAWAY says were processed. */
@@ -69,6 +71,9 @@ struct behaviour {
 	struct tls_fault tls;
 	bool is_flood_of_settings; /* else of PING */
 	uint64_t flood_count;
+
+	int64_t provider_lifetime_ms;	  /* an older provider token has expired */
+	int64_t provider_update_least_ms; /* one that is changed sooner is changed too often */
 };
 
 void behaviour_init(struct behaviour *behaviour);

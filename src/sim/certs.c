@@ -1,6 +1,7 @@
 #include "sim/certs.h"
 
 #include "base/mem.h"
+#include "sim/bearer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +9,8 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <openssl/provider.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <string.h>
@@ -149,7 +152,7 @@ static int add_der_extension(
 }
 
 /* Begins a certificate and its key: all but the subject, the extensions and the signature. */
-static int begin_pair(int days, struct pair *ret, struct err *err)
+static int begin_pair(long begin_s, long end_s, struct pair *ret, struct err *err)
 {
 	key_auto EVP_PKEY *key = EVP_EC_gen("P-256");
 	x509_auto X509 *certificate = X509_new();
@@ -159,17 +162,22 @@ static int begin_pair(int days, struct pair *ret, struct err *err)
 	serial[0] = (uint8_t)((serial[0] & 0x7f) | 0x40); /* positive, and never shortened */
 
 	ASN1_INTEGER *number = X509_get_serialNumber(certificate);
-	long begin_s = days < 0 ? (days - 1) * DAY_S : -DAY_S;
 	if (!X509_set_version(certificate, X509_VERSION_3) ||
 		!ASN1_STRING_set(number, serial, sizeof(serial)) ||
 		!X509_gmtime_adj(X509_getm_notBefore(certificate), begin_s) ||
-		!X509_gmtime_adj(X509_getm_notAfter(certificate), days * DAY_S) ||
+		!X509_gmtime_adj(X509_getm_notAfter(certificate), end_s) ||
 		!X509_set_pubkey(certificate, key))
 		return openssl_failed(err, "cannot make a certificate");
 
 	ret->certificate = mem_steal(certificate);
 	ret->key = mem_steal(key);
 	return 0;
+}
+
+/* One that has expired was valid for a day. */
+static long begin_of(int days)
+{
+	return days < 0 ? (days - 1) * DAY_S : -DAY_S;
 }
 
 static int add_name(X509 *certificate, const char *field, const char *value, struct err *err)
@@ -189,21 +197,23 @@ static int sign(const struct pair *pair, const struct pair *authority, struct er
 	return 0;
 }
 
-static int make_authority(struct pair *ret, struct err *err)
+/* `above` NULL: it signs itself. */
+static int make_authority(
+	const char *name, const struct pair *above, struct pair *ret, struct err *err)
 {
 	struct pair pair_auto pair = {0};
-	int r = begin_pair(CA_DAYS, &pair, err);
+	int r = begin_pair(-DAY_S, CA_DAYS * DAY_S, &pair, err);
 	if (r < 0)
 		return r;
 	X509 *certificate = pair.certificate;
-	if ((r = add_name(certificate, "CN", "apns-sim trial authority", err)) < 0 ||
+	if ((r = add_name(certificate, "CN", name, err)) < 0 ||
 		(r = add_extension(certificate, certificate, NID_basic_constraints,
 			 "critical,CA:TRUE", err)) < 0 ||
 		(r = add_extension(certificate, certificate, NID_key_usage,
 			 "critical,keyCertSign,cRLSign", err)) < 0 ||
 		(r = add_extension(
 			 certificate, certificate, NID_subject_key_identifier, "hash", err)) < 0 ||
-		(r = sign(&pair, &pair, err)) < 0)
+		(r = sign(&pair, above ? above : &pair, err)) < 0)
 		return r;
 
 	ret->certificate = mem_steal(pair.certificate);
@@ -229,7 +239,7 @@ static int add_end_extensions(X509 *certificate, X509 *issuer, const char *usage
 static int make_server(const char *dir, const struct pair *authority, int days, struct err *err)
 {
 	struct pair pair_auto pair = {0};
-	int r = begin_pair(days, &pair, err);
+	int r = begin_pair(begin_of(days), days * DAY_S, &pair, err);
 	if (r < 0)
 		return r;
 	X509 *certificate = pair.certificate;
@@ -302,12 +312,14 @@ static int add_topics(X509 *certificate, const char *topic, struct err *err)
 	return r;
 }
 
-static int make_client(const char *dir, const struct pair *authority,
-	const struct certs_client *client, struct err *err)
+static int make_client(const struct pair *authority, const struct certs_client *client,
+	struct pair *ret, struct err *err)
 {
 	static const uint8_t null[] = {0x05, 0x00};
 	struct pair pair_auto pair = {0};
-	int r = begin_pair(client->days, &pair, err);
+	int r = client->has_seconds
+		? begin_pair(client->begin_s, client->end_s, &pair, err)
+		: begin_pair(begin_of(client->days), client->days * DAY_S, &pair, err);
 	if (r < 0)
 		return r;
 
@@ -324,7 +336,117 @@ static int make_client(const char *dir, const struct pair *authority,
 		(r = add_topics(certificate, client->topic, err)) < 0 ||
 		(r = sign(&pair, authority, err)) < 0)
 		return r;
-	return write_pair(dir, client->file, &pair, err);
+	ret->certificate = mem_steal(pair.certificate);
+	ret->key = mem_steal(pair.key);
+	return 0;
+}
+
+/* NAME.pem with the certificate of another authority behind it, and NAME.key. */
+static int make_chained(const char *dir, const struct pair *authority,
+	const struct certs_client *client, struct err *err)
+{
+	struct pair pair_auto middle = {0};
+	struct pair pair_auto pair = {0};
+	mem_auto char *name = mem_printf("%s-chained", client->file);
+	mem_auto char *path = mem_printf("%s/%s.pem", dir, name);
+	int r;
+	if ((r = make_authority("apns-sim trial middle authority", authority, &middle, err)) < 0 ||
+		(r = make_client(&middle, client, &pair, err)) < 0 ||
+		(r = write_pair(dir, name, &pair, err)) < 0)
+		return r;
+	FILE *file = fopen(path, "ae");
+	int written = file && PEM_write_X509(file, middle.certificate);
+	if (!file || fclose(file) || !written)
+		return err_set(err, -EIO, "cannot write '%s'", path);
+	return 0;
+}
+
+struct encryption {
+	const char *suffix;
+	int of_key;
+	int of_certificate;
+	const EVP_MD *(*of_mac)(void);
+};
+
+static const struct encryption encryptions[] = {
+	{"", NID_aes_256_cbc, NID_aes_256_cbc, EVP_sha256},
+	{"-old", NID_pbe_WithSHA1And3_Key_TripleDES_CBC, NID_pbe_WithSHA1And40BitRC2_CBC, EVP_sha1},
+};
+
+static int write_pkcs12(const char *dir, const char *name, const struct pair *pair,
+	const struct encryption *encryption, OSSL_LIB_CTX *context, struct err *err)
+{
+	mem_auto char *path = mem_printf("%s/%s%s.p12", dir, name, encryption->suffix);
+	PKCS12 *pkcs12 = PKCS12_create_ex(CERTS_PASSPHRASE, name, pair->key, pair->certificate,
+		NULL, encryption->of_key, encryption->of_certificate, 0, -1, 0, context, NULL);
+	if (!pkcs12 ||
+		!PKCS12_set_mac(pkcs12, CERTS_PASSPHRASE, -1, NULL, 0, 0, encryption->of_mac())) {
+		PKCS12_free(pkcs12);
+		return openssl_failed(err, path);
+	}
+	FILE *file = open_for_writing(path, 0600, err);
+	int written = file ? i2d_PKCS12_fp(file, pkcs12) : 0;
+	PKCS12_free(pkcs12);
+	if (!file)
+		return -EIO;
+	if (fclose(file) || !written)
+		return openssl_failed(err, path);
+	return 0;
+}
+
+/* The old ciphers are in a provider of their own, loaded where nothing else sees it. */
+static int write_pkcs12s(
+	const char *dir, const char *name, const struct pair *pair, struct err *err)
+{
+	OSSL_LIB_CTX *context = OSSL_LIB_CTX_new();
+	OSSL_PROVIDER *usual = OSSL_PROVIDER_load(context, "default");
+	OSSL_PROVIDER *legacy = OSSL_PROVIDER_load(context, "legacy");
+	int r = usual && legacy ? 0
+				: err_set(err, -ENOENT,
+					  "OpenSSL's legacy provider cannot be loaded; install "
+					  "legacy.so of OpenSSL");
+	for (size_t i = 0; r == 0 && i < sizeof(encryptions) / sizeof(encryptions[0]); i++)
+		r = write_pkcs12(dir, name, pair, &encryptions[i], context, err);
+	if (legacy)
+		OSSL_PROVIDER_unload(legacy);
+	if (usual)
+		OSSL_PROVIDER_unload(usual);
+	OSSL_LIB_CTX_free(context);
+	return r;
+}
+
+static int write_passphrase(const char *dir, struct err *err)
+{
+	mem_auto char *path = mem_printf("%s/passphrase", dir);
+	FILE *file = open_for_writing(path, 0600, err);
+	if (!file)
+		return -EIO;
+	int written = fputs(CERTS_PASSPHRASE "\n", file) >= 0;
+	if (fclose(file) || !written)
+		return err_set(err, -EIO, "cannot write '%s'", path);
+	return 0;
+}
+
+int certs_add_key(const char *dir, const char *key_id, struct err *err)
+{
+	key_auto EVP_PKEY *key = EVP_EC_gen("P-256");
+	if (!key)
+		return openssl_failed(err, "cannot make a key");
+	mem_auto char *path = mem_printf("%s/AuthKey_%s.p8", dir, key_id);
+	FILE *file = open_for_writing(path, 0600, err);
+	if (!file)
+		return -EIO;
+	int written = PEM_write_PKCS8PrivateKey(file, key, NULL, NULL, 0, NULL, NULL);
+	if (fclose(file) || !written)
+		return openssl_failed(err, path);
+	mem_auto char *public_path = mem_printf("%s/AuthKey_%s.pub", dir, key_id);
+	file = open_for_writing(public_path, 0644, err);
+	if (!file)
+		return -EIO;
+	written = PEM_write_PUBKEY(file, key);
+	if (fclose(file) || !written)
+		return openssl_failed(err, public_path);
+	return 0;
 }
 
 int certs_init(const char *dir, const struct certs_client *client, struct err *err)
@@ -332,21 +454,29 @@ int certs_init(const char *dir, const struct certs_client *client, struct err *e
 	if (mkdir(dir, 0700) && errno != EEXIST)
 		return err_set(err, -errno, "cannot make '%s': %s", dir, strerror(errno));
 	struct pair pair_auto authority = {0};
+	struct pair pair_auto pair = {0};
 	int r;
-	if ((r = make_authority(&authority, err)) < 0 ||
+	if ((r = make_authority("apns-sim trial authority", NULL, &authority, err)) < 0 ||
 		(r = write_pair(dir, "ca", &authority, err)) < 0 ||
-		(r = make_server(dir, &authority, client->days, err)) < 0)
+		(r = make_server(dir, &authority, client->days, err)) < 0 ||
+		(r = make_client(&authority, client, &pair, err)) < 0 ||
+		(r = write_pair(dir, client->file, &pair, err)) < 0 ||
+		(r = write_pkcs12s(dir, client->file, &pair, err)) < 0 ||
+		(r = write_passphrase(dir, err)) < 0 ||
+		(r = make_chained(dir, &authority, client, err)) < 0)
 		return r;
-	return make_client(dir, &authority, client, err);
+	return certs_add_key(dir, BEARER_KEY_ID, err);
 }
 
 int certs_add_client(const char *dir, const struct certs_client *client, struct err *err)
 {
 	struct pair pair_auto authority = {0};
-	int r = read_authority(dir, &authority, err);
-	if (r < 0)
+	struct pair pair_auto pair = {0};
+	int r;
+	if ((r = read_authority(dir, &authority, err)) < 0 ||
+		(r = make_client(&authority, client, &pair, err)) < 0)
 		return r;
-	return make_client(dir, &authority, client, err);
+	return write_pair(dir, client->file, &pair, err);
 }
 
 static void add_topic(struct peer *peer, const ASN1_STRING *string)

@@ -6,6 +6,10 @@
  * lists all its topics in the extension 1.2.840.113635.100.6.3.6; 1.2.840.113635.100.6.3.2 marks
  * it as good for production.  Keys are EC P-256, in files of mode 0600.  Everything here is for
  * tests: the authority's key lies next to what it signs.
+ *
+ * The first client comes in all the forms in which administrators have theirs: PEM, PKCS#12 in
+ * today's encryption and in that of old tools (RC2, 3DES), signed through another authority whose
+ * certificate follows in the file; and there is a key for provider tokens.
  */
 #ifndef MAILPUSH_SIM_CERTS_H
 #define MAILPUSH_SIM_CERTS_H
@@ -18,19 +22,27 @@
 #define CERTS_DEFAULT_TOPIC "com.apple.mail.XServer.00000000-0000-0000-0000-000000000000"
 #define CERTS_DEFAULT_DAYS 365
 #define CERTS_TOPICS_MAX 64
+#define CERTS_PASSPHRASE "apns-sim" /* of the PKCS#12 files */
 
 struct certs_client {
 	const char *file;  /* FILE.pem and FILE.key are written */
 	const char *topic; /* at most SERVICE_TOPIC_MAX bytes */
 	const char *name;  /* common name; NULL: "Apple Push Services: " and the topic */
 	int days;	   /* valid from now; negative: expired that long ago */
+	/* In seconds from now, instead of days. */
+	bool has_seconds;
+	long begin_s, end_s;
 };
 
 /*
- * Makes dir if it is not there, and in it ca, server and the client; files that are there are
- * replaced.  client->days also holds for the server's certificate.
+ * Makes dir if it is not there, and in it ca, server, the client in its forms, and a key for
+ * provider tokens; files that are there are replaced.  client->days also holds for the server's
+ * certificate.
  */
 int certs_init(const char *dir, const struct certs_client *client, struct err *err);
+
+/* AuthKey_ID.p8 for the sender, AuthKey_ID.pub for the service. */
+int certs_add_key(const char *dir, const char *key_id, struct err *err);
 
 /* Makes another client with the authority that is in dir. */
 int certs_add_client(const char *dir, const struct certs_client *client, struct err *err);

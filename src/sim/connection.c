@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "sim/bearer.h"
 #include "sim/certs.h"
 #include "sim/response.h"
 #include "sim/server.h"
@@ -43,6 +44,8 @@ struct connection {
 	SSL *ssl;
 	nghttp2_session *session;
 	struct peer peer;
+	struct bearer bearer;
+	bool is_trusted; /* by certificate, or by a provider token that was good */
 	struct stream_list streams;
 	struct stream *current; /* whose frames are arriving; spares a look-up a field */
 	struct buf out;
@@ -223,10 +226,30 @@ static void linger(struct connection *c)
 	connection_close(c, false);
 }
 
+/* Without a certificate each push says itself who it is from. */
+static void check_provider(struct connection *c, struct stream *stream)
+{
+	const struct server *server = c->server;
+	const struct bearer_rules rules = {.dir = server->dir,
+		.lifetime_ms = server->behaviour.provider_lifetime_ms,
+		.update_least_ms = server->behaviour.provider_update_least_ms};
+	if (c->peer.has_certificate || c->peer.has_any_topic)
+		return;
+	bearer_check(&c->bearer, &rules, &stream->request, clock_unix_ms());
+	if (!stream->request.is_authorized)
+		return;
+	stream->provider_issued_unix_s = c->bearer.issued_unix_s;
+	if (!c->is_trusted) {
+		c->is_trusted = true;
+		connection_announce_settings(c);
+	}
+}
+
 void connection_answer(struct connection *c, struct stream *stream)
 {
 	struct server *server = c->server;
 	struct verdict verdict;
+	check_provider(c, stream);
 	behaviour_decide(&server->behaviour, &stream->request, &c->peer, &verdict);
 	stream_choose_id(stream, &server->pool);
 	stream->state = STREAM_ENDED;
@@ -436,8 +459,9 @@ static ssize_t on_padding(
 static size_t fill_settings(const struct connection *c, nghttp2_settings_entry *entries)
 {
 	size_t n = 0;
+	uint32_t streams = c->server->behaviour.max_concurrent_streams;
 	entries[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
-		c->server->behaviour.max_concurrent_streams};
+		c->is_trusted || streams < 1 ? streams : 1};
 	entries[n++] = (nghttp2_settings_entry){
 		NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, c->server->behaviour.initial_window_size};
 	entries[n++] = (nghttp2_settings_entry){
@@ -561,6 +585,7 @@ static void handshake(struct connection *c)
 	await_writable(c, false);
 	uv_timer_stop(&c->deadline);
 	tls_read_peer(c->ssl, c->server->has_client_auth, &c->peer);
+	c->is_trusted = c->peer.has_certificate || c->peer.has_any_topic;
 	enter(c, CONNECTION_OPEN);
 	start_http2(c);
 	read_all(c);

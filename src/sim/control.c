@@ -330,6 +330,20 @@ static int do_flood(struct server *server, const json_t *command, json_t *reply,
 	return 0;
 }
 
+static int do_provider(struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)reply;
+	int64_t lifetime_ms = server->behaviour.provider_lifetime_ms;
+	int64_t least_ms = server->behaviour.provider_update_least_ms;
+	int r;
+	if ((r = get_number(command, "lifetime_ms", 0, INT32_MAX, &lifetime_ms, err)) < 0 ||
+		(r = get_number(command, "update_least_ms", 0, INT32_MAX, &least_ms, err)) < 0)
+		return r;
+	server->behaviour.provider_lifetime_ms = lifetime_ms;
+	server->behaviour.provider_update_least_ms = least_ms;
+	return 0;
+}
+
 static int get_on(const json_t *command, bool *ret, struct err *err)
 {
 	int r = need(command, "on", err);
@@ -407,6 +421,7 @@ static const struct command {
 	{"answers", do_answers, {"interim", "trailers", "pad", "fields", "body"}},
 	{"tls", do_tls, {"client", "alpn"}},
 	{"flood", do_flood, {"frames", "count"}},
+	{"provider", do_provider, {"lifetime_ms", "update_least_ms"}},
 	{"silence", do_silence, {"on"}},
 	{"hold", do_hold, {"on"}},
 	{"refuse", do_refuse, {"on"}},

@@ -5,6 +5,7 @@
  *
  *	main.c		options; makes certificates, or serves until told to end
  *	certs.c		the certificates of a trial, and the topics that a certificate carries
+ *	bearer.c	provider tokens: who a push is from, without a certificate
  *	tls.c		TLS as Apple sets it
  *	server.c	the listener and the turns of the loop
  *	connection.c	one client: TLS, HTTP/2, and the fate of each of its streams
@@ -19,6 +20,7 @@
  */
 #include "base/err.h"
 #include "base/mem.h"
+#include "sim/bearer.h"
 #include "sim/certs.h"
 #include "sim/control.h"
 #include "sim/server.h"
@@ -36,12 +38,13 @@
 #define DAYS_MAX 36500
 #define EXIT_USAGE 2
 
-enum mode { MODE_SERVE, MODE_INIT, MODE_ADD_CLIENT };
+enum mode { MODE_SERVE, MODE_INIT, MODE_ADD_CLIENT, MODE_ADD_KEY };
 
 struct options {
 	enum mode mode;
 	const char *dir;
 	struct certs_client client;
+	const char *key_id;
 	struct sockaddr_storage address;
 	socklen_t address_size;
 	const char *control;
@@ -53,10 +56,12 @@ struct options {
 enum {
 	OPTION_INIT = 256,
 	OPTION_ADD_CLIENT,
+	OPTION_ADD_KEY,
 	OPTION_DIR,
 	OPTION_TOPIC,
 	OPTION_NAME,
 	OPTION_DAYS,
+	OPTION_SECONDS,
 	OPTION_LISTEN,
 	OPTION_CONTROL,
 	OPTION_RECORD,
@@ -70,10 +75,12 @@ enum {
 static const struct option long_options[] = {
 	{"init", required_argument, NULL, OPTION_INIT},
 	{"add-client", required_argument, NULL, OPTION_ADD_CLIENT},
+	{"add-key", required_argument, NULL, OPTION_ADD_KEY},
 	{"dir", required_argument, NULL, OPTION_DIR},
 	{"topic", required_argument, NULL, OPTION_TOPIC},
 	{"name", required_argument, NULL, OPTION_NAME},
 	{"days", required_argument, NULL, OPTION_DAYS},
+	{"seconds", required_argument, NULL, OPTION_SECONDS},
 	{"listen", required_argument, NULL, OPTION_LISTEN},
 	{"control", required_argument, NULL, OPTION_CONTROL},
 	{"record", required_argument, NULL, OPTION_RECORD},
@@ -87,7 +94,9 @@ static const struct option long_options[] = {
 
 static const char usage[] =
 	"apns-sim --init DIR [--topic TOPIC] [--name CN] [--days N]\n"
-	"apns-sim --add-client NAME --dir DIR [--topic TOPIC] [--name CN] [--days N]\n"
+	"apns-sim --add-client NAME --dir DIR [--topic TOPIC] [--name CN]\n"
+	"         [--days N | --seconds FROM:TO]\n"
+	"apns-sim --add-key ID --dir DIR\n"
 	"apns-sim --dir DIR [--listen ADDRESS:PORT] [--control SOCKET]\n"
 	"         [--record full|counts|none] [--output FILE] [--ready-file FILE]\n"
 	"         [--no-client-auth]\n"
@@ -117,6 +126,18 @@ static int parse_days(const char *text, int *ret, struct err *err)
 		return err_set(err, -EINVAL, "--days is a number of at most %d days, not '%s'",
 			DAYS_MAX, text);
 	*ret = (int)days;
+	return 0;
+}
+
+static int parse_seconds(const char *text, struct certs_client *client, struct err *err)
+{
+	int from, to, size = 0;
+	if (sscanf(text, "%d:%d%n", &from, &to, &size) != 2 || text[size] || from >= to)
+		return err_set(
+			err, -EINVAL, "--seconds is FROM:TO in seconds from now, not '%s'", text);
+	client->has_seconds = true;
+	client->begin_s = from;
+	client->end_s = to;
 	return 0;
 }
 
@@ -185,6 +206,14 @@ static int parse_options(int argc, char **argv, struct options *ret, struct err 
 			options.mode = MODE_ADD_CLIENT;
 			options.client.file = optarg;
 			break;
+		case OPTION_ADD_KEY:
+			options.mode = MODE_ADD_KEY;
+			options.key_id = optarg;
+			if (!bearer_is_id(optarg))
+				r = err_set(err, -EINVAL,
+					"--add-key takes %d capital letters and digits, not '%s'",
+					BEARER_ID_SIZE, optarg);
+			break;
 		case OPTION_DIR:
 			options.dir = optarg;
 			break;
@@ -196,6 +225,9 @@ static int parse_options(int argc, char **argv, struct options *ret, struct err 
 			break;
 		case OPTION_DAYS:
 			r = parse_days(optarg, &options.client.days, err);
+			break;
+		case OPTION_SECONDS:
+			r = parse_seconds(optarg, &options.client, err);
 			break;
 		case OPTION_LISTEN:
 			listen = optarg;
@@ -307,6 +339,7 @@ static int serve(struct options *options, struct err *err)
 				strerror(errno));
 	}
 	options->server.record_fd = fd;
+	options->server.dir = options->dir;
 	signal(SIGPIPE, SIG_IGN);
 
 	uv_loop_t loop;
@@ -343,6 +376,9 @@ int main(int argc, char **argv)
 		break;
 	case MODE_ADD_CLIENT:
 		r = certs_add_client(options.dir, &options.client, &err);
+		break;
+	case MODE_ADD_KEY:
+		r = certs_add_key(options.dir, options.key_id, &err);
 		break;
 	case MODE_SERVE:
 		r = serve(&options, &err);

@@ -125,6 +125,8 @@ void record_push(struct record *record, unsigned connection, const struct stream
 			    : json_null());
 	json_object_set_new(object, "headers", headers(stream));
 	set_payload(object, stream);
+	json_object_set_new(
+		object, "provider_iat", integer_or_null(stream->provider_issued_unix_s));
 	json_object_set_new(object, "complete", json_boolean(stream->is_complete));
 	json_object_set_new(
 		object, "status", verdict ? json_integer(verdict->status) : json_null());

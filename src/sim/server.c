@@ -194,6 +194,7 @@ int server_start(struct server *server, uv_loop_t *loop, SSL_CTX *tls,
 	*server = (struct server){
 		.loop = loop,
 		.tls = tls,
+		.dir = settings->dir,
 		.has_client_auth = settings->has_client_auth,
 		.record_mode = settings->record_mode,
 		.record = record_new(settings->record_mode, settings->record_fd),

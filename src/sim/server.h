@@ -28,6 +28,7 @@
 struct server {
 	uv_loop_t *loop;
 	SSL_CTX *tls;
+	const char *dir; /* where the keys of provider tokens are */
 	bool has_client_auth;
 	enum record_mode record_mode;
 	struct record *record;
@@ -50,6 +51,7 @@ struct server {
 };
 
 struct server_settings {
+	const char *dir; /* borrowed as long as the server lives */
 	bool has_client_auth;
 	enum record_mode record_mode;
 	int record_fd;

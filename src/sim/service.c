@@ -38,7 +38,9 @@ enum service_header service_header_of(const char *name, size_t size)
 	case 10:
 		return memcmp(name, "apns-topic", 10) ? SERVICE_HEADERS : SERVICE_TOPIC;
 	case 13:
-		return memcmp(name, "apns-priority", 13) ? SERVICE_HEADERS : SERVICE_PRIORITY;
+		if (!memcmp(name, "apns-priority", 13))
+			return SERVICE_PRIORITY;
+		return memcmp(name, "authorization", 13) ? SERVICE_HEADERS : SERVICE_AUTHORIZATION;
 	case 14:
 		return memcmp(name, "apns-push-type", 14) ? SERVICE_HEADERS : SERVICE_PUSH_TYPE;
 	case 15:
@@ -156,7 +158,9 @@ bool service_check(const struct request *request, const struct peer *peer,
 	const struct token_state *token, struct verdict *ret)
 {
 	const struct text *header = request->header;
-	if (!peer->has_certificate && !peer->has_any_topic)
+	if (!peer->has_certificate && request->provider_status)
+		return give(ret, request->provider_status, request->provider_reason);
+	if (!peer->has_certificate && !peer->has_any_topic && !request->is_authorized)
 		return give(ret, 403, "MissingProviderToken");
 	if (request->header_list_size > SERVICE_HEADER_LIST_MAX)
 		return give(ret, 431, "");
@@ -193,7 +197,8 @@ bool service_check(const struct request *request, const struct peer *peer,
 	}
 	if (token && token->topic && !is(header[SERVICE_TOPIC], token->topic))
 		return give(ret, 400, "DeviceTokenNotForTopic");
-	if (!allows(peer, header[SERVICE_TOPIC]))
+	/* A token key is its team's, for all topics of it. */
+	if (!request->is_authorized && !allows(peer, header[SERVICE_TOPIC]))
 		return give(ret, 400, "TopicDisallowed");
 	if (is_zeros(device))
 		return give(ret, 400, "BadDeviceToken");

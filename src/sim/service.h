@@ -2,7 +2,8 @@
  * service - what Apple's service thinks of one push: the checks, in Apple's order.
  *
  * Pure: a request, the certificate's topics and what is known about the token go in, a verdict
- * comes out.  The order matters because a sender learns only the first reason: certificate, method,
+ * comes out.  The order matters because a sender learns only the first reason: certificate or
+ * provider token, method,
  * path, repeated headers, apns-id, apns-topic, apns-collapse-id, apns-priority, apns-expiration,
  * apns-push-type, shape of the token, token gone, token of another topic, topic not in the
  * certificate, token unknown, payload.  Reasons and limits are those of "Sending notification
@@ -42,6 +43,7 @@ enum service_header {
 	SERVICE_PRIORITY,
 	SERVICE_EXPIRATION,
 	SERVICE_PUSH_TYPE,
+	SERVICE_AUTHORIZATION,
 	SERVICE_HEADERS
 };
 
@@ -50,6 +52,9 @@ struct request {
 	bool has_duplicate;	 /* one of the apns- headers came twice */
 	size_t header_list_size; /* RFC 9113 6.5.2: names, values and 32 a field */
 	size_t payload_size;
+	bool is_authorized;	     /* by a provider token that is good (bearer.h) */
+	int provider_status;	     /* 0: there is none, or it is good */
+	const char *provider_reason; /* what is wrong with it */
 };
 
 /* What the sender's certificate says. */

@@ -40,6 +40,7 @@ struct stream *stream_get(struct stream_pool *pool)
 	stream->arrived_ms = 0;
 	stream->arrived_unix_ms = 0;
 	stream->answered_unix_ms = 0;
+	stream->provider_issued_unix_s = 0;
 	stream->request = (struct request){0};
 	stream->fields = 0;
 	stream->apns_id[0] = '\0';

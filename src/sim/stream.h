@@ -38,8 +38,10 @@ struct stream {
 	bool is_complete;   /* arrived whole, whatever became of it */
 	int64_t arrived_ms; /* monotonic, of the loop */
 	int64_t arrived_unix_ms;
-	int64_t answered_unix_ms; /* 0: not answered */
-	struct request request;	  /* borrows from the fields */
+	int64_t answered_unix_ms;	/* 0: not answered */
+	int64_t provider_issued_unix_s; /* of the provider token that let it in; 0: there was none
+					 */
+	struct request request;		/* borrows from the fields */
 	size_t fields;
 	struct stream_field field[STREAM_FIELDS_MAX];
 	char apns_id[37]; /* of the answer */

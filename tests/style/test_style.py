@@ -25,8 +25,8 @@ PURE = [
     "src/event/imapdconf", "src/event/mailbox", "src/event/utf7", "src/event/utf8",
     "src/intake/convert", "src/intake/dlist", "src/intake/notification",
     "src/queue/schedule", "src/queue/lanes", "src/queue/news", "src/queue/rate", "src/queue/chance",
-    "src/apns/payload", "src/apns/verdict",
-    "src/daemon/relay",
+    "src/apns/jwt", "src/apns/payload", "src/apns/topics", "src/apns/verdict",
+    "src/daemon/former", "src/daemon/relay",
     "src/notify/request",
 ]
 IMPURE = re.compile(

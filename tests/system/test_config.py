@@ -219,7 +219,7 @@ def test_a_key_that_does_not_fit_is_named(daemon, sim):
 
 
 def test_an_expired_certificate_is_named(daemon, sim):
-    certificate, key = sim.add_client("expired", "com.apple.mail.expired", "--days", "-1")
+    certificate, key = sim.add_client("expired", TOPIC, "--days", "-1")
     daemon.credentials["main"] = {"certificate": certificate, "key": key}
     daemon.write_conf()
     assert f"certificate '{certificate}' expired on " in complaint(daemon)
@@ -238,11 +238,16 @@ def test_a_certificate_that_is_not_apples_is_named(daemon, sim):
     assert "has no topic" in complaint(daemon)
 
 
-@pytest.mark.parametrize("missing", ["certificate", "key"])
-def test_half_a_credential_is_named(daemon, missing):
-    del daemon.credentials["main"][missing]
+def test_half_a_credential_is_named(daemon):
+    del daemon.credentials["main"]["certificate"]
     daemon.write_conf()
-    assert f'credential "main": {missing} is missing' in complaint(daemon)
+    assert 'credential "main": certificate is missing' in complaint(daemon)
+
+
+def test_a_certificate_without_a_key_is_named(daemon, sim):
+    del daemon.credentials["main"]["key"]
+    daemon.write_conf()
+    assert f"'{sim.client_cert}' holds no private key in PEM form; set `key`" in complaint(daemon)
 
 
 def test_a_credential_given_twice_is_named(daemon):
@@ -252,10 +257,83 @@ def test_a_credential_given_twice_is_named(daemon):
     assert "section 'main' is given twice" in complaint(daemon)
 
 
-def test_a_credential_of_another_kind_is_not_taken_silently(daemon):
+def test_two_kinds_in_one_credential_are_named(daemon):
     daemon.credentials["main"]["p8"] = "/etc/mailpush/key.p8"
     daemon.write_conf()
-    assert "p8 is not supported by this version" in complaint(daemon)
+    assert "certificate and p8 are both set; keep one, or make two sections" in complaint(daemon)
+
+
+def kinds(sim):
+    """Every form in which an administrator has a credential."""
+    passphrase = sim.dir / "passphrase"
+    return {
+        "chain": {"certificate": sim.dir / "client-chained.pem",
+                  "key": sim.dir / "client-chained.key"},
+        "pkcs12": {"pkcs12": sim.dir / "client.p12", "passphrase_file": passphrase},
+        "old pkcs12": {"pkcs12": sim.dir / "client-old.p12", "passphrase_file": passphrase},
+        "token key": {"p8": sim.dir / "AuthKey_SIMKEY0001.p8", "key_id": "SIMKEY0001",
+                      "team_id": "SIMTEAM001", "topic": TOPIC},
+    }
+
+
+@pytest.mark.parametrize("kind", ["chain", "pkcs12", "old pkcs12", "token key"])
+def test_every_kind_of_credential_is_fine(daemon, sim, kind):
+    daemon.credentials["main"] = kinds(sim)[kind]
+    daemon.write_conf()
+    done = daemon.run_check()
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{daemon.conf}: ok\n", "")
+
+
+def test_a_certificate_and_its_key_may_be_one_file(daemon, sim, tmp):
+    both = tmp / "both.pem"
+    both.write_bytes(sim.client_key.read_bytes() + sim.client_cert.read_bytes())
+    both.chmod(0o600)
+    daemon.credentials["main"] = {"certificate": both}
+    daemon.write_conf()
+    assert daemon.run_check().returncode == 0
+
+
+def test_a_passphrase_that_does_not_fit_is_named_and_not_shown(daemon, sim, tmp):
+    wrong = tmp / "wrong"
+    wrong.write_text("close sesame\n")
+    wrong.chmod(0o600)
+    daemon.credentials["main"] = {**kinds(sim)["old pkcs12"], "passphrase_file": wrong}
+    daemon.write_conf()
+    said = complaint(daemon)
+    assert f"the passphrase in '{wrong}' does not open" in said
+    assert "sesame" not in said
+
+
+def warnings(daemon):
+    """What `-n` says of a configuration that is good all the same."""
+    done = daemon.run_check()
+    assert (done.returncode, done.stdout) == (0, f"{daemon.conf}: ok\n"), done.stderr
+    return done.stderr
+
+
+def test_a_certificate_that_ends_soon_is_a_warning(daemon, sim):
+    certificate, key = sim.add_client("soon", TOPIC, "--days", "29")
+    daemon.credentials["main"] = {"certificate": certificate, "key": key}
+    daemon.write_conf()
+    assert f"warning: credential \"main\": certificate '{certificate}' expires on " \
+        in warnings(daemon)
+
+
+def test_a_key_that_everybody_can_read_is_a_warning(daemon, sim, tmp):
+    key = tmp / "key.pem"
+    key.write_bytes(sim.client_key.read_bytes())
+    key.chmod(0o644)
+    daemon.credentials["main"]["key"] = key
+    daemon.write_conf()
+    said = warnings(daemon)
+    assert f"'{key}'" in said and "chmod o-rwx" in said
+
+
+def test_a_topic_that_mail_does_not_listen_to_is_named(daemon, sim):
+    certificate, key = sim.add_client("mdm", "com.apple.mgmt.External.1")
+    daemon.credentials["main"] = {"certificate": certificate, "key": key}
+    daemon.write_conf()
+    assert "com.apple.mgmt.External.1', which iOS Mail does not listen to" in complaint(daemon)
 
 
 # ---- groups ----

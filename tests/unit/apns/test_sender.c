@@ -126,7 +126,7 @@ static struct credential *load(const char *certificate, const char *key)
 		.name = "test", .certificate = certificate, .key = key};
 	struct credential *credential;
 	struct err err;
-	if (credential_load(&files, clock_unix_ms(), &credential, &err) < 0)
+	if (credential_load(&files, &credential, &err) < 0)
 		fail_msg("%s", err.text);
 	return credential;
 }
@@ -1381,6 +1381,188 @@ static int end_group(void **state)
 	return 0;
 }
 
+/* Provider tokens */
+
+static struct credential *load_p8(const char *topic)
+{
+	char p8[128];
+	snprintf(p8, sizeof(p8), "%s/AuthKey_SIMKEY0001.p8", simulator.dir);
+	const struct credential_files files = {.name = "test",
+		.p8 = p8,
+		.key_id = "SIMKEY0001",
+		.team_id = "SIMTEAM001",
+		.topic = topic};
+	struct credential *credential;
+	struct err err;
+	if (credential_load(&files, &credential, &err) < 0)
+		fail_msg("%s", err.text);
+	return credential;
+}
+
+static void start_with_token(void)
+{
+	start();
+	struct credential *credential = load_p8(TOPIC);
+	sender_set_credentials(world.sender, &credential, 1);
+}
+
+static void a_provider_token_says_who_we_are_without_a_certificate(void **state)
+{
+	(void)state;
+	start_with_token();
+	want_pushes(1);
+	until(world.told == 1);
+	json_t *push = NULL;
+	until((push = simulator_last_push(&simulator)));
+	json_int_t issued_s = json_integer_value(json_object_get(push, "provider_iat"));
+	assert_true(issued_s > clock_unix_ms() / 1000 - 60);
+	json_decref(push);
+}
+
+static void with_a_token_one_push_opens_the_way_for_the_others(void **state)
+{
+	(void)state;
+	start_with_token();
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	want_pushes(100);
+	until(simulator_stat(&simulator, "waiting") == 1);
+	assert_int_equal(in_flight(), 1);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
+	until(world.told == 100);
+	each_was_answered_once_and_told();
+	assert_true(world.largest_room > 1);
+}
+
+static void all_connections_share_one_token(void **state)
+{
+	(void)state;
+	settings.connections = 3;
+	start_with_token();
+	simulator_do(&simulator, "{\"do\":\"delay\",\"ms\":2}");
+	simulator_do(&simulator, "{\"do\":\"settings\",\"max_concurrent_streams\":2}");
+	want_pushes(1);
+	until(world.told == 1);
+	struct credential *both[] = {load_p8(TOPIC), load_p8(OTHER_TOPIC)};
+	sender_set_credentials(world.sender, both, 2);
+	world.topic = OTHER_TOPIC;
+	/* A second token on a connection would be refused. */
+	want_pushes(100);
+	until(world.told == 101);
+	each_was_answered_once_and_told();
+}
+
+static void a_token_is_renewed_when_its_time_has_come(void **state)
+{
+	(void)state;
+	settings.token_renew_ms = 0;
+	simulator_do(&simulator, "{\"do\":\"provider\",\"update_least_ms\":0}");
+	start_with_token();
+	for (size_t i = 1; i <= 3; i++) {
+		want_pushes(1);
+		until(world.told == i);
+	}
+}
+
+static void an_expired_token_is_made_anew_and_the_push_sent_again(void **state)
+{
+	(void)state;
+	settings.token_least_ms = 0;
+	world.holds = world.sends_again = true;
+	start_with_token();
+	simulator_do(&simulator, "{\"do\":\"provider\",\"update_least_ms\":0}");
+	simulator_do(
+		&simulator, "{\"do\":\"next\",\"status\":403,\"reason\":\"ExpiredProviderToken\"}");
+	want_pushes(1);
+	until(world.told == 1);
+	assert_int_equal(world.phones[0].answers, 2);
+	assert_int_equal(world.troubles, 0);
+}
+
+static void a_token_that_expired_too_early_holds_the_credential(void **state)
+{
+	(void)state;
+	world.holds = world.sends_again = true;
+	start_with_token();
+	simulator_do(
+		&simulator, "{\"do\":\"next\",\"status\":403,\"reason\":\"ExpiredProviderToken\"}");
+	want_pushes(1);
+	until(world.troubles == 1);
+	until(world.told == 1);
+	assert_int_equal(world.recoveries, 1);
+}
+
+static void a_token_that_was_changed_too_often_is_used_again(void **state)
+{
+	(void)state;
+	world.holds = world.sends_again = true;
+	start_with_token();
+	simulator_do(&simulator,
+		"{\"do\":\"next\",\"status\":429,\"reason\":\"TooManyProviderTokenUpdates\"}");
+	want_pushes(1);
+	until(world.troubles == 1);
+	/* Another one would be refused by the simulator's own rule. */
+	until(world.told == 1);
+}
+
+static void another_key_has_a_connection_of_its_own(void **state)
+{
+	(void)state;
+	start_with_token();
+	want_pushes(1);
+	until(world.told == 1);
+	struct credential *certificate = load(simulator.certificate, simulator.key);
+	sender_set_credentials(world.sender, &certificate, 1);
+	want_pushes(1);
+	until(world.told == 2);
+	struct credential *token = load_p8(TOPIC);
+	sender_set_credentials(world.sender, &token, 1);
+	want_pushes(1);
+	until(world.told == 3);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 3);
+}
+
+/* What Apple says of a credential that was replaced. */
+
+static void a_refusal_of_the_former_certificate_does_not_hold_the_new_one(void **state)
+{
+	(void)state;
+	world.holds = world.sends_again = true;
+	settings.hold_probe_ms = GUARD_MS * 10;
+	start();
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	want_pushes(3);
+	until(simulator_stat(&simulator, "waiting") == 3);
+	struct credential *renewed = load_other(TOPIC);
+	sender_set_credentials(world.sender, &renewed, 1);
+	simulator_do(&simulator,
+		"{\"do\":\"next\",\"status\":403,\"reason\":\"BadCertificate\",\"count\":3}");
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
+	until(world.told == 3);
+	each_was_told_once();
+	assert_int_equal(world.troubles, 0);
+}
+
+static void a_credential_that_is_not_valid_now_waits_without_a_connection(void **state)
+{
+	(void)state;
+	start();
+	struct credential *expired = load_other(TOPIC);
+	expired->not_after_unix_ms = clock_unix_ms() - 1;
+	sender_set_credentials(world.sender, &expired, 1);
+	want_pushes(1);
+	struct credential *early = load_other(TOPIC);
+	early->not_before_unix_ms = clock_unix_ms() + 3600 * 1000;
+	sender_set_credentials(world.sender, &early, 1);
+	give_out();
+	assert_int_equal(world.waiting, 1);
+	struct credential *valid = load(simulator.certificate, simulator.key);
+	sender_set_credentials(world.sender, &valid, 1);
+	give_out();
+	until(world.told == 1);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
+	assert_int_equal(simulator_stat(&simulator, "handshakes_failed"), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -1460,6 +1642,16 @@ int main(void)
 		T(stopping_without_connections_is_done_at_once),
 		T(a_missing_ca_file_is_said_at_once),
 		T(a_ca_file_without_a_certificate_is_said_at_once),
+		T(a_provider_token_says_who_we_are_without_a_certificate),
+		T(with_a_token_one_push_opens_the_way_for_the_others),
+		T(all_connections_share_one_token),
+		T(a_token_is_renewed_when_its_time_has_come),
+		T(an_expired_token_is_made_anew_and_the_push_sent_again),
+		T(a_token_that_expired_too_early_holds_the_credential),
+		T(a_token_that_was_changed_too_often_is_used_again),
+		T(another_key_has_a_connection_of_its_own),
+		T(a_refusal_of_the_former_certificate_does_not_hold_the_new_one),
+		T(a_credential_that_is_not_valid_now_waits_without_a_connection),
 	};
 	return cmocka_run_group_tests(tests, begin_group, end_group);
 }

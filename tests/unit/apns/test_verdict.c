@@ -89,7 +89,7 @@ static struct row rows[] = {
 	{"BadCertificateEnvironment holds and reconnects", 403, "BadCertificateEnvironment", true,
 		-1, 0, HOLD_RECONNECT},
 	{"Forbidden holds", 403, "Forbidden", true, -1, 0, HOLD},
-	{"ExpiredProviderToken holds: there is none to renew", 403, "ExpiredProviderToken", true,
+	{"ExpiredProviderToken holds: a newer one is of no help", 403, "ExpiredProviderToken", true,
 		-1, 0, HOLD},
 	{"InvalidProviderToken holds", 403, "InvalidProviderToken", true, -1, 0, HOLD_RECONNECT},
 	{"MissingProviderToken holds", 403, "MissingProviderToken", true, -1, 0, HOLD_RECONNECT},
@@ -261,6 +261,25 @@ static void a_refused_credential_never_costs_a_registration(void **state)
 	}
 }
 
+static void what_is_said_of_a_replaced_credential_is_no_news(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct verdict_context context = {
+			.is_proven = rows[i].is_proven, .sent_unix_ms = SENT};
+		struct apns_answer answer = {.ending = APNS_ANSWERED,
+			.status = rows[i].status,
+			.timestamp_unix_ms = rows[i].timestamp_unix_ms,
+			.retry_after_ms = rows[i].retry_after_ms,
+			.is_outdated = true};
+		strcpy(answer.reason, rows[i].reason);
+		const struct verdict verdict = verdict_of(&answer, &context);
+		const struct verdict again = RETRY(VERDICT_SERVICE, 0);
+		assert_verdict(&verdict,
+			rows[i].expected.scope == VERDICT_CREDENTIAL ? &again : &rows[i].expected);
+	}
+}
+
 static void only_a_goaway_about_our_credential_is_a_refusal(void **state)
 {
 	(void)state;
@@ -290,6 +309,7 @@ int main(void)
 		cmocka_unit_test(a_date_of_retry_after_that_is_over_backs_off),
 		cmocka_unit_test(what_failed_before_is_never_sent_again_at_once),
 		cmocka_unit_test(what_got_no_answer_backs_off),
+		cmocka_unit_test(what_is_said_of_a_replaced_credential_is_no_news),
 		cmocka_unit_test(only_a_goaway_about_our_credential_is_a_refusal),
 		cmocka_unit_test(a_refused_credential_never_costs_a_registration),
 	};

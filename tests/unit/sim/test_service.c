@@ -157,6 +157,21 @@ static void a_peer_without_certificate_gets_nowhere(void **state)
 	assert_verdict(&request, &nobody, NULL, 403, "MissingProviderToken");
 }
 
+static void a_good_provider_token_is_for_every_topic_of_its_team(void **state)
+{
+	(void)state;
+	struct request request = good_request();
+	const struct peer nobody = {0};
+	request.is_authorized = true;
+	assert_verdict(&request, &nobody, NULL, 200, "");
+	request.is_authorized = false;
+	request.provider_status = 429;
+	request.provider_reason = "TooManyProviderTokenUpdates";
+	assert_verdict(&request, &nobody, NULL, 429, "TooManyProviderTokenUpdates");
+	/* With a certificate nobody looks at it. */
+	assert_verdict(&request, &known_peer, NULL, 200, "");
+}
+
 static void a_peer_with_any_topic_needs_no_certificate(void **state)
 {
 	(void)state;
@@ -201,7 +216,7 @@ static void fields_are_told_apart(void **state)
 	(void)state;
 	static const char *const names[SERVICE_HEADERS] = {":method", ":path", "apns-id",
 		"apns-topic", "apns-collapse-id", "apns-priority", "apns-expiration",
-		"apns-push-type"};
+		"apns-push-type", "authorization"};
 	for (size_t i = 0; i < SERVICE_HEADERS; i++) {
 		char other[32];
 		size_t size = strlen(names[i]);
@@ -223,6 +238,7 @@ int main(void)
 		cmocka_unit_test(background_must_not_ask_for_priority_10),
 		cmocka_unit_test(repeated_and_excessive_headers_are_refused),
 		cmocka_unit_test(a_peer_without_certificate_gets_nowhere),
+		cmocka_unit_test(a_good_provider_token_is_for_every_topic_of_its_team),
 		cmocka_unit_test(a_peer_with_any_topic_needs_no_certificate),
 		cmocka_unit_test(a_tokens_verdict_comes_before_its_topic),
 		cmocka_unit_test(a_bad_request_does_not_use_the_tokens_verdict_up),

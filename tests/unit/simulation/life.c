@@ -216,6 +216,14 @@ static void replay_parked(void)
 	parked_count = 0;
 }
 
+/* As if no imapd went on giving out the one before: what that leads to is tested elsewhere. */
+static void use_topic(void)
+{
+	former_free(core.former);
+	core.former = former_new();
+	queue_job_free(former_note(core.former, imapdconf.aps_topic, clock_unix_ms()));
+}
+
 static void start(void *ctx, uint64_t number)
 {
 	(void)ctx;
@@ -233,6 +241,7 @@ static void start(void *ctx, uint64_t number)
 	dice_bytes(seeds[1]);
 	is_dead = is_paused = is_stopping = false;
 	core = (struct core){.config = &config, .sources = &sources};
+	use_topic();
 	core.schedule = schedule_new(&schedule_settings, seeds[0]);
 	threads_start(&registry_settings, &callbacks, &core.registry, &core.store);
 	core.sender = apple_start(&core, &delivery_sender_callbacks);
@@ -264,6 +273,7 @@ static void take_down(bool is_crash)
 	judge_rule(is_crash || !arrivals_lost(core.arrivals), "a stop in order loses nothing");
 	arrivals_free(core.arrivals);
 	schedule_free(core.schedule);
+	former_free(mem_steal(core.former));
 	virtual_close();
 	for (unsigned i = 0; i < ALARMS_MAX; i++)
 		free(mem_steal(alarms[i]));
@@ -355,6 +365,8 @@ void life_change_topic(void)
 {
 	bool is_first = !strcmp(imapdconf.aps_topic, apple_topics[0]);
 	imapdconf.aps_topic = (char *)apple_topics[is_first ? 1 : 0];
+	if (is_up)
+		use_topic();
 }
 
 void life_count(struct schedule_counts *ret)

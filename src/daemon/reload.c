@@ -1,0 +1,217 @@
+#include "daemon/reload.h"
+
+#include "base/alarm.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/changes.h"
+#include "daemon/delivery.h"
+#include "daemon/former.h"
+#include "daemon/watch.h"
+
+#include <string.h>
+
+#define SETTLE_MS (2 * CLOCK_SECOND_MS)
+#define LOOK_MS CLOCK_MINUTE_MS
+#define PATIENCE_MS (10 * CLOCK_SECOND_MS) /* for the other file of a pair */
+
+struct reload {
+	struct core *core;
+	struct keyring *keyring;
+	struct watch *watch;
+	uv_work_t work;
+	struct sources *fresh;
+	struct config *reread; /* NULL: it could not be read, or was not */
+	struct err reread_err;
+	uv_timer_t patience; /* what does not fit is looked at again */
+	bool is_running;
+	bool is_patient; /* the one that runs */
+	bool is_wanted;	 /* another one, after it */
+	bool is_patient_wanted;
+	bool is_spoilt; /* mailpush.conf, when it was last read */
+	bool is_stopped;
+	void (*stopped)(void *ctx);
+	void *stopped_ctx;
+};
+
+static void run(struct reload *reload, bool is_patient);
+
+static void on_changed(void *ctx)
+{
+	run(ctx, true);
+}
+
+static void on_patience(uv_timer_t *timer)
+{
+	run(timer->data, false);
+}
+
+struct reload *reload_new(struct core *core, struct keyring *keyring)
+{
+	static const struct watch_settings settings = {.settle_ms = SETTLE_MS, .look_ms = LOOK_MS};
+	struct reload *reload = mem_alloc_zero(1, sizeof(*reload));
+	reload->core = core;
+	reload->keyring = keyring;
+	uv_timer_init(core->loop, &reload->patience);
+	reload->patience.data = reload;
+	size_t count;
+	mem_auto const char **paths = sources_paths(core->config, NULL, &count);
+	reload->watch = watch_new(core->loop, &settings, paths, count, on_changed, reload);
+	return reload;
+}
+
+static void watch_files(struct reload *reload)
+{
+	size_t count;
+	mem_auto const char **paths =
+		sources_paths(reload->core->config, reload->core->sources, &count);
+	watch_set_paths(reload->watch, paths, count);
+}
+
+static void note_topic(struct core *core)
+{
+	const char *topic = core->sources->imapdconf->aps_topic;
+	mem_auto char *before = mem_dup(former_current(core->former));
+	struct queue_job *job = former_note(core->former, topic, clock_unix_ms());
+	if (!job)
+		return;
+	job->seq = schedule_next_seq(core->schedule);
+	store_submit(core->store, job);
+	if (*before && strcmp(before, former_current(core->former)) != 0)
+		log_event(LOG_LEVEL_INFO, "daemon",
+			"aps_topic has changed; phones that register within a day are pushed to "
+			"on both",
+			log_text("topic", topic), log_text("former", before));
+}
+
+static void put_in_force(struct reload *reload, bool is_patient)
+{
+	struct core *core = reload->core;
+	note_topic(core);
+	if (keyring_take(reload->keyring, is_patient)) {
+		log_event(LOG_LEVEL_INFO, "daemon",
+			"files of a credential do not fit each other; perhaps one is still to be "
+			"replaced");
+		uv_timer_start(&reload->patience, on_patience, PATIENCE_MS, 0);
+	} else {
+		uv_timer_stop(&reload->patience);
+	}
+	watch_files(reload);
+}
+
+void reload_first(struct reload *reload)
+{
+	put_in_force(reload, false);
+}
+
+static void on_work(uv_work_t *work)
+{
+	struct reload *reload = work->data;
+	if (!reload->is_patient)
+		config_read(reload->core->config_path, &reload->reread, &reload->reread_err);
+	reload->fresh = sources_read(reload->core->config);
+}
+
+/* Of mailpush.conf only the level of the log is taken; the rest is what the parts were made with.
+ */
+static void use_config(struct core *core, const struct config *reread)
+{
+	log_set_level(reread->log_level);
+	mem_auto char *waiting = changes_that_wait(core->config->written, reread->written);
+	if (waiting)
+		log_event(LOG_LEVEL_WARN, "config",
+			"keys of mailpush.conf have changed that only a restart brings into force",
+			log_text("keys", waiting));
+}
+
+static void apply(struct reload *reload, struct sources *fresh)
+{
+	struct core *core = reload->core;
+	bool is_read = fresh->imapdconf;
+	struct config *reread = mem_steal(reload->reread);
+	if (reread)
+		use_config(core, reread);
+	/* What a change of another file has not looked at stays as it was found. */
+	reload->is_spoilt = reload->is_patient ? reload->is_spoilt : !reread;
+	config_free(reread);
+	if (is_read && !reload->is_spoilt)
+		alarm_clear("reload");
+	else
+		alarm_raise("reload", "%s; the former settings stay in force",
+			is_read ? reload->reread_err.text : fresh->imapdconf_error.text);
+	sources_inherit(fresh, core->sources);
+	sources_free(core->sources);
+	core->sources = fresh;
+	put_in_force(reload, reload->is_patient);
+	log_event(LOG_LEVEL_INFO, "daemon", is_read ? "reloaded" : "reloaded, all but imapd.conf",
+		log_text("aps_topic", fresh->imapdconf->aps_topic));
+	delivery_wake(core->delivery);
+}
+
+static void on_done(uv_work_t *work, int status)
+{
+	struct reload *reload = work->data;
+	struct sources *fresh = mem_steal(reload->fresh);
+	reload->is_running = false;
+	if (reload->is_stopped || status) {
+		sources_free(fresh);
+		config_free(mem_steal(reload->reread));
+		if (reload->stopped)
+			reload->stopped(reload->stopped_ctx);
+		return;
+	}
+	apply(reload, fresh);
+	if (!reload->is_patient)
+		supervisor_ready(reload->core->supervisor);
+	if (reload->is_wanted)
+		run(reload, reload->is_patient_wanted);
+}
+
+static void run(struct reload *reload, bool is_patient)
+{
+	if (reload->is_stopped)
+		return;
+	if (reload->is_running) {
+		reload->is_patient_wanted =
+			is_patient && (!reload->is_wanted || reload->is_patient_wanted);
+		reload->is_wanted = true;
+		return;
+	}
+	reload->is_running = true;
+	reload->is_wanted = false;
+	reload->is_patient = is_patient;
+	if (!is_patient)
+		supervisor_reloading(reload->core->supervisor);
+	reload->work.data = reload;
+	uv_queue_work(reload->core->loop, &reload->work, on_work, on_done);
+}
+
+void reload_now(struct reload *reload)
+{
+	run(reload, false);
+}
+
+void reload_stop(struct reload *reload, void (*stopped)(void *ctx), void *ctx)
+{
+	reload->is_stopped = true;
+	reload->stopped = stopped;
+	reload->stopped_ctx = ctx;
+	uv_timer_stop(&reload->patience);
+}
+
+bool reload_is_running(const struct reload *reload)
+{
+	return reload->is_running;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void reload_free(struct reload *reload)
+{
+	if (!reload)
+		return;
+	watch_free(reload->watch);
+	uv_close((uv_handle_t *)&reload->patience, on_closed);
+}

@@ -1,0 +1,31 @@
+/*
+ * reload - imapd.conf and the credentials' files are read again: at SIGHUP, and when they change;
+ * at SIGHUP also mailpush.conf, of which the level of the log is taken.
+ *
+ * Reading waits for a disk and is done on libuv's pool.  What cannot be read leaves in force what
+ * was, with an alarm.  A pair that is replaced one file at a time does not fit for a while: after a
+ * change (not at SIGHUP, when somebody waits for the answer) that is said only if it lasts.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_DAEMON_RELOAD_H
+#define MAILPUSH_DAEMON_RELOAD_H
+
+#include "daemon/core.h"
+#include "daemon/keyring.h"
+
+#include <stdbool.h>
+
+struct reload;
+
+/* Before the files are read first, so that no change goes unseen. */
+struct reload *reload_new(struct core *core, struct keyring *keyring);
+/* core->sources were read and the parts stand: puts them in force. */
+void reload_first(struct reload *reload);
+void reload_now(struct reload *reload);
+/* No more; `stopped` (may be NULL) is called when one that runs has come back. */
+void reload_stop(struct reload *reload, void (*stopped)(void *ctx), void *ctx);
+bool reload_is_running(const struct reload *reload);
+void reload_free(struct reload *reload);
+
+#endif
