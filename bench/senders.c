@@ -4,7 +4,8 @@
  *
  * Each of `processes` keeps `senders / processes` events under way.  One process that holds many
  * is the cheapest way to play many senders on a machine that the daemon shares; as many processes
- * as senders is what Cyrus is.  Every event is about another phone.
+ * as senders is what Cyrus is.  Every event is about another phone.  With --rate they come evenly
+ * in time instead of one after the other's answer.
  */
 #include "histogram.h"
 #include "people.h"
@@ -41,6 +42,8 @@ struct options {
 	uint32_t events;
 	unsigned senders;
 	unsigned processes;
+	uint32_t rate;	  /* events a second of all processes together; 0: as fast as they go */
+	uint32_t seconds; /* after that no more begin; 0: no limit */
 };
 
 /* What a process tells; in memory that all share. */
@@ -63,6 +66,7 @@ struct run {
 	struct report *report;
 	struct sockaddr_un address;
 	uint32_t next; /* event; those of the processes interleave */
+	uint64_t began_ns;
 	int epoll;
 	struct sender senders[SENDERS_MAX];
 };
@@ -91,12 +95,30 @@ static int open_socket(struct run *run, int type)
 	return fd;
 }
 
+static bool is_over(const struct run *run)
+{
+	uint32_t seconds = run->options->seconds;
+	return seconds && now_ns(CLOCK_MONOTONIC) - run->began_ns > seconds * UINT64_C(1000000000);
+}
+
+/* Events that fell due while this process was held are sent at once afterwards. */
+static void wait_for_turn(const struct run *run)
+{
+	uint64_t due_ns = run->began_ns + run->next * UINT64_C(1000000000) / run->options->rate;
+	struct timespec due = {
+		.tv_sec = (time_t)(due_ns / 1000000000u), .tv_nsec = (long)(due_ns % 1000000000u)};
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) == EINTR)
+		;
+}
+
 /* The user of the next event of this process. */
 static bool next_user(struct run *run, uint32_t *ret)
 {
 	const struct options *options = run->options;
-	if (run->next >= options->events)
+	if (run->next >= options->events || is_over(run))
 		return false;
+	if (options->rate)
+		wait_for_turn(run);
 	*ret = people_shuffled(options->first + run->next, options->users);
 	run->next += options->processes;
 	return true;
@@ -216,6 +238,7 @@ static void run_process(const struct options *options, unsigned number, struct r
 	run->options = options;
 	run->report = report;
 	run->next = number;
+	run->began_ns = now_ns(CLOCK_MONOTONIC);
 	run->address.sun_family = AF_UNIX;
 	if (strlen(options->socket) >= sizeof(run->address.sun_path)) {
 		errno = ENAMETOOLONG;
@@ -251,11 +274,11 @@ static void print_report(
 	}
 	struct rusage usage;
 	getrusage(RUSAGE_CHILDREN, &usage);
-	printf("{\"events\":%" PRIu32 ",\"taken\":%" PRIu64 ",\"refused\":%" PRIu64
+	printf("{\"events\":%" PRIu64 ",\"taken\":%" PRIu64 ",\"refused\":%" PRIu64
 	       ",\"began_unix_s\":%.6f,\"seconds\":%.6f,\"cpu_s\":%.6f,\"waited_us\":{"
 	       "\"p50\":%" PRIu64 ",\"p90\":%" PRIu64 ",\"p99\":%" PRIu64 ",\"p999\":%" PRIu64
 	       ",\"max\":%" PRIu64 "}}\n",
-		options->events, all.taken, all.refused, (double)began_ns / 1e9,
+		all.taken + all.refused, all.taken, all.refused, (double)began_ns / 1e9,
 		(double)(all.last_ns - began_ns) / 1e9,
 		seconds(usage.ru_utime) + seconds(usage.ru_stime),
 		histogram_at(&all.waited_us, 0.5), histogram_at(&all.waited_us, 0.9),
@@ -293,14 +316,18 @@ static int run_all(const struct options *options)
 static void usage(FILE *to)
 {
 	fputs("usage: bench_senders --datagram SOCKET | --dlist SOCKET --users N [--events N]\n"
-	      "                     [--first N] [--senders N] [--processes N]\n"
+	      "                     [--first N] [--senders N] [--processes N] [--rate N]\n"
+	      "                     [--seconds N]\n"
 	      "\n"
 	      "  --users N      users of the registry (bench_fill --count)\n"
 	      "  --events N     how many events, each to another user; default: as many as users\n"
 	      "  --first N      where in the shuffled users to begin; default: 0\n"
 	      "  --senders N    events under way at once; default: 1 by datagram, 64 by dlist\n"
 	      "  --processes N  among how many processes they are divided; default: 1 with dlist,\n"
-	      "                 one a sender with datagrams, which block\n",
+	      "                 one a sender with datagrams, which block\n"
+	      "  --rate N       events a second, evenly in time; needs a process for each sender;\n"
+	      "                 default: each sender goes on as soon as it may\n"
+	      "  --seconds N    no event begins later than that, whatever --events says\n",
 		to);
 }
 
@@ -316,7 +343,7 @@ static bool is_valid(struct options *options)
 		(uint64_t)options->first + options->events <= options->users &&
 		options->senders <= SENDERS_MAX && options->processes <= options->senders &&
 		options->senders % options->processes == 0 &&
-		(options->is_dlist || options->processes == options->senders);
+		((options->is_dlist && !options->rate) || options->processes == options->senders);
 }
 
 int main(int argc, char **argv)
@@ -325,7 +352,8 @@ int main(int argc, char **argv)
 		{"dlist", required_argument, NULL, 's'}, {"users", required_argument, NULL, 'u'},
 		{"events", required_argument, NULL, 'e'}, {"first", required_argument, NULL, 'f'},
 		{"senders", required_argument, NULL, 'k'},
-		{"processes", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'},
+		{"processes", required_argument, NULL, 'p'}, {"rate", required_argument, NULL, 'r'},
+		{"seconds", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0}};
 	struct options options = {0};
 	int option;
@@ -351,6 +379,12 @@ int main(int argc, char **argv)
 			break;
 		case 'p':
 			options.processes = number;
+			break;
+		case 'r':
+			options.rate = number;
+			break;
+		case 't':
+			options.seconds = number;
 			break;
 		case 'h':
 			usage(stdout);
