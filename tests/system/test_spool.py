@@ -184,7 +184,7 @@ def test_what_is_no_request_is_moved_away_with_a_reason(away, name):
     wait_empty(spool)
     assert bad_files(spool) == [f"0{name}"]
     assert (spool / "bad" / f"0{name}").read_bytes() == content
-    assert [line for line in away.mailpushd.lines() if " warn " in line] == [found.string]
+    assert [line for line in away.mailpushd.lines() if "moved to 'bad'" in line] == [found.string]
 
 
 def test_only_regular_files_are_taken(away):

@@ -81,7 +81,7 @@ def test_what_can_be_read_of_a_damaged_queue_is_told_and_its_log_goes_with_it(ba
     spoil(queue, (page - 1) * PAGE, PAGE)
     site.mailpushd.start()
     site.mailpushd.wait_log("alarm=queue:damaged state=begins")
-    site.mailpushd.wait_log("a new queue is begun with what memory holds rows=1")
+    site.mailpushd.wait_log("a new queue is begun with what memory holds rows=2")   # the push, and the topic
     aside, aside_log = set_aside(site)
     assert aside_log == f"{aside}-wal"
     assert (site.mailpushd.dir / aside_log).read_bytes()[:len(log)] == log

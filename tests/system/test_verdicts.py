@@ -208,8 +208,9 @@ OF_ONE_TOKEN = [{"status": 429, "reason": "TooManyRequests"},
 
 
 @pytest.mark.parametrize("troubled", OF_ONE_TOKEN, indirect=True)
-def test_trouble_of_one_token_is_given_up_after_a_day(site, troubled):
-    site.have_failed_for(A_DAY_MS + 60_000, attempts=20)
+def test_trouble_of_one_token_is_given_up_in_the_end(site, troubled):
+    """After a day, by the clock that nobody sets, or after so many attempts."""
+    site.have_failed_for(A_DAY_MS, attempts=1000)
     site.mailpushd.wait_log("given up after a day")
     site.wait_nothing_waits()
     assert troubled.token in site.registrations()
@@ -219,7 +220,7 @@ def test_trouble_of_one_token_is_given_up_after_a_day(site, troubled):
 
 
 @pytest.mark.parametrize("troubled", OF_ONE_TOKEN, indirect=True)
-@pytest.mark.parametrize("age_ms, attempts", [(A_DAY_MS - 60_000, 20), (A_DAY_MS + 60_000, 18)])
+@pytest.mark.parametrize("age_ms, attempts", [(A_DAY_MS - 60_000, 20), (A_DAY_MS + 60_000, 998)])
 def test_and_not_before_a_day_nor_before_it_was_tried_often(site, troubled, age_ms, attempts):
     since = len(site.mailpushd.log)
     site.have_failed_for(age_ms, attempts)
