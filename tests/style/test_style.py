@@ -18,7 +18,7 @@ MAY_INCLUDE["sim"] = {"base", "sim"}
 
 # Modules that are pure: no clock, no I/O, no thread, no log.
 PURE = [
-    "src/base/buf", "src/base/err", "src/base/heap", "src/base/map",
+    "src/base/buf", "src/base/err", "src/base/heap", "src/base/histogram", "src/base/map",
     "src/event/acl", "src/event/event", "src/event/flat", "src/event/imapdconf", "src/event/mailbox",
     "src/event/utf7", "src/event/utf8",
     "src/intake/dlist", "src/intake/notification",
