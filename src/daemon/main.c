@@ -26,6 +26,7 @@
 #include "daemon/config.h"
 #include "daemon/core.h"
 #include "daemon/delivery.h"
+#include "daemon/inquiry.h"
 #include "daemon/tidy.h"
 
 #include <assert.h>
@@ -125,6 +126,11 @@ static void on_registry_done(void *ctx, struct registry_job *job)
 	case REGISTRY_TIDY:
 		tidy_on_registry(daemon->tidy, job);
 		break;
+	case REGISTRY_LIST:
+	case REGISTRY_REMOVE:
+	case REGISTRY_COUNT:
+		inquiry_on_registry(job);
+		break;
 	}
 	check_stopped(daemon);
 }
@@ -136,7 +142,9 @@ static void on_stored(void *ctx, struct queue_job *job)
 		schedule_stored(daemon->core.schedule, job->seq, core_time());
 		delivery_wake(daemon->core.delivery);
 	}
-	if (job->owner)
+	if (job->reading)
+		inquiry_on_stored(job);
+	else if (job->owner)
 		arrivals_on_stored(daemon->core.arrivals, job);
 	queue_job_free(job);
 	check_stopped(daemon);

@@ -660,22 +660,41 @@ struct queue_job *schedule_retry(struct schedule *schedule, const struct registr
 	return job;
 }
 
+struct queue_job *schedule_hurry(
+	struct schedule *schedule, const struct registry_key *key, struct schedule_time time)
+{
+	struct entry *entry = find_entry(schedule, key);
+	if (!entry || (entry->state != STORING && entry->state != WAITING))
+		return NULL;
+	entry->due_ms = time.now_ms;
+	entry->not_before_ms = NEVER_MS;
+	if (entry->state == WAITING)
+		stand_waiting(schedule, entry);
+	struct queue_job *job = new_job(schedule, key, entry);
+	tell_row(entry, job, QUEUE_PUSH_MOVE, time);
+	return job;
+}
+
+const char *schedule_state(const struct schedule *schedule, const struct registry_key *key)
+{
+	static const char *const names[] = {
+		[STORING] = "storing",
+		[WAITING] = "waiting",
+		[FLYING] = "flying",
+		[RESTING] = "resting",
+	};
+	const struct entry *entry = find_entry(schedule, key);
+	return entry ? names[entry->state] : NULL;
+}
+
 void schedule_count(const struct schedule *schedule, struct schedule_counts *ret)
 {
-	int64_t first_ms = INT64_MAX;
-	size_t position = 0;
-	for (struct entry *entry; (entry = map_next(schedule->entries, &position));) {
-		int64_t entry_ms = oldest_ms(entry);
-		if (entry_ms < first_ms)
-			first_ms = entry_ms;
-	}
 	*ret = (struct schedule_counts){
 		.storing = schedule->in_state[STORING],
 		.waiting = schedule->in_state[WAITING],
 		.flying = schedule->in_state[FLYING],
 		.resting = schedule->in_state[RESTING],
 		.news = schedule->news,
-		.oldest_unix_ms = first_ms == INT64_MAX ? 0 : first_ms,
 	};
 }
 

@@ -225,7 +225,7 @@ bool has_hash(const struct registry_match *match, const char *name)
 static int run_all(void)
 {
 	return conformance_news() + conformance_user() + conformance_mailbox() +
-		conformance_tidy() + conformance_clock();
+		conformance_tidy() + conformance_clock() + conformance_listing();
 }
 
 int main(int argc, char **argv)
