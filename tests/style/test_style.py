@@ -23,7 +23,7 @@ PURE = [
     "src/event/utf7", "src/event/utf8",
     "src/intake/dlist", "src/intake/notification",
     "src/queue/schedule", "src/queue/lanes", "src/queue/news", "src/queue/rate", "src/queue/chance",
-    "src/apns/payload", "src/apns/verdict",
+    "src/apns/explain", "src/apns/payload", "src/apns/verdict",
     "src/daemon/relay",
 ]
 IMPURE = re.compile(
