@@ -5,6 +5,8 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "daemon/delivery.h"
+#include "daemon/metrics.h"
+#include "daemon/watch.h"
 #include "event/acl.h"
 
 #include <assert.h>
@@ -79,6 +81,14 @@ static void answer(struct arrival *arrival, const char *reason)
 	for (size_t i = 0; i < arrival->more_count; i++)
 		stream_answer(arrival->more_requests[i], reason);
 	arrival->more_count = 0;
+}
+
+/* With the answer that somebody waits for. */
+static void observe_wait(struct arrivals *arrivals, const struct arrival *arrival)
+{
+	if (arrival->request || arrival->more_count)
+		histogram_observe_us(&arrivals->core->metrics->acknowledged,
+			(clock_monotonic_ms() - arrival->since_ms) * 1000);
 }
 
 static void free_arrival(struct arrival *arrival)
@@ -281,6 +291,7 @@ static void finish_if_done(struct arrivals *arrivals, struct arrival *arrival)
 		return;
 	if (arrival->is_lost && !arrival->is_safe)
 		arrivals->lost++;
+	observe_wait(arrivals, arrival);
 	answer(arrival, NULL);
 	unlink_arrival(arrivals, arrival);
 	free_arrival(arrival);
@@ -301,8 +312,10 @@ void arrivals_on_stored(struct arrivals *arrivals, struct queue_job *job)
 		free((char *)job->raw);
 		arrival->parking--;
 		arrival->is_safe = arrival->is_safe || !job->status;
-		if (!arrival->parking && !job->status)
+		if (!arrival->parking && !job->status) {
+			observe_wait(arrivals, arrival);
 			answer(arrival, NULL);
+		}
 	}
 	arrival->is_lost = arrival->is_lost || job->status;
 	if (job->status)
@@ -355,6 +368,10 @@ static void on_registered(
 {
 	const struct event_registration *registration = &arrival->event->registration;
 	const struct registry_job *job = &arrival->job;
+	arrivals->core->metrics->received[job->is_stale ? METRICS_RECEIVED_stale
+			: job->is_new			? METRICS_RECEIVED_new
+			: job->list_changed		? METRICS_RECEIVED_changed
+							: METRICS_RECEIVED_renewed]++;
 	log_event(LOG_LEVEL_INFO, "registry",
 		job->is_stale		    ? "registration is older than what is known"
 			: job->is_new	    ? "phone registered"
@@ -399,6 +416,7 @@ static void drop_gone(struct arrivals *arrivals, struct arrival *arrival)
 		if (job)
 			store(arrivals, arrival, job);
 	}
+	arrivals->core->metrics->gone[METRICS_GONE_replaced] += arrival->job.gone_count;
 	if (arrival->job.gone_count)
 		log_event(LOG_LEVEL_INFO, "registry", "registrations are gone",
 			log_text("event", event_kind_name(arrival->job.event->kind)),
@@ -433,6 +451,7 @@ void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job)
 		log_mailbox_change(arrival);
 		break;
 	case RELAY_IGNORE:
+	case RELAY_ACTIONS:
 		break;
 	}
 	drop_gone(arrivals, arrival);
@@ -489,6 +508,7 @@ static enum registry_job_kind job_kind(enum relay_action action)
 	case RELAY_NOW:
 	case RELAY_LATER:
 	case RELAY_IGNORE:
+	case RELAY_ACTIONS:
 		break;
 	}
 	return REGISTRY_NEWS;
@@ -603,8 +623,6 @@ static struct arrival *arrival_new(enum relay_action action, struct mail_event *
 static void log_event_came(const struct mail_event *event, enum relay_action action,
 	const struct stream_request *request)
 {
-	static const char *const action_names[] = {
-		"ignore", "now", "later", "register", "delete", "rename"};
 	bool is_registration = event->kind == EVENT_APPLE_PUSH_SERVICE;
 	log_event(LOG_LEVEL_DEBUG, "relay", "event came",
 		log_text("event", event_kind_name(event->kind)),
@@ -614,7 +632,7 @@ static void log_event_came(const struct mail_event *event, enum relay_action act
 						  : ""),
 		log_text("folder", event->readings ? event->at[0].folder : ""),
 		log_text("by", event->user), log_text("through", request ? "stream" : "datagram"),
-		log_text("action", action_names[action]));
+		log_text("action", relay_action_name(action)));
 }
 
 /* Sheds at overload what can be spared: `later` news first, a registration never. */
@@ -626,6 +644,7 @@ static bool shed(struct arrivals *arrivals, enum relay_action action)
 	if (action == RELAY_NOW && arrivals->count < most + most / 8)
 		return false;
 	arrivals->shed++;
+	arrivals->core->metrics->shed++;
 	int64_t now_ms = clock_monotonic_ms();
 	if (!arrivals->shed_logged_ms || now_ms - arrivals->shed_logged_ms >= SHED_LOG_MS)
 		log_shed(arrivals, now_ms);
@@ -641,8 +660,9 @@ static bool has_subtopic(const struct config *config, const struct mail_event *e
 	return false;
 }
 
-static void reject(struct stream_request *request, const char *text)
+static void reject(struct arrivals *arrivals, struct stream_request *request, const char *text)
 {
+	arrivals->core->metrics->malformed++;
 	log_event(LOG_LEVEL_WARN, "event", text,
 		log_text("through", request ? "stream" : "datagram"));
 	if (request)
@@ -653,6 +673,7 @@ static void reject(struct stream_request *request, const char *text)
 static void on_other_class(struct arrivals *arrivals, const struct notification *notification)
 {
 	char class[64];
+	arrivals->core->metrics->other_class++;
 	snprintf(class, sizeof(class), "%.*s", (int)notification->class.size,
 		notification->class.bytes ? notification->class.bytes : "");
 	for (unsigned i = 0; i < arrivals->other_class_count; i++)
@@ -672,7 +693,7 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 	struct mail_event *event = NULL;
 	struct err err;
 	if (event_parse(&arrivals->core->sources->imapdconf->names, json, size, &event, &err)) {
-		reject(request, err.text);
+		reject(arrivals, request, err.text);
 		if (parked_id)
 			store_submit(arrivals->core->store, unpark(arrivals, parked_id));
 		return;
@@ -685,6 +706,11 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 			log_text("subtopic", event->registration.subtopic));
 		action = RELAY_IGNORE;
 	}
+	enum metrics_transport transport = parked_id ? METRICS_TRANSPORT_parked
+		: request			     ? METRICS_TRANSPORT_stream
+						     : METRICS_TRANSPORT_datagram;
+	metrics_event(arrivals->core->metrics, event->kind, transport, action);
+	watch_event(arrivals->core->watch, event, action, transport);
 	if (action == RELAY_IGNORE || (!request && !parked_id && shed(arrivals, action))) {
 		event_free(event);
 		if (request)
@@ -713,7 +739,7 @@ void arrivals_take(struct arrivals *arrivals, const struct notification *notific
 		return;
 	}
 	if (!notification->message.bytes) {
-		reject(request, "event without a message");
+		reject(arrivals, request, "event without a message");
 		return;
 	}
 	take_event(arrivals, notification->message.bytes, notification->message.size,

@@ -2,6 +2,7 @@
 
 #include "apns/sender.h"
 #include "base/mem.h"
+#include "daemon/listen.h"
 #include "daemon/sources.h"
 
 #include <errno.h>
@@ -49,6 +50,15 @@ static void check_place(struct check *check, const char *key, const char *file, 
 			key, folder, strerror(errno));
 	else if (!S_ISDIR(status.st_mode))
 		fault(check, "%s: '%s' is no folder", key, folder);
+}
+
+static void check_listen(const struct check *check, const struct sockaddr_storage *address)
+{
+	if (address->ss_family != AF_UNSPEC && !listen_is_loopback(address))
+		fprintf(stderr,
+			"%s: warning: http_listen is no loopback address: whoever reaches it can "
+			"read the metrics, without a password and in the clear\n",
+			check->path);
 }
 
 static void check_command(struct check *check, const char *command)
@@ -154,6 +164,9 @@ int check_run(const char *path, const struct config *config)
 		check_place(&check, "notify_socket", config->notify_socket, S_IFSOCK);
 	if (*config->stream_socket)
 		check_place(&check, "stream_socket", config->stream_socket, S_IFSOCK);
+	if (*config->control_socket)
+		check_place(&check, "control_socket", config->control_socket, S_IFSOCK);
+	check_listen(&check, &config->http_listen);
 	check_command(&check, config->alarm_command);
 	check_log(&check, config->log_target);
 	check_trust(&check, config);

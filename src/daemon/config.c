@@ -3,6 +3,9 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "daemon/account.h"
+#include "daemon/listen.h"
+#include "daemon/setting.h"
 #include "daemon/units.h"
 
 #include <assert.h>
@@ -10,9 +13,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -232,65 +233,54 @@ static bool take_mode(struct config *config, const struct key *key, const char *
 			key->fallback);
 		return false;
 	}
-	config->socket_mode = (mode_t)mode;
+	*(mode_t *)place(config, key) = (mode_t)mode;
 	return true;
 }
 
 static bool take_group(struct config *config, const struct key *key, const char *value, char *why)
 {
-	(void)key;
+	gid_t *at = place(config, key);
 	if (!*value) {
-		config->socket_gid = (gid_t)-1;
+		*at = (gid_t)-1;
 		return true;
 	}
-	errno = 0;
-	const struct group *group = getgrnam(value);
-	int64_t number;
-	if (group) {
-		config->socket_gid = group->gr_gid;
-	} else if (units_parse_number(value, &number) && number >= 0 && number < UINT_MAX) {
-		config->socket_gid = (gid_t)number;
-	} else {
+	if (!account_find_group(value, at)) {
 		snprintf(why, WHY_SIZE,
-			"is no group of this system; name the group that Cyrus runs in, or \"\" "
-			"for the "
-			"daemon's own");
+			"is no group of this system; name one, such as the group that Cyrus runs "
+			"in, or \"\" for the daemon's own");
 		return false;
 	}
 	return true;
 }
 
-static bool find_user(const char *name, uid_t *ret)
+static bool take_listen(struct config *config, const struct key *key, const char *value, char *why)
 {
-	const struct passwd *passwd = getpwnam(name);
-	int64_t number;
-	if (passwd)
-		*ret = passwd->pw_uid;
-	else if (units_parse_number(name, &number) && number >= 0 && number < UINT_MAX)
-		*ret = (uid_t)number;
-	else
-		return false;
-	return true;
+	if (listen_parse(value, place(config, key)))
+		return true;
+	snprintf(why, WHY_SIZE,
+		"is no numeric address with a port; write such as \"127.0.0.1:9105\" or "
+		"\"[::1]:9105\"");
+	return false;
 }
 
 static bool take_allowed_user(
 	struct config *config, const struct key *key, const char *value, char *why)
 {
-	(void)key;
+	struct peer_rules *peers = place(config, key);
 	uid_t uid;
-	if (!find_user(value, &uid)) {
+	if (!account_find_user(value, &uid)) {
 		/* The default names cyrus, which need not be there. */
 		if (!strcmp(value, "cyrus"))
 			return true;
 		snprintf(why, WHY_SIZE, "is no user of this system");
 		return false;
 	}
-	if (config->peers.count == PEER_UIDS_MAX - 2) {
+	if (peers->count == PEER_UIDS_MAX - 2) {
 		snprintf(why, WHY_SIZE, "is one too many; at most %d users can be allowed",
 			PEER_UIDS_MAX - 2);
 		return false;
 	}
-	peer_allow(&config->peers, uid);
+	peer_allow(peers, uid);
 	return true;
 }
 
@@ -383,7 +373,7 @@ static bool take_log_target(
 static bool take_user(struct config *config, const struct key *key, const char *value, char *why)
 {
 	uid_t uid;
-	if (*value && !find_user(value, &uid)) {
+	if (*value && !account_find_user(value, &uid)) {
 		snprintf(why, WHY_SIZE, "is no user of this system");
 		return false;
 	}
@@ -407,9 +397,9 @@ static const struct key keys[] = {
 	{"site", "", false, take_site, AT(site), 0, 255},
 	{"notify_socket", "/run/mailpush/notify", false, take_path, AT(notify_socket), 0, 107},
 	{"stream_socket", "/run/mailpush/cyrus", false, take_path, AT(stream_socket), 0, 107},
-	{"socket_group", "mail", false, take_group, 0, 0, 0},
-	{"socket_mode", "0660", false, take_mode, 0, 0, 0},
-	{"allowed_users", "{cyrus}", true, take_allowed_user, 0, 0, 0},
+	{"socket_group", "mail", false, take_group, AT(socket_gid), 0, 0},
+	{"socket_mode", "0660", false, take_mode, AT(socket_mode), 0, 0},
+	{"allowed_users", "{cyrus}", true, take_allowed_user, AT(peers), 0, 0},
 	{"ack_timeout", "2s", false, take_duration, AT(ack_timeout_ms), 50, CLOCK_MINUTE_MS},
 	{"max_waiting", "1000000", false, take_max_waiting, 0, 1000, 100000000},
 	{"registry", "sqlite:/var/lib/mailpush/registry.sqlite", false, take_registry, AT(registry),
@@ -433,6 +423,11 @@ static const struct key keys[] = {
 	{"apns_ca_file", "", false, take_path, AT(apns_ca_file), 0, PATH_MAX - 1},
 	{"connections", "4", false, take_unsigned, AT(connections), 1, 16},
 	{"priority", "none", false, take_priority, 0, 0, 0},
+	{"control_socket", "/run/mailpush/control", false, take_path, AT(control_socket), 0, 107},
+	{"control_group", "", false, take_group, AT(control_gid), 0, 0},
+	{"control_mode", "0660", false, take_mode, AT(control_mode), 0, 0},
+	{"control_users", "{}", true, take_allowed_user, AT(control_peers), 0, 0},
+	{"http_listen", "", false, take_listen, AT(http_listen), 0, 0},
 	{"log_level", "info", false, take_log_level, 0, 0, 0},
 	{"log_target", "stderr", false, take_log_target, 0, 0, 0},
 	{"alarm_command", "", false, take_path, AT(alarm_command), 0, PATH_MAX - 1},
@@ -441,8 +436,6 @@ static const struct key keys[] = {
 	{"forward_socket", "", false, take_no_effect, 0, 0, 0},
 	{"forward_events", "", false, take_no_effect, 0, 0, 0},
 	{"proxy", "", false, take_no_effect, 0, 0, 0},
-	{"control_socket", "", false, take_no_effect, 0, 0, 0},
-	{"http_listen", "", false, take_no_effect, 0, 0, 0},
 	{"status_page_names", "", false, take_no_effect, 0, 0, 0},
 };
 
@@ -535,8 +528,10 @@ static int take_value(cfg_t *cfg, cfg_opt_t *opt, const struct key *key)
 	if (!strcmp(value, END_KEY))
 		return fail_at_end(cfg);
 	char why[WHY_SIZE];
-	if (key->take(reading.config, key, value, why))
+	if (key->take(reading.config, key, value, why)) {
+		setting_add(reading.config, key->name, value, cfg->line);
 		return 0;
+	}
 	return fail(cfg->line, "%s: '%.100s' %s", key->name, value, why);
 }
 
@@ -567,7 +562,11 @@ static int on_list_value(cfg_t *cfg, cfg_opt_t *opt)
 
 static int on_credential_value(cfg_t *cfg, cfg_opt_t *opt)
 {
-	return check_once(cfg, opt);
+	if (check_once(cfg, opt))
+		return -1;
+	mem_auto char *key = mem_printf("credential %s: %s", cfg_title(cfg), opt->name);
+	setting_add(reading.config, key, cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1), cfg->line);
+	return 0;
 }
 
 static char *dup_or_null(const char *text)
@@ -627,6 +626,7 @@ static void take_defaults(cfg_t *cfg)
 			continue;
 		if (key->is_list && !cfg_size(cfg, key->name)) {
 			begin_list(cfg, cfg_getopt(cfg, key->name), key);
+			setting_add(reading.config, key->name, "", cfg->line);
 			continue;
 		}
 		char value[PATH_MAX];
@@ -635,13 +635,16 @@ static void take_defaults(cfg_t *cfg)
 		if (key->is_list) {
 			text = value + 1;
 			text[strlen(text) - 1] = '\0';
-			if (!*text)
+			if (!*text) {
+				setting_add_default_list(reading.config, key->name);
 				continue;
+			}
 		}
 		char why[WHY_SIZE];
 		/* What a default names (a group) need not be on this system. */
 		if (!key->take(reading.config, key, text, why))
 			fail(0, "%s is not set and its default '%s' %s", key->name, text, why);
+		setting_add(reading.config, key->name, text, 0);
 	}
 }
 
@@ -659,6 +662,10 @@ static int check_together(const struct config *config)
 	if (!strcmp(config->notify_socket, config->stream_socket))
 		return fail(0, "notify_socket and stream_socket are the same path '%s'",
 			config->notify_socket);
+	if (*config->control_socket &&
+		(!strcmp(config->control_socket, config->notify_socket) ||
+			!strcmp(config->control_socket, config->stream_socket)))
+		return fail(0, "control_socket is the path of another socket");
 	return 0;
 }
 
@@ -703,6 +710,8 @@ int config_read(const char *path, struct config **ret, struct err *err)
 	struct config *config = mem_alloc_zero(1, sizeof(*config));
 	relay_policy_init(&config->policy);
 	peer_allow(&config->peers, 0);
+	peer_allow(&config->control_peers, 0);
+	config->path = mem_dup(path);
 
 	cfg_opt_t credential[CREDENTIAL_KEYS + 1];
 	for (size_t i = 0; i < CREDENTIAL_KEYS; i++)
@@ -753,6 +762,7 @@ int config_read(const char *path, struct config **ret, struct err *err)
 		return status;
 	}
 	peer_allow(&config->peers, geteuid());
+	peer_allow(&config->control_peers, geteuid());
 	*ret = config;
 	return 0;
 }
@@ -779,5 +789,7 @@ void config_free(struct config *config)
 	for (unsigned i = 0; i < config->no_effect_count; i++)
 		free(config->no_effect[i]);
 	free(config->no_effect);
+	setting_free_all(config);
+	free(config->path);
 	free(config);
 }

@@ -28,7 +28,13 @@ struct core {
 	struct registry *registry;
 	struct sender *sender;
 	struct delivery *delivery;
+	struct probe *probes; /* that wait for room */
 	struct arrivals *arrivals;
+	struct tidy *tidy;
+	struct metrics *metrics;
+	struct watch *watch;
+	struct control *control;
+	int64_t started_unix_ms;
 	struct datagram *datagram;
 	struct stream *stream;
 };

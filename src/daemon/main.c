@@ -13,6 +13,10 @@
  *   daemon/delivery.c                    the way out, and what follows from Apple's answer
  *   apns/sender.c  apns/verdict.c        HTTP/2 to Apple, and what its answers mean
  *
+ * For people: control.c (the control socket, over base/http.c) with status.c, exposition.c,
+ * devices.c, waiting.c (the queue), trial.c (test pushes) and watch.c (who looks on); metrics.c
+ * counts, inquiry.c asks the databases.
+ *
  * Beside it: config.c (mailpush.conf), check.c (-n), sources.c (imapd.conf and certificates),
  * tidy.c (hourly housekeeping), and base/ below everything.
  *
@@ -24,10 +28,13 @@
 #include "daemon/arrival.h"
 #include "daemon/check.h"
 #include "daemon/config.h"
+#include "daemon/control.h"
 #include "daemon/core.h"
 #include "daemon/delivery.h"
 #include "daemon/inquiry.h"
+#include "daemon/metrics.h"
 #include "daemon/tidy.h"
+#include "daemon/watch.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -57,7 +64,7 @@ struct parked {
 
 struct daemon {
 	struct core core;
-	struct tidy *tidy;
+	struct metrics metrics;
 	struct config *config;
 	uv_loop_t loop;
 	uv_signal_t signals[SIGNALS];
@@ -96,7 +103,8 @@ static void on_request(
 
 static void on_rejected(void *ctx, const char *text)
 {
-	(void)ctx;
+	struct daemon *daemon = ctx;
+	daemon->metrics.rejected++;
 	log_event(LOG_LEVEL_WARN, "intake", text);
 }
 
@@ -124,7 +132,7 @@ static void on_registry_done(void *ctx, struct registry_job *job)
 		delivery_on_registry(daemon->core.delivery, job);
 		break;
 	case REGISTRY_TIDY:
-		tidy_on_registry(daemon->tidy, job);
+		tidy_on_registry(daemon->core.tidy, job);
 		break;
 	case REGISTRY_LIST:
 	case REGISTRY_REMOVE:
@@ -351,6 +359,7 @@ static void begin_stop(struct daemon *daemon, const char *why)
 		return;
 	daemon->is_stopping = true;
 	log_event(LOG_LEVEL_INFO, "daemon", "stopping", log_text("why", why));
+	control_stop(daemon->core.control);
 	datagram_free(mem_steal(daemon->core.datagram));
 	if (daemon->core.stream)
 		stream_stop_listening(daemon->core.stream);
@@ -494,6 +503,8 @@ static int start(struct daemon *daemon, struct err *err)
 	struct core *core = &daemon->core;
 	core->loop = &daemon->loop;
 	core->config = config;
+	core->metrics = &daemon->metrics;
+	core->started_unix_ms = clock_unix_ms();
 	uint8_t seeds[2][16];
 	int failed = uv_random(NULL, NULL, seeds, sizeof(seeds), 0, NULL);
 	if (failed)
@@ -510,15 +521,17 @@ static int start(struct daemon *daemon, struct err *err)
 	if ((status = open_queue(daemon, err)) || (status = open_registry(daemon, err)) ||
 		(status = open_sender(daemon, err)))
 		return status;
+	core->watch = watch_new(core);
 	core->delivery = delivery_new(core);
 	core->arrivals = arrivals_new(core, seeds[1]);
-	daemon->tidy = tidy_new(core);
+	core->tidy = tidy_new(core);
 	report_credentials(config, core->sources);
 	use_credentials(daemon);
 	check_topic(daemon);
 	replay_parked(daemon);
 	watch_signals(daemon);
-	return open_sockets(daemon, err);
+	status = control_new(core, &core->control, err);
+	return status ? status : open_sockets(daemon, err);
 }
 
 static void close_if_open(uv_handle_t *handle, void *unused)
@@ -535,6 +548,7 @@ static void close_if_open(uv_handle_t *handle, void *unused)
 static uint64_t take_down(struct daemon *daemon)
 {
 	struct core *core = &daemon->core;
+	control_stop(core->control);
 	datagram_free(mem_steal(core->datagram));
 	if (core->delivery)
 		delivery_stop(core->delivery);
@@ -548,10 +562,12 @@ static uint64_t take_down(struct daemon *daemon)
 	store_free(core->store);
 	stream_free(core->stream);
 	sender_free(core->sender);
-	tidy_free(daemon->tidy);
+	control_free(core->control);
+	tidy_free(core->tidy);
 	delivery_free(core->delivery);
 	uint64_t lost = core->arrivals ? arrivals_lost(core->arrivals) : 0;
 	arrivals_free(core->arrivals);
+	watch_free(core->watch);
 	schedule_free(core->schedule);
 	sources_free(core->sources);
 	for (unsigned i = 0; i < CONFIG_CREDENTIALS_MAX; i++)

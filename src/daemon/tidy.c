@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/delivery.h"
+#include "daemon/metrics.h"
 
 #include <inttypes.h>
 
@@ -15,11 +16,12 @@ struct tidy {
 	struct registry_job job;
 	bool is_running; /* the registry has the job */
 	uv_timer_t timer;
+	void (*done)(void *ctx, const struct tidy_result *result);
+	void *done_ctx;
 };
 
-static void on_timer(uv_timer_t *timer)
+static void submit(struct tidy *tidy)
 {
-	struct tidy *tidy = timer->data;
 	if (tidy->is_running)
 		return;
 	tidy->is_running = true;
@@ -28,6 +30,27 @@ static void on_timer(uv_timer_t *timer)
 		.received_ms = clock_unix_ms(),
 	};
 	registry_submit(tidy->core->registry, &tidy->job);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	submit(timer->data);
+}
+
+bool tidy_now(
+	struct tidy *tidy, void (*done)(void *ctx, const struct tidy_result *result), void *ctx)
+{
+	if (tidy->done)
+		return false;
+	tidy->done = done;
+	tidy->done_ctx = ctx;
+	submit(tidy);
+	return true;
+}
+
+void tidy_forget(struct tidy *tidy)
+{
+	tidy->done = NULL;
 }
 
 struct tidy *tidy_new(struct core *core)
@@ -56,6 +79,7 @@ void tidy_on_registry(struct tidy *tidy, struct registry_job *job)
 	struct core *core = tidy->core;
 	tidy->is_running = false;
 	if (!job->status) {
+		core->metrics->gone[METRICS_GONE_expired] += job->gone_count;
 		struct schedule_time time = core_time();
 		for (size_t i = 0; i < job->gone_count; i++)
 			core_store(core, schedule_drop(core->schedule, &job->gone[i]));
@@ -79,6 +103,13 @@ void tidy_on_registry(struct tidy *tidy, struct registry_job *job)
 		else
 			alarm_clear("registry:expiry");
 	}
+	const struct tidy_result result = {.status = job->status,
+		.gone = job->gone_count,
+		.nudged = job->match_count,
+		.kept_back = job->kept_back};
+	void (*done)(void *ctx, const struct tidy_result *result) = mem_steal(tidy->done);
+	if (done)
+		done(tidy->done_ctx, &result);
 	registry_job_fini(job);
 	delivery_wake(core->delivery);
 }

@@ -24,7 +24,7 @@ PURE = [
     "src/intake/dlist", "src/intake/notification",
     "src/queue/schedule", "src/queue/lanes", "src/queue/news", "src/queue/rate", "src/queue/chance",
     "src/apns/explain", "src/apns/payload", "src/apns/verdict",
-    "src/daemon/relay",
+    "src/daemon/ask", "src/daemon/metrics", "src/daemon/relay",
 ]
 IMPURE = re.compile(
     r"\b(clock_(monotonic|unix)_ms|clock_gettime|gettimeofday|time|fopen|open|read|write|socket|"

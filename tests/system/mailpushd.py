@@ -52,6 +52,10 @@ class Mailpushd:
     def stream_socket(self):
         return pathlib.Path(self.settings["stream_socket"])
 
+    @property
+    def control_socket(self):
+        return pathlib.Path(self.settings["control_socket"])
+
     def write_conf(self, **settings):
         """Write mailpush.conf again, with some settings changed (then reload or restart)."""
         self.settings.update(settings)
@@ -66,6 +70,7 @@ class Mailpushd:
         settings = {
             "notify_socket": self.dir / "notify",
             "stream_socket": self.dir / "cyrus",
+            "control_socket": self.dir / "control",
             "registry": f"sqlite:{self.dir}/registry.sqlite",
             "queue": self.dir / "queue.sqlite",
             "log_level": "debug",
