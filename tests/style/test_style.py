@@ -15,6 +15,8 @@ STAGES = ["base", "event", "intake", "registry", "queue", "apns", "daemon"]
 # The simulator stands beside them and needs only base.
 MAY_INCLUDE = {stage: set(STAGES[: i + 1]) for i, stage in enumerate(STAGES)}
 MAY_INCLUDE["sim"] = {"base", "sim"}
+# The operator's tool asks the daemon; of the stages it needs only how a certificate is read.
+MAY_INCLUDE["ctl"] = {"base", "apns", "ctl"}
 
 # Modules that are pure: no clock, no I/O, no thread, no log.
 PURE = [
@@ -25,6 +27,7 @@ PURE = [
     "src/queue/schedule", "src/queue/lanes", "src/queue/news", "src/queue/rate", "src/queue/chance",
     "src/apns/explain", "src/apns/payload", "src/apns/verdict",
     "src/daemon/ask", "src/daemon/metrics", "src/daemon/relay",
+    "src/ctl/words",
 ]
 IMPURE = re.compile(
     r"\b(clock_(monotonic|unix)_ms|clock_gettime|gettimeofday|time|fopen|open|read|write|socket|"
@@ -116,3 +119,27 @@ def test_options_stand_in_the_manual_page():
     options = re.search(r'getopt\(argc, argv, "([^"]+)"', (ROOT / "src/daemon/main.c").read_text()).group(1)
     page = (ROOT / "man/mailpushd.8").read_text()
     assert set(re.findall(r"^\.It Fl (\w)", page, flags=re.M)) == set(options.replace(":", ""))
+
+
+def test_commands_and_options_stand_in_the_manual_page_of_mailpushctl():
+    main = (ROOT / "src/ctl/main.c").read_text()
+    page = (ROOT / "man/mailpushctl.8").read_text()
+    options = set(re.findall(r'^\s*\{"([\w-]+)", (?:no|required)_argument', main, flags=re.M))
+    documented = re.findall(r"^\.It (Fl .*)", page, flags=re.M)
+    assert options == {name for line in documented for name in re.findall(r"-([a-z]{2,})", line)}
+    table = main[main.index("} commands[] = {"):main.index("#define COMMANDS")]
+    commands = re.findall(r'\{\{"([\w-]+)"(?:, "([\w-]+)")?\}', table)
+    described = re.findall(r"^\.It Cm ([\w-]+)(?: (?:Op Cm )?([a-z]+)\b)?", page, flags=re.M)
+    assert {words for words in commands if words[1] != "list"} - set(described) == \
+        {("devices", ""), ("queue", "")}
+    assert set(described) <= set(commands)
+
+
+def test_bash_completion_offers_every_command_and_option():
+    main = (ROOT / "src/ctl/main.c").read_text()
+    completion = (ROOT / "packaging/completion/mailpushctl").read_text()
+    table = main[main.index("} commands[] = {"):main.index("#define COMMANDS")]
+    words = {word for pair in re.findall(r'\{\{"([\w-]+)"(?:, "([\w-]+)")?\}', table)
+             for word in pair if word}
+    words |= {f"--{name}" for name in re.findall(r'^\s*\{"([\w-]+)", \w+_argument', main, flags=re.M)}
+    assert not [word for word in words if word not in completion]
