@@ -4,9 +4,10 @@
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
-#define RETRY_AFTER_MAX_S (24 * 60 * 60)
-#define RETRY_AFTER_DIGITS 9
+#define NUMBER_DIGITS 9
+#define DATE_SIZE 40 /* with its NUL; the longest form has 33 */
 
 void answer_init(struct apns_answer *answer, enum apns_ending ending)
 {
@@ -15,13 +16,14 @@ void answer_init(struct apns_answer *answer, enum apns_ending ending)
 	answer->reason[0] = '\0';
 	answer->timestamp_unix_ms = 0;
 	answer->retry_after_ms = -1;
+	answer->retry_at_unix_ms = 0;
 }
 
 /* -1: not a number. */
 static int64_t read_number(const char *text, size_t size)
 {
 	int64_t number = 0;
-	if (size == 0 || size > RETRY_AFTER_DIGITS)
+	if (size == 0 || size > NUMBER_DIGITS)
 		return -1;
 	for (size_t i = 0; i < size; i++) {
 		if (text[i] < '0' || text[i] > '9')
@@ -29,6 +31,41 @@ static int64_t read_number(const char *text, size_t size)
 		number = number * 10 + (text[i] - '0');
 	}
 	return number;
+}
+
+static void read_status(struct apns_answer *answer, const char *value, size_t size)
+{
+	int64_t status = read_number(value, size);
+	/* What comes behind the answer itself (trailers) says nothing about it. */
+	if (answer->status < 200)
+		answer->status = status >= 100 && status <= 999 ? (int)status : 0;
+}
+
+static void read_retry_after(struct apns_answer *answer, const char *value, size_t size)
+{
+	/* The three forms of RFC 9110 5.6.7. */
+	static const char *const forms[] = {
+		"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"};
+	char date[DATE_SIZE];
+	int64_t seconds = read_number(value, size);
+	if (seconds >= 0) {
+		int64_t most = VERDICT_RETRY_AFTER_MAX_MS / 1000;
+		answer->retry_after_ms = (seconds < most ? seconds : most) * 1000;
+		return;
+	}
+	if (size >= sizeof(date) || memchr(value, '\0', size))
+		return;
+	memcpy(date, value, size);
+	date[size] = '\0';
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		struct tm when = {0};
+		const char *end = strptime(date, forms[i], &when);
+		if (end && !*end) {
+			int64_t at_s = timegm(&when);
+			answer->retry_at_unix_ms = at_s > 0 ? at_s * 1000 : 0;
+			return;
+		}
+	}
 }
 
 static bool is_named(const char *name, size_t size, const char *wanted)
@@ -39,15 +76,10 @@ static bool is_named(const char *name, size_t size, const char *wanted)
 void answer_read_header(struct apns_answer *answer, const char *name, size_t name_size,
 	const char *value, size_t value_size)
 {
-	if (is_named(name, name_size, ":status")) {
-		int64_t status = read_number(value, value_size);
-		answer->status = status >= 100 && status <= 999 ? (int)status : 0;
-	} else if (is_named(name, name_size, "retry-after")) {
-		int64_t seconds = read_number(value, value_size);
-		if (seconds >= 0)
-			answer->retry_after_ms =
-				(seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S) * 1000;
-	}
+	if (is_named(name, name_size, ":status"))
+		read_status(answer, value, value_size);
+	else if (is_named(name, name_size, "retry-after"))
+		read_retry_after(answer, value, value_size);
 }
 
 /* Reasons are words; anything else would end up in logs and tables for nothing. */

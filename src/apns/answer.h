@@ -14,7 +14,11 @@
 /* An answer that did not come: no status, no reason. */
 void answer_init(struct apns_answer *answer, enum apns_ending ending);
 
-/* A header of the response; only :status and retry-after (in seconds, at most a day) count. */
+/*
+ * A header of the response; only :status (the first that is not of an interim response) and
+ * retry-after (RFC 9110 10.2.3: seconds or a date, at most VERDICT_RETRY_AFTER_MAX_MS of seconds)
+ * count.  Names in any case of letters.
+ */
 void answer_read_header(struct apns_answer *answer, const char *name, size_t name_size,
 	const char *value, size_t value_size);
 

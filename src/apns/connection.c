@@ -1,5 +1,6 @@
 #include "apns/connection.h"
 
+#include "apns/proxy.h"
 #include "apns/session.h"
 #include "base/buf.h"
 #include "base/log.h"
@@ -16,12 +17,14 @@
 #define RECORD_SIZE (16 * 1024)	    /* the largest TLS record, and one system call */
 #define GATHER_SIZE (4 * RECORD_SIZE)
 
-enum state { DIALLING, HANDSHAKE, READY, DRAINING, CLOSED };
+enum state { DIALLING, TUNNEL, HANDSHAKE, READY, DRAINING, CLOSED };
 
-static const char *const state_names[] = {"dialling", "handshake", "ready", "draining", "closed"};
+static const char *const state_names[] = {
+	"dialling", "tunnel", "handshake", "ready", "draining", "closed"};
 
 static const unsigned legal_moves[] = {
-	[DIALLING] = 1u << HANDSHAKE | 1u << CLOSED,
+	[DIALLING] = 1u << TUNNEL | 1u << HANDSHAKE | 1u << CLOSED,
+	[TUNNEL] = 1u << HANDSHAKE | 1u << CLOSED,
 	[HANDSHAKE] = 1u << READY | 1u << CLOSED,
 	[READY] = 1u << DRAINING | 1u << CLOSED,
 	[DRAINING] = 1u << CLOSED,
@@ -39,7 +42,8 @@ struct connection {
 	struct dialer *dialer; /* while dialling */
 	struct sockaddr_storage address;
 	bool has_address;
-	int fd; /* -1 before there is one */
+	int fd;		   /* -1 before there is one */
+	struct buf answer; /* the proxy's, so far */
 	SSL *ssl;
 	struct session *session;
 
@@ -89,6 +93,7 @@ static void release(struct connection *connection)
 	SSL_free(connection->ssl);
 	session_free(connection->session);
 	buf_fini(&connection->out);
+	buf_fini(&connection->answer);
 	free(connection);
 }
 
@@ -167,12 +172,21 @@ static int64_t ping_due_ms(const struct connection *connection)
 	return since_ms + settings->ping_silence_ms;
 }
 
+/* Each of the addresses has its time. */
+static int64_t connect_due_ms(const struct connection *connection)
+{
+	int64_t since_ms = connection->began_ms;
+	if (connection->dialer && dialer_tried_ms(connection->dialer) > since_ms)
+		since_ms = dialer_tried_ms(connection->dialer);
+	return since_ms + connection->settings.sender->connect_timeout_ms;
+}
+
 static int64_t next_due_ms(const struct connection *connection)
 {
 	const struct sender_settings *settings = connection->settings.sender;
 	int64_t due_ms = INT64_MAX;
 	if (!connection->works)
-		due_ms = connection->began_ms + settings->connect_timeout_ms;
+		due_ms = connect_due_ms(connection);
 	if (connection->state >= READY) {
 		const struct sender_push *oldest = session_oldest(connection->session);
 		if (oldest)
@@ -214,8 +228,7 @@ static void on_timer(uv_timer_t *timer)
 	const struct sender_settings *settings = connection->settings.sender;
 	connection->timer_due_ms = INT64_MAX;
 
-	if (!connection->works &&
-		connection->began_ms + settings->connect_timeout_ms <= now_ms(connection)) {
+	if (!connection->works && connect_due_ms(connection) <= now_ms(connection)) {
 		struct err err;
 		err_set(&err, -EIO, "no connection to %s port %u in time (%s); check the network",
 			settings->host, (unsigned)settings->port, state_names[connection->state]);
@@ -235,7 +248,7 @@ static void break_off_tls(struct connection *connection, int result, int saved_e
 {
 	struct err err;
 	bool is_refused = tls_explain(connection->ssl, result, saved_errno, &err);
-	if (is_refused && !connection->works)
+	if (is_refused)
 		finish(connection, CONNECTION_REFUSED, err.text);
 	else if (connection->state == DRAINING)
 		finish(connection, CONNECTION_LEFT, err.text);
@@ -247,10 +260,8 @@ static void take_goaway(struct connection *connection, const struct session_goaw
 {
 	struct err err;
 	if (verdict_is_refusal(goaway->reason)) {
-		err_set(&err, -EIO,
-			"the server refused our certificate (%s); check that it is Apple's for "
-			"this service and not revoked",
-			goaway->reason);
+		err_set(&err, -EIO, "the server refused us (GOAWAY %s); %s", goaway->reason,
+			verdict_remedy(goaway->reason));
 		finish(connection, CONNECTION_REFUSED, err.text);
 	} else if (connection->state == READY) {
 		err_set(&err, -EIO, "GOAWAY (%s, error %u)",
@@ -310,12 +321,14 @@ static void shake_hands(struct connection *connection)
 	int saved_errno = errno;
 	if (r == 1) {
 		if (!tls_is_h2(connection->ssl)) {
-			break_off(connection,
-				"the server does not offer HTTP/2; check apns_host and apns_port");
+			break_off(connection, TLS_NO_H2);
 			return;
 		}
 		connection->session = session_new(
 			connection->settings.authority, connection->settings.sender->priority);
+		if (connection->settings.sender->first_stream_id)
+			session_begin_at(
+				connection->session, connection->settings.sender->first_stream_id);
 		connection->last_read_ms = now_ms(connection);
 		poll_for(connection, UV_READABLE);
 		enter(connection, READY,
@@ -334,9 +347,61 @@ static void shake_hands(struct connection *connection)
 		break_off_tls(connection, r, saved_errno);
 }
 
+static void begin_handshake(struct connection *connection, const char *why)
+{
+	connection->ssl = tls_open(connection->settings.tls, connection->fd);
+	enter(connection, HANDSHAKE, why);
+	shake_hands(connection);
+}
+
+/* The request is small and the socket new: it fits, or the connection is no good. */
+static void ask_proxy(struct connection *connection)
+{
+	const struct sender_settings *settings = connection->settings.sender;
+	buf_auto struct buf request;
+	buf_init(&request);
+	proxy_write_request(&request, settings->host, settings->port, settings->proxy_login);
+	enter(connection, TUNNEL, "connected to the proxy");
+	if (send(connection->fd, request.data, request.used, MSG_NOSIGNAL) !=
+		(ssize_t)request.used) {
+		break_off(connection, "the proxy closed the connection; check proxy");
+		return;
+	}
+	poll_for(connection, UV_READABLE);
+}
+
+static void read_proxy(struct connection *connection)
+{
+	struct buf *answer = &connection->answer;
+	struct err err;
+	size_t used;
+	size_t room = PROXY_ANSWER_MAX - answer->used;
+	ssize_t n = recv(connection->fd, buf_reserve(answer, room), room, 0);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		break_off(connection,
+			"the proxy closed the connection without an answer; check proxy");
+		return;
+	}
+	buf_commit(answer, (size_t)n);
+	int r = proxy_read_answer((const char *)answer->data, answer->used, &used, &err);
+	if (r < 0)
+		break_off(connection, err.text);
+	else if (r > 0 && used < answer->used)
+		/* In TLS it is the client who speaks first. */
+		break_off(connection, "the proxy sends more than was asked for; check proxy");
+	else if (r > 0)
+		begin_handshake(connection, "the proxy opened a tunnel");
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct connection *connection = poll->data;
+	if (connection->state == TUNNEL) {
+		read_proxy(connection);
+		return;
+	}
 	if (connection->state == HANDSHAKE) {
 		shake_hands(connection);
 		return;
@@ -372,9 +437,11 @@ static void on_dialled(
 	connection->poll.data = connection;
 	connection->address = *address;
 	connection->has_address = true;
-	connection->ssl = tls_open(connection->settings.tls, fd);
-	enter(connection, HANDSHAKE, "connected");
-	shake_hands(connection);
+	connection->began_ms = now_ms(connection);
+	if (connection->settings.sender->proxy_host)
+		ask_proxy(connection);
+	else
+		begin_handshake(connection, "connected");
 }
 
 static bool is_in_use(void *ctx, const struct sockaddr_storage *address)
@@ -393,14 +460,17 @@ struct connection *connection_new(uv_loop_t *loop, const struct connection_setti
 	connection->began_ms = now_ms(connection);
 	connection->timer_due_ms = INT64_MAX;
 	buf_init(&connection->out);
+	buf_init(&connection->answer);
 	uv_timer_init(loop, &connection->timer);
 	connection->timer.data = connection;
 	connection->open_handles = 1;
 	wake_at(connection, next_due_ms(connection));
 
+	const struct sender_settings *sender = settings->sender;
 	const struct dialer_settings dial = {
-		.host = settings->sender->host,
-		.port = settings->sender->port,
+		.host = sender->proxy_host ? sender->proxy_host : sender->host,
+		.key = sender->proxy_host ? "proxy" : "apns_host",
+		.port = sender->proxy_host ? sender->proxy_port : sender->port,
 		.rotation = settings->rotation,
 		.next_after_ms = settings->sender->next_address_ms,
 		.in_use = is_in_use,
@@ -426,7 +496,8 @@ bool connection_is_ready(const struct connection *connection)
 
 bool connection_is_starting(const struct connection *connection)
 {
-	return connection->state == DIALLING || connection->state == HANDSHAKE;
+	return connection->state == DIALLING || connection->state == TUNNEL ||
+		connection->state == HANDSHAKE;
 }
 
 bool connection_works(const struct connection *connection)
@@ -470,6 +541,13 @@ void connection_push(struct connection *connection, struct sender_push *push)
 	assert(connection->state == READY);
 	push->sent_ms = now_ms(connection);
 	session_push(connection->session, push);
+	/* A path that forgot an idle connection drops what is sent without a word. */
+	if (!connection->ping_sent_ms &&
+		push->sent_ms - connection->last_read_ms >=
+			connection->settings.sender->ping_doubt_ms) {
+		session_ping(connection->session);
+		connection->ping_sent_ms = push->sent_ms;
+	}
 	/* Earlier than this no limit of this push is reached; on_timer looks at the exact times. */
 	if (session_oldest(connection->session) == push)
 		wake_at(connection, next_due_ms(connection));
@@ -478,6 +556,15 @@ void connection_push(struct connection *connection, struct sender_push *push)
 struct sender_push *connection_take_finished(struct connection *connection)
 {
 	return connection->session ? session_take_finished(connection->session) : NULL;
+}
+
+/* A server that left may have said why before: an alert about our certificate, a GOAWAY. */
+static void break_off_write(struct connection *connection, int saved_errno)
+{
+	receive(connection);
+	if (connection->state != CLOSED)
+		break_off(connection,
+			saved_errno ? strerror(saved_errno) : "the server closed the connection");
 }
 
 /* Returns whether all was written. */
@@ -495,6 +582,8 @@ static bool write_until(struct connection *connection, size_t keep)
 			if (kind == SSL_ERROR_WANT_WRITE) {
 				connection->wants_write = true;
 				poll_for(connection, UV_READABLE | UV_WRITABLE);
+			} else if (kind == SSL_ERROR_SYSCALL) {
+				break_off_write(connection, saved_errno);
 			} else {
 				break_off_tls(connection, n, saved_errno);
 			}
@@ -540,6 +629,8 @@ void connection_flush(struct connection *connection)
 	if (is_leaving)
 		session_leave(connection->session);
 	write_all(connection);
+	if (session_has_finished(connection->session))
+		connection->settings.changed(connection->settings.ctx);
 	if (connection->state == CLOSED)
 		return;
 	if (is_leaving) {

@@ -6,9 +6,13 @@
  * takes the finished pushes, gives new ones and has everything written at once by
  * connection_flush.  So no callback of the stage's user ever runs inside of it.
  *
- * It moves dialling -> handshake -> ready -> draining -> closed, and from anywhere to closed.  It
- * enforces the time to connect, each push's deadline, and PINGs after silence; a PING that is not
- * answered closes it.  A closed one keeps its finished pushes until they are taken.  Loop thread.
+ * It moves dialling (-> tunnel, with a proxy) -> handshake -> ready -> draining -> closed, and from
+ * anywhere to closed.  It enforces the time to connect, each push's deadline (and so a bound on
+ * draining), and PINGs after silence; a PING that is not answered closes it.  A closed one keeps
+ * its finished pushes until they are taken.
+ *
+ * It reads at most 1 MB a turn, and holds at most 64 KB and a frame that wait to be written.  Loop
+ * thread.
  */
 #ifndef MAILPUSH_APNS_CONNECTION_H
 #define MAILPUSH_APNS_CONNECTION_H

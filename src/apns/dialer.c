@@ -28,6 +28,7 @@ struct dialer {
 	struct attempt attempts[DIALER_ADDRESSES_MAX];
 	size_t address_count;
 	size_t tried;	  /* attempts begun */
+	int64_t tried_ms; /* when the last of them was */
 	unsigned trying;  /* attempts not ended */
 	unsigned pending; /* callbacks of the loop that are still to come */
 	bool is_over;
@@ -151,6 +152,7 @@ static bool begin_attempt(struct dialer *dialer, size_t index)
 static void try_next(struct dialer *dialer)
 {
 	while (dialer->tried < dialer->address_count) {
+		dialer->tried_ms = (int64_t)uv_now(dialer->loop);
 		if (begin_attempt(dialer, dialer->tried++)) {
 			uv_timer_start(&dialer->next, on_next,
 				(uint64_t)dialer->settings.next_after_ms, 0);
@@ -188,9 +190,10 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
 			try_next(dialer);
 		} else {
 			struct err err;
-			err_set(&err, -EIO, "cannot resolve '%s': %s; check apns_host and DNS",
+			err_set(&err, -EIO, "cannot resolve '%s': %s; check %s and DNS",
 				dialer->settings.host,
-				status < 0 ? uv_strerror(status) : "it has no address");
+				status < 0 ? uv_strerror(status) : "it has no address",
+				dialer->settings.key);
 			fail(dialer, err.text);
 		}
 	}
@@ -212,8 +215,8 @@ int dialer_start(uv_loop_t *loop, const struct dialer_settings *settings, struct
 	int r = uv_getaddrinfo(loop, &dialer->request, on_resolved, settings->host, port, &hints);
 	if (r < 0) {
 		free(dialer);
-		return err_set(err, r, "cannot resolve '%s': %s; check apns_host", settings->host,
-			uv_strerror(r));
+		return err_set(err, r, "cannot resolve '%s': %s; check %s", settings->host,
+			uv_strerror(r), settings->key);
 	}
 	uv_timer_init(loop, &dialer->next);
 	dialer->next.data = dialer;
@@ -226,6 +229,11 @@ void dialer_cancel(struct dialer *dialer)
 {
 	if (dialer)
 		end(dialer);
+}
+
+int64_t dialer_tried_ms(const struct dialer *dialer)
+{
+	return dialer->tried_ms;
 }
 
 /* Moves the address at `from` to the earlier place `to`, keeping the order of the rest. */

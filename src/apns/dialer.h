@@ -6,7 +6,8 @@
  * `rotation`, so that attempts spread over all of Apple's addresses, takes turns between IPv6 and
  * IPv4, and leaves addresses in use for last.
  *
- * It has no time limit of its own: whoever dials cancels.  Loop thread.
+ * It has no time limit of its own: whoever dials cancels, and gives each address its time
+ * (dialer_tried_ms).  Loop thread.
  */
 #ifndef MAILPUSH_APNS_DIALER_H
 #define MAILPUSH_APNS_DIALER_H
@@ -33,6 +34,7 @@ typedef bool dialer_in_use_fn(void *ctx, const struct sockaddr_storage *address)
 
 struct dialer_settings {
 	const char *host; /* borrowed until it is over */
+	const char *key;  /* the setting that names it, for messages; static */
 	uint16_t port;
 	unsigned rotation;
 	int64_t next_after_ms;
@@ -45,6 +47,8 @@ int dialer_start(uv_loop_t *loop, const struct dialer_settings *settings, struct
 	struct err *err);
 /* `done` is not called any more.  The loop frees it when its handles are closed. */
 void dialer_cancel(struct dialer *dialer);
+/* When the last of the addresses so far was begun to be tried, in the loop's time; 0: none was. */
+int64_t dialer_tried_ms(const struct dialer *dialer);
 
 /* Puts the addresses into the order in which they are tried; pure, for dialer and its tests. */
 void dialer_order(struct sockaddr_storage *addresses, size_t count, unsigned rotation,

@@ -1,7 +1,6 @@
 #include "apns/lane.h"
 
 #include "apns/backoff.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -16,7 +15,6 @@
 #define ROOM_BLOCK_MIN 16   /* refilled in blocks, at least of so many: fewer, fuller writes */
 #define ROOM_BLOCKS 16	    /* and of that part of what may be in flight */
 #define SERVER_ERRORS_MAX 3 /* in a row: the connection is replaced */
-#define PROVEN_MS CLOCK_DAY_MS
 
 /* One connection and what the lane knows about it. */
 struct slot {
@@ -45,8 +43,9 @@ struct lane {
 	int64_t probe_ms;	   /* when the next push is let through */
 	struct sender_push *probe; /* the one that was; compared, never read */
 
-	int64_t failing_since_ms; /* nothing but failures since then; 0: Apple does its work */
-	bool is_out;		  /* and so for too long */
+	int64_t failing_since_ms;  /* nothing but failures since then; 0: Apple does its work */
+	bool is_out;		   /* and so for too long */
+	int64_t starving_since_ms; /* connected, asked, and no stream allowed; 0: not so */
 
 	char trouble[ERR_TEXT_MAX]; /* what `state` was told last; "": it works */
 	int64_t proven_ms;	    /* of the last 200; 0: none */
@@ -163,12 +162,19 @@ static void want_another_connection(struct lane *lane)
 	}
 	if (lane->saturated_since_ms == 0)
 		lane->saturated_since_ms = now_ms(lane);
-	if (now_ms(lane) - lane->saturated_since_ms >= SATURATED_MS && !is_starting(lane) &&
-		live < lane->settings.sender->connections && lane->slot_count < CONNECTIONS_MAX &&
-		lane->connect_after_ms <= now_ms(lane)) {
-		lane->saturated_since_ms = 0;
-		connect_now(lane);
+	if (is_starting(lane) || live >= lane->settings.sender->connections ||
+		lane->slot_count == CONNECTIONS_MAX)
+		return;
+	int64_t due_ms = lane->saturated_since_ms + SATURATED_MS;
+	if (due_ms < lane->connect_after_ms)
+		due_ms = lane->connect_after_ms;
+	if (due_ms > now_ms(lane)) {
+		/* Nothing else need happen meanwhile: a server may answer nobody. */
+		wake_at(lane, due_ms);
+		return;
 	}
+	lane->saturated_since_ms = 0;
+	connect_now(lane);
 }
 
 struct lane *lane_new(const struct lane_settings *settings, struct credential *credential)
@@ -281,7 +287,8 @@ static void end_hold(struct lane *lane)
 
 static bool is_proven(const struct lane *lane)
 {
-	return lane->proven_ms > 0 && now_ms(lane) - lane->proven_ms < PROVEN_MS;
+	return lane->proven_ms > 0 &&
+		now_ms(lane) - lane->proven_ms < lane->settings.sender->proven_ms;
 }
 
 /* The part of the verdict that is the sender's business: the connection and the hold. */
@@ -305,15 +312,19 @@ static void judge_connection(
 		connection_drain(slot->connection, "the server fails again and again");
 }
 
-/* What an answer says about the hold, before the caller, who may hold again, is told. */
+/*
+ * What an answer says about the hold, before the caller, who may hold again, is told.  A probe that
+ * nobody looked at (beyond a GOAWAY) is made again at once.
+ */
 static void judge_hold(struct lane *lane, bool is_probe, const struct apns_answer *answer,
 	const struct verdict *verdict)
 {
 	if (!lane->is_held)
 		return;
-	if (answer->status == 200 || (is_probe && verdict->scope != VERDICT_CREDENTIAL))
+	bool is_about_push = verdict->scope == VERDICT_TOKEN || verdict->scope == VERDICT_REQUEST;
+	if (answer->status == 200 || (is_probe && is_about_push))
 		end_hold(lane);
-	else if (is_probe)
+	else if (is_probe && answer->ending != APNS_NOT_PROCESSED)
 		lane->probe_ms = now_ms(lane) + lane->settings.sender->hold_probe_ms;
 }
 
@@ -367,8 +378,8 @@ static void answer(struct lane *lane, struct slot *slot)
 			if (said.status == 200)
 				lane->proven_ms = now_ms(lane);
 			judge_connection(slot, &said, &verdict);
-			judge_hold(lane, is_probe, &said, &verdict);
 		}
+		judge_hold(lane, is_probe, &said, &verdict);
 		lane->settings.callbacks->answered(
 			lane->settings.callbacks_ctx, push, &said, is_proven(lane));
 	}
@@ -436,6 +447,29 @@ static size_t room_block(const struct lane *lane)
 	return limit / 2 < block ? (limit + 1) / 2 : block;
 }
 
+/* A server that allows no stream at all fails no push either. */
+static void judge_starvation(struct lane *lane)
+{
+	if (!lane->is_asked || lane->is_held || !has_working(lane) || room(lane) > 0 ||
+		lane_in_flight(lane) > 0) {
+		lane->starving_since_ms = 0;
+		return;
+	}
+	if (lane->starving_since_ms == 0)
+		lane->starving_since_ms = now_ms(lane);
+	int64_t due_ms = lane->starving_since_ms + lane->settings.sender->outage_ms;
+	if (due_ms > now_ms(lane)) {
+		wake_at(lane, due_ms);
+		return;
+	}
+	lane->starving_since_ms = 0;
+	lane->is_out = true;
+	tell_state(lane,
+		"Apple's server has allowed no push for minutes; pushes wait, and another "
+		"connection is tried");
+	drain_all(lane, "the server allows no push");
+}
+
 void lane_offer_room(struct lane *lane)
 {
 	size_t free_slots = lane->is_asked ? room(lane) : 0;
@@ -445,6 +479,7 @@ void lane_offer_room(struct lane *lane)
 		lane->settings.callbacks->room(
 			lane->settings.callbacks_ctx, lane->credential->topic);
 	}
+	judge_starvation(lane);
 	want_connection(lane);
 	want_another_connection(lane);
 }

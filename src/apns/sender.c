@@ -19,6 +19,7 @@ struct sender {
 	uv_loop_t *loop;
 	struct sender_settings settings;
 	char *host;
+	char *proxy_host, *proxy_login; /* or NULL */
 	char *authority;
 	X509_STORE *trust;
 	struct sender_callbacks callbacks;
@@ -51,6 +52,7 @@ void sender_settings_init(struct sender_settings *settings)
 		.push_deadline_ms = 20 * 1000,
 		.ping_silence_ms = 15 * 1000,
 		.ping_idle_ms = 5 * 60 * 1000,
+		.ping_doubt_ms = 60 * 1000,
 		.ping_timeout_ms = 5 * 1000,
 		.next_address_ms = 2 * 1000,
 		.connect_timeout_ms = 15 * 1000,
@@ -58,6 +60,7 @@ void sender_settings_init(struct sender_settings *settings)
 		.backoff_max_ms = 60 * 1000,
 		.hold_probe_ms = 5 * 60 * 1000,
 		.outage_ms = 5 * 60 * 1000,
+		.proven_ms = 24 * 60 * 60 * 1000,
 	};
 }
 
@@ -163,6 +166,10 @@ int sender_new(uv_loop_t *loop, const struct sender_settings *settings,
 	sender->settings = *settings;
 	sender->settings.host = sender->host = mem_dup(settings->host);
 	sender->settings.ca_file = NULL;
+	if (settings->proxy_host)
+		sender->settings.proxy_host = sender->proxy_host = mem_dup(settings->proxy_host);
+	if (settings->proxy_login)
+		sender->settings.proxy_login = sender->proxy_login = mem_dup(settings->proxy_login);
 	sender->authority = make_authority(settings->host, settings->port);
 	sender->trust = trust;
 	sender->callbacks = *callbacks;
@@ -325,6 +332,8 @@ static void on_handle_closed(uv_handle_t *handle)
 	free(sender->retired);
 	free(sender->authority);
 	free(sender->host);
+	free(sender->proxy_host);
+	free(sender->proxy_login);
 	free(sender);
 }
 

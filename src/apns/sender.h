@@ -8,6 +8,10 @@
  * honours GOAWAY and live SETTINGS, pings, and enforces a deadline a push (APNS.md sections 1.2 and
  * 4).
  *
+ * Memory: a credential has at most `connections` that take pushes and 64 with those that drain,
+ * each with SESSION_STREAMS_MAX pushes in flight (the caller's memory) and some 200 KB of its own
+ * (session.h, connection.h).  Nothing is queued here.
+ *
  * Callbacks come at the end of a loop turn, never from within a function below (`state` may, from
  * sender_set_credentials and sender_hold); they may call all of them but sender_free, and `state`
  * not sender_set_credentials.  Frames are gathered over a turn and written at its end.  SIGPIPE is
@@ -32,19 +36,26 @@
 struct sender_settings {
 	const char *host; /* api.push.apple.com */
 	uint16_t port;
-	const char *ca_file;	    /* NULL: the system's store */
-	unsigned connections;	    /* at most, a credential */
-	int priority;		    /* apns-priority; 0: header left out */
-	int64_t push_deadline_ms;   /* 20 s */
-	int64_t ping_silence_ms;    /* PING after this silence with pushes outstanding: 15 s */
-	int64_t ping_idle_ms;	    /* PING when idle this long: 5 min */
-	int64_t ping_timeout_ms;    /* without any sign of life after a PING it is dead: 5 s */
-	int64_t next_address_ms;    /* the next address beside one that does not answer: 2 s */
-	int64_t connect_timeout_ms; /* until HTTP/2 works: 15 s */
-	int64_t backoff_min_ms;	    /* 1 s */
-	int64_t backoff_max_ms;	    /* 60 s */
-	int64_t hold_probe_ms;	    /* how often a held credential is tried: 5 min */
-	int64_t outage_ms;	    /* pushes that only fail for so long are a trouble: 5 min */
+	const char *ca_file;	  /* NULL: the system's store */
+	unsigned connections;	  /* at most, a credential */
+	int priority;		  /* apns-priority; 0: header left out */
+	int64_t push_deadline_ms; /* 20 s */
+	int64_t ping_silence_ms;  /* PING after this silence with pushes outstanding: 15 s */
+	int64_t ping_idle_ms;	  /* PING when idle this long: 5 min */
+	int64_t ping_doubt_ms;	  /* a push after this silence takes a PING along: 1 min */
+	int64_t ping_timeout_ms;  /* without any sign of life after a PING it is dead: 5 s */
+	int64_t next_address_ms;  /* the next address beside one that does not answer: 2 s */
+	/* Until HTTP/2 works, from when the last of the addresses was tried: 15 s. */
+	int64_t connect_timeout_ms;
+	int64_t backoff_min_ms; /* 1 s */
+	int64_t backoff_max_ms; /* 60 s */
+	int64_t hold_probe_ms;	/* how often a held credential is tried: 5 min */
+	int64_t outage_ms;	/* pushes that only fail for so long are a trouble: 5 min */
+	int64_t proven_ms;	/* a 200 proves credential and host for so long: 24 h */
+	const char *proxy_host; /* an HTTP proxy that is asked for a tunnel; NULL: none */
+	uint16_t proxy_port;
+	const char *proxy_login; /* "user:password"; NULL: none */
+	int32_t first_stream_id; /* for tests; 0: the usual one */
 };
 
 /* With the defaults above; host, port left to the caller. */
@@ -67,6 +78,7 @@ struct sender_push {
 	size_t payload_sent;
 	int32_t stream_id;
 	bool is_complete; /* the whole answer is here */
+	bool is_cut;	  /* the body is longer than `body` */
 	struct apns_answer answer;
 	char body[512];
 	size_t body_size;
@@ -112,7 +124,8 @@ void sender_push(struct sender *sender, struct sender_push *push);
 
 /*
  * All pushes of this topic's credential wait: its credential was refused.  After hold_probe_ms one
- * push is let through; a 200 (or any answer that is not about the credential) ends the hold.
+ * push is let through; a 200, or any answer about that push or its token, ends the hold.  What says
+ * nothing about the credential (no answer, a 5xx) does not: another is let through as much later.
  */
 void sender_hold(struct sender *sender, const char *topic, const char *why);
 

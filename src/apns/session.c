@@ -111,9 +111,17 @@ static int on_body(nghttp2_session *http2, uint8_t flags, int32_t stream_id, con
 	struct sender_push *push = push_of(http2, stream_id);
 	(void)flags;
 	(void)ctx;
-	if (push && size <= sizeof(push->body) - push->body_size) {
-		memcpy(push->body + push->body_size, bytes, size);
-		push->body_size += size;
+	if (!push || push->is_cut)
+		return 0;
+	size_t room = sizeof(push->body) - push->body_size;
+	size_t taken = size < room ? size : room;
+	memcpy(push->body + push->body_size, bytes, taken);
+	push->body_size += taken;
+	if (taken < size) {
+		/* The status is here, and nobody would read the rest. */
+		push->is_cut = true;
+		push->is_complete = push->answer.status >= 200;
+		nghttp2_submit_rst_stream(http2, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_CANCEL);
 	}
 	return 0;
 }
@@ -264,6 +272,12 @@ struct session *session_new(const char *authority, int priority)
 	if (nghttp2_submit_settings(session->http2, NGHTTP2_FLAG_NONE, settings, 1))
 		abort();
 	return session;
+}
+
+void session_begin_at(struct session *session, int32_t stream_id)
+{
+	if (nghttp2_session_set_next_stream_id(session->http2, stream_id))
+		abort();
 }
 
 void session_free(struct session *session)
@@ -447,6 +461,7 @@ void session_push(struct session *session, struct sender_push *push)
 	push->body_size = 0;
 	push->payload_sent = 0;
 	push->is_complete = false;
+	push->is_cut = false;
 
 	push->next = NULL;
 	push->previous = session->last;
@@ -494,6 +509,11 @@ struct sender_push *session_take_finished(struct session *session)
 		push->next = NULL;
 	}
 	return push;
+}
+
+bool session_has_finished(const struct session *session)
+{
+	return session->finished;
 }
 
 void session_ping(struct session *session)

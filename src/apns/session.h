@@ -7,7 +7,13 @@
  * record a frame costs ten times the CPU (APNS.md section 2).
  *
  * A push given to session_push comes back exactly once, through session_take_finished, with its
- * answer in it.  Loop thread.
+ * answer in it.
+ *
+ * What the peer can make us keep is bounded: SESSION_STREAMS_MAX pushes (the caller's memory), of
+ * each answer's body what fits into sender_push (a longer one is cut and its stream reset), one
+ * header block (nghttp2: 64 KB, 8 CONTINUATION frames), 1000 unsent acknowledgements of its PING
+ * and SETTINGS (more end the session), and frames of 16 KB.  Pushed streams are refused.  Loop
+ * thread.
  */
 #ifndef MAILPUSH_APNS_SESSION_H
 #define MAILPUSH_APNS_SESSION_H
@@ -32,6 +38,8 @@ struct session_goaway {
 
 /* `authority` is borrowed; `priority` 0: no apns-priority. */
 struct session *session_new(const char *authority, int priority);
+/* Before the first push: the id of its stream, odd; for tests of what happens when ids run out. */
+void session_begin_at(struct session *session, int32_t stream_id);
 void session_free(struct session *session);
 
 /* What came.  -EPROTO: the peer does not speak HTTP/2, the connection is of no use any more. */
@@ -63,6 +71,8 @@ void session_give_up(struct session *session, struct sender_push *push, enum apn
 /* Nothing is received or sent any more: all in flight are finished as APNS_LOST. */
 void session_lose(struct session *session);
 struct sender_push *session_take_finished(struct session *session); /* NULL: none */
+/* Also session_gather finishes pushes: a stream that we reset ends when that is written. */
+bool session_has_finished(const struct session *session);
 
 void session_ping(struct session *session);
 /* Says goodbye (GOAWAY); what is in flight goes on. */

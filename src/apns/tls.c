@@ -171,6 +171,20 @@ static bool is_refusal(unsigned long code)
 	}
 }
 
+static const char *trust_remedy(long verified)
+{
+	switch (verified) {
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		return "check apns_host";
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return "check this machine's clock, and apns_host";
+	default:
+		return "check apns_host, and apns_ca_file or the package ca-certificates";
+	}
+}
+
 bool tls_explain(SSL *ssl, int result, int saved_errno, struct err *err)
 {
 	char text[256];
@@ -190,10 +204,11 @@ bool tls_explain(SSL *ssl, int result, int saved_errno, struct err *err)
 			openssl_reason(text));
 		return true;
 	} else if (verified != X509_V_OK) {
-		err_set(err, -EIO,
-			"the server's certificate is not trusted (%s); check apns_host, and "
-			"apns_ca_file or the package ca-certificates",
-			X509_verify_cert_error_string(verified));
+		err_set(err, -EIO, "the server's certificate is not trusted (%s); %s",
+			X509_verify_cert_error_string(verified), trust_remedy(verified));
+	} else if (ERR_GET_LIB(code) == ERR_LIB_SSL &&
+		ERR_GET_REASON(code) == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL) {
+		err_set(err, -EIO, TLS_NO_H2);
 	} else {
 		err_set(err, -EIO, "TLS failed: %s", openssl_reason(text));
 	}

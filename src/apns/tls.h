@@ -13,6 +13,9 @@
 #include <openssl/ssl.h>
 #include <stdbool.h>
 
+/* What is said of a server that does not agree to h2. */
+#define TLS_NO_H2 "the server does not offer HTTP/2; check apns_host and apns_port"
+
 struct tls;
 
 /* The certificates trusted: those of ca_file, or the system's (NULL).  Freed with X509_STORE_free.

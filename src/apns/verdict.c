@@ -125,30 +125,53 @@ static struct verdict of_status(int status, const char *reason)
 	return status >= 500 && status <= 599 ? any_5xx : unknown;
 }
 
-static struct verdict of_ending(enum apns_ending ending)
+static struct verdict of_ending(enum apns_ending ending, unsigned attempts)
 {
 	if (ending == APNS_NOT_PROCESSED)
 		return (struct verdict){.action = VERDICT_RETRY,
 			.scope = VERDICT_SERVICE,
 			.delay_ms = AT_ONCE,
 			.counts = false};
+	/* A connection that died while it was idle says so only when a push comes. */
+	if (ending == APNS_LOST && attempts == 0)
+		return (struct verdict)RETRY(VERDICT_SERVICE, AT_ONCE);
 	return (struct verdict)RETRY(VERDICT_SERVICE, BACK_OFF);
+}
+
+/* Negative: Apple names no time, or one that is over. */
+static int64_t retry_after_ms(const struct apns_answer *answer, int64_t now_unix_ms)
+{
+	int64_t delay_ms = answer->retry_after_ms;
+	if (answer->retry_at_unix_ms > now_unix_ms)
+		delay_ms = answer->retry_at_unix_ms - now_unix_ms;
+	if (delay_ms <= 0)
+		return BACK_OFF;
+	return delay_ms < VERDICT_RETRY_AFTER_MAX_MS ? delay_ms : VERDICT_RETRY_AFTER_MAX_MS;
+}
+
+/*
+ * A phone that registered while the push was under way is not the one that Apple spoke of, whatever
+ * the timestamp: its clock is not ours.
+ */
+static int64_t forget_before(
+	const struct apns_answer *answer, const struct verdict_context *context)
+{
+	int64_t timestamp_ms = answer->status == 410 ? answer->timestamp_unix_ms : 0;
+	return timestamp_ms > 0 && timestamp_ms < context->sent_unix_ms ? timestamp_ms
+									: context->sent_unix_ms;
 }
 
 struct verdict verdict_of(const struct apns_answer *answer, const struct verdict_context *context)
 {
 	if (answer->ending != APNS_ANSWERED)
-		return of_ending(answer->ending);
+		return of_ending(answer->ending, context->attempts);
 
 	struct verdict verdict = of_status(answer->status, answer->reason);
 	switch (verdict.action) {
 	case VERDICT_FORGET:
 		if (answer->status == 400 && !context->is_proven)
 			return doubted;
-		verdict.forget_before_unix_ms =
-			answer->status == 410 && answer->timestamp_unix_ms > 0
-			? answer->timestamp_unix_ms
-			: context->sent_unix_ms;
+		verdict.forget_before_unix_ms = forget_before(answer, context);
 		break;
 	case VERDICT_STOP:
 		verdict.forget_before_unix_ms = context->sent_unix_ms;
@@ -156,8 +179,8 @@ struct verdict verdict_of(const struct apns_answer *answer, const struct verdict
 	case VERDICT_RETRY:
 		if (verdict.delay_ms == AT_ONCE && context->attempts > 0)
 			verdict.delay_ms = BACK_OFF;
-		if (verdict.delay_ms == BACK_OFF && answer->retry_after_ms > 0)
-			verdict.delay_ms = answer->retry_after_ms;
+		if (verdict.delay_ms == BACK_OFF)
+			verdict.delay_ms = retry_after_ms(answer, context->now_unix_ms);
 		break;
 	case VERDICT_DONE:
 	case VERDICT_DROP:
@@ -169,5 +192,37 @@ struct verdict verdict_of(const struct apns_answer *answer, const struct verdict
 
 bool verdict_is_refusal(const char *goaway_reason)
 {
-	return goaway_reason[0] && row_of(403, goaway_reason);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].verdict.scope == VERDICT_CREDENTIAL && rows[i].reason[0] &&
+			strcmp(rows[i].reason, goaway_reason) == 0)
+			return true;
+	}
+	return false;
+}
+
+const char *verdict_remedy(const char *reason)
+{
+	static const struct {
+		const char *beginning, *remedy;
+	} remedies[] = {
+		{"BadCertificateEnvironment",
+			"apns_host is not that for which the certificate is; use a production "
+			"certificate with api.push.apple.com"},
+		{"BadCertificate",
+			"check that the certificate is Apple's for this service and not revoked, "
+			"and renew it if need be"},
+		{"BadEnvironmentKey", "the key is not for the environment of apns_host"},
+		{"TooManyProviderTokenUpdates",
+			"several programs make tokens with this key; give each its own"},
+		{"MissingProviderToken",
+			"no client certificate reached Apple: is there a TLS proxy in between?"},
+		{"TopicDisallowed", "the certificate is not for this topic; check its topic"},
+		{"BadTopic", "check the topic of the credential"},
+		{"MissingTopic", "check the topic of the credential"},
+		{"", "check that the credential is valid at Apple's, and apns_host"},
+	};
+	size_t i = 0;
+	while (strncmp(reason, remedies[i].beginning, strlen(remedies[i].beginning)) != 0)
+		i++;
+	return remedies[i].remedy;
 }

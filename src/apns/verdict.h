@@ -14,6 +14,7 @@
 
 #define VERDICT_REASON_MAX 48
 #define VERDICT_DOUBTED_RETRY_MS (5 * 60 * 1000)
+#define VERDICT_RETRY_AFTER_MAX_MS (24 * 60 * 60 * 1000) /* longer is not waited */
 
 /* How a push ended. */
 enum apns_ending {
@@ -30,6 +31,7 @@ struct apns_answer {
 	char reason[VERDICT_REASON_MAX]; /* "" when there was none, or the body did not parse */
 	int64_t timestamp_unix_ms;	 /* of a 410's body; 0: none */
 	int64_t retry_after_ms;		 /* -1: none */
+	int64_t retry_at_unix_ms;	 /* the same given as a date; 0: none */
 };
 
 enum verdict_scope {
@@ -58,25 +60,31 @@ struct verdict {
 	/*
 	 * RETRY, HOLD; 0: at once; negative: schedule's back-off.  A failure that counts is tried
 	 * again at once only the first time, so that a server that goes on so is not hammered.
+	 * Retry-After takes the place of the back-off, up to VERDICT_RETRY_AFTER_MAX_MS.
 	 */
 	int64_t delay_ms;
-	bool counts;		       /* RETRY: an attempt */
-	bool replace_connection;       /* this connection is not to be used for new pushes */
-	int64_t forget_before_unix_ms; /* FORGET, STOP: only if renewed before */
+	bool counts;		 /* RETRY: an attempt */
+	bool replace_connection; /* this connection is not to be used for new pushes */
+	/* FORGET, STOP: only if renewed before; never later than the push was sent. */
+	int64_t forget_before_unix_ms;
 };
 
 struct verdict_context {
 	bool is_proven;	      /* this credential and host got a 200 within the last 24 h */
 	int64_t sent_unix_ms; /* when the push was sent */
-	unsigned attempts;    /* how often it has failed before */
+	int64_t now_unix_ms;
+	unsigned attempts; /* how often it has failed before */
 };
 
 struct verdict verdict_of(const struct apns_answer *answer, const struct verdict_context *context);
 
 /*
- * A GOAWAY carries a reason and no status: is it one of those of a 403, about our credential?  None
- * or an unknown one is not: it may be about the server.
+ * A GOAWAY carries a reason and no status: is it one that says, under whatever status, that our
+ * credential is refused?  None or an unknown one is not: it may be about the server.
  */
 bool verdict_is_refusal(const char *goaway_reason);
+
+/* What an administrator does about a refused credential; `reason` may be "" or unknown. */
+const char *verdict_remedy(const char *reason);
 
 #endif

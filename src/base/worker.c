@@ -33,6 +33,7 @@ struct worker {
 	struct job_list batch;
 	enum { EMPTY, GIVEN, FINISHED } batch_state;
 	bool stopping;
+	enum { SILENT, ASKED, ANSWERED } question;
 	char *trouble; /* last reported, NULL for none */
 	bool trouble_changed;
 };
@@ -69,6 +70,15 @@ static void flush_if_urgent(struct worker *worker)
 		worker_flush(worker);
 }
 
+static void answer(struct worker *worker)
+{
+	worker->callbacks.asked(worker->ctx);
+	pthread_mutex_lock(&worker->lock);
+	worker->question = ANSWERED;
+	pthread_cond_signal(&worker->wake);
+	pthread_mutex_unlock(&worker->lock);
+}
+
 static void on_done(uv_async_t *handle)
 {
 	struct worker *worker = handle->data;
@@ -80,6 +90,7 @@ static void on_done(uv_async_t *handle)
 		job_list_move(&batch, &worker->batch);
 		worker->batch_state = EMPTY;
 	}
+	bool is_asked = worker->question == ASKED;
 	bool trouble_changed = worker->trouble_changed;
 	worker->trouble_changed = false;
 	if (trouble_changed && worker->trouble)
@@ -87,6 +98,8 @@ static void on_done(uv_async_t *handle)
 	pthread_mutex_unlock(&worker->lock);
 	if (trouble_changed && worker->callbacks.trouble)
 		worker->callbacks.trouble(worker->ctx, trouble);
+	if (is_asked)
+		answer(worker);
 	if (batch.first) {
 		worker->running = 0;
 		job_list_move(&worker->finished, &batch);
@@ -133,6 +146,19 @@ bool worker_pause(struct worker *worker, int64_t ms)
 	bool go_on = !worker->stopping;
 	pthread_mutex_unlock(&worker->lock);
 	return go_on;
+}
+
+bool worker_ask(struct worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->question = ASKED;
+	uv_async_send(&worker->is_done);
+	while (!worker->stopping && worker->question != ANSWERED)
+		pthread_cond_wait(&worker->wake, &worker->lock);
+	bool is_answered = worker->question == ANSWERED;
+	worker->question = SILENT;
+	pthread_mutex_unlock(&worker->lock);
+	return is_answered;
 }
 
 void worker_flush(struct worker *worker)

@@ -63,10 +63,14 @@ typedef void worker_done_fn(void *ctx, struct job_list *batch);
  */
 typedef void worker_trouble_fn(void *ctx, const char *text);
 
+/* On the loop thread, while the worker's waits in worker_ask: the batch is its own meanwhile. */
+typedef void worker_asked_fn(void *ctx);
+
 struct worker_callbacks {
 	worker_run_fn *run;
 	worker_done_fn *done;
 	worker_trouble_fn *trouble; /* may be NULL */
+	worker_asked_fn *asked;	    /* may be NULL if nobody asks */
 };
 
 int worker_new(uv_loop_t *loop, const char *name, const struct worker_callbacks *callbacks,
@@ -94,6 +98,11 @@ void worker_flush(struct worker *worker);
  */
 void worker_report(struct worker *worker, const char *text);
 bool worker_pause(struct worker *worker, int64_t ms);
+/*
+ * For `run`, on the worker's thread: has `asked` called on the loop thread and waits for its end.
+ * False when the worker is to stop: it was not called.
+ */
+bool worker_ask(struct worker *worker);
 /*
  * Waits until the thread has finished what it has, ends it and frees the worker.  What was not
  * handed back yet and what still waits in the loop's hands goes to `ret_left` in order.  The loop

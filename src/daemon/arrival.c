@@ -15,9 +15,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WATCH_MS 50		    /* how often late ones are looked for */
-#define SHED_LOG_MS CLOCK_MINUTE_MS /* overload is logged once a minute at most */
-#define OTHER_CLASSES_MAX 16	    /* classes that are named in the log, each once */
+#define WATCH_MS 50			   /* how often late ones are looked for */
+#define SHED_LOG_MS CLOCK_MINUTE_MS	   /* overload is logged once a minute at most */
+#define EARLIEST_MS INT64_C(1577836800000) /* 2020: nothing was kept before */
 
 struct arrival {
 	struct registry_job job; /* the registry's from submit to done */
@@ -28,9 +28,8 @@ struct arrival {
 	struct arrival *newest; /* of those merged into this one: its event and raw bytes count */
 	int64_t since_ms;
 
-	/* Who waits for OK. */
-	struct stream_request *request;
-	struct stream_request **more_requests;
+	struct arrival_waiter waiter;
+	struct arrival_waiter *more_waiters; /* of those merged into this one */
 	size_t more_count;
 
 	uint64_t number;    /* among the registry's jobs */
@@ -39,6 +38,7 @@ struct arrival {
 	bool is_parked;	    /* a row in the store holds it, or is on its way there */
 	unsigned parking;   /* PARK jobs that the store has */
 	bool is_safe;	    /* the parked row is on disk */
+	bool is_kept;	    /* by a waiter */
 	bool is_lost;	    /* nothing of it could be stored before the end */
 	uint64_t parked_id; /* 0: none */
 
@@ -70,23 +70,27 @@ struct arrivals {
 	uint64_t shed;
 	uint64_t shed_logged;
 	int64_t shed_logged_ms;
-	char *other_classes[OTHER_CLASSES_MAX];
-	unsigned other_class_count;
 };
 
-static void answer(struct arrival *arrival, const char *reason)
+static void answer_waiter(struct arrival_waiter waiter, int status, const char *text)
 {
-	if (arrival->request)
-		stream_answer(mem_steal(arrival->request), reason);
+	if (waiter.answer)
+		waiter.answer(waiter.who, status, text);
+}
+
+static void answer(struct arrival *arrival, int status, const char *text)
+{
+	answer_waiter(arrival->waiter, status, text);
+	arrival->waiter.answer = NULL;
 	for (size_t i = 0; i < arrival->more_count; i++)
-		stream_answer(arrival->more_requests[i], reason);
+		answer_waiter(arrival->more_waiters[i], status, text);
 	arrival->more_count = 0;
 }
 
 /* With the answer that somebody waits for. */
 static void observe_wait(struct arrivals *arrivals, const struct arrival *arrival)
 {
-	if (arrival->request || arrival->more_count)
+	if (arrival->waiter.answer || arrival->more_count)
 		histogram_observe_us(&arrivals->core->metrics->acknowledged,
 			(clock_monotonic_ms() - arrival->since_ms) * 1000);
 }
@@ -97,7 +101,7 @@ static void free_arrival(struct arrival *arrival)
 	event_free(arrival->event);
 	if (arrival->newest)
 		free_arrival(arrival->newest);
-	free(arrival->more_requests);
+	free(arrival->more_waiters);
 	free(arrival->subscriptions);
 	free(arrival->topic);
 	free(arrival->names);
@@ -137,8 +141,6 @@ void arrivals_free(struct arrivals *arrivals)
 		return;
 	assert(!arrivals->first);
 	map_free(arrivals->mergeable);
-	for (unsigned i = 0; i < arrivals->other_class_count; i++)
-		free(arrivals->other_classes[i]);
 	uv_close((uv_handle_t *)&arrivals->watch, on_watch_closed);
 }
 
@@ -218,11 +220,30 @@ static void unlink_arrival(struct arrivals *arrivals, struct arrival *arrival)
 	set_paused(arrivals);
 }
 
-static void store(struct arrivals *arrivals, struct arrival *arrival, struct queue_job *job)
+static struct queue_job *owned_by(struct arrival *arrival, struct queue_job *job)
 {
 	job->owner = arrival;
 	arrival->storing++;
-	store_submit(arrivals->core->store, job);
+	return job;
+}
+
+static void store(struct arrivals *arrivals, struct arrival *arrival, struct queue_job *job)
+{
+	store_submit(arrivals->core->store, owned_by(arrival, job));
+}
+
+static struct queue_job *parking_job(struct arrivals *arrivals, struct arrival *arrival)
+{
+	struct queue_job *job = queue_job_new();
+	job->parts = QUEUE_PARK;
+	job->seq = schedule_next_seq(arrivals->core->schedule);
+	job->parked_id = arrival->parked_id;
+	job->parked_received_ms = arrival->job.received_ms;
+	const struct arrival *newest = newest_of(arrival);
+	job->raw = mem_dup_n(raw_of(newest), newest->raw_size); /* ours again in on_stored */
+	job->raw_size = newest->raw_size;
+	arrival->parking++;
+	return job;
 }
 
 static void park(struct arrivals *arrivals, struct arrival *arrival)
@@ -233,16 +254,15 @@ static void park(struct arrivals *arrivals, struct arrival *arrival)
 		if (!arrival->parked_id)
 			arrival->parked_id = ++arrivals->last_parked_id;
 	}
-	struct queue_job *job = queue_job_new();
-	job->parts = QUEUE_PARK;
-	job->seq = schedule_next_seq(arrivals->core->schedule);
-	job->parked_id = arrival->parked_id;
-	job->parked_received_ms = arrival->job.received_ms;
-	const struct arrival *newest = newest_of(arrival);
-	job->raw = mem_dup_n(raw_of(newest), newest->raw_size); /* ours again in on_stored */
-	job->raw_size = newest->raw_size;
-	arrival->parking++;
-	store(arrivals, arrival, job);
+	store(arrivals, arrival, parking_job(arrivals, arrival));
+}
+
+void arrivals_rewrite(struct arrivals *arrivals, struct job_list *ret_jobs)
+{
+	for (struct arrival *arrival = arrivals->first; arrival; arrival = arrival->next)
+		if (arrival->is_parked)
+			job_list_append(
+				ret_jobs, &owned_by(arrival, parking_job(arrivals, arrival))->job);
 }
 
 static struct queue_job *unpark(struct arrivals *arrivals, uint64_t parked_id)
@@ -289,10 +309,10 @@ static void finish_if_done(struct arrivals *arrivals, struct arrival *arrival)
 {
 	if (!arrival->is_matched || arrival->storing)
 		return;
-	if (arrival->is_lost && !arrival->is_safe)
+	if (arrival->is_lost && !arrival->is_safe && !arrival->is_kept)
 		arrivals->lost++;
 	observe_wait(arrivals, arrival);
-	answer(arrival, NULL);
+	answer(arrival, 0, NULL);
 	unlink_arrival(arrivals, arrival);
 	free_arrival(arrival);
 	if (arrivals->is_late && !arrivals->lost &&
@@ -314,12 +334,12 @@ void arrivals_on_stored(struct arrivals *arrivals, struct queue_job *job)
 		arrival->is_safe = arrival->is_safe || !job->status;
 		if (!arrival->parking && !job->status) {
 			observe_wait(arrivals, arrival);
-			answer(arrival, NULL);
+			answer(arrival, 0, NULL);
 		}
 	}
 	arrival->is_lost = arrival->is_lost || job->status;
 	if (job->status)
-		answer(arrival, "not on disk, the service is stopping");
+		answer(arrival, -EAGAIN, "not on disk, the service is stopping");
 	finish_if_done(arrivals, arrival);
 }
 
@@ -333,11 +353,15 @@ void arrivals_on_ack_timeout(struct arrivals *arrivals)
 }
 
 /* Does the event itself show that this user may read the mailbox? */
-static bool may_be_told(const struct arrival *arrival, const struct registry_match *match)
+static bool may_be_told(const struct config *config, const struct mail_event *event,
+	const struct registry_match *match)
 {
-	if (match->is_own && match->reading == 0)
-		return true;
-	return acl_grants(arrival->job.event->acl, match->target->user, 'r');
+	if (match->is_own)
+		return event_is_believed(event, event->at, event->readings, match->reading);
+	/* It may have been registered while that was allowed. */
+	if (!config->shared_mailboxes)
+		return false;
+	return acl_grants(event->acl, config->groups, match->target->user, 'r');
 }
 
 static void log_match(const struct arrival *arrival, const struct target *target)
@@ -353,7 +377,7 @@ static void on_news(struct arrivals *arrivals, struct arrival *arrival, struct s
 	enum queue_urgency urgency = arrival->action == RELAY_NOW ? QUEUE_NOW : QUEUE_LATER;
 	for (size_t i = 0; i < arrival->job.match_count; i++) {
 		struct registry_match *match = &arrival->job.matches[i];
-		if (!may_be_told(arrival, match))
+		if (!may_be_told(arrivals->core->config, arrival->job.event, match))
 			continue;
 		log_match(arrival, match->target);
 		store(arrivals, arrival,
@@ -539,17 +563,18 @@ static bool is_news(enum relay_action action)
 	return action == RELAY_NOW || action == RELAY_LATER;
 }
 
-static void add_request(struct arrival *arrival, struct stream_request *request)
+static void add_waiter(struct arrival *arrival, struct arrival_waiter waiter)
 {
-	if (!request)
+	if (!waiter.answer)
 		return;
-	if (!arrival->request && !arrival->more_count) {
-		arrival->request = request;
+	arrival->is_kept = arrival->is_kept || waiter.is_keeper;
+	if (!arrival->waiter.answer && !arrival->more_count) {
+		arrival->waiter = waiter;
 		return;
 	}
-	arrival->more_requests = mem_realloc_array(
-		arrival->more_requests, arrival->more_count + 1, sizeof(*arrival->more_requests));
-	arrival->more_requests[arrival->more_count++] = request;
+	arrival->more_waiters = mem_realloc_array(
+		arrival->more_waiters, arrival->more_count + 1, sizeof(*arrival->more_waiters));
+	arrival->more_waiters[arrival->more_count++] = waiter;
 }
 
 /* The newest event stands for both: its ACL counts. */
@@ -559,7 +584,8 @@ static void merge(struct arrivals *arrivals, struct arrival *into, struct arriva
 		free_arrival(into->newest);
 	into->newest = newer;
 	into->job.event = newer->event;
-	add_request(into, mem_steal(newer->request));
+	add_waiter(into, newer->waiter);
+	newer->waiter.answer = NULL;
 	if (into->is_parked)
 		park(arrivals, into);
 }
@@ -595,7 +621,7 @@ static void submit(struct arrivals *arrivals, struct arrival *arrival)
 	if (arrival->parked_id) {
 		arrival->is_parked = true;
 		arrivals->parked++;
-	} else if (is_silent(arrivals) || (arrivals->parked && arrival->request)) {
+	} else if (is_silent(arrivals) || (arrivals->parked && arrival->waiter.answer)) {
 		park(arrivals, arrival);
 	}
 	registry_submit(arrivals->core->registry, &arrival->job);
@@ -620,8 +646,8 @@ static struct arrival *arrival_new(enum relay_action action, struct mail_event *
 	return arrival;
 }
 
-static void log_event_came(const struct mail_event *event, enum relay_action action,
-	const struct stream_request *request)
+static void log_event_came(
+	const struct mail_event *event, enum relay_action action, const char *through)
 {
 	bool is_registration = event->kind == EVENT_APPLE_PUSH_SERVICE;
 	log_event(LOG_LEVEL_DEBUG, "relay", "event came",
@@ -631,7 +657,7 @@ static void log_event_came(const struct mail_event *event, enum relay_action act
 				: event->readings ? event->at[0].owner
 						  : ""),
 		log_text("folder", event->readings ? event->at[0].folder : ""),
-		log_text("by", event->user), log_text("through", request ? "stream" : "datagram"),
+		log_text("by", event->user), log_text("through", through),
 		log_text("action", relay_action_name(action)));
 }
 
@@ -660,67 +686,47 @@ static bool has_subtopic(const struct config *config, const struct mail_event *e
 	return false;
 }
 
-static void reject(struct arrivals *arrivals, struct stream_request *request, const char *text)
+static void reject(struct arrivals *arrivals, struct arrival_waiter waiter, const char *text)
 {
 	arrivals->core->metrics->malformed++;
-	log_event(LOG_LEVEL_WARN, "event", text,
-		log_text("through", request ? "stream" : "datagram"));
-	if (request)
-		stream_answer(request, text);
-}
-
-/* Somebody else's notification: nothing follows from it, and its class is named once. */
-static void on_other_class(struct arrivals *arrivals, const struct notification *notification)
-{
-	char class[64];
-	arrivals->core->metrics->other_class++;
-	snprintf(class, sizeof(class), "%.*s", (int)notification->class.size,
-		notification->class.bytes ? notification->class.bytes : "");
-	for (unsigned i = 0; i < arrivals->other_class_count; i++)
-		if (!strcmp(arrivals->other_classes[i], class))
-			return;
-	if (arrivals->other_class_count == OTHER_CLASSES_MAX)
-		return;
-	arrivals->other_classes[arrivals->other_class_count++] = mem_dup(class);
-	log_event(LOG_LEVEL_WARN, "intake", "notifications of this class are not ours, dropped",
-		log_text("class", class));
+	/* A keeper says what becomes of it. */
+	if (!waiter.is_keeper)
+		log_event(LOG_LEVEL_WARN, "event", text, log_text("through", waiter.through));
+	answer_waiter(waiter, -EBADMSG, text);
 }
 
 static void take_event(struct arrivals *arrivals, const char *json, size_t size,
-	int64_t received_ms, uint64_t parked_id, struct stream_request *request)
+	int64_t received_ms, uint64_t parked_id, struct arrival_waiter waiter)
 {
 	const struct config *config = arrivals->core->config;
 	struct mail_event *event = NULL;
 	struct err err;
 	if (event_parse(&arrivals->core->sources->imapdconf->names, json, size, &event, &err)) {
-		reject(arrivals, request, err.text);
+		reject(arrivals, waiter, err.text);
 		if (parked_id)
 			store_submit(arrivals->core->store, unpark(arrivals, parked_id));
 		return;
 	}
 	enum relay_action action = relay_decide(&config->policy, event);
-	log_event_came(event, action, request);
+	log_event_came(event, action, waiter.through);
 	if (action == RELAY_REGISTER && !has_subtopic(config, event)) {
 		log_event(LOG_LEVEL_WARN, "event", "registration for a subtopic not configured",
 			log_text("user", event->registration.user),
 			log_text("subtopic", event->registration.subtopic));
 		action = RELAY_IGNORE;
 	}
-	enum metrics_transport transport = parked_id ? METRICS_TRANSPORT_parked
-		: request			     ? METRICS_TRANSPORT_stream
-						     : METRICS_TRANSPORT_datagram;
+	enum metrics_transport transport = metrics_transport_of(waiter.through);
 	metrics_event(arrivals->core->metrics, event->kind, transport, action);
 	watch_event(arrivals->core->watch, event, action, transport);
-	if (action == RELAY_IGNORE || (!request && !parked_id && shed(arrivals, action))) {
+	if (action == RELAY_IGNORE || (!waiter.answer && !parked_id && shed(arrivals, action))) {
 		event_free(event);
-		if (request)
-			stream_answer(request, NULL);
+		answer_waiter(waiter, 0, NULL);
 		if (parked_id)
 			store_submit(arrivals->core->store, unpark(arrivals, parked_id));
 		return;
 	}
 	struct arrival *arrival = arrival_new(action, event, json, size, received_ms);
-	arrival->request = request;
+	add_waiter(arrival, waiter);
 	arrival->parked_id = parked_id;
 	arrival->job.separator =
 		arrivals->core->sources->imapdconf->names.unixhierarchysep ? '/' : '.';
@@ -729,28 +735,44 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 	submit(arrivals, arrival);
 }
 
-void arrivals_take(struct arrivals *arrivals, const struct notification *notification,
-	struct stream_request *request)
+/*
+ * When the sender was told, or else now.  A time that cannot be is from a clock that was not set
+ * when the event was kept.
+ */
+static int64_t time_of(const struct notification *notification)
 {
+	int64_t now_ms = clock_unix_ms();
+	bool is_likely =
+		notification->received_ms >= EARLIEST_MS && notification->received_ms < now_ms;
+	return is_likely ? notification->received_ms : now_ms;
+}
+
+void arrivals_take(struct arrivals *arrivals, const struct notification *notification,
+	struct arrival_waiter waiter)
+{
+	struct core *core = arrivals->core;
 	if (!notification_is_event(notification)) {
-		on_other_class(arrivals, notification);
-		if (request)
-			stream_answer(request, NULL);
+		core->metrics->other_class++;
+		const char *refused = forward_take(core->forward, notification);
+		answer_waiter(waiter, refused ? -EAGAIN : 0, refused);
 		return;
 	}
+	if (core->config->forward_events)
+		forward_take(core->forward, notification);
 	if (!notification->message.bytes) {
-		reject(arrivals, request, "event without a message");
+		reject(arrivals, waiter, "event without a message");
 		return;
 	}
 	take_event(arrivals, notification->message.bytes, notification->message.size,
-		clock_unix_ms(), 0, request);
+		time_of(notification), 0, waiter);
 }
 
 void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t received_ms,
 	const char *raw, size_t raw_size)
 {
+	static const struct arrival_waiter nobody = {.through = "parked"};
 	assert(parked_id);
 	if (parked_id > arrivals->last_parked_id)
 		arrivals->last_parked_id = parked_id;
-	take_event(arrivals, raw, raw_size, received_ms, parked_id, NULL);
+	take_event(arrivals, raw, raw_size, received_ms, parked_id, nobody);
 }

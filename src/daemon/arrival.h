@@ -28,12 +28,23 @@
 
 struct arrivals;
 
+/* Who waits to hear what became of a notification. */
+struct arrival_waiter {
+	/*
+	 * Called once, or NULL: nobody waits.  0: it is on disk, or nothing follows from it.
+	 * -EAGAIN: it is not on disk.  -EBADMSG: it is no event, and `text` says why.
+	 */
+	void (*answer)(void *who, int status, const char *text);
+	void *who;
+	const char *through; /* which way it came, for the log */
+	bool is_keeper;	     /* what is not on disk it brings again after a restart */
+};
+
 struct arrivals *arrivals_new(struct core *core, const uint8_t seed[16]);
 void arrivals_free(struct arrivals *arrivals);
 
-/* `request` NULL: a datagram, nobody waits for an answer. */
 void arrivals_take(struct arrivals *arrivals, const struct notification *notification,
-	struct stream_request *request);
+	struct arrival_waiter waiter);
 /* An event that was parked before a restart. */
 void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t received_ms,
 	const char *raw, size_t raw_size);
@@ -41,6 +52,8 @@ void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t
 /* The registry's answer to a job of ours; the store's to one whose owner is ours. */
 void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job);
 void arrivals_on_stored(struct arrivals *arrivals, struct queue_job *job);
+/* The queue's file is begun anew: jobs for all events that are parked in it. */
+void arrivals_rewrite(struct arrivals *arrivals, struct job_list *ret_jobs);
 /* ack_timeout passed for a request. */
 void arrivals_on_ack_timeout(struct arrivals *arrivals);
 

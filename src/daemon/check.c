@@ -2,6 +2,7 @@
 
 #include "apns/sender.h"
 #include "base/mem.h"
+#include "daemon/forward.h"
 #include "daemon/listen.h"
 #include "daemon/sources.h"
 
@@ -61,10 +62,47 @@ static void check_listen(const struct check *check, const struct sockaddr_storag
 			check->path);
 }
 
+/* A folder that the daemon makes if need be, and works in. */
+static void check_spool(struct check *check, const char *folder)
+{
+	struct stat status;
+	if (stat(folder, &status)) {
+		mem_auto char *parent = mem_dup(folder);
+		char *slash = strrchr(parent, '/');
+		slash[slash == parent] = '\0';
+		if (errno != ENOENT || access(parent, W_OK | X_OK))
+			fault(check,
+				"spool_dir: '%s': %s; make it: install -d -o mailpush -g mail "
+				"-m 2770, or write \"\" if no mailpush-notify is in use",
+				folder, strerror(errno));
+	} else if (!S_ISDIR(status.st_mode)) {
+		fault(check, "spool_dir: '%s' is no folder; remove it or choose another path",
+			folder);
+	} else if (access(folder, R_OK | W_OK | X_OK)) {
+		fault(check,
+			"spool_dir: '%s': %s; the daemon's user needs all rights on the folder",
+			folder, strerror(errno));
+	}
+}
+
+/* It need not be there yet; Cyrus may start after us. */
+static void check_forward(struct check *check, const char *target)
+{
+	bool is_dlist;
+	const char *path = forward_path(target, &is_dlist);
+	struct stat status;
+	if (path && !stat(path, &status) && !S_ISSOCK(status.st_mode))
+		fault(check, "forward_socket: '%s' is no socket; name the one of Cyrus' notifyd",
+			path);
+}
+
 static void check_command(struct check *check, const char *command)
 {
 	if (*command && access(command, X_OK))
-		fault(check, "alarm_command: cannot run '%s': %s", command, strerror(errno));
+		fault(check,
+			"alarm_command: cannot run '%s': %s; it is the path of a program, without "
+			"arguments, that the daemon's user may run",
+			command, strerror(errno));
 }
 
 static void check_log(struct check *check, enum log_target target)
@@ -167,6 +205,9 @@ int check_run(const char *path, const struct config *config)
 	if (*config->control_socket)
 		check_place(&check, "control_socket", config->control_socket, S_IFSOCK);
 	check_listen(&check, &config->http_listen);
+	if (*config->spool_dir)
+		check_spool(&check, config->spool_dir);
+	check_forward(&check, config->forward_socket);
 	check_command(&check, config->alarm_command);
 	check_log(&check, config->log_target);
 	check_trust(&check, config);

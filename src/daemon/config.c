@@ -3,11 +3,13 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "daemon/account.h"
-#include "daemon/listen.h"
+#include "daemon/changes.h"
+#include "daemon/section.h"
 #include "daemon/setting.h"
-#include "daemon/units.h"
+#include "daemon/take.h"
+#include "daemon/together.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <confuse.h>
 #include <ctype.h>
@@ -26,23 +28,6 @@
 #define FILE_MAX_BYTES (1024 * 1024)
 #define UNSET "unset" /* tells a list that is not given from one that is given empty */
 
-/*
- * One row a key.  libconfuse does the syntax and hands every value over as a string; what it means,
- * its bounds and its default stand here.
- */
-struct key {
-	const char *name;
-	const char *fallback; /* the default, as it would be written; for lists in { } */
-	bool is_list;
-	/* Takes one value over; false and a text of what is wrong and what to write instead. */
-	bool (*take)(struct config *config, const struct key *key, const char *value, char *why);
-	size_t offset;
-	int64_t least;
-	int64_t most;
-};
-
-#define WHY_SIZE 256
-
 #define AT(member) offsetof(struct config, member)
 
 /* libconfuse's callbacks carry no context of ours; config_read is not called twice at once. */
@@ -59,247 +44,6 @@ static struct {
 	const cfg_opt_t *seen[SEEN_MAX];
 	size_t seen_count;
 } reading;
-
-static void *place(struct config *config, const struct key *key)
-{
-	return (char *)config + key->offset;
-}
-
-static bool take_duration(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	int64_t ms;
-	if (!units_parse_duration(value, &ms)) {
-		snprintf(why, WHY_SIZE,
-			"is not a duration; write a number with its unit (ms, s, min, h or d), "
-			"such as "
-			"\"%s\"",
-			key->fallback);
-		return false;
-	}
-	if (ms < key->least || ms > key->most) {
-		char least[32];
-		char most[32];
-		units_print_duration(key->least, least, sizeof(least));
-		units_print_duration(key->most, most, sizeof(most));
-		snprintf(why, WHY_SIZE, "is out of range; it must be from %s to %s", least, most);
-		return false;
-	}
-	*(int64_t *)place(config, key) = ms;
-	return true;
-}
-
-static bool check_number(const struct key *key, const char *value, int64_t *ret, char *why)
-{
-	if (!units_parse_number(value, ret)) {
-		snprintf(why, WHY_SIZE, "is not a number; the default is %s", key->fallback);
-		return false;
-	}
-	if (*ret < key->least || *ret > key->most) {
-		snprintf(why, WHY_SIZE, "is out of range; it must be from %lld to %lld",
-			(long long)key->least, (long long)key->most);
-		return false;
-	}
-	return true;
-}
-
-static bool take_unsigned(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	int64_t number;
-	if (!check_number(key, value, &number, why))
-		return false;
-	*(unsigned *)place(config, key) = (unsigned)number;
-	return true;
-}
-
-static bool take_max_waiting(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	int64_t number;
-	if (!check_number(key, value, &number, why))
-		return false;
-	config->max_waiting = (uint64_t)number;
-	return true;
-}
-
-static bool take_port(struct config *config, const struct key *key, const char *value, char *why)
-{
-	int64_t number;
-	if (!check_number(key, value, &number, why))
-		return false;
-	config->apns_port = (uint16_t)number;
-	return true;
-}
-
-static bool take_priority(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	(void)key;
-	static const char *const values[] = {"none", "1", "5", "10"};
-	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-		if (!strcmp(value, values[i])) {
-			config->priority = i ? atoi(value) : 0;
-			return true;
-		}
-	}
-	snprintf(why, WHY_SIZE,
-		"is no apns-priority; write none (the header is left out), 1, 5 or 10");
-	return false;
-}
-
-static bool take_yes_no(struct config *config, const struct key *key, const char *value, char *why)
-{
-	bool *at = place(config, key);
-	if (!strcmp(value, "yes") || !strcmp(value, "no")) {
-		*at = *value == 'y';
-		return true;
-	}
-	snprintf(why, WHY_SIZE, "is neither yes nor no");
-	return false;
-}
-
-static bool take_text(struct config *config, const struct key *key, const char *value, char *why)
-{
-	char **at = place(config, key);
-	if (strlen(value) > (size_t)key->most) {
-		snprintf(why, WHY_SIZE, "is too long; at most %lld characters are allowed",
-			(long long)key->most);
-		return false;
-	}
-	free(*at);
-	*at = mem_dup(value);
-	return true;
-}
-
-/* A path: absolute, so that it means the same wherever the daemon is started. */
-static bool take_path(struct config *config, const struct key *key, const char *value, char *why)
-{
-	if (*value && *value != '/') {
-		snprintf(why, WHY_SIZE, "is not an absolute path; write it with a leading /");
-		return false;
-	}
-	return take_text(config, key, value, why);
-}
-
-static bool take_host(struct config *config, const struct key *key, const char *value, char *why)
-{
-	for (const char *c = value; *c; c++) {
-		if (!isalnum((unsigned char)*c) && !strchr(".-:", *c)) {
-			snprintf(why, WHY_SIZE, "is no name or address of a host");
-			return false;
-		}
-	}
-	if (!*value) {
-		snprintf(why, WHY_SIZE, "is no host; Apple's is %s", key->fallback);
-		return false;
-	}
-	return take_text(config, key, value, why);
-}
-
-static bool take_registry(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	if (strncmp(value, "sqlite:/", 8) != 0) {
-		snprintf(why, WHY_SIZE,
-			"is no database that this version knows; write \"sqlite:\" and an absolute "
-			"path, "
-			"such as \"%s\"",
-			key->fallback);
-		return false;
-	}
-	return take_text(config, key, value, why);
-}
-
-static bool take_site(struct config *config, const struct key *key, const char *value, char *why)
-{
-	for (const char *c = value; *c; c++) {
-		if (!isalnum((unsigned char)*c) && !strchr(".-_", *c)) {
-			snprintf(why, WHY_SIZE,
-				"is no name of a site; use letters, digits, dot, dash and "
-				"underscore");
-			return false;
-		}
-	}
-	return take_text(config, key, value, why);
-}
-
-static bool take_mode(struct config *config, const struct key *key, const char *value, char *why)
-{
-	char *end;
-	unsigned long mode = strtoul(value, &end, 8);
-	if (end == value || *end || mode > 0777) {
-		snprintf(why, WHY_SIZE, "is no mode of a file; write it in octal, such as %s",
-			key->fallback);
-		return false;
-	}
-	*(mode_t *)place(config, key) = (mode_t)mode;
-	return true;
-}
-
-static bool take_group(struct config *config, const struct key *key, const char *value, char *why)
-{
-	gid_t *at = place(config, key);
-	if (!*value) {
-		*at = (gid_t)-1;
-		return true;
-	}
-	if (!account_find_group(value, at)) {
-		snprintf(why, WHY_SIZE,
-			"is no group of this system; name one, such as the group that Cyrus runs "
-			"in, or \"\" for the daemon's own");
-		return false;
-	}
-	return true;
-}
-
-static bool take_listen(struct config *config, const struct key *key, const char *value, char *why)
-{
-	if (listen_parse(value, place(config, key)))
-		return true;
-	snprintf(why, WHY_SIZE,
-		"is no numeric address with a port; write such as \"127.0.0.1:9105\" or "
-		"\"[::1]:9105\"");
-	return false;
-}
-
-static bool take_allowed_user(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	struct peer_rules *peers = place(config, key);
-	uid_t uid;
-	if (!account_find_user(value, &uid)) {
-		/* The default names cyrus, which need not be there. */
-		if (!strcmp(value, "cyrus"))
-			return true;
-		snprintf(why, WHY_SIZE, "is no user of this system");
-		return false;
-	}
-	if (peers->count == PEER_UIDS_MAX - 2) {
-		snprintf(why, WHY_SIZE, "is one too many; at most %d users can be allowed",
-			PEER_UIDS_MAX - 2);
-		return false;
-	}
-	peer_allow(peers, uid);
-	return true;
-}
-
-static bool take_subtopic(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	(void)key;
-	if (!*value || strlen(value) > 255) {
-		snprintf(why, WHY_SIZE, "is no subtopic; the one of Mail is com.apple.mobilemail");
-		return false;
-	}
-	if (config->subtopic_count == CONFIG_SUBTOPICS_MAX) {
-		snprintf(why, WHY_SIZE, "is one too many; at most %d subtopics can be allowed",
-			CONFIG_SUBTOPICS_MAX);
-		return false;
-	}
-	config->subtopics[config->subtopic_count++] = mem_dup(value);
-	return true;
-}
 
 /* In push_now and push_later together, so that none is in both. */
 static bool is_listed(const char *value)
@@ -318,10 +62,11 @@ static bool take_event(
 	if (relay_policy_set(&config->policy, value, action)) {
 		if (!is_listed(value))
 			return true;
-		snprintf(why, WHY_SIZE, "is listed twice; an event is told now or later, not both");
+		snprintf(why, TAKE_WHY_SIZE,
+			"is listed twice; an event is told now or later, not both");
 		return false;
 	}
-	snprintf(why, WHY_SIZE,
+	snprintf(why, TAKE_WHY_SIZE,
 		"is no event that can push; mailpush.conf(5) lists those that can, such as "
 		"MessageNew "
 		"and FlagsClear:Seen");
@@ -342,56 +87,6 @@ static bool take_push_later(
 	return take_event(config, value, RELAY_LATER, why);
 }
 
-static bool take_log_level(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	(void)key;
-	int level = log_level_parse(value);
-	if (level < 0) {
-		snprintf(why, WHY_SIZE, "is no log level; write error, warn, info or debug");
-		return false;
-	}
-	config->log_level = (enum log_level)level;
-	return true;
-}
-
-static bool take_log_target(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	(void)key;
-	static const char *const names[] = {"stderr", "journal", "syslog"};
-	for (int i = 0; i < 3; i++) {
-		if (!strcmp(value, names[i])) {
-			config->log_target = (enum log_target)i;
-			return true;
-		}
-	}
-	snprintf(why, WHY_SIZE, "is no log target; write stderr, journal or syslog");
-	return false;
-}
-
-static bool take_user(struct config *config, const struct key *key, const char *value, char *why)
-{
-	uid_t uid;
-	if (*value && !account_find_user(value, &uid)) {
-		snprintf(why, WHY_SIZE, "is no user of this system");
-		return false;
-	}
-	return take_text(config, key, value, why);
-}
-
-/* A key of the documented set whose part is not in this version: said, not silently swallowed. */
-static bool take_no_effect(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	(void)value;
-	(void)why;
-	config->no_effect = mem_realloc_array(
-		config->no_effect, config->no_effect_count + 1, sizeof(*config->no_effect));
-	config->no_effect[config->no_effect_count++] = mem_dup(key->name);
-	return true;
-}
-
 static const struct key keys[] = {
 	{"imapd_conf", "/etc/imapd.conf", false, take_path, AT(imapd_conf), 0, PATH_MAX - 1},
 	{"site", "", false, take_site, AT(site), 0, 255},
@@ -402,6 +97,9 @@ static const struct key keys[] = {
 	{"allowed_users", "{cyrus}", true, take_allowed_user, AT(peers), 0, 0},
 	{"ack_timeout", "2s", false, take_duration, AT(ack_timeout_ms), 50, CLOCK_MINUTE_MS},
 	{"max_waiting", "1000000", false, take_max_waiting, 0, 1000, 100000000},
+	{"spool_dir", "/var/spool/mailpush", false, take_path, AT(spool_dir), 0, 1024},
+	{"forward_socket", "", false, take_forward_socket, 0, 0, 107},
+	{"forward_events", "no", false, take_yes_no, AT(forward_events), 0, 0},
 	{"registry", "sqlite:/var/lib/mailpush/registry.sqlite", false, take_registry, AT(registry),
 		0, PATH_MAX - 1},
 	{"queue", "/var/lib/mailpush/queue.sqlite", false, take_path, AT(queue), 0, PATH_MAX - 1},
@@ -428,14 +126,12 @@ static const struct key keys[] = {
 	{"control_mode", "0660", false, take_mode, AT(control_mode), 0, 0},
 	{"control_users", "{}", true, take_allowed_user, AT(control_peers), 0, 0},
 	{"http_listen", "", false, take_listen, AT(http_listen), 0, 0},
+	{"proxy", "", false, take_proxy, 0, 0, 0},
+	{"proxy_password_file", "", false, take_proxy, 0, 0, 0},
 	{"log_level", "info", false, take_log_level, 0, 0, 0},
 	{"log_target", "stderr", false, take_log_target, 0, 0, 0},
 	{"alarm_command", "", false, take_path, AT(alarm_command), 0, PATH_MAX - 1},
 	{"user", "", false, take_user, AT(user), 0, 255},
-	{"spool_dir", "", false, take_no_effect, 0, 0, 0},
-	{"forward_socket", "", false, take_no_effect, 0, 0, 0},
-	{"forward_events", "", false, take_no_effect, 0, 0, 0},
-	{"proxy", "", false, take_no_effect, 0, 0, 0},
 	{"status_page_names", "", false, take_no_effect, 0, 0, 0},
 };
 
@@ -484,10 +180,13 @@ static void on_syntax_error(cfg_t *cfg, const char *format, va_list args)
 		fail(cfg->line, "unknown key%s; mailpush.conf(5) lists all keys",
 			text + strlen(unknown));
 	else if (!strncmp(text, second, strlen(second)))
-		fail(cfg->line, "credential%s is given twice; each needs a name of its own",
+		fail(cfg->line, "section%s is given twice; each needs a name of its own",
 			text + strlen(second));
 	else
-		fail(cfg->line, "%s; see mailpush.conf(5) for how this file is written", text);
+		fail(cfg->line,
+			"%s; a list is written { a, b }, and a value with other than letters, "
+			"digits, . - _ and / in quotes: see mailpush.conf(5)",
+			text);
 }
 
 /* A key given twice: the later one would win silently. */
@@ -527,7 +226,7 @@ static int take_value(cfg_t *cfg, cfg_opt_t *opt, const struct key *key)
 	const char *value = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
 	if (!strcmp(value, END_KEY))
 		return fail_at_end(cfg);
-	char why[WHY_SIZE];
+	char why[TAKE_WHY_SIZE];
 	if (key->take(reading.config, key, value, why)) {
 		setting_add(reading.config, key->name, value, cfg->line);
 		return 0;
@@ -542,22 +241,48 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt)
 	return check_once(cfg, opt) ? -1 : take_value(cfg, opt, key);
 }
 
+/* libconfuse tells of each value of a list, and again at the list's end. */
+static bool follow_list(cfg_opt_t *opt, bool *ret_is_end)
+{
+	unsigned size = cfg_opt_size(opt);
+	bool is_begin = reading.list != opt;
+	*ret_is_end = size == 0 || (!is_begin && size == reading.list_size);
+	reading.list = *ret_is_end ? NULL : opt;
+	reading.list_size = size;
+	return is_begin;
+}
+
 static int on_list_value(cfg_t *cfg, cfg_opt_t *opt)
 {
 	const struct key *key = find_key(opt->name);
 	assert(key);
-	unsigned size = cfg_opt_size(opt);
-	bool is_begin = reading.list != opt;
-	bool is_end = size == 0 || (!is_begin && size == reading.list_size);
-	if (is_begin && begin_list(cfg, opt, key))
+	bool is_end;
+	if (follow_list(opt, &is_end) && begin_list(cfg, opt, key))
 		return -1;
-	reading.list = is_end ? NULL : opt;
-	reading.list_size = size;
 	if (is_end)
 		return 0;
-	if (size > LISTED_MAX)
+	if (cfg_opt_size(opt) > LISTED_MAX)
 		return fail(cfg->line, "%s has more than %d values", key->name, LISTED_MAX);
 	return take_value(cfg, opt, key);
+}
+
+static int on_member(cfg_t *cfg, cfg_opt_t *opt)
+{
+	bool is_end;
+	if (follow_list(opt, &is_end) && check_once(cfg, opt))
+		return -1;
+	if (!is_end && !strcmp(cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1), END_KEY))
+		return fail_at_end(cfg);
+	return 0;
+}
+
+static int on_group(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct err err;
+	cfg_t *section = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
+	if (section_take_group(section, reading.config->groups, &err))
+		return fail(cfg->line, "%s", err.text);
+	return 0;
 }
 
 static int on_credential_value(cfg_t *cfg, cfg_opt_t *opt)
@@ -640,33 +365,12 @@ static void take_defaults(cfg_t *cfg)
 				continue;
 			}
 		}
-		char why[WHY_SIZE];
+		char why[TAKE_WHY_SIZE];
 		/* What a default names (a group) need not be on this system. */
 		if (!key->take(reading.config, key, text, why))
 			fail(0, "%s is not set and its default '%s' %s", key->name, text, why);
 		setting_add(reading.config, key->name, text, 0);
 	}
-}
-
-static int check_together(const struct config *config)
-{
-	if (!strcmp(strchr(config->registry, '/'), config->queue))
-		return fail(0, "registry and queue are the same file '%s'; each needs its own",
-			config->queue);
-	if (!config->subtopic_count)
-		return fail(0, "subtopics is empty, so no phone could register; remove the line");
-	if (!*config->notify_socket && !*config->stream_socket)
-		return fail(0,
-			"notify_socket and stream_socket are both \"\"; without a socket no "
-			"event can come");
-	if (!strcmp(config->notify_socket, config->stream_socket))
-		return fail(0, "notify_socket and stream_socket are the same path '%s'",
-			config->notify_socket);
-	if (*config->control_socket &&
-		(!strcmp(config->control_socket, config->notify_socket) ||
-			!strcmp(config->control_socket, config->stream_socket)))
-		return fail(0, "control_socket is the path of another socket");
-	return 0;
 }
 
 /* A regular file of a sensible size: libconfuse ends the process on anything else. */
@@ -675,7 +379,9 @@ static int read_text(const char *path, struct buf *ret)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat status;
 	if (fd < 0 || fstat(fd, &status)) {
-		fail(0, "cannot open: %s; give the path with -c", strerror(errno));
+		fail(0, "cannot open: %s; %s", strerror(errno),
+			errno == EACCES ? "let the daemon's user read it"
+					: "give the path with -c");
 	} else if (!S_ISREG(status.st_mode)) {
 		fail(0, "is no file; give the path with -c");
 	} else if (status.st_size > FILE_MAX_BYTES) {
@@ -708,6 +414,7 @@ static void parse_text(cfg_t *cfg, struct buf *text)
 int config_read(const char *path, struct config **ret, struct err *err)
 {
 	struct config *config = mem_alloc_zero(1, sizeof(*config));
+	config->groups = groups_new();
 	relay_policy_init(&config->policy);
 	peer_allow(&config->peers, 0);
 	peer_allow(&config->control_peers, 0);
@@ -717,7 +424,8 @@ int config_read(const char *path, struct config **ret, struct err *err)
 	for (size_t i = 0; i < CREDENTIAL_KEYS; i++)
 		credential[i] = (cfg_opt_t)CFG_STR(credential_keys[i], "", CFGF_NONE);
 	credential[CREDENTIAL_KEYS] = (cfg_opt_t)CFG_END();
-	cfg_opt_t options[KEYS + 3];
+	cfg_opt_t group[] = {CFG_STR_LIST("members", "{}", CFGF_NONE), CFG_END()};
+	cfg_opt_t options[KEYS + 4];
 	for (size_t i = 0; i < KEYS; i++)
 		if (keys[i].is_list)
 			options[i] =
@@ -726,8 +434,10 @@ int config_read(const char *path, struct config **ret, struct err *err)
 			options[i] = (cfg_opt_t)CFG_STR(keys[i].name, "", CFGF_NONE);
 	options[KEYS] = (cfg_opt_t)CFG_SEC(
 		"credential", credential, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
-	options[KEYS + 1] = (cfg_opt_t)CFG_STR(END_KEY, "", CFGF_NONE);
-	options[KEYS + 2] = (cfg_opt_t)CFG_END();
+	options[KEYS + 1] =
+		(cfg_opt_t)CFG_SEC("group", group, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+	options[KEYS + 2] = (cfg_opt_t)CFG_STR(END_KEY, "", CFGF_NONE);
+	options[KEYS + 3] = (cfg_opt_t)CFG_END();
 
 	memset(&reading, 0, sizeof(reading));
 	reading.config = config;
@@ -738,6 +448,8 @@ int config_read(const char *path, struct config **ret, struct err *err)
 	for (size_t i = 0; i < KEYS; i++)
 		cfg_set_validate_func(
 			cfg, keys[i].name, keys[i].is_list ? on_list_value : on_value);
+	cfg_set_validate_func(cfg, "group", on_group);
+	cfg_set_validate_func(cfg, "group|members", on_member);
 	cfg_set_validate_func(cfg, "credential", on_credential);
 	for (size_t i = 0; i < CREDENTIAL_KEYS; i++) {
 		char name[64];
@@ -752,9 +464,11 @@ int config_read(const char *path, struct config **ret, struct err *err)
 		parse_text(cfg, &text);
 	if (!reading.failed)
 		take_defaults(cfg);
+	config->written = changes_record(cfg);
 	cfg_free(cfg);
-	if (!reading.failed)
-		check_together(config);
+	struct err together;
+	if (!reading.failed && together_check(config, &together))
+		fail(0, "%s", together.text);
 	if (reading.failed)
 		status = -EINVAL;
 	if (status) {
@@ -775,7 +489,11 @@ void config_free(struct config *config)
 		if (keys[i].take == take_text || keys[i].take == take_path ||
 			keys[i].take == take_site || keys[i].take == take_host ||
 			keys[i].take == take_registry || keys[i].take == take_user)
-			free(*(char **)place(config, &keys[i]));
+			free(*(char **)take_place(config, &keys[i]));
+	free(config->forward_socket);
+	groups_free(config->groups);
+	free(config->proxy_host);
+	free(config->proxy_login);
 	for (unsigned i = 0; i < config->subtopic_count; i++)
 		free(config->subtopics[i]);
 	for (unsigned i = 0; i < config->credential_count; i++) {
@@ -791,5 +509,6 @@ void config_free(struct config *config)
 	free(config->no_effect);
 	setting_free_all(config);
 	free(config->path);
+	free(config->written);
 	free(config);
 }

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "daemon/relay.h"
+#include "event/groups.h"
 #include "intake/peer.h"
 
 #include <stdbool.h>
@@ -37,6 +38,9 @@ struct config {
 	struct peer_rules peers;
 	int64_t ack_timeout_ms;
 	uint64_t max_waiting;
+	char *spool_dir;      /* "": none */
+	char *forward_socket; /* "": none; see forward_path */
+	bool forward_events;
 
 	char *registry;
 	char *queue;
@@ -44,6 +48,7 @@ struct config {
 	unsigned registrations_per_user;
 	int64_t deleted_user_grace_ms;
 	bool shared_mailboxes;
+	struct groups *groups; /* that ACLs may name */
 	char *subtopics[CONFIG_SUBTOPICS_MAX];
 	unsigned subtopic_count;
 
@@ -57,6 +62,9 @@ struct config {
 	char *apns_ca_file; /* "": the system's store */
 	unsigned connections;
 	int priority;
+	char *proxy_host; /* NULL: none */
+	uint16_t proxy_port;
+	char *proxy_login; /* "user:password"; NULL: none */
 
 	struct credential_files credentials[CONFIG_CREDENTIALS_MAX]; /* strings are ours */
 	unsigned credential_count;
@@ -71,6 +79,8 @@ struct config {
 	enum log_target log_target;
 	char *alarm_command; /* "": none */
 	char *user;	     /* "": stay who we are */
+
+	char *written; /* changes_record */
 
 	char **no_effect; /* keys that were set and that this version does nothing with */
 	unsigned no_effect_count;

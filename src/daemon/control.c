@@ -9,7 +9,7 @@
 #include "daemon/metrics.h"
 #include "daemon/reply.h"
 #include "daemon/status.h"
-#include "daemon/summary.h"
+#include "daemon/tally.h"
 #include "daemon/trial.h"
 #include "daemon/waiting.h"
 #include "daemon/watch.h"
@@ -27,50 +27,49 @@ struct control {
 	struct core *core;
 	struct http *local;
 	struct http *tcp;
-	struct summary *summary;
+	struct tally *tally;
 	uv_timer_t sampler;
 	struct peer_strangers strangers;
 };
 
-/* What waits for a summary. */
-struct waiting_for_summary {
-	struct summary_waiter waiter;
+/* What waits for a tally. */
+struct waiting_for_tally {
+	struct tally_waiter waiter;
 	struct control *control;
 	struct http_request *request;
-	void (*answer)(struct core *core, struct http_request *request,
-		const struct summary_totals *totals);
+	void (*answer)(
+		struct core *core, struct http_request *request, const struct tally_totals *totals);
 };
 
 static void on_gone(void *ctx)
 {
-	struct waiting_for_summary *waiting = ctx;
-	summary_forget(waiting->control->summary, &waiting->waiter);
+	struct waiting_for_tally *waiting = ctx;
+	tally_forget(waiting->control->tally, &waiting->waiter);
 	free(waiting);
 }
 
-static void on_ready(struct summary_waiter *waiter, const struct summary_totals *totals)
+static void on_ready(struct tally_waiter *waiter, const struct tally_totals *totals)
 {
-	struct waiting_for_summary *waiting =
-		MEM_CONTAINER(waiter, struct waiting_for_summary, waiter);
+	struct waiting_for_tally *waiting = MEM_CONTAINER(waiter, struct waiting_for_tally, waiter);
 	waiting->answer(waiting->control->core, waiting->request, totals);
 	free(waiting);
 }
 
-static void with_summary(struct core *core, struct http_request *request,
-	void (*answer)(struct core *core, struct http_request *request,
-		const struct summary_totals *totals))
+static void with_tally(struct core *core, struct http_request *request,
+	void (*answer)(
+		struct core *core, struct http_request *request, const struct tally_totals *totals))
 {
-	struct waiting_for_summary *waiting = mem_alloc_zero(1, sizeof(*waiting));
-	*waiting = (struct waiting_for_summary){.waiter = {.ready = on_ready},
+	struct waiting_for_tally *waiting = mem_alloc_zero(1, sizeof(*waiting));
+	*waiting = (struct waiting_for_tally){.waiter = {.ready = on_ready},
 		.control = core->control,
 		.request = request,
 		.answer = answer};
 	http_defer(request, on_gone, waiting);
-	summary_want(core->control->summary, &waiting->waiter);
+	tally_want(core->control->tally, &waiting->waiter);
 }
 
 static void answer_status(
-	struct core *core, struct http_request *request, const struct summary_totals *totals)
+	struct core *core, struct http_request *request, const struct tally_totals *totals)
 {
 	reply_json(request, STATUS_OK, status_of(core, totals));
 }
@@ -78,11 +77,11 @@ static void answer_status(
 static void get_status(struct core *core, struct http_request *request, const char *tail)
 {
 	(void)tail;
-	with_summary(core, request, answer_status);
+	with_tally(core, request, answer_status);
 }
 
 static void answer_metrics(
-	struct core *core, struct http_request *request, const struct summary_totals *totals)
+	struct core *core, struct http_request *request, const struct tally_totals *totals)
 {
 	buf_auto struct buf body;
 	buf_init(&body);
@@ -93,7 +92,7 @@ static void answer_metrics(
 static void get_metrics(struct core *core, struct http_request *request, const char *tail)
 {
 	(void)tail;
-	with_summary(core, request, answer_metrics);
+	with_tally(core, request, answer_metrics);
 }
 
 static void get_healthz(struct core *core, struct http_request *request, const char *tail)
@@ -293,7 +292,7 @@ int control_new(struct core *core, struct control **ret, struct err *err)
 {
 	struct control *control = mem_alloc_zero(1, sizeof(*control));
 	control->core = core;
-	control->summary = summary_new(core);
+	control->tally = tally_new(core);
 	uv_timer_init(core->loop, &control->sampler);
 	control->sampler.data = control;
 	uv_timer_start(&control->sampler, on_sample, 0, METRICS_SAMPLE_MS);
@@ -326,6 +325,6 @@ void control_free(struct control *control)
 {
 	if (!control)
 		return;
-	summary_free(control->summary);
+	tally_free(control->tally);
 	uv_close((uv_handle_t *)&control->sampler, on_closed);
 }

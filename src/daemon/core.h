@@ -10,8 +10,10 @@
 #include "apns/sender.h"
 #include "base/clock.h"
 #include "daemon/config.h"
+#include "daemon/forward.h"
 #include "daemon/sources.h"
 #include "intake/datagram.h"
+#include "intake/spool.h"
 #include "intake/stream.h"
 #include "queue/schedule.h"
 #include "registry/registry.h"
@@ -29,6 +31,7 @@ struct core {
 	struct sender *sender;
 	struct delivery *delivery;
 	struct probe *probes; /* that wait for room */
+	struct forward *forward;
 	struct arrivals *arrivals;
 	struct tidy *tidy;
 	struct metrics *metrics;
@@ -37,6 +40,7 @@ struct core {
 	int64_t started_unix_ms;
 	struct datagram *datagram;
 	struct stream *stream;
+	struct spool *spool;
 };
 
 static inline struct schedule_time core_time(void)

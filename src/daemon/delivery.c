@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/metrics.h"
+#include "daemon/misfits.h"
 #include "daemon/probe.h"
 #include "daemon/watch.h"
 
@@ -13,9 +14,13 @@
 
 #define EXPIRATION_S (24 * 60 * 60) /* Apple keeps a push that long for a phone that is off */
 #define NOT_FORGOTTEN_RETRY_MS (5 * CLOCK_MINUTE_MS) /* 410, but the phone has registered since */
-#define GIVE_UP_ATTEMPTS                                                         \
-	20 /* trouble of one token is given up after a day, but not before these \
-	    */
+/*
+ * Trouble of one token is given up after a day, but not before so many attempts; after very many in
+ * any case, as a day begins again with each start.  No clock that can be set has a say in it.
+ */
+#define GIVE_UP_MS CLOCK_DAY_MS
+#define GIVE_UP_ATTEMPTS 20
+#define GIVE_UP_ATTEMPTS_MAX 1000
 #define SMALL_PAYLOAD 256
 #define POOL_MAX 4096
 #define MISSING_MAX 32
@@ -43,6 +48,7 @@ struct delivery {
 	unsigned doubts;	    /* alarms about bad tokens that stand */
 	char *missing[MISSING_MAX]; /* topics whose alarm about a missing credential stands */
 	unsigned missing_count;
+	struct misfits misfits;
 	struct flight *free_flights;
 	unsigned free_count;
 };
@@ -65,6 +71,7 @@ struct delivery *delivery_new(struct core *core)
 {
 	struct delivery *delivery = mem_alloc_zero(1, sizeof(*delivery));
 	delivery->core = core;
+	misfits_init(&delivery->misfits);
 	/* After the turn's input and before the sender's and the workers' end of turn. */
 	uv_check_init(core->loop, &delivery->turn);
 	delivery->turn.data = delivery;
@@ -95,6 +102,7 @@ void delivery_free(struct delivery *delivery)
 	}
 	for (unsigned i = 0; i < delivery->missing_count; i++)
 		free(delivery->missing[i]);
+	misfits_fini(&delivery->misfits);
 	uv_close((uv_handle_t *)&delivery->turn, on_closed);
 	uv_close((uv_handle_t *)&delivery->due, on_closed);
 }
@@ -216,6 +224,19 @@ static void check_credential(struct delivery *delivery, const char *topic)
 		topic);
 }
 
+/* Till nothing more is due, or until told that there is no room: only then we are told of more. */
+static void launch_due(struct delivery *delivery, const char *topic, struct schedule_time time)
+{
+	struct core *core = delivery->core;
+	const struct push *push;
+	do {
+		size_t room = sender_room(core->sender, topic);
+		push = NULL;
+		while (room-- > 0 && (push = schedule_next(core->schedule, topic, time)))
+			launch(delivery, push);
+	} while (push);
+}
+
 /* Hands over what is due as far as there is room, and sees when to look again. */
 static void look(struct delivery *delivery)
 {
@@ -229,10 +250,7 @@ static void look(struct delivery *delivery)
 	const char *topic;
 	while ((topic = schedule_next_topic(core->schedule, &position, time.now_ms))) {
 		check_credential(delivery, topic);
-		const struct push *push;
-		for (size_t room = sender_room(core->sender, topic);
-			room && (push = schedule_next(core->schedule, topic, time)); room--)
-			launch(delivery, push);
+		launch_due(delivery, topic, time);
 	}
 	clear_missing(delivery, time.now_ms);
 	int64_t wake_ms = schedule_wake_ms(core->schedule, time.now_ms);
@@ -278,15 +296,16 @@ static void ask_registry(struct delivery *delivery, struct flight *flight,
 		.topic = target->topic,
 		.before_ms = verdict->forget_before_unix_ms,
 		.reason = flight->reason,
+		.target = target,
 	};
 	registry_submit(delivery->core->registry, &flight->job);
 }
 
-/* Trouble of one token alone is not gone on with for ever. */
-static bool is_given_up(const struct push *push, int64_t unix_ms)
+static bool is_given_up(const struct push *push, int64_t now_ms)
 {
-	return push->attempts >= GIVE_UP_ATTEMPTS &&
-		unix_ms - push->first_unix_ms > SCHEDULE_GIVE_UP_MS;
+	return push->attempts >= GIVE_UP_ATTEMPTS_MAX ||
+		(push->attempts >= GIVE_UP_ATTEMPTS &&
+			now_ms - push->failing_since_ms > GIVE_UP_MS);
 }
 
 void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
@@ -311,9 +330,13 @@ void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
 			log_text("reason", flight->reason),
 			log_number("count", (int64_t)job->gone_count));
 	/* Not done: the phone has registered since, or the registry is being stopped. */
+	bool is_over = !job->status && (is_done || is_given_up(flight->scheduled, time.now_ms));
+	if (is_over && !is_done)
+		log_event(LOG_LEVEL_INFO, "apns", "push is given up after a day",
+			log_text("user", flight->scheduled->target->user),
+			log_number("status", flight->status), log_text("reason", flight->reason));
 	core_store(core,
-		is_done && !job->status
-			? schedule_told(core->schedule, &flight->key, flight->status,
+		is_over ? schedule_told(core->schedule, &flight->key, flight->status,
 				  flight->reason, time)
 			: schedule_retry(core->schedule, &flight->key, flight->status,
 				  flight->reason, NOT_FORGOTTEN_RETRY_MS, true, time));
@@ -345,6 +368,34 @@ static void end_doubt(struct delivery *delivery, const struct flight *flight)
 	alarm_clear(name);
 }
 
+static void name_misfits(char name[ALARM_NAME_SIZE], const struct flight *flight)
+{
+	snprintf(name, ALARM_NAME_SIZE, "not-for-topic:%.80s", flight->scheduled->target->topic);
+}
+
+static void count_misfit(struct delivery *delivery, const struct flight *flight)
+{
+	const struct target *target = flight->scheduled->target;
+	char name[ALARM_NAME_SIZE];
+	if (!misfits_add(&delivery->misfits, target->topic, target->user))
+		return;
+	name_misfits(name, flight);
+	alarm_raise(name,
+		"Apple says of one user after another that the device token is not for topic %s; "
+		"check that certificate and aps_topic are the ones that the phones registered "
+		"with (each is pushed to again when it has registered again)",
+		target->topic);
+}
+
+static void end_misfits(struct delivery *delivery, const struct flight *flight)
+{
+	char name[ALARM_NAME_SIZE];
+	if (!misfits_taken(&delivery->misfits, flight->scheduled->target->topic))
+		return;
+	name_misfits(name, flight);
+	alarm_clear(name);
+}
+
 static void hold(struct delivery *delivery, const struct flight *flight,
 	const struct apns_answer *answer, const struct verdict *verdict)
 {
@@ -352,8 +403,10 @@ static void hold(struct delivery *delivery, const struct flight *flight,
 		doubt(delivery, flight);
 		return;
 	}
-	char why[160];
-	snprintf(why, sizeof(why), "Apple refuses pushes: %d %s", answer->status, answer->reason);
+	char why[ERR_TEXT_MAX];
+	snprintf(why, sizeof(why), "Apple refuses pushes: %d %s; %s", answer->status,
+		answer->reason[0] ? answer->reason : "without a reason",
+		verdict_remedy(answer->reason));
 	sender_hold(delivery->core->sender, flight->scheduled->target->topic, why);
 }
 
@@ -371,6 +424,7 @@ static void on_answered(
 	struct schedule_time time = core_time();
 	const struct verdict_context context = {.is_proven = is_proven,
 		.sent_unix_ms = flight->scheduled->sent_unix_ms,
+		.now_unix_ms = time.unix_ms,
 		.attempts = flight->scheduled->attempts};
 	struct verdict verdict = verdict_of(answer, &context);
 	struct queue_job *job = NULL;
@@ -379,6 +433,8 @@ static void on_answered(
 		tell_answer(delivery, flight, answer, "done");
 		if (delivery->doubts)
 			end_doubt(delivery, flight);
+		if (delivery->misfits.count)
+			end_misfits(delivery, flight);
 		job = schedule_told(
 			core->schedule, &flight->key, answer->status, answer->reason, time);
 		break;
@@ -394,11 +450,12 @@ static void on_answered(
 	case VERDICT_STOP:
 		tell_answer(delivery, flight, answer,
 			verdict.action == VERDICT_STOP ? "stop" : "forget");
+		if (verdict.action == VERDICT_STOP)
+			count_misfit(delivery, flight);
 		ask_registry(delivery, flight, answer, &verdict);
 		return;
 	case VERDICT_RETRY:
-		if (verdict.scope == VERDICT_TOKEN &&
-			is_given_up(flight->scheduled, time.unix_ms)) {
+		if (verdict.scope == VERDICT_TOKEN && is_given_up(flight->scheduled, time.now_ms)) {
 			tell_answer(delivery, flight, answer, "given up after a day");
 			core->metrics->given_up++;
 			job = schedule_told(

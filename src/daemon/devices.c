@@ -291,7 +291,7 @@ static void on_prune_gone(void *ctx)
 void devices_prune(struct core *core, struct http_request *request, const char *tail)
 {
 	(void)tail;
-	if (!tidy_now(core->tidy, on_pruned, request)) {
+	if (!tidy_ask(core->tidy, on_pruned, request)) {
 		reply_error(request, 409, "somebody prunes already; try again in a moment");
 		return;
 	}

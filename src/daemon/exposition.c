@@ -102,7 +102,7 @@ static void write_events(const struct core *core, struct buf *out)
 }
 
 static void write_registrations(
-	const struct core *core, const struct summary_totals *totals, struct buf *out)
+	const struct core *core, const struct tally_totals *totals, struct buf *out)
 {
 	const struct metrics *metrics = core->metrics;
 	const struct registry_totals *registry = &totals->registry;
@@ -121,8 +121,7 @@ static void write_registrations(
 			metrics->gone[i]);
 }
 
-static void write_queue(
-	const struct core *core, const struct summary_totals *totals, struct buf *out)
+static void write_queue(const struct core *core, const struct tally_totals *totals, struct buf *out)
 {
 	struct schedule_counts counts;
 	schedule_count(core->schedule, &counts);
@@ -214,7 +213,7 @@ static void write_ways(const struct core *core, struct buf *out)
 }
 
 static void write_databases(
-	const struct core *core, const struct summary_totals *totals, struct buf *out)
+	const struct core *core, const struct tally_totals *totals, struct buf *out)
 {
 	head(out, "database_bytes", "gauge", "Size of the databases.");
 	labelled(out, "database_bytes", "database", "registry", totals->registry.bytes);
@@ -234,7 +233,7 @@ static void on_alarm(void *ctx, const char *name, const char *text, int64_t sinc
 	labelled(ctx, "alarm", "name", name, 1);
 }
 
-void exposition_write(struct core *core, const struct summary_totals *totals, struct buf *ret)
+void exposition_write(struct core *core, const struct tally_totals *totals, struct buf *ret)
 {
 	head(ret, "build_info", "gauge", "The version that runs.");
 	labelled(ret, "build_info", "version", MAILPUSH_VERSION, 1);

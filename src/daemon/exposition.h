@@ -6,10 +6,10 @@
 
 #include "base/buf.h"
 #include "daemon/core.h"
-#include "daemon/summary.h"
+#include "daemon/tally.h"
 
 #define EXPOSITION_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-void exposition_write(struct core *core, const struct summary_totals *totals, struct buf *ret);
+void exposition_write(struct core *core, const struct tally_totals *totals, struct buf *ret);
 
 #endif

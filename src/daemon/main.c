@@ -5,9 +5,11 @@
  *
  *   intake/datagram.c  intake/stream.c   bytes from Cyrus; intake/dlist.c is the stream's framing,
  *                                        intake/peer.c says who may talk to us
+ *   intake/spool.c                       what mailpush-notify kept on disk meanwhile
  *   event/event.c                        what happened; event/mailbox.c: to whose mailbox
  *   daemon/relay.c                       what follows: register, now, later, ignore
  *   daemon/arrival.c                     the way in, up to the acknowledgement
+ *   daemon/forward.c                     what is not ours, for whom it is meant
  *   registry/registry.c                  who wants to know (a thread of its own)
  *   queue/schedule.c                     when each phone is told; queue/store.c: on disk (a thread)
  *   daemon/delivery.c                    the way out, and what follows from Apple's answer
@@ -18,7 +20,8 @@
  * counts, inquiry.c asks the databases.
  *
  * Beside it: config.c (mailpush.conf), check.c (-n), sources.c (imapd.conf and certificates),
- * tidy.c (hourly housekeeping), and base/ below everything.
+ * tidy.c (hourly housekeeping), supervisor.c (what systemd is told), socketwatch.c (are the sockets
+ * still there?), clockwatch.c (was the clock set?), and base/ below everything.
  *
  * This file starts the parts in order and stops them in reverse.
  */
@@ -26,21 +29,29 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/arrival.h"
+#include "daemon/backlog.h"
+#include "daemon/changes.h"
 #include "daemon/check.h"
+#include "daemon/clockwatch.h"
 #include "daemon/config.h"
 #include "daemon/control.h"
 #include "daemon/core.h"
 #include "daemon/delivery.h"
+#include "daemon/forward.h"
 #include "daemon/inquiry.h"
 #include "daemon/metrics.h"
+#include "daemon/parked.h"
+#include "daemon/process.h"
+#include "daemon/socketwatch.h"
+#include "daemon/summary.h"
+#include "daemon/supervisor.h"
 #include "daemon/tidy.h"
+#include "daemon/together.h"
 #include "daemon/watch.h"
+#include "intake/inherit.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,29 +65,25 @@ static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 
 #define SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
-/* An event that was parked by an earlier run, kept until the parts stand. */
-struct parked {
-	uint64_t id;
-	int64_t received_ms;
-	char *raw;
-	size_t raw_size;
-};
-
 struct daemon {
 	struct core core;
 	struct metrics metrics;
+	struct supervisor *supervisor;
+	struct socketwatch *socketwatch;
+	struct clockwatch *clockwatch;
 	struct config *config;
 	uv_loop_t loop;
 	uv_signal_t signals[SIGNALS];
 	struct credential *in_force[CONFIG_CREDENTIALS_MAX]; /* by their place in mailpush.conf */
 
-	struct parked *parked;
-	size_t parked_count;
+	struct parked parked;
 
 	uv_work_t reload;
-	struct sources *reloaded;
+	const char *config_path;
+	struct config *reread; /* NULL: it could not be read */
+	struct err reread_err;
+	struct sources *reloaded; /* likewise */
 	struct err reload_err;
-	int reload_status;
 	bool is_reloading;
 	bool is_reload_wanted;
 
@@ -86,19 +93,29 @@ struct daemon {
 	bool is_time_up;
 };
 
+static void check_stopped(struct daemon *daemon);
+
 /* The stages' callbacks. */
 
 static void on_datagram(void *ctx, const struct notification *notification)
 {
 	struct daemon *daemon = ctx;
-	arrivals_take(daemon->core.arrivals, notification, NULL);
+	static const struct arrival_waiter nobody = {.through = "datagram"};
+	arrivals_take(daemon->core.arrivals, notification, nobody);
+}
+
+static void answer_request(void *request, int status, const char *text)
+{
+	stream_answer(request, status ? text : NULL);
 }
 
 static void on_request(
 	void *ctx, const struct notification *notification, struct stream_request *request)
 {
 	struct daemon *daemon = ctx;
-	arrivals_take(daemon->core.arrivals, notification, request);
+	arrivals_take(daemon->core.arrivals, notification,
+		(struct arrival_waiter){answer_request, request, "stream"});
+	check_stopped(daemon);
 }
 
 static void on_rejected(void *ctx, const char *text)
@@ -115,7 +132,39 @@ static void on_ack_timeout(void *ctx, struct stream_request *request)
 	arrivals_on_ack_timeout(daemon->core.arrivals);
 }
 
-static void check_stopped(struct daemon *daemon);
+static void answer_file(void *file, int status, const char *text)
+{
+	spool_answer(file, status, text);
+}
+
+static void on_file(void *ctx, const struct notification *notification, struct spool_file *file)
+{
+	struct daemon *daemon = ctx;
+	arrivals_take(daemon->core.arrivals, notification,
+		(struct arrival_waiter){answer_file, file, "spool", .is_keeper = true});
+}
+
+static void on_spool_taken(void *ctx, size_t count)
+{
+	(void)ctx;
+	log_event(LOG_LEVEL_INFO, "intake", "events kept in the spool are taken in",
+		log_number("count", (int64_t)count));
+}
+
+static void on_spool_trouble(void *ctx, const char *text)
+{
+	(void)ctx;
+	if (text)
+		alarm_raise("spool", "%s", text);
+	else
+		alarm_clear("spool");
+}
+
+static void on_status_wanted(void *ctx, char *text, size_t size)
+{
+	const struct daemon *daemon = ctx;
+	summary_print(daemon->core.schedule, text, size);
+}
 
 static void on_registry_done(void *ctx, struct registry_job *job)
 {
@@ -158,6 +207,11 @@ static void on_stored(void *ctx, struct queue_job *job)
 	check_stopped(daemon);
 }
 
+static void on_forward_quiet(void *ctx)
+{
+	check_stopped(ctx);
+}
+
 static void on_registry_trouble(void *ctx, const char *text)
 {
 	(void)ctx;
@@ -174,6 +228,17 @@ static void on_store_trouble(void *ctx, const char *text)
 		alarm_raise("queue", "%s", text);
 	else
 		alarm_clear("queue");
+}
+
+static void on_rewrite_store(void *ctx, const char *text, struct job_list *ret_jobs)
+{
+	struct daemon *daemon = ctx;
+	alarm_raise("queue:damaged", "%s", text);
+	schedule_rewrite(daemon->core.schedule, ret_jobs, core_time());
+	if (daemon->core.arrivals)
+		arrivals_rewrite(daemon->core.arrivals, ret_jobs);
+	log_event(LOG_LEVEL_WARN, "queue", "a new queue is begun with what memory holds",
+		log_number("rows", (int64_t)ret_jobs->count));
 }
 
 static void on_loaded_push(void *ctx, int64_t row, struct target *target,
@@ -195,10 +260,7 @@ static void on_loaded_parked(
 	void *ctx, uint64_t parked_id, int64_t received_ms, const char *raw, size_t raw_size)
 {
 	struct daemon *daemon = ctx;
-	daemon->parked = mem_realloc_array(
-		daemon->parked, daemon->parked_count + 1, sizeof(*daemon->parked));
-	daemon->parked[daemon->parked_count++] =
-		(struct parked){parked_id, received_ms, mem_dup_n(raw, raw_size), raw_size};
+	parked_add(&daemon->parked, parked_id, received_ms, raw, raw_size);
 }
 
 /* Reload. */
@@ -279,8 +341,20 @@ static void check_topic(struct daemon *daemon)
 static void on_reload_work(uv_work_t *work)
 {
 	struct daemon *daemon = work->data;
-	daemon->reload_status =
-		sources_read(daemon->config, &daemon->reloaded, &daemon->reload_err);
+	config_read(daemon->config_path, &daemon->reread, &daemon->reread_err);
+	sources_read(daemon->config, &daemon->reloaded, &daemon->reload_err);
+}
+
+/* Of mailpush.conf only the level of the log is taken; the rest is what the parts were made with.
+ */
+static void use_reread(struct daemon *daemon, const struct config *reread)
+{
+	log_set_level(reread->log_level);
+	mem_auto char *waiting = changes_that_wait(daemon->config->written, reread->written);
+	if (waiting)
+		log_event(LOG_LEVEL_WARN, "config",
+			"keys of mailpush.conf have changed that only a restart brings into force",
+			log_text("keys", waiting));
 }
 
 static void reload(struct daemon *daemon);
@@ -290,17 +364,23 @@ static void on_reloaded(uv_work_t *work, int cancelled)
 	struct daemon *daemon = work->data;
 	(void)cancelled;
 	daemon->is_reloading = false;
+	struct config *reread = mem_steal(daemon->reread);
 	struct sources *sources = mem_steal(daemon->reloaded);
 	if (daemon->is_stopping) {
+		config_free(reread);
 		sources_free(sources);
 		check_stopped(daemon);
 		return;
 	}
-	if (daemon->reload_status) {
-		alarm_raise(
-			"reload", "%s; the former settings stay in force", daemon->reload_err.text);
-	} else {
+	if (reread && sources)
 		alarm_clear("reload");
+	else
+		alarm_raise("reload", "%s; the former settings stay in force",
+			reread ? daemon->reload_err.text : daemon->reread_err.text);
+	if (reread)
+		use_reread(daemon, reread);
+	config_free(reread);
+	if (sources) {
 		report_credentials(daemon->config, sources);
 		sources_free(daemon->core.sources);
 		daemon->core.sources = sources;
@@ -310,6 +390,7 @@ static void on_reloaded(uv_work_t *work, int cancelled)
 			log_text("aps_topic", sources->imapdconf->aps_topic));
 		delivery_wake(daemon->core.delivery);
 	}
+	supervisor_ready(daemon->supervisor);
 	if (daemon->is_reload_wanted) {
 		daemon->is_reload_wanted = false;
 		reload(daemon);
@@ -323,8 +404,19 @@ static void reload(struct daemon *daemon)
 		return;
 	}
 	daemon->is_reloading = true;
+	supervisor_reloading(daemon->supervisor);
 	daemon->reload.data = daemon;
 	uv_queue_work(&daemon->loop, &daemon->reload, on_reload_work, on_reloaded);
+}
+
+/* A certificate that looked expired may be good by the new time. */
+static void on_clock_set(void *ctx, int64_t by_ms)
+{
+	struct daemon *daemon = ctx;
+	log_event(LOG_LEVEL_WARN, "daemon", "the clock was set; the certificates are read again",
+		log_number("by_seconds", by_ms / CLOCK_SECOND_MS));
+	reload(daemon);
+	tidy_now(daemon->core.tidy);
 }
 
 /* Stop. */
@@ -334,6 +426,7 @@ static void check_stopped(struct daemon *daemon)
 	if (!daemon->is_stopping || !daemon->is_sender_stopped || daemon->is_reloading)
 		return;
 	bool is_quiet = !arrivals_count(daemon->core.arrivals) &&
+		forward_is_quiet(daemon->core.forward) &&
 		!(daemon->core.stream && stream_unanswered(daemon->core.stream));
 	if (is_quiet || daemon->is_time_up)
 		uv_stop(&daemon->loop);
@@ -360,9 +453,14 @@ static void begin_stop(struct daemon *daemon, const char *why)
 	daemon->is_stopping = true;
 	log_event(LOG_LEVEL_INFO, "daemon", "stopping", log_text("why", why));
 	control_stop(daemon->core.control);
+	supervisor_stopping(daemon->supervisor);
+	clockwatch_free(mem_steal(daemon->clockwatch));
+	socketwatch_free(mem_steal(daemon->socketwatch));
 	datagram_free(mem_steal(daemon->core.datagram));
 	if (daemon->core.stream)
 		stream_stop_listening(daemon->core.stream);
+	if (daemon->core.spool)
+		spool_stop(daemon->core.spool);
 	delivery_stop(daemon->core.delivery);
 	uv_timer_init(&daemon->loop, &daemon->stop_timer);
 	daemon->stop_timer.data = daemon;
@@ -381,20 +479,6 @@ static void on_signal(uv_signal_t *handle, int number)
 
 /* Start. */
 
-static int drop_privileges(const char *user, struct err *err)
-{
-	if (!*user || geteuid() != 0)
-		return 0;
-	const struct passwd *passwd = getpwnam(user);
-	if (!passwd)
-		return err_set(err, -ENOENT, "user '%s' does not exist; create it", user);
-	if (initgroups(user, passwd->pw_gid) || setgid(passwd->pw_gid) || setuid(passwd->pw_uid)) {
-		int code = errno;
-		return err_set(err, -code, "cannot become user '%s': %s", user, strerror(code));
-	}
-	return 0;
-}
-
 static int open_sockets(struct daemon *daemon, struct err *err)
 {
 	static const struct datagram_callbacks datagram_callbacks = {
@@ -402,6 +486,10 @@ static int open_sockets(struct daemon *daemon, struct err *err)
 	static const struct stream_callbacks stream_callbacks = {
 		.came = on_request, .rejected = on_rejected, .timed_out = on_ack_timeout};
 	const struct config *config = daemon->config;
+	int inherited_fd;
+	int inherited = inherit_stream(config->stream_socket, &inherited_fd, err);
+	if (inherited)
+		return inherited;
 	if (*config->notify_socket) {
 		int status = datagram_new(&daemon->loop, config->notify_socket, config->socket_mode,
 			config->socket_gid, &config->peers, &datagram_callbacks, daemon,
@@ -410,26 +498,46 @@ static int open_sockets(struct daemon *daemon, struct err *err)
 			return status;
 		log_event(LOG_LEVEL_INFO, "intake", "listening for datagrams",
 			log_text("socket", config->notify_socket));
+		backlog_check(config->notify_socket);
 	}
 	if (*config->stream_socket) {
 		const struct stream_settings settings = {.path = config->stream_socket,
 			.mode = config->socket_mode,
 			.gid = config->socket_gid,
+			.inherited_fd = inherited_fd,
 			.ack_timeout_ms = config->ack_timeout_ms};
 		int status = stream_new(&daemon->loop, &settings, &config->peers, &stream_callbacks,
 			daemon, &daemon->core.stream, err);
 		if (status)
 			return status;
-		log_event(LOG_LEVEL_INFO, "intake", "listening for dlist requests",
+		log_event(LOG_LEVEL_INFO, "intake",
+			inherited_fd ? "listening for dlist requests on a passed-in socket"
+				     : "listening for dlist requests",
 			log_text("socket", config->stream_socket));
 	}
-	return 0;
+	/* Once more, now that they are there: a path may lead to one of them by another name. */
+	int status = together_check(config, err);
+	if (!status)
+		daemon->socketwatch = socketwatch_new(&daemon->core);
+	return status;
+}
+
+static void open_spool(struct daemon *daemon, const uint8_t seed[16])
+{
+	static const struct spool_callbacks callbacks = {.came = on_file,
+		.rejected = on_rejected,
+		.taken = on_spool_taken,
+		.trouble = on_spool_trouble};
+	const struct config *config = daemon->config;
+	if (*config->spool_dir)
+		daemon->core.spool = spool_new(&daemon->loop, config->spool_dir, config->socket_gid,
+			&config->peers, seed, &callbacks, daemon);
 }
 
 static int open_queue(struct daemon *daemon, struct err *err)
 {
 	static const struct store_callbacks callbacks = {
-		.done = on_stored, .trouble = on_store_trouble};
+		.done = on_stored, .trouble = on_store_trouble, .rewrite = on_rewrite_store};
 	static const struct store_loader loader = {
 		.push = on_loaded_push, .news = on_loaded_news, .parked = on_loaded_parked};
 	int status = store_new(&daemon->loop, daemon->config->queue, &loader, &callbacks, daemon,
@@ -467,25 +575,13 @@ static int open_sender(struct daemon *daemon, struct err *err)
 	settings.host = config->apns_host;
 	settings.port = config->apns_port;
 	settings.ca_file = *config->apns_ca_file ? config->apns_ca_file : NULL;
+	settings.proxy_host = config->proxy_host;
+	settings.proxy_port = config->proxy_port;
+	settings.proxy_login = config->proxy_login;
 	settings.connections = config->connections;
 	settings.priority = config->priority;
 	return sender_new(&daemon->loop, &settings, &delivery_sender_callbacks, &daemon->core,
 		&daemon->core.sender, err);
-}
-
-static void replay_parked(struct daemon *daemon)
-{
-	if (daemon->parked_count)
-		log_event(LOG_LEVEL_INFO, "daemon", "events parked earlier are taken in again",
-			log_number("count", (int64_t)daemon->parked_count));
-	for (size_t i = 0; i < daemon->parked_count; i++) {
-		struct parked *parked = &daemon->parked[i];
-		arrivals_take_parked(daemon->core.arrivals, parked->id, parked->received_ms,
-			parked->raw, parked->raw_size);
-		free(parked->raw);
-	}
-	free(mem_steal(daemon->parked));
-	daemon->parked_count = 0;
 }
 
 static void watch_signals(struct daemon *daemon)
@@ -505,7 +601,7 @@ static int start(struct daemon *daemon, struct err *err)
 	core->config = config;
 	core->metrics = &daemon->metrics;
 	core->started_unix_ms = clock_unix_ms();
-	uint8_t seeds[2][16];
+	uint8_t seeds[3][16];
 	int failed = uv_random(NULL, NULL, seeds, sizeof(seeds), 0, NULL);
 	if (failed)
 		return err_set(err, failed, "cannot get random bytes: %s", uv_strerror(failed));
@@ -518,18 +614,23 @@ static int start(struct daemon *daemon, struct err *err)
 		.later_delay_ms = config->later_delay_ms,
 		.max_push_rate = config->max_push_rate};
 	core->schedule = schedule_new(&schedule_settings, seeds[0]);
-	if ((status = open_queue(daemon, err)) || (status = open_registry(daemon, err)) ||
+	if ((status = open_registry(daemon, err)) || (status = open_queue(daemon, err)) ||
 		(status = open_sender(daemon, err)))
 		return status;
 	core->watch = watch_new(core);
 	core->delivery = delivery_new(core);
+	const struct forward_settings forward_settings = {
+		.target = config->forward_socket, .quiet = on_forward_quiet, .ctx = daemon};
+	core->forward = forward_new(&daemon->loop, &forward_settings);
 	core->arrivals = arrivals_new(core, seeds[1]);
 	core->tidy = tidy_new(core);
 	report_credentials(config, core->sources);
 	use_credentials(daemon);
 	check_topic(daemon);
-	replay_parked(daemon);
+	parked_replay(&daemon->parked, core->arrivals);
 	watch_signals(daemon);
+	open_spool(daemon, seeds[2]);
+	daemon->clockwatch = clockwatch_new(core->loop, on_clock_set, daemon);
 	status = control_new(core, &core->control, err);
 	return status ? status : open_sockets(daemon, err);
 }
@@ -549,6 +650,8 @@ static uint64_t take_down(struct daemon *daemon)
 {
 	struct core *core = &daemon->core;
 	control_stop(core->control);
+	clockwatch_free(mem_steal(daemon->clockwatch));
+	socketwatch_free(mem_steal(daemon->socketwatch));
 	datagram_free(mem_steal(core->datagram));
 	if (core->delivery)
 		delivery_stop(core->delivery);
@@ -561,6 +664,7 @@ static uint64_t take_down(struct daemon *daemon)
 	registry_free(core->registry);
 	store_free(core->store);
 	stream_free(core->stream);
+	spool_free(core->spool);
 	sender_free(core->sender);
 	control_free(core->control);
 	tidy_free(core->tidy);
@@ -568,27 +672,28 @@ static uint64_t take_down(struct daemon *daemon)
 	uint64_t lost = core->arrivals ? arrivals_lost(core->arrivals) : 0;
 	arrivals_free(core->arrivals);
 	watch_free(core->watch);
+	forward_free(core->forward);
 	schedule_free(core->schedule);
 	sources_free(core->sources);
 	for (unsigned i = 0; i < CONFIG_CREDENTIALS_MAX; i++)
 		credential_free(daemon->in_force[i]);
 	alarm_stop();
+	supervisor_free(daemon->supervisor);
 	uv_run(&daemon->loop, UV_RUN_NOWAIT);
 	uv_walk(&daemon->loop, close_if_open, NULL);
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&daemon->loop);
-	for (size_t i = 0; i < daemon->parked_count; i++)
-		free(daemon->parked[i].raw);
-	free(daemon->parked);
+	parked_fini(&daemon->parked);
 	return lost;
 }
 
-static int run(struct config *config)
+static int run(const char *path, struct config *config)
 {
 	static struct daemon daemon;
 	struct err err;
+	daemon.config_path = path;
 	daemon.config = config;
-	if (drop_privileges(config->user, &err) ||
+	if (process_become(config->user, &err) ||
 		log_start(config->log_target, config->log_level, &err)) {
 		log_event(LOG_LEVEL_ERROR, "daemon", err.text);
 		return 1;
@@ -600,6 +705,8 @@ static int run(struct config *config)
 	for (unsigned i = 0; i < config->no_effect_count; i++)
 		log_event(LOG_LEVEL_WARN, "config", "this key has no effect in this version",
 			log_text("key", config->no_effect[i]));
+	if (supervisor_new(&daemon.loop, on_status_wanted, &daemon, &daemon.supervisor, &err))
+		log_event(LOG_LEVEL_WARN, "daemon", err.text);
 	int failed = start(&daemon, &err);
 	if (failed) {
 		log_event(LOG_LEVEL_ERROR, "daemon", err.text);
@@ -607,6 +714,7 @@ static int run(struct config *config)
 		log_event(LOG_LEVEL_INFO, "daemon", "ready",
 			log_text("site", daemon.core.sources->site),
 			log_text("aps_topic", daemon.core.sources->imapdconf->aps_topic));
+		supervisor_ready(daemon.supervisor);
 		uv_run(&daemon.loop, UV_RUN_DEFAULT);
 	}
 	uint64_t lost = take_down(&daemon);
@@ -635,19 +743,9 @@ static void print_usage(FILE *to)
 		to);
 }
 
-/* Whatever we open must not become standard error: missing ones are opened first. */
-static int open_standard_files(void)
-{
-	int fd;
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	return fd < 0 ? -errno : close(fd);
-}
-
 int main(int argc, char **argv)
 {
-	if (open_standard_files())
+	if (process_open_standard_files())
 		return 1;
 	signal(SIGPIPE, SIG_IGN);
 	const char *path = DEFAULT_CONFIG;
@@ -683,7 +781,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "mailpushd: %s\n", err.text);
 		return 1;
 	}
-	int status = is_check ? check_run(path, config) : run(config);
+	int status = is_check ? check_run(path, config) : run(path, config);
 	config_free(config);
 	return status;
 }

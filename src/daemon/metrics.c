@@ -1,5 +1,6 @@
 #include "daemon/metrics.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,6 +29,16 @@ static struct metrics_verdict *find(struct metrics *metrics, const struct apns_a
 			return verdict;
 	}
 	return NULL;
+}
+
+enum metrics_transport metrics_transport_of(const char *name)
+{
+	int transport = 0;
+	while (strcmp(metrics_transport_names[transport], name) != 0) {
+		transport++;
+		assert(transport < METRICS_TRANSPORT_COUNT);
+	}
+	return (enum metrics_transport)transport;
 }
 
 void metrics_answer(struct metrics *metrics, const struct apns_answer *answer)

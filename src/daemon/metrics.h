@@ -30,7 +30,7 @@
 /* The label `why` of registrations_gone_total. */
 #define METRICS_GONE(X) X(apple) X(expired) X(replaced) X(removed)
 /* The label `transport` of events_total. */
-#define METRICS_TRANSPORTS(X) X(stream) X(datagram) X(parked)
+#define METRICS_TRANSPORTS(X) X(stream) X(datagram) X(spool) X(parked)
 
 #define METRICS_ENUM_RECEIVED(name) METRICS_RECEIVED_##name,
 #define METRICS_ENUM_GONE(name) METRICS_GONE_##name,
@@ -85,6 +85,8 @@ static inline void metrics_event(struct metrics *metrics, enum event_kind kind,
 }
 
 void metrics_answer(struct metrics *metrics, const struct apns_answer *answer);
+/* Of one of metrics_transport_names. */
+enum metrics_transport metrics_transport_of(const char *name);
 /* "answered", "not_processed", "lost", "silent". */
 const char *metrics_ending_name(enum apns_ending ending);
 

@@ -48,7 +48,7 @@ static json_t *counters(const struct core *core)
 	return json;
 }
 
-static json_t *registrations(const struct core *core, const struct summary_totals *totals)
+static json_t *registrations(const struct core *core, const struct tally_totals *totals)
 {
 	json_t *received = json_object();
 	json_t *gone = json_object();
@@ -61,7 +61,7 @@ static json_t *registrations(const struct core *core, const struct summary_total
 		"sleeping", number(totals->registry.sleeping), "received", received, "gone", gone);
 }
 
-static json_t *queue(const struct core *core, const struct summary_totals *totals)
+static json_t *queue(const struct core *core, const struct tally_totals *totals)
 {
 	struct schedule_counts counts;
 	schedule_count(core->schedule, &counts);
@@ -179,7 +179,7 @@ static json_t *latencies(const struct core *core)
 		"queue_commit", latency(worker_histogram(store_worker(core->store))));
 }
 
-json_t *status_of(struct core *core, const struct summary_totals *totals)
+json_t *status_of(struct core *core, const struct tally_totals *totals)
 {
 	double event_rate;
 	double push_rate;

@@ -5,11 +5,11 @@
 #define MAILPUSH_DAEMON_STATUS_H
 
 #include "daemon/core.h"
-#include "daemon/summary.h"
+#include "daemon/tally.h"
 
 #include <jansson.h>
 
-json_t *status_of(struct core *core, const struct summary_totals *totals);
+json_t *status_of(struct core *core, const struct tally_totals *totals);
 /* The configured credentials alone. */
 json_t *status_credentials(struct core *core);
 /* What keeps events from being taken in durably; NULL: nothing. */

@@ -8,23 +8,27 @@
 
 #include <inttypes.h>
 
-#define FIRST_MS CLOCK_MINUTE_MS
+#define FIRST_MS (2 * CLOCK_SECOND_MS)
 #define EVERY_MS CLOCK_HOUR_MS
 
 struct tidy {
 	struct core *core;
 	struct registry_job job;
 	bool is_running; /* the registry has the job */
+	bool is_wanted;	 /* once more */
 	uv_timer_t timer;
 	void (*done)(void *ctx, const struct tidy_result *result);
 	void *done_ctx;
 };
 
-static void submit(struct tidy *tidy)
+void tidy_now(struct tidy *tidy)
 {
-	if (tidy->is_running)
+	if (tidy->is_running) {
+		tidy->is_wanted = true;
 		return;
+	}
 	tidy->is_running = true;
+	tidy->is_wanted = false;
 	tidy->job = (struct registry_job){
 		.kind = REGISTRY_TIDY,
 		.received_ms = clock_unix_ms(),
@@ -34,17 +38,18 @@ static void submit(struct tidy *tidy)
 
 static void on_timer(uv_timer_t *timer)
 {
-	submit(timer->data);
+	tidy_now(timer->data);
 }
 
-bool tidy_now(
+bool tidy_ask(
 	struct tidy *tidy, void (*done)(void *ctx, const struct tidy_result *result), void *ctx)
 {
 	if (tidy->done)
 		return false;
 	tidy->done = done;
 	tidy->done_ctx = ctx;
-	submit(tidy);
+	if (!tidy->is_running)
+		tidy_now(tidy);
 	return true;
 }
 
@@ -90,10 +95,14 @@ void tidy_on_registry(struct tidy *tidy, struct registry_job *job)
 					(const char(*)[MAILBOX_HASH_SIZE])match->hashes,
 					match->hash_count, QUEUE_LATER, time));
 		}
-		if (job->gone_count || job->match_count)
-			log_event(LOG_LEVEL_INFO, "registry", "tidied",
-				log_number("gone", (int64_t)job->gone_count),
-				log_number("nudged", (int64_t)job->match_count));
+		if (job->moved_ms)
+			log_event(LOG_LEVEL_WARN, "registry",
+				"the clock has moved by days since the last look, or mailpushd was "
+				"away: no registration expires for five days",
+				log_number("by_hours", job->moved_ms / CLOCK_HOUR_MS));
+		log_event(job->gone_count || job->match_count ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
+			"registry", "tidied", log_number("gone", (int64_t)job->gone_count),
+			log_number("nudged", (int64_t)job->match_count));
 		if (job->kept_back)
 			alarm_raise("registry:expiry",
 				"%" PRIu64 " registrations more than a day's share have expired "
@@ -103,6 +112,7 @@ void tidy_on_registry(struct tidy *tidy, struct registry_job *job)
 		else
 			alarm_clear("registry:expiry");
 	}
+	bool is_stopping = job->status;
 	const struct tidy_result result = {.status = job->status,
 		.gone = job->gone_count,
 		.nudged = job->match_count,
@@ -112,4 +122,6 @@ void tidy_on_registry(struct tidy *tidy, struct registry_job *job)
 		done(tidy->done_ctx, &result);
 	registry_job_fini(job);
 	delivery_wake(core->delivery);
+	if (tidy->is_wanted && !is_stopping)
+		tidy_now(tidy);
 }

@@ -13,6 +13,12 @@ struct tidy;
 
 struct tidy *tidy_new(struct core *core);
 void tidy_free(struct tidy *tidy);
+/*
+ * At once, because the clock was set: the registry is to see that, before and after it is set right
+ * again, for then nobody goes (REGISTRY_TIDY).
+ */
+void tidy_now(struct tidy *tidy);
+
 struct tidy_result {
 	int status; /* -ECANCELED: not done, the registry is being stopped */
 	uint64_t gone;
@@ -24,7 +30,7 @@ struct tidy_result {
  * Does it now, or waits for the one that is under way; `done` is called once, later.  False:
  * somebody waits already.
  */
-bool tidy_now(
+bool tidy_ask(
 	struct tidy *tidy, void (*done)(void *ctx, const struct tidy_result *result), void *ctx);
 /* Nobody waits any more. */
 void tidy_forget(struct tidy *tidy);

@@ -23,7 +23,20 @@ static bool is(struct run id, const char *text)
 	return strlen(text) == id.size && memcmp(id.bytes, text, id.size) == 0;
 }
 
-bool acl_grants(const char *acl, const char *user, char right)
+static bool means(struct run id, const struct groups *groups, const char *user)
+{
+	static const char group[] = "group:";
+	const size_t size = sizeof(group) - 1;
+	if (is(id, "anyone"))
+		return true;
+	if (!*user)
+		return false;
+	if (id.size > size && !memcmp(id.bytes, group, size))
+		return groups_has(groups, id.bytes + size, id.size - size, user);
+	return is(id, user);
+}
+
+bool acl_grants(const char *acl, const struct groups *groups, const char *user, char right)
 {
 	if (!acl)
 		return false;
@@ -36,9 +49,7 @@ bool acl_grants(const char *acl, const char *user, char right)
 			id.bytes++;
 			id.size--;
 		}
-		if (!is(id, "anyone") && !(*user && is(id, user)))
-			continue;
-		if (!memchr(rights.bytes, right, rights.size))
+		if (!memchr(rights.bytes, right, rights.size) || !means(id, groups, user))
 			continue;
 		if (is_negative)
 			return false;

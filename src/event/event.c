@@ -1,6 +1,7 @@
 #include "event/event.h"
 
 #include "base/mem.h"
+#include "event/acl.h"
 #include "event/flat.h"
 
 #include <assert.h>
@@ -477,6 +478,16 @@ int event_parse(const struct mailbox_namespace *names, const char *json, size_t 
 		return r;
 	*ret = build(names, &found);
 	return 0;
+}
+
+bool event_is_believed(
+	const struct mail_event *event, const struct mailbox *readings, unsigned count, unsigned i)
+{
+	if (count == 1)
+		return true;
+	if (!event->acl || !*readings[i].owner)
+		return i == 0;
+	return acl_grants(event->acl, NULL, readings[i].owner, 'r');
 }
 
 void event_free(struct mail_event *event)

@@ -84,6 +84,15 @@ struct mail_event {
 const char *event_kind_name(enum event_kind kind);
 
 /*
+ * Where `@` makes a name ambiguous, another user's mailbox may be what was meant, and anybody can
+ * make a folder with an `@` in its name.  So of several readings (`at`, or `from`) one is believed
+ * only while its owner may read the mailbox, which an owner nearly always may.  Without an ACL, and
+ * for shared folders, which nobody owns, it is the first.
+ */
+bool event_is_believed(
+	const struct mail_event *event, const struct mailbox *readings, unsigned count, unsigned i);
+
+/*
  * Parses one event.  Fails with -EINVAL and a text that says what is wrong with which key (quoting
  * at most a few escaped bytes); with -EMSGSIZE beyond a bound.  An event dropped by its name
  * (EVENT_OTHER, EVENT_APPLE_PUSH_SERVICE_DAV, EVENT_MAILBOX_MODSEQ) needs no valid rest;

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +22,9 @@ struct datagram {
 	uv_poll_t poll;
 	int fd;
 	char *path;
+	mode_t mode;
+	gid_t gid;
+	struct peer_file file;
 	const struct peer_rules *peers;
 	struct datagram_callbacks callbacks;
 	void *ctx;
@@ -105,7 +109,10 @@ int datagram_parse(const char *bytes, size_t size, struct notification *ret, str
 	ret->message = n.message;
 	ret->filepath = n.filepath;
 	ret->option_count = n.option_count;
+	ret->received_ms = 0;
 	memcpy(ret->options, n.options, n.option_count * sizeof(n.options[0]));
+	ret->raw = (struct notification_field){bytes, size};
+	ret->is_dlist = false;
 	return 0;
 }
 
@@ -211,6 +218,9 @@ int datagram_new(uv_loop_t *loop, const char *path, mode_t mode, gid_t gid,
 	d->poll.data = d;
 	d->fd = fd;
 	d->path = mem_dup(path);
+	d->mode = mode;
+	d->gid = gid;
+	d->file = peer_file_at(path);
 	d->peers = peers;
 	d->callbacks = *callbacks;
 	d->ctx = ctx;
@@ -229,12 +239,33 @@ int datagram_new(uv_loop_t *loop, const char *path, mode_t mode, gid_t gid,
 	return 0;
 }
 
+const struct peer_file *datagram_file(const struct datagram *datagram)
+{
+	return &datagram->file;
+}
+
+int datagram_rebind(struct datagram *datagram, struct err *err)
+{
+	int fd;
+	int r = peer_bind(datagram->path, SOCK_DGRAM, datagram->mode, datagram->gid, &fd, err);
+	if (r < 0)
+		return r;
+	uv_poll_stop(&datagram->poll);
+	take_queued(datagram, DRAIN_MAX);
+	/* Under the old number, which the loop knows. */
+	dup3(fd, datagram->fd, O_CLOEXEC);
+	close(fd);
+	datagram->file = peer_file_at(datagram->path);
+	uv_poll_start(&datagram->poll, UV_READABLE, on_readable);
+	return 0;
+}
+
 void datagram_free(struct datagram *datagram)
 {
 	if (!datagram)
 		return;
 	/* First the name, so that nothing is sent any more that would get lost in the queue. */
-	unlink(datagram->path);
+	peer_unlink(datagram->path, &datagram->file);
 	take_queued(datagram, DRAIN_MAX);
 	uv_close((uv_handle_t *)&datagram->poll, on_closed);
 	close(datagram->fd);

@@ -46,9 +46,16 @@ int datagram_parse(const char *bytes, size_t size, struct notification *ret, str
 int datagram_new(uv_loop_t *loop, const char *path, mode_t mode, gid_t gid,
 	const struct peer_rules *peers, const struct datagram_callbacks *callbacks, void *ctx,
 	struct datagram **ret, struct err *err);
+/* The socket's file, as it was made. */
+const struct peer_file *datagram_file(const struct datagram *datagram);
 /*
- * Unlinks, takes in what is already queued (`came` is called) and closes.  The loop frees it in its
- * next turn.
+ * The file is gone: makes socket and file anew, as datagram_new, and takes in what is still queued
+ * in the old one (`came` is called).  When that fails, the old one stays.
+ */
+int datagram_rebind(struct datagram *datagram, struct err *err);
+/*
+ * Unlinks (unless the file is another one by now), takes in what is already queued (`came` is
+ * called) and closes.  The loop frees it in its next turn.
  */
 void datagram_free(struct datagram *datagram);
 

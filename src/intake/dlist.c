@@ -1,5 +1,7 @@
 #include "intake/dlist.h"
 
+#include "base/mem.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdint.h>
@@ -12,11 +14,12 @@
  * nothing else can run into their end.
  */
 struct cursor {
-	char *bytes; /* the last one is a newline */
+	const char *bytes; /* the last one is a newline */
 	size_t size;
 	size_t at;
-	size_t need;   /* where a literal ends of which not all is there */
-	bool unescape; /* only once all is there: what is unescaped cannot be read again */
+	size_t need;		 /* where a literal ends of which not all is there */
+	struct dlist_scan *scan; /* once all is there, else NULL: nothing is unescaped yet */
+	size_t unescaped;	 /* bytes of scan->unescaped in use */
 	unsigned values;
 	struct err *err;
 };
@@ -30,11 +33,12 @@ enum key {
 	KEY_OPTIONS,
 	KEY_MESSAGE,
 	KEY_FILEPATH,
+	KEY_RECEIVED,
 	KEYS
 };
 
-static const char *const key_name[KEYS] = {
-	"METHOD", "CLASS", "PRIORITY", "USER", "MAILBOX", "OPTIONS", "MESSAGE", "FILEPATH"};
+static const char *const key_name[KEYS] = {"METHOD", "CLASS", "PRIORITY", "USER", "MAILBOX",
+	"OPTIONS", "MESSAGE", "FILEPATH", "RECEIVED"};
 
 static int malformed(struct cursor *c, const char *what)
 {
@@ -91,20 +95,38 @@ static int take_atom(struct cursor *c, struct notification_field *ret)
 	return 1;
 }
 
+/* All that is unescaped of a request is shorter than the request. */
+static void unescape(struct cursor *c, struct notification_field *field)
+{
+	if (!c->scan->unescaped)
+		c->scan->unescaped = mem_alloc(c->size);
+	char *to = c->scan->unescaped + c->unescaped;
+	size_t used = 0;
+	for (size_t i = 0; i < field->size; i++) {
+		if (field->bytes[i] == '\\')
+			i++;
+		to[used++] = field->bytes[i];
+	}
+	c->unescaped += used;
+	*field = (struct notification_field){to, used};
+}
+
 static int take_quoted(struct cursor *c, struct notification_field *ret)
 {
 	size_t from = ++c->at;
-	size_t to = from;
+	bool is_escaped = false;
 	for (; here(c) != '"'; c->at++) {
-		if (here(c) == '\\')
+		if (here(c) == '\\') {
+			is_escaped = true;
 			c->at++;
+		}
 		if (here(c) == '\r' || here(c) == '\n' || here(c) == '\0')
 			return malformed(c, "a quoted string that does not end in its line");
-		if (c->unescape)
-			c->bytes[to++] = here(c);
 	}
+	*ret = (struct notification_field){c->bytes + from, c->at - from};
 	c->at++;
-	*ret = (struct notification_field){c->bytes + from, to - from};
+	if (is_escaped && c->scan)
+		unescape(c, ret);
 	return 1;
 }
 
@@ -201,6 +223,22 @@ static int take_options(struct cursor *c, struct notification *n)
 	return r;
 }
 
+static int take_received(struct cursor *c, struct notification *n)
+{
+	struct notification_field text;
+	int r = take_atom(c, &text);
+	if (r <= 0)
+		return r;
+	if (text.size > DLIST_RECEIVED_DIGITS)
+		return malformed(c, "RECEIVED is no time");
+	for (size_t i = 0; i < text.size; i++) {
+		if (text.bytes[i] < '0' || text.bytes[i] > '9')
+			return malformed(c, "RECEIVED is no time");
+		n->received_ms = n->received_ms * 10 + (text.bytes[i] - '0');
+	}
+	return 1;
+}
+
 static int skip_value(struct cursor *c, unsigned depth)
 {
 	if (here(c) != '(' && here(c) != '%') {
@@ -243,6 +281,7 @@ static struct notification_field *field_of(struct notification *n, enum key key)
 	case KEY_FILEPATH:
 		return &n->filepath;
 	case KEY_OPTIONS:
+	case KEY_RECEIVED:
 	case KEYS:
 		break;
 	}
@@ -276,7 +315,11 @@ static int take_pair(struct cursor *c, struct notification *n, unsigned *seen)
 	if (*seen & 1u << key)
 		return malformed(c, "a key given twice");
 	*seen |= 1u << key;
-	return key == KEY_OPTIONS ? take_options(c, n) : take_string(c, field_of(n, key));
+	if (key == KEY_OPTIONS)
+		return take_options(c, n);
+	if (key == KEY_RECEIVED)
+		return take_received(c, n);
+	return take_string(c, field_of(n, key));
 }
 
 static const char start[] = "NOTIFY ";
@@ -297,9 +340,11 @@ static int take_request(struct cursor *c, struct notification *n)
 		r = take_char(c, '(', "no %( after NOTIFY");
 
 	n->option_count = 0;
+	n->received_ms = 0;
 	for (unsigned key = 0; key < KEYS; key++) {
-		if (key != KEY_OPTIONS)
-			*field_of(n, key) = (struct notification_field){0};
+		struct notification_field *field = field_of(n, key);
+		if (field)
+			*field = (struct notification_field){0};
 	}
 	unsigned seen = 0;
 	bool ends = false;
@@ -317,7 +362,12 @@ static int take_request(struct cursor *c, struct notification *n)
 	return r;
 }
 
-int dlist_parse(struct dlist_scan *scan, char *bytes, size_t size, struct notification *ret,
+void dlist_scan_fini(struct dlist_scan *scan)
+{
+	free(mem_steal(scan->unescaped));
+}
+
+int dlist_parse(struct dlist_scan *scan, const char *bytes, size_t size, struct notification *ret,
 	size_t *ret_size, struct err *err)
 {
 	size_t looked_at = size < DLIST_REQUEST_MAX ? size : DLIST_REQUEST_MAX;
@@ -343,9 +393,12 @@ int dlist_parse(struct dlist_scan *scan, char *bytes, size_t size, struct notifi
 		return r;
 
 	size_t request_size = c.at;
-	c = (struct cursor){.bytes = bytes, .size = request_size, .unescape = true, .err = err};
+	assert(!scan->unescaped);
+	c = (struct cursor){.bytes = bytes, .size = request_size, .scan = scan, .err = err};
 	r = take_request(&c, ret);
 	assert(r == 1 && c.at == request_size);
+	ret->raw = (struct notification_field){bytes, request_size};
+	ret->is_dlist = true;
 	*ret_size = request_size;
 	return 1;
 }

@@ -8,11 +8,17 @@
  * keys skipped whatever their value.  CLASS and MESSAGE must be there and not NIL.  A bare LF ends
  * a line as well.
  *
+ * Beside the keys of Cyrus there is RECEIVED, from mailpush-notify: an atom of at most
+ * DLIST_RECEIVED_DIGITS digits, the Unix time in milliseconds at which Cyrus told it.
+ *
  * Incremental in the sense that it is asked again when more bytes came; it remembers how far it
  * got, so that a large request is not scanned over and over: outside literals a request has but
  * one line, so only a further newline can bring it forward.  Bytes after the last newline are not
  * judged yet (save that a request begins with NOTIFY), so the result does not depend on how the
  * bytes were split.
+ *
+ * The bytes stay as they came, so that a request can be passed on; what is unescaped from quoted
+ * strings stands beside them, in the scan.
  *
  * Pure.
  */
@@ -25,18 +31,23 @@
 #define DLIST_REQUEST_MAX (1024 * 1024)
 #define DLIST_VALUES_MAX 256 /* a request, lists and what is in them counted */
 #define DLIST_DEPTH_MAX 8    /* lists in lists, in a value that is skipped */
+#define DLIST_RECEIVED_DIGITS 15
 
 /* Begins zeroed; belongs to one request. */
 struct dlist_scan {
-	size_t skip; /* before this no newline matters any more */
+	size_t skip;	 /* before this no newline matters any more */
+	char *unescaped; /* of a complete request; NULL: nothing in it was escaped */
 };
 
+/* Also of one that is all zero. */
+void dlist_scan_fini(struct dlist_scan *scan);
+
 /*
- * 1: complete: *ret filled (borrowing from bytes; quoted strings are unescaped in place),
- * *ret_size is the request's size.  0: more bytes are needed.  -EBADMSG: malformed; -EMSGSIZE: it
- * is or announces more than DLIST_REQUEST_MAX.  Texts quote nothing of the request.
+ * 1: complete: *ret filled (borrowing from bytes and scan), *ret_size is the request's size.  0:
+ * more bytes are needed.  -EBADMSG: malformed; -EMSGSIZE: it is or announces more than
+ * DLIST_REQUEST_MAX.  Texts quote nothing of the request.
  */
-int dlist_parse(struct dlist_scan *scan, char *bytes, size_t size, struct notification *ret,
+int dlist_parse(struct dlist_scan *scan, const char *bytes, size_t size, struct notification *ret,
 	size_t *ret_size, struct err *err);
 
 #endif

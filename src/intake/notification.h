@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct notification_field {
 	const char *bytes; /* not NUL-terminated; NULL for NIL */
@@ -27,6 +28,9 @@ struct notification {
 	struct notification_field filepath;
 	struct notification_field options[NOTIFICATION_OPTIONS_MAX];
 	unsigned option_count;
+	int64_t received_ms;	       /* Unix, as the sender says; 0: it does not */
+	struct notification_field raw; /* all of it, as it came */
+	bool is_dlist;		       /* raw is a request of dlist; else a datagram */
 };
 
 bool notification_is_event(const struct notification *notification);

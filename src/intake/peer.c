@@ -181,3 +181,23 @@ failed:
 		close(fd);
 	return r;
 }
+
+struct peer_file peer_file_at(const char *path)
+{
+	struct stat st;
+	if (lstat(path, &st) < 0)
+		return (struct peer_file){0};
+	return (struct peer_file){.device = st.st_dev, .number = st.st_ino};
+}
+
+bool peer_file_is(const struct peer_file *file, const struct peer_file *other)
+{
+	return file->number && file->number == other->number && file->device == other->device;
+}
+
+void peer_unlink(const char *path, const struct peer_file *file)
+{
+	struct peer_file there = peer_file_at(path);
+	if (peer_file_is(file, &there))
+		unlink(path);
+}

@@ -58,4 +58,19 @@ bool peer_of_message(struct msghdr *message, uid_t *ret);
  */
 int peer_bind(const char *path, int type, mode_t mode, gid_t gid, int *ret_fd, struct err *err);
 
+/*
+ * The file that a socket was bound to.  The kernel keeps its number in use as long as the socket is
+ * open, so what stands at the path later is the same file exactly if both are equal.
+ */
+struct peer_file {
+	uint64_t device;
+	uint64_t number; /* 0: there was none */
+};
+
+/* Of the file at `path`, right after peer_bind. */
+struct peer_file peer_file_at(const char *path);
+bool peer_file_is(const struct peer_file *file, const struct peer_file *other);
+/* Removes the file at `path` if it is `file`: not what somebody else has put there since. */
+void peer_unlink(const char *path, const struct peer_file *file);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -66,6 +67,10 @@ struct frequent {
 struct stream {
 	uv_loop_t *loop;
 	char *path;
+	mode_t mode;
+	gid_t gid;
+	bool is_inherited;
+	struct peer_file file;
 	int fd; /* -1: not listening any more */
 	const struct peer_rules *peers;
 	struct stream_callbacks callbacks;
@@ -255,6 +260,7 @@ static void release(struct stream_request *r)
 	struct stream *s = r->stream;
 	close_connection(r);
 	buf_fini(&r->part);
+	dlist_scan_fini(&r->scan);
 	if (r->has_poll)
 		enter(r, CLOSING);
 	else
@@ -332,11 +338,14 @@ static void hand_over(struct stream_request *r, const struct notification *notif
 	struct stream *s = r->stream;
 	/* The callback may answer, which gives the request back, and still look at the fields. */
 	struct buf fields = r->part;
+	struct dlist_scan scan = r->scan;
 	buf_init(&r->part);
+	r->scan = (struct dlist_scan){0};
 	stop_watching(r);
 	enter(r, WAITING);
 	s->callbacks.came(s->ctx, notification, r);
 	buf_fini(&fields);
+	dlist_scan_fini(&scan);
 }
 
 static void read_request(struct stream_request *r)
@@ -456,7 +465,7 @@ static void begin(struct stream *s, int fd)
 	struct stream_request *r = take_idle(s);
 	r->fd = fd;
 	r->uid = uid;
-	r->scan = (struct dlist_scan){0};
+	r->scan.skip = 0;
 	enter(r, READING);
 	read_request(r);
 }
@@ -590,28 +599,54 @@ static size_t connections_allowed(void)
 	return limit.rlim_cur < 2 ? 1 : (size_t)(limit.rlim_cur / 2);
 }
 
+static int make_listener(
+	const char *path, mode_t mode, gid_t gid, struct peer_file *ret_file, struct err *err)
+{
+	int fd;
+	int e = peer_bind(path, SOCK_STREAM, mode, gid, &fd, err);
+	if (e < 0)
+		return e;
+	struct peer_file file = peer_file_at(path);
+	if (listen(fd, BACKLOG) < 0) {
+		e = err_set(err, -errno, "cannot listen on socket '%s': %s", path, strerror(errno));
+		peer_unlink(path, &file);
+		close(fd);
+		return e;
+	}
+	*ret_file = file;
+	return fd;
+}
+
 int stream_new(uv_loop_t *loop, const struct stream_settings *settings,
 	const struct peer_rules *peers, const struct stream_callbacks *callbacks, void *ctx,
 	struct stream **ret, struct err *err)
 {
 	assert(settings->ack_timeout_ms > 0);
-	int fd;
-	int e = peer_bind(settings->path, SOCK_STREAM, settings->mode, settings->gid, &fd, err);
-	if (e < 0)
-		return e;
+	struct peer_file file;
+	int fd = settings->inherited_fd;
+	if (fd)
+		file = peer_file_at(settings->path);
+	else
+		fd = make_listener(settings->path, settings->mode, settings->gid, &file, err);
+	if (fd < 0)
+		return fd;
 
 	struct stream *s = mem_alloc_zero(1, sizeof(*s));
-	e = listen(fd, BACKLOG) < 0 ? -errno : uv_poll_init(loop, &s->listener, fd);
+	int e = uv_poll_init(loop, &s->listener, fd);
 	if (e < 0) {
-		e = err_set(
-			err, e, "cannot listen on socket '%s': %s", settings->path, uv_strerror(e));
-		unlink(settings->path);
+		e = err_set(err, e, "cannot watch socket '%s': %s", settings->path, uv_strerror(e));
+		if (!settings->inherited_fd)
+			peer_unlink(settings->path, &file);
 		close(fd);
 		free(s);
 		return e;
 	}
 	s->loop = loop;
 	s->path = mem_dup(settings->path);
+	s->mode = settings->mode;
+	s->gid = settings->gid;
+	s->is_inherited = settings->inherited_fd;
+	s->file = file;
 	s->fd = fd;
 	s->peers = peers;
 	s->callbacks = *callbacks;
@@ -663,22 +698,58 @@ void stream_pause(struct stream *stream, bool pause)
 	}
 }
 
+const struct peer_file *stream_file(const struct stream *stream)
+{
+	return &stream->file;
+}
+
+int stream_rebind(struct stream *stream, struct err *err)
+{
+	if (stream->is_inherited)
+		return err_set(err, -ENOTSUP,
+			"the file of socket '%s' was removed or replaced, so Cyrus does not reach "
+			"mailpushd; the socket was passed in: make whoever did so make it anew "
+			"(systemctl restart mailpush.socket)",
+			stream->path);
+	struct peer_file file;
+	int fd = make_listener(stream->path, stream->mode, stream->gid, &file, err);
+	if (fd < 0)
+		return fd;
+	while (accept_some(stream))
+		;
+	uv_poll_stop(&stream->listener);
+	stream->accepts = false;
+	/* Under the old number, which the loop knows. */
+	dup3(fd, stream->fd, O_CLOEXEC);
+	close(fd);
+	stream->file = file;
+	poll_listener(stream);
+	return 0;
+}
+
+static void close_listener(struct stream *s)
+{
+	uv_close((uv_handle_t *)&s->listener, on_handle_closed);
+	close(s->fd);
+	s->fd = -1;
+}
+
 void stream_stop_listening(struct stream *stream)
 {
 	if (stream->fd < 0)
 		return;
-	/* First the name, so that nobody comes whom closing would turn away. */
-	unlink(stream->path);
-	while (accept_some(stream))
-		;
-	uv_close((uv_handle_t *)&stream->listener, on_handle_closed);
-	close(stream->fd);
-	stream->fd = -1;
+	if (!stream->is_inherited) {
+		/* First the name, so that nobody comes whom closing would turn away. */
+		peer_unlink(stream->path, &stream->file);
+		while (accept_some(stream))
+			;
+	}
+	close_listener(stream);
 }
 
 size_t stream_unanswered(const struct stream *stream)
 {
-	return stream->count[WAITING] + stream->count[ABANDONED];
+	return stream->count[READING] + stream->count[WAITING] + stream->count[ABANDONED];
 }
 
 void stream_free(struct stream *stream)
@@ -687,10 +758,9 @@ void stream_free(struct stream *stream)
 	if (!stream)
 		return;
 	if (stream->fd >= 0) {
-		unlink(stream->path);
-		uv_close((uv_handle_t *)&stream->listener, on_handle_closed);
-		close(stream->fd);
-		stream->fd = -1;
+		if (!stream->is_inherited)
+			peer_unlink(stream->path, &stream->file);
+		close_listener(stream);
 	}
 	for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++) {
 		struct stream_request *r;

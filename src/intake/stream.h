@@ -13,6 +13,9 @@
  * buffer of the stream's and cost neither memory nor a place in the loop.  Only what came in
  * part is kept with its connection and watched.
  *
+ * The listening socket is made here, or was passed in by whoever started us (inherit.h): then it is
+ * neither unlinked nor emptied at the end, and who waits in it is served by the next daemon.
+ *
  * Loop thread only.  A struct stream_request is owned by the stream until stream_answer.  No
  * function here may be called from that stream's own callbacks save stream_answer, stream_pause
  * and stream_unanswered.
@@ -52,7 +55,8 @@ struct stream_callbacks {
 struct stream_settings {
 	const char *path;
 	mode_t mode;
-	gid_t gid; /* (gid_t)-1: ours */
+	gid_t gid;	  /* (gid_t)-1: ours */
+	int inherited_fd; /* listens at `path` already, is handed over; 0: none */
 	int64_t ack_timeout_ms;
 	int64_t request_timeout_ms; /* 0: STREAM_REQUEST_MS */
 };
@@ -71,12 +75,23 @@ void stream_answer(struct stream_request *request, const char *reason);
 /* Stops (or goes on) accepting and reading: overload.  No request times out meanwhile. */
 void stream_pause(struct stream *stream, bool pause);
 
+/* The socket's file, as it was made; of an inherited one, as it was found. */
+const struct peer_file *stream_file(const struct stream *stream);
 /*
- * Unlinks the listener, takes in who already waits in its backlog (`came` may be called) and closes
- * it; connections stay until they are answered.
+ * The file is gone: makes socket and file anew, as stream_new, and takes in who waits in the old
+ * one
+ * (`came` may be called).  When that fails, the old one stays.  -ENOTSUP for an inherited socket,
+ * which only its owner can make.
+ */
+int stream_rebind(struct stream *stream, struct err *err);
+
+/*
+ * Unlinks the listener (unless the file is another one by now), takes in who already waits in its
+ * backlog (`came` may be called) and closes it; an inherited one is only closed.  Connections stay
+ * until they are answered.
  */
 void stream_stop_listening(struct stream *stream);
-/* Requests that still wait for stream_answer. */
+/* Requests that are coming or still wait for stream_answer. */
 size_t stream_unanswered(const struct stream *stream);
 /* Closes all; requests not yet answered must not be answered any more. */
 void stream_free(struct stream *stream);

@@ -2,9 +2,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "queue/aside.h"
 #include "queue/phones.h"
 #include "queue/reading.h"
 #include "registry/inplace.h"
+#include "registry/walfile.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -85,6 +87,7 @@ struct store_file {
 	sqlite3_stmt *statements[STATEMENTS];
 	struct phones phones;
 	int64_t sorted_ms; /* when phones were last sorted */
+	char *aside;	   /* where a damaged one went, while no new one is open */
 };
 
 static int code_of(sqlite3 *db)
@@ -191,7 +194,7 @@ static int check_version(struct store_file *file, int64_t *ret_version, struct e
 	if (code)
 		return code;
 	if (tables && application_id != APPLICATION_ID)
-		return err_set(err, -EBADMSG,
+		return err_set(err, -EINVAL,
 			"cannot open queue '%s': it is the database of another program; set "
 			"`queue` to a file of its own",
 			file->path);
@@ -250,30 +253,68 @@ static int clean(struct store_file *file, struct err *err)
 	return execute(file, "DELETE FROM news WHERE number NOT IN (SELECT number FROM push)", err);
 }
 
-int store_file_open(const char *path, struct store_file **ret, struct err *err)
+static int open_database(struct store_file *file, struct err *err)
 {
-	int code = touch(path, err);
+	int code = touch(file->path, err);
 	if (code)
 		return code;
+	if (walfile_is_damaged(file->path))
+		return err_set(err, -EBADMSG, "cannot open queue '%s': its log '%s-wal' is damaged",
+			file->path, file->path);
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+	if (sqlite3_open_v2(file->path, &file->db, flags, NULL) != SQLITE_OK)
+		return fail(file, err, "open");
+	sqlite3_busy_timeout(file->db, OPEN_WAIT_MS);
+	code = prepare(file, err);
+	if (!code)
+		code = clean(file, err);
+	if (!code)
+		inplace_init(&file->inplace, file->path);
+	return code;
+}
+
+static void close_database(struct store_file *file)
+{
+	for (int i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(mem_steal(file->statements[i]));
+	sqlite3_close(mem_steal(file->db));
+	inplace_fini(&file->inplace);
+	memset(&file->inplace, 0, sizeof(file->inplace));
+}
+
+int store_file_open(const char *path, struct store_file **ret, struct err *err)
+{
 	struct store_file *file = mem_alloc_zero(1, sizeof(*file));
 	file->path = mem_dup(path);
 	file->sorted_ms = clock_monotonic_ms();
 	phones_init(&file->phones);
-	if (sqlite3_open_v2(path, &file->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
-		SQLITE_OK) {
-		code = fail(file, err, "open");
-	} else {
-		sqlite3_busy_timeout(file->db, OPEN_WAIT_MS);
-		code = prepare(file, err);
-		if (!code)
-			code = clean(file, err);
-	}
-	if (code) {
+	int code = open_database(file, err);
+	if (code == -EBADMSG && !aside_may_be_queue(path))
+		code = err_set(err, -EINVAL,
+			"cannot open queue '%s': it is no queue; set `queue` to a file of its own",
+			path);
+	if (code && code != -EBADMSG) {
 		store_file_close(file);
 		return code;
 	}
-	inplace_init(&file->inplace, path);
 	*ret = file;
+	return code;
+}
+
+int store_file_begin_anew(struct store_file *file, char **ret_aside, struct err *err)
+{
+	/* What is in the log stays there: the damaged file is not to be written to. */
+	if (file->db)
+		sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	close_database(file);
+	int code = file->aside ? 0 : aside_move(file->path, &file->aside, err);
+	if (!code)
+		code = open_database(file, err);
+	if (code) {
+		close_database(file);
+		return code;
+	}
+	*ret_aside = mem_steal(file->aside);
 	return 0;
 }
 
@@ -281,11 +322,9 @@ void store_file_close(struct store_file *file)
 {
 	if (!file)
 		return;
-	for (int i = 0; i < STATEMENTS; i++)
-		sqlite3_finalize(file->statements[i]);
-	sqlite3_close(file->db);
+	close_database(file);
 	phones_fini(&file->phones);
-	inplace_fini(&file->inplace);
+	free(file->aside);
 	free(file->path);
 	free(file);
 }
@@ -640,21 +679,31 @@ static int load_rows(struct store_file *file, const char *sql, struct loading *l
 int store_file_load(
 	struct store_file *file, const struct store_loader *loader, void *ctx, struct err *err)
 {
+	static const struct {
+		const char *sql;
+		bool (*load)(struct loading *loading, sqlite3_stmt *row);
+	} tables[] = {
+		{"SELECT push.key, user, token, account_id, topic, aps_version, confirmed,"
+		 " inbox_only, renewed_ms, apns_id, due_ms, attempts, first_ms,"
+		 " ifnull(last_push_ms, 0), number FROM push"
+		 " LEFT JOIN phone ON phone.key = push.key ORDER BY push.key",
+			load_push},
+		{"SELECT key, hash, urgency, news.first_ms, seq FROM news"
+		 " JOIN push USING (number) ORDER BY seq",
+			load_news},
+		{"SELECT parked_id, received_ms, raw FROM parked ORDER BY parked_id", load_parked},
+	};
 	struct loading loading = {.loader = loader, .ctx = ctx};
-	int code = load_rows(file,
-		"SELECT push.key, user, token, account_id, topic, aps_version, confirmed,"
-		" inbox_only, renewed_ms, apns_id, due_ms, attempts, first_ms,"
-		" ifnull(last_push_ms, 0), number FROM push LEFT JOIN phone ON phone.key = push.key"
-		" ORDER BY push.key",
-		&loading, load_push, err);
-	if (!code)
-		code = load_rows(file,
-			"SELECT key, hash, urgency, news.first_ms, seq FROM news"
-			" JOIN push USING (number) ORDER BY seq",
-			&loading, load_news, err);
-	if (!code)
-		code = load_rows(file,
-			"SELECT parked_id, received_ms, raw FROM parked ORDER BY parked_id",
-			&loading, load_parked, err);
+	int code = 0;
+	/* Where one table is damaged, another may not be. */
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		struct err more;
+		int failed = load_rows(
+			file, tables[i].sql, &loading, tables[i].load, code ? &more : err);
+		if (!code)
+			code = failed;
+		if (failed && failed != -EBADMSG)
+			break;
+	}
 	return code;
 }

@@ -1,20 +1,12 @@
-#include "queue/schedule.h"
+#include "queue/schedule_inner.h"
 
-#include "base/map.h"
 #include "base/mem.h"
-#include "queue/chance.h"
-#include "queue/lanes.h"
-#include "queue/news.h"
-#include "queue/rate.h"
 
 #include <assert.h>
 #include <string.h>
-#include <sys/queue.h>
 
-#define NEVER_MS (INT64_MIN / 4) /* far in the past, and room to add an interval */
 #define REAPED_A_CALL 4
-
-enum state { NEW, STORING, WAITING, FLYING, RESTING };
+#define SPREAD_A_CALL 1000
 
 static const unsigned legal_moves[] = {
 	[NEW] = 1u << STORING,
@@ -22,56 +14,6 @@ static const unsigned legal_moves[] = {
 	[WAITING] = 1u << STORING | 1u << FLYING | 1u << RESTING,
 	[FLYING] = 1u << STORING | 1u << WAITING | 1u << RESTING,
 	[RESTING] = 1u << STORING,
-};
-
-struct flight {
-	struct push push;
-	struct news carried; /* what of it still matters */
-	uint64_t upto_seq;
-	int64_t sent_ms;
-	bool is_orphan;		   /* the registration went meanwhile: the verdict is ignored */
-	struct target *old_target; /* the push's, if the registration has another by now */
-	char hashes[][MAILBOX_HASH_SIZE];
-};
-
-struct entry {
-	struct heap_node node;	  /* in `heap` */
-	struct heap *heap;	  /* of its lane; NULL: in none */
-	TAILQ_ENTRY(entry) place; /* in `storing` or `resting` */
-	struct registry_key key;
-	struct target *target; /* NULL while resting */
-	struct flight *flight; /* while flying */
-	int64_t row;	       /* in the store, when all jobs are done; 0: none */
-	uint64_t storing_seq;  /* the job that carries its apns_id */
-	int64_t due_ms;	       /* of `news`; INT64_MAX: none */
-	int64_t not_before_ms; /* a failed flight is not repeated sooner */
-	int64_t last_push_ms;  /* when the last flight that counted began */
-	int64_t event_unix_ms; /* of the last change */
-	struct news news;      /* what no flight carries */
-	uint32_t counted;      /* in schedule's count of news */
-	uint32_t attempts;     /* failed flights of this apns_id */
-	uint32_t failures;     /* failed flights since the last that counted: for the back-off */
-	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
-	enum state state;
-	bool has_flown; /* this apns_id has (or may have): it stands for a fixed set of hashes */
-};
-
-TAILQ_HEAD(entry_list, entry);
-
-struct schedule {
-	struct schedule_settings settings;
-	struct map *entries;
-	struct entry_list storing; /* in order of storing_seq */
-	struct lanes lanes;
-	struct entry_list resting; /* as they came to rest: nearly in order of last_push_ms */
-	struct rate rate;
-	int64_t last_row;
-	uint64_t seq;
-	uint64_t stored_seq;
-	uint64_t in_state[RESTING + 1];
-	uint64_t news;
-	struct chance chance;
-	struct job_list loaded; /* jobs that loading gave rise to */
 };
 
 struct schedule *schedule_new(const struct schedule_settings *settings, const uint8_t seed[16])
@@ -153,7 +95,7 @@ static void stand_storing(struct schedule *schedule, struct entry *entry)
 		TAILQ_INSERT_HEAD(&schedule->storing, entry, place);
 }
 
-static void enter(struct schedule *schedule, struct entry *entry, enum state to)
+void schedule_enter(struct schedule *schedule, struct entry *entry, enum state to)
 {
 	assert(legal_moves[entry->state] & (1u << to));
 	if (entry->state == STORING)
@@ -182,6 +124,7 @@ static void enter(struct schedule *schedule, struct entry *entry, enum state to)
 		entry->due_ms = INT64_MAX;
 		entry->not_before_ms = NEVER_MS;
 		entry->failures = 0;
+		entry->is_spread = false;
 		stand_in(entry, NULL, 0);
 		TAILQ_INSERT_TAIL(&schedule->resting, entry, place);
 		break;
@@ -190,8 +133,7 @@ static void enter(struct schedule *schedule, struct entry *entry, enum state to)
 	}
 }
 
-/* After each change of an entry's news or flight. */
-static void account(struct schedule *schedule, struct entry *entry)
+void schedule_account(struct schedule *schedule, struct entry *entry)
 {
 	uint32_t count = entry->news.count;
 	if (entry->flight)
@@ -208,12 +150,12 @@ static int64_t oldest_ms(struct entry *entry)
 	return own_ms < carried_ms ? own_ms : carried_ms;
 }
 
-static struct entry *find_entry(const struct schedule *schedule, const struct registry_key *key)
+struct entry *schedule_find(const struct schedule *schedule, const struct registry_key *key)
 {
 	return map_get(schedule->entries, key, sizeof(*key));
 }
 
-static struct entry *new_entry(struct schedule *schedule, const struct registry_key *key)
+struct entry *schedule_new_entry(struct schedule *schedule, const struct registry_key *key)
 {
 	struct entry *entry = mem_alloc_zero(1, sizeof(*entry));
 	entry->key = *key;
@@ -221,6 +163,7 @@ static struct entry *new_entry(struct schedule *schedule, const struct registry_
 	entry->due_ms = INT64_MAX;
 	entry->not_before_ms = NEVER_MS;
 	entry->last_push_ms = NEVER_MS;
+	entry->left_ms = NEVER_MS;
 	news_init(&entry->news);
 	map_add(schedule->entries, &entry->key, sizeof(entry->key), entry);
 	return entry;
@@ -234,7 +177,7 @@ static void reap(struct schedule *schedule, int64_t now_ms)
 {
 	for (int i = 0; i < REAPED_A_CALL; i++) {
 		struct entry *entry = TAILQ_FIRST(&schedule->resting);
-		if (!entry || entry->last_push_ms + schedule->settings.min_interval_ms > now_ms)
+		if (!entry || entry->left_ms + schedule->settings.min_interval_ms > now_ms)
 			break;
 		TAILQ_REMOVE(&schedule->resting, entry, place);
 		map_remove(schedule->entries, &entry->key, sizeof(entry->key));
@@ -275,11 +218,15 @@ static bool take_target(struct entry *entry, struct target *target)
 	return !is_same;
 }
 
-/* Of the entry's own news, never sooner than it may be pushed to. */
-static int64_t not_too_soon(
+/*
+ * Of the entry's own news, never sooner than it may be pushed to.  A flight that failed may have
+ * reached the phone all the same: the same push may be repeated, but another one waits.
+ */
+int64_t schedule_not_too_soon(
 	const struct schedule *schedule, const struct entry *entry, int64_t due_ms)
 {
-	int64_t rested_ms = entry->last_push_ms + schedule->settings.min_interval_ms;
+	int64_t last_ms = entry->has_flown ? entry->last_push_ms : entry->left_ms;
+	int64_t rested_ms = last_ms + schedule->settings.min_interval_ms;
 	if (due_ms < rested_ms)
 		due_ms = rested_ms;
 	return due_ms < entry->not_before_ms ? entry->not_before_ms : due_ms;
@@ -325,7 +272,7 @@ static void tell_phone(const struct entry *entry, struct queue_job *job, int64_t
 		memcpy(job->phone.last_reason, reason, size);
 }
 
-static void delete_row(struct entry *entry, struct queue_job *job)
+void schedule_delete_row(struct entry *entry, struct queue_job *job)
 {
 	job->parts |= QUEUE_PUSH_DELETE;
 	entry->row = 0;
@@ -372,9 +319,9 @@ struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
 {
 	assert(hash_count);
 	reap(schedule, time.now_ms);
-	struct entry *entry = find_entry(schedule, &target->key);
+	struct entry *entry = schedule_find(schedule, &target->key);
 	if (!entry)
-		entry = new_entry(schedule, &target->key);
+		entry = schedule_new_entry(schedule, &target->key);
 	bool has_new_target = take_target(entry, target);
 	bool is_new = !entry->row;
 	if (is_new)
@@ -383,31 +330,32 @@ struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
 	bool had_news = entry->news.count;
 	bool grew = put_news(schedule, entry, job, hashes, hash_count, urgency, time.unix_ms);
 	entry->event_unix_ms = time.unix_ms;
-	account(schedule, entry);
+	schedule_account(schedule, entry);
 
+	bool has_new_id = is_new || (grew && entry->has_flown);
+	if (has_new_id) {
+		new_apns_id(schedule, entry);
+		entry->storing_seq = job->seq;
+		entry->due_ms = schedule_not_too_soon(schedule, entry, entry->due_ms);
+	}
 	int64_t due_ms = INT64_MAX;
 	if (urgency == QUEUE_NOW)
 		due_ms = time.now_ms;
 	else if (!had_news)
 		due_ms = time.now_ms + schedule->settings.later_delay_ms +
 			chance_upto(&schedule->chance, schedule->settings.later_delay_ms);
-	due_ms = not_too_soon(schedule, entry, due_ms);
+	due_ms = schedule_not_too_soon(schedule, entry, due_ms);
 	bool is_sooner = due_ms < entry->due_ms;
 	if (is_sooner)
 		entry->due_ms = due_ms;
 
-	bool has_new_id = is_new || (grew && entry->has_flown);
-	if (has_new_id) {
-		new_apns_id(schedule, entry);
-		entry->storing_seq = job->seq;
-	}
 	if (is_new || has_new_target)
 		tell_row(entry, job, QUEUE_PUSH_PUT, time);
 	else if (has_new_id || (is_sooner && !entry->flight))
 		tell_row(entry, job, QUEUE_PUSH_MOVE, time);
 
 	if (has_new_id && entry->state != FLYING)
-		enter(schedule, entry, STORING);
+		schedule_enter(schedule, entry, STORING);
 	else if (entry->state == WAITING)
 		stand_waiting(schedule, entry);
 	return job;
@@ -434,7 +382,7 @@ static void keep_listed(struct news *news, const char (*sorted)[MAILBOX_HASH_SIZ
 struct queue_job *schedule_renew(struct schedule *schedule, struct target *target,
 	const char (*hashes)[MAILBOX_HASH_SIZE], unsigned hash_count, struct schedule_time time)
 {
-	struct entry *entry = find_entry(schedule, &target->key);
+	struct entry *entry = schedule_find(schedule, &target->key);
 	if (!entry || !entry->row) {
 		target_free(target);
 		return NULL;
@@ -452,15 +400,15 @@ struct queue_job *schedule_renew(struct schedule *schedule, struct target *targe
 	keep_listed(&entry->news, listed, hash_count, job);
 	if (entry->flight)
 		keep_listed(&entry->flight->carried, listed, hash_count, job);
-	account(schedule, entry);
+	schedule_account(schedule, entry);
 	if (!entry->news.count)
 		entry->due_ms = INT64_MAX;
 
 	if (!entry->counted) {
 		job->parts &= ~(unsigned)QUEUE_NEWS_DROP;
-		delete_row(entry, job);
+		schedule_delete_row(entry, job);
 		if (!entry->flight)
-			enter(schedule, entry, RESTING);
+			schedule_enter(schedule, entry, RESTING);
 		return job;
 	}
 	tell_row(entry, job, QUEUE_PUSH_PUT, time);
@@ -471,23 +419,40 @@ struct queue_job *schedule_renew(struct schedule *schedule, struct target *targe
 
 struct queue_job *schedule_drop(struct schedule *schedule, const struct registry_key *key)
 {
-	struct entry *entry = find_entry(schedule, key);
+	struct entry *entry = schedule_find(schedule, key);
 	struct queue_job *job = new_job(schedule, key, entry);
 	job->parts = QUEUE_PHONE_DELETE;
 	if (!entry || entry->state == RESTING)
 		return job;
 	if (entry->row)
-		delete_row(entry, job);
+		schedule_delete_row(entry, job);
 	news_fini(&entry->news);
 	entry->due_ms = INT64_MAX;
 	if (entry->flight) {
 		entry->flight->is_orphan = true;
 		news_fini(&entry->flight->carried);
 	} else {
-		enter(schedule, entry, RESTING);
+		schedule_enter(schedule, entry, RESTING);
 	}
-	account(schedule, entry);
+	schedule_account(schedule, entry);
 	return job;
+}
+
+void schedule_rewrite(
+	struct schedule *schedule, struct job_list *ret_jobs, struct schedule_time time)
+{
+	size_t position = 0;
+	for (struct entry *entry; (entry = map_next(schedule->entries, &position));) {
+		if (!entry->row)
+			continue;
+		struct queue_job *job = new_job(schedule, &entry->key, entry);
+		tell_row(entry, job, QUEUE_PUSH_PUT, time);
+		job->parts |= QUEUE_NEWS_PUT;
+		queue_job_make_room(job, entry->counted);
+		job->news_count = news_unite(
+			&entry->news, entry->flight ? &entry->flight->carried : NULL, job->news);
+		job_list_append(ret_jobs, &job->job);
+	}
 }
 
 uint64_t schedule_next_seq(struct schedule *schedule)
@@ -501,7 +466,7 @@ void schedule_stored(struct schedule *schedule, uint64_t seq, struct schedule_ti
 		schedule->stored_seq = seq;
 	for (struct entry *first; (first = TAILQ_FIRST(&schedule->storing)) &&
 		first->storing_seq <= schedule->stored_seq;)
-		enter(schedule, first, WAITING);
+		schedule_enter(schedule, first, WAITING);
 	reap(schedule, time.now_ms);
 }
 
@@ -512,6 +477,7 @@ static const struct push *take_off(
 		entry->news.count < SCHEDULE_HASHES_MAX ? entry->news.count : SCHEDULE_HASHES_MAX;
 	struct flight *flight = mem_alloc(sizeof(*flight) + (size_t)count * MAILBOX_HASH_SIZE);
 	*flight = (struct flight){.sent_ms = time.now_ms};
+	entry->left_ms = time.now_ms;
 	news_take(&entry->news, count, &flight->carried);
 	const struct queue_news *rows = news_rows(&flight->carried);
 	for (uint32_t i = 0; i < count; i++) {
@@ -524,6 +490,7 @@ static const struct push *take_off(
 		.hashes = (const char(*)[MAILBOX_HASH_SIZE])flight->hashes,
 		.hash_count = count,
 		.attempts = entry->attempts,
+		.failing_since_ms = entry->failures ? entry->failing_since_ms : time.now_ms,
 		.sent_unix_ms = time.unix_ms,
 		.first_unix_ms = news_first_ms(&flight->carried),
 		.urgency = news_has_now(&flight->carried) ? QUEUE_NOW : QUEUE_LATER,
@@ -531,29 +498,61 @@ static const struct push *take_off(
 	memcpy(flight->push.apns_id, entry->apns_id, sizeof(entry->apns_id));
 	entry->flight = flight;
 	entry->has_flown = true;
+	entry->is_spread = false;
 	entry->not_before_ms = NEVER_MS;
 	entry->due_ms = entry->news.count ? time.now_ms : INT64_MAX;
-	enter(schedule, entry, FLYING);
+	schedule_enter(schedule, entry, FLYING);
 	return &flight->push;
+}
+
+/*
+ * What is not urgent and overdue by more than its own spread waited for the service: all that did
+ * must not wake all phones at once.
+ */
+static bool is_to_spread(const struct schedule *schedule, struct entry *entry, int64_t now_ms)
+{
+	return !entry->is_spread && !news_has_now(&entry->news) &&
+		now_ms - entry->due_ms > schedule->settings.later_delay_ms;
+}
+
+/* The first of those due on the topic, after the overdue ones are put off; NULL: none. */
+static struct entry *first_due(struct schedule *schedule, const char *topic, int64_t now_ms)
+{
+	for (int i = 0; i < SPREAD_A_CALL; i++) {
+		struct heap_node *node = lanes_due(&schedule->lanes, topic, now_ms);
+		struct entry *entry = node ? MEM_CONTAINER(node, struct entry, node) : NULL;
+		if (!entry || !is_to_spread(schedule, entry, now_ms))
+			return entry;
+		entry->is_spread = true;
+		entry->due_ms =
+			now_ms + chance_upto(&schedule->chance, schedule->settings.later_delay_ms);
+		stand_waiting(schedule, entry);
+	}
+	schedule->is_spreading = true;
+	return NULL;
 }
 
 const struct push *schedule_next(
 	struct schedule *schedule, const char *topic, struct schedule_time time)
 {
 	reap(schedule, time.now_ms);
-	struct heap_node *first = lanes_due(&schedule->lanes, topic, time.now_ms);
+	struct entry *first = first_due(schedule, topic, time.now_ms);
 	if (!first || !rate_take(&schedule->rate, time.now_ms))
 		return NULL;
-	return take_off(schedule, MEM_CONTAINER(first, struct entry, node), time);
+	return take_off(schedule, first, time);
 }
 
 const char *schedule_next_topic(struct schedule *schedule, size_t *position, int64_t now_ms)
 {
+	if (*position == 0)
+		schedule->is_spreading = false;
 	return lanes_next_topic(&schedule->lanes, position, now_ms);
 }
 
 int64_t schedule_wake_ms(const struct schedule *schedule, int64_t now_ms)
 {
+	if (schedule->is_spreading)
+		return now_ms;
 	bool has_due;
 	int64_t wake_ms = lanes_wake_ms(&schedule->lanes, now_ms, &has_due);
 	int64_t rate_ms = rate_wake_ms(&schedule->rate, now_ms);
@@ -569,23 +568,23 @@ static struct flight *land(struct entry *entry)
 static void go_on(struct schedule *schedule, struct entry *entry)
 {
 	if (!entry->news.count)
-		enter(schedule, entry, RESTING);
+		schedule_enter(schedule, entry, RESTING);
 	else if (entry->storing_seq > schedule->stored_seq)
-		enter(schedule, entry, STORING);
+		schedule_enter(schedule, entry, STORING);
 	else
-		enter(schedule, entry, WAITING);
-	account(schedule, entry);
+		schedule_enter(schedule, entry, WAITING);
+	schedule_account(schedule, entry);
 }
 
 struct queue_job *schedule_told(struct schedule *schedule, const struct registry_key *key,
 	int status, const char *reason, struct schedule_time time)
 {
-	struct entry *entry = find_entry(schedule, key);
+	struct entry *entry = schedule_find(schedule, key);
 	struct flight *flight = land(entry);
 	entry->last_push_ms = flight->sent_ms;
 	entry->failures = 0;
 	if (entry->news.count)
-		entry->due_ms = not_too_soon(schedule, entry, entry->due_ms);
+		entry->due_ms = schedule_not_too_soon(schedule, entry, entry->due_ms);
 
 	struct queue_job *job = NULL;
 	if (!flight->is_orphan) {
@@ -600,7 +599,7 @@ struct queue_job *schedule_told(struct schedule *schedule, const struct registry
 			}
 			tell_row(entry, job, QUEUE_PUSH_MOVE, time);
 		} else if (entry->row) {
-			delete_row(entry, job);
+			schedule_delete_row(entry, job);
 		}
 	}
 	flight_free(flight);
@@ -621,13 +620,15 @@ static int64_t back_off(struct schedule *schedule, const struct entry *entry)
 struct queue_job *schedule_retry(struct schedule *schedule, const struct registry_key *key,
 	int status, const char *reason, int64_t delay_ms, bool counts, struct schedule_time time)
 {
-	struct entry *entry = find_entry(schedule, key);
+	struct entry *entry = schedule_find(schedule, key);
 	struct flight *flight = land(entry);
 	if (flight->is_orphan) {
 		flight_free(flight);
 		go_on(schedule, entry);
 		return NULL;
 	}
+	if (counts && !entry->failures)
+		entry->failing_since_ms = flight->sent_ms;
 	const struct queue_news *carried = news_rows(&flight->carried);
 	for (uint32_t i = 0; i < flight->carried.count; i++) {
 		bool is_new;
@@ -637,8 +638,8 @@ struct queue_job *schedule_retry(struct schedule *schedule, const struct registr
 
 	if (delay_ms < 0)
 		delay_ms = back_off(schedule, entry);
-	entry->due_ms = time.now_ms + delay_ms;
-	entry->not_before_ms = entry->due_ms;
+	entry->not_before_ms = time.now_ms + delay_ms;
+	entry->due_ms = schedule_not_too_soon(schedule, entry, entry->not_before_ms);
 	if (counts) {
 		entry->failures++;
 		/* News that made the set grow meanwhile has an apns_id that has not flown. */
@@ -654,7 +655,7 @@ struct queue_job *schedule_retry(struct schedule *schedule, const struct registr
 		if (entry->news.count)
 			tell_row(entry, job, QUEUE_PUSH_MOVE, time);
 		else if (entry->row)
-			delete_row(entry, job);
+			schedule_delete_row(entry, job);
 	}
 	go_on(schedule, entry);
 	return job;
@@ -663,7 +664,7 @@ struct queue_job *schedule_retry(struct schedule *schedule, const struct registr
 struct queue_job *schedule_hurry(
 	struct schedule *schedule, const struct registry_key *key, struct schedule_time time)
 {
-	struct entry *entry = find_entry(schedule, key);
+	struct entry *entry = schedule_find(schedule, key);
 	if (!entry || (entry->state != STORING && entry->state != WAITING))
 		return NULL;
 	entry->due_ms = time.now_ms;
@@ -683,7 +684,7 @@ const char *schedule_state(const struct schedule *schedule, const struct registr
 		[FLYING] = "flying",
 		[RESTING] = "resting",
 	};
-	const struct entry *entry = find_entry(schedule, key);
+	const struct entry *entry = schedule_find(schedule, key);
 	return entry ? names[entry->state] : NULL;
 }
 
@@ -698,82 +699,7 @@ void schedule_count(const struct schedule *schedule, struct schedule_counts *ret
 	};
 }
 
-/* The Unix time of before now in this run's monotonic time. */
-static int64_t past_ms(int64_t unix_ms, struct schedule_time time)
+uint64_t schedule_to_tell(const struct schedule *schedule)
 {
-	if (unix_ms <= 0)
-		return NEVER_MS;
-	return unix_ms > time.unix_ms ? time.now_ms : time.now_ms - (time.unix_ms - unix_ms);
-}
-
-void schedule_load_push(struct schedule *schedule, int64_t row, struct target *target,
-	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_unix_ms, unsigned attempts,
-	int64_t first_unix_ms, int64_t last_push_unix_ms, struct schedule_time time)
-{
-	(void)first_unix_ms;
-	assert(!find_entry(schedule, &target->key));
-	struct entry *entry = new_entry(schedule, &target->key);
-	entry->target = target;
-	entry->row = row;
-	if (row > schedule->last_row)
-		schedule->last_row = row;
-	/* It may have, just before the end: the apns_id stands for what is there now. */
-	entry->has_flown = true;
-	entry->attempts = attempts;
-	entry->failures = attempts;
-	entry->last_push_ms = past_ms(last_push_unix_ms, time);
-	memcpy(entry->apns_id, apns_id, sizeof(entry->apns_id));
-
-	int64_t due_unix_max_ms = time.unix_ms + SCHEDULE_LOADED_DUE_MAX_MS;
-	if (due_unix_ms > due_unix_max_ms)
-		due_unix_ms = due_unix_max_ms;
-	else if (due_unix_ms < time.unix_ms)
-		due_unix_ms = time.unix_ms;
-	entry->due_ms = not_too_soon(schedule, entry, time.now_ms + (due_unix_ms - time.unix_ms));
-	if (attempts)
-		entry->not_before_ms = entry->due_ms;
-	enter(schedule, entry, STORING);
-}
-
-void schedule_load_news(struct schedule *schedule, const struct registry_key *key,
-	const struct queue_news *news, struct schedule_time time)
-{
-	(void)time;
-	if (news->seq > schedule->seq)
-		schedule->seq = news->seq;
-	struct entry *entry = find_entry(schedule, key);
-	if (!entry) {
-		struct queue_job *job = queue_job_new();
-		job->key = *key;
-		job->parts = QUEUE_PUSH_DELETE;
-		job_list_append(&schedule->loaded, &job->job);
-		return;
-	}
-	bool is_new;
-	news_put(&entry->news, news, &is_new);
-	if (news->first_ms > entry->event_unix_ms)
-		entry->event_unix_ms = news->first_ms;
-	account(schedule, entry);
-}
-
-void schedule_loaded(
-	struct schedule *schedule, struct job_list *ret_jobs, struct schedule_time time)
-{
-	for (struct entry *entry; (entry = TAILQ_FIRST(&schedule->storing));) {
-		if (entry->news.count) {
-			enter(schedule, entry, WAITING);
-			continue;
-		}
-		struct queue_job *job = queue_job_new();
-		job->key = entry->key;
-		job->row = entry->row;
-		delete_row(entry, job);
-		job_list_append(&schedule->loaded, &job->job);
-		enter(schedule, entry, RESTING);
-	}
-	schedule->stored_seq = schedule->seq;
-	for (struct job *job = schedule->loaded.first; job; job = job->next)
-		MEM_CONTAINER(job, struct queue_job, job)->seq = ++schedule->seq;
-	job_list_move(ret_jobs, &schedule->loaded);
-	(void)time;
+	return map_count(schedule->entries) - schedule->in_state[RESTING];
 }

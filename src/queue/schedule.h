@@ -15,6 +15,10 @@
  *
  * `now` news is due at once, or min_interval after the last push; `later` news later_delay (spread
  * up to twice that) after the first of it, never postponed; a push takes along all that is there.
+ * A push that failed may have reached the phone: the same one may be repeated at once, another one
+ * (with an apns-id of its own) waits for min_interval after it too.
+ * Only if it could not leave then (an outage, a restart) and is overdue by more than later_delay,
+ * it is put off once, by chance up to later_delay, so that not all phones are woken at once.
  * At most SCHEDULE_HASHES_MAX hashes a flight; the rest stays news.  A flight remembers the highest
  * seq it carries, and a final verdict settles only news up to it; a failure settles nothing.
  *
@@ -35,7 +39,6 @@
 #define SCHEDULE_RETRY_MIN_MS 1000
 #define SCHEDULE_RETRY_MAX_MS (5 * 60 * 1000)
 #define SCHEDULE_LOADED_DUE_MAX_MS (5 * 60 * 1000) /* of due times from disk, ahead */
-#define SCHEDULE_GIVE_UP_MS (24 * 60 * 60 * 1000)  /* trouble of one token alone */
 
 struct schedule_settings {
 	int64_t min_interval_ms;
@@ -56,9 +59,10 @@ struct push {
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 	const char (*hashes)[MAILBOX_HASH_SIZE]; /* what this flight carries */
 	unsigned hash_count;
-	unsigned attempts;     /* failed flights of this apns-id before this one */
-	int64_t sent_unix_ms;  /* when the flight began */
-	int64_t first_unix_ms; /* when its oldest news came */
+	unsigned attempts;	  /* failed flights of this apns-id before this one */
+	int64_t failing_since_ms; /* in this run; when this flight began if none failed before */
+	int64_t sent_unix_ms;	  /* when the flight began */
+	int64_t first_unix_ms;	  /* when its oldest news came */
 	enum queue_urgency urgency;
 };
 
@@ -68,7 +72,8 @@ void schedule_free(struct schedule *schedule);
 
 /*
  * At start, from the store: first all pushes, then all news.  `row` is the push's number there; new
- * ones go on behind the highest.  (`first_unix_ms` is for people: each news knows its own.)
+ * ones go on behind the highest.  (`first_unix_ms` is for people: each news knows its own.)  A due
+ * time further ahead than any that is given is from a clock that was ahead: it is due now.
  */
 void schedule_load_push(struct schedule *schedule, int64_t row, struct target *target,
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_unix_ms, unsigned attempts,
@@ -100,6 +105,13 @@ struct queue_job *schedule_renew(struct schedule *schedule, struct target *targe
  * changes nothing.
  */
 struct queue_job *schedule_drop(struct schedule *schedule, const struct registry_key *key);
+
+/*
+ * A new file is begun: jobs for all that is to be in it, which say how things are after all jobs so
+ * far.  They are to be stored before those that are not stored yet.
+ */
+void schedule_rewrite(
+	struct schedule *schedule, struct job_list *ret_jobs, struct schedule_time time);
 
 /* A job that is none of schedule's own (parking) takes its place in the order. */
 uint64_t schedule_next_seq(struct schedule *schedule);
@@ -147,5 +159,7 @@ struct schedule_counts {
 	uint64_t news;
 };
 void schedule_count(const struct schedule *schedule, struct schedule_counts *ret);
+/* How many registrations are still to be told something; costs nothing. */
+uint64_t schedule_to_tell(const struct schedule *schedule);
 
 #endif

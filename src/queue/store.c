@@ -14,6 +14,14 @@ struct store {
 	struct worker *worker;
 	struct store_callbacks callbacks;
 	void *ctx;
+
+	/* The thread's, while there is one; the loop's while it is asked. */
+	char *damage;		   /* what is wrong with the file; NULL: nothing */
+	bool is_anew;		   /* the file was begun anew, and what memory holds is not in it */
+	char *aside_text;	   /* why */
+	struct job_list rewriting; /* what memory holds, to be written before anything else */
+	struct job_list rewritten; /* that part of it which is */
+
 	uv_timer_t timer;
 	/* Without parts: lets phone rows be written when no other job comes. */
 	struct queue_job idle;
@@ -21,19 +29,113 @@ struct store {
 	size_t phones_left; /* the thread's, read on the loop once `idle` is back */
 };
 
-static void run(void *ctx, struct job_list *batch)
+static int note_damage(struct store *store, int code, const struct err *err)
+{
+	if (code == -EBADMSG && !store->damage)
+		store->damage = mem_dup(err->text);
+	return code;
+}
+
+static int begin_anew(struct store *store, struct err *err)
+{
+	char *aside;
+	int code = store_file_begin_anew(store->file, &aside, err);
+	if (code)
+		return code;
+	free(store->aside_text);
+	store->aside_text = mem_printf(
+		"%s; it is set aside as '%s', and a new one is begun with what memory holds: see "
+		"the kernel's log for trouble with that disk, and remove the file when it is of no "
+		"more use",
+		store->damage, aside);
+	free(aside);
+	free(mem_steal(store->damage));
+	store->is_anew = true;
+	return 0;
+}
+
+static void put_before(struct job_list *first, struct job_list *rest)
+{
+	job_list_move(first, rest);
+	job_list_move(rest, first);
+}
+
+/* Loop thread; the worker's waits or is no more. */
+static void on_asked(void *ctx)
 {
 	struct store *store = ctx;
+	store->callbacks.rewrite(store->ctx, store->aside_text, &store->rewriting);
+	for (struct job *job = store->rewriting.first; job; job = job->next)
+		MEM_CONTAINER(job, struct queue_job, job)->status = -ECANCELED;
+	store->is_anew = false;
+}
+
+static int rewrite(struct store *store, size_t *ret_left, struct err *err)
+{
+	int code = 0;
+	while (!code && store->rewriting.first) {
+		struct job_list part;
+		job_list_init(&part);
+		job_list_move_some(&part, &store->rewriting, WORKER_BATCH_MAX);
+		code = file_run(store->file, &part, clock_monotonic_ms(), ret_left, err);
+		if (code)
+			put_before(&part, &store->rewriting);
+		else
+			job_list_move(&store->rewritten, &part);
+	}
+	return code;
+}
+
+/* In the order in which they count. */
+static void gather(struct store *store, struct job_list *batch)
+{
+	put_before(&store->rewriting, batch);
+	put_before(&store->rewritten, batch);
+}
+
+/* -ECANCELED: the end has come while the loop was asked. */
+static int attempt(struct store *store, struct job_list *batch, size_t *ret_left, struct err *err)
+{
+	int code = store->damage ? begin_anew(store, err) : 0;
+	if (code)
+		return code;
+	if (store->is_anew) {
+		/* Of an earlier time: says nothing that the whole does not say. */
+		gather(store, batch);
+		if (!worker_ask(store->worker))
+			return -ECANCELED;
+	}
+	code = rewrite(store, ret_left, err);
+	if (!code)
+		code = file_run(store->file, batch, clock_monotonic_ms(), ret_left, err);
+	return note_damage(store, code, err);
+}
+
+static bool run_until_done(struct store *store, struct job_list *batch, size_t *ret_left)
+{
 	int64_t delay_ms = RETRY_MIN_MS;
 	struct err err;
-	size_t left = 0;
-	while (file_run(store->file, batch, clock_monotonic_ms(), &left, &err)) {
+	int code;
+	while ((code = attempt(store, batch, ret_left, &err))) {
+		if (code == -ECANCELED)
+			return false;
 		worker_report(store->worker, err.text);
 		if (!worker_pause(store->worker, delay_ms))
-			return;
+			return false;
 		delay_ms = delay_ms * 2 < RETRY_MAX_MS ? delay_ms * 2 : RETRY_MAX_MS;
 	}
 	worker_report(store->worker, NULL);
+	return true;
+}
+
+static void run(void *ctx, struct job_list *batch)
+{
+	struct store *store = ctx;
+	size_t left = 0;
+	bool is_done = run_until_done(store, batch, &left);
+	gather(store, batch);
+	if (!is_done)
+		return;
 	/* Only while `idle` is here may the loop not be reading it. */
 	for (struct job *job = batch->first; job; job = job->next) {
 		if (job == &store->idle.job)
@@ -81,6 +183,16 @@ static void on_timer(uv_timer_t *timer)
 	submit_idle(timer->data);
 }
 
+static int open_file(
+	struct store *store, const char *path, const struct store_loader *loader, struct err *err)
+{
+	int code = store_file_open(path, &store->file, err);
+	if (!code)
+		code = store_file_load(store->file, loader, store->ctx, err);
+	note_damage(store, code, err);
+	return store->damage ? begin_anew(store, err) : code;
+}
+
 int store_new(uv_loop_t *loop, const char *path, const struct store_loader *loader,
 	const struct store_callbacks *callbacks, void *ctx, struct store **ret, struct err *err)
 {
@@ -91,20 +203,25 @@ int store_new(uv_loop_t *loop, const char *path, const struct store_loader *load
 		.run = run,
 		.done = on_done,
 		.trouble = on_trouble,
+		.asked = on_asked,
 	};
-	int code = store_file_open(path, &store->file, err);
-	if (!code)
-		code = store_file_load(store->file, loader, ctx, err);
+	job_list_init(&store->rewriting);
+	job_list_init(&store->rewritten);
+	int code = open_file(store, path, loader, err);
 	if (!code)
 		code = worker_new(loop, "queue", &of_worker, store, &store->worker, err);
 	if (code) {
 		store_file_close(store->file);
+		free(store->damage);
+		free(store->aside_text);
 		free(store);
 		return code;
 	}
 	uv_timer_init(loop, &store->timer);
 	store->timer.data = store;
 	uv_timer_start(&store->timer, on_timer, FILE_PHONES_MS, FILE_PHONES_MS);
+	if (store->is_anew)
+		submit_idle(store);
 	*ret = store;
 	return 0;
 }
@@ -133,7 +250,25 @@ struct worker *store_worker(struct store *store)
 
 static void on_closed(uv_handle_t *timer)
 {
-	free(timer->data);
+	struct store *store = timer->data;
+	free(store->damage);
+	free(store->aside_text);
+	free(store);
+}
+
+/* The last chance of what waits. */
+static int run_last(struct store *store, struct job_list *waiting, struct err *err)
+{
+	int code = 0;
+	if (!store->damage && !store->is_anew)
+		code = note_damage(store, store_file_run(store->file, waiting, err), err);
+	if (store->damage)
+		code = begin_anew(store, err);
+	if (code || !store->is_anew)
+		return code;
+	on_asked(store);
+	gather(store, waiting);
+	return store_file_run(store->file, waiting, err);
 }
 
 void store_free(struct store *store)
@@ -154,7 +289,9 @@ void store_free(struct store *store)
 		job_list_append(is_stored ? &stored : &waiting, job);
 	}
 	struct err err;
-	int code = waiting.first ? store_file_run(store->file, &waiting, &err) : 0;
+	int code = waiting.first || store->damage || store->is_anew
+		? run_last(store, &waiting, &err)
+		: 0;
 	if (!code)
 		code = store_file_flush(store->file, &err);
 	store_file_close(store->file);

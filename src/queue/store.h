@@ -6,6 +6,11 @@
  * waiting jobs in one transaction with one commit.  A batch that fails (a full disk) is tried again
  * on that thread until it succeeds, reported through `trouble`.
  *
+ * A file that is damaged, at the start or later, is set aside under another name (aside.h) and a
+ * new one begun: the loop is asked for all that memory holds, which is written first; then what was
+ * on its way.  That is repeated in part, but says the same in the end: each job says how a row is
+ * to be.
+ *
  * Tables: push (one row a registration), news (key, hash), parked (raw events in order), phone
  * (what happened last with a registration: for people, and for min_interval over a restart; written
  * lazily, every FILE_PHONES_MS (file.h) and at the end: losing some seconds of it loses nothing).
@@ -135,10 +140,16 @@ void queue_job_make_room(struct queue_job *job, size_t count);
 
 typedef void store_done_fn(void *ctx, struct queue_job *job); /* owns the job */
 typedef void store_trouble_fn(void *ctx, const char *text);   /* NULL: all is well again */
+/*
+ * The file was damaged and a new one begun, as `text` says: put jobs into `ret_jobs` for all that
+ * is to be in it.
+ */
+typedef void store_rewrite_fn(void *ctx, const char *text, struct job_list *ret_jobs);
 
 struct store_callbacks {
-	store_done_fn *done; /* each job of a batch, in order */
+	store_done_fn *done; /* each job of a batch, in order; first those of `rewrite` */
 	store_trouble_fn *trouble;
+	store_rewrite_fn *rewrite;
 };
 
 /* What stands in the file at start, in order of key, of seq, of parked_id. */
@@ -154,7 +165,10 @@ struct store_loader {
 
 struct store;
 
-/* Opens or makes the file at `path`, tells `loader` what is in it, starts the thread. */
+/*
+ * Opens or makes the file at `path`, tells `loader` what is in it, starts the thread.  What is left
+ * of a damaged file is told too, and written into the new one when the loop runs.
+ */
 int store_new(uv_loop_t *loop, const char *path, const struct store_loader *loader,
 	const struct store_callbacks *callbacks, void *ctx, struct store **ret, struct err *err);
 void store_submit(struct store *store, struct queue_job *job);
@@ -164,11 +178,18 @@ void store_free(struct store *store);
 
 /* For tests and tools: the same batch at once, without a thread. */
 struct store_file;
+/* After -EBADMSG too there is a file, to be begun anew or closed. */
 int store_file_open(const char *path, struct store_file **ret, struct err *err);
 int store_file_load(
 	struct store_file *file, const struct store_loader *loader, void *ctx, struct err *err);
 int store_file_run(struct store_file *file, struct job_list *batch, struct err *err);
 int store_file_flush(struct store_file *file, struct err *err); /* the phone rows */
+/*
+ * -EBADMSG from the above: the file is damaged.  This sets it aside and opens a new, empty one;
+ * phone rows that are not written yet stay.  May be tried again.  `ret_aside`: its new name, to be
+ * freed.
+ */
+int store_file_begin_anew(struct store_file *file, char **ret_aside, struct err *err);
 void store_file_close(struct store_file *file);
 
 #endif

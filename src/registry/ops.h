@@ -97,6 +97,9 @@ struct registry_census {
 	/* As put_tidied left it. */
 	int64_t tidied_day;
 	uint64_t tidied_count;
+	/* As put_seen left it; 0: never. */
+	int64_t seen_ms;
+	int64_t spared_until_ms;
 };
 
 /* `index`: which of the things asked about. */
@@ -180,6 +183,8 @@ struct registry_ops {
 	 */
 	int (*put_right)(struct registry_db *db, int64_t wrong_ms, int64_t now_ms, struct err *err);
 	int (*put_tidied)(struct registry_db *db, int64_t day, uint64_t count, struct err *err);
+	int (*put_seen)(
+		struct registry_db *db, int64_t seen_ms, int64_t spared_until_ms, struct err *err);
 	/* The `limit` oldest of those with renewed_ms < before_ms; ret_total: how many there are.
 	 */
 	int (*find_expired)(struct registry_db *db, int64_t before_ms, size_t limit,

@@ -68,7 +68,10 @@ enum registry_job_kind {
 	REGISTRY_FORGET,
 	/* Nothing is sent to (token, topic) until it renews; only where renewed_ms < before_ms. */
 	REGISTRY_STOP,
-	/* Expiry, grace and superseded ones; matches: those to be nudged (each once a life). */
+	/*
+	 * Expiry, grace and superseded ones; matches: those to be nudged (each once a life).  When
+	 * the clock has moved by more than two days since the last one, nobody goes for five days.
+	 */
 	REGISTRY_TIDY,
 	/* For people: `query` says which registrations, `listing` is the answer. */
 	REGISTRY_LIST,
@@ -139,15 +142,18 @@ struct registry_job {
 	const struct mail_event *event;			   /* REGISTER, NEWS, MAILBOX_* */
 	const struct registry_subscription *subscriptions; /* REGISTER; unique by name */
 	size_t subscription_count;
-	const char *topic;		    /* REGISTER: what Cyrus told the phone; FORGET, STOP */
-	bool confirmed;			    /* REGISTER */
-	const char *token;		    /* FORGET, STOP */
-	int64_t before_ms;		    /* FORGET, STOP */
+	const char *topic; /* REGISTER: what Cyrus told the phone; FORGET, STOP */
+	bool confirmed;	   /* REGISTER */
+	const char *token; /* FORGET, STOP */
+	int64_t before_ms; /* FORGET, STOP */
+	/* FORGET, STOP: the registration that was pushed to; it counts as gone too if it is not
+	   there (a crash came between its end here and in the queue).  NULL: none in particular. */
+	const struct target *target;
 	const char *reason;		    /* STOP */
 	const struct registry_query *query; /* LIST */
 	const struct registry_key *keys;    /* REMOVE */
 	size_t key_count;
-	char separator; /* MAILBOX_RENAME: of the namespace, '/' or '.' */
+	char separator; /* MAILBOX_RENAME: of the namespace, slash or dot */
 
 	/* Result, owned by the job, which stays where it is; empty unless status is 0. */
 	int status; /* 0, or -ECANCELED: not done, the registry is being stopped */
@@ -163,6 +169,7 @@ struct registry_job {
 	struct registry_listing *listing; /* LIST */
 	struct registry_totals totals;	  /* COUNT */
 	uint64_t kept_back; /* TIDY: expired ones that were kept, as too many at once */
+	int64_t moved_ms; /* TIDY: how far the clock has moved since the last, if too far; else 0 */
 };
 
 typedef void registry_done_fn(void *ctx, struct registry_job *job);

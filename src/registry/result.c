@@ -29,6 +29,7 @@ void result_clear(struct registry_job *job)
 	job->match_count = 0;
 	job->gone = NULL;
 	job->gone_count = 0;
+	job->moved_ms = 0;
 	job->is_new = false;
 	job->list_changed = false;
 	job->is_stale = false;

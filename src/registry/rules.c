@@ -59,10 +59,16 @@ int64_t rules_time(const struct rules *rules, const struct registry_job *job)
 	return job->received_ms > rules->wrong_ms ? rules->now_ms : job->received_ms;
 }
 
+static bool is_believed(const struct registry_job *job, unsigned reading)
+{
+	return event_is_believed(job->event, job->event->at, job->event->readings, reading);
+}
+
 static bool wakes(const struct rules *rules, const struct registry_job *job, unsigned reading)
 {
 	return sleepers_wakes(rules->sleepers, job->event->at[reading].owner,
-		rules_time(rules, job), rules->wrong_ms);
+		       rules_time(rules, job), rules->wrong_ms) &&
+		is_believed(job, reading);
 }
 
 static void on_match(void *ctx, size_t index, const struct registry_row *row, const char *hash)
@@ -72,7 +78,7 @@ static void on_match(void *ctx, size_t index, const struct registry_row *row, co
 	unsigned reading = news->queries[index].reading;
 	bool is_own = strcmp(row->user, job->event->at[reading].owner) == 0;
 	if (row->sleeping_ms > 0) {
-		if (is_own &&
+		if (is_own && is_believed(job, reading) &&
 			(row->sleeping_ms <= rules_time(news->rules, job) ||
 				row->sleeping_ms > news->rules->wrong_ms))
 			news->has_overslept = true;
@@ -145,19 +151,13 @@ static const struct mailbox *new_place(const struct mail_event *event, const str
 	return event->readings ? &event->at[0] : NULL;
 }
 
-/* A second reading counts only while the event itself shows that it is this owner's. */
-static bool counts(const struct mail_event *event, const struct mailbox *mailbox, unsigned reading)
-{
-	return reading == 0 || acl_grants(event->acl, mailbox->owner, 'r');
-}
-
 static size_t add_delete(const struct rules *rules, const struct registry_job *job,
 	struct registry_mailbox_change *ret)
 {
 	size_t count = 0;
 	for (unsigned i = 0; i < job->event->readings; i++) {
 		const struct mailbox *mailbox = &job->event->at[i];
-		if (!counts(job->event, mailbox, i))
+		if (!is_believed(job, i))
 			continue;
 		ret[count++] = (struct registry_mailbox_change){
 			.kind = mailbox_is_inbox(mailbox) ? REGISTRY_OWNER_GONE
@@ -179,7 +179,9 @@ static size_t add_rename(const struct rules *rules, const struct registry_job *j
 	for (unsigned i = 0; i < job->event->from_readings; i++) {
 		const struct mailbox *from = &job->event->from[i];
 		const struct mailbox *to = new_place(job->event, from);
-		if (!to || !counts(job->event, from, i))
+		if (!to ||
+			!event_is_believed(
+				job->event, job->event->from, job->event->from_readings, i))
 			continue;
 		/* Whoever renames the own INBOX to a folder still has an INBOX. */
 		if (mailbox_is_inbox(from) && strcmp(from->owner, to->owner) == 0)
@@ -223,6 +225,50 @@ static void on_gone(void *ctx, size_t index, const struct registry_key *key)
 	result_add_gone(jobs[index], key);
 }
 
+/* Has the verdict taken the registration that it came for? */
+static bool is_settled(const struct registry_job *job)
+{
+	bool is_settled = !job->target;
+	for (size_t i = 0; i < job->gone_count && !is_settled; i++)
+		is_settled = !memcmp(&job->gone[i], &job->target->key, sizeof(job->gone[i]));
+	return is_settled;
+}
+
+struct sought {
+	struct registry_job *job;
+	bool is_there;
+};
+
+static void on_user_row(void *ctx, size_t index, const struct registry_row *row)
+{
+	struct sought *sought = ctx;
+	if (!memcmp(&row->key, &sought[index].job->target->key, sizeof(row->key)))
+		sought[index].is_there = true;
+}
+
+/* Those that were not taken: renewed since, or gone long ago? */
+static int find_missing(
+	struct rules *rules, struct registry_job **jobs, size_t count, struct err *err)
+{
+	mem_auto struct sought *sought = mem_alloc_zero(count, sizeof(*sought));
+	mem_auto const char **users = mem_alloc_zero(count, sizeof(*users));
+	size_t asked = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (is_settled(jobs[i]))
+			continue;
+		sought[asked].job = jobs[i];
+		users[asked++] = jobs[i]->target->user;
+	}
+	if (asked == 0)
+		return 0;
+	int failed = rules->db->ops->load_users(rules->db, users, asked, on_user_row, sought, err);
+	for (size_t i = 0; i < asked && !failed; i++) {
+		if (!sought[i].is_there)
+			result_add_gone(sought[i].job, &sought[i].job->target->key);
+	}
+	return failed;
+}
+
 static int run_tokens(
 	struct rules *rules, struct registry_job **jobs, size_t count, struct err *err)
 {
@@ -234,7 +280,8 @@ static int run_tokens(
 			.before_ms = jobs[i]->before_ms,
 			.stop_reason = jobs[i]->kind == REGISTRY_STOP ? jobs[i]->reason : NULL,
 		};
-	return rules->db->ops->change_tokens(rules->db, changes, count, on_gone, jobs, err);
+	int failed = rules->db->ops->change_tokens(rules->db, changes, count, on_gone, jobs, err);
+	return failed ? failed : find_missing(rules, jobs, count, err);
 }
 
 enum run_kind { RUN_NEWS, RUN_RENEWALS, RUN_MAILBOXES, RUN_TOKENS, RUN_LISTING, RUN_TIDY };

@@ -52,7 +52,11 @@ static const char step_1[] =
 	" PRIMARY KEY (site, owner, folder, registration, name)) WITHOUT ROWID;"
 	"CREATE UNIQUE INDEX subscription_name ON subscription (registration, name);";
 
-const char *const schema_steps[] = {step_1};
+static const char step_2[] =
+	"ALTER TABLE site ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE site ADD COLUMN spared_until_ms INTEGER NOT NULL DEFAULT 0;";
+
+const char *const schema_steps[] = {step_1, step_2};
 const size_t schema_step_count = sizeof(schema_steps) / sizeof(schema_steps[0]);
 
 int schema_error(sqlite3 *db, const char *path, const char *doing, struct err *err)

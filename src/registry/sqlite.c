@@ -4,6 +4,7 @@
 #include "registry/inplace.h"
 #include "registry/schema.h"
 #include "registry/statement.h"
+#include "registry/walfile.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -464,7 +465,9 @@ static int census(
 		found.newest_renewal_ms = sqlite3_column_int64(query, 1);
 		found.tidied_day = sqlite3_column_int64(query, 2);
 		found.tidied_count = (uint64_t)sqlite3_column_int64(query, 3);
-		found.wrong = (uint64_t)sqlite3_column_int64(query, 4);
+		found.seen_ms = sqlite3_column_int64(query, 4);
+		found.spared_until_ms = sqlite3_column_int64(query, 5);
+		found.wrong = (uint64_t)sqlite3_column_int64(query, 6);
 		result = SQLITE_DONE;
 	}
 	int failed = finish(s, query, result, err);
@@ -490,6 +493,17 @@ static int put_tidied(struct registry_db *db, int64_t day, uint64_t count, struc
 	bind_number(query, 1, s->site);
 	bind_number(query, 2, day);
 	bind_number(query, 3, (int64_t)count);
+	return run(s, query, err);
+}
+
+static int put_seen(
+	struct registry_db *db, int64_t seen_ms, int64_t spared_until_ms, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	sqlite3_stmt *query = s->statements[STATEMENT_PUT_SEEN];
+	bind_number(query, 1, s->site);
+	bind_number(query, 2, seen_ms);
+	bind_number(query, 3, spared_until_ms);
 	return run(s, query, err);
 }
 
@@ -685,6 +699,12 @@ static int open_sqlite(
 	int failed = make_file(place, err);
 	if (failed)
 		return failed;
+	if (walfile_is_damaged(place))
+		return err_set(err, -EIO,
+			"registry '%s': its log '%s-wal' is damaged, and SQLite would go on "
+			"without it; restore a backup, or move the log away to go on with what "
+			"stands in the file itself",
+			place, place);
 	struct sqlite *s = mem_alloc_zero(1, sizeof(*s));
 	s->db.ops = &sqlite_ops;
 	s->path = mem_dup(place);
@@ -721,6 +741,7 @@ const struct registry_ops sqlite_ops = {
 	.census = census,
 	.put_right = put_right,
 	.put_tidied = put_tidied,
+	.put_seen = put_seen,
 	.find_expired = find_expired,
 	.find_overslept = find_overslept,
 	.find_nudges = find_nudges,

@@ -93,7 +93,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_CENSUS] = "SELECT (SELECT count(*) FROM registration WHERE site = ?1),"
 			     " (SELECT coalesce(max(renewed_ms), 0) FROM registration"
 			     "  WHERE site = ?1 AND renewed_ms <= ?2),"
-			     " tidied_day, tidied_count,"
+			     " tidied_day, tidied_count, seen_ms, spared_until_ms,"
 			     " (SELECT count(*) FROM registration"
 			     "  WHERE (site = ?1 AND renewed_ms > ?2)"
 			     "  OR (site = ?1 AND sleeping_ms > 0 AND sleeping_ms > ?2))"
@@ -105,6 +105,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		" WHERE (site = ?1 AND renewed_ms > ?2)"
 		" OR (site = ?1 AND sleeping_ms > 0 AND sleeping_ms > ?2)",
 	[STATEMENT_PUT_TIDIED] = "UPDATE site SET tidied_day = ?2, tidied_count = ?3 WHERE id = ?1",
+	[STATEMENT_PUT_SEEN] = "UPDATE site SET seen_ms = ?2, spared_until_ms = ?3 WHERE id = ?1",
 	[STATEMENT_FIND_EXPIRED] =
 		"SELECT key FROM registration INDEXED BY registration_renewed"
 		" WHERE site = ?1 AND renewed_ms < ?2 ORDER BY renewed_ms LIMIT ?3",

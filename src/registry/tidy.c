@@ -5,6 +5,13 @@
 #include "registry/result.h"
 
 #define NUDGE_BEFORE_MS (5 * CLOCK_DAY_MS)
+/*
+ * It comes hourly.  When the clock has moved further since the last time, it was set, or we were
+ * away and phones could not renew: all of them may look expired, and get a nudge and the time to
+ * follow it first.
+ */
+#define GAP_MS (2 * CLOCK_DAY_MS)
+#define SPARED_MS NUDGE_BEFORE_MS
 #define NUDGES_AT_ONCE 1000
 /* Events wait behind this, and tidying comes again. */
 #define REMOVED_AT_ONCE 1000
@@ -89,6 +96,21 @@ static int nudge(struct rules *rules, struct registry_job *job, int64_t before_m
 	return rules->db->ops->mark_nudged(rules->db, keys, job->match_count, err);
 }
 
+/* Is nobody to go for now? */
+static int see(struct rules *rules, struct registry_job *job, const struct registry_census *census,
+	bool *ret_is_spared, struct err *err)
+{
+	int64_t now_ms = rules_time(rules, job);
+	int64_t moved_ms = census->seen_ms ? now_ms - census->seen_ms : 0;
+	int64_t until_ms = census->spared_until_ms;
+	if (moved_ms > GAP_MS || moved_ms < -GAP_MS) {
+		until_ms = now_ms + SPARED_MS;
+		job->moved_ms = moved_ms;
+	}
+	*ret_is_spared = now_ms < until_ms;
+	return rules->db->ops->put_seen(rules->db, now_ms, until_ms, err);
+}
+
 int tidy_run(struct rules *rules, struct registry_job *job, struct err *err)
 {
 	struct registry_census census;
@@ -103,10 +125,13 @@ int tidy_run(struct rules *rules, struct registry_job *job, struct err *err)
 	if (margin > NUDGE_BEFORE_MS)
 		margin = NUDGE_BEFORE_MS;
 
+	bool is_spared = false;
 	failed = put_right(rules, &census, err);
 	if (!failed)
+		failed = see(rules, job, &census, &is_spared, err);
+	if (!failed && !is_spared)
 		failed = remove_overslept(rules, job, err);
-	if (!failed)
+	if (!failed && !is_spared)
 		failed = remove_expired(rules, job, &census, expired_before, err);
 	if (!failed)
 		failed = nudge(rules, job, expired_before + margin, err);

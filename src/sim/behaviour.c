@@ -55,6 +55,8 @@ void behaviour_clear(struct behaviour *behaviour)
 		.tokens = behaviour->tokens,
 		.max_concurrent_streams = BEHAVIOUR_MAX_CONCURRENT_STREAMS,
 		.initial_window_size = BEHAVIOUR_INITIAL_WINDOW_SIZE,
+		.header_table_size = BEHAVIOUR_HEADER_TABLE_SIZE,
+		.max_frame_size = BEHAVIOUR_MAX_FRAME_SIZE,
 	};
 }
 

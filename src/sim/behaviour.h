@@ -13,13 +13,18 @@
 #define MAILPUSH_SIM_BEHAVIOUR_H
 
 #include "base/map.h"
+#include "sim/response.h"
 #include "sim/service.h"
+#include "sim/tls.h"
 
 #define BEHAVIOUR_TOKENS_MAX 100000
 #define BEHAVIOUR_NEXT_MAX 256
 #define BEHAVIOUR_DELAY_MAX_MS (10 * 60 * 1000)
 #define BEHAVIOUR_MAX_CONCURRENT_STREAMS 1000
 #define BEHAVIOUR_INITIAL_WINDOW_SIZE 65535
+#define BEHAVIOUR_HEADER_TABLE_SIZE 4096
+#define BEHAVIOUR_MAX_FRAME_SIZE 16384
+#define BEHAVIOUR_FLOOD_MAX 1000000
 #define BEHAVIOUR_FOREVER UINT64_MAX
 
 /* Which streams a GOAWAY says were processed. */
@@ -45,6 +50,8 @@ struct behaviour {
 	bool has_goaway_reason;
 	char goaway_reason[SERVICE_REASON_SIZE];
 	enum goaway_last goaway_last;
+	bool is_goaway_graceful;
+	uint32_t goaway_code;
 
 	bool has_reset;
 	uint64_t reset_after;
@@ -55,6 +62,13 @@ struct behaviour {
 
 	uint32_t max_concurrent_streams;
 	uint32_t initial_window_size;
+	uint32_t header_table_size;
+	uint32_t max_frame_size;
+
+	struct response_adornment adornment;
+	struct tls_fault tls;
+	bool is_flood_of_settings; /* else of PING */
+	uint64_t flood_count;
 };
 
 void behaviour_init(struct behaviour *behaviour);

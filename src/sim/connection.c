@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "sim/certs.h"
+#include "sim/response.h"
 #include "sim/server.h"
 #include "sim/tls.h"
 
@@ -18,7 +19,6 @@
 #define READS_PER_TURN 64 /* of at most RECORD_SIZE each */
 #define HANDSHAKE_MS (30 * 1000)
 #define LINGER_MS (5 * 1000)
-#define HEADER_TABLE_SIZE 4096
 
 enum connection_state {
 	CONNECTION_HANDSHAKE,
@@ -47,14 +47,17 @@ struct connection {
 	struct stream *current; /* whose frames are arriving; spares a look-up a field */
 	struct buf out;
 
-	bool has_goaway;     /* submit one at the end of the turn */
-	bool is_goaway_all;  /* its last stream is the last that has arrived by then */
-	int32_t goaway_last; /* streams beyond it are not processed */
+	bool has_goaway;	 /* submit one at the end of the turn */
+	bool is_goaway_all;	 /* its last stream is the last that has arrived by then */
+	int32_t goaway_last;	 /* streams beyond it are not processed */
+	bool is_goaway_graceful; /* announced first, with an id that excludes nothing */
+	uint32_t goaway_code;
 	bool has_goaway_reason;
 	char goaway_reason[SERVICE_REASON_SIZE];
 	int32_t last_arrived;  /* highest stream that arrived whole */
 	int32_t last_answered; /* highest stream that was answered */
-	bool must_reset;       /* once nghttp2 has returned */
+	bool is_goaway_announced;
+	bool must_reset; /* once nghttp2 has returned */
 
 	bool is_writable_awaited;
 	bool is_marked;
@@ -220,62 +223,6 @@ static void linger(struct connection *c)
 	connection_close(c, false);
 }
 
-static ssize_t on_body(nghttp2_session *session, int32_t stream_id, uint8_t *bytes, size_t room,
-	uint32_t *flags, nghttp2_data_source *source, void *user_data)
-{
-	(void)session;
-	(void)stream_id;
-	(void)user_data;
-	struct stream *stream = source->ptr;
-	size_t n = stream->body_size - stream->body_sent;
-	if (n > room)
-		n = room;
-	memcpy(bytes, stream->body + stream->body_sent, n);
-	stream->body_sent += n;
-	if (stream->body_sent == stream->body_size)
-		*flags |= NGHTTP2_DATA_FLAG_EOF;
-	return (ssize_t)n;
-}
-
-static void write_body(struct stream *stream, const struct verdict *verdict)
-{
-	int n = 0;
-	if (verdict->reason[0] && verdict->timestamp_ms)
-		n = snprintf(stream->body, sizeof(stream->body),
-			"{\"reason\":\"%s\",\"timestamp\":%lld}", verdict->reason,
-			(long long)verdict->timestamp_ms);
-	else if (verdict->reason[0])
-		n = snprintf(
-			stream->body, sizeof(stream->body), "{\"reason\":\"%s\"}", verdict->reason);
-	assert(n >= 0 && (size_t)n < sizeof(stream->body));
-	stream->body_size = (size_t)n;
-}
-
-static nghttp2_nv field(const char *name, const char *value)
-{
-	return (nghttp2_nv){(uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value, strlen(name),
-		strlen(value), NGHTTP2_NV_FLAG_NO_COPY_NAME};
-}
-
-static void submit_answer(
-	struct connection *c, struct stream *stream, const struct verdict *verdict)
-{
-	char status[12] = "200";
-	if (verdict->status != 200)
-		snprintf(status, sizeof(status), "%d", verdict->status);
-	nghttp2_nv fields[3];
-	size_t n = 0;
-	fields[n++] = field(":status", status);
-	fields[n++] = field("apns-id", stream->apns_id);
-	if (verdict->retry_after[0])
-		fields[n++] = field("retry-after", verdict->retry_after);
-
-	write_body(stream, verdict);
-	nghttp2_data_provider body = {.source.ptr = stream, .read_callback = on_body};
-	nghttp2_submit_response(
-		c->session, stream->id, fields, n, stream->body_size ? &body : NULL);
-}
-
 void connection_answer(struct connection *c, struct stream *stream)
 {
 	struct server *server = c->server;
@@ -291,7 +238,7 @@ void connection_answer(struct connection *c, struct stream *stream)
 		stream->answered_unix_ms = clock_unix_ms();
 		record_push(server->record, c->id, stream, &verdict, NULL);
 	}
-	submit_answer(c, stream, &verdict);
+	response_submit(c->session, stream, &verdict, &server->behaviour.adornment);
 	connection_mark(c);
 }
 
@@ -307,6 +254,8 @@ static void plan_goaway(struct connection *c, int32_t last)
 	c->is_goaway_all = behaviour->goaway_last == GOAWAY_LAST_ALL;
 	if (!c->is_goaway_all && last < c->goaway_last)
 		c->goaway_last = last;
+	c->is_goaway_graceful = behaviour->is_goaway_graceful;
+	c->goaway_code = behaviour->goaway_code;
 	c->has_goaway_reason = behaviour->has_goaway_reason;
 	memcpy(c->goaway_reason, behaviour->goaway_reason, sizeof(c->goaway_reason));
 	connection_mark(c);
@@ -321,6 +270,13 @@ void connection_goaway(struct connection *c)
 static void submit_goaway(struct connection *c)
 {
 	char text[SERVICE_REASON_SIZE + 16];
+	if (c->is_goaway_graceful) {
+		/* The other follows when the client has seen this one (on_sent, on_frame). */
+		c->is_goaway_graceful = c->has_goaway = false;
+		c->is_goaway_announced = true;
+		nghttp2_submit_shutdown_notice(c->session);
+		return;
+	}
 	int n = c->has_goaway_reason
 		? snprintf(text, sizeof(text), "{\"reason\":\"%s\"}", c->goaway_reason)
 		: 0;
@@ -328,7 +284,7 @@ static void submit_goaway(struct connection *c)
 	int32_t arrived = nghttp2_session_get_last_proc_stream_id(c->session);
 	if (c->goaway_last > arrived)
 		c->goaway_last = arrived;
-	nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE, c->goaway_last, NGHTTP2_NO_ERROR,
+	nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE, c->goaway_last, c->goaway_code,
 		(const uint8_t *)text, (size_t)n);
 	c->has_goaway = false;
 }
@@ -426,15 +382,30 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
 	(void)session;
+	struct connection *c = user_data;
+	if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) &&
+		c->is_goaway_announced) {
+		c->is_goaway_announced = false;
+		c->has_goaway = true;
+		connection_mark(c);
+	}
 	if (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS)
 		return 0;
 	if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
 		return 0;
-	struct connection *c = user_data;
 	struct stream *stream = find_stream(c, frame->hd.stream_id);
 	return stream && stream->state == STREAM_ARRIVING && !stream->is_complete
 		? push_arrived(c, stream)
 		: 0;
+}
+
+/* A PING that is submitted together with a GOAWAY would overtake it. */
+static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
+	const struct connection *c = user_data;
+	if (frame->hd.type == NGHTTP2_GOAWAY && c->is_goaway_announced)
+		nghttp2_submit_ping(session, NGHTTP2_FLAG_NONE, NULL);
+	return 0;
 }
 
 static int on_stream_close(
@@ -453,6 +424,15 @@ static int on_stream_close(
 	return 0;
 }
 
+static ssize_t on_padding(
+	nghttp2_session *session, const nghttp2_frame *frame, size_t most, void *user_data)
+{
+	(void)session;
+	const struct connection *c = user_data;
+	size_t padded = frame->hd.length + c->server->behaviour.adornment.pad_bytes;
+	return (ssize_t)(padded < most ? padded : most);
+}
+
 static size_t fill_settings(const struct connection *c, nghttp2_settings_entry *entries)
 {
 	size_t n = 0;
@@ -460,6 +440,10 @@ static size_t fill_settings(const struct connection *c, nghttp2_settings_entry *
 		c->server->behaviour.max_concurrent_streams};
 	entries[n++] = (nghttp2_settings_entry){
 		NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, c->server->behaviour.initial_window_size};
+	entries[n++] = (nghttp2_settings_entry){
+		NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, c->server->behaviour.header_table_size};
+	entries[n++] = (nghttp2_settings_entry){
+		NGHTTP2_SETTINGS_MAX_FRAME_SIZE, c->server->behaviour.max_frame_size};
 	return n;
 }
 
@@ -474,6 +458,8 @@ static void start_http2(struct connection *c)
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+	nghttp2_session_callbacks_set_select_padding_callback(callbacks, on_padding);
+	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
 	nghttp2_option_set_no_closed_streams(option, 1);
 	if (nghttp2_session_server_new2(&c->session, callbacks, c, option))
 		abort();
@@ -482,12 +468,21 @@ static void start_http2(struct connection *c)
 
 	nghttp2_settings_entry entries[5];
 	size_t n = fill_settings(c, entries);
-	entries[n++] =
-		(nghttp2_settings_entry){NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, HEADER_TABLE_SIZE};
-	entries[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_FRAME_SIZE, RECORD_SIZE};
 	entries[n++] = (nghttp2_settings_entry){
 		NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, SERVICE_HEADER_LIST_MAX};
 	nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, entries, n);
+	connection_mark(c);
+}
+
+void connection_flood(struct connection *c)
+{
+	const struct behaviour *behaviour = &c->server->behaviour;
+	for (uint64_t i = 0; i < behaviour->flood_count && c->state == CONNECTION_OPEN; i++) {
+		if (behaviour->is_flood_of_settings)
+			nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, NULL, 0);
+		else
+			nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
+	}
 	connection_mark(c);
 }
 
@@ -559,7 +554,7 @@ static void handshake(struct connection *c)
 	const unsigned char *protocol;
 	unsigned int size;
 	SSL_get0_alpn_selected(c->ssl, &protocol, &size);
-	if (size != 2) {
+	if (size != 2 && !c->server->behaviour.tls.has_no_alpn) {
 		handshake_failed(c, "the client did not offer h2");
 		return;
 	}
@@ -665,8 +660,8 @@ void connection_accept(struct server *server, int fd)
 	c->goaway_last = INT32_MAX;
 	LIST_INIT(&c->streams);
 	buf_init(&c->out);
-	c->ssl = SSL_new(server->tls);
-	if (!c->ssl || SSL_set_fd(c->ssl, fd) != 1 || uv_poll_init(server->loop, &c->poll, fd))
+	c->ssl = tls_open(server->tls, &server->behaviour.tls);
+	if (SSL_set_fd(c->ssl, fd) != 1 || uv_poll_init(server->loop, &c->poll, fd))
 		abort();
 	SSL_set_accept_state(c->ssl);
 	uv_timer_init(server->loop, &c->deadline);

@@ -41,6 +41,8 @@ void connection_answer(struct connection *connection, struct stream *stream);
 bool connection_is_beyond_goaway(const struct connection *connection, const struct stream *stream);
 
 void connection_goaway(struct connection *connection);
+/* Sends as many frames, which the client has to acknowledge, as behaviour says. */
+void connection_flood(struct connection *connection);
 void connection_announce_settings(struct connection *connection);
 
 /* Has it flushed at the end of the turn. */

@@ -9,6 +9,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define MAX_FRAME_SIZE_LEAST 16384 /* RFC 9113 6.5.2 */
+#define MAX_FRAME_SIZE_MOST 16777215
+
 struct control {
 	struct server *server;
 	char *path;
@@ -175,21 +178,26 @@ static int do_goaway(struct server *server, const json_t *command, json_t *reply
 {
 	(void)reply;
 	int64_t after = 0;
+	int64_t code = NGHTTP2_NO_ERROR;
 	const char *reason = NULL;
 	const char *last = "all";
 	int r;
 	if ((r = get_number(command, "after", 0, INT64_MAX, &after, err)) < 0 ||
+		(r = get_number(command, "code", 0, UINT32_MAX, &code, err)) < 0 ||
 		(r = get_text(command, "reason", SERVICE_REASON_SIZE - 1, &reason, err)) < 0 ||
 		(r = get_text(command, "last", 8, &last, err)) < 0)
 		return r;
 	bool is_none = !strcmp(last, "none");
-	if (!is_none && strcmp(last, "all"))
-		return err_set(err, -EINVAL, "'last' must be \"all\" or \"none\"");
+	bool is_graceful = !strcmp(last, "graceful");
+	if (!is_none && !is_graceful && strcmp(last, "all"))
+		return err_set(err, -EINVAL, "'last' must be \"all\", \"none\" or \"graceful\"");
 
 	struct behaviour *behaviour = &server->behaviour;
 	behaviour->has_goaway_reason = reason && reason[0];
 	memcpy(behaviour->goaway_reason, reason ? reason : "", reason ? strlen(reason) + 1 : 1);
 	behaviour->goaway_last = is_none ? GOAWAY_LAST_NONE : GOAWAY_LAST_ALL;
+	behaviour->is_goaway_graceful = is_graceful;
+	behaviour->goaway_code = (uint32_t)code;
 	behaviour->goaway_after = (uint64_t)after;
 	behaviour->has_goaway = after > 0;
 	if (!after)
@@ -242,14 +250,83 @@ static int do_settings(struct server *server, const json_t *command, json_t *rep
 	(void)reply;
 	int64_t streams = server->behaviour.max_concurrent_streams;
 	int64_t window = server->behaviour.initial_window_size;
+	int64_t table = server->behaviour.header_table_size;
+	int64_t frame = server->behaviour.max_frame_size;
 	int r;
 	if ((r = get_number(command, "max_concurrent_streams", 0, UINT32_MAX, &streams, err)) < 0 ||
 		(r = get_number(command, "initial_window_size", 0, NGHTTP2_MAX_WINDOW_SIZE, &window,
-			 err)) < 0)
+			 err)) < 0 ||
+		(r = get_number(command, "header_table_size", 0, UINT32_MAX, &table, err)) < 0 ||
+		(r = get_number(command, "max_frame_size", MAX_FRAME_SIZE_LEAST,
+			 MAX_FRAME_SIZE_MOST, &frame, err)) < 0)
 		return r;
 	server->behaviour.max_concurrent_streams = (uint32_t)streams;
 	server->behaviour.initial_window_size = (uint32_t)window;
+	server->behaviour.header_table_size = (uint32_t)table;
+	server->behaviour.max_frame_size = (uint32_t)frame;
 	server_announce_settings(server);
+	return 0;
+}
+
+static int do_answers(struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)reply;
+	struct response_adornment adornment = {0};
+	int64_t pad = 0;
+	int64_t fields = 0;
+	int64_t body = 0;
+	int r;
+	if ((r = get_flag(command, "interim", &adornment.has_interim, err)) < 0 ||
+		(r = get_flag(command, "trailers", &adornment.has_trailers, err)) < 0 ||
+		(r = get_number(command, "pad", 0, RESPONSE_PAD_MAX, &pad, err)) < 0 ||
+		(r = get_number(command, "fields", 0, RESPONSE_FIELDS_MAX, &fields, err)) < 0 ||
+		(r = get_number(command, "body", 0, RESPONSE_BODY_MAX, &body, err)) < 0)
+		return r;
+	adornment.pad_bytes = (size_t)pad;
+	adornment.fields_bytes = (size_t)fields;
+	adornment.body_bytes = (size_t)body;
+	server->behaviour.adornment = adornment;
+	return 0;
+}
+
+static int do_tls(struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)reply;
+	struct tls_fault fault = {0};
+	const char *client = "good";
+	const char *alpn = "h2";
+	int r;
+	if ((r = get_text(command, "client", 16, &client, err)) < 0 ||
+		(r = get_text(command, "alpn", 16, &alpn, err)) < 0)
+		return r;
+	if (!tls_fault_parse(client, &fault.verify_error))
+		return err_set(err, -EINVAL,
+			"'client' must be \"good\", \"bad\", \"expired\", \"revoked\" or "
+			"\"stranger\"");
+	fault.has_no_alpn = !strcmp(alpn, "none");
+	fault.refuses_h2 = !strcmp(alpn, "refuse");
+	if (!fault.has_no_alpn && !fault.refuses_h2 && strcmp(alpn, "h2"))
+		return err_set(err, -EINVAL, "'alpn' must be \"h2\", \"none\" or \"refuse\"");
+	server->behaviour.tls = fault;
+	return 0;
+}
+
+static int do_flood(struct server *server, const json_t *command, json_t *reply, struct err *err)
+{
+	(void)reply;
+	const char *frames = "ping";
+	int64_t count = 0;
+	int r;
+	if ((r = need(command, "count", err)) < 0 ||
+		(r = get_number(command, "count", 0, BEHAVIOUR_FLOOD_MAX, &count, err)) < 0 ||
+		(r = get_text(command, "frames", 16, &frames, err)) < 0)
+		return r;
+	bool is_settings = !strcmp(frames, "settings");
+	if (!is_settings && strcmp(frames, "ping"))
+		return err_set(err, -EINVAL, "'frames' must be \"ping\" or \"settings\"");
+	server->behaviour.is_flood_of_settings = is_settings;
+	server->behaviour.flood_count = (uint64_t)count;
+	server_flood(server);
 	return 0;
 }
 
@@ -298,9 +375,12 @@ static int do_clear(struct server *server, const json_t *command, json_t *reply,
 	const struct behaviour *behaviour = &server->behaviour;
 	uint32_t streams = behaviour->max_concurrent_streams;
 	uint32_t window = behaviour->initial_window_size;
+	uint32_t table = behaviour->header_table_size;
+	uint32_t frame = behaviour->max_frame_size;
 	behaviour_clear(&server->behaviour);
 	if (behaviour->max_concurrent_streams != streams ||
-		behaviour->initial_window_size != window)
+		behaviour->initial_window_size != window || behaviour->header_table_size != table ||
+		behaviour->max_frame_size != frame)
 		server_announce_settings(server);
 	if (counters)
 		stats_clear(&server->stats);
@@ -317,11 +397,16 @@ static const struct command {
 	{"topic", do_topic, {"token", "topic"}},
 	{"next", do_next, {"count", "status", "reason", "timestamp", "retry_after"}},
 	{"delay", do_delay, {"ms"}},
-	{"goaway", do_goaway, {"after", "reason", "last"}},
+	{"goaway", do_goaway, {"after", "reason", "last", "code"}},
 	{"reset", do_reset, {"after"}},
 	{"refuse_streams", do_refuse_streams, {"count"}},
 	{"rst_streams", do_rst_streams, {"count", "code"}},
-	{"settings", do_settings, {"max_concurrent_streams", "initial_window_size"}},
+	{"settings", do_settings,
+		{"max_concurrent_streams", "initial_window_size", "header_table_size",
+			"max_frame_size"}},
+	{"answers", do_answers, {"interim", "trailers", "pad", "fields", "body"}},
+	{"tls", do_tls, {"client", "alpn"}},
+	{"flood", do_flood, {"frames", "count"}},
 	{"silence", do_silence, {"on"}},
 	{"hold", do_hold, {"on"}},
 	{"refuse", do_refuse, {"on"}},

@@ -111,6 +111,11 @@ void server_goaway(struct server *server)
 	connection_each(&server->connections, connection_goaway);
 }
 
+void server_flood(struct server *server)
+{
+	connection_each(&server->connections, connection_flood);
+}
+
 void server_announce_settings(struct server *server)
 {
 	connection_each(&server->connections, connection_announce_settings);

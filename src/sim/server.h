@@ -76,6 +76,9 @@ void server_reset(struct server *server);
 /* GOAWAY on every open connection as behaviour.goaway_last and goaway_reason say. */
 void server_goaway(struct server *server);
 
+/* Frames to acknowledge on every open connection, as behaviour.flood_ says. */
+void server_flood(struct server *server);
+
 /* Sends the SETTINGS that stand in behaviour to every open connection. */
 void server_announce_settings(struct server *server);
 

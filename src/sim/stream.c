@@ -45,6 +45,8 @@ struct stream *stream_get(struct stream_pool *pool)
 	stream->apns_id[0] = '\0';
 	stream->body_size = 0;
 	stream->body_sent = 0;
+	stream->body_written = 0;
+	stream->has_trailers = false;
 	return stream;
 }
 

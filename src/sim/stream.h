@@ -44,8 +44,10 @@ struct stream {
 	struct stream_field field[STREAM_FIELDS_MAX];
 	char apns_id[37]; /* of the answer */
 	char body[SERVICE_REASON_SIZE + 64];
+	size_t body_written; /* of `body`; what is sent beyond is filler */
 	size_t body_size;
 	size_t body_sent;
+	bool has_trailers;
 	LIST_ENTRY(stream) of_connection;
 	TAILQ_ENTRY(stream) of_waiting;
 	uint8_t payload[STREAM_PAYLOAD_MAX];

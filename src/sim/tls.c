@@ -24,8 +24,12 @@ const char *tls_last_error(char *text, size_t size)
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size,
 	const unsigned char *in, unsigned int in_size, void *arg)
 {
-	(void)ssl;
+	const struct tls_fault *fault = SSL_get_app_data(ssl);
 	(void)arg;
+	if (fault->has_no_alpn)
+		return SSL_TLSEXT_ERR_NOACK;
+	if (fault->refuses_h2)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	for (unsigned int i = 0; i < in_size && in_size - i > in[i]; i += 1u + in[i]) {
 		if (in[i] == 2 && !memcmp(in + i + 1, "h2", 2)) {
 			*out = in + i + 1;
@@ -34,6 +38,52 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size,
 		}
 	}
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+bool tls_fault_parse(const char *name, int *ret)
+{
+	static const struct {
+		const char *name;
+		int error;
+	} faults[] = {
+		{"good", X509_V_OK},
+		{"bad", X509_V_ERR_CERT_REJECTED},
+		{"expired", X509_V_ERR_CERT_HAS_EXPIRED},
+		{"revoked", X509_V_ERR_CERT_REVOKED},
+		{"stranger", X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY},
+	};
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		if (!strcmp(name, faults[i].name)) {
+			*ret = faults[i].error;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* OpenSSL makes the alert of the error. */
+static int on_verify(int is_good, X509_STORE_CTX *verify)
+{
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(verify, SSL_get_ex_data_X509_STORE_CTX_idx());
+	const struct tls_fault *fault = SSL_get_app_data(ssl);
+	if (fault->verify_error == X509_V_OK)
+		return is_good;
+	X509_STORE_CTX_set_error(verify, fault->verify_error);
+	return 0;
+}
+
+SSL *tls_open(SSL_CTX *context, const struct tls_fault *fault)
+{
+	static const unsigned char another_id_context[] = "fault";
+	SSL *ssl = SSL_new(context);
+	if (!ssl || SSL_set_app_data(ssl, (void *)(uintptr_t)fault) != 1)
+		abort();
+	if (SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE)
+		SSL_set_verify(ssl, SSL_get_verify_mode(ssl), on_verify);
+	/* A session that is resumed would not be verified again. */
+	if (fault->verify_error != X509_V_OK)
+		SSL_set_session_id_context(ssl, another_id_context, sizeof(another_id_context));
+	return ssl;
 }
 
 int tls_new(const char *dir, bool has_client_auth, SSL_CTX **ret, struct err *err)

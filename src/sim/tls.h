@@ -17,6 +17,19 @@
 /* Reads server.pem, server.key and ca.pem in dir.  The caller frees with SSL_CTX_free(). */
 int tls_new(const char *dir, bool has_client_auth, SSL_CTX **ret, struct err *err);
 
+/* What goes wrong with handshakes from now on. */
+struct tls_fault {
+	int verify_error; /* what is found wrong with any client's certificate; 0: nothing */
+	bool has_no_alpn; /* ALPN is not answered */
+	bool refuses_h2;  /* with an alert */
+};
+
+/* "good", "bad", "expired", "revoked" or "stranger" (of another authority); false: none of them. */
+bool tls_fault_parse(const char *name, int *ret);
+
+/* For a handshake; `fault` is borrowed till its end.  Freed with SSL_free(). */
+SSL *tls_open(SSL_CTX *context, const struct tls_fault *fault);
+
 /* After the handshake: who the peer is, to be freed with certs_peer_fini(). */
 void tls_read_peer(SSL *ssl, bool has_client_auth, struct peer *ret);
 

@@ -1,7 +1,9 @@
 /*
  * A dlist request.  Its fields must lie in it, and however it is split into two or into single
- * bytes, the result must be the same.
+ * bytes, the result must be the same.  Written as a datagram, it must be one.
  */
+#include "intake/convert.h"
+#include "intake/datagram.h"
 #include "intake/dlist.h"
 
 #include "fuzz.h"
@@ -14,7 +16,8 @@
 
 struct outcome {
 	int result;
-	char *bytes; /* what the fields borrow from */
+	char *bytes; /* what the fields borrow from, beside the scan */
+	const struct dlist_scan *scan;
 	struct notification notification;
 	size_t request_size;
 };
@@ -26,7 +29,9 @@ static void ask(struct outcome *o, struct dlist_scan *scan, const uint8_t *data,
 	free(o->bytes);
 	o->bytes = mem_alloc(size);
 	memcpy(o->bytes, data, size);
+	o->scan = scan;
 	o->result = dlist_parse(scan, o->bytes, size, &o->notification, &o->request_size, &err);
+	assert(memcmp(o->bytes, data, size) == 0);
 	if (o->result < 0) {
 		assert(o->result == -EBADMSG || o->result == -EMSGSIZE);
 		assert(*err.text && strlen(err.text) < sizeof(err.text));
@@ -39,8 +44,10 @@ static void check_field(const struct outcome *o, const struct notification_field
 		assert(field->size == 0);
 		return;
 	}
-	assert(field->bytes > o->bytes);
-	assert(field->bytes + field->size < o->bytes + o->request_size);
+	bool is_in_place = field->bytes > o->bytes && field->bytes < o->bytes + o->request_size;
+	const char *from = is_in_place ? o->bytes : o->scan->unescaped;
+	assert(from && field->bytes >= from);
+	assert(field->bytes + field->size < from + o->request_size);
 }
 
 static void check_same_field(
@@ -66,6 +73,7 @@ static void check_same(const struct outcome *one, const struct outcome *other)
 	check_same_field(&n->mailbox, &m->mailbox);
 	check_same_field(&n->message, &m->message);
 	check_same_field(&n->filepath, &m->filepath);
+	assert(n->received_ms == m->received_ms);
 	assert(n->option_count == m->option_count);
 	for (unsigned i = 0; i < n->option_count; i++)
 		check_same_field(&n->options[i], &m->options[i]);
@@ -82,6 +90,24 @@ static void check_split(
 		ask(&split, &scan, data, size);
 	check_same(whole, &split);
 	free(split.bytes);
+	dlist_scan_fini(&scan);
+}
+
+static void check_conversion(const struct notification *n)
+{
+	buf_auto struct buf datagram = {0};
+	struct notification converted;
+	struct err err;
+	int r = convert_to_datagram(n, &datagram, &err);
+	if (r < 0) {
+		assert((r == -EBADMSG || r == -EMSGSIZE) && datagram.used == 0);
+		return;
+	}
+	assert(datagram_parse((const char *)datagram.data, datagram.used, &converted, &err) == 0);
+	assert(converted.option_count == n->option_count);
+	check_same_field(&converted.class, &n->class);
+	check_same_field(&converted.message, &n->message);
+	check_same_field(&converted.filepath, &n->filepath);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -94,6 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (whole.result == 1) {
 		const struct notification *n = &whole.notification;
 		assert(whole.request_size <= size);
+		assert(n->raw.bytes == whole.bytes && n->raw.size == whole.request_size);
 		assert(n->class.bytes && n->message.bytes);
 		check_field(&whole, &n->method);
 		check_field(&whole, &n->class);
@@ -103,11 +130,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_field(&whole, &n->message);
 		check_field(&whole, &n->filepath);
 		assert(n->option_count <= NOTIFICATION_OPTIONS_MAX);
+		assert(n->received_ms >= 0 && n->received_ms < INT64_C(1000000000000000));
 		for (unsigned i = 0; i < n->option_count; i++)
 			check_field(&whole, &n->options[i]);
+		check_conversion(n);
 	}
 	check_split(&whole, data, size, 1, size < 2000 ? 1 : 997);
 	check_split(&whole, data, size, data[size / 2] % size + 1, size);
 	free(whole.bytes);
+	dlist_scan_fini(&scan);
 	return 0;
 }

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("MAILPUSH_BUILD", ROOT / "build"))
-PROGRAMS = ["src/daemon/mailpushd", "src/sim/apns-sim"]
+PROGRAMS = ["src/daemon/mailpushd", "src/notify/mailpush-notify", "src/sim/apns-sim"]
 
 
 def readelf(option, program):
@@ -42,3 +42,9 @@ def test_calls_that_write_are_checked(program):
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_asserts_are_on(program):
     assert "__assert_fail" in readelf("--dyn-syms", program)
+
+
+def test_mailpush_notify_needs_nothing_but_libc():
+    needed = [line.split("[")[1].rstrip("]") for line in
+              readelf("-d", "src/notify/mailpush-notify").splitlines() if "(NEEDED)" in line]
+    assert needed == ["libc.so.6"]

@@ -17,17 +17,20 @@ MAY_INCLUDE = {stage: set(STAGES[: i + 1]) for i, stage in enumerate(STAGES)}
 MAY_INCLUDE["sim"] = {"base", "sim"}
 # The operator's tool asks the daemon; of the stages it needs only how a certificate is read.
 MAY_INCLUDE["ctl"] = {"base", "apns", "ctl"}
+# mailpush-notify speaks to intake: it shares what is said there of the protocol and the spool.
+MAY_INCLUDE["notify"] = {"base", "intake", "notify"}
 
 # Modules that are pure: no clock, no I/O, no thread, no log.
 PURE = [
     "src/base/buf", "src/base/err", "src/base/heap", "src/base/histogram", "src/base/map",
-    "src/event/acl", "src/event/event", "src/event/flat", "src/event/imapdconf", "src/event/mailbox",
-    "src/event/utf7", "src/event/utf8",
-    "src/intake/dlist", "src/intake/notification",
-    "src/queue/schedule", "src/queue/lanes", "src/queue/news", "src/queue/rate", "src/queue/chance",
+    "src/event/acl", "src/event/event", "src/event/flat", "src/event/groups",
+    "src/event/imapdconf", "src/event/mailbox", "src/event/utf7", "src/event/utf8",
+    "src/intake/convert", "src/intake/dlist", "src/intake/notification",
+    "src/queue/schedule", "src/queue/schedule_load", "src/queue/lanes", "src/queue/news", "src/queue/rate", "src/queue/chance",
     "src/apns/explain", "src/apns/payload", "src/apns/verdict",
     "src/daemon/ask", "src/daemon/metrics", "src/daemon/relay",
     "src/ctl/words",
+    "src/notify/request",
 ]
 IMPURE = re.compile(
     r"\b(clock_(monotonic|unix)_ms|clock_gettime|gettimeofday|time|fopen|open|read|write|socket|"
@@ -78,7 +81,7 @@ def test_every_global_name_begins_with_its_module():
         text = without_comments(header.read_text())
         for name in re.findall(r"^(?!static|typedef|#)[\w *]*?\b(\w+)\s*\([^;{]*\)\s*(?:__attribute__[^;]*)?;",
                                text, flags=re.M):
-            if name not in ("__attribute__", "MEM_DEFINE_CLEANUP") and not name.startswith(stem.split("_")[0]):
+            if name not in ("__attribute__", "MEM_DEFINE_CLEANUP", "TAILQ_HEAD") and not name.startswith(stem.split("_")[0]):
                 wrong.append(f"{header.relative_to(ROOT)}: {name}")
     # Families whose modules share a header.
     allowed = ("job_list_", "registry_key_", "queue_job_", "store_file_", "registry_store_",
@@ -109,10 +112,17 @@ def test_every_key_stands_in_its_manual_page_and_the_other_way_round():
     table = config[config.index("static const struct key keys[]"):config.index("#define KEYS")]
     keys = set(re.findall(r'^\s*\{"(\w+)",', table, flags=re.M))
     credential = re.search(r"credential_keys\[\] = \{(.*?)\}", config, flags=re.S).group(1)
-    keys |= set(re.findall(r'"(\w+)"', credential))
+    keys |= set(re.findall(r'"(\w+)"', credential)) | {"members"}      # of a group
     page = (ROOT / "man/mailpush.conf.5").read_text()
     documented = set(re.findall(r"^\.It Ic (\w+)", page, flags=re.M)) - {"credential"}
     assert keys == documented
+
+
+def test_the_options_of_notifyd_stand_in_the_manual_page():
+    request = (ROOT / "src/notify/request.c").read_text()
+    page = (ROOT / "man/mailpush-notify.8").read_text()
+    named = set(re.findall(r"Fl (\w)", " ".join(re.findall(r"^\.It (Fl .*)", page, flags=re.M))))
+    assert named == set(re.findall(r"case '(\w)':", request)) | {"h", "V"}
 
 
 def test_options_stand_in_the_manual_page():
@@ -143,3 +153,35 @@ def test_bash_completion_offers_every_command_and_option():
              for word in pair if word}
     words |= {f"--{name}" for name in re.findall(r'^\s*\{"([\w-]+)", \w+_argument', main, flags=re.M)}
     assert not [word for word in words if word not in completion]
+
+
+def defaults_in_the_table():
+    """The keys that do something, with their defaults as they would be written."""
+    config = (ROOT / "src/daemon/config.c").read_text()
+    table = config[config.index("static const struct key keys[]"):config.index("#define KEYS")]
+    rows = re.findall(r'\{"(\w+)",\s*"([^"]*)",\s*(?:true|false),\s*(\w+)', table)
+    return {name: words(value) for name, value, take in rows if take != "take_no_effect"}
+
+
+def words(value):
+    """A value without its layout."""
+    return re.findall(r"[^\s{},\"]+", value)
+
+
+def test_the_example_has_every_key_with_its_default():
+    example = (ROOT / "packaging/mailpush.conf").read_text()
+    shown = dict(re.findall(r"^#(\w+) = (.*)$", example, flags=re.M))
+    table = defaults_in_the_table()
+    # These two add to what relay.c begins with; the manual page has them whole.
+    page = (ROOT / "man/mailpush.conf.5").read_text()
+    for key in ("push_now", "push_later"):
+        entry = page[page.index(f".It Ic {key}\n"):]
+        table[key] = words(re.search(r"Default: (\{.*?\})", entry, flags=re.S).group(1)
+                           .replace(".Qq ", ""))
+    assert {name: words(value) for name, value in shown.items()} == table
+
+
+def test_the_package_has_the_version_of_the_project():
+    project = re.search(r"version: '([^']+)'", (ROOT / "meson.build").read_text()).group(1)
+    changelog = (ROOT / "packaging/debian/changelog").read_text()
+    assert changelog.startswith(f"mailpush ({project}) ")

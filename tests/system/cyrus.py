@@ -31,6 +31,7 @@ import threading
 
 import lmtp
 import managesieve
+import notifier
 from imap import Imap, encode_name
 from waiting import Lines, wait_until
 
@@ -40,7 +41,7 @@ PASSWORD = "pw"
 ADMIN = "cyrus"
 SERVICE_USER = "mail" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 FOLDERS = ("dev", "programs", "spool", "conf/db", "conf/socket", "conf/proc", "conf/log",
-           "conf/lock", "conf/sieve")
+           "conf/lock", "conf/sieve", "notified")
 
 # Process 1 of the namespaces, in the instance's folder.  $1 is the unpacked Cyrus, the rest the
 # master with the command before it that turns us into the user whom Cyrus runs as.  It tells its
@@ -55,6 +56,7 @@ for node in null zero full random urandom; do
 done
 ln -s "$PWD/log" dev/log
 mount --rbind dev /dev
+mount --bind group /etc/group
 mount --bind "$1" programs
 shift
 read -r pid rest </proc/self/stat
@@ -69,15 +71,30 @@ START {{
   recover cmd="{bin}/ctl_cyrusdb -C {dir}/imapd.conf -r"
 }}
 SERVICES {{
-  imap  cmd="{bin}/imapd -C {dir}/imapd.conf" listen="127.0.0.1:{imap}" prefork=0
+{notifyd}  imap  cmd="{bin}/imapd -C {dir}/imapd.conf" listen="127.0.0.1:{imap}" prefork=0
   imaps cmd="{bin}/imapd -C {dir}/imapd.conf -s" listen="127.0.0.1:{imaps}" prefork=0
   lmtp  cmd="{bin}/lmtpd -C {dir}/imapd.conf -a" listen="127.0.0.1:{lmtp}" prefork=0
   sieve cmd="{bin}/timsieved -C {dir}/imapd.conf" listen="127.0.0.1:{sieve}" prefork=0
+  notify cmd="{bin}/notifyd -C {dir}/imapd.conf" listen="{dir}/notifyd" proto="udp" prefork=0 \
+         maxchild=1
 }}
 EVENTS {{
 }}
 DAEMON {{
 }}
+"""
+
+# Only with the transport "notifyd".
+NOTIFYD = """  external cmd="{bin}/notifyd -C {dir}/imapd.conf -m external" \
+listen="{dir}/conf/socket/notify" proto="udp" prefork=1
+"""
+
+# What notifyd runs for each notification of the method `external`: keeps the arguments and what came
+# on standard input, each argument ended by a NUL.
+EXTERNAL = """#!/bin/sh
+name=$(date +%s%N)
+{{ printf '%s\\0' "$@"; cat; }} >{dir}/notified/$name.new
+mv {dir}/notified/$name.new {dir}/notified/$name
 """
 
 # A filter that puts a message into the folder that a header names (in modified UTF-7).
@@ -96,12 +113,14 @@ class Cyrus:
 
     def __init__(self, *, altnamespace=True, unixhierarchysep=True, virtdomains="off",
                  transport="dlist", notify=None, aps_topic=APS_TOPIC, **options):
-        """notify is the path of the listener's socket (default: `notify` in our folder).
+        """transport is dlist, datagram, or notifyd: Cyrus' own notifyd, which runs mailpush-notify.
 
+        notify is the path of the listener's socket (default: `notify` in our folder).
         options are further settings of imapd.conf; None takes one out.
         """
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="cyrus-", dir="/tmp"))
         self.notify = pathlib.Path(notify or self.dir / "notify")
+        self.kept = self.dir / "kept"       # mailpush-notify's spool folder
         self.altnamespace = altnamespace
         self.separator = "/" if unixhierarchysep else "."
         self.virtdomains = virtdomains
@@ -116,7 +135,7 @@ class Cyrus:
             "altnamespace": yes_no(altnamespace),
             "unixhierarchysep": yes_no(unixhierarchysep),
             "virtdomains": virtdomains,
-            "notifysocket": f"dlist:{self.notify}" if transport == "dlist" else self.notify,
+            **self._notify_settings(),
             "aps_topic": aps_topic,
             **options})
 
@@ -191,6 +210,11 @@ class Cyrus:
             local = local.replace(".", "^")
         return self.separator.join(("Other Users" if self.altnamespace else "user", local, *folder))
 
+    def shared_name(self, *folder):
+        """A folder that belongs to nobody, as a client names it."""
+        prefix = ("Shared Folders",) if self.altnamespace else ()
+        return self.separator.join((*prefix, *folder))
+
     def address(self, user, *folder):
         """Where to deliver for the INBOX or, by a plus address, for a folder with an ASCII name."""
         local, at, domain = user.partition("@")
@@ -249,6 +273,29 @@ class Cyrus:
         self.run("usr/sbin/saslpasswd2", "-p", "-c", "-f", self.dir / "conf/sasldb2",
                  "-u", domain or SERVERNAME, local, text=PASSWORD)
 
+    def add_to_group(self, group, user):
+        """Make a user of Cyrus a member of a group of the system, as only this Cyrus sees it."""
+        path = self.dir / "group"
+        lines = path.read_text().splitlines()
+        if not any(line.startswith(f"{group}:") for line in lines):
+            lines.append(f"{group}:x:{60000 + len(lines)}:")
+        lines = [f"{line}{'' if line.endswith(':') else ','}{user}"
+                 if line.startswith(f"{group}:") else line for line in lines]
+        path.write_text("\n".join(lines) + "\n")      # in place: it is mounted
+
+    @property
+    def notifyd(self):
+        """The socket of Cyrus' own notifyd."""
+        return self.dir / "notifyd"
+
+    def notified(self):
+        """What notifyd gave to the program that it is told to run: (arguments, text), in order."""
+        found = []
+        for path in sorted(self.dir.glob("notified/*[0-9]")):
+            *arguments, text = path.read_bytes().decode().split("\0")
+            found.append((arguments, text))
+        return found
+
     def run(self, program, *arguments, text=""):
         """Run one of the unpacked programs beside Cyrus, as its user; returns what it prints."""
         done = subprocess.run(
@@ -277,11 +324,26 @@ class Cyrus:
         (self.dir / "key.pem").write_text(key)
         (self.dir / "cert.pem").write_text(certificate)
         self._write_imapd_conf(options)
+        notifyd = ""
+        if self.transport == "notifyd":
+            notifyd = NOTIFYD.format(bin=self._bin, dir=self.dir)
+            shutil.copy(notifier.binary(), self.dir / "mailpush-notify")
         (self.dir / "cyrus.conf").write_text(SERVICES.format(
-            bin=self._bin, dir=self.dir, imap=self.imap_port, imaps=self.imaps_port,
+            notifyd=notifyd, bin=self._bin, dir=self.dir, imap=self.imap_port, imaps=self.imaps_port,
             lmtp=self.lmtp_port, sieve=self.sieve_port))
+        external = self.dir / "external"
+        external.write_text(EXTERNAL.format(dir=self.dir))
+        external.chmod(0o755)
+        shutil.copy("/etc/group", self.dir / "group")
         self.dir.chmod(0o755)
         self._give_to_service_user()
+
+    def _notify_settings(self):
+        if self.transport == "notifyd":
+            return {"notifysocket": self.dir / "conf/socket/notify",
+                    "notify_external": self.dir / "mailpush-notify"}
+        return {"notifysocket": f"dlist:{self.notify}" if self.transport == "dlist"
+                else self.notify}
 
     def _write_imapd_conf(self, options):
         settings = {
@@ -306,6 +368,7 @@ class Cyrus:
             "event_notifier": "external",
             "event_groups": "message flags mailbox applepushservice",
             "event_extra_params": "timestamp vnd.cmu.unseenMessages",
+            "notify_external": self.dir / "external",
             **options,
         }
         lines = (f"{name}: {value}\n" for name, value in settings.items() if value is not None)
@@ -321,7 +384,8 @@ class Cyrus:
 
     def _as_service_user(self):
         """The command that runs the rest of its arguments as Cyrus' user, with its libraries."""
-        libraries = ["env", f"LD_LIBRARY_PATH={self.dir}/programs/{library_folder()}"]
+        libraries = ["env", f"LD_LIBRARY_PATH={self.dir}/programs/{library_folder()}",
+                     *notifier.environment(self.notify, self.kept)]
         if os.geteuid() == 0:
             return ["setpriv", f"--reuid={SERVICE_USER}", f"--regid={SERVICE_USER}",
                     "--init-groups", "--", *libraries]

@@ -79,6 +79,9 @@ class Imap:
     def setacl(self, name, who, rights):
         return self._ok(self.connection.setacl(mailbox(name), quoted(who), quoted(rights)))
 
+    def deleteacl(self, name, who):
+        return self._ok(self.connection.deleteacl(mailbox(name), quoted(who)))
+
     def list(self):
         """The names of all mailboxes that this user sees."""
         lines = self._ok(self.connection.list())

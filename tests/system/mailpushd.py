@@ -4,7 +4,8 @@
     daemon.log.wait("registered .*user=alice")
     assert daemon.stop() == 0
 
-Settings are those of mailpush.conf; a list becomes {"a", "b"}, None takes a default of ours out.
+Settings are those of mailpush.conf; a list becomes {"a", "b"}, None takes a default of ours out, and
+groups={"staff": ["alice"]} becomes sections.
 What the daemon logs is collected in `log` over all its lives.
 """
 
@@ -35,7 +36,9 @@ class Mailpushd:
         self.conf = self.dir / "mailpush.conf"
         self.log = Lines()
         self.process = None
+        self.start_line = 0         # of the log, where this life began
         self.wrapper = []           # a command that runs the daemon, e.g. in a namespace
+        self.pass_fds = []          # descriptors that it is started with
         self.credentials = {}
         if sim:
             self.credentials["main"] = {"certificate": sim.client_cert, "key": sim.client_key}
@@ -56,11 +59,18 @@ class Mailpushd:
     def control_socket(self):
         return pathlib.Path(self.settings["control_socket"])
 
+    @property
+    def spool(self):
+        return pathlib.Path(self.settings["spool_dir"])
+
     def write_conf(self, **settings):
         """Write mailpush.conf again, with some settings changed (then reload or restart)."""
         self.settings.update(settings)
         lines = [f"{name} = {conf_value(value)}\n"
-                 for name, value in self.settings.items() if value is not None]
+                 for name, value in self.settings.items()
+                 if value is not None and name != "groups"]
+        for name, members in self.settings.get("groups", {}).items():
+            lines.append(f'group "{name}" {{\n\tmembers = {conf_value(members)}\n}}\n')
         for name, credential in self.credentials.items():
             inner = "".join(f"\t{key} = {conf_value(value)}\n" for key, value in credential.items())
             lines.append(f'credential "{name}" {{\n{inner}}}\n')
@@ -73,14 +83,16 @@ class Mailpushd:
             "control_socket": self.dir / "control",
             "registry": f"sqlite:{self.dir}/registry.sqlite",
             "queue": self.dir / "queue.sqlite",
+            "spool_dir": self.dir / "spool",
             "log_level": "debug",
             "socket_group": "mail" if os.geteuid() == 0 else "",
         }
         if cyrus:
             settings["imapd_conf"] = cyrus.dir / "imapd.conf"
             settings["allowed_users"] = [cyrus.user]
-            settings["stream_socket" if cyrus.transport == "dlist" else "notify_socket"] = \
+            settings["notify_socket" if cyrus.transport == "datagram" else "stream_socket"] = \
                 cyrus.notify
+            settings["spool_dir"] = cyrus.kept
         if sim:
             settings.update(apns_host="127.0.0.1", apns_port=sim.port, apns_ca_file=sim.ca)
         return settings
@@ -90,12 +102,12 @@ class Mailpushd:
     def start(self, timeout=TIMEOUT):
         """Start and return self once events are taken in."""
         assert self.process is None, "already started"
-        self._start_line = len(self.log)
+        self.start_line = len(self.log)
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *self.wrapper, str(binary()), "-c",
              str(self.conf)],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
-            start_new_session=True)
+            start_new_session=True, pass_fds=self.pass_fds)
         self._reader = threading.Thread(target=self._read_log, args=(self.process.stderr,),
                                         daemon=True)
         self._reader.start()
@@ -174,12 +186,12 @@ class Mailpushd:
         if self.process.poll() is not None:
             self._reader.join(TIMEOUT)
             raise RuntimeError(f"mailpushd ended with {self.process.returncode}:\n"
-                               + "\n".join(self.log.all(self._start_line)))
+                               + "\n".join(self.log.all(self.start_line)))
 
     def _is_ready_or_ended(self):
         if self.process.poll() is not None:
             return True
-        said_so = any(re.search(r"\bready\b", line) for line in self.log.all(self._start_line))
+        said_so = any(re.search(r"\bready\b", line) for line in self.log.all(self.start_line))
         sockets = (self.settings["notify_socket"], self.settings["stream_socket"])
         return said_so and all(os.path.exists(path) for path in sockets if path)
 

@@ -92,6 +92,12 @@ class Telling:
         return rows(self.mailpushd.dir / "registry.sqlite",
                     f"SELECT {columns} FROM registration ORDER BY id")
 
+    def subscriptions(self, phone):
+        """What the phone registered for, as the registry has it."""
+        return rows(self.mailpushd.dir / "registry.sqlite",
+                    "SELECT name FROM subscription JOIN registration ON registration = registration.id "
+                    f"WHERE device_token = '{phone.token}' ORDER BY name")
+
     def registry_dump(self):
         return dump(self.mailpushd.dir / "registry.sqlite")
 
@@ -109,6 +115,15 @@ class Telling:
         with contextlib.closing(sqlite3.connect(self.mailpushd.dir / "queue.sqlite")) as queue:
             with queue:
                 queue.execute("UPDATE push SET due_ms = due_ms - ?", (delay_ms,))
+        self.mailpushd.start()
+
+    def have_failed_for(self, age_ms, attempts):
+        """Restart, and find what waits as if it had been tried so often for so long."""
+        self.mailpushd.stop()
+        with contextlib.closing(sqlite3.connect(self.mailpushd.dir / "queue.sqlite")) as queue:
+            with queue:
+                queue.execute("UPDATE push SET due_ms = 0, attempts = ?", (attempts,))
+                queue.execute("UPDATE news SET first_ms = first_ms - ?", (age_ms,))
         self.mailpushd.start()
 
     @contextlib.contextmanager
@@ -216,6 +231,10 @@ class BareSite(Telling):
 
     def register(self, phone):
         self.tell(notify.registration(phone.user, phone.token, phone.account_id, phone.mailboxes))
+
+    def register_nobody(self):
+        """Give the registry something to write."""
+        self.register(BarePhone(new_user(), ()))
 
     def registered_phone(self, *mailboxes, user=None, **identity):
         """A phone of a user of its own that has registered and got the push that proves it."""

@@ -68,12 +68,15 @@ class Client:
         self.socket = context.wrap_socket(plain, server_hostname="localhost")
         config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8",
                                            validate_outbound_headers=False,
+                                           validate_inbound_headers=False,
                                            normalize_outbound_headers=False)
         self.h2 = h2.connection.H2Connection(config)
         self.answers = {}
         self.goaway = None
         self.settings_changes = 0
         self.pings = 0
+        self.goaways = []
+        self.events = []
         self.h2.initiate_connection()
         self.flush()
 
@@ -146,6 +149,7 @@ class Client:
         if not data:
             raise Gone
         for event in self.h2.receive_data(data):
+            self.events.append(event)
             answer = self.answers.get(getattr(event, "stream_id", None))
             if isinstance(event, h2.events.ResponseReceived):
                 answer.headers = dict(event.headers)
@@ -160,6 +164,7 @@ class Client:
                 answer.error_code = event.error_code
             elif isinstance(event, h2.events.ConnectionTerminated):
                 self.goaway = event
+                self.goaways.append(event.last_stream_id)
             elif isinstance(event, h2.events.RemoteSettingsChanged):
                 self.settings_changes += 1
             elif isinstance(event, h2.events.PingAckReceived):
@@ -594,6 +599,79 @@ def test_settings_change_live_and_for_new_connections(sim, client):
     assert client.h2.remote_settings.max_concurrent_streams == 1000
 
 
+def test_table_and_frame_sizes_change_too(sim, client):
+    sim.control(do="settings", header_table_size=0, max_frame_size=65536)
+    client.wait(lambda: client.settings_changes == 2)
+    assert client.h2.remote_settings.header_table_size == 0
+    assert client.h2.remote_settings.max_frame_size == 65536
+    assert client.push().status == 200
+    sim.control(do="clear")
+    client.wait(lambda: client.settings_changes == 3)
+    assert client.h2.remote_settings.header_table_size == 4096
+
+
+def test_a_graceful_goaway_comes_in_two_steps(sim, client):
+    first = client.push()
+    sim.control(do="goaway", last="graceful", reason="Shutdown", code=11)
+    client.wait(lambda: len(client.goaways) == 2)
+    assert client.goaways == [2 ** 31 - 1, 1]
+    assert json.loads(client.goaway.additional_data) == {"reason": "Shutdown"}
+    assert client.goaway.error_code == h2.errors.ErrorCodes.ENHANCE_YOUR_CALM
+    assert first.status == 200
+    client.wait_end()
+
+
+def test_answers_are_adorned_as_asked_for(sim, client):
+    sim.control(do="answers", interim=True, trailers=True, pad=100, fields=20000, body=5000)
+    sim.control(do="next", status=410, reason="Unregistered")
+    answer = client.push()
+    kinds = [type(event).__name__ for event in client.events if hasattr(event, "stream_id")]
+    assert kinds.index("InformationalResponseReceived") < kinds.index("ResponseReceived")
+    assert "TrailersReceived" in kinds
+    assert answer.status == 410
+    assert len(answer.headers["x-filler"]) == 4000
+    assert len(answer.text) == 5000
+    assert answer.reason == "Unregistered"
+    data = [event for event in client.events if isinstance(event, h2.events.DataReceived)]
+    assert data[0].flow_controlled_length == len(data[0].data) + 100
+    sim.control(do="answers")
+    assert client.push().text == b""
+
+
+@pytest.mark.parametrize("client, alert", [
+    ("bad", "bad certificate"), ("expired", "certificate expired"),
+    ("revoked", "certificate revoked"), ("stranger", "unknown ca")])
+def test_a_good_client_certificate_is_refused_when_asked_for(sim, client, alert):
+    sim.control(do="tls", client=client)
+    with pytest.raises(ssl.SSLError, match=alert):
+        Client(sim).ready()
+    sim.control(do="tls")
+    with Client(sim).ready() as good:
+        assert good.push().status == 200
+
+
+def test_alpn_is_refused_or_not_answered_when_asked_for(sim):
+    sim.control(do="tls", alpn="refuse")
+    with pytest.raises(ssl.SSLError, match="no application protocol"):
+        Client(sim)
+    sim.control(do="tls", alpn="none")
+    with Client(sim) as client:
+        assert client.socket.selected_alpn_protocol() is None
+    sim.control(do="clear")
+    with Client(sim).ready() as client:
+        assert client.push().status == 200
+
+
+@pytest.mark.parametrize("frames, event", [("ping", h2.events.PingReceived),
+                                           ("settings", h2.events.RemoteSettingsChanged)])
+def test_a_flood_is_as_large_as_asked_for(sim, client, frames, event):
+    client.push()
+    seen = len(client.events)
+    sim.control(do="flood", frames=frames, count=300)
+    client.wait(lambda: sum(isinstance(e, event) for e in client.events[seen:]) == 300)
+    assert client.push().status == 200
+
+
 def test_silence_answers_nothing_until_it_is_over(sim, client):
     sim.control(do="silence", on=True)
     stream = client.send()
@@ -678,6 +756,13 @@ def test_stats_count(sim, client):
     ({"do": "goaway", "last": "some"}, "'last' must be"),
     ({"do": "silence", "on": 1}, "'on' must be true or false"),
     ({"do": "settings", "initial_window_size": 2**31}, "'initial_window_size'"),
+    ({"do": "settings", "max_frame_size": 16383}, "'max_frame_size'"),
+    ({"do": "answers", "pad": 256}, "'pad'"),
+    ({"do": "answers", "fields": 60001}, "'fields'"),
+    ({"do": "tls", "client": "odd"}, "'client' must be"),
+    ({"do": "tls", "alpn": "h3"}, "'alpn' must be"),
+    ({"do": "flood"}, "'count' is missing"),
+    ({"do": "flood", "count": 1, "frames": "goaway"}, "'frames' must be"),
 ])
 def test_mistakes_in_commands_are_named(sim, command, error):
     answer = sim.control(check=False, **command)

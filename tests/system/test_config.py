@@ -1,12 +1,13 @@
 """`mailpushd -n`: a mistake is named with file, line, key and value before anything runs."""
 
 import os
+import re
 import subprocess
 
 import pytest
 
 from apnssim import TOPIC
-from mailpushd import Mailpushd, binary
+from mailpushd import REPOSITORY, Mailpushd, binary
 
 
 @pytest.fixture
@@ -44,6 +45,7 @@ def test_the_check_may_run_beside_the_daemon(bare_site):
 def test_every_key_of_the_manual_is_taken(daemon):
     daemon.write_conf(
         site="mail.example.com", socket_mode="0660", ack_timeout="2s", max_waiting=1000000,
+        spool_dir="", forward_socket="dlist:/run/other/dlist", forward_events="yes",
         registration_ttl="30d", registrations_per_user=64, deleted_user_grace="7d",
         shared_mailboxes="yes", subtopics=["com.apple.mobilemail"], push_now=["MessageNew"],
         push_later=["MessageAppend", "FlagsClear:Seen"], min_interval="2s", later_delay="30s",
@@ -53,10 +55,10 @@ def test_every_key_of_the_manual_is_taken(daemon):
 
 
 def test_a_key_without_effect_yet_is_a_warning(daemon):
-    daemon.write_conf(spool_dir="/var/spool/mailpush")
+    daemon.write_conf(status_page_names="yes")
     done = daemon.run_check()
     assert done.returncode == 0
-    assert "warning: spool_dir has no effect" in done.stderr
+    assert "warning: status_page_names has no effect" in done.stderr
 
 
 # ---- values ----
@@ -79,6 +81,13 @@ def test_a_key_without_effect_yet_is_a_warning(daemon):
     ("notify_socket", "/tmp/" + "n" * 120, "is too long"),
     ("registry", "postgres://example.com/", "is no database that this version knows"),
     ("registry", "sqlite:registry", "is no database that this version knows"),
+    ("spool_dir", "spool", "is not an absolute path"),
+    ("spool_dir", "/" + "s" * 1024, "is too long"),
+    ("forward_socket", "notify", "is no socket; write the absolute path"),
+    ("forward_socket", "dlist:", "is no socket"),
+    ("forward_socket", "dlist:notify", "is no socket"),
+    ("forward_socket", "/tmp/" + "n" * 103, "is no socket"),
+    ("forward_events", "maybe", "is neither yes nor no"),
     ("socket_group", "no-such-group", "is no group of this system"),
     ("socket_mode", "rw-rw----", "is no mode of a file"),
     ("socket_mode", "7777", "is no mode of a file"),
@@ -143,6 +152,27 @@ def test_a_file_that_is_missing_is_named(daemon):
     assert said.startswith(f"mailpushd: {daemon.conf}: cannot open: No such file or directory")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
+def test_a_file_that_the_daemon_may_not_read_is_named(daemon):
+    daemon.conf.chmod(0o600)
+    done = subprocess.run(["setpriv", "--reuid=nobody", "--clear-groups", binary(), "-n", "-c",
+                           daemon.conf], capture_output=True, text=True, timeout=10)
+    assert done.returncode == 1
+    assert "cannot open: Permission denied; let the daemon's user read it" in done.stderr
+
+
+def test_the_packaged_example_says_only_what_is_the_case(daemon):
+    """With all that it shows as a comment in force, it is still good."""
+    example = (REPOSITORY / "packaging/mailpush.conf").read_text()
+    good = daemon.conf.read_text()
+    ours = set(re.findall(r"^(\w+) = ", good, flags=re.M))
+    shown = [line[1:] for line in example.splitlines()
+             if (found := re.match(r"#(\w+) = ", line)) and found[1] not in ours]
+    assert shown
+    daemon.conf.write_text(good + "\n".join(shown) + "\n")
+    assert daemon.run_check().returncode == 0
+
+
 def test_without_any_socket_no_event_could_come(daemon):
     daemon.write_conf(notify_socket="", stream_socket="")
     assert "without a socket no event can come" in complaint(daemon)
@@ -151,6 +181,24 @@ def test_without_any_socket_no_event_could_come(daemon):
 def test_the_two_sockets_must_be_two(daemon):
     daemon.write_conf(notify_socket="/tmp/one", stream_socket="/tmp/one")
     assert "are the same path '/tmp/one'" in complaint(daemon)
+
+
+@pytest.mark.parametrize("prefix", ["", "dlist:"])
+@pytest.mark.parametrize("key", ["notify_socket", "stream_socket"])
+def test_what_is_not_ours_cannot_be_passed_on_to_ourselves(daemon, prefix, key):
+    path = daemon.settings[key]
+    daemon.write_conf(forward_socket=f"{prefix}{path}")
+    assert f"forward_socket '{prefix}{path}' is our own {key}" in complaint(daemon)
+
+
+def test_events_cannot_be_passed_on_to_nobody(daemon):
+    daemon.write_conf(forward_events="yes")
+    assert "forward_events is yes, but no forward_socket is set" in complaint(daemon)
+
+
+def test_a_file_to_pass_notifications_on_to_is_named(daemon):
+    daemon.write_conf(forward_socket=str(daemon.conf))
+    assert f"forward_socket: '{daemon.conf}' is no socket" in complaint(daemon)
 
 
 # ---- credentials ----
@@ -201,13 +249,52 @@ def test_a_credential_given_twice_is_named(daemon):
     section = daemon.conf.read_text()[daemon.conf.read_text().index("credential"):]
     with open(daemon.conf, "a", encoding="utf-8") as file:
         file.write(section)
-    assert "credential 'main' is given twice" in complaint(daemon)
+    assert "section 'main' is given twice" in complaint(daemon)
 
 
 def test_a_credential_of_another_kind_is_not_taken_silently(daemon):
     daemon.credentials["main"]["p8"] = "/etc/mailpush/key.p8"
     daemon.write_conf()
     assert "p8 is not supported by this version" in complaint(daemon)
+
+
+# ---- groups ----
+
+def test_groups_are_taken(daemon):
+    daemon.write_conf(groups={"staff": ["alice", "bob@example.org", "jane.doe"], "empty": [],
+                              "all the others": ["carol"]})
+    assert daemon.run_check().returncode == 0
+
+
+@pytest.mark.parametrize("groups, why", [
+    ({"group:staff": ["alice"]}, 'group "group:staff": leave out group:'),
+    ({"": ["alice"]}, 'group "": this is no name of a group'),
+    ({"s" * 300: ["alice"]}, 'this is no name of a group'),
+    ({"staff": ["alice", ""]}, "group \"staff\": members: '' is no user"),
+    ({"staff": ["a\tr"]}, "is no user"),
+    ({"staff": ["u" * 513]}, "is no user"),
+    ({"staff": ["u"] * 10001}, 'group "staff": more than 10000 members'),
+    ({f"g{n}": [] for n in range(257)}, 'group "g256": more than 256 groups'),
+])
+def test_a_group_that_makes_no_sense_is_named(daemon, groups, why):
+    daemon.write_conf(groups=groups)
+    assert complaint(daemon).startswith(f"mailpushd: {daemon.conf}:")
+    assert why in complaint(daemon)
+
+
+@pytest.mark.parametrize("text, why", [
+    ('group "staff" { members = {a} }\ngroup "staff" { members = {b} }\n',
+     "section 'staff' is given twice"),
+    ('group "staff" {\nmembers = {a, b}\nmembers = {c}\n}\n', "members is given twice"),
+    ('group "staff" {\nusers = {a}\n}\n', "unknown key 'users'"),
+    ('group "staff" {\nmembers = {a, b\n', "the file ends too early"),
+    ('group "staff" {\nmembers = {a, b}\n', "the file ends too early"),
+    ('group { members = {a} }\n', "see mailpush.conf(5)"),
+])
+def test_a_group_that_is_written_wrongly_is_named(daemon, text, why):
+    with open(daemon.conf, "a", encoding="utf-8") as file:
+        file.write(text)
+    assert why in complaint(daemon)
 
 
 # ---- imapd.conf ----
@@ -245,6 +332,22 @@ def test_a_folder_that_is_not_there_is_named(daemon, key):
     assert f"{key}: the folder '/no/such/folder': No such file or directory; make it" in said
 
 
+def test_a_spool_that_cannot_be_made_is_named(daemon):
+    daemon.write_conf(spool_dir="/no/such/folder/spool")
+    assert ("spool_dir: '/no/such/folder/spool': No such file or directory; make it: install -d"
+            in complaint(daemon))
+
+
+def test_a_file_in_the_place_of_the_spool_is_named(daemon):
+    daemon.write_conf(spool_dir=daemon.conf)
+    assert f"spool_dir: '{daemon.conf}' is no folder" in complaint(daemon)
+
+
+def test_a_spool_that_is_there_is_fine(daemon):
+    daemon.spool.mkdir()
+    assert daemon.run_check().returncode == 0
+
+
 @pytest.mark.parametrize("key", ["notify_socket", "stream_socket"])
 def test_a_file_in_the_place_of_a_socket_is_named(daemon, key):
     daemon.write_conf(**{key: str(daemon.conf)})
@@ -254,6 +357,7 @@ def test_a_file_in_the_place_of_a_socket_is_named(daemon, key):
 @pytest.mark.parametrize("key, value, said", [
     ("apns_ca_file", "/no/such/ca.pem", "No such file or directory"),
     ("alarm_command", "/no/such/command", "cannot run '/no/such/command'"),
+    ("alarm_command", "/bin/echo alarm", "the path of a program, without arguments"),
 ])
 def test_a_file_that_is_not_there_is_named(daemon, key, value, said):
     daemon.write_conf(**{key: value})

@@ -185,6 +185,58 @@ def test_trouble_with_one_phone_does_not_delay_another(site, marker):
     assert site.waiting_hashes() == {hash_of("INBOX")}
 
 
+# ---- given up ----
+
+A_DAY_MS = 24 * 60 * 60 * 1000
+
+
+@pytest.fixture
+def troubled(site, marker, request):
+    """A phone whose push was answered so, now and whenever it is tried again."""
+    phone = site.registered_phone()
+    site.sim.control(do="token", token=phone.token, **request.param)
+    site.deliver(phone.user)
+    site.mailpushd.wait_log(f"push not taken user={phone.user} .*status={request.param['status']}")
+    return phone
+
+
+OF_ONE_TOKEN = [{"status": 429, "reason": "TooManyRequests"},
+                {"status": 410, "reason": "Unregistered", "timestamp": 1_700_000_000_000}]
+
+
+@pytest.mark.parametrize("troubled", OF_ONE_TOKEN, indirect=True)
+def test_trouble_of_one_token_is_given_up_after_a_day(site, troubled):
+    site.have_failed_for(A_DAY_MS + 60_000, attempts=20)
+    site.mailpushd.wait_log("given up after a day")
+    site.wait_nothing_waits()
+    assert troubled.token in site.registrations()
+    site.sim.control(do="clear")
+    site.deliver(troubled.user)
+    site.told(troubled, "INBOX")
+
+
+@pytest.mark.parametrize("troubled", OF_ONE_TOKEN, indirect=True)
+@pytest.mark.parametrize("age_ms, attempts", [(A_DAY_MS - 60_000, 20), (A_DAY_MS + 60_000, 18)])
+def test_and_not_before_a_day_nor_before_it_was_tried_often(site, troubled, age_ms, attempts):
+    since = len(site.mailpushd.log)
+    site.have_failed_for(age_ms, attempts)
+    site.mailpushd.wait_log(f"push not taken user={troubled.user} ", since=since)
+    assert site.waiting_hashes() == {hash_of("INBOX")}
+
+
+@pytest.mark.parametrize("troubled", [{"status": 503, "reason": "ServiceUnavailable"},
+                                      {"status": 403, "reason": "BadCertificate"},
+                                      {"status": 400, "reason": "BadTopic"}], indirect=True)
+def test_trouble_of_the_service_or_the_credential_is_never_given_up(site, troubled):
+    since = len(site.mailpushd.log)
+    site.have_failed_for(30 * A_DAY_MS, attempts=1000)
+    site.mailpushd.wait_log(f"push not taken user={troubled.user} ", since=since)
+    assert site.waiting_hashes() == {hash_of("INBOX")}
+    site.sim.control(do="clear")
+    site.let_pass(DOUBTED_MS)
+    site.told(troubled, "INBOX")
+
+
 # ---- topics and credentials ----
 
 @pytest.fixture

@@ -49,11 +49,48 @@ static void retry_after_is_seconds_in_any_case(void **state)
 	assert_int_equal(answer.retry_after_ms, 30000);
 }
 
-static void retry_after_as_a_date_is_none(void **state)
+static void retry_after_is_a_date_in_any_of_its_three_forms(void **state)
 {
 	(void)state;
-	header("retry-after", "Fri, 31 Dec 2027 23:59:59 GMT");
-	assert_int_equal(answer.retry_after_ms, -1);
+	static const char *const forms[] = {"Sun, 06 Nov 1994 08:49:37 GMT",
+		"Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"};
+	for (size_t i = 0; i < 3; i++) {
+		answer_init(&answer, APNS_ANSWERED);
+		header("RETRY-AFTER", forms[i]);
+		assert_int_equal(answer.retry_after_ms, -1);
+		assert_int_equal(answer.retry_at_unix_ms, INT64_C(784111777000));
+	}
+}
+
+static void retry_after_that_is_neither_is_none(void **state)
+{
+	static const char *const hostile[] = {"", "-1", "1.5", "+5", " 5", "0x10", "soon",
+		"9999999999999999999999", "Sun, 06 Nov 1994 08:49:37",
+		"Sun, 06 Nov 1994 08:49:37 GMT ",
+		"Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:37 GMT",
+		"Thu, 01 Jan 1960 00:00:00 GMT", "%a, %d %b %Y %H:%M:%S GMT"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+		header("retry-after", hostile[i]);
+		assert_int_equal(answer.retry_after_ms, -1);
+		assert_int_equal(answer.retry_at_unix_ms, 0);
+	}
+}
+
+static void an_interim_status_gives_way_to_the_final_one(void **state)
+{
+	(void)state;
+	header(":status", "103");
+	header(":status", "410");
+	assert_int_equal(answer.status, 410);
+}
+
+static void a_status_in_trailers_says_nothing(void **state)
+{
+	(void)state;
+	header(":status", "503");
+	header(":status", "200");
+	assert_int_equal(answer.status, 503);
 }
 
 static void retry_after_is_a_day_at_most(void **state)
@@ -99,7 +136,10 @@ int main(void)
 		cmocka_unit_test_setup(the_status_is_read, begin),
 		cmocka_unit_test_setup(a_status_that_is_no_number_is_none, begin),
 		cmocka_unit_test_setup(retry_after_is_seconds_in_any_case, begin),
-		cmocka_unit_test_setup(retry_after_as_a_date_is_none, begin),
+		cmocka_unit_test_setup(retry_after_is_a_date_in_any_of_its_three_forms, begin),
+		cmocka_unit_test_setup(retry_after_that_is_neither_is_none, begin),
+		cmocka_unit_test_setup(an_interim_status_gives_way_to_the_final_one, begin),
+		cmocka_unit_test_setup(a_status_in_trailers_says_nothing, begin),
 		cmocka_unit_test_setup(retry_after_is_a_day_at_most, begin),
 		cmocka_unit_test_setup(reason_and_timestamp_are_read, begin),
 		cmocka_unit_test_setup(a_body_that_is_no_json_says_nothing, begin),

@@ -458,8 +458,8 @@ static void a_push_that_gets_no_answer_is_given_up_and_the_connection_kept(void 
 static void a_missed_ping_replaces_the_connection(void **state)
 {
 	(void)state;
-	settings.ping_silence_ms = 30;
-	settings.ping_timeout_ms = 30;
+	settings.ping_silence_ms = 300;
+	settings.ping_timeout_ms = 300;
 	start();
 	want_pushes(1);
 	until(world.told == 1);
@@ -543,6 +543,294 @@ static void retry_after_comes_with_the_answer(void **state)
 	assert_int_equal(world.phones[0].last.retry_after_ms, 7000);
 }
 
+static void retry_after_as_a_date_comes_with_the_answer(void **state)
+{
+	(void)state;
+	simulator_do(&simulator,
+		"{\"do\":\"next\",\"count\":1,\"status\":429,\"reason\":\"TooManyRequests\","
+		"\"retry_after\":\"Sun, 06 Nov 1994 08:49:37 GMT\"}");
+	start();
+	want_pushes(1);
+	until(world.answers == 1);
+	assert_int_equal(world.phones[0].last.retry_after_ms, -1);
+	assert_int_equal(world.phones[0].last.retry_at_unix_ms, INT64_C(784111777000));
+}
+
+/* The same answers, however they come. */
+static void answers_are_understood(void)
+{
+	simulator_do(&simulator,
+		"{\"do\":\"next\",\"count\":1,\"status\":410,"
+		"\"reason\":\"Unregistered\",\"timestamp\":1700000000123}");
+	start();
+	want_pushes(1);
+	until(world.answers == 1);
+	assert_int_equal(world.phones[0].last.status, 410);
+	assert_string_equal(world.phones[0].last.reason, "Unregistered");
+	assert_int_equal(world.phones[0].last.timestamp_unix_ms, INT64_C(1700000000123));
+	want_pushes(300);
+	until(world.told == 300);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
+}
+
+static void interim_responses_padding_and_trailers_change_nothing(void **state)
+{
+	(void)state;
+	simulator_do(
+		&simulator, "{\"do\":\"answers\",\"interim\":true,\"trailers\":true,\"pad\":200}");
+	answers_are_understood();
+}
+
+static void headers_in_continuation_frames_change_nothing(void **state)
+{
+	(void)state;
+	simulator_do(&simulator, "{\"do\":\"answers\",\"fields\":40000}");
+	answers_are_understood();
+}
+
+static void a_body_without_end_is_cut(void **state)
+{
+	(void)state;
+	simulator_do(&simulator, "{\"do\":\"answers\",\"body\":1000000}");
+	answers_are_understood();
+}
+
+static void a_shutdown_in_two_steps_costs_no_push(void **state)
+{
+	(void)state;
+	simulator_do(&simulator, "{\"do\":\"goaway\",\"after\":100,\"last\":\"graceful\"}");
+	start();
+	world.sends_again = true;
+	want_pushes(2000);
+	until(world.told == 2000);
+	each_was_told_once();
+	assert_int_equal(world.lost + world.silent, 0);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
+}
+
+static void an_error_code_in_a_goaway_is_no_refusal(void **state)
+{
+	(void)state;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	simulator_do(&simulator, "{\"do\":\"goaway\",\"code\":11}");
+	want_pushes(1);
+	world.sends_again = true;
+	until(world.told == 2);
+	assert_int_equal(world.troubles, 0);
+}
+
+static void a_limit_that_goes_down_and_up_is_followed(void **state)
+{
+	static const struct {
+		const char *settings;
+		size_t limit;
+	} steps[] = {
+		{"{\"do\":\"settings\",\"max_concurrent_streams\":1}", 1},
+		{"{\"do\":\"settings\",\"max_concurrent_streams\":500}", 500},
+		{"{\"do\":\"settings\",\"max_concurrent_streams\":1000}", 1000},
+	};
+	(void)state;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	/* The window is 65 535 bytes, and there are to be more streams than fit. */
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	want_pushes(1800);
+	until(simulator_stat(&simulator, "waiting") >= 900);
+	size_t wanted = 1801;
+	for (size_t i = 0; i < 3; i++) {
+		/* The SETTINGS come before the answers to what is in flight. */
+		simulator_do(&simulator, steps[i].settings);
+		simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
+		until(world.told == wanted);
+		simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+		want_pushes(300);
+		wanted += 300;
+		size_t flying = steps[i].limit < 300 ? steps[i].limit : 300;
+		until(simulator_stat(&simulator, "waiting") == (json_int_t)flying);
+		assert_int_equal(in_flight(), flying);
+	}
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
+	until(world.told == wanted);
+	each_was_answered_once_and_told();
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
+}
+
+static void odd_settings_are_followed(void **state)
+{
+	(void)state;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	simulator_do(&simulator,
+		"{\"do\":\"settings\",\"header_table_size\":0,\"max_frame_size\":16777215,"
+		"\"initial_window_size\":0}");
+	/* Each of them on a stream without a window, then with one. */
+	want_pushes(1);
+	until(in_flight() == 1);
+	simulator_do(&simulator,
+		"{\"do\":\"settings\",\"initial_window_size\":1,\"header_table_size\":65536}");
+	want_pushes(100);
+	simulator_do(&simulator, "{\"do\":\"settings\",\"initial_window_size\":2147483647}");
+	until(world.told == 102);
+	each_was_answered_once_and_told();
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
+}
+
+static void frames_to_acknowledge_are_acknowledged(void **state)
+{
+	(void)state;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	simulator_do(&simulator, "{\"do\":\"flood\",\"count\":200}");
+	simulator_do(&simulator, "{\"do\":\"flood\",\"count\":200,\"frames\":\"settings\"}");
+	want_pushes(100);
+	until(world.told == 101);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
+}
+
+static void a_flood_of_frames_ends_the_connection_and_no_push_is_lost(void **state)
+{
+	(void)state;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	world.sends_again = true;
+	simulator_do(&simulator, "{\"do\":\"flood\",\"count\":1000000}");
+	want_pushes(100);
+	until(world.told == 101);
+	until(simulator_stat(&simulator, "connections_open") == 1);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
+}
+
+static void connections_are_replaced_before_stream_ids_run_out(void **state)
+{
+	(void)state;
+	settings.first_stream_id = INT32_MAX - 100000 - 2;
+	world.sends_again = true;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	want_pushes(200);
+	until(world.told == 201);
+	want_pushes(1);
+	until(world.told == 202);
+	each_was_told_once();
+	assert_int_equal(world.lost + world.silent, 0);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
+}
+
+static void a_200_proves_for_a_while_only(void **state)
+{
+	(void)state;
+	settings.proven_ms = 1;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	simulator_do(&simulator,
+		"{\"do\":\"next\",\"count\":1,\"status\":400,\"reason\":\"BadDeviceToken\"}");
+	int64_t until_ms = clock_monotonic_ms() + 5;
+	until(clock_monotonic_ms() >= until_ms);
+	want_pushes(1);
+	until(world.answers == 2);
+	assert_false(world.phones[1].was_proven);
+}
+
+static void a_push_after_a_long_silence_takes_a_ping_along(void **state)
+{
+	(void)state;
+	settings.ping_doubt_ms = 0;
+	settings.ping_timeout_ms = 300;
+	settings.ping_silence_ms = GUARD_MS;
+	settings.push_deadline_ms = GUARD_MS;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	simulator_do(&simulator, "{\"do\":\"silence\",\"on\":true}");
+	want_pushes(1);
+	until(world.lost == 1);
+	simulator_do(&simulator, "{\"do\":\"silence\",\"on\":false}");
+}
+
+static void a_tls_alert_about_our_certificate_holds(const char *fault, const char *alert)
+{
+	char request[64];
+	snprintf(request, sizeof(request), "{\"do\":\"tls\",\"client\":\"%s\"}", fault);
+	simulator_do(&simulator, request);
+	settings.hold_probe_ms = GUARD_MS;
+	world.sends_again = true;
+	start();
+	want_pushes(1);
+	until(world.troubles == 1);
+	assert_non_null(strstr(world.trouble, "refused our certificate"));
+	if (!strstr(world.trouble, alert))
+		fail_msg("'%s' should name '%s'", world.trouble, alert);
+	assert_int_equal(sender_room(world.sender, TOPIC), 0);
+	assert_int_equal(world.waiting, 1);
+	assert_int_equal(simulator_stat(&simulator, "pushes"), 0);
+}
+
+static void a_bad_certificate_is_refused_and_held(void **state)
+{
+	(void)state;
+	a_tls_alert_about_our_certificate_holds("bad", "bad certificate");
+}
+
+static void an_expired_certificate_is_refused_and_held(void **state)
+{
+	(void)state;
+	a_tls_alert_about_our_certificate_holds("expired", "certificate expired");
+}
+
+static void a_revoked_certificate_is_refused_and_held(void **state)
+{
+	(void)state;
+	a_tls_alert_about_our_certificate_holds("revoked", "certificate revoked");
+}
+
+static void a_certificate_of_an_unknown_authority_is_refused_and_held(void **state)
+{
+	(void)state;
+	a_tls_alert_about_our_certificate_holds("stranger", "unknown ca");
+}
+
+static void a_refusal_in_the_handshake_is_probed_and_recovers(void **state)
+{
+	(void)state;
+	simulator_do(&simulator, "{\"do\":\"tls\",\"client\":\"revoked\"}");
+	world.sends_again = true;
+	start();
+	want_pushes(3);
+	until(world.troubles == 1);
+	until(simulator_stat(&simulator, "connections_total") >= 2);
+	simulator_do(&simulator, "{\"do\":\"tls\"}");
+	until(world.told == 3);
+	assert_int_equal(world.troubles, 1);
+	assert_int_equal(world.recoveries, 1);
+}
+
+static void a_server_without_http2_is_a_trouble(void **state)
+{
+	static const char *const faults[] = {
+		"{\"do\":\"tls\",\"alpn\":\"none\"}", "{\"do\":\"tls\",\"alpn\":\"refuse\"}"};
+	(void)state;
+	start();
+	for (size_t i = 0; i < 2; i++) {
+		simulator_do(&simulator, faults[i]);
+		want_pushes(1);
+		until(world.troubles == i + 1);
+		assert_non_null(strstr(world.trouble, "does not offer HTTP/2"));
+		assert_int_equal(world.waiting, 1);
+		simulator_do(&simulator, "{\"do\":\"tls\"}");
+		until(world.told == i + 1);
+		simulator_do(&simulator, "{\"do\":\"goaway\"}");
+		until(simulator_stat(&simulator, "connections_open") == 0);
+	}
+}
+
 static void only_a_200_proves_credential_and_host(void **state)
 {
 	(void)state;
@@ -607,6 +895,54 @@ static void a_held_credential_is_probed_until_it_is_good(void **state)
 	assert_int_equal(world.answers, 4);
 	assert_int_equal(world.troubles, 1);
 	assert_int_equal(world.recoveries, 1);
+}
+
+static void held_by(const char *request)
+{
+	world.holds = true;
+	simulator_do(&simulator,
+		"{\"do\":\"next\",\"count\":1,\"status\":403,\"reason\":\"Forbidden\"}");
+	start();
+	want_pushes(1);
+	until(world.troubles == 1);
+	simulator_do(&simulator, request);
+}
+
+static void a_service_that_fails_does_not_end_a_hold(void **state)
+{
+	(void)state;
+	world.sends_again = true;
+	held_by("{\"do\":\"next\",\"count\":3,\"status\":503,"
+		"\"reason\":\"ServiceUnavailable\"}");
+	want_pushes(10);
+	until(world.answers == 4);
+	assert_int_equal(world.recoveries, 0);
+	until(world.told == 11);
+	assert_int_equal(world.recoveries, 1);
+	/* One at a time, and the last of the four was let through alone too. */
+	assert_int_equal(world.answers, 1 + 3 + 11);
+}
+
+static void an_answer_about_the_push_ends_a_hold(void **state)
+{
+	(void)state;
+	world.sends_again = true;
+	held_by("{\"do\":\"next\",\"count\":1,\"status\":410,\"reason\":\"Unregistered\"}");
+	until(world.recoveries == 1);
+	assert_int_equal(world.told, 0);
+}
+
+static void a_probe_without_an_answer_is_not_repeated_at_once(void **state)
+{
+	(void)state;
+	settings.hold_probe_ms = GUARD_MS;
+	held_by("{\"do\":\"rst_streams\",\"count\":1}");
+	world.phones[0].is_waiting = true;
+	world.waiting++;
+	simulator_do(&simulator, "{\"do\":\"clear\"}");
+	give_out();
+	assert_int_equal(sender_room(world.sender, TOPIC), 0);
+	assert_int_equal(world.answers, 1);
 }
 
 static void a_probe_is_a_single_push(void **state)
@@ -682,6 +1018,24 @@ static void a_second_connection_comes_when_the_first_stays_full(void **state)
 	struct sender_counts counts = {0};
 	until((sender_count(world.sender, &counts), counts.connections == 2));
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
+}
+
+static void a_second_connection_comes_also_when_nobody_is_answered(void **state)
+{
+	(void)state;
+	settings.connections = 2;
+	simulator_do(&simulator, "{\"do\":\"settings\",\"max_concurrent_streams\":1}");
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	start();
+	want_pushes(2);
+	until(in_flight() == 1);
+	struct sender_counts counts = {0};
+	/* The loop alone, without a tick of the test. */
+	uv_timer_stop(&world.tick);
+	while (in_flight() < 2)
+		uv_run(&world.loop, UV_RUN_ONCE);
+	sender_count(world.sender, &counts);
+	assert_int_equal(counts.connections, 2);
 }
 
 static void a_server_that_is_not_trusted_gets_nothing(void **state)
@@ -840,6 +1194,73 @@ static void a_server_that_stays_silent_is_an_outage(void **state)
 	assert_int_equal(world.recoveries, 1);
 }
 
+static void a_server_that_allows_no_stream_is_an_outage(void **state)
+{
+	(void)state;
+	settings.outage_ms = 40;
+	simulator_do(&simulator, "{\"do\":\"settings\",\"max_concurrent_streams\":0}");
+	start();
+	want_pushes(1);
+	/* It may fly before the SETTINGS come, and is refused then. */
+	world.sends_again = true;
+	until(world.told == 1 || world.troubles == 1);
+	want_pushes(1);
+	until(world.troubles == 1);
+	assert_non_null(strstr(world.trouble, "allowed no push"));
+	until(simulator_stat(&simulator, "connections_total") >= 2);
+	assert_int_equal(world.recoveries, 0);
+	simulator_do(&simulator, "{\"do\":\"clear\"}");
+	until(world.told == 2);
+	assert_int_equal(world.recoveries, 1);
+}
+
+static void a_connection_that_drains_does_not_do_so_for_ever(void **state)
+{
+	(void)state;
+	settings.push_deadline_ms = 600;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	want_pushes(5);
+	until(simulator_stat(&simulator, "waiting") == 5);
+	simulator_do(&simulator, "{\"do\":\"goaway\"}");
+	until(world.silent == 5);
+	until(simulator_stat(&simulator, "connections_open") == 0);
+}
+
+static void a_dead_connection_is_found_while_it_is_idle(void **state)
+{
+	(void)state;
+	settings.ping_idle_ms = 300;
+	settings.ping_timeout_ms = 300;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	simulator_do(&simulator, "{\"do\":\"silence\",\"on\":true}");
+	struct sender_counts counts = {.connections = 1};
+	until((sender_count(world.sender, &counts), counts.connections == 0));
+	simulator_do(&simulator, "{\"do\":\"silence\",\"on\":false}");
+	want_pushes(1);
+	until(world.told == 2);
+	assert_int_equal(world.lost + world.silent, 0);
+}
+
+static void a_living_connection_is_kept_while_it_is_idle(void **state)
+{
+	(void)state;
+	settings.ping_idle_ms = 5;
+	settings.ping_timeout_ms = GUARD_MS;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	int64_t until_ms = clock_monotonic_ms() + 60;
+	until(clock_monotonic_ms() >= until_ms);
+	want_pushes(1);
+	until(world.told == 2);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
+}
+
 static void failures_that_pass_soon_are_no_outage(void **state)
 {
 	(void)state;
@@ -874,12 +1295,13 @@ static void a_push_taken_now_and_then_is_no_outage(void **state)
 static void stopping_waits_for_answers(void **state)
 {
 	(void)state;
-	simulator_do(&simulator, "{\"do\":\"delay\",\"ms\":30}");
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
 	start();
 	want_pushes(10);
 	until(in_flight() == 10);
 	sender_stop(world.sender, GUARD_MS, on_stopped, &world.is_stopped);
 	assert_int_equal(sender_room(world.sender, TOPIC), 0);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
 	until(world.is_stopped);
 	assert_int_equal(world.told, 10);
 }
@@ -984,15 +1406,38 @@ int main(void)
 		T(nothing_is_connected_before_somebody_asks),
 		T(an_answer_comes_with_status_reason_and_timestamp),
 		T(retry_after_comes_with_the_answer),
+		T(retry_after_as_a_date_comes_with_the_answer),
+		T(interim_responses_padding_and_trailers_change_nothing),
+		T(headers_in_continuation_frames_change_nothing),
+		T(a_body_without_end_is_cut),
+		T(a_shutdown_in_two_steps_costs_no_push),
+		T(an_error_code_in_a_goaway_is_no_refusal),
+		T(a_limit_that_goes_down_and_up_is_followed),
+		T(odd_settings_are_followed),
+		T(frames_to_acknowledge_are_acknowledged),
+		T(a_flood_of_frames_ends_the_connection_and_no_push_is_lost),
+		T(connections_are_replaced_before_stream_ids_run_out),
+		T(a_200_proves_for_a_while_only),
+		T(a_push_after_a_long_silence_takes_a_ping_along),
+		T(a_bad_certificate_is_refused_and_held),
+		T(an_expired_certificate_is_refused_and_held),
+		T(a_revoked_certificate_is_refused_and_held),
+		T(a_certificate_of_an_unknown_authority_is_refused_and_held),
+		T(a_refusal_in_the_handshake_is_probed_and_recovers),
+		T(a_server_without_http2_is_a_trouble),
 		T(only_a_200_proves_credential_and_host),
 		T(shutdown_moves_to_a_new_connection),
 		T(repeated_server_errors_replace_the_connection),
 		T(a_held_credential_is_probed_until_it_is_good),
+		T(a_service_that_fails_does_not_end_a_hold),
+		T(an_answer_about_the_push_ends_a_hold),
+		T(a_probe_without_an_answer_is_not_repeated_at_once),
 		T(a_probe_is_a_single_push),
 		T(a_topic_without_a_credential_has_no_room),
 		T(a_replaced_credential_finishes_what_it_has),
 		T(the_same_credential_again_keeps_its_connection),
 		T(a_second_connection_comes_when_the_first_stays_full),
+		T(a_second_connection_comes_also_when_nobody_is_answered),
 		T(a_server_that_is_not_trusted_gets_nothing),
 		T(a_server_of_another_name_gets_nothing),
 		T(a_client_certificate_of_a_stranger_is_refused_and_held),
@@ -1003,6 +1448,10 @@ int main(void)
 		T(a_credential_that_is_shared_outlives_its_lane),
 		T(an_outage_is_a_trouble_until_a_push_is_taken),
 		T(a_server_that_stays_silent_is_an_outage),
+		T(a_server_that_allows_no_stream_is_an_outage),
+		T(a_connection_that_drains_does_not_do_so_for_ever),
+		T(a_dead_connection_is_found_while_it_is_idle),
+		T(a_living_connection_is_kept_while_it_is_idle),
 		T(failures_that_pass_soon_are_no_outage),
 		T(a_push_taken_now_and_then_is_no_outage),
 		T(stopping_waits_for_answers),

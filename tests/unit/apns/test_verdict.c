@@ -10,6 +10,9 @@
 
 #define SENT 5000
 #define TIMESTAMP 4000
+#define LATER_TIMESTAMP 6000 /* than the push was sent */
+#define NOW INT64_C(1800000000000)
+#define A_DAY (24 * 60 * 60 * 1000)
 
 struct row {
 	const char *name;
@@ -108,6 +111,8 @@ static struct row rows[] = {
 		"Unregistered", false, -1, 0, FORGET(SENT)},
 	{"ExpiredToken forgets what is older than its timestamp", 410, "ExpiredToken", false, -1,
 		TIMESTAMP, FORGET(TIMESTAMP)},
+	{"a timestamp after the push does not reach what registered since", 410, "Unregistered",
+		false, -1, LATER_TIMESTAMP, FORGET(SENT)},
 	{"410 without a reason forgets what is older than the push", 410, "", false, -1, 0,
 		FORGET(SENT)},
 	{"410 with an unknown reason forgets what is older than its timestamp", 410, "Unheard",
@@ -198,10 +203,47 @@ static void what_was_not_processed_goes_again_at_once_and_does_not_count(void **
 		(struct verdict){VERDICT_RETRY, VERDICT_SERVICE, 0, false, false, 0});
 }
 
-static void what_was_lost_backs_off(void **state)
+static void what_was_lost_goes_once_more_at_once(void **state)
 {
 	(void)state;
-	ending_is(APNS_LOST, (struct verdict)RETRY(VERDICT_SERVICE, -1));
+	ending_is(APNS_LOST, (struct verdict)RETRY(VERDICT_SERVICE, 0));
+}
+
+static void what_was_lost_again_backs_off(void **state)
+{
+	(void)state;
+	const struct apns_answer answer = {.ending = APNS_LOST, .retry_after_ms = -1};
+	const struct verdict_context context = {.attempts = 1};
+	const struct verdict verdict = verdict_of(&answer, &context);
+	const struct verdict expected = RETRY(VERDICT_SERVICE, -1);
+	assert_verdict(&verdict, &expected);
+}
+
+static int64_t delay_of_retry_at(int64_t unix_ms)
+{
+	const struct apns_answer answer = {.ending = APNS_ANSWERED,
+		.status = 503,
+		.reason = "ServiceUnavailable",
+		.retry_after_ms = -1,
+		.retry_at_unix_ms = unix_ms};
+	const struct verdict_context context = {.now_unix_ms = NOW};
+	return verdict_of(&answer, &context).delay_ms;
+}
+
+static void a_date_of_retry_after_is_waited_for_a_day_at_most(void **state)
+{
+	(void)state;
+	assert_int_equal(delay_of_retry_at(NOW + 30000), 30000);
+	assert_int_equal(delay_of_retry_at(NOW + A_DAY), A_DAY);
+	assert_int_equal(delay_of_retry_at(NOW + A_DAY + 1), A_DAY);
+	assert_int_equal(delay_of_retry_at(INT64_MAX), A_DAY);
+}
+
+static void a_date_of_retry_after_that_is_over_backs_off(void **state)
+{
+	(void)state;
+	assert_int_equal(delay_of_retry_at(NOW), -1);
+	assert_int_equal(delay_of_retry_at(1), -1);
 }
 
 static void what_got_no_answer_backs_off(void **state)
@@ -225,6 +267,10 @@ static void only_a_goaway_about_our_credential_is_a_refusal(void **state)
 	assert_true(verdict_is_refusal("BadCertificate"));
 	assert_true(verdict_is_refusal("BadCertificateEnvironment"));
 	assert_true(verdict_is_refusal("Forbidden"));
+	assert_true(verdict_is_refusal("TopicDisallowed"));
+	assert_true(verdict_is_refusal("TooManyProviderTokenUpdates"));
+	assert_false(verdict_is_refusal("BadDeviceToken"));
+	assert_false(verdict_is_refusal("TooManyRequests"));
 	assert_false(verdict_is_refusal("Shutdown"));
 	assert_false(verdict_is_refusal("IdleTimeout"));
 	assert_false(verdict_is_refusal("Unheard"));
@@ -232,13 +278,16 @@ static void only_a_goaway_about_our_credential_is_a_refusal(void **state)
 }
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
-#define OTHERS 6
+#define OTHERS 9
 
 int main(void)
 {
 	struct CMUnitTest tests[ROWS + OTHERS] = {
 		cmocka_unit_test(what_was_not_processed_goes_again_at_once_and_does_not_count),
-		cmocka_unit_test(what_was_lost_backs_off),
+		cmocka_unit_test(what_was_lost_goes_once_more_at_once),
+		cmocka_unit_test(what_was_lost_again_backs_off),
+		cmocka_unit_test(a_date_of_retry_after_is_waited_for_a_day_at_most),
+		cmocka_unit_test(a_date_of_retry_after_that_is_over_backs_off),
 		cmocka_unit_test(what_failed_before_is_never_sent_again_at_once),
 		cmocka_unit_test(what_got_no_answer_backs_off),
 		cmocka_unit_test(only_a_goaway_about_our_credential_is_a_refusal),

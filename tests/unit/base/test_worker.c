@@ -33,6 +33,8 @@ struct fixture {
 	char trouble[64];
 	int troubles;
 	int wanted;
+	bool asks;
+	int asked;
 };
 
 static void run(void *ctx, struct job_list *batch)
@@ -40,6 +42,8 @@ static void run(void *ctx, struct job_list *batch)
 	struct fixture *f = ctx;
 	pthread_mutex_lock(&f->gate);
 	pthread_mutex_unlock(&f->gate);
+	if (f->asks && !worker_ask(f->worker))
+		return;
 	while (f->failures_left != 0) {
 		worker_report(f->worker, "disk is full");
 		if (!worker_pause(f->worker, f->failures_left < 0 ? 1000000 : 1))
@@ -52,6 +56,13 @@ static void run(void *ctx, struct job_list *batch)
 		struct number *number = MEM_CONTAINER(job, struct number, job);
 		number->doubled = number->value * 2;
 	}
+}
+
+static void asked(void *ctx)
+{
+	struct fixture *f = ctx;
+	assert_int_equal(f->batches, 0);
+	f->asked++;
 }
 
 static void done(void *ctx, struct job_list *batch)
@@ -84,7 +95,7 @@ static void trouble(void *ctx, const char *text)
 static int set_up(void **state)
 {
 	static const struct worker_callbacks callbacks = {
-		.run = run, .done = done, .trouble = trouble};
+		.run = run, .done = done, .trouble = trouble, .asked = asked};
 	struct fixture *f = mem_alloc_zero(1, sizeof(*f));
 	struct err err;
 	pthread_mutex_init(&f->gate, NULL);
@@ -279,9 +290,41 @@ static void a_worker_that_is_stopped_gives_back_what_it_could_not_do(void **stat
 	f->worker = NULL;
 }
 
+static void the_loop_answers_while_the_thread_waits(void **state)
+{
+	struct fixture *f = *state;
+	f->asks = true;
+	f->wanted = 2;
+	submit(f, 1);
+	submit(f, 2);
+	uv_run(&f->loop, UV_RUN_DEFAULT);
+	assert_int_equal(f->asked, 1);
+	assert_int_equal(f->done, 2);
+}
+
+static void a_worker_that_is_stopped_while_it_asks_gives_its_batch_back(void **state)
+{
+	struct fixture *f = *state;
+	f->asks = true;
+	submit(f, 1);
+	worker_flush(f->worker);
+	struct job_list left;
+	job_list_init(&left);
+	worker_free(f->worker, &left);
+	f->worker = NULL;
+	assert_int_equal(f->asked, 0);
+	assert_int_equal(left.count, 1);
+	free(MEM_CONTAINER(job_list_take(&left), struct number, job));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			the_loop_answers_while_the_thread_waits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_worker_that_is_stopped_while_it_asks_gives_its_batch_back, set_up,
+			tear_down),
 		cmocka_unit_test_setup_teardown(
 			all_jobs_come_back_done_and_in_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

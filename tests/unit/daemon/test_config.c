@@ -209,6 +209,9 @@ static void errors_name_line_key_value_and_remedy(void **state)
 		{"credential \"x\" { certificat = \"/k\" }\n", ":1: unknown key", "'certificat'"},
 		{"apns_host = \"\"\n", ":1: apns_host: '' is no host", "api.push.apple.com"},
 		{"apns_host = \"a b\"\n", ":1: apns_host: 'a b' is no name", "host"},
+		{"apns_host = \"api.push.apple.com:443\"\n",
+			":1: apns_host: 'api.push.apple.com:443' is no name", "apns_port"},
+		{"max_push_rate = 2,000\n", ":1: unexpected token ','", "in quotes"},
 		{"subtopics = {}\n", ": subtopics is empty", "remove"},
 		{"push_now = {MessageNew}\npush_later = {MessageNew}\n",
 			":2: push_later: 'MessageNew' is listed twice", "not both"},
@@ -231,7 +234,7 @@ static void the_same_credential_name_twice_is_an_error(void **state)
 	(void)state;
 	const char *text = read_bad("credential \"x\" { certificate = \"/c\" key = \"/k\" }\n"
 				    "credential \"x\" { certificate = \"/d\" key = \"/l\" }\n");
-	assert_non_null(strstr(text, "credential 'x' is given twice"));
+	assert_non_null(strstr(text, "section 'x' is given twice"));
 }
 
 static void a_file_that_ends_too_early_is_an_error(void **state)

@@ -119,6 +119,7 @@ static void unwrap(struct capture *capture)
 		assert_int_equal(
 			dlist_parse(&scan, bytes, size, notification, &request_size, &err), 1);
 		assert_int_equal(request_size, size);
+		assert_null(scan.unescaped); /* Cyrus escapes nothing */
 	}
 	if (notification_is_event(notification)) {
 		capture->json = notification->message.bytes;

@@ -540,6 +540,54 @@ static void a_thousand_mailboxes_are_taken_and_no_more(void **state)
 	}
 }
 
+static bool is_believed(const struct mail_event *event, unsigned i)
+{
+	return event_is_believed(event, event->at, event->readings, i);
+}
+
+static void the_acl_says_which_reading_is_meant(void **state)
+{
+	(void)state;
+	/* Folder a of bob@x, or folder a@x of bob. */
+	static const struct {
+		const char *acl;
+		bool first, second;
+	} rows[] = {
+		{"bob@x\tlrswi\t", true, false},
+		{"bob\tlrswi\t", false, true},
+		{"bob\tlrswi\tbob@x\tlrs\t", true, true},
+		{"carol\tlrs\tbob\tlswi\t", false, false},
+		{"anyone\tlrs\t", true, true},
+		{NULL, true, false},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct mail_event event = {.acl = rows[i].acl,
+			.at = {{.owner = "bob@x", .folder = "a"},
+				{.owner = "bob", .folder = "a@x"}},
+			.readings = 2};
+		assert_int_equal(is_believed(&event, 0), rows[i].first);
+		assert_int_equal(is_believed(&event, 1), rows[i].second);
+	}
+}
+
+static void a_name_with_one_reading_is_believed_whatever_the_acl(void **state)
+{
+	(void)state;
+	struct mail_event event = {
+		.acl = "cyrus\tlrs\t", .at = {{.owner = "bob", .folder = ""}}, .readings = 1};
+	assert_true(is_believed(&event, 0));
+}
+
+static void of_shared_folders_the_first_reading_is_believed(void **state)
+{
+	(void)state;
+	struct mail_event event = {.acl = "bob\tlrs\t",
+		.at = {{.owner = "", .folder = "a@x"}, {.owner = "", .folder = "a"}},
+		.readings = 2};
+	assert_true(is_believed(&event, 0));
+	assert_false(is_believed(&event, 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -561,6 +609,9 @@ int main(void)
 		cmocka_unit_test(an_event_of_more_than_a_mebibyte_is_refused),
 		cmocka_unit_test(a_registration_is_taken_apart),
 		cmocka_unit_test(a_token_is_lower_cased),
+		cmocka_unit_test(the_acl_says_which_reading_is_meant),
+		cmocka_unit_test(a_name_with_one_reading_is_believed_whatever_the_acl),
+		cmocka_unit_test(of_shared_folders_the_first_reading_is_believed),
 		cmocka_unit_test(users_of_the_default_domain_register_without_it),
 		cmocka_unit_test(exact_duplicates_are_left_out_other_spellings_are_kept),
 		cmocka_unit_test(an_empty_list_is_fine),

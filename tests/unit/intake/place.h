@@ -68,6 +68,16 @@ static inline void place_fini(struct place *place)
 		}                                                  \
 	} while (0)
 
+/* The same for what the loop is not woken by: the far end of a socket that is none of its own. */
+#define place_spin_until(place, condition)                         \
+	do {                                                       \
+		while (!(condition)) {                             \
+			uv_run(&(place)->loop, UV_RUN_NOWAIT);     \
+			if ((place)->is_late)                      \
+				fail_msg("never: %s", #condition); \
+		}                                                  \
+	} while (0)
+
 static inline int place_connect(const char *path, int type)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};

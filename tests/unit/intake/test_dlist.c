@@ -25,14 +25,20 @@ struct parsed {
 	size_t size;
 	struct notification notification;
 	size_t request_size;
+	struct dlist_scan scan;
 	struct err err;
 };
+
+static void parsed_fini(struct parsed *p)
+{
+	dlist_scan_fini(&p->scan);
+	free(p->bytes);
+}
 
 static struct parsed parse_bytes(const char *bytes, size_t size)
 {
 	struct parsed p = {.bytes = mem_dup_n(bytes, size), .size = size};
-	struct dlist_scan scan = {0};
-	p.result = dlist_parse(&scan, p.bytes, size, &p.notification, &p.request_size, &p.err);
+	p.result = dlist_parse(&p.scan, p.bytes, size, &p.notification, &p.request_size, &p.err);
 	return p;
 }
 
@@ -40,12 +46,11 @@ static struct parsed parse_bytes(const char *bytes, size_t size)
 static struct parsed parse_byte_by_byte(const char *bytes, size_t size)
 {
 	struct parsed p = {.bytes = mem_alloc_zero(size + 1, 1)};
-	struct dlist_scan scan = {0};
 	while (p.result == 0 && p.size < size) {
 		p.bytes[p.size] = bytes[p.size];
 		p.size++;
 		p.result = dlist_parse(
-			&scan, p.bytes, p.size, &p.notification, &p.request_size, &p.err);
+			&p.scan, p.bytes, p.size, &p.notification, &p.request_size, &p.err);
 	}
 	return p;
 }
@@ -67,10 +72,10 @@ static void assert_refused(const char *text, int result)
 	struct parsed p = parse_bytes(text, strlen(text));
 	if (p.result != result)
 		fail_msg("%d instead of %d for: %s", p.result, result, text);
-	free(p.bytes);
+	parsed_fini(&p);
 	p = parse_byte_by_byte(text, strlen(text));
 	assert_int_equal(p.result, result);
-	free(p.bytes);
+	parsed_fini(&p);
 }
 
 static void the_request_of_cyrus_is_taken_apart(void **state)
@@ -89,7 +94,7 @@ static void the_request_of_cyrus_is_taken_apart(void **state)
 	assert_field(&n->message, "{\"event\":\"MessageExpire\"}");
 	assert_field(&n->filepath, NULL);
 	assert_true(notification_is_event(n));
-	free(p.bytes);
+	parsed_fini(&p);
 }
 
 static void any_field_may_have_any_form(void **state)
@@ -137,7 +142,7 @@ static void any_field_may_have_any_form(void **state)
 				assert_field((void *)((char *)&p.notification + offsets[field]),
 					forms[form].value);
 			}
-			free(p.bytes);
+			parsed_fini(&p);
 		}
 	}
 }
@@ -160,7 +165,7 @@ static void keys_come_in_any_order_and_case(void **state)
 	assert_field(&n->method, "x");
 	assert_field(&n->priority, "7");
 	assert_false(notification_is_event(n));
-	free(p.bytes);
+	parsed_fini(&p);
 }
 
 static void options_are_a_list_of_strings(void **state)
@@ -175,7 +180,25 @@ static void options_are_a_list_of_strings(void **state)
 	assert_field(&p.notification.options[1], "b \" c");
 	assert_field(&p.notification.options[2], ") (");
 	assert_field(&p.notification.options[3], NULL);
-	free(p.bytes);
+	parsed_fini(&p);
+}
+
+static void a_request_stays_as_it_came(void **state)
+{
+	(void)state;
+	static const char text[] = REQUEST(
+		"CLASS \"a\\\"b\" USER \"\\c\\\\\" MESSAGE hi OPTIONS (\"\\(\")") "more\r\n";
+	struct parsed p = parse_bytes(text, sizeof(text) - 1);
+	assert_int_equal(p.result, 1);
+	assert_memory_equal(p.bytes, text, sizeof(text) - 1);
+	const struct notification *n = &p.notification;
+	assert_true(n->is_dlist);
+	assert_ptr_equal(n->raw.bytes, p.bytes);
+	assert_int_equal(n->raw.size, sizeof(text) - 1 - strlen("more\r\n"));
+	assert_field(&n->class, "a\"b");
+	assert_field(&n->user, "c\\");
+	assert_field(&n->options[0], "(");
+	parsed_fini(&p);
 }
 
 static void unknown_keys_are_skipped_whatever_their_value(void **state)
@@ -187,7 +210,40 @@ static void unknown_keys_are_skipped_whatever_their_value(void **state)
 	assert_int_equal(p.result, 1);
 	assert_int_equal(p.request_size, sizeof(text) - 1);
 	assert_field(&p.notification.message, "{}");
+	parsed_fini(&p);
+}
+
+static void the_time_of_an_event_comes_along(void **state)
+{
+	(void)state;
+	static const char with[] = REQUEST("RECEIVED 1795334965234 " MINIMAL);
+	struct parsed p = parse_bytes(with, sizeof(with) - 1);
+	assert_int_equal(p.result, 1);
+	assert_int_equal(p.notification.received_ms, INT64_C(1795334965234));
 	free(p.bytes);
+
+	static const char most[] = REQUEST(MINIMAL " received 999999999999999");
+	p = parse_bytes(most, sizeof(most) - 1);
+	assert_int_equal(p.result, 1);
+	assert_int_equal(p.notification.received_ms, INT64_C(999999999999999));
+	free(p.bytes);
+
+	p = parse_bytes(captured, sizeof(captured) - 1);
+	assert_int_equal(p.result, 1);
+	assert_int_equal(p.notification.received_ms, 0);
+	free(p.bytes);
+}
+
+static void a_time_that_is_none_is_refused(void **state)
+{
+	(void)state;
+	static const char *const values[] = {"NIL", "-1", "1.5", "0x10", "now", "\"1\"", "{1}\r\n1",
+		"()", "1000000000000000", "99999999999999999999999"};
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		mem_auto char *text =
+			mem_printf("NOTIFY %%(RECEIVED %s " MINIMAL ")\r\n", values[i]);
+		assert_refused(text, -EBADMSG);
+	}
 }
 
 static void split_anywhere_the_result_is_the_same(void **state)
@@ -219,6 +275,7 @@ static void split_anywhere_the_result_is_the_same(void **state)
 		assert_field(&n.options[1], "\r\n");
 		assert_field(&n.options[2], "\\");
 		assert_field(&n.message, "\n\n\n\n");
+		dlist_scan_fini(&scan);
 	}
 }
 
@@ -229,7 +286,7 @@ static void byte_by_byte_the_result_is_the_same(void **state)
 	assert_int_equal(p.result, 1);
 	assert_int_equal(p.size, sizeof(captured) - 1);
 	assert_field(&p.notification.message, "{\"event\":\"MessageExpire\"}");
-	free(p.bytes);
+	parsed_fini(&p);
 }
 
 static void cut_short_it_is_never_complete(void **state)
@@ -238,7 +295,7 @@ static void cut_short_it_is_never_complete(void **state)
 	for (size_t size = 0; size < sizeof(captured) - 1; size++) {
 		struct parsed p = parse_bytes(captured, size);
 		assert_int_equal(p.result, 0);
-		free(p.bytes);
+		parsed_fini(&p);
 	}
 }
 
@@ -249,7 +306,7 @@ static void what_follows_the_request_is_left_alone(void **state)
 	struct parsed p = parse_bytes(text, sizeof(text) - 1);
 	assert_int_equal(p.result, 1);
 	assert_int_equal(p.request_size, strlen(REQUEST(MINIMAL)));
-	free(p.bytes);
+	parsed_fini(&p);
 }
 
 static void malformed_requests_are_refused(void **state)
@@ -306,15 +363,15 @@ static void a_nul_outside_a_literal_is_refused(void **state)
 	static const char literal[] = REQUEST(MINIMAL " USER {3+}\r\na\0b");
 	struct parsed p = parse_bytes(quoted, sizeof(quoted) - 1);
 	assert_int_equal(p.result, -EBADMSG);
-	free(p.bytes);
+	parsed_fini(&p);
 	p = parse_bytes(atom, sizeof(atom) - 1);
 	assert_int_equal(p.result, -EBADMSG);
-	free(p.bytes);
+	parsed_fini(&p);
 	p = parse_bytes(literal, sizeof(literal) - 1);
 	assert_int_equal(p.result, 1);
 	assert_int_equal(p.notification.user.size, 3);
 	assert_memory_equal(p.notification.user.bytes, "a\0b", 3);
-	free(p.bytes);
+	parsed_fini(&p);
 }
 
 static void too_many_options_are_refused(void **state)
@@ -329,7 +386,7 @@ static void too_many_options_are_refused(void **state)
 			mem_printf("NOTIFY %%(" MINIMAL " OPTIONS (%s))\r\n", options);
 		struct parsed p = parse_bytes(text, strlen(text));
 		assert_int_equal(p.result, count > NOTIFICATION_OPTIONS_MAX ? -EBADMSG : 1);
-		free(p.bytes);
+		parsed_fini(&p);
 	}
 }
 
@@ -344,7 +401,7 @@ static void too_many_values_are_refused(void **state)
 		mem_auto char *text = mem_printf("NOTIFY %%(" MINIMAL " X (%s))\r\n", values);
 		struct parsed p = parse_bytes(text, strlen(text));
 		assert_int_equal(p.result, count > DLIST_VALUES_MAX - 3 ? -EBADMSG : 1);
-		free(p.bytes);
+		parsed_fini(&p);
 	}
 }
 
@@ -368,10 +425,10 @@ static void a_request_of_a_mebibyte_is_accepted(void **state)
 	struct parsed p = parse_bytes(text, DLIST_REQUEST_MAX);
 	assert_int_equal(p.result, 1);
 	assert_int_equal(p.request_size, DLIST_REQUEST_MAX);
-	free(p.bytes);
+	parsed_fini(&p);
 	p = parse_byte_by_byte(text, DLIST_REQUEST_MAX);
 	assert_int_equal(p.result, 1);
-	free(p.bytes);
+	parsed_fini(&p);
 }
 
 static void a_byte_more_is_refused(void **state)
@@ -380,11 +437,11 @@ static void a_byte_more_is_refused(void **state)
 	mem_auto char *text = request_of(DLIST_REQUEST_MAX + 1);
 	struct parsed p = parse_bytes(text, DLIST_REQUEST_MAX + 1);
 	assert_int_equal(p.result, -EMSGSIZE);
-	free(p.bytes);
+	parsed_fini(&p);
 	p = parse_byte_by_byte(text, DLIST_REQUEST_MAX + 1);
 	assert_int_equal(p.result, -EMSGSIZE);
 	assert_int_equal(p.size, DLIST_REQUEST_MAX);
-	free(p.bytes);
+	parsed_fini(&p);
 }
 
 static void a_literal_that_announces_too_much_is_refused_at_once(void **state)
@@ -406,7 +463,7 @@ static void an_endless_line_is_refused_at_a_mebibyte_without_scanning_it_again(v
 	memcpy(text, "NOTIFY %(USER \"", 15);
 	struct parsed p = parse_byte_by_byte(text, DLIST_REQUEST_MAX);
 	assert_int_equal(p.result, -EMSGSIZE);
-	free(p.bytes);
+	parsed_fini(&p);
 }
 
 static void a_failure_leaves_the_result_untouched(void **state)
@@ -432,7 +489,10 @@ int main(void)
 		cmocka_unit_test(any_field_may_have_any_form),
 		cmocka_unit_test(keys_come_in_any_order_and_case),
 		cmocka_unit_test(options_are_a_list_of_strings),
+		cmocka_unit_test(a_request_stays_as_it_came),
 		cmocka_unit_test(unknown_keys_are_skipped_whatever_their_value),
+		cmocka_unit_test(the_time_of_an_event_comes_along),
+		cmocka_unit_test(a_time_that_is_none_is_refused),
 		cmocka_unit_test(split_anywhere_the_result_is_the_same),
 		cmocka_unit_test(byte_by_byte_the_result_is_the_same),
 		cmocka_unit_test(cut_short_it_is_never_complete),

@@ -292,7 +292,7 @@ static void news_during_a_flight_joins_what_is_tried_again(void **state)
 	assert_int_equal(w->last.phone.last_status, 503);
 	int64_t waited;
 	const struct push *push = wait_for_push(10000, &waited);
-	assert_int_equal(waited, 700);
+	assert_int_equal(waited, MIN_INTERVAL);
 	assert_int_equal(push->hash_count, 2);
 	assert_int_equal(push->first_unix_ms, UNIX_MS);
 	world_told(w, 1);
@@ -344,10 +344,50 @@ static void the_apns_id_stays_over_resends_until_the_set_grows(void **state)
 	assert_int_equal(w->last_parts, QUEUE_NEWS_PUT | QUEUE_PUSH_MOVE);
 	assert_null(world_next(w)); /* not before the new one is stored */
 	world_stored(w);
-	const struct push *push = world_next(w);
+	const struct push *push = wait_for_push(MIN_INTERVAL, NULL);
 	assert_non_null(push);
 	assert_memory_not_equal(push->apns_id, first, sizeof(first));
 	assert_int_equal(push->attempts, 0);
+}
+
+static void another_push_after_a_failed_one_waits_for_the_interval(void **state)
+{
+	(void)state;
+	/* It may have reached the phone; only the same again may follow at once. */
+	fly(1, 1);
+	world_pass(w, 300);
+	world_retry(w, 1, 100);
+	world_add(w, 1, 2, QUEUE_NOW);
+	world_stored(w);
+	int64_t waited;
+	assert_non_null(wait_for_push(MIN_INTERVAL, &waited));
+	assert_int_equal(waited, MIN_INTERVAL - 300);
+	/* Not counted from the answer, and not beyond a longer back-off. */
+	world_add(w, 1, 3, QUEUE_NOW);
+	world_retry(w, 1, 5000);
+	world_stored(w);
+	assert_non_null(wait_for_push(10000, &waited));
+	assert_int_equal(waited, 5000);
+}
+
+static void a_push_knows_since_when_it_has_failed_by_the_clock_that_nobody_sets(void **state)
+{
+	(void)state;
+	int64_t began_ms = w->time.now_ms;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_stored(w);
+	assert_int_equal(world_next(w)->failing_since_ms, began_ms);
+	for (unsigned i = 0; i < 3; i++) {
+		w->time.unix_ms += INT64_C(90) * 24 * 60 * 60 * 1000;
+		world_retry(w, 1, 0);
+		world_pass(w, 5000);
+		assert_int_equal(world_next(w)->failing_since_ms, began_ms);
+	}
+	world_told(w, 1);
+	world_pass(w, 5000);
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_stored(w);
+	assert_int_equal(world_next(w)->failing_since_ms, w->time.now_ms);
 }
 
 static void a_set_that_grew_in_flight_has_its_new_apns_id_on_disk_before_a_crash(void **state)
@@ -417,27 +457,28 @@ static void of_more_than_100_the_same_go_again_under_the_same_apns_id(void **sta
 	world_add(w, 1, (unsigned)strtoul(hash, NULL, 16), QUEUE_NOW);
 	world_retry(w, 1, 0);
 	world_stored(w);
-	push = world_next(w);
+	push = wait_for_push(MIN_INTERVAL, NULL);
 	assert_memory_not_equal(push->apns_id, first, sizeof(first));
 }
 
-static void after_a_crash_what_was_due_is_due_and_nothing_beyond_five_minutes(void **state)
+static void after_a_crash_what_was_due_is_due_and_so_is_what_a_wrong_clock_put_off(void **state)
 {
 	(void)state;
 	world_add(w, 1, 1, QUEUE_NOW);
 	world_add(w, 2, 1, QUEUE_NOW);
 	world_add(w, 3, 1, QUEUE_NOW);
 	world_row(w, 1)->due_ms = 5; /* 1970 */
-	world_row(w, 2)->due_ms = UNIX_MS * 2;
-	world_row(w, 3)->due_ms = UNIX_MS + 100 + 7000;
+	world_row(w, 2)->due_ms =
+		UNIX_MS + 100 + SCHEDULE_RETRY_MAX_MS + 1; /* the clock was ahead */
+	world_row(w, 3)->due_ms = UNIX_MS + 100 + SCHEDULE_RETRY_MAX_MS;
 	world_restart(w, 100, 2);
 	assert_int_equal(counts().waiting, 3);
 	int64_t waited;
-	assert_int_equal(world_phone(wait_for_push(0, &waited)), 1);
-	assert_int_equal(world_phone(wait_for_push(10000, &waited)), 3);
-	assert_int_equal(waited, 7000);
-	assert_int_equal(world_phone(wait_for_push(400000, &waited)), 2);
-	assert_int_equal(waited, SCHEDULE_LOADED_DUE_MAX_MS - 7000);
+	unsigned first = world_phone(wait_for_push(0, &waited));
+	unsigned second = world_phone(wait_for_push(0, &waited));
+	assert_int_equal(first + second, 3);
+	assert_int_equal(world_phone(wait_for_push(400000, &waited)), 3);
+	assert_int_equal(waited, SCHEDULE_RETRY_MAX_MS);
 }
 
 static void after_a_crash_the_interval_is_kept(void **state)
@@ -542,7 +583,7 @@ static void dropped_in_flight_and_registered_again_its_new_news_is_told(void **s
 		world_stored(w);
 		int64_t waited;
 		const struct push *push = wait_for_push(10000, &waited);
-		assert_int_equal(waited, told ? MIN_INTERVAL : 0);
+		assert_int_equal(waited, MIN_INTERVAL);
 		assert_int_equal(push->hash_count, 1);
 		assert_true(world_carries(push, 2));
 		world_told(w, 1);
@@ -673,6 +714,98 @@ static void the_rate_is_kept_and_now_goes_first(void **state)
 	assert_int_equal(sent, 600);
 }
 
+/* When each of the phones from `first` on is pushed to, counted from now; all must be. */
+static void fly_all(unsigned first, unsigned count, int64_t *ret_ms)
+{
+	unsigned sent = 0;
+	for (int64_t ms = 0; sent < count; ms += 10, world_pass(w, 10)) {
+		assert_true(ms <= 2 * LATER_DELAY);
+		size_t position = 0;
+		if (!schedule_next_topic(w->schedule, &position, w->time.now_ms))
+			continue;
+		for (const struct push *push; (push = world_next(w)); sent++) {
+			ret_ms[world_phone(push) - first] = ms;
+			world_told(w, world_phone(push));
+		}
+	}
+}
+
+static void after_an_outage_later_news_is_spread_and_now_is_not(void **state)
+{
+	(void)state;
+	int64_t at_ms[400];
+	unsigned early = 0;
+	for (unsigned phone = 0; phone < 400; phone++)
+		world_add(w, phone, 1, phone < 300 ? QUEUE_LATER : QUEUE_NOW);
+	world_stored(w);
+	world_pass(w, 60 * LATER_DELAY);
+	fly_all(0, 400, at_ms);
+	for (unsigned phone = 0; phone < 300; phone++)
+		early += at_ms[phone] < LATER_DELAY / 2;
+	assert_in_range(early, 100, 200);
+	for (unsigned phone = 300; phone < 400; phone++)
+		assert_int_equal(at_ms[phone], 0);
+}
+
+static void after_a_restart_later_news_is_spread_too(void **state)
+{
+	(void)state;
+	int64_t at_ms[300];
+	unsigned early = 0;
+	for (unsigned phone = 0; phone < 300; phone++)
+		world_add(w, phone, 1, QUEUE_LATER);
+	world_stored(w);
+	world_restart(w, 60 * LATER_DELAY, 2);
+	fly_all(0, 300, at_ms);
+	for (unsigned phone = 0; phone < 300; phone++)
+		early += at_ms[phone] < LATER_DELAY / 2;
+	assert_in_range(early, 100, 200);
+}
+
+static void what_is_spread_is_put_off_once_only(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_LATER);
+	world_stored(w);
+	world_pass(w, 60 * LATER_DELAY);
+	assert_null(world_next(w));
+	world_pass(w, 60 * LATER_DELAY);
+	assert_non_null(world_next(w));
+}
+
+static void what_is_a_little_late_is_not_put_off(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_LATER);
+	world_stored(w);
+	world_pass(w, 2 * LATER_DELAY);
+	assert_non_null(world_next(w));
+}
+
+/* A turn of the loop is bounded, and the next one goes on. */
+static void spreading_many_takes_turns(void **state)
+{
+	(void)state;
+	size_t position = 0;
+	for (unsigned phone = 0; phone < 2500; phone++)
+		world_add(w, phone, 1, QUEUE_LATER);
+	world_add(w, 3000, 1, QUEUE_NOW);
+	world_stored(w);
+	world_pass(w, 60 * LATER_DELAY);
+	assert_int_equal(world_phone(world_next(w)), 3000);
+	for (int turn = 0; turn < 2; turn++) {
+		position = 0;
+		assert_string_equal(
+			schedule_next_topic(w->schedule, &position, w->time.now_ms), TOPIC);
+		assert_null(world_next(w));
+		assert_int_equal(schedule_wake_ms(w->schedule, w->time.now_ms), w->time.now_ms);
+	}
+	position = 0;
+	assert_non_null(schedule_next_topic(w->schedule, &position, w->time.now_ms));
+	world_next(w);
+	assert_true(schedule_wake_ms(w->schedule, w->time.now_ms) > w->time.now_ms);
+}
+
 static void a_topic_that_is_not_asked_for_wakes_nobody(void **state)
 {
 	(void)state;
@@ -791,10 +924,12 @@ int main(void)
 		TEST(urgent_news_stays_urgent_when_later_news_joins_its_failed_flight),
 		TEST(a_flight_never_processed_is_repeated_without_a_job),
 		TEST(the_apns_id_stays_over_resends_until_the_set_grows),
+		TEST(another_push_after_a_failed_one_waits_for_the_interval),
+		TEST(a_push_knows_since_when_it_has_failed_by_the_clock_that_nobody_sets),
 		TEST(a_set_that_grew_in_flight_has_its_new_apns_id_on_disk_before_a_crash),
 		TEST(more_than_100_hashes_go_in_flights_an_interval_apart),
 		TEST(of_more_than_100_the_same_go_again_under_the_same_apns_id),
-		TEST(after_a_crash_what_was_due_is_due_and_nothing_beyond_five_minutes),
+		TEST(after_a_crash_what_was_due_is_due_and_so_is_what_a_wrong_clock_put_off),
 		TEST(after_a_crash_the_interval_is_kept),
 		TEST(after_a_crash_the_apns_id_is_kept_and_seq_goes_on),
 		TEST(rows_without_their_other_half_are_dropped_at_start),
@@ -809,6 +944,11 @@ int main(void)
 		TEST(renewed_on_another_topic_it_waits_for_that),
 		TEST(renewed_while_resting_nothing_is_written),
 		TEST(the_rate_is_kept_and_now_goes_first),
+		TEST(after_an_outage_later_news_is_spread_and_now_is_not),
+		TEST(after_a_restart_later_news_is_spread_too),
+		TEST(what_is_spread_is_put_off_once_only),
+		TEST(what_is_a_little_late_is_not_put_off),
+		TEST(spreading_many_takes_turns),
 		TEST(a_topic_that_is_not_asked_for_wakes_nobody),
 		TEST(retries_back_off_with_full_jitter),
 		TEST(new_mail_does_not_break_into_a_back_off),

@@ -1,8 +1,8 @@
 /*
- * Chance drives a schedule through everything that may happen to it, crashes among it, next to a
- * model that knows only what must be true: nothing is lost, nothing comes too soon, nothing that is
- * due stays, an apns-id never stands for more than it did, and the rows on disk are what is
- * untold.  QUEUE_SEED repeats a run.
+ * Chance drives a schedule through everything that may happen to it, crashes and lost files among
+ * it, next to a model that knows only what must be true: nothing is lost, nothing comes too soon,
+ * nothing that is due stays, an apns-id never stands for more than it did, and the rows on disk are
+ * what is untold.  QUEUE_SEED repeats a run.
  */
 #include "world.h"
 
@@ -30,6 +30,7 @@ struct phone {
 	bool is_flying;
 	bool is_orphan;
 	int64_t due_from_ms, due_to_ms; /* of what is untold */
+	bool was_put_off;		/* as overdue, which may be once */
 	int64_t not_before_ms;
 	int64_t last_push_ms, sent_ms;
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE]; /* that flew last, and with what */
@@ -78,6 +79,7 @@ static void something_changes(unsigned at)
 	enum queue_urgency urgency = roll(2) ? QUEUE_NOW : QUEUE_LATER;
 	int64_t now_ms = w->time.now_ms;
 	if (!has_untold(phone)) {
+		phone->was_put_off = false;
 		phone->due_from_ms = INT64_MAX;
 		phone->due_to_ms = INT64_MAX;
 		if (urgency == QUEUE_LATER) {
@@ -115,12 +117,15 @@ static void take_off(const struct push *push)
 	assert_memory_equal(push->apns_id, world_row(w, at)->apns_id, QUEUE_APNS_ID_SIZE);
 	if (!memcmp(push->apns_id, phone->apns_id, QUEUE_APNS_ID_SIZE))
 		assert_true(is_subset(phone->untold, phone->apns_id_set));
+	else
+		assert_true(w->time.now_ms >= phone->sent_ms + MIN_INTERVAL);
 	memcpy(phone->apns_id, push->apns_id, QUEUE_APNS_ID_SIZE);
 	memcpy(phone->apns_id_set, phone->untold, sizeof(phone->untold));
 	memcpy(phone->carried, phone->untold, sizeof(phone->untold));
 	memset(phone->untold, 0, sizeof(phone->untold));
 	phone->is_flying = true;
 	phone->is_orphan = false;
+	phone->was_put_off = false;
 	phone->not_before_ms = NEVER;
 	phone->sent_ms = w->time.now_ms;
 	flights++;
@@ -136,9 +141,15 @@ static void send_what_is_due(void)
 	if (!is_all_stored)
 		return;
 	for (unsigned at = 0; at < PHONES; at++) {
-		const struct phone *phone = &phones[at];
-		if (!phone->is_flying && has_untold(phone))
-			assert_true(w->time.now_ms < earliest(phone, phone->due_to_ms));
+		struct phone *phone = &phones[at];
+		if (phone->is_flying || !has_untold(phone))
+			continue;
+		if (!phone->was_put_off && w->time.now_ms > phone->due_from_ms + LATER_DELAY) {
+			phone->was_put_off = true;
+			phone->due_to_ms = w->time.now_ms + LATER_DELAY + 1;
+		}
+		assert_true(w->time.now_ms < earliest(phone, phone->due_to_ms) ||
+			w->time.now_ms < phone->sent_ms + MIN_INTERVAL);
 	}
 }
 
@@ -206,7 +217,7 @@ static void the_daemon_dies(uint8_t seed)
 		memset(phone->carried, 0, sizeof(phone->carried));
 		phone->is_flying = false;
 		phone->not_before_ms = NEVER;
-		phone->last_push_ms = NEVER;
+		phone->last_push_ms = phone->sent_ms = NEVER;
 		const struct world_push *row = world_row(w, at);
 		if (!row)
 			continue;
@@ -214,7 +225,7 @@ static void the_daemon_dies(uint8_t seed)
 			phone->last_push_ms =
 				w->time.now_ms - (w->time.unix_ms - row->last_push_ms);
 		int64_t wait_ms = row->due_ms - w->time.unix_ms;
-		wait_ms = wait_ms < 0 ? 0 : wait_ms;
+		phone->was_put_off = false;
 		phone->due_from_ms = phone->due_to_ms = w->time.now_ms + wait_ms;
 		if (row->attempts)
 			phone->not_before_ms = phone->due_to_ms;
@@ -242,6 +253,8 @@ static void rows_are_what_is_untold(void)
 	}
 	assert_int_equal(counts.news, news);
 	assert_int_equal(counts.flying, flying);
+	assert_int_equal(
+		schedule_to_tell(w->schedule), counts.storing + counts.waiting + counts.flying);
 }
 
 static void nothing_is_lost_and_nothing_comes_too_soon(void **state)
@@ -253,7 +266,7 @@ static void nothing_is_lost_and_nothing_comes_too_soon(void **state)
 	chance_init(&dice, (const uint8_t *)seed);
 	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0}, 1);
 	for (unsigned at = 0; at < PHONES; at++)
-		phones[at].not_before_ms = phones[at].last_push_ms = NEVER;
+		phones[at].not_before_ms = phones[at].last_push_ms = phones[at].sent_ms = NEVER;
 	for (unsigned step = 0; step < STEPS; step++) {
 		unsigned at = roll(PHONES);
 		switch (roll(10)) {
@@ -277,6 +290,8 @@ static void nothing_is_lost_and_nothing_comes_too_soon(void **state)
 				the_phone_goes(at);
 			else if (!roll(40))
 				the_daemon_dies((uint8_t)step);
+			else if (!roll(20))
+				world_rewrite(w);
 			break;
 		default:
 			world_pass(w, roll(900));

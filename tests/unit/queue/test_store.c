@@ -394,7 +394,7 @@ static void anothers_database_is_refused_and_left_as_it_is(void **state)
 	write_sql("CREATE TABLE mine (x)");
 	struct store_file *file = NULL;
 	struct err err;
-	assert_int_equal(store_file_open(path, &file, &err), -EBADMSG);
+	assert_int_equal(store_file_open(path, &file, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "another program"));
 	assert_int_equal(read_number("SELECT count(*) FROM sqlite_schema"), 1);
 }
@@ -408,9 +408,10 @@ static void a_file_that_is_no_database_is_refused(void **state)
 	fclose(stream);
 	struct store_file *file = NULL;
 	struct err err;
-	assert_int_equal(store_file_open(path, &file, &err), -EBADMSG);
+	assert_int_equal(store_file_open(path, &file, &err), -EINVAL);
+	assert_null(file);
 	assert_non_null(strstr(err.text, path));
-	assert_non_null(strstr(err.text, "move it away"));
+	assert_non_null(strstr(err.text, "a file of its own"));
 }
 
 static void a_missing_folder_is_named_with_its_remedy(void **state)

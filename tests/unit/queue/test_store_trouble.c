@@ -169,7 +169,10 @@ struct owner {
 	uint64_t last_seq;
 	unsigned stored, canceled, troubles, recoveries;
 	unsigned expected;
-	bool mends; /* makes room as soon as trouble is told */
+	bool mends;	 /* makes room as soon as trouble is told */
+	unsigned memory; /* what there is to be written into a new file */
+	unsigned rewrites;
+	char rewrite_text[512];
 };
 
 static void on_stored(void *ctx, struct queue_job *job)
@@ -197,7 +200,19 @@ static void on_trouble(void *ctx, const char *text)
 		set_file_limit(RLIM_INFINITY);
 }
 
-static const struct store_callbacks callbacks = {on_stored, on_trouble};
+static void on_rewrite(void *ctx, const char *text, struct job_list *ret_jobs)
+{
+	struct owner *owner = ctx;
+	strncpy(owner->rewrite_text, text, sizeof(owner->rewrite_text) - 1);
+	owner->rewrites++;
+	for (unsigned i = 0; i < owner->memory; i++) {
+		struct queue_job *job = make_job(i, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, i + 1);
+		with_news(job, "0123456789abcdef0123456789abcdef", QUEUE_NOW);
+		job_list_append(ret_jobs, &job->job);
+	}
+}
+
+static const struct store_callbacks callbacks = {on_stored, on_trouble, on_rewrite};
 
 static void start(uv_loop_t *loop, struct owner *owner)
 {
@@ -303,6 +318,101 @@ static void what_cannot_be_written_at_the_end_comes_back_canceled(void **state)
 	assert_int_equal(pushes_on_disk(), 0);
 }
 
+/* Garbage in the place of the file's page, from 1. */
+static void spoil(int64_t page)
+{
+	FILE *file = fopen(path, "r+");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, (long)(page - 1) * 8192, SEEK_SET), 0);
+	for (int i = 0; i < 8192; i++)
+		fputc(0xa5, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* The page of a table that nobody reads before a phone is dropped. */
+static int64_t unread_page(void)
+{
+	return read_number("SELECT rootpage FROM sqlite_schema WHERE name = 'phone'");
+}
+
+static void is_set_aside(const struct owner *owner)
+{
+	const char *name = strstr(owner->rewrite_text, ".damaged-");
+	assert_non_null(name);
+	char aside[256];
+	snprintf(aside, sizeof(aside), "%s%.*s", path, (int)strcspn(name, "'"), name);
+	assert_int_equal(access(aside, F_OK), 0);
+	assert_int_equal(owner->rewrites, 1);
+}
+
+static void submit_drop(struct owner *owner)
+{
+	struct queue_job *job = make_job(100, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, 20001);
+	with_news(job, "aa", QUEUE_NOW);
+	store_submit(owner->store, job);
+	store_submit(owner->store, make_job(101, QUEUE_PHONE_DELETE, 20002));
+}
+
+static void a_file_that_is_damaged_at_the_start_is_set_aside_and_a_new_one_written(void **state)
+{
+	(void)state;
+	struct store_file *whole = open_file();
+	write_one(whole, make_job(50, QUEUE_PUSH_PUT, 1));
+	store_file_close(whole);
+	for (int64_t page = 1; page <= 2; page++) {
+		struct owner owner = {.memory = 5, .expected = 5};
+		uv_loop_t loop;
+		spoil(page);
+		start(&loop, &owner);
+		run_until_all_is_back(&loop, &owner);
+		assert_int_equal(owner.stored, 5);
+		is_set_aside(&owner);
+		finish(&loop, &owner);
+		assert_int_equal(pushes_on_disk(), 5);
+	}
+}
+
+static void damage_found_later_is_mended_from_memory_before_anything_else_is_written(void **state)
+{
+	(void)state;
+	store_file_close(open_file());
+	int64_t page = unread_page();
+	struct owner owner = {.memory = 9000, .expected = 9002};
+	uv_loop_t loop;
+	start(&loop, &owner);
+	spoil(page);
+	submit_drop(&owner);
+	struct queue_job *later = make_job(102, QUEUE_PUSH_PUT, 20003);
+	while (!owner.rewrites)
+		uv_run(&loop, UV_RUN_ONCE);
+	store_submit(owner.store, later);
+	owner.expected++;
+	run_until_all_is_back(&loop, &owner);
+	assert_int_equal(owner.stored, 9003);
+	is_set_aside(&owner);
+	finish(&loop, &owner);
+	assert_int_equal(owner.troubles, owner.recoveries);
+	assert_int_equal(read_number("SELECT count(*) FROM push WHERE number = 1"), 1);
+	assert_int_equal(read_number("SELECT count(*) FROM push"), 9000);
+}
+
+static void damage_found_at_the_end_is_mended_then(void **state)
+{
+	(void)state;
+	store_file_close(open_file());
+	int64_t page = unread_page();
+	struct owner owner = {.memory = 5};
+	uv_loop_t loop;
+	start(&loop, &owner);
+	spoil(page);
+	submit_drop(&owner); /* no turn of the loop */
+	store_free(mem_steal(owner.store));
+	assert_int_equal(owner.stored, 7);
+	is_set_aside(&owner);
+	finish(&loop, &owner);
+	assert_int_equal(pushes_on_disk(), 6);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -315,6 +425,9 @@ int main(void)
 		TEST(a_failing_disk_is_reported_and_the_batch_tried_again),
 		TEST(what_waits_at_the_end_is_written_once_more),
 		TEST(what_cannot_be_written_at_the_end_comes_back_canceled),
+		TEST(a_file_that_is_damaged_at_the_start_is_set_aside_and_a_new_one_written),
+		TEST(damage_found_later_is_mended_from_memory_before_anything_else_is_written),
+		TEST(damage_found_at_the_end_is_mended_then),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,6 +53,7 @@ int tear_down(void **state)
 		w->made = made->next;
 		registry_job_fini(&made->job);
 		free(made->boxes);
+		target_free(made->target);
 		free(made);
 	}
 	free(w);
@@ -159,6 +160,18 @@ struct registry_job *verdict(struct world *w, enum registry_job_kind kind, const
 	made->job.topic = topic;
 	made->job.before_ms = before_ms;
 	made->job.reason = kind == REGISTRY_STOP ? "DeviceTokenNotForTopic" : NULL;
+	return &made->job;
+}
+
+struct registry_job *verdict_on(struct world *w, enum registry_job_kind kind, const char *user,
+	const char *token, const char *account_id, int64_t before_ms)
+{
+	struct registry_key key =
+		registry_key_make(w->site, user, token, account_id, "com.apple.mobilemail");
+	struct made *made =
+		MEM_CONTAINER(verdict(w, kind, token, w->topic, before_ms), struct made, job);
+	made->target = target_new(&key, user, token, account_id, w->topic, 2, true, true, NOW);
+	made->job.target = made->target;
 	return &made->job;
 }
 

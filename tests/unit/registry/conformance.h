@@ -40,6 +40,7 @@ struct made {
 	struct registry_job job;
 	struct mail_event event;
 	struct registry_subscription *boxes;
+	struct target *target;
 	char text[64];
 };
 
@@ -75,6 +76,9 @@ struct registry_job *moved(struct world *w, int64_t received_ms, const char *own
 	const char *folder, const char *new_owner, const char *new_folder);
 struct registry_job *verdict(struct world *w, enum registry_job_kind kind, const char *token,
 	const char *topic, int64_t before_ms);
+/* As verdict, on a push to that account of the user's. */
+struct registry_job *verdict_on(struct world *w, enum registry_job_kind kind, const char *user,
+	const char *token, const char *account_id, int64_t before_ms);
 struct registry_job *tidy(struct world *w, int64_t received_ms);
 /* Phones that are nothing but there: user0000, user0001, ... */
 void crowd(struct world *w, int64_t received_ms, unsigned first, unsigned count);

@@ -178,6 +178,16 @@ static void an_account_id_superseded_by_a_clock_ahead_goes_after_three_days(void
 	}
 }
 
+/* As it happens hourly, so that no day is missing. */
+static void tidy_daily(struct world *w, int64_t from_ms, int64_t to_ms)
+{
+	for (int64_t now_ms = from_ms; now_ms < to_ms; now_ms += DAY) {
+		set_clock(w, now_ms);
+		tidy(w, now_ms);
+		run(w);
+	}
+}
+
 static void a_registration_from_the_future_expires_at_last(void **state)
 {
 	struct world *w = *state;
@@ -188,6 +198,7 @@ static void a_registration_from_the_future_expires_at_last(void **state)
 	struct registry_job *first = tidy(w, NOW);
 	run(w);
 	assert_int_equal(first->gone_count, 0);
+	tidy_daily(w, NOW + DAY, NOW + TTL);
 	set_clock(w, NOW + TTL + 1);
 	phone(w, NOW + TTL + 1, "bob", TOKEN_B, "alive", INBOX_OF("bob"));
 	struct registry_job *last = tidy(w, NOW + TTL + 1);
@@ -203,9 +214,7 @@ static void an_account_deleted_by_a_clock_ahead_goes_after_the_grace(void **stat
 	phone(w, NOW, "bob", TOKEN_B, "alive", INBOX_OF("bob"));
 	at(w, REGISTRY_MAILBOX_DELETE, NOW + AHEAD, "alice", "");
 	run(w);
-	set_clock(w, NOW);
-	tidy(w, NOW);
-	run(w);
+	tidy_daily(w, NOW, NOW + GRACE);
 	set_clock(w, NOW + GRACE + 1);
 	struct registry_job *job = tidy(w, NOW + GRACE + 1);
 	run(w);
@@ -228,6 +237,82 @@ static void where_most_lie_in_the_future_our_clock_is_behind_and_no_time_is_chan
 	assert_int_equal(job->matches[0].target->renewed_ms, NOW + AHEAD);
 }
 
+/* One of three phones renews by a clock that is `by_ms` off; then nobody is to go. */
+static void nobody_goes_when_the_clock_was_set(struct world *w, int64_t by_ms)
+{
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	phone(w, NOW, "bob", TOKEN_B, "two", INBOX_OF("bob"));
+	phone(w, NOW, "carol", TOKEN_B, "three", INBOX_OF("carol"));
+	at(w, REGISTRY_MAILBOX_DELETE, NOW + 1, "carol", "");
+	run(w);
+	set_clock(w, NOW + 2);
+	tidy(w, NOW + 2);
+	run(w);
+	int64_t now_ms = NOW + by_ms;
+	set_clock(w, now_ms);
+	phone(w, now_ms, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	struct registry_job *job = tidy(w, now_ms);
+	run(w);
+	assert_int_equal(job->gone_count, 0);
+	assert_int_equal(job->moved_ms, by_ms - 2);
+	tidy_daily(w, now_ms + DAY, now_ms + 5 * DAY);
+	struct registry_job *still = news(w, now_ms, "bob", "");
+	run(w);
+	assert_int_equal(still->match_count, 1);
+}
+
+static void nobody_goes_when_the_clock_was_set_forwards(void **state)
+{
+	nobody_goes_when_the_clock_was_set(*state, 90 * DAY);
+}
+
+static void nobody_goes_when_the_clock_was_set_backwards(void **state)
+{
+	nobody_goes_when_the_clock_was_set(*state, -90 * DAY);
+}
+
+static void who_renewed_by_a_clock_behind_stays_when_it_is_right_again(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	phone(w, NOW, "bob", TOKEN_B, "two", INBOX_OF("bob"));
+	tidy(w, NOW);
+	run(w);
+	set_clock(w, NOW - 90 * DAY);
+	phone(w, NOW - 90 * DAY, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	tidy(w, NOW - 90 * DAY);
+	run(w);
+	set_clock(w, NOW + DAY);
+	phone(w, NOW + DAY, "bob", TOKEN_B, "two", INBOX_OF("bob"));
+	struct registry_job *job = tidy(w, NOW + DAY);
+	run(w);
+	assert_int_equal(job->gone_count, 0);
+	/* It looks as if it were to go: a push makes it renew. */
+	assert_int_equal(job->match_count, 1);
+	assert_string_equal(job->matches[0].target->account_id, "one");
+}
+
+static void what_was_spared_goes_after_five_days(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	tidy(w, NOW);
+	run(w);
+	int64_t now_ms = NOW + TTL + 3 * DAY;
+	set_clock(w, now_ms);
+	phone(w, now_ms, "bob", TOKEN_B, "two", INBOX_OF("bob"));
+	tidy_daily(w, now_ms, now_ms + 5 * DAY);
+	struct registry_job *before = news(w, now_ms, "alice", "");
+	run(w);
+	assert_int_equal(before->match_count, 1);
+	set_clock(w, now_ms + 5 * DAY);
+	struct registry_job *job = tidy(w, now_ms + 5 * DAY);
+	run(w);
+	assert_int_equal(job->gone_count, 1);
+	assert_true(is_gone(w, job, "alice", TOKEN_A, "one"));
+}
+
 int conformance_clock(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +331,10 @@ int conformance_clock(void)
 		RULE(an_account_id_superseded_by_a_clock_ahead_goes_after_three_days),
 		RULE(a_registration_from_the_future_expires_at_last),
 		RULE(an_account_deleted_by_a_clock_ahead_goes_after_the_grace),
+		RULE(nobody_goes_when_the_clock_was_set_forwards),
+		RULE(nobody_goes_when_the_clock_was_set_backwards),
+		RULE(who_renewed_by_a_clock_behind_stays_when_it_is_right_again),
+		RULE(what_was_spared_goes_after_five_days),
 		RULE(where_most_lie_in_the_future_our_clock_is_behind_and_no_time_is_changed),
 	};
 	return cmocka_run_group_tests_name("clock", tests, NULL, NULL);

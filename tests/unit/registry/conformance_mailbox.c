@@ -291,6 +291,42 @@ static void an_ambiguous_delete_spares_whom_the_acl_does_not_name(void **state)
 	assert_false(is_told(w, NOW + 6, "alice@bob", "Notes", "one"));
 }
 
+/* The other way round: alice makes a folder "Notes@bob", which is read as alice@bob's first. */
+static void an_ambiguous_delete_spares_the_first_reading_too(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice@bob", TOKEN_A, "one",
+		BOXES({.name = "Notes", .owner = "alice@bob", .folder = "Notes"}));
+	static const struct mailbox first = {.owner = "alice@bob", .folder = "Notes"};
+	static const struct mailbox second = {.owner = "alice", .folder = "Notes@bob"};
+	for (int64_t i = 0; i < 2; i++) {
+		struct made *made = ambiguous_delete(
+			w, NOW + 1, i ? "alice@bob\tlrswipkxtecdan\t" : "alice\tlrswipkxtecdan\t");
+		made->event.at[0] = first;
+		made->event.at[1] = second;
+		run(w);
+		assert_int_equal(is_told(w, NOW + 2, "alice@bob", "Notes", "one"), i == 0);
+	}
+}
+
+static void an_ambiguous_event_wakes_nobody_whom_the_acl_does_not_name(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice@bob", TOKEN_A, "one",
+		BOXES({.name = "Notes", .owner = "alice@bob", .folder = "Notes"}));
+	at(w, REGISTRY_MAILBOX_DELETE, NOW + 1, "alice@bob", "");
+	run(w);
+	for (int64_t i = 0; i < 2; i++) {
+		struct registry_job *job = at(w, REGISTRY_NEWS, NOW + 2, "alice@bob", "Notes");
+		struct made *made = MEM_CONTAINER(job, struct made, job);
+		made->event.at[1] = (struct mailbox){.owner = "alice", .folder = "Notes@bob"};
+		made->event.readings = 2;
+		made->event.acl = i ? "alice@bob\tlrswipkxtecdan\t" : "alice\tlrswipkxtecdan\t";
+		run(w);
+		assert_int_equal(job->match_count, i);
+	}
+}
+
 static void an_ambiguous_rename_spares_whom_the_acl_does_not_name(void **state)
 {
 	struct world *w = *state;
@@ -354,6 +390,8 @@ int conformance_mailbox(void)
 		RULE(with_a_dot_as_separator_a_slash_is_a_letter),
 		RULE(an_ambiguous_rename_stays_with_its_owner),
 		RULE(an_ambiguous_delete_spares_whom_the_acl_does_not_name),
+		RULE(an_ambiguous_delete_spares_the_first_reading_too),
+		RULE(an_ambiguous_event_wakes_nobody_whom_the_acl_does_not_name),
 		RULE(an_ambiguous_rename_spares_whom_the_acl_does_not_name),
 		RULE(renaming_an_account_puts_the_old_one_to_sleep),
 		RULE(renaming_the_own_inbox_to_a_folder_puts_nobody_to_sleep),

@@ -128,6 +128,33 @@ static void a_registration_renewed_since_is_not_forgotten(void **state)
 	assert_true(is_told(w, NOW, "alice", "", "one"));
 }
 
+static void a_verdict_on_a_registration_that_is_not_there_finds_it_gone(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_B, "other", INBOX_OF("alice"));
+	run(w);
+	struct registry_job *first =
+		verdict_on(w, REGISTRY_FORGET, "alice", TOKEN_A, "one", NOW + 1);
+	struct registry_job *second =
+		verdict_on(w, REGISTRY_STOP, "alice", TOKEN_A, "one", NOW + 1);
+	run(w);
+	assert_int_equal(first->gone_count, 1);
+	assert_true(is_gone(w, first, "alice", TOKEN_A, "one"));
+	assert_int_equal(second->gone_count, 1);
+	assert_true(is_gone(w, second, "alice", TOKEN_A, "one"));
+	assert_true(is_told(w, NOW, "alice", "", "other"));
+}
+
+static void a_verdict_on_a_registration_renewed_since_finds_it_there(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	struct registry_job *job = verdict_on(w, REGISTRY_FORGET, "alice", TOKEN_A, "one", NOW);
+	run(w);
+	assert_int_equal(job->gone_count, 0);
+	assert_true(is_told(w, NOW, "alice", "", "one"));
+}
+
 static void a_stopped_registration_is_not_told_until_it_renews(void **state)
 {
 	struct world *w = *state;
@@ -164,6 +191,8 @@ int conformance_user(void)
 		RULE(an_old_account_id_that_comes_late_is_the_superseded_one),
 		RULE(a_forgotten_token_goes_with_this_topic_alone),
 		RULE(a_registration_renewed_since_is_not_forgotten),
+		RULE(a_verdict_on_a_registration_that_is_not_there_finds_it_gone),
+		RULE(a_verdict_on_a_registration_renewed_since_finds_it_there),
 		RULE(a_stopped_registration_is_not_told_until_it_renews),
 		RULE(a_registration_renewed_since_is_not_stopped),
 	};

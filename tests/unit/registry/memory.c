@@ -38,6 +38,8 @@ struct site {
 	bool is_open; /* the transaction */
 	int64_t tidied_day, old_tidied_day;
 	uint64_t tidied_count, old_tidied_count;
+	int64_t seen_ms, old_seen_ms;
+	int64_t spared_until_ms, old_spared_until_ms;
 };
 
 struct memory {
@@ -172,6 +174,8 @@ static int begin(struct registry_db *db, bool writes, struct err *err)
 	site->transaction++;
 	site->old_tidied_day = site->tidied_day;
 	site->old_tidied_count = site->tidied_count;
+	site->old_seen_ms = site->seen_ms;
+	site->old_spared_until_ms = site->spared_until_ms;
 	return 0;
 }
 
@@ -210,6 +214,8 @@ static void rollback(struct registry_db *db)
 	}
 	site->tidied_day = site->old_tidied_day;
 	site->tidied_count = site->old_tidied_count;
+	site->seen_ms = site->old_seen_ms;
+	site->spared_until_ms = site->old_spared_until_ms;
 	site->is_open = false;
 	compact(site);
 }
@@ -550,8 +556,10 @@ static int census(
 {
 	const struct site *site = site_of(db);
 	(void)err;
-	*ret = (struct registry_census){
-		.tidied_day = site->tidied_day, .tidied_count = site->tidied_count};
+	*ret = (struct registry_census){.tidied_day = site->tidied_day,
+		.tidied_count = site->tidied_count,
+		.seen_ms = site->seen_ms,
+		.spared_until_ms = site->spared_until_ms};
 	for (size_t slot = 0; slot < site->slot_count; slot++) {
 		if (!site->slots[slot])
 			continue;
@@ -591,6 +599,16 @@ static int put_tidied(struct registry_db *db, int64_t day, uint64_t count, struc
 	(void)err;
 	site->tidied_day = day;
 	site->tidied_count = count;
+	return 0;
+}
+
+static int put_seen(
+	struct registry_db *db, int64_t seen_ms, int64_t spared_until_ms, struct err *err)
+{
+	struct site *site = site_of(db);
+	(void)err;
+	site->seen_ms = seen_ms;
+	site->spared_until_ms = spared_until_ms;
 	return 0;
 }
 
@@ -776,6 +794,7 @@ const struct registry_ops memory_ops = {
 	.census = census,
 	.put_right = put_right,
 	.put_tidied = put_tidied,
+	.put_seen = put_seen,
 	.find_expired = find_expired,
 	.find_overslept = find_overslept,
 	.find_nudges = find_nudges,

@@ -1,0 +1,22 @@
+/*
+ * changes - which keys of mailpush.conf changed since it was read.
+ *
+ * A record has of each key in turn its name, a newline and how it is written, then a NUL; an empty
+ * one ends it.  Two records have the same keys in the same order.
+ *
+ * Any thread.
+ */
+#ifndef MAILPUSH_DAEMON_CHANGES_H
+#define MAILPUSH_DAEMON_CHANGES_H
+
+#include <confuse.h>
+
+char *changes_record(cfg_t *cfg);
+
+/*
+ * The names of the keys that differ and that only a restart brings into force, as "a, b"; NULL if
+ * there is none.
+ */
+char *changes_that_wait(const char *before, const char *after);
+
+#endif

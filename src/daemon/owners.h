@@ -1,0 +1,14 @@
+/*
+ * owners - users and groups of this system, as mailpush.conf names them: by name or by number.
+ */
+#ifndef MAILPUSH_DAEMON_OWNERS_H
+#define MAILPUSH_DAEMON_OWNERS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* False: there is none of that name.  A number need not be anybody's. */
+bool owners_find_user(const char *name, uid_t *ret);
+bool owners_find_group(const char *name, gid_t *ret);
+
+#endif

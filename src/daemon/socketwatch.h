@@ -1,0 +1,22 @@
+/*
+ * socketwatch - are the sockets still where Cyrus looks for them?
+ *
+ * Somebody may remove the file of a socket, or put another one in its place: then no event comes
+ * any more, and nothing else shows it.  So the files are looked at every few seconds, on libuv's
+ * pool, and a socket whose file is not there is made anew.  What cannot be made anew is an alarm.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_DAEMON_SOCKETWATCH_H
+#define MAILPUSH_DAEMON_SOCKETWATCH_H
+
+#include "daemon/core.h"
+
+struct socketwatch;
+
+/* Once the core's sockets are open; which of them are, it asks each time. */
+struct socketwatch *socketwatch_new(struct core *core);
+/* Before the sockets are closed.  The loop frees it. */
+void socketwatch_free(struct socketwatch *watch);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * inherit - a listening socket that was passed in by whoever started us.
+ *
+ * systemd's protocol, as sd_listen_fds(3) describes it: LISTEN_PID is the process that is meant,
+ * LISTEN_FDS how many descriptors from 3 on, LISTEN_FDNAMES their names.  Only the stream socket
+ * may be passed in: whoever else holds it open lets Cyrus wait in it while we are away, and nothing
+ * is lost; but with nobody ever coming back, Cyrus waits for ever with its locks held.
+ *
+ * At start, before other threads run: it changes the environment.
+ */
+#ifndef MAILPUSH_INTAKE_INHERIT_H
+#define MAILPUSH_INTAKE_INHERIT_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#define INHERIT_FIRST_FD 3
+#define INHERIT_FDS_MAX 1024
+
+/*
+ * How many descriptors are meant for process `self`; 0 as well if they are for another one, or if a
+ * variable is not set (NULL).  Pure.
+ */
+int inherit_count(
+	const char *listen_pid, const char *listen_fds, pid_t self, unsigned *ret, struct err *err);
+/* The name of descriptor `index` (from 0) in LISTEN_FDNAMES, cut; "unknown" if it has none.  Pure.
+ */
+void inherit_name(const char *listen_fdnames, unsigned index, char *name, size_t size);
+
+/*
+ * The stream socket that was passed in, which must listen at `path`; 0 if none was.  Anything else
+ * passed in is an error.  It does not block and is closed on exec from now on, and the variables
+ * are gone from the environment.
+ */
+int inherit_stream(const char *path, int *ret_fd, struct err *err);
+
+#endif

@@ -1,0 +1,426 @@
+#include "intake/spooldisk.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "intake/dlist.h"
+#include "intake/spool.h"
+#include "intake/spoolfile.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define NAMES_MAX 4096 /* found in one look; the smallest ones */
+#define BAD_FOLDER_MODE 0700
+
+void spooldisk_init(struct spooldisk *disk, const char *path, gid_t gid,
+	const struct peer_rules *peers, const uint8_t seed[16])
+{
+	*disk = (struct spooldisk){
+		.path = path, .gid = gid, .peers = peers, .known = map_new(seed)};
+}
+
+static void drop_names(struct spooldisk *disk)
+{
+	for (size_t i = disk->next_name; i < disk->name_count; i++)
+		free(disk->names[i]);
+	free(mem_steal(disk->names));
+	disk->name_count = disk->next_name = 0;
+}
+
+void spooldisk_fini(struct spooldisk *disk)
+{
+	drop_names(disk);
+	map_free(disk->known);
+}
+
+bool spooldisk_has_names(const struct spooldisk *disk)
+{
+	return disk->next_name < disk->name_count;
+}
+
+void spooldisk_work_init(struct spooldisk_work *work)
+{
+	*work = (struct spooldisk_work){0};
+	TAILQ_INIT(&work->settle);
+	TAILQ_INIT(&work->settled);
+	TAILQ_INIT(&work->found);
+}
+
+void spooldisk_free_file(struct spool_file *file)
+{
+	free(file->name);
+	free(file->reason);
+	free(file->bytes);
+	free(file);
+}
+
+static void trouble(struct spooldisk_work *work, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void trouble(struct spooldisk_work *work, const char *format, ...)
+{
+	if (*work->trouble.text)
+		return;
+	va_list args;
+	va_start(args, format);
+	vsnprintf(work->trouble.text, sizeof(work->trouble.text), format, args);
+	va_end(args);
+}
+
+/* The folder. */
+
+static const char *remedy_of(int code)
+{
+	switch (code) {
+	case ENOENT:
+	case ENOTDIR:
+		return "make it: install -d -o mailpush -g mail -m 2770; if no mailpush-notify is "
+		       "in use, set spool_dir = \"\"";
+	case EACCES:
+	case EPERM:
+		return "the daemon's user needs all rights on the folder, and to read what Cyrus' "
+		       "user writes there";
+	case ENOSPC:
+	case EDQUOT:
+		return "make room on that disk";
+	case EROFS:
+		return "make that disk writable";
+	default:
+		return "look at that disk";
+	}
+}
+
+static int try_open(const struct spooldisk *disk)
+{
+	return open(disk->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Nobody gets in before the group is right.  A sandbox may not allow the set-group-ID bit. */
+static int make_folder(const struct spooldisk *disk)
+{
+	if (mkdir(disk->path, 0700))
+		return -1;
+	int fd = try_open(disk);
+	if (fd >= 0 &&
+		((disk->gid != (gid_t)-1 && fchown(fd, (uid_t)-1, disk->gid)) ||
+			(fchmod(fd, SPOOLFILE_DIR_MODE) &&
+				fchmod(fd, SPOOLFILE_DIR_MODE & 0777)))) {
+		int code = errno;
+		close(fd);
+		rmdir(disk->path);
+		errno = code;
+		return -1;
+	}
+	return fd;
+}
+
+/* -1: there is none to work in. */
+static int open_folder(struct spooldisk *disk, struct spooldisk_work *work)
+{
+	int fd = try_open(disk);
+	if (fd < 0 && errno == ENOENT && work->is_look) {
+		fd = make_folder(disk);
+		if (fd < 0) {
+			int code = errno;
+			trouble(work,
+				"the spool folder '%s' is not there and cannot be made: %s; %s",
+				disk->path, strerror(code), remedy_of(ENOENT));
+			return -1;
+		}
+	}
+	struct stat status;
+	if (fd < 0 || fstat(fd, &status)) {
+		int code = errno;
+		trouble(work, "cannot open the spool folder '%s': %s; %s", disk->path,
+			strerror(code), remedy_of(code));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	disk->device = status.st_dev;
+	disk->inode = status.st_ino;
+	if (status.st_mode & S_IWOTH && !(status.st_mode & S_ISVTX))
+		trouble(work,
+			"everybody may write into the spool folder '%s' and remove events from it; "
+			"chmod 2770 it",
+			disk->path);
+	return fd;
+}
+
+static void check_room(const struct spooldisk *disk, struct spooldisk_work *work, int folder)
+{
+	struct statvfs fs;
+	if (fstatvfs(folder, &fs) || !fs.f_blocks)
+		return;
+	if ((uint64_t)fs.f_bavail * fs.f_frsize < SPOOL_ROOM_MIN || (fs.f_files && !fs.f_favail))
+		trouble(work,
+			"the disk of the spool folder '%s' is full: while mailpushd is away, "
+			"events "
+			"will be lost; %s",
+			disk->path, remedy_of(ENOSPC));
+}
+
+/* Settling. */
+
+static int open_bad(int folder)
+{
+	if (mkdirat(folder, SPOOLFILE_BAD, BAD_FOLDER_MODE) && errno != EEXIST)
+		return -1;
+	return openat(folder, SPOOLFILE_BAD, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static int compare_names(const void *one, const void *other)
+{
+	return strcmp(*(char *const *)one, *(char *const *)other);
+}
+
+/* What users of the mail server can bring about must not fill the disk. */
+static void prune_bad(int bad)
+{
+	char **names = NULL;
+	size_t count = 0;
+	int fd = openat(bad, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		names = mem_realloc_array(names, count + 1, sizeof(*names));
+		names[count++] = mem_dup(entry->d_name);
+	}
+	closedir(dir);
+	if (count)
+		qsort(names, count, sizeof(*names), compare_names);
+	for (size_t i = 0; i < count; i++) {
+		if (i + SPOOL_BAD_MAX < count)
+			unlinkat(bad, names[i], 0);
+		free(names[i]);
+	}
+	free(names);
+}
+
+static bool settle_file(int folder, int bad, const struct spool_file *file)
+{
+	int failed = 0;
+	if (file->fate == SPOOLDISK_REMOVE)
+		failed = unlinkat(folder, file->name, 0);
+	else if (file->fate == SPOOLDISK_REJECT)
+		failed = renameat(folder, file->name, bad, file->name);
+	return !failed || errno == ENOENT;
+}
+
+static bool has_rejected(const struct spool_file_list *files)
+{
+	const struct spool_file *file;
+	TAILQ_FOREACH(file, files, link)
+	if (file->fate == SPOOLDISK_REJECT)
+		return true;
+	return false;
+}
+
+static void settle(const struct spooldisk *disk, struct spooldisk_work *work, int folder)
+{
+	int bad = -1;
+	if (has_rejected(&work->settle) && (bad = open_bad(folder)) < 0)
+		trouble(work, "cannot make the folder '%s/" SPOOLFILE_BAD "': %s; %s", disk->path,
+			strerror(errno), remedy_of(errno));
+	struct spool_file *file;
+	struct spool_file *next;
+	for (file = TAILQ_FIRST(&work->settle); file; file = next) {
+		next = TAILQ_NEXT(file, link);
+		if (file->fate == SPOOLDISK_REJECT && bad < 0)
+			continue;
+		if (settle_file(folder, bad, file)) {
+			TAILQ_REMOVE(&work->settle, file, link);
+			TAILQ_INSERT_TAIL(&work->settled, file, link);
+			continue;
+		}
+		trouble(work, "cannot %s '%s/%s': %s; %s",
+			file->fate == SPOOLDISK_REMOVE ? "remove" : "move away", disk->path,
+			file->name, strerror(errno), remedy_of(errno));
+	}
+	if (bad >= 0) {
+		prune_bad(bad);
+		close(bad);
+	}
+}
+
+/* Looking. */
+
+static void remove_if_old(int folder, const char *name)
+{
+	struct stat status;
+	if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) || !S_ISREG(status.st_mode))
+		return;
+	if (clock_unix_ms() - (int64_t)status.st_mtim.tv_sec * 1000 > SPOOL_TEMPORARY_MS)
+		unlinkat(folder, name, 0);
+}
+
+/* Of too many only the smaller half stays. */
+static void add_name(struct spooldisk *disk, const char *name)
+{
+	if (disk->name_count == (size_t)2 * NAMES_MAX) {
+		qsort(disk->names, disk->name_count, sizeof(*disk->names), compare_names);
+		while (disk->name_count > NAMES_MAX)
+			free(disk->names[--disk->name_count]);
+		disk->has_more = true;
+	}
+	if (!disk->names)
+		disk->names = mem_alloc((size_t)2 * NAMES_MAX * sizeof(*disk->names));
+	disk->names[disk->name_count++] = mem_dup(name);
+}
+
+static void look(struct spooldisk *disk, struct spooldisk_work *work, int folder)
+{
+	assert(!spooldisk_has_names(disk));
+	drop_names(disk);
+	disk->has_more = false;
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		trouble(work, "cannot look into the spool folder '%s': %s; %s", disk->path,
+			strerror(errno), remedy_of(errno));
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	struct dirent *entry;
+	while ((errno = 0, entry = readdir(dir))) {
+		const char *name = entry->d_name;
+		if (!strncmp(name, SPOOLFILE_TEMPORARY, strlen(SPOOLFILE_TEMPORARY)))
+			remove_if_old(folder, name);
+		if (*name != '.' && strcmp(name, SPOOLFILE_BAD) != 0 &&
+			!map_get(disk->known, name, strlen(name)))
+			add_name(disk, name);
+	}
+	if (errno)
+		trouble(work, "cannot read the spool folder '%s': %s; %s", disk->path,
+			strerror(errno), remedy_of(errno));
+	closedir(dir);
+	if (disk->name_count)
+		qsort(disk->names, disk->name_count, sizeof(*disk->names), compare_names);
+	check_room(disk, work, folder);
+}
+
+/* Reading. */
+
+static struct spool_file *new_file(char *name)
+{
+	struct spool_file *file = mem_alloc_zero(1, sizeof(*file));
+	file->name = name;
+	return file;
+}
+
+static void reject(struct spool_file *file, char *reason)
+{
+	file->fate = SPOOLDISK_REJECT;
+	file->reason = reason;
+}
+
+/* Why a file of this status is not taken; NULL if it is. */
+static char *find_fault(const struct spooldisk *disk, const struct stat *status)
+{
+	if (!S_ISREG(status->st_mode))
+		return mem_dup("it is no regular file");
+	if (!peer_is_allowed(disk->peers, status->st_uid))
+		return mem_printf(
+			"it belongs to uid %u, which is not allowed to send events; if that "
+			"is the mail server's uid, add it to allowed_users and move the "
+			"file back",
+			(unsigned)status->st_uid);
+	if (status->st_size > DLIST_REQUEST_MAX)
+		return mem_printf("it has more than the %d bytes of a request", DLIST_REQUEST_MAX);
+	return NULL;
+}
+
+/* Reads what the file holds; it may have grown since, which makes it no request. */
+static int read_bytes(int fd, struct spool_file *file)
+{
+	size_t room = file->size + 1;
+	file->bytes = mem_alloc(room);
+	file->size = 0;
+	while (file->size < room) {
+		ssize_t n = read(fd, file->bytes + file->size, room - file->size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return 0;
+		file->size += (size_t)n;
+	}
+	return 0;
+}
+
+/* 0 also if it is to be rejected. */
+static int read_file(const struct spooldisk *disk, int folder, struct spool_file *file)
+{
+	struct stat status;
+	char *fault;
+	/* Asked before it is opened, too: opening may do something to what is no file. */
+	if (fstatat(folder, file->name, &status, AT_SYMLINK_NOFOLLOW))
+		return -errno;
+	if ((fault = find_fault(disk, &status))) {
+		reject(file, fault);
+		return 0;
+	}
+	int fd = openat(
+		folder, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int code = fstat(fd, &status) ? -errno : 0;
+	if (!code && (fault = find_fault(disk, &status))) {
+		reject(file, fault);
+	} else if (!code) {
+		file->size = (size_t)status.st_size;
+		code = read_bytes(fd, file);
+	}
+	close(fd);
+	return code;
+}
+
+static void read_files(struct spooldisk *disk, struct spooldisk_work *work, int folder)
+{
+	size_t files = 0;
+	size_t bytes = 0;
+	while (spooldisk_has_names(disk) && files < work->files_max && bytes < work->bytes_max) {
+		struct spool_file *file = new_file(disk->names[disk->next_name++]);
+		int code = read_file(disk, folder, file);
+		if (code) {
+			if (code != -ENOENT)
+				trouble(work, "cannot read '%s/%s': %s; %s", disk->path, file->name,
+					strerror(-code), remedy_of(-code));
+			spooldisk_free_file(file);
+			continue;
+		}
+		files++;
+		bytes += file->size;
+		TAILQ_INSERT_TAIL(&work->found, file, link);
+	}
+}
+
+void spooldisk_do(struct spooldisk *disk, struct spooldisk_work *work)
+{
+	int folder = open_folder(disk, work);
+	if (folder < 0) {
+		drop_names(disk);
+		return;
+	}
+	settle(disk, work, folder);
+	if (work->is_look)
+		look(disk, work, folder);
+	read_files(disk, work, folder);
+	close(folder);
+}

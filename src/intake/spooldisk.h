@@ -1,0 +1,77 @@
+/*
+ * spooldisk - the half of spool.c that touches the disk.
+ *
+ * Runs on a thread of libuv's pool, one piece of work at a time; in between the structs belong to
+ * the loop thread.  What is wrong with one file keeps no other from being taken.
+ */
+#ifndef MAILPUSH_INTAKE_SPOOLDISK_H
+#define MAILPUSH_INTAKE_SPOOLDISK_H
+
+#include "base/err.h"
+#include "base/map.h"
+#include "intake/peer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+enum spooldisk_fate {
+	SPOOLDISK_TAKEN,  /* read, and not answered yet */
+	SPOOLDISK_REMOVE, /* it is done */
+	SPOOLDISK_REJECT, /* goes to SPOOLFILE_BAD */
+	SPOOLDISK_LEAVE,  /* stays where it is */
+};
+
+struct spool_file {
+	TAILQ_ENTRY(spool_file) link;
+	struct spool *spool;
+	char *name;
+	enum spooldisk_fate fate;
+	char *reason; /* REJECT: why */
+	char *bytes;  /* TAKEN */
+	size_t size;
+};
+
+TAILQ_HEAD(spool_file_list, spool_file);
+
+struct spooldisk {
+	const char *path;
+	gid_t gid;
+	const struct peer_rules *peers;
+	struct map *known; /* the files in memory by name: those are not found again */
+
+	/* Found and not read yet, in order. */
+	char **names;
+	size_t name_count;
+	size_t next_name;
+	bool has_more; /* than names holds: the folder is to be looked through again */
+
+	/* The folder as it was last opened. */
+	dev_t device;
+	ino_t inode;
+};
+
+struct spooldisk_work {
+	bool is_look;		       /* look through the folder; no name may be left */
+	size_t files_max;	       /* to be read at most */
+	size_t bytes_max;	       /* no further file once so much was read */
+	struct spool_file_list settle; /* done with, or not: then what is left of it is stuck */
+
+	struct spool_file_list settled;
+	struct spool_file_list found; /* TAKEN or REJECT */
+	struct err trouble;	      /* the first thing that went wrong; "": nothing */
+};
+
+void spooldisk_init(struct spooldisk *disk, const char *path, gid_t gid,
+	const struct peer_rules *peers, const uint8_t seed[16]);
+void spooldisk_fini(struct spooldisk *disk);
+bool spooldisk_has_names(const struct spooldisk *disk);
+
+void spooldisk_work_init(struct spooldisk_work *work);
+/* Settles, looks, reads. */
+void spooldisk_do(struct spooldisk *disk, struct spooldisk_work *work);
+
+void spooldisk_free_file(struct spool_file *file);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * spoolfile - what is in the spool folder: the contract between mailpush-notify, which writes, and
+ * spool.c, which takes in.
+ *
+ * A file is one notification: a dlist request (dlist.h), the very bytes that would have gone to the
+ * stream socket, with RECEIVED, and nothing after it.  Its name is SPOOLFILE_NAME_FORMAT of a
+ * number and the writer's pid; the order of events is the order of the names' bytes.  It appears
+ * whole, by rename, under that name.
+ *
+ * The number is the time in microseconds, or the last one given out and one more if that is
+ * greater: so a wall clock that steps back does not turn the order round.  Names that begin with a
+ * dot are no events.
+ */
+#ifndef MAILPUSH_INTAKE_SPOOLFILE_H
+#define MAILPUSH_INTAKE_SPOOLFILE_H
+
+#define SPOOLFILE_NAME_FORMAT "%016lld.%ld"
+#define SPOOLFILE_NAME_SIZE 64
+
+#define SPOOLFILE_TEMPORARY ".tmp-" /* before the name, while it is being written */
+#define SPOOLFILE_NUMBER ".number"  /* the last number given out; locked while one is */
+#define SPOOLFILE_SILENT ".silent"  /* modified when the daemon last gave no answer */
+#define SPOOLFILE_BAD "bad"	    /* folder of what could not be taken */
+#define SPOOLFILE_DIR_MODE 02770    /* the group is the one that Cyrus is in */
+#define SPOOLFILE_MODE 0640	    /* device tokens are nobody else's business */
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * response - the answer to a push in frames of HTTP/2, and how a test wants it adorned.
+ *
+ * Plain, it is a HEADERS frame and, with a reason, a DATA frame.  All that the protocol allows
+ * beyond that is to be borne by a sender: an interim response before it, trailers behind it,
+ * padding, more fields than one frame holds, a body longer than anybody needs.
+ */
+#ifndef MAILPUSH_SIM_RESPONSE_H
+#define MAILPUSH_SIM_RESPONSE_H
+
+#include "sim/stream.h"
+
+#include <nghttp2/nghttp2.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define RESPONSE_FIELDS_MAX 60000 /* bytes; beyond, clients may take it for an attack */
+#define RESPONSE_BODY_MAX (16 * 1024 * 1024)
+#define RESPONSE_PAD_MAX 255
+
+struct response_adornment {
+	bool has_interim;    /* a 103 first */
+	bool has_trailers;   /* with another status, which counts for nothing */
+	size_t pad_bytes;    /* of each frame */
+	size_t fields_bytes; /* of further fields: from 16 KB on CONTINUATION frames */
+	size_t body_bytes;   /* the body is filled up to so many, with spaces */
+};
+
+/* Submits it; the stream, whose body is written here, lives until it is closed. */
+void response_submit(nghttp2_session *session, struct stream *stream, const struct verdict *verdict,
+	const struct response_adornment *adornment);
+
+#endif

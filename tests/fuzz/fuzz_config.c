@@ -1,0 +1,98 @@
+/*
+ * The text of mailpush.conf, through config_read and a file in memory.  What it takes must be
+ * within its bounds, and what it refuses has a text that names the file.
+ */
+#include "base/clock.h"
+#include "daemon/config.h"
+#include "daemon/units.h"
+
+#include "fuzz.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static int memory = -1;
+static char path[64];
+
+static void write_memory(const uint8_t *data, size_t size)
+{
+	if (memory < 0) {
+		memory = memfd_create("mailpush.conf", 0);
+		assert(memory >= 0);
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
+	}
+	int failed = ftruncate(memory, 0);
+	ssize_t written = pwrite(memory, data, size, 0);
+	assert(!failed && written == (ssize_t)size);
+}
+
+static void check_within(int64_t value, int64_t least, int64_t most)
+{
+	assert(value >= least && value <= most);
+}
+
+static void check(const struct config *config)
+{
+	check_within(config->ack_timeout_ms, 50, CLOCK_MINUTE_MS);
+	check_within((int64_t)config->max_waiting, 1000, 100000000);
+	check_within(config->registration_ttl_ms, 7 * CLOCK_DAY_MS, 3650 * CLOCK_DAY_MS);
+	check_within(config->deleted_user_grace_ms, 0, 365 * CLOCK_DAY_MS);
+	check_within(config->registrations_per_user, 1, 10000);
+	check_within(config->min_interval_ms, 0, CLOCK_HOUR_MS);
+	check_within(config->later_delay_ms, 0, CLOCK_DAY_MS);
+	check_within(config->max_push_rate, 0, 1000000);
+	check_within(config->apns_port, 1, 65535);
+	check_within(config->connections, 1, 16);
+	check_within(config->subtopic_count, 1, CONFIG_SUBTOPICS_MAX);
+	check_within(config->credential_count, 0, CONFIG_CREDENTIALS_MAX);
+	assert(config->socket_mode <= 0777);
+	assert(config->peers.count >= 1 && config->peers.count <= PEER_UIDS_MAX);
+	assert(!*config->notify_socket || *config->notify_socket == '/');
+	assert(strlen(config->notify_socket) <= 107 && strlen(config->stream_socket) <= 107);
+	assert(*config->notify_socket || *config->stream_socket);
+	assert(*config->queue == '/' || !*config->queue);
+	assert(strchr(config->registry, '/'));
+	assert(*config->apns_host);
+	for (unsigned i = 0; i < config->credential_count; i++)
+		assert(*config->credentials[i].certificate == '/' &&
+			*config->credentials[i].key == '/');
+}
+
+/* The input as one value too: what is printed of a duration is read as the same again. */
+static void check_units(const uint8_t *data, size_t size)
+{
+	char text[32];
+	char printed[32];
+	int64_t ms;
+	int64_t again;
+	if (size >= sizeof(text))
+		return;
+	memcpy(text, data, size);
+	text[size] = '\0';
+	if (!units_parse_duration(text, &ms))
+		return;
+	assert(ms >= 0);
+	units_print_duration(ms, printed, sizeof(printed));
+	bool is_read = units_parse_duration(printed, &again);
+	/* At most 10^9 of a unit are read. */
+	assert(!is_read || again == ms);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	check_units(data, size);
+	write_memory(data, size);
+	struct config *config = NULL;
+	struct err err = {.text = ""};
+	if (config_read(path, &config, &err)) {
+		assert(!config);
+		assert(!strncmp(err.text, path, strlen(path)));
+		return 0;
+	}
+	check(config);
+	config_free(config);
+	return 0;
+}

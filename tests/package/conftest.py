@@ -1,0 +1,6 @@
+"""Tests of the Debian packages; they need root and `script/bootstrap --all`."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))

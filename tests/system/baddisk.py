@@ -1,0 +1,37 @@
+"""A disk that stalls, crawls or fails under mailpushd, by a library put before the C library's.
+
+    disk = BadDisk(tmp).under(daemon)       # before the daemon starts
+    with disk.rule("stuck queue.sqlite"):
+        ...
+"""
+
+import contextlib
+
+from mailpushd import binary
+
+
+class BadDisk:
+    def __init__(self, folder):
+        self._rules = folder / "baddisk"
+        self._rules.write_text("")
+
+    def under(self, daemon):
+        library = binary().parents[2] / "tests" / "system" / "libbaddisk.so"
+        assert library.exists(), library
+        daemon.wrapper = [*daemon.wrapper, "env", f"LD_PRELOAD={library}",
+                          f"BADDISK={self._rules}",
+                          # The sanitizer wants to be the first library; it works as the second.
+                          "ASAN_OPTIONS=verify_asan_link_order=0"]
+        return self
+
+    @contextlib.contextmanager
+    def rule(self, *rules):
+        """Meanwhile the disk is as these rules say (baddisk.c)."""
+        self._set(rules)
+        yield
+        self._set(())
+
+    def _set(self, rules):
+        new = self._rules.with_suffix(".new")
+        new.write_text("".join(f"{rule}\n" for rule in rules))
+        new.rename(self._rules)

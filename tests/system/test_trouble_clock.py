@@ -1,0 +1,147 @@
+"""Whoever sets the wall clock delays nothing, loses nothing and costs nobody a registration."""
+
+import pytest
+
+import notify
+from mailsite import BarePhone, locked, new_user
+from wallclock import WallClock
+
+JUMPS = ["+5h", "-5h", "+90d", "-90d"]
+BEYOND_CERTIFICATES = "+900d"
+
+
+@pytest.fixture
+def clock(tmp):
+    return WallClock(tmp)
+
+
+@pytest.fixture
+def clock_site(bare_site_for, clock):
+    site = bare_site_for(start=False)
+    clock.under(site.mailpushd)
+    site.mailpushd.start()
+    site.mailpushd.wait_log("debug registry: tidied")
+    return site
+
+
+def set_clock(site, clock, offset):
+    """While mailpushd runs, and until it has seen it."""
+    since = len(site.mailpushd.lines())
+    clock.set(offset)
+    site.mailpushd.wait_log("the clock was set", since=since)
+    site.mailpushd.wait_log("registry: tidied", since=since)
+
+
+def all_are_told(site, phones):
+    for phone in phones:
+        site.deliver(phone.user)                                            # at once
+        site.tell(notify.mail(phone.user, "Notes", event="MessageRead"))    # later
+    for phone in phones:
+        site.told(phone, "INBOX", "Notes")
+    site.wait_nothing_waits()
+
+
+@pytest.mark.parametrize("offset", JUMPS)
+def test_a_clock_that_is_set_while_it_runs_costs_nothing(clock_site, clock, offset):
+    site = clock_site
+    phones = [site.registered_phone("INBOX", "Notes") for _ in range(3)]
+    before = sorted(site.registrations())
+    set_clock(site, clock, offset)
+    all_are_told(site, phones)
+    phones.append(site.registered_phone("INBOX", "Notes"))
+    site.register(phones[0])                    # renews by the wrong clock
+    all_are_told(site, phones)
+    set_clock(site, clock, "+0")
+    all_are_told(site, phones)
+    site.register(phones[1])                    # and by the right one
+    site.mailpushd.restart()
+    site.mailpushd.wait_log("registry: tidied", since=site.mailpushd.start_line)
+    all_are_told(site, phones)
+    assert sorted(site.registrations()) == sorted([*before, phones[3].token])
+
+
+@pytest.mark.parametrize("offset", JUMPS)
+def test_a_clock_that_is_set_between_two_runs_costs_nothing(clock_site, clock, offset):
+    site = clock_site
+    phones = [site.registered_phone("INBOX", "Notes") for _ in range(3)]
+    tokens = sorted(site.registrations())
+    site.sim.stop()
+    for phone in phones:
+        site.deliver(phone.user)
+    site.mailpushd.stop()
+    clock.set(offset)
+    site.mailpushd.start()
+    site.register(phones[0])
+    site.mailpushd.wait_log("registry: tidied", since=site.mailpushd.start_line)
+    for phone in phones:
+        site.tell(notify.mail(phone.user, "Notes", event="MessageRead"))
+    site.mailpushd.stop()
+    clock.set("+0")
+    site.sim.start(site.sim.dir, port=site.sim.port)
+    site.mailpushd.start()
+    site.register(phones[1])
+    for phone in phones:
+        site.told(phone, "INBOX", "Notes")
+    site.mailpushd.wait_log("registry: tidied", since=site.mailpushd.start_line)
+    all_are_told(site, phones)
+    assert sorted(site.registrations()) == tokens
+
+
+def test_what_waits_by_a_clock_that_was_ahead_is_told_at_once_by_the_right_one(clock_site, clock):
+    """Its due time lies months ahead then."""
+    site = clock_site
+    phone = site.registered_phone("INBOX", "Notes")
+    set_clock(site, clock, "+90d")
+    site.sim.control(do="refuse", on=True)
+    site.deliver(phone.user)
+    site.tell(notify.mail(phone.user, "Notes", event="MessageRead"))
+    site.mailpushd.stop()
+    clock.set("+0")
+    site.sim.control(do="refuse", on=False)
+    site.mailpushd.start()
+    site.told(phone, "INBOX", "Notes")
+
+
+def test_a_certificate_that_looks_expired_holds_pushes_until_the_clock_is_right(clock_site, clock):
+    """From the start on: neither ours nor Apple's is good."""
+    site = clock_site
+    phone = site.registered_phone()
+    site.mailpushd.stop()
+    clock.set(BEYOND_CERTIFICATES)
+    site.mailpushd.start()
+    site.mailpushd.wait_log("expired on .*alarm=credential-file:main state=begins")
+    site.deliver(phone.user)
+    site.mailpushd.wait_log("alarm=credential:.* state=begins")
+    assert site.new_pushes(phone) == []
+    set_clock(site, clock, "+0")
+    site.mailpushd.wait_log("alarm=credential-file:main state=ends")
+    site.told(phone, "INBOX")
+    site.mailpushd.wait_log("alarm=credential:.* state=ends")
+
+
+def test_apples_certificate_that_looks_expired_holds_pushes_until_the_clock_is_right(
+        clock_site, clock):
+    """Ours was good when it was read, and stays in use."""
+    site = clock_site
+    phone = site.registered_phone()
+    site.sim.stop()
+    set_clock(site, clock, BEYOND_CERTIFICATES)
+    site.sim.start(site.sim.dir, port=site.sim.port)
+    site.deliver(phone.user)
+    site.mailpushd.wait_log("certificate.*alarm=apns:main state=begins")
+    assert site.new_pushes(phone) == []
+    set_clock(site, clock, "+0")
+    site.told(phone, "INBOX")
+    site.mailpushd.wait_log("alarm=apns:main state=ends")
+
+
+def test_events_parked_by_another_clock_are_taken_in(clock_site, clock):
+    site = clock_site
+    phone = BarePhone(new_user(), ("INBOX", "Notes"))
+    set_clock(site, clock, "+90d")
+    with locked(site.mailpushd.dir / "registry.sqlite"):
+        site.register(phone)
+        site.mailpushd.kill9()
+    clock.set("+0")
+    site.mailpushd.start()
+    site.told(phone, "INBOX", "Notes")

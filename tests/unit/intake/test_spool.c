@@ -1,0 +1,368 @@
+#include "intake/spool.h"
+
+#include "base/clock.h"
+#include "intake/spoolfile.h"
+#include "place.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#define TAKEN_MAX 2000
+
+/* A spool, and what came of it. */
+struct scene {
+	struct place place;
+	char folder[80];
+	struct peer_rules peers;
+	struct spool *spool;
+	bool answers_at_once;
+	char messages[TAKEN_MAX][16];
+	int64_t received_ms[TAKEN_MAX];
+	struct spool_file *files[TAKEN_MAX]; /* NULL: answered */
+	size_t count;
+	size_t rejected;
+	char rejection[512];
+	size_t at_start;
+	bool is_troubled;
+	char trouble[512];
+};
+
+static void on_came(void *ctx, const struct notification *notification, struct spool_file *file)
+{
+	struct scene *s = ctx;
+	assert_true(s->count < TAKEN_MAX && notification->message.size < 16);
+	memcpy(s->messages[s->count], notification->message.bytes, notification->message.size);
+	s->received_ms[s->count] = notification->received_ms;
+	if (s->answers_at_once)
+		spool_answer(file, 0, NULL);
+	else
+		s->files[s->count] = file;
+	s->count++;
+}
+
+static void on_rejected(void *ctx, const char *text)
+{
+	struct scene *s = ctx;
+	s->rejected++;
+	snprintf(s->rejection, sizeof(s->rejection), "%s", text);
+}
+
+static void on_taken(void *ctx, size_t count)
+{
+	struct scene *s = ctx;
+	assert_int_equal(s->at_start, 0);
+	s->at_start = count;
+}
+
+static void on_trouble(void *ctx, const char *text)
+{
+	struct scene *s = ctx;
+	s->is_troubled = text;
+	if (text)
+		snprintf(s->trouble, sizeof(s->trouble), "%s", text);
+}
+
+static void begin(struct scene *s)
+{
+	static const struct spool_callbacks callbacks = {
+		on_came, on_rejected, on_taken, on_trouble};
+	static const uint8_t seed[16] = {1};
+	s->at_start = 0;
+	s->spool = spool_new(&s->place.loop, s->folder, (gid_t)-1, &s->peers, seed, &callbacks, s);
+}
+
+static int set_up(void **state)
+{
+	struct scene *s = calloc(1, sizeof(*s));
+	place_init(&s->place);
+	snprintf(s->folder, sizeof(s->folder), "%s/spool", s->place.folder);
+	peer_allow(&s->peers, geteuid());
+	assert_int_equal(mkdir(s->folder, 0770), 0);
+	*state = s;
+	return 0;
+}
+
+static void path_of(const struct scene *s, const char *name, char *ret)
+{
+	snprintf(ret, 160, "%s/%s", s->folder, name);
+}
+
+static void put_text(const struct scene *s, const char *name, const char *text)
+{
+	char hidden[160];
+	char path[160];
+	path_of(s, ".hidden", hidden);
+	path_of(s, name, path);
+	FILE *file = fopen(hidden, "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(rename(hidden, path), 0);
+}
+
+static void put(const struct scene *s, unsigned number, int64_t received_ms)
+{
+	char name[32];
+	char text[160];
+	snprintf(name, sizeof(name), SPOOLFILE_NAME_FORMAT, (long long)number, 1L);
+	snprintf(text, sizeof(text), "NOTIFY %%(CLASS EVENT RECEIVED %lld MESSAGE %u)\r\n",
+		(long long)received_ms, number);
+	put_text(s, name, text);
+}
+
+static bool is_there(const struct scene *s, const char *name)
+{
+	char path[160];
+	struct stat status;
+	path_of(s, name, path);
+	return !lstat(path, &status);
+}
+
+static size_t files_left(const struct scene *s)
+{
+	DIR *dir = opendir(s->folder);
+	assert_non_null(dir);
+	size_t count = 0;
+	for (struct dirent *entry; (entry = readdir(dir));)
+		count += entry->d_name[0] != '.' && strcmp(entry->d_name, SPOOLFILE_BAD) != 0;
+	closedir(dir);
+	return count;
+}
+
+static void answer(struct scene *s, size_t index, int status)
+{
+	struct spool_file *file = s->files[index];
+	assert_non_null(file);
+	s->files[index] = NULL;
+	spool_answer(file, status, status ? "because" : NULL);
+}
+
+/* Until all of it is gone. */
+static void end(struct scene *s)
+{
+	uv_handle_t *limit = (uv_handle_t *)&s->place.limit;
+	spool_free(s->spool);
+	s->spool = NULL;
+	uv_unref(limit);
+	uv_run(&s->place.loop, UV_RUN_DEFAULT);
+	uv_ref(limit);
+}
+
+static int tear_down(void **state)
+{
+	struct scene *s = *state;
+	end(s);
+	uv_close((uv_handle_t *)&s->place.limit, NULL);
+	uv_run(&s->place.loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&s->place.loop), 0);
+	char command[160];
+	snprintf(command, sizeof(command), "rm -rf '%s'", s->place.folder);
+	assert_int_equal(system(command), 0);
+	free(s);
+	return 0;
+}
+
+static void files_are_taken_in_order_and_removed_when_answered(void **state)
+{
+	struct scene *s = *state;
+	for (unsigned number = 20; number > 10; number--)
+		put(s, number, 1000);
+	begin(s);
+	place_run_until(&s->place, s->count == 10);
+	for (size_t i = 0; i < 10; i++)
+		assert_int_equal(atoi(s->messages[i]), 11 + i);
+	assert_int_equal(files_left(s), 10);
+	answer(s, 4, 0);
+	place_run_until(&s->place, files_left(s) == 9);
+	assert_false(is_there(s, "0000000000000015.1"));
+	for (size_t i = 0; i < 10; i++)
+		if (i != 4)
+			answer(s, i, 0);
+	place_run_until(&s->place, files_left(s) == 0);
+	place_run_until(&s->place, s->at_start == 10);
+	assert_int_equal(s->rejected, 0);
+}
+
+static void what_appears_is_taken(void **state)
+{
+	struct scene *s = *state;
+	s->answers_at_once = true;
+	begin(s);
+	for (unsigned number = 1; number <= 5; number++) {
+		put(s, number, 1000);
+		place_run_until(&s->place, s->count == number);
+	}
+	place_run_until(&s->place, files_left(s) == 0);
+}
+
+static void a_file_that_waits_is_not_taken_again(void **state)
+{
+	struct scene *s = *state;
+	put(s, 1, 1000);
+	begin(s);
+	place_run_until(&s->place, s->count == 1);
+	put(s, 2, 1000);
+	place_run_until(&s->place, s->count == 2);
+	put(s, 3, 1000);
+	place_run_until(&s->place, s->count == 3);
+	assert_string_equal(s->messages[1], "2");
+	assert_string_equal(s->messages[2], "3");
+}
+
+static void what_is_not_on_disk_stays_and_comes_again(void **state)
+{
+	struct scene *s = *state;
+	put(s, 1, 1000);
+	begin(s);
+	place_run_until(&s->place, s->count == 1);
+	answer(s, 0, -EAGAIN);
+	spool_stop(s->spool);
+	end(s);
+	assert_int_equal(files_left(s), 1);
+	begin(s);
+	place_run_until(&s->place, s->count == 2);
+	assert_string_equal(s->messages[1], "1");
+}
+
+static void what_was_not_answered_stays(void **state)
+{
+	struct scene *s = *state;
+	put(s, 1, 1000);
+	put(s, 2, 1000);
+	begin(s);
+	place_run_until(&s->place, s->count == 2);
+	answer(s, 1, 0);
+	end(s);
+	assert_int_equal(files_left(s), 1);
+	assert_true(is_there(s, "0000000000000001.1"));
+}
+
+static void what_was_answered_just_before_the_end_is_removed(void **state)
+{
+	struct scene *s = *state;
+	for (unsigned number = 0; number < 300; number++)
+		put(s, number, 1000);
+	begin(s);
+	place_run_until(&s->place, s->count == 300);
+	spool_stop(s->spool);
+	for (size_t i = 0; i < 300; i++)
+		answer(s, i, 0);
+	end(s);
+	assert_int_equal(files_left(s), 0);
+}
+
+static void after_the_stop_nothing_more_is_taken(void **state)
+{
+	struct scene *s = *state;
+	put(s, 1, 1000);
+	begin(s);
+	place_run_until(&s->place, s->count == 1);
+	spool_stop(s->spool);
+	put(s, 2, 1000);
+	answer(s, 0, 0);
+	place_run_until(&s->place, files_left(s) == 1);
+	end(s);
+	assert_int_equal(s->count, 1);
+	assert_int_equal(files_left(s), 1);
+}
+
+static void what_is_refused_is_moved_away(void **state)
+{
+	struct scene *s = *state;
+	put(s, 1, 1000);
+	begin(s);
+	place_run_until(&s->place, s->count == 1);
+	answer(s, 0, -EBADMSG);
+	place_run_until(&s->place, s->rejected == 1);
+	assert_true(is_there(s, "bad/0000000000000001.1"));
+	assert_non_null(strstr(s->rejection, "/0000000000000001.1' is moved to 'bad': because"));
+}
+
+static void so_many_are_in_memory_at_most(void **state)
+{
+	struct scene *s = *state;
+	for (unsigned number = 0; number < SPOOL_FILES_MAX + 100; number++)
+		put(s, number, 1000);
+	begin(s);
+	place_run_until(&s->place, s->count == SPOOL_FILES_MAX);
+	answer(s, 0, 0);
+	place_run_until(&s->place, s->count == SPOOL_FILES_MAX + 1);
+	/* Nothing but the answers brings more. */
+	for (size_t i = 1; i <= 50; i++)
+		answer(s, i, 0);
+	place_run_until(&s->place, s->count == SPOOL_FILES_MAX + 51);
+	s->answers_at_once = true;
+	for (size_t i = 51; i < SPOOL_FILES_MAX + 51; i++)
+		answer(s, i, 0);
+	place_run_until(&s->place, files_left(s) == 0);
+	assert_int_equal(s->count, SPOOL_FILES_MAX + 100);
+	for (size_t i = 0; i < s->count; i++)
+		assert_int_equal(atoi(s->messages[i]), i);
+}
+
+static void the_times_do_not_go_back(void **state)
+{
+	struct scene *s = *state;
+	int64_t now_ms = clock_unix_ms();
+	put(s, 1, 5000);
+	put(s, 2, 7000);
+	put(s, 3, 6000);
+	put(s, 4, now_ms + CLOCK_DAY_MS);
+	put(s, 5, 8000);
+	begin(s);
+	place_run_until(&s->place, s->count == 5);
+	assert_int_equal(s->received_ms[0], 5000);
+	assert_int_equal(s->received_ms[1], 7000);
+	assert_int_equal(s->received_ms[2], 7000);
+	assert_in_range(s->received_ms[3], now_ms, clock_unix_ms());
+	assert_int_equal(s->received_ms[4], s->received_ms[3]);
+}
+
+static void the_folder_is_made(void **state)
+{
+	struct scene *s = *state;
+	assert_int_equal(rmdir(s->folder), 0);
+	begin(s);
+	struct stat status = {0};
+	place_run_until(&s->place, !stat(s->folder, &status) && status.st_mode & S_IRWXG);
+	assert_int_equal(status.st_mode & 07777, SPOOLFILE_DIR_MODE);
+	put(s, 1, 1000);
+	place_run_until(&s->place, s->count == 1);
+	assert_false(s->is_troubled);
+}
+
+static void a_folder_that_cannot_be_made_is_trouble_until_it_is_there(void **state)
+{
+	struct scene *s = *state;
+	char parent[80];
+	snprintf(parent, sizeof(parent), "%s/none", s->place.folder);
+	snprintf(s->folder, sizeof(s->folder), "%s/none/spool", s->place.folder);
+	begin(s);
+	place_run_until(&s->place, s->is_troubled);
+	assert_non_null(strstr(s->trouble, "is not there and cannot be made: No such file"));
+	assert_int_equal(mkdir(parent, 0700), 0);
+	place_run_until(&s->place, !s->is_troubled);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(files_are_taken_in_order_and_removed_when_answered),
+		TEST(what_appears_is_taken),
+		TEST(a_file_that_waits_is_not_taken_again),
+		TEST(what_is_not_on_disk_stays_and_comes_again),
+		TEST(what_was_not_answered_stays),
+		TEST(what_was_answered_just_before_the_end_is_removed),
+		TEST(after_the_stop_nothing_more_is_taken),
+		TEST(what_is_refused_is_moved_away),
+		TEST(so_many_are_in_memory_at_most),
+		TEST(the_times_do_not_go_back),
+		TEST(the_folder_is_made),
+		TEST(a_folder_that_cannot_be_made_is_trouble_until_it_is_there),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,701 @@
+#include "judge.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "disk.h"
+#include "life.h"
+#include "model.h"
+#include "virtual.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SLACK_MS (20 * CLOCK_SECOND_MS)
+#define RECENT_MS (15 * CLOCK_MINUTE_MS) /* told so long ago it may not be on disk yet */
+#define RETRY_MAX_MS (5 * CLOCK_MINUTE_MS)
+#define GIVE_UP_ATTEMPTS 19
+#define RATE_WINDOW (LIFE_PUSH_RATE + 2)
+#define HASHES_MAX 100
+#define HASH_LENGTH (MAILBOX_HASH_SIZE - 1)
+
+struct event {
+	struct event *next;
+	struct judge_event of; /* its strings are ours */
+	bool is_acked;
+	bool is_refused;
+	bool is_processed;
+	struct told {
+		struct model_registration *registration;
+		char hash[MAILBOX_HASH_SIZE];
+	} * targets;
+	size_t target_count;
+};
+
+static uint64_t seed;
+static uint64_t number;
+static struct event *events; /* in order */
+static struct event **events_end = &events;
+static struct told *changes; /* that the job at hand led to */
+static size_t change_count;
+static int64_t began_ms;
+static int64_t excused_until_ms;
+static int64_t last_crash_ms;
+static unsigned life;
+static bool is_up;
+static int64_t left[RATE_WINDOW]; /* the last pushes of this life, a ring */
+static uint64_t left_count;
+static uint64_t told;
+static uint64_t pushes;
+static uint64_t reasons[REASONS];
+static uint64_t gone[REASONS];
+static const struct model_registration *about; /* that is being judged, or NULL */
+
+static int64_t ago(int64_t ms)
+{
+	return virtual_now_ms() - ms;
+}
+
+static void describe(const struct model_registration *registration)
+{
+	fprintf(stderr,
+		"simulation: registration %s of %s on %.8s: version %d%s%s%s, altered %lld ms ago, "
+		"last push left %lld ms and was answered %lld ms ago%s%s%s%s, "
+		"excused %lld ms more; crash %lld ms ago\n",
+		registration->account_id, registration->user, registration->token,
+		registration->version, registration->exists ? "" : ", gone",
+		registration->is_stopped ? ", stopped" : "",
+		registration->is_inbox_only ? ", INBOX only" : "",
+		(long long)ago(registration->altered_ms), (long long)ago(registration->left_ms),
+		(long long)ago(registration->answered_ms), registration->is_flying ? ", flies" : "",
+		registration->was_told ? ", told" : "",
+		registration->has_grown ? ", grew since" : "",
+		registration->was_dropped ? ", dropped since" : "",
+		(long long)-ago(registration->excused_until_ms), (long long)ago(last_crash_ms));
+	for (unsigned i = 0; i < registration->name_count; i++) {
+		const struct model_name *name = &registration->names[i];
+		if (name->changed)
+			fprintf(stderr, "simulation:   %s changed%s%s, due %lld ms ago\n",
+				name->hash, name->owed ? ", owed" : "",
+				name->changed > registration->left ? "" : ", left before",
+				name->due_ms == INT64_MAX ? 0 : (long long)ago(name->due_ms));
+	}
+}
+
+void judge_rule(bool holds, const char *text)
+{
+	if (holds)
+		return;
+	fflush(stdout);
+	if (about)
+		describe(about);
+	fprintf(stderr,
+		"simulation: broken after %.2f hours and %llu pushes: %s\n"
+		"simulation: SIMULATION_SEED=%llu repeats it\n",
+		(double)(virtual_now_ms() - began_ms) / CLOCK_HOUR_MS, (unsigned long long)pushes,
+		text, (unsigned long long)seed);
+	_Exit(1);
+}
+
+uint64_t judge_next(void)
+{
+	return ++number;
+}
+
+const char *judge_reason_name(enum reason reason)
+{
+	static const char *const names[] = {"forgotten", "stopped", "superseded", "evicted",
+		"expired", "overslept", "unlisted", "dropped", "given up", "unsafe"};
+	return names[reason];
+}
+
+/* Events. */
+
+static void free_event(struct event *event)
+{
+	free((char *)event->of.owner);
+	free((char *)event->of.folder);
+	free((char *)event->of.trace);
+	free((char *)event->of.account_id);
+	free(event->targets);
+	free(event);
+}
+
+static void unlink_event(struct event *event)
+{
+	struct event **at = &events;
+	while (*at != event)
+		at = &(*at)->next;
+	*at = event->next;
+	if (!event->next)
+		events_end = at;
+	free_event(event);
+}
+
+static struct event *find_event(uint64_t which)
+{
+	struct event *event = events;
+	while (event && event->of.number != which)
+		event = event->next;
+	return event;
+}
+
+void judge_sent(const struct judge_event *sent)
+{
+	struct event *event = mem_alloc_zero(1, sizeof(*event));
+	event->of = *sent;
+	event->of.owner = sent->owner ? mem_dup(sent->owner) : NULL;
+	event->of.folder = sent->folder ? mem_dup(sent->folder) : NULL;
+	event->of.trace = sent->trace ? mem_dup(sent->trace) : NULL;
+	event->of.account_id = sent->account_id ? mem_dup(sent->account_id) : NULL;
+	*events_end = event;
+	events_end = &event->next;
+	if (sent->what == JUDGE_IGNORED && !sent->is_request)
+		unlink_event(event);
+}
+
+/* It is acknowledged: from now on a push is owed that left after it. */
+static void owe(struct model_registration *registration, const char *hash, uint64_t event)
+{
+	struct model_name *name = model_name(registration, hash);
+	if (!registration->exists || registration->is_stopped || !name->changed ||
+		name->told > event || name->owed >= event)
+		return;
+	name->owed = event;
+}
+
+static void check_durable(const struct event *event, const struct told *target)
+{
+	struct model_registration *registration = target->registration;
+	const struct model_name *name = model_name(registration, target->hash);
+	if (!registration->exists || registration->is_stopped || !name->changed ||
+		name->told > event->of.number)
+		return;
+	judge_rule(
+		disk_has_news(&registration->key, target->hash) || disk_has_parked(event->of.trace),
+		"what is acknowledged is on disk");
+}
+
+void judge_acked(uint64_t which)
+{
+	struct event *event = find_event(which);
+	judge_rule(event && !event->is_acked, "an event is acknowledged once");
+	if (event->of.what == JUDGE_IGNORED) {
+		unlink_event(event);
+		return;
+	}
+	if (!event->is_processed) {
+		judge_rule(disk_has_parked(event->of.trace),
+			"an event that the registry has not had is parked before its "
+			"acknowledgement");
+		event->is_acked = true;
+		return;
+	}
+	for (size_t i = 0; i < event->target_count; i++) {
+		check_durable(event, &event->targets[i]);
+		owe(event->targets[i].registration, event->targets[i].hash, which);
+	}
+	unlink_event(event);
+}
+
+void judge_refused(uint64_t which)
+{
+	struct event *event = find_event(which);
+	if (!event)
+		return;
+	event->is_refused = true;
+	if (event->is_processed)
+		unlink_event(event);
+}
+
+/* What the registry did. */
+
+static bool has_left_with(const struct model_registration *registration, const char *hash)
+{
+	for (unsigned i = 0; i < registration->hash_count; i++) {
+		if (!strcmp(registration->hashes[i], hash))
+			return true;
+	}
+	return false;
+}
+
+static unsigned count_changed(const struct model_registration *registration)
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < registration->name_count; i++)
+		count += registration->names[i].changed != 0;
+	return count;
+}
+
+static bool is_now(const struct registry_job *job)
+{
+	return job->kind == REGISTRY_NEWS && job->event->kind == EVENT_MESSAGE_NEW;
+}
+
+static void on_changed(
+	const struct registry_job *job, struct model_registration *registration, const char *hash)
+{
+	struct model_name *name = model_name(registration, hash);
+	int64_t due_ms = virtual_now_ms() + (is_now(job) ? 0 : 2 * LIFE_LATER_DELAY_MS);
+	/* Whether the daemon still had it after a crash is not known. */
+	bool is_uncertain = name->changed && name->due_ms == INT64_MAX;
+	/* A clock that was put back makes older what waits already. */
+	if (!name->changed)
+		name->since_ms = virtual_now_ms();
+	if (!name->changed || due_ms < name->due_ms)
+		name->due_ms = due_ms;
+	name->last_due_ms = due_ms;
+	name->changed = judge_next();
+	if (is_uncertain || !has_left_with(registration, hash) ||
+		count_changed(registration) + registration->hash_count > HASHES_MAX)
+		registration->has_grown = true;
+	changes = mem_realloc_array(changes, change_count + 1, sizeof(*changes));
+	changes[change_count].registration = registration;
+	strcpy(changes[change_count++].hash, hash);
+}
+
+/* Nothing of it is to be told any more; what the disk still says it may say after a crash. */
+static void forgive(
+	struct model_registration *registration, struct model_name *name, enum reason reason)
+{
+	if (name->owed)
+		reasons[reason]++;
+	if (name->changed) {
+		name->told_ms = virtual_now_ms();
+		registration->was_dropped = true;
+	}
+	name->changed = name->owed = 0;
+	name->due_ms = INT64_MAX;
+}
+
+static void on_gone(struct model_registration *registration, enum reason reason)
+{
+	for (unsigned i = 0; i < registration->name_count; i++)
+		forgive(registration, &registration->names[i], reason);
+	registration->was_dropped = true;
+	registration->is_condemned = false;
+	gone[reason]++;
+}
+
+static void on_unlisted(struct model_registration *registration, const char *hash)
+{
+	forgive(registration, model_name(registration, hash), REASON_UNLISTED);
+	/* The row may go with the last of it. */
+	registration->was_dropped = true;
+}
+
+static bool is_meant(const struct event *event, const struct registry_job *job)
+{
+	if (event->is_processed)
+		return false;
+	switch (job->kind) {
+	case REGISTRY_NEWS:
+		return event->of.what == JUDGE_NEWS && event->of.is_now == is_now(job) &&
+			event->of.number <= strtoull(job->event->user + 1, NULL, 10) &&
+			!strcmp(event->of.owner, job->event->at[0].owner) &&
+			!strcmp(event->of.folder, job->event->at[0].folder);
+	case REGISTRY_REGISTER:
+		return event->of.what == JUDGE_REGISTRATION &&
+			!strcmp(event->of.account_id, job->event->registration.account_id);
+	case REGISTRY_MAILBOX_DELETE:
+	case REGISTRY_MAILBOX_RENAME:
+		return event->of.what == JUDGE_MAILBOX &&
+			event->of.number == strtoull(job->event->user + 1, NULL, 10);
+	case REGISTRY_FORGET:
+	case REGISTRY_STOP:
+	case REGISTRY_TIDY:
+	case REGISTRY_LIST:
+	case REGISTRY_REMOVE:
+	case REGISTRY_COUNT:
+		break;
+	}
+	return false;
+}
+
+static void process(struct event *event)
+{
+	event->is_processed = true;
+	if (event->is_acked) {
+		for (size_t i = 0; i < change_count; i++)
+			owe(changes[i].registration, changes[i].hash, event->of.number);
+	} else if (event->of.is_request && !event->is_refused) {
+		event->targets = mem_realloc_array(NULL, change_count, sizeof(*changes));
+		if (change_count)
+			memcpy(event->targets, changes, change_count * sizeof(*changes));
+		event->target_count = change_count;
+		return;
+	}
+	unlink_event(event);
+}
+
+static void on_done(const struct registry_job *job)
+{
+	/* A push that the verdict did not settle waits from now on. */
+	struct model_registration *pushed_to =
+		job->target ? model_find(job->target->token, job->target->account_id) : NULL;
+	if (pushed_to)
+		pushed_to->excused_until_ms = virtual_now_ms() + RETRY_MAX_MS;
+	for (struct event *event = events; event;) {
+		struct event *next = event->next;
+		if (is_meant(event, job)) {
+			process(event);
+			/* Of registrations each is a job of its own. */
+			if (job->kind == REGISTRY_REGISTER)
+				break;
+		}
+		event = next;
+	}
+	change_count = 0;
+}
+
+void judge_registry(const struct job_list *batch, int64_t now_unix_ms)
+{
+	model_follow(batch, now_unix_ms);
+}
+
+/* Pushes. */
+
+struct payload {
+	char account_id[80];
+	char hashes[MODEL_HASHES_MAX][MAILBOX_HASH_SIZE];
+	unsigned hash_count;
+	bool is_plain;
+};
+
+static void expect(const char **at, const char *text)
+{
+	judge_rule(!strncmp(*at, text, strlen(text)), "a payload is what Mail understands");
+	*at += strlen(text);
+}
+
+static void read_payload(const struct sender_push *push, struct payload *ret)
+{
+	char text[PAYLOAD_MAX + 1];
+	memcpy(text, push->payload, push->payload_size);
+	text[push->payload_size] = '\0';
+	const char *at = text;
+	*ret = (struct payload){.is_plain = true};
+	expect(&at, "{\"aps\":{\"account-id\":\"");
+	size_t size = strcspn(at, "\"");
+	judge_rule(size < sizeof(ret->account_id), "an account id has a bound");
+	memcpy(ret->account_id, at, size);
+	at += size;
+	expect(&at, "\"");
+	if (*at == ',') {
+		expect(&at, ",\"m\":[");
+		ret->is_plain = false;
+		do {
+			judge_rule(ret->hash_count < HASHES_MAX, "100 hashes a payload");
+			at += *at == ',';
+			expect(&at, "\"");
+			judge_rule(strspn(at, "0123456789abcdef") == HASH_LENGTH, "a hash is MD5");
+			memcpy(ret->hashes[ret->hash_count++], at, HASH_LENGTH);
+			at += HASH_LENGTH;
+			expect(&at, "\"");
+		} while (*at == ',');
+		expect(&at, "]");
+	}
+	expect(&at, "}}");
+	judge_rule(!*at, "nothing stands behind a payload");
+}
+
+static bool has_crashed_since(int64_t ms)
+{
+	return last_crash_ms && last_crash_ms >= ms;
+}
+
+static void check_rate(void)
+{
+	int64_t now_ms = virtual_now_ms();
+	int64_t *at = &left[left_count % RATE_WINDOW];
+	judge_rule(left_count < RATE_WINDOW || now_ms - *at >= CLOCK_SECOND_MS,
+		"no more pushes a second than max_push_rate");
+	*at = now_ms;
+	left_count++;
+}
+
+static void check_content(struct model_registration *registration, const struct payload *payload)
+{
+	bool is_certain = !has_crashed_since(registration->altered_ms);
+	judge_rule(!is_certain || registration->exists,
+		"nothing is pushed to a registration that is gone");
+	judge_rule(!is_certain || !registration->is_stopped,
+		"nothing is pushed to a registration that is stopped");
+	judge_rule(!registration->is_condemned || registration->exists ||
+			has_crashed_since(registration->answered_ms),
+		"a registration that is gone is not pushed to when Apple has said so");
+	if (!registration->exists)
+		return;
+	bool is_plain = registration->version == 1 || registration->is_inbox_only;
+	judge_rule(!is_certain || payload->is_plain == is_plain,
+		"the plain payload goes to who understands no other");
+	judge_rule(!payload->is_plain || count_changed(registration) > 0,
+		"a push has a cause that the registration may know");
+	for (unsigned i = 0; i < payload->hash_count; i++)
+		judge_rule(model_name(registration, payload->hashes[i])->changed,
+			"a push names what has changed and the registration may know");
+}
+
+static void check_apns_id(const struct model_registration *registration,
+	const struct payload *payload, const struct sender_push *push)
+{
+	judge_rule(disk_has_id(&registration->key, push->apns_id),
+		"a push leaves when its row and apns-id are on disk");
+	if (!registration->left || registration->is_unsure)
+		return;
+	if (memcmp(registration->apns_id, push->apns_id, sizeof(push->apns_id)) != 0) {
+		judge_rule(registration->was_told || registration->has_grown ||
+				registration->was_dropped,
+			"an apns-id is kept until the set of hashes grows");
+		bool is_known = registration->life == life ||
+			(registration->was_told && !has_crashed_since(registration->left_ms));
+		judge_rule(!is_known || registration->jumps != virtual_jumps() ||
+				virtual_now_ms() - registration->left_ms >= LIFE_MIN_INTERVAL_MS,
+			"two pushes to a registration are min_interval apart");
+		return;
+	}
+	judge_rule(!registration->was_told || has_crashed_since(registration->answered_ms),
+		"an apns-id that was taken is not used again");
+	for (unsigned i = 0; i < payload->hash_count && !registration->was_plain; i++)
+		judge_rule(has_left_with(registration, payload->hashes[i]),
+			"an apns-id stands for one set of hashes");
+}
+
+static void take_off(struct model_registration *registration, const struct payload *payload,
+	const struct sender_push *push)
+{
+	if (memcmp(registration->apns_id, push->apns_id, sizeof(push->apns_id)) != 0)
+		registration->failures = 0;
+	memcpy(registration->apns_id, push->apns_id, sizeof(push->apns_id));
+	registration->is_flying = true;
+	registration->was_told = registration->is_unsure = false;
+	registration->was_dropped = registration->has_grown = false;
+	registration->left = judge_next();
+	registration->left_ms = virtual_now_ms();
+	registration->jumps = virtual_jumps();
+	registration->life = life;
+	registration->was_plain = payload->is_plain;
+	registration->hash_count = 0;
+	for (unsigned i = 0; i < registration->name_count; i++) {
+		if (payload->is_plain && registration->names[i].changed)
+			strcpy(registration->hashes[registration->hash_count++],
+				registration->names[i].hash);
+	}
+	for (unsigned i = 0; i < payload->hash_count; i++)
+		strcpy(registration->hashes[registration->hash_count++], payload->hashes[i]);
+}
+
+void judge_takeoff(const struct sender_push *push)
+{
+	struct payload payload;
+	read_payload(push, &payload);
+	struct model_registration *registration = model_find(push->token, payload.account_id);
+	judge_rule(registration, "a push goes to a registration that was made");
+	about = registration;
+	judge_rule(!registration->is_flying, "one push of a registration is in flight at most");
+	check_rate();
+	check_content(registration, &payload);
+	check_apns_id(registration, &payload, push);
+	take_off(registration, &payload, push);
+	about = NULL;
+	pushes++;
+}
+
+static void settle(struct model_registration *registration, enum apple_meaning meaning)
+{
+	for (unsigned i = 0; i < registration->hash_count; i++) {
+		struct model_name *name = model_name(registration, registration->hashes[i]);
+		if (name->changed > registration->left) {
+			name->due_ms = name->last_due_ms;
+		} else {
+			name->changed = 0;
+			name->due_ms = INT64_MAX;
+		}
+		if (name->owed && name->owed < registration->left) {
+			name->owed = 0;
+			told += meaning == APPLE_TOLD;
+			reasons[REASON_DROPPED] += meaning == APPLE_DROPPED;
+		}
+		name->told = registration->left;
+		name->told_ms = virtual_now_ms();
+	}
+	registration->was_told = true;
+}
+
+/* After a day of trouble with the token alone it may be given up; it may be seen later. */
+static void may_give_up(struct model_registration *registration)
+{
+	int64_t before_ms = virtual_now_ms() - CLOCK_DAY_MS;
+	bool is_old = false;
+	for (unsigned i = 0; i < registration->hash_count; i++) {
+		const struct model_name *name = model_name(registration, registration->hashes[i]);
+		is_old = is_old || (name->changed && name->since_ms < before_ms);
+	}
+	if (!is_old || registration->failures < GIVE_UP_ATTEMPTS)
+		return;
+	registration->is_unsure = true;
+	for (unsigned i = 0; i < registration->hash_count; i++) {
+		struct model_name *name = model_name(registration, registration->hashes[i]);
+		if (name->owed && name->owed < registration->left) {
+			name->owed = 0;
+			reasons[REASON_GIVEN_UP]++;
+		}
+		name->due_ms = name->changed > registration->left ? name->last_due_ms : INT64_MAX;
+	}
+}
+
+void judge_answered(const struct sender_push *push, const struct apns_answer *answer,
+	enum apple_meaning meaning)
+{
+	struct payload payload;
+	read_payload(push, &payload);
+	struct model_registration *registration = model_find(push->token, payload.account_id);
+	int64_t wait_ms = RETRY_MAX_MS;
+	registration->is_flying = false;
+	registration->answered_ms = virtual_now_ms();
+	if (meaning == APPLE_TOLD || meaning == APPLE_DROPPED) {
+		settle(registration, meaning);
+		wait_ms = LIFE_MIN_INTERVAL_MS;
+	} else {
+		if (meaning == APPLE_THROTTLED || (meaning == APPLE_GONE && registration->exists))
+			may_give_up(registration);
+		if (meaning == APPLE_GONE && !registration->exists)
+			registration->is_condemned = true;
+		registration->failures++;
+		if (answer->retry_after_ms > wait_ms)
+			wait_ms = answer->retry_after_ms;
+	}
+	registration->excused_until_ms = virtual_now_ms() + wait_ms;
+}
+
+/* The daemon's life. */
+
+void judge_excuse(int64_t ms)
+{
+	int64_t until_ms = virtual_now_ms() + ms;
+	if (excused_until_ms < until_ms)
+		excused_until_ms = until_ms;
+}
+
+/* What no acknowledgement stands for may be lost; what was told may be told again. */
+static void unsettle(struct model_name *name)
+{
+	if (name->changed && !name->owed) {
+		name->due_ms = INT64_MAX;
+		reasons[REASON_UNSAFE]++;
+	}
+	if (!name->changed && name->told_ms && virtual_now_ms() - name->told_ms < RECENT_MS)
+		name->changed = judge_next();
+}
+
+void judge_died(bool is_crash)
+{
+	is_up = false;
+	if (is_crash)
+		last_crash_ms = virtual_now_ms();
+	for (struct event *event = events; event;) {
+		struct event *next = event->next;
+		if (!event->is_acked)
+			unlink_event(event);
+		event = next;
+	}
+	size_t position = 0;
+	for (struct model_registration *registration; (registration = model_next(&position));) {
+		registration->is_flying = false;
+		for (unsigned i = 0; is_crash && i < registration->name_count; i++)
+			unsettle(&registration->names[i]);
+	}
+}
+
+void judge_started(void)
+{
+	is_up = true;
+	life++;
+	left_count = 0;
+	/* Due times from disk may lie so far ahead. */
+	judge_excuse(5 * CLOCK_MINUTE_MS + 2 * LIFE_LATER_DELAY_MS);
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+void judge_look(void)
+{
+	int64_t now_ms = virtual_now_ms();
+	size_t position = 0;
+	for (struct model_registration *registration; (registration = model_next(&position));) {
+		int64_t open_ms = apple_open_since_ms(
+			*registration->topic ? registration->topic : apple_topics[0]);
+		if (!is_up || !registration->exists || registration->is_flying ||
+			open_ms == INT64_MAX)
+			continue;
+		about = registration;
+		int64_t from_ms =
+			later(later(open_ms, excused_until_ms), registration->excused_until_ms);
+		for (unsigned i = 0; i < registration->name_count; i++) {
+			const struct model_name *name = &registration->names[i];
+			/* After an outage what is overdue is spread over later_delay. */
+			int64_t by_ms = later(from_ms, name->due_ms) +
+				(from_ms > name->due_ms ? LIFE_LATER_DELAY_MS : 0);
+			judge_rule(!name->changed || name->due_ms == INT64_MAX ||
+					now_ms <= by_ms + SLACK_MS,
+				"what is due leaves: now at once, later within twice later_delay");
+		}
+	}
+	about = NULL;
+	/* A datagram that was shed leaves no trace. */
+	while (events && !events->of.is_request && !events->is_acked &&
+		number - events->of.number > 20000)
+		unlink_event(events);
+}
+
+unsigned judge_owed(void)
+{
+	unsigned owed = 0;
+	for (const struct event *event = events; event; event = event->next)
+		owed += event->is_acked;
+	size_t position = 0;
+	for (struct model_registration *registration; (registration = model_next(&position));) {
+		for (unsigned i = 0; i < registration->name_count; i++)
+			owed += registration->names[i].owed != 0;
+	}
+	return owed;
+}
+
+uint64_t judge_told(void)
+{
+	return told;
+}
+
+uint64_t judge_pushes(void)
+{
+	return pushes;
+}
+
+uint64_t judge_gone(enum reason reason)
+{
+	return gone[reason];
+}
+
+uint64_t judge_reasons(enum reason reason)
+{
+	return reasons[reason];
+}
+
+void judge_begin(uint64_t of)
+{
+	static const struct model_callbacks callbacks = {
+		.changed = on_changed, .gone = on_gone, .unlisted = on_unlisted, .done = on_done};
+	seed = of;
+	began_ms = virtual_now_ms();
+	model_begin(&callbacks);
+}
+
+void judge_end(void)
+{
+	while (events)
+		unlink_event(events);
+	free(mem_steal(changes));
+	model_end();
+}

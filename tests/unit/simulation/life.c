@@ -1,0 +1,383 @@
+#include "life.h"
+
+#include "apple.h"
+#include "base/alarm.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/arrival.h"
+#include "daemon/delivery.h"
+#include "daemon/metrics.h"
+#include "daemon/tidy.h"
+#include "daemon/watch.h"
+#include "dice.h"
+#include "disk.h"
+#include "judge.h"
+#include "threads.h"
+#include "virtual.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define STOP_MS 2000
+#define ALARMS_MAX 64
+#define SITE "here"
+
+struct stream_request {
+	struct stream_request *next;
+	uint64_t number;
+	bool is_refused;
+};
+
+struct parked {
+	uint64_t id;
+	int64_t received_ms;
+	char *raw;
+	size_t raw_size;
+};
+
+static struct config config;
+static struct imapdconf imapdconf;
+static struct sources sources = {.imapdconf = &imapdconf};
+static struct core core;
+static struct metrics metrics;
+static struct tidy *tidy;
+static struct stream_request *requests; /* not answered yet */
+static struct parked *parked;
+static size_t parked_count;
+static bool is_up;
+static bool is_paused;
+static bool is_stopping;
+static bool is_dead; /* what it still says is heard by nobody */
+static unsigned crashes;
+static unsigned stops;
+static char *alarms[ALARMS_MAX];
+
+/* The log and the alarms: nobody listens, but what stands must be known. */
+
+int log_is_on(enum log_level level)
+{
+	(void)level;
+	return 0;
+}
+
+void log_write(enum log_level level, const char *module, const char *text,
+	const struct log_field *fields, unsigned count)
+{
+	(void)level;
+	(void)module;
+	(void)text;
+	(void)fields;
+	(void)count;
+}
+
+static char **find_alarm(const char *name)
+{
+	for (unsigned i = 0; i < ALARMS_MAX; i++) {
+		if (name ? alarms[i] && !strcmp(alarms[i], name) : !alarms[i])
+			return &alarms[i];
+	}
+	return NULL;
+}
+
+void alarm_raise(const char *name, const char *format, ...)
+{
+	(void)format;
+	if (find_alarm(name))
+		return;
+	char **at = find_alarm(NULL);
+	assert(at);
+	*at = mem_dup(name);
+}
+
+void alarm_clear(const char *name)
+{
+	char **at = find_alarm(name);
+	if (at)
+		free(mem_steal(*at));
+}
+
+bool alarm_stands(const char *name)
+{
+	return find_alarm(name) != NULL;
+}
+
+/* The stream socket. */
+
+static void answer_request(void *who, int status, const char *text)
+{
+	(void)text;
+	struct stream_request *request = who;
+	struct stream_request **at = &requests;
+	while (*at != request)
+		at = &(*at)->next;
+	*at = request->next;
+	if (!is_dead && !request->is_refused) {
+		if (status)
+			judge_refused(request->number);
+		else
+			judge_acked(request->number);
+	}
+	free(request);
+}
+
+void stream_pause(struct stream *stream, bool pause)
+{
+	(void)stream;
+	is_paused = pause;
+}
+
+static void on_ack_timeout(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	struct stream_request *request = requests;
+	while (request && request->number != number)
+		request = request->next;
+	if (!request)
+		return;
+	request->is_refused = true;
+	judge_refused(number);
+	arrivals_on_ack_timeout(core.arrivals);
+}
+
+/* What main.c does. */
+
+static void on_registry(struct registry_job *job)
+{
+	switch (job->kind) {
+	case REGISTRY_REGISTER:
+	case REGISTRY_NEWS:
+	case REGISTRY_MAILBOX_DELETE:
+	case REGISTRY_MAILBOX_RENAME:
+		arrivals_on_registry(core.arrivals, job);
+		break;
+	case REGISTRY_FORGET:
+	case REGISTRY_STOP:
+		delivery_on_registry(core.delivery, job);
+		break;
+	case REGISTRY_TIDY:
+		tidy_on_registry(tidy, job);
+		break;
+	case REGISTRY_LIST:
+	case REGISTRY_REMOVE:
+	case REGISTRY_COUNT:
+		break; /* nobody asks */
+	}
+}
+
+static void on_stored(struct queue_job *job)
+{
+	if (!job->status) {
+		schedule_stored(core.schedule, job->seq, core_time());
+		delivery_wake(core.delivery);
+	}
+	if (job->owner)
+		arrivals_on_stored(core.arrivals, job);
+	queue_job_free(job);
+}
+
+static void on_loaded_push(void *ctx, int64_t row, struct target *target,
+	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_ms, unsigned attempts,
+	int64_t first_ms, int64_t last_push_ms)
+{
+	(void)ctx;
+	schedule_load_push(core.schedule, row, target, apns_id, due_ms, attempts, first_ms,
+		last_push_ms, core_time());
+}
+
+static void on_loaded_news(void *ctx, const struct registry_key *key, const struct queue_news *news)
+{
+	(void)ctx;
+	schedule_load_news(core.schedule, key, news, core_time());
+}
+
+static void on_loaded_parked(
+	void *ctx, uint64_t id, int64_t received_ms, const char *raw, size_t raw_size)
+{
+	(void)ctx;
+	parked = mem_realloc_array(parked, parked_count + 1, sizeof(*parked));
+	parked[parked_count++] =
+		(struct parked){id, received_ms, mem_dup_n(raw, raw_size), raw_size};
+}
+
+static void load(void)
+{
+	static const struct store_loader loader = {
+		.push = on_loaded_push, .news = on_loaded_news, .parked = on_loaded_parked};
+	disk_load(&loader, NULL);
+	struct job_list jobs;
+	job_list_init(&jobs);
+	schedule_loaded(core.schedule, &jobs, core_time());
+	for (struct job *job; (job = job_list_take(&jobs));)
+		store_submit(core.store, MEM_CONTAINER(job, struct queue_job, job));
+}
+
+static void replay_parked(void)
+{
+	for (size_t i = 0; i < parked_count; i++) {
+		arrivals_take_parked(core.arrivals, parked[i].id, parked[i].received_ms,
+			parked[i].raw, parked[i].raw_size);
+		free(parked[i].raw);
+	}
+	free(mem_steal(parked));
+	parked_count = 0;
+}
+
+static void start(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	(void)number;
+	static const struct threads_callbacks callbacks = {on_registry, on_stored};
+	const struct schedule_settings schedule_settings = {.min_interval_ms = LIFE_MIN_INTERVAL_MS,
+		.later_delay_ms = LIFE_LATER_DELAY_MS,
+		.max_push_rate = LIFE_PUSH_RATE};
+	const struct registry_settings registry_settings = {.site = SITE,
+		.registration_ttl_ms = LIFE_TTL_MS,
+		.deleted_user_grace_ms = LIFE_GRACE_MS,
+		.registrations_per_user = LIFE_PER_USER};
+	uint8_t seeds[2][16];
+	dice_bytes(seeds[0]);
+	dice_bytes(seeds[1]);
+	is_dead = is_paused = is_stopping = false;
+	metrics = (struct metrics){0};
+	core = (struct core){.config = &config, .sources = &sources, .metrics = &metrics};
+	core.schedule = schedule_new(&schedule_settings, seeds[0]);
+	threads_start(&registry_settings, &callbacks, &core.registry, &core.store);
+	core.sender = apple_start(&core, &delivery_sender_callbacks);
+	core.stream = (struct stream *)&requests; /* never looked into */
+	load();
+	core.watch = watch_new(&core);
+	core.delivery = delivery_new(&core);
+	core.arrivals = arrivals_new(&core, seeds[1]);
+	tidy = tidy_new(&core);
+	is_up = true;
+	judge_started();
+	replay_parked();
+}
+
+static void take_down(bool is_crash)
+{
+	is_up = false;
+	is_dead = is_crash;
+	delivery_stop(core.delivery);
+	apple_end();
+	threads_end_registry(is_crash);
+	threads_end_store(is_crash);
+	while (requests) {
+		struct stream_request *request = requests;
+		requests = request->next;
+		free(request);
+	}
+	tidy_free(tidy);
+	delivery_free(core.delivery);
+	judge_rule(is_crash || !arrivals_lost(core.arrivals), "a stop in order loses nothing");
+	arrivals_free(core.arrivals);
+	watch_free(core.watch);
+	schedule_free(core.schedule);
+	virtual_close();
+	for (unsigned i = 0; i < ALARMS_MAX; i++)
+		free(mem_steal(alarms[i]));
+}
+
+static void come_back(void)
+{
+	int64_t away_ms =
+		dice_once_in(8) ? dice_wait_ms(20 * CLOCK_MINUTE_MS) : dice_between(100, 5000);
+	virtual_in(away_ms, start, NULL, 0);
+}
+
+static void on_stopped(void *ctx, uint64_t crash)
+{
+	(void)ctx;
+	if (crash != crashes || !is_up)
+		return;
+	take_down(false);
+	judge_died(false);
+	come_back();
+}
+
+void life_crash(void)
+{
+	if (!is_up)
+		return;
+	crashes++;
+	take_down(true);
+	judge_died(true);
+	come_back();
+}
+
+void life_stop(void)
+{
+	if (!is_up || is_stopping)
+		return;
+	stops++;
+	is_stopping = true;
+	delivery_stop(core.delivery);
+	virtual_in(STOP_MS, on_stopped, NULL, crashes);
+}
+
+void life_begin(void)
+{
+	static char name[] = "com.apple.mobilemail";
+	config.max_waiting = LIFE_MAX_WAITING;
+	config.ack_timeout_ms = 2000;
+	config.shared_mailboxes = true;
+	config.subtopics[0] = name;
+	config.subtopic_count = 1;
+	config.queue = name;
+	relay_policy_init(&config.policy);
+	imapdconf.names = (struct mailbox_namespace){
+		.defaultdomain = "", .userprefix = "Other Users", .sharedprefix = "Shared Folders"};
+	imapdconf.aps_topic = (char *)apple_topics[0];
+	start(NULL, 0);
+}
+
+void life_end(void)
+{
+	if (is_up)
+		take_down(false);
+}
+
+bool life_listens(void)
+{
+	return is_up && !is_stopping && !is_paused;
+}
+
+void life_take(const char *json, size_t size, uint64_t number)
+{
+	const struct notification notification = {
+		.class = {"EVENT", 5},
+		.message = {json, size},
+	};
+	struct arrival_waiter waiter = {.through = "datagram"};
+	if (number) {
+		struct stream_request *request = mem_alloc_zero(1, sizeof(*request));
+		request->number = number;
+		request->next = requests;
+		requests = request;
+		virtual_in(config.ack_timeout_ms, on_ack_timeout, NULL, number);
+		waiter = (struct arrival_waiter){answer_request, request, "stream"};
+	}
+	arrivals_take(core.arrivals, &notification, waiter);
+}
+
+void life_change_topic(void)
+{
+	bool is_first = !strcmp(imapdconf.aps_topic, apple_topics[0]);
+	imapdconf.aps_topic = (char *)apple_topics[is_first ? 1 : 0];
+}
+
+void life_count(struct schedule_counts *ret)
+{
+	schedule_count(core.schedule, ret);
+}
+
+unsigned life_crashes(void)
+{
+	return crashes;
+}
+
+unsigned life_stops(void)
+{
+	return stops;
+}

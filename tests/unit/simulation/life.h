@@ -1,0 +1,44 @@
+/*
+ * life - the daemon's life: its own arrival, delivery, tidy, relay and schedule, started and taken
+ * down as main.c does, again and again, over the same disk.
+ *
+ * A crash is the way down on which nothing reaches the disk or Cyrus any more, so that what memory
+ * held is gone, and freed.
+ */
+#ifndef MAILPUSH_TESTS_SIMULATION_LIFE_H
+#define MAILPUSH_TESTS_SIMULATION_LIFE_H
+
+#include "queue/schedule.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LIFE_MIN_INTERVAL_MS 2000
+#define LIFE_LATER_DELAY_MS 30000
+#define LIFE_PUSH_RATE 20
+#define LIFE_TTL_MS (10 * CLOCK_DAY_MS)
+#define LIFE_GRACE_MS (2 * CLOCK_DAY_MS)
+#define LIFE_PER_USER 6
+#define LIFE_MAX_WAITING 100
+
+/* It lives from now on. */
+void life_begin(void);
+/* For good, in order. */
+void life_end(void);
+/* It dies here and now; and it is started again some time later. */
+void life_crash(void);
+/* SIGTERM; and it is started again. */
+void life_stop(void);
+
+/* Does it read its sockets? */
+bool life_listens(void);
+/* An event; `number`: of the request, 0 for a datagram. */
+void life_take(const char *json, size_t size, uint64_t number);
+/* aps_topic of imapd.conf is the other one from now on. */
+void life_change_topic(void);
+void life_count(struct schedule_counts *ret);
+unsigned life_crashes(void);
+unsigned life_stops(void);
+
+#endif

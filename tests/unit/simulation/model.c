@@ -1,0 +1,508 @@
+#include "model.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "event/acl.h"
+#include "life.h"
+#include "virtual.h"
+
+#include <string.h>
+
+#define WRONG_BEYOND_MS (5 * CLOCK_MINUTE_MS)
+#define SUPERSEDED_FOR_MS (3 * CLOCK_DAY_MS)
+
+static struct model_registration **all;
+static size_t all_count;
+static struct model_callbacks callbacks;
+static int64_t now_ms;	 /* Unix, of the batch */
+static int64_t wrong_ms; /* what is later is from a wrong clock */
+
+void model_begin(const struct model_callbacks *to_call)
+{
+	callbacks = *to_call;
+}
+
+static void clear_list(struct model_registration *registration)
+{
+	for (size_t i = 0; i < registration->list_count; i++) {
+		free(registration->list[i].name);
+		free(registration->list[i].owner);
+		free(registration->list[i].folder);
+	}
+	free(mem_steal(registration->list));
+	registration->list_count = 0;
+}
+
+void model_end(void)
+{
+	for (size_t i = 0; i < all_count; i++) {
+		clear_list(all[i]);
+		free(all[i]->user);
+		free(all[i]->token);
+		free(all[i]->account_id);
+		free(all[i]);
+	}
+	free(mem_steal(all));
+	all_count = 0;
+}
+
+struct model_registration *model_find(const char *token, const char *account_id)
+{
+	for (size_t i = 0; i < all_count; i++) {
+		if (!strcmp(all[i]->account_id, account_id) && !strcmp(all[i]->token, token))
+			return all[i];
+	}
+	return NULL;
+}
+
+static struct model_registration *find_key(const struct registry_key *key)
+{
+	for (size_t i = 0; i < all_count; i++) {
+		if (!memcmp(&all[i]->key, key, sizeof(*key)))
+			return all[i];
+	}
+	return NULL;
+}
+
+struct model_registration *model_next(size_t *position)
+{
+	return *position < all_count ? all[(*position)++] : NULL;
+}
+
+struct model_name *model_name(struct model_registration *registration, const char *hash)
+{
+	for (unsigned i = 0; i < registration->name_count; i++) {
+		if (!strcmp(registration->names[i].hash, hash))
+			return &registration->names[i];
+	}
+	judge_rule(registration->name_count < MODEL_HASHES_MAX, "the model has room");
+	struct model_name *name = &registration->names[registration->name_count++];
+	*name = (struct model_name){.due_ms = INT64_MAX};
+	strcpy(name->hash, hash);
+	return name;
+}
+
+bool model_lists(const struct model_registration *registration, const char *hash)
+{
+	for (size_t i = 0; i < registration->list_count; i++) {
+		if (!strcmp(registration->list[i].hash, hash))
+			return true;
+	}
+	return false;
+}
+
+static int64_t time_of(const struct registry_job *job)
+{
+	return job->received_ms > wrong_ms ? now_ms : job->received_ms;
+}
+
+static bool is_of(const struct model_registration *registration, const char *user)
+{
+	return registration->exists && !strcmp(registration->user, user);
+}
+
+static void go(struct model_registration *registration, enum reason reason)
+{
+	registration->exists = false;
+	registration->is_stopped = false;
+	registration->sleeping_ms = 0;
+	registration->altered_ms = virtual_now_ms();
+	clear_list(registration);
+	callbacks.gone(registration, reason);
+}
+
+/* News. */
+
+static void wake(const char *user, int64_t at_ms)
+{
+	for (size_t i = 0; i < all_count; i++) {
+		if (is_of(all[i], user) &&
+			(all[i]->sleeping_ms <= at_ms || all[i]->sleeping_ms > wrong_ms))
+			all[i]->sleeping_ms = 0;
+	}
+}
+
+static void wake_for(const struct registry_job *job)
+{
+	for (unsigned i = 0; i < job->event->readings; i++)
+		wake(job->event->at[i].owner, time_of(job));
+}
+
+static void follow_news(const struct registry_job *job)
+{
+	const struct mailbox *mailbox = &job->event->at[0];
+	for (size_t i = 0; i < all_count; i++) {
+		struct model_registration *registration = all[i];
+		if (!registration->exists || registration->is_stopped || registration->sleeping_ms)
+			continue;
+		if (strcmp(registration->user, mailbox->owner) != 0 &&
+			!acl_grants(job->event->acl, NULL, registration->user, 'r'))
+			continue;
+		for (size_t j = 0; j < registration->list_count; j++) {
+			const struct model_subscription *subscription = &registration->list[j];
+			if (!strcmp(subscription->owner, mailbox->owner) &&
+				!strcmp(subscription->folder, mailbox->folder))
+				callbacks.changed(job, registration, subscription->hash);
+		}
+	}
+}
+
+/* Registrations. */
+
+static struct model_registration *add(const struct registry_job *job)
+{
+	const struct event_registration *sent = &job->event->registration;
+	struct model_registration *registration = model_find(sent->token, sent->account_id);
+	if (registration)
+		return registration;
+	registration = mem_alloc_zero(1, sizeof(*registration));
+	all = mem_realloc_array(all, all_count + 1, sizeof(struct model_registration *));
+	all[all_count++] = registration;
+	registration->user = mem_dup(sent->user);
+	registration->token = mem_dup(sent->token);
+	registration->account_id = mem_dup(sent->account_id);
+	registration->key = registry_key_make(
+		"here", sent->user, sent->token, sent->account_id, sent->subtopic);
+	return registration;
+}
+
+static void put_right(const char *user, int64_t at_ms)
+{
+	for (size_t i = 0; i < all_count; i++) {
+		if (!is_of(all[i], user))
+			continue;
+		int64_t *const times[] = {
+			&all[i]->renewed_ms, &all[i]->sleeping_ms, &all[i]->created_ms};
+		for (unsigned j = 0; j < 3; j++) {
+			if (*times[j] > wrong_ms)
+				*times[j] = at_ms - 1;
+		}
+	}
+}
+
+static bool is_same_list(
+	const struct model_registration *registration, const struct registry_job *job)
+{
+	if (registration->list_count != job->subscription_count ||
+		strcmp(registration->topic, job->topic) != 0)
+		return false;
+	for (size_t i = 0; i < job->subscription_count; i++) {
+		bool is_there = false;
+		for (size_t j = 0; j < registration->list_count; j++)
+			is_there = is_there ||
+				!strcmp(registration->list[j].name, job->subscriptions[i].name);
+		if (!is_there)
+			return false;
+	}
+	return true;
+}
+
+static void take_list(struct model_registration *registration, const struct registry_job *job)
+{
+	clear_list(registration);
+	registration->list = mem_alloc_zero(job->subscription_count, sizeof(*registration->list));
+	registration->list_count = job->subscription_count;
+	registration->is_inbox_only = true;
+	for (size_t i = 0; i < job->subscription_count; i++) {
+		const struct registry_subscription *sent = &job->subscriptions[i];
+		struct model_subscription *subscription = &registration->list[i];
+		subscription->name = mem_dup(sent->name);
+		subscription->owner = mem_dup(sent->owner);
+		subscription->folder = mem_dup(sent->folder);
+		strcpy(subscription->hash, sent->hash);
+		if (*sent->folder || strcmp(sent->owner, registration->user) != 0)
+			registration->is_inbox_only = false;
+	}
+}
+
+static unsigned count_of(
+	const char *user, int64_t *ret_oldest_ms, const struct model_registration *except)
+{
+	unsigned count = 0;
+	*ret_oldest_ms = INT64_MAX;
+	for (size_t i = 0; i < all_count; i++) {
+		if (!is_of(all[i], user))
+			continue;
+		count++;
+		if (all[i] != except && all[i]->renewed_ms < *ret_oldest_ms)
+			*ret_oldest_ms = all[i]->renewed_ms;
+	}
+	return count;
+}
+
+/* Which of the rules took this one when `self` registered? */
+static enum reason reason_to_go(
+	const struct model_registration *self, const struct model_registration *gone, int64_t at_ms)
+{
+	int64_t oldest_ms;
+	unsigned count = count_of(self->user, &oldest_ms, self);
+	if (!strcmp(gone->token, self->token) && gone->renewed_ms <= self->created_ms &&
+		at_ms - self->created_ms >= SUPERSEDED_FOR_MS)
+		return REASON_SUPERSEDED;
+	judge_rule(count > LIFE_PER_USER && gone->renewed_ms == oldest_ms,
+		"a registration goes when the user has too many and it is the oldest, or when a "
+		"newer account id of its device has stood for days");
+	return REASON_EVICTED;
+}
+
+static void follow_registration(const struct registry_job *job)
+{
+	struct model_registration *self = add(job);
+	int64_t at_ms = time_of(job);
+	put_right(self->user, at_ms);
+	bool is_stale = self->exists && at_ms < self->renewed_ms;
+	judge_rule(job->is_stale == is_stale, "an older registration does not replace a newer one");
+	if (is_stale)
+		return;
+	bool is_new = !self->exists;
+	bool list_changed = !is_new && !is_same_list(self, job);
+	judge_rule(job->is_new == is_new, "a registration is new when it is");
+	judge_rule(job->list_changed == list_changed, "a list has changed when it has");
+	if (is_new)
+		self->created_ms = at_ms;
+	if (is_new || at_ms > self->renewed_ms)
+		self->is_stopped = false;
+	self->exists = true;
+	self->renewed_ms = at_ms;
+	self->version = job->event->registration.aps_version;
+	self->altered_ms = virtual_now_ms();
+	snprintf(self->topic, sizeof(self->topic), "%s", job->topic);
+	take_list(self, job);
+	for (unsigned i = 0; i < self->name_count; i++) {
+		if (!model_lists(self, self->names[i].hash))
+			callbacks.unlisted(self, self->names[i].hash);
+	}
+	wake(self->user, at_ms);
+	for (size_t i = 0; i < job->gone_count; i++) {
+		struct model_registration *gone = find_key(&job->gone[i]);
+		judge_rule(gone && is_of(gone, self->user) && gone != self,
+			"a registration takes only others of the same user");
+		go(gone, reason_to_go(self, gone, at_ms));
+	}
+	int64_t oldest_ms;
+	judge_rule(count_of(self->user, &oldest_ms, NULL) <= LIFE_PER_USER,
+		"a user has so many registrations at most");
+	for (size_t i = 0; (is_new || list_changed) && i < self->list_count; i++)
+		callbacks.changed(job, self, self->list[i].hash);
+}
+
+/* Deletes and renames. */
+
+static bool is_at_or_below(const char *folder, const char *parent)
+{
+	size_t size = strlen(parent);
+	return !strncmp(folder, parent, size) && (!folder[size] || folder[size] == '.');
+}
+
+static void drop_subscription(struct model_registration *registration, size_t at)
+{
+	struct model_subscription *subscription = &registration->list[at];
+	free(subscription->name);
+	free(subscription->owner);
+	free(subscription->folder);
+	*subscription = registration->list[--registration->list_count];
+}
+
+static bool is_touched(const struct model_registration *registration, int64_t at_ms)
+{
+	return registration->exists &&
+		(registration->renewed_ms <= at_ms || registration->renewed_ms > wrong_ms);
+}
+
+static void lose_owner(const char *owner, int64_t at_ms)
+{
+	for (size_t i = 0; i < all_count; i++) {
+		struct model_registration *registration = all[i];
+		if (!is_touched(registration, at_ms))
+			continue;
+		if (is_of(registration, owner)) {
+			if (registration->sleeping_ms < at_ms ||
+				registration->sleeping_ms > wrong_ms)
+				registration->sleeping_ms = at_ms;
+			continue;
+		}
+		for (size_t j = registration->list_count; j-- > 0;) {
+			if (!strcmp(registration->list[j].owner, owner))
+				drop_subscription(registration, j);
+		}
+	}
+}
+
+static void lose_folder(const struct mailbox *mailbox, int64_t at_ms)
+{
+	for (size_t i = 0; i < all_count; i++) {
+		for (size_t j = all[i]->list_count; is_touched(all[i], at_ms) && j-- > 0;) {
+			if (!strcmp(all[i]->list[j].owner, mailbox->owner) &&
+				!strcmp(all[i]->list[j].folder, mailbox->folder))
+				drop_subscription(all[i], j);
+		}
+	}
+}
+
+static void move_folder(const struct mailbox *from, const struct mailbox *to, int64_t at_ms)
+{
+	for (size_t i = 0; i < all_count; i++) {
+		for (size_t j = 0; is_touched(all[i], at_ms) && j < all[i]->list_count; j++) {
+			struct model_subscription *subscription = &all[i]->list[j];
+			if (strcmp(subscription->owner, from->owner) != 0 ||
+				!is_at_or_below(subscription->folder, from->folder) ||
+				is_at_or_below(subscription->folder, to->folder))
+				continue;
+			char *folder = mem_printf(
+				"%s%s", to->folder, subscription->folder + strlen(from->folder));
+			free(subscription->folder);
+			subscription->folder = folder;
+		}
+	}
+}
+
+static void follow_mailbox(const struct registry_job *job)
+{
+	const struct mail_event *event = job->event;
+	int64_t at_ms = time_of(job);
+	if (job->kind == REGISTRY_MAILBOX_RENAME) {
+		if (*event->from[0].folder)
+			move_folder(&event->from[0], &event->at[0], at_ms);
+		else
+			lose_owner(event->from[0].owner, at_ms);
+	} else if (*event->at[0].folder) {
+		lose_folder(&event->at[0], at_ms);
+	} else {
+		lose_owner(event->at[0].owner, at_ms);
+	}
+}
+
+/* Apple's verdicts. */
+
+static void follow_token(const struct registry_job *job)
+{
+	bool is_stop = job->kind == REGISTRY_STOP;
+	int64_t before_ms = apple_condemned_before_ms(job->token, job->topic, is_stop);
+	judge_rule(job->before_ms <= before_ms,
+		"a registration is condemned as far as Apple did it, and no further");
+	/* The one that was pushed to may have gone before, unknown to the queue. */
+	const struct model_registration *pushed_to = find_key(&job->target->key);
+	size_t count = !pushed_to || !pushed_to->exists;
+	for (size_t i = 0; i < all_count; i++) {
+		struct model_registration *registration = all[i];
+		if (!registration->exists || strcmp(registration->token, job->token) != 0 ||
+			strcmp(registration->topic, job->topic) != 0 ||
+			registration->renewed_ms >= job->before_ms)
+			continue;
+		count++;
+		bool is_gone = false;
+		for (size_t j = 0; j < job->gone_count; j++)
+			is_gone = is_gone ||
+				!memcmp(&job->gone[j], &registration->key,
+					sizeof(registration->key));
+		judge_rule(is_gone, "all registrations of a token that is gone go");
+		if (is_stop) {
+			registration->is_stopped = true;
+			registration->altered_ms = virtual_now_ms();
+			callbacks.gone(registration, REASON_STOPPED);
+		} else {
+			go(registration, REASON_FORGOTTEN);
+		}
+	}
+	judge_rule(count == job->gone_count, "a verdict on a token takes no other registration");
+}
+
+/* Housekeeping. */
+
+static void put_all_right(int64_t *ret_newest_ms)
+{
+	size_t count = 0;
+	size_t wrong = 0;
+	*ret_newest_ms = 0;
+	for (size_t i = 0; i < all_count; i++) {
+		const struct model_registration *registration = all[i];
+		if (!registration->exists)
+			continue;
+		count++;
+		wrong +=
+			registration->renewed_ms > wrong_ms || registration->sleeping_ms > wrong_ms;
+		if (registration->renewed_ms <= wrong_ms &&
+			registration->renewed_ms > *ret_newest_ms)
+			*ret_newest_ms = registration->renewed_ms;
+	}
+	if (wrong == 0 || wrong > count / 2)
+		return;
+	for (size_t i = 0; i < all_count; i++) {
+		struct model_registration *registration = all[i];
+		if (!registration->exists ||
+			(registration->renewed_ms <= wrong_ms &&
+				registration->sleeping_ms <= wrong_ms))
+			continue;
+		int64_t *const times[] = {&registration->renewed_ms, &registration->sleeping_ms,
+			&registration->created_ms};
+		for (unsigned j = 0; j < 3; j++)
+			*times[j] = *times[j] < now_ms ? *times[j] : now_ms;
+	}
+}
+
+static void follow_tidy(const struct registry_job *job)
+{
+	int64_t at_ms = time_of(job);
+	int64_t newest_ms;
+	put_all_right(&newest_ms);
+	int64_t present_ms = newest_ms < at_ms ? newest_ms : at_ms;
+	for (size_t i = 0; i < job->gone_count; i++) {
+		struct model_registration *gone = find_key(&job->gone[i]);
+		judge_rule(gone && gone->exists, "only what is there can go");
+		bool is_overslept =
+			gone->sleeping_ms > 0 && gone->sleeping_ms < at_ms - LIFE_GRACE_MS;
+		judge_rule(is_overslept || gone->renewed_ms < present_ms - LIFE_TTL_MS,
+			"tidying takes what was not renewed for registration_ttl, or slept for "
+			"deleted_user_grace");
+		go(gone, is_overslept ? REASON_OVERSLEPT : REASON_EXPIRED);
+	}
+	for (size_t i = 0; i < job->match_count; i++) {
+		struct model_registration *registration = find_key(&job->matches[i].target->key);
+		judge_rule(registration && registration->exists, "only what is there is nudged");
+		for (unsigned j = 0; j < job->matches[i].hash_count; j++)
+			callbacks.changed(job, registration, job->matches[i].hashes[j]);
+	}
+}
+
+void model_follow(const struct job_list *batch, int64_t now_unix_ms)
+{
+	now_ms = now_unix_ms;
+	wrong_ms = now_unix_ms + WRONG_BEYOND_MS;
+	bool is_news_run = false;
+	for (struct job *first = batch->first; first; first = first->next) {
+		struct registry_job *job = MEM_CONTAINER(first, struct registry_job, job);
+		/* News between two barriers is matched together: it wakes before it is matched. */
+		for (struct job *next = first; job->kind == REGISTRY_NEWS && !is_news_run && next;
+			next = next->next) {
+			struct registry_job *news = MEM_CONTAINER(next, struct registry_job, job);
+			if (news->kind != REGISTRY_NEWS)
+				break;
+			wake_for(news);
+		}
+		is_news_run = job->kind == REGISTRY_NEWS;
+		switch (job->kind) {
+		case REGISTRY_NEWS:
+			follow_news(job);
+			break;
+		case REGISTRY_REGISTER:
+			follow_registration(job);
+			break;
+		case REGISTRY_MAILBOX_DELETE:
+		case REGISTRY_MAILBOX_RENAME:
+			follow_mailbox(job);
+			break;
+		case REGISTRY_FORGET:
+		case REGISTRY_STOP:
+			follow_token(job);
+			break;
+		case REGISTRY_TIDY:
+			follow_tidy(job);
+			break;
+		case REGISTRY_LIST:
+		case REGISTRY_REMOVE:
+		case REGISTRY_COUNT:
+			break; /* nobody asks */
+		}
+		callbacks.done(job);
+	}
+}

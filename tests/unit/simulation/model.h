@@ -1,0 +1,94 @@
+/*
+ * model - the judge's own registry: what the rules of the registry mean, written once more and
+ * as simply as possible, with what is to be told to each registration.
+ *
+ * It follows job after job what the real one committed, and holds that against what that one said.
+ */
+#ifndef MAILPUSH_TESTS_SIMULATION_MODEL_H
+#define MAILPUSH_TESTS_SIMULATION_MODEL_H
+
+#include "judge.h"
+
+#define MODEL_HASHES_MAX 256
+
+/* A mailbox by the name that one registration gives it. */
+struct model_name {
+	char hash[MAILBOX_HASH_SIZE];
+	uint64_t changed;    /* the daemon knows of a change since the last push; 0: none */
+	uint64_t owed;	     /* the last acknowledged change that was not told; 0: none */
+	uint64_t told;	     /* when the last push left that told it */
+	int64_t told_ms;     /* and that is how long ago */
+	int64_t due_ms;	     /* a push must have left until then; INT64_MAX: none must */
+	int64_t last_due_ms; /* for the last change alone */
+	int64_t since_ms;    /* the first change that is not told came */
+};
+
+struct model_subscription {
+	char *name;
+	char *owner;
+	char *folder;
+	char hash[MAILBOX_HASH_SIZE];
+};
+
+struct model_registration {
+	struct registry_key key;
+	char *user;
+	char *token;
+	char *account_id;
+	char topic[64];
+	int version;
+	bool exists;
+	bool is_stopped;
+	bool is_inbox_only;
+	int64_t renewed_ms, created_ms, sleeping_ms; /* Unix */
+	int64_t altered_ms; /* monotonic: when it was last made, renewed, stopped or removed */
+	struct model_subscription *list;
+	size_t list_count;
+
+	struct model_name names[MODEL_HASHES_MAX];
+	unsigned name_count;
+
+	/* The last push that left. */
+	bool is_flying;
+	bool was_told;
+	bool is_condemned; /* Apple has said that it is gone, though we know that */
+	bool is_unsure;	   /* it may have been given up */
+	bool was_dropped;  /* registration, or some of its news, since */
+	bool has_grown;	   /* its set, since */
+	uint64_t left;	   /* 0: none ever */
+	int64_t left_ms, answered_ms;
+	unsigned jumps; /* of the clock before */
+	unsigned life;	/* the daemon's */
+	bool was_plain;
+	uint8_t apns_id[16];
+	char hashes[MODEL_HASHES_MAX][MAILBOX_HASH_SIZE];
+	unsigned hash_count;
+	unsigned failures; /* of this apns_id */
+	int64_t excused_until_ms;
+};
+
+/* What the judge does with what a job led to. */
+typedef void model_change_fn(
+	const struct registry_job *job, struct model_registration *registration, const char *hash);
+typedef void model_gone_fn(struct model_registration *registration, enum reason reason);
+typedef void model_unlisted_fn(struct model_registration *registration, const char *hash);
+
+struct model_callbacks {
+	model_change_fn *changed;
+	model_gone_fn *gone;
+	model_unlisted_fn *unlisted;
+	void (*done)(const struct registry_job *job);
+};
+
+void model_begin(const struct model_callbacks *callbacks);
+void model_end(void);
+/* A batch as the registry has done it. */
+void model_follow(const struct job_list *batch, int64_t now_unix_ms);
+
+struct model_registration *model_find(const char *token, const char *account_id);
+/* Walks all that ever were, from 0. */
+struct model_registration *model_next(size_t *position);
+struct model_name *model_name(struct model_registration *registration, const char *hash);
+bool model_lists(const struct model_registration *registration, const char *hash);
+
+#endif

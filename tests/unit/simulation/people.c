@@ -1,0 +1,402 @@
+#include "people.h"
+
+#include "apple.h"
+#include "base/clock.h"
+#include "dice.h"
+#include "judge.h"
+#include "life.h"
+#include "virtual.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#define USERS 20
+#define PHONES 30
+#define ACCOUNTS 60 /* an account on a phone */
+#define FOLDERS 12
+#define MANY 150 /* mailboxes of the one who has many */
+#define HOST "imap://mail.example.com/"
+#define JSON_MAX 16384
+
+#define SECOND CLOCK_SECOND_MS
+#define MINUTE CLOCK_MINUTE_MS
+#define HOUR CLOCK_HOUR_MS
+#define DAY CLOCK_DAY_MS
+
+struct user {
+	char name[16];
+	char folders[MANY][24];
+	unsigned folder_count;
+	bool is_busy;	/* mail all the time */
+	bool shares;	/* the first folder, at this moment */
+	bool is_denied; /* ... and user 1 is denied it by name */
+	int64_t silent_until_ms;
+};
+
+struct account {
+	struct user *user;
+	unsigned phone;
+	unsigned generation; /* of the account id */
+	int version;
+	enum { INBOX_ONLY, SOME, ALL, SHARED, NONE } list;
+	unsigned wish; /* which of SOME */
+	int64_t away_until_ms;
+};
+
+static struct user users[USERS];
+static struct account accounts[ACCOUNTS];
+static char tokens[PHONES][65];
+static bool is_clear;
+static uint64_t events;
+static char json[JSON_MAX];
+
+static void hand_in(size_t size, struct judge_event *event)
+{
+	judge_rule(size < sizeof(json), "an event has room");
+	event->is_request = !dice_once_in(4);
+	events++;
+	judge_sent(event);
+	life_take(json, size, event->is_request ? event->number : 0);
+}
+
+static const char *access_of(const struct user *owner, const char *folder)
+{
+	static char text[128];
+	const char *more = "";
+	if (owner->shares && !strcmp(folder, owner->folders[0]))
+		more = owner->is_denied ? "anyone\tlrs\t-u1\tr\t" : "anyone\tlrs\t";
+	snprintf(text, sizeof(text), "%s\\tlrswipkxtecdan\\t", owner->name);
+	for (const char *at = more; *at; at++) {
+		size_t end = strlen(text);
+		snprintf(text + end, sizeof(text) - end, *at == '\t' ? "\\t" : "%c", *at);
+	}
+	return text;
+}
+
+static const char *path_of(const struct user *owner, const char *folder)
+{
+	static char path[2][96];
+	static unsigned which;
+	which = !which;
+	snprintf(path[which], sizeof(path[which]), "/user.%s%s%s;", owner->name, *folder ? "." : "",
+		folder);
+	return path[which];
+}
+
+/* Mail. */
+
+static const struct kind {
+	const char *name;
+	const char *more;
+	unsigned weight;
+	enum { IGNORED, NOW, LATER } follows;
+} kinds[] = {
+	{"MessageNew", "", 40, NOW},
+	{"vnd.cmu.MessageNew", "", 2, NOW},
+	{"MessageAppend", "", 10, LATER},
+	{"vnd.cmu.MessageCopy", "", 5, LATER},
+	{"vnd.cmu.MessageMove", "", 5, LATER},
+	{"MessageExpunge", "", 5, LATER},
+	{"MessageRead", "", 15, LATER},
+	{"MessageTrash", "", 5, LATER},
+	{"FlagsClear", ",\"flagNames\":\"\\\\Seen\"", 4, LATER},
+	{"FlagsClear", ",\"flagNames\":\"\\\\Flagged\"", 2, IGNORED},
+	{"FlagsSet", ",\"flagNames\":\"\\\\Flagged\"", 4, IGNORED},
+	{"MessageExpire", "", 2, IGNORED},
+	{"MailboxModseq", "", 10, IGNORED},
+	{"MailboxCreate", "", 2, IGNORED},
+	{"AclChange", "", 2, IGNORED},
+	{"Login", "", 2, IGNORED},
+};
+
+static const struct kind *some_kind(void)
+{
+	unsigned sum = 0;
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		sum += kinds[i].weight;
+	unsigned at = dice_roll(sum);
+	const struct kind *kind = kinds;
+	while (at >= kind->weight)
+		at -= kind++->weight;
+	return kind;
+}
+
+static void change_mailbox(struct user *user, const char *folder)
+{
+	const struct kind *kind = some_kind();
+	if (!life_listens())
+		return;
+	/* Of a calendar: nothing for Mail. */
+	bool is_mail = !dice_once_in(60);
+	struct judge_event event = {
+		.number = judge_next(),
+		.what = is_mail && kind->follows != IGNORED ? JUDGE_NEWS : JUDGE_IGNORED,
+		.is_now = kind->follows == NOW,
+		.owner = user->name,
+		.folder = folder,
+		.trace = path_of(user, folder),
+	};
+	int size = snprintf(json, sizeof(json),
+		"{\"event\":\"%s\",\"timestamp\":\"2026-11-22T08:09:30.291Z\","
+		"\"uri\":\"" HOST "%sUIDVALIDITY=1795334961\",\"pid\":16965%s,"
+		"\"user\":\"e%llu\",\"vnd.cmu.mbtype\":\"%s\","
+		"\"vnd.cmu.mailboxACL\":\"%s\"}",
+		kind->name, event.trace + 1, kind->more, (unsigned long long)event.number,
+		is_mail ? "e" : "c", access_of(user, folder));
+	hand_in((size_t)size, &event);
+}
+
+static const char *some_folder(const struct user *user)
+{
+	return dice_roll(2) ? "" : user->folders[dice_roll(user->folder_count)];
+}
+
+static void burst(void *ctx, uint64_t left)
+{
+	struct user *user = ctx;
+	if (is_clear)
+		return;
+	change_mailbox(user, some_folder(user));
+	if (left)
+		virtual_in(dice_wait_ms(dice_once_in(3) ? 5 * SECOND : 300), burst, user, left - 1);
+}
+
+static void live(void *ctx, uint64_t number)
+{
+	struct user *user = ctx;
+	(void)number;
+	if (is_clear)
+		return;
+	if (user->silent_until_ms <= virtual_now_ms())
+		burst(user, dice_once_in(5) ? dice_roll(40) : dice_roll(3));
+	virtual_in(dice_wait_ms(user->is_busy ? 2 * MINUTE : 30 * MINUTE), live, user, 0);
+}
+
+/* All mailboxes of somebody change at once; and everybody's. */
+static void storm(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	(void)number;
+	if (is_clear)
+		return;
+	struct user *user = &users[dice_roll(USERS)];
+	for (unsigned i = 0; i < user->folder_count; i++)
+		change_mailbox(user, user->folders[i]);
+	for (unsigned i = 0; i < USERS && dice_once_in(4); i++)
+		change_mailbox(&users[i], "");
+	virtual_in(dice_wait_ms(6 * HOUR), storm, NULL, 0);
+}
+
+/* Deletes and renames. */
+
+static void send_mailbox(struct user *user, const char *name, const char *old, const char *new)
+{
+	if (!life_listens())
+		return;
+	char trace[32];
+	struct judge_event event = {.number = judge_next(), .what = JUDGE_MAILBOX, .trace = trace};
+	snprintf(trace, sizeof(trace), "\"e%llu\"", (unsigned long long)event.number);
+	char before[160] = "";
+	if (new)
+		snprintf(before, sizeof(before), "\"oldMailboxID\":\"" HOST "%sUIDVALIDITY=1\",",
+			path_of(user, old) + 1);
+	const char *path = path_of(user, new ? new : old) + 1;
+	char other[64];
+	/* An account is renamed to another account. */
+	if (new && !*old) {
+		snprintf(other, sizeof(other), "user.%s-moved;", user->name);
+		path = other;
+	}
+	int size = snprintf(json, sizeof(json),
+		"{\"event\":\"%s\",%s\"uri\":\"" HOST "%sUIDVALIDITY=1\",\"pid\":1,"
+		"\"user\":\"e%llu\",\"vnd.cmu.mbtype\":\"e\",\"vnd.cmu.mailboxACL\":\"%s\"}",
+		name, before, path, (unsigned long long)event.number, access_of(user, old));
+	hand_in((size_t)size, &event);
+}
+
+static void rename_folder(struct user *user)
+{
+	char *folder = user->folders[dice_roll(user->folder_count)];
+	char old[24];
+	strcpy(old, folder);
+	/* Its name grows and shrinks by an end, or it moves below another. */
+	if (strlen(folder) > 12)
+		snprintf(folder, sizeof(user->folders[0]), "f%u", dice_roll(1000) + 200);
+	else if (dice_roll(2))
+		strcat(folder, "x");
+	else
+		strcat(folder, ".y");
+	send_mailbox(user, "MailboxRename", old, folder);
+	for (unsigned i = 0; i < user->folder_count; i++) {
+		size_t size = strlen(old);
+		char *below = user->folders[i];
+		if (below == folder || strncmp(below, old, size) != 0 || below[size] != '.')
+			continue;
+		char moved[24];
+		if (snprintf(moved, sizeof(moved), "%s%s", folder, below + size) <
+			(int)sizeof(moved))
+			strcpy(below, moved);
+	}
+}
+
+static void rearrange(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	(void)number;
+	if (is_clear)
+		return;
+	struct user *user = &users[dice_roll(USERS)];
+	unsigned what = dice_roll(12);
+	if (what < 4) {
+		send_mailbox(
+			user, "MailboxDelete", user->folders[dice_roll(user->folder_count)], NULL);
+	} else if (what < 8) {
+		rename_folder(user);
+	} else if (what < 10) {
+		user->shares = dice_roll(2);
+		user->is_denied = dice_roll(2);
+	} else {
+		/* The account is gone; mostly it was a transfer that failed, and it goes on. */
+		send_mailbox(user, what == 10 ? "MailboxDelete" : "MailboxRename", "",
+			what == 10 ? NULL : "elsewhere");
+		if (dice_roll(2))
+			user->silent_until_ms = virtual_now_ms() + dice_wait_ms(2 * DAY);
+	}
+	virtual_in(dice_wait_ms(HOUR), rearrange, NULL, 0);
+}
+
+/* Phones. */
+
+static char *put_name(char *at, const struct user *user, const char *folder)
+{
+	bool is_own = user == NULL;
+	return at +
+		sprintf(at, ",\"%s%s%s%s\"", is_own ? "INBOX" : "user.", is_own ? "" : user->name,
+			*folder ? "." : "", folder);
+}
+
+static void put_list(const struct account *account, char *at)
+{
+	const struct user *user = account->user;
+	char *begin = at;
+	*at = '\0';
+	if (account->list != NONE)
+		at = put_name(at, NULL, "");
+	for (unsigned i = 0; i < user->folder_count; i++) {
+		if (account->list == ALL ||
+			((account->list == SOME || account->list == SHARED) &&
+				(account->wish >> (i % 16) & 1)))
+			at = put_name(at, NULL, user->folders[i]);
+	}
+	for (unsigned i = 0; i < USERS && account->list == SHARED; i++) {
+		if (&users[i] != user && (account->wish >> (i % 13) & 1))
+			at = put_name(at, &users[i], users[i].folders[0]);
+	}
+	/* The same mailbox once more, otherwise spelled: another hash. */
+	if (account->list == SOME && account->wish % 5 == 0)
+		at += sprintf(at, ",\"inbox\"");
+	if (*begin)
+		*begin = ' ';
+}
+
+static void show(struct account *account)
+{
+	static char list[JSON_MAX / 2];
+	if (!life_listens() || account->away_until_ms > virtual_now_ms())
+		return;
+	char account_id[32];
+	snprintf(account_id, sizeof(account_id), "A-%u-%u", (unsigned)(account - accounts),
+		account->generation);
+	put_list(account, list);
+	apple_phone_came(tokens[account->phone]);
+	struct judge_event event = {.number = judge_next(),
+		.what = JUDGE_REGISTRATION,
+		.trace = account_id,
+		.account_id = account_id};
+	int size = snprintf(json, sizeof(json),
+		"{\"event\":\"ApplePushService\",\"pid\":17077,\"user\":\"%s\",\"apsVersion\":%d,"
+		"\"apsAccountId\":\"%s\",\"apsDeviceToken\":\"%s\","
+		"\"apsSubtopic\":\"com.apple.mobilemail\",\"mailboxes\":[%s]}",
+		account->user->name, account->version, account_id, tokens[account->phone], list);
+	hand_in((size_t)size, &event);
+}
+
+static void log_in(void *ctx, uint64_t number)
+{
+	struct account *account = ctx;
+	if (is_clear)
+		return;
+	show(account);
+	if (number)
+		return;
+	if (dice_once_in(15))
+		account->wish = dice_roll(1 << 16);
+	/* Set up anew, it has another id; some time both may be there. */
+	if (dice_once_in(30))
+		account->generation++;
+	else if (account->generation && dice_once_in(100))
+		account->generation--;
+	if (dice_once_in(60))
+		account->away_until_ms = virtual_now_ms() + dice_wait_ms(12 * DAY);
+	virtual_in(dice_wait_ms(4 * HOUR), log_in, account, 0);
+}
+
+void people_told(const char *token)
+{
+	for (unsigned i = 0; i < ACCOUNTS; i++) {
+		if (!strcmp(tokens[accounts[i].phone], token) && dice_once_in(8))
+			virtual_in(dice_wait_ms(2 * SECOND), log_in, &accounts[i], 1);
+	}
+}
+
+const char *people_some_token(void)
+{
+	return tokens[dice_roll(PHONES)];
+}
+
+uint64_t people_events(void)
+{
+	return events;
+}
+
+void people_begin(void)
+{
+	for (unsigned i = 0; i < USERS; i++) {
+		struct user *user = &users[i];
+		snprintf(user->name, sizeof(user->name), "u%u", i);
+		user->folder_count = i == 2 ? MANY : 1 + dice_roll(FOLDERS);
+		user->is_busy = i < 2;
+		for (unsigned j = 0; j < user->folder_count; j++)
+			snprintf(user->folders[j], sizeof(user->folders[j]),
+				j % 4 == 3 ? "f%u.s%u" : "f%u", j - j % 4 % 3, j);
+		virtual_in(dice_wait_ms(MINUTE), live, user, 0);
+	}
+	for (unsigned i = 0; i < PHONES; i++) {
+		uint8_t bytes[16];
+		dice_bytes(bytes);
+		for (unsigned j = 0; j < 64; j++)
+			tokens[i][j] = "0123456789abcdef"[(bytes[j % 16] >> (j % 3)) & 15];
+	}
+	for (unsigned i = 0; i < ACCOUNTS; i++) {
+		/* Each phone has two accounts: of one user or of two. */
+		struct account *account = &accounts[i];
+		account->phone = i % PHONES;
+		account->user = &users[i < PHONES ? i % USERS : dice_roll(USERS)];
+		account->version = dice_once_in(6) ? 1 : 2;
+		account->list = account->user == &users[2] ? ALL
+			: dice_once_in(15)		   ? NONE
+							   : dice_roll(4);
+		account->wish = dice_roll(1 << 16);
+		if (account->user == &users[2])
+			account->version = 2;
+		virtual_in(dice_wait_ms(HOUR), log_in, account, 0);
+	}
+	virtual_in(dice_wait_ms(6 * HOUR), storm, NULL, 0);
+	virtual_in(dice_wait_ms(HOUR), rearrange, NULL, 0);
+}
+
+void people_clear(void)
+{
+	is_clear = true;
+}

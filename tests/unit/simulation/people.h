@@ -1,0 +1,19 @@
+/*
+ * people - users, their mailboxes and phones, and what Cyrus says of them: as JSON, in its own
+ * words.
+ */
+#ifndef MAILPUSH_TESTS_SIMULATION_PEOPLE_H
+#define MAILPUSH_TESTS_SIMULATION_PEOPLE_H
+
+#include <stdint.h>
+
+void people_begin(void);
+/* Nothing more happens. */
+void people_clear(void);
+
+/* The phone was told: it looks, and mostly logs in. */
+void people_told(const char *token);
+const char *people_some_token(void);
+uint64_t people_events(void);
+
+#endif

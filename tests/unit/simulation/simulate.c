@@ -1,0 +1,112 @@
+/*
+ * simulate - the daemon lives through months in seconds, and nothing may be lost.
+ *
+ *   simulate [HOURS [SEED]]
+ *
+ * Its own arrival.c, delivery.c, tidy.c, relay.c, the registry's rules and the schedule run on
+ * virtual time (virtual.c, life.c), with stand-ins where they would meet a thread, a file or a
+ * socket: threads.c and disk.c for the registry's and the queue's thread, apple.c for the sender.
+ * people.c makes what happens, weather.c lets things fail, and judge.c holds what must be true.
+ *
+ * The seed is printed; SIMULATION_SEED or the argument repeats a run.  SIMULATION_HOURS: how long.
+ */
+#include "../registry/memory.h"
+#include "apple.h"
+#include "base/clock.h"
+#include "dice.h"
+#include "disk.h"
+#include "judge.h"
+#include "life.h"
+#include "people.h"
+#include "threads.h"
+#include "virtual.h"
+#include "weather.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define BEGIN_MS 1000000
+#define BEGIN_UNIX_MS INT64_C(1790000000000)
+#define SETTLE_MS (3 * CLOCK_HOUR_MS)
+
+static void look(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	(void)number;
+	judge_look();
+	virtual_in(20 * CLOCK_SECOND_MS, look, NULL, 0);
+}
+
+static void run_until(int64_t until_ms)
+{
+	while (virtual_turn(until_ms)) {
+	}
+}
+
+static uint64_t number_of(const char *argument, const char *variable, uint64_t otherwise)
+{
+	const char *text = argument ? argument : getenv(variable);
+	return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static void report(uint64_t hours)
+{
+	printf("simulation: %llu hours, %llu events, %llu pushes, %llu commits, %u crashes, "
+	       "%u stops, %u clock jumps\n",
+		(unsigned long long)hours, (unsigned long long)people_events(),
+		(unsigned long long)judge_pushes(), (unsigned long long)disk_commits(),
+		life_crashes(), life_stops(), virtual_jumps());
+	printf("simulation: acknowledged changes told: %llu", (unsigned long long)judge_told());
+	for (unsigned reason = 0; reason < REASONS; reason++)
+		printf(", %s: %llu", judge_reason_name(reason),
+			(unsigned long long)judge_reasons(reason));
+	printf("\nsimulation: registrations");
+	for (unsigned reason = 0; reason <= REASON_OVERSLEPT; reason++)
+		printf("%s %s: %llu", reason ? "," : "", judge_reason_name(reason),
+			(unsigned long long)judge_gone(reason));
+	static const char *const meanings[] = {
+		"taken", "malformed", "throttled", "failed", "refused", "gone", "bad", "misrouted"};
+	printf("\nsimulation: Apple's answers:");
+	for (unsigned meaning = 0; meaning < APPLE_MEANINGS; meaning++)
+		printf("%s %s %llu", meaning ? "," : "", meanings[meaning],
+			(unsigned long long)apple_answers(meaning));
+	printf("\n");
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t hours = number_of(argc > 1 ? argv[1] : NULL, "SIMULATION_HOURS", 1000);
+	uint64_t seed =
+		number_of(argc > 2 ? argv[2] : NULL, "SIMULATION_SEED", (uint64_t)time(NULL));
+	printf("simulation: SIMULATION_SEED=%llu\n", (unsigned long long)seed);
+	fflush(stdout);
+	dice_seed(seed);
+	virtual_start(BEGIN_MS, BEGIN_UNIX_MS);
+	virtual_add_turn(apple_turn);
+	virtual_add_turn(threads_turn);
+	judge_begin(seed);
+	people_begin();
+	life_begin();
+	weather_begin();
+	look(NULL, 0);
+
+	run_until(BEGIN_MS + (int64_t)hours * CLOCK_HOUR_MS);
+
+	/* At last all goes well, and all is told. */
+	people_clear();
+	weather_clear();
+	run_until(virtual_now_ms() + SETTLE_MS);
+	report(hours);
+	judge_rule(judge_owed() == 0, "each acknowledged change is told in the end");
+	judge_rule(disk_pushes() == 0, "nothing waits in the end");
+	judge_rule(disk_parked() == 0, "nothing is parked in the end");
+
+	life_end();
+	virtual_end();
+	judge_end();
+	apple_free();
+	disk_free();
+	memory_forget();
+	return 0;
+}

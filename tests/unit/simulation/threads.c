@@ -1,0 +1,216 @@
+#include "threads.h"
+
+#include "../registry/memory.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "dice.h"
+#include "disk.h"
+#include "judge.h"
+#include "life.h"
+#include "virtual.h"
+#include "weather.h"
+
+#include <assert.h>
+#include <errno.h>
+
+struct worker {
+	struct job_list waiting;
+	struct job_list running;
+	uint64_t submitted;
+	uint64_t batch; /* number of the one that runs; grows */
+};
+
+struct registry {
+	struct worker worker;
+	struct registry_store *store;
+};
+
+struct store {
+	struct worker worker;
+};
+
+static struct registry registry;
+static struct store store;
+static struct threads_callbacks callbacks;
+
+static struct registry_job *registry_job(struct job *job)
+{
+	return MEM_CONTAINER(job, struct registry_job, job);
+}
+
+static struct queue_job *queue_job(struct job *job)
+{
+	return MEM_CONTAINER(job, struct queue_job, job);
+}
+
+static void worker_start(struct worker *worker)
+{
+	job_list_init(&worker->waiting);
+	job_list_init(&worker->running);
+	worker->submitted = 0;
+}
+
+void worker_submit(struct worker *worker, struct job *job)
+{
+	job_list_append(&worker->waiting, job);
+	worker->submitted++;
+}
+
+uint64_t worker_submitted(const struct worker *worker)
+{
+	return worker->submitted;
+}
+
+size_t worker_waiting(const struct worker *worker)
+{
+	return worker->waiting.count;
+}
+
+void registry_submit(struct registry *to, struct registry_job *job)
+{
+	job->status = -ECANCELED;
+	worker_submit(&to->worker, &job->job);
+}
+
+struct worker *registry_worker(struct registry *of)
+{
+	return &of->worker;
+}
+
+void store_submit(struct store *to, struct queue_job *job)
+{
+	job->status = -ECANCELED;
+	worker_submit(&to->worker, &job->job);
+}
+
+void threads_start(const struct registry_settings *settings,
+	const struct threads_callbacks *to_call, struct registry **ret_registry,
+	struct store **ret_store)
+{
+	struct registry_db *db = NULL;
+	struct err err;
+	int failed = memory_ops.open("simulation", settings->site, &db, &err);
+	assert(!failed);
+	registry.store = registry_store_of(db, settings);
+	callbacks = *to_call;
+	worker_start(&registry.worker);
+	worker_start(&store.worker);
+	*ret_registry = &registry;
+	*ret_store = &store;
+}
+
+static bool run_registry(void)
+{
+	struct err err;
+	memory_fail(weather_registry_failures());
+	int failed = registry_store_run_at(
+		registry.store, &registry.worker.running, clock_unix_ms(), &err);
+	memory_fail(0);
+	if (!failed)
+		judge_registry(&registry.worker.running, clock_unix_ms());
+	return !failed;
+}
+
+static void give_back_registry(void)
+{
+	struct job_list done;
+	job_list_init(&done);
+	job_list_move(&done, &registry.worker.running);
+	for (struct job *job; (job = job_list_take(&done));)
+		callbacks.on_registry(registry_job(job));
+}
+
+static bool has_verdict(void)
+{
+	for (struct job *job = registry.worker.running.first; job; job = job->next) {
+		enum registry_job_kind kind = registry_job(job)->kind;
+		if (kind == REGISTRY_FORGET || kind == REGISTRY_STOP || kind == REGISTRY_TIDY)
+			return true;
+	}
+	return false;
+}
+
+static void on_registry(void *ctx, uint64_t batch)
+{
+	(void)ctx;
+	if (batch != registry.worker.batch || !registry.worker.running.first)
+		return;
+	if (!run_registry()) {
+		int64_t pause_ms = dice_between(100, 5000);
+		judge_excuse(pause_ms);
+		virtual_in(pause_ms, on_registry, NULL, batch);
+	} else if (weather_dies_now(has_verdict())) {
+		life_crash();
+	} else {
+		give_back_registry();
+	}
+}
+
+static void store_running(int status)
+{
+	for (struct job *job = store.worker.running.first; job; job = job->next)
+		queue_job(job)->status = status;
+	if (!status)
+		disk_commit(&store.worker.running);
+}
+
+static void give_back_stored(void)
+{
+	struct job_list done;
+	job_list_init(&done);
+	job_list_move(&done, &store.worker.running);
+	for (struct job *job; (job = job_list_take(&done));)
+		callbacks.on_stored(queue_job(job));
+}
+
+static void on_stored(void *ctx, uint64_t batch)
+{
+	(void)ctx;
+	if (batch != store.worker.batch || !store.worker.running.first)
+		return;
+	store_running(0);
+	if (weather_dies_now(false))
+		life_crash();
+	else
+		give_back_stored();
+}
+
+static void hand_over(struct worker *worker, int64_t (*takes_ms)(void), virtual_fn *done)
+{
+	if (worker->running.first || !worker->waiting.first)
+		return;
+	job_list_move_some(&worker->running, &worker->waiting, WORKER_BATCH_MAX);
+	int64_t ms = takes_ms();
+	judge_excuse(ms);
+	virtual_in(ms, done, NULL, ++worker->batch);
+}
+
+void threads_turn(void)
+{
+	hand_over(&registry.worker, weather_registry_ms, on_registry);
+	hand_over(&store.worker, weather_disk_ms, on_stored);
+}
+
+void threads_end_registry(bool is_crash)
+{
+	if (registry.worker.running.first && !is_crash && run_registry())
+		give_back_registry();
+	job_list_move(&registry.worker.running, &registry.worker.waiting);
+	for (struct job *job = registry.worker.running.first; job; job = job->next) {
+		registry_job_fini(registry_job(job));
+		registry_job(job)->status = -ECANCELED;
+	}
+	registry_store_close(mem_steal(registry.store));
+	give_back_registry();
+}
+
+void threads_end_store(bool is_crash)
+{
+	job_list_move(&store.worker.running, &store.worker.waiting);
+	store_running(is_crash ? -ECANCELED : 0);
+	if (is_crash)
+		disk_crash();
+	else
+		disk_flush();
+	give_back_stored();
+}

@@ -1,0 +1,166 @@
+#include "weather.h"
+
+#include "apple.h"
+#include "base/clock.h"
+#include "dice.h"
+#include "judge.h"
+#include "life.h"
+#include "virtual.h"
+
+#include <stddef.h>
+
+#define SECOND CLOCK_SECOND_MS
+#define MINUTE CLOCK_MINUTE_MS
+#define HOUR CLOCK_HOUR_MS
+#define DAY CLOCK_DAY_MS
+
+#define DYING_COMMITS 20000 /* one in so many kills the daemon */
+#define DYING_RARE_COMMITS 60
+
+static bool is_clear;
+static enum weather of_topic[APPLE_TOPICS];
+static int64_t registry_hang_ms;
+static int64_t disk_hang_ms;
+
+/* Mostly short, sometimes long. */
+static int64_t trouble_ms(void)
+{
+	if (dice_once_in(8))
+		return dice_wait_ms(12 * HOUR);
+	return dice_wait_ms(dice_once_in(3) ? HOUR : 3 * MINUTE);
+}
+
+static void change(void *ctx, uint64_t topic)
+{
+	(void)ctx;
+	if (is_clear)
+		return;
+	bool is_fine = of_topic[topic] == WEATHER_FINE;
+	of_topic[topic] = is_fine ? 1 + dice_roll(WEATHERS - 1) : WEATHER_FINE;
+	apple_weather_changed((unsigned)topic);
+	virtual_in(is_fine ? trouble_ms() : dice_wait_ms(4 * HOUR), change, NULL, topic);
+}
+
+static void hang(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	(void)number;
+	if (is_clear)
+		return;
+	int64_t ms = dice_wait_ms(dice_once_in(4) ? 5 * MINUTE : 2 * SECOND);
+	if (dice_roll(2))
+		registry_hang_ms = ms;
+	else
+		disk_hang_ms = ms;
+	virtual_in(dice_wait_ms(2 * HOUR), hang, NULL, 0);
+}
+
+static void crash(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	(void)number;
+	if (is_clear)
+		return;
+	if (dice_once_in(3))
+		life_stop();
+	else
+		life_crash();
+	virtual_in(dice_wait_ms(4 * HOUR), crash, NULL, 0);
+}
+
+static void put_clock_right(void *ctx, uint64_t by_ms)
+{
+	(void)ctx;
+	virtual_jump(-(int64_t)by_ms);
+}
+
+static void jump(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	(void)number;
+	if (is_clear)
+		return;
+	int64_t most_ms = dice_once_in(3) ? 3 * DAY : dice_roll(2) ? 10 * MINUTE : 5 * SECOND;
+	int64_t by_ms = dice_between(-most_ms, most_ms);
+	virtual_jump(by_ms);
+	virtual_in(dice_wait_ms(2 * HOUR), put_clock_right, NULL, (uint64_t)by_ms);
+	virtual_in(dice_wait_ms(40 * HOUR), jump, NULL, 0);
+}
+
+static void trouble_token(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	(void)number;
+	if (is_clear)
+		return;
+	apple_trouble_token();
+	virtual_in(dice_wait_ms(HOUR), trouble_token, NULL, 0);
+}
+
+static void change_topic(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	(void)number;
+	if (is_clear)
+		return;
+	life_change_topic();
+	virtual_in(dice_wait_ms(100 * HOUR), change_topic, NULL, 0);
+}
+
+void weather_begin(void)
+{
+	is_clear = false;
+	for (unsigned topic = 0; topic < APPLE_TOPICS; topic++) {
+		of_topic[topic] = WEATHER_FINE;
+		virtual_in(dice_wait_ms(4 * HOUR), change, NULL, topic);
+	}
+	virtual_in(dice_wait_ms(2 * HOUR), hang, NULL, 0);
+	virtual_in(dice_wait_ms(4 * HOUR), crash, NULL, 0);
+	virtual_in(dice_wait_ms(40 * HOUR), jump, NULL, 0);
+	virtual_in(dice_wait_ms(HOUR), trouble_token, NULL, 0);
+	virtual_in(dice_wait_ms(100 * HOUR), change_topic, NULL, 0);
+}
+
+void weather_clear(void)
+{
+	is_clear = true;
+	for (unsigned topic = 0; topic < APPLE_TOPICS; topic++) {
+		of_topic[topic] = WEATHER_FINE;
+		apple_weather_changed(topic);
+	}
+	apple_forgive_tokens();
+	registry_hang_ms = 0;
+	disk_hang_ms = 0;
+}
+
+enum weather weather_of(unsigned topic)
+{
+	return of_topic[topic];
+}
+
+static int64_t take(int64_t *hang_ms, int64_t usual_ms)
+{
+	int64_t ms = *hang_ms ? *hang_ms : dice_between(1, usual_ms);
+	*hang_ms = 0;
+	return ms;
+}
+
+int64_t weather_registry_ms(void)
+{
+	return take(&registry_hang_ms, 5);
+}
+
+int64_t weather_disk_ms(void)
+{
+	return take(&disk_hang_ms, 20);
+}
+
+unsigned weather_registry_failures(void)
+{
+	return !is_clear && dice_once_in(3000) ? 1 + dice_roll(3) : 0;
+}
+
+bool weather_dies_now(bool is_rare)
+{
+	return !is_clear && dice_once_in(is_rare ? DYING_RARE_COMMITS : DYING_COMMITS);
+}

@@ -1,0 +1,39 @@
+/*
+ * weather - when what fails: Apple's service, a token, the registry, the disk, the clock, the
+ * daemon itself.
+ *
+ * Nothing here knows what should follow.
+ */
+#ifndef MAILPUSH_TESTS_SIMULATION_WEATHER_H
+#define MAILPUSH_TESTS_SIMULATION_WEATHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Of one of Apple's topics. */
+enum weather {
+	WEATHER_FINE,
+	WEATHER_SLOW,	 /* answers take up to the deadline */
+	WEATHER_FAILING, /* 5xx */
+	WEATHER_LOSING,	 /* connections end without an answer */
+	WEATHER_DOWN,	 /* no connection at all */
+	WEATHER_REFUSED, /* the credential is refused */
+	WEATHER_MISSING, /* there is no credential */
+	WEATHERS
+};
+
+/* From now on things go wrong. */
+void weather_begin(void);
+/* Nothing does any more. */
+void weather_clear(void);
+
+enum weather weather_of(unsigned topic);
+/* How long the next batch takes. */
+int64_t weather_registry_ms(void);
+int64_t weather_disk_ms(void);
+/* How often the registry fails first. */
+unsigned weather_registry_failures(void);
+/* Does the daemon die right after this commit?  `is_rare`: it is worth more. */
+bool weather_dies_now(bool is_rare);
+
+#endif
