@@ -4,9 +4,9 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "daemon/audience.h"
 #include "daemon/delivery.h"
 #include "daemon/metrics.h"
-#include "daemon/watch.h"
 #include "event/acl.h"
 
 #include <assert.h>
@@ -717,7 +717,7 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 	}
 	enum metrics_transport transport = metrics_transport_of(waiter.through);
 	metrics_event(arrivals->core->metrics, event->kind, transport, action);
-	watch_event(arrivals->core->watch, event, action, transport);
+	audience_event(arrivals->core->audience, event, action, transport);
 	if (action == RELAY_IGNORE || (!waiter.answer && !parked_id && shed(arrivals, action))) {
 		event_free(event);
 		answer_waiter(waiter, 0, NULL);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/ask.h"
+#include "daemon/audience.h"
 #include "daemon/devices.h"
 #include "daemon/exposition.h"
 #include "daemon/listen.h"
@@ -12,7 +13,6 @@
 #include "daemon/tally.h"
 #include "daemon/trial.h"
 #include "daemon/waiting.h"
-#include "daemon/watch.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -183,7 +183,7 @@ static const struct route {
 	{"POST", "/queue/drop", false, false, waiting_drop},
 	{"POST", "/push", false, false, trial_push},
 	{"POST", "/credentials/check", false, false, trial_credentials},
-	{"GET", "/events", false, false, watch_follow},
+	{"GET", "/events", false, false, audience_follow},
 };
 
 static void dispatch(struct core *core, struct http_request *request, bool is_public)

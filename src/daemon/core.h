@@ -35,7 +35,7 @@ struct core {
 	struct arrivals *arrivals;
 	struct tidy *tidy;
 	struct metrics *metrics;
-	struct watch *watch;
+	struct audience *audience;
 	struct control *control;
 	int64_t started_unix_ms;
 	struct datagram *datagram;

@@ -3,10 +3,10 @@
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/audience.h"
 #include "daemon/metrics.h"
 #include "daemon/misfits.h"
 #include "daemon/probe.h"
-#include "daemon/watch.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -278,8 +278,8 @@ static void tell_answer(const struct delivery *delivery, const struct flight *fl
 		log_text("then", then), log_number("hashes", flight->scheduled->hash_count),
 		log_number("attempts", flight->scheduled->attempts), log_number("ms", took_ms));
 	histogram_observe_us(&delivery->core->metrics->answered, took_ms * 1000);
-	watch_answer(delivery->core->watch, target, flight->scheduled->hash_count, answer, then,
-		took_ms);
+	audience_answer(delivery->core->audience, target, flight->scheduled->hash_count, answer,
+		then, took_ms);
 }
 
 /* FORGET and STOP: the flight stays open until the registry has done it. */

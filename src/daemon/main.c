@@ -16,7 +16,7 @@
  *   apns/sender.c  apns/verdict.c        HTTP/2 to Apple, and what its answers mean
  *
  * For people: control.c (the control socket, over base/http.c) with status.c, exposition.c,
- * devices.c, waiting.c (the queue), trial.c (test pushes) and watch.c (who looks on); metrics.c
+ * devices.c, waiting.c (the queue), trial.c (test pushes) and audience.c (who looks on); metrics.c
  * counts, inquiry.c asks the databases.
  *
  * Beside it: config.c (mailpush.conf), check.c (-n), sources.c (imapd.conf and certificates),
@@ -29,6 +29,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/arrival.h"
+#include "daemon/audience.h"
 #include "daemon/backlog.h"
 #include "daemon/changes.h"
 #include "daemon/check.h"
@@ -47,7 +48,6 @@
 #include "daemon/supervisor.h"
 #include "daemon/tidy.h"
 #include "daemon/together.h"
-#include "daemon/watch.h"
 #include "intake/inherit.h"
 
 #include <assert.h>
@@ -617,7 +617,7 @@ static int start(struct daemon *daemon, struct err *err)
 	if ((status = open_registry(daemon, err)) || (status = open_queue(daemon, err)) ||
 		(status = open_sender(daemon, err)))
 		return status;
-	core->watch = watch_new(core);
+	core->audience = audience_new(core);
 	core->delivery = delivery_new(core);
 	const struct forward_settings forward_settings = {
 		.target = config->forward_socket, .quiet = on_forward_quiet, .ctx = daemon};
@@ -671,7 +671,7 @@ static uint64_t take_down(struct daemon *daemon)
 	delivery_free(core->delivery);
 	uint64_t lost = core->arrivals ? arrivals_lost(core->arrivals) : 0;
 	arrivals_free(core->arrivals);
-	watch_free(core->watch);
+	audience_free(core->audience);
 	forward_free(core->forward);
 	schedule_free(core->schedule);
 	sources_free(core->sources);

@@ -4,10 +4,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/ask.h"
+#include "daemon/audience.h"
 #include "daemon/delivery.h"
 #include "daemon/inquiry.h"
 #include "daemon/reply.h"
-#include "daemon/watch.h"
 #include "event/utf7.h"
 
 #include <string.h>
@@ -21,7 +21,7 @@ struct device {
 
 struct trial {
 	struct inquiry inquiry;
-	struct watch_listener listener;
+	struct audience_listener listener;
 	struct core *core;
 	struct http_request *request; /* NULL: gone */
 	char *user;
@@ -49,7 +49,7 @@ static void on_closed(uv_handle_t *handle)
 static void end(struct trial *trial)
 {
 	if (trial->is_listening)
-		watch_unlisten(trial->core->watch, &trial->listener);
+		audience_unlisten(trial->core->audience, &trial->listener);
 	uv_close((uv_handle_t *)&trial->timer, on_closed);
 }
 
@@ -106,7 +106,7 @@ static void on_timer(uv_timer_t *timer)
 	answer(trial);
 }
 
-static void on_answered(struct watch_listener *listener, const struct registry_key *key,
+static void on_answered(struct audience_listener *listener, const struct registry_key *key,
 	const struct apns_answer *answered, const char *then)
 {
 	struct trial *trial = MEM_CONTAINER(listener, struct trial, listener);
@@ -222,7 +222,7 @@ static void on_listed(struct inquiry *inquiry, int status)
 	trial->waiting = mem_alloc_zero(listing->count, sizeof(*trial->waiting));
 	trial->listener.answered = on_answered;
 	trial->is_listening = true;
-	watch_listen(trial->core->watch, &trial->listener);
+	audience_listen(trial->core->audience, &trial->listener);
 	for (size_t i = 0; i < listing->count; i++)
 		push_to(trial, &listing->listed[i]);
 	if (trial->open)

@@ -6,10 +6,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/arrival.h"
+#include "daemon/audience.h"
 #include "daemon/delivery.h"
 #include "daemon/metrics.h"
 #include "daemon/tidy.h"
-#include "daemon/watch.h"
 #include "dice.h"
 #include "disk.h"
 #include "judge.h"
@@ -246,7 +246,7 @@ static void start(void *ctx, uint64_t number)
 	core.sender = apple_start(&core, &delivery_sender_callbacks);
 	core.stream = (struct stream *)&requests; /* never looked into */
 	load();
-	core.watch = watch_new(&core);
+	core.audience = audience_new(&core);
 	core.delivery = delivery_new(&core);
 	core.arrivals = arrivals_new(&core, seeds[1]);
 	tidy = tidy_new(&core);
@@ -272,7 +272,7 @@ static void take_down(bool is_crash)
 	delivery_free(core.delivery);
 	judge_rule(is_crash || !arrivals_lost(core.arrivals), "a stop in order loses nothing");
 	arrivals_free(core.arrivals);
-	watch_free(core.watch);
+	audience_free(core.audience);
 	schedule_free(core.schedule);
 	virtual_close();
 	for (unsigned i = 0; i < ALARMS_MAX; i++)

@@ -1,4 +1,4 @@
-#include "daemon/watch.h"
+#include "daemon/audience.h"
 
 #include "base/mem.h"
 #include "daemon/reply.h"
@@ -11,32 +11,32 @@
 
 struct follower {
 	LIST_ENTRY(follower) place;
-	struct watch *watch;
+	struct audience *audience;
 	struct http_request *request;
 	uint64_t dropped; /* lines, while it was too slow */
 };
 
-struct watch {
+struct audience {
 	LIST_HEAD(, follower) followers;
-	struct watch_listener *listeners;
+	struct audience_listener *listeners;
 	uv_timer_t alive;
 };
 
 static void on_alive(uv_timer_t *timer)
 {
-	struct watch *watch = timer->data;
+	struct audience *audience = timer->data;
 	struct follower *follower;
-	LIST_FOREACH(follower, &watch->followers, place)
+	LIST_FOREACH(follower, &audience->followers, place)
 	http_write(follower->request, "\n", 1);
 }
 
-struct watch *watch_new(struct core *core)
+struct audience *audience_new(struct core *core)
 {
-	struct watch *watch = mem_alloc_zero(1, sizeof(*watch));
-	LIST_INIT(&watch->followers);
-	uv_timer_init(core->loop, &watch->alive);
-	watch->alive.data = watch;
-	return watch;
+	struct audience *audience = mem_alloc_zero(1, sizeof(*audience));
+	LIST_INIT(&audience->followers);
+	uv_timer_init(core->loop, &audience->alive);
+	audience->alive.data = audience;
+	return audience;
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -44,21 +44,21 @@ static void on_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
-void watch_free(struct watch *watch)
+void audience_free(struct audience *audience)
 {
-	if (watch)
-		uv_close((uv_handle_t *)&watch->alive, on_closed);
+	if (audience)
+		uv_close((uv_handle_t *)&audience->alive, on_closed);
 }
 
-void watch_listen(struct watch *watch, struct watch_listener *listener)
+void audience_listen(struct audience *audience, struct audience_listener *listener)
 {
-	listener->next = watch->listeners;
-	watch->listeners = listener;
+	listener->next = audience->listeners;
+	audience->listeners = listener;
 }
 
-void watch_unlisten(struct watch *watch, struct watch_listener *listener)
+void audience_unlisten(struct audience *audience, struct audience_listener *listener)
 {
-	struct watch_listener **at = &watch->listeners;
+	struct audience_listener **at = &audience->listeners;
 	while (*at && *at != listener)
 		at = &(*at)->next;
 	if (*at)
@@ -69,24 +69,24 @@ static void on_gone(void *ctx)
 {
 	struct follower *follower = ctx;
 	LIST_REMOVE(follower, place);
-	if (LIST_EMPTY(&follower->watch->followers))
-		uv_timer_stop(&follower->watch->alive);
+	if (LIST_EMPTY(&follower->audience->followers))
+		uv_timer_stop(&follower->audience->alive);
 	free(follower);
 }
 
-void watch_follow(struct core *core, struct http_request *request, const char *tail)
+void audience_follow(struct core *core, struct http_request *request, const char *tail)
 {
 	(void)tail;
-	struct watch *watch = core->watch;
+	struct audience *audience = core->audience;
 	struct follower *follower = mem_alloc_zero(1, sizeof(*follower));
-	follower->watch = watch;
+	follower->audience = audience;
 	follower->request = request;
 	http_stream(request, "application/x-ndjson");
 	http_defer(request, on_gone, follower);
-	LIST_INSERT_HEAD(&watch->followers, follower, place);
+	LIST_INSERT_HEAD(&audience->followers, follower, place);
 	/* The answer begins at once, also when nothing happens. */
 	http_write(request, "\n", 1);
-	uv_timer_start(&watch->alive, on_alive, ALIVE_MS, ALIVE_MS);
+	uv_timer_start(&audience->alive, on_alive, ALIVE_MS, ALIVE_MS);
 }
 
 /* A reader that was too slow is told how much it missed before it gets the next line. */
@@ -106,7 +106,7 @@ static void write_line(struct follower *follower, const char *line, size_t size)
 		follower->dropped++;
 }
 
-static void tell(struct watch *watch, json_t *json)
+static void tell(struct audience *audience, json_t *json)
 {
 	json_object_set_new(json, "time", reply_time(clock_unix_ms()));
 	char *text = json_dumps(json, REPLY_FLAGS);
@@ -116,19 +116,19 @@ static void tell(struct watch *watch, json_t *json)
 	mem_auto char *line = mem_printf("%s\n", text);
 	free(text);
 	struct follower *follower;
-	LIST_FOREACH(follower, &watch->followers, place)
+	LIST_FOREACH(follower, &audience->followers, place)
 	write_line(follower, line, strlen(line));
 }
 
-void watch_event(struct watch *watch, const struct mail_event *event, enum relay_action action,
-	enum metrics_transport transport)
+void audience_event(struct audience *audience, const struct mail_event *event,
+	enum relay_action action, enum metrics_transport transport)
 {
-	if (LIST_EMPTY(&watch->followers))
+	if (LIST_EMPTY(&audience->followers))
 		return;
 	const char *owner = event->readings ? event->at[0].owner : "";
 	if (event->kind == EVENT_APPLE_PUSH_SERVICE)
 		owner = event->registration.user;
-	tell(watch,
+	tell(audience,
 		json_pack("{ss,ss,so,so,ss,ss}", "kind", "event", "event",
 			event_kind_name(event->kind), "owner", reply_text(owner), "folder",
 			reply_text(event->readings ? event->at[0].folder : ""), "action",
@@ -136,17 +136,17 @@ void watch_event(struct watch *watch, const struct mail_event *event, enum relay
 			metrics_transport_names[transport]));
 }
 
-void watch_answer(struct watch *watch, const struct target *target, unsigned hash_count,
+void audience_answer(struct audience *audience, const struct target *target, unsigned hash_count,
 	const struct apns_answer *answer, const char *then, int64_t took_ms)
 {
-	struct watch_listener *next;
-	for (struct watch_listener *listener = watch->listeners; listener; listener = next) {
+	struct audience_listener *next;
+	for (struct audience_listener *listener = audience->listeners; listener; listener = next) {
 		next = listener->next;
 		listener->answered(listener, &target->key, answer, then);
 	}
-	if (LIST_EMPTY(&watch->followers))
+	if (LIST_EMPTY(&audience->followers))
 		return;
-	tell(watch,
+	tell(audience,
 		json_pack("{ss,so,so,so,ss,si,so,ss,si,so}", "kind", "push", "user",
 			reply_text(target->user), "token", reply_secret(target->token, false),
 			"account_id", reply_secret(target->account_id, false), "result",
