@@ -221,6 +221,7 @@ def write_configuration(place, registry, port, **settings):
         "socket_group": "",
         "registry": f"sqlite:{registry}",
         "queue": place.file("queue.sqlite"),
+        "control_socket": place.socket("control"),
         "spool_dir": "",
         "max_push_rate": 0,
         "apns_host": "localhost",

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -553,6 +554,48 @@ unsigned lane_connections(const struct lane *lane)
 	for (size_t i = 0; i < lane->slot_count; i++)
 		n += connection_is_ready(lane->slots[i].connection);
 	return n;
+}
+
+static const char *state_of(const struct connection *connection)
+{
+	if (connection_is_closed(connection))
+		return "closed";
+	if (connection_is_starting(connection))
+		return "connecting";
+	return connection_is_ready(connection) ? "open" : "draining";
+}
+
+static void print_address(const struct sockaddr_storage *address, char *text, size_t size)
+{
+	char host[INET6_ADDRSTRLEN] = "";
+	if (address && address->ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, host,
+			sizeof(host));
+	else if (address)
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, host,
+			sizeof(host));
+	snprintf(text, size, "%s", host);
+}
+
+void lane_describe(
+	const struct lane *lane, void (*each)(void *ctx, const struct sender_way *way), void *ctx)
+{
+	struct sender_link links[CONNECTIONS_MAX];
+	char addresses[CONNECTIONS_MAX][INET6_ADDRSTRLEN];
+	for (size_t i = 0; i < lane->slot_count; i++) {
+		const struct connection *connection = lane->slots[i].connection;
+		print_address(connection_address(connection), addresses[i], sizeof(addresses[i]));
+		links[i] = (struct sender_link){.state = state_of(connection),
+			.address = addresses[i],
+			.in_flight = connection_in_flight(connection),
+			.limit = connection_limit(connection)};
+	}
+	const struct sender_way way = {.credential = lane->credential,
+		.trouble = lane->trouble[0] ? lane->trouble : NULL,
+		.is_held = lane->is_held,
+		.links = links,
+		.link_count = lane->slot_count};
+	each(ctx, &way);
 }
 
 uint64_t lane_answered(const struct lane *lane)

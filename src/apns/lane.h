@@ -61,6 +61,8 @@ bool lane_is_empty(const struct lane *lane); /* no connections */
 
 size_t lane_in_flight(const struct lane *lane);
 unsigned lane_connections(const struct lane *lane);
+void lane_describe(
+	const struct lane *lane, void (*each)(void *ctx, const struct sender_way *way), void *ctx);
 uint64_t lane_answered(const struct lane *lane);
 
 #endif

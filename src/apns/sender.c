@@ -300,6 +300,13 @@ void sender_count(const struct sender *sender, struct sender_counts *ret)
 		ret->answered += lane_answered(sender->retired[i]);
 }
 
+void sender_each_way(const struct sender *sender,
+	void (*each)(void *ctx, const struct sender_way *way), void *ctx)
+{
+	for (size_t i = 0; i < sender->lane_count; i++)
+		lane_describe(sender->lanes[i], each, ctx);
+}
+
 static void on_stop_timer(uv_timer_t *timer)
 {
 	struct sender *sender = timer->data;

@@ -133,6 +133,23 @@ void sender_push(struct sender *sender, struct sender_push *push);
  */
 void sender_hold(struct sender *sender, const char *topic, const char *why);
 
+/* For people: one credential in force and its connections; all borrowed. */
+struct sender_link {
+	const char *state; /* "connecting", "open", "draining", "closed" */
+	const char *address;
+	size_t in_flight;
+	size_t limit; /* of streams */
+};
+struct sender_way {
+	const struct credential *credential;
+	const char *trouble; /* NULL: it works, or was not tried yet */
+	bool is_held;
+	const struct sender_link *links;
+	size_t link_count;
+};
+void sender_each_way(const struct sender *sender,
+	void (*each)(void *ctx, const struct sender_way *way), void *ctx);
+
 struct sender_counts {
 	uint64_t in_flight;
 	unsigned connections;

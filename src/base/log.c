@@ -66,6 +66,11 @@ void log_set_level(enum log_level level)
 	atomic_store(&state.level, (int)level);
 }
 
+const char *log_level_name(void)
+{
+	return level_names[atomic_load(&state.level)];
+}
+
 int log_is_on(enum log_level level)
 {
 	return (int)level <= atomic_load_explicit(&state.level, memory_order_relaxed);

@@ -61,6 +61,7 @@ int log_start(enum log_target target, enum log_level level, struct err *err);
 void log_stop(void);
 
 void log_set_level(enum log_level level);
+const char *log_level_name(void);
 int log_is_on(enum log_level level);
 /* "error", "warn", "info", "debug"; returns -1 for anything else. */
 int log_level_parse(const char *name);

@@ -25,6 +25,8 @@ struct worker {
 	uv_async_t is_done;	  /* the thread's way back */
 	unsigned handles;
 
+	struct histogram took; /* observed by the thread */
+
 	/* Shared, under lock. */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -50,7 +52,9 @@ static void *run(void *arg)
 		job_list_init(&batch);
 		job_list_move(&batch, &worker->batch);
 		pthread_mutex_unlock(&worker->lock);
+		uint64_t since_ns = uv_hrtime();
 		worker->callbacks.run(worker->ctx, &batch);
+		histogram_observe_us(&worker->took, (int64_t)((uv_hrtime() - since_ns) / 1000));
 		pthread_mutex_lock(&worker->lock);
 		job_list_move(&worker->batch, &batch);
 		worker->batch_state = FINISHED;
@@ -253,6 +257,11 @@ uint64_t worker_submitted(const struct worker *worker)
 size_t worker_waiting(const struct worker *worker)
 {
 	return worker->waiting.count;
+}
+
+const struct histogram *worker_histogram(const struct worker *worker)
+{
+	return &worker->took;
 }
 
 size_t worker_running(const struct worker *worker)

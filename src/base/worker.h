@@ -20,6 +20,7 @@
 #define MAILPUSH_BASE_WORKER_H
 
 #include "base/err.h"
+#include "base/histogram.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -85,6 +86,8 @@ size_t worker_running(const struct worker *worker);
  * still waits while n > worker_submitted - worker_waiting.
  */
 uint64_t worker_submitted(const struct worker *worker);
+/* How long each batch took the thread. */
+const struct histogram *worker_histogram(const struct worker *worker);
 /* Hands over now what waits, lazy or not, if the thread is idle, instead of at the end of the turn.
  */
 void worker_flush(struct worker *worker);

@@ -4,7 +4,9 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "daemon/audience.h"
 #include "daemon/delivery.h"
+#include "daemon/metrics.h"
 #include "event/acl.h"
 
 #include <assert.h>
@@ -84,6 +86,14 @@ static void answer(struct arrival *arrival, int status, const char *text)
 	for (size_t i = 0; i < arrival->more_count; i++)
 		answer_waiter(arrival->more_waiters[i], status, text);
 	arrival->more_count = 0;
+}
+
+/* With the answer that somebody waits for. */
+static void observe_wait(struct arrivals *arrivals, const struct arrival *arrival)
+{
+	if (arrival->waiter.answer || arrival->more_count)
+		histogram_observe_us(&arrivals->core->metrics->acknowledged,
+			(clock_monotonic_ms() - arrival->since_ms) * 1000);
 }
 
 static void free_arrival(struct arrival *arrival)
@@ -305,6 +315,7 @@ static void finish_if_done(struct arrivals *arrivals, struct arrival *arrival)
 		return;
 	if (arrival->is_lost && !arrival->is_safe && !arrival->is_kept)
 		arrivals->lost++;
+	observe_wait(arrivals, arrival);
 	answer(arrival, 0, NULL);
 	unlink_arrival(arrivals, arrival);
 	free_arrival(arrival);
@@ -325,8 +336,10 @@ void arrivals_on_stored(struct arrivals *arrivals, struct queue_job *job)
 		free((char *)job->raw);
 		arrival->parking--;
 		arrival->is_safe = arrival->is_safe || !job->status;
-		if (!arrival->parking && !job->status)
+		if (!arrival->parking && !job->status) {
+			observe_wait(arrivals, arrival);
 			answer(arrival, 0, NULL);
+		}
 	}
 	arrival->is_lost = arrival->is_lost || job->status;
 	if (job->status)
@@ -399,6 +412,10 @@ static void on_registered(
 {
 	const struct event_registration *registration = &arrival->event->registration;
 	const struct registry_job *job = &arrival->job;
+	arrivals->core->metrics->received[job->is_stale ? METRICS_RECEIVED_stale
+			: job->is_new			? METRICS_RECEIVED_new
+			: job->list_changed		? METRICS_RECEIVED_changed
+							: METRICS_RECEIVED_renewed]++;
 	log_event(LOG_LEVEL_INFO, "registry",
 		job->is_stale		    ? "registration is older than what is known"
 			: job->is_new	    ? "phone registered"
@@ -432,6 +449,7 @@ static void drop_gone(struct arrivals *arrivals, struct arrival *arrival)
 		if (job)
 			store(arrivals, arrival, job);
 	}
+	arrivals->core->metrics->gone[METRICS_GONE_replaced] += arrival->job.gone_count;
 	if (arrival->job.gone_count)
 		log_event(LOG_LEVEL_INFO, "registry", "registrations are gone",
 			log_text("event", event_kind_name(arrival->job.event->kind)),
@@ -466,6 +484,7 @@ void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job)
 		log_mailbox_change(arrival);
 		break;
 	case RELAY_IGNORE:
+	case RELAY_ACTIONS:
 		break;
 	}
 	drop_gone(arrivals, arrival);
@@ -540,6 +559,7 @@ static enum registry_job_kind job_kind(enum relay_action action)
 	case RELAY_NOW:
 	case RELAY_LATER:
 	case RELAY_IGNORE:
+	case RELAY_ACTIONS:
 		break;
 	}
 	return REGISTRY_NEWS;
@@ -656,8 +676,6 @@ static struct arrival *arrival_new(enum relay_action action, struct mail_event *
 static void log_event_came(
 	const struct mail_event *event, enum relay_action action, const char *through)
 {
-	static const char *const action_names[] = {
-		"ignore", "now", "later", "register", "delete", "rename"};
 	bool is_registration = event->kind == EVENT_APPLE_PUSH_SERVICE;
 	log_event(LOG_LEVEL_DEBUG, "relay", "event came",
 		log_text("event", event_kind_name(event->kind)),
@@ -667,7 +685,7 @@ static void log_event_came(
 						  : ""),
 		log_text("folder", event->readings ? event->at[0].folder : ""),
 		log_text("by", event->user), log_text("through", through),
-		log_text("action", action_names[action]));
+		log_text("action", relay_action_name(action)));
 }
 
 /* Sheds at overload what can be spared: `later` news first, a registration never. */
@@ -679,23 +697,16 @@ static bool shed(struct arrivals *arrivals, enum relay_action action)
 	if (action == RELAY_NOW && arrivals->count < most + most / 8)
 		return false;
 	arrivals->shed++;
+	arrivals->core->metrics->shed++;
 	int64_t now_ms = clock_monotonic_ms();
 	if (!arrivals->shed_logged_ms || now_ms - arrivals->shed_logged_ms >= SHED_LOG_MS)
 		log_shed(arrivals, now_ms);
 	return true;
 }
 
-/* Is the registration one of the subtopics that we push for? */
-static bool has_subtopic(const struct config *config, const struct mail_event *event)
+static void reject(struct arrivals *arrivals, struct arrival_waiter waiter, const char *text)
 {
-	for (unsigned i = 0; i < config->subtopic_count; i++)
-		if (!strcmp(config->subtopics[i], event->registration.subtopic))
-			return true;
-	return false;
-}
-
-static void reject(struct arrival_waiter waiter, const char *text)
-{
+	arrivals->core->metrics->malformed++;
 	/* A keeper says what becomes of it. */
 	if (!waiter.is_keeper)
 		log_event(LOG_LEVEL_WARN, "event", text, log_text("through", waiter.through));
@@ -709,19 +720,23 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 	struct mail_event *event = NULL;
 	struct err err;
 	if (event_parse(&arrivals->core->sources->imapdconf->names, json, size, &event, &err)) {
-		reject(waiter, err.text);
+		reject(arrivals, waiter, err.text);
 		if (parked_id)
 			store_submit(arrivals->core->store, unpark(arrivals, parked_id));
 		return;
 	}
 	enum relay_action action = relay_decide(&config->policy, event);
 	log_event_came(event, action, waiter.through);
-	if (action == RELAY_REGISTER && !has_subtopic(config, event)) {
+	if (action == RELAY_REGISTER &&
+		!config_has_subtopic(config, event->registration.subtopic)) {
 		log_event(LOG_LEVEL_WARN, "event", "registration for a subtopic not configured",
 			log_text("user", event->registration.user),
 			log_text("subtopic", event->registration.subtopic));
 		action = RELAY_IGNORE;
 	}
+	enum metrics_transport transport = metrics_transport_of(waiter.through);
+	metrics_event(arrivals->core->metrics, event->kind, transport, action);
+	audience_event(arrivals->core->audience, event, action, transport);
 	if (action == RELAY_IGNORE || (!waiter.answer && !parked_id && shed(arrivals, action))) {
 		event_free(event);
 		answer_waiter(waiter, 0, NULL);
@@ -756,6 +771,7 @@ void arrivals_take(struct arrivals *arrivals, const struct notification *notific
 {
 	struct core *core = arrivals->core;
 	if (!notification_is_event(notification)) {
+		core->metrics->other_class++;
 		const char *refused = forward_take(core->forward, notification);
 		answer_waiter(waiter, refused ? -EAGAIN : 0, refused);
 		return;
@@ -763,7 +779,7 @@ void arrivals_take(struct arrivals *arrivals, const struct notification *notific
 	if (core->config->forward_events)
 		forward_take(core->forward, notification);
 	if (!notification->message.bytes) {
-		reject(waiter, "event without a message");
+		reject(arrivals, waiter, "event without a message");
 		return;
 	}
 	take_event(arrivals, notification->message.bytes, notification->message.size,

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "daemon/forward.h"
 #include "daemon/keyring.h"
+#include "daemon/listen.h"
 #include "daemon/sources.h"
 
 #include <errno.h>
@@ -52,6 +53,15 @@ static void check_place(struct check *check, const char *key, const char *file, 
 			key, folder, strerror(errno));
 	else if (!S_ISDIR(status.st_mode))
 		fault(check, "%s: '%s' is no folder", key, folder);
+}
+
+static void check_listen(const struct check *check, const struct sockaddr_storage *address)
+{
+	if (address->ss_family != AF_UNSPEC && !listen_is_loopback(address))
+		fprintf(stderr,
+			"%s: warning: http_listen is no loopback address: whoever reaches it can "
+			"read the metrics, without a password and in the clear\n",
+			check->path);
 }
 
 /* A folder that the daemon makes if need be, and works in. */
@@ -222,6 +232,9 @@ int check_run(const char *path, const struct config *config)
 		check_place(&check, "notify_socket", config->notify_socket, S_IFSOCK);
 	if (*config->stream_socket)
 		check_place(&check, "stream_socket", config->stream_socket, S_IFSOCK);
+	if (*config->control_socket)
+		check_place(&check, "control_socket", config->control_socket, S_IFSOCK);
+	check_listen(&check, &config->http_listen);
 	if (*config->spool_dir)
 		check_spool(&check, config->spool_dir);
 	check_forward(&check, config->forward_socket);

@@ -5,12 +5,10 @@
 #include "base/mem.h"
 #include "daemon/changes.h"
 #include "daemon/config_credential.h"
-#include "daemon/forward.h"
-#include "daemon/owners.h"
-#include "daemon/proxysetting.h"
 #include "daemon/section.h"
+#include "daemon/setting.h"
+#include "daemon/take.h"
 #include "daemon/together.h"
-#include "daemon/units.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -29,25 +27,7 @@
 #define END_KEY "end_of_this_file"
 #define EVENT_NAME_SIZE 32
 #define FILE_MAX_BYTES (1024 * 1024)
-#define LETTERS_AND_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 #define UNSET "unset" /* tells a list that is not given from one that is given empty */
-
-/*
- * One row a key.  libconfuse does the syntax and hands every value over as a string; what it means,
- * its bounds and its default stand here.
- */
-struct key {
-	const char *name;
-	const char *fallback; /* the default, as it would be written; for lists in { } */
-	bool is_list;
-	/* Takes one value over; false and a text of what is wrong and what to write instead. */
-	bool (*take)(struct config *config, const struct key *key, const char *value, char *why);
-	size_t offset;
-	int64_t least;
-	int64_t most;
-};
-
-#define WHY_SIZE 256
 
 #define AT(member) offsetof(struct config, member)
 
@@ -66,259 +46,6 @@ static struct {
 	size_t seen_count;
 } reading;
 
-static void *place(struct config *config, const struct key *key)
-{
-	return (char *)config + key->offset;
-}
-
-static bool take_duration(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	int64_t ms;
-	if (!units_parse_duration(value, &ms)) {
-		snprintf(why, WHY_SIZE,
-			"is not a duration; write a number with its unit (ms, s, min, h or d), "
-			"such as "
-			"\"%s\"",
-			key->fallback);
-		return false;
-	}
-	if (ms < key->least || ms > key->most) {
-		char least[32];
-		char most[32];
-		units_print_duration(key->least, least, sizeof(least));
-		units_print_duration(key->most, most, sizeof(most));
-		snprintf(why, WHY_SIZE, "is out of range; it must be from %s to %s", least, most);
-		return false;
-	}
-	*(int64_t *)place(config, key) = ms;
-	return true;
-}
-
-static bool check_number(const struct key *key, const char *value, int64_t *ret, char *why)
-{
-	if (!units_parse_number(value, ret)) {
-		snprintf(why, WHY_SIZE, "is not a number; the default is %s", key->fallback);
-		return false;
-	}
-	if (*ret < key->least || *ret > key->most) {
-		snprintf(why, WHY_SIZE, "is out of range; it must be from %lld to %lld",
-			(long long)key->least, (long long)key->most);
-		return false;
-	}
-	return true;
-}
-
-static bool take_unsigned(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	int64_t number;
-	if (!check_number(key, value, &number, why))
-		return false;
-	*(unsigned *)place(config, key) = (unsigned)number;
-	return true;
-}
-
-static bool take_max_waiting(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	int64_t number;
-	if (!check_number(key, value, &number, why))
-		return false;
-	config->max_waiting = (uint64_t)number;
-	return true;
-}
-
-static bool take_port(struct config *config, const struct key *key, const char *value, char *why)
-{
-	int64_t number;
-	if (!check_number(key, value, &number, why))
-		return false;
-	config->apns_port = (uint16_t)number;
-	return true;
-}
-
-static bool take_priority(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	(void)key;
-	static const char *const values[] = {"none", "1", "5", "10"};
-	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-		if (!strcmp(value, values[i])) {
-			config->priority = i ? atoi(value) : 0;
-			return true;
-		}
-	}
-	snprintf(why, WHY_SIZE,
-		"is no apns-priority; write none (the header is left out), 1, 5 or 10");
-	return false;
-}
-
-static bool take_proxy(struct config *config, const struct key *key, const char *value, char *why)
-{
-	if (!*value)
-		return true;
-	if (strcmp(key->name, "proxy") != 0)
-		return proxysetting_read_login(value, &config->proxy_login, why, WHY_SIZE);
-	return proxysetting_parse(value, &config->proxy_host, &config->proxy_port, why, WHY_SIZE);
-}
-
-static bool take_yes_no(struct config *config, const struct key *key, const char *value, char *why)
-{
-	bool *at = place(config, key);
-	if (!strcmp(value, "yes") || !strcmp(value, "no")) {
-		*at = *value == 'y';
-		return true;
-	}
-	snprintf(why, WHY_SIZE, "is neither yes nor no");
-	return false;
-}
-
-static bool take_text(struct config *config, const struct key *key, const char *value, char *why)
-{
-	char **at = place(config, key);
-	if (strlen(value) > (size_t)key->most) {
-		snprintf(why, WHY_SIZE, "is too long; at most %lld characters are allowed",
-			(long long)key->most);
-		return false;
-	}
-	free(*at);
-	*at = mem_dup(value);
-	return true;
-}
-
-/* A path: absolute, so that it means the same wherever the daemon is started. */
-static bool take_path(struct config *config, const struct key *key, const char *value, char *why)
-{
-	if (*value && *value != '/') {
-		snprintf(why, WHY_SIZE, "is not an absolute path; write it with a leading /");
-		return false;
-	}
-	return take_text(config, key, value, why);
-}
-
-static bool take_forward_socket(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	bool is_dlist;
-	const char *path = forward_path(value, &is_dlist);
-	if (!path || (*path == '/' && strlen(path) <= (size_t)key->most)) {
-		free(config->forward_socket);
-		config->forward_socket = mem_dup(value);
-		return true;
-	}
-	snprintf(why, WHY_SIZE,
-		"is no socket; write the absolute path, of at most %lld characters, of one that "
-		"takes datagrams, or \"dlist:\" and the path of one that speaks dlist",
-		(long long)key->most);
-	return false;
-}
-
-static bool take_host(struct config *config, const struct key *key, const char *value, char *why)
-{
-	struct in6_addr address;
-	size_t plain = strspn(value, LETTERS_AND_DIGITS ".-");
-	if (value[plain] && inet_pton(AF_INET6, value, &address) != 1) {
-		snprintf(why, WHY_SIZE, "is no name or address of a host; the port is apns_port");
-		return false;
-	}
-	if (!*value) {
-		snprintf(why, WHY_SIZE, "is no host; Apple's is %s", key->fallback);
-		return false;
-	}
-	return take_text(config, key, value, why);
-}
-
-static bool take_registry(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	if (strncmp(value, "sqlite:/", 8) != 0) {
-		snprintf(why, WHY_SIZE,
-			"is no database that this version knows; write \"sqlite:\" and an absolute "
-			"path, "
-			"such as \"%s\"",
-			key->fallback);
-		return false;
-	}
-	return take_text(config, key, value, why);
-}
-
-static bool take_site(struct config *config, const struct key *key, const char *value, char *why)
-{
-	for (const char *c = value; *c; c++) {
-		if (!isalnum((unsigned char)*c) && !strchr(".-_", *c)) {
-			snprintf(why, WHY_SIZE,
-				"is no name of a site; use letters, digits, dot, dash and "
-				"underscore");
-			return false;
-		}
-	}
-	return take_text(config, key, value, why);
-}
-
-static bool take_mode(struct config *config, const struct key *key, const char *value, char *why)
-{
-	char *end;
-	unsigned long mode = strtoul(value, &end, 8);
-	if (end == value || *end || mode > 0777) {
-		snprintf(why, WHY_SIZE, "is no mode of a file; write it in octal, such as %s",
-			key->fallback);
-		return false;
-	}
-	config->socket_mode = (mode_t)mode;
-	return true;
-}
-
-static bool take_group(struct config *config, const struct key *key, const char *value, char *why)
-{
-	(void)key;
-	config->socket_gid = (gid_t)-1;
-	if (!*value || owners_find_group(value, &config->socket_gid))
-		return true;
-	snprintf(why, WHY_SIZE,
-		"is no group of this system; name the group that Cyrus runs in, or \"\" for the "
-		"daemon's own");
-	return false;
-}
-
-static bool take_allowed_user(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	(void)key;
-	uid_t uid;
-	if (!owners_find_user(value, &uid)) {
-		/* The default names cyrus, which need not be there. */
-		if (!strcmp(value, "cyrus"))
-			return true;
-		snprintf(why, WHY_SIZE, "is no user of this system");
-		return false;
-	}
-	if (config->peers.count == PEER_UIDS_MAX - 2) {
-		snprintf(why, WHY_SIZE, "is one too many; at most %d users can be allowed",
-			PEER_UIDS_MAX - 2);
-		return false;
-	}
-	peer_allow(&config->peers, uid);
-	return true;
-}
-
-static bool take_subtopic(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	(void)key;
-	if (!*value || strlen(value) > 255) {
-		snprintf(why, WHY_SIZE, "is no subtopic; the one of Mail is com.apple.mobilemail");
-		return false;
-	}
-	if (config->subtopic_count == CONFIG_SUBTOPICS_MAX) {
-		snprintf(why, WHY_SIZE, "is one too many; at most %d subtopics can be allowed",
-			CONFIG_SUBTOPICS_MAX);
-		return false;
-	}
-	config->subtopics[config->subtopic_count++] = mem_dup(value);
-	return true;
-}
-
 /* In push_now and push_later together, so that none is in both. */
 static bool is_listed(const char *value)
 {
@@ -336,10 +63,11 @@ static bool take_event(
 	if (relay_policy_set(&config->policy, value, action)) {
 		if (!is_listed(value))
 			return true;
-		snprintf(why, WHY_SIZE, "is listed twice; an event is told now or later, not both");
+		snprintf(why, TAKE_WHY_SIZE,
+			"is listed twice; an event is told now or later, not both");
 		return false;
 	}
-	snprintf(why, WHY_SIZE,
+	snprintf(why, TAKE_WHY_SIZE,
 		"is no event that can push; mailpush.conf(5) lists those that can, such as "
 		"MessageNew "
 		"and FlagsClear:Seen");
@@ -360,64 +88,14 @@ static bool take_push_later(
 	return take_event(config, value, RELAY_LATER, why);
 }
 
-static bool take_log_level(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	(void)key;
-	int level = log_level_parse(value);
-	if (level < 0) {
-		snprintf(why, WHY_SIZE, "is no log level; write error, warn, info or debug");
-		return false;
-	}
-	config->log_level = (enum log_level)level;
-	return true;
-}
-
-static bool take_log_target(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	(void)key;
-	static const char *const names[] = {"stderr", "journal", "syslog"};
-	for (int i = 0; i < 3; i++) {
-		if (!strcmp(value, names[i])) {
-			config->log_target = (enum log_target)i;
-			return true;
-		}
-	}
-	snprintf(why, WHY_SIZE, "is no log target; write stderr, journal or syslog");
-	return false;
-}
-
-static bool take_user(struct config *config, const struct key *key, const char *value, char *why)
-{
-	uid_t uid;
-	if (*value && !owners_find_user(value, &uid)) {
-		snprintf(why, WHY_SIZE, "is no user of this system");
-		return false;
-	}
-	return take_text(config, key, value, why);
-}
-
-/* A key of the documented set whose part is not in this version: said, not silently swallowed. */
-static bool take_no_effect(
-	struct config *config, const struct key *key, const char *value, char *why)
-{
-	(void)value;
-	(void)why;
-	config->no_effect = mem_realloc_array(
-		config->no_effect, config->no_effect_count + 1, sizeof(*config->no_effect));
-	config->no_effect[config->no_effect_count++] = mem_dup(key->name);
-	return true;
-}
-
 static const struct key keys[] = {
 	{"imapd_conf", "/etc/imapd.conf", false, take_path, AT(imapd_conf), 0, PATH_MAX - 1},
 	{"site", "", false, take_site, AT(site), 0, 255},
 	{"notify_socket", "/run/mailpush/notify", false, take_path, AT(notify_socket), 0, 107},
 	{"stream_socket", "/run/mailpush/cyrus", false, take_path, AT(stream_socket), 0, 107},
-	{"socket_group", "mail", false, take_group, 0, 0, 0},
-	{"socket_mode", "0660", false, take_mode, 0, 0, 0},
-	{"allowed_users", "{cyrus}", true, take_allowed_user, 0, 0, 0},
+	{"socket_group", "mail", false, take_group, AT(socket_gid), 0, 0},
+	{"socket_mode", "0660", false, take_mode, AT(socket_mode), 0, 0},
+	{"allowed_users", "{cyrus}", true, take_allowed_user, AT(peers), 0, 0},
 	{"ack_timeout", "2s", false, take_duration, AT(ack_timeout_ms), 50, CLOCK_MINUTE_MS},
 	{"max_waiting", "1000000", false, take_max_waiting, 0, 1000, 100000000},
 	{"spool_dir", "/var/spool/mailpush", false, take_path, AT(spool_dir), 0, 1024},
@@ -444,14 +122,17 @@ static const struct key keys[] = {
 	{"apns_ca_file", "", false, take_path, AT(apns_ca_file), 0, PATH_MAX - 1},
 	{"connections", "4", false, take_unsigned, AT(connections), 1, 16},
 	{"priority", "none", false, take_priority, 0, 0, 0},
+	{"control_socket", "/run/mailpush/control", false, take_path, AT(control_socket), 0, 107},
+	{"control_group", "", false, take_group, AT(control_gid), 0, 0},
+	{"control_mode", "0660", false, take_mode, AT(control_mode), 0, 0},
+	{"control_users", "{}", true, take_allowed_user, AT(control_peers), 0, 0},
+	{"http_listen", "", false, take_listen, AT(http_listen), 0, 0},
 	{"proxy", "", false, take_proxy, 0, 0, 0},
 	{"proxy_password_file", "", false, take_proxy, 0, 0, 0},
 	{"log_level", "info", false, take_log_level, 0, 0, 0},
 	{"log_target", "stderr", false, take_log_target, 0, 0, 0},
 	{"alarm_command", "", false, take_path, AT(alarm_command), 0, PATH_MAX - 1},
 	{"user", "", false, take_user, AT(user), 0, 255},
-	{"control_socket", "", false, take_no_effect, 0, 0, 0},
-	{"http_listen", "", false, take_no_effect, 0, 0, 0},
 	{"status_page_names", "", false, take_no_effect, 0, 0, 0},
 };
 
@@ -546,9 +227,11 @@ static int take_value(cfg_t *cfg, cfg_opt_t *opt, const struct key *key)
 	const char *value = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
 	if (!strcmp(value, END_KEY))
 		return fail_at_end(cfg);
-	char why[WHY_SIZE];
-	if (key->take(reading.config, key, value, why))
+	char why[TAKE_WHY_SIZE];
+	if (key->take(reading.config, key, value, why)) {
+		setting_add(reading.config, key->name, value, cfg->line);
 		return 0;
+	}
 	return fail(cfg->line, "%s: '%.100s' %s", key->name, value, why);
 }
 
@@ -605,7 +288,11 @@ static int on_group(cfg_t *cfg, cfg_opt_t *opt)
 
 static int on_credential_value(cfg_t *cfg, cfg_opt_t *opt)
 {
-	return check_once(cfg, opt);
+	if (check_once(cfg, opt))
+		return -1;
+	mem_auto char *key = mem_printf("credential %s: %s", cfg_title(cfg), opt->name);
+	setting_add(reading.config, key, cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1), cfg->line);
+	return 0;
 }
 
 static int on_credential(cfg_t *cfg, cfg_opt_t *opt)
@@ -615,7 +302,7 @@ static int on_credential(cfg_t *cfg, cfg_opt_t *opt)
 	if (config->credential_count == CONFIG_CREDENTIALS_MAX)
 		return fail(cfg->line, "more than %d credentials", CONFIG_CREDENTIALS_MAX);
 
-	char why[WHY_SIZE];
+	char why[TAKE_WHY_SIZE];
 	if (!config_credential_take(
 		    section, &config->credentials[config->credential_count], why, sizeof(why)))
 		return fail(cfg->line, "credential \"%s\": %s", cfg_title(section), why);
@@ -640,6 +327,7 @@ static void take_defaults(cfg_t *cfg)
 			continue;
 		if (key->is_list && !cfg_size(cfg, key->name)) {
 			begin_list(cfg, cfg_getopt(cfg, key->name), key);
+			setting_add(reading.config, key->name, "", cfg->line);
 			continue;
 		}
 		char value[PATH_MAX];
@@ -648,13 +336,16 @@ static void take_defaults(cfg_t *cfg)
 		if (key->is_list) {
 			text = value + 1;
 			text[strlen(text) - 1] = '\0';
-			if (!*text)
+			if (!*text) {
+				setting_add_default_list(reading.config, key->name);
 				continue;
+			}
 		}
-		char why[WHY_SIZE];
+		char why[TAKE_WHY_SIZE];
 		/* What a default names (a group) need not be on this system. */
 		if (!key->take(reading.config, key, text, why))
 			fail(0, "%s is not set and its default '%s' %s", key->name, text, why);
+		setting_add(reading.config, key->name, text, 0);
 	}
 }
 
@@ -702,6 +393,8 @@ int config_read(const char *path, struct config **ret, struct err *err)
 	config->groups = groups_new();
 	relay_policy_init(&config->policy);
 	peer_allow(&config->peers, 0);
+	peer_allow(&config->control_peers, 0);
+	config->path = mem_dup(path);
 
 	cfg_opt_t credential[CREDENTIAL_KEYS + 1];
 	for (size_t i = 0; i < CREDENTIAL_KEYS; i++)
@@ -759,8 +452,17 @@ int config_read(const char *path, struct config **ret, struct err *err)
 		return status;
 	}
 	peer_allow(&config->peers, geteuid());
+	peer_allow(&config->control_peers, geteuid());
 	*ret = config;
 	return 0;
+}
+
+bool config_has_subtopic(const struct config *config, const char *subtopic)
+{
+	for (unsigned i = 0; i < config->subtopic_count; i++)
+		if (!strcmp(config->subtopics[i], subtopic))
+			return true;
+	return false;
 }
 
 void config_free(struct config *config)
@@ -771,7 +473,7 @@ void config_free(struct config *config)
 		if (keys[i].take == take_text || keys[i].take == take_path ||
 			keys[i].take == take_site || keys[i].take == take_host ||
 			keys[i].take == take_registry || keys[i].take == take_user)
-			free(*(char **)place(config, &keys[i]));
+			free(*(char **)take_place(config, &keys[i]));
 	free(config->forward_socket);
 	groups_free(config->groups);
 	free(config->proxy_host);
@@ -783,6 +485,8 @@ void config_free(struct config *config)
 	for (unsigned i = 0; i < config->no_effect_count; i++)
 		free(config->no_effect[i]);
 	free(config->no_effect);
+	setting_free_all(config);
+	free(config->path);
 	free(config->written);
 	free(config);
 }

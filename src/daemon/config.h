@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #define CONFIG_CREDENTIALS_MAX 16
@@ -68,6 +69,12 @@ struct config {
 	struct credential_files credentials[CONFIG_CREDENTIALS_MAX]; /* strings are ours */
 	unsigned credential_count;
 
+	char *control_socket; /* "": none */
+	gid_t control_gid;
+	mode_t control_mode;
+	struct peer_rules control_peers;
+	struct sockaddr_storage http_listen; /* AF_UNSPEC: none */
+
 	enum log_level log_level;
 	enum log_target log_target;
 	char *alarm_command; /* "": none */
@@ -77,9 +84,20 @@ struct config {
 
 	char **no_effect; /* keys that were set and that this version does nothing with */
 	unsigned no_effect_count;
+
+	/* Each value with where it comes from, in the order of the file, then the defaults. */
+	char *path;
+	struct config_setting {
+		const char *key; /* of a credential: "credential NAME: KEY", ours */
+		char *value;
+		int line; /* 0: the default */
+	} * settings;
+	unsigned setting_count;
 };
 
 int config_read(const char *path, struct config **ret, struct err *err);
+/* Is it one that we push for? */
+bool config_has_subtopic(const struct config *config, const char *subtopic);
 void config_free(struct config *config);
 
 #endif

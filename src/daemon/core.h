@@ -35,8 +35,14 @@ struct core {
 	struct registry *registry;
 	struct sender *sender;
 	struct delivery *delivery;
+	struct probe *probes; /* that wait for room */
 	struct forward *forward;
 	struct arrivals *arrivals;
+	struct tidy *tidy;
+	struct metrics *metrics;
+	struct audience *audience;
+	struct control *control;
+	int64_t started_unix_ms;
 	struct datagram *datagram;
 	struct stream *stream;
 	struct spool *spool;

@@ -3,7 +3,10 @@
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/audience.h"
+#include "daemon/metrics.h"
 #include "daemon/misfits.h"
+#include "daemon/probe.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -175,6 +178,8 @@ static void launch(struct delivery *delivery, const struct push *scheduled)
 	flight->push.payload = at;
 	flight->push.payload_size = size;
 	flight->push.ctx = flight;
+	histogram_observe_us(&delivery->core->metrics->told[scheduled->urgency],
+		(scheduled->sent_unix_ms - scheduled->first_unix_ms) * 1000);
 	sender_push(delivery->core->sender, &flight->push);
 }
 
@@ -240,6 +245,7 @@ static void look(struct delivery *delivery)
 	if (delivery->is_stopped)
 		return;
 	struct schedule_time time = core_time();
+	probe_launch(core);
 	size_t position = 0;
 	const char *topic;
 	while ((topic = schedule_next_topic(core->schedule, &position, time.now_ms))) {
@@ -258,20 +264,22 @@ static void look(struct delivery *delivery)
 			wake_ms > time.now_ms ? (uint64_t)(wake_ms - time.now_ms) : 1, 0);
 }
 
-static void log_answer(
-	const struct flight *flight, const struct apns_answer *answer, const char *then)
+static void tell_answer(const struct delivery *delivery, const struct flight *flight,
+	const struct apns_answer *answer, const char *then)
 {
-	static const char *const endings[] = {"answered", "not processed", "lost", "silent"};
 	const struct target *target = flight->scheduled->target;
+	int64_t took_ms = clock_monotonic_ms() - flight->push.sent_ms;
 	bool is_fine = answer->ending == APNS_ANSWERED && answer->status == 200;
 	log_event(is_fine ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "apns",
 		is_fine ? "pushed" : "push not taken", log_text("user", target->user),
 		log_masked("token", target->token), log_masked("account", target->account_id),
-		log_text("ending", endings[answer->ending]), log_number("status", answer->status),
-		log_text("reason", answer->reason), log_text("then", then),
-		log_number("hashes", flight->scheduled->hash_count),
-		log_number("attempts", flight->scheduled->attempts),
-		log_number("ms", clock_monotonic_ms() - flight->push.sent_ms));
+		log_text("ending", metrics_ending_name(answer->ending)),
+		log_number("status", answer->status), log_text("reason", answer->reason),
+		log_text("then", then), log_number("hashes", flight->scheduled->hash_count),
+		log_number("attempts", flight->scheduled->attempts), log_number("ms", took_ms));
+	histogram_observe_us(&delivery->core->metrics->answered, took_ms * 1000);
+	audience_answer(delivery->core->audience, target, flight->scheduled->hash_count, answer,
+		then, took_ms);
 }
 
 /* FORGET and STOP: the flight stays open until the registry has done it. */
@@ -311,6 +319,10 @@ void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
 			is_done = true;
 		core_store(core, schedule_drop(core->schedule, &job->gone[i]));
 	}
+	if (job->kind == REGISTRY_STOP)
+		core->metrics->stopped += job->gone_count;
+	else
+		core->metrics->gone[METRICS_GONE_apple] += job->gone_count;
 	if (job->gone_count)
 		log_event(LOG_LEVEL_INFO, "registry",
 			job->kind == REGISTRY_STOP ? "registrations are stopped: Apple's answer"
@@ -404,6 +416,11 @@ static void on_answered(
 	struct core *core = ctx;
 	struct delivery *delivery = core->delivery;
 	struct flight *flight = push->ctx;
+	if (!flight) {
+		probe_answered(push, answer);
+		return;
+	}
+	metrics_answer(core->metrics, answer);
 	struct schedule_time time = core_time();
 	const struct verdict_context context = {.is_proven = is_proven,
 		.sent_unix_ms = flight->scheduled->sent_unix_ms,
@@ -413,7 +430,7 @@ static void on_answered(
 	struct queue_job *job = NULL;
 	switch (verdict.action) {
 	case VERDICT_DONE:
-		log_answer(flight, answer, "done");
+		tell_answer(delivery, flight, answer, "done");
 		if (delivery->doubts)
 			end_doubt(delivery, flight);
 		if (delivery->misfits.count)
@@ -425,29 +442,32 @@ static void on_answered(
 		log_event(LOG_LEVEL_ERROR, "apns",
 			"Apple rejects a push as malformed; it is dropped, please report this",
 			log_number("status", answer->status), log_text("reason", answer->reason));
+		tell_answer(delivery, flight, answer, "drop");
 		job = schedule_told(
 			core->schedule, &flight->key, answer->status, answer->reason, time);
 		break;
 	case VERDICT_FORGET:
 	case VERDICT_STOP:
-		log_answer(flight, answer, verdict.action == VERDICT_STOP ? "stop" : "forget");
+		tell_answer(delivery, flight, answer,
+			verdict.action == VERDICT_STOP ? "stop" : "forget");
 		if (verdict.action == VERDICT_STOP)
 			count_misfit(delivery, flight);
 		ask_registry(delivery, flight, answer, &verdict);
 		return;
 	case VERDICT_RETRY:
 		if (verdict.scope == VERDICT_TOKEN && is_given_up(flight->scheduled, time.now_ms)) {
-			log_answer(flight, answer, "given up after a day");
+			tell_answer(delivery, flight, answer, "given up after a day");
+			core->metrics->given_up++;
 			job = schedule_told(
 				core->schedule, &flight->key, answer->status, answer->reason, time);
 			break;
 		}
-		log_answer(flight, answer, "again");
+		tell_answer(delivery, flight, answer, "again");
 		job = schedule_retry(core->schedule, &flight->key, answer->status, answer->reason,
 			verdict.delay_ms, verdict.counts, time);
 		break;
 	case VERDICT_HOLD:
-		log_answer(flight, answer, "hold");
+		tell_answer(delivery, flight, answer, "hold");
 		hold(delivery, flight, answer, &verdict);
 		job = schedule_retry(core->schedule, &flight->key, answer->status, answer->reason,
 			verdict.delay_ms, verdict.counts, time);

@@ -15,6 +15,10 @@
  *   daemon/delivery.c                    the way out, and what follows from Apple's answer
  *   apns/sender.c  apns/verdict.c        HTTP/2 to Apple, and what its answers mean
  *
+ * For people: control.c (the control socket, over base/http.c) with status.c, exposition.c,
+ * devices.c, waiting.c (the queue), trial.c (test pushes) and audience.c (who looks on); metrics.c
+ * counts, inquiry.c asks the databases.
+ *
  * Beside it: config.c (mailpush.conf), check.c (-n), sources.c (imapd.conf and the credentials'
  * files), reload.c and watch.c (they are read again), keyring.c (the credentials in force),
  * former.c (a changed aps_topic), tidy.c (hourly housekeeping), supervisor.c (what systemd is
@@ -27,15 +31,21 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/arrival.h"
+#include "daemon/audience.h"
 #include "daemon/backlog.h"
 #include "daemon/changes.h"
 #include "daemon/check.h"
 #include "daemon/clockwatch.h"
 #include "daemon/config.h"
+#include "daemon/control.h"
 #include "daemon/core.h"
 #include "daemon/delivery.h"
 #include "daemon/forward.h"
+#include "daemon/inquiry.h"
 #include "daemon/keyring.h"
+#include "daemon/metrics.h"
+#include "daemon/parked.h"
+#include "daemon/process.h"
 #include "daemon/reload.h"
 #include "daemon/socketwatch.h"
 #include "daemon/summary.h"
@@ -46,9 +56,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,27 +69,18 @@ static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 
 #define SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
-/* An event that was parked by an earlier run, kept until the parts stand. */
-struct parked {
-	uint64_t id;
-	int64_t received_ms;
-	char *raw;
-	size_t raw_size;
-};
-
 struct daemon {
 	struct core core;
+	struct metrics metrics;
 	struct keyring *keyring;
 	struct reload *reload;
-	struct tidy *tidy;
 	struct socketwatch *socketwatch;
 	struct clockwatch *clockwatch;
 	struct config *config;
 	uv_loop_t loop;
 	uv_signal_t signals[SIGNALS];
 
-	struct parked *parked;
-	size_t parked_count;
+	struct parked parked;
 
 	uv_timer_t stop_timer;
 	bool is_stopping;
@@ -117,7 +115,8 @@ static void on_request(
 
 static void on_rejected(void *ctx, const char *text)
 {
-	(void)ctx;
+	struct daemon *daemon = ctx;
+	daemon->metrics.rejected++;
 	log_event(LOG_LEVEL_WARN, "intake", text);
 }
 
@@ -177,7 +176,12 @@ static void on_registry_done(void *ctx, struct registry_job *job)
 		delivery_on_registry(daemon->core.delivery, job);
 		break;
 	case REGISTRY_TIDY:
-		tidy_on_registry(daemon->tidy, job);
+		tidy_on_registry(daemon->core.tidy, job);
+		break;
+	case REGISTRY_LIST:
+	case REGISTRY_REMOVE:
+	case REGISTRY_COUNT:
+		inquiry_on_registry(job);
 		break;
 	}
 	check_stopped(daemon);
@@ -190,7 +194,9 @@ static void on_stored(void *ctx, struct queue_job *job)
 		schedule_stored(daemon->core.schedule, job->seq, core_time());
 		delivery_wake(daemon->core.delivery);
 	}
-	if (job->owner)
+	if (job->reading)
+		inquiry_on_stored(job);
+	else if (job->owner)
 		arrivals_on_stored(daemon->core.arrivals, job);
 	queue_job_free(job);
 	check_stopped(daemon);
@@ -254,10 +260,7 @@ static void on_loaded_parked(
 	void *ctx, uint64_t parked_id, int64_t received_ms, const char *raw, size_t raw_size)
 {
 	struct daemon *daemon = ctx;
-	daemon->parked = mem_realloc_array(
-		daemon->parked, daemon->parked_count + 1, sizeof(*daemon->parked));
-	daemon->parked[daemon->parked_count++] =
-		(struct parked){parked_id, received_ms, mem_dup_n(raw, raw_size), raw_size};
+	parked_add(&daemon->parked, parked_id, received_ms, raw, raw_size);
 }
 
 static void on_loaded_topic(void *ctx, const char *topic, int64_t until_ms)
@@ -273,7 +276,7 @@ static void on_clock_set(void *ctx, int64_t by_ms)
 	log_event(LOG_LEVEL_WARN, "daemon", "the clock was set; the certificates are read again",
 		log_number("by_seconds", by_ms / CLOCK_SECOND_MS));
 	reload_now(daemon->reload);
-	tidy_now(daemon->tidy);
+	tidy_now(daemon->core.tidy);
 }
 
 /* Stop. */
@@ -314,6 +317,7 @@ static void begin_stop(struct daemon *daemon, const char *why)
 		return;
 	daemon->is_stopping = true;
 	log_event(LOG_LEVEL_INFO, "daemon", "stopping", log_text("why", why));
+	control_stop(daemon->core.control);
 	supervisor_stopping(daemon->core.supervisor);
 	clockwatch_free(mem_steal(daemon->clockwatch));
 	socketwatch_free(mem_steal(daemon->socketwatch));
@@ -340,20 +344,6 @@ static void on_signal(uv_signal_t *handle, int number)
 }
 
 /* Start. */
-
-static int drop_privileges(const char *user, struct err *err)
-{
-	if (!*user || geteuid() != 0)
-		return 0;
-	const struct passwd *passwd = getpwnam(user);
-	if (!passwd)
-		return err_set(err, -ENOENT, "user '%s' does not exist; create it", user);
-	if (initgroups(user, passwd->pw_gid) || setgid(passwd->pw_gid) || setuid(passwd->pw_uid)) {
-		int code = errno;
-		return err_set(err, -code, "cannot become user '%s': %s", user, strerror(code));
-	}
-	return 0;
-}
 
 static int open_sockets(struct daemon *daemon, struct err *err)
 {
@@ -462,21 +452,6 @@ static int open_sender(struct daemon *daemon, struct err *err)
 		&daemon->core.sender, err);
 }
 
-static void replay_parked(struct daemon *daemon)
-{
-	if (daemon->parked_count)
-		log_event(LOG_LEVEL_INFO, "daemon", "events parked earlier are taken in again",
-			log_number("count", (int64_t)daemon->parked_count));
-	for (size_t i = 0; i < daemon->parked_count; i++) {
-		struct parked *parked = &daemon->parked[i];
-		arrivals_take_parked(daemon->core.arrivals, parked->id, parked->received_ms,
-			parked->raw, parked->raw_size);
-		free(parked->raw);
-	}
-	free(mem_steal(daemon->parked));
-	daemon->parked_count = 0;
-}
-
 static void watch_signals(struct daemon *daemon)
 {
 	for (size_t i = 0; i < SIGNALS; i++) {
@@ -492,6 +467,8 @@ static int start(struct daemon *daemon, struct err *err)
 	struct core *core = &daemon->core;
 	core->loop = &daemon->loop;
 	core->config = config;
+	core->metrics = &daemon->metrics;
+	core->started_unix_ms = clock_unix_ms();
 	uint8_t seeds[3][16];
 	int failed = uv_random(NULL, NULL, seeds, sizeof(seeds), 0, NULL);
 	if (failed)
@@ -514,18 +491,20 @@ static int start(struct daemon *daemon, struct err *err)
 	if ((status = open_registry(daemon, err)) || (status = open_queue(daemon, err)) ||
 		(status = open_sender(daemon, err)))
 		return status;
+	core->audience = audience_new(core);
 	core->delivery = delivery_new(core);
 	const struct forward_settings forward_settings = {
 		.target = config->forward_socket, .quiet = on_forward_quiet, .ctx = daemon};
 	core->forward = forward_new(&daemon->loop, &forward_settings);
 	core->arrivals = arrivals_new(core, seeds[1]);
-	daemon->tidy = tidy_new(core);
+	core->tidy = tidy_new(core);
 	reload_first(daemon->reload);
-	replay_parked(daemon);
+	parked_replay(&daemon->parked, core->arrivals);
 	watch_signals(daemon);
 	open_spool(daemon, seeds[2]);
 	daemon->clockwatch = clockwatch_new(core->loop, on_clock_set, daemon);
-	return open_sockets(daemon, err);
+	status = control_new(core, &core->control, err);
+	return status ? status : open_sockets(daemon, err);
 }
 
 static void close_if_open(uv_handle_t *handle, void *unused)
@@ -542,6 +521,7 @@ static void close_if_open(uv_handle_t *handle, void *unused)
 static uint64_t take_down(struct daemon *daemon)
 {
 	struct core *core = &daemon->core;
+	control_stop(core->control);
 	clockwatch_free(mem_steal(daemon->clockwatch));
 	socketwatch_free(mem_steal(daemon->socketwatch));
 	datagram_free(mem_steal(core->datagram));
@@ -560,10 +540,12 @@ static uint64_t take_down(struct daemon *daemon)
 	stream_free(core->stream);
 	spool_free(core->spool);
 	sender_free(core->sender);
-	tidy_free(daemon->tidy);
+	control_free(core->control);
+	tidy_free(core->tidy);
 	delivery_free(core->delivery);
 	uint64_t lost = core->arrivals ? arrivals_lost(core->arrivals) : 0;
 	arrivals_free(core->arrivals);
+	audience_free(core->audience);
 	forward_free(core->forward);
 	schedule_free(core->schedule);
 	reload_free(daemon->reload);
@@ -576,9 +558,7 @@ static uint64_t take_down(struct daemon *daemon)
 	uv_walk(&daemon->loop, close_if_open, NULL);
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&daemon->loop);
-	for (size_t i = 0; i < daemon->parked_count; i++)
-		free(daemon->parked[i].raw);
-	free(daemon->parked);
+	parked_fini(&daemon->parked);
 	return lost;
 }
 
@@ -588,7 +568,7 @@ static int run(const char *path, struct config *config)
 	struct err err;
 	daemon.core.config_path = path;
 	daemon.config = config;
-	if (drop_privileges(config->user, &err) ||
+	if (process_become(config->user, &err) ||
 		log_start(config->log_target, config->log_level, &err)) {
 		log_event(LOG_LEVEL_ERROR, "daemon", err.text);
 		return 1;
@@ -638,19 +618,9 @@ static void print_usage(FILE *to)
 		to);
 }
 
-/* Whatever we open must not become standard error: missing ones are opened first. */
-static int open_standard_files(void)
-{
-	int fd;
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	return fd < 0 ? -errno : close(fd);
-}
-
 int main(int argc, char **argv)
 {
-	if (open_standard_files())
+	if (process_open_standard_files())
 		return 1;
 	signal(SIGPIPE, SIG_IGN);
 	const char *path = DEFAULT_CONFIG;

@@ -1,5 +1,6 @@
 #include "daemon/relay.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -19,6 +20,13 @@ static const struct {
 };
 
 #define DEFAULTS (sizeof(defaults) / sizeof(defaults[0]))
+
+const char *relay_action_name(enum relay_action action)
+{
+	static const char *const names[RELAY_ACTIONS] = {
+		"ignore", "now", "later", "register", "delete", "rename"};
+	return names[action];
+}
 
 void relay_policy_init(struct relay_policy *policy)
 {
@@ -51,6 +59,23 @@ void relay_policy_clear(struct relay_policy *policy, enum relay_action action)
 			policy->of[kind] = RELAY_IGNORE;
 	if (policy->of_clears_seen == action)
 		policy->of_clears_seen = RELAY_IGNORE;
+}
+
+static void print_name(char *text, size_t size, const char *name)
+{
+	size_t used = strlen(text);
+	snprintf(text + used, size - used, "%s%s", used ? ", " : "", name);
+}
+
+void relay_policy_print(
+	const struct relay_policy *policy, enum relay_action action, char *text, size_t size)
+{
+	*text = '\0';
+	for (unsigned i = 0; i < DEFAULTS; i++)
+		if (policy->of[defaults[i].kind] == action)
+			print_name(text, size, event_kind_name(defaults[i].kind));
+	if (policy->of_clears_seen == action)
+		print_name(text, size, "FlagsClear:Seen");
 }
 
 enum relay_action relay_decide(const struct relay_policy *policy, const struct mail_event *event)

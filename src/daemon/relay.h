@@ -11,6 +11,7 @@
 #include "event/event.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum relay_action {
 	RELAY_IGNORE,
@@ -19,6 +20,7 @@ enum relay_action {
 	RELAY_REGISTER,
 	RELAY_MAILBOX_DELETE,
 	RELAY_MAILBOX_RENAME,
+	RELAY_ACTIONS
 };
 
 /* What a mail event does, by kind; FlagsClear with and without \Seen are two things. */
@@ -26,6 +28,8 @@ struct relay_policy {
 	enum relay_action of[EVENT_KINDS];
 	enum relay_action of_clears_seen;
 };
+
+const char *relay_action_name(enum relay_action action);
 
 /* The table of docs/architecture.md. */
 void relay_policy_init(struct relay_policy *policy);
@@ -37,6 +41,10 @@ bool relay_policy_set(struct relay_policy *policy, const char *name, enum relay_
 
 /* Events that did `action` are ignored from now on. */
 void relay_policy_clear(struct relay_policy *policy, enum relay_action action);
+
+/* The names of the events that do `action`, as they would be listed. */
+void relay_policy_print(
+	const struct relay_policy *policy, enum relay_action action, char *text, size_t size);
 
 enum relay_action relay_decide(const struct relay_policy *policy, const struct mail_event *event);
 

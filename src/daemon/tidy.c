@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/delivery.h"
+#include "daemon/metrics.h"
 
 #include <inttypes.h>
 
@@ -16,6 +17,8 @@ struct tidy {
 	bool is_running; /* the registry has the job */
 	bool is_wanted;	 /* once more */
 	uv_timer_t timer;
+	void (*done)(void *ctx, const struct tidy_result *result);
+	void *done_ctx;
 };
 
 void tidy_now(struct tidy *tidy)
@@ -36,6 +39,23 @@ void tidy_now(struct tidy *tidy)
 static void on_timer(uv_timer_t *timer)
 {
 	tidy_now(timer->data);
+}
+
+bool tidy_ask(
+	struct tidy *tidy, void (*done)(void *ctx, const struct tidy_result *result), void *ctx)
+{
+	if (tidy->done)
+		return false;
+	tidy->done = done;
+	tidy->done_ctx = ctx;
+	if (!tidy->is_running)
+		tidy_now(tidy);
+	return true;
+}
+
+void tidy_forget(struct tidy *tidy)
+{
+	tidy->done = NULL;
 }
 
 struct tidy *tidy_new(struct core *core)
@@ -64,6 +84,7 @@ void tidy_on_registry(struct tidy *tidy, struct registry_job *job)
 	struct core *core = tidy->core;
 	tidy->is_running = false;
 	if (!job->status) {
+		core->metrics->gone[METRICS_GONE_expired] += job->gone_count;
 		struct schedule_time time = core_time();
 		for (size_t i = 0; i < job->gone_count; i++)
 			core_store(core, schedule_drop(core->schedule, &job->gone[i]));
@@ -92,6 +113,13 @@ void tidy_on_registry(struct tidy *tidy, struct registry_job *job)
 			alarm_clear("registry:expiry");
 	}
 	bool is_stopping = job->status;
+	const struct tidy_result result = {.status = job->status,
+		.gone = job->gone_count,
+		.nudged = job->match_count,
+		.kept_back = job->kept_back};
+	void (*done)(void *ctx, const struct tidy_result *result) = mem_steal(tidy->done);
+	if (done)
+		done(tidy->done_ctx, &result);
 	registry_job_fini(job);
 	delivery_wake(core->delivery);
 	if (tidy->is_wanted && !is_stopping)

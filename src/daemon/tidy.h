@@ -18,6 +18,22 @@ void tidy_free(struct tidy *tidy);
  * again, for then nobody goes (REGISTRY_TIDY).
  */
 void tidy_now(struct tidy *tidy);
+
+struct tidy_result {
+	int status; /* -ECANCELED: not done, the registry is being stopped */
+	uint64_t gone;
+	uint64_t nudged;
+	uint64_t kept_back;
+};
+
+/*
+ * Does it now, or waits for the one that is under way; `done` is called once, later.  False:
+ * somebody waits already.
+ */
+bool tidy_ask(
+	struct tidy *tidy, void (*done)(void *ctx, const struct tidy_result *result), void *ctx);
+/* Nobody waits any more. */
+void tidy_forget(struct tidy *tidy);
 /* The registry's answer to REGISTRY_TIDY. */
 void tidy_on_registry(struct tidy *tidy, struct registry_job *job);
 

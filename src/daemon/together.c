@@ -24,6 +24,10 @@ static int check_sockets(const struct config *config, struct err *err)
 		return err_set(err, -EINVAL,
 			"notify_socket and stream_socket are the same path '%s'",
 			config->notify_socket);
+	if (*config->control_socket &&
+		(!strcmp(config->control_socket, config->notify_socket) ||
+			!strcmp(config->control_socket, config->stream_socket)))
+		return err_set(err, -EINVAL, "control_socket is the path of another socket");
 	return 0;
 }
 
@@ -41,7 +45,10 @@ static int check_forward(const struct config *config, struct err *err)
 		const char *key;
 		const char *path;
 	} own[] = {
-		{"notify_socket", config->notify_socket}, {"stream_socket", config->stream_socket}};
+		{"notify_socket", config->notify_socket},
+		{"stream_socket", config->stream_socket},
+		{"control_socket", config->control_socket},
+	};
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (is_same_place(path, own[i].path))
 			return err_set(err, -EINVAL,

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "queue/aside.h"
 #include "queue/phones.h"
+#include "queue/reading.h"
 #include "registry/inplace.h"
 #include "registry/walfile.h"
 
@@ -472,8 +473,15 @@ static int delete_phone(struct store_file *file, const struct queue_job *job, st
 	return done(file, with_key(file, PHONE_DELETE, &job->key), err);
 }
 
+static int read_rows(struct store_file *file, const struct queue_job *job, struct err *err)
+{
+	if (reading_run(file->db, &file->phones, job->parts, job->reading))
+		return 0;
+	return fail(file, err, "read");
+}
+
 static const struct {
-	enum queue_part part;
+	unsigned part;
 	int (*write)(struct store_file *file, const struct queue_job *job, struct err *err);
 } parts[] = {
 	{QUEUE_PUSH_PUT, put_push},
@@ -487,6 +495,7 @@ static const struct {
 	{QUEUE_PARK, park},
 	{QUEUE_UNPARK, unpark},
 	{QUEUE_TOPICS, put_topics},
+	{QUEUE_READ_PHONES | QUEUE_READ_PAGE | QUEUE_READ_TOTALS, read_rows},
 };
 
 static int write_job(struct store_file *file, const struct queue_job *job, struct err *err)

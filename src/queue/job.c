@@ -21,6 +21,14 @@ void queue_job_free(struct queue_job *job)
 	free(job);
 }
 
+void queue_reading_fini(struct queue_reading *reading)
+{
+	for (size_t i = 0; i < reading->waiting_count; i++)
+		target_free(reading->waiting[i].target);
+	free(mem_steal(reading->waiting));
+	reading->waiting_count = 0;
+}
+
 void queue_job_make_room(struct queue_job *job, size_t count)
 {
 	assert(!job->news);

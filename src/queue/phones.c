@@ -132,6 +132,32 @@ void phones_sort(struct phones *phones)
 	}
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct registry_key));
+}
+
+static void lay_over(const struct phone *phone, const struct registry_key *keys, size_t count,
+	struct queue_phone *rows)
+{
+	const struct registry_key *key =
+		bsearch(&phone->key, keys, count, sizeof(*keys), compare_keys);
+	if (!key)
+		return;
+	struct phone row = {.last = rows[key - keys]};
+	merge(&row, phone);
+	rows[key - keys] = phone->is_removed ? (struct queue_phone){0} : row.last;
+}
+
+void phones_lay_over(const struct phones *phones, const struct registry_key *keys, size_t count,
+	struct queue_phone *rows)
+{
+	for (size_t i = 0; i < phones_to_write(phones); i++)
+		lay_over(phones_peek(phones, i), keys, count, rows);
+	for (size_t i = 0; i < phones->gathered_count; i++)
+		lay_over(&phones->gathered[i], keys, count, rows);
+}
+
 const struct phone *phones_peek(const struct phones *phones, size_t index)
 {
 	assert(index < phones_to_write(phones));

@@ -46,6 +46,13 @@ size_t phones_gathered(const struct phones *phones);
 /* Those that phones_sort took and that are not written yet. */
 size_t phones_to_write(const struct phones *phones);
 
+/*
+ * What is known here of each key (in ascending order) is laid over its `rows`, which stand as on
+ * disk.
+ */
+void phones_lay_over(const struct phones *phones, const struct registry_key *keys, size_t count,
+	struct queue_phone *rows);
+
 /* What is gathered is to be written now; only when nothing else is. */
 void phones_sort(struct phones *phones);
 /* The next to be written, by index from 0; may be a removed one. */

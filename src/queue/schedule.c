@@ -1,22 +1,12 @@
-#include "queue/schedule.h"
+#include "queue/schedule_inner.h"
 
-#include "base/map.h"
 #include "base/mem.h"
-#include "queue/chance.h"
-#include "queue/lanes.h"
-#include "queue/news.h"
-#include "queue/rate.h"
 
 #include <assert.h>
 #include <string.h>
-#include <sys/queue.h>
 
-#define NEVER_MS (INT64_MIN / 4) /* far in the past, and room to add an interval */
 #define REAPED_A_CALL 4
 #define SPREAD_A_CALL 1000
-#define LOADED_DUE_MIN_MS (-24 * 60 * 60 * 1000) /* of due times from disk, ago */
-
-enum state { NEW, STORING, WAITING, FLYING, RESTING };
 
 static const unsigned legal_moves[] = {
 	[NEW] = 1u << STORING,
@@ -24,60 +14,6 @@ static const unsigned legal_moves[] = {
 	[WAITING] = 1u << STORING | 1u << FLYING | 1u << RESTING,
 	[FLYING] = 1u << STORING | 1u << WAITING | 1u << RESTING,
 	[RESTING] = 1u << STORING,
-};
-
-struct flight {
-	struct push push;
-	struct news carried; /* what of it still matters */
-	uint64_t upto_seq;
-	int64_t sent_ms;
-	bool is_orphan;		   /* the registration went meanwhile: the verdict is ignored */
-	struct target *old_target; /* the push's, if the registration has another by now */
-	char hashes[][MAILBOX_HASH_SIZE];
-};
-
-struct entry {
-	struct heap_node node;	  /* in `heap` */
-	struct heap *heap;	  /* of its lane; NULL: in none */
-	TAILQ_ENTRY(entry) place; /* in `storing` or `resting` */
-	struct registry_key key;
-	struct target *target;	  /* NULL while resting */
-	struct flight *flight;	  /* while flying */
-	int64_t row;		  /* in the store, when all jobs are done; 0: none */
-	uint64_t storing_seq;	  /* the job that carries its apns_id */
-	int64_t due_ms;		  /* of `news`; INT64_MAX: none */
-	int64_t not_before_ms;	  /* a failed flight is not repeated sooner */
-	int64_t last_push_ms;	  /* when the last flight that counted began */
-	int64_t left_ms;	  /* when the last flight began, whatever became of it */
-	int64_t failing_since_ms; /* if there are failures */
-	int64_t event_unix_ms;	  /* of the last change */
-	struct news news;	  /* what no flight carries */
-	uint32_t counted;	  /* in schedule's count of news */
-	uint32_t attempts;	  /* failed flights of this apns_id */
-	uint32_t failures;	  /* failed flights since the last that counted: for the back-off */
-	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
-	enum state state;
-	bool is_spread; /* what is overdue after an outage is put off once */
-	bool has_flown; /* this apns_id has (or may have): it stands for a fixed set of hashes */
-};
-
-TAILQ_HEAD(entry_list, entry);
-
-struct schedule {
-	struct schedule_settings settings;
-	struct map *entries;
-	struct entry_list storing; /* in order of storing_seq */
-	struct lanes lanes;
-	struct entry_list resting; /* as they came to rest: nearly in order of left_ms */
-	struct rate rate;
-	int64_t last_row;
-	uint64_t seq;
-	uint64_t stored_seq;
-	uint64_t in_state[RESTING + 1];
-	uint64_t news;
-	bool is_spreading; /* more is overdue than one call spreads */
-	struct chance chance;
-	struct job_list loaded; /* jobs that loading gave rise to */
 };
 
 struct schedule *schedule_new(const struct schedule_settings *settings, const uint8_t seed[16])
@@ -159,7 +95,7 @@ static void stand_storing(struct schedule *schedule, struct entry *entry)
 		TAILQ_INSERT_HEAD(&schedule->storing, entry, place);
 }
 
-static void enter(struct schedule *schedule, struct entry *entry, enum state to)
+void schedule_enter(struct schedule *schedule, struct entry *entry, enum state to)
 {
 	assert(legal_moves[entry->state] & (1u << to));
 	if (entry->state == STORING)
@@ -197,8 +133,7 @@ static void enter(struct schedule *schedule, struct entry *entry, enum state to)
 	}
 }
 
-/* After each change of an entry's news or flight. */
-static void account(struct schedule *schedule, struct entry *entry)
+void schedule_account(struct schedule *schedule, struct entry *entry)
 {
 	uint32_t count = entry->news.count;
 	if (entry->flight)
@@ -215,12 +150,12 @@ static int64_t oldest_ms(struct entry *entry)
 	return own_ms < carried_ms ? own_ms : carried_ms;
 }
 
-static struct entry *find_entry(const struct schedule *schedule, const struct registry_key *key)
+struct entry *schedule_find(const struct schedule *schedule, const struct registry_key *key)
 {
 	return map_get(schedule->entries, key, sizeof(*key));
 }
 
-static struct entry *new_entry(struct schedule *schedule, const struct registry_key *key)
+struct entry *schedule_new_entry(struct schedule *schedule, const struct registry_key *key)
 {
 	struct entry *entry = mem_alloc_zero(1, sizeof(*entry));
 	entry->key = *key;
@@ -287,7 +222,7 @@ static bool take_target(struct entry *entry, struct target *target)
  * Of the entry's own news, never sooner than it may be pushed to.  A flight that failed may have
  * reached the phone all the same: the same push may be repeated, but another one waits.
  */
-static int64_t not_too_soon(
+int64_t schedule_not_too_soon(
 	const struct schedule *schedule, const struct entry *entry, int64_t due_ms)
 {
 	int64_t last_ms = entry->has_flown ? entry->last_push_ms : entry->left_ms;
@@ -337,7 +272,7 @@ static void tell_phone(const struct entry *entry, struct queue_job *job, int64_t
 		memcpy(job->phone.last_reason, reason, size);
 }
 
-static void delete_row(struct entry *entry, struct queue_job *job)
+void schedule_delete_row(struct entry *entry, struct queue_job *job)
 {
 	job->parts |= QUEUE_PUSH_DELETE;
 	entry->row = 0;
@@ -384,9 +319,9 @@ struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
 {
 	assert(hash_count);
 	reap(schedule, time.now_ms);
-	struct entry *entry = find_entry(schedule, &target->key);
+	struct entry *entry = schedule_find(schedule, &target->key);
 	if (!entry)
-		entry = new_entry(schedule, &target->key);
+		entry = schedule_new_entry(schedule, &target->key);
 	bool has_new_target = take_target(entry, target);
 	bool is_new = !entry->row;
 	if (is_new)
@@ -395,13 +330,13 @@ struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
 	bool had_news = entry->news.count;
 	bool grew = put_news(schedule, entry, job, hashes, hash_count, urgency, time.unix_ms);
 	entry->event_unix_ms = time.unix_ms;
-	account(schedule, entry);
+	schedule_account(schedule, entry);
 
 	bool has_new_id = is_new || (grew && entry->has_flown);
 	if (has_new_id) {
 		new_apns_id(schedule, entry);
 		entry->storing_seq = job->seq;
-		entry->due_ms = not_too_soon(schedule, entry, entry->due_ms);
+		entry->due_ms = schedule_not_too_soon(schedule, entry, entry->due_ms);
 	}
 	int64_t due_ms = INT64_MAX;
 	if (urgency == QUEUE_NOW)
@@ -409,7 +344,7 @@ struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
 	else if (!had_news)
 		due_ms = time.now_ms + schedule->settings.later_delay_ms +
 			chance_upto(&schedule->chance, schedule->settings.later_delay_ms);
-	due_ms = not_too_soon(schedule, entry, due_ms);
+	due_ms = schedule_not_too_soon(schedule, entry, due_ms);
 	bool is_sooner = due_ms < entry->due_ms;
 	if (is_sooner)
 		entry->due_ms = due_ms;
@@ -420,7 +355,7 @@ struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
 		tell_row(entry, job, QUEUE_PUSH_MOVE, time);
 
 	if (has_new_id && entry->state != FLYING)
-		enter(schedule, entry, STORING);
+		schedule_enter(schedule, entry, STORING);
 	else if (entry->state == WAITING)
 		stand_waiting(schedule, entry);
 	return job;
@@ -447,7 +382,7 @@ static void keep_listed(struct news *news, const char (*sorted)[MAILBOX_HASH_SIZ
 struct queue_job *schedule_renew(struct schedule *schedule, struct target *target,
 	const char (*hashes)[MAILBOX_HASH_SIZE], unsigned hash_count, struct schedule_time time)
 {
-	struct entry *entry = find_entry(schedule, &target->key);
+	struct entry *entry = schedule_find(schedule, &target->key);
 	if (!entry || !entry->row) {
 		target_free(target);
 		return NULL;
@@ -465,15 +400,15 @@ struct queue_job *schedule_renew(struct schedule *schedule, struct target *targe
 	keep_listed(&entry->news, listed, hash_count, job);
 	if (entry->flight)
 		keep_listed(&entry->flight->carried, listed, hash_count, job);
-	account(schedule, entry);
+	schedule_account(schedule, entry);
 	if (!entry->news.count)
 		entry->due_ms = INT64_MAX;
 
 	if (!entry->counted) {
 		job->parts &= ~(unsigned)QUEUE_NEWS_DROP;
-		delete_row(entry, job);
+		schedule_delete_row(entry, job);
 		if (!entry->flight)
-			enter(schedule, entry, RESTING);
+			schedule_enter(schedule, entry, RESTING);
 		return job;
 	}
 	tell_row(entry, job, QUEUE_PUSH_PUT, time);
@@ -484,22 +419,22 @@ struct queue_job *schedule_renew(struct schedule *schedule, struct target *targe
 
 struct queue_job *schedule_drop(struct schedule *schedule, const struct registry_key *key)
 {
-	struct entry *entry = find_entry(schedule, key);
+	struct entry *entry = schedule_find(schedule, key);
 	struct queue_job *job = new_job(schedule, key, entry);
 	job->parts = QUEUE_PHONE_DELETE;
 	if (!entry || entry->state == RESTING)
 		return job;
 	if (entry->row)
-		delete_row(entry, job);
+		schedule_delete_row(entry, job);
 	news_fini(&entry->news);
 	entry->due_ms = INT64_MAX;
 	if (entry->flight) {
 		entry->flight->is_orphan = true;
 		news_fini(&entry->flight->carried);
 	} else {
-		enter(schedule, entry, RESTING);
+		schedule_enter(schedule, entry, RESTING);
 	}
-	account(schedule, entry);
+	schedule_account(schedule, entry);
 	return job;
 }
 
@@ -531,7 +466,7 @@ void schedule_stored(struct schedule *schedule, uint64_t seq, struct schedule_ti
 		schedule->stored_seq = seq;
 	for (struct entry *first; (first = TAILQ_FIRST(&schedule->storing)) &&
 		first->storing_seq <= schedule->stored_seq;)
-		enter(schedule, first, WAITING);
+		schedule_enter(schedule, first, WAITING);
 	reap(schedule, time.now_ms);
 }
 
@@ -566,7 +501,7 @@ static const struct push *take_off(
 	entry->is_spread = false;
 	entry->not_before_ms = NEVER_MS;
 	entry->due_ms = entry->news.count ? time.now_ms : INT64_MAX;
-	enter(schedule, entry, FLYING);
+	schedule_enter(schedule, entry, FLYING);
 	return &flight->push;
 }
 
@@ -633,23 +568,23 @@ static struct flight *land(struct entry *entry)
 static void go_on(struct schedule *schedule, struct entry *entry)
 {
 	if (!entry->news.count)
-		enter(schedule, entry, RESTING);
+		schedule_enter(schedule, entry, RESTING);
 	else if (entry->storing_seq > schedule->stored_seq)
-		enter(schedule, entry, STORING);
+		schedule_enter(schedule, entry, STORING);
 	else
-		enter(schedule, entry, WAITING);
-	account(schedule, entry);
+		schedule_enter(schedule, entry, WAITING);
+	schedule_account(schedule, entry);
 }
 
 struct queue_job *schedule_told(struct schedule *schedule, const struct registry_key *key,
 	int status, const char *reason, struct schedule_time time)
 {
-	struct entry *entry = find_entry(schedule, key);
+	struct entry *entry = schedule_find(schedule, key);
 	struct flight *flight = land(entry);
 	entry->last_push_ms = flight->sent_ms;
 	entry->failures = 0;
 	if (entry->news.count)
-		entry->due_ms = not_too_soon(schedule, entry, entry->due_ms);
+		entry->due_ms = schedule_not_too_soon(schedule, entry, entry->due_ms);
 
 	struct queue_job *job = NULL;
 	if (!flight->is_orphan) {
@@ -664,7 +599,7 @@ struct queue_job *schedule_told(struct schedule *schedule, const struct registry
 			}
 			tell_row(entry, job, QUEUE_PUSH_MOVE, time);
 		} else if (entry->row) {
-			delete_row(entry, job);
+			schedule_delete_row(entry, job);
 		}
 	}
 	flight_free(flight);
@@ -685,7 +620,7 @@ static int64_t back_off(struct schedule *schedule, const struct entry *entry)
 struct queue_job *schedule_retry(struct schedule *schedule, const struct registry_key *key,
 	int status, const char *reason, int64_t delay_ms, bool counts, struct schedule_time time)
 {
-	struct entry *entry = find_entry(schedule, key);
+	struct entry *entry = schedule_find(schedule, key);
 	struct flight *flight = land(entry);
 	if (flight->is_orphan) {
 		flight_free(flight);
@@ -704,7 +639,7 @@ struct queue_job *schedule_retry(struct schedule *schedule, const struct registr
 	if (delay_ms < 0)
 		delay_ms = back_off(schedule, entry);
 	entry->not_before_ms = time.now_ms + delay_ms;
-	entry->due_ms = not_too_soon(schedule, entry, entry->not_before_ms);
+	entry->due_ms = schedule_not_too_soon(schedule, entry, entry->not_before_ms);
 	if (counts) {
 		entry->failures++;
 		/* News that made the set grow meanwhile has an apns_id that has not flown. */
@@ -720,126 +655,51 @@ struct queue_job *schedule_retry(struct schedule *schedule, const struct registr
 		if (entry->news.count)
 			tell_row(entry, job, QUEUE_PUSH_MOVE, time);
 		else if (entry->row)
-			delete_row(entry, job);
+			schedule_delete_row(entry, job);
 	}
 	go_on(schedule, entry);
 	return job;
 }
 
+struct queue_job *schedule_hurry(
+	struct schedule *schedule, const struct registry_key *key, struct schedule_time time)
+{
+	struct entry *entry = schedule_find(schedule, key);
+	if (!entry || (entry->state != STORING && entry->state != WAITING))
+		return NULL;
+	entry->due_ms = time.now_ms;
+	entry->not_before_ms = NEVER_MS;
+	if (entry->state == WAITING)
+		stand_waiting(schedule, entry);
+	struct queue_job *job = new_job(schedule, key, entry);
+	tell_row(entry, job, QUEUE_PUSH_MOVE, time);
+	return job;
+}
+
+const char *schedule_state(const struct schedule *schedule, const struct registry_key *key)
+{
+	static const char *const names[] = {
+		[STORING] = "storing",
+		[WAITING] = "waiting",
+		[FLYING] = "flying",
+		[RESTING] = "resting",
+	};
+	const struct entry *entry = schedule_find(schedule, key);
+	return entry ? names[entry->state] : NULL;
+}
+
 void schedule_count(const struct schedule *schedule, struct schedule_counts *ret)
 {
-	int64_t first_ms = INT64_MAX;
-	size_t position = 0;
-	for (struct entry *entry; (entry = map_next(schedule->entries, &position));) {
-		int64_t entry_ms = oldest_ms(entry);
-		if (entry_ms < first_ms)
-			first_ms = entry_ms;
-	}
 	*ret = (struct schedule_counts){
 		.storing = schedule->in_state[STORING],
 		.waiting = schedule->in_state[WAITING],
 		.flying = schedule->in_state[FLYING],
 		.resting = schedule->in_state[RESTING],
 		.news = schedule->news,
-		.oldest_unix_ms = first_ms == INT64_MAX ? 0 : first_ms,
 	};
 }
 
 uint64_t schedule_to_tell(const struct schedule *schedule)
 {
 	return map_count(schedule->entries) - schedule->in_state[RESTING];
-}
-
-/* The Unix time of before now in this run's monotonic time. */
-static int64_t past_ms(int64_t unix_ms, struct schedule_time time)
-{
-	if (unix_ms <= 0)
-		return NEVER_MS;
-	return unix_ms > time.unix_ms ? time.now_ms : time.now_ms - (time.unix_ms - unix_ms);
-}
-
-static int64_t loaded_delay_ms(
-	const struct schedule_settings *settings, int64_t due_unix_ms, int64_t now_unix_ms)
-{
-	int64_t most_ms = 2 * settings->later_delay_ms;
-	if (most_ms < SCHEDULE_RETRY_MAX_MS)
-		most_ms = SCHEDULE_RETRY_MAX_MS;
-	if (most_ms < settings->min_interval_ms)
-		most_ms = settings->min_interval_ms;
-	if (due_unix_ms > now_unix_ms + most_ms)
-		return 0;
-	if (due_unix_ms < now_unix_ms + LOADED_DUE_MIN_MS)
-		return LOADED_DUE_MIN_MS;
-	int64_t delay_ms = due_unix_ms - now_unix_ms;
-	return delay_ms < SCHEDULE_LOADED_DUE_MAX_MS ? delay_ms : SCHEDULE_LOADED_DUE_MAX_MS;
-}
-
-void schedule_load_push(struct schedule *schedule, int64_t row, struct target *target,
-	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_unix_ms, unsigned attempts,
-	int64_t first_unix_ms, int64_t last_push_unix_ms, struct schedule_time time)
-{
-	(void)first_unix_ms;
-	assert(!find_entry(schedule, &target->key));
-	struct entry *entry = new_entry(schedule, &target->key);
-	entry->target = target;
-	entry->row = row;
-	if (row > schedule->last_row)
-		schedule->last_row = row;
-	/* It may have, just before the end: the apns_id stands for what is there now. */
-	entry->has_flown = true;
-	entry->attempts = attempts;
-	entry->failures = attempts;
-	entry->failing_since_ms = time.now_ms;
-	entry->last_push_ms = past_ms(last_push_unix_ms, time);
-	entry->left_ms = entry->last_push_ms;
-	memcpy(entry->apns_id, apns_id, sizeof(entry->apns_id));
-
-	entry->due_ms = not_too_soon(schedule, entry,
-		time.now_ms + loaded_delay_ms(&schedule->settings, due_unix_ms, time.unix_ms));
-	if (attempts)
-		entry->not_before_ms = entry->due_ms;
-	enter(schedule, entry, STORING);
-}
-
-void schedule_load_news(struct schedule *schedule, const struct registry_key *key,
-	const struct queue_news *news, struct schedule_time time)
-{
-	(void)time;
-	if (news->seq > schedule->seq)
-		schedule->seq = news->seq;
-	struct entry *entry = find_entry(schedule, key);
-	if (!entry) {
-		struct queue_job *job = queue_job_new();
-		job->key = *key;
-		job->parts = QUEUE_PUSH_DELETE;
-		job_list_append(&schedule->loaded, &job->job);
-		return;
-	}
-	bool is_new;
-	news_put(&entry->news, news, &is_new);
-	if (news->first_ms > entry->event_unix_ms)
-		entry->event_unix_ms = news->first_ms;
-	account(schedule, entry);
-}
-
-void schedule_loaded(
-	struct schedule *schedule, struct job_list *ret_jobs, struct schedule_time time)
-{
-	for (struct entry *entry; (entry = TAILQ_FIRST(&schedule->storing));) {
-		if (entry->news.count) {
-			enter(schedule, entry, WAITING);
-			continue;
-		}
-		struct queue_job *job = queue_job_new();
-		job->key = entry->key;
-		job->row = entry->row;
-		delete_row(entry, job);
-		job_list_append(&schedule->loaded, &job->job);
-		enter(schedule, entry, RESTING);
-	}
-	schedule->stored_seq = schedule->seq;
-	for (struct job *job = schedule->loaded.first; job; job = job->next)
-		MEM_CONTAINER(job, struct queue_job, job)->seq = ++schedule->seq;
-	job_list_move(ret_jobs, &schedule->loaded);
-	(void)time;
 }

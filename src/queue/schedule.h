@@ -145,12 +145,19 @@ struct queue_job *schedule_told(struct schedule *schedule, const struct registry
 struct queue_job *schedule_retry(struct schedule *schedule, const struct registry_key *key,
 	int status, const char *reason, int64_t delay_ms, bool counts, struct schedule_time time);
 
+/*
+ * What waits for this registration is told now, whatever it waits for.  NULL: nothing waits, or it
+ * is being told already.
+ */
+struct queue_job *schedule_hurry(
+	struct schedule *schedule, const struct registry_key *key, struct schedule_time time);
+/* For people: "storing", "waiting", "flying" or "resting"; NULL: nothing is known of it. */
+const char *schedule_state(const struct schedule *schedule, const struct registry_key *key);
+
 struct schedule_counts {
 	uint64_t storing, waiting, flying, resting;
 	uint64_t news;
-	int64_t oldest_unix_ms; /* of all news not told yet; 0: none */
 };
-/* Walks all registrations that have something to tell: for people now and then, not each turn. */
 void schedule_count(const struct schedule *schedule, struct schedule_counts *ret);
 /* How many registrations are still to be told something; costs nothing. */
 uint64_t schedule_to_tell(const struct schedule *schedule);

@@ -61,6 +61,10 @@ enum queue_part {
 	QUEUE_PARK = 1 << 8,	/* insert or replace parked row `parked_id` with `raw` */
 	QUEUE_UNPARK = 1 << 9,	/* delete it */
 	QUEUE_TOPICS = 1 << 10, /* `topics` replace all rows of that table */
+	/* For people: what `reading` asks and is told. */
+	QUEUE_READ_PHONES = 1 << 11,
+	QUEUE_READ_PAGE = 1 << 12,
+	QUEUE_READ_TOTALS = 1 << 13,
 };
 
 struct queue_phone {
@@ -75,6 +79,35 @@ struct queue_topic {
 	char *topic;
 	int64_t until_ms; /* Unix; 0: it still does */
 };
+
+/* A push that waits, as it stands on disk. */
+struct queue_waiting {
+	int64_t row;
+	struct target *target;
+	int64_t due_ms;	  /* Unix; of a flight: when it began */
+	int64_t first_ms; /* Unix; of its oldest news */
+	unsigned attempts;
+	unsigned hash_count;
+	bool is_now; /* some of its news is urgent */
+};
+
+struct queue_reading {
+	/* READ_PHONES: of these, borrowed; `phones` has room for as many, all 0 for one unknown. */
+	const struct registry_key *keys;
+	size_t key_count;
+	struct queue_phone *phones;
+	/* READ_PAGE: at most `limit` behind row `after_row`, the oldest first. */
+	int64_t after_row;
+	size_t limit;
+	struct queue_waiting *waiting; /* freed by queue_reading_fini */
+	size_t waiting_count;
+	bool has_more;
+	/* READ_TOTALS. */
+	uint64_t bytes;	   /* of the file */
+	int64_t oldest_ms; /* Unix; of the oldest news, or one as good as it; 0: none */
+};
+
+void queue_reading_fini(struct queue_reading *reading);
 
 struct queue_job {
 	struct job job;
@@ -102,6 +135,8 @@ struct queue_job {
 	int64_t parked_received_ms;
 	const char *raw; /* PARK; borrowed */
 	size_t raw_size;
+
+	struct queue_reading *reading; /* READ_*; borrowed */
 
 	void *owner; /* the caller's */
 	int status;  /* 0, or -ECANCELED: not stored, the queue is being stopped */

@@ -145,6 +145,15 @@ struct registry_ops {
 	int (*load_lists)(struct registry_db *db, const struct registry_key *keys, size_t count,
 		registry_subscription_fn *on_subscription, void *ctx, struct err *err);
 
+	/* Those of the keys that exist. */
+	int (*load_keys)(struct registry_db *db, const struct registry_key *keys, size_t count,
+		registry_row_fn *on_row, void *ctx, struct err *err);
+	/* At most `limit` of those behind (user, key), in that order. */
+	int (*list)(struct registry_db *db, const char *user, const struct registry_key *key,
+		size_t limit, registry_row_fn *on_row, void *ctx, struct err *err);
+	/* Quick, also with a million registrations. */
+	int (*count)(struct registry_db *db, struct registry_totals *ret, struct err *err);
+
 	/* Inserts or replaces. */
 	int (*put)(struct registry_db *db, const struct registry_row *rows, size_t count,
 		struct err *err);

@@ -75,6 +75,12 @@ enum registry_job_kind {
 	 * the clock has moved by more than two days since the last one, nobody goes for five days.
 	 */
 	REGISTRY_TIDY,
+	/* For people: `query` says which registrations, `listing` is the answer. */
+	REGISTRY_LIST,
+	/* Those of `keys` that exist are deleted; `gone`: which. */
+	REGISTRY_REMOVE,
+	/* For people: `totals`. */
+	REGISTRY_COUNT,
 };
 
 /* A mailbox of a registration. */
@@ -91,6 +97,41 @@ struct registry_match {
 	unsigned hash_count;
 	unsigned reading; /* which reading of the event's mailbox */
 	bool is_own;	  /* the mailbox belongs to the registration's user; REGISTER, TIDY: true */
+};
+
+struct registry_query {
+	const struct registry_key *key; /* this one alone, or NULL */
+	const char *user;		/* or NULL: all */
+	/* Without key and user: what stands behind this place, in the order of user and key. */
+	const char *after_user;
+	struct registry_key after_key;
+	size_t limit;
+};
+
+struct registry_listed {
+	struct target *target;
+	char *subtopic;
+	char *stopped_reason; /* NULL: not stopped */
+	int64_t created_ms;
+	int64_t superseded_ms;
+	int64_t sleeping_ms;
+	struct registry_subscription *subscriptions; /* in order of their names */
+	size_t subscription_count;
+};
+
+/* A page ends sooner than its limit when it has so many mailboxes. */
+#define REGISTRY_LISTED_MAILBOXES_MAX 20000
+
+struct registry_listing {
+	struct registry_listed *listed;
+	size_t count;
+	bool has_more;
+};
+
+struct registry_totals {
+	uint64_t registrations;
+	uint64_t sleeping; /* of them */
+	uint64_t bytes;	   /* of the database; 0: it does not say */
 };
 
 struct registry_job {
@@ -112,8 +153,11 @@ struct registry_job {
 	/* FORGET, STOP: the registration that was pushed to; it counts as gone too if it is not
 	   there (a crash came between its end here and in the queue).  NULL: none in particular. */
 	const struct target *target;
-	const char *reason; /* STOP */
-	char separator;	    /* MAILBOX_RENAME: of the namespace, '/' or '.' */
+	const char *reason;		    /* STOP */
+	const struct registry_query *query; /* LIST */
+	const struct registry_key *keys;    /* REMOVE */
+	size_t key_count;
+	char separator; /* MAILBOX_RENAME: of the namespace, slash or dot */
 
 	/* Result, owned by the job, which stays where it is; empty unless status is 0. */
 	int status; /* 0, or -ECANCELED: not done, the registry is being stopped */
@@ -123,9 +167,11 @@ struct registry_job {
 	char one_hash[1][MAILBOX_HASH_SIZE];
 	struct registry_key *gone; /* exist no longer; STOP: are not pushed to any more */
 	size_t gone_count;
-	bool is_new;	    /* REGISTER */
-	bool list_changed;  /* REGISTER: the set of names or the topic is another than before */
-	bool is_stale;	    /* REGISTER */
+	bool is_new;	   /* REGISTER */
+	bool list_changed; /* REGISTER: the set of names or the topic is another than before */
+	bool is_stale;	   /* REGISTER */
+	struct registry_listing *listing; /* LIST */
+	struct registry_totals totals;	  /* COUNT */
 	uint64_t kept_back; /* TIDY: expired ones that were kept, as too many at once */
 	int64_t moved_ms; /* TIDY: how far the clock has moved since the last, if too far; else 0 */
 };

@@ -1,5 +1,7 @@
 #include "registry/result.h"
 
+#include "registry/listing.h"
+
 #include <string.h>
 
 /* Arrays grow at each power of two; the first match and its first hash have room in the job. */
@@ -32,6 +34,7 @@ void result_clear(struct registry_job *job)
 	job->list_changed = false;
 	job->is_stale = false;
 	job->kept_back = 0;
+	listing_free(mem_steal(job->listing));
 }
 
 /* For one more match. */

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "event/acl.h"
+#include "registry/listing.h"
 #include "registry/renewal.h"
 #include "registry/result.h"
 #include "registry/tidy.h"
@@ -282,7 +284,7 @@ static int run_tokens(
 	return failed ? failed : find_missing(rules, jobs, count, err);
 }
 
-enum run_kind { RUN_NEWS, RUN_RENEWALS, RUN_MAILBOXES, RUN_TOKENS, RUN_TIDY };
+enum run_kind { RUN_NEWS, RUN_RENEWALS, RUN_MAILBOXES, RUN_TOKENS, RUN_LISTING, RUN_TIDY };
 
 static enum run_kind kind_of(const struct registry_job *job)
 {
@@ -297,6 +299,10 @@ static enum run_kind kind_of(const struct registry_job *job)
 	case REGISTRY_FORGET:
 	case REGISTRY_STOP:
 		return RUN_TOKENS;
+	case REGISTRY_LIST:
+	case REGISTRY_REMOVE:
+	case REGISTRY_COUNT:
+		return RUN_LISTING;
 	case REGISTRY_TIDY:
 		break;
 	}
@@ -326,7 +332,7 @@ static int run_front(struct rules *rules, struct registry_job **jobs, size_t cou
 	size_t length = 1;
 	if (kind == RUN_RENEWALS)
 		length = renewals_length(rules, jobs, count);
-	else if (kind != RUN_TIDY)
+	else if (kind != RUN_TIDY && kind != RUN_LISTING)
 		while (length < count && kind_of(jobs[length]) == kind)
 			length++;
 	*ret_length = length;
@@ -339,6 +345,8 @@ static int run_front(struct rules *rules, struct registry_job **jobs, size_t cou
 		return run_mailboxes(rules, jobs, length, err);
 	case RUN_TOKENS:
 		return run_tokens(rules, jobs, length, err);
+	case RUN_LISTING:
+		return listing_run(rules, jobs[0], err);
 	case RUN_TIDY:
 		break;
 	}
@@ -348,6 +356,8 @@ static int run_front(struct rules *rules, struct registry_job **jobs, size_t cou
 static bool needs_write(const struct rules *rules, struct registry_job *const *jobs, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
+		if (jobs[i]->kind == REGISTRY_LIST || jobs[i]->kind == REGISTRY_COUNT)
+			continue;
 		if (jobs[i]->kind != REGISTRY_NEWS)
 			return true;
 		for (unsigned reading = 0; reading < jobs[i]->event->readings; reading++) {

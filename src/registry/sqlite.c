@@ -147,6 +147,19 @@ static int match(struct registry_db *db, const struct mailbox *const *mailboxes,
 	return 0;
 }
 
+/* Steps a query for rows to its end; `index` is given, or counts the rows. */
+static int give_rows(struct sqlite *s, sqlite3_stmt *query, size_t index, bool counts,
+	registry_row_fn *on_row, void *ctx, struct err *err)
+{
+	int result;
+	while ((result = sqlite3_step(query)) == SQLITE_ROW) {
+		struct registry_row row;
+		read_row(query, &row);
+		on_row(ctx, counts ? index++ : index, &row);
+	}
+	return finish(s, query, result, err);
+}
+
 static int load_users(struct registry_db *db, const char *const *users, size_t count,
 	registry_row_fn *on_row, void *ctx, struct err *err)
 {
@@ -155,13 +168,7 @@ static int load_users(struct registry_db *db, const char *const *users, size_t c
 	bind_number(query, 1, s->site);
 	for (size_t i = 0; i < count; i++) {
 		bind_text(query, 2, users[i]);
-		int result;
-		while ((result = sqlite3_step(query)) == SQLITE_ROW) {
-			struct registry_row row;
-			read_row(query, &row);
-			on_row(ctx, i, &row);
-		}
-		int failed = finish(s, query, result, err);
+		int failed = give_rows(s, query, i, false, on_row, ctx, err);
 		if (failed)
 			return failed;
 	}
@@ -190,6 +197,51 @@ static int load_lists(struct registry_db *db, const struct registry_key *keys, s
 			return failed;
 	}
 	return 0;
+}
+
+static int load_keys(struct registry_db *db, const struct registry_key *keys, size_t count,
+	registry_row_fn *on_row, void *ctx, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	sqlite3_stmt *query = s->statements[STATEMENT_LOAD_KEY];
+	bind_number(query, 1, s->site);
+	int failed = 0;
+	for (size_t i = 0; i < count && !failed; i++) {
+		bind_key(query, 2, &keys[i]);
+		failed = give_rows(s, query, i, false, on_row, ctx, err);
+	}
+	return failed;
+}
+
+static int list(struct registry_db *db, const char *user, const struct registry_key *key,
+	size_t limit, registry_row_fn *on_row, void *ctx, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	sqlite3_stmt *query = s->statements[STATEMENT_LIST];
+	bind_number(query, 1, s->site);
+	bind_text(query, 2, user);
+	bind_key(query, 3, key);
+	bind_number(query, 4, (int64_t)limit);
+	return give_rows(s, query, 0, true, on_row, ctx, err);
+}
+
+static int count_all(struct registry_db *db, struct registry_totals *ret, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	sqlite3_stmt *query = s->statements[STATEMENT_COUNT_ALL];
+	bind_number(query, 1, s->site);
+	struct registry_totals found = {0};
+	int result = sqlite3_step(query);
+	if (result == SQLITE_ROW) {
+		found.registrations = (uint64_t)sqlite3_column_int64(query, 0);
+		found.sleeping = (uint64_t)sqlite3_column_int64(query, 1);
+		found.bytes = (uint64_t)sqlite3_column_int64(query, 2);
+		result = SQLITE_DONE;
+	}
+	int failed = finish(s, query, result, err);
+	if (!failed)
+		*ret = found;
+	return failed;
 }
 
 static int put(
@@ -676,6 +728,9 @@ const struct registry_ops sqlite_ops = {
 	.match = match,
 	.load_users = load_users,
 	.load_lists = load_lists,
+	.load_keys = load_keys,
+	.list = list,
+	.count = count_all,
 	.put = put,
 	.put_lists = put_lists,
 	.remove = remove_keys,

@@ -31,6 +31,17 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"SELECT s.name, s.owner, s.folder, s.hash FROM subscription s"
 		" WHERE s.registration = (SELECT id FROM registration WHERE key = ?1)"
 		" ORDER BY s.name",
+	[STATEMENT_LOAD_KEY] =
+		"SELECT " ROW_COLUMNS " FROM registration r WHERE r.key = ?2 AND r.site = ?1",
+	[STATEMENT_LIST] = "SELECT " ROW_COLUMNS " FROM registration r INDEXED BY registration_user"
+			   " WHERE r.site = ?1 AND r.user >= ?2 AND (r.user > ?2 OR r.key > ?3)"
+			   " ORDER BY r.user, r.key LIMIT ?4",
+	[STATEMENT_COUNT_ALL] =
+		"SELECT (SELECT count(*) FROM registration INDEXED BY registration_renewed"
+		"  WHERE site = ?1),"
+		" (SELECT count(*) FROM registration INDEXED BY registration_sleeping"
+		"  WHERE site = ?1 AND sleeping_ms > 0),"
+		" (SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())",
 	[STATEMENT_FIND_ID] = "SELECT id FROM registration WHERE key = ?1",
 	[STATEMENT_PUT] =
 		"INSERT INTO registration (site, key, user, device_token, account_id, topic,"

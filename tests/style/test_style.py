@@ -15,18 +15,21 @@ STAGES = ["base", "event", "intake", "registry", "queue", "apns", "daemon"]
 # The simulator stands beside them and needs only base.
 MAY_INCLUDE = {stage: set(STAGES[: i + 1]) for i, stage in enumerate(STAGES)}
 MAY_INCLUDE["sim"] = {"base", "sim"}
+# The operator's tool asks the daemon; of the stages it needs only how a certificate is read.
+MAY_INCLUDE["ctl"] = {"base", "apns", "ctl"}
 # mailpush-notify speaks to intake: it shares what is said there of the protocol and the spool.
 MAY_INCLUDE["notify"] = {"base", "intake", "notify"}
 
 # Modules that are pure: no clock, no I/O, no thread, no log.
 PURE = [
-    "src/base/buf", "src/base/err", "src/base/heap", "src/base/map",
+    "src/base/buf", "src/base/err", "src/base/heap", "src/base/histogram", "src/base/map",
     "src/event/acl", "src/event/event", "src/event/flat", "src/event/groups",
     "src/event/imapdconf", "src/event/mailbox", "src/event/utf7", "src/event/utf8",
     "src/intake/convert", "src/intake/dlist", "src/intake/notification",
-    "src/queue/schedule", "src/queue/lanes", "src/queue/news", "src/queue/rate", "src/queue/chance",
-    "src/apns/jwt", "src/apns/payload", "src/apns/topics", "src/apns/verdict",
-    "src/daemon/former", "src/daemon/relay",
+    "src/queue/schedule", "src/queue/schedule_load", "src/queue/lanes", "src/queue/news", "src/queue/rate", "src/queue/chance",
+    "src/apns/explain", "src/apns/jwt", "src/apns/payload", "src/apns/topics", "src/apns/verdict",
+    "src/daemon/ask", "src/daemon/former", "src/daemon/metrics", "src/daemon/relay",
+    "src/ctl/words",
     "src/notify/request",
 ]
 IMPURE = re.compile(
@@ -82,7 +85,7 @@ def test_every_global_name_begins_with_its_module():
                 wrong.append(f"{header.relative_to(ROOT)}: {name}")
     # Families whose modules share a header.
     allowed = ("job_list_", "registry_key_", "queue_job_", "store_file_", "registry_store_",
-               "registry_job_")
+               "registry_job_", "queue_reading_")
     assert not [w for w in wrong if not w.split(": ")[1].startswith(allowed)]
 
 
@@ -126,6 +129,30 @@ def test_options_stand_in_the_manual_page():
     options = re.search(r'getopt\(argc, argv, "([^"]+)"', (ROOT / "src/daemon/main.c").read_text()).group(1)
     page = (ROOT / "man/mailpushd.8").read_text()
     assert set(re.findall(r"^\.It Fl (\w)", page, flags=re.M)) == set(options.replace(":", ""))
+
+
+def test_commands_and_options_stand_in_the_manual_page_of_mailpushctl():
+    main = (ROOT / "src/ctl/main.c").read_text()
+    page = (ROOT / "man/mailpushctl.8").read_text()
+    options = set(re.findall(r'^\s*\{"([\w-]+)", (?:no|required)_argument', main, flags=re.M))
+    documented = re.findall(r"^\.It (Fl .*)", page, flags=re.M)
+    assert options == {name for line in documented for name in re.findall(r"-([a-z]{2,})", line)}
+    table = main[main.index("} commands[] = {"):main.index("#define COMMANDS")]
+    commands = re.findall(r'\{\{"([\w-]+)"(?:, "([\w-]+)")?\}', table)
+    described = re.findall(r"^\.It Cm ([\w-]+)(?: (?:Op Cm )?([a-z]+)\b)?", page, flags=re.M)
+    assert {words for words in commands if words[1] != "list"} - set(described) == \
+        {("devices", ""), ("queue", "")}
+    assert set(described) <= set(commands)
+
+
+def test_bash_completion_offers_every_command_and_option():
+    main = (ROOT / "src/ctl/main.c").read_text()
+    completion = (ROOT / "packaging/completion/mailpushctl").read_text()
+    table = main[main.index("} commands[] = {"):main.index("#define COMMANDS")]
+    words = {word for pair in re.findall(r'\{\{"([\w-]+)"(?:, "([\w-]+)")?\}', table)
+             for word in pair if word}
+    words |= {f"--{name}" for name in re.findall(r'^\s*\{"([\w-]+)", \w+_argument', main, flags=re.M)}
+    assert not [word for word in words if word not in completion]
 
 
 def defaults_in_the_table():

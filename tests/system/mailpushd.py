@@ -56,6 +56,10 @@ class Mailpushd:
         return pathlib.Path(self.settings["stream_socket"])
 
     @property
+    def control_socket(self):
+        return pathlib.Path(self.settings["control_socket"])
+
+    @property
     def spool(self):
         return pathlib.Path(self.settings["spool_dir"])
 
@@ -76,6 +80,7 @@ class Mailpushd:
         settings = {
             "notify_socket": self.dir / "notify",
             "stream_socket": self.dir / "cyrus",
+            "control_socket": self.dir / "control",
             "registry": f"sqlite:{self.dir}/registry.sqlite",
             "queue": self.dir / "queue.sqlite",
             "spool_dir": self.dir / "spool",

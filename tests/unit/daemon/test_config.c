@@ -158,9 +158,9 @@ static void an_empty_list_of_events_pushes_none(void **state)
 static void keys_without_effect_are_remembered(void **state)
 {
 	(void)state;
-	struct config *config = read_good("control_socket = \"/run/mailpush/control\"\n");
+	struct config *config = read_good("status_page_names = yes\n");
 	assert_int_equal(config->no_effect_count, 1);
-	assert_string_equal(config->no_effect[0], "control_socket");
+	assert_string_equal(config->no_effect[0], "status_page_names");
 	config_free(config);
 }
 

@@ -89,7 +89,6 @@ static void what_is_told_leaves_nothing_behind(void **state)
 	assert_int_equal(w->push_count + w->news_count, 0);
 	assert_int_equal(counts().resting, 1);
 	assert_int_equal(counts().news, 0);
-	assert_int_equal(counts().oldest_unix_ms, 0);
 	world_pass(w, MIN_INTERVAL);
 	world_stored(w);
 	assert_int_equal(counts().resting, 0);
@@ -865,20 +864,42 @@ static void new_mail_does_not_break_into_a_back_off(void **state)
 	assert_int_equal(waited, 60000 - 5);
 }
 
-static void the_oldest_news_is_known(void **state)
+static void what_waits_is_hurried(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_LATER);
+	world_stored(w);
+	assert_null(world_next(w));
+	struct registry_key key = world_key(1);
+	world_write(w, schedule_hurry(w->schedule, &key, w->time));
+	assert_int_equal(w->last_parts, QUEUE_PUSH_MOVE);
+	assert_int_equal(world_row(w, 1)->due_ms, w->time.unix_ms);
+	assert_non_null(world_next(w));
+}
+
+static void a_retry_is_hurried_too(void **state)
 {
 	(void)state;
 	fly(1, 1);
-	world_pass(w, 100);
-	world_add(w, 2, 1, QUEUE_LATER);
-	assert_int_equal(counts().oldest_unix_ms, UNIX_MS);
-	world_pass(w, 100);
-	world_add(w, 1, 2, QUEUE_LATER);
-	world_told(w, 1);
-	assert_int_equal(counts().oldest_unix_ms, UNIX_MS + 100);
-	world_drop(w, 2);
-	assert_int_equal(counts().oldest_unix_ms, UNIX_MS + 200);
-	assert_int_equal(counts().news, 1);
+	world_retry(w, 1, 60000);
+	assert_null(world_next(w));
+	struct registry_key key = world_key(1);
+	assert_string_equal(schedule_state(w->schedule, &key), "waiting");
+	world_write(w, schedule_hurry(w->schedule, &key, w->time));
+	world_stored(w);
+	assert_non_null(world_next(w));
+	assert_string_equal(schedule_state(w->schedule, &key), "flying");
+}
+
+static void what_flies_or_is_unknown_is_not_hurried(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	struct registry_key flying = world_key(1);
+	struct registry_key unknown = world_key(2);
+	assert_null(schedule_hurry(w->schedule, &flying, w->time));
+	assert_null(schedule_hurry(w->schedule, &unknown, w->time));
+	assert_null(schedule_state(w->schedule, &unknown));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -931,7 +952,9 @@ int main(void)
 		TEST(a_topic_that_is_not_asked_for_wakes_nobody),
 		TEST(retries_back_off_with_full_jitter),
 		TEST(new_mail_does_not_break_into_a_back_off),
-		TEST(the_oldest_news_is_known),
+		TEST(what_waits_is_hurried),
+		TEST(a_retry_is_hurried_too),
+		TEST(what_flies_or_is_unknown_is_not_hurried),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

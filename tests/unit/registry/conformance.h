@@ -98,5 +98,6 @@ int conformance_mailbox(void);
 int conformance_tidy(void);
 int conformance_clock(void);
 int conformance_former(void);
+int conformance_listing(void);
 
 #endif

@@ -277,6 +277,66 @@ static int load_lists(struct registry_db *db, const struct registry_key *keys, s
 	return 0;
 }
 
+static int load_keys(struct registry_db *db, const struct registry_key *keys, size_t count,
+	registry_row_fn *on_row, void *ctx, struct err *err)
+{
+	const struct site *site = site_of(db);
+	(void)err;
+	for (size_t i = 0; i < count; i++) {
+		size_t slot = find(site, &keys[i]);
+		if (slot < site->slot_count)
+			on_row(ctx, i, &site->slots[slot]->row);
+	}
+	return 0;
+}
+
+static int compare_places(const char *user, const struct registry_key *key, const char *other_user,
+	const struct registry_key *other_key)
+{
+	int order = strcmp(user, other_user);
+	return order ? order : memcmp(key, other_key, sizeof(*key));
+}
+
+static int list_behind(struct registry_db *db, const char *user, const struct registry_key *key,
+	size_t limit, registry_row_fn *on_row, void *ctx, struct err *err)
+{
+	const struct site *site = site_of(db);
+	(void)err;
+	for (size_t i = 0; i < limit; i++) {
+		const struct registry_row *next = NULL;
+		for (size_t slot = 0; slot < site->slot_count; slot++) {
+			if (!site->slots[slot])
+				continue;
+			const struct registry_row *row = &site->slots[slot]->row;
+			if (compare_places(row->user, &row->key, user, key) > 0 &&
+				(!next ||
+					compare_places(
+						row->user, &row->key, next->user, &next->key) < 0))
+				next = row;
+		}
+		if (!next)
+			break;
+		on_row(ctx, i, next);
+		user = next->user;
+		key = &next->key;
+	}
+	return 0;
+}
+
+static int count_all(struct registry_db *db, struct registry_totals *ret, struct err *err)
+{
+	const struct site *site = site_of(db);
+	(void)err;
+	*ret = (struct registry_totals){0};
+	for (size_t slot = 0; slot < site->slot_count; slot++) {
+		if (!site->slots[slot])
+			continue;
+		ret->registrations++;
+		ret->sleeping += site->slots[slot]->row.sleeping_ms > 0;
+	}
+	return 0;
+}
+
 static int put(
 	struct registry_db *db, const struct registry_row *rows, size_t count, struct err *err)
 {
@@ -721,6 +781,9 @@ const struct registry_ops memory_ops = {
 	.match = match,
 	.load_users = load_users,
 	.load_lists = load_lists,
+	.load_keys = load_keys,
+	.list = list_behind,
+	.count = count_all,
 	.put = put,
 	.put_lists = put_lists,
 	.remove = remove_keys,

@@ -303,6 +303,9 @@ static bool is_meant(const struct event *event, const struct registry_job *job)
 	case REGISTRY_FORGET:
 	case REGISTRY_STOP:
 	case REGISTRY_TIDY:
+	case REGISTRY_LIST:
+	case REGISTRY_REMOVE:
+	case REGISTRY_COUNT:
 		break;
 	}
 	return false;

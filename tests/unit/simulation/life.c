@@ -6,7 +6,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/arrival.h"
+#include "daemon/audience.h"
 #include "daemon/delivery.h"
+#include "daemon/metrics.h"
 #include "daemon/tidy.h"
 #include "dice.h"
 #include "disk.h"
@@ -38,6 +40,7 @@ static struct config config;
 static struct imapdconf imapdconf;
 static struct sources sources = {.imapdconf = &imapdconf};
 static struct core core;
+static struct metrics metrics;
 static struct tidy *tidy;
 static struct stream_request *requests; /* not answered yet */
 static struct parked *parked;
@@ -155,6 +158,10 @@ static void on_registry(struct registry_job *job)
 	case REGISTRY_TIDY:
 		tidy_on_registry(tidy, job);
 		break;
+	case REGISTRY_LIST:
+	case REGISTRY_REMOVE:
+	case REGISTRY_COUNT:
+		break; /* nobody asks */
 	}
 }
 
@@ -240,13 +247,15 @@ static void start(void *ctx, uint64_t number)
 	dice_bytes(seeds[0]);
 	dice_bytes(seeds[1]);
 	is_dead = is_paused = is_stopping = false;
-	core = (struct core){.config = &config, .sources = &sources};
+	metrics = (struct metrics){0};
+	core = (struct core){.config = &config, .sources = &sources, .metrics = &metrics};
 	use_topic();
 	core.schedule = schedule_new(&schedule_settings, seeds[0]);
 	threads_start(&registry_settings, &callbacks, &core.registry, &core.store);
 	core.sender = apple_start(&core, &delivery_sender_callbacks);
 	core.stream = (struct stream *)&requests; /* never looked into */
 	load();
+	core.audience = audience_new(&core);
 	core.delivery = delivery_new(&core);
 	core.arrivals = arrivals_new(&core, seeds[1]);
 	tidy = tidy_new(&core);
@@ -272,6 +281,7 @@ static void take_down(bool is_crash)
 	delivery_free(core.delivery);
 	judge_rule(is_crash || !arrivals_lost(core.arrivals), "a stop in order loses nothing");
 	arrivals_free(core.arrivals);
+	audience_free(core.audience);
 	schedule_free(core.schedule);
 	former_free(mem_steal(core.former));
 	virtual_close();

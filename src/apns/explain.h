@@ -1,0 +1,14 @@
+/*
+ * explain - what an answer of Apple's means, in words for an administrator.
+ *
+ * Pure.  What follows from an answer is verdict.h's business.
+ */
+#ifndef MAILPUSH_APNS_EXPLAIN_H
+#define MAILPUSH_APNS_EXPLAIN_H
+
+#include "apns/verdict.h"
+
+/* Never NULL; one sentence or two, without a full stop at the end. */
+const char *explain_answer(enum apns_ending ending, int status, const char *reason);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * http - an HTTP server on one listening socket, in our loop.
+ *
+ * libmicrohttpd does the protocol, without a thread of its own: its epoll descriptor is watched by
+ * the loop.  One request a connection, answered at once or later; meanwhile it is suspended.  All
+ * is bounded: connections (beyond, the one that has been sending its request for longest makes
+ * room), headers (HTTP_HEADERS_MAX), bodies, the time to send a request and to take its answer, and
+ * what waits of a stream.
+ *
+ * A request given to `came` is the caller's until http_answer or, for a stream, http_end; with
+ * http_defer the caller is told if it is over sooner.  Loop thread only.
+ */
+#ifndef MAILPUSH_BASE_HTTP_H
+#define MAILPUSH_BASE_HTTP_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define HTTP_HEADERS_MAX (16 * 1024)
+#define HTTP_STREAM_MAX (256 * 1024) /* bytes of a stream that wait for a slow reader */
+
+struct http;
+struct http_request;
+
+struct http_settings {
+	int listener; /* bound; handed over with success */
+	unsigned connections_max;
+	size_t body_max;
+	int64_t request_ms; /* to send a request; again to take the answer */
+	/* May who is at the other end of `fd` ask?  Else all its requests are answered 403.  NULL:
+	   all may. */
+	bool (*is_allowed)(void *ctx, int fd);
+	void (*came)(void *ctx, struct http_request *request);
+	void *ctx;
+};
+
+int http_new(
+	uv_loop_t *loop, const struct http_settings *settings, struct http **ret, struct err *err);
+/* Requests that are open are told that they are over, and answered 503.  NULL is fine. */
+void http_free(struct http *http);
+
+/* Of the request; all borrowed until it is answered.  HEAD is GET here. */
+const char *http_method(const struct http_request *request);
+const char *http_path(const struct http_request *request);
+/* Decoded; NULL: not given. */
+const char *http_query(const struct http_request *request, const char *name);
+const char *http_body(const struct http_request *request, size_t *ret_size);
+
+/* `gone` is called, once, if the request ends before its answer. */
+void http_defer(struct http_request *request, void (*gone)(void *ctx), void *ctx);
+
+/* `type` is a literal; the body is taken out of `body`, which stays the caller's. */
+void http_answer(struct http_request *request, unsigned status, const char *type, struct buf *body);
+
+/* An answer that goes on: 200 and what http_write gives, until http_end. */
+void http_stream(struct http_request *request, const char *type);
+/* False: too much waits already, nothing was taken. */
+bool http_write(struct http_request *request, const void *bytes, size_t size);
+void http_end(struct http_request *request);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * client - asks mailpushd over its control socket.
+ */
+#ifndef MAILPUSH_CTL_CLIENT_H
+#define MAILPUSH_CTL_CLIENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* The exit codes; mailpushctl(8) documents them. */
+enum client_exit {
+	CLIENT_FINE = 0,
+	CLIENT_FAILED = 1, /* it was asked, and could not or would not */
+	CLIENT_USAGE = 2,
+	CLIENT_NOT_RUNNING = 3, /* nobody serves the socket */
+	CLIENT_NOT_ALLOWED = 4,
+};
+
+void client_init(const char *socket);
+void client_fini(void);
+
+/*
+ * `body` NULL: none; else handed over.  What went wrong is printed on standard error with what to
+ * do about it; the answer is the caller's otherwise.
+ */
+enum client_exit client_ask(const char *method, const char *path, json_t *body, json_t **ret);
+/* Gives each line of an answer that goes on; ends when the daemon does. */
+enum client_exit client_follow(const char *path, void (*line)(const char *text));
+/* For a query; free it. */
+char *client_escape(const char *text);
+
+#endif

@@ -1,0 +1,515 @@
+/*
+ * mailpushctl - the administrator's tool: asks mailpushd over its control socket.
+ *
+ *   main.c      commands and options
+ *   client.c    HTTP over the unix socket; what to do when the daemon is down
+ *   show.c      the answers as text, with table.c and words.c
+ *   inspect.c   certificate files, without the daemon
+ *
+ * With --json an answer is printed as it came; lists are one object a line.
+ */
+#include "base/mem.h"
+#include "ctl/client.h"
+#include "ctl/inspect.h"
+#include "ctl/show.h"
+#include "ctl/table.h"
+#include "ctl/words.h"
+
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define DEFAULT_SOCKET "/run/mailpush/control"
+#define PAGE 1000
+
+/* The options that a command takes, beside --json, --socket, --help and --version. */
+enum {
+	TAKES_FULL = 1 << 0,
+	TAKES_USER = 1 << 1,
+	TAKES_MAILBOX = 1 << 2,
+	TAKES_LIMIT = 1 << 3,
+	TAKES_FOLLOW = 1 << 4,
+	TAKES_ALL = 1 << 5,
+	TAKES_ONLINE = 1 << 6,
+};
+
+static struct {
+	const char *socket;
+	bool is_json;
+	unsigned given; /* TAKES_* */
+	const char *user;
+	const char *mailbox;
+	long limit;
+} options = {.socket = DEFAULT_SOCKET};
+
+static void print_json(const json_t *json, bool is_line)
+{
+	json_dumpf(
+		json, stdout, JSON_REAL_PRECISION(13) | (is_line ? JSON_COMPACT : JSON_INDENT(2)));
+	putchar('\n');
+}
+
+/* An answer that is either printed as it came or shown. */
+static enum client_exit ask_and_show(
+	const char *method, const char *path, json_t *body, void (*show)(const json_t *answer))
+{
+	json_t *answer = NULL;
+	enum client_exit result = client_ask(method, path, body, &answer);
+	if (result)
+		return result;
+	if (options.is_json)
+		print_json(answer, false);
+	else
+		show(answer);
+	json_decref(answer);
+	return CLIENT_FINE;
+}
+
+static enum client_exit status(char **arguments)
+{
+	(void)arguments;
+	return ask_and_show("GET", "/status", NULL, show_status);
+}
+
+static enum client_exit config(char **arguments)
+{
+	(void)arguments;
+	return ask_and_show("GET", "/config", NULL, show_config);
+}
+
+/* Where the next page of devices begins. */
+static char *next_devices(const json_t *next)
+{
+	mem_auto char *user = client_escape(json_string_value(json_object_get(next, "user")));
+	return mem_printf("&after_user=%s&after_key=%s", user,
+		json_string_value(json_object_get(next, "key")));
+}
+
+static char *next_pushes(const json_t *next)
+{
+	return mem_printf("&after=%lld", (long long)json_integer_value(next));
+}
+
+/* Page after page, until the end or --limit. */
+static enum client_exit list(const char *path, const char *key,
+	char *(*next_of)(const json_t *next), void (*show)(const json_t *rows, bool has_head))
+{
+	long left = options.limit;
+	mem_auto char *place = mem_dup("");
+	for (bool is_first = true;; is_first = false) {
+		long limit = left && left < PAGE ? left : PAGE;
+		mem_auto char *url =
+			mem_printf("%s%slimit=%ld%s%s", path, strchr(path, '?') ? "&" : "?", limit,
+				options.given & TAKES_FULL ? "&full=1" : "", place);
+		json_t *answer = NULL;
+		enum client_exit result = client_ask("GET", url, NULL, &answer);
+		if (result)
+			return result;
+		const json_t *rows = json_object_get(answer, key);
+		size_t i;
+		json_t *row;
+		if (options.is_json)
+			json_array_foreach((json_t *)rows, i, row) print_json(row, true);
+		else
+			show(rows, is_first);
+		const json_t *next = json_object_get(answer, "next");
+		left -= left ? (long)json_array_size(rows) : 0;
+		bool is_end = json_is_null(next) || (options.limit && left <= 0);
+		if (!is_end) {
+			free(place);
+			place = next_of(next);
+		}
+		json_decref(answer);
+		if (is_end)
+			return CLIENT_FINE;
+	}
+}
+
+static enum client_exit devices(char **arguments)
+{
+	(void)arguments;
+	if (!options.user)
+		return list("/devices", "devices", next_devices, show_devices);
+	mem_auto char *user = client_escape(options.user);
+	mem_auto char *path = mem_printf("/devices?user=%s", user);
+	return list(path, "devices", next_devices, show_devices);
+}
+
+static enum client_exit device_show(char **arguments)
+{
+	mem_auto char *key = client_escape(arguments[0]);
+	mem_auto char *path =
+		mem_printf("/devices/%s%s", key, options.given & TAKES_FULL ? "?full=1" : "");
+	return ask_and_show("GET", path, NULL, show_device);
+}
+
+static void show_removed(const json_t *answer)
+{
+	(void)answer;
+	puts("removed; the phone registers again when Mail connects, unless push is off there");
+}
+
+static enum client_exit device_remove(char **arguments)
+{
+	mem_auto char *key = client_escape(arguments[0]);
+	mem_auto char *path = mem_printf("/devices/%s", key);
+	return ask_and_show("DELETE", path, NULL, show_removed);
+}
+
+/* As ask_and_show; the answer itself says whether all is well. */
+static enum client_exit ask_and_judge(const char *path, json_t *body,
+	void (*show)(const json_t *answer), bool (*is_fine)(const json_t *answer))
+{
+	json_t *answer = NULL;
+	enum client_exit result = client_ask("POST", path, body, &answer);
+	if (result)
+		return result;
+	if (options.is_json)
+		print_json(answer, false);
+	else
+		show(answer);
+	result = is_fine(answer) ? CLIENT_FINE : CLIENT_FAILED;
+	json_decref(answer);
+	return result;
+}
+
+static enum client_exit push(char **arguments)
+{
+	json_t *body = json_pack("{ss}", "user", arguments[0]);
+	if (options.mailbox)
+		json_object_set_new(body, "mailbox", json_string(options.mailbox));
+	return ask_and_judge("/push", body, show_push, show_is_pushed);
+}
+
+static enum client_exit queue(char **arguments)
+{
+	(void)arguments;
+	return list("/queue", "pushes", next_pushes, show_queue);
+}
+
+static void show_flushed(const json_t *answer)
+{
+	printf("%lld pushes are told now\n",
+		(long long)json_integer_value(json_object_get(answer, "flushed")));
+}
+
+static enum client_exit queue_flush(char **arguments)
+{
+	(void)arguments;
+	json_t *body = json_object();
+	if (options.user)
+		json_object_set_new(body, "user", json_string(options.user));
+	return ask_and_show("POST", "/queue/flush", body, show_flushed);
+}
+
+static void show_dropped(const json_t *answer)
+{
+	printf("%lld pushes dropped\n",
+		(long long)json_integer_value(json_object_get(answer, "dropped")));
+}
+
+static enum client_exit queue_drop(char **arguments)
+{
+	(void)arguments;
+	bool is_all = options.given & TAKES_ALL;
+	if (is_all == (options.user != NULL)) {
+		fputs("mailpushctl: what is dropped is never told: give either --user or --all\n",
+			stderr);
+		return CLIENT_USAGE;
+	}
+	json_t *body =
+		is_all ? json_pack("{sb}", "all", 1) : json_pack("{ss}", "user", options.user);
+	return ask_and_show("POST", "/queue/drop", body, show_dropped);
+}
+
+static void on_line(const char *text)
+{
+	if (options.is_json) {
+		puts(text);
+		fflush(stdout);
+		return;
+	}
+	json_t *event = json_loads(text, 0, NULL);
+	if (event)
+		show_event(event);
+	json_decref(event);
+}
+
+static enum client_exit events(char **arguments)
+{
+	(void)arguments;
+	if (!(options.given & TAKES_FOLLOW)) {
+		fputs("mailpushctl: events are not kept: give --follow to see those to come; "
+		      "`mailpushctl status` counts those that came\n",
+			stderr);
+		return CLIENT_USAGE;
+	}
+	return client_follow("/events", on_line);
+}
+
+static void show_pruned(const json_t *answer)
+{
+	printf("%lld registrations removed, %lld phones nudged\n",
+		(long long)json_integer_value(json_object_get(answer, "removed")),
+		(long long)json_integer_value(json_object_get(answer, "nudged")));
+	long long kept = json_integer_value(json_object_get(answer, "kept_back"));
+	if (kept)
+		printf("%lld more are expired and kept for now, as they are more than a day's "
+		       "share\n",
+			kept);
+}
+
+static enum client_exit prune(char **arguments)
+{
+	(void)arguments;
+	return ask_and_show("POST", "/prune", NULL, show_pruned);
+}
+
+static void print_date(const json_t *json, const char *key)
+{
+	time_t seconds = (time_t)json_number_value(json_object_get(json, key));
+	struct tm utc;
+	char text[32] = "?";
+	if (gmtime_r(&seconds, &utc))
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M UTC", &utc);
+	fputs(text, stdout);
+}
+
+static void print_member(const char *name, const char *text)
+{
+	char printable[1024];
+	words_printable(text, printable, sizeof(printable));
+	printf("  %-11s%s\n", name, printable);
+}
+
+static void show_file(const json_t *json)
+{
+	char when[WORDS_SIZE];
+	size_t i;
+	json_t *topic;
+	const char *why = json_string_value(json_object_get(json, "why"));
+	double expires = json_number_value(json_object_get(json, "expires"));
+	printf("%s\n", json_string_value(json_object_get(json, "file")));
+	print_member("subject", json_string_value(json_object_get(json, "subject")));
+	print_member("issuer", json_string_value(json_object_get(json, "issuer")));
+	json_array_foreach(json_object_get(json, "topics"), i, topic)
+		print_member(i ? "" : "topics", json_string_value(topic));
+	fputs("  valid from ", stdout);
+	print_date(json, "valid_from");
+	fputs(" to ", stdout);
+	print_date(json, "expires");
+	printf(" (%s)\n", words_ago(expires, (double)time(NULL), when));
+	if (why)
+		print_member("NOT USABLE", why);
+	else if (json_is_true(json_object_get(json, "has_key")))
+		puts("  certificate and key fit each other");
+	else
+		puts("  no key in this file: `key` of mailpush.conf names the one that it is in");
+}
+
+static enum client_exit cert_inspect(char **arguments)
+{
+	enum client_exit result = CLIENT_FINE;
+	for (; *arguments; arguments++) {
+		json_t *json = NULL;
+		struct err err;
+		if (inspect_file(*arguments, &json, &err)) {
+			fprintf(stderr, "mailpushctl: %s\n", err.text);
+			result = CLIENT_FAILED;
+			continue;
+		}
+		if (json_object_get(json, "why"))
+			result = CLIENT_FAILED;
+		if (options.is_json)
+			print_json(json, true);
+		else
+			show_file(json);
+		json_decref(json);
+	}
+	return result;
+}
+
+static enum client_exit cert_check(char **arguments)
+{
+	(void)arguments;
+	json_t *body = json_pack("{sb}", "online", (options.given & TAKES_ONLINE) != 0);
+	return ask_and_judge(
+		"/credentials/check", body, show_credentials, show_are_credentials_fine);
+}
+
+static void show_log_level(const json_t *answer)
+{
+	printf("log level is %s until the daemon is restarted\n",
+		json_string_value(json_object_get(answer, "log_level")));
+}
+
+static enum client_exit log_level(char **arguments)
+{
+	json_t *body = json_pack("{ss}", "level", arguments[0]);
+	return ask_and_show("POST", "/log-level", body, show_log_level);
+}
+
+static const struct command {
+	const char *words[2]; /* the second may be NULL */
+	int arguments;	      /* how many follow; -1: one or more */
+	unsigned takes;
+	enum client_exit (*run)(char **arguments);
+	const char *usage; /* NULL: another name for the one below */
+	const char *help;
+} commands[] = {
+	{{"status"}, 0, 0, status, "", "what the daemon does, and what is wrong"},
+	{{"devices", "show"}, 1, TAKES_FULL, device_show, "KEY", "one registration"},
+	{{"devices", "remove"}, 1, 0, device_remove, "KEY", "delete a registration"},
+	{{"devices", "list"}, 0, TAKES_FULL | TAKES_USER | TAKES_LIMIT, devices, NULL, NULL},
+	{{"devices"}, 0, TAKES_FULL | TAKES_USER | TAKES_LIMIT, devices, "[--user U]",
+		"who is registered, when pushed to last, and what Apple said"},
+	{{"push"}, 1, TAKES_MAILBOX, push, "USER [--mailbox M]",
+		"a test push to all devices of a user"},
+	{{"queue", "flush"}, 0, TAKES_USER, queue_flush, "[--user U]",
+		"tell now what waits to be told later or again"},
+	{{"queue", "drop"}, 0, TAKES_USER | TAKES_ALL, queue_drop, "--user U | --all",
+		"never tell what waits"},
+	{{"queue", "list"}, 0, TAKES_FULL | TAKES_LIMIT, queue, NULL, NULL},
+	{{"queue"}, 0, TAKES_FULL | TAKES_LIMIT, queue, "", "what waits to be told"},
+	{{"events"}, 0, TAKES_FOLLOW, events, "--follow", "events and pushes as they come"},
+	{{"prune"}, 0, 0, prune, "", "delete now what has expired"},
+	{{"cert", "inspect"}, -1, 0, cert_inspect, "FILE...", "what certificate files say"},
+	{{"cert", "check"}, 0, TAKES_ONLINE, cert_check, "[--online]",
+		"the configured credentials; --online: does Apple accept them?"},
+	{{"config"}, 0, 0, config, "", "the settings in force and where they come from"},
+	{{"log-level"}, 1, 0, log_level, "LEVEL", "error, warn, info or debug"},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_usage(FILE *to)
+{
+	fputs("usage: mailpushctl [--json] [--socket path] command\n\n", to);
+	for (size_t i = 0; i < COMMANDS; i++) {
+		const struct command *command = &commands[i];
+		if (!command->usage)
+			continue;
+		mem_auto char *line =
+			mem_printf("%s%s%s %s", command->words[0], command->words[1] ? " " : "",
+				command->words[1] ? command->words[1] : "", command->usage);
+		fprintf(to, "  %-30s %s\n", line, command->help);
+	}
+	fputs("\nSee mailpushctl(8).\n", to);
+}
+
+static enum client_exit usage_error(const char *format, const char *text)
+{
+	fputs("mailpushctl: ", stderr);
+	fprintf(stderr, format, text);
+	fputs("; `mailpushctl --help` lists what there is\n", stderr);
+	return CLIENT_USAGE;
+}
+
+static const struct command *find_command(char **words, int count)
+{
+	for (size_t i = 0; i < COMMANDS; i++) {
+		const struct command *command = &commands[i];
+		if (count > 0 && !strcmp(command->words[0], words[0]) &&
+			(!command->words[1] || (count > 1 && !strcmp(command->words[1], words[1]))))
+			return command;
+	}
+	return NULL;
+}
+
+static enum client_exit run(char **words, int count)
+{
+	const struct command *command = find_command(words, count);
+	if (!command && count > 0 && !strcmp(words[0], "cert"))
+		return usage_error("cert needs %s", "inspect or check");
+	if (!command)
+		return usage_error("there is no command '%s'", count ? words[0] : "");
+	int taken = command->words[1] ? 2 : 1;
+	int left = count - taken;
+	if (left < (command->arguments < 0 ? 1 : command->arguments))
+		return usage_error("%s is missing", command->usage);
+	if (command->arguments >= 0 && left > command->arguments)
+		return usage_error("unexpected argument '%s'", words[taken + command->arguments]);
+	if (options.given & ~command->takes)
+		return usage_error("%s does not take one of these options", command->words[0]);
+	client_init(options.socket);
+	enum client_exit result = command->run(words + taken);
+	client_fini();
+	return result;
+}
+
+static bool parse_limit(const char *text)
+{
+	char *end;
+	options.limit = strtol(text, &end, 10);
+	return end != text && !*end && options.limit > 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"all", no_argument, NULL, 'a'},
+		{"follow", no_argument, NULL, 'f'},
+		{"full", no_argument, NULL, 'F'},
+		{"help", no_argument, NULL, 'h'},
+		{"json", no_argument, NULL, 'j'},
+		{"limit", required_argument, NULL, 'l'},
+		{"mailbox", required_argument, NULL, 'm'},
+		{"online", no_argument, NULL, 'o'},
+		{"socket", required_argument, NULL, 's'},
+		{"user", required_argument, NULL, 'u'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	setlocale(LC_CTYPE, "");
+	signal(SIGPIPE, SIG_DFL);
+	table_use_colours();
+	int option;
+	while ((option = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
+		switch (option) {
+		case 'a':
+			options.given |= TAKES_ALL;
+			break;
+		case 'f':
+			options.given |= TAKES_FOLLOW;
+			break;
+		case 'F':
+			options.given |= TAKES_FULL;
+			break;
+		case 'h':
+			print_usage(stdout);
+			return CLIENT_FINE;
+		case 'j':
+			options.is_json = true;
+			break;
+		case 'l':
+			options.given |= TAKES_LIMIT;
+			if (!parse_limit(optarg))
+				return (int)usage_error(
+					"--limit '%s' is no number above 0", optarg);
+			break;
+		case 'm':
+			options.given |= TAKES_MAILBOX;
+			options.mailbox = optarg;
+			break;
+		case 'o':
+			options.given |= TAKES_ONLINE;
+			break;
+		case 's':
+			options.socket = optarg;
+			break;
+		case 'u':
+			options.given |= TAKES_USER;
+			options.user = optarg;
+			break;
+		case 'V':
+			puts("mailpushctl " MAILPUSH_VERSION);
+			return CLIENT_FINE;
+		default:
+			return CLIENT_USAGE;
+		}
+	}
+	return (int)run(argv + optind, argc - optind);
+}

@@ -1,0 +1,461 @@
+#include "ctl/show.h"
+
+#include "base/mem.h"
+#include "ctl/table.h"
+#include "ctl/words.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define TEXT_MAX 2048
+
+static double now_s(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static const char *text_of(const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+	return text ? text : "";
+}
+
+static double number_of(const json_t *json, const char *key)
+{
+	return json_number_value(json_object_get(json, key));
+}
+
+static long long count_of(const json_t *json, const char *key)
+{
+	return json_integer_value(json_object_get(json, key));
+}
+
+static bool is_true(const json_t *json, const char *key)
+{
+	return json_is_true(json_object_get(json, key));
+}
+
+static const char *ago(const json_t *json, const char *key, char ret[WORDS_SIZE])
+{
+	const json_t *time = json_object_get(json, key);
+	if (!json_is_number(time))
+		return "never";
+	return words_ago(json_number_value(time), now_s(), ret);
+}
+
+/* What came from outside, on a line that we write ourselves. */
+static void print_text(const char *text)
+{
+	char printable[TEXT_MAX];
+	words_printable(text, printable, sizeof(printable));
+	fputs(printable, stdout);
+}
+
+static void head(const char *name)
+{
+	printf("%s%-15s%s", table_begin(TABLE_BOLD), name, table_end());
+}
+
+static void coloured(enum table_colour colour, const char *text)
+{
+	fputs(table_begin(colour), stdout);
+	print_text(text);
+	fputs(table_end(), stdout);
+}
+
+static void line(const char *name, const char *text)
+{
+	head(name);
+	print_text(text);
+	putchar('\n');
+}
+
+static void show_alarms(const json_t *alarms)
+{
+	char when[WORDS_SIZE];
+	size_t i;
+	json_t *alarm;
+	head("Alarms");
+	if (!json_array_size(alarms)) {
+		coloured(TABLE_GOOD, "none");
+		putchar('\n');
+		return;
+	}
+	printf("%zu\n", json_array_size(alarms));
+	json_array_foreach((json_t *)alarms, i, alarm)
+	{
+		fputs("  ", stdout);
+		coloured(TABLE_BAD, text_of(alarm, "name"));
+		printf(" (since %s): ", ago(alarm, "since", when));
+		print_text(text_of(alarm, "text"));
+		putchar('\n');
+	}
+}
+
+static void show_counters(const json_t *counters)
+{
+	const char *name;
+	json_t *count;
+	json_object_foreach((json_t *)counters, name, count) if (json_integer_value(count))
+		printf("  %s %lld\n", name, (long long)json_integer_value(count));
+}
+
+static void show_events(const json_t *events, double rate)
+{
+	size_t i;
+	json_t *by;
+	head("Events");
+	printf("%lld, %.1f/s in the last minute; %lld on their way in\n", count_of(events, "total"),
+		rate, count_of(events, "waiting"));
+	struct table *table = table_new(NULL, 4, 2);
+	json_array_foreach(json_object_get(events, "by"), i, by)
+	{
+		mem_auto char *count = mem_printf("%lld", count_of(by, "count"));
+		table_add(table, text_of(by, "event"), text_of(by, "transport"),
+			text_of(by, "action"), count);
+	}
+	table_print_and_free(table);
+}
+
+static void show_pushes(const json_t *pushes, double rate)
+{
+	size_t i;
+	json_t *by;
+	head("Pushes");
+	printf("%lld, %.1f/s in the last minute\n", count_of(pushes, "total"), rate);
+	struct table *table = table_new(NULL, 2, 2);
+	json_array_foreach(json_object_get(pushes, "by"), i, by)
+	{
+		bool is_answer = !strcmp(text_of(by, "result"), "answered");
+		mem_auto char *what = is_answer
+			? mem_printf("%lld %s", count_of(by, "status"), text_of(by, "reason"))
+			: mem_dup(text_of(by, "result"));
+		mem_auto char *count = mem_printf("%lld", count_of(by, "count"));
+		table_add(table, what, count);
+	}
+	table_print_and_free(table);
+}
+
+static void show_way(const json_t *credential)
+{
+	size_t i;
+	json_t *link;
+	const char *error = text_of(credential, "error");
+	const char *trouble = text_of(credential, "trouble");
+	fputs("  ", stdout);
+	print_text(text_of(credential, "name"));
+	if (is_true(credential, "in_force")) {
+		double days = (number_of(credential, "expires") - now_s()) / 86400;
+		fputs(", ", stdout);
+		print_text(text_of(credential, "topic"));
+		fputs(", ", stdout);
+		printf("%s%.0f days left%s", table_begin(days < 30 ? TABLE_BAD : TABLE_PLAIN), days,
+			table_end());
+	}
+	if (*error) {
+		fputs(": ", stdout);
+		coloured(TABLE_BAD, error);
+	}
+	if (*trouble) {
+		fputs(": ", stdout);
+		coloured(TABLE_BAD, trouble);
+	}
+	putchar('\n');
+	json_array_foreach(json_object_get(credential, "connections"), i, link)
+		printf("    %s %s, %lld of %lld streams\n", text_of(link, "address"),
+			text_of(link, "state"), count_of(link, "streams"), count_of(link, "limit"));
+}
+
+static void show_latencies(const json_t *latencies)
+{
+	static const char *const heads[] = {"Latencies", "half", "95 %", "99 %", "of"};
+	static const struct {
+		const char *key;
+		const char *name;
+	} rows[] = {{"acknowledged", "event to OK"}, {"told_now", "new mail to push"},
+		{"told_later", "other change to push"}, {"answered", "push to answer"},
+		{"registry_commit", "registry batch"}, {"queue_commit", "queue batch"}};
+	struct table *table = table_new(heads, 5, 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const json_t *row = json_object_get(latencies, rows[i].key);
+		char half[WORDS_SIZE];
+		char most[WORDS_SIZE];
+		char nearly_all[WORDS_SIZE];
+		mem_auto char *count = mem_printf("%lld", count_of(row, "count"));
+		mem_auto char *name = mem_printf("  %s", rows[i].name);
+		if (!count_of(row, "count"))
+			continue;
+		table_add(table, name, words_latency(number_of(row, "p50"), half),
+			words_latency(number_of(row, "p95"), most),
+			words_latency(number_of(row, "p99"), nearly_all), count);
+	}
+	table_print_and_free(table);
+}
+
+static void show_database(const json_t *databases, const char *name)
+{
+	char size[WORDS_SIZE];
+	const json_t *database = json_object_get(databases, name);
+	printf("  %-9s %s, ", name, words_size(number_of(database, "bytes"), size));
+	print_text(text_of(database, "url"));
+	putchar('\n');
+}
+
+void show_status(const json_t *status)
+{
+	char text[WORDS_SIZE];
+	size_t i;
+	json_t *credential;
+	const json_t *registrations = json_object_get(status, "registrations");
+	const json_t *queue = json_object_get(status, "queue");
+	const json_t *rates = json_object_get(status, "rates");
+	mem_auto char *up = mem_printf("%s, up %s, pid %lld", text_of(status, "version"),
+		words_duration(number_of(status, "now") - number_of(status, "started"), text),
+		count_of(status, "pid"));
+	line("mailpushd", up);
+	line("Site", text_of(status, "site"));
+	line("aps_topic", text_of(status, "aps_topic"));
+	line("Log level", text_of(status, "log_level"));
+	show_alarms(json_object_get(status, "alarms"));
+	show_events(json_object_get(status, "events"), number_of(rates, "events"));
+	show_counters(json_object_get(status, "counters"));
+	head("Registrations");
+	printf("%lld, %lld of them asleep\n", count_of(registrations, "total"),
+		count_of(registrations, "sleeping"));
+	head("Queue");
+	printf("pushes %lld, in flight %lld, mailboxes %lld, oldest %s\n",
+		count_of(queue, "pushes"), count_of(queue, "in_flight"),
+		count_of(queue, "mailboxes"),
+		json_is_null(json_object_get(queue, "oldest")) ? "none"
+							       : ago(queue, "oldest", text));
+	show_pushes(json_object_get(status, "pushes"), number_of(rates, "pushes"));
+	head("Credentials");
+	printf("%zu\n", json_array_size(json_object_get(status, "credentials")));
+	json_array_foreach(json_object_get(status, "credentials"), i, credential)
+		show_way(credential);
+	line("Databases", "");
+	show_database(json_object_get(status, "databases"), "registry");
+	show_database(json_object_get(status, "databases"), "queue");
+	show_latencies(json_object_get(status, "latencies"));
+	if (count_of(status, "log_lines_dropped"))
+		printf("%lld lines could not be logged\n", count_of(status, "log_lines_dropped"));
+}
+
+static char *last_push(const json_t *device)
+{
+	const json_t *push = json_object_get(device, "last_push");
+	char when[WORDS_SIZE];
+	if (json_is_null(push))
+		return mem_dup("never");
+	if (!count_of(push, "status"))
+		return mem_printf("%s: no answer", ago(push, "time", when));
+	const char *reason = text_of(push, "reason");
+	return mem_printf("%s: %lld%s%s", ago(push, "time", when), count_of(push, "status"),
+		*reason ? " " : "", reason);
+}
+
+void show_devices(const json_t *devices, bool has_head)
+{
+	static const char *const heads[] = {
+		"KEY", "USER", "TOKEN", "STATE", "MAILBOXES", "RENEWED", "LAST PUSH"};
+	struct table *table = table_new(has_head ? heads : NULL, 7, 0);
+	size_t i;
+	json_t *device;
+	json_array_foreach((json_t *)devices, i, device)
+	{
+		char renewed[WORDS_SIZE];
+		mem_auto char *push = last_push(device);
+		mem_auto char *mailboxes =
+			mem_printf("%zu", json_array_size(json_object_get(device, "mailboxes")));
+		table_add(table, text_of(device, "key"), text_of(device, "user"),
+			text_of(device, "token"), text_of(device, "state"), mailboxes,
+			ago(device, "renewed", renewed), push);
+	}
+	table_print_and_free(table);
+}
+
+void show_device(const json_t *device)
+{
+	char when[WORDS_SIZE];
+	size_t i;
+	json_t *name;
+	mem_auto char *push = last_push(device);
+	static const struct {
+		const char *key;
+		const char *name;
+	} texts[] = {{"key", "Key"}, {"user", "User"}, {"token", "Token"},
+		{"account_id", "Account id"}, {"topic", "Topic"}, {"subtopic", "Subtopic"},
+		{"state", "State"}};
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		line(texts[i].name, text_of(device, texts[i].key));
+	if (*text_of(device, "stopped_reason"))
+		line("Stopped", text_of(device, "stopped_reason"));
+	line("Registered", ago(device, "created", when));
+	line("Renewed", ago(device, "renewed", when));
+	line("Last event", ago(device, "last_event", when));
+	line("Last push", push);
+	line("", text_of(json_object_get(device, "last_push"), "meaning"));
+	line("Queue", *text_of(device, "queue") ? text_of(device, "queue") : "nothing waits");
+	head("Mailboxes");
+	printf("%zu%s\n", json_array_size(json_object_get(device, "mailboxes")),
+		is_true(device, "confirmed") ? "" : " (not confirmed by the server)");
+	json_array_foreach(json_object_get(device, "mailboxes"), i, name)
+	{
+		fputs("  ", stdout);
+		print_text(json_string_value(name));
+		putchar('\n');
+	}
+}
+
+void show_queue(const json_t *pushes, bool has_head)
+{
+	static const char *const heads[] = {
+		"USER", "TOKEN", "STATE", "URGENT", "MAILBOXES", "OLDEST", "DUE", "TRIES"};
+	struct table *table = table_new(has_head ? heads : NULL, 8, 0);
+	size_t i;
+	json_t *push;
+	json_array_foreach((json_t *)pushes, i, push)
+	{
+		char oldest[WORDS_SIZE];
+		char due[WORDS_SIZE];
+		mem_auto char *mailboxes = mem_printf("%lld", count_of(push, "mailboxes"));
+		mem_auto char *attempts = mem_printf("%lld", count_of(push, "attempts"));
+		table_add(table, text_of(push, "user"), text_of(push, "token"),
+			text_of(push, "state"), is_true(push, "urgent") ? "yes" : "no", mailboxes,
+			ago(push, "oldest", oldest), ago(push, "due", due), attempts);
+	}
+	table_print_and_free(table);
+}
+
+void show_event(const json_t *event)
+{
+	const char *kind = text_of(event, "kind");
+	time_t seconds = (time_t)number_of(event, "time");
+	struct tm local;
+	char clock[16] = "";
+	if (localtime_r(&seconds, &local))
+		strftime(clock, sizeof(clock), "%H:%M:%S", &local);
+	printf("%s ", clock);
+	if (!strcmp(kind, "event")) {
+		printf("%-20s ", text_of(event, "event"));
+		print_text(*text_of(event, "owner") ? text_of(event, "owner") : "-");
+		putchar(' ');
+		print_text(*text_of(event, "folder") ? text_of(event, "folder") : "INBOX");
+		printf(" -> %s (%s)\n", text_of(event, "action"), text_of(event, "transport"));
+	} else if (!strcmp(kind, "push")) {
+		bool is_fine = count_of(event, "status") == 200;
+		printf("%-20s ", "push");
+		print_text(text_of(event, "user"));
+		printf(" %s, mailboxes %lld: ", text_of(event, "token"),
+			count_of(event, "mailboxes"));
+		fputs(table_begin(is_fine ? TABLE_GOOD : TABLE_ODD), stdout);
+		if (count_of(event, "status"))
+			printf("%lld ", count_of(event, "status"));
+		else
+			printf("%s ", text_of(event, "result"));
+		print_text(text_of(event, "reason"));
+		printf("%s(%s, %.0f ms)\n", table_end(), text_of(event, "then"),
+			number_of(event, "seconds") * 1000);
+	} else {
+		printf("%lld lines were missed\n", count_of(event, "lines"));
+	}
+	fflush(stdout);
+}
+
+void show_config(const json_t *config)
+{
+	static const char *const heads[] = {"KEY", "VALUE", "FROM"};
+	struct table *table = table_new(heads, 3, 0);
+	size_t i;
+	json_t *setting;
+	json_array_foreach(json_object_get(config, "settings"), i, setting)
+	{
+		long long at = count_of(setting, "line");
+		mem_auto char *from = at ? mem_printf("%s:%lld", text_of(config, "file"), at)
+					 : mem_dup("default");
+		const char *value = text_of(setting, "value");
+		table_add(table, text_of(setting, "key"), *value ? value : "\"\"", from);
+	}
+	table_print_and_free(table);
+}
+
+void show_push(const json_t *answer)
+{
+	size_t i;
+	json_t *device;
+	json_array_foreach(json_object_get(answer, "devices"), i, device)
+	{
+		const char *state = text_of(device, "state");
+		bool is_taken = count_of(device, "status") == 200;
+		print_text(text_of(device, "token"));
+		fputs(" ", stdout);
+		fputs(table_begin(is_taken ? TABLE_GOOD : TABLE_BAD), stdout);
+		if (!strcmp(state, "answered") && count_of(device, "status"))
+			printf("%lld", count_of(device, "status"));
+		else
+			fputs(!strcmp(state, "not_sent")	    ? "not sent"
+					: !strcmp(state, "waiting") ? "no answer yet"
+								    : text_of(device, "result"),
+				stdout);
+		if (*text_of(device, "reason")) {
+			putchar(' ');
+			print_text(text_of(device, "reason"));
+		}
+		printf("%s: ", table_end());
+		print_text(text_of(device, "meaning"));
+		putchar('\n');
+	}
+}
+
+void show_credentials(const json_t *answer)
+{
+	size_t i;
+	size_t j;
+	json_t *credential;
+	json_t *finding;
+	json_array_foreach(json_object_get(answer, "credentials"), i, credential)
+	{
+		print_text(text_of(credential, "name"));
+		putchar('\n');
+		json_array_foreach(json_object_get(credential, "findings"), j, finding)
+		{
+			const char *level = text_of(finding, "level");
+			bool is_bad = !strcmp(level, "fail");
+			printf("  %s%-4s%s ",
+				table_begin(is_bad		       ? TABLE_BAD
+						: !strcmp(level, "ok") ? TABLE_GOOD
+								       : TABLE_ODD),
+				level, table_end());
+			print_text(text_of(finding, "text"));
+			putchar('\n');
+		}
+	}
+	if (!json_array_size(json_object_get(answer, "credentials")))
+		puts("no credential is configured: phones can register, nothing is pushed");
+}
+
+bool show_is_pushed(const json_t *answer)
+{
+	size_t i;
+	json_t *device;
+	json_array_foreach(json_object_get(answer, "devices"), i,
+		device) if (count_of(device, "status") != 200) return false;
+	return true;
+}
+
+bool show_are_credentials_fine(const json_t *answer)
+{
+	const json_t *credentials = json_object_get(answer, "credentials");
+	size_t i;
+	size_t j;
+	json_t *credential;
+	json_t *finding;
+	json_array_foreach((json_t *)credentials, i, credential)
+		json_array_foreach(json_object_get(credential, "findings"), j,
+			finding) if (!strcmp(text_of(finding, "level"), "fail")) return false;
+	return json_array_size(credentials) > 0;
+}

@@ -1,0 +1,107 @@
+#include "ctl/words.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <wchar.h>
+#include <wctype.h>
+
+static const char *span(double seconds, char ret[WORDS_SIZE])
+{
+	if (seconds < 60)
+		snprintf(ret, WORDS_SIZE, "%.0f s", floor(seconds));
+	else if (seconds < 3600)
+		snprintf(ret, WORDS_SIZE, "%.0f min", floor(seconds / 60));
+	else if (seconds < 2 * 86400)
+		snprintf(ret, WORDS_SIZE, "%.0f h", floor(seconds / 3600));
+	else
+		snprintf(ret, WORDS_SIZE, "%.0f d", floor(seconds / 86400));
+	return ret;
+}
+
+const char *words_ago(double then_s, double now_s, char ret[WORDS_SIZE])
+{
+	char text[WORDS_SIZE];
+	double seconds = now_s - then_s;
+	if (fabs(seconds) < 1)
+		return strcpy(ret, "just now");
+	span(fabs(seconds), text);
+	snprintf(ret, WORDS_SIZE, seconds > 0 ? "%.40s ago" : "in %.40s", text);
+	return ret;
+}
+
+const char *words_duration(double seconds, char ret[WORDS_SIZE])
+{
+	static const struct {
+		double seconds;
+		const char *name;
+	} units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+	if (seconds < 1)
+		return strcpy(ret, "0 s");
+	size_t i = 0;
+	while (seconds < units[i].seconds)
+		i++;
+	double whole = floor(seconds / units[i].seconds);
+	double rest = seconds - whole * units[i].seconds;
+	if (i == 3 || rest < units[i + 1].seconds)
+		snprintf(ret, WORDS_SIZE, "%.0f %s", whole, units[i].name);
+	else
+		snprintf(ret, WORDS_SIZE, "%.0f %s %.0f %s", whole, units[i].name,
+			floor(rest / units[i + 1].seconds), units[i + 1].name);
+	return ret;
+}
+
+const char *words_latency(double seconds, char ret[WORDS_SIZE])
+{
+	if (seconds < 0.01)
+		snprintf(ret, WORDS_SIZE, "%.1f ms", seconds * 1000);
+	else if (seconds < 1)
+		snprintf(ret, WORDS_SIZE, "%.0f ms", seconds * 1000);
+	else
+		snprintf(ret, WORDS_SIZE, "%.1f s", seconds);
+	return ret;
+}
+
+const char *words_size(double bytes, char ret[WORDS_SIZE])
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+	size_t i = 0;
+	while (bytes >= 1000 && i < 4) {
+		bytes /= 1000;
+		i++;
+	}
+	snprintf(ret, WORDS_SIZE, i && bytes < 10 ? "%.1f %s" : "%.0f %s", bytes, units[i]);
+	return ret;
+}
+
+size_t words_printable(const char *text, char *ret, size_t size)
+{
+	mbstate_t state = {0};
+	size_t columns = 0;
+	size_t used = 0;
+	while (*text) {
+		wchar_t wide;
+		size_t n = mbrtowc(&wide, text, strlen(text), &state);
+		int width = n == (size_t)-1 || n == (size_t)-2 || !iswprint((wint_t)wide)
+			? -1
+			: wcwidth(wide);
+		bool is_text = width >= 0;
+		size_t needed = is_text ? n : 1;
+		if (used + needed + 1 > size)
+			break;
+		if (is_text)
+			memcpy(ret + used, text, n);
+		else
+			ret[used] = '?';
+		if (n == (size_t)-1 || n == (size_t)-2) {
+			n = 1;
+			state = (mbstate_t){0};
+		}
+		used += needed;
+		text += n;
+		columns += is_text ? (size_t)width : 1;
+	}
+	ret[used] = '\0';
+	return columns;
+}

@@ -1,0 +1,28 @@
+/*
+ * words - times, sizes and texts as people read them.
+ *
+ * Pure.
+ */
+#ifndef MAILPUSH_CTL_WORDS_H
+#define MAILPUSH_CTL_WORDS_H
+
+#include <stddef.h>
+
+#define WORDS_SIZE 64
+
+/* "just now", "12 s ago", "3 min ago", "2 h ago", "5 d ago"; "in 3 min" for the future. */
+const char *words_ago(double then_s, double now_s, char ret[WORDS_SIZE]);
+/* "12 s", "3 min 5 s", "2 h 14 min", "5 d 3 h". */
+const char *words_duration(double seconds, char ret[WORDS_SIZE]);
+/* "0.4 ms", "12 ms", "1.5 s". */
+const char *words_latency(double seconds, char ret[WORDS_SIZE]);
+/* "512 B", "45 kB", "1.2 GB". */
+const char *words_size(double bytes, char ret[WORDS_SIZE]);
+
+/*
+ * What came from outside, safe on a terminal: control characters and bytes that are no text in this
+ * locale become '?'.  At most `size` bytes with the NUL; returns the columns that it takes.
+ */
+size_t words_printable(const char *text, char *ret, size_t size);
+
+#endif

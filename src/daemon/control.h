@@ -1,0 +1,29 @@
+/*
+ * control - the control socket, and the TCP listener for monitors.
+ *
+ * HTTP and JSON; docs/operations.md is the reference.  On the control socket everything can be
+ * asked and done, by root, the daemon's own user and control_users; http_listen offers the metrics
+ * and the two health checks alone, with no names and no tokens, to whoever reaches it.  What needs
+ * a database is asked of its thread (inquiry.h), the request waits suspended meanwhile.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_DAEMON_CONTROL_H
+#define MAILPUSH_DAEMON_CONTROL_H
+
+#include "base/http.h"
+#include "daemon/core.h"
+
+#define CONTROL_CONNECTIONS_MAX 64
+#define CONTROL_BODY_MAX (64 * 1024)
+#define CONTROL_REQUEST_MS 10000
+
+struct control;
+
+int control_new(struct core *core, struct control **ret, struct err *err);
+/* Closes the sockets; whoever waits for an answer is told that we stop. */
+void control_stop(struct control *control);
+/* After the registry and the queue have given back their jobs. */
+void control_free(struct control *control);
+
+#endif

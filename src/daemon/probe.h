@@ -1,0 +1,24 @@
+/*
+ * probe - a push to a device that cannot exist: what does Apple say to our credential?
+ *
+ * It goes over the connection that all pushes with that topic use, past the schedule and without a
+ * trace in it.  delivery launches and hands back.  Loop thread only.
+ */
+#ifndef MAILPUSH_DAEMON_PROBE_H
+#define MAILPUSH_DAEMON_PROBE_H
+
+#include "daemon/core.h"
+
+struct probe;
+
+/* `answered` is called once, later; the probe is gone then. */
+struct probe *probe_new(struct core *core, const char *topic,
+	void (*answered)(void *ctx, const struct apns_answer *answer), void *ctx);
+/* `answered` is not called any more. */
+void probe_cancel(struct probe *probe);
+
+/* Those for which there is room now. */
+void probe_launch(struct core *core);
+void probe_answered(struct sender_push *push, const struct apns_answer *answer);
+
+#endif

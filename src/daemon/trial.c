@@ -1,0 +1,260 @@
+#include "daemon/trial.h"
+
+#include "apns/explain.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/ask.h"
+#include "daemon/audience.h"
+#include "daemon/delivery.h"
+#include "daemon/inquiry.h"
+#include "daemon/reply.h"
+#include "event/utf7.h"
+
+#include <string.h>
+
+struct device {
+	struct registry_key key;
+	json_t *json; /* borrowed from the trial's answer */
+	bool is_waiting;
+	bool is_flying; /* something else, whose answer comes first */
+};
+
+struct trial {
+	struct inquiry inquiry;
+	struct audience_listener listener;
+	struct core *core;
+	struct http_request *request; /* NULL: gone */
+	char *user;
+	char *mailbox; /* as asked for; "": the best for each */
+	uv_timer_t timer;
+	bool is_listening;
+	bool is_asking; /* the registry has our question */
+	json_t *devices;
+	struct device *waiting;
+	size_t count;
+	size_t open;
+};
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct trial *trial = handle->data;
+	inquiry_fini(&trial->inquiry);
+	json_decref(trial->devices);
+	free(trial->user);
+	free(trial->mailbox);
+	free(trial->waiting);
+	free(trial);
+}
+
+static void end(struct trial *trial)
+{
+	if (trial->is_listening)
+		audience_unlisten(trial->core->audience, &trial->listener);
+	uv_close((uv_handle_t *)&trial->timer, on_closed);
+}
+
+static void on_gone(void *ctx)
+{
+	struct trial *trial = ctx;
+	trial->request = NULL;
+	if (!trial->is_asking)
+		end(trial);
+}
+
+static void set(json_t *json, const char *key, const char *text)
+{
+	json_object_set_new(json, key, reply_text(text));
+}
+
+static void answer(struct trial *trial)
+{
+	reply_json(trial->request, 200,
+		json_pack("{so,sO}", "user", reply_text(trial->user), "devices", trial->devices));
+	end(trial);
+}
+
+struct search {
+	const char *topic;
+	const char *trouble;
+	char text[ERR_TEXT_MAX];
+};
+
+static void on_way(void *ctx, const struct sender_way *way)
+{
+	struct search *search = ctx;
+	if (!strcmp(way->credential->topic, search->topic) && way->trouble) {
+		strncpy(search->text, way->trouble, sizeof(search->text) - 1);
+		search->trouble = search->text;
+	}
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct trial *trial = timer->data;
+	for (size_t i = 0; i < trial->count; i++) {
+		struct device *device = &trial->waiting[i];
+		if (!device->is_waiting)
+			continue;
+		struct search search = {
+			.topic = json_string_value(json_object_get(device->json, "topic"))};
+		sender_each_way(trial->core->sender, on_way, &search);
+		set(device->json, "state", "waiting");
+		set(device->json, "meaning",
+			search.trouble ? search.trouble
+				       : "Apple has not answered yet; the push waits in the queue");
+	}
+	answer(trial);
+}
+
+static void on_answered(struct audience_listener *listener, const struct registry_key *key,
+	const struct apns_answer *answered, const char *then)
+{
+	struct trial *trial = MEM_CONTAINER(listener, struct trial, listener);
+	for (size_t i = 0; i < trial->count; i++) {
+		struct device *device = &trial->waiting[i];
+		if (!device->is_waiting || memcmp(&device->key, key, sizeof(*key)) != 0)
+			continue;
+		if (device->is_flying) {
+			device->is_flying = false;
+			return;
+		}
+		device->is_waiting = false;
+		trial->open--;
+		set(device->json, "state", "answered");
+		set(device->json, "result", metrics_ending_name(answered->ending));
+		json_object_set_new(device->json, "status", json_integer(answered->status));
+		set(device->json, "reason", answered->reason);
+		set(device->json, "then", then);
+		set(device->json, "meaning",
+			explain_answer(answered->ending, answered->status, answered->reason));
+	}
+	if (!trial->open)
+		answer(trial);
+}
+
+static bool is_name(const char *registered, const char *asked)
+{
+	size_t size = strlen(registered);
+	mem_auto char *decoded = mem_alloc(UTF7_DECODED_MAX(size));
+	size_t decoded_size;
+	if (!strcmp(registered, asked))
+		return true;
+	if (utf7_decode(registered, size, decoded, &decoded_size))
+		return false;
+	return decoded_size == strlen(asked) && !memcmp(decoded, asked, decoded_size);
+}
+
+/* The one that was asked for; else INBOX, else the first. */
+static const struct registry_subscription *choose(
+	const struct trial *trial, const struct registry_listed *listed)
+{
+	const char *wanted = *trial->mailbox ? trial->mailbox : "INBOX";
+	for (size_t i = 0; i < listed->subscription_count; i++)
+		if (is_name(listed->subscriptions[i].name, wanted))
+			return &listed->subscriptions[i];
+	return *trial->mailbox || !listed->subscription_count ? NULL : listed->subscriptions;
+}
+
+/* NULL: nothing speaks against a push. */
+static const char *why_not(const struct trial *trial, const struct registry_listed *listed)
+{
+	if (listed->stopped_reason)
+		return "Apple refused this device for good; nothing is sent until it registers "
+		       "again";
+	if (!listed->subscription_count)
+		return "the phone registered no mailbox";
+	if (!choose(trial, listed))
+		return "the phone did not register this mailbox, and would not refresh it";
+	if (!sender_has_credential(trial->core->sender, listed->target->topic))
+		return "no credential for the topic that the phone registered with; add its "
+		       "certificate to mailpush.conf";
+	return NULL;
+}
+
+static void push_to(struct trial *trial, struct registry_listed *listed)
+{
+	const struct target *target = listed->target;
+	struct device *device = &trial->waiting[trial->count++];
+	device->key = target->key;
+	device->json = json_pack("{so,so,so,so}", "key", reply_key(&target->key), "token",
+		reply_secret(target->token, false), "account_id",
+		reply_secret(target->account_id, false), "topic", reply_text(target->topic));
+	json_array_append_new(trial->devices, device->json);
+	const char *against = why_not(trial, listed);
+	if (against) {
+		set(device->json, "state", "not_sent");
+		set(device->json, "meaning", against);
+		return;
+	}
+	struct core *core = trial->core;
+	const char *state = schedule_state(core->schedule, &target->key);
+	device->is_flying = state && !strcmp(state, "flying");
+	device->is_waiting = true;
+	trial->open++;
+	char hashes[1][MAILBOX_HASH_SIZE];
+	memcpy(hashes[0], choose(trial, listed)->hash, MAILBOX_HASH_SIZE);
+	core_store(core,
+		schedule_add(core->schedule, target_ref(listed->target),
+			(const char(*)[MAILBOX_HASH_SIZE])hashes, 1, QUEUE_NOW, core_time()));
+}
+
+static void on_listed(struct inquiry *inquiry, int status)
+{
+	struct trial *trial = MEM_CONTAINER(inquiry, struct trial, inquiry);
+	trial->is_asking = false;
+	if (!trial->request) {
+		end(trial);
+		return;
+	}
+	const struct registry_listing *listing = inquiry->job.listing;
+	if (status || !listing->count) {
+		if (status)
+			reply_error(trial->request, 503, "mailpushd is stopping");
+		else
+			reply_error(trial->request, 404,
+				"user %s has no registered device; on the phone, open Mail and "
+				"refresh, and see that the account's Fetch New Data is Push",
+				trial->user);
+		end(trial);
+		return;
+	}
+	log_event(LOG_LEVEL_INFO, "control", "test push", log_text("user", trial->user));
+	trial->waiting = mem_alloc_zero(listing->count, sizeof(*trial->waiting));
+	trial->listener.answered = on_answered;
+	trial->is_listening = true;
+	audience_listen(trial->core->audience, &trial->listener);
+	for (size_t i = 0; i < listing->count; i++)
+		push_to(trial, &listing->listed[i]);
+	if (trial->open)
+		uv_timer_start(&trial->timer, on_timer, TRIAL_WAIT_MS, 0);
+	else
+		answer(trial);
+}
+
+void trial_push(struct core *core, struct http_request *request, const char *tail)
+{
+	(void)tail;
+	struct ask ask;
+	struct err err;
+	size_t size;
+	const char *body = http_body(request, &size);
+	if (ask_parse(body, size, &ask, &err)) {
+		reply_error(request, 400, "%s", err.text);
+	} else if (!*ask.user) {
+		reply_error(request, 400, "whom to push to is missing, as in {\"user\":\"alice\"}");
+	} else {
+		struct trial *trial = mem_alloc_zero(1, sizeof(*trial));
+		trial->core = core;
+		trial->request = request;
+		trial->user = mem_dup(ask.user);
+		trial->mailbox = mem_dup(ask.mailbox);
+		trial->devices = json_array();
+		uv_timer_init(core->loop, &trial->timer);
+		trial->timer.data = trial;
+		trial->is_asking = true;
+		trial->inquiry.query.user = trial->user;
+		http_defer(request, on_gone, trial);
+		inquiry_ask_registry(core, &trial->inquiry, REGISTRY_LIST, on_listed);
+	}
+	ask_fini(&ask);
+}

@@ -1,0 +1,88 @@
+/*
+ * schedule_inner - what schedule.c and schedule_load.c share: the entries and how they move.
+ *
+ * Of no concern to anybody else.
+ */
+#ifndef MAILPUSH_QUEUE_SCHEDULE_INNER_H
+#define MAILPUSH_QUEUE_SCHEDULE_INNER_H
+
+#include "base/map.h"
+#include "queue/chance.h"
+#include "queue/lanes.h"
+#include "queue/news.h"
+#include "queue/rate.h"
+#include "queue/schedule.h"
+
+#include <sys/queue.h>
+
+#define NEVER_MS (INT64_MIN / 4) /* far in the past, and room to add an interval */
+
+enum state { NEW, STORING, WAITING, FLYING, RESTING };
+
+struct flight {
+	struct push push;
+	struct news carried; /* what of it still matters */
+	uint64_t upto_seq;
+	int64_t sent_ms;
+	bool is_orphan;		   /* the registration went meanwhile: the verdict is ignored */
+	struct target *old_target; /* the push's, if the registration has another by now */
+	char hashes[][MAILBOX_HASH_SIZE];
+};
+
+struct entry {
+	struct heap_node node;	  /* in `heap` */
+	struct heap *heap;	  /* of its lane; NULL: in none */
+	TAILQ_ENTRY(entry) place; /* in `storing` or `resting` */
+	struct registry_key key;
+	struct target *target;	  /* NULL while resting */
+	struct flight *flight;	  /* while flying */
+	int64_t row;		  /* in the store, when all jobs are done; 0: none */
+	uint64_t storing_seq;	  /* the job that carries its apns_id */
+	int64_t due_ms;		  /* of `news`; INT64_MAX: none */
+	int64_t not_before_ms;	  /* a failed flight is not repeated sooner */
+	int64_t last_push_ms;	  /* when the last flight that counted began */
+	int64_t left_ms;	  /* when the last flight began, whatever became of it */
+	int64_t failing_since_ms; /* if there are failures */
+	int64_t event_unix_ms;	  /* of the last change */
+	struct news news;	  /* what no flight carries */
+	uint32_t counted;	  /* in schedule's count of news */
+	uint32_t attempts;	  /* failed flights of this apns_id */
+	uint32_t failures;	  /* failed flights since the last that counted: for the back-off */
+	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
+	enum state state;
+	bool is_spread; /* what is overdue after an outage is put off once */
+	bool has_flown; /* this apns_id has (or may have): it stands for a fixed set of hashes */
+};
+
+TAILQ_HEAD(entry_list, entry);
+
+struct schedule {
+	struct schedule_settings settings;
+	struct map *entries;
+	struct entry_list storing; /* in order of storing_seq */
+	struct lanes lanes;
+	struct entry_list resting; /* as they came to rest: nearly in order of left_ms */
+	struct rate rate;
+	int64_t last_row;
+	uint64_t seq;
+	uint64_t stored_seq;
+	uint64_t in_state[RESTING + 1];
+	uint64_t news;
+	bool is_spreading; /* more is overdue than one call spreads */
+	struct chance chance;
+	struct job_list loaded; /* jobs that loading gave rise to */
+};
+
+struct entry *schedule_find(const struct schedule *schedule, const struct registry_key *key);
+/* Of a registration that has none yet. */
+struct entry *schedule_new_entry(struct schedule *schedule, const struct registry_key *key);
+/* A legal move of it. */
+void schedule_enter(struct schedule *schedule, struct entry *entry, enum state to);
+/* After each change of an entry's news or flight. */
+void schedule_account(struct schedule *schedule, struct entry *entry);
+/* `due_ms`, or later if the phone may not be told so soon. */
+int64_t schedule_not_too_soon(
+	const struct schedule *schedule, const struct entry *entry, int64_t due_ms);
+void schedule_delete_row(struct entry *entry, struct queue_job *job);
+
+#endif

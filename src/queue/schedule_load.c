@@ -1,0 +1,101 @@
+#include "base/mem.h"
+#include "queue/schedule_inner.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define LOADED_DUE_MIN_MS (-24 * 60 * 60 * 1000) /* of due times from disk, ago */
+
+/* The Unix time of before now in this run's monotonic time. */
+static int64_t past_ms(int64_t unix_ms, struct schedule_time time)
+{
+	if (unix_ms <= 0)
+		return NEVER_MS;
+	return unix_ms > time.unix_ms ? time.now_ms : time.now_ms - (time.unix_ms - unix_ms);
+}
+
+static int64_t loaded_delay_ms(
+	const struct schedule_settings *settings, int64_t due_unix_ms, int64_t now_unix_ms)
+{
+	int64_t most_ms = 2 * settings->later_delay_ms;
+	if (most_ms < SCHEDULE_RETRY_MAX_MS)
+		most_ms = SCHEDULE_RETRY_MAX_MS;
+	if (most_ms < settings->min_interval_ms)
+		most_ms = settings->min_interval_ms;
+	if (due_unix_ms > now_unix_ms + most_ms)
+		return 0;
+	if (due_unix_ms < now_unix_ms + LOADED_DUE_MIN_MS)
+		return LOADED_DUE_MIN_MS;
+	int64_t delay_ms = due_unix_ms - now_unix_ms;
+	return delay_ms < SCHEDULE_LOADED_DUE_MAX_MS ? delay_ms : SCHEDULE_LOADED_DUE_MAX_MS;
+}
+
+void schedule_load_push(struct schedule *schedule, int64_t row, struct target *target,
+	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_unix_ms, unsigned attempts,
+	int64_t first_unix_ms, int64_t last_push_unix_ms, struct schedule_time time)
+{
+	(void)first_unix_ms;
+	assert(!schedule_find(schedule, &target->key));
+	struct entry *entry = schedule_new_entry(schedule, &target->key);
+	entry->target = target;
+	entry->row = row;
+	if (row > schedule->last_row)
+		schedule->last_row = row;
+	/* It may have, just before the end: the apns_id stands for what is there now. */
+	entry->has_flown = true;
+	entry->attempts = attempts;
+	entry->failures = attempts;
+	entry->failing_since_ms = time.now_ms;
+	entry->last_push_ms = past_ms(last_push_unix_ms, time);
+	entry->left_ms = entry->last_push_ms;
+	memcpy(entry->apns_id, apns_id, sizeof(entry->apns_id));
+
+	entry->due_ms = schedule_not_too_soon(schedule, entry,
+		time.now_ms + loaded_delay_ms(&schedule->settings, due_unix_ms, time.unix_ms));
+	if (attempts)
+		entry->not_before_ms = entry->due_ms;
+	schedule_enter(schedule, entry, STORING);
+}
+
+void schedule_load_news(struct schedule *schedule, const struct registry_key *key,
+	const struct queue_news *news, struct schedule_time time)
+{
+	(void)time;
+	if (news->seq > schedule->seq)
+		schedule->seq = news->seq;
+	struct entry *entry = schedule_find(schedule, key);
+	if (!entry) {
+		struct queue_job *job = queue_job_new();
+		job->key = *key;
+		job->parts = QUEUE_PUSH_DELETE;
+		job_list_append(&schedule->loaded, &job->job);
+		return;
+	}
+	bool is_new;
+	news_put(&entry->news, news, &is_new);
+	if (news->first_ms > entry->event_unix_ms)
+		entry->event_unix_ms = news->first_ms;
+	schedule_account(schedule, entry);
+}
+
+void schedule_loaded(
+	struct schedule *schedule, struct job_list *ret_jobs, struct schedule_time time)
+{
+	for (struct entry *entry; (entry = TAILQ_FIRST(&schedule->storing));) {
+		if (entry->news.count) {
+			schedule_enter(schedule, entry, WAITING);
+			continue;
+		}
+		struct queue_job *job = queue_job_new();
+		job->key = entry->key;
+		job->row = entry->row;
+		schedule_delete_row(entry, job);
+		job_list_append(&schedule->loaded, &job->job);
+		schedule_enter(schedule, entry, RESTING);
+	}
+	schedule->stored_seq = schedule->seq;
+	for (struct job *job = schedule->loaded.first; job; job = job->next)
+		MEM_CONTAINER(job, struct queue_job, job)->seq = ++schedule->seq;
+	job_list_move(ret_jobs, &schedule->loaded);
+	(void)time;
+}

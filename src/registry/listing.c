@@ -1,0 +1,131 @@
+#include "registry/listing.h"
+
+#include "base/mem.h"
+#include "registry/result.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void free_listed(struct registry_listed *listed)
+{
+	for (size_t i = 0; i < listed->subscription_count; i++) {
+		free((char *)listed->subscriptions[i].name);
+		free((char *)listed->subscriptions[i].owner);
+		free((char *)listed->subscriptions[i].folder);
+	}
+	free(listed->subscriptions);
+	free(listed->subtopic);
+	free(listed->stopped_reason);
+	target_free(listed->target);
+}
+
+void listing_free(struct registry_listing *listing)
+{
+	if (!listing)
+		return;
+	for (size_t i = 0; i < listing->count; i++)
+		free_listed(&listing->listed[i]);
+	free(listing->listed);
+	free(listing);
+}
+
+static void on_row(void *ctx, size_t index, const struct registry_row *row)
+{
+	struct registry_listing *listing = ctx;
+	(void)index;
+	listing->listed =
+		mem_realloc_array(listing->listed, listing->count + 1, sizeof(*listing->listed));
+	listing->listed[listing->count++] = (struct registry_listed){
+		.target = target_new(&row->key, row->user, row->token, row->account_id, row->topic,
+			row->aps_version, row->confirmed, row->inbox_only, row->renewed_ms),
+		.subtopic = mem_dup(row->subtopic),
+		.stopped_reason = row->stopped_reason ? mem_dup(row->stopped_reason) : NULL,
+		.created_ms = row->created_ms,
+		.superseded_ms = row->superseded_ms,
+		.sleeping_ms = row->sleeping_ms,
+	};
+}
+
+static void on_subscription(
+	void *ctx, size_t index, const struct registry_subscription *subscription)
+{
+	struct registry_listed *listed = ctx;
+	(void)index;
+	listed->subscriptions = mem_realloc_array(listed->subscriptions,
+		listed->subscription_count + 1, sizeof(*listed->subscriptions));
+	struct registry_subscription *copy = &listed->subscriptions[listed->subscription_count++];
+	*copy = *subscription;
+	copy->name = mem_dup(subscription->name);
+	copy->owner = mem_dup(subscription->owner);
+	copy->folder = mem_dup(subscription->folder);
+}
+
+/* Cuts the page where its mailboxes are too many; one registration is always there. */
+static int load_mailboxes(struct rules *rules, struct registry_listing *listing, struct err *err)
+{
+	size_t mailboxes = 0;
+	for (size_t i = 0; i < listing->count; i++) {
+		struct registry_listed *listed = &listing->listed[i];
+		if (mailboxes >= REGISTRY_LISTED_MAILBOXES_MAX) {
+			for (size_t j = i; j < listing->count; j++)
+				free_listed(&listing->listed[j]);
+			listing->count = i;
+			listing->has_more = true;
+			break;
+		}
+		int failed = rules->db->ops->load_lists(
+			rules->db, &listed->target->key, 1, on_subscription, listed, err);
+		if (failed)
+			return failed;
+		mailboxes += listed->subscription_count;
+	}
+	return 0;
+}
+
+static int list(struct rules *rules, struct registry_job *job, struct err *err)
+{
+	const struct registry_ops *ops = rules->db->ops;
+	const struct registry_query *query = job->query;
+	struct registry_listing *listing = mem_alloc_zero(1, sizeof(*listing));
+	job->listing = listing;
+	int failed;
+	if (query->key)
+		failed = ops->load_keys(rules->db, query->key, 1, on_row, listing, err);
+	else if (query->user)
+		failed = ops->load_users(rules->db, &query->user, 1, on_row, listing, err);
+	else
+		/* One more, to know whether there is one. */
+		failed = ops->list(rules->db, query->after_user ? query->after_user : "",
+			&query->after_key, query->limit + 1, on_row, listing, err);
+	if (!failed && !query->key && !query->user && listing->count > query->limit) {
+		free_listed(&listing->listed[--listing->count]);
+		listing->has_more = true;
+	}
+	return failed ? failed : load_mailboxes(rules, listing, err);
+}
+
+static void on_found(void *ctx, size_t index, const struct registry_row *row)
+{
+	(void)index;
+	result_add_gone(ctx, &row->key);
+}
+
+static int remove_listed(struct rules *rules, struct registry_job *job, struct err *err)
+{
+	const struct registry_ops *ops = rules->db->ops;
+	int failed = ops->load_keys(rules->db, job->keys, job->key_count, on_found, job, err);
+	return failed ? failed : ops->remove(rules->db, job->gone, job->gone_count, err);
+}
+
+int listing_run(struct rules *rules, struct registry_job *job, struct err *err)
+{
+	switch (job->kind) {
+	case REGISTRY_LIST:
+		return list(rules, job, err);
+	case REGISTRY_REMOVE:
+		return remove_listed(rules, job, err);
+	default:
+		assert(job->kind == REGISTRY_COUNT);
+		return rules->db->ops->count(rules->db, &job->totals, err);
+	}
+}

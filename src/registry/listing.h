@@ -1,0 +1,15 @@
+/*
+ * listing - what people ask of the registry: who is registered, and to remove one by hand.
+ *
+ * Registry thread; what a job brings back is then the loop thread's.
+ */
+#ifndef MAILPUSH_REGISTRY_LISTING_H
+#define MAILPUSH_REGISTRY_LISTING_H
+
+#include "registry/rules.h"
+
+/* LIST, REMOVE or COUNT. */
+int listing_run(struct rules *rules, struct registry_job *job, struct err *err);
+void listing_free(struct registry_listing *listing);
+
+#endif

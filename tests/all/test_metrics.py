@@ -1,0 +1,48 @@
+"""The metrics, as Prometheus' own tool reads them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SYSTEM = Path(__file__).resolve().parents[1] / "system"
+sys.path.insert(0, str(SYSTEM))
+
+from conftest import *  # noqa: E402,F401,F403  the fixtures of the system tests
+from control import free_port, tcp  # noqa: E402
+
+
+def check(text):
+    return subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True,
+                          text=True, timeout=60)
+
+
+def test_promtool_finds_nothing_wrong(bare_site_for):
+    port = free_port()
+    site = bare_site_for(http_listen=f"127.0.0.1:{port}")
+    empty = check(tcp(port, "/metrics")[1])
+    assert (empty.returncode, empty.stdout, empty.stderr) == (0, "", "")
+    site.sim.control(do="next", status=503, reason="ServiceUnavailable")
+    phone = site.registered_phone("INBOX", "Notes")
+    site.deliver(phone.user, "Notes")
+    site.told(phone, "Notes")
+    done = check(tcp(port, "/metrics")[1])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_promtool_would_find_something():
+    assert check("mailpush_things 1\n").returncode != 0 or check("mailpush{ 1\n").returncode != 0
+
+
+@pytest.mark.parametrize("name", ["weird\"name", "back\\\\slash"])
+def test_a_name_of_a_credential_cannot_break_the_format(bare_site_for, sim, name):
+    port = free_port()
+    site = bare_site_for(start=False, http_listen=f"127.0.0.1:{port}")
+    site.mailpushd.credentials = {name: site.mailpushd.credentials["main"]}
+    site.mailpushd.conf.write_text(site.mailpushd.conf.read_text().replace(
+        'credential "main"', 'credential "%s"' % name.replace("\\", "\\\\").replace('"', '\\"')))
+    site.mailpushd.start()
+    text = tcp(port, "/metrics")[1]
+    assert "mailpush_credential_works{" in text
+    assert check(text).returncode == 0

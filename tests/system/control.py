@@ -1,0 +1,92 @@
+"""mailpushd's control socket, and mailpushctl, as tests use them.
+
+    status, answer = ask(daemon, "GET", "/status")
+    done = ctl(daemon, "devices", "--json")
+"""
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+
+from mailpushd import binary
+
+TIMEOUT = 30
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("mailpushd", timeout=TIMEOUT)
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(TIMEOUT)
+        self.sock.connect(self.path)
+
+
+def ask(daemon, method, path, body=None):
+    """(status, the JSON that was answered)."""
+    connection = UnixConnection(daemon.control_socket)
+    try:
+        text = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
+        connection.request(method, path, body=text)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def get(daemon, path):
+    """What is answered to a GET that succeeds."""
+    status, answer = ask(daemon, "GET", path)
+    assert status == 200, answer
+    return answer
+
+
+def tcp(port, path, method="GET"):
+    """(status, text) from http_listen."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
+    try:
+        connection.request(method, path)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    finally:
+        connection.close()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def ctl_binary():
+    return binary().parents[1] / "ctl" / "mailpushctl"
+
+
+def ctl(daemon, *arguments, wrapper=(), **environment):
+    """Run mailpushctl to its end; returns the CompletedProcess."""
+    return subprocess.run(
+        [*wrapper, str(ctl_binary()), "--socket", str(daemon.control_socket), *map(str, arguments)],
+        capture_output=True, text=True, timeout=TIMEOUT,
+        env={**os.environ, "LC_ALL": "C.UTF-8", **environment})
+
+
+def ctl_fine(daemon, *arguments):
+    """The text of one that succeeds."""
+    done = ctl(daemon, *arguments)
+    assert (done.returncode, done.stderr) == (0, ""), (done.stdout, done.stderr)
+    return done.stdout
+
+
+def ctl_json(daemon, *arguments):
+    """The objects that it prints with --json."""
+    text = ctl_fine(daemon, "--json", *arguments)
+    decoder, at, found = json.JSONDecoder(), 0, []
+    while at < len(text):
+        value, end = decoder.raw_decode(text, at)
+        found.append(value)
+        at = end + len(text[end:]) - len(text[end:].lstrip())
+    return found

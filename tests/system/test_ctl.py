@@ -1,0 +1,454 @@
+"""mailpushctl: every command, as text and as JSON, against a daemon that a real Cyrus talks to."""
+
+import contextlib
+import json
+import os
+import pty
+import re
+import sqlite3
+import subprocess
+import threading
+
+import pytest
+
+from apnssim import TOPIC
+from control import ctl, ctl_binary, ctl_fine, ctl_json, get
+from mailpushd import REPOSITORY
+from mailsite import BarePhone, new_user
+from waiting import Lines, wait_until
+
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
+HOUR = "1h"
+
+
+# ---- status ----
+
+def test_status_tells_what_happened(site):
+    user = site.create_user("Notes")
+    phone = site.registered_phone(user, "INBOX", "Notes")
+    site.deliver(user, "Notes")
+    site.told(phone, "Notes")
+    text = ctl_fine(site.mailpushd, "status")
+    assert re.search(r"^mailpushd +\d+\.\d+\.\d+, up .*, pid \d+$", text, flags=re.M)
+    assert re.search(r"^  ApplePushService +stream +register +\d+$", text, flags=re.M)
+    assert re.search(r"^  MessageNew +stream +now +1$", text, flags=re.M)
+    assert re.search(r"^Alarms +none$", text, flags=re.M)
+    assert re.search(r"^Registrations +1, 0 of them asleep$", text, flags=re.M)
+    assert re.search(r"^  200 +2$", text, flags=re.M)
+    assert re.search(rf"^  main, {TOPIC}, \d+ days left$", text, flags=re.M)
+    assert re.search(r"^    127.0.0.1 open, 0 of \d+ streams$", text, flags=re.M)
+    [status] = ctl_json(site.mailpushd, "status")
+    assert status["site"] == get(site.mailpushd, "/status")["site"]
+    assert status["pushes"]["total"] == 2
+
+
+# ---- devices ----
+
+def test_devices_are_listed_with_what_apple_said(site):
+    user = site.create_user("Jörgs Büro")
+    phone = site.registered_phone(user, "INBOX", "Jörgs Büro")
+    [device] = ctl_json(site.mailpushd, "devices", "--user", user)
+    assert device["user"] == user
+    assert device["token"] == phone.token[:8] + "..."
+    assert device["account_id"] == phone.account_id[:8] + "..."
+    assert device["topic"] == TOPIC
+    assert device["state"] == "active"
+    assert sorted(device["mailboxes"]) == ["INBOX", "Jörgs Büro"]
+    assert device["last_push"]["status"] == 200
+    assert device["last_push"]["meaning"].startswith("Apple took it")
+    text = ctl_fine(site.mailpushd, "devices", "--user", user)
+    assert re.search(rf"^{device['key']}  {user}  {device['token']}  active  2  .*: 200$", text,
+                     flags=re.M)
+    assert phone.token not in text
+
+    text = ctl_fine(site.mailpushd, "devices", "show", device["key"])
+    assert "\n  Jörgs Büro\n" in text
+    assert "Apple took it" in text
+    [whole] = ctl_json(site.mailpushd, "devices", "show", device["key"], "--full")
+    assert (whole["token"], whole["account_id"]) == (phone.token, phone.account_id)
+    [whole] = ctl_json(site.mailpushd, "devices", "--full", "--user", user)
+    assert whole["token"] == phone.token
+
+
+def test_devices_are_removed_and_not_told_any_more(site):
+    user = site.create_user()
+    phone = site.registered_phone(user, "INBOX")
+    [device] = ctl_json(site.mailpushd, "devices", "--user", user)
+    assert "removed" in ctl_fine(site.mailpushd, "devices", "remove", device["key"])
+    assert ctl_json(site.mailpushd, "devices", "--user", user) == []
+    again = ctl(site.mailpushd, "devices", "remove", device["key"])
+    assert (again.returncode, again.stderr) == (1, "mailpushctl: no device has this key\n")
+    other = site.registered_phone(site.create_user(), "INBOX")
+    site.deliver(user)
+    site.deliver(other.user)
+    site.told_inbox(other)
+    assert site.new_pushes(phone) == []
+    # It comes back by itself.
+    phone.register("INBOX")
+    site.told_inbox(phone)
+
+
+def test_many_devices_come_page_by_page(bare_site):
+    phones = {bare_site.registered_phone().user for _ in range(7)}
+    pages, place = [], ""
+    while True:
+        page = get(bare_site.mailpushd, f"/devices?limit=3{place}")
+        pages.append([device["user"] for device in page["devices"]])
+        if not page["next"]:
+            break
+        place = f"&after_user={page['next']['user']}&after_key={page['next']['key']}"
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert sum(pages, []) == sorted(phones)
+    assert len(ctl_json(bare_site.mailpushd, "devices")) == 7
+    assert len(ctl_json(bare_site.mailpushd, "devices", "list", "--limit", "2")) == 2
+
+
+# ---- push ----
+
+def test_a_test_push_waits_for_the_answer_and_explains_it(site):
+    user = site.create_user("Notes")
+    phone = site.registered_phone(user, "INBOX", "Notes")
+    text = ctl_fine(site.mailpushd, "push", user)
+    assert text.startswith(f"{phone.token[:8]}... 200: Apple took it")
+    site.told(phone, "INBOX")
+    [answer] = ctl_json(site.mailpushd, "push", user, "--mailbox", "Notes")
+    assert [device["status"] for device in answer["devices"]] == [200]
+    site.told(phone, "Notes")
+
+
+def test_a_test_push_that_apple_refuses_says_why(site, sim):
+    user = site.create_user()
+    phone = site.registered_phone(user, "INBOX")
+    sim.control(do="token", token=phone.token, status=410, reason="Unregistered",
+                timestamp=int(4e12))
+    done = ctl(site.mailpushd, "push", user)
+    assert done.returncode == 1
+    assert "410 Unregistered: the device token is no longer in use" in done.stdout
+    nobody = ctl(site.mailpushd, "push", user)
+    assert nobody.returncode == 1
+    assert f"user {user} has no registered device" in nobody.stderr
+
+
+def test_a_test_push_for_a_mailbox_not_registered_is_not_sent(site):
+    user = site.create_user()
+    site.registered_phone(user, "INBOX")
+    done = ctl(site.mailpushd, "push", user, "--mailbox", "Nowhere")
+    assert done.returncode == 1
+    assert "not sent: the phone did not register this mailbox" in done.stdout
+
+
+def test_a_test_push_without_a_credential_is_not_sent(bare_site):
+    phone = bare_site.registered_phone()
+    bare_site.mailpushd.credentials.clear()
+    bare_site.mailpushd.write_conf()
+    bare_site.mailpushd.restart()
+    done = ctl(bare_site.mailpushd, "push", phone.user)
+    assert done.returncode == 1
+    assert "not sent: no credential for the topic" in done.stdout
+
+
+# ---- queue ----
+
+@pytest.fixture
+def slow_site(bare_site_for):
+    """What is told later waits for an hour."""
+    return bare_site_for(later_delay=HOUR)
+
+
+def waiting_phone(site):
+    """A phone that is still to be told of its registration's mailboxes."""
+    phone = BarePhone(new_user(), ("INBOX", "Notes"))
+    site.register(phone)
+    return phone
+
+
+def test_what_waits_is_listed_and_flushed(slow_site):
+    one, two = waiting_phone(slow_site), waiting_phone(slow_site)
+    pushes = ctl_json(slow_site.mailpushd, "queue")
+    assert [push["user"] for push in pushes] == [one.user, two.user]
+    assert {(p["state"], p["urgent"], p["mailboxes"], p["attempts"]) for p in pushes} == {
+        ("waiting", False, 2, 0)}
+    text = ctl_fine(slow_site.mailpushd, "queue", "list")
+    assert re.search(rf"^{two.user} +{two.token[:8]}\.\.\. +waiting +no +2 +.* in \d+ min +0$",
+                     text, flags=re.M) or re.search(r"in 1 h", text)
+    assert ctl_fine(slow_site.mailpushd, "queue", "flush", "--user", one.user) == \
+        "1 pushes are told now\n"
+    slow_site.told(one, "INBOX", "Notes")
+    assert [p["user"] for p in ctl_json(slow_site.mailpushd, "queue")] == [two.user]
+    assert ctl_json(slow_site.mailpushd, "queue", "flush") == [{"flushed": 1}]
+    slow_site.told(two, "INBOX", "Notes")
+    assert ctl_json(slow_site.mailpushd, "queue") == []
+
+
+def test_what_waits_is_dropped(slow_site):
+    one, two = waiting_phone(slow_site), waiting_phone(slow_site)
+    assert ctl_fine(slow_site.mailpushd, "queue", "drop", "--user", one.user) == \
+        "1 pushes dropped\n"
+    assert [p["user"] for p in ctl_json(slow_site.mailpushd, "queue")] == [two.user]
+    assert ctl_json(slow_site.mailpushd, "queue", "drop", "--all") == [{"dropped": 1}]
+    assert ctl_json(slow_site.mailpushd, "queue") == []
+    slow_site.deliver(two.user)
+    slow_site.told(two, "INBOX")
+    assert slow_site.pushes(one) == []
+    # And nothing of it is left on disk.
+    slow_site.mailpushd.restart()
+    assert ctl_json(slow_site.mailpushd, "queue") == []
+
+
+def test_more_than_a_page_is_flushed(slow_site):
+    phones = [waiting_phone(slow_site) for _ in range(30)]
+    page = get(slow_site.mailpushd, "/queue?limit=20")
+    assert len(page["pushes"]) == 20 and page["next"] == page["pushes"][-1]["row"]
+    assert len(get(slow_site.mailpushd, f"/queue?after={page['next']}")["pushes"]) == 10
+    assert ctl_json(slow_site.mailpushd, "queue", "flush") == [{"flushed": 30}]
+    for phone in phones:
+        slow_site.told(phone, "INBOX", "Notes")
+
+
+def test_a_queue_command_says_what_it_needs(site):
+    done = ctl(site.mailpushd, "queue", "drop")
+    assert done.returncode == 2 and "--user or --all" in done.stderr
+
+
+# ---- events ----
+
+def follow(daemon, *arguments):
+    process = subprocess.Popen(
+        [ctl_binary(), "--socket", daemon.control_socket, *arguments, "events", "--follow"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "LC_ALL": "C.UTF-8"})
+    return process
+
+
+def test_events_and_pushes_are_followed(site):
+    user = site.create_user()
+    phone = site.registered_phone(user, "INBOX")
+    with follow(site.mailpushd, "--json") as process:
+        # It follows once it has seen one; what came before is not told again.
+        for line in deliveries(site, user, process):
+            if line["kind"] == "push" and line["user"] == user:
+                break
+        assert line["token"] == phone.token[:8] + "..."
+        assert (line["status"], line["then"], line["mailboxes"]) == (200, "done", 1)
+        process.terminate()
+
+
+def deliveries(site, user, process):
+    lines = Lines()
+
+    def read():
+        for text in process.stdout:
+            lines.add(text)
+        lines.end()
+    threading.Thread(target=read, daemon=True).start()
+    while not len(lines):
+        site.deliver(user)
+        try:
+            lines.wait(".", timeout=1)
+        except TimeoutError:
+            continue
+    lines.wait('"kind":"push"')
+    first = json.loads(lines.all()[0])
+    assert first["kind"] in ("event", "push")
+    return [json.loads(text) for text in lines.all()]
+
+
+def test_following_ends_with_the_daemon(site):
+    process = follow(site.mailpushd)
+    wait_until(lambda: site.mailpushd.control_socket.exists(), what="the socket")
+    assert get(site.mailpushd, "/healthz")
+    site.mailpushd.stop()
+    out, err = process.communicate(timeout=20)
+    assert out == ""
+    assert "mailpushd" in err
+
+
+def test_events_are_not_kept(site):
+    done = ctl(site.mailpushd, "events")
+    assert done.returncode == 2 and "--follow" in done.stderr
+
+
+# ---- prune ----
+
+def test_prune_removes_what_has_expired(bare_site_for):
+    site = bare_site_for(registration_ttl="7d")
+    old, new = site.registered_phone(), site.registered_phone()
+    site.mailpushd.stop()
+    with contextlib.closing(sqlite3.connect(site.mailpushd.dir / "registry.sqlite")) as db, db:
+        db.execute("UPDATE registration SET renewed_ms = renewed_ms - 8 * 86400000 "
+                   "WHERE user = ?", (old.user,))
+    site.mailpushd.start()
+    assert ctl_fine(site.mailpushd, "prune") == "1 registrations removed, 0 phones nudged\n"
+    assert [d["user"] for d in ctl_json(site.mailpushd, "devices")] == [new.user]
+    assert ctl_json(site.mailpushd, "prune") == [{"removed": 0, "nudged": 0, "kept_back": 0}]
+
+
+# ---- cert ----
+
+def test_certificates_are_inspected_without_the_daemon(bare_site_for, sim, tmp):
+    site = bare_site_for(start=False)
+    text = ctl_fine(site.mailpushd, "cert", "inspect", sim.client_cert)
+    assert f"topics     {TOPIC}\n" in text
+    assert "no key in this file" in text
+    both = tmp / "both.pem"
+    both.write_bytes(sim.client_cert.read_bytes() + sim.client_key.read_bytes())
+    [found] = ctl_json(site.mailpushd, "cert", "inspect", both)
+    assert found["topics"][0] == TOPIC and found["has_key"] and "why" not in found
+    other = tmp / "mixed.pem"
+    other.write_bytes(sim.client_cert.read_bytes() + sim.add_client("x", "com.example")[1].read_bytes())
+    done = ctl(site.mailpushd, "cert", "inspect", other)
+    assert done.returncode == 1 and "NOT USABLE" in done.stdout
+    done = ctl(site.mailpushd, "cert", "inspect", "/etc/passwd", tmp / "missing")
+    assert done.returncode == 1
+    assert "holds no certificate in PEM" in done.stderr and "cannot open" in done.stderr
+
+
+def test_credentials_are_checked_and_apple_is_asked(bare_site):
+    text = ctl_fine(bare_site.mailpushd, "cert", "check")
+    assert text.startswith("main\n  ok   certificate and key")
+    assert "Apple" not in text
+    text = ctl_fine(bare_site.mailpushd, "cert", "check", "--online")
+    assert "ok   Apple accepts it (a push to a token of zeros was answered 400 BadDeviceToken)" \
+        in text
+    assert get(bare_site.mailpushd, "/status")["pushes"]["total"] == 0
+
+
+def test_a_credential_that_apple_refuses_fails_the_check(bare_site, sim):
+    sim.control(do="next", status=403, reason="BadCertificate")
+    done = ctl(bare_site.mailpushd, "cert", "check", "--online")
+    assert done.returncode == 1
+    assert "fail Apple answered 403 BadCertificate: Apple refuses the certificate" in done.stdout
+
+
+def test_a_file_that_is_newer_than_what_is_in_force_is_told(bare_site, sim):
+    daemon = bare_site.mailpushd
+    certificate, key = sim.add_client("renewed", TOPIC)
+    daemon.credentials["main"] = {"certificate": daemon.dir / "c.pem", "key": daemon.dir / "k.pem"}
+    (daemon.dir / "c.pem").write_bytes(sim.client_cert.read_bytes())
+    (daemon.dir / "k.pem").write_bytes(sim.client_key.read_bytes())
+    daemon.write_conf()
+    daemon.restart()
+    (daemon.dir / "c.pem").write_bytes(certificate.read_bytes())
+    (daemon.dir / "k.pem").write_bytes(key.read_bytes())
+    assert "warn the file is newer than what is in force: reload" in ctl_fine(daemon, "cert", "check")
+    (daemon.dir / "k.pem").unlink()
+    done = ctl(daemon, "cert", "check")
+    assert done.returncode == 1 and "fail " in done.stdout and "k.pem" in done.stdout
+
+
+# ---- config and log level ----
+
+def test_settings_are_told_with_where_they_come_from(site):
+    text = ctl_fine(site.mailpushd, "config")
+    conf = site.mailpushd.conf
+    number = 1 + next(n for n, line in enumerate(conf.read_text().splitlines())
+                      if line.startswith("later_delay"))
+    assert re.search(rf"^later_delay +50ms +{conf}:{number}$", text, flags=re.M)
+    assert re.search(r"^max_push_rate +2000 +default$", text, flags=re.M)
+    assert re.search(r"^push_now +MessageNew +default$", text, flags=re.M)
+    assert re.search(rf"^credential main: key +.* +{conf}:\d+$", text, flags=re.M)
+    [config] = ctl_json(site.mailpushd, "config")
+    keys = {setting["key"]: setting for setting in config["settings"]}
+    assert keys["push_later"]["value"].startswith("MessageAppend, ")
+    assert keys["later_delay"]["line"] == number and keys["user"]["line"] is None
+
+
+def test_the_log_level_changes_while_it_runs(bare_site):
+    phone = bare_site.registered_phone()
+    assert "log level is warn" in ctl_fine(bare_site.mailpushd, "log-level", "warn")
+    assert ctl_json(bare_site.mailpushd, "status")[0]["log_level"] == "warn"
+    since = len(bare_site.mailpushd.log)
+    bare_site.deliver(phone.user)
+    bare_site.told(phone, "INBOX")
+    assert ctl_json(bare_site.mailpushd, "log-level", "debug") == [{"log_level": "debug"}]
+    bare_site.deliver(phone.user)
+    bare_site.told(phone, "INBOX")
+    bare_site.mailpushd.wait_log("event came", since=since)
+    assert sum("event came" in line for line in bare_site.mailpushd.lines(since)) == 1
+
+
+# ---- exit codes and trouble ----
+
+def test_a_daemon_that_is_down_is_told_with_what_to_do(bare_site_for):
+    site = bare_site_for(start=False)
+    for command in (["status"], ["devices"], ["events", "--follow"], ["push", "alice"]):
+        done = ctl(site.mailpushd, *command)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert "mailpushd is not running" in done.stderr
+        assert "systemctl start mailpush" in done.stderr
+
+
+@AS_ROOT
+def test_a_user_who_may_not_ask_is_told_so(bare_site_for):
+    site = bare_site_for(control_mode="0666")
+    nobody = ["setpriv", "--reuid=nobody", "--regid=65534", "--clear-groups"]
+    for _ in range(2):
+        done = ctl(site.mailpushd, "status", wrapper=nobody)
+        assert (done.returncode, done.stdout) == (4, "")
+        assert "not allowed to use" in done.stderr and "control_users" in done.stderr
+        site.mailpushd.control_socket.chmod(0o600)
+
+
+@pytest.mark.parametrize("arguments, why", [
+    ([], "no command"), (["dance"], "no command 'dance'"), (["cert"], "inspect or check"),
+    (["status", "now"], "unexpected argument 'now'"), (["push"], "is missing"),
+    (["status", "--user", "x"], "does not take"), (["devices", "--limit", "0"], "--limit '0'"),
+    (["--colour"], "colour"),
+])
+def test_a_wrong_command_line_is_told_so(bare_site_for, arguments, why):
+    done = ctl(bare_site_for(start=False).mailpushd, *arguments)
+    assert done.returncode == 2 and why in done.stderr and done.stdout == ""
+
+
+def test_help_and_version_need_no_daemon(bare_site_for):
+    daemon = bare_site_for(start=False).mailpushd
+    assert "devices [--user U]" in ctl_fine(daemon, "--help")
+    assert re.fullmatch(r"mailpushctl \d+\.\d+\.\d+\n", ctl_fine(daemon, "-V"))
+
+
+# ---- terminals ----
+
+def on_terminal(daemon, *arguments, **environment):
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [ctl_binary(), "--socket", daemon.control_socket, *arguments], stdout=theirs,
+        env={**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm", **environment})
+    os.close(theirs)
+    text = b""
+    try:
+        while piece := os.read(ours, 65536):
+            text += piece
+    except OSError:     # the other end is closed
+        pass
+    os.close(ours)
+    assert process.wait(20) == 0
+    return text.decode()
+
+
+def test_there_are_colours_on_a_terminal_only(bare_site):
+    assert "\033[" in on_terminal(bare_site.mailpushd, "status")
+    assert "\033[" not in on_terminal(bare_site.mailpushd, "status", NO_COLOR="1")
+    assert "\033[" not in on_terminal(bare_site.mailpushd, "status", TERM="dumb")
+    assert "\033[" not in ctl_fine(bare_site.mailpushd, "status")
+
+
+def test_a_name_cannot_steer_the_terminal(bare_site):
+    phone = bare_site.registered_phone("INBOX", "\u009b31m\u202e")
+    text = on_terminal(bare_site.mailpushd, "devices", "show",
+                       ctl_json(bare_site.mailpushd, "devices")[0]["key"], NO_COLOR="1")
+    assert "\u009b" not in text and "\033" not in text
+    assert phone.user in text
+
+
+def test_bash_completes_commands_and_options():
+    script = '''
+    . packaging/completion/mailpushctl
+    complete_it() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _mailpushctl; echo "${COMPREPLY[@]}"; }
+    complete_it mailpushctl de
+    complete_it mailpushctl --socket /x queue d
+    complete_it mailpushctl cert check --o
+    complete_it mailpushctl log-level w
+    '''
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=REPOSITORY)
+    assert (done.stdout.splitlines(), done.stderr) == (
+        ["devices", "drop", "--online", "warn"], "")

@@ -1,0 +1,158 @@
+/* What people ask: who is registered, page by page, and to remove one. */
+#include "conformance.h"
+
+static struct registry_job *list(struct world *w, const struct registry_query *query)
+{
+	struct registry_job *job = &add(w, REGISTRY_LIST, NOW)->job;
+	job->query = query;
+	run(w);
+	assert_non_null(job->listing);
+	return job;
+}
+
+static void registrations_are_listed_by_user_page_by_page(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "carol", TOKEN_A, "c", INBOX_OF("carol"));
+	phone(w, NOW, "alice", TOKEN_A, "a", INBOX_OF("alice"));
+	phone(w, NOW, "bob", TOKEN_A, "b1", INBOX_OF("bob"));
+	phone(w, NOW, "bob", TOKEN_B, "b2", INBOX_OF("bob"));
+	run(w);
+	char users[8][16];
+	size_t seen = 0;
+	struct registry_query query = {.limit = 1};
+	for (bool has_more = true; has_more;) {
+		const struct registry_listing *listing = list(w, &query)->listing;
+		assert_int_equal(listing->count, 1);
+		const struct target *target = listing->listed[0].target;
+		assert_true(seen < 8);
+		snprintf(users[seen++], sizeof(users[0]), "%s", target->user);
+		query.after_user = users[seen - 1];
+		query.after_key = target->key;
+		has_more = listing->has_more;
+	}
+	assert_int_equal(seen, 4);
+	assert_string_equal(users[0], "alice");
+	assert_string_equal(users[1], "bob");
+	assert_string_equal(users[2], "bob");
+	assert_string_equal(users[3], "carol");
+}
+
+static void a_page_of_more_than_there_are_is_the_last(void **state)
+{
+	struct world *w = *state;
+	crowd(w, NOW, 0, 5);
+	run(w);
+	const struct registry_query all = {.limit = 5};
+	assert_int_equal(list(w, &all)->listing->count, 5);
+	assert_false(list(w, &all)->listing->has_more);
+	const struct registry_query fewer = {.limit = 4};
+	assert_int_equal(list(w, &fewer)->listing->count, 4);
+	assert_true(list(w, &fewer)->listing->has_more);
+}
+
+static void a_listed_one_has_all_that_is_known(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one",
+		BOXES({.name = "INBOX", .owner = "alice", .folder = ""},
+			{.name = "Notes", .owner = "alice", .folder = "Notes"}));
+	phone(w, NOW + 5, "alice", TOKEN_A, "one",
+		BOXES({.name = "INBOX", .owner = "alice", .folder = ""},
+			{.name = "Notes", .owner = "alice", .folder = "Notes"}));
+	at(w, REGISTRY_MAILBOX_DELETE, NOW + 9, "alice", "");
+	verdict(w, REGISTRY_STOP, TOKEN_A, TOPIC, NOW + 10);
+	run(w);
+	const struct registry_query query = {.user = "alice"};
+	const struct registry_listing *listing = list(w, &query)->listing;
+	assert_int_equal(listing->count, 1);
+	const struct registry_listed *listed = &listing->listed[0];
+	assert_string_equal(listed->target->token, TOKEN_A);
+	assert_string_equal(listed->target->account_id, "one");
+	assert_string_equal(listed->target->topic, TOPIC);
+	assert_int_equal(listed->created_ms, NOW);
+	assert_int_equal(listed->target->renewed_ms, NOW + 5);
+	assert_int_equal(listed->sleeping_ms, NOW + 9);
+	assert_non_null(listed->stopped_reason);
+	assert_int_equal(listed->subscription_count, 2);
+	assert_string_equal(listed->subscriptions[0].name, "INBOX");
+	assert_string_equal(listed->subscriptions[1].name, "Notes");
+	assert_string_equal(listed->subscriptions[1].folder, "Notes");
+}
+
+static void one_is_found_by_its_key_and_removed_with_its_mailboxes(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	phone(w, NOW, "alice", TOKEN_B, "two", INBOX_OF("alice"));
+	run(w);
+	struct registry_key key =
+		registry_key_make(w->site, "alice", TOKEN_A, "one", "com.apple.mobilemail");
+	const struct registry_query query = {.key = &key};
+	const struct registry_listing *listing = list(w, &query)->listing;
+	assert_int_equal(listing->count, 1);
+	assert_string_equal(listing->listed[0].target->account_id, "one");
+
+	struct registry_job *job = &add(w, REGISTRY_REMOVE, NOW)->job;
+	job->keys = &key;
+	job->key_count = 1;
+	run(w);
+	assert_int_equal(job->gone_count, 1);
+	assert_memory_equal(&job->gone[0], &key, sizeof(key));
+	assert_int_equal(list(w, &query)->listing->count, 0);
+	assert_false(is_told(w, NOW, "alice", "", "one"));
+	assert_true(is_told(w, NOW, "alice", "", "two"));
+
+	struct registry_job *again = &add(w, REGISTRY_REMOVE, NOW)->job;
+	again->keys = &key;
+	again->key_count = 1;
+	run(w);
+	assert_int_equal(again->gone_count, 0);
+}
+
+static void another_sites_are_neither_seen_nor_removed(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	struct registry_key key =
+		registry_key_make(w->site, "alice", TOKEN_A, "one", "com.apple.mobilemail");
+	struct world *other = NULL;
+	assert_int_equal(set_up((void **)&other), 0);
+	const struct registry_query by_key = {.key = &key};
+	const struct registry_query all = {.limit = 10};
+	assert_int_equal(list(other, &by_key)->listing->count, 0);
+	assert_int_equal(list(other, &all)->listing->count, 0);
+	struct registry_job *job = &add(other, REGISTRY_REMOVE, NOW)->job;
+	job->keys = &key;
+	job->key_count = 1;
+	run(other);
+	assert_int_equal(job->gone_count, 0);
+	tear_down((void **)&other);
+	assert_int_equal(list(w, &by_key)->listing->count, 1);
+}
+
+static void they_are_counted(void **state)
+{
+	struct world *w = *state;
+	crowd(w, NOW, 0, 3);
+	phone(w, NOW, "alice", TOKEN_B, "one", INBOX_OF("alice"));
+	at(w, REGISTRY_MAILBOX_DELETE, NOW + 1, "alice", "");
+	struct registry_job *job = &add(w, REGISTRY_COUNT, NOW + 2)->job;
+	run(w);
+	assert_int_equal(job->totals.registrations, 4);
+	assert_int_equal(job->totals.sleeping, 1);
+}
+
+int conformance_listing(void)
+{
+	static const struct CMUnitTest rules[] = {
+		RULE(registrations_are_listed_by_user_page_by_page),
+		RULE(a_page_of_more_than_there_are_is_the_last),
+		RULE(a_listed_one_has_all_that_is_known),
+		RULE(one_is_found_by_its_key_and_removed_with_its_mailboxes),
+		RULE(another_sites_are_neither_seen_nor_removed),
+		RULE(they_are_counted),
+	};
+	return cmocka_run_group_tests_name("listing", rules, NULL, NULL);
+}
