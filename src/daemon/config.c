@@ -457,14 +457,6 @@ int config_read(const char *path, struct config **ret, struct err *err)
 	return 0;
 }
 
-bool config_has_subtopic(const struct config *config, const char *subtopic)
-{
-	for (unsigned i = 0; i < config->subtopic_count; i++)
-		if (!strcmp(config->subtopics[i], subtopic))
-			return true;
-	return false;
-}
-
 void config_free(struct config *config)
 {
 	if (!config)

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -96,8 +97,15 @@ struct config {
 };
 
 int config_read(const char *path, struct config **ret, struct err *err);
-/* Is it one that we push for? */
-bool config_has_subtopic(const struct config *config, const char *subtopic);
 void config_free(struct config *config);
+
+/* Is it one that we push for? */
+static inline bool config_has_subtopic(const struct config *config, const char *subtopic)
+{
+	for (unsigned i = 0; i < config->subtopic_count; i++)
+		if (!strcmp(config->subtopics[i], subtopic))
+			return true;
+	return false;
+}
 
 #endif
