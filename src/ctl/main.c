@@ -34,6 +34,7 @@ enum {
 	TAKES_FOLLOW = 1 << 4,
 	TAKES_ALL = 1 << 5,
 	TAKES_ONLINE = 1 << 6,
+	TAKES_PASSPHRASE = 1 << 7,
 };
 
 static struct {
@@ -42,6 +43,7 @@ static struct {
 	unsigned given; /* TAKES_* */
 	const char *user;
 	const char *mailbox;
+	const char *passphrase_file;
 	long limit;
 } options = {.socket = DEFAULT_SOCKET};
 
@@ -190,39 +192,39 @@ static enum client_exit queue(char **arguments)
 	return list("/queue", "pushes", next_pushes, show_queue);
 }
 
-static void show_flushed(const json_t *answer)
+static void show_changed(const json_t *answer)
 {
-	printf("%lld pushes are told now\n",
-		(long long)json_integer_value(json_object_get(answer, "flushed")));
+	const json_t *dropped = json_object_get(answer, "dropped");
+	const json_t *count = dropped ? dropped : json_object_get(answer, "flushed");
+	printf("%lld pushes %s\n", (long long)json_integer_value(count),
+		dropped ? "dropped" : "are told now");
+}
+
+static enum client_exit change_queue(const char *path)
+{
+	json_t *body = json_object();
+	if (options.user)
+		json_object_set_new(body, "user", json_string(options.user));
+	if (options.given & TAKES_ALL)
+		json_object_set_new(body, "all", json_true());
+	return ask_and_show("POST", path, body, show_changed);
 }
 
 static enum client_exit queue_flush(char **arguments)
 {
 	(void)arguments;
-	json_t *body = json_object();
-	if (options.user)
-		json_object_set_new(body, "user", json_string(options.user));
-	return ask_and_show("POST", "/queue/flush", body, show_flushed);
-}
-
-static void show_dropped(const json_t *answer)
-{
-	printf("%lld pushes dropped\n",
-		(long long)json_integer_value(json_object_get(answer, "dropped")));
+	return change_queue("/queue/flush");
 }
 
 static enum client_exit queue_drop(char **arguments)
 {
 	(void)arguments;
-	bool is_all = options.given & TAKES_ALL;
-	if (is_all == (options.user != NULL)) {
+	if (!(options.given & TAKES_ALL) == !options.user) {
 		fputs("mailpushctl: what is dropped is never told: give either --user or --all\n",
 			stderr);
 		return CLIENT_USAGE;
 	}
-	json_t *body =
-		is_all ? json_pack("{sb}", "all", 1) : json_pack("{ss}", "user", options.user);
-	return ask_and_show("POST", "/queue/drop", body, show_dropped);
+	return change_queue("/queue/drop");
 }
 
 static void on_line(const char *text)
@@ -285,25 +287,48 @@ static void print_member(const char *name, const char *text)
 	printf("  %-11s%s\n", name, printable);
 }
 
-static void show_file(const json_t *json)
+static void show_validity(const json_t *json)
 {
 	char when[WORDS_SIZE];
-	size_t i;
-	json_t *topic;
-	const char *why = json_string_value(json_object_get(json, "why"));
 	double expires = json_number_value(json_object_get(json, "expires"));
-	printf("%s\n", json_string_value(json_object_get(json, "file")));
-	print_member("subject", json_string_value(json_object_get(json, "subject")));
-	print_member("issuer", json_string_value(json_object_get(json, "issuer")));
-	json_array_foreach(json_object_get(json, "topics"), i, topic)
-		print_member(i ? "" : "topics", json_string_value(topic));
 	fputs("  valid from ", stdout);
 	print_date(json, "valid_from");
 	fputs(" to ", stdout);
 	print_date(json, "expires");
 	printf(" (%s)\n", words_ago(expires, (double)time(NULL), when));
+}
+
+static void show_certificate(const json_t *json)
+{
+	size_t i;
+	json_t *topic;
+	print_member("subject", json_string_value(json_object_get(json, "subject")));
+	print_member("issuer", json_string_value(json_object_get(json, "issuer")));
+	json_array_foreach(json_object_get(json, "topics"), i, topic)
+		print_member(i ? "" : "topics", json_string_value(topic));
+	show_validity(json);
+}
+
+static void show_token_key(const json_t *json)
+{
+	const char *id = json_string_value(json_object_get(json, "key_id"));
+	puts("  a key that signs provider tokens: mailpush.conf names it as `p8`, with key_id, "
+	     "team_id and topic");
+	print_member("key_id", id ? id : "is not in the file's name; Apple's pages show it");
+}
+
+static void show_file(const json_t *json)
+{
+	const char *why = json_string_value(json_object_get(json, "why"));
+	bool is_certificate = json_object_get(json, "subject") != NULL;
+	bool is_token_key = !strcmp(json_string_value(json_object_get(json, "kind")), "p8");
+	printf("%s\n", json_string_value(json_object_get(json, "file")));
+	if (is_certificate)
+		show_certificate(json);
 	if (why)
 		print_member("NOT USABLE", why);
+	else if (is_token_key)
+		show_token_key(json);
 	else if (json_is_true(json_object_get(json, "has_key")))
 		puts("  certificate and key fit each other");
 	else
@@ -316,7 +341,7 @@ static enum client_exit cert_inspect(char **arguments)
 	for (; *arguments; arguments++) {
 		json_t *json = NULL;
 		struct err err;
-		if (inspect_file(*arguments, &json, &err)) {
+		if (inspect_file(*arguments, options.passphrase_file, &json, &err)) {
 			fprintf(stderr, "mailpushctl: %s\n", err.text);
 			result = CLIENT_FAILED;
 			continue;
@@ -376,7 +401,8 @@ static const struct command {
 	{{"queue"}, 0, TAKES_FULL | TAKES_LIMIT, queue, "", "what waits to be told"},
 	{{"events"}, 0, TAKES_FOLLOW, events, "--follow", "events and pushes as they come"},
 	{{"prune"}, 0, 0, prune, "", "delete now what has expired"},
-	{{"cert", "inspect"}, -1, 0, cert_inspect, "FILE...", "what certificate files say"},
+	{{"cert", "inspect"}, -1, TAKES_PASSPHRASE, cert_inspect, "FILE...",
+		"what files of certificates and keys say"},
 	{{"cert", "check"}, 0, TAKES_ONLINE, cert_check, "[--online]",
 		"the configured credentials; --online: does Apple accept them?"},
 	{{"config"}, 0, 0, config, "", "the settings in force and where they come from"},
@@ -458,6 +484,7 @@ int main(int argc, char **argv)
 		{"limit", required_argument, NULL, 'l'},
 		{"mailbox", required_argument, NULL, 'm'},
 		{"online", no_argument, NULL, 'o'},
+		{"passphrase-file", required_argument, NULL, 'p'},
 		{"socket", required_argument, NULL, 's'},
 		{"user", required_argument, NULL, 'u'},
 		{"version", no_argument, NULL, 'V'},
@@ -496,6 +523,10 @@ int main(int argc, char **argv)
 			break;
 		case 'o':
 			options.given |= TAKES_ONLINE;
+			break;
+		case 'p':
+			options.given |= TAKES_PASSPHRASE;
+			options.passphrase_file = optarg;
 			break;
 		case 's':
 			options.socket = optarg;
