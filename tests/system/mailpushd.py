@@ -153,7 +153,7 @@ class Mailpushd:
     def run_check(self):
         """`mailpushd -n`: check the configuration only; returns the CompletedProcess."""
         return subprocess.run([str(binary()), "-n", "-c", str(self.conf)], capture_output=True,
-                              text=True, timeout=TIMEOUT)
+                              text=True, timeout=6 * TIMEOUT)
 
     def __enter__(self):
         return self.start()
