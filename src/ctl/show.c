@@ -140,6 +140,17 @@ static void show_pushes(const json_t *pushes, double rate)
 	table_print_and_free(table);
 }
 
+static void show_days_left(const json_t *credential)
+{
+	if (json_is_null(json_object_get(credential, "expires"))) {
+		fputs("does not expire", stdout);
+		return;
+	}
+	double days = (number_of(credential, "expires") - now_s()) / 86400;
+	printf("%s%.0f days left%s", table_begin(days < 30 ? TABLE_BAD : TABLE_PLAIN), days,
+		table_end());
+}
+
 static void show_way(const json_t *credential)
 {
 	size_t i;
@@ -149,12 +160,10 @@ static void show_way(const json_t *credential)
 	fputs("  ", stdout);
 	print_text(text_of(credential, "name"));
 	if (is_true(credential, "in_force")) {
-		double days = (number_of(credential, "expires") - now_s()) / 86400;
 		fputs(", ", stdout);
 		print_text(text_of(credential, "topic"));
 		fputs(", ", stdout);
-		printf("%s%.0f days left%s", table_begin(days < 30 ? TABLE_BAD : TABLE_PLAIN), days,
-			table_end());
+		show_days_left(credential);
 	}
 	if (*error) {
 		fputs(": ", stdout);

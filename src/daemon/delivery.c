@@ -331,10 +331,12 @@ void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
 			log_number("count", (int64_t)job->gone_count));
 	/* Not done: the phone has registered since, or the registry is being stopped. */
 	bool is_over = !job->status && (is_done || is_given_up(flight->scheduled, time.now_ms));
-	if (is_over && !is_done)
+	if (is_over && !is_done) {
+		core->metrics->given_up++;
 		log_event(LOG_LEVEL_INFO, "apns", "push is given up after a day",
 			log_text("user", flight->scheduled->target->user),
 			log_number("status", flight->status), log_text("reason", flight->reason));
+	}
 	core_store(core,
 		is_over ? schedule_told(core->schedule, &flight->key, flight->status,
 				  flight->reason, time)

@@ -101,6 +101,20 @@ static void write_events(const struct core *core, struct buf *out)
 	histogram(out, "event_acknowledgement_seconds", NULL, NULL, &metrics->acknowledged);
 }
 
+/* What is not ours: counted where it is passed on. */
+static void write_notifications(const struct core *core, struct buf *out)
+{
+	struct forward_counts counts;
+	forward_count(core->forward, &counts);
+	head(out, "notifications_forwarded_total", "counter",
+		"Notifications for other programs, by what became of them.");
+	labelled(out, "notifications_forwarded_total", "outcome", "forwarded", counts.passed);
+	labelled(out, "notifications_forwarded_total", "outcome", "dropped", counts.lost);
+	labelled(out, "notifications_forwarded_total", "outcome", "unwanted", counts.not_ours);
+	single(out, "notifications_waiting", "gauge",
+		"Notifications that wait for the program behind forward_socket.", counts.waiting);
+}
+
 static void write_registrations(
 	const struct core *core, const struct tally_totals *totals, struct buf *out)
 {
@@ -170,7 +184,8 @@ static const struct {
 	[CONNECTIONS] = {"connections", "Open connections to Apple."},
 	[STREAMS] = {"streams", "Pushes in flight on them."},
 	[STREAMS_LIMIT] = {"streams_limit", "Pushes that may be in flight on them."},
-	[EXPIRY] = {"credential_expiry_timestamp_seconds", "When the credential expires."},
+	[EXPIRY] = {"credential_expiry_timestamp_seconds",
+		"When the credential expires; a token key does not."},
 	[WORKS] = {"credential_works", "0 while no push can be sent with the credential."},
 };
 
@@ -182,6 +197,10 @@ struct walk {
 static void on_way(void *ctx, const struct sender_way *way)
 {
 	const struct walk *walk = ctx;
+	bool is_endless = way->credential->not_after_unix_ms == INT64_MAX;
+	if (walk->family == EXPIRY && is_endless)
+		return;
+	bool is_valid = credential_validity(way->credential, clock_unix_ms()) == CREDENTIAL_VALID;
 	uint64_t open = 0;
 	uint64_t in_flight = 0;
 	uint64_t limit = 0;
@@ -195,7 +214,7 @@ static void on_way(void *ctx, const struct sender_way *way)
 		[STREAMS] = in_flight,
 		[STREAMS_LIMIT] = limit,
 		[EXPIRY] = (uint64_t)(way->credential->not_after_unix_ms / 1000),
-		[WORKS] = !way->trouble && !way->is_held,
+		[WORKS] = !way->trouble && !way->is_held && is_valid,
 	};
 	buf_printf(walk->out, PREFIX "%s", way_families[walk->family].name);
 	label(walk->out, true, "credential", way->credential->name);
@@ -240,6 +259,7 @@ void exposition_write(struct core *core, const struct tally_totals *totals, stru
 	head(ret, "start_time_seconds", "gauge", "When the daemon started.");
 	buf_printf(ret, PREFIX "start_time_seconds %.3f\n", (double)core->started_unix_ms / 1000);
 	write_events(core, ret);
+	write_notifications(core, ret);
 	write_registrations(core, totals, ret);
 	write_queue(core, totals, ret);
 	write_pushes(core, ret);

@@ -64,5 +64,6 @@ json_t *reply_key(const struct registry_key *key)
 
 json_t *reply_time(int64_t unix_ms)
 {
-	return unix_ms ? json_real((double)unix_ms / 1000) : json_null();
+	bool is_never = !unix_ms || unix_ms == INT64_MIN || unix_ms == INT64_MAX;
+	return is_never ? json_null() : json_real((double)unix_ms / 1000);
 }

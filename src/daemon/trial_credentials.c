@@ -99,13 +99,25 @@ static void on_way(void *ctx, const struct sender_way *way)
 	}
 }
 
+static void examine_dates(json_t *json, const struct credential *credential)
+{
+	if (credential->not_after_unix_ms == INT64_MAX) {
+		json_object_set_new(json, "days_left", json_null());
+		find(json, "ok", "the key can be read; it does not expire");
+		return;
+	}
+	int64_t left_ms = credential->not_after_unix_ms - clock_unix_ms();
+	int days = (int)(left_ms / CLOCK_DAY_MS);
+	json_object_set_new(json, "days_left", json_integer(days));
+	find(json, "ok", "certificate and key can be read and fit each other");
+	find(json, left_ms < EXPIRES_SOON_MS ? "warn" : "ok", "valid for %d more days%s", days,
+		left_ms < EXPIRES_SOON_MS ? "; renew it in time, Apple may need days" : "");
+}
+
 static void examine_loaded(
 	struct examination *examination, json_t *json, const struct credential *credential)
 {
 	const char *aps_topic = examination->sources->imapdconf->aps_topic;
-	int64_t now_ms = clock_unix_ms();
-	int64_t left_ms = credential->not_after_unix_ms - now_ms;
-	int days = (int)(left_ms / CLOCK_DAY_MS);
 	json_t *topics = json_array();
 	for (unsigned i = 0; i < credential->topics.count; i++)
 		json_array_append_new(topics, reply_text(credential->topics.topic[i]));
@@ -113,10 +125,7 @@ static void examine_loaded(
 	json_object_set_new(json, "topics", topics);
 	json_object_set_new(json, "valid_from", reply_time(credential->not_before_unix_ms));
 	json_object_set_new(json, "expires", reply_time(credential->not_after_unix_ms));
-	json_object_set_new(json, "days_left", json_integer(days));
-	find(json, "ok", "certificate and key can be read and fit each other");
-	find(json, left_ms < EXPIRES_SOON_MS ? "warn" : "ok", "valid for %d more days%s", days,
-		left_ms < EXPIRES_SOON_MS ? "; renew it in time, Apple may need days" : "");
+	examine_dates(json, credential);
 	if (!strcmp(credential->topic, aps_topic))
 		find(json, "ok", "its topic is aps_topic in imapd.conf");
 	else

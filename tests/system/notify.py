@@ -4,6 +4,7 @@
     send(daemon.notify_socket, datagram(mail("alice")))
 """
 
+import contextlib
 import itertools
 import json
 import socket
@@ -106,3 +107,12 @@ def send(path, data):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.settimeout(TIMEOUT)
         sender.sendto(data, str(path))
+
+
+@contextlib.contextmanager
+def datagrams_at(path):
+    """A socket that reads datagrams there, as notifyd does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as target:
+        target.settimeout(TIMEOUT)
+        target.bind(str(path))
+        yield target

@@ -165,14 +165,6 @@ def test_a_notifyd_that_hangs_holds_up_neither_mail_nor_pushes(notifying_site_fo
 # ---- byte for byte ----
 
 @contextlib.contextmanager
-def datagrams_at(path):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as target:
-        target.settimeout(notify.TIMEOUT)
-        target.bind(str(path))
-        yield target
-
-
-@contextlib.contextmanager
 def requests_at(path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as target:
         target.settimeout(notify.TIMEOUT)
@@ -196,7 +188,7 @@ ODD = b'notify %( class "A\\"b" X (y %(z)) message {3}\nhi\n )\n'
 def test_a_datagram_is_passed_on_byte_for_byte(bare_site_for, tmp):
     site = bare_site_for(forward_socket=tmp / "target")
     request, datagram = sieve_mail(new_user())
-    with datagrams_at(tmp / "target") as target:
+    with notify.datagrams_at(tmp / "target") as target:
         notify.send(site.mailpushd.notify_socket, datagram)
         assert target.recv(65536) == datagram
         assert notify.ask(site.mailpushd.stream_socket, request) == b"OK ()\r\n"
@@ -217,7 +209,7 @@ def test_a_request_is_passed_on_byte_for_byte(bare_site_for, tmp):
 def test_events_are_passed_on_only_if_that_is_wanted(bare_site_for, tmp):
     event, request = notify.mail(new_user()), notify.request(notify.mail(new_user()))
     modseq = notify.datagram(notify.mail(new_user(), event="MailboxModseq"))
-    with datagrams_at(tmp / "target") as target:
+    with notify.datagrams_at(tmp / "target") as target:
         site = bare_site_for(forward_socket=tmp / "target")
         phone = site.registered_phone()
         notify.send(site.mailpushd.notify_socket, modseq)
@@ -287,7 +279,7 @@ def test_a_target_that_refuses_is_told_of_in_the_log(bare_site_for, tmp):
 def test_what_waits_is_passed_on_before_the_end(bare_site_for, tmp):
     site = bare_site_for(forward_socket=tmp / "target")
     _, datagram = sieve_mail(new_user())
-    with datagrams_at(tmp / "target") as target:
+    with notify.datagrams_at(tmp / "target") as target:
         for _ in range(40):     # more than the target's queue holds
             notify.send(site.mailpushd.notify_socket, datagram)
         site.mailpushd.process.send_signal(signal.SIGTERM)
@@ -301,7 +293,7 @@ def test_what_no_datagram_can_carry_is_refused(bare_site_for, tmp):
     site = bare_site_for(forward_socket=tmp / "target")
     large, _ = sieve_mail(new_user(), message="x" * 30000)
     fine, datagram = sieve_mail(new_user())
-    with datagrams_at(tmp / "target") as target:
+    with notify.datagrams_at(tmp / "target") as target:
         assert notify.ask(site.mailpushd.stream_socket, large) == \
             b'NO "it cannot be written as a datagram"\r\n'
         assert notify.ask(site.mailpushd.stream_socket, fine) == b"OK ()\r\n"

@@ -7,6 +7,7 @@ import pytest
 
 import notify
 from apnssim import TOPIC
+from control import get
 from mailsite import DOUBTED_MS, BarePhone, new_user
 from phone import hash_of
 from waiting import wait_until
@@ -213,6 +214,7 @@ def test_trouble_of_one_token_is_given_up_in_the_end(site, troubled):
     site.have_failed_for(A_DAY_MS, attempts=1000)
     site.mailpushd.wait_log("given up after a day")
     site.wait_nothing_waits()
+    assert get(site.mailpushd, "/status")["counters"]["given_up"] == 1
     assert troubled.token in site.registrations()
     site.sim.control(do="clear")
     site.deliver(troubled.user)
