@@ -87,6 +87,8 @@ def test_the_daemon_has_a_user_of_its_own_that_reads_what_cyrus_reads(machine):
     ("/usr/bin/apns-sim", "root:root 755"),
     ("/lib/systemd/system/mailpush.service", "root:root 644"),
     ("/usr/lib/sysctl.d/50-mailpush.conf", "root:root 644"),
+    ("/usr/share/mailpush/grafana/mailpush.json", "root:root 644"),
+    ("/usr/share/mailpush/prometheus/mailpush.rules.yml", "root:root 644"),
 ])
 def test_each_place_has_its_owner_and_mode(machine, path, about):
     assert machine.about(path) == about
