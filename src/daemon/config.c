@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "daemon/changes.h"
 #include "daemon/config_credential.h"
+#include "daemon/conftext.h"
 #include "daemon/section.h"
 #include "daemon/setting.h"
 #include "daemon/take.h"
@@ -15,18 +16,15 @@
 #include <confuse.h>
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define LISTED_MAX 64 /* values of one list */
 #define SEEN_MAX 512
 #define END_KEY "end_of_this_file"
 #define EVENT_NAME_SIZE 32
-#define FILE_MAX_BYTES (1024 * 1024)
 #define UNSET "unset" /* tells a list that is not given from one that is given empty */
 
 #define AT(member) offsetof(struct config, member)
@@ -169,17 +167,35 @@ static int fail_at_end(const cfg_t *cfg)
 	return fail(cfg->line - 1, "the file ends too early: a }, a quote or more is missing");
 }
 
+/* What to do about an unknown key; `quoted` is its name in single quotes. */
+static const char *remedy_of_unknown(const char *quoted)
+{
+	size_t size = strlen(quoted);
+	if (size > 2 && quoted[size - 2] == ':')
+		return "a key is followed by =, other than in imapd.conf";
+	for (size_t i = 0; i < CREDENTIAL_KEYS; i++)
+		if (size == strlen(credential_keys[i]) + 2 &&
+			!strncmp(quoted + 1, credential_keys[i], size - 2))
+			return "it belongs into a section: credential \"mail\" { ... }";
+	return "mailpush.conf(5) lists all keys";
+}
+
 static void on_syntax_error(cfg_t *cfg, const char *format, va_list args)
 {
 	char text[ERR_TEXT_MAX - 1];
 	vsnprintf(text, sizeof(text), format, args);
-	static const char unknown[] = "no such option";
+	static const char unknown[] = "no such option ";
+	static const char untitled[] = "missing title for section '";
 	static const char second[] = "found duplicate title";
 	if (strstr(text, END_KEY))
 		fail_at_end(cfg);
 	else if (!strncmp(text, unknown, strlen(unknown)))
-		fail(cfg->line, "unknown key%s; mailpush.conf(5) lists all keys",
-			text + strlen(unknown));
+		fail(cfg->line, "unknown key %s; %s", text + strlen(unknown),
+			remedy_of_unknown(text + strlen(unknown)));
+	else if (!strncmp(text, untitled, strlen(untitled)))
+		fail(cfg->line, "section '%.*s' has no name; write %.*s \"NAME\" { ... }",
+			(int)strcspn(text + strlen(untitled), "'"), text + strlen(untitled),
+			(int)strcspn(text + strlen(untitled), "'"), text + strlen(untitled));
 	else if (!strncmp(text, second, strlen(second)))
 		fail(cfg->line, "section%s is given twice; each needs a name of its own",
 			text + strlen(second));
@@ -349,32 +365,6 @@ static void take_defaults(cfg_t *cfg)
 	}
 }
 
-/* A regular file of a sensible size: libconfuse ends the process on anything else. */
-static int read_text(const char *path, struct buf *ret)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat status;
-	if (fd < 0 || fstat(fd, &status)) {
-		fail(0, "cannot open: %s; %s", strerror(errno),
-			errno == EACCES ? "let the daemon's user read it"
-					: "give the path with -c");
-	} else if (!S_ISREG(status.st_mode)) {
-		fail(0, "is no file; give the path with -c");
-	} else if (status.st_size > FILE_MAX_BYTES) {
-		fail(0, "is larger than %d bytes: it is no mailpush.conf; give the path with -c",
-			FILE_MAX_BYTES);
-	} else {
-		ssize_t n = read(fd, buf_reserve(ret, FILE_MAX_BYTES), FILE_MAX_BYTES);
-		if (n < 0)
-			fail(0, "cannot be read: %s", strerror(errno));
-		else
-			buf_commit(ret, (size_t)n);
-	}
-	if (fd >= 0)
-		close(fd);
-	return reading.failed ? -1 : 0;
-}
-
 /*
  * libconfuse takes a section, a list or a string that the file's end cuts off for complete.  So a
  * key of our own is put behind it, which must be found where it belongs.
@@ -436,7 +426,8 @@ int config_read(const char *path, struct config **ret, struct err *err)
 	buf_auto struct buf text;
 	buf_init(&text);
 	int status = 0;
-	if (!read_text(path, &text))
+	reading.failed = conftext_read(path, &text, err) < 0;
+	if (!reading.failed)
 		parse_text(cfg, &text);
 	if (!reading.failed)
 		take_defaults(cfg);

@@ -126,6 +126,32 @@ def test_an_unknown_key_is_named(daemon):
     assert "'min_intervall'" in said
 
 
+@pytest.mark.parametrize("line, remedy", [
+    ('min_interval: "2s"', "a key is followed by =, other than in imapd.conf"),
+    ('certificate = "/etc/mailpush/certificate.pem"',
+     'it belongs into a section: credential "mail" { ... }'),
+    ('credential { }', 'write credential "NAME" { ... }'),
+])
+def test_what_is_often_mistaken_has_a_remedy_of_its_own(daemon, line, remedy):
+    with open(daemon.conf, "a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    last = len(daemon.conf.read_text().splitlines())
+    said = complaint(daemon)
+    assert said.startswith(f"mailpushd: {daemon.conf}:{last}: ")
+    assert said.endswith(f"; {remedy}\n")
+
+
+def test_a_file_as_windows_writes_it_is_fine(daemon):
+    text = daemon.conf.read_text()
+    daemon.conf.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert daemon.run_check().returncode == 0
+
+
+def test_a_file_in_another_encoding_is_named(daemon):
+    daemon.conf.write_text(daemon.conf.read_text(), encoding="utf-16")
+    assert "holds a NUL byte, as text in UTF-16 does; save the file as UTF-8" in complaint(daemon)
+
+
 def test_a_key_given_twice_is_named(daemon):
     with open(daemon.conf, "a", encoding="utf-8") as file:
         file.write('min_interval = "3s"\nmin_interval = "3s"\n')
@@ -367,7 +393,7 @@ def test_a_group_that_makes_no_sense_is_named(daemon, groups, why):
     ('group "staff" {\nusers = {a}\n}\n', "unknown key 'users'"),
     ('group "staff" {\nmembers = {a, b\n', "the file ends too early"),
     ('group "staff" {\nmembers = {a, b}\n', "the file ends too early"),
-    ('group { members = {a} }\n', "see mailpush.conf(5)"),
+    ('group { members = {a} }\n', 'write group "NAME" { ... }'),
 ])
 def test_a_group_that_is_written_wrongly_is_named(daemon, text, why):
     with open(daemon.conf, "a", encoding="utf-8") as file:
