@@ -490,8 +490,8 @@ static void on_room(void *ctx, const char *topic)
 static void on_state(void *ctx, const struct credential *credential, const char *text)
 {
 	struct core *core = ctx;
-	char name[101];
-	snprintf(name, sizeof(name), "apns:%.80s", credential->name);
+	char name[ALARM_NAME_SIZE];
+	snprintf(name, ALARM_NAME_SIZE, "apns:%.80s", credential->name);
 	if (text)
 		alarm_raise(name, "credential \"%s\": %s", credential->name, text);
 	else

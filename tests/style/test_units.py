@@ -1,20 +1,46 @@
-"""systemd understands our units as they would be installed."""
+"""systemd understands our units as they would be installed, and finds them well shut in."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("MAILPUSH_BUILD", ROOT / "build"))
-UNITS = ROOT / "packaging/systemd"
+SYSTEMD = ROOT / "packaging/systemd"
+EXPOSURE_MAX = 2.5
 
 
-def test_systemd_finds_no_fault_with_the_units(tmp_path):
-    service = (UNITS / "mailpush.service.in").read_text()
-    (tmp_path / "mailpush.service").write_text(
-        service.replace("@sbindir@", str(BUILD / "src/daemon")))
-    socket = tmp_path / "mailpush.socket"
-    socket.write_text((UNITS / "mailpush.socket").read_text())
-    verified = subprocess.run(["systemd-analyze", "verify", "--man=no", str(socket)],
-                              capture_output=True, text=True)
+@pytest.fixture
+def units(tmp_path):
+    """All units, as installed."""
+    for path in SYSTEMD.iterdir():
+        text = path.read_text().replace("@sbindir@", str(BUILD / "src/daemon"))
+        (tmp_path / path.name.removesuffix(".in")).write_text(text)
+    return sorted(tmp_path.iterdir())
+
+
+def analyze(*arguments):
+    return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True)
+
+
+def test_systemd_finds_no_fault_with_the_units(units):
+    assert {path.suffix for path in units} == {".service", ".socket"}
+    verified = analyze("verify", "--man=no", *units)
     assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
+
+
+def test_a_service_leaves_little_to_an_intruder(units):
+    for unit in units:
+        if unit.suffix == ".service":
+            said = analyze("security", "--offline=yes", "--no-pager", unit).stdout
+            exposure = re.search(rf"Overall exposure level for {unit.name}: ([\d.]+)", said)[1]
+            assert float(exposure) <= EXPOSURE_MAX, said
+
+
+def test_the_man_pages_that_the_units_name_are_ours(units):
+    named = {page for unit in units for page in re.findall(r"man:([\w.-]+\(\d\))", unit.read_text())}
+    ours = {f"{path.stem}({path.suffix[1:]})" for path in (ROOT / "man").glob("*.[158]")}
+    assert named and named <= ours
