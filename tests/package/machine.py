@@ -19,7 +19,7 @@ CACHE = pathlib.Path(os.environ.get("MAILPUSH_CACHE") or pathlib.Path(
 BASE = CACHE / "bookworm"
 PACKAGES = "ca-certificates,systemd"
 QUIET = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8",
-         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 PROXIES = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
 
 # Holds the namespace, in the machine's folder: tells when all stands, and ends when its standard

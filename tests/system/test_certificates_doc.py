@@ -1,32 +1,19 @@
 """docs/certificates.md: what an administrator is told to type does what is said."""
 
-import pathlib
-import re
 import shutil
 import subprocess
 
 import pytest
 
 from apnssim import TOPIC
+from docpage import Page
 from mailpushd import Mailpushd, binary
 
-PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "certificates.md"
-
-
-def commands(page, word):
-    """The one block of commands in which the word stands."""
-    block, = [block for block in re.findall(r"^```sh\n(.*?)^```", page, flags=re.M | re.S)
-              if word in block]
-    return block
+PAGE = Page("certificates.md")
 
 
 @pytest.fixture
-def page():
-    return PAGE.read_text()
-
-
-@pytest.fixture
-def type_(page, tmp, sim):
+def type_(tmp, sim):
     """type_(word): run the block with that word as a shell does, at a site below tmp."""
     etc = tmp / "etc"
     # Apple is where the simulator is, and nobody here is called mailpush.
@@ -34,7 +21,7 @@ def type_(page, tmp, sim):
                                  f'cacert = "{sim.ca}"\n')
 
     def run(word, **environment):
-        text = commands(page, word).replace("/etc/mailpush", str(etc))
+        text = PAGE.block(word).replace("/etc/mailpush", str(etc))
         text = text.replace("-o root -g mailpush ", "").replace("runuser -u mailpush -- ", "")
         text = text.replace("mailpushd -n", f"{binary()} -n -c {environment.get('conf')}")
         text = text.replace("/var/lib/mailpush", str(environment.get("var")))
