@@ -5,9 +5,11 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NAME_MAX_BYTES 100
 #define REPEAT_MS (24 * 60 * 60 * 1000)
@@ -30,9 +32,12 @@ static struct {
 	char *command;
 	struct alarm *standing;
 	struct call *calls; /* oldest first; the first is the one that runs */
+	size_t waiting;	    /* of these, that do not run yet */
 	uv_process_t process;
-	bool is_running;
-} state;
+	uv_timer_t limit;
+	int64_t limit_ms;
+	unsigned open; /* of the two, handles not closed yet */
+} state = {.limit_ms = ALARM_COMMAND_MS};
 
 static void free_call(struct call *call)
 {
@@ -43,10 +48,11 @@ static void free_call(struct call *call)
 
 static void run_next(void);
 
-static void on_process_closed(uv_handle_t *handle)
+static void on_handle_closed(uv_handle_t *handle)
 {
 	(void)handle;
-	state.is_running = false;
+	if (--state.open)
+		return;
 	struct call *call = state.calls;
 	if (call) {
 		state.calls = call->next;
@@ -56,27 +62,53 @@ static void on_process_closed(uv_handle_t *handle)
 		run_next();
 }
 
+static void close_handles(void)
+{
+	uv_close((uv_handle_t *)&state.process, on_handle_closed);
+	uv_close((uv_handle_t *)&state.limit, on_handle_closed);
+}
+
+static void on_limit(uv_timer_t *timer)
+{
+	(void)timer;
+	log_event(LOG_LEVEL_WARN, "alarm", "alarm_command takes too long and is killed",
+		log_text("command", state.command), log_number("after_ms", state.limit_ms));
+	/* It leads a group of its own. */
+	uv_kill(-state.process.pid, SIGKILL);
+}
+
 static void on_ended(uv_process_t *process, int64_t status, int signal)
 {
+	(void)process;
 	if (status || signal)
 		log_event(LOG_LEVEL_WARN, "alarm", "alarm_command failed",
 			log_text("command", state.command), log_number("status", status),
 			log_number("signal", signal));
-	uv_close((uv_handle_t *)process, on_process_closed);
+	close_handles();
 }
 
 static void run_next(void)
 {
-	if (state.is_running || !state.calls)
+	if (state.open || !state.calls)
 		return;
-	uv_process_options_t options = {
-		.file = state.calls->words[0], .args = state.calls->words, .exit_cb = on_ended};
-	state.is_running = true;
+	uv_stdio_container_t stdio[] = {{.flags = UV_IGNORE},
+		{.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
+		{.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO}};
+	uv_process_options_t options = {.file = state.calls->words[0],
+		.args = state.calls->words,
+		.exit_cb = on_ended,
+		.flags = UV_PROCESS_DETACHED,
+		.stdio = stdio,
+		.stdio_count = 3};
+	state.waiting--;
+	state.open = 2;
+	uv_timer_init(state.loop, &state.limit);
+	uv_timer_start(&state.limit, on_limit, (uint64_t)state.limit_ms, 0);
 	int failed = uv_spawn(state.loop, &state.process, &options);
 	if (failed) {
 		log_event(LOG_LEVEL_WARN, "alarm", "cannot run alarm_command",
 			log_text("command", state.command), log_text("why", uv_strerror(failed)));
-		uv_close((uv_handle_t *)&state.process, on_process_closed);
+		close_handles();
 	}
 }
 
@@ -84,6 +116,13 @@ static void call_command(const char *what, const struct alarm *alarm)
 {
 	if (!state.command)
 		return;
+	if (state.waiting == ALARM_CALLS_MAX) {
+		log_event(LOG_LEVEL_WARN, "alarm",
+			"alarm_command is not run: too many calls wait for their turn",
+			log_text("alarm", alarm->name), log_text("state", what));
+		return;
+	}
+	state.waiting++;
 	struct call *call = mem_alloc_zero(1, sizeof(*call));
 	call->words[0] = mem_dup(state.command);
 	call->words[1] = mem_dup(what);
@@ -135,15 +174,21 @@ void alarm_stop(void)
 		uv_close((uv_handle_t *)&alarm->repeat, free_closed);
 	}
 	/* The one that runs goes on without us. */
-	struct call **waiting = state.is_running ? &state.calls->next : &state.calls;
+	struct call **waiting = state.open ? &state.calls->next : &state.calls;
 	while (*waiting) {
 		struct call *call = *waiting;
 		*waiting = call->next;
 		free_call(call);
 	}
-	if (state.is_running && !uv_is_closing((uv_handle_t *)&state.process))
-		uv_close((uv_handle_t *)&state.process, on_process_closed);
+	state.waiting = 0;
+	if (state.open && !uv_is_closing((uv_handle_t *)&state.limit))
+		close_handles();
 	free(mem_steal(state.command));
+}
+
+void alarm_limit_command(int64_t limit_ms)
+{
+	state.limit_ms = limit_ms;
 }
 
 void alarm_raise(const char *name, const char *format, ...)

@@ -3,7 +3,9 @@
  *
  * An alarm is logged when it begins, when it ends, and once a day while it stands; `alarm_command`
  * is run for begin and end as `command begin|end NAME TEXT`, because a small site has no
- * monitoring.  The command is never waited for; at most one runs at a time, further ones queue.
+ * monitoring.  One runs at a time, in order, and nobody waits for it: one that takes longer than
+ * ALARM_COMMAND_MS is killed with all that it started, and at ALARM_CALLS_MAX that wait for their
+ * turn further ones are left out, which is logged.  What it prints goes to our standard error.
  *
  * Loop thread only.
  */
@@ -13,10 +15,16 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#define ALARM_COMMAND_MS 30000
+#define ALARM_CALLS_MAX 64
+
 /* `command`: a path, or NULL for none. */
 void alarm_start(uv_loop_t *loop, const char *command);
 /* Ends the timers; standing alarms are forgotten silently. */
 void alarm_stop(void);
+
+/* For tests: another one than ALARM_COMMAND_MS, from the next call on. */
+void alarm_limit_command(int64_t limit_ms);
 
 /* Raising what stands already only renews the text.  `name`: [a-z0-9_:.-]+, at most 100 bytes. */
 void alarm_raise(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -552,6 +552,25 @@ def test_the_alarm_command_is_run_when_an_alarm_begins_and_ends(bare_site_for, i
         wait_until(lambda wanted=lines: said.read_text().splitlines() == wanted, what=lines)
 
 
+def test_an_alarm_command_that_hangs_holds_up_nobody(bare_site_for, imapd_conf, tmp):
+    """It has nothing of ours, and what it says is in the log."""
+    command, hold = tmp / "command", tmp / "hold"
+    os.mkfifo(hold)
+    command.write_text('#!/bin/sh\nls -l /proc/$$/fd | grep -Ec "socket|sqlite|anon_inode"\n'
+                       f'read nothing <{hold}\n')
+    command.chmod(0o755)
+    site = bare_site_for(alarm_command=command)
+    text = imapd_conf.read_text()
+    imapd_conf.unlink()
+    site.mailpushd.reload()
+    site.mailpushd.wait_log("^0$")
+    imapd_conf.write_text(text)
+    phone = site.registered_phone()
+    site.deliver(phone.user)
+    site.told(phone, "INBOX")
+    hold.write_text("\n")
+
+
 def test_a_reload_costs_no_connection(site):
     phone = site.registered_phone()
     site.mailpushd.reload()

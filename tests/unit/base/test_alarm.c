@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,6 +21,16 @@ static char script[128];
 static char output[128];
 static uv_loop_t loop;
 
+/* It says what it was called with, and then does more. */
+static void write_script(const char *more)
+{
+	FILE *file = fopen(script, "w");
+	assert_non_null(file);
+	fprintf(file, "#!/bin/sh\necho \"$1|$2|$3\" >> %s\n%s\n", output, more);
+	fclose(file);
+	chmod(script, 0700);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -28,10 +39,7 @@ static int set_up(void **state)
 		return -1;
 	snprintf(script, sizeof(script), "%s/command", folder);
 	snprintf(output, sizeof(output), "%s/output", folder);
-	FILE *file = fopen(script, "w");
-	fprintf(file, "#!/bin/sh\necho \"$1|$2|$3\" >> %s\n", output);
-	fclose(file);
-	chmod(script, 0700);
+	write_script("");
 	log_set_level(LOG_LEVEL_ERROR);
 	uv_loop_init(&loop);
 	alarm_start(&loop, script);
@@ -94,6 +102,101 @@ static void the_command_runs_for_begin_and_end_in_order(void **state)
 	fclose(file);
 }
 
+/* How often the command has said so, and what it said last. */
+static int lines_of_output(char last[200])
+{
+	FILE *file = fopen(output, "r");
+	assert_non_null(file);
+	int lines = 0;
+	while (fgets(last, 200, file))
+		lines++;
+	fclose(file);
+	return lines;
+}
+
+static void a_command_that_hangs_is_killed_with_all_that_it_started(void **state)
+{
+	(void)state;
+	/* Whoever lives of it keeps the pipe open. */
+	int pipe_fds[2];
+	assert_int_equal(pipe(pipe_fds), 0);
+	write_script("if [ $2 = hangs ]; then sleep 1000 & wait; fi");
+	alarm_limit_command(500);
+	alarm_raise("hangs", "forever");
+	alarm_limit_command(ALARM_COMMAND_MS);
+	alarm_raise("disk", "full");
+	uv_run(&loop, UV_RUN_DEFAULT);
+	char last[200];
+	assert_true(lines_of_output(last) >= 1);
+	assert_string_equal(last, "begin|disk|full\n");
+	close(pipe_fds[1]);
+	char byte;
+	assert_int_equal(read(pipe_fds[0], &byte, 1), 0);
+	close(pipe_fds[0]);
+}
+
+static void calls_that_find_no_room_are_left_out(void **state)
+{
+	(void)state;
+	char last[200];
+	write_script("");
+	alarm_raise("first", "runs");
+	for (int i = 0; i < ALARM_CALLS_MAX / 2 + 10; i++) {
+		alarm_raise("disk", "full");
+		alarm_clear("disk");
+	}
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(lines_of_output(last), 1 + ALARM_CALLS_MAX);
+	alarm_clear("first");
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(lines_of_output(last), 2 + ALARM_CALLS_MAX);
+}
+
+static void a_command_that_cannot_be_run_holds_up_nothing(void **state)
+{
+	(void)state;
+	char last[200];
+	assert_int_equal(unlink(script), 0);
+	alarm_raise("disk", "full");
+	uv_run(&loop, UV_RUN_DEFAULT);
+	write_script("");
+	alarm_clear("disk");
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(lines_of_output(last), 1);
+}
+
+static int lifeline; /* when it closes, a command that waits for it ends */
+
+static void a_stop_while_the_command_runs_waits_for_nothing(void **state)
+{
+	(void)state;
+	int pipe_fds[2];
+	int said[2];
+	char wait_for_it[64];
+	assert_int_equal(pipe(pipe_fds), 0);
+	assert_int_equal(pipe(said), 0);
+	assert_int_equal(fcntl(pipe_fds[1], F_SETFD, FD_CLOEXEC), 0);
+	lifeline = pipe_fds[1];
+	snprintf(wait_for_it, sizeof(wait_for_it), "echo >/dev/fd/%d; read nothing </dev/fd/%d",
+		said[1], pipe_fds[0]);
+	write_script(wait_for_it);
+	alarm_raise("disk", "full");
+	alarm_clear("disk");
+	close(pipe_fds[0]);
+	close(said[1]);
+	char newline;
+	assert_int_equal(read(said[0], &newline, 1), 1);
+	close(said[0]);
+}
+
+/* The loop must end although the command does not. */
+static int tear_down_and_let_go(void **state)
+{
+	int failed = tear_down(state);
+	close(lifeline);
+	return failed;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -101,6 +204,14 @@ int main(void)
 			an_alarm_stands_from_raise_to_clear, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			the_command_runs_for_begin_and_end_in_order, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_command_that_hangs_is_killed_with_all_that_it_started, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			calls_that_find_no_room_are_left_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_command_that_cannot_be_run_holds_up_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_stop_while_the_command_runs_waits_for_nothing,
+			set_up, tear_down_and_let_go),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
