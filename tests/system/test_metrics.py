@@ -27,8 +27,8 @@ def monitored_site_for(bare_site_for):
 
 def documented():
     """The names in the table, each with its labels."""
-    lines = re.findall(r"^\| `(\w+)` \|([^|]*)\|", PAGE.read_text().partition("| metric (with")[2],
-                       flags=re.M)
+    table = PAGE.read_text().partition("| metric (with")[2].partition("\n\n")[0]
+    lines = re.findall(r"^\| `(\w+)` \|([^|]*)\|", table, flags=re.M)
     return {f"mailpush_{name}": set(re.findall(r"`(\w+)`", labels)) for name, labels in lines}
 
 
