@@ -187,7 +187,7 @@ static void on_syntax_error(cfg_t *cfg, const char *format, va_list args)
 	static const char unknown[] = "no such option ";
 	static const char untitled[] = "missing title for section '";
 	static const char second[] = "found duplicate title";
-	if (strstr(text, END_KEY))
+	if (strstr(text, END_KEY) || !strcmp(text, "premature end of file"))
 		fail_at_end(cfg);
 	else if (!strncmp(text, unknown, strlen(unknown)))
 		fail(cfg->line, "unknown key %s; %s", text + strlen(unknown),

@@ -15,18 +15,59 @@ static void close_cleanup(int *fd)
 		close(*fd);
 }
 
-/* Takes a byte order mark at the beginning and the CR of each CRLF out. */
+enum state { PLAIN, COMMENT, SLASHES, BLOCK, QUOTED, QUOTED_TWICE };
+
+/* Whether libconfuse reads on in a word after this byte, so that slashes begin no comment. */
+static bool is_of_word(uint8_t byte)
+{
+	return !memchr(" #\"'\t\n\r={}()+,", byte, sizeof(" #\"'\t\n\r={}()+,") - 1);
+}
+
+/* In which state the byte `c`, which `next` follows, leaves us; `before` is the one before it. */
+static enum state follow(enum state state, uint8_t before, uint8_t c, uint8_t next)
+{
+	switch (state) {
+	case PLAIN:
+		if (c == '#')
+			return COMMENT;
+		if (c == '/' && !is_of_word(before) && (next == '/' || next == '*'))
+			return next == '/' ? SLASHES : BLOCK;
+		return c == '"' ? QUOTED_TWICE : c == '\'' ? QUOTED : PLAIN;
+	case COMMENT:
+	case SLASHES:
+		return c == '\n' ? PLAIN : state;
+	case BLOCK:
+		return before == '*' && c == '/' ? PLAIN : BLOCK;
+	case QUOTED:
+	case QUOTED_TWICE:
+		break;
+	}
+	return c == (state == QUOTED ? '\'' : '"') ? PLAIN : state;
+}
+
+/* Takes out a byte order mark at the beginning, the CR of each CRLF, and what follows a #. */
 static void clean(struct buf *text)
 {
 	size_t mark = strlen(byte_order_mark);
 	if (text->used >= mark && !memcmp(text->data, byte_order_mark, mark))
 		buf_consume(text, mark);
+	enum state state = PLAIN;
+	uint8_t before = '\n';
+	bool is_taken = false;
 	size_t kept = 0;
 	for (size_t i = 0; i < text->used; i++) {
-		bool is_crlf =
-			text->data[i] == '\r' && i + 1 < text->used && text->data[i + 1] == '\n';
-		if (!is_crlf)
-			text->data[kept++] = text->data[i];
+		uint8_t c = text->data[i];
+		uint8_t next = i + 1 < text->used ? text->data[i + 1] : '\0';
+		if (c == '\r' && next == '\n')
+			continue;
+		/* What a backslash, or the beginning of a block, takes along has no meaning. */
+		bool is_escaped = is_taken || (state >= QUOTED && before == '\\');
+		enum state to = is_escaped ? state : follow(state, before, c, next);
+		is_taken = state == PLAIN && to == BLOCK;
+		before = is_escaped ? '\n' : c;
+		state = to;
+		if (state != COMMENT)
+			text->data[kept++] = c;
 	}
 	text->used = kept;
 }

@@ -2,8 +2,10 @@
  * conftext - the text of mailpush.conf, from the file to what libconfuse can read.
  *
  * Editors put things into a file that nobody sees and libconfuse takes for part of a key or a
- * value: a byte order mark, and the CR of CRLF line ends.  They are taken out here, and lines keep
- * their numbers.  Any thread, no state.
+ * value: a byte order mark, and the CR of CRLF line ends.  And libconfuse counts three lines for
+ * each that has a comment, which spoils the numbers in its errors.  All that is taken out here, and
+ * lines keep their numbers.  Comments in the manner of C, which mailpush.conf(5) does not have, are
+ * left in.  Any thread, no state.
  */
 #ifndef MAILPUSH_DAEMON_CONFTEXT_H
 #define MAILPUSH_DAEMON_CONFTEXT_H

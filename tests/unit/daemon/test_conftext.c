@@ -52,7 +52,7 @@ static void ordinary_text_stays_as_it_is(void **state)
 {
 	(void)state;
 	is_read_as("", "");
-	is_read_as("site = a # é\n\n\tb\n", "site = a # é\n\n\tb\n");
+	is_read_as("site = é\n\n\tb\n", "site = é\n\n\tb\n");
 }
 
 static void a_byte_order_mark_is_left_out(void **state)
@@ -71,6 +71,34 @@ static void lines_may_end_in_crlf_and_keep_their_numbers(void **state)
 	(void)state;
 	is_read_as("a\r\n\r\nb\r\n", "a\n\nb\n");
 	is_read_as("a\rb\r\r\nc\r", "a\rb\r\nc\r");
+}
+
+static void comments_are_left_out_and_lines_keep_their_numbers(void **state)
+{
+	(void)state;
+	is_read_as("# a\n#\n ## b \"\nsite = a# c'\nb\n# d", "\n\n \nsite = a\nb\n");
+	is_read_as("# a\r\nb\r\n", "\nb\n");
+}
+
+static void what_begins_no_comment_stays(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {
+		"a = \"b # c\"\n",
+		"a = 'b # c'\n",
+		"a = \"b \\\" # c\"\n",
+		"a = 'b \\' # c'\n",
+		"a = \"it's # c\"\n",
+		"a = \"b\n# c\"\n",
+		"/* # a */ b\n",
+		"/*/ # a */ b\n",
+		"// don't # a\nb = \"it's # c\"\n",
+	};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		is_read_as(texts[i], texts[i]);
+	is_read_as("a = \"\\\\\" # b\n", "a = \"\\\\\" \n");
+	is_read_as("a = /b//c # d\n", "a = /b//c \n");
+	is_read_as("/* a */# b\n", "/* a */\n");
 }
 
 static void a_nul_byte_is_named_with_its_line(void **state)
@@ -129,6 +157,8 @@ int main(void)
 		cmocka_unit_test(ordinary_text_stays_as_it_is),
 		cmocka_unit_test(a_byte_order_mark_is_left_out),
 		cmocka_unit_test(lines_may_end_in_crlf_and_keep_their_numbers),
+		cmocka_unit_test(comments_are_left_out_and_lines_keep_their_numbers),
+		cmocka_unit_test(what_begins_no_comment_stays),
 		cmocka_unit_test(a_nul_byte_is_named_with_its_line),
 		cmocka_unit_test(what_is_no_file_is_not_read),
 		cmocka_unit_test(what_is_too_large_is_not_read),
