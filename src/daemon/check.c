@@ -9,6 +9,8 @@
 #include "daemon/sources.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,6 +55,30 @@ static void check_place(struct check *check, const char *key, const char *file, 
 			key, folder, strerror(errno));
 	else if (!S_ISDIR(status.st_mode))
 		fault(check, "%s: '%s' is no folder", key, folder);
+	else if (access(folder, W_OK | X_OK))
+		fault(check, "%s: the folder '%s': %s; let the daemon's user write there", key,
+			folder, strerror(errno));
+	else if (kind == S_IFREG && !access(file, F_OK) && access(file, R_OK | W_OK))
+		fault(check,
+			"%s: '%s': %s; let the daemon's user read and write it, to whom it belongs "
+			"unless somebody else ran mailpushd",
+			key, file, strerror(errno));
+}
+
+/* Root can give a socket to any group, others to those that they are in. */
+static void check_group(struct check *check, const char *key, gid_t group)
+{
+	gid_t groups[NGROUPS_MAX];
+	int count = getgroups(NGROUPS_MAX, groups);
+	bool is_ours = !geteuid() || group == (gid_t)-1 || group == getegid();
+	for (int i = 0; i < count && !is_ours; i++)
+		is_ours = groups[i] == group;
+	const struct group *entry = is_ours ? NULL : getgrgid(group);
+	if (!is_ours)
+		fault(check,
+			"%s: the daemon's user is not in the group, and cannot give the socket to "
+			"it; as root: usermod -aG %s USER",
+			key, entry ? entry->gr_name : "GROUP");
 }
 
 static void check_listen(const struct check *check, const struct sockaddr_storage *address)
@@ -234,6 +260,9 @@ int check_run(const char *path, const struct config *config)
 		check_place(&check, "stream_socket", config->stream_socket, S_IFSOCK);
 	if (*config->control_socket)
 		check_place(&check, "control_socket", config->control_socket, S_IFSOCK);
+	check_group(&check, "socket_group", config->socket_gid);
+	if (*config->control_socket)
+		check_group(&check, "control_group", config->control_gid);
 	check_listen(&check, &config->http_listen);
 	if (*config->spool_dir)
 		check_spool(&check, config->spool_dir);

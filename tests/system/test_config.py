@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -139,6 +140,14 @@ def test_what_is_often_mistaken_has_a_remedy_of_its_own(daemon, line, remedy):
     said = complaint(daemon)
     assert said.startswith(f"mailpushd: {daemon.conf}:{last}: ")
     assert said.endswith(f"; {remedy}\n")
+
+
+def test_comments_do_not_move_the_number_of_a_line(daemon):
+    """Each of the example's hundred comments did."""
+    example = (REPOSITORY / "packaging/mailpush.conf").read_text()
+    daemon.conf.write_text(f"{example}site = a   # here\nmin_intervall = 2s\n")
+    assert complaint(daemon).startswith(
+        f"mailpushd: {daemon.conf}:{len(example.splitlines()) + 2}: unknown key 'min_intervall'")
 
 
 def test_a_file_as_windows_writes_it_is_fine(daemon):
@@ -434,6 +443,45 @@ def test_a_folder_that_is_not_there_is_named(daemon, key):
     daemon.write_conf(**{key: f"{prefix}/no/such/folder/file"})
     said = complaint(daemon)
     assert f"{key}: the folder '/no/such/folder': No such file or directory; make it" in said
+
+
+@pytest.fixture
+def check_as_nobody(daemon):
+    """What `-n` says to a user who may read the configuration, and whose folder it is."""
+    shutil.chown(daemon.dir, "nobody")
+    daemon.credentials = {}
+    daemon.write_conf(socket_group="", apns_ca_file="")
+
+    def check():
+        done = subprocess.run(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+                               binary(), "-n", "-c", daemon.conf],
+                              capture_output=True, text=True, timeout=20)
+        return [line for line in done.stderr.splitlines() if ": warning: " not in line]
+    return check
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
+class TestAsAnotherUser:
+    def test_a_folder_that_cannot_be_written_is_named(self, daemon, check_as_nobody):
+        assert check_as_nobody() == []
+        shutil.chown(daemon.dir, "root")
+        said = check_as_nobody()
+        for key in ("registry", "queue", "notify_socket", "stream_socket", "control_socket"):
+            assert f"{daemon.conf}: {key}: the folder '{daemon.dir}': Permission denied; " \
+                "let the daemon's user write there" in said
+
+    def test_a_database_that_root_has_made_is_named(self, daemon, check_as_nobody):
+        (daemon.dir / "queue.sqlite").touch(0o600)
+        said, = check_as_nobody()
+        assert said.startswith(f"{daemon.conf}: queue: '{daemon.dir}/queue.sqlite': Permission denied")
+        assert said.endswith("unless somebody else ran mailpushd")
+
+    def test_a_group_that_the_daemon_is_not_in_is_named(self, daemon, check_as_nobody):
+        daemon.write_conf(socket_group="mail", control_group="mail")
+        assert check_as_nobody() == [
+            f"{daemon.conf}: {key}: the daemon's user is not in the group, and cannot give the "
+            "socket to it; as root: usermod -aG mail USER"
+            for key in ("socket_group", "control_group")]
 
 
 def test_a_spool_that_cannot_be_made_is_named(daemon):
