@@ -450,8 +450,10 @@ static enum client_exit run(char **words, int count)
 	const struct command *command = find_command(words, count);
 	if (!command && count > 0 && !strcmp(words[0], "cert"))
 		return usage_error("cert needs %s", "inspect or check");
+	if (!count)
+		return usage_error("%s", "no command is given");
 	if (!command)
-		return usage_error("there is no command '%s'", count ? words[0] : "");
+		return usage_error("there is no command '%s'", words[0]);
 	int taken = command->words[1] ? 2 : 1;
 	int left = count - taken;
 	if (left < (command->arguments < 0 ? 1 : command->arguments))

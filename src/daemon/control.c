@@ -151,8 +151,7 @@ static void set_log_level(struct core *core, struct http_request *request, const
 		level = log_level_parse(ask.level);
 	ask_fini(&ask);
 	if (level < 0) {
-		reply_error(request, STATUS_BAD,
-			"level must be error, warn, info or debug, as in {\"level\":\"debug\"}");
+		reply_error(request, STATUS_BAD, "level must be error, warn, info or debug");
 		return;
 	}
 	log_set_level((enum log_level)level);

@@ -430,7 +430,7 @@ def test_a_user_who_may_not_ask_is_told_so(bare_site_for):
 
 
 @pytest.mark.parametrize("arguments, why", [
-    ([], "no command"), (["dance"], "no command 'dance'"), (["cert"], "inspect or check"),
+    ([], "no command is given"), (["dance"], "no command 'dance'"), (["cert"], "inspect or check"),
     (["status", "now"], "unexpected argument 'now'"), (["push"], "is missing"),
     (["status", "--user", "x"], "does not take"), (["devices", "--limit", "0"], "--limit '0'"),
     (["--colour"], "colour"),
