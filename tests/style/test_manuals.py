@@ -1,4 +1,4 @@
-"""The manual pages say what the programs take: keys with default and range, options, alarms."""
+"""The manual pages say what the programs take: keys with default and range, options, variables."""
 
 import os
 import re
@@ -180,20 +180,3 @@ def test_the_variables_that_a_program_reads_stand_in_its_page(folder, page):
     names -= {"MAILPUSH_VERSION"}
     assert names
     assert not [name for name in names if name not in (MAN / page).read_text()]
-
-
-# ---- alarms ----
-
-ALARM_NAMES = (r'alarm_raise\("([\w:-]+)"', r'raise_or_clear\("([\w-]+)"', r'\.alarm = "([\w:-]+)"',
-               r'#define ALARM "([\w-]+)"', r'ALARM_NAME_SIZE, "([\w-]+):%')
-
-
-def test_every_alarm_stands_in_the_manual_page_and_the_other_way_round():
-    code = "".join(path.read_text() for path in sorted((ROOT / "src/daemon").glob("*.c")))
-    raised = {name for pattern in ALARM_NAMES for name in re.findall(pattern, code)}
-    page = (MAN / "mailpushd.8").read_text()
-    page = page[page.index(".Ss Alarms"):page.index(".Ss Under systemd")]
-    said = {name.split(" ")[0] for line in re.findall(r"^\.It Sy (.*)", page, flags=re.M)
-            for name in line.split(" , ")}
-    assert len(raised) > 15
-    assert said == raised
