@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "daemon/ask.h"
 #include "daemon/delivery.h"
-#include "daemon/inquiry.h"
+#include "daemon/exchange.h"
 #include "daemon/metrics.h"
 #include "daemon/reply.h"
 #include "daemon/tidy.h"
@@ -12,51 +12,40 @@
 
 #include <string.h>
 
-/* A request that waits for the databases. */
-struct exchange {
-	struct inquiry inquiry;
-	struct core *core;
-	struct http_request *request; /* NULL: gone */
+/* What is to be shown or removed. */
+struct view {
+	struct exchange exchange;
 	struct registry_key key;
 	bool is_single;
-	bool full;
-	char *user;
 	struct registry_key *keys; /* of all listed, in ascending order */
 	struct queue_phone *phones;
 };
 
-static void on_gone(void *ctx)
+static struct view *view_of(struct inquiry *inquiry)
 {
-	struct exchange *exchange = ctx;
-	exchange->request = NULL;
+	return MEM_CONTAINER(inquiry, struct view, exchange.inquiry);
 }
 
-static struct exchange *exchange_new(struct core *core, struct http_request *request)
+static struct view *view_new(struct core *core, struct http_request *request)
 {
-	struct exchange *exchange = mem_alloc_zero(1, sizeof(*exchange));
-	exchange->core = core;
-	exchange->request = request;
-	http_defer(request, on_gone, exchange);
-	return exchange;
+	struct view *view = mem_alloc_zero(1, sizeof(*view));
+	exchange_init(&view->exchange, core, request);
+	return view;
 }
 
-static void exchange_free(struct exchange *exchange)
+static void view_free(struct view *view)
 {
-	inquiry_fini(&exchange->inquiry);
-	free(exchange->user);
-	free(exchange->keys);
-	free(exchange->phones);
-	free(exchange);
+	exchange_fini(&view->exchange);
+	free(view->keys);
+	free(view->phones);
+	free(view);
 }
 
-/* Frees it if nobody waits or the database is being stopped. */
-static bool is_over(struct exchange *exchange, int status)
+static bool is_over(struct view *view, int status)
 {
-	if (exchange->request && !status)
+	if (!exchange_is_over(&view->exchange, status))
 		return false;
-	if (exchange->request)
-		reply_error(exchange->request, 503, "mailpushd is stopping");
-	exchange_free(exchange);
+	view_free(view);
 	return true;
 }
 
@@ -65,12 +54,11 @@ static int compare_keys(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct registry_key));
 }
 
-static const struct queue_phone *phone_of(
-	const struct exchange *exchange, const struct registry_key *key)
+static const struct queue_phone *phone_of(const struct view *view, const struct registry_key *key)
 {
-	const struct registry_key *found = bsearch(key, exchange->keys,
-		exchange->inquiry.reading.key_count, sizeof(*key), compare_keys);
-	return &exchange->phones[found - exchange->keys];
+	const struct registry_key *found = bsearch(key, view->keys,
+		view->exchange.inquiry.reading.key_count, sizeof(*key), compare_keys);
+	return &view->phones[found - view->keys];
 }
 
 /* As people type it: names come in modified UTF-7. */
@@ -105,18 +93,18 @@ static json_t *last_push(const struct queue_phone *phone)
 			: "Apple did not answer; it is sent again");
 }
 
-static json_t *describe(const struct exchange *exchange, const struct registry_listed *listed)
+static json_t *describe(const struct view *view, const struct registry_listed *listed)
 {
 	const struct target *target = listed->target;
-	const struct queue_phone *phone = phone_of(exchange, &target->key);
-	const char *waits = schedule_state(exchange->core->schedule, &target->key);
+	const struct queue_phone *phone = phone_of(view, &target->key);
+	const char *waits = schedule_state(view->exchange.core->schedule, &target->key);
 	json_t *mailboxes = json_array();
 	for (size_t i = 0; i < listed->subscription_count; i++)
 		json_array_append_new(mailboxes, name_of(listed->subscriptions[i].name));
 	json_t *json = json_pack("{so,so,so,so,so,so,si,sb,ss,so}", "key", reply_key(&target->key),
 		"user", reply_text(target->user), "token",
-		reply_secret(target->token, exchange->full), "account_id",
-		reply_secret(target->account_id, exchange->full), "topic",
+		reply_secret(target->token, view->exchange.full), "account_id",
+		reply_secret(target->account_id, view->exchange.full), "topic",
 		reply_text(target->topic), "subtopic", reply_text(listed->subtopic), "version",
 		target->aps_version, "confirmed", target->confirmed, "state", state_of(listed),
 		"mailboxes", mailboxes);
@@ -135,17 +123,17 @@ static json_t *describe(const struct exchange *exchange, const struct registry_l
 
 static void on_phones(struct inquiry *inquiry, int status)
 {
-	struct exchange *exchange = MEM_CONTAINER(inquiry, struct exchange, inquiry);
-	if (is_over(exchange, status))
+	struct view *view = view_of(inquiry);
+	if (is_over(view, status))
 		return;
 	const struct registry_listing *listing = inquiry->job.listing;
 	json_t *devices = json_array();
 	for (size_t i = 0; i < listing->count; i++)
-		json_array_append_new(devices, describe(exchange, &listing->listed[i]));
-	if (exchange->is_single) {
+		json_array_append_new(devices, describe(view, &listing->listed[i]));
+	if (view->is_single) {
 		json_t *device = json_incref(json_array_get(devices, 0));
 		json_decref(devices);
-		reply_json(exchange->request, 200, device);
+		reply_json(view->exchange.request, 200, device);
 	} else {
 		json_t *next = json_null();
 		if (listing->has_more) {
@@ -153,38 +141,32 @@ static void on_phones(struct inquiry *inquiry, int status)
 			next = json_pack("{so,so}", "user", reply_text(last->user), "key",
 				reply_key(&last->key));
 		}
-		reply_json(exchange->request, 200,
+		reply_json(view->exchange.request, 200,
 			json_pack("{so,so}", "devices", devices, "next", next));
 	}
-	exchange_free(exchange);
+	view_free(view);
 }
 
 static void on_listed(struct inquiry *inquiry, int status)
 {
-	struct exchange *exchange = MEM_CONTAINER(inquiry, struct exchange, inquiry);
-	if (is_over(exchange, status))
+	struct view *view = view_of(inquiry);
+	if (is_over(view, status))
 		return;
 	const struct registry_listing *listing = inquiry->job.listing;
-	if (exchange->is_single && !listing->count) {
-		reply_error(exchange->request, 404, "no device has this key");
-		exchange_free(exchange);
+	if (view->is_single && !listing->count) {
+		reply_error(view->exchange.request, 404, "no device has this key");
+		view_free(view);
 		return;
 	}
-	exchange->keys = mem_alloc_zero(listing->count + 1, sizeof(*exchange->keys));
-	exchange->phones = mem_alloc_zero(listing->count + 1, sizeof(*exchange->phones));
+	view->keys = mem_alloc_zero(listing->count + 1, sizeof(*view->keys));
+	view->phones = mem_alloc_zero(listing->count + 1, sizeof(*view->phones));
 	for (size_t i = 0; i < listing->count; i++)
-		exchange->keys[i] = listing->listed[i].target->key;
-	qsort(exchange->keys, listing->count, sizeof(*exchange->keys), compare_keys);
-	inquiry->reading.keys = exchange->keys;
+		view->keys[i] = listing->listed[i].target->key;
+	qsort(view->keys, listing->count, sizeof(*view->keys), compare_keys);
+	inquiry->reading.keys = view->keys;
 	inquiry->reading.key_count = listing->count;
-	inquiry->reading.phones = exchange->phones;
-	inquiry_ask_queue(exchange->core, inquiry, QUEUE_READ_PHONES, on_phones);
-}
-
-static bool is_full(const struct http_request *request)
-{
-	const char *full = http_query(request, "full");
-	return full && !strcmp(full, "1");
+	inquiry->reading.phones = view->phones;
+	inquiry_ask_queue(view->exchange.core, inquiry, QUEUE_READ_PHONES, on_phones);
 }
 
 void devices_list(struct core *core, struct http_request *request, const char *tail)
@@ -204,21 +186,19 @@ void devices_list(struct core *core, struct http_request *request, const char *t
 			ASK_LIMIT_MAX, ASK_TEXT_MAX);
 		return;
 	}
-	struct exchange *exchange = exchange_new(core, request);
-	exchange->full = is_full(request);
+	struct view *view = view_new(core, request);
 	if (user || after_user)
-		exchange->user = mem_dup(user ? user : after_user);
-	exchange->inquiry.query = (struct registry_query){
-		.user = user ? exchange->user : NULL,
-		.after_user = exchange->user,
+		view->exchange.user = mem_dup(user ? user : after_user);
+	view->exchange.inquiry.query = (struct registry_query){
+		.user = user ? view->exchange.user : NULL,
+		.after_user = view->exchange.user,
 		.after_key = after_key,
 		.limit = (size_t)limit,
 	};
-	inquiry_ask_registry(core, &exchange->inquiry, REGISTRY_LIST, on_listed);
+	inquiry_ask_registry(core, &view->exchange.inquiry, REGISTRY_LIST, on_listed);
 }
 
-static struct exchange *exchange_of_key(
-	struct core *core, struct http_request *request, const char *tail)
+static struct view *view_of_key(struct core *core, struct http_request *request, const char *tail)
 {
 	struct registry_key key;
 	if (!ask_key(tail, &key)) {
@@ -228,48 +208,47 @@ static struct exchange *exchange_of_key(
 			2 * REGISTRY_KEY_SIZE);
 		return NULL;
 	}
-	struct exchange *exchange = exchange_new(core, request);
-	exchange->key = key;
-	exchange->is_single = true;
-	return exchange;
+	struct view *view = view_new(core, request);
+	view->key = key;
+	view->is_single = true;
+	return view;
 }
 
 void devices_show(struct core *core, struct http_request *request, const char *tail)
 {
-	struct exchange *exchange = exchange_of_key(core, request, tail);
-	if (!exchange)
+	struct view *view = view_of_key(core, request, tail);
+	if (!view)
 		return;
-	exchange->full = is_full(request);
-	exchange->inquiry.query = (struct registry_query){.key = &exchange->key};
-	inquiry_ask_registry(core, &exchange->inquiry, REGISTRY_LIST, on_listed);
+	view->exchange.inquiry.query = (struct registry_query){.key = &view->key};
+	inquiry_ask_registry(core, &view->exchange.inquiry, REGISTRY_LIST, on_listed);
 }
 
 static void on_removed(struct inquiry *inquiry, int status)
 {
-	struct exchange *exchange = MEM_CONTAINER(inquiry, struct exchange, inquiry);
-	struct core *core = exchange->core;
+	struct view *view = view_of(inquiry);
+	struct core *core = view->exchange.core;
 	/* Gone is gone, whether or not somebody still waits to hear it. */
 	for (size_t i = 0; !status && i < inquiry->job.gone_count; i++) {
 		core->metrics->gone[METRICS_GONE_removed]++;
 		core_store(core, schedule_drop(core->schedule, &inquiry->job.gone[i]));
 	}
-	if (is_over(exchange, status))
+	if (is_over(view, status))
 		return;
 	if (inquiry->job.gone_count)
-		reply_json(exchange->request, 200, json_pack("{si}", "removed", 1));
+		reply_json(view->exchange.request, 200, json_pack("{si}", "removed", 1));
 	else
-		reply_error(exchange->request, 404, "no device has this key");
-	exchange_free(exchange);
+		reply_error(view->exchange.request, 404, "no device has this key");
+	view_free(view);
 }
 
 void devices_remove(struct core *core, struct http_request *request, const char *tail)
 {
-	struct exchange *exchange = exchange_of_key(core, request, tail);
-	if (!exchange)
+	struct view *view = view_of_key(core, request, tail);
+	if (!view)
 		return;
-	exchange->inquiry.job.keys = &exchange->key;
-	exchange->inquiry.job.key_count = 1;
-	inquiry_ask_registry(core, &exchange->inquiry, REGISTRY_REMOVE, on_removed);
+	view->exchange.inquiry.job.keys = &view->key;
+	view->exchange.inquiry.job.key_count = 1;
+	inquiry_ask_registry(core, &view->exchange.inquiry, REGISTRY_REMOVE, on_removed);
 }
 
 static void on_pruned(void *ctx, const struct tidy_result *result)

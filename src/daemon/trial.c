@@ -6,7 +6,7 @@
 #include "daemon/ask.h"
 #include "daemon/audience.h"
 #include "daemon/delivery.h"
-#include "daemon/inquiry.h"
+#include "daemon/exchange.h"
 #include "daemon/reply.h"
 #include "event/utf7.h"
 
@@ -235,12 +235,9 @@ void trial_push(struct core *core, struct http_request *request, const char *tai
 {
 	(void)tail;
 	struct ask ask;
-	struct err err;
-	size_t size;
-	const char *body = http_body(request, &size);
-	if (ask_parse(body, size, &ask, &err)) {
-		reply_error(request, 400, "%s", err.text);
-	} else if (!*ask.user) {
+	if (!exchange_asks(request, &ask))
+		return;
+	if (!*ask.user) {
 		reply_error(request, 400, "whom to push to is missing, as in {\"user\":\"alice\"}");
 	} else {
 		struct trial *trial = mem_alloc_zero(1, sizeof(*trial));

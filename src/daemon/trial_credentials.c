@@ -2,7 +2,7 @@
 
 #include "apns/explain.h"
 #include "base/mem.h"
-#include "daemon/ask.h"
+#include "daemon/exchange.h"
 #include "daemon/probe.h"
 #include "daemon/reply.h"
 #include "daemon/sources.h"
@@ -252,23 +252,18 @@ void trial_credentials(struct core *core, struct http_request *request, const ch
 {
 	(void)tail;
 	struct ask ask;
-	struct err err;
-	size_t size;
-	const char *body = http_body(request, &size);
-	if (ask_parse(body, size, &ask, &err)) {
-		reply_error(request, 400, "%s", err.text);
-	} else {
-		struct examination *examination = mem_alloc_zero(1, sizeof(*examination));
-		examination->core = core;
-		examination->request = request;
-		examination->is_online = ask.online;
-		examination->credentials = json_array();
-		uv_timer_init(core->loop, &examination->timer);
-		examination->timer.data = examination;
-		examination->work.data = examination;
-		examination->is_reading = true;
-		http_defer(request, on_gone, examination);
-		uv_queue_work(core->loop, &examination->work, on_work, on_worked);
-	}
+	if (!exchange_asks(request, &ask))
+		return;
+	struct examination *examination = mem_alloc_zero(1, sizeof(*examination));
+	examination->core = core;
+	examination->request = request;
+	examination->is_online = ask.online;
+	examination->credentials = json_array();
+	uv_timer_init(core->loop, &examination->timer);
+	examination->timer.data = examination;
+	examination->work.data = examination;
+	examination->is_reading = true;
+	http_defer(request, on_gone, examination);
+	uv_queue_work(core->loop, &examination->work, on_work, on_worked);
 	ask_fini(&ask);
 }
