@@ -34,11 +34,12 @@ static struct {
 	int journal_fd;
 
 	pthread_mutex_t lock;
-	pthread_cond_t wake;  /* for the thread: lines or the end */
-	pthread_cond_t empty; /* for log_stop */
+	pthread_cond_t wake; /* for the thread: lines or the end */
+	pthread_cond_t over; /* for log_stop */
 	pthread_t thread;
 	bool running;
 	bool stopping;
+	bool is_over; /* the thread has written all there was */
 	struct line *ring;
 	unsigned first; /* oldest line */
 	unsigned count;
@@ -260,7 +261,8 @@ static void *write_lines(void *unused)
 		}
 		pthread_mutex_lock(&state.lock);
 	}
-	pthread_cond_signal(&state.empty);
+	state.is_over = true;
+	pthread_cond_signal(&state.over);
 	pthread_mutex_unlock(&state.lock);
 	return NULL;
 }
@@ -287,13 +289,13 @@ int log_start(enum log_target target, enum log_level level, struct err *err)
 	}
 	state.target = target;
 	state.ring = mem_alloc_zero(RING_LINES, sizeof(*state.ring));
-	state.stopping = false;
+	state.stopping = state.is_over = false;
 	state.first = state.count = 0;
 	pthread_condattr_t attributes;
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&state.wake, NULL);
-	pthread_cond_init(&state.empty, &attributes);
+	pthread_cond_init(&state.over, &attributes);
 	pthread_condattr_destroy(&attributes);
 	int failed = pthread_create(&state.thread, NULL, write_lines, NULL);
 	if (failed) {
@@ -317,8 +319,8 @@ void log_stop(void)
 	state.stopping = true;
 	pthread_cond_signal(&state.wake);
 	int failed = 0;
-	while (state.count && !failed)
-		failed = pthread_cond_timedwait(&state.empty, &state.lock, &until);
+	while (!state.is_over && !failed)
+		failed = pthread_cond_timedwait(&state.over, &state.lock, &until);
 	state.running = false;
 	pthread_mutex_unlock(&state.lock);
 	if (failed) {

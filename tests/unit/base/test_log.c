@@ -2,13 +2,18 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The daemon's stderr, as a pipe that the test reads; the real one is put back in between. */
@@ -141,6 +146,51 @@ static void a_stuck_target_drops_lines_and_never_blocks(void **state)
 	read_until(f->read_fd, "the end");
 }
 
+static void fill_pipe(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	for (size_t size = 4096; size; size /= 2) {
+		char rubbish[4096];
+		memset(rubbish, '\n', size);
+		while (write(fd, rubbish, size) > 0)
+			;
+	}
+	fcntl(fd, F_SETFL, flags);
+}
+
+/* Is a thread of ours in the middle of a write? */
+static bool is_writing(void)
+{
+	bool found = false;
+	DIR *dir = opendir("/proc/self/task");
+	assert_non_null(dir);
+	for (struct dirent *task; (task = readdir(dir));) {
+		char path[300];
+		char number[16] = "";
+		snprintf(path, sizeof(path), "/proc/self/task/%s/syscall", task->d_name);
+		FILE *file = fopen(path, "re");
+		if (!file)
+			continue;
+		found = found || (fscanf(file, "%15s", number) == 1 && atoi(number) == SYS_write);
+		fclose(file);
+	}
+	closedir(dir);
+	return found;
+}
+
+/* Nobody reads the pipe: if the end waited for the thread, this test would not end. */
+static void a_last_line_that_is_stuck_does_not_keep_the_end(void **state)
+{
+	struct fixture *f = *state;
+	fill_pipe(STDERR_FILENO);
+	log_event(LOG_LEVEL_INFO, "x", "the last line, with nothing behind it");
+	while (!is_writing())
+		;
+	log_stop();
+	read_until(f->read_fd, "the last line");
+}
+
 static void names_of_levels_parse(void **state)
 {
 	(void)state;
@@ -163,6 +213,8 @@ int main(void)
 			a_long_line_is_cut_and_stays_one_line, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_stuck_target_drops_lines_and_never_blocks, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_last_line_that_is_stuck_does_not_keep_the_end, set_up, tear_down),
 		cmocka_unit_test(names_of_levels_parse),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
