@@ -770,14 +770,15 @@ void arrivals_take(struct arrivals *arrivals, const struct notification *notific
 	struct arrival_waiter waiter)
 {
 	struct core *core = arrivals->core;
+	struct err err;
 	if (!notification_is_event(notification)) {
 		core->metrics->other_class++;
-		const char *refused = forward_take(core->forward, notification);
-		answer_waiter(waiter, refused ? -EAGAIN : 0, refused);
+		int refused = forward_take(core->forward, notification, &err);
+		answer_waiter(waiter, refused, refused ? err.text : NULL);
 		return;
 	}
 	if (core->config->forward_events)
-		forward_take(core->forward, notification);
+		forward_take(core->forward, notification, &err);
 	if (!notification->message.bytes) {
 		reject(arrivals, waiter, "event without a message");
 		return;

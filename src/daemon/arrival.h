@@ -32,7 +32,7 @@ struct arrivals;
 struct arrival_waiter {
 	/*
 	 * Called once, or NULL: nobody waits.  0: it is on disk, or nothing follows from it.
-	 * -EAGAIN: it is not on disk.  -EBADMSG: it is no event, and `text` says why.
+	 * -EAGAIN: not now.  -EBADMSG: never, as it is.  `text` says why.
 	 */
 	void (*answer)(void *who, int status, const char *text);
 	void *who;

@@ -269,21 +269,18 @@ static int write_down(const struct forward *forward, const struct notification *
 	return 0;
 }
 
-static const char full[] = "too many wait for the forward socket";
-static const char unwritable[] = "it cannot be written as a datagram";
-
-static const char *put_in(struct forward *forward, const struct notification *notification)
+static int put_in(struct forward *forward, const struct notification *notification, struct err *err)
 {
 	buf_auto struct buf bytes = {0};
-	struct err err;
-	if (write_down(forward, notification, &bytes, &err)) {
-		lose(forward, err.text);
-		return unwritable;
+	if (write_down(forward, notification, &bytes, err)) {
+		lose(forward, err->text);
+		return err_set(err, -EBADMSG, "it cannot be written as a datagram");
 	}
 	if (forward->counts.waiting == FORWARD_WAITING_MAX ||
 		bytes.used > FORWARD_BYTES_MAX - forward->bytes) {
-		lose(forward, full);
-		return full;
+		err_set(err, -EAGAIN, "too many wait for the forward socket");
+		lose(forward, err->text);
+		return -EAGAIN;
 	}
 	struct notice *notice = mem_alloc(sizeof(*notice) + bytes.used);
 	notice->size = bytes.used;
@@ -293,16 +290,16 @@ static const char *put_in(struct forward *forward, const struct notification *no
 	TAILQ_INSERT_TAIL(&forward->queue, notice, link);
 	forward->counts.waiting++;
 	forward->bytes += notice->size;
-	return NULL;
+	return 0;
 }
 
-const char *forward_take(struct forward *forward, const struct notification *notification)
+int forward_take(struct forward *forward, const struct notification *notification, struct err *err)
 {
 	if (!forward->handoff) {
 		drop(forward, notification);
-		return NULL;
+		return 0;
 	}
-	const char *refused = put_in(forward, notification);
+	int refused = put_in(forward, notification, err);
 	if (!refused && !forward->is_pending && !uv_is_active((uv_handle_t *)&forward->timer))
 		pass(forward);
 	return refused;

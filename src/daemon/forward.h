@@ -61,8 +61,11 @@ struct forward *forward_new(uv_loop_t *loop, const struct forward_settings *sett
 /* What still waits is lost, and logged. */
 void forward_free(struct forward *forward);
 
-/* NULL: it is passed on, or dropped as nobody is to get it.  Else why it is not. */
-const char *forward_take(struct forward *forward, const struct notification *notification);
+/*
+ * 0: it is passed on, or dropped as nobody is to get it.  -EAGAIN: there is no room for it now.
+ * -EBADMSG: no datagram can carry it, and the target takes nothing else.
+ */
+int forward_take(struct forward *forward, const struct notification *notification, struct err *err);
 
 bool forward_is_quiet(const struct forward *forward);
 void forward_count(const struct forward *forward, struct forward_counts *ret);

@@ -130,6 +130,17 @@ def test_other_classes_go_the_way_of_the_sockets(away):
     assert not (away.mailpushd.spool / "bad").exists()
 
 
+def test_what_the_forward_socket_cannot_carry_is_moved_away(bare_site_for, tmp):
+    """Kept where it is it would be tried again for ever."""
+    site = bare_site_for(forward_socket=tmp / "target")
+    large = notify.request("x" * 30000, "SIEVE")
+    wait_until(site.mailpushd.spool.exists, what="the spool folder")
+    put(site.mailpushd.spool, 1, None, text=large)
+    site.mailpushd.wait_log("moved to 'bad': it cannot be written as a datagram")
+    wait_empty(site.mailpushd.spool)
+    assert (site.mailpushd.spool / "bad" / f"{1:016}.1").read_bytes() == large
+
+
 def test_more_events_than_are_taken_at_once_are_all_taken(away):
     spool = away.mailpushd.spool
     away.mailpushd.stop()
