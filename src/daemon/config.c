@@ -6,6 +6,7 @@
 #include "daemon/changes.h"
 #include "daemon/config_credential.h"
 #include "daemon/conftext.h"
+#include "daemon/process.h"
 #include "daemon/section.h"
 #include "daemon/setting.h"
 #include "daemon/take.h"
@@ -442,8 +443,9 @@ int config_read(const char *path, struct config **ret, struct err *err)
 		config_free(config);
 		return status;
 	}
-	peer_allow(&config->peers, geteuid());
-	peer_allow(&config->control_peers, geteuid());
+	uid_t own = process_uid_to_be(config->user);
+	peer_allow(&config->peers, own);
+	peer_allow(&config->control_peers, own);
 	*ret = config;
 	return 0;
 }

@@ -4,7 +4,6 @@
 
 #include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 
 static bool is_id(const char *name, unsigned *ret)
 {
@@ -13,6 +12,15 @@ static bool is_id(const char *name, unsigned *ret)
 		return false;
 	*ret = (unsigned)number;
 	return true;
+}
+
+const struct passwd *owners_find_account(const char *name)
+{
+	uid_t uid;
+	const struct passwd *passwd = getpwnam(name);
+	if (!passwd && is_id(name, &uid))
+		passwd = getpwuid(uid);
+	return passwd;
 }
 
 bool owners_find_user(const char *name, uid_t *ret)

@@ -4,11 +4,15 @@
 #ifndef MAILPUSH_DAEMON_OWNERS_H
 #define MAILPUSH_DAEMON_OWNERS_H
 
+#include <pwd.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
 /* False: there is none of that name.  A number need not be anybody's. */
 bool owners_find_user(const char *name, uid_t *ret);
 bool owners_find_group(const char *name, gid_t *ret);
+
+/* One that there is, or NULL.  It is libc's, until somebody is looked up again. */
+const struct passwd *owners_find_account(const char *name);
 
 #endif

@@ -1,9 +1,10 @@
 #include "daemon/process.h"
 
+#include "daemon/owners.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,14 +12,21 @@ int process_become(const char *user, struct err *err)
 {
 	if (!*user || geteuid() != 0)
 		return 0;
-	const struct passwd *passwd = getpwnam(user);
+	const struct passwd *passwd = owners_find_account(user);
 	if (!passwd)
 		return err_set(err, -ENOENT, "user '%s' does not exist; create it", user);
-	if (initgroups(user, passwd->pw_gid) || setgid(passwd->pw_gid) || setuid(passwd->pw_uid)) {
+	if (initgroups(passwd->pw_name, passwd->pw_gid) || setgid(passwd->pw_gid) ||
+		setuid(passwd->pw_uid)) {
 		int code = errno;
 		return err_set(err, -code, "cannot become user '%s': %s", user, strerror(code));
 	}
 	return 0;
+}
+
+uid_t process_uid_to_be(const char *user)
+{
+	const struct passwd *passwd = *user && geteuid() == 0 ? owners_find_account(user) : NULL;
+	return passwd ? passwd->pw_uid : geteuid();
 }
 
 int process_open_standard_files(void)

@@ -306,8 +306,7 @@ bool take_log_target(struct config *config, const struct key *key, const char *v
 
 bool take_user(struct config *config, const struct key *key, const char *value, char *why)
 {
-	uid_t uid;
-	if (*value && !owners_find_user(value, &uid)) {
+	if (*value && !owners_find_account(value)) {
 		snprintf(why, TAKE_WHY_SIZE, "is no user of this system");
 		return false;
 	}

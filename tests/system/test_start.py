@@ -1,0 +1,67 @@
+"""What mailpushd is started with: another user to become."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+import notify
+from mailpushd import binary
+from mailsite import BarePhone, new_user
+from test_daemon import AS_ROOT, registration_of, send_as
+
+NOBODY = 65534
+STRANGER = "daemon"     # a user of the system
+MAILPUSHCTL = binary().parents[1] / "ctl" / "mailpushctl"
+
+
+# ---- another user ----
+
+@pytest.fixture
+def humble_site_for(bare_site_for):
+    """humble_site_for(user): started by root, all that it needs is nobody's."""
+    def make(user):
+        site = bare_site_for(start=False, user=user, socket_group="", socket_mode="0666",
+                             control_mode="0666")
+        daemon = site.mailpushd
+        files = {"certificate": site.sim.client_cert, "key": site.sim.client_key,
+                 "ca": site.sim.ca}
+        own = {name: shutil.copy(file, daemon.dir / f"own-{name}") for name, file in files.items()}
+        daemon.credentials["main"] = {name: own[name] for name in ("certificate", "key")}
+        daemon.write_conf(apns_ca_file=own["ca"])
+        for path in (daemon.dir, *own.values()):
+            os.chown(path, NOBODY, NOBODY)
+        daemon.start()
+        return site
+    return make
+
+
+@AS_ROOT
+@pytest.mark.parametrize("user", ["nobody", str(NOBODY)])
+def test_it_becomes_the_user_that_is_set(humble_site_for, user):
+    site = humble_site_for(user)
+    with open(f"/proc/{site.mailpushd.process.pid}/status", encoding="utf8") as file:
+        status = dict(line.rstrip("\n").split(":", 1) for line in file)
+    assert set(status["Uid"].split()) == set(status["Gid"].split()) == {str(NOBODY)}
+    assert set(status["Groups"].split()) <= {str(NOBODY)}
+    assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
+    phone = site.registered_phone()
+    site.deliver(phone.user)
+    site.told(phone, "INBOX")
+
+
+@AS_ROOT
+def test_that_user_is_its_own_and_the_stranger_s_is_not(humble_site_for):
+    site = humble_site_for("nobody")
+    one, two = BarePhone(new_user()), BarePhone(new_user())
+    answers = [send_as(user, "SOCK_STREAM", site.mailpushd.stream_socket,
+                       notify.request(registration_of(one))) for user in (STRANGER, "nobody")]
+    assert answers == [b'NO "not allowed"\r\n', b"OK ()\r\n"]
+    send_as("nobody", "SOCK_DGRAM", site.mailpushd.notify_socket,
+            notify.datagram(registration_of(two)))
+    site.told(one, "INBOX")
+    site.told(two, "INBOX")
+    asked = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", MAILPUSHCTL,
+             "--socket", site.mailpushd.control_socket, "status"]
+    assert subprocess.run(asked, capture_output=True, timeout=20).returncode == 0
