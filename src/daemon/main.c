@@ -574,7 +574,13 @@ static int run(const char *path, struct config *config)
 		return 1;
 	}
 	umask(077);
-	uv_loop_init(&daemon.loop);
+	int failed = uv_loop_init(&daemon.loop);
+	if (failed) {
+		log_event(LOG_LEVEL_ERROR, "daemon", "cannot make the event loop",
+			log_text("why", uv_strerror(failed)));
+		log_stop();
+		return 1;
+	}
 	alarm_start(&daemon.loop, config->alarm_command);
 	log_event(LOG_LEVEL_INFO, "daemon", "starting", log_text("version", MAILPUSH_VERSION));
 	for (unsigned i = 0; i < config->no_effect_count; i++)
@@ -582,7 +588,7 @@ static int run(const char *path, struct config *config)
 			log_text("key", config->no_effect[i]));
 	if (supervisor_new(&daemon.loop, on_status_wanted, &daemon, &daemon.core.supervisor, &err))
 		log_event(LOG_LEVEL_WARN, "daemon", err.text);
-	int failed = start(&daemon, &err);
+	failed = start(&daemon, &err);
 	if (failed) {
 		log_event(LOG_LEVEL_ERROR, "daemon", err.text);
 	} else {
@@ -623,6 +629,7 @@ int main(int argc, char **argv)
 	if (process_open_standard_files())
 		return 1;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	const char *path = DEFAULT_CONFIG;
 	bool is_check = false;
 	int option;

@@ -163,6 +163,7 @@ int main(int argc, char **argv)
 	bool has_input = fcntl(STDIN_FILENO, F_GETFD) >= 0;
 	open_standard_files();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	if (argc == 2 && !strcmp(argv[1], "-h")) {
 		print_usage(stdout);
 		return 0;

@@ -304,6 +304,14 @@ def test_what_could_not_be_written_whole_leaves_nothing_behind(spool, tmp):
     assert (done.returncode, done.stdout.split()) == (1, [b".number", b"filler"])
 
 
+def test_a_limit_of_file_sizes_is_said_and_leaves_nothing_behind(spool, tmp):
+    done = notifier.run(tmp / "nobody", spool, "x" * 20000, wrapper=["prlimit", "--fsize=1000"])
+    assert done.returncode == 1
+    assert b"File too large" in done.stderr
+    assert b"the notification is lost" in done.stderr
+    assert [path.name for path in spool.iterdir()] == [".number"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="without root all run as one user")
 def test_who_may_not_write_is_told(spool, tmp):
     done = notifier.run(tmp / "nobody", spool, "{}",

@@ -1,4 +1,4 @@
-"""What mailpushd is started with: another user to become."""
+"""What mailpushd is started with: another user to become, and limits that are too small."""
 
 import os
 import shutil
@@ -65,3 +65,29 @@ def test_that_user_is_its_own_and_the_stranger_s_is_not(humble_site_for):
     asked = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", MAILPUSHCTL,
              "--socket", site.mailpushd.control_socket, "status"]
     assert subprocess.run(asked, capture_output=True, timeout=20).returncode == 0
+
+
+# ---- limits ----
+
+def limit(daemon, **limits):
+    """While it runs."""
+    subprocess.run(["prlimit", f"--pid={daemon.process.pid}",
+                    *(f"--{name}={value}:" for name, value in limits.items())], check=True)
+
+
+def test_a_limit_of_file_sizes_that_is_too_small_to_start_is_said(bare_site_for):
+    site = bare_site_for(start=False)
+    site.mailpushd.wrapper = ["prlimit", "--fsize=10000"]
+    with pytest.raises(RuntimeError, match=r"ended with 1(.|\n)*error daemon: "):
+        site.mailpushd.start()
+
+
+def test_a_limit_of_file_sizes_is_an_alarm_and_no_end(bare_site_for):
+    site = bare_site_for(ack_timeout="300ms")
+    phone = site.registered_phone("INBOX", "Notes")
+    limit(site.mailpushd, fsize=4096)
+    assert site.ask(notify.mail(phone.user)) == b'NO "not on disk yet"\r\n'
+    site.mailpushd.wait_log("alarm=queue state=begins")
+    limit(site.mailpushd, fsize="unlimited")
+    site.told(phone, "INBOX")
+    site.mailpushd.wait_log("alarm=queue state=ends")
