@@ -3,14 +3,19 @@
  *
  * BADDISK names a file of rules, which a test may change at any time; a line each:
  *
- *	unsynced PART	syncing files with PART in their path waits until the rule is gone
- *	stuck PART	writing and syncing files with PART in their path waits until the rule is
- *gone slow PART MS	each takes so much longer fail PART ERRNO	each fails so
+ *	unsynced PART		syncing files with PART in their path waits until the rule is gone
+ *	unsyncable PART ERRNO	syncing them fails so
+ *	deadly PART		syncing them kills the process
+ *	stuck PART		writing and syncing them waits until the rule is gone
+ *	slow PART MS		each takes so much longer
+ *	fail PART ERRNO		each fails so
+ *	well PART		nothing happens to them, whatever the lines below say
  *
  * Reading is left alone, and so is whatever goes to a file without a path.
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,7 +70,9 @@ static int suffer(int fd, bool is_sync)
 	int number;
 	while (number = find_rule(path, kind), waits(kind, is_sync))
 		pause_ms(5);
-	if (!strcmp(kind, "fail"))
+	if (is_sync && !strcmp(kind, "deadly"))
+		raise(SIGKILL);
+	if (!strcmp(kind, "fail") || (is_sync && !strcmp(kind, "unsyncable")))
 		return number;
 	if (!strcmp(kind, "slow"))
 		pause_ms(number);

@@ -1,4 +1,4 @@
-"""A disk that stalls, crawls or fails under mailpushd, by a library put before the C library's.
+"""A disk that stalls, crawls or fails under a program, by a library put before the C library's.
 
     disk = BadDisk(tmp).under(daemon)       # before the daemon starts
     with disk.rule("stuck queue.sqlite"):
@@ -16,13 +16,16 @@ class BadDisk:
         self._rules.write_text("")
 
     def under(self, daemon):
+        daemon.wrapper = [*daemon.wrapper, *self.wrapper()]
+        return self
+
+    def wrapper(self):
+        """A command that runs its arguments on this disk."""
         library = binary().parents[2] / "tests" / "system" / "libbaddisk.so"
         assert library.exists(), library
-        daemon.wrapper = [*daemon.wrapper, "env", f"LD_PRELOAD={library}",
-                          f"BADDISK={self._rules}",
-                          # The sanitizer wants to be the first library; it works as the second.
-                          "ASAN_OPTIONS=verify_asan_link_order=0"]
-        return self
+        return ["env", f"LD_PRELOAD={library}", f"BADDISK={self._rules}",
+                # The sanitizer wants to be the first library; it works as the second.
+                "ASAN_OPTIONS=verify_asan_link_order=0"]
 
     @contextlib.contextmanager
     def rule(self, *rules):

@@ -10,6 +10,7 @@ import pytest
 
 import notifier
 import notify
+from baddisk import BadDisk
 from mailsite import new_user
 from phone import new_token
 from waiting import wait_until
@@ -309,6 +310,17 @@ def test_a_limit_of_file_sizes_is_said_and_leaves_nothing_behind(spool, tmp):
     assert done.returncode == 1
     assert b"File too large" in done.stderr
     assert b"the notification is lost" in done.stderr
+    assert [path.name for path in spool.iterdir()] == [".number"]
+
+
+@pytest.mark.parametrize("rules", [["unsyncable .tmp- 5"], ["well .tmp-", "unsyncable /spool 5"]],
+                         ids=["file", "folder"])
+def test_what_is_not_known_to_be_synced_is_not_said_to_be_kept(spool, tmp, rules):
+    disk = BadDisk(tmp)
+    with disk.rule(*rules):
+        done = notifier.run(tmp / "nobody", spool, "{}", wrapper=disk.wrapper())
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"Input/output error; look at that disk; the notification is lost" in done.stderr
     assert [path.name for path in spool.iterdir()] == [".number"]
 
 

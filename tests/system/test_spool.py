@@ -12,6 +12,7 @@ import pytest
 
 import notifier
 import notify
+from baddisk import BadDisk
 from mailsite import BarePhone, BareSite, new_user
 from phone import hash_of
 from waiting import wait_until
@@ -254,6 +255,26 @@ def test_no_more_than_so_many_bad_files_are_kept(away):
     wait_until(lambda: not notifier.kept_files(spool), 30, "an empty spool")
     newest = [f"{number:016}.1" for number in range(200, 1200)]
     wait_until(lambda: bad_files(spool) == newest, what="the newest ones")
+
+
+@pytest.mark.parametrize("rules, is_kept", [(["deadly .tmp-"], False),
+                                           (["well .tmp-", "deadly /spool"], True)],
+                         ids=["before it has its name", "after"])
+def test_of_a_writer_that_is_killed_all_or_nothing_is_taken(away, tmp, rules, is_kept):
+    spool = away.mailpushd.spool
+    phone = away.registered_phone("INBOX", "Notes")
+    away.mailpushd.stop()
+    disk = BadDisk(tmp)
+    with disk.rule(*rules):
+        done = notifier.run(tmp / "nobody", spool, notify.mail(phone.user),
+                            wrapper=disk.wrapper())
+    assert done.returncode == -signal.SIGKILL
+    assert len(notifier.kept(spool)) == is_kept
+    notifier.keep(spool, notify.mail(phone.user, "Notes"))
+    away.mailpushd.start()
+    away.told(phone, *["INBOX"] * is_kept, "Notes")
+    wait_empty(spool)
+    assert not (spool / "bad").exists()
 
 
 def test_what_a_killed_writer_left_goes_when_it_is_old(away):
