@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define READ_BUFFER_SIZE (64 * 1024)
@@ -42,11 +43,18 @@ int tls_trust(const char *ca_file, X509_STORE **ret, struct err *err)
 	if (!store)
 		abort();
 	/* OpenSSL would not say why the system gives it no file. */
-	if (ca_file && access(ca_file, R_OK) < 0)
+	struct stat status;
+	if (ca_file && (stat(ca_file, &status) < 0 || access(ca_file, R_OK) < 0))
 		return err_set(err, -errno, "cannot read apns_ca_file '%s': %s; %s", ca_file,
 			strerror(errno),
 			errno == EACCES ? "let the daemon's user read it"
 					: "check the path in mailpush.conf");
+	/* Nor would it come back from a pipe. */
+	if (ca_file && !S_ISREG(status.st_mode))
+		return err_set(err, -EINVAL,
+			"cannot use apns_ca_file '%s': it is no file; give a file of certificates "
+			"in PEM form",
+			ca_file);
 	ERR_clear_error();
 	if (ca_file && X509_STORE_load_file(store, ca_file) != 1)
 		return err_set(err, -EINVAL,

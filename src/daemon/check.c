@@ -41,10 +41,15 @@ static void fault(struct check *check, const char *format, ...)
 static void check_place(struct check *check, const char *key, const char *file, mode_t kind)
 {
 	struct stat status;
-	if (!lstat(file, &status) && !S_ISLNK(status.st_mode) &&
-		(status.st_mode & S_IFMT) != kind) {
+	/* A socket is made in the place of its name; a link to a database is followed. */
+	bool is_there = !(kind == S_IFSOCK ? lstat(file, &status) : stat(file, &status));
+	if (is_there && (status.st_mode & S_IFMT) != kind) {
 		fault(check, "%s: '%s' is there and is %s; remove it or choose another path", key,
 			file, kind == S_IFSOCK ? "no socket" : "no file");
+		return;
+	}
+	if (!is_there && errno == ELOOP) {
+		fault(check, "%s: '%s': %s; choose another path", key, file, strerror(errno));
 		return;
 	}
 	mem_auto char *folder = mem_dup(file);
@@ -126,11 +131,19 @@ static void check_forward(struct check *check, const char *target)
 
 static void check_command(struct check *check, const char *command)
 {
-	if (*command && access(command, X_OK))
+	struct stat status;
+	const char *why = NULL;
+	if (!*command)
+		return;
+	if (stat(command, &status) || access(command, X_OK))
+		why = strerror(errno);
+	else if (!S_ISREG(status.st_mode))
+		why = "it is no file";
+	if (why)
 		fault(check,
 			"alarm_command: cannot run '%s': %s; it is the path of a program, without "
 			"arguments, that the daemon's user may run",
-			command, strerror(errno));
+			command, why);
 }
 
 static void check_log(struct check *check, enum log_target target)

@@ -88,7 +88,7 @@ static bool take_push_later(
 }
 
 static const struct key keys[] = {
-	{"imapd_conf", "/etc/imapd.conf", false, take_path, AT(imapd_conf), 0, PATH_MAX - 1},
+	{"imapd_conf", "/etc/imapd.conf", false, take_path, AT(imapd_conf), 1, PATH_MAX - 1},
 	{"site", "", false, take_site, AT(site), 0, 255},
 	{"notify_socket", "/run/mailpush/notify", false, take_path, AT(notify_socket), 0, 107},
 	{"stream_socket", "/run/mailpush/cyrus", false, take_path, AT(stream_socket), 0, 107},
@@ -102,7 +102,7 @@ static const struct key keys[] = {
 	{"forward_events", "no", false, take_yes_no, AT(forward_events), 0, 0},
 	{"registry", "sqlite:/var/lib/mailpush/registry.sqlite", false, take_registry, AT(registry),
 		0, PATH_MAX - 1},
-	{"queue", "/var/lib/mailpush/queue.sqlite", false, take_path, AT(queue), 0, PATH_MAX - 1},
+	{"queue", "/var/lib/mailpush/queue.sqlite", false, take_path, AT(queue), 1, PATH_MAX - 1},
 	{"registration_ttl", "30d", false, take_duration, AT(registration_ttl_ms), 7 * CLOCK_DAY_MS,
 		3650 * CLOCK_DAY_MS},
 	{"registrations_per_user", "64", false, take_unsigned, AT(registrations_per_user), 1,

@@ -568,8 +568,7 @@ static int run(const char *path, struct config *config)
 	struct err err;
 	daemon.core.config_path = path;
 	daemon.config = config;
-	if (process_become(config->user, &err) ||
-		log_start(config->log_target, config->log_level, &err)) {
+	if (log_start(config->log_target, config->log_level, &err)) {
 		log_event(LOG_LEVEL_ERROR, "daemon", err.text);
 		return 1;
 	}
@@ -663,7 +662,12 @@ int main(int argc, char **argv)
 		fprintf(stderr, "mailpushd: %s\n", err.text);
 		return 1;
 	}
-	int status = is_check ? check_run(path, config) : run(path, config);
+	int status = 1;
+	/* The check as well: what root can open, that user perhaps cannot. */
+	if (process_become(config->user, &err))
+		fprintf(stderr, "mailpushd: %s\n", err.text);
+	else
+		status = is_check ? check_run(path, config) : run(path, config);
 	config_free(config);
 	return status;
 }

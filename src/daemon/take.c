@@ -137,6 +137,10 @@ bool take_text(struct config *config, const struct key *key, const char *value, 
 /* A path: absolute, so that it means the same wherever the daemon is started. */
 bool take_path(struct config *config, const struct key *key, const char *value, char *why)
 {
+	if (!*value && key->least) {
+		snprintf(why, TAKE_WHY_SIZE, "is empty; write the path of a file");
+		return false;
+	}
 	if (*value && *value != '/') {
 		snprintf(why, TAKE_WHY_SIZE, "is not an absolute path; write it with a leading /");
 		return false;

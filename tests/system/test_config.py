@@ -79,6 +79,8 @@ def test_a_key_without_effect_yet_is_a_warning(daemon):
     ("apns_port", "65536", "is out of range"),
     ("connections", "4x", "is not a number"),
     ("imapd_conf", "imapd.conf", "is not an absolute path"),
+    ("imapd_conf", "", "is empty; write the path of a file"),
+    ("queue", "", "is empty; write the path of a file"),
     ("notify_socket", "/tmp/" + "n" * 120, "is too long"),
     ("registry", "postgres://example.com/", "is no database that this version knows"),
     ("registry", "sqlite:registry", "is no database that this version knows"),
@@ -500,21 +502,49 @@ def test_a_spool_that_is_there_is_fine(daemon):
     assert daemon.run_check().returncode == 0
 
 
-@pytest.mark.parametrize("key", ["notify_socket", "stream_socket"])
+SOCKETS = ["notify_socket", "stream_socket", "control_socket"]
+
+
+@pytest.mark.parametrize("key", SOCKETS)
 def test_a_file_in_the_place_of_a_socket_is_named(daemon, key):
     daemon.write_conf(**{key: str(daemon.conf)})
     assert f"{key}: '{daemon.conf}' is there and is no socket" in complaint(daemon)
+
+
+@pytest.mark.parametrize("key", SOCKETS)
+def test_a_link_in_the_place_of_a_socket_is_named(daemon, tmp, key):
+    (tmp / "link").symlink_to(tmp / "elsewhere")
+    daemon.write_conf(**{key: tmp / "link"})
+    assert f"{key}: '{tmp}/link' is there and is no socket" in complaint(daemon)
+
+
+@pytest.mark.parametrize("key", ["queue", "registry"])
+def test_what_a_database_cannot_be_is_named(daemon, tmp, key):
+    prefix = "sqlite:" if key == "registry" else ""
+    (tmp / "link").symlink_to(tmp)
+    daemon.write_conf(**{key: f"{prefix}{tmp}/link"})
+    assert f"{key}: '{tmp}/link' is there and is no file" in complaint(daemon)
+    (tmp / "loop").symlink_to(tmp / "loop")
+    daemon.write_conf(**{key: f"{prefix}{tmp}/loop"})
+    assert f"{key}: '{tmp}/loop': Too many levels of symbolic links" in complaint(daemon)
 
 
 @pytest.mark.parametrize("key, value, said", [
     ("apns_ca_file", "/no/such/ca.pem", "No such file or directory"),
     ("alarm_command", "/no/such/command", "cannot run '/no/such/command'"),
     ("alarm_command", "/bin/echo alarm", "the path of a program, without arguments"),
+    ("alarm_command", "/tmp", "it is no file"),
 ])
 def test_a_file_that_is_not_there_is_named(daemon, key, value, said):
     daemon.write_conf(**{key: value})
     assert key in complaint(daemon)
     assert said in complaint(daemon)
+
+
+def test_a_pipe_of_certificates_is_not_waited_for(daemon, tmp):
+    os.mkfifo(tmp / "pipe")
+    daemon.write_conf(apns_ca_file=tmp / "pipe")
+    assert f"apns_ca_file '{tmp}/pipe': it is no file" in complaint(daemon)
 
 
 def test_a_value_of_imapd_conf_that_makes_no_sense_is_named(daemon, imapd_conf):

@@ -52,6 +52,19 @@ def test_it_becomes_the_user_that_is_set(humble_site_for, user):
 
 
 @AS_ROOT
+def test_the_check_is_made_with_that_user_s_eyes(humble_site_for):
+    daemon = humble_site_for("nobody").mailpushd
+    assert daemon.run_check().returncode == 0
+    daemon.stop()
+    os.chown(daemon.dir, 0, 0)
+    os.chown(daemon.credentials["main"]["key"], 0, 0)
+    os.chmod(daemon.credentials["main"]["key"], 0o600)
+    said = daemon.run_check().stderr
+    assert f'credential "main": cannot read key \'{daemon.dir}/own-key\': Permission denied' in said
+    assert f"queue: the folder '{daemon.dir}': Permission denied; let the daemon's user write there" in said
+
+
+@AS_ROOT
 def test_that_user_is_its_own_and_the_stranger_s_is_not(humble_site_for):
     site = humble_site_for("nobody")
     one, two = BarePhone(new_user()), BarePhone(new_user())
