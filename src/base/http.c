@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -475,6 +476,21 @@ int http_new(
 	uv_poll_start(&http->listener, UV_READABLE, on_listener);
 	uv_poll_start(&http->poll, UV_READABLE, on_poll);
 	*ret = http;
+	return 0;
+}
+
+int http_listen_anew(struct http *http, int listener, struct err *err)
+{
+	if (listen(listener, BACKLOG) < 0) {
+		int code = errno;
+		close(listener);
+		return err_set(err, -code, "cannot listen: %s", strerror(code));
+	}
+	uv_poll_stop(&http->listener);
+	/* Under the old number, which the loop knows. */
+	dup3(listener, http->settings.listener, O_CLOEXEC);
+	close(listener);
+	uv_poll_start(&http->listener, UV_READABLE, on_listener);
 	return 0;
 }
 

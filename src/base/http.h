@@ -41,6 +41,8 @@ struct http_settings {
 
 int http_new(
 	uv_loop_t *loop, const struct http_settings *settings, struct http **ret, struct err *err);
+/* From now on at this one, which is bound and handed over; a connection that there is goes on. */
+int http_listen_anew(struct http *http, int listener, struct err *err);
 /* Requests that are open are told that they are over, and answered 503.  NULL is fine. */
 void http_free(struct http *http);
 

@@ -26,6 +26,7 @@
 struct control {
 	struct core *core;
 	struct http *local;
+	struct peer_file file; /* of local's socket */
 	struct http *tcp;
 	struct tally *tally;
 	uv_timer_t sampler;
@@ -249,15 +250,35 @@ static int serve(struct core *core, int listener, bool is_local, struct http **r
 	return status;
 }
 
-static int open_local(struct control *control, struct err *err)
+static int bind_local(struct control *control, int *ret_fd, struct err *err)
 {
 	const struct config *config = control->core->config;
-	int fd;
 	int status = peer_bind(config->control_socket, SOCK_STREAM, config->control_mode,
-		config->control_gid, &fd, err);
+		config->control_gid, ret_fd, err);
+	if (!status)
+		control->file = peer_file_at(config->control_socket);
+	return status;
+}
+
+static int open_local(struct control *control, struct err *err)
+{
+	int fd;
+	int status = bind_local(control, &fd, err);
 	if (!status)
 		status = serve(control->core, fd, true, &control->local, err);
 	return status;
+}
+
+const struct peer_file *control_file(const struct control *control)
+{
+	return control->local ? &control->file : NULL;
+}
+
+int control_rebind(struct control *control, struct err *err)
+{
+	int fd;
+	int status = bind_local(control, &fd, err);
+	return status ? status : http_listen_anew(control->local, fd, err);
 }
 
 static int open_tcp(struct control *control, struct err *err)
@@ -309,7 +330,7 @@ void control_stop(struct control *control)
 	if (!control)
 		return;
 	if (control->local)
-		unlink(control->core->config->control_socket);
+		peer_unlink(control->core->config->control_socket, &control->file);
 	http_free(mem_steal(control->local));
 	http_free(mem_steal(control->tcp));
 	uv_timer_stop(&control->sampler);

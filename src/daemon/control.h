@@ -13,6 +13,7 @@
 
 #include "base/http.h"
 #include "daemon/core.h"
+#include "intake/peer.h"
 
 #define CONTROL_CONNECTIONS_MAX 64
 #define CONTROL_BODY_MAX (64 * 1024)
@@ -21,6 +22,10 @@
 struct control;
 
 int control_new(struct core *core, struct control **ret, struct err *err);
+/* Of the control socket; NULL: there is none. */
+const struct peer_file *control_file(const struct control *control);
+/* Makes the control socket anew, after its file was removed. */
+int control_rebind(struct control *control, struct err *err);
 /* Closes the sockets; whoever waits for an answer is told that we stop. */
 void control_stop(struct control *control);
 /* After the registry and the queue have given back their jobs. */

@@ -3,6 +3,7 @@
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/control.h"
 
 #define LOOK_MS (2 * CLOCK_SECOND_MS)
 
@@ -19,6 +20,7 @@ struct socketwatch {
 	uv_timer_t timer;
 	struct place notify;
 	struct place stream;
+	struct place control;
 	unsigned looking;
 	bool is_stopped; /* nothing of the core is touched any more */
 	bool is_closed;	 /* the timer */
@@ -35,14 +37,19 @@ static const struct peer_file *file_of(const struct place *place)
 	const struct core *core = place->watch->core;
 	if (place == &place->watch->notify)
 		return core->datagram ? datagram_file(core->datagram) : NULL;
-	return core->stream ? stream_file(core->stream) : NULL;
+	if (place == &place->watch->stream)
+		return core->stream ? stream_file(core->stream) : NULL;
+	return control_file(core->control);
 }
 
 static int rebind(const struct place *place, struct err *err)
 {
 	const struct core *core = place->watch->core;
-	return place == &place->watch->notify ? datagram_rebind(core->datagram, err)
-					      : stream_rebind(core->stream, err);
+	if (place == &place->watch->notify)
+		return datagram_rebind(core->datagram, err);
+	if (place == &place->watch->stream)
+		return stream_rebind(core->stream, err);
+	return control_rebind(core->control, err);
 }
 
 static void compare(const struct place *place, const struct peer_file *there)
@@ -93,6 +100,7 @@ static void on_timer(uv_timer_t *timer)
 	struct socketwatch *watch = timer->data;
 	look_at(&watch->notify);
 	look_at(&watch->stream);
+	look_at(&watch->control);
 }
 
 struct socketwatch *socketwatch_new(struct core *core)
@@ -105,6 +113,8 @@ struct socketwatch *socketwatch_new(struct core *core)
 	watch->stream = (struct place){.watch = watch,
 		.alarm = "intake:stream_socket",
 		.path = core->config->stream_socket};
+	watch->control = (struct place){
+		.watch = watch, .alarm = "control:socket", .path = core->config->control_socket};
 	uv_timer_init(core->loop, &watch->timer);
 	watch->timer.data = watch;
 	uv_timer_start(&watch->timer, on_timer, LOOK_MS, LOOK_MS);

@@ -1,5 +1,5 @@
 /*
- * socketwatch - are the sockets still where Cyrus looks for them?
+ * socketwatch - are the sockets still where Cyrus, and mailpushctl, look for them?
  *
  * Somebody may remove the file of a socket, or put another one in its place: then no event comes
  * any more, and nothing else shows it.  So the files are looked at every few seconds, on libuv's

@@ -8,6 +8,7 @@ import pytest
 
 import activator
 import notify
+from control import ctl_fine
 from waiting import wait_until
 
 PATHS = ["notify_socket", "stream_socket"]
@@ -96,3 +97,23 @@ def test_a_folder_that_is_away_for_a_while_is_an_alarm_until_it_is_back(bare_sit
     site.deliver(phone.user)
     site.told(phone, "INBOX")
     site.mailpushd.wait_log("alarm=intake:stream_socket state=ends")
+
+
+def test_the_control_socket_is_made_anew_too(bare_site):
+    daemon = bare_site.mailpushd
+    mode = daemon.control_socket.stat().st_mode
+    daemon.control_socket.unlink()
+    daemon.wait_log(f"it is made anew socket={daemon.control_socket}")
+    assert daemon.control_socket.stat().st_mode == mode
+    assert "Alarms" in ctl_fine(daemon, "status")
+    assert daemon.stop() == 0
+    assert not daemon.control_socket.exists()
+
+
+def test_what_somebody_put_in_the_place_of_the_control_socket_stays(bare_site):
+    daemon = bare_site.mailpushd
+    daemon.control_socket.unlink()
+    daemon.control_socket.write_text("somebody's")
+    daemon.wait_log("a file that is no socket is there.*alarm=control:socket state=begins")
+    assert daemon.stop() == 0
+    assert daemon.control_socket.read_text() == "somebody's"
