@@ -324,5 +324,14 @@ def test_the_places_that_the_page_names_are_debians():
     assert 'cmd="notifyd" listen="/run/cyrus/socket/notify"' in (shipped / "cyrus.conf").read_text()
 
 
+def test_what_the_page_says_is_logged_is_what_is_logged():
+    ours = "".join(path.read_text() for path in (REPOSITORY / "src").rglob("*.c"))
+    theirs = next(programs().glob("usr/lib/*/libcyrus_imap.so.0")).read_bytes()
+    for text in ("phone registered", "not allowed to send events"):
+        assert f"`{text}`" in PAGE.text and text in ours
+    for text in ("unable to sendto() socket", "failed to connect"):
+        assert f"`{text}`" in PAGE.text and text.encode() in theirs
+
+
 def test_the_topic_of_the_page_is_one_that_mail_listens_to():
     assert settings("event_notifier:")["aps_topic"] == TOPIC
