@@ -3,9 +3,9 @@
 #include "apns/sender.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "daemon/forward.h"
 #include "daemon/keyring.h"
 #include "daemon/listen.h"
+#include "daemon/notifysocket.h"
 #include "daemon/sources.h"
 
 #include <errno.h>
@@ -122,7 +122,7 @@ static void check_spool(struct check *check, const char *folder)
 static void check_forward(struct check *check, const char *target)
 {
 	bool is_dlist;
-	const char *path = forward_path(target, &is_dlist);
+	const char *path = notifysocket_path(target, &is_dlist);
 	struct stat status;
 	if (path && !stat(path, &status) && !S_ISSOCK(status.st_mode))
 		fault(check, "forward_socket: '%s' is no socket; name the one of Cyrus' notifyd",

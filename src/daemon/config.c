@@ -6,7 +6,6 @@
 #include "daemon/changes.h"
 #include "daemon/config_credential.h"
 #include "daemon/conftext.h"
-#include "daemon/process.h"
 #include "daemon/section.h"
 #include "daemon/setting.h"
 #include "daemon/take.h"
@@ -443,9 +442,6 @@ int config_read(const char *path, struct config **ret, struct err *err)
 		config_free(config);
 		return status;
 	}
-	uid_t own = process_uid_to_be(config->user);
-	peer_allow(&config->peers, own);
-	peer_allow(&config->control_peers, own);
 	*ret = config;
 	return 0;
 }

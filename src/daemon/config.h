@@ -40,7 +40,7 @@ struct config {
 	int64_t ack_timeout_ms;
 	uint64_t max_waiting;
 	char *spool_dir;      /* "": none */
-	char *forward_socket; /* "": none; see forward_path */
+	char *forward_socket; /* "": none; see notifysocket.h */
 	bool forward_events;
 
 	char *registry;

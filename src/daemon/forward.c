@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/notifysocket.h"
 #include "intake/convert.h"
 #include "intake/handoff.h"
 
@@ -18,8 +19,6 @@
 #define CLASSES_MAX 16 /* that are named in the log, each once */
 #define CLASS_SHOWN 64
 #define ALARM "forward"
-
-static const char dlist_prefix[] = "dlist:";
 
 /* One that waits. */
 struct notice {
@@ -54,13 +53,6 @@ struct forward {
 	char *classes[CLASSES_MAX];
 	unsigned class_count;
 };
-
-const char *forward_path(const char *target, bool *ret_is_dlist)
-{
-	size_t size = sizeof(dlist_prefix) - 1;
-	*ret_is_dlist = !strncmp(target, dlist_prefix, size);
-	return *ret_is_dlist ? target + size : *target ? target : NULL;
-}
 
 static void pass(struct forward *forward);
 
@@ -179,7 +171,7 @@ static void on_done(void *ctx, enum handoff_result result, const char *why)
 struct forward *forward_new(uv_loop_t *loop, const struct forward_settings *settings)
 {
 	struct forward *forward = mem_alloc_zero(1, sizeof(*forward));
-	const char *path = forward_path(settings->target, &forward->is_dlist);
+	const char *path = notifysocket_path(settings->target, &forward->is_dlist);
 	forward->target = mem_dup(settings->target);
 	forward->quiet = settings->quiet;
 	forward->ctx = settings->ctx;

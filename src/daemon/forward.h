@@ -54,9 +54,6 @@ struct forward_counts {
 
 struct forward;
 
-/* The path of a target, and whether it speaks dlist; NULL for "". */
-const char *forward_path(const char *target, bool *ret_is_dlist);
-
 struct forward *forward_new(uv_loop_t *loop, const struct forward_settings *settings);
 /* What still waits is lost, and logged. */
 void forward_free(struct forward *forward);

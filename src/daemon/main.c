@@ -573,6 +573,8 @@ static int run(const char *path, struct config *config)
 		return 1;
 	}
 	umask(077);
+	peer_allow(&config->peers, geteuid());
+	peer_allow(&config->control_peers, geteuid());
 	int failed = uv_loop_init(&daemon.loop);
 	if (failed) {
 		log_event(LOG_LEVEL_ERROR, "daemon", "cannot make the event loop",

@@ -23,12 +23,6 @@ int process_become(const char *user, struct err *err)
 	return 0;
 }
 
-uid_t process_uid_to_be(const char *user)
-{
-	const struct passwd *passwd = *user && geteuid() == 0 ? owners_find_account(user) : NULL;
-	return passwd ? passwd->pw_uid : geteuid();
-}
-
 int process_open_standard_files(void)
 {
 	int fd;

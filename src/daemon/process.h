@@ -6,12 +6,8 @@
 
 #include "base/err.h"
 
-#include <sys/types.h>
-
 /* Started by root, it becomes `user`; "" or another's start: it stays who it is. */
 int process_become(const char *user, struct err *err);
-/* Who that will be, or is already. */
-uid_t process_uid_to_be(const char *user);
 /* Whatever we open must not become standard error: missing ones are opened first. */
 int process_open_standard_files(void);
 

@@ -37,15 +37,9 @@ static int open_file(const char *path, FILE **ret, struct err *err)
 	return *ret ? 0 : err_set(err, -ENOMEM, "cannot read %s", path);
 }
 
-static int read_file(void *ctx, const char *path, struct buf *ret, struct err *err)
+int sources_read_text(const char *path, struct buf *ret, struct err *err)
 {
-	struct sources *sources = ctx;
 	FILE *file;
-	if (sources) {
-		sources->included = mem_realloc_array(
-			sources->included, sources->included_count + 1, sizeof(*sources->included));
-		sources->included[sources->included_count++] = mem_dup(path);
-	}
 	int status = open_file(path, &file, err);
 	if (status)
 		return status;
@@ -65,6 +59,15 @@ static int read_file(void *ctx, const char *path, struct buf *ret, struct err *e
 	return 0;
 }
 
+static int read_included(void *ctx, const char *path, struct buf *ret, struct err *err)
+{
+	struct sources *sources = ctx;
+	sources->included = mem_realloc_array(
+		sources->included, sources->included_count + 1, sizeof(*sources->included));
+	sources->included[sources->included_count++] = mem_dup(path);
+	return sources_read_text(path, ret, err);
+}
+
 static char *choose_site(const struct config *config, const struct imapdconf *imapdconf)
 {
 	if (*config->site)
@@ -82,10 +85,10 @@ static int read_imapdconf(const struct config *config, struct sources *sources)
 	buf_auto struct buf text;
 	buf_init(&text);
 	struct err *err = &sources->imapdconf_error;
-	int status = read_file(NULL, config->imapd_conf, &text, err);
+	int status = sources_read_text(config->imapd_conf, &text, err);
 	if (!status)
-		status = imapdconf_parse(config->imapd_conf, buf_text(&text), text.used, read_file,
-			sources, &sources->imapdconf, err);
+		status = imapdconf_parse(config->imapd_conf, buf_text(&text), text.used,
+			read_included, sources, &sources->imapdconf, err);
 	if (!status)
 		sources->site = choose_site(config, sources->imapdconf);
 	return status;
@@ -94,7 +97,7 @@ static int read_imapdconf(const struct config *config, struct sources *sources)
 struct sources *sources_read(const struct config *config)
 {
 	struct sources *sources = mem_alloc_zero(1, sizeof(*sources));
-	read_imapdconf(config, sources);
+	sources->imapdconf_status = read_imapdconf(config, sources);
 	sources->credential_count = config->credential_count;
 	for (unsigned i = 0; i < config->credential_count; i++)
 		sources->credential_status[i] = credential_load(&config->credentials[i],

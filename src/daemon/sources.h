@@ -9,6 +9,7 @@
 #define MAILPUSH_DAEMON_SOURCES_H
 
 #include "apns/credential.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "daemon/config.h"
 #include "event/imapdconf.h"
@@ -16,6 +17,7 @@
 struct sources {
 	struct imapdconf *imapdconf; /* NULL: it cannot be read, see imapdconf_error */
 	struct err imapdconf_error;
+	int imapdconf_status;
 	char *site; /* mailpush.conf's, or imapd.conf's servername, or the host's name */
 	struct credential *credentials[CONFIG_CREDENTIALS_MAX]; /* take them with mem_steal */
 	int credential_status[CONFIG_CREDENTIALS_MAX];		/* of loading it */
@@ -35,6 +37,8 @@ void sources_inherit(struct sources *sources, struct sources *before);
  */
 const char **sources_paths(
 	const struct config *config, const struct sources *sources, size_t *ret_count);
+/* A regular file of at most IMAPDCONF_TEXT_MAX bytes. */
+int sources_read_text(const char *path, struct buf *ret, struct err *err);
 void sources_free(struct sources *sources);
 
 #endif

@@ -1,8 +1,8 @@
 #include "daemon/take.h"
 
 #include "base/mem.h"
-#include "daemon/forward.h"
 #include "daemon/listen.h"
+#include "daemon/notifysocket.h"
 #include "daemon/owners.h"
 #include "daemon/proxysetting.h"
 #include "daemon/units.h"
@@ -151,7 +151,7 @@ bool take_path(struct config *config, const struct key *key, const char *value, 
 bool take_forward_socket(struct config *config, const struct key *key, const char *value, char *why)
 {
 	bool is_dlist;
-	const char *path = forward_path(value, &is_dlist);
+	const char *path = notifysocket_path(value, &is_dlist);
 	if (!path || (*path == '/' && strlen(path) <= (size_t)key->most)) {
 		free(config->forward_socket);
 		config->forward_socket = mem_dup(value);

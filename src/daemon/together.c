@@ -1,6 +1,6 @@
 #include "daemon/together.h"
 
-#include "daemon/forward.h"
+#include "daemon/notifysocket.h"
 
 #include <errno.h>
 #include <string.h>
@@ -34,7 +34,7 @@ static int check_sockets(const struct config *config, struct err *err)
 static int check_forward(const struct config *config, struct err *err)
 {
 	bool is_dlist;
-	const char *path = forward_path(config->forward_socket, &is_dlist);
+	const char *path = notifysocket_path(config->forward_socket, &is_dlist);
 	if (!path)
 		return config->forward_events ? err_set(err, -EINVAL,
 							"forward_events is yes, but no "

@@ -1,5 +1,7 @@
 #include "daemon/forward.h"
 
+#include "daemon/notifysocket.h"
+
 #include "../intake/place.h"
 
 #include "base/alarm.h"
@@ -131,11 +133,11 @@ static void a_target_is_a_path_or_one_behind_dlist(void **state)
 {
 	(void)state;
 	bool is_dlist;
-	assert_string_equal(forward_path("/run/x", &is_dlist), "/run/x");
+	assert_string_equal(notifysocket_path("/run/x", &is_dlist), "/run/x");
 	assert_false(is_dlist);
-	assert_string_equal(forward_path("dlist:/run/x", &is_dlist), "/run/x");
+	assert_string_equal(notifysocket_path("dlist:/run/x", &is_dlist), "/run/x");
 	assert_true(is_dlist);
-	assert_null(forward_path("", &is_dlist));
+	assert_null(notifysocket_path("", &is_dlist));
 }
 
 static void a_datagram_is_passed_on_as_it_came(void **state)
