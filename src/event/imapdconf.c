@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,27 @@ static void set_text(char **text, const char *value)
 	*text = mem_dup(value);
 }
 
+static const char *const found_keys[] = {"servername", "cyrus_user", "configdirectory", "aps_topic",
+	"notifysocket", "notify_external", "sievenotifier", "mailnotifier", "event_notifier",
+	"event_groups", "event_exclude_flags", "event_exclude_specialuse"};
+
+#define FOUND_KEYS (sizeof(found_keys) / sizeof(found_keys[0]))
+_Static_assert(FOUND_KEYS <= IMAPDCONF_SETTINGS, "all have room");
+
+static void remember(struct imapdconf *conf, const char *key, const char *value, const char *file,
+	unsigned number)
+{
+	for (unsigned i = 0; i < conf->setting_count; i++) {
+		struct imapdconf_setting *setting = &conf->settings[i];
+		if (strcasecmp(key, setting->key) != 0)
+			continue;
+		set_text(&setting->value, value);
+		set_text(&setting->file, file);
+		setting->line = number;
+		setting->times++;
+	}
+}
+
 static int set(struct imapdconf *conf, const char *key, const char *value)
 {
 	struct mailbox_namespace *names = &conf->names;
@@ -124,6 +146,7 @@ static int parse_line(
 		int r = include(parser, value, err);
 		return r < 0 ? err_prefix(err, r, "%s:%u: @include", file, number) : 0;
 	}
+	remember(parser->conf, key, value, file, number);
 	int r = set(parser->conf, key, value);
 	if (r < 0)
 		return err_set(err, r, "%s:%u: '%.40s' is no value of %s; Cyrus takes yes, no%s",
@@ -190,6 +213,8 @@ int imapdconf_parse(const char *file, const char *text, size_t size, imapdconf_r
 		.userprefix = mem_dup("Other Users"),
 		.sharedprefix = mem_dup("Shared Folders"),
 	};
+	for (size_t i = 0; i < FOUND_KEYS; i++)
+		conf->settings[conf->setting_count++].key = found_keys[i];
 	__attribute__((cleanup(parser_fini))) struct parser parser = {
 		.conf = conf,
 		.read = read ? read : read_nothing,
@@ -205,10 +230,24 @@ int imapdconf_parse(const char *file, const char *text, size_t size, imapdconf_r
 	return 0;
 }
 
+const struct imapdconf_setting *imapdconf_find(const struct imapdconf *conf, const char *key)
+{
+	unsigned i = 0;
+	while (strcmp(conf->settings[i].key, key) != 0) {
+		i++;
+		assert(i < conf->setting_count);
+	}
+	return &conf->settings[i];
+}
+
 void imapdconf_free(struct imapdconf *conf)
 {
 	if (!conf)
 		return;
+	for (unsigned i = 0; i < conf->setting_count; i++) {
+		free(conf->settings[i].value);
+		free(conf->settings[i].file);
+	}
 	free(conf->servername);
 	free(conf->aps_topic);
 	free(conf->defaultdomain);

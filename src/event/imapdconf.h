@@ -1,5 +1,5 @@
 /*
- * imapdconf - the settings of Cyrus' imapd.conf that change what its events mean.
+ * imapdconf - the settings of Cyrus' imapd.conf that change what its events mean and where they go.
  *
  * The daemon reads the file (and reads it again when told); this parses the text.  What is not set
  * has the default of Cyrus itself (imapd.conf(5) of 3.6), which is not what Debian ships: that
@@ -17,6 +17,17 @@
 #define IMAPDCONF_TEXT_MAX (1024 * 1024) /* bytes, a file */
 #define IMAPDCONF_FILES_MAX 64		 /* with all that is included */
 
+/* What is set that decides whether and where events go, and by which line. */
+struct imapdconf_setting {
+	const char *key; /* static */
+	char *value;	 /* NULL: not set */
+	char *file;
+	unsigned line;
+	unsigned times; /* Cyrus takes each but once */
+};
+
+#define IMAPDCONF_SETTINGS 16
+
 struct imapdconf {
 	struct mailbox_namespace names; /* borrows from the strings below */
 	char *servername;		/* "" when not set: the host's name counts */
@@ -24,6 +35,8 @@ struct imapdconf {
 	char *defaultdomain;
 	char *userprefix;
 	char *sharedprefix;
+	struct imapdconf_setting settings[IMAPDCONF_SETTINGS]; /* see imapdconf_find */
+	unsigned setting_count;
 };
 
 /* Reads the file at `path`, which imapd.conf names in `@include: path`, into `ret`. */
@@ -35,6 +48,11 @@ typedef int imapdconf_read_fn(void *ctx, const char *path, struct buf *ret, stru
  */
 int imapdconf_parse(const char *file, const char *text, size_t size, imapdconf_read_fn *read,
 	void *ctx, struct imapdconf **ret, struct err *err);
+/*
+ * As it stands in the file.  `key` is servername, cyrus_user, configdirectory, aps_topic,
+ * notifysocket, notify_external, sievenotifier, mailnotifier or one that begins with event_.
+ */
+const struct imapdconf_setting *imapdconf_find(const struct imapdconf *conf, const char *key);
 void imapdconf_free(struct imapdconf *conf);
 
 #endif

@@ -47,6 +47,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_value(conf->names.defaultdomain);
 	check_value(conf->names.userprefix);
 	check_value(conf->names.sharedprefix);
+	for (unsigned i = 0; i < conf->setting_count; i++) {
+		const struct imapdconf_setting *setting = &conf->settings[i];
+		assert(imapdconf_find(conf, setting->key) == setting);
+		assert(!setting->value == !setting->times);
+		if (setting->value)
+			check_value(setting->value);
+	}
 	imapdconf_free(conf);
 	return 0;
 }

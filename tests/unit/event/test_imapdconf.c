@@ -243,9 +243,41 @@ static void a_file_of_another_kind_is_refused(void **state)
 	assert_null(conf);
 }
 
+static int read_events(void *ctx, const char *path, struct buf *ret, struct err *err)
+{
+	(void)ctx;
+	(void)err;
+	assert_string_equal(path, "/etc/events.conf");
+	buf_append_text(ret, "\nEvent_Groups: message\n");
+	return 0;
+}
+
+static void a_setting_is_told_with_where_it_stands(void **state)
+{
+	(void)state;
+	static const char text[] = "event_notifier: log\n@include: /etc/events.conf\n"
+				   "event_notifier: \\\nexternal\n";
+	conf_auto struct imapdconf *conf = NULL;
+	struct err err;
+	assert_int_equal(imapdconf_parse("/etc/imapd.conf", text, strlen(text), read_events, NULL,
+				 &conf, &err),
+		0);
+	const struct imapdconf_setting *notifier = imapdconf_find(conf, "event_notifier");
+	assert_string_equal(notifier->value, "external");
+	assert_string_equal(notifier->file, "/etc/imapd.conf");
+	assert_int_equal(notifier->line, 3);
+	assert_int_equal(notifier->times, 2);
+	const struct imapdconf_setting *groups = imapdconf_find(conf, "event_groups");
+	assert_string_equal(groups->value, "message");
+	assert_string_equal(groups->file, "/etc/events.conf");
+	assert_int_equal(groups->line, 2);
+	assert_null(imapdconf_find(conf, "notifysocket")->value);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_setting_is_told_with_where_it_stands),
 		cmocka_unit_test(what_is_not_set_has_cyrus_own_default),
 		cmocka_unit_test(what_is_set_counts),
 		cmocka_unit_test(switches_have_many_spellings),
