@@ -13,9 +13,9 @@
 #define TIMEOUT_S 60L
 #define ANSWER_MAX (256 * 1024 * 1024)
 #define BASE "http://mailpushd"
-#define NOT_ALLOWED                                                               \
-	"mailpushctl: not allowed to use %s: be root, or have control_users and " \
-	"control_group of mailpush.conf name you\n"
+#define NOT_ALLOWED                                                  \
+	"not allowed to use %s: be root, or have control_users and " \
+	"control_group of mailpush.conf name you"
 
 static const char *socket_path;
 static CURL *curl;
@@ -27,6 +27,11 @@ void client_init(const char *socket)
 	curl = curl_easy_init();
 	if (!curl)
 		abort(); /* out of memory */
+}
+
+void client_use(const char *socket)
+{
+	socket_path = socket;
 }
 
 void client_fini(void)
@@ -55,39 +60,38 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *ctx)
 }
 
 /* The connection itself failed: why, for a person. */
-static enum client_exit explain_failure(CURLcode code)
+static enum client_exit explain_failure(CURLcode code, struct err *err)
 {
 	long system = 0;
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &system);
 	if (code == CURLE_COULDNT_CONNECT && system == EACCES) {
-		fprintf(stderr, NOT_ALLOWED, socket_path);
+		err_set(err, -EACCES, NOT_ALLOWED, socket_path);
 		return CLIENT_NOT_ALLOWED;
 	}
 	if (code == CURLE_COULDNT_CONNECT) {
-		fprintf(stderr,
-			"mailpushctl: mailpushd is not running (nobody serves %s); start it with "
+		err_set(err, -ECONNREFUSED,
+			"mailpushd is not running (nobody serves %s); start it with "
 			"`systemctl start mailpush`, and see `journalctl -u mailpush` for why it "
 			"stopped; if control_socket is set in mailpush.conf, name it with "
-			"--socket\n",
+			"--socket",
 			socket_path);
 		return CLIENT_NOT_RUNNING;
 	}
-	fprintf(stderr, "mailpushctl: no answer from mailpushd: %s; see its log\n",
-		curl_easy_strerror(code));
+	err_set(err, -EIO, "no answer from mailpushd: %s; see its log", curl_easy_strerror(code));
 	return CLIENT_FAILED;
 }
 
-static enum client_exit explain_refusal(long status, const char *text)
+static enum client_exit explain_refusal(long status, const char *text, struct err *err)
 {
 	json_t *json = json_loads(text, 0, NULL);
 	const char *error = json_string_value(json_object_get(json, "error"));
-	char printable[2048];
+	char printable[ERR_TEXT_MAX];
 	words_printable(error ? error : "mailpushd refused, and did not say why", printable,
 		sizeof(printable));
 	if (status == 403)
-		fprintf(stderr, NOT_ALLOWED, socket_path);
+		err_set(err, -EACCES, NOT_ALLOWED, socket_path);
 	else
-		fprintf(stderr, "mailpushctl: %s\n", printable);
+		err_set(err, -EINVAL, "%s", printable);
 	json_decref(json);
 	return status == 403 ? CLIENT_NOT_ALLOWED : CLIENT_FAILED;
 }
@@ -102,7 +106,8 @@ static void prepare(const char *url, long timeout_s)
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout_s);
 }
 
-enum client_exit client_ask(const char *method, const char *path, json_t *body, json_t **ret)
+enum client_exit client_try(
+	const char *method, const char *path, json_t *body, json_t **ret, struct err *err)
 {
 	mem_auto char *url = mem_printf(BASE "%s", path);
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
@@ -118,18 +123,27 @@ enum client_exit client_ask(const char *method, const char *path, json_t *body, 
 	free(text);
 	json_decref(body);
 	if (code != CURLE_OK)
-		return explain_failure(code);
+		return explain_failure(code, err);
 	long status = 0;
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status != 200)
-		return explain_refusal(status, buf_text(&answer));
+		return explain_refusal(status, buf_text(&answer), err);
 	json_t *json = json_loadb(buf_text(&answer), answer.used, 0, NULL);
 	if (!json) {
-		fprintf(stderr, "mailpushctl: the answer of %s is no JSON\n", socket_path);
+		err_set(err, -EPROTO, "the answer of %s is no JSON", socket_path);
 		return CLIENT_FAILED;
 	}
 	*ret = json;
 	return CLIENT_FINE;
+}
+
+enum client_exit client_ask(const char *method, const char *path, json_t *body, json_t **ret)
+{
+	struct err err;
+	enum client_exit result = client_try(method, path, body, ret, &err);
+	if (result)
+		fprintf(stderr, "mailpushctl: %s\n", err.text);
+	return result;
 }
 
 struct following {
@@ -168,12 +182,14 @@ enum client_exit client_follow(const char *path, void (*line)(const char *text))
 	long status = 0;
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	enum client_exit result = CLIENT_FINE;
+	struct err err;
 	if (code != CURLE_OK && status == 0)
-		result = explain_failure(code);
+		result = explain_failure(code, &err);
 	else if (status != 200)
-		result = explain_refusal(status, buf_text(&following.rest));
+		result = explain_refusal(status, buf_text(&following.rest), &err);
 	else
-		fprintf(stderr, "mailpushctl: mailpushd has stopped\n");
+		err_set(&err, -EPIPE, "mailpushd has stopped");
+	fprintf(stderr, "mailpushctl: %s\n", err.text);
 	buf_fini(&following.rest);
 	return result;
 }

@@ -4,6 +4,8 @@
 #ifndef MAILPUSH_CTL_CLIENT_H
 #define MAILPUSH_CTL_CLIENT_H
 
+#include "base/err.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 
@@ -17,12 +19,17 @@ enum client_exit {
 };
 
 void client_init(const char *socket);
+/* From now on that socket is asked. */
+void client_use(const char *socket);
 void client_fini(void);
 
 /*
- * `body` NULL: none; else handed over.  What went wrong is printed on standard error with what to
- * do about it; the answer is the caller's otherwise.
+ * `body` NULL: none; else handed over.  The answer is the caller's; `err` is what went wrong
+ * otherwise, with what to do about it.
  */
+enum client_exit client_try(
+	const char *method, const char *path, json_t *body, json_t **ret, struct err *err);
+/* The same; prints what went wrong on standard error. */
 enum client_exit client_ask(const char *method, const char *path, json_t *body, json_t **ret);
 /* Gives each line of an answer that goes on; ends when the daemon does. */
 enum client_exit client_follow(const char *path, void (*line)(const char *text));

@@ -5,11 +5,13 @@
  *   client.c    HTTP over the unix socket; what to do when the daemon is down
  *   show.c      the answers as text, with table.c and words.c
  *   inspect.c   certificate files, without the daemon
+ *   doctor.c    examines the whole site
  *
  * With --json an answer is printed as it came; lists are one object a line.
  */
 #include "base/mem.h"
 #include "ctl/client.h"
+#include "ctl/doctor.h"
 #include "ctl/inspect.h"
 #include "ctl/show.h"
 #include "ctl/table.h"
@@ -35,6 +37,7 @@ enum {
 	TAKES_ALL = 1 << 5,
 	TAKES_ONLINE = 1 << 6,
 	TAKES_PASSPHRASE = 1 << 7,
+	TAKES_FILES = 1 << 8,
 };
 
 static struct {
@@ -44,6 +47,9 @@ static struct {
 	const char *user;
 	const char *mailbox;
 	const char *passphrase_file;
+	const char *config;
+	const char *cyrus_conf;
+	bool is_socket_given;
 	long limit;
 } options = {.socket = DEFAULT_SOCKET};
 
@@ -377,6 +383,17 @@ static enum client_exit log_level(char **arguments)
 	return ask_and_show("POST", "/log-level", body, show_log_level);
 }
 
+static enum client_exit doctor(char **arguments)
+{
+	(void)arguments;
+	const struct doctor_request request = {.config = options.config,
+		.cyrus_conf = options.cyrus_conf,
+		.user = options.user,
+		.is_socket_given = options.is_socket_given,
+		.is_json = options.is_json};
+	return doctor_run(&request) ? CLIENT_FINE : CLIENT_FAILED;
+}
+
 static const struct command {
 	const char *words[2]; /* the second may be NULL */
 	int arguments;	      /* how many follow; -1: one or more */
@@ -386,6 +403,8 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{{"status"}, 0, 0, status, "", "what the daemon does, and what is wrong"},
+	{{"doctor"}, 0, TAKES_USER | TAKES_FILES, doctor, "[--user U]",
+		"what is wrong at this site, and what to write where"},
 	{{"devices", "show"}, 1, TAKES_FULL, device_show, "KEY", "one registration"},
 	{{"devices", "remove"}, 1, 0, device_remove, "KEY", "delete a registration"},
 	{{"devices", "list"}, 0, TAKES_FULL | TAKES_USER | TAKES_LIMIT, devices, NULL, NULL},
@@ -479,6 +498,8 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{"all", no_argument, NULL, 'a'},
+		{"config", required_argument, NULL, 'c'},
+		{"cyrus-conf", required_argument, NULL, 'C'},
 		{"follow", no_argument, NULL, 'f'},
 		{"full", no_argument, NULL, 'F'},
 		{"help", no_argument, NULL, 'h'},
@@ -500,6 +521,14 @@ int main(int argc, char **argv)
 		switch (option) {
 		case 'a':
 			options.given |= TAKES_ALL;
+			break;
+		case 'c':
+			options.given |= TAKES_FILES;
+			options.config = optarg;
+			break;
+		case 'C':
+			options.given |= TAKES_FILES;
+			options.cyrus_conf = optarg;
 			break;
 		case 'f':
 			options.given |= TAKES_FOLLOW;
@@ -532,6 +561,7 @@ int main(int argc, char **argv)
 			break;
 		case 's':
 			options.socket = optarg;
+			options.is_socket_given = true;
 			break;
 		case 'u':
 			options.given |= TAKES_USER;

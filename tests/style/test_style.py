@@ -15,8 +15,9 @@ STAGES = ["base", "event", "intake", "registry", "queue", "apns", "daemon"]
 # The simulator stands beside them and needs only base.
 MAY_INCLUDE = {stage: set(STAGES[: i + 1]) for i, stage in enumerate(STAGES)}
 MAY_INCLUDE["sim"] = {"base", "sim"}
-# The operator's tool asks the daemon; of the stages it needs only how a certificate is read.
-MAY_INCLUDE["ctl"] = {"base", "apns", "ctl"}
+# The operator's tool asks the daemon; of the stages it needs only how files are read.
+MAY_INCLUDE["ctl"] = {"base", "event", "apns", "daemon", "ctl"}
+CTL_MAY_INCLUDE_OF_DAEMON = {"daemon/config.h", "daemon/sources.h", "daemon/notifysocket.h"}
 # mailpush-notify speaks to intake: it shares what is said there of the protocol and the spool.
 MAY_INCLUDE["notify"] = {"base", "intake", "notify"}
 
@@ -28,8 +29,10 @@ PURE = [
     "src/intake/convert", "src/intake/dlist", "src/intake/notification",
     "src/queue/schedule", "src/queue/schedule_load", "src/queue/lanes", "src/queue/news", "src/queue/rate", "src/queue/chance",
     "src/apns/explain", "src/apns/jwt", "src/apns/payload", "src/apns/topics", "src/apns/verdict",
-    "src/daemon/ask", "src/daemon/former", "src/daemon/metrics", "src/daemon/relay",
-    "src/ctl/words",
+    "src/daemon/ask", "src/daemon/former", "src/daemon/metrics", "src/daemon/notifysocket",
+    "src/daemon/relay",
+    "src/ctl/cyrusconf", "src/ctl/doctor_cyrus", "src/ctl/doctor_daemon", "src/ctl/doctor_user",
+    "src/ctl/findings", "src/ctl/greeting", "src/ctl/words",
     "src/notify/request",
 ]
 IMPURE = re.compile(
@@ -62,6 +65,12 @@ def test_a_stage_includes_no_later_stage(stage):
         if header.split("/")[0] not in MAY_INCLUDE[stage]
     ]
     assert not wrong
+
+
+def test_mailpushctl_is_not_built_of_the_daemon():
+    used = {header for f in SOURCES if f.parent.name == "ctl" for header in includes(f)
+            if header.startswith("daemon/")}
+    assert used == CTL_MAY_INCLUDE_OF_DAEMON
 
 
 @pytest.mark.parametrize("module", PURE)

@@ -487,8 +487,10 @@ def test_bash_completes_commands_and_options():
     complete_it mailpushctl de
     complete_it mailpushctl --socket /x queue d
     complete_it mailpushctl cert check --o
+    complete_it mailpushctl --config /x do
+    complete_it mailpushctl doctor --c
     complete_it mailpushctl log-level w
     '''
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=REPOSITORY)
     assert (done.stdout.splitlines(), done.stderr) == (
-        ["devices", "drop", "--online", "warn"], "")
+        ["devices", "drop", "--online", "doctor", "--config --cyrus-conf", "warn"], "")

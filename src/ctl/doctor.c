@@ -1,0 +1,271 @@
+#include "ctl/doctor.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "ctl/client.h"
+#include "ctl/cyrusconf.h"
+#include "ctl/doctor_apple.h"
+#include "ctl/doctor_cyrus.h"
+#include "ctl/doctor_daemon.h"
+#include "ctl/doctor_imap.h"
+#include "ctl/doctor_machine.h"
+#include "ctl/doctor_socket.h"
+#include "ctl/doctor_user.h"
+#include "ctl/findings.h"
+#include "ctl/table.h"
+#include "ctl/words.h"
+#include "daemon/config.h"
+#include "daemon/sources.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_CONFIG "/etc/mailpush/mailpush.conf"
+#define PRINTED_MAX 4096
+
+struct doctor {
+	const struct doctor_request *request;
+	struct findings findings;
+	char *config_path;
+	struct config *config;	 /* NULL: it cannot be read */
+	struct sources *sources; /* NULL without config */
+	char *services_path;
+	struct cyrusconf *services; /* NULL: they cannot be read */
+	json_t *in_force;	    /* NULL: the daemon did not answer, as the next ones */
+	json_t *status;
+	json_t *credentials;
+};
+
+static void find_config(struct doctor *doctor)
+{
+	const struct doctor_request *request = doctor->request;
+	struct err err;
+	client_try("GET", "/config", NULL, &doctor->in_force, &err);
+	const char *file = json_string_value(json_object_get(doctor->in_force, "file"));
+	doctor->config_path = mem_dup(request->config ? request->config
+			: file			      ? file
+						      : DEFAULT_CONFIG);
+	if (access(doctor->config_path, R_OK) && errno == EACCES)
+		findings_add(&doctor->findings, FINDINGS_WARN, "mailpush.conf",
+			"%s: this user may not read it; be root to have all examined",
+			doctor->config_path);
+	else if (config_read(doctor->config_path, &doctor->config, &err))
+		findings_add(&doctor->findings, FINDINGS_FAIL, "mailpush.conf", "%s", err.text);
+	else
+		findings_add(&doctor->findings, FINDINGS_OK, "mailpush.conf", "%s can be used",
+			doctor->config_path);
+}
+
+/* Where the configuration says, unless we were told otherwise. */
+static void find_daemon(struct doctor *doctor)
+{
+	struct findings *findings = &doctor->findings;
+	struct err err;
+	if (doctor->config && !doctor->request->is_socket_given && !doctor->in_force) {
+		if (!*doctor->config->control_socket) {
+			findings_add(findings, FINDINGS_WARN, "daemon",
+				"control_socket is \"\", so mailpushd cannot be asked");
+			return;
+		}
+		client_use(doctor->config->control_socket);
+		client_try("GET", "/config", NULL, &doctor->in_force, &err);
+	}
+	enum client_exit result = client_try("GET", "/status", NULL, &doctor->status, &err);
+	if (result == CLIENT_NOT_ALLOWED) {
+		findings_add(findings, FINDINGS_WARN, "daemon", "%s", err.text);
+	} else if (result) {
+		findings_add(findings, FINDINGS_FAIL, "daemon", "%s", err.text);
+		findings_run(findings, "systemctl start mailpush");
+	} else {
+		doctor_daemon_judge_status(findings, doctor->status);
+	}
+}
+
+static void read_services(struct doctor *doctor)
+{
+	const char *asked = doctor->request->cyrus_conf;
+	const char *path = doctor->config->imapd_conf;
+	buf_auto struct buf text;
+	struct err err;
+	buf_init(&text);
+	doctor->services_path = asked
+		? mem_dup(asked)
+		: mem_printf("%.*s/cyrus.conf", (int)(strrchr(path, '/') - path), path);
+	int status = sources_read_text(doctor->services_path, &text, &err);
+	if (!status)
+		status = cyrusconf_parse(
+			doctor->services_path, buf_text(&text), text.used, &doctor->services, &err);
+	if (status)
+		findings_add(&doctor->findings, FINDINGS_WARN, "cyrus.conf",
+			"%s, or give its place with --cyrus-conf; Cyrus' services are not examined",
+			err.text);
+}
+
+static void examine_cyrus(struct doctor *doctor)
+{
+	struct findings *findings = &doctor->findings;
+	const struct config *config = doctor->config;
+	const struct sources *sources = doctor->sources;
+	struct doctor_person person;
+	read_services(doctor);
+	if (!sources->imapdconf) {
+		findings_add(findings,
+			sources->imapdconf_status == -EACCES ? FINDINGS_WARN : FINDINGS_FAIL,
+			"imapd.conf", "%s", sources->imapdconf_error.text);
+		return;
+	}
+	const struct doctor_cyrus cyrus = {.path = config->imapd_conf,
+		.conf = sources->imapdconf,
+		.services_path = doctor->services_path,
+		.services = doctor->services,
+		.stream_socket = config->stream_socket,
+		.notify_socket = config->notify_socket,
+		.forward_socket = config->forward_socket,
+		.site = config->site};
+	doctor_cyrus_judge_events(findings, &cyrus);
+	doctor_cyrus_judge_services(findings, &cyrus);
+	doctor_cyrus_judge_site(findings, &cyrus);
+	enum doctor_way way = doctor_cyrus_judge_way(findings, &cyrus);
+	const char *user = doctor_cyrus_user(sources->imapdconf);
+	const char *program = imapdconf_find(sources->imapdconf, "notify_external")->value;
+	bool is_known = doctor_socket_find_person(user, &person);
+	if (is_known)
+		doctor_socket_examine(findings, config, way, &person);
+	else
+		findings_add(findings, FINDINGS_WARN, "permissions",
+			"there is no user %s on this system, as whom Cyrus would run; set "
+			"cyrus_user in imapd.conf",
+			user);
+	if (is_known && way == DOCTOR_NOTIFYD && program)
+		doctor_socket_examine_program(findings, program, &person);
+	if (doctor->services)
+		doctor_imap_examine(findings, doctor->services);
+}
+
+static void examine_apple(struct doctor *doctor)
+{
+	struct findings *findings = &doctor->findings;
+	const struct config *config = doctor->config;
+	struct err err;
+	json_t *body = json_pack("{sb}", "online", 1);
+	if (doctor->status &&
+		client_try("POST", "/credentials/check", body, &doctor->credentials, &err))
+		findings_add(findings, FINDINGS_FAIL, "credential", "%s", err.text);
+	else if (doctor->status)
+		doctor_apple_judge_answer(findings, doctor->credentials,
+			config ? config->imapd_conf : "/etc/imapd.conf");
+	else
+		json_decref(body);
+	if (doctor->status || !config)
+		return;
+	doctor_apple_judge_files(findings, config, doctor->sources, clock_unix_ms());
+	doctor_apple_reach(findings, config);
+}
+
+static void examine_user(struct doctor *doctor)
+{
+	struct findings *findings = &doctor->findings;
+	const char *user = doctor->request->user;
+	struct err err;
+	json_t *answer = NULL;
+	if (!user)
+		return;
+	if (!doctor->status) {
+		findings_add(findings, FINDINGS_WARN, "user",
+			"without mailpushd's answer nothing can be said of the phones of %s", user);
+		return;
+	}
+	mem_auto char *escaped = client_escape(user);
+	mem_auto char *path = mem_printf("/devices?user=%s&limit=1000", escaped);
+	if (client_try("GET", path, NULL, &answer, &err))
+		findings_add(findings, FINDINGS_FAIL, "user", "%s", err.text);
+	else
+		doctor_user_judge(
+			findings, user, json_object_get(answer, "devices"), doctor->status);
+	json_decref(answer);
+}
+
+static void print_remedy(const struct finding *finding)
+{
+	char text[PRINTED_MAX];
+	if (finding->line) {
+		words_printable(finding->file, text, sizeof(text));
+		printf("; in %s put: ", text);
+		words_printable(finding->line, text, sizeof(text));
+		fputs(text, stdout);
+	}
+	if (finding->run) {
+		words_printable(finding->run, text, sizeof(text));
+		printf("; %srun: %s", finding->line ? "then " : "", text);
+	}
+}
+
+static void print_finding(const struct finding *finding)
+{
+	static const enum table_colour colours[] = {TABLE_GOOD, TABLE_ODD, TABLE_BAD};
+	char why[PRINTED_MAX];
+	words_printable(finding->why, why, sizeof(why));
+	printf("%s%-4s%s %-15s %s", table_begin(colours[finding->level]),
+		findings_level_name(finding->level), table_end(), finding->check, why);
+	print_remedy(finding);
+	putchar('\n');
+}
+
+/* Text of files need not be UTF-8. */
+static void set_text(json_t *json, const char *key, const char *text)
+{
+	char printable[PRINTED_MAX];
+	if (!text || !json_object_set_new(json, key, json_string(text)))
+		return;
+	words_printable(text, printable, sizeof(printable));
+	json_object_set_new(json, key, json_string(printable));
+}
+
+static void print_json(const struct finding *finding)
+{
+	json_t *json = json_pack(
+		"{ss,ss}", "check", finding->check, "level", findings_level_name(finding->level));
+	set_text(json, "why", finding->why);
+	set_text(json, "file", finding->file);
+	set_text(json, "line", finding->line);
+	set_text(json, "run", finding->run);
+	json_dumpf(json, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(json);
+}
+
+static void doctor_fini(struct doctor *doctor)
+{
+	findings_fini(&doctor->findings);
+	free(doctor->config_path);
+	free(doctor->services_path);
+	cyrusconf_free(doctor->services);
+	sources_free(doctor->sources);
+	config_free(doctor->config);
+	json_decref(doctor->in_force);
+	json_decref(doctor->status);
+	json_decref(doctor->credentials);
+}
+
+bool doctor_run(const struct doctor_request *request)
+{
+	__attribute__((cleanup(doctor_fini))) struct doctor doctor = {.request = request};
+	find_config(&doctor);
+	find_daemon(&doctor);
+	if (doctor.config) {
+		doctor.sources = sources_read(doctor.config);
+		if (doctor.in_force && doctor.status)
+			doctor_daemon_judge_files(&doctor.findings, doctor.status, doctor.in_force,
+				doctor.config, doctor.sources);
+		examine_cyrus(&doctor);
+	}
+	examine_apple(&doctor);
+	if (doctor.config)
+		doctor_machine_examine(&doctor.findings, doctor.config);
+	examine_user(&doctor);
+	for (size_t i = 0; i < doctor.findings.count; i++)
+		(request->is_json ? print_json : print_finding)(&doctor.findings.list[i]);
+	return !findings_has_failed(&doctor.findings);
+}

@@ -1,0 +1,31 @@
+/*
+ * doctor - examines a whole site: Cyrus' files and ours, the sockets, the daemon, Apple, a user.
+ *
+ *   doctor.c            what is read, and in which order it is judged
+ *   doctor_cyrus.c      imapd.conf, cyrus.conf and what Cyrus says of itself (doctor_imap.c)
+ *   doctor_socket.c     the way of an event from Cyrus to us
+ *   doctor_daemon.c     what mailpushd says of itself
+ *   doctor_apple.c      credentials, topic, the way to Apple
+ *   doctor_machine.c    clock and disks
+ *   doctor_user.c       one user's phones
+ *   findings.c          levels, reasons and remedies
+ *
+ * It changes nothing.  Without the daemon it says what the files tell.
+ */
+#ifndef MAILPUSH_CTL_DOCTOR_H
+#define MAILPUSH_CTL_DOCTOR_H
+
+#include <stdbool.h>
+
+struct doctor_request {
+	const char *config;	/* NULL: the daemon's, or the usual one */
+	const char *cyrus_conf; /* NULL: beside imapd.conf */
+	const char *user;	/* NULL: none in particular */
+	bool is_socket_given;
+	bool is_json;
+};
+
+/* Prints what it finds; true: nothing fails. */
+bool doctor_run(const struct doctor_request *request);
+
+#endif

@@ -1,0 +1,339 @@
+#include "ctl/doctor_cyrus.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "daemon/notifysocket.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define RESTART_CYRUS "systemctl restart cyrus-imapd"
+#define SEPARATORS " \t,"
+#define DEFAULT_GROUPS "message mailbox"
+
+static const char *value_of(const struct doctor_cyrus *cyrus, const char *key)
+{
+	return imapdconf_find(cyrus->conf, key)->value;
+}
+
+/* Where a key is to be written: where it stands, or in imapd.conf itself. */
+static const char *file_of(const struct doctor_cyrus *cyrus, const char *key)
+{
+	const char *file = imapdconf_find(cyrus->conf, key)->file;
+	return file ? file : cyrus->path;
+}
+
+static bool has_word(const char *list, const char *word)
+{
+	size_t size = strlen(word);
+	for (const char *at = list; *(at += strspn(at, SEPARATORS)); at += strcspn(at, SEPARATORS))
+		if (strcspn(at, SEPARATORS) == size && !strncasecmp(at, word, size))
+			return true;
+	return false;
+}
+
+static void put(struct findings *findings, const struct doctor_cyrus *cyrus, const char *key,
+	const char *value)
+{
+	findings_put(findings, file_of(cyrus, key), "%s: %s", key, value);
+	findings_run(findings, RESTART_CYRUS);
+}
+
+static void judge_notifier(struct findings *findings, const struct doctor_cyrus *cyrus)
+{
+	const char *value = value_of(cyrus, "event_notifier");
+	if (value && *value) {
+		findings_add(findings, FINDINGS_OK, "event_notifier", "%s", value);
+		return;
+	}
+	findings_add(findings, FINDINGS_FAIL, "event_notifier",
+		"is not set, so Cyrus emits no events and offers no push to phones");
+	put(findings, cyrus, "event_notifier", "external");
+}
+
+/* What stands there without what crashes, and all that is needed. */
+static char *wanted_groups(const char *groups)
+{
+	static const char *const needed[] = {"message", "flags", "mailbox", "applepushservice"};
+	buf_auto struct buf text;
+	buf_init(&text);
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		buf_append_text(&text, i ? " " : "");
+		buf_append_text(&text, needed[i]);
+	}
+	for (const char *at = groups; *(at += strspn(at, SEPARATORS));
+		at += strcspn(at, SEPARATORS)) {
+		mem_auto char *word = mem_dup_n(at, strcspn(at, SEPARATORS));
+		if (has_word(buf_text(&text), word) || !strcasecmp(word, "quota"))
+			continue;
+		buf_append_text(&text, " ");
+		buf_append_text(&text, word);
+	}
+	return mem_dup(buf_text(&text));
+}
+
+static void judge_groups(struct findings *findings, const struct doctor_cyrus *cyrus)
+{
+	static const struct {
+		const char *group;
+		enum findings_level level;
+		bool is_wanted;
+		const char *why;
+	} rules[] = {
+		{"applepushservice", FINDINGS_FAIL, true, "so no phone can register"},
+		{"message", FINDINGS_FAIL, true, "so no phone is told of new mail"},
+		{"quota", FINDINGS_FAIL, false, "which ends lmtpd and imapd of Cyrus 3.6"},
+		{"mailbox", FINDINGS_WARN, true,
+			"so a deleted account or renamed folder goes unnoticed"},
+		{"flags", FINDINGS_WARN, true,
+			"so phones are not told when mail was read or deleted elsewhere"},
+	};
+	const char *set = value_of(cyrus, "event_groups");
+	const char *groups = set ? set : DEFAULT_GROUPS;
+	mem_auto char *wanted = wanted_groups(groups);
+	bool is_fine = true;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		if (has_word(groups, rules[i].group) == rules[i].is_wanted)
+			continue;
+		is_fine = false;
+		findings_add(findings, rules[i].level, "event_groups", "%s %s, %s",
+			rules[i].is_wanted ? "lacks" : "has", rules[i].group, rules[i].why);
+		put(findings, cyrus, "event_groups", wanted);
+	}
+	if (is_fine)
+		findings_add(findings, FINDINGS_OK, "event_groups", "%s", groups);
+}
+
+static void judge_exclusions(struct findings *findings, const struct doctor_cyrus *cyrus)
+{
+	const char *flags = value_of(cyrus, "event_exclude_flags");
+	const char *folders = value_of(cyrus, "event_exclude_specialuse");
+	if (flags && *flags) {
+		findings_add(findings, FINDINGS_FAIL, "event_exclude_flags",
+			"is set, which ends imapd of Cyrus 3.6 when such a flag is changed; "
+			"remove it");
+		findings_put(findings, file_of(cyrus, "event_exclude_flags"),
+			"#event_exclude_flags: %s", flags);
+		findings_run(findings, RESTART_CYRUS);
+	}
+	if (folders && has_word(folders, "ALL")) {
+		findings_add(findings, FINDINGS_WARN, "event_exclude_specialuse",
+			"is ALL, so phones are told of nothing but INBOX");
+		put(findings, cyrus, "event_exclude_specialuse", "\\Junk");
+	}
+}
+
+static void judge_repeats(struct findings *findings, const struct doctor_cyrus *cyrus)
+{
+	for (unsigned i = 0; i < cyrus->conf->setting_count; i++) {
+		const struct imapdconf_setting *setting = &cyrus->conf->settings[i];
+		if (setting->times > 1)
+			findings_add(findings, FINDINGS_FAIL, "imapd.conf",
+				"%s is set %u times, the last in %s:%u; Cyrus does not start with "
+				"that: keep one line",
+				setting->key, setting->times, setting->file, setting->line);
+		if (setting->value && !*setting->value)
+			findings_add(findings, FINDINGS_FAIL, "imapd.conf",
+				"%s has no value in %s:%u; Cyrus does not start with that: remove "
+				"the line",
+				setting->key, setting->file, setting->line);
+	}
+}
+
+void doctor_cyrus_judge_events(struct findings *findings, const struct doctor_cyrus *cyrus)
+{
+	judge_notifier(findings, cyrus);
+	judge_groups(findings, cyrus);
+	judge_exclusions(findings, cyrus);
+	judge_repeats(findings, cyrus);
+}
+
+const char *doctor_cyrus_user(const struct imapdconf *conf)
+{
+	const char *user = imapdconf_find(conf, "cyrus_user")->value;
+	return user && *user ? user : "cyrus";
+}
+
+char *doctor_cyrus_notifysocket(const struct imapdconf *conf)
+{
+	const char *target = imapdconf_find(conf, "notifysocket")->value;
+	const char *folder = imapdconf_find(conf, "configdirectory")->value;
+	if (target && *target)
+		return mem_dup(target);
+	return mem_printf("%s/socket/notify", folder ? folder : "");
+}
+
+/* The notifyd of Cyrus that listens there. */
+static const struct cyrusconf_service *notifyd_at(
+	const struct doctor_cyrus *cyrus, const char *path)
+{
+	for (unsigned i = 0; cyrus->services && i < cyrus->services->count; i++) {
+		const struct cyrusconf_service *service = &cyrus->services->services[i];
+		if (cyrusconf_runs(service, "notifyd") && !strcmp(service->listen, path))
+			return service;
+	}
+	return NULL;
+}
+
+/* The line that leads to us in the best way that there is. */
+static void put_notifysocket(struct findings *findings, const struct doctor_cyrus *cyrus)
+{
+	mem_auto char *target = *cyrus->stream_socket ? mem_printf("dlist:%s", cyrus->stream_socket)
+						      : mem_dup(cyrus->notify_socket);
+	put(findings, cyrus, "notifysocket", target);
+}
+
+/* notifyd goes by the event's method if it knows that, and by its own otherwise. */
+static const char *method_of(const struct doctor_cyrus *cyrus,
+	const struct cyrusconf_service *service, char *room, size_t size)
+{
+	static const char *const known[] = {"external", "log", "mailto", "null", "zephyr"};
+	const char *method = value_of(cyrus, "event_notifier");
+	for (size_t i = 0; method && i < sizeof(known) / sizeof(known[0]); i++)
+		if (!strcasecmp(method, known[i]))
+			return known[i];
+	return cyrusconf_option(service, "-m", room, size) ? room : "null";
+}
+
+static void judge_notifyd(struct findings *findings, const struct doctor_cyrus *cyrus,
+	const struct cyrusconf_service *service)
+{
+	char room[64];
+	const char *method = method_of(cyrus, service, room, sizeof(room));
+	const char *program = value_of(cyrus, "notify_external");
+	const char *slash = program ? strrchr(program, '/') : NULL;
+	if (strcasecmp(method, "external") != 0) {
+		findings_add(findings, FINDINGS_FAIL, "notifyd",
+			"of Cyrus gets the events and runs no program with them: their method is "
+			"%s",
+			method);
+		put(findings, cyrus, "event_notifier", "external");
+	} else if (!slash || strcmp(slash, "/mailpush-notify") != 0) {
+		findings_add(findings, FINDINGS_FAIL, "notifyd",
+			"of Cyrus gets the events (notifysocket), but runs %s instead of "
+			"mailpush-notify; better let Cyrus talk to mailpushd",
+			program ? program : "nothing");
+		put_notifysocket(findings, cyrus);
+	} else {
+		findings_add(findings, FINDINGS_OK, "notifyd",
+			"events go through notifyd of Cyrus, which runs %s, one at a time; "
+			"notifysocket: dlist:%s is faster",
+			program, cyrus->stream_socket);
+	}
+}
+
+static bool is_path(const char *path, const char *ours)
+{
+	return *ours && !strcmp(path, ours);
+}
+
+enum doctor_way doctor_cyrus_judge_way(struct findings *findings, const struct doctor_cyrus *cyrus)
+{
+	mem_auto char *target = doctor_cyrus_notifysocket(cyrus->conf);
+	bool is_dlist;
+	const char *path = notifysocket_path(target, &is_dlist);
+	const struct cyrusconf_service *notifyd = notifyd_at(cyrus, path);
+	if (notifyd && !is_dlist && !is_path(path, cyrus->notify_socket)) {
+		judge_notifyd(findings, cyrus, notifyd);
+		return DOCTOR_NOTIFYD;
+	}
+	if (notifyd) {
+		findings_add(findings, FINDINGS_FAIL, "notifysocket",
+			"%s belongs to both mailpushd and the service %s in %s:%u; the one that "
+			"starts later takes it: remove that service",
+			path, notifyd->name, cyrus->services_path, notifyd->line);
+		return DOCTOR_NO_WAY;
+	}
+	if (is_dlist && is_path(path, cyrus->stream_socket)) {
+		findings_add(findings, FINDINGS_OK, "notifysocket", "%s", target);
+		return DOCTOR_DLIST;
+	}
+	if (!is_dlist && is_path(path, cyrus->notify_socket)) {
+		findings_add(findings, FINDINGS_OK, "notifysocket",
+			"%s, by datagrams; dlist:%s would also wait until an event is safe", target,
+			cyrus->stream_socket);
+		return DOCTOR_DATAGRAM;
+	}
+	if (is_dlist ? is_path(path, cyrus->notify_socket) : is_path(path, cyrus->stream_socket))
+		findings_add(findings, FINDINGS_FAIL, "notifysocket",
+			"%s is the socket that speaks %s, so Cyrus cannot use it", target,
+			is_dlist ? "datagrams, not dlist" : "dlist, not datagrams");
+	else
+		findings_add(findings, FINDINGS_FAIL, "notifysocket",
+			"%s is no socket of mailpushd%s", target,
+			value_of(cyrus, "notifysocket") ? "" : " (it is not set)");
+	put_notifysocket(findings, cyrus);
+	return DOCTOR_NO_WAY;
+}
+
+static void judge_other_classes(struct findings *findings, const struct doctor_cyrus *cyrus)
+{
+	static const char *const keys[] = {"sievenotifier", "mailnotifier"};
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const char *value = value_of(cyrus, keys[i]);
+		if (value && *value && !*cyrus->forward_socket)
+			findings_add(findings, FINDINGS_WARN, "forward_socket",
+				"%s is set, and its notifications come to mailpushd, which drops "
+				"them: let it pass them on to Cyrus' own notifyd (forward_socket "
+				"in mailpush.conf)",
+				keys[i]);
+	}
+}
+
+void doctor_cyrus_judge_services(struct findings *findings, const struct doctor_cyrus *cyrus)
+{
+	judge_other_classes(findings, cyrus);
+	for (unsigned i = 0; cyrus->services && i < cyrus->services->count; i++) {
+		const struct cyrusconf_service *service = &cyrus->services->services[i];
+		char other[PATH_MAX] = "/etc/imapd.conf";
+		if (!cyrusconf_runs(service, "imapd") && !cyrusconf_runs(service, "lmtpd"))
+			continue;
+		cyrusconf_option(service, "-C", other, sizeof(other));
+		if (strcmp(other, cyrus->path) != 0)
+			findings_add(findings, FINDINGS_WARN, "cyrus.conf",
+				"service %s (%s:%u) reads %s, not %s: give its cmd -C %s, or set "
+				"imapd_conf in mailpush.conf",
+				service->name, cyrus->services_path, service->line, other,
+				cyrus->path, cyrus->path);
+	}
+}
+
+void doctor_cyrus_judge_site(struct findings *findings, const struct doctor_cyrus *cyrus)
+{
+	const char *name = value_of(cyrus, "servername");
+	if (*cyrus->site)
+		findings_add(findings, FINDINGS_OK, "site", "%s, by mailpush.conf", cyrus->site);
+	else if (name && *name)
+		findings_add(
+			findings, FINDINGS_OK, "site", "%s, by servername in imapd.conf", name);
+	else
+		findings_add(findings, FINDINGS_OK, "site",
+			"is the host's name; before that changes write it as `site` into "
+			"mailpush.conf, or all phones must register again");
+}
+
+void doctor_cyrus_judge_greeting(struct findings *findings, const struct greeting *greeting)
+{
+	if (greeting->offers_push) {
+		findings_add(findings, FINDINGS_OK, "imap", "Cyrus offers push to phones");
+	} else {
+		findings_add(findings, FINDINGS_FAIL, "imap",
+			"the Cyrus that runs does not offer XAPPLEPUSHSERVICE; once imapd.conf is "
+			"right, restart it");
+		findings_run(findings, RESTART_CYRUS);
+	}
+	if (greeting_hole(greeting) == GREETING_CLOSED)
+		findings_add(findings, FINDINGS_OK, "version", "Cyrus %u.%u.%u", greeting->major,
+			greeting->minor, greeting->patch);
+	else if (greeting_hole(greeting) == GREETING_OPEN)
+		findings_add(findings, FINDINGS_WARN, "version",
+			"Cyrus %u.%u.%u lets users register the mailboxes of others "
+			"(CVE-2026-47081); update it",
+			greeting->major, greeting->minor, greeting->patch);
+	else
+		findings_add(findings, FINDINGS_OK, "version",
+			"Cyrus does not tell whether it is mended (CVE-2026-47081): 3.8.7, 3.10.3, "
+			"3.12.3, 3.13.7 and Debian's deb12u5 are");
+}

@@ -1,0 +1,46 @@
+/*
+ * doctor_cyrus - do imapd.conf and cyrus.conf let events come, and to us?
+ *
+ * Pure: judges what was read.
+ */
+#ifndef MAILPUSH_CTL_DOCTOR_CYRUS_H
+#define MAILPUSH_CTL_DOCTOR_CYRUS_H
+
+#include "ctl/cyrusconf.h"
+#include "ctl/findings.h"
+#include "ctl/greeting.h"
+#include "event/imapdconf.h"
+
+/* How Cyrus reaches us. */
+enum doctor_way {
+	DOCTOR_NO_WAY,
+	DOCTOR_DLIST,
+	DOCTOR_DATAGRAM,
+	DOCTOR_NOTIFYD, /* Cyrus' own notifyd runs mailpush-notify */
+};
+
+struct doctor_cyrus {
+	const char *path; /* of imapd.conf */
+	const struct imapdconf *conf;
+	const char *services_path;	  /* of cyrus.conf */
+	const struct cyrusconf *services; /* NULL: not known */
+	/* Of mailpush.conf: */
+	const char *stream_socket; /* "": none, as the next ones */
+	const char *notify_socket;
+	const char *forward_socket;
+	const char *site;
+};
+
+void doctor_cyrus_judge_events(struct findings *findings, const struct doctor_cyrus *cyrus);
+enum doctor_way doctor_cyrus_judge_way(struct findings *findings, const struct doctor_cyrus *cyrus);
+void doctor_cyrus_judge_services(struct findings *findings, const struct doctor_cyrus *cyrus);
+void doctor_cyrus_judge_site(struct findings *findings, const struct doctor_cyrus *cyrus);
+/* `greeting` of the Cyrus that runs. */
+void doctor_cyrus_judge_greeting(struct findings *findings, const struct greeting *greeting);
+
+/* Which user Cyrus runs as. */
+const char *doctor_cyrus_user(const struct imapdconf *conf);
+/* Where Cyrus sends events to, "dlist:/path" or "/path"; free it. */
+char *doctor_cyrus_notifysocket(const struct imapdconf *conf);
+
+#endif

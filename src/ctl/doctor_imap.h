@@ -1,0 +1,17 @@
+/*
+ * doctor_imap - connects to the Cyrus that runs, and reads what it says of itself.
+ */
+#ifndef MAILPUSH_CTL_DOCTOR_IMAP_H
+#define MAILPUSH_CTL_DOCTOR_IMAP_H
+
+#include "ctl/cyrusconf.h"
+#include "ctl/findings.h"
+
+#define DOCTOR_IMAP_URL_SIZE 512
+
+/* "imap://127.0.0.1:143/" of a service of imapd; false: it listens at none that can be called. */
+bool doctor_imap_url(const struct cyrusconf_service *service, char ret[DOCTOR_IMAP_URL_SIZE]);
+/* Waits. */
+void doctor_imap_examine(struct findings *findings, const struct cyrusconf *services);
+
+#endif

@@ -1,0 +1,17 @@
+/*
+ * doctor_user - why a user's phone stays silent.
+ *
+ * Pure: judges the daemon's answers (docs/operations.md).
+ */
+#ifndef MAILPUSH_CTL_DOCTOR_USER_H
+#define MAILPUSH_CTL_DOCTOR_USER_H
+
+#include "ctl/findings.h"
+
+#include <jansson.h>
+
+/* `devices` of this user; `status` is the daemon's, NULL if it did not tell. */
+void doctor_user_judge(
+	struct findings *findings, const char *user, const json_t *devices, const json_t *status);
+
+#endif

@@ -1,0 +1,79 @@
+"""mailpushctl doctor, its findings, and their remedies followed to the letter.
+
+    ill = found(daemon)                     # what is not ok: a list of findings
+    cure(site, ill[0])                      # puts the line where it says, runs what it says
+"""
+
+import json
+import pathlib
+import re
+import subprocess
+
+from control import ctl
+from waiting import wait_until
+
+# What depends on the machine that the tests run on, and on how long Cyrus keeps a process.
+OF_THE_MACHINE = {"clock", "imap"}
+
+
+def examine(daemon, *options, **how):
+    """(exit status, findings)"""
+    done = ctl(daemon, "doctor", "--json", "--config", daemon.conf, *options, **how)
+    assert done.stderr == "" and done.returncode in (0, 1), (done.returncode, done.stderr)
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def ill_of(findings, ignored=frozenset(OF_THE_MACHINE)):
+    return [f for f in findings if f["level"] != "ok" and f["check"] not in ignored]
+
+
+def found(daemon, *options, **how):
+    """What is not ok, apart from what the machine is to blame for."""
+    return ill_of(examine(daemon, *options, **how)[1])
+
+
+def named(findings):
+    return sorted((f["check"], f["level"]) for f in findings)
+
+
+def wait_found(daemon, *wanted, options=(), **how):
+    """Wait until exactly these, such as ("aps_topic", "fail"), are found; returns them."""
+    last = []
+
+    def is_found():
+        last[:] = found(daemon, *options, **how)
+        return named(last) == sorted(wanted)
+    try:
+        wait_until(is_found, what=f"{wanted}")
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}; found {last}") from None
+    return list(last)
+
+
+def put(file, line):
+    """In place of what sets the same key there, or behind all."""
+    path = pathlib.Path(file)
+    key = re.match(r"#?([\w.-]+)", line).group(1)
+    before = path.read_text().splitlines() if path.exists() else []
+    kept = [text for text in before if not re.match(rf"{re.escape(key)}\s*[:=]", text)]
+    sections = next((i for i, text in enumerate(kept) if text.endswith("{")), len(kept))
+    path.write_text("\n".join([*kept[:sections], line, *kept[sections:]]) + "\n")
+
+
+def cure(daemon, finding, cyrus=None):
+    """Do what the finding says, where systemctl is us."""
+    assert "line" in finding or "run" in finding, finding
+    if "line" in finding:
+        put(finding["file"], finding["line"])
+    for command in finding.get("run", "").split(" && "):
+        if command in ("systemctl restart mailpush", "systemctl start mailpush"):
+            daemon.stop()
+            daemon.start()
+        elif command == "systemctl reload mailpush":
+            daemon.reload()
+        elif command == "systemctl restart cyrus-imapd":
+            if cyrus:
+                cyrus.stop()
+                cyrus.start()
+        elif command:
+            subprocess.run(["sh", "-c", command], check=True)
