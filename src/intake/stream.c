@@ -3,19 +3,17 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "intake/dlist.h"
+#include "intake/listener.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#define BACKLOG 1024
 #define ACCEPT_TURN_MAX 256
 #define ACCEPT_AGAIN_MS 100
 #define REPORT_INTERVAL_MS 60000
@@ -51,7 +49,7 @@ struct stream_request {
 	uid_t uid;
 	int fd; /* -1: closed */
 	struct dlist_scan scan;
-	struct buf part; /* what came of a request that was not whole at once */
+	struct buf part; /* what came of a request that was not whole at once: see keep */
 	bool has_poll;	 /* until the loop gave the handle back */
 	uv_poll_t poll;
 };
@@ -77,11 +75,13 @@ struct stream {
 	void *ctx;
 	struct peer_strangers strangers;
 	struct frequent crowded_out;
+	struct frequent pressed_out;
 	struct frequent not_accepted;
 	size_t late; /* in this turn of the timer */
 	uid_t late_uid;
 
 	size_t connections_max;
+	size_t unfinished; /* bytes allocated for parts of requests */
 	uv_poll_t listener;
 	bool accepts; /* the listener is polled */
 	bool paused;
@@ -98,13 +98,6 @@ struct stream {
 	bool is_freed;
 	char scratch[READ_SIZE];
 };
-
-/* Linux's way; elsewhere accept and fcntl. */
-static int accept_connection(int listener)
-{
-	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
 
 static void on_timer(uv_timer_t *timer);
 static void on_connectable(uv_poll_t *poll, int status, int events);
@@ -254,12 +247,33 @@ static void close_connection(struct stream_request *r)
 	r->fd = -1;
 }
 
+static void keep(struct stream_request *r, const char *bytes, size_t size)
+{
+	size_t before = r->part.capacity;
+	buf_append(&r->part, bytes, size);
+	r->stream->unfinished += r->part.capacity - before;
+}
+
+static struct buf take_part(struct stream_request *r)
+{
+	struct buf part = r->part;
+	buf_init(&r->part);
+	r->stream->unfinished -= part.capacity;
+	return part;
+}
+
+static void drop_part(struct stream_request *r)
+{
+	struct buf part = take_part(r);
+	buf_fini(&part);
+}
+
 /* Gives back all that a request has; from here on it is nobody's. */
 static void release(struct stream_request *r)
 {
 	struct stream *s = r->stream;
 	close_connection(r);
-	buf_fini(&r->part);
+	drop_part(r);
 	dlist_scan_fini(&r->scan);
 	if (r->has_poll)
 		enter(r, CLOSING);
@@ -308,16 +322,49 @@ static void send_answer(int fd, const char *reason)
 	send_text(fd, text, n + 3);
 }
 
+static void turn_away(struct stream_request *r, const char *why)
+{
+	send_answer(r->fd, why);
+	shutdown(r->fd, SHUT_WR);
+	drop_part(r);
+	enter(r, LINGERING);
+	watch(r);
+}
+
 static void refuse(struct stream_request *r, const char *why)
 {
 	struct stream *s = r->stream;
 	uid_t uid = r->uid;
-	send_answer(r->fd, why);
-	shutdown(r->fd, SHUT_WR);
-	buf_fini(&r->part);
-	enter(r, LINGERING);
-	watch(r);
+	turn_away(r, why);
 	report(s, uid, why);
+}
+
+/* Who is silent keeps nothing, so refusing him would not help. */
+static struct stream_request *longest_sending(const struct stream *s)
+{
+	struct stream_request *r;
+	TAILQ_FOREACH(r, &s->in[READING], link)
+	if (r->part.capacity)
+		break;
+	return r;
+}
+
+static void bound_unfinished(struct stream *s)
+{
+	while (s->unfinished > STREAM_UNFINISHED_MAX) {
+		struct stream_request *r = longest_sending(s);
+		uid_t uid = r->uid;
+		turn_away(r, "too much of unfinished requests is kept already");
+		uint64_t refused = count_frequent(&s->pressed_out, now_ms(s));
+		if (!refused)
+			continue;
+		struct err err;
+		err_set(&err, -EPROTO,
+			"unfinished requests of more than %d MiB: refused %" PRIu64
+			" that had been coming for longest",
+			STREAM_UNFINISHED_MAX / 1024 / 1024, refused);
+		report(s, uid, err.text);
+	}
 }
 
 static void lost(struct stream_request *r)
@@ -337,9 +384,8 @@ static void hand_over(struct stream_request *r, const struct notification *notif
 {
 	struct stream *s = r->stream;
 	/* The callback may answer, which gives the request back, and still look at the fields. */
-	struct buf fields = r->part;
+	struct buf fields = take_part(r);
 	struct dlist_scan scan = r->scan;
-	buf_init(&r->part);
 	r->scan = (struct dlist_scan){0};
 	stop_watching(r);
 	enter(r, WAITING);
@@ -352,8 +398,7 @@ static void read_request(struct stream_request *r)
 {
 	struct stream *s = r->stream;
 	bool is_first = r->part.used == 0;
-	char *to = is_first ? s->scratch : (char *)buf_reserve(&r->part, READ_SIZE);
-	ssize_t n = recv(r->fd, to, READ_SIZE, MSG_DONTWAIT);
+	ssize_t n = recv(r->fd, s->scratch, READ_SIZE, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 		watch(r);
 		return;
@@ -369,7 +414,7 @@ static void read_request(struct stream_request *r)
 	char *bytes = s->scratch;
 	size_t size = (size_t)n;
 	if (!is_first) {
-		buf_commit(&r->part, (size_t)n);
+		keep(r, s->scratch, (size_t)n);
 		bytes = (char *)r->part.data;
 		size = r->part.used;
 	}
@@ -380,8 +425,9 @@ static void read_request(struct stream_request *r)
 		refuse(r, err.text);
 	} else {
 		if (is_first)
-			buf_append(&r->part, bytes, size);
+			keep(r, bytes, size);
 		watch(r);
+		bound_unfinished(s);
 	}
 }
 
@@ -483,24 +529,18 @@ static void cannot_accept(struct stream *s, int e)
 	s->callbacks.rejected(s->ctx, err.text);
 }
 
-static bool has_connection(int listener)
-{
-	struct pollfd pollfd = {.fd = listener, .events = POLLIN};
-	return poll(&pollfd, 1, 0) == 1;
-}
-
 /* False: nobody else waits. */
 static bool accept_some(struct stream *s)
 {
 	for (unsigned i = 0; i < ACCEPT_TURN_MAX && may_accept(s); i++) {
-		int fd = accept_connection(s->fd);
+		int fd = listener_accept(s->fd);
 		if (fd == -EAGAIN)
 			return false;
 		if (fd >= 0) {
 			begin(s, fd);
 		} else if (fd == -EMFILE || fd == -ENFILE) {
 			/* Linux says so even when nobody waits. */
-			if (!has_connection(s->fd))
+			if (!listener_has_connection(s->fd))
 				return false;
 			if (!make_room(s))
 				cannot_accept(s, fd);
@@ -590,33 +630,6 @@ static void on_timer(uv_timer_t *timer)
 		wake_at(s, s->accept_again_ms);
 }
 
-/* The rest of the daemon needs descriptors too: this socket takes half of them at most. */
-static size_t connections_allowed(void)
-{
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 2 > STREAM_CONNECTIONS_MAX)
-		return STREAM_CONNECTIONS_MAX;
-	return limit.rlim_cur < 2 ? 1 : (size_t)(limit.rlim_cur / 2);
-}
-
-static int make_listener(
-	const char *path, mode_t mode, gid_t gid, struct peer_file *ret_file, struct err *err)
-{
-	int fd;
-	int e = peer_bind(path, SOCK_STREAM, mode, gid, &fd, err);
-	if (e < 0)
-		return e;
-	struct peer_file file = peer_file_at(path);
-	if (listen(fd, BACKLOG) < 0) {
-		e = err_set(err, -errno, "cannot listen on socket '%s': %s", path, strerror(errno));
-		peer_unlink(path, &file);
-		close(fd);
-		return e;
-	}
-	*ret_file = file;
-	return fd;
-}
-
 int stream_new(uv_loop_t *loop, const struct stream_settings *settings,
 	const struct peer_rules *peers, const struct stream_callbacks *callbacks, void *ctx,
 	struct stream **ret, struct err *err)
@@ -627,7 +640,7 @@ int stream_new(uv_loop_t *loop, const struct stream_settings *settings,
 	if (fd)
 		file = peer_file_at(settings->path);
 	else
-		fd = make_listener(settings->path, settings->mode, settings->gid, &file, err);
+		fd = listener_make(settings->path, settings->mode, settings->gid, &file, err);
 	if (fd < 0)
 		return fd;
 
@@ -651,7 +664,7 @@ int stream_new(uv_loop_t *loop, const struct stream_settings *settings,
 	s->peers = peers;
 	s->callbacks = *callbacks;
 	s->ctx = ctx;
-	s->connections_max = connections_allowed();
+	s->connections_max = listener_connections_max();
 	for (unsigned state = 0; state < STATES; state++)
 		TAILQ_INIT(&s->in[state]);
 	s->limit_ms[READING] =
@@ -712,7 +725,7 @@ int stream_rebind(struct stream *stream, struct err *err)
 			"(systemctl restart mailpush.socket)",
 			stream->path);
 	struct peer_file file;
-	int fd = make_listener(stream->path, stream->mode, stream->gid, &file, err);
+	int fd = listener_make(stream->path, stream->mode, stream->gid, &file, err);
 	if (fd < 0)
 		return fd;
 	while (accept_some(stream))

@@ -7,7 +7,9 @@
  * lingers for STREAM_LINGER_MS, so that the peer can send the rest and read why.  What follows
  * the request is ignored: a second one is not answered.  A peer that is slow to send its request is
  * closed after STREAM_REQUEST_MS, and before that, the longest silent first, when connections or
- * descriptors run out: none holds up others.
+ * descriptors run out: none holds up others.  Nor can they fill the memory together: when more than
+ * STREAM_UNFINISHED_MAX is kept of requests that are not whole, the one that has been coming for
+ * longest is refused.
  *
  * Most requests are there whole when the connection is accepted: they are read at once into one
  * buffer of the stream's and cost neither memory nor a place in the loop.  Only what came in
@@ -34,6 +36,7 @@
 #define STREAM_LINGER_MS 1000	/* after a refusal */
 /* Or half of the descriptors allowed, if that is less; see above. */
 #define STREAM_CONNECTIONS_MAX 4096
+#define STREAM_UNFINISHED_MAX (64 * 1024 * 1024) /* bytes */
 
 struct stream;
 struct stream_request;

@@ -722,6 +722,64 @@ static void a_refused_peer_that_stays_makes_room_before_a_silent_one(void **stat
 	close(client.fd);
 }
 
+static void beyond_the_memory_for_unfinished_requests_the_longest_sending_is_refused(void **state)
+{
+	enum { FIT = STREAM_UNFINISHED_MAX / DLIST_REQUEST_MAX, MORE = 3 };
+	struct intake *intake = *state;
+	intake->answers_at_once = true;
+	struct client silent = client_of(intake);
+	uv_run(&intake->place.loop, UV_RUN_NOWAIT);
+	char *text = large_request(DLIST_REQUEST_MAX);
+	size_t most = DLIST_REQUEST_MAX - 100;
+	struct client clients[FIT + MORE];
+	for (unsigned i = 0; i < FIT + MORE; i++) {
+		assert_int_equal(intake->rejected, i > FIT);
+		clients[i] = client_of(intake);
+		say_much(intake, &clients[i], text, most);
+	}
+	for (unsigned i = 0; i < MORE; i++) {
+		place_run_until(&intake->place, is_refused(&clients[i]));
+		assert_non_null(strstr(clients[i].answer, "unfinished requests"));
+	}
+	/* Once, as it is the same minute. */
+	assert_int_equal(intake->rejected, 1);
+	assert_non_null(strstr(intake->last_rejection, "refused 1 "));
+	for (unsigned i = MORE; i < FIT + MORE; i++) {
+		say(&clients[i], text + most);
+		place_run_until(&intake->place, is_answered(&clients[i], "OK ()\r\n"));
+	}
+	for (unsigned i = 0; i < FIT + MORE; i++)
+		close(clients[i].fd);
+	say(&silent, REQUEST("a"));
+	place_run_until(&intake->place, is_answered(&silent, "OK ()\r\n"));
+	close(silent.fd);
+	free(text);
+}
+
+/* What is whole, refused, timed out or gone makes room again. */
+static void memory_for_unfinished_requests_is_given_back(void **state)
+{
+	struct intake *intake = *state;
+	intake->answers_at_once = true;
+	char *text = large_request(DLIST_REQUEST_MAX);
+	size_t rounds = 2 * STREAM_UNFINISHED_MAX / DLIST_REQUEST_MAX;
+	for (size_t i = 0; i < rounds; i++) {
+		struct client client = client_of(intake);
+		say_much(intake, &client, text, DLIST_REQUEST_MAX - 100);
+		if (i % 2) {
+			say(&client, text + DLIST_REQUEST_MAX - 100);
+			place_run_until(&intake->place, is_answered(&client, "OK ()\r\n"));
+			close(client.fd);
+		} else {
+			unsigned before = intake->rejected;
+			close(client.fd);
+			place_run_until(&intake->place, intake->rejected == before + 1);
+			assert_non_null(strstr(intake->last_rejection, "closed after"));
+		}
+	}
+	free(text);
+}
+
 static void who_waits_for_an_answer_never_makes_room(void **state)
 {
 	enum { MAX = 20 };
@@ -818,6 +876,9 @@ int main(void)
 		WITH_STREAM(out_of_descriptors_the_longest_silent_makes_room),
 		WITH_STREAM(with_too_many_connections_the_longest_silent_make_room),
 		WITH_STREAM(a_refused_peer_that_stays_makes_room_before_a_silent_one),
+		WITH_STREAM(
+			beyond_the_memory_for_unfinished_requests_the_longest_sending_is_refused),
+		WITH_STREAM(memory_for_unfinished_requests_is_given_back),
 		WITH_STREAM(who_waits_for_an_answer_never_makes_room),
 		WITH_STREAM(many_silent_peers_are_one_report),
 		WITH_STREAM(a_socket_in_use_is_refused),

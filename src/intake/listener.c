@@ -1,0 +1,52 @@
+#include "intake/listener.h"
+
+#include "intake/stream.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG 1024
+
+/* The rest of the daemon needs descriptors too: this socket takes half of them at most. */
+size_t listener_connections_max(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 2 > STREAM_CONNECTIONS_MAX)
+		return STREAM_CONNECTIONS_MAX;
+	return limit.rlim_cur < 2 ? 1 : (size_t)(limit.rlim_cur / 2);
+}
+
+int listener_make(
+	const char *path, mode_t mode, gid_t gid, struct peer_file *ret_file, struct err *err)
+{
+	int fd;
+	int e = peer_bind(path, SOCK_STREAM, mode, gid, &fd, err);
+	if (e < 0)
+		return e;
+	struct peer_file file = peer_file_at(path);
+	if (listen(fd, BACKLOG) < 0) {
+		e = err_set(err, -errno, "cannot listen on socket '%s': %s", path, strerror(errno));
+		peer_unlink(path, &file);
+		close(fd);
+		return e;
+	}
+	*ret_file = file;
+	return fd;
+}
+
+/* Linux's way; elsewhere accept and fcntl. */
+int listener_accept(int listener)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+bool listener_has_connection(int listener)
+{
+	struct pollfd pollfd = {.fd = listener, .events = POLLIN};
+	return poll(&pollfd, 1, 0) == 1;
+}
