@@ -377,7 +377,8 @@ static void parse_text(cfg_t *cfg, struct buf *text)
 		fail_at_end(cfg);
 }
 
-int config_read(const char *path, struct config **ret, struct err *err)
+/* Of a text that conftext has cleaned. */
+static int parse(const char *path, struct buf *text, struct config **ret, struct err *err)
 {
 	struct config *config = mem_alloc_zero(1, sizeof(*config));
 	config->groups = groups_new();
@@ -423,12 +424,7 @@ int config_read(const char *path, struct config **ret, struct err *err)
 		cfg_set_validate_func(cfg, name, on_credential_value);
 	}
 
-	buf_auto struct buf text;
-	buf_init(&text);
-	int status = 0;
-	reading.failed = conftext_read(path, &text, err) < 0;
-	if (!reading.failed)
-		parse_text(cfg, &text);
+	parse_text(cfg, text);
 	if (!reading.failed)
 		take_defaults(cfg);
 	config->written = changes_record(cfg);
@@ -436,14 +432,29 @@ int config_read(const char *path, struct config **ret, struct err *err)
 	struct err together;
 	if (!reading.failed && together_check(config, &together))
 		fail(0, "%s", together.text);
-	if (reading.failed)
-		status = -EINVAL;
-	if (status) {
+	if (reading.failed) {
 		config_free(config);
-		return status;
+		return -EINVAL;
 	}
 	*ret = config;
 	return 0;
+}
+
+int config_read(const char *path, struct config **ret, struct err *err)
+{
+	buf_auto struct buf text;
+	buf_init(&text);
+	int failed = conftext_read(path, &text, err);
+	return failed ? failed : parse(path, &text, ret, err);
+}
+
+int config_read_text(
+	const char *path, const char *bytes, size_t size, struct config **ret, struct err *err)
+{
+	buf_auto struct buf text;
+	buf_init(&text);
+	int failed = conftext_take(path, bytes, size, &text, err);
+	return failed ? failed : parse(path, &text, ret, err);
 }
 
 void config_free(struct config *config)

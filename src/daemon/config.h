@@ -97,6 +97,9 @@ struct config {
 };
 
 int config_read(const char *path, struct config **ret, struct err *err);
+/* The same of what was read from `path`, which errors name. */
+int config_read_text(
+	const char *path, const char *bytes, size_t size, struct config **ret, struct err *err);
 void config_free(struct config *config);
 
 /* Is it one that we push for? */

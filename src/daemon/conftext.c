@@ -80,6 +80,22 @@ static unsigned line_of(const uint8_t *data, const uint8_t *at)
 	return line;
 }
 
+int conftext_take(
+	const char *path, const char *bytes, size_t size, struct buf *ret, struct err *err)
+{
+	const char *nul = size ? memchr(bytes, '\0', size) : NULL;
+	if (nul)
+		return err_set(err, -EINVAL,
+			"%s:%u: holds a NUL byte, as text in UTF-16 does; save the file as UTF-8",
+			path, line_of((const uint8_t *)bytes, (const uint8_t *)nul));
+	buf_auto struct buf text;
+	buf_init(&text);
+	buf_append(&text, bytes, size);
+	clean(&text);
+	buf_append(ret, text.data, text.used);
+	return 0;
+}
+
 int conftext_read(const char *path, struct buf *ret, struct err *err)
 {
 	/* Not to hang on a pipe that somebody put there. */
@@ -99,16 +115,10 @@ int conftext_read(const char *path, struct buf *ret, struct err *err)
 			path, CONFTEXT_MAX);
 	buf_auto struct buf text;
 	buf_init(&text);
-	ssize_t n = read(fd, buf_reserve(&text, CONFTEXT_MAX), CONFTEXT_MAX);
+	size_t room = (size_t)status.st_size;
+	ssize_t n = read(fd, buf_reserve(&text, room), room);
 	if (n < 0)
 		return err_set(err, -errno, "%s: cannot be read: %s", path, strerror(errno));
 	buf_commit(&text, (size_t)n);
-	const uint8_t *nul = memchr(text.data, '\0', text.used);
-	if (nul)
-		return err_set(err, -EINVAL,
-			"%s:%u: holds a NUL byte, as text in UTF-16 does; save the file as UTF-8",
-			path, line_of(text.data, nul));
-	clean(&text);
-	buf_append(ret, text.data, text.used);
-	return 0;
+	return conftext_take(path, (const char *)text.data, text.used, ret, err);
 }

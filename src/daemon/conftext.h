@@ -21,5 +21,8 @@
  * it would stop silently.  The text of `err` begins with the path.
  */
 int conftext_read(const char *path, struct buf *ret, struct err *err);
+/* The same of bytes that were read from `path`. */
+int conftext_take(
+	const char *path, const char *bytes, size_t size, struct buf *ret, struct err *err);
 
 #endif
