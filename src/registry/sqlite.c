@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "registry/inplace.h"
+#include "registry/mapguard.h"
 #include "registry/schema.h"
 #include "registry/statement.h"
 #include "registry/walfile.h"
@@ -33,6 +34,7 @@ struct sqlite {
 	char *path;
 	struct inplace inplace;
 	sqlite3 *handle;
+	bool has_bad_map; /* and what it said in this transaction is not to be believed */
 	int64_t site;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 };
@@ -62,8 +64,20 @@ static void bind_key(sqlite3_stmt *query, int at, const struct registry_key *key
 	assert(failed == SQLITE_OK);
 }
 
+static int bad_map(const struct sqlite *s, struct err *err)
+{
+	return err_set(err, -EIO,
+		"registry '%s': the disk cannot read some of it: look into the kernel's log and "
+		"mend the disk, or restore a backup; it is read without a map from now on, which "
+		"is slower, until mailpushd is restarted",
+		s->path);
+}
+
 static int fail(struct sqlite *s, const char *doing, struct err *err)
 {
+	s->has_bad_map = mapguard_failed() || s->has_bad_map;
+	if (s->has_bad_map)
+		return bad_map(s, err);
 	return schema_error(s->handle, s->path, doing, err);
 }
 
@@ -600,6 +614,9 @@ static int begin(struct registry_db *db, bool writes, struct err *err)
 static int commit(struct registry_db *db, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
+	s->has_bad_map = mapguard_failed() || s->has_bad_map;
+	if (s->has_bad_map)
+		return bad_map(s, err);
 	return run(s, s->statements[STATEMENT_COMMIT], err);
 }
 
@@ -609,6 +626,9 @@ static void rollback(struct registry_db *db)
 	/* SQLite itself rolls back after some errors. */
 	if (!sqlite3_get_autocommit(s->handle))
 		sqlite3_exec(s->handle, "ROLLBACK", NULL, NULL, NULL);
+	if (s->has_bad_map)
+		mapguard_give_up_map(s->handle);
+	s->has_bad_map = false;
 }
 
 static void close_sqlite(struct registry_db *db)
@@ -678,6 +698,7 @@ static int prepare(struct sqlite *s, const char *site, struct err *err)
 	if (sqlite3_open_v2(s->path, &s->handle, flags, NULL) != SQLITE_OK)
 		return fail(s, "cannot open it", err);
 	sqlite3_busy_timeout(s->handle, BUSY_TIMEOUT_MS);
+	mapguard_watch(s->handle);
 	/* Whose file it is is found out before anything in it changes. */
 	int failed = schema_migrate(s->handle, s->path, schema_steps, schema_step_count, err);
 	if (failed)
@@ -690,7 +711,7 @@ static int prepare(struct sqlite *s, const char *site, struct err *err)
 			    &s->statements[i], NULL) != SQLITE_OK)
 			failed = fail(s, "cannot prepare a statement", err);
 	}
-	return failed;
+	return !failed && mapguard_failed() ? bad_map(s, err) : failed;
 }
 
 static int open_sqlite(

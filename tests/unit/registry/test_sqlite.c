@@ -455,6 +455,56 @@ static void a_lock_by_ourselves_is_thought_of(void **state)
 	sqlite3_close(db);
 }
 
+static void run_one(struct world *w, struct registry_job *job)
+{
+	struct job_list batch;
+	job_list_init(&batch);
+	job_list_append(&batch, &job->job);
+	if (registry_store_run(w->store, &batch, &w->err))
+		fail_msg("%s", w->err.text);
+	registry_job_fini(job);
+}
+
+static size_t read_whole(const char *path, char *ret, size_t room)
+{
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	size_t size = fread(ret, 1, room, file);
+	fclose(file);
+	assert_in_range(size, 2 * 4096, room - 1);
+	return size;
+}
+
+/* What a bad sector is to the map, a page that the file has no more is as well. */
+static void a_page_that_the_disk_cannot_read_fails_the_batch_until_it_can(void **state)
+{
+	struct world *w = *state;
+	static char whole[1024 * 1024];
+	struct pair pair;
+	make_pair(&pair, "INBOX");
+	open_well(w);
+	run_one(w, &pair.renewal);
+	registry_store_close(w->store);
+	open_well(w);
+	/* The size is in the log from here on, and the file is not asked for it. */
+	run_one(w, &(struct registry_job){.kind = REGISTRY_TIDY, .received_ms = NOW});
+	size_t size = read_whole(w->path, whole, sizeof(whole));
+	assert_int_equal(truncate(w->path, 4096), 0);
+
+	job_list_append(&pair.batch, &pair.news.job);
+	assert_int_equal(registry_store_run(w->store, &pair.batch, &w->err), -EIO);
+	assert_non_null(strstr(w->err.text, "the disk cannot read some of it"));
+	assert_int_equal(pair.news.match_count, 0);
+
+	FILE *file = fopen(w->path, "r+");
+	assert_non_null(file);
+	assert_int_equal(fwrite(whole, 1, size, file), size);
+	fclose(file);
+	assert_int_equal(registry_store_run(w->store, &pair.batch, &w->err), 0);
+	assert_int_equal(pair.news.match_count, 1);
+	free_pair(&pair);
+}
+
 static void removed_registrations_leave_no_subscriptions_behind(void **state)
 {
 	struct world *w = *state;
@@ -500,6 +550,7 @@ int main(void)
 		TEST(a_file_that_was_removed_or_replaced_fails_each_batch_until_it_is_back),
 		TEST(a_file_that_was_removed_or_replaced_fails_news_as_well),
 		TEST(a_lock_by_ourselves_is_thought_of),
+		TEST(a_page_that_the_disk_cannot_read_fails_the_batch_until_it_can),
 		TEST(removed_registrations_leave_no_subscriptions_behind),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
