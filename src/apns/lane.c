@@ -294,6 +294,14 @@ void lane_hold(struct lane *lane, const char *why)
 	changed(lane);
 }
 
+void lane_probe_now(struct lane *lane)
+{
+	if (!lane->is_held || lane->probe_ms <= now_ms(lane))
+		return;
+	lane->probe_ms = now_ms(lane);
+	changed(lane);
+}
+
 static void end_hold(struct lane *lane)
 {
 	lane->is_held = false;

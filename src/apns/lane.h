@@ -42,6 +42,8 @@ const struct credential *lane_credential(const struct lane *lane);
 size_t lane_room(struct lane *lane);
 void lane_push(struct lane *lane, struct sender_push *push);
 void lane_hold(struct lane *lane, const char *why);
+/* One on hold is not probed later. */
+void lane_probe_now(struct lane *lane);
 
 /*
  * The end of a turn, in this order for all lanes: answers out, room offered, all written.  Each

@@ -10,6 +10,7 @@
 
 #define SCHEME "bearer "
 #define AHEAD_MS CLOCK_MINUTE_MS /* a clock is put right by a little now and then */
+#define LIFETIME_MS CLOCK_HOUR_MS
 
 struct provider {
 	struct provider *next;
@@ -20,6 +21,8 @@ struct provider {
 	bool is_expired;	       /* the next use makes another */
 	int64_t made_ms;
 	int64_t made_unix_ms;
+	bool was_corrected; /* made anew because the clock was set, at: */
+	int64_t corrected_ms;
 	char text[sizeof(SCHEME) + JWT_SIZE];
 };
 
@@ -68,12 +71,35 @@ static void make(struct provider *provider, int64_t now_ms, int64_t now_unix_ms)
 	provider->made_unix_ms = now_unix_ms;
 }
 
+/* Apple looks at its own clock, which ours agrees with by now, or so we hope. */
+static bool is_of_this_time(const struct provider *provider, int64_t now_unix_ms)
+{
+	int64_t age_ms = now_unix_ms - provider->made_unix_ms;
+	return age_ms >= -AHEAD_MS && age_ms < LIFETIME_MS;
+}
+
+/* A clock that jumps to and fro must not lead to many. */
+static bool may_correct(const struct provider *provider, int64_t now_ms)
+{
+	return !provider->was_corrected ||
+		now_ms - provider->corrected_ms >= provider->list->renew_least_ms;
+}
+
+static void note_correction(struct provider *provider, int64_t now_ms)
+{
+	provider->was_corrected = true;
+	provider->corrected_ms = now_ms;
+}
+
 const char *provider_authorization(struct provider *provider, int64_t now_ms, int64_t now_unix_ms)
 {
 	if (provider->number == 0 || provider->is_expired ||
-		now_ms - provider->made_ms >= provider->list->renew_ms ||
-		provider->made_unix_ms - now_unix_ms > AHEAD_MS)
+		now_ms - provider->made_ms >= provider->list->renew_ms) {
 		make(provider, now_ms, now_unix_ms);
+	} else if (!is_of_this_time(provider, now_unix_ms) && may_correct(provider, now_ms)) {
+		note_correction(provider, now_ms);
+		make(provider, now_ms, now_unix_ms);
+	}
 	return provider->text;
 }
 
@@ -86,8 +112,13 @@ void provider_expire(
 	struct provider *provider, unsigned number, int64_t now_ms, int64_t now_unix_ms)
 {
 	int64_t least_ms = provider->list->renew_least_ms;
-	if (number == provider->number &&
-		(now_ms - provider->made_ms >= least_ms ||
-			now_unix_ms - provider->made_unix_ms >= least_ms))
+	if (number != provider->number || provider->is_expired)
+		return;
+	if (now_ms - provider->made_ms >= least_ms) {
 		provider->is_expired = true;
+	} else if (now_unix_ms - provider->made_unix_ms >= least_ms &&
+		may_correct(provider, now_ms)) {
+		note_correction(provider, now_ms);
+		provider->is_expired = true;
+	}
 }

@@ -3,10 +3,13 @@
  *
  * Apple wants it renewed between 20 and 60 minutes, by whoever has the key: so the same key under
  * several topics has one token.  It is renewed after `renew_ms` (50 min) by the monotonic clock, so
- * that a wrong clock does not stop it.  When Apple calls it expired all the same, another is made
- * at once, but never two within `renew_least_ms` (20 min), by either clock: the machine may have
- * slept, or its clock was put right.  One from the future, made by a clock that was put right
- * since, is not used.
+ * that a wrong clock does not stop it.  When Apple calls it expired all the same, another is made,
+ * but not within `renew_least_ms` (20 min).
+ *
+ * What Apple sees of it is the time by the wall clock.  When that was set (or the machine slept)
+ * and the token in use seems to be from the future, or an hour old, Apple would refuse it, so
+ * another is made at once, however young it is; but only one such in `renew_least_ms` by the
+ * monotonic clock.
  *
  * Loop thread.
  */

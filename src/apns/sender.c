@@ -287,6 +287,12 @@ void sender_hold(struct sender *sender, const char *topic, const char *why)
 		lane_hold(lane, why);
 }
 
+void sender_clock_set(struct sender *sender)
+{
+	for (size_t i = 0; i < sender->lane_count; i++)
+		lane_probe_now(sender->lanes[i]);
+}
+
 void sender_count(const struct sender *sender, struct sender_counts *ret)
 {
 	*ret = (struct sender_counts){.in_flight = in_flight(sender),

@@ -132,6 +132,8 @@ void sender_push(struct sender *sender, struct sender_push *push);
  * nothing about the credential (no answer, a 5xx) does not: another is let through as much later.
  */
 void sender_hold(struct sender *sender, const char *topic, const char *why);
+/* The wall clock was set: what was refused by the former time, each hold finds out at once. */
+void sender_clock_set(struct sender *sender);
 
 /* For people: one credential in force and its connections; all borrowed. */
 struct sender_link {

@@ -269,12 +269,13 @@ static void on_loaded_topic(void *ctx, const char *topic, int64_t until_ms)
 	former_load(daemon->core.former, topic, until_ms);
 }
 
-/* A certificate that looked expired may be good by the new time. */
+/* What looked expired, to us or to Apple, may be good by the new time. */
 static void on_clock_set(void *ctx, int64_t by_ms)
 {
 	struct daemon *daemon = ctx;
 	log_event(LOG_LEVEL_WARN, "daemon", "the clock was set; the certificates are read again",
 		log_number("by_seconds", by_ms / CLOCK_SECOND_MS));
+	sender_clock_set(daemon->core.sender);
 	reload_now(daemon->reload);
 	tidy_now(daemon->core.tidy);
 }

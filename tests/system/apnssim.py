@@ -34,6 +34,12 @@ def run(*arguments, check=True):
                           capture_output=True, text=True, timeout=60)
 
 
+def token_key(sim, key_id="SIMKEY0001"):
+    """The keys of a credential section."""
+    return {"p8": sim.dir / f"AuthKey_{key_id}.p8", "key_id": key_id, "team_id": "SIMTEAM001",
+            "topic": TOPIC}
+
+
 class ApnsSim:
     def __init__(self):
         self.process = None

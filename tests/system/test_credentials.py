@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from apnssim import TOPIC, run
+from apnssim import TOPIC, run, token_key
 from mailsite import BarePhone, new_user
 from waiting import wait_until
 
@@ -55,11 +55,6 @@ def site_with(bare_site_for):
 @pytest.fixture
 def site(site_with, files):
     return site_with(certificate=files.certificate, key=files.key)
-
-
-def token_key(sim, key_id="SIMKEY0001"):
-    return {"p8": sim.dir / f"AuthKey_{key_id}.p8", "key_id": key_id, "team_id": "SIMTEAM001",
-            "topic": TOPIC}
 
 
 def works(site, phone):

@@ -4,6 +4,7 @@ import pytest
 
 import apnssim
 import notify
+from apnssim import token_key
 from mailsite import BarePhone, locked, new_user
 from wallclock import WallClock
 
@@ -142,6 +143,43 @@ def test_apples_certificate_that_looks_expired_holds_pushes_until_the_clock_is_r
     set_clock(site, clock, "+0")
     site.told(phone, "INBOX")
     site.mailpushd.wait_log("alarm=apns:main state=ends")
+
+
+@pytest.mark.parametrize("offset", ["-5h", "+5h"])
+def test_a_provider_token_made_by_a_wrong_clock_is_made_anew_by_the_right_one(
+        clock_site, clock, offset):
+    """Apple refuses it: it seems to have expired, or to be from the future."""
+    site = clock_site
+    phone = site.registered_phone()
+    site.sim.control(do="provider", update_least_ms=0)
+    site.mailpushd.stop()
+    site.mailpushd.credentials["main"] = token_key(site.sim)
+    site.mailpushd.write_conf()
+    clock.set(offset)
+    site.mailpushd.start()
+    site.deliver(phone.user)
+    site.mailpushd.wait_log("Apple refuses pushes: 403 .*ProviderToken.*state=begins")
+    set_clock(site, clock, "+0")
+    site.told(phone, "INBOX")
+    site.mailpushd.wait_log("alarm=apns:main state=ends")
+
+
+def test_a_provider_token_that_is_old_by_a_clock_that_is_set_is_used_no_more(clock_site, clock):
+    """Apple is not asked first: it was told the right time for as long as the token is young."""
+    site = clock_site
+    site.sim.control(do="provider", update_least_ms=0, lifetime_ms=24 * 60 * 60 * 1000)
+    site.mailpushd.stop()
+    site.mailpushd.credentials["main"] = token_key(site.sim)
+    site.mailpushd.write_conf()
+    clock.set("-5h")
+    site.mailpushd.start()
+    phone = site.registered_phone()
+    site.deliver(phone.user)
+    before = site.told(phone, "INBOX")[-1]
+    set_clock(site, clock, "+0")
+    site.deliver(phone.user)
+    after = site.told(phone, "INBOX")[-1]
+    assert before["provider_iat"] + 4 * 60 * 60 < after["provider_iat"]
 
 
 def test_events_parked_by_another_clock_are_taken_in(clock_site, clock):

@@ -68,18 +68,39 @@ static void it_is_used_for_fifty_minutes_and_then_renewed(void **state)
 	assert_int_equal(provider_number(provider), 2);
 }
 
-static void a_clock_that_goes_wrong_does_not_renew_it(void **state)
+static void a_clock_that_is_set_a_little_does_not_renew_it(void **state)
 {
 	(void)state;
-	assert_true(is_same_at(1, 10 * CLOCK_DAY_MS));
+	assert_true(is_same_at(1, -CLOCK_SECOND_MS));
+	assert_true(is_same_at(2, CLOCK_HOUR_MS - 1));
 	assert_false(is_same_at(RENEW_MS, 0));
 }
 
 static void one_from_the_future_is_not_used_any_more(void **state)
 {
 	(void)state;
-	assert_true(is_same_at(1, -CLOCK_SECOND_MS));
-	assert_false(is_same_at(2, -CLOCK_HOUR_MS));
+	assert_false(is_same_at(1, -CLOCK_HOUR_MS));
+}
+
+static void one_that_is_an_hour_old_by_the_clock_is_not_used_any_more(void **state)
+{
+	(void)state;
+	assert_false(is_same_at(1, CLOCK_HOUR_MS));
+	assert_int_equal(provider_number(provider), 2);
+}
+
+static void a_clock_that_jumps_to_and_fro_renews_it_once_in_twenty_minutes(void **state)
+{
+	(void)state;
+	assert_false(is_same_at(1, 10 * CLOCK_DAY_MS));
+	for (int64_t passed_ms = 2; passed_ms <= LEAST_MS; passed_ms += CLOCK_MINUTE_MS) {
+		is_same_at(passed_ms, passed_ms);
+		is_same_at(passed_ms + 1, 20 * CLOCK_DAY_MS);
+		provider_expire(provider, 2, NOW_MS + passed_ms, UNIX_MS + 20 * CLOCK_DAY_MS);
+		assert_int_equal(provider_number(provider), 2);
+	}
+	is_same_at(1 + LEAST_MS, LEAST_MS);
+	assert_int_equal(provider_number(provider), 3);
 }
 
 static void one_that_apple_calls_expired_is_made_anew_once(void **state)
@@ -107,8 +128,8 @@ static void it_is_never_made_anew_within_twenty_minutes(void **state)
 static void a_machine_that_slept_may_make_it_anew(void **state)
 {
 	(void)state;
-	provider_expire(provider, 1, NOW_MS + 1, UNIX_MS + 2 * CLOCK_HOUR_MS);
-	assert_false(is_same_at(2, 2 * CLOCK_HOUR_MS + 1));
+	provider_expire(provider, 1, NOW_MS + 1, UNIX_MS + LEAST_MS);
+	assert_false(is_same_at(2, LEAST_MS + 1));
 }
 
 static void a_key_has_one_token_whatever_the_topic(void **state)
@@ -135,8 +156,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(it_is_used_for_fifty_minutes_and_then_renewed),
-		T(a_clock_that_goes_wrong_does_not_renew_it),
+		T(a_clock_that_is_set_a_little_does_not_renew_it),
 		T(one_from_the_future_is_not_used_any_more),
+		T(one_that_is_an_hour_old_by_the_clock_is_not_used_any_more),
+		T(a_clock_that_jumps_to_and_fro_renews_it_once_in_twenty_minutes),
 		T(one_that_apple_calls_expired_is_made_anew_once),
 		T(it_is_never_made_anew_within_twenty_minutes),
 		T(a_machine_that_slept_may_make_it_anew),
