@@ -6,6 +6,22 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+
+/* Read once, when the daemon starts; the credentials' files are read again. */
+static bool names_a_file(const char *name)
+{
+	return !strcmp(name, "apns_ca_file") || !strcmp(name, "proxy_password_file");
+}
+
+static void print_file(const char *path, FILE *to)
+{
+	struct stat status;
+	if (*path && !stat(path, &status))
+		fprintf(to, "%llu %llu %lld %lld.%09ld", (unsigned long long)status.st_dev,
+			(unsigned long long)status.st_ino, (long long)status.st_size,
+			(long long)status.st_mtim.tv_sec, (long)status.st_mtim.tv_nsec);
+}
 
 char *changes_record(cfg_t *cfg)
 {
@@ -15,6 +31,8 @@ char *changes_record(cfg_t *cfg)
 	for (cfg_opt_t *opt = cfg->opts; opt->name; opt++) {
 		fprintf(file, "%s\n", opt->name);
 		cfg_opt_print(opt, file);
+		if (names_a_file(opt->name))
+			print_file(cfg_opt_getstr(opt), file);
 		fputc('\0', file);
 	}
 	fclose(file);

@@ -2,7 +2,8 @@
  * changes - which keys of mailpush.conf changed since it was read.
  *
  * A record has of each key in turn its name, a newline and how it is written, then a NUL; an empty
- * one ends it.  Two records have the same keys in the same order.
+ * one ends it.  Two records have the same keys in the same order.  What stands in a file that a key
+ * names and that is not read again belongs to the key.
  *
  * Any thread.
  */

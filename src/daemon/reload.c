@@ -119,8 +119,22 @@ static void use_config(struct core *core, const struct config *reread)
 	mem_auto char *waiting = changes_that_wait(core->config->written, reread->written);
 	if (waiting)
 		log_event(LOG_LEVEL_WARN, "config",
-			"keys of mailpush.conf have changed that only a restart brings into force",
+			"keys of mailpush.conf, or the files they name, have changed; only a "
+			"restart brings that into force",
 			log_text("keys", waiting));
+}
+
+/* The registry was opened for the site of the start. */
+static void keep_site(struct core *core, struct sources *fresh)
+{
+	if (strcmp(fresh->site, core->sources->site) != 0)
+		log_event(LOG_LEVEL_WARN, "config",
+			"servername of imapd.conf has changed, which is the site of this daemon "
+			"where the key site is not set; only a restart brings that into force, and "
+			"then all phones count as those of another site until they register again",
+			log_text("site", core->sources->site), log_text("servername", fresh->site));
+	free(fresh->site);
+	fresh->site = mem_steal(core->sources->site);
 }
 
 static void apply(struct reload *reload, struct sources *fresh)
@@ -138,6 +152,8 @@ static void apply(struct reload *reload, struct sources *fresh)
 	else
 		alarm_raise("reload", "%s; the former settings stay in force",
 			is_read ? reload->reread_err.text : fresh->imapdconf_error.text);
+	if (is_read)
+		keep_site(core, fresh);
 	sources_inherit(fresh, core->sources);
 	sources_free(core->sources);
 	core->sources = fresh;

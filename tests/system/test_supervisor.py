@@ -148,8 +148,9 @@ def test_keys_that_need_a_restart_are_named(bare_site, sim):
     bare_site.mailpushd.write_conf(min_interval="3s", subtopics=["com.apple.mobilemail", "x"],
                                    log_level="info", site="elsewhere")
     bare_site.mailpushd.reload()
-    said = bare_site.mailpushd.wait_log("warn config: keys of mailpush.conf have changed that only "
-                                        'a restart brings into force keys="(.*)"')
+    said = bare_site.mailpushd.wait_log("warn config: keys of mailpush.conf, or the files they "
+                                        "name, have changed; only a restart brings that into "
+                                        'force keys="(.*)"')
     assert said[1] == "site, subtopics, min_interval, credential"
 
 

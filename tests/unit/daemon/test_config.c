@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
+#include "daemon/changes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -281,6 +283,155 @@ static void a_file_that_ends_too_early_is_an_error(void **state)
 	}
 }
 
+/* What is left out of mailpush.conf, or another value where the default is empty. */
+static const struct written {
+	const char *key;
+	const char *value; /* as it is written */
+} otherwise[] = {
+	{"site", "other"},
+	{"subtopics", "{ other }"},
+	{"forward_socket", "\"/run/other\""},
+	{"proxy", "\"proxy.example.org:3128\""},
+	{"apns_ca_file", "\"/etc/other.pem\""},
+	{"control_group", "\"0\""},
+	{"control_users", "{ root }"},
+	{"http_listen", "\"127.0.0.1:9105\""},
+	{"alarm_command", "\"/bin/true\""},
+	{"user", "root"},
+};
+
+static bool is_list(const char *key)
+{
+	static const char *const lists[] = {
+		"allowed_users", "subtopics", "push_now", "push_later", "control_users"};
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		if (!strcmp(lists[i], key))
+			return true;
+	return false;
+}
+
+static char *write_otherwise(const struct config_setting *setting)
+{
+	const char *key = setting->key;
+	for (size_t i = 0; i < sizeof(otherwise) / sizeof(otherwise[0]); i++)
+		if (!strcmp(otherwise[i].key, key))
+			return mem_printf("%s = %s\n", key, otherwise[i].value);
+	if (is_list(key))
+		return mem_printf("%s = {}\n", key);
+	if (!*setting->value)
+		fail_msg("no other value of %s is known to this test", key);
+	return mem_printf("%s = \"%s\"\n", key, setting->value);
+}
+
+static int fill(const char *text)
+{
+	FILE *file = fopen(path, "w");
+	return !file || fputs(text, file) < 0 || fclose(file);
+}
+
+/* The keys that a reload from one text to the other leaves to a restart; "": none. */
+static char *waiting(const char *before, const char *after)
+{
+	struct config *first = NULL;
+	struct config *second = NULL;
+	struct err err;
+	if (config_read_text("before", before, strlen(before), &first, &err) ||
+		config_read_text("after", after, strlen(after), &second, &err))
+		fail_msg("%s", err.text);
+	char *names = changes_that_wait(first->written, second->written);
+	config_free(first);
+	config_free(second);
+	return names ? names : mem_dup("");
+}
+
+static void each_key_that_changes_is_named_by_a_reload(void **state)
+{
+	(void)state;
+	static const char base[] = "socket_group = \"\"\n";
+	struct config *config = read_good("");
+	for (unsigned i = 0; i < config->setting_count; i++) {
+		const char *key = config->settings[i].key;
+		/* One is taken at once, one is in the way here, one needs a file. */
+		if (!strcmp(key, "log_level") || !strcmp(key, "socket_group") ||
+			!strcmp(key, "proxy_password_file"))
+			continue;
+		mem_auto char *line = write_otherwise(&config->settings[i]);
+		mem_auto char *text = mem_printf("%s%s", base, line);
+		mem_auto char *names = waiting(base, text);
+		assert_string_equal(names, key);
+	}
+	config_free(config);
+}
+
+static void other_keys_and_sections_that_change_are_named_too(void **state)
+{
+	(void)state;
+	static const char base[] = "socket_group = \"\"\n";
+	static const struct {
+		const char *text;
+		const char *names;
+	} rows[] = {
+		{"socket_group = \"0\"\n", "socket_group"},
+		{"socket_group = \"\"\nlog_level = debug\n", ""},
+		{"socket_group = \"\"\ngroup \"a\" { members = { b } }\n", "group"},
+		{"socket_group = \"\"\ncredential \"a\" { certificate = \"/a\" }\n", "credential"},
+		{"socket_group = \"\"\nsite = a\nconnections = 2\n", "site, connections"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		mem_auto char *names = waiting(base, rows[i].text);
+		assert_string_equal(names, rows[i].names);
+		mem_auto char *back = waiting(rows[i].text, base);
+		assert_string_equal(back, rows[i].names);
+	}
+}
+
+/* `path` is a file of ours here, with another text for each reading. */
+static void a_file_that_is_not_read_again_and_changes_is_named(void **state)
+{
+	(void)state;
+	static const char *const keys[] = {"apns_ca_file", "proxy_password_file"};
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		mem_auto char *text = mem_printf(
+			"socket_group = \"\"\nproxy = \"a:1\"\n%s = \"%s\"\n", keys[i], path);
+		struct config *config[3] = {NULL};
+		struct err err;
+		for (size_t j = 0; j < 3; j++) {
+			if (j != 1)
+				assert_int_equal(fill(j ? "user:other\n" : "user:one\n"), 0);
+			if (config_read_text("text", text, strlen(text), &config[j], &err))
+				fail_msg("%s", err.text);
+		}
+		assert_null(changes_that_wait(config[0]->written, config[1]->written));
+		mem_auto char *names = changes_that_wait(config[1]->written, config[2]->written);
+		assert_non_null(names);
+		assert_string_equal(names, keys[i]);
+		for (size_t j = 0; j < 3; j++)
+			config_free(config[j]);
+	}
+}
+
+static void what_is_no_file_is_not_read(void **state)
+{
+	(void)state;
+	struct config *config = NULL;
+	struct err err;
+	assert_true(config_read("/tmp", &config, &err) < 0);
+	assert_string_equal(err.text, "/tmp: is no file; give the path with -c");
+	assert_true(config_read("/dev/zero", &config, &err) < 0);
+	assert_string_equal(err.text, "/dev/zero: is no file; give the path with -c");
+}
+
+static void a_missing_file_says_how_to_name_another(void **state)
+{
+	(void)state;
+	struct config *config = NULL;
+	struct err err;
+	assert_true(config_read("/no/such/mailpush.conf", &config, &err) < 0);
+	assert_string_equal(err.text,
+		"/no/such/mailpush.conf: cannot open: No such file or "
+		"directory; give the path with -c");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +445,11 @@ int main(void)
 		cmocka_unit_test(errors_name_line_key_value_and_remedy),
 		cmocka_unit_test(the_same_credential_name_twice_is_an_error),
 		cmocka_unit_test(a_file_that_ends_too_early_is_an_error),
+		cmocka_unit_test(each_key_that_changes_is_named_by_a_reload),
+		cmocka_unit_test(other_keys_and_sections_that_change_are_named_too),
+		cmocka_unit_test(a_file_that_is_not_read_again_and_changes_is_named),
+		cmocka_unit_test(what_is_no_file_is_not_read),
+		cmocka_unit_test(a_missing_file_says_how_to_name_another),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
