@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <setjmp.h>
@@ -459,6 +460,36 @@ static void of_more_than_100_the_same_go_again_under_the_same_apns_id(void **sta
 	world_stored(w);
 	push = wait_for_push(MIN_INTERVAL, NULL);
 	assert_memory_not_equal(push->apns_id, first, sizeof(first));
+}
+
+static void after_a_crash_nothing_waits_longer_than_five_minutes(void **state)
+{
+	(void)state;
+	world_free(w);
+	w = world_new(&(struct schedule_settings){MIN_INTERVAL, CLOCK_HOUR_MS, 0}, 1);
+	int64_t waited_ms;
+	world_add(w, 1, 1, QUEUE_LATER);
+	world_add(w, 2, 1, QUEUE_LATER);
+	world_row(w, 1)->due_ms = UNIX_MS + CLOCK_HOUR_MS;
+	world_row(w, 2)->due_ms = UNIX_MS + SCHEDULE_LOADED_DUE_MAX_MS - 1;
+	world_restart(w, 0, 2);
+	assert_int_equal(world_phone(wait_for_push(2 * CLOCK_HOUR_MS, &waited_ms)), 2);
+	assert_int_equal(waited_ms, SCHEDULE_LOADED_DUE_MAX_MS - 1);
+	assert_int_equal(world_phone(wait_for_push(CLOCK_HOUR_MS, &waited_ms)), 1);
+	assert_int_equal(waited_ms, 1);
+}
+
+/* A file that was tampered with, or half of it written by something else. */
+static void after_a_crash_due_times_that_cannot_be_are_due(void **state)
+{
+	(void)state;
+	for (unsigned phone = 1; phone <= 2; phone++)
+		world_add(w, phone, 1, QUEUE_NOW);
+	world_row(w, 1)->due_ms = INT64_MIN;
+	world_row(w, 2)->due_ms = INT64_MAX;
+	world_restart(w, 0, 2);
+	assert_int_equal(world_phone(world_next(w)), 1);
+	assert_int_equal(world_phone(world_next(w)), 2);
 }
 
 static void after_a_crash_what_was_due_is_due_and_so_is_what_a_wrong_clock_put_off(void **state)
@@ -929,6 +960,8 @@ int main(void)
 		TEST(a_set_that_grew_in_flight_has_its_new_apns_id_on_disk_before_a_crash),
 		TEST(more_than_100_hashes_go_in_flights_an_interval_apart),
 		TEST(of_more_than_100_the_same_go_again_under_the_same_apns_id),
+		TEST(after_a_crash_nothing_waits_longer_than_five_minutes),
+		TEST(after_a_crash_due_times_that_cannot_be_are_due),
 		TEST(after_a_crash_what_was_due_is_due_and_so_is_what_a_wrong_clock_put_off),
 		TEST(after_a_crash_the_interval_is_kept),
 		TEST(after_a_crash_the_apns_id_is_kept_and_seq_goes_on),

@@ -196,6 +196,30 @@ static void a_renamed_folder_takes_what_is_below_it_along(void **state)
 	assert_true(is_told(w, NOW + 2, "alice", "Notes0", "one"));
 }
 
+static void a_rename_that_comes_late_spares_a_newer_list(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one",
+		BOXES({.name = "Notes", .owner = "alice", .folder = "Notes"},
+			{.name = "Notes/old", .owner = "alice", .folder = "Notes/old"}));
+	moved(w, NOW - 1, "alice", "Notes", "alice", "Archive");
+	moved(w, NOW - 1, "alice", "", "bob", "");
+	run(w);
+	assert_true(is_told(w, NOW, "alice", "Notes", "one"));
+	assert_true(is_told(w, NOW, "alice", "Notes/old", "one"));
+	assert_false(is_told(w, NOW, "alice", "Archive", "one"));
+}
+
+static void a_delete_that_comes_late_spares_a_newer_list_of_others(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "bob", TOKEN_A, "one",
+		BOXES({.name = "Other Users/alice", .owner = "alice", .folder = ""}));
+	at(w, REGISTRY_MAILBOX_DELETE, NOW - 1, "alice", "");
+	run(w);
+	assert_true(is_told(w, NOW, "alice", "", "one"));
+}
+
 static void a_rename_done_twice_is_as_done_once(void **state)
 {
 	struct world *w = *state;
@@ -384,6 +408,8 @@ int conformance_mailbox(void)
 		RULE(sleep_that_another_node_began_is_noticed),
 		RULE(tidying_learns_whom_other_nodes_put_to_sleep),
 		RULE(a_renamed_folder_takes_what_is_below_it_along),
+		RULE(a_rename_that_comes_late_spares_a_newer_list),
+		RULE(a_delete_that_comes_late_spares_a_newer_list_of_others),
 		RULE(a_rename_done_twice_is_as_done_once),
 		RULE(a_rename_below_itself_done_twice_is_as_done_once),
 		RULE(a_folder_may_move_to_another_owner),

@@ -35,6 +35,7 @@ static uint64_t seed;
 static uint64_t number;
 static struct event *events; /* in order */
 static struct event **events_end = &events;
+static uint64_t newest_news; /* that was matched in this life */
 static struct told *changes; /* that the job at hand led to */
 static size_t change_count;
 static int64_t began_ms;
@@ -311,6 +312,19 @@ static bool is_meant(const struct event *event, const struct registry_job *job)
 	return false;
 }
 
+/* Deletes and renames are barriers: news that came later must not be matched before. */
+static void judge_order(const struct registry_job *job)
+{
+	bool is_news = job->kind == REGISTRY_NEWS;
+	if (!is_news && job->kind != REGISTRY_MAILBOX_DELETE &&
+		job->kind != REGISTRY_MAILBOX_RENAME)
+		return;
+	uint64_t came = strtoull(job->event->user + 1, NULL, 10);
+	judge_rule(is_news || came > newest_news, "no news is merged across a barrier");
+	if (is_news && came > newest_news)
+		newest_news = came;
+}
+
 static void process(struct event *event)
 {
 	event->is_processed = true;
@@ -329,6 +343,7 @@ static void process(struct event *event)
 
 static void on_done(const struct registry_job *job)
 {
+	judge_order(job);
 	/* A push that the verdict did not settle waits from now on. */
 	struct model_registration *pushed_to =
 		job->target ? model_find(job->target->token, job->target->account_id) : NULL;
@@ -610,6 +625,7 @@ void judge_started(void)
 {
 	is_up = true;
 	life++;
+	newest_news = 0;
 	left_count = 0;
 	/* Due times from disk may lie so far ahead. */
 	judge_excuse(5 * CLOCK_MINUTE_MS + 2 * LIFE_LATER_DELAY_MS);

@@ -227,7 +227,13 @@ static void rename_folder(struct user *user)
 		strcat(folder, "x");
 	else
 		strcat(folder, ".y");
+	/* All at once: what comes after must not be taken for what came before. */
+	unsigned changes = dice_roll(6);
+	for (unsigned i = 0; i < changes; i++)
+		change_mailbox(user, folder);
 	send_mailbox(user, "MailboxRename", old, folder);
+	for (unsigned i = 0; i < changes; i++)
+		change_mailbox(user, folder);
 	for (unsigned i = 0; i < user->folder_count; i++) {
 		size_t size = strlen(old);
 		char *below = user->folders[i];
