@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+import control
 import notify
 from cyrus import UNSHARE
 from mailsite import BarePhone, BareSite, locked, new_user
@@ -152,6 +153,20 @@ def test_keys_that_need_a_restart_are_named(bare_site, sim):
                                         "name, have changed; only a restart brings that into "
                                         'force keys="(.*)"')
     assert said[1] == "site, subtopics, min_interval, credential"
+
+
+def test_another_servername_is_no_other_site_before_a_restart(bare_site, imapd_conf):
+    site = bare_site
+    phone = site.registered_phone()
+    text = imapd_conf.read_text()
+    imapd_conf.write_text(text.replace("servername: ", "servername: other."))
+    site.mailpushd.reload()
+    site.mailpushd.wait_log("warn config: servername of imapd.conf has changed.*only a restart "
+                            "brings that into force.* servername=other")
+    site.deliver(phone.user)
+    site.told(phone, "INBOX")
+    site_name = control.get(site.mailpushd, "/status")["site"]
+    assert site_name in text and not site_name.startswith("other")
 
 
 def test_a_mailpush_conf_that_is_spoilt_changes_nothing(bare_site, imapd_conf):
