@@ -455,21 +455,31 @@ static void a_push_that_gets_no_answer_is_given_up_and_the_connection_kept(void 
 	assert_int_equal(simulator_stat(&simulator, "connections_open"), 1);
 }
 
+/* On a connection that a slow machine may lose on the way. */
+static void push_until_one_is_told(void)
+{
+	size_t told = world.told;
+	world.sends_again = true;
+	want_pushes(1);
+	until(world.told == told + 1);
+	world.sends_again = false;
+}
+
 static void a_missed_ping_replaces_the_connection(void **state)
 {
 	(void)state;
 	settings.ping_silence_ms = 300;
 	settings.ping_timeout_ms = 300;
 	start();
-	want_pushes(1);
-	until(world.told == 1);
+	push_until_one_is_told();
+	size_t answers = world.answers;
+	size_t lost = world.lost;
 	simulator_do(&simulator, "{\"do\":\"silence\",\"on\":true}");
 	want_pushes(3);
-	until(world.answers == 4);
-	assert_int_equal(world.lost, 3);
+	until(world.answers == answers + 3);
+	assert_int_equal(world.lost, lost + 3);
 	simulator_do(&simulator, "{\"do\":\"silence\",\"on\":false}");
-	want_pushes(1);
-	until(world.told == 2);
+	push_until_one_is_told();
 	assert_true(simulator_stat(&simulator, "connections_total") >= 2);
 }
 
@@ -747,11 +757,11 @@ static void a_push_after_a_long_silence_takes_a_ping_along(void **state)
 	settings.ping_silence_ms = GUARD_MS;
 	settings.push_deadline_ms = GUARD_MS;
 	start();
-	want_pushes(1);
-	until(world.told == 1);
+	push_until_one_is_told();
+	size_t lost = world.lost;
 	simulator_do(&simulator, "{\"do\":\"silence\",\"on\":true}");
 	want_pushes(1);
-	until(world.lost == 1);
+	until(world.lost == lost + 1);
 	simulator_do(&simulator, "{\"do\":\"silence\",\"on\":false}");
 }
 
@@ -1217,15 +1227,15 @@ static void a_server_that_allows_no_stream_is_an_outage(void **state)
 static void a_connection_that_drains_does_not_do_so_for_ever(void **state)
 {
 	(void)state;
-	settings.push_deadline_ms = 600;
+	settings.push_deadline_ms = 1000;
 	start();
-	want_pushes(1);
-	until(world.told == 1);
+	push_until_one_is_told();
+	size_t silent = world.silent;
 	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
 	want_pushes(5);
-	until(simulator_stat(&simulator, "waiting") == 5);
+	until(simulator_stat(&simulator, "waiting") == 5 || world.silent > silent);
 	simulator_do(&simulator, "{\"do\":\"goaway\"}");
-	until(world.silent == 5);
+	until(world.silent == silent + 5);
 	until(simulator_stat(&simulator, "connections_open") == 0);
 }
 
@@ -1235,15 +1245,14 @@ static void a_dead_connection_is_found_while_it_is_idle(void **state)
 	settings.ping_idle_ms = 300;
 	settings.ping_timeout_ms = 300;
 	start();
-	want_pushes(1);
-	until(world.told == 1);
+	push_until_one_is_told();
+	size_t failed = world.lost + world.silent;
 	simulator_do(&simulator, "{\"do\":\"silence\",\"on\":true}");
 	struct sender_counts counts = {.connections = 1};
 	until((sender_count(world.sender, &counts), counts.connections == 0));
+	assert_int_equal(world.lost + world.silent, failed);
 	simulator_do(&simulator, "{\"do\":\"silence\",\"on\":false}");
-	want_pushes(1);
-	until(world.told == 2);
-	assert_int_equal(world.lost + world.silent, 0);
+	push_until_one_is_told();
 }
 
 static void a_living_connection_is_kept_while_it_is_idle(void **state)
@@ -1278,16 +1287,16 @@ static void failures_that_pass_soon_are_no_outage(void **state)
 static void a_push_taken_now_and_then_is_no_outage(void **state)
 {
 	(void)state;
-	settings.outage_ms = 40;
+	settings.outage_ms = 1;
 	start();
-	int64_t until_ms = clock_monotonic_ms() + 120;
-	while (clock_monotonic_ms() < until_ms) {
-		size_t answers = world.answers;
+	for (size_t round = 1; round <= 10; round++) {
 		simulator_do(&simulator,
 			"{\"do\":\"next\",\"count\":1,\"status\":503,"
 			"\"reason\":\"ServiceUnavailable\"}");
-		want_pushes(2);
-		until(world.answers == answers + 2);
+		want_pushes(1);
+		until(world.answers == 2 * round - 1);
+		want_pushes(1);
+		until(world.told == round);
 	}
 	assert_int_equal(world.troubles, 0);
 }
