@@ -47,7 +47,8 @@ class Place:
         self.certificates = os.path.join(self.data, "certificates")
 
     def program(self, name):
-        folder = {"mailpushd": "src/daemon", "apns-sim": "src/sim"}.get(name, "bench")
+        folder = {"mailpushd": "src/daemon", "apns-sim": "src/sim",
+                  "mailpush-notify": "src/notify"}.get(name, "bench")
         return os.path.join(self.build, folder, name)
 
     def library(self, name):
@@ -69,7 +70,8 @@ def build(place):
     """Optimised as a package would be; asserts stay on."""
     if not os.path.exists(os.path.join(place.build, "build.ninja")):
         run("meson", "setup", "--buildtype=release", place.build, ROOT)
-    programs = ("mailpushd", "apns-sim", "bench_fill", "bench_senders", "bench_sender")
+    programs = ("mailpushd", "mailpush-notify", "apns-sim", "bench_fill", "bench_senders",
+                "bench_sender")
     targets = [*map(place.program, programs), place.library("baddisk")]
     run("ninja", "-C", place.build, *(os.path.relpath(target, place.build) for target in targets))
 
