@@ -410,28 +410,6 @@ static void a_file_that_is_not_read_again_and_changes_is_named(void **state)
 	}
 }
 
-static void what_is_no_file_is_not_read(void **state)
-{
-	(void)state;
-	struct config *config = NULL;
-	struct err err;
-	assert_true(config_read("/tmp", &config, &err) < 0);
-	assert_string_equal(err.text, "/tmp: is no file; give the path with -c");
-	assert_true(config_read("/dev/zero", &config, &err) < 0);
-	assert_string_equal(err.text, "/dev/zero: is no file; give the path with -c");
-}
-
-static void a_missing_file_says_how_to_name_another(void **state)
-{
-	(void)state;
-	struct config *config = NULL;
-	struct err err;
-	assert_true(config_read("/no/such/mailpush.conf", &config, &err) < 0);
-	assert_string_equal(err.text,
-		"/no/such/mailpush.conf: cannot open: No such file or "
-		"directory; give the path with -c");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,8 +426,6 @@ int main(void)
 		cmocka_unit_test(each_key_that_changes_is_named_by_a_reload),
 		cmocka_unit_test(other_keys_and_sections_that_change_are_named_too),
 		cmocka_unit_test(a_file_that_is_not_read_again_and_changes_is_named),
-		cmocka_unit_test(what_is_no_file_is_not_read),
-		cmocka_unit_test(a_missing_file_says_how_to_name_another),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
