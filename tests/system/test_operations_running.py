@@ -1,32 +1,20 @@
 """docs/operations.md: what it says of alarms and of the log, typed by an administrator."""
 
-import pathlib
 import re
 import shlex
 import subprocess
 
-import pytest
-
 from control import ctl_binary, get
+from docpage import Page
 from waiting import wait_until
 
-PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+PAGE = Page("operations.md")
 
 
-@pytest.fixture
-def block():
-    """block(word): the one block of commands in which the word stands."""
-    def find(word):
-        found, = [text for text in re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(),
-                                              flags=re.M | re.S) if word in text]
-        return found
-    return find
-
-
-def test_the_alarm_command_tells_somebody(block, bare_site_for, imapd_conf, tmp):
+def test_the_alarm_command_tells_somebody(bare_site_for, imapd_conf, tmp):
     mail, command, said = tmp / "mail-to-me", tmp / "command", tmp / "said"
     mail.write_text(f"#!/bin/sh\ncat >{said}.new && mv {said}.new {said}\n")
-    command.write_text(block("mail-to-me").replace("mail-to-me", str(mail)))
+    command.write_text(PAGE.block("mail-to-me").replace("mail-to-me", str(mail)))
     for program in (mail, command):
         program.chmod(0o755)
     site = bare_site_for(alarm_command=command)
@@ -42,10 +30,10 @@ def test_the_alarm_command_tells_somebody(block, bare_site_for, imapd_conf, tmp)
                what="a second message")
 
 
-def test_the_log_level_is_changed_while_it_runs(block, bare_site):
+def test_the_log_level_is_changed_while_it_runs(bare_site):
     assert get(bare_site.mailpushd, "/status")["log_level"] == "debug"
     ctl = f"{ctl_binary()} --socket {shlex.quote(str(bare_site.mailpushd.control_socket))}"
-    said = subprocess.run(["sh", "-euc", block("log-level").replace("mailpushctl", ctl)],
+    said = subprocess.run(["sh", "-euc", PAGE.block("log-level").replace("mailpushctl", ctl)],
                           capture_output=True, text=True, check=True).stdout
     assert said.splitlines()[-1].startswith("log level is info")
     assert get(bare_site.mailpushd, "/status")["log_level"] == "info"
@@ -53,7 +41,7 @@ def test_the_log_level_is_changed_while_it_runs(block, bare_site):
 
 def test_a_line_of_the_log_is_as_shown(bare_site):
     """The same parts in the same order; the names with values are those of a registration."""
-    shown = re.search(r"^\S+ info registry: phone registered .*$", PAGE.read_text(), flags=re.M)[0]
+    shown = re.search(r"^\S+ info registry: phone registered .*$", PAGE.text, flags=re.M)[0]
     bare_site.registered_phone()
     line = bare_site.mailpushd.wait_log(r"^.*info registry: phone registered .*$")[0]
     assert re.findall(r"(\w+)=", line) == re.findall(r"(\w+)=", shown)
