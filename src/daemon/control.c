@@ -223,15 +223,17 @@ static void on_tcp(void *ctx, struct http_request *request)
 static bool is_allowed(void *ctx, int fd)
 {
 	const struct core *core = ctx;
-	uid_t uid = (uid_t)-1;
+	struct peer peer = {.uid = (uid_t)-1};
 	struct err err;
-	if (!peer_of_stream(fd, &uid, &err) && peer_is_allowed(&core->config->control_peers, uid))
+	if (!peer_of_stream(fd, &peer, &err) &&
+		peer_is_allowed(&core->config->control_peers, peer.uid))
 		return true;
-	uint64_t came = peer_count_stranger(&core->control->strangers, uid, clock_monotonic_ms());
+	uint64_t came =
+		peer_count_stranger(&core->control->strangers, peer.uid, clock_monotonic_ms());
 	if (came)
 		log_event(LOG_LEVEL_WARN, "control",
 			"not allowed to use the control socket (control_users)",
-			log_number("uid", (int64_t)uid), log_number("came", (int64_t)came));
+			log_number("uid", (int64_t)peer.uid), log_number("came", (int64_t)came));
 	return false;
 }
 

@@ -576,6 +576,7 @@ static int run(const char *path, struct config *config)
 	umask(077);
 	peer_allow(&config->peers, geteuid());
 	peer_allow(&config->control_peers, geteuid());
+	config->peers.self = getpid();
 	int failed = uv_loop_init(&daemon.loop);
 	if (failed) {
 		log_event(LOG_LEVEL_ERROR, "daemon", "cannot make the event loop",

@@ -132,9 +132,14 @@ static void reject_stranger(struct datagram *d, uid_t uid)
 static void take(struct datagram *d, struct mmsghdr *message)
 {
 	struct err err;
-	uid_t uid;
-	if (!peer_of_message(&message->msg_hdr, &uid)) {
+	struct peer peer;
+	if (!peer_of_message(&message->msg_hdr, &peer)) {
 		d->callbacks.rejected(d->ctx, "a datagram came without its sender's uid");
+		return;
+	}
+	uid_t uid = peer.uid;
+	if (peer_is_self(d->peers, &peer)) {
+		d->callbacks.rejected(d->ctx, PEER_SELF_TEXT);
 		return;
 	}
 	if (!peer_is_allowed(d->peers, uid)) {

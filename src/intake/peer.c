@@ -7,6 +7,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+bool peer_is_self(const struct peer_rules *rules, const struct peer *peer)
+{
+	return rules->self && rules->self == peer->pid;
+}
+
 bool peer_is_allowed(const struct peer_rules *rules, uid_t uid)
 {
 	for (size_t i = 0; i < rules->count; i++) {
@@ -47,13 +52,13 @@ uint64_t peer_count_stranger(struct peer_strangers *strangers, uid_t uid, int64_
 	return 1;
 }
 
-int peer_of_stream(int fd, uid_t *ret, struct err *err)
+int peer_of_stream(int fd, struct peer *ret, struct err *err)
 {
 	struct ucred credentials;
 	socklen_t size = sizeof(credentials);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
-		return err_set(err, -errno, "cannot ask for the peer's uid: %s", strerror(errno));
-	*ret = credentials.uid;
+		return err_set(err, -errno, "cannot ask who the peer is: %s", strerror(errno));
+	*ret = (struct peer){credentials.uid, credentials.pid};
 	return 0;
 }
 
@@ -63,7 +68,7 @@ static int want_credentials(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 }
 
-bool peer_of_message(struct msghdr *message, uid_t *ret)
+bool peer_of_message(struct msghdr *message, struct peer *ret)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
 		struct ucred credentials;
@@ -71,7 +76,7 @@ bool peer_of_message(struct msghdr *message, uid_t *ret)
 			c->cmsg_len != CMSG_LEN(sizeof(credentials)))
 			continue;
 		memcpy(&credentials, CMSG_DATA(c), sizeof(credentials));
-		*ret = credentials.uid;
+		*ret = (struct peer){credentials.uid, credentials.pid};
 		return true;
 	}
 	return false;

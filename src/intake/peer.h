@@ -16,12 +16,24 @@
 #include <sys/types.h>
 
 #define PEER_UIDS_MAX 64
+#define PEER_SELF_TEXT                                                                            \
+	"what was passed on to forward_socket came back: it leads to mailpushd itself; name the " \
+	"socket of the program that is to get it"
 
 struct peer_rules {
 	uid_t allowed[PEER_UIDS_MAX];
 	size_t count;
+	pid_t self; /* 0: whoever sends is asked for his uid alone */
 };
 
+/* Who is at the other end. */
+struct peer {
+	uid_t uid;
+	pid_t pid; /* 0: of another namespace */
+};
+
+/* Is it this process, to which something that it passed on came back? */
+bool peer_is_self(const struct peer_rules *rules, const struct peer *peer);
 bool peer_is_allowed(const struct peer_rules *rules, uid_t uid);
 /* At most PEER_UIDS_MAX different uids. */
 void peer_allow(struct peer_rules *rules, uid_t uid);
@@ -42,13 +54,13 @@ struct peer_strangers {
 /* Counts one; when it is time to report that uid, how many came since the last time, else 0. */
 uint64_t peer_count_stranger(struct peer_strangers *strangers, uid_t uid, int64_t now_ms);
 
-/* The uid at the other end of a connected stream socket. */
-int peer_of_stream(int fd, uid_t *ret, struct err *err);
+/* The other end of a connected stream socket. */
+int peer_of_stream(int fd, struct peer *ret, struct err *err);
 
 /* Room for what peer_of_message needs and nothing else: passed file descriptors do not fit. */
 #define PEER_CONTROL_SIZE CMSG_SPACE(sizeof(struct ucred))
-/* The uid that sent a datagram to a socket of peer_bind. */
-bool peer_of_message(struct msghdr *message, uid_t *ret);
+/* Who sent a datagram to a socket of peer_bind. */
+bool peer_of_message(struct msghdr *message, struct peer *ret);
 
 /*
  * For both kinds of socket: binds a socket of `type` at `path`, which must fit sun_path, with

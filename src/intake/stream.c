@@ -495,22 +495,28 @@ static bool make_room(struct stream *s)
 
 static void begin(struct stream *s, int fd)
 {
-	uid_t uid;
+	struct peer peer;
 	struct err err;
-	if (peer_of_stream(fd, &uid, &err) < 0) {
+	if (peer_of_stream(fd, &peer, &err) < 0) {
 		close(fd);
 		s->callbacks.rejected(s->ctx, err.text);
 		return;
 	}
-	if (!peer_is_allowed(s->peers, uid)) {
-		refuse_stranger(s, fd, uid);
+	if (!peer_is_allowed(s->peers, peer.uid)) {
+		refuse_stranger(s, fd, peer.uid);
+		return;
+	}
+	if (peer_is_self(s->peers, &peer)) {
+		send_answer(fd, "forward_socket leads back to mailpushd");
+		close(fd);
+		s->callbacks.rejected(s->ctx, PEER_SELF_TEXT);
 		return;
 	}
 	if (is_full(s))
 		make_room(s);
 	struct stream_request *r = take_idle(s);
 	r->fd = fd;
-	r->uid = uid;
+	r->uid = peer.uid;
 	r->scan.skip = 0;
 	enter(r, READING);
 	read_request(r);

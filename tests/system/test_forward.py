@@ -328,3 +328,24 @@ def test_to_pass_on_to_ourselves_is_a_mistake(bare_site_for, tmp, target):
     path = target.format(dir=tmp / "link")
     with pytest.raises(RuntimeError, match="forward_socket '.*' is our own (notify|stream)_socket"):
         bare_site_for(forward_socket=path)
+
+
+@pytest.mark.parametrize("target, own", [("{}", "notify"), ("dlist:{}", "cyrus")])
+def test_what_comes_back_to_ourselves_ends_there(bare_site_for, tmp, target, own):
+    """The path led nowhere when it was looked at."""
+    site = bare_site_for(forward_socket=target.format(tmp / "link"))
+    (tmp / "link").symlink_to(site.mailpushd.dir / own)
+    request, datagram = sieve_mail(new_user())
+
+    def came_back():
+        return sum("to forward_socket came back: it leads to mailpushd itself" in line
+                   for line in site.mailpushd.lines())
+
+    assert notify.ask(site.mailpushd.stream_socket, request) == b"OK ()\r\n"
+    notify.send(site.mailpushd.notify_socket, datagram)
+    wait_until(lambda: came_back() == 2, what="both to come back")
+    phone = site.registered_phone()
+    site.deliver(phone.user)
+    site.told(phone, "INBOX")
+    assert site.mailpushd.stop() == 0
+    assert came_back() == 2

@@ -210,10 +210,11 @@ static void the_peer_of_a_stream_is_known(void **state)
 	int client = place_connect(place->path, SOCK_STREAM);
 	int server = accept(listener, NULL, NULL);
 	assert_true(server >= 0);
-	uid_t uid = 12345;
+	struct peer peer = {12345, -1};
 	struct err err;
-	assert_int_equal(peer_of_stream(server, &uid, &err), 0);
-	assert_int_equal(uid, geteuid());
+	assert_int_equal(peer_of_stream(server, &peer, &err), 0);
+	assert_int_equal(peer.uid, geteuid());
+	assert_int_equal(peer.pid, getpid());
 	close(client);
 	close(server);
 	close(listener);
@@ -234,9 +235,10 @@ static void the_sender_of_a_datagram_is_known(void **state)
 		.msg_control = control,
 		.msg_controllen = sizeof(control)};
 	assert_int_equal(recvmsg(fd, &message, 0), 1);
-	uid_t uid = 12345;
-	assert_true(peer_of_message(&message, &uid));
-	assert_int_equal(uid, geteuid());
+	struct peer peer = {12345, -1};
+	assert_true(peer_of_message(&message, &peer));
+	assert_int_equal(peer.uid, geteuid());
+	assert_int_equal(peer.pid, getpid());
 	close(client);
 	close(fd);
 }
@@ -245,9 +247,22 @@ static void without_credentials_the_sender_is_unknown(void **state)
 {
 	(void)state;
 	struct msghdr message = {0};
-	uid_t uid = 12345;
-	assert_false(peer_of_message(&message, &uid));
-	assert_int_equal(uid, 12345);
+	struct peer peer = {12345, -1};
+	assert_false(peer_of_message(&message, &peer));
+	assert_int_equal(peer.uid, 12345);
+}
+
+static void only_who_asks_for_it_knows_itself(void **state)
+{
+	(void)state;
+	const struct peer peer = {.pid = getpid()};
+	const struct peer hidden = {.pid = 0};
+	const struct peer_rules asks = {.self = getpid()};
+	const struct peer_rules does_not = {0};
+	assert_true(peer_is_self(&asks, &peer));
+	assert_false(peer_is_self(&asks, &hidden));
+	assert_false(peer_is_self(&does_not, &peer));
+	assert_false(peer_is_self(&does_not, &hidden));
 }
 
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -259,6 +274,7 @@ int main(void)
 		cmocka_unit_test(an_uid_allowed_twice_takes_one_place),
 		cmocka_unit_test(a_stranger_is_reported_at_once_and_then_once_a_minute),
 		cmocka_unit_test(the_stranger_reported_longest_ago_makes_room),
+		cmocka_unit_test(only_who_asks_for_it_knows_itself),
 		WITH_PLACE(mode_is_exact_whatever_the_umask),
 		WITH_PLACE(group_is_as_asked),
 		WITH_PLACE(a_stale_socket_is_replaced_by_either_type),
