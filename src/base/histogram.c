@@ -24,6 +24,16 @@ static uint64_t count_in(const struct histogram *histogram, size_t bucket)
 	return atomic_load_explicit(&histogram->counts[bucket], memory_order_relaxed);
 }
 
+void histogram_add_growth(
+	struct histogram *to, const struct histogram *now, const struct histogram *before)
+{
+	for (size_t i = 0; i <= HISTOGRAM_BUCKETS; i++)
+		add(&to->counts[i], count_in(now, i) - count_in(before, i));
+	add(&to->sum_us,
+		atomic_load_explicit(&now->sum_us, memory_order_relaxed) -
+			atomic_load_explicit(&before->sum_us, memory_order_relaxed));
+}
+
 uint64_t histogram_count(const struct histogram *histogram)
 {
 	uint64_t count = 0;

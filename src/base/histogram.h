@@ -24,6 +24,10 @@ struct histogram {
 /* Negative times (a clock that jumped) count as 0. */
 void histogram_observe_us(struct histogram *histogram, int64_t us);
 
+/* Adds to `to` what `now` has more than `before`, an earlier copy of it. */
+void histogram_add_growth(
+	struct histogram *to, const struct histogram *now, const struct histogram *before);
+
 uint64_t histogram_count(const struct histogram *histogram);
 double histogram_sum_s(const struct histogram *histogram);
 /*

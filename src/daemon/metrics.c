@@ -59,6 +59,18 @@ void metrics_answer(struct metrics *metrics, const struct apns_answer *answer)
 	metrics->push_total++;
 }
 
+void metrics_outcomes(const struct metrics *metrics, uint64_t *ret_taken, uint64_t *ret_failed)
+{
+	*ret_taken = *ret_failed = 0;
+	for (unsigned i = 0; i < metrics->verdict_count; i++) {
+		const struct metrics_verdict *verdict = &metrics->verdicts[i];
+		if (verdict->ending == APNS_ANSWERED && verdict->status == 200)
+			*ret_taken += verdict->count;
+		else if (verdict->ending != APNS_NOT_PROCESSED)
+			*ret_failed += verdict->count;
+	}
+}
+
 void metrics_take_sample(struct metrics *metrics, int64_t now_ms)
 {
 	metrics->samples[metrics->sample_count++ % METRICS_SAMPLES] = (struct metrics_sample){

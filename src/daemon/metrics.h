@@ -85,6 +85,8 @@ static inline void metrics_event(struct metrics *metrics, enum event_kind kind,
 }
 
 void metrics_answer(struct metrics *metrics, const struct apns_answer *answer);
+/* Pushes that Apple took, and those that it did not; what it never looked at is neither. */
+void metrics_outcomes(const struct metrics *metrics, uint64_t *ret_taken, uint64_t *ret_failed);
 /* Of one of metrics_transport_names. */
 enum metrics_transport metrics_transport_of(const char *name);
 /* "answered", "not_processed", "lost", "silent". */

@@ -60,6 +60,24 @@ static void beyond_the_last_bound_the_quantile_is_that_bound(void **state)
 	assert_true(histogram_quantile_s(&histogram, 0.5) == 1800);
 }
 
+static void what_it_grew_by_can_be_had_apart(void **state)
+{
+	(void)state;
+	struct histogram histogram = {0};
+	struct histogram growth = {0};
+	histogram_observe_us(&histogram, 100);
+	struct histogram before = histogram;
+	histogram_observe_us(&histogram, 2000000);
+	histogram_observe_us(&histogram, INT64_C(9000000000));
+	histogram_add_growth(&growth, &histogram, &before);
+	assert_int_equal(histogram_count(&growth), 2);
+	assert_int_equal(growth.counts[0], 0);
+	assert_int_equal(growth.counts[HISTOGRAM_BUCKETS], 1);
+	assert_true(histogram_sum_s(&growth) == 9002);
+	histogram_add_growth(&growth, &histogram, &histogram);
+	assert_int_equal(histogram_count(&growth), 2);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -67,6 +85,7 @@ int main(void)
 		cmocka_unit_test(a_clock_that_jumped_back_counts_as_nothing),
 		cmocka_unit_test(bounds_grow),
 		cmocka_unit_test(a_quantile_lies_within_its_bucket),
+		cmocka_unit_test(what_it_grew_by_can_be_had_apart),
 		cmocka_unit_test(beyond_the_last_bound_the_quantile_is_that_bound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

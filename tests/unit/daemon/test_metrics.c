@@ -40,6 +40,22 @@ static void answers_are_counted_by_ending_status_and_reason(void **state)
 	assert_int_equal(metrics.push_total, 5);
 }
 
+static void what_apple_never_looked_at_is_neither_taken_nor_failed(void **state)
+{
+	(void)state;
+	uint64_t taken;
+	uint64_t failed;
+	answer(APNS_ANSWERED, 200, "");
+	answer(APNS_ANSWERED, 200, "");
+	answer(APNS_ANSWERED, 410, "Unregistered");
+	answer(APNS_LOST, 0, "");
+	answer(APNS_SILENT, 0, "");
+	answer(APNS_NOT_PROCESSED, 0, "");
+	metrics_outcomes(&metrics, &taken, &failed);
+	assert_int_equal(taken, 2);
+	assert_int_equal(failed, 3);
+}
+
 static void a_peer_that_invents_reasons_does_not_grow_the_table(void **state)
 {
 	(void)state;
@@ -87,6 +103,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(answers_are_counted_by_ending_status_and_reason),
+		TEST(what_apple_never_looked_at_is_neither_taken_nor_failed),
 		TEST(a_peer_that_invents_reasons_does_not_grow_the_table),
 		TEST(rates_are_those_of_the_last_minute),
 		TEST(events_are_counted_where_they_belong),
