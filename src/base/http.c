@@ -46,6 +46,11 @@ struct http_request {
 	const char *path;
 	struct buf body;
 	bool is_too_large;
+	struct {
+		const char *name;
+		const char *value;
+	} added[HTTP_ADDED_MAX];
+	unsigned added_count;
 	struct MHD_Response *response;
 	unsigned status;
 	/* A stream. */
@@ -237,12 +242,15 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **re
 	free(request);
 }
 
-static void add_headers(struct MHD_Response *response, const char *type)
+static void add_headers(
+	const struct http_request *request, struct MHD_Response *response, const char *type)
 {
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	for (unsigned i = 0; i < request->added_count; i++)
+		MHD_add_response_header(response, request->added[i].name, request->added[i].value);
 }
 
 static void resume(struct http_request *request)
@@ -270,12 +278,19 @@ static void set_response(
 	resume(request);
 }
 
+void http_add_header(struct http_request *request, const char *name, const char *value)
+{
+	assert(request->added_count < HTTP_ADDED_MAX);
+	request->added[request->added_count].name = name;
+	request->added[request->added_count++].value = value;
+}
+
 void http_answer(struct http_request *request, unsigned status, const char *type, struct buf *body)
 {
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 		body->used, body->used ? body->data : (void *)"", MHD_RESPMEM_MUST_COPY);
 	if (response)
-		add_headers(response, type);
+		add_headers(request, response, type);
 	buf_clear(body);
 	set_response(request, status, response);
 }
@@ -313,7 +328,7 @@ void http_stream(struct http_request *request, const char *type)
 		MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, request, NULL);
 	if (!response)
 		abort(); /* out of memory */
-	add_headers(response, type);
+	add_headers(request, response, type);
 	request->response = response;
 	request->status = MHD_HTTP_OK;
 	request->client->deadline_ms = INT64_MAX;
@@ -422,6 +437,11 @@ const char *http_path(const struct http_request *request)
 const char *http_query(const struct http_request *request, const char *name)
 {
 	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+const char *http_header(const struct http_request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
 const char *http_body(const struct http_request *request, size_t *ret_size)

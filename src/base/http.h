@@ -22,6 +22,7 @@
 #include <uv.h>
 
 #define HTTP_HEADERS_MAX (16 * 1024)
+#define HTTP_ADDED_MAX 2	     /* headers of one answer beyond the usual ones */
 #define HTTP_STREAM_MAX (256 * 1024) /* bytes of a stream that wait for a slow reader */
 
 struct http;
@@ -51,10 +52,15 @@ const char *http_method(const struct http_request *request);
 const char *http_path(const struct http_request *request);
 /* Decoded; NULL: not given. */
 const char *http_query(const struct http_request *request, const char *name);
+/* NULL: not there. */
+const char *http_header(const struct http_request *request, const char *name);
 const char *http_body(const struct http_request *request, size_t *ret_size);
 
 /* `gone` is called, once, if the request ends before its answer. */
 void http_defer(struct http_request *request, void (*gone)(void *ctx), void *ctx);
+
+/* A header of the answer to come; both are literals. */
+void http_add_header(struct http_request *request, const char *name, const char *value);
 
 /* `type` is a literal; the body is taken out of `body`, which stays the caller's. */
 void http_answer(struct http_request *request, unsigned status, const char *type, struct buf *body);

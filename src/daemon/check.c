@@ -91,7 +91,8 @@ static void check_listen(const struct check *check, const struct sockaddr_storag
 	if (address->ss_family != AF_UNSPEC && !listen_is_loopback(address))
 		fprintf(stderr,
 			"%s: warning: http_listen is no loopback address: whoever reaches it can "
-			"read the metrics, without a password and in the clear\n",
+			"read the metrics and the status page, without a password and in the "
+			"clear\n",
 			check->path);
 }
 
@@ -283,9 +284,6 @@ int check_run(const char *path, const struct config *config)
 	check_command(&check, config->alarm_command);
 	check_log(&check, config->log_target);
 	check_trust(&check, config);
-	for (unsigned i = 0; i < config->no_effect_count; i++)
-		fprintf(stderr, "%s: warning: %s has no effect in this version\n", path,
-			config->no_effect[i]);
 	if (!check.failed)
 		printf("%s: ok\n", path);
 	return check.failed;

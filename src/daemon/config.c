@@ -125,13 +125,13 @@ static const struct key keys[] = {
 	{"control_mode", "0660", false, take_mode, AT(control_mode), 0, 0},
 	{"control_users", "{}", true, take_allowed_user, AT(control_peers), 0, 0},
 	{"http_listen", "", false, take_listen, AT(http_listen), 0, 0},
+	{"status_page_names", "no", false, take_yes_no, AT(status_page_names), 0, 0},
 	{"proxy", "", false, take_proxy, 0, 0, 0},
 	{"proxy_password_file", "", false, take_proxy, 0, 0, 0},
 	{"log_level", "info", false, take_log_level, 0, 0, 0},
 	{"log_target", "stderr", false, take_log_target, 0, 0, 0},
 	{"alarm_command", "", false, take_path, AT(alarm_command), 0, PATH_MAX - 1},
 	{"user", "", false, take_user, AT(user), 0, 255},
-	{"status_page_names", "", false, take_no_effect, 0, 0, 0},
 };
 
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -339,7 +339,7 @@ static void take_defaults(cfg_t *cfg)
 {
 	for (size_t i = 0; i < KEYS; i++) {
 		const struct key *key = &keys[i];
-		if (was_seen(cfg_getopt(cfg, key->name)) || key->take == take_no_effect)
+		if (was_seen(cfg_getopt(cfg, key->name)))
 			continue;
 		if (key->is_list && !cfg_size(cfg, key->name)) {
 			begin_list(cfg, cfg_getopt(cfg, key->name), key);
@@ -474,9 +474,6 @@ void config_free(struct config *config)
 		free(config->subtopics[i]);
 	for (unsigned i = 0; i < config->credential_count; i++)
 		config_credential_fini(&config->credentials[i]);
-	for (unsigned i = 0; i < config->no_effect_count; i++)
-		free(config->no_effect[i]);
-	free(config->no_effect);
 	setting_free_all(config);
 	free(config->path);
 	free(config->written);

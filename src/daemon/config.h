@@ -75,6 +75,7 @@ struct config {
 	mode_t control_mode;
 	struct peer_rules control_peers;
 	struct sockaddr_storage http_listen; /* AF_UNSPEC: none */
+	bool status_page_names;
 
 	enum log_level log_level;
 	enum log_target log_target;
@@ -82,9 +83,6 @@ struct config {
 	char *user;	     /* "": stay who we are */
 
 	char *written; /* changes_record */
-
-	char **no_effect; /* keys that were set and that this version does nothing with */
-	unsigned no_effect_count;
 
 	/* Each value with where it comes from, in the order of the file, then the defaults. */
 	char *path;

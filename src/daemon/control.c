@@ -4,12 +4,14 @@
 #include "base/mem.h"
 #include "daemon/ask.h"
 #include "daemon/audience.h"
+#include "daemon/authority.h"
 #include "daemon/devices.h"
 #include "daemon/exposition.h"
 #include "daemon/listen.h"
 #include "daemon/metrics.h"
 #include "daemon/reply.h"
 #include "daemon/status.h"
+#include "daemon/statuspage.h"
 #include "daemon/tally.h"
 #include "daemon/trial.h"
 #include "daemon/waiting.h"
@@ -19,6 +21,7 @@
 
 #define STATUS_OK 200
 #define STATUS_BAD 400
+#define STATUS_FORBIDDEN 403
 #define STATUS_NOT_FOUND 404
 #define STATUS_WRONG_METHOD 405
 #define STATUS_UNAVAILABLE 503
@@ -79,6 +82,18 @@ static void get_status(struct core *core, struct http_request *request, const ch
 {
 	(void)tail;
 	with_tally(core, request, answer_status);
+}
+
+static void answer_page_data(
+	struct core *core, struct http_request *request, const struct tally_totals *totals)
+{
+	reply_json(request, STATUS_OK, statuspage_data(core, totals));
+}
+
+static void get_page_data(struct core *core, struct http_request *request, const char *tail)
+{
+	(void)tail;
+	with_tally(core, request, answer_page_data);
 }
 
 static void answer_metrics(
@@ -169,6 +184,8 @@ static const struct route {
 	void (*handle)(struct core *core, struct http_request *request, const char *tail);
 } routes[] = {
 	{"GET", "/status", false, false, get_status},
+	{"GET", "/", false, true, statuspage_show},
+	{"GET", "/status-page.json", false, true, get_page_data},
 	{"GET", "/metrics", false, true, get_metrics},
 	{"GET", "/healthz", false, true, get_healthz},
 	{"GET", "/readyz", false, true, get_readyz},
@@ -215,9 +232,17 @@ static void on_local(void *ctx, struct http_request *request)
 	dispatch(ctx, request, false);
 }
 
+/* On loopback no other name is needed; elsewhere a firewall decides who may ask. */
 static void on_tcp(void *ctx, struct http_request *request)
 {
-	dispatch(ctx, request, true);
+	const struct core *core = ctx;
+	if (listen_is_loopback(&core->config->http_listen) &&
+		!authority_is_local(http_header(request, "Host")))
+		reply_error(request, STATUS_FORBIDDEN,
+			"http_listen is a loopback address, so ask for it by its address or as "
+			"localhost: under another name it may be a stranger's web page that asks");
+	else
+		dispatch(ctx, request, true);
 }
 
 static bool is_allowed(void *ctx, int fd)
@@ -294,12 +319,13 @@ static int open_tcp(struct control *control, struct err *err)
 	if (status)
 		return status;
 	listen_print(address, name, sizeof(name));
-	log_event(LOG_LEVEL_INFO, "control", "serving metrics", log_text("http_listen", name));
+	log_event(LOG_LEVEL_INFO, "control", "serving metrics and the status page",
+		log_text("http_listen", name));
 	if (!listen_is_loopback(address))
 		log_event(LOG_LEVEL_WARN, "control",
 			"http_listen is no loopback address: whoever reaches it can read the "
-			"metrics, without a password and in the clear; let a firewall decide who "
-			"that is",
+			"metrics and the status page, without a password and in the clear; let a "
+			"firewall decide who that is",
 			log_text("http_listen", name));
 	return 0;
 }
@@ -308,6 +334,7 @@ static void on_sample(uv_timer_t *timer)
 {
 	struct control *control = timer->data;
 	metrics_take_sample(control->core->metrics, clock_monotonic_ms());
+	statuspage_sample(control->core);
 }
 
 int control_new(struct core *core, struct control **ret, struct err *err)

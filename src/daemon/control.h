@@ -2,9 +2,11 @@
  * control - the control socket, and the TCP listener for monitors.
  *
  * HTTP and JSON; docs/operations.md is the reference.  On the control socket everything can be
- * asked and done, by root, the daemon's own user and control_users; http_listen offers the metrics
- * and the two health checks alone, with no names and no tokens, to whoever reaches it.  What needs
- * a database is asked of its thread (inquiry.h), the request waits suspended meanwhile.
+ * asked and done, by root, the daemon's own user and control_users; http_listen offers the metrics,
+ * the two health checks and the status page alone, with no tokens and, but for the page if
+ * status_page_names, no names, to whoever reaches it; on a loopback address only if that is how it
+ * was asked for (authority.h).  What needs a database is asked of its thread (inquiry.h), the
+ * request waits suspended meanwhile.
  *
  * Loop thread only.
  */

@@ -40,6 +40,8 @@ struct core {
 	struct arrivals *arrivals;
 	struct tidy *tidy;
 	struct metrics *metrics;
+	struct history *history;
+	struct failures *failures;
 	struct audience *audience;
 	struct control *control;
 	int64_t started_unix_ms;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/audience.h"
+#include "daemon/failures.h"
 #include "daemon/metrics.h"
 #include "daemon/misfits.h"
 #include "daemon/probe.h"
@@ -430,6 +431,10 @@ static void on_answered(
 		.attempts = flight->scheduled->attempts};
 	struct verdict verdict = verdict_of(answer, &context);
 	struct queue_job *job = NULL;
+	if (verdict.action != VERDICT_DONE && answer->ending != APNS_NOT_PROCESSED)
+		failures_add_push(core->failures, answer,
+			verdict.scope == VERDICT_TOKEN ? flight->scheduled->target->user : NULL,
+			time.unix_ms);
 	switch (verdict.action) {
 	case VERDICT_DONE:
 		tell_answer(delivery, flight, answer, "done");
@@ -492,10 +497,12 @@ static void on_state(void *ctx, const struct credential *credential, const char 
 	struct core *core = ctx;
 	char name[ALARM_NAME_SIZE];
 	snprintf(name, ALARM_NAME_SIZE, "apns:%.80s", credential->name);
-	if (text)
+	if (text) {
 		alarm_raise(name, "credential \"%s\": %s", credential->name, text);
-	else
+		failures_add_connection(core->failures, credential->name, text, clock_unix_ms());
+	} else {
 		alarm_clear(name);
+	}
 	delivery_wake(core->delivery);
 }
 

@@ -16,8 +16,9 @@
  *   apns/sender.c  apns/verdict.c        HTTP/2 to Apple, and what its answers mean
  *
  * For people: control.c (the control socket, over base/http.c) with status.c, exposition.c,
- * devices.c, waiting.c (the queue), trial.c (test pushes) and audience.c (who looks on); metrics.c
- * counts, inquiry.c asks the databases.
+ * devices.c, waiting.c (the queue), trial.c (test pushes), audience.c (who looks on) and
+ * statuspage.c (for a browser, from page/); metrics.c counts, history.c and failures.c remember,
+ * inquiry.c asks the databases.
  *
  * Beside it: config.c (mailpush.conf), check.c (-n), sources.c (imapd.conf and the credentials'
  * files), reload.c and watch.c (they are read again), keyring.c (the credentials in force),
@@ -40,7 +41,9 @@
 #include "daemon/control.h"
 #include "daemon/core.h"
 #include "daemon/delivery.h"
+#include "daemon/failures.h"
 #include "daemon/forward.h"
+#include "daemon/history.h"
 #include "daemon/inquiry.h"
 #include "daemon/keyring.h"
 #include "daemon/metrics.h"
@@ -469,6 +472,8 @@ static int start(struct daemon *daemon, struct err *err)
 	core->loop = &daemon->loop;
 	core->config = config;
 	core->metrics = &daemon->metrics;
+	core->history = history_new(clock_monotonic_ms());
+	core->failures = failures_new(config->status_page_names);
 	core->started_unix_ms = clock_unix_ms();
 	uint8_t seeds[3][16];
 	int failed = uv_random(NULL, NULL, seeds, sizeof(seeds), 0, NULL);
@@ -553,6 +558,8 @@ static uint64_t take_down(struct daemon *daemon)
 	keyring_free(daemon->keyring);
 	former_free(core->former);
 	sources_free(core->sources);
+	failures_free(core->failures);
+	history_free(core->history);
 	alarm_stop();
 	supervisor_free(daemon->core.supervisor);
 	uv_run(&daemon->loop, UV_RUN_NOWAIT);
@@ -586,9 +593,6 @@ static int run(const char *path, struct config *config)
 	}
 	alarm_start(&daemon.loop, config->alarm_command);
 	log_event(LOG_LEVEL_INFO, "daemon", "starting", log_text("version", MAILPUSH_VERSION));
-	for (unsigned i = 0; i < config->no_effect_count; i++)
-		log_event(LOG_LEVEL_WARN, "config", "this key has no effect in this version",
-			log_text("key", config->no_effect[i]));
 	if (supervisor_new(&daemon.loop, on_status_wanted, &daemon, &daemon.core.supervisor, &err))
 		log_event(LOG_LEVEL_WARN, "daemon", err.text);
 	failed = start(&daemon, &err);

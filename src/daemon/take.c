@@ -316,14 +316,3 @@ bool take_user(struct config *config, const struct key *key, const char *value, 
 	}
 	return take_text(config, key, value, why);
 }
-
-/* A key of the documented set whose part is not in this version: said, not silently swallowed. */
-bool take_no_effect(struct config *config, const struct key *key, const char *value, char *why)
-{
-	(void)value;
-	(void)why;
-	config->no_effect = mem_realloc_array(
-		config->no_effect, config->no_effect_count + 1, sizeof(*config->no_effect));
-	config->no_effect[config->no_effect_count++] = mem_dup(key->name);
-	return true;
-}

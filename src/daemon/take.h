@@ -56,6 +56,5 @@ take_fn take_subtopic;
 take_fn take_log_level;
 take_fn take_log_target;
 take_fn take_user;
-take_fn take_no_effect;
 
 #endif

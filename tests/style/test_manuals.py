@@ -56,8 +56,7 @@ def test_the_table_is_read():
 def test_every_key_has_its_default():
     """What has none is needed by what it belongs to, or is one of several that are."""
     without = {key for key, text in entries().items() if "Default:" not in text}
-    assert without - {"certificate", "pkcs12", "p8", "key_id", "team_id"} <= \
-        {name for name, _, take, _, _ in rows() if take == "no_effect"}
+    assert without <= {"certificate", "pkcs12", "p8", "key_id", "team_id"}
 
 
 @pytest.mark.parametrize("name, default, take, least, most", [
@@ -88,10 +87,8 @@ def test_every_key_has_an_example():
     blocks = examples(CONF_PAGE)
     shown = [key for block in blocks for key in shown_keys(block)]
     inside = [key for block in blocks for key in re.findall(r"^\t(\w+) = ", block, flags=re.M)]
-    wanted = {name for name, _, take, _, _ in rows() if take != "no_effect"}
-    assert set(shown) | set(inside) == set(entries()) - {
-        name for name, _, take, _, _ in rows() if take == "no_effect"}
-    assert sorted(shown) == sorted(wanted)
+    assert set(shown) | set(inside) == set(entries())
+    assert sorted(shown) == sorted(name for name, *_ in rows())
 
 
 def refusals(text, tmp_path):

@@ -165,11 +165,11 @@ def test_bash_completion_offers_every_command_and_option():
 
 
 def defaults_in_the_table():
-    """The keys that do something, with their defaults as they would be written."""
+    """The keys with their defaults as they would be written."""
     config = (ROOT / "src/daemon/config.c").read_text()
     table = config[config.index("static const struct key keys[]"):config.index("#define KEYS")]
-    rows = re.findall(r'\{"(\w+)",\s*"([^"]*)",\s*(?:true|false),\s*(\w+)', table)
-    return {name: words(value) for name, value, take in rows if take != "take_no_effect"}
+    rows = re.findall(r'\{"(\w+)",\s*"([^"]*)",\s*(?:true|false),\s*take_', table)
+    return {name: words(value) for name, value in rows}
 
 
 def words(value):

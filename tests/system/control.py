@@ -45,15 +45,25 @@ def get(daemon, path):
     return answer
 
 
-def tcp(port, path, method="GET"):
-    """(status, text) from http_listen."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
+def fetch(connection, path, method="GET", **headers):
+    """(status, text, headers) over a connection that is closed then."""
     try:
-        connection.request(method, path)
+        connection.request(method, path, headers=headers)
         response = connection.getresponse()
-        return response.status, response.read().decode()
+        return response.status, response.read().decode(), response.headers
     finally:
         connection.close()
+
+
+def fetch_tcp(port, path, method="GET", **headers):
+    """(status, text, headers) from http_listen."""
+    return fetch(http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT), path, method,
+                 **headers)
+
+
+def tcp(port, path, method="GET"):
+    """(status, text) from http_listen."""
+    return fetch_tcp(port, path, method)[:2]
 
 
 def free_port():

@@ -117,7 +117,7 @@ def test_the_socket_is_gone_when_the_daemon_is(site):
 
 # ---- TCP ----
 
-def test_monitors_see_metrics_and_health_and_nothing_else(bare_site_for):
+def test_monitors_see_metrics_health_and_the_page_and_nothing_else(bare_site_for):
     port = free_port()
     site = bare_site_for(http_listen=f"127.0.0.1:{port}")
     phone = site.registered_phone()
@@ -128,7 +128,7 @@ def test_monitors_see_metrics_and_health_and_nothing_else(bare_site_for):
     assert phone.user not in text and phone.token[:8] not in text
     assert tcp(port, "/healthz") == (200, '{"status":"ok"}\n')
     assert tcp(port, "/readyz") == (200, '{"status":"ready"}\n')
-    for path in ("/status", "/devices", "/config", "/events", "/queue", "/"):
+    for path in ("/status", "/devices", "/config", "/events", "/queue", "//", "/index.html"):
         assert tcp(port, path)[0] == 404
     assert tcp(port, "/metrics", "POST")[0] == 405
 

@@ -89,7 +89,7 @@ static void an_empty_file_gives_the_defaults(void **state)
 	assert_int_equal(config->priority, 0);
 	assert_int_equal(config->log_level, LOG_LEVEL_INFO);
 	assert_int_equal(config->policy.of[EVENT_MESSAGE_NEW], RELAY_NOW);
-	assert_int_equal(config->no_effect_count, 0);
+	assert_false(config->status_page_names);
 	config_free(config);
 }
 
@@ -154,15 +154,6 @@ static void an_empty_list_of_events_pushes_none(void **state)
 	struct config *config = read_good("push_later = {}\n");
 	assert_int_equal(config->policy.of[EVENT_MESSAGE_READ], RELAY_IGNORE);
 	assert_int_equal(config->policy.of[EVENT_MESSAGE_NEW], RELAY_NOW);
-	config_free(config);
-}
-
-static void keys_without_effect_are_remembered(void **state)
-{
-	(void)state;
-	struct config *config = read_good("status_page_names = yes\n");
-	assert_int_equal(config->no_effect_count, 1);
-	assert_string_equal(config->no_effect[0], "status_page_names");
 	config_free(config);
 }
 
@@ -419,7 +410,6 @@ int main(void)
 		cmocka_unit_test(credentials_are_read_in_order),
 		cmocka_unit_test(a_list_of_events_replaces_the_default_one),
 		cmocka_unit_test(an_empty_list_of_events_pushes_none),
-		cmocka_unit_test(keys_without_effect_are_remembered),
 		cmocka_unit_test(errors_name_line_key_value_and_remedy),
 		cmocka_unit_test(the_same_credential_name_twice_is_an_error),
 		cmocka_unit_test(a_file_that_ends_too_early_is_an_error),

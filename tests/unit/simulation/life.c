@@ -8,6 +8,7 @@
 #include "daemon/arrival.h"
 #include "daemon/audience.h"
 #include "daemon/delivery.h"
+#include "daemon/failures.h"
 #include "daemon/metrics.h"
 #include "daemon/tidy.h"
 #include "dice.h"
@@ -256,6 +257,7 @@ static void start(void *ctx, uint64_t number)
 	core.stream = (struct stream *)&requests; /* never looked into */
 	load();
 	core.audience = audience_new(&core);
+	core.failures = failures_new(false);
 	core.delivery = delivery_new(&core);
 	core.arrivals = arrivals_new(&core, seeds[1]);
 	tidy = tidy_new(&core);
@@ -279,6 +281,7 @@ static void take_down(bool is_crash)
 	}
 	tidy_free(tidy);
 	delivery_free(core.delivery);
+	failures_free(core.failures);
 	judge_rule(is_crash || !arrivals_lost(core.arrivals), "a stop in order loses nothing");
 	arrivals_free(core.arrivals);
 	audience_free(core.audience);
