@@ -47,10 +47,12 @@ static void find_config(struct doctor *doctor)
 	doctor->config_path = mem_dup(request->config ? request->config
 			: file			      ? file
 						      : DEFAULT_CONFIG);
-	if (access(doctor->config_path, R_OK) && errno == EACCES)
-		findings_add(&doctor->findings, FINDINGS_WARN, "mailpush.conf",
-			"%s: this user may not read it; be root to have all examined",
-			doctor->config_path);
+	int code = access(doctor->config_path, R_OK) ? errno : 0;
+	if (code)
+		findings_add(&doctor->findings, code == EACCES ? FINDINGS_WARN : FINDINGS_FAIL,
+			"mailpush.conf", "%s: %s; %s", doctor->config_path, strerror(code),
+			code == EACCES ? "be root to have all examined"
+				       : "give its place with --config");
 	else if (config_read(doctor->config_path, &doctor->config, &err))
 		findings_add(&doctor->findings, FINDINGS_FAIL, "mailpush.conf", "%s", err.text);
 	else

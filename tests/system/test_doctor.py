@@ -75,7 +75,7 @@ def test_a_finding_is_one_line_of_text(ward):
     site = ward()
     put(imapd_conf(site), "event_groups: message flags mailbox")
     done = ctl(site.mailpushd, "doctor")
-    [line] = [text for text in done.stdout.splitlines() if text.startswith("fail")]
+    [line] = [text for text in done.stdout.splitlines() if text.startswith("fail event_groups")]
     assert line == (
         "fail event_groups    lacks applepushservice, so no phone can register; in "
         f"{imapd_conf(site)} put: event_groups: {GROUPS}; then run: systemctl restart cyrus-imapd")
@@ -428,6 +428,10 @@ def test_a_configuration_that_is_wrong_is_told(ward):
     [finding] = found(site.mailpushd)
     assert (finding["check"], finding["level"]) == ("mailpush.conf", "fail")
     assert "unknown key" in finding["why"]
+    site.mailpushd.conf.unlink()
+    [finding] = found(site.mailpushd)
+    assert (finding["check"], finding["level"]) == ("mailpush.conf", "fail")
+    assert "--config" in finding["why"]
 
 
 def test_settings_that_are_not_in_force_are_told(ward):
