@@ -1,24 +1,49 @@
 #include "ctl/greeting.h"
 
 #include <stddef.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#define DIGITS_MAX 5
 #define DEBIAN_CLOSED 5 /* 3.6.1-4+deb12u5 */
+
+static bool take_number(const char **at, unsigned *ret)
+{
+	size_t size = strspn(*at, "0123456789");
+	if (!size || size > DIGITS_MAX)
+		return false;
+	*ret = (unsigned)strtoul(*at, NULL, 10);
+	*at += size;
+	return true;
+}
+
+static bool take_dot(const char **at)
+{
+	return *(*at)++ == '.';
+}
 
 void greeting_parse(const char *text, struct greeting *ret)
 {
-	*ret = (struct greeting){.offers_push = strstr(text, "XAPPLEPUSHSERVICE") != NULL};
-	const char *version = strstr(text, "Cyrus IMAP ");
-	if (!version ||
-		sscanf(version, "Cyrus IMAP %5u.%5u.%5u", &ret->major, &ret->minor, &ret->patch) !=
-			3)
+	static const char product[] = "Cyrus IMAP ";
+	static const char update[] = "+deb12u";
+	struct greeting greeting = {.offers_push = strstr(text, "XAPPLEPUSHSERVICE") != NULL};
+	*ret = greeting;
+	const char *at = strstr(text, product);
+	if (!at)
 		return;
-	ret->has_version = true;
-	ret->is_packaged = strstr(version, "Debian") != NULL;
-	const char *debian = strstr(version, "+deb12u");
-	if (debian && sscanf(debian, "+deb12u%5u", &ret->debian) != 1)
-		ret->debian = 0;
+	at += strlen(product);
+	if (!take_number(&at, &greeting.major) || !take_dot(&at) ||
+		!take_number(&at, &greeting.minor) || !take_dot(&at) ||
+		!take_number(&at, &greeting.patch))
+		return;
+	greeting.has_version = true;
+	greeting.is_packaged = strstr(at, "Debian") != NULL;
+	at = strstr(at, update);
+	if (at) {
+		at += strlen(update);
+		take_number(&at, &greeting.debian);
+	}
+	*ret = greeting;
 }
 
 static bool is_mended(const struct greeting *greeting)

@@ -239,6 +239,9 @@ static void greetings_tell_whether_a_hole_is_closed(void **state)
 		{"* OK x Cyrus IMAP 3.14.0 server ready", GREETING_CLOSED},
 		{"* OK x Cyrus IMAP 4.0.0 server ready", GREETING_CLOSED},
 		{"* OK x Cyrus IMAP 2.5.1 server ready", GREETING_OPEN},
+		{"* OK x Cyrus IMAP 3.-8.7 server ready", GREETING_UNKNOWN},
+		{"* OK x Cyrus IMAP 3.8 server ready", GREETING_UNKNOWN},
+		{"* OK x Cyrus IMAP 123456.8.9 server ready", GREETING_UNKNOWN},
 		{"* OK x server ready", GREETING_UNKNOWN},
 		{"", GREETING_UNKNOWN},
 	};
