@@ -12,16 +12,17 @@
 #include <string.h>
 
 #define CONNECTIONS_MAX 64
-#define SATURATED_MS 1000   /* no room for so long: another connection */
-#define ROOM_BLOCK_MIN 16   /* refilled in blocks, at least of so many: fewer, fuller writes */
-#define ROOM_BLOCKS 16	    /* and of that part of what may be in flight */
-#define SERVER_ERRORS_MAX 3 /* in a row: the connection is replaced */
+#define SATURATED_MS 1000 /* no room for so long: another connection */
+#define ROOM_BLOCK_MIN 16 /* refilled in blocks, at least of so many: fewer, fuller writes */
+#define ROOM_BLOCKS 16	  /* and of that part of what may be in flight */
+#define FAULTS_MAX 3	  /* in a row: the connection is replaced */
 
 /* One connection and what the lane knows about it. */
 struct slot {
 	struct connection *connection;
-	bool was_useful;	/* Apple answered about a push, not about the connection */
-	unsigned server_errors; /* 500 in a row */
+	bool was_useful; /* Apple answered about a push, not about the connection */
+	bool is_counted; /* as an attempt that was of no use */
+	unsigned faults; /* pushes in a row that it did not do its work for */
 };
 
 struct lane {
@@ -146,12 +147,32 @@ static bool is_valid(const struct lane *lane)
 	return credential_validity(lane->credential, clock_unix_ms()) == CREDENTIAL_VALID;
 }
 
+/* One that was of no use counts as an attempt, however it ended: no knocking in a loop. */
+static void count_useless(struct lane *lane, struct slot *slot)
+{
+	if (slot->was_useful || slot->is_counted)
+		return;
+	slot->is_counted = true;
+	lane->connect_after_ms = now_ms(lane) + backoff_next_ms(&lane->backoff);
+}
+
+/* Those that drain, as the next one is made while they do. */
+static void count_drained(struct lane *lane)
+{
+	for (size_t i = 0; i < lane->slot_count; i++) {
+		if (!connection_is_ready(lane->slots[i].connection) &&
+			!connection_is_starting(lane->slots[i].connection))
+			count_useless(lane, &lane->slots[i]);
+	}
+}
+
 /* Connects if somebody waits and nothing stands against it. */
 static void want_connection(struct lane *lane)
 {
-	int64_t after_ms = lane->connect_after_ms;
 	if (!lane->is_asked || lane->is_retired || !lane->tls || lane->probe || !is_valid(lane))
 		return;
+	count_drained(lane);
+	int64_t after_ms = lane->connect_after_ms;
 	if (lane->is_held && lane->probe_ms > after_ms)
 		after_ms = lane->probe_ms;
 	if (after_ms > now_ms(lane))
@@ -323,17 +344,27 @@ static struct verdict judge(const struct lane *lane, const struct apns_answer *a
 	return verdict_of(answer, &context);
 }
 
+/* What stands behind this connection may be broken, though it answers PINGs: another may do. */
+static bool is_fault(const struct apns_answer *answer)
+{
+	return answer->ending == APNS_LOST || answer->ending == APNS_SILENT ||
+		(answer->ending == APNS_ANSWERED && answer->status == 500);
+}
+
 static void judge_connection(
 	struct slot *slot, const struct apns_answer *answer, const struct verdict *verdict)
 {
 	if (verdict->scope != VERDICT_SERVICE)
 		slot->was_useful = true;
-	slot->server_errors = answer->status == 500 ? slot->server_errors + 1 : 0;
+	if (is_fault(answer))
+		slot->faults++;
+	else if (answer->ending == APNS_ANSWERED)
+		slot->faults = 0;
 	if (connection_is_closed(slot->connection))
 		return;
 	if (verdict->replace_connection)
 		connection_drain(slot->connection, answer->reason);
-	else if (slot->server_errors >= SERVER_ERRORS_MAX)
+	else if (slot->faults >= FAULTS_MAX)
 		connection_drain(slot->connection, "the server fails again and again");
 }
 
@@ -412,11 +443,9 @@ static void answer(struct lane *lane, struct slot *slot)
 			lane->probe = NULL;
 		const struct verdict verdict = judge(lane, &said);
 		judge_outage(lane, &said, &verdict);
-		if (said.ending == APNS_ANSWERED) {
-			if (said.status == 200)
-				lane->proven_ms = now_ms(lane);
-			judge_connection(slot, &said, &verdict);
-		}
+		if (said.ending == APNS_ANSWERED && said.status == 200)
+			lane->proven_ms = now_ms(lane);
+		judge_connection(slot, &said, &verdict);
 		judge_hold(lane, is_probe, &said, &verdict);
 		lane->settings.callbacks->answered(
 			lane->settings.callbacks_ctx, push, &said, is_proven(lane));
@@ -434,16 +463,14 @@ static bool has_working(const struct lane *lane)
 }
 
 /* A connection is closed: what follows for the next one. */
-static void learn_from_end(struct lane *lane, const struct slot *slot)
+static void learn_from_end(struct lane *lane, struct slot *slot)
 {
 	const char *why;
 	enum connection_end end = connection_end(slot->connection, &why);
 
 	if (slot->was_useful)
 		backoff_reset(&lane->backoff);
-	/* One that was of no use counts as an attempt, however it ended: no knocking in a loop. */
-	if (!slot->was_useful)
-		lane->connect_after_ms = now_ms(lane) + backoff_next_ms(&lane->backoff);
+	count_useless(lane, slot);
 	if (end == CONNECTION_REFUSED)
 		lane_hold(lane, why);
 	else if (end == CONNECTION_FAILED && !lane->is_held && !has_working(lane))

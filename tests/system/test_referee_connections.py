@@ -13,7 +13,8 @@ import pytest
 import apnssim
 from mailsite import BarePhone, BareSite, new_user
 from referee import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, NO_LIMIT, PADDED,
-                     PING, PRIORITY, PUSH_PROMISE, SETTINGS, TIMEOUT, Referee, header_block)
+                     PING, PRIORITY, PUSH_PROMISE, SETTINGS, TIMEOUT, WINDOW_UPDATE, Referee,
+                     header_block, text)
 
 ErrorCodes = h2.errors.ErrorCodes
 
@@ -387,6 +388,16 @@ def broken_continuation(peer, push):
     peer.frame(PING, 0, 0, b"12345678")
 
 
+def broken_window(peer, push):
+    peer.frame(WINDOW_UPDATE, 0, 0, b"\x7f\xff\xff\xff")
+
+
+def endless_headers(peer, push):
+    peer.frame(HEADERS, 0, push.stream, header_block((":status", "200")))
+    for n in range(20):
+        peer.frame(CONTINUATION, 0, push.stream, header_block((f"x-{n}", "y")))
+
+
 def broken_stream(peer, push):
     peer.frame(HEADERS, END_HEADERS, 2 ** 31 - 1, header_block((":status", "200")))
 
@@ -397,7 +408,7 @@ def not_http2(peer, push):
 
 @pytest.mark.parametrize("breach", [broken_settings, broken_promise, broken_size,
                                     broken_compression, broken_continuation, broken_stream,
-                                    not_http2])
+                                    broken_window, endless_headers, not_http2])
 def test_a_server_that_breaks_the_protocol_is_left_and_no_push_lost(site, referee, breach):
     phone, = register(site)
     peer = referee.accept().greet()
@@ -408,6 +419,62 @@ def test_a_server_that_breaks_the_protocol_is_left_and_no_push_lost(site, refere
     again = peer.push()
     assert again.apns_id == push.apns_id
     peer.answer(again)
+    wait_told(site, [phone])
+
+
+def test_a_server_that_goes_away_before_each_push_gets_it_again_at_its_own_pace(site, referee):
+    """GOAWAY with nothing processed, again and again: back-off, the same id, and no alarm yet."""
+    phone, = register(site)
+    ids = set()
+    for _ in range(4):
+        peer = referee.accept().greet()
+        ids.add(peer.push().apns_id)
+        peer.send_goaway(0)
+        peer.wait_end()
+    peer = referee.accept().greet()
+    push = peer.push()
+    assert ids == {push.apns_id}
+    peer.answer(push)
+    wait_told(site, [phone])
+    assert not [line for line in site.mailpushd.lines() if "alarm=apns" in line]
+
+
+def test_a_few_bytes_that_unpack_to_megabytes_are_read_past(site, referee):
+    phone, = register(site)
+    peer = referee.accept().greet()
+    push = peer.push()
+    bomb = b"\x40" + text("x") + text("y" * 4000)
+    peer.frame(HEADERS, END_STREAM, push.stream, b"\x88" + bomb)      # :status 200
+    peer.frame(CONTINUATION, END_HEADERS, push.stream, b"\xbe" * 8000)
+    wait_told(site, [phone])
+
+
+def test_a_server_that_closes_its_half_gets_the_push_on_another_connection(site, referee):
+    phone, = register(site)
+    peer = referee.accept().greet()
+    push = peer.push()
+    peer.socket.shutdown(socket.SHUT_WR)
+    peer.wait_end()
+    peer = referee.accept().greet()
+    again = peer.push()
+    assert again.apns_id == push.apns_id
+    peer.answer(again)
+    wait_told(site, [phone])
+
+
+@pytest.mark.limit(180)
+def test_a_server_that_answers_pings_but_no_push_is_left(site, referee):
+    phone, = register(site)
+    peer = referee.accept().greet()
+    peer.socket.settimeout(90)
+    ids = {peer.push().apns_id for _ in range(3)}
+    peer.wait_end()
+    assert peer.pings
+    referee.listener.settimeout(90)
+    peer = referee.accept().greet()
+    push = peer.push()
+    assert ids == {push.apns_id}
+    peer.answer(push)
     wait_told(site, [phone])
 
 

@@ -371,6 +371,23 @@ static void what_a_goaway_includes_is_answered_first(void **state)
 	assert_int_equal(world.troubles, 0);
 }
 
+static void a_server_that_says_goaway_and_answers_nothing_is_not_knocked_at_in_a_loop(void **state)
+{
+	(void)state;
+	settings.backoff_min_ms = settings.backoff_max_ms = 2 * GUARD_MS;
+	settings.push_deadline_ms = 1000;
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	start();
+	want_pushes(1);
+	until(simulator_stat(&simulator, "waiting") == 1);
+	simulator_do(&simulator, "{\"do\":\"goaway\"}");
+	struct sender_counts counts = {.connections = 1};
+	until((sender_count(world.sender, &counts), counts.connections == 0));
+	want_pushes(1);
+	until(world.silent == 1);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
+}
+
 static void a_goaway_about_our_certificate_holds_and_is_probed(void **state)
 {
 	(void)state;
@@ -447,12 +464,41 @@ static void a_push_that_gets_no_answer_is_given_up_and_the_connection_kept(void 
 	settings.push_deadline_ms = 30;
 	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
 	start();
-	want_pushes(5);
-	until(world.answers == 5);
-	assert_int_equal(world.silent, 5);
+	want_pushes(2);
+	until(world.answers == 2);
+	assert_int_equal(world.silent, 2);
 	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
 	assert_int_equal(simulator_stat(&simulator, "connections_open"), 1);
+}
+
+static void a_connection_that_answers_pings_but_no_push_is_replaced(void **state)
+{
+	(void)state;
+	settings.push_deadline_ms = 30;
+	world.sends_again = true;
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	start();
+	want_pushes(1);
+	until(simulator_stat(&simulator, "connections_total") >= 2);
+	assert_in_range(world.silent, 3, 4);
+	assert_int_equal(world.lost, 0);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
+	until(world.told == 1);
+}
+
+static void a_connection_that_resets_push_after_push_is_replaced(void **state)
+{
+	(void)state;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	world.sends_again = true;
+	simulator_do(&simulator, "{\"do\":\"rst_streams\",\"count\":3,\"code\":2}");
+	want_pushes(1);
+	until(world.told == 2);
+	assert_int_equal(world.lost, 3);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
 }
 
 /* On a connection that a slow machine may lose on the way. */
@@ -1585,12 +1631,15 @@ int main(void)
 		T(a_lowered_limit_is_honoured_live),
 		T(what_a_goaway_leaves_out_goes_elsewhere_at_once),
 		T(what_a_goaway_includes_is_answered_first),
+		T(a_server_that_says_goaway_and_answers_nothing_is_not_knocked_at_in_a_loop),
 		T(a_goaway_about_our_certificate_holds_and_is_probed),
 		T(what_a_reset_takes_along_is_lost_and_said_so),
 		T(a_refused_stream_is_sent_again_on_the_same_connection),
 		T(a_server_that_refuses_every_stream_is_left_alone_for_a_while),
 		T(another_stream_error_is_an_unknown_end),
 		T(a_push_that_gets_no_answer_is_given_up_and_the_connection_kept),
+		T(a_connection_that_answers_pings_but_no_push_is_replaced),
+		T(a_connection_that_resets_push_after_push_is_replaced),
 		T(a_missed_ping_replaces_the_connection),
 		T(an_answered_ping_keeps_the_connection),
 		T(an_unreachable_server_is_reported_once_and_again_when_it_is_back),
