@@ -29,24 +29,37 @@ static void warn_if_exposed(struct credential *credential, const char *key, bool
 				key));
 }
 
-/* Files hold chains in any order: the certificate is the one that the key fits. */
+static bool lasts_longer(const X509 *certificate, const X509 *than)
+{
+	return ASN1_TIME_compare(X509_get0_notAfter(certificate), X509_get0_notAfter(than)) == 1;
+}
+
+/*
+ * Files hold chains in any order: the certificate is the one that the key fits.  Of several, as a
+ * renewed one may stand behind the former, it is the one that lasts longest.
+ */
 static int choose_certificate(struct credential *credential, STACK_OF(X509) * certificates,
 	const char *key, struct err *err)
 {
+	int chosen = -1;
 	for (int i = 0; i < sk_X509_num(certificates); i++) {
 		X509 *certificate = sk_X509_value(certificates, i);
-		if (X509_check_private_key(certificate, credential->key) != 1)
-			continue;
-		credential->certificate = sk_X509_delete(certificates, i);
-		credential->chain = certificates;
-		ERR_clear_error();
-		return 0;
+		if (X509_check_private_key(certificate, credential->key) == 1 &&
+			(chosen < 0 ||
+				lasts_longer(certificate, sk_X509_value(certificates, chosen))))
+			chosen = i;
 	}
 	ERR_clear_error();
-	sk_X509_pop_free(certificates, X509_free);
-	return err_set(err, -EKEYREJECTED,
-		"key '%s' does not fit %s; give the key that the certificate request was made with",
-		key, credential->file);
+	if (chosen < 0) {
+		sk_X509_pop_free(certificates, X509_free);
+		return err_set(err, -EKEYREJECTED,
+			"key '%s' does not fit %s; give the key that the certificate request was "
+			"made with",
+			key, credential->file);
+	}
+	credential->certificate = sk_X509_delete(certificates, chosen);
+	credential->chain = certificates;
+	return 0;
 }
 
 static int load_pem(

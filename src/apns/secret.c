@@ -11,6 +11,7 @@
 
 #define FILE_MAX (1024 * 1024)
 #define OTHERS (S_IROTH | S_IWOTH)
+#define MARK "\xef\xbb\xbf" /* some editors put it before text in UTF-8 */
 
 static void close_cleanup(int *fd)
 {
@@ -68,10 +69,28 @@ int secret_read(
 	return 0;
 }
 
+int secret_read_text(
+	const char *what, const char *path, const char *wanted, struct secret *ret, struct err *err)
+{
+	struct secret secret_auto secret = {0};
+	size_t mark = sizeof(MARK) - 1;
+	int r = secret_read(what, path, wanted, &secret, err);
+	if (r < 0)
+		return r;
+	if (secret.size >= mark && memcmp(secret.bytes, MARK, mark) == 0) {
+		secret.size -= mark;
+		memmove(secret.bytes, secret.bytes + mark, secret.size);
+		OPENSSL_cleanse(secret.bytes + secret.size, mark);
+	}
+	*ret = secret;
+	secret.bytes = NULL;
+	return 0;
+}
+
 int secret_read_passphrase(const char *path, struct secret *ret, struct err *err)
 {
 	struct secret secret_auto secret = {0};
-	int r = secret_read("passphrase file", path,
+	int r = secret_read_text("passphrase file", path,
 		"give the path of a file with the passphrase in its first line", &secret, err);
 	if (r < 0)
 		return r;

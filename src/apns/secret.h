@@ -20,6 +20,9 @@ struct secret {
 /* `what` and `wanted` are for the text of a failure: "key", "give the path of a PEM file". */
 int secret_read(const char *what, const char *path, const char *wanted, struct secret *ret,
 	struct err *err);
+/* Likewise, without the mark that some editors put before text. */
+int secret_read_text(const char *what, const char *path, const char *wanted, struct secret *ret,
+	struct err *err);
 /* The first line of a file. */
 int secret_read_passphrase(const char *path, struct secret *ret, struct err *err);
 void secret_fini(struct secret *secret);

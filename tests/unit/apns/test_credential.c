@@ -440,6 +440,134 @@ static void a_chain_may_come_before_its_certificate(void **state)
 	EVP_PKEY_free(secret);
 }
 
+/* What an editor on another system makes of a file. */
+static void rewrite_as_windows_does(const char *path)
+{
+	char text[8192] = "";
+	FILE *from = fopen(path, "r");
+	size_t size = fread(text, 1, sizeof(text) - 1, from);
+	fclose(from);
+	FILE *to = fopen(path, "w");
+	fputs("\xef\xbb\xbf", to);
+	for (size_t i = 0; i < size; i++)
+		fprintf(to, text[i] == '\n' ? "\r\n" : "%c", text[i]);
+	fclose(to);
+}
+
+static void files_that_an_editor_on_windows_wrote_are_read(void **state)
+{
+	(void)state;
+	write_encrypted("open sesame");
+	write_text(passphrase, "open sesame\n");
+	rewrite_as_windows_does(certificate);
+	rewrite_as_windows_does(key);
+	rewrite_as_windows_does(passphrase);
+	struct credential_files which = files();
+	which.passphrase_file = passphrase;
+	struct credential *credential = load(&which);
+	assert_string_equal(credential->topic, TOPIC);
+	credential_free(credential);
+}
+
+static void of_two_certificates_for_one_key_the_one_that_lasts_longer_is_taken(void **state)
+{
+	(void)state;
+	EVP_PKEY *secret = make_key();
+	X509 *former = make_certificate(
+		&(struct certificate_shape){.uid = TOPIC, .begin_s = -2 * DAY_S, .end_s = -DAY_S},
+		secret);
+	X509 *renewed = make_certificate(&(struct certificate_shape){.uid = TOPIC}, secret);
+	write_certificate(certificate, "w", former);
+	write_certificate(certificate, "a", renewed);
+	write_key(key, secret, NULL);
+	const struct credential_files which = files();
+	struct credential *credential = load(&which);
+	assert_int_equal(X509_cmp(credential->certificate, renewed), 0);
+	credential_free(credential);
+	X509_free(former);
+	X509_free(renewed);
+	EVP_PKEY_free(secret);
+}
+
+static void a_chain_that_was_cut_is_refused(void **state)
+{
+	(void)state;
+	struct stat whole;
+	EVP_PKEY *authority = make_key();
+	X509 *chain = make_certificate(&(struct certificate_shape){.uid = "authority"}, authority);
+	write_pair(certificate, key, &(struct certificate_shape){.uid = TOPIC});
+	write_certificate(certificate, "a", chain);
+	assert_int_equal(stat(certificate, &whole), 0);
+	assert_int_equal(truncate(certificate, whole.st_size - 60), 0);
+	const struct credential_files which = files();
+	assert_refused(&which, -EINVAL, certificate, "is damaged", "copy it again");
+	X509_free(chain);
+	EVP_PKEY_free(authority);
+}
+
+static void a_certificate_with_a_wrong_letter_in_it_is_called_damaged(void **state)
+{
+	(void)state;
+	write_pair(certificate, key, &(struct certificate_shape){.uid = TOPIC});
+	FILE *file = fopen(certificate, "r+");
+	fseek(file, 60, SEEK_SET);
+	fputs("****", file);
+	fclose(file);
+	const struct credential_files which = files();
+	assert_refused(&which, -EINVAL, certificate, "is damaged", "copy it again");
+}
+
+static void a_key_in_a_cipher_that_openssl_gave_up_is_not_called_a_wrong_passphrase(void **state)
+{
+	(void)state;
+	EVP_PKEY *secret = make_key();
+	write_pair(certificate, key, &(struct certificate_shape){.uid = TOPIC});
+	FILE *file = fopen(key, "w");
+	fputs("-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"
+	      "DEK-Info: DES-CBC,0123456789ABCDEF\n\n"
+	      "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+	      "-----END EC PRIVATE KEY-----\n",
+		file);
+	fclose(file);
+	write_text(passphrase, "open sesame\n");
+	struct credential_files which = files();
+	which.passphrase_file = passphrase;
+	assert_refused(&which, -EINVAL, key, "cipher", "openssl pkey");
+	EVP_PKEY_free(secret);
+}
+
+static void a_passphrase_file_with_nothing_in_its_first_line_says_so(void **state)
+{
+	(void)state;
+	write_encrypted("open sesame");
+	write_text(passphrase, "\nopen sesame\n");
+	struct credential_files which = files();
+	which.passphrase_file = passphrase;
+	assert_refused(&which, -EKEYREJECTED, passphrase, "does not open", "first line");
+}
+
+static void a_pipe_is_refused_and_not_waited_for(void **state)
+{
+	(void)state;
+	write_pair(certificate, key, &(struct certificate_shape){.uid = TOPIC});
+	assert_int_equal(mkfifo(other, 0600), 0);
+	struct credential_files which = files();
+	which.key = other;
+	assert_refused(&which, -EINVAL, other, "is not a file", "give the path");
+	which.key = key;
+	which.passphrase_file = other;
+	assert_refused(&which, -EINVAL, other, "is not a file", "give the path");
+}
+
+static void a_file_that_is_too_large_is_refused_before_it_is_read(void **state)
+{
+	(void)state;
+	write_pair(certificate, key, &(struct certificate_shape){.uid = TOPIC});
+	assert_int_equal(truncate(certificate, 1L << 40), 0);
+	const struct credential_files which = files();
+	assert_refused(&which, -EFBIG, certificate, "bytes", "give the path");
+}
+
 static void a_topic_that_mail_does_not_listen_to_is_refused(void **state)
 {
 	(void)state;
@@ -742,6 +870,14 @@ int main(void)
 		T(the_key_may_stand_in_the_file_of_the_certificate),
 		T(a_certificate_file_without_the_key_says_so),
 		T(a_chain_may_come_before_its_certificate),
+		T(files_that_an_editor_on_windows_wrote_are_read),
+		T(of_two_certificates_for_one_key_the_one_that_lasts_longer_is_taken),
+		T(a_chain_that_was_cut_is_refused),
+		T(a_certificate_with_a_wrong_letter_in_it_is_called_damaged),
+		T(a_key_in_a_cipher_that_openssl_gave_up_is_not_called_a_wrong_passphrase),
+		T(a_passphrase_file_with_nothing_in_its_first_line_says_so),
+		T(a_pipe_is_refused_and_not_waited_for),
+		T(a_file_that_is_too_large_is_refused_before_it_is_read),
 		T(a_topic_that_mail_does_not_listen_to_is_refused),
 		T(the_new_kind_of_topic_is_taken),
 		T(a_certificate_that_is_not_for_production_is_a_warning),
