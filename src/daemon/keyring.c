@@ -16,6 +16,7 @@
 struct keyring {
 	struct core *core;
 	struct credential *in_force[CONFIG_CREDENTIALS_MAX]; /* by their place in mailpush.conf */
+	struct credential *coming[CONFIG_CREDENTIALS_MAX];   /* read, but not valid yet */
 	uv_timer_t dates; /* the next time that something becomes true */
 };
 
@@ -39,8 +40,10 @@ void keyring_free(struct keyring *keyring)
 {
 	if (!keyring)
 		return;
-	for (unsigned i = 0; i < CONFIG_CREDENTIALS_MAX; i++)
+	for (unsigned i = 0; i < CONFIG_CREDENTIALS_MAX; i++) {
 		credential_free(keyring->in_force[i]);
+		credential_free(keyring->coming[i]);
+	}
 	uv_close((uv_handle_t *)&keyring->dates, on_closed);
 }
 
@@ -88,13 +91,17 @@ static void judge_all(struct keyring *keyring)
 	int64_t now_ms = clock_unix_ms();
 	int64_t next_ms = LOOK_MS;
 	for (unsigned i = 0; i < CONFIG_CREDENTIALS_MAX; i++) {
-		if (!keyring->in_force[i])
-			continue;
-		int64_t change_ms = judge_dates(keyring->in_force[i], now_ms);
+		int64_t change_ms = next_ms;
+		if (keyring->in_force[i])
+			change_ms = judge_dates(keyring->in_force[i], now_ms);
+		if (change_ms < next_ms)
+			next_ms = change_ms;
+		if (keyring->coming[i])
+			change_ms = keyring->coming[i]->not_before_unix_ms - now_ms;
 		if (change_ms < next_ms)
 			next_ms = change_ms;
 	}
-	uv_timer_start(&keyring->dates, on_dates, (uint64_t)next_ms, 0);
+	uv_timer_start(&keyring->dates, on_dates, next_ms > 0 ? (uint64_t)next_ms : 0, 0);
 }
 
 static void log_taken(const struct credential *credential)
@@ -120,6 +127,16 @@ static bool is_better(
 		credential_validity(before, now_ms) != CREDENTIAL_VALID;
 }
 
+static void put_in_force(struct keyring *keyring, unsigned i, struct credential *fresh)
+{
+	struct credential **in_force = &keyring->in_force[i];
+	raise_or_clear("credential-file", keyring->core->config->credentials[i].name, NULL);
+	if (!*in_force || !credential_equal(*in_force, fresh))
+		log_taken(fresh);
+	credential_free(*in_force);
+	*in_force = fresh;
+}
+
 /* Returns whether it wants another look before anything is said. */
 static bool take_one(struct keyring *keyring, unsigned i, bool is_patient)
 {
@@ -130,14 +147,13 @@ static bool take_one(struct keyring *keyring, unsigned i, bool is_patient)
 	struct err err = sources->credential_errors[i];
 	if (!fresh && sources->credential_status[i] == -EKEYREJECTED && is_patient)
 		return true;
+	credential_free(mem_steal(keyring->coming[i]));
 	if (fresh && is_better(fresh, *in_force, &err)) {
-		raise_or_clear("credential-file", name, NULL);
-		if (!*in_force || !credential_equal(*in_force, fresh))
-			log_taken(fresh);
-		credential_free(*in_force);
-		*in_force = fresh;
+		put_in_force(keyring, i, fresh);
 		return false;
 	}
+	if (fresh && credential_validity(fresh, clock_unix_ms()) == CREDENTIAL_NOT_YET)
+		keyring->coming[i] = mem_steal(fresh);
 	credential_free(fresh);
 	raise_or_clear("credential-file", name, err.text);
 	if (*in_force)
@@ -166,15 +182,6 @@ static void hand_over(struct keyring *keyring)
 	sender_set_credentials(keyring->core->sender, given, count);
 }
 
-/* One that has become valid has pushes that wait: the sender looks at all of them anew. */
-static void on_dates(uv_timer_t *timer)
-{
-	struct keyring *keyring = timer->data;
-	judge_all(keyring);
-	hand_over(keyring);
-	delivery_wake(keyring->core->delivery);
-}
-
 /* What Cyrus tells the phones to listen for must be what we can push on. */
 static void check_topic(const struct core *core)
 {
@@ -190,6 +197,27 @@ static void check_topic(const struct core *core)
 			topic, core->config->imapd_conf);
 	else
 		alarm_clear("aps-topic");
+}
+
+/* The files have not changed since they were read, so nobody else looks at them again. */
+static void take_coming(struct keyring *keyring)
+{
+	struct err err;
+	for (unsigned i = 0; i < CONFIG_CREDENTIALS_MAX; i++) {
+		if (keyring->coming[i] && is_better(keyring->coming[i], keyring->in_force[i], &err))
+			put_in_force(keyring, i, mem_steal(keyring->coming[i]));
+	}
+}
+
+/* One that has become valid has pushes that wait: the sender looks at all of them anew. */
+static void on_dates(uv_timer_t *timer)
+{
+	struct keyring *keyring = timer->data;
+	take_coming(keyring);
+	judge_all(keyring);
+	hand_over(keyring);
+	check_topic(keyring->core);
+	delivery_wake(keyring->core->delivery);
 }
 
 bool keyring_take(struct keyring *keyring, bool is_patient)

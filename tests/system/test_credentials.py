@@ -318,6 +318,17 @@ def test_a_new_file_that_is_out_of_time_does_not_replace_a_good_one(site, files)
     works(site, phone)
 
 
+def test_a_new_file_that_is_not_valid_yet_takes_over_when_it_is(site, files):
+    phone = site.registered_phone()
+    since = len(site.mailpushd.log)
+    files.put(files.renewed("--seconds", "12:3600"))
+    site.mailpushd.wait_log("not valid before .*alarm=credential-file:main state=begins")
+    works(site, phone)
+    site.mailpushd.wait_log("credential in use credential=main", since=since, timeout=20)
+    site.mailpushd.wait_log("alarm=credential-file:main state=ends")
+    works(site, phone)
+
+
 def test_the_days_that_are_left_are_counted_from_thirty_on(site_with, files):
     files.put(files.renewed("--days", "20"))
     site = site_with(certificate=files.certificate, key=files.key)
