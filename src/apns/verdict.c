@@ -115,15 +115,16 @@ static const struct row *row_of(int status, const char *reason)
 
 static struct verdict of_status(int status, const char *reason)
 {
-	static const struct verdict any_5xx = RETRY(VERDICT_SERVICE, BACK_OFF);
-	static const struct verdict unknown = DROP;
+	/* Also what no service of Apple's would say, e.g. a redirection: somebody else answers. */
+	static const struct verdict not_apple = RETRY(VERDICT_SERVICE, BACK_OFF);
+	static const struct verdict any_4xx = DROP;
 
 	const struct row *row = row_of(status, reason);
 	if (!row)
-		row = row_of(status, "");
+		row = row_of(status >= 200 && status <= 299 ? 200 : status, "");
 	if (row)
 		return row->verdict;
-	return status >= 500 && status <= 599 ? any_5xx : unknown;
+	return status >= 400 && status <= 499 ? any_4xx : not_apple;
 }
 
 static struct verdict of_ending(enum apns_ending ending, unsigned attempts)

@@ -3,7 +3,9 @@
  *
  * Classified by (status, reason), never by status alone: 400 and 403 mix "this token", "this
  * request" and "our configuration" (APNS.md section 1.1, from Apple's "Handling notification
- * responses from APNs"). A reason that the table does not have under that status counts as none.
+ * responses from APNs"). A reason that the table does not have under that status counts as none, a
+ * status that it does not have as its class does (RFC 9110 15), and one of no such class, or a
+ * redirection, as a service that fails.
  * What Apple answers is not an error.  Pure: one table, tested row by row.
  */
 #ifndef MAILPUSH_APNS_VERDICT_H

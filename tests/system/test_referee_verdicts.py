@@ -7,7 +7,7 @@ import pytest
 
 from apnssim import TOPIC
 from mailsite import BarePhone, BareSite, new_user
-from referee import END_HEADERS, END_STREAM, HEADERS, Referee, header_block
+from referee import DATA, END_HEADERS, END_STREAM, HEADERS, Referee, header_block
 
 LONG_AGO_MS = 1_700_000_000_000
 
@@ -212,6 +212,39 @@ def test_what_is_our_own_mistake_is_dropped_loudly(site, line, status, reason):
     line.is_told(phone)
     line.peer.settle()
     assert not line.peer.arrived
+
+
+# ---- nonsense ----
+
+@pytest.mark.parametrize("status", ["302", "101", "100", "600", "999", "0", "abc", "", None])
+def test_what_no_service_of_apples_would_say_costs_no_push(site, line, status):
+    phone = line.phone()
+    push = line.deliver(phone)
+    block = header_block((":status", status)) if status is not None else header_block(("x", "y"))
+    line.peer.frame(HEADERS, END_HEADERS | END_STREAM, push.stream, block)
+    again = line.peer.push()
+    assert (again.apns_id, again.payload) == (push.apns_id, push.payload)
+    line.peer.answer(again)
+    line.is_told(phone)
+
+
+@pytest.mark.parametrize("status, then", [(200, "apns: pushed"), (410, "then=forget"),
+                                          (503, "then=again")])
+@pytest.mark.parametrize("body", [b"<html>" * 10_000, b"\0" * 1000, b"[" * 511, b"null",
+                                  b'{"reason": 5, "timestamp": "x"}', b'{"timestamp": -1}'],
+                         ids=["long", "zeros", "nested", "null", "types", "negative"])
+def test_a_body_that_says_nothing_leaves_the_status(site, line, status, then, body):
+    phone = line.phone()
+    push = line.deliver(phone)
+    since = len(site.mailpushd.log)
+    line.peer.frame(HEADERS, END_HEADERS, push.stream, header_block((":status", str(status))))
+    for at in range(0, len(body), 16_000):
+        line.peer.frame(DATA, 0, push.stream, body[at:at + 16_000])
+    line.peer.frame(DATA, END_STREAM, push.stream)
+    site.mailpushd.wait_log(then, since=since)
+    if status == 503:
+        line.peer.answer(line.peer.push())
+    line.phone()
 
 
 # ---- the service ----

@@ -147,8 +147,11 @@ static struct row rows[] = {
 	{"413 with an unknown reason is dropped", 413, "Unheard", true, -1, 0, DROP},
 	{"a reason under another status is dropped", 400, "Unregistered", true, -1, 0, DROP},
 	{"another 4xx is dropped", 418, "", true, -1, 0, DROP},
-	{"a status that makes no sense is dropped", 0, "", true, -1, 0, DROP},
-	{"a redirection is dropped", 302, "", true, -1, 0, DROP},
+	{"a status that makes no sense backs off", 0, "", true, -1, 0, RETRY(VERDICT_SERVICE, -1)},
+	{"a status beyond all classes backs off", 600, "BadDeviceToken", true, -1, 0,
+		RETRY(VERDICT_SERVICE, -1)},
+	{"a redirection backs off", 302, "", true, -1, 0, RETRY(VERDICT_SERVICE, -1)},
+	{"another 2xx is told", 204, "", true, -1, 0, DONE},
 };
 
 static void assert_verdict(const struct verdict *verdict, const struct verdict *expected)
