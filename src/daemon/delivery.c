@@ -8,6 +8,7 @@
 #include "daemon/metrics.h"
 #include "daemon/misfits.h"
 #include "daemon/probe.h"
+#include "daemon/ration.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -50,6 +51,7 @@ struct delivery {
 	char *missing[MISSING_MAX]; /* topics whose alarm about a missing credential stands */
 	unsigned missing_count;
 	struct misfits misfits;
+	struct ration troubles; /* lines about pushes that were not taken */
 	struct flight *free_flights;
 	unsigned free_count;
 };
@@ -238,6 +240,14 @@ static void launch_due(struct delivery *delivery, const char *topic, struct sche
 	} while (push);
 }
 
+static void tell_kept_back(struct delivery *delivery, int64_t now_ms)
+{
+	uint64_t count = ration_kept_back(&delivery->troubles, now_ms);
+	if (count)
+		log_event(LOG_LEVEL_INFO, "apns", "more pushes were not taken",
+			log_number("count", (int64_t)count));
+}
+
 /* Hands over what is due as far as there is room, and sees when to look again. */
 static void look(struct delivery *delivery)
 {
@@ -246,6 +256,7 @@ static void look(struct delivery *delivery)
 	if (delivery->is_stopped)
 		return;
 	struct schedule_time time = core_time();
+	tell_kept_back(delivery, time.now_ms);
 	probe_launch(core);
 	size_t position = 0;
 	const char *topic;
@@ -265,13 +276,14 @@ static void look(struct delivery *delivery)
 			wake_ms > time.now_ms ? (uint64_t)(wake_ms - time.now_ms) : 1, 0);
 }
 
-static void tell_answer(const struct delivery *delivery, const struct flight *flight,
+static void tell_answer(struct delivery *delivery, const struct flight *flight,
 	const struct apns_answer *answer, const char *then)
 {
 	const struct target *target = flight->scheduled->target;
 	int64_t took_ms = clock_monotonic_ms() - flight->push.sent_ms;
 	bool is_fine = answer->ending == APNS_ANSWERED && answer->status == 200;
-	log_event(is_fine ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "apns",
+	bool is_quiet = is_fine || !ration_allows(&delivery->troubles, clock_monotonic_ms());
+	log_event(is_quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "apns",
 		is_fine ? "pushed" : "push not taken", log_text("user", target->user),
 		log_masked("token", target->token), log_masked("account", target->account_id),
 		log_text("ending", metrics_ending_name(answer->ending)),
@@ -446,9 +458,12 @@ static void on_answered(
 			core->schedule, &flight->key, answer->status, answer->reason, time);
 		break;
 	case VERDICT_DROP:
-		log_event(LOG_LEVEL_ERROR, "apns",
-			"Apple rejects a push as malformed; it is dropped, please report this",
-			log_number("status", answer->status), log_text("reason", answer->reason));
+		if (ration_allows(&delivery->troubles, time.now_ms))
+			log_event(LOG_LEVEL_ERROR, "apns",
+				"Apple rejects a push as malformed; it is dropped, please report "
+				"this",
+				log_number("status", answer->status),
+				log_text("reason", answer->reason));
 		tell_answer(delivery, flight, answer, "drop");
 		job = schedule_told(
 			core->schedule, &flight->key, answer->status, answer->reason, time);
