@@ -38,6 +38,8 @@ struct topic {
 	int64_t open_since_ms;
 };
 
+static int64_t missing_ms[APPLE_TOPICS] = {INT64_MIN, INT64_MIN};
+
 enum trouble { GOOD, GONE, BAD, MISROUTED, THROTTLED };
 
 struct token {
@@ -386,6 +388,8 @@ void apple_turn(void)
 {
 	for (unsigned at = 0; at < APPLE_TOPICS; at++) {
 		struct topic *topic = &topics[at];
+		if (weather_of(at) == WEATHER_MISSING)
+			missing_ms[at] = virtual_now_ms();
 		bool is_open = room(at) > 0;
 		if (is_open && !topic->was_open)
 			topic->open_since_ms = virtual_now_ms();
@@ -408,6 +412,8 @@ void apple_free(void)
 
 void apple_weather_changed(unsigned at)
 {
+	/* A turn follows, also when nothing else happens. */
+	virtual_in(0, nothing, NULL, 0);
 	while (weather_of(at) == WEATHER_DOWN) {
 		struct flight *flight = flights;
 		while (flight && flight->topic != at)
@@ -456,6 +462,11 @@ int64_t apple_condemned_before_ms(const char *text, const char *topic, bool is_s
 	const struct token *token = token_of(text);
 	unsigned at = topic_of(topic);
 	return is_stop ? token->stop_before_ms[at] : token->gone_before_ms[at];
+}
+
+int64_t apple_missing_ms(const char *topic)
+{
+	return missing_ms[topic_of(topic)];
 }
 
 uint64_t apple_answers(enum apple_meaning meaning)

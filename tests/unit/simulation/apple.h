@@ -52,6 +52,8 @@ int64_t apple_open_since_ms(const char *topic);
  * (Unix) do not count.  0: it did not.
  */
 int64_t apple_condemned_before_ms(const char *token, const char *topic, bool is_stop);
+/* When its credential was last not there, monotonic; INT64_MIN: never. */
+int64_t apple_missing_ms(const char *topic);
 uint64_t apple_answers(enum apple_meaning meaning);
 
 #endif

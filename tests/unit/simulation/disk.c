@@ -1,6 +1,7 @@
 #include "disk.h"
 
 #include "base/mem.h"
+#include "daemon/former.h"
 #include "judge.h"
 #include "virtual.h"
 
@@ -39,6 +40,8 @@ static struct row *rows;
 static size_t row_count;
 static struct parked *parked;
 static size_t parked_count;
+static struct queue_topic topics[FORMER_MAX + 1];
+static size_t topic_count;
 static struct phones phones; /* on disk */
 static struct phones late;   /* not yet */
 static int64_t flushed_ms;
@@ -174,6 +177,21 @@ static void unpark(uint64_t id)
 	}
 }
 
+static void clear_topics(void)
+{
+	while (topic_count)
+		free(topics[--topic_count].topic);
+}
+
+static void put_topics(const struct queue_job *job)
+{
+	clear_topics();
+	judge_rule(job->topic_count <= FORMER_MAX + 1, "the former topics have a bound");
+	for (size_t i = 0; i < job->topic_count; i++)
+		topics[topic_count++] = (struct queue_topic){.topic = mem_dup(job->topics[i].topic),
+			.until_ms = job->topics[i].until_ms};
+}
+
 static void do_job(struct queue_job *job)
 {
 	if (job->parts & QUEUE_PUSH_PUT)
@@ -206,6 +224,8 @@ static void do_job(struct queue_job *job)
 		park(job);
 	if (job->parts & QUEUE_UNPARK)
 		unpark(job->parked_id);
+	if (job->parts & QUEUE_TOPICS)
+		put_topics(job);
 }
 
 void disk_commit(const struct job_list *batch)
@@ -242,6 +262,8 @@ void disk_load(const struct store_loader *loader, void *ctx)
 		for (size_t j = 0; j < rows[i].news_count; j++)
 			loader->news(ctx, &rows[i].target->key, &rows[i].news[j]);
 	}
+	for (size_t i = 0; i < topic_count; i++)
+		loader->topic(ctx, topics[i].topic, topics[i].until_ms);
 	for (size_t i = 0; i < parked_count; i++)
 		loader->parked(ctx, parked[i].id, parked[i].received_ms, parked[i].raw,
 			parked[i].raw_size);
@@ -249,6 +271,7 @@ void disk_load(const struct store_loader *loader, void *ctx)
 
 void disk_free(void)
 {
+	clear_topics();
 	while (row_count)
 		delete_row(&rows[0]);
 	while (parked_count)
@@ -289,8 +312,11 @@ bool disk_has_parked(const char *text)
 	return false;
 }
 
-bool disk_has_id(const struct registry_key *key, const uint8_t apns_id[QUEUE_APNS_ID_SIZE])
+const struct registry_key *disk_key_of_id(const uint8_t apns_id[QUEUE_APNS_ID_SIZE])
 {
-	const struct row *row = find_key(key);
-	return row && !memcmp(row->apns_id, apns_id, QUEUE_APNS_ID_SIZE);
+	for (size_t i = 0; i < row_count; i++) {
+		if (!memcmp(rows[i].apns_id, apns_id, QUEUE_APNS_ID_SIZE))
+			return &rows[i].target->key;
+	}
+	return NULL;
 }

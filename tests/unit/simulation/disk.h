@@ -24,7 +24,7 @@ uint64_t disk_commits(void);
 bool disk_has_news(const struct registry_key *key, const char *hash);
 /* An event that contains `text` is parked. */
 bool disk_has_parked(const char *text);
-/* Was this apns_id stored with the registration's row? */
-bool disk_has_id(const struct registry_key *key, const uint8_t apns_id[QUEUE_APNS_ID_SIZE]);
+/* The registration with whose row this apns_id was stored; NULL: none. */
+const struct registry_key *disk_key_of_id(const uint8_t apns_id[QUEUE_APNS_ID_SIZE]);
 
 #endif

@@ -14,6 +14,7 @@
 #define RECENT_MS (15 * CLOCK_MINUTE_MS) /* told so long ago it may not be on disk yet */
 #define RETRY_MAX_MS (5 * CLOCK_MINUTE_MS)
 #define GIVE_UP_ATTEMPTS 19
+#define TOPIC_SLACK_MS CLOCK_HOUR_MS /* what was received then may be done so much later */
 #define RATE_WINDOW (LIFE_PUSH_RATE + 2)
 #define HASHES_MAX 100
 #define HASH_LENGTH (MAILBOX_HASH_SIZE - 1)
@@ -59,10 +60,12 @@ static int64_t ago(int64_t ms)
 static void describe(const struct model_registration *registration)
 {
 	fprintf(stderr,
-		"simulation: registration %s of %s on %.8s: version %d%s%s%s, altered %lld ms ago, "
+		"simulation: registration %s of %s on %.8s for %s%s: version %d%s%s%s, altered "
+		"%lld ms ago, "
 		"last push left %lld ms and was answered %lld ms ago%s%s%s%s, "
 		"excused %lld ms more; crash %lld ms ago\n",
 		registration->account_id, registration->user, registration->token,
+		registration->topic, registration->is_former ? " (former)" : "",
 		registration->version, registration->exists ? "" : ", gone",
 		registration->is_stopped ? ", stopped" : "",
 		registration->is_inbox_only ? ", INBOX only" : "",
@@ -105,7 +108,7 @@ uint64_t judge_next(void)
 const char *judge_reason_name(enum reason reason)
 {
 	static const char *const names[] = {"forgotten", "stopped", "superseded", "evicted",
-		"expired", "overslept", "unlisted", "dropped", "given up", "unsafe"};
+		"expired", "overslept", "retopiced", "unlisted", "dropped", "given up", "unsafe"};
 	return names[reason];
 }
 
@@ -284,6 +287,16 @@ static void on_unlisted(struct model_registration *registration, const char *has
 	registration->was_dropped = true;
 }
 
+static bool is_about(const struct registry_job *job, const char *owner, const char *folder)
+{
+	const struct mail_event *event = job->event;
+	for (unsigned i = 0; i < event->readings; i++) {
+		if (!strcmp(owner, event->at[i].owner) && !strcmp(folder, event->at[i].folder))
+			return model_believes(event, event->at, event->readings, i);
+	}
+	return false;
+}
+
 static bool is_meant(const struct event *event, const struct registry_job *job)
 {
 	if (event->is_processed)
@@ -292,8 +305,7 @@ static bool is_meant(const struct event *event, const struct registry_job *job)
 	case REGISTRY_NEWS:
 		return event->of.what == JUDGE_NEWS && event->of.is_now == is_now(job) &&
 			event->of.number <= strtoull(job->event->user + 1, NULL, 10) &&
-			!strcmp(event->of.owner, job->event->at[0].owner) &&
-			!strcmp(event->of.folder, job->event->at[0].folder);
+			is_about(job, event->of.owner, event->of.folder);
 	case REGISTRY_REGISTER:
 		return event->of.what == JUDGE_REGISTRATION &&
 			!strcmp(event->of.account_id, job->event->registration.account_id);
@@ -345,8 +357,7 @@ static void on_done(const struct registry_job *job)
 {
 	judge_order(job);
 	/* A push that the verdict did not settle waits from now on. */
-	struct model_registration *pushed_to =
-		job->target ? model_find(job->target->token, job->target->account_id) : NULL;
+	struct model_registration *pushed_to = job->target ? model_find(&job->target->key) : NULL;
 	if (pushed_to)
 		pushed_to->excused_until_ms = virtual_now_ms() + RETRY_MAX_MS;
 	for (struct event *event = events; event;) {
@@ -365,6 +376,42 @@ static void on_done(const struct registry_job *job)
 void judge_registry(const struct job_list *batch, int64_t now_unix_ms)
 {
 	model_follow(batch, now_unix_ms);
+}
+
+/* Topics. */
+
+static struct {
+	const char *topic, *former;
+	int64_t changed_ms; /* monotonic; 0: never */
+	unsigned jumps;
+} topics;
+
+void judge_topic_changed(const char *former, const char *topic)
+{
+	topics.topic = topic;
+	topics.former = former;
+	topics.changed_ms = virtual_now_ms();
+	topics.jumps = virtual_jumps();
+}
+
+/* What a jump of the clock makes of the day is former.c's own test. */
+void judge_topics(const struct registry_job *job)
+{
+	int64_t since_ms = virtual_now_ms() - topics.changed_ms;
+	bool has_former = false;
+	for (size_t i = 0; i < job->former_topic_count; i++) {
+		judge_rule(topics.changed_ms && strcmp(job->former_topics[i], job->topic) != 0,
+			"a former topic is one that there was, and not the one of now");
+		has_former = has_former || !strcmp(job->former_topics[i], topics.former);
+	}
+	if (!topics.changed_ms || topics.jumps != virtual_jumps() ||
+		strcmp(job->topic, topics.topic) != 0)
+		return;
+	judge_rule(!has_former || since_ms < CLOCK_DAY_MS + TOPIC_SLACK_MS,
+		"a day after the change the former topic is over");
+	judge_rule(has_former || since_ms > CLOCK_DAY_MS - TOPIC_SLACK_MS ||
+			apple_missing_ms(topics.former) >= topics.changed_ms,
+		"who registers within a day of the change is registered for both topics");
 }
 
 /* Pushes. */
@@ -428,9 +475,15 @@ static void check_rate(void)
 	left_count++;
 }
 
-static void check_content(struct model_registration *registration, const struct payload *payload)
+static void check_content(struct model_registration *registration, const struct payload *payload,
+	const struct sender_push *push)
 {
 	bool is_certain = !has_crashed_since(registration->altered_ms);
+	judge_rule(!strcmp(registration->token, push->token) &&
+			!strcmp(registration->account_id, payload->account_id),
+		"a push goes to the phone that its row is of");
+	judge_rule(!is_certain || !strcmp(registration->topic, push->topic),
+		"a push goes out on its registration's topic");
 	judge_rule(!is_certain || registration->exists,
 		"nothing is pushed to a registration that is gone");
 	judge_rule(!is_certain || !registration->is_stopped,
@@ -453,8 +506,6 @@ static void check_content(struct model_registration *registration, const struct 
 static void check_apns_id(const struct model_registration *registration,
 	const struct payload *payload, const struct sender_push *push)
 {
-	judge_rule(disk_has_id(&registration->key, push->apns_id),
-		"a push leaves when its row and apns-id are on disk");
 	if (!registration->left || registration->is_unsure)
 		return;
 	if (memcmp(registration->apns_id, push->apns_id, sizeof(push->apns_id)) != 0) {
@@ -482,6 +533,7 @@ static void take_off(struct model_registration *registration, const struct paylo
 		registration->failures = 0;
 	memcpy(registration->apns_id, push->apns_id, sizeof(push->apns_id));
 	registration->is_flying = true;
+	registration->push = push;
 	registration->was_told = registration->is_unsure = false;
 	registration->was_dropped = registration->has_grown = false;
 	registration->left = judge_next();
@@ -503,12 +555,14 @@ void judge_takeoff(const struct sender_push *push)
 {
 	struct payload payload;
 	read_payload(push, &payload);
-	struct model_registration *registration = model_find(push->token, payload.account_id);
+	const struct registry_key *key = disk_key_of_id(push->apns_id);
+	judge_rule(key, "a push leaves when its row and apns-id are on disk");
+	struct model_registration *registration = model_find(key);
 	judge_rule(registration, "a push goes to a registration that was made");
 	about = registration;
 	judge_rule(!registration->is_flying, "one push of a registration is in flight at most");
 	check_rate();
-	check_content(registration, &payload);
+	check_content(registration, &payload, push);
 	check_apns_id(registration, &payload, push);
 	take_off(registration, &payload, push);
 	about = NULL;
@@ -558,12 +612,20 @@ static void may_give_up(struct model_registration *registration)
 	}
 }
 
+static struct model_registration *find_flying(const struct sender_push *push)
+{
+	size_t position = 0;
+	struct model_registration *registration = model_next(&position);
+	while (registration && !(registration->is_flying && registration->push == push))
+		registration = model_next(&position);
+	judge_rule(registration, "what is answered has left");
+	return registration;
+}
+
 void judge_answered(const struct sender_push *push, const struct apns_answer *answer,
 	enum apple_meaning meaning)
 {
-	struct payload payload;
-	read_payload(push, &payload);
-	struct model_registration *registration = model_find(push->token, payload.account_id);
+	struct model_registration *registration = find_flying(push);
 	int64_t wait_ms = RETRY_MAX_MS;
 	registration->is_flying = false;
 	registration->answered_ms = virtual_now_ms();

@@ -16,7 +16,9 @@
  *  - no more pushes than max_push_rate, no more than 100 hashes in one, and the plain payload for
  *    those that understand no other;
  *  - nobody is told who may not know, and nothing that did not happen;
- *  - registrations go and stop only by the rules.
+ *  - registrations go and stop only by the rules;
+ *  - each push goes out on its registration's topic, and who registers within a day of a change of
+ *    aps_topic is registered for the former one too.
  */
 #ifndef MAILPUSH_TESTS_SIMULATION_JUDGE_H
 #define MAILPUSH_TESTS_SIMULATION_JUDGE_H
@@ -35,6 +37,7 @@ enum reason {
 	REASON_EVICTED,	   /* one too many of the user's */
 	REASON_EXPIRED,
 	REASON_OVERSLEPT, /* its account was deleted */
+	REASON_RETOPICED, /* a former topic that the phone does not listen on any more */
 	REASON_UNLISTED,  /* the phone does not watch the mailbox any more */
 	REASON_DROPPED,	  /* Apple calls the push malformed */
 	REASON_GIVEN_UP,  /* trouble of its token for a day */
@@ -68,6 +71,10 @@ void judge_refused(uint64_t number);
 
 /* The registry has committed a batch, and the daemon does not know yet. */
 void judge_registry(const struct job_list *batch, int64_t now_unix_ms);
+/* A phone registers: for the topics that it may have been given? */
+void judge_topics(const struct registry_job *job);
+/* aps_topic has changed. */
+void judge_topic_changed(const char *former, const char *topic);
 void judge_takeoff(const struct sender_push *push);
 void judge_answered(const struct sender_push *push, const struct apns_answer *answer,
 	enum apple_meaning meaning);

@@ -201,10 +201,18 @@ static void on_loaded_parked(
 		(struct parked){id, received_ms, mem_dup_n(raw, raw_size), raw_size};
 }
 
+static void on_loaded_topic(void *ctx, const char *topic, int64_t until_ms)
+{
+	(void)ctx;
+	former_load(core.former, topic, until_ms);
+}
+
 static void load(void)
 {
-	static const struct store_loader loader = {
-		.push = on_loaded_push, .news = on_loaded_news, .parked = on_loaded_parked};
+	static const struct store_loader loader = {.push = on_loaded_push,
+		.news = on_loaded_news,
+		.parked = on_loaded_parked,
+		.topic = on_loaded_topic};
 	disk_load(&loader, NULL);
 	struct job_list jobs;
 	job_list_init(&jobs);
@@ -224,12 +232,14 @@ static void replay_parked(void)
 	parked_count = 0;
 }
 
-/* As if no imapd went on giving out the one before: what that leads to is tested elsewhere. */
-static void use_topic(void)
+/* What reload.c does. */
+static void note_topic(void)
 {
-	former_free(core.former);
-	core.former = former_new();
-	queue_job_free(former_note(core.former, imapdconf.aps_topic, clock_unix_ms()));
+	struct queue_job *job = former_note(core.former, imapdconf.aps_topic, clock_unix_ms());
+	if (!job)
+		return;
+	job->seq = schedule_next_seq(core.schedule);
+	store_submit(core.store, job);
 }
 
 static void start(void *ctx, uint64_t number)
@@ -250,7 +260,7 @@ static void start(void *ctx, uint64_t number)
 	is_dead = is_paused = is_stopping = false;
 	metrics = (struct metrics){0};
 	core = (struct core){.config = &config, .sources = &sources, .metrics = &metrics};
-	use_topic();
+	core.former = former_new();
 	core.schedule = schedule_new(&schedule_settings, seeds[0]);
 	threads_start(&registry_settings, &callbacks, &core.registry, &core.store);
 	core.sender = apple_start(&core, &delivery_sender_callbacks);
@@ -261,6 +271,7 @@ static void start(void *ctx, uint64_t number)
 	core.delivery = delivery_new(&core);
 	core.arrivals = arrivals_new(&core, seeds[1]);
 	tidy = tidy_new(&core);
+	note_topic();
 	is_up = true;
 	judge_started();
 	replay_parked();
@@ -339,8 +350,10 @@ void life_begin(void)
 	config.subtopic_count = 1;
 	config.queue = name;
 	relay_policy_init(&config.policy);
-	imapdconf.names = (struct mailbox_namespace){
-		.defaultdomain = "", .userprefix = "Other Users", .sharedprefix = "Shared Folders"};
+	imapdconf.names = (struct mailbox_namespace){.virtdomains = true,
+		.defaultdomain = "",
+		.userprefix = "Other Users",
+		.sharedprefix = "Shared Folders"};
 	imapdconf.aps_topic = (char *)apple_topics[0];
 	start(NULL, 0);
 }
@@ -377,9 +390,12 @@ void life_take(const char *json, size_t size, uint64_t number)
 void life_change_topic(void)
 {
 	bool is_first = !strcmp(imapdconf.aps_topic, apple_topics[0]);
+	/* What changes and is changed back while it is away never was. */
+	if (!is_up || is_stopping)
+		return;
+	judge_topic_changed(imapdconf.aps_topic, apple_topics[is_first ? 1 : 0]);
 	imapdconf.aps_topic = (char *)apple_topics[is_first ? 1 : 0];
-	if (is_up)
-		use_topic();
+	note_topic();
 }
 
 void life_count(struct schedule_counts *ret)

@@ -46,16 +46,7 @@ void model_end(void)
 	all_count = 0;
 }
 
-struct model_registration *model_find(const char *token, const char *account_id)
-{
-	for (size_t i = 0; i < all_count; i++) {
-		if (!strcmp(all[i]->account_id, account_id) && !strcmp(all[i]->token, token))
-			return all[i];
-	}
-	return NULL;
-}
-
-static struct model_registration *find_key(const struct registry_key *key)
+struct model_registration *model_find(const struct registry_key *key)
 {
 	for (size_t i = 0; i < all_count; i++) {
 		if (!memcmp(&all[i]->key, key, sizeof(*key)))
@@ -122,21 +113,35 @@ static void wake(const char *user, int64_t at_ms)
 	}
 }
 
-static void wake_for(const struct registry_job *job)
+bool model_believes(
+	const struct mail_event *event, const struct mailbox *readings, unsigned count, unsigned i)
 {
-	for (unsigned i = 0; i < job->event->readings; i++)
-		wake(job->event->at[i].owner, time_of(job));
+	return count == 1 || acl_grants(event->acl, NULL, readings[i].owner, 'r');
 }
 
-static void follow_news(const struct registry_job *job)
+static bool believes(const struct registry_job *job, unsigned i)
 {
-	const struct mailbox *mailbox = &job->event->at[0];
+	return model_believes(job->event, job->event->at, job->event->readings, i);
+}
+
+static void wake_for(const struct registry_job *job)
+{
+	for (unsigned i = 0; i < job->event->readings; i++) {
+		if (believes(job, i))
+			wake(job->event->at[i].owner, time_of(job));
+	}
+}
+
+static void follow_reading(const struct registry_job *job, unsigned reading)
+{
+	const struct mailbox *mailbox = &job->event->at[reading];
 	for (size_t i = 0; i < all_count; i++) {
 		struct model_registration *registration = all[i];
 		if (!registration->exists || registration->is_stopped || registration->sleeping_ms)
 			continue;
-		if (strcmp(registration->user, mailbox->owner) != 0 &&
-			!acl_grants(job->event->acl, NULL, registration->user, 'r'))
+		bool is_own = !strcmp(registration->user, mailbox->owner);
+		if (is_own ? !believes(job, reading)
+			   : !acl_grants(job->event->acl, NULL, registration->user, 'r'))
 			continue;
 		for (size_t j = 0; j < registration->list_count; j++) {
 			const struct model_subscription *subscription = &registration->list[j];
@@ -147,12 +152,22 @@ static void follow_news(const struct registry_job *job)
 	}
 }
 
+static void follow_news(const struct registry_job *job)
+{
+	for (unsigned i = 0; i < job->event->readings; i++)
+		follow_reading(job, i);
+}
+
 /* Registrations. */
 
-static struct model_registration *add(const struct registry_job *job)
+static struct model_registration *add(const struct registry_job *job, const char *former_topic)
 {
 	const struct event_registration *sent = &job->event->registration;
-	struct model_registration *registration = model_find(sent->token, sent->account_id);
+	struct registry_key key = registry_key_make(
+		"here", sent->user, sent->token, sent->account_id, sent->subtopic);
+	if (former_topic)
+		key = registry_key_former(&key, former_topic);
+	struct model_registration *registration = model_find(&key);
 	if (registration)
 		return registration;
 	registration = mem_alloc_zero(1, sizeof(*registration));
@@ -161,8 +176,8 @@ static struct model_registration *add(const struct registry_job *job)
 	registration->user = mem_dup(sent->user);
 	registration->token = mem_dup(sent->token);
 	registration->account_id = mem_dup(sent->account_id);
-	registration->key = registry_key_make(
-		"here", sent->user, sent->token, sent->account_id, sent->subtopic);
+	registration->key = key;
+	registration->is_former = former_topic;
 	return registration;
 }
 
@@ -215,6 +230,22 @@ static void take_list(struct model_registration *registration, const struct regi
 	}
 }
 
+static bool is_same_phone(const struct model_registration *a, const struct model_registration *b)
+{
+	return !strcmp(a->token, b->token) && !strcmp(a->account_id, b->account_id) &&
+		!strcmp(a->user, b->user);
+}
+
+static bool is_counted(size_t i)
+{
+	for (size_t j = 0; j < i; j++) {
+		if (all[j]->exists && is_same_phone(all[j], all[i]))
+			return false;
+	}
+	return true;
+}
+
+/* A phone counts once, whatever the topics that it may listen on. */
 static unsigned count_of(
 	const char *user, int64_t *ret_oldest_ms, const struct model_registration *except)
 {
@@ -223,8 +254,9 @@ static unsigned count_of(
 	for (size_t i = 0; i < all_count; i++) {
 		if (!is_of(all[i], user))
 			continue;
-		count++;
-		if (all[i] != except && all[i]->renewed_ms < *ret_oldest_ms)
+		count += is_counted(i);
+		if (!(except && is_same_phone(all[i], except)) &&
+			all[i]->renewed_ms < *ret_oldest_ms)
 			*ret_oldest_ms = all[i]->renewed_ms;
 	}
 	return count;
@@ -236,6 +268,11 @@ static enum reason reason_to_go(
 {
 	int64_t oldest_ms;
 	unsigned count = count_of(self->user, &oldest_ms, self);
+	if (is_same_phone(gone, self)) {
+		judge_rule(gone->is_former,
+			"a phone's own registration takes only those for former topics along");
+		return REASON_RETOPICED;
+	}
 	if (!strcmp(gone->token, self->token) && gone->renewed_ms <= self->created_ms &&
 		at_ms - self->created_ms >= SUPERSEDED_FOR_MS)
 		return REASON_SUPERSEDED;
@@ -245,10 +282,31 @@ static enum reason reason_to_go(
 	return REASON_EVICTED;
 }
 
+static void renew(
+	struct model_registration *self, const struct registry_job *job, const char *topic)
+{
+	int64_t at_ms = time_of(job);
+	if (!self->exists)
+		self->created_ms = at_ms;
+	if (!self->exists || at_ms > self->renewed_ms)
+		self->is_stopped = false;
+	self->exists = true;
+	self->renewed_ms = at_ms;
+	self->version = job->event->registration.aps_version;
+	self->altered_ms = virtual_now_ms();
+	snprintf(self->topic, sizeof(self->topic), "%s", topic);
+	take_list(self, job);
+	for (unsigned i = 0; i < self->name_count; i++) {
+		if (!model_lists(self, self->names[i].hash))
+			callbacks.unlisted(self, self->names[i].hash);
+	}
+}
+
 static void follow_registration(const struct registry_job *job)
 {
-	struct model_registration *self = add(job);
+	struct model_registration *self = add(job, NULL);
 	int64_t at_ms = time_of(job);
+	judge_topics(job);
 	put_right(self->user, at_ms);
 	bool is_stale = self->exists && at_ms < self->renewed_ms;
 	judge_rule(job->is_stale == is_stale, "an older registration does not replace a newer one");
@@ -258,23 +316,12 @@ static void follow_registration(const struct registry_job *job)
 	bool list_changed = !is_new && !is_same_list(self, job);
 	judge_rule(job->is_new == is_new, "a registration is new when it is");
 	judge_rule(job->list_changed == list_changed, "a list has changed when it has");
-	if (is_new)
-		self->created_ms = at_ms;
-	if (is_new || at_ms > self->renewed_ms)
-		self->is_stopped = false;
-	self->exists = true;
-	self->renewed_ms = at_ms;
-	self->version = job->event->registration.aps_version;
-	self->altered_ms = virtual_now_ms();
-	snprintf(self->topic, sizeof(self->topic), "%s", job->topic);
-	take_list(self, job);
-	for (unsigned i = 0; i < self->name_count; i++) {
-		if (!model_lists(self, self->names[i].hash))
-			callbacks.unlisted(self, self->names[i].hash);
-	}
+	renew(self, job, job->topic);
+	for (size_t i = 0; i < job->former_topic_count; i++)
+		renew(add(job, job->former_topics[i]), job, job->former_topics[i]);
 	wake(self->user, at_ms);
 	for (size_t i = 0; i < job->gone_count; i++) {
-		struct model_registration *gone = find_key(&job->gone[i]);
+		struct model_registration *gone = model_find(&job->gone[i]);
 		judge_rule(gone && is_of(gone, self->user) && gone != self,
 			"a registration takes only others of the same user");
 		go(gone, reason_to_go(self, gone, at_ms));
@@ -282,8 +329,14 @@ static void follow_registration(const struct registry_job *job)
 	int64_t oldest_ms;
 	judge_rule(count_of(self->user, &oldest_ms, NULL) <= LIFE_PER_USER,
 		"a user has so many registrations at most");
-	for (size_t i = 0; (is_new || list_changed) && i < self->list_count; i++)
-		callbacks.changed(job, self, self->list[i].hash);
+	for (size_t i = 0; i < all_count; i++) {
+		if (!all[i]->exists || !is_same_phone(all[i], self))
+			continue;
+		judge_rule(all[i]->renewed_ms == at_ms,
+			"a phone that registers leaves no former topic behind");
+		for (size_t j = 0; (is_new || list_changed) && j < all[i]->list_count; j++)
+			callbacks.changed(job, all[i], all[i]->list[j].hash);
+	}
 }
 
 /* Deletes and renames. */
@@ -356,19 +409,36 @@ static void move_folder(const struct mailbox *from, const struct mailbox *to, in
 	}
 }
 
+static const struct mailbox *place_within(const struct mail_event *event, const char *owner)
+{
+	for (unsigned i = 0; i < event->readings; i++) {
+		if (!strcmp(event->at[i].owner, owner))
+			return &event->at[i];
+	}
+	return &event->at[0];
+}
+
 static void follow_mailbox(const struct registry_job *job)
 {
 	const struct mail_event *event = job->event;
 	int64_t at_ms = time_of(job);
-	if (job->kind == REGISTRY_MAILBOX_RENAME) {
-		if (*event->from[0].folder)
-			move_folder(&event->from[0], &event->at[0], at_ms);
+	for (unsigned i = 0; job->kind == REGISTRY_MAILBOX_RENAME && i < event->from_readings;
+		i++) {
+		const struct mailbox *from = &event->from[i];
+		if (!model_believes(event, event->from, event->from_readings, i))
+			continue;
+		if (*from->folder)
+			move_folder(from, place_within(event, from->owner), at_ms);
 		else
-			lose_owner(event->from[0].owner, at_ms);
-	} else if (*event->at[0].folder) {
-		lose_folder(&event->at[0], at_ms);
-	} else {
-		lose_owner(event->at[0].owner, at_ms);
+			lose_owner(from->owner, at_ms);
+	}
+	for (unsigned i = 0; job->kind == REGISTRY_MAILBOX_DELETE && i < event->readings; i++) {
+		if (!believes(job, i))
+			continue;
+		if (*event->at[i].folder)
+			lose_folder(&event->at[i], at_ms);
+		else
+			lose_owner(event->at[i].owner, at_ms);
 	}
 }
 
@@ -381,7 +451,7 @@ static void follow_token(const struct registry_job *job)
 	judge_rule(job->before_ms <= before_ms,
 		"a registration is condemned as far as Apple did it, and no further");
 	/* The one that was pushed to may have gone before, unknown to the queue. */
-	const struct model_registration *pushed_to = find_key(&job->target->key);
+	const struct model_registration *pushed_to = model_find(&job->target->key);
 	size_t count = !pushed_to || !pushed_to->exists;
 	for (size_t i = 0; i < all_count; i++) {
 		struct model_registration *registration = all[i];
@@ -447,7 +517,7 @@ static void follow_tidy(const struct registry_job *job)
 	put_all_right(&newest_ms);
 	int64_t present_ms = newest_ms < at_ms ? newest_ms : at_ms;
 	for (size_t i = 0; i < job->gone_count; i++) {
-		struct model_registration *gone = find_key(&job->gone[i]);
+		struct model_registration *gone = model_find(&job->gone[i]);
 		judge_rule(gone && gone->exists, "only what is there can go");
 		bool is_overslept =
 			gone->sleeping_ms > 0 && gone->sleeping_ms < at_ms - LIFE_GRACE_MS;
@@ -457,7 +527,7 @@ static void follow_tidy(const struct registry_job *job)
 		go(gone, is_overslept ? REASON_OVERSLEPT : REASON_EXPIRED);
 	}
 	for (size_t i = 0; i < job->match_count; i++) {
-		struct model_registration *registration = find_key(&job->matches[i].target->key);
+		struct model_registration *registration = model_find(&job->matches[i].target->key);
 		judge_rule(registration && registration->exists, "only what is there is nudged");
 		for (unsigned j = 0; j < job->matches[i].hash_count; j++)
 			callbacks.changed(job, registration, job->matches[i].hashes[j]);

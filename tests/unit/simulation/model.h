@@ -32,6 +32,7 @@ struct model_subscription {
 
 struct model_registration {
 	struct registry_key key;
+	bool is_former; /* for a topic that the phone may have been given before */
 	char *user;
 	char *token;
 	char *account_id;
@@ -50,6 +51,7 @@ struct model_registration {
 
 	/* The last push that left. */
 	bool is_flying;
+	const struct sender_push *push; /* that flies */
 	bool was_told;
 	bool is_condemned; /* Apple has said that it is gone, though we know that */
 	bool is_unsure;	   /* it may have been given up */
@@ -85,10 +87,13 @@ void model_end(void);
 /* A batch as the registry has done it. */
 void model_follow(const struct job_list *batch, int64_t now_unix_ms);
 
-struct model_registration *model_find(const char *token, const char *account_id);
+struct model_registration *model_find(const struct registry_key *key);
 /* Walks all that ever were, from 0. */
 struct model_registration *model_next(size_t *position);
 struct model_name *model_name(struct model_registration *registration, const char *hash);
+/* Does the ACL show that the owner of this reading of the mailbox's name is meant? */
+bool model_believes(
+	const struct mail_event *event, const struct mailbox *readings, unsigned count, unsigned i);
 bool model_lists(const struct model_registration *registration, const char *hash);
 
 #endif

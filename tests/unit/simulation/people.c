@@ -16,6 +16,7 @@
 #define ACCOUNTS 60 /* an account on a phone */
 #define FOLDERS 12
 #define MANY 150 /* mailboxes of the one who has many */
+#define DOMAIN "@example.org"
 #define HOST "imap://mail.example.com/"
 #define JSON_MAX 16384
 
@@ -25,7 +26,9 @@
 #define DAY CLOCK_DAY_MS
 
 struct user {
-	char name[16];
+	char name[24];
+	char local[16];	    /* its part before a domain */
+	const char *domain; /* "" or DOMAIN */
 	char folders[MANY][24];
 	unsigned folder_count;
 	bool is_busy;	/* mail all the time */
@@ -66,6 +69,9 @@ static const char *access_of(const struct user *owner, const char *folder)
 	const char *more = "";
 	if (owner->shares && !strcmp(folder, owner->folders[0]))
 		more = owner->is_denied ? "anyone\tlrs\t-u1\tr\t" : "anyone\tlrs\t";
+	/* Then either user may be meant. */
+	if (owner->shares && strchr(folder, '@'))
+		more = owner == &users[0] ? "u0" DOMAIN "\tlrs\t" : "u1" DOMAIN "\tlrs\t";
 	snprintf(text, sizeof(text), "%s\\tlrswipkxtecdan\\t", owner->name);
 	for (const char *at = more; *at; at++) {
 		size_t end = strlen(text);
@@ -79,8 +85,8 @@ static const char *path_of(const struct user *owner, const char *folder)
 	static char path[2][96];
 	static unsigned which;
 	which = !which;
-	snprintf(path[which], sizeof(path[which]), "/user.%s%s%s;", owner->name, *folder ? "." : "",
-		folder);
+	snprintf(path[which], sizeof(path[which]), "/user.%s%s%s%s;", owner->local,
+		*folder ? "." : "", folder, owner->domain);
 	return path[which];
 }
 
@@ -205,7 +211,7 @@ static void send_mailbox(struct user *user, const char *name, const char *old, c
 	char other[64];
 	/* An account is renamed to another account. */
 	if (new && !*old) {
-		snprintf(other, sizeof(other), "user.%s-moved;", user->name);
+		snprintf(other, sizeof(other), "user.%s-moved%s;", user->local, user->domain);
 		path = other;
 	}
 	int size = snprintf(json, sizeof(json),
@@ -217,11 +223,16 @@ static void send_mailbox(struct user *user, const char *name, const char *old, c
 
 static void rename_folder(struct user *user)
 {
-	char *folder = user->folders[dice_roll(user->folder_count)];
+	unsigned which = dice_roll(user->folder_count);
+	char *folder = user->folders[which];
 	char old[24];
 	strcpy(old, folder);
+	if (*user->domain && (which == 1 || which == 2))
+		return; /* there stays one that another user's can be taken for */
 	/* Its name grows and shrinks by an end, or it moves below another. */
-	if (strlen(folder) > 12)
+	if (strchr(folder, '@'))
+		snprintf(folder, sizeof(user->folders[0]), "f%u%s", old[1] == '1' ? 2 : 1, DOMAIN);
+	else if (strlen(folder) > 12)
 		snprintf(folder, sizeof(user->folders[0]), "f%u", dice_roll(1000) + 200);
 	else if (dice_roll(2))
 		strcat(folder, "x");
@@ -296,7 +307,7 @@ static void put_list(const struct account *account, char *at)
 			at = put_name(at, NULL, user->folders[i]);
 	}
 	for (unsigned i = 0; i < USERS && account->list == SHARED; i++) {
-		if (&users[i] != user && (account->wish >> (i % 13) & 1))
+		if (&users[i] != user && !*users[i].domain && (account->wish >> (i % 13) & 1))
 			at = put_name(at, &users[i], users[i].folders[0]);
 	}
 	/* The same mailbox once more, otherwise spelled: another hash. */
@@ -370,12 +381,20 @@ void people_begin(void)
 {
 	for (unsigned i = 0; i < USERS; i++) {
 		struct user *user = &users[i];
-		snprintf(user->name, sizeof(user->name), "u%u", i);
+		/* Two have a namesake in a domain, for whose folders theirs can be taken. */
+		bool is_namesake = i == 3 || i == 4;
+		snprintf(user->local, sizeof(user->local), "u%u", is_namesake ? i - 3 : i);
+		user->domain = is_namesake ? DOMAIN : "";
+		snprintf(user->name, sizeof(user->name), "%s%s", user->local, user->domain);
 		user->folder_count = i == 2 ? MANY : 1 + dice_roll(FOLDERS);
+		if (user->folder_count < 3)
+			user->folder_count = 3;
 		user->is_busy = i < 2;
 		for (unsigned j = 0; j < user->folder_count; j++)
 			snprintf(user->folders[j], sizeof(user->folders[j]),
 				j % 4 == 3 ? "f%u.s%u" : "f%u", j - j % 4 % 3, j);
+		if (i < 2)
+			strcpy(user->folders[1], "f1" DOMAIN);
 		virtual_in(dice_wait_ms(MINUTE), live, user, 0);
 	}
 	for (unsigned i = 0; i < PHONES; i++) {
