@@ -565,12 +565,13 @@ static enum registry_job_kind job_kind(enum relay_action action)
 	return REGISTRY_NEWS;
 }
 
-/* Urgency and both readings: what makes two pieces of news one. */
+/* What makes two pieces of news one; of two mailboxes with one name the ACL believes another. */
 static size_t merge_key_write(char *to, enum relay_action action, const struct mail_event *event)
 {
 	char *at = to;
 	*at++ = (char)action;
 	for (unsigned i = 0; i < event->readings; i++) {
+		*at++ = event_is_believed(event, event->at, event->readings, i) ? '+' : '-';
 		at = stpcpy(at, event->at[i].owner) + 1;
 		at = stpcpy(at, event->at[i].folder) + 1;
 	}
@@ -581,7 +582,7 @@ static size_t merge_key_room(const struct mail_event *event)
 {
 	size_t room = 1;
 	for (unsigned i = 0; i < event->readings; i++)
-		room += strlen(event->at[i].owner) + strlen(event->at[i].folder) + 2;
+		room += strlen(event->at[i].owner) + strlen(event->at[i].folder) + 3;
 	return room;
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define USERS 20
+#define NAMESAKES 3 /* the first that has one, of the first */
 #define PHONES 30
 #define ACCOUNTS 60 /* an account on a phone */
 #define FOLDERS 12
@@ -158,12 +159,25 @@ static const char *some_folder(const struct user *user)
 	return dice_roll(2) ? "" : user->folders[dice_roll(user->folder_count)];
 }
 
+/* The mailbox whose name cannot be told from this one's changes at the same time. */
+static void change_namesake(const struct user *user, const char *folder)
+{
+	char other[sizeof(user->folders[0])];
+	size_t size = strcspn(folder, "@");
+	if (!folder[size] || dice_roll(2))
+		return;
+	snprintf(other, sizeof(other), "%.*s", (int)size, folder);
+	change_mailbox(&users[user - users + NAMESAKES], other);
+}
+
 static void burst(void *ctx, uint64_t left)
 {
 	struct user *user = ctx;
 	if (is_clear)
 		return;
-	change_mailbox(user, some_folder(user));
+	const char *folder = some_folder(user);
+	change_mailbox(user, folder);
+	change_namesake(user, folder);
 	if (left)
 		virtual_in(dice_wait_ms(dice_once_in(3) ? 5 * SECOND : 300), burst, user, left - 1);
 }
@@ -382,8 +396,8 @@ void people_begin(void)
 	for (unsigned i = 0; i < USERS; i++) {
 		struct user *user = &users[i];
 		/* Two have a namesake in a domain, for whose folders theirs can be taken. */
-		bool is_namesake = i == 3 || i == 4;
-		snprintf(user->local, sizeof(user->local), "u%u", is_namesake ? i - 3 : i);
+		bool is_namesake = i == NAMESAKES || i == NAMESAKES + 1;
+		snprintf(user->local, sizeof(user->local), "u%u", is_namesake ? i - NAMESAKES : i);
 		user->domain = is_namesake ? DOMAIN : "";
 		snprintf(user->name, sizeof(user->name), "%s%s", user->local, user->domain);
 		user->folder_count = i == 2 ? MANY : 1 + dice_roll(FOLDERS);
