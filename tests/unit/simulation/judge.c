@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define SLACK_MS (20 * CLOCK_SECOND_MS)
-#define RECENT_MS (15 * CLOCK_MINUTE_MS) /* told so long ago it may not be on disk yet */
+#define RECENT_MS CLOCK_HOUR_MS /* told so long ago it may not be on disk yet: the disk hung */
 #define RETRY_MAX_MS (5 * CLOCK_MINUTE_MS)
 #define GIVE_UP_ATTEMPTS 19
 #define TOPIC_SLACK_MS CLOCK_HOUR_MS /* what was received then may be done so much later */

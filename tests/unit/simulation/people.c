@@ -423,9 +423,9 @@ void people_begin(void)
 		account->phone = i % PHONES;
 		account->user = &users[i < PHONES ? i % USERS : dice_roll(USERS)];
 		account->version = dice_once_in(6) ? 1 : 2;
-		account->list = account->user == &users[2] ? ALL
-			: dice_once_in(15)		   ? NONE
-							   : dice_roll(4);
+		account->list = account->user == &users[2] || *account->user->domain ? ALL
+			: dice_once_in(15)					     ? NONE
+										     : dice_roll(4);
 		account->wish = dice_roll(1 << 16);
 		if (account->user == &users[2])
 			account->version = 2;
