@@ -80,12 +80,21 @@ static char *choose_site(const struct config *config, const struct imapdconf *im
 	return mem_dup(name);
 }
 
+/* As it is while somebody writes it anew, or when the disk was full. */
+static bool is_empty(struct buf *text)
+{
+	return strspn(buf_text(text), " \t\r\n") == text->used;
+}
+
 static int read_imapdconf(const struct config *config, struct sources *sources)
 {
 	buf_auto struct buf text;
 	buf_init(&text);
 	struct err *err = &sources->imapdconf_error;
 	int status = sources_read_text(config->imapd_conf, &text, err);
+	if (!status && is_empty(&text))
+		status = err_set(err, -EINVAL, "%s is empty; %s", config->imapd_conf,
+			remedy_of(EINVAL));
 	if (!status)
 		status = imapdconf_parse(config->imapd_conf, buf_text(&text), text.used,
 			read_included, sources, &sources->imapdconf, err);

@@ -538,6 +538,15 @@ def test_an_imapd_conf_that_cannot_be_read_leaves_all_as_it_was(site, imapd_conf
     site.told(other, "INBOX")
 
 
+def test_an_imapd_conf_that_is_empty_leaves_all_as_it_was(site, imapd_conf):
+    """Its defaults would be others, and so would be the names of all mailboxes."""
+    phone = site.registered_phone("INBOX", "Notes")
+    imapd_conf.write_text("\n")
+    site.mailpushd.wait_log(f"{imapd_conf} is empty; .*the former settings stay in force")
+    site.deliver(phone.user, "Notes")
+    site.told(phone, "Notes")
+
+
 def test_the_alarm_command_is_run_when_an_alarm_begins_and_ends(bare_site_for, imapd_conf, tmp):
     said, command = tmp / "said", tmp / "command"
     command.write_text(f'#!/bin/sh\nprintf "%s\\n" "$1 $2" >>{said}\n')
