@@ -93,8 +93,8 @@ static int read_imapdconf(const struct config *config, struct sources *sources)
 	struct err *err = &sources->imapdconf_error;
 	int status = sources_read_text(config->imapd_conf, &text, err);
 	if (!status && is_empty(&text))
-		status = err_set(err, -EINVAL, "%s is empty; %s", config->imapd_conf,
-			remedy_of(EINVAL));
+		status = err_set(
+			err, -EINVAL, "%s is empty; %s", config->imapd_conf, remedy_of(EINVAL));
 	if (!status)
 		status = imapdconf_parse(config->imapd_conf, buf_text(&text), text.used,
 			read_included, sources, &sources->imapdconf, err);
