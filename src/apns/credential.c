@@ -2,6 +2,7 @@
 
 #include "apns/pem.h"
 #include "apns/pkcs12.h"
+#include "apns/tls.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -200,6 +201,8 @@ int credential_load(const struct credential_files *files, struct credential **re
 		r = read_dates(credential, err);
 	if (r == 0)
 		r = choose_topic(files, credential, err);
+	if (r == 0 && credential->certificate)
+		r = tls_check(credential, err);
 	if (r < 0)
 		return r;
 	if (credential->certificate)

@@ -83,6 +83,31 @@ static bool is_address(const char *host)
 	return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
 }
 
+static int present(SSL_CTX *context, const struct credential *credential, struct err *err)
+{
+	char text[256];
+	ERR_clear_error();
+	if (SSL_CTX_use_certificate(context, credential->certificate) == 1 &&
+		SSL_CTX_use_PrivateKey(context, credential->key) == 1 &&
+		(sk_X509_num(credential->chain) <= 0 ||
+			SSL_CTX_set1_chain(context, credential->chain) == 1))
+		return 0;
+	return err_set(err, -EINVAL,
+		"TLS cannot use %s and its key: %s; get a certificate for a new key, of 2048 bits "
+		"if it is RSA",
+		credential->file, openssl_reason(text));
+}
+
+int tls_check(const struct credential *credential, struct err *err)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	if (!context)
+		abort();
+	int status = present(context, credential, err);
+	SSL_CTX_free(context);
+	return status;
+}
+
 int tls_new(X509_STORE *trust, const struct credential *credential, const char *host,
 	struct tls **ret, struct err *err)
 {
@@ -97,14 +122,11 @@ int tls_new(X509_STORE *trust, const struct credential *credential, const char *
 		SSL_CTX_set_alpn_protos(context, h2, sizeof(h2)) != 0)
 		return err_set(err, -EIO, "cannot set up TLS: %s", openssl_reason(text));
 	SSL_CTX_set1_cert_store(context, trust);
-	if (credential->certificate &&
-		(SSL_CTX_use_certificate(context, credential->certificate) != 1 ||
-			SSL_CTX_use_PrivateKey(context, credential->key) != 1 ||
-			(sk_X509_num(credential->chain) > 0 &&
-				SSL_CTX_set1_chain(context, credential->chain) != 1)))
-		return err_set(err, -EINVAL,
-			"cannot use the certificate and key of credential \"%s\": %s",
-			credential->name, openssl_reason(text));
+	if (credential->certificate) {
+		int status = present(context, credential, err);
+		if (status)
+			return status;
+	}
 
 	SSL_CTX_set_app_data(context, tls);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);

@@ -22,6 +22,12 @@ struct tls;
  */
 int tls_trust(const char *ca_file, X509_STORE **ret, struct err *err);
 
+/*
+ * Whether OpenSSL takes the certificate of a credential that has one, its key and its chain: what
+ * is too weak for its security level it does not (SSL_CTX_set_security_level(3)).  Any thread.
+ */
+int tls_check(const struct credential *credential, struct err *err);
+
 /* `host` and `credential` are borrowed for as long as it lives. */
 int tls_new(X509_STORE *trust, const struct credential *credential, const char *host,
 	struct tls **ret, struct err *err);

@@ -97,6 +97,19 @@ static void the_uid_is_the_topic(void **state)
 	credential_free(credential);
 }
 
+static void a_key_too_weak_for_tls_is_refused(void **state)
+{
+	(void)state;
+	EVP_PKEY *weak = EVP_RSA_gen(1024);
+	X509 *signed_by_it = make_certificate(&(struct certificate_shape){.uid = TOPIC}, weak);
+	write_certificate(certificate, "w", signed_by_it);
+	write_key(key, weak, NULL);
+	const struct credential_files which = files();
+	assert_refused(&which, -EINVAL, certificate, "too small", "2048 bits");
+	X509_free(signed_by_it);
+	EVP_PKEY_free(weak);
+}
+
 static void certificates_behind_the_first_are_its_chain(void **state)
 {
 	(void)state;
@@ -893,6 +906,7 @@ int main(void)
 		T(a_token_key_of_another_kind_is_refused),
 		T(a_token_key_for_a_topic_that_is_not_mails_is_refused),
 		T(token_keys_are_equal_by_key_and_ids),
+		T(a_key_too_weak_for_tls_is_refused),
 		T(certificates_behind_the_first_are_its_chain),
 		T(further_topics_stand_in_the_extension),
 		T(a_configured_topic_may_be_one_of_the_extension),
