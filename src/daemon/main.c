@@ -240,8 +240,13 @@ static void on_rewrite_store(void *ctx, const char *text, struct job_list *ret_j
 		topics->seq = schedule_next_seq(daemon->core.schedule);
 		job_list_append(ret_jobs, &topics->job);
 	}
+}
+
+static void on_rewritten_store(void *ctx, size_t rows)
+{
+	(void)ctx;
 	log_event(LOG_LEVEL_WARN, "queue", "a new queue is begun with what memory holds",
-		log_number("rows", (int64_t)ret_jobs->count));
+		log_number("rows", (int64_t)rows));
 }
 
 static void on_loaded_push(void *ctx, int64_t row, struct target *target,
@@ -406,8 +411,10 @@ static void open_spool(struct daemon *daemon, const uint8_t seed[16])
 
 static int open_queue(struct daemon *daemon, struct err *err)
 {
-	static const struct store_callbacks callbacks = {
-		.done = on_stored, .trouble = on_store_trouble, .rewrite = on_rewrite_store};
+	static const struct store_callbacks callbacks = {.done = on_stored,
+		.trouble = on_store_trouble,
+		.rewrite = on_rewrite_store,
+		.rewritten = on_rewritten_store};
 	static const struct store_loader loader = {.push = on_loaded_push,
 		.news = on_loaded_news,
 		.parked = on_loaded_parked,

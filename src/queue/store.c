@@ -23,6 +23,10 @@ struct store {
 	struct job_list rewritten; /* that part of it which is */
 
 	uv_timer_t timer;
+	/* Without parts: stands behind what memory holds, to tell when all of that is stored. */
+	struct queue_job anew;
+	bool is_anew_out;
+	size_t anew_rows; /* before it; the loop's */
 	/* Without parts: lets phone rows be written when no other job comes. */
 	struct queue_job idle;
 	bool is_idle_out;
@@ -65,6 +69,11 @@ static void on_asked(void *ctx)
 {
 	struct store *store = ctx;
 	store->callbacks.rewrite(store->ctx, store->aside_text, &store->rewriting);
+	store->anew_rows = store->rewriting.count;
+	if (!store->is_anew_out) {
+		store->is_anew_out = true;
+		job_list_append(&store->rewriting, &store->anew.job);
+	}
 	for (struct job *job = store->rewriting.first; job; job = job->next)
 		MEM_CONTAINER(job, struct queue_job, job)->status = -ECANCELED;
 	store->is_anew = false;
@@ -151,11 +160,20 @@ static void submit_idle(struct store *store)
 	worker_submit_lazy(store->worker, &store->idle.job);
 }
 
+static void on_anew_back(struct store *store)
+{
+	store->is_anew_out = false;
+	if (store->anew.status == 0)
+		store->callbacks.rewritten(store->ctx, store->anew_rows);
+}
+
 static void give_back(struct store *store, struct job_list *batch)
 {
 	for (struct job *job; (job = job_list_take(batch));) {
 		if (job == &store->idle.job)
 			store->is_idle_out = false;
+		else if (job == &store->anew.job)
+			on_anew_back(store);
 		else
 			store->callbacks.done(
 				store->ctx, MEM_CONTAINER(job, struct queue_job, job));

@@ -155,11 +155,15 @@ typedef void store_trouble_fn(void *ctx, const char *text);   /* NULL: all is we
  * is to be in it.
  */
 typedef void store_rewrite_fn(void *ctx, const char *text, struct job_list *ret_jobs);
+/* The jobs of the last `rewrite`, that many, are in the new file: from now on no crash loses them.
+ */
+typedef void store_rewritten_fn(void *ctx, size_t rows);
 
 struct store_callbacks {
 	store_done_fn *done; /* each job of a batch, in order; first those of `rewrite` */
 	store_trouble_fn *trouble;
 	store_rewrite_fn *rewrite;
+	store_rewritten_fn *rewritten; /* may come during store_free */
 };
 
 /* What stands in the file at start, in order of key, of seq, of parked_id. */

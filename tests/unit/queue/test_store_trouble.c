@@ -171,7 +171,7 @@ struct owner {
 	unsigned expected;
 	bool mends;	 /* makes room as soon as trouble is told */
 	unsigned memory; /* what there is to be written into a new file */
-	unsigned rewrites;
+	unsigned rewrites, rewritten;
 	char rewrite_text[512];
 };
 
@@ -212,7 +212,16 @@ static void on_rewrite(void *ctx, const char *text, struct job_list *ret_jobs)
 	}
 }
 
-static const struct store_callbacks callbacks = {on_stored, on_trouble, on_rewrite};
+/* Not before they came back. */
+static void on_rewritten(void *ctx, size_t rows)
+{
+	struct owner *owner = ctx;
+	assert_int_equal(rows, owner->memory);
+	assert_true(owner->stored >= owner->memory);
+	owner->rewritten++;
+}
+
+static const struct store_callbacks callbacks = {on_stored, on_trouble, on_rewrite, on_rewritten};
 
 static void start(uv_loop_t *loop, struct owner *owner)
 {
@@ -343,6 +352,7 @@ static void is_set_aside(const struct owner *owner)
 	snprintf(aside, sizeof(aside), "%s%.*s", path, (int)strcspn(name, "'"), name);
 	assert_int_equal(access(aside, F_OK), 0);
 	assert_int_equal(owner->rewrites, 1);
+	assert_int_equal(owner->rewritten, 1);
 }
 
 static void submit_drop(struct owner *owner)
