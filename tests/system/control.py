@@ -22,8 +22,8 @@ class UnixConnection(http.client.HTTPConnection):
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(self.path)    # with a time limit it would not wait for a place in the backlog
         self.sock.settimeout(TIMEOUT)
-        self.sock.connect(self.path)
 
 
 def ask(daemon, method, path, body=None):

@@ -48,6 +48,7 @@ def test_the_page_names_exactly_what_is_exported(monitored_site_for):
     site.mailpushd.write_conf()
     site.mailpushd.start()          # and an alarm stands
     site.registered_phone()
+    wait_until(lambda: "mailpush_pushes_total{" in site.metrics(), what="the answer to the first push")
     assert exported(site.metrics()) == documented()
 
 
