@@ -177,7 +177,7 @@ def test_news_during_a_flight_survives_its_verdict(bare_site, in_flight, status,
     site, phone = bare_site, in_flight
     if outcome == TOLD and status == 200:
         site.sim.control(do="hold", on=False)
-        site.told(phone, "INBOX")
+        assert hashes_of([site.next_push(phone)]) == {hash_of("INBOX")}
     else:
         site.sim.control(do="next", status=status, reason=reason, **more)
         site.sim.control(do="hold", on=False)
