@@ -7,6 +7,7 @@
 #include "daemon/audience.h"
 #include "daemon/delivery.h"
 #include "daemon/metrics.h"
+#include "daemon/overload.h"
 #include "event/acl.h"
 
 #include <assert.h>
@@ -16,7 +17,6 @@
 #include <string.h>
 
 #define WATCH_MS 50			   /* how often late ones are looked for */
-#define SHED_LOG_MS CLOCK_MINUTE_MS	   /* overload is logged once a minute at most */
 #define EARLIEST_MS INT64_C(1577836800000) /* 2020: nothing was kept before */
 
 struct arrival {
@@ -55,6 +55,7 @@ struct arrival {
 
 struct arrivals {
 	struct core *core;
+	struct overload *overload;
 	struct arrival *first;
 	struct arrival *last;
 	struct arrival *unwatched; /* the first that on_watch has not seen late yet */
@@ -64,13 +65,8 @@ struct arrivals {
 	struct map *mergeable; /* news that waits for the registry, by merge_key */
 	unsigned silence;      /* looks of on_watch since the registry last answered */
 	uv_timer_t watch;
-	bool is_paused;
 	bool is_late; /* the alarm about late acknowledgements stands */
-
 	uint64_t lost;
-	uint64_t shed;
-	uint64_t shed_logged;
-	int64_t shed_logged_ms;
 };
 
 static void answer_waiter(struct arrival_waiter waiter, int status, const char *text)
@@ -128,6 +124,7 @@ struct arrivals *arrivals_new(struct core *core, const uint8_t seed[16])
 {
 	struct arrivals *arrivals = mem_alloc_zero(1, sizeof(*arrivals));
 	arrivals->core = core;
+	arrivals->overload = overload_new(core);
 	arrivals->mergeable = map_new(seed);
 	uv_timer_init(core->loop, &arrivals->watch);
 	arrivals->watch.data = arrivals;
@@ -145,6 +142,7 @@ void arrivals_free(struct arrivals *arrivals)
 		return;
 	assert(!arrivals->first);
 	map_free(arrivals->mergeable);
+	overload_free(arrivals->overload);
 	uv_close((uv_handle_t *)&arrivals->watch, on_watch_closed);
 }
 
@@ -156,38 +154,6 @@ uint64_t arrivals_lost(const struct arrivals *arrivals)
 uint64_t arrivals_count(const struct arrivals *arrivals)
 {
 	return arrivals->count;
-}
-
-static void log_shed(struct arrivals *arrivals, int64_t now_ms)
-{
-	log_event(LOG_LEVEL_WARN, "relay", "events are shed: too many wait (max_waiting)",
-		log_number("waiting", (int64_t)arrivals->count),
-		log_number("shed", (int64_t)(arrivals->shed - arrivals->shed_logged)));
-	arrivals->shed_logged = arrivals->shed;
-	arrivals->shed_logged_ms = now_ms;
-}
-
-/* Overload: begins at max_waiting, ends at nine tenths of it. */
-static void set_paused(struct arrivals *arrivals)
-{
-	uint64_t most = arrivals->core->config->max_waiting;
-	bool pause =
-		arrivals->is_paused ? arrivals->count > most / 10 * 9 : arrivals->count >= most;
-	if (pause == arrivals->is_paused)
-		return;
-	arrivals->is_paused = pause;
-	if (!pause && arrivals->shed > arrivals->shed_logged)
-		log_shed(arrivals, clock_monotonic_ms());
-	if (arrivals->core->stream)
-		stream_pause(arrivals->core->stream, pause);
-	if (pause)
-		alarm_raise("intake:overload",
-			"%" PRIu64
-			" events wait for the registry or the disk (max_waiting); the stream "
-			"socket is not read meanwhile",
-			arrivals->count);
-	else
-		alarm_clear("intake:overload");
 }
 
 static void link_arrival(struct arrivals *arrivals, struct arrival *arrival)
@@ -203,7 +169,7 @@ static void link_arrival(struct arrivals *arrivals, struct arrival *arrival)
 	arrivals->count++;
 	if (!uv_is_active((uv_handle_t *)&arrivals->watch))
 		uv_timer_start(&arrivals->watch, on_watch, WATCH_MS, WATCH_MS);
-	set_paused(arrivals);
+	overload_enter(arrivals->overload, arrival->raw_size);
 }
 
 static void unlink_arrival(struct arrivals *arrivals, struct arrival *arrival)
@@ -221,7 +187,7 @@ static void unlink_arrival(struct arrivals *arrivals, struct arrival *arrival)
 	arrivals->count--;
 	if (arrival->is_parked)
 		arrivals->parked--;
-	set_paused(arrivals);
+	overload_leave(arrivals->overload, newest_of(arrival)->raw_size);
 }
 
 static struct queue_job *owned_by(struct arrival *arrival, struct queue_job *job)
@@ -608,6 +574,8 @@ static void add_waiter(struct arrival *arrival, struct arrival_waiter waiter)
 /* The newest event stands for both: its ACL counts. */
 static void merge(struct arrivals *arrivals, struct arrival *into, struct arrival *newer)
 {
+	overload_leave(arrivals->overload, newest_of(into)->raw_size);
+	overload_enter(arrivals->overload, newer->raw_size);
 	if (into->newest)
 		free_arrival(into->newest);
 	into->newest = newer;
@@ -689,22 +657,6 @@ static void log_event_came(
 		log_text("action", relay_action_name(action)));
 }
 
-/* Sheds at overload what can be spared: `later` news first, a registration never. */
-static bool shed(struct arrivals *arrivals, enum relay_action action)
-{
-	uint64_t most = arrivals->core->config->max_waiting;
-	if (arrivals->count < most || !is_news(action))
-		return false;
-	if (action == RELAY_NOW && arrivals->count < most + most / 8)
-		return false;
-	arrivals->shed++;
-	arrivals->core->metrics->shed++;
-	int64_t now_ms = clock_monotonic_ms();
-	if (!arrivals->shed_logged_ms || now_ms - arrivals->shed_logged_ms >= SHED_LOG_MS)
-		log_shed(arrivals, now_ms);
-	return true;
-}
-
 static void reject(struct arrivals *arrivals, struct arrival_waiter waiter, const char *text)
 {
 	arrivals->core->metrics->malformed++;
@@ -738,7 +690,8 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 	enum metrics_transport transport = metrics_transport_of(waiter.through);
 	metrics_event(arrivals->core->metrics, event->kind, transport, action);
 	audience_event(arrivals->core->audience, event, action, transport);
-	if (action == RELAY_IGNORE || (!waiter.answer && !parked_id && shed(arrivals, action))) {
+	if (action == RELAY_IGNORE ||
+		(!waiter.answer && !parked_id && overload_sheds(arrivals->overload, action))) {
 		event_free(event);
 		answer_waiter(waiter, 0, NULL);
 		if (parked_id)

@@ -11,8 +11,7 @@
  * order.
  *
  * While the registry's thread is busy, news about the same mailbox and of the same urgency is
- * merged; never across a barrier.  At max_waiting the stream is no longer read and `later`
- * datagrams are shed.
+ * merged; never across a barrier.  Too much is bounded by overload.h.
  *
  * Loop thread only.
  */

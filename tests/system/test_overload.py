@@ -91,3 +91,23 @@ def test_news_that_waits_is_merged_and_takes_one_place(bare_site_for):
         site.tell(notify.mail(new_user()))
     site.told_inbox(phone)
     assert not [line for line in site.mailpushd.lines() if "max_waiting" in line]
+
+
+def test_a_large_event_takes_several_places(bare_site_for):
+    """Of 1000 places each of these takes 5, whichever way it merges: what stays large is one of them."""
+    site = bare_site_for(max_waiting=MAX_WAITING)
+    phone = site.registered_phone()
+    large = {"bodyStructure": "x" * 18000}
+    with locked(site.mailpushd.dir / "registry.sqlite"):
+        site.register(BarePhone(new_user()))
+        for _ in range(MAX_WAITING):
+            send(site, notify.mail(phone.user, event="MessageRead", **large))
+        others = [new_user() for _ in range(MAX_WAITING // 5 - 2)]
+        for user in others:
+            send(site, notify.mail(user, event="MessageRead", **large))
+        site.mailpushd.wait_log(f"event came event=MessageRead owner={others[-1]} ")
+        assert not [line for line in site.mailpushd.lines() if "max_waiting" in line]
+        send(site, notify.mail(new_user(), event="MessageRead", **large))
+        site.mailpushd.wait_log("intake:overload state=begins")
+    site.mailpushd.wait_log("intake:overload state=ends")
+    site.told_inbox(phone)
