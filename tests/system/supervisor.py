@@ -25,6 +25,7 @@ class Supervisor:
         self.heard = Lines()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
+        self._path = str(path)
         self.wrapper = ["env", f"NOTIFY_SOCKET={path}"]
         if watchdog_s:
             self.wrapper.append(f"WATCHDOG_USEC={int(watchdog_s * 1e6)}")
@@ -33,6 +34,14 @@ class Supervisor:
 
     def wait(self, pattern, since=0):
         return self.heard.wait(pattern, since=since)
+
+    def now(self):
+        """Where what is said from now on begins: all that was said before has been heard."""
+        mark = f"MARK {len(self.heard)}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(mark.encode(), self._path)
+        self.wait(f"^{mark}$")
+        return len(self.heard)
 
     def close(self):
         self._socket.shutdown(socket.SHUT_RDWR)

@@ -28,7 +28,9 @@ def supervised(mailpushd, sim, imapd_conf, supervisor):
     def make(**settings):
         daemon = mailpushd(start=False, imapd_conf=imapd_conf, **settings)
         daemon.wrapper = supervisor.wrapper
-        return BareSite(daemon.start(), sim)
+        site = BareSite(daemon.start(), sim)
+        supervisor.wait("^READY=1 ")
+        return site
     return make
 
 
@@ -59,7 +61,7 @@ def test_without_its_sockets_it_is_never_ready(mailpushd, imapd_conf, supervisor
 
 def test_the_stop_is_told(supervised, supervisor):
     site = supervised()
-    since = len(supervisor.heard)
+    since = supervisor.now()
     assert site.mailpushd.stop() == 0
     supervisor.wait("^STOPPING=1 STATUS=stopping$", since)
     assert not [text for text in supervisor.heard.all(since) if "READY" in text]
@@ -67,7 +69,7 @@ def test_the_stop_is_told(supervised, supervisor):
 
 def test_a_reload_is_told_from_begin_to_end(supervised, supervisor):
     site = supervised()
-    since = len(supervisor.heard)
+    since = supervisor.now()
     site.mailpushd.reload()
     supervisor.wait(r"^RELOADING=1 MONOTONIC_USEC=\d+ ", since)
     supervisor.wait("^READY=1 ", since)
@@ -78,7 +80,7 @@ def test_a_reload_is_told_from_begin_to_end(supervised, supervisor):
 
 def test_a_reload_that_fails_ends_as_well(supervised, supervisor, imapd_conf):
     site = supervised()
-    since = len(supervisor.heard)
+    since = supervisor.now()
     imapd_conf.unlink()
     site.mailpushd.reload()
     supervisor.wait("^READY=1 STATUS=0 phones wait, 1 alarm: reload$", since)
@@ -88,7 +90,7 @@ def test_the_status_tells_who_waits_and_what_is_wrong(supervised, supervisor):
     site = supervised()
     phone = site.registered_phone()
     site.sim.stop()
-    since = len(supervisor.heard)
+    since = supervisor.now()
     site.deliver(phone.user)
     supervisor.wait("^STATUS=1 phone waits, 1 alarm: apns:main$", since)
     site.sim.start(site.sim.dir, port=site.sim.port)
@@ -101,7 +103,7 @@ def test_the_watchdog_is_fed_by_the_loop_alone(supervised, supervisor):
     site = supervised()
     supervisor.wait("^WATCHDOG=1$")
     with hung(site.mailpushd.process.pid):
-        since = len(supervisor.heard)
+        since = supervisor.now()
         with notify.connect(site.mailpushd.stream_socket, timeout=4 * WATCHDOG_S) as connection:
             connection.sendall(notify.request(notify.mail("alice")))
             with pytest.raises(TimeoutError):
@@ -114,7 +116,7 @@ def test_a_disk_that_stalls_does_not_starve_the_watchdog(supervised, supervisor)
     site = supervised()
     with locked(site.mailpushd.dir / "registry.sqlite"):
         site.register(BarePhone(new_user()))
-        since = len(supervisor.heard)
+        since = supervisor.now()
         wait_until(lambda: pings(supervisor, since) >= 5, what="five pings")
 
 
