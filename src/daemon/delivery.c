@@ -94,10 +94,19 @@ static void on_closed(uv_handle_t *handle)
 		free(delivery);
 }
 
+static void tell_kept_back(struct delivery *delivery, int64_t now_ms)
+{
+	uint64_t count = ration_kept_back(&delivery->troubles, now_ms);
+	if (count)
+		log_event(LOG_LEVEL_INFO, "apns", "more pushes were not taken",
+			log_number("count", (int64_t)count));
+}
+
 void delivery_free(struct delivery *delivery)
 {
 	if (!delivery)
 		return;
+	tell_kept_back(delivery, INT64_MAX);
 	while (delivery->free_flights) {
 		struct flight *flight = delivery->free_flights;
 		delivery->free_flights = flight->next_free;
@@ -240,14 +249,6 @@ static void launch_due(struct delivery *delivery, const char *topic, struct sche
 	} while (push);
 }
 
-static void tell_kept_back(struct delivery *delivery, int64_t now_ms)
-{
-	uint64_t count = ration_kept_back(&delivery->troubles, now_ms);
-	if (count)
-		log_event(LOG_LEVEL_INFO, "apns", "more pushes were not taken",
-			log_number("count", (int64_t)count));
-}
-
 /* Hands over what is due as far as there is room, and sees when to look again. */
 static void look(struct delivery *delivery)
 {
@@ -266,6 +267,9 @@ static void look(struct delivery *delivery)
 	}
 	clear_missing(delivery, time.now_ms);
 	int64_t wake_ms = schedule_wake_ms(core->schedule, time.now_ms);
+	int64_t tell_ms = ration_wake_ms(&delivery->troubles);
+	if (tell_ms < wake_ms)
+		wake_ms = tell_ms;
 	/* A push that was answered while it was handed over has woken us again. */
 	if (delivery->is_awake)
 		wake_ms = time.now_ms;
@@ -277,14 +281,22 @@ static void look(struct delivery *delivery)
 }
 
 static void tell_answer(struct delivery *delivery, const struct flight *flight,
-	const struct apns_answer *answer, const char *then)
+	const struct apns_answer *answer, enum verdict_action action, const char *then)
 {
 	const struct target *target = flight->scheduled->target;
-	int64_t took_ms = clock_monotonic_ms() - flight->push.sent_ms;
-	bool is_fine = answer->ending == APNS_ANSWERED && answer->status == 200;
-	bool is_quiet = is_fine || !ration_allows(&delivery->troubles, clock_monotonic_ms());
-	log_event(is_quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "apns",
-		is_fine ? "pushed" : "push not taken", log_text("user", target->user),
+	int64_t now_ms = clock_monotonic_ms();
+	int64_t took_ms = now_ms - flight->push.sent_ms;
+	enum log_level level = LOG_LEVEL_INFO;
+	const char *text = "push not taken";
+	if (action == VERDICT_DONE) {
+		text = "pushed";
+	} else if (action == VERDICT_DROP) {
+		level = LOG_LEVEL_ERROR;
+		text = "Apple rejects a push as malformed; it is dropped, please report this";
+	}
+	if (action == VERDICT_DONE || !ration_allows(&delivery->troubles, now_ms))
+		level = LOG_LEVEL_DEBUG;
+	log_event(level, "apns", text, log_text("user", target->user),
 		log_masked("token", target->token), log_masked("account", target->account_id),
 		log_text("ending", metrics_ending_name(answer->ending)),
 		log_number("status", answer->status), log_text("reason", answer->reason),
@@ -449,7 +461,7 @@ static void on_answered(
 			time.unix_ms);
 	switch (verdict.action) {
 	case VERDICT_DONE:
-		tell_answer(delivery, flight, answer, "done");
+		tell_answer(delivery, flight, answer, verdict.action, "done");
 		if (delivery->doubts)
 			end_doubt(delivery, flight);
 		if (delivery->misfits.count)
@@ -458,19 +470,13 @@ static void on_answered(
 			core->schedule, &flight->key, answer->status, answer->reason, time);
 		break;
 	case VERDICT_DROP:
-		if (ration_allows(&delivery->troubles, time.now_ms))
-			log_event(LOG_LEVEL_ERROR, "apns",
-				"Apple rejects a push as malformed; it is dropped, please report "
-				"this",
-				log_number("status", answer->status),
-				log_text("reason", answer->reason));
-		tell_answer(delivery, flight, answer, "drop");
+		tell_answer(delivery, flight, answer, verdict.action, "drop");
 		job = schedule_told(
 			core->schedule, &flight->key, answer->status, answer->reason, time);
 		break;
 	case VERDICT_FORGET:
 	case VERDICT_STOP:
-		tell_answer(delivery, flight, answer,
+		tell_answer(delivery, flight, answer, verdict.action,
 			verdict.action == VERDICT_STOP ? "stop" : "forget");
 		if (verdict.action == VERDICT_STOP)
 			count_misfit(delivery, flight);
@@ -478,18 +484,19 @@ static void on_answered(
 		return;
 	case VERDICT_RETRY:
 		if (verdict.scope == VERDICT_TOKEN && is_given_up(flight->scheduled, time.now_ms)) {
-			tell_answer(delivery, flight, answer, "given up after a day");
+			tell_answer(
+				delivery, flight, answer, verdict.action, "given up after a day");
 			core->metrics->given_up++;
 			job = schedule_told(
 				core->schedule, &flight->key, answer->status, answer->reason, time);
 			break;
 		}
-		tell_answer(delivery, flight, answer, "again");
+		tell_answer(delivery, flight, answer, verdict.action, "again");
 		job = schedule_retry(core->schedule, &flight->key, answer->status, answer->reason,
 			verdict.delay_ms, verdict.counts, time);
 		break;
 	case VERDICT_HOLD:
-		tell_answer(delivery, flight, answer, "hold");
+		tell_answer(delivery, flight, answer, verdict.action, "hold");
 		hold(delivery, flight, answer, &verdict);
 		job = schedule_retry(core->schedule, &flight->key, answer->status, answer->reason,
 			verdict.delay_ms, verdict.counts, time);

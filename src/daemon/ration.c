@@ -23,3 +23,8 @@ uint64_t ration_kept_back(struct ration *ration, int64_t now_ms)
 	ration->kept_back = 0;
 	return count;
 }
+
+int64_t ration_wake_ms(const struct ration *ration)
+{
+	return ration->kept_back ? ration->until_ms : INT64_MAX;
+}

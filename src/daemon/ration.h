@@ -24,5 +24,7 @@ struct ration {
 bool ration_allows(struct ration *ration, int64_t now_ms);
 /* When the time is over: how many were kept back in it, once; else 0. */
 uint64_t ration_kept_back(struct ration *ration, int64_t now_ms);
+/* When there will be something to tell of what was kept back so far; INT64_MAX: there is none. */
+int64_t ration_wake_ms(const struct ration *ration);
 
 #endif

@@ -51,6 +51,18 @@ static void what_was_kept_back_is_told_before_more_is_let_through(void **state)
 	assert_int_equal(ask(1, NOW + RATION_FOR_MS), 1);
 }
 
+static void it_is_known_when_what_was_kept_back_is_to_be_told(void **state)
+{
+	(void)state;
+	assert_int_equal(ration_wake_ms(&ration), INT64_MAX);
+	ask(RATION_LINES, NOW);
+	assert_int_equal(ration_wake_ms(&ration), INT64_MAX);
+	ask(1, NOW + 1);
+	assert_int_equal(ration_wake_ms(&ration), NOW + RATION_FOR_MS);
+	assert_int_equal(ration_kept_back(&ration, ration_wake_ms(&ration)), 1);
+	assert_int_equal(ration_wake_ms(&ration), INT64_MAX);
+}
+
 #define T(name) cmocka_unit_test_setup(name, begin)
 
 int main(void)
@@ -59,6 +71,7 @@ int main(void)
 		T(so_many_are_let_through_and_the_rest_is_counted),
 		T(another_while_has_its_own),
 		T(what_was_kept_back_is_told_before_more_is_let_through),
+		T(it_is_known_when_what_was_kept_back_is_to_be_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
