@@ -296,6 +296,7 @@ static void news_during_a_flight_joins_what_is_tried_again(void **state)
 	assert_int_equal(waited, MIN_INTERVAL);
 	assert_int_equal(push->hash_count, 2);
 	assert_int_equal(push->first_unix_ms, UNIX_MS);
+	assert_int_equal(push->attempts, 0); /* it is another than the one that failed */
 	world_told(w, 1);
 	assert_int_equal(w->push_count + w->news_count, 0);
 }
@@ -431,6 +432,8 @@ static void more_than_100_hashes_go_in_flights_an_interval_apart(void **state)
 			seen[i] += world_carries(push, i);
 		world_told(w, 1);
 		world_stored(w);
+		/* What did not fit is still on disk, should we die before the next flight. */
+		assert_int_equal(world_news_of(w, 1), flight == 0 ? 150 : flight == 1 ? 50 : 0);
 	}
 	for (unsigned i = 0; i < 250; i++)
 		assert_int_equal(seen[i], 1);
@@ -895,6 +898,64 @@ static void new_mail_does_not_break_into_a_back_off(void **state)
 	assert_int_equal(waited, 60000 - 5);
 }
 
+static void a_clock_that_is_set_neither_ends_a_back_off_nor_prolongs_it(void **state)
+{
+	(void)state;
+	const int64_t jumps[] = {3 * CLOCK_DAY_MS, -3 * CLOCK_DAY_MS};
+	for (unsigned i = 0; i < 2; i++) {
+		fly(i, 1);
+		world_retry(w, i, 60000);
+		world_pass(w, 5);
+		w->time.unix_ms += jumps[i];
+		int64_t waited;
+		assert_int_equal(world_phone(wait_for_push(100000, &waited)), i);
+		assert_int_equal(waited, 60000 - 5);
+		world_retry(w, i, 60000);
+		w->time.unix_ms += jumps[i];
+		world_add(w, i, 2, QUEUE_NOW);
+		world_stored(w);
+		assert_non_null(wait_for_push(100000, &waited));
+		assert_int_equal(waited, 60000);
+	}
+}
+
+static void new_mail_does_not_break_into_a_back_off_after_a_crash(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_retry(w, 1, 60000);
+	world_restart(w, 5, 2);
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 2, QUEUE_NOW);
+	world_stored(w);
+	int64_t waited;
+	assert_int_equal(wait_for_push(100000, &waited)->hash_count, 2);
+	assert_int_equal(waited, 60000 - 5);
+}
+
+static void a_back_off_goes_on_growing_after_a_crash(void **state)
+{
+	(void)state;
+	int64_t most = 0;
+	for (unsigned phone = 0; phone < 50; phone++) {
+		fly(phone, 1);
+		for (unsigned attempt = 0; attempt < 7; attempt++) {
+			world_retry(w, phone, 0);
+			assert_non_null(world_next(w));
+		}
+	}
+	world_restart(w, 0, 2);
+	for (unsigned i = 0; i < 50; i++) {
+		const struct push *push = wait_for_push(0, NULL);
+		unsigned phone = world_phone(push);
+		assert_int_equal(push->attempts, 7);
+		world_retry(w, phone, -1);
+		int64_t delay = world_row(w, phone)->due_ms - w->time.unix_ms;
+		most = delay > most ? delay : most;
+	}
+	assert_in_range(most, (SCHEDULE_RETRY_MIN_MS << 7) / 2, SCHEDULE_RETRY_MIN_MS << 7);
+}
+
 static void what_waits_is_hurried(void **state)
 {
 	(void)state;
@@ -920,6 +981,20 @@ static void a_retry_is_hurried_too(void **state)
 	world_stored(w);
 	assert_non_null(world_next(w));
 	assert_string_equal(schedule_state(w->schedule, &key), "flying");
+}
+
+static void what_was_hurried_is_not_held_back_by_more_news(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_retry(w, 1, 60000);
+	struct registry_key key = world_key(1);
+	world_write(w, schedule_hurry(w->schedule, &key, w->time));
+	world_add(w, 1, 2, QUEUE_NOW);
+	world_stored(w);
+	int64_t waited;
+	assert_int_equal(wait_for_push(100000, &waited)->hash_count, 2);
+	assert_int_equal(waited, MIN_INTERVAL); /* as it is another than the one that failed */
 }
 
 static void what_flies_or_is_unknown_is_not_hurried(void **state)
@@ -985,8 +1060,12 @@ int main(void)
 		TEST(a_topic_that_is_not_asked_for_wakes_nobody),
 		TEST(retries_back_off_with_full_jitter),
 		TEST(new_mail_does_not_break_into_a_back_off),
+		TEST(a_clock_that_is_set_neither_ends_a_back_off_nor_prolongs_it),
+		TEST(new_mail_does_not_break_into_a_back_off_after_a_crash),
+		TEST(a_back_off_goes_on_growing_after_a_crash),
 		TEST(what_waits_is_hurried),
 		TEST(a_retry_is_hurried_too),
+		TEST(what_was_hurried_is_not_held_back_by_more_news),
 		TEST(what_flies_or_is_unknown_is_not_hurried),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
