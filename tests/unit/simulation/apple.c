@@ -96,6 +96,7 @@ static struct flight *flights;
 static uint64_t numbers;
 static struct token *tokens;
 static uint64_t answers[APPLE_MEANINGS];
+static bool is_refusing; /* what is being told is that the credential is refused */
 
 static unsigned topic_of(const char *name)
 {
@@ -169,6 +170,7 @@ void sender_hold(struct sender *sender, const char *name, const char *why)
 	(void)sender;
 	(void)why;
 	struct topic *topic = &topics[topic_of(name)];
+	judge_rule(is_refusing, "a credential is held when Apple refuses it, and only then");
 	if (!topic->is_held || (!topic->probe && topic->probe_ms <= virtual_now_ms()))
 		topic->probe_ms = virtual_now_ms() + PROBE_MS;
 	topic->is_held = true;
@@ -248,7 +250,10 @@ static enum apple_meaning answer_token(
 	case THROTTLED:
 		ret->status = 429;
 		strcpy(ret->reason, dice_roll(2) ? "TooManyRequests" : "");
-		if (dice_once_in(3))
+		/* So long that a day passes with few attempts. */
+		if (dice_once_in(20))
+			ret->retry_after_ms = dice_between(1, 24 * 60 * 60) * 1000;
+		else if (dice_once_in(3))
 			ret->retry_after_ms = dice_between(1, 600) * 1000;
 		return APPLE_THROTTLED;
 	case GOOD:
@@ -338,7 +343,9 @@ static void answer(
 		people_told(push->token);
 	bool proven = is_proven(flight->topic);
 	free(flight);
+	is_refusing = meaning == APPLE_REFUSED;
 	callbacks->answered(core, push, said, proven);
+	is_refusing = false;
 }
 
 static void on_answer(void *ctx, uint64_t number)

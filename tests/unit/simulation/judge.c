@@ -277,6 +277,7 @@ static void on_gone(struct model_registration *registration, enum reason reason)
 		forgive(registration, &registration->names[i], reason);
 	registration->was_dropped = true;
 	registration->is_condemned = false;
+	registration->calm_until_ms = 0;
 	gone[reason]++;
 }
 
@@ -562,6 +563,8 @@ void judge_takeoff(const struct sender_push *push)
 	about = registration;
 	judge_rule(!registration->is_flying, "one push of a registration is in flight at most");
 	check_rate();
+	judge_rule(registration->life != life || virtual_now_ms() >= registration->calm_until_ms,
+		"a token that Apple does not want, or throttles, is left alone for a while");
 	check_content(registration, &payload, push);
 	check_apns_id(registration, &payload, push);
 	take_off(registration, &payload, push);
@@ -612,6 +615,20 @@ static void may_give_up(struct model_registration *registration)
 	}
 }
 
+/* As long as Apple says, or five minutes when a token is doubted. */
+static void calm(struct model_registration *registration, const struct apns_answer *answer,
+	enum apple_meaning meaning)
+{
+	registration->calm_until_ms = 0;
+	/* Something else leaves when this flight's news was given up, or the registration went. */
+	if (!registration->exists || registration->was_dropped || registration->is_unsure)
+		return;
+	if (meaning == APPLE_GONE || meaning == APPLE_BAD)
+		registration->calm_until_ms = virtual_now_ms() + RETRY_MAX_MS;
+	else if (meaning == APPLE_THROTTLED && answer->retry_after_ms > 0)
+		registration->calm_until_ms = virtual_now_ms() + answer->retry_after_ms;
+}
+
 static struct model_registration *find_flying(const struct sender_push *push)
 {
 	size_t position = 0;
@@ -641,6 +658,7 @@ void judge_answered(const struct sender_push *push, const struct apns_answer *an
 		if (answer->retry_after_ms > wait_ms)
 			wait_ms = answer->retry_after_ms;
 	}
+	calm(registration, answer, meaning);
 	registration->excused_until_ms = virtual_now_ms() + wait_ms;
 }
 

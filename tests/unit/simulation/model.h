@@ -65,7 +65,8 @@ struct model_registration {
 	uint8_t apns_id[16];
 	char hashes[MODEL_HASHES_MAX][MAILBOX_HASH_SIZE];
 	unsigned hash_count;
-	unsigned failures; /* of this apns_id */
+	unsigned failures;     /* of this apns_id */
+	int64_t calm_until_ms; /* Apple spoke of the token: nothing leaves before, in this life */
 	int64_t excused_until_ms;
 };
 

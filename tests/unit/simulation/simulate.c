@@ -28,7 +28,7 @@
 
 #define BEGIN_MS 1000000
 #define BEGIN_UNIX_MS INT64_C(1790000000000)
-#define SETTLE_MS (3 * CLOCK_HOUR_MS)
+#define SETTLE_MS (27 * CLOCK_HOUR_MS) /* Retry-After may be a day */
 
 static void look(void *ctx, uint64_t number)
 {

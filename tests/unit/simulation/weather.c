@@ -22,9 +22,11 @@ static enum weather of_topic[APPLE_TOPICS];
 static int64_t registry_hang_ms;
 static int64_t disk_hang_ms;
 
-/* Mostly short, sometimes long. */
+/* Mostly short, sometimes long, now and then for days. */
 static int64_t trouble_ms(void)
 {
+	if (dice_once_in(60))
+		return dice_wait_ms(2 * DAY);
 	if (dice_once_in(8))
 		return dice_wait_ms(12 * HOUR);
 	return dice_wait_ms(dice_once_in(3) ? HOUR : 3 * MINUTE);
@@ -65,7 +67,8 @@ static void crash(void *ctx, uint64_t number)
 		life_stop();
 	else
 		life_crash();
-	virtual_in(dice_wait_ms(4 * HOUR), crash, NULL, 0);
+	/* What takes a day needs a life that is longer. */
+	virtual_in(dice_wait_ms(dice_once_in(12) ? 2 * DAY : 3 * HOUR), crash, NULL, 0);
 }
 
 static void put_clock_right(void *ctx, uint64_t by_ms)
