@@ -10,12 +10,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TIMEOUT_S 60L
-#define ANSWER_MAX (256 * 1024 * 1024)
+#define TIMEOUT_S 30L /* the longest answers, those to pushes, take half of that */
+#define ANSWER_MAX (64 * 1024 * 1024)
+#define LINE_MAX_BYTES (1024 * 1024)
 #define BASE "http://mailpushd"
 #define NOT_ALLOWED                                                  \
 	"not allowed to use %s: be root, or have control_users and " \
 	"control_group of mailpush.conf name you"
+
+#define NOT_MAILPUSHD                                                                              \
+	"the answer is %s: it is not mailpushd of this version that serves %s; name another with " \
+	"--socket, or `systemctl restart mailpush` after an upgrade"
 
 static const char *socket_path;
 static CURL *curl;
@@ -29,9 +34,11 @@ void client_init(const char *socket)
 		abort(); /* out of memory */
 }
 
-void client_use(const char *socket)
+bool client_use(const char *socket)
 {
+	bool is_other = strcmp(socket, socket_path) != 0;
 	socket_path = socket;
+	return is_other;
 }
 
 void client_fini(void)
@@ -77,7 +84,17 @@ static enum client_exit explain_failure(CURLcode code, struct err *err)
 			socket_path);
 		return CLIENT_NOT_RUNNING;
 	}
-	err_set(err, -EIO, "no answer from mailpushd: %s; see its log", curl_easy_strerror(code));
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		err_set(err, -ETIMEDOUT,
+			"mailpushd hangs: it did not answer for %ld s; `systemctl restart "
+			"mailpush`, and see `journalctl -u mailpush` for what it was doing",
+			TIMEOUT_S);
+	else if (code == CURLE_WRITE_ERROR)
+		err_set(err, -EMSGSIZE, NOT_MAILPUSHD, "too large", socket_path);
+	else
+		err_set(err, -EIO,
+			"no answer from mailpushd at %s: %s; see `journalctl -u mailpush`",
+			socket_path, curl_easy_strerror(code));
 	return CLIENT_FAILED;
 }
 
@@ -129,8 +146,9 @@ enum client_exit client_try(
 	if (status != 200)
 		return explain_refusal(status, buf_text(&answer), err);
 	json_t *json = json_loadb(buf_text(&answer), answer.used, 0, NULL);
-	if (!json) {
-		err_set(err, -EPROTO, "the answer of %s is no JSON", socket_path);
+	if (!json_is_object(json)) {
+		err_set(err, -EPROTO, NOT_MAILPUSHD, "no JSON object", socket_path);
+		json_decref(json);
 		return CLIENT_FAILED;
 	}
 	*ret = json;
@@ -157,6 +175,8 @@ static size_t on_more(char *bytes, size_t size, size_t count, void *ctx)
 	struct buf *rest = &following->rest;
 	long status = 0;
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	if (rest->used + size * count > LINE_MAX_BYTES)
+		return 0;
 	buf_append(rest, bytes, size * count);
 	if (status != 200)
 		return size * count;
@@ -167,7 +187,7 @@ static size_t on_more(char *bytes, size_t size, size_t count, void *ctx)
 			following->line((const char *)rest->data);
 		buf_consume(rest, (size_t)(end - (char *)rest->data) + 1);
 	}
-	return rest->used > ANSWER_MAX ? 0 : size * count;
+	return size * count;
 }
 
 enum client_exit client_follow(const char *path, void (*line)(const char *text))
@@ -183,7 +203,7 @@ enum client_exit client_follow(const char *path, void (*line)(const char *text))
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	enum client_exit result = CLIENT_FINE;
 	struct err err;
-	if (code != CURLE_OK && status == 0)
+	if ((code != CURLE_OK && status == 0) || code == CURLE_WRITE_ERROR)
 		result = explain_failure(code, &err);
 	else if (status != 200)
 		result = explain_refusal(status, buf_text(&following.rest), &err);

@@ -19,8 +19,8 @@ enum client_exit {
 };
 
 void client_init(const char *socket);
-/* From now on that socket is asked. */
-void client_use(const char *socket);
+/* From now on that socket is asked; returns whether that is another one. */
+bool client_use(const char *socket);
 void client_fini(void);
 
 /*

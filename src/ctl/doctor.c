@@ -33,16 +33,23 @@ struct doctor {
 	struct sources *sources; /* NULL without config */
 	char *services_path;
 	struct cyrusconf *services; /* NULL: they cannot be read */
-	json_t *in_force;	    /* NULL: the daemon did not answer, as the next ones */
+	enum client_exit asked;	    /* what came of asking for the next one */
+	struct err asked_error;
+	json_t *in_force; /* NULL: the daemon did not answer, as the next ones */
 	json_t *status;
 	json_t *credentials;
 };
+
+static void ask_for_config(struct doctor *doctor)
+{
+	doctor->asked = client_try("GET", "/config", NULL, &doctor->in_force, &doctor->asked_error);
+}
 
 static void find_config(struct doctor *doctor)
 {
 	const struct doctor_request *request = doctor->request;
 	struct err err;
-	client_try("GET", "/config", NULL, &doctor->in_force, &err);
+	ask_for_config(doctor);
 	const char *file = json_string_value(json_object_get(doctor->in_force, "file"));
 	doctor->config_path = mem_dup(request->config ? request->config
 			: file			      ? file
@@ -64,22 +71,26 @@ static void find_config(struct doctor *doctor)
 static void find_daemon(struct doctor *doctor)
 {
 	struct findings *findings = &doctor->findings;
-	struct err err;
 	if (doctor->config && !doctor->request->is_socket_given && !doctor->in_force) {
 		if (!*doctor->config->control_socket) {
 			findings_add(findings, FINDINGS_WARN, "daemon",
 				"control_socket is \"\", so mailpushd cannot be asked");
 			return;
 		}
-		client_use(doctor->config->control_socket);
-		client_try("GET", "/config", NULL, &doctor->in_force, &err);
+		/* Who hangs is not asked twice. */
+		if (client_use(doctor->config->control_socket))
+			ask_for_config(doctor);
 	}
-	enum client_exit result = client_try("GET", "/status", NULL, &doctor->status, &err);
+	enum client_exit result = doctor->asked;
+	struct err err = doctor->asked_error;
+	if (!result)
+		result = client_try("GET", "/status", NULL, &doctor->status, &err);
 	if (result == CLIENT_NOT_ALLOWED) {
 		findings_add(findings, FINDINGS_WARN, "daemon", "%s", err.text);
 	} else if (result) {
 		findings_add(findings, FINDINGS_FAIL, "daemon", "%s", err.text);
-		findings_run(findings, "systemctl start mailpush");
+		findings_run(findings, "systemctl %s mailpush",
+			result == CLIENT_NOT_RUNNING ? "start" : "restart");
 	} else {
 		doctor_daemon_judge_status(findings, doctor->status);
 	}

@@ -29,7 +29,8 @@ static void print_mailboxes(const json_t *device, struct buf *ret)
 	json_array_foreach(json_object_get(device, "mailboxes"), i, name)
 	{
 		buf_append_text(ret, i ? ", " : "");
-		buf_append_text(ret, json_string_value(name));
+		const char *text = json_string_value(name);
+		buf_append_text(ret, text ? text : "");
 	}
 }
 

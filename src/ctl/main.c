@@ -17,6 +17,7 @@
 #include "ctl/table.h"
 #include "ctl/words.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <locale.h>
 #include <signal.h>
@@ -91,9 +92,11 @@ static enum client_exit config(char **arguments)
 /* Where the next page of devices begins. */
 static char *next_devices(const json_t *next)
 {
-	mem_auto char *user = client_escape(json_string_value(json_object_get(next, "user")));
-	return mem_printf("&after_user=%s&after_key=%s", user,
-		json_string_value(json_object_get(next, "key")));
+	const char *user = json_string_value(json_object_get(next, "user"));
+	const char *key = json_string_value(json_object_get(next, "key"));
+	mem_auto char *escaped_user = client_escape(user ? user : "");
+	mem_auto char *escaped_key = client_escape(key ? key : "");
+	return mem_printf("&after_user=%s&after_key=%s", escaped_user, escaped_key);
 }
 
 static char *next_pushes(const json_t *next)
@@ -125,14 +128,19 @@ static enum client_exit list(const char *path, const char *key,
 			show(rows, is_first);
 		const json_t *next = json_object_get(answer, "next");
 		left -= left ? (long)json_array_size(rows) : 0;
-		bool is_end = json_is_null(next) || (options.limit && left <= 0);
-		if (!is_end) {
-			free(place);
-			place = next_of(next);
-		}
+		bool is_end = !next || json_is_null(next) || (options.limit && left <= 0);
+		mem_auto char *next_place = is_end ? NULL : next_of(next);
 		json_decref(answer);
 		if (is_end)
 			return CLIENT_FINE;
+		if (!strcmp(next_place, place)) {
+			fputs("mailpushctl: the list does not go on, though more was promised; "
+			      "try again\n",
+				stderr);
+			return CLIENT_FAILED;
+		}
+		free(place);
+		place = mem_steal(next_place);
 	}
 }
 
@@ -373,8 +381,10 @@ static enum client_exit cert_check(char **arguments)
 
 static void show_log_level(const json_t *answer)
 {
-	printf("log level is %s until the daemon is restarted\n",
-		json_string_value(json_object_get(answer, "log_level")));
+	char level[WORDS_SIZE];
+	const char *text = json_string_value(json_object_get(answer, "log_level"));
+	words_printable(text ? text : "unknown", level, sizeof(level));
+	printf("log level is %s until the daemon is restarted\n", level);
 }
 
 static enum client_exit log_level(char **arguments)
@@ -574,5 +584,10 @@ int main(int argc, char **argv)
 			return CLIENT_USAGE;
 		}
 	}
-	return (int)run(argv + optind, argc - optind);
+	enum client_exit result = run(argv + optind, argc - optind);
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "mailpushctl: cannot write the output: %s\n", strerror(errno));
+		return CLIENT_FAILED;
+	}
+	return (int)result;
 }

@@ -55,6 +55,14 @@ static void print_text(const char *text)
 	fputs(printable, stdout);
 }
 
+/* The first of a line of events. */
+static void print_column(const char *text)
+{
+	char printable[TEXT_MAX];
+	size_t columns = words_printable(text, printable, sizeof(printable));
+	printf("%s%*s ", printable, columns < 20 ? (int)(20 - columns) : 0, "");
+}
+
 static void head(const char *name)
 {
 	printf("%s%-15s%s", table_begin(TABLE_BOLD), name, table_end());
@@ -100,8 +108,14 @@ static void show_counters(const json_t *counters)
 {
 	const char *name;
 	json_t *count;
-	json_object_foreach((json_t *)counters, name, count) if (json_integer_value(count))
-		printf("  %s %lld\n", name, (long long)json_integer_value(count));
+	json_object_foreach((json_t *)counters, name, count)
+	{
+		if (!json_integer_value(count))
+			continue;
+		fputs("  ", stdout);
+		print_text(name);
+		printf(" %lld\n", (long long)json_integer_value(count));
+	}
 }
 
 static void show_events(const json_t *events, double rate)
@@ -175,8 +189,14 @@ static void show_way(const json_t *credential)
 	}
 	putchar('\n');
 	json_array_foreach(json_object_get(credential, "connections"), i, link)
-		printf("    %s %s, %lld of %lld streams\n", text_of(link, "address"),
-			text_of(link, "state"), count_of(link, "streams"), count_of(link, "limit"));
+	{
+		fputs("    ", stdout);
+		print_text(text_of(link, "address"));
+		putchar(' ');
+		print_text(text_of(link, "state"));
+		printf(", %lld of %lld streams\n", count_of(link, "streams"),
+			count_of(link, "limit"));
+	}
 }
 
 static void show_latencies(const json_t *latencies)
@@ -315,7 +335,8 @@ void show_device(const json_t *device)
 	json_array_foreach(json_object_get(device, "mailboxes"), i, name)
 	{
 		fputs("  ", stdout);
-		print_text(json_string_value(name));
+		const char *text = json_string_value(name);
+		print_text(text ? text : "");
 		putchar('\n');
 	}
 }
@@ -340,38 +361,50 @@ void show_queue(const json_t *pushes, bool has_head)
 	table_print_and_free(table);
 }
 
+static void show_cyrus_event(const json_t *event)
+{
+	print_column(text_of(event, "event"));
+	print_text(*text_of(event, "owner") ? text_of(event, "owner") : "-");
+	putchar(' ');
+	print_text(*text_of(event, "folder") ? text_of(event, "folder") : "INBOX");
+	fputs(" -> ", stdout);
+	print_text(text_of(event, "action"));
+	fputs(" (", stdout);
+	print_text(text_of(event, "transport"));
+	puts(")");
+}
+
+static void show_sent_push(const json_t *event)
+{
+	bool is_fine = count_of(event, "status") == 200;
+	print_column("push");
+	print_text(text_of(event, "user"));
+	putchar(' ');
+	print_text(text_of(event, "token"));
+	printf(", mailboxes %lld: ", count_of(event, "mailboxes"));
+	fputs(table_begin(is_fine ? TABLE_GOOD : TABLE_ODD), stdout);
+	if (count_of(event, "status"))
+		printf("%lld", count_of(event, "status"));
+	else
+		print_text(text_of(event, "result"));
+	putchar(' ');
+	print_text(text_of(event, "reason"));
+	printf("%s(", table_end());
+	print_text(text_of(event, "then"));
+	printf(", %.0f ms)\n", number_of(event, "seconds") * 1000);
+}
+
 void show_event(const json_t *event)
 {
 	const char *kind = text_of(event, "kind");
-	time_t seconds = (time_t)number_of(event, "time");
-	struct tm local;
-	char clock[16] = "";
-	if (localtime_r(&seconds, &local))
-		strftime(clock, sizeof(clock), "%H:%M:%S", &local);
-	printf("%s ", clock);
-	if (!strcmp(kind, "event")) {
-		printf("%-20s ", text_of(event, "event"));
-		print_text(*text_of(event, "owner") ? text_of(event, "owner") : "-");
-		putchar(' ');
-		print_text(*text_of(event, "folder") ? text_of(event, "folder") : "INBOX");
-		printf(" -> %s (%s)\n", text_of(event, "action"), text_of(event, "transport"));
-	} else if (!strcmp(kind, "push")) {
-		bool is_fine = count_of(event, "status") == 200;
-		printf("%-20s ", "push");
-		print_text(text_of(event, "user"));
-		printf(" %s, mailboxes %lld: ", text_of(event, "token"),
-			count_of(event, "mailboxes"));
-		fputs(table_begin(is_fine ? TABLE_GOOD : TABLE_ODD), stdout);
-		if (count_of(event, "status"))
-			printf("%lld ", count_of(event, "status"));
-		else
-			printf("%s ", text_of(event, "result"));
-		print_text(text_of(event, "reason"));
-		printf("%s(%s, %.0f ms)\n", table_end(), text_of(event, "then"),
-			number_of(event, "seconds") * 1000);
-	} else {
+	char clock[WORDS_SIZE];
+	printf("%s ", words_clock(number_of(event, "time"), clock));
+	if (!strcmp(kind, "event"))
+		show_cyrus_event(event);
+	else if (!strcmp(kind, "push"))
+		show_sent_push(event);
+	else
 		printf("%lld lines were missed\n", count_of(event, "lines"));
-	}
 	fflush(stdout);
 }
 
@@ -406,10 +439,9 @@ void show_push(const json_t *answer)
 		if (!strcmp(state, "answered") && count_of(device, "status"))
 			printf("%lld", count_of(device, "status"));
 		else
-			fputs(!strcmp(state, "not_sent")	    ? "not sent"
+			print_text(!strcmp(state, "not_sent")	    ? "not sent"
 					: !strcmp(state, "waiting") ? "no answer yet"
-								    : text_of(device, "result"),
-				stdout);
+								    : text_of(device, "result"));
 		if (*text_of(device, "reason")) {
 			putchar(' ');
 			print_text(text_of(device, "reason"));
@@ -433,12 +465,13 @@ void show_credentials(const json_t *answer)
 		json_array_foreach(json_object_get(credential, "findings"), j, finding)
 		{
 			const char *level = text_of(finding, "level");
-			bool is_bad = !strcmp(level, "fail");
-			printf("  %s%-4s%s ",
-				table_begin(is_bad		       ? TABLE_BAD
-						: !strcmp(level, "ok") ? TABLE_GOOD
-								       : TABLE_ODD),
-				level, table_end());
+			fputs("  ", stdout);
+			if (!strcmp(level, "fail"))
+				coloured(TABLE_BAD, "fail ");
+			else if (!strcmp(level, "ok"))
+				coloured(TABLE_GOOD, "ok   ");
+			else
+				coloured(TABLE_ODD, "warn ");
 			print_text(text_of(finding, "text"));
 			putchar('\n');
 		}

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CELL_MAX 512
-
 struct cell {
 	char *text;
 	size_t columns;
@@ -53,10 +51,10 @@ const char *table_end(void)
 
 static void set_cell(struct table *table, size_t row, unsigned column, const char *text)
 {
-	char printable[CELL_MAX];
+	size_t size = strlen(text) + 1;
 	struct cell *cell = &table->cells[row * table->columns + column];
-	cell->columns = words_printable(text, printable, sizeof(printable));
-	cell->text = mem_dup(printable);
+	cell->text = mem_alloc(size);
+	cell->columns = words_printable(text, cell->text, size);
 	if (cell->columns > table->widths[column])
 		table->widths[column] = cell->columns;
 }

@@ -4,8 +4,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <wchar.h>
 #include <wctype.h>
+
+#define TIME_MAX_S 1e12 /* the year 33658 */
 
 static const char *span(double seconds, char ret[WORDS_SIZE])
 {
@@ -52,6 +55,18 @@ const char *words_duration(double seconds, char ret[WORDS_SIZE])
 	return ret;
 }
 
+const char *words_clock(double unix_s, char ret[WORDS_SIZE])
+{
+	struct tm local;
+	*ret = '\0';
+	if (!(fabs(unix_s) < TIME_MAX_S))
+		return ret;
+	time_t seconds = (time_t)unix_s;
+	if (localtime_r(&seconds, &local))
+		strftime(ret, WORDS_SIZE, "%H:%M:%S", &local);
+	return ret;
+}
+
 const char *words_latency(double seconds, char ret[WORDS_SIZE])
 {
 	if (seconds < 0.01)
@@ -75,6 +90,13 @@ const char *words_size(double bytes, char ret[WORDS_SIZE])
 	return ret;
 }
 
+/* Embeddings, overrides and isolates of Unicode's bidirectional algorithm, and its marks. */
+static bool turns_direction(wchar_t wide)
+{
+	return (wide >= 0x202a && wide <= 0x202e) || (wide >= 0x2066 && wide <= 0x2069) ||
+		wide == 0x200e || wide == 0x200f || wide == 0x061c;
+}
+
 size_t words_printable(const char *text, char *ret, size_t size)
 {
 	mbstate_t state = {0};
@@ -83,7 +105,8 @@ size_t words_printable(const char *text, char *ret, size_t size)
 	while (*text) {
 		wchar_t wide;
 		size_t n = mbrtowc(&wide, text, strlen(text), &state);
-		int width = n == (size_t)-1 || n == (size_t)-2 || !iswprint((wint_t)wide)
+		int width = n == (size_t)-1 || n == (size_t)-2 || !iswprint((wint_t)wide) ||
+				turns_direction(wide)
 			? -1
 			: wcwidth(wide);
 		bool is_text = width >= 0;

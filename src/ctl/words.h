@@ -1,7 +1,7 @@
 /*
  * words - times, sizes and texts as people read them.
  *
- * Pure.
+ * Pure, but for the time zone and the locale.
  */
 #ifndef MAILPUSH_CTL_WORDS_H
 #define MAILPUSH_CTL_WORDS_H
@@ -14,14 +14,17 @@
 const char *words_ago(double then_s, double now_s, char ret[WORDS_SIZE]);
 /* "12 s", "3 min 5 s", "2 h 14 min", "5 d 3 h". */
 const char *words_duration(double seconds, char ret[WORDS_SIZE]);
+/* "14:05:09" here; "" where there is no such time. */
+const char *words_clock(double unix_s, char ret[WORDS_SIZE]);
 /* "0.4 ms", "12 ms", "1.5 s". */
 const char *words_latency(double seconds, char ret[WORDS_SIZE]);
 /* "512 B", "45 kB", "1.2 GB". */
 const char *words_size(double bytes, char ret[WORDS_SIZE]);
 
 /*
- * What came from outside, safe on a terminal: control characters and bytes that are no text in this
- * locale become '?'.  At most `size` bytes with the NUL; returns the columns that it takes.
+ * What came from outside, safe on a terminal: control characters, those that turn the direction of
+ * writing around, and bytes that are no text in this locale become '?'.  At most `size` bytes with
+ * the NUL; returns the columns that it takes.
  */
 size_t words_printable(const char *text, char *ret, size_t size);
 

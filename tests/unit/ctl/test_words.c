@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -55,6 +57,19 @@ static void what_could_steer_a_terminal_is_made_harmless(void **state)
 	/* CSI as one character of Latin-1 and as one of Unicode, and a byte that begins nothing. */
 	words_printable("x\x9by\xc2\x9bz\xff", text, sizeof(text));
 	assert_string_equal(text, "x?y?z?");
+	words_printable("a\u202eb\u2066c\u200fd\u061ce", text, sizeof(text));
+	assert_string_equal(text, "a?b?c?d?e");
+}
+
+static void a_time_that_no_clock_shows_is_left_out(void **state)
+{
+	(void)state;
+	char text[WORDS_SIZE];
+	setenv("TZ", "UTC", 1);
+	tzset();
+	assert_string_equal(words_clock(86400 + 3661.5, text), "01:01:01");
+	assert_string_equal(words_clock(1e300, text), "");
+	assert_string_equal(words_clock(-1e300, text), "");
 }
 
 static void text_of_the_locale_stays_and_is_measured_in_columns(void **state)
@@ -83,6 +98,7 @@ int main(void)
 		cmocka_unit_test(durations_have_two_units_at_most),
 		cmocka_unit_test(latencies_and_sizes_are_rounded),
 		cmocka_unit_test(what_could_steer_a_terminal_is_made_harmless),
+		cmocka_unit_test(a_time_that_no_clock_shows_is_left_out),
 		cmocka_unit_test(text_of_the_locale_stays_and_is_measured_in_columns),
 		cmocka_unit_test(text_that_does_not_fit_is_cut_between_characters),
 	};
