@@ -288,8 +288,13 @@ static int on_member(cfg_t *cfg, cfg_opt_t *opt)
 	bool is_end;
 	if (follow_list(opt, &is_end) && check_once(cfg, opt))
 		return -1;
-	if (!is_end && !strcmp(cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1), END_KEY))
+	if (is_end)
+		return 0;
+	const char *value = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
+	if (!strcmp(value, END_KEY))
 		return fail_at_end(cfg);
+	mem_auto char *key = mem_printf("group %s: members", cfg_title(cfg));
+	setting_add(reading.config, key, value, cfg->line);
 	return 0;
 }
 
