@@ -480,17 +480,36 @@ def test_a_name_cannot_steer_the_terminal(bare_site):
     assert phone.user in text
 
 
-def test_bash_completes_commands_and_options():
-    script = '''
+def completions(*lines):
+    """What bash offers at the end of each command line, sorted."""
+    calls = "".join(f"complete_it mailpushctl {line}\n" for line in lines)
+    script = f"""
     . packaging/completion/mailpushctl
-    complete_it() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _mailpushctl; echo "${COMPREPLY[@]}"; }
-    complete_it mailpushctl de
-    complete_it mailpushctl --socket /x queue d
-    complete_it mailpushctl cert check --o
-    complete_it mailpushctl --config /x do
-    complete_it mailpushctl doctor --c
-    complete_it mailpushctl log-level w
-    '''
+    complete_it() {{ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _mailpushctl; echo "${{COMPREPLY[@]}}"; }}
+    {calls}"""
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=REPOSITORY)
-    assert (done.stdout.splitlines(), done.stderr) == (
-        ["devices", "drop", "--online", "doctor", "--config --cyrus-conf", "warn"], "")
+    assert done.stderr == ""
+    return [sorted(line.split()) for line in done.stdout.splitlines()]
+
+
+def test_bash_completes_commands_and_options():
+    assert completions("de", "--socket /x queue d", "cert check --o", "--config /x do",
+                       "doctor --c", "log-level w") == [
+        ["devices"], ["drop"], ["--online"], ["doctor"], ["--config", "--cyrus-conf"], ["warn"]]
+
+
+def test_bash_completes_every_command_and_every_option_of_each(bare_site_for):
+    daemon = bare_site_for(start=False).mailpushd
+    first = {line.split()[0] for line in ctl_fine(daemon, "--help").splitlines()
+             if line.startswith("  ")}
+    assert set(completions("''")[0]) == first | {"--json", "--socket", "--help", "--version"}
+    source = (REPOSITORY / "src/ctl/main.c").read_text()
+    for words, mask in re.findall(r'\{\{("[^}]+)\}, -?\d+, ([^,]+),', source):
+        command = " ".join(re.findall(r'"([^"]+)"', words))
+        wanted = {"TAKES_FULL": ["--full"], "TAKES_USER": ["--user"], "TAKES_MAILBOX": ["--mailbox"],
+                  "TAKES_LIMIT": ["--limit"], "TAKES_FOLLOW": ["--follow"], "TAKES_ALL": ["--all"],
+                  "TAKES_ONLINE": ["--online"], "TAKES_PASSPHRASE": ["--passphrase-file"],
+                  "TAKES_FILES": ["--config", "--cyrus-conf"]}
+        options = sum((wanted[name] for name in mask.split(" | ") if name != "0"), [])
+        [offered] = completions(f"{command} --")
+        assert set(offered) == {*options, "--json", "--socket", "--help", "--version"}, command
