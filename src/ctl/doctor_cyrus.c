@@ -11,7 +11,13 @@
 
 #define RESTART_CYRUS "systemctl restart cyrus-imapd"
 #define SEPARATORS " \t,"
+#define BLANKS " \t"
 #define DEFAULT_GROUPS "message mailbox"
+#define CAPABILITY "XAPPLEPUSHSERVICE"
+
+/* The groups of events that Cyrus has. */
+static const char *const groups_of_cyrus[] = {"message", "quota", "flags", "access", "mailbox",
+	"subscription", "calendar", "applepushservice"};
 
 static const char *value_of(const struct doctor_cyrus *cyrus, const char *key)
 {
@@ -53,7 +59,24 @@ static void judge_notifier(struct findings *findings, const struct doctor_cyrus 
 	put(findings, cyrus, "event_notifier", "external");
 }
 
-/* What stands there without what crashes, and all that is needed. */
+/* The first word that Cyrus does not start with, as it wants blanks between and lower case. */
+static const char *unknown_group(const char *groups, int *ret_size)
+{
+	for (const char *at = groups; *(at += strspn(at, BLANKS)); at += strcspn(at, BLANKS)) {
+		size_t size = strcspn(at, BLANKS);
+		bool is_known = false;
+		for (size_t i = 0; i < sizeof(groups_of_cyrus) / sizeof(groups_of_cyrus[0]); i++)
+			is_known = is_known ||
+				(strlen(groups_of_cyrus[i]) == size &&
+					!strncmp(at, groups_of_cyrus[i], size));
+		*ret_size = (int)size;
+		if (!is_known)
+			return at;
+	}
+	return NULL;
+}
+
+/* What is needed, and what else stands there, without what crashes or is none. */
 static char *wanted_groups(const char *groups)
 {
 	static const char *const needed[] = {"message", "flags", "mailbox", "applepushservice"};
@@ -63,13 +86,13 @@ static char *wanted_groups(const char *groups)
 		buf_append_text(&text, i ? " " : "");
 		buf_append_text(&text, needed[i]);
 	}
-	for (const char *at = groups; *(at += strspn(at, SEPARATORS));
-		at += strcspn(at, SEPARATORS)) {
-		mem_auto char *word = mem_dup_n(at, strcspn(at, SEPARATORS));
-		if (has_word(buf_text(&text), word) || !strcasecmp(word, "quota"))
+	for (size_t i = 0; i < sizeof(groups_of_cyrus) / sizeof(groups_of_cyrus[0]); i++) {
+		if (has_word(buf_text(&text), groups_of_cyrus[i]) ||
+			!has_word(groups, groups_of_cyrus[i]) ||
+			!strcmp(groups_of_cyrus[i], "quota"))
 			continue;
 		buf_append_text(&text, " ");
-		buf_append_text(&text, word);
+		buf_append_text(&text, groups_of_cyrus[i]);
 	}
 	return mem_dup(buf_text(&text));
 }
@@ -93,7 +116,17 @@ static void judge_groups(struct findings *findings, const struct doctor_cyrus *c
 	const char *set = value_of(cyrus, "event_groups");
 	const char *groups = set ? set : DEFAULT_GROUPS;
 	mem_auto char *wanted = wanted_groups(groups);
+	int size;
+	const char *unknown = unknown_group(groups, &size);
 	bool is_fine = true;
+	if (unknown) {
+		findings_add(findings, FINDINGS_FAIL, "event_groups",
+			"has '%.*s', which is no group, so Cyrus does not start (it wants blanks "
+			"between them, and lower case)",
+			size, unknown);
+		put(findings, cyrus, "event_groups", wanted);
+		return;
+	}
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		if (has_word(groups, rules[i].group) == rules[i].is_wanted)
 			continue;
@@ -125,7 +158,19 @@ static void judge_exclusions(struct findings *findings, const struct doctor_cyru
 	}
 }
 
-static void judge_repeats(struct findings *findings, const struct doctor_cyrus *cyrus)
+static void judge_capabilities(struct findings *findings, const struct doctor_cyrus *cyrus)
+{
+	const char *hidden = value_of(cyrus, "suppress_capabilities");
+	if (!hidden || !has_word(hidden, CAPABILITY))
+		return;
+	findings_add(findings, FINDINGS_FAIL, "suppress_capabilities",
+		"has " CAPABILITY ", so phones do not see that there is push; take it out");
+	findings_put(findings, file_of(cyrus, "suppress_capabilities"),
+		"#suppress_capabilities: %s", hidden);
+	findings_run(findings, RESTART_CYRUS);
+}
+
+static void judge_lines(struct findings *findings, const struct doctor_cyrus *cyrus)
 {
 	for (unsigned i = 0; i < cyrus->conf->setting_count; i++) {
 		const struct imapdconf_setting *setting = &cyrus->conf->settings[i];
@@ -134,12 +179,16 @@ static void judge_repeats(struct findings *findings, const struct doctor_cyrus *
 				"%s is set %u times, the last in %s:%u; Cyrus does not start with "
 				"that: keep one line",
 				setting->key, setting->times, setting->file, setting->line);
-		if (setting->value && !*setting->value)
-			findings_add(findings, FINDINGS_FAIL, "imapd.conf",
-				"%s has no value in %s:%u; Cyrus does not start with that: remove "
-				"the line",
-				setting->key, setting->file, setting->line);
 	}
+	if (cyrus->conf->fatal_line)
+		findings_add(findings, FINDINGS_FAIL, "imapd.conf",
+			"%s; Cyrus does not start with that: mend or remove the line",
+			cyrus->conf->fatal_line);
+	if (cyrus->conf->of_one_service)
+		findings_add(findings, FINDINGS_WARN, "imapd.conf",
+			"%s is for that service of Cyrus alone and goes before the line for all, "
+			"which is the one examined here: remove it, unless it is meant",
+			cyrus->conf->of_one_service);
 }
 
 void doctor_cyrus_judge_events(struct findings *findings, const struct doctor_cyrus *cyrus)
@@ -147,7 +196,8 @@ void doctor_cyrus_judge_events(struct findings *findings, const struct doctor_cy
 	judge_notifier(findings, cyrus);
 	judge_groups(findings, cyrus);
 	judge_exclusions(findings, cyrus);
-	judge_repeats(findings, cyrus);
+	judge_capabilities(findings, cyrus);
+	judge_lines(findings, cyrus);
 }
 
 const char *doctor_cyrus_user(const struct imapdconf *conf)
@@ -219,14 +269,24 @@ static void judge_notifyd(struct findings *findings, const struct doctor_cyrus *
 	} else {
 		findings_add(findings, FINDINGS_OK, "notifyd",
 			"events go through notifyd of Cyrus, which runs %s, one at a time; "
-			"notifysocket: dlist:%s is faster",
-			program, cyrus->stream_socket);
+			"straight to mailpushd by dlist is faster",
+			program);
 	}
 }
 
+/* A folder of it may be a symbolic link, as /var/run is. */
 static bool is_path(const char *path, const char *ours)
 {
-	return *ours && !strcmp(path, ours);
+	mem_auto char *folder = mem_dup(path);
+	mem_auto char *our_folder = mem_dup(ours);
+	char *name = strrchr(folder, '/');
+	char *our_name = strrchr(our_folder, '/');
+	if (!*ours || !name || !our_name || strcmp(name, our_name) != 0)
+		return false;
+	*name = *our_name = '\0';
+	mem_auto char *real = realpath(folder, NULL);
+	mem_auto char *our_real = realpath(our_folder, NULL);
+	return !strcmp(real ? real : folder, our_real ? our_real : our_folder);
 }
 
 enum doctor_way doctor_cyrus_judge_way(struct findings *findings, const struct doctor_cyrus *cyrus)
@@ -252,8 +312,9 @@ enum doctor_way doctor_cyrus_judge_way(struct findings *findings, const struct d
 	}
 	if (!is_dlist && is_path(path, cyrus->notify_socket)) {
 		findings_add(findings, FINDINGS_OK, "notifysocket",
-			"%s, by datagrams; dlist:%s would also wait until an event is safe", target,
-			cyrus->stream_socket);
+			"%s, by datagrams; dlist (stream_socket) would also wait until an event is "
+			"safe",
+			target);
 		return DOCTOR_DATAGRAM;
 	}
 	if (is_dlist ? is_path(path, cyrus->notify_socket) : is_path(path, cyrus->stream_socket))

@@ -1,7 +1,7 @@
 /*
  * doctor_cyrus - do imapd.conf and cyrus.conf let events come, and to us?
  *
- * Pure: judges what was read.
+ * Judges what was read; of the system it asks only which folder a symbolic link is.
  */
 #ifndef MAILPUSH_CTL_DOCTOR_CYRUS_H
 #define MAILPUSH_CTL_DOCTOR_CYRUS_H

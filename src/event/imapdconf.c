@@ -8,6 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* What the name of a setting is made of. */
+#define NAME "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-@"
+
 struct parser {
 	struct imapdconf *conf;
 	imapdconf_read_fn *read;
@@ -71,16 +74,29 @@ static void set_text(char **text, const char *value)
 
 static const char *const found_keys[] = {"servername", "cyrus_user", "configdirectory", "aps_topic",
 	"notifysocket", "notify_external", "sievenotifier", "mailnotifier", "event_notifier",
-	"event_groups", "event_exclude_flags", "event_exclude_specialuse"};
+	"event_groups", "event_exclude_flags", "event_exclude_specialuse", "suppress_capabilities"};
 
 #define FOUND_KEYS (sizeof(found_keys) / sizeof(found_keys[0]))
 _Static_assert(FOUND_KEYS <= IMAPDCONF_SETTINGS, "all have room");
+
+/* Cyrus takes SERVICE_KEY for KEY in the processes of that service. */
+static bool is_of_one_service(const char *key, const char *name)
+{
+	size_t size = strlen(key);
+	size_t name_size = strlen(name);
+	return size > name_size + 1 && key[size - name_size - 1] == '_' &&
+		strcasecmp(key + size - name_size, name) == 0;
+}
 
 static void remember(struct imapdconf *conf, const char *key, const char *value, const char *file,
 	unsigned number)
 {
 	for (unsigned i = 0; i < conf->setting_count; i++) {
 		struct imapdconf_setting *setting = &conf->settings[i];
+		if (is_of_one_service(key, setting->key)) {
+			free(conf->of_one_service);
+			conf->of_one_service = mem_printf("%.64s in %s:%u", key, file, number);
+		}
 		if (strcasecmp(key, setting->key) != 0)
 			continue;
 		set_text(&setting->value, value);
@@ -132,9 +148,32 @@ static int include(struct parser *parser, const char *path, struct err *err)
 	return r < 0 ? r : parse_file(parser, path, buf_text(&text), text.used, err);
 }
 
+/* As Cyrus itself looks at a line, before its blanks are cut off. */
+static void judge_line(struct imapdconf *conf, const char *file, unsigned number, const char *line)
+{
+	const char *key = line;
+	while (is_space(*key))
+		key++;
+	const char *end = key + strspn(key, NAME);
+	if (conf->fatal_line || !*key || *key == '#')
+		return;
+	if (*end != ':') {
+		conf->fatal_line =
+			mem_printf("%s:%u is not of the form \"key: value\"", file, number);
+		return;
+	}
+	const char *value = end + 1;
+	while (is_space(*value))
+		value++;
+	if (!*value)
+		conf->fatal_line =
+			mem_printf("%s:%u: %.*s has no value", file, number, (int)(end - key), key);
+}
+
 static int parse_line(
 	struct parser *parser, const char *file, unsigned number, char *line, struct err *err)
 {
+	judge_line(parser->conf, file, number, line);
 	char *key = trim(line);
 	char *colon = strchr(key, ':');
 	if (*key == '#' || !colon)
@@ -248,6 +287,8 @@ void imapdconf_free(struct imapdconf *conf)
 		free(conf->settings[i].value);
 		free(conf->settings[i].file);
 	}
+	free(conf->of_one_service);
+	free(conf->fatal_line);
 	free(conf->servername);
 	free(conf->aps_topic);
 	free(conf->defaultdomain);

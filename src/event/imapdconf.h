@@ -37,6 +37,12 @@ struct imapdconf {
 	char *sharedprefix;
 	struct imapdconf_setting settings[IMAPDCONF_SETTINGS]; /* see imapdconf_find */
 	unsigned setting_count;
+	/* The last line that sets one of them for one service of Cyrus: "lmtp_event_groups in
+	 * FILE:LINE"; NULL: none does. */
+	char *of_one_service;
+	/* The first line that no Cyrus starts with, and why: "FILE:LINE has no value"; NULL: none
+	 * is known. */
+	char *fatal_line;
 };
 
 /* Reads the file at `path`, which imapd.conf names in `@include: path`, into `ret`. */
@@ -50,7 +56,8 @@ int imapdconf_parse(const char *file, const char *text, size_t size, imapdconf_r
 	void *ctx, struct imapdconf **ret, struct err *err);
 /*
  * As it stands in the file.  `key` is servername, cyrus_user, configdirectory, aps_topic,
- * notifysocket, notify_external, sievenotifier, mailnotifier or one that begins with event_.
+ * notifysocket, notify_external, sievenotifier, mailnotifier, suppress_capabilities or one that
+ * begins with event_.
  */
 const struct imapdconf_setting *imapdconf_find(const struct imapdconf *conf, const char *key);
 void imapdconf_free(struct imapdconf *conf);

@@ -88,8 +88,13 @@ IMAPD_FAULTS = {
     "no notifier": ("event_notifier", None, [("event_notifier", "fail")]),
     "no registrations": ("event_groups", "message flags mailbox", [("event_groups", "fail")]),
     "no mail": ("event_groups", "flags mailbox applepushservice", [("event_groups", "fail")]),
-    "no mailboxes": ("event_groups", "message,flags,applepushservice", [("event_groups", "warn")]),
+    "no mailboxes": ("event_groups", "message flags applepushservice", [("event_groups", "warn")]),
     "no flags": ("event_groups", "message mailbox applepushservice", [("event_groups", "warn")]),
+    "commas": ("event_groups", GROUPS.replace(" ", ","), [("event_groups", "fail")]),
+    "capitals": ("event_groups", GROUPS.title(), [("event_groups", "fail")]),
+    "a comment behind": ("event_groups", f"{GROUPS} access # all", [("event_groups", "fail")]),
+    "no capability": ("suppress_capabilities", "IDLE XAPPLEPUSHSERVICE",
+                      [("suppress_capabilities", "fail")]),
     "quota": ("event_groups", f"{GROUPS} quota", [("event_groups", "fail")]),
     "the default": ("event_groups", None, [("event_groups", "fail"), ("event_groups", "warn")]),
     "excluded flags": ("event_exclude_flags", r"\Flagged", [("event_exclude_flags", "fail")]),
@@ -127,6 +132,36 @@ def test_datagrams_to_the_stream_socket_are_found(ward):
     [finding] = wait_found(site.mailpushd, ("notifysocket", "fail"))
     assert "is the socket that speaks dlist" in finding["why"]
     assert finding["line"] == f"notifysocket: dlist:{site.mailpushd.stream_socket}"
+
+
+def test_a_socket_by_way_of_a_symbolic_link_is_ours(ward, tmp):
+    site = ward()
+    (tmp / "link").symlink_to(site.mailpushd.stream_socket.parent)
+    put(imapd_conf(site), f"notifysocket: dlist:{tmp}/link/{site.mailpushd.stream_socket.name}")
+    wait_found(site.mailpushd)
+
+
+@pytest.mark.parametrize("line", ["postmaster : x", "no colon", "\ufeffpostmaster: x", "pop3minpoll:",
+                                  "@include /etc/more"])
+def test_a_line_that_cyrus_does_not_start_with_is_found(ward, line):
+    site = ward()
+    with imapd_conf(site).open("a") as file:
+        file.write(line + "\n")
+    number = len(imapd_conf(site).read_text().splitlines())
+    [finding] = [f for f in found(site.mailpushd) if f["check"] == "imapd.conf"]
+    assert finding["level"] == "fail" and f"imapd.conf:{number}" in finding["why"]
+    assert "does not start" in finding["why"]
+
+
+def test_ways_of_writing_that_cyrus_takes_are_no_faults(ward):
+    site = ward()
+    path = imapd_conf(site)
+    path.write_text(path.read_text().replace("event_groups: message flags",
+                                             "\t EVENT_groups:message\tflags \\\n ")
+                    .replace("\n", "\r\n").replace("\\\r\n", "\\\n")
+                    + "# a comment: with a colon \\\nevent_notifier: twice\n\n  \t\n")
+    assert "EVENT_groups" in path.read_text()
+    wait_found(site.mailpushd)
 
 
 def test_a_line_is_told_where_it_stands_also_if_it_is_included(ward):

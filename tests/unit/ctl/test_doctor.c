@@ -71,6 +71,21 @@ static const struct finding *ill(const struct findings *findings)
 	return NULL;
 }
 
+static void a_line_for_one_service_is_told(void **state)
+{
+	(void)state;
+	struct ward ward;
+	char text[sizeof(good) + 64];
+	snprintf(text, sizeof(text), "%slmtp_event_groups: quota\n", good);
+	ward_init(&ward, text, "");
+	doctor_cyrus_judge_events(&ward.findings, &ward.cyrus);
+	const struct finding *finding = ill(&ward.findings);
+	assert_non_null(finding);
+	assert_int_equal(finding->level, FINDINGS_WARN);
+	assert_non_null(strstr(finding->why, "lmtp_event_groups in /etc/imapd.conf:6"));
+	ward_fini(&ward);
+}
+
 static void a_good_imapd_conf_has_nothing_wrong(void **state)
 {
 	(void)state;
@@ -89,7 +104,7 @@ static void groups_keep_what_else_stands_there(void **state)
 {
 	(void)state;
 	struct ward ward;
-	ward_init(&ward, "event_notifier: x\nevent_groups: Quota, calendar MESSAGE\n", "");
+	ward_init(&ward, "event_notifier: x\nevent_groups: quota  calendar\tmessage\n", "");
 	doctor_cyrus_judge_events(&ward.findings, &ward.cyrus);
 	const struct finding *finding = ill(&ward.findings);
 	assert_string_equal(finding->check, "event_groups");
@@ -98,6 +113,15 @@ static void groups_keep_what_else_stands_there(void **state)
 	assert_string_equal(finding->file, "/etc/imapd.conf");
 	/* applepushservice, quota, mailbox, flags */
 	assert_int_equal(ward.findings.count, 5);
+	ward_fini(&ward);
+	/* Of what no Cyrus starts with is kept what was meant. */
+	ward_init(&ward, "event_notifier: x\nevent_groups: Quota,calendar bogus\n", "");
+	doctor_cyrus_judge_events(&ward.findings, &ward.cyrus);
+	finding = ill(&ward.findings);
+	assert_non_null(strstr(finding->why, "has 'Quota,calendar', which is no group"));
+	assert_string_equal(
+		finding->line, "event_groups: message flags mailbox applepushservice calendar");
+	assert_int_equal(ward.findings.count, 2);
 	ward_fini(&ward);
 }
 
@@ -432,6 +456,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_imapd_conf_has_nothing_wrong),
+		cmocka_unit_test(a_line_for_one_service_is_told),
 		cmocka_unit_test(groups_keep_what_else_stands_there),
 		cmocka_unit_test(ways_are_told_apart),
 		cmocka_unit_test(the_host_s_name_makes_a_fragile_site),

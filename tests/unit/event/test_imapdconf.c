@@ -146,6 +146,57 @@ static void lines_are_counted_through_continuations(void **state)
 		"imapd.conf:3: 'x' is no value of virtdomains; Cyrus takes yes, no or userid");
 }
 
+static void a_line_for_one_service_is_told_apart(void **state)
+{
+	(void)state;
+	conf_auto struct imapdconf *conf =
+		parse("event_groups: message\nlmtp_event_groups: flags\nLMTP_notifysocket : x\n");
+	assert_string_equal(imapdconf_find(conf, "event_groups")->value, "message");
+	assert_int_equal(imapdconf_find(conf, "event_groups")->times, 1);
+	assert_string_equal(conf->of_one_service, "LMTP_notifysocket in imapd.conf:3");
+	conf_auto struct imapdconf *plain = parse("cyrus_user: cyrus\n_event_groups: x\n");
+	assert_null(plain->of_one_service);
+}
+
+static int read_empty(void *ctx, const char *path, struct buf *ret, struct err *err)
+{
+	(void)ctx;
+	(void)path;
+	(void)ret;
+	(void)err;
+	return 0;
+}
+
+static void a_line_that_cyrus_does_not_start_with_is_told(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		const char *fatal; /* NULL: Cyrus takes it */
+	} rows[] = {
+		{"# x\n\n  \t\n a-b_1:x\n@include: /dev/null\n", NULL},
+		{"a: b\nc:  \nd\n", "imapd.conf:2: c has no value"},
+		{"servername : x\n", "imapd.conf:1 is not of the form \"key: value\""},
+		{"\n\xef\xbb\xbf"
+		 "a: b\n",
+			"imapd.conf:2 is not of the form \"key: value\""},
+		{"event_groups message\n", "imapd.conf:1 is not of the form \"key: value\""},
+		{"x", "imapd.conf:1 is not of the form \"key: value\""},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct imapdconf *conf = NULL;
+		struct err err;
+		assert_int_equal(imapdconf_parse("imapd.conf", rows[i].text, strlen(rows[i].text),
+					 read_empty, NULL, &conf, &err),
+			0);
+		if (rows[i].fatal)
+			assert_string_equal(conf->fatal_line, rows[i].fatal);
+		else
+			assert_null(conf->fatal_line);
+		imapdconf_free(conf);
+	}
+}
+
 /* A folder with two files, one of which includes the other and itself. */
 static int read_included(void *ctx, const char *path, struct buf *ret, struct err *err)
 {
@@ -287,6 +338,8 @@ int main(void)
 		cmocka_unit_test(a_value_may_hold_a_colon_or_a_hash),
 		cmocka_unit_test(a_backslash_continues_the_line),
 		cmocka_unit_test(lines_are_counted_through_continuations),
+		cmocka_unit_test(a_line_for_one_service_is_told_apart),
+		cmocka_unit_test(a_line_that_cyrus_does_not_start_with_is_told),
 		cmocka_unit_test(included_files_are_read_once),
 		cmocka_unit_test(what_is_wrong_with_an_included_file_is_told),
 		cmocka_unit_test(includes_without_end_are_refused),
