@@ -33,6 +33,7 @@
 static struct {
 	struct config *config;
 	const char *path;
+	const char *text;
 	struct err *err;
 	bool failed;
 	char listed[LISTED_MAX][EVENT_NAME_SIZE]; /* events in push_now and push_later */
@@ -180,6 +181,18 @@ static const char *remedy_of_unknown(const char *quoted)
 	return "mailpush.conf(5) lists all keys";
 }
 
+/* "KEY: " of the line that it begins, for messages of libconfuse that do not name it. */
+static char *key_at(int line)
+{
+	static const char name[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+	const char *at = reading.text;
+	for (int i = 1; i < line && at; i++)
+		at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL;
+	at = at ? at + strspn(at, " \t") : "";
+	int size = (int)strspn(at, name);
+	return mem_printf("%.*s%s", size, at, size ? ": " : "");
+}
+
 static void on_syntax_error(cfg_t *cfg, const char *format, va_list args)
 {
 	char text[ERR_TEXT_MAX - 1];
@@ -187,6 +200,7 @@ static void on_syntax_error(cfg_t *cfg, const char *format, va_list args)
 	static const char unknown[] = "no such option ";
 	static const char untitled[] = "missing title for section '";
 	static const char second[] = "found duplicate title";
+	mem_auto char *key = key_at(cfg->line);
 	if (strstr(text, END_KEY) || !strcmp(text, "premature end of file"))
 		fail_at_end(cfg);
 	else if (!strncmp(text, unknown, strlen(unknown)))
@@ -201,9 +215,10 @@ static void on_syntax_error(cfg_t *cfg, const char *format, va_list args)
 			text + strlen(second));
 	else
 		fail(cfg->line,
-			"%s; a list is written { a, b }, and a value with other than letters, "
-			"digits, . - _ and / in quotes: see mailpush.conf(5)",
-			text);
+			"%s%s; a list, where a key takes one, is written { a, b }, and a value "
+			"with other than letters, digits, . - _ and / in quotes: see "
+			"mailpush.conf(5)",
+			key, text);
 }
 
 /* A key given twice: the later one would win silently. */
@@ -248,7 +263,11 @@ static int take_value(cfg_t *cfg, cfg_opt_t *opt, const struct key *key)
 		setting_add(reading.config, key->name, value, cfg->line);
 		return 0;
 	}
-	return fail(cfg->line, "%s: '%.100s' %s", key->name, value, why);
+	/* Of "user:password@host" the log gets what follows the secret. */
+	const char *at = strrchr(value, '@');
+	bool is_secret = at && memchr(value, ':', (size_t)(at - value));
+	return fail(cfg->line, "%s: '%s%.100s' %s", key->name, is_secret ? "..." : "",
+		is_secret ? at : value, why);
 }
 
 static int on_value(cfg_t *cfg, cfg_opt_t *opt)
@@ -377,6 +396,7 @@ static void take_defaults(cfg_t *cfg)
 static void parse_text(cfg_t *cfg, struct buf *text)
 {
 	buf_append_text(text, "\n" END_KEY " = yes\n");
+	reading.text = buf_text(text);
 	int parsed = cfg_parse_buf(cfg, buf_text(text));
 	if (!reading.failed && (parsed != CFG_SUCCESS || !*cfg_getstr(cfg, END_KEY)))
 		fail_at_end(cfg);

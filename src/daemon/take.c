@@ -47,7 +47,8 @@ bool take_duration(struct config *config, const struct key *key, const char *val
 static bool check_number(const struct key *key, const char *value, int64_t *ret, char *why)
 {
 	if (!units_parse_number(value, ret)) {
-		snprintf(why, TAKE_WHY_SIZE, "is not a number; the default is %s", key->fallback);
+		snprintf(why, TAKE_WHY_SIZE, "is not a number from %lld to %lld; the default is %s",
+			(long long)key->least, (long long)key->most, key->fallback);
 		return false;
 	}
 	if (*ret < key->least || *ret > key->most) {
@@ -253,7 +254,8 @@ bool take_allowed_user(struct config *config, const struct key *key, const char 
 		/* The default names cyrus, which need not be there. */
 		if (!strcmp(value, "cyrus"))
 			return true;
-		snprintf(why, TAKE_WHY_SIZE, "is no user of this system");
+		snprintf(why, TAKE_WHY_SIZE,
+			"is no user of this system; write the name or the number of one that is");
 		return false;
 	}
 	if (peers->count == PEER_UIDS_MAX - 2) {
@@ -311,7 +313,8 @@ bool take_log_target(struct config *config, const struct key *key, const char *v
 bool take_user(struct config *config, const struct key *key, const char *value, char *why)
 {
 	if (*value && !owners_find_account(value)) {
-		snprintf(why, TAKE_WHY_SIZE, "is no user of this system");
+		snprintf(why, TAKE_WHY_SIZE,
+			"is no user of this system; write the name or the number of one that is");
 		return false;
 	}
 	return take_text(config, key, value, why);
