@@ -20,6 +20,7 @@ from waiting import wait_until  # noqa: E402
 
 PHONE = (360, 740)
 DESKTOP = (1280, 900)
+TURNING = "\u202e\u2066\u200f\u061c\u009b\u0007"      # directions of writing, and controls
 HOSTILE = "<img src=x onerror=hacked=1><script>hacked=1</script>\"'&amp;<b>"
 
 
@@ -199,7 +200,7 @@ def poisoned(value):
         return {key: poisoned(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [poisoned(inner) for inner in value]
-    return HOSTILE + 300 * "x" if isinstance(value, str) else value
+    return HOSTILE + TURNING + 300 * "x" if isinstance(value, str) else value
 
 
 def test_whatever_text_the_daemon_passes_on_is_text(site, browser, port):
@@ -219,6 +220,7 @@ def test_whatever_text_the_daemon_passes_on_is_text(site, browser, port):
         for place in ("#site", "#about", "#alarms", "#credentials", "#failures"):
             assert HOSTILE in browser.text(place)
         assert browser.text("#failures").count(HOSTILE) == 5
+        assert not set(TURNING) & set(browser.run("return document.documentElement.outerHTML"))
         assert browser.run(OVERFLOW) <= 0
         assert_nothing_ran(browser)
 

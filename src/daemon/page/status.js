@@ -270,6 +270,10 @@ function unreachable(why) {
 
 /* ---- asking ---- */
 
+/* Controls, and what turns the direction of writing around for the text that follows. */
+const UNSEEN = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+const seen = (key, value) => typeof value === "string" ? value.replace(UNSEEN, "\ufffd") : value;
+
 /* Why there is no answer; "" if there is. */
 async function fetched() {
 	try {
@@ -277,7 +281,7 @@ async function fetched() {
 			{cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS)});
 		if (!answer.ok)
 			return `the answer is ${answer.status}`;
-		last = await answer.json();
+		last = JSON.parse(await answer.text(), seen);
 		cameMs = Date.now();
 		return "";
 	} catch (error) {
