@@ -277,7 +277,6 @@ static void on_gone(struct model_registration *registration, enum reason reason)
 		forgive(registration, &registration->names[i], reason);
 	registration->was_dropped = true;
 	registration->is_condemned = false;
-	registration->calm_until_ms = 0;
 	gone[reason]++;
 }
 
@@ -563,7 +562,9 @@ void judge_takeoff(const struct sender_push *push)
 	about = registration;
 	judge_rule(!registration->is_flying, "one push of a registration is in flight at most");
 	check_rate();
-	judge_rule(registration->life != life || virtual_now_ms() >= registration->calm_until_ms,
+	/* With all that was to be told dropped, what comes then is another matter. */
+	judge_rule(registration->life != life || registration->was_dropped ||
+			virtual_now_ms() >= registration->calm_until_ms,
 		"a token that Apple does not want, or throttles, is left alone for a while");
 	check_content(registration, &payload, push);
 	check_apns_id(registration, &payload, push);
