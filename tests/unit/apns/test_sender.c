@@ -1001,6 +1001,35 @@ static void a_probe_without_an_answer_is_not_repeated_at_once(void **state)
 	assert_int_equal(world.answers, 1);
 }
 
+/* It left before, and says nothing about what Apple thinks of the credential by now. */
+static void what_was_in_flight_when_a_hold_began_does_not_end_it(void **state)
+{
+	(void)state;
+	settings.hold_probe_ms = GUARD_MS;
+	world.holds = true;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	want_pushes(3);
+	until(simulator_stat(&simulator, "waiting") == 3);
+	simulator_do(&simulator, "{\"do\":\"next\",\"status\":403,\"reason\":\"Forbidden\"}");
+	simulator_do(&simulator,
+		"{\"do\":\"next\",\"count\":2,\"status\":410,\"reason\":\"Unregistered\"}");
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
+	until(world.answers == 4);
+	assert_int_equal(world.recoveries, 0);
+	assert_int_equal(sender_room(world.sender, TOPIC), 0);
+}
+
+static void a_hold_that_is_asked_for_again_does_not_put_off_the_probe(void **state)
+{
+	(void)state;
+	held_by("{\"do\":\"clear\"}");
+	want_pushes(1);
+	until(world.told || (sender_hold(world.sender, TOPIC, "held by the test"), false));
+}
+
 static void a_probe_is_a_single_push(void **state)
 {
 	(void)state;
@@ -1672,6 +1701,8 @@ int main(void)
 		T(a_service_that_fails_does_not_end_a_hold),
 		T(an_answer_about_the_push_ends_a_hold),
 		T(a_probe_without_an_answer_is_not_repeated_at_once),
+		T(what_was_in_flight_when_a_hold_began_does_not_end_it),
+		T(a_hold_that_is_asked_for_again_does_not_put_off_the_probe),
 		T(a_probe_is_a_single_push),
 		T(a_topic_without_a_credential_has_no_room),
 		T(a_replaced_credential_finishes_what_it_has),
