@@ -94,6 +94,18 @@ def test_more_mailboxes_than_a_push_can_name_are_told_by_several(bare_site):
     assert all(push["payload_size"] <= 4096 for push in bare_site.pushes(phone))
 
 
+def test_no_more_pushes_a_second_than_are_allowed(bare_site_for):
+    """Late ones may come closer together, but not all of 40 so late that it takes half the time."""
+    site = bare_site_for(max_push_rate=10)
+    phones = [BarePhone(new_user()) for _ in range(40)]
+    for phone in phones:
+        site.register(phone)
+    for phone in phones:
+        site.told(phone, "INBOX")
+    times_ms = [push["time_ms"] for push in site.sim.pushes()]
+    assert max(times_ms) - min(times_ms) > 2000
+
+
 # ---- news during a flight ----
 
 KEPT, GONE, TOLD, AGAIN = "kept", "gone", "told", "again"

@@ -5,6 +5,7 @@ import pytest
 import apnssim
 import notify
 from apnssim import token_key
+from control import get
 from mailsite import BarePhone, locked, new_user
 from wallclock import WallClock
 
@@ -127,6 +128,25 @@ def test_a_certificate_that_looks_expired_holds_pushes_until_the_clock_is_right(
     set_clock(site, clock, "+0")
     site.mailpushd.wait_log("alarm=credential-dates:main state=ends")
     site.told(phone, "INBOX")
+
+
+def test_a_held_credential_recovers_by_a_probe(clock_site, clock):
+    """It comes each five minutes, and when the clock was set."""
+    site = clock_site
+    phones = [site.registered_phone() for _ in range(3)]
+    site.sim.control(do="next", status=403, reason="BadCertificate")
+    site.deliver(phones[0].user)
+    site.mailpushd.wait_log("Apple refuses pushes: 403 BadCertificate.*alarm=apns:main state=begins")
+    for phone in phones[1:]:
+        site.deliver(phone.user)
+    status = get(site.mailpushd, "/status")
+    assert status["credentials"][0]["held"]
+    assert (status["queue"]["pushes"], status["queue"]["in_flight"]) == (3, 0)
+    set_clock(site, clock, "+5h")
+    for phone in phones:
+        site.told(phone, "INBOX")
+    site.mailpushd.wait_log("alarm=apns:main state=ends")
+    assert not get(site.mailpushd, "/status")["credentials"][0]["held"]
 
 
 def test_apples_certificate_that_looks_expired_holds_pushes_until_the_clock_is_right(
