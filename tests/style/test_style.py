@@ -112,8 +112,11 @@ def test_no_file_holds_more_than_one_idea():
 
 @pytest.mark.parametrize("page", sorted((ROOT / "man").glob("*.[158]")), ids=lambda p: p.name)
 def test_manual_pages_are_clean(page):
-    run = subprocess.run(["mandoc", "-Tlint", "-Wwarning", str(page)], capture_output=True, text=True)
-    assert run.returncode == 0, run.stdout + run.stderr
+    run = subprocess.run(["mandoc", "-Tlint", "-Wstyle", str(page)], capture_output=True, text=True)
+    # Which other programs' pages are installed says nothing of ours.
+    found = [line for line in (run.stdout + run.stderr).splitlines()
+             if "referenced manual not found" not in line and "mandoc.db" not in line]
+    assert not found
 
 
 def test_every_key_stands_in_its_manual_page_and_the_other_way_round():
