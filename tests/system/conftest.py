@@ -17,6 +17,7 @@ from apnssim import ApnsSim
 from cyrus import SERVERNAME, Cyrus
 from mailpushd import Mailpushd, binary
 from mailsite import DELAYS, BareSite, MailSite
+from referee import Referee
 
 LIMIT_S = 120
 TAIL = 60
@@ -206,3 +207,31 @@ def bare_site_for(mailpushd, sim, imapd_conf):
 @pytest.fixture
 def bare_site(bare_site_for):
     return bare_site_for()
+
+
+# ---- an Apple that the test scripts ----
+
+@pytest.fixture
+def referee_for(apns_folder):
+    """referee_for(**options): a server of the test's own."""
+    referees = []
+
+    def make(folder=apns_folder, **options):
+        referees.append(Referee(folder, **options))
+        return referees[-1]
+    yield make
+    for referee in referees:
+        referee.close()
+
+
+@pytest.fixture
+def referee(referee_for):
+    return referee_for()
+
+
+@pytest.fixture
+def site_of(mailpushd, sim, imapd_conf):
+    """site_of(referee, **settings): a daemon whose Apple that referee is."""
+    def make(referee, **settings):
+        return BareSite(mailpushd(imapd_conf=imapd_conf, **{**referee.settings, **settings}), sim)
+    return make

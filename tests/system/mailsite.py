@@ -247,3 +247,17 @@ class BareSite(Telling):
 
     def deliver(self, user, *folder):
         self.tell(notify.mail(user, *folder))
+
+
+def register(site, count=1):
+    """So many phones, each of which is to be pushed to once."""
+    phones = [BarePhone(new_user()) for _ in range(count)]
+    for phone in phones:
+        site.register(phone)
+    return phones
+
+
+def wait_told(site, phones):
+    """Each of them was told, and nothing is left to be told."""
+    for phone in phones:
+        site.mailpushd.wait_log(f"apns: pushed user={phone.user} ")

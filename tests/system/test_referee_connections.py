@@ -1,61 +1,21 @@
 """Connections to a server that a test scripts frame by frame, and that owes us nothing."""
 
-import errno
-import os
-import select
 import socket
-import ssl
-import subprocess
 
 import h2.errors
 import pytest
 
 import apnssim
-from mailsite import BarePhone, BareSite, new_user
+from mailsite import register, wait_told
 from referee import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, NO_LIMIT, PADDED,
-                     PING, PRIORITY, PUSH_PROMISE, SETTINGS, TIMEOUT, WINDOW_UPDATE, Referee,
-                     header_block, text)
+                     PING, PRIORITY, PUSH_PROMISE, SETTINGS, WINDOW_UPDATE, header_block, text)
 
 ErrorCodes = h2.errors.ErrorCodes
 
 
 @pytest.fixture
-def referee_for(apns_folder):
-    """referee_for(**options): a server of the test's own."""
-    referees = []
-
-    def make(folder=apns_folder, **options):
-        referees.append(Referee(folder, **options))
-        return referees[-1]
-    yield make
-    for referee in referees:
-        referee.close()
-
-
-@pytest.fixture
-def referee(referee_for):
-    return referee_for()
-
-
-@pytest.fixture
-def site_of(mailpushd, sim, imapd_conf):
-    """site_of(referee, **settings): a daemon whose Apple that referee is."""
-    def make(referee, **settings):
-        return BareSite(mailpushd(imapd_conf=imapd_conf, **{**referee.settings, **settings}), sim)
-    return make
-
-
-@pytest.fixture
 def site(site_of, referee):
     return site_of(referee)
-
-
-def register(site, count=1):
-    """So many phones, each of which is to be pushed to once."""
-    phones = [BarePhone(new_user()) for _ in range(count)]
-    for phone in phones:
-        site.register(phone)
-    return phones
 
 
 def tokens(pushes):
@@ -65,12 +25,6 @@ def tokens(pushes):
 def answer_all(peer, pushes):
     for push in pushes:
         peer.answer(push)
-
-
-def wait_told(site, phones):
-    """Each of them was told, and nothing is left to be told."""
-    for phone in phones:
-        site.mailpushd.wait_log(f"apns: pushed user={phone.user} ")
 
 
 # ---- the good day ----
@@ -483,223 +437,3 @@ def test_pushed_streams_are_not_wanted(site, referee):
     peer = referee.accept().greet()
     peer.push()
     assert peer.client_settings[2] == 0         # ENABLE_PUSH
-
-
-# ---- TLS ----
-
-@pytest.fixture
-def strangers(tmp):
-    """Certificates of another authority."""
-    apnssim.run("--init", tmp / "strangers")
-    return tmp / "strangers"
-
-
-@pytest.mark.parametrize("most", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_a_client_certificate_that_the_server_does_not_know_is_held(
-        site_of, referee_for, strangers, most):
-    referee = referee_for(client_ca=strangers / "ca.pem", most=most)
-    site = site_of(referee)
-    register(site)
-    with pytest.raises(ssl.SSLError):
-        referee.accept()
-    site.mailpushd.wait_log("refused our certificate .*unknown ca.*alarm=apns:main state=begins")
-
-
-@pytest.mark.parametrize("most", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_pushes_go_over_tls_of_either_version(site_of, referee_for, most):
-    referee = referee_for(most=most)
-    site = site_of(referee)
-    phone, = register(site)
-    peer = referee.accept().greet()
-    peer.answer(peer.push())
-    assert peer.socket.version() == {ssl.TLSVersion.TLSv1_2: "TLSv1.2"}.get(most, "TLSv1.3")
-    wait_told(site, [phone])
-
-
-@pytest.fixture
-def picky_server(apns_folder):
-    """A server that takes RSA certificates alone: with ours it gets none.  Yields its port."""
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
-    server = subprocess.Popen(
-        ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-tls1_3", "-alpn", "h2",
-         "-cert", apns_folder / "server.pem", "-key", apns_folder / "server.key",
-         "-CAfile", apns_folder / "ca.pem", "-Verify", "1",
-         "-client_sigalgs", "rsa_pss_rsae_sha256"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    while b"ACCEPT" not in server.stdout.readline():
-        assert server.poll() is None
-    yield port
-    server.kill()
-    server.communicate()
-
-
-def test_a_server_that_misses_our_certificate_after_the_handshake_is_held(
-        site_of, referee, picky_server):
-    site = site_of(referee, apns_port=picky_server)
-    register(site)
-    site.mailpushd.wait_log("refused our certificate .*certificate required.*"
-                            "alarm=apns:main state=begins")
-
-
-def refused_server(site, referee, trouble):
-    """The client leaves in the handshake; whoever looks at the log knows why."""
-    register(site)
-    with pytest.raises((ssl.SSLError, ConnectionResetError)):
-        peer = referee.accept()                 # with TLS 1.3 it is over on our side already
-        peer.receive()
-    site.mailpushd.wait_log(f"{trouble}.*alarm=apns:main state=begins")
-
-
-def test_a_server_of_another_authority_gets_nothing(site_of, referee_for, strangers):
-    referee = referee_for(strangers)
-    site = site_of(referee, apns_ca_file=referee_for().dir / "ca.pem")
-    refused_server(site, referee, "not trusted .*apns_ca_file")
-
-
-def test_a_server_whose_certificate_expired_gets_nothing(site_of, referee_for, tmp):
-    apnssim.run("--init", tmp / "expired", "--days", "-2")
-    referee = referee_for(tmp / "expired")
-    refused_server(site_of(referee), referee, "not trusted .*expired.*clock")
-
-
-def test_a_server_of_another_name_gets_nothing(site_of, referee_for):
-    referee = referee_for(host="127.0.0.2")
-    refused_server(site_of(referee), referee, "not trusted .*mismatch.*check apns_host")
-
-
-@pytest.mark.parametrize("alpn", [None, ("http/1.1",)])
-def test_a_server_without_http2_gets_nothing(site_of, referee_for, alpn):
-    referee = referee_for(alpn=alpn)
-    site = site_of(referee)
-    register(site)
-    peer = referee.accept()
-    assert peer.socket.recv(100) == b""
-    site.mailpushd.wait_log("does not offer HTTP/2.*alarm=apns:main state=begins")
-
-
-def test_a_server_that_speaks_no_tls_gets_nothing(site, referee):
-    register(site)
-    plain = referee.accept_plain()
-    plain.recv(4096)
-    plain.sendall(b"220 mail.example.com ESMTP\r\n")
-    site.mailpushd.wait_log("TLS failed.*alarm=apns:main state=begins")
-
-
-# ---- addresses ----
-
-@pytest.fixture
-def named_site(site_of, tmp):
-    """named_site(port, *addresses): Apple's name has these addresses."""
-    def make(port, *addresses, **settings):
-        hosts = tmp / "hosts"
-        hosts.write_text("".join(f"{address} api.push.apple.com\n" for address in addresses))
-        site = site_of(settings.pop("referee"), apns_host="api.push.apple.com", apns_port=port,
-                       start=False, **settings)
-        site.mailpushd.wrapper = ["unshare", "--mount", *([] if os.geteuid() == 0 else
-                                  ["--user", "--map-root-user"]),
-                                  "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"',
-                                  str(hosts)]
-        site.mailpushd.start()
-        return site
-    return make
-
-
-def test_ipv6_serves_as_well(site_of, referee_for):
-    referee = referee_for(host="::1")
-    site = site_of(referee)
-    phone, = register(site)
-    peer = referee.accept().greet()
-    push = peer.push()
-    assert push.headers[":authority"] == f"[::1]:{referee.port}"
-    peer.answer(push)
-    wait_told(site, [phone])
-
-
-def test_addresses_that_refuse_are_passed_over(named_site, referee_for):
-    """Wherever it begins: only one of them, of either family, is alive."""
-    referee = referee_for(host="::1")
-    site = named_site(referee.port, "127.0.0.5", "127.0.0.6", "127.0.0.7", "::1",
-                      referee=referee)
-    phone, = register(site)
-    peer = referee.accept().greet()
-    peer.answer(peer.push())
-    wait_told(site, [phone])
-
-
-def black_hole(host, port):
-    """A port that answers nothing: its queue of connections is full."""
-    listener = socket.create_server((host, port), backlog=0)
-    fillers = []
-    while len(fillers) < 8:
-        filler = socket.socket()
-        filler.setblocking(False)
-        assert filler.connect_ex((host, port)) in (0, errno.EINPROGRESS)
-        fillers.append(filler)
-    return [listener, *fillers]
-
-
-def test_an_address_that_says_nothing_does_not_hold_up_the_next(named_site, referee_for):
-    referee = referee_for(host="127.0.0.3")
-    holes = [black_hole(f"127.0.0.{n}", referee.port) for n in (4, 5, 6)]
-    site = named_site(referee.port, "127.0.0.4", "127.0.0.5", "127.0.0.6", "127.0.0.3",
-                      referee=referee)
-    phone, = register(site)
-    peer = referee.accept().greet()
-    peer.answer(peer.push())
-    wait_told(site, [phone])
-    for opened in sum(holes, []):
-        opened.close()
-
-
-def test_a_saturated_connection_gets_another_beside_it_at_another_address(
-        named_site, referee_for):
-    first = referee_for(host="127.0.0.3")
-    second = referee_for(host="::1", port=first.port)
-    site = named_site(first.port, "127.0.0.3", "::1", connections=2, referee=first)
-    phones = register(site, 6)
-    one, two = None, None
-    for referee in (first, second):
-        referee.listener.settimeout(0.2)
-    while not (one and two):
-        one = one or try_accept(first)
-        two = two or try_accept(second)
-    one.wait(lambda: one.arrived)
-    two.wait(lambda: two.arrived)
-    peers = {one.socket: one, two.socket: two}
-    answered = []
-    while True:
-        for peer in peers.values():
-            while peer.arrived:
-                answered.append(peer.arrived.pop(0))
-                peer.answer(answered[-1])
-        if len(answered) == len(phones):
-            break
-        ready, _, _ = select.select(peers, [], [], TIMEOUT)
-        for connection in ready:
-            peers[connection].receive()
-    assert tokens(answered) == sorted(phone.token for phone in phones)
-    wait_told(site, phones)
-
-
-def try_accept(referee):
-    try:
-        peer = referee.accept().greet(max_concurrent_streams=1)
-    except TimeoutError:
-        return None
-    peer.settle()
-    return peer
-
-
-def test_the_name_is_resolved_again_for_each_connection(named_site, referee_for, tmp):
-    old = referee_for(host="127.0.0.3")
-    new = referee_for(host="127.0.0.4", port=old.port)
-    site = named_site(old.port, "127.0.0.3", referee=old)
-    phone, = register(site)
-    peer = old.accept().greet()
-    push = peer.push()
-    (tmp / "hosts").write_text("127.0.0.4 api.push.apple.com\n")
-    peer.answer(push, 503, {"reason": "Shutdown"})
-    peer = new.accept().greet()
-    peer.answer(peer.push())
-    wait_told(site, [phone])

@@ -6,22 +6,15 @@ import time
 import pytest
 
 from apnssim import TOPIC
-from mailsite import BarePhone, BareSite, new_user
-from referee import DATA, END_HEADERS, END_STREAM, HEADERS, Referee, header_block
+from mailsite import BarePhone, new_user
+from referee import DATA, END_HEADERS, END_STREAM, HEADERS, header_block
 
 LONG_AGO_MS = 1_700_000_000_000
 
 
 @pytest.fixture
-def referee(apns_folder):
-    referee = Referee(apns_folder)
-    yield referee
-    referee.close()
-
-
-@pytest.fixture
-def site(mailpushd, sim, imapd_conf, referee):
-    return BareSite(mailpushd(imapd_conf=imapd_conf, **referee.settings), sim)
+def site(site_of, referee):
+    return site_of(referee)
 
 
 class Line:
