@@ -1,12 +1,17 @@
 """TLS with Apple: whom we trust, who trusts us, and what may befall a handshake or a connection."""
 
+import socket
 import ssl
+import struct
 import subprocess
 
 import pytest
 
 import apnssim
 from mailsite import register, wait_told
+from openssl import KEY_UPDATE, NO_RENEGOTIATION, TLS1_2, OpenSSL
+from records import Records, server_flight
+from referee import Peer
 
 
 @pytest.fixture
@@ -111,3 +116,89 @@ def test_a_server_that_speaks_no_tls_gets_nothing(site, referee):
     plain.recv(4096)
     plain.sendall(b"220 mail.example.com ESMTP\r\n")
     site.mailpushd.wait_log("TLS failed.*alarm=apns:main state=begins")
+
+
+# ---- in the middle ----
+
+def test_keys_that_the_server_changes_disturb_nothing(site, referee):
+    """TLS 1.3: new keys with a push in flight, and the client is to change its own."""
+    phones = register(site)
+    peer = Peer(OpenSSL(referee.dir, referee.accept_plain())).greet()
+    for changes in range(1, 4):
+        push = peer.push()
+        peer.socket.update_keys()
+        peer.answer(push)
+        wait_told(site, phones)
+        phones = register(site)
+        peer.wait(lambda: peer.arrived)
+        assert peer.socket.heard.count(KEY_UPDATE) == changes
+    peer.answer(peer.push())
+    wait_told(site, phones)
+    peer.socket.close()
+
+
+def test_a_new_handshake_is_refused_and_no_push_lost(site, referee):
+    """TLS 1.2: what answers with our alert is the server's choice; this one leaves."""
+    phone, = register(site)
+    peer = Peer(OpenSSL(referee.dir, referee.accept_plain(), most=TLS1_2)).greet()
+    push = peer.push()
+    peer.socket.renegotiate()
+    peer.wait_end()
+    assert NO_RENEGOTIATION in peer.socket.heard
+    peer.socket.close()
+    peer = referee.accept().greet()
+    again = peer.push()
+    assert again.apns_id == push.apns_id
+    peer.answer(again)
+    wait_told(site, [phone])
+
+
+def reset(plain):
+    """An RST at once."""
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    plain.close()
+
+
+def works_again(site, referee, phone):
+    referee.listener.settimeout(60)
+    peer = referee.accept().greet()
+    peer.answer(peer.push())
+    wait_told(site, [phone])
+    site.mailpushd.wait_log("alarm=apns:main state=ends")
+
+
+@pytest.mark.parametrize("part", [0, 2], ids=["nothing", "half"])
+def test_a_reset_in_the_handshake_is_a_trouble_that_ends(site, referee, part):
+    phone, = register(site)
+    plain = referee.accept_plain()
+    flight = server_flight(referee.context, plain)
+    plain.sendall(flight[:len(flight) // part] if part else b"")
+    reset(plain)
+    site.mailpushd.wait_log("Connection reset by peer.*alarm=apns:main state=begins")
+    works_again(site, referee, phone)
+
+
+def test_half_a_handshake_and_then_silence_is_given_up_in_time(site, referee):
+    phone, = register(site)
+    plain = referee.accept_plain()
+    flight = server_flight(referee.context, plain)
+    plain.sendall(flight[:len(flight) // 2])
+    site.mailpushd.wait_log(r"no connection to .* in time \(handshake\).*state=begins", timeout=60)
+    works_again(site, referee, phone)
+
+
+@pytest.mark.limit(180)
+def test_half_a_record_and_then_silence_costs_the_connection_and_no_push(site, referee):
+    """Bytes that are no whole record are no sign of life."""
+    phone, = register(site)
+    peer = Peer(Records(referee.context, referee.accept_plain())).greet()
+    push = peer.push()
+    peer.settle()
+    peer.socket.cut()
+    peer.answer(push)
+    site.mailpushd.wait_log("does not answer a PING", timeout=90)
+    peer = referee.accept().greet()
+    again = peer.push()
+    assert again.apns_id == push.apns_id
+    peer.answer(again)
+    wait_told(site, [phone])
