@@ -49,6 +49,17 @@ class Proxy:
             source.settimeout(None)
             threading.Thread(target=carry, args=(source, sink), daemon=True).start()
 
+    def ends_within(self, seconds):
+        """Whether the client closes in that time; otherwise waits for all of it."""
+        self.client.settimeout(seconds)
+        try:
+            self.wait_end()
+        except TimeoutError:
+            return False
+        finally:
+            self.client.settimeout(TIMEOUT)
+        return True
+
     def wait_end(self):
         """Wait until the client has closed."""
         try:

@@ -137,6 +137,41 @@ def test_a_proxy_that_never_answers_is_given_up_in_time(site, sim, proxy, phone)
     site.told(phone, "INBOX")
 
 
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nX: " + b"y" * 60,
+                                    b"HTTP/1.1 100 Continue\r\n\r\n" * 3],
+                         ids=["a header", "interim answers"])
+def test_a_proxy_that_answers_a_byte_a_second_is_given_up_in_time(
+        site, sim, proxy, phone, answer):
+    proxy.accept()
+    said = 0
+    while not proxy.ends_within(1):
+        proxy.say(answer[said:said + 1])
+        said += 1
+        assert said < len(answer)
+    assert said > 1
+    site.mailpushd.wait_log(r"no connection to .* in time \(tunnel\).*state=begins")
+    proxy.accept()
+    proxy.tunnel(sim.port)
+    site.told(phone, "INBOX")
+    site.mailpushd.wait_log("alarm=apns:main state=ends")
+
+
+@pytest.mark.parametrize("begin, more", [
+    (b"HTTP/1.1 200 OK\r\nX: ", b"y" * 4096), (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 512),
+    (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 512)], ids=["line", "lines", "interim answers"])
+def test_an_answer_without_end_is_read_for_a_while_only(site, sim, proxy, phone, begin, more):
+    """It is left as soon as it is too long, with most of it unread."""
+    proxy.accept()
+    proxy.say(begin)
+    with pytest.raises((BrokenPipeError, ConnectionResetError)):
+        while True:
+            proxy.say(more)
+    site.mailpushd.wait_log("the proxy.*longer than 8192 bytes; check proxy.*state=begins")
+    proxy.accept()
+    proxy.tunnel(sim.port)
+    site.told(phone, "INBOX")
+
+
 def test_a_proxy_that_is_not_there_is_named(bare_site_for, sim):
     with Proxy() as gone:
         port = gone.port
