@@ -12,7 +12,8 @@
 
 #define SETTLE_MS (2 * CLOCK_SECOND_MS)
 #define LOOK_MS CLOCK_MINUTE_MS
-#define PATIENCE_MS (10 * CLOCK_SECOND_MS) /* for the other file of a pair */
+/* For the other file of a pair, and for what keeps us from reading. */
+#define PATIENCE_MS (10 * CLOCK_SECOND_MS)
 
 struct reload {
 	struct core *core;
@@ -22,7 +23,7 @@ struct reload {
 	struct sources *fresh;
 	struct config *reread; /* NULL: it could not be read, or was not */
 	struct err reread_err;
-	uv_timer_t patience; /* what does not fit is looked at again */
+	uv_timer_t patience; /* what does not fit, or could not be read, is looked at again */
 	bool is_running;
 	bool is_patient; /* the one that runs */
 	bool is_wanted;	 /* another one, after it */
@@ -43,6 +44,11 @@ static void on_changed(void *ctx)
 static void on_patience(uv_timer_t *timer)
 {
 	run(timer->data, false);
+}
+
+static void on_again(uv_timer_t *timer)
+{
+	run(timer->data, true);
 }
 
 struct reload *reload_new(struct core *core, struct keyring *keyring)
@@ -92,6 +98,8 @@ static void put_in_force(struct reload *reload, bool is_patient)
 			"files of a credential do not fit each other; perhaps one is still to be "
 			"replaced");
 		uv_timer_start(&reload->patience, on_patience, PATIENCE_MS, 0);
+	} else if (sources_failed_in_passing(core->sources)) {
+		uv_timer_start(&reload->patience, on_again, PATIENCE_MS, 0);
 	} else {
 		uv_timer_stop(&reload->patience);
 	}

@@ -4,7 +4,9 @@
  *
  * Reading waits for a disk and is done on libuv's pool.  What cannot be read leaves in force what
  * was, with an alarm.  A pair that is replaced one file at a time does not fit for a while: after a
- * change (not at SIGHUP, when somebody waits for the answer) that is said only if it lasts.
+ * change (not at SIGHUP, when somebody waits for the answer) that is said only if it lasts.  What
+ * could not be read for want of descriptors or memory, or by a fault of the disk, is tried again
+ * every 10 s.
  *
  * Loop thread only.
  */

@@ -122,6 +122,30 @@ void sources_inherit(struct sources *sources, struct sources *before)
 	sources->site = mem_steal(before->site);
 }
 
+static bool passes(int status)
+{
+	switch (-status) {
+	case EAGAIN:
+	case EIO:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ESTALE:
+	case ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool sources_failed_in_passing(const struct sources *sources)
+{
+	bool any = passes(sources->imapdconf_status);
+	for (unsigned i = 0; i < sources->credential_count; i++)
+		any = any || passes(sources->credential_status[i]);
+	return any;
+}
+
 const char **sources_paths(
 	const struct config *config, const struct sources *sources, size_t *ret_count)
 {

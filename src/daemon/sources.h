@@ -14,6 +14,8 @@
 #include "daemon/config.h"
 #include "event/imapdconf.h"
 
+#include <stdbool.h>
+
 struct sources {
 	struct imapdconf *imapdconf; /* NULL: it cannot be read, see imapdconf_error */
 	struct err imapdconf_error;
@@ -31,6 +33,11 @@ struct sources {
 struct sources *sources_read(const struct config *config);
 /* Where imapd.conf could not be read: takes over what `before` had of it. */
 void sources_inherit(struct sources *sources, struct sources *before);
+/*
+ * Whether something could not be read for a reason that is not the file's, as with no descriptor
+ * left or a file server that is away: nothing about the files will change when that is over.
+ */
+bool sources_failed_in_passing(const struct sources *sources);
 /*
  * The files that are read; `sources` NULL: those that the configuration names.  The array is the
  * caller's, the texts are borrowed.
