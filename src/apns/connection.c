@@ -222,17 +222,26 @@ static void check_silence(struct connection *connection)
 	connection->settings.changed(connection->settings.ctx);
 }
 
+static void give_up_connecting(struct connection *connection)
+{
+	const struct sender_settings *settings = connection->settings.sender;
+	struct err err;
+	if (connection->dialer && !dialer_tried_ms(connection->dialer))
+		err_set(&err, -EIO, "cannot resolve '%s' in time; check DNS",
+			settings->proxy_host ? settings->proxy_host : settings->host);
+	else
+		err_set(&err, -EIO, "no connection to %s port %u in time (%s); check the network",
+			settings->host, (unsigned)settings->port, state_names[connection->state]);
+	break_off(connection, err.text);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
 	struct connection *connection = timer->data;
-	const struct sender_settings *settings = connection->settings.sender;
 	connection->timer_due_ms = INT64_MAX;
 
 	if (!connection->works && connect_due_ms(connection) <= now_ms(connection)) {
-		struct err err;
-		err_set(&err, -EIO, "no connection to %s port %u in time (%s); check the network",
-			settings->host, (unsigned)settings->port, state_names[connection->state]);
-		break_off(connection, err.text);
+		give_up_connecting(connection);
 		return;
 	}
 	if (connection->state >= READY) {
