@@ -66,7 +66,8 @@
 #include <unistd.h>
 
 #define DEFAULT_CONFIG "/etc/mailpush/mailpush.conf"
-#define STOP_MS 2000 /* for Apple's answers and for what is on its way to disk */
+#define STOP_MS 2000	  /* for Apple's answers and for what is on its way to disk */
+#define LAST_WAIT_MS 2000 /* for what threads of libuv are at */
 
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 
@@ -527,11 +528,34 @@ static void close_if_open(uv_handle_t *handle, void *unused)
 		uv_close(handle, NULL);
 }
 
+static void on_last_limit(uv_timer_t *timer)
+{
+	uv_stop(timer->loop);
+}
+
+/*
+ * Returns whether the loop is closed.  It is not while one of libuv's threads still resolves a name
+ * or waits for a disk, of which nobody needs the outcome any more.
+ */
+static bool close_loop(struct daemon *daemon)
+{
+	uv_run(&daemon->loop, UV_RUN_NOWAIT);
+	uv_walk(&daemon->loop, close_if_open, NULL);
+	uv_timer_t limit;
+	uv_timer_init(&daemon->loop, &limit);
+	uv_timer_start(&limit, on_last_limit, LAST_WAIT_MS, 0);
+	uv_unref((uv_handle_t *)&limit);
+	uv_run(&daemon->loop, UV_RUN_DEFAULT);
+	uv_close((uv_handle_t *)&limit, NULL);
+	uv_run(&daemon->loop, UV_RUN_NOWAIT);
+	return uv_loop_close(&daemon->loop) == 0;
+}
+
 /*
  * Takes down whatever was started, in reverse; also after a start that failed half-way.  Returns
  * how many events were lost because no disk took them.
  */
-static uint64_t take_down(struct daemon *daemon)
+static uint64_t take_down(struct daemon *daemon, bool *ret_is_closed)
 {
 	struct core *core = &daemon->core;
 	control_stop(core->control);
@@ -569,10 +593,7 @@ static uint64_t take_down(struct daemon *daemon)
 	history_free(core->history);
 	alarm_stop();
 	supervisor_free(daemon->core.supervisor);
-	uv_run(&daemon->loop, UV_RUN_NOWAIT);
-	uv_walk(&daemon->loop, close_if_open, NULL);
-	uv_run(&daemon->loop, UV_RUN_DEFAULT);
-	uv_loop_close(&daemon->loop);
+	*ret_is_closed = close_loop(daemon);
 	parked_fini(&daemon->parked);
 	return lost;
 }
@@ -612,7 +633,8 @@ static int run(const char *path, struct config *config)
 		supervisor_ready(daemon.core.supervisor);
 		uv_run(&daemon.loop, UV_RUN_DEFAULT);
 	}
-	uint64_t lost = take_down(&daemon);
+	bool is_closed;
+	uint64_t lost = take_down(&daemon, &is_closed);
 	if (lost)
 		log_event(LOG_LEVEL_ERROR, "daemon",
 			"events that waited in memory could not be put on disk and are lost; Cyrus "
@@ -621,7 +643,11 @@ static int run(const char *path, struct config *config)
 			log_number("count", (int64_t)lost));
 	log_event(LOG_LEVEL_INFO, "daemon", "stopped");
 	log_stop();
-	return failed || lost ? 1 : 0;
+	int exit_status = failed || lost ? 1 : 0;
+	/* An ordinary exit would wait for libuv's threads. */
+	if (!is_closed)
+		_exit(exit_status);
+	return exit_status;
 }
 
 static void print_usage(FILE *to)

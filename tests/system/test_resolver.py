@@ -89,3 +89,12 @@ def test_a_resolver_that_never_answers_is_named_and_asked_again(
     resolver.answer(referee.host)
     all_are_pushed_to(site, referee, [phone, other])
     site.mailpushd.wait_log("alarm=apns:main state=ends")
+
+
+def test_a_name_that_is_being_resolved_does_not_hold_up_the_end(resolver_for, site_behind):
+    resolver = resolver_for(PATIENT)
+    site = site_behind(resolver)
+    register(site)
+    resolver.wait_asked()
+    assert site.mailpushd.stop() == 0
+    site.mailpushd.wait_log("info daemon: stopped")
