@@ -428,6 +428,8 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
 	const struct connection *c = user_data;
 	if (frame->hd.type == NGHTTP2_GOAWAY && c->is_goaway_announced)
 		nghttp2_submit_ping(session, NGHTTP2_FLAG_NONE, NULL);
+	if (frame->hd.type == NGHTTP2_PING && frame->hd.flags & NGHTTP2_FLAG_ACK)
+		c->server->stats.pings_answered++;
 	return 0;
 }
 

@@ -79,5 +79,6 @@ json_t *stats_json(const struct stats *stats)
 	set(object, "in_flight", stats->streams);
 	set(object, "in_flight_max", stats->streams_max);
 	set(object, "waiting", stats->waiting);
+	set(object, "pings_answered", stats->pings_answered);
 	return object;
 }

@@ -28,6 +28,7 @@ struct stats {
 	uint64_t streams; /* open now */
 	uint64_t streams_max;
 	uint64_t waiting; /* held back or delayed now */
+	uint64_t pings_answered;
 };
 
 void stats_count_verdict(struct stats *stats, const struct verdict *verdict);
