@@ -7,6 +7,7 @@
 #include "ctl/doctor_apple.h"
 #include "ctl/doctor_cyrus.h"
 #include "ctl/doctor_daemon.h"
+#include "ctl/doctor_files.h"
 #include "ctl/doctor_imap.h"
 #include "ctl/doctor_machine.h"
 #include "ctl/doctor_socket.h"
@@ -174,6 +175,7 @@ static void examine_apple(struct doctor *doctor)
 	if (doctor->status || !config)
 		return;
 	doctor_apple_judge_files(findings, config, doctor->sources, clock_unix_ms());
+	doctor_files_examine(findings, config);
 	doctor_apple_reach(findings, config);
 }
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -564,6 +565,28 @@ def test_what_this_user_may_not_read_is_not_called_wrong(ward, tmp, sim):
         assert named(ill_of(findings)) == [("daemon", "warn"), ("mailpush.conf", "warn")]
     finally:
         imapd_conf(site).chmod(0o644)
+
+
+@AS_ROOT
+@pytest.mark.parametrize("by", ["user", "owner"])
+def test_without_the_daemon_what_its_user_may_not_read_is_found(ward, tmp, sim, by):
+    """Its user is the one that is set, or the owner of the registry's folder."""
+    site = ward(start=False)
+    (tmp / "c.pem").write_bytes(sim.client_cert.read_bytes() + sim.client_key.read_bytes())
+    (tmp / "c.pem").chmod(0o600)
+    site.mailpushd.credentials["main"] = {"certificate": tmp / "c.pem"}
+    shutil.copy(sim.ca, tmp / "ca.pem")
+    (tmp / "state").mkdir()
+    site.mailpushd.write_conf(apns_ca_file=tmp / "ca.pem", registry=f"sqlite:{tmp}/state/registry.sqlite",
+                              **({"user": "daemon"} if by == "user" else {}))
+    if by == "owner":
+        shutil.chown(tmp / "state", "daemon")
+    down = [("daemon", "fail"), ("socket", "fail")]
+    ill = wait_found(site.mailpushd, *down, ("credential", "fail"))
+    finding = next(f for f in ill if f["check"] == "credential")
+    assert finding["why"].startswith("user daemon, as whom mailpushd runs, cannot read ")
+    cure(site.mailpushd, finding)
+    wait_found(site.mailpushd, *down)
 
 
 # ---- disks ----

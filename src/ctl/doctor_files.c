@@ -1,0 +1,77 @@
+#include "ctl/doctor_files.h"
+
+#include "base/mem.h"
+#include "daemon/owners.h"
+#include "daemon/process.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* NULL: nobody can tell, or root. */
+static const struct passwd *daemon_user(const struct config *config)
+{
+	const struct passwd *user = NULL;
+	if (*config->user) {
+		user = owners_find_account(config->user);
+	} else {
+		mem_auto char *folder = mem_dup(strchr(config->registry, '/'));
+		*strrchr(folder, '/') = '\0';
+		struct stat status;
+		if (!stat(folder, &status))
+			user = getpwuid(status.st_uid);
+	}
+	return user && user->pw_uid ? user : NULL;
+}
+
+/* An errno; 0: it may, or that could not be tried. */
+static int try_as(const char *user, const char *path)
+{
+	pid_t pid = fork();
+	if (pid < 0)
+		return 0;
+	if (!pid) {
+		struct err err;
+		if (process_become(user, &err))
+			_exit(0);
+		_exit(access(path, R_OK) ? errno : 0);
+	}
+	int status = 0;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+}
+
+static void examine_file(
+	struct findings *findings, const char *check, const char *user, const char *path)
+{
+	/* What is not there at all is told where it is read. */
+	if (!path || !*path || try_as(user, path) != EACCES)
+		return;
+	findings_add(findings, FINDINGS_FAIL, check,
+		"user %s, as whom mailpushd runs, cannot read %s: Permission denied, for the file "
+		"or a folder on the way to it",
+		user, path);
+	findings_run(findings, "chgrp %s %s && chmod g+r %s && runuser -u %s -- cat %s >/dev/null",
+		user, path, path, user, path);
+}
+
+void doctor_files_examine(struct findings *findings, const struct config *config)
+{
+	const struct passwd *passwd = geteuid() == 0 ? daemon_user(config) : NULL;
+	if (!passwd)
+		return;
+	mem_auto char *user = mem_dup(passwd->pw_name);
+	for (unsigned i = 0; i < config->credential_count; i++) {
+		const struct credential_files *files = &config->credentials[i];
+		const char *const paths[] = {files->certificate, files->key, files->pkcs12,
+			files->p8, files->passphrase_file};
+		for (size_t j = 0; j < sizeof(paths) / sizeof(paths[0]); j++)
+			examine_file(findings, "credential", user, paths[j]);
+	}
+	examine_file(findings, "apple", user, config->apns_ca_file);
+	examine_file(findings, "imapd.conf", user, config->imapd_conf);
+}

@@ -1,0 +1,15 @@
+/*
+ * doctor_files - may the daemon read the files that mailpush.conf names?
+ *
+ * Asked of the kernel as the daemon's user: `user`, or else the owner of the registry's folder.
+ * Only root can ask so; for anybody else, and for a daemon that runs as root, nothing is found.
+ */
+#ifndef MAILPUSH_CTL_DOCTOR_FILES_H
+#define MAILPUSH_CTL_DOCTOR_FILES_H
+
+#include "ctl/findings.h"
+#include "daemon/config.h"
+
+void doctor_files_examine(struct findings *findings, const struct config *config);
+
+#endif
