@@ -367,7 +367,7 @@ static void enter_registered(struct arrivals *arrivals, struct arrival *arrival,
 	if (renewed)
 		store(arrivals, arrival, renewed);
 	/* Covers what fell between login and registration, and proves the token. */
-	if ((job->is_new || job->list_changed) && match->hash_count)
+	if ((job->is_new || job->list_changed || job->is_again) && match->hash_count)
 		store(arrivals, arrival,
 			schedule_add(arrivals->core->schedule, mem_steal(match->target), hashes,
 				match->hash_count, QUEUE_LATER, time));

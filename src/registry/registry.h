@@ -170,6 +170,8 @@ struct registry_job {
 	bool is_new;	   /* REGISTER */
 	bool list_changed; /* REGISTER: the set of names or the topic is another than before */
 	bool is_stale;	   /* REGISTER */
+	/* REGISTER: done before, of the same time: what follows may have been lost in a crash. */
+	bool is_again;
 	struct registry_listing *listing; /* LIST */
 	struct registry_totals totals;	  /* COUNT */
 	uint64_t kept_back; /* TIDY: expired ones that were kept, as too many at once */

@@ -335,6 +335,7 @@ static void decide(const struct rules *rules, struct renewal *renewal)
 	if (renewal->stored_count != job->subscription_count)
 		renewal->other_names = true;
 	job->is_new = !self;
+	job->is_again = self && self->row.renewed_ms == renewal->time_ms;
 	job->list_changed =
 		self && (renewal->other_names || strcmp(self->row.topic, job->topic) != 0);
 	if (!self)

@@ -33,6 +33,7 @@ void result_clear(struct registry_job *job)
 	job->is_new = false;
 	job->list_changed = false;
 	job->is_stale = false;
+	job->is_again = false;
 	job->kept_back = 0;
 	listing_free(mem_steal(job->listing));
 }

@@ -1,11 +1,13 @@
 """mailpushd is killed at each step of an event's way: what was acknowledged is told, and what was not
 acknowledged can be sent again."""
 
+import contextlib
+
 import pytest
 
 import notify
 from baddisk import BadDisk
-from mailsite import BarePhone, new_user
+from mailsite import BarePhone, locked, new_user
 from waiting import wait_until
 
 
@@ -66,6 +68,21 @@ def test_a_registration_killed_between_the_registry_and_the_queue_stands(site, d
     site.mailpushd.start()
     assert site.registrations() == [phone.token]
     site.deliver(phone.user)
+    site.told(phone, "INBOX")
+
+
+def test_a_parked_registration_killed_between_the_registry_and_the_queue_is_told(site, disk):
+    """It was acknowledged, so the push that covers what came before it is owed."""
+    phone = BarePhone(new_user())
+    with contextlib.ExitStack() as registry_held:
+        registry_held.enter_context(locked(site.mailpushd.dir / "registry.sqlite"))
+        site.register(phone)
+        with disk.rule("stuck queue.sqlite"):
+            registry_held.close()
+            site.mailpushd.wait_log("phone registered")
+            site.mailpushd.kill9()
+    assert site.pushes(phone) == []
+    site.mailpushd.start()
     site.told(phone, "INBOX")
 
 

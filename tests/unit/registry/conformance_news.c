@@ -90,7 +90,28 @@ static void renewing_with_the_same_list_in_another_order_changes_no_list(void **
 	run(w);
 	assert_false(job->is_new);
 	assert_false(job->list_changed);
+	assert_false(job->is_again);
 	assert_int_equal(job->matches[0].target->renewed_ms, NOW + DAY);
+}
+
+static void a_registration_done_again_after_a_crash_is_known_by_its_time(void **state)
+{
+	struct world *w = *state;
+	struct registry_job *job = phone(w, NOW, "alice", TOKEN_A, "one",
+		BOXES({.name = "INBOX", .owner = "alice", .folder = ""}));
+	run(w);
+	assert_false(job->is_again);
+	job = phone(w, NOW, "alice", TOKEN_A, "one",
+		BOXES({.name = "INBOX", .owner = "alice", .folder = ""}));
+	run(w);
+	assert_true(job->is_again);
+	assert_false(job->is_new);
+	assert_false(job->list_changed);
+	assert_int_equal(job->matches[0].hash_count, 1);
+	job = phone(w, NOW + 1, "alice", TOKEN_A, "one",
+		BOXES({.name = "INBOX", .owner = "alice", .folder = ""}));
+	run(w);
+	assert_false(job->is_again);
 }
 
 static void renewing_replaces_the_list(void **state)
@@ -355,6 +376,7 @@ int conformance_news(void)
 		RULE(users_of_another_site_are_not_found),
 		RULE(a_first_registration_is_new_and_brings_all_its_hashes),
 		RULE(renewing_with_the_same_list_in_another_order_changes_no_list),
+		RULE(a_registration_done_again_after_a_crash_is_known_by_its_time),
 		RULE(renewing_replaces_the_list),
 		RULE(a_list_that_shrinks_has_changed),
 		RULE(a_name_that_means_another_mailbox_now_is_found_there),

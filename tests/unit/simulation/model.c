@@ -316,6 +316,8 @@ static void follow_registration(const struct registry_job *job)
 	bool list_changed = !is_new && !is_same_list(self, job);
 	judge_rule(job->is_new == is_new, "a registration is new when it is");
 	judge_rule(job->list_changed == list_changed, "a list has changed when it has");
+	bool is_again = !is_new && at_ms == self->renewed_ms;
+	judge_rule(job->is_again == is_again, "a registration is done again when it is");
 	renew(self, job, job->topic);
 	for (size_t i = 0; i < job->former_topic_count; i++)
 		renew(add(job, job->former_topics[i]), job, job->former_topics[i]);
@@ -334,7 +336,8 @@ static void follow_registration(const struct registry_job *job)
 			continue;
 		judge_rule(all[i]->renewed_ms == at_ms,
 			"a phone that registers leaves no former topic behind");
-		for (size_t j = 0; (is_new || list_changed) && j < all[i]->list_count; j++)
+		for (size_t j = 0; (is_new || list_changed || is_again) && j < all[i]->list_count;
+			j++)
 			callbacks.changed(job, all[i], all[i]->list[j].hash);
 	}
 }
