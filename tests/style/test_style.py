@@ -17,7 +17,9 @@ MAY_INCLUDE = {stage: set(STAGES[: i + 1]) for i, stage in enumerate(STAGES)}
 MAY_INCLUDE["sim"] = {"base", "sim"}
 # The operator's tool asks the daemon; of the stages it needs only how files are read.
 MAY_INCLUDE["ctl"] = {"base", "event", "apns", "daemon", "ctl"}
-CTL_MAY_INCLUDE_OF_DAEMON = {"daemon/config.h", "daemon/sources.h", "daemon/notifysocket.h"}
+CTL_MAY_INCLUDE_OF_DAEMON = {
+    "daemon/config.h", "daemon/owners.h", "daemon/process.h", "daemon/sources.h",
+    "daemon/notifysocket.h"}
 # mailpush-notify speaks to intake: it shares what is said there of the protocol and the spool.
 MAY_INCLUDE["notify"] = {"base", "intake", "notify"}
 
