@@ -593,10 +593,10 @@ struct queue_job *schedule_told(struct schedule *schedule, const struct registry
 		if (entry->news.count) {
 			job->parts |= QUEUE_NEWS_SETTLE;
 			job->upto_seq = flight->upto_seq;
-			if (entry->has_flown) {
+			if (entry->has_flown)
 				new_apns_id(schedule, entry);
-				entry->storing_seq = job->seq;
-			}
+			/* Else a crash would find what was told under the next apns_id. */
+			entry->storing_seq = job->seq;
 			tell_row(entry, job, QUEUE_PUSH_MOVE, time);
 		} else if (entry->row) {
 			schedule_delete_row(entry, job);

@@ -66,6 +66,8 @@ static struct row rows[] = {
 	{"200 is told whatever stands in a body", 200, "Unregistered", false, -1, 0, DONE},
 
 	{"BadDeviceToken forgets when proven", 400, "BadDeviceToken", true, -1, 0, FORGET(SENT)},
+	{"a timestamp says nothing of a BadDeviceToken", 400, "BadDeviceToken", true, -1, TIMESTAMP,
+		FORGET(SENT)},
 	{"BadDeviceToken holds that push when not proven", 400, "BadDeviceToken", false, -1, 0,
 		HOLD_PUSH},
 	{"DeviceTokenNotForTopic stops until the phone renews", 400, "DeviceTokenNotForTopic", true,

@@ -252,6 +252,25 @@ static void news_during_a_flight_survives_its_success(void **state)
 	assert_int_equal(push->first_unix_ms, UNIX_MS + 50);
 }
 
+/* Else a crash in the next flight would find the first one's news under the second one's id. */
+static void what_a_flight_told_is_settled_on_disk_before_the_next(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_pass(w, 50);
+	world_add(w, 1, 2, QUEUE_NOW);
+	world_stored(w);
+	world_told(w, 1);
+	assert_int_equal(counts().storing, 1);
+	world_pass(w, 2 * MIN_INTERVAL);
+	assert_null(world_next(w));
+	world_stored(w);
+	const struct push *push = world_next(w);
+	assert_non_null(push);
+	assert_true(world_carries(push, 2));
+	assert_false(world_carries(push, 1));
+}
+
 static void later_news_during_a_flight_keeps_its_own_time(void **state)
 {
 	(void)state;
@@ -1024,6 +1043,7 @@ int main(void)
 		TEST(the_same_again_makes_no_second_row),
 		TEST(one_flight_at_a_time),
 		TEST(news_during_a_flight_survives_its_success),
+		TEST(what_a_flight_told_is_settled_on_disk_before_the_next),
 		TEST(later_news_during_a_flight_keeps_its_own_time),
 		TEST(news_during_a_flight_survives_its_end_for_good),
 		TEST(news_during_a_flight_joins_what_is_tried_again),
