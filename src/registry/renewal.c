@@ -219,8 +219,10 @@ static void supersede(const struct renewal *renewal, struct known *self, struct 
 			self->row.superseded_ms = other->row.created_ms;
 		return;
 	}
+	/* A clock put right can have moved that time before its last renewal. */
+	bool is_alive = other->row.renewed_ms > self->row.created_ms;
 	if (other->row.superseded_ms > 0 && self->row.created_ms >= other->row.superseded_ms &&
-		now - self->row.created_ms >= SUPERSEDED_FOR_MS)
+		!is_alive && now - self->row.created_ms >= SUPERSEDED_FOR_MS)
 		other->is_gone = true;
 }
 

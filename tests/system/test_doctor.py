@@ -607,9 +607,11 @@ def test_a_disk_that_is_nearly_full_is_told(ward, tmp, size, level):
 # ---- one user ----
 
 def examine_user(site, user):
+    """What is said of the user, and whether that alone would be a failure."""
     status, findings = examine(site.mailpushd, "--user", user)
+    assert status == any(f["level"] == "fail" for f in findings)
     start = 1 + max(i for i, f in enumerate(findings) if f["check"] == "disk")
-    return status, findings[start:]
+    return int(any(f["level"] == "fail" for f in findings[start:])), findings[start:]
 
 
 def test_a_phone_that_is_pushed_to_is_told_with_what_is_left(ward):

@@ -166,7 +166,7 @@ static void a_new_account_id_supersedes_one_from_the_future(void **state)
 static void an_account_id_superseded_by_a_clock_ahead_goes_after_three_days(void **state)
 {
 	struct world *w = *state;
-	phone(w, NOW, "alice", TOKEN_A, "old", INBOX_OF("alice"));
+	phone(w, NOW - DAY, "alice", TOKEN_A, "old", INBOX_OF("alice"));
 	phone(w, NOW + AHEAD, "alice", TOKEN_A, "new", INBOX_OF("alice"));
 	run(w);
 	for (int64_t day = 0; day < 4; day++) {
@@ -175,6 +175,25 @@ static void an_account_id_superseded_by_a_clock_ahead_goes_after_three_days(void
 			phone(w, NOW + day * DAY, "alice", TOKEN_A, "new", INBOX_OF("alice"));
 		run(w);
 		assert_int_equal(is_gone(w, job, "alice", TOKEN_A, "old"), day == 3);
+	}
+}
+
+/* The old one has registered again in truth, if not by the clocks, which were set back twice. */
+static void an_account_id_that_renewed_behind_a_clock_set_back_does_not_go(void **state)
+{
+	struct world *w = *state;
+	const int64_t ahead = NOW + 4 * CLOCK_MINUTE_MS;
+	phone(w, NOW - DAY, "alice", TOKEN_A, "old", INBOX_OF("alice"));
+	phone(w, ahead + 1, "alice", TOKEN_A, "new", INBOX_OF("alice"));
+	phone(w, ahead, "alice", TOKEN_A, "old", INBOX_OF("alice"));
+	run(w);
+	for (int64_t day = 0; day < 5; day++) {
+		int64_t now_ms = NOW - CLOCK_MINUTE_MS + day * DAY;
+		set_clock(w, now_ms);
+		struct registry_job *job =
+			phone(w, now_ms, "alice", TOKEN_A, "new", INBOX_OF("alice"));
+		run(w);
+		assert_false(is_gone(w, job, "alice", TOKEN_A, "old"));
 	}
 }
 
@@ -329,6 +348,7 @@ int conformance_clock(void)
 		RULE(a_delete_reaches_what_registered_by_a_clock_ahead),
 		RULE(a_new_account_id_supersedes_one_from_the_future),
 		RULE(an_account_id_superseded_by_a_clock_ahead_goes_after_three_days),
+		RULE(an_account_id_that_renewed_behind_a_clock_set_back_does_not_go),
 		RULE(a_registration_from_the_future_expires_at_last),
 		RULE(an_account_deleted_by_a_clock_ahead_goes_after_the_grace),
 		RULE(nobody_goes_when_the_clock_was_set_forwards),
