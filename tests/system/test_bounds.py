@@ -22,6 +22,7 @@ ROUNDS = 10                 # of news for all of them, in one flood
 MOST_KB_A_PHONE = 8         # for a push that waits or flies, with what sanitizers add
 MOST_BYTES_AN_EVENT = 100   # less than any of the structures that an event passes through
 MOST_OF_PEACE = 5           # times the CPU time of a daemon with nothing to do
+FLOODS = 4                  # after the first
 SETTLED = 60
 
 # Freed memory is given back and not kept to find those who use it.
@@ -144,18 +145,26 @@ def test_what_waits_is_bounded_by_the_phones_and_waits_at_rest(crowd, peace, sim
     def for_the_phones():
         return at_first_kb + PHONES * MOST_KB_A_PHONE
 
-    def for_the_phones_alone():
-        # What flies by now and did not then takes more than what waits.
-        more_flying = max(0, crowd.flying() - flying_then)
-        return (after_one_kb + more_flying * MOST_KB_A_PHONE
-                + PHONES * ROUNDS * MOST_BYTES_AN_EVENT // 1024)
-
     crowd.flood()
     shrinks_to(daemon, for_the_phones, "memory for what waits")
-    after_one_kb, flying_then = memory_kb(daemon), crowd.flying()
-    crowd.flood()
-    shrinks_to(daemon, for_the_phones, "memory for the same phones after as much news again")
-    shrinks_to(daemon, for_the_phones_alone, "memory that does not grow with the events")
+    # A heap reaches its size in one flood or two; what grows with the events grows with each.
+    for floods_left in reversed(range(FLOODS)):
+        before_kb, flying_then = memory_kb(daemon), crowd.flying()
+
+        def for_the_phones_alone():
+            # What flies by now and did not then takes more than what waits.
+            more_flying = max(0, crowd.flying() - flying_then)
+            return (before_kb + more_flying * MOST_KB_A_PHONE
+                    + PHONES * ROUNDS * MOST_BYTES_AN_EVENT // 1024)
+
+        crowd.flood()
+        shrinks_to(daemon, for_the_phones, "memory for the same phones after as much news again")
+        try:
+            shrinks_to(daemon, for_the_phones_alone, "memory that does not grow with the events")
+            break
+        except AssertionError:
+            if not floods_left:
+                raise
     assert crowd.status()["queue"]["pushes"] == PHONES
     # What Apple never answers is given up in between, which is work.
     wait_until(lambda: is_as_in_peace(daemon, peace), SETTLED, "CPU time as in peace")
