@@ -6,6 +6,7 @@
  *   doctor_socket.c     the way of an event from Cyrus to us
  *   doctor_daemon.c     what mailpushd says of itself
  *   doctor_apple.c      credentials, topic, the way to Apple
+ *   doctor_files.c      what the daemon's user may read, while it is down
  *   doctor_machine.c    clock and disks
  *   doctor_user.c       one user's phones
  *   findings.c          levels, reasons and remedies

@@ -5,6 +5,7 @@
 #include "daemon/process.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,8 +46,8 @@ static int try_as(const char *user, const char *path)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 }
 
-static void examine_file(
-	struct findings *findings, const char *check, const char *user, const char *path)
+static void examine_file(struct findings *findings, const char *check, const char *user,
+	const char *group, const char *path)
 {
 	/* What is not there at all is told where it is read. */
 	if (!path || !*path || try_as(user, path) != EACCES)
@@ -56,7 +57,7 @@ static void examine_file(
 		"or a folder on the way to it",
 		user, path);
 	findings_run(findings, "chgrp %s %s && chmod g+r %s && runuser -u %s -- cat %s >/dev/null",
-		user, path, path, user, path);
+		group, path, path, user, path);
 }
 
 void doctor_files_examine(struct findings *findings, const struct config *config)
@@ -65,13 +66,15 @@ void doctor_files_examine(struct findings *findings, const struct config *config
 	if (!passwd)
 		return;
 	mem_auto char *user = mem_dup(passwd->pw_name);
+	const struct group *group = getgrgid(passwd->pw_gid);
+	const char *group_name = group ? group->gr_name : user;
 	for (unsigned i = 0; i < config->credential_count; i++) {
 		const struct credential_files *files = &config->credentials[i];
 		const char *const paths[] = {files->certificate, files->key, files->pkcs12,
 			files->p8, files->passphrase_file};
 		for (size_t j = 0; j < sizeof(paths) / sizeof(paths[0]); j++)
-			examine_file(findings, "credential", user, paths[j]);
+			examine_file(findings, "credential", user, group_name, paths[j]);
 	}
-	examine_file(findings, "apple", user, config->apns_ca_file);
-	examine_file(findings, "imapd.conf", user, config->imapd_conf);
+	examine_file(findings, "apple", user, group_name, config->apns_ca_file);
+	examine_file(findings, "imapd.conf", user, group_name, config->imapd_conf);
 }

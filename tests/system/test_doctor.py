@@ -568,8 +568,8 @@ def test_what_this_user_may_not_read_is_not_called_wrong(ward, tmp, sim):
 
 
 @AS_ROOT
-@pytest.mark.parametrize("by", ["user", "owner"])
-def test_without_the_daemon_what_its_user_may_not_read_is_found(ward, tmp, sim, by):
+@pytest.mark.parametrize("by, user", [("user", "nobody"), ("owner", "daemon")])
+def test_without_the_daemon_what_its_user_may_not_read_is_found(ward, tmp, sim, by, user):
     """Its user is the one that is set, or the owner of the registry's folder."""
     site = ward(start=False)
     (tmp / "c.pem").write_bytes(sim.client_cert.read_bytes() + sim.client_key.read_bytes())
@@ -578,13 +578,13 @@ def test_without_the_daemon_what_its_user_may_not_read_is_found(ward, tmp, sim, 
     shutil.copy(sim.ca, tmp / "ca.pem")
     (tmp / "state").mkdir()
     site.mailpushd.write_conf(apns_ca_file=tmp / "ca.pem", registry=f"sqlite:{tmp}/state/registry.sqlite",
-                              **({"user": "daemon"} if by == "user" else {}))
+                              **({"user": user} if by == "user" else {}))
     if by == "owner":
-        shutil.chown(tmp / "state", "daemon")
+        shutil.chown(tmp / "state", user)
     down = [("daemon", "fail"), ("socket", "fail")]
     ill = wait_found(site.mailpushd, *down, ("credential", "fail"))
     finding = next(f for f in ill if f["check"] == "credential")
-    assert finding["why"].startswith("user daemon, as whom mailpushd runs, cannot read ")
+    assert finding["why"].startswith(f"user {user}, as whom mailpushd runs, cannot read ")
     cure(site.mailpushd, finding)
     wait_found(site.mailpushd, *down)
 
