@@ -5,7 +5,6 @@
 #include "apns/sender.h"
 #include "simulator.h"
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +12,8 @@
 #include <time.h>
 
 #include <cmocka.h>
+
+#include "../descriptors.h"
 
 #define TOPIC "com.apple.mail.XServer.00000000-0000-0000-0000-000000000000"
 #define TOKEN "0000000000000000000000000000000000000000000000000000000000000001"
@@ -129,17 +130,6 @@ static unsigned connections(void)
 	return counts.connections;
 }
 
-static unsigned descriptors(void)
-{
-	unsigned count = 0;
-	DIR *dir = opendir("/dev/fd");
-	assert_non_null(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
-
 static void tell(void)
 {
 	unsigned told = world.told;
@@ -205,13 +195,13 @@ static void a_connection_is_kept_for_days_and_used_again(void **state)
 {
 	(void)state;
 	tell();
-	unsigned before = descriptors();
+	unsigned before = descriptors_open();
 	for (unsigned day = 0; day < 10; day++) {
 		let_pass(DAY_MS);
 		assert_int_equal(connections(), 1);
 	}
 	assert_int_equal(world.pings, 10 * DAY_MS / settings.ping_idle_ms);
-	assert_int_equal(descriptors(), before);
+	assert_int_equal(descriptors_open(), before);
 	tell();
 	assert_int_equal(world.not_told, 0);
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
@@ -221,14 +211,14 @@ static void a_peer_that_is_gone_after_days_is_noticed_without_a_push(void **stat
 {
 	(void)state;
 	tell();
-	unsigned before = descriptors();
+	unsigned before = descriptors_open();
 	let_pass(3 * DAY_MS);
 	be_silent(true);
 	let_pass(settings.ping_idle_ms);
 	assert_int_equal(connections(), 1);
 	let_pass(settings.ping_timeout_ms);
 	assert_int_equal(connections(), 0);
-	assert_int_equal(descriptors(), before - 1);
+	assert_int_equal(descriptors_open(), before - 1);
 	/* Nobody is connected to for nothing. */
 	let_pass(3 * DAY_MS);
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);

@@ -2,9 +2,10 @@
 
 #include "place.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
+
+#include "../descriptors.h"
 
 /* A literal's bytes with their final NUL, which ends the last field. */
 #define DATAGRAM(text) text, sizeof(text)
@@ -270,22 +271,11 @@ static void what_a_stranger_sends_is_dropped_and_reported_once(void **state)
 	close(fd);
 }
 
-static unsigned open_descriptors(void)
-{
-	unsigned count = 0;
-	DIR *folder = opendir("/proc/self/fd");
-	assert_non_null(folder);
-	while (readdir(folder))
-		count++;
-	closedir(folder);
-	return count;
-}
-
 static void a_passed_descriptor_does_not_stay(void **state)
 {
 	struct intake *intake = *state;
 	int fd = place_connect(intake->place.path, SOCK_DGRAM);
-	unsigned before = open_descriptors();
+	unsigned before = descriptors_open();
 	static char bytes[] = HELLO;
 	struct iovec piece = {bytes, sizeof(bytes)};
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
@@ -300,7 +290,7 @@ static void a_passed_descriptor_does_not_stay(void **state)
 	memcpy(CMSG_DATA(c), &fd, sizeof(int));
 	assert_int_equal(sendmsg(fd, &message, 0), sizeof(bytes));
 	place_run_until(&intake->place, intake->came == 1);
-	assert_int_equal(open_descriptors(), before);
+	assert_int_equal(descriptors_open(), before);
 	close(fd);
 }
 
