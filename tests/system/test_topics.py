@@ -96,6 +96,8 @@ def test_who_registers_again_within_a_day_has_no_gap(site, imapd_conf):
 
 
 def test_the_change_survives_a_crash(changed):
+    # The daemon has said so far what it has read, not what it has stored.
+    wait_until(lambda: changed.stored_topics() == {TOPIC, OTHER_TOPIC}, what="both on disk")
     changed.mailpushd.kill9()
     changed.mailpushd.start()
     phone = registered(changed, TOPIC, OTHER_TOPIC)
