@@ -25,10 +25,10 @@ from apnssim import ApnsSim
 from cyrus import Cyrus
 from mailpushd import Mailpushd
 from phone import Phone, hash_of
+from waiting import TIMEOUT
 
 USER = "alice"
 FOLDER = "Entwürfe"
-TIMEOUT = 10
 # The daemon's own are 30 s and 2 s; nobody wants to watch that.
 SETTINGS = {"later_delay": "1s", "min_interval": "200ms"}
 

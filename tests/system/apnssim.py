@@ -18,6 +18,8 @@ import socket
 import subprocess
 import threading
 
+from waiting import TIMEOUT
+
 TOPIC = "com.apple.mail.XServer.00000000-0000-0000-0000-000000000000"
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
@@ -126,7 +128,7 @@ class ApnsSim:
         with self._changed:
             return [push for push in self._records if where is None or where(push)]
 
-    def wait_pushes(self, n, timeout=10, where=None):
+    def wait_pushes(self, n, timeout=TIMEOUT, where=None):
         """Wait until n records (for which where holds) are there and return all of those."""
         def enough():
             return self._ended or sum(1 for p in self._records if where is None or where(p)) >= n

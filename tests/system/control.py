@@ -11,8 +11,7 @@ import socket
 import subprocess
 
 from mailpushd import binary
-
-TIMEOUT = 30
+from waiting import TIMEOUT
 
 
 class UnixConnection(http.client.HTTPConnection):

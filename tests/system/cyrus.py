@@ -33,7 +33,7 @@ import lmtp
 import managesieve
 import notifier
 from imap import Imap, encode_name
-from waiting import Lines, wait_until
+from waiting import TIMEOUT, Lines, wait_until
 
 SERVERNAME = "mail.example.com"
 APS_TOPIC = "com.apple.mail.XServer.00000000-0000-0000-0000-000000000000"
@@ -171,7 +171,7 @@ class Cyrus:
             self._admin.connection.shutdown()
             self._admin = None
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(TIMEOUT)
         self._process.stdout.close()
         self._process = None
         self._close_syslog()
@@ -301,7 +301,7 @@ class Cyrus:
         done = subprocess.run(
             [*self._nsenter(), *self._as_service_user(), f"{self.dir}/programs/{program}",
              *map(str, arguments)],
-            input=text, capture_output=True, text=True, timeout=10)
+            input=text, capture_output=True, text=True, timeout=TIMEOUT)
         if done.returncode:
             raise RuntimeError(f"{program} {arguments}: exit {done.returncode}: {done.stderr}")
         return done.stdout
@@ -427,7 +427,7 @@ class Cyrus:
 
     def _close_syslog(self):
         self._syslog_socket.shutdown(socket.SHUT_RDWR)
-        self._syslog_thread.join(10)
+        self._syslog_thread.join(TIMEOUT)
         self._syslog_socket.close()
 
 

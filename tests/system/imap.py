@@ -7,8 +7,7 @@ import re
 import ssl
 
 from lmtp import make_message
-
-TIMEOUT = 10
+from waiting import TIMEOUT
 
 
 def encode_name(name):

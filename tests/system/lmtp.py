@@ -5,8 +5,9 @@ import smtplib
 import sys
 import uuid
 
+from waiting import TIMEOUT
+
 SENDER = "sender@example.net"
-TIMEOUT = 10
 
 
 def make_message(subject="hello", body="Hello.", sender=SENDER, headers=None):

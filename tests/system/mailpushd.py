@@ -16,10 +16,9 @@ import signal
 import subprocess
 import threading
 
-from waiting import Lines, wait_until
+from waiting import TIMEOUT, Lines, wait_until
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-TIMEOUT = 10
 
 
 def binary():
@@ -153,7 +152,7 @@ class Mailpushd:
     def run_check(self):
         """`mailpushd -n`: check the configuration only; returns the CompletedProcess."""
         return subprocess.run([str(binary()), "-n", "-c", str(self.conf)], capture_output=True,
-                              text=True, timeout=6 * TIMEOUT)
+                              text=True, timeout=2 * TIMEOUT)
 
     def __enter__(self):
         return self.start()

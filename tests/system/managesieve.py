@@ -3,12 +3,14 @@
 import base64
 import socket
 
+from waiting import TIMEOUT
+
 
 def install_script(port, user, password, script, name="filter"):
     """Store the script and make it the active one."""
     plain = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
     text = script.encode()
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as connection:
         answers = connection.makefile("rb")
         expect_ok(answers)
         for command in (f'AUTHENTICATE "PLAIN" "{plain}"'.encode(),

@@ -13,10 +13,9 @@ import re
 import subprocess
 
 import notify
-from waiting import wait_until
+from waiting import TIMEOUT, wait_until
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-TIMEOUT = 20
 SILENT = ".silent"
 
 

@@ -12,9 +12,9 @@ import urllib.parse
 
 from imap import encode_name
 from phone import SUBTOPIC
+from waiting import TIMEOUT
 
 SERVER = "mail.example.com"
-TIMEOUT = 10
 
 _uid = itertools.count(1)
 

@@ -9,7 +9,7 @@
 import socket
 import threading
 
-TIMEOUT = 10
+from waiting import TIMEOUT
 
 
 class Proxy:

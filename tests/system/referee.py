@@ -20,7 +20,7 @@ import h2.connection
 import h2.events
 import h2.settings
 
-TIMEOUT = 10
+from waiting import TIMEOUT
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, \
     CONTINUATION = range(10)

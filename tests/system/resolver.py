@@ -10,7 +10,8 @@ import os
 import socket
 import threading
 
-TIMEOUT = 10
+from waiting import TIMEOUT
+
 PORT = 53                                   # resolv.conf cannot name another
 A = b"\0\1\0\1"
 

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from mailsite import register, wait_told
-from referee import TIMEOUT
+from waiting import TIMEOUT
 
 
 @pytest.fixture

@@ -20,12 +20,12 @@ import h2.settings
 import pytest
 
 from apnssim import TOPIC, ApnsSim, binary, run
+from waiting import TIMEOUT
 
 TOKEN = "0123456789abcdef" * 4
 OTHER_TOKEN = "fedcba9876543210" * 4
 APNS_ID = "0715a26b-ca09-4730-a419-793000ca982e"
 PAYLOAD = {"aps": {"account-id": "0715A26B-CA09-4730-A419-793000CA982E"}}
-TIMEOUT = 20
 
 # python3-h2 takes a GOAWAY for the end of everything, against RFC 9113 6.8.
 h2.connection.H2ConnectionStateMachine._transitions[

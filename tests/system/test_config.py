@@ -9,6 +9,7 @@ import pytest
 
 from apnssim import TOPIC
 from mailpushd import REPOSITORY, Mailpushd, binary
+from waiting import TIMEOUT
 
 
 @pytest.fixture
@@ -188,7 +189,7 @@ def test_a_file_that_is_missing_is_named(daemon):
 def test_a_file_that_the_daemon_may_not_read_is_named(daemon):
     daemon.conf.chmod(0o600)
     done = subprocess.run(["setpriv", "--reuid=nobody", "--clear-groups", binary(), "-n", "-c",
-                           daemon.conf], capture_output=True, text=True, timeout=10)
+                           daemon.conf], capture_output=True, text=True, timeout=TIMEOUT)
     assert done.returncode == 1
     assert "cannot open: Permission denied; let the daemon's user read it" in done.stderr
 
@@ -562,6 +563,6 @@ def test_the_daemon_does_not_start_on_what_the_check_refuses(daemon):
     (["-n", "more"], 2, "unexpected argument 'more'"),
 ])
 def test_the_command_line(arguments, status, said):
-    done = subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=10)
+    done = subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=TIMEOUT)
     assert done.returncode == status
     assert said in (done.stdout if status == 0 else done.stderr)

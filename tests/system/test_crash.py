@@ -14,7 +14,7 @@ import lmtp
 import notify
 from mailsite import BarePhone, MailSite, new_user
 from phone import hash_of
-from waiting import wait_until
+from waiting import TIMEOUT, wait_until
 
 MAILBOXES = ("INBOX", "Notes")
 PHONES = 200
@@ -158,7 +158,7 @@ class Recorder:
     def close(self):
         self._path.unlink()
         self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(10)
+        self._thread.join(TIMEOUT)
         self._socket.close()
 
     def _serve(self):

@@ -17,7 +17,7 @@ import pytest
 import lmtp
 from imap import decode_name, encode_name
 from phone import Phone, hash_of
-from waiting import Lines, wait_until
+from waiting import TIMEOUT, Lines, wait_until
 
 FOLDER = "Entwürfe"
 NAMESPACES = list(itertools.product((True, False), (True, False), ("off", "userid")))
@@ -43,7 +43,7 @@ class Listener:
     def close(self):
         self._path.unlink()
         self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(10)
+        self._thread.join(TIMEOUT)
         self._socket.close()
 
     def wait(self, event):

@@ -16,7 +16,7 @@ from apnssim import TOPIC
 from mailpushd import Mailpushd
 from mailsite import BarePhone, BareSite, locked, new_user
 from phone import hash_of
-from waiting import wait_until
+from waiting import TIMEOUT, wait_until
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
 REFUSED = r"ended with 1(.|\n)*error daemon: "
@@ -35,7 +35,6 @@ SENDER = """
 import socket, sys
 kind, path = sys.argv[1:]
 with socket.socket(socket.AF_UNIX, getattr(socket, kind)) as sender:
-    sender.settimeout(10)
     sender.connect(path)
     try:
         sender.sendall(sys.stdin.buffer.read())
@@ -50,7 +49,7 @@ def send_as(user, kind, path, data):
     done = subprocess.run(
         ["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--clear-groups",
          "/usr/bin/python3", "-c", SENDER, kind, str(path)],
-        input=data, capture_output=True, timeout=10, check=True)
+        input=data, capture_output=True, timeout=TIMEOUT, check=True)
     return done.stdout
 
 

@@ -12,7 +12,7 @@ import managesieve
 import notify
 from cyrus import PASSWORD
 from mailsite import MailSite, new_user
-from waiting import wait_until
+from waiting import TIMEOUT, wait_until
 
 NOTIFIERS = {"mailnotifier": "external", "sievenotifier": "external"}
 SCRIPT = """
@@ -167,7 +167,7 @@ def test_a_notifyd_that_hangs_holds_up_neither_mail_nor_pushes(notifying_site_fo
 @contextlib.contextmanager
 def requests_at(path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as target:
-        target.settimeout(notify.TIMEOUT)
+        target.settimeout(TIMEOUT)
         target.bind(str(path))
         target.listen(8)
         yield target
@@ -176,7 +176,7 @@ def requests_at(path):
 def next_request(target, answer=b"OK ()\r\n"):
     connection, _ = target.accept()
     with connection:
-        connection.settimeout(notify.TIMEOUT)
+        connection.settimeout(TIMEOUT)
         request = connection.recv(65536)
         connection.sendall(answer)
     return request

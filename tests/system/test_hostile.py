@@ -7,6 +7,7 @@ import pytest
 import notify
 from mailsite import new_user
 from phone import new_token
+from waiting import TIMEOUT
 
 ACCOUNT = "0715A26B-CA09-4730-A419-793000CA982E"
 
@@ -199,7 +200,7 @@ def test_a_large_event_is_taken_in(site):
 def test_many_datagrams_at_once_do_not_block_the_sender(site):
     users = [new_user() for _ in range(300)]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        sender.settimeout(notify.TIMEOUT)
+        sender.settimeout(TIMEOUT)
         sender.connect(str(site.mailpushd.notify_socket))
         for user in users:
             sender.send(notify.datagram(notify.mail(user)))

@@ -13,7 +13,7 @@ import notify
 from baddisk import BadDisk
 from mailsite import new_user
 from phone import new_token
-from waiting import wait_until
+from waiting import TIMEOUT, wait_until
 
 MIB = 1024 * 1024
 
@@ -232,7 +232,7 @@ def answer_once(listener, answer):
     process.stdin.close()
     connection, _ = wait_until(lambda: accept(listener), what="a connection")
     with connection:
-        connection.settimeout(10)
+        connection.settimeout(TIMEOUT)
         assert connection.recv(65536)
         connection.sendall(answer)
     with process:
@@ -355,7 +355,7 @@ def test_a_wrong_call_is_named(spool, tmp, words, why):
 @pytest.mark.parametrize("word, said", [("-h", b"usage: mailpush-notify"),
                                         ("-V", b"mailpush-notify ")])
 def test_it_says_what_it_is(word, said):
-    done = subprocess.run([notifier.binary(), word], capture_output=True, timeout=10)
+    done = subprocess.run([notifier.binary(), word], capture_output=True, timeout=TIMEOUT)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(said)
 

@@ -4,7 +4,8 @@ import re
 import threading
 import time
 
-TIMEOUT = 10
+# Longer than whatever ends well takes, on a busy machine too.
+TIMEOUT = 30
 
 
 def wait_until(condition, timeout=TIMEOUT, what="the condition"):
