@@ -950,6 +950,8 @@ static void a_held_credential_is_probed_until_it_is_good(void **state)
 	assert_int_equal(world.answers, 4);
 	assert_int_equal(world.troubles, 1);
 	assert_int_equal(world.recoveries, 1);
+	/* A connection of before the refusal is not probed with. */
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
 }
 
 static void held_by(const char *request)

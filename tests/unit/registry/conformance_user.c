@@ -179,6 +179,17 @@ static void a_registration_renewed_since_is_not_stopped(void **state)
 	assert_true(is_told(w, NOW, "alice", "", "one"));
 }
 
+/* As after a crash, when it had been written already. */
+static void the_same_registration_done_again_starts_nothing(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	verdict(w, REGISTRY_STOP, TOKEN_A, TOPIC, NOW + 1);
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	assert_false(is_told(w, NOW + 2, "alice", "", "one"));
+}
+
 int conformance_user(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +206,7 @@ int conformance_user(void)
 		RULE(a_verdict_on_a_registration_renewed_since_finds_it_there),
 		RULE(a_stopped_registration_is_not_told_until_it_renews),
 		RULE(a_registration_renewed_since_is_not_stopped),
+		RULE(the_same_registration_done_again_starts_nothing),
 	};
 	return cmocka_run_group_tests_name("user", tests, NULL, NULL);
 }
