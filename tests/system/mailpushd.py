@@ -96,6 +96,11 @@ class Mailpushd:
             settings.update(apns_host="127.0.0.1", apns_port=sim.port, apns_ca_file=sim.ca)
         return settings
 
+    def wait_spool(self):
+        """Until the spool folder is as the daemon makes it: it is there before it has its mode."""
+        wait_until(lambda: self.spool.exists() and self.spool.stat().st_mode & 0o7777 == 0o2770,
+                   what="the spool folder")
+
     # ---- life ----
 
     def start(self, timeout=TIMEOUT):

@@ -14,7 +14,6 @@ from apnssim import TOPIC
 from control import ctl, ctl_binary
 from doctor import cure, examine, found, ill_of, named, put, wait_found
 from mailsite import new_user
-from waiting import wait_until
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
 OTHER_TOPIC = "com.apple.mobilemail.push.com.example.other"
@@ -57,7 +56,7 @@ def imapd_conf(site):
 @pytest.mark.parametrize("transport", ["dlist", "datagram", "notifyd"])
 def test_a_healthy_site_has_nothing_wrong(ward, transport):
     site = ward(cyrus={"transport": transport})
-    wait_until(site.mailpushd.spool.exists, what="the spool folder")
+    site.mailpushd.wait_spool()
     wanted = ["max_dgram_qlen"] if transport != "dlist" and queue_length() < 512 else []
     status, findings = examine(site.mailpushd)
     assert [f["check"] for f in ill_of(findings, {"clock"})] == wanted, findings
@@ -274,7 +273,7 @@ def test_a_missing_cyrus_conf_is_told_and_another_can_be_named(ward, tmp):
 @pytest.fixture
 def notifyd_ward(ward):
     site = ward(cyrus={"transport": "notifyd"})
-    wait_until(site.mailpushd.spool.exists, what="the spool folder")
+    site.mailpushd.wait_spool()
     return site
 
 

@@ -25,7 +25,7 @@ EVENTS = 200
 def away(bare_site_for):
     """A site whose daemon has made its folder and is away."""
     site = bare_site_for()
-    wait_until(site.mailpushd.spool.exists, what="the spool folder")
+    site.mailpushd.wait_spool()
     return site
 
 
@@ -61,8 +61,7 @@ def bad_files(spool):
 
 def test_the_folder_is_made_for_the_group_of_the_sockets(bare_site):
     spool = bare_site.mailpushd.spool
-    wait_until(lambda: spool.exists() and spool.stat().st_mode & 0o7777 == 0o2770,
-               what="the spool folder")
+    bare_site.mailpushd.wait_spool()
     assert spool.stat().st_gid == bare_site.mailpushd.stream_socket.stat().st_gid
 
 
@@ -135,7 +134,7 @@ def test_what_the_forward_socket_cannot_carry_is_moved_away(bare_site_for, tmp):
     """Kept where it is it would be tried again for ever."""
     site = bare_site_for(forward_socket=tmp / "target")
     large = notify.request("x" * 30000, "SIEVE")
-    wait_until(site.mailpushd.spool.exists, what="the spool folder")
+    site.mailpushd.wait_spool()
     put(site.mailpushd.spool, 1, None, text=large)
     site.mailpushd.wait_log("moved to 'bad': it cannot be written as a datagram")
     wait_empty(site.mailpushd.spool)
@@ -309,7 +308,7 @@ def test_a_folder_that_was_removed_is_made_again(away):
     spool = away.mailpushd.spool
     phone = away.registered_phone()
     spool.rename(spool.parent / "aside")
-    wait_until(spool.exists, what="the folder")
+    away.mailpushd.wait_spool()
     for _ in range(2):
         notifier.keep(spool, notify.mail(phone.user))
         away.told(phone, "INBOX")

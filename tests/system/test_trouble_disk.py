@@ -11,7 +11,6 @@ import pytest
 import notify
 from baddisk import BadDisk
 from mailsite import BarePhone, MailSite, new_user
-from waiting import wait_until
 
 REFUSED = r"ended with 1(.|\n)*error daemon: "
 LATE = b'NO "not on disk yet"\r\n'

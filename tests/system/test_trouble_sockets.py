@@ -9,7 +9,6 @@ import pytest
 import activator
 import notify
 from control import ctl_fine
-from waiting import wait_until
 
 PATHS = ["notify_socket", "stream_socket"]
 
@@ -50,24 +49,29 @@ def tell(site, which, phone):
         notify.send(site.mailpushd.notify_socket, notify.datagram(notify.mail(phone.user)))
 
 
+def in_the_place_of(path, which):
+    """Another's socket, without a moment in which there is none."""
+    kind = socket.SOCK_STREAM if which == "stream_socket" else socket.SOCK_DGRAM
+    other = activator.listen(f"{path}.other", kind)
+    os.rename(f"{path}.other", path)
+    return other
+
+
 @pytest.mark.parametrize("which", PATHS)
 def test_a_socket_that_another_process_took_the_place_of_is_an_alarm(bare_site, which):
     """It is not taken away again, neither now nor at the stop."""
     site = bare_site
     phone = site.registered_phone()
     path = getattr(site.mailpushd, which)
-    path.unlink()
-    kind = socket.SOCK_STREAM if which == "stream_socket" else socket.SOCK_DGRAM
-    with activator.listen(path, kind) as other:
+    with in_the_place_of(path, which) as other:
         site.mailpushd.wait_log(f"another process serves it.*alarm=intake:{which} state=begins")
         other.close()
         site.mailpushd.wait_log(f"alarm=intake:{which} state=ends")
     tell(site, which, phone)
     site.told(phone, "INBOX")
-    path.unlink()
-    with activator.listen(path, kind):
-        site.mailpushd.wait_log(f"alarm=intake:{which} state=begins",
-                                since=len(site.mailpushd.lines()) - 1)
+    since = len(site.mailpushd.log)
+    with in_the_place_of(path, which):
+        site.mailpushd.wait_log(f"alarm=intake:{which} state=begins", since=since)
         site.mailpushd.stop()
         assert path.exists()
 
@@ -93,10 +97,9 @@ def test_a_folder_that_is_away_for_a_while_is_an_alarm_until_it_is_back(bare_sit
     (tmp / "run").rmdir()
     site.mailpushd.wait_log("make its folder.*alarm=intake:stream_socket state=begins")
     (tmp / "run").mkdir()
-    wait_until(site.mailpushd.stream_socket.exists, what="the socket")
+    site.mailpushd.wait_log("alarm=intake:stream_socket state=ends")
     site.deliver(phone.user)
     site.told(phone, "INBOX")
-    site.mailpushd.wait_log("alarm=intake:stream_socket state=ends")
 
 
 def test_the_control_socket_is_made_anew_too(bare_site):
