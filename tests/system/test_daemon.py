@@ -187,7 +187,7 @@ def test_a_registration_while_another_is_parked_comes_after_it(site):
 def small_disk_site(tmp, sim, imapd_conf, mailpushd):
     """The queue is on a disk that the test can fill."""
     site = BareSite(mailpushd(imapd_conf=imapd_conf, queue=tmp / "disk" / "queue.sqlite",
-                              ack_timeout="300ms", start=False), sim)
+                              start=False), sim)
     (tmp / "disk").mkdir()
     site.mailpushd.wrapper = ["unshare", "--mount", *([] if os.geteuid() == 0 else
                               ["--user", "--map-root-user"]),

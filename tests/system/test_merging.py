@@ -53,7 +53,8 @@ def test_the_first_mail_does_not_wait_for_the_interval_and_the_second_does(site_
     site.deliver(bob)
     site.told_inbox(other)
     assert site.new_pushes(phone) == []
-    assert site.waiting_hashes() == {hash_of("INBOX"), hash_of("Notes")}
+    wait_until(lambda: site.waiting_hashes() == {hash_of("INBOX"), hash_of("Notes")},
+               what="both waiting")
 
 
 def test_later_is_not_postponed_by_a_steady_stream_of_changes(site_for):

@@ -95,8 +95,8 @@ def test_a_limit_of_file_sizes_that_is_too_small_to_start_is_said(bare_site_for)
         site.mailpushd.start()
 
 
-def test_a_limit_of_file_sizes_is_an_alarm_and_no_end(bare_site_for):
-    site = bare_site_for(ack_timeout="300ms")
+def test_a_limit_of_file_sizes_is_an_alarm_and_no_end(bare_site):
+    site = bare_site
     phone = site.registered_phone("INBOX", "Notes")
     limit(site.mailpushd, fsize=4096)
     assert site.ask(notify.mail(phone.user)) == b'NO "not on disk yet"\r\n'

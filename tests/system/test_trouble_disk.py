@@ -14,7 +14,6 @@ from mailsite import BarePhone, MailSite, new_user
 
 REFUSED = r"ended with 1(.|\n)*error daemon: "
 LATE = b'NO "not on disk yet"\r\n'
-ANSWERS = {"ack_timeout": "300ms"}
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def disk(tmp):
 @pytest.fixture
 def bad_disk_site(bare_site_for, disk):
     """The site's databases are on a disk in trouble."""
-    site = bare_site_for(start=False, **ANSWERS)
+    site = bare_site_for(start=False)
     disk.under(site.mailpushd)
     site.mailpushd.start()
     return site
@@ -67,7 +66,7 @@ def test_a_slow_disk_delays_and_loses_nothing(bad_disk_site, disk):
 
 def test_the_real_cyrus_goes_on_while_the_disk_stalls(cyrus_for, mailpushd, sim, disk):
     cyrus = cyrus_for()
-    daemon = mailpushd(cyrus, start=False, **ANSWERS)
+    daemon = mailpushd(cyrus, start=False)
     disk.under(daemon)
     daemon.start()
     site = MailSite(cyrus, daemon, sim)

@@ -147,7 +147,7 @@ def test_killed_before_a_phone_is_forgotten(site, disk):
 def test_nothing_is_acknowledged_before_it_is_synced(site, disk, file):
     """A power cut takes what is not: it is written, but the disk has not said so."""
     phone = site.registered_phone()
-    site.mailpushd.write_conf(ack_timeout="300ms")
+    site.mailpushd.write_conf(ack_timeout="2s")
     site.mailpushd.restart()
     event = notify.registration(phone.user, phone.token, phone.account_id, ("INBOX", "Notes"))
     rules = ["unsynced registry.sqlite", "unsynced queue.sqlite"]
