@@ -28,6 +28,7 @@ enum log_level {
 };
 
 enum log_target {
+	LOG_TARGET_AUTO, /* the journal if stderr ends in it (systemd.exec(5)), else stderr */
 	LOG_TARGET_STDERR,
 	LOG_TARGET_JOURNAL, /* the journal's native socket, structured */
 	LOG_TARGET_SYSLOG,  /* syslog(3), facility mail */
@@ -55,7 +56,10 @@ static inline struct log_field log_masked(const char *name, const char *text)
 	return (struct log_field){name, text ? text : "", 0, 8};
 }
 
-/* Before log_start, and after log_stop, lines go to stderr directly. */
+/*
+ * Before log_start, and after log_stop, lines go to stderr directly.  A journal that was found by
+ * itself and cannot be reached is no failure: it reads stderr.
+ */
 int log_start(enum log_target target, enum log_level level, struct err *err);
 /* Writes what waits, for at most a second, and ends the thread. */
 void log_stop(void);

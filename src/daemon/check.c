@@ -151,7 +151,8 @@ static void check_log(struct check *check, enum log_target target)
 {
 	if (target == LOG_TARGET_JOURNAL && access("/run/systemd/journal/socket", F_OK))
 		fault(check,
-			"log_target: there is no journal on this system; write stderr or syslog");
+			"log_target: there is no journal on this system; write auto, stderr or "
+			"syslog");
 }
 
 static void on_stopped(void *ctx)

@@ -130,7 +130,7 @@ static const struct key keys[] = {
 	{"proxy", "", false, take_proxy, 0, 0, 0},
 	{"proxy_password_file", "", false, take_proxy, 0, 0, 0},
 	{"log_level", "info", false, take_log_level, 0, 0, 0},
-	{"log_target", "stderr", false, take_log_target, 0, 0, 0},
+	{"log_target", "auto", false, take_log_target, 0, 0, 0},
 	{"alarm_command", "", false, take_path, AT(alarm_command), 0, PATH_MAX - 1},
 	{"user", "", false, take_user, AT(user), 0, 255},
 };

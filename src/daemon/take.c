@@ -299,14 +299,14 @@ bool take_log_level(struct config *config, const struct key *key, const char *va
 bool take_log_target(struct config *config, const struct key *key, const char *value, char *why)
 {
 	(void)key;
-	static const char *const names[] = {"stderr", "journal", "syslog"};
-	for (int i = 0; i < 3; i++) {
+	static const char *const names[] = {"auto", "stderr", "journal", "syslog"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!strcmp(value, names[i])) {
 			config->log_target = (enum log_target)i;
 			return true;
 		}
 	}
-	snprintf(why, TAKE_WHY_SIZE, "is no log target; write stderr, journal or syslog");
+	snprintf(why, TAKE_WHY_SIZE, "is no log target; write auto, stderr, journal or syslog");
 	return false;
 }
 

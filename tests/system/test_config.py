@@ -52,7 +52,7 @@ def test_every_key_of_the_manual_is_taken(daemon):
         shared_mailboxes="yes", subtopics=["com.apple.mobilemail"], push_now=["MessageNew"],
         push_later=["MessageAppend", "FlagsClear:Seen"], min_interval="2s", later_delay="30s",
         max_push_rate=2000, connections=4, priority="none", log_level="info",
-        log_target="stderr", alarm_command="", user="", http_listen="127.0.0.1:9105",
+        log_target="auto", alarm_command="", user="", http_listen="127.0.0.1:9105",
         status_page_names="yes")
     assert daemon.run_check().returncode == 0
 
