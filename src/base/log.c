@@ -103,7 +103,7 @@ static void put_text(struct writer *w, const char *text)
 		put_char(w, *text++);
 }
 
-static void put_escaped(struct writer *w, const char *text, size_t length)
+static void put_escaped(struct writer *w, const char *text, size_t length, bool is_quoted)
 {
 	static const char hex[] = "0123456789abcdef";
 	for (size_t i = 0; i < length; i++) {
@@ -113,7 +113,7 @@ static void put_escaped(struct writer *w, const char *text, size_t length)
 			put_char(w, hex[c >> 4]);
 			put_char(w, hex[c & 15]);
 		} else {
-			if (c == '"' || c == '\\')
+			if (is_quoted && (c == '"' || c == '\\'))
 				put_char(w, '\\');
 			put_char(w, (char)c);
 		}
@@ -139,7 +139,7 @@ static void put_value(struct writer *w, const struct log_field *field, bool may_
 	bool quote = may_quote && (!length || strcspn(field->text, " \"=\\") < length);
 	if (quote)
 		put_char(w, '"');
-	put_escaped(w, field->text, length);
+	put_escaped(w, field->text, length, quote);
 	if (cut)
 		put_text(w, "...");
 	if (quote)
@@ -153,7 +153,7 @@ static void format_plain(struct writer *w, enum log_level level, const char *mod
 	put_char(w, ' ');
 	put_text(w, module);
 	put_text(w, ": ");
-	put_escaped(w, text, strlen(text));
+	put_escaped(w, text, strlen(text), false);
 	for (unsigned i = 0; i < count; i++) {
 		if (!fields[i].name)
 			continue;

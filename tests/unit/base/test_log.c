@@ -71,6 +71,13 @@ static void a_line_has_level_module_text_and_fields(void **state)
 		"Z warn intake: strange peer path=/run/x uid=42 why=\"not \\\"allowed\\\"\"\n"));
 }
 
+static void what_is_not_within_quotes_is_as_it_is(void **state)
+{
+	log_event(LOG_LEVEL_ERROR, "alarm", "credential \"mail\": C:\\ is no file");
+	assert_non_null(
+		strstr(read_all(*state), "Z error alarm: credential \"mail\": C:\\ is no file\n"));
+}
+
 static void secrets_are_masked(void **state)
 {
 	log_event(LOG_LEVEL_INFO, "apns", "pushed", log_masked("token", "0123456789abcdef"));
@@ -204,6 +211,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			a_line_has_level_module_text_and_fields, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_is_not_within_quotes_is_as_it_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(secrets_are_masked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			what_comes_from_outside_cannot_forge_a_line, set_up, tear_down),
