@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import pathlib
 import shutil
 import socket
 import sqlite3
@@ -14,6 +13,7 @@ from apnssim import TOPIC
 from control import ctl, ctl_binary
 from doctor import cure, examine, found, ill_of, named, put, wait_found
 from mailsite import new_user
+from notify import queue_length
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
 OTHER_TOPIC = "com.apple.mobilemail.push.com.example.other"
@@ -65,10 +65,6 @@ def test_a_healthy_site_has_nothing_wrong(ward, transport):
     assert seen >= {"mailpush.conf", "daemon", "alarm", "settings", "event_notifier", "event_groups",
                     "site", "socket", "permissions", "allowed_users", "imap", "version",
                     "credential", "aps_topic", "clock", "disk"}
-
-
-def queue_length():
-    return int(pathlib.Path("/proc/sys/net/unix/max_dgram_qlen").read_text())
 
 
 def test_a_finding_is_one_line_of_text(ward):
