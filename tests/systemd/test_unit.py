@@ -1,0 +1,149 @@
+"""The packaged units under a real systemd: start, watchdog, restart, reload, activation, journal."""
+
+import json
+import subprocess
+
+import pytest
+
+import notify
+from booted import Booted
+from test_package import CONF, package, set_up_credential, set_up_cyrus
+from waiting import wait_until
+
+TOKEN = "ab" * 32
+WATCHDOG_S = 30
+
+
+class Site:
+    """mailpush and its Apple, each a unit."""
+
+    def __init__(self, machine):
+        self.machine = machine
+
+    def systemctl(self, *arguments):
+        return self.machine.run("systemctl", *arguments).stdout
+
+    def shown(self, name):
+        return self.systemctl("show", "--property", name, "--value", "mailpush").strip()
+
+    def journal(self, *arguments, unit="mailpush"):
+        """Lines of the journal, each a dictionary of its fields."""
+        said = self.machine.run("journalctl", "--unit", unit, "--output", "json", *arguments).stdout
+        return [json.loads(line) for line in said.splitlines()]
+
+    def wait_journal(self, text, *arguments, unit="mailpush"):
+        return wait_until(lambda: [entry for entry in self.journal(*arguments, unit=unit)
+                                   if text in entry["MESSAGE"]], what=text)[-1]
+
+    def register(self, user):
+        return notify.ask(self.machine.path("/run/mailpush/cyrus"),
+                          notify.request(notify.registration(user, TOKEN, f"account-of-{user}")))
+
+    def wait_push(self, user):
+        return self.wait_journal(f'"account-id":"account-of-{user}"', unit="apple")
+
+    def wait_another(self, pid):
+        """That systemd has started it again."""
+        wait_until(lambda: self.shown("MainPID") not in ("0", pid) and
+                   self.shown("ActiveState") == "active", WATCHDOG_S + 60, "a new start")
+
+
+@pytest.fixture(scope="module")
+def site(packages):
+    with Booted() as machine:
+        site = Site(machine)
+        machine.install(package(packages, "mailpush"), package(packages, "mailpush-apns-sim"))
+        set_up_cyrus(machine)
+        set_up_credential(machine)
+        machine.run("systemd-run", "--unit=apple", "apns-sim", "--dir", "/root/apns",
+                    "--listen", "127.0.0.1:0", "--record", "full")
+        port = site.wait_journal("listening on", unit="apple")["MESSAGE"].rsplit(":", 1)[1]
+        with open(machine.path(CONF), "a", encoding="utf-8") as conf:
+            conf.write(f'apns_host = "127.0.0.1"\napns_port = {port}\nlater_delay = "50ms"\n'
+                       'apns_ca_file = "/etc/mailpush/ca.pem"\n')
+        machine.run("systemctl", "enable", "--now", "mailpush")
+        yield site
+
+
+def test_it_is_up_when_it_is_ready(site):
+    assert site.shown("ActiveState") == "active"
+    wait_until(lambda: site.shown("StatusText") == "0 phones wait, 0 alarms", what="its status")
+    assert site.register("alice") == b"OK ()\r\n"
+    site.wait_push("alice")
+
+
+def test_the_journal_has_priorities_and_fields(site):
+    entry = site.wait_journal("info daemon: ready ")
+    assert (entry["PRIORITY"], entry["MAILPUSH_MODULE"]) == ("6", "daemon")
+    assert entry["MAILPUSH_SITE"] == notify.SERVER
+
+
+def test_a_credential_that_cannot_be_read_is_told_at_the_reload(site):
+    site.machine.run("chmod", "000", "/etc/mailpush/key.pem")
+    site.systemctl("reload", "mailpush")
+    entry = site.wait_journal("cannot read key", "--priority", "err")
+    assert entry["MAILPUSH_ALARM"] == "credential-file:mail"
+    wait_until(lambda: "1 alarm" in site.shown("StatusText"), what="the alarm in the status")
+    site.machine.run("chmod", "640", "/etc/mailpush/key.pem")
+    site.systemctl("reload", "mailpush")
+    wait_until(lambda: "0 alarms" in site.shown("StatusText"), what="the alarm's end")
+
+
+def test_the_sandbox_is_in_force(site):
+    pid = site.shown("MainPID")
+    status = site.machine.path(f"/proc/{pid}/status").read_text()
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == 0
+    assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")
+    assert fields["Uid"].split("\t")[0] == site.machine.run("id", "-u", "mailpush").stdout.strip()
+    inside = ["nsenter", "-t", pid, "-m"]
+    for path in ("/usr/mailpush-test", "/etc/mailpush/test", "/root/test"):
+        assert site.machine.run(*inside, "touch", path, check=False).returncode, path
+    for path in ("/var/lib/mailpush/.test", "/var/spool/mailpush/.test"):
+        site.machine.run(*inside, "touch", path)
+        site.machine.run("rm", path)
+
+
+def test_it_is_started_again_when_it_dies(site):
+    pid = site.shown("MainPID")
+    site.systemctl("kill", "--signal=KILL", "mailpush")
+    site.wait_another(pid)
+    assert site.register("bob") == b"OK ()\r\n"
+    site.wait_push("bob")
+
+
+def test_it_is_started_again_when_its_loop_hangs(site):
+    pid = site.shown("MainPID")
+    site.systemctl("kill", "--signal=STOP", "mailpush")
+    site.wait_another(pid)
+    assert site.register("carol") == b"OK ()\r\n"
+    site.wait_push("carol")
+
+
+def test_it_is_restarted_by_an_upgrade(site):
+    pid = site.shown("MainPID")
+    file, = site.machine.path("/root").glob("mailpush_*.deb")
+    site.machine.run("dpkg", "--install", "--force-confold", f"/root/{file.name}")
+    site.wait_another(pid)
+
+
+def test_with_its_socket_passed_in_no_event_is_lost_while_it_is_away(site):
+    """As the socket's own file says."""
+    site.systemctl("stop", "mailpush")
+    site.systemctl("enable", "--now", "mailpush.socket")
+    site.systemctl("start", "mailpush")
+    site.wait_journal("listening for dlist requests on a passed-in socket")
+    site.systemctl("stop", "mailpush")
+    assert site.shown("ActiveState") == "inactive"
+    assert site.register("dave") == b"OK ()\r\n"
+    site.wait_push("dave")
+    assert site.shown("ActiveState") == "active"
+
+
+def test_it_stops_in_order(site):
+    site.systemctl("stop", "mailpush.socket", "mailpush")
+    assert site.shown("Result") == "success"
+    assert site.wait_journal("info daemon: stopped")
+    done = subprocess.run(site.machine.command("systemctl", "is-active", "mailpush"),
+                          capture_output=True, text=True, check=False)
+    assert done.stdout == "inactive\n"
