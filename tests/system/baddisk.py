@@ -6,6 +6,7 @@
 """
 
 import contextlib
+import os
 
 from mailpushd import binary
 
@@ -23,7 +24,8 @@ class BadDisk:
         """A command that runs its arguments on this disk."""
         library = binary().parents[2] / "tests" / "system" / "libbaddisk.so"
         assert library.exists(), library
-        return ["env", f"LD_PRELOAD={library}", f"BADDISK={self._rules}",
+        return ["env", f"LD_PRELOAD={library} {os.environ.get('LD_PRELOAD', '')}",
+                f"BADDISK={self._rules}",
                 # The sanitizer wants to be the first library; it works as the second.
                 "ASAN_OPTIONS=verify_asan_link_order=0"]
 

@@ -15,9 +15,11 @@ import shutil
 import sqlite3
 import tempfile
 import uuid
+from urllib.parse import quote
 
 import notify
 from apnssim import ApnsSim
+from control import get
 from cyrus import Cyrus
 from mailpushd import Mailpushd
 from phone import Phone, hash_of, new_token
@@ -81,6 +83,16 @@ class Telling:
         push = self.next_push(phone)
         assert push["payload"] == {"aps": {"account-id": phone.account_id}}
         return push
+
+    def settled(self, phone):
+        """Wait until the daemon has taken note of what Apple said: told() returns before that.
+
+        Returns the device, as the control socket shows it.
+        """
+        def settled_device():
+            devices = get(self.mailpushd, f"/devices?full=1&user={quote(phone.user)}")["devices"]
+            return next((d for d in devices if d["token"] == phone.token and d["last_push"]), None)
+        return wait_until(settled_device, what=f"the first answer about {phone.user}'s phone")
 
     def _ask(self, phone, count):
         self._asked[phone.token] = self._asked.get(phone.token, 0) + count
@@ -195,13 +207,14 @@ class MailSite(Telling):
         return self._phones[-1]
 
     def registered_phone(self, user, *mailboxes, version=2, **identity):
-        """A phone that has registered and got the push that proves it."""
+        """A phone that has registered and got the push that proves it; the daemon knows that."""
         phone = self.phone(user, **identity)
         phone.register(*mailboxes, version=version)
         if version == 1 or mailboxes == ("INBOX",):
             self.told_inbox(phone)
         else:
             self.told(phone, *mailboxes)
+        self.settled(phone)
         return phone
 
     def deliver(self, user, *folder, **message):
@@ -248,6 +261,7 @@ class BareSite(Telling):
         phone = BarePhone(user or new_user(), mailboxes or ("INBOX",), **identity)
         self.register(phone)
         self.told(phone, *phone.mailboxes)
+        self.settled(phone)
         return phone
 
     def deliver(self, user, *folder):

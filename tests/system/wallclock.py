@@ -4,6 +4,7 @@
     clock.set("+90d")                       # from now on; "+0" is the right time
 """
 
+import os
 import pathlib
 
 
@@ -14,7 +15,8 @@ class WallClock:
 
     def under(self, daemon):
         library, = pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
-        daemon.wrapper = [*daemon.wrapper, "env", f"LD_PRELOAD={library}",
+        daemon.wrapper = [*daemon.wrapper, "env",
+                          f"LD_PRELOAD={library} {os.environ.get('LD_PRELOAD', '')}",
                           f"FAKETIME_TIMESTAMP_FILE={self._file}", "FAKETIME_NO_CACHE=1",
                           "FAKETIME_DONT_FAKE_MONOTONIC=1", "DONT_FAKE_MONOTONIC=1",
                           "NO_FAKE_STAT=1",
