@@ -11,7 +11,7 @@ import socket
 import subprocess
 
 from mailpushd import binary
-from waiting import TIMEOUT
+from waiting import TIMEOUT, wait_until
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -42,6 +42,18 @@ def get(daemon, path):
     status, answer = ask(daemon, "GET", path)
     assert status == 200, answer
     return answer
+
+
+def wait_counted(daemon, registrations, pushes):
+    """Until the status has so many registrations, and so many of Apple's answers.
+
+    The daemon learns of an answer after the simulator has given it, and the status does not wait
+    long for a registry that is slow.
+    """
+    def is_counted():
+        status = get(daemon, "/status")
+        return (status["registrations"]["total"], status["pushes"]["total"]) == (registrations, pushes)
+    wait_until(is_counted, what=f"{registrations} registrations and {pushes} answers in the status")
 
 
 def fetch(connection, path, method="GET", **headers):

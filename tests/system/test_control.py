@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 import notify
-from control import UnixConnection, ask, free_port, get, tcp
+from control import UnixConnection, ask, free_port, get, tcp, wait_counted
 from mailsite import locked
 from waiting import wait_until
 
@@ -28,6 +28,7 @@ def test_status_counts_what_came_and_what_was_told(site):
     site.deliver(phone.user)
     site.told(phone, "INBOX")
     site.ask("{}")
+    wait_counted(site.mailpushd, registrations=1, pushes=2)
     status = get(site.mailpushd, "/status")
     by = {(e["event"], e["transport"], e["action"]): e["count"] for e in status["events"]["by"]}
     assert by == {("ApplePushService", "stream", "register"): 1, ("MessageNew", "stream", "now"): 1}
@@ -60,7 +61,7 @@ def test_alarms_stand_in_the_status(bare_site_for):
 
 def test_a_registry_that_hangs_holds_up_no_status(site):
     site.registered_phone()
-    assert get(site.mailpushd, "/status")["registrations"]["total"] == 1
+    wait_counted(site.mailpushd, registrations=1, pushes=1)
     with locked(site.mailpushd.dir / "registry.sqlite"):
         # The registry's thread is stuck with a job that writes.
         connection = notify.connect(site.mailpushd.stream_socket)

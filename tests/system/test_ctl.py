@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from apnssim import TOPIC
-from control import ctl, ctl_binary, ctl_fine, ctl_json, get
+from control import ctl, ctl_binary, ctl_fine, ctl_json, get, wait_counted
 from mailpushd import REPOSITORY
 from mailsite import BarePhone, new_user
 from waiting import Lines, wait_until
@@ -28,6 +28,7 @@ def test_status_tells_what_happened(site):
     phone = site.registered_phone(user, "INBOX", "Notes")
     site.deliver(user, "Notes")
     site.told(phone, "Notes")
+    wait_counted(site.mailpushd, registrations=1, pushes=2)
     text = ctl_fine(site.mailpushd, "status")
     assert re.search(r"^mailpushd +\d+\.\d+\.\d+, up .*, pid \d+$", text, flags=re.M)
     assert re.search(r"^  ApplePushService +stream +register +\d+$", text, flags=re.M)
@@ -156,9 +157,14 @@ def slow_site(bare_site_for):
 
 
 def waiting_phone(site):
-    """A phone that is still to be told of its registration's mailboxes."""
+    """A phone that is still to be told of its registration's mailboxes.
+
+    What the registry was slow to answer is acknowledged before it is in the queue.
+    """
     phone = BarePhone(new_user(), ("INBOX", "Notes"))
     site.register(phone)
+    wait_until(lambda: phone.user in [push["user"] for push in ctl_json(site.mailpushd, "queue")],
+               what=f"{phone.user} in the queue")
     return phone
 
 

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from control import UnixConnection, ask, fetch, fetch_tcp, free_port, get, tcp
+from control import (UnixConnection, ask, fetch, fetch_tcp, free_port, get, tcp,
+                     wait_counted)
 from mailsite import BarePhone, new_user
 from waiting import wait_until
 
@@ -127,6 +128,7 @@ def test_it_has_what_the_page_shows(site):
     phone = site.registered_phone("INBOX", "Notes")
     site.deliver(phone.user, "Notes")
     site.told(phone, "Notes")
+    wait_counted(site.mailpushd, registrations=1, pushes=2)
     shown = data(site)
     assert set(shown) == {"version", "site", "started", "now", "events", "registrations", "queue",
                           "pushes", "rates", "credentials", "alarms", "failures", "history"}
