@@ -275,10 +275,11 @@ size_t lane_room(struct lane *lane)
 	return n;
 }
 
-void lane_push(struct lane *lane, struct sender_push *push)
+bool lane_push(struct lane *lane, struct sender_push *push)
 {
-	/* Its certificate may have expired since lane_room was asked. */
-	assert(!lane->is_retired && open_room(lane) > 0);
+	/* A larger body than the last, a window, the clock: what was said of room may be over. */
+	if (lane_room(lane) == 0)
+		return false;
 	size_t i = 0;
 	while (connection_room(lane->slots[i].connection) == 0)
 		i++;
@@ -293,6 +294,7 @@ void lane_push(struct lane *lane, struct sender_push *push)
 	}
 	connection_push(lane->slots[i].connection, push);
 	changed(lane);
+	return true;
 }
 
 static void drain_all(struct lane *lane, const char *why)

@@ -47,12 +47,11 @@ static void give_out(void)
 {
 	if (!world.is_wanted || sender_room(world.sender, TOPIC) == 0)
 		return;
-	world.is_wanted = false;
 	world.push = (struct sender_push){.topic = TOPIC,
 		.token = TOKEN,
 		.payload = PAYLOAD,
 		.payload_size = strlen(PAYLOAD)};
-	sender_push(world.sender, &world.push);
+	world.is_wanted = !sender_push(world.sender, &world.push);
 }
 
 static void on_answered(
