@@ -143,6 +143,7 @@ static void poll_for(struct connection *connection, int events)
 }
 
 static void on_timer(uv_timer_t *timer);
+static void receive(struct connection *connection);
 
 static void wake_at(struct connection *connection, int64_t due_ms)
 {
@@ -244,7 +245,10 @@ static void on_timer(uv_timer_t *timer)
 		give_up_connecting(connection);
 		return;
 	}
-	if (connection->state >= READY) {
+	/* What came before the limit and was not read yet, as we were busy, is in time. */
+	if (connection->state >= READY)
+		receive(connection);
+	if (connection->state == READY || connection->state == DRAINING) {
 		give_up_overdue(connection);
 		check_silence(connection);
 	}

@@ -22,6 +22,7 @@ struct slot {
 	struct connection *connection;
 	bool was_useful; /* Apple answered about a push, not about the connection */
 	bool is_counted; /* as an attempt that was of no use */
+	bool is_trial;	 /* made while the credential was on hold */
 	unsigned faults; /* pushes in a row that it did not do its work for */
 };
 
@@ -120,7 +121,8 @@ static void connect_now(struct lane *lane)
 		.ctx = lane,
 	};
 	struct connection *connection = connection_new(lane->settings.loop, &settings);
-	lane->slots[lane->slot_count++] = (struct slot){.connection = connection};
+	lane->slots[lane->slot_count++] =
+		(struct slot){.connection = connection, .is_trial = lane->is_held};
 }
 
 /* Connections that take pushes, now or soon. */
@@ -275,10 +277,11 @@ size_t lane_room(struct lane *lane)
 	return n;
 }
 
-void lane_push(struct lane *lane, struct sender_push *push)
+bool lane_push(struct lane *lane, struct sender_push *push)
 {
-	/* Its certificate may have expired since lane_room was asked. */
-	assert(!lane->is_retired && open_room(lane) > 0);
+	/* A larger body than the last, a window, the clock: what was said of room may be over. */
+	if (lane_room(lane) == 0)
+		return false;
 	size_t i = 0;
 	while (connection_room(lane->slots[i].connection) == 0)
 		i++;
@@ -293,6 +296,7 @@ void lane_push(struct lane *lane, struct sender_push *push)
 	}
 	connection_push(lane->slots[i].connection, push);
 	changed(lane);
+	return true;
 }
 
 static void drain_all(struct lane *lane, const char *why)
@@ -302,13 +306,18 @@ static void drain_all(struct lane *lane, const char *why)
 			connection_drain(lane->slots[i].connection, why);
 }
 
+static void put_probe_off(struct lane *lane)
+{
+	lane->probe_ms = now_ms(lane) + lane->settings.sender->hold_probe_ms;
+}
+
 void lane_hold(struct lane *lane, const char *why)
 {
 	/* Those in flight when it began say the same thing again; the probe is not put off. */
-	if (!lane->is_held || (!lane->probe && lane->probe_ms <= now_ms(lane)))
-		lane->probe_ms = now_ms(lane) + lane->settings.sender->hold_probe_ms;
-	if (!lane->is_held)
+	if (!lane->is_held) {
+		put_probe_off(lane);
 		drain_all(lane, "the credential is on hold");
+	}
 	lane->is_held = true;
 	lane->is_out = false; /* the hold is what is told now */
 	tell_state(lane, why);
@@ -381,7 +390,7 @@ static void judge_hold(struct lane *lane, bool is_probe, const struct apns_answe
 	if (answer->status == 200 || (is_probe && is_about_push))
 		end_hold(lane);
 	else if (is_probe && answer->ending != APNS_NOT_PROCESSED)
-		lane->probe_ms = now_ms(lane) + lane->settings.sender->hold_probe_ms;
+		put_probe_off(lane);
 }
 
 static void describe_outage(const struct apns_answer *answer, char ret[ERR_TEXT_MAX])
@@ -449,6 +458,8 @@ static void answer(struct lane *lane, struct slot *slot)
 		judge_hold(lane, is_probe, &said, &verdict);
 		lane->settings.callbacks->answered(
 			lane->settings.callbacks_ctx, push, &said, is_proven(lane));
+		/* Another handle of this turn's end, which has run, may have to do with it. */
+		changed(lane);
 	}
 }
 
@@ -471,10 +482,13 @@ static void learn_from_end(struct lane *lane, struct slot *slot)
 	if (slot->was_useful)
 		backoff_reset(&lane->backoff);
 	count_useless(lane, slot);
-	if (end == CONNECTION_REFUSED)
+	if (end == CONNECTION_REFUSED) {
 		lane_hold(lane, why);
-	else if (end == CONNECTION_FAILED && !lane->is_held && !has_working(lane))
+		if (slot->is_trial)
+			put_probe_off(lane);
+	} else if (end == CONNECTION_FAILED && !lane->is_held && !has_working(lane)) {
 		tell_state(lane, why);
+	}
 }
 
 static void bury(struct lane *lane)

@@ -40,7 +40,8 @@ void lane_free(struct lane *lane);
 const struct credential *lane_credential(const struct lane *lane);
 
 size_t lane_room(struct lane *lane);
-void lane_push(struct lane *lane, struct sender_push *push);
+/* Is it taken?  Not so when lane_room says 0 now. */
+bool lane_push(struct lane *lane, struct sender_push *push);
 void lane_hold(struct lane *lane, const char *why);
 /* One on hold is not probed later. */
 void lane_probe_now(struct lane *lane);

@@ -272,12 +272,12 @@ size_t sender_room(struct sender *sender, const char *topic)
 	return lane ? lane_room(lane) : 0;
 }
 
-void sender_push(struct sender *sender, struct sender_push *push)
+bool sender_push(struct sender *sender, struct sender_push *push)
 {
 	struct lane *lane = lane_of(sender, push->topic);
-	assert(lane);
-	sender->sent++;
-	lane_push(lane, push);
+	bool is_taken = lane && lane_push(lane, push);
+	sender->sent += is_taken;
+	return is_taken;
 }
 
 void sender_hold(struct sender *sender, const char *topic, const char *why)

@@ -1,12 +1,12 @@
 /*
  * sender - tells Apple: HTTP/2 connections to its push service, one set a credential.
  *
- * It keeps no queue: who has pushes asks sender_room how many it would take for a topic, and hands
- * over that many.  Each push given is answered exactly once, through `answered`, with Apple's
- * answer or how it ended otherwise; what follows from that (verdict.h) is the caller's business,
- * except what concerns connections: the sender replaces them, backs off (1 s to 60 s with jitter),
- * honours GOAWAY and live SETTINGS, pings, and enforces a deadline a push (APNS.md sections 1.2 and
- * 4).
+ * It keeps no queue: who has pushes asks sender_room about how many it would take for a topic, and
+ * hands them over until one is not taken.  Each push taken is answered exactly once, through
+ * `answered`, with Apple's answer or how it ended otherwise; what follows from that (verdict.h) is
+ * the caller's business, except what concerns connections: the sender replaces them, backs off (1 s
+ * to 60 s with jitter), honours GOAWAY and live SETTINGS, pings, and enforces a deadline a push
+ * (APNS.md sections 1.2 and 4).
  *
  * Memory: a credential has at most `connections` that take pushes and 64 with those that drain,
  * each with SESSION_STREAMS_MAX pushes in flight (the caller's memory) and some 200 KB of its own
@@ -90,7 +90,7 @@ struct sender_push {
 
 typedef void sender_answered_fn(
 	void *ctx, struct sender_push *push, const struct apns_answer *answer, bool is_proven);
-/* There is room for `topic` again, after sender_room had said 0. */
+/* There is room for `topic` again, after sender_room said 0 or a push was not taken. */
 typedef void sender_room_fn(void *ctx, const char *topic);
 /*
  * The state of the way to Apple with this credential changed: text NULL: it works; else why not.
@@ -118,13 +118,16 @@ void sender_set_credentials(struct sender *sender, struct credential **credentia
 bool sender_has_credential(const struct sender *sender, const char *topic);
 
 /*
- * How many pushes on `topic` it takes now: what the live limits of its open connections leave.  0:
- * no credential, one that is not valid now, on hold, saturated, or not connected (then it begins to
- * connect, unless it backs off).
+ * About how many pushes on `topic` it takes now: what the live limits of its open connections leave
+ * if they are as large as the last one was.  0: no credential, one that is not valid now, on hold,
+ * saturated, or not connected (then it begins to connect, unless it backs off).
  */
 size_t sender_room(struct sender *sender, const char *topic);
-/* Only as many as sender_room said. */
-void sender_push(struct sender *sender, struct sender_push *push);
+/*
+ * Is it taken?  Not so when sender_room would say 0 now, whatever it said before: then it is the
+ * caller's as before, and stays where it waited until `room`.
+ */
+bool sender_push(struct sender *sender, struct sender_push *push);
 
 /*
  * All pushes of this topic's credential wait: its credential was refused.  After hold_probe_ms one

@@ -169,7 +169,8 @@ static bool is_plain(const struct target *target)
 	return target->aps_version == 1 || !target->confirmed || target->inbox_only;
 }
 
-static void launch(struct delivery *delivery, const struct push *scheduled)
+/* Does it leave?  If not, it waits again where it did. */
+static bool launch(struct delivery *delivery, const struct push *scheduled)
 {
 	const struct target *target = scheduled->target;
 	struct flight *flight = take_flight(delivery);
@@ -190,9 +191,14 @@ static void launch(struct delivery *delivery, const struct push *scheduled)
 	flight->push.payload = at;
 	flight->push.payload_size = size;
 	flight->push.ctx = flight;
+	if (!sender_push(delivery->core->sender, &flight->push)) {
+		schedule_put_back(delivery->core->schedule, &flight->key);
+		return_flight(delivery, flight);
+		return false;
+	}
 	histogram_observe_us(&delivery->core->metrics->told[scheduled->urgency],
 		(scheduled->sent_unix_ms - scheduled->first_unix_ms) * 1000);
-	sender_push(delivery->core->sender, &flight->push);
+	return true;
 }
 
 static void name_missing(char name[ALARM_NAME_SIZE], const char *topic)
@@ -241,12 +247,11 @@ static void launch_due(struct delivery *delivery, const char *topic, struct sche
 {
 	struct core *core = delivery->core;
 	const struct push *push;
-	do {
-		size_t room = sender_room(core->sender, topic);
-		push = NULL;
-		while (room-- > 0 && (push = schedule_next(core->schedule, topic, time)))
-			launch(delivery, push);
-	} while (push);
+	if (sender_room(core->sender, topic) == 0)
+		return;
+	do
+		push = schedule_next(core->schedule, topic, time);
+	while (push && launch(delivery, push));
 }
 
 /* Hands over what is due as far as there is room, and sees when to look again. */

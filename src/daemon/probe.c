@@ -51,7 +51,8 @@ void probe_cancel(struct probe *probe)
 	probe_free(probe);
 }
 
-static void launch(struct probe *probe)
+/* Is it taken? */
+static bool launch(struct probe *probe)
 {
 	char payload[PAYLOAD_MAX];
 	struct sender_push *push = &probe->push;
@@ -61,8 +62,8 @@ static void launch(struct probe *probe)
 	push->topic = probe->topic;
 	push->token = NOBODY;
 	uv_random(NULL, NULL, push->apns_id, sizeof(push->apns_id), 0, NULL);
-	probe->is_out = true;
-	sender_push(probe->core->sender, push);
+	probe->is_out = sender_push(probe->core->sender, push);
+	return probe->is_out;
 }
 
 void probe_launch(struct core *core)
@@ -70,12 +71,10 @@ void probe_launch(struct core *core)
 	struct probe **at = &core->probes;
 	while (*at) {
 		struct probe *probe = *at;
-		if (!sender_room(core->sender, probe->topic)) {
+		if (launch(probe))
+			*at = probe->next;
+		else
 			at = &probe->next;
-			continue;
-		}
-		*at = probe->next;
-		launch(probe);
 	}
 }
 

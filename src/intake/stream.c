@@ -584,7 +584,11 @@ static void report_late(struct stream *s)
 static void time_out(struct stream_request *r)
 {
 	struct stream *s = r->stream;
+	/* What came before the limit and was not read yet, as we were busy, is in time. */
 	if (r->state == READING) {
+		read_request(r);
+		if (r->state != READING)
+			return;
 		s->late++;
 		s->late_uid = r->uid;
 		send_answer(r->fd, late_text);

@@ -38,6 +38,12 @@ bool rate_take(struct rate *rate, int64_t now_ms)
 	return true;
 }
 
+void rate_give_back(struct rate *rate)
+{
+	if (rate->per_second)
+		rate->thousandths += 1000;
+}
+
 int64_t rate_wake_ms(const struct rate *rate, int64_t now_ms)
 {
 	if (!rate->per_second)

@@ -22,6 +22,8 @@ struct rate {
 void rate_init(struct rate *rate, unsigned per_second, int64_t now_ms);
 /* May one go?  Then it is counted. */
 bool rate_take(struct rate *rate, int64_t now_ms);
+/* One that was counted just now did not go. */
+void rate_give_back(struct rate *rate);
 /* When one may go: now_ms if at once. */
 int64_t rate_wake_ms(const struct rate *rate, int64_t now_ms);
 

@@ -476,7 +476,12 @@ static const struct push *take_off(
 	uint32_t count =
 		entry->news.count < SCHEDULE_HASHES_MAX ? entry->news.count : SCHEDULE_HASHES_MAX;
 	struct flight *flight = mem_alloc(sizeof(*flight) + (size_t)count * MAILBOX_HASH_SIZE);
-	*flight = (struct flight){.sent_ms = time.now_ms};
+	*flight = (struct flight){.sent_ms = time.now_ms,
+		.former_due_ms = entry->due_ms,
+		.former_not_before_ms = entry->not_before_ms,
+		.former_left_ms = entry->left_ms,
+		.former_is_spread = entry->is_spread,
+		.former_has_flown = entry->has_flown};
 	entry->left_ms = time.now_ms;
 	news_take(&entry->news, count, &flight->carried);
 	const struct queue_news *rows = news_rows(&flight->carried);
@@ -503,6 +508,21 @@ static const struct push *take_off(
 	entry->due_ms = entry->news.count ? time.now_ms : INT64_MAX;
 	schedule_enter(schedule, entry, FLYING);
 	return &flight->push;
+}
+
+static struct flight *land(struct entry *entry)
+{
+	assert(entry && entry->state == FLYING);
+	return mem_steal(entry->flight);
+}
+
+static void take_back_news(struct entry *entry, struct flight *flight)
+{
+	const struct queue_news *carried = news_rows(&flight->carried);
+	for (uint32_t i = 0; i < flight->carried.count; i++) {
+		bool is_new;
+		news_put(&entry->news, &carried[i], &is_new);
+	}
 }
 
 /*
@@ -542,6 +562,21 @@ const struct push *schedule_next(
 	return take_off(schedule, first, time);
 }
 
+void schedule_put_back(struct schedule *schedule, const struct registry_key *key)
+{
+	struct entry *entry = schedule_find(schedule, key);
+	struct flight *flight = land(entry);
+	take_back_news(entry, flight);
+	entry->due_ms = flight->former_due_ms;
+	entry->not_before_ms = flight->former_not_before_ms;
+	entry->left_ms = flight->former_left_ms;
+	entry->is_spread = flight->former_is_spread;
+	entry->has_flown = flight->former_has_flown;
+	flight_free(flight);
+	schedule_enter(schedule, entry, WAITING);
+	rate_give_back(&schedule->rate);
+}
+
 const char *schedule_next_topic(struct schedule *schedule, size_t *position, int64_t now_ms)
 {
 	if (*position == 0)
@@ -557,12 +592,6 @@ int64_t schedule_wake_ms(const struct schedule *schedule, int64_t now_ms)
 	int64_t wake_ms = lanes_wake_ms(&schedule->lanes, now_ms, &has_due);
 	int64_t rate_ms = rate_wake_ms(&schedule->rate, now_ms);
 	return has_due && rate_ms > now_ms && rate_ms < wake_ms ? rate_ms : wake_ms;
-}
-
-static struct flight *land(struct entry *entry)
-{
-	assert(entry && entry->state == FLYING);
-	return mem_steal(entry->flight);
 }
 
 static void go_on(struct schedule *schedule, struct entry *entry)
@@ -629,11 +658,7 @@ struct queue_job *schedule_retry(struct schedule *schedule, const struct registr
 	}
 	if (counts && !entry->failures)
 		entry->failing_since_ms = flight->sent_ms;
-	const struct queue_news *carried = news_rows(&flight->carried);
-	for (uint32_t i = 0; i < flight->carried.count; i++) {
-		bool is_new;
-		news_put(&entry->news, &carried[i], &is_new);
-	}
+	take_back_news(entry, flight);
 	flight_free(flight);
 
 	if (delay_ms < 0)

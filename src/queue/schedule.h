@@ -125,6 +125,11 @@ void schedule_stored(struct schedule *schedule, uint64_t seq, struct schedule_ti
  */
 const struct push *schedule_next(
 	struct schedule *schedule, const char *topic, struct schedule_time time);
+/*
+ * The push of schedule_next did not leave: it waits again as if it had not been asked for.  Before
+ * any other call of the schedule's; the push is no longer valid.
+ */
+void schedule_put_back(struct schedule *schedule, const struct registry_key *key);
 /* Walks the topics that have something due, `*position` from 0; NULL at the end. */
 const char *schedule_next_topic(struct schedule *schedule, size_t *position, int64_t now_ms);
 /*

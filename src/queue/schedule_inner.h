@@ -24,6 +24,11 @@ struct flight {
 	struct news carried; /* what of it still matters */
 	uint64_t upto_seq;
 	int64_t sent_ms;
+	int64_t former_due_ms; /* the entry's, for one that did not leave */
+	int64_t former_not_before_ms;
+	int64_t former_left_ms;
+	bool former_is_spread;
+	bool former_has_flown;
 	bool is_orphan;		   /* the registration went meanwhile: the verdict is ignored */
 	struct target *old_target; /* the push's, if the registration has another by now */
 	char hashes[][MAILBOX_HASH_SIZE];

@@ -1,6 +1,6 @@
 /*
- * Days without a push: the real sender against apns-sim, on a clock that stands still until the
- * test lets time pass.
+ * Days without a push, and what falls due at the same moment: the real sender against apns-sim, on
+ * a clock that stands still until the test lets time pass.
  */
 #include "apns/sender.h"
 #include "simulator.h"
@@ -47,12 +47,11 @@ static void give_out(void)
 {
 	if (!world.is_wanted || sender_room(world.sender, TOPIC) == 0)
 		return;
-	world.is_wanted = false;
 	world.push = (struct sender_push){.topic = TOPIC,
 		.token = TOKEN,
 		.payload = PAYLOAD,
 		.payload_size = strlen(PAYLOAD)};
-	sender_push(world.sender, &world.push);
+	world.is_wanted = !sender_push(world.sender, &world.push);
 }
 
 static void on_answered(
@@ -244,6 +243,65 @@ static void a_peer_that_is_gone_when_the_push_comes_costs_seconds(void **state)
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
 }
 
+static void count_links(void *ctx, const struct sender_way *way)
+{
+	*(size_t *)ctx += way->link_count;
+}
+
+static size_t links(void)
+{
+	size_t count = 0;
+	sender_each_way(world.sender, count_links, &count);
+	return count;
+}
+
+/* As an answer does that is read in the same turn, before or after the timers run. */
+static void a_hold_that_is_repeated_when_the_probe_is_due_does_not_put_it_off(void **state)
+{
+	(void)state;
+	tell();
+	sender_hold(world.sender, TOPIC, "held by the test");
+	settle();
+	world.is_wanted = true;
+	give_out();
+	assert_int_equal(links(), 0);
+	world.now_ms += settings.hold_probe_ms;
+	uv_update_time(&world.loop);
+	sender_hold(world.sender, TOPIC, "held by the test");
+	settle();
+	assert_int_equal(links(), 1);
+	until(world.told == 2);
+}
+
+static void what_came_while_we_were_busy_is_read_before_time_is_up(void **state)
+{
+	(void)state;
+	tell();
+	world.now_ms += settings.ping_idle_ms;
+	settle();
+	world.pings++;
+	while (simulator_stat(&simulator, "pings_answered") < world.pings)
+		;
+	/* The answer waits in the socket. */
+	world.now_ms += settings.ping_timeout_ms;
+	settle();
+	assert_int_equal(connections(), 1);
+	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
+}
+
+/* What `answered` gave to others whose turn's end had come before is not left until something is.
+ */
+static void the_loop_turns_once_more_after_an_answer(void **state)
+{
+	(void)state;
+	tell();
+	world.is_wanted = true;
+	give_out();
+	while (world.told < 2)
+		uv_run(&world.loop, UV_RUN_NOWAIT);
+	assert_int_equal(uv_backend_timeout(&world.loop), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -252,6 +310,9 @@ int main(void)
 		T(a_connection_is_kept_for_days_and_used_again),
 		T(a_peer_that_is_gone_after_days_is_noticed_without_a_push),
 		T(a_peer_that_is_gone_when_the_push_comes_costs_seconds),
+		T(a_hold_that_is_repeated_when_the_probe_is_due_does_not_put_it_off),
+		T(what_came_while_we_were_busy_is_read_before_time_is_up),
+		T(the_loop_turns_once_more_after_an_answer),
 	};
 	simulator_start(&simulator, "127.0.0.1");
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

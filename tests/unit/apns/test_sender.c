@@ -65,15 +65,16 @@ static void give_out(void)
 			world.largest_room = room;
 		if (room == 0)
 			return;
-		phone->is_waiting = false;
-		phone->is_flying = true;
-		world.waiting--;
 		phone->push.topic = world.topic;
 		phone->push.token = phone->token;
 		phone->push.payload = PAYLOAD;
 		phone->push.payload_size = strlen(PAYLOAD);
 		phone->push.expiration_unix_s = 1800000000;
-		sender_push(world.sender, &phone->push);
+		if (!sender_push(world.sender, &phone->push))
+			fail_msg("there was room for it");
+		phone->is_waiting = false;
+		phone->is_flying = true;
+		world.waiting--;
 	}
 }
 
@@ -306,6 +307,47 @@ static void thousands_keep_to_the_streams_and_the_window_of_the_server(void **st
 	each_was_answered_once_and_told();
 	assert_in_range(simulator_stat(&simulator, "in_flight_max"), 2, 1000);
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
+}
+
+/* Room is said for as large ones as the last; larger ones use the window up before. */
+static void larger_pushes_than_the_last_are_taken_as_far_as_the_window_goes(void **state)
+{
+	static const char large[PAYLOAD_MAX];
+	static struct phone more[PHONES];
+	(void)state;
+	start();
+	want_pushes(1);
+	until(world.told == 1);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
+	until(sender_room(world.sender, world.topic) > 100);
+	size_t taken = 0;
+	size_t room = sender_room(world.sender, world.topic);
+	for (; taken < room; taken++) {
+		more[taken].push = (struct sender_push){.topic = world.topic,
+			.token = "00",
+			.payload = large,
+			.payload_size = sizeof(large)};
+		if (!sender_push(world.sender, &more[taken].push))
+			break;
+		more[taken].is_flying = true;
+	}
+	assert_in_range(taken, 15, 16);
+	assert_int_equal(in_flight(), taken);
+	assert_int_equal(sender_room(world.sender, world.topic), 0);
+	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
+	until(world.answers == 1 + taken);
+	until(sender_room(world.sender, world.topic) > 0);
+}
+
+static void a_push_without_a_credential_is_not_taken(void **state)
+{
+	(void)state;
+	start();
+	struct sender_push push = {.topic = "com.example",
+		.token = "00",
+		.payload = PAYLOAD,
+		.payload_size = strlen(PAYLOAD)};
+	assert_false(sender_push(world.sender, &push));
 }
 
 static void small_stream_windows_delay_and_lose_nothing(void **state)
@@ -1657,6 +1699,8 @@ int main(void)
 		T(a_configured_priority_is_sent),
 		T(localhost_is_a_host_too),
 		T(thousands_keep_to_the_streams_and_the_window_of_the_server),
+		T(larger_pushes_than_the_last_are_taken_as_far_as_the_window_goes),
+		T(a_push_without_a_credential_is_not_taken),
 		T(small_stream_windows_delay_and_lose_nothing),
 		T(a_lowered_limit_is_honoured_live),
 		T(what_a_goaway_leaves_out_goes_elsewhere_at_once),

@@ -271,6 +271,81 @@ static void what_a_flight_told_is_settled_on_disk_before_the_next(void **state)
 	assert_false(world_carries(push, 1));
 }
 
+static void put_back(unsigned phone)
+{
+	struct registry_key key = world_key(phone);
+	schedule_put_back(w->schedule, &key);
+}
+
+/* Not even the apns-id has flown: news joins it, and no interval begins. */
+static void a_push_that_did_not_leave_waits_as_before(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_stored(w);
+	const struct push *push = world_next(w);
+	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
+	memcpy(apns_id, push->apns_id, sizeof(apns_id));
+	put_back(1);
+	assert_int_equal(counts().waiting, 1);
+	assert_int_equal(counts().news, 1);
+	world_add(w, 1, 2, QUEUE_NOW);
+	push = world_next(w);
+	assert_non_null(push);
+	assert_memory_equal(push->apns_id, apns_id, sizeof(apns_id));
+	assert_true(world_carries(push, 1) && world_carries(push, 2));
+	assert_int_equal(push->attempts, 0);
+}
+
+static void a_repeated_push_that_did_not_leave_keeps_its_pause_and_its_id(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_retry(w, 1, 7000);
+	world_stored(w);
+	world_pass(w, 7000);
+	assert_non_null(world_next(w));
+	put_back(1);
+	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
+	memcpy(apns_id, world_row(w, 1)->apns_id, sizeof(apns_id));
+	const struct push *push = world_next(w);
+	assert_non_null(push);
+	assert_memory_equal(push->apns_id, apns_id, sizeof(apns_id));
+	assert_int_equal(push->attempts, 1);
+	world_told(w, 1);
+	assert_int_equal(w->push_count + w->news_count, 0);
+}
+
+static void more_than_one_flight_holds_is_put_back_whole(void **state)
+{
+	(void)state;
+	for (unsigned mailbox = 1; mailbox <= SCHEDULE_HASHES_MAX + 50; mailbox++)
+		world_add(w, 1, mailbox, QUEUE_NOW);
+	world_stored(w);
+	for (unsigned i = 0; i < 3; i++) {
+		const struct push *push = world_next(w);
+		assert_int_equal(push->hash_count, SCHEDULE_HASHES_MAX);
+		assert_true(world_carries(push, 1));
+		assert_false(world_carries(push, SCHEDULE_HASHES_MAX + 1));
+		put_back(1);
+		assert_int_equal(counts().news, SCHEDULE_HASHES_MAX + 50);
+	}
+}
+
+static void one_that_was_put_off_and_did_not_leave_is_not_put_off_again(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_LATER);
+	world_stored(w);
+	world_pass(w, 4 * LATER_DELAY);
+	assert_null(world_next(w));
+	world_pass(w, 3 * LATER_DELAY);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_non_null(world_next(w));
+		put_back(1);
+	}
+}
+
 static void later_news_during_a_flight_keeps_its_own_time(void **state)
 {
 	(void)state;
@@ -743,6 +818,23 @@ static void renewed_while_resting_nothing_is_written(void **state)
 	assert_int_equal(w->last_parts, 0);
 }
 
+static void what_did_not_leave_does_not_count_against_the_rate(void **state)
+{
+	(void)state;
+	world_free(w);
+	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 1}, 1);
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 2, 1, QUEUE_NOW);
+	world_stored(w);
+	for (unsigned i = 0; i < 3; i++) {
+		const struct push *push = world_next(w);
+		assert_non_null(push);
+		put_back(world_phone(push));
+	}
+	assert_non_null(world_next(w));
+	assert_null(world_next(w));
+}
+
 static void the_rate_is_kept_and_now_goes_first(void **state)
 {
 	(void)state;
@@ -1044,6 +1136,11 @@ int main(void)
 		TEST(one_flight_at_a_time),
 		TEST(news_during_a_flight_survives_its_success),
 		TEST(what_a_flight_told_is_settled_on_disk_before_the_next),
+		TEST(a_push_that_did_not_leave_waits_as_before),
+		TEST(a_repeated_push_that_did_not_leave_keeps_its_pause_and_its_id),
+		TEST(more_than_one_flight_holds_is_put_back_whole),
+		TEST(one_that_was_put_off_and_did_not_leave_is_not_put_off_again),
+		TEST(what_did_not_leave_does_not_count_against_the_rate),
 		TEST(later_news_during_a_flight_keeps_its_own_time),
 		TEST(news_during_a_flight_survives_its_end_for_good),
 		TEST(news_during_a_flight_joins_what_is_tried_again),

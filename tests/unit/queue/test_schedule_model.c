@@ -104,6 +104,16 @@ static bool is_subset(const bool *part, const bool *whole)
 	return true;
 }
 
+/* No room was left for it after all: nothing is as if it had been asked for. */
+static bool is_put_back(const struct push *push)
+{
+	struct registry_key key = push->target->key;
+	if (roll(4))
+		return false;
+	schedule_put_back(w->schedule, &key);
+	return true;
+}
+
 static void take_off(const struct push *push)
 {
 	unsigned at = world_phone(push);
@@ -136,8 +146,10 @@ static void send_what_is_due(void)
 	bool is_all_stored = roll(3);
 	if (is_all_stored)
 		world_stored(w);
-	for (const struct push *push; (push = world_next(w));)
-		take_off(push);
+	for (const struct push *push; (push = world_next(w));) {
+		if (!is_put_back(push))
+			take_off(push);
+	}
 	if (!is_all_stored)
 		return;
 	for (unsigned at = 0; at < PHONES; at++) {

@@ -361,11 +361,11 @@ static void on_answer(void *ctx, uint64_t number)
 	answer(flight, &said, meaning);
 }
 
-void sender_push(struct sender *sender, struct sender_push *push)
+bool sender_push(struct sender *sender, struct sender_push *push)
 {
-	(void)sender;
 	unsigned at = topic_of(push->topic);
-	judge_rule(room(at) > 0, "no more pushes than there is room for");
+	if (sender_room(sender, push->topic) == 0)
+		return false;
 	struct flight *flight = mem_alloc_zero(1, sizeof(*flight));
 	push->sent_ms = virtual_now_ms();
 	*flight = (struct flight){
@@ -381,6 +381,7 @@ void sender_push(struct sender *sender, struct sender_push *push)
 		topics[at].probe = push;
 	judge_takeoff(push);
 	virtual_in(answer_time_ms(at), on_answer, NULL, flight->number);
+	return true;
 }
 
 void apple_end(void)
