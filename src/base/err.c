@@ -1,6 +1,7 @@
 #include "base/err.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,4 +34,20 @@ int err_prefix(struct err *err, int code, const char *format, ...)
 	if (m < 0)
 		err->text[used] = '\0';
 	return code;
+}
+
+bool err_is_of_disk(int code)
+{
+	switch (code) {
+	case -ENOSPC:
+	case -EDQUOT:
+	case -EFBIG:
+	case -EROFS:
+	case -EACCES:
+	case -EPERM:
+	case -EIO:
+		return true;
+	default:
+		return false;
+	}
 }

@@ -10,6 +10,8 @@
 #ifndef MAILPUSH_BASE_ERR_H
 #define MAILPUSH_BASE_ERR_H
 
+#include <stdbool.h>
+
 #define ERR_TEXT_MAX 512
 
 struct err {
@@ -19,6 +21,12 @@ struct err {
 /* Sets the text and returns `code` (a negative errno), so that `return err_set(...)` reads well. */
 int err_set(struct err *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/*
+ * Is it the disk that fails, and may all be well without another word from the administrator to us?
+ * Full, read-only, not permitted, an I/O error.
+ */
+bool err_is_of_disk(int code);
 
 /* Puts "prefix: " before the text that stands in err; returns `code`. */
 int err_prefix(struct err *err, int code, const char *format, ...)

@@ -34,6 +34,7 @@ struct client {
 	int64_t deadline_ms; /* INT64_MAX: it waits for us */
 	bool is_allowed;
 	bool is_cut;
+	bool sent_nul;
 };
 
 struct http_request {
@@ -377,6 +378,8 @@ static void dispatch(struct http_request *request)
 		answer_text(request, MHD_HTTP_SERVICE_UNAVAILABLE, "mailpushd is stopping");
 	else if (!request->client->is_allowed)
 		answer_text(request, MHD_HTTP_FORBIDDEN, "this user may not ask");
+	else if (request->client->sent_nul)
+		answer_text(request, MHD_HTTP_BAD_REQUEST, "a NUL (%00) has no place here");
 	else if (request->is_too_large)
 		answer_text(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
 	else
@@ -450,14 +453,28 @@ const char *http_body(const struct http_request *request, size_t *ret_size)
 	return buf_text((struct buf *)&request->body);
 }
 
+/* Each path, and each argument's name and value.  They are read as C strings from here on. */
+static size_t unescape(void *ctx, struct MHD_Connection *connection, char *text)
+{
+	(void)ctx;
+	size_t size = MHD_http_unescape(text);
+	struct client *client =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+			->socket_context;
+	if (strlen(text) != size)
+		client->sent_nul = true;
+	return size;
+}
+
 static int start_mhd(struct http *http, struct err *err)
 {
 	http->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET |
 			MHD_ALLOW_SUSPEND_RESUME | MHD_USE_PEDANTIC_CHECKS,
 		0, NULL, NULL, on_access, http, MHD_OPTION_CONNECTION_LIMIT,
 		http->settings.connections_max + SPARE, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)HTTP_HEADERS_MAX, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
+		(size_t)HTTP_HEADERS_MAX, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, http, MHD_OPTION_END);
 	if (!http->mhd)
 		return err_set(err, -EIO, "cannot start the HTTP server: no descriptor or memory");
 	return 0;

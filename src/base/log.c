@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -103,20 +104,33 @@ static void put_text(struct writer *w, const char *text)
 		put_char(w, *text++);
 }
 
-static void put_escaped(struct writer *w, const char *text, size_t length, bool is_quoted)
+static void put_hex(struct writer *w, const char *bytes, size_t count)
 {
 	static const char hex[] = "0123456789abcdef";
-	for (size_t i = 0; i < length; i++) {
-		unsigned char c = (unsigned char)text[i];
-		if (c < 0x20 || c == 0x7f) {
-			put_text(w, "\\x");
-			put_char(w, hex[c >> 4]);
-			put_char(w, hex[c & 15]);
+	for (size_t i = 0; i < count; i++) {
+		unsigned char c = (unsigned char)bytes[i];
+		put_text(w, "\\x");
+		put_char(w, hex[c >> 4]);
+		put_char(w, hex[c & 15]);
+	}
+}
+
+static void put_escaped(struct writer *w, const char *text, size_t length, bool is_quoted)
+{
+	while (length) {
+		uint32_t code_point;
+		size_t n = utf8_read(text, length, &code_point);
+		if (!n || utf8_steers(code_point)) {
+			n = n ? n : 1;
+			put_hex(w, text, n);
 		} else {
-			if (is_quoted && (c == '"' || c == '\\'))
+			if (is_quoted && (*text == '"' || *text == '\\'))
 				put_char(w, '\\');
-			put_char(w, (char)c);
+			for (size_t i = 0; i < n; i++)
+				put_char(w, text[i]);
 		}
+		text += n;
+		length -= n;
 	}
 }
 

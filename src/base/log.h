@@ -8,7 +8,8 @@
  * when the target takes lines again.
  *
  * Device tokens and account ids appear masked (log_masked); keys, JWTs and message data never.
- * What comes from outside is escaped, so that it cannot forge a line.
+ * What comes from outside is escaped, so that it can neither forge a line nor steer a terminal
+ * (utf8_steers): each byte as \xNN, also of what is not UTF-8.
  *
  * Any thread.  Stages do not log failures: they return them; `daemon` logs.
  */

@@ -1,5 +1,7 @@
 #include "ctl/words.h"
 
+#include "base/utf8.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -90,13 +92,6 @@ const char *words_size(double bytes, char ret[WORDS_SIZE])
 	return ret;
 }
 
-/* Embeddings, overrides and isolates of Unicode's bidirectional algorithm, and its marks. */
-static bool turns_direction(wchar_t wide)
-{
-	return (wide >= 0x202a && wide <= 0x202e) || (wide >= 0x2066 && wide <= 0x2069) ||
-		wide == 0x200e || wide == 0x200f || wide == 0x061c;
-}
-
 size_t words_printable(const char *text, char *ret, size_t size)
 {
 	mbstate_t state = {0};
@@ -106,7 +101,7 @@ size_t words_printable(const char *text, char *ret, size_t size)
 		wchar_t wide;
 		size_t n = mbrtowc(&wide, text, strlen(text), &state);
 		int width = n == (size_t)-1 || n == (size_t)-2 || !iswprint((wint_t)wide) ||
-				turns_direction(wide)
+				utf8_steers((uint32_t)wide)
 			? -1
 			: wcwidth(wide);
 		bool is_text = width >= 0;

@@ -16,7 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WATCH_MS 50			   /* how often late ones are looked for */
+#define WATCH_MS 50 /* how often late ones are looked for */
+#define STOPPING_TEXT "not on disk, the service is stopping"
 #define EARLIEST_MS INT64_C(1577836800000) /* 2020: nothing was kept before */
 
 struct arrival {
@@ -60,6 +61,9 @@ struct arrivals {
 	struct arrival *last;
 	struct arrival *unwatched; /* the first that on_watch has not seen late yet */
 	uint64_t count;
+	bool is_held;
+	struct arrival *held; /* the first that waits for arrivals_release */
+	struct arrival **held_end;
 	uint64_t parked; /* arrivals under way that are parked */
 	uint64_t last_parked_id;
 	struct map *mergeable; /* news that waits for the registry, by merge_key */
@@ -124,6 +128,7 @@ struct arrivals *arrivals_new(struct core *core, const uint8_t seed[16])
 {
 	struct arrivals *arrivals = mem_alloc_zero(1, sizeof(*arrivals));
 	arrivals->core = core;
+	arrivals->held_end = &arrivals->held;
 	arrivals->overload = overload_new(core);
 	arrivals->mergeable = map_new(seed);
 	uv_timer_init(core->loop, &arrivals->watch);
@@ -140,7 +145,7 @@ void arrivals_free(struct arrivals *arrivals)
 {
 	if (!arrivals)
 		return;
-	assert(!arrivals->first);
+	assert(!arrivals->first && !arrivals->held);
 	map_free(arrivals->mergeable);
 	overload_free(arrivals->overload);
 	uv_close((uv_handle_t *)&arrivals->watch, on_watch_closed);
@@ -309,7 +314,7 @@ void arrivals_on_stored(struct arrivals *arrivals, struct queue_job *job)
 	}
 	arrival->is_lost = arrival->is_lost || job->status;
 	if (job->status)
-		answer(arrival, -EAGAIN, "not on disk, the service is stopping");
+		answer(arrival, -EAGAIN, STOPPING_TEXT);
 	finish_if_done(arrivals, arrival);
 }
 
@@ -624,6 +629,55 @@ static void submit(struct arrivals *arrivals, struct arrival *arrival)
 	arrival->number = worker_submitted(registry_worker(arrivals->core->registry));
 }
 
+static void enter(struct arrivals *arrivals, struct arrival *arrival)
+{
+	if (arrival->action == RELAY_REGISTER)
+		prepare_registration(arrivals, arrival);
+	submit(arrivals, arrival);
+}
+
+void arrivals_hold(struct arrivals *arrivals)
+{
+	arrivals->is_held = true;
+}
+
+static void hold(struct arrivals *arrivals, struct arrival *arrival)
+{
+	*arrivals->held_end = arrival;
+	arrivals->held_end = &arrival->next;
+	arrivals->count++;
+	overload_enter(arrivals->overload, arrival->raw_size);
+}
+
+static struct arrival *take_held(struct arrivals *arrivals)
+{
+	struct arrival *arrival = arrivals->held;
+	if (!arrival)
+		return NULL;
+	arrivals->held = mem_steal(arrival->next);
+	if (!arrivals->held)
+		arrivals->held_end = &arrivals->held;
+	arrivals->count--;
+	overload_leave(arrivals->overload, arrival->raw_size);
+	return arrival;
+}
+
+void arrivals_release(struct arrivals *arrivals)
+{
+	arrivals->is_held = false;
+	for (struct arrival *arrival; (arrival = take_held(arrivals));)
+		enter(arrivals, arrival);
+}
+
+void arrivals_give_up_held(struct arrivals *arrivals)
+{
+	for (struct arrival *arrival; (arrival = take_held(arrivals));) {
+		arrivals->lost += !arrival->is_kept;
+		answer(arrival, -EAGAIN, STOPPING_TEXT);
+		free_arrival(arrival);
+	}
+}
+
 static struct arrival *arrival_new(enum relay_action action, struct mail_event *event,
 	const char *raw, size_t raw_size, int64_t received_ms)
 {
@@ -703,9 +757,10 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 	arrival->parked_id = parked_id;
 	arrival->job.separator =
 		arrivals->core->sources->imapdconf->names.unixhierarchysep ? '/' : '.';
-	if (action == RELAY_REGISTER)
-		prepare_registration(arrivals, arrival);
-	submit(arrivals, arrival);
+	if (arrivals->is_held && !parked_id)
+		hold(arrivals, arrival);
+	else
+		enter(arrivals, arrival);
 }
 
 /*

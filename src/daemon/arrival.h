@@ -48,6 +48,16 @@ void arrivals_take(struct arrivals *arrivals, const struct notification *notific
 void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t received_ms,
 	const char *raw, size_t raw_size);
 
+/*
+ * From now on events wait in memory, before all that follows from them: what is in the queue's file
+ * is not known yet, and comes first.
+ */
+void arrivals_hold(struct arrivals *arrivals);
+/* They go on, in their order. */
+void arrivals_release(struct arrivals *arrivals);
+/* It comes to the end instead: their senders are told, and what nobody keeps is lost. */
+void arrivals_give_up_held(struct arrivals *arrivals);
+
 /* The registry's answer to a job of ours; the store's to one whose owner is ours. */
 void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job);
 void arrivals_on_stored(struct arrivals *arrivals, struct queue_job *job);

@@ -71,7 +71,8 @@ static int64_t judge_dates(const struct credential *credential, int64_t now_ms)
 	int64_t left_ms = credential->not_after_unix_ms - now_ms;
 	bool is_valid = credential_check_dates(credential, now_ms, &err) == 0;
 	bool ends_soon = is_valid && left_ms < KEYRING_WARN_BEFORE_MS;
-	snprintf(text, sizeof(text), "%.400s; its pushes wait", err.text);
+	if (!is_valid)
+		snprintf(text, sizeof(text), "%.400s; its pushes wait", err.text);
 	raise_or_clear("credential-dates", credential->name, is_valid ? NULL : text);
 	if (left_ms < CLOCK_DAY_MS)
 		snprintf(text, sizeof(text), "%s expires in less than a day, on %s; renew it now",

@@ -410,9 +410,32 @@ static void open_spool(struct daemon *daemon, const uint8_t seed[16])
 			&config->peers, seed, &callbacks, daemon);
 }
 
+static void take_over_queue(struct daemon *daemon)
+{
+	struct job_list jobs;
+	job_list_init(&jobs);
+	schedule_loaded(daemon->core.schedule, &jobs, core_time());
+	struct job *job;
+	while ((job = job_list_take(&jobs)))
+		store_submit(daemon->core.store, MEM_CONTAINER(job, struct queue_job, job));
+}
+
+/* A disk in trouble at the start takes writes at last: what came meanwhile goes on its way. */
+static void on_loaded_late(void *ctx)
+{
+	struct daemon *daemon = ctx;
+	take_over_queue(daemon);
+	reload_queue_loaded(daemon->reload);
+	registry_release(daemon->core.registry);
+	parked_replay(&daemon->parked, daemon->core.arrivals);
+	arrivals_release(daemon->core.arrivals);
+	delivery_wake(daemon->core.delivery);
+}
+
 static int open_queue(struct daemon *daemon, struct err *err)
 {
 	static const struct store_callbacks callbacks = {.done = on_stored,
+		.loaded = on_loaded_late,
 		.trouble = on_store_trouble,
 		.rewrite = on_rewrite_store,
 		.rewritten = on_rewritten_store};
@@ -424,12 +447,10 @@ static int open_queue(struct daemon *daemon, struct err *err)
 		&daemon->core.store, err);
 	if (status)
 		return status;
-	struct job_list jobs;
-	job_list_init(&jobs);
-	schedule_loaded(daemon->core.schedule, &jobs, core_time());
-	struct job *job;
-	while ((job = job_list_take(&jobs)))
-		store_submit(daemon->core.store, MEM_CONTAINER(job, struct queue_job, job));
+	if (store_is_loaded(daemon->core.store))
+		take_over_queue(daemon);
+	else
+		registry_hold(daemon->core.registry);
 	return 0;
 }
 
@@ -511,6 +532,8 @@ static int start(struct daemon *daemon, struct err *err)
 		.target = config->forward_socket, .quiet = on_forward_quiet, .ctx = daemon};
 	core->forward = forward_new(&daemon->loop, &forward_settings);
 	core->arrivals = arrivals_new(core, seeds[1]);
+	if (!store_is_loaded(core->store))
+		arrivals_hold(core->arrivals);
 	core->tidy = tidy_new(core);
 	reload_first(daemon->reload);
 	parked_replay(&daemon->parked, core->arrivals);
@@ -571,6 +594,8 @@ static uint64_t take_down(struct daemon *daemon, bool *ret_is_closed)
 		while (!daemon->is_sender_stopped)
 			uv_run(&daemon->loop, UV_RUN_ONCE);
 	}
+	if (core->arrivals)
+		arrivals_give_up_held(core->arrivals);
 	/* What they still have comes back through the callbacks and is parked. */
 	registry_free(core->registry);
 	store_free(core->store);

@@ -76,6 +76,8 @@ static void watch_files(struct reload *reload)
 static void note_topic(struct core *core)
 {
 	const char *topic = core->sources->imapdconf->aps_topic;
+	if (!store_is_loaded(core->store))
+		return;
 	mem_auto char *before = mem_dup(former_current(core->former));
 	struct queue_job *job = former_note(core->former, topic, clock_unix_ms());
 	if (!job)
@@ -109,6 +111,11 @@ static void put_in_force(struct reload *reload, bool is_patient)
 void reload_first(struct reload *reload)
 {
 	put_in_force(reload, false);
+}
+
+void reload_queue_loaded(struct reload *reload)
+{
+	note_topic(reload->core);
 }
 
 static void on_work(uv_work_t *work)

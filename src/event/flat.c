@@ -1,6 +1,6 @@
 #include "event/flat.h"
 
-#include "event/utf8.h"
+#include "base/utf8.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 #include "event/mailbox.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "event/utf7.h"
-#include "event/utf8.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>

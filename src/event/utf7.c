@@ -1,6 +1,6 @@
 #include "event/utf7.h"
 
-#include "event/utf8.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdbool.h>

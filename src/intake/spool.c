@@ -13,6 +13,7 @@
 /* What is read in one piece of work, and handed over in one turn of the loop. */
 #define WORK_FILES_MAX 256
 #define WORK_BYTES_MAX (4 * 1024 * 1024)
+#define VAIN_REST 20 /* times as long as was spent in vain */
 
 struct spool {
 	uv_loop_t *loop;
@@ -32,6 +33,8 @@ struct spool {
 	size_t byte_count;
 	int64_t newest_received_ms;
 
+	int64_t vain_ms; /* spent in this pass on what could not be taken */
+	int64_t rest_until_ms;
 	bool is_look_wanted;
 	bool is_looking; /* until all that was found is read */
 	bool was_look_troubled;
@@ -142,10 +145,12 @@ static void drop_settled(struct spool *s, struct spool_file_list *settled)
 	struct spool_file *file;
 	while ((file = TAILQ_FIRST(settled))) {
 		TAILQ_REMOVE(settled, file, link);
-		if (file->fate == SPOOLDISK_REJECT) {
+		if (file->fate == SPOOLDISK_REJECT && file->end != SPOOLDISK_IN_THE_WAY) {
 			struct err err;
-			err_set(&err, -EBADMSG, "'%s/%s' is moved to '" SPOOLFILE_BAD "': %s",
-				s->path, file->name, file->reason);
+			err_set(&err, -EBADMSG, "'%s/%s' is %s: %s", s->path, file->name,
+				file->end == SPOOLDISK_MOVED ? "moved to '" SPOOLFILE_BAD "'"
+							     : "removed",
+				file->reason);
 			s->callbacks.rejected(s->ctx, err.text);
 		}
 		forget(s, file);
@@ -164,12 +169,17 @@ static void tell_trouble(struct spool *s)
 	s->is_looking = false;
 	if (s->disk.has_more) {
 		s->is_look_wanted = true;
-	} else if (!s->is_start_over) {
+		return;
+	}
+	s->rest_until_ms = clock_monotonic_ms() + s->vain_ms * VAIN_REST;
+	s->vain_ms = 0;
+	if (!s->is_start_over) {
 		s->is_start_over = true;
 		if (s->taken)
 			s->callbacks.taken(s->ctx, s->taken);
 	}
-	if (s->is_troubled && !s->was_look_troubled && TAILQ_EMPTY(&s->stuck)) {
+	if (s->is_troubled && !s->was_look_troubled && TAILQ_EMPTY(&s->stuck) &&
+		!spoolaside_count(&s->disk.aside)) {
 		s->is_troubled = false;
 		s->callbacks.trouble(s->ctx, NULL);
 	}
@@ -214,6 +224,8 @@ static void on_worked(uv_work_t *request, int status)
 	(void)status;
 	drop_settled(s, &s->work.settled);
 	TAILQ_CONCAT(&s->stuck, &s->work.settle, link);
+	if (spoolaside_count(&s->disk.aside))
+		s->vain_ms += s->work.vain_ms;
 	/* Still at work: what is answered in here waits for the next piece. */
 	take_found(s, &s->work.found);
 	if (!s->is_freed)
@@ -224,6 +236,19 @@ static void on_worked(uv_work_t *request, int status)
 	free_if_idle(s);
 }
 
+static void on_timer(uv_timer_t *timer);
+
+/* Before another pass, if what could not be taken has made the last one long. */
+static bool must_rest(struct spool *s)
+{
+	int64_t left_ms = s->rest_until_ms - clock_monotonic_ms();
+	if (s->disk.has_more || left_ms <= 0)
+		return false;
+	if (left_ms < SPOOL_LOOK_MS)
+		uv_timer_start(&s->timer, on_timer, (uint64_t)left_ms, SPOOL_LOOK_MS);
+	return true;
+}
+
 static void begin_work(struct spool *s)
 {
 	if (s->is_working)
@@ -231,7 +256,7 @@ static void begin_work(struct spool *s)
 	bool has_names = spooldisk_has_names(&s->disk);
 	bool has_room = s->file_count < SPOOL_FILES_MAX && s->byte_count < SPOOL_BYTES_MAX;
 	bool may_read = has_room && !s->is_stopping;
-	bool is_look = may_read && s->is_look_wanted && !has_names;
+	bool is_look = may_read && s->is_look_wanted && !has_names && !must_rest(s);
 	if (TAILQ_EMPTY(&s->answered) && !is_look && !(may_read && has_names))
 		return;
 	spooldisk_work_init(&s->work);

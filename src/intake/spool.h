@@ -7,8 +7,10 @@
  *
  * Only regular files of allowed owners are taken: whoever may write into the folder must not speak
  * for Cyrus.  What is anything else, or no request, is moved to the folder SPOOLFILE_BAD inside,
- * where the SPOOL_BAD_MAX newest names are kept.  Files that cannot be read or removed are trouble:
- * they are tried again, and none is taken twice by the same process.
+ * where the SPOOL_BAD_MAX newest names are kept; an empty folder is removed.  Files that cannot be
+ * read, moved away or removed are trouble: they are tried again, and none is taken twice by the
+ * same process.  What cannot be taken takes no place of what can, and is looked at again after
+ * growing pauses (spoolaside.h).
  *
  * Loop thread only; all that touches the disk is done on libuv's pool, one piece of work at a time.
  * At most SPOOL_FILES_MAX files or SPOOL_BYTES_MAX bytes (and one file) are in memory.

@@ -19,12 +19,15 @@
 
 #define NAMES_MAX 4096 /* found in one look; the smallest ones */
 #define BAD_FOLDER_MODE 0700
+#define PRUNE_MAX 4096 /* what is removed of SPOOLFILE_BAD in one piece of work */
+#define PRUNE_DEPTH_MAX 16
 
 void spooldisk_init(struct spooldisk *disk, const char *path, gid_t gid,
 	const struct peer_rules *peers, const uint8_t seed[16])
 {
 	*disk = (struct spooldisk){
 		.path = path, .gid = gid, .peers = peers, .known = map_new(seed)};
+	spoolaside_init(&disk->aside, seed);
 }
 
 static void drop_names(struct spooldisk *disk)
@@ -38,6 +41,8 @@ static void drop_names(struct spooldisk *disk)
 void spooldisk_fini(struct spooldisk *disk)
 {
 	drop_names(disk);
+	free(disk->after);
+	spoolaside_fini(&disk->aside);
 	map_free(disk->known);
 }
 
@@ -170,11 +175,19 @@ static void check_room(const struct spooldisk *disk, struct spooldisk_work *work
 
 /* Settling. */
 
+/* One that somebody else has made is no place for anything. */
 static int open_bad(int folder)
 {
+	struct stat status;
 	if (mkdirat(folder, SPOOLFILE_BAD, BAD_FOLDER_MODE) && errno != EEXIST)
 		return -1;
-	return openat(folder, SPOOLFILE_BAD, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(folder, SPOOLFILE_BAD, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && geteuid() && !fstat(fd, &status) && status.st_uid != geteuid()) {
+		close(fd);
+		fd = -1;
+		errno = EPERM;
+	}
+	return fd;
 }
 
 static int compare_names(const void *one, const void *other)
@@ -182,9 +195,45 @@ static int compare_names(const void *one, const void *other)
 	return strcmp(*(char *const *)one, *(char *const *)other);
 }
 
-/* What users of the mail server can bring about must not fill the disk. */
-static void prune_bad(int bad)
+static bool remove_any(int folder, const char *name, unsigned depth, unsigned *budget);
+
+static void remove_content(int folder, const char *name, unsigned depth, unsigned *budget)
 {
+	int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	for (struct dirent *entry; *budget && (entry = readdir(dir));) {
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			remove_any(fd, entry->d_name, depth + 1, budget);
+	}
+	closedir(dir);
+}
+
+/* Also a folder with what is in it; false: not now, or never. */
+static bool remove_any(int folder, const char *name, unsigned depth, unsigned *budget)
+{
+	if (!*budget || depth > PRUNE_DEPTH_MAX)
+		return false;
+	--*budget;
+	if (!unlinkat(folder, name, 0) || errno == ENOENT)
+		return true;
+	if (errno != EISDIR && errno != EPERM)
+		return false;
+	if (!unlinkat(folder, name, AT_REMOVEDIR))
+		return true;
+	remove_content(folder, name, depth, budget);
+	return !unlinkat(folder, name, AT_REMOVEDIR);
+}
+
+/* What users of the mail server can bring about must not fill the disk.  False: more is to go. */
+static bool prune_bad(int bad)
+{
+	unsigned budget = PRUNE_MAX;
+	bool is_done = true;
 	char **names = NULL;
 	size_t count = 0;
 	int fd = openat(bad, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -192,7 +241,7 @@ static void prune_bad(int bad)
 	if (!dir) {
 		if (fd >= 0)
 			close(fd);
-		return;
+		return true;
 	}
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
@@ -205,19 +254,35 @@ static void prune_bad(int bad)
 		qsort(names, count, sizeof(*names), compare_names);
 	for (size_t i = 0; i < count; i++) {
 		if (i + SPOOL_BAD_MAX < count)
-			unlinkat(bad, names[i], 0);
+			is_done = remove_any(bad, names[i], 0, &budget) && is_done;
 		free(names[i]);
 	}
 	free(names);
+	return is_done;
 }
 
-static bool settle_file(int folder, int bad, const struct spool_file *file)
+/*
+ * A folder of somebody else's can perhaps not be moved, as that writes to it, and what is in it not
+ * be removed.
+ */
+static int move_away(const struct spooldisk *disk, int folder, int bad, struct spool_file *file)
+{
+	if (!unlinkat(folder, file->name, AT_REMOVEDIR)) {
+		file->end = SPOOLDISK_EMPTY_FOLDER;
+		return 0;
+	}
+	if (disk->has_unpruned && (errno == ENOTEMPTY || errno == EEXIST))
+		return -1;
+	return renameat(folder, file->name, bad, file->name);
+}
+
+static bool settle_file(const struct spooldisk *disk, int folder, int bad, struct spool_file *file)
 {
 	int failed = 0;
 	if (file->fate == SPOOLDISK_REMOVE)
 		failed = unlinkat(folder, file->name, 0);
 	else if (file->fate == SPOOLDISK_REJECT)
-		failed = renameat(folder, file->name, bad, file->name);
+		failed = move_away(disk, folder, bad, file);
 	return !failed || errno == ENOENT;
 }
 
@@ -230,29 +295,45 @@ static bool has_rejected(const struct spool_file_list *files)
 	return false;
 }
 
-static void settle(const struct spooldisk *disk, struct spooldisk_work *work, int folder)
+static const char *remedy_of_one(const struct spool_file *file, int code)
+{
+	bool is_its_own = code == EACCES || code == EPERM || code == ENOTEMPTY;
+	return file->fate == SPOOLDISK_REJECT && is_its_own ? "see whose it is, and remove it"
+							    : remedy_of(code);
+}
+
+/* What was answered and cannot be removed stays in memory, so that it is not taken twice. */
+static void settle(struct spooldisk *disk, struct spooldisk_work *work, int folder)
 {
 	int bad = -1;
-	if (has_rejected(&work->settle) && (bad = open_bad(folder)) < 0)
+	if ((disk->has_unpruned || has_rejected(&work->settle)) && (bad = open_bad(folder)) < 0)
 		trouble(work, "cannot make the folder '%s/" SPOOLFILE_BAD "': %s; %s", disk->path,
-			strerror(errno), remedy_of(errno));
+			strerror(errno),
+			errno == EPERM || errno == ENOTDIR ? "see whose it is, and remove it"
+							   : remedy_of(errno));
 	struct spool_file *file;
 	struct spool_file *next;
 	for (file = TAILQ_FIRST(&work->settle); file; file = next) {
 		next = TAILQ_NEXT(file, link);
-		if (file->fate == SPOOLDISK_REJECT && bad < 0)
+		bool has_place = file->fate != SPOOLDISK_REJECT || bad >= 0;
+		bool is_settled = has_place && settle_file(disk, folder, bad, file);
+		if (has_place && !is_settled)
+			trouble(work, "cannot %s '%s/%s': %s; %s",
+				file->fate == SPOOLDISK_REMOVE ? "remove" : "move away", disk->path,
+				file->name, strerror(errno), remedy_of_one(file, errno));
+		if (!is_settled && file->fate == SPOOLDISK_REMOVE)
 			continue;
-		if (settle_file(folder, bad, file)) {
-			TAILQ_REMOVE(&work->settle, file, link);
-			TAILQ_INSERT_TAIL(&work->settled, file, link);
-			continue;
+		if (is_settled) {
+			spoolaside_forget(&disk->aside, file->name);
+		} else {
+			file->end = SPOOLDISK_IN_THE_WAY;
+			spoolaside_failed(&disk->aside, file->name, clock_monotonic_ms());
 		}
-		trouble(work, "cannot %s '%s/%s': %s; %s",
-			file->fate == SPOOLDISK_REMOVE ? "remove" : "move away", disk->path,
-			file->name, strerror(errno), remedy_of(errno));
+		TAILQ_REMOVE(&work->settle, file, link);
+		TAILQ_INSERT_TAIL(&work->settled, file, link);
 	}
 	if (bad >= 0) {
-		prune_bad(bad);
+		disk->has_unpruned = !prune_bad(bad);
 		close(bad);
 	}
 }
@@ -268,13 +349,17 @@ static void remove_if_old(int folder, const char *name)
 		unlinkat(folder, name, 0);
 }
 
-/* Of too many only the smaller half stays. */
+static void keep_smallest(struct spooldisk *disk, size_t count)
+{
+	qsort(disk->names, disk->name_count, sizeof(*disk->names), compare_names);
+	while (disk->name_count > count)
+		free(disk->names[--disk->name_count]);
+}
+
 static void add_name(struct spooldisk *disk, const char *name)
 {
 	if (disk->name_count == (size_t)2 * NAMES_MAX) {
-		qsort(disk->names, disk->name_count, sizeof(*disk->names), compare_names);
-		while (disk->name_count > NAMES_MAX)
-			free(disk->names[--disk->name_count]);
+		keep_smallest(disk, NAMES_MAX);
 		disk->has_more = true;
 	}
 	if (!disk->names)
@@ -287,6 +372,10 @@ static void look(struct spooldisk *disk, struct spooldisk_work *work, int folder
 	assert(!spooldisk_has_names(disk));
 	drop_names(disk);
 	disk->has_more = false;
+	int64_t now_ms = clock_monotonic_ms();
+	mem_auto char *after = mem_steal(disk->after);
+	if (!after)
+		spoolaside_end_pass(&disk->aside);
 	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
@@ -302,7 +391,9 @@ static void look(struct spooldisk *disk, struct spooldisk_work *work, int folder
 		if (!strncmp(name, SPOOLFILE_TEMPORARY, strlen(SPOOLFILE_TEMPORARY)))
 			remove_if_old(folder, name);
 		if (*name != '.' && strcmp(name, SPOOLFILE_BAD) != 0 &&
-			!map_get(disk->known, name, strlen(name)))
+			!map_get(disk->known, name, strlen(name)) &&
+			!spoolaside_waits(&disk->aside, name, now_ms) &&
+			(!after || strcmp(name, after) > 0))
 			add_name(disk, name);
 	}
 	if (errno)
@@ -310,7 +401,9 @@ static void look(struct spooldisk *disk, struct spooldisk_work *work, int folder
 			strerror(errno), remedy_of(errno));
 	closedir(dir);
 	if (disk->name_count)
-		qsort(disk->names, disk->name_count, sizeof(*disk->names), compare_names);
+		keep_smallest(disk, disk->has_more ? NAMES_MAX : disk->name_count);
+	if (disk->has_more)
+		disk->after = mem_dup(disk->names[disk->name_count - 1]);
 	check_room(disk, work, folder);
 }
 
@@ -399,12 +492,16 @@ static void read_files(struct spooldisk *disk, struct spooldisk_work *work, int 
 		struct spool_file *file = new_file(disk->names[disk->next_name++]);
 		int code = read_file(disk, folder, file);
 		if (code) {
-			if (code != -ENOENT)
+			if (code != -ENOENT) {
+				spoolaside_failed(&disk->aside, file->name, clock_monotonic_ms());
 				trouble(work, "cannot read '%s/%s': %s; %s", disk->path, file->name,
 					strerror(-code), remedy_of(-code));
+			}
 			spooldisk_free_file(file);
 			continue;
 		}
+		if (file->fate != SPOOLDISK_REJECT)
+			spoolaside_forget(&disk->aside, file->name);
 		files++;
 		bytes += file->size;
 		TAILQ_INSERT_TAIL(&work->found, file, link);
@@ -419,8 +516,11 @@ void spooldisk_do(struct spooldisk *disk, struct spooldisk_work *work)
 		return;
 	}
 	settle(disk, work, folder);
+	int64_t since_ms = clock_monotonic_ms();
 	if (work->is_look)
 		look(disk, work, folder);
 	read_files(disk, work, folder);
+	if (TAILQ_EMPTY(&work->found))
+		work->vain_ms = clock_monotonic_ms() - since_ms;
 	close(folder);
 }

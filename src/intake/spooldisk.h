@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "intake/peer.h"
+#include "intake/spoolaside.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,13 +24,21 @@ enum spooldisk_fate {
 	SPOOLDISK_LEAVE,  /* stays where it is */
 };
 
+/* What became of one to reject. */
+enum spooldisk_end {
+	SPOOLDISK_MOVED,
+	SPOOLDISK_EMPTY_FOLDER, /* removed */
+	SPOOLDISK_IN_THE_WAY,	/* cannot be moved, and is left where it is */
+};
+
 struct spool_file {
 	TAILQ_ENTRY(spool_file) link;
 	struct spool *spool;
 	char *name;
 	enum spooldisk_fate fate;
 	char *reason; /* REJECT: why */
-	char *bytes;  /* TAKEN */
+	enum spooldisk_end end;
+	char *bytes; /* TAKEN */
 	size_t size;
 };
 
@@ -45,7 +54,12 @@ struct spooldisk {
 	char **names;
 	size_t name_count;
 	size_t next_name;
-	bool has_more; /* than names holds: the folder is to be looked through again */
+	/* A pass goes through the folder look by look: the next one is for what is behind this
+	 * name. */
+	char *after;   /* NULL: a pass begins */
+	bool has_more; /* than names holds: the pass goes on */
+	struct spoolaside aside;
+	bool has_unpruned; /* SPOOLFILE_BAD holds more than it should, for now */
 
 	/* The folder as it was last opened. */
 	dev_t device;
@@ -60,6 +74,7 @@ struct spooldisk_work {
 
 	struct spool_file_list settled;
 	struct spool_file_list found; /* TAKEN or REJECT */
+	int64_t vain_ms;	      /* spent on what could not be taken */
 	struct err trouble;	      /* the first thing that went wrong; "": nothing */
 };
 

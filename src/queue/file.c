@@ -695,7 +695,7 @@ static int load_rows(struct store_file *file, const char *sql, struct loading *l
 	int code = 0;
 	int step = SQLITE_DONE;
 	while (!code && (step = sqlite3_step(statement)) == SQLITE_ROW) {
-		if (!load(loading, statement))
+		if (loading->loader && !load(loading, statement))
 			code = err_set(err, -EBADMSG,
 				"cannot read queue '%s': a row is malformed; %s", file->path,
 				remedy_of(-EBADMSG));

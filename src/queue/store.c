@@ -10,7 +10,12 @@
 #define RETRY_MAX_MS 5000
 
 struct store {
-	struct store_file *file; /* the thread's, while there is one */
+	char *path;
+	struct store_loader loader;
+	bool is_loaded;
+	bool is_readable; /* not loaded yet: the file is open, and worth a look */
+
+	struct store_file *file; /* the thread's, while there is one; NULL: not open yet */
 	struct worker *worker;
 	struct store_callbacks callbacks;
 	void *ctx;
@@ -38,6 +43,36 @@ static int note_damage(struct store *store, int code, const struct err *err)
 	if (code == -EBADMSG && !store->damage)
 		store->damage = mem_dup(err->text);
 	return code;
+}
+
+/* Whatever its trouble, the thread has read all of it once before: so it has become damaged. */
+static void load(struct store *store)
+{
+	struct err err;
+	if (store->is_readable && store_file_load(store->file, &store->loader, store->ctx, &err))
+		note_damage(store, -EBADMSG, &err);
+	store->is_loaded = true;
+	store->callbacks.loaded(store->ctx);
+}
+
+/*
+ * The file that could not be opened at the start.  Read through on the thread first, so that what a
+ * disk cannot read is found before the loop knows half of it.
+ */
+static int open_late(struct store *store, struct err *err)
+{
+	if (!store->file) {
+		int code = note_damage(store, store_file_open(store->path, &store->file, err), err);
+		store->is_readable = !code;
+		if (code && code != -EBADMSG)
+			return code;
+	}
+	if (store->is_readable) {
+		int code = note_damage(store, store_file_load(store->file, NULL, NULL, err), err);
+		if (code && code != -EBADMSG)
+			return code;
+	}
+	return worker_ask(store->worker) ? 0 : -ECANCELED;
 }
 
 static int begin_anew(struct store *store, struct err *err)
@@ -68,6 +103,10 @@ static void put_before(struct job_list *first, struct job_list *rest)
 static void on_asked(void *ctx)
 {
 	struct store *store = ctx;
+	if (!store->is_loaded) {
+		load(store);
+		return;
+	}
 	store->callbacks.rewrite(store->ctx, store->aside_text, &store->rewriting);
 	store->anew_rows = store->rewriting.count;
 	if (!store->is_anew_out) {
@@ -105,7 +144,9 @@ static void gather(struct store *store, struct job_list *batch)
 /* -ECANCELED: the end has come while the loop was asked. */
 static int attempt(struct store *store, struct job_list *batch, size_t *ret_left, struct err *err)
 {
-	int code = store->damage ? begin_anew(store, err) : 0;
+	int code = store->is_loaded ? 0 : open_late(store, err);
+	if (!code && store->damage)
+		code = begin_anew(store, err);
 	if (code)
 		return code;
 	if (store->is_anew) {
@@ -201,20 +242,33 @@ static void on_timer(uv_timer_t *timer)
 	submit_idle(timer->data);
 }
 
-static int open_file(
-	struct store *store, const char *path, const struct store_loader *loader, struct err *err)
+/* Returns why it is not open yet, too: then it is not loaded. */
+static int open_file(struct store *store, struct err *err)
 {
-	int code = store_file_open(path, &store->file, err);
+	int code = store_file_open(store->path, &store->file, err);
+	if (err_is_of_disk(code))
+		return code;
 	if (!code)
-		code = store_file_load(store->file, loader, store->ctx, err);
+		code = store_file_load(store->file, &store->loader, store->ctx, err);
 	note_damage(store, code, err);
+	store->is_loaded = !code || store->damage;
 	return store->damage ? begin_anew(store, err) : code;
+}
+
+static void free_store(struct store *store)
+{
+	free(store->damage);
+	free(store->aside_text);
+	free(store->path);
+	free(store);
 }
 
 int store_new(uv_loop_t *loop, const char *path, const struct store_loader *loader,
 	const struct store_callbacks *callbacks, void *ctx, struct store **ret, struct err *err)
 {
 	struct store *store = mem_alloc_zero(1, sizeof(*store));
+	store->path = mem_dup(path);
+	store->loader = *loader;
 	store->callbacks = *callbacks;
 	store->ctx = ctx;
 	static const struct worker_callbacks of_worker = {
@@ -225,20 +279,22 @@ int store_new(uv_loop_t *loop, const char *path, const struct store_loader *load
 	};
 	job_list_init(&store->rewriting);
 	job_list_init(&store->rewritten);
-	int code = open_file(store, path, loader, err);
+	int unopened = open_file(store, err);
+	bool is_late = err_is_of_disk(unopened) && (!store->file || store->is_loaded);
+	int code = is_late ? 0 : unopened;
 	if (!code)
 		code = worker_new(loop, "queue", &of_worker, store, &store->worker, err);
 	if (code) {
 		store_file_close(store->file);
-		free(store->damage);
-		free(store->aside_text);
-		free(store);
+		free_store(store);
 		return code;
 	}
+	if (is_late)
+		worker_report(store->worker, err->text);
 	uv_timer_init(loop, &store->timer);
 	store->timer.data = store;
 	uv_timer_start(&store->timer, on_timer, FILE_PHONES_MS, FILE_PHONES_MS);
-	if (store->is_anew)
+	if (is_late || store->is_anew)
 		submit_idle(store);
 	*ret = store;
 	return 0;
@@ -261,6 +317,11 @@ void store_submit(struct store *store, struct queue_job *job)
 		worker_submit(store->worker, &job->job);
 }
 
+bool store_is_loaded(const struct store *store)
+{
+	return store->is_loaded;
+}
+
 struct worker *store_worker(struct store *store)
 {
 	return store->worker;
@@ -268,10 +329,7 @@ struct worker *store_worker(struct store *store)
 
 static void on_closed(uv_handle_t *timer)
 {
-	struct store *store = timer->data;
-	free(store->damage);
-	free(store->aside_text);
-	free(store);
+	free_store(timer->data);
 }
 
 /* The last chance of what waits. */
@@ -287,6 +345,18 @@ static int run_last(struct store *store, struct job_list *waiting, struct err *e
 	on_asked(store);
 	gather(store, waiting);
 	return store_file_run(store->file, waiting, err);
+}
+
+static void write_last(struct store *store, struct job_list *waiting)
+{
+	struct err err;
+	int code = waiting->first || store->damage || store->is_anew
+		? run_last(store, waiting, &err)
+		: 0;
+	if (!code)
+		code = store_file_flush(store->file, &err);
+	if (code)
+		on_trouble(store, err.text);
 }
 
 void store_free(struct store *store)
@@ -306,15 +376,9 @@ void store_free(struct store *store)
 		bool is_stored = MEM_CONTAINER(job, struct queue_job, job)->status == 0;
 		job_list_append(is_stored ? &stored : &waiting, job);
 	}
-	struct err err;
-	int code = waiting.first || store->damage || store->is_anew
-		? run_last(store, &waiting, &err)
-		: 0;
-	if (!code)
-		code = store_file_flush(store->file, &err);
+	if (store->is_loaded)
+		write_last(store, &waiting);
 	store_file_close(store->file);
-	if (code)
-		on_trouble(store, err.text);
 	give_back(store, &stored);
 	give_back(store, &waiting);
 	uv_close((uv_handle_t *)&store->timer, on_closed);

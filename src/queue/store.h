@@ -159,11 +159,14 @@ typedef void store_rewrite_fn(void *ctx, const char *text, struct job_list *ret_
  */
 typedef void store_rewritten_fn(void *ctx, size_t rows);
 
+typedef void store_loaded_fn(void *ctx);
+
 struct store_callbacks {
 	store_done_fn *done; /* each job of a batch, in order; first those of `rewrite` */
 	store_trouble_fn *trouble;
 	store_rewrite_fn *rewrite;
 	store_rewritten_fn *rewritten; /* may come during store_free */
+	store_loaded_fn *loaded;       /* not within store_new */
 };
 
 /* What stands in the file at start, in order of key, of seq, of parked_id. */
@@ -183,10 +186,16 @@ struct store;
 /*
  * Opens or makes the file at `path`, tells `loader` what is in it, starts the thread.  What is left
  * of a damaged file is told too, and written into the new one when the loop runs.
+ *
+ * When it is the disk that fails (err_is_of_disk), the thread opens the file later: `trouble` says
+ * why not yet, and `loaded` is called behind the last call of `loader`.  Until then no job may be
+ * submitted that changes the queue: what is in the file has the first numbers.
  */
 int store_new(uv_loop_t *loop, const char *path, const struct store_loader *loader,
 	const struct store_callbacks *callbacks, void *ctx, struct store **ret, struct err *err);
 void store_submit(struct store *store, struct queue_job *job);
+/* Has `loader` been told all? */
+bool store_is_loaded(const struct store *store);
 struct worker *store_worker(struct store *store);
 /* Finishes what can be finished (what waits is written too), ends the thread. */
 void store_free(struct store *store);
@@ -195,6 +204,7 @@ void store_free(struct store *store);
 struct store_file;
 /* After -EBADMSG too there is a file, to be begun anew or closed. */
 int store_file_open(const char *path, struct store_file **ret, struct err *err);
+/* `loader` NULL: it is read through, and nobody is told. */
 int store_file_load(
 	struct store_file *file, const struct store_loader *loader, void *ctx, struct err *err);
 int store_file_run(struct store_file *file, struct job_list *batch, struct err *err);

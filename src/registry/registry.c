@@ -8,7 +8,12 @@
 #define PAUSE_MAX_MS 5000
 
 struct registry {
-	struct registry_store *store;
+	struct registry_store *store; /* the thread's; NULL: not open yet */
+	struct registry_settings settings;
+	struct job
+		opening; /* of nobody: has the thread open the database when no other job comes */
+	bool is_held;
+	struct job_list held;
 	struct worker *worker;
 	struct registry_callbacks callbacks;
 	void *ctx;
@@ -19,29 +24,48 @@ static struct registry_job *registry_job(struct job *job)
 	return MEM_CONTAINER(job, struct registry_job, job);
 }
 
-static void run(void *ctx, struct job_list *batch)
+static int attempt(struct registry *registry, struct job_list *batch, struct err *err)
 {
-	struct registry *registry = ctx;
+	int failed = 0;
+	if (!registry->store)
+		failed = registry_store_open(&registry->settings, &registry->store, err);
+	return failed || !batch->first ? failed : registry_store_run(registry->store, batch, err);
+}
+
+static void run_until_done(struct registry *registry, struct job_list *batch)
+{
 	struct err err;
 	int64_t pause_ms = PAUSE_FIRST_MS;
-	bool is_well = true;
-	while (registry_store_run(registry->store, batch, &err) != 0) {
-		is_well = false;
+	while (attempt(registry, batch, &err) != 0) {
 		worker_report(registry->worker, err.text);
 		if (!worker_pause(registry->worker, pause_ms))
 			return;
 		pause_ms = pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS;
 	}
-	if (!is_well)
-		worker_report(registry->worker, NULL);
+	worker_report(registry->worker, NULL);
+}
+
+/* The opening job can only be the first. */
+static void run(void *ctx, struct job_list *batch)
+{
+	struct registry *registry = ctx;
+	struct job_list opening;
+	job_list_init(&opening);
+	if (batch->first == &registry->opening)
+		job_list_append(&opening, job_list_take(batch));
+	run_until_done(registry, batch);
+	job_list_move(&opening, batch);
+	job_list_move(batch, &opening);
 }
 
 static void on_done(void *ctx, struct job_list *batch)
 {
 	struct registry *registry = ctx;
 	struct job *job;
-	while ((job = job_list_take(batch)))
-		registry->callbacks.done(registry->ctx, registry_job(job));
+	while ((job = job_list_take(batch))) {
+		if (job != &registry->opening)
+			registry->callbacks.done(registry->ctx, registry_job(job));
+	}
 }
 
 static void on_trouble(void *ctx, const char *text)
@@ -51,6 +75,14 @@ static void on_trouble(void *ctx, const char *text)
 		registry->callbacks.trouble(registry->ctx, text);
 }
 
+static void free_registry(struct registry *registry)
+{
+	registry_store_close(registry->store);
+	free((char *)registry->settings.url);
+	free((char *)registry->settings.site);
+	free(registry);
+}
+
 int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 	const struct registry_callbacks *callbacks, void *ctx, struct registry **ret,
 	struct err *err)
@@ -58,7 +90,12 @@ int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 	struct registry *registry = mem_alloc_zero(1, sizeof(*registry));
 	registry->callbacks = *callbacks;
 	registry->ctx = ctx;
-	int failed = registry_store_open(settings, &registry->store, err);
+	registry->settings = *settings;
+	registry->settings.url = mem_dup(settings->url);
+	registry->settings.site = mem_dup(settings->site);
+	job_list_init(&registry->held);
+	int unopened = registry_store_open(settings, &registry->store, err);
+	int failed = err_is_of_disk(unopened) ? 0 : unopened;
 	if (!failed) {
 		struct worker_callbacks glue = {
 			.run = run,
@@ -68,9 +105,12 @@ int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 		failed = worker_new(loop, "registry", &glue, registry, &registry->worker, err);
 	}
 	if (failed) {
-		registry_store_close(registry->store);
-		free(registry);
+		free_registry(registry);
 		return failed;
+	}
+	if (unopened) {
+		worker_report(registry->worker, err->text);
+		worker_submit(registry->worker, &registry->opening);
 	}
 	*ret = registry;
 	return 0;
@@ -79,7 +119,22 @@ int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 void registry_submit(struct registry *registry, struct registry_job *job)
 {
 	job->status = -ECANCELED; /* until it is done */
-	worker_submit(registry->worker, &job->job);
+	if (registry->is_held)
+		job_list_append(&registry->held, &job->job);
+	else
+		worker_submit(registry->worker, &job->job);
+}
+
+void registry_hold(struct registry *registry)
+{
+	registry->is_held = true;
+}
+
+void registry_release(struct registry *registry)
+{
+	registry->is_held = false;
+	for (struct job *job; (job = job_list_take(&registry->held));)
+		worker_submit(registry->worker, job);
 }
 
 struct worker *registry_worker(struct registry *registry)
@@ -94,8 +149,7 @@ void registry_free(struct registry *registry)
 	struct job_list left;
 	job_list_init(&left);
 	worker_free(registry->worker, &left);
-	registry_store_close(registry->store);
-	registry->store = NULL;
+	job_list_move(&left, &registry->held);
 	on_done(registry, &left);
-	free(registry);
+	free_registry(registry);
 }

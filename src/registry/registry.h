@@ -188,11 +188,18 @@ struct registry_callbacks {
 
 struct registry;
 
-/* Opens the database, migrates its schema (one newer than ours: -ENOTSUP), starts the thread. */
+/*
+ * Opens the database, migrates its schema (one newer than ours: -ENOTSUP), starts the thread.  When
+ * it is the disk that fails (err_is_of_disk), the thread opens it later: jobs wait meanwhile, and
+ * `trouble` says why.
+ */
 int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 	const struct registry_callbacks *callbacks, void *ctx, struct registry **ret,
 	struct err *err);
 void registry_submit(struct registry *registry, struct registry_job *job);
+/* From now on jobs are kept back, until registry_release. */
+void registry_hold(struct registry *registry);
+void registry_release(struct registry *registry);
 struct worker *registry_worker(struct registry *registry);
 /* Ends the thread; jobs not done come back through `done` with -ECANCELED. */
 void registry_free(struct registry *registry);

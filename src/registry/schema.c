@@ -62,6 +62,10 @@ const size_t schema_step_count = sizeof(schema_steps) / sizeof(schema_steps[0]);
 int schema_error(sqlite3 *db, const char *path, const char *doing, struct err *err)
 {
 	const char *said = sqlite3_errmsg(db);
+	int system = sqlite3_system_errno(db);
+	if ((sqlite3_errcode(db) & 0xff) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT))
+		return err_set(err, -ENOSPC, "registry '%s': %s: %s; make room on its disk", path,
+			doing, strerror(system));
 	switch (sqlite3_errcode(db) & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
@@ -90,7 +94,7 @@ int schema_error(sqlite3 *db, const char *path, const char *doing, struct err *e
 			"mailpush.conf, or move the file away",
 			path, doing);
 	case SQLITE_CORRUPT:
-		return err_set(err, -EIO,
+		return err_set(err, -EBADMSG,
 			"registry '%s': %s: %s; restore a backup, or move the file away: phones "
 			"register again within a day or two",
 			path, doing, said);

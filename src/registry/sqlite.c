@@ -721,7 +721,7 @@ static int open_sqlite(
 	if (failed)
 		return failed;
 	if (walfile_is_damaged(place))
-		return err_set(err, -EIO,
+		return err_set(err, -EBADMSG,
 			"registry '%s': its log '%s-wal' is damaged, and SQLite would go on "
 			"without it; restore a backup, or move the log away to go on with what "
 			"stands in the file itself",

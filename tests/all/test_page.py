@@ -20,7 +20,7 @@ from waiting import wait_until  # noqa: E402
 
 PHONE = (360, 740)
 DESKTOP = (1280, 900)
-TURNING = "\u202e\u2066\u200f\u061c\u009b\u0007"      # directions of writing, and controls
+TURNING = "\u202e\u2066\u200f\u061c\u2028\u009b\u0007"   # directions of writing, and controls
 HOSTILE = "<img src=x onerror=hacked=1><script>hacked=1</script>\"'&amp;<b>"
 
 

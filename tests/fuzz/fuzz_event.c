@@ -1,7 +1,7 @@
 /* The JSON of an event; its size chooses the namespace, so that an input is plain JSON. */
 #include "event/event.h"
 
-#include "event/utf8.h"
+#include "base/utf8.h"
 #include "fuzz.h"
 
 #include <assert.h>

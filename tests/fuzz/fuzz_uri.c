@@ -4,8 +4,8 @@
  */
 #include "event/mailbox.h"
 
+#include "base/utf8.h"
 #include "encode.h"
-#include "event/utf8.h"
 #include "fuzz.h"
 
 #include "base/mem.h"

@@ -1,8 +1,8 @@
 /* A name as it came over the wire, or the UTF-8 that such a name stands for. */
 #include "event/utf7.h"
 
+#include "base/utf8.h"
 #include "encode.h"
-#include "event/utf8.h"
 #include "fuzz.h"
 
 #include "base/mem.h"

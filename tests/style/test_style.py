@@ -27,7 +27,7 @@ MAY_INCLUDE["notify"] = {"base", "intake", "notify"}
 PURE = [
     "src/base/buf", "src/base/err", "src/base/heap", "src/base/histogram", "src/base/map",
     "src/event/acl", "src/event/event", "src/event/flat", "src/event/groups",
-    "src/event/imapdconf", "src/event/mailbox", "src/event/utf7", "src/event/utf8",
+    "src/event/imapdconf", "src/event/mailbox", "src/event/utf7", "src/base/utf8",
     "src/intake/convert", "src/intake/dlist", "src/intake/notification",
     "src/queue/schedule", "src/queue/schedule_load", "src/queue/lanes", "src/queue/news", "src/queue/rate", "src/queue/chance",
     "src/apns/explain", "src/apns/jwt", "src/apns/payload", "src/apns/topics", "src/apns/verdict",

@@ -197,6 +197,18 @@ def test_what_is_no_request_does_no_harm(site, data):
     site.told(phone, "INBOX")
 
 
+@pytest.mark.parametrize("path", ["/metrics%00", "/metrics%00/x", "/%00", "/metrics?user=a%00b",
+                                  "/metrics?us%00er=a", "/metrics?a=b&c=%00"])
+def test_a_request_with_a_nul_is_none(bare_site_for, path):
+    """What stands before the NUL is not what was asked for."""
+    port = free_port()
+    daemon = bare_site_for(http_listen=f"127.0.0.1:{port}").mailpushd
+    assert tcp(port, path)[0] == 400
+    status, answer = ask(daemon, "GET", path)
+    assert status == 400 and "NUL" in answer["error"]
+    assert tcp(port, "/metrics?user=a%20b%01")[0] == 200
+
+
 def test_a_body_that_is_too_large_is_not_taken(site):
     head = b"POST /push HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n"
     assert raw(site.mailpushd, head).startswith(b"HTTP/1.1 413 ")

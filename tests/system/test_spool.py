@@ -3,10 +3,12 @@
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,8 @@ import notify
 from baddisk import BadDisk
 from mailsite import BarePhone, BareSite, new_user
 from phone import hash_of
+from test_daemon import AS_ROOT
+from test_start import humble_site_for      # noqa: F401 (a fixture)
 from waiting import wait_until
 
 MAILBOXES = ("INBOX", "Notes")
@@ -204,7 +208,10 @@ def test_only_regular_files_are_taken(away):
     os.mkfifo(spool / "0fifo")
     (spool / "0link").symlink_to(spool.parent / "mailpush.conf")
     (spool / "0loop").symlink_to("0loop")
-    (spool / "0folder").mkdir()
+    (spool.parent / "folder").mkdir()
+    (spool.parent / "folder" / "file").write_text("x")
+    (spool.parent / "folder").rename(spool / "0folder")
+    (spool / "0nothing").mkdir()
     with open(spool / ".sparse", "wb") as file:
         file.truncate(2 * 1024 ** 3)
     (spool / ".sparse").rename(spool / "0sparse")
@@ -214,6 +221,7 @@ def test_only_regular_files_are_taken(away):
     assert bad_files(spool) == ["0fifo", "0folder", "0link", "0loop", "0sparse"]
     for name in ("0fifo", "0link", "0loop", "0folder"):
         away.mailpushd.wait_log(f"/{name}' is moved to 'bad': it is no regular file")
+    away.mailpushd.wait_log("/0nothing' is removed: it is no regular file")
     away.mailpushd.wait_log("/0sparse' is moved to 'bad': it has more than the 1048576 bytes")
 
 
@@ -254,6 +262,95 @@ def test_no_more_than_so_many_bad_files_are_kept(away):
     wait_until(lambda: not notifier.kept_files(spool), 30, "an empty spool")
     newest = [f"{number:016}.1" for number in range(200, 1200)]
     wait_until(lambda: bad_files(spool) == newest, what="the newest ones")
+
+
+def test_folders_among_the_bad_files_go_with_what_is_in_them(away):
+    spool = away.mailpushd.spool
+    away.mailpushd.stop()
+    for number in range(1100):
+        folder = spool / f"{number:016}.1" / "deep"
+        folder.mkdir(parents=True)
+        (folder / "file").write_text("x")
+    away.mailpushd.start()
+    wait_until(lambda: not notifier.kept_files(spool), 60, "an empty spool")
+    newest = [f"{number:016}.1" for number in range(100, 1100)]
+    wait_until(lambda: bad_files(spool) == newest, what="the newest ones")
+
+
+STRANGER_UID, GROUP = 1, 8      # daemon, who is not allowed to send, and mail
+
+
+@pytest.fixture
+def shared_spool(humble_site_for):
+    """A site whose daemon is nobody and shares the folder with a group."""
+    site = humble_site_for("nobody")
+    spool = site.mailpushd.spool
+    wait_until(spool.exists, what="the spool folder")
+    os.chown(spool, spool.stat().st_uid, GROUP)
+    spool.chmod(0o2770)
+    return site
+
+
+def put_as_nobody(spool, number, event, mode=0o600):
+    """What an allowed user keeps."""
+    path = spool.parent / f"{number}.new"
+    path.write_bytes(notify.request(event))
+    path.chmod(mode)
+    os.chown(path, spool.stat().st_uid, GROUP)
+    path.rename(spool / f"{number:016}.1")
+
+
+@AS_ROOT
+def test_folders_that_cannot_be_moved_take_no_place(shared_spool):
+    """More of them than files are held in memory, and before the event."""
+    site, daemon = shared_spool, shared_spool.mailpushd
+    daemon.process.send_signal(signal.SIGSTOP)
+    for number in range(1100):
+        folder = daemon.spool / f"{number:016}.0"
+        (folder / "inside").mkdir(parents=True)
+        folder.chmod(0o700)
+        os.chown(folder, STRANGER_UID, GROUP)
+    daemon.process.send_signal(signal.SIGCONT)
+    daemon.wait_log("cannot move away '.*': Permission denied; see whose it is, and remove it.*"
+                    "alarm=spool state=begins")
+    phone = site.registered_phone()
+    for number in (2000, 2001):
+        put_as_nobody(daemon.spool, number, notify.mail(phone.user))
+        site.told(phone, "INBOX")
+    assert len(notifier.kept_files(daemon.spool)) == 1100
+    for path in notifier.kept_files(daemon.spool):
+        shutil.rmtree(daemon.spool / path)
+    daemon.wait_log("alarm=spool state=ends")
+
+
+@AS_ROOT
+def test_files_that_cannot_be_read_hold_up_none_behind_them(shared_spool):
+    """More of them than are found in one look.  And nobody looks at them all the time."""
+    site, daemon = shared_spool, shared_spool.mailpushd
+    phone = site.registered_phone()
+    daemon.process.send_signal(signal.SIGSTOP)
+    for number in range(9000):
+        put_as_nobody(daemon.spool, number, notify.mail(phone.user), mode=0)
+    put_as_nobody(daemon.spool, 9000, notify.mail(phone.user))
+    daemon.process.send_signal(signal.SIGCONT)
+    site.told(phone, "INBOX")
+    daemon.wait_log("cannot read '.*': Permission denied.*alarm=spool state=begins")
+    wait_until(lambda: is_at_rest(daemon), what="a daemon at rest")
+    put_as_nobody(daemon.spool, 9001, notify.mail(phone.user))
+    site.told(phone, "INBOX")
+    for name in notifier.kept_files(daemon.spool):
+        (daemon.spool / name).unlink()
+    daemon.wait_log("alarm=spool state=ends")
+
+
+def is_at_rest(daemon):
+    """Does it use less than a tenth of a processor, over a second?"""
+    def used_s():
+        fields = Path(f"/proc/{daemon.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    before, since = used_s(), time.monotonic()
+    time.sleep(1)
+    return used_s() - before < 0.1 * (time.monotonic() - since)
 
 
 @pytest.mark.parametrize("rules, is_kept", [(["deadly .tmp-"], False),

@@ -88,11 +88,16 @@ def limit(daemon, **limits):
                     *(f"--{name}={value}:" for name, value in limits.items())], check=True)
 
 
-def test_a_limit_of_file_sizes_that_is_too_small_to_start_is_said(bare_site_for):
+def test_a_limit_of_file_sizes_at_the_start_is_an_alarm_and_no_end(bare_site_for):
     site = bare_site_for(start=False)
-    site.mailpushd.wrapper = ["prlimit", "--fsize=10000"]
-    with pytest.raises(RuntimeError, match=r"ended with 1(.|\n)*error daemon: "):
-        site.mailpushd.start()
+    site.mailpushd.wrapper = ["prlimit", "--fsize=10000:unlimited"]
+    site.mailpushd.start()
+    phone = BarePhone(new_user())
+    assert site.ask(registration_of(phone)) == b'NO "not on disk yet"\r\n'
+    site.mailpushd.wait_log("alarm=queue state=begins")
+    limit(site.mailpushd, fsize="unlimited")
+    site.told(phone, "INBOX")
+    site.mailpushd.wait_log("alarm=queue state=ends")
 
 
 def test_a_limit_of_file_sizes_is_an_alarm_and_no_end(bare_site):

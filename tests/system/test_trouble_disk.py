@@ -5,11 +5,13 @@ import contextlib
 import errno
 import os
 import sqlite3
+import subprocess
 
 import pytest
 
 import notify
 from baddisk import BadDisk
+from control import get
 from mailsite import BarePhone, MailSite, new_user
 
 REFUSED = r"ended with 1(.|\n)*error daemon: "
@@ -110,35 +112,142 @@ def test_what_comes_while_the_registry_cannot_be_written_is_parked(bad_disk_site
         site.deliver(old.user)
         site.mailpushd.wait_log("registry '.*': .*alarm=registry state=begins")
         site.mailpushd.kill9()
-        with pytest.raises(RuntimeError, match=REFUSED + "registry '"):
-            site.mailpushd.start()
-    site.mailpushd.start()
-    site.mailpushd.wait_log("events parked earlier are taken in again count=2")
+        site.mailpushd.start()
+        site.mailpushd.wait_log("events parked earlier are taken in again count=2")
     site.told(new, "INBOX")
     site.told(old, "INBOX")
 
 
-def read_only(folder):
-    """Runs the rest with the folder on a file system that is mounted read-only."""
-    return ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]),
-            "sh", "-c", 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"',
-            str(folder)]
+# ---- in trouble at the start ----
+
+class TroubledPlace:
+    """A folder that takes no writes, as its file system, which only the daemon sees, is so."""
+
+    def __init__(self, folder, which):
+        self.folder = folder
+        self.is_full = which == "full"
+        folder.mkdir()
+
+    def _wrapper(self, script):
+        return ["unshare", "--mount",
+                *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]),
+                "sh", "-c", script + ' && exec "$@"', str(self.folder)]
+
+    def wrapper(self):
+        """One that runs the rest in trouble."""
+        if self.is_full:
+            kept = f"{self.folder}.kept"
+            return self._wrapper(
+                f'cp -a "$0" "{kept}" && mount -t tmpfs -o size=2m tmpfs "$0" && '
+                f'cp -a "{kept}/." "$0" && (cat /dev/zero >"$0/filler" 2>&- || test -s "$0/filler")')
+        return self._wrapper('mount --bind "$0" "$0" && mount -o remount,bind,ro "$0"')
+
+    def mend(self, daemon):
+        if self.is_full:
+            daemon.path_inside(self.folder / "filler").unlink()
+        else:
+            subprocess.run(["nsenter", "-t", str(daemon.process.pid), "-m",
+                            *([] if os.geteuid() == 0 else ["-U", "--preserve-credentials"]),
+                            "mount", "-o", "remount,bind,rw", str(self.folder)], check=True)
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["the first start", "a later one"])
+@pytest.mark.parametrize("which", [("queue",), ("registry",), ("queue", "registry")], ids="+".join)
+@pytest.mark.parametrize("how", ["full", "read-only"])
+def test_it_starts_on_a_disk_that_takes_nothing_and_goes_on_when_it_does(
+        bare_site_for, tmp, how, which, is_first):
+    place = TroubledPlace(tmp / "disk", how)
+    remedy = {"full": "make room", "read-only": "Read-only file system; .*writ"}[how]
+    sites = {"queue": tmp / "disk/queue.sqlite", "registry": f"sqlite:{tmp}/disk/registry.sqlite"}
+    site = bare_site_for(start=False, **{name: sites[name] for name in which})
+    daemon = site.mailpushd
+    old, new = BarePhone(new_user()), BarePhone(new_user())
+    if not is_first:
+        daemon.start()
+        site.register(old)
+        daemon.stop()
+    daemon.wrapper = place.wrapper()
+    daemon.start()
+    for name in which:
+        daemon.wait_log(f"{name} '{tmp}/disk/.*{remedy}.*alarm={name} state=begins")
+    # What the queue takes meanwhile is acknowledged, as in a daemon that runs.
+    wanted = LATE if "queue" in which else b"OK ()\r\n"
+    assert site.ask(notify.registration(new.user, new.token, new.account_id)) == wanted
+    assert site.ask(notify.mail(new.user)) == wanted
+    if not is_first:
+        assert site.ask(notify.mail(old.user)) == wanted
+    notify.send(daemon.notify_socket, notify.datagram(notify.mail(new.user)))
+    assert site.new_pushes(new) == []
+    place.mend(daemon)
+    for name in which:
+        daemon.wait_log(f"alarm={name} state=ends")
+    site.told(new, "INBOX")
+    if not is_first:
+        site.told(old, "INBOX")
+    assert site.ask(notify.mail(new.user)) == b"OK ()\r\n"
+    site.told(new, "INBOX")
+    assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize("failure", [errno.EROFS, errno.ENOSPC, errno.EIO])
+def test_what_waits_on_a_disk_that_fails_at_the_start_is_told_when_it_is_well(
+        bad_disk_site, disk, failure):
+    """In the queue's file before what comes meanwhile."""
+    site = bad_disk_site
+    phone = site.registered_phone("INBOX", "Notes")
+    new = BarePhone(new_user())
+    site.sim.control(do="refuse", on=True)
+    site.mailpushd.restart()
+    site.deliver(phone.user, "Notes")
+    with disk.rule(f"fail registry.sqlite {failure}"):
+        site.register(new)
+        site.mailpushd.wait_log("alarm=registry state=begins")
+        site.mailpushd.kill9()
+    with disk.rule(f"fail queue.sqlite {failure}"):
+        site.mailpushd.start()
+        site.mailpushd.wait_log("alarm=queue state=begins")
+        assert site.ask(notify.mail(phone.user)) == LATE
+        status = get(site.mailpushd, "/status")
+        assert "queue" in [alarm["name"] for alarm in status["alarms"]]
+        assert status["events"]["waiting"] == 1
+    site.sim.control(do="refuse", on=False)
+    site.mailpushd.wait_log("events parked earlier are taken in again count=1")
+    site.told(phone, "INBOX", "Notes")
+    site.told(new, "INBOX")
+
+
+def test_a_stop_before_the_disk_took_anything_says_what_is_lost(bad_disk_site, disk):
+    site = bad_disk_site
+    phone = site.registered_phone()
+    site.mailpushd.stop()
+    with disk.rule(f"fail queue.sqlite {errno.ENOSPC}"):
+        site.mailpushd.start()
+        assert site.ask(notify.mail(phone.user)) == LATE
+        assert site.mailpushd.stop() == 1
+    assert any("are lost" in line and "count=1" in line for line in site.mailpushd.lines())
+
+
+def test_a_damaged_queue_on_a_full_disk_is_set_aside_when_there_is_room(bad_disk_site, disk):
+    site = bad_disk_site
+    phone = site.registered_phone()
+    site.mailpushd.stop()
+    queue = site.mailpushd.dir / "queue.sqlite"
+    queue.write_bytes(queue.read_bytes()[:8192] + bytes(8192) + queue.read_bytes()[16384:])
+    with disk.rule(f"fail queue.sqlite {errno.ENOSPC}"):
+        site.mailpushd.start()
+        site.mailpushd.wait_log("alarm=queue state=begins")
+        assert site.ask(notify.mail(phone.user)) == LATE
+    site.mailpushd.wait_log("alarm=queue:damaged state=begins")
+    site.told(phone, "INBOX")
 
 
 @pytest.mark.parametrize("which", ["queue", "registry"])
-def test_it_does_not_start_on_a_read_only_file_system(bare_site_for, tmp, which):
-    (tmp / "disk").mkdir()
-    place = tmp / "disk" / f"{which}.sqlite"
-    site = bare_site_for(**{which: f"sqlite:{place}" if which == "registry" else place})
-    phone = site.registered_phone()
-    site.mailpushd.stop()
-    writable, site.mailpushd.wrapper = site.mailpushd.wrapper, read_only(tmp / "disk")
-    with pytest.raises(RuntimeError, match=REFUSED + f".*{which} '{place}'.*(writ|Read-only)"):
+def test_a_folder_that_is_not_there_is_a_mistake_in_the_configuration(bare_site_for, tmp, which):
+    place = tmp / "missing" / f"{which}.sqlite"
+    site = bare_site_for(
+        start=False, **{which: f"sqlite:{place}" if which == "registry" else place})
+    with pytest.raises(RuntimeError, match=REFUSED + f".*{which} '{place}'.*make (the|its) folder"):
         site.mailpushd.start()
-    site.mailpushd.wrapper = writable
-    site.mailpushd.start()
-    site.deliver(phone.user)
-    site.told(phone, "INBOX")
 
 
 @contextlib.contextmanager

@@ -271,7 +271,7 @@ function unreachable(why) {
 /* ---- asking ---- */
 
 /* Controls, and what turns the direction of writing around for the text that follows. */
-const UNSEEN = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+const UNSEEN = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 const seen = (key, value) => typeof value === "string" ? value.replace(UNSEEN, "\ufffd") : value;
 
 /* Why there is no answer; "" if there is. */

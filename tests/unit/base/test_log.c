@@ -94,6 +94,21 @@ static void what_comes_from_outside_cannot_forge_a_line(void **state)
 	assert_non_null(strstr(text, "odd\\x0aerror daemon: forged user=a\\x0ab\\x1b[31m\n"));
 }
 
+/* CSI of C1, a line separator, a right-to-left override, and a byte that is no text. */
+static void what_steers_a_terminal_is_escaped(void **state)
+{
+	log_event(LOG_LEVEL_INFO, "event",
+		"x\xc2\x9b"
+		"31my",
+		log_text("user",
+			"a\u2028b\u202ec\u2066d\u200fe\xff"
+			"f\u00fc\u65e5"));
+	const char *text = read_all(*state);
+	assert_non_null(strstr(text,
+		"x\\xc2\\x9b31my user=a\\xe2\\x80\\xa8b\\xe2\\x80\\xaec\\xe2\\x81\\xa6d"
+		"\\xe2\\x80\\x8fe\\xfff\u00fc\u65e5\n"));
+}
+
 static void levels_below_the_one_set_are_not_written(void **state)
 {
 	log_event(LOG_LEVEL_DEBUG, "x", "unseen");
@@ -216,6 +231,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(secrets_are_masked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			what_comes_from_outside_cannot_forge_a_line, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_steers_a_terminal_is_escaped, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			levels_below_the_one_set_are_not_written, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

@@ -1,4 +1,4 @@
-#include "event/utf8.h"
+#include "base/utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -83,6 +83,36 @@ static void what_is_written_can_be_read(void **state)
 	}
 }
 
+static void a_character_is_read_by_its_bytes(void **state)
+{
+	(void)state;
+	uint32_t c = 0;
+	assert_int_equal(utf8_read("A", 1, &c), 1);
+	assert_int_equal(c, 'A');
+	assert_int_equal(utf8_read("\u00fcx", 3, &c), 2);
+	assert_int_equal(c, 0xfc);
+	assert_int_equal(utf8_read("\u2028", 3, &c), 3);
+	assert_int_equal(c, 0x2028);
+	assert_int_equal(utf8_read("\U0001F600", 4, &c), 4);
+	assert_int_equal(c, 0x1f600);
+	assert_int_equal(utf8_read("", 0, &c), 0);
+	assert_int_equal(utf8_read("\x9b", 1, &c), 0);
+	assert_int_equal(utf8_read("\u00fc", 1, &c), 0);
+}
+
+static void controls_and_turns_of_direction_steer(void **state)
+{
+	(void)state;
+	static const uint32_t steering[] = {0, 0x0a, 0x1b, 0x1f, 0x7f, 0x80, 0x9b, 0x9f, 0x61c,
+		0x200e, 0x200f, 0x2028, 0x2029, 0x202a, 0x202e, 0x2066, 0x2069};
+	static const uint32_t shown[] = {' ', '~', 0xa0, 0xfc, 0x61b, 0x200d, 0x2010, 0x2027,
+		0x202f, 0x2065, 0x206a, 0x1f600};
+	for (size_t i = 0; i < sizeof(steering) / sizeof(steering[0]); i++)
+		assert_true(utf8_steers(steering[i]));
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+		assert_false(utf8_steers(shown[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -91,6 +121,8 @@ int main(void)
 		cmocka_unit_test(surrogates_and_what_is_beyond_unicode_are_not_valid),
 		cmocka_unit_test(a_character_cut_short_is_not_valid),
 		cmocka_unit_test(what_is_written_can_be_read),
+		cmocka_unit_test(a_character_is_read_by_its_bytes),
+		cmocka_unit_test(controls_and_turns_of_direction_steer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

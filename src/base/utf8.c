@@ -1,4 +1,4 @@
-#include "event/utf8.h"
+#include "base/utf8.h"
 
 #include <assert.h>
 
@@ -16,6 +16,26 @@ static size_t character_size(const unsigned char *s, size_t left)
 	if ((s[0] == 0xed && s[1] >= 0xa0) || (s[0] == 0xf4 && s[1] >= 0x90))
 		return 0; /* a surrogate, or beyond the last plane */
 	return size;
+}
+
+size_t utf8_read(const char *text, size_t size, uint32_t *ret_code_point)
+{
+	static const unsigned char lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+	const unsigned char *s = (const unsigned char *)text;
+	size_t n = size ? character_size(s, size) : 0;
+	if (!n)
+		return 0;
+	uint32_t c = s[0] & lead[n];
+	for (size_t i = 1; i < n; i++)
+		c = c << 6 | (s[i] & 0x3f);
+	*ret_code_point = c;
+	return n;
+}
+
+bool utf8_steers(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x061c || c == 0x200e || c == 0x200f ||
+		(c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
 bool utf8_is_valid(const char *text, size_t size)
