@@ -8,6 +8,7 @@
 #include "daemon/delivery.h"
 #include "daemon/metrics.h"
 #include "daemon/overload.h"
+#include "daemon/ration.h"
 #include "event/acl.h"
 
 #include <assert.h>
@@ -67,6 +68,7 @@ struct arrivals {
 	uv_timer_t watch;
 	bool is_late; /* the alarm about late acknowledgements stands */
 	uint64_t lost;
+	struct ration shortened; /* lines about registrations that name too much */
 };
 
 static void answer_waiter(struct arrival_waiter waiter, int status, const char *text)
@@ -666,6 +668,22 @@ static void reject(struct arrivals *arrivals, struct arrival_waiter waiter, cons
 	answer_waiter(waiter, -EBADMSG, text);
 }
 
+static void warn_of_names_left_out(
+	struct arrivals *arrivals, const struct event_registration *registration)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	uint64_t more = ration_kept_back(&arrivals->shortened, now_ms);
+	if (more)
+		log_event(LOG_LEVEL_WARN, "event", "more registrations name too much",
+			log_number("count", (int64_t)more));
+	if (ration_allows(&arrivals->shortened, now_ms))
+		log_event(LOG_LEVEL_WARN, "event",
+			"registration names too many mailboxes or too long names; the rest counts",
+			log_text("user", registration->user),
+			log_number("mailboxes", (int64_t)registration->mailbox_count),
+			log_number("left_out", (int64_t)registration->left_out));
+}
+
 static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 	int64_t received_ms, uint64_t parked_id, struct arrival_waiter waiter)
 {
@@ -687,6 +705,8 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 			log_text("subtopic", event->registration.subtopic));
 		action = RELAY_IGNORE;
 	}
+	if (action == RELAY_REGISTER && event->registration.left_out)
+		warn_of_names_left_out(arrivals, &event->registration);
 	enum metrics_transport transport = metrics_transport_of(waiter.through);
 	metrics_event(arrivals->core->metrics, event->kind, transport, action);
 	audience_event(arrivals->core->audience, event, action, transport);
