@@ -375,8 +375,7 @@ static void enter_registered(struct arrivals *arrivals, struct arrival *arrival,
 				match->hash_count, QUEUE_LATER, time));
 }
 
-static void on_registered(
-	struct arrivals *arrivals, struct arrival *arrival, struct schedule_time time)
+static void tell_registered(struct arrivals *arrivals, const struct arrival *arrival)
 {
 	const struct event_registration *registration = &arrival->event->registration;
 	const struct registry_job *job = &arrival->job;
@@ -393,6 +392,14 @@ static void on_registered(
 		log_masked("account", registration->account_id),
 		log_number("version", registration->aps_version),
 		log_number("mailboxes", (int64_t)registration->mailbox_count));
+}
+
+static void on_registered(
+	struct arrivals *arrivals, struct arrival *arrival, struct schedule_time time)
+{
+	const struct registry_job *job = &arrival->job;
+	if (!job->is_double)
+		tell_registered(arrivals, arrival);
 	for (size_t i = 0; i < job->match_count; i++)
 		enter_registered(arrivals, arrival, &job->matches[i], time);
 }
@@ -721,6 +728,7 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 	struct arrival *arrival = arrival_new(action, event, json, size, received_ms);
 	add_waiter(arrival, waiter);
 	arrival->parked_id = parked_id;
+	arrival->job.may_be_done = parked_id || waiter.is_keeper;
 	arrival->job.separator =
 		arrivals->core->sources->imapdconf->names.unixhierarchysep ? '/' : '.';
 	if (action == RELAY_REGISTER)

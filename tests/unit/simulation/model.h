@@ -42,6 +42,7 @@ struct model_registration {
 	bool is_stopped;
 	bool is_inbox_only;
 	int64_t renewed_ms, created_ms, sleeping_ms; /* Unix */
+	uint64_t renewed_in;			     /* which batch */
 	int64_t altered_ms; /* monotonic: when it was last made, renewed, stopped or removed */
 	struct model_subscription *list;
 	size_t list_count;
