@@ -714,6 +714,71 @@ static void renewed_in_flight_the_flight_keeps_its_target_and_a_retry_drops_the_
 	assert_null(world_next(w));
 }
 
+static void doubt(unsigned phone, int64_t delay_ms)
+{
+	struct registry_key key = world_key(phone);
+	world_write(w, schedule_doubt(w->schedule, &key, 410, "Unregistered", delay_ms, w->time));
+	world_stored(w);
+}
+
+static void doubted_and_then_renewed_it_is_due_at_once(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	doubt(1, 300000);
+	world_pass(w, 1000);
+	assert_null(world_next(w));
+	world_renew(w, 1, (const unsigned[]){1}, 1);
+	assert_int_equal(world_row(w, 1)->due_ms, w->time.unix_ms);
+	assert_non_null(world_next(w));
+}
+
+static void renewed_in_flight_and_then_doubted_it_is_due_at_once(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_renew(w, 1, (const unsigned[]){1}, 1);
+	doubt(1, 300000);
+	const struct push *push = world_next(w);
+	assert_non_null(push);
+	assert_false(push->is_renewed);
+	/* But once for each renewal. */
+	doubt(1, 300000);
+	assert_null(world_next(w));
+	world_pass(w, 300000);
+	assert_non_null(world_next(w));
+}
+
+static void what_waits_for_another_reason_is_not_due_when_renewed(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_retry(w, 1, 300000);
+	world_renew(w, 1, (const unsigned[]){1}, 1);
+	world_stored(w);
+	assert_null(world_next(w));
+	world_pass(w, 300000);
+	/* A doubt that is over says nothing of what comes after it. */
+	world_next(w);
+	doubt(1, 1000);
+	world_pass(w, 1000);
+	world_next(w);
+	world_retry(w, 1, 300000);
+	world_renew(w, 1, (const unsigned[]){1}, 1);
+	world_stored(w);
+	assert_null(world_next(w));
+}
+
+static void doubted_after_its_registration_went_nothing_waits(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_drop(w, 1);
+	doubt(1, 300000);
+	assert_int_equal(w->push_count + w->news_count, 0);
+	assert_null(world_next(w));
+}
+
 static void renewed_on_another_topic_it_waits_for_that(void **state)
 {
 	(void)state;
@@ -1069,6 +1134,10 @@ int main(void)
 		TEST(renewed_with_a_shorter_list_news_of_the_rest_is_dropped),
 		TEST(renewed_with_none_of_its_news_left_nothing_waits),
 		TEST(renewed_in_flight_the_flight_keeps_its_target_and_a_retry_drops_the_rest),
+		TEST(doubted_and_then_renewed_it_is_due_at_once),
+		TEST(renewed_in_flight_and_then_doubted_it_is_due_at_once),
+		TEST(what_waits_for_another_reason_is_not_due_when_renewed),
+		TEST(doubted_after_its_registration_went_nothing_waits),
 		TEST(renewed_on_another_topic_it_waits_for_that),
 		TEST(renewed_while_resting_nothing_is_written),
 		TEST(the_rate_is_kept_and_now_goes_first),

@@ -294,6 +294,7 @@ static void renew(
 	self->exists = true;
 	self->renewed_ms = at_ms;
 	self->renewed_in = batch_number;
+	callbacks.renewed(self);
 	self->version = job->event->registration.aps_version;
 	self->altered_ms = virtual_now_ms();
 	snprintf(self->topic, sizeof(self->topic), "%s", topic);
