@@ -552,7 +552,9 @@ const struct push *schedule_next(
 	struct entry *first = first_due(schedule, topic, time.now_ms);
 	if (!first || !rate_take(&schedule->rate, time.now_ms))
 		return NULL;
-	return take_off(schedule, first, time);
+	const struct push *push = take_off(schedule, first, time);
+	lanes_took_turn(&schedule->lanes, topic, push->urgency == QUEUE_NOW);
+	return push;
 }
 
 const char *schedule_next_topic(struct schedule *schedule, size_t *position, int64_t now_ms)

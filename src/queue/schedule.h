@@ -122,8 +122,9 @@ void schedule_stored(struct schedule *schedule, uint64_t seq, struct schedule_ti
 
 /*
  * The next push on `topic` that is due, now flying; NULL: none.  `now` news goes first within a
- * topic.  Honours max_push_rate over all topics, which therefore take turns in being walked first.
- * The push is borrowed until its verdict.
+ * topic, but for one push in ten, which is `later` news while any is due.  Honours max_push_rate
+ * over all topics, which therefore take turns in being walked first. The push is borrowed until its
+ * verdict.
  */
 const struct push *schedule_next(
 	struct schedule *schedule, const char *topic, struct schedule_time time);
