@@ -8,6 +8,7 @@
 #include "daemon/delivery.h"
 #include "daemon/metrics.h"
 #include "daemon/overload.h"
+#include "daemon/ration.h"
 #include "event/acl.h"
 
 #include <assert.h>
@@ -71,6 +72,7 @@ struct arrivals {
 	uv_timer_t watch;
 	bool is_late; /* the alarm about late acknowledgements stands */
 	uint64_t lost;
+	struct ration shortened; /* lines about registrations that name too much */
 };
 
 static void answer_waiter(struct arrival_waiter waiter, int status, const char *text)
@@ -378,8 +380,7 @@ static void enter_registered(struct arrivals *arrivals, struct arrival *arrival,
 				match->hash_count, QUEUE_LATER, time));
 }
 
-static void on_registered(
-	struct arrivals *arrivals, struct arrival *arrival, struct schedule_time time)
+static void tell_registered(struct arrivals *arrivals, const struct arrival *arrival)
 {
 	const struct event_registration *registration = &arrival->event->registration;
 	const struct registry_job *job = &arrival->job;
@@ -396,6 +397,14 @@ static void on_registered(
 		log_masked("account", registration->account_id),
 		log_number("version", registration->aps_version),
 		log_number("mailboxes", (int64_t)registration->mailbox_count));
+}
+
+static void on_registered(
+	struct arrivals *arrivals, struct arrival *arrival, struct schedule_time time)
+{
+	const struct registry_job *job = &arrival->job;
+	if (!job->is_double)
+		tell_registered(arrivals, arrival);
 	for (size_t i = 0; i < job->match_count; i++)
 		enter_registered(arrivals, arrival, &job->matches[i], time);
 }
@@ -720,6 +729,22 @@ static void reject(struct arrivals *arrivals, struct arrival_waiter waiter, cons
 	answer_waiter(waiter, -EBADMSG, text);
 }
 
+static void warn_of_names_left_out(
+	struct arrivals *arrivals, const struct event_registration *registration)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	uint64_t more = ration_kept_back(&arrivals->shortened, now_ms);
+	if (more)
+		log_event(LOG_LEVEL_WARN, "event", "more registrations name too much",
+			log_number("count", (int64_t)more));
+	if (ration_allows(&arrivals->shortened, now_ms))
+		log_event(LOG_LEVEL_WARN, "event",
+			"registration names too many mailboxes or too long names; the rest counts",
+			log_text("user", registration->user),
+			log_number("mailboxes", (int64_t)registration->mailbox_count),
+			log_number("left_out", (int64_t)registration->left_out));
+}
+
 static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 	int64_t received_ms, uint64_t parked_id, struct arrival_waiter waiter)
 {
@@ -741,6 +766,8 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 			log_text("subtopic", event->registration.subtopic));
 		action = RELAY_IGNORE;
 	}
+	if (action == RELAY_REGISTER && event->registration.left_out)
+		warn_of_names_left_out(arrivals, &event->registration);
 	enum metrics_transport transport = metrics_transport_of(waiter.through);
 	metrics_event(arrivals->core->metrics, event->kind, transport, action);
 	audience_event(arrivals->core->audience, event, action, transport);
@@ -755,6 +782,7 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 	struct arrival *arrival = arrival_new(action, event, json, size, received_ms);
 	add_waiter(arrival, waiter);
 	arrival->parked_id = parked_id;
+	arrival->job.may_be_done = parked_id || waiter.is_keeper;
 	arrival->job.separator =
 		arrivals->core->sources->imapdconf->names.unixhierarchysep ? '/' : '.';
 	if (arrivals->is_held && !parked_id)

@@ -360,7 +360,10 @@ void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
 			log_text("reason", flight->reason),
 			log_number("count", (int64_t)job->gone_count));
 	/* Not done: the phone has registered since, or the registry is being stopped. */
-	bool is_over = !job->status && (is_done || is_given_up(flight->scheduled, time.now_ms));
+	bool is_over = !job->status &&
+		(is_done ||
+			(!flight->scheduled->is_renewed &&
+				is_given_up(flight->scheduled, time.now_ms)));
 	if (is_over && !is_done) {
 		core->metrics->given_up++;
 		log_event(LOG_LEVEL_INFO, "apns", "push is given up after a day",
@@ -370,8 +373,8 @@ void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
 	core_store(core,
 		is_over ? schedule_told(core->schedule, &flight->key, flight->status,
 				  flight->reason, time)
-			: schedule_retry(core->schedule, &flight->key, flight->status,
-				  flight->reason, NOT_FORGOTTEN_RETRY_MS, true, time));
+			: schedule_doubt(core->schedule, &flight->key, flight->status,
+				  flight->reason, NOT_FORGOTTEN_RETRY_MS, time));
 	return_flight(delivery, flight);
 	delivery_wake(delivery);
 }

@@ -38,6 +38,7 @@ struct found {
 	int aps_version;
 	struct text *mailboxes; /* owned */
 	size_t mailbox_count;
+	size_t left_out;
 };
 
 static void found_fini(struct found *found)
@@ -201,6 +202,12 @@ static bool is_name(struct text text)
 	return text.size >= 1;
 }
 
+static bool is_inbox(const json_t *value)
+{
+	const char *name = json_string_value(value);
+	return name && strcasecmp(name, "INBOX") == 0;
+}
+
 static int find_mailboxes(struct found *found, const json_t *root, struct err *err)
 {
 	static const char key[] = "mailboxes";
@@ -209,21 +216,26 @@ static int find_mailboxes(struct found *found, const json_t *root, struct err *e
 		return err_set(err, -EINVAL, "%s: %s is %s", event_kind_name(found->kind), key,
 			list ? "not a list" : "missing");
 	size_t count = json_array_size(list);
-	if (count > EVENT_MAILBOXES_MAX)
-		return err_set(err, -EMSGSIZE, "%s: %zu mailboxes, at most %d are taken",
-			event_kind_name(found->kind), count, EVENT_MAILBOXES_MAX);
+	size_t inbox = 0;
+	while (inbox < count && !is_inbox(json_array_get(list, inbox)))
+		inbox++;
 
-	found->mailboxes = mem_alloc_zero(count, sizeof(*found->mailboxes));
+	size_t room = count < EVENT_MAILBOXES_MAX ? count : EVENT_MAILBOXES_MAX;
+	found->mailboxes = mem_alloc_zero(room, sizeof(*found->mailboxes));
 	json_auto json_t *seen = json_object();
 	for (size_t i = 0; i < count; i++) {
 		const json_t *value = json_array_get(list, i);
 		struct text name = {json_string_value(value), json_string_length(value)};
 		if (!is_name(name))
 			return bad_value(found, key, name, "a list of mailbox names", err);
-		if (name.size > MAILBOX_NAME_MAX)
-			return too_long(found, key, name.size, MAILBOX_NAME_MAX, err);
 		if (json_object_get(seen, name.bytes))
 			continue;
+		/* INBOX has its place wherever it stands. */
+		size_t kept_free = inbox > i && inbox < count;
+		if (name.size > MAILBOX_NAME_MAX || found->mailbox_count + kept_free == room) {
+			found->left_out++;
+			continue;
+		}
 		if (json_object_set_new_nocheck(seen, name.bytes, json_true()) < 0)
 			abort(); /* out of memory */
 		found->mailboxes[found->mailbox_count++] = name;
@@ -384,6 +396,7 @@ static struct event_registration build_registration(const struct mailbox_namespa
 		.aps_version = found->aps_version,
 		.mailboxes = mailboxes,
 		.mailbox_count = found->mailbox_count,
+		.left_out = found->left_out,
 	};
 }
 

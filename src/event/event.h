@@ -55,9 +55,14 @@ struct event_registration {
 	const char *token;	/* lower-cased */
 	const char *account_id; /* [A-Za-z0-9-]{1,64} */
 	const char *subtopic;
-	int aps_version;	/* 1 or 2 */
-	const char **mailboxes; /* names as typed, without exact duplicates */
+	int aps_version; /* 1 or 2 */
+	/*
+	 * Names as typed, without exact duplicates: INBOX and the first others, at most
+	 * EVENT_MAILBOXES_MAX together, of at most MAILBOX_NAME_MAX bytes each.
+	 */
+	const char **mailboxes;
 	size_t mailbox_count;
+	size_t left_out; /* names beyond these bounds */
 };
 
 struct mail_event {

@@ -54,10 +54,21 @@ struct heap_node *lanes_due(const struct lanes *lanes, const char *topic, int64_
 	const struct lane *lane = find(lanes, topic);
 	if (!lane)
 		return NULL;
-	struct heap_node *node = heap_first(&lane->now);
-	if (!is_due(node, now_ms))
-		node = heap_first(&lane->later);
-	return is_due(node, now_ms) ? node : NULL;
+	struct heap_node *now = heap_first(&lane->now);
+	struct heap_node *later = heap_first(&lane->later);
+	if (!is_due(later, now_ms))
+		return is_due(now, now_ms) ? now : NULL;
+	bool is_urgent = is_due(now, now_ms) && lane->urgent_turns < LANES_URGENT_TURNS;
+	return is_urgent ? now : later;
+}
+
+void lanes_took_turn(struct lanes *lanes, const char *topic, bool is_urgent)
+{
+	struct lane *lane = lanes_get(lanes, topic);
+	if (!is_urgent)
+		lane->urgent_turns = 0;
+	else if (lane->urgent_turns < LANES_URGENT_TURNS)
+		lane->urgent_turns++;
 }
 
 const char *lanes_next_topic(struct lanes *lanes, size_t *position, int64_t now_ms)

@@ -13,10 +13,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * Of ten pushes one is of what is not urgent, while there is any: however much is urgent, the rest
+ * is not told without end.  What one of them does not use is the other's.
+ */
+#define LANES_URGENT_TURNS 9
+
 struct lane {
 	char *topic;
 	struct heap now;
 	struct heap later;
+	unsigned urgent_turns; /* since one that was not urgent; no more than matter */
 };
 
 struct lanes {
@@ -29,8 +36,10 @@ void lanes_init(struct lanes *lanes);
 void lanes_fini(struct lanes *lanes);
 /* The lane of `topic`, made if need be; it stays where it is. */
 struct lane *lanes_get(struct lanes *lanes, const char *topic);
-/* The earliest of `topic` that is due, urgent ones first; NULL: none. */
+/* The earliest of `topic` that is due, urgent ones first for their turns; NULL: none. */
 struct heap_node *lanes_due(const struct lanes *lanes, const char *topic, int64_t now_ms);
+/* It goes: that was a turn of the urgent ones or of the others. */
+void lanes_took_turn(struct lanes *lanes, const char *topic, bool is_urgent);
 /* Walks the topics that have something due, `*position` from 0; NULL at the end. */
 const char *lanes_next_topic(struct lanes *lanes, size_t *position, int64_t now_ms);
 /* The earliest due time after now_ms (INT64_MAX: none), and whether anything is due already. */

@@ -124,6 +124,7 @@ void schedule_enter(struct schedule *schedule, struct entry *entry, enum state t
 		entry->due_ms = INT64_MAX;
 		entry->not_before_ms = NEVER_MS;
 		entry->failures = 0;
+		entry->is_doubted = false;
 		entry->is_spread = false;
 		stand_in(entry, NULL, 0);
 		TAILQ_INSERT_TAIL(&schedule->resting, entry, place);
@@ -379,6 +380,13 @@ static void keep_listed(struct news *news, const char (*sorted)[MAILBOX_HASH_SIZ
 	}
 }
 
+static void end_doubt(struct schedule *schedule, struct entry *entry, int64_t now_ms)
+{
+	entry->is_doubted = false;
+	entry->not_before_ms = NEVER_MS;
+	entry->due_ms = schedule_not_too_soon(schedule, entry, now_ms);
+}
+
 struct queue_job *schedule_renew(struct schedule *schedule, struct target *target,
 	const char (*hashes)[MAILBOX_HASH_SIZE], unsigned hash_count, struct schedule_time time)
 {
@@ -403,6 +411,10 @@ struct queue_job *schedule_renew(struct schedule *schedule, struct target *targe
 	schedule_account(schedule, entry);
 	if (!entry->news.count)
 		entry->due_ms = INT64_MAX;
+	else if (entry->is_doubted)
+		end_doubt(schedule, entry, time.now_ms);
+	if (entry->flight)
+		entry->flight->push.is_renewed = true;
 
 	if (!entry->counted) {
 		job->parts &= ~(unsigned)QUEUE_NEWS_DROP;
@@ -503,6 +515,7 @@ static const struct push *take_off(
 	memcpy(flight->push.apns_id, entry->apns_id, sizeof(entry->apns_id));
 	entry->flight = flight;
 	entry->has_flown = true;
+	entry->is_doubted = false;
 	entry->is_spread = false;
 	entry->not_before_ms = NEVER_MS;
 	entry->due_ms = entry->news.count ? time.now_ms : INT64_MAX;
@@ -559,7 +572,9 @@ const struct push *schedule_next(
 	struct entry *first = first_due(schedule, topic, time.now_ms);
 	if (!first || !rate_take(&schedule->rate, time.now_ms))
 		return NULL;
-	return take_off(schedule, first, time);
+	const struct push *push = take_off(schedule, first, time);
+	lanes_took_turn(&schedule->lanes, topic, push->urgency == QUEUE_NOW);
+	return push;
 }
 
 void schedule_put_back(struct schedule *schedule, const struct registry_key *key)
@@ -683,6 +698,19 @@ struct queue_job *schedule_retry(struct schedule *schedule, const struct registr
 			schedule_delete_row(entry, job);
 	}
 	go_on(schedule, entry);
+	return job;
+}
+
+struct queue_job *schedule_doubt(struct schedule *schedule, const struct registry_key *key,
+	int status, const char *reason, int64_t delay_ms, struct schedule_time time)
+{
+	struct entry *entry = schedule_find(schedule, key);
+	assert(entry && entry->flight);
+	bool is_renewed = entry->flight->push.is_renewed;
+	bool is_orphan = entry->flight->is_orphan;
+	struct queue_job *job = schedule_retry(
+		schedule, key, status, reason, is_renewed ? 0 : delay_ms, true, time);
+	entry->is_doubted = !is_renewed && !is_orphan && entry->state != RESTING;
 	return job;
 }
 

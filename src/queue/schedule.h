@@ -64,6 +64,7 @@ struct push {
 	int64_t sent_unix_ms;	  /* when the flight began */
 	int64_t first_unix_ms;	  /* when its oldest news came */
 	enum queue_urgency urgency;
+	bool is_renewed; /* the registration was, since the flight began */
 };
 
 /* `seed`: 16 random bytes; all chance comes from it. */
@@ -96,7 +97,8 @@ struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
 	struct schedule_time time);
 /*
  * The registration was renewed (`target` handed over): what waits for it takes the new target, and
- * news about hashes that are not in the list any more is dropped.  NULL: nothing waits for it.
+ * news about hashes that are not in the list any more is dropped; what waits because its token was
+ * doubted is due now.  NULL: nothing waits for it.
  */
 struct queue_job *schedule_renew(struct schedule *schedule, struct target *target,
 	const char (*hashes)[MAILBOX_HASH_SIZE], unsigned hash_count, struct schedule_time time);
@@ -120,8 +122,9 @@ void schedule_stored(struct schedule *schedule, uint64_t seq, struct schedule_ti
 
 /*
  * The next push on `topic` that is due, now flying; NULL: none.  `now` news goes first within a
- * topic.  Honours max_push_rate over all topics, which therefore take turns in being walked first.
- * The push is borrowed until its verdict.
+ * topic, but for one push in ten, which is `later` news while any is due.  Honours max_push_rate
+ * over all topics, which therefore take turns in being walked first. The push is borrowed until its
+ * verdict.
  */
 const struct push *schedule_next(
 	struct schedule *schedule, const char *topic, struct schedule_time time);
@@ -149,6 +152,14 @@ struct queue_job *schedule_told(struct schedule *schedule, const struct registry
  */
 struct queue_job *schedule_retry(struct schedule *schedule, const struct registry_key *key,
 	int status, const char *reason, int64_t delay_ms, bool counts, struct schedule_time time);
+
+/*
+ * Apple does not want the token, and the registration stays all the same, as the phone registered
+ * since.  As schedule_retry, but the phone that registers (again) wants to be pushed to: what waits
+ * for it is due as soon as it does, at once if it did during the flight.
+ */
+struct queue_job *schedule_doubt(struct schedule *schedule, const struct registry_key *key,
+	int status, const char *reason, int64_t delay_ms, struct schedule_time time);
 
 /*
  * What waits for this registration is told now, whatever it waits for.  NULL: nothing waits, or it

@@ -147,7 +147,10 @@ struct registry_job {
 	const char *topic;		  /* REGISTER: what Cyrus told the phone; FORGET, STOP */
 	const char *const *former_topics; /* REGISTER: other than `topic`, each once */
 	size_t former_topic_count;
-	bool confirmed;	   /* REGISTER */
+	bool confirmed; /* REGISTER */
+	/* REGISTER: kept on disk since it came, so that a crash may have come when it was done.
+	   Set by the registry too when a commit fails, as it may have been one all the same. */
+	bool may_be_done;
 	const char *token; /* FORGET, STOP */
 	int64_t before_ms; /* FORGET, STOP */
 	/* FORGET, STOP: the registration that was pushed to; it counts as gone too if it is not
@@ -170,8 +173,9 @@ struct registry_job {
 	bool is_new;	   /* REGISTER */
 	bool list_changed; /* REGISTER: the set of names or the topic is another than before */
 	bool is_stale;	   /* REGISTER */
-	/* REGISTER: done before, of the same time: what follows may have been lost in a crash. */
+	/* REGISTER: may_be_done, and so it is: what follows may have been lost in a crash. */
 	bool is_again;
+	bool is_double; /* REGISTER: says what another one of the same batch has said */
 	struct registry_listing *listing; /* LIST */
 	struct registry_totals totals;	  /* COUNT */
 	uint64_t kept_back; /* TIDY: expired ones that were kept, as too many at once */

@@ -330,6 +330,8 @@ static void decide(const struct rules *rules, struct renewal *renewal)
 {
 	struct registry_job *job = renewal->job;
 	struct known *self = find(renewal, &renewal->key);
+	/* A batch is done whole or not at all: of what it did before, nothing was lost. */
+	bool is_renewed = map_get(rules->renewed, &renewal->key, sizeof(renewal->key));
 	if (self && renewal->time_ms < self->row.renewed_ms) {
 		job->is_stale = true;
 		return;
@@ -337,9 +339,12 @@ static void decide(const struct rules *rules, struct renewal *renewal)
 	if (renewal->stored_count != job->subscription_count)
 		renewal->other_names = true;
 	job->is_new = !self;
-	job->is_again = self && self->row.renewed_ms == renewal->time_ms;
+	job->is_again =
+		self && job->may_be_done && self->row.renewed_ms == renewal->time_ms && !is_renewed;
 	job->list_changed =
 		self && (renewal->other_names || strcmp(self->row.topic, job->topic) != 0);
+	job->is_double = is_renewed && !job->is_new && !job->list_changed &&
+		self->row.aps_version == job->event->registration.aps_version;
 	if (!self)
 		self = insert(renewal, &renewal->key, job->topic);
 	renew(renewal, self, job->topic);
@@ -349,6 +354,8 @@ static void decide(const struct rules *rules, struct renewal *renewal)
 	supersede_others(renewal, self);
 	evict(renewal, self, rules->registrations_per_user);
 	report(renewal, self);
+	if (!is_renewed)
+		map_add(rules->renewed, &job->matches[0].target->key, sizeof(renewal->key), job);
 }
 
 static size_t add_lists(struct renewal *renewal, struct registry_list *ret)

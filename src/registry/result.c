@@ -34,6 +34,7 @@ void result_clear(struct registry_job *job)
 	job->list_changed = false;
 	job->is_stale = false;
 	job->is_again = false;
+	job->is_double = false;
 	job->kept_back = 0;
 	listing_free(mem_steal(job->listing));
 }

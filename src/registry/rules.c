@@ -44,6 +44,7 @@ void rules_init(
 		.registrations_per_user = settings->registrations_per_user,
 		.sleepers = sleepers_new(),
 		.users = map_new(seed),
+		.renewed = map_new(seed),
 	};
 }
 
@@ -51,6 +52,7 @@ void rules_fini(struct rules *rules)
 {
 	sleepers_free(rules->sleepers);
 	map_free(rules->users);
+	map_free(rules->renewed);
 	free(rules->site);
 }
 
@@ -392,6 +394,7 @@ static int attempt(struct rules *rules, struct registry_job **jobs, size_t count
 	bool *ret_overslept, struct err *err)
 {
 	int failed = 0;
+	map_clear(rules->renewed);
 	if (!rules->sleepers_known)
 		failed = load_sleepers(rules, err);
 	if (!failed)
@@ -430,8 +433,11 @@ int rules_run(struct rules *rules, struct job_list *batch, int64_t now_ms, struc
 		undo(rules, jobs, count);
 		failed = attempt(rules, jobs, count, &overslept, err);
 	}
-	if (!failed)
+	if (!failed) {
 		failed = rules->db->ops->commit(rules->db, err);
+		for (size_t i = 0; i < count && failed; i++)
+			jobs[i]->may_be_done = true;
+	}
 	if (failed)
 		undo(rules, jobs, count);
 	return failed;

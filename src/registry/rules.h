@@ -24,6 +24,7 @@ struct rules {
 	struct sleepers *sleepers;
 	bool sleepers_known; /* as they stand in the database */
 	struct map *users;   /* of a run of renewals; empty outside */
+	struct map *renewed; /* keys of the registrations that this batch has renewed */
 	int64_t now_ms;	     /* Unix; of the batch */
 	int64_t wrong_ms;    /* a stored time later than this is from a wrong clock */
 };

@@ -508,35 +508,58 @@ static void mailbox_names_are_bounded(void **state)
 	event_auto struct mail_event *longest = parse(json);
 	assert_int_equal(strlen(longest->registration.mailboxes[0]), MAILBOX_NAME_MAX);
 	snprintf(json, sizeof(json),
-		REGISTRATION(USER, VERSION, ACCOUNT, TOKEN, SUBTOPIC, "\"mailboxes\":[\"%0*d\"]"),
-		MAILBOX_NAME_MAX + 1, 0);
-	assert_refused(json, -EMSGSIZE,
-		"ApplePushService: mailboxes has 1025 bytes, at most 1024 are taken");
+		REGISTRATION(USER, VERSION, ACCOUNT, TOKEN, SUBTOPIC,
+			"\"mailboxes\":[\"%0*d\",\"INBOX\",\"%0*d\",\"Notes\"]"),
+		MAILBOX_NAME_MAX + 1, 0, MAILBOX_NAME_MAX + 1, 0);
+	event_auto struct mail_event *event = parse(json);
+	assert_int_equal(event->registration.mailbox_count, 2);
+	assert_int_equal(event->registration.left_out, 2);
+	assert_string_equal(event->registration.mailboxes[0], "INBOX");
+	assert_string_equal(event->registration.mailboxes[1], "Notes");
 	assert_refused(
 		REGISTRATION(USER, VERSION, ACCOUNT, TOKEN, SUBTOPIC, "\"mailboxes\":[\"\"]"),
 		-EINVAL,
 		"ApplePushService: mailboxes is not a list of mailbox names: '' (0 bytes)");
 }
 
+/* A registration for f0, f1 and so on; INBOX stands at its place `inbox` if that is not negative.
+ */
+static struct mail_event *parse_many(int count, int inbox)
+{
+	static char json[65536], list[32768];
+	char *at = list;
+	for (int i = 0; i < count; i++)
+		at += i == inbox ? sprintf(at, "%s\"inbox\"", i ? "," : "")
+				 : sprintf(at, "%s\"f%d\"", i ? "," : "", i);
+	snprintf(json, sizeof(json),
+		REGISTRATION(USER, VERSION, ACCOUNT, TOKEN, SUBTOPIC, "\"mailboxes\":[%s]"), list);
+	return parse(json);
+}
+
 static void a_thousand_mailboxes_are_taken_and_no_more(void **state)
 {
 	(void)state;
-	static char json[65536], list[32768];
-	for (int count = EVENT_MAILBOXES_MAX; count <= EVENT_MAILBOXES_MAX + 1; count++) {
-		char *at = list;
-		for (int i = 0; i < count; i++)
-			at += sprintf(at, "%s\"f%d\"", i ? "," : "", i);
-		snprintf(json, sizeof(json),
-			REGISTRATION(USER, VERSION, ACCOUNT, TOKEN, SUBTOPIC, "\"mailboxes\":[%s]"),
-			list);
-		if (count > EVENT_MAILBOXES_MAX) {
-			assert_refused(json, -EMSGSIZE,
-				"ApplePushService: 1001 mailboxes, at most 1000 are taken");
-		} else {
-			event_auto struct mail_event *event = parse(json);
-			assert_int_equal(event->registration.mailbox_count, count);
-			assert_string_equal(event->registration.mailboxes[999], "f999");
-		}
+	for (int more = 0; more <= 500; more += 250) {
+		event_auto struct mail_event *event = parse_many(EVENT_MAILBOXES_MAX + more, -1);
+		assert_int_equal(event->registration.mailbox_count, EVENT_MAILBOXES_MAX);
+		assert_int_equal(event->registration.left_out, more);
+		assert_string_equal(event->registration.mailboxes[999], "f999");
+	}
+}
+
+static void inbox_is_among_the_thousand_wherever_it_stands(void **state)
+{
+	(void)state;
+	static const int places[] = {0, 998, 999, 1000, 1499};
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		int place = places[i];
+		event_auto struct mail_event *event = parse_many(1500, place);
+		const struct event_registration *registration = &event->registration;
+		assert_int_equal(registration->mailbox_count, EVENT_MAILBOXES_MAX);
+		assert_int_equal(registration->left_out, 500);
+		assert_string_equal(registration->mailboxes[place < 999 ? place : 999], "inbox");
+		assert_string_equal(registration->mailboxes[place < 999 ? 999 : 998],
+			place < 999 ? "f999" : "f998");
 	}
 }
 
@@ -624,6 +647,7 @@ int main(void)
 		cmocka_unit_test(users_and_subtopics_are_validated),
 		cmocka_unit_test(mailbox_names_are_bounded),
 		cmocka_unit_test(a_thousand_mailboxes_are_taken_and_no_more),
+		cmocka_unit_test(inbox_is_among_the_thousand_wherever_it_stands),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

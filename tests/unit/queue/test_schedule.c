@@ -789,6 +789,71 @@ static void renewed_in_flight_the_flight_keeps_its_target_and_a_retry_drops_the_
 	assert_null(world_next(w));
 }
 
+static void doubt(unsigned phone, int64_t delay_ms)
+{
+	struct registry_key key = world_key(phone);
+	world_write(w, schedule_doubt(w->schedule, &key, 410, "Unregistered", delay_ms, w->time));
+	world_stored(w);
+}
+
+static void doubted_and_then_renewed_it_is_due_at_once(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	doubt(1, 300000);
+	world_pass(w, 1000);
+	assert_null(world_next(w));
+	world_renew(w, 1, (const unsigned[]){1}, 1);
+	assert_int_equal(world_row(w, 1)->due_ms, w->time.unix_ms);
+	assert_non_null(world_next(w));
+}
+
+static void renewed_in_flight_and_then_doubted_it_is_due_at_once(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_renew(w, 1, (const unsigned[]){1}, 1);
+	doubt(1, 300000);
+	const struct push *push = world_next(w);
+	assert_non_null(push);
+	assert_false(push->is_renewed);
+	/* But once for each renewal. */
+	doubt(1, 300000);
+	assert_null(world_next(w));
+	world_pass(w, 300000);
+	assert_non_null(world_next(w));
+}
+
+static void what_waits_for_another_reason_is_not_due_when_renewed(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_retry(w, 1, 300000);
+	world_renew(w, 1, (const unsigned[]){1}, 1);
+	world_stored(w);
+	assert_null(world_next(w));
+	world_pass(w, 300000);
+	/* A doubt that is over says nothing of what comes after it. */
+	world_next(w);
+	doubt(1, 1000);
+	world_pass(w, 1000);
+	world_next(w);
+	world_retry(w, 1, 300000);
+	world_renew(w, 1, (const unsigned[]){1}, 1);
+	world_stored(w);
+	assert_null(world_next(w));
+}
+
+static void doubted_after_its_registration_went_nothing_waits(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_drop(w, 1);
+	doubt(1, 300000);
+	assert_int_equal(w->push_count + w->news_count, 0);
+	assert_null(world_next(w));
+}
+
 static void renewed_on_another_topic_it_waits_for_that(void **state)
 {
 	(void)state;
@@ -835,28 +900,95 @@ static void what_did_not_leave_does_not_count_against_the_rate(void **state)
 	assert_null(world_next(w));
 }
 
-static void the_rate_is_kept_and_now_goes_first(void **state)
+#define RATE 100
+
+static void use_rate(void)
+{
+	world_free(w);
+	w = world_new(&(struct schedule_settings){MIN_INTERVAL, 0, RATE}, 1);
+}
+
+static void the_rate_is_kept(void **state)
 {
 	(void)state;
-	world_free(w);
-	w = world_new(&(struct schedule_settings){MIN_INTERVAL, 0, 100}, 1);
+	use_rate();
 	for (unsigned phone = 0; phone < 600; phone++)
 		world_add(w, phone, 1, phone < 300 ? QUEUE_LATER : QUEUE_NOW);
 	world_stored(w);
 	unsigned sent = 0;
 	for (int64_t ms = 0; ms < 8000; ms++, world_pass(w, 1)) {
 		for (const struct push *push; (push = world_next(w));) {
-			assert_int_equal(push->urgency, sent < 300 ? QUEUE_NOW : QUEUE_LATER);
 			sent++;
 			world_told(w, world_phone(push));
 		}
-		assert_true(sent <= 100 * (ms + 50) / 1000 + 1);
-		assert_true(sent == 600 || sent + 1 >= 100 * ms / 1000);
+		assert_true(sent <= RATE * (ms + 50) / 1000 + 1);
+		assert_true(sent == 600 || sent + 1 >= RATE * ms / 1000);
 		if (sent < 600)
 			assert_in_range(schedule_wake_ms(w->schedule, w->time.now_ms),
 				w->time.now_ms + 1, w->time.now_ms + 10);
 	}
 	assert_int_equal(sent, 600);
+}
+
+/* How many of each urgency leave in ten seconds in which so many of each come. */
+static void flood(const unsigned came[2], unsigned ret_sent[2])
+{
+	use_rate();
+	ret_sent[QUEUE_NOW] = ret_sent[QUEUE_LATER] = 0;
+	unsigned phone = 0;
+	for (enum queue_urgency urgency = QUEUE_NOW; urgency <= QUEUE_LATER; urgency++) {
+		for (unsigned i = 0; i < came[urgency]; i++)
+			world_add(w, phone++, 1, urgency);
+	}
+	world_stored(w);
+	for (int64_t ms = 0; ms < 10000; ms++, world_pass(w, 1)) {
+		for (const struct push *push; (push = world_next(w));) {
+			ret_sent[push->urgency]++;
+			world_told(w, world_phone(push));
+		}
+	}
+}
+
+static void beside_a_flood_of_now_a_tenth_is_for_later(void **state)
+{
+	(void)state;
+	unsigned sent[2];
+	flood((const unsigned[2]){[QUEUE_NOW] = 2000, [QUEUE_LATER] = 500}, sent);
+	assert_in_range(sent[QUEUE_LATER], RATE - 1, RATE + 1);
+	assert_in_range(sent[QUEUE_NOW], 9 * RATE - 1, 9 * RATE + 6);
+}
+
+static void what_later_does_not_use_is_for_now(void **state)
+{
+	(void)state;
+	unsigned sent[2];
+	flood((const unsigned[2]){[QUEUE_NOW] = 2000, [QUEUE_LATER] = 3}, sent);
+	assert_int_equal(sent[QUEUE_LATER], 3);
+	assert_in_range(sent[QUEUE_NOW], 10 * RATE - 4, 10 * RATE + 2);
+}
+
+static void what_now_does_not_use_is_for_later(void **state)
+{
+	(void)state;
+	unsigned sent[2];
+	flood((const unsigned[2]){[QUEUE_NOW] = 3, [QUEUE_LATER] = 2000}, sent);
+	assert_int_equal(sent[QUEUE_NOW], 3);
+	assert_in_range(sent[QUEUE_LATER], 10 * RATE - 4, 10 * RATE + 2);
+}
+
+static void now_goes_first_and_later_saves_up_one_turn_only(void **state)
+{
+	(void)state;
+	for (unsigned phone = 0; phone < 30; phone++)
+		world_add(w, phone, 1, QUEUE_NOW);
+	for (unsigned phone = 30; phone < 40; phone++)
+		world_add(w, phone, 1, QUEUE_LATER);
+	world_stored(w);
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(world_next(w)->urgency, QUEUE_NOW);
+	world_pass(w, 2 * LATER_DELAY);
+	for (unsigned i = 0; i < 11; i++)
+		assert_int_equal(world_next(w)->urgency, i % 10 ? QUEUE_NOW : QUEUE_LATER);
 }
 
 /* When each of the phones from `first` on is pushed to, counted from now; all must be. */
@@ -1166,9 +1298,17 @@ int main(void)
 		TEST(renewed_with_a_shorter_list_news_of_the_rest_is_dropped),
 		TEST(renewed_with_none_of_its_news_left_nothing_waits),
 		TEST(renewed_in_flight_the_flight_keeps_its_target_and_a_retry_drops_the_rest),
+		TEST(doubted_and_then_renewed_it_is_due_at_once),
+		TEST(renewed_in_flight_and_then_doubted_it_is_due_at_once),
+		TEST(what_waits_for_another_reason_is_not_due_when_renewed),
+		TEST(doubted_after_its_registration_went_nothing_waits),
 		TEST(renewed_on_another_topic_it_waits_for_that),
 		TEST(renewed_while_resting_nothing_is_written),
-		TEST(the_rate_is_kept_and_now_goes_first),
+		TEST(the_rate_is_kept),
+		TEST(beside_a_flood_of_now_a_tenth_is_for_later),
+		TEST(what_later_does_not_use_is_for_now),
+		TEST(what_now_does_not_use_is_for_later),
+		TEST(now_goes_first_and_later_saves_up_one_turn_only),
 		TEST(after_an_outage_later_news_is_spread_and_now_is_not),
 		TEST(after_a_restart_later_news_is_spread_too),
 		TEST(what_is_spread_is_put_off_once_only),

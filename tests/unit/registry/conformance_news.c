@@ -103,6 +103,7 @@ static void a_registration_done_again_after_a_crash_is_known_by_its_time(void **
 	assert_false(job->is_again);
 	job = phone(w, NOW, "alice", TOKEN_A, "one",
 		BOXES({.name = "INBOX", .owner = "alice", .folder = ""}));
+	job->may_be_done = true;
 	run(w);
 	assert_true(job->is_again);
 	assert_false(job->is_new);
@@ -110,8 +111,66 @@ static void a_registration_done_again_after_a_crash_is_known_by_its_time(void **
 	assert_int_equal(job->matches[0].hash_count, 1);
 	job = phone(w, NOW + 1, "alice", TOKEN_A, "one",
 		BOXES({.name = "INBOX", .owner = "alice", .folder = ""}));
+	job->may_be_done = true;
 	run(w);
 	assert_false(job->is_again);
+}
+
+static void a_phone_that_registers_twice_at_the_same_time_is_no_registration_done_again(
+	void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	struct registry_job *job = phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	assert_false(job->is_again || job->is_new || job->list_changed);
+}
+
+static void equal_registrations_of_one_batch_are_one(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	struct registry_job *first = phone(w, NOW + 1, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	struct registry_job *second = phone(w, NOW + 1, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	struct registry_job *third = phone(w, NOW + 2, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	assert_false(first->is_again || first->is_double);
+	assert_false(second->is_again);
+	assert_true(second->is_double);
+	assert_false(third->is_again);
+	assert_true(third->is_double);
+	assert_int_equal(third->matches[0].target->renewed_ms, NOW + 2);
+}
+
+static void registrations_of_one_batch_that_differ_are_not_one(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	phone(w, NOW + 1, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	struct registry_job *other = phone(w, NOW + 1, "alice", TOKEN_A, "one",
+		BOXES({.name = "Notes", .owner = "alice", .folder = "Notes"}));
+	run(w);
+	assert_false(other->is_double);
+	assert_true(other->list_changed);
+}
+
+/* After a crash all of it is done again, and all of it may have been lost. */
+static void equal_registrations_done_again_are_one_that_is_done_again(void **state)
+{
+	struct world *w = *state;
+	for (int i = 0; i < 2; i++) {
+		struct registry_job *first =
+			phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+		struct registry_job *second =
+			phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+		first->may_be_done = second->may_be_done = true;
+		run(w);
+		assert_true(i ? first->is_again : first->is_new);
+		assert_true(second->is_double);
+	}
 }
 
 static void renewing_replaces_the_list(void **state)
@@ -377,6 +436,10 @@ int conformance_news(void)
 		RULE(a_first_registration_is_new_and_brings_all_its_hashes),
 		RULE(renewing_with_the_same_list_in_another_order_changes_no_list),
 		RULE(a_registration_done_again_after_a_crash_is_known_by_its_time),
+		RULE(equal_registrations_of_one_batch_are_one),
+		RULE(registrations_of_one_batch_that_differ_are_not_one),
+		RULE(equal_registrations_done_again_are_one_that_is_done_again),
+		RULE(a_phone_that_registers_twice_at_the_same_time_is_no_registration_done_again),
 		RULE(renewing_replaces_the_list),
 		RULE(a_list_that_shrinks_has_changed),
 		RULE(a_name_that_means_another_mailbox_now_is_found_there),

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "registry/registry.h"
 #include "registry/schema.h"
+#include "registry/sqlite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -527,12 +528,42 @@ static void removed_registrations_leave_no_subscriptions_behind(void **state)
 	free_pair(&pair);
 }
 
+static int commit_and_doubt(struct registry_db *db, struct err *err)
+{
+	if (sqlite_ops.commit(db, err) != 0)
+		fail_msg("%s", err->text);
+	return err_set(err, -EIO, "the disk does not say whether it has it");
+}
+
+/* Then what follows may be all that is missing. */
+static void a_registration_whose_commit_may_have_failed_is_done_again(void **state)
+{
+	struct world *w = *state;
+	struct registry_ops doubtful = sqlite_ops;
+	doubtful.commit = commit_and_doubt;
+	struct registry_db *db = NULL;
+	assert_int_equal(sqlite_ops.open(w->path, "here", &db, &w->err), 0);
+	w->store = registry_store_of(db, &w->settings);
+	struct pair pair;
+	make_pair(&pair, "INBOX");
+	/* The first batch brings one of its own that finds out who sleeps. */
+	assert_int_equal(registry_store_run_at(w->store, &pair.batch, NOW, &w->err), 0);
+	db->ops = &doubtful;
+	job_list_append(&pair.batch, &pair.renewal.job);
+	assert_int_equal(registry_store_run_at(w->store, &pair.batch, NOW, &w->err), -EIO);
+	db->ops = &sqlite_ops;
+	assert_int_equal(registry_store_run_at(w->store, &pair.batch, NOW, &w->err), 0);
+	assert_true(pair.renewal.is_again);
+	free_pair(&pair);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(an_unknown_kind_of_database_is_refused_with_an_example),
+		TEST(a_registration_whose_commit_may_have_failed_is_done_again),
 		TEST(a_new_file_is_not_for_everybodys_eyes),
 		TEST(a_missing_folder_is_named_with_its_remedy),
 		TEST(a_file_that_is_no_database_is_left_alone),

@@ -271,6 +271,18 @@ static void forgive(
 	name->due_ms = INT64_MAX;
 }
 
+/* A phone that registers after its token was doubted wants to be pushed to. */
+static void on_renewed(struct model_registration *registration)
+{
+	registration->renewed = judge_next();
+	if (!registration->is_doubted)
+		return;
+	registration->calm_until_ms = 0;
+	/* A daemon that has started since knows no more why it waits. */
+	if (registration->life == life && !registration->is_flying)
+		registration->excused_until_ms = virtual_now_ms() + LIFE_MIN_INTERVAL_MS;
+}
+
 static void on_gone(struct model_registration *registration, enum reason reason)
 {
 	for (unsigned i = 0; i < registration->name_count; i++)
@@ -359,7 +371,9 @@ static void on_done(const struct registry_job *job)
 	/* A push that the verdict did not settle waits from now on. */
 	struct model_registration *pushed_to = job->target ? model_find(&job->target->key) : NULL;
 	if (pushed_to)
-		pushed_to->excused_until_ms = virtual_now_ms() + RETRY_MAX_MS;
+		pushed_to->excused_until_ms = virtual_now_ms() +
+			(pushed_to->renewed > pushed_to->left ? LIFE_MIN_INTERVAL_MS
+							      : RETRY_MAX_MS);
 	for (struct event *event = events; event;) {
 		struct event *next = event->next;
 		if (is_meant(event, job)) {
@@ -624,7 +638,10 @@ static void calm(struct model_registration *registration, const struct apns_answ
 	/* Something else leaves when this flight's news was given up, or the registration went. */
 	if (!registration->exists || registration->was_dropped || registration->is_unsure)
 		return;
-	if (meaning == APPLE_GONE || meaning == APPLE_BAD)
+	bool is_doubted = meaning == APPLE_GONE || meaning == APPLE_BAD;
+	registration->is_doubted = meaning == APPLE_GONE;
+	/* A phone that registered since wants to be pushed to. */
+	if (is_doubted && registration->renewed < registration->left)
 		registration->calm_until_ms = virtual_now_ms() + RETRY_MAX_MS;
 	else if (meaning == APPLE_THROTTLED && answer->retry_after_ms > 0)
 		registration->calm_until_ms = virtual_now_ms() + answer->retry_after_ms;
@@ -782,8 +799,11 @@ uint64_t judge_reasons(enum reason reason)
 
 void judge_begin(uint64_t of)
 {
-	static const struct model_callbacks callbacks = {
-		.changed = on_changed, .gone = on_gone, .unlisted = on_unlisted, .done = on_done};
+	static const struct model_callbacks callbacks = {.changed = on_changed,
+		.gone = on_gone,
+		.unlisted = on_unlisted,
+		.renewed = on_renewed,
+		.done = on_done};
 	seed = of;
 	began_ms = virtual_now_ms();
 	model_begin(&callbacks);

@@ -16,6 +16,7 @@ static size_t all_count;
 static struct model_callbacks callbacks;
 static int64_t now_ms;	 /* Unix, of the batch */
 static int64_t wrong_ms; /* what is later is from a wrong clock */
+static uint64_t batch_number;
 
 void model_begin(const struct model_callbacks *to_call)
 {
@@ -292,6 +293,8 @@ static void renew(
 		self->is_stopped = false;
 	self->exists = true;
 	self->renewed_ms = at_ms;
+	self->renewed_in = batch_number;
+	callbacks.renewed(self);
 	self->version = job->event->registration.aps_version;
 	self->altered_ms = virtual_now_ms();
 	snprintf(self->topic, sizeof(self->topic), "%s", topic);
@@ -316,7 +319,8 @@ static void follow_registration(const struct registry_job *job)
 	bool list_changed = !is_new && !is_same_list(self, job);
 	judge_rule(job->is_new == is_new, "a registration is new when it is");
 	judge_rule(job->list_changed == list_changed, "a list has changed when it has");
-	bool is_again = !is_new && at_ms == self->renewed_ms;
+	bool is_again = !is_new && job->may_be_done && at_ms == self->renewed_ms &&
+		self->renewed_in != batch_number;
 	judge_rule(job->is_again == is_again, "a registration is done again when it is");
 	renew(self, job, job->topic);
 	for (size_t i = 0; i < job->former_topic_count; i++)
@@ -541,6 +545,7 @@ void model_follow(const struct job_list *batch, int64_t now_unix_ms)
 {
 	now_ms = now_unix_ms;
 	wrong_ms = now_unix_ms + WRONG_BEYOND_MS;
+	batch_number++;
 	bool is_news_run = false;
 	for (struct job *first = batch->first; first; first = first->next) {
 		struct registry_job *job = MEM_CONTAINER(first, struct registry_job, job);

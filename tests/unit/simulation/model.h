@@ -42,6 +42,7 @@ struct model_registration {
 	bool is_stopped;
 	bool is_inbox_only;
 	int64_t renewed_ms, created_ms, sleeping_ms; /* Unix */
+	uint64_t renewed_in;			     /* which batch */
 	int64_t altered_ms; /* monotonic: when it was last made, renewed, stopped or removed */
 	struct model_subscription *list;
 	size_t list_count;
@@ -66,6 +67,8 @@ struct model_registration {
 	char hashes[MODEL_HASHES_MAX][MAILBOX_HASH_SIZE];
 	unsigned hash_count;
 	unsigned failures;     /* of this apns_id */
+	bool is_doubted;       /* Apple said of its token that it is gone, the last time */
+	uint64_t renewed;      /* when it was last; 0: never */
 	int64_t calm_until_ms; /* Apple spoke of the token: nothing leaves before, in this life */
 	int64_t excused_until_ms;
 };
@@ -75,11 +78,13 @@ typedef void model_change_fn(
 	const struct registry_job *job, struct model_registration *registration, const char *hash);
 typedef void model_gone_fn(struct model_registration *registration, enum reason reason);
 typedef void model_unlisted_fn(struct model_registration *registration, const char *hash);
+typedef void model_renewed_fn(struct model_registration *registration);
 
 struct model_callbacks {
 	model_change_fn *changed;
 	model_gone_fn *gone;
 	model_unlisted_fn *unlisted;
+	model_renewed_fn *renewed;
 	void (*done)(const struct registry_job *job);
 };
 

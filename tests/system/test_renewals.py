@@ -1,0 +1,62 @@
+"""A phone that renews its registration, and what that does to what it is told."""
+
+import notify
+from control import get
+from mailsite import locked
+from waiting import wait_until
+
+RENEWALS = 50
+
+
+def lines(site, text):
+    return [line for line in site.mailpushd.lines() if text in line]
+
+
+def test_equal_renewals_that_wait_together_are_one_and_tell_nothing(bare_site):
+    phone = bare_site.registered_phone("INBOX", "Notes")
+    renewal = notify.datagram(notify.registration(
+        phone.user, phone.token, phone.account_id, phone.mailboxes))
+    with locked(bare_site.mailpushd.dir / "registry.sqlite"):
+        for _ in range(RENEWALS):
+            notify.send(bare_site.mailpushd.notify_socket, renewal)
+        wait_until(lambda: len(lines(bare_site, "event=ApplePushService ")) == 1 + RENEWALS,
+                   what="all renewals")
+    bare_site.deliver(phone.user, "Notes")
+    bare_site.told(phone, "Notes")
+    # What the registry had when it was locked is a batch, and what came then is the next.
+    assert 1 <= len(lines(bare_site, "phone renewed its registration")) <= 2
+
+
+# ---- Apple says that the phone is gone, and it registers ----
+
+LONG_GONE = {"status": 410, "reason": "Unregistered", "timestamp": 1_700_000_000_000}
+
+
+def wait_state(site, state):
+    wait_until(lambda: [push["state"] for push in get(site.mailpushd, "/queue")["pushes"]] == [state],
+               what=f"one push that is {state}")
+
+
+def test_a_phone_that_registers_after_apple_saw_it_go_is_told_at_once(bare_site):
+    site = bare_site
+    phone = site.registered_phone("INBOX", "Notes")
+    site.sim.control(do="token", token=phone.token, times=1, **LONG_GONE)
+    site.deliver(phone.user, "Notes")
+    site.mailpushd.wait_log("push not taken .*reason=Unregistered")
+    wait_state(site, "waiting")
+    assert site.new_pushes(phone) == []
+    site.register(phone)
+    site.told(phone, "Notes")
+
+
+def test_and_so_is_one_that_registers_before_apple_has_answered(bare_site):
+    site = bare_site
+    phone = site.registered_phone("INBOX", "Notes")
+    site.sim.control(do="hold", on=True)
+    site.deliver(phone.user, "Notes")
+    wait_state(site, "flying")
+    site.register(phone)
+    site.sim.control(do="token", token=phone.token, times=1, **LONG_GONE)
+    site.sim.control(do="hold", on=False)
+    site.told(phone, "Notes")
+    assert [push["status"] for push in site.pushes(phone)] == [200, 410, 200]
