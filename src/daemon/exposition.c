@@ -167,7 +167,8 @@ static void write_pushes(const struct core *core, struct buf *out)
 		buf_printf(out, "} %" PRIu64 "\n", verdict->count);
 	}
 	head(out, "event_to_push_seconds", "histogram",
-		"From the oldest change that a push tells of to its sending, by urgency.");
+		"From the oldest change that a push tells of to its sending, by urgency; "
+		"now: from the oldest urgent one.");
 	histogram(out, "event_to_push_seconds", "urgency", "now", &metrics->told[QUEUE_NOW]);
 	histogram(out, "event_to_push_seconds", "urgency", "later", &metrics->told[QUEUE_LATER]);
 	head(out, "push_answer_seconds", "histogram", "From a push to Apple's answer.");

@@ -294,8 +294,8 @@ static bool put_news(struct schedule *schedule, struct entry *entry, struct queu
 	for (unsigned i = 0; i < hash_count; i++) {
 		/* Each row its own seq, so that a flight can end between any two. */
 		struct queue_news row = {
-			.urgency = urgency,
 			.first_ms = unix_ms,
+			.urgent_ms = urgency == QUEUE_NOW ? unix_ms : 0,
 			.seq = i ? ++schedule->seq : job->seq,
 		};
 		memcpy(row.hash, hashes[i], strnlen(hashes[i], MAILBOX_HASH_SIZE - 1));
@@ -485,6 +485,8 @@ static const struct push *take_off(
 		if (rows[i].seq > flight->upto_seq)
 			flight->upto_seq = rows[i].seq;
 	}
+	int64_t urgent_ms = news_urgent_ms(&flight->carried);
+	bool is_urgent = urgent_ms != INT64_MAX;
 	flight->push = (struct push){
 		.target = entry->target,
 		.hashes = (const char(*)[MAILBOX_HASH_SIZE])flight->hashes,
@@ -492,8 +494,8 @@ static const struct push *take_off(
 		.attempts = entry->attempts,
 		.failing_since_ms = entry->failures ? entry->failing_since_ms : time.now_ms,
 		.sent_unix_ms = time.unix_ms,
-		.first_unix_ms = news_first_ms(&flight->carried),
-		.urgency = news_has_now(&flight->carried) ? QUEUE_NOW : QUEUE_LATER,
+		.urgency = is_urgent ? QUEUE_NOW : QUEUE_LATER,
+		.first_unix_ms = is_urgent ? urgent_ms : news_first_ms(&flight->carried),
 	};
 	memcpy(flight->push.apns_id, entry->apns_id, sizeof(entry->apns_id));
 	entry->flight = flight;

@@ -62,8 +62,8 @@ struct push {
 	unsigned attempts;	  /* failed flights of this apns-id before this one */
 	int64_t failing_since_ms; /* in this run; when this flight began if none failed before */
 	int64_t sent_unix_ms;	  /* when the flight began */
-	int64_t first_unix_ms;	  /* when its oldest news came */
 	enum queue_urgency urgency;
+	int64_t first_unix_ms; /* when its oldest news came; `now`: its oldest urgent news */
 };
 
 /* `seed`: 16 random bytes; all chance comes from it. */

@@ -184,9 +184,33 @@ static void now_takes_later_along(void **state)
 	assert_non_null(push);
 	assert_int_equal(push->hash_count, 2);
 	assert_int_equal(push->urgency, QUEUE_NOW);
-	assert_int_equal(push->first_unix_ms, UNIX_MS);
+	assert_int_equal(
+		push->first_unix_ms, UNIX_MS + 10); /* the flag's change is no delay of the mail */
 	world_told(w, 1);
 	assert_null(wait_for_push(100000, NULL));
+}
+
+static void a_mail_after_a_flag_in_the_same_mailbox_counts_from_the_mail(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_LATER);
+	world_stored(w);
+	world_pass(w, 10);
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_pass(w, 10);
+	world_add(w, 1, 1, QUEUE_LATER);
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_stored(w);
+	const struct push *push = world_next(w);
+	assert_non_null(push);
+	assert_int_equal(push->urgency, QUEUE_NOW);
+	assert_int_equal(push->first_unix_ms, UNIX_MS + 10);
+	world_retry(w, 1, 0);
+	assert_int_equal(w->news[0].news.first_ms, UNIX_MS);
+	world_restart(w, 1000, 2);
+	push = world_next(w);
+	assert_non_null(push);
+	assert_int_equal(push->first_unix_ms, UNIX_MS + 10);
 }
 
 static void second_mail_within_the_interval_waits_for_its_end(void **state)
@@ -325,7 +349,7 @@ static void urgent_news_stays_urgent_when_later_news_joins_its_failed_flight(voi
 	(void)state;
 	fly(1, 1);
 	world_add(w, 1, 1, QUEUE_LATER);
-	assert_int_equal(w->news[0].news.urgency, QUEUE_NOW);
+	assert_int_equal(w->news[0].news.urgent_ms, UNIX_MS);
 	assert_int_equal(w->news[0].news.first_ms, UNIX_MS);
 	world_retry(w, 1, 0);
 	world_stored(w);
@@ -1039,6 +1063,7 @@ int main(void)
 		TEST(later_is_due_between_once_and_twice_its_delay),
 		TEST(later_is_not_postponed_by_a_steady_stream),
 		TEST(now_takes_later_along),
+		TEST(a_mail_after_a_flag_in_the_same_mailbox_counts_from_the_mail),
 		TEST(second_mail_within_the_interval_waits_for_its_end),
 		TEST(the_same_again_makes_no_second_row),
 		TEST(one_flight_at_a_time),
