@@ -278,6 +278,8 @@ static char *last_push(const json_t *device)
 {
 	const json_t *push = json_object_get(device, "last_push");
 	char when[WORDS_SIZE];
+	if (json_is_null(push) && *text_of(device, "stopped_reason"))
+		return mem_printf("never; stopped: %s", text_of(device, "stopped_reason"));
 	if (json_is_null(push))
 		return mem_dup("never");
 	if (!count_of(push, "status"))

@@ -342,7 +342,9 @@ void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
 	for (size_t i = 0; i < job->gone_count; i++) {
 		if (!memcmp(&job->gone[i], &flight->key, sizeof(flight->key)))
 			is_done = true;
-		core_store(core, schedule_drop(core->schedule, &job->gone[i]));
+		core_store(core,
+			job->kind == REGISTRY_STOP ? schedule_stop(core->schedule, &job->gone[i])
+						   : schedule_drop(core->schedule, &job->gone[i]));
 	}
 	if (job->kind == REGISTRY_STOP)
 		core->metrics->stopped += job->gone_count;

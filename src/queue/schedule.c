@@ -417,6 +417,20 @@ struct queue_job *schedule_renew(struct schedule *schedule, struct target *targe
 	return job;
 }
 
+/* None of its news is told any more; one that is not flying rests. */
+static void give_up_news(struct schedule *schedule, struct entry *entry, struct queue_job *job)
+{
+	if (entry->row)
+		schedule_delete_row(entry, job);
+	news_fini(&entry->news);
+	entry->due_ms = INT64_MAX;
+	if (entry->flight)
+		news_fini(&entry->flight->carried);
+	else
+		schedule_enter(schedule, entry, RESTING);
+	schedule_account(schedule, entry);
+}
+
 struct queue_job *schedule_drop(struct schedule *schedule, const struct registry_key *key)
 {
 	struct entry *entry = schedule_find(schedule, key);
@@ -424,17 +438,19 @@ struct queue_job *schedule_drop(struct schedule *schedule, const struct registry
 	job->parts = QUEUE_PHONE_DELETE;
 	if (!entry || entry->state == RESTING)
 		return job;
-	if (entry->row)
-		schedule_delete_row(entry, job);
-	news_fini(&entry->news);
-	entry->due_ms = INT64_MAX;
-	if (entry->flight) {
+	if (entry->flight)
 		entry->flight->is_orphan = true;
-		news_fini(&entry->flight->carried);
-	} else {
-		schedule_enter(schedule, entry, RESTING);
-	}
-	schedule_account(schedule, entry);
+	give_up_news(schedule, entry, job);
+	return job;
+}
+
+struct queue_job *schedule_stop(struct schedule *schedule, const struct registry_key *key)
+{
+	struct entry *entry = schedule_find(schedule, key);
+	if (!entry || !entry->row)
+		return NULL;
+	struct queue_job *job = new_job(schedule, key, entry);
+	give_up_news(schedule, entry, job);
 	return job;
 }
 

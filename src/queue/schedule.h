@@ -105,6 +105,11 @@ struct queue_job *schedule_renew(struct schedule *schedule, struct target *targe
  * changes nothing.
  */
 struct queue_job *schedule_drop(struct schedule *schedule, const struct registry_key *key);
+/*
+ * The registration is stopped: nothing that waits for it is told, but what happened last with it
+ * stays known, and the verdict on its flight is still to come.  NULL: nothing waits for it.
+ */
+struct queue_job *schedule_stop(struct schedule *schedule, const struct registry_key *key);
 
 /*
  * A new file is begun: jobs for all that is to be in it, which say how things are after all jobs so

@@ -7,7 +7,7 @@ import pytest
 
 import notify
 from apnssim import TOPIC
-from control import get
+from control import ctl_fine, ctl_json, get
 from mailsite import DOUBTED_MS, BarePhone, new_user
 from phone import hash_of
 from waiting import wait_until
@@ -100,10 +100,36 @@ def test_a_token_for_another_topic_is_left_alone_until_it_registers_again(site, 
     site.mailpushd.wait_log("push not taken .*reason=DeviceTokenNotForTopic .*then=stop")
     pushed_alone(site, marker, phone)
     assert site.registrations("stopped_reason") == [None, "DeviceTokenNotForTopic"]
+    [device] = ctl_json(site.mailpushd, "devices", "--user", phone.user)
+    assert device["state"] == "stopped"
+    assert device["last_push"]["status"] == 400
+    assert device["last_push"]["reason"] == "DeviceTokenNotForTopic"
+    assert ": 400 DeviceTokenNotForTopic\n" in ctl_fine(site.mailpushd, "devices")
     site.register(phone)
     assert site.registrations("stopped_reason") == [None, None]
     site.deliver(phone.user)
     site.told(phone, "INBOX")
+
+
+def test_all_accounts_of_a_stopped_phone_say_why(site, marker):
+    """Of the second one no push was answered: it has no last push, but a reason."""
+    phone = site.registered_phone()
+    other = BarePhone(new_user(), token=phone.token)
+    site.sim.control(do="token", token=phone.token, status=400, reason="DeviceTokenNotForTopic")
+    site.register(other)
+    site.mailpushd.wait_log("registrations are stopped: Apple's answer .*count=2")
+    pushed_alone(site, marker, phone)
+    with contextlib.closing(sqlite3.connect(site.mailpushd.dir / "registry.sqlite")) as registry:
+        key = registry.execute("SELECT hex(key) FROM registration WHERE user = ?",
+                               (phone.user,)).fetchone()[0].lower()
+    site.mailpushd.stop()
+    with contextlib.closing(sqlite3.connect(site.mailpushd.dir / "queue.sqlite")) as queue:
+        with queue:
+            queue.execute("DELETE FROM phone")
+    site.mailpushd.start()
+    assert "never; stopped: DeviceTokenNotForTopic\n" in ctl_fine(site.mailpushd, "devices")
+    assert "\nStopped        DeviceTokenNotForTopic\n" in ctl_fine(site.mailpushd, "devices", "show",
+                                                                  key)
 
 
 # ---- drop ----

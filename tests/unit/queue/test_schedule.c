@@ -680,6 +680,52 @@ static void dropped_while_resting_only_its_phone_row_goes(void **state)
 	assert_int_equal(w->last_parts, QUEUE_PHONE_DELETE);
 }
 
+static void stopped_in_flight_the_verdict_stays_known_and_nothing_else(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_add(w, 1, 2, QUEUE_NOW);
+	world_stop(w, 1);
+	assert_int_equal(w->last_parts, QUEUE_PUSH_DELETE);
+	assert_int_equal(w->push_count + w->news_count, 0);
+	struct registry_key key = world_key(1);
+	world_write(w, schedule_told(w->schedule, &key, 400, "DeviceTokenNotForTopic", w->time));
+	assert_int_equal(w->last_parts, QUEUE_PHONE);
+	assert_int_equal(w->last.phone.last_push_ms, UNIX_MS);
+	assert_int_equal(w->last.phone.last_status, 400);
+	assert_string_equal(w->last.phone.last_reason, "DeviceTokenNotForTopic");
+	world_stored(w);
+	assert_null(wait_for_push(100000, NULL));
+	world_stop(w, 1);
+	assert_int_equal(w->last_parts, 0); /* nothing waits */
+}
+
+static void stopped_in_flight_and_registered_again_it_is_told(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_stop(w, 1);
+	world_add(w, 1, 3, QUEUE_NOW);
+	struct registry_key key = world_key(1);
+	world_write(w, schedule_told(w->schedule, &key, 400, "DeviceTokenNotForTopic", w->time));
+	world_stored(w);
+	const struct push *push = wait_for_push(10000, NULL);
+	assert_non_null(push);
+	assert_int_equal(push->hash_count, 1);
+	assert_true(world_carries(push, 3));
+}
+
+static void stopped_while_it_waits_it_is_not_told(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_stored(w);
+	world_stop(w, 1);
+	assert_int_equal(w->last_parts, QUEUE_PUSH_DELETE);
+	assert_null(wait_for_push(100000, NULL));
+	assert_int_equal(counts().news, 0);
+}
+
 static void renewed_with_a_shorter_list_news_of_the_rest_is_dropped(void **state)
 {
 	(void)state;
@@ -1091,6 +1137,9 @@ int main(void)
 		TEST(dropped_in_flight_the_verdict_changes_nothing),
 		TEST(dropped_in_flight_and_registered_again_its_new_news_is_told),
 		TEST(dropped_while_resting_only_its_phone_row_goes),
+		TEST(stopped_in_flight_the_verdict_stays_known_and_nothing_else),
+		TEST(stopped_in_flight_and_registered_again_it_is_told),
+		TEST(stopped_while_it_waits_it_is_not_told),
 		TEST(renewed_with_a_shorter_list_news_of_the_rest_is_dropped),
 		TEST(renewed_with_none_of_its_news_left_nothing_waits),
 		TEST(renewed_in_flight_the_flight_keeps_its_target_and_a_retry_drops_the_rest),
