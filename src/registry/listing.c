@@ -6,6 +6,23 @@
 #include <assert.h>
 #include <string.h>
 
+const char *const registry_state_names[REGISTRY_STATES] = {
+	[REGISTRY_ACTIVE] = "active",
+	[REGISTRY_SUPERSEDED] = "superseded",
+	[REGISTRY_SLEEPING] = "sleeping",
+	[REGISTRY_STOPPED] = "stopped",
+};
+
+enum registry_state registry_state_of(
+	const char *stopped_reason, int64_t sleeping_ms, int64_t superseded_ms)
+{
+	if (stopped_reason)
+		return REGISTRY_STOPPED;
+	if (sleeping_ms > 0)
+		return REGISTRY_SLEEPING;
+	return superseded_ms > 0 ? REGISTRY_SUPERSEDED : REGISTRY_ACTIVE;
+}
+
 static void free_listed(struct registry_listed *listed)
 {
 	for (size_t i = 0; i < listed->subscription_count; i++) {

@@ -128,10 +128,23 @@ struct registry_listing {
 	bool has_more;
 };
 
+/* The first of these that holds, from the end. */
+enum registry_state {
+	REGISTRY_ACTIVE,
+	REGISTRY_SUPERSEDED, /* pushed to, but the user has a newer account id on that phone */
+	REGISTRY_SLEEPING,   /* the account was deleted: waits for news, or for the grace's end */
+	REGISTRY_STOPPED,    /* Apple said that the token is not for the topic */
+	REGISTRY_STATES
+};
+
+extern const char *const registry_state_names[REGISTRY_STATES];
+enum registry_state registry_state_of(
+	const char *stopped_reason, int64_t sleeping_ms, int64_t superseded_ms);
+
 struct registry_totals {
 	uint64_t registrations;
-	uint64_t sleeping; /* of them */
-	uint64_t bytes;	   /* of the database; 0: it does not say */
+	uint64_t in_state[REGISTRY_STATES]; /* of them; their sum */
+	uint64_t bytes;			    /* of the database; 0: it does not say */
 };
 
 struct registry_job {

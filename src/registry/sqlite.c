@@ -248,8 +248,12 @@ static int count_all(struct registry_db *db, struct registry_totals *ret, struct
 	int result = sqlite3_step(query);
 	if (result == SQLITE_ROW) {
 		found.registrations = (uint64_t)sqlite3_column_int64(query, 0);
-		found.sleeping = (uint64_t)sqlite3_column_int64(query, 1);
-		found.bytes = (uint64_t)sqlite3_column_int64(query, 2);
+		found.in_state[REGISTRY_ACTIVE] = found.registrations;
+		for (int state = REGISTRY_ACTIVE + 1; state < REGISTRY_STATES; state++) {
+			found.in_state[state] = (uint64_t)sqlite3_column_int64(query, state);
+			found.in_state[REGISTRY_ACTIVE] -= found.in_state[state];
+		}
+		found.bytes = (uint64_t)sqlite3_column_int64(query, REGISTRY_STATES);
 		result = SQLITE_DONE;
 	}
 	int failed = finish(s, query, result, err);

@@ -1,5 +1,7 @@
 #include "registry/statement.h"
 
+#include "registry/schema.h"
+
 #define TARGET_COLUMNS                                                                      \
 	"r.key, r.user, r.device_token, r.account_id, r.topic, r.aps_version, r.confirmed," \
 	" r.inbox_only, r.renewed_ms, r.sleeping_ms"
@@ -14,6 +16,11 @@
 #define NOT_RENEWED_SINCE                                                      \
 	"(SELECT r.renewed_ms <= ?2 OR r.renewed_ms > ?10 FROM registration r" \
 	" WHERE r.id = subscription.registration)"
+
+/* How many; from registration_state alone. */
+#define IN_STATE(state)                                                     \
+	" (SELECT count(*) FROM registration INDEXED BY registration_state" \
+	"  WHERE site = ?1 AND (" SCHEMA_IS_NOT_ACTIVE ") AND " SCHEMA_STATE " = " state ")"
 
 const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_BEGIN_READ] = "BEGIN",
@@ -38,10 +45,10 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 			   " ORDER BY r.user, r.key LIMIT ?4",
 	[STATEMENT_COUNT_ALL] =
 		"SELECT (SELECT count(*) FROM registration INDEXED BY registration_renewed"
-		"  WHERE site = ?1),"
-		" (SELECT count(*) FROM registration INDEXED BY registration_sleeping"
-		"  WHERE site = ?1 AND sleeping_ms > 0),"
-		" (SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())",
+		"  WHERE site = ?1)," IN_STATE("1") "," IN_STATE("2") "," IN_STATE(
+			"3") ","
+			     " (SELECT page_count * page_size FROM pragma_page_count(), "
+			     "pragma_page_size())",
 	[STATEMENT_FIND_ID] = "SELECT id FROM registration WHERE key = ?1",
 	[STATEMENT_PUT] =
 		"INSERT INTO registration (site, key, user, device_token, account_id, topic,"

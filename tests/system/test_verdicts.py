@@ -7,7 +7,7 @@ import pytest
 
 import notify
 from apnssim import TOPIC
-from control import ctl_fine, ctl_json, get
+from control import UnixConnection, ctl_fine, ctl_json, fetch, get
 from mailsite import DOUBTED_MS, BarePhone, new_user
 from phone import hash_of
 from waiting import wait_until
@@ -18,6 +18,11 @@ OTHER_TOPIC = "com.apple.mobilemail.push.com.example"
 @pytest.fixture
 def site(bare_site):
     return bare_site
+
+
+def metrics_of(daemon):
+    """/metrics is on the control socket too."""
+    return fetch(UnixConnection(daemon.control_socket), "/metrics")[1]
 
 
 @pytest.fixture
@@ -109,6 +114,30 @@ def test_a_token_for_another_topic_is_left_alone_until_it_registers_again(site, 
     assert site.registrations("stopped_reason") == [None, None]
     site.deliver(phone.user)
     site.told(phone, "INBOX")
+
+
+def test_a_stopped_phone_is_counted_wherever_phones_are(site, marker):
+    """In status, metrics, the status page and doctor, until it registers again."""
+    phone = site.registered_phone()
+    site.sim.control(do="token", token=phone.token, status=400, reason="DeviceTokenNotForTopic",
+                     times=1)
+    site.deliver(phone.user)
+    site.mailpushd.wait_log("registrations are stopped: Apple's answer")
+
+    def counted(path):
+        return get(site.mailpushd, path)["registrations"]
+
+    for path in ("/status", "/status-page.json"):
+        wait_until(lambda: counted(path)["stopped"] == 1, what=f"a stopped phone in {path}")
+        assert (counted(path)["total"], counted(path)["active"]) == (2, 1)
+    metrics = metrics_of(site.mailpushd)
+    assert 'mailpush_registrations{state="stopped"} 1\n' in metrics
+    assert 'mailpush_registrations{state="active"} 1\n' in metrics
+    text = ctl_fine(site.mailpushd, "status")
+    assert "\nRegistrations  2: active 1, superseded 0, sleeping 0, stopped 1\n" \
+        "  1 stopped by Apple's answer since the start\n" in text
+    site.register(phone)
+    wait_until(lambda: counted("/status")["stopped"] == 0, what="nobody stopped")
 
 
 def test_all_accounts_of_a_stopped_phone_say_why(site, marker):

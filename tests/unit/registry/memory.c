@@ -331,8 +331,10 @@ static int count_all(struct registry_db *db, struct registry_totals *ret, struct
 	for (size_t slot = 0; slot < site->slot_count; slot++) {
 		if (!site->slots[slot])
 			continue;
+		const struct registry_row *row = &site->slots[slot]->row;
 		ret->registrations++;
-		ret->sleeping += site->slots[slot]->row.sleeping_ms > 0;
+		ret->in_state[registry_state_of(
+			row->stopped_reason, row->sleeping_ms, row->superseded_ms)]++;
 	}
 	return 0;
 }
