@@ -140,6 +140,25 @@ def test_a_stopped_phone_is_counted_wherever_phones_are(site, marker):
     wait_until(lambda: counted("/status")["stopped"] == 0, what="nobody stopped")
 
 
+def test_a_tenth_of_the_phones_stopped_is_an_alarm_until_they_register_again(site, marker):
+    """Also when pushes to others are taken all the time."""
+    phones = [site.registered_phone() for _ in range(5)]
+    for phone in phones:
+        site.sim.control(do="token", token=phone.token, status=400,
+                         reason="DeviceTokenNotForTopic", times=1)
+        site.deliver(phone.user)
+        site.mailpushd.wait_log(f"push not taken .*user={phone.user} .*then=stop")
+        site.deliver(marker.user)
+        site.told(marker, "INBOX")
+    site.mailpushd.wait_log(f"not for topic .*alarm=not-for-topic:{TOPIC} state=begins")
+    site.deliver(marker.user)
+    site.told(marker, "INBOX")
+    assert [alarm["name"] for alarm in get(site.mailpushd, "/status")["alarms"]] == \
+        [f"not-for-topic:{TOPIC}"]
+    site.register(phones[2])
+    site.mailpushd.wait_log(f"alarm=not-for-topic:{TOPIC} state=ends")
+
+
 def test_all_accounts_of_a_stopped_phone_say_why(site, marker):
     """Of the second one no push was answered: it has no last push, but a reason."""
     phone = site.registered_phone()
