@@ -337,6 +337,7 @@ static void ask_registry(struct delivery *delivery, struct flight *flight,
 		.token = target->token,
 		.topic = target->topic,
 		.before_ms = verdict->forget_before_unix_ms,
+		.answer_status = answer->status,
 		.reason = flight->reason,
 		.target = target,
 	};
