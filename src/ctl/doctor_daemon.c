@@ -54,6 +54,18 @@ static void judge_events(struct findings *findings, const json_t *status)
 			"none came since the start: send somebody a mail and look again");
 }
 
+static void judge_registrations(struct findings *findings, const json_t *status)
+{
+	const json_t *registrations = json_object_get(status, "registrations");
+	double stopped = number_of(registrations, "stopped");
+	if (stopped > 0)
+		findings_add(findings, FINDINGS_WARN, "devices",
+			"%.0f of %.0f are stopped: Apple said that their token is not for the "
+			"topic, so nothing is sent until Mail was opened there; `mailpushctl "
+			"devices` names them",
+			stopped, number_of(registrations, "total"));
+}
+
 void doctor_daemon_judge_status(struct findings *findings, const json_t *status)
 {
 	char up[WORDS_SIZE];
@@ -62,6 +74,7 @@ void doctor_daemon_judge_status(struct findings *findings, const json_t *status)
 		words_duration(number_of(status, "now") - number_of(status, "started"), up));
 	judge_alarms(findings, status);
 	judge_events(findings, status);
+	judge_registrations(findings, status);
 }
 
 static const char *value_in_force(const json_t *in_force, const char *key)

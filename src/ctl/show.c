@@ -104,22 +104,32 @@ static void show_alarms(const json_t *alarms)
 	}
 }
 
-static void show_counters(const json_t *counters)
-{
+/* What is worth a line only if it happened. */
+struct counter {
 	const char *name;
-	json_t *count;
-	json_object_foreach((json_t *)counters, name, count)
-	{
-		if (!json_integer_value(count))
-			continue;
-		fputs("  ", stdout);
-		print_text(name);
-		printf(" %lld\n", (long long)json_integer_value(count));
+	const char *words;
+};
+
+static void show_counters(const json_t *status, const struct counter *counters, size_t size)
+{
+	const json_t *counts = json_object_get(status, "counters");
+	for (size_t i = 0; i < size; i++) {
+		long long count = count_of(counts, counters[i].name);
+		if (count)
+			printf("  %lld %s\n", count, counters[i].words);
 	}
 }
 
-static void show_events(const json_t *events, double rate)
+static void show_events(const json_t *status)
 {
+	static const struct counter counters[] = {
+		{"rejected", "refused at a socket: malformed, or from a user not allowed"},
+		{"malformed", "not understood"},
+		{"shed", "dropped, as too many waited"},
+		{"other_class", "notifications that are no events"},
+	};
+	const json_t *events = json_object_get(status, "events");
+	double rate = number_of(json_object_get(status, "rates"), "events");
 	size_t i;
 	json_t *by;
 	head("Events");
@@ -133,10 +143,36 @@ static void show_events(const json_t *events, double rate)
 			text_of(by, "action"), count);
 	}
 	table_print_and_free(table);
+	show_counters(status, counters, sizeof(counters) / sizeof(counters[0]));
 }
 
-static void show_pushes(const json_t *pushes, double rate)
+static void show_registrations(const json_t *status)
 {
+	static const struct counter counters[] = {
+		{"stopped", "stopped by Apple's answer since the start"},
+	};
+	static const char *const states[] = {"active", "superseded", "sleeping", "stopped"};
+	const json_t *registrations = json_object_get(status, "registrations");
+	head("Registrations");
+	printf("%lld", count_of(registrations, "total"));
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		long long count = count_of(registrations, states[i]);
+		bool is_odd = count && !strcmp(states[i], "stopped");
+		printf("%s%s%s %lld%s", i ? ", " : ": ",
+			table_begin(is_odd ? TABLE_ODD : TABLE_PLAIN), states[i], count,
+			table_end());
+	}
+	putchar('\n');
+	show_counters(status, counters, sizeof(counters) / sizeof(counters[0]));
+}
+
+static void show_pushes(const json_t *status)
+{
+	static const struct counter counters[] = {
+		{"given_up", "given up after a day"},
+	};
+	const json_t *pushes = json_object_get(status, "pushes");
+	double rate = number_of(json_object_get(status, "rates"), "pushes");
 	size_t i;
 	json_t *by;
 	head("Pushes");
@@ -152,6 +188,7 @@ static void show_pushes(const json_t *pushes, double rate)
 		table_add(table, what, count);
 	}
 	table_print_and_free(table);
+	show_counters(status, counters, sizeof(counters) / sizeof(counters[0]));
 }
 
 static void show_days_left(const json_t *credential)
@@ -239,9 +276,7 @@ void show_status(const json_t *status)
 	char text[WORDS_SIZE];
 	size_t i;
 	json_t *credential;
-	const json_t *registrations = json_object_get(status, "registrations");
 	const json_t *queue = json_object_get(status, "queue");
-	const json_t *rates = json_object_get(status, "rates");
 	mem_auto char *up = mem_printf("%s, up %s, pid %lld", text_of(status, "version"),
 		words_duration(number_of(status, "now") - number_of(status, "started"), text),
 		count_of(status, "pid"));
@@ -250,18 +285,15 @@ void show_status(const json_t *status)
 	line("aps_topic", text_of(status, "aps_topic"));
 	line("Log level", text_of(status, "log_level"));
 	show_alarms(json_object_get(status, "alarms"));
-	show_events(json_object_get(status, "events"), number_of(rates, "events"));
-	show_counters(json_object_get(status, "counters"));
-	head("Registrations");
-	printf("%lld, %lld of them asleep\n", count_of(registrations, "total"),
-		count_of(registrations, "sleeping"));
+	show_events(status);
+	show_registrations(status);
 	head("Queue");
 	printf("pushes %lld, in flight %lld, mailboxes %lld, oldest %s\n",
 		count_of(queue, "pushes"), count_of(queue, "in_flight"),
 		count_of(queue, "mailboxes"),
 		json_is_null(json_object_get(queue, "oldest")) ? "none"
 							       : ago(queue, "oldest", text));
-	show_pushes(json_object_get(status, "pushes"), number_of(rates, "pushes"));
+	show_pushes(status);
 	head("Credentials");
 	printf("%zu\n", json_array_size(json_object_get(status, "credentials")));
 	json_array_foreach(json_object_get(status, "credentials"), i, credential)
@@ -278,6 +310,8 @@ static char *last_push(const json_t *device)
 {
 	const json_t *push = json_object_get(device, "last_push");
 	char when[WORDS_SIZE];
+	if (json_is_null(push) && *text_of(device, "stopped_reason"))
+		return mem_printf("never; stopped: %s", text_of(device, "stopped_reason"));
 	if (json_is_null(push))
 		return mem_dup("never");
 	if (!count_of(push, "status"))

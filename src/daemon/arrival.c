@@ -369,6 +369,7 @@ static void enter_registered(struct arrivals *arrivals, struct arrival *arrival,
 {
 	const struct registry_job *job = &arrival->job;
 	const char(*hashes)[MAILBOX_HASH_SIZE] = (const char(*)[MAILBOX_HASH_SIZE])match->hashes;
+	delivery_forgive(arrivals->core->delivery, &match->target->key);
 	struct queue_job *renewed = schedule_renew(arrivals->core->schedule,
 		target_ref(match->target), hashes, match->hash_count, time);
 	if (renewed)
@@ -428,6 +429,7 @@ static void drop_gone(struct arrivals *arrivals, struct arrival *arrival)
 			schedule_drop(arrivals->core->schedule, &arrival->job.gone[i]);
 		if (job)
 			store(arrivals, arrival, job);
+		delivery_forgive(arrivals->core->delivery, &arrival->job.gone[i]);
 	}
 	arrivals->core->metrics->gone[METRICS_GONE_replaced] += arrival->job.gone_count;
 	if (arrival->job.gone_count)

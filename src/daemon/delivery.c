@@ -50,7 +50,7 @@ struct delivery {
 	unsigned doubts;	    /* alarms about bad tokens that stand */
 	char *missing[MISSING_MAX]; /* topics whose alarm about a missing credential stands */
 	unsigned missing_count;
-	struct misfits misfits;
+	struct misfits *misfits;
 	struct ration troubles; /* lines about pushes that were not taken */
 	struct flight *free_flights;
 	unsigned free_count;
@@ -70,11 +70,28 @@ static void on_due(uv_timer_t *handle)
 	look(handle->data);
 }
 
+static void on_misfits(void *ctx, const char *topic, bool are_many)
+{
+	(void)ctx;
+	char name[ALARM_NAME_SIZE];
+	snprintf(name, sizeof(name), "not-for-topic:%.80s", topic);
+	if (are_many)
+		alarm_raise(name,
+			"Apple says of many phones that their device token is not for topic %s, "
+			"and they are not pushed to any more; check that certificate and aps_topic "
+			"are the ones that the phones registered with (each is pushed to again "
+			"when it has registered again; `mailpushctl devices` shows them as "
+			"stopped)",
+			topic);
+	else
+		alarm_clear(name);
+}
+
 struct delivery *delivery_new(struct core *core)
 {
 	struct delivery *delivery = mem_alloc_zero(1, sizeof(*delivery));
 	delivery->core = core;
-	misfits_init(&delivery->misfits);
+	delivery->misfits = misfits_new(on_misfits, NULL);
 	/* After the turn's input and before the sender's and the workers' end of turn. */
 	uv_check_init(core->loop, &delivery->turn);
 	delivery->turn.data = delivery;
@@ -114,7 +131,7 @@ void delivery_free(struct delivery *delivery)
 	}
 	for (unsigned i = 0; i < delivery->missing_count; i++)
 		free(delivery->missing[i]);
-	misfits_fini(&delivery->misfits);
+	misfits_free(delivery->misfits);
 	uv_close((uv_handle_t *)&delivery->turn, on_closed);
 	uv_close((uv_handle_t *)&delivery->due, on_closed);
 }
@@ -325,10 +342,16 @@ static void ask_registry(struct delivery *delivery, struct flight *flight,
 		.token = target->token,
 		.topic = target->topic,
 		.before_ms = verdict->forget_before_unix_ms,
+		.answer_status = answer->status,
 		.reason = flight->reason,
 		.target = target,
 	};
 	registry_submit(delivery->core->registry, &flight->job);
+}
+
+void delivery_forgive(struct delivery *delivery, const struct registry_key *key)
+{
+	misfits_forgive(delivery->misfits, key, clock_monotonic_ms());
 }
 
 static bool is_given_up(const struct push *push, int64_t now_ms)
@@ -347,12 +370,18 @@ void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
 	for (size_t i = 0; i < job->gone_count; i++) {
 		if (!memcmp(&job->gone[i], &flight->key, sizeof(flight->key)))
 			is_done = true;
-		core_store(core, schedule_drop(core->schedule, &job->gone[i]));
+		core_store(core,
+			job->kind == REGISTRY_STOP ? schedule_stop(core->schedule, &job->gone[i])
+						   : schedule_drop(core->schedule, &job->gone[i]));
+		if (job->kind == REGISTRY_FORGET)
+			delivery_forgive(delivery, &job->gone[i]);
 	}
 	if (job->kind == REGISTRY_STOP)
 		core->metrics->stopped += job->gone_count;
 	else
 		core->metrics->gone[METRICS_GONE_apple] += job->gone_count;
+	if (job->kind == REGISTRY_STOP && is_done)
+		misfits_refused(delivery->misfits, flight->scheduled->target, time.now_ms);
 	if (job->gone_count)
 		log_event(LOG_LEVEL_INFO, "registry",
 			job->kind == REGISTRY_STOP ? "registrations are stopped: Apple's answer"
@@ -403,34 +432,6 @@ static void end_doubt(struct delivery *delivery, const struct flight *flight)
 	alarm_clear(name);
 }
 
-static void name_misfits(char name[ALARM_NAME_SIZE], const struct flight *flight)
-{
-	snprintf(name, ALARM_NAME_SIZE, "not-for-topic:%.80s", flight->scheduled->target->topic);
-}
-
-static void count_misfit(struct delivery *delivery, const struct flight *flight)
-{
-	const struct target *target = flight->scheduled->target;
-	char name[ALARM_NAME_SIZE];
-	if (!misfits_add(&delivery->misfits, target->topic, target->user))
-		return;
-	name_misfits(name, flight);
-	alarm_raise(name,
-		"Apple says of one user after another that the device token is not for topic %s; "
-		"check that certificate and aps_topic are the ones that the phones registered "
-		"with (each is pushed to again when it has registered again)",
-		target->topic);
-}
-
-static void end_misfits(struct delivery *delivery, const struct flight *flight)
-{
-	char name[ALARM_NAME_SIZE];
-	if (!misfits_taken(&delivery->misfits, flight->scheduled->target->topic))
-		return;
-	name_misfits(name, flight);
-	alarm_clear(name);
-}
-
 static void hold(struct delivery *delivery, const struct flight *flight,
 	const struct apns_answer *answer, const struct verdict *verdict)
 {
@@ -472,8 +473,7 @@ static void on_answered(
 		tell_answer(delivery, flight, answer, verdict.action, "done");
 		if (delivery->doubts)
 			end_doubt(delivery, flight);
-		if (delivery->misfits.count)
-			end_misfits(delivery, flight);
+		misfits_taken(delivery->misfits, flight->scheduled->target, time.now_ms);
 		job = schedule_told(
 			core->schedule, &flight->key, answer->status, answer->reason, time);
 		break;
@@ -486,8 +486,6 @@ static void on_answered(
 	case VERDICT_STOP:
 		tell_answer(delivery, flight, answer, verdict.action,
 			verdict.action == VERDICT_STOP ? "stop" : "forget");
-		if (verdict.action == VERDICT_STOP)
-			count_misfit(delivery, flight);
 		ask_registry(delivery, flight, answer, &verdict);
 		return;
 	case VERDICT_RETRY:

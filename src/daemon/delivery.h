@@ -21,6 +21,11 @@ void delivery_free(struct delivery *delivery);
 
 /* Something may be due: look at the end of this turn. */
 void delivery_wake(struct delivery *delivery);
+/*
+ * The registration was made again, or is gone: that Apple refused its token counts no more (see
+ * misfits.h).
+ */
+void delivery_forgive(struct delivery *delivery, const struct registry_key *key);
 /* No more pushes are taken from the schedule. */
 void delivery_stop(struct delivery *delivery);
 

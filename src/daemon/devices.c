@@ -73,15 +73,6 @@ static json_t *name_of(const char *name)
 	return reply_text(decoded);
 }
 
-static const char *state_of(const struct registry_listed *listed)
-{
-	if (listed->stopped_reason)
-		return "stopped";
-	if (listed->sleeping_ms)
-		return "sleeping";
-	return listed->superseded_ms ? "superseded" : "active";
-}
-
 static json_t *last_push(const struct queue_phone *phone)
 {
 	if (!phone->last_push_ms && !phone->last_status)
@@ -106,7 +97,9 @@ static json_t *describe(const struct view *view, const struct registry_listed *l
 		reply_secret(target->token, view->exchange.full), "account_id",
 		reply_secret(target->account_id, view->exchange.full), "topic",
 		reply_text(target->topic), "subtopic", reply_text(listed->subtopic), "version",
-		target->aps_version, "confirmed", target->confirmed, "state", state_of(listed),
+		target->aps_version, "confirmed", target->confirmed, "state",
+		registry_state_names[registry_state_of(
+			listed->stopped_reason, listed->sleeping_ms, listed->superseded_ms)],
 		"mailboxes", mailboxes);
 	json_object_set_new(json, "stopped_reason",
 		listed->stopped_reason ? reply_text(listed->stopped_reason) : json_null());
@@ -231,6 +224,7 @@ static void on_removed(struct inquiry *inquiry, int status)
 	for (size_t i = 0; !status && i < inquiry->job.gone_count; i++) {
 		core->metrics->gone[METRICS_GONE_removed]++;
 		core_store(core, schedule_drop(core->schedule, &inquiry->job.gone[i]));
+		delivery_forgive(core->delivery, &inquiry->job.gone[i]);
 	}
 	if (is_over(view, status))
 		return;

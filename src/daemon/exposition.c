@@ -120,10 +120,11 @@ static void write_registrations(
 {
 	const struct metrics *metrics = core->metrics;
 	const struct registry_totals *registry = &totals->registry;
-	head(out, "registrations", "gauge", "Registrations in the registry.");
-	labelled(out, "registrations", "state", "awake",
-		registry->registrations - registry->sleeping);
-	labelled(out, "registrations", "state", "sleeping", registry->sleeping);
+	head(out, "registrations", "gauge",
+		"Registrations in the registry: pushed to if active or superseded.");
+	for (int i = 0; i < REGISTRY_STATES; i++)
+		labelled(out, "registrations", "state", registry_state_names[i],
+			registry->in_state[i]);
 	head(out, "registrations_received_total", "counter",
 		"Registrations that phones made, by what they were to us.");
 	for (int i = 0; i < METRICS_RECEIVED_COUNT; i++)
@@ -167,7 +168,8 @@ static void write_pushes(const struct core *core, struct buf *out)
 		buf_printf(out, "} %" PRIu64 "\n", verdict->count);
 	}
 	head(out, "event_to_push_seconds", "histogram",
-		"From the oldest change that a push tells of to its sending, by urgency.");
+		"From the oldest change that a push tells of to its sending, by urgency; "
+		"now: from the oldest urgent one.");
 	histogram(out, "event_to_push_seconds", "urgency", "now", &metrics->told[QUEUE_NOW]);
 	histogram(out, "event_to_push_seconds", "urgency", "later", &metrics->told[QUEUE_LATER]);
 	head(out, "push_answer_seconds", "histogram", "From a push to Apple's answer.");

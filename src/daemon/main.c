@@ -183,6 +183,7 @@ static void on_registry_done(void *ctx, struct registry_job *job)
 		tidy_on_registry(daemon->core.tidy, job);
 		break;
 	case REGISTRY_LIST:
+	case REGISTRY_LIST_FORGOTTEN:
 	case REGISTRY_REMOVE:
 	case REGISTRY_COUNT:
 		inquiry_on_registry(job);

@@ -57,8 +57,12 @@ static json_t *registrations(const struct core *core, const struct tally_totals 
 			received, metrics_received_names[i], number(core->metrics->received[i]));
 	for (int i = 0; i < METRICS_GONE_COUNT; i++)
 		json_object_set_new(gone, metrics_gone_names[i], number(core->metrics->gone[i]));
-	return json_pack("{so,so,so,so}", "total", number(totals->registry.registrations),
-		"sleeping", number(totals->registry.sleeping), "received", received, "gone", gone);
+	json_t *json = json_pack("{so,so,so}", "total", number(totals->registry.registrations),
+		"received", received, "gone", gone);
+	for (int i = 0; i < REGISTRY_STATES; i++)
+		json_object_set_new(
+			json, registry_state_names[i], number(totals->registry.in_state[i]));
+	return json;
 }
 
 static json_t *queue(const struct core *core, const struct tally_totals *totals)

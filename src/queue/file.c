@@ -41,7 +41,12 @@ static const char step_1[] =
 static const char step_2[] =
 	"CREATE TABLE topic (topic TEXT PRIMARY KEY, until_ms INTEGER NOT NULL) WITHOUT ROWID;";
 
-static const char *const steps[] = {step_1, step_2};
+/* Of what was urgent already, the first change of all is as good as is known. */
+static const char step_3[] = "ALTER TABLE news ADD COLUMN urgent_ms INTEGER NOT NULL DEFAULT 0;"
+			     "UPDATE news SET urgent_ms = first_ms WHERE urgency = 0;"
+			     "ALTER TABLE news DROP COLUMN urgency;";
+
+static const char *const steps[] = {step_1, step_2, step_3};
 
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
 
@@ -74,7 +79,7 @@ static const char *const statement_text[STATEMENTS] = {
 		     " first_ms, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[PUSH_MOVE] = "UPDATE push SET apns_id = ?2, due_ms = ?3, attempts = ?4 WHERE number = ?1",
 	[PUSH_DELETE] = "DELETE FROM push WHERE number = ?",
-	[NEWS_PUT] = "INSERT OR REPLACE INTO news (number, hash, urgency, first_ms, seq)"
+	[NEWS_PUT] = "INSERT OR REPLACE INTO news (number, hash, first_ms, urgent_ms, seq)"
 		     " VALUES (?, ?, ?, ?, ?)",
 	[NEWS_SETTLE] = "DELETE FROM news WHERE number = ? AND seq <= ?",
 	[NEWS_DROP] = "DELETE FROM news WHERE number = ? AND hash = ?",
@@ -404,8 +409,8 @@ static int put_news(struct store_file *file, const struct queue_job *job, struct
 	int code = 0;
 	for (size_t i = 0; !code && i < job->news_count; i++) {
 		bind_text(statement, 2, job->news[i].hash);
-		sqlite3_bind_int(statement, 3, (int)job->news[i].urgency);
-		sqlite3_bind_int64(statement, 4, job->news[i].first_ms);
+		sqlite3_bind_int64(statement, 3, job->news[i].first_ms);
+		sqlite3_bind_int64(statement, 4, job->news[i].urgent_ms);
 		sqlite3_bind_int64(statement, 5, (int64_t)job->news[i].seq);
 		code = done(file, statement, err);
 	}
@@ -659,8 +664,8 @@ static bool load_news(struct loading *loading, sqlite3_stmt *row)
 {
 	struct registry_key key;
 	struct queue_news news = {
-		.urgency = sqlite3_column_int(row, 2) == QUEUE_NOW ? QUEUE_NOW : QUEUE_LATER,
-		.first_ms = sqlite3_column_int64(row, 3),
+		.first_ms = sqlite3_column_int64(row, 2),
+		.urgent_ms = sqlite3_column_int64(row, 3),
 		.seq = (uint64_t)sqlite3_column_int64(row, 4),
 	};
 	const char *hash = read_text(row, 1);
@@ -718,7 +723,7 @@ int store_file_load(
 		 " ifnull(last_push_ms, 0), number FROM push"
 		 " LEFT JOIN phone ON phone.key = push.key ORDER BY push.key",
 			load_push},
-		{"SELECT key, hash, urgency, news.first_ms, seq FROM news"
+		{"SELECT key, hash, news.first_ms, urgent_ms, seq FROM news"
 		 " JOIN push USING (number) ORDER BY seq",
 			load_news},
 		{"SELECT parked_id, received_ms, raw FROM parked ORDER BY parked_id", load_parked},

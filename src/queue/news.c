@@ -43,8 +43,8 @@ static struct queue_news *append(struct news *news, const struct queue_news *row
 
 void news_merge(struct queue_news *into, const struct queue_news *row)
 {
-	if (row->urgency == QUEUE_NOW)
-		into->urgency = QUEUE_NOW;
+	if (row->urgent_ms && (!into->urgent_ms || row->urgent_ms < into->urgent_ms))
+		into->urgent_ms = row->urgent_ms;
 	if (row->first_ms < into->first_ms)
 		into->first_ms = row->first_ms;
 	if (row->seq > into->seq)
@@ -92,12 +92,7 @@ void news_remove(struct news *news, uint32_t index)
 
 bool news_has_now(struct news *news)
 {
-	const struct queue_news *rows = news_rows(news);
-	for (uint32_t i = 0; i < news->count; i++) {
-		if (rows[i].urgency == QUEUE_NOW)
-			return true;
-	}
-	return false;
+	return news_urgent_ms(news) != INT64_MAX;
 }
 
 int64_t news_first_ms(struct news *news)
@@ -109,6 +104,17 @@ int64_t news_first_ms(struct news *news)
 			first_ms = rows[i].first_ms;
 	}
 	return first_ms;
+}
+
+int64_t news_urgent_ms(struct news *news)
+{
+	const struct queue_news *rows = news_rows(news);
+	int64_t urgent_ms = INT64_MAX;
+	for (uint32_t i = 0; i < news->count; i++) {
+		if (rows[i].urgent_ms && rows[i].urgent_ms < urgent_ms)
+			urgent_ms = rows[i].urgent_ms;
+	}
+	return urgent_ms;
 }
 
 uint32_t news_unite(struct news *news, struct news *more, struct queue_news *to)

@@ -31,8 +31,9 @@ void news_fini(struct news *news);
 
 struct queue_news *news_find(struct news *news, const char *hash);
 /*
- * Puts `row` in.  If there is one of that hash they become one: the more urgent, the older
- * first_ms, the newer seq.  Returns the row as it stands now, valid until the next change.
+ * Puts `row` in.  If there is one of that hash they become one: the older first_ms,
+ * the older urgent_ms if there is one, the newer seq.  Returns the row as it stands now, valid
+ * until the next change.
  */
 struct queue_news *news_put(struct news *news, const struct queue_news *row, bool *ret_is_new);
 void news_merge(struct queue_news *into, const struct queue_news *row);
@@ -46,5 +47,7 @@ void news_remove(struct news *news, uint32_t index);
 bool news_has_now(struct news *news);
 /* The oldest first_ms; INT64_MAX if empty. */
 int64_t news_first_ms(struct news *news);
+/* The oldest urgent_ms; INT64_MAX if none is urgent. */
+int64_t news_urgent_ms(struct news *news);
 
 #endif

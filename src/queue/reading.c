@@ -76,7 +76,7 @@ static void add_waiting(struct queue_reading *reading, sqlite3_stmt *statement)
 		.attempts = (unsigned)sqlite3_column_int64(statement, 11),
 		.first_ms = sqlite3_column_int64(statement, 12),
 		.hash_count = (unsigned)sqlite3_column_int64(statement, 13),
-		.is_now = sqlite3_column_int(statement, 14) == QUEUE_NOW,
+		.is_now = sqlite3_column_int64(statement, 14) != 0,
 	};
 }
 
@@ -87,7 +87,7 @@ static bool read_page(sqlite3 *db, struct queue_reading *reading)
 	sqlite3_stmt *statement = prepare(db,
 		"SELECT p.number, p.key, p.user, p.token, p.account_id, p.topic, p.aps_version,"
 		" p.confirmed, p.inbox_only, p.renewed_ms, p.due_ms, p.attempts,"
-		" ifnull(min(n.first_ms), p.first_ms), count(n.hash), ifnull(min(n.urgency), 1)"
+		" ifnull(min(n.first_ms), p.first_ms), count(n.hash), ifnull(max(n.urgent_ms), 0)"
 		" FROM (SELECT * FROM push WHERE number > ?1 ORDER BY number LIMIT ?2) p"
 		" LEFT JOIN news n ON n.number = p.number GROUP BY p.number ORDER BY p.number");
 	if (!statement)

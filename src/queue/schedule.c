@@ -295,8 +295,8 @@ static bool put_news(struct schedule *schedule, struct entry *entry, struct queu
 	for (unsigned i = 0; i < hash_count; i++) {
 		/* Each row its own seq, so that a flight can end between any two. */
 		struct queue_news row = {
-			.urgency = urgency,
 			.first_ms = unix_ms,
+			.urgent_ms = urgency == QUEUE_NOW ? unix_ms : 0,
 			.seq = i ? ++schedule->seq : job->seq,
 		};
 		memcpy(row.hash, hashes[i], strnlen(hashes[i], MAILBOX_HASH_SIZE - 1));
@@ -429,6 +429,20 @@ struct queue_job *schedule_renew(struct schedule *schedule, struct target *targe
 	return job;
 }
 
+/* None of its news is told any more; one that is not flying rests. */
+static void give_up_news(struct schedule *schedule, struct entry *entry, struct queue_job *job)
+{
+	if (entry->row)
+		schedule_delete_row(entry, job);
+	news_fini(&entry->news);
+	entry->due_ms = INT64_MAX;
+	if (entry->flight)
+		news_fini(&entry->flight->carried);
+	else
+		schedule_enter(schedule, entry, RESTING);
+	schedule_account(schedule, entry);
+}
+
 struct queue_job *schedule_drop(struct schedule *schedule, const struct registry_key *key)
 {
 	struct entry *entry = schedule_find(schedule, key);
@@ -436,17 +450,19 @@ struct queue_job *schedule_drop(struct schedule *schedule, const struct registry
 	job->parts = QUEUE_PHONE_DELETE;
 	if (!entry || entry->state == RESTING)
 		return job;
-	if (entry->row)
-		schedule_delete_row(entry, job);
-	news_fini(&entry->news);
-	entry->due_ms = INT64_MAX;
-	if (entry->flight) {
+	if (entry->flight)
 		entry->flight->is_orphan = true;
-		news_fini(&entry->flight->carried);
-	} else {
-		schedule_enter(schedule, entry, RESTING);
-	}
-	schedule_account(schedule, entry);
+	give_up_news(schedule, entry, job);
+	return job;
+}
+
+struct queue_job *schedule_stop(struct schedule *schedule, const struct registry_key *key)
+{
+	struct entry *entry = schedule_find(schedule, key);
+	if (!entry || !entry->row)
+		return NULL;
+	struct queue_job *job = new_job(schedule, key, entry);
+	give_up_news(schedule, entry, job);
 	return job;
 }
 
@@ -502,6 +518,8 @@ static const struct push *take_off(
 		if (rows[i].seq > flight->upto_seq)
 			flight->upto_seq = rows[i].seq;
 	}
+	int64_t urgent_ms = news_urgent_ms(&flight->carried);
+	bool is_urgent = urgent_ms != INT64_MAX;
 	flight->push = (struct push){
 		.target = entry->target,
 		.hashes = (const char(*)[MAILBOX_HASH_SIZE])flight->hashes,
@@ -509,8 +527,8 @@ static const struct push *take_off(
 		.attempts = entry->attempts,
 		.failing_since_ms = entry->failures ? entry->failing_since_ms : time.now_ms,
 		.sent_unix_ms = time.unix_ms,
-		.first_unix_ms = news_first_ms(&flight->carried),
-		.urgency = news_has_now(&flight->carried) ? QUEUE_NOW : QUEUE_LATER,
+		.urgency = is_urgent ? QUEUE_NOW : QUEUE_LATER,
+		.first_unix_ms = is_urgent ? urgent_ms : news_first_ms(&flight->carried),
 	};
 	memcpy(flight->push.apns_id, entry->apns_id, sizeof(entry->apns_id));
 	entry->flight = flight;

@@ -62,9 +62,9 @@ struct push {
 	unsigned attempts;	  /* failed flights of this apns-id before this one */
 	int64_t failing_since_ms; /* in this run; when this flight began if none failed before */
 	int64_t sent_unix_ms;	  /* when the flight began */
-	int64_t first_unix_ms;	  /* when its oldest news came */
 	enum queue_urgency urgency;
-	bool is_renewed; /* the registration was, since the flight began */
+	bool is_renewed;       /* the registration was, since the flight began */
+	int64_t first_unix_ms; /* when its oldest news came; `now`: its oldest urgent news */
 };
 
 /* `seed`: 16 random bytes; all chance comes from it. */
@@ -107,6 +107,11 @@ struct queue_job *schedule_renew(struct schedule *schedule, struct target *targe
  * changes nothing.
  */
 struct queue_job *schedule_drop(struct schedule *schedule, const struct registry_key *key);
+/*
+ * The registration is stopped: nothing that waits for it is told, but what happened last with it
+ * stays known, and the verdict on its flight is still to come.  NULL: nothing waits for it.
+ */
+struct queue_job *schedule_stop(struct schedule *schedule, const struct registry_key *key);
 
 /*
  * A new file is begun: jobs for all that is to be in it, which say how things are after all jobs so

@@ -43,9 +43,9 @@ enum queue_urgency { QUEUE_NOW, QUEUE_LATER };
 
 struct queue_news {
 	char hash[MAILBOX_HASH_SIZE];
-	enum queue_urgency urgency;
-	int64_t first_ms; /* Unix: when the first change that is not told yet came */
-	uint64_t seq;	  /* of the last change */
+	int64_t first_ms;  /* Unix: when the first change that is not told yet came */
+	int64_t urgent_ms; /* Unix: when the first urgent one of them came; 0: none is urgent */
+	uint64_t seq;	   /* of the last change */
 };
 
 /* Parts of a job, done in this order. */

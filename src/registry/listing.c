@@ -6,6 +6,32 @@
 #include <assert.h>
 #include <string.h>
 
+const char *const registry_state_names[REGISTRY_STATES] = {
+	[REGISTRY_ACTIVE] = "active",
+	[REGISTRY_SUPERSEDED] = "superseded",
+	[REGISTRY_SLEEPING] = "sleeping",
+	[REGISTRY_STOPPED] = "stopped",
+};
+
+enum registry_state registry_state_of(
+	const char *stopped_reason, int64_t sleeping_ms, int64_t superseded_ms)
+{
+	if (stopped_reason)
+		return REGISTRY_STOPPED;
+	if (sleeping_ms > 0)
+		return REGISTRY_SLEEPING;
+	return superseded_ms > 0 ? REGISTRY_SUPERSEDED : REGISTRY_ACTIVE;
+}
+
+const char *const registry_why_names[REGISTRY_WHYS] = {
+	[REGISTRY_WHY_APPLE] = "apple",
+	[REGISTRY_WHY_EXPIRED] = "expired",
+	[REGISTRY_WHY_SUPERSEDED] = "superseded",
+	[REGISTRY_WHY_LIMIT] = "limit",
+	[REGISTRY_WHY_DELETED] = "deleted",
+	[REGISTRY_WHY_REMOVED] = "removed",
+};
+
 static void free_listed(struct registry_listed *listed)
 {
 	for (size_t i = 0; i < listed->subscription_count; i++) {
@@ -114,7 +140,57 @@ static int remove_listed(struct rules *rules, struct registry_job *job, struct e
 {
 	const struct registry_ops *ops = rules->db->ops;
 	int failed = ops->load_keys(rules->db, job->keys, job->key_count, on_found, job, err);
-	return failed ? failed : ops->remove(rules->db, job->gone, job->gone_count, err);
+	const struct registry_end end = {
+		.why = REGISTRY_WHY_REMOVED, .at_ms = rules_time(rules, job)};
+	return failed ? failed : ops->remove(rules->db, job->gone, job->gone_count, &end, err);
+}
+
+static void free_trace(struct registry_trace *trace)
+{
+	free((char *)trace->user);
+	free((char *)trace->token);
+	free((char *)trace->account_id);
+	free((char *)trace->topic);
+	free((char *)trace->reason);
+}
+
+void listing_free_traces(struct registry_traces *traces)
+{
+	if (!traces)
+		return;
+	for (size_t i = 0; i < traces->count; i++)
+		free_trace(&traces->traces[i]);
+	free(traces->traces);
+	free(traces);
+}
+
+static void on_trace(void *ctx, const struct registry_trace *trace)
+{
+	struct registry_traces *traces = ctx;
+	traces->traces =
+		mem_realloc_array(traces->traces, traces->count + 1, sizeof(*traces->traces));
+	struct registry_trace *copy = &traces->traces[traces->count++];
+	*copy = *trace;
+	copy->user = mem_dup(trace->user);
+	copy->token = mem_dup(trace->token);
+	copy->account_id = mem_dup(trace->account_id);
+	copy->topic = mem_dup(trace->topic);
+	copy->reason = mem_dup(trace->reason);
+}
+
+static int list_forgotten(struct rules *rules, struct registry_job *job, struct err *err)
+{
+	const struct registry_query *query = job->query;
+	struct registry_traces *traces = mem_alloc_zero(1, sizeof(*traces));
+	job->traces = traces;
+	/* One more, to know whether there is one. */
+	int failed = rules->db->ops->list_traces(
+		rules->db, query->user, query->after_id, query->limit + 1, on_trace, traces, err);
+	if (!failed && traces->count > query->limit) {
+		free_trace(&traces->traces[--traces->count]);
+		traces->has_more = true;
+	}
+	return failed;
 }
 
 int listing_run(struct rules *rules, struct registry_job *job, struct err *err)
@@ -122,6 +198,8 @@ int listing_run(struct rules *rules, struct registry_job *job, struct err *err)
 	switch (job->kind) {
 	case REGISTRY_LIST:
 		return list(rules, job, err);
+	case REGISTRY_LIST_FORGOTTEN:
+		return list_forgotten(rules, job, err);
 	case REGISTRY_REMOVE:
 		return remove_listed(rules, job, err);
 	default:

@@ -1,5 +1,5 @@
 /*
- * listing - what people ask of the registry: who is registered, and to remove one by hand.
+ * listing - what people ask of the registry: who is registered, who was, and to remove one by hand.
  *
  * Registry thread; what a job brings back is then the loop thread's.
  */
@@ -8,8 +8,9 @@
 
 #include "registry/rules.h"
 
-/* LIST, REMOVE or COUNT. */
+/* LIST, LIST_FORGOTTEN, REMOVE or COUNT. */
 int listing_run(struct rules *rules, struct registry_job *job, struct err *err);
 void listing_free(struct registry_listing *listing);
+void listing_free_traces(struct registry_traces *traces);
 
 #endif

@@ -82,12 +82,21 @@ struct registry_mailbox_change {
 	char separator;
 };
 
+/* What is to be remembered of a registration that goes (registry.h has the bounds). */
+struct registry_end {
+	enum registry_why why;
+	int64_t at_ms;
+	int status;
+	const char *reason; /* NULL: why it was stopped, if it was */
+};
+
 /* Touches only registrations with renewed_ms < before_ms. */
 struct registry_token_change {
 	const char *token;
 	const char *topic;
 	int64_t before_ms;
 	const char *stop_reason; /* NULL: delete them */
+	struct registry_end end; /* if they are deleted */
 };
 
 struct registry_census {
@@ -109,6 +118,7 @@ typedef void registry_match_fn(
 typedef void registry_subscription_fn(
 	void *ctx, size_t index, const struct registry_subscription *subscription);
 typedef void registry_key_fn(void *ctx, size_t index, const struct registry_key *key);
+typedef void registry_trace_fn(void *ctx, const struct registry_trace *trace);
 typedef void registry_sleeper_fn(void *ctx, const char *user, int64_t sleeping_ms);
 
 struct registry_ops;
@@ -151,6 +161,10 @@ struct registry_ops {
 	/* At most `limit` of those behind (user, key), in that order. */
 	int (*list)(struct registry_db *db, const char *user, const struct registry_key *key,
 		size_t limit, registry_row_fn *on_row, void *ctx, struct err *err);
+	/* At most `limit` traces, the newest first: of that user or (NULL) of all, older than the
+	   one with `after_id` or (0) from the newest. */
+	int (*list_traces)(struct registry_db *db, const char *user, int64_t after_id, size_t limit,
+		registry_trace_fn *on_trace, void *ctx, struct err *err);
 	/* Quick, also with a million registrations. */
 	int (*count)(struct registry_db *db, struct registry_totals *ret, struct err *err);
 
@@ -160,9 +174,9 @@ struct registry_ops {
 	/* Replaces the subscriptions of registrations that exist. */
 	int (*put_lists)(struct registry_db *db, const struct registry_list *lists, size_t count,
 		struct err *err);
-	/* With their subscriptions. */
+	/* With their subscriptions; of each that exists a trace is left, unless `end` is NULL. */
 	int (*remove)(struct registry_db *db, const struct registry_key *keys, size_t count,
-		struct err *err);
+		const struct registry_end *end, struct err *err);
 
 	/* Done one after the other. */
 	int (*change_mailboxes)(struct registry_db *db,
@@ -185,6 +199,9 @@ struct registry_ops {
 	int (*put_tidied)(struct registry_db *db, int64_t day, uint64_t count, struct err *err);
 	int (*put_seen)(
 		struct registry_db *db, int64_t seen_ms, int64_t spared_until_ms, struct err *err);
+	/* Deletes traces with at_ms < before_ms; those later than wrong_ms are of now_ms. */
+	int (*prune_traces)(struct registry_db *db, int64_t before_ms, int64_t wrong_ms,
+		int64_t now_ms, struct err *err);
 	/* The `limit` oldest of those with renewed_ms < before_ms; ret_total: how many there are.
 	 */
 	int (*find_expired)(struct registry_db *db, int64_t before_ms, size_t limit,

@@ -77,6 +77,8 @@ enum registry_job_kind {
 	REGISTRY_TIDY,
 	/* For people: `query` says which registrations, `listing` is the answer. */
 	REGISTRY_LIST,
+	/* For people: those that are gone, the newest first; `traces` is the answer. */
+	REGISTRY_LIST_FORGOTTEN,
 	/* Those of `keys` that exist are deleted; `gone`: which. */
 	REGISTRY_REMOVE,
 	/* For people: `totals`. */
@@ -105,6 +107,8 @@ struct registry_query {
 	/* Without key and user: what stands behind this place, in the order of user and key. */
 	const char *after_user;
 	struct registry_key after_key;
+	/* LIST_FORGOTTEN: what stands behind this trace; 0: from the beginning. */
+	int64_t after_id;
 	size_t limit;
 };
 
@@ -128,10 +132,65 @@ struct registry_listing {
 	bool has_more;
 };
 
+/* Why a registration is gone. */
+enum registry_why {
+	REGISTRY_WHY_APPLE,	 /* what it answered is in status and reason */
+	REGISTRY_WHY_EXPIRED,	 /* not renewed for registration_ttl */
+	REGISTRY_WHY_SUPERSEDED, /* the user has a newer account id on that phone */
+	REGISTRY_WHY_LIMIT,	 /* the oldest of more than registrations_per_user */
+	REGISTRY_WHY_DELETED,	 /* the account was, and deleted_user_grace is over */
+	REGISTRY_WHY_REMOVED,	 /* by an administrator */
+	REGISTRY_WHYS
+};
+
+extern const char *const registry_why_names[REGISTRY_WHYS];
+
+/*
+ * What is remembered of a registration that is gone, for REGISTRY_TRACE_MS: the last time of each,
+ * of a user the newest REGISTRY_TRACES_PER_USER, of all REGISTRY_TRACES_MAX.
+ */
+#define REGISTRY_TRACE_MS (INT64_C(30) * 24 * 60 * 60 * 1000)
+#define REGISTRY_TRACES_PER_USER 16
+#define REGISTRY_TRACES_MAX 100000
+
+struct registry_trace {
+	int64_t id; /* grows from one that is forgotten to the next */
+	struct registry_key key;
+	const char *user;
+	const char *token;
+	const char *account_id;
+	const char *topic;
+	int64_t renewed_ms;
+	int64_t at_ms;
+	enum registry_why why;
+	int status; /* what Apple answered; 0: it is not about that */
+	const char *reason;
+	bool is_back; /* it has registered again */
+};
+
+struct registry_traces {
+	struct registry_trace *traces; /* their strings are ours */
+	size_t count;
+	bool has_more;
+};
+
+/* The first of these that holds, from the end. */
+enum registry_state {
+	REGISTRY_ACTIVE,
+	REGISTRY_SUPERSEDED, /* pushed to, but the user has a newer account id on that phone */
+	REGISTRY_SLEEPING,   /* the account was deleted: waits for news, or for the grace's end */
+	REGISTRY_STOPPED,    /* Apple said that the token is not for the topic */
+	REGISTRY_STATES
+};
+
+extern const char *const registry_state_names[REGISTRY_STATES];
+enum registry_state registry_state_of(
+	const char *stopped_reason, int64_t sleeping_ms, int64_t superseded_ms);
+
 struct registry_totals {
 	uint64_t registrations;
-	uint64_t sleeping; /* of them */
-	uint64_t bytes;	   /* of the database; 0: it does not say */
+	uint64_t in_state[REGISTRY_STATES]; /* of them; their sum */
+	uint64_t bytes;			    /* of the database; 0: it does not say */
 };
 
 struct registry_job {
@@ -156,8 +215,9 @@ struct registry_job {
 	/* FORGET, STOP: the registration that was pushed to; it counts as gone too if it is not
 	   there (a crash came between its end here and in the queue).  NULL: none in particular. */
 	const struct target *target;
-	const char *reason;		    /* STOP */
-	const struct registry_query *query; /* LIST */
+	int answer_status;		    /* FORGET: what Apple said, with `reason` */
+	const char *reason;		    /* FORGET, STOP */
+	const struct registry_query *query; /* LIST, LIST_FORGOTTEN */
 	const struct registry_key *keys;    /* REMOVE */
 	size_t key_count;
 	char separator; /* MAILBOX_RENAME: of the namespace, slash or dot */
@@ -177,6 +237,7 @@ struct registry_job {
 	bool is_again;
 	bool is_double; /* REGISTER: says what another one of the same batch has said */
 	struct registry_listing *listing; /* LIST */
+	struct registry_traces *traces;	  /* LIST_FORGOTTEN */
 	struct registry_totals totals;	  /* COUNT */
 	uint64_t kept_back; /* TIDY: expired ones that were kept, as too many at once */
 	int64_t moved_ms; /* TIDY: how far the clock has moved since the last, if too far; else 0 */

@@ -14,6 +14,7 @@ struct known {
 	char *memory; /* its strings; NULL: borrowed from the job */
 	bool is_changed;
 	bool is_gone;
+	enum registry_why why; /* if it is gone; REGISTRY_WHYS: it leaves no trace */
 	bool is_new;
 };
 
@@ -222,8 +223,10 @@ static void supersede(const struct renewal *renewal, struct known *self, struct 
 	/* A clock put right can have moved that time before its last renewal. */
 	bool is_alive = other->row.renewed_ms > self->row.created_ms;
 	if (other->row.superseded_ms > 0 && self->row.created_ms >= other->row.superseded_ms &&
-		!is_alive && now - self->row.created_ms >= SUPERSEDED_FOR_MS)
+		!is_alive && now - self->row.created_ms >= SUPERSEDED_FOR_MS) {
 		other->is_gone = true;
+		other->why = REGISTRY_WHY_SUPERSEDED;
+	}
 }
 
 static void supersede_others(struct renewal *renewal, struct known *self)
@@ -251,8 +254,11 @@ static bool is_counted(const struct renewal *renewal, size_t i)
 static void drop_phone(struct renewal *renewal, const struct known *phone)
 {
 	for (size_t i = 0; i < renewal->known_count; i++) {
-		if (is_same_phone(&renewal->known[i].row, &phone->row))
-			renewal->known[i].is_gone = true;
+		if (!is_same_phone(&renewal->known[i].row, &phone->row) ||
+			renewal->known[i].is_gone)
+			continue;
+		renewal->known[i].is_gone = true;
+		renewal->known[i].why = REGISTRY_WHY_LIMIT;
 	}
 }
 
@@ -295,8 +301,11 @@ static void renew_formers(struct renewal *renewal)
 	const struct known *self = find(renewal, &renewal->key);
 	for (size_t i = 0; i < renewal->known_count; i++) {
 		struct known *known = &renewal->known[i];
-		if (known != self && is_same_phone(&known->row, &self->row))
-			known->is_gone = true;
+		if (known == self || !is_same_phone(&known->row, &self->row))
+			continue;
+		/* The phone itself stays. */
+		known->is_gone = true;
+		known->why = REGISTRY_WHYS;
 	}
 	for (size_t i = 0; i < job->former_topic_count; i++) {
 		const struct registry_key key = former_key(renewal, i);
@@ -380,6 +389,14 @@ static size_t add_lists(struct renewal *renewal, struct registry_list *ret)
 	return count;
 }
 
+static int remove_gone(
+	struct rules *rules, const struct known *known, int64_t at_ms, struct err *err)
+{
+	const struct registry_end end = {.why = known->why, .at_ms = at_ms};
+	return rules->db->ops->remove(
+		rules->db, &known->row.key, 1, known->why == REGISTRY_WHYS ? NULL : &end, err);
+}
+
 static int write_run(struct rules *rules, struct run *run, struct err *err)
 {
 	size_t most = 0;
@@ -389,18 +406,17 @@ static int write_run(struct rules *rules, struct run *run, struct err *err)
 		most_lists += run->renewals[i].job->former_topic_count;
 	}
 	mem_auto struct registry_row *rows = mem_alloc_zero(most, sizeof(*rows));
-	mem_auto struct registry_key *gone = mem_alloc_zero(most, sizeof(*gone));
 	mem_auto struct registry_list *lists = mem_alloc_zero(most_lists, sizeof(*lists));
 	size_t row_count = 0;
-	size_t gone_count = 0;
 	size_t list_count = 0;
-	for (size_t i = 0; i < run->count; i++) {
+	int failed = 0;
+	for (size_t i = 0; i < run->count && !failed; i++) {
 		struct renewal *renewal = &run->renewals[i];
 		const struct registry_job *job = renewal->job;
-		for (size_t j = 0; j < renewal->known_count; j++) {
+		for (size_t j = 0; j < renewal->known_count && !failed; j++) {
 			const struct known *known = &renewal->known[j];
 			if (known->is_gone)
-				gone[gone_count++] = known->row.key;
+				failed = remove_gone(rules, known, renewal->time_ms, err);
 			else if (known->is_changed)
 				rows[row_count++] = known->row;
 		}
@@ -408,7 +424,6 @@ static int write_run(struct rules *rules, struct run *run, struct err *err)
 			list_count += add_lists(renewal, lists + list_count);
 	}
 	const struct registry_ops *ops = rules->db->ops;
-	int failed = ops->remove(rules->db, gone, gone_count, err);
 	if (!failed)
 		failed = ops->put(rules->db, rows, row_count, err);
 	if (!failed)

@@ -37,6 +37,7 @@ void result_clear(struct registry_job *job)
 	job->is_double = false;
 	job->kept_back = 0;
 	listing_free(mem_steal(job->listing));
+	listing_free_traces(mem_steal(job->traces));
 }
 
 /* For one more match. */

@@ -281,6 +281,10 @@ static int run_tokens(
 			.topic = jobs[i]->topic,
 			.before_ms = jobs[i]->before_ms,
 			.stop_reason = jobs[i]->kind == REGISTRY_STOP ? jobs[i]->reason : NULL,
+			.end = {.why = REGISTRY_WHY_APPLE,
+				.at_ms = rules_time(rules, jobs[i]),
+				.status = jobs[i]->answer_status,
+				.reason = jobs[i]->reason},
 		};
 	int failed = rules->db->ops->change_tokens(rules->db, changes, count, on_gone, jobs, err);
 	return failed ? failed : find_missing(rules, jobs, count, err);
@@ -302,6 +306,7 @@ static enum run_kind kind_of(const struct registry_job *job)
 	case REGISTRY_STOP:
 		return RUN_TOKENS;
 	case REGISTRY_LIST:
+	case REGISTRY_LIST_FORGOTTEN:
 	case REGISTRY_REMOVE:
 	case REGISTRY_COUNT:
 		return RUN_LISTING;
@@ -358,7 +363,8 @@ static int run_front(struct rules *rules, struct registry_job **jobs, size_t cou
 static bool needs_write(const struct rules *rules, struct registry_job *const *jobs, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (jobs[i]->kind == REGISTRY_LIST || jobs[i]->kind == REGISTRY_COUNT)
+		if (jobs[i]->kind == REGISTRY_LIST || jobs[i]->kind == REGISTRY_LIST_FORGOTTEN ||
+			jobs[i]->kind == REGISTRY_COUNT)
 			continue;
 		if (jobs[i]->kind != REGISTRY_NEWS)
 			return true;

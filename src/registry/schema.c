@@ -1,6 +1,7 @@
 #include "registry/schema.h"
 
 #include "base/mem.h"
+#include "registry/registry.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -56,7 +57,43 @@ static const char step_2[] =
 	"ALTER TABLE site ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE site ADD COLUMN spared_until_ms INTEGER NOT NULL DEFAULT 0;";
 
-const char *const schema_steps[] = {step_1, step_2};
+/*
+ * Those that are not simply active are few, so they are counted by this index; its numbers are
+ * those of enum registry_state.
+ */
+static const char step_3[] = "CREATE INDEX registration_state ON registration"
+			     " (site, " SCHEMA_STATE ") WHERE " SCHEMA_IS_NOT_ACTIVE ";";
+
+/*
+ * What is remembered of registrations that are gone, the last time of each: of a user, and of all,
+ * no more than registry.h says.
+ */
+static const char step_4[] =
+	"CREATE TABLE forgotten ("
+	" id INTEGER PRIMARY KEY,"
+	" key BLOB NOT NULL UNIQUE,"
+	" site INTEGER NOT NULL,"
+	" user TEXT NOT NULL,"
+	" device_token TEXT NOT NULL,"
+	" account_id TEXT NOT NULL,"
+	" topic TEXT NOT NULL,"
+	" renewed_ms INTEGER NOT NULL,"
+	" at_ms INTEGER NOT NULL,"
+	" why TEXT NOT NULL,"
+	" status INTEGER NOT NULL,"
+	" reason TEXT NOT NULL);"
+	"CREATE INDEX forgotten_user ON forgotten (site, user);"
+	"CREATE TRIGGER forgotten_bounds AFTER INSERT ON forgotten BEGIN"
+	" DELETE FROM forgotten WHERE site = NEW.site AND user = NEW.user AND id <="
+	"  (SELECT id FROM forgotten WHERE site = NEW.site AND user = NEW.user"
+	"   ORDER BY id DESC LIMIT 1 OFFSET 16);"
+	" DELETE FROM forgotten WHERE id <= NEW.id - 100000;"
+	"END;";
+
+_Static_assert(REGISTRY_TRACES_PER_USER == 16 && REGISTRY_TRACES_MAX == 100000,
+	"as the trigger of step_4 says");
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4};
 const size_t schema_step_count = sizeof(schema_steps) / sizeof(schema_steps[0]);
 
 int schema_error(sqlite3 *db, const char *path, const char *doing, struct err *err)

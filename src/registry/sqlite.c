@@ -5,6 +5,7 @@
 #include "registry/mapguard.h"
 #include "registry/schema.h"
 #include "registry/statement.h"
+#include "registry/traces.h"
 #include "registry/walfile.h"
 
 #include <assert.h>
@@ -239,6 +240,22 @@ static int list(struct registry_db *db, const char *user, const struct registry_
 	return give_rows(s, query, 0, true, on_row, ctx, err);
 }
 
+static int list_traces(struct registry_db *db, const char *user, int64_t after_id, size_t limit,
+	registry_trace_fn *on_trace, void *ctx, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	int result = traces_list(s->statements, s->site, user, after_id, limit, on_trace, ctx);
+	return result == SQLITE_DONE ? 0 : fail(s, "cannot read", err);
+}
+
+static int prune_traces(struct registry_db *db, int64_t before_ms, int64_t wrong_ms, int64_t now_ms,
+	struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	int result = traces_prune(s->statements, s->site, before_ms, wrong_ms, now_ms);
+	return result == SQLITE_DONE ? 0 : fail(s, "cannot write", err);
+}
+
 static int count_all(struct registry_db *db, struct registry_totals *ret, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
@@ -248,8 +265,12 @@ static int count_all(struct registry_db *db, struct registry_totals *ret, struct
 	int result = sqlite3_step(query);
 	if (result == SQLITE_ROW) {
 		found.registrations = (uint64_t)sqlite3_column_int64(query, 0);
-		found.sleeping = (uint64_t)sqlite3_column_int64(query, 1);
-		found.bytes = (uint64_t)sqlite3_column_int64(query, 2);
+		found.in_state[REGISTRY_ACTIVE] = found.registrations;
+		for (int state = REGISTRY_ACTIVE + 1; state < REGISTRY_STATES; state++) {
+			found.in_state[state] = (uint64_t)sqlite3_column_int64(query, state);
+			found.in_state[REGISTRY_ACTIVE] -= found.in_state[state];
+		}
+		found.bytes = (uint64_t)sqlite3_column_int64(query, REGISTRY_STATES);
 		result = SQLITE_DONE;
 	}
 	int failed = finish(s, query, result, err);
@@ -341,14 +362,17 @@ static int put_lists(
 	return failed;
 }
 
-static int remove_keys(
-	struct registry_db *db, const struct registry_key *keys, size_t count, struct err *err)
+static int remove_keys(struct registry_db *db, const struct registry_key *keys, size_t count,
+	const struct registry_end *end, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
 	int failed = 0;
 	for (size_t i = 0; i < count && !failed; i++) {
 		int64_t id = 0;
-		failed = find_id(s, &keys[i], &id, err);
+		if (end && traces_leave(s->statements, s->site, &keys[i], end) != SQLITE_DONE)
+			failed = fail(s, "cannot write", err);
+		if (!failed)
+			failed = find_id(s, &keys[i], &id, err);
 		if (!failed)
 			failed = clear_list(s, id, err);
 		if (failed)
@@ -413,6 +437,9 @@ static int change_tokens(struct registry_db *db, const struct registry_token_cha
 	int failed = 0;
 	for (size_t i = 0; i < count && !failed; i++) {
 		const struct registry_token_change *change = &changes[i];
+		if (!change->stop_reason &&
+			traces_leave_token(s->statements, s->site, change) != SQLITE_DONE)
+			return fail(s, "cannot write", err);
 		sqlite3_stmt *query =
 			s->statements[change->stop_reason ? STATEMENT_STOP : STATEMENT_FORGET];
 		bind_number(query, 1, s->site);
@@ -751,6 +778,7 @@ const struct registry_ops sqlite_ops = {
 	.load_lists = load_lists,
 	.load_keys = load_keys,
 	.list = list,
+	.list_traces = list_traces,
 	.count = count_all,
 	.put = put,
 	.put_lists = put_lists,
@@ -763,6 +791,7 @@ const struct registry_ops sqlite_ops = {
 	.put_right = put_right,
 	.put_tidied = put_tidied,
 	.put_seen = put_seen,
+	.prune_traces = prune_traces,
 	.find_expired = find_expired,
 	.find_overslept = find_overslept,
 	.find_nudges = find_nudges,

@@ -1,5 +1,7 @@
 #include "registry/statement.h"
 
+#include "registry/schema.h"
+
 #define TARGET_COLUMNS                                                                      \
 	"r.key, r.user, r.device_token, r.account_id, r.topic, r.aps_version, r.confirmed," \
 	" r.inbox_only, r.renewed_ms, r.sleeping_ms"
@@ -14,6 +16,21 @@
 #define NOT_RENEWED_SINCE                                                      \
 	"(SELECT r.renewed_ms <= ?2 OR r.renewed_ms > ?10 FROM registration r" \
 	" WHERE r.id = subscription.registration)"
+
+#define TRACE_COLUMNS                                                                        \
+	"f.id, f.key, f.user, f.device_token, f.account_id, f.topic, f.renewed_ms, f.at_ms," \
+	" f.why, f.status, f.reason,"                                                        \
+	" EXISTS (SELECT 1 FROM registration r WHERE r.key = f.key)"
+#define LEAVE_TRACE                                                                           \
+	"INSERT OR REPLACE INTO forgotten (key, site, user, device_token, account_id, topic," \
+	" renewed_ms, at_ms, why, status, reason)"                                            \
+	" SELECT key, site, user, device_token, account_id, topic, renewed_ms,"               \
+	" ?2, ?3, ?4, coalesce(nullif(?5, ''), stopped_reason, '') FROM registration"
+
+/* How many; from registration_state alone. */
+#define IN_STATE(state)                                                     \
+	" (SELECT count(*) FROM registration INDEXED BY registration_state" \
+	"  WHERE site = ?1 AND (" SCHEMA_IS_NOT_ACTIVE ") AND " SCHEMA_STATE " = " state ")"
 
 const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_BEGIN_READ] = "BEGIN",
@@ -38,10 +55,10 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 			   " ORDER BY r.user, r.key LIMIT ?4",
 	[STATEMENT_COUNT_ALL] =
 		"SELECT (SELECT count(*) FROM registration INDEXED BY registration_renewed"
-		"  WHERE site = ?1),"
-		" (SELECT count(*) FROM registration INDEXED BY registration_sleeping"
-		"  WHERE site = ?1 AND sleeping_ms > 0),"
-		" (SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())",
+		"  WHERE site = ?1)," IN_STATE("1") "," IN_STATE("2") "," IN_STATE(
+			"3") ","
+			     " (SELECT page_count * page_size FROM pragma_page_count(), "
+			     "pragma_page_size())",
 	[STATEMENT_FIND_ID] = "SELECT id FROM registration WHERE key = ?1",
 	[STATEMENT_PUT] =
 		"INSERT INTO registration (site, key, user, device_token, account_id, topic,"
@@ -125,4 +142,16 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		" JOIN subscription s ON s.registration = r.id"
 		" ORDER BY r.renewed_ms, r.id, s.name",
 	[STATEMENT_MARK_NUDGED] = "UPDATE registration SET is_nudged = 1 WHERE key = ?1",
+	[STATEMENT_TRACE_KEY] = LEAVE_TRACE " WHERE site = ?1 AND key = ?6",
+	[STATEMENT_TRACE_TOKEN] =
+		LEAVE_TRACE " INDEXED BY registration_token WHERE site = ?1"
+			    " AND device_token = ?6 AND topic = ?7 AND renewed_ms < ?8",
+	[STATEMENT_LIST_TRACES] = "SELECT " TRACE_COLUMNS " FROM forgotten f"
+				  " WHERE f.site = ?1 AND f.id < ?2 ORDER BY f.id DESC LIMIT ?3",
+	[STATEMENT_LIST_TRACES_OF] =
+		"SELECT " TRACE_COLUMNS " FROM forgotten f INDEXED BY forgotten_user"
+		" WHERE f.site = ?1 AND f.user = ?4 AND f.id < ?2 ORDER BY f.id DESC LIMIT ?3",
+	[STATEMENT_PRUNE_TRACES] = "DELETE FROM forgotten WHERE site = ?1 AND at_ms < ?2",
+	[STATEMENT_PUT_TRACES_RIGHT] =
+		"UPDATE forgotten SET at_ms = ?3 WHERE site = ?1 AND at_ms > ?2",
 };

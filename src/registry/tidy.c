@@ -29,12 +29,14 @@ static void on_key(void *ctx, size_t index, const struct registry_key *key)
 }
 
 /* What stands in `gone` from `first` on. */
-static int remove_gone(
-	struct rules *rules, const struct registry_job *job, size_t first, struct err *err)
+static int remove_gone(struct rules *rules, const struct registry_job *job, size_t first,
+	enum registry_why why, struct err *err)
 {
 	if (job->gone_count == first)
 		return 0;
-	return rules->db->ops->remove(rules->db, job->gone + first, job->gone_count - first, err);
+	const struct registry_end end = {.why = why, .at_ms = rules_time(rules, job)};
+	return rules->db->ops->remove(
+		rules->db, job->gone + first, job->gone_count - first, &end, err);
 }
 
 /* When most of them lie in the future, it is our clock that is wrong. */
@@ -51,7 +53,7 @@ static int remove_overslept(struct rules *rules, struct registry_job *job, struc
 	int failed = rules->db->ops->find_overslept(rules->db,
 		rules_time(rules, job) - rules->deleted_user_grace_ms, REMOVED_AT_ONCE, on_key, job,
 		err);
-	return failed ? failed : remove_gone(rules, job, first, err);
+	return failed ? failed : remove_gone(rules, job, first, REGISTRY_WHY_DELETED, err);
 }
 
 static int remove_expired(struct rules *rules, struct registry_job *job,
@@ -68,7 +70,7 @@ static int remove_expired(struct rules *rules, struct registry_job *job,
 	int failed = rules->db->ops->find_expired(
 		rules->db, before_ms, limit, on_key, job, &expired, err);
 	if (!failed)
-		failed = remove_gone(rules, job, first, err);
+		failed = remove_gone(rules, job, first, REGISTRY_WHY_EXPIRED, err);
 	if (!failed && job->gone_count > first)
 		failed = rules->db->ops->put_tidied(
 			rules->db, day, today + job->gone_count - first, err);
@@ -135,6 +137,9 @@ int tidy_run(struct rules *rules, struct registry_job *job, struct err *err)
 		failed = remove_expired(rules, job, &census, expired_before, err);
 	if (!failed)
 		failed = nudge(rules, job, expired_before + margin, err);
+	if (!failed)
+		failed = rules->db->ops->prune_traces(
+			rules->db, now_ms - REGISTRY_TRACE_MS, rules->wrong_ms, now_ms, err);
 	/* Other nodes may have put users to sleep, or woken them. */
 	rules->sleepers_known = false;
 	return failed;

@@ -58,7 +58,7 @@ CASES = {
     "MailpushEventsRefused": (
         [counter("events_rejected_total", 0), counter("events_malformed_total", 1)], [30, 90], [35]),
     "MailpushNoEvents": (
-        [series("mailpush_start_time_seconds", UP), series("mailpush_registrations", UP, state="awake"),
+        [series("mailpush_start_time_seconds", UP), series("mailpush_registrations", UP, state="active"),
          series("mailpush_events_total", "5+5x60 300+0x2000 400+1x900", event="MessageNew")],
         [MINUTES_A_DAY, MINUTES_A_DAY + 60, 2200], [MINUTES_A_DAY + 100]),
     "MailpushHoldsUpMail": (histogram("event_acknowledgement_seconds", 10), [30, 33, 80], [45]),
@@ -70,7 +70,7 @@ CASES = {
     "MailpushCredentialExpiresNow": ([expiry(7.5, then=400)], [700, 1000], [740]),
     "MailpushQueueIsOld": ([gauge("queue_oldest_age_seconds", 0, 2000)], [29, 39, 95], [41, 85]),
     "MailpushQueueGrows": (
-        [series("mailpush_registrations", "1000+0x150", state="awake"),
+        [series("mailpush_registrations", "1000+0x150", state="active"),
          gauge("queue_pushes", 3, 300, state="waiting"),
          series("mailpush_queue_oldest_age_seconds", "0+0x30 60+60x60 0+0x60")],
         [29, 33, 110], [45]),
@@ -81,10 +81,14 @@ CASES = {
          series("mailpush_pushes_total", "0+50x150", status="200")], [30, 40, 110], [59]),
     "MailpushPushesGivenUp": ([counter("pushes_given_up_total", 1)], [30, 130], [35]),
     "MailpushPhonesGone": (
-        [series("mailpush_registrations", "1000+0x150", state="awake"),
+        [series("mailpush_registrations", "1000+0x150", state="active"),
          counter("registrations_gone_total", 3, why="apple"),
          counter("registrations_gone_total", 50, why="expired"),
          counter("registrations_stopped_total", 1)], [30, 35, 140], [60]),
+    "MailpushPhonesStopped": (
+        [series("mailpush_registrations", "44+0x150", state="active"),
+         series("mailpush_registrations", "1+0x150", state="sleeping"),
+         gauge("registrations", 3, 6, state="stopped")], [30, 39, 110], [59]),
     "MailpushNotificationsDropped": (
         [counter("notifications_forwarded_total", 1, outcome="dropped")], [30, 90], [35]),
     "MailpushLogLinesDropped": ([counter("log_lines_dropped_total", 9)], [30, 90], [35]),
@@ -96,16 +100,18 @@ HARMLESS = {
                       for name in ("queue", "intake:late", "apns:main", "credential-expiry:main")],
     "MailpushDoesNotKeepEvents": [series("mailpush_alarm", UP, name="queue:damaged")],
     "MailpushNoEvents": [series("mailpush_start_time_seconds", UP),
-                         series("mailpush_registrations", "0+0x3000", state="awake")],
+                         series("mailpush_registrations", "0+0x3000", state="active")],
     "MailpushCredentialExpires": [expiry(31)],
     "MailpushPushErrors": [series("mailpush_pushes_total", "0+50x100", status="410"),
                            series("mailpush_pushes_total", "0+50x100", status="200")],
-    "MailpushQueueGrows": [series("mailpush_registrations", "1000+0x100", state="awake"),
+    "MailpushQueueGrows": [series("mailpush_registrations", "1000+0x100", state="active"),
                            series("mailpush_queue_pushes", "50+0x100", state="waiting"),
                            series("mailpush_queue_oldest_age_seconds", "0+60x100")],
-    "MailpushPhonesGone": [series("mailpush_registrations", "10+0x100", state="awake"),
+    "MailpushPhonesGone": [series("mailpush_registrations", "10+0x100", state="active"),
                            series("mailpush_registrations_gone_total", "0+0x40 4+0x60", why="apple"),
                            series("mailpush_registrations_stopped_total", "0+0x100")],
+    "MailpushPhonesStopped": [series("mailpush_registrations", "5+0x100", state="active"),
+                              series("mailpush_registrations", "4+0x100", state="stopped")],
 }
 ALERTS = re.findall(r"- alert: (\w+)", RULES.read_text())
 

@@ -135,6 +135,24 @@ def test_what_happens_is_shown_without_loading_the_page_again(site, browser, url
     assert browser.complaints() == []
 
 
+def test_phones_that_are_stopped_are_neither_told_nor_well(site, browser, url):
+    site.registered_phone()
+    phone = site.registered_phone()
+    browser.open(url, *PHONE)
+    browser.wait("All is well", "#verdict")
+    browser.wait("phones pushed to\n2\nphones stopped\n0", "#figures")
+    site.sim.control(do="token", token=phone.token, status=400, reason="DeviceTokenNotForTopic",
+                     times=1)
+    site.deliver(phone.user)
+    browser.wait("All is well, except for 1 phone", "#verdict")
+    assert "phones pushed to\n1\nphones stopped\n1" in browser.text("#figures")
+    assert "mailpushctl devices names them" in browser.text("#advice")
+    assert [(r, t) for r, t in browser.run(CONTRASTS) if r < 4.5] == []
+    site.register(phone)
+    browser.wait("phones stopped\n0", "#figures")
+    assert browser.text("#verdict") == "All is well"
+
+
 def test_trouble_stands_on_top_until_it_is_over(site, browser, url):
     phone = site.registered_phone()
     browser.open(url, *PHONE)

@@ -124,7 +124,7 @@ def test_monitors_see_metrics_health_and_the_page_and_nothing_else(bare_site_for
     phone = site.registered_phone()
     status, text = tcp(port, "/metrics")
     assert status == 200
-    assert 'mailpush_registrations{state="awake"} 1\n' in text
+    assert 'mailpush_registrations{state="active"} 1\n' in text
     assert 'mailpush_pushes_total{result="answered",status="200",reason=""} 1\n' in text
     assert phone.user not in text and phone.token[:8] not in text
     assert tcp(port, "/healthz") == (200, '{"status":"ok"}\n')

@@ -34,7 +34,7 @@ def test_status_tells_what_happened(site):
     assert re.search(r"^  ApplePushService +stream +register +\d+$", text, flags=re.M)
     assert re.search(r"^  MessageNew +stream +now +1$", text, flags=re.M)
     assert re.search(r"^Alarms +none$", text, flags=re.M)
-    assert re.search(r"^Registrations +1, 0 of them asleep$", text, flags=re.M)
+    assert re.search(r"^Registrations +1: active 1, superseded 0, sleeping 0, stopped 0$", text, flags=re.M)
     assert re.search(r"^  200 +2$", text, flags=re.M)
     assert re.search(rf"^  main, {TOPIC}, \d+ days left$", text, flags=re.M)
     assert re.search(r"^    127.0.0.1 open, 0 of \d+ streams$", text, flags=re.M)

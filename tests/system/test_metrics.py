@@ -1,7 +1,9 @@
 """What /metrics says, and that docs/operations.md names exactly that."""
 
+import contextlib
 import pathlib
 import re
+import sqlite3
 
 import pytest
 
@@ -69,6 +71,27 @@ def test_what_is_passed_on_is_counted_by_what_became_of_it(monitored_site_for, t
     wait_until(lambda: "mailpush_notifications_waiting 1\n" in passing.metrics(),
                what="a notification that waits")
     assert "mailpush_notifications_other_total 2\n" in passing.metrics()
+
+
+@pytest.mark.parametrize("folder", [(), ("Notes",)])
+def test_new_mail_counts_from_the_mail_and_not_from_a_change_before_it(monitored_site_for, folder):
+    """The mail takes an hour-old change along, of the same mailbox or another."""
+    site = monitored_site_for()
+    phone = site.registered_phone("INBOX", "Notes")
+    site.wait_nothing_waits()
+    site.mailpushd.write_conf(later_delay="1h")
+    site.mailpushd.restart()
+    site.tell(notify.mail(phone.user, *folder, event="MessageExpunge"))
+    site.mailpushd.stop()
+    with contextlib.closing(sqlite3.connect(site.mailpushd.dir / "queue.sqlite")) as queue:
+        with queue:
+            queue.execute("UPDATE news SET first_ms = first_ms - 3600000")
+    site.mailpushd.start()
+    site.deliver(phone.user)
+    site.told(phone, "INBOX", *folder)
+    site.wait_nothing_waits()
+    seconds = float(re.search('event_to_push_seconds_sum{urgency="now"} (.*)', site.metrics())[1])
+    assert seconds < 1800
 
 
 def test_a_token_key_does_not_expire(monitored_site_for, sim):

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from apnssim import TOPIC
+from control import get
 from mailsite import BarePhone, new_user
 from referee import DATA, END_HEADERS, END_STREAM, HEADERS, header_block
 
@@ -116,8 +117,10 @@ def test_tokens_of_another_topic_stop_and_many_are_an_alarm(site, line):
     for phone in phones[:5]:
         site.deliver(phone.user)
     line.is_told(phones[5])
-    site.mailpushd.wait_log(f"alarm=not-for-topic:{TOPIC} state=ends")
+    [alarm] = get(site.mailpushd, "/status")["alarms"]
+    assert alarm["name"] == f"not-for-topic:{TOPIC}"    # five of six
     site.register(phones[0])
+    site.mailpushd.wait_log(f"alarm=not-for-topic:{TOPIC} state=ends")
     line.is_told(phones[0])
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import notify
 from apnssim import TOPIC
-from control import get
+from control import UnixConnection, ctl_fine, ctl_json, fetch, get
 from mailsite import DOUBTED_MS, BarePhone, new_user
 from phone import hash_of
 from waiting import wait_until
@@ -18,6 +18,11 @@ OTHER_TOPIC = "com.apple.mobilemail.push.com.example"
 @pytest.fixture
 def site(bare_site):
     return bare_site
+
+
+def metrics_of(daemon):
+    """/metrics is on the control socket too."""
+    return fetch(UnixConnection(daemon.control_socket), "/metrics")[1]
 
 
 @pytest.fixture
@@ -100,10 +105,79 @@ def test_a_token_for_another_topic_is_left_alone_until_it_registers_again(site, 
     site.mailpushd.wait_log("push not taken .*reason=DeviceTokenNotForTopic .*then=stop")
     pushed_alone(site, marker, phone)
     assert site.registrations("stopped_reason") == [None, "DeviceTokenNotForTopic"]
+    [device] = ctl_json(site.mailpushd, "devices", "--user", phone.user)
+    assert device["state"] == "stopped"
+    assert device["last_push"]["status"] == 400
+    assert device["last_push"]["reason"] == "DeviceTokenNotForTopic"
+    assert ": 400 DeviceTokenNotForTopic\n" in ctl_fine(site.mailpushd, "devices")
     site.register(phone)
     assert site.registrations("stopped_reason") == [None, None]
     site.deliver(phone.user)
     site.told(phone, "INBOX")
+
+
+def test_a_stopped_phone_is_counted_wherever_phones_are(site, marker):
+    """In status, metrics, the status page and doctor, until it registers again."""
+    phone = site.registered_phone()
+    site.sim.control(do="token", token=phone.token, status=400, reason="DeviceTokenNotForTopic",
+                     times=1)
+    site.deliver(phone.user)
+    site.mailpushd.wait_log("registrations are stopped: Apple's answer")
+
+    def counted(path):
+        return get(site.mailpushd, path)["registrations"]
+
+    for path in ("/status", "/status-page.json"):
+        wait_until(lambda: counted(path)["stopped"] == 1, what=f"a stopped phone in {path}")
+        assert (counted(path)["total"], counted(path)["active"]) == (2, 1)
+    metrics = metrics_of(site.mailpushd)
+    assert 'mailpush_registrations{state="stopped"} 1\n' in metrics
+    assert 'mailpush_registrations{state="active"} 1\n' in metrics
+    text = ctl_fine(site.mailpushd, "status")
+    assert "\nRegistrations  2: active 1, superseded 0, sleeping 0, stopped 1\n" \
+        "  1 stopped by Apple's answer since the start\n" in text
+    site.register(phone)
+    wait_until(lambda: counted("/status")["stopped"] == 0, what="nobody stopped")
+
+
+def test_a_tenth_of_the_phones_stopped_is_an_alarm_until_they_register_again(site, marker):
+    """Also when pushes to others are taken all the time."""
+    phones = [site.registered_phone() for _ in range(5)]
+    for phone in phones:
+        site.sim.control(do="token", token=phone.token, status=400,
+                         reason="DeviceTokenNotForTopic", times=1)
+        site.deliver(phone.user)
+        site.mailpushd.wait_log(f"push not taken .*user={phone.user} .*then=stop")
+        site.deliver(marker.user)
+        site.told(marker, "INBOX")
+    site.mailpushd.wait_log(f"not for topic .*alarm=not-for-topic:{TOPIC} state=begins")
+    site.deliver(marker.user)
+    site.told(marker, "INBOX")
+    assert [alarm["name"] for alarm in get(site.mailpushd, "/status")["alarms"]] == \
+        [f"not-for-topic:{TOPIC}"]
+    site.register(phones[2])
+    site.mailpushd.wait_log(f"alarm=not-for-topic:{TOPIC} state=ends")
+
+
+def test_all_accounts_of_a_stopped_phone_say_why(site, marker):
+    """Of the second one no push was answered: it has no last push, but a reason."""
+    phone = site.registered_phone()
+    other = BarePhone(new_user(), token=phone.token)
+    site.sim.control(do="token", token=phone.token, status=400, reason="DeviceTokenNotForTopic")
+    site.register(other)
+    site.mailpushd.wait_log("registrations are stopped: Apple's answer .*count=2")
+    pushed_alone(site, marker, phone)
+    with contextlib.closing(sqlite3.connect(site.mailpushd.dir / "registry.sqlite")) as registry:
+        key = registry.execute("SELECT hex(key) FROM registration WHERE user = ?",
+                               (phone.user,)).fetchone()[0].lower()
+    site.mailpushd.stop()
+    with contextlib.closing(sqlite3.connect(site.mailpushd.dir / "queue.sqlite")) as queue:
+        with queue:
+            queue.execute("DELETE FROM phone")
+    site.mailpushd.start()
+    assert "never; stopped: DeviceTokenNotForTopic\n" in ctl_fine(site.mailpushd, "devices")
+    assert "\nStopped        DeviceTokenNotForTopic\n" in ctl_fine(site.mailpushd, "devices", "show",
+                                                                  key)
 
 
 # ---- drop ----

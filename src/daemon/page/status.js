@@ -221,7 +221,7 @@ function health(kind, words, advice) {
 	byId("health").className = kind;
 	put("verdict", words);
 	put("advice", advice);
-	const colour = {good: "%2314a050", bad: "%23d93025", unknown: "%23808a96"}[kind];
+	const colour = {good: "%2314a050", odd: "%23e0a100", bad: "%23d93025", unknown: "%23808a96"}[kind];
 	const icon = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'>" +
 		`<circle cx='4' cy='4' r='3.5' fill='${colour}'/></svg>`;
 	if (byId("icon").href !== icon)
@@ -234,7 +234,8 @@ function show() {
 	put("site", last.site);
 	put("about", `version ${last.version}, started `, ago(last.started));
 	put("figures",
-		pair("phones registered", count(registrations.total - registrations.sleeping)),
+		pair("phones pushed to", count(registrations.active + registrations.superseded)),
+		pair("phones stopped", count(registrations.stopped)),
 		pair("pushes waiting", count(queue.pushes)),
 		pair("events a minute", perMinute(rates.events)),
 		pair("pushes a minute", perMinute(rates.pushes)));
@@ -253,6 +254,11 @@ function show() {
 	put("alarms", ...last.alarms.map(alarm));
 	if (last.alarms.length)
 		health("bad", last.alarms.length === 1 ? "Something needs you" : `${last.alarms.length} things need you`, "");
+	else if (registrations.stopped)
+		health("odd", `All is well, except for ${plural(registrations.stopped, "phone", "phones")}`,
+			"Events are taken in, and phones are told, but not those that are stopped: Apple said that " +
+			"their token is not for the topic. Each is told again when Mail was opened on it; " +
+			"mailpushctl devices names them.");
 	else
 		health("good", "All is well", "Events are taken in, and phones are told.");
 	put("updated", `Live; last asked at ${clock(cameMs)}.`);

@@ -405,6 +405,25 @@ static void a_daemon_that_hears_nothing_is_odd_after_a_while(void **state)
 	}
 }
 
+static void stopped_devices_are_odd(void **state)
+{
+	(void)state;
+	for (int stopped = 0; stopped < 2; stopped++) {
+		struct findings findings = {0};
+		json_t *status = status_of("[]", 60, 1);
+		json_object_set_new(status, "registrations",
+			json_pack("{si,si}", "total", 7, "stopped", stopped));
+		doctor_daemon_judge_status(&findings, status);
+		const struct finding *finding = ill(&findings);
+		assert_int_equal(finding ? finding->level : FINDINGS_OK,
+			stopped ? FINDINGS_WARN : FINDINGS_OK);
+		if (finding)
+			assert_non_null(strstr(finding->why, "1 of 7 are stopped"));
+		json_decref(status);
+		findings_fini(&findings);
+	}
+}
+
 static void a_user_s_devices_are_judged(void **state)
 {
 	(void)state;
@@ -467,6 +486,7 @@ int main(void)
 		cmocka_unit_test(limits_of_the_machine_are_judged),
 		cmocka_unit_test(a_topic_must_be_mail_s_and_a_credential_s),
 		cmocka_unit_test(a_daemon_that_hears_nothing_is_odd_after_a_while),
+		cmocka_unit_test(stopped_devices_are_odd),
 		cmocka_unit_test(a_user_s_devices_are_judged),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

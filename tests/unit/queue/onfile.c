@@ -133,7 +133,8 @@ void with_news(struct queue_job *job, const char *hash, enum queue_urgency urgen
 {
 	job->news = mem_realloc_array(job->news, job->news_count + 1, sizeof(*job->news));
 	struct queue_news *news = &job->news[job->news_count++];
-	*news = (struct queue_news){.urgency = urgency, .first_ms = 1234, .seq = job->seq};
+	*news = (struct queue_news){
+		.first_ms = 1234, .urgent_ms = urgency == QUEUE_NOW ? 1235 : 0, .seq = job->seq};
 	strncpy(news->hash, hash, sizeof(news->hash) - 1);
 }
 

@@ -184,9 +184,33 @@ static void now_takes_later_along(void **state)
 	assert_non_null(push);
 	assert_int_equal(push->hash_count, 2);
 	assert_int_equal(push->urgency, QUEUE_NOW);
-	assert_int_equal(push->first_unix_ms, UNIX_MS);
+	assert_int_equal(
+		push->first_unix_ms, UNIX_MS + 10); /* the flag's change is no delay of the mail */
 	world_told(w, 1);
 	assert_null(wait_for_push(100000, NULL));
+}
+
+static void a_mail_after_a_flag_in_the_same_mailbox_counts_from_the_mail(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_LATER);
+	world_stored(w);
+	world_pass(w, 10);
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_pass(w, 10);
+	world_add(w, 1, 1, QUEUE_LATER);
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_stored(w);
+	const struct push *push = world_next(w);
+	assert_non_null(push);
+	assert_int_equal(push->urgency, QUEUE_NOW);
+	assert_int_equal(push->first_unix_ms, UNIX_MS + 10);
+	world_retry(w, 1, 0);
+	assert_int_equal(w->news[0].news.first_ms, UNIX_MS);
+	world_restart(w, 1000, 2);
+	push = world_next(w);
+	assert_non_null(push);
+	assert_int_equal(push->first_unix_ms, UNIX_MS + 10);
 }
 
 static void second_mail_within_the_interval_waits_for_its_end(void **state)
@@ -400,7 +424,7 @@ static void urgent_news_stays_urgent_when_later_news_joins_its_failed_flight(voi
 	(void)state;
 	fly(1, 1);
 	world_add(w, 1, 1, QUEUE_LATER);
-	assert_int_equal(w->news[0].news.urgency, QUEUE_NOW);
+	assert_int_equal(w->news[0].news.urgent_ms, UNIX_MS);
 	assert_int_equal(w->news[0].news.first_ms, UNIX_MS);
 	world_retry(w, 1, 0);
 	world_stored(w);
@@ -729,6 +753,52 @@ static void dropped_while_resting_only_its_phone_row_goes(void **state)
 	assert_int_equal(w->last_parts, QUEUE_PHONE_DELETE);
 	world_drop(w, 99);
 	assert_int_equal(w->last_parts, QUEUE_PHONE_DELETE);
+}
+
+static void stopped_in_flight_the_verdict_stays_known_and_nothing_else(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_add(w, 1, 2, QUEUE_NOW);
+	world_stop(w, 1);
+	assert_int_equal(w->last_parts, QUEUE_PUSH_DELETE);
+	assert_int_equal(w->push_count + w->news_count, 0);
+	struct registry_key key = world_key(1);
+	world_write(w, schedule_told(w->schedule, &key, 400, "DeviceTokenNotForTopic", w->time));
+	assert_int_equal(w->last_parts, QUEUE_PHONE);
+	assert_int_equal(w->last.phone.last_push_ms, UNIX_MS);
+	assert_int_equal(w->last.phone.last_status, 400);
+	assert_string_equal(w->last.phone.last_reason, "DeviceTokenNotForTopic");
+	world_stored(w);
+	assert_null(wait_for_push(100000, NULL));
+	world_stop(w, 1);
+	assert_int_equal(w->last_parts, 0); /* nothing waits */
+}
+
+static void stopped_in_flight_and_registered_again_it_is_told(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	world_stop(w, 1);
+	world_add(w, 1, 3, QUEUE_NOW);
+	struct registry_key key = world_key(1);
+	world_write(w, schedule_told(w->schedule, &key, 400, "DeviceTokenNotForTopic", w->time));
+	world_stored(w);
+	const struct push *push = wait_for_push(10000, NULL);
+	assert_non_null(push);
+	assert_int_equal(push->hash_count, 1);
+	assert_true(world_carries(push, 3));
+}
+
+static void stopped_while_it_waits_it_is_not_told(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_stored(w);
+	world_stop(w, 1);
+	assert_int_equal(w->last_parts, QUEUE_PUSH_DELETE);
+	assert_null(wait_for_push(100000, NULL));
+	assert_int_equal(counts().news, 0);
 }
 
 static void renewed_with_a_shorter_list_news_of_the_rest_is_dropped(void **state)
@@ -1263,6 +1333,7 @@ int main(void)
 		TEST(later_is_due_between_once_and_twice_its_delay),
 		TEST(later_is_not_postponed_by_a_steady_stream),
 		TEST(now_takes_later_along),
+		TEST(a_mail_after_a_flag_in_the_same_mailbox_counts_from_the_mail),
 		TEST(second_mail_within_the_interval_waits_for_its_end),
 		TEST(the_same_again_makes_no_second_row),
 		TEST(one_flight_at_a_time),
@@ -1295,6 +1366,9 @@ int main(void)
 		TEST(dropped_in_flight_the_verdict_changes_nothing),
 		TEST(dropped_in_flight_and_registered_again_its_new_news_is_told),
 		TEST(dropped_while_resting_only_its_phone_row_goes),
+		TEST(stopped_in_flight_the_verdict_stays_known_and_nothing_else),
+		TEST(stopped_in_flight_and_registered_again_it_is_told),
+		TEST(stopped_while_it_waits_it_is_not_told),
 		TEST(renewed_with_a_shorter_list_news_of_the_rest_is_dropped),
 		TEST(renewed_with_none_of_its_news_left_nothing_waits),
 		TEST(renewed_in_flight_the_flight_keeps_its_target_and_a_retry_drops_the_rest),

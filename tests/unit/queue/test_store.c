@@ -50,8 +50,8 @@ static void a_push_comes_back_as_it_was(void **state)
 	assert_int_equal(loaded->news_count, 1);
 	assert_memory_equal(&loaded->news[0].key, &key, sizeof(key));
 	assert_string_equal(loaded->news[0].news.hash, "0123456789abcdef0123456789abcdef");
-	assert_int_equal(loaded->news[0].news.urgency, QUEUE_LATER);
 	assert_int_equal(loaded->news[0].news.first_ms, 1234);
+	assert_int_equal(loaded->news[0].news.urgent_ms, 0);
 	assert_int_equal(loaded->news[0].news.seq, 9);
 	loaded_free(loaded);
 }
@@ -96,6 +96,8 @@ static void settling_deletes_up_to_its_seq_and_of_its_key_alone(void **state)
 	struct loaded *loaded = reload(file);
 	assert_int_equal(loaded->news_count, 4);
 	assert_int_equal(loaded->news[3].news.seq, 22);
+	assert_int_equal(loaded->news[3].news.first_ms, 1234);
+	assert_int_equal(loaded->news[3].news.urgent_ms, 1235);
 	assert_string_equal(loaded->news[3].news.hash, "cc");
 	loaded_free(loaded);
 }
@@ -407,7 +409,12 @@ static void a_file_of_the_first_schema_is_brought_up_to_date(void **state)
 	struct store_file *file = open_file();
 	write_one(file, make_job(1, QUEUE_PUSH_PUT, 1));
 	store_file_close(file);
-	write_sql("DROP TABLE topic; PRAGMA user_version = 1");
+	write_sql("DROP TABLE topic;"
+		  "ALTER TABLE news DROP COLUMN urgent_ms;"
+		  "ALTER TABLE news ADD COLUMN urgency INTEGER NOT NULL DEFAULT 0;"
+		  "INSERT INTO news (number, hash, urgency, first_ms, seq) VALUES"
+		  " (2, 'mail', 0, 700, 1), (2, 'flag', 1, 600, 2);"
+		  "PRAGMA user_version = 1");
 	file = open_file();
 	struct queue_job *job = make_job(1, QUEUE_TOPICS, 2);
 	with_topics(job, "a", NULL);
@@ -415,7 +422,12 @@ static void a_file_of_the_first_schema_is_brought_up_to_date(void **state)
 	struct loaded *loaded = reload(file);
 	assert_int_equal(loaded->push_count, 1);
 	assert_int_equal(loaded->topic_count, 1);
-	assert_int_equal(read_number("PRAGMA user_version"), 2);
+	assert_int_equal(loaded->news_count, 2);
+	assert_string_equal(loaded->news[0].news.hash, "mail");
+	assert_int_equal(loaded->news[0].news.urgent_ms, 700);
+	assert_int_equal(loaded->news[1].news.urgent_ms, 0);
+	assert_int_equal(loaded->news[1].news.first_ms, 600);
+	assert_int_equal(read_number("PRAGMA user_version"), 3);
 	loaded_free(loaded);
 }
 

@@ -234,6 +234,12 @@ void world_drop(struct world *world, unsigned phone)
 	world_write(world, schedule_drop(world->schedule, &key));
 }
 
+void world_stop(struct world *world, unsigned phone)
+{
+	struct registry_key key = world_key(phone);
+	world_write(world, schedule_stop(world->schedule, &key));
+}
+
 struct world_push *world_row(struct world *world, unsigned phone)
 {
 	struct registry_key key = world_key(phone);

@@ -64,6 +64,7 @@ void world_told(struct world *world, unsigned phone);
 void world_retry(struct world *world, unsigned phone, int64_t delay_ms);
 void world_renew(struct world *world, unsigned phone, const unsigned *mailboxes, unsigned count);
 void world_drop(struct world *world, unsigned phone);
+void world_stop(struct world *world, unsigned phone);
 
 struct world_push *world_row(struct world *world, unsigned phone);
 size_t world_news_of(const struct world *world, unsigned phone);

@@ -239,7 +239,7 @@ static int run_all(void)
 {
 	return conformance_news() + conformance_user() + conformance_mailbox() +
 		conformance_tidy() + conformance_clock() + conformance_former() +
-		conformance_listing();
+		conformance_listing() + conformance_traces();
 }
 
 int main(int argc, char **argv)

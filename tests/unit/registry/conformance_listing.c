@@ -141,7 +141,38 @@ static void they_are_counted(void **state)
 	struct registry_job *job = &add(w, REGISTRY_COUNT, NOW + 2)->job;
 	run(w);
 	assert_int_equal(job->totals.registrations, 4);
-	assert_int_equal(job->totals.sleeping, 1);
+	assert_int_equal(job->totals.in_state[REGISTRY_ACTIVE], 3);
+	assert_int_equal(job->totals.in_state[REGISTRY_SLEEPING], 1);
+}
+
+/* Each counts once, by the state that keeps it longest from being told. */
+static void they_are_counted_by_their_state(void **state)
+{
+	struct world *w = *state;
+	static const char stopped[] =
+		"5555555555555555555555555555555555555555555555555555555555555555";
+	crowd(w, NOW, 0, 3);
+	phone(w, NOW, "bob", TOKEN_B, "old", INBOX_OF("bob"));
+	run(w);
+	phone(w, NOW + 1, "bob", TOKEN_B, "new", INBOX_OF("bob"));
+	phone(w, NOW, "carol", stopped, "one", INBOX_OF("carol"));
+	phone(w, NOW, "dora", stopped, "one", INBOX_OF("dora"));
+	run(w);
+	verdict(w, REGISTRY_STOP, stopped, TOPIC, NOW + 1);
+	at(w, REGISTRY_MAILBOX_DELETE, NOW + 2, "dora", "");
+	at(w, REGISTRY_MAILBOX_DELETE, NOW + 2, "user0000", "");
+	struct registry_job *job = &add(w, REGISTRY_COUNT, NOW + 3)->job;
+	run(w);
+	assert_int_equal(job->totals.registrations, 7);
+	assert_int_equal(job->totals.in_state[REGISTRY_ACTIVE], 3);
+	assert_int_equal(job->totals.in_state[REGISTRY_SUPERSEDED], 1);
+	assert_int_equal(job->totals.in_state[REGISTRY_SLEEPING], 1);
+	assert_int_equal(job->totals.in_state[REGISTRY_STOPPED], 2);
+	phone(w, NOW + 3, "carol", stopped, "one", INBOX_OF("carol"));
+	struct registry_job *again = &add(w, REGISTRY_COUNT, NOW + 4)->job;
+	run(w);
+	assert_int_equal(again->totals.in_state[REGISTRY_ACTIVE], 4);
+	assert_int_equal(again->totals.in_state[REGISTRY_STOPPED], 1);
 }
 
 int conformance_listing(void)
@@ -153,6 +184,7 @@ int conformance_listing(void)
 		RULE(one_is_found_by_its_key_and_removed_with_its_mailboxes),
 		RULE(another_sites_are_neither_seen_nor_removed),
 		RULE(they_are_counted),
+		RULE(they_are_counted_by_their_state),
 	};
 	return cmocka_run_group_tests_name("listing", rules, NULL, NULL);
 }

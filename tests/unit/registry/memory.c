@@ -36,6 +36,14 @@ struct site {
 	size_t undo_count;
 	uint64_t transaction;
 	bool is_open; /* the transaction */
+	/* In order of their ids; immutable. */
+	struct registry_trace **traces;
+	size_t trace_count;
+	int64_t trace_id; /* the last one */
+	/* As they were when the transaction began. */
+	struct registry_trace **old_traces;
+	size_t old_trace_count;
+	int64_t old_trace_id;
 	int64_t tidied_day, old_tidied_day;
 	uint64_t tidied_count, old_tidied_count;
 	int64_t seen_ms, old_seen_ms;
@@ -157,6 +165,106 @@ static size_t find(const struct site *site, const struct registry_key *key)
 	return slot;
 }
 
+static void trace_free(struct registry_trace *trace)
+{
+	free((char *)trace->user);
+	free((char *)trace->token);
+	free((char *)trace->account_id);
+	free((char *)trace->topic);
+	free((char *)trace->reason);
+	free(trace);
+}
+
+static bool has_trace(
+	struct registry_trace *const *traces, size_t count, const struct registry_trace *trace)
+{
+	size_t i = 0;
+	while (i < count && traces[i] != trace)
+		i++;
+	return i < count;
+}
+
+static void remember_traces(struct site *site)
+{
+	site->old_traces = mem_alloc_zero(site->trace_count, sizeof(struct registry_trace *));
+	site->old_trace_count = site->trace_count;
+	site->old_trace_id = site->trace_id;
+	if (site->trace_count)
+		memcpy(site->old_traces, site->traces,
+			site->trace_count * sizeof(struct registry_trace *));
+}
+
+/* The transaction is over: what is in the one list and not in that which stays is freed. */
+static void settle_traces(struct site *site, bool stays)
+{
+	if (!stays) {
+		struct registry_trace **traces = site->traces;
+		size_t count = site->trace_count;
+		site->traces = site->old_traces;
+		site->trace_count = site->old_trace_count;
+		site->trace_id = site->old_trace_id;
+		site->old_traces = traces;
+		site->old_trace_count = count;
+	}
+	for (size_t i = 0; i < site->old_trace_count; i++) {
+		if (!has_trace(site->traces, site->trace_count, site->old_traces[i]))
+			trace_free(site->old_traces[i]);
+	}
+	free(mem_steal(site->old_traces));
+}
+
+static void drop_trace(struct site *site, size_t at)
+{
+	struct registry_trace *trace = site->traces[at];
+	memmove(site->traces + at, site->traces + at + 1,
+		(--site->trace_count - at) * sizeof(struct registry_trace *));
+	if (!has_trace(site->old_traces, site->old_trace_count, trace))
+		trace_free(trace);
+}
+
+static struct registry_trace *add_trace(struct site *site, const struct registry_trace *trace)
+{
+	struct registry_trace *copy = mem_alloc_zero(1, sizeof(*copy));
+	*copy = *trace;
+	copy->user = mem_dup(trace->user);
+	copy->token = mem_dup(trace->token);
+	copy->account_id = mem_dup(trace->account_id);
+	copy->topic = mem_dup(trace->topic);
+	copy->reason = mem_dup(trace->reason);
+	site->traces = mem_realloc_array(
+		site->traces, site->trace_count + 1, sizeof(struct registry_trace *));
+	return site->traces[site->trace_count++] = copy;
+}
+
+static void leave_trace(
+	struct site *site, const struct registry_row *row, const struct registry_end *end)
+{
+	const char *reason = end->reason && *end->reason ? end->reason : row->stopped_reason;
+	size_t of_user = 0;
+	for (size_t i = site->trace_count; i-- > 0;) {
+		const struct registry_trace *trace = site->traces[i];
+		if (!memcmp(&trace->key, &row->key, sizeof(row->key)) ||
+			(!strcmp(trace->user, row->user) && ++of_user >= REGISTRY_TRACES_PER_USER))
+			drop_trace(site, i);
+	}
+	if (site->trace_count == REGISTRY_TRACES_MAX)
+		drop_trace(site, 0);
+	add_trace(site,
+		&(struct registry_trace){
+			.id = ++site->trace_id,
+			.key = row->key,
+			.user = row->user,
+			.token = row->token,
+			.account_id = row->account_id,
+			.topic = row->topic,
+			.renewed_ms = row->renewed_ms,
+			.at_ms = end->at_ms,
+			.why = end->why,
+			.status = end->status,
+			.reason = reason ? reason : "",
+		});
+}
+
 static int fail(struct err *err)
 {
 	failures--;
@@ -172,6 +280,7 @@ static int begin(struct registry_db *db, bool writes, struct err *err)
 	assert(!site->is_open);
 	site->is_open = true;
 	site->transaction++;
+	remember_traces(site);
 	site->old_tidied_day = site->tidied_day;
 	site->old_tidied_count = site->tidied_count;
 	site->old_seen_ms = site->seen_ms;
@@ -197,6 +306,7 @@ static int commit(struct registry_db *db, struct err *err)
 	for (size_t i = 0; i < site->undo_count; i++)
 		registration_free(site->undos[i].old);
 	site->undo_count = 0;
+	settle_traces(site, true);
 	site->is_open = false;
 	compact(site);
 	return 0;
@@ -212,6 +322,7 @@ static void rollback(struct registry_db *db)
 		registration_free(site->slots[undo->slot]);
 		site->slots[undo->slot] = undo->old;
 	}
+	settle_traces(site, false);
 	site->tidied_day = site->old_tidied_day;
 	site->tidied_count = site->old_tidied_count;
 	site->seen_ms = site->old_seen_ms;
@@ -331,8 +442,10 @@ static int count_all(struct registry_db *db, struct registry_totals *ret, struct
 	for (size_t slot = 0; slot < site->slot_count; slot++) {
 		if (!site->slots[slot])
 			continue;
+		const struct registry_row *row = &site->slots[slot]->row;
 		ret->registrations++;
-		ret->sleeping += site->slots[slot]->row.sleeping_ms > 0;
+		ret->in_state[registry_state_of(
+			row->stopped_reason, row->sleeping_ms, row->superseded_ms)]++;
 	}
 	return 0;
 }
@@ -374,15 +487,55 @@ static int put_lists(
 	return 0;
 }
 
-static int remove_keys(
-	struct registry_db *db, const struct registry_key *keys, size_t count, struct err *err)
+static int remove_keys(struct registry_db *db, const struct registry_key *keys, size_t count,
+	const struct registry_end *end, struct err *err)
 {
 	struct site *site = site_of(db);
 	(void)err;
 	for (size_t i = 0; i < count; i++) {
 		size_t slot = find(site, &keys[i]);
-		if (slot < site->slot_count)
-			replace(site, slot, NULL);
+		if (slot == site->slot_count)
+			continue;
+		if (end)
+			leave_trace(site, &site->slots[slot]->row, end);
+		replace(site, slot, NULL);
+	}
+	return 0;
+}
+
+static int list_traces(struct registry_db *db, const char *user, int64_t after_id, size_t limit,
+	registry_trace_fn *on_trace, void *ctx, struct err *err)
+{
+	const struct site *site = site_of(db);
+	(void)err;
+	for (size_t i = site->trace_count; i-- > 0 && limit > 0;) {
+		struct registry_trace trace = *site->traces[i];
+		if ((after_id && trace.id >= after_id) || (user && strcmp(trace.user, user) != 0))
+			continue;
+		trace.is_back = find(site, &trace.key) < site->slot_count;
+		on_trace(ctx, &trace);
+		limit--;
+	}
+	return 0;
+}
+
+static int prune_traces(struct registry_db *db, int64_t before_ms, int64_t wrong_ms, int64_t now_ms,
+	struct err *err)
+{
+	struct site *site = site_of(db);
+	(void)err;
+	for (size_t i = site->trace_count; i-- > 0;) {
+		if (site->traces[i]->at_ms < before_ms) {
+			drop_trace(site, i);
+		} else if (site->traces[i]->at_ms > wrong_ms) {
+			struct registry_trace *put_right = add_trace(site, site->traces[i]);
+			put_right->at_ms = now_ms;
+			site->trace_count--;
+			struct registry_trace *wrong = site->traces[i];
+			site->traces[i] = put_right;
+			if (!has_trace(site->old_traces, site->old_trace_count, wrong))
+				trace_free(wrong);
+		}
 	}
 	return 0;
 }
@@ -484,6 +637,7 @@ static int change_mailboxes(struct registry_db *db, const struct registry_mailbo
 static void change_token(struct site *site, size_t slot, const struct registry_token_change *change)
 {
 	if (!change->stop_reason) {
+		leave_trace(site, &site->slots[slot]->row, &change->end);
 		replace(site, slot, NULL);
 		return;
 	}
@@ -763,6 +917,9 @@ void memory_forget(void)
 		sites = site->next;
 		for (size_t slot = 0; slot < site->slot_count; slot++)
 			registration_free(site->slots[slot]);
+		for (size_t i = 0; i < site->trace_count; i++)
+			trace_free(site->traces[i]);
+		free(site->traces);
 		free(site->slots);
 		free(site->undos);
 		free(site->place);
@@ -783,6 +940,7 @@ const struct registry_ops memory_ops = {
 	.load_lists = load_lists,
 	.load_keys = load_keys,
 	.list = list_behind,
+	.list_traces = list_traces,
 	.count = count_all,
 	.put = put,
 	.put_lists = put_lists,
@@ -795,6 +953,7 @@ const struct registry_ops memory_ops = {
 	.put_right = put_right,
 	.put_tidied = put_tidied,
 	.put_seen = put_seen,
+	.prune_traces = prune_traces,
 	.find_expired = find_expired,
 	.find_overslept = find_overslept,
 	.find_nudges = find_nudges,

@@ -557,6 +557,28 @@ static void a_registration_whose_commit_may_have_failed_is_done_again(void **sta
 	free_pair(&pair);
 }
 
+/* As if all the others had gone in between. */
+static void of_all_no_more_traces_stay_than_so_many(void **state)
+{
+	struct world *w = *state;
+	open_well(w);
+	sqlite3 *db = open_beside(w->path);
+	execute(db,
+		"INSERT INTO forgotten SELECT NULL, x'01', 1, 'first', '', '', '', 1, 1, 'apple', "
+		"0, ''");
+	mem_auto char *gap = mem_printf("INSERT INTO forgotten SELECT %d, x'02', 1, 'last', '', "
+					"'', '', 1, 1, 'apple', 0, ''",
+		REGISTRY_TRACES_MAX);
+	execute(db, gap);
+	assert_int_equal(number(db, "SELECT count(*) FROM forgotten"), 2);
+	execute(db,
+		"INSERT INTO forgotten SELECT NULL, x'03', 1, 'more', '', '', '', 1, 1, 'apple', "
+		"0, ''");
+	assert_int_equal(number(db, "SELECT count(*) FROM forgotten"), 2);
+	assert_int_equal(number(db, "SELECT count(*) FROM forgotten WHERE user = 'first'"), 0);
+	sqlite3_close(db);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -583,6 +605,7 @@ int main(void)
 		TEST(a_lock_by_ourselves_is_thought_of),
 		TEST(a_page_that_the_disk_cannot_read_fails_the_batch_until_it_can),
 		TEST(removed_registrations_leave_no_subscriptions_behind),
+		TEST(of_all_no_more_traces_stay_than_so_many),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -329,6 +329,7 @@ static bool is_meant(const struct event *event, const struct registry_job *job)
 	case REGISTRY_STOP:
 	case REGISTRY_TIDY:
 	case REGISTRY_LIST:
+	case REGISTRY_LIST_FORGOTTEN:
 	case REGISTRY_REMOVE:
 	case REGISTRY_COUNT:
 		break;

@@ -160,6 +160,7 @@ static void on_registry(struct registry_job *job)
 		tidy_on_registry(tidy, job);
 		break;
 	case REGISTRY_LIST:
+	case REGISTRY_LIST_FORGOTTEN:
 	case REGISTRY_REMOVE:
 	case REGISTRY_COUNT:
 		break; /* nobody asks */

@@ -577,6 +577,7 @@ void model_follow(const struct job_list *batch, int64_t now_unix_ms)
 			follow_tidy(job);
 			break;
 		case REGISTRY_LIST:
+		case REGISTRY_LIST_FORGOTTEN:
 		case REGISTRY_REMOVE:
 		case REGISTRY_COUNT:
 			break; /* nobody asks */
