@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from apnssim import TOPIC
+from apnssim import TOPIC, ZEROS
 from control import ctl, ctl_binary, ctl_fine, ctl_json, get
 from mailpushd import REPOSITORY
 from mailsite import BarePhone, new_user
@@ -360,7 +360,7 @@ def test_credentials_are_checked_and_apple_is_asked(bare_site):
 
 
 def test_a_credential_that_apple_refuses_fails_the_check(bare_site, sim):
-    sim.control(do="next", status=403, reason="BadCertificate")
+    sim.control(do="token", token=ZEROS, status=403, reason="BadCertificate")
     done = ctl(bare_site.mailpushd, "cert", "check", "--online")
     assert done.returncode == 1
     assert "fail Apple answered 403 BadCertificate: Apple refuses the certificate" in done.stdout
