@@ -21,6 +21,8 @@ void delivery_free(struct delivery *delivery);
 
 /* Something may be due: look at the end of this turn. */
 void delivery_wake(struct delivery *delivery);
+/* Apple refuses the credential of this topic, by this answer. */
+void delivery_hold(struct core *core, const char *topic, const struct apns_answer *answer);
 /* No more pushes are taken from the schedule. */
 void delivery_stop(struct delivery *delivery);
 

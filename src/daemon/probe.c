@@ -60,6 +60,7 @@ static void launch(struct probe *probe)
 	push->payload = probe->payload;
 	push->topic = probe->topic;
 	push->token = NOBODY;
+	push->is_check = true;
 	uv_random(NULL, NULL, push->apns_id, sizeof(push->apns_id), 0, NULL);
 	probe->is_out = true;
 	sender_push(probe->core->sender, push);
@@ -79,9 +80,21 @@ void probe_launch(struct core *core)
 	}
 }
 
+bool probe_is_accepted(const struct apns_answer *answer)
+{
+	return answer->ending == APNS_ANSWERED &&
+		(answer->status == 200 || answer->status == 410 ||
+			!strcmp(answer->reason, "BadDeviceToken") ||
+			!strcmp(answer->reason, "DeviceTokenNotForTopic"));
+}
+
 void probe_answered(struct sender_push *push, const struct apns_answer *answer)
 {
 	struct probe *probe = MEM_CONTAINER(push, struct probe, push);
+	const struct verdict_context context = {.is_proven = false};
+	const struct verdict verdict = verdict_of(answer, &context);
+	if (verdict.scope == VERDICT_CREDENTIAL && verdict.action == VERDICT_HOLD)
+		delivery_hold(probe->core, probe->topic, answer);
 	if (probe->answered)
 		probe->answered(probe->ctx, answer);
 	probe_free(probe);

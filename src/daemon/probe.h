@@ -2,7 +2,8 @@
  * probe - a push to a device that cannot exist: what does Apple say to our credential?
  *
  * It goes over the connection that all pushes with that topic use, past the schedule and without a
- * trace in it.  delivery launches and hands back.  Loop thread only.
+ * trace in it, in the metrics or among the failures.  delivery launches and hands back.  One that
+ * Apple refuses puts the credential on hold, as a push to a phone does.  Loop thread only.
  */
 #ifndef MAILPUSH_DAEMON_PROBE_H
 #define MAILPUSH_DAEMON_PROBE_H
@@ -10,6 +11,9 @@
 #include "daemon/core.h"
 
 struct probe;
+
+/* Apple looks at the token only after it has accepted the credential and the topic. */
+bool probe_is_accepted(const struct apns_answer *answer);
 
 /* `answered` is called once, later; the probe is gone then. */
 struct probe *probe_new(struct core *core, const char *topic,

@@ -6,6 +6,7 @@
 #include "daemon/changes.h"
 #include "daemon/delivery.h"
 #include "daemon/former.h"
+#include "daemon/held.h"
 #include "daemon/watch.h"
 
 #include <string.h>
@@ -168,6 +169,10 @@ static void apply(struct reload *reload, struct sources *fresh)
 	put_in_force(reload, reload->is_patient);
 	log_event(LOG_LEVEL_INFO, "daemon", is_read ? "reloaded" : "reloaded, all but imapd.conf",
 		log_text("aps_topic", fresh->imapdconf->aps_topic));
+	if (!reload->is_patient) {
+		sender_hurry(core->sender);
+		held_log(core);
+	}
 	delivery_wake(core->delivery);
 }
 

@@ -3,6 +3,7 @@
 #include "apns/explain.h"
 #include "base/mem.h"
 #include "daemon/exchange.h"
+#include "daemon/held.h"
 #include "daemon/probe.h"
 #include "daemon/reply.h"
 #include "daemon/sources.h"
@@ -23,6 +24,7 @@ struct examination {
 	struct online {
 		struct examination *examination;
 		struct probe *probe; /* NULL: not asked, or answered */
+		const char *topic;   /* borrowed */
 		json_t *json;	     /* borrowed */
 	} online[CONFIG_CREDENTIALS_MAX];
 	unsigned open;
@@ -82,8 +84,6 @@ struct comparison {
 	const char *name;
 	bool is_in_force;
 	bool is_same;
-	const char *trouble;
-	char text[ERR_TEXT_MAX];
 };
 
 static void on_way(void *ctx, const struct sender_way *way)
@@ -93,10 +93,16 @@ static void on_way(void *ctx, const struct sender_way *way)
 		return;
 	comparison->is_in_force = true;
 	comparison->is_same = credential_equal(way->credential, comparison->loaded);
-	if (way->trouble) {
-		strncpy(comparison->text, way->trouble, sizeof(comparison->text) - 1);
-		comparison->trouble = comparison->text;
-	}
+}
+
+/* Whether there was one to find. */
+static bool find_trouble(const struct examination *examination, json_t *json, const char *topic)
+{
+	char text[HELD_TEXT_MAX];
+	bool is_found = held_tell(examination->core, topic, text);
+	if (is_found)
+		find(json, "fail", "%s", text);
+	return is_found;
 }
 
 static void examine_dates(json_t *json, const struct credential *credential)
@@ -144,16 +150,8 @@ static void examine_loaded(
 		find(json, "warn", "the file is newer than what is in force: reload mailpushd");
 	else
 		find(json, "ok", "it is in force");
-	if (comparison.trouble)
-		find(json, "fail", "%s", comparison.trouble);
-}
-
-/* Apple looks at the token only after it has accepted the credential and the topic. */
-static bool is_about_token(const struct apns_answer *answered)
-{
-	return answered->status == 200 || answered->status == 410 ||
-		!strcmp(answered->reason, "BadDeviceToken") ||
-		!strcmp(answered->reason, "DeviceTokenNotForTopic");
+	if (!examination->is_online)
+		find_trouble(examination, json, credential->topic);
 }
 
 static void on_probed(void *ctx, const struct apns_answer *answered)
@@ -163,14 +161,17 @@ static void on_probed(void *ctx, const struct apns_answer *answered)
 	online->probe = NULL;
 	examination->open--;
 	bool is_answer = answered->ending == APNS_ANSWERED;
-	if (is_answer && is_about_token(answered))
+	const char *meaning = explain_answer(answered->ending, answered->status, answered->reason);
+	if (probe_is_accepted(answered))
 		find(online->json, "ok",
 			"Apple accepts it (a push to a token of zeros was answered %d %s)",
 			answered->status, answered->reason);
-	else
+	else if (is_answer)
 		find(online->json, "fail", "Apple answered %d %s: %s", answered->status,
-			answered->reason,
-			explain_answer(answered->ending, answered->status, answered->reason));
+			answered->reason, meaning);
+	else
+		find(online->json, "fail", "%s", meaning);
+	find_trouble(examination, online->json, online->topic);
 	if (!examination->open)
 		answer(examination);
 }
@@ -180,7 +181,7 @@ static void on_timer(uv_timer_t *timer)
 	struct examination *examination = timer->data;
 	for (unsigned i = 0; i < CONFIG_CREDENTIALS_MAX; i++) {
 		struct online *online = &examination->online[i];
-		if (online->probe)
+		if (online->probe && !find_trouble(examination, online->json, online->topic))
 			find(online->json, "fail",
 				"Apple did not answer within %d seconds; look at `mailpushctl "
 				"status` and at the way to the Internet",
@@ -193,10 +194,16 @@ static void ask_apple(struct examination *examination, unsigned i, json_t *json)
 {
 	struct online *online = &examination->online[i];
 	const struct credential *credential = examination->sources->credentials[i];
+	struct err err;
 	online->examination = examination;
 	online->json = json;
+	online->topic = credential->topic;
 	if (!sender_has_credential(examination->core->sender, credential->topic)) {
 		find(json, "fail", "Apple was not asked, as it is not in force");
+		return;
+	}
+	if (credential_check_dates(credential, clock_unix_ms(), &err)) {
+		find(json, "fail", "Apple was not asked, as it is out of its time");
 		return;
 	}
 	examination->open++;
@@ -218,6 +225,8 @@ static void examine(struct examination *examination)
 		if (sources->credentials[i] && examination->is_online)
 			ask_apple(examination, i, json);
 	}
+	if (examination->is_online)
+		sender_hurry(examination->core->sender);
 	if (examination->open)
 		uv_timer_start(&examination->timer, on_timer, TRIAL_WAIT_MS, 0);
 	else

@@ -60,6 +60,12 @@ struct heap_node *lanes_due(const struct lanes *lanes, const char *topic, int64_
 	return is_due(node, now_ms) ? node : NULL;
 }
 
+size_t lanes_count(const struct lanes *lanes, const char *topic)
+{
+	const struct lane *lane = find(lanes, topic);
+	return lane ? lane->now.count + lane->later.count : 0;
+}
+
 const char *lanes_next_topic(struct lanes *lanes, size_t *position, int64_t now_ms)
 {
 	if (*position == 0)

@@ -31,6 +31,8 @@ void lanes_fini(struct lanes *lanes);
 struct lane *lanes_get(struct lanes *lanes, const char *topic);
 /* The earliest of `topic` that is due, urgent ones first; NULL: none. */
 struct heap_node *lanes_due(const struct lanes *lanes, const char *topic, int64_t now_ms);
+/* How many stand there, due or not. */
+size_t lanes_count(const struct lanes *lanes, const char *topic);
 /* Walks the topics that have something due, `*position` from 0; NULL at the end. */
 const char *lanes_next_topic(struct lanes *lanes, size_t *position, int64_t now_ms);
 /* The earliest due time after now_ms (INT64_MAX: none), and whether anything is due already. */
