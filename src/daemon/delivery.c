@@ -258,13 +258,14 @@ static void look(struct delivery *delivery)
 		return;
 	struct schedule_time time = core_time();
 	tell_kept_back(delivery, time.now_ms);
-	probe_launch(core);
+	probe_launch(core, PROBE_FIRST);
 	size_t position = 0;
 	const char *topic;
 	while ((topic = schedule_next_topic(core->schedule, &position, time.now_ms))) {
 		check_credential(delivery, topic);
 		launch_due(delivery, topic, time);
 	}
+	probe_launch(core, PROBE_AFTER_PUSHES);
 	clear_missing(delivery, time.now_ms);
 	int64_t wake_ms = schedule_wake_ms(core->schedule, time.now_ms);
 	int64_t tell_ms = ration_wake_ms(&delivery->troubles);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/changes.h"
+#include "daemon/checkup.h"
 #include "daemon/delivery.h"
 #include "daemon/former.h"
 #include "daemon/held.h"
@@ -169,6 +170,7 @@ static void apply(struct reload *reload, struct sources *fresh)
 	put_in_force(reload, reload->is_patient);
 	log_event(LOG_LEVEL_INFO, "daemon", is_read ? "reloaded" : "reloaded, all but imapd.conf",
 		log_text("aps_topic", fresh->imapdconf->aps_topic));
+	checkup_soon(core->checkup);
 	if (!reload->is_patient) {
 		sender_hurry(core->sender);
 		held_log(core);

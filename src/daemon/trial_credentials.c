@@ -70,7 +70,7 @@ static void find(json_t *json, const char *level, const char *format, ...)
 
 static void find(json_t *json, const char *level, const char *format, ...)
 {
-	char text[ERR_TEXT_MAX];
+	char text[2 * ERR_TEXT_MAX];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
@@ -154,24 +154,31 @@ static void examine_loaded(
 		find_trouble(examination, json, credential->topic);
 }
 
+static void find_refusal(const struct online *online, const struct apns_answer *answered)
+{
+	const char *meaning = explain_answer(answered->ending, answered->status, answered->reason);
+	char trouble[HELD_TEXT_MAX] = "";
+	held_tell(online->examination->core, online->topic, trouble);
+	const char *and = *trouble ? "; " : "";
+	if (answered->ending == APNS_ANSWERED)
+		find(online->json, "fail", "Apple answered %d %s: %s%s%s", answered->status,
+			answered->reason, meaning, and, trouble);
+	else
+		find(online->json, "fail", "%s%s%s", meaning, and, trouble);
+}
+
 static void on_probed(void *ctx, const struct apns_answer *answered)
 {
 	struct online *online = ctx;
 	struct examination *examination = online->examination;
 	online->probe = NULL;
 	examination->open--;
-	bool is_answer = answered->ending == APNS_ANSWERED;
-	const char *meaning = explain_answer(answered->ending, answered->status, answered->reason);
 	if (probe_is_accepted(answered))
 		find(online->json, "ok",
 			"Apple accepts it (a push to a token of zeros was answered %d %s)",
 			answered->status, answered->reason);
-	else if (is_answer)
-		find(online->json, "fail", "Apple answered %d %s: %s", answered->status,
-			answered->reason, meaning);
 	else
-		find(online->json, "fail", "%s", meaning);
-	find_trouble(examination, online->json, online->topic);
+		find_refusal(online, answered);
 	if (!examination->open)
 		answer(examination);
 }
@@ -207,7 +214,8 @@ static void ask_apple(struct examination *examination, unsigned i, json_t *json)
 		return;
 	}
 	examination->open++;
-	online->probe = probe_new(examination->core, credential->topic, on_probed, online);
+	online->probe =
+		probe_new(examination->core, credential->topic, PROBE_FIRST, on_probed, online);
 }
 
 static void examine(struct examination *examination)
