@@ -161,6 +161,12 @@ static void show_days_left(const json_t *credential)
 		return;
 	}
 	double days = (number_of(credential, "expires") - now_s()) / 86400;
+	if (days < 0) {
+		char when[WORDS_SIZE];
+		printf("%sexpired %s%s", table_begin(TABLE_BAD), ago(credential, "expires", when),
+			table_end());
+		return;
+	}
 	printf("%s%.0f days left%s", table_begin(days < 30 ? TABLE_BAD : TABLE_PLAIN), days,
 		table_end());
 }

@@ -112,12 +112,17 @@ static void examine_dates(json_t *json, const struct credential *credential)
 		find(json, "ok", "the key can be read; it does not expire");
 		return;
 	}
+	struct err err;
 	int64_t left_ms = credential->not_after_unix_ms - clock_unix_ms();
 	int days = (int)(left_ms / CLOCK_DAY_MS);
 	json_object_set_new(json, "days_left", json_integer(days));
 	find(json, "ok", "certificate and key can be read and fit each other");
-	find(json, left_ms < EXPIRES_SOON_MS ? "warn" : "ok", "valid for %d more days%s", days,
-		left_ms < EXPIRES_SOON_MS ? "; renew it in time, Apple may need days" : "");
+	if (credential_check_dates(credential, clock_unix_ms(), &err))
+		find(json, "fail", "%s", err.text);
+	else
+		find(json, left_ms < EXPIRES_SOON_MS ? "warn" : "ok", "valid for %d more days%s",
+			days,
+			left_ms < EXPIRES_SOON_MS ? "; renew it in time, Apple may need days" : "");
 }
 
 static void examine_loaded(
