@@ -3,16 +3,20 @@
 #include "apns/pem.h"
 #include "apns/pkcs12.h"
 #include "apns/tls.h"
+#include "base/clock.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <openssl/asn1.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#define DAYS_SIZE 32
 #define OID_PRODUCTION "1.2.840.113635.100.6.3.2"
 
 static void warn(struct credential *credential, char *text)
@@ -249,12 +253,18 @@ bool credential_equal(const struct credential *a, const struct credential *b)
 	return credential_same_signer(a, b);
 }
 
+static enum credential_validity validity(
+	int64_t not_before_ms, int64_t not_after_ms, int64_t now_ms)
+{
+	if (now_ms > not_after_ms)
+		return CREDENTIAL_EXPIRED;
+	return now_ms < not_before_ms ? CREDENTIAL_NOT_YET : CREDENTIAL_VALID;
+}
+
 enum credential_validity credential_validity(
 	const struct credential *credential, int64_t now_unix_ms)
 {
-	if (now_unix_ms > credential->not_after_unix_ms)
-		return CREDENTIAL_EXPIRED;
-	return now_unix_ms < credential->not_before_unix_ms ? CREDENTIAL_NOT_YET : CREDENTIAL_VALID;
+	return validity(credential->not_before_unix_ms, credential->not_after_unix_ms, now_unix_ms);
 }
 
 static const char *day(int64_t unix_ms, char ret[CREDENTIAL_DAY_SIZE])
@@ -271,20 +281,40 @@ const char *credential_last_day(const struct credential *credential, char ret[CR
 	return day(credential->not_after_unix_ms, ret);
 }
 
-int credential_check_dates(
-	const struct credential *credential, int64_t now_unix_ms, struct err *err)
+/* "less than a day", "1 day", "3 days". */
+static const char *days(int64_t ms, char ret[DAYS_SIZE])
 {
-	char text[CREDENTIAL_DAY_SIZE];
-	switch (credential_validity(credential, now_unix_ms)) {
+	int64_t count = ms / CLOCK_DAY_MS;
+	if (count == 0)
+		return "less than a day";
+	snprintf(ret, DAYS_SIZE, "%" PRId64 " day%s", count, count == 1 ? "" : "s");
+	return ret;
+}
+
+int credential_check_times(const char *what, int64_t not_before_unix_ms, int64_t not_after_unix_ms,
+	int64_t now_unix_ms, struct err *err)
+{
+	char date[CREDENTIAL_DAY_SIZE];
+	char distance[DAYS_SIZE];
+	switch (validity(not_before_unix_ms, not_after_unix_ms, now_unix_ms)) {
 	case CREDENTIAL_EXPIRED:
-		return err_set(err, -EKEYEXPIRED, "%s expired on %s; renew it with Apple",
-			credential->file, credential_last_day(credential, text));
+		return err_set(err, -EKEYEXPIRED, "%s expired on %s, %s ago; renew it with Apple",
+			what, day(not_after_unix_ms, date),
+			days(now_unix_ms - not_after_unix_ms, distance));
 	case CREDENTIAL_NOT_YET:
 		return err_set(err, -EKEYEXPIRED,
-			"%s is not valid before %s; check this machine's clock", credential->file,
-			day(credential->not_before_unix_ms, text));
+			"%s is not valid before %s, in %s; check this machine's clock", what,
+			day(not_before_unix_ms, date),
+			days(not_before_unix_ms - now_unix_ms, distance));
 	case CREDENTIAL_VALID:
 		break;
 	}
 	return 0;
+}
+
+int credential_check_dates(
+	const struct credential *credential, int64_t now_unix_ms, struct err *err)
+{
+	return credential_check_times(credential->file, credential->not_before_unix_ms,
+		credential->not_after_unix_ms, now_unix_ms, err);
 }

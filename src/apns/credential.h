@@ -71,9 +71,12 @@ enum credential_validity { CREDENTIAL_VALID, CREDENTIAL_NOT_YET, CREDENTIAL_EXPI
 
 enum credential_validity credential_validity(
 	const struct credential *credential, int64_t now_unix_ms);
-/* 0 when it is valid, or -EKEYEXPIRED with a text that names file, day and remedy. */
+/* 0 when it is valid, or -EKEYEXPIRED with a text that names file, day, distance and remedy. */
 int credential_check_dates(
 	const struct credential *credential, int64_t now_unix_ms, struct err *err);
+/* The same of a certificate that is called `what`. */
+int credential_check_times(const char *what, int64_t not_before_unix_ms, int64_t not_after_unix_ms,
+	int64_t now_unix_ms, struct err *err);
 /* "2027-01-31" of its end. */
 #define CREDENTIAL_DAY_SIZE 16
 const char *credential_last_day(const struct credential *credential, char ret[CREDENTIAL_DAY_SIZE]);

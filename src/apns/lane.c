@@ -44,7 +44,9 @@ struct lane {
 	bool is_retired;
 
 	bool is_held;
+	int64_t held_since_ms;
 	int64_t probe_ms;	   /* when the next push is let through */
+	int64_t tried_ms;	   /* of the last attempt in a trouble */
 	struct sender_push *probe; /* the one that was; compared, never read */
 
 	int64_t failing_since_ms;  /* nothing but failures since then; 0: Apple does its work */
@@ -53,6 +55,7 @@ struct lane {
 
 	char trouble[ERR_TEXT_MAX]; /* what `state` was told last; "": it works */
 	int64_t proven_ms;	    /* of the last 200; 0: none */
+	int64_t served_ms;	    /* a push that was no check was last answered; 0: never */
 	uint64_t answered;
 };
 
@@ -91,6 +94,13 @@ static void wake_at(struct lane *lane, int64_t due_ms)
 	uv_timer_start(&lane->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
 }
 
+/* A trouble that is looked at by hand is not looked at in a loop. */
+static void note_attempt(struct lane *lane)
+{
+	if (*lane->trouble)
+		lane->tried_ms = now_ms(lane);
+}
+
 static bool is_in_use(void *ctx, const struct sockaddr_storage *address)
 {
 	const struct lane *lane = ctx;
@@ -110,6 +120,7 @@ static void on_connection_changed(void *ctx)
 static void connect_now(struct lane *lane)
 {
 	assert(lane->slot_count < CONNECTIONS_MAX);
+	note_attempt(lane);
 	const struct connection_settings settings = {
 		.sender = lane->settings.sender,
 		.authority = lane->settings.authority,
@@ -220,6 +231,7 @@ struct lane *lane_new(const struct lane_settings *settings, struct credential *c
 	backoff_init(&lane->backoff, settings->sender->backoff_min_ms,
 		settings->sender->backoff_max_ms, seed);
 	lane->rotation = (unsigned)(seed >> 33);
+	lane->tried_ms = now_ms(lane) - settings->sender->hurry_least_ms;
 	if (!credential->certificate)
 		lane->provider = provider_get(settings->providers, credential);
 	uv_timer_init(settings->loop, &lane->timer);
@@ -285,8 +297,10 @@ bool lane_push(struct lane *lane, struct sender_push *push)
 	size_t i = 0;
 	while (connection_room(lane->slots[i].connection) == 0)
 		i++;
-	if (lane->is_held)
+	if (lane->is_held) {
 		lane->probe = push;
+		note_attempt(lane);
+	}
 	push->connection = lane->slots[i].connection;
 	push->authorization = NULL;
 	if (lane->provider) {
@@ -317,6 +331,7 @@ void lane_hold(struct lane *lane, const char *why)
 	if (!lane->is_held) {
 		put_probe_off(lane);
 		drain_all(lane, "the credential is on hold");
+		lane->held_since_ms = now_ms(lane);
 	}
 	lane->is_held = true;
 	lane->is_out = false; /* the hold is what is told now */
@@ -329,6 +344,18 @@ void lane_probe_now(struct lane *lane)
 	if (!lane->is_held || lane->probe_ms <= now_ms(lane))
 		return;
 	lane->probe_ms = now_ms(lane);
+	changed(lane);
+}
+
+void lane_hurry(struct lane *lane)
+{
+	int64_t at_ms = lane->tried_ms + lane->settings.sender->hurry_least_ms;
+	if (at_ms < now_ms(lane))
+		at_ms = now_ms(lane);
+	if (lane->is_held && at_ms < lane->probe_ms)
+		lane->probe_ms = at_ms;
+	if (*lane->trouble && at_ms < lane->connect_after_ms)
+		lane->connect_after_ms = at_ms;
 	changed(lane);
 }
 
@@ -454,6 +481,9 @@ static void answer(struct lane *lane, struct slot *slot)
 		judge_outage(lane, &said, &verdict);
 		if (said.ending == APNS_ANSWERED && said.status == 200)
 			lane->proven_ms = now_ms(lane);
+		if (!push->is_check &&
+			(verdict.scope == VERDICT_TOKEN || verdict.scope == VERDICT_REQUEST))
+			lane->served_ms = now_ms(lane);
 		judge_connection(slot, &said, &verdict);
 		judge_hold(lane, is_probe, &said, &verdict);
 		lane->settings.callbacks->answered(
@@ -626,6 +656,14 @@ static void print_address(const struct sockaddr_storage *address, char *text, si
 	snprintf(text, size, "%s", host);
 }
 
+static int64_t try_in_ms(const struct lane *lane)
+{
+	int64_t after_ms = lane->connect_after_ms;
+	if (lane->is_held && lane->probe_ms > after_ms)
+		after_ms = lane->probe_ms;
+	return !lane->probe && after_ms > now_ms(lane) ? after_ms - now_ms(lane) : 0;
+}
+
 void lane_describe(
 	const struct lane *lane, void (*each)(void *ctx, const struct sender_way *way), void *ctx)
 {
@@ -642,6 +680,9 @@ void lane_describe(
 	const struct sender_way way = {.credential = lane->credential,
 		.trouble = lane->trouble[0] ? lane->trouble : NULL,
 		.is_held = lane->is_held,
+		.held_ms = lane->is_held ? now_ms(lane) - lane->held_since_ms : 0,
+		.try_in_ms = try_in_ms(lane),
+		.served_ms = lane->served_ms ? now_ms(lane) - lane->served_ms : -1,
 		.links = links,
 		.link_count = lane->slot_count};
 	each(ctx, &way);

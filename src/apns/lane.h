@@ -45,6 +45,9 @@ bool lane_push(struct lane *lane, struct sender_push *push);
 void lane_hold(struct lane *lane, const char *why);
 /* One on hold is not probed later. */
 void lane_probe_now(struct lane *lane);
+/* Somebody looks on: in a trouble the next attempt is not put off, as far as hurry_least_ms allows.
+ */
+void lane_hurry(struct lane *lane);
 
 /*
  * The end of a turn, in this order for all lanes: answers out, room offered, all written.  Each

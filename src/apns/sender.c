@@ -60,6 +60,7 @@ void sender_settings_init(struct sender_settings *settings)
 		.backoff_min_ms = 1000,
 		.backoff_max_ms = 60 * 1000,
 		.hold_probe_ms = 5 * 60 * 1000,
+		.hurry_least_ms = 10 * 1000,
 		.outage_ms = 5 * 60 * 1000,
 		.proven_ms = 24 * 60 * 60 * 1000,
 		.token_renew_ms = 50 * 60 * 1000,
@@ -285,6 +286,12 @@ void sender_hold(struct sender *sender, const char *topic, const char *why)
 	struct lane *lane = lane_of(sender, topic);
 	if (lane)
 		lane_hold(lane, why);
+}
+
+void sender_hurry(struct sender *sender)
+{
+	for (size_t i = 0; i < sender->lane_count; i++)
+		lane_hurry(sender->lanes[i]);
 }
 
 void sender_clock_set(struct sender *sender)

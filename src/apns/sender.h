@@ -50,6 +50,7 @@ struct sender_settings {
 	int64_t backoff_min_ms; /* 1 s */
 	int64_t backoff_max_ms; /* 60 s */
 	int64_t hold_probe_ms;	/* how often a held credential is tried: 5 min */
+	int64_t hurry_least_ms; /* and at least so long after the last time on request: 10 s */
 	int64_t outage_ms;	/* pushes that only fail for so long are a trouble: 5 min */
 	int64_t proven_ms;	/* a 200 proves credential and host for so long: 24 h */
 	int64_t token_renew_ms; /* a provider token is made anew after: 50 min */
@@ -71,6 +72,7 @@ struct sender_push {
 	int64_t expiration_unix_s;
 	const char *payload; /* not copied */
 	size_t payload_size; /* at most PAYLOAD_MAX */
+	bool is_check;	     /* to nobody's token: it tells no phone anything */
 
 	int64_t sent_ms; /* filled by the sender, monotonic */
 	void *ctx;	 /* the caller's */
@@ -135,6 +137,11 @@ bool sender_push(struct sender *sender, struct sender_push *push);
  * nothing about the credential (no answer, a 5xx) does not: another is let through as much later.
  */
 void sender_hold(struct sender *sender, const char *topic, const char *why);
+/*
+ * Somebody asks for it: each credential on hold lets one push through at once, and one that backs
+ * off connects at once; but hurry_least_ms after the last attempt in that trouble at the soonest.
+ */
+void sender_hurry(struct sender *sender);
 /* The wall clock was set: what was refused by the former time, each hold finds out at once. */
 void sender_clock_set(struct sender *sender);
 
@@ -149,6 +156,9 @@ struct sender_way {
 	const struct credential *credential;
 	const char *trouble; /* NULL: it works, or was not tried yet */
 	bool is_held;
+	int64_t held_ms;   /* for so long; 0: it is not */
+	int64_t try_in_ms; /* no connection is begun and, on hold, no push let through before */
+	int64_t served_ms; /* so long ago Apple judged a push that was no check; -1: never */
 	const struct sender_link *links;
 	size_t link_count;
 };

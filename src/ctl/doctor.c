@@ -10,6 +10,7 @@
 #include "ctl/doctor_files.h"
 #include "ctl/doctor_imap.h"
 #include "ctl/doctor_machine.h"
+#include "ctl/doctor_program.h"
 #include "ctl/doctor_socket.h"
 #include "ctl/doctor_user.h"
 #include "ctl/findings.h"
@@ -153,7 +154,7 @@ static void examine_cyrus(struct doctor *doctor)
 			"cyrus_user in imapd.conf",
 			user);
 	if (is_known && way == DOCTOR_NOTIFYD && program)
-		doctor_socket_examine_program(findings, program, &person);
+		doctor_program_examine(findings, &cyrus, program, &person);
 	if (doctor->services)
 		doctor_imap_examine(findings, doctor->services);
 }

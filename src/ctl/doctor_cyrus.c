@@ -247,25 +247,30 @@ static const char *method_of(const struct doctor_cyrus *cyrus,
 	return cyrusconf_option(service, "-m", room, size) ? room : "null";
 }
 
+void doctor_cyrus_refuse_program(
+	struct findings *findings, const struct doctor_cyrus *cyrus, const char *program)
+{
+	findings_add(findings, FINDINGS_FAIL, "notifyd",
+		"of Cyrus gets the events (notifysocket), but runs %s instead of mailpush-notify; "
+		"better let Cyrus talk to mailpushd",
+		program);
+	put_notifysocket(findings, cyrus);
+}
+
 static void judge_notifyd(struct findings *findings, const struct doctor_cyrus *cyrus,
 	const struct cyrusconf_service *service)
 {
 	char room[64];
 	const char *method = method_of(cyrus, service, room, sizeof(room));
 	const char *program = value_of(cyrus, "notify_external");
-	const char *slash = program ? strrchr(program, '/') : NULL;
 	if (strcasecmp(method, "external") != 0) {
 		findings_add(findings, FINDINGS_FAIL, "notifyd",
 			"of Cyrus gets the events and runs no program with them: their method is "
 			"%s",
 			method);
 		put(findings, cyrus, "event_notifier", "external");
-	} else if (!slash || strcmp(slash, "/mailpush-notify") != 0) {
-		findings_add(findings, FINDINGS_FAIL, "notifyd",
-			"of Cyrus gets the events (notifysocket), but runs %s instead of "
-			"mailpush-notify; better let Cyrus talk to mailpushd",
-			program ? program : "nothing");
-		put_notifysocket(findings, cyrus);
+	} else if (!program) {
+		doctor_cyrus_refuse_program(findings, cyrus, "nothing");
 	} else {
 		findings_add(findings, FINDINGS_OK, "notifyd",
 			"events go through notifyd of Cyrus, which runs %s, one at a time; "

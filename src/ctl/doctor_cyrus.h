@@ -35,6 +35,9 @@ void doctor_cyrus_judge_events(struct findings *findings, const struct doctor_cy
 enum doctor_way doctor_cyrus_judge_way(struct findings *findings, const struct doctor_cyrus *cyrus);
 void doctor_cyrus_judge_services(struct findings *findings, const struct doctor_cyrus *cyrus);
 void doctor_cyrus_judge_site(struct findings *findings, const struct doctor_cyrus *cyrus);
+/* notify_external turned out to be another program than mailpush-notify. */
+void doctor_cyrus_refuse_program(
+	struct findings *findings, const struct doctor_cyrus *cyrus, const char *program);
 /* `greeting` of the Cyrus that runs. */
 void doctor_cyrus_judge_greeting(struct findings *findings, const struct greeting *greeting);
 

@@ -201,23 +201,6 @@ static void examine_spool(
 	}
 }
 
-void doctor_socket_examine_program(
-	struct findings *findings, const char *program, const struct doctor_person *person)
-{
-	struct stat status;
-	if (stat(program, &status)) {
-		findings_add(findings, errno == EACCES ? FINDINGS_WARN : FINDINGS_FAIL,
-			"notify_external", "%s: %s", program, strerror(errno));
-	} else if (!doctor_socket_may(person, &status, MAY_ENTER)) {
-		findings_add(findings, FINDINGS_FAIL, "notify_external",
-			"user %s, as whom Cyrus runs, may not run %s (mode %04o)", person->name,
-			program, status.st_mode & 07777);
-		findings_run(findings, "chmod 0755 %s", program);
-	} else {
-		findings_add(findings, FINDINGS_OK, "notify_external", "%s may be run", program);
-	}
-}
-
 void doctor_socket_judge_queue(struct findings *findings, long length)
 {
 	if (length >= DOCTOR_QUEUE_WANTED) {

@@ -28,9 +28,6 @@ bool doctor_socket_may(
 /* All that lies between Cyrus, which runs as `person`, and the daemon. */
 void doctor_socket_examine(struct findings *findings, const struct config *config,
 	enum doctor_way way, const struct doctor_person *person);
-/* The program that notifyd runs, if it may. */
-void doctor_socket_examine_program(
-	struct findings *findings, const char *program, const struct doctor_person *person);
 
 /* net.unix.max_dgram_qlen */
 void doctor_socket_judge_queue(struct findings *findings, long length);

@@ -212,6 +212,7 @@ static void show_changed(const json_t *answer)
 	const json_t *count = dropped ? dropped : json_object_get(answer, "flushed");
 	printf("%lld pushes %s\n", (long long)json_integer_value(count),
 		dropped ? "dropped" : "are told now");
+	show_held(answer);
 }
 
 static enum client_exit change_queue(const char *path)

@@ -198,8 +198,42 @@ static void show_days_left(const json_t *credential)
 		return;
 	}
 	double days = (number_of(credential, "expires") - now_s()) / 86400;
+	if (days < 0) {
+		char when[WORDS_SIZE];
+		printf("%sexpired %s%s", table_begin(TABLE_BAD), ago(credential, "expires", when),
+			table_end());
+		return;
+	}
 	printf("%s%.0f days left%s", table_begin(days < 30 ? TABLE_BAD : TABLE_PLAIN), days,
 		table_end());
+}
+
+/* With the name before it, and why behind. */
+static void show_hold(const json_t *hold)
+{
+	char since[WORDS_SIZE];
+	char next[WORDS_SIZE];
+	double left_s = number_of(hold, "next_try") - now_s();
+	printf("on hold since %s, tried next ", ago(hold, "held_since", since));
+	fputs(left_s < 1 ? "now" : words_ago(number_of(hold, "next_try"), now_s(), next), stdout);
+	printf(", %lld push%s", count_of(hold, "waiting"),
+		count_of(hold, "waiting") == 1 ? " waits" : "es wait");
+}
+
+void show_held(const json_t *answer)
+{
+	size_t i;
+	json_t *hold;
+	json_array_foreach(json_object_get(answer, "held"), i, hold)
+	{
+		fputs("credential ", stdout);
+		print_text(text_of(hold, "credential"));
+		fputs(" is ", stdout);
+		show_hold(hold);
+		fputs(": ", stdout);
+		coloured(TABLE_BAD, text_of(hold, "why"));
+		putchar('\n');
+	}
 }
 
 static void show_way(const json_t *credential)
@@ -219,6 +253,10 @@ static void show_way(const json_t *credential)
 	if (*error) {
 		fputs(": ", stdout);
 		coloured(TABLE_BAD, error);
+	}
+	if (is_true(credential, "held")) {
+		fputs(", ", stdout);
+		show_hold(credential);
 	}
 	if (*trouble) {
 		fputs(": ", stdout);

@@ -87,6 +87,19 @@ static bool take_push_later(
 	return take_event(config, value, RELAY_LATER, why);
 }
 
+/* A service that is asked all the time may take us for an attack. */
+static bool take_check_interval(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	if (!take_duration(config, key, value, why))
+		return false;
+	int64_t ms = config->apns_check_interval_ms;
+	if (ms == 0 || ms >= CLOCK_MINUTE_MS)
+		return true;
+	snprintf(why, TAKE_WHY_SIZE, "must be from 1min to 1d, or 0s to have Apple never asked");
+	return false;
+}
+
 static const struct key keys[] = {
 	{"imapd_conf", "/etc/imapd.conf", false, take_path, AT(imapd_conf), 1, PATH_MAX - 1},
 	{"site", "", false, take_site, AT(site), 0, 255},
@@ -119,6 +132,8 @@ static const struct key keys[] = {
 	{"apns_host", "api.push.apple.com", false, take_host, AT(apns_host), 1, 253},
 	{"apns_port", "443", false, take_port, 0, 1, 65535},
 	{"apns_ca_file", "", false, take_path, AT(apns_ca_file), 0, PATH_MAX - 1},
+	{"apns_check_interval", "1h", false, take_check_interval, AT(apns_check_interval_ms), 0,
+		CLOCK_DAY_MS},
 	{"connections", "4", false, take_unsigned, AT(connections), 1, 16},
 	{"priority", "none", false, take_priority, 0, 0, 0},
 	{"control_socket", "/run/mailpush/control", false, take_path, AT(control_socket), 0, 107},

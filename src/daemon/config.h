@@ -60,7 +60,8 @@ struct config {
 
 	char *apns_host;
 	uint16_t apns_port;
-	char *apns_ca_file; /* "": the system's store */
+	char *apns_ca_file;		/* "": the system's store */
+	int64_t apns_check_interval_ms; /* 0: never */
 	unsigned connections;
 	int priority;
 	char *proxy_host; /* NULL: none */

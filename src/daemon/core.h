@@ -36,6 +36,7 @@ struct core {
 	struct sender *sender;
 	struct delivery *delivery;
 	struct probe *probes; /* that wait for room */
+	struct checkup *checkup;
 	struct forward *forward;
 	struct arrivals *arrivals;
 	struct tidy *tidy;

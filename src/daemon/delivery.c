@@ -280,13 +280,14 @@ static void look(struct delivery *delivery)
 		return;
 	struct schedule_time time = core_time();
 	tell_kept_back(delivery, time.now_ms);
-	probe_launch(core);
+	probe_launch(core, PROBE_FIRST);
 	size_t position = 0;
 	const char *topic;
 	while ((topic = schedule_next_topic(core->schedule, &position, time.now_ms))) {
 		check_credential(delivery, topic);
 		launch_due(delivery, topic, time);
 	}
+	probe_launch(core, PROBE_AFTER_PUSHES);
 	clear_missing(delivery, time.now_ms);
 	int64_t wake_ms = schedule_wake_ms(core->schedule, time.now_ms);
 	int64_t tell_ms = ration_wake_ms(&delivery->troubles);
@@ -432,18 +433,22 @@ static void end_doubt(struct delivery *delivery, const struct flight *flight)
 	alarm_clear(name);
 }
 
-static void hold(struct delivery *delivery, const struct flight *flight,
-	const struct apns_answer *answer, const struct verdict *verdict)
+void delivery_hold(struct core *core, const char *topic, const struct apns_answer *answer)
 {
-	if (verdict->scope == VERDICT_TOKEN) {
-		doubt(delivery, flight);
-		return;
-	}
 	char why[ERR_TEXT_MAX];
 	snprintf(why, sizeof(why), "Apple refuses pushes: %d %s; %s", answer->status,
 		answer->reason[0] ? answer->reason : "without a reason",
 		verdict_remedy(answer->reason));
-	sender_hold(delivery->core->sender, flight->scheduled->target->topic, why);
+	sender_hold(core->sender, topic, why);
+}
+
+static void hold(struct delivery *delivery, const struct flight *flight,
+	const struct apns_answer *answer, const struct verdict *verdict)
+{
+	if (verdict->scope == VERDICT_TOKEN)
+		doubt(delivery, flight);
+	else
+		delivery_hold(delivery->core, flight->scheduled->target->topic, answer);
 }
 
 static void on_answered(
@@ -502,8 +507,9 @@ static void on_answered(
 			verdict.delay_ms, verdict.counts, time);
 		break;
 	case VERDICT_HOLD:
-		tell_answer(delivery, flight, answer, verdict.action, "hold");
+		/* First, as who is told the answer asks what follows. */
 		hold(delivery, flight, answer, &verdict);
+		tell_answer(delivery, flight, answer, verdict.action, "hold");
 		job = schedule_retry(core->schedule, &flight->key, answer->status, answer->reason,
 			verdict.delay_ms, verdict.counts, time);
 		break;

@@ -26,6 +26,8 @@ void delivery_wake(struct delivery *delivery);
  * misfits.h).
  */
 void delivery_forgive(struct delivery *delivery, const struct registry_key *key);
+/* Apple refuses the credential of this topic, by this answer. */
+void delivery_hold(struct core *core, const char *topic, const struct apns_answer *answer);
 /* No more pushes are taken from the schedule. */
 void delivery_stop(struct delivery *delivery);
 

@@ -3,6 +3,7 @@
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/checkup.h"
 #include "daemon/delivery.h"
 
 #include <errno.h>
@@ -181,6 +182,7 @@ static void hand_over(struct keyring *keyring)
 			given[count++] = credential_ref(credential);
 	}
 	sender_set_credentials(keyring->core->sender, given, count);
+	checkup_credentials(keyring->core->checkup);
 }
 
 /* What Cyrus tells the phones to listen for must be what we can push on. */

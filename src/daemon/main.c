@@ -16,15 +16,15 @@
  *   apns/sender.c  apns/verdict.c        HTTP/2 to Apple, and what its answers mean
  *
  * For people: control.c (the control socket, over base/http.c) with status.c, exposition.c,
- * devices.c, waiting.c (the queue), trial.c (test pushes), audience.c (who looks on) and
- * statuspage.c (for a browser, from page/); metrics.c counts, history.c and failures.c remember,
- * inquiry.c asks the databases.
+ * devices.c, waiting.c (the queue), trial.c (test pushes), held.c (what is said of a credential on
+ * hold), audience.c (who looks on) and statuspage.c (for a browser, from page/); metrics.c counts,
+ * history.c and failures.c remember, inquiry.c asks the databases.
  *
  * Beside it: config.c (mailpush.conf), check.c (-n), sources.c (imapd.conf and the credentials'
  * files), reload.c and watch.c (they are read again), keyring.c (the credentials in force),
- * former.c (a changed aps_topic), tidy.c (hourly housekeeping), supervisor.c (what systemd is
- * told), socketwatch.c (are the sockets still there?), clockwatch.c (was the clock set?), and base/
- * below everything.
+ * checkup.c (does Apple take them?), former.c (a changed aps_topic), tidy.c (hourly housekeeping),
+ * supervisor.c (what systemd is told), socketwatch.c (are the sockets still there?), clockwatch.c
+ * (was the clock set?), and base/ below everything.
  *
  * This file starts the parts in order and stops them in reverse.
  */
@@ -36,6 +36,7 @@
 #include "daemon/backlog.h"
 #include "daemon/changes.h"
 #include "daemon/check.h"
+#include "daemon/checkup.h"
 #include "daemon/clockwatch.h"
 #include "daemon/config.h"
 #include "daemon/control.h"
@@ -338,6 +339,7 @@ static void begin_stop(struct daemon *daemon, const char *why)
 	if (daemon->core.spool)
 		spool_stop(daemon->core.spool);
 	delivery_stop(daemon->core.delivery);
+	checkup_free(mem_steal(daemon->core.checkup));
 	reload_stop(daemon->reload, on_reload_stopped, daemon);
 	uv_timer_init(&daemon->loop, &daemon->stop_timer);
 	daemon->stop_timer.data = daemon;
@@ -505,7 +507,7 @@ static int start(struct daemon *daemon, struct err *err)
 	core->history = history_new(clock_monotonic_ms());
 	core->failures = failures_new(config->status_page_names);
 	core->started_unix_ms = clock_unix_ms();
-	uint8_t seeds[3][16];
+	uint8_t seeds[4][16];
 	int failed = uv_random(NULL, NULL, seeds, sizeof(seeds), 0, NULL);
 	if (failed)
 		return err_set(err, failed, "cannot get random bytes: %s", uv_strerror(failed));
@@ -536,6 +538,7 @@ static int start(struct daemon *daemon, struct err *err)
 	if (!store_is_loaded(core->store))
 		arrivals_hold(core->arrivals);
 	core->tidy = tidy_new(core);
+	core->checkup = checkup_new(core, seeds[3]);
 	reload_first(daemon->reload);
 	parked_replay(&daemon->parked, core->arrivals);
 	watch_signals(daemon);
@@ -590,6 +593,7 @@ static uint64_t take_down(struct daemon *daemon, bool *ret_is_closed)
 		reload_stop(daemon->reload, NULL, NULL);
 	if (core->delivery)
 		delivery_stop(core->delivery);
+	checkup_free(mem_steal(core->checkup));
 	if (core->sender && !daemon->is_stopping) {
 		sender_stop(core->sender, 0, on_sender_stopped, daemon);
 		while (!daemon->is_sender_stopped)

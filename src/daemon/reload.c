@@ -4,8 +4,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/changes.h"
+#include "daemon/checkup.h"
 #include "daemon/delivery.h"
 #include "daemon/former.h"
+#include "daemon/held.h"
 #include "daemon/watch.h"
 
 #include <string.h>
@@ -175,6 +177,11 @@ static void apply(struct reload *reload, struct sources *fresh)
 	put_in_force(reload, reload->is_patient);
 	log_event(LOG_LEVEL_INFO, "daemon", is_read ? "reloaded" : "reloaded, all but imapd.conf",
 		log_text("aps_topic", fresh->imapdconf->aps_topic));
+	checkup_soon(core->checkup);
+	if (!reload->is_patient) {
+		sender_hurry(core->sender);
+		held_log(core);
+	}
 	delivery_wake(core->delivery);
 }
 

@@ -3,6 +3,7 @@
 #include "base/alarm.h"
 #include "base/log.h"
 #include "daemon/arrival.h"
+#include "daemon/held.h"
 #include "daemon/metrics.h"
 #include "daemon/reply.h"
 #include "queue/store.h"
@@ -91,6 +92,7 @@ static json_t *pushes(const struct core *core)
 }
 
 struct finding {
+	const struct core *core;
 	json_t *ways;
 	const char *name;
 };
@@ -121,6 +123,8 @@ static void on_way(void *ctx, const struct sender_way *way)
 	json_object_set_new(json, "valid_from", reply_time(credential->not_before_unix_ms));
 	json_object_set_new(json, "expires", reply_time(credential->not_after_unix_ms));
 	json_object_set_new(json, "held", json_boolean(way->is_held));
+	if (way->is_held)
+		held_describe(finding->core, way, json);
 	json_object_set_new(json, "connections", links);
 	if (way->trouble)
 		json_object_set_new(json, "trouble", reply_text(way->trouble));
@@ -132,7 +136,7 @@ json_t *status_credentials(struct core *core)
 	for (unsigned i = 0; i < core->config->credential_count; i++) {
 		const char *name = core->config->credentials[i].name;
 		const char *wrong = core->sources->credential_errors[i].text;
-		struct finding finding = {.ways = json_object(), .name = name};
+		struct finding finding = {.core = core, .ways = json_object(), .name = name};
 		json_object_set_new(finding.ways, "name", reply_text(name));
 		json_object_set_new(finding.ways, "in_force", json_false());
 		sender_each_way(core->sender, on_way, &finding);

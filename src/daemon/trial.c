@@ -7,6 +7,7 @@
 #include "daemon/audience.h"
 #include "daemon/delivery.h"
 #include "daemon/exchange.h"
+#include "daemon/held.h"
 #include "daemon/reply.h"
 #include "event/utf7.h"
 
@@ -73,21 +74,6 @@ static void answer(struct trial *trial)
 	end(trial);
 }
 
-struct search {
-	const char *topic;
-	const char *trouble;
-	char text[ERR_TEXT_MAX];
-};
-
-static void on_way(void *ctx, const struct sender_way *way)
-{
-	struct search *search = ctx;
-	if (!strcmp(way->credential->topic, search->topic) && way->trouble) {
-		strncpy(search->text, way->trouble, sizeof(search->text) - 1);
-		search->trouble = search->text;
-	}
-}
-
 static void on_timer(uv_timer_t *timer)
 {
 	struct trial *trial = timer->data;
@@ -95,15 +81,28 @@ static void on_timer(uv_timer_t *timer)
 		struct device *device = &trial->waiting[i];
 		if (!device->is_waiting)
 			continue;
-		struct search search = {
-			.topic = json_string_value(json_object_get(device->json, "topic"))};
-		sender_each_way(trial->core->sender, on_way, &search);
+		const char *topic = json_string_value(json_object_get(device->json, "topic"));
+		char trouble[HELD_TEXT_MAX];
 		set(device->json, "state", "waiting");
 		set(device->json, "meaning",
-			search.trouble ? search.trouble
-				       : "Apple has not answered yet; the push waits in the queue");
+			held_tell(trial->core, topic, trouble)
+				? trouble
+				: "Apple has not answered yet; the push waits in the queue");
 	}
 	answer(trial);
+}
+
+static void set_meaning(
+	const struct trial *trial, const struct device *device, const struct apns_answer *answered)
+{
+	const char *topic = json_string_value(json_object_get(device->json, "topic"));
+	const char *meaning = explain_answer(answered->ending, answered->status, answered->reason);
+	char trouble[HELD_TEXT_MAX];
+	bool is_taken = answered->status == 200;
+	bool is_troubled = !is_taken && held_tell(trial->core, topic, trouble);
+	mem_auto char *both =
+		mem_printf("%s%s%s", meaning, is_troubled ? "; " : "", is_troubled ? trouble : "");
+	set(device->json, "meaning", both);
 }
 
 static void on_answered(struct audience_listener *listener, const struct registry_key *key,
@@ -125,8 +124,7 @@ static void on_answered(struct audience_listener *listener, const struct registr
 		json_object_set_new(device->json, "status", json_integer(answered->status));
 		set(device->json, "reason", answered->reason);
 		set(device->json, "then", then);
-		set(device->json, "meaning",
-			explain_answer(answered->ending, answered->status, answered->reason));
+		set_meaning(trial, device, answered);
 	}
 	if (!trial->open)
 		answer(trial);
@@ -225,6 +223,7 @@ static void on_listed(struct inquiry *inquiry, int status)
 	audience_listen(trial->core->audience, &trial->listener);
 	for (size_t i = 0; i < listing->count; i++)
 		push_to(trial, &listing->listed[i]);
+	sender_hurry(trial->core->sender);
 	if (trial->open)
 		uv_timer_start(&trial->timer, on_timer, TRIAL_WAIT_MS, 0);
 	else

@@ -3,6 +3,7 @@
 #include "apns/explain.h"
 #include "base/mem.h"
 #include "daemon/exchange.h"
+#include "daemon/held.h"
 #include "daemon/probe.h"
 #include "daemon/reply.h"
 #include "daemon/sources.h"
@@ -23,6 +24,7 @@ struct examination {
 	struct online {
 		struct examination *examination;
 		struct probe *probe; /* NULL: not asked, or answered */
+		const char *topic;   /* borrowed */
 		json_t *json;	     /* borrowed */
 	} online[CONFIG_CREDENTIALS_MAX];
 	unsigned open;
@@ -68,7 +70,7 @@ static void find(json_t *json, const char *level, const char *format, ...)
 
 static void find(json_t *json, const char *level, const char *format, ...)
 {
-	char text[ERR_TEXT_MAX];
+	char text[2 * ERR_TEXT_MAX];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
@@ -82,8 +84,6 @@ struct comparison {
 	const char *name;
 	bool is_in_force;
 	bool is_same;
-	const char *trouble;
-	char text[ERR_TEXT_MAX];
 };
 
 static void on_way(void *ctx, const struct sender_way *way)
@@ -93,10 +93,16 @@ static void on_way(void *ctx, const struct sender_way *way)
 		return;
 	comparison->is_in_force = true;
 	comparison->is_same = credential_equal(way->credential, comparison->loaded);
-	if (way->trouble) {
-		strncpy(comparison->text, way->trouble, sizeof(comparison->text) - 1);
-		comparison->trouble = comparison->text;
-	}
+}
+
+/* Whether there was one to find. */
+static bool find_trouble(const struct examination *examination, json_t *json, const char *topic)
+{
+	char text[HELD_TEXT_MAX];
+	bool is_found = held_tell(examination->core, topic, text);
+	if (is_found)
+		find(json, "fail", "%s", text);
+	return is_found;
 }
 
 static void examine_dates(json_t *json, const struct credential *credential)
@@ -106,12 +112,17 @@ static void examine_dates(json_t *json, const struct credential *credential)
 		find(json, "ok", "the key can be read; it does not expire");
 		return;
 	}
+	struct err err;
 	int64_t left_ms = credential->not_after_unix_ms - clock_unix_ms();
 	int days = (int)(left_ms / CLOCK_DAY_MS);
 	json_object_set_new(json, "days_left", json_integer(days));
 	find(json, "ok", "certificate and key can be read and fit each other");
-	find(json, left_ms < EXPIRES_SOON_MS ? "warn" : "ok", "valid for %d more days%s", days,
-		left_ms < EXPIRES_SOON_MS ? "; renew it in time, Apple may need days" : "");
+	if (credential_check_dates(credential, clock_unix_ms(), &err))
+		find(json, "fail", "%s", err.text);
+	else
+		find(json, left_ms < EXPIRES_SOON_MS ? "warn" : "ok", "valid for %d more days%s",
+			days,
+			left_ms < EXPIRES_SOON_MS ? "; renew it in time, Apple may need days" : "");
 }
 
 static void examine_loaded(
@@ -144,16 +155,21 @@ static void examine_loaded(
 		find(json, "warn", "the file is newer than what is in force: reload mailpushd");
 	else
 		find(json, "ok", "it is in force");
-	if (comparison.trouble)
-		find(json, "fail", "%s", comparison.trouble);
+	if (!examination->is_online)
+		find_trouble(examination, json, credential->topic);
 }
 
-/* Apple looks at the token only after it has accepted the credential and the topic. */
-static bool is_about_token(const struct apns_answer *answered)
+static void find_refusal(const struct online *online, const struct apns_answer *answered)
 {
-	return answered->status == 200 || answered->status == 410 ||
-		!strcmp(answered->reason, "BadDeviceToken") ||
-		!strcmp(answered->reason, "DeviceTokenNotForTopic");
+	const char *meaning = explain_answer(answered->ending, answered->status, answered->reason);
+	char trouble[HELD_TEXT_MAX] = "";
+	held_tell(online->examination->core, online->topic, trouble);
+	const char *and = *trouble ? "; " : "";
+	if (answered->ending == APNS_ANSWERED)
+		find(online->json, "fail", "Apple answered %d %s: %s%s%s", answered->status,
+			answered->reason, meaning, and, trouble);
+	else
+		find(online->json, "fail", "%s%s%s", meaning, and, trouble);
 }
 
 static void on_probed(void *ctx, const struct apns_answer *answered)
@@ -162,15 +178,12 @@ static void on_probed(void *ctx, const struct apns_answer *answered)
 	struct examination *examination = online->examination;
 	online->probe = NULL;
 	examination->open--;
-	bool is_answer = answered->ending == APNS_ANSWERED;
-	if (is_answer && is_about_token(answered))
+	if (probe_is_accepted(answered))
 		find(online->json, "ok",
 			"Apple accepts it (a push to a token of zeros was answered %d %s)",
 			answered->status, answered->reason);
 	else
-		find(online->json, "fail", "Apple answered %d %s: %s", answered->status,
-			answered->reason,
-			explain_answer(answered->ending, answered->status, answered->reason));
+		find_refusal(online, answered);
 	if (!examination->open)
 		answer(examination);
 }
@@ -180,7 +193,7 @@ static void on_timer(uv_timer_t *timer)
 	struct examination *examination = timer->data;
 	for (unsigned i = 0; i < CONFIG_CREDENTIALS_MAX; i++) {
 		struct online *online = &examination->online[i];
-		if (online->probe)
+		if (online->probe && !find_trouble(examination, online->json, online->topic))
 			find(online->json, "fail",
 				"Apple did not answer within %d seconds; look at `mailpushctl "
 				"status` and at the way to the Internet",
@@ -193,14 +206,21 @@ static void ask_apple(struct examination *examination, unsigned i, json_t *json)
 {
 	struct online *online = &examination->online[i];
 	const struct credential *credential = examination->sources->credentials[i];
+	struct err err;
 	online->examination = examination;
 	online->json = json;
+	online->topic = credential->topic;
 	if (!sender_has_credential(examination->core->sender, credential->topic)) {
 		find(json, "fail", "Apple was not asked, as it is not in force");
 		return;
 	}
+	if (credential_check_dates(credential, clock_unix_ms(), &err)) {
+		find(json, "fail", "Apple was not asked, as it is out of its time");
+		return;
+	}
 	examination->open++;
-	online->probe = probe_new(examination->core, credential->topic, on_probed, online);
+	online->probe =
+		probe_new(examination->core, credential->topic, PROBE_FIRST, on_probed, online);
 }
 
 static void examine(struct examination *examination)
@@ -218,6 +238,8 @@ static void examine(struct examination *examination)
 		if (sources->credentials[i] && examination->is_online)
 			ask_apple(examination, i, json);
 	}
+	if (examination->is_online)
+		sender_hurry(examination->core->sender);
 	if (examination->open)
 		uv_timer_start(&examination->timer, on_timer, TRIAL_WAIT_MS, 0);
 	else

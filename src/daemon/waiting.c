@@ -5,6 +5,7 @@
 #include "daemon/ask.h"
 #include "daemon/delivery.h"
 #include "daemon/exchange.h"
+#include "daemon/held.h"
 #include "daemon/reply.h"
 
 #include <string.h>
@@ -109,8 +110,13 @@ static void finish(struct view *view)
 		view->is_drop ? "pushes dropped by hand" : "pushes flushed by hand",
 		log_text("user", view->exchange.user ? view->exchange.user : "(all)"),
 		log_number("count", (int64_t)view->count));
+	json_t *answer = json_pack("{sI}", what, (json_int_t)view->count);
+	if (!view->is_drop) {
+		sender_hurry(view->exchange.core->sender);
+		held_add_list(view->exchange.core, answer);
+	}
 	delivery_wake(view->exchange.core->delivery);
-	reply_json(view->exchange.request, 200, json_pack("{sI}", what, (json_int_t)view->count));
+	reply_json(view->exchange.request, 200, answer);
 	view_free(view);
 }
 

@@ -71,6 +71,12 @@ void lanes_took_turn(struct lanes *lanes, const char *topic, bool is_urgent)
 		lane->urgent_turns++;
 }
 
+size_t lanes_count(const struct lanes *lanes, const char *topic)
+{
+	const struct lane *lane = find(lanes, topic);
+	return lane ? lane->now.count + lane->later.count : 0;
+}
+
 const char *lanes_next_topic(struct lanes *lanes, size_t *position, int64_t now_ms)
 {
 	if (*position == 0)

@@ -40,6 +40,8 @@ struct lane *lanes_get(struct lanes *lanes, const char *topic);
 struct heap_node *lanes_due(const struct lanes *lanes, const char *topic, int64_t now_ms);
 /* It goes: that was a turn of the urgent ones or of the others. */
 void lanes_took_turn(struct lanes *lanes, const char *topic, bool is_urgent);
+/* How many stand there, due or not. */
+size_t lanes_count(const struct lanes *lanes, const char *topic);
 /* Walks the topics that have something due, `*position` from 0; NULL at the end. */
 const char *lanes_next_topic(struct lanes *lanes, size_t *position, int64_t now_ms);
 /* The earliest due time after now_ms (INT64_MAX: none), and whether anything is due already. */

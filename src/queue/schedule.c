@@ -759,6 +759,11 @@ const char *schedule_state(const struct schedule *schedule, const struct registr
 	return entry ? names[entry->state] : NULL;
 }
 
+size_t schedule_waiting(const struct schedule *schedule, const char *topic)
+{
+	return lanes_count(&schedule->lanes, topic);
+}
+
 void schedule_count(const struct schedule *schedule, struct schedule_counts *ret)
 {
 	*ret = (struct schedule_counts){

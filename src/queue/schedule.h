@@ -179,6 +179,8 @@ struct schedule_counts {
 	uint64_t storing, waiting, flying, resting;
 	uint64_t news;
 };
+/* How many pushes on `topic` wait, due or not. */
+size_t schedule_waiting(const struct schedule *schedule, const char *topic);
 void schedule_count(const struct schedule *schedule, struct schedule_counts *ret);
 /* How many registrations are still to be told something; costs nothing. */
 uint64_t schedule_to_tell(const struct schedule *schedule);

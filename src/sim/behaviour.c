@@ -160,7 +160,7 @@ struct arrival behaviour_arrived(struct behaviour *behaviour)
 void behaviour_decide(struct behaviour *behaviour, const struct request *request,
 	const struct peer *peer, struct verdict *ret)
 {
-	if (behaviour->nexts) {
+	if (behaviour->nexts && !service_is_trial(request)) {
 		*ret = behaviour->next[0].verdict;
 		if (--behaviour->next[0].count == 0) {
 			behaviour->nexts--;

@@ -4,7 +4,8 @@
  * Without any request it is Apple's service on a good day: every push is checked by service.h and
  * answered at once.  What a test sets is kept here and used up push by push, so that connection.c
  * has one place to ask: what happens to this push now that it has arrived, may it be answered yet,
- * and with what.
+ * and with what.  A trial (service_is_trial) comes whenever the client likes: it uses up nothing,
+ * so that a test knows which push meets what it has set.
  *
  * No I/O, no clock, no connections: what must happen to connections at once (reset, new SETTINGS)
  * is server.h's.  Loop thread.
@@ -92,7 +93,10 @@ bool behaviour_set_token(struct behaviour *behaviour, const char *token,
 /* The token belongs to this topic alone; NULL: to any.  False as above. */
 bool behaviour_set_topic(struct behaviour *behaviour, const char *token, const char *topic);
 
-/* The next `count` pushes get this verdict, after those set before.  False when it is too many. */
+/*
+ * The next `count` pushes that are no trials get this verdict, after those set before.  False when
+ * it is too many.
+ */
 bool behaviour_add_next(struct behaviour *behaviour, const struct verdict *verdict, uint64_t count);
 
 struct arrival {

@@ -129,7 +129,8 @@ static void give_up(struct connection *c, struct stream *stream, const char *rea
 {
 	stop_waiting(c->server, stream);
 	stream->state = STREAM_ENDED;
-	stats_count_unanswered(&c->server->stats, reason);
+	if (!stream->is_trial)
+		stats_count_unanswered(&c->server->stats, reason);
 	record_push(c->server->record, c->id, stream, NULL, reason);
 }
 
@@ -256,7 +257,8 @@ void connection_answer(struct connection *c, struct stream *stream)
 	if (stream->id > c->last_answered)
 		c->last_answered = stream->id;
 
-	stats_count_verdict(&server->stats, &verdict);
+	if (!stream->is_trial)
+		stats_count_verdict(&server->stats, &verdict);
 	if (record_mode_keeps_pushes(server->record_mode)) {
 		stream->answered_unix_ms = clock_unix_ms();
 		record_push(server->record, c->id, stream, &verdict, NULL);
@@ -312,6 +314,25 @@ static void submit_goaway(struct connection *c)
 	c->has_goaway = false;
 }
 
+static void wait_in_line(struct server *server, struct stream *stream)
+{
+	stream->state = STREAM_WAITING;
+	TAILQ_INSERT_TAIL(&server->waiting, stream, of_waiting);
+	server->stats.waiting++;
+}
+
+/* Nothing that was asked for happens to it, but that a silent server says nothing. */
+static int trial_arrived(struct connection *c, struct stream *stream)
+{
+	stream->is_trial = true;
+	c->server->stats.trials++;
+	if (c->server->behaviour.is_silent)
+		wait_in_line(c->server, stream);
+	else
+		connection_answer(c, stream);
+	return 0;
+}
+
 /* A push is complete: answer it, or let happen to it what was asked for. */
 static int push_arrived(struct connection *c, struct stream *stream)
 {
@@ -322,6 +343,8 @@ static int push_arrived(struct connection *c, struct stream *stream)
 	stream->arrived_ms = (int64_t)uv_now(server->loop);
 	if (stream->id > c->last_arrived)
 		c->last_arrived = stream->id;
+	if (service_is_trial(&stream->request))
+		return trial_arrived(c, stream);
 	server->stats.pushes++;
 
 	struct arrival arrival = behaviour_arrived(&server->behaviour);
@@ -341,9 +364,7 @@ static int push_arrived(struct connection *c, struct stream *stream)
 		break;
 	}
 	if (behaviour_holds(&server->behaviour) || server->behaviour.delay_ms) {
-		stream->state = STREAM_WAITING;
-		TAILQ_INSERT_TAIL(&server->waiting, stream, of_waiting);
-		server->stats.waiting++;
+		wait_in_line(server, stream);
 		return 0;
 	}
 	connection_answer(c, stream);

@@ -134,6 +134,12 @@ static bool is_zeros(struct text text)
 	return text.bytes[0] == '0' && !memcmp(text.bytes, text.bytes + 1, text.size - 1);
 }
 
+bool service_is_trial(const struct request *request)
+{
+	struct text device = service_token(request);
+	return device.bytes && is_token(device) && is_zeros(device);
+}
+
 static bool allows(const struct peer *peer, struct text topic)
 {
 	if (peer->has_any_topic)

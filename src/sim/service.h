@@ -86,6 +86,9 @@ enum service_header service_header_of(const char *name, size_t size);
 /* The token in a request's path as it was sent, absent when the path has no place for one. */
 struct text service_token(const struct request *request);
 
+/* The client tries its credential: the token is well-formed, all zeros and so nobody's. */
+bool service_is_trial(const struct request *request);
+
 /*
  * `token` may be NULL: nothing special is known.  Returns whether its verdict was the one given,
  * so that the caller can count how often that happened.

@@ -55,6 +55,7 @@ json_t *stats_json(const struct stats *stats)
 {
 	json_t *object = json_object();
 	set(object, "pushes", stats->pushes);
+	set(object, "trials", stats->trials);
 	set(object, "unanswered", stats->unanswered);
 
 	json_t *by_status = json_object();

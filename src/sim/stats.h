@@ -14,6 +14,7 @@
 
 struct stats {
 	uint64_t pushes;     /* requests that arrived whole */
+	uint64_t trials;     /* likewise, to a token of zeros: they count nowhere else */
 	uint64_t unanswered; /* of those, and of the unfinished: ended without an answer */
 	uint64_t status[1000];
 	struct {

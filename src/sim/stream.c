@@ -37,6 +37,7 @@ struct stream *stream_get(struct stream_pool *pool)
 	stream->id = 0;
 	stream->state = STREAM_ARRIVING;
 	stream->is_complete = false;
+	stream->is_trial = false;
 	stream->arrived_ms = 0;
 	stream->arrived_unix_ms = 0;
 	stream->answered_unix_ms = 0;

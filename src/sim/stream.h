@@ -36,6 +36,7 @@ struct stream {
 	int32_t id;
 	enum stream_state state;
 	bool is_complete;   /* arrived whole, whatever became of it */
+	bool is_trial;	    /* of the credential; known when it is complete */
 	int64_t arrived_ms; /* monotonic, of the loop */
 	int64_t arrived_unix_ms;
 	int64_t answered_unix_ms;	/* 0: not answered */

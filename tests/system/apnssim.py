@@ -6,6 +6,9 @@
     first, second = sim.wait_pushes(2, where=lambda push: push["token"] == token)
     sim.stop()
 
+A push to a token of zeros is a trial of the credential: mailpushd makes some of its own accord, so
+they are kept apart (trials, wait_trials).
+
 Records come through a pipe that a thread reads, so waiting is waiting for an event: nothing here
 polls or sleeps. What the program says on standard error goes to apns-sim.log in its directory.
 """
@@ -20,6 +23,7 @@ import threading
 
 from waiting import TIMEOUT
 
+ZEROS = "0" * 64                # the device token of nobody
 TOPIC = "com.apple.mail.XServer.00000000-0000-0000-0000-000000000000"
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
@@ -48,6 +52,7 @@ class ApnsSim:
         self.port = None
         self.dir = None
         self._records = []
+        self._trials = []
         self._changed = threading.Condition()
         self._ended = False
         self._reader = None
@@ -141,6 +146,18 @@ class ApnsSim:
                                    f"all records: {self._records}")
             return found
 
+    def trials(self):
+        """The records of pushes to a token of zeros."""
+        with self._changed:
+            return list(self._trials)
+
+    def wait_trials(self, n, timeout=TIMEOUT):
+        """Wait until there are n of them, and return all."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self._trials) >= n, timeout):
+                raise TimeoutError(f"{len(self._trials)} of {n} trials in {timeout} s")
+            return list(self._trials)
+
     def forget(self):
         """Drop the records so far."""
         with self._changed:
@@ -161,7 +178,8 @@ class ApnsSim:
             for line in stream:
                 record = json.loads(line)
                 with self._changed:
-                    self._records.append(record)
+                    is_trial = record["token"] == ZEROS
+                    (self._trials if is_trial else self._records).append(record)
                     self._changed.notify_all()
         with self._changed:
             self._ended = True

@@ -327,7 +327,6 @@ class Cyrus:
         notifyd = ""
         if self.transport == "notifyd":
             notifyd = NOTIFYD.format(bin=self._bin, dir=self.dir)
-            shutil.copy(notifier.binary(), self.dir / "mailpush-notify")
         (self.dir / "cyrus.conf").write_text(SERVICES.format(
             notifyd=notifyd, bin=self._bin, dir=self.dir, imap=self.imap_port, imaps=self.imaps_port,
             lmtp=self.lmtp_port, sieve=self.sieve_port))
@@ -337,6 +336,10 @@ class Cyrus:
         shutil.copy("/etc/group", self.dir / "group")
         self.dir.chmod(0o755)
         self._give_to_service_user()
+        if self.transport == "notifyd":         # root's, as a package installs it
+            program = self.dir / "mailpush-notify"
+            shutil.copy(notifier.binary(), program)
+            program.chmod(0o755)
 
     def _notify_settings(self):
         if self.transport == "notifyd":

@@ -74,9 +74,9 @@ class Referee:
 
     @property
     def settings(self):
-        """What mailpush.conf says about it."""
+        """What mailpush.conf says about it: each connection and push is one that the test expects."""
         return {"apns_host": self.host, "apns_port": self.port,
-                "apns_ca_file": self.dir / "ca.pem"}
+                "apns_ca_file": self.dir / "ca.pem", "apns_check_interval": "0s"}
 
     def accept_plain(self):
         """The next connection, without TLS."""

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from apnssim import TOPIC
+from apnssim import TOPIC, ZEROS
 from docpage import Page
 from mailpushd import Mailpushd, binary
 
@@ -61,7 +61,7 @@ def test_a_certificate_for_another_topic_is_found_out(type_, tmp, sim):
     certificate, key = sim.add_client("without", TOPIC)
     shutil.copy(key, tmp / "key.pem")
     shutil.copy(certificate, tmp / "certificate.pem")
-    sim.control(do="next", status=400, reason="TopicDisallowed")
+    sim.control(do="token", token=ZEROS, status=400, reason="TopicDisallowed")
     assert type_("curl") == '{"reason":"TopicDisallowed"}'
 
 

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from apnssim import TOPIC
+from apnssim import TOPIC, ZEROS
 from control import ctl, ctl_binary, ctl_fine, ctl_json, get, wait_counted
 from mailpushd import REPOSITORY
 from mailsite import BarePhone, new_user
@@ -366,10 +366,28 @@ def test_credentials_are_checked_and_apple_is_asked(bare_site):
 
 
 def test_a_credential_that_apple_refuses_fails_the_check(bare_site, sim):
-    sim.control(do="next", status=403, reason="BadCertificate")
+    sim.control(do="token", token=ZEROS, status=403, reason="BadCertificate")
     done = ctl(bare_site.mailpushd, "cert", "check", "--online")
     assert done.returncode == 1
     assert "fail Apple answered 403 BadCertificate: Apple refuses the certificate" in done.stdout
+
+
+@pytest.mark.parametrize("days, said", [
+    (("--days", "-3"), r"expired on \d{4}-\d\d-\d\d, [23] days ago; renew it with Apple"),
+    (("--seconds", "200000:300000"), r"is not valid before \d{4}-\d\d-\d\d, in 2 days; check .* clock")])
+@pytest.mark.parametrize("online", [[], ["--online"]])
+def test_a_certificate_that_is_out_of_its_time_fails_the_check(bare_site_for, sim, days, said, online):
+    daemon = bare_site_for(start=False).mailpushd
+    certificate, key = sim.add_client("odd", TOPIC, *days)
+    daemon.credentials["main"] = {"certificate": certificate, "key": key}
+    daemon.write_conf()
+    daemon.start()
+    done = ctl(daemon, "cert", "check", *online)
+    assert done.returncode == 1
+    assert re.search(f"fail certificate '{certificate}' {said}\n", done.stdout), done.stdout
+    assert "valid for" not in done.stdout
+    assert ("fail Apple was not asked" in done.stdout) == bool(online)
+    assert "-" not in re.search("main, [^,]*, (.*)", ctl_fine(daemon, "status")).group(1).split(":")[0]
 
 
 def test_a_file_that_is_newer_than_what_is_in_force_is_told(bare_site, sim):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 import shutil
 import socket
 import sqlite3
@@ -9,7 +10,7 @@ import subprocess
 
 import pytest
 
-from apnssim import TOPIC
+from apnssim import TOPIC, ZEROS
 from control import ctl, ctl_binary
 from doctor import cure, examine, found, ill_of, named, put, wait_found
 from mailsite import new_user
@@ -292,6 +293,81 @@ def test_a_notifyd_that_does_not_run_our_program_is_found(notifyd_ward, key, val
     assert without_queue(found(notifyd_ward.mailpushd)) == []
 
 
+def program_findings(site):
+    return [f for f in examine(site.mailpushd)[1] if f["check"] in ("notify_external", "notifyd")]
+
+
+@pytest.mark.parametrize("make", ["copy", "symbolic link", "script"])
+def test_our_program_is_known_whatever_it_is_called(notifyd_ward, tmp, make):
+    folder = notifyd_ward.cyrus.dir
+    other = tmp / "to-phones"
+    if make == "copy":
+        shutil.copy(folder / "mailpush-notify", other)
+    elif make == "symbolic link":
+        other.symlink_to(folder / "mailpush-notify")
+    else:
+        other.write_text(f'#!/bin/sh\nexec {folder}/mailpush-notify "$@"\n')
+        other.chmod(0o755)
+    put(imapd_conf(notifyd_ward), f"notify_external: {other}")
+    assert [f["level"] for f in program_findings(notifyd_ward)] == ["ok", "ok"]
+    assert f"{other} is mailpush-notify " in program_findings(notifyd_ward)[-1]["why"]
+
+
+def test_another_program_of_the_same_name_is_found(notifyd_ward, tmp):
+    other = tmp / "mailpush-notify"
+    shutil.copy("/bin/true", other)
+    put(imapd_conf(notifyd_ward), f"notify_external: {other}")
+    finding = program_findings(notifyd_ward)[-1]
+    assert (finding["check"], finding["level"]) == ("notifyd", "fail")
+    assert f"runs {other} instead of mailpush-notify" in finding["why"]
+
+
+def test_a_program_that_does_not_end_is_ended(notifyd_ward, tmp):
+    other = tmp / "hangs"
+    other.write_text(f"#!/bin/sh\nyes mailpush &\nsleep 1000 # {tmp}\n")
+    other.chmod(0o755)
+    put(imapd_conf(notifyd_ward), f"notify_external: {other}")
+    assert program_findings(notifyd_ward)[-1]["level"] == "fail"
+    assert not [p for p in pathlib.Path("/proc").glob("[0-9]*/cmdline") if is_about(p, other)]
+
+
+def is_about(cmdline, path):
+    try:
+        return str(path).encode() in cmdline.read_bytes()
+    except OSError:
+        return False
+
+
+@AS_ROOT
+def test_a_program_is_asked_without_privileges(notifyd_ward, tmp):
+    tmp.chmod(0o777)
+    other, said = tmp / "asks", tmp / "said"
+    other.write_text(f"#!/bin/sh\nid -u > {said}; id -G >> {said}; env >> {said}\n")
+    other.chmod(0o755)
+    said.touch()
+    said.chmod(0o666)
+    put(imapd_conf(notifyd_ward), f"notify_external: {other}")
+    program_findings(notifyd_ward)
+    assert said.read_text() == ""           # no file may grow
+    other.write_text("#!/bin/sh\necho mailpush-notify $(id -u) $(id -G) $(env | wc -l)\n")
+    assert "is mailpush-notify 65534 65534 " in program_findings(notifyd_ward)[-1]["why"]
+
+
+@AS_ROOT
+@pytest.mark.parametrize("spoil, why", [
+    (lambda path: path.chmod(0o757), "may be written by others than its owner (mode 0757)"),
+    (lambda path: (os.chown(path, -1, 65534), path.chmod(0o775)),
+     "may be written by others than its owner (mode 0775)"),
+    (lambda path: os.chown(path, 65534, -1), "belongs to uid 65534, not to root")])
+def test_a_program_that_others_may_change_is_not_run(notifyd_ward, spoil, why):
+    program = notifyd_ward.cyrus.dir / "mailpush-notify"
+    spoil(program)
+    finding = program_findings(notifyd_ward)[-1]
+    assert finding["level"] == "warn" and why in finding["why"]
+    cure(notifyd_ward.mailpushd, finding)
+    assert program_findings(notifyd_ward)[-1]["level"] == "ok"
+
+
 @AS_ROOT
 def test_a_program_that_cyrus_may_not_run_is_found(notifyd_ward):
     program = notifyd_ward.cyrus.dir / "mailpush-notify"
@@ -503,7 +579,8 @@ def test_no_credential_is_a_failure(ward):
 
 def test_a_credential_that_apple_refuses_is_found(ward, sim):
     site = ward()
-    sim.control(do="next", status=403, reason="BadCertificate")
+    sim.wait_trials(1)
+    sim.control(do="token", token=ZEROS, status=403, reason="BadCertificate")
     [finding] = found(site.mailpushd)
     assert (finding["check"], finding["level"]) == ("credential", "fail")
     assert "BadCertificate" in finding["why"]

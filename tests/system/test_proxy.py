@@ -54,7 +54,8 @@ def test_apples_ports_are_asked_for_as_they_are(
         mailpushd, sim, imapd_conf, apns_folder, proxy, port, authority):
     """Behind the proxy there may be any port; the usual one is not named in :authority."""
     referee = Referee(apns_folder)
-    daemon = mailpushd(imapd_conf=imapd_conf, apns_port=port, proxy=f"127.0.0.1:{proxy.port}")
+    daemon = mailpushd(imapd_conf=imapd_conf, apns_port=port, proxy=f"127.0.0.1:{proxy.port}",
+                       apns_check_interval="0s")
     BareSite(daemon, sim).register(BarePhone(new_user()))
     assert proxy.accept().startswith(f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\n")
     proxy.tunnel(referee.port)

@@ -45,6 +45,7 @@ static struct {
 	const char *topic;
 	bool sends_again; /* what was not told */
 	bool holds;	  /* as verdict says */
+	bool are_checks;  /* the pushes */
 	struct phone phones[PHONES];
 	size_t phone_count;
 	size_t answers, told, not_processed, lost, silent, waiting;
@@ -67,6 +68,7 @@ static void give_out(void)
 			return;
 		phone->push.topic = world.topic;
 		phone->push.token = phone->token;
+		phone->push.is_check = world.are_checks;
 		phone->push.payload = PAYLOAD;
 		phone->push.payload_size = strlen(PAYLOAD);
 		phone->push.expiration_unix_s = 1800000000;
@@ -1073,6 +1075,81 @@ static void a_hold_that_is_asked_for_again_does_not_put_off_the_probe(void **sta
 	until(world.told || (sender_hold(world.sender, TOPIC, "held by the test"), false));
 }
 
+static void note_way(void *ctx, const struct sender_way *way)
+{
+	struct sender_way *seen = ctx;
+	*seen = *way;
+}
+
+static struct sender_way way(void)
+{
+	struct sender_way seen = {0};
+	sender_each_way(world.sender, note_way, &seen);
+	return seen;
+}
+
+static void a_held_credential_is_probed_at_once_on_request(void **state)
+{
+	(void)state;
+	settings.hold_probe_ms = GUARD_MS;
+	world.sends_again = true;
+	held_by("{\"do\":\"clear\"}");
+	assert_true(way().is_held);
+	assert_true(way().try_in_ms > 0);
+	sender_hurry(world.sender);
+	assert_int_equal(way().try_in_ms, 0);
+	until(world.told == 1);
+	assert_false(way().is_held);
+}
+
+static void requests_in_a_row_let_one_probe_go(void **state)
+{
+	(void)state;
+	settings.hold_probe_ms = 4 * GUARD_MS;
+	settings.hurry_least_ms = 2 * GUARD_MS;
+	world.sends_again = true;
+	held_by("{\"do\":\"next\",\"count\":1,\"status\":403,\"reason\":\"Forbidden\"}");
+	sender_hurry(world.sender);
+	until(world.answers == 2);
+	int64_t next_ms = way().try_in_ms;
+	assert_true(next_ms > 2 * GUARD_MS);
+	sender_hurry(world.sender);
+	sender_hurry(world.sender);
+	/* Brought forward, but not to now. */
+	assert_true(way().try_in_ms < next_ms && way().try_in_ms > 0);
+	assert_int_equal(sender_room(world.sender, TOPIC), 0);
+}
+
+static void one_that_backs_off_connects_at_once_on_request(void **state)
+{
+	(void)state;
+	settings.backoff_min_ms = settings.backoff_max_ms = 2 * GUARD_MS;
+	world.sends_again = true;
+	simulator_do(&simulator, "{\"do\":\"tls\",\"alpn\":\"none\"}");
+	start();
+	want_pushes(1);
+	until(world.troubles == 1);
+	assert_false(way().is_held);
+	simulator_do(&simulator, "{\"do\":\"clear\"}");
+	sender_hurry(world.sender);
+	until(world.told == 1);
+}
+
+static void a_check_is_not_taken_for_a_push_to_a_phone(void **state)
+{
+	(void)state;
+	start();
+	assert_int_equal(way().served_ms, -1);
+	world.are_checks = true;
+	want_pushes(1);
+	until(world.told == 1);
+	assert_int_equal(way().served_ms, -1);
+	world.are_checks = false;
+	want_pushes(1);
+	until(world.told == 2);
+	assert_true(way().served_ms >= 0);
+}
+
 static void a_probe_is_a_single_push(void **state)
 {
 	(void)state;
@@ -1749,6 +1826,10 @@ int main(void)
 		T(what_was_in_flight_when_a_hold_began_does_not_end_it),
 		T(a_hold_that_is_asked_for_again_does_not_put_off_the_probe),
 		T(a_probe_is_a_single_push),
+		T(a_held_credential_is_probed_at_once_on_request),
+		T(requests_in_a_row_let_one_probe_go),
+		T(one_that_backs_off_connects_at_once_on_request),
+		T(a_check_is_not_taken_for_a_push_to_a_phone),
 		T(a_topic_without_a_credential_has_no_room),
 		T(a_replaced_credential_finishes_what_it_has),
 		T(the_same_credential_again_keeps_its_connection),

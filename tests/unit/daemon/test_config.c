@@ -225,6 +225,8 @@ static void errors_name_line_key_value_and_remedy(void **state)
 		{"apns_host = \"a b\"\n", ":1: apns_host: 'a b' is no name", "host"},
 		{"apns_host = \"api.push.apple.com:443\"\n",
 			":1: apns_host: 'api.push.apple.com:443' is no name", "apns_port"},
+		{"apns_check_interval = \"30s\"\n", ":1: apns_check_interval: '30s' must be",
+			"from 1min to 1d, or 0s"},
 		{"max_push_rate = 2,000\n", ":1: max_push_rate: unexpected token ','", "in quotes"},
 		{"\n# x\n  later_delay = {}\n", ":3: later_delay: unexpected token '{'",
 			"where a key takes one"},

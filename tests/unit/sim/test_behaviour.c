@@ -9,6 +9,7 @@
 
 #define DIGITS "0123456789abcdef"
 #define TOKEN DIGITS DIGITS DIGITS DIGITS
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
 #define UPPER_TOKEN "0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF"
 
 static const struct peer anybody = {.has_any_topic = true};
@@ -29,16 +30,20 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static int decide(struct behaviour *behaviour)
+static int decide_for(struct behaviour *behaviour, const char *path)
 {
-	static const char path[] = "/3/device/" TOKEN;
 	struct request request = {.payload_size = 2};
 	request.header[SERVICE_METHOD] = (struct text){"POST", 4};
-	request.header[SERVICE_PATH] = (struct text){path, sizeof(path) - 1};
+	request.header[SERVICE_PATH] = (struct text){path, strlen(path)};
 	request.header[SERVICE_TOPIC] = (struct text){"a.b", 3};
 	struct verdict verdict;
 	behaviour_decide(behaviour, &request, &anybody, &verdict);
 	return verdict.status;
+}
+
+static int decide(struct behaviour *behaviour)
+{
+	return decide_for(behaviour, "/3/device/" TOKEN);
 }
 
 static void a_good_day_answers_at_once(void **state)
@@ -84,6 +89,16 @@ static void the_next_come_in_order_and_before_the_token(void **state)
 	const int expected[] = {503, 503, 500, 410, 200};
 	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
 		assert_int_equal(decide(*state), expected[i]);
+}
+
+static void a_trial_of_the_credential_does_not_use_up_the_next(void **state)
+{
+	static const char path[] = "/3/device/" ZEROS;
+	assert_true(behaviour_add_next(*state, &busy, 1));
+	assert_int_equal(decide_for(*state, path), 400);
+	assert_int_equal(decide(*state), 503);
+	assert_true(behaviour_set_token(*state, ZEROS, &busy, 1));
+	assert_int_equal(decide_for(*state, path), 503);
 }
 
 static void only_so_many_can_come_next(void **state)
@@ -147,6 +162,7 @@ int main(void)
 		TEST(a_verdict_for_ever_stays),
 		TEST(a_topic_outlives_the_verdict),
 		TEST(the_next_come_in_order_and_before_the_token),
+		TEST(a_trial_of_the_credential_does_not_use_up_the_next),
 		TEST(only_so_many_can_come_next),
 		TEST(goaway_and_reset_count_pushes),
 		TEST(refused_streams_come_before_those_reset),

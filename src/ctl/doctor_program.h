@@ -1,0 +1,20 @@
+/*
+ * doctor_program - what program does notifyd of Cyrus run (notify_external), and is it ours?
+ *
+ * Whatever its file is called, it is asked: with -V, mailpush-notify says who it is.  It is run
+ * only if its file is root's (or our own) and nobody else may write to it; without privileges (as
+ * nobody, where we are root), without input and environment, for two seconds at most, and of what
+ * it prints the first line is read.
+ */
+#ifndef MAILPUSH_CTL_DOCTOR_PROGRAM_H
+#define MAILPUSH_CTL_DOCTOR_PROGRAM_H
+
+#include "ctl/doctor_cyrus.h"
+#include "ctl/doctor_socket.h"
+#include "ctl/findings.h"
+
+/* Waits.  `program` as imapd.conf has it. */
+void doctor_program_examine(struct findings *findings, const struct doctor_cyrus *cyrus,
+	const char *program, const struct doctor_person *person);
+
+#endif

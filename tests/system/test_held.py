@@ -1,0 +1,159 @@
+"""A credential that Apple refuses is on hold: what is said of it, and when it is tried again."""
+
+import re
+
+import pytest
+
+from apnssim import ZEROS
+from control import ask, ctl, ctl_fine, ctl_json, get
+from mailsite import BarePhone, new_user, register
+
+REFUSED = {"status": 403, "reason": "BadCertificate"}
+WORDS = r"on hold since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: Apple refuses pushes: 403 BadCertificate"
+
+
+@pytest.fixture
+def site(bare_site):
+    """Apple refuses the certificate, whoever is pushed to, and one push waits."""
+    phone = bare_site.registered_phone()
+    refuse(bare_site, True)
+    bare_site.sim.control(do="next", count=1000, **REFUSED)
+    bare_site.deliver(phone.user)
+    bare_site.mailpushd.wait_log("Apple refuses pushes: 403 BadCertificate.*state=begins")
+    bare_site.phone = phone
+    return bare_site
+
+
+def refuse(site, is_refused):
+    site.sim.control(do="clear")
+    if is_refused:
+        site.sim.control(do="token", token=ZEROS, **REFUSED)
+
+
+def refused_pushes(site):
+    """Those that Apple looked at while it refuses, to phones and to nobody."""
+    return [push for push in site.sim.pushes() + site.sim.trials() if push["status"] == 403]
+
+
+def credential(site):
+    return get(site.mailpushd, "/status")["credentials"][0]
+
+
+def push(site):
+    return ctl(site.mailpushd, "push", site.phone.user)
+
+
+def flush(site):
+    return ctl(site.mailpushd, "queue", "flush")
+
+
+def check(site):
+    return ctl(site.mailpushd, "cert", "check", "--online")
+
+
+def reload(site):
+    site.mailpushd.reload()
+
+
+@pytest.mark.parametrize("request_one", [push, flush, check, reload])
+def test_whoever_asks_need_not_wait_for_the_next_probe(site, request_one):
+    """Which comes after five minutes."""
+    refuse(site, False)
+    request_one(site)
+    site.told(site.phone, "INBOX")
+    site.mailpushd.wait_log("alarm=apns:main state=ends")
+
+
+def test_requests_in_a_row_let_one_probe_go(site):
+    for _ in range(3):
+        ctl(site.mailpushd, "queue", "flush")
+    site.mailpushd.reload()
+    site.mailpushd.wait_log("info daemon: reloaded")
+    site.sim.wait_pushes(2, where=lambda push: push["status"] == 403)
+    held = credential(site)
+    now = get(site.mailpushd, "/status")["now"]
+    assert held["next_try"] - now <= 10
+    assert len(refused_pushes(site)) <= 3      # ten seconds may have passed
+
+
+def test_the_status_says_since_when_and_what_waits(site):
+    register(site, 2)
+    status = get(site.mailpushd, "/status")
+    [held] = status["credentials"]
+    assert held["held"] and held["waiting"] == 3
+    assert status["started"] < held["held_since"] <= status["now"]
+    assert status["now"] < held["next_try"] <= status["now"] + 300
+    assert "403 BadCertificate" in held["trouble"]
+    text = ctl_fine(site.mailpushd, "status")
+    assert re.search(r"main, .* left, on hold since .*, tried next in \d+ min, 3 pushes wait: "
+                     "Apple refuses pushes: 403 BadCertificate", text)
+
+
+def test_a_credential_that_is_not_held_says_nothing_of_a_hold(bare_site):
+    assert not {"held_since", "next_try", "waiting"} & set(credential(bare_site))
+    assert "held" not in ask(bare_site.mailpushd, "POST", "/queue/flush")[1]
+
+
+def test_the_check_says_what_apple_said_and_since_when(site):
+    done = check(site)
+    assert done.returncode == 1
+    assert re.search(f"fail Apple answered 403 BadCertificate: .*; {WORDS}.*; "
+                     "it is tried next in \\d+ s, 1 push waits", done.stdout)
+    assert re.search(f"fail {WORDS}", ctl(site.mailpushd, "cert", "check").stdout)
+
+
+def test_a_check_that_apple_answers_well_tells_of_no_hold(site):
+    refuse(site, False)
+    done = check(site)
+    assert done.returncode == 0 and "hold" not in done.stdout, done.stdout
+
+
+def test_a_flush_names_the_credentials_on_hold(site):
+    [answer] = ctl_json(site.mailpushd, "queue", "flush")
+    [held] = answer["held"]
+    assert held["credential"] == "main" and held["waiting"] == 1
+    assert "403 BadCertificate" in held["why"]
+    assert re.search("credential main is on hold since .*, tried next .*, 1 push waits: "
+                     "Apple refuses pushes: 403 BadCertificate", flush(site).stdout)
+
+
+def test_a_test_push_says_that_the_credential_is_on_hold(site):
+    done = push(site)
+    assert done.returncode == 1
+    assert re.search(f"403 BadCertificate: Apple refuses the certificate: .*; {WORDS}.*; "
+                     "it is tried next in \\d+ s, ", done.stdout)
+
+
+def test_a_test_push_that_has_no_answer_says_that_the_credential_is_on_hold(site):
+    site.sim.control(do="hold", on=True)
+    done = push(site)
+    assert done.returncode == 1
+    assert re.search(f"no answer yet: {WORDS}.*; it is tried next now, 0 pushes wait", done.stdout)
+
+
+def test_a_reload_logs_that_the_credential_is_on_hold(site):
+    site.mailpushd.reload()
+    site.mailpushd.wait_log(f"warn apns: {WORDS}.*1 push waits credential=main")
+
+
+def test_a_check_that_apple_refuses_holds_the_credential(bare_site):
+    """Before a push to a phone is refused."""
+    phone = bare_site.registered_phone()
+    refuse(bare_site, True)
+    assert check(bare_site).returncode == 1
+    bare_site.mailpushd.wait_log("Apple refuses pushes: 403 BadCertificate.*"
+                                 "alarm=apns:main state=begins")
+    bare_site.deliver(phone.user)
+    assert credential(bare_site)["held"]
+    assert get(bare_site.mailpushd, "/status")["pushes"]["by"] == [
+        {"result": "answered", "status": 200, "reason": "", "count": 1}]
+    assert refused_pushes(bare_site) == bare_site.sim.trials()[-1:]
+    refuse(bare_site, False)
+    check(bare_site)
+    bare_site.told(phone, "INBOX")
+
+
+def test_a_probe_is_not_counted_as_a_push(bare_site):
+    check(bare_site)
+    bare_site.register(BarePhone(new_user(), ()))
+    assert get(bare_site.mailpushd, "/status")["pushes"]["total"] == 0
