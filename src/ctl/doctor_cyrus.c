@@ -396,5 +396,5 @@ void doctor_cyrus_judge_greeting(struct findings *findings, const struct greetin
 	else
 		findings_add(findings, FINDINGS_OK, "version",
 			"Cyrus does not tell whether it is mended (CVE-2026-47081): 3.8.7, 3.10.3, "
-			"3.12.3, 3.13.7 and Debian's deb12u5 are");
+			"3.12.3, 3.13.7 and Debian's deb12u5 and deb13u2 are");
 }
