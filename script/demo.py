@@ -22,7 +22,7 @@ sys.path.insert(0, str(REPOSITORY / "tests" / "system"))
 sys.dont_write_bytecode = True
 
 from apnssim import ApnsSim
-from cyrus import Cyrus
+from cyrus import Cyrus, version
 from mailpushd import Mailpushd
 from phone import Phone, hash_of
 from waiting import TIMEOUT
@@ -268,7 +268,8 @@ def main():
             signal.signal(number, end)
     try:
         with site() as (cyrus, daemon, sim):
-            print(f"Cyrus IMAP, mailpushd and apns-sim run after {now_ms() - BEGAN_MS} ms.")
+            print(f"Cyrus IMAP {version()}, mailpushd and apns-sim run after "
+                  f"{now_ms() - BEGAN_MS} ms.")
             demo = Demo(cyrus, daemon, sim)
             demo.play()
             demo.print_summary()

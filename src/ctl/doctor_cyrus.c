@@ -55,7 +55,8 @@ static void judge_notifier(struct findings *findings, const struct doctor_cyrus 
 		return;
 	}
 	findings_add(findings, FINDINGS_FAIL, "event_notifier",
-		"is not set, so Cyrus emits no events and offers no push to phones");
+		"is not set, so Cyrus emits no events; from 3.10 on it offers push to phones all "
+		"the same, and nothing ever comes");
 	put(findings, cyrus, "event_notifier", "external");
 }
 
@@ -172,14 +173,9 @@ static void judge_capabilities(struct findings *findings, const struct doctor_cy
 
 static void judge_lines(struct findings *findings, const struct doctor_cyrus *cyrus)
 {
-	for (unsigned i = 0; i < cyrus->conf->setting_count; i++) {
-		const struct imapdconf_setting *setting = &cyrus->conf->settings[i];
-		if (setting->times > 1)
-			findings_add(findings, FINDINGS_FAIL, "imapd.conf",
-				"%s is set %u times, the last in %s:%u; Cyrus does not start with "
-				"that: keep one line",
-				setting->key, setting->times, setting->file, setting->line);
-	}
+	if (cyrus->conf->doubled)
+		findings_add(findings, FINDINGS_FAIL, "imapd.conf",
+			"%s; Cyrus does not start with that: keep one line", cyrus->conf->doubled);
 	if (cyrus->conf->fatal_line)
 		findings_add(findings, FINDINGS_FAIL, "imapd.conf",
 			"%s; Cyrus does not start with that: mend or remove the line",
@@ -401,5 +397,5 @@ void doctor_cyrus_judge_greeting(struct findings *findings, const struct greetin
 	else
 		findings_add(findings, FINDINGS_OK, "version",
 			"Cyrus does not tell whether it is mended (CVE-2026-47081): 3.8.7, 3.10.3, "
-			"3.12.3, 3.13.7 and Debian's deb12u5 are");
+			"3.12.3, 3.13.7 and Debian's deb12u5 and deb13u2 are");
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define DIGITS_MAX 5
-#define DEBIAN_CLOSED 5 /* 3.6.1-4+deb12u5 */
 
 static bool take_number(const char **at, unsigned *ret)
 {
@@ -25,7 +24,7 @@ static bool take_dot(const char **at)
 void greeting_parse(const char *text, struct greeting *ret)
 {
 	static const char product[] = "Cyrus IMAP ";
-	static const char update[] = "+deb12u";
+	static const char update[] = "+deb";
 	struct greeting greeting = {.offers_push = strstr(text, "XAPPLEPUSHSERVICE") != NULL};
 	*ret = greeting;
 	const char *at = strstr(text, product);
@@ -39,9 +38,11 @@ void greeting_parse(const char *text, struct greeting *ret)
 	greeting.has_version = true;
 	greeting.is_packaged = strstr(at, "Debian") != NULL;
 	at = strstr(at, update);
-	if (at) {
-		at += strlen(update);
-		take_number(&at, &greeting.debian);
+	unsigned release, number;
+	if (at && (at += strlen(update), take_number(&at, &release)) && *at++ == 'u' &&
+		take_number(&at, &number)) {
+		greeting.debian = release;
+		greeting.update = number;
 	}
 	*ret = greeting;
 }
@@ -52,8 +53,14 @@ static bool is_mended(const struct greeting *greeting)
 		unsigned minor;
 		unsigned first;
 	} branches[] = {{8, 7}, {10, 3}, {12, 3}, {13, 7}};
-	if (greeting->debian)
-		return greeting->debian >= DEBIAN_CLOSED;
+	/* Debian mends without another version: 3.6.1-4+deb12u5, 3.10.2-1+deb13u2. */
+	static const struct {
+		unsigned debian;
+		unsigned first;
+	} updates[] = {{12, 5}, {13, 2}};
+	for (size_t i = 0; i < sizeof(updates) / sizeof(updates[0]); i++)
+		if (greeting->debian == updates[i].debian)
+			return greeting->update >= updates[i].first;
 	for (size_t i = 0; i < sizeof(branches) / sizeof(branches[0]); i++)
 		if (greeting->major == 3 && greeting->minor == branches[i].minor)
 			return greeting->patch >= branches[i].first;

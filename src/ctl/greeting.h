@@ -12,7 +12,7 @@ struct greeting {
 	bool offers_push;	      /* XAPPLEPUSHSERVICE is among the capabilities */
 	bool has_version;	      /* serverinfo in imapd.conf may hide it */
 	unsigned major, minor, patch; /* of Cyrus */
-	unsigned debian;	      /* the N of +deb12uN; 0: another build */
+	unsigned debian, update;      /* the numbers of +deb12u5; 0: another build */
 	bool is_packaged;	      /* perhaps mended without another version */
 };
 

@@ -560,12 +560,35 @@ static void on_last_limit(uv_timer_t *timer)
 	uv_stop(timer->loop);
 }
 
+static void on_late_signal(uv_signal_t *handle, int number)
+{
+	(void)handle;
+	(void)number;
+}
+
+/*
+ * With its last watcher a signal gets back its default action: who asks us again to stop would end
+ * us before all is closed and logged.  So a loop that nobody runs watches them until the very end.
+ */
+static void keep_signals(void)
+{
+	static uv_loop_t loop;
+	static uv_signal_t watchers[SIGNALS];
+	if (uv_loop_init(&loop))
+		return;
+	for (size_t i = 0; i < SIGNALS; i++) {
+		uv_signal_init(&loop, &watchers[i]);
+		uv_signal_start(&watchers[i], on_late_signal, signals[i]);
+	}
+}
+
 /*
  * Returns whether the loop is closed.  It is not while one of libuv's threads still resolves a name
  * or waits for a disk, of which nobody needs the outcome any more.
  */
 static bool close_loop(struct daemon *daemon)
 {
+	keep_signals();
 	uv_run(&daemon->loop, UV_RUN_NOWAIT);
 	uv_walk(&daemon->loop, close_if_open, NULL);
 	uv_timer_t limit;

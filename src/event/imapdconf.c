@@ -1,8 +1,10 @@
 #include "event/imapdconf.h"
 
+#include "base/map.h"
 #include "base/mem.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +13,20 @@
 /* What the name of a setting is made of. */
 #define NAME "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-@"
 
+/* Where a key was set first. */
+struct place {
+	char *key; /* lower case */
+	char *file;
+	unsigned line;
+};
+
 struct parser {
 	struct imapdconf *conf;
 	imapdconf_read_fn *read;
 	void *ctx;
 	char *included[IMAPDCONF_FILES_MAX];
 	size_t included_count;
+	struct map *places;
 };
 
 static int parse_file(
@@ -28,6 +38,13 @@ static void parser_fini(struct parser *parser)
 {
 	for (size_t i = 0; i < parser->included_count; i++)
 		free(parser->included[i]);
+	size_t position = 0;
+	for (struct place *place; (place = map_next(parser->places, &position));) {
+		free(place->key);
+		free(place->file);
+		free(place);
+	}
+	map_free(parser->places);
 }
 
 static bool is_space(char c)
@@ -102,8 +119,26 @@ static void remember(struct imapdconf *conf, const char *key, const char *value,
 		set_text(&setting->value, value);
 		set_text(&setting->file, file);
 		setting->line = number;
-		setting->times++;
 	}
+}
+
+/* Cyrus takes each key but once. */
+static void remember_place(
+	struct parser *parser, const char *key, const char *file, unsigned number)
+{
+	mem_auto char *lower = mem_dup(key);
+	for (char *c = lower; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	const struct place *first = map_get(parser->places, lower, strlen(lower));
+	if (first) {
+		if (!parser->conf->doubled)
+			parser->conf->doubled = mem_printf("%s:%u sets %.64s, as %s:%u does", file,
+				number, key, first->file, first->line);
+		return;
+	}
+	struct place *place = mem_alloc(sizeof(*place));
+	*place = (struct place){.key = mem_steal(lower), .file = mem_dup(file), .line = number};
+	map_add(parser->places, place->key, strlen(place->key), place);
 }
 
 static int set(struct imapdconf *conf, const char *key, const char *value)
@@ -126,6 +161,7 @@ static int set(struct imapdconf *conf, const char *key, const char *value)
 		{"defaultdomain", &conf->defaultdomain},
 		{"userprefix", &conf->userprefix},
 		{"sharedprefix", &conf->sharedprefix},
+		{"admins", &conf->admins},
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (strcasecmp(key, texts[i].key) == 0)
@@ -186,6 +222,7 @@ static int parse_line(
 		return r < 0 ? err_prefix(err, r, "%s:%u: @include", file, number) : 0;
 	}
 	remember(parser->conf, key, value, file, number);
+	remember_place(parser, key, file, number);
 	int r = set(parser->conf, key, value);
 	if (r < 0)
 		return err_set(err, r, "%s:%u: '%.40s' is no value of %s; Cyrus takes yes, no%s",
@@ -251,6 +288,7 @@ int imapdconf_parse(const char *file, const char *text, size_t size, imapdconf_r
 		.defaultdomain = mem_dup("internal"),
 		.userprefix = mem_dup("Other Users"),
 		.sharedprefix = mem_dup("Shared Folders"),
+		.admins = mem_dup(""),
 	};
 	for (size_t i = 0; i < FOUND_KEYS; i++)
 		conf->settings[conf->setting_count++].key = found_keys[i];
@@ -258,6 +296,7 @@ int imapdconf_parse(const char *file, const char *text, size_t size, imapdconf_r
 		.conf = conf,
 		.read = read ? read : read_nothing,
 		.ctx = ctx,
+		.places = map_new((const uint8_t[16]){0}), /* the administrator's own keys */
 	};
 	int r = parse_file(&parser, file, text, size, err);
 	if (r < 0)
@@ -265,6 +304,7 @@ int imapdconf_parse(const char *file, const char *text, size_t size, imapdconf_r
 	conf->names.defaultdomain = conf->defaultdomain;
 	conf->names.userprefix = conf->userprefix;
 	conf->names.sharedprefix = conf->sharedprefix;
+	conf->names.admins = conf->admins;
 	*ret = mem_steal(conf);
 	return 0;
 }
@@ -289,10 +329,12 @@ void imapdconf_free(struct imapdconf *conf)
 	}
 	free(conf->of_one_service);
 	free(conf->fatal_line);
+	free(conf->doubled);
 	free(conf->servername);
 	free(conf->aps_topic);
 	free(conf->defaultdomain);
 	free(conf->userprefix);
 	free(conf->sharedprefix);
+	free(conf->admins);
 	free(conf);
 }

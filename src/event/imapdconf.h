@@ -23,7 +23,6 @@ struct imapdconf_setting {
 	char *value;	 /* NULL: not set */
 	char *file;
 	unsigned line;
-	unsigned times; /* Cyrus takes each but once */
 };
 
 #define IMAPDCONF_SETTINGS 16
@@ -35,6 +34,7 @@ struct imapdconf {
 	char *defaultdomain;
 	char *userprefix;
 	char *sharedprefix;
+	char *admins;
 	struct imapdconf_setting settings[IMAPDCONF_SETTINGS]; /* see imapdconf_find */
 	unsigned setting_count;
 	/* The last line that sets one of them for one service of Cyrus: "lmtp_event_groups in
@@ -43,6 +43,9 @@ struct imapdconf {
 	/* The first line that no Cyrus starts with, and why: "FILE:LINE has no value"; NULL: none
 	 * is known. */
 	char *fatal_line;
+	/* The first line with a key that was set before, which no Cyrus starts with either:
+	 * "FILE:LINE sets KEY, as FILE:LINE does"; NULL: none does. */
+	char *doubled;
 };
 
 /* Reads the file at `path`, which imapd.conf names in `@include: path`, into `ret`. */

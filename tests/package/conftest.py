@@ -1,4 +1,4 @@
-"""Tests of the Debian packages; they need root and `script/bootstrap --all`."""
+"""Tests of the Debian packages; they need root and `script/bootstrap --release`."""
 
 import pathlib
 import sys

@@ -1,11 +1,11 @@
-"""A Debian 12 of its own, in which packages are installed: what is written is thrown away.
+"""A Debian of its own, in which packages are installed: what is written is thrown away.
 
     with Machine() as machine:
         machine.install(package)
         machine.run("mailpushd", "-V")
 
-A fresh system is made once by debootstrap and kept in MAILPUSH_CACHE.  Each machine lies over it, in
-a namespace that ends with us.  It uses the network and the package sources of its host.
+It is of the same release as its host.  Each machine lies over the same fresh system, in a namespace
+that ends with us.  It uses the network and the package sources of its host.
 """
 
 import os
@@ -14,10 +14,10 @@ import shutil
 import subprocess
 import tempfile
 
-CACHE = pathlib.Path(os.environ.get("MAILPUSH_CACHE") or pathlib.Path(
-    os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "mailpush")
-BASE = CACHE / "bookworm"
-PACKAGES = "ca-certificates,systemd"
+import base
+
+BASE = base.CACHE / base.release_here()
+PACKAGES = ("ca-certificates", "systemd")
 QUIET = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8",
          "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 PROXIES = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
@@ -93,23 +93,5 @@ class Machine:
 
 
 def make_base():
-    if BASE.is_dir():
-        return
-    CACHE.mkdir(parents=True, exist_ok=True)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="bookworm.", dir=CACHE))
-    try:
-        subprocess.run(["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm",
-                        str(folder), *mirror()], check=True, capture_output=True, timeout=1200)
-        folder.chmod(0o755)
-        folder.rename(BASE)
-    except subprocess.CalledProcessError as error:
-        shutil.rmtree(folder)
-        raise RuntimeError(f"debootstrap failed:\n{error.stdout.decode()[-3000:]}") from None
-
-
-def mirror():
-    """The first source of packages of this host; none, and debootstrap knows one."""
-    listed = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)"],
-                            capture_output=True, text=True, check=True).stdout.split("\n")
-    found = [line.split()[0] for line in listed if line.endswith(" bookworm")]
-    return found[:1]
+    if not BASE.is_dir():
+        base.make_base(BASE, base.release_here(), PACKAGES)

@@ -1,5 +1,6 @@
 """The rules that a compiler does not hold: layers, purity, layout, manual pages."""
 
+import platform
 import re
 import subprocess
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.[ch]"))
+# Debian 12's; others lay out otherwise.
+CLANG_FORMAT = "14"
 CODE = [f for top in ("src", "tests", "bench") for f in sorted((ROOT / top).rglob("*.[ch]"))]
 
 # The way of an event; a stage includes only itself and what comes before it.
@@ -101,6 +104,10 @@ def test_every_global_name_begins_with_its_module():
 
 
 def test_clang_format_agrees_with_the_layout():
+    said = subprocess.run(["clang-format", "--version"], capture_output=True, text=True).stdout
+    found = re.search(r"version (\d+)", said)[1]
+    if found != CLANG_FORMAT and platform.freedesktop_os_release()["VERSION_CODENAME"] != "bookworm":
+        pytest.xfail(f"the layout is that of clang-format {CLANG_FORMAT}, this one is {found}")
     run = subprocess.run(["clang-format", "--dry-run", "-Werror", *map(str, CODE)],
                          capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[:3000]

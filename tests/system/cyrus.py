@@ -449,6 +449,21 @@ def programs():
 
 
 @functools.cache
+def version():
+    """The version of the unpacked Cyrus, such as "3.10.2-1+deb13u2"."""
+    master = programs() / "usr/lib/cyrus/bin/master"
+    said = subprocess.run([master, "-V"], env={"LD_LIBRARY_PATH": str(programs() / library_folder())},
+                          check=True, capture_output=True, text=True).stdout
+    return re.fullmatch(r"cyrus-imapd \S+-Debian-(\S+)\n", said)[1]
+
+
+def is_since(major, minor):
+    """Whether the unpacked Cyrus is of this version or a later one."""
+    found = re.match(r"(\d+)\.(\d+)", version())
+    return (int(found[1]), int(found[2])) >= (major, minor)
+
+
+@functools.cache
 def library_folder():
     """The unpacked libraries' folder, relative to programs()."""
     library = next(programs().glob("usr/lib/*/libcyrus.so.0"))

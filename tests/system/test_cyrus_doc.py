@@ -310,7 +310,7 @@ def test_a_notifyd_may_stay_in_between(private_cyrus, monkeypatch, mailpushd, jo
 def test_the_units_that_the_page_names_are_there():
     ours = {path.name.removesuffix(".in") for path in
             (REPOSITORY / "packaging/systemd").iterdir()}
-    theirs = {path.name for path in programs().glob("lib/systemd/system/*")}
+    theirs = {path.name for path in programs().rglob("systemd/system/*")}
     named = re.findall(r"systemctl (?:enable --now|disable --now|start|stop|restart|status) ([\w.-]+)",
                        PAGE.text)
     assert len(named) > 5

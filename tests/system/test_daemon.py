@@ -265,6 +265,14 @@ def test_it_stops_cleanly(site, number):
     assert site.registrations() == [phone.token]
 
 
+def test_asked_to_stop_again_and_again_it_still_stops_in_order(bare_site):
+    process = bare_site.mailpushd.process
+    while process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    assert bare_site.mailpushd.stop() == 0
+    assert bare_site.mailpushd.lines()[-1].endswith("info daemon: stopped")
+
+
 def test_a_push_that_apple_answers_late_is_sent_again_after_a_stop(site):
     phone = site.registered_phone()
     site.sim.control(do="hold", on=True)

@@ -10,12 +10,16 @@ import pytest
 
 import managesieve
 import notify
-from cyrus import PASSWORD
+from cyrus import PASSWORD, is_since
 from mailsite import MailSite, new_user
 from waiting import TIMEOUT, wait_until
 
 NOTIFIERS = {"mailnotifier": "external", "sievenotifier": "external"}
+# Cyrus 3.10 has done away with `notify` for the `enotify` of RFC 5435.
 SCRIPT = """
+require ["enotify"];
+notify :options ["one", "two words"] :message "Post für dich" "external:someone";
+""" if is_since(3, 10) else """
 require ["notify"];
 notify :method "external" :options ["one", "two words"] :message "Post für dich";
 """

@@ -1,4 +1,4 @@
-"""Tests under a real systemd; they need root, cgroups, and `script/bootstrap --all`."""
+"""Tests under a real systemd; they need root, cgroups, and `script/bootstrap --release`."""
 
 import pathlib
 import sys

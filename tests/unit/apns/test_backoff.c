@@ -30,16 +30,16 @@ static void the_bound_doubles_with_each_attempt(void **state)
 {
 	int64_t smallest;
 	(void)state;
-	assert_in_range(largest_of_attempt(0, &smallest), 900, 1000);
-	assert_in_range(largest_of_attempt(1, &smallest), 1800, 2000);
-	assert_in_range(largest_of_attempt(3, &smallest), 7200, 8000);
+	assert_int_in_range(largest_of_attempt(0, &smallest), 900, 1000);
+	assert_int_in_range(largest_of_attempt(1, &smallest), 1800, 2000);
+	assert_int_in_range(largest_of_attempt(3, &smallest), 7200, 8000);
 }
 
 static void it_never_waits_longer_than_the_maximum(void **state)
 {
 	int64_t smallest;
 	(void)state;
-	assert_in_range(largest_of_attempt(20, &smallest), 54000, 60000);
+	assert_int_in_range(largest_of_attempt(20, &smallest), 54000, 60000);
 }
 
 static void jitter_reaches_down_to_half_the_minimum(void **state)
@@ -47,7 +47,7 @@ static void jitter_reaches_down_to_half_the_minimum(void **state)
 	int64_t smallest;
 	(void)state;
 	largest_of_attempt(20, &smallest);
-	assert_in_range(smallest, 500, 5000);
+	assert_int_in_range(smallest, 500, 5000);
 }
 
 static void a_reset_begins_again(void **state)
@@ -58,7 +58,7 @@ static void a_reset_begins_again(void **state)
 	for (unsigned i = 0; i < 10; i++)
 		backoff_next_ms(&backoff);
 	backoff_reset(&backoff);
-	assert_in_range(backoff_next_ms(&backoff), 500, 1000);
+	assert_int_in_range(backoff_next_ms(&backoff), 500, 1000);
 }
 
 int main(void)

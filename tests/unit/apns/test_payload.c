@@ -58,7 +58,7 @@ static void the_most_hashes_with_the_longest_id_are_valid_json_within_the_limit(
 		snprintf(hashes[i], sizeof(hashes[i]), "%032x", i);
 	size_t size = payload_write(
 		payload, id, (const char(*)[MAILBOX_HASH_SIZE])hashes, PAYLOAD_HASHES_MAX);
-	assert_in_range(size, 1, PAYLOAD_MAX);
+	assert_int_in_range(size, 1, PAYLOAD_MAX);
 	json_t *json = json_loadb(payload, size, 0, NULL);
 	const json_t *aps = json_object_get(json, "aps");
 	assert_int_equal(json_array_size(json_object_get(aps, "m")), PAYLOAD_HASHES_MAX);

@@ -307,7 +307,7 @@ static void thousands_keep_to_the_streams_and_the_window_of_the_server(void **st
 	want_pushes(PHONES);
 	until(world.answers == PHONES);
 	each_was_answered_once_and_told();
-	assert_in_range(simulator_stat(&simulator, "in_flight_max"), 2, 1000);
+	assert_int_in_range(simulator_stat(&simulator, "in_flight_max"), 2, 1000);
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
 }
 
@@ -489,7 +489,7 @@ static void a_server_that_refuses_every_stream_is_left_alone_for_a_while(void **
 	want_pushes(1);
 	until(world.told == 1);
 	assert_int_equal(world.not_processed, 30);
-	assert_in_range(simulator_stat(&simulator, "connections_total"), 10, 12);
+	assert_int_in_range(simulator_stat(&simulator, "connections_total"), 10, 12);
 }
 
 static void another_stream_error_is_an_unknown_end(void **state)
@@ -525,7 +525,7 @@ static void a_connection_that_answers_pings_but_no_push_is_replaced(void **state
 	start();
 	want_pushes(1);
 	until(simulator_stat(&simulator, "connections_total") >= 2);
-	assert_in_range(world.silent, 3, 4);
+	assert_int_in_range(world.silent, 3, 4);
 	assert_int_equal(world.lost, 0);
 	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
 	until(world.told == 1);

@@ -47,6 +47,7 @@ static void what_is_not_set_has_cyrus_own_default(void **state)
 	assert_string_equal(conf->names.defaultdomain, "internal");
 	assert_string_equal(conf->names.userprefix, "Other Users");
 	assert_string_equal(conf->names.sharedprefix, "Shared Folders");
+	assert_string_equal(conf->names.admins, "");
 	assert_string_equal(conf->servername, "");
 	assert_string_equal(conf->aps_topic, "");
 }
@@ -60,6 +61,7 @@ static void what_is_set_counts(void **state)
 						 "defaultdomain: example.com\n"
 						 "userprefix: Andere\n"
 						 "sharedprefix: Gemeinsam hier\n"
+						 "admins: cyrus root\n"
 						 "servername: mail.example.com\n"
 						 "aps_topic: com.apple.mail.XServer.0\n");
 	assert_false(conf->names.altnamespace);
@@ -68,6 +70,7 @@ static void what_is_set_counts(void **state)
 	assert_string_equal(conf->names.defaultdomain, "example.com");
 	assert_string_equal(conf->names.userprefix, "Andere");
 	assert_string_equal(conf->names.sharedprefix, "Gemeinsam hier");
+	assert_string_equal(conf->names.admins, "cyrus root");
 	assert_string_equal(conf->servername, "mail.example.com");
 	assert_string_equal(conf->aps_topic, "com.apple.mail.XServer.0");
 }
@@ -146,13 +149,23 @@ static void lines_are_counted_through_continuations(void **state)
 		"imapd.conf:3: 'x' is no value of virtdomains; Cyrus takes yes, no or userid");
 }
 
+static void the_first_key_that_is_set_again_is_told(void **state)
+{
+	(void)state;
+	conf_auto struct imapdconf *conf = parse("admins: cyrus\n# admins: x\nother: 1\n"
+						 "Admins: root\nother: 2\n");
+	assert_string_equal(conf->doubled, "imapd.conf:4 sets Admins, as imapd.conf:1 does");
+	conf_auto struct imapdconf *plain = parse("admins: cyrus\nimap_admins: cyrus\n");
+	assert_null(plain->doubled);
+}
+
 static void a_line_for_one_service_is_told_apart(void **state)
 {
 	(void)state;
 	conf_auto struct imapdconf *conf =
 		parse("event_groups: message\nlmtp_event_groups: flags\nLMTP_notifysocket : x\n");
 	assert_string_equal(imapdconf_find(conf, "event_groups")->value, "message");
-	assert_int_equal(imapdconf_find(conf, "event_groups")->times, 1);
+	assert_null(conf->doubled);
 	assert_string_equal(conf->of_one_service, "LMTP_notifysocket in imapd.conf:3");
 	conf_auto struct imapdconf *plain = parse("cyrus_user: cyrus\n_event_groups: x\n");
 	assert_null(plain->of_one_service);
@@ -317,7 +330,8 @@ static void a_setting_is_told_with_where_it_stands(void **state)
 	assert_string_equal(notifier->value, "external");
 	assert_string_equal(notifier->file, "/etc/imapd.conf");
 	assert_int_equal(notifier->line, 3);
-	assert_int_equal(notifier->times, 2);
+	assert_string_equal(
+		conf->doubled, "/etc/imapd.conf:3 sets event_notifier, as /etc/imapd.conf:1 does");
 	const struct imapdconf_setting *groups = imapdconf_find(conf, "event_groups");
 	assert_string_equal(groups->value, "message");
 	assert_string_equal(groups->file, "/etc/events.conf");
@@ -338,6 +352,7 @@ int main(void)
 		cmocka_unit_test(a_value_may_hold_a_colon_or_a_hash),
 		cmocka_unit_test(a_backslash_continues_the_line),
 		cmocka_unit_test(lines_are_counted_through_continuations),
+		cmocka_unit_test(the_first_key_that_is_set_again_is_told),
 		cmocka_unit_test(a_line_for_one_service_is_told_apart),
 		cmocka_unit_test(a_line_that_cyrus_does_not_start_with_is_told),
 		cmocka_unit_test(included_files_are_read_once),

@@ -148,8 +148,8 @@ static void later_is_due_between_once_and_twice_its_delay(void **state)
 		least = due < least ? due : least;
 		most = due > most ? due : most;
 	}
-	assert_in_range(least, LATER_DELAY, LATER_DELAY + 2000);
-	assert_in_range(most, 2 * LATER_DELAY - 2000, 2 * LATER_DELAY);
+	assert_int_in_range(least, LATER_DELAY, LATER_DELAY + 2000);
+	assert_int_in_range(most, 2 * LATER_DELAY - 2000, 2 * LATER_DELAY);
 	assert_int_equal(schedule_wake_ms(w->schedule, w->time.now_ms), w->time.now_ms + least);
 }
 
@@ -167,7 +167,7 @@ static void later_is_not_postponed_by_a_steady_stream(void **state)
 		assert_int_equal(w->last_parts & ~(unsigned)QUEUE_NEWS_PUT, 0);
 		assert_int_equal(w->push_count, 1);
 	}
-	assert_in_range(w->time.now_ms, due, due + 100);
+	assert_int_in_range(w->time.now_ms, due, due + 100);
 	assert_int_equal(push->urgency, QUEUE_LATER);
 }
 
@@ -380,7 +380,7 @@ static void later_news_during_a_flight_keeps_its_own_time(void **state)
 	world_stored(w);
 	int64_t waited;
 	const struct push *push = wait_for_push(100000, &waited);
-	assert_in_range(waited, LATER_DELAY, 2 * LATER_DELAY);
+	assert_int_in_range(waited, LATER_DELAY, 2 * LATER_DELAY);
 	assert_int_equal(push->urgency, QUEUE_LATER);
 }
 
@@ -994,7 +994,7 @@ static void the_rate_is_kept(void **state)
 		assert_true(sent <= RATE * (ms + 50) / 1000 + 1);
 		assert_true(sent == 600 || sent + 1 >= RATE * ms / 1000);
 		if (sent < 600)
-			assert_in_range(schedule_wake_ms(w->schedule, w->time.now_ms),
+			assert_int_in_range(schedule_wake_ms(w->schedule, w->time.now_ms),
 				w->time.now_ms + 1, w->time.now_ms + 10);
 	}
 	assert_int_equal(sent, 600);
@@ -1089,7 +1089,7 @@ static void after_an_outage_later_news_is_spread_and_now_is_not(void **state)
 	fly_all(0, 400, at_ms);
 	for (unsigned phone = 0; phone < 300; phone++)
 		early += at_ms[phone] < LATER_DELAY / 2;
-	assert_in_range(early, 100, 200);
+	assert_int_in_range(early, 100, 200);
 	for (unsigned phone = 300; phone < 400; phone++)
 		assert_int_equal(at_ms[phone], 0);
 }
@@ -1106,7 +1106,7 @@ static void after_a_restart_later_news_is_spread_too(void **state)
 	fly_all(0, 300, at_ms);
 	for (unsigned phone = 0; phone < 300; phone++)
 		early += at_ms[phone] < LATER_DELAY / 2;
-	assert_in_range(early, 100, 200);
+	assert_int_in_range(early, 100, 200);
 }
 
 static void what_is_spread_is_put_off_once_only(void **state)
@@ -1161,8 +1161,8 @@ static void a_topic_that_is_not_asked_for_wakes_nobody(void **state)
 	assert_int_equal(schedule_wake_ms(w->schedule, w->time.now_ms), INT64_MAX);
 	world_add(w, 2, 1, QUEUE_LATER);
 	world_stored(w);
-	assert_in_range(schedule_wake_ms(w->schedule, w->time.now_ms), w->time.now_ms + LATER_DELAY,
-		w->time.now_ms + 2 * LATER_DELAY);
+	assert_int_in_range(schedule_wake_ms(w->schedule, w->time.now_ms),
+		w->time.now_ms + LATER_DELAY, w->time.now_ms + 2 * LATER_DELAY);
 }
 
 static void retries_back_off_with_full_jitter(void **state)
@@ -1193,8 +1193,8 @@ static void retries_back_off_with_full_jitter(void **state)
 		int64_t bound = SCHEDULE_RETRY_MIN_MS << attempt;
 		if (bound > SCHEDULE_RETRY_MAX_MS)
 			bound = SCHEDULE_RETRY_MAX_MS;
-		assert_in_range(most[attempt], bound * 9 / 10, bound);
-		assert_in_range(least[attempt], 0, bound / 10);
+		assert_int_in_range(most[attempt], bound * 9 / 10, bound);
+		assert_int_in_range(least[attempt], 0, bound / 10);
 	}
 }
 
@@ -1266,7 +1266,7 @@ static void a_back_off_goes_on_growing_after_a_crash(void **state)
 		int64_t delay = world_row(w, phone)->due_ms - w->time.unix_ms;
 		most = delay > most ? delay : most;
 	}
-	assert_in_range(most, (SCHEDULE_RETRY_MIN_MS << 7) / 2, SCHEDULE_RETRY_MIN_MS << 7);
+	assert_int_in_range(most, (SCHEDULE_RETRY_MIN_MS << 7) / 2, SCHEDULE_RETRY_MIN_MS << 7);
 }
 
 static void what_waits_is_hurried(void **state)

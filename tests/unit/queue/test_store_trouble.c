@@ -62,7 +62,7 @@ static void what_was_committed_is_there_after_a_kill(void **state)
 		store_file_close(file);
 		assert_int_equal(loaded->parked_count, 1);
 		int64_t there = loaded->parked[0].received_ms;
-		assert_in_range(there, last, last + 1); /* a commit may not have been told */
+		assert_int_in_range(there, last, last + 1); /* a commit may not have been told */
 		assert_int_equal(loaded->push_count, there + 1 < 500 ? there + 1 : 500);
 		assert_int_equal(loaded->news_count, loaded->push_count);
 		for (size_t i = 0; i < loaded->push_count; i++)

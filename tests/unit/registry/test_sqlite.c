@@ -472,7 +472,7 @@ static size_t read_whole(const char *path, char *ret, size_t room)
 	assert_non_null(file);
 	size_t size = fread(ret, 1, room, file);
 	fclose(file);
-	assert_in_range(size, 2 * 4096, room - 1);
+	assert_int_in_range(size, 2 * 4096, room - 1);
 	return size;
 }
 
