@@ -161,7 +161,6 @@ static int set(struct imapdconf *conf, const char *key, const char *value)
 		{"defaultdomain", &conf->defaultdomain},
 		{"userprefix", &conf->userprefix},
 		{"sharedprefix", &conf->sharedprefix},
-		{"admins", &conf->admins},
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (strcasecmp(key, texts[i].key) == 0)
@@ -288,7 +287,6 @@ int imapdconf_parse(const char *file, const char *text, size_t size, imapdconf_r
 		.defaultdomain = mem_dup("internal"),
 		.userprefix = mem_dup("Other Users"),
 		.sharedprefix = mem_dup("Shared Folders"),
-		.admins = mem_dup(""),
 	};
 	for (size_t i = 0; i < FOUND_KEYS; i++)
 		conf->settings[conf->setting_count++].key = found_keys[i];
@@ -304,7 +302,6 @@ int imapdconf_parse(const char *file, const char *text, size_t size, imapdconf_r
 	conf->names.defaultdomain = conf->defaultdomain;
 	conf->names.userprefix = conf->userprefix;
 	conf->names.sharedprefix = conf->sharedprefix;
-	conf->names.admins = conf->admins;
 	*ret = mem_steal(conf);
 	return 0;
 }
@@ -335,6 +332,5 @@ void imapdconf_free(struct imapdconf *conf)
 	free(conf->defaultdomain);
 	free(conf->userprefix);
 	free(conf->sharedprefix);
-	free(conf->admins);
 	free(conf);
 }

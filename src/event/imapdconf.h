@@ -34,7 +34,6 @@ struct imapdconf {
 	char *defaultdomain;
 	char *userprefix;
 	char *sharedprefix;
-	char *admins;
 	struct imapdconf_setting settings[IMAPDCONF_SETTINGS]; /* see imapdconf_find */
 	unsigned setting_count;
 	/* The last line that sets one of them for one service of Cyrus: "lmtp_event_groups in

@@ -315,31 +315,16 @@ static void shared(const struct mailbox_namespace *names, const char *name, cons
 	*ret = (struct mailbox){.owner = "", .folder = memory};
 }
 
-static bool is_admin(const struct mailbox_namespace *names, const char *user)
-{
-	static const char blank[] = " \t";
-	size_t size = strlen(user);
-	const char *word = names->admins ? names->admins : "";
-	while (*(word += strspn(word, blank))) {
-		size_t word_size = strcspn(word, blank);
-		if (word_size == size && strncasecmp(word, user, size) == 0)
-			return true;
-		word += word_size;
-	}
-	return false;
-}
-
 void mailbox_from_name(const struct mailbox_namespace *names, const char *name, const char *user,
 	char *memory, struct mailbox *ret)
 {
-	bool altnamespace = names->altnamespace && !is_admin(names, user);
 	const char *rest;
 	if (strcasecmp(name, inbox) == 0) {
 		own(names, "", user, memory, ret);
-	} else if ((rest = behind(names, name, altnamespace ? names->userprefix : "user")) &&
+	} else if ((rest = behind(names, name, names->altnamespace ? names->userprefix : "user")) &&
 		*rest && *rest != separator(names)) {
 		others(names, rest, user, memory, ret);
-	} else if (!altnamespace) {
+	} else if (!names->altnamespace) {
 		if (begins_with_inbox(names, name))
 			own(names, name + INBOX_SIZE + 1, user, memory, ret);
 		else

@@ -20,7 +20,7 @@
 #define MAILBOX_READINGS 2
 #define MAILBOX_HASH_SIZE 33 /* 32 hex digits, lower case, and a NUL */
 
-/* How this Cyrus names things; the strings are borrowed. */
+/* How this Cyrus names things; the strings are borrowed and never NULL. */
 struct mailbox_namespace {
 	bool altnamespace;
 	bool unixhierarchysep;
@@ -28,9 +28,6 @@ struct mailbox_namespace {
 	const char *defaultdomain; /* its users and shared folders have no domain; "" for none */
 	const char *userprefix;	   /* "Other Users" */
 	const char *sharedprefix;  /* "Shared Folders" */
-	/* Who administrates, separated by blanks: these users type names as without altnamespace.
-	 * NULL: nobody. */
-	const char *admins;
 };
 
 /* Strings are NUL-terminated and live in the caller's memory (see each function). */

@@ -47,7 +47,6 @@ static void what_is_not_set_has_cyrus_own_default(void **state)
 	assert_string_equal(conf->names.defaultdomain, "internal");
 	assert_string_equal(conf->names.userprefix, "Other Users");
 	assert_string_equal(conf->names.sharedprefix, "Shared Folders");
-	assert_string_equal(conf->names.admins, "");
 	assert_string_equal(conf->servername, "");
 	assert_string_equal(conf->aps_topic, "");
 }
@@ -61,7 +60,6 @@ static void what_is_set_counts(void **state)
 						 "defaultdomain: example.com\n"
 						 "userprefix: Andere\n"
 						 "sharedprefix: Gemeinsam hier\n"
-						 "admins: cyrus root\n"
 						 "servername: mail.example.com\n"
 						 "aps_topic: com.apple.mail.XServer.0\n");
 	assert_false(conf->names.altnamespace);
@@ -70,7 +68,6 @@ static void what_is_set_counts(void **state)
 	assert_string_equal(conf->names.defaultdomain, "example.com");
 	assert_string_equal(conf->names.userprefix, "Andere");
 	assert_string_equal(conf->names.sharedprefix, "Gemeinsam hier");
-	assert_string_equal(conf->names.admins, "cyrus root");
 	assert_string_equal(conf->servername, "mail.example.com");
 	assert_string_equal(conf->aps_topic, "com.apple.mail.XServer.0");
 }

@@ -307,18 +307,6 @@ static void in_the_alternative_namespace_others_stand_below_prefixes(void **stat
 	assert_name(&slashes, "alice", "Other Users/bob", "alice", "Other Users/bob");
 }
 
-static void an_administrator_names_as_without_the_alternative_namespace(void **state)
-{
-	(void)state;
-	struct mailbox_namespace slashes = variant(1, 1, 0);
-	slashes.admins = "root cyrus\tjane.doe";
-	assert_name(&slashes, "cyrus", "user/bob/Notes", "bob", "Notes");
-	assert_name(&slashes, "jane.doe", "INBOX/Notes", "jane.doe", "Notes");
-	assert_name(&slashes, "Root", "team", "", "team");
-	assert_name(&slashes, "cyr", "user/bob", "cyr", "user/bob");
-	assert_name(&slashes, "cyruses", "user/bob", "cyruses", "user/bob");
-}
-
 static void others_and_shared_folders_are_of_the_users_domain(void **state)
 {
 	(void)state;
@@ -417,7 +405,6 @@ int main(void)
 		cmocka_unit_test(in_the_standard_namespace_other_names_are_the_admins),
 		cmocka_unit_test(in_the_alternative_namespace_own_folders_have_no_prefix),
 		cmocka_unit_test(in_the_alternative_namespace_others_stand_below_prefixes),
-		cmocka_unit_test(an_administrator_names_as_without_the_alternative_namespace),
 		cmocka_unit_test(others_and_shared_folders_are_of_the_users_domain),
 		cmocka_unit_test(users_of_the_default_domain_have_none),
 		cmocka_unit_test(typed_names_are_decoded),
