@@ -498,7 +498,10 @@ static void prepare_topics(const struct core *core, struct arrival *arrival)
 static void prepare_registration(struct arrivals *arrivals, struct arrival *arrival)
 {
 	const struct event_registration *registration = &arrival->event->registration;
-	const struct mailbox_namespace *names = &arrivals->core->sources->imapdconf->names;
+	const struct imapdconf *imapdconf = arrivals->core->sources->imapdconf;
+	struct mailbox_namespace names = imapdconf->names;
+	names.is_admins =
+		imapdconf_is_admin(imapdconf, arrivals->core->config->groups, registration->user);
 	size_t user_size = strlen(registration->user);
 	size_t room = 0;
 	for (size_t i = 0; i < registration->mailbox_count; i++)
@@ -512,7 +515,7 @@ static void prepare_registration(struct arrivals *arrivals, struct arrival *arri
 		struct registry_subscription *subscription = &arrival->subscriptions[count];
 		struct mailbox mailbox;
 		const char *name = registration->mailboxes[i];
-		mailbox_from_name(names, name, registration->user, memory, &mailbox);
+		mailbox_from_name(&names, name, registration->user, memory, &mailbox);
 		memory += 4 * strlen(name) + user_size + 2;
 		if (!arrivals->core->config->shared_mailboxes &&
 			strcmp(mailbox.owner, registration->user) != 0)

@@ -161,6 +161,9 @@ static int set(struct imapdconf *conf, const char *key, const char *value)
 		{"defaultdomain", &conf->defaultdomain},
 		{"userprefix", &conf->userprefix},
 		{"sharedprefix", &conf->sharedprefix},
+		{"admins", &conf->admins},
+		{"imap_admins", &conf->imap_admins},
+		{"imaps_admins", &conf->imaps_admins},
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (strcasecmp(key, texts[i].key) == 0)
@@ -316,6 +319,35 @@ const struct imapdconf_setting *imapdconf_find(const struct imapdconf *conf, con
 	return &conf->settings[i];
 }
 
+static bool lists(const char *admins, const struct groups *groups, const char *user)
+{
+	static const char group[] = "group:";
+	const size_t group_size = sizeof(group) - 1;
+	const size_t user_size = strlen(user);
+	for (const char *at = admins; at && *at;) {
+		const char *word = at;
+		while (*at && !is_space(*at))
+			at++;
+		size_t size = (size_t)(at - word);
+		if (size == user_size && strncasecmp(word, user, size) == 0)
+			return true;
+		if (size > group_size && memcmp(word, group, group_size) == 0 &&
+			groups_has(groups, word + group_size, size - group_size, user))
+			return true;
+		while (is_space(*at))
+			at++;
+	}
+	return false;
+}
+
+bool imapdconf_is_admin(const struct imapdconf *conf, const struct groups *groups, const char *user)
+{
+	return *user &&
+		(lists(conf->imap_admins ? conf->imap_admins : conf->admins, groups, user) ||
+			lists(conf->imaps_admins ? conf->imaps_admins : conf->admins, groups,
+				user));
+}
+
 void imapdconf_free(struct imapdconf *conf)
 {
 	if (!conf)
@@ -332,5 +364,8 @@ void imapdconf_free(struct imapdconf *conf)
 	free(conf->defaultdomain);
 	free(conf->userprefix);
 	free(conf->sharedprefix);
+	free(conf->admins);
+	free(conf->imap_admins);
+	free(conf->imaps_admins);
 	free(conf);
 }

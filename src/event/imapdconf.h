@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "event/groups.h"
 #include "event/mailbox.h"
 
 #include <stddef.h>
@@ -34,6 +35,11 @@ struct imapdconf {
 	char *defaultdomain;
 	char *userprefix;
 	char *sharedprefix;
+	/* Who sees the names of the internal namespace, in all services or in one; NULL when not
+	 * set. */
+	char *admins;
+	char *imap_admins;
+	char *imaps_admins;
 	struct imapdconf_setting settings[IMAPDCONF_SETTINGS]; /* see imapdconf_find */
 	unsigned setting_count;
 	/* The last line that sets one of them for one service of Cyrus: "lmtp_event_groups in
@@ -62,6 +68,12 @@ int imapdconf_parse(const char *file, const char *text, size_t size, imapdconf_r
  * begins with event_.
  */
 const struct imapdconf_setting *imapdconf_find(const struct imapdconf *conf, const char *key);
+/*
+ * Is `user` (as mailbox_owner_of_user has him) an administrator, in one of Cyrus' services for
+ * phones?  `groups`: who is in one that is named there as `group:NAME`; NULL for none.
+ */
+bool imapdconf_is_admin(
+	const struct imapdconf *conf, const struct groups *groups, const char *user);
 void imapdconf_free(struct imapdconf *conf);
 
 #endif

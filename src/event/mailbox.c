@@ -254,13 +254,13 @@ unsigned mailbox_from_uri(const struct mailbox_namespace *names, const char *uri
 	return readings;
 }
 
-/* Decodes modified UTF-7 into `ret`, which has room for UTF7_DECODED_MAX(strlen(name)) bytes. */
-static void decode_or_copy(const char *name, char *ret, size_t *ret_size)
+/* Decodes modified UTF-7 into `ret`, which has room for UTF7_DECODED_MAX(size) bytes. */
+static void decode_or_copy(const char *name, size_t size, char *ret, size_t *ret_size)
 {
-	size_t size = strlen(name);
 	if (utf7_decode(name, size, ret, ret_size) == 0)
 		return;
-	memcpy(ret, name, size + 1);
+	memcpy(ret, name, size);
+	ret[size] = '\0';
 	*ret_size = size;
 }
 
@@ -278,39 +278,57 @@ static bool begins_with_inbox(const struct mailbox_namespace *names, const char 
 	return strncasecmp(name, inbox, INBOX_SIZE) == 0 && name[INBOX_SIZE] == separator(names);
 }
 
-static void own(const struct mailbox_namespace *names, const char *folder, const char *user,
-	char *memory, struct mailbox *ret)
+/* What was typed: the name without a domain that stands at its end, and that domain. */
+struct typed {
+	const char *end;    /* of the name */
+	const char *domain; /* with the `@`, or "" */
+};
+
+static struct typed take_apart(
+	const struct mailbox_namespace *names, const char *name, const char *user)
 {
-	char *owner = memory + UTF7_DECODED_MAX(strlen(folder));
+	struct typed typed = {name + strlen(name), foreign_domain(names, user)};
+	if (!names->is_admins || !names->virtdomains)
+		return typed;
+	const char *at = strrchr(name, '@');
+	typed.domain = "";
+	if (!at || !is_domain(at + 1))
+		return typed;
+	return (struct typed){at, is_default_domain(names, at + 1) ? "" : at};
+}
+
+static void own(const struct mailbox_namespace *names, const char *folder, const char *end,
+	const char *user, char *memory, struct mailbox *ret)
+{
+	char *owner = memory + UTF7_DECODED_MAX((size_t)(end - folder));
 	size_t size;
-	decode_or_copy(folder, memory, &size);
+	decode_or_copy(folder, (size_t)(end - folder), memory, &size);
 	mailbox_owner_of_user(names, user, owner);
 	*ret = (struct mailbox){.owner = owner, .folder = memory};
 }
 
-/* `name`: OWNER or OWNER.FOLDER, of the same domain as `user`. */
-static void others(const struct mailbox_namespace *names, const char *name, const char *user,
-	char *memory, struct mailbox *ret)
+/* `name`: OWNER or OWNER.FOLDER. */
+static void others(const struct mailbox_namespace *names, const char *name,
+	const struct typed *typed, char *memory, struct mailbox *ret)
 {
-	char *owner = memory + UTF7_DECODED_MAX(strlen(name));
+	char *owner = memory + UTF7_DECODED_MAX((size_t)(typed->end - name));
 	size_t size;
-	decode_or_copy(name, memory, &size);
+	decode_or_copy(name, (size_t)(typed->end - name), memory, &size);
 	char *owner_end = strchrnul(memory, separator(names));
 	size_t owner_size = (size_t)(owner_end - memory);
 	memcpy(owner, memory, owner_size);
 	owner[owner_size] = '\0';
 	restore_dots(names, owner);
-	strcpy(owner + owner_size, foreign_domain(names, user));
+	strcpy(owner + owner_size, typed->domain);
 	lower(owner);
 	*ret = (struct mailbox){.owner = owner, .folder = *owner_end ? owner_end + 1 : owner_end};
 }
 
-static void shared(const struct mailbox_namespace *names, const char *name, const char *user,
-	char *memory, struct mailbox *ret)
+static void shared(const char *name, const struct typed *typed, char *memory, struct mailbox *ret)
 {
 	size_t size;
-	decode_or_copy(name, memory, &size);
-	strcpy(memory + size, foreign_domain(names, user));
+	decode_or_copy(name, (size_t)(typed->end - name), memory, &size);
+	strcpy(memory + size, typed->domain);
 	lower(memory + size);
 	*ret = (struct mailbox){.owner = "", .folder = memory};
 }
@@ -318,21 +336,24 @@ static void shared(const struct mailbox_namespace *names, const char *name, cons
 void mailbox_from_name(const struct mailbox_namespace *names, const char *name, const char *user,
 	char *memory, struct mailbox *ret)
 {
+	bool is_alternative = names->altnamespace && !names->is_admins;
+	const struct typed typed = take_apart(names, name, user);
+	size_t size = (size_t)(typed.end - name);
 	const char *rest;
-	if (strcasecmp(name, inbox) == 0) {
-		own(names, "", user, memory, ret);
-	} else if ((rest = behind(names, name, names->altnamespace ? names->userprefix : "user")) &&
-		*rest && *rest != separator(names)) {
-		others(names, rest, user, memory, ret);
-	} else if (!names->altnamespace) {
+	if (size == INBOX_SIZE && strncasecmp(name, inbox, size) == 0) {
+		own(names, "", "", user, memory, ret);
+	} else if ((rest = behind(names, name, is_alternative ? names->userprefix : "user")) &&
+		rest < typed.end && *rest != separator(names)) {
+		others(names, rest, &typed, memory, ret);
+	} else if (!is_alternative) {
 		if (begins_with_inbox(names, name))
-			own(names, name + INBOX_SIZE + 1, user, memory, ret);
+			own(names, name + INBOX_SIZE + 1, typed.end, user, memory, ret);
 		else
-			shared(names, name, user, memory, ret);
+			shared(name, &typed, memory, ret);
 	} else if ((rest = behind(names, name, names->sharedprefix)) && *rest) {
-		shared(names, rest, user, memory, ret);
+		shared(rest, &typed, memory, ret);
 	} else {
-		own(names, name, user, memory, ret);
+		own(names, name, typed.end, user, memory, ret);
 		if (begins_with_inbox(names, memory))
 			memcpy(memory, inbox, INBOX_SIZE);
 	}
@@ -343,7 +364,7 @@ void mailbox_hash(const char *name, char ret[MAILBOX_HASH_SIZE])
 	static const char digits[] = "0123456789abcdef";
 	mem_auto char *decoded = mem_alloc(UTF7_DECODED_MAX(strlen(name)));
 	size_t size;
-	decode_or_copy(name, decoded, &size);
+	decode_or_copy(name, strlen(name), decoded, &size);
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned digest_size = 0;
 	if (EVP_Digest(decoded, size, digest, &digest_size, EVP_md5(), NULL) != 1 ||

@@ -28,6 +28,11 @@ struct mailbox_namespace {
 	const char *defaultdomain; /* its users and shared folders have no domain; "" for none */
 	const char *userprefix;	   /* "Other Users" */
 	const char *sharedprefix;  /* "Shared Folders" */
+	/*
+	 * Whoever types is an administrator: he sees the names of the standard namespace whatever
+	 * altnamespace says, and writes the domain of others at the end of a name.
+	 */
+	bool is_admins;
 };
 
 /* Strings are NUL-terminated and live in the caller's memory (see each function). */

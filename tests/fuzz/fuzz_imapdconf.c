@@ -47,6 +47,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_value(conf->names.defaultdomain);
 	check_value(conf->names.userprefix);
 	check_value(conf->names.sharedprefix);
+	if (conf->admins)
+		check_value(conf->admins);
+	if (imapdconf_is_admin(conf, NULL, "cyrus"))
+		assert(conf->admins || conf->imap_admins || conf->imaps_admins);
 	for (unsigned i = 0; i < conf->setting_count; i++) {
 		const struct imapdconf_setting *setting = &conf->settings[i];
 		assert(imapdconf_find(conf, setting->key) == setting);

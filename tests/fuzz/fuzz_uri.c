@@ -131,6 +131,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	free(memory);
 	from_name(&names, name, user, &memory);
 	free(memory);
+	struct mailbox_namespace admins = names;
+	admins.is_admins = true;
+	from_name(&admins, name, user, &memory);
+	free(memory);
 	char hash[MAILBOX_HASH_SIZE];
 	mailbox_hash(name, hash);
 	assert(strspn(hash, "0123456789abcdef") == MAILBOX_HASH_SIZE - 1);

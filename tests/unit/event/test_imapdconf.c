@@ -72,6 +72,44 @@ static void what_is_set_counts(void **state)
 	assert_string_equal(conf->aps_topic, "com.apple.mail.XServer.0");
 }
 
+static void administrators_are_named_for_all_services_or_for_one(void **state)
+{
+	(void)state;
+	conf_auto struct imapdconf *none = parse("");
+	assert_false(imapdconf_is_admin(none, NULL, "cyrus"));
+	assert_false(imapdconf_is_admin(none, NULL, ""));
+
+	conf_auto struct imapdconf *all = parse("admins: cyrus  Root\tadmin@example.org\n");
+	assert_true(imapdconf_is_admin(all, NULL, "cyrus"));
+	assert_true(imapdconf_is_admin(all, NULL, "root"));
+	assert_true(imapdconf_is_admin(all, NULL, "admin@example.org"));
+	assert_false(imapdconf_is_admin(all, NULL, "cyru"));
+	assert_false(imapdconf_is_admin(all, NULL, "cyruss"));
+	assert_false(imapdconf_is_admin(all, NULL, "alice"));
+
+	/* Of one service: instead of the others, for that service. */
+	conf_auto struct imapdconf *one = parse("admins: cyrus\nimap_admins: alice\n"
+						"lmtp_admins: bob\n");
+	assert_true(imapdconf_is_admin(one, NULL, "alice"));
+	assert_true(imapdconf_is_admin(one, NULL, "cyrus"));
+	assert_false(imapdconf_is_admin(one, NULL, "bob"));
+	conf_auto struct imapdconf *both = parse("admins: cyrus\nimap_admins: alice\n"
+						 "imaps_admins: alice\n");
+	assert_false(imapdconf_is_admin(both, NULL, "cyrus"));
+}
+
+static void administrators_may_be_a_group(void **state)
+{
+	(void)state;
+	conf_auto struct imapdconf *conf = parse("admins: cyrus group:staff\n");
+	struct groups *groups = groups_new();
+	groups_add(groups, "staff", (const char *const[]){"alice"}, 1);
+	assert_true(imapdconf_is_admin(conf, groups, "alice"));
+	assert_false(imapdconf_is_admin(conf, groups, "bob"));
+	assert_false(imapdconf_is_admin(conf, NULL, "alice"));
+	groups_free(groups);
+}
+
 static void switches_have_many_spellings(void **state)
 {
 	(void)state;
@@ -342,6 +380,8 @@ int main(void)
 		cmocka_unit_test(a_setting_is_told_with_where_it_stands),
 		cmocka_unit_test(what_is_not_set_has_cyrus_own_default),
 		cmocka_unit_test(what_is_set_counts),
+		cmocka_unit_test(administrators_are_named_for_all_services_or_for_one),
+		cmocka_unit_test(administrators_may_be_a_group),
 		cmocka_unit_test(switches_have_many_spellings),
 		cmocka_unit_test(a_value_that_cyrus_refuses_is_refused_with_its_line),
 		cmocka_unit_test(white_space_and_case_of_keys_do_not_matter),

@@ -280,6 +280,40 @@ static void in_the_standard_namespace_other_names_are_the_admins(void **state)
 	assert_name(&dots, "alice", "team.info", "", "team.info");
 }
 
+static void an_administrator_types_the_names_of_the_standard_namespace(void **state)
+{
+	(void)state;
+	for (int alt = 0; alt <= 1; alt++) {
+		struct mailbox_namespace dots = variant(alt, 0, 0), slashes = variant(alt, 1, 0);
+		dots.is_admins = slashes.is_admins = true;
+		assert_name(&slashes, "cyrus", "iNbOx", "cyrus", "");
+		assert_name(&slashes, "cyrus", "INBOX/Entw&APw-rfe", "cyrus", "Entw\u00fcrfe");
+		assert_name(&slashes, "cyrus", "user/alice/x", "alice", "x");
+		assert_name(&slashes, "cyrus", "user/alice", "alice", "");
+		assert_name(&dots, "cyrus", "INBOX.Notes", "cyrus", "Notes");
+		assert_name(&dots, "cyrus", "user.jane^doe.Notes", "jane.doe", "Notes");
+		assert_name(&slashes, "cyrus", "team/info", "", "team/info");
+		assert_name(&slashes, "cyrus", "Other Users/bob", "", "Other Users/bob");
+		assert_name(&slashes, "cyrus", "user/alice/a@b", "alice", "a@b");
+	}
+}
+
+static void an_administrator_types_the_domain_of_others(void **state)
+{
+	(void)state;
+	struct mailbox_namespace names = variant(1, 1, 1);
+	names.is_admins = true;
+	assert_name(&names, "cyrus", "user/carol@example.org", "carol@example.org", "");
+	assert_name(&names, "cyrus", "user/Carol/Notes@Example.org", "carol@example.org", "Notes");
+	assert_name(&names, "cyrus", "user/alice/Notes", "alice", "Notes");
+	assert_name(&names, "cyrus", "user/alice/Notes@example.com", "alice", "Notes");
+	assert_name(&names, "cyrus", "user/carol/a@b@example.org", "carol@example.org", "a@b");
+	assert_name(&names, "cyrus", "team@example.org", "", "team@example.org");
+	assert_name(&names, "cyrus", "team@example.com", "", "team");
+	assert_name(&names, "cyrus", "INBOX/Notes", "cyrus", "Notes");
+	assert_name(&names, "admin@example.org", "user/alice/x", "alice", "x");
+}
+
 static void in_the_alternative_namespace_own_folders_have_no_prefix(void **state)
 {
 	(void)state;
@@ -403,6 +437,8 @@ int main(void)
 		cmocka_unit_test(inbox_is_typed_in_any_case),
 		cmocka_unit_test(in_the_standard_namespace_own_folders_are_below_inbox),
 		cmocka_unit_test(in_the_standard_namespace_other_names_are_the_admins),
+		cmocka_unit_test(an_administrator_types_the_names_of_the_standard_namespace),
+		cmocka_unit_test(an_administrator_types_the_domain_of_others),
 		cmocka_unit_test(in_the_alternative_namespace_own_folders_have_no_prefix),
 		cmocka_unit_test(in_the_alternative_namespace_others_stand_below_prefixes),
 		cmocka_unit_test(others_and_shared_folders_are_of_the_users_domain),
