@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "daemon/audience.h"
 #include "daemon/delivery.h"
+#include "daemon/effect.h"
 #include "daemon/metrics.h"
 #include "daemon/overload.h"
 #include "daemon/ration.h"
@@ -438,6 +439,18 @@ static void drop_gone(struct arrivals *arrivals, struct arrival *arrival)
 			log_number("count", (int64_t)arrival->job.gone_count));
 }
 
+/* What waits for registrations that fell asleep, woke, or lost a mailbox. */
+static void follow_effects(
+	struct arrivals *arrivals, struct arrival *arrival, struct schedule_time time)
+{
+	for (size_t i = 0; i < arrival->job.effect_count; i++) {
+		struct queue_job *job =
+			effect_follow(arrivals->core->schedule, &arrival->job.effects[i], time);
+		if (job)
+			store(arrivals, arrival, job);
+	}
+}
+
 void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job)
 {
 	struct arrival *arrival = MEM_CONTAINER(job, struct arrival, job);
@@ -453,6 +466,7 @@ void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job)
 		return;
 	}
 	struct schedule_time time = core_time();
+	follow_effects(arrivals, arrival, time);
 	switch (arrival->action) {
 	case RELAY_NOW:
 	case RELAY_LATER:

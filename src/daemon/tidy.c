@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/delivery.h"
+#include "daemon/effect.h"
 #include "daemon/metrics.h"
 
 #include <inttypes.h>
@@ -14,8 +15,9 @@
 struct tidy {
 	struct core *core;
 	struct registry_job job;
-	bool is_running; /* the registry has the job */
-	bool is_wanted;	 /* once more */
+	struct registry_key *sleepers; /* that the job is asked about */
+	bool is_running;	       /* the registry has the job */
+	bool is_wanted;		       /* once more */
 	uv_timer_t timer;
 	void (*done)(void *ctx, const struct tidy_result *result);
 	void *done_ctx;
@@ -33,6 +35,8 @@ void tidy_now(struct tidy *tidy)
 		.kind = REGISTRY_TIDY,
 		.received_ms = clock_unix_ms(),
 	};
+	tidy->job.key_count = schedule_sleepers(tidy->core->schedule, &tidy->sleepers);
+	tidy->job.keys = tidy->sleepers;
 	registry_submit(tidy->core->registry, &tidy->job);
 }
 
@@ -97,6 +101,9 @@ void tidy_on_registry(struct tidy *tidy, struct registry_job *job)
 					(const char(*)[MAILBOX_HASH_SIZE])match->hashes,
 					match->hash_count, QUEUE_LATER, time));
 		}
+		/* Those that the queue took for asleep and that are not. */
+		for (size_t i = 0; i < job->effect_count; i++)
+			core_store(core, effect_follow(core->schedule, &job->effects[i], time));
 		if (job->moved_ms)
 			log_event(LOG_LEVEL_WARN, "registry",
 				"the clock has moved by days since the last look, or mailpushd was "
@@ -123,6 +130,7 @@ void tidy_on_registry(struct tidy *tidy, struct registry_job *job)
 	if (done)
 		done(tidy->done_ctx, &result);
 	registry_job_fini(job);
+	free(mem_steal(tidy->sleepers));
 	delivery_wake(core->delivery);
 	if (tidy->is_wanted && !is_stopping)
 		tidy_now(tidy);

@@ -56,7 +56,7 @@ static json_t *describe(const struct view *view, const struct queue_waiting *wai
 		reply_text(target->topic), "state", state ? state : "resting", "urgent",
 		waiting->is_now, "mailboxes", (int)waiting->hash_count, "attempts",
 		(int)waiting->attempts, "oldest", reply_time(waiting->first_ms), "due",
-		reply_time(waiting->due_ms));
+		waiting->due_ms == QUEUE_DUE_ASLEEP ? json_null() : reply_time(waiting->due_ms));
 }
 
 static void on_page(struct inquiry *inquiry, int status)

@@ -108,9 +108,13 @@ static bool read_totals(sqlite3 *db, struct queue_reading *reading)
 	sqlite3_stmt *statement = prepare(db,
 		"SELECT (SELECT page_count * page_size FROM pragma_page_count(),"
 		" pragma_page_size()), (SELECT min(first_ms) FROM"
-		" (SELECT first_ms FROM news ORDER BY number LIMIT " OLDEST_AMONG "))");
+		" (SELECT first_ms FROM news n"
+		"  WHERE (SELECT due_ms FROM push WHERE number = n.number) <> ?1"
+		"  ORDER BY number LIMIT " OLDEST_AMONG "))");
 	if (!statement)
 		return false;
+	/* What sleeps may do so for days, and nothing is wrong with it. */
+	sqlite3_bind_int64(statement, 1, QUEUE_DUE_ASLEEP);
 	int result = sqlite3_step(statement);
 	if (result == SQLITE_ROW) {
 		reading->bytes = (uint64_t)sqlite3_column_int64(statement, 0);

@@ -76,9 +76,12 @@ static void stand_in(struct entry *entry, struct heap *heap, int64_t due_ms)
 	entry->heap = heap;
 }
 
-/* A waiting one stands where its topic, urgency and due time say. */
-static void stand_waiting(struct schedule *schedule, struct entry *entry)
+void schedule_stand(struct schedule *schedule, struct entry *entry)
 {
+	if (entry->is_asleep) {
+		stand_in(entry, NULL, 0);
+		return;
+	}
 	struct lane *lane = lanes_get(&schedule->lanes, entry->target->topic);
 	stand_in(entry, news_has_now(&entry->news) ? &lane->now : &lane->later, entry->due_ms);
 }
@@ -112,7 +115,7 @@ void schedule_enter(struct schedule *schedule, struct entry *entry, enum state t
 		stand_storing(schedule, entry);
 		break;
 	case WAITING:
-		stand_waiting(schedule, entry);
+		schedule_stand(schedule, entry);
 		break;
 	case FLYING:
 		stand_in(entry, NULL, 0);
@@ -124,6 +127,7 @@ void schedule_enter(struct schedule *schedule, struct entry *entry, enum state t
 		entry->due_ms = INT64_MAX;
 		entry->not_before_ms = NEVER_MS;
 		entry->failures = 0;
+		entry->is_asleep = false;
 		entry->is_doubted = false;
 		entry->is_spread = false;
 		stand_in(entry, NULL, 0);
@@ -233,7 +237,7 @@ int64_t schedule_not_too_soon(
 	return due_ms < entry->not_before_ms ? entry->not_before_ms : due_ms;
 }
 
-static struct queue_job *new_job(
+struct queue_job *schedule_new_job(
 	struct schedule *schedule, const struct registry_key *key, const struct entry *entry)
 {
 	struct queue_job *job = queue_job_new();
@@ -243,15 +247,14 @@ static struct queue_job *new_job(
 	return job;
 }
 
-/* PUSH_PUT and PUSH_MOVE: how the row is now. */
-static void tell_row(
+void schedule_tell_row(
 	struct entry *entry, struct queue_job *job, unsigned part, struct schedule_time time)
 {
 	/* After a crash in the middle of a flight it is to be repeated at once. */
 	int64_t due_ms = entry->flight ? time.now_ms : entry->due_ms;
 	assert(job->row);
 	job->parts |= part;
-	job->due_ms = time.unix_ms + (due_ms - time.now_ms);
+	job->due_ms = entry->is_asleep ? QUEUE_DUE_ASLEEP : time.unix_ms + (due_ms - time.now_ms);
 	job->attempts = entry->attempts;
 	memcpy(job->apns_id, entry->apns_id, sizeof(job->apns_id));
 	if (part == QUEUE_PUSH_PUT) {
@@ -327,8 +330,10 @@ struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
 	bool is_new = !entry->row;
 	if (is_new)
 		entry->row = ++schedule->last_row;
-	struct queue_job *job = new_job(schedule, &entry->key, entry);
+	struct queue_job *job = schedule_new_job(schedule, &entry->key, entry);
 	bool had_news = entry->news.count;
+	bool was_asleep = entry->is_asleep;
+	entry->is_asleep = false;
 	bool grew = put_news(schedule, entry, job, hashes, hash_count, urgency, time.unix_ms);
 	entry->event_unix_ms = time.unix_ms;
 	schedule_account(schedule, entry);
@@ -351,14 +356,14 @@ struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
 		entry->due_ms = due_ms;
 
 	if (is_new || has_new_target)
-		tell_row(entry, job, QUEUE_PUSH_PUT, time);
-	else if (has_new_id || (is_sooner && !entry->flight))
-		tell_row(entry, job, QUEUE_PUSH_MOVE, time);
+		schedule_tell_row(entry, job, QUEUE_PUSH_PUT, time);
+	else if (has_new_id || was_asleep || (is_sooner && !entry->flight))
+		schedule_tell_row(entry, job, QUEUE_PUSH_MOVE, time);
 
 	if (has_new_id && entry->state != FLYING)
 		schedule_enter(schedule, entry, STORING);
 	else if (entry->state == WAITING)
-		stand_waiting(schedule, entry);
+		schedule_stand(schedule, entry);
 	return job;
 }
 
@@ -396,13 +401,14 @@ struct queue_job *schedule_renew(struct schedule *schedule, struct target *targe
 		return NULL;
 	}
 	take_target(entry, target);
+	entry->is_asleep = false;
 	mem_auto char(*sorted)[MAILBOX_HASH_SIZE] =
 		mem_realloc_array(NULL, hash_count, MAILBOX_HASH_SIZE);
 	if (hash_count)
 		memcpy(sorted, hashes, (size_t)hash_count * MAILBOX_HASH_SIZE);
 	qsort(sorted, hash_count, MAILBOX_HASH_SIZE, compare_hashes);
 
-	struct queue_job *job = new_job(schedule, &entry->key, entry);
+	struct queue_job *job = schedule_new_job(schedule, &entry->key, entry);
 	queue_job_make_room(job, entry->counted);
 	const char(*listed)[MAILBOX_HASH_SIZE] = (const char(*)[MAILBOX_HASH_SIZE])sorted;
 	keep_listed(&entry->news, listed, hash_count, job);
@@ -423,9 +429,9 @@ struct queue_job *schedule_renew(struct schedule *schedule, struct target *targe
 			schedule_enter(schedule, entry, RESTING);
 		return job;
 	}
-	tell_row(entry, job, QUEUE_PUSH_PUT, time);
+	schedule_tell_row(entry, job, QUEUE_PUSH_PUT, time);
 	if (entry->state == WAITING)
-		stand_waiting(schedule, entry);
+		schedule_stand(schedule, entry);
 	return job;
 }
 
@@ -446,7 +452,7 @@ static void give_up_news(struct schedule *schedule, struct entry *entry, struct 
 struct queue_job *schedule_drop(struct schedule *schedule, const struct registry_key *key)
 {
 	struct entry *entry = schedule_find(schedule, key);
-	struct queue_job *job = new_job(schedule, key, entry);
+	struct queue_job *job = schedule_new_job(schedule, key, entry);
 	job->parts = QUEUE_PHONE_DELETE;
 	if (!entry || entry->state == RESTING)
 		return job;
@@ -461,7 +467,7 @@ struct queue_job *schedule_stop(struct schedule *schedule, const struct registry
 	struct entry *entry = schedule_find(schedule, key);
 	if (!entry || !entry->row)
 		return NULL;
-	struct queue_job *job = new_job(schedule, key, entry);
+	struct queue_job *job = schedule_new_job(schedule, key, entry);
 	give_up_news(schedule, entry, job);
 	return job;
 }
@@ -473,8 +479,8 @@ void schedule_rewrite(
 	for (struct entry *entry; (entry = map_next(schedule->entries, &position));) {
 		if (!entry->row)
 			continue;
-		struct queue_job *job = new_job(schedule, &entry->key, entry);
-		tell_row(entry, job, QUEUE_PUSH_PUT, time);
+		struct queue_job *job = schedule_new_job(schedule, &entry->key, entry);
+		schedule_tell_row(entry, job, QUEUE_PUSH_PUT, time);
 		job->parts |= QUEUE_NEWS_PUT;
 		queue_job_make_room(job, entry->counted);
 		job->news_count = news_unite(
@@ -577,7 +583,7 @@ static struct entry *first_due(struct schedule *schedule, const char *topic, int
 		entry->is_spread = true;
 		entry->due_ms =
 			now_ms + chance_upto(&schedule->chance, schedule->settings.later_delay_ms);
-		stand_waiting(schedule, entry);
+		schedule_stand(schedule, entry);
 	}
 	schedule->is_spreading = true;
 	return NULL;
@@ -650,7 +656,7 @@ struct queue_job *schedule_told(struct schedule *schedule, const struct registry
 
 	struct queue_job *job = NULL;
 	if (!flight->is_orphan) {
-		job = new_job(schedule, key, entry);
+		job = schedule_new_job(schedule, key, entry);
 		tell_phone(entry, job, flight->push.sent_unix_ms, status, reason);
 		if (entry->news.count) {
 			job->parts |= QUEUE_NEWS_SETTLE;
@@ -659,7 +665,7 @@ struct queue_job *schedule_told(struct schedule *schedule, const struct registry
 				new_apns_id(schedule, entry);
 			/* Else a crash would find what was told under the next apns_id. */
 			entry->storing_seq = job->seq;
-			tell_row(entry, job, QUEUE_PUSH_MOVE, time);
+			schedule_tell_row(entry, job, QUEUE_PUSH_MOVE, time);
 		} else if (entry->row) {
 			schedule_delete_row(entry, job);
 		}
@@ -708,10 +714,10 @@ struct queue_job *schedule_retry(struct schedule *schedule, const struct registr
 	struct queue_job *job = NULL;
 	/* Repeated at once and never processed: the row on disk says nothing else. */
 	if (counts || delay_ms || status) {
-		job = new_job(schedule, key, entry);
+		job = schedule_new_job(schedule, key, entry);
 		tell_phone(entry, job, 0, status, reason);
 		if (entry->news.count)
-			tell_row(entry, job, QUEUE_PUSH_MOVE, time);
+			schedule_tell_row(entry, job, QUEUE_PUSH_MOVE, time);
 		else if (entry->row)
 			schedule_delete_row(entry, job);
 	}
@@ -736,14 +742,14 @@ struct queue_job *schedule_hurry(
 	struct schedule *schedule, const struct registry_key *key, struct schedule_time time)
 {
 	struct entry *entry = schedule_find(schedule, key);
-	if (!entry || (entry->state != STORING && entry->state != WAITING))
+	if (!entry || entry->is_asleep || (entry->state != STORING && entry->state != WAITING))
 		return NULL;
 	entry->due_ms = time.now_ms;
 	entry->not_before_ms = NEVER_MS;
 	if (entry->state == WAITING)
-		stand_waiting(schedule, entry);
-	struct queue_job *job = new_job(schedule, key, entry);
-	tell_row(entry, job, QUEUE_PUSH_MOVE, time);
+		schedule_stand(schedule, entry);
+	struct queue_job *job = schedule_new_job(schedule, key, entry);
+	schedule_tell_row(entry, job, QUEUE_PUSH_MOVE, time);
 	return job;
 }
 
@@ -756,6 +762,8 @@ const char *schedule_state(const struct schedule *schedule, const struct registr
 		[RESTING] = "resting",
 	};
 	const struct entry *entry = schedule_find(schedule, key);
+	if (entry && entry->is_asleep && entry->state != FLYING)
+		return "asleep";
 	return entry ? names[entry->state] : NULL;
 }
 

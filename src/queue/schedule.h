@@ -11,6 +11,7 @@
  *   storing   waits for the store
  *   waiting   stands in its topic's heap until it is due
  *   flying    Apple has it; at most one flight a registration, news that comes meanwhile stays
+ *             (if its owner was deleted: in none, until he wakes)
  *   resting   nothing to tell; remembered until min_interval after its last push
  *
  * `now` news is due at once, or min_interval after the last push; `later` news later_delay (spread
@@ -114,6 +115,21 @@ struct queue_job *schedule_drop(struct schedule *schedule, const struct registry
 struct queue_job *schedule_stop(struct schedule *schedule, const struct registry_key *key);
 
 /*
+ * The registration's owner was deleted: what waits for it is kept, and told when he wakes: by
+ * schedule_wake, or by schedule_add or schedule_renew, which only one that is awake comes to. NULL:
+ * nothing changes.
+ */
+struct queue_job *schedule_sleep(
+	struct schedule *schedule, const struct registry_key *key, struct schedule_time time);
+struct queue_job *schedule_wake(
+	struct schedule *schedule, const struct registry_key *key, struct schedule_time time);
+/* The mailbox of that hash was deleted: news of it goes, other news stays.  NULL: there is none. */
+struct queue_job *schedule_lose(struct schedule *schedule, const struct registry_key *key,
+	const char *hash, struct schedule_time time);
+/* The registrations that sleep and have something to tell; the keys are the caller's. */
+size_t schedule_sleepers(const struct schedule *schedule, struct registry_key **ret);
+
+/*
  * A new file is begun: jobs for all that is to be in it, which say how things are after all jobs so
  * far.  They are to be stored before those that are not stored yet.
  */
@@ -172,7 +188,7 @@ struct queue_job *schedule_doubt(struct schedule *schedule, const struct registr
  */
 struct queue_job *schedule_hurry(
 	struct schedule *schedule, const struct registry_key *key, struct schedule_time time);
-/* For people: "storing", "waiting", "flying" or "resting"; NULL: nothing is known of it. */
+/* For people: "storing", "waiting", "asleep", "flying", "resting"; NULL: nothing is known of it. */
 const char *schedule_state(const struct schedule *schedule, const struct registry_key *key);
 
 struct schedule_counts {

@@ -1,5 +1,6 @@
 /*
- * schedule_inner - what schedule.c and schedule_load.c share: the entries and how they move.
+ * schedule_inner - what schedule.c, schedule_load.c and schedule_sleep.c share: the entries and how
+ * they move.
  *
  * Of no concern to anybody else.
  */
@@ -55,6 +56,7 @@ struct entry {
 	uint32_t failures;	  /* failed flights since the last that counted: for the back-off */
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 	enum state state;
+	bool is_asleep;	 /* its owner was deleted: it stands in no heap */
 	bool is_doubted; /* it waits as Apple does not want the token; renewed, it is due */
 	bool is_spread;	 /* what is overdue after an outage is put off once */
 	bool has_flown;	 /* this apns_id has (or may have): it stands for a fixed set of hashes */
@@ -89,6 +91,13 @@ void schedule_account(struct schedule *schedule, struct entry *entry);
 /* `due_ms`, or later if the phone may not be told so soon. */
 int64_t schedule_not_too_soon(
 	const struct schedule *schedule, const struct entry *entry, int64_t due_ms);
+/* A waiting one stands where its topic, urgency and due time say; one that sleeps nowhere. */
+void schedule_stand(struct schedule *schedule, struct entry *entry);
+struct queue_job *schedule_new_job(
+	struct schedule *schedule, const struct registry_key *key, const struct entry *entry);
+/* PUSH_PUT and PUSH_MOVE: how the row is now. */
+void schedule_tell_row(
+	struct entry *entry, struct queue_job *job, unsigned part, struct schedule_time time);
 void schedule_delete_row(struct entry *entry, struct queue_job *job);
 
 #endif

@@ -52,7 +52,8 @@ void schedule_load_push(struct schedule *schedule, int64_t row, struct target *t
 
 	entry->due_ms = schedule_not_too_soon(schedule, entry,
 		time.now_ms + loaded_delay_ms(&schedule->settings, due_unix_ms, time.unix_ms));
-	if (attempts)
+	entry->is_asleep = due_unix_ms == QUEUE_DUE_ASLEEP;
+	if (attempts && !entry->is_asleep)
 		entry->not_before_ms = entry->due_ms;
 	schedule_enter(schedule, entry, STORING);
 }

@@ -38,6 +38,7 @@
 
 #define QUEUE_APNS_ID_SIZE 16
 #define QUEUE_REASON_MAX 48
+#define QUEUE_DUE_ASLEEP (-1) /* due_ms: its owner was deleted; when he wakes */
 
 enum queue_urgency { QUEUE_NOW, QUEUE_LATER };
 
@@ -84,7 +85,7 @@ struct queue_topic {
 struct queue_waiting {
 	int64_t row;
 	struct target *target;
-	int64_t due_ms;	  /* Unix; of a flight: when it began */
+	int64_t due_ms;	  /* Unix, or QUEUE_DUE_ASLEEP; of a flight: when it began */
 	int64_t first_ms; /* Unix; of its oldest news */
 	unsigned attempts;
 	unsigned hash_count;
@@ -103,8 +104,9 @@ struct queue_reading {
 	size_t waiting_count;
 	bool has_more;
 	/* READ_TOTALS. */
-	uint64_t bytes;	   /* of the file */
-	int64_t oldest_ms; /* Unix; of the oldest news, or one as good as it; 0: none */
+	uint64_t bytes; /* of the file */
+	/* Unix; of the oldest news that is not asleep, or one as good as it; 0: none. */
+	int64_t oldest_ms;
 };
 
 void queue_reading_fini(struct queue_reading *reading);
@@ -125,7 +127,7 @@ struct queue_job {
 	size_t topic_count;
 
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
-	int64_t due_ms; /* Unix */
+	int64_t due_ms; /* Unix, or QUEUE_DUE_ASLEEP */
 	unsigned attempts;
 	int64_t first_ms; /* Unix */
 	uint64_t upto_seq;

@@ -119,6 +119,8 @@ typedef void registry_subscription_fn(
 	void *ctx, size_t index, const struct registry_subscription *subscription);
 typedef void registry_key_fn(void *ctx, size_t index, const struct registry_key *key);
 typedef void registry_trace_fn(void *ctx, const struct registry_trace *trace);
+typedef void registry_effect_fn(void *ctx, size_t index, enum registry_effect_kind kind,
+	const struct registry_key *key, const char *hash);
 typedef void registry_sleeper_fn(void *ctx, const char *user, int64_t sleeping_ms);
 
 struct registry_ops;
@@ -178,9 +180,11 @@ struct registry_ops {
 	int (*remove)(struct registry_db *db, const struct registry_key *keys, size_t count,
 		const struct registry_end *end, struct err *err);
 
-	/* Done one after the other. */
+	/* Done one after the other; on_effect: who sleeps (also if it did already, of that very
+	   time), and which subscriptions went. */
 	int (*change_mailboxes)(struct registry_db *db,
-		const struct registry_mailbox_change *changes, size_t count, struct err *err);
+		const struct registry_mailbox_change *changes, size_t count,
+		registry_effect_fn *on_effect, void *ctx, struct err *err);
 	/* Done one after the other; on_gone: what was deleted or stopped. */
 	int (*change_tokens)(struct registry_db *db, const struct registry_token_change *changes,
 		size_t count, registry_key_fn *on_gone, void *ctx, struct err *err);
@@ -189,7 +193,7 @@ struct registry_ops {
 	int (*find_sleepers)(struct registry_db *db, registry_sleeper_fn *on_sleeper, void *ctx,
 		struct err *err);
 	int (*wake)(struct registry_db *db, const struct registry_wake *wakes, size_t count,
-		struct err *err);
+		registry_effect_fn *on_effect, void *ctx, struct err *err);
 
 	int (*census)(struct registry_db *db, int64_t wrong_ms, struct registry_census *ret,
 		struct err *err);

@@ -112,6 +112,20 @@ struct registry_query {
 	size_t limit;
 };
 
+enum registry_effect_kind {
+	REGISTRY_ASLEEP, /* its owner was deleted */
+	REGISTRY_AWAKE,	 /* something happened to its owner again */
+	REGISTRY_ABSENT, /* TIDY, of its keys: there is none */
+	REGISTRY_LOST,	 /* the mailbox of that hash was deleted, and is not on its list any more */
+};
+
+/* What else a job did to a registration, or found of it. */
+struct registry_effect {
+	enum registry_effect_kind kind;
+	struct registry_key key;
+	char hash[MAILBOX_HASH_SIZE]; /* LOST */
+};
+
 struct registry_listed {
 	struct target *target;
 	char *subtopic;
@@ -218,7 +232,9 @@ struct registry_job {
 	int answer_status;		    /* FORGET: what Apple said, with `reason` */
 	const char *reason;		    /* FORGET, STOP */
 	const struct registry_query *query; /* LIST, LIST_FORGOTTEN */
-	const struct registry_key *keys;    /* REMOVE */
+	/* REMOVE; TIDY: those that sleep for all that is known (a crash may have come between their
+	   end or wake here and in the queue). */
+	const struct registry_key *keys;
 	size_t key_count;
 	char separator; /* MAILBOX_RENAME: of the namespace, slash or dot */
 
@@ -230,6 +246,8 @@ struct registry_job {
 	char one_hash[1][MAILBOX_HASH_SIZE];
 	struct registry_key *gone; /* exist no longer; STOP: are not pushed to any more */
 	size_t gone_count;
+	struct registry_effect *effects; /* in order */
+	size_t effect_count;
 	bool is_new;	   /* REGISTER */
 	bool list_changed; /* REGISTER: the set of names or the topic is another than before */
 	bool is_stale;	   /* REGISTER */

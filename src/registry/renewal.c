@@ -199,6 +199,7 @@ static void wake(struct renewal *renewal)
 			continue;
 		known->row.sleeping_ms = 0;
 		known->is_changed = true;
+		result_add_effect(renewal->job, REGISTRY_AWAKE, &known->row.key, NULL);
 	}
 }
 

@@ -25,10 +25,13 @@ void result_clear(struct registry_job *job)
 	if (job->matches != &job->one_match)
 		free(job->matches);
 	free(job->gone);
+	free(job->effects);
 	job->matches = NULL;
 	job->match_count = 0;
 	job->gone = NULL;
 	job->gone_count = 0;
+	job->effects = NULL;
+	job->effect_count = 0;
 	job->moved_ms = 0;
 	job->is_new = false;
 	job->list_changed = false;
@@ -91,6 +94,18 @@ void result_add_hash(struct registry_job *job, const char *hash)
 struct registry_match *result_last_match(struct registry_job *job)
 {
 	return job->match_count ? &job->matches[job->match_count - 1] : NULL;
+}
+
+void result_add_effect(struct registry_job *job, enum registry_effect_kind kind,
+	const struct registry_key *key, const char *hash)
+{
+	if (is_full(job->effect_count))
+		job->effects = mem_realloc_array(
+			job->effects, grown(job->effect_count), sizeof(*job->effects));
+	struct registry_effect *effect = &job->effects[job->effect_count++];
+	*effect = (struct registry_effect){.kind = kind, .key = *key};
+	if (hash)
+		memcpy(effect->hash, hash, strnlen(hash, MAILBOX_HASH_SIZE - 1));
 }
 
 void result_add_gone(struct registry_job *job, const struct registry_key *key)

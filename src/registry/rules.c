@@ -96,16 +96,28 @@ static void on_match(void *ctx, size_t index, const struct registry_row *row, co
 	result_add_hash(job, hash);
 }
 
+/* `ctx`: the jobs, by index. */
+static void on_effect(void *ctx, size_t index, enum registry_effect_kind kind,
+	const struct registry_key *key, const char *hash)
+{
+	struct registry_job *const *jobs = ctx;
+	result_add_effect(jobs[index], kind, key, hash);
+}
+
 static int wake_owners(
 	struct rules *rules, const struct query *queries, size_t count, struct err *err)
 {
 	mem_auto struct registry_wake *woken = NULL;
+	mem_auto struct registry_job **woken_by = NULL;
 	size_t woken_count = 0;
 	for (size_t i = 0; i < count; i++) {
-		const struct registry_job *job = queries[i].job;
+		struct registry_job *job = queries[i].job;
 		if (!wakes(rules, job, queries[i].reading))
 			continue;
 		woken = mem_realloc_array(woken, woken_count + 1, sizeof(*woken));
+		woken_by =
+			mem_realloc_array(woken_by, woken_count + 1, sizeof(struct registry_job *));
+		woken_by[woken_count] = job;
 		woken[woken_count++] = (struct registry_wake){
 			.user = job->event->at[queries[i].reading].owner,
 			.upto_ms = rules_time(rules, job),
@@ -114,7 +126,7 @@ static int wake_owners(
 	}
 	if (woken_count == 0)
 		return 0;
-	int failed = rules->db->ops->wake(rules->db, woken, woken_count, err);
+	int failed = rules->db->ops->wake(rules->db, woken, woken_count, on_effect, woken_by, err);
 	for (size_t i = 0; i < woken_count && !failed; i++)
 		sleepers_remove(rules->sleepers, woken[i].user);
 	return failed;
@@ -208,12 +220,19 @@ static int run_mailboxes(
 {
 	mem_auto struct registry_mailbox_change *changes =
 		mem_alloc_zero(MAILBOX_READINGS * count, sizeof(*changes));
+	mem_auto struct registry_job **changed_by =
+		mem_alloc_zero(MAILBOX_READINGS * count, sizeof(struct registry_job *));
 	size_t change_count = 0;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		size_t first = change_count;
 		change_count += jobs[i]->kind == REGISTRY_MAILBOX_DELETE
 			? add_delete(rules, jobs[i], changes + change_count)
 			: add_rename(rules, jobs[i], changes + change_count);
-	int failed = rules->db->ops->change_mailboxes(rules->db, changes, change_count, err);
+		for (size_t j = first; j < change_count; j++)
+			changed_by[j] = jobs[i];
+	}
+	int failed = rules->db->ops->change_mailboxes(
+		rules->db, changes, change_count, on_effect, changed_by, err);
 	for (size_t i = 0; i < change_count && !failed; i++) {
 		if (changes[i].kind == REGISTRY_OWNER_GONE)
 			sleepers_add(rules->sleepers, changes[i].owner, changes[i].at_ms);

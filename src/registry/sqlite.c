@@ -383,8 +383,28 @@ static int remove_keys(struct registry_db *db, const struct registry_key *keys, 
 	return failed;
 }
 
-static int change_mailbox(
-	struct sqlite *s, const struct registry_mailbox_change *change, struct err *err)
+struct effects {
+	registry_effect_fn *on_effect;
+	void *ctx;
+	size_t index;
+};
+
+/* Runs what gives back the key, and of REGISTRY_LOST the hash, of each row that it touches. */
+static int run_telling(struct sqlite *s, sqlite3_stmt *query, enum registry_effect_kind kind,
+	const struct effects *effects, struct err *err)
+{
+	int result;
+	while ((result = sqlite3_step(query)) == SQLITE_ROW) {
+		struct registry_key key;
+		column_key(query, 0, &key);
+		effects->on_effect(effects->ctx, effects->index, kind, &key,
+			kind == REGISTRY_LOST ? column_text(query, 1) : NULL);
+	}
+	return finish(s, query, result, err);
+}
+
+static int change_mailbox(struct sqlite *s, const struct registry_mailbox_change *change,
+	const struct effects *effects, struct err *err)
 {
 	static const enum statement first[] = {
 		[REGISTRY_OWNER_GONE] = STATEMENT_OWNER_SLEEPS,
@@ -410,23 +430,27 @@ static int change_mailbox(
 		bind_text(query, 8, beyond);
 		bind_text(query, 9, separator);
 	}
-	int failed = run(s, query, err);
-	if (failed || change->kind != REGISTRY_OWNER_GONE)
+	if (change->kind != REGISTRY_OWNER_GONE)
+		return run_telling(s, query, REGISTRY_LOST, effects, err);
+	int failed = run_telling(s, query, REGISTRY_ASLEEP, effects, err);
+	if (failed)
 		return failed;
 	query = s->statements[STATEMENT_OWNER_DROPPED];
 	bind_number(query, 1, s->site);
 	bind_number(query, 2, change->at_ms);
 	bind_text(query, 3, change->owner);
 	bind_number(query, 10, change->wrong_ms);
-	return run(s, query, err);
+	return run_telling(s, query, REGISTRY_LOST, effects, err);
 }
 
 static int change_mailboxes(struct registry_db *db, const struct registry_mailbox_change *changes,
-	size_t count, struct err *err)
+	size_t count, registry_effect_fn *on_effect, void *ctx, struct err *err)
 {
 	int failed = 0;
-	for (size_t i = 0; i < count && !failed; i++)
-		failed = change_mailbox(sqlite(db), &changes[i], err);
+	for (size_t i = 0; i < count && !failed; i++) {
+		const struct effects effects = {on_effect, ctx, i};
+		failed = change_mailbox(sqlite(db), &changes[i], &effects, err);
+	}
 	return failed;
 }
 
@@ -476,8 +500,8 @@ static int find_sleepers(
 	return finish(s, query, result, err);
 }
 
-static int wake(
-	struct registry_db *db, const struct registry_wake *wakes, size_t count, struct err *err)
+static int wake(struct registry_db *db, const struct registry_wake *wakes, size_t count,
+	registry_effect_fn *on_effect, void *ctx, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
 	sqlite3_stmt *query = s->statements[STATEMENT_WAKE];
@@ -487,7 +511,8 @@ static int wake(
 		bind_text(query, 2, wakes[i].user);
 		bind_number(query, 3, wakes[i].upto_ms);
 		bind_number(query, 4, wakes[i].wrong_ms);
-		failed = run(s, query, err);
+		const struct effects effects = {on_effect, ctx, i};
+		failed = run_telling(s, query, REGISTRY_AWAKE, &effects, err);
 	}
 	return failed;
 }

@@ -32,6 +32,10 @@
 	" (SELECT count(*) FROM registration INDEXED BY registration_state" \
 	"  WHERE site = ?1 AND (" SCHEMA_IS_NOT_ACTIVE ") AND " SCHEMA_STATE " = " state ")"
 
+#define RETURNING_LOST                                                                          \
+	" RETURNING (SELECT r.key FROM registration r WHERE r.id = subscription.registration)," \
+	" hash"
+
 const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_BEGIN_READ] = "BEGIN",
 	[STATEMENT_BEGIN_WRITE] = "BEGIN IMMEDIATE",
@@ -76,13 +80,13 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_OWNER_SLEEPS] =
 		"UPDATE registration INDEXED BY registration_user SET sleeping_ms = ?2"
 		" WHERE site = ?1 AND user = ?3 AND (renewed_ms <= ?2 OR renewed_ms > ?10)"
-		" AND (sleeping_ms < ?2 OR sleeping_ms > ?10)",
+		" AND (sleeping_ms <= ?2 OR sleeping_ms > ?10) RETURNING key",
 	[STATEMENT_OWNER_DROPPED] =
 		"DELETE FROM subscription WHERE site = ?1 AND owner = ?3"
 		" AND (SELECT r.user <> ?3 FROM registration r"
-		" WHERE r.id = subscription.registration) AND " NOT_RENEWED_SINCE,
+		" WHERE r.id = subscription.registration) AND " NOT_RENEWED_SINCE RETURNING_LOST,
 	[STATEMENT_FOLDER_DROPPED] = "DELETE FROM subscription WHERE site = ?1 AND owner = ?3"
-				     " AND folder = ?4 AND " NOT_RENEWED_SINCE,
+				     " AND folder = ?4 AND " NOT_RENEWED_SINCE RETURNING_LOST,
 	/* ?7 to ?8: all that begins with the folder and a separator (?9).  What is at the new place
 	   already was moved before: a rename may lead below itself, and is done again after a
 	   crash. */
@@ -106,7 +110,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 				    " WHERE site = ?1 AND sleeping_ms > 0 GROUP BY user",
 	[STATEMENT_WAKE] = "UPDATE registration INDEXED BY registration_user SET sleeping_ms = 0"
 			   " WHERE site = ?1 AND user = ?2"
-			   " AND (sleeping_ms BETWEEN 1 AND ?3 OR sleeping_ms > ?4)",
+			   " AND (sleeping_ms BETWEEN 1 AND ?3 OR sleeping_ms > ?4)"
+			   " RETURNING key",
 	[STATEMENT_CENSUS] = "SELECT (SELECT count(*) FROM registration WHERE site = ?1),"
 			     " (SELECT coalesce(max(renewed_ms), 0) FROM registration"
 			     "  WHERE site = ?1 AND renewed_ms <= ?2),"

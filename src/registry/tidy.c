@@ -113,6 +113,33 @@ static int see(struct rules *rules, struct registry_job *job, const struct regis
 	return rules->db->ops->put_seen(rules->db, now_ms, until_ms, err);
 }
 
+struct audit {
+	struct registry_job *job;
+	bool *is_there; /* by index of the job's keys */
+};
+
+static void on_sleeper(void *ctx, size_t index, const struct registry_row *row)
+{
+	struct audit *audit = ctx;
+	audit->is_there[index] = true;
+	if (!row->sleeping_ms)
+		result_add_effect(audit->job, REGISTRY_AWAKE, &row->key, NULL);
+}
+
+/* Of those that sleep for all that the queue knows: who is awake, or gone? */
+static int audit_sleepers(struct rules *rules, struct registry_job *job, struct err *err)
+{
+	mem_auto bool *is_there = mem_alloc_zero(job->key_count, sizeof(*is_there));
+	struct audit audit = {job, is_there};
+	int failed = rules->db->ops->load_keys(
+		rules->db, job->keys, job->key_count, on_sleeper, &audit, err);
+	for (size_t i = 0; i < job->key_count && !failed; i++) {
+		if (!is_there[i])
+			result_add_effect(job, REGISTRY_ABSENT, &job->keys[i], NULL);
+	}
+	return failed;
+}
+
 int tidy_run(struct rules *rules, struct registry_job *job, struct err *err)
 {
 	struct registry_census census;
@@ -140,6 +167,8 @@ int tidy_run(struct rules *rules, struct registry_job *job, struct err *err)
 	if (!failed)
 		failed = rules->db->ops->prune_traces(
 			rules->db, now_ms - REGISTRY_TRACE_MS, rules->wrong_ms, now_ms, err);
+	if (!failed)
+		failed = audit_sleepers(rules, job, err);
 	/* Other nodes may have put users to sleep, or woken them. */
 	rules->sleepers_known = false;
 	return failed;

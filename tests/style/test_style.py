@@ -32,7 +32,7 @@ PURE = [
     "src/event/acl", "src/event/event", "src/event/flat", "src/event/groups",
     "src/event/imapdconf", "src/event/mailbox", "src/event/utf7", "src/base/utf8",
     "src/intake/convert", "src/intake/dlist", "src/intake/notification",
-    "src/queue/schedule", "src/queue/schedule_load", "src/queue/lanes", "src/queue/news", "src/queue/rate", "src/queue/chance",
+    "src/queue/schedule", "src/queue/schedule_load", "src/queue/schedule_sleep", "src/queue/lanes", "src/queue/news", "src/queue/rate", "src/queue/chance",
     "src/apns/explain", "src/apns/jwt", "src/apns/payload", "src/apns/topics", "src/apns/verdict",
     "src/daemon/ask", "src/daemon/authority", "src/daemon/failures", "src/daemon/former",
     "src/daemon/history", "src/daemon/metrics", "src/daemon/notifysocket", "src/daemon/relay",

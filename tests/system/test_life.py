@@ -6,8 +6,11 @@ import sqlite3
 import pytest
 
 import notify
+from control import get
 from cyrus import ADMIN
 from mailsite import locked, new_user
+from phone import hash_of
+from waiting import wait_until
 
 ALL_RIGHTS = "lrswipkxtecda"
 DAY_MS = 24 * 60 * 60 * 1000
@@ -250,6 +253,41 @@ def test_a_deleted_account_sleeps_until_a_delivery(site_for, namespace, delete_m
     site.deliver(home.user, "Notes")
     home.told("Notes")
     assert sleepers(site) == []
+
+
+def apple_is(site, is_away):
+    site.sim.control(do="refuse", on=is_away)
+    if is_away:
+        site.sim.control(do="reset")
+
+
+def test_what_waits_for_a_deleted_account_waits_for_it(site):
+    home, other = Home(site, "Notes"), Home(site)
+    apple_is(site, True)
+    site.deliver(home.user)
+    site.cyrus.delete_user(home.user)
+    wait_event(site, "MailboxDelete", home.user, "delete")
+    wait_until(lambda: [push["state"] for push in get(site.mailpushd, "/queue")["pushes"]]
+               == ["asleep"], what="a push that is asleep")
+    apple_is(site, False)
+    other.told_nothing()
+    site.cyrus.create_user(home.user, "Notes")
+    other.told_nothing()
+    assert site.new_pushes(home.phone) == []
+    site.deliver(home.user, "Notes")
+    site.told(home.phone, "INBOX", home.names["Notes"])
+
+
+def test_news_of_a_deleted_folder_is_not_told(site):
+    home = Home(site, "Notes")
+    apple_is(site, True)
+    home.append("Notes")
+    site.deliver(home.user)
+    home.device.delete(home.name("Notes"))
+    wait_event(site, "MailboxDelete", home.user, "delete")
+    wait_until(lambda: site.waiting_hashes() == {hash_of("INBOX")}, what="news of INBOX alone")
+    apple_is(site, False)
+    site.told(home.phone, "INBOX")
 
 
 def test_a_deleted_account_sleeps_until_a_phone_registers(site):

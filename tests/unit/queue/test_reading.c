@@ -69,6 +69,22 @@ static void an_empty_queue_has_no_page_and_no_oldest(void **state)
 	store_file_close(file);
 }
 
+static void what_sleeps_is_not_the_oldest(void **state)
+{
+	(void)state;
+	struct store_file *file = open_file();
+	put(file, 1, 1, QUEUE_NOW);
+	struct queue_job *job = make_job(1, QUEUE_PUSH_MOVE, 2);
+	job->due_ms = QUEUE_DUE_ASLEEP;
+	write_one(file, job);
+	struct queue_reading reading = {.limit = 10, .oldest_ms = 7};
+	ask(file, QUEUE_READ_TOTALS | QUEUE_READ_PAGE, &reading);
+	assert_int_equal(reading.oldest_ms, 0);
+	assert_int_equal(reading.waiting[0].due_ms, QUEUE_DUE_ASLEEP);
+	queue_reading_fini(&reading);
+	store_file_close(file);
+}
+
 static void say(struct store_file *file, unsigned phone, uint64_t seq, int64_t push_ms, int status,
 	int64_t event_ms)
 {
@@ -114,6 +130,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(what_waits_is_read_page_by_page),
 		TEST(an_empty_queue_has_no_page_and_no_oldest),
+		TEST(what_sleeps_is_not_the_oldest),
 		TEST(what_happened_last_is_known_before_it_is_written),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

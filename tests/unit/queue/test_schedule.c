@@ -924,6 +924,174 @@ static void doubted_after_its_registration_went_nothing_waits(void **state)
 	assert_null(world_next(w));
 }
 
+/* Who sleeps, and what was deleted. */
+
+static void sleep_on(unsigned phone)
+{
+	struct registry_key key = world_key(phone);
+	world_write(w, schedule_sleep(w->schedule, &key, w->time));
+}
+
+static void wake_up(unsigned phone)
+{
+	struct registry_key key = world_key(phone);
+	world_write(w, schedule_wake(w->schedule, &key, w->time));
+}
+
+static void lose(unsigned phone, unsigned mailbox)
+{
+	struct registry_key key = world_key(phone);
+	char hash[MAILBOX_HASH_SIZE];
+	world_hash(mailbox, hash);
+	world_write(w, schedule_lose(w->schedule, &key, hash, w->time));
+}
+
+static const char *state_of(unsigned phone)
+{
+	struct registry_key key = world_key(phone);
+	return schedule_state(w->schedule, &key);
+}
+
+static void what_waits_for_a_sleeper_is_kept_until_he_wakes(void **state)
+{
+	(void)state;
+	for (int is_stored = 0; is_stored < 2; is_stored++) {
+		world_add(w, 1, 1, QUEUE_NOW);
+		if (is_stored)
+			world_stored(w);
+		sleep_on(1);
+		assert_int_equal(w->last_parts, QUEUE_PUSH_MOVE);
+		assert_int_equal(world_row(w, 1)->due_ms, QUEUE_DUE_ASLEEP);
+		world_stored(w);
+		assert_string_equal(state_of(1), "asleep");
+		world_pass(w, CLOCK_DAY_MS);
+		assert_null(world_next(w));
+		assert_int_equal(schedule_wake_ms(w->schedule, w->time.now_ms), INT64_MAX);
+		/* Once more changes nothing. */
+		sleep_on(1);
+		assert_int_equal(w->last_parts, 0);
+		wake_up(1);
+		assert_true(world_row(w, 1)->due_ms <= w->time.unix_ms);
+		wake_up(1);
+		assert_int_equal(w->last_parts, 0);
+		assert_int_equal(world_phone(world_next(w)), 1);
+		world_told(w, 1);
+		world_pass(w, MIN_INTERVAL);
+	}
+}
+
+static void a_restart_keeps_a_sleeper_asleep(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 2, 1, QUEUE_NOW);
+	sleep_on(1);
+	world_restart(w, 100, 2);
+	world_stored(w);
+	struct registry_key *sleepers;
+	assert_int_equal(schedule_sleepers(w->schedule, &sleepers), 1);
+	struct registry_key key = world_key(1);
+	assert_memory_equal(&sleepers[0], &key, sizeof(key));
+	free(sleepers);
+	assert_int_equal(world_phone(world_next(w)), 2);
+	assert_null(world_next(w));
+	world_rewrite(w);
+	assert_int_equal(world_row(w, 1)->due_ms, QUEUE_DUE_ASLEEP);
+	wake_up(1);
+	assert_int_equal(world_phone(world_next(w)), 1);
+}
+
+static void news_and_a_renewal_wake_too(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		world_add(w, 1, 1, QUEUE_NOW);
+		world_stored(w);
+		sleep_on(1);
+		if (i)
+			world_add(w, 1, 1, QUEUE_LATER);
+		else
+			world_renew(w, 1, (const unsigned[]){1}, 1);
+		assert_true(world_row(w, 1)->due_ms <= w->time.unix_ms);
+		world_stored(w);
+		assert_int_equal(world_phone(world_next(w)), 1);
+		world_told(w, 1);
+		world_pass(w, MIN_INTERVAL);
+	}
+}
+
+static void asleep_in_flight_what_was_not_taken_waits(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	sleep_on(1);
+	assert_int_equal(world_row(w, 1)->due_ms, QUEUE_DUE_ASLEEP);
+	world_retry(w, 1, 0);
+	assert_int_equal(world_row(w, 1)->due_ms, QUEUE_DUE_ASLEEP);
+	world_stored(w);
+	assert_null(world_next(w));
+	struct registry_key key = world_key(1);
+	assert_null(schedule_hurry(w->schedule, &key, w->time));
+	wake_up(1);
+	assert_non_null(world_next(w));
+}
+
+static void asleep_in_flight_what_was_taken_is_over(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	sleep_on(1);
+	world_told(w, 1);
+	assert_int_equal(w->push_count + w->news_count, 0);
+	sleep_on(1);
+	assert_int_equal(w->last_parts, 0);
+	sleep_on(99);
+	assert_int_equal(w->last_parts, 0);
+}
+
+static void news_of_a_deleted_mailbox_goes_and_other_news_stays(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 2, QUEUE_NOW);
+	world_stored(w);
+	lose(1, 1);
+	assert_int_equal(world_news_of(w, 1), 1);
+	lose(1, 1);
+	assert_int_equal(w->last_parts, 0);
+	world_stored(w);
+	const struct push *push = world_next(w);
+	assert_int_equal(push->hash_count, 1);
+	assert_true(world_carries(push, 2));
+	world_told(w, 1);
+	world_pass(w, MIN_INTERVAL);
+
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_stored(w);
+	lose(1, 1);
+	assert_int_equal(w->last_parts, QUEUE_PUSH_DELETE);
+	assert_int_equal(w->push_count + w->news_count, 0);
+	assert_null(wait_for_push(100000, NULL));
+}
+
+static void news_of_a_deleted_mailbox_is_not_repeated_after_a_flight(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 2, QUEUE_NOW);
+	world_stored(w);
+	world_next(w);
+	lose(1, 1);
+	world_retry(w, 1, 0);
+	const struct push *push = world_next(w);
+	assert_int_equal(push->hash_count, 1);
+	assert_true(world_carries(push, 2));
+	lose(1, 2);
+	assert_int_equal(w->push_count + w->news_count, 0);
+	world_retry(w, 1, 0);
+	assert_null(world_next(w));
+}
+
 static void renewed_on_another_topic_it_waits_for_that(void **state)
 {
 	(void)state;
@@ -1376,6 +1544,13 @@ int main(void)
 		TEST(renewed_in_flight_and_then_doubted_it_is_due_at_once),
 		TEST(what_waits_for_another_reason_is_not_due_when_renewed),
 		TEST(doubted_after_its_registration_went_nothing_waits),
+		TEST(what_waits_for_a_sleeper_is_kept_until_he_wakes),
+		TEST(a_restart_keeps_a_sleeper_asleep),
+		TEST(news_and_a_renewal_wake_too),
+		TEST(asleep_in_flight_what_was_not_taken_waits),
+		TEST(asleep_in_flight_what_was_taken_is_over),
+		TEST(news_of_a_deleted_mailbox_goes_and_other_news_stays),
+		TEST(news_of_a_deleted_mailbox_is_not_repeated_after_a_flight),
 		TEST(renewed_on_another_topic_it_waits_for_that),
 		TEST(renewed_while_resting_nothing_is_written),
 		TEST(the_rate_is_kept),

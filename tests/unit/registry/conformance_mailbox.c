@@ -65,6 +65,90 @@ static void phones_of_a_deleted_account_hear_nothing_of_others(void **state)
 	assert_false(is_told(w, NOW + 2, "bob", "", "one"));
 }
 
+static size_t effects(const struct registry_job *job, enum registry_effect_kind kind)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < job->effect_count; i++)
+		count += job->effects[i].kind == kind;
+	return count;
+}
+
+static void a_delete_tells_what_is_lost_by_it(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one",
+		BOXES({.name = "INBOX", .owner = "alice", .folder = ""},
+			{.name = "Notes", .owner = "alice", .folder = "Notes"}));
+	phone(w, NOW, "bob", TOKEN_B, "two",
+		BOXES({.name = "A", .owner = "alice", .folder = "Notes"}));
+	phone(w, NOW + 2, "carol", TOKEN_B, "three",
+		BOXES({.name = "A", .owner = "alice", .folder = "Notes"}));
+	struct registry_job *folder = at(w, REGISTRY_MAILBOX_DELETE, NOW + 1, "alice", "Notes");
+	run(w);
+	assert_int_equal(folder->effect_count, 2);
+	assert_int_equal(effects(folder, REGISTRY_LOST), 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_true(!strcmp(folder->effects[i].hash, hash_of("Notes")) ||
+			!strcmp(folder->effects[i].hash, hash_of("A")));
+	struct registry_job *again = at(w, REGISTRY_MAILBOX_DELETE, NOW + 1, "alice", "Notes");
+	run(w);
+	assert_int_equal(again->effect_count, 0);
+}
+
+static void the_end_of_an_account_tells_who_sleeps_and_what_is_lost(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	phone(w, NOW, "alice", TOKEN_B, "two", INBOX_OF("alice"));
+	phone(w, NOW, "bob", TOKEN_B, "three",
+		BOXES({.name = "A", .owner = "alice", .folder = "x"},
+			{.name = "INBOX", .owner = "bob", .folder = ""}));
+	for (int i = 0; i < 2; i++) {
+		struct registry_job *job = at(w, REGISTRY_MAILBOX_DELETE, NOW + 1, "alice", "");
+		run(w);
+		/* Done again after a crash, it says again who sleeps. */
+		assert_int_equal(effects(job, REGISTRY_ASLEEP), 2);
+		assert_int_equal(effects(job, REGISTRY_LOST), i ? 0 : 1);
+	}
+	struct registry_job *told = news(w, NOW + 2, "alice", "elsewhere");
+	run(w);
+	assert_int_equal(effects(told, REGISTRY_AWAKE), 2);
+	told = news(w, NOW + 3, "alice", "");
+	run(w);
+	assert_int_equal(told->effect_count, 0);
+}
+
+static void a_registration_tells_whom_it_wakes(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	phone(w, NOW, "alice", TOKEN_B, "two", INBOX_OF("alice"));
+	at(w, REGISTRY_MAILBOX_DELETE, NOW + 1, "alice", "");
+	struct registry_job *job = phone(w, NOW + 2, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	assert_int_equal(effects(job, REGISTRY_AWAKE), 2);
+}
+
+static void tidying_tells_who_of_the_sleepers_is_awake_or_gone(void **state)
+{
+	struct world *w = *state;
+	struct registry_job *awake = phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	struct registry_job *asleep = phone(w, NOW, "bob", TOKEN_B, "two", INBOX_OF("bob"));
+	at(w, REGISTRY_MAILBOX_DELETE, NOW + 1, "bob", "");
+	run(w);
+	const struct registry_key keys[] = {
+		awake->matches[0].target->key, asleep->matches[0].target->key, {.bytes = {7}}};
+	struct registry_job *job = tidy(w, NOW + 2);
+	job->keys = keys;
+	job->key_count = 3;
+	run(w);
+	assert_int_equal(job->effect_count, 2);
+	assert_int_equal(job->effects[0].kind, REGISTRY_AWAKE);
+	assert_memory_equal(&job->effects[0].key, &keys[0], sizeof(keys[0]));
+	assert_int_equal(job->effects[1].kind, REGISTRY_ABSENT);
+	assert_memory_equal(&job->effects[1].key, &keys[2], sizeof(keys[2]));
+}
+
 static void an_event_of_the_owner_wakes_and_tells(void **state)
 {
 	struct world *w = *state;
@@ -399,6 +483,10 @@ int conformance_mailbox(void)
 		RULE(registering_a_folder_that_was_deleted_restores_it),
 		RULE(deleting_an_account_ends_the_subscriptions_of_others_to_it),
 		RULE(phones_of_a_deleted_account_hear_nothing_of_others),
+		RULE(a_delete_tells_what_is_lost_by_it),
+		RULE(the_end_of_an_account_tells_who_sleeps_and_what_is_lost),
+		RULE(a_registration_tells_whom_it_wakes),
+		RULE(tidying_tells_who_of_the_sleepers_is_awake_or_gone),
 		RULE(an_event_of_the_owner_wakes_and_tells),
 		RULE(an_event_in_any_folder_of_the_owner_wakes),
 		RULE(an_event_from_before_the_delete_does_not_wake),

@@ -580,8 +580,20 @@ static bool concerns(
 	return false;
 }
 
-static void change_list(
-	struct site *site, size_t slot, const struct registry_mailbox_change *change)
+struct effects {
+	registry_effect_fn *on_effect;
+	void *ctx;
+	size_t index;
+};
+
+static void tell(const struct effects *effects, enum registry_effect_kind kind,
+	const struct registration *registration, const char *hash)
+{
+	effects->on_effect(effects->ctx, effects->index, kind, &registration->row.key, hash);
+}
+
+static void change_list(struct site *site, size_t slot,
+	const struct registry_mailbox_change *change, const struct effects *effects)
 {
 	if (!concerns(site->slots[slot], change))
 		return;
@@ -592,8 +604,10 @@ static void change_list(
 	size_t count = 0;
 	for (size_t i = 0; i < old->count; i++) {
 		const struct registry_subscription *subscription = &old->subscriptions[i];
-		if (goes(&registration->row, subscription, change))
+		if (goes(&registration->row, subscription, change)) {
+			tell(effects, REGISTRY_LOST, registration, subscription->hash);
 			continue;
+		}
 		kept[count] = *subscription;
 		if (change->kind == REGISTRY_FOLDER_MOVED && moves(subscription, change)) {
 			moved[count] = mem_printf("%s%s", change->new_folder,
@@ -610,12 +624,13 @@ static void change_list(
 }
 
 static int change_mailboxes(struct registry_db *db, const struct registry_mailbox_change *changes,
-	size_t count, struct err *err)
+	size_t count, registry_effect_fn *on_effect, void *ctx, struct err *err)
 {
 	struct site *site = site_of(db);
 	(void)err;
 	for (size_t i = 0; i < count; i++) {
 		const struct registry_mailbox_change *change = &changes[i];
+		const struct effects effects = {on_effect, ctx, i};
 		for (size_t slot = 0; slot < site->slot_count; slot++) {
 			const struct registration *registration = site->slots[slot];
 			if (!registration)
@@ -625,10 +640,12 @@ static int change_mailboxes(struct registry_db *db, const struct registry_mailbo
 				continue;
 			if (change->kind == REGISTRY_OWNER_GONE &&
 				strcmp(row->user, change->owner) == 0 &&
-				(row->sleeping_ms < change->at_ms ||
-					row->sleeping_ms > change->wrong_ms))
+				(row->sleeping_ms <= change->at_ms ||
+					row->sleeping_ms > change->wrong_ms)) {
 				edit(site, slot)->row.sleeping_ms = change->at_ms;
-			change_list(site, slot, change);
+				tell(&effects, REGISTRY_ASLEEP, site->slots[slot], NULL);
+			}
+			change_list(site, slot, change, &effects);
 		}
 	}
 	return 0;
@@ -681,8 +698,8 @@ static int find_sleepers(
 	return 0;
 }
 
-static int wake(
-	struct registry_db *db, const struct registry_wake *wakes, size_t count, struct err *err)
+static int wake(struct registry_db *db, const struct registry_wake *wakes, size_t count,
+	registry_effect_fn *on_effect, void *ctx, struct err *err)
 {
 	struct site *site = site_of(db);
 	(void)err;
@@ -693,8 +710,11 @@ static int wake(
 				continue;
 			int64_t sleeping_ms = registration->row.sleeping_ms;
 			if ((sleeping_ms > 0 && sleeping_ms <= wakes[i].upto_ms) ||
-				sleeping_ms > wakes[i].wrong_ms)
+				sleeping_ms > wakes[i].wrong_ms) {
+				const struct effects effects = {on_effect, ctx, i};
 				edit(site, slot)->row.sleeping_ms = 0;
+				tell(&effects, REGISTRY_AWAKE, site->slots[slot], NULL);
+			}
 		}
 	}
 	return 0;

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "daemon/former.h"
 #include "judge.h"
+#include "model.h"
 #include "virtual.h"
 
 #include <string.h>
@@ -284,7 +285,13 @@ void disk_free(void)
 
 size_t disk_pushes(void)
 {
-	return row_count;
+	size_t count = 0;
+	for (size_t i = 0; i < row_count; i++) {
+		const struct model_registration *registration = model_find(&rows[i].target->key);
+		count += !(registration && registration->sleeping_ms &&
+			rows[i].due_ms == QUEUE_DUE_ASLEEP);
+	}
+	return count;
 }
 
 size_t disk_parked(void)

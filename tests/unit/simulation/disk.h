@@ -18,6 +18,7 @@ void disk_flush(void);
 void disk_load(const struct store_loader *loader, void *ctx);
 void disk_free(void);
 
+/* Those that wait, but for what sleeps as its owner does. */
 size_t disk_pushes(void);
 size_t disk_parked(void);
 uint64_t disk_commits(void);

@@ -278,9 +278,18 @@ static void on_renewed(struct model_registration *registration)
 	if (!registration->is_doubted)
 		return;
 	registration->calm_until_ms = 0;
-	/* A daemon that has started since knows no more why it waits. */
-	if (registration->life == life && !registration->is_flying)
+	/* A bad token may be held instead, and a daemon that has started since knows no more why
+	   it waits. */
+	if (!registration->is_bad && registration->life == life && !registration->is_flying)
 		registration->excused_until_ms = virtual_now_ms() + LIFE_MIN_INTERVAL_MS;
+}
+
+/* What waited for it is due; a daemon that died meanwhile finds that out by tidying. */
+static void on_woken(struct model_registration *registration)
+{
+	int64_t until_ms = virtual_now_ms() + LIFE_MIN_INTERVAL_MS;
+	if (registration->excused_until_ms < until_ms)
+		registration->excused_until_ms = until_ms;
 }
 
 static void on_gone(struct model_registration *registration, enum reason reason)
@@ -501,6 +510,8 @@ static void check_content(struct model_registration *registration, const struct 
 		"a push goes out on its registration's topic");
 	judge_rule(!is_certain || registration->exists,
 		"nothing is pushed to a registration that is gone");
+	judge_rule(!is_certain || !registration->sleeping_ms,
+		"nothing is pushed to a registration whose owner was deleted, until he wakes");
 	judge_rule(!is_certain || !registration->is_stopped,
 		"nothing is pushed to a registration that is stopped");
 	judge_rule(!registration->is_condemned || registration->exists ||
@@ -636,11 +647,13 @@ static void calm(struct model_registration *registration, const struct apns_answ
 	enum apple_meaning meaning)
 {
 	registration->calm_until_ms = 0;
+	registration->is_doubted = registration->is_bad = false;
 	/* Something else leaves when this flight's news was given up, or the registration went. */
 	if (!registration->exists || registration->was_dropped || registration->is_unsure)
 		return;
 	bool is_doubted = meaning == APPLE_GONE || meaning == APPLE_BAD;
-	registration->is_doubted = meaning == APPLE_GONE;
+	registration->is_doubted = is_doubted;
+	registration->is_bad = meaning == APPLE_BAD;
 	/* A phone that registered since wants to be pushed to. */
 	if (is_doubted && registration->renewed < registration->left)
 		registration->calm_until_ms = virtual_now_ms() + RETRY_MAX_MS;
@@ -742,8 +755,8 @@ void judge_look(void)
 	for (struct model_registration *registration; (registration = model_next(&position));) {
 		int64_t open_ms = apple_open_since_ms(
 			*registration->topic ? registration->topic : apple_topics[0]);
-		if (!is_up || !registration->exists || registration->is_flying ||
-			open_ms == INT64_MAX)
+		if (!is_up || !registration->exists || registration->sleeping_ms ||
+			registration->is_flying || open_ms == INT64_MAX)
 			continue;
 		about = registration;
 		int64_t from_ms =
@@ -772,7 +785,9 @@ unsigned judge_owed(void)
 		owed += event->is_acked;
 	size_t position = 0;
 	for (struct model_registration *registration; (registration = model_next(&position));) {
-		for (unsigned i = 0; i < registration->name_count; i++)
+		/* What waits for who sleeps waits on. */
+		for (unsigned i = 0; !registration->sleeping_ms && i < registration->name_count;
+			i++)
 			owed += registration->names[i].owed != 0;
 	}
 	return owed;
@@ -804,6 +819,7 @@ void judge_begin(uint64_t of)
 		.gone = on_gone,
 		.unlisted = on_unlisted,
 		.renewed = on_renewed,
+		.woken = on_woken,
 		.done = on_done};
 	seed = of;
 	began_ms = virtual_now_ms();

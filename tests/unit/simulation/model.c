@@ -108,9 +108,12 @@ static void go(struct model_registration *registration, enum reason reason)
 static void wake(const char *user, int64_t at_ms)
 {
 	for (size_t i = 0; i < all_count; i++) {
-		if (is_of(all[i], user) &&
-			(all[i]->sleeping_ms <= at_ms || all[i]->sleeping_ms > wrong_ms))
-			all[i]->sleeping_ms = 0;
+		if (!is_of(all[i], user) || !all[i]->sleeping_ms ||
+			(all[i]->sleeping_ms > at_ms && all[i]->sleeping_ms <= wrong_ms))
+			continue;
+		all[i]->sleeping_ms = 0;
+		all[i]->altered_ms = virtual_now_ms();
+		callbacks.woken(all[i]);
 	}
 }
 
@@ -357,6 +360,7 @@ static bool is_at_or_below(const char *folder, const char *parent)
 static void drop_subscription(struct model_registration *registration, size_t at)
 {
 	struct model_subscription *subscription = &registration->list[at];
+	callbacks.unlisted(registration, subscription->hash);
 	free(subscription->name);
 	free(subscription->owner);
 	free(subscription->folder);
@@ -377,8 +381,10 @@ static void lose_owner(const char *owner, int64_t at_ms)
 			continue;
 		if (is_of(registration, owner)) {
 			if (registration->sleeping_ms < at_ms ||
-				registration->sleeping_ms > wrong_ms)
+				registration->sleeping_ms > wrong_ms) {
 				registration->sleeping_ms = at_ms;
+				registration->altered_ms = virtual_now_ms();
+			}
 			continue;
 		}
 		for (size_t j = registration->list_count; j-- > 0;) {

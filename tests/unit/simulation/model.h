@@ -67,7 +67,8 @@ struct model_registration {
 	char hashes[MODEL_HASHES_MAX][MAILBOX_HASH_SIZE];
 	unsigned hash_count;
 	unsigned failures;     /* of this apns_id */
-	bool is_doubted;       /* Apple said of its token that it is gone, the last time */
+	bool is_doubted;       /* Apple said of its token that it is gone or bad, the last time */
+	bool is_bad;	       /* that it is bad */
 	uint64_t renewed;      /* when it was last; 0: never */
 	int64_t calm_until_ms; /* Apple spoke of the token: nothing leaves before, in this life */
 	int64_t excused_until_ms;
@@ -85,6 +86,7 @@ struct model_callbacks {
 	model_gone_fn *gone;
 	model_unlisted_fn *unlisted;
 	model_renewed_fn *renewed;
+	model_renewed_fn *woken;
 	void (*done)(const struct registry_job *job);
 };
 
