@@ -209,9 +209,10 @@ static enum client_exit queue(char **arguments)
 static void show_changed(const json_t *answer)
 {
 	const json_t *dropped = json_object_get(answer, "dropped");
-	const json_t *count = dropped ? dropped : json_object_get(answer, "flushed");
-	printf("%lld pushes %s\n", (long long)json_integer_value(count),
-		dropped ? "dropped" : "are told now");
+	if (dropped)
+		printf("%lld pushes dropped\n", (long long)json_integer_value(dropped));
+	else
+		show_flushed(answer);
 	show_held(answer);
 }
 

@@ -466,6 +466,25 @@ static void show_sent_push(const json_t *event)
 	printf(", %.0f ms)\n", number_of(event, "seconds") * 1000);
 }
 
+void show_flushed(const json_t *answer)
+{
+	printf("%lld pushes are told now\n", (long long)count_of(answer, "flushed"));
+	size_t i;
+	const json_t *obstacle;
+	json_array_foreach(json_object_get(answer, "cannot_go"), i, obstacle)
+	{
+		const char *topic = text_of(obstacle, "topic");
+		printf("%lld cannot go", (long long)count_of(obstacle, "count"));
+		if (*topic) {
+			fputs(" on topic ", stdout);
+			print_text(topic);
+		}
+		fputs(": ", stdout);
+		print_text(text_of(obstacle, "meaning"));
+		putchar('\n');
+	}
+}
+
 void show_event(const json_t *event)
 {
 	const char *kind = text_of(event, "kind");

@@ -11,6 +11,7 @@ void show_status(const json_t *status);
 void show_devices(const json_t *devices, bool has_head);
 void show_device(const json_t *device);
 void show_queue(const json_t *pushes, bool has_head);
+void show_flushed(const json_t *answer);
 void show_event(const json_t *event);
 void show_config(const json_t *config);
 void show_push(const json_t *answer);

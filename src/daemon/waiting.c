@@ -6,6 +6,7 @@
 #include "daemon/delivery.h"
 #include "daemon/exchange.h"
 #include "daemon/held.h"
+#include "daemon/obstacles.h"
 #include "daemon/reply.h"
 
 #include <string.h>
@@ -17,6 +18,7 @@ struct view {
 	struct exchange exchange;
 	bool is_drop;
 	uint64_t count;
+	struct obstacles obstacles; /* to what is flushed */
 };
 
 static struct view *view_of(struct inquiry *inquiry)
@@ -34,6 +36,7 @@ static struct view *view_new(struct core *core, struct http_request *request)
 static void view_free(struct view *view)
 {
 	exchange_fini(&view->exchange);
+	obstacles_fini(&view->obstacles);
 	free(view);
 }
 
@@ -93,25 +96,40 @@ void waiting_list(struct core *core, struct http_request *request, const char *t
 	inquiry_ask_queue(core, &view->exchange.inquiry, QUEUE_READ_PAGE, on_page);
 }
 
+/* What cannot go now is due all the same, but for what sleeps or flies. */
+static void flush(struct view *view, struct target *target)
+{
+	struct core *core = view->exchange.core;
+	const char *state = schedule_state(core->schedule, &target->key);
+	if (!state || !strcmp(state, "resting"))
+		return;
+	core_store(core, schedule_hurry(core->schedule, &target->key, core_time()));
+	view->count += !obstacles_add(&view->obstacles, core, target, state);
+}
+
 static void change(struct view *view, struct target *target)
 {
-	struct schedule *schedule = view->exchange.core->schedule;
-	struct queue_job *job = view->is_drop
-		? schedule_renew(schedule, target_ref(target), NULL, 0, core_time())
-		: schedule_hurry(schedule, &target->key, core_time());
+	if (!view->is_drop) {
+		flush(view, target);
+		return;
+	}
+	struct core *core = view->exchange.core;
+	struct queue_job *job =
+		schedule_renew(core->schedule, target_ref(target), NULL, 0, core_time());
 	view->count += job != NULL;
-	core_store(view->exchange.core, job);
+	core_store(core, job);
 }
 
 static void finish(struct view *view)
 {
-	const char *what = view->is_drop ? "dropped" : "flushed";
 	log_event(LOG_LEVEL_INFO, "queue",
 		view->is_drop ? "pushes dropped by hand" : "pushes flushed by hand",
 		log_text("user", view->exchange.user ? view->exchange.user : "(all)"),
 		log_number("count", (int64_t)view->count));
-	json_t *answer = json_pack("{sI}", what, (json_int_t)view->count);
+	json_t *answer =
+		json_pack("{sI}", view->is_drop ? "dropped" : "flushed", (json_int_t)view->count);
 	if (!view->is_drop) {
+		json_object_set_new(answer, "cannot_go", obstacles_json(&view->obstacles));
 		sender_hurry(view->exchange.core->sender);
 		held_add_list(view->exchange.core, answer);
 	}

@@ -11,6 +11,7 @@ import threading
 
 import pytest
 
+import notify
 from apnssim import TOPIC, ZEROS
 from control import ctl, ctl_binary, ctl_fine, ctl_json, get, wait_counted
 from mailpushd import REPOSITORY
@@ -187,9 +188,52 @@ def test_what_waits_is_listed_and_flushed(slow_site):
         "1 pushes are told now\n"
     slow_site.told(one, "INBOX", "Notes")
     wait_queue(slow_site, [two.user])
-    assert ctl_json(slow_site.mailpushd, "queue", "flush") == [{"flushed": 1}]
+    assert ctl_json(slow_site.mailpushd, "queue", "flush") == [
+        {"flushed": 1, "cannot_go": []}]
     slow_site.told(two, "INBOX", "Notes")
     wait_queue(slow_site, [])
+
+
+def test_what_is_flushed_and_cannot_go_is_told_with_why(slow_site):
+    site = slow_site
+    held, asleep = waiting_phone(site), waiting_phone(site)
+    site.tell(notify.mail(asleep.user, event="MailboxDelete"))
+    site.sim.control(do="next", status=403, reason="BadCertificate")
+    site.deliver(held.user)
+    site.mailpushd.wait_log("Apple refuses pushes: 403 BadCertificate")
+    wait_until(lambda: [push["state"] for push in ctl_json(site.mailpushd, "queue")]
+               == ["waiting", "asleep"], what="one that is held, and one asleep")
+    answer, = ctl_json(site.mailpushd, "queue", "flush")
+    assert answer["flushed"] == 0
+    found = {(o["why"], o["topic"]): (o["count"], o["meaning"]) for o in answer["cannot_go"]}
+    assert set(found) == {("held", TOPIC), ("asleep", None)}
+    assert found["held", TOPIC][0] == found["asleep", None][0] == 1
+    assert "403 BadCertificate" in found["held", TOPIC][1]
+
+
+def test_what_is_flushed_and_cannot_go_is_told_to_people(slow_site):
+    phone = waiting_phone(slow_site)
+    slow_site.tell(notify.mail(phone.user, event="MailboxDelete"))
+    wait_until(lambda: [push["state"] for push in ctl_json(slow_site.mailpushd, "queue")]
+               == ["asleep"], what="one that is asleep")
+    assert ctl_fine(slow_site.mailpushd, "queue", "flush", "--user", phone.user) == \
+        "0 pushes are told now\n" \
+        "1 cannot go: the account was deleted; they wait until something happens in it\n"
+
+
+def test_what_has_no_credential_or_no_connection_cannot_go(slow_site):
+    site = slow_site
+    phone = waiting_phone(site)
+    site.sim.control(do="refuse", on=True)
+    site.sim.control(do="reset")
+    site.deliver(phone.user)
+
+    def why():
+        answer, = ctl_json(site.mailpushd, "queue", "flush")
+        assert answer["flushed"] + sum(o["count"] for o in answer["cannot_go"]) == 1
+        return [o["why"] for o in answer["cannot_go"]]
+    wait_until(lambda: why() == ["trouble"], what="a push that has no connection")
+    site.sim.control(do="refuse", on=False)
 
 
 def test_what_waits_is_dropped(slow_site):
@@ -212,7 +256,8 @@ def test_more_than_a_page_is_flushed(slow_site):
     page = get(slow_site.mailpushd, "/queue?limit=20")
     assert len(page["pushes"]) == 20 and page["next"] == page["pushes"][-1]["row"]
     assert len(get(slow_site.mailpushd, f"/queue?after={page['next']}")["pushes"]) == 10
-    assert ctl_json(slow_site.mailpushd, "queue", "flush") == [{"flushed": 30}]
+    assert ctl_json(slow_site.mailpushd, "queue", "flush") == [
+        {"flushed": 30, "cannot_go": []}]
     for phone in phones:
         slow_site.told(phone, "INBOX", "Notes")
 

@@ -21,9 +21,9 @@ JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\
 STEERING = "\u001b[31m\u009b31m\u202e\u2066\n"
 
 # As an answer of the daemon has them, each a value of every kind.
-NAMES = """alarms aps_topic by connections counters credentials databases devices dropped events
+NAMES = """alarms aps_topic by cannot_go connections counters credentials databases devices dropped events
     expires findings flushed kept_back key kind last_event last_push latencies level limit line
-    lines log_level log_lines_dropped mailboxes name next now nudged oldest pid pushes queue rates
+    lines log_level log_lines_dropped mailboxes meaning name next now nudged oldest pid pushes queue rates
     reason registrations registry removed result seconds settings since site started state status
     streams text time token topic total user value version""".split()
 
