@@ -10,6 +10,7 @@
 #include "daemon/metrics.h"
 #include "daemon/overload.h"
 #include "daemon/ration.h"
+#include "daemon/registering.h"
 #include "event/acl.h"
 
 #include <assert.h>
@@ -45,11 +46,7 @@ struct arrival {
 	bool is_lost;	    /* nothing of it could be stored before the end */
 	uint64_t parked_id; /* 0: none */
 
-	/* REGISTER: what the job borrows beside the event. */
-	struct registry_subscription *subscriptions;
-	char *topic;
-	char **former_topics; /* NULL: none */
-	char *names;
+	struct registering registering; /* REGISTER: what the job borrows beside the event */
 
 	size_t merge_key_size;
 	size_t raw_size;
@@ -106,12 +103,7 @@ static void free_arrival(struct arrival *arrival)
 	if (arrival->newest)
 		free_arrival(arrival->newest);
 	free(arrival->more_waiters);
-	free(arrival->subscriptions);
-	free(arrival->topic);
-	for (size_t i = 0; i < arrival->job.former_topic_count; i++)
-		free(arrival->former_topics[i]);
-	free(arrival->former_topics);
-	free(arrival->names);
+	registering_fini(&arrival->registering);
 	free(arrival);
 }
 
@@ -489,63 +481,6 @@ void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job)
 	finish_if_done(arrivals, arrival);
 }
 
-/* The topic of now, and those of before that the phone may have been given, if we can push there.
- */
-static void prepare_topics(const struct core *core, struct arrival *arrival)
-{
-	struct registry_job *job = &arrival->job;
-	const char *former[FORMER_MAX];
-	size_t count = former_topics(core->former, job->received_ms, former);
-	arrival->topic = mem_dup(former_current(core->former));
-	job->topic = arrival->topic;
-	for (size_t i = 0; i < count; i++) {
-		if (!sender_has_credential(core->sender, former[i]))
-			continue;
-		arrival->former_topics = mem_realloc_array(arrival->former_topics,
-			job->former_topic_count + 1, sizeof(*arrival->former_topics));
-		arrival->former_topics[job->former_topic_count++] = mem_dup(former[i]);
-	}
-	job->former_topics = (const char *const *)arrival->former_topics;
-}
-
-/* What REGISTER needs beside the event: the mailboxes meant, their hashes, the topics. */
-static void prepare_registration(struct arrivals *arrivals, struct arrival *arrival)
-{
-	const struct event_registration *registration = &arrival->event->registration;
-	const struct imapdconf *imapdconf = arrivals->core->sources->imapdconf;
-	struct mailbox_namespace names = imapdconf->names;
-	names.is_admins =
-		imapdconf_is_admin(imapdconf, arrivals->core->config->groups, registration->user);
-	size_t user_size = strlen(registration->user);
-	size_t room = 0;
-	for (size_t i = 0; i < registration->mailbox_count; i++)
-		room += 4 * strlen(registration->mailboxes[i]) + user_size + 2;
-	arrival->names = mem_alloc(room);
-	arrival->subscriptions =
-		mem_alloc_zero(registration->mailbox_count, sizeof(struct registry_subscription));
-	char *memory = arrival->names;
-	size_t count = 0;
-	for (size_t i = 0; i < registration->mailbox_count; i++) {
-		struct registry_subscription *subscription = &arrival->subscriptions[count];
-		struct mailbox mailbox;
-		const char *name = registration->mailboxes[i];
-		mailbox_from_name(&names, name, registration->user, memory, &mailbox);
-		memory += 4 * strlen(name) + user_size + 2;
-		if (!arrivals->core->config->shared_mailboxes &&
-			strcmp(mailbox.owner, registration->user) != 0)
-			continue;
-		subscription->name = name;
-		subscription->owner = mailbox.owner;
-		subscription->folder = mailbox.folder;
-		mailbox_hash(name, subscription->hash);
-		count++;
-	}
-	prepare_topics(arrivals->core, arrival);
-	arrival->job.subscriptions = arrival->subscriptions;
-	arrival->job.subscription_count = count;
-	arrival->job.confirmed = true;
-}
-
 static enum registry_job_kind job_kind(enum relay_action action)
 {
 	switch (action) {
@@ -660,7 +595,7 @@ static void submit(struct arrivals *arrivals, struct arrival *arrival)
 static void enter(struct arrivals *arrivals, struct arrival *arrival)
 {
 	if (arrival->action == RELAY_REGISTER)
-		prepare_registration(arrivals, arrival);
+		registering_prepare(&arrival->registering, arrivals->core, &arrival->job);
 	submit(arrivals, arrival);
 }
 

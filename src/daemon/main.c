@@ -8,8 +8,9 @@
  *   intake/spool.c                       what mailpush-notify kept on disk meanwhile
  *   event/event.c                        what happened; event/mailbox.c: to whose mailbox
  *   daemon/relay.c                       what follows: register, now, later, ignore
- *   daemon/arrival.c                     the way in, up to the acknowledgement; effect.c
- *   daemon/forward.c                     what is not ours, for whom it is meant
+ *   daemon/arrival.c                     the way in, up to the acknowledgement
+ *   daemon/registering.c                 what a registration asks; effect.c: what follows for the
+ * queue daemon/forward.c                     what is not ours, for whom it is meant
  *   registry/registry.c                  who wants to know (a thread of its own)
  *   queue/schedule.c                     when each phone is told; queue/store.c: on disk (a thread)
  *   daemon/delivery.c                    the way out, and what follows from Apple's answer

@@ -6,6 +6,7 @@
 #include "registry/schema.h"
 #include "registry/statement.h"
 #include "registry/traces.h"
+#include "registry/upheaval.h"
 #include "registry/walfile.h"
 
 #include <assert.h>
@@ -383,73 +384,15 @@ static int remove_keys(struct registry_db *db, const struct registry_key *keys, 
 	return failed;
 }
 
-struct effects {
-	registry_effect_fn *on_effect;
-	void *ctx;
-	size_t index;
-};
-
-/* Runs what gives back the key, and of REGISTRY_LOST the hash, of each row that it touches. */
-static int run_telling(struct sqlite *s, sqlite3_stmt *query, enum registry_effect_kind kind,
-	const struct effects *effects, struct err *err)
-{
-	int result;
-	while ((result = sqlite3_step(query)) == SQLITE_ROW) {
-		struct registry_key key;
-		column_key(query, 0, &key);
-		effects->on_effect(effects->ctx, effects->index, kind, &key,
-			kind == REGISTRY_LOST ? column_text(query, 1) : NULL);
-	}
-	return finish(s, query, result, err);
-}
-
-static int change_mailbox(struct sqlite *s, const struct registry_mailbox_change *change,
-	const struct effects *effects, struct err *err)
-{
-	static const enum statement first[] = {
-		[REGISTRY_OWNER_GONE] = STATEMENT_OWNER_SLEEPS,
-		[REGISTRY_FOLDER_GONE] = STATEMENT_FOLDER_DROPPED,
-		[REGISTRY_FOLDER_MOVED] = STATEMENT_FOLDER_MOVED,
-	};
-	mem_auto char *below = NULL;
-	mem_auto char *beyond = NULL;
-	const char separator[] = {change->separator, '\0'};
-	sqlite3_stmt *query = s->statements[first[change->kind]];
-	bind_number(query, 1, s->site);
-	bind_number(query, 2, change->at_ms);
-	bind_text(query, 3, change->owner);
-	bind_number(query, 10, change->wrong_ms);
-	if (change->kind != REGISTRY_OWNER_GONE)
-		bind_text(query, 4, change->folder);
-	if (change->kind == REGISTRY_FOLDER_MOVED) {
-		below = mem_printf("%s%c", change->folder, change->separator);
-		beyond = mem_printf("%s%c", change->folder, change->separator + 1);
-		bind_text(query, 5, change->new_owner);
-		bind_text(query, 6, change->new_folder);
-		bind_text(query, 7, below);
-		bind_text(query, 8, beyond);
-		bind_text(query, 9, separator);
-	}
-	if (change->kind != REGISTRY_OWNER_GONE)
-		return run_telling(s, query, REGISTRY_LOST, effects, err);
-	int failed = run_telling(s, query, REGISTRY_ASLEEP, effects, err);
-	if (failed)
-		return failed;
-	query = s->statements[STATEMENT_OWNER_DROPPED];
-	bind_number(query, 1, s->site);
-	bind_number(query, 2, change->at_ms);
-	bind_text(query, 3, change->owner);
-	bind_number(query, 10, change->wrong_ms);
-	return run_telling(s, query, REGISTRY_LOST, effects, err);
-}
-
 static int change_mailboxes(struct registry_db *db, const struct registry_mailbox_change *changes,
 	size_t count, registry_effect_fn *on_effect, void *ctx, struct err *err)
 {
 	int failed = 0;
 	for (size_t i = 0; i < count && !failed; i++) {
-		const struct effects effects = {on_effect, ctx, i};
-		failed = change_mailbox(sqlite(db), &changes[i], &effects, err);
+		struct sqlite *s = sqlite(db);
+		const struct upheaval_teller teller = {on_effect, ctx, i};
+		if (upheaval_change(s->statements, s->site, &changes[i], &teller) != SQLITE_DONE)
+			failed = fail(s, "cannot write", err);
 	}
 	return failed;
 }
@@ -504,15 +447,11 @@ static int wake(struct registry_db *db, const struct registry_wake *wakes, size_
 	registry_effect_fn *on_effect, void *ctx, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
-	sqlite3_stmt *query = s->statements[STATEMENT_WAKE];
-	bind_number(query, 1, s->site);
 	int failed = 0;
 	for (size_t i = 0; i < count && !failed; i++) {
-		bind_text(query, 2, wakes[i].user);
-		bind_number(query, 3, wakes[i].upto_ms);
-		bind_number(query, 4, wakes[i].wrong_ms);
-		const struct effects effects = {on_effect, ctx, i};
-		failed = run_telling(s, query, REGISTRY_AWAKE, &effects, err);
+		const struct upheaval_teller teller = {on_effect, ctx, i};
+		if (upheaval_wake(s->statements, s->site, &wakes[i], &teller) != SQLITE_DONE)
+			failed = fail(s, "cannot write", err);
 	}
 	return failed;
 }
