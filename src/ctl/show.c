@@ -379,6 +379,25 @@ void show_devices(const json_t *devices, bool has_head)
 	table_print_and_free(table);
 }
 
+void show_forgotten(const json_t *forgotten, bool has_head)
+{
+	static const char *const heads[] = {"USER", "TOKEN", "FORGOTTEN", "RENEWED", "WHY"};
+	struct table *table = table_new(has_head ? heads : NULL, 5, 0);
+	size_t i;
+	json_t *trace;
+	json_array_foreach((json_t *)forgotten, i, trace)
+	{
+		char gone[WORDS_SIZE];
+		char renewed[WORDS_SIZE];
+		mem_auto char *why = words_forgotten(trace);
+		mem_auto char *line = mem_printf("%s%s", why,
+			is_true(trace, "registered_again") ? " (it has registered again)" : "");
+		table_add(table, text_of(trace, "user"), text_of(trace, "token"),
+			ago(trace, "forgotten", gone), ago(trace, "renewed", renewed), line);
+	}
+	table_print_and_free(table);
+}
+
 void show_device(const json_t *device)
 {
 	char when[WORDS_SIZE];

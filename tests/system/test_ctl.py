@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from apnssim import TOPIC, ZEROS
-from control import ctl, ctl_binary, ctl_fine, ctl_json, get, wait_counted
+from control import ask, ctl, ctl_binary, ctl_fine, ctl_json, get, wait_counted
 from mailpushd import REPOSITORY
 from mailsite import BarePhone, new_user
 from waiting import Lines, wait_until
@@ -87,6 +87,41 @@ def test_devices_are_removed_and_not_told_any_more(site):
     # It comes back by itself.
     phone.register("INBOX")
     site.told_inbox(phone)
+
+
+def test_a_forgotten_device_leaves_a_trace_that_says_why(bare_site):
+    """In text with its token cut, as JSON, and in doctor instead of that there is no device."""
+    daemon = bare_site.mailpushd
+    phone, kept = bare_site.registered_phone(), bare_site.registered_phone()
+    bare_site.sim.control(do="token", token=phone.token, status=410, reason="Unregistered",
+                          times=1)
+    bare_site.deliver(phone.user)
+    daemon.wait_log("registrations are gone: Apple's answer")
+    [trace] = ctl_json(daemon, "devices", "--forgotten", "--user", phone.user)
+    assert (trace["user"], trace["token"]) == (phone.user, phone.token[:8] + "...")
+    assert (trace["why"], trace["status"], trace["reason"]) == ("apple", 410, "Unregistered")
+    assert trace["meaning"].startswith("the device token is no longer in use")
+    assert trace["forgotten"] >= trace["renewed"] and not trace["registered_again"]
+    text = ctl_fine(daemon, "devices", "--forgotten")
+    assert re.search(rf"^{phone.user}  {trace['token']}  .*  Apple answered 410 Unregistered: the ",
+                     text, flags=re.M)
+    assert phone.token not in text and kept.user not in text
+    said = ctl(daemon, "doctor", "--user", phone.user).stdout
+    assert f"{trace['token']} is registered no more, since " in said
+    assert "Apple answered 410 Unregistered" in said
+    assert "has no registered device" not in said
+
+    [device] = ctl_json(daemon, "devices", "--user", kept.user)
+    ctl_fine(daemon, "devices", "remove", device["key"])
+    assert [t["why"] for t in ctl_json(daemon, "devices", "--forgotten")] == ["removed", "apple"]
+    [newest] = ctl_json(daemon, "devices", "list", "--forgotten", "--limit", "1", "--full")
+    assert newest["token"] == kept.token
+    page = get(daemon, "/forgotten?limit=1")
+    assert len(get(daemon, f"/forgotten?limit=1&after={page['next']}")["forgotten"]) == 1
+    bare_site.register(kept)
+    assert "removed: an administrator removed it (it has registered again)\n" in \
+        ctl_fine(daemon, "devices", "--forgotten")
+    assert ask(daemon, "GET", "/forgotten?limit=0")[0] == 400
 
 
 def test_many_devices_come_page_by_page(bare_site):
@@ -539,7 +574,7 @@ def test_bash_completes_every_command_and_every_option_of_each(bare_site_for):
         wanted = {"TAKES_FULL": ["--full"], "TAKES_USER": ["--user"], "TAKES_MAILBOX": ["--mailbox"],
                   "TAKES_LIMIT": ["--limit"], "TAKES_FOLLOW": ["--follow"], "TAKES_ALL": ["--all"],
                   "TAKES_ONLINE": ["--online"], "TAKES_PASSPHRASE": ["--passphrase-file"],
-                  "TAKES_FILES": ["--config", "--cyrus-conf"]}
+                  "TAKES_FILES": ["--config", "--cyrus-conf"], "TAKES_FORGOTTEN": ["--forgotten"]}
         options = sum((wanted[name] for name in mask.split(" | ") if name != "0"), [])
         [offered] = completions(f"{command} --")
         assert set(offered) == {*options, "--json", "--socket", "--help", "--version"}, command
