@@ -185,8 +185,9 @@ static size_t judge_forgotten(
 			continue;
 		count++;
 		findings_add(findings, level, "forgotten",
-			"%s is registered no more, since %s: %s; open Mail on the phone, which "
-			"registers again if the account is set to Push",
+			"%s is registered no more; it was forgotten %s: %s; open Mail on the "
+			"phone, "
+			"which registers again if the account is set to Push",
 			text_of(trace, "token"),
 			words_ago(number_of(trace, "forgotten"), now_s, when), why);
 	}

@@ -212,8 +212,11 @@ static void show_changed(const json_t *answer)
 {
 	const json_t *dropped = json_object_get(answer, "dropped");
 	const json_t *count = dropped ? dropped : json_object_get(answer, "flushed");
-	printf("%lld pushes %s\n", (long long)json_integer_value(count),
-		dropped ? "dropped" : "are told now");
+	bool is_one = json_integer_value(count) == 1;
+	printf("%lld push%s %s\n", (long long)json_integer_value(count), is_one ? "" : "es",
+		dropped		 ? "dropped"
+			: is_one ? "is told now"
+				 : "are told now");
 	show_held(answer);
 }
 
@@ -271,7 +274,7 @@ static enum client_exit events(char **arguments)
 
 static void show_pruned(const json_t *answer)
 {
-	printf("%lld registrations removed, %lld phones nudged\n",
+	printf("registrations removed: %lld, phones nudged: %lld\n",
 		(long long)json_integer_value(json_object_get(answer, "removed")),
 		(long long)json_integer_value(json_object_get(answer, "nudged")));
 	long long kept = json_integer_value(json_object_get(answer, "kept_back"));
@@ -387,7 +390,7 @@ static void show_log_level(const json_t *answer)
 	char level[WORDS_SIZE];
 	const char *text = json_string_value(json_object_get(answer, "log_level"));
 	words_printable(text ? text : "unknown", level, sizeof(level));
-	printf("log level is %s until the daemon is restarted\n", level);
+	printf("log level is %s until the next start or reload\n", level);
 }
 
 static enum client_exit log_level(char **arguments)

@@ -409,6 +409,22 @@ static void a_daemon_that_hears_nothing_is_odd_after_a_while(void **state)
 	}
 }
 
+static void what_was_refused_at_a_socket_may_be_malformed(void **state)
+{
+	(void)state;
+	struct findings findings = {0};
+	json_t *status = status_of("[]", 60, 1);
+	json_object_set_new(status, "counters", json_pack("{si}", "rejected", 1));
+	doctor_daemon_judge_status(&findings, status);
+	const struct finding *finding = ill(&findings);
+	assert_non_null(finding);
+	assert_string_equal(finding->why,
+		"refused at a socket since the start: 1, malformed or from a sender who is not in "
+		"allowed_users; the log says which");
+	json_decref(status);
+	findings_fini(&findings);
+}
+
 static void stopped_devices_are_odd(void **state)
 {
 	(void)state;
@@ -442,7 +458,8 @@ static void a_forgotten_device_is_said_instead_of_none(void **state)
 		const char *why;
 	} rows[] = {
 		{one,
-			"aabb... is registered no more, since 2 h ago: Apple answered 410 "
+			"aabb... is registered no more; it was forgotten 2 h ago: Apple answered "
+			"410 "
 			"Unregistered: "
 			"gone; open Mail"},
 		{back, "alice has no registered device"},
@@ -525,6 +542,7 @@ int main(void)
 		cmocka_unit_test(limits_of_the_machine_are_judged),
 		cmocka_unit_test(a_topic_must_be_mail_s_and_a_credential_s),
 		cmocka_unit_test(a_daemon_that_hears_nothing_is_odd_after_a_while),
+		cmocka_unit_test(what_was_refused_at_a_socket_may_be_malformed),
 		cmocka_unit_test(stopped_devices_are_odd),
 		cmocka_unit_test(a_forgotten_device_is_said_instead_of_none),
 		cmocka_unit_test(a_user_s_devices_are_judged),
