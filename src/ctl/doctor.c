@@ -186,6 +186,7 @@ static void examine_user(struct doctor *doctor)
 	const char *user = doctor->request->user;
 	struct err err;
 	json_t *answer = NULL;
+	json_t *gone = NULL;
 	if (!user)
 		return;
 	if (!doctor->status) {
@@ -195,12 +196,15 @@ static void examine_user(struct doctor *doctor)
 	}
 	mem_auto char *escaped = client_escape(user);
 	mem_auto char *path = mem_printf("/devices?user=%s&limit=1000", escaped);
-	if (client_try("GET", path, NULL, &answer, &err))
+	mem_auto char *gone_path = mem_printf("/forgotten?user=%s", escaped);
+	if (client_try("GET", path, NULL, &answer, &err) ||
+		client_try("GET", gone_path, NULL, &gone, &err))
 		findings_add(findings, FINDINGS_FAIL, "user", "%s", err.text);
 	else
-		doctor_user_judge(
-			findings, user, json_object_get(answer, "devices"), doctor->status);
+		doctor_user_judge(findings, user, json_object_get(answer, "devices"),
+			json_object_get(gone, "forgotten"), doctor->status);
 	json_decref(answer);
+	json_decref(gone);
 }
 
 static void print_remedy(const struct finding *finding)

@@ -44,8 +44,9 @@ static void judge_events(struct findings *findings, const json_t *status)
 	double rejected = number_of(json_object_get(status, "counters"), "rejected");
 	if (rejected > 0)
 		findings_add(findings, FINDINGS_WARN, "events",
-			"%.0f were refused at a socket since the start, as their sender is not in "
-			"allowed_users; the log names the uid",
+			"refused at a socket since the start: %.0f, malformed or from a sender who "
+			"is "
+			"not in allowed_users; the log says which",
 			rejected);
 	if (events > 0)
 		findings_add(findings, FINDINGS_OK, "events", "%.0f came since the start", events);

@@ -1,6 +1,7 @@
 #include "ctl/doctor_user.h"
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "ctl/words.h"
 
 #include <ctype.h>
@@ -169,14 +170,43 @@ static void advise(struct findings *findings)
 			advice[i]);
 }
 
-void doctor_user_judge(
-	struct findings *findings, const char *user, const json_t *devices, const json_t *status)
+/* What became of phones that were registered and are not any more; how many these are. */
+static size_t judge_forgotten(
+	struct findings *findings, const json_t *forgotten, enum findings_level level, double now_s)
+{
+	size_t i;
+	json_t *trace;
+	size_t count = 0;
+	json_array_foreach((json_t *)forgotten, i, trace)
+	{
+		char when[WORDS_SIZE];
+		mem_auto char *why = words_forgotten(trace);
+		if (json_is_true(json_object_get(trace, "registered_again")))
+			continue;
+		count++;
+		findings_add(findings, level, "forgotten",
+			"%s is registered no more; it was forgotten %s: %s; open Mail on the "
+			"phone, "
+			"which registers again if the account is set to Push",
+			text_of(trace, "token"),
+			words_ago(number_of(trace, "forgotten"), now_s, when), why);
+	}
+	return count;
+}
+
+void doctor_user_judge(struct findings *findings, const char *user, const json_t *devices,
+	const json_t *forgotten, const json_t *status)
 {
 	size_t i;
 	json_t *device;
 	double now_s = number_of(status, "now");
 	bool is_taken = false;
-	if (!json_array_size(devices)) {
+	bool has_devices = json_array_size(devices) > 0;
+	size_t gone = judge_forgotten(
+		findings, forgotten, has_devices ? FINDINGS_OK : FINDINGS_FAIL, now_s);
+	if (!has_devices && gone)
+		return;
+	if (!has_devices) {
 		bool is_lower = true;
 		for (const char *c = user; *c; c++)
 			is_lower = is_lower && !isupper((unsigned char)*c);

@@ -10,8 +10,11 @@
 
 #include <jansson.h>
 
-/* `devices` of this user; `status` is the daemon's, NULL if it did not tell. */
-void doctor_user_judge(
-	struct findings *findings, const char *user, const json_t *devices, const json_t *status);
+/*
+ * `devices` of this user, and those that are `forgotten` (NULL: it is not known); `status` is the
+ * daemon's, NULL if it did not tell.
+ */
+void doctor_user_judge(struct findings *findings, const char *user, const json_t *devices,
+	const json_t *forgotten, const json_t *status);
 
 #endif

@@ -39,6 +39,7 @@ enum {
 	TAKES_ONLINE = 1 << 6,
 	TAKES_PASSPHRASE = 1 << 7,
 	TAKES_FILES = 1 << 8,
+	TAKES_FORGOTTEN = 1 << 9,
 };
 
 static struct {
@@ -99,7 +100,7 @@ static char *next_devices(const json_t *next)
 	return mem_printf("&after_user=%s&after_key=%s", escaped_user, escaped_key);
 }
 
-static char *next_pushes(const json_t *next)
+static char *next_id(const json_t *next)
 {
 	return mem_printf("&after=%lld", (long long)json_integer_value(next));
 }
@@ -147,11 +148,12 @@ static enum client_exit list(const char *path, const char *key,
 static enum client_exit devices(char **arguments)
 {
 	(void)arguments;
-	if (!options.user)
-		return list("/devices", "devices", next_devices, show_devices);
-	mem_auto char *user = client_escape(options.user);
-	mem_auto char *path = mem_printf("/devices?user=%s", user);
-	return list(path, "devices", next_devices, show_devices);
+	bool are_forgotten = options.given & TAKES_FORGOTTEN;
+	const char *name = are_forgotten ? "forgotten" : "devices";
+	mem_auto char *user = client_escape(options.user ? options.user : "");
+	mem_auto char *path = mem_printf("/%s%s%s", name, options.user ? "?user=" : "", user);
+	return are_forgotten ? list(path, name, next_id, show_forgotten)
+			     : list(path, name, next_devices, show_devices);
 }
 
 static enum client_exit device_show(char **arguments)
@@ -203,14 +205,15 @@ static enum client_exit push(char **arguments)
 static enum client_exit queue(char **arguments)
 {
 	(void)arguments;
-	return list("/queue", "pushes", next_pushes, show_queue);
+	return list("/queue", "pushes", next_id, show_queue);
 }
 
 static void show_changed(const json_t *answer)
 {
 	const json_t *dropped = json_object_get(answer, "dropped");
+	long long count = json_integer_value(dropped);
 	if (dropped)
-		printf("%lld pushes dropped\n", (long long)json_integer_value(dropped));
+		printf("%lld push%s dropped\n", count, count == 1 ? "" : "es");
 	else
 		show_flushed(answer);
 	show_held(answer);
@@ -270,7 +273,7 @@ static enum client_exit events(char **arguments)
 
 static void show_pruned(const json_t *answer)
 {
-	printf("%lld registrations removed, %lld phones nudged\n",
+	printf("registrations removed: %lld, phones nudged: %lld\n",
 		(long long)json_integer_value(json_object_get(answer, "removed")),
 		(long long)json_integer_value(json_object_get(answer, "nudged")));
 	long long kept = json_integer_value(json_object_get(answer, "kept_back"));
@@ -386,7 +389,7 @@ static void show_log_level(const json_t *answer)
 	char level[WORDS_SIZE];
 	const char *text = json_string_value(json_object_get(answer, "log_level"));
 	words_printable(text ? text : "unknown", level, sizeof(level));
-	printf("log level is %s until the daemon is restarted\n", level);
+	printf("log level is %s until the next start or reload\n", level);
 }
 
 static enum client_exit log_level(char **arguments)
@@ -419,9 +422,12 @@ static const struct command {
 		"what is wrong at this site, and what to write where"},
 	{{"devices", "show"}, 1, TAKES_FULL, device_show, "KEY", "one registration"},
 	{{"devices", "remove"}, 1, 0, device_remove, "KEY", "delete a registration"},
-	{{"devices", "list"}, 0, TAKES_FULL | TAKES_USER | TAKES_LIMIT, devices, NULL, NULL},
-	{{"devices"}, 0, TAKES_FULL | TAKES_USER | TAKES_LIMIT, devices, "[--user U]",
-		"who is registered, when pushed to last, and what Apple said"},
+	{{"devices", "list"}, 0, TAKES_FULL | TAKES_USER | TAKES_LIMIT | TAKES_FORGOTTEN, devices,
+		NULL, NULL},
+	{{"devices"}, 0, TAKES_FULL | TAKES_USER | TAKES_LIMIT | TAKES_FORGOTTEN, devices,
+		"[--user U]", "who is registered, when pushed to last, and what Apple said"},
+	{{"devices"}, 0, TAKES_FULL | TAKES_USER | TAKES_LIMIT | TAKES_FORGOTTEN, devices,
+		"--forgotten [--user U]", "who was in the last 30 days, and why no more"},
 	{{"push"}, 1, TAKES_MAILBOX, push, "USER [--mailbox M]",
 		"a test push to all devices of a user"},
 	{{"queue", "flush"}, 0, TAKES_USER, queue_flush, "[--user U]",
@@ -513,6 +519,7 @@ int main(int argc, char **argv)
 		{"config", required_argument, NULL, 'c'},
 		{"cyrus-conf", required_argument, NULL, 'C'},
 		{"follow", no_argument, NULL, 'f'},
+		{"forgotten", no_argument, NULL, 'g'},
 		{"full", no_argument, NULL, 'F'},
 		{"help", no_argument, NULL, 'h'},
 		{"json", no_argument, NULL, 'j'},
@@ -547,6 +554,9 @@ int main(int argc, char **argv)
 			break;
 		case 'F':
 			options.given |= TAKES_FULL;
+			break;
+		case 'g':
+			options.given |= TAKES_FORGOTTEN;
 			break;
 		case 'h':
 			print_usage(stdout);

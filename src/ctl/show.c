@@ -352,11 +352,17 @@ static char *last_push(const json_t *device)
 		return mem_printf("never; stopped: %s", text_of(device, "stopped_reason"));
 	if (json_is_null(push))
 		return mem_dup("never");
-	if (!count_of(push, "status"))
-		return mem_printf("%s: no answer", ago(push, "time", when));
+	long long status = count_of(push, "status");
 	const char *reason = text_of(push, "reason");
-	return mem_printf("%s: %lld%s%s", ago(push, "time", when), count_of(push, "status"),
-		*reason ? " " : "", reason);
+	mem_auto char *answer = status ? mem_printf("%lld%s%s", status, *reason ? " " : "", reason)
+				       : mem_dup("no answer");
+	if (!json_is_number(json_object_get(push, "time")))
+		return mem_steal(answer);
+	ago(push, "time", when);
+	/* It is sent again, and the time is of the one before. */
+	if (status != 200 && *text_of(device, "queue"))
+		return mem_printf("%s, before that %s", answer, when);
+	return mem_printf("%s: %s", when, answer);
 }
 
 void show_devices(const json_t *devices, bool has_head)
@@ -379,6 +385,25 @@ void show_devices(const json_t *devices, bool has_head)
 	table_print_and_free(table);
 }
 
+void show_forgotten(const json_t *forgotten, bool has_head)
+{
+	static const char *const heads[] = {"USER", "TOKEN", "FORGOTTEN", "RENEWED", "WHY"};
+	struct table *table = table_new(has_head ? heads : NULL, 5, 0);
+	size_t i;
+	json_t *trace;
+	json_array_foreach((json_t *)forgotten, i, trace)
+	{
+		char gone[WORDS_SIZE];
+		char renewed[WORDS_SIZE];
+		mem_auto char *why = words_forgotten(trace);
+		mem_auto char *line = mem_printf("%s%s", why,
+			is_true(trace, "registered_again") ? " (it has registered again)" : "");
+		table_add(table, text_of(trace, "user"), text_of(trace, "token"),
+			ago(trace, "forgotten", gone), ago(trace, "renewed", renewed), line);
+	}
+	table_print_and_free(table);
+}
+
 void show_device(const json_t *device)
 {
 	char when[WORDS_SIZE];
@@ -397,6 +422,8 @@ void show_device(const json_t *device)
 		line("Stopped", text_of(device, "stopped_reason"));
 	line("Registered", ago(device, "created", when));
 	line("Renewed", ago(device, "renewed", when));
+	if (json_is_number(json_object_get(device, "sleeping")))
+		line("Asleep since", ago(device, "sleeping", when));
 	line("Last event", ago(device, "last_event", when));
 	line("Last push", push);
 	line("", text_of(json_object_get(device, "last_push"), "meaning"));
@@ -459,9 +486,11 @@ static void show_sent_push(const json_t *event)
 		printf("%lld", count_of(event, "status"));
 	else
 		print_text(text_of(event, "result"));
-	putchar(' ');
-	print_text(text_of(event, "reason"));
-	printf("%s(", table_end());
+	if (*text_of(event, "reason")) {
+		putchar(' ');
+		print_text(text_of(event, "reason"));
+	}
+	printf("%s (", table_end());
 	print_text(text_of(event, "then"));
 	printf(", %.0f ms)\n", number_of(event, "seconds") * 1000);
 }

@@ -9,6 +9,7 @@
 
 void show_status(const json_t *status);
 void show_devices(const json_t *devices, bool has_head);
+void show_forgotten(const json_t *forgotten, bool has_head);
 void show_device(const json_t *device);
 void show_queue(const json_t *pushes, bool has_head);
 void show_flushed(const json_t *answer);

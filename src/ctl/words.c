@@ -1,5 +1,6 @@
 #include "ctl/words.h"
 
+#include "base/mem.h"
 #include "base/utf8.h"
 
 #include <math.h>
@@ -67,6 +68,20 @@ const char *words_clock(double unix_s, char ret[WORDS_SIZE])
 	if (localtime_r(&seconds, &local))
 		strftime(ret, WORDS_SIZE, "%H:%M:%S", &local);
 	return ret;
+}
+
+char *words_forgotten(const json_t *trace)
+{
+	const char *why = json_string_value(json_object_get(trace, "why"));
+	const char *reason = json_string_value(json_object_get(trace, "reason"));
+	const char *meaning = json_string_value(json_object_get(trace, "meaning"));
+	long long status = json_integer_value(json_object_get(trace, "status"));
+	if (status)
+		return mem_printf("Apple answered %lld%s%s: %s", status, reason ? " " : "",
+			reason ? reason : "", meaning ? meaning : "");
+	return mem_printf("%s%s%s: %s", why ? why : "",
+		reason ? ", stopped before by Apple's " : "", reason ? reason : "",
+		meaning ? meaning : "");
 }
 
 const char *words_latency(double seconds, char ret[WORDS_SIZE])

@@ -6,6 +6,7 @@
 #ifndef MAILPUSH_CTL_WORDS_H
 #define MAILPUSH_CTL_WORDS_H
 
+#include <jansson.h>
 #include <stddef.h>
 
 #define WORDS_SIZE 64
@@ -18,6 +19,8 @@ const char *words_duration(double seconds, char ret[WORDS_SIZE]);
 const char *words_clock(double unix_s, char ret[WORDS_SIZE]);
 /* "0.4 ms", "12 ms", "1.5 s". */
 const char *words_latency(double seconds, char ret[WORDS_SIZE]);
+/* Why a registration is gone, of what the daemon says of it (/forgotten); to be freed. */
+char *words_forgotten(const json_t *trace);
 /* "512 B", "45 kB", "1.2 GB". */
 const char *words_size(double bytes, char ret[WORDS_SIZE]);
 

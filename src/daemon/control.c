@@ -7,6 +7,7 @@
 #include "daemon/authority.h"
 #include "daemon/devices.h"
 #include "daemon/exposition.h"
+#include "daemon/forgotten.h"
 #include "daemon/listen.h"
 #include "daemon/metrics.h"
 #include "daemon/reply.h"
@@ -194,6 +195,7 @@ static const struct route {
 	{"GET", "/devices", false, false, devices_list},
 	{"GET", "/devices/", true, false, devices_show},
 	{"DELETE", "/devices/", true, false, devices_remove},
+	{"GET", "/forgotten", false, false, forgotten_list},
 	{"POST", "/prune", false, false, devices_prune},
 	{"GET", "/queue", false, false, waiting_list},
 	{"POST", "/queue/flush", false, false, waiting_flush},

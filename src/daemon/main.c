@@ -17,9 +17,10 @@
  *   apns/sender.c  apns/verdict.c        HTTP/2 to Apple, and what its answers mean
  *
  * For people: control.c (the control socket, over base/http.c) with status.c, exposition.c,
- * devices.c, waiting.c (the queue) with obstacles.c, trial.c (test pushes), held.c (what is said of
- * a credential on hold), audience.c (who looks on) and statuspage.c (for a browser, from page/);
- * metrics.c counts, history.c and failures.c remember, inquiry.c asks the databases.
+ * devices.c, forgotten.c (those that are gone), waiting.c (the queue) with obstacles.c, trial.c
+ * (test pushes), held.c (what is said of a credential on hold), audience.c (who looks on) and
+ * statuspage.c (for a browser, from page/); metrics.c counts, history.c and failures.c remember,
+ * inquiry.c asks the databases.
  *
  * Beside it: config.c (mailpush.conf), check.c (-n), sources.c (imapd.conf and the credentials'
  * files), reload.c and watch.c (they are read again), keyring.c (the credentials in force),

@@ -13,7 +13,7 @@ import pytest
 
 import notify
 from apnssim import TOPIC, ZEROS
-from control import ctl, ctl_binary, ctl_fine, ctl_json, get, wait_counted
+from control import ask, ctl, ctl_binary, ctl_fine, ctl_json, get, wait_counted
 from mailpushd import REPOSITORY
 from mailsite import BarePhone, new_user
 from waiting import Lines, wait_until
@@ -88,6 +88,41 @@ def test_devices_are_removed_and_not_told_any_more(site):
     # It comes back by itself.
     phone.register("INBOX")
     site.told_inbox(phone)
+
+
+def test_a_forgotten_device_leaves_a_trace_that_says_why(bare_site):
+    """In text with its token cut, as JSON, and in doctor instead of that there is no device."""
+    daemon = bare_site.mailpushd
+    phone, kept = bare_site.registered_phone(), bare_site.registered_phone()
+    bare_site.sim.control(do="token", token=phone.token, status=410, reason="Unregistered",
+                          times=1)
+    bare_site.deliver(phone.user)
+    daemon.wait_log("registrations are gone: Apple's answer")
+    [trace] = ctl_json(daemon, "devices", "--forgotten", "--user", phone.user)
+    assert (trace["user"], trace["token"]) == (phone.user, phone.token[:8] + "...")
+    assert (trace["why"], trace["status"], trace["reason"]) == ("apple", 410, "Unregistered")
+    assert trace["meaning"].startswith("the device token is no longer in use")
+    assert trace["forgotten"] >= trace["renewed"] and not trace["registered_again"]
+    text = ctl_fine(daemon, "devices", "--forgotten")
+    assert re.search(rf"^{phone.user}  {trace['token']}  .*  Apple answered 410 Unregistered: the ",
+                     text, flags=re.M)
+    assert phone.token not in text and kept.user not in text
+    said = ctl(daemon, "doctor", "--user", phone.user).stdout
+    assert f"{trace['token']} is registered no more; it was forgotten " in said
+    assert "Apple answered 410 Unregistered" in said
+    assert "has no registered device" not in said
+
+    [device] = ctl_json(daemon, "devices", "--user", kept.user)
+    ctl_fine(daemon, "devices", "remove", device["key"])
+    assert [t["why"] for t in ctl_json(daemon, "devices", "--forgotten")] == ["removed", "apple"]
+    [newest] = ctl_json(daemon, "devices", "list", "--forgotten", "--limit", "1", "--full")
+    assert newest["token"] == kept.token
+    page = get(daemon, "/forgotten?limit=1")
+    assert len(get(daemon, f"/forgotten?limit=1&after={page['next']}")["forgotten"]) == 1
+    bare_site.register(kept)
+    assert "removed: an administrator removed it (it has registered again)\n" in \
+        ctl_fine(daemon, "devices", "--forgotten")
+    assert ask(daemon, "GET", "/forgotten?limit=0")[0] == 400
 
 
 def test_many_devices_come_page_by_page(bare_site):
@@ -185,7 +220,7 @@ def test_what_waits_is_listed_and_flushed(slow_site):
     assert re.search(rf"^{two.user} +{two.token[:8]}\.\.\. +waiting +no +2 +.* in \d+ min +0$",
                      text, flags=re.M) or re.search(r"in 1 h", text)
     assert ctl_fine(slow_site.mailpushd, "queue", "flush", "--user", one.user) == \
-        "1 pushes are told now\n"
+        "1 push is told now\n"
     slow_site.told(one, "INBOX", "Notes")
     wait_queue(slow_site, [two.user])
     assert ctl_json(slow_site.mailpushd, "queue", "flush") == [
@@ -239,7 +274,7 @@ def test_what_has_no_credential_or_no_connection_cannot_go(slow_site):
 def test_what_waits_is_dropped(slow_site):
     one, two = waiting_phone(slow_site), waiting_phone(slow_site)
     assert ctl_fine(slow_site.mailpushd, "queue", "drop", "--user", one.user) == \
-        "1 pushes dropped\n"
+        "1 push dropped\n"
     assert [p["user"] for p in ctl_json(slow_site.mailpushd, "queue")] == [two.user]
     assert ctl_json(slow_site.mailpushd, "queue", "drop", "--all") == [{"dropped": 1}]
     assert ctl_json(slow_site.mailpushd, "queue") == []
@@ -290,6 +325,46 @@ def test_events_and_pushes_are_followed(site):
         process.terminate()
 
 
+def test_what_follows_from_an_answer_stands_apart_from_its_reason(bare_site):
+    marker, phone = bare_site.registered_phone(), bare_site.registered_phone()
+    bare_site.sim.control(do="token", token=phone.token, status=410, reason="Unregistered")
+    with follow(bare_site.mailpushd) as process:
+        lines = Lines()
+
+        def read():
+            for text in process.stdout:
+                lines.add(text)
+            lines.end()
+        threading.Thread(target=read, daemon=True).start()
+
+        def followed():
+            bare_site.deliver(marker.user)
+            return any("push " in text for text in lines.all())
+        try:
+            wait_until(followed, what="a push that is followed")
+            bare_site.deliver(phone.user)
+            lines.wait(rf" {phone.user} .*, mailboxes 1: 410 Unregistered \(forget, \d+ ms\)$")
+            lines.wait(rf" {marker.user} .*, mailboxes 1: 200 \(done, \d+ ms\)$")
+        finally:
+            process.terminate()
+
+
+def test_the_time_of_a_push_is_not_that_of_another_s_answer(bare_site):
+    """What is tried again failed just now; what was taken is a day old."""
+    phone = bare_site.registered_phone()
+    daemon = bare_site.mailpushd
+    bare_site.sim.control(do="token", token=phone.token, status=429, reason="TooManyRequests")
+    bare_site.deliver(phone.user)
+    daemon.wait_log("reason=TooManyRequests")
+    daemon.stop()
+    with contextlib.closing(sqlite3.connect(daemon.dir / "queue.sqlite")) as queue:
+        with queue:
+            queue.execute("UPDATE phone SET last_push_ms = last_push_ms - 4 * 86400000")
+    daemon.start()
+    text = ctl_fine(daemon, "devices")
+    assert "  429 TooManyRequests, before that 4 d ago\n" in text
+
+
 def deliveries(site, user, process):
     lines = Lines()
 
@@ -335,7 +410,7 @@ def test_prune_removes_what_has_expired(bare_site_for):
         db.execute("UPDATE registration SET renewed_ms = renewed_ms - 8 * 86400000 "
                    "WHERE user = ?", (old.user,))
     site.mailpushd.start()
-    assert ctl_fine(site.mailpushd, "prune") == "1 registrations removed, 0 phones nudged\n"
+    assert ctl_fine(site.mailpushd, "prune") == "registrations removed: 1, phones nudged: 0\n"
     assert [d["user"] for d in ctl_json(site.mailpushd, "devices")] == [new.user]
     assert ctl_json(site.mailpushd, "prune") == [{"removed": 0, "nudged": 0, "kept_back": 0}]
 
@@ -470,7 +545,8 @@ def test_settings_are_told_with_where_they_come_from(site):
 
 def test_the_log_level_changes_while_it_runs(bare_site):
     phone = bare_site.registered_phone()
-    assert "log level is warn" in ctl_fine(bare_site.mailpushd, "log-level", "warn")
+    assert ctl_fine(bare_site.mailpushd, "log-level", "warn") == \
+        "log level is warn until the next start or reload\n"
     assert ctl_json(bare_site.mailpushd, "status")[0]["log_level"] == "warn"
     since = len(bare_site.mailpushd.log)
     bare_site.deliver(phone.user)
@@ -584,7 +660,7 @@ def test_bash_completes_every_command_and_every_option_of_each(bare_site_for):
         wanted = {"TAKES_FULL": ["--full"], "TAKES_USER": ["--user"], "TAKES_MAILBOX": ["--mailbox"],
                   "TAKES_LIMIT": ["--limit"], "TAKES_FOLLOW": ["--follow"], "TAKES_ALL": ["--all"],
                   "TAKES_ONLINE": ["--online"], "TAKES_PASSPHRASE": ["--passphrase-file"],
-                  "TAKES_FILES": ["--config", "--cyrus-conf"]}
+                  "TAKES_FILES": ["--config", "--cyrus-conf"], "TAKES_FORGOTTEN": ["--forgotten"]}
         options = sum((wanted[name] for name in mask.split(" | ") if name != "0"), [])
         [offered] = completions(f"{command} --")
         assert set(offered) == {*options, "--json", "--socket", "--help", "--version"}, command

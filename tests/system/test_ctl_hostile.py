@@ -13,7 +13,7 @@ from control import ctl_binary
 
 COMMANDS = [
     ["status"], ["devices"], ["devices", "--user", "x"], ["devices", "show", "1"],
-    ["devices", "remove", "1"], ["push", "x"], ["queue"], ["queue", "flush"],
+    ["devices", "remove", "1"], ["devices", "--forgotten"], ["push", "x"], ["queue"], ["queue", "flush"],
     ["queue", "drop", "--all"], ["events", "--follow"], ["prune"], ["cert", "check", "--online"],
     ["config"], ["log-level", "info"], ["doctor", "--config", "/no/such", "--user", "x"],
 ]
@@ -22,10 +22,10 @@ STEERING = "\u001b[31m\u009b31m\u202e\u2066\n"
 
 # As an answer of the daemon has them, each a value of every kind.
 NAMES = """alarms aps_topic by cannot_go connections counters credentials databases devices dropped events
-    expires findings flushed kept_back key kind last_event last_push latencies level limit line
+    expires findings flushed forgotten kept_back key kind last_event last_push latencies level limit line
     lines log_level log_lines_dropped mailboxes meaning name next now nudged oldest pid pushes queue rates
     reason registrations registry removed result seconds settings since site started state status
-    streams text time token topic total user value version""".split()
+    streams text time token topic total user value version why""".split()
 
 
 def wrong(value, depth=3):

@@ -409,6 +409,22 @@ static void a_daemon_that_hears_nothing_is_odd_after_a_while(void **state)
 	}
 }
 
+static void what_was_refused_at_a_socket_may_be_malformed(void **state)
+{
+	(void)state;
+	struct findings findings = {0};
+	json_t *status = status_of("[]", 60, 1);
+	json_object_set_new(status, "counters", json_pack("{si}", "rejected", 1));
+	doctor_daemon_judge_status(&findings, status);
+	const struct finding *finding = ill(&findings);
+	assert_non_null(finding);
+	assert_string_equal(finding->why,
+		"refused at a socket since the start: 1, malformed or from a sender who is not in "
+		"allowed_users; the log says which");
+	json_decref(status);
+	findings_fini(&findings);
+}
+
 static void stopped_devices_are_odd(void **state)
 {
 	(void)state;
@@ -426,6 +442,42 @@ static void stopped_devices_are_odd(void **state)
 		json_decref(status);
 		findings_fini(&findings);
 	}
+}
+
+static void a_forgotten_device_is_said_instead_of_none(void **state)
+{
+	(void)state;
+	static const char one[] =
+		"[{\"token\":\"aabb...\",\"forgotten\":0,\"why\":\"apple\",\"status\":410,"
+		"\"reason\":\"Unregistered\",\"meaning\":\"gone\",\"registered_again\":false}]";
+	static const char back[] =
+		"[{\"token\":\"aabb...\",\"forgotten\":0,\"why\":\"removed\",\"status\":null,"
+		"\"reason\":null,\"meaning\":\"gone\",\"registered_again\":true}]";
+	static const struct {
+		const char *forgotten;
+		const char *why;
+	} rows[] = {
+		{one,
+			"aabb... is registered no more; it was forgotten 2 h ago: Apple answered "
+			"410 "
+			"Unregistered: "
+			"gone; open Mail"},
+		{back, "alice has no registered device"},
+		{"[]", "alice has no registered device"},
+	};
+	json_t *status = json_pack("{si}", "now", 7200);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct findings findings = {0};
+		json_t *forgotten = json_loads(rows[i].forgotten, 0, NULL);
+		assert_non_null(forgotten);
+		doctor_user_judge(&findings, "alice", NULL, forgotten, status);
+		assert_int_equal(findings.count, 1);
+		assert_int_equal(findings.list[0].level, FINDINGS_FAIL);
+		assert_non_null(strstr(findings.list[0].why, rows[i].why));
+		json_decref(forgotten);
+		findings_fini(&findings);
+	}
+	json_decref(status);
 }
 
 static void a_user_s_devices_are_judged(void **state)
@@ -460,7 +512,7 @@ static void a_user_s_devices_are_judged(void **state)
 		json_t *devices = json_loads(text, 0, NULL);
 		struct findings findings = {0};
 		assert_non_null(devices);
-		doctor_user_judge(&findings, "a;b", devices, status);
+		doctor_user_judge(&findings, "a;b", devices, NULL, status);
 		const struct finding *finding = ill(&findings);
 		assert_int_equal(finding != NULL, rows[i].check != NULL);
 		if (finding) {
@@ -490,7 +542,9 @@ int main(void)
 		cmocka_unit_test(limits_of_the_machine_are_judged),
 		cmocka_unit_test(a_topic_must_be_mail_s_and_a_credential_s),
 		cmocka_unit_test(a_daemon_that_hears_nothing_is_odd_after_a_while),
+		cmocka_unit_test(what_was_refused_at_a_socket_may_be_malformed),
 		cmocka_unit_test(stopped_devices_are_odd),
+		cmocka_unit_test(a_forgotten_device_is_said_instead_of_none),
 		cmocka_unit_test(a_user_s_devices_are_judged),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
