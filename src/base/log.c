@@ -1,6 +1,8 @@
 #include "base/log.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "base/ratelimit.h"
 #include "base/utf8.h"
 
 #include <assert.h>
@@ -20,6 +22,7 @@
 #include <unistd.h>
 
 #define RING_LINES 4096
+#define LESSER_LINES_MAX 3072 /* the rest of the ring is for errors and alarms */
 #define LINE_MAX_BYTES                                                             \
 	2048 /* no more than PIPE_BUF, so that lines of several writers stay whole \
 	      */
@@ -48,6 +51,7 @@ static struct {
 	unsigned first; /* oldest line */
 	unsigned count;
 	uint64_t dropped_unsaid;
+	struct ratelimit limit;
 } state = {
 	.target = LOG_TARGET_STDERR,
 	.level = LOG_LEVEL_INFO,
@@ -250,14 +254,57 @@ static void emit(const struct line *line)
 	}
 }
 
+static void append(enum log_level level, const char *module, const char *text,
+	const struct log_field *fields, unsigned count)
+{
+	bool is_first_rank = level == LOG_LEVEL_ERROR || !strcmp(module, "alarm");
+	if (state.count >= (is_first_rank ? RING_LINES : LESSER_LINES_MAX)) {
+		state.dropped_unsaid++;
+		atomic_fetch_add(&state.dropped, 1);
+		return;
+	}
+	struct line *line = &state.ring[(state.first + state.count) % RING_LINES];
+	format_line(line, level, module, text, fields, count);
+	state.count++;
+	if (state.count == 1)
+		pthread_cond_signal(&state.wake);
+}
+
+/* The lines that ratelimit has kept back, by now. */
+static void tell_kept_back(int64_t now_ms)
+{
+	struct ratelimit_entry entry;
+	while (state.count < LESSER_LINES_MAX && ratelimit_next(&state.limit, now_ms, &entry)) {
+		const struct log_field fields[] = {log_text("what", entry.kind),
+			*entry.who ? log_text("who", entry.who) : (struct log_field){0},
+			log_number("count", (int64_t)entry.kept_back)};
+		append((enum log_level)entry.level, "log", "more of the same", fields, 3);
+	}
+}
+
+static void wait_for_lines(void)
+{
+	int64_t due_ms = ratelimit_due_ms(&state.limit);
+	if (due_ms == INT64_MAX) {
+		pthread_cond_wait(&state.wake, &state.lock);
+		return;
+	}
+	const struct timespec until = {.tv_sec = due_ms / 1000, .tv_nsec = due_ms % 1000 * 1000000};
+	pthread_cond_timedwait(&state.wake, &state.lock, &until);
+}
+
 static void *write_lines(void *unused)
 {
 	(void)unused;
 	static struct line line;
 	pthread_mutex_lock(&state.lock);
 	for (;;) {
-		while (!state.count && !state.stopping)
-			pthread_cond_wait(&state.wake, &state.lock);
+		while (!state.count && !state.stopping) {
+			wait_for_lines();
+			tell_kept_back(clock_monotonic_ms());
+		}
+		if (!state.count)
+			tell_kept_back(INT64_MAX);
 		if (!state.count)
 			break;
 		const struct line *oldest = &state.ring[state.first];
@@ -332,10 +379,11 @@ int log_start(enum log_target target, enum log_level level, struct err *err)
 	state.ring = mem_alloc_zero(RING_LINES, sizeof(*state.ring));
 	state.stopping = state.is_over = false;
 	state.first = state.count = 0;
+	state.limit.count = 0;
 	pthread_condattr_t attributes;
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&state.wake, NULL);
+	pthread_cond_init(&state.wake, &attributes);
 	pthread_cond_init(&state.over, &attributes);
 	pthread_condattr_destroy(&attributes);
 	int failed = pthread_create(&state.thread, NULL, write_lines, NULL);
@@ -381,19 +429,25 @@ void log_write(enum log_level level, const char *module, const char *text,
 	const struct log_field *fields, unsigned count)
 {
 	pthread_mutex_lock(&state.lock);
-	if (state.running && state.count == RING_LINES) {
-		state.dropped_unsaid++;
-		atomic_fetch_add(&state.dropped, 1);
-	} else if (state.running) {
-		struct line *line = &state.ring[(state.first + state.count) % RING_LINES];
-		format_line(line, level, module, text, fields, count);
-		state.count++;
-		if (state.count == 1)
-			pthread_cond_signal(&state.wake);
+	if (state.running) {
+		append(level, module, text, fields, count);
 	} else {
 		static struct line line;
 		format_line(&line, level, module, text, fields, count);
 		emit(&line);
 	}
 	pthread_mutex_unlock(&state.lock);
+}
+
+bool log_may(enum log_level level, const char *kind, const char *who)
+{
+	if (log_is_on(LOG_LEVEL_DEBUG))
+		return true;
+	pthread_mutex_lock(&state.lock);
+	bool may = ratelimit_allows(&state.limit, kind, who, (int)level, clock_monotonic_ms());
+	/* It waits for lines, and has not heard that a count is to be told. */
+	if (may && state.running)
+		pthread_cond_signal(&state.wake);
+	pthread_mutex_unlock(&state.lock);
+	return may;
 }

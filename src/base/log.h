@@ -5,7 +5,8 @@
  * key=value key="two words"`; in the journal the fields become MAILPUSH_KEY=value.  Logging never
  * waits: lines go to a ring in memory, a thread of log's own writes them, and while the target
  * is stuck (a full pipe, a stalled disk) lines are dropped and counted, and the count is logged
- * when the target takes lines again.
+ * when the target takes lines again.  A quarter of the ring is for errors and alarms alone: no
+ * lesser line takes their place.
  *
  * Device tokens and account ids appear masked (log_masked); keys, JWTs and message data never.
  * What comes from outside is escaped, so that it can neither forge a line nor steer a terminal
@@ -18,6 +19,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -75,6 +77,20 @@ uint64_t log_dropped(void);
 
 void log_write(enum log_level level, const char *module, const char *text,
 	const struct log_field *fields, unsigned count);
+
+/* Use log_seldom. */
+bool log_may(enum log_level level, const char *kind, const char *who);
+
+/*
+ * log_event for what others can cause as often as they like: of a kind (a literal, which says what
+ * happened) and of who caused it ("": nobody in particular) one line at first, then one a minute
+ * with the count, and the rest of it at the stop (ratelimit.h).  The level debug has them all.
+ */
+#define log_seldom(level, module, kind, who, text, ...)                      \
+	do {                                                                 \
+		if (log_is_on(level) && log_may((level), (kind), (who)))     \
+			log_event((level), (module), (text), ##__VA_ARGS__); \
+	} while (0)
 
 /* log_event(LOG_LEVEL_INFO, "intake", "listening", log_text("socket", path)); */
 #define log_event(level, module, text, ...)                                                \

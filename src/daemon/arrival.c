@@ -7,9 +7,10 @@
 #include "daemon/audience.h"
 #include "daemon/delivery.h"
 #include "daemon/effect.h"
+#include "daemon/eventlog.h"
+#include "daemon/mergekey.h"
 #include "daemon/metrics.h"
 #include "daemon/overload.h"
-#include "daemon/ration.h"
 #include "daemon/registering.h"
 #include "event/acl.h"
 
@@ -70,7 +71,6 @@ struct arrivals {
 	uv_timer_t watch;
 	bool is_late; /* the alarm about late acknowledgements stands */
 	uint64_t lost;
-	struct ration shortened; /* lines about registrations that name too much */
 };
 
 static void answer_waiter(struct arrival_waiter waiter, int status, const char *text)
@@ -382,7 +382,7 @@ static void tell_registered(struct arrivals *arrivals, const struct arrival *arr
 			: job->is_new			? METRICS_RECEIVED_new
 			: job->list_changed		? METRICS_RECEIVED_changed
 							: METRICS_RECEIVED_renewed]++;
-	log_event(LOG_LEVEL_INFO, "registry",
+	log_seldom(LOG_LEVEL_INFO, "registry", "registrations of a phone", registration->user,
 		job->is_stale		    ? "registration is older than what is known"
 			: job->is_new	    ? "phone registered"
 			: job->list_changed ? "phone registered other mailboxes"
@@ -403,18 +403,6 @@ static void on_registered(
 		enter_registered(arrivals, arrival, &job->matches[i], time);
 }
 
-static void log_mailbox_change(const struct arrival *arrival)
-{
-	bool is_delete = arrival->action == RELAY_MAILBOX_DELETE;
-	const struct mailbox *old = is_delete ? &arrival->event->at[0] : &arrival->event->from[0];
-	bool is_account = mailbox_is_inbox(old);
-	log_event(is_account ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "registry",
-		is_account	    ? "account is gone, its registrations sleep"
-			: is_delete ? "folder is gone, so are its subscriptions"
-				    : "folder moved, its subscriptions follow",
-		log_text("owner", old->owner), log_text("folder", old->folder));
-}
-
 static void drop_gone(struct arrivals *arrivals, struct arrival *arrival)
 {
 	for (size_t i = 0; i < arrival->job.gone_count; i++) {
@@ -426,7 +414,8 @@ static void drop_gone(struct arrivals *arrivals, struct arrival *arrival)
 	}
 	arrivals->core->metrics->gone[METRICS_GONE_replaced] += arrival->job.gone_count;
 	if (arrival->job.gone_count)
-		log_event(LOG_LEVEL_INFO, "registry", "registrations are gone",
+		log_seldom(LOG_LEVEL_INFO, "registry", "registrations are gone", "",
+			"registrations are gone",
 			log_text("event", event_kind_name(arrival->job.event->kind)),
 			log_number("count", (int64_t)arrival->job.gone_count));
 }
@@ -469,7 +458,7 @@ void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job)
 		break;
 	case RELAY_MAILBOX_DELETE:
 	case RELAY_MAILBOX_RENAME:
-		log_mailbox_change(arrival);
+		eventlog_mailbox_change(arrival->event, arrival->action == RELAY_MAILBOX_DELETE);
 		break;
 	case RELAY_IGNORE:
 	case RELAY_ACTIONS:
@@ -497,27 +486,6 @@ static enum registry_job_kind job_kind(enum relay_action action)
 		break;
 	}
 	return REGISTRY_NEWS;
-}
-
-/* What makes two pieces of news one; of two mailboxes with one name the ACL believes another. */
-static size_t merge_key_write(char *to, enum relay_action action, const struct mail_event *event)
-{
-	char *at = to;
-	*at++ = (char)action;
-	for (unsigned i = 0; i < event->readings; i++) {
-		*at++ = event_is_believed(event, event->at, event->readings, i) ? '+' : '-';
-		at = stpcpy(at, event->at[i].owner) + 1;
-		at = stpcpy(at, event->at[i].folder) + 1;
-	}
-	return (size_t)(at - to);
-}
-
-static size_t merge_key_room(const struct mail_event *event)
-{
-	size_t room = 1;
-	for (unsigned i = 0; i < event->readings; i++)
-		room += strlen(event->at[i].owner) + strlen(event->at[i].folder) + 3;
-	return room;
 }
 
 static bool is_news(enum relay_action action)
@@ -644,11 +612,11 @@ void arrivals_give_up_held(struct arrivals *arrivals)
 static struct arrival *arrival_new(enum relay_action action, struct mail_event *event,
 	const char *raw, size_t raw_size, int64_t received_ms)
 {
-	size_t room = is_news(action) ? merge_key_room(event) : 0;
+	size_t room = is_news(action) ? mergekey_room(event) : 0;
 	struct arrival *arrival = mem_alloc(sizeof(*arrival) + room + raw_size);
 	*arrival = (struct arrival){.raw_size = raw_size};
 	if (room)
-		arrival->merge_key_size = merge_key_write(arrival->memory, action, event);
+		arrival->merge_key_size = mergekey_write(arrival->memory, action, event);
 	memcpy(arrival->memory + arrival->merge_key_size, raw, raw_size);
 	arrival->action = action;
 	arrival->event = event;
@@ -659,44 +627,14 @@ static struct arrival *arrival_new(enum relay_action action, struct mail_event *
 	return arrival;
 }
 
-static void log_event_came(
-	const struct mail_event *event, enum relay_action action, const char *through)
-{
-	bool is_registration = event->kind == EVENT_APPLE_PUSH_SERVICE;
-	log_event(LOG_LEVEL_DEBUG, "relay", "event came",
-		log_text("event", event_kind_name(event->kind)),
-		log_text("owner",
-			is_registration		  ? event->registration.user
-				: event->readings ? event->at[0].owner
-						  : ""),
-		log_text("folder", event->readings ? event->at[0].folder : ""),
-		log_text("by", event->user), log_text("through", through),
-		log_text("action", relay_action_name(action)));
-}
-
 static void reject(struct arrivals *arrivals, struct arrival_waiter waiter, const char *text)
 {
 	arrivals->core->metrics->malformed++;
 	/* A keeper says what becomes of it. */
 	if (!waiter.is_keeper)
-		log_event(LOG_LEVEL_WARN, "event", text, log_text("through", waiter.through));
+		log_seldom(LOG_LEVEL_WARN, "event", "malformed events", waiter.through, text,
+			log_text("through", waiter.through));
 	answer_waiter(waiter, -EBADMSG, text);
-}
-
-static void warn_of_names_left_out(
-	struct arrivals *arrivals, const struct event_registration *registration)
-{
-	int64_t now_ms = clock_monotonic_ms();
-	uint64_t more = ration_kept_back(&arrivals->shortened, now_ms);
-	if (more)
-		log_event(LOG_LEVEL_WARN, "event", "more registrations name too much",
-			log_number("count", (int64_t)more));
-	if (ration_allows(&arrivals->shortened, now_ms))
-		log_event(LOG_LEVEL_WARN, "event",
-			"registration names too many mailboxes or too long names; the rest counts",
-			log_text("user", registration->user),
-			log_number("mailboxes", (int64_t)registration->mailbox_count),
-			log_number("left_out", (int64_t)registration->left_out));
 }
 
 static void take_event(struct arrivals *arrivals, const char *json, size_t size,
@@ -712,16 +650,17 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 		return;
 	}
 	enum relay_action action = relay_decide(&config->policy, event);
-	log_event_came(event, action, waiter.through);
+	eventlog_came(event, action, waiter.through);
 	if (action == RELAY_REGISTER &&
 		!config_has_subtopic(config, event->registration.subtopic)) {
-		log_event(LOG_LEVEL_WARN, "event", "registration for a subtopic not configured",
+		log_seldom(LOG_LEVEL_WARN, "event", "subtopics not configured",
+			event->registration.user, "registration for a subtopic not configured",
 			log_text("user", event->registration.user),
 			log_text("subtopic", event->registration.subtopic));
 		action = RELAY_IGNORE;
 	}
 	if (action == RELAY_REGISTER && event->registration.left_out)
-		warn_of_names_left_out(arrivals, &event->registration);
+		eventlog_left_out(&event->registration);
 	enum metrics_transport transport = metrics_transport_of(waiter.through);
 	metrics_event(arrivals->core->metrics, event->kind, transport, action);
 	audience_event(arrivals->core->audience, event, action, transport);

@@ -172,8 +172,8 @@ static void set_log_level(struct core *core, struct http_request *request, const
 		return;
 	}
 	log_set_level((enum log_level)level);
-	log_event(
-		LOG_LEVEL_INFO, "daemon", "log level changed", log_text("level", log_level_name()));
+	log_seldom(LOG_LEVEL_INFO, "daemon", "log level changed", log_level_name(),
+		"log level changed", log_text("level", log_level_name()));
 	reply_json(request, STATUS_OK, json_pack("{ss}", "log_level", log_level_name()));
 }
 

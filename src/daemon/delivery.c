@@ -384,7 +384,8 @@ void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
 	if (job->kind == REGISTRY_STOP && is_done)
 		misfits_refused(delivery->misfits, flight->scheduled->target, time.now_ms);
 	if (job->gone_count)
-		log_event(LOG_LEVEL_INFO, "registry",
+		log_seldom(LOG_LEVEL_INFO, "registry", "registrations ended by Apple",
+			flight->scheduled->target->user,
 			job->kind == REGISTRY_STOP ? "registrations are stopped: Apple's answer"
 						   : "registrations are gone: Apple's answer",
 			log_text("reason", flight->reason),
@@ -396,7 +397,8 @@ void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
 				is_given_up(flight->scheduled, time.now_ms)));
 	if (is_over && !is_done) {
 		core->metrics->given_up++;
-		log_event(LOG_LEVEL_INFO, "apns", "push is given up after a day",
+		log_seldom(LOG_LEVEL_INFO, "apns", "pushes given up",
+			flight->scheduled->target->user, "push is given up after a day",
 			log_text("user", flight->scheduled->target->user),
 			log_number("status", flight->status), log_text("reason", flight->reason));
 	}

@@ -120,11 +120,11 @@ static void on_request(
 	check_stopped(daemon);
 }
 
-static void on_rejected(void *ctx, const char *text)
+static void on_rejected(void *ctx, const char *kind, const char *text)
 {
 	struct daemon *daemon = ctx;
 	daemon->metrics.rejected++;
-	log_event(LOG_LEVEL_WARN, "intake", text);
+	log_seldom(LOG_LEVEL_WARN, "intake", kind, "", text);
 }
 
 static void on_ack_timeout(void *ctx, struct stream_request *request)

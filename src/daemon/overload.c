@@ -8,16 +8,10 @@
 #include <assert.h>
 #include <inttypes.h>
 
-#define SHED_LOG_MS CLOCK_MINUTE_MS
-
 struct overload {
 	struct core *core;
 	uint64_t weight; /* of what waits: what max_waiting bounds */
 	bool is_paused;
-
-	uint64_t shed;
-	uint64_t shed_logged;
-	int64_t shed_logged_ms;
 };
 
 struct overload *overload_new(struct core *core)
@@ -37,15 +31,6 @@ static uint64_t weight_of(size_t bytes)
 	return 1 + bytes / OVERLOAD_EVENT_BYTES;
 }
 
-static void log_shed(struct overload *overload, int64_t now_ms)
-{
-	log_event(LOG_LEVEL_WARN, "relay", "events are shed: too many wait (max_waiting)",
-		log_number("waiting", (int64_t)overload->weight),
-		log_number("shed", (int64_t)(overload->shed - overload->shed_logged)));
-	overload->shed_logged = overload->shed;
-	overload->shed_logged_ms = now_ms;
-}
-
 static void begin(struct overload *overload)
 {
 	overload->is_paused = true;
@@ -60,8 +45,6 @@ static void begin(struct overload *overload)
 static void end(struct overload *overload)
 {
 	overload->is_paused = false;
-	if (overload->shed > overload->shed_logged)
-		log_shed(overload, clock_monotonic_ms());
 	if (overload->core->stream)
 		stream_pause(overload->core->stream, false);
 	alarm_clear("intake:overload");
@@ -90,10 +73,9 @@ bool overload_sheds(struct overload *overload, enum relay_action action)
 	bool is_news = action == RELAY_NOW || action == RELAY_LATER;
 	if (!is_news || overload->weight < most)
 		return false;
-	overload->shed++;
 	overload->core->metrics->shed++;
-	int64_t now_ms = clock_monotonic_ms();
-	if (!overload->shed_logged_ms || now_ms - overload->shed_logged_ms >= SHED_LOG_MS)
-		log_shed(overload, now_ms);
+	log_seldom(LOG_LEVEL_WARN, "relay", "events shed", "",
+		"events are shed: too many wait (max_waiting)",
+		log_number("waiting", (int64_t)overload->weight));
 	return true;
 }

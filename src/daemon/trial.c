@@ -216,7 +216,8 @@ static void on_listed(struct inquiry *inquiry, int status)
 		end(trial);
 		return;
 	}
-	log_event(LOG_LEVEL_INFO, "control", "test push", log_text("user", trial->user));
+	log_seldom(LOG_LEVEL_INFO, "control", "test pushes", trial->user, "test push",
+		log_text("user", trial->user));
 	trial->waiting = mem_alloc_zero(listing->count, sizeof(*trial->waiting));
 	trial->listener.answered = on_answered;
 	trial->is_listening = true;

@@ -126,7 +126,7 @@ static void reject_stranger(struct datagram *d, uid_t uid)
 		"uid %u is not allowed to send events: %" PRIu64 " datagram%s dropped; if it is "
 		"the mail server's, add it to allowed_users",
 		(unsigned)uid, came, came == 1 ? "" : "s");
-	d->callbacks.rejected(d->ctx, err.text);
+	d->callbacks.rejected(d->ctx, "stranger's datagrams", err.text);
 }
 
 static void take(struct datagram *d, struct mmsghdr *message)
@@ -134,12 +134,13 @@ static void take(struct datagram *d, struct mmsghdr *message)
 	struct err err;
 	struct peer peer;
 	if (!peer_of_message(&message->msg_hdr, &peer)) {
-		d->callbacks.rejected(d->ctx, "a datagram came without its sender's uid");
+		d->callbacks.rejected(d->ctx, "datagrams without a sender",
+			"a datagram came without its sender's uid");
 		return;
 	}
 	uid_t uid = peer.uid;
 	if (peer_is_self(d->peers, &peer)) {
-		d->callbacks.rejected(d->ctx, PEER_SELF_TEXT);
+		d->callbacks.rejected(d->ctx, "datagrams of our own", PEER_SELF_TEXT);
 		return;
 	}
 	if (!peer_is_allowed(d->peers, uid)) {
@@ -149,7 +150,7 @@ static void take(struct datagram *d, struct mmsghdr *message)
 	if (message->msg_hdr.msg_flags & MSG_TRUNC) {
 		err_set(&err, -EMSGSIZE, "uid %u sent a datagram of more than %d bytes",
 			(unsigned)uid, DATAGRAM_SIZE_MAX);
-		d->callbacks.rejected(d->ctx, err.text);
+		d->callbacks.rejected(d->ctx, "datagrams too large", err.text);
 		return;
 	}
 	struct notification notification;
@@ -157,7 +158,7 @@ static void take(struct datagram *d, struct mmsghdr *message)
 		message->msg_hdr.msg_iov->iov_base, message->msg_len, &notification, &err);
 	if (r < 0) {
 		err_prefix(&err, r, "uid %u", (unsigned)uid);
-		d->callbacks.rejected(d->ctx, err.text);
+		d->callbacks.rejected(d->ctx, "malformed datagrams", err.text);
 		return;
 	}
 	d->callbacks.came(d->ctx, &notification);

@@ -24,8 +24,9 @@
 struct datagram;
 
 typedef void datagram_fn(void *ctx, const struct notification *notification);
-/* A datagram that is none of the protocol, or from a peer not allowed; `text` says why. */
-typedef void datagram_rejected_fn(void *ctx, const char *text);
+/* A datagram that is none of the protocol, or from a peer not allowed; `text` says why.
+   `kind`, a literal: what happens often is told by it (log_seldom). */
+typedef void datagram_rejected_fn(void *ctx, const char *kind, const char *text);
 
 struct datagram_callbacks {
 	datagram_fn *came;

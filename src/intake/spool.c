@@ -151,7 +151,7 @@ static void drop_settled(struct spool *s, struct spool_file_list *settled)
 				file->end == SPOOLDISK_MOVED ? "moved to '" SPOOLFILE_BAD "'"
 							     : "removed",
 				file->reason);
-			s->callbacks.rejected(s->ctx, err.text);
+			s->callbacks.rejected(s->ctx, "files rejected", err.text);
 		}
 		forget(s, file);
 	}

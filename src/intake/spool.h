@@ -40,8 +40,9 @@ struct spool_file;
  */
 typedef void spool_came_fn(
 	void *ctx, const struct notification *notification, struct spool_file *file);
-/* Something was put into SPOOLFILE_BAD; `text` says what and why. */
-typedef void spool_rejected_fn(void *ctx, const char *text);
+/* Something was put into SPOOLFILE_BAD; `text` says what and why;
+   `kind` is a literal. */
+typedef void spool_rejected_fn(void *ctx, const char *kind, const char *text);
 /* All that was kept before the start, `count` files, is taken. */
 typedef void spool_taken_fn(void *ctx, size_t count);
 /* What is wrong with the folder, and the remedy; NULL: nothing any more. */

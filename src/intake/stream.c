@@ -108,11 +108,11 @@ static int64_t now_ms(const struct stream *s)
 	return (int64_t)uv_now(s->loop);
 }
 
-static void report(struct stream *s, uid_t uid, const char *what)
+static void report(struct stream *s, const char *kind, uid_t uid, const char *what)
 {
 	struct err err;
 	err_set(&err, -EPROTO, "uid %u: %s", (unsigned)uid, what);
-	s->callbacks.rejected(s->ctx, err.text);
+	s->callbacks.rejected(s->ctx, kind, err.text);
 }
 
 /* How many to report now; 0: later. */
@@ -291,7 +291,7 @@ static void watch(struct stream_request *r)
 		struct stream *s = r->stream;
 		uid_t uid = r->uid;
 		release(r);
-		report(s, uid, uv_strerror(e));
+		report(s, "connections not watched", uid, uv_strerror(e));
 		return;
 	}
 	r->poll.data = r;
@@ -336,7 +336,7 @@ static void refuse(struct stream_request *r, const char *why)
 	struct stream *s = r->stream;
 	uid_t uid = r->uid;
 	turn_away(r, why);
-	report(s, uid, why);
+	report(s, "malformed requests", uid, why);
 }
 
 /* Who is silent keeps nothing, so refusing him would not help. */
@@ -363,7 +363,7 @@ static void bound_unfinished(struct stream *s)
 			"unfinished requests of more than %d MiB: refused %" PRIu64
 			" that had been coming for longest",
 			STREAM_UNFINISHED_MAX / 1024 / 1024, refused);
-		report(s, uid, err.text);
+		report(s, "unfinished requests", uid, err.text);
 	}
 }
 
@@ -377,7 +377,7 @@ static void lost(struct stream_request *r)
 		return;
 	struct err err;
 	err_set(&err, -EPROTO, "closed after %zu bytes of a request", size);
-	report(s, uid, err.text);
+	report(s, "cut requests", uid, err.text);
 }
 
 static void hand_over(struct stream_request *r, const struct notification *notification)
@@ -462,7 +462,7 @@ static void refuse_stranger(struct stream *s, int fd, uid_t uid)
 		"not allowed to send events: %" PRIu64 " connection%s refused; if it is the mail "
 		"server's uid, add it to allowed_users",
 		came, came == 1 ? "" : "s");
-	report(s, uid, err.text);
+	report(s, "stranger's connections", uid, err.text);
 }
 
 /*
@@ -489,7 +489,7 @@ static bool make_room(struct stream *s)
 	err_set(&err, -EPROTO,
 		"too many connections: closed %" PRIu64 " whose request did not come, to make room",
 		closed);
-	report(s, uid, err.text);
+	report(s, "silent connections", uid, err.text);
 	return true;
 }
 
@@ -499,7 +499,7 @@ static void begin(struct stream *s, int fd)
 	struct err err;
 	if (peer_of_stream(fd, &peer, &err) < 0) {
 		close(fd);
-		s->callbacks.rejected(s->ctx, err.text);
+		s->callbacks.rejected(s->ctx, "connections without a peer", err.text);
 		return;
 	}
 	if (!peer_is_allowed(s->peers, peer.uid)) {
@@ -509,7 +509,7 @@ static void begin(struct stream *s, int fd)
 	if (peer_is_self(s->peers, &peer)) {
 		send_answer(fd, "forward_socket leads back to mailpushd");
 		close(fd);
-		s->callbacks.rejected(s->ctx, PEER_SELF_TEXT);
+		s->callbacks.rejected(s->ctx, "requests of our own", PEER_SELF_TEXT);
 		return;
 	}
 	if (is_full(s))
@@ -532,7 +532,7 @@ static void cannot_accept(struct stream *s, int e)
 	struct err err;
 	err_set(&err, e, "cannot accept connections on '%s': %s (%" PRIu64 " time%s); trying again",
 		s->path, strerror(-e), failed, failed == 1 ? "" : "s");
-	s->callbacks.rejected(s->ctx, err.text);
+	s->callbacks.rejected(s->ctx, "connections not accepted", err.text);
 }
 
 /* False: nobody else waits. */
@@ -573,11 +573,11 @@ static void report_late(struct stream *s)
 	size_t late = s->late;
 	s->late = 0;
 	if (late == 1) {
-		report(s, s->late_uid, late_text);
+		report(s, "late requests", s->late_uid, late_text);
 	} else if (late) {
 		struct err err;
 		err_set(&err, -EPROTO, "%zu requests did not come in time", late);
-		report(s, s->late_uid, err.text);
+		report(s, "late requests", s->late_uid, err.text);
 	}
 }
 

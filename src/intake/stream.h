@@ -44,8 +44,9 @@ struct stream_request;
 /* Answer `request` with stream_answer, now or later, exactly once. */
 typedef void stream_fn(
 	void *ctx, const struct notification *notification, struct stream_request *request);
-/* A request that is none, or from a peer not allowed; `text` says why. */
-typedef void stream_rejected_fn(void *ctx, const char *text);
+/* A request that is none, or from a peer not allowed; `text` says why.
+   `kind`, a literal: what happens often is told by it (log_seldom). */
+typedef void stream_rejected_fn(void *ctx, const char *kind, const char *text);
 /* ack_timeout passed and the peer was told NO; the request still waits for stream_answer. */
 typedef void stream_timed_out_fn(void *ctx, struct stream_request *request);
 

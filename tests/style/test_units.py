@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("MAILPUSH_BUILD", ROOT / "build"))
 SYSTEMD = ROOT / "packaging/systemd"
-EXPOSURE_MAX = 2.5
+EXPOSURE_MAX = 1.5
 
 
 @pytest.fixture
@@ -38,6 +38,13 @@ def test_a_service_leaves_little_to_an_intruder(units):
             said = analyze("security", "--offline=yes", "--no-pager", unit).stdout
             exposure = re.search(rf"Overall exposure level for {unit.name}: ([\d.]+)", said)[1]
             assert float(exposure) <= EXPOSURE_MAX, said
+
+
+def test_it_sees_whose_events_come_and_leaves_no_core(units):
+    text = next(unit for unit in units if unit.suffix == ".service").read_text()
+    settings = dict(line.split("=", 1) for line in text.splitlines() if re.match(r"\w+=", line))
+    assert "PrivateUsers" not in settings       # SO_PEERCRED would say nobody for most of them
+    assert settings["LimitCORE"] == "0"
 
 
 def test_the_man_pages_that_the_units_name_are_ours(units):

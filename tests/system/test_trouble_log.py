@@ -1,11 +1,13 @@
 """What the log tells of pushes that fail, however many do."""
 
 import re
+import socket
 
 import pytest
 
 import notify
 from mailsite import BarePhone, new_user
+from test_daemon import AS_ROOT, send_as
 
 LINES = 200         # of pushes that were not taken, in 10 s
 PHONES = 1500
@@ -53,3 +55,65 @@ def test_what_was_not_written_is_told_at_the_stop(bare_site_for):
     site.wait_nothing_waits()
     assert site.mailpushd.stop() == 0
     assert [int(match[1]) for match in found(site, KEPT_BACK)] == [7]
+
+
+# ---- what others can cause ----
+
+FLOOD = 3000
+MALFORMED = notify.request("no event")
+
+
+def flood_of_refused_registrations(site):
+    for _ in range(FLOOD):
+        answer = site.ask(notify.registration("mallory", "no token", "A"))
+    assert answer.startswith(b"NO ")
+
+
+def flood_of_malformed_datagrams(site):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.connect(str(site.mailpushd.notify_socket))
+        for _ in range(FLOOD):
+            sender.send(b"rubbish")
+
+
+def flood_of_malformed_requests(site):
+    for _ in range(FLOOD):
+        answer = notify.ask(site.mailpushd.stream_socket, b"rubbish\r\n")
+    assert answer.startswith(b"NO ")
+
+
+def flood_of_renewals(site):
+    phone = BarePhone(new_user())
+    for _ in range(FLOOD):
+        assert site.ask(notify.registration(phone.user, phone.token, phone.account_id)) \
+            == b"OK ()\r\n"
+
+
+@pytest.mark.parametrize("flood", [
+    flood_of_refused_registrations, flood_of_malformed_datagrams, flood_of_malformed_requests,
+    flood_of_renewals], ids=lambda flood: flood.__name__)
+def test_a_flood_is_a_line_and_a_count_and_the_alarm_about_apple_is_there(bare_site_for, flood):
+    site = bare_site_for(log_level="info")
+    flood(site)
+    site.sim.control(do="next", status=403, reason="BadCertificate")
+    phone = BarePhone(new_user())
+    site.register(phone)
+    site.mailpushd.wait_log("Apple refuses pushes: 403 BadCertificate.*state=begins")
+    flood(site)
+    assert site.mailpushd.stop() == 0
+    counts = [int(match[1]) for match in found(site, r"log: more of the same .*count=(\d+)")]
+    # Two phones register when they renew, one after the other.
+    assert sum(counts) == 2 * FLOOD - (2 if flood is flood_of_renewals else 1)
+    assert len(site.mailpushd.lines()) < 60
+
+
+@AS_ROOT
+def test_refused_peers_are_a_line_and_a_count(bare_site_for):
+    site = bare_site_for(log_level="info", socket_mode="0666", socket_group="")
+    site.mailpushd.dir.chmod(0o755)
+    site.mailpushd.dir.parent.chmod(0o755)
+    for _ in range(10):
+        assert send_as("daemon", "SOCK_STREAM", site.mailpushd.stream_socket,
+                       MALFORMED) == b'NO "not allowed"\r\n'
+    assert site.mailpushd.stop() == 0
+    assert len(found(site, "not allowed to send events")) == 1

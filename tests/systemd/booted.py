@@ -7,6 +7,7 @@
 It is a Machine with namespaces for processes and cgroups as well, in a cgroup of its own.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -100,8 +101,9 @@ class Booted(machine.Machine):
         assert self._init.poll() is None, "the machine does not start"
         children = pathlib.Path(f"/proc/{self._init.pid}/task/{self._init.pid}/children")
         for child in children.read_text().split():
-            if os.readlink(f"/proc/{child}/exe").endswith("/systemd"):
-                return child
+            with contextlib.suppress(FileNotFoundError):    # it has ended since
+                if os.readlink(f"/proc/{child}/exe").endswith("/systemd"):
+                    return child
         return None
 
     def __exit__(self, *exception):

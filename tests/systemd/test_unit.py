@@ -1,6 +1,7 @@
 """The packaged units under a real systemd: start, watchdog, restart, reload, activation, journal."""
 
 import json
+import re
 
 import pytest
 
@@ -95,12 +96,22 @@ def test_the_sandbox_is_in_force(site):
     assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == 0
     assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")
     assert fields["Uid"].split("\t")[0] == site.machine.run("id", "-u", "mailpush").stdout.strip()
+    limits = site.machine.path(f"/proc/{pid}/limits").read_text()
+    assert re.search(r"Max core file size +0 +0 ", limits)
+    for name in ("cyrus", "notify"):
+        assert site.machine.run("stat", "-c", "%G", f"/run/mailpush/{name}").stdout == "mail\n"
     inside = ["nsenter", "-t", pid, "-m"]
     for path in ("/usr/mailpush-test", "/etc/mailpush/test", "/root/test"):
         assert site.machine.run(*inside, "touch", path, check=False).returncode, path
     for path in ("/var/lib/mailpush/.test", "/var/spool/mailpush/.test"):
         site.machine.run(*inside, "touch", path)
         site.machine.run("rm", path)
+
+
+def test_it_sees_who_sends(site):
+    site.machine.run("setpriv", "--reuid=1", "--regid=mail", "--clear-groups", "mailpush-notify",
+                     "-c", "EVENT", check=False, text="x")
+    site.wait_journal("uid 1: not allowed")
 
 
 @pytest.mark.parametrize("name", ["KILL", "STOP"], ids=["it dies", "its loop hangs"])

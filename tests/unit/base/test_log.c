@@ -168,6 +168,31 @@ static void a_stuck_target_drops_lines_and_never_blocks(void **state)
 	read_until(f->read_fd, "the end");
 }
 
+static void no_lesser_line_takes_the_place_of_an_alarm(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 0; i < 100000; i++)
+		log_event(LOG_LEVEL_WARN, "x", "a line that fills the pipe, then the ring");
+	uint64_t dropped = log_dropped();
+	log_event(LOG_LEVEL_ERROR, "alarm", "Apple is away");
+	log_event(LOG_LEVEL_WARN, "alarm", "Apple is back");
+	assert_true(log_dropped() == dropped);
+	read_until(f->read_fd, "Apple is back");
+}
+
+static void what_others_cause_is_a_line_and_a_count(void **state)
+{
+	for (int i = 0; i < 68345; i++)
+		log_seldom(LOG_LEVEL_WARN, "event", "refused registrations", "alice", "refused");
+	log_seldom(LOG_LEVEL_WARN, "event", "malformed datagrams", "", "malformed");
+	const char *text = read_all(*state);
+	assert_null(strstr(strstr(text, "warn event: refused") + 1, "warn event: refused"));
+	assert_non_null(strstr(text, "warn event: malformed\n"));
+	assert_non_null(strstr(text,
+		"warn log: more of the same what=\"refused registrations\" who=alice "
+		"count=68344\n"));
+}
+
 static void fill_pipe(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -237,6 +262,10 @@ int main(void)
 			levels_below_the_one_set_are_not_written, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_long_line_is_cut_and_stays_one_line, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			no_lesser_line_takes_the_place_of_an_alarm, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_others_cause_is_a_line_and_a_count, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_stuck_target_drops_lines_and_never_blocks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

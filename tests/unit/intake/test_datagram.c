@@ -30,8 +30,9 @@ static void on_came(void *ctx, const struct notification *n)
 		n->message.bytes);
 }
 
-static void on_rejected(void *ctx, const char *text)
+static void on_rejected(void *ctx, const char *kind, const char *text)
 {
+	assert_true(*kind);
 	struct intake *intake = ctx;
 	intake->rejected++;
 	snprintf(intake->last_rejection, sizeof(intake->last_rejection), "%s", text);

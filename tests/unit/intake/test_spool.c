@@ -43,8 +43,9 @@ static void on_came(void *ctx, const struct notification *notification, struct s
 	s->count++;
 }
 
-static void on_rejected(void *ctx, const char *text)
+static void on_rejected(void *ctx, const char *kind, const char *text)
 {
+	assert_true(*kind);
 	struct scene *s = ctx;
 	s->rejected++;
 	snprintf(s->rejection, sizeof(s->rejection), "%s", text);

@@ -33,9 +33,10 @@ static void on_came(
 	stream_answer(request, NULL);
 }
 
-static void on_rejected(void *ctx, const char *text)
+static void on_rejected(void *ctx, const char *kind, const char *text)
 {
 	(void)ctx;
+	(void)kind;
 	(void)text;
 	rejected++;
 }

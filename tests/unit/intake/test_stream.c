@@ -58,8 +58,9 @@ static void on_came(
 		notification->message.bytes);
 }
 
-static void on_rejected(void *ctx, const char *text)
+static void on_rejected(void *ctx, const char *kind, const char *text)
 {
+	assert_true(*kind);
 	struct intake *intake = ctx;
 	intake->rejected++;
 	snprintf(intake->last_rejection, sizeof(intake->last_rejection), "%s", text);

@@ -62,6 +62,14 @@ int log_is_on(enum log_level level)
 	return 0;
 }
 
+bool log_may(enum log_level level, const char *kind, const char *who)
+{
+	(void)level;
+	(void)kind;
+	(void)who;
+	return true;
+}
+
 void log_write(enum log_level level, const char *module, const char *text,
 	const struct log_field *fields, unsigned count)
 {
