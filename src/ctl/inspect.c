@@ -5,9 +5,12 @@
 #include "apns/pkcs12.h"
 #include "apns/secret.h"
 #include "base/clock.h"
+#include "base/mem.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdbool.h>
@@ -19,6 +22,20 @@
 /* For the rules that ask for them; what they are is not in the file. */
 #define ANY_ID "0000000000"
 #define ANY_TOPIC "com.apple.mobilemail.push."
+
+struct inspected {
+	const char *path;
+	json_t *json;
+	STACK_OF(X509) * certificates; /* NULL: none */
+	EVP_PKEY *key;		       /* in the same file or alone; NULL: none that can be read */
+	bool is_alone;		       /* the key, with no certificate beside it */
+};
+
+struct inspection {
+	const char *passphrase_file;
+	struct inspected *files;
+	size_t count;
+};
 
 /* Names of files need not be UTF-8. */
 static json_t *text_of(const char *text)
@@ -39,12 +56,19 @@ static json_t *name_of(const X509_NAME *name)
 	return text_of(text);
 }
 
-static json_t *time_of(const ASN1_TIME *time)
+static bool read_time(const ASN1_TIME *time, int64_t *ret_unix_ms)
 {
 	struct tm broken_down;
 	if (ASN1_TIME_to_tm(time, &broken_down) != 1)
-		return json_null();
-	return json_integer((json_int_t)timegm(&broken_down));
+		return false;
+	*ret_unix_ms = (int64_t)timegm(&broken_down) * CLOCK_SECOND_MS;
+	return true;
+}
+
+static json_t *time_of(const ASN1_TIME *time)
+{
+	int64_t unix_ms;
+	return read_time(time, &unix_ms) ? json_integer(unix_ms / CLOCK_SECOND_MS) : json_null();
 }
 
 static json_t *topics_of(const struct topics *topics)
@@ -82,47 +106,67 @@ static X509 *choose(STACK_OF(X509) * certificates)
 	return sk_X509_value(certificates, 0);
 }
 
-static void refuse(json_t *json, const char *why)
+static void refuse(struct inspected *file, const char *why)
 {
-	json_object_set_new(json, "why", text_of(why));
+	json_object_set_new(file->json, "why", text_of(why));
+}
+
+static void set_kind(struct inspected *file, const char *kind)
+{
+	json_object_set_new(file->json, "kind", json_string(kind));
+}
+
+/* "RSA, 2048 bits", "EC P-256" */
+static void set_algorithm(struct inspected *file)
+{
+	char group[64] = "";
+	char text[128];
+	const char *name = EVP_PKEY_get0_type_name(file->key);
+	name = name ? name : "unknown";
+	if (EVP_PKEY_get_group_name(file->key, group, sizeof(group), NULL) == 1) {
+		const char *usual = EC_curve_nid2nist(OBJ_txt2nid(group));
+		snprintf(text, sizeof(text), "%s %s", name, usual ? usual : group);
+	} else {
+		snprintf(text, sizeof(text), "%s, %d bits", name, EVP_PKEY_get_bits(file->key));
+	}
+	json_object_set_new(file->json, "algorithm", text_of(text));
 }
 
 /* Without a key the daemon's rules cannot be asked: the dates are what is left. */
-static void judge_certificate(const X509 *certificate, json_t *json)
+static void judge_certificate(struct inspected *file)
 {
-	if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0)
-		refuse(json, "it has expired; renew it");
-	else if (X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0)
-		refuse(json, "it is not valid yet");
-	else if (!json_array_size(json_object_get(json, "topics")))
-		refuse(json,
+	const X509 *certificate = choose(file->certificates);
+	int64_t from_ms;
+	int64_t to_ms;
+	struct err err;
+	if (!read_time(X509_get0_notBefore(certificate), &from_ms) ||
+		!read_time(X509_get0_notAfter(certificate), &to_ms))
+		refuse(file, "its dates cannot be read; get a new one from Apple");
+	else if (credential_check_times("it", from_ms, to_ms, clock_unix_ms(), &err))
+		refuse(file, err.text);
+	else if (!json_array_size(json_object_get(file->json, "topics")))
+		refuse(file,
 			"its subject has no UID, so it has no topic: it is no certificate for "
 			"push");
 }
 
 /* By the daemon's own rules. */
-static void judge(const struct credential_files *files, json_t *json)
+static void judge(struct inspected *file, const struct credential_files *files)
 {
 	__attribute__((cleanup(credential_cleanup))) struct credential *credential = NULL;
 	struct err err;
 	if (credential_load(files, &credential, &err) ||
 		credential_check_dates(credential, clock_unix_ms(), &err))
-		refuse(json, err.text);
+		refuse(file, err.text);
 }
 
-static json_t *inspect_pem(
-	const char *path, const char *passphrase_file, STACK_OF(X509) * certificates, bool has_key)
+static void judge_pair(struct inspected *file, const char *key, const char *passphrase_file)
 {
-	const struct credential_files files = {
-		.name = path, .certificate = path, .key = path, .passphrase_file = passphrase_file};
-	X509 *certificate = choose(certificates);
-	json_t *json = json_pack("{so,ss}", "file", text_of(path), "kind", "certificate");
-	describe(certificate, has_key, json);
-	if (has_key)
-		judge(&files, json);
-	else
-		judge_certificate(certificate, json);
-	return json;
+	const struct credential_files files = {.name = file->path,
+		.certificate = file->path,
+		.key = key,
+		.passphrase_file = passphrase_file};
+	judge(file, &files);
 }
 
 /* Apple names the file after the key: AuthKey_ABC123DEFG.p8. */
@@ -143,66 +187,198 @@ static bool find_key_id(const char *path, char ret[CREDENTIAL_ID_SIZE + 1])
 	return true;
 }
 
-static json_t *inspect_p8(const char *path, const char *passphrase_file)
+static bool is_called_p8(const char *path)
+{
+	size_t size = strlen(path);
+	size_t end = strlen(P8_SUFFIX);
+	return size > end && !strcmp(path + size - end, P8_SUFFIX);
+}
+
+static void judge_p8(struct inspected *file, const char *passphrase_file)
 {
 	char id[CREDENTIAL_ID_SIZE + 1] = ANY_ID;
-	bool has_id = find_key_id(path, id);
-	const struct credential_files files = {.name = path,
-		.p8 = path,
+	bool has_id = find_key_id(file->path, id);
+	const struct credential_files files = {.name = file->path,
+		.p8 = file->path,
 		.key_id = id,
 		.team_id = ANY_ID,
 		.topic = ANY_TOPIC,
 		.passphrase_file = passphrase_file};
-	json_t *json = json_pack("{so,ss,so}", "file", text_of(path), "kind", "p8", "key_id",
-		has_id ? json_string(id) : json_null());
-	judge(&files, json);
-	return json;
+	set_kind(file, "p8");
+	json_object_set_new(file->json, "key_id", has_id ? json_string(id) : json_null());
+	judge(file, &files);
 }
 
-static json_t *inspect_pkcs12(const char *path, const char *passphrase_file)
+/* PKCS#12 is DER, as is the certificate that Apple lets one download. */
+static void read_der(
+	struct inspected *file, const char *passphrase_file, const struct secret *bytes)
 {
+	const unsigned char *at = (const unsigned char *)bytes->bytes;
 	const struct credential_files files = {
-		.name = path, .pkcs12 = path, .passphrase_file = passphrase_file};
-	json_t *json = json_pack("{so,ss}", "file", text_of(path), "kind", "pkcs12");
-	EVP_PKEY *key = NULL;
-	STACK_OF(X509) *certificates = NULL;
+		.name = file->path, .pkcs12 = file->path, .passphrase_file = passphrase_file};
+	X509 *certificate = d2i_X509(NULL, &at, (long)bytes->size);
+	ERR_clear_error();
 	bool is_exposed;
 	struct err err;
-	if (pkcs12_read(path, passphrase_file, &key, &certificates, &is_exposed, &err)) {
-		refuse(json, err.text);
-		return json;
+	if (certificate) {
+		set_kind(file, "certificate");
+		describe(certificate, false, file->json);
+		X509_free(certificate);
+		refuse(file,
+			"it is in DER form, as Apple gives it; convert it with openssl x509 "
+			"-inform DER -in FILE -out certificate.pem");
+		return;
 	}
-	describe(sk_X509_value(certificates, 0), true, json);
-	EVP_PKEY_free(key);
-	sk_X509_pop_free(certificates, X509_free);
-	judge(&files, json);
-	return json;
+	set_kind(file, "pkcs12");
+	if (pkcs12_read(file->path, passphrase_file, &file->key, &file->certificates, &is_exposed,
+		    &err)) {
+		refuse(file, err.text);
+		return;
+	}
+	describe(sk_X509_value(file->certificates, 0), true, file->json);
+	judge(file, &files);
 }
 
-int inspect_file(const char *path, const char *passphrase_file, json_t **ret, struct err *err)
+static void read_key(struct inspected *file, const char *passphrase_file)
 {
-	struct secret secret_auto file = {0};
-	int status = secret_read("file", path, "give one of a certificate or key", &file, err);
+	bool is_exposed;
+	struct err err;
+	int status = pem_read_key(file->path, passphrase_file, &file->key, &is_exposed, &err);
+	if (!file->is_alone)
+		return; /* credential_load says what is wrong with it */
+	set_kind(file, "key");
 	if (status)
-		return status;
-	/* PKCS#12 is DER, which begins with a SEQUENCE. */
-	if (file.size && file.bytes[0] == '\x30') {
-		*ret = inspect_pkcs12(path, passphrase_file);
-		return 0;
+		refuse(file, err.text);
+	else
+		set_algorithm(file);
+}
+
+static void read_file(struct inspected *file, const char *passphrase_file)
+{
+	struct secret secret_auto bytes = {0};
+	struct err err;
+	file->json = json_pack("{so}", "file", text_of(file->path));
+	if (secret_read("file", file->path, "give one of a certificate or key", &bytes, &err)) {
+		json_object_set_new(file->json, "error", text_of(err.text));
+		return;
 	}
-	bool has_key = strstr(file.bytes, "PRIVATE KEY-----") != NULL;
-	STACK_OF(X509) *certificates = NULL;
-	struct err none;
-	if (!pem_read_certificates(path, &certificates, &none)) {
-		*ret = inspect_pem(path, passphrase_file, certificates, has_key);
-		sk_X509_pop_free(certificates, X509_free);
-		return 0;
+	if (bytes.size && bytes.bytes[0] == '\x30') {
+		read_der(file, passphrase_file, &bytes);
+		return;
 	}
-	if (!has_key)
-		return err_set(err, -EINVAL,
+	bool has_key = strstr(bytes.bytes, "PRIVATE KEY-----") != NULL;
+	if (!pem_read_certificates(file->path, &file->certificates, &err)) {
+		set_kind(file, "certificate");
+		describe(choose(file->certificates), has_key, file->json);
+	} else if (has_key) {
+		file->is_alone = true;
+	} else if (strstr(bytes.bytes, "CERTIFICATE REQUEST-----")) {
+		set_kind(file, "request");
+		refuse(file,
+			"it is a request for a certificate: upload it to Apple, and use the "
+			"certificate that comes of it");
+	} else {
+		err_set(&err, -EINVAL,
 			"%s holds neither a certificate nor a key, in PEM or PKCS#12; give the "
 			"file that Apple let you download, or what was made of it",
-			path);
-	*ret = inspect_p8(path, passphrase_file);
-	return 0;
+			file->path);
+		json_object_set_new(file->json, "error", text_of(err.text));
+	}
+	if (has_key)
+		read_key(file, passphrase_file);
+}
+
+static bool fits(const struct inspected *certificate, const struct inspected *key)
+{
+	bool is_fit = false;
+	for (int i = 0; key->key && i < sk_X509_num(certificate->certificates); i++)
+		is_fit = is_fit ||
+			X509_check_private_key(
+				sk_X509_value(certificate->certificates, i), key->key) == 1;
+	ERR_clear_error();
+	return is_fit;
+}
+
+static bool is_kind(const struct inspected *file, const char *kind)
+{
+	const char *is = json_string_value(json_object_get(file->json, "kind"));
+	return is && !strcmp(is, kind);
+}
+
+/* The key of a PEM certificate is in its file, or in another of those given. */
+static void pair_certificate(const struct inspection *inspection, struct inspected *file)
+{
+	const struct inspected *key = NULL;
+	bool is_offered = false;
+	if (json_is_true(json_object_get(file->json, "has_key"))) {
+		judge_pair(file, NULL, inspection->passphrase_file);
+		return;
+	}
+	for (size_t i = 0; i < inspection->count; i++) {
+		const struct inspected *other = &inspection->files[i];
+		is_offered = is_offered || (other->is_alone && !is_called_p8(other->path));
+		if (!key && other->is_alone && fits(file, other))
+			key = other;
+	}
+	if (key) {
+		json_object_set_new(file->json, "key", text_of(key->path));
+		judge_pair(file, key->path, inspection->passphrase_file);
+		return;
+	}
+	judge_certificate(file);
+	if (is_offered && !json_object_get(file->json, "why"))
+		refuse(file,
+			"no key of these files fits it; give the one that its request was made "
+			"with");
+}
+
+static void pair_key(const struct inspection *inspection, struct inspected *file)
+{
+	json_t *certificates = json_array();
+	bool is_offered = false;
+	for (size_t i = 0; i < inspection->count; i++) {
+		const struct inspected *other = &inspection->files[i];
+		is_offered = is_offered || (other->certificates && !other->key);
+		if (fits(other, file))
+			json_array_append_new(certificates, text_of(other->path));
+	}
+	bool is_used = json_array_size(certificates) > 0;
+	const char *algorithm = json_string_value(json_object_get(file->json, "algorithm"));
+	bool may_sign = algorithm && !strcmp(algorithm, "EC P-256") && !is_used;
+	json_object_set_new(file->json, "certificates", certificates);
+	if (!is_used && is_called_p8(file->path)) {
+		json_object_del(file->json, "certificates");
+		judge_p8(file, inspection->passphrase_file);
+		return;
+	}
+	json_object_set_new(file->json, "may_sign", json_boolean(may_sign));
+	if (is_offered && !is_used && !json_object_get(file->json, "why"))
+		refuse(file, "it fits no certificate of these files");
+}
+
+json_t *inspect_files(char **paths, const char *passphrase_file)
+{
+	struct inspection inspection = {.passphrase_file = passphrase_file};
+	json_t *answer = json_array();
+	while (paths[inspection.count])
+		inspection.count++;
+	inspection.files = mem_alloc_zero(inspection.count + 1, sizeof(*inspection.files));
+	for (size_t i = 0; i < inspection.count; i++) {
+		inspection.files[i].path = paths[i];
+		read_file(&inspection.files[i], passphrase_file);
+	}
+	for (size_t i = 0; i < inspection.count; i++) {
+		struct inspected *file = &inspection.files[i];
+		if (is_kind(file, "certificate") && file->certificates)
+			pair_certificate(&inspection, file);
+		else if (file->is_alone)
+			pair_key(&inspection, file);
+		json_array_append_new(answer, file->json);
+	}
+	for (size_t i = 0; i < inspection.count; i++) {
+		sk_X509_pop_free(inspection.files[i].certificates, X509_free);
+		EVP_PKEY_free(inspection.files[i].key);
+	}
+	free(inspection.files);
+	return answer;
 }

@@ -1,18 +1,27 @@
 /*
- * inspect - what a file of a certificate or key says, without the daemon.
+ * inspect - what files of certificates and keys are, and which fit each other, without the daemon.
  */
 #ifndef MAILPUSH_CTL_INSPECT_H
 #define MAILPUSH_CTL_INSPECT_H
 
-#include "base/err.h"
-
 #include <jansson.h>
 
 /*
- * `kind` is as mailpush.conf calls it: certificate (PEM, perhaps with its key), pkcs12 or p8.  Of a
- * certificate: whom it is for, its topics, its dates, `has_key`; of a p8: `key_id`, if the file's
- * name tells it; and `why`, if it cannot be used as it is.  `passphrase_file` NULL: none is needed.
+ * An object for each path, in order: `file` and `error`, if it is none of these or cannot be read;
+ * else `file` and `kind`:
+ *
+ *   certificate  in PEM, perhaps with its key: `subject`, `issuer`, `topics`, `valid_from`,
+ *                `expires`, `has_key`; `key`: the one of the other files that fits it
+ *   pkcs12       the same of a PKCS#12 file
+ *   p8           a key that signs provider tokens: `algorithm`, `key_id` if the file's name tells
+ * it key          any other: `algorithm`; `certificates`: those of the other files that it fits;
+ *                `may_sign`: it is of the kind that signs provider tokens, and fits none of them
+ *   request      of a certificate
+ *
+ * and `why`, if it cannot be used as it is.  What is judged by the daemon's own rules: certificates
+ * with their keys, whichever file they are in, and token keys.  `passphrase_file` NULL: no key is
+ * encrypted.
  */
-int inspect_file(const char *path, const char *passphrase_file, json_t **ret, struct err *err);
+json_t *inspect_files(char **paths, const char *passphrase_file);
 
 #endif

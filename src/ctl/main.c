@@ -4,7 +4,7 @@
  *   main.c      commands and options
  *   client.c    HTTP over the unix socket; what to do when the daemon is down
  *   show.c      the answers as text, with table.c and words.c
- *   inspect.c   certificate files, without the daemon
+ *   inspect.c   files of certificates and keys, without the daemon; show_file.c shows them
  *   doctor.c    examines the whole site
  *
  * With --json an answer is printed as it came; lists are one object a line.
@@ -14,6 +14,7 @@
 #include "ctl/doctor.h"
 #include "ctl/inspect.h"
 #include "ctl/show.h"
+#include "ctl/show_file.h"
 #include "ctl/table.h"
 #include "ctl/words.h"
 
@@ -23,7 +24,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define DEFAULT_SOCKET "/run/mailpush/control"
 #define PAGE 1000
@@ -289,90 +289,25 @@ static enum client_exit prune(char **arguments)
 	return ask_and_show("POST", "/prune", NULL, show_pruned);
 }
 
-static void print_date(const json_t *json, const char *key)
-{
-	time_t seconds = (time_t)json_number_value(json_object_get(json, key));
-	struct tm utc;
-	char text[32] = "?";
-	if (gmtime_r(&seconds, &utc))
-		strftime(text, sizeof(text), "%Y-%m-%d %H:%M UTC", &utc);
-	fputs(text, stdout);
-}
-
-static void print_member(const char *name, const char *text)
-{
-	char printable[1024];
-	words_printable(text, printable, sizeof(printable));
-	printf("  %-11s%s\n", name, printable);
-}
-
-static void show_validity(const json_t *json)
-{
-	char when[WORDS_SIZE];
-	double expires = json_number_value(json_object_get(json, "expires"));
-	fputs("  valid from ", stdout);
-	print_date(json, "valid_from");
-	fputs(" to ", stdout);
-	print_date(json, "expires");
-	printf(" (%s)\n", words_ago(expires, (double)time(NULL), when));
-}
-
-static void show_certificate(const json_t *json)
-{
-	size_t i;
-	json_t *topic;
-	print_member("subject", json_string_value(json_object_get(json, "subject")));
-	print_member("issuer", json_string_value(json_object_get(json, "issuer")));
-	json_array_foreach(json_object_get(json, "topics"), i, topic)
-		print_member(i ? "" : "topics", json_string_value(topic));
-	show_validity(json);
-}
-
-static void show_token_key(const json_t *json)
-{
-	const char *id = json_string_value(json_object_get(json, "key_id"));
-	puts("  a key that signs provider tokens: mailpush.conf names it as `p8`, with key_id, "
-	     "team_id and topic");
-	print_member("key_id", id ? id : "is not in the file's name; Apple's pages show it");
-}
-
-static void show_file(const json_t *json)
-{
-	const char *why = json_string_value(json_object_get(json, "why"));
-	bool is_certificate = json_object_get(json, "subject") != NULL;
-	bool is_token_key = !strcmp(json_string_value(json_object_get(json, "kind")), "p8");
-	printf("%s\n", json_string_value(json_object_get(json, "file")));
-	if (is_certificate)
-		show_certificate(json);
-	if (why)
-		print_member("NOT USABLE", why);
-	else if (is_token_key)
-		show_token_key(json);
-	else if (json_is_true(json_object_get(json, "has_key")))
-		puts("  certificate and key fit each other");
-	else
-		puts("  no key in this file: `key` of mailpush.conf names the one that it is in");
-}
-
 static enum client_exit cert_inspect(char **arguments)
 {
 	enum client_exit result = CLIENT_FINE;
-	for (; *arguments; arguments++) {
-		json_t *json = NULL;
-		struct err err;
-		if (inspect_file(*arguments, options.passphrase_file, &json, &err)) {
-			fprintf(stderr, "mailpushctl: %s\n", err.text);
+	size_t i;
+	json_t *file;
+	json_t *answer = inspect_files(arguments, options.passphrase_file);
+	json_array_foreach(answer, i, file)
+	{
+		const char *error = json_string_value(json_object_get(file, "error"));
+		if (error || json_object_get(file, "why"))
 			result = CLIENT_FAILED;
-			continue;
-		}
-		if (json_object_get(json, "why"))
-			result = CLIENT_FAILED;
-		if (options.is_json)
-			print_json(json, true);
+		if (error)
+			fprintf(stderr, "mailpushctl: %s\n", error);
+		else if (options.is_json)
+			print_json(file, true);
 		else
-			show_file(json);
-		json_decref(json);
+			show_file(file);
 	}
+	json_decref(answer);
 	return result;
 }
 

@@ -19,7 +19,8 @@ static ssize_t on_body(nghttp2_session *session, int32_t stream_id, uint8_t *byt
 		: 0;
 	if (written > n)
 		written = n;
-	memcpy(bytes, stream->body + stream->body_sent, written);
+	if (written)
+		memcpy(bytes, stream->body + stream->body_sent, written);
 	memset(bytes + written, ' ', n - written);
 	stream->body_sent += n;
 	if (stream->body_sent < stream->body_size)

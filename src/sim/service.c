@@ -137,7 +137,7 @@ static bool is_zeros(struct text text)
 bool service_is_trial(const struct request *request)
 {
 	struct text device = service_token(request);
-	return device.bytes && is_token(device) && is_zeros(device);
+	return device.size && is_zeros(device) && is_token(device);
 }
 
 static bool allows(const struct peer *peer, struct text topic)

@@ -415,65 +415,7 @@ def test_prune_removes_what_has_expired(bare_site_for):
     assert ctl_json(site.mailpushd, "prune") == [{"removed": 0, "nudged": 0, "kept_back": 0}]
 
 
-# ---- cert ----
-
-def test_certificates_are_inspected_without_the_daemon(bare_site_for, sim, tmp):
-    site = bare_site_for(start=False)
-    text = ctl_fine(site.mailpushd, "cert", "inspect", sim.client_cert)
-    assert f"topics     {TOPIC}\n" in text
-    assert "no key in this file" in text
-    both = tmp / "both.pem"
-    both.write_bytes(sim.client_cert.read_bytes() + sim.client_key.read_bytes())
-    [found] = ctl_json(site.mailpushd, "cert", "inspect", both)
-    assert found["topics"][0] == TOPIC and found["has_key"] and "why" not in found
-    other = tmp / "mixed.pem"
-    other.write_bytes(sim.client_cert.read_bytes() + sim.add_client("x", "com.example")[1].read_bytes())
-    done = ctl(site.mailpushd, "cert", "inspect", other)
-    assert done.returncode == 1 and "NOT USABLE" in done.stdout
-    done = ctl(site.mailpushd, "cert", "inspect", "/etc/passwd", tmp / "missing", tmp)
-    assert done.returncode == 1
-    assert "holds neither a certificate nor a key" in done.stderr
-    assert "missing': No such file" in done.stderr and "is not a file" in done.stderr
-
-
-@pytest.mark.parametrize("ciphers", [[], ["-legacy"]])
-def test_a_pkcs12_file_is_inspected_with_its_passphrase(bare_site_for, sim, tmp, ciphers):
-    daemon = bare_site_for(start=False).mailpushd
-    path, passphrase = tmp / "apns.p12", tmp / "passphrase"
-    passphrase.write_text("secret\n")
-    subprocess.run(["openssl", "pkcs12", "-export", *ciphers, "-in", sim.client_cert, "-inkey",
-                    sim.client_key, "-out", path, "-passout", f"file:{passphrase}"], check=True)
-    [found] = ctl_json(daemon, "cert", "inspect", path, "--passphrase-file", passphrase)
-    assert found["kind"] == "pkcs12" and found["topics"][0] == TOPIC
-    assert found["has_key"] and "why" not in found
-    text = ctl_fine(daemon, "cert", "inspect", "--passphrase-file", passphrase, path)
-    assert f"topics     {TOPIC}\n" in text and "fit each other" in text
-    passphrase.write_text("wrong\n")
-    done = ctl(daemon, "cert", "inspect", "--passphrase-file", passphrase, path)
-    assert done.returncode == 1 and "NOT USABLE" in done.stdout and "passphrase" in done.stdout
-    done = ctl(daemon, "cert", "inspect", path)
-    assert done.returncode == 1 and "set passphrase_file" in done.stdout
-
-
-def test_a_token_key_is_inspected(bare_site_for, tmp):
-    daemon = bare_site_for(start=False).mailpushd
-    path = tmp / "AuthKey_ABC123DEFG.p8"
-    subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt",
-                    "ec_paramgen_curve:P-256", "-out", path], check=True)
-    [found] = ctl_json(daemon, "cert", "inspect", path)
-    assert found == {"file": str(path), "kind": "p8", "key_id": "ABC123DEFG"}
-    text = ctl_fine(daemon, "cert", "inspect", path)
-    assert "signs provider tokens" in text and "key_id     ABC123DEFG" in text
-    other = path.rename(tmp / "key.p8")
-    assert ctl_json(daemon, "cert", "inspect", other)[0]["key_id"] is None
-    subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-out", other], check=True)
-    done = ctl(daemon, "cert", "inspect", other)
-    assert done.returncode == 1 and "none that signs provider tokens" in done.stdout
-    other.write_text("-----BEGIN PRIVATE KEY-----\n!!!!\n")
-    assert "NOT USABLE" in ctl(daemon, "cert", "inspect", other).stdout
-    other.write_bytes(b"\x30\x82rubbish")
-    assert "NOT USABLE" in ctl(daemon, "cert", "inspect", other).stdout
-
+# ---- cert check ----
 
 def test_credentials_are_checked_and_apple_is_asked(bare_site):
     text = ctl_fine(bare_site.mailpushd, "cert", "check")

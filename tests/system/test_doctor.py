@@ -593,6 +593,17 @@ def test_a_credential_that_apple_refuses_is_found(ward, sim):
     assert "BadCertificate" in finding["why"]
 
 
+@pytest.mark.parametrize("settings, why", [
+    ({"apns_host": "no-such-host.invalid"}, "cannot resolve 'no-such-host.invalid'"),
+    ({"apns_ca_file": None}, "the server's certificate is not trusted"),
+    ({"apns_port": 1}, "Connection refused")])
+def test_why_the_daemon_cannot_ask_apple_is_told(ward, settings, why):
+    site = ward(**settings)
+    ill = wait_found(site.mailpushd, ("alarm", "fail"), ("credential", "fail"))
+    assert all(why in f["why"] for f in ill), ill
+    assert all("did not answer" not in f["why"] for f in ill)
+
+
 def test_without_the_daemon_credentials_are_examined(ward, sim, tmp):
     site = ward(start=False)
     down = [("daemon", "fail"), ("socket", "fail")]

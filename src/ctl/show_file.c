@@ -1,0 +1,109 @@
+#include "ctl/show_file.h"
+
+#include "ctl/words.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const char *text_of(const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+	return text ? text : "";
+}
+
+static void print_date(const json_t *json, const char *key)
+{
+	time_t seconds = (time_t)json_number_value(json_object_get(json, key));
+	struct tm utc;
+	char text[32] = "?";
+	if (gmtime_r(&seconds, &utc))
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M UTC", &utc);
+	fputs(text, stdout);
+}
+
+static void print_member(const char *name, const char *text)
+{
+	char printable[1024];
+	words_printable(text, printable, sizeof(printable));
+	printf("  %-11s%s\n", name, printable);
+}
+
+static void show_validity(const json_t *json)
+{
+	char when[WORDS_SIZE];
+	double expires = json_number_value(json_object_get(json, "expires"));
+	fputs("  valid from ", stdout);
+	print_date(json, "valid_from");
+	fputs(" to ", stdout);
+	print_date(json, "expires");
+	printf(" (%s)\n", words_ago(expires, (double)time(NULL), when));
+}
+
+static void show_certificate(const json_t *json, bool is_fine)
+{
+	size_t i;
+	json_t *topic;
+	print_member("subject", text_of(json, "subject"));
+	print_member("issuer", text_of(json, "issuer"));
+	json_array_foreach(json_object_get(json, "topics"), i, topic)
+		print_member(i ? "" : "topics", json_string_value(topic));
+	show_validity(json);
+	if (*text_of(json, "key"))
+		print_member("its key", text_of(json, "key"));
+	else if (is_fine && json_is_true(json_object_get(json, "has_key")))
+		puts("  certificate and key fit each other");
+	else if (is_fine)
+		puts("  no key in this file: `key` of mailpush.conf names the one that it is in");
+}
+
+static void show_token_key(const json_t *json)
+{
+	const char *id = text_of(json, "key_id");
+	puts("  a key that signs provider tokens: mailpush.conf names it as `p8`, with key_id, "
+	     "team_id and topic");
+	print_member("key_id", *id ? id : "is not in the file's name; Apple's pages show it");
+}
+
+static void show_key(const json_t *json)
+{
+	size_t i;
+	json_t *certificate;
+	const json_t *certificates = json_object_get(json, "certificates");
+	print_member("algorithm", text_of(json, "algorithm"));
+	json_array_foreach((json_t *)certificates, i, certificate)
+		print_member(i ? "" : "fits", json_string_value(certificate));
+	if (json_array_size(certificates))
+		return;
+	puts("  the key of a certificate: name both files to see whether they fit each other");
+	if (json_is_true(json_object_get(json, "may_sign")))
+		puts("  or, if Apple let you download it, one that signs provider tokens: then its "
+		     "name ends in .p8");
+}
+
+void show_file(const json_t *json)
+{
+	static const struct {
+		const char *kind;
+		const char *words;
+	} kinds[] = {{"certificate", "certificate"}, {"pkcs12", "certificate and key, PKCS#12"},
+		{"p8", "token key"}, {"key", "private key"}, {"request", "certificate request"}};
+	const char *why = text_of(json, "why");
+	const char *kind = text_of(json, "kind");
+	char printable[1024];
+	words_printable(text_of(json, "file"), printable, sizeof(printable));
+	printf("%s", printable);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strcmp(kind, kinds[i].kind))
+			printf(": %s", kinds[i].words);
+	putchar('\n');
+	if (json_object_get(json, "subject"))
+		show_certificate(json, !*why);
+	else if (!*why && !strcmp(kind, "p8"))
+		show_token_key(json);
+	else if (!*why && !strcmp(kind, "key"))
+		show_key(json);
+	if (*why)
+		print_member("NOT USABLE", why);
+}
