@@ -93,6 +93,9 @@ def test_a_phone_that_registers_while_the_push_is_under_way_is_kept(site, line, 
     site.register(phone)
     line.peer.answer(push, status, body)
     answered(site, phone, body["reason"], "forget")
+    again = line.peer.push()        # it asked for pushes after that one was sent
+    assert again.token == phone.token
+    line.peer.answer(again)
     line.phone()
     assert phone.token in site.registrations()
 
