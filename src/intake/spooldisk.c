@@ -108,14 +108,31 @@ static int try_open(const struct spooldisk *disk)
 	return open(disk->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Nobody gets in before the group is right.  A sandbox may not allow the set-group-ID bit. */
+/* So that a power cut does not take the folder's name, and with it what is kept in there. */
+static int sync_name(int folder)
+{
+	int parent = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (parent < 0)
+		return -1;
+	int failed = fsync(parent);
+	/* Some file systems do not sync folders, and say so. */
+	if (failed && errno == EINVAL)
+		failed = 0;
+	close(parent);
+	return failed;
+}
+
+/*
+ * Nobody gets in before its name lasts and the group is right.  A sandbox may not allow the
+ * set-group-ID bit.
+ */
 static int make_folder(const struct spooldisk *disk)
 {
 	if (mkdir(disk->path, 0700))
 		return -1;
 	int fd = try_open(disk);
 	if (fd >= 0 &&
-		((disk->gid != (gid_t)-1 && fchown(fd, (uid_t)-1, disk->gid)) ||
+		(sync_name(fd) || (disk->gid != (gid_t)-1 && fchown(fd, (uid_t)-1, disk->gid)) ||
 			(fchmod(fd, SPOOLFILE_DIR_MODE) &&
 				fchmod(fd, SPOOLFILE_DIR_MODE & 0777)))) {
 		int code = errno;
