@@ -51,6 +51,7 @@ class ApnsSim:
         self.process = None
         self.port = None
         self.dir = None
+        self.wrapper = []           # a command that runs it
         self._records = []
         self._trials = []
         self._changed = threading.Condition()
@@ -71,7 +72,7 @@ class ApnsSim:
             run("--init", self.dir, "--topic", topic)
         with open(self.dir / "apns-sim.log", "ab") as log:
             self.process = subprocess.Popen(
-                [str(binary()), "--dir", str(self.dir), "--listen", f"127.0.0.1:{port}",
+                [*self.wrapper, str(binary()), "--dir", str(self.dir), "--listen", f"127.0.0.1:{port}",
                  "--control", str(self.dir / "control"), "--record", record, *map(str, extra)],
                 stdout=subprocess.PIPE, stderr=log)
         line = self.process.stdout.readline().decode()
