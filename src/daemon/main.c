@@ -69,6 +69,7 @@
 #include <unistd.h>
 
 #define DEFAULT_CONFIG "/etc/mailpush/mailpush.conf"
+#define CAUTION_MS (30 * CLOCK_SECOND_MS)
 #define STOP_MS 2000	  /* for Apple's answers and for what is on its way to disk */
 #define LAST_WAIT_MS 2000 /* for what threads of libuv are at */
 
@@ -526,7 +527,8 @@ static int start(struct daemon *daemon, struct err *err)
 	const struct schedule_settings schedule_settings = {
 		.min_interval_ms = config->min_interval_ms,
 		.later_delay_ms = config->later_delay_ms,
-		.max_push_rate = config->max_push_rate};
+		.max_push_rate = config->max_push_rate,
+		.caution_ms = CAUTION_MS};
 	core->schedule = schedule_new(&schedule_settings, seeds[0]);
 	if ((status = open_registry(daemon, err)) || (status = open_queue(daemon, err)) ||
 		(status = open_sender(daemon, err)))

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define REAPED_A_CALL 4
-#define SPREAD_A_CALL 1000
 
 static const unsigned legal_moves[] = {
 	[NEW] = 1u << STORING,
@@ -31,18 +30,9 @@ struct schedule *schedule_new(const struct schedule_settings *settings, const ui
 	return schedule;
 }
 
-static void flight_free(struct flight *flight)
-{
-	if (!flight)
-		return;
-	news_fini(&flight->carried);
-	target_free(flight->old_target);
-	free(flight);
-}
-
 static void entry_free(struct entry *entry)
 {
-	flight_free(entry->flight);
+	schedule_flight_free(entry->flight);
 	target_free(entry->target);
 	news_fini(&entry->news);
 	free(entry);
@@ -178,7 +168,7 @@ struct entry *schedule_new_entry(struct schedule *schedule, const struct registr
  * Some of those that have rested: more than one call can add, so that they never pile up.  One that
  * has stands behind another that has not for min_interval at most.
  */
-static void reap(struct schedule *schedule, int64_t now_ms)
+void schedule_reap(struct schedule *schedule, int64_t now_ms)
 {
 	for (int i = 0; i < REAPED_A_CALL; i++) {
 		struct entry *entry = TAILQ_FIRST(&schedule->resting);
@@ -191,7 +181,7 @@ static void reap(struct schedule *schedule, int64_t now_ms)
 	}
 }
 
-static void new_apns_id(struct schedule *schedule, struct entry *entry)
+void schedule_new_apns_id(struct schedule *schedule, struct entry *entry)
 {
 	chance_uuid(&schedule->chance, entry->apns_id);
 	entry->attempts = 0;
@@ -264,18 +254,6 @@ void schedule_tell_row(
 	}
 }
 
-static void tell_phone(const struct entry *entry, struct queue_job *job, int64_t last_push_unix_ms,
-	int status, const char *reason)
-{
-	job->parts |= QUEUE_PHONE;
-	job->phone.last_push_ms = last_push_unix_ms;
-	job->phone.last_status = status;
-	job->phone.last_event_ms = entry->event_unix_ms;
-	size_t size = reason ? strnlen(reason, QUEUE_REASON_MAX - 1) : 0;
-	if (size)
-		memcpy(job->phone.last_reason, reason, size);
-}
-
 void schedule_delete_row(struct entry *entry, struct queue_job *job)
 {
 	job->parts |= QUEUE_PUSH_DELETE;
@@ -322,7 +300,7 @@ struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
 	struct schedule_time time)
 {
 	assert(hash_count);
-	reap(schedule, time.now_ms);
+	schedule_reap(schedule, time.now_ms);
 	struct entry *entry = schedule_find(schedule, &target->key);
 	if (!entry)
 		entry = schedule_new_entry(schedule, &target->key);
@@ -340,7 +318,7 @@ struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
 
 	bool has_new_id = is_new || (grew && entry->has_flown);
 	if (has_new_id) {
-		new_apns_id(schedule, entry);
+		schedule_new_apns_id(schedule, entry);
 		entry->storing_seq = job->seq;
 		entry->due_ms = schedule_not_too_soon(schedule, entry, entry->due_ms);
 	}
@@ -498,244 +476,11 @@ void schedule_stored(struct schedule *schedule, uint64_t seq, struct schedule_ti
 {
 	if (seq > schedule->stored_seq)
 		schedule->stored_seq = seq;
+	caution_stored(&schedule->caution, schedule->stored_seq);
 	for (struct entry *first; (first = TAILQ_FIRST(&schedule->storing)) &&
 		first->storing_seq <= schedule->stored_seq;)
 		schedule_enter(schedule, first, WAITING);
-	reap(schedule, time.now_ms);
-}
-
-static const struct push *take_off(
-	struct schedule *schedule, struct entry *entry, struct schedule_time time)
-{
-	uint32_t count =
-		entry->news.count < SCHEDULE_HASHES_MAX ? entry->news.count : SCHEDULE_HASHES_MAX;
-	struct flight *flight = mem_alloc(sizeof(*flight) + (size_t)count * MAILBOX_HASH_SIZE);
-	*flight = (struct flight){.sent_ms = time.now_ms,
-		.former_due_ms = entry->due_ms,
-		.former_not_before_ms = entry->not_before_ms,
-		.former_left_ms = entry->left_ms,
-		.former_is_spread = entry->is_spread,
-		.former_has_flown = entry->has_flown};
-	entry->left_ms = time.now_ms;
-	news_take(&entry->news, count, &flight->carried);
-	const struct queue_news *rows = news_rows(&flight->carried);
-	for (uint32_t i = 0; i < count; i++) {
-		memcpy(flight->hashes[i], rows[i].hash, MAILBOX_HASH_SIZE);
-		if (rows[i].seq > flight->upto_seq)
-			flight->upto_seq = rows[i].seq;
-	}
-	int64_t urgent_ms = news_urgent_ms(&flight->carried);
-	bool is_urgent = urgent_ms != INT64_MAX;
-	flight->push = (struct push){
-		.target = entry->target,
-		.hashes = (const char(*)[MAILBOX_HASH_SIZE])flight->hashes,
-		.hash_count = count,
-		.attempts = entry->attempts,
-		.failing_since_ms = entry->failures ? entry->failing_since_ms : time.now_ms,
-		.sent_unix_ms = time.unix_ms,
-		.urgency = is_urgent ? QUEUE_NOW : QUEUE_LATER,
-		.first_unix_ms = is_urgent ? urgent_ms : news_first_ms(&flight->carried),
-	};
-	memcpy(flight->push.apns_id, entry->apns_id, sizeof(entry->apns_id));
-	entry->flight = flight;
-	entry->has_flown = true;
-	entry->is_doubted = false;
-	entry->is_spread = false;
-	entry->not_before_ms = NEVER_MS;
-	entry->due_ms = entry->news.count ? time.now_ms : INT64_MAX;
-	schedule_enter(schedule, entry, FLYING);
-	return &flight->push;
-}
-
-static struct flight *land(struct entry *entry)
-{
-	assert(entry && entry->state == FLYING);
-	return mem_steal(entry->flight);
-}
-
-static void take_back_news(struct entry *entry, struct flight *flight)
-{
-	const struct queue_news *carried = news_rows(&flight->carried);
-	for (uint32_t i = 0; i < flight->carried.count; i++) {
-		bool is_new;
-		news_put(&entry->news, &carried[i], &is_new);
-	}
-}
-
-/*
- * What is not urgent and overdue by more than its own spread waited for the service: all that did
- * must not wake all phones at once.
- */
-static bool is_to_spread(const struct schedule *schedule, struct entry *entry, int64_t now_ms)
-{
-	return !entry->is_spread && !news_has_now(&entry->news) &&
-		now_ms - entry->due_ms > schedule->settings.later_delay_ms;
-}
-
-/* The first of those due on the topic, after the overdue ones are put off; NULL: none. */
-static struct entry *first_due(struct schedule *schedule, const char *topic, int64_t now_ms)
-{
-	for (int i = 0; i < SPREAD_A_CALL; i++) {
-		struct heap_node *node = lanes_due(&schedule->lanes, topic, now_ms);
-		struct entry *entry = node ? MEM_CONTAINER(node, struct entry, node) : NULL;
-		if (!entry || !is_to_spread(schedule, entry, now_ms))
-			return entry;
-		entry->is_spread = true;
-		entry->due_ms =
-			now_ms + chance_upto(&schedule->chance, schedule->settings.later_delay_ms);
-		schedule_stand(schedule, entry);
-	}
-	schedule->is_spreading = true;
-	return NULL;
-}
-
-const struct push *schedule_next(
-	struct schedule *schedule, const char *topic, struct schedule_time time)
-{
-	reap(schedule, time.now_ms);
-	struct entry *first = first_due(schedule, topic, time.now_ms);
-	if (!first || !rate_take(&schedule->rate, time.now_ms))
-		return NULL;
-	const struct push *push = take_off(schedule, first, time);
-	lanes_took_turn(&schedule->lanes, topic, push->urgency == QUEUE_NOW);
-	return push;
-}
-
-void schedule_put_back(struct schedule *schedule, const struct registry_key *key)
-{
-	struct entry *entry = schedule_find(schedule, key);
-	struct flight *flight = land(entry);
-	take_back_news(entry, flight);
-	entry->due_ms = flight->former_due_ms;
-	entry->not_before_ms = flight->former_not_before_ms;
-	entry->left_ms = flight->former_left_ms;
-	entry->is_spread = flight->former_is_spread;
-	entry->has_flown = flight->former_has_flown;
-	flight_free(flight);
-	schedule_enter(schedule, entry, WAITING);
-	rate_give_back(&schedule->rate);
-}
-
-const char *schedule_next_topic(struct schedule *schedule, size_t *position, int64_t now_ms)
-{
-	if (*position == 0)
-		schedule->is_spreading = false;
-	return lanes_next_topic(&schedule->lanes, position, now_ms);
-}
-
-int64_t schedule_wake_ms(const struct schedule *schedule, int64_t now_ms)
-{
-	if (schedule->is_spreading)
-		return now_ms;
-	bool has_due;
-	int64_t wake_ms = lanes_wake_ms(&schedule->lanes, now_ms, &has_due);
-	int64_t rate_ms = rate_wake_ms(&schedule->rate, now_ms);
-	return has_due && rate_ms > now_ms && rate_ms < wake_ms ? rate_ms : wake_ms;
-}
-
-static void go_on(struct schedule *schedule, struct entry *entry)
-{
-	if (!entry->news.count)
-		schedule_enter(schedule, entry, RESTING);
-	else if (entry->storing_seq > schedule->stored_seq)
-		schedule_enter(schedule, entry, STORING);
-	else
-		schedule_enter(schedule, entry, WAITING);
-	schedule_account(schedule, entry);
-}
-
-struct queue_job *schedule_told(struct schedule *schedule, const struct registry_key *key,
-	int status, const char *reason, struct schedule_time time)
-{
-	struct entry *entry = schedule_find(schedule, key);
-	struct flight *flight = land(entry);
-	entry->last_push_ms = flight->sent_ms;
-	entry->failures = 0;
-	if (entry->news.count)
-		entry->due_ms = schedule_not_too_soon(schedule, entry, entry->due_ms);
-
-	struct queue_job *job = NULL;
-	if (!flight->is_orphan) {
-		job = schedule_new_job(schedule, key, entry);
-		tell_phone(entry, job, flight->push.sent_unix_ms, status, reason);
-		if (entry->news.count) {
-			job->parts |= QUEUE_NEWS_SETTLE;
-			job->upto_seq = flight->upto_seq;
-			if (entry->has_flown)
-				new_apns_id(schedule, entry);
-			/* Else a crash would find what was told under the next apns_id. */
-			entry->storing_seq = job->seq;
-			schedule_tell_row(entry, job, QUEUE_PUSH_MOVE, time);
-		} else if (entry->row) {
-			schedule_delete_row(entry, job);
-		}
-	}
-	flight_free(flight);
-	go_on(schedule, entry);
-	return job;
-}
-
-static int64_t back_off(struct schedule *schedule, const struct entry *entry)
-{
-	int64_t most_ms = SCHEDULE_RETRY_MIN_MS;
-	for (uint32_t i = 0; i < entry->failures && most_ms < SCHEDULE_RETRY_MAX_MS; i++)
-		most_ms *= 2;
-	if (most_ms > SCHEDULE_RETRY_MAX_MS)
-		most_ms = SCHEDULE_RETRY_MAX_MS;
-	return chance_upto(&schedule->chance, most_ms);
-}
-
-struct queue_job *schedule_retry(struct schedule *schedule, const struct registry_key *key,
-	int status, const char *reason, int64_t delay_ms, bool counts, struct schedule_time time)
-{
-	struct entry *entry = schedule_find(schedule, key);
-	struct flight *flight = land(entry);
-	if (flight->is_orphan) {
-		flight_free(flight);
-		go_on(schedule, entry);
-		return NULL;
-	}
-	if (counts && !entry->failures)
-		entry->failing_since_ms = flight->sent_ms;
-	take_back_news(entry, flight);
-	flight_free(flight);
-
-	if (delay_ms < 0)
-		delay_ms = back_off(schedule, entry);
-	entry->not_before_ms = time.now_ms + delay_ms;
-	entry->due_ms = schedule_not_too_soon(schedule, entry, entry->not_before_ms);
-	if (counts) {
-		entry->failures++;
-		/* News that made the set grow meanwhile has an apns_id that has not flown. */
-		if (entry->has_flown)
-			entry->attempts++;
-	}
-
-	struct queue_job *job = NULL;
-	/* Repeated at once and never processed: the row on disk says nothing else. */
-	if (counts || delay_ms || status) {
-		job = schedule_new_job(schedule, key, entry);
-		tell_phone(entry, job, 0, status, reason);
-		if (entry->news.count)
-			schedule_tell_row(entry, job, QUEUE_PUSH_MOVE, time);
-		else if (entry->row)
-			schedule_delete_row(entry, job);
-	}
-	go_on(schedule, entry);
-	return job;
-}
-
-struct queue_job *schedule_doubt(struct schedule *schedule, const struct registry_key *key,
-	int status, const char *reason, int64_t delay_ms, struct schedule_time time)
-{
-	struct entry *entry = schedule_find(schedule, key);
-	assert(entry && entry->flight);
-	bool is_renewed = entry->flight->push.is_renewed;
-	bool is_orphan = entry->flight->is_orphan;
-	struct queue_job *job = schedule_retry(
-		schedule, key, status, reason, is_renewed ? 0 : delay_ms, true, time);
-	entry->is_doubted = !is_renewed && !is_orphan && entry->state != RESTING;
-	return job;
+	schedule_reap(schedule, time.now_ms);
 }
 
 struct queue_job *schedule_hurry(

@@ -45,6 +45,7 @@ struct schedule_settings {
 	int64_t min_interval_ms;
 	int64_t later_delay_ms;
 	unsigned max_push_rate; /* pushes a second, 0: no limit */
+	int64_t caution_ms;	/* how long a start is cautious (caution.h) at most; 0: it is not */
 };
 
 struct schedule_time {
@@ -83,8 +84,8 @@ void schedule_load_push(struct schedule *schedule, int64_t row, struct target *t
 void schedule_load_news(struct schedule *schedule, const struct registry_key *key,
 	const struct queue_news *news, struct schedule_time time);
 /*
- * When all is loaded: rows without news are dropped; returns a list of jobs to submit (perhaps
- * empty).
+ * When all is loaded: if anything waits the start is cautious, rows without news are dropped;
+ * returns a list of jobs to submit (perhaps empty).
  */
 void schedule_loaded(
 	struct schedule *schedule, struct job_list *ret_jobs, struct schedule_time time);
@@ -144,8 +145,8 @@ void schedule_stored(struct schedule *schedule, uint64_t seq, struct schedule_ti
 /*
  * The next push on `topic` that is due, now flying; NULL: none.  `now` news goes first within a
  * topic, but for one push in ten, which is `later` news while any is due.  Honours max_push_rate
- * over all topics, which therefore take turns in being walked first. The push is borrowed until its
- * verdict.
+ * and a start's caution over all topics, which therefore take turns in being walked first.  The
+ * push is borrowed until its verdict.
  */
 const struct push *schedule_next(
 	struct schedule *schedule, const char *topic, struct schedule_time time);

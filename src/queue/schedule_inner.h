@@ -1,6 +1,6 @@
 /*
- * schedule_inner - what schedule.c, schedule_load.c and schedule_sleep.c share: the entries and how
- * they move.
+ * schedule_inner - what schedule.c, schedule_flight.c, schedule_load.c and schedule_sleep.c share:
+ * the entries and how they move.
  *
  * Of no concern to anybody else.
  */
@@ -8,6 +8,7 @@
 #define MAILPUSH_QUEUE_SCHEDULE_INNER_H
 
 #include "base/map.h"
+#include "queue/caution.h"
 #include "queue/chance.h"
 #include "queue/lanes.h"
 #include "queue/news.h"
@@ -71,6 +72,7 @@ struct schedule {
 	struct lanes lanes;
 	struct entry_list resting; /* as they came to rest: nearly in order of left_ms */
 	struct rate rate;
+	struct caution caution;
 	int64_t last_row;
 	uint64_t seq;
 	uint64_t stored_seq;
@@ -99,5 +101,9 @@ struct queue_job *schedule_new_job(
 void schedule_tell_row(
 	struct entry *entry, struct queue_job *job, unsigned part, struct schedule_time time);
 void schedule_delete_row(struct entry *entry, struct queue_job *job);
+void schedule_new_apns_id(struct schedule *schedule, struct entry *entry);
+void schedule_flight_free(struct flight *flight);
+/* Some of those that have rested: more than one call can add, so that they never pile up. */
+void schedule_reap(struct schedule *schedule, int64_t now_ms);
 
 #endif

@@ -98,5 +98,6 @@ void schedule_loaded(
 	for (struct job *job = schedule->loaded.first; job; job = job->next)
 		MEM_CONTAINER(job, struct queue_job, job)->seq = ++schedule->seq;
 	job_list_move(ret_jobs, &schedule->loaded);
-	(void)time;
+	if (schedule->in_state[WAITING] && schedule->settings.caution_ms)
+		caution_begin(&schedule->caution, time.now_ms + schedule->settings.caution_ms);
 }

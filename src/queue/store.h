@@ -140,8 +140,9 @@ struct queue_job {
 
 	struct queue_reading *reading; /* READ_*; borrowed */
 
-	void *owner; /* the caller's */
-	int status;  /* 0, or -ECANCELED: not stored, the queue is being stopped */
+	void *owner;	 /* the caller's */
+	bool is_awaited; /* something goes on when it is stored */
+	int status;	 /* 0, or -ECANCELED: not stored, the queue is being stopped */
 };
 
 /* With empty parts and everything zero. */

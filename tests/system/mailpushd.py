@@ -36,6 +36,7 @@ class Mailpushd:
         self.log = Lines()
         self.process = None
         self.start_line = 0         # of the log, where this life began
+        self.program = binary()
         self.wrapper = []           # a command that runs the daemon, e.g. in a namespace
         self.pass_fds = []          # descriptors that it is started with
         self.credentials = {}
@@ -108,7 +109,7 @@ class Mailpushd:
         assert self.process is None, "already started"
         self.start_line = len(self.log)
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *self.wrapper, str(binary()), "-c",
+            ["setpriv", "--pdeathsig", "KILL", *self.wrapper, str(self.program), "-c",
              str(self.conf)],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
             start_new_session=True, pass_fds=self.pass_fds)

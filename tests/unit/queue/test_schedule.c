@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "queue/caution.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +19,7 @@ static struct world *w;
 static int setup(void **state)
 {
 	(void)state;
-	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0}, 1);
+	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0, 0}, 1);
 	return 0;
 }
 
@@ -370,6 +371,110 @@ static void one_that_was_put_off_and_did_not_leave_is_not_put_off_again(void **s
 	}
 }
 
+#define CAUTION 30000
+
+static void start_with(unsigned phones)
+{
+	world_free(w);
+	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0, CAUTION}, 1);
+	for (unsigned phone = 1; phone <= phones; phone++)
+		world_add(w, phone, 1, QUEUE_NOW);
+	world_restart(w, 0, 2);
+	world_stored(w);
+}
+
+/* Takes off all that may leave, and says how many those are. */
+static unsigned leave(unsigned phones[], unsigned count)
+{
+	for (const struct push *push; (push = world_next(w));)
+		phones[count++] = world_phone(push);
+	return count;
+}
+
+/* Should one of them end the daemon, half of those that left will not leave again. */
+static void a_start_with_something_to_tell_goes_on_as_verdicts_are_on_disk(void **state)
+{
+	unsigned phones[100];
+	unsigned left = 0;
+	(void)state;
+	start_with(100);
+	for (unsigned told = 0; told < 100; told++) {
+		left = leave(phones, left);
+		assert_int_equal(left, 2 * told + 1 < 100 ? 2 * told + 1 : 100);
+		world_told(w, phones[told]);
+		assert_true(w->last.is_awaited || left == 100);
+		assert_int_equal(leave(phones, left), left);
+		world_stored(w);
+	}
+}
+
+static void a_start_with_an_empty_queue_is_not_cautious(void **state)
+{
+	unsigned phones[100];
+	(void)state;
+	start_with(0);
+	for (unsigned phone = 1; phone <= 100; phone++)
+		world_add(w, phone, 1, QUEUE_NOW);
+	world_stored(w);
+	assert_int_equal(leave(phones, 0), 100);
+}
+
+static void a_push_without_a_verdict_keeps_the_others_back_for_a_while_only(void **state)
+{
+	unsigned phones[100];
+	(void)state;
+	start_with(100);
+	assert_int_equal(leave(phones, 0), 1);
+	assert_int_equal(schedule_wake_ms(w->schedule, w->time.now_ms), w->time.now_ms + CAUTION);
+	world_pass(w, CAUTION - 1);
+	assert_int_equal(leave(phones, 0), 0);
+	world_pass(w, 1);
+	assert_int_equal(leave(phones, 0), 99);
+}
+
+static void what_did_not_leave_or_was_not_processed_lets_no_more_leave(void **state)
+{
+	unsigned phones[100];
+	(void)state;
+	start_with(100);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(leave(phones, 0), 1);
+		put_back(phones[0]);
+		assert_int_equal(leave(phones, 0), 1);
+		struct registry_key key = world_key(phones[0]);
+		assert_null(schedule_retry(w->schedule, &key, 0, "", 0, false, w->time));
+	}
+	assert_int_equal(leave(phones, 0), 1);
+}
+
+static void caution_ends_when_enough_is_settled(void **state)
+{
+	static unsigned phones[WORLD_ROWS];
+	(void)state;
+	start_with(3000);
+	unsigned left = 0;
+	for (unsigned told = 0; told < CAUTION_PUSHES; told++) {
+		left = leave(phones, left);
+		world_told(w, phones[told]);
+		world_stored(w);
+	}
+	assert_true(left < 2 * CAUTION_PUSHES);
+	assert_int_equal(leave(phones, left), 3000);
+}
+
+static void a_registration_that_goes_in_flight_counts_as_settled(void **state)
+{
+	unsigned phones[100];
+	(void)state;
+	start_with(100);
+	leave(phones, 0);
+	world_drop(w, phones[0]);
+	world_told(w, phones[0]);
+	assert_int_equal(leave(phones, 0), 0);
+	world_stored(w);
+	assert_int_equal(leave(phones, 0), 2);
+}
+
 static void later_news_during_a_flight_keeps_its_own_time(void **state)
 {
 	(void)state;
@@ -587,7 +692,7 @@ static void after_a_crash_nothing_waits_longer_than_five_minutes(void **state)
 {
 	(void)state;
 	world_free(w);
-	w = world_new(&(struct schedule_settings){MIN_INTERVAL, CLOCK_HOUR_MS, 0}, 1);
+	w = world_new(&(struct schedule_settings){MIN_INTERVAL, CLOCK_HOUR_MS, 0, 0}, 1);
 	int64_t waited_ms;
 	world_add(w, 1, 1, QUEUE_LATER);
 	world_add(w, 2, 1, QUEUE_LATER);
@@ -1125,7 +1230,7 @@ static void what_did_not_leave_does_not_count_against_the_rate(void **state)
 {
 	(void)state;
 	world_free(w);
-	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 1}, 1);
+	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 1, 0}, 1);
 	world_add(w, 1, 1, QUEUE_NOW);
 	world_add(w, 2, 1, QUEUE_NOW);
 	world_stored(w);
@@ -1512,6 +1617,12 @@ int main(void)
 		TEST(more_than_one_flight_holds_is_put_back_whole),
 		TEST(one_that_was_put_off_and_did_not_leave_is_not_put_off_again),
 		TEST(what_did_not_leave_does_not_count_against_the_rate),
+		TEST(a_start_with_something_to_tell_goes_on_as_verdicts_are_on_disk),
+		TEST(a_start_with_an_empty_queue_is_not_cautious),
+		TEST(a_push_without_a_verdict_keeps_the_others_back_for_a_while_only),
+		TEST(what_did_not_leave_or_was_not_processed_lets_no_more_leave),
+		TEST(caution_ends_when_enough_is_settled),
+		TEST(a_registration_that_goes_in_flight_counts_as_settled),
 		TEST(later_news_during_a_flight_keeps_its_own_time),
 		TEST(news_during_a_flight_survives_its_end_for_good),
 		TEST(news_during_a_flight_joins_what_is_tried_again),

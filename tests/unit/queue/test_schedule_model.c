@@ -276,7 +276,7 @@ static void nothing_is_lost_and_nothing_comes_too_soon(void **state)
 	uint64_t seed[2] = {given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL), 7};
 	print_message("QUEUE_SEED=%llu\n", (unsigned long long)seed[0]);
 	chance_init(&dice, (const uint8_t *)seed);
-	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0}, 1);
+	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0, 0}, 1);
 	for (unsigned at = 0; at < PHONES; at++)
 		phones[at].not_before_ms = phones[at].last_push_ms = phones[at].sent_ms = NEVER;
 	for (unsigned step = 0; step < STEPS; step++) {

@@ -1,0 +1,54 @@
+"""A daemon that dies behind the tenth push of each of its lives: all are told in the end."""
+
+import contextlib
+import itertools
+import math
+import signal
+
+import pytest
+
+from mailsite import BarePhone, new_user
+from waiting import wait_until
+
+PHONES = 40
+FAULT = 10      # behind so many pushes
+# Of those handed over half are settled, one aside: a life leaves 5 to 9 fewer to the next one, and
+# the last has too few to die of.
+SETTLED_LEAST, SETTLED_MOST = FAULT // 2, FAULT - 1
+LIVES_LEAST = math.ceil((PHONES - SETTLED_MOST) / SETTLED_MOST) + 1
+LIVES_MOST = math.ceil((PHONES - SETTLED_MOST) / SETTLED_LEAST) + 1
+
+
+@pytest.fixture
+def faulty(build):
+    return build / "tests" / "system" / "mailpushd-faulty"
+
+
+def live(site):
+    """One life; returns whether it ended by its fault, with something left to tell."""
+    daemon = site.mailpushd
+    with contextlib.suppress(RuntimeError):     # it may die before it is seen to be ready
+        daemon.start()
+        wait_until(lambda: daemon.process.poll() is not None or not site.waiting_hashes(),
+                   what="the end of the daemon or of its queue")
+    if daemon.process and daemon.process.poll() is None:
+        return False
+    return daemon.kill() in (-signal.SIGABRT, None)
+
+
+@pytest.mark.parametrize("fault", ("PUSH", "TOLD"))
+def test_each_life_goes_on_where_the_former_one_died(bare_site, apns_folder, faulty, fault):
+    site, port = bare_site, bare_site.sim.port
+    site.sim.stop()
+    phones = [BarePhone(new_user()) for _ in range(PHONES)]
+    for phone in phones:
+        site.register(phone)
+        site.deliver(phone.user)
+    site.mailpushd.kill9()
+    site.sim.start(apns_folder, port=port)
+    site.mailpushd.program = faulty
+    site.mailpushd.wrapper = ["env", f"MAILPUSH_FAULT_{fault}={FAULT}"]
+    lives = next(n for n in itertools.count(1) if not live(site))
+    assert LIVES_LEAST <= lives <= LIVES_MOST
+    for phone in phones:
+        site.told_inbox(phone)
