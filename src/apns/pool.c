@@ -41,7 +41,7 @@ void pool_free(struct pool *pool)
 {
 	if (!pool)
 		return;
-	assert(pool->out == 0);
+	/* What the library has not given back, whatever the peer did to it, goes with the rest. */
 	while (pool->chunks) {
 		struct chunk *chunk = pool->chunks;
 		pool->chunks = chunk->next;

@@ -650,6 +650,8 @@ static bool load_push(struct loading *loading, sqlite3_stmt *row)
 		return false;
 	loading->last = key;
 	loading->has_last = true;
+	if (!target_is_possible(read_text(row, 2), read_text(row, 3)))
+		return false;
 	struct target *target = target_new(&key, read_text(row, 1), read_text(row, 2),
 		read_text(row, 3), read_text(row, 4), sqlite3_column_int(row, 5),
 		sqlite3_column_int(row, 6) != 0, sqlite3_column_int(row, 7) != 0,
@@ -670,7 +672,7 @@ static bool load_news(struct loading *loading, sqlite3_stmt *row)
 	};
 	const char *hash = read_text(row, 1);
 	size_t size = strlen(hash);
-	if (!read_key(row, 0, &key) || size >= sizeof(news.hash))
+	if (!read_key(row, 0, &key) || size >= sizeof(news.hash) || news.seq > NUMBER_MAX)
 		return false;
 	memcpy(news.hash, hash, size);
 	loading->loader->news(loading->ctx, &key, &news);
@@ -680,8 +682,11 @@ static bool load_news(struct loading *loading, sqlite3_stmt *row)
 static bool load_parked(struct loading *loading, sqlite3_stmt *row)
 {
 	const char *raw = sqlite3_column_blob(row, 2);
-	loading->loader->parked(loading->ctx, (uint64_t)sqlite3_column_int64(row, 0),
-		sqlite3_column_int64(row, 1), raw ? raw : "", (size_t)sqlite3_column_bytes(row, 2));
+	int64_t id = sqlite3_column_int64(row, 0);
+	if (id < 1 || id > NUMBER_MAX)
+		return false;
+	loading->loader->parked(loading->ctx, (uint64_t)id, sqlite3_column_int64(row, 1),
+		raw ? raw : "", (size_t)sqlite3_column_bytes(row, 2));
 	return true;
 }
 

@@ -131,6 +131,18 @@ static int read_target(sqlite3_stmt *query, int at, struct registry_row *ret)
 	return at + 10;
 }
 
+/* Nobody could be pushed to with what such a row says. */
+static int check_row(const struct sqlite *s, const struct registry_row *row, struct err *err)
+{
+	if (target_is_possible(row->token, row->account_id))
+		return 0;
+	return err_set(err, -EIO,
+		"registry '%s': cannot read: a registration of '%s' is malformed; restore a "
+		"backup, "
+		"or move the file away: phones register again within a day or two",
+		s->path, row->user);
+}
+
 static void read_row(sqlite3_stmt *query, struct registry_row *ret)
 {
 	int at = read_target(query, 0, ret);
@@ -154,6 +166,11 @@ static int match(struct registry_db *db, const struct mailbox *const *mailboxes,
 		while ((result = sqlite3_step(query)) == SQLITE_ROW) {
 			struct registry_row row;
 			read_target(query, 1, &row);
+			int malformed = check_row(s, &row, err);
+			if (malformed) {
+				sqlite3_reset(query);
+				return malformed;
+			}
 			on_match(ctx, i, &row, column_text(query, 0));
 		}
 		int failed = finish(s, query, result, err);
@@ -171,6 +188,11 @@ static int give_rows(struct sqlite *s, sqlite3_stmt *query, size_t index, bool c
 	while ((result = sqlite3_step(query)) == SQLITE_ROW) {
 		struct registry_row row;
 		read_row(query, &row);
+		int malformed = check_row(s, &row, err);
+		if (malformed) {
+			sqlite3_reset(query);
+			return malformed;
+		}
 		on_row(ctx, counts ? index++ : index, &row);
 	}
 	return finish(s, query, result, err);

@@ -1,5 +1,7 @@
 #include "registry/target.h"
 
+#include "event/event.h"
+
 #include <assert.h>
 #include <openssl/evp.h>
 #include <string.h>
@@ -9,6 +11,20 @@ static const char *pack(char **memory, const char *text, size_t size)
 	char *copy = memcpy(*memory, text, size);
 	*memory += size;
 	return copy;
+}
+
+static bool consists_of(const char *text, const char *allowed, size_t most)
+{
+	size_t size = strspn(text, allowed);
+	return size >= 1 && size <= most && !text[size];
+}
+
+bool target_is_possible(const char *token, const char *account_id)
+{
+	static const char allowed[] = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "abcdefghijklmnopqrstuvwxyz";
+	return consists_of(token, "0123456789abcdefABCDEF", EVENT_TOKEN_MAX) &&
+		consists_of(account_id, allowed, EVENT_ACCOUNT_ID_MAX);
 }
 
 struct target *target_new(const struct registry_key *key, const char *user, const char *token,

@@ -38,6 +38,8 @@ struct target {
 	char memory[]; /* the strings */
 };
 
+/* May a registration have these?  Not so what a damaged file says. */
+bool target_is_possible(const char *token, const char *account_id);
 struct target *target_new(const struct registry_key *key, const char *user, const char *token,
 	const char *account_id, const char *topic, int aps_version, bool confirmed, bool inbox_only,
 	int64_t renewed_ms);

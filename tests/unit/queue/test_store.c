@@ -376,6 +376,38 @@ static void a_number_that_leaves_no_next_one_is_damage(void **state)
 	store_file_close(file);
 }
 
+static void what_no_push_can_be_made_of_is_damage(void **state)
+{
+	static const char *const edits[] = {
+		"UPDATE push SET account_id = ''",
+		"UPDATE push SET account_id = 'a\"b'",
+		"UPDATE push SET account_id = substr(hex(zeroblob(40)), 1, 65)",
+		"UPDATE push SET token = ''",
+		"UPDATE push SET token = hex(zeroblob(101))",
+		"UPDATE push SET token = 'no token'",
+		"UPDATE news SET seq = -1",
+		"INSERT INTO parked VALUES (0, 1, 'x')",
+		"INSERT INTO parked VALUES (9223372036854775807, 1, 'x')",
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
+		struct store_file *file = open_file();
+		struct queue_job *job = make_job(1, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, 1);
+		with_news(job, "aa", QUEUE_NOW);
+		write_one(file, job);
+		store_file_close(file);
+		write_sql(edits[i]);
+		file = open_file();
+		struct loaded *loaded = mem_alloc_zero(1, sizeof(*loaded));
+		struct err err;
+		if (store_file_load(file, &loader, loaded, &err) != -EBADMSG)
+			fail_msg("%s", edits[i]);
+		loaded_free(loaded);
+		store_file_close(file);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
 static void with_topics(struct queue_job *job, const char *current, const char *former)
 {
 	job->topics = mem_alloc_zero(2, sizeof(*job->topics));
@@ -539,6 +571,7 @@ int main(void)
 		TEST(a_deleted_phone_row_stays_away),
 		TEST(a_file_with_two_pushes_to_one_registration_is_damaged),
 		TEST(a_number_that_leaves_no_next_one_is_damage),
+		TEST(what_no_push_can_be_made_of_is_damage),
 		TEST(the_topics_of_now_and_before_replace_each_other),
 		TEST(a_file_of_the_first_schema_is_brought_up_to_date),
 		TEST(a_newer_schema_is_refused),

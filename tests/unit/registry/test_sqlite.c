@@ -446,6 +446,39 @@ static void a_file_that_was_removed_or_replaced_fails_news_as_well(void **state)
 	free_pair(&pair);
 }
 
+static void a_registration_that_nobody_could_be_pushed_to_fails_the_batch(void **state)
+{
+	static const char *const edits[] = {
+		"UPDATE registration SET account_id = ''",
+		"UPDATE registration SET account_id = hex(zeroblob(33))",
+		"UPDATE registration SET account_id = 'one', device_token = ''",
+	};
+	struct world *w = *state;
+	open_well(w);
+	struct pair pair;
+	make_pair(&pair, "INBOX");
+	job_list_append(&pair.batch, &pair.renewal.job);
+	assert_int_equal(registry_store_run(w->store, &pair.batch, &w->err), 0);
+	sqlite3 *db = open_beside(w->path);
+	for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
+		execute(db, edits[i]);
+		struct job_list batch;
+		job_list_init(&batch);
+		job_list_append(&batch, &pair.news.job);
+		assert_int_equal(registry_store_run(w->store, &batch, &w->err), -EIO);
+		assert_non_null(strstr(w->err.text, "a registration of 'alice' is malformed"));
+		assert_int_equal(pair.news.match_count, 0);
+	}
+	execute(db, "UPDATE registration SET device_token = '" TOKEN "'");
+	struct job_list batch;
+	job_list_init(&batch);
+	job_list_append(&batch, &pair.news.job);
+	assert_int_equal(registry_store_run(w->store, &batch, &w->err), 0);
+	assert_int_equal(pair.news.match_count, 1);
+	sqlite3_close(db);
+	free_pair(&pair);
+}
+
 static void a_lock_by_ourselves_is_thought_of(void **state)
 {
 	struct world *w = *state;
@@ -602,6 +635,7 @@ int main(void)
 		TEST(a_reader_beside_us_is_no_hindrance_and_keeps_its_view),
 		TEST(a_file_that_was_removed_or_replaced_fails_each_batch_until_it_is_back),
 		TEST(a_file_that_was_removed_or_replaced_fails_news_as_well),
+		TEST(a_registration_that_nobody_could_be_pushed_to_fails_the_batch),
 		TEST(a_lock_by_ourselves_is_thought_of),
 		TEST(a_page_that_the_disk_cannot_read_fails_the_batch_until_it_can),
 		TEST(removed_registrations_leave_no_subscriptions_behind),
