@@ -71,6 +71,17 @@ void lanes_took_turn(struct lanes *lanes, const char *topic, bool is_urgent)
 		lane->urgent_turns++;
 }
 
+unsigned lanes_turns(const struct lanes *lanes, const char *topic)
+{
+	const struct lane *lane = find(lanes, topic);
+	return lane ? lane->urgent_turns : 0;
+}
+
+void lanes_set_turns(struct lanes *lanes, const char *topic, unsigned turns)
+{
+	lanes_get(lanes, topic)->urgent_turns = turns;
+}
+
 size_t lanes_count(const struct lanes *lanes, const char *topic)
 {
 	const struct lane *lane = find(lanes, topic);

@@ -40,6 +40,9 @@ struct lane *lanes_get(struct lanes *lanes, const char *topic);
 struct heap_node *lanes_due(const struct lanes *lanes, const char *topic, int64_t now_ms);
 /* It goes: that was a turn of the urgent ones or of the others. */
 void lanes_took_turn(struct lanes *lanes, const char *topic, bool is_urgent);
+/* Turns in a row of the urgent ones of `topic`; and back to what they were, as one did not go. */
+unsigned lanes_turns(const struct lanes *lanes, const char *topic);
+void lanes_set_turns(struct lanes *lanes, const char *topic, unsigned turns);
 /* How many stand there, due or not. */
 size_t lanes_count(const struct lanes *lanes, const char *topic);
 /* Walks the topics that have something due, `*position` from 0; NULL at the end. */

@@ -41,6 +41,7 @@ static const struct push *take_off(
 		.former_due_ms = entry->due_ms,
 		.former_not_before_ms = entry->not_before_ms,
 		.former_left_ms = entry->left_ms,
+		.former_turns = lanes_turns(&schedule->lanes, entry->target->topic),
 		.former_is_spread = entry->is_spread,
 		.former_has_flown = entry->has_flown};
 	entry->left_ms = time.now_ms;
@@ -140,6 +141,7 @@ void schedule_put_back(struct schedule *schedule, const struct registry_key *key
 	entry->left_ms = flight->former_left_ms;
 	entry->is_spread = flight->former_is_spread;
 	entry->has_flown = flight->former_has_flown;
+	lanes_set_turns(&schedule->lanes, entry->target->topic, flight->former_turns);
 	schedule_flight_free(flight);
 	schedule_enter(schedule, entry, WAITING);
 	rate_give_back(&schedule->rate);

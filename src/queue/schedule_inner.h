@@ -29,6 +29,7 @@ struct flight {
 	int64_t former_due_ms; /* the entry's, for one that did not leave */
 	int64_t former_not_before_ms;
 	int64_t former_left_ms;
+	unsigned former_turns; /* of its lane */
 	bool former_is_spread;
 	bool former_has_flown;
 	bool is_orphan;		   /* the registration went meanwhile: the verdict is ignored */

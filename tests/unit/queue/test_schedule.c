@@ -1301,6 +1301,25 @@ static void beside_a_flood_of_now_a_tenth_is_for_later(void **state)
 	assert_in_range(sent[QUEUE_NOW], 9 * RATE - 1, 9 * RATE + 6);
 }
 
+/* Else `later` would wait without end where room ends just at its turn. */
+static void a_turn_of_later_that_did_not_leave_is_its_turn_again(void **state)
+{
+	(void)state;
+	for (unsigned phone = 1; phone <= 30; phone++)
+		world_add(w, phone, 1, phone == 30 ? QUEUE_LATER : QUEUE_NOW);
+	world_pass(w, 2 * LATER_DELAY);
+	world_stored(w);
+	const struct push *push;
+	do
+		push = world_next(w);
+	while (push->urgency == QUEUE_NOW);
+	for (unsigned i = 0; i < 3; i++) {
+		put_back(30);
+		push = world_next(w);
+		assert_int_equal(world_phone(push), 30);
+	}
+}
+
 static void what_later_does_not_use_is_for_now(void **state)
 {
 	(void)state;
@@ -1666,6 +1685,7 @@ int main(void)
 		TEST(renewed_while_resting_nothing_is_written),
 		TEST(the_rate_is_kept),
 		TEST(beside_a_flood_of_now_a_tenth_is_for_later),
+		TEST(a_turn_of_later_that_did_not_leave_is_its_turn_again),
 		TEST(what_later_does_not_use_is_for_now),
 		TEST(what_now_does_not_use_is_for_later),
 		TEST(now_goes_first_and_later_saves_up_one_turn_only),
