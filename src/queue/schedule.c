@@ -616,10 +616,14 @@ void schedule_put_back(struct schedule *schedule, const struct registry_key *key
 	rate_give_back(&schedule->rate);
 }
 
-const char *schedule_next_topic(struct schedule *schedule, size_t *position, int64_t now_ms)
+void schedule_begin_turn(struct schedule *schedule)
 {
-	if (*position == 0)
-		schedule->is_spreading = false;
+	schedule->is_spreading = false;
+	lanes_begin_turn(&schedule->lanes);
+}
+
+const char *schedule_next_topic(const struct schedule *schedule, size_t *position, int64_t now_ms)
+{
 	return lanes_next_topic(&schedule->lanes, position, now_ms);
 }
 
@@ -765,6 +769,11 @@ const char *schedule_state(const struct schedule *schedule, const struct registr
 	if (entry && entry->is_asleep && entry->state != FLYING)
 		return "asleep";
 	return entry ? names[entry->state] : NULL;
+}
+
+bool schedule_has_due(const struct schedule *schedule, const char *topic, int64_t now_ms)
+{
+	return lanes_due(&schedule->lanes, topic, now_ms);
 }
 
 size_t schedule_waiting(const struct schedule *schedule, const char *topic)
