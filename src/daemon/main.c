@@ -528,11 +528,14 @@ static int start(struct daemon *daemon, struct err *err)
 		.later_delay_ms = config->later_delay_ms,
 		.max_push_rate = config->max_push_rate};
 	core->schedule = schedule_new(&schedule_settings, seeds[0]);
+	/* Before the queue, which wakes it when a job comes back, also at the end of a failed
+	 * start.
+	 */
+	core->audience = audience_new(core);
+	core->delivery = delivery_new(core);
 	if ((status = open_registry(daemon, err)) || (status = open_queue(daemon, err)) ||
 		(status = open_sender(daemon, err)))
 		return status;
-	core->audience = audience_new(core);
-	core->delivery = delivery_new(core);
 	const struct forward_settings forward_settings = {
 		.target = config->forward_socket, .quiet = on_forward_quiet, .ctx = daemon};
 	core->forward = forward_new(&daemon->loop, &forward_settings);
