@@ -297,10 +297,10 @@ static void on_clock_set(void *ctx, int64_t by_ms)
 
 static void check_stopped(struct daemon *daemon)
 {
-	if (!daemon->is_stopping || !daemon->is_sender_stopped || reload_is_running(daemon->reload))
+	if (!daemon->is_stopping || !daemon->is_sender_stopped)
 		return;
-	bool is_quiet = !arrivals_count(daemon->core.arrivals) &&
-		forward_is_quiet(daemon->core.forward) &&
+	bool is_quiet = !reload_is_running(daemon->reload) &&
+		!arrivals_count(daemon->core.arrivals) && forward_is_quiet(daemon->core.forward) &&
 		!(daemon->core.stream && stream_unanswered(daemon->core.stream));
 	if (is_quiet || daemon->is_time_up)
 		uv_stop(&daemon->loop);

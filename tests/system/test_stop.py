@@ -80,6 +80,31 @@ def held_site(bare_site_for, disk):
     return site
 
 
+@pytest.mark.parametrize("file", ["imapd.conf", "client.key", "mailpush.conf"])
+@pytest.mark.parametrize("is_ended_by", ["SIGTERM", "SIGINT"])
+def test_during_a_reload_on_a_dead_file_system(held_site, disk, file, is_ended_by):
+    site = held_site
+    site.mailpushd.start()
+    with disk.rule(f"unopened {file}"):
+        site.mailpushd.reload()
+        disk.wait_held()
+        assert site.mailpushd.kill(getattr(signal, is_ended_by)) == 0
+    site.mailpushd.wait_log("info daemon: stopped")
+
+
+def test_during_a_reload_that_comes_back_late(held_site, disk):
+    """The stop waits for it; what is read is no longer put in force."""
+    site = held_site
+    site.mailpushd.start()
+    with disk.rule("unopened client.key"):
+        site.mailpushd.reload()
+        disk.wait_held()
+        site.mailpushd.process.send_signal(signal.SIGTERM)
+        site.mailpushd.wait_log("info daemon: stopping")
+    stops(site)
+    assert not [line for line in site.mailpushd.lines() if "info daemon: reloaded" in line]
+
+
 @pytest.mark.parametrize("is_online", ["true", "false"])
 def test_while_the_check_of_the_credentials_reads_them(held_site, disk, is_online):
     """On the way back, and not at all."""
