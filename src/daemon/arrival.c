@@ -67,7 +67,7 @@ struct arrivals {
 	uint64_t parked; /* arrivals under way that are parked */
 	uint64_t last_parked_id;
 	struct map *mergeable; /* news that waits for the registry, by merge_key */
-	unsigned silence;      /* looks of on_watch since the registry last answered */
+	unsigned silence;      /* looks of on_watch at a registry that works and answers nothing */
 	uv_timer_t watch;
 	bool is_late; /* the alarm about late acknowledgements stands */
 	uint64_t lost;
@@ -245,9 +245,9 @@ static struct queue_job *unpark(struct arrivals *arrivals, uint64_t parked_id)
 }
 
 /*
- * The registry hangs, if it has answered nothing for ARRIVAL_PARK_MS.  One that goes on has a
- * backlog at most, which parking would only lengthen.  Counted in looks, as a long turn of ours
- * is no silence of the registry's.
+ * The registry hangs, if it has had work and answered nothing for ARRIVAL_PARK_MS.  One that goes
+ * on has a backlog at most, which parking would only lengthen; one without work waits for the
+ * queue.  Counted in looks, as a long turn of ours is no silence of the registry's.
  */
 static bool is_silent(const struct arrivals *arrivals)
 {
@@ -262,7 +262,8 @@ static void on_watch(uv_timer_t *timer)
 		uv_timer_stop(timer);
 		return;
 	}
-	arrivals->silence++;
+	bool has_work = worker_running(registry_worker(arrivals->core->registry));
+	arrivals->silence = has_work ? arrivals->silence + 1 : 0;
 	if (!is_silent(arrivals))
 		return;
 	int64_t late_ms = clock_monotonic_ms() - ARRIVAL_PARK_MS;

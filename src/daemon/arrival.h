@@ -5,10 +5,10 @@
  *   intake -> event -> relay -> registry -> schedule -> store -> OK
  *
  * The registry is asked first, then what follows is stored, then Cyrus gets its OK.  When the
- * registry has answered nothing for ARRIVAL_PARK_MS, what it has had for as long is parked in the
- * queue's file and acknowledged from there, and what comes later is parked at once: all until it
- * answers again, then, while anything is parked, that for which somebody waits.  All keep their
- * order.
+ * registry has work and has answered nothing for ARRIVAL_PARK_MS, what it has had for as long is
+ * parked in the queue's file and acknowledged from there, and what comes later is parked at once:
+ * all until it answers again, then, while anything is parked, that for which somebody waits.  All
+ * keep their order.
  *
  * While the registry's thread is busy, news about the same mailbox and of the same urgency is
  * merged; never across a barrier.  Too much is bounded by overload.h.

@@ -227,17 +227,15 @@ static void name_missing(char name[ALARM_NAME_SIZE], const char *topic)
 static void clear_missing(struct delivery *delivery, int64_t now_ms)
 {
 	for (unsigned i = 0; i < delivery->missing_count;) {
-		bool waits = false;
-		size_t position = 0;
-		const char *topic;
-		while ((topic = schedule_next_topic(delivery->core->schedule, &position, now_ms)))
-			waits = waits || !strcmp(topic, delivery->missing[i]);
-		if (waits && !sender_has_credential(delivery->core->sender, delivery->missing[i])) {
+		const struct core *core = delivery->core;
+		const char *topic = delivery->missing[i];
+		if (schedule_has_due(core->schedule, topic, now_ms) &&
+			!sender_has_credential(core->sender, topic)) {
 			i++;
 			continue;
 		}
 		char name[ALARM_NAME_SIZE];
-		name_missing(name, delivery->missing[i]);
+		name_missing(name, topic);
 		alarm_clear(name);
 		free(delivery->missing[i]);
 		delivery->missing[i] = delivery->missing[--delivery->missing_count];
@@ -283,6 +281,7 @@ static void look(struct delivery *delivery)
 	probe_launch(core, PROBE_FIRST);
 	size_t position = 0;
 	const char *topic;
+	schedule_begin_turn(core->schedule);
 	while ((topic = schedule_next_topic(core->schedule, &position, time.now_ms))) {
 		check_credential(delivery, topic);
 		launch_due(delivery, topic, time);

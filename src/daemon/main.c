@@ -298,10 +298,10 @@ static void on_clock_set(void *ctx, int64_t by_ms)
 
 static void check_stopped(struct daemon *daemon)
 {
-	if (!daemon->is_stopping || !daemon->is_sender_stopped || reload_is_running(daemon->reload))
+	if (!daemon->is_stopping || !daemon->is_sender_stopped)
 		return;
-	bool is_quiet = !arrivals_count(daemon->core.arrivals) &&
-		forward_is_quiet(daemon->core.forward) &&
+	bool is_quiet = !reload_is_running(daemon->reload) &&
+		!arrivals_count(daemon->core.arrivals) && forward_is_quiet(daemon->core.forward) &&
 		!(daemon->core.stream && stream_unanswered(daemon->core.stream));
 	if (is_quiet || daemon->is_time_up)
 		uv_stop(&daemon->loop);
@@ -530,11 +530,14 @@ static int start(struct daemon *daemon, struct err *err)
 		.max_push_rate = config->max_push_rate,
 		.caution_ms = CAUTION_MS};
 	core->schedule = schedule_new(&schedule_settings, seeds[0]);
+	/* Before the queue, which wakes it when a job comes back, also at the end of a failed
+	 * start.
+	 */
+	core->audience = audience_new(core);
+	core->delivery = delivery_new(core);
 	if ((status = open_registry(daemon, err)) || (status = open_queue(daemon, err)) ||
 		(status = open_sender(daemon, err)))
 		return status;
-	core->audience = audience_new(core);
-	core->delivery = delivery_new(core);
 	const struct forward_settings forward_settings = {
 		.target = config->forward_socket, .quiet = on_forward_quiet, .ctx = daemon};
 	core->forward = forward_new(&daemon->loop, &forward_settings);

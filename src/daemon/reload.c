@@ -32,6 +32,8 @@ struct reload {
 	bool is_patient_wanted;
 	bool is_spoilt; /* mailpush.conf, when it was last read */
 	bool is_stopped;
+	bool is_freed;
+	bool is_closed; /* its handle */
 	void (*stopped)(void *ctx);
 	void *stopped_ctx;
 };
@@ -185,6 +187,13 @@ static void apply(struct reload *reload, struct sources *fresh)
 	delivery_wake(core->delivery);
 }
 
+/* Not while the pool has it, nor before the loop has given back its handle. */
+static void free_if_idle(struct reload *reload)
+{
+	if (!reload->is_running && reload->is_closed)
+		free(reload);
+}
+
 static void on_done(uv_work_t *work, int status)
 {
 	struct reload *reload = work->data;
@@ -193,7 +202,9 @@ static void on_done(uv_work_t *work, int status)
 	if (reload->is_stopped || status) {
 		sources_free(fresh);
 		config_free(mem_steal(reload->reread));
-		if (reload->stopped)
+		if (reload->is_freed)
+			free_if_idle(reload);
+		else if (reload->stopped)
 			reload->stopped(reload->stopped_ctx);
 		return;
 	}
@@ -243,13 +254,16 @@ bool reload_is_running(const struct reload *reload)
 
 static void on_closed(uv_handle_t *handle)
 {
-	free(handle->data);
+	struct reload *reload = handle->data;
+	reload->is_closed = true;
+	free_if_idle(reload);
 }
 
 void reload_free(struct reload *reload)
 {
 	if (!reload)
 		return;
+	reload->is_freed = true;
 	watch_free(reload->watch);
 	uv_close((uv_handle_t *)&reload->patience, on_closed);
 }

@@ -30,6 +30,7 @@ void reload_now(struct reload *reload);
 /* No more; `stopped` (may be NULL) is called when one that runs has come back. */
 void reload_stop(struct reload *reload, void (*stopped)(void *ctx), void *ctx);
 bool reload_is_running(const struct reload *reload);
+/* One that still runs changes nothing any more, but reads core->config. */
 void reload_free(struct reload *reload);
 
 #endif

@@ -28,15 +28,19 @@ struct examination {
 		json_t *json;	     /* borrowed */
 	} online[CONFIG_CREDENTIALS_MAX];
 	unsigned open;
-	uv_timer_t timer;
+	uv_timer_t timer; /* once the files are read: till then main.c may close all handles */
 };
 
-static void on_closed(uv_handle_t *handle)
+static void examination_free(struct examination *examination)
 {
-	struct examination *examination = handle->data;
 	sources_free(examination->sources);
 	json_decref(examination->credentials);
 	free(examination);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	examination_free(handle->data);
 }
 
 static void end(struct examination *examination)
@@ -225,6 +229,8 @@ static void ask_apple(struct examination *examination, unsigned i, json_t *json)
 
 static void examine(struct examination *examination)
 {
+	uv_timer_init(examination->core->loop, &examination->timer);
+	examination->timer.data = examination;
 	const struct sources *sources = examination->sources;
 	for (unsigned i = 0; i < sources->credential_count; i++) {
 		const struct credential_files *files = &examination->core->config->credentials[i];
@@ -258,13 +264,13 @@ static void on_worked(uv_work_t *work, int cancelled)
 	(void)cancelled;
 	examination->is_reading = false;
 	if (!examination->request) {
-		end(examination);
+		examination_free(examination);
 		return;
 	}
 	if (!examination->sources->imapdconf) {
 		reply_error(examination->request, 500, "%s",
 			examination->sources->imapdconf_error.text);
-		end(examination);
+		examination_free(examination);
 		return;
 	}
 	examine(examination);
@@ -281,8 +287,6 @@ void trial_credentials(struct core *core, struct http_request *request, const ch
 	examination->request = request;
 	examination->is_online = ask.online;
 	examination->credentials = json_array();
-	uv_timer_init(core->loop, &examination->timer);
-	examination->timer.data = examination;
 	examination->work.data = examination;
 	examination->is_reading = true;
 	http_defer(request, on_gone, examination);

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "intake/answer.h"
 #include "intake/dlist.h"
 #include "intake/listener.h"
 
@@ -20,7 +21,6 @@
 #define LATE_TURN_MS 500
 #define READ_SIZE (64 * 1024)
 #define POOL_MAX 256
-#define ANSWER_MAX 256
 
 enum state {
 	IDLE,	   /* pooled */
@@ -85,6 +85,7 @@ struct stream {
 	uv_poll_t listener;
 	bool accepts; /* the listener is polled */
 	bool paused;
+	bool is_ending;		 /* all that came is read, whatever the load */
 	int64_t accept_again_ms; /* 0, or out of descriptors until then */
 
 	/* In a list all have the same time limit, so its first is the next to be late. */
@@ -297,34 +298,14 @@ static void watch(struct stream_request *r)
 	r->poll.data = r;
 	r->has_poll = true;
 	r->stream->handles++;
-	uv_poll_start(&r->poll, UV_READABLE, on_readable);
-}
-
-static void send_text(int fd, const char *text, size_t size)
-{
-	/* So short that it fits, or the peer is gone: nothing to be done about either. */
-	(void)!send(fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-static void send_answer(int fd, const char *reason)
-{
-	if (!reason) {
-		send_text(fd, "OK ()\r\n", 7);
-		return;
-	}
-	char text[ANSWER_MAX];
-	size_t n = (size_t)snprintf(text, sizeof(text), "NO \"");
-	for (; *reason && n < sizeof(text) - 3; reason++) {
-		unsigned char c = (unsigned char)*reason;
-		text[n++] = c < ' ' || c >= 0x7f || c == '"' || c == '\\' ? '\'' : (char)c;
-	}
-	memcpy(text + n, "\"\r\n", 3);
-	send_text(fd, text, n + 3);
+	/* Else stream_pause does so in the end. */
+	if (r->state != READING || !r->stream->paused)
+		uv_poll_start(&r->poll, UV_READABLE, on_readable);
 }
 
 static void turn_away(struct stream_request *r, const char *why)
 {
-	send_answer(r->fd, why);
+	answer_send(r->fd, why);
 	shutdown(r->fd, SHUT_WR);
 	drop_part(r);
 	enter(r, LINGERING);
@@ -452,7 +433,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 static void refuse_stranger(struct stream *s, int fd, uid_t uid)
 {
-	send_answer(fd, "not allowed");
+	answer_send(fd, "not allowed");
 	close(fd);
 	uint64_t came = peer_count_stranger(&s->strangers, uid, now_ms(s));
 	if (!came)
@@ -476,11 +457,12 @@ static bool make_room(struct stream *s)
 		release(r);
 		return true;
 	}
-	r = TAILQ_FIRST(&s->in[READING]);
+	/* While the stream is paused, it is not they who are silent. */
+	r = s->paused ? NULL : TAILQ_FIRST(&s->in[READING]);
 	if (!r)
 		return false;
 	uid_t uid = r->uid;
-	send_answer(r->fd, "too many connections, and the request did not come");
+	answer_send(r->fd, "too many connections, and the request did not come");
 	release(r);
 	uint64_t closed = count_frequent(&s->crowded_out, now_ms(s));
 	if (!closed)
@@ -507,19 +489,26 @@ static void begin(struct stream *s, int fd)
 		return;
 	}
 	if (peer_is_self(s->peers, &peer)) {
-		send_answer(fd, "forward_socket leads back to mailpushd");
+		answer_send(fd, "forward_socket leads back to mailpushd");
 		close(fd);
 		s->callbacks.rejected(s->ctx, "requests of our own", PEER_SELF_TEXT);
 		return;
 	}
-	if (is_full(s))
-		make_room(s);
+	/* No room can be made only when the backlog is emptied: else nobody would be let in. */
+	if (is_full(s) && !make_room(s)) {
+		answer_send(fd, "too many connections");
+		close(fd);
+		return;
+	}
 	struct stream_request *r = take_idle(s);
 	r->fd = fd;
 	r->uid = peer.uid;
 	r->scan.skip = 0;
 	enter(r, READING);
-	read_request(r);
+	if (s->paused)
+		watch(r);
+	else
+		read_request(r);
 }
 
 static void cannot_accept(struct stream *s, int e)
@@ -535,26 +524,37 @@ static void cannot_accept(struct stream *s, int e)
 	s->callbacks.rejected(s->ctx, "connections not accepted", err.text);
 }
 
-/* False: nobody else waits. */
-static bool accept_some(struct stream *s)
+/* False: nobody waits, or nobody can be accepted now. */
+static bool accept_one(struct stream *s)
 {
-	for (unsigned i = 0; i < ACCEPT_TURN_MAX && may_accept(s); i++) {
-		int fd = listener_accept(s->fd);
-		if (fd == -EAGAIN)
-			return false;
-		if (fd >= 0) {
-			begin(s, fd);
-		} else if (fd == -EMFILE || fd == -ENFILE) {
-			/* Linux says so even when nobody waits. */
-			if (!listener_has_connection(s->fd))
-				return false;
-			if (!make_room(s))
-				cannot_accept(s, fd);
-		} else if (fd != -ECONNABORTED && fd != -EINTR) {
-			cannot_accept(s, fd);
-		}
+	int fd = listener_accept(s->fd);
+	if (fd == -EAGAIN)
+		return false;
+	if (fd >= 0) {
+		begin(s, fd);
+		return true;
 	}
-	return may_accept(s);
+	if (fd == -ECONNABORTED || fd == -EINTR)
+		return true;
+	if (fd == -EMFILE || fd == -ENFILE) {
+		/* Linux says so even when nobody waits. */
+		if (!listener_has_connection(s->fd))
+			return false;
+		if (make_room(s))
+			return true;
+	}
+	cannot_accept(s, fd);
+	return false;
+}
+
+/*
+ * The listener is to be closed, which would turn away unanswered whoever waits: all are let in,
+ * however much waits already.  They are not many, as nobody reaches it by its name any more.
+ */
+static void empty_backlog(struct stream *s)
+{
+	while (accept_one(s))
+		;
 }
 
 static void on_connectable(uv_poll_t *poll, int status, int events)
@@ -562,7 +562,9 @@ static void on_connectable(uv_poll_t *poll, int status, int events)
 	(void)status;
 	(void)events;
 	struct stream *s = poll->data;
-	accept_some(s);
+	unsigned accepted = 0;
+	while (accepted < ACCEPT_TURN_MAX && may_accept(s) && accept_one(s))
+		accepted++;
 	poll_listener(s);
 }
 
@@ -591,10 +593,10 @@ static void time_out(struct stream_request *r)
 			return;
 		s->late++;
 		s->late_uid = r->uid;
-		send_answer(r->fd, late_text);
+		answer_send(r->fd, late_text);
 		release(r);
 	} else if (r->state == WAITING) {
-		send_answer(r->fd, "not on disk yet");
+		answer_send(r->fd, "not on disk yet");
 		close_connection(r);
 		enter(r, ABANDONED);
 		poll_listener(s);
@@ -696,13 +698,13 @@ void stream_answer(struct stream_request *request, const char *reason)
 {
 	assert(request->state == WAITING || request->state == ABANDONED);
 	if (request->state == WAITING)
-		send_answer(request->fd, reason);
+		answer_send(request->fd, reason);
 	release(request);
 }
 
 void stream_pause(struct stream *stream, bool pause)
 {
-	if (stream->paused == pause)
+	if (stream->paused == pause || stream->is_ending)
 		return;
 	stream->paused = pause;
 	poll_listener(stream);
@@ -738,8 +740,7 @@ int stream_rebind(struct stream *stream, struct err *err)
 	int fd = listener_make(stream->path, stream->mode, stream->gid, &file, err);
 	if (fd < 0)
 		return fd;
-	while (accept_some(stream))
-		;
+	empty_backlog(stream);
 	uv_poll_stop(&stream->listener);
 	stream->accepts = false;
 	/* Under the old number, which the loop knows. */
@@ -761,11 +762,12 @@ void stream_stop_listening(struct stream *stream)
 {
 	if (stream->fd < 0)
 		return;
+	stream_pause(stream, false);
+	stream->is_ending = true;
 	if (!stream->is_inherited) {
 		/* First the name, so that nobody comes whom closing would turn away. */
 		peer_unlink(stream->path, &stream->file);
-		while (accept_some(stream))
-			;
+		empty_backlog(stream);
 	}
 	close_listener(stream);
 }
@@ -787,8 +789,11 @@ void stream_free(struct stream *stream)
 	}
 	for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++) {
 		struct stream_request *r;
-		while ((r = TAILQ_FIRST(&stream->in[open[i]])))
+		while ((r = TAILQ_FIRST(&stream->in[open[i]]))) {
+			if (r->state == READING)
+				answer_send(r->fd, "the service is stopping");
 			release(r);
+		}
 	}
 	uv_close((uv_handle_t *)&stream->timer, on_handle_closed);
 	stream->is_freed = true;

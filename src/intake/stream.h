@@ -76,28 +76,35 @@ int stream_new(uv_loop_t *loop, const struct stream_settings *settings,
  */
 void stream_answer(struct stream_request *request, const char *reason);
 
-/* Stops (or goes on) accepting and reading: overload.  No request times out meanwhile. */
+/*
+ * Stops (or goes on) accepting and reading: overload.  No request times out meanwhile.  Without
+ * effect after stream_stop_listening.
+ */
 void stream_pause(struct stream *stream, bool pause);
 
 /* The socket's file, as it was made; of an inherited one, as it was found. */
 const struct peer_file *stream_file(const struct stream *stream);
 /*
  * The file is gone: makes socket and file anew, as stream_new, and takes in who waits in the old
- * one
- * (`came` may be called).  When that fails, the old one stays.  -ENOTSUP for an inherited socket,
+ * one (`came` may be called); while paused they are accepted and read later.  Whoever finds no
+ * place is answered NO.  When that fails, the old one stays.  -ENOTSUP for an inherited socket,
  * which only its owner can make.
  */
 int stream_rebind(struct stream *stream, struct err *err);
 
 /*
  * Unlinks the listener (unless the file is another one by now), takes in who already waits in its
- * backlog (`came` may be called) and closes it; an inherited one is only closed.  Connections stay
- * until they are answered.
+ * backlog (`came` may be called) and closes it; an inherited one is only closed.  What was paused
+ * goes on, so that each who waits is answered: those with a request by stream_answer, those for
+ * whom there is no place NO at once.  Connections stay until they are answered.
  */
 void stream_stop_listening(struct stream *stream);
 /* Requests that are coming or still wait for stream_answer. */
 size_t stream_unanswered(const struct stream *stream);
-/* Closes all; requests not yet answered must not be answered any more. */
+/*
+ * Closes all; those whose request has not come are answered NO, and requests not yet answered must
+ * not be answered any more.
+ */
 void stream_free(struct stream *stream);
 
 #endif

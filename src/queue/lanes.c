@@ -88,10 +88,13 @@ size_t lanes_count(const struct lanes *lanes, const char *topic)
 	return lane ? lane->now.count + lane->later.count : 0;
 }
 
-const char *lanes_next_topic(struct lanes *lanes, size_t *position, int64_t now_ms)
+void lanes_begin_turn(struct lanes *lanes)
 {
-	if (*position == 0)
-		lanes->first++;
+	lanes->first++;
+}
+
+const char *lanes_next_topic(const struct lanes *lanes, size_t *position, int64_t now_ms)
+{
 	while (*position < lanes->count) {
 		size_t at = (lanes->first + (*position)++) % lanes->count;
 		const struct lane *lane = lanes->all[at];

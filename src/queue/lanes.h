@@ -45,8 +45,10 @@ unsigned lanes_turns(const struct lanes *lanes, const char *topic);
 void lanes_set_turns(struct lanes *lanes, const char *topic, unsigned turns);
 /* How many stand there, due or not. */
 size_t lanes_count(const struct lanes *lanes, const char *topic);
+/* From now on walks begin with another topic. */
+void lanes_begin_turn(struct lanes *lanes);
 /* Walks the topics that have something due, `*position` from 0; NULL at the end. */
-const char *lanes_next_topic(struct lanes *lanes, size_t *position, int64_t now_ms);
+const char *lanes_next_topic(const struct lanes *lanes, size_t *position, int64_t now_ms);
 /* The earliest due time after now_ms (INT64_MAX: none), and whether anything is due already. */
 int64_t lanes_wake_ms(const struct lanes *lanes, int64_t now_ms, bool *ret_has_due);
 

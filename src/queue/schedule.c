@@ -512,6 +512,11 @@ const char *schedule_state(const struct schedule *schedule, const struct registr
 	return entry ? names[entry->state] : NULL;
 }
 
+bool schedule_has_due(const struct schedule *schedule, const char *topic, int64_t now_ms)
+{
+	return lanes_due(&schedule->lanes, topic, now_ms);
+}
+
 size_t schedule_waiting(const struct schedule *schedule, const char *topic)
 {
 	return lanes_count(&schedule->lanes, topic);

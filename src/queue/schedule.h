@@ -155,11 +155,15 @@ const struct push *schedule_next(
  * any other call of the schedule's; the push is no longer valid.
  */
 void schedule_put_back(struct schedule *schedule, const struct registry_key *key);
+/* Before the topics are asked for what is due: another topic is walked first this time. */
+void schedule_begin_turn(struct schedule *schedule);
 /* Walks the topics that have something due, `*position` from 0; NULL at the end. */
-const char *schedule_next_topic(struct schedule *schedule, size_t *position, int64_t now_ms);
+const char *schedule_next_topic(const struct schedule *schedule, size_t *position, int64_t now_ms);
+bool schedule_has_due(const struct schedule *schedule, const char *topic, int64_t now_ms);
 /*
  * When schedule_next may have something that it has not now (min. `now_ms`); INT64_MAX: nothing
- * waits.  Topics that have something due and are not asked for (no room) do not count.
+ * waits.  Topics that have something due and were not asked for in this turn (no room) do not
+ * count.
  */
 int64_t schedule_wake_ms(const struct schedule *schedule, int64_t now_ms);
 

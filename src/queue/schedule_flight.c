@@ -148,10 +148,14 @@ void schedule_put_back(struct schedule *schedule, const struct registry_key *key
 	caution_take_back(&schedule->caution);
 }
 
-const char *schedule_next_topic(struct schedule *schedule, size_t *position, int64_t now_ms)
+void schedule_begin_turn(struct schedule *schedule)
 {
-	if (*position == 0)
-		schedule->is_spreading = false;
+	schedule->is_spreading = false;
+	lanes_begin_turn(&schedule->lanes);
+}
+
+const char *schedule_next_topic(const struct schedule *schedule, size_t *position, int64_t now_ms)
+{
 	return lanes_next_topic(&schedule->lanes, position, now_ms);
 }
 

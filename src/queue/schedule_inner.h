@@ -79,7 +79,7 @@ struct schedule {
 	uint64_t stored_seq;
 	uint64_t in_state[RESTING + 1];
 	uint64_t news;
-	bool is_spreading; /* more is overdue than one call spreads */
+	bool is_spreading; /* more is overdue than one call of this turn spreads */
 	struct chance chance;
 	struct job_list loaded; /* jobs that loading gave rise to */
 };

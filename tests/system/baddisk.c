@@ -6,16 +6,18 @@
  *	unsynced PART		syncing files with PART in their path waits until the rule is gone
  *	unsyncable PART ERRNO	syncing them fails so
  *	deadly PART		syncing them kills the process
- *	stuck PART		writing and syncing them waits until the rule is gone
- *	slow PART MS		each takes so much longer
- *	fail PART ERRNO		each fails so
- *	well PART		nothing happens to them, whatever the lines below say
+ *	unopened PART		opening them waits until the rule is gone; says so by a file
+ *BADDISK.held stuck PART		writing and syncing them waits until the rule is gone slow
+ *PART MS		each takes so much longer fail PART ERRNO		each fails so well
+ *PART		nothing happens to them, whatever the lines below say
  *
- * Reading is left alone, and so is whatever goes to a file without a path.
+ * Reading an open file is left alone, and so is whatever goes to a file without a path.
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,3 +102,57 @@ INTERPOSE(int, ftruncate64, false, (int fd, off64_t size), (fd, size))
 INTERPOSE(ssize_t, write, false, (int fd, const void *bytes, size_t size), (fd, bytes, size))
 INTERPOSE(ssize_t, pwrite64, false, (int fd, const void *bytes, size_t size, off64_t at),
 	(fd, bytes, size, at))
+
+static void say_held(void)
+{
+	char path[4096];
+	snprintf(path, sizeof(path), "%s.held", getenv("BADDISK"));
+	FILE *file = fopen(path, "we");
+	if (file)
+		fclose(file);
+}
+
+static void suffer_opening(const char *path)
+{
+	char kind[16];
+	bool is_said = false;
+	while (find_rule(path, kind), !strcmp(kind, "unopened")) {
+		if (!is_said)
+			say_held();
+		is_said = true;
+		pause_ms(5);
+	}
+}
+
+static mode_t mode_of(int flags, va_list args)
+{
+	return flags & O_CREAT ? va_arg(args, mode_t) : 0;
+}
+
+int open64(const char *path, int flags, ...);
+int open64(const char *path, int flags, ...)
+{
+	va_list args;
+	va_start(args, flags);
+	mode_t mode = mode_of(flags, args);
+	va_end(args);
+	static int (*real)(const char *path, int flags, ...);
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "open64");
+	suffer_opening(path);
+	return real(path, flags, mode);
+}
+
+int openat64(int folder, const char *path, int flags, ...);
+int openat64(int folder, const char *path, int flags, ...)
+{
+	va_list args;
+	va_start(args, flags);
+	mode_t mode = mode_of(flags, args);
+	va_end(args);
+	static int (*real)(int folder, const char *path, int flags, ...);
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "openat64");
+	suffer_opening(path);
+	return real(folder, path, flags, mode);
+}

@@ -9,6 +9,7 @@ import contextlib
 import os
 
 from mailpushd import binary
+from waiting import wait_until
 
 
 class BadDisk:
@@ -35,6 +36,10 @@ class BadDisk:
         self._set(rules)
         yield
         self._set(())
+
+    def wait_held(self):
+        """Until a program waits to open a file."""
+        wait_until(self._rules.with_suffix(".held").exists, what="a program that opens a file")
 
     def _set(self, rules):
         new = self._rules.with_suffix(".new")

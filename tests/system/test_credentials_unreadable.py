@@ -87,6 +87,21 @@ def test_a_file_that_is_deleted_and_put_back(site, phone, folder, name):
     works(site, phone)
 
 
+@pytest.mark.parametrize("name", ["certificate.pem", "key.pem"])
+def test_a_pipe_in_place_of_a_file_is_refused_and_nobody_waits_for_it(site, phone, folder, name):
+    path = folder / name
+    text = path.read_bytes()
+    path.unlink()
+    os.mkfifo(path)
+    site.mailpushd.wait_log(f"{name.removesuffix('.pem')} '{path}' is not a file.*"
+                            "alarm=credential-file:main state=begins")
+    works(site, phone)
+    path.unlink()
+    path.write_bytes(text)
+    ends(site)
+    works(site, phone)
+
+
 def test_a_folder_that_is_renamed_and_renamed_back(site, phone, folder, tmp):
     folder.rename(tmp / "away")
     begins(site, f"certificate '{folder}/certificate.pem': No such file or directory")

@@ -5,6 +5,7 @@ import re
 
 import notify
 from mailsite import BarePhone, locked, new_user
+from waiting import wait_until
 
 MAX_WAITING = 1000
 SPARE = MAX_WAITING // 8    # for new mail, once `later` is shed
@@ -79,6 +80,43 @@ def test_the_stream_is_not_read_at_max_waiting_and_nothing_of_it_is_lost(bare_si
                         if f"event=MessageNew owner={phone.user} " in line]
         assert notify.read_all(connection) == b"OK ()\r\n"
     site.told_inbox(phone)
+
+
+@contextlib.contextmanager
+def in_the_backlog(site, count):
+    """So many that have sent their request, and whom nobody has accepted; and their phones."""
+    phones = [BarePhone(new_user()) for _ in range(count)]
+    with contextlib.ExitStack() as connections, overloaded(site):
+        opened = [connections.enter_context(notify.connect(site.mailpushd.stream_socket))
+                  for _ in phones]
+        for connection, phone in zip(opened, phones):
+            connection.sendall(notify.request(
+                notify.registration(phone.user, phone.token, phone.account_id)))
+        yield opened, phones
+
+
+def test_at_a_stop_who_waits_to_be_accepted_is_answered(bare_site_for):
+    site = bare_site_for(max_waiting=MAX_WAITING)
+    with in_the_backlog(site, 20) as (opened, phones):
+        assert site.mailpushd.stop() == 0
+        answers = [notify.read_all(connection) for connection in opened]
+    assert answers == [b"OK ()\r\n"] * len(phones), "parked"
+    site.mailpushd.start()
+    for phone in phones:
+        site.told_inbox(phone)
+
+
+def test_when_the_socket_is_made_anew_who_waits_to_be_accepted_is_answered(bare_site_for):
+    site = bare_site_for(max_waiting=MAX_WAITING, ack_timeout="20s")
+    with contextlib.ExitStack() as overload:
+        opened, phones = overload.enter_context(in_the_backlog(site, 20))
+        site.mailpushd.stream_socket.unlink()
+        wait_until(site.mailpushd.stream_socket.exists, what="a socket made anew")
+        kept = [connection.dup() for connection in opened]
+    for connection, phone in zip(kept, phones):
+        with connection:
+            assert notify.read_all(connection) == b"OK ()\r\n"
+        site.told_inbox(phone)
 
 
 def test_news_that_waits_is_merged_and_takes_one_place(bare_site_for):

@@ -1,14 +1,22 @@
-"""What mailpushd is started with: another user to become, and limits that are too small."""
+"""What mailpushd is started with: another user to become, limits that are too small, and what makes a
+start fail at each of its steps."""
 
+import contextlib
+import errno
 import os
+import re
 import shutil
+import socket
+import sqlite3
 import subprocess
 
 import pytest
 
+import activator
 import notify
+from baddisk import BadDisk
 from mailpushd import binary
-from mailsite import BarePhone, new_user
+from mailsite import BarePhone, new_user, register
 from test_daemon import AS_ROOT, registration_of, send_as
 
 NOBODY = 65534
@@ -109,3 +117,109 @@ def test_a_limit_of_file_sizes_is_an_alarm_and_no_end(bare_site):
     limit(site.mailpushd, fsize="unlimited")
     site.told(phone, "INBOX")
     site.mailpushd.wait_log("alarm=queue state=ends")
+
+
+# ---- a start that fails ----
+
+MISSING = "missing/file"
+ENDED = r"mailpushd ended with 1:(.|\n)* error daemon: (.|\n)* info daemon: stopped$"
+
+
+def put_garbage(path):
+    path.write_bytes(b"garbage " * 2000)
+    return path
+
+
+def use_socket_of_another_kind(daemon, held):
+    passed = held.enter_context(activator.listen(daemon.dir / "datagrams", socket.SOCK_DGRAM))
+    activator.pass_in(daemon, passed)
+    return {}
+
+
+def use_port_taken(_, held):
+    taken = held.enter_context(socket.create_server(("127.0.0.1", 0)))
+    return {"http_listen": f"127.0.0.1:{taken.getsockname()[1]}"}
+
+
+def use_socket_in_use(daemon, held):
+    held.enter_context(activator.listen(daemon.dir / "used"))
+    return {"stream_socket": daemon.dir / "used"}
+
+
+# In the order of the steps: the settings that make one fail.
+STEPS = {
+    "imapd.conf": lambda daemon, held: {"imapd_conf": daemon.dir / MISSING},
+    "registry": lambda daemon, held: {"registry": f"sqlite:{put_garbage(daemon.dir / 'garbage')}"},
+    "registry's folder": lambda daemon, held: {"registry": f"sqlite:{daemon.dir / MISSING}"},
+    "queue": lambda daemon, held: {"queue": daemon.dir / MISSING},
+    "sender": lambda daemon, held: {"apns_ca_file": put_garbage(daemon.dir / "garbage")},
+    "control socket": lambda daemon, held: {"control_socket": daemon.dir / MISSING},
+    "http_listen": use_port_taken,
+    "passed-in socket": use_socket_of_another_kind,
+    "notify socket": lambda daemon, held: {"notify_socket": daemon.dir / MISSING},
+    "stream socket": lambda daemon, held: {"stream_socket": daemon.dir / MISSING},
+    "stream socket in use": use_socket_in_use,
+}
+
+
+def waits(site, **phones):
+    """Leave in the queue, of what waits for all: a push, one without news, or a parked event."""
+    def delete(table, user):
+        queue.execute(f"DELETE FROM {table} WHERE number IN (SELECT number FROM push WHERE user = ?)",
+                      (user,))
+    with contextlib.closing(sqlite3.connect(site.mailpushd.dir / "queue.sqlite")) as queue, queue:
+        for phone in phones["without_news"]:
+            delete("news", phone.user)
+        for phone in phones["parked"]:
+            queue.execute("INSERT INTO parked (received_ms, raw) VALUES (0, ?)",
+                          (notify.message(notify.mail(phone.user)),))
+        for phone in phones["parked"] + phones["nothing"]:
+            delete("news", phone.user)
+            delete("push", phone.user)
+
+
+@pytest.mark.parametrize("left", ["nothing", "a push", "a push without news", "a parked event", "all"])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_start_that_fails_ends_in_order_and_loses_nothing(bare_site_for, step, left):
+    site = bare_site_for(apns_port=1)
+    daemon = site.mailpushd
+    phones = pushed_to, without_news, parked = register(site, 3)
+    daemon.kill9()
+    kept = {"nothing": [], "a push": [pushed_to], "a push without news": [without_news],
+            "a parked event": [parked], "all": phones}[left]
+    waits(site, without_news=[phone for phone in kept if phone is without_news],
+          parked=[phone for phone in kept if phone is parked],
+          nothing=[phone for phone in phones if phone not in kept])
+
+    mended = {**daemon.settings, "apns_port": site.sim.port}
+    with contextlib.ExitStack() as held:
+        daemon.write_conf(**STEPS[step](daemon, held))
+        with pytest.raises(RuntimeError) as error:
+            daemon.start()
+    assert re.search(ENDED, str(error.value)), error.value
+
+    daemon.wrapper, daemon.pass_fds = [], []
+    (daemon.dir / "used").unlink(missing_ok=True)
+    daemon.settings.pop("http_listen", None)
+    daemon.write_conf(**mended)
+    daemon.start()
+    for phone in kept:
+        if phone is without_news:
+            site.deliver(phone.user)
+        site.told(phone, "INBOX")
+
+
+@pytest.mark.parametrize("file", ["registry", "queue"])
+def test_a_start_that_fails_on_a_disk_in_trouble_ends_in_order(bare_site_for, tmp, file):
+    """What could not be opened yet is not needed for that."""
+    site = bare_site_for(start=False)
+    disk = BadDisk(tmp).under(site.mailpushd)
+    control_socket = site.mailpushd.control_socket
+    site.mailpushd.write_conf(control_socket=site.mailpushd.dir / MISSING)
+    with disk.rule(f"fail {file}.sqlite {errno.ENOSPC}"):
+        with pytest.raises(RuntimeError) as error:
+            site.mailpushd.start()
+    assert re.search(ENDED, str(error.value)), error.value
+    site.mailpushd.write_conf(control_socket=control_socket)
+    site.mailpushd.start()
+    site.registered_phone()

@@ -1,6 +1,7 @@
 """The site changes its topic: whoever registers within a day is pushed to on both."""
 
 import contextlib
+import os
 import sqlite3
 
 import pytest
@@ -179,3 +180,36 @@ def test_while_imapd_conf_names_no_topic_the_last_one_counts(site, imapd_conf):
     imapd_conf.write_text(imapd_conf.read_text().replace(f"aps_topic: {TOPIC}\n", ""))
     site.mailpushd.wait_log("alarm=aps-topic state=begins")
     registered(site, TOPIC)
+
+
+# ---- more overdue than one turn spreads ----
+
+def repeat(queue, table, row, **changed):
+    """A row of the queue once more, with some columns changed."""
+    columns = [column[1] for column in queue.execute(f"PRAGMA table_info({table})")]
+    values = {**dict(zip(columns, row)), **changed}
+    queue.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(columns))})",
+                  [values[column] for column in columns])
+
+
+def multiply(site, count, other_topic):
+    """What waits for one phone waits for so many more, overdue; for the last one on another topic."""
+    with contextlib.closing(sqlite3.connect(site.mailpushd.dir / "queue.sqlite")) as queue, queue:
+        queue.execute("UPDATE push SET due_ms = 0")
+        push, news = (queue.execute(f"SELECT * FROM {table}").fetchone() for table in ("push", "news"))
+        for number in range(push[0] + 1, push[0] + count + 1):
+            repeat(queue, "push", push, number=number, key=os.urandom(16), apns_id=os.urandom(16))
+            repeat(queue, "news", news, number=number)
+        queue.execute("UPDATE push SET topic = ? WHERE number = ?", (other_topic, number))
+
+
+def test_more_overdue_than_one_turn_spreads_is_told_beside_a_topic_without_a_credential(
+        bare_site_for):
+    count = 3000
+    site = bare_site_for(later_delay="2s")
+    site.register(BarePhone(new_user()))
+    site.mailpushd.kill9()
+    multiply(site, count, OTHER_TOPIC)
+    site.mailpushd.start()
+    site.mailpushd.wait_log(f"alarm=credential:{OTHER_TOPIC} state=begins")
+    site.sim.wait_pushes(count)

@@ -12,7 +12,7 @@ import pytest
 import notify
 from baddisk import BadDisk
 from control import get
-from mailsite import BarePhone, MailSite, new_user
+from mailsite import BarePhone, MailSite, new_user, register, rows
 
 REFUSED = r"ended with 1(.|\n)*error daemon: "
 LATE = b'NO "not on disk yet"\r\n'
@@ -83,6 +83,47 @@ def test_the_real_cyrus_goes_on_while_the_disk_stalls(cyrus_for, mailpushd, sim,
         site.told(phone, "INBOX", "Notes")
     finally:
         site.close()
+
+
+@contextlib.contextmanager
+def counted_parking(site):
+    """A list that has the number of events parked meanwhile in the end."""
+    count = []
+    queue = site.mailpushd.dir / "queue.sqlite"
+    site.mailpushd.stop()
+    with contextlib.closing(sqlite3.connect(queue)) as database:
+        database.executescript("CREATE TABLE parking (id INTEGER PRIMARY KEY);"
+                               "CREATE TRIGGER count_parking AFTER INSERT ON parked "
+                               "BEGIN INSERT INTO parking VALUES (NULL); END")
+    site.mailpushd.start()
+    yield count
+    site.mailpushd.stop()
+    count += rows(queue, "SELECT count(*) FROM parking")
+
+
+def test_a_slow_queue_is_no_reason_to_park(bare_site_for, disk):
+    """That would be two more writes for the slow disk; a machine that stalls may still park a few."""
+    site = bare_site_for(start=False, ack_timeout="300ms")
+    disk.under(site.mailpushd)
+    site.mailpushd.start()
+    phones = [site.registered_phone() for _ in range(8)]
+    with counted_parking(site) as parked:
+        with disk.rule("unsynced queue.sqlite"):
+            for phone in phones:
+                assert site.ask(notify.mail(phone.user)) == LATE
+        for phone in phones:
+            site.told(phone, "INBOX")
+    assert parked[0] < len(phones) // 2
+
+
+def test_what_a_stuck_registry_does_not_answer_is_parked(bad_disk_site, disk):
+    site = bad_disk_site
+    with counted_parking(site) as parked:
+        with disk.rule("stuck registry.sqlite"):
+            phones = register(site, 3)
+        for phone in phones:
+            site.told(phone, "INBOX")
+    assert parked == [3]
 
 
 # ---- failing ----

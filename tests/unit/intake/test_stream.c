@@ -106,6 +106,24 @@ static void restart(struct intake *intake, int64_t ack_timeout_ms, int64_t reque
 	start(intake, ack_timeout_ms, request_timeout_ms);
 }
 
+static rlim_t limit_descriptors(rlim_t limit)
+{
+	struct rlimit now;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
+	rlim_t before = now.rlim_cur;
+	now.rlim_cur = limit;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+	return before;
+}
+
+/* The stream takes half of the descriptors that are allowed when it is made. */
+static void restart_with_connections(struct intake *intake, unsigned connections)
+{
+	rlim_t before = limit_descriptors(2 * connections);
+	restart(intake, LONG_MS, LONG_MS);
+	limit_descriptors(before);
+}
+
 static int tear_down(void **state)
 {
 	struct intake *intake = *state;
@@ -538,6 +556,93 @@ static void after_listening_stopped_who_waits_is_still_served(void **state)
 	close(queued.fd);
 }
 
+static void stopped_while_paused_who_waits_is_still_served(void **state)
+{
+	struct intake *intake = *state;
+	struct client begun = client_says(intake, "NOTIFY %(CLASS EVENT ");
+	uv_run(&intake->place.loop, UV_RUN_NOWAIT);
+	stream_pause(intake->stream, true);
+	say(&begun, "MESSAGE a)\r\n");
+	struct client queued = client_says(intake, REQUEST("b"));
+	intake->answers_at_once = true;
+	intake->pauses = true;
+	stream_stop_listening(intake->stream);
+	place_run_until(&intake->place,
+		is_answered(&begun, "OK ()\r\n") && is_answered(&queued, "OK ()\r\n"));
+	assert_int_equal(stream_unanswered(intake->stream), 0);
+	close(begun.fd);
+	close(queued.fd);
+}
+
+static void stopped_without_a_place_who_waits_is_refused(void **state)
+{
+	enum { MAX = 40 };
+	struct intake *intake = *state;
+	restart_with_connections(intake, MAX);
+	struct client clients[MAX + 2];
+	for (unsigned i = 0; i < MAX + 2; i++)
+		clients[i] = client_says(intake, REQUEST("a"));
+	stream_stop_listening(intake->stream);
+	assert_int_equal(intake->came, MAX);
+	for (unsigned i = 0; i < MAX + 2; i++) {
+		if (i < MAX)
+			stream_answer(intake->requests[i], NULL);
+		assert_true(is_answered(
+			&clients[i], i < MAX ? "OK ()\r\n" : "NO \"too many connections\"\r\n"));
+		close(clients[i].fd);
+	}
+}
+
+static void made_anew_while_paused_who_waited_is_read_later(void **state)
+{
+	struct intake *intake = *state;
+	struct err err;
+	intake->answers_at_once = true;
+	stream_pause(intake->stream, true);
+	struct client before = client_says(intake, REQUEST("a"));
+	assert_int_equal(unlink(intake->place.path), 0);
+	assert_int_equal(stream_rebind(intake->stream, &err), 0);
+	struct client after = client_says(intake, REQUEST("b"));
+	uv_run(&intake->place.loop, UV_RUN_NOWAIT);
+	assert_int_equal(intake->came, 0);
+	stream_pause(intake->stream, false);
+	place_run_until(&intake->place,
+		is_answered(&before, "OK ()\r\n") && is_answered(&after, "OK ()\r\n"));
+	close(before.fd);
+	close(after.fd);
+}
+
+static void made_anew_while_paused_who_finds_no_place_is_refused(void **state)
+{
+	enum { MAX = 40 };
+	struct intake *intake = *state;
+	struct err err;
+	restart_with_connections(intake, MAX);
+	intake->answers_at_once = true;
+	stream_pause(intake->stream, true);
+	struct client clients[MAX + 2];
+	for (unsigned i = 0; i < MAX + 2; i++)
+		clients[i] = client_says(intake, REQUEST("a"));
+	assert_int_equal(unlink(intake->place.path), 0);
+	assert_int_equal(stream_rebind(intake->stream, &err), 0);
+	stream_pause(intake->stream, false);
+	for (unsigned i = 0; i < MAX + 2; i++) {
+		const char *wanted = i < MAX ? "OK ()\r\n" : "NO \"too many connections\"\r\n";
+		place_run_until(&intake->place, is_answered(&clients[i], wanted));
+		close(clients[i].fd);
+	}
+}
+
+static void freed_who_has_not_sent_a_request_is_refused(void **state)
+{
+	struct intake *intake = *state;
+	struct client begun = client_says(intake, "NOTIFY %(CLASS EVENT ");
+	uv_run(&intake->place.loop, UV_RUN_NOWAIT);
+	restart(intake, LONG_MS, LONG_MS);
+	assert_true(is_answered(&begun, "NO \"the service is stopping\"\r\n"));
+	close(begun.fd);
+}
+
 static void freeing_closes_all_in_whatever_state(void **state)
 {
 	struct intake *intake = *state;
@@ -554,8 +659,9 @@ static void freeing_closes_all_in_whatever_state(void **state)
 	intake->stream = NULL;
 	assert_int_equal(access(intake->place.path, F_OK), -1);
 	assert_true(is_closed(&late));
+	assert_int_equal(late.size, 0);
+	assert_true(is_answered(&reading, "NO \"the service is stopping\"\r\n"));
 	assert_true(is_closed(&reading));
-	assert_int_equal(late.size + reading.size, 0);
 	close(abandoned.fd);
 	close(late.fd);
 	close(reading.fd);
@@ -597,16 +703,6 @@ static void a_refused_peer_that_stays_is_closed_after_a_while(void **state)
 	assert_false(is_gone(&client));
 	place_run_until(&intake->place, is_gone(&client));
 	close(client.fd);
-}
-
-static rlim_t limit_descriptors(rlim_t limit)
-{
-	struct rlimit now;
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
-	rlim_t before = now.rlim_cur;
-	now.rlim_cur = limit;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
-	return before;
 }
 
 static void out_of_descriptors_it_accepts_again_later(void **state)
@@ -670,14 +766,6 @@ static void out_of_descriptors_the_longest_silent_makes_room(void **state)
 	close(oldest.fd);
 	close(newer.fd);
 	close(client.fd);
-}
-
-/* The stream takes half of the descriptors that are allowed when it is made. */
-static void restart_with_connections(struct intake *intake, unsigned connections)
-{
-	rlim_t before = limit_descriptors(2 * connections);
-	restart(intake, LONG_MS, LONG_MS);
-	limit_descriptors(before);
 }
 
 static void with_too_many_connections_the_longest_silent_make_room(void **state)
@@ -867,6 +955,11 @@ int main(void)
 		WITH_STREAM(a_stranger_is_refused_and_reported_once),
 		WITH_STREAM(while_paused_nothing_is_accepted_or_read),
 		WITH_STREAM(while_paused_no_request_times_out),
+		WITH_STREAM(stopped_while_paused_who_waits_is_still_served),
+		WITH_STREAM(stopped_without_a_place_who_waits_is_refused),
+		WITH_STREAM(made_anew_while_paused_who_waited_is_read_later),
+		WITH_STREAM(made_anew_while_paused_who_finds_no_place_is_refused),
+		WITH_STREAM(freed_who_has_not_sent_a_request_is_refused),
 		WITH_STREAM(pausing_inside_the_callback_stops_the_next_one),
 		WITH_STREAM(after_listening_stopped_who_waits_is_still_served),
 		WITH_STREAM(freeing_closes_all_in_whatever_state),

@@ -1434,15 +1434,70 @@ static void spreading_many_takes_turns(void **state)
 	assert_int_equal(world_phone(world_next(w)), 3000);
 	for (int turn = 0; turn < 2; turn++) {
 		position = 0;
+		schedule_begin_turn(w->schedule);
 		assert_string_equal(
 			schedule_next_topic(w->schedule, &position, w->time.now_ms), TOPIC);
 		assert_null(world_next(w));
 		assert_int_equal(schedule_wake_ms(w->schedule, w->time.now_ms), w->time.now_ms);
 	}
 	position = 0;
+	schedule_begin_turn(w->schedule);
 	assert_non_null(schedule_next_topic(w->schedule, &position, w->time.now_ms));
 	world_next(w);
 	assert_true(schedule_wake_ms(w->schedule, w->time.now_ms) > w->time.now_ms);
+}
+
+static void a_walk_of_the_topics_leaves_the_turn_as_it_is(void **state)
+{
+	(void)state;
+	for (unsigned phone = 0; phone < 2500; phone++)
+		world_add(w, phone, 1, QUEUE_LATER);
+	world_stored(w);
+	world_pass(w, 60 * LATER_DELAY);
+	assert_null(world_next(w));
+	assert_int_equal(schedule_wake_ms(w->schedule, w->time.now_ms), w->time.now_ms);
+	size_t position = 0;
+	assert_string_equal(schedule_next_topic(w->schedule, &position, w->time.now_ms), TOPIC);
+	assert_null(schedule_next_topic(w->schedule, &position, w->time.now_ms));
+	assert_int_equal(schedule_wake_ms(w->schedule, w->time.now_ms), w->time.now_ms);
+}
+
+static void each_turn_another_topic_is_walked_first(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 2, 1, QUEUE_NOW);
+	char hash[1][MAILBOX_HASH_SIZE];
+	world_hash(1, hash[0]);
+	world_write(w,
+		schedule_renew(w->schedule, world_target(1, OTHER_TOPIC),
+			(const char(*)[MAILBOX_HASH_SIZE])hash, 1, w->time));
+	world_stored(w);
+	const char *before = "";
+	for (int turn = 0; turn < 4; turn++) {
+		schedule_begin_turn(w->schedule);
+		for (int walk = 0; walk < 2; walk++) {
+			size_t position = 0;
+			const char *first =
+				schedule_next_topic(w->schedule, &position, w->time.now_ms);
+			if (walk)
+				assert_ptr_equal(first, before);
+			else
+				assert_ptr_not_equal(first, before);
+			before = first;
+		}
+	}
+}
+
+static void a_topic_has_something_due_or_not(void **state)
+{
+	(void)state;
+	world_add(w, 1, 1, QUEUE_LATER);
+	world_stored(w);
+	assert_false(schedule_has_due(w->schedule, TOPIC, w->time.now_ms));
+	world_pass(w, 2 * LATER_DELAY);
+	assert_true(schedule_has_due(w->schedule, TOPIC, w->time.now_ms));
+	assert_false(schedule_has_due(w->schedule, OTHER_TOPIC, w->time.now_ms));
 }
 
 static void a_topic_that_is_not_asked_for_wakes_nobody(void **state)
@@ -1694,6 +1749,9 @@ int main(void)
 		TEST(what_is_spread_is_put_off_once_only),
 		TEST(what_is_a_little_late_is_not_put_off),
 		TEST(spreading_many_takes_turns),
+		TEST(a_walk_of_the_topics_leaves_the_turn_as_it_is),
+		TEST(each_turn_another_topic_is_walked_first),
+		TEST(a_topic_has_something_due_or_not),
 		TEST(a_topic_that_is_not_asked_for_wakes_nobody),
 		TEST(retries_back_off_with_full_jitter),
 		TEST(new_mail_does_not_break_into_a_back_off),

@@ -66,6 +66,11 @@ size_t worker_waiting(const struct worker *worker)
 	return worker->waiting.count;
 }
 
+size_t worker_running(const struct worker *worker)
+{
+	return worker->running.count;
+}
+
 void registry_submit(struct registry *to, struct registry_job *job)
 {
 	job->status = -ECANCELED;
