@@ -1,19 +1,52 @@
-"""Each line of the table of failures in docs/architecture.md names a test that exists."""
+"""The tables of failures and of defects name tests that exist, in every line."""
 
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
+SYSTEM = ("tests/system",)
+ALL = ("tests/system", "tests/systemd", "tests/package", "tests/all", "tests/unit")
+COSTS = {"event", "phone", "daemon", "late"}
 
 
-def test_the_table_of_failures_names_tests_that_exist():
-    text = (ROOT / "docs/architecture.md").read_text()
-    table = text.partition("## When a part fails")[2].partition("\n## ")[0]
-    lines = [line for line in table.splitlines() if line.startswith("| ")][2:]
-    tests = set()
-    for path in (ROOT / "tests/system").glob("test_*.py"):
-        tests |= set(re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE))
-    assert len(lines) > 20
-    for line in lines:
-        named = re.findall(r"`(test_\w+)`", line.rpartition(" | ")[2])
-        assert named and set(named) <= tests, line
+def existing_tests(folders):
+    """The names of what pytest, cmocka and meson run."""
+    names = set()
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*")):
+        if path.match("test_*.py"):
+            names |= set(re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE))
+        elif path.suffix == ".c":
+            names |= set(re.findall(r"^static void (\w+)\(void \*\*state\)", path.read_text(), re.MULTILINE))
+        elif path.name == "meson.build":
+            names |= set(re.findall(r"^\s*test\(\s*'(\w+)'", path.read_text(), re.MULTILINE))
+    return names
+
+
+def rows_of(text, header):
+    """The cells of each row of the tables whose header begins so."""
+    rows = []
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        if table.startswith(f"| {header} |"):
+            rows += [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()[2:]]
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("page", "header", "width", "folders"),
+    [("architecture", "what fails", 3, SYSTEM), ("defects", "what happened", 4, ALL)],
+)
+def test_each_line_of_a_table_names_tests_that_exist(page, header, width, folders):
+    rows = rows_of((ROOT / f"docs/{page}.md").read_text(), header)
+    tests = existing_tests(folders)
+    assert len(rows) > 20
+    for row in rows:
+        assert len(row) == width, row
+        named = re.findall(r"`([^`]+)`", row[-1])
+        assert named and set(named) <= tests, (set(named) - tests, row)
+
+
+def test_each_defect_cost_something():
+    for row in rows_of((ROOT / "docs/defects.md").read_text(), "what happened"):
+        assert set(row[1].split(", ")) <= COSTS, row
