@@ -75,8 +75,8 @@ SERVICES {{
   imaps cmd="{bin}/imapd -C {dir}/imapd.conf -s" listen="127.0.0.1:{imaps}" prefork=0
   lmtp  cmd="{bin}/lmtpd -C {dir}/imapd.conf -a" listen="127.0.0.1:{lmtp}" prefork=0
   sieve cmd="{bin}/timsieved -C {dir}/imapd.conf" listen="127.0.0.1:{sieve}" prefork=0
-  notify cmd="{bin}/notifyd -C {dir}/imapd.conf -m external" listen="{dir}/notifyd" proto="udp" \
-         prefork=0 maxchild=1
+  notify cmd="{bin}/notifyd -C {dir}/imapd.conf" listen="{dir}/notifyd" proto="udp" prefork=0 \
+         maxchild=1
 }}
 EVENTS {{
 }}
