@@ -282,8 +282,11 @@ bool doctor_run(const struct doctor_request *request)
 		examine_cyrus(&doctor);
 	}
 	examine_apple(&doctor);
-	if (doctor.config)
+	if (doctor.config) {
+		doctor_apple_judge_host(
+			&doctor.findings, doctor.config_path, doctor.config->apns_host);
 		doctor_machine_examine(&doctor.findings, doctor.config);
+	}
 	examine_user(&doctor);
 	for (size_t i = 0; i < doctor.findings.count; i++)
 		(request->is_json ? print_json : print_finding)(&doctor.findings.list[i]);

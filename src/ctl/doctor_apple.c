@@ -133,6 +133,17 @@ void doctor_apple_judge_files(struct findings *findings, const struct config *co
 			sources->imapdconf->aps_topic, topics, count, is_complete);
 }
 
+void doctor_apple_judge_host(struct findings *findings, const char *path, const char *host)
+{
+	if (!strstr(host, "sandbox") && !strstr(host, "development"))
+		return;
+	findings_add(findings, FINDINGS_FAIL, "apns_host",
+		"%s is Apple's service for apps that are being written; it knows no phone's Mail",
+		host);
+	findings_put(findings, path, "apns_host = \"api.push.apple.com\"");
+	findings_run(findings, "systemctl restart mailpush");
+}
+
 void doctor_apple_reach(struct findings *findings, const struct config *config)
 {
 	const char *trusted = config->apns_ca_file;

@@ -22,6 +22,8 @@ void doctor_apple_judge_answer(
 /* From the files alone. */
 void doctor_apple_judge_files(struct findings *findings, const struct config *config,
 	const struct sources *sources, int64_t now_unix_ms);
+/* Is it the Apple that phones listen to? */
+void doctor_apple_judge_host(struct findings *findings, const char *path, const char *host);
 /* Waits: connects to Apple as the daemon would, but without a credential. */
 void doctor_apple_reach(struct findings *findings, const struct config *config);
 

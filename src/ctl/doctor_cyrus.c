@@ -108,7 +108,7 @@ static void judge_groups(struct findings *findings, const struct doctor_cyrus *c
 	} rules[] = {
 		{"applepushservice", FINDINGS_FAIL, true, "so no phone can register"},
 		{"message", FINDINGS_FAIL, true, "so no phone is told of new mail"},
-		{"quota", FINDINGS_FAIL, false, "which ends lmtpd and imapd of Cyrus 3.6"},
+		{"quota", FINDINGS_FAIL, false, "which ends lmtpd and imapd of Cyrus"},
 		{"mailbox", FINDINGS_WARN, true,
 			"so a deleted account or renamed folder goes unnoticed"},
 		{"flags", FINDINGS_WARN, true,
@@ -146,7 +146,7 @@ static void judge_exclusions(struct findings *findings, const struct doctor_cyru
 	const char *folders = value_of(cyrus, "event_exclude_specialuse");
 	if (flags && *flags) {
 		findings_add(findings, FINDINGS_FAIL, "event_exclude_flags",
-			"is set, which ends imapd of Cyrus 3.6 when such a flag is changed; "
+			"is set, which ends imapd of Cyrus when such a flag is changed; "
 			"remove it");
 		findings_put(findings, file_of(cyrus, "event_exclude_flags"),
 			"#event_exclude_flags: %s", flags);

@@ -28,29 +28,31 @@ static const struct passwd *daemon_user(const struct config *config)
 	return user && user->pw_uid ? user : NULL;
 }
 
-/* An errno; 0: it may, or that could not be tried. */
-static int try_as(const char *user, const char *path)
+#define NOT_TRIED 255
+
+/* An errno; 0: the user may; NOT_TRIED. */
+static int try_as(const char *user, const char *path, int how)
 {
 	pid_t pid = fork();
 	if (pid < 0)
-		return 0;
+		return NOT_TRIED;
 	if (!pid) {
 		struct err err;
 		if (process_become(user, &err))
-			_exit(0);
-		_exit(access(path, R_OK) ? errno : 0);
+			_exit(NOT_TRIED);
+		_exit(access(path, how) ? errno : 0);
 	}
 	int status = 0;
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : NOT_TRIED;
 }
 
 static void examine_file(struct findings *findings, const char *check, const char *user,
 	const char *group, const char *path)
 {
 	/* What is not there at all is told where it is read. */
-	if (!path || !*path || try_as(user, path) != EACCES)
+	if (!path || !*path || try_as(user, path, R_OK) != EACCES)
 		return;
 	findings_add(findings, FINDINGS_FAIL, check,
 		"user %s, as whom mailpushd runs, cannot read %s: Permission denied, for the file "
@@ -58,6 +60,18 @@ static void examine_file(struct findings *findings, const char *check, const cha
 		user, path);
 	findings_run(findings, "chgrp %s %s && chmod g+r %s && runuser -u %s -- cat %s >/dev/null",
 		group, path, path, user, path);
+}
+
+/* As when mailpushd or sqlite3 was once run by root. */
+static void examine_database(struct findings *findings, const char *check, const char *user,
+	const char *group, const char *path)
+{
+	struct stat status;
+	if (stat(path, &status) || status.st_uid || try_as(user, path, W_OK) != EACCES)
+		return;
+	findings_add(findings, FINDINGS_FAIL, check,
+		"%s belongs to root, so mailpushd, which runs as %s, cannot write it", path, user);
+	findings_run(findings, "chown %s:%s %s*", user, group, path);
 }
 
 void doctor_files_examine(struct findings *findings, const struct config *config)
@@ -77,4 +91,6 @@ void doctor_files_examine(struct findings *findings, const struct config *config
 	}
 	examine_file(findings, "apple", user, group_name, config->apns_ca_file);
 	examine_file(findings, "imapd.conf", user, group_name, config->imapd_conf);
+	examine_database(findings, "registry", user, group_name, strchr(config->registry, '/'));
+	examine_database(findings, "queue", user, group_name, config->queue);
 }

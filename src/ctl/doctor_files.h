@@ -1,5 +1,5 @@
 /*
- * doctor_files - may the daemon read the files that mailpush.conf names?
+ * doctor_files - may the daemon read the files that mailpush.conf names, and write its databases?
  *
  * Asked of the kernel as the daemon's user: `user`, or else the owner of the registry's folder.
  * Only root can ask so; for anybody else, and for a daemon that runs as root, nothing is found.

@@ -144,6 +144,13 @@ def test_a_move_out_of_sight_is_told_of_where_it_was(home):
     home.told("INBOX")
 
 
+def test_a_rename_of_the_inbox_is_a_move_of_what_is_in_it(home):
+    home.device.rename("INBOX", "Old")
+    home.told("INBOX")
+    home.wait_event("MessageMove", "Old", "later")
+    home.wait_event("MessageExpunge", "", "later")
+
+
 def test_an_expunge_is_told(home):
     home.device.store("1", "+FLAGS", "\\Deleted")
     home.told("INBOX")

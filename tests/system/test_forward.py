@@ -18,7 +18,7 @@ NOTIFIERS = {"mailnotifier": "external", "sievenotifier": "external"}
 # Cyrus 3.10 has done away with `notify` for the `enotify` of RFC 5435.
 SCRIPT = """
 require ["enotify"];
-notify :options ["one", "two words"] :message "Post für dich" "external:someone";
+notify :options ["one", "two words"] :message "Post für dich" "external";
 """ if is_since(3, 10) else """
 require ["notify"];
 notify :method "external" :options ["one", "two words"] :message "Post für dich";

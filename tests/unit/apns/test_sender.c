@@ -333,7 +333,7 @@ static void larger_pushes_than_the_last_are_taken_as_far_as_the_window_goes(void
 			break;
 		more[taken].is_flying = true;
 	}
-	assert_in_range(taken, 15, 16);
+	assert_int_in_range(taken, 15, 16);
 	assert_int_equal(in_flight(), taken);
 	assert_int_equal(sender_room(world.sender, world.topic), 0);
 	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");

@@ -70,7 +70,7 @@ static void many_are_spread(void **state)
 	for (int i = 0; i < 16; i++) {
 		cadence_init(&cadence, INTERVAL_MS);
 		cadence_soon(&cadence, 16, &chance, NOW);
-		assert_in_range(cadence.due_ms, NOW, NOW + 15 * CADENCE_SPREAD_MS);
+		assert_int_in_range(cadence.due_ms, NOW, NOW + 15 * CADENCE_SPREAD_MS);
 		is_spread = is_spread || cadence.due_ms > NOW + CADENCE_SPREAD_MS;
 	}
 	assert_true(is_spread);
@@ -81,7 +81,7 @@ static void it_is_asked_at_least_hourly_and_not_much_more_often(void **state)
 	(void)state;
 	cadence_soon(&cadence, 1, &chance, NOW);
 	unsigned asked = count_asked(NOW, NOW + CLOCK_DAY_MS, CADENCE_ACCEPTED);
-	assert_in_range(asked, 25, 27);
+	assert_int_in_range(asked, 25, 27);
 }
 
 static void the_intervals_differ(void **state)

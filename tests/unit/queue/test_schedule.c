@@ -1297,8 +1297,8 @@ static void beside_a_flood_of_now_a_tenth_is_for_later(void **state)
 	(void)state;
 	unsigned sent[2];
 	flood((const unsigned[2]){[QUEUE_NOW] = 2000, [QUEUE_LATER] = 500}, sent);
-	assert_in_range(sent[QUEUE_LATER], RATE - 1, RATE + 1);
-	assert_in_range(sent[QUEUE_NOW], 9 * RATE - 1, 9 * RATE + 6);
+	assert_int_in_range(sent[QUEUE_LATER], RATE - 1, RATE + 1);
+	assert_int_in_range(sent[QUEUE_NOW], 9 * RATE - 1, 9 * RATE + 6);
 }
 
 /* Else `later` would wait without end where room ends just at its turn. */
@@ -1326,7 +1326,7 @@ static void what_later_does_not_use_is_for_now(void **state)
 	unsigned sent[2];
 	flood((const unsigned[2]){[QUEUE_NOW] = 2000, [QUEUE_LATER] = 3}, sent);
 	assert_int_equal(sent[QUEUE_LATER], 3);
-	assert_in_range(sent[QUEUE_NOW], 10 * RATE - 4, 10 * RATE + 2);
+	assert_int_in_range(sent[QUEUE_NOW], 10 * RATE - 4, 10 * RATE + 2);
 }
 
 static void what_now_does_not_use_is_for_later(void **state)
@@ -1335,7 +1335,7 @@ static void what_now_does_not_use_is_for_later(void **state)
 	unsigned sent[2];
 	flood((const unsigned[2]){[QUEUE_NOW] = 3, [QUEUE_LATER] = 2000}, sent);
 	assert_int_equal(sent[QUEUE_NOW], 3);
-	assert_in_range(sent[QUEUE_LATER], 10 * RATE - 4, 10 * RATE + 2);
+	assert_int_in_range(sent[QUEUE_LATER], 10 * RATE - 4, 10 * RATE + 2);
 }
 
 static void now_goes_first_and_later_saves_up_one_turn_only(void **state)

@@ -302,9 +302,10 @@ static void rearrange(void *ctx, uint64_t number)
 static char *put_name(char *at, const struct user *user, const char *folder)
 {
 	bool is_own = user == NULL;
+	/* The sizes tell the compiler a bound. */
 	return at +
-		sprintf(at, ",\"%s%s%s%s\"", is_own ? "INBOX" : "user.", is_own ? "" : user->name,
-			*folder ? "." : "", folder);
+		sprintf(at, ",\"%s%.23s%s%.23s\"", is_own ? "INBOX" : "user.",
+			is_own ? "" : user->name, *folder ? "." : "", folder);
 }
 
 static void put_list(const struct account *account, char *at)
