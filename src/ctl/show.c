@@ -497,7 +497,8 @@ static void show_sent_push(const json_t *event)
 
 void show_flushed(const json_t *answer)
 {
-	printf("%lld pushes are told now\n", (long long)count_of(answer, "flushed"));
+	long long flushed = (long long)count_of(answer, "flushed");
+	printf("%lld push%s told now\n", flushed, flushed == 1 ? " is" : "es are");
 	size_t i;
 	const json_t *obstacle;
 	json_array_foreach(json_object_get(answer, "cannot_go"), i, obstacle)

@@ -179,7 +179,7 @@ class ApnsSim:
             for line in stream:
                 record = json.loads(line)
                 with self._changed:
-                    is_trial = record["token"] == ZEROS
+                    is_trial = record.get("token") == ZEROS
                     (self._trials if is_trial else self._records).append(record)
                     self._changed.notify_all()
         with self._changed:

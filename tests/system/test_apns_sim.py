@@ -248,9 +248,8 @@ def test_checks_come_in_apples_order(sim, client):
         ({"path": f"/3/device/{'a' * 63}g"}, 400, "BadDeviceToken"),
         ({"path": f"/3/device/{TOKEN}"}, 410, "Unregistered"),
         ({"path": f"/3/device/{OTHER_TOKEN}"}, 400, "DeviceTokenNotForTopic"),
-        ({"path": f"/3/device/{'0' * 64}"}, 400, "TopicDisallowed"),
-        ({"topic": TOPIC}, 400, "BadDeviceToken"),
-        ({"path": f"/3/device/{'b' * 64}"}, 400, "PayloadEmpty"),
+        ({"path": f"/3/device/{'b' * 64}"}, 400, "TopicDisallowed"),
+        ({"topic": TOPIC}, 400, "PayloadEmpty"),
         ({"payload": b"x" * 4097}, 413, "PayloadTooLarge"),
         ({"payload": b"x" * 4096}, 200, None),
     ]
@@ -261,6 +260,12 @@ def test_checks_come_in_apples_order(sim, client):
         record = sim.wait_pushes(1)[0]
         assert (record["status"], record["reason"]) == (status, reason)
         sim.forget()
+
+
+def test_the_token_of_a_trial_is_bad_once_the_topic_is_good(client):
+    """So Apple answers a credential that it takes, and one that it does not."""
+    assert client.push("0" * 64).reason == "BadDeviceToken"
+    assert client.push("0" * 64, topic="com.example.stranger").reason == "TopicDisallowed"
 
 
 def test_unregistered_tells_since_when(sim, client):

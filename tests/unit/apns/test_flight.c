@@ -343,7 +343,7 @@ static void what_is_handed_over_beyond_the_window_is_one_body_at_most(void **sta
 	size_t beyond = 0;
 	for (size_t i = 0; i < world.next; i++)
 		beyond += world.sizes[i];
-	assert_in_range(beyond, WINDOW - LARGE, WINDOW + LARGE);
+	assert_int_in_range(beyond, WINDOW - LARGE, WINDOW + LARGE);
 	assert_int_equal(lane_room(world.wire.lane), 0);
 	while (world.answered < PUSHES) {
 		hand_over();
