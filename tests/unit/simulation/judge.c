@@ -5,6 +5,7 @@
 #include "disk.h"
 #include "life.h"
 #include "model.h"
+#include "sending.h"
 #include "virtual.h"
 
 #include <stdio.h>
@@ -92,6 +93,7 @@ void judge_rule(bool holds, const char *text)
 	fflush(stdout);
 	if (about)
 		describe(about);
+	sending_describe();
 	fprintf(stderr,
 		"simulation: broken after %.2f hours and %llu pushes: %s\n"
 		"simulation: SIMULATION_SEED=%llu repeats it\n",
@@ -434,7 +436,7 @@ void judge_topics(const struct registry_job *job)
 	judge_rule(!has_former || since_ms < CLOCK_DAY_MS + TOPIC_SLACK_MS,
 		"a day after the change the former topic is over");
 	judge_rule(has_former || since_ms > CLOCK_DAY_MS - TOPIC_SLACK_MS ||
-			apple_missing_ms(topics.former) >= topics.changed_ms,
+			sending_missing_ms(topics.former) >= topics.changed_ms,
 		"who registers within a day of the change is registered for both topics");
 }
 
@@ -515,7 +517,7 @@ static void check_content(struct model_registration *registration, const struct 
 	judge_rule(!is_certain || !registration->is_stopped,
 		"nothing is pushed to a registration that is stopped");
 	judge_rule(!registration->is_condemned || registration->exists ||
-			has_crashed_since(registration->answered_ms),
+			has_crashed_since(registration->condemned_ms),
 		"a registration that is gone is not pushed to when Apple has said so");
 	if (!registration->exists)
 		return;
@@ -684,8 +686,10 @@ void judge_answered(const struct sender_push *push, const struct apns_answer *an
 	} else {
 		if (meaning == APPLE_THROTTLED || (meaning == APPLE_GONE && registration->exists))
 			may_give_up(registration);
-		if (meaning == APPLE_GONE && !registration->exists)
+		if (meaning == APPLE_GONE && !registration->exists) {
 			registration->is_condemned = true;
+			registration->condemned_ms = virtual_now_ms();
+		}
 		registration->failures++;
 		if (answer->retry_after_ms > wait_ms)
 			wait_ms = answer->retry_after_ms;
@@ -753,7 +757,7 @@ void judge_look(void)
 	int64_t now_ms = virtual_now_ms();
 	size_t position = 0;
 	for (struct model_registration *registration; (registration = model_next(&position));) {
-		int64_t open_ms = apple_open_since_ms(
+		int64_t open_ms = sending_open_since_ms(
 			*registration->topic ? registration->topic : apple_topics[0]);
 		if (!is_up || !registration->exists || registration->sleeping_ms ||
 			registration->is_flying || open_ms == INT64_MAX)

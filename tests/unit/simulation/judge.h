@@ -23,6 +23,7 @@
 #ifndef MAILPUSH_TESTS_SIMULATION_JUDGE_H
 #define MAILPUSH_TESTS_SIMULATION_JUDGE_H
 
+#include "apns/sender.h"
 #include "apple.h"
 #include "registry/registry.h"
 

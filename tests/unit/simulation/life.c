@@ -14,6 +14,7 @@
 #include "dice.h"
 #include "disk.h"
 #include "judge.h"
+#include "sending.h"
 #include "threads.h"
 #include "virtual.h"
 
@@ -272,7 +273,7 @@ static void start(void *ctx, uint64_t number)
 	core.former = former_new();
 	core.schedule = schedule_new(&schedule_settings, seeds[0]);
 	threads_start(&registry_settings, &callbacks, &core.registry, &core.store);
-	core.sender = apple_start(&core, &delivery_sender_callbacks);
+	sending_start(&core);
 	core.stream = (struct stream *)&requests; /* never looked into */
 	load();
 	core.audience = audience_new(&core);
@@ -291,7 +292,7 @@ static void take_down(bool is_crash)
 	is_up = false;
 	is_dead = is_crash;
 	delivery_stop(core.delivery);
-	apple_end();
+	sending_end();
 	threads_end_registry(is_crash);
 	threads_end_store(is_crash);
 	while (requests) {
@@ -329,6 +330,11 @@ static void on_stopped(void *ctx, uint64_t crash)
 	come_back();
 }
 
+static void on_all_answered(void)
+{
+	virtual_in(0, on_stopped, NULL, crashes);
+}
+
 void life_crash(void)
 {
 	if (!is_up)
@@ -346,7 +352,7 @@ void life_stop(void)
 	stops++;
 	is_stopping = true;
 	delivery_stop(core.delivery);
-	virtual_in(STOP_MS, on_stopped, NULL, crashes);
+	sending_stop(STOP_MS, on_all_answered);
 }
 
 void life_begin(void)

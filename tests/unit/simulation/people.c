@@ -16,7 +16,7 @@
 #define PHONES 30
 #define ACCOUNTS 60 /* an account on a phone */
 #define FOLDERS 12
-#define MANY 150 /* mailboxes of the one who has many */
+#define MANY 150 /* mailboxes of those who have many */
 #define DOMAIN "@example.org"
 #define HOST "imap://mail.example.com/"
 #define JSON_MAX 16384
@@ -54,6 +54,12 @@ static char tokens[PHONES][65];
 static bool is_clear;
 static uint64_t events;
 static char json[JSON_MAX];
+
+/* Every third or so: their pushes are large, the others' small. */
+static bool has_many(const struct user *user)
+{
+	return (user - users) % 3 == 2;
+}
 
 static void hand_in(size_t size, struct judge_event *event)
 {
@@ -193,6 +199,22 @@ static void live(void *ctx, uint64_t number)
 	virtual_in(dice_wait_ms(user->is_busy ? 2 * MINUTE : 30 * MINUTE), live, user, 0);
 }
 
+static void change_folder(void *ctx, uint64_t which)
+{
+	struct user *user = ctx;
+	if (!is_clear)
+		change_mailbox(user, user->folders[which]);
+}
+
+/* So do all mailboxes of those who have many, within seconds: pushes of all sizes at once. */
+static void flood(void)
+{
+	for (unsigned i = 0; i < USERS; i++) {
+		for (unsigned j = 0; has_many(&users[i]) && j < users[i].folder_count; j++)
+			virtual_in(dice_between(0, 5 * SECOND), change_folder, &users[i], j);
+	}
+}
+
 /* All mailboxes of somebody change at once; and everybody's. */
 static void storm(void *ctx, uint64_t number)
 {
@@ -203,6 +225,8 @@ static void storm(void *ctx, uint64_t number)
 	struct user *user = &users[dice_roll(USERS)];
 	for (unsigned i = 0; i < user->folder_count; i++)
 		change_mailbox(user, user->folders[i]);
+	if (dice_once_in(4))
+		flood();
 	for (unsigned i = 0; i < USERS && dice_once_in(4); i++)
 		change_mailbox(&users[i], "");
 	virtual_in(dice_wait_ms(6 * HOUR), storm, NULL, 0);
@@ -400,7 +424,7 @@ void people_begin(void)
 		snprintf(user->local, sizeof(user->local), "u%u", is_namesake ? i - NAMESAKES : i);
 		user->domain = is_namesake ? DOMAIN : "";
 		snprintf(user->name, sizeof(user->name), "%s%s", user->local, user->domain);
-		user->folder_count = i == 2 ? MANY : 1 + dice_roll(FOLDERS);
+		user->folder_count = has_many(user) ? MANY : 1 + dice_roll(FOLDERS);
 		if (user->folder_count < 3)
 			user->folder_count = 3;
 		user->is_busy = i < 2;
@@ -423,11 +447,11 @@ void people_begin(void)
 		account->phone = i % PHONES;
 		account->user = &users[i < PHONES ? i % USERS : dice_roll(USERS)];
 		account->version = dice_once_in(6) ? 1 : 2;
-		account->list = account->user == &users[2] || *account->user->domain ? ALL
-			: dice_once_in(15)					     ? NONE
-										     : dice_roll(4);
+		account->list = has_many(account->user) || *account->user->domain ? ALL
+			: dice_once_in(15)					  ? NONE
+										  : dice_roll(4);
 		account->wish = dice_roll(1 << 16);
-		if (account->user == &users[2])
+		if (has_many(account->user))
 			account->version = 2;
 		virtual_in(dice_wait_ms(HOUR), log_in, account, 0);
 	}

@@ -18,9 +18,12 @@
 #include "judge.h"
 #include "life.h"
 #include "people.h"
+#include "sending.h"
+#include "server.h"
 #include "threads.h"
 #include "virtual.h"
 #include "weather.h"
+#include "wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +74,16 @@ static void report(uint64_t hours)
 	for (unsigned meaning = 0; meaning < APPLE_MEANINGS; meaning++)
 		printf("%s %s %llu", meaning ? "," : "", meanings[meaning],
 			(unsigned long long)apple_answers(meaning));
-	printf("\n");
+	printf("\nsimulation: %llu connections, GOAWAYs: %llu, settings: %llu, refused streams: "
+	       "%llu, "
+	       "fell silent: %llu, small window updates: %llu, early answers: %llu, "
+	       "pushes not taken: %llu\n",
+		(unsigned long long)wires_made(), (unsigned long long)server_counts.goaways,
+		(unsigned long long)server_counts.settings,
+		(unsigned long long)server_counts.refused,
+		(unsigned long long)server_counts.silences,
+		(unsigned long long)server_counts.crumbs, (unsigned long long)server_counts.early,
+		(unsigned long long)sending_not_taken());
 }
 
 int main(int argc, char **argv)
@@ -83,7 +95,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	dice_seed(seed);
 	virtual_start(BEGIN_MS, BEGIN_UNIX_MS);
-	virtual_add_turn(apple_turn);
+	virtual_add_turn(sending_turn);
 	virtual_add_turn(threads_turn);
 	judge_begin(seed);
 	people_begin();
@@ -106,6 +118,7 @@ int main(int argc, char **argv)
 	virtual_end();
 	judge_end();
 	apple_free();
+	sending_free();
 	disk_free();
 	memory_forget();
 	return 0;

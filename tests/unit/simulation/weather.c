@@ -5,6 +5,7 @@
 #include "dice.h"
 #include "judge.h"
 #include "life.h"
+#include "sending.h"
 #include "virtual.h"
 
 #include <stddef.h>
@@ -39,7 +40,7 @@ static void change(void *ctx, uint64_t topic)
 		return;
 	bool is_fine = of_topic[topic] == WEATHER_FINE;
 	of_topic[topic] = is_fine ? 1 + dice_roll(WEATHERS - 1) : WEATHER_FINE;
-	apple_weather_changed((unsigned)topic);
+	sending_weather_changed((unsigned)topic);
 	virtual_in(is_fine ? trouble_ms() : dice_wait_ms(4 * HOUR), change, NULL, topic);
 }
 
@@ -100,6 +101,16 @@ static void trouble_token(void *ctx, uint64_t number)
 	virtual_in(dice_wait_ms(HOUR), trouble_token, NULL, 0);
 }
 
+static void renew_credential(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	(void)number;
+	if (is_clear)
+		return;
+	sending_renew_credential(dice_roll(APPLE_TOPICS));
+	virtual_in(dice_wait_ms(30 * HOUR), renew_credential, NULL, 0);
+}
+
 static void change_topic(void *ctx, uint64_t number)
 {
 	(void)ctx;
@@ -121,6 +132,7 @@ void weather_begin(void)
 	virtual_in(dice_wait_ms(4 * HOUR), crash, NULL, 0);
 	virtual_in(dice_wait_ms(40 * HOUR), jump, NULL, 0);
 	virtual_in(dice_wait_ms(HOUR), trouble_token, NULL, 0);
+	virtual_in(dice_wait_ms(30 * HOUR), renew_credential, NULL, 0);
 	virtual_in(dice_wait_ms(100 * HOUR), change_topic, NULL, 0);
 }
 
@@ -129,11 +141,16 @@ void weather_clear(void)
 	is_clear = true;
 	for (unsigned topic = 0; topic < APPLE_TOPICS; topic++) {
 		of_topic[topic] = WEATHER_FINE;
-		apple_weather_changed(topic);
+		sending_weather_changed(topic);
 	}
 	apple_forgive_tokens();
 	registry_hang_ms = 0;
 	disk_hang_ms = 0;
+}
+
+bool weather_is_clear(void)
+{
+	return is_clear;
 }
 
 enum weather weather_of(unsigned topic)
