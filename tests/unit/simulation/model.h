@@ -61,8 +61,9 @@ struct model_registration {
 	bool has_grown;	  /* its set, since */
 	uint64_t left;	  /* 0: none ever */
 	int64_t left_ms, answered_ms;
-	unsigned jumps; /* of the clock before */
-	unsigned life;	/* the daemon's */
+	unsigned jumps;	 /* of the clock before */
+	bool has_waited; /* something, when the daemon last stopped: it knows of the push then */
+	unsigned life;	 /* the daemon's */
 	bool was_plain;
 	uint8_t apns_id[16];
 	char hashes[MODEL_HASHES_MAX][MAILBOX_HASH_SIZE];

@@ -19,6 +19,7 @@
 
 /* So long after the last trouble, or push, the next one must be out: back-off, PING, a probe. */
 #define RECOVERY_MS (7 * CLOCK_MINUTE_MS)
+#define LOOK_MS (20 * CLOCK_SECOND_MS) /* between two looks of the judge */
 
 static struct core *core;
 static struct flight *flights;
@@ -27,12 +28,17 @@ static unsigned serials[APPLE_TOPICS];
 static bool is_stopping;
 static bool is_stopped;
 static void (*on_all_answered)(void);
+static int64_t looked_ms;
 static uint64_t not_taken;
 static bool is_refusing; /* what is being told is that the credential is refused */
 static struct topic {
 	int64_t trouble_ms; /* the last, or the last push */
 	bool was_open;
 	int64_t open_since_ms;
+	int64_t held_ms;    /* it was seen on hold */
+	int64_t refused_ms; /* Apple said that it does not want the credential */
+	int64_t proven_ms;  /* and a push with this one was taken */
+	int64_t renewed_ms; /* it is the one since */
 	int64_t taken_ms;   /* the last 200 */
 	int64_t missing_ms; /* its credential was; INT64_MIN: it never was */
 } topics[APPLE_TOPICS] = {{.missing_ms = INT64_MIN}, {.missing_ms = INT64_MIN}};
@@ -98,6 +104,7 @@ static void set_credentials(void)
 void sending_weather_changed(unsigned topic)
 {
 	sending_note_trouble(topic);
+	topics[topic].renewed_ms = virtual_now_ms();
 	set_credentials();
 	if (weather_of(topic) == WEATHER_DOWN)
 		wires_break(topic);
@@ -111,6 +118,7 @@ void sending_weather_changed(unsigned topic)
 void sending_renew_credential(unsigned topic)
 {
 	serials[topic]++;
+	topics[topic].renewed_ms = virtual_now_ms();
 	sending_note_trouble(topic);
 	set_credentials();
 	virtual_wake();
@@ -188,6 +196,14 @@ static bool is_about_token(enum apple_meaning meaning)
 		meaning == APPLE_MISROUTED || meaning == APPLE_THROTTLED;
 }
 
+/* One that was sent with a former credential says nothing of this one. */
+static void note_taken(struct topic *topic, const struct sender_push *push)
+{
+	topic->taken_ms = virtual_now_ms();
+	if (push->sent_ms > topic->renewed_ms)
+		topic->proven_ms = virtual_now_ms();
+}
+
 static void on_answered(
 	void *ctx, struct sender_push *push, const struct apns_answer *answer, bool is_proven)
 {
@@ -196,7 +212,9 @@ static void on_answered(
 	if (answer->ending == APNS_ANSWERED) {
 		check_answer(flight, answer);
 		if (flight->meaning == APPLE_TOLD)
-			topic->taken_ms = virtual_now_ms();
+			note_taken(topic, push);
+		if (flight->meaning == APPLE_REFUSED)
+			sending_note_refusal(flight->topic);
 		judge_rule(!is_proven ||
 				(topic->taken_ms &&
 					virtual_now_ms() - topic->taken_ms < CLOCK_DAY_MS),
@@ -293,11 +311,19 @@ void sending_note_trouble(unsigned topic)
 	topics[topic].trouble_ms = virtual_now_ms();
 }
 
-static void find_topic_held(void *ctx, const struct sender_way *way)
+void sending_note_refusal(unsigned topic)
 {
-	bool *is_held = ctx;
-	if (way->is_held)
-		is_held[apple_topic_of(way->credential->topic)] = true;
+	topics[topic].refused_ms = virtual_now_ms();
+}
+
+static void note_hold(void *ctx, const struct sender_way *way)
+{
+	(void)ctx;
+	struct topic *topic = &topics[apple_topic_of(way->credential->topic)];
+	if (!way->is_held)
+		return;
+	topic->held_ms = virtual_now_ms();
+	judge_rule(topic->proven_ms <= topic->refused_ms, "a push that is taken ends a hold");
 }
 
 static void describe_way(void *ctx, const struct sender_way *way)
@@ -328,10 +354,7 @@ static bool is_reachable(unsigned topic)
 
 void sending_turn(void)
 {
-	bool is_held[APPLE_TOPICS] = {false};
 	bool is_open[APPLE_TOPICS] = {false};
-	if (core)
-		sender_each_way(core->sender, find_topic_held, is_held);
 	for (struct wire *wire = NULL; core && (wire = wire_next(wire));) {
 		const struct server *server = wire_server(wire);
 		unsigned topic = wire_topic(wire);
@@ -342,7 +365,7 @@ void sending_turn(void)
 	}
 	for (unsigned at = 0; at < APPLE_TOPICS; at++) {
 		struct topic *topic = &topics[at];
-		is_open[at] = is_open[at] && !is_held[at] && is_reachable(at);
+		is_open[at] = is_open[at] && is_reachable(at);
 		if (is_open[at] && !topic->was_open)
 			topic->open_since_ms = virtual_now_ms();
 		topic->was_open = is_open[at];
@@ -363,8 +386,14 @@ int64_t sending_open_since_ms(const char *name)
 	unsigned at = apple_topic_of(name);
 	if (!core || !is_reachable(at))
 		return INT64_MAX;
-	int64_t recovered_ms = topics[at].trouble_ms + RECOVERY_MS;
-	return topics[at].was_open && topics[at].open_since_ms < recovered_ms
-		? topics[at].open_since_ms
-		: recovered_ms;
+	if (looked_ms != virtual_now_ms())
+		sender_each_way(core->sender, note_hold, NULL);
+	looked_ms = virtual_now_ms();
+	const struct topic *topic = &topics[at];
+	int64_t recovered_ms = topic->trouble_ms + RECOVERY_MS;
+	/* A hold may have ended any time since it was last seen. */
+	int64_t free_ms = topic->held_ms + LOOK_MS;
+	int64_t open_ms = topic->open_since_ms > free_ms ? topic->open_since_ms : free_ms;
+	bool is_held = topic->held_ms == virtual_now_ms();
+	return topic->was_open && !is_held && open_ms < recovered_ms ? open_ms : recovered_ms;
 }

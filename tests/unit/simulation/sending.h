@@ -45,6 +45,8 @@ struct flight *sending_next(const struct flight *flight);
 
 /* Something stands, or stood just now, in the way of the topic's pushes. */
 void sending_note_trouble(unsigned topic);
+/* Apple does not want its credential. */
+void sending_note_refusal(unsigned topic);
 void sending_turn(void);
 /* Since when pushes on the topic must have been going out, monotonic; INT64_MAX: they need not. */
 int64_t sending_open_since_ms(const char *topic);

@@ -344,6 +344,8 @@ void uv_close(uv_handle_t *handle, uv_close_cb cb)
 		uv_prepare_stop((uv_prepare_t *)handle);
 	else if (handle->type == UV_IDLE)
 		uv_idle_stop((uv_idle_t *)handle);
+	else if (handle->type == UV_FS_EVENT)
+		uv_fs_event_stop((uv_fs_event_t *)handle);
 	else if (handle->type == UV_POLL)
 		uv_poll_stop((uv_poll_t *)handle);
 	struct closing *last = mem_alloc(sizeof(*last));

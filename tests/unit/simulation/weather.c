@@ -3,6 +3,7 @@
 #include "apple.h"
 #include "base/clock.h"
 #include "dice.h"
+#include "folder.h"
 #include "judge.h"
 #include "life.h"
 #include "sending.h"
@@ -22,6 +23,7 @@ static bool is_clear;
 static enum weather of_topic[APPLE_TOPICS];
 static int64_t registry_hang_ms;
 static int64_t disk_hang_ms;
+static int64_t registry_broken_until_ms;
 
 /* Mostly short, sometimes long, now and then for days. */
 static int64_t trouble_ms(void)
@@ -51,10 +53,18 @@ static void hang(void *ctx, uint64_t number)
 	if (is_clear)
 		return;
 	int64_t ms = dice_wait_ms(dice_once_in(4) ? 5 * MINUTE : 2 * SECOND);
-	if (dice_roll(2))
+	switch (dice_roll(3)) {
+	case 0:
 		registry_hang_ms = ms;
-	else
+		break;
+	case 1:
 		disk_hang_ms = ms;
+		break;
+	default:
+		/* Read-only, or another holds it. */
+		registry_broken_until_ms = virtual_now_ms() + ms;
+		judge_excuse(ms);
+	}
 	virtual_in(dice_wait_ms(2 * HOUR), hang, NULL, 0);
 }
 
@@ -111,6 +121,20 @@ static void renew_credential(void *ctx, uint64_t number)
 	virtual_in(dice_wait_ms(30 * HOUR), renew_credential, NULL, 0);
 }
 
+static void spoil_folder(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	(void)number;
+	if (is_clear)
+		return;
+	int64_t ms = dice_wait_ms(dice_once_in(4) ? 5 * MINUTE : 5 * SECOND);
+	/* What failed is looked at again after as long. */
+	judge_excuse(2 * ms + 20 * SECOND);
+	folder_trouble(ms);
+	folder_litter();
+	virtual_in(dice_wait_ms(HOUR), spoil_folder, NULL, 0);
+}
+
 static void change_topic(void *ctx, uint64_t number)
 {
 	(void)ctx;
@@ -130,6 +154,7 @@ void weather_begin(void)
 	}
 	virtual_in(dice_wait_ms(2 * HOUR), hang, NULL, 0);
 	virtual_in(dice_wait_ms(4 * HOUR), crash, NULL, 0);
+	virtual_in(dice_wait_ms(HOUR), spoil_folder, NULL, 0);
 	virtual_in(dice_wait_ms(40 * HOUR), jump, NULL, 0);
 	virtual_in(dice_wait_ms(HOUR), trouble_token, NULL, 0);
 	virtual_in(dice_wait_ms(30 * HOUR), renew_credential, NULL, 0);
@@ -144,8 +169,10 @@ void weather_clear(void)
 		sending_weather_changed(topic);
 	}
 	apple_forgive_tokens();
+	folder_forgive();
 	registry_hang_ms = 0;
 	disk_hang_ms = 0;
+	registry_broken_until_ms = 0;
 }
 
 bool weather_is_clear(void)
@@ -177,6 +204,8 @@ int64_t weather_disk_ms(void)
 
 unsigned weather_registry_failures(void)
 {
+	if (virtual_now_ms() < registry_broken_until_ms)
+		return 1;
 	return !is_clear && dice_once_in(3000) ? 1 + dice_roll(3) : 0;
 }
 

@@ -282,6 +282,7 @@ static void on_greeted(void *ctx, uint64_t number)
 	} else if (weather == WEATHER_REFUSED && dice_once_in(3)) {
 		sending_note_trouble(wire->topic);
 		wire->stage = REFUSED;
+		sending_note_refusal(wire->topic);
 	} else {
 		wire->stage = UP;
 		wire->server = server_new(wire);
