@@ -1,14 +1,13 @@
 /*
- * apple - stands in for the sender and for Apple behind it, by a script of chance.
+ * apple - what Apple answers, by a script of chance.
  *
- * What sender.h promises is kept: room is asked for, every push is answered once, a hold lets a
- * probe through after some minutes.  What Apple answers follows from the weather, from the state of
- * the token, and now and then from nothing at all: each row of Apple's table comes.
+ * It follows from the weather, from the state of the token, and now and then from nothing at all:
+ * each row of Apple's table comes.
  */
 #ifndef MAILPUSH_TESTS_SIMULATION_APPLE_H
 #define MAILPUSH_TESTS_SIMULATION_APPLE_H
 
-#include "apns/sender.h"
+#include "apns/verdict.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,30 +29,29 @@ enum apple_meaning {
 
 extern const char *const apple_topics[APPLE_TOPICS];
 
-struct core;
+struct flight;
 
-struct sender *apple_start(struct core *core, const struct sender_callbacks *callbacks);
-/* What is in flight is lost. */
-void apple_end(void);
-void apple_turn(void);
+unsigned apple_topic_of(const char *name);
+/* How long the answer takes. */
+int64_t apple_takes_ms(unsigned topic);
+/* What it is; false: there is none. */
+bool apple_decide(
+	const struct flight *flight, struct apns_answer *ret, enum apple_meaning *ret_meaning);
+/* How it ended has reached the daemon. */
+void apple_heard(const struct flight *flight, bool is_proven);
 void apple_free(void);
 
-void apple_weather_changed(unsigned topic);
 /* Some token is in trouble from now on. */
 void apple_trouble_token(void);
 void apple_forgive_tokens(void);
 /* The phone shows itself: mostly its token is good again. */
 void apple_phone_came(const char *token);
 
-/* Since when pushes on the topic have been possible, monotonic; INT64_MAX: they are not. */
-int64_t apple_open_since_ms(const char *topic);
 /*
  * Apple said that the token is gone (or, `is_stop`, is another topic's): renewals before this time
  * (Unix) do not count.  0: it did not.
  */
 int64_t apple_condemned_before_ms(const char *token, const char *topic, bool is_stop);
-/* When its credential was last not there, monotonic; INT64_MIN: never. */
-int64_t apple_missing_ms(const char *topic);
 uint64_t apple_answers(enum apple_meaning meaning);
 
 #endif

@@ -3,8 +3,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "disk.h"
+#include "folder.h"
 #include "life.h"
 #include "model.h"
+#include "sending.h"
 #include "virtual.h"
 
 #include <stdio.h>
@@ -22,7 +24,9 @@
 struct event {
 	struct event *next;
 	struct judge_event of; /* its strings are ours */
+	uint64_t order;	       /* its place among all that the daemon took in, in this life */
 	bool is_acked;
+	bool is_done; /* with its file */
 	bool is_refused;
 	bool is_processed;
 	struct told {
@@ -92,6 +96,7 @@ void judge_rule(bool holds, const char *text)
 	fflush(stdout);
 	if (about)
 		describe(about);
+	sending_describe();
 	fprintf(stderr,
 		"simulation: broken after %.2f hours and %llu pushes: %s\n"
 		"simulation: SIMULATION_SEED=%llu repeats it\n",
@@ -147,12 +152,14 @@ void judge_sent(const struct judge_event *sent)
 {
 	struct event *event = mem_alloc_zero(1, sizeof(*event));
 	event->of = *sent;
+	event->order = sent->number;
 	event->of.owner = sent->owner ? mem_dup(sent->owner) : NULL;
 	event->of.folder = sent->folder ? mem_dup(sent->folder) : NULL;
 	event->of.trace = sent->trace ? mem_dup(sent->trace) : NULL;
 	event->of.account_id = sent->account_id ? mem_dup(sent->account_id) : NULL;
 	*events_end = event;
 	events_end = &event->next;
+	event->is_acked = sent->is_kept;
 	if (sent->what == JUDGE_IGNORED && !sent->is_request)
 		unlink_event(event);
 }
@@ -172,7 +179,7 @@ static void check_durable(const struct event *event, const struct told *target)
 	struct model_registration *registration = target->registration;
 	const struct model_name *name = model_name(registration, target->hash);
 	if (!registration->exists || registration->is_stopped || !name->changed ||
-		name->told > event->of.number)
+		name->told > event->order)
 		return;
 	judge_rule(
 		disk_has_news(&registration->key, target->hash) || disk_has_parked(event->of.trace),
@@ -209,6 +216,29 @@ void judge_refused(uint64_t which)
 	event->is_refused = true;
 	if (event->is_processed)
 		unlink_event(event);
+}
+
+void judge_taken(uint64_t which)
+{
+	struct event *event = find_event(which);
+	if (event)
+		event->order = judge_next();
+}
+
+void judge_done(uint64_t which)
+{
+	struct event *event = find_event(which);
+	if (!event)
+		return;
+	event->is_done = true;
+	if (!event->is_processed) {
+		judge_rule(disk_has_parked(event->of.trace),
+			"a file is of no more use when its event is parked, or done");
+		return;
+	}
+	for (size_t i = 0; i < event->target_count; i++)
+		check_durable(event, &event->targets[i]);
+	unlink_event(event);
 }
 
 /* What the registry did. */
@@ -318,22 +348,38 @@ static bool is_about(const struct registry_job *job, const char *owner, const ch
 	return false;
 }
 
+static uint64_t number_of(const struct registry_job *job)
+{
+	return strtoull(job->event->user + 1, NULL, 10);
+}
+
+/* One that was done before comes again. */
+static uint64_t order_of(uint64_t which)
+{
+	const struct event *event = find_event(which);
+	uint64_t again = event ? 0 : folder_order(which);
+	return event ? event->order : again ? again : which;
+}
+
 static bool is_meant(const struct event *event, const struct registry_job *job)
 {
 	if (event->is_processed)
 		return false;
+	/* A file that was not taken in yet, unless it was parked in an earlier life. */
+	if (event->of.is_kept && event->order == event->of.number &&
+		!disk_has_parked(event->of.trace))
+		return false;
 	switch (job->kind) {
 	case REGISTRY_NEWS:
 		return event->of.what == JUDGE_NEWS && event->of.is_now == is_now(job) &&
-			event->of.number <= strtoull(job->event->user + 1, NULL, 10) &&
+			event->order <= order_of(number_of(job)) &&
 			is_about(job, event->of.owner, event->of.folder);
 	case REGISTRY_REGISTER:
 		return event->of.what == JUDGE_REGISTRATION &&
 			!strcmp(event->of.account_id, job->event->registration.account_id);
 	case REGISTRY_MAILBOX_DELETE:
 	case REGISTRY_MAILBOX_RENAME:
-		return event->of.what == JUDGE_MAILBOX &&
-			event->of.number == strtoull(job->event->user + 1, NULL, 10);
+		return event->of.what == JUDGE_MAILBOX && event->of.number == number_of(job);
 	case REGISTRY_FORGET:
 	case REGISTRY_STOP:
 	case REGISTRY_TIDY:
@@ -353,7 +399,7 @@ static void judge_order(const struct registry_job *job)
 	if (!is_news && job->kind != REGISTRY_MAILBOX_DELETE &&
 		job->kind != REGISTRY_MAILBOX_RENAME)
 		return;
-	uint64_t came = strtoull(job->event->user + 1, NULL, 10);
+	uint64_t came = order_of(number_of(job));
 	judge_rule(is_news || came > newest_news, "no news is merged across a barrier");
 	if (is_news && came > newest_news)
 		newest_news = came;
@@ -364,8 +410,10 @@ static void process(struct event *event)
 	event->is_processed = true;
 	if (event->is_acked) {
 		for (size_t i = 0; i < change_count; i++)
-			owe(changes[i].registration, changes[i].hash, event->of.number);
-	} else if (event->of.is_request && !event->is_refused) {
+			owe(changes[i].registration, changes[i].hash, event->order);
+	}
+	if (event->of.is_kept ? !event->is_done
+			      : event->of.is_request && !event->is_acked && !event->is_refused) {
 		event->targets = mem_realloc_array(NULL, change_count, sizeof(*changes));
 		if (change_count)
 			memcpy(event->targets, changes, change_count * sizeof(*changes));
@@ -373,6 +421,18 @@ static void process(struct event *event)
 		return;
 	}
 	unlink_event(event);
+}
+
+/* Of registrations each is a job of its own: they are done in the order in which they came. */
+static void process_first(const struct registry_job *job)
+{
+	struct event *first = NULL;
+	for (struct event *event = events; event; event = event->next) {
+		if (is_meant(event, job) && (!first || event->order < first->order))
+			first = event;
+	}
+	if (first)
+		process(first);
 }
 
 static void on_done(const struct registry_job *job)
@@ -384,14 +444,12 @@ static void on_done(const struct registry_job *job)
 		pushed_to->excused_until_ms = virtual_now_ms() +
 			(pushed_to->renewed > pushed_to->left ? LIFE_MIN_INTERVAL_MS
 							      : RETRY_MAX_MS);
-	for (struct event *event = events; event;) {
+	if (job->kind == REGISTRY_REGISTER)
+		process_first(job);
+	for (struct event *event = events; job->kind != REGISTRY_REGISTER && event;) {
 		struct event *next = event->next;
-		if (is_meant(event, job)) {
+		if (is_meant(event, job))
 			process(event);
-			/* Of registrations each is a job of its own. */
-			if (job->kind == REGISTRY_REGISTER)
-				break;
-		}
 		event = next;
 	}
 	change_count = 0;
@@ -422,19 +480,20 @@ void judge_topic_changed(const char *former, const char *topic)
 void judge_topics(const struct registry_job *job)
 {
 	int64_t since_ms = virtual_now_ms() - topics.changed_ms;
+	bool is_old = clock_unix_ms() - job->received_ms > TOPIC_SLACK_MS;
 	bool has_former = false;
 	for (size_t i = 0; i < job->former_topic_count; i++) {
 		judge_rule(topics.changed_ms && strcmp(job->former_topics[i], job->topic) != 0,
 			"a former topic is one that there was, and not the one of now");
 		has_former = has_former || !strcmp(job->former_topics[i], topics.former);
 	}
-	if (!topics.changed_ms || topics.jumps != virtual_jumps() ||
+	if (is_old || !topics.changed_ms || topics.jumps != virtual_jumps() ||
 		strcmp(job->topic, topics.topic) != 0)
 		return;
 	judge_rule(!has_former || since_ms < CLOCK_DAY_MS + TOPIC_SLACK_MS,
 		"a day after the change the former topic is over");
 	judge_rule(has_former || since_ms > CLOCK_DAY_MS - TOPIC_SLACK_MS ||
-			apple_missing_ms(topics.former) >= topics.changed_ms,
+			sending_missing_ms(topics.former) >= topics.changed_ms,
 		"who registers within a day of the change is registered for both topics");
 }
 
@@ -515,7 +574,7 @@ static void check_content(struct model_registration *registration, const struct 
 	judge_rule(!is_certain || !registration->is_stopped,
 		"nothing is pushed to a registration that is stopped");
 	judge_rule(!registration->is_condemned || registration->exists ||
-			has_crashed_since(registration->answered_ms),
+			has_crashed_since(registration->condemned_ms),
 		"a registration that is gone is not pushed to when Apple has said so");
 	if (!registration->exists)
 		return;
@@ -539,7 +598,8 @@ static void check_apns_id(const struct model_registration *registration,
 				registration->was_dropped,
 			"an apns-id is kept until the set of hashes grows");
 		bool is_known = registration->life == life ||
-			(registration->was_told && !has_crashed_since(registration->left_ms));
+			(registration->was_told && registration->has_waited &&
+				!has_crashed_since(registration->left_ms));
 		judge_rule(!is_known || registration->jumps != virtual_jumps() ||
 				virtual_now_ms() - registration->left_ms >= LIFE_MIN_INTERVAL_MS,
 			"two pushes to a registration are min_interval apart");
@@ -684,8 +744,10 @@ void judge_answered(const struct sender_push *push, const struct apns_answer *an
 	} else {
 		if (meaning == APPLE_THROTTLED || (meaning == APPLE_GONE && registration->exists))
 			may_give_up(registration);
-		if (meaning == APPLE_GONE && !registration->exists)
+		if (meaning == APPLE_GONE && !registration->exists) {
 			registration->is_condemned = true;
+			registration->condemned_ms = virtual_now_ms();
+		}
 		registration->failures++;
 		if (answer->retry_after_ms > wait_ms)
 			wait_ms = answer->retry_after_ms;
@@ -721,6 +783,11 @@ void judge_died(bool is_crash)
 		last_crash_ms = virtual_now_ms();
 	for (struct event *event = events; event;) {
 		struct event *next = event->next;
+		event->order = event->of.number;
+		/* What is not done with is taken in again. */
+		event->is_processed = false;
+		event->target_count = 0;
+		free(mem_steal(event->targets));
 		if (!event->is_acked)
 			unlink_event(event);
 		event = next;
@@ -728,6 +795,7 @@ void judge_died(bool is_crash)
 	size_t position = 0;
 	for (struct model_registration *registration; (registration = model_next(&position));) {
 		registration->is_flying = false;
+		registration->has_waited = count_changed(registration) > 0;
 		for (unsigned i = 0; is_crash && i < registration->name_count; i++)
 			unsettle(&registration->names[i]);
 	}
@@ -753,7 +821,7 @@ void judge_look(void)
 	int64_t now_ms = virtual_now_ms();
 	size_t position = 0;
 	for (struct model_registration *registration; (registration = model_next(&position));) {
-		int64_t open_ms = apple_open_since_ms(
+		int64_t open_ms = sending_open_since_ms(
 			*registration->topic ? registration->topic : apple_topics[0]);
 		if (!is_up || !registration->exists || registration->sleeping_ms ||
 			registration->is_flying || open_ms == INT64_MAX)

@@ -8,9 +8,12 @@
  *
  *  - each acknowledged change of a registered mailbox is named by a push that left after it and was
  *    taken, or one of the reasons of enum reason is on record; and what is due leaves in time;
- *  - what is acknowledged is on disk;
+ *  - what is acknowledged is on disk; what mailpush-notify kept counts as acknowledged, and its
+ * file goes when what follows from it is on disk;
  *  - one push of a registration is in flight at most, one waits at most;
- *  - two pushes to a registration are min_interval apart, the same one again aside;
+ *  - two pushes to a registration are min_interval apart, the same one again aside, over a restart
+ *    if something waited then;
+ *  - a push that is taken ends a hold;
  *  - an apns-id stands for one set of hashes, is on disk before the push leaves, and stays while
  *    that set does not grow, over crashes too;
  *  - no more pushes than max_push_rate, no more than 100 hashes in one, and the plain payload for
@@ -23,6 +26,7 @@
 #ifndef MAILPUSH_TESTS_SIMULATION_JUDGE_H
 #define MAILPUSH_TESTS_SIMULATION_JUDGE_H
 
+#include "apns/sender.h"
 #include "apple.h"
 #include "registry/registry.h"
 
@@ -50,6 +54,7 @@ struct judge_event {
 	enum { JUDGE_IGNORED, JUDGE_NEWS, JUDGE_REGISTRATION, JUDGE_MAILBOX } what;
 	bool is_now;	   /* NEWS: told at once */
 	bool is_request;   /* somebody waits for OK */
+	bool is_kept;	   /* in the spool folder */
 	const char *owner; /* NEWS */
 	const char *folder;
 	const char *trace;	/* text by which it is known in a parked row */
@@ -68,6 +73,10 @@ uint64_t judge_next(void);
 void judge_sent(const struct judge_event *event);
 void judge_acked(uint64_t number);
 void judge_refused(uint64_t number);
+/* The daemon has it from the spool folder now; again, perhaps, after a crash. */
+void judge_taken(uint64_t number);
+/* Its file in the spool folder is of no more use, says the daemon. */
+void judge_done(uint64_t number);
 
 /* The registry has committed a batch, and the daemon does not know yet. */
 void judge_registry(const struct job_list *batch, int64_t now_unix_ms);

@@ -13,7 +13,9 @@
 #include "daemon/tidy.h"
 #include "dice.h"
 #include "disk.h"
+#include "folder.h"
 #include "judge.h"
+#include "sending.h"
 #include "threads.h"
 #include "virtual.h"
 
@@ -149,6 +151,42 @@ static void on_ack_timeout(void *ctx, uint64_t number)
 	arrivals_on_ack_timeout(core.arrivals);
 }
 
+/* The spool folder. */
+
+static void answer_file(void *file, int status, const char *text)
+{
+	if (!status && !is_dead)
+		folder_done(file);
+	spool_answer(file, status, text);
+}
+
+static void on_file(void *ctx, const struct notification *notification, struct spool_file *file)
+{
+	(void)ctx;
+	folder_taken(file);
+	arrivals_take(core.arrivals, notification,
+		(struct arrival_waiter){answer_file, file, "spool", .is_keeper = true});
+}
+
+static void on_rejected(void *ctx, const char *kind, const char *text)
+{
+	(void)ctx;
+	(void)kind;
+	(void)text;
+}
+
+static void on_spool_trouble(void *ctx, const char *text)
+{
+	(void)ctx;
+	(void)text;
+}
+
+static void on_spool_taken(void *ctx, size_t count)
+{
+	(void)ctx;
+	(void)count;
+}
+
 /* What main.c does. */
 
 static void on_registry(struct registry_job *job)
@@ -264,16 +302,18 @@ static void start(void *ctx, uint64_t number)
 		.registration_ttl_ms = LIFE_TTL_MS,
 		.deleted_user_grace_ms = LIFE_GRACE_MS,
 		.registrations_per_user = LIFE_PER_USER};
-	uint8_t seeds[2][16];
-	dice_bytes(seeds[0]);
-	dice_bytes(seeds[1]);
+	static const struct spool_callbacks spool_callbacks = {
+		on_file, on_rejected, on_spool_taken, on_spool_trouble};
+	uint8_t seeds[3][16];
+	for (unsigned i = 0; i < 3; i++)
+		dice_bytes(seeds[i]);
 	is_dead = is_paused = is_stopping = false;
 	metrics = (struct metrics){0};
 	core = (struct core){.config = &config, .sources = &sources, .metrics = &metrics};
 	core.former = former_new();
 	core.schedule = schedule_new(&schedule_settings, seeds[0]);
 	threads_start(&registry_settings, &callbacks, &core.registry, &core.store);
-	core.sender = apple_start(&core, &delivery_sender_callbacks);
+	sending_start(&core);
 	core.stream = (struct stream *)&requests; /* never looked into */
 	load();
 	core.audience = audience_new(&core);
@@ -284,15 +324,24 @@ static void start(void *ctx, uint64_t number)
 	note_topic();
 	is_up = true;
 	judge_started();
+	folder_start();
 	replay_parked();
+	core.spool = spool_new(
+		NULL, "spool", (gid_t)-1, &config.peers, seeds[2], &spool_callbacks, NULL);
 }
 
 static void take_down(bool is_crash)
 {
 	is_up = false;
 	is_dead = is_crash;
+	spool_stop(core.spool);
+	/* Of what the pool was at. */
+	if (is_crash) {
+		folder_die();
+		virtual_end_works(dice_roll(2));
+	}
 	delivery_stop(core.delivery);
-	apple_end();
+	sending_end();
 	threads_end_registry(is_crash);
 	threads_end_store(is_crash);
 	while (requests) {
@@ -300,6 +349,9 @@ static void take_down(bool is_crash)
 		requests = request->next;
 		free(request);
 	}
+	spool_free(core.spool);
+	virtual_close();
+	virtual_end_works(!is_crash);
 	tidy_free(tidy);
 	delivery_free(core.delivery);
 	failures_free(core.failures);
@@ -330,6 +382,11 @@ static void on_stopped(void *ctx, uint64_t crash)
 	come_back();
 }
 
+static void on_all_answered(void)
+{
+	virtual_in(0, on_stopped, NULL, crashes);
+}
+
 void life_crash(void)
 {
 	if (!is_up)
@@ -346,12 +403,19 @@ void life_stop(void)
 		return;
 	stops++;
 	is_stopping = true;
+	spool_stop(core.spool);
 	delivery_stop(core.delivery);
-	virtual_in(STOP_MS, on_stopped, NULL, crashes);
+	sending_stop(STOP_MS, on_all_answered);
+}
+
+static int64_t pool_takes_ms(void)
+{
+	return dice_once_in(100) ? dice_between(100, 3000) : dice_between(1, 5);
 }
 
 void life_begin(void)
 {
+	virtual_work_takes(pool_takes_ms);
 	static char name[] = "com.apple.mobilemail";
 	config.max_waiting = LIFE_MAX_WAITING;
 	config.ack_timeout_ms = 2000;

@@ -55,13 +55,15 @@ struct model_registration {
 	const struct sender_push *push; /* that flies */
 	bool was_told;
 	bool is_condemned; /* Apple has said that it is gone, though we know that */
-	bool is_unsure;	   /* it may have been given up */
-	bool was_dropped;  /* registration, or some of its news, since */
-	bool has_grown;	   /* its set, since */
-	uint64_t left;	   /* 0: none ever */
+	int64_t condemned_ms;
+	bool is_unsure;	  /* it may have been given up */
+	bool was_dropped; /* registration, or some of its news, since */
+	bool has_grown;	  /* its set, since */
+	uint64_t left;	  /* 0: none ever */
 	int64_t left_ms, answered_ms;
-	unsigned jumps; /* of the clock before */
-	unsigned life;	/* the daemon's */
+	unsigned jumps;	 /* of the clock before */
+	bool has_waited; /* something, when the daemon last stopped: it knows of the push then */
+	unsigned life;	 /* the daemon's */
 	bool was_plain;
 	uint8_t apns_id[16];
 	char hashes[MODEL_HASHES_MAX][MAILBOX_HASH_SIZE];

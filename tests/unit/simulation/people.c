@@ -3,6 +3,7 @@
 #include "apple.h"
 #include "base/clock.h"
 #include "dice.h"
+#include "folder.h"
 #include "judge.h"
 #include "life.h"
 #include "virtual.h"
@@ -16,7 +17,7 @@
 #define PHONES 30
 #define ACCOUNTS 60 /* an account on a phone */
 #define FOLDERS 12
-#define MANY 150 /* mailboxes of the one who has many */
+#define MANY 150 /* mailboxes of those who have many */
 #define DOMAIN "@example.org"
 #define HOST "imap://mail.example.com/"
 #define JSON_MAX 16384
@@ -52,16 +53,35 @@ static struct user users[USERS];
 static struct account accounts[ACCOUNTS];
 static char tokens[PHONES][65];
 static bool is_clear;
+static enum { NO_WAY, DIRECT, KEPT } way; /* that the event at hand takes */
 static uint64_t events;
 static char json[JSON_MAX];
+
+/* Every third or so: their pushes are large, the others' small. */
+static bool has_many(const struct user *user)
+{
+	return (user - users) % 3 == 2;
+}
+
+/* Mostly to the daemon; what it does not take, mailpush-notify keeps, where it is in use. */
+static bool choose_way(void)
+{
+	bool is_direct = life_listens() && !dice_once_in(40);
+	way = is_direct ? DIRECT : dice_once_in(3) ? NO_WAY : KEPT;
+	return way != NO_WAY;
+}
 
 static void hand_in(size_t size, struct judge_event *event)
 {
 	judge_rule(size < sizeof(json), "an event has room");
-	event->is_request = !dice_once_in(4);
+	event->is_kept = way == KEPT;
+	event->is_request = way == DIRECT && !dice_once_in(4);
 	events++;
 	judge_sent(event);
-	life_take(json, size, event->is_request ? event->number : 0);
+	if (way == KEPT)
+		folder_keep(event->number, json, size);
+	else
+		life_take(json, size, event->is_request ? event->number : 0);
 }
 
 static const char *access_of(const struct user *owner, const char *folder)
@@ -132,7 +152,9 @@ static const struct kind *some_kind(void)
 static void change_mailbox(struct user *user, const char *folder)
 {
 	const struct kind *kind = some_kind();
-	if (!life_listens())
+	/* Of what may be meant the judge knows too little when it is taken in late. */
+	bool is_ambiguous = *user->domain || strchr(folder, '@');
+	if (!choose_way() || (is_ambiguous && way == KEPT))
 		return;
 	/* Of a calendar: nothing for Mail. */
 	bool is_mail = !dice_once_in(60);
@@ -193,6 +215,22 @@ static void live(void *ctx, uint64_t number)
 	virtual_in(dice_wait_ms(user->is_busy ? 2 * MINUTE : 30 * MINUTE), live, user, 0);
 }
 
+static void change_folder(void *ctx, uint64_t which)
+{
+	struct user *user = ctx;
+	if (!is_clear)
+		change_mailbox(user, user->folders[which]);
+}
+
+/* So do all mailboxes of those who have many, within seconds: pushes of all sizes at once. */
+static void flood(void)
+{
+	for (unsigned i = 0; i < USERS; i++) {
+		for (unsigned j = 0; has_many(&users[i]) && j < users[i].folder_count; j++)
+			virtual_in(dice_between(0, 5 * SECOND), change_folder, &users[i], j);
+	}
+}
+
 /* All mailboxes of somebody change at once; and everybody's. */
 static void storm(void *ctx, uint64_t number)
 {
@@ -203,6 +241,8 @@ static void storm(void *ctx, uint64_t number)
 	struct user *user = &users[dice_roll(USERS)];
 	for (unsigned i = 0; i < user->folder_count; i++)
 		change_mailbox(user, user->folders[i]);
+	if (dice_once_in(4))
+		flood();
 	for (unsigned i = 0; i < USERS && dice_once_in(4); i++)
 		change_mailbox(&users[i], "");
 	virtual_in(dice_wait_ms(6 * HOUR), storm, NULL, 0);
@@ -212,7 +252,7 @@ static void storm(void *ctx, uint64_t number)
 
 static void send_mailbox(struct user *user, const char *name, const char *old, const char *new)
 {
-	if (!life_listens())
+	if (!choose_way())
 		return;
 	char trace[32];
 	struct judge_event event = {.number = judge_next(), .what = JUDGE_MAILBOX, .trace = trace};
@@ -335,7 +375,7 @@ static void put_list(const struct account *account, char *at)
 static void show(struct account *account)
 {
 	static char list[JSON_MAX / 2];
-	if (!life_listens() || account->away_until_ms > virtual_now_ms())
+	if (account->away_until_ms > virtual_now_ms() || !choose_way())
 		return;
 	char account_id[32];
 	snprintf(account_id, sizeof(account_id), "A-%u-%u", (unsigned)(account - accounts),
@@ -401,7 +441,7 @@ void people_begin(void)
 		snprintf(user->local, sizeof(user->local), "u%u", is_namesake ? i - NAMESAKES : i);
 		user->domain = is_namesake ? DOMAIN : "";
 		snprintf(user->name, sizeof(user->name), "%s%s", user->local, user->domain);
-		user->folder_count = i == 2 ? MANY : 1 + dice_roll(FOLDERS);
+		user->folder_count = has_many(user) ? MANY : 1 + dice_roll(FOLDERS);
 		if (user->folder_count < 3)
 			user->folder_count = 3;
 		user->is_busy = i < 2;
@@ -424,11 +464,11 @@ void people_begin(void)
 		account->phone = i % PHONES;
 		account->user = &users[i < PHONES ? i % USERS : dice_roll(USERS)];
 		account->version = dice_once_in(6) ? 1 : 2;
-		account->list = account->user == &users[2] || *account->user->domain ? ALL
-			: dice_once_in(15)					     ? NONE
-										     : dice_roll(4);
+		account->list = has_many(account->user) || *account->user->domain ? ALL
+			: dice_once_in(15)					  ? NONE
+										  : dice_roll(4);
 		account->wish = dice_roll(1 << 16);
-		if (account->user == &users[2])
+		if (has_many(account->user))
 			account->version = 2;
 		virtual_in(dice_wait_ms(HOUR), log_in, account, 0);
 	}

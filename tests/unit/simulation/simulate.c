@@ -3,10 +3,12 @@
  *
  *   simulate [HOURS [SEED]]
  *
- * Its own arrival.c, delivery.c, tidy.c, relay.c, the registry's rules and the schedule run on
- * virtual time (virtual.c, life.c), with stand-ins where they would meet a thread, a file or a
- * socket: threads.c and disk.c for the registry's and the queue's thread, apple.c for the sender.
- * people.c makes what happens, weather.c lets things fail, and judge.c holds what must be true.
+ * Its own arrival.c, delivery.c, tidy.c, relay.c, spool.c and sender, the registry's rules and the
+ * schedule run on virtual time (virtual.c, life.c), with stand-ins where they would meet a thread,
+ * a file or a socket: threads.c and disk.c for the registry's and the queue's thread, folder.c for
+ * the spool folder, wire.c and server.c for the way to Apple (sending.c shows what is given to it).
+ * apple.c is what Apple answers, people.c makes what happens, weather.c lets things fail, and
+ * judge.c holds what must be true.
  *
  * The seed is printed; SIMULATION_SEED or the argument repeats a run.  SIMULATION_HOURS: how long.
  */
@@ -15,12 +17,16 @@
 #include "base/clock.h"
 #include "dice.h"
 #include "disk.h"
+#include "folder.h"
 #include "judge.h"
 #include "life.h"
 #include "people.h"
+#include "sending.h"
+#include "server.h"
 #include "threads.h"
 #include "virtual.h"
 #include "weather.h"
+#include "wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +77,16 @@ static void report(uint64_t hours)
 	for (unsigned meaning = 0; meaning < APPLE_MEANINGS; meaning++)
 		printf("%s %s %llu", meaning ? "," : "", meanings[meaning],
 			(unsigned long long)apple_answers(meaning));
-	printf("\n");
+	printf("\nsimulation: %llu connections, GOAWAYs: %llu, settings: %llu, refused streams: "
+	       "%llu, "
+	       "fell silent: %llu, small window updates: %llu, early answers: %llu, "
+	       "pushes not taken: %llu; events kept: %llu\n",
+		(unsigned long long)wires_made(), (unsigned long long)server_counts.goaways,
+		(unsigned long long)server_counts.settings,
+		(unsigned long long)server_counts.refused,
+		(unsigned long long)server_counts.silences,
+		(unsigned long long)server_counts.crumbs, (unsigned long long)server_counts.early,
+		(unsigned long long)sending_not_taken(), (unsigned long long)folder_kept());
 }
 
 int main(int argc, char **argv)
@@ -83,7 +98,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	dice_seed(seed);
 	virtual_start(BEGIN_MS, BEGIN_UNIX_MS);
-	virtual_add_turn(apple_turn);
+	virtual_add_turn(sending_turn);
 	virtual_add_turn(threads_turn);
 	judge_begin(seed);
 	people_begin();
@@ -101,12 +116,15 @@ int main(int argc, char **argv)
 	judge_rule(judge_owed() == 0, "each acknowledged change is told in the end");
 	judge_rule(disk_pushes() == 0, "nothing waits in the end");
 	judge_rule(disk_parked() == 0, "nothing is parked in the end");
+	judge_rule(folder_files() == 0, "nothing is kept in the end");
 
 	life_end();
 	virtual_end();
 	judge_end();
 	apple_free();
+	sending_free();
 	disk_free();
+	folder_free();
 	memory_forget();
 	return 0;
 }

@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <uv.h>
 
-#define HANDLES_MAX 16
+#define TURN_HANDLES_MAX 8 /* checks, and prepares */
 #define TURNS_MAX 4
 
 struct happening {
@@ -17,6 +17,7 @@ struct happening {
 	uint64_t number;
 };
 
+/* Hangs on its handle. */
 struct timer {
 	struct heap_node node;
 	uv_timer_t *handle;
@@ -29,9 +30,21 @@ struct check {
 	uv_check_cb cb;
 };
 
+struct prepare {
+	uv_prepare_t *handle;
+	uv_prepare_cb cb;
+};
+
 struct closing {
+	struct closing *next;
 	uv_handle_t *handle;
 	uv_close_cb cb;
+};
+
+struct work {
+	struct work *next;
+	uv_work_t *request;
+	uint64_t number;
 };
 
 static int64_t now_ms;
@@ -39,10 +52,13 @@ static int64_t unix_ahead_ms;
 static unsigned jumps;
 static struct heap happenings;
 static struct heap timers;
-static struct timer timer_of[HANDLES_MAX];
-static struct check checks[HANDLES_MAX];
-static struct closing closing[HANDLES_MAX];
-static unsigned closing_count;
+static struct check checks[TURN_HANDLES_MAX];
+static struct prepare prepares[TURN_HANDLES_MAX];
+static unsigned idlers;
+static struct closing *closing;
+static struct work *works;
+static uint64_t works_begun;
+static int64_t (*work_takes_ms)(void);
 static virtual_turn_fn *turns[TURNS_MAX];
 static unsigned turn_count;
 
@@ -108,11 +124,17 @@ void virtual_in(int64_t delay_ms, virtual_fn *fn, void *ctx, uint64_t number)
 	heap_add(&happenings, &happening->node, now_ms + (delay_ms > 0 ? delay_ms : 0));
 }
 
+void virtual_wake(void)
+{
+	virtual_in(0, NULL, NULL, 0);
+}
+
 static void happen(struct heap_node *node)
 {
 	heap_remove(&happenings, node);
 	struct happening *happening = MEM_CONTAINER(node, struct happening, node);
-	happening->fn(happening->ctx, happening->number);
+	if (happening->fn)
+		happening->fn(happening->ctx, happening->number);
 	free(happening);
 }
 
@@ -126,26 +148,42 @@ static void fire(struct heap_node *node)
 	timer->cb(timer->handle);
 }
 
+void virtual_prepare(void)
+{
+	for (unsigned i = 0; i < TURN_HANDLES_MAX; i++) {
+		if (prepares[i].cb)
+			prepares[i].cb(prepares[i].handle);
+	}
+}
+
+bool virtual_is_busy(void)
+{
+	return idlers > 0;
+}
+
 bool virtual_turn(int64_t until_ms)
 {
 	struct heap_node *happening = heap_first(&happenings);
 	struct heap_node *timer = heap_first(&timers);
 	bool is_timer = timer && (!happening || timer->due_ms <= happening->due_ms);
 	struct heap_node *first = is_timer ? timer : happening;
-	if (!first || first->due_ms > until_ms) {
+	bool is_due = first && first->due_ms <= (idlers ? now_ms : until_ms);
+	if (!is_due && !idlers) {
 		now_ms = until_ms;
 		return false;
 	}
-	if (first->due_ms > now_ms)
+	if (is_due && first->due_ms > now_ms)
 		now_ms = first->due_ms;
-	if (is_timer)
+	if (is_due && is_timer)
 		fire(first);
-	else
+	else if (is_due)
 		happen(first);
-	for (unsigned i = 0; i < HANDLES_MAX; i++) {
+	for (unsigned i = 0; i < TURN_HANDLES_MAX; i++) {
 		if (checks[i].cb)
 			checks[i].cb(checks[i].handle);
 	}
+	virtual_close();
+	virtual_prepare();
 	for (unsigned i = 0; i < turn_count; i++)
 		turns[i]();
 	virtual_close();
@@ -154,37 +192,41 @@ bool virtual_turn(int64_t until_ms)
 
 void virtual_close(void)
 {
-	while (closing_count) {
-		struct closing last = closing[--closing_count];
-		if (last.cb)
-			last.cb(last.handle);
+	while (closing) {
+		struct closing *last = closing;
+		closing = last->next;
+		if (last->cb)
+			last->cb(last->handle);
+		free(last);
 	}
-}
-
-static struct timer *find_timer(const uv_timer_t *handle)
-{
-	for (unsigned i = 0; i < HANDLES_MAX; i++) {
-		if (timer_of[i].handle == handle)
-			return &timer_of[i];
-	}
-	return NULL;
 }
 
 /* What of libuv the loop thread's modules use. */
 
+uint64_t uv_now(const uv_loop_t *loop)
+{
+	(void)loop;
+	return (uint64_t)now_ms;
+}
+
+static struct timer *timer_of(const uv_timer_t *handle)
+{
+	return handle->u.reserved[0];
+}
+
 int uv_timer_init(uv_loop_t *loop, uv_timer_t *handle)
 {
 	(void)loop;
-	struct timer *timer = find_timer(NULL);
-	assert(timer);
-	*timer = (struct timer){.handle = handle};
+	struct timer *timer = mem_alloc_zero(1, sizeof(*timer));
+	timer->handle = handle;
+	handle->type = UV_TIMER;
+	handle->u.reserved[0] = timer;
 	return 0;
 }
 
 int uv_timer_start(uv_timer_t *handle, uv_timer_cb cb, uint64_t timeout, uint64_t repeat)
 {
-	struct timer *timer = find_timer(handle);
-	assert(timer);
+	struct timer *timer = timer_of(handle);
 	uv_timer_stop(handle);
 	timer->cb = cb;
 	timer->repeat_ms = repeat;
@@ -194,8 +236,7 @@ int uv_timer_start(uv_timer_t *handle, uv_timer_cb cb, uint64_t timeout, uint64_
 
 int uv_timer_stop(uv_timer_t *handle)
 {
-	struct timer *timer = find_timer(handle);
-	assert(timer);
+	struct timer *timer = timer_of(handle);
 	if (heap_has(&timer->node))
 		heap_remove(&timers, &timer->node);
 	return 0;
@@ -203,14 +244,14 @@ int uv_timer_stop(uv_timer_t *handle)
 
 int uv_is_active(const uv_handle_t *handle)
 {
-	const struct timer *timer = find_timer((const uv_timer_t *)handle);
-	return timer && heap_has(&timer->node);
+	assert(handle->type == UV_TIMER);
+	return heap_has(&timer_of((const uv_timer_t *)handle)->node);
 }
 
 int uv_check_init(uv_loop_t *loop, uv_check_t *handle)
 {
 	(void)loop;
-	(void)handle;
+	handle->type = UV_CHECK;
 	return 0;
 }
 
@@ -218,8 +259,66 @@ int uv_check_start(uv_check_t *handle, uv_check_cb cb)
 {
 	unsigned i = 0;
 	while (checks[i].cb)
-		assert(++i < HANDLES_MAX);
+		assert(++i < TURN_HANDLES_MAX);
 	checks[i] = (struct check){handle, cb};
+	return 0;
+}
+
+int uv_check_stop(uv_check_t *handle)
+{
+	for (unsigned i = 0; i < TURN_HANDLES_MAX; i++) {
+		if (checks[i].handle == handle)
+			checks[i] = (struct check){0};
+	}
+	return 0;
+}
+
+int uv_prepare_init(uv_loop_t *loop, uv_prepare_t *handle)
+{
+	(void)loop;
+	handle->type = UV_PREPARE;
+	return 0;
+}
+
+int uv_prepare_start(uv_prepare_t *handle, uv_prepare_cb cb)
+{
+	unsigned i = 0;
+	while (prepares[i].cb && prepares[i].handle != handle)
+		assert(++i < TURN_HANDLES_MAX);
+	prepares[i] = (struct prepare){handle, cb};
+	return 0;
+}
+
+int uv_prepare_stop(uv_prepare_t *handle)
+{
+	for (unsigned i = 0; i < TURN_HANDLES_MAX; i++) {
+		if (prepares[i].handle == handle)
+			prepares[i] = (struct prepare){0};
+	}
+	return 0;
+}
+
+int uv_idle_init(uv_loop_t *loop, uv_idle_t *handle)
+{
+	(void)loop;
+	handle->type = UV_IDLE;
+	handle->u.reserved[0] = NULL;
+	return 0;
+}
+
+/* Its callback does nothing: that it is there keeps the loop from waiting. */
+int uv_idle_start(uv_idle_t *handle, uv_idle_cb cb)
+{
+	(void)cb;
+	idlers += !handle->u.reserved[0];
+	handle->u.reserved[0] = handle;
+	return 0;
+}
+
+int uv_idle_stop(uv_idle_t *handle)
+{
+	idlers -= handle->u.reserved[0] != NULL;
+	handle->u.reserved[0] = NULL;
 	return 0;
 }
 
@@ -228,17 +327,75 @@ void uv_unref(uv_handle_t *handle)
 	(void)handle;
 }
 
+static void free_timer(uv_timer_t *handle)
+{
+	uv_timer_stop(handle);
+	free(timer_of(handle));
+	handle->u.reserved[0] = NULL;
+}
+
 void uv_close(uv_handle_t *handle, uv_close_cb cb)
 {
-	struct timer *timer = find_timer((const uv_timer_t *)handle);
-	if (timer) {
-		uv_timer_stop(timer->handle);
-		timer->handle = NULL;
-	}
-	for (unsigned i = 0; i < HANDLES_MAX; i++) {
-		if ((uv_handle_t *)checks[i].handle == handle)
-			checks[i] = (struct check){0};
-	}
-	assert(closing_count < HANDLES_MAX);
-	closing[closing_count++] = (struct closing){handle, cb};
+	if (handle->type == UV_TIMER)
+		free_timer((uv_timer_t *)handle);
+	else if (handle->type == UV_CHECK)
+		uv_check_stop((uv_check_t *)handle);
+	else if (handle->type == UV_PREPARE)
+		uv_prepare_stop((uv_prepare_t *)handle);
+	else if (handle->type == UV_IDLE)
+		uv_idle_stop((uv_idle_t *)handle);
+	else if (handle->type == UV_FS_EVENT)
+		uv_fs_event_stop((uv_fs_event_t *)handle);
+	else if (handle->type == UV_POLL)
+		uv_poll_stop((uv_poll_t *)handle);
+	struct closing *last = mem_alloc(sizeof(*last));
+	*last = (struct closing){closing, handle, cb};
+	closing = last;
+}
+
+/* The pool. */
+
+static void end_work(struct work *work, bool is_done)
+{
+	struct work **at = &works;
+	while (*at != work)
+		at = &(*at)->next;
+	*at = work->next;
+	if (is_done)
+		work->request->work_cb(work->request);
+	work->request->after_work_cb(work->request, 0);
+	free(work);
+}
+
+static void on_worked(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	struct work *work = works;
+	while (work && work->number != number)
+		work = work->next;
+	if (work)
+		end_work(work, true);
+}
+
+int uv_queue_work(uv_loop_t *loop, uv_work_t *request, uv_work_cb cb, uv_after_work_cb after)
+{
+	(void)loop;
+	struct work *work = mem_alloc(sizeof(*work));
+	*work = (struct work){works, request, ++works_begun};
+	works = work;
+	request->work_cb = cb;
+	request->after_work_cb = after;
+	virtual_in(work_takes_ms(), on_worked, NULL, work->number);
+	return 0;
+}
+
+void virtual_work_takes(int64_t (*takes_ms)(void))
+{
+	work_takes_ms = takes_ms;
+}
+
+void virtual_end_works(bool is_done)
+{
+	while (works)
+		end_work(works, is_done);
 }

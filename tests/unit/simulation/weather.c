@@ -3,8 +3,10 @@
 #include "apple.h"
 #include "base/clock.h"
 #include "dice.h"
+#include "folder.h"
 #include "judge.h"
 #include "life.h"
+#include "sending.h"
 #include "virtual.h"
 
 #include <stddef.h>
@@ -21,6 +23,7 @@ static bool is_clear;
 static enum weather of_topic[APPLE_TOPICS];
 static int64_t registry_hang_ms;
 static int64_t disk_hang_ms;
+static int64_t registry_broken_until_ms;
 
 /* Mostly short, sometimes long, now and then for days. */
 static int64_t trouble_ms(void)
@@ -39,7 +42,7 @@ static void change(void *ctx, uint64_t topic)
 		return;
 	bool is_fine = of_topic[topic] == WEATHER_FINE;
 	of_topic[topic] = is_fine ? 1 + dice_roll(WEATHERS - 1) : WEATHER_FINE;
-	apple_weather_changed((unsigned)topic);
+	sending_weather_changed((unsigned)topic);
 	virtual_in(is_fine ? trouble_ms() : dice_wait_ms(4 * HOUR), change, NULL, topic);
 }
 
@@ -50,10 +53,18 @@ static void hang(void *ctx, uint64_t number)
 	if (is_clear)
 		return;
 	int64_t ms = dice_wait_ms(dice_once_in(4) ? 5 * MINUTE : 2 * SECOND);
-	if (dice_roll(2))
+	switch (dice_roll(3)) {
+	case 0:
 		registry_hang_ms = ms;
-	else
+		break;
+	case 1:
 		disk_hang_ms = ms;
+		break;
+	default:
+		/* Read-only, or another holds it. */
+		registry_broken_until_ms = virtual_now_ms() + ms;
+		judge_excuse(ms);
+	}
 	virtual_in(dice_wait_ms(2 * HOUR), hang, NULL, 0);
 }
 
@@ -100,6 +111,30 @@ static void trouble_token(void *ctx, uint64_t number)
 	virtual_in(dice_wait_ms(HOUR), trouble_token, NULL, 0);
 }
 
+static void renew_credential(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	(void)number;
+	if (is_clear)
+		return;
+	sending_renew_credential(dice_roll(APPLE_TOPICS));
+	virtual_in(dice_wait_ms(30 * HOUR), renew_credential, NULL, 0);
+}
+
+static void spoil_folder(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	(void)number;
+	if (is_clear)
+		return;
+	int64_t ms = dice_wait_ms(dice_once_in(4) ? 5 * MINUTE : 5 * SECOND);
+	/* What failed is looked at again after as long. */
+	judge_excuse(2 * ms + 20 * SECOND);
+	folder_trouble(ms);
+	folder_litter();
+	virtual_in(dice_wait_ms(HOUR), spoil_folder, NULL, 0);
+}
+
 static void change_topic(void *ctx, uint64_t number)
 {
 	(void)ctx;
@@ -119,8 +154,10 @@ void weather_begin(void)
 	}
 	virtual_in(dice_wait_ms(2 * HOUR), hang, NULL, 0);
 	virtual_in(dice_wait_ms(4 * HOUR), crash, NULL, 0);
+	virtual_in(dice_wait_ms(HOUR), spoil_folder, NULL, 0);
 	virtual_in(dice_wait_ms(40 * HOUR), jump, NULL, 0);
 	virtual_in(dice_wait_ms(HOUR), trouble_token, NULL, 0);
+	virtual_in(dice_wait_ms(30 * HOUR), renew_credential, NULL, 0);
 	virtual_in(dice_wait_ms(100 * HOUR), change_topic, NULL, 0);
 }
 
@@ -129,11 +166,18 @@ void weather_clear(void)
 	is_clear = true;
 	for (unsigned topic = 0; topic < APPLE_TOPICS; topic++) {
 		of_topic[topic] = WEATHER_FINE;
-		apple_weather_changed(topic);
+		sending_weather_changed(topic);
 	}
 	apple_forgive_tokens();
+	folder_forgive();
 	registry_hang_ms = 0;
 	disk_hang_ms = 0;
+	registry_broken_until_ms = 0;
+}
+
+bool weather_is_clear(void)
+{
+	return is_clear;
 }
 
 enum weather weather_of(unsigned topic)
@@ -160,6 +204,8 @@ int64_t weather_disk_ms(void)
 
 unsigned weather_registry_failures(void)
 {
+	if (virtual_now_ms() < registry_broken_until_ms)
+		return 1;
 	return !is_clear && dice_once_in(3000) ? 1 + dice_roll(3) : 0;
 }
 

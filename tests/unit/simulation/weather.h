@@ -17,6 +17,8 @@ enum weather {
 	WEATHER_FAILING, /* 5xx */
 	WEATHER_LOSING,	 /* connections end without an answer */
 	WEATHER_DOWN,	 /* no connection at all */
+	WEATHER_SILENT,	 /* pushes are taken in, and never answered */
+	WEATHER_STINGY,	 /* few streams, small windows, opened slowly */
 	WEATHER_REFUSED, /* the credential is refused */
 	WEATHER_MISSING, /* there is no credential */
 	WEATHERS
@@ -26,6 +28,7 @@ enum weather {
 void weather_begin(void);
 /* Nothing does any more. */
 void weather_clear(void);
+bool weather_is_clear(void);
 
 enum weather weather_of(unsigned topic);
 /* How long the next batch takes. */

@@ -1,0 +1,323 @@
+#include "folder.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "dice.h"
+#include "intake/spooldisk.h"
+#include "intake/spoolfile.h"
+#include "judge.h"
+#include "notify/request.h"
+#include "virtual.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+/* In the order of their names, which only grow. */
+struct kept {
+	struct kept *next;
+	char name[SPOOLFILE_NAME_SIZE];
+	uint64_t number; /* 0: litter */
+	uint64_t order;
+	bool is_done;
+	struct buf bytes;
+	int64_t unreadable_until_ms, unremovable_until_ms;
+};
+
+static struct kept *first;
+static struct kept **end = &first;
+static uint64_t names;
+static uint64_t kept_count;
+static int64_t closed_until_ms;
+static bool is_dying;
+static uv_fs_event_t *watch;
+static uv_fs_event_cb on_watched;
+
+/* mailpush-notify. */
+
+static void tell_watch(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	(void)number;
+	if (watch)
+		on_watched(watch, "a name", UV_RENAME, 0);
+}
+
+static struct kept *add(uint64_t number)
+{
+	struct kept *kept = mem_alloc_zero(1, sizeof(*kept));
+	kept->number = number;
+	buf_init(&kept->bytes);
+	snprintf(kept->name, sizeof(kept->name), SPOOLFILE_NAME_FORMAT, (long long)++names, 1L);
+	*end = kept;
+	end = &kept->next;
+	/* It may be missed: the folder is looked through now and then anyway. */
+	if (!dice_once_in(10))
+		virtual_in(dice_between(0, 5), tell_watch, NULL, 0);
+	return kept;
+}
+
+void folder_keep(uint64_t number, const char *json, size_t size)
+{
+	const struct request_fields fields = {
+		.class = "EVENT", .priority = "", .user = "", .mailbox = ""};
+	struct err err;
+	struct kept *kept = add(number);
+	kept_count++;
+	judge_rule(!request_write(&fields, json, size, clock_unix_ms(), &kept->bytes, &err),
+		"mailpush-notify can write each event");
+}
+
+void folder_litter(void)
+{
+	static const char *const litter[] = {"", "NOTIFY", "NOTIFY %(METHOD external", "\n"};
+	struct kept *kept = add(0);
+	buf_append_text(&kept->bytes, litter[dice_roll(4)]);
+}
+
+void folder_trouble(int64_t ms)
+{
+	int64_t until_ms = virtual_now_ms() + ms;
+	if (dice_once_in(3))
+		closed_until_ms = until_ms;
+	for (struct kept *kept = first; kept; kept = kept->next) {
+		if (dice_roll(2))
+			kept->unreadable_until_ms = until_ms;
+		if (dice_roll(2))
+			kept->unremovable_until_ms = until_ms;
+	}
+}
+
+void folder_forgive(void)
+{
+	closed_until_ms = 0;
+	for (struct kept *kept = first; kept; kept = kept->next)
+		kept->unreadable_until_ms = kept->unremovable_until_ms = 0;
+}
+
+static struct kept *find_named(const char *name)
+{
+	struct kept *kept = first;
+	while (kept && strcmp(kept->name, name) != 0)
+		kept = kept->next;
+	return kept;
+}
+
+void folder_taken(const struct spool_file *file)
+{
+	struct kept *kept = find_named(file->name);
+	judge_rule(kept && kept->number, "what is taken in is kept, and an event");
+	judge_rule(!kept->order, "no file is taken in twice in a life");
+	kept->order = judge_next();
+	judge_taken(kept->number);
+}
+
+void folder_done(const struct spool_file *file)
+{
+	struct kept *kept = find_named(file->name);
+	kept->is_done = true;
+	judge_done(kept->number);
+}
+
+uint64_t folder_order(uint64_t number)
+{
+	const struct kept *kept = first;
+	while (kept && kept->number != number)
+		kept = kept->next;
+	return kept ? kept->order : 0;
+}
+
+void folder_die(void)
+{
+	is_dying = true;
+}
+
+void folder_start(void)
+{
+	is_dying = false;
+	for (struct kept *kept = first; kept; kept = kept->next) {
+		kept->order = 0;
+		kept->is_done = false;
+	}
+}
+
+size_t folder_files(void)
+{
+	size_t count = 0;
+	for (const struct kept *kept = first; kept; kept = kept->next)
+		count++;
+	return count;
+}
+
+uint64_t folder_kept(void)
+{
+	return kept_count;
+}
+
+static void remove_kept(struct kept *kept)
+{
+	struct kept **at = &first;
+	while (*at != kept)
+		at = &(*at)->next;
+	*at = kept->next;
+	if (!kept->next)
+		end = at;
+	buf_fini(&kept->bytes);
+	free(kept);
+}
+
+void folder_free(void)
+{
+	while (first)
+		remove_kept(first);
+}
+
+/* spooldisk. */
+
+void spooldisk_init(struct spooldisk *disk, const char *path, gid_t gid,
+	const struct peer_rules *peers, const uint8_t seed[16])
+{
+	*disk = (struct spooldisk){
+		.path = path, .gid = gid, .peers = peers, .known = map_new(seed)};
+	spoolaside_init(&disk->aside, seed);
+}
+
+static void drop_names(struct spooldisk *disk)
+{
+	while (disk->next_name < disk->name_count)
+		free(disk->names[disk->next_name++]);
+	free(mem_steal(disk->names));
+	disk->name_count = disk->next_name = 0;
+}
+
+void spooldisk_fini(struct spooldisk *disk)
+{
+	drop_names(disk);
+	spoolaside_fini(&disk->aside);
+	map_free(disk->known);
+}
+
+bool spooldisk_has_names(const struct spooldisk *disk)
+{
+	return disk->next_name < disk->name_count;
+}
+
+void spooldisk_work_init(struct spooldisk_work *work)
+{
+	*work = (struct spooldisk_work){0};
+	TAILQ_INIT(&work->settle);
+	TAILQ_INIT(&work->settled);
+	TAILQ_INIT(&work->found);
+}
+
+void spooldisk_free_file(struct spool_file *file)
+{
+	free(file->name);
+	free(file->reason);
+	free(file->bytes);
+	free(file);
+}
+
+static bool settle(const struct spool_file *file)
+{
+	struct kept *kept = find_named(file->name);
+	if (file->fate == SPOOLDISK_LEAVE)
+		return true;
+	if (is_dying && dice_roll(2))
+		return false;
+	if (virtual_now_ms() < kept->unremovable_until_ms)
+		return false;
+	judge_rule((file->fate == SPOOLDISK_REJECT) == !kept->number,
+		"an event is never put aside as bad, and what is none always");
+	judge_rule(kept->is_done || !kept->number,
+		"a file is removed when the daemon has said that it is done");
+	remove_kept(kept);
+	return true;
+}
+
+static void settle_all(struct spooldisk_work *work)
+{
+	struct spool_file *next;
+	for (struct spool_file *file = TAILQ_FIRST(&work->settle); file; file = next) {
+		next = TAILQ_NEXT(file, link);
+		if (!settle(file)) {
+			err_set(&work->trouble, -EACCES, "cannot remove");
+			continue;
+		}
+		TAILQ_REMOVE(&work->settle, file, link);
+		TAILQ_INSERT_TAIL(&work->settled, file, link);
+	}
+}
+
+static void look(struct spooldisk *disk)
+{
+	drop_names(disk);
+	disk->names = mem_alloc((folder_files() + 1) * sizeof(*disk->names));
+	for (const struct kept *kept = first; kept; kept = kept->next) {
+		if (!map_get(disk->known, kept->name, strlen(kept->name)) &&
+			!spoolaside_waits(&disk->aside, kept->name, virtual_now_ms()))
+			disk->names[disk->name_count++] = mem_dup(kept->name);
+	}
+	spoolaside_end_pass(&disk->aside);
+}
+
+static void read_next(struct spooldisk *disk, struct spooldisk_work *work)
+{
+	mem_auto char *name = disk->names[disk->next_name++];
+	const struct kept *kept = find_named(name);
+	if (!kept)
+		return;
+	if (virtual_now_ms() < kept->unreadable_until_ms) {
+		spoolaside_failed(&disk->aside, name, virtual_now_ms());
+		err_set(&work->trouble, -EACCES, "cannot read");
+		return;
+	}
+	spoolaside_forget(&disk->aside, name);
+	struct spool_file *file = mem_alloc_zero(1, sizeof(*file));
+	file->name = mem_dup(name);
+	file->size = kept->bytes.used;
+	file->bytes = mem_dup_n((const char *)kept->bytes.data, kept->bytes.used);
+	TAILQ_INSERT_TAIL(&work->found, file, link);
+}
+
+void spooldisk_do(struct spooldisk *disk, struct spooldisk_work *work)
+{
+	if (virtual_now_ms() < closed_until_ms) {
+		err_set(&work->trouble, -EACCES, "cannot open");
+		drop_names(disk);
+		return;
+	}
+	settle_all(work);
+	if (work->is_look)
+		look(disk);
+	for (size_t i = 0; spooldisk_has_names(disk) && i < work->files_max; i++)
+		read_next(disk, work);
+}
+
+/* What of libuv watches a folder. */
+
+int uv_fs_event_init(uv_loop_t *loop, uv_fs_event_t *handle)
+{
+	(void)loop;
+	handle->type = UV_FS_EVENT;
+	return 0;
+}
+
+int uv_fs_event_start(
+	uv_fs_event_t *handle, uv_fs_event_cb cb, const char *path, unsigned int flags)
+{
+	(void)path;
+	(void)flags;
+	watch = handle;
+	on_watched = cb;
+	return 0;
+}
+
+int uv_fs_event_stop(uv_fs_event_t *handle)
+{
+	if (watch == handle)
+		watch = NULL;
+	return 0;
+}

@@ -1,0 +1,399 @@
+#include "sending.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "daemon/core.h"
+#include "daemon/delivery.h"
+#include "dice.h"
+#include "judge.h"
+#include "server.h"
+#include "virtual.h"
+#include "weather.h"
+#include "wire.h"
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <string.h>
+
+/* So long after the last trouble, or push, the next one must be out: back-off, PING, a probe. */
+#define RECOVERY_MS (7 * CLOCK_MINUTE_MS)
+#define LOOK_MS (20 * CLOCK_SECOND_MS) /* between two looks of the judge */
+
+static struct core *core;
+static struct flight *flights;
+static EVP_PKEY *key;
+static unsigned serials[APPLE_TOPICS];
+static bool is_stopping;
+static bool is_stopped;
+static void (*on_all_answered)(void);
+static int64_t looked_ms;
+static uint64_t not_taken;
+static bool is_refusing; /* what is being told is that the credential is refused */
+static struct topic {
+	int64_t trouble_ms; /* the last, or the last push */
+	bool was_open;
+	int64_t open_since_ms;
+	int64_t held_ms;    /* it was seen on hold */
+	int64_t refused_ms; /* Apple said that it does not want the credential */
+	int64_t proven_ms;  /* and a push with this one was taken */
+	int64_t renewed_ms; /* it is the one since */
+	int64_t taken_ms;   /* the last 200 */
+	int64_t missing_ms; /* its credential was; INT64_MIN: it never was */
+} topics[APPLE_TOPICS] = {{.missing_ms = INT64_MIN}, {.missing_ms = INT64_MIN}};
+
+/* As it is, so that runs are repeated; of its bytes only the lane's back-off is made. */
+int RAND_bytes(unsigned char *bytes, int size)
+{
+	for (int i = 0; i < size; i++)
+		bytes[i] = (unsigned char)dice_roll(256);
+	return 1;
+}
+
+/* Credentials: the first topic has a certificate, the other a key for tokens. */
+
+static X509 *make_certificate(unsigned serial)
+{
+	X509 *certificate = X509_new();
+	ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial);
+	X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
+	X509_gmtime_adj(X509_getm_notAfter(certificate), 0);
+	X509_set_pubkey(certificate, key);
+	X509_sign(certificate, key, EVP_sha256());
+	return certificate;
+}
+
+static struct credential *make_credential(unsigned topic)
+{
+	struct credential *credential = mem_alloc_zero(1, sizeof(*credential));
+	credential->shares = 1;
+	credential->name = mem_dup(apple_topics[topic]);
+	credential->file = mem_dup("a file");
+	credential->topic = mem_dup(apple_topics[topic]);
+	credential->not_before_unix_ms = INT64_MIN;
+	credential->not_after_unix_ms = INT64_MAX;
+	if (topic == 0) {
+		credential->certificate = make_certificate(serials[topic]);
+	} else {
+		EVP_PKEY_up_ref(key);
+		credential->key = key;
+		snprintf(credential->key_id, sizeof(credential->key_id), "K%09u",
+			serials[topic] % 1000000);
+		memcpy(credential->team_id, "TEAM123456", sizeof(credential->team_id));
+	}
+	return credential;
+}
+
+static void set_credentials(void)
+{
+	struct credential *credentials[APPLE_TOPICS];
+	size_t count = 0;
+	if (!core || is_stopping)
+		return;
+	for (unsigned topic = 0; topic < APPLE_TOPICS; topic++) {
+		if (weather_of(topic) != WEATHER_MISSING)
+			credentials[count++] = make_credential(topic);
+	}
+	sender_set_credentials(core->sender, credentials, count);
+	/* As keyring.c does. */
+	if (core->delivery)
+		delivery_wake(core->delivery);
+}
+
+void sending_weather_changed(unsigned topic)
+{
+	sending_note_trouble(topic);
+	topics[topic].renewed_ms = virtual_now_ms();
+	set_credentials();
+	if (weather_of(topic) == WEATHER_DOWN)
+		wires_break(topic);
+	for (struct wire *wire = NULL; (wire = wire_next(wire));) {
+		if (wire_topic(wire) == topic && wire_server(wire))
+			server_weather_changed(wire_server(wire));
+	}
+	virtual_wake();
+}
+
+void sending_renew_credential(unsigned topic)
+{
+	serials[topic]++;
+	topics[topic].renewed_ms = virtual_now_ms();
+	sending_note_trouble(topic);
+	set_credentials();
+	virtual_wake();
+}
+
+/* Flights. */
+
+struct flight *sending_find(const void *near_end, int32_t stream_id)
+{
+	struct flight *flight = flights;
+	while (flight &&
+		(flight->push->connection != near_end || flight->push->stream_id != stream_id))
+		flight = flight->next;
+	return flight;
+}
+
+struct flight *sending_next(const struct flight *flight)
+{
+	return flight ? flight->next : flights;
+}
+
+bool __real_sender_push(struct sender *sender, struct sender_push *push);
+bool __wrap_sender_push(struct sender *sender, struct sender_push *push);
+
+bool __wrap_sender_push(struct sender *sender, struct sender_push *push)
+{
+	if (!__real_sender_push(sender, push)) {
+		not_taken++;
+		return false;
+	}
+	struct flight *flight = mem_alloc_zero(1, sizeof(*flight));
+	*flight = (struct flight){.next = flights,
+		.push = push,
+		.sent_unix_ms = clock_unix_ms(),
+		.topic = apple_topic_of(push->topic)};
+	flights = flight;
+	topics[flight->topic].trouble_ms = virtual_now_ms();
+	judge_takeoff(push);
+	return true;
+}
+
+void __real_sender_hold(struct sender *sender, const char *topic, const char *why);
+void __wrap_sender_hold(struct sender *sender, const char *topic, const char *why);
+
+void __wrap_sender_hold(struct sender *sender, const char *topic, const char *why)
+{
+	judge_rule(is_refusing, "a credential is held when Apple refuses it, and only then");
+	__real_sender_hold(sender, topic, why);
+}
+
+static struct flight *take_flight(const struct sender_push *push)
+{
+	struct flight **at = &flights;
+	while (*at && (*at)->push != push)
+		at = &(*at)->next;
+	struct flight *flight = *at;
+	judge_rule(flight != NULL, "each push that was given is answered once");
+	*at = flight->next;
+	return flight;
+}
+
+static void check_answer(const struct flight *flight, const struct apns_answer *answer)
+{
+	const struct apns_answer *said = &flight->said;
+	judge_rule(flight->is_answered && answer->status == said->status &&
+			!strcmp(answer->reason, said->reason) &&
+			answer->timestamp_unix_ms == said->timestamp_unix_ms &&
+			answer->retry_after_ms == said->retry_after_ms,
+		"an answer is the one that Apple gave to that push");
+}
+
+static bool is_about_token(enum apple_meaning meaning)
+{
+	return meaning == APPLE_TOLD || meaning == APPLE_GONE || meaning == APPLE_BAD ||
+		meaning == APPLE_MISROUTED || meaning == APPLE_THROTTLED;
+}
+
+/* One that was sent with a former credential says nothing of this one. */
+static void note_taken(struct topic *topic, const struct sender_push *push)
+{
+	topic->taken_ms = virtual_now_ms();
+	if (push->sent_ms > topic->renewed_ms)
+		topic->proven_ms = virtual_now_ms();
+}
+
+static void on_answered(
+	void *ctx, struct sender_push *push, const struct apns_answer *answer, bool is_proven)
+{
+	struct flight *flight = take_flight(push);
+	struct topic *topic = &topics[flight->topic];
+	if (answer->ending == APNS_ANSWERED) {
+		check_answer(flight, answer);
+		if (flight->meaning == APPLE_TOLD)
+			note_taken(topic, push);
+		if (flight->meaning == APPLE_REFUSED)
+			sending_note_refusal(flight->topic);
+		judge_rule(!is_proven ||
+				(topic->taken_ms &&
+					virtual_now_ms() - topic->taken_ms < CLOCK_DAY_MS),
+			"what proves a credential is a push that was taken within a day");
+	} else {
+		flight->meaning = APPLE_FAILED;
+	}
+	apple_heard(flight, is_proven);
+	if (!is_about_token(flight->meaning))
+		sending_note_trouble(flight->topic);
+	judge_answered(push, answer, flight->meaning);
+	is_refusing = flight->meaning == APPLE_REFUSED;
+	free(flight);
+	delivery_sender_callbacks.answered(ctx, push, answer, is_proven);
+	is_refusing = false;
+}
+
+static void on_room(void *ctx, const char *topic)
+{
+	delivery_sender_callbacks.room(ctx, topic);
+}
+
+static void on_state(void *ctx, const struct credential *credential, const char *text)
+{
+	delivery_sender_callbacks.state(ctx, credential, text);
+}
+
+uint64_t sending_not_taken(void)
+{
+	return not_taken;
+}
+
+/* Its life. */
+
+void sending_start(struct core *of)
+{
+	static const struct sender_callbacks callbacks = {on_answered, on_room, on_state};
+	struct sender_settings settings;
+	struct err err;
+	if (!key)
+		key = EVP_EC_gen("P-256");
+	sender_settings_init(&settings);
+	settings.host = "api.push.example.org";
+	settings.port = 443;
+	settings.priority = 5;
+	core = of;
+	is_stopping = is_stopped = false;
+	judge_rule(!sender_new(NULL, &settings, &callbacks, core, &core->sender, &err),
+		"a sender starts");
+	set_credentials();
+	for (unsigned topic = 0; topic < APPLE_TOPICS; topic++)
+		sending_note_trouble(topic);
+}
+
+static void on_stopped(void *ctx)
+{
+	(void)ctx;
+	is_stopped = true;
+	if (on_all_answered)
+		on_all_answered();
+}
+
+void sending_stop(int64_t within_ms, void (*stopped)(void))
+{
+	is_stopping = true;
+	on_all_answered = stopped;
+	sender_stop(core->sender, within_ms, on_stopped, NULL);
+}
+
+void sending_end(void)
+{
+	on_all_answered = NULL;
+	wires_end();
+	if (!is_stopping)
+		sending_stop(0, NULL);
+	while (!is_stopped && virtual_is_busy())
+		virtual_prepare();
+	judge_rule(is_stopped, "a sender whose connections are gone is stopped");
+	judge_rule(!flights, "each push that was given is answered");
+	sender_free(core->sender);
+	core = NULL;
+}
+
+void sending_free(void)
+{
+	EVP_PKEY_free(key);
+	key = NULL;
+}
+
+/* Is the way open? */
+
+void sending_note_trouble(unsigned topic)
+{
+	topics[topic].trouble_ms = virtual_now_ms();
+}
+
+void sending_note_refusal(unsigned topic)
+{
+	topics[topic].refused_ms = virtual_now_ms();
+}
+
+static void note_hold(void *ctx, const struct sender_way *way)
+{
+	(void)ctx;
+	struct topic *topic = &topics[apple_topic_of(way->credential->topic)];
+	if (!way->is_held)
+		return;
+	topic->held_ms = virtual_now_ms();
+	judge_rule(topic->proven_ms <= topic->refused_ms, "a push that is taken ends a hold");
+}
+
+static void describe_way(void *ctx, const struct sender_way *way)
+{
+	(void)ctx;
+	fprintf(stderr, "simulation: %s%s: %s\n", way->credential->topic,
+		way->is_held ? " (held)" : "", way->trouble ? way->trouble : "no trouble");
+	for (size_t i = 0; i < way->link_count; i++)
+		fprintf(stderr, "simulation:   %s, %zu of %zu in flight\n", way->links[i].state,
+			way->links[i].in_flight, way->links[i].limit);
+}
+
+void sending_describe(void)
+{
+	if (core)
+		sender_each_way(core->sender, describe_way, NULL);
+	for (unsigned at = 0; at < APPLE_TOPICS; at++)
+		fprintf(stderr, "simulation: %s: trouble or a push %lld ms ago, %s since %lld ms\n",
+			apple_topics[at], (long long)(virtual_now_ms() - topics[at].trouble_ms),
+			topics[at].was_open ? "open" : "not open",
+			(long long)(virtual_now_ms() - topics[at].open_since_ms));
+}
+
+static bool is_reachable(unsigned topic)
+{
+	return weather_of(topic) == WEATHER_FINE || weather_of(topic) == WEATHER_SLOW;
+}
+
+void sending_turn(void)
+{
+	bool is_open[APPLE_TOPICS] = {false};
+	for (struct wire *wire = NULL; core && (wire = wire_next(wire));) {
+		const struct server *server = wire_server(wire);
+		unsigned topic = wire_topic(wire);
+		if (server && server_is_open(server))
+			is_open[topic] = true;
+		else if (server && !server_is_kind(server))
+			sending_note_trouble(topic);
+	}
+	for (unsigned at = 0; at < APPLE_TOPICS; at++) {
+		struct topic *topic = &topics[at];
+		is_open[at] = is_open[at] && is_reachable(at);
+		if (is_open[at] && !topic->was_open)
+			topic->open_since_ms = virtual_now_ms();
+		topic->was_open = is_open[at];
+		if (!is_reachable(at))
+			sending_note_trouble(at);
+		if (weather_of(at) == WEATHER_MISSING)
+			topic->missing_ms = virtual_now_ms();
+	}
+}
+
+int64_t sending_missing_ms(const char *name)
+{
+	return topics[apple_topic_of(name)].missing_ms;
+}
+
+int64_t sending_open_since_ms(const char *name)
+{
+	unsigned at = apple_topic_of(name);
+	if (!core || !is_reachable(at))
+		return INT64_MAX;
+	if (looked_ms != virtual_now_ms())
+		sender_each_way(core->sender, note_hold, NULL);
+	looked_ms = virtual_now_ms();
+	const struct topic *topic = &topics[at];
+	int64_t recovered_ms = topic->trouble_ms + RECOVERY_MS;
+	/* A hold may have ended any time since it was last seen. */
+	int64_t free_ms = topic->held_ms + LOOK_MS;
+	int64_t open_ms = topic->open_since_ms > free_ms ? topic->open_since_ms : free_ms;
+	bool is_held = topic->held_ms == virtual_now_ms();
+	return topic->was_open && !is_held && open_ms < recovered_ms ? open_ms : recovered_ms;
+}

@@ -1,0 +1,61 @@
+/*
+ * sending - the daemon's own sender, from outside: what is given to it, and what comes back.
+ *
+ * All of the stage runs as it is, on wires (wire.h).  The judge is told of each push that is taken,
+ * and of each answer, which must be the one that Apple gave.
+ */
+#ifndef MAILPUSH_TESTS_SIMULATION_SENDING_H
+#define MAILPUSH_TESTS_SIMULATION_SENDING_H
+
+#include "apns/sender.h"
+#include "apple.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct core;
+
+/* A push that the sender has. */
+struct flight {
+	struct flight *next;
+	struct sender_push *push;
+	int64_t sent_unix_ms;
+	unsigned topic;
+	bool has_come;	  /* whole */
+	bool is_answered; /* Apple's answer is on its way */
+	enum apple_meaning meaning;
+	struct apns_answer said;
+};
+
+void sending_start(struct core *core);
+/* In order; `stopped` is called when all is answered, or after so long. */
+void sending_stop(int64_t within_ms, void (*stopped)(void));
+/* At once, what is in flight is lost; and frees it.  Also after sending_stop. */
+void sending_end(void);
+
+/* Which credentials there are follows from the weather. */
+void sending_weather_changed(unsigned topic);
+/* One has a successor. */
+void sending_renew_credential(unsigned topic);
+
+/* Which one this is, that came as this stream of this connection; NULL: one that was given up. */
+struct flight *sending_find(const void *near_end, int32_t stream_id);
+/* Walks those in flight. */
+struct flight *sending_next(const struct flight *flight);
+
+/* Something stands, or stood just now, in the way of the topic's pushes. */
+void sending_note_trouble(unsigned topic);
+/* Apple does not want its credential. */
+void sending_note_refusal(unsigned topic);
+void sending_turn(void);
+/* Since when pushes on the topic must have been going out, monotonic; INT64_MAX: they need not. */
+int64_t sending_open_since_ms(const char *topic);
+/* When its credential was last not there, monotonic; INT64_MIN: never. */
+int64_t sending_missing_ms(const char *topic);
+/* How often there was no room for a push. */
+uint64_t sending_not_taken(void);
+/* For people. */
+void sending_describe(void);
+void sending_free(void);
+
+#endif
