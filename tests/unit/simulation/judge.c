@@ -32,6 +32,7 @@ struct event {
 	struct told {
 		struct model_registration *registration;
 		char hash[MAILBOX_HASH_SIZE];
+		uint64_t changed;
 	} * targets;
 	size_t target_count;
 };
@@ -179,7 +180,7 @@ static void check_durable(const struct event *event, const struct told *target)
 	struct model_registration *registration = target->registration;
 	const struct model_name *name = model_name(registration, target->hash);
 	if (!registration->exists || registration->is_stopped || !name->changed ||
-		name->told > event->order)
+		name->forgiven > target->changed || name->told > event->order)
 		return;
 	judge_rule(
 		disk_has_news(&registration->key, target->hash) || disk_has_parked(event->of.trace),
@@ -284,6 +285,7 @@ static void on_changed(
 		registration->has_grown = true;
 	changes = mem_realloc_array(changes, change_count + 1, sizeof(*changes));
 	changes[change_count].registration = registration;
+	changes[change_count].changed = name->changed;
 	strcpy(changes[change_count++].hash, hash);
 }
 
@@ -298,6 +300,7 @@ static void forgive(
 		registration->was_dropped = true;
 	}
 	name->changed = name->owed = 0;
+	name->forgiven = judge_next();
 	name->due_ms = INT64_MAX;
 }
 

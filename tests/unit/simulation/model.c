@@ -457,6 +457,29 @@ static void follow_mailbox(const struct registry_job *job)
 
 /* Apple's verdicts. */
 
+/* Another verdict of the same batch takes it. */
+static bool goes_later(
+	const struct model_registration *registration, const struct registry_job *job)
+{
+	for (const struct job *at = job->job.next; at; at = at->next) {
+		const struct registry_job *later = MEM_CONTAINER(at, struct registry_job, job);
+		if (later->kind == job->kind && !strcmp(later->token, registration->token) &&
+			!strcmp(later->topic, registration->topic) &&
+			registration->renewed_ms < later->before_ms)
+			return true;
+	}
+	return false;
+}
+
+static bool says_gone(const struct registry_job *job, const struct registry_key *key)
+{
+	for (size_t i = 0; i < job->gone_count; i++) {
+		if (!memcmp(&job->gone[i], key, sizeof(*key)))
+			return true;
+	}
+	return false;
+}
+
 static void follow_token(const struct registry_job *job)
 {
 	bool is_stop = job->kind == REGISTRY_STOP;
@@ -466,6 +489,8 @@ static void follow_token(const struct registry_job *job)
 	/* The one that was pushed to may have gone before, unknown to the queue. */
 	const struct model_registration *pushed_to = model_find(&job->target->key);
 	size_t count = !pushed_to || !pushed_to->exists;
+	if (!count && pushed_to->renewed_ms >= job->before_ms && goes_later(pushed_to, job))
+		count = says_gone(job, &pushed_to->key);
 	for (size_t i = 0; i < all_count; i++) {
 		struct model_registration *registration = all[i];
 		if (!registration->exists || strcmp(registration->token, job->token) != 0 ||
@@ -473,12 +498,8 @@ static void follow_token(const struct registry_job *job)
 			registration->renewed_ms >= job->before_ms)
 			continue;
 		count++;
-		bool is_gone = false;
-		for (size_t j = 0; j < job->gone_count; j++)
-			is_gone = is_gone ||
-				!memcmp(&job->gone[j], &registration->key,
-					sizeof(registration->key));
-		judge_rule(is_gone, "all registrations of a token that is gone go");
+		judge_rule(says_gone(job, &registration->key),
+			"all registrations of a token that is gone go");
 		if (is_stop) {
 			registration->is_stopped = true;
 			registration->altered_ms = virtual_now_ms();

@@ -16,6 +16,7 @@ struct model_name {
 	char hash[MAILBOX_HASH_SIZE];
 	uint64_t changed;    /* the daemon knows of a change since the last push; 0: none */
 	uint64_t owed;	     /* the last acknowledged change that was not told; 0: none */
+	uint64_t forgiven;   /* when it was not to be told any more; 0: never */
 	uint64_t told;	     /* when the last push left that told it */
 	int64_t told_ms;     /* and that is how long ago */
 	int64_t due_ms;	     /* a push must have left until then; INT64_MAX: none must */
