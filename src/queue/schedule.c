@@ -26,7 +26,6 @@ struct schedule *schedule_new(const struct schedule_settings *settings, const ui
 	lanes_init(&schedule->lanes);
 	TAILQ_INIT(&schedule->resting);
 	rate_init(&schedule->rate, settings->max_push_rate, 0);
-	job_list_init(&schedule->loaded);
 	return schedule;
 }
 
@@ -47,8 +46,6 @@ void schedule_free(struct schedule *schedule)
 		entry_free(entry);
 	map_free(schedule->entries);
 	lanes_fini(&schedule->lanes);
-	for (struct job *job; (job = job_list_take(&schedule->loaded));)
-		queue_job_free(MEM_CONTAINER(job, struct queue_job, job));
 	free(schedule);
 }
 

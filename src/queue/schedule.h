@@ -76,7 +76,8 @@ void schedule_free(struct schedule *schedule);
 /*
  * At start, from the store: first all pushes, then all news.  `row` is the push's number there; new
  * ones go on behind the highest.  (`first_unix_ms` is for people: each news knows its own.)  A due
- * time further ahead than any that is given is from a clock that was ahead: it is due now.
+ * time further ahead than any that is given is from a clock that was ahead: it is due now.  News
+ * without a push is left out: the push could not be read.
  */
 void schedule_load_push(struct schedule *schedule, int64_t row, struct target *target,
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_unix_ms, unsigned attempts,
@@ -168,7 +169,7 @@ bool schedule_has_due(const struct schedule *schedule, const char *topic, int64_
 int64_t schedule_wake_ms(const struct schedule *schedule, int64_t now_ms);
 
 /* Verdicts on a flight; after each the push is no longer valid.  Each gives a job, or NULL. */
-/* Apple took it. (status 200), or it is dropped for good (another status). */
+/* Apple took it (status 200), or it is dropped for good (another status). */
 struct queue_job *schedule_told(struct schedule *schedule, const struct registry_key *key,
 	int status, const char *reason, struct schedule_time time);
 /*

@@ -81,7 +81,6 @@ struct schedule {
 	uint64_t news;
 	bool is_spreading; /* more is overdue than one call of this turn spreads */
 	struct chance chance;
-	struct job_list loaded; /* jobs that loading gave rise to */
 };
 
 struct entry *schedule_find(const struct schedule *schedule, const struct registry_key *key);

@@ -65,13 +65,8 @@ void schedule_load_news(struct schedule *schedule, const struct registry_key *ke
 	if (news->seq > schedule->seq)
 		schedule->seq = news->seq;
 	struct entry *entry = schedule_find(schedule, key);
-	if (!entry) {
-		struct queue_job *job = queue_job_new();
-		job->key = *key;
-		job->parts = QUEUE_PUSH_DELETE;
-		job_list_append(&schedule->loaded, &job->job);
+	if (!entry)
 		return;
-	}
 	bool is_new;
 	news_put(&entry->news, news, &is_new);
 	if (news->first_ms > entry->event_unix_ms)
@@ -82,6 +77,8 @@ void schedule_load_news(struct schedule *schedule, const struct registry_key *ke
 void schedule_loaded(
 	struct schedule *schedule, struct job_list *ret_jobs, struct schedule_time time)
 {
+	struct job_list jobs;
+	job_list_init(&jobs);
 	for (struct entry *entry; (entry = TAILQ_FIRST(&schedule->storing));) {
 		if (entry->news.count) {
 			schedule_enter(schedule, entry, WAITING);
@@ -91,13 +88,13 @@ void schedule_loaded(
 		job->key = entry->key;
 		job->row = entry->row;
 		schedule_delete_row(entry, job);
-		job_list_append(&schedule->loaded, &job->job);
+		job_list_append(&jobs, &job->job);
 		schedule_enter(schedule, entry, RESTING);
 	}
 	schedule->stored_seq = schedule->seq;
-	for (struct job *job = schedule->loaded.first; job; job = job->next)
+	for (struct job *job = jobs.first; job; job = job->next)
 		MEM_CONTAINER(job, struct queue_job, job)->seq = ++schedule->seq;
-	job_list_move(ret_jobs, &schedule->loaded);
+	job_list_move(ret_jobs, &jobs);
 	if (schedule->in_state[WAITING] && schedule->settings.caution_ms)
 		caution_begin(&schedule->caution, time.now_ms + schedule->settings.caution_ms);
 }

@@ -768,7 +768,7 @@ static void after_a_crash_the_apns_id_is_kept_and_seq_goes_on(void **state)
 	assert_int_equal(w->push_count + w->news_count, 0);
 }
 
-static void rows_without_their_other_half_are_dropped_at_start(void **state)
+static void rows_without_news_are_dropped_at_start(void **state)
 {
 	(void)state;
 	world_add(w, 1, 1, QUEUE_NOW);
@@ -776,7 +776,6 @@ static void rows_without_their_other_half_are_dropped_at_start(void **state)
 	w->news[0].key = world_key(7); /* 1 has no news, 7 no push */
 	world_restart(w, 0, 2);
 	assert_int_equal(w->push_count, 1);
-	assert_int_equal(w->news_count, 1);
 	assert_non_null(world_row(w, 2));
 	world_stored(w);
 	assert_int_equal(world_phone(world_next(w)), 2);
@@ -1083,6 +1082,20 @@ static void what_waits_for_a_sleeper_is_kept_until_he_wakes(void **state)
 		world_told(w, 1);
 		world_pass(w, MIN_INTERVAL);
 	}
+}
+
+static void news_without_a_push_makes_no_job_at_the_start(void **state)
+{
+	(void)state;
+	const struct registry_key key = world_key(1);
+	const struct queue_news news = {.hash = "aa", .first_ms = UNIX_MS, .seq = 7};
+	schedule_load_news(w->schedule, &key, &news, w->time);
+	struct job_list jobs;
+	job_list_init(&jobs);
+	schedule_loaded(w->schedule, &jobs, w->time);
+	assert_int_equal(jobs.count, 0);
+	/* Its number is taken all the same. */
+	assert_int_equal(schedule_next_seq(w->schedule), 8);
 }
 
 static void a_restart_keeps_a_sleeper_asleep(void **state)
@@ -1713,7 +1726,7 @@ int main(void)
 		TEST(after_a_crash_what_was_due_is_due_and_so_is_what_a_wrong_clock_put_off),
 		TEST(after_a_crash_the_interval_is_kept),
 		TEST(after_a_crash_the_apns_id_is_kept_and_seq_goes_on),
-		TEST(rows_without_their_other_half_are_dropped_at_start),
+		TEST(rows_without_news_are_dropped_at_start),
 		TEST(dropped_while_storing_nothing_is_left),
 		TEST(dropped_while_waiting_nothing_is_left),
 		TEST(dropped_in_flight_the_verdict_changes_nothing),
@@ -1730,6 +1743,7 @@ int main(void)
 		TEST(what_waits_for_another_reason_is_not_due_when_renewed),
 		TEST(doubted_after_its_registration_went_nothing_waits),
 		TEST(what_waits_for_a_sleeper_is_kept_until_he_wakes),
+		TEST(news_without_a_push_makes_no_job_at_the_start),
 		TEST(a_restart_keeps_a_sleeper_asleep),
 		TEST(news_and_a_renewal_wake_too),
 		TEST(asleep_in_flight_what_was_not_taken_waits),
