@@ -1,9 +1,10 @@
 /*
  * lane - the way to Apple with one credential: its connections, when to make one, and the hold.
  *
- * Private to the stage; sender.c owns the lanes and calls lane_turn at the end of a loop turn in
- * which something changed.  A lane connects only when somebody asked for room and there was none,
- * so an idle daemon without pushes does not knock at Apple's door.  Loop thread.
+ * Private to the stage; sender.c owns the lanes and calls lane_answer, lane_offer_room and
+ * lane_flush at the end of a loop turn in which something changed.  A lane connects only when
+ * somebody asked for room and there was none, so an idle daemon without pushes does not knock at
+ * Apple's door.  Loop thread.
  */
 #ifndef MAILPUSH_APNS_LANE_H
 #define MAILPUSH_APNS_LANE_H
@@ -24,7 +25,7 @@ struct lane_settings {
 	X509_STORE *trust;
 	const struct sender_callbacks *callbacks;
 	void *callbacks_ctx;
-	void (*changed)(void *ctx); /* lane_turn is wanted */
+	void (*changed)(void *ctx); /* the functions for the end of a turn are wanted */
 	void *ctx;
 	unsigned *next_connection_id;
 	struct provider_list *providers;

@@ -1,7 +1,7 @@
 /*
  * core - what the parts of the daemon share: the stages, joined.
  *
- * One struct, made by main.c in the order of the members and taken down in reverse.  Loop thread
+ * One struct; main.c makes the members and takes them down, and says in which order.  Loop thread
  * only.
  */
 #ifndef MAILPUSH_DAEMON_CORE_H

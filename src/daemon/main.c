@@ -28,7 +28,8 @@
  * supervisor.c (what systemd is told), socketwatch.c (are the sockets still there?), clockwatch.c
  * (was the clock set?), and base/ below everything.
  *
- * This file starts the parts in order and stops them in reverse.
+ * This file starts the parts in order.  It stops first what brings something in, then the
+ * databases, while what waits for them is still there, and then the rest.
  */
 #include "base/alarm.h"
 #include "base/log.h"
@@ -609,8 +610,8 @@ static bool close_loop(struct daemon *daemon)
 }
 
 /*
- * Takes down whatever was started, in reverse; also after a start that failed half-way.  Returns
- * how many events were lost because no disk took them.
+ * Takes down whatever was started, also after a start that failed half-way.  Returns how many
+ * events were lost because no disk took them.
  */
 static uint64_t take_down(struct daemon *daemon, bool *ret_is_closed)
 {
