@@ -411,7 +411,7 @@ static void drop_gone(struct arrivals *arrivals, struct arrival *arrival)
 			schedule_drop(arrivals->core->schedule, &arrival->job.gone[i]);
 		if (job)
 			store(arrivals, arrival, job);
-		delivery_forgive(arrivals->core->delivery, &arrival->job.gone[i]);
+		delivery_gone(arrivals->core->delivery, &arrival->job.gone[i]);
 	}
 	arrivals->core->metrics->gone[METRICS_GONE_replaced] += arrival->job.gone_count;
 	if (arrival->job.gone_count)

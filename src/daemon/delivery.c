@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/audience.h"
+#include "daemon/doubts.h"
 #include "daemon/failures.h"
 #include "daemon/metrics.h"
 #include "daemon/misfits.h"
@@ -47,10 +48,10 @@ struct delivery {
 	unsigned handles;
 	bool is_awake;
 	bool is_stopped;
-	unsigned doubts;	    /* alarms about bad tokens that stand */
 	char *missing[MISSING_MAX]; /* topics whose alarm about a missing credential stands */
 	unsigned missing_count;
 	struct misfits *misfits;
+	struct doubts *doubts;
 	struct ration troubles; /* lines about pushes that were not taken */
 	struct flight *free_flights;
 	unsigned free_count;
@@ -87,11 +88,26 @@ static void on_misfits(void *ctx, const char *topic, bool are_many)
 		alarm_clear(name);
 }
 
+static void on_doubts(void *ctx, const char *topic, bool is_doubted)
+{
+	(void)ctx;
+	char name[ALARM_NAME_SIZE];
+	snprintf(name, sizeof(name), "bad-device-token:%.80s", topic);
+	if (is_doubted)
+		alarm_raise(name,
+			"Apple calls a device token bad, and none was good yet; no phone is "
+			"forgotten: if all are bad, check apns_host and that the certificate is "
+			"for production");
+	else
+		alarm_clear(name);
+}
+
 struct delivery *delivery_new(struct core *core)
 {
 	struct delivery *delivery = mem_alloc_zero(1, sizeof(*delivery));
 	delivery->core = core;
 	delivery->misfits = misfits_new(on_misfits, NULL);
+	delivery->doubts = doubts_new(on_doubts, NULL);
 	/* After the turn's input and before the sender's and the workers' end of turn. */
 	uv_check_init(core->loop, &delivery->turn);
 	delivery->turn.data = delivery;
@@ -132,6 +148,7 @@ void delivery_free(struct delivery *delivery)
 	for (unsigned i = 0; i < delivery->missing_count; i++)
 		free(delivery->missing[i]);
 	misfits_free(delivery->misfits);
+	doubts_free(delivery->doubts);
 	uv_close((uv_handle_t *)&delivery->turn, on_closed);
 	uv_close((uv_handle_t *)&delivery->due, on_closed);
 }
@@ -354,6 +371,12 @@ void delivery_forgive(struct delivery *delivery, const struct registry_key *key)
 	misfits_forgive(delivery->misfits, key, clock_monotonic_ms());
 }
 
+void delivery_gone(struct delivery *delivery, const struct registry_key *key)
+{
+	delivery_forgive(delivery, key);
+	doubts_gone(delivery->doubts, key);
+}
+
 static bool is_given_up(const struct push *push, int64_t now_ms)
 {
 	return push->attempts >= GIVE_UP_ATTEMPTS_MAX ||
@@ -374,7 +397,7 @@ void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
 			job->kind == REGISTRY_STOP ? schedule_stop(core->schedule, &job->gone[i])
 						   : schedule_drop(core->schedule, &job->gone[i]));
 		if (job->kind == REGISTRY_FORGET)
-			delivery_forgive(delivery, &job->gone[i]);
+			delivery_gone(delivery, &job->gone[i]);
 	}
 	if (job->kind == REGISTRY_STOP)
 		core->metrics->stopped += job->gone_count;
@@ -410,30 +433,6 @@ void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
 	delivery_wake(delivery);
 }
 
-static void name_doubt(char name[ALARM_NAME_SIZE], const struct flight *flight)
-{
-	snprintf(name, ALARM_NAME_SIZE, "bad-device-token:%.80s", flight->scheduled->target->topic);
-}
-
-static void doubt(struct delivery *delivery, const struct flight *flight)
-{
-	char name[ALARM_NAME_SIZE];
-	name_doubt(name, flight);
-	delivery->doubts += !alarm_stands(name);
-	alarm_raise(name,
-		"Apple calls a device token bad, and none was good yet; no phone is forgotten: if "
-		"all "
-		"are bad, check apns_host and that the certificate is for production");
-}
-
-static void end_doubt(struct delivery *delivery, const struct flight *flight)
-{
-	char name[ALARM_NAME_SIZE];
-	name_doubt(name, flight);
-	delivery->doubts -= alarm_stands(name);
-	alarm_clear(name);
-}
-
 void delivery_hold(struct core *core, const char *topic, const struct apns_answer *answer)
 {
 	char why[ERR_TEXT_MAX];
@@ -447,7 +446,7 @@ static void hold(struct delivery *delivery, const struct flight *flight,
 	const struct apns_answer *answer, const struct verdict *verdict)
 {
 	if (verdict->scope == VERDICT_TOKEN)
-		doubt(delivery, flight);
+		doubts_refused(delivery->doubts, flight->scheduled->target);
 	else
 		delivery_hold(delivery->core, flight->scheduled->target->topic, answer);
 }
@@ -477,8 +476,7 @@ static void on_answered(
 	switch (verdict.action) {
 	case VERDICT_DONE:
 		tell_answer(delivery, flight, answer, verdict.action, "done");
-		if (delivery->doubts)
-			end_doubt(delivery, flight);
+		doubts_taken(delivery->doubts, flight->scheduled->target);
 		misfits_taken(delivery->misfits, flight->scheduled->target, time.now_ms);
 		job = schedule_told(
 			core->schedule, &flight->key, answer->status, answer->reason, time);

@@ -21,11 +21,10 @@ void delivery_free(struct delivery *delivery);
 
 /* Something may be due: look at the end of this turn. */
 void delivery_wake(struct delivery *delivery);
-/*
- * The registration was made again, or is gone: that Apple refused its token counts no more (see
- * misfits.h).
- */
+/* The registration was made again: that its token was for another topic counts no more. */
 void delivery_forgive(struct delivery *delivery, const struct registry_key *key);
+/* It is gone: nothing that Apple said of its token counts any more. */
+void delivery_gone(struct delivery *delivery, const struct registry_key *key);
 /* Apple refuses the credential of this topic, by this answer. */
 void delivery_hold(struct core *core, const char *topic, const struct apns_answer *answer);
 /* No more pushes are taken from the schedule. */

@@ -224,7 +224,7 @@ static void on_removed(struct inquiry *inquiry, int status)
 	for (size_t i = 0; !status && i < inquiry->job.gone_count; i++) {
 		core->metrics->gone[METRICS_GONE_removed]++;
 		core_store(core, schedule_drop(core->schedule, &inquiry->job.gone[i]));
-		delivery_forgive(core->delivery, &inquiry->job.gone[i]);
+		delivery_gone(core->delivery, &inquiry->job.gone[i]);
 	}
 	if (is_over(view, status))
 		return;

@@ -227,5 +227,9 @@ void misfits_forgive(struct misfits *misfits, const struct registry_key *key, in
 		return;
 	struct topic *topic = phone->topic;
 	remove_phone(misfits, phone);
+	if (!topic->refused_count) {
+		free(mem_steal(topic->user));
+		topic->users = 0;
+	}
 	judge(misfits, topic, false, now_ms);
 }

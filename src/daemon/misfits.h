@@ -4,7 +4,8 @@
  * One is a phone with an old registration.  Many are a certificate or a topic that is another than
  * before: no phone's fault, and worth an alarm.  They are too many when
  *
- *   MISFITS_USERS users in a row are refused, with no push on the topic taken in between, or
+ *   MISFITS_USERS users in a row are refused, with no push on the topic taken in between, and not
+ *   all of their phones have registered again or are gone, or
  *   MISFITS_PHONES phones or more are, and these are more than one in MISFITS_SHARE of those pushed
  *   to within an hour.
  *

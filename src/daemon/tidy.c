@@ -92,7 +92,7 @@ void tidy_on_registry(struct tidy *tidy, struct registry_job *job)
 		struct schedule_time time = core_time();
 		for (size_t i = 0; i < job->gone_count; i++) {
 			core_store(core, schedule_drop(core->schedule, &job->gone[i]));
-			delivery_forgive(core->delivery, &job->gone[i]);
+			delivery_gone(core->delivery, &job->gone[i]);
 		}
 		for (size_t i = 0; i < job->match_count; i++) {
 			struct registry_match *match = &job->matches[i];

@@ -95,6 +95,25 @@ def test_a_bad_token_before_apple_took_any_push_may_be_our_own_fault(site):
     site.told(phone, "INBOX")
 
 
+def remove(site, phone):
+    [device] = ctl_json(site.mailpushd, "devices", "--user", phone.user)
+    ctl_fine(site.mailpushd, "devices", "remove", device["key"])
+
+
+def test_the_doubt_about_a_topic_ends_with_its_last_phone(site):
+    """Nobody is left to whom a push could be taken."""
+    phones = [BarePhone(new_user()) for _ in range(2)]
+    for phone in phones:
+        site.sim.control(do="token", token=phone.token, status=400, reason="BadDeviceToken")
+        site.register(phone)
+        site.mailpushd.wait_log(f"push not taken user={phone.user} .*reason=BadDeviceToken .*then=hold")
+    remove(site, phones[0])
+    assert [alarm["name"] for alarm in get(site.mailpushd, "/status")["alarms"]] == \
+        [f"bad-device-token:{TOPIC}"]
+    remove(site, phones[1])
+    site.mailpushd.wait_log("alarm=bad-device-token.*state=ends")
+
+
 # ---- stop ----
 
 def test_a_token_for_another_topic_is_left_alone_until_it_registers_again(site, marker):
@@ -156,6 +175,18 @@ def test_a_tenth_of_the_phones_stopped_is_an_alarm_until_they_register_again(sit
     assert [alarm["name"] for alarm in get(site.mailpushd, "/status")["alarms"]] == \
         [f"not-for-topic:{TOPIC}"]
     site.register(phones[2])
+    site.mailpushd.wait_log(f"alarm=not-for-topic:{TOPIC} state=ends")
+
+
+def test_the_alarm_about_stopped_phones_ends_with_the_last_of_them(site):
+    phones = [site.registered_phone() for _ in range(5)]
+    for phone in phones:
+        site.sim.control(do="token", token=phone.token, status=400,
+                         reason="DeviceTokenNotForTopic")
+        site.deliver(phone.user)
+    site.mailpushd.wait_log(f"not for topic .*alarm=not-for-topic:{TOPIC} state=begins")
+    for phone in phones:
+        remove(site, phone)
     site.mailpushd.wait_log(f"alarm=not-for-topic:{TOPIC} state=ends")
 
 

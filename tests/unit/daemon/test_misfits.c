@@ -199,6 +199,22 @@ static void it_stands_until_they_register_again_however_long_that_takes(void **s
 	assert_int_equal(changes, 2);
 }
 
+/* Nobody is left to whom a push could be taken. */
+static void it_ends_with_the_last_phone_of_the_topic(void **state)
+{
+	(void)state;
+	refuse("a", 1, MISFITS_USERS);
+	assert_int_equal(alarms, 1);
+	forgive(1, MISFITS_USERS - 1);
+	assert_int_equal(alarms, 1);
+	forgive(MISFITS_USERS, 1);
+	assert_int_equal(alarms, 0);
+	refuse("a", 1, MISFITS_USERS - 1);
+	assert_int_equal(alarms, 0);
+	refuse("a", MISFITS_USERS, 1);
+	assert_int_equal(alarms, 1);
+}
+
 static void each_topic_counts_by_itself(void **state)
 {
 	(void)state;
@@ -267,6 +283,7 @@ int main(void)
 		T(a_phone_that_is_pushed_to_often_counts_once),
 		T(those_of_hours_ago_do_not_make_it_begin),
 		T(it_stands_until_they_register_again_however_long_that_takes),
+		T(it_ends_with_the_last_phone_of_the_topic),
 		T(each_topic_counts_by_itself),
 		T(topics_are_bounded_and_leave_room_when_they_are_quiet),
 		T(of_very_many_phones_a_sample_is_enough),
