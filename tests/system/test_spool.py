@@ -335,7 +335,7 @@ def test_files_that_cannot_be_read_hold_up_none_behind_them(shared_spool):
     daemon.process.send_signal(signal.SIGCONT)
     site.told(phone, "INBOX")
     daemon.wait_log("cannot read '.*': Permission denied.*alarm=spool state=begins")
-    wait_until(lambda: is_at_rest(daemon), what="a daemon at rest")
+    wait_at_rest(daemon)
     put_as_nobody(daemon.spool, 9001, notify.mail(phone.user))
     site.told(phone, "INBOX")
     for name in notifier.kept_files(daemon.spool):
@@ -343,14 +343,21 @@ def test_files_that_cannot_be_read_hold_up_none_behind_them(shared_spool):
     daemon.wait_log("alarm=spool state=ends")
 
 
-def is_at_rest(daemon):
-    """Does it use less than a tenth of a processor, over a second?"""
+def wait_at_rest(daemon):
+    """Until it has used less than a tenth of a processor over a second."""
     def used_s():
         fields = Path(f"/proc/{daemon.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    before, since = used_s(), time.monotonic()
-    time.sleep(1)
-    return used_s() - before < 0.1 * (time.monotonic() - since)
+    window = [time.monotonic(), used_s()]
+
+    def has_rested():
+        now, used = time.monotonic(), used_s()
+        if now - window[0] < 1:
+            return False
+        is_at_rest = used - window[1] < 0.1 * (now - window[0])
+        window[:] = now, used
+        return is_at_rest
+    wait_until(has_rested, what="a daemon at rest")
 
 
 @pytest.mark.parametrize("rules, is_kept", [(["deadly .tmp-"], False),
