@@ -2,8 +2,8 @@
  * connection - one connection to Apple's service: dialled, TLS, HTTP/2, until it is closed.
  *
  * Private to the stage.  It reads when there is something, as much as there is, and only remembers
- * what came: its owner (lane.c) is told through `changed` and, at the end of the loop's turn,
- * takes the finished pushes, gives new ones and has everything written at once by
+ * what came: its owner (credential_connections.c) is told through `changed` and, at the end of the
+ * loop's turn, takes the finished pushes, gives new ones and has everything written at once by
  * connection_flush.  So no callback of the stage's user ever runs inside of it.
  *
  * It moves dialling (-> tunnel, with a proxy) -> handshake -> ready -> draining -> closed, and from

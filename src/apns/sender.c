@@ -1,11 +1,12 @@
 /*
- * sender.c finds the lane (lane.h) of a topic and turns the crank: at the end of each turn of the
- * loop in which something changed, in a uv_prepare handle, all lanes give out answers, offer room
- * and write.  An idle handle beside it keeps the loop from waiting while there is something to do.
+ * sender.c finds the lane (credential_connections.h) of a topic and turns the crank: at the end of
+ * each turn of the loop in which something changed, in a uv_prepare handle, all lanes give out
+ * answers, offer room and write.  An idle handle beside it keeps the loop from waiting while there
+ * is something to do.
  */
 #include "apns/sender.h"
 
-#include "apns/lane.h"
+#include "apns/credential_connections.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -24,13 +25,13 @@ struct sender {
 	X509_STORE *trust;
 	struct sender_callbacks callbacks;
 	void *ctx;
-	struct lane_settings lane_settings;
+	struct credential_connections_settings credential_connections_settings;
 	struct provider_list providers;
 	unsigned next_connection_id;
 
-	struct lane **lanes; /* in force */
+	struct credential_connections **lanes; /* in force */
 	size_t lane_count;
-	struct lane **retired; /* still finishing what they have */
+	struct credential_connections **retired; /* still finishing what they have */
 	size_t retired_count;
 	uint64_t sent;
 	uint64_t answered_by_freed; /* of lanes that are gone */
@@ -68,17 +69,17 @@ void sender_settings_init(struct sender_settings *settings)
 	};
 }
 
-static void free_lane(struct sender *sender, struct lane *lane)
+static void free_lane(struct sender *sender, struct credential_connections *lane)
 {
-	sender->answered_by_freed += lane_answered(lane);
-	lane_free(lane);
+	sender->answered_by_freed += credential_connections_answered(lane);
+	credential_connections_free(lane);
 }
 
 static void bury_retired(struct sender *sender)
 {
 	for (size_t i = 0; i < sender->retired_count;) {
-		struct lane *lane = sender->retired[i];
-		if (!lane_is_empty(lane)) {
+		struct credential_connections *lane = sender->retired[i];
+		if (!credential_connections_is_empty(lane)) {
 			i++;
 			continue;
 		}
@@ -88,10 +89,10 @@ static void bury_retired(struct sender *sender)
 }
 
 /* A callback may change which lanes there are: a copy is walked, and none is freed meanwhile. */
-static void each_lane(struct sender *sender, void (*function)(struct lane *lane))
+static void each_lane(struct sender *sender, void (*function)(struct credential_connections *lane))
 {
 	size_t count = sender->lane_count + sender->retired_count;
-	mem_auto struct lane **lanes = mem_alloc(count * sizeof(*lanes) + 1);
+	mem_auto struct credential_connections **lanes = mem_alloc(count * sizeof(*lanes) + 1);
 	for (size_t i = 0; i < count; i++)
 		lanes[i] = i < sender->lane_count ? sender->lanes[i]
 						  : sender->retired[i - sender->lane_count];
@@ -103,9 +104,9 @@ static size_t in_flight(const struct sender *sender)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < sender->lane_count; i++)
-		n += lane_in_flight(sender->lanes[i]);
+		n += credential_connections_in_flight(sender->lanes[i]);
 	for (size_t i = 0; i < sender->retired_count; i++)
-		n += lane_in_flight(sender->retired[i]);
+		n += credential_connections_in_flight(sender->retired[i]);
 	return n;
 }
 
@@ -119,9 +120,9 @@ static void on_end_of_turn(uv_prepare_t *prepare)
 	struct sender *sender = prepare->data;
 
 	sender->is_changed = false;
-	each_lane(sender, lane_answer);
-	each_lane(sender, lane_offer_room);
-	each_lane(sender, lane_flush);
+	each_lane(sender, credential_connections_answer);
+	each_lane(sender, credential_connections_offer_room);
+	each_lane(sender, credential_connections_flush);
 	bury_retired(sender);
 	if (!sender->is_changed) {
 		uv_prepare_stop(&sender->end_of_turn);
@@ -180,7 +181,7 @@ int sender_new(uv_loop_t *loop, const struct sender_settings *settings,
 	sender->ctx = ctx;
 	sender->providers.renew_ms = settings->token_renew_ms;
 	sender->providers.renew_least_ms = settings->token_least_ms;
-	sender->lane_settings = (struct lane_settings){
+	sender->credential_connections_settings = (struct credential_connections_settings){
 		.loop = loop,
 		.sender = &sender->settings,
 		.authority = sender->authority,
@@ -201,28 +202,29 @@ int sender_new(uv_loop_t *loop, const struct sender_settings *settings,
 	return 0;
 }
 
-static struct lane *lane_of(const struct sender *sender, const char *topic)
+static struct credential_connections *lane_of(const struct sender *sender, const char *topic)
 {
 	for (size_t i = 0; i < sender->lane_count; i++) {
-		if (strcmp(lane_credential(sender->lanes[i])->topic, topic) == 0)
+		if (strcmp(credential_connections_credential(sender->lanes[i])->topic, topic) == 0)
 			return sender->lanes[i];
 	}
 	return NULL;
 }
 
-static void retire(struct sender *sender, struct lane *lane, const char *why)
+static void retire(struct sender *sender, struct credential_connections *lane, const char *why)
 {
 	sender->retired = mem_realloc_array(
 		sender->retired, sender->retired_count + 1, sizeof(*sender->retired));
 	sender->retired[sender->retired_count++] = lane;
-	lane_retire(lane, why);
+	credential_connections_retire(lane, why);
 }
 
-static struct lane *take_lane_with(
-	struct lane **lanes, size_t count, const struct credential *credential)
+static struct credential_connections *take_lane_with(
+	struct credential_connections **lanes, size_t count, const struct credential *credential)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (lanes[i] && credential_equal(lane_credential(lanes[i]), credential))
+		if (lanes[i] &&
+			credential_equal(credential_connections_credential(lanes[i]), credential))
 			return mem_steal(lanes[i]);
 	}
 	return NULL;
@@ -235,12 +237,13 @@ void sender_set_credentials(struct sender *sender, struct credential **credentia
 			credential_free(credentials[i]);
 		return;
 	}
-	mem_auto struct lane **before = mem_steal(sender->lanes);
+	mem_auto struct credential_connections **before = mem_steal(sender->lanes);
 	size_t before_count = sender->lane_count;
-	sender->lanes = mem_alloc_zero(count + 1, sizeof(struct lane *));
+	sender->lanes = mem_alloc_zero(count + 1, sizeof(struct credential_connections *));
 	sender->lane_count = 0;
 	for (size_t i = 0; i < count; i++) {
-		struct lane *lane = take_lane_with(before, before_count, credentials[i]);
+		struct credential_connections *lane =
+			take_lane_with(before, before_count, credentials[i]);
 		if (!lane)
 			continue;
 		sender->lanes[sender->lane_count++] = lane;
@@ -250,13 +253,14 @@ void sender_set_credentials(struct sender *sender, struct credential **credentia
 	for (size_t i = 0; i < before_count; i++) {
 		if (!before[i])
 			continue;
-		lane_end_trouble(before[i]);
+		credential_connections_end_trouble(before[i]);
 		retire(sender, before[i], "another credential took its place");
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (!credentials[i])
 			continue;
-		struct lane *lane = lane_new(&sender->lane_settings, credentials[i]);
+		struct credential_connections *lane = credential_connections_new(
+			&sender->credential_connections_settings, credentials[i]);
 		sender->lanes[sender->lane_count++] = lane;
 	}
 	on_changed(sender);
@@ -269,35 +273,35 @@ bool sender_has_credential(const struct sender *sender, const char *topic)
 
 size_t sender_room(struct sender *sender, const char *topic)
 {
-	struct lane *lane = lane_of(sender, topic);
-	return lane ? lane_room(lane) : 0;
+	struct credential_connections *lane = lane_of(sender, topic);
+	return lane ? credential_connections_room(lane) : 0;
 }
 
 bool sender_push(struct sender *sender, struct sender_push *push)
 {
-	struct lane *lane = lane_of(sender, push->topic);
-	bool is_taken = lane && lane_push(lane, push);
+	struct credential_connections *lane = lane_of(sender, push->topic);
+	bool is_taken = lane && credential_connections_push(lane, push);
 	sender->sent += is_taken;
 	return is_taken;
 }
 
 void sender_hold(struct sender *sender, const char *topic, const char *why)
 {
-	struct lane *lane = lane_of(sender, topic);
+	struct credential_connections *lane = lane_of(sender, topic);
 	if (lane)
-		lane_hold(lane, why);
+		credential_connections_hold(lane, why);
 }
 
 void sender_hurry(struct sender *sender)
 {
 	for (size_t i = 0; i < sender->lane_count; i++)
-		lane_hurry(sender->lanes[i]);
+		credential_connections_hurry(sender->lanes[i]);
 }
 
 void sender_clock_set(struct sender *sender)
 {
 	for (size_t i = 0; i < sender->lane_count; i++)
-		lane_probe_now(sender->lanes[i]);
+		credential_connections_probe_now(sender->lanes[i]);
 }
 
 void sender_count(const struct sender *sender, struct sender_counts *ret)
@@ -306,25 +310,26 @@ void sender_count(const struct sender *sender, struct sender_counts *ret)
 		.sent = sender->sent,
 		.answered = sender->answered_by_freed};
 	for (size_t i = 0; i < sender->lane_count; i++) {
-		ret->connections += lane_connections(sender->lanes[i]);
-		ret->answered += lane_answered(sender->lanes[i]);
+		ret->connections += credential_connections_connections(sender->lanes[i]);
+		ret->answered += credential_connections_answered(sender->lanes[i]);
 	}
 	for (size_t i = 0; i < sender->retired_count; i++)
-		ret->answered += lane_answered(sender->retired[i]);
+		ret->answered += credential_connections_answered(sender->retired[i]);
 }
 
 void sender_each_way(const struct sender *sender,
 	void (*each)(void *ctx, const struct sender_way *way), void *ctx)
 {
 	for (size_t i = 0; i < sender->lane_count; i++)
-		lane_describe(sender->lanes[i], each, ctx);
+		credential_connections_describe(sender->lanes[i], each, ctx);
 }
 
 static void on_stop_timer(uv_timer_t *timer)
 {
 	struct sender *sender = timer->data;
 	for (size_t i = 0; i < sender->retired_count; i++)
-		lane_close(sender->retired[i], "no more time to wait for answers");
+		credential_connections_close(
+			sender->retired[i], "no more time to wait for answers");
 	on_changed(sender);
 }
 

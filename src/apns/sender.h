@@ -17,8 +17,8 @@
  * not sender_set_credentials.  Frames are gathered over a turn and written at its end.  SIGPIPE is
  * ignored from sender_new on, as OpenSSL cannot do without.  Loop thread only.
  *
- * Behind it: lane.h (one credential), connection.h (one connection: socket, TLS, time), session.h
- * (its HTTP/2), dialer.h, tls.h, answer.h, backoff.h and pool.h.
+ * Behind it: credential_connections.h (one credential), connection.h (one connection: socket, TLS,
+ * time), session.h (its HTTP/2), dialer.h, tls.h, answer.h, backoff.h and pool.h.
  */
 #ifndef MAILPUSH_APNS_SENDER_H
 #define MAILPUSH_APNS_SENDER_H

@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "ctl/words.h"
+#include "ctl/format.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -103,7 +103,7 @@ static enum client_exit explain_refusal(long status, const char *text, struct er
 	json_t *json = json_loads(text, 0, NULL);
 	const char *error = json_string_value(json_object_get(json, "error"));
 	char printable[ERR_TEXT_MAX];
-	words_printable(error ? error : "mailpushd refused, and did not say why", printable,
+	format_printable(error ? error : "mailpushd refused, and did not say why", printable,
 		sizeof(printable));
 	if (status == 403)
 		err_set(err, -EACCES, NOT_ALLOWED, socket_path);

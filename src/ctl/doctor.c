@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "config/config.h"
+#include "config/input_files.h"
 #include "ctl/client.h"
 #include "ctl/cyrusconf.h"
 #include "ctl/doctor_apple.h"
@@ -13,11 +15,9 @@
 #include "ctl/doctor_program.h"
 #include "ctl/doctor_socket.h"
 #include "ctl/doctor_user.h"
-#include "ctl/findings.h"
+#include "ctl/format.h"
+#include "ctl/report.h"
 #include "ctl/table.h"
-#include "ctl/words.h"
-#include "daemon/config.h"
-#include "daemon/sources.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,10 +29,10 @@
 
 struct doctor {
 	const struct doctor_request *request;
-	struct findings findings;
+	struct report findings;
 	char *config_path;
-	struct config *config;	 /* NULL: it cannot be read */
-	struct sources *sources; /* NULL without config */
+	struct config *config;	     /* NULL: it cannot be read */
+	struct input_files *sources; /* NULL without config */
 	char *services_path;
 	struct cyrusconf *services; /* NULL: they cannot be read */
 	enum client_exit asked;	    /* what came of asking for the next one */
@@ -58,24 +58,24 @@ static void find_config(struct doctor *doctor)
 						      : DEFAULT_CONFIG);
 	int code = access(doctor->config_path, R_OK) ? errno : 0;
 	if (code)
-		findings_add(&doctor->findings, code == EACCES ? FINDINGS_WARN : FINDINGS_FAIL,
+		report_add(&doctor->findings, code == EACCES ? REPORT_WARN : REPORT_FAIL,
 			"mailpush.conf", "%s: %s; %s", doctor->config_path, strerror(code),
 			code == EACCES ? "be root to have all examined"
 				       : "give its place with --config");
 	else if (config_read(doctor->config_path, &doctor->config, &err))
-		findings_add(&doctor->findings, FINDINGS_FAIL, "mailpush.conf", "%s", err.text);
+		report_add(&doctor->findings, REPORT_FAIL, "mailpush.conf", "%s", err.text);
 	else
-		findings_add(&doctor->findings, FINDINGS_OK, "mailpush.conf", "%s can be used",
+		report_add(&doctor->findings, REPORT_OK, "mailpush.conf", "%s can be used",
 			doctor->config_path);
 }
 
 /* Where the configuration says, unless we were told otherwise. */
 static void find_daemon(struct doctor *doctor)
 {
-	struct findings *findings = &doctor->findings;
+	struct report *findings = &doctor->findings;
 	if (doctor->config && !doctor->request->is_socket_given && !doctor->in_force) {
 		if (!*doctor->config->control_socket) {
-			findings_add(findings, FINDINGS_WARN, "daemon",
+			report_add(findings, REPORT_WARN, "daemon",
 				"control_socket is \"\", so mailpushd cannot be asked");
 			return;
 		}
@@ -88,10 +88,10 @@ static void find_daemon(struct doctor *doctor)
 	if (!result)
 		result = client_try("GET", "/status", NULL, &doctor->status, &err);
 	if (result == CLIENT_NOT_ALLOWED) {
-		findings_add(findings, FINDINGS_WARN, "daemon", "%s", err.text);
+		report_add(findings, REPORT_WARN, "daemon", "%s", err.text);
 	} else if (result) {
-		findings_add(findings, FINDINGS_FAIL, "daemon", "%s", err.text);
-		findings_run(findings, "systemctl %s mailpush",
+		report_add(findings, REPORT_FAIL, "daemon", "%s", err.text);
+		report_run(findings, "systemctl %s mailpush",
 			result == CLIENT_NOT_RUNNING ? "start" : "restart");
 	} else {
 		doctor_daemon_judge_status(findings, doctor->status);
@@ -108,26 +108,26 @@ static void read_services(struct doctor *doctor)
 	doctor->services_path = asked
 		? mem_dup(asked)
 		: mem_printf("%.*s/cyrus.conf", (int)(strrchr(path, '/') - path), path);
-	int status = sources_read_text(doctor->services_path, &text, &err);
+	int status = input_files_read_text(doctor->services_path, &text, &err);
 	if (!status)
 		status = cyrusconf_parse(
 			doctor->services_path, buf_text(&text), text.used, &doctor->services, &err);
 	if (status)
-		findings_add(&doctor->findings, FINDINGS_WARN, "cyrus.conf",
+		report_add(&doctor->findings, REPORT_WARN, "cyrus.conf",
 			"%s, or give its place with --cyrus-conf; Cyrus' services are not examined",
 			err.text);
 }
 
 static void examine_cyrus(struct doctor *doctor)
 {
-	struct findings *findings = &doctor->findings;
+	struct report *findings = &doctor->findings;
 	const struct config *config = doctor->config;
-	const struct sources *sources = doctor->sources;
+	const struct input_files *sources = doctor->sources;
 	struct doctor_person person;
 	read_services(doctor);
 	if (!sources->imapdconf) {
-		findings_add(findings,
-			sources->imapdconf_status == -EACCES ? FINDINGS_WARN : FINDINGS_FAIL,
+		report_add(findings,
+			sources->imapdconf_status == -EACCES ? REPORT_WARN : REPORT_FAIL,
 			"imapd.conf", "%s", sources->imapdconf_error.text);
 		return;
 	}
@@ -149,7 +149,7 @@ static void examine_cyrus(struct doctor *doctor)
 	if (is_known)
 		doctor_socket_examine(findings, config, way, &person);
 	else
-		findings_add(findings, FINDINGS_WARN, "permissions",
+		report_add(findings, REPORT_WARN, "permissions",
 			"there is no user %s on this system, as whom Cyrus would run; set "
 			"cyrus_user in imapd.conf",
 			user);
@@ -161,13 +161,13 @@ static void examine_cyrus(struct doctor *doctor)
 
 static void examine_apple(struct doctor *doctor)
 {
-	struct findings *findings = &doctor->findings;
+	struct report *findings = &doctor->findings;
 	const struct config *config = doctor->config;
 	struct err err;
 	json_t *body = json_pack("{sb}", "online", 1);
 	if (doctor->status &&
 		client_try("POST", "/credentials/check", body, &doctor->credentials, &err))
-		findings_add(findings, FINDINGS_FAIL, "credential", "%s", err.text);
+		report_add(findings, REPORT_FAIL, "credential", "%s", err.text);
 	else if (doctor->status)
 		doctor_apple_judge_answer(findings, doctor->credentials,
 			config ? config->imapd_conf : "/etc/imapd.conf");
@@ -182,7 +182,7 @@ static void examine_apple(struct doctor *doctor)
 
 static void examine_user(struct doctor *doctor)
 {
-	struct findings *findings = &doctor->findings;
+	struct report *findings = &doctor->findings;
 	const char *user = doctor->request->user;
 	struct err err;
 	json_t *answer = NULL;
@@ -190,7 +190,7 @@ static void examine_user(struct doctor *doctor)
 	if (!user)
 		return;
 	if (!doctor->status) {
-		findings_add(findings, FINDINGS_WARN, "user",
+		report_add(findings, REPORT_WARN, "user",
 			"without mailpushd's answer nothing can be said of the phones of %s", user);
 		return;
 	}
@@ -199,7 +199,7 @@ static void examine_user(struct doctor *doctor)
 	mem_auto char *gone_path = mem_printf("/forgotten?user=%s", escaped);
 	if (client_try("GET", path, NULL, &answer, &err) ||
 		client_try("GET", gone_path, NULL, &gone, &err))
-		findings_add(findings, FINDINGS_FAIL, "user", "%s", err.text);
+		report_add(findings, REPORT_FAIL, "user", "%s", err.text);
 	else
 		doctor_user_judge(findings, user, json_object_get(answer, "devices"),
 			json_object_get(gone, "forgotten"), doctor->status);
@@ -211,13 +211,13 @@ static void print_remedy(const struct finding *finding)
 {
 	char text[PRINTED_MAX];
 	if (finding->line) {
-		words_printable(finding->file, text, sizeof(text));
+		format_printable(finding->file, text, sizeof(text));
 		printf("; in %s put: ", text);
-		words_printable(finding->line, text, sizeof(text));
+		format_printable(finding->line, text, sizeof(text));
 		fputs(text, stdout);
 	}
 	if (finding->run) {
-		words_printable(finding->run, text, sizeof(text));
+		format_printable(finding->run, text, sizeof(text));
 		printf("; %srun: %s", finding->line ? "then " : "", text);
 	}
 }
@@ -226,9 +226,9 @@ static void print_finding(const struct finding *finding)
 {
 	static const enum table_colour colours[] = {TABLE_GOOD, TABLE_ODD, TABLE_BAD};
 	char why[PRINTED_MAX];
-	words_printable(finding->why, why, sizeof(why));
+	format_printable(finding->why, why, sizeof(why));
 	printf("%s%-4s%s %-15s %s", table_begin(colours[finding->level]),
-		findings_level_name(finding->level), table_end(), finding->check, why);
+		report_level_name(finding->level), table_end(), finding->check, why);
 	print_remedy(finding);
 	putchar('\n');
 }
@@ -239,14 +239,14 @@ static void set_text(json_t *json, const char *key, const char *text)
 	char printable[PRINTED_MAX];
 	if (!text || !json_object_set_new(json, key, json_string(text)))
 		return;
-	words_printable(text, printable, sizeof(printable));
+	format_printable(text, printable, sizeof(printable));
 	json_object_set_new(json, key, json_string(printable));
 }
 
 static void print_json(const struct finding *finding)
 {
 	json_t *json = json_pack(
-		"{ss,ss}", "check", finding->check, "level", findings_level_name(finding->level));
+		"{ss,ss}", "check", finding->check, "level", report_level_name(finding->level));
 	set_text(json, "why", finding->why);
 	set_text(json, "file", finding->file);
 	set_text(json, "line", finding->line);
@@ -258,11 +258,11 @@ static void print_json(const struct finding *finding)
 
 static void doctor_fini(struct doctor *doctor)
 {
-	findings_fini(&doctor->findings);
+	report_fini(&doctor->findings);
 	free(doctor->config_path);
 	free(doctor->services_path);
 	cyrusconf_free(doctor->services);
-	sources_free(doctor->sources);
+	input_files_free(doctor->sources);
 	config_free(doctor->config);
 	json_decref(doctor->in_force);
 	json_decref(doctor->status);
@@ -275,7 +275,7 @@ bool doctor_run(const struct doctor_request *request)
 	find_config(&doctor);
 	find_daemon(&doctor);
 	if (doctor.config) {
-		doctor.sources = sources_read(doctor.config);
+		doctor.sources = input_files_read(doctor.config);
 		if (doctor.in_force && doctor.status)
 			doctor_daemon_judge_files(&doctor.findings, doctor.status, doctor.in_force,
 				doctor.config, doctor.sources);
@@ -290,5 +290,5 @@ bool doctor_run(const struct doctor_request *request)
 	examine_user(&doctor);
 	for (size_t i = 0; i < doctor.findings.count; i++)
 		(request->is_json ? print_json : print_finding)(&doctor.findings.list[i]);
-	return !findings_has_failed(&doctor.findings);
+	return !report_has_failed(&doctor.findings);
 }

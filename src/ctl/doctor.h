@@ -10,7 +10,7 @@
  *   doctor_files.c      what the daemon's user may read, while it is down
  *   doctor_machine.c    clock and disks
  *   doctor_user.c       one user's phones
- *   findings.c          levels, reasons and remedies
+ *   report.c          levels, reasons and remedies
  *
  * It changes nothing.  Without the daemon it says what the files tell.
  */

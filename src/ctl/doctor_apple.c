@@ -17,7 +17,7 @@ static const char *text_of(const json_t *json, const char *key)
 	return text ? text : "";
 }
 
-void doctor_apple_judge_topic(struct findings *findings, const char *imapd_conf,
+void doctor_apple_judge_topic(struct report *findings, const char *imapd_conf,
 	const char *aps_topic, const char *const *topics, size_t topic_count, bool is_complete)
 {
 	bool is_served = false;
@@ -25,46 +25,44 @@ void doctor_apple_judge_topic(struct findings *findings, const char *imapd_conf,
 	for (size_t i = 0; i < topic_count; i++)
 		is_served = is_served || !strcmp(topics[i], aps_topic);
 	if (*aps_topic && is_for_mail && (is_served || !is_complete)) {
-		findings_add(findings, FINDINGS_OK, "aps_topic", "%s%s", aps_topic,
+		report_add(findings, REPORT_OK, "aps_topic", "%s%s", aps_topic,
 			is_served ? "" : ", not compared with what could not be read");
 		return;
 	}
 	if (!*aps_topic)
-		findings_add(findings, FINDINGS_FAIL, "aps_topic",
+		report_add(findings, REPORT_FAIL, "aps_topic",
 			"is not set, so Cyrus offers no push to phones");
 	else if (!is_for_mail)
-		findings_add(findings, FINDINGS_FAIL, "aps_topic",
+		report_add(findings, REPORT_FAIL, "aps_topic",
 			"%s is none that iOS Mail listens to: it begins with "
 			"com.apple.mobilemail.push. or com.apple.mail.",
 			aps_topic);
 	else
-		findings_add(findings, FINDINGS_FAIL, "aps_topic",
+		report_add(findings, REPORT_FAIL, "aps_topic",
 			"%s is the topic of no credential: phones that register are never pushed "
 			"to",
 			aps_topic);
 	if (!topic_count)
 		return;
-	findings_put(findings, imapd_conf, "aps_topic: %s", topics[0]);
-	findings_run(findings, "systemctl restart cyrus-imapd");
+	report_put(findings, imapd_conf, "aps_topic: %s", topics[0]);
+	report_run(findings, "systemctl restart cyrus-imapd");
 }
 
-static enum findings_level level_of(const char *name)
+static enum report_level level_of(const char *name)
 {
-	return !strcmp(name, "ok")	? FINDINGS_OK
-		: !strcmp(name, "warn") ? FINDINGS_WARN
-					: FINDINGS_FAIL;
+	return !strcmp(name, "ok") ? REPORT_OK : !strcmp(name, "warn") ? REPORT_WARN : REPORT_FAIL;
 }
 
-static void judge_absence(struct findings *findings, size_t count)
+static void judge_absence(struct report *findings, size_t count)
 {
 	if (!count)
-		findings_add(findings, FINDINGS_FAIL, "credential",
+		report_add(findings, REPORT_FAIL, "credential",
 			"none is configured: phones can register, and nothing is pushed; "
 			"docs/certificates.md tells how to get one");
 }
 
 void doctor_apple_judge_answer(
-	struct findings *findings, const json_t *answer, const char *imapd_conf)
+	struct report *findings, const json_t *answer, const char *imapd_conf)
 {
 	const json_t *credentials = json_object_get(answer, "credentials");
 	const char *topics[CONFIG_CREDENTIALS_MAX];
@@ -76,7 +74,7 @@ void doctor_apple_judge_answer(
 	json_array_foreach((json_t *)credentials, i, credential)
 	{
 		json_array_foreach(json_object_get(credential, "findings"), j, finding)
-			findings_add(findings, level_of(text_of(finding, "level")), "credential",
+			report_add(findings, level_of(text_of(finding, "level")), "credential",
 				"%s: %s", text_of(credential, "name"), text_of(finding, "text"));
 		if (*text_of(credential, "topic") && count < CONFIG_CREDENTIALS_MAX)
 			topics[count++] = text_of(credential, "topic");
@@ -87,29 +85,29 @@ void doctor_apple_judge_answer(
 }
 
 static void judge_loaded(
-	struct findings *findings, const struct credential *credential, int64_t now_unix_ms)
+	struct report *findings, const struct credential *credential, int64_t now_unix_ms)
 {
 	struct err err;
 	char day[CREDENTIAL_DAY_SIZE];
 	for (unsigned i = 0; i < credential->warning_count; i++)
-		findings_add(findings, FINDINGS_WARN, "credential", "%s: %s", credential->name,
+		report_add(findings, REPORT_WARN, "credential", "%s: %s", credential->name,
 			credential->warnings[i]);
 	if (credential_check_dates(credential, now_unix_ms, &err))
-		findings_add(findings, FINDINGS_FAIL, "credential", "%s: %s", credential->name,
-			err.text);
+		report_add(
+			findings, REPORT_FAIL, "credential", "%s: %s", credential->name, err.text);
 	else if (!credential->certificate)
-		findings_add(findings, FINDINGS_OK, "credential",
+		report_add(findings, REPORT_OK, "credential",
 			"%s: a token key, which does not expire", credential->name);
 	else
-		findings_add(findings,
-			credential->not_after_unix_ms - now_unix_ms < SOON_MS ? FINDINGS_WARN
-									      : FINDINGS_OK,
+		report_add(findings,
+			credential->not_after_unix_ms - now_unix_ms < SOON_MS ? REPORT_WARN
+									      : REPORT_OK,
 			"credential", "%s: fits its key, is for %s, and expires on %s",
 			credential->name, credential->topic, credential_last_day(credential, day));
 }
 
-void doctor_apple_judge_files(struct findings *findings, const struct config *config,
-	const struct sources *sources, int64_t now_unix_ms)
+void doctor_apple_judge_files(struct report *findings, const struct config *config,
+	const struct input_files *sources, int64_t now_unix_ms)
 {
 	const char *topics[CONFIG_CREDENTIALS_MAX];
 	size_t count = 0;
@@ -123,7 +121,7 @@ void doctor_apple_judge_files(struct findings *findings, const struct config *co
 			continue;
 		}
 		is_complete = false;
-		findings_add(findings, is_hidden ? FINDINGS_WARN : FINDINGS_FAIL, "credential",
+		report_add(findings, is_hidden ? REPORT_WARN : REPORT_FAIL, "credential",
 			"%s: %s%s", config->credentials[i].name, sources->credential_errors[i].text,
 			is_hidden ? " (this user cannot; be root to have it examined)" : "");
 	}
@@ -133,18 +131,18 @@ void doctor_apple_judge_files(struct findings *findings, const struct config *co
 			sources->imapdconf->aps_topic, topics, count, is_complete);
 }
 
-void doctor_apple_judge_host(struct findings *findings, const char *path, const char *host)
+void doctor_apple_judge_host(struct report *findings, const char *path, const char *host)
 {
 	if (!strstr(host, "sandbox") && !strstr(host, "development"))
 		return;
-	findings_add(findings, FINDINGS_FAIL, "apns_host",
+	report_add(findings, REPORT_FAIL, "apns_host",
 		"%s is Apple's service for apps that are being written; it knows no phone's Mail",
 		host);
-	findings_put(findings, path, "apns_host = \"api.push.apple.com\"");
-	findings_run(findings, "systemctl restart mailpush");
+	report_put(findings, path, "apns_host = \"api.push.apple.com\"");
+	report_run(findings, "systemctl restart mailpush");
 }
 
-void doctor_apple_reach(struct findings *findings, const struct config *config)
+void doctor_apple_reach(struct report *findings, const struct config *config)
 {
 	const char *trusted = config->apns_ca_file;
 	char why[CURL_ERROR_SIZE] = "";
@@ -152,7 +150,7 @@ void doctor_apple_reach(struct findings *findings, const struct config *config)
 	mem_auto char *url = mem_printf("https://%s%s%s:%u/", is_v6 ? "[" : "", config->apns_host,
 		is_v6 ? "]" : "", config->apns_port);
 	if (*trusted && access(trusted, R_OK) && errno == EACCES) {
-		findings_add(findings, FINDINGS_WARN, "apple",
+		report_add(findings, REPORT_WARN, "apple",
 			"%s (apns_ca_file): Permission denied; be root to have Apple asked",
 			trusted);
 		return;
@@ -174,12 +172,12 @@ void doctor_apple_reach(struct findings *findings, const struct config *config)
 		curl_easy_setopt(curl, CURLOPT_CAINFO, trusted);
 	CURLcode code = curl_easy_perform(curl);
 	if (code == CURLE_OK)
-		findings_add(findings, FINDINGS_OK, "apple",
+		report_add(findings, REPORT_OK, "apple",
 			"%s port %u can be reached and is trusted; whether it takes the credential "
 			"was not asked, as mailpushd did not answer",
 			config->apns_host, config->apns_port);
 	else
-		findings_add(findings, FINDINGS_FAIL, "apple",
+		report_add(findings, REPORT_FAIL, "apple",
 			"%s port %u cannot be reached: %s; look at the firewall (or set proxy), at "
 			"the clock and at apns_ca_file",
 			config->apns_host, config->apns_port,

@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "daemon/notifysocket.h"
+#include "config/notify_socket.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -40,21 +40,21 @@ static bool has_word(const char *list, const char *word)
 	return false;
 }
 
-static void put(struct findings *findings, const struct doctor_cyrus *cyrus, const char *key,
+static void put(struct report *findings, const struct doctor_cyrus *cyrus, const char *key,
 	const char *value)
 {
-	findings_put(findings, file_of(cyrus, key), "%s: %s", key, value);
-	findings_run(findings, RESTART_CYRUS);
+	report_put(findings, file_of(cyrus, key), "%s: %s", key, value);
+	report_run(findings, RESTART_CYRUS);
 }
 
-static void judge_notifier(struct findings *findings, const struct doctor_cyrus *cyrus)
+static void judge_notifier(struct report *findings, const struct doctor_cyrus *cyrus)
 {
 	const char *value = value_of(cyrus, "event_notifier");
 	if (value && *value) {
-		findings_add(findings, FINDINGS_OK, "event_notifier", "%s", value);
+		report_add(findings, REPORT_OK, "event_notifier", "%s", value);
 		return;
 	}
-	findings_add(findings, FINDINGS_FAIL, "event_notifier",
+	report_add(findings, REPORT_FAIL, "event_notifier",
 		"is not set, so Cyrus emits no events; from 3.10 on it offers push to phones all "
 		"the same, and nothing ever comes");
 	put(findings, cyrus, "event_notifier", "external");
@@ -98,20 +98,20 @@ static char *wanted_groups(const char *groups)
 	return mem_dup(buf_text(&text));
 }
 
-static void judge_groups(struct findings *findings, const struct doctor_cyrus *cyrus)
+static void judge_groups(struct report *findings, const struct doctor_cyrus *cyrus)
 {
 	static const struct {
 		const char *group;
-		enum findings_level level;
+		enum report_level level;
 		bool is_wanted;
 		const char *why;
 	} rules[] = {
-		{"applepushservice", FINDINGS_FAIL, true, "so no phone can register"},
-		{"message", FINDINGS_FAIL, true, "so no phone is told of new mail"},
-		{"quota", FINDINGS_FAIL, false, "which ends lmtpd and imapd of Cyrus"},
-		{"mailbox", FINDINGS_WARN, true,
+		{"applepushservice", REPORT_FAIL, true, "so no phone can register"},
+		{"message", REPORT_FAIL, true, "so no phone is told of new mail"},
+		{"quota", REPORT_FAIL, false, "which ends lmtpd and imapd of Cyrus"},
+		{"mailbox", REPORT_WARN, true,
 			"so a deleted account or renamed folder goes unnoticed"},
-		{"flags", FINDINGS_WARN, true,
+		{"flags", REPORT_WARN, true,
 			"so phones are not told when mail was read or deleted elsewhere"},
 	};
 	const char *set = value_of(cyrus, "event_groups");
@@ -121,7 +121,7 @@ static void judge_groups(struct findings *findings, const struct doctor_cyrus *c
 	const char *unknown = unknown_group(groups, &size);
 	bool is_fine = true;
 	if (unknown) {
-		findings_add(findings, FINDINGS_FAIL, "event_groups",
+		report_add(findings, REPORT_FAIL, "event_groups",
 			"has '%.*s', which is no group, so Cyrus does not start (it wants blanks "
 			"between them, and lower case)",
 			size, unknown);
@@ -132,62 +132,62 @@ static void judge_groups(struct findings *findings, const struct doctor_cyrus *c
 		if (has_word(groups, rules[i].group) == rules[i].is_wanted)
 			continue;
 		is_fine = false;
-		findings_add(findings, rules[i].level, "event_groups", "%s %s, %s",
+		report_add(findings, rules[i].level, "event_groups", "%s %s, %s",
 			rules[i].is_wanted ? "lacks" : "has", rules[i].group, rules[i].why);
 		put(findings, cyrus, "event_groups", wanted);
 	}
 	if (is_fine)
-		findings_add(findings, FINDINGS_OK, "event_groups", "%s", groups);
+		report_add(findings, REPORT_OK, "event_groups", "%s", groups);
 }
 
-static void judge_exclusions(struct findings *findings, const struct doctor_cyrus *cyrus)
+static void judge_exclusions(struct report *findings, const struct doctor_cyrus *cyrus)
 {
 	const char *flags = value_of(cyrus, "event_exclude_flags");
 	const char *folders = value_of(cyrus, "event_exclude_specialuse");
 	if (flags && *flags) {
-		findings_add(findings, FINDINGS_FAIL, "event_exclude_flags",
+		report_add(findings, REPORT_FAIL, "event_exclude_flags",
 			"is set, which ends imapd of Cyrus when such a flag is changed; "
 			"remove it");
-		findings_put(findings, file_of(cyrus, "event_exclude_flags"),
+		report_put(findings, file_of(cyrus, "event_exclude_flags"),
 			"#event_exclude_flags: %s", flags);
-		findings_run(findings, RESTART_CYRUS);
+		report_run(findings, RESTART_CYRUS);
 	}
 	if (folders && has_word(folders, "ALL")) {
-		findings_add(findings, FINDINGS_WARN, "event_exclude_specialuse",
+		report_add(findings, REPORT_WARN, "event_exclude_specialuse",
 			"is ALL, so phones are told of nothing but INBOX");
 		put(findings, cyrus, "event_exclude_specialuse", "\\Junk");
 	}
 }
 
-static void judge_capabilities(struct findings *findings, const struct doctor_cyrus *cyrus)
+static void judge_capabilities(struct report *findings, const struct doctor_cyrus *cyrus)
 {
 	const char *hidden = value_of(cyrus, "suppress_capabilities");
 	if (!hidden || !has_word(hidden, CAPABILITY))
 		return;
-	findings_add(findings, FINDINGS_FAIL, "suppress_capabilities",
+	report_add(findings, REPORT_FAIL, "suppress_capabilities",
 		"has " CAPABILITY ", so phones do not see that there is push; take it out");
-	findings_put(findings, file_of(cyrus, "suppress_capabilities"),
-		"#suppress_capabilities: %s", hidden);
-	findings_run(findings, RESTART_CYRUS);
+	report_put(findings, file_of(cyrus, "suppress_capabilities"), "#suppress_capabilities: %s",
+		hidden);
+	report_run(findings, RESTART_CYRUS);
 }
 
-static void judge_lines(struct findings *findings, const struct doctor_cyrus *cyrus)
+static void judge_lines(struct report *findings, const struct doctor_cyrus *cyrus)
 {
 	if (cyrus->conf->doubled)
-		findings_add(findings, FINDINGS_FAIL, "imapd.conf",
+		report_add(findings, REPORT_FAIL, "imapd.conf",
 			"%s; Cyrus does not start with that: keep one line", cyrus->conf->doubled);
 	if (cyrus->conf->fatal_line)
-		findings_add(findings, FINDINGS_FAIL, "imapd.conf",
+		report_add(findings, REPORT_FAIL, "imapd.conf",
 			"%s; Cyrus does not start with that: mend or remove the line",
 			cyrus->conf->fatal_line);
 	if (cyrus->conf->of_one_service)
-		findings_add(findings, FINDINGS_WARN, "imapd.conf",
+		report_add(findings, REPORT_WARN, "imapd.conf",
 			"%s is for that service of Cyrus alone and goes before the line for all, "
 			"which is the one examined here: remove it, unless it is meant",
 			cyrus->conf->of_one_service);
 }
 
-void doctor_cyrus_judge_events(struct findings *findings, const struct doctor_cyrus *cyrus)
+void doctor_cyrus_judge_events(struct report *findings, const struct doctor_cyrus *cyrus)
 {
 	judge_notifier(findings, cyrus);
 	judge_groups(findings, cyrus);
@@ -224,7 +224,7 @@ static const struct cyrusconf_service *notifyd_at(
 }
 
 /* The line that leads to us in the best way that there is. */
-static void put_notifysocket(struct findings *findings, const struct doctor_cyrus *cyrus)
+static void put_notifysocket(struct report *findings, const struct doctor_cyrus *cyrus)
 {
 	mem_auto char *target = *cyrus->stream_socket ? mem_printf("dlist:%s", cyrus->stream_socket)
 						      : mem_dup(cyrus->notify_socket);
@@ -244,23 +244,23 @@ static const char *method_of(const struct doctor_cyrus *cyrus,
 }
 
 void doctor_cyrus_refuse_program(
-	struct findings *findings, const struct doctor_cyrus *cyrus, const char *program)
+	struct report *findings, const struct doctor_cyrus *cyrus, const char *program)
 {
-	findings_add(findings, FINDINGS_FAIL, "notifyd",
+	report_add(findings, REPORT_FAIL, "notifyd",
 		"of Cyrus gets the events (notifysocket), but runs %s instead of mailpush-notify; "
 		"better let Cyrus talk to mailpushd",
 		program);
 	put_notifysocket(findings, cyrus);
 }
 
-static void judge_notifyd(struct findings *findings, const struct doctor_cyrus *cyrus,
+static void judge_notifyd(struct report *findings, const struct doctor_cyrus *cyrus,
 	const struct cyrusconf_service *service)
 {
 	char room[64];
 	const char *method = method_of(cyrus, service, room, sizeof(room));
 	const char *program = value_of(cyrus, "notify_external");
 	if (strcasecmp(method, "external") != 0) {
-		findings_add(findings, FINDINGS_FAIL, "notifyd",
+		report_add(findings, REPORT_FAIL, "notifyd",
 			"of Cyrus gets the events and runs no program with them: their method is "
 			"%s",
 			method);
@@ -268,7 +268,7 @@ static void judge_notifyd(struct findings *findings, const struct doctor_cyrus *
 	} else if (!program) {
 		doctor_cyrus_refuse_program(findings, cyrus, "nothing");
 	} else {
-		findings_add(findings, FINDINGS_OK, "notifyd",
+		report_add(findings, REPORT_OK, "notifyd",
 			"events go through notifyd of Cyrus, which runs %s, one at a time; "
 			"straight to mailpushd by dlist is faster",
 			program);
@@ -290,53 +290,52 @@ static bool is_path(const char *path, const char *ours)
 	return !strcmp(real ? real : folder, our_real ? our_real : our_folder);
 }
 
-enum doctor_way doctor_cyrus_judge_way(struct findings *findings, const struct doctor_cyrus *cyrus)
+enum doctor_way doctor_cyrus_judge_way(struct report *findings, const struct doctor_cyrus *cyrus)
 {
 	mem_auto char *target = doctor_cyrus_notifysocket(cyrus->conf);
 	bool is_dlist;
-	const char *path = notifysocket_path(target, &is_dlist);
+	const char *path = notify_socket_path(target, &is_dlist);
 	const struct cyrusconf_service *notifyd = notifyd_at(cyrus, path);
 	if (notifyd && !is_dlist && !is_path(path, cyrus->notify_socket)) {
 		judge_notifyd(findings, cyrus, notifyd);
 		return DOCTOR_NOTIFYD;
 	}
 	if (notifyd) {
-		findings_add(findings, FINDINGS_FAIL, "notifysocket",
+		report_add(findings, REPORT_FAIL, "notifysocket",
 			"%s belongs to both mailpushd and the service %s in %s:%u; the one that "
 			"starts later takes it: remove that service",
 			path, notifyd->name, cyrus->services_path, notifyd->line);
 		return DOCTOR_NO_WAY;
 	}
 	if (is_dlist && is_path(path, cyrus->stream_socket)) {
-		findings_add(findings, FINDINGS_OK, "notifysocket", "%s", target);
+		report_add(findings, REPORT_OK, "notifysocket", "%s", target);
 		return DOCTOR_DLIST;
 	}
 	if (!is_dlist && is_path(path, cyrus->notify_socket)) {
-		findings_add(findings, FINDINGS_OK, "notifysocket",
+		report_add(findings, REPORT_OK, "notifysocket",
 			"%s, by datagrams; dlist (stream_socket) would also wait until an event is "
 			"safe",
 			target);
 		return DOCTOR_DATAGRAM;
 	}
 	if (is_dlist ? is_path(path, cyrus->notify_socket) : is_path(path, cyrus->stream_socket))
-		findings_add(findings, FINDINGS_FAIL, "notifysocket",
+		report_add(findings, REPORT_FAIL, "notifysocket",
 			"%s is the socket that speaks %s, so Cyrus cannot use it", target,
 			is_dlist ? "datagrams, not dlist" : "dlist, not datagrams");
 	else
-		findings_add(findings, FINDINGS_FAIL, "notifysocket",
-			"%s is no socket of mailpushd%s", target,
-			value_of(cyrus, "notifysocket") ? "" : " (it is not set)");
+		report_add(findings, REPORT_FAIL, "notifysocket", "%s is no socket of mailpushd%s",
+			target, value_of(cyrus, "notifysocket") ? "" : " (it is not set)");
 	put_notifysocket(findings, cyrus);
 	return DOCTOR_NO_WAY;
 }
 
-static void judge_other_classes(struct findings *findings, const struct doctor_cyrus *cyrus)
+static void judge_other_classes(struct report *findings, const struct doctor_cyrus *cyrus)
 {
 	static const char *const keys[] = {"sievenotifier", "mailnotifier"};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const char *value = value_of(cyrus, keys[i]);
 		if (value && *value && !*cyrus->forward_socket)
-			findings_add(findings, FINDINGS_WARN, "forward_socket",
+			report_add(findings, REPORT_WARN, "forward_socket",
 				"%s is set, and its notifications come to mailpushd, which drops "
 				"them: let it pass them on to Cyrus' own notifyd (forward_socket "
 				"in mailpush.conf)",
@@ -344,7 +343,7 @@ static void judge_other_classes(struct findings *findings, const struct doctor_c
 	}
 }
 
-void doctor_cyrus_judge_services(struct findings *findings, const struct doctor_cyrus *cyrus)
+void doctor_cyrus_judge_services(struct report *findings, const struct doctor_cyrus *cyrus)
 {
 	judge_other_classes(findings, cyrus);
 	for (unsigned i = 0; cyrus->services && i < cyrus->services->count; i++) {
@@ -354,7 +353,7 @@ void doctor_cyrus_judge_services(struct findings *findings, const struct doctor_
 			continue;
 		cyrusconf_option(service, "-C", other, sizeof(other));
 		if (strcmp(other, cyrus->path) != 0)
-			findings_add(findings, FINDINGS_WARN, "cyrus.conf",
+			report_add(findings, REPORT_WARN, "cyrus.conf",
 				"service %s (%s:%u) reads %s, not %s: give its cmd -C %s, or set "
 				"imapd_conf in mailpush.conf",
 				service->name, cyrus->services_path, service->line, other,
@@ -362,40 +361,39 @@ void doctor_cyrus_judge_services(struct findings *findings, const struct doctor_
 	}
 }
 
-void doctor_cyrus_judge_site(struct findings *findings, const struct doctor_cyrus *cyrus)
+void doctor_cyrus_judge_site(struct report *findings, const struct doctor_cyrus *cyrus)
 {
 	const char *name = value_of(cyrus, "servername");
 	if (*cyrus->site)
-		findings_add(findings, FINDINGS_OK, "site", "%s, by mailpush.conf", cyrus->site);
+		report_add(findings, REPORT_OK, "site", "%s, by mailpush.conf", cyrus->site);
 	else if (name && *name)
-		findings_add(
-			findings, FINDINGS_OK, "site", "%s, by servername in imapd.conf", name);
+		report_add(findings, REPORT_OK, "site", "%s, by servername in imapd.conf", name);
 	else
-		findings_add(findings, FINDINGS_OK, "site",
+		report_add(findings, REPORT_OK, "site",
 			"is the host's name; before that changes write it as `site` into "
 			"mailpush.conf, or all phones must register again");
 }
 
-void doctor_cyrus_judge_greeting(struct findings *findings, const struct greeting *greeting)
+void doctor_cyrus_judge_greeting(struct report *findings, const struct greeting *greeting)
 {
 	if (greeting->offers_push) {
-		findings_add(findings, FINDINGS_OK, "imap", "Cyrus offers push to phones");
+		report_add(findings, REPORT_OK, "imap", "Cyrus offers push to phones");
 	} else {
-		findings_add(findings, FINDINGS_FAIL, "imap",
+		report_add(findings, REPORT_FAIL, "imap",
 			"the Cyrus that runs does not offer XAPPLEPUSHSERVICE; once imapd.conf is "
 			"right, restart it");
-		findings_run(findings, RESTART_CYRUS);
+		report_run(findings, RESTART_CYRUS);
 	}
 	if (greeting_hole(greeting) == GREETING_CLOSED)
-		findings_add(findings, FINDINGS_OK, "version", "Cyrus %u.%u.%u", greeting->major,
+		report_add(findings, REPORT_OK, "version", "Cyrus %u.%u.%u", greeting->major,
 			greeting->minor, greeting->patch);
 	else if (greeting_hole(greeting) == GREETING_OPEN)
-		findings_add(findings, FINDINGS_WARN, "version",
+		report_add(findings, REPORT_WARN, "version",
 			"Cyrus %u.%u.%u lets users register the mailboxes of others "
 			"(CVE-2026-47081); update it",
 			greeting->major, greeting->minor, greeting->patch);
 	else
-		findings_add(findings, FINDINGS_OK, "version",
+		report_add(findings, REPORT_OK, "version",
 			"Cyrus does not tell whether it is mended (CVE-2026-47081): 3.8.7, 3.10.3, "
 			"3.12.3, 3.13.7 and Debian's deb12u5 and deb13u2 are");
 }

@@ -7,8 +7,8 @@
 #define MAILPUSH_CTL_DOCTOR_CYRUS_H
 
 #include "ctl/cyrusconf.h"
-#include "ctl/findings.h"
 #include "ctl/greeting.h"
+#include "ctl/report.h"
 #include "event/imapdconf.h"
 
 /* How Cyrus reaches us. */
@@ -31,15 +31,15 @@ struct doctor_cyrus {
 	const char *site;
 };
 
-void doctor_cyrus_judge_events(struct findings *findings, const struct doctor_cyrus *cyrus);
-enum doctor_way doctor_cyrus_judge_way(struct findings *findings, const struct doctor_cyrus *cyrus);
-void doctor_cyrus_judge_services(struct findings *findings, const struct doctor_cyrus *cyrus);
-void doctor_cyrus_judge_site(struct findings *findings, const struct doctor_cyrus *cyrus);
+void doctor_cyrus_judge_events(struct report *findings, const struct doctor_cyrus *cyrus);
+enum doctor_way doctor_cyrus_judge_way(struct report *findings, const struct doctor_cyrus *cyrus);
+void doctor_cyrus_judge_services(struct report *findings, const struct doctor_cyrus *cyrus);
+void doctor_cyrus_judge_site(struct report *findings, const struct doctor_cyrus *cyrus);
 /* notify_external turned out to be another program than mailpush-notify. */
 void doctor_cyrus_refuse_program(
-	struct findings *findings, const struct doctor_cyrus *cyrus, const char *program);
+	struct report *findings, const struct doctor_cyrus *cyrus, const char *program);
 /* `greeting` of the Cyrus that runs. */
-void doctor_cyrus_judge_greeting(struct findings *findings, const struct greeting *greeting);
+void doctor_cyrus_judge_greeting(struct report *findings, const struct greeting *greeting);
 
 /* Which user Cyrus runs as. */
 const char *doctor_cyrus_user(const struct imapdconf *conf);

@@ -1,8 +1,8 @@
 #include "ctl/doctor_files.h"
 
 #include "base/mem.h"
-#include "daemon/owners.h"
-#include "daemon/process.h"
+#include "config/accounts.h"
+#include "config/process.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -17,7 +17,7 @@ static const struct passwd *daemon_user(const struct config *config)
 {
 	const struct passwd *user = NULL;
 	if (*config->user) {
-		user = owners_find_account(config->user);
+		user = accounts_find_account(config->user);
 	} else {
 		mem_auto char *folder = mem_dup(strchr(config->registry, '/'));
 		*strrchr(folder, '/') = '\0';
@@ -48,33 +48,33 @@ static int try_as(const char *user, const char *path, int how)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : NOT_TRIED;
 }
 
-static void examine_file(struct findings *findings, const char *check, const char *user,
+static void examine_file(struct report *findings, const char *check, const char *user,
 	const char *group, const char *path)
 {
 	/* What is not there at all is told where it is read. */
 	if (!path || !*path || try_as(user, path, R_OK) != EACCES)
 		return;
-	findings_add(findings, FINDINGS_FAIL, check,
+	report_add(findings, REPORT_FAIL, check,
 		"user %s, as whom mailpushd runs, cannot read %s: Permission denied, for the file "
 		"or a folder on the way to it",
 		user, path);
-	findings_run(findings, "chgrp %s %s && chmod g+r %s && runuser -u %s -- cat %s >/dev/null",
+	report_run(findings, "chgrp %s %s && chmod g+r %s && runuser -u %s -- cat %s >/dev/null",
 		group, path, path, user, path);
 }
 
 /* As when mailpushd or sqlite3 was once run by root. */
-static void examine_database(struct findings *findings, const char *check, const char *user,
+static void examine_database(struct report *findings, const char *check, const char *user,
 	const char *group, const char *path)
 {
 	struct stat status;
 	if (stat(path, &status) || status.st_uid || try_as(user, path, W_OK) != EACCES)
 		return;
-	findings_add(findings, FINDINGS_FAIL, check,
+	report_add(findings, REPORT_FAIL, check,
 		"%s belongs to root, so mailpushd, which runs as %s, cannot write it", path, user);
-	findings_run(findings, "chown %s:%s %s*", user, group, path);
+	report_run(findings, "chown %s:%s %s*", user, group, path);
 }
 
-void doctor_files_examine(struct findings *findings, const struct config *config)
+void doctor_files_examine(struct report *findings, const struct config *config)
 {
 	const struct passwd *passwd = geteuid() == 0 ? daemon_user(config) : NULL;
 	if (!passwd)

@@ -7,9 +7,9 @@
 #ifndef MAILPUSH_CTL_DOCTOR_FILES_H
 #define MAILPUSH_CTL_DOCTOR_FILES_H
 
-#include "ctl/findings.h"
-#include "daemon/config.h"
+#include "config/config.h"
+#include "ctl/report.h"
 
-void doctor_files_examine(struct findings *findings, const struct config *config);
+void doctor_files_examine(struct report *findings, const struct config *config);
 
 #endif

@@ -75,7 +75,7 @@ static CURLcode listen_to(const char *url, struct buf *said)
 	return code;
 }
 
-void doctor_imap_examine(struct findings *findings, const struct cyrusconf *services)
+void doctor_imap_examine(struct report *findings, const struct cyrusconf *services)
 {
 	char url[DOCTOR_IMAP_URL_SIZE];
 	for (unsigned i = 0; i < services->count; i++) {
@@ -87,15 +87,15 @@ void doctor_imap_examine(struct findings *findings, const struct cyrusconf *serv
 		buf_init(&said);
 		CURLcode code = listen_to(url, &said);
 		if (!said.used) {
-			findings_add(findings, FINDINGS_FAIL, "imap",
-				"Cyrus does not answer at %s: %s", url, curl_easy_strerror(code));
-			findings_run(findings, "systemctl start cyrus-imapd");
+			report_add(findings, REPORT_FAIL, "imap", "Cyrus does not answer at %s: %s",
+				url, curl_easy_strerror(code));
+			report_run(findings, "systemctl start cyrus-imapd");
 			return;
 		}
 		greeting_parse(buf_text(&said), &greeting);
 		doctor_cyrus_judge_greeting(findings, &greeting);
 		return;
 	}
-	findings_add(findings, FINDINGS_WARN, "imap",
+	report_add(findings, REPORT_WARN, "imap",
 		"cyrus.conf has no imapd that could be asked whether it offers push");
 }

@@ -5,13 +5,13 @@
 #define MAILPUSH_CTL_DOCTOR_IMAP_H
 
 #include "ctl/cyrusconf.h"
-#include "ctl/findings.h"
+#include "ctl/report.h"
 
 #define DOCTOR_IMAP_URL_SIZE 512
 
 /* "imap://127.0.0.1:143/" of a service of imapd; false: it listens at none that can be called. */
 bool doctor_imap_url(const struct cyrusconf_service *service, char ret[DOCTOR_IMAP_URL_SIZE]);
 /* Waits. */
-void doctor_imap_examine(struct findings *findings, const struct cyrusconf *services);
+void doctor_imap_examine(struct report *findings, const struct cyrusconf *services);
 
 #endif

@@ -1,7 +1,7 @@
 #include "ctl/doctor_machine.h"
 
 #include "base/mem.h"
-#include "ctl/words.h"
+#include "ctl/format.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,47 +13,46 @@
 #define SPACE_LITTLE (256 * MB)
 #define INODES_LITTLE 1000
 
-void doctor_machine_judge_clock(struct findings *findings, bool is_synchronised)
+void doctor_machine_judge_clock(struct report *findings, bool is_synchronised)
 {
 	if (is_synchronised) {
-		findings_add(findings, FINDINGS_OK, "clock", "is synchronised");
+		report_add(findings, REPORT_OK, "clock", "is synchronised");
 		return;
 	}
-	findings_add(findings, FINDINGS_WARN, "clock",
+	report_add(findings, REPORT_WARN, "clock",
 		"is not synchronised: certificates, provider tokens and the age of registrations "
 		"go by it");
-	findings_run(findings, "timedatectl set-ntp true");
+	report_run(findings, "timedatectl set-ntp true");
 }
 
-void doctor_machine_judge_space(struct findings *findings, const char *folder, uint64_t free_bytes,
+void doctor_machine_judge_space(struct report *findings, const char *folder, uint64_t free_bytes,
 	uint64_t total_bytes, uint64_t inodes, uint64_t inodes_total)
 {
-	char size[WORDS_SIZE];
-	words_size((double)free_bytes, size);
+	char size[FORMAT_SIZE];
+	format_size((double)free_bytes, size);
 	if (free_bytes < SPACE_LEAST || (inodes_total && !inodes))
-		findings_add(findings, FINDINGS_FAIL, "disk",
+		report_add(findings, REPORT_FAIL, "disk",
 			"%s: %s and %llu inodes are free: what comes can soon not be kept", folder,
 			size, (unsigned long long)inodes);
 	else if (free_bytes < SPACE_LITTLE || (inodes_total && inodes < INODES_LITTLE))
-		findings_add(findings, FINDINGS_WARN, "disk",
-			"%s: only %s and %llu inodes are free", folder, size,
-			(unsigned long long)inodes);
+		report_add(findings, REPORT_WARN, "disk", "%s: only %s and %llu inodes are free",
+			folder, size, (unsigned long long)inodes);
 	else
-		findings_add(findings, FINDINGS_OK, "disk", "%s: %s of %.0f GB are free", folder,
-			size, (double)total_bytes / 1e9);
+		report_add(findings, REPORT_OK, "disk", "%s: %s of %.0f GB are free", folder, size,
+			(double)total_bytes / 1e9);
 }
 
-static void examine_folder(struct findings *findings, const char *folder)
+static void examine_folder(struct report *findings, const char *folder)
 {
 	struct statvfs space;
 	if (!statvfs(folder, &space))
 		doctor_machine_judge_space(findings, folder, space.f_bavail * space.f_frsize,
 			space.f_blocks * space.f_frsize, space.f_favail, space.f_files);
 	else if (errno == EACCES)
-		findings_add(findings, FINDINGS_WARN, "disk",
+		report_add(findings, REPORT_WARN, "disk",
 			"%s: this user may not look there; be root to have it examined", folder);
 	else
-		findings_add(findings, FINDINGS_FAIL, "disk", "%s: %s", folder, strerror(errno));
+		report_add(findings, REPORT_FAIL, "disk", "%s: %s", folder, strerror(errno));
 }
 
 static char *folder_of(const char *file)
@@ -62,7 +61,7 @@ static char *folder_of(const char *file)
 	return mem_dup_n(file, slash == file ? 1 : (size_t)(slash - file));
 }
 
-void doctor_machine_examine(struct findings *findings, const struct config *config)
+void doctor_machine_examine(struct report *findings, const struct config *config)
 {
 	struct timex state = {0};
 	mem_auto char *registry = folder_of(strchr(config->registry, '/'));

@@ -106,11 +106,11 @@ static bool is_ours(const char *answer)
 	return !strncmp(answer, NAME " ", strlen(NAME " "));
 }
 
-static void judge_answer(struct findings *findings, const struct doctor_cyrus *cyrus,
+static void judge_answer(struct report *findings, const struct doctor_cyrus *cyrus,
 	const char *program, const char *answer)
 {
 	if (is_ours(answer))
-		findings_add(findings, FINDINGS_OK, "notify_external", "%s is %s", program, answer);
+		report_add(findings, REPORT_OK, "notify_external", "%s is %s", program, answer);
 	else
 		doctor_cyrus_refuse_program(findings, cyrus, program);
 }
@@ -121,25 +121,25 @@ static bool may_others_write(const struct stat *status)
 	return status->st_mode & (is_group_s ? S_IWGRP | S_IWOTH : S_IWOTH);
 }
 
-static void judge_file(struct findings *findings, const struct doctor_cyrus *cyrus,
+static void judge_file(struct report *findings, const struct doctor_cyrus *cyrus,
 	const char *program, int fd, const struct stat *status)
 {
 	char answer[ANSWER_MAX] = "";
 	if (status->st_uid != 0 && status->st_uid != geteuid()) {
-		findings_add(findings, FINDINGS_WARN, "notify_external",
+		report_add(findings, REPORT_WARN, "notify_external",
 			"%s belongs to uid %u, not to root, so it was not asked whether it "
 			"is " NAME,
 			program, (unsigned)status->st_uid);
-		findings_run(findings, "chown root %s", program);
+		report_run(findings, "chown root %s", program);
 	} else if (may_others_write(status)) {
-		findings_add(findings, FINDINGS_WARN, "notify_external",
+		report_add(findings, REPORT_WARN, "notify_external",
 			"%s may be written by others than its owner (mode %04o), so it was not "
 			"asked "
 			"whether it is " NAME,
 			program, status->st_mode & 07777);
-		findings_run(findings, "chmod go-w %s", program);
+		report_run(findings, "chmod go-w %s", program);
 	} else if (!ask(fd, answer)) {
-		findings_add(findings, FINDINGS_WARN, "notify_external",
+		report_add(findings, REPORT_WARN, "notify_external",
 			"%s could not be run to ask whether it is " NAME ": %s", program,
 			strerror(errno));
 	} else {
@@ -147,22 +147,22 @@ static void judge_file(struct findings *findings, const struct doctor_cyrus *cyr
 	}
 }
 
-void doctor_program_examine(struct findings *findings, const struct doctor_cyrus *cyrus,
+void doctor_program_examine(struct report *findings, const struct doctor_cyrus *cyrus,
 	const char *program, const struct doctor_person *person)
 {
 	struct stat status;
 	/* What is looked at is what is run, whatever the path leads to then. */
 	fd_auto fd = open(program, O_PATH | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &status)) {
-		findings_add(findings, errno == EACCES ? FINDINGS_WARN : FINDINGS_FAIL,
-			"notify_external", "%s: %s", program, strerror(errno));
+		report_add(findings, errno == EACCES ? REPORT_WARN : REPORT_FAIL, "notify_external",
+			"%s: %s", program, strerror(errno));
 	} else if (!S_ISREG(status.st_mode)) {
-		findings_add(findings, FINDINGS_FAIL, "notify_external", "%s is no file", program);
+		report_add(findings, REPORT_FAIL, "notify_external", "%s is no file", program);
 	} else if (!doctor_socket_may(person, &status, MAY_RUN)) {
-		findings_add(findings, FINDINGS_FAIL, "notify_external",
+		report_add(findings, REPORT_FAIL, "notify_external",
 			"user %s, as whom Cyrus runs, may not run %s (mode %04o)", person->name,
 			program, status.st_mode & 07777);
-		findings_run(findings, "chmod 0755 %s", program);
+		report_run(findings, "chmod 0755 %s", program);
 	} else {
 		judge_file(findings, cyrus, program, fd, &status);
 	}

@@ -11,10 +11,10 @@
 
 #include "ctl/doctor_cyrus.h"
 #include "ctl/doctor_socket.h"
-#include "ctl/findings.h"
+#include "ctl/report.h"
 
 /* Waits.  `program` as imapd.conf has it. */
-void doctor_program_examine(struct findings *findings, const struct doctor_cyrus *cyrus,
+void doctor_program_examine(struct report *findings, const struct doctor_cyrus *cyrus,
 	const char *program, const struct doctor_person *person);
 
 #endif

@@ -48,8 +48,7 @@ bool doctor_socket_may(
 }
 
 /* Each folder on the way to `path`. */
-static bool may_reach(
-	struct findings *findings, const char *path, const struct doctor_person *person)
+static bool may_reach(struct report *findings, const char *path, const struct doctor_person *person)
 {
 	mem_auto char *folder = mem_dup(path);
 	for (char *slash = folder; (slash = strchr(slash + 1, '/'));) {
@@ -57,18 +56,18 @@ static bool may_reach(
 		*slash = '\0';
 		if (stat(folder, &status)) {
 			bool is_hidden = errno == EACCES;
-			findings_add(findings, is_hidden ? FINDINGS_WARN : FINDINGS_FAIL, "socket",
+			report_add(findings, is_hidden ? REPORT_WARN : REPORT_FAIL, "socket",
 				"the folder %s: %s%s", folder, strerror(errno),
 				is_hidden ? "; be root to have the socket examined" : "");
 			if (!is_hidden)
-				findings_run(findings, RESTART);
+				report_run(findings, RESTART);
 			return false;
 		}
 		if (!doctor_socket_may(person, &status, MAY_ENTER)) {
-			findings_add(findings, FINDINGS_FAIL, "socket",
+			report_add(findings, REPORT_FAIL, "socket",
 				"user %s, as whom Cyrus runs, cannot enter the folder %s",
 				person->name, folder);
-			findings_run(findings, "chmod a+x %s", folder);
+			report_run(findings, "chmod a+x %s", folder);
 			return false;
 		}
 		*slash = '/';
@@ -88,60 +87,59 @@ static int probe(const char *path, int *ret_kind)
 	return code == EPROTOTYPE ? 0 : code;
 }
 
-static void judge_listener(struct findings *findings, const char *path, int wanted)
+static void judge_listener(struct report *findings, const char *path, int wanted)
 {
 	int kind;
 	int code = probe(path, &kind);
 	if (code == EACCES) {
-		findings_add(findings, FINDINGS_WARN, "socket",
+		report_add(findings, REPORT_WARN, "socket",
 			"%s: be root to have it told whether somebody listens", path);
 	} else if (code) {
-		findings_add(findings, FINDINGS_FAIL, "socket", "nobody listens at %s (%s)", path,
+		report_add(findings, REPORT_FAIL, "socket", "nobody listens at %s (%s)", path,
 			strerror(code));
-		findings_run(findings, RESTART);
+		report_run(findings, RESTART);
 	} else if (kind != wanted) {
-		findings_add(findings, FINDINGS_FAIL, "socket",
+		report_add(findings, REPORT_FAIL, "socket",
 			"%s is of the other kind, so another program made it: stop that", path);
-		findings_run(findings, RESTART);
+		report_run(findings, RESTART);
 	} else {
-		findings_add(
-			findings, FINDINGS_OK, "socket", "%s is there and is listened to", path);
+		report_add(findings, REPORT_OK, "socket", "%s is there and is listened to", path);
 	}
 }
 
-static void judge_rights(struct findings *findings, const struct config *config, const char *path,
+static void judge_rights(struct report *findings, const struct config *config, const char *path,
 	const struct stat *status, const struct doctor_person *person)
 {
 	if (doctor_socket_may(person, status, MAY_WRITE)) {
-		findings_add(findings, FINDINGS_OK, "permissions",
+		report_add(findings, REPORT_OK, "permissions",
 			"user %s, as whom Cyrus runs, may write to %s", person->name, path);
 		return;
 	}
 	const struct group *group = getgrgid(person->gids[0]);
-	findings_add(findings, FINDINGS_FAIL, "permissions",
+	report_add(findings, REPORT_FAIL, "permissions",
 		"user %s, as whom Cyrus runs, may not write to %s (mode %04o)", person->name, path,
 		status->st_mode & 07777);
 	if (is_member(person, status->st_gid) || !group)
-		findings_put(findings, config->path, "socket_mode = 0660");
+		report_put(findings, config->path, "socket_mode = 0660");
 	else
-		findings_put(findings, config->path, "socket_group = \"%s\"", group->gr_name);
-	findings_run(findings, RESTART);
+		report_put(findings, config->path, "socket_group = \"%s\"", group->gr_name);
+	report_run(findings, RESTART);
 }
 
-static void examine_socket(struct findings *findings, const struct config *config, const char *path,
+static void examine_socket(struct report *findings, const struct config *config, const char *path,
 	int kind, const struct doctor_person *person)
 {
 	struct stat status;
 	if (!may_reach(findings, path, person))
 		return;
 	if (lstat(path, &status)) {
-		findings_add(findings, FINDINGS_FAIL, "socket", "%s is not there: %s", path,
+		report_add(findings, REPORT_FAIL, "socket", "%s is not there: %s", path,
 			strerror(errno));
-		findings_run(findings, START);
+		report_run(findings, START);
 	} else if (!S_ISSOCK(status.st_mode)) {
-		findings_add(findings, FINDINGS_FAIL, "socket",
+		report_add(findings, REPORT_FAIL, "socket",
 			"%s is no socket; remove it, and mailpushd makes one", path);
-		findings_run(findings, "rm %s && " RESTART, path);
+		report_run(findings, "rm %s && " RESTART, path);
 	} else {
 		judge_listener(findings, path, kind);
 		judge_rights(findings, config, path, &status, person);
@@ -149,73 +147,73 @@ static void examine_socket(struct findings *findings, const struct config *confi
 }
 
 static void judge_allowed(
-	struct findings *findings, const struct config *config, const struct doctor_person *person)
+	struct report *findings, const struct config *config, const struct doctor_person *person)
 {
 	const char *listed = "";
 	if (peer_is_allowed(&config->peers, person->uid)) {
-		findings_add(findings, FINDINGS_OK, "allowed_users", "user %s may send events",
+		report_add(findings, REPORT_OK, "allowed_users", "user %s may send events",
 			person->name);
 		return;
 	}
 	for (unsigned i = 0; i < config->setting_count; i++)
 		if (!strcmp(config->settings[i].key, "allowed_users"))
 			listed = config->settings[i].value;
-	findings_add(findings, FINDINGS_FAIL, "allowed_users",
+	report_add(findings, REPORT_FAIL, "allowed_users",
 		"user %s, as whom Cyrus runs, is not listed, so its events are refused",
 		person->name);
-	findings_put(findings, config->path, "allowed_users = { %s%s%s }", listed,
+	report_put(findings, config->path, "allowed_users = { %s%s%s }", listed,
 		*listed ? ", " : "", person->name);
-	findings_run(findings, RESTART);
+	report_run(findings, RESTART);
 }
 
 static void examine_spool(
-	struct findings *findings, const struct config *config, const struct doctor_person *person)
+	struct report *findings, const struct config *config, const struct doctor_person *person)
 {
 	struct stat status;
 	const char *folder = config->spool_dir;
 	if (!*folder) {
-		findings_add(findings, FINDINGS_WARN, "spool",
+		report_add(findings, REPORT_WARN, "spool",
 			"spool_dir is \"\": what mailpush-notify keeps while mailpushd is away is "
 			"never taken in");
-		findings_put(findings, config->path, "spool_dir = \"/var/spool/mailpush\"");
-		findings_run(findings, RESTART);
+		report_put(findings, config->path, "spool_dir = \"/var/spool/mailpush\"");
+		report_run(findings, RESTART);
 	} else if (stat(folder, &status)) {
 		bool is_hidden = errno == EACCES;
-		findings_add(findings, is_hidden ? FINDINGS_WARN : FINDINGS_FAIL, "spool", "%s: %s",
+		report_add(findings, is_hidden ? REPORT_WARN : REPORT_FAIL, "spool", "%s: %s",
 			folder, strerror(errno));
 		if (!is_hidden)
-			findings_run(findings, "install -d -o mailpush -g mail -m 2770 %s", folder);
+			report_run(findings, "install -d -o mailpush -g mail -m 2770 %s", folder);
 	} else if (!doctor_socket_may(person, &status, MAY_ENTER | MAY_WRITE)) {
-		findings_add(findings, FINDINGS_FAIL, "spool",
+		report_add(findings, REPORT_FAIL, "spool",
 			"user %s, as whom Cyrus runs mailpush-notify, may not write into %s (mode "
 			"%04o)",
 			person->name, folder, status.st_mode & 07777);
-		findings_run(findings, "chgrp %u %s && chmod 2770 %s", (unsigned)person->gids[0],
+		report_run(findings, "chgrp %u %s && chmod 2770 %s", (unsigned)person->gids[0],
 			folder, folder);
 	} else if (status.st_mode & S_IWOTH) {
-		findings_add(findings, FINDINGS_WARN, "spool",
+		report_add(findings, REPORT_WARN, "spool",
 			"every user may write into %s (mode %04o)", folder, status.st_mode & 07777);
-		findings_run(findings, "chmod 2770 %s", folder);
+		report_run(findings, "chmod 2770 %s", folder);
 	} else {
-		findings_add(findings, FINDINGS_OK, "spool", "%s", folder);
+		report_add(findings, REPORT_OK, "spool", "%s", folder);
 	}
 }
 
-void doctor_socket_judge_queue(struct findings *findings, long length)
+void doctor_socket_judge_queue(struct report *findings, long length)
 {
 	if (length >= DOCTOR_QUEUE_WANTED) {
-		findings_add(findings, FINDINGS_OK, "max_dgram_qlen", "%ld", length);
+		report_add(findings, REPORT_OK, "max_dgram_qlen", "%ld", length);
 		return;
 	}
-	findings_add(findings, FINDINGS_WARN, "max_dgram_qlen",
+	report_add(findings, REPORT_WARN, "max_dgram_qlen",
 		"net.unix.max_dgram_qlen is %ld: when so many events wait, Cyrus waits, its "
 		"mailboxes locked",
 		length);
-	findings_put(findings, SYSCTL_FILE, "net.unix.max_dgram_qlen = %d", DOCTOR_QUEUE_WANTED);
-	findings_run(findings, "sysctl -p " SYSCTL_FILE " && " RESTART);
+	report_put(findings, SYSCTL_FILE, "net.unix.max_dgram_qlen = %d", DOCTOR_QUEUE_WANTED);
+	report_run(findings, "sysctl -p " SYSCTL_FILE " && " RESTART);
 }
 
-static void examine_queue(struct findings *findings)
+static void examine_queue(struct report *findings)
 {
 	long length = 0;
 	FILE *file = fopen(QUEUE_FILE, "r");
@@ -225,7 +223,7 @@ static void examine_queue(struct findings *findings)
 		fclose(file);
 }
 
-void doctor_socket_examine(struct findings *findings, const struct config *config,
+void doctor_socket_examine(struct report *findings, const struct config *config,
 	enum doctor_way way, const struct doctor_person *person)
 {
 	if (way == DOCTOR_NO_WAY)
@@ -235,7 +233,7 @@ void doctor_socket_examine(struct findings *findings, const struct config *confi
 	else if (*config->stream_socket)
 		examine_socket(findings, config, config->stream_socket, SOCK_STREAM, person);
 	else
-		findings_add(findings, FINDINGS_FAIL, "socket",
+		report_add(findings, REPORT_FAIL, "socket",
 			"mailpush-notify speaks to stream_socket, which is \"\"");
 	judge_allowed(findings, config, person);
 	if (way == DOCTOR_NOTIFYD)

@@ -4,8 +4,8 @@
 #ifndef MAILPUSH_CTL_DOCTOR_SOCKET_H
 #define MAILPUSH_CTL_DOCTOR_SOCKET_H
 
+#include "config/config.h"
 #include "ctl/doctor_cyrus.h"
-#include "daemon/config.h"
 
 #include <sys/stat.h>
 
@@ -26,10 +26,10 @@ bool doctor_socket_may(
 	const struct doctor_person *person, const struct stat *status, unsigned rights);
 
 /* All that lies between Cyrus, which runs as `person`, and the daemon. */
-void doctor_socket_examine(struct findings *findings, const struct config *config,
+void doctor_socket_examine(struct report *findings, const struct config *config,
 	enum doctor_way way, const struct doctor_person *person);
 
 /* net.unix.max_dgram_qlen */
-void doctor_socket_judge_queue(struct findings *findings, long length);
+void doctor_socket_judge_queue(struct report *findings, long length);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "ctl/words.h"
+#include "ctl/format.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -35,50 +35,49 @@ static void print_mailboxes(const json_t *device, struct buf *ret)
 	}
 }
 
-static void judge_mailboxes(struct findings *findings, const json_t *device)
+static void judge_mailboxes(struct report *findings, const json_t *device)
 {
 	buf_auto struct buf names;
 	buf_init(&names);
 	print_mailboxes(device, &names);
 	if (names.used)
-		findings_add(
-			findings, FINDINGS_OK, "mailboxes", "registered for %s", buf_text(&names));
+		report_add(findings, REPORT_OK, "mailboxes", "registered for %s", buf_text(&names));
 	else
-		findings_add(findings, FINDINGS_FAIL, "mailboxes",
+		report_add(findings, REPORT_FAIL, "mailboxes",
 			"registered for none, as Cyrus knew none of those that the phone named; "
 			"turn Push off and on for the account on the phone");
 }
 
 /* Is it pushed to at all? */
-static bool judge_state(struct findings *findings, const json_t *device, double now_s)
+static bool judge_state(struct report *findings, const json_t *device, double now_s)
 {
-	char when[WORDS_SIZE];
+	char when[FORMAT_SIZE];
 	const char *state = text_of(device, "state");
 	double renewed = number_of(device, "renewed");
 	bool is_resting = !strcmp(state, "stopped") || !strcmp(state, "sleeping");
-	words_ago(renewed, now_s, when);
+	format_ago(renewed, now_s, when);
 	if (!strcmp(state, "stopped"))
-		findings_add(findings, FINDINGS_FAIL, "device",
+		report_add(findings, REPORT_FAIL, "device",
 			"%s is not pushed to since Apple answered %s: open Mail on the phone, "
 			"which registers again",
 			text_of(device, "token"), text_of(device, "stopped_reason"));
 	else if (!strcmp(state, "sleeping"))
-		findings_add(findings, FINDINGS_FAIL, "device",
+		report_add(findings, REPORT_FAIL, "device",
 			"%s sleeps, as the account was deleted or renamed in Cyrus: open Mail on "
 			"the phone, which registers again",
 			text_of(device, "token"));
 	else if (!strcmp(state, "superseded"))
-		findings_add(findings, FINDINGS_WARN, "device",
+		report_add(findings, REPORT_WARN, "device",
 			"%s has a newer registration of the same user: this one is left over from "
 			"an account that was added anew, and goes by itself",
 			text_of(device, "token"));
 	else if (now_s - renewed > OLD_S)
-		findings_add(findings, FINDINGS_WARN, "device",
+		report_add(findings, REPORT_WARN, "device",
 			"%s was renewed %s, though Mail renews each day that it connects: the "
 			"phone is off or offline, or the account is no longer set to Push",
 			text_of(device, "token"), when);
 	else
-		findings_add(findings, FINDINGS_OK, "device", "%s was renewed %s",
+		report_add(findings, REPORT_OK, "device", "%s was renewed %s",
 			text_of(device, "token"), when);
 	return !is_resting;
 }
@@ -96,53 +95,53 @@ static bool has_credential(const json_t *status, const char *topic)
 	return false;
 }
 
-static void judge_topic(struct findings *findings, const json_t *device, const json_t *status)
+static void judge_topic(struct report *findings, const json_t *device, const json_t *status)
 {
 	const char *topic = text_of(device, "topic");
 	if (!status)
 		return;
 	if (!has_credential(status, topic))
-		findings_add(findings, FINDINGS_FAIL, "topic",
+		report_add(findings, REPORT_FAIL, "topic",
 			"the phone listens on %s, for which no credential is in force: give "
 			"mailpush.conf one, or open Mail on the phone, which registers again on "
 			"aps_topic",
 			topic);
 	else if (strcmp(topic, text_of(status, "aps_topic")) != 0)
-		findings_add(findings, FINDINGS_WARN, "topic",
+		report_add(findings, REPORT_WARN, "topic",
 			"the phone listens on %s, and aps_topic is %s now: open Mail on the phone, "
 			"which registers again",
 			topic, text_of(status, "aps_topic"));
 }
 
-static void judge_event(struct findings *findings, const json_t *device, double now_s)
+static void judge_event(struct report *findings, const json_t *device, double now_s)
 {
-	char when[WORDS_SIZE];
+	char when[FORMAT_SIZE];
 	const json_t *event = json_object_get(device, "last_event");
 	if (json_is_number(event))
-		findings_add(findings, FINDINGS_OK, "event", "the last one came %s",
-			words_ago(json_number_value(event), now_s, when));
+		report_add(findings, REPORT_OK, "event", "the last one came %s",
+			format_ago(json_number_value(event), now_s, when));
 	else
-		findings_add(findings, FINDINGS_WARN, "event",
+		report_add(findings, REPORT_WARN, "event",
 			"none came for its mailboxes yet: send this user a mail, and look with "
 			"`mailpushctl events --follow` whether Cyrus tells of it");
 }
 
 /* Did Apple take the last push? */
-static bool judge_push(struct findings *findings, const json_t *device, double now_s)
+static bool judge_push(struct report *findings, const json_t *device, double now_s)
 {
-	char when[WORDS_SIZE];
+	char when[FORMAT_SIZE];
 	const char *user = text_of(device, "user");
 	const json_t *push = json_object_get(device, "last_push");
 	double status = number_of(push, "status");
-	words_ago(number_of(push, "time"), now_s, when);
+	format_ago(number_of(push, "time"), now_s, when);
 	if (!json_is_object(push)) {
-		findings_add(findings, FINDINGS_WARN, "push", "none was sent yet%s",
+		report_add(findings, REPORT_WARN, "push", "none was sent yet%s",
 			*text_of(device, "queue") ? "; one waits: `mailpushctl queue`" : "");
 		if (!user[strspn(user, PLAIN)])
-			findings_run(findings, "mailpushctl push %s", user);
+			report_run(findings, "mailpushctl push %s", user);
 		return false;
 	}
-	findings_add(findings, status == 200 ? FINDINGS_OK : FINDINGS_FAIL, "push",
+	report_add(findings, status == 200 ? REPORT_OK : REPORT_FAIL, "push",
 		"the last one that Apple took was %s; its last answer is %.0f %s%s%s",
 		number_of(push, "time") > 0 ? when : "never", status, text_of(push, "reason"),
 		status == 200 ? "" : ": ", status == 200 ? "" : text_of(push, "meaning"));
@@ -150,7 +149,7 @@ static bool judge_push(struct findings *findings, const json_t *device, double n
 }
 
 /* What only the phone can tell. */
-static void advise(struct findings *findings)
+static void advise(struct report *findings)
 {
 	static const char *const advice[] = {
 		"Settings > Apps > Mail > Mail Accounts > Fetch New Data: Push is on, and the "
@@ -166,35 +165,35 @@ static void advise(struct findings *findings)
 		"registered, and notified of",
 	};
 	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++)
-		findings_add(findings, FINDINGS_OK, "phone", "if it is silent all the same: %s",
+		report_add(findings, REPORT_OK, "phone", "if it is silent all the same: %s",
 			advice[i]);
 }
 
 /* What became of phones that were registered and are not any more; how many these are. */
 static size_t judge_forgotten(
-	struct findings *findings, const json_t *forgotten, enum findings_level level, double now_s)
+	struct report *findings, const json_t *forgotten, enum report_level level, double now_s)
 {
 	size_t i;
 	json_t *trace;
 	size_t count = 0;
 	json_array_foreach((json_t *)forgotten, i, trace)
 	{
-		char when[WORDS_SIZE];
-		mem_auto char *why = words_forgotten(trace);
+		char when[FORMAT_SIZE];
+		mem_auto char *why = format_forgotten(trace);
 		if (json_is_true(json_object_get(trace, "registered_again")))
 			continue;
 		count++;
-		findings_add(findings, level, "forgotten",
+		report_add(findings, level, "forgotten",
 			"%s is registered no more; it was forgotten %s: %s; open Mail on the "
 			"phone, "
 			"which registers again if the account is set to Push",
 			text_of(trace, "token"),
-			words_ago(number_of(trace, "forgotten"), now_s, when), why);
+			format_ago(number_of(trace, "forgotten"), now_s, when), why);
 	}
 	return count;
 }
 
-void doctor_user_judge(struct findings *findings, const char *user, const json_t *devices,
+void doctor_user_judge(struct report *findings, const char *user, const json_t *devices,
 	const json_t *forgotten, const json_t *status)
 {
 	size_t i;
@@ -202,15 +201,15 @@ void doctor_user_judge(struct findings *findings, const char *user, const json_t
 	double now_s = number_of(status, "now");
 	bool is_taken = false;
 	bool has_devices = json_array_size(devices) > 0;
-	size_t gone = judge_forgotten(
-		findings, forgotten, has_devices ? FINDINGS_OK : FINDINGS_FAIL, now_s);
+	size_t gone =
+		judge_forgotten(findings, forgotten, has_devices ? REPORT_OK : REPORT_FAIL, now_s);
 	if (!has_devices && gone)
 		return;
 	if (!has_devices) {
 		bool is_lower = true;
 		for (const char *c = user; *c; c++)
 			is_lower = is_lower && !isupper((unsigned char)*c);
-		findings_add(findings, FINDINGS_FAIL, "user",
+		report_add(findings, REPORT_FAIL, "user",
 			"%s has no registered device: set the account to Push on the phone, choose "
 			"one more folder under Pushed Mailboxes, and open Mail, which registers a "
 			"changed list at once%s",

@@ -6,7 +6,7 @@
 #ifndef MAILPUSH_CTL_DOCTOR_USER_H
 #define MAILPUSH_CTL_DOCTOR_USER_H
 
-#include "ctl/findings.h"
+#include "ctl/report.h"
 
 #include <jansson.h>
 
@@ -14,7 +14,7 @@
  * `devices` of this user, and those that are `forgotten` (NULL: it is not known); `status` is the
  * daemon's, NULL if it did not tell.
  */
-void doctor_user_judge(struct findings *findings, const char *user, const json_t *devices,
+void doctor_user_judge(struct report *findings, const char *user, const json_t *devices,
 	const json_t *forgotten, const json_t *status);
 
 #endif

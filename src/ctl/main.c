@@ -3,7 +3,7 @@
  *
  *   main.c      commands and options
  *   client.c    HTTP over the unix socket; what to do when the daemon is down
- *   show.c      the answers as text, with table.c and words.c
+ *   show.c      the answers as text, with table.c and format.c
  *   inspect.c   files of certificates and keys, without the daemon; show_file.c shows them
  *   doctor.c    examines the whole site
  *
@@ -12,11 +12,11 @@
 #include "base/mem.h"
 #include "ctl/client.h"
 #include "ctl/doctor.h"
+#include "ctl/format.h"
 #include "ctl/inspect.h"
 #include "ctl/show.h"
 #include "ctl/show_file.h"
 #include "ctl/table.h"
-#include "ctl/words.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -321,9 +321,9 @@ static enum client_exit cert_check(char **arguments)
 
 static void show_log_level(const json_t *answer)
 {
-	char level[WORDS_SIZE];
+	char level[FORMAT_SIZE];
 	const char *text = json_string_value(json_object_get(answer, "log_level"));
-	words_printable(text ? text : "unknown", level, sizeof(level));
+	format_printable(text ? text : "unknown", level, sizeof(level));
 	printf("log level is %s until the next start or reload\n", level);
 }
 

@@ -1,8 +1,8 @@
 #include "ctl/show.h"
 
 #include "base/mem.h"
+#include "ctl/format.h"
 #include "ctl/table.h"
-#include "ctl/words.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,19 +39,19 @@ static bool is_true(const json_t *json, const char *key)
 	return json_is_true(json_object_get(json, key));
 }
 
-static const char *ago(const json_t *json, const char *key, char ret[WORDS_SIZE])
+static const char *ago(const json_t *json, const char *key, char ret[FORMAT_SIZE])
 {
 	const json_t *time = json_object_get(json, key);
 	if (!json_is_number(time))
 		return "never";
-	return words_ago(json_number_value(time), now_s(), ret);
+	return format_ago(json_number_value(time), now_s(), ret);
 }
 
 /* What came from outside, on a line that we write ourselves. */
 static void print_text(const char *text)
 {
 	char printable[TEXT_MAX];
-	words_printable(text, printable, sizeof(printable));
+	format_printable(text, printable, sizeof(printable));
 	fputs(printable, stdout);
 }
 
@@ -59,7 +59,7 @@ static void print_text(const char *text)
 static void print_column(const char *text)
 {
 	char printable[TEXT_MAX];
-	size_t columns = words_printable(text, printable, sizeof(printable));
+	size_t columns = format_printable(text, printable, sizeof(printable));
 	printf("%s%*s ", printable, columns < 20 ? (int)(20 - columns) : 0, "");
 }
 
@@ -84,7 +84,7 @@ static void line(const char *name, const char *text)
 
 static void show_alarms(const json_t *alarms)
 {
-	char when[WORDS_SIZE];
+	char when[FORMAT_SIZE];
 	size_t i;
 	json_t *alarm;
 	head("Alarms");
@@ -199,7 +199,7 @@ static void show_days_left(const json_t *credential)
 	}
 	double days = (number_of(credential, "expires") - now_s()) / 86400;
 	if (days < 0) {
-		char when[WORDS_SIZE];
+		char when[FORMAT_SIZE];
 		printf("%sexpired %s%s", table_begin(TABLE_BAD), ago(credential, "expires", when),
 			table_end());
 		return;
@@ -211,11 +211,11 @@ static void show_days_left(const json_t *credential)
 /* With the name before it, and why behind. */
 static void show_hold(const json_t *hold)
 {
-	char since[WORDS_SIZE];
-	char next[WORDS_SIZE];
+	char since[FORMAT_SIZE];
+	char next[FORMAT_SIZE];
 	double left_s = number_of(hold, "next_try") - now_s();
 	printf("on hold since %s, tried next ", ago(hold, "held_since", since));
-	fputs(left_s < 1 ? "now" : words_ago(number_of(hold, "next_try"), now_s(), next), stdout);
+	fputs(left_s < 1 ? "now" : format_ago(number_of(hold, "next_try"), now_s(), next), stdout);
 	printf(", %lld push%s", count_of(hold, "waiting"),
 		count_of(hold, "waiting") == 1 ? " waits" : "es wait");
 }
@@ -286,37 +286,37 @@ static void show_latencies(const json_t *latencies)
 	struct table *table = table_new(heads, 5, 0);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const json_t *row = json_object_get(latencies, rows[i].key);
-		char half[WORDS_SIZE];
-		char most[WORDS_SIZE];
-		char nearly_all[WORDS_SIZE];
+		char half[FORMAT_SIZE];
+		char most[FORMAT_SIZE];
+		char nearly_all[FORMAT_SIZE];
 		mem_auto char *count = mem_printf("%lld", count_of(row, "count"));
 		mem_auto char *name = mem_printf("  %s", rows[i].name);
 		if (!count_of(row, "count"))
 			continue;
-		table_add(table, name, words_latency(number_of(row, "p50"), half),
-			words_latency(number_of(row, "p95"), most),
-			words_latency(number_of(row, "p99"), nearly_all), count);
+		table_add(table, name, format_latency(number_of(row, "p50"), half),
+			format_latency(number_of(row, "p95"), most),
+			format_latency(number_of(row, "p99"), nearly_all), count);
 	}
 	table_print_and_free(table);
 }
 
 static void show_database(const json_t *databases, const char *name)
 {
-	char size[WORDS_SIZE];
+	char size[FORMAT_SIZE];
 	const json_t *database = json_object_get(databases, name);
-	printf("  %-9s %s, ", name, words_size(number_of(database, "bytes"), size));
+	printf("  %-9s %s, ", name, format_size(number_of(database, "bytes"), size));
 	print_text(text_of(database, "url"));
 	putchar('\n');
 }
 
 void show_status(const json_t *status)
 {
-	char text[WORDS_SIZE];
+	char text[FORMAT_SIZE];
 	size_t i;
 	json_t *credential;
 	const json_t *queue = json_object_get(status, "queue");
 	mem_auto char *up = mem_printf("%s, up %s, pid %lld", text_of(status, "version"),
-		words_duration(number_of(status, "now") - number_of(status, "started"), text),
+		format_duration(number_of(status, "now") - number_of(status, "started"), text),
 		count_of(status, "pid"));
 	line("mailpushd", up);
 	line("Site", text_of(status, "site"));
@@ -347,7 +347,7 @@ void show_status(const json_t *status)
 static char *last_push(const json_t *device)
 {
 	const json_t *push = json_object_get(device, "last_push");
-	char when[WORDS_SIZE];
+	char when[FORMAT_SIZE];
 	if (json_is_null(push) && *text_of(device, "stopped_reason"))
 		return mem_printf("never; stopped: %s", text_of(device, "stopped_reason"));
 	if (json_is_null(push))
@@ -374,7 +374,7 @@ void show_devices(const json_t *devices, bool has_head)
 	json_t *device;
 	json_array_foreach((json_t *)devices, i, device)
 	{
-		char renewed[WORDS_SIZE];
+		char renewed[FORMAT_SIZE];
 		mem_auto char *push = last_push(device);
 		mem_auto char *mailboxes =
 			mem_printf("%zu", json_array_size(json_object_get(device, "mailboxes")));
@@ -393,9 +393,9 @@ void show_forgotten(const json_t *forgotten, bool has_head)
 	json_t *trace;
 	json_array_foreach((json_t *)forgotten, i, trace)
 	{
-		char gone[WORDS_SIZE];
-		char renewed[WORDS_SIZE];
-		mem_auto char *why = words_forgotten(trace);
+		char gone[FORMAT_SIZE];
+		char renewed[FORMAT_SIZE];
+		mem_auto char *why = format_forgotten(trace);
 		mem_auto char *line = mem_printf("%s%s", why,
 			is_true(trace, "registered_again") ? " (it has registered again)" : "");
 		table_add(table, text_of(trace, "user"), text_of(trace, "token"),
@@ -406,7 +406,7 @@ void show_forgotten(const json_t *forgotten, bool has_head)
 
 void show_device(const json_t *device)
 {
-	char when[WORDS_SIZE];
+	char when[FORMAT_SIZE];
 	size_t i;
 	json_t *name;
 	mem_auto char *push = last_push(device);
@@ -449,8 +449,8 @@ void show_queue(const json_t *pushes, bool has_head)
 	json_t *push;
 	json_array_foreach((json_t *)pushes, i, push)
 	{
-		char oldest[WORDS_SIZE];
-		char due[WORDS_SIZE];
+		char oldest[FORMAT_SIZE];
+		char due[FORMAT_SIZE];
 		mem_auto char *mailboxes = mem_printf("%lld", count_of(push, "mailboxes"));
 		mem_auto char *attempts = mem_printf("%lld", count_of(push, "attempts"));
 		table_add(table, text_of(push, "user"), text_of(push, "token"),
@@ -518,8 +518,8 @@ void show_flushed(const json_t *answer)
 void show_event(const json_t *event)
 {
 	const char *kind = text_of(event, "kind");
-	char clock[WORDS_SIZE];
-	printf("%s ", words_clock(number_of(event, "time"), clock));
+	char clock[FORMAT_SIZE];
+	printf("%s ", format_clock(number_of(event, "time"), clock));
 	if (!strcmp(kind, "event"))
 		show_cyrus_event(event);
 	else if (!strcmp(kind, "push"))

@@ -1,6 +1,6 @@
 #include "ctl/show_file.h"
 
-#include "ctl/words.h"
+#include "ctl/format.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,19 +26,19 @@ static void print_date(const json_t *json, const char *key)
 static void print_member(const char *name, const char *text)
 {
 	char printable[1024];
-	words_printable(text, printable, sizeof(printable));
+	format_printable(text, printable, sizeof(printable));
 	printf("  %-11s%s\n", name, printable);
 }
 
 static void show_validity(const json_t *json)
 {
-	char when[WORDS_SIZE];
+	char when[FORMAT_SIZE];
 	double expires = json_number_value(json_object_get(json, "expires"));
 	fputs("  valid from ", stdout);
 	print_date(json, "valid_from");
 	fputs(" to ", stdout);
 	print_date(json, "expires");
-	printf(" (%s)\n", words_ago(expires, (double)time(NULL), when));
+	printf(" (%s)\n", format_ago(expires, (double)time(NULL), when));
 }
 
 static void show_certificate(const json_t *json, bool is_fine)
@@ -92,7 +92,7 @@ void show_file(const json_t *json)
 	const char *why = text_of(json, "why");
 	const char *kind = text_of(json, "kind");
 	char printable[1024];
-	words_printable(text_of(json, "file"), printable, sizeof(printable));
+	format_printable(text_of(json, "file"), printable, sizeof(printable));
 	printf("%s", printable);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (!strcmp(kind, kinds[i].kind))

@@ -1,7 +1,7 @@
 #include "ctl/table.h"
 
 #include "base/mem.h"
-#include "ctl/words.h"
+#include "ctl/format.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -54,7 +54,7 @@ static void set_cell(struct table *table, size_t row, unsigned column, const cha
 	size_t size = strlen(text) + 1;
 	struct cell *cell = &table->cells[row * table->columns + column];
 	cell->text = mem_alloc(size);
-	cell->columns = words_printable(text, cell->text, size);
+	cell->columns = format_printable(text, cell->text, size);
 	if (cell->columns > table->widths[column])
 		table->widths[column] = cell->columns;
 }

@@ -3,10 +3,10 @@
 #include "apns/sender.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "daemon/keyring.h"
-#include "daemon/listen.h"
-#include "daemon/notifysocket.h"
-#include "daemon/sources.h"
+#include "config/input_files.h"
+#include "config/listen.h"
+#include "config/notify_socket.h"
+#include "flow/keyring.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -123,7 +123,7 @@ static void check_spool(struct check *check, const char *folder)
 static void check_forward(struct check *check, const char *target)
 {
 	bool is_dlist;
-	const char *path = notifysocket_path(target, &is_dlist);
+	const char *path = notify_socket_path(target, &is_dlist);
 	struct stat status;
 	if (path && !stat(path, &status) && !S_ISSOCK(status.st_mode))
 		fault(check, "forward_socket: '%s' is no socket; name the one of Cyrus' notifyd",
@@ -202,7 +202,7 @@ static void warn_of(const struct check *check, const struct credential *credenti
 
 /* Returns how many could be loaded. */
 static unsigned check_credentials(
-	struct check *check, const struct config *config, const struct sources *sources)
+	struct check *check, const struct config *config, const struct input_files *sources)
 {
 	unsigned loaded = 0;
 	for (unsigned i = 0; i < sources->credential_count; i++) {
@@ -236,7 +236,7 @@ static unsigned check_credentials(
 }
 
 static void check_topic(struct check *check, const struct config *config,
-	const struct sources *sources, unsigned loaded)
+	const struct input_files *sources, unsigned loaded)
 {
 	const char *topic = sources->imapdconf->aps_topic;
 	bool is_served = false;
@@ -260,13 +260,13 @@ static void check_topic(struct check *check, const struct config *config,
 int check_run(const char *path, const struct config *config)
 {
 	struct check check = {.path = path};
-	struct sources *sources = sources_read(config);
+	struct input_files *sources = input_files_read(config);
 	if (!sources->imapdconf)
 		fault(&check, "imapd_conf: %s", sources->imapdconf_error.text);
 	unsigned loaded = check_credentials(&check, config, sources);
 	if (sources->imapdconf)
 		check_topic(&check, config, sources, loaded);
-	sources_free(sources);
+	input_files_free(sources);
 	check_place(&check, "registry", strchr(config->registry, '/'), S_IFREG);
 	check_place(&check, "queue", config->queue, S_IFREG);
 	if (*config->notify_socket)

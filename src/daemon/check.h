@@ -7,7 +7,7 @@
 #ifndef MAILPUSH_DAEMON_CHECK_H
 #define MAILPUSH_DAEMON_CHECK_H
 
-#include "daemon/config.h"
+#include "config/config.h"
 
 /* The exit status: 0 if the daemon would start and could push. */
 int check_run(const char *path, const struct config *config);

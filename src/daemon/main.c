@@ -7,59 +7,59 @@
  *                                        intake/peer.c says who may talk to us
  *   intake/spool.c                       what mailpush-notify kept on disk meanwhile
  *   event/event.c                        what happened; event/mailbox.c: to whose mailbox
- *   daemon/relay.c                       what follows: register, now, later, ignore
- *   daemon/arrival.c                     the way in, up to the acknowledgement
- *   daemon/registering.c                 what a registration asks; effect.c: what follows for the
- * queue daemon/forward.c                     what is not ours, for whom it is meant
+ *   event/relay.c                       what follows: register, now, later, ignore
+ *   flow/arrival.c                     the way in, up to the acknowledgement
+ *   flow/registering.c                 what a registration asks; registration_effect.c: what
+ * follows for the queue flow/forward.c                     what is not ours, for whom it is meant
  *   registry/registry.c                  who wants to know (a thread of its own)
  *   queue/schedule.c                     when each phone is told; queue/store.c: on disk (a thread)
- *   daemon/delivery.c                    the way out, and what follows from Apple's answer
+ *   flow/delivery.c                    the way out, and what follows from Apple's answer
  *   apns/sender.c  apns/verdict.c        HTTP/2 to Apple, and what its answers mean
  *
- * For people: control.c (the control socket, over base/http.c) with status.c, exposition.c,
- * devices.c, forgotten.c (those that are gone), waiting.c (the queue) with obstacles.c, trial.c
- * (test pushes), held.c (what is said of a credential on hold), audience.c (who looks on) and
- * statuspage.c (for a browser, from page/); metrics.c counts, history.c and failures.c remember,
- * inquiry.c asks the databases.
+ * For people: control.c (the control socket, over base/http.c) with status.c, prometheus.c,
+ * devices.c, forgotten.c (those that are gone), queue_commands.c (the queue) with obstacles.c,
+ * test_push.c (test pushes), held_credential.c (what is said of a credential on hold),
+ * event_stream.c (who looks on) and status_page.c (for a browser, from page/); metrics.c counts,
+ * history.c and failures.c remember, db_query.c asks the databases.
  *
- * Beside it: config.c (mailpush.conf), check.c (-n), sources.c (imapd.conf and the credentials'
- * files), reload.c and watch.c (they are read again), keyring.c (the credentials in force),
- * checkup.c (does Apple take them?), former.c (a changed aps_topic), tidy.c (hourly housekeeping),
- * supervisor.c (what systemd is told), socketwatch.c (are the sockets still there?), clockwatch.c
- * (was the clock set?), and base/ below everything.
+ * Beside it: config.c (mailpush.conf), check.c (-n), input_files.c (imapd.conf and the credentials'
+ * files), reload.c and file_watch.c (they are read again), keyring.c (the credentials in force),
+ * credential_check.c (does Apple take them?), former.c (a changed aps_topic), expiry.c (hourly
+ * housekeeping), systemd.c (what systemd is told), socket_watch.c (are the sockets still there?),
+ * clock_watch.c (was the clock set?), and base/ below everything.
  *
  * This file starts the parts in order.  It stops first what brings something in, then the
  * databases, while what waits for them is still there, and then the rest.
  */
+#include "admin/control.h"
+#include "admin/db_query.h"
+#include "admin/event_stream.h"
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "daemon/arrival.h"
-#include "daemon/audience.h"
+#include "config/config.h"
+#include "config/config_consistency.h"
+#include "config/config_diff.h"
+#include "config/process.h"
 #include "daemon/backlog.h"
-#include "daemon/changes.h"
 #include "daemon/check.h"
-#include "daemon/checkup.h"
-#include "daemon/clockwatch.h"
-#include "daemon/config.h"
-#include "daemon/control.h"
-#include "daemon/core.h"
-#include "daemon/delivery.h"
-#include "daemon/failures.h"
-#include "daemon/forward.h"
-#include "daemon/history.h"
-#include "daemon/inquiry.h"
-#include "daemon/keyring.h"
-#include "daemon/metrics.h"
-#include "daemon/parked.h"
-#include "daemon/process.h"
+#include "daemon/clock_watch.h"
 #include "daemon/reload.h"
-#include "daemon/socketwatch.h"
-#include "daemon/summary.h"
-#include "daemon/supervisor.h"
-#include "daemon/tidy.h"
-#include "daemon/together.h"
+#include "daemon/socket_watch.h"
+#include "daemon/systemd.h"
+#include "daemon/systemd_status.h"
+#include "flow/arrival.h"
+#include "flow/core.h"
+#include "flow/credential_check.h"
+#include "flow/delivery.h"
+#include "flow/expiry.h"
+#include "flow/forward.h"
+#include "flow/keyring.h"
+#include "flow/parked.h"
 #include "intake/inherit.h"
+#include "stats/failures.h"
+#include "stats/history.h"
+#include "stats/metrics.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -83,8 +83,8 @@ struct daemon {
 	struct metrics metrics;
 	struct keyring *keyring;
 	struct reload *reload;
-	struct socketwatch *socketwatch;
-	struct clockwatch *clockwatch;
+	struct socket_watch *socketwatch;
+	struct clock_watch *clockwatch;
 	struct config *config;
 	uv_loop_t loop;
 	uv_signal_t signals[SIGNALS];
@@ -167,7 +167,7 @@ static void on_spool_trouble(void *ctx, const char *text)
 static void on_status_wanted(void *ctx, char *text, size_t size)
 {
 	const struct daemon *daemon = ctx;
-	summary_print(daemon->core.schedule, text, size);
+	systemd_status_print(daemon->core.schedule, text, size);
 }
 
 static void on_registry_done(void *ctx, struct registry_job *job)
@@ -185,13 +185,13 @@ static void on_registry_done(void *ctx, struct registry_job *job)
 		delivery_on_registry(daemon->core.delivery, job);
 		break;
 	case REGISTRY_TIDY:
-		tidy_on_registry(daemon->core.tidy, job);
+		expiry_on_registry(daemon->core.expiry, job);
 		break;
 	case REGISTRY_LIST:
 	case REGISTRY_LIST_FORGOTTEN:
 	case REGISTRY_REMOVE:
 	case REGISTRY_COUNT:
-		inquiry_on_registry(job);
+		db_query_on_registry(job);
 		break;
 	}
 	check_stopped(daemon);
@@ -205,7 +205,7 @@ static void on_stored(void *ctx, struct queue_job *job)
 		delivery_wake(daemon->core.delivery);
 	}
 	if (job->reading)
-		inquiry_on_stored(job);
+		db_query_on_stored(job);
 	else if (job->owner)
 		arrivals_on_stored(daemon->core.arrivals, job);
 	queue_job_free(job);
@@ -256,7 +256,7 @@ static void on_rewritten_store(void *ctx, size_t rows)
 		log_number("rows", (int64_t)rows));
 }
 
-static void on_loaded_push(void *ctx, int64_t row, struct target *target,
+static void on_loaded_push(void *ctx, int64_t row, struct push_target *target,
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_ms, unsigned attempts,
 	int64_t first_ms, int64_t last_push_ms)
 {
@@ -292,7 +292,7 @@ static void on_clock_set(void *ctx, int64_t by_ms)
 		log_number("by_seconds", by_ms / CLOCK_SECOND_MS));
 	sender_clock_set(daemon->core.sender);
 	reload_now(daemon->reload);
-	tidy_now(daemon->core.tidy);
+	expiry_now(daemon->core.expiry);
 }
 
 /* Stop. */
@@ -334,16 +334,16 @@ static void begin_stop(struct daemon *daemon, const char *why)
 	daemon->is_stopping = true;
 	log_event(LOG_LEVEL_INFO, "daemon", "stopping", log_text("why", why));
 	control_stop(daemon->core.control);
-	supervisor_stopping(daemon->core.supervisor);
-	clockwatch_free(mem_steal(daemon->clockwatch));
-	socketwatch_free(mem_steal(daemon->socketwatch));
+	systemd_stopping(daemon->core.systemd);
+	clock_watch_free(mem_steal(daemon->clockwatch));
+	socket_watch_free(mem_steal(daemon->socketwatch));
 	datagram_free(mem_steal(daemon->core.datagram));
 	if (daemon->core.stream)
 		stream_stop_listening(daemon->core.stream);
 	if (daemon->core.spool)
 		spool_stop(daemon->core.spool);
 	delivery_stop(daemon->core.delivery);
-	checkup_free(mem_steal(daemon->core.checkup));
+	credential_check_free(mem_steal(daemon->core.credential_check));
 	reload_stop(daemon->reload, on_reload_stopped, daemon);
 	uv_timer_init(&daemon->loop, &daemon->stop_timer);
 	daemon->stop_timer.data = daemon;
@@ -399,9 +399,9 @@ static int open_sockets(struct daemon *daemon, struct err *err)
 			log_text("socket", config->stream_socket));
 	}
 	/* Once more, now that they are there: a path may lead to one of them by another name. */
-	int status = together_check(config, err);
+	int status = config_consistency_check(config, err);
 	if (!status)
-		daemon->socketwatch = socketwatch_new(&daemon->core);
+		daemon->socketwatch = socket_watch_new(&daemon->core);
 	return status;
 }
 
@@ -467,7 +467,7 @@ static int open_registry(struct daemon *daemon, struct err *err)
 		.done = on_registry_done, .trouble = on_registry_trouble};
 	const struct config *config = daemon->config;
 	const struct registry_settings settings = {.url = config->registry,
-		.site = daemon->core.sources->site,
+		.site = daemon->core.input_files->site,
 		.registration_ttl_ms = config->registration_ttl_ms,
 		.deleted_user_grace_ms = config->deleted_user_grace_ms,
 		.registrations_per_user = config->registrations_per_user};
@@ -519,9 +519,9 @@ static int start(struct daemon *daemon, struct err *err)
 	core->former = former_new();
 	daemon->keyring = keyring_new(core);
 	daemon->reload = reload_new(core, daemon->keyring);
-	core->sources = sources_read(config);
-	if (!core->sources->imapdconf) {
-		*err = core->sources->imapdconf_error;
+	core->input_files = input_files_read(config);
+	if (!core->input_files->imapdconf) {
+		*err = core->input_files->imapdconf_error;
 		return -EINVAL;
 	}
 	int status;
@@ -534,7 +534,7 @@ static int start(struct daemon *daemon, struct err *err)
 	/* Before the queue, which wakes it when a job comes back, also at the end of a failed
 	 * start.
 	 */
-	core->audience = audience_new(core);
+	core->event_stream = event_stream_new(core);
 	core->delivery = delivery_new(core);
 	if ((status = open_registry(daemon, err)) || (status = open_queue(daemon, err)) ||
 		(status = open_sender(daemon, err)))
@@ -545,13 +545,13 @@ static int start(struct daemon *daemon, struct err *err)
 	core->arrivals = arrivals_new(core, seeds[1]);
 	if (!store_is_loaded(core->store))
 		arrivals_hold(core->arrivals);
-	core->tidy = tidy_new(core);
-	core->checkup = checkup_new(core, seeds[3]);
+	core->expiry = expiry_new(core);
+	core->credential_check = credential_check_new(core, seeds[3]);
 	reload_first(daemon->reload);
 	parked_replay(&daemon->parked, core->arrivals);
 	watch_signals(daemon);
 	open_spool(daemon, seeds[2]);
-	daemon->clockwatch = clockwatch_new(core->loop, on_clock_set, daemon);
+	daemon->clockwatch = clock_watch_new(core->loop, on_clock_set, daemon);
 	status = control_new(core, &core->control, err);
 	return status ? status : open_sockets(daemon, err);
 }
@@ -617,14 +617,14 @@ static uint64_t take_down(struct daemon *daemon, bool *ret_is_closed)
 {
 	struct core *core = &daemon->core;
 	control_stop(core->control);
-	clockwatch_free(mem_steal(daemon->clockwatch));
-	socketwatch_free(mem_steal(daemon->socketwatch));
+	clock_watch_free(mem_steal(daemon->clockwatch));
+	socket_watch_free(mem_steal(daemon->socketwatch));
 	datagram_free(mem_steal(core->datagram));
 	if (daemon->reload)
 		reload_stop(daemon->reload, NULL, NULL);
 	if (core->delivery)
 		delivery_stop(core->delivery);
-	checkup_free(mem_steal(core->checkup));
+	credential_check_free(mem_steal(core->credential_check));
 	if (core->sender && !daemon->is_stopping) {
 		sender_stop(core->sender, 0, on_sender_stopped, daemon);
 		while (!daemon->is_sender_stopped)
@@ -639,21 +639,21 @@ static uint64_t take_down(struct daemon *daemon, bool *ret_is_closed)
 	spool_free(core->spool);
 	sender_free(core->sender);
 	control_free(core->control);
-	tidy_free(core->tidy);
+	expiry_free(core->expiry);
 	delivery_free(core->delivery);
 	uint64_t lost = core->arrivals ? arrivals_lost(core->arrivals) : 0;
 	arrivals_free(core->arrivals);
-	audience_free(core->audience);
+	event_stream_free(core->event_stream);
 	forward_free(core->forward);
 	schedule_free(core->schedule);
 	reload_free(daemon->reload);
 	keyring_free(daemon->keyring);
 	former_free(core->former);
-	sources_free(core->sources);
+	input_files_free(core->input_files);
 	failures_free(core->failures);
 	history_free(core->history);
 	alarm_stop();
-	supervisor_free(daemon->core.supervisor);
+	systemd_free(daemon->core.systemd);
 	*ret_is_closed = close_loop(daemon);
 	parked_fini(&daemon->parked);
 	return lost;
@@ -682,16 +682,16 @@ static int run(const char *path, struct config *config)
 	}
 	alarm_start(&daemon.loop, config->alarm_command);
 	log_event(LOG_LEVEL_INFO, "daemon", "starting", log_text("version", MAILPUSH_VERSION));
-	if (supervisor_new(&daemon.loop, on_status_wanted, &daemon, &daemon.core.supervisor, &err))
+	if (systemd_new(&daemon.loop, on_status_wanted, &daemon, &daemon.core.systemd, &err))
 		log_event(LOG_LEVEL_WARN, "daemon", err.text);
 	failed = start(&daemon, &err);
 	if (failed) {
 		log_event(LOG_LEVEL_ERROR, "daemon", err.text);
 	} else {
 		log_event(LOG_LEVEL_INFO, "daemon", "ready",
-			log_text("site", daemon.core.sources->site),
-			log_text("aps_topic", daemon.core.sources->imapdconf->aps_topic));
-		supervisor_ready(daemon.core.supervisor);
+			log_text("site", daemon.core.input_files->site),
+			log_text("aps_topic", daemon.core.input_files->imapdconf->aps_topic));
+		systemd_ready(daemon.core.systemd);
 		uv_run(&daemon.loop, UV_RUN_DEFAULT);
 	}
 	bool is_closed;

@@ -1,14 +1,15 @@
 #include "daemon/reload.h"
 
+#include "admin/held_credential.h"
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "daemon/changes.h"
-#include "daemon/checkup.h"
-#include "daemon/delivery.h"
-#include "daemon/former.h"
-#include "daemon/held.h"
-#include "daemon/watch.h"
+#include "config/config_diff.h"
+#include "daemon/file_watch.h"
+#include "daemon/systemd.h"
+#include "flow/credential_check.h"
+#include "flow/delivery.h"
+#include "flow/former.h"
 
 #include <string.h>
 
@@ -20,9 +21,9 @@
 struct reload {
 	struct core *core;
 	struct keyring *keyring;
-	struct watch *watch;
+	struct file_watch *watch;
 	uv_work_t work;
-	struct sources *fresh;
+	struct input_files *fresh;
 	struct config *reread; /* NULL: it could not be read, or was not */
 	struct err reread_err;
 	uv_timer_t patience; /* what does not fit, or could not be read, is looked at again */
@@ -57,15 +58,16 @@ static void on_again(uv_timer_t *timer)
 
 struct reload *reload_new(struct core *core, struct keyring *keyring)
 {
-	static const struct watch_settings settings = {.settle_ms = SETTLE_MS, .look_ms = LOOK_MS};
+	static const struct file_watch_settings settings = {
+		.settle_ms = SETTLE_MS, .look_ms = LOOK_MS};
 	struct reload *reload = mem_alloc_zero(1, sizeof(*reload));
 	reload->core = core;
 	reload->keyring = keyring;
 	uv_timer_init(core->loop, &reload->patience);
 	reload->patience.data = reload;
 	size_t count;
-	mem_auto const char **paths = sources_paths(core->config, NULL, &count);
-	reload->watch = watch_new(core->loop, &settings, paths, count, on_changed, reload);
+	mem_auto const char **paths = input_files_paths(core->config, NULL, &count);
+	reload->watch = file_watch_new(core->loop, &settings, paths, count, on_changed, reload);
 	return reload;
 }
 
@@ -73,13 +75,13 @@ static void watch_files(struct reload *reload)
 {
 	size_t count;
 	mem_auto const char **paths =
-		sources_paths(reload->core->config, reload->core->sources, &count);
-	watch_set_paths(reload->watch, paths, count);
+		input_files_paths(reload->core->config, reload->core->input_files, &count);
+	file_watch_set_paths(reload->watch, paths, count);
 }
 
 static void note_topic(struct core *core)
 {
-	const char *topic = core->sources->imapdconf->aps_topic;
+	const char *topic = core->input_files->imapdconf->aps_topic;
 	if (!store_is_loaded(core->store))
 		return;
 	mem_auto char *before = mem_dup(former_current(core->former));
@@ -104,7 +106,7 @@ static void put_in_force(struct reload *reload, bool is_patient)
 			"files of a credential do not fit each other; perhaps one is still to be "
 			"replaced");
 		uv_timer_start(&reload->patience, on_patience, PATIENCE_MS, 0);
-	} else if (sources_failed_in_passing(core->sources)) {
+	} else if (input_files_failed_in_passing(core->input_files)) {
 		uv_timer_start(&reload->patience, on_again, PATIENCE_MS, 0);
 	} else {
 		uv_timer_stop(&reload->patience);
@@ -127,7 +129,7 @@ static void on_work(uv_work_t *work)
 	struct reload *reload = work->data;
 	if (!reload->is_patient)
 		config_read(reload->core->config_path, &reload->reread, &reload->reread_err);
-	reload->fresh = sources_read(reload->core->config);
+	reload->fresh = input_files_read(reload->core->config);
 }
 
 /* Of mailpush.conf only the level of the log is taken; the rest is what the parts were made with.
@@ -135,7 +137,7 @@ static void on_work(uv_work_t *work)
 static void use_config(struct core *core, const struct config *reread)
 {
 	log_set_level(reread->log_level);
-	mem_auto char *waiting = changes_that_wait(core->config->written, reread->written);
+	mem_auto char *waiting = config_diff_that_wait(core->config->written, reread->written);
 	if (waiting)
 		log_event(LOG_LEVEL_WARN, "config",
 			"keys of mailpush.conf, or the files they name, have changed; only a "
@@ -144,19 +146,20 @@ static void use_config(struct core *core, const struct config *reread)
 }
 
 /* The registry was opened for the site of the start. */
-static void keep_site(struct core *core, struct sources *fresh)
+static void keep_site(struct core *core, struct input_files *fresh)
 {
-	if (strcmp(fresh->site, core->sources->site) != 0)
+	if (strcmp(fresh->site, core->input_files->site) != 0)
 		log_event(LOG_LEVEL_WARN, "config",
 			"servername of imapd.conf has changed, which is the site of this daemon "
 			"where the key site is not set; only a restart brings that into force, and "
 			"then all phones count as those of another site until they register again",
-			log_text("site", core->sources->site), log_text("servername", fresh->site));
+			log_text("site", core->input_files->site),
+			log_text("servername", fresh->site));
 	free(fresh->site);
-	fresh->site = mem_steal(core->sources->site);
+	fresh->site = mem_steal(core->input_files->site);
 }
 
-static void apply(struct reload *reload, struct sources *fresh)
+static void apply(struct reload *reload, struct input_files *fresh)
 {
 	struct core *core = reload->core;
 	bool is_read = fresh->imapdconf;
@@ -173,16 +176,16 @@ static void apply(struct reload *reload, struct sources *fresh)
 			is_read ? reload->reread_err.text : fresh->imapdconf_error.text);
 	if (is_read)
 		keep_site(core, fresh);
-	sources_inherit(fresh, core->sources);
-	sources_free(core->sources);
-	core->sources = fresh;
+	input_files_inherit(fresh, core->input_files);
+	input_files_free(core->input_files);
+	core->input_files = fresh;
 	put_in_force(reload, reload->is_patient);
 	log_event(LOG_LEVEL_INFO, "daemon", is_read ? "reloaded" : "reloaded, all but imapd.conf",
 		log_text("aps_topic", fresh->imapdconf->aps_topic));
-	checkup_soon(core->checkup);
+	credential_check_soon(core->credential_check);
 	if (!reload->is_patient) {
 		sender_hurry(core->sender);
-		held_log(core);
+		held_credential_log(core);
 	}
 	delivery_wake(core->delivery);
 }
@@ -197,10 +200,10 @@ static void free_if_idle(struct reload *reload)
 static void on_done(uv_work_t *work, int status)
 {
 	struct reload *reload = work->data;
-	struct sources *fresh = mem_steal(reload->fresh);
+	struct input_files *fresh = mem_steal(reload->fresh);
 	reload->is_running = false;
 	if (reload->is_stopped || status) {
-		sources_free(fresh);
+		input_files_free(fresh);
 		config_free(mem_steal(reload->reread));
 		if (reload->is_freed)
 			free_if_idle(reload);
@@ -210,7 +213,7 @@ static void on_done(uv_work_t *work, int status)
 	}
 	apply(reload, fresh);
 	if (!reload->is_patient)
-		supervisor_ready(reload->core->supervisor);
+		systemd_ready(reload->core->systemd);
 	if (reload->is_wanted)
 		run(reload, reload->is_patient_wanted);
 }
@@ -229,7 +232,7 @@ static void run(struct reload *reload, bool is_patient)
 	reload->is_wanted = false;
 	reload->is_patient = is_patient;
 	if (!is_patient)
-		supervisor_reloading(reload->core->supervisor);
+		systemd_reloading(reload->core->systemd);
 	reload->work.data = reload;
 	uv_queue_work(reload->core->loop, &reload->work, on_work, on_done);
 }
@@ -264,6 +267,6 @@ void reload_free(struct reload *reload)
 	if (!reload)
 		return;
 	reload->is_freed = true;
-	watch_free(reload->watch);
+	file_watch_free(reload->watch);
 	uv_close((uv_handle_t *)&reload->patience, on_closed);
 }

@@ -13,8 +13,8 @@
 #ifndef MAILPUSH_DAEMON_RELOAD_H
 #define MAILPUSH_DAEMON_RELOAD_H
 
-#include "daemon/core.h"
-#include "daemon/keyring.h"
+#include "flow/core.h"
+#include "flow/keyring.h"
 
 #include <stdbool.h>
 
@@ -22,7 +22,7 @@ struct reload;
 
 /* Before the files are read first, so that no change goes unseen. */
 struct reload *reload_new(struct core *core, struct keyring *keyring);
-/* core->sources were read and the parts stand: puts them in force. */
+/* core->input_files were read and the parts stand: puts them in force. */
 void reload_first(struct reload *reload);
 /* The queue could not be read before: only now is it known which topic there was before. */
 void reload_queue_loaded(struct reload *reload);

@@ -179,7 +179,7 @@ static void tell_trouble(struct spool *s)
 			s->callbacks.taken(s->ctx, s->taken);
 	}
 	if (s->is_troubled && !s->was_look_troubled && TAILQ_EMPTY(&s->stuck) &&
-		!spoolaside_count(&s->disk.aside)) {
+		!spool_retry_count(&s->disk.aside)) {
 		s->is_troubled = false;
 		s->callbacks.trouble(s->ctx, NULL);
 	}
@@ -224,7 +224,7 @@ static void on_worked(uv_work_t *request, int status)
 	(void)status;
 	drop_settled(s, &s->work.settled);
 	TAILQ_CONCAT(&s->stuck, &s->work.settle, link);
-	if (spoolaside_count(&s->disk.aside))
+	if (spool_retry_count(&s->disk.aside))
 		s->vain_ms += s->work.vain_ms;
 	/* Still at work: what is answered in here waits for the next piece. */
 	take_found(s, &s->work.found);

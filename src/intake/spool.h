@@ -10,7 +10,7 @@
  * where the SPOOL_BAD_MAX newest names are kept; an empty folder is removed.  Files that cannot be
  * read, moved away or removed are trouble: they are tried again, and none is taken twice by the
  * same process.  What cannot be taken takes no place of what can, and is looked at again after
- * growing pauses (spoolaside.h).
+ * growing pauses (spool_retry.h).
  *
  * Loop thread only; all that touches the disk is done on libuv's pool, one piece of work at a time.
  * At most SPOOL_FILES_MAX files or SPOOL_BYTES_MAX bytes (and one file) are in memory.

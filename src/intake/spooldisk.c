@@ -27,7 +27,7 @@ void spooldisk_init(struct spooldisk *disk, const char *path, gid_t gid,
 {
 	*disk = (struct spooldisk){
 		.path = path, .gid = gid, .peers = peers, .known = map_new(seed)};
-	spoolaside_init(&disk->aside, seed);
+	spool_retry_init(&disk->aside, seed);
 }
 
 static void drop_names(struct spooldisk *disk)
@@ -42,7 +42,7 @@ void spooldisk_fini(struct spooldisk *disk)
 {
 	drop_names(disk);
 	free(disk->after);
-	spoolaside_fini(&disk->aside);
+	spool_retry_fini(&disk->aside);
 	map_free(disk->known);
 }
 
@@ -341,10 +341,10 @@ static void settle(struct spooldisk *disk, struct spooldisk_work *work, int fold
 		if (!is_settled && file->fate == SPOOLDISK_REMOVE)
 			continue;
 		if (is_settled) {
-			spoolaside_forget(&disk->aside, file->name);
+			spool_retry_forget(&disk->aside, file->name);
 		} else {
 			file->end = SPOOLDISK_IN_THE_WAY;
-			spoolaside_failed(&disk->aside, file->name, clock_monotonic_ms());
+			spool_retry_failed(&disk->aside, file->name, clock_monotonic_ms());
 		}
 		TAILQ_REMOVE(&work->settle, file, link);
 		TAILQ_INSERT_TAIL(&work->settled, file, link);
@@ -392,7 +392,7 @@ static void look(struct spooldisk *disk, struct spooldisk_work *work, int folder
 	int64_t now_ms = clock_monotonic_ms();
 	mem_auto char *after = mem_steal(disk->after);
 	if (!after)
-		spoolaside_end_pass(&disk->aside);
+		spool_retry_end_pass(&disk->aside);
 	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
@@ -409,7 +409,7 @@ static void look(struct spooldisk *disk, struct spooldisk_work *work, int folder
 			remove_if_old(folder, name);
 		if (*name != '.' && strcmp(name, SPOOLFILE_BAD) != 0 &&
 			!map_get(disk->known, name, strlen(name)) &&
-			!spoolaside_waits(&disk->aside, name, now_ms) &&
+			!spool_retry_waits(&disk->aside, name, now_ms) &&
 			(!after || strcmp(name, after) > 0))
 			add_name(disk, name);
 	}
@@ -510,7 +510,7 @@ static void read_files(struct spooldisk *disk, struct spooldisk_work *work, int 
 		int code = read_file(disk, folder, file);
 		if (code) {
 			if (code != -ENOENT) {
-				spoolaside_failed(&disk->aside, file->name, clock_monotonic_ms());
+				spool_retry_failed(&disk->aside, file->name, clock_monotonic_ms());
 				trouble(work, "cannot read '%s/%s': %s; %s", disk->path, file->name,
 					strerror(-code), remedy_of(-code));
 			}
@@ -518,7 +518,7 @@ static void read_files(struct spooldisk *disk, struct spooldisk_work *work, int 
 			continue;
 		}
 		if (file->fate != SPOOLDISK_REJECT)
-			spoolaside_forget(&disk->aside, file->name);
+			spool_retry_forget(&disk->aside, file->name);
 		files++;
 		bytes += file->size;
 		TAILQ_INSERT_TAIL(&work->found, file, link);

@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "intake/peer.h"
-#include "intake/spoolaside.h"
+#include "intake/spool_retry.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,7 +58,7 @@ struct spooldisk {
 	 * name. */
 	char *after;   /* NULL: a pass begins */
 	bool has_more; /* than names holds: the pass goes on */
-	struct spoolaside aside;
+	struct spool_retry aside;
 	bool has_unpruned; /* SPOOLFILE_BAD holds more than it should, for now */
 
 	/* The folder as it was last opened. */

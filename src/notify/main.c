@@ -5,17 +5,17 @@
  * meanwhile: so it never waits long, and depends on libc alone, to start quickly.
  *
  *   request.c    command line and message → one dlist request
- *   handover.c   to the daemon's socket, WAIT_MS for everything
- *   keep.c       else into the spool folder, from where the daemon takes it
+ *   daemon_client.c   to the daemon's socket, WAIT_MS for everything
+ *   spool_write.c       else into the spool folder, from where the daemon takes it
  *
  * notifyd ignores the exit status and shows nobody what we print: complaints go to syslog too.
  */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "intake/dlist.h"
-#include "notify/handover.h"
-#include "notify/keep.h"
+#include "notify/daemon_client.h"
 #include "notify/request.h"
+#include "notify/spool_write.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -131,17 +131,17 @@ static int hand_over_or_keep(const struct buf *request)
 	const char *spool = setting("MAILPUSH_SPOOL", DEFAULT_SPOOL);
 	struct err why;
 	int status = -EAGAIN;
-	bool was_silent = keep_is_silent(spool);
+	bool was_silent = spool_write_is_silent(spool);
 	if (was_silent)
 		err_set(&why, status, "mailpushd gave no answer a moment ago");
 	else
-		status = handover_try(socket, request->data, request->used, WAIT_MS, &why);
+		status = daemon_client_try(socket, request->data, request->used, WAIT_MS, &why);
 	if (!status)
 		return 0;
 
 	struct err err;
 	char text[2 * ERR_TEXT_MAX + 64];
-	if (keep_write(spool, request->data, request->used, &err)) {
+	if (spool_write(spool, request->data, request->used, &err)) {
 		snprintf(text, sizeof(text), "%s; the notification is lost (%s)", err.text,
 			why.text);
 		complain(LOG_ERR, 1, text);
@@ -151,7 +151,7 @@ static int hand_over_or_keep(const struct buf *request)
 		return 0;
 	/* One that answers, if only with NO, is there. */
 	if (status != -EPROTO)
-		keep_note_silence(spool);
+		spool_write_note_silence(spool);
 	snprintf(text, sizeof(text), "%s; the notification is kept in '%s'", why.text, spool);
 	complain(LOG_WARNING, 0, text);
 	return 0;

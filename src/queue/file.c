@@ -2,9 +2,9 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "queue/aside.h"
+#include "queue/damaged_file.h"
 #include "queue/phones.h"
-#include "queue/reading.h"
+#include "queue/queue_listing.h"
 #include "registry/inplace.h"
 #include "registry/walfile.h"
 
@@ -305,7 +305,7 @@ int store_file_open(const char *path, struct store_file **ret, struct err *err)
 	file->sorted_ms = clock_monotonic_ms();
 	phones_init(&file->phones);
 	int code = open_database(file, err);
-	if (code == -EBADMSG && !aside_may_be_queue(path))
+	if (code == -EBADMSG && !damaged_file_may_be_queue(path))
 		code = err_set(err, -EINVAL,
 			"cannot open queue '%s': it is no queue; set `queue` to a file of its own",
 			path);
@@ -323,7 +323,7 @@ int store_file_begin_anew(struct store_file *file, char **ret_aside, struct err 
 	if (file->db)
 		sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	close_database(file);
-	int code = file->aside ? 0 : aside_move(file->path, &file->aside, err);
+	int code = file->aside ? 0 : damaged_file_move(file->path, &file->aside, err);
 	if (!code)
 		code = open_database(file, err);
 	if (code) {
@@ -376,7 +376,7 @@ static int done(struct store_file *file, sqlite3_stmt *statement, struct err *er
 
 static int put_push(struct store_file *file, const struct queue_job *job, struct err *err)
 {
-	const struct target *target = job->target;
+	const struct push_target *target = job->target;
 	sqlite3_stmt *statement = with_number(file, PUSH_PUT, job->row);
 	bind_text(statement, 2, target->user);
 	bind_text(statement, 3, target->token);
@@ -480,7 +480,7 @@ static int delete_phone(struct store_file *file, const struct queue_job *job, st
 
 static int read_rows(struct store_file *file, const struct queue_job *job, struct err *err)
 {
-	if (reading_run(file->db, &file->phones, job->parts, job->reading))
+	if (queue_listing_run(file->db, &file->phones, job->parts, job->reading))
 		return 0;
 	return fail(file, err, "read");
 }
@@ -650,9 +650,9 @@ static bool load_push(struct loading *loading, sqlite3_stmt *row)
 		return false;
 	loading->last = key;
 	loading->has_last = true;
-	if (!target_is_possible(read_text(row, 2), read_text(row, 3)))
+	if (!push_target_is_possible(read_text(row, 2), read_text(row, 3)))
 		return false;
-	struct target *target = target_new(&key, read_text(row, 1), read_text(row, 2),
+	struct push_target *target = push_target_new(&key, read_text(row, 1), read_text(row, 2),
 		read_text(row, 3), read_text(row, 4), sqlite3_column_int(row, 5),
 		sqlite3_column_int(row, 6) != 0, sqlite3_column_int(row, 7) != 0,
 		sqlite3_column_int64(row, 8));

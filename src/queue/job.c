@@ -12,7 +12,7 @@ void queue_job_free(struct queue_job *job)
 {
 	if (!job)
 		return;
-	target_free(job->target);
+	push_target_free(job->target);
 	if (job->news != &job->one_news)
 		free(job->news);
 	for (size_t i = 0; i < job->topic_count; i++)
@@ -24,7 +24,7 @@ void queue_job_free(struct queue_job *job)
 void queue_reading_fini(struct queue_reading *reading)
 {
 	for (size_t i = 0; i < reading->waiting_count; i++)
-		target_free(reading->waiting[i].target);
+		push_target_free(reading->waiting[i].target);
 	free(mem_steal(reading->waiting));
 	reading->waiting_count = 0;
 }

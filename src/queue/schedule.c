@@ -19,11 +19,11 @@ struct schedule *schedule_new(const struct schedule_settings *settings, const ui
 {
 	struct schedule *schedule = mem_alloc_zero(1, sizeof(*schedule));
 	schedule->settings = *settings;
-	chance_init(&schedule->chance, seed);
-	uint64_t map_seed[] = {chance_draw(&schedule->chance), chance_draw(&schedule->chance)};
+	random_init(&schedule->chance, seed);
+	uint64_t map_seed[] = {random_draw(&schedule->chance), random_draw(&schedule->chance)};
 	schedule->entries = map_new((const uint8_t *)map_seed);
 	TAILQ_INIT(&schedule->storing);
-	lanes_init(&schedule->lanes);
+	topic_heaps_init(&schedule->lanes);
 	TAILQ_INIT(&schedule->resting);
 	rate_init(&schedule->rate, settings->max_push_rate, 0);
 	return schedule;
@@ -32,7 +32,7 @@ struct schedule *schedule_new(const struct schedule_settings *settings, const ui
 static void entry_free(struct entry *entry)
 {
 	schedule_flight_free(entry->flight);
-	target_free(entry->target);
+	push_target_free(entry->target);
 	news_fini(&entry->news);
 	free(entry);
 }
@@ -45,7 +45,7 @@ void schedule_free(struct schedule *schedule)
 	for (struct entry *entry; (entry = map_next(schedule->entries, &position));)
 		entry_free(entry);
 	map_free(schedule->entries);
-	lanes_fini(&schedule->lanes);
+	topic_heaps_fini(&schedule->lanes);
 	free(schedule);
 }
 
@@ -69,7 +69,8 @@ void schedule_stand(struct schedule *schedule, struct entry *entry)
 		stand_in(entry, NULL, 0);
 		return;
 	}
-	struct lane *lane = lanes_get(&schedule->lanes, entry->target->topic);
+	struct credential_connections *lane =
+		topic_heaps_get(&schedule->lanes, entry->target->topic);
 	stand_in(entry, news_has_now(&entry->news) ? &lane->now : &lane->later, entry->due_ms);
 }
 
@@ -109,7 +110,7 @@ void schedule_enter(struct schedule *schedule, struct entry *entry, enum state t
 		break;
 	case RESTING:
 		assert(!entry->news.count && !entry->flight);
-		target_free(mem_steal(entry->target));
+		push_target_free(mem_steal(entry->target));
 		news_fini(&entry->news);
 		entry->due_ms = INT64_MAX;
 		entry->not_before_ms = NEVER_MS;
@@ -180,12 +181,12 @@ void schedule_reap(struct schedule *schedule, int64_t now_ms)
 
 void schedule_new_apns_id(struct schedule *schedule, struct entry *entry)
 {
-	chance_uuid(&schedule->chance, entry->apns_id);
+	random_uuid(&schedule->chance, entry->apns_id);
 	entry->attempts = 0;
 	entry->has_flown = false;
 }
 
-static bool is_same_target(const struct target *a, const struct target *b)
+static bool is_same_target(const struct push_target *a, const struct push_target *b)
 {
 	return !strcmp(a->topic, b->topic) && !strcmp(a->token, b->token) &&
 		!strcmp(a->account_id, b->account_id) && !strcmp(a->user, b->user) &&
@@ -194,11 +195,11 @@ static bool is_same_target(const struct target *a, const struct target *b)
 }
 
 /* Returns whether it says anything new to the store. */
-static bool take_target(struct entry *entry, struct target *target)
+static bool take_target(struct entry *entry, struct push_target *target)
 {
-	struct target *old = entry->target;
+	struct push_target *old = entry->target;
 	if (target == old) {
-		target_free(target);
+		push_target_free(target);
 		return false;
 	}
 	bool is_same = old && is_same_target(old, target);
@@ -206,7 +207,7 @@ static bool take_target(struct entry *entry, struct target *target)
 	if (entry->flight && entry->flight->push.target == old)
 		entry->flight->old_target = old;
 	else
-		target_free(old);
+		push_target_free(old);
 	return !is_same;
 }
 
@@ -245,7 +246,7 @@ void schedule_tell_row(
 	job->attempts = entry->attempts;
 	memcpy(job->apns_id, entry->apns_id, sizeof(job->apns_id));
 	if (part == QUEUE_PUSH_PUT) {
-		job->target = target_ref(entry->target);
+		job->target = push_target_ref(entry->target);
 		int64_t first_ms = oldest_ms(entry);
 		job->first_ms = first_ms == INT64_MAX ? time.unix_ms : first_ms;
 	}
@@ -292,7 +293,7 @@ static bool put_news(struct schedule *schedule, struct entry *entry, struct queu
 	return grew || count > SCHEDULE_HASHES_MAX;
 }
 
-struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
+struct queue_job *schedule_add(struct schedule *schedule, struct push_target *target,
 	const char (*hashes)[MAILBOX_HASH_SIZE], unsigned hash_count, enum queue_urgency urgency,
 	struct schedule_time time)
 {
@@ -324,7 +325,7 @@ struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
 		due_ms = time.now_ms;
 	else if (!had_news)
 		due_ms = time.now_ms + schedule->settings.later_delay_ms +
-			chance_upto(&schedule->chance, schedule->settings.later_delay_ms);
+			random_upto(&schedule->chance, schedule->settings.later_delay_ms);
 	due_ms = schedule_not_too_soon(schedule, entry, due_ms);
 	bool is_sooner = due_ms < entry->due_ms;
 	if (is_sooner)
@@ -367,12 +368,12 @@ static void end_doubt(struct schedule *schedule, struct entry *entry, int64_t no
 	entry->due_ms = schedule_not_too_soon(schedule, entry, now_ms);
 }
 
-struct queue_job *schedule_renew(struct schedule *schedule, struct target *target,
+struct queue_job *schedule_renew(struct schedule *schedule, struct push_target *target,
 	const char (*hashes)[MAILBOX_HASH_SIZE], unsigned hash_count, struct schedule_time time)
 {
 	struct entry *entry = schedule_find(schedule, &target->key);
 	if (!entry || !entry->row) {
-		target_free(target);
+		push_target_free(target);
 		return NULL;
 	}
 	take_target(entry, target);
@@ -473,7 +474,7 @@ void schedule_stored(struct schedule *schedule, uint64_t seq, struct schedule_ti
 {
 	if (seq > schedule->stored_seq)
 		schedule->stored_seq = seq;
-	caution_stored(&schedule->caution, schedule->stored_seq);
+	slow_start_stored(&schedule->caution, schedule->stored_seq);
 	for (struct entry *first; (first = TAILQ_FIRST(&schedule->storing)) &&
 		first->storing_seq <= schedule->stored_seq;)
 		schedule_enter(schedule, first, WAITING);
@@ -511,12 +512,12 @@ const char *schedule_state(const struct schedule *schedule, const struct registr
 
 bool schedule_has_due(const struct schedule *schedule, const char *topic, int64_t now_ms)
 {
-	return lanes_due(&schedule->lanes, topic, now_ms);
+	return topic_heaps_due(&schedule->lanes, topic, now_ms);
 }
 
 size_t schedule_waiting(const struct schedule *schedule, const char *topic)
 {
-	return lanes_count(&schedule->lanes, topic);
+	return topic_heaps_count(&schedule->lanes, topic);
 }
 
 void schedule_count(const struct schedule *schedule, struct schedule_counts *ret)

@@ -45,7 +45,7 @@ struct schedule_settings {
 	int64_t min_interval_ms;
 	int64_t later_delay_ms;
 	unsigned max_push_rate; /* pushes a second, 0: no limit */
-	int64_t caution_ms;	/* how long a start is cautious (caution.h) at most; 0: it is not */
+	int64_t caution_ms; /* how long a start is cautious (slow_start.h) at most; 0: it is not */
 };
 
 struct schedule_time {
@@ -57,7 +57,7 @@ struct schedule;
 
 /* What is to be sent; valid until the verdict on it. */
 struct push {
-	const struct target *target;
+	const struct push_target *target;
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 	const char (*hashes)[MAILBOX_HASH_SIZE]; /* what this flight carries */
 	unsigned hash_count;
@@ -79,7 +79,7 @@ void schedule_free(struct schedule *schedule);
  * time further ahead than any that is given is from a clock that was ahead: it is due now.  News
  * without a push is left out: the push could not be read.
  */
-void schedule_load_push(struct schedule *schedule, int64_t row, struct target *target,
+void schedule_load_push(struct schedule *schedule, int64_t row, struct push_target *target,
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_unix_ms, unsigned attempts,
 	int64_t first_unix_ms, int64_t last_push_unix_ms, struct schedule_time time);
 void schedule_load_news(struct schedule *schedule, const struct registry_key *key,
@@ -95,7 +95,7 @@ void schedule_loaded(
  * Something changed in mailboxes that `target` (handed over) subscribed to, at least one.  Never
  * NULL.  Each row of news has a seq of its own; the job's is the last of them.
  */
-struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
+struct queue_job *schedule_add(struct schedule *schedule, struct push_target *target,
 	const char (*hashes)[MAILBOX_HASH_SIZE], unsigned hash_count, enum queue_urgency urgency,
 	struct schedule_time time);
 /*
@@ -103,7 +103,7 @@ struct queue_job *schedule_add(struct schedule *schedule, struct target *target,
  * news about hashes that are not in the list any more is dropped; what waits because its token was
  * doubted is due now.  NULL: nothing waits for it.
  */
-struct queue_job *schedule_renew(struct schedule *schedule, struct target *target,
+struct queue_job *schedule_renew(struct schedule *schedule, struct push_target *target,
 	const char (*hashes)[MAILBOX_HASH_SIZE], unsigned hash_count, struct schedule_time time);
 /*
  * The registration is gone, and its phone row with it: never NULL.  A flight goes on; its verdict

@@ -15,7 +15,7 @@ void schedule_flight_free(struct flight *flight)
 	if (!flight)
 		return;
 	news_fini(&flight->carried);
-	target_free(flight->old_target);
+	push_target_free(flight->old_target);
 	free(flight);
 }
 
@@ -41,7 +41,7 @@ static const struct push *take_off(
 		.former_due_ms = entry->due_ms,
 		.former_not_before_ms = entry->not_before_ms,
 		.former_left_ms = entry->left_ms,
-		.former_turns = lanes_turns(&schedule->lanes, entry->target->topic),
+		.former_turns = topic_heaps_turns(&schedule->lanes, entry->target->topic),
 		.former_is_spread = entry->is_spread,
 		.former_has_flown = entry->has_flown};
 	entry->left_ms = time.now_ms;
@@ -104,13 +104,13 @@ static bool is_to_spread(const struct schedule *schedule, struct entry *entry, i
 static struct entry *first_due(struct schedule *schedule, const char *topic, int64_t now_ms)
 {
 	for (int i = 0; i < SPREAD_A_CALL; i++) {
-		struct heap_node *node = lanes_due(&schedule->lanes, topic, now_ms);
+		struct heap_node *node = topic_heaps_due(&schedule->lanes, topic, now_ms);
 		struct entry *entry = node ? MEM_CONTAINER(node, struct entry, node) : NULL;
 		if (!entry || !is_to_spread(schedule, entry, now_ms))
 			return entry;
 		entry->is_spread = true;
 		entry->due_ms =
-			now_ms + chance_upto(&schedule->chance, schedule->settings.later_delay_ms);
+			now_ms + random_upto(&schedule->chance, schedule->settings.later_delay_ms);
 		schedule_stand(schedule, entry);
 	}
 	schedule->is_spreading = true;
@@ -122,12 +122,12 @@ const struct push *schedule_next(
 {
 	schedule_reap(schedule, time.now_ms);
 	struct entry *first = first_due(schedule, topic, time.now_ms);
-	if (!first || !caution_allows(&schedule->caution, time.now_ms) ||
+	if (!first || !slow_start_allows(&schedule->caution, time.now_ms) ||
 		!rate_take(&schedule->rate, time.now_ms))
 		return NULL;
-	caution_leave(&schedule->caution);
+	slow_start_leave(&schedule->caution);
 	const struct push *push = take_off(schedule, first, time);
-	lanes_took_turn(&schedule->lanes, topic, push->urgency == QUEUE_NOW);
+	topic_heaps_took_turn(&schedule->lanes, topic, push->urgency == QUEUE_NOW);
 	return push;
 }
 
@@ -141,22 +141,22 @@ void schedule_put_back(struct schedule *schedule, const struct registry_key *key
 	entry->left_ms = flight->former_left_ms;
 	entry->is_spread = flight->former_is_spread;
 	entry->has_flown = flight->former_has_flown;
-	lanes_set_turns(&schedule->lanes, entry->target->topic, flight->former_turns);
+	topic_heaps_set_turns(&schedule->lanes, entry->target->topic, flight->former_turns);
 	schedule_flight_free(flight);
 	schedule_enter(schedule, entry, WAITING);
 	rate_give_back(&schedule->rate);
-	caution_take_back(&schedule->caution);
+	slow_start_take_back(&schedule->caution);
 }
 
 void schedule_begin_turn(struct schedule *schedule)
 {
 	schedule->is_spreading = false;
-	lanes_begin_turn(&schedule->lanes);
+	topic_heaps_begin_turn(&schedule->lanes);
 }
 
 const char *schedule_next_topic(const struct schedule *schedule, size_t *position, int64_t now_ms)
 {
-	return lanes_next_topic(&schedule->lanes, position, now_ms);
+	return topic_heaps_next_topic(&schedule->lanes, position, now_ms);
 }
 
 int64_t schedule_wake_ms(const struct schedule *schedule, int64_t now_ms)
@@ -164,9 +164,9 @@ int64_t schedule_wake_ms(const struct schedule *schedule, int64_t now_ms)
 	if (schedule->is_spreading)
 		return now_ms;
 	bool has_due;
-	int64_t wake_ms = lanes_wake_ms(&schedule->lanes, now_ms, &has_due);
+	int64_t wake_ms = topic_heaps_wake_ms(&schedule->lanes, now_ms, &has_due);
 	int64_t rate_ms = rate_wake_ms(&schedule->rate, now_ms);
-	int64_t caution_ms = caution_wake_ms(&schedule->caution);
+	int64_t caution_ms = slow_start_wake_ms(&schedule->caution);
 	if (has_due && rate_ms > now_ms && rate_ms < wake_ms)
 		wake_ms = rate_ms;
 	return has_due && caution_ms < wake_ms ? caution_ms : wake_ms;
@@ -176,9 +176,9 @@ int64_t schedule_wake_ms(const struct schedule *schedule, int64_t now_ms)
 static void settle(struct schedule *schedule, struct queue_job *job)
 {
 	if (job)
-		job->is_awaited = caution_is_on(&schedule->caution);
-	caution_land(&schedule->caution, job ? job->seq : schedule->seq);
-	caution_stored(&schedule->caution, schedule->stored_seq);
+		job->is_awaited = slow_start_is_on(&schedule->caution);
+	slow_start_land(&schedule->caution, job ? job->seq : schedule->seq);
+	slow_start_stored(&schedule->caution, schedule->stored_seq);
 }
 
 static void go_on(struct schedule *schedule, struct entry *entry)
@@ -231,7 +231,7 @@ static int64_t back_off(struct schedule *schedule, const struct entry *entry)
 		most_ms *= 2;
 	if (most_ms > SCHEDULE_RETRY_MAX_MS)
 		most_ms = SCHEDULE_RETRY_MAX_MS;
-	return chance_upto(&schedule->chance, most_ms);
+	return random_upto(&schedule->chance, most_ms);
 }
 
 struct queue_job *schedule_retry(struct schedule *schedule, const struct registry_key *key,
@@ -272,7 +272,7 @@ struct queue_job *schedule_retry(struct schedule *schedule, const struct registr
 			schedule_delete_row(entry, job);
 		settle(schedule, job);
 	} else {
-		caution_take_back(&schedule->caution);
+		slow_start_take_back(&schedule->caution);
 	}
 	go_on(schedule, entry);
 	return job;

@@ -8,12 +8,12 @@
 #define MAILPUSH_QUEUE_SCHEDULE_INNER_H
 
 #include "base/map.h"
-#include "queue/caution.h"
-#include "queue/chance.h"
-#include "queue/lanes.h"
+#include "base/random.h"
 #include "queue/news.h"
 #include "queue/rate.h"
 #include "queue/schedule.h"
+#include "queue/slow_start.h"
+#include "queue/topic_heaps.h"
 
 #include <sys/queue.h>
 
@@ -32,8 +32,8 @@ struct flight {
 	unsigned former_turns; /* of its lane */
 	bool former_is_spread;
 	bool former_has_flown;
-	bool is_orphan;		   /* the registration went meanwhile: the verdict is ignored */
-	struct target *old_target; /* the push's, if the registration has another by now */
+	bool is_orphan; /* the registration went meanwhile: the verdict is ignored */
+	struct push_target *old_target; /* the push's, if the registration has another by now */
 	char hashes[][MAILBOX_HASH_SIZE];
 };
 
@@ -42,20 +42,20 @@ struct entry {
 	struct heap *heap;	  /* of its lane; NULL: in none */
 	TAILQ_ENTRY(entry) place; /* in `storing` or `resting` */
 	struct registry_key key;
-	struct target *target;	  /* NULL while resting */
-	struct flight *flight;	  /* while flying */
-	int64_t row;		  /* in the store, when all jobs are done; 0: none */
-	uint64_t storing_seq;	  /* the job that carries its apns_id */
-	int64_t due_ms;		  /* of `news`; INT64_MAX: none */
-	int64_t not_before_ms;	  /* a failed flight is not repeated sooner */
-	int64_t last_push_ms;	  /* when the last flight that counted began */
-	int64_t left_ms;	  /* when the last flight began, whatever became of it */
-	int64_t failing_since_ms; /* if there are failures */
-	int64_t event_unix_ms;	  /* of the last change */
-	struct news news;	  /* what no flight carries */
-	uint32_t counted;	  /* in schedule's count of news */
-	uint32_t attempts;	  /* failed flights of this apns_id */
-	uint32_t failures;	  /* failed flights since the last that counted: for the back-off */
+	struct push_target *target; /* NULL while resting */
+	struct flight *flight;	    /* while flying */
+	int64_t row;		    /* in the store, when all jobs are done; 0: none */
+	uint64_t storing_seq;	    /* the job that carries its apns_id */
+	int64_t due_ms;		    /* of `news`; INT64_MAX: none */
+	int64_t not_before_ms;	    /* a failed flight is not repeated sooner */
+	int64_t last_push_ms;	    /* when the last flight that counted began */
+	int64_t left_ms;	    /* when the last flight began, whatever became of it */
+	int64_t failing_since_ms;   /* if there are failures */
+	int64_t event_unix_ms;	    /* of the last change */
+	struct news news;	    /* what no flight carries */
+	uint32_t counted;	    /* in schedule's count of news */
+	uint32_t attempts;	    /* failed flights of this apns_id */
+	uint32_t failures; /* failed flights since the last that counted: for the back-off */
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 	enum state state;
 	bool is_asleep;	 /* its owner was deleted: it stands in no heap */
@@ -70,17 +70,17 @@ struct schedule {
 	struct schedule_settings settings;
 	struct map *entries;
 	struct entry_list storing; /* in order of storing_seq */
-	struct lanes lanes;
+	struct topic_heaps lanes;
 	struct entry_list resting; /* as they came to rest: nearly in order of left_ms */
 	struct rate rate;
-	struct caution caution;
+	struct slow_start caution;
 	int64_t last_row;
 	uint64_t seq;
 	uint64_t stored_seq;
 	uint64_t in_state[RESTING + 1];
 	uint64_t news;
 	bool is_spreading; /* more is overdue than one call of this turn spreads */
-	struct chance chance;
+	struct random chance;
 };
 
 struct entry *schedule_find(const struct schedule *schedule, const struct registry_key *key);

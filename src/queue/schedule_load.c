@@ -30,7 +30,7 @@ static int64_t loaded_delay_ms(
 	return delay_ms < SCHEDULE_LOADED_DUE_MAX_MS ? delay_ms : SCHEDULE_LOADED_DUE_MAX_MS;
 }
 
-void schedule_load_push(struct schedule *schedule, int64_t row, struct target *target,
+void schedule_load_push(struct schedule *schedule, int64_t row, struct push_target *target,
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_unix_ms, unsigned attempts,
 	int64_t first_unix_ms, int64_t last_push_unix_ms, struct schedule_time time)
 {
@@ -96,5 +96,5 @@ void schedule_loaded(
 		MEM_CONTAINER(job, struct queue_job, job)->seq = ++schedule->seq;
 	job_list_move(ret_jobs, &jobs);
 	if (schedule->in_state[WAITING] && schedule->settings.caution_ms)
-		caution_begin(&schedule->caution, time.now_ms + schedule->settings.caution_ms);
+		slow_start_begin(&schedule->caution, time.now_ms + schedule->settings.caution_ms);
 }

@@ -6,10 +6,10 @@
  * waiting jobs in one transaction with one commit.  A batch that fails (a full disk) is tried again
  * on that thread until it succeeds, reported through `trouble`.
  *
- * A file that is damaged, at the start or later, is set aside under another name (aside.h) and a
- * new one begun: the loop is asked for all that memory holds, which is written first; then what was
- * on its way.  That is repeated in part, but says the same in the end: each job says how a row is
- * to be.
+ * A file that is damaged, at the start or later, is set aside under another name (damaged_file.h)
+ * and a new one begun: the loop is asked for all that memory holds, which is written first; then
+ * what was on its way.  That is repeated in part, but says the same in the end: each job says how a
+ * row is to be.
  *
  * Tables: push (one row a registration), news (key, hash), parked (raw events in order), topic
  * (what Cyrus gives to phones and gave before), phone (what happened last with a registration: for
@@ -29,7 +29,7 @@
 #include "base/err.h"
 #include "base/worker.h"
 #include "event/mailbox.h"
-#include "registry/target.h"
+#include "registry/push_target.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -75,7 +75,7 @@ struct queue_phone {
 	int64_t last_event_ms; /* Unix; 0: leave as it is */
 };
 
-/* A topic that Cyrus gives to phones, or gave until then (daemon/former.h). */
+/* A topic that Cyrus gives to phones, or gave until then (flow/former.h). */
 struct queue_topic {
 	char *topic;
 	int64_t until_ms; /* Unix; 0: it still does */
@@ -84,7 +84,7 @@ struct queue_topic {
 /* A push that waits, as it stands on disk. */
 struct queue_waiting {
 	int64_t row;
-	struct target *target;
+	struct push_target *target;
 	int64_t due_ms;	  /* Unix, or QUEUE_DUE_ASLEEP; of a flight: when it began */
 	int64_t first_ms; /* Unix; of its oldest news */
 	unsigned attempts;
@@ -119,8 +119,8 @@ struct queue_job {
 	int64_t row; /* the number of the push's row, from 1; 0: it has none */
 
 	/* Owned by the job. */
-	struct target *target;	 /* PUSH_PUT */
-	struct queue_news *news; /* see queue_job_make_room */
+	struct push_target *target; /* PUSH_PUT */
+	struct queue_news *news;    /* see queue_job_make_room */
 	size_t news_count;
 	struct queue_news one_news; /* room for the common single row */
 	struct queue_topic *topics; /* TOPICS */
@@ -175,7 +175,7 @@ struct store_callbacks {
 /* What stands in the file at start, in order of key, of seq, of parked_id. */
 struct store_loader {
 	/* The target is handed over. */
-	void (*push)(void *ctx, int64_t row, struct target *target,
+	void (*push)(void *ctx, int64_t row, struct push_target *target,
 		const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_ms, unsigned attempts,
 		int64_t first_ms, int64_t last_push_ms);
 	void (*news)(void *ctx, const struct registry_key *key, const struct queue_news *news);

@@ -42,7 +42,7 @@ static void free_listed(struct registry_listed *listed)
 	free(listed->subscriptions);
 	free(listed->subtopic);
 	free(listed->stopped_reason);
-	target_free(listed->target);
+	push_target_free(listed->target);
 }
 
 void listing_free(struct registry_listing *listing)
@@ -62,8 +62,9 @@ static void on_row(void *ctx, size_t index, const struct registry_row *row)
 	listing->listed =
 		mem_realloc_array(listing->listed, listing->count + 1, sizeof(*listing->listed));
 	listing->listed[listing->count++] = (struct registry_listed){
-		.target = target_new(&row->key, row->user, row->token, row->account_id, row->topic,
-			row->aps_version, row->confirmed, row->inbox_only, row->renewed_ms),
+		.target = push_target_new(&row->key, row->user, row->token, row->account_id,
+			row->topic, row->aps_version, row->confirmed, row->inbox_only,
+			row->renewed_ms),
 		.subtopic = mem_dup(row->subtopic),
 		.stopped_reason = row->stopped_reason ? mem_dup(row->stopped_reason) : NULL,
 		.created_ms = row->created_ms,

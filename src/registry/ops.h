@@ -3,9 +3,9 @@
  *
  * Every call takes or gives many rows, so that a database on the network costs a few round trips a
  * batch, not some for each job.  The functions store and find; what follows from what is decided by
- * rules.c, renewal.c and tidy.c, once for all databases.  A registration is known by its key alone:
- * ids that a database makes stay behind this table.  All that is stored belongs to the site given
- * to `open`; other sites in the same database are never touched.
+ * rules.c, renewal.c and expiry.c, once for all databases.  A registration is known by its key
+ * alone: ids that a database makes stay behind this table.  All that is stored belongs to the site
+ * given to `open`; other sites in the same database are never touched.
  *
  * Times are Unix milliseconds, 0 is "never".  Text is compared byte by byte.  Strings given to a
  * callback live until it returns.  Callbacks must not call the database.
@@ -21,8 +21,8 @@
 
 #include "base/err.h"
 #include "event/mailbox.h"
+#include "registry/push_target.h"
 #include "registry/registry.h"
-#include "registry/target.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -29,7 +29,7 @@
 #include "base/err.h"
 #include "base/worker.h"
 #include "event/event.h"
-#include "registry/target.h"
+#include "registry/push_target.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -94,7 +94,8 @@ struct registry_subscription {
 };
 
 struct registry_match {
-	struct target *target; /* take it over with mem_steal, or leave it to registry_job_fini */
+	struct push_target
+		*target; /* take it over with mem_steal, or leave it to registry_job_fini */
 	char (*hashes)[MAILBOX_HASH_SIZE]; /* owned by the job */
 	unsigned hash_count;
 	unsigned reading; /* which reading of the event's mailbox */
@@ -127,7 +128,7 @@ struct registry_effect {
 };
 
 struct registry_listed {
-	struct target *target;
+	struct push_target *target;
 	char *subtopic;
 	char *stopped_reason; /* NULL: not stopped */
 	int64_t created_ms;
@@ -228,7 +229,7 @@ struct registry_job {
 	int64_t before_ms; /* FORGET, STOP */
 	/* FORGET, STOP: the registration that was pushed to; it counts as gone too if it is not
 	   there (a crash came between its end here and in the queue).  NULL: none in particular. */
-	const struct target *target;
+	const struct push_target *target;
 	int answer_status;		    /* FORGET: what Apple said, with `reason` */
 	const char *reason;		    /* FORGET, STOP */
 	const struct registry_query *query; /* LIST, LIST_FORGOTTEN */

@@ -445,9 +445,9 @@ static int run_run(struct rules *rules, struct run *run, struct err *err)
 		decide(rules, &run->renewals[i]);
 	failed = write_run(rules, run, err);
 	for (size_t i = 0; i < run->count && !failed; i++) {
-		if (sleepers_wakes(rules->sleepers, run->users[i], run->renewals[i].time_ms,
+		if (suspended_users_wakes(rules->sleepers, run->users[i], run->renewals[i].time_ms,
 			    rules->wrong_ms))
-			sleepers_remove(rules->sleepers, run->users[i]);
+			suspended_users_remove(rules->sleepers, run->users[i]);
 	}
 	return failed;
 }

@@ -18,7 +18,7 @@ static size_t grown(size_t count)
 void result_clear(struct registry_job *job)
 {
 	for (size_t i = 0; i < job->match_count; i++) {
-		target_free(job->matches[i].target);
+		push_target_free(job->matches[i].target);
 		if (job->matches[i].hashes != job->one_hash)
 			free(job->matches[i].hashes);
 	}
@@ -64,8 +64,9 @@ struct registry_match *result_add_match(
 	bool is_first = job->match_count == 0;
 	struct registry_match *match = &job->matches[job->match_count++];
 	*match = (struct registry_match){
-		.target = target_new(&row->key, row->user, row->token, row->account_id, row->topic,
-			row->aps_version, row->confirmed, row->inbox_only, row->renewed_ms),
+		.target = push_target_new(&row->key, row->user, row->token, row->account_id,
+			row->topic, row->aps_version, row->confirmed, row->inbox_only,
+			row->renewed_ms),
 	};
 	size_t room = 1;
 	while (room < hashes)

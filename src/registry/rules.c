@@ -42,7 +42,7 @@ void rules_init(
 		.registration_ttl_ms = settings->registration_ttl_ms,
 		.deleted_user_grace_ms = settings->deleted_user_grace_ms,
 		.registrations_per_user = settings->registrations_per_user,
-		.sleepers = sleepers_new(),
+		.sleepers = suspended_users_new(),
 		.users = map_new(seed),
 		.renewed = map_new(seed),
 	};
@@ -50,7 +50,7 @@ void rules_init(
 
 void rules_fini(struct rules *rules)
 {
-	sleepers_free(rules->sleepers);
+	suspended_users_free(rules->sleepers);
 	map_free(rules->users);
 	map_free(rules->renewed);
 	free(rules->site);
@@ -68,7 +68,7 @@ static bool is_believed(const struct registry_job *job, unsigned reading)
 
 static bool wakes(const struct rules *rules, const struct registry_job *job, unsigned reading)
 {
-	return sleepers_wakes(rules->sleepers, job->event->at[reading].owner,
+	return suspended_users_wakes(rules->sleepers, job->event->at[reading].owner,
 		       rules_time(rules, job), rules->wrong_ms) &&
 		is_believed(job, reading);
 }
@@ -128,7 +128,7 @@ static int wake_owners(
 		return 0;
 	int failed = rules->db->ops->wake(rules->db, woken, woken_count, on_effect, woken_by, err);
 	for (size_t i = 0; i < woken_count && !failed; i++)
-		sleepers_remove(rules->sleepers, woken[i].user);
+		suspended_users_remove(rules->sleepers, woken[i].user);
 	return failed;
 }
 
@@ -235,7 +235,7 @@ static int run_mailboxes(
 		rules->db, changes, change_count, on_effect, changed_by, err);
 	for (size_t i = 0; i < change_count && !failed; i++) {
 		if (changes[i].kind == REGISTRY_OWNER_GONE)
-			sleepers_add(rules->sleepers, changes[i].owner, changes[i].at_ms);
+			suspended_users_add(rules->sleepers, changes[i].owner, changes[i].at_ms);
 	}
 	return failed;
 }
@@ -397,13 +397,13 @@ static bool needs_write(const struct rules *rules, struct registry_job *const *j
 
 static void on_sleeper(void *ctx, const char *user, int64_t sleeping_ms)
 {
-	sleepers_add(ctx, user, sleeping_ms);
+	suspended_users_add(ctx, user, sleeping_ms);
 }
 
 static int load_sleepers(struct rules *rules, struct err *err)
 {
 	const struct registry_ops *ops = rules->db->ops;
-	sleepers_clear(rules->sleepers);
+	suspended_users_clear(rules->sleepers);
 	int failed = ops->begin(rules->db, false, err);
 	if (!failed)
 		failed = ops->find_sleepers(rules->db, on_sleeper, rules->sleepers, err);

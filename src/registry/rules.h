@@ -2,8 +2,8 @@
  * rules - what each job means for the registry, the same for all databases.
  *
  * Walks a batch in order and cuts it into runs of one kind, so that the database is asked a few
- * times a run, however many jobs it has.  Renewals (renewal.h) and housekeeping (tidy.h) have files
- * of their own; news, deletes, renames and Apple's verdicts stand here.
+ * times a run, however many jobs it has.  Renewals (renewal.h) and housekeeping (expiry.h) have
+ * files of their own; news, deletes, renames and Apple's verdicts stand here.
  *
  * Registry thread only.  Reads no clock: the present is given with each batch.  What a stored time
  * from the future of it means is told in registry.h.
@@ -13,7 +13,7 @@
 
 #include "base/map.h"
 #include "registry/ops.h"
-#include "registry/sleepers.h"
+#include "registry/suspended_users.h"
 
 struct rules {
 	struct registry_db *db; /* borrowed */
@@ -21,7 +21,7 @@ struct rules {
 	int64_t registration_ttl_ms;
 	int64_t deleted_user_grace_ms;
 	unsigned registrations_per_user;
-	struct sleepers *sleepers;
+	struct suspended_users *sleepers;
 	bool sleepers_known; /* as they stand in the database */
 	struct map *users;   /* of a run of renewals; empty outside */
 	struct map *renewed; /* keys of the registrations that this batch has renewed */

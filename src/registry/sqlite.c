@@ -134,7 +134,7 @@ static int read_target(sqlite3_stmt *query, int at, struct registry_row *ret)
 /* Nobody could be pushed to with what such a row says. */
 static int check_row(const struct sqlite *s, const struct registry_row *row, struct err *err)
 {
-	if (target_is_possible(row->token, row->account_id))
+	if (push_target_is_possible(row->token, row->account_id))
 		return 0;
 	return err_set(err, -EIO,
 		"registry '%s': cannot read: a registration of '%s' is malformed; restore a "

@@ -3,8 +3,8 @@
  * text that names the file.
  */
 #include "base/clock.h"
-#include "daemon/config.h"
-#include "daemon/units.h"
+#include "base/units.h"
+#include "config/config.h"
 
 #include "fuzz.h"
 

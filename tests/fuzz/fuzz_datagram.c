@@ -2,9 +2,9 @@
  * A datagram.  Its fields must lie in it in order, each ended by the NUL that split it off, and
  * together be all of it.  Written as a dlist request and back, it must be what it was.
  */
-#include "intake/convert.h"
 #include "intake/datagram.h"
 #include "intake/dlist.h"
+#include "intake/notification_write.h"
 
 #include "fuzz.h"
 
@@ -28,11 +28,11 @@ static void check_conversion(const struct notification *n)
 	struct notification converted;
 	size_t size;
 	struct err err;
-	convert_to_dlist(n, &request);
+	notification_write_to_dlist(n, &request);
 	int r = dlist_parse(
 		&scan, (const char *)request.data, request.used, &converted, &size, &err);
 	assert(r == 1 && size == request.used && !scan.unescaped);
-	r = convert_to_datagram(&converted, &again, &err);
+	r = notification_write_to_datagram(&converted, &again, &err);
 	if (r < 0) {
 		assert(r == -EMSGSIZE && again.used == 0);
 		return;

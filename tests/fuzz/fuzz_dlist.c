@@ -2,9 +2,9 @@
  * A dlist request.  Its fields must lie in it, and however it is split into two or into single
  * bytes, the result must be the same.  Written as a datagram, it must be one.
  */
-#include "intake/convert.h"
 #include "intake/datagram.h"
 #include "intake/dlist.h"
+#include "intake/notification_write.h"
 
 #include "fuzz.h"
 
@@ -98,7 +98,7 @@ static void check_conversion(const struct notification *n)
 	buf_auto struct buf datagram = {0};
 	struct notification converted;
 	struct err err;
-	int r = convert_to_datagram(n, &datagram, &err);
+	int r = notification_write_to_datagram(n, &datagram, &err);
 	if (r < 0) {
 		assert((r == -EBADMSG || r == -EMSGSIZE) && datagram.used == 0);
 		return;

@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = {path.name: path.read_text() for path in sorted((ROOT / "src" / "daemon").glob("*.c"))}
+SOURCES = {path.name: path.read_text() for folder in ("config", "flow", "admin", "daemon")
+           for path in sorted((ROOT / "src" / folder).glob("*.c"))}
 
 # Calls whose name is not a literal; in_code() finds the names that they are given.
-WITH_A_VARIABLE = {"delivery.c": 4, "forward.c": 1, "keyring.c": 1, "socketwatch.c": 1}
+WITH_A_VARIABLE = {"delivery.c": 4, "forward.c": 1, "keyring.c": 1, "socket_watch.c": 1}
 
 
 def in_code():

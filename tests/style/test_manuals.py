@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("MAILPUSH_BUILD", ROOT / "build"))
 MAN = ROOT / "man"
 CONF_PAGE = (MAN / "mailpush.conf.5").read_text()
-CONFIG = (ROOT / "src/daemon/config.c").read_text()
+CONFIG = (ROOT / "src/config/config.c").read_text()
 UNITS_MS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 CLOCK_MS = {"CLOCK_MINUTE_MS": 60_000, "CLOCK_HOUR_MS": 3_600_000, "CLOCK_DAY_MS": 86_400_000}
 
@@ -32,7 +32,7 @@ def entries():
 def rows():
     """The table of keys: name, default, function, least, most."""
     table = CONFIG[CONFIG.index("static const struct key keys[]"):CONFIG.index("#define KEYS")]
-    row = r'\{"(\w+)",\s*"([^"]*)",\s*(?:true|false),\s*take_(\w+),\s*(?:AT\(\w+\)|0),\s*([^,]+),\s*([^}]+)\}'
+    row = r'\{"(\w+)",\s*"([^"]*)",\s*(?:true|false),\s*(?:config_)?take_(\w+),\s*(?:AT\(\w+\)|0),\s*([^,]+),\s*([^}]+)\}'
     return re.findall(row, table)
 
 

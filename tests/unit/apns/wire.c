@@ -173,7 +173,7 @@ void wire_start(struct wire *wire, const struct sender_callbacks *callbacks, voi
 		.team_id = "ABCDEFGHIJ",
 		.not_before_unix_ms = INT64_MIN,
 		.not_after_unix_ms = INT64_MAX};
-	const struct lane_settings settings = {.loop = &wire->loop,
+	const struct credential_connections_settings settings = {.loop = &wire->loop,
 		.sender = &wire->settings,
 		.authority = "localhost",
 		.trust = trust,
@@ -183,14 +183,14 @@ void wire_start(struct wire *wire, const struct sender_callbacks *callbacks, voi
 		.next_connection_id = &wire->connections,
 		.providers = &wire->providers};
 	wire->credential = credential;
-	wire->lane = lane_new(&settings, credential);
+	wire->lane = credential_connections_new(&settings, credential);
 }
 
 void wire_turn(struct wire *wire)
 {
-	lane_answer(wire->lane);
-	lane_offer_room(wire->lane);
-	lane_flush(wire->lane);
+	credential_connections_answer(wire->lane);
+	credential_connections_offer_room(wire->lane);
+	credential_connections_flush(wire->lane);
 }
 
 /* The loop itself does not run, so its time is ours. */
@@ -206,10 +206,10 @@ void wire_expire(struct wire *wire, bool is_expired)
 
 void wire_stop(struct wire *wire)
 {
-	lane_close(wire->lane, "the end");
-	lane_answer(wire->lane);
-	assert(lane_is_empty(wire->lane));
-	lane_free(wire->lane);
+	credential_connections_close(wire->lane, "the end");
+	credential_connections_answer(wire->lane);
+	assert(credential_connections_is_empty(wire->lane));
+	credential_connections_free(wire->lane);
 	uv_run(&wire->loop, UV_RUN_DEFAULT);
 	int busy = uv_loop_close(&wire->loop);
 	assert(!busy);

@@ -1,5 +1,6 @@
 /*
- * wire - connections without sockets or time, for tests of lane.c and session.c together.
+ * wire - connections without sockets or time, for tests of credential_connections.c and session.c
+ * together.
  *
  * Linked instead of apns/connection.c: a connection is there at the end of the turn that made it,
  * and the test is its server: it takes what the client wrote and gives what it reads.  The newest
@@ -8,7 +9,7 @@
 #ifndef MAILPUSH_TESTS_APNS_WIRE_H
 #define MAILPUSH_TESTS_APNS_WIRE_H
 
-#include "apns/lane.h"
+#include "apns/credential_connections.h"
 #include "base/buf.h"
 
 #include <uv.h>
@@ -19,7 +20,7 @@ struct wire {
 	struct provider_list providers;
 	unsigned connections;
 	struct credential *credential; /* the lane's */
-	struct lane *lane;
+	struct credential_connections *lane;
 };
 
 #define WIRE_TOPIC "com.example"

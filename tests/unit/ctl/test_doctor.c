@@ -8,8 +8,8 @@
 #include "ctl/doctor_machine.h"
 #include "ctl/doctor_socket.h"
 #include "ctl/doctor_user.h"
-#include "ctl/findings.h"
 #include "ctl/greeting.h"
+#include "ctl/report.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ static const char good[] = "event_notifier: external\n"
 			   "aps_topic: " TOPIC "\n";
 
 struct ward {
-	struct findings findings;
+	struct report findings;
 	struct imapdconf *conf;
 	struct cyrusconf *services;
 	struct doctor_cyrus cyrus;
@@ -57,16 +57,16 @@ static void ward_init(struct ward *ward, const char *imapd, const char *services
 
 static void ward_fini(struct ward *ward)
 {
-	findings_fini(&ward->findings);
+	report_fini(&ward->findings);
 	imapdconf_free(ward->conf);
 	cyrusconf_free(ward->services);
 }
 
 /* The first that is not ok; NULL: none. */
-static const struct finding *ill(const struct findings *findings)
+static const struct finding *ill(const struct report *findings)
 {
 	for (size_t i = 0; i < findings->count; i++)
-		if (findings->list[i].level != FINDINGS_OK)
+		if (findings->list[i].level != REPORT_OK)
 			return &findings->list[i];
 	return NULL;
 }
@@ -81,7 +81,7 @@ static void a_line_for_one_service_is_told(void **state)
 	doctor_cyrus_judge_events(&ward.findings, &ward.cyrus);
 	const struct finding *finding = ill(&ward.findings);
 	assert_non_null(finding);
-	assert_int_equal(finding->level, FINDINGS_WARN);
+	assert_int_equal(finding->level, REPORT_WARN);
 	assert_non_null(strstr(finding->why, "lmtp_event_groups in /etc/imapd.conf:6"));
 	ward_fini(&ward);
 }
@@ -96,7 +96,7 @@ static void a_good_imapd_conf_has_nothing_wrong(void **state)
 	doctor_cyrus_judge_site(&ward.findings, &ward.cyrus);
 	assert_int_equal(doctor_cyrus_judge_way(&ward.findings, &ward.cyrus), DOCTOR_DLIST);
 	assert_null(ill(&ward.findings));
-	assert_false(findings_has_failed(&ward.findings));
+	assert_false(report_has_failed(&ward.findings));
 	ward_fini(&ward);
 }
 
@@ -134,32 +134,32 @@ static void ways_are_told_apart(void **state)
 		const char *imapd;
 		const char *services;
 		enum doctor_way way;
-		enum findings_level level;
+		enum report_level level;
 	} rows[] = {
-		{"notifysocket: dlist:/run/mailpush/cyrus\n", "", DOCTOR_DLIST, FINDINGS_OK},
-		{"notifysocket: /run/mailpush/notify\n", "", DOCTOR_DATAGRAM, FINDINGS_OK},
-		{"notifysocket: dlist:/run/mailpush/notify\n", "", DOCTOR_NO_WAY, FINDINGS_FAIL},
-		{"notifysocket: /run/mailpush/cyrus\n", "", DOCTOR_NO_WAY, FINDINGS_FAIL},
-		{"configdirectory: /var/lib/cyrus\n", "", DOCTOR_NO_WAY, FINDINGS_FAIL},
-		{"", "", DOCTOR_NO_WAY, FINDINGS_FAIL},
+		{"notifysocket: dlist:/run/mailpush/cyrus\n", "", DOCTOR_DLIST, REPORT_OK},
+		{"notifysocket: /run/mailpush/notify\n", "", DOCTOR_DATAGRAM, REPORT_OK},
+		{"notifysocket: dlist:/run/mailpush/notify\n", "", DOCTOR_NO_WAY, REPORT_FAIL},
+		{"notifysocket: /run/mailpush/cyrus\n", "", DOCTOR_NO_WAY, REPORT_FAIL},
+		{"configdirectory: /var/lib/cyrus\n", "", DOCTOR_NO_WAY, REPORT_FAIL},
+		{"", "", DOCTOR_NO_WAY, REPORT_FAIL},
 		{"notifysocket: /run/cyrus/notify\nevent_notifier: external\n"
 		 "notify_external: /usr/sbin/mailpush-notify\n",
-			notifyd, DOCTOR_NOTIFYD, FINDINGS_OK},
+			notifyd, DOCTOR_NOTIFYD, REPORT_OK},
 		{"notifysocket: /run/cyrus/notify\nevent_notifier: any\n"
 		 "notify_external: /usr/sbin/mailpush-notify\n",
-			notifyd, DOCTOR_NOTIFYD, FINDINGS_FAIL},
+			notifyd, DOCTOR_NOTIFYD, REPORT_FAIL},
 		{"notifysocket: /run/cyrus/notify\nevent_notifier: mailto\n"
 		 "notify_external: /usr/sbin/mailpush-notify\n",
-			notifyd, DOCTOR_NOTIFYD, FINDINGS_FAIL},
+			notifyd, DOCTOR_NOTIFYD, REPORT_FAIL},
 		{"notifysocket: /run/cyrus/notify\nevent_notifier: any\n"
 		 "notify_external: /usr/sbin/mailpush-notify\n",
 			"SERVICES {\n n cmd=\"/x/notifyd -m external\" listen=/run/cyrus/notify\n}",
-			DOCTOR_NOTIFYD, FINDINGS_OK},
+			DOCTOR_NOTIFYD, REPORT_OK},
 		{"notifysocket: /run/cyrus/notify\nevent_notifier: external\n", notifyd,
-			DOCTOR_NOTIFYD, FINDINGS_FAIL},
+			DOCTOR_NOTIFYD, REPORT_FAIL},
 		{"notifysocket: /run/mailpush/notify\n",
 			"SERVICES {\n n cmd=\"notifyd\" listen=\"/run/mailpush/notify\"\n}",
-			DOCTOR_NO_WAY, FINDINGS_FAIL},
+			DOCTOR_NO_WAY, REPORT_FAIL},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct ward ward;
@@ -273,17 +273,17 @@ static void greetings_tell_whether_a_hole_is_closed(void **state)
 		{"* OK x server ready", GREETING_UNKNOWN},
 		{"", GREETING_UNKNOWN},
 	};
-	struct findings findings = {0};
+	struct report findings = {0};
 	struct greeting greeting;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		greeting_parse(rows[i].text, &greeting);
 		assert_int_equal(greeting_hole(&greeting), rows[i].hole);
 		doctor_cyrus_judge_greeting(&findings, &greeting);
 		assert_int_equal(findings.list[findings.count - 1].level,
-			rows[i].hole == GREETING_OPEN ? FINDINGS_WARN : FINDINGS_OK);
+			rows[i].hole == GREETING_OPEN ? REPORT_WARN : REPORT_OK);
 	}
-	assert_true(findings_has_failed(&findings)); /* no push is offered */
-	findings_fini(&findings);
+	assert_true(report_has_failed(&findings)); /* no push is offered */
+	report_fini(&findings);
 }
 
 static void rights_go_by_the_first_of_owner_group_and_others(void **state)
@@ -319,27 +319,27 @@ static void limits_of_the_machine_are_judged(void **state)
 		uint64_t bytes;
 		uint64_t inodes;
 		uint64_t inodes_total;
-		enum findings_level level;
-	} rows[] = {{1, 1, 1, FINDINGS_FAIL}, {16 * 1024 * 1024, 5000, 9999, FINDINGS_WARN},
-		{1ULL << 32, 0, 9999, FINDINGS_FAIL}, {1ULL << 32, 999, 9999, FINDINGS_WARN},
-		{1ULL << 32, 0, 0, FINDINGS_OK}, {1ULL << 32, 5000, 9999, FINDINGS_OK}};
-	struct findings findings = {0};
+		enum report_level level;
+	} rows[] = {{1, 1, 1, REPORT_FAIL}, {16 * 1024 * 1024, 5000, 9999, REPORT_WARN},
+		{1ULL << 32, 0, 9999, REPORT_FAIL}, {1ULL << 32, 999, 9999, REPORT_WARN},
+		{1ULL << 32, 0, 0, REPORT_OK}, {1ULL << 32, 5000, 9999, REPORT_OK}};
+	struct report findings = {0};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		doctor_machine_judge_space(&findings, "/x", rows[i].bytes, 1ULL << 40,
 			rows[i].inodes, rows[i].inodes_total);
 		assert_int_equal(findings.list[i].level, rows[i].level);
 	}
-	findings_fini(&findings);
+	report_fini(&findings);
 	doctor_machine_judge_clock(&findings, true);
 	doctor_machine_judge_clock(&findings, false);
 	doctor_socket_judge_queue(&findings, 511);
 	doctor_socket_judge_queue(&findings, 512);
-	assert_int_equal(findings.list[0].level, FINDINGS_OK);
-	assert_int_equal(findings.list[1].level, FINDINGS_WARN);
-	assert_int_equal(findings.list[2].level, FINDINGS_WARN);
+	assert_int_equal(findings.list[0].level, REPORT_OK);
+	assert_int_equal(findings.list[1].level, REPORT_WARN);
+	assert_int_equal(findings.list[2].level, REPORT_WARN);
 	assert_string_equal(findings.list[2].line, "net.unix.max_dgram_qlen = 512");
-	assert_int_equal(findings.list[3].level, FINDINGS_OK);
-	findings_fini(&findings);
+	assert_int_equal(findings.list[3].level, REPORT_OK);
+	report_fini(&findings);
 }
 
 static void a_topic_must_be_mail_s_and_a_credential_s(void **state)
@@ -350,21 +350,21 @@ static void a_topic_must_be_mail_s_and_a_credential_s(void **state)
 		const char *topic;
 		size_t count;
 		bool is_complete;
-		enum findings_level level;
-	} rows[] = {{TOPIC, 1, true, FINDINGS_OK}, {"", 1, true, FINDINGS_FAIL},
-		{"", 0, true, FINDINGS_FAIL}, {"com.example", 1, true, FINDINGS_FAIL},
-		{TOPIC ".other", 1, true, FINDINGS_FAIL}, {TOPIC ".other", 1, false, FINDINGS_OK},
-		{TOPIC ".other", 0, true, FINDINGS_FAIL}};
+		enum report_level level;
+	} rows[] = {{TOPIC, 1, true, REPORT_OK}, {"", 1, true, REPORT_FAIL},
+		{"", 0, true, REPORT_FAIL}, {"com.example", 1, true, REPORT_FAIL},
+		{TOPIC ".other", 1, true, REPORT_FAIL}, {TOPIC ".other", 1, false, REPORT_OK},
+		{TOPIC ".other", 0, true, REPORT_FAIL}};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct findings findings = {0};
+		struct report findings = {0};
 		doctor_apple_judge_topic(&findings, "/etc/imapd.conf", rows[i].topic, topics,
 			rows[i].count, rows[i].is_complete);
 		assert_int_equal(findings.list[0].level, rows[i].level);
-		bool has_remedy = rows[i].level == FINDINGS_FAIL && rows[i].count > 0;
+		bool has_remedy = rows[i].level == REPORT_FAIL && rows[i].count > 0;
 		assert_int_equal(findings.list[0].line != NULL, has_remedy);
 		if (has_remedy)
 			assert_string_equal(findings.list[0].line, "aps_topic: " TOPIC);
-		findings_fini(&findings);
+		report_fini(&findings);
 	}
 }
 
@@ -389,30 +389,30 @@ static void a_daemon_that_hears_nothing_is_odd_after_a_while(void **state)
 		const char *alarms;
 		int up_s;
 		int events;
-		enum findings_level worst;
+		enum report_level worst;
 	} rows[] = {
-		{"[]", 60, 0, FINDINGS_OK},
-		{"[]", 3600, 0, FINDINGS_WARN},
-		{"[]", 3600, 1, FINDINGS_OK},
-		{"[{\"name\":\"registry\",\"text\":\"t\",\"since\":1}]", 60, 1, FINDINGS_FAIL},
+		{"[]", 60, 0, REPORT_OK},
+		{"[]", 3600, 0, REPORT_WARN},
+		{"[]", 3600, 1, REPORT_OK},
+		{"[{\"name\":\"registry\",\"text\":\"t\",\"since\":1}]", 60, 1, REPORT_FAIL},
 		{"[{\"name\":\"credential-expiry:x\",\"text\":\"t\",\"since\":1}]", 60, 1,
-			FINDINGS_WARN},
+			REPORT_WARN},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct findings findings = {0};
+		struct report findings = {0};
 		json_t *status = status_of(rows[i].alarms, rows[i].up_s, rows[i].events);
 		doctor_daemon_judge_status(&findings, status);
 		const struct finding *finding = ill(&findings);
-		assert_int_equal(finding ? finding->level : FINDINGS_OK, rows[i].worst);
+		assert_int_equal(finding ? finding->level : REPORT_OK, rows[i].worst);
 		json_decref(status);
-		findings_fini(&findings);
+		report_fini(&findings);
 	}
 }
 
 static void what_was_refused_at_a_socket_may_be_malformed(void **state)
 {
 	(void)state;
-	struct findings findings = {0};
+	struct report findings = {0};
 	json_t *status = status_of("[]", 60, 1);
 	json_object_set_new(status, "counters", json_pack("{si}", "rejected", 1));
 	doctor_daemon_judge_status(&findings, status);
@@ -422,25 +422,25 @@ static void what_was_refused_at_a_socket_may_be_malformed(void **state)
 		"refused at a socket since the start: 1, malformed or from a sender who is not in "
 		"allowed_users; the log says which");
 	json_decref(status);
-	findings_fini(&findings);
+	report_fini(&findings);
 }
 
 static void stopped_devices_are_odd(void **state)
 {
 	(void)state;
 	for (int stopped = 0; stopped < 2; stopped++) {
-		struct findings findings = {0};
+		struct report findings = {0};
 		json_t *status = status_of("[]", 60, 1);
 		json_object_set_new(status, "registrations",
 			json_pack("{si,si}", "total", 7, "stopped", stopped));
 		doctor_daemon_judge_status(&findings, status);
 		const struct finding *finding = ill(&findings);
-		assert_int_equal(finding ? finding->level : FINDINGS_OK,
-			stopped ? FINDINGS_WARN : FINDINGS_OK);
+		assert_int_equal(
+			finding ? finding->level : REPORT_OK, stopped ? REPORT_WARN : REPORT_OK);
 		if (finding)
 			assert_non_null(strstr(finding->why, "1 of 7 are stopped"));
 		json_decref(status);
-		findings_fini(&findings);
+		report_fini(&findings);
 	}
 }
 
@@ -467,15 +467,15 @@ static void a_forgotten_device_is_said_instead_of_none(void **state)
 	};
 	json_t *status = json_pack("{si}", "now", 7200);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct findings findings = {0};
+		struct report findings = {0};
 		json_t *forgotten = json_loads(rows[i].forgotten, 0, NULL);
 		assert_non_null(forgotten);
 		doctor_user_judge(&findings, "alice", NULL, forgotten, status);
 		assert_int_equal(findings.count, 1);
-		assert_int_equal(findings.list[0].level, FINDINGS_FAIL);
+		assert_int_equal(findings.list[0].level, REPORT_FAIL);
 		assert_non_null(strstr(findings.list[0].why, rows[i].why));
 		json_decref(forgotten);
-		findings_fini(&findings);
+		report_fini(&findings);
 	}
 	json_decref(status);
 }
@@ -486,19 +486,19 @@ static void a_user_s_devices_are_judged(void **state)
 	static const struct {
 		const char *device;
 		const char *check; /* of the first that is not ok; NULL: none */
-		enum findings_level level;
+		enum report_level level;
 	} rows[] = {
-		{"", NULL, FINDINGS_OK},
-		{"\"state\":\"stopped\",\"stopped_reason\":\"Why\"", "device", FINDINGS_FAIL},
-		{"\"state\":\"sleeping\"", "device", FINDINGS_FAIL},
-		{"\"state\":\"superseded\"", "device", FINDINGS_WARN},
-		{"\"renewed\":-700000", "device", FINDINGS_WARN},
-		{"\"mailboxes\":[]", "mailboxes", FINDINGS_FAIL},
-		{"\"topic\":\"" TOPIC ".x\"", "topic", FINDINGS_FAIL},
-		{"\"last_event\":null", "event", FINDINGS_WARN},
-		{"\"last_push\":null", "push", FINDINGS_WARN},
+		{"", NULL, REPORT_OK},
+		{"\"state\":\"stopped\",\"stopped_reason\":\"Why\"", "device", REPORT_FAIL},
+		{"\"state\":\"sleeping\"", "device", REPORT_FAIL},
+		{"\"state\":\"superseded\"", "device", REPORT_WARN},
+		{"\"renewed\":-700000", "device", REPORT_WARN},
+		{"\"mailboxes\":[]", "mailboxes", REPORT_FAIL},
+		{"\"topic\":\"" TOPIC ".x\"", "topic", REPORT_FAIL},
+		{"\"last_event\":null", "event", REPORT_WARN},
+		{"\"last_push\":null", "push", REPORT_WARN},
 		{"\"last_push\":{\"time\":null,\"status\":503,\"reason\":\"x\",\"meaning\":\"m\"}",
-			"push", FINDINGS_FAIL},
+			"push", REPORT_FAIL},
 	};
 	json_t *status = status_of("[]", 60, 1);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -510,7 +510,7 @@ static void a_user_s_devices_are_judged(void **state)
 			"\"reason\":\"\",\"meaning\":\"\"}%s%s}]",
 			*rows[i].device ? "," : "", rows[i].device);
 		json_t *devices = json_loads(text, 0, NULL);
-		struct findings findings = {0};
+		struct report findings = {0};
 		assert_non_null(devices);
 		doctor_user_judge(&findings, "a;b", devices, NULL, status);
 		const struct finding *finding = ill(&findings);
@@ -522,7 +522,7 @@ static void a_user_s_devices_are_judged(void **state)
 			assert_null(finding->run);
 		}
 		json_decref(devices);
-		findings_fini(&findings);
+		report_fini(&findings);
 	}
 	json_decref(status);
 }

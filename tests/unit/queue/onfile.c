@@ -32,7 +32,7 @@ int teardown(void **state)
 	return system(command);
 }
 
-static void load_push(void *ctx, int64_t row, struct target *target,
+static void load_push(void *ctx, int64_t row, struct push_target *target,
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_ms, unsigned attempts,
 	int64_t first_ms, int64_t last_push_ms)
 {
@@ -76,7 +76,7 @@ const struct store_loader loader = {load_push, load_news, load_parked, load_topi
 void loaded_free(struct loaded *loaded)
 {
 	for (size_t i = 0; i < loaded->push_count; i++)
-		target_free(loaded->pushes[i].target);
+		push_target_free(loaded->pushes[i].target);
 	free(loaded);
 }
 
@@ -124,7 +124,7 @@ struct queue_job *make_job(unsigned phone, unsigned parts, uint64_t seq)
 	job->parts = parts;
 	job->seq = seq;
 	if (parts & QUEUE_PUSH_PUT)
-		job->target = target_new(&job->key, "anna@example.org", "aabbcc", "account-1",
+		job->target = push_target_new(&job->key, "anna@example.org", "aabbcc", "account-1",
 			"com.apple.mail.XServer.x", 2, true, false, 77);
 	return job;
 }

@@ -18,7 +18,7 @@ int teardown(void **state);
 struct loaded {
 	struct loaded_push {
 		int64_t row;
-		struct target *target;
+		struct push_target *target;
 		uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 		int64_t due_ms, first_ms, last_push_ms;
 		unsigned attempts;

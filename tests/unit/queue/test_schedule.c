@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "queue/caution.h"
+#include "queue/slow_start.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -453,12 +453,12 @@ static void caution_ends_when_enough_is_settled(void **state)
 	(void)state;
 	start_with(3000);
 	unsigned left = 0;
-	for (unsigned told = 0; told < CAUTION_PUSHES; told++) {
+	for (unsigned told = 0; told < SLOW_START_PUSHES; told++) {
 		left = leave(phones, left);
 		world_told(w, phones[told]);
 		world_stored(w);
 	}
-	assert_true(left < 2 * CAUTION_PUSHES);
+	assert_true(left < 2 * SLOW_START_PUSHES);
 	assert_int_equal(leave(phones, left), 3000);
 }
 
@@ -945,7 +945,7 @@ static void renewed_in_flight_the_flight_keeps_its_target_and_a_retry_drops_the_
 	world_add(w, 1, 2, QUEUE_NOW);
 	world_stored(w);
 	const struct push *push = world_next(w);
-	const struct target *before = push->target;
+	const struct push_target *before = push->target;
 	world_renew(w, 1, (const unsigned[]){2}, 1);
 	assert_ptr_equal(push->target, before);
 	assert_string_equal(push->target->topic, TOPIC);

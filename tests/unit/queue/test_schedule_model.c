@@ -6,7 +6,7 @@
  */
 #include "world.h"
 
-#include "queue/chance.h"
+#include "base/random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,12 +39,12 @@ struct phone {
 
 static struct world *w;
 static struct phone phones[PHONES];
-static struct chance dice;
+static struct random dice;
 static unsigned flights;
 
 static unsigned roll(unsigned sides)
 {
-	return (unsigned)chance_upto(&dice, (int64_t)sides - 1);
+	return (unsigned)random_upto(&dice, (int64_t)sides - 1);
 }
 
 static bool has_untold(const struct phone *phone)
@@ -275,7 +275,7 @@ static void nothing_is_lost_and_nothing_comes_too_soon(void **state)
 	const char *given = getenv("QUEUE_SEED");
 	uint64_t seed[2] = {given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL), 7};
 	print_message("QUEUE_SEED=%llu\n", (unsigned long long)seed[0]);
-	chance_init(&dice, (const uint8_t *)seed);
+	random_init(&dice, (const uint8_t *)seed);
 	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0, 0}, 1);
 	for (unsigned at = 0; at < PHONES; at++)
 		phones[at].not_before_ms = phones[at].last_push_ms = phones[at].sent_ms = NEVER;

@@ -24,7 +24,7 @@ struct world *world_new(const struct schedule_settings *settings, uint8_t seed)
 void world_free(struct world *world)
 {
 	for (size_t i = 0; i < world->push_count; i++)
-		target_free(world->pushes[i].target);
+		push_target_free(world->pushes[i].target);
 	schedule_free(world->schedule);
 	free(world);
 }
@@ -42,10 +42,10 @@ struct registry_key world_key(unsigned phone)
 	return key;
 }
 
-struct target *world_target(unsigned phone, const char *topic)
+struct push_target *world_target(unsigned phone, const char *topic)
 {
 	struct registry_key key = world_key(phone);
-	return target_new(&key, "user", "aabb", "account", topic, 2, true, false, 1);
+	return push_target_new(&key, "user", "aabb", "account", topic, 2, true, false, 1);
 }
 
 void world_hash(unsigned mailbox, char ret[MAILBOX_HASH_SIZE])
@@ -116,7 +116,7 @@ void world_write(struct world *world, struct queue_job *job)
 			row = &world->pushes[world->push_count++];
 			*row = (struct world_push){.row = job->row};
 		}
-		target_free(row->target);
+		push_target_free(row->target);
 		row->target = mem_steal(job->target);
 		row->first_ms = job->first_ms;
 	}
@@ -141,7 +141,7 @@ void world_write(struct world *world, struct queue_job *job)
 	if (job->parts & QUEUE_PUSH_DELETE) {
 		delete_news(world, &job->key, UINT64_MAX, NULL);
 		if (row) {
-			target_free(row->target);
+			push_target_free(row->target);
 			*row = world->pushes[--world->push_count];
 		}
 	}
@@ -157,7 +157,7 @@ void world_stored(struct world *world)
 void world_rewrite(struct world *world)
 {
 	for (size_t i = 0; i < world->push_count; i++)
-		target_free(world->pushes[i].target);
+		push_target_free(world->pushes[i].target);
 	world->push_count = 0;
 	world->news_count = 0;
 	struct job_list jobs;
@@ -176,8 +176,9 @@ void world_restart(struct world *world, int64_t down_ms, uint8_t seed)
 	world->seq = 0;
 	for (size_t i = 0; i < world->push_count; i++) {
 		const struct world_push *row = &world->pushes[i];
-		schedule_load_push(world->schedule, row->row, target_ref(row->target), row->apns_id,
-			row->due_ms, row->attempts, row->first_ms, row->last_push_ms, world->time);
+		schedule_load_push(world->schedule, row->row, push_target_ref(row->target),
+			row->apns_id, row->due_ms, row->attempts, row->first_ms, row->last_push_ms,
+			world->time);
 	}
 	for (size_t i = 0; i < world->news_count; i++)
 		schedule_load_news(

@@ -16,7 +16,7 @@
 
 struct world_push {
 	int64_t row;
-	struct target *target;
+	struct push_target *target;
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 	int64_t due_ms, first_ms, last_push_ms;
 	unsigned attempts;
@@ -45,7 +45,7 @@ void world_free(struct world *world);
 void world_pass(struct world *world, int64_t ms);
 
 struct registry_key world_key(unsigned phone);
-struct target *world_target(unsigned phone, const char *topic);
+struct push_target *world_target(unsigned phone, const char *topic);
 void world_hash(unsigned mailbox, char ret[MAILBOX_HASH_SIZE]);
 
 /* Writes the job to the rows and frees it; NULL is fine. */

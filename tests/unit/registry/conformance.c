@@ -53,7 +53,7 @@ int tear_down(void **state)
 		w->made = made->next;
 		registry_job_fini(&made->job);
 		free(made->boxes);
-		target_free(made->target);
+		push_target_free(made->target);
 		free(made);
 	}
 	free(w);
@@ -170,7 +170,7 @@ struct registry_job *verdict_on(struct world *w, enum registry_job_kind kind, co
 		registry_key_make(w->site, user, token, account_id, "com.apple.mobilemail");
 	struct made *made =
 		MEM_CONTAINER(verdict(w, kind, token, w->topic, before_ms), struct made, job);
-	made->target = target_new(&key, user, token, account_id, w->topic, 2, true, true, NOW);
+	made->target = push_target_new(&key, user, token, account_id, w->topic, 2, true, true, NOW);
 	made->job.target = made->target;
 	return &made->job;
 }

@@ -40,7 +40,7 @@ struct made {
 	struct registry_job job;
 	struct mail_event event;
 	struct registry_subscription *boxes;
-	struct target *target;
+	struct push_target *target;
 	char text[64];
 };
 

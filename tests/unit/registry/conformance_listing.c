@@ -24,7 +24,7 @@ static void registrations_are_listed_by_user_page_by_page(void **state)
 	for (bool has_more = true; has_more;) {
 		const struct registry_listing *listing = list(w, &query)->listing;
 		assert_int_equal(listing->count, 1);
-		const struct target *target = listing->listed[0].target;
+		const struct push_target *target = listing->listed[0].target;
 		assert_true(seen < 8);
 		snprintf(users[seen++], sizeof(users[0]), "%s", target->user);
 		query.after_user = users[seen - 1];

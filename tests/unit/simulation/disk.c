@@ -1,7 +1,7 @@
 #include "disk.h"
 
 #include "base/mem.h"
-#include "daemon/former.h"
+#include "flow/former.h"
 #include "judge.h"
 #include "model.h"
 #include "virtual.h"
@@ -12,7 +12,7 @@
 
 struct row {
 	int64_t row;
-	struct target *target;
+	struct push_target *target;
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 	int64_t due_ms, first_ms;
 	unsigned attempts;
@@ -109,8 +109,8 @@ static void put_push(struct queue_job *job)
 		row = &rows[row_count++];
 		*row = (struct row){.row = job->row};
 	}
-	target_free(row->target);
-	row->target = target_ref(job->target);
+	push_target_free(row->target);
+	row->target = push_target_ref(job->target);
 	row->first_ms = job->first_ms;
 }
 
@@ -143,7 +143,7 @@ static void delete_news(struct row *row, uint64_t upto_seq, const char *hash)
 
 static void delete_row(struct row *row)
 {
-	target_free(row->target);
+	push_target_free(row->target);
 	free(row->news);
 	*row = rows[--row_count];
 }
@@ -249,12 +249,12 @@ void disk_load(const struct store_loader *loader, void *ctx)
 {
 	for (size_t i = 0; i < row_count; i++) {
 		const struct row *row = &rows[i];
-		const struct target *target = row->target;
+		const struct push_target *target = row->target;
 		const struct phone *phone = find_phone(&phones, &target->key);
 		loader->push(ctx, row->row,
-			target_new(&target->key, target->user, target->token, target->account_id,
-				target->topic, target->aps_version, target->confirmed,
-				target->inbox_only, target->renewed_ms),
+			push_target_new(&target->key, target->user, target->token,
+				target->account_id, target->topic, target->aps_version,
+				target->confirmed, target->inbox_only, target->renewed_ms),
 			row->apns_id, row->due_ms, row->attempts, row->first_ms,
 			phone ? phone->last_push_ms : 0);
 	}

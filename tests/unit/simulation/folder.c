@@ -181,7 +181,7 @@ void spooldisk_init(struct spooldisk *disk, const char *path, gid_t gid,
 {
 	*disk = (struct spooldisk){
 		.path = path, .gid = gid, .peers = peers, .known = map_new(seed)};
-	spoolaside_init(&disk->aside, seed);
+	spool_retry_init(&disk->aside, seed);
 }
 
 static void drop_names(struct spooldisk *disk)
@@ -195,7 +195,7 @@ static void drop_names(struct spooldisk *disk)
 void spooldisk_fini(struct spooldisk *disk)
 {
 	drop_names(disk);
-	spoolaside_fini(&disk->aside);
+	spool_retry_fini(&disk->aside);
 	map_free(disk->known);
 }
 
@@ -257,10 +257,10 @@ static void look(struct spooldisk *disk)
 	disk->names = mem_alloc((folder_files() + 1) * sizeof(*disk->names));
 	for (const struct kept *kept = first; kept; kept = kept->next) {
 		if (!map_get(disk->known, kept->name, strlen(kept->name)) &&
-			!spoolaside_waits(&disk->aside, kept->name, virtual_now_ms()))
+			!spool_retry_waits(&disk->aside, kept->name, virtual_now_ms()))
 			disk->names[disk->name_count++] = mem_dup(kept->name);
 	}
-	spoolaside_end_pass(&disk->aside);
+	spool_retry_end_pass(&disk->aside);
 }
 
 static void read_next(struct spooldisk *disk, struct spooldisk_work *work)
@@ -270,11 +270,11 @@ static void read_next(struct spooldisk *disk, struct spooldisk_work *work)
 	if (!kept)
 		return;
 	if (virtual_now_ms() < kept->unreadable_until_ms) {
-		spoolaside_failed(&disk->aside, name, virtual_now_ms());
+		spool_retry_failed(&disk->aside, name, virtual_now_ms());
 		err_set(&work->trouble, -EACCES, "cannot read");
 		return;
 	}
-	spoolaside_forget(&disk->aside, name);
+	spool_retry_forget(&disk->aside, name);
 	struct spool_file *file = mem_alloc_zero(1, sizeof(*file));
 	file->name = mem_dup(name);
 	file->size = kept->bytes.used;

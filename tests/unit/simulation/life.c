@@ -1,21 +1,21 @@
 #include "life.h"
 
+#include "admin/event_stream.h"
 #include "apple.h"
 #include "base/alarm.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "daemon/arrival.h"
-#include "daemon/audience.h"
-#include "daemon/delivery.h"
-#include "daemon/failures.h"
-#include "daemon/metrics.h"
-#include "daemon/tidy.h"
 #include "dice.h"
 #include "disk.h"
+#include "flow/arrival.h"
+#include "flow/delivery.h"
+#include "flow/expiry.h"
 #include "folder.h"
 #include "judge.h"
 #include "sending.h"
+#include "stats/failures.h"
+#include "stats/metrics.h"
 #include "threads.h"
 #include "virtual.h"
 
@@ -41,10 +41,10 @@ struct parked {
 
 static struct config config;
 static struct imapdconf imapdconf;
-static struct sources sources = {.imapdconf = &imapdconf};
+static struct input_files sources = {.imapdconf = &imapdconf};
 static struct core core;
 static struct metrics metrics;
-static struct tidy *tidy;
+static struct expiry *tidy;
 static struct stream_request *requests; /* not answered yet */
 static struct parked *parked;
 static size_t parked_count;
@@ -203,7 +203,7 @@ static void on_registry(struct registry_job *job)
 		delivery_on_registry(core.delivery, job);
 		break;
 	case REGISTRY_TIDY:
-		tidy_on_registry(tidy, job);
+		expiry_on_registry(tidy, job);
 		break;
 	case REGISTRY_LIST:
 	case REGISTRY_LIST_FORGOTTEN:
@@ -224,7 +224,7 @@ static void on_stored(struct queue_job *job)
 	queue_job_free(job);
 }
 
-static void on_loaded_push(void *ctx, int64_t row, struct target *target,
+static void on_loaded_push(void *ctx, int64_t row, struct push_target *target,
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_ms, unsigned attempts,
 	int64_t first_ms, int64_t last_push_ms)
 {
@@ -309,18 +309,18 @@ static void start(void *ctx, uint64_t number)
 		dice_bytes(seeds[i]);
 	is_dead = is_paused = is_stopping = false;
 	metrics = (struct metrics){0};
-	core = (struct core){.config = &config, .sources = &sources, .metrics = &metrics};
+	core = (struct core){.config = &config, .input_files = &sources, .metrics = &metrics};
 	core.former = former_new();
 	core.schedule = schedule_new(&schedule_settings, seeds[0]);
 	threads_start(&registry_settings, &callbacks, &core.registry, &core.store);
 	sending_start(&core);
 	core.stream = (struct stream *)&requests; /* never looked into */
 	load();
-	core.audience = audience_new(&core);
+	core.event_stream = event_stream_new(&core);
 	core.failures = failures_new(false);
 	core.delivery = delivery_new(&core);
 	core.arrivals = arrivals_new(&core, seeds[1]);
-	tidy = tidy_new(&core);
+	tidy = expiry_new(&core);
 	note_topic();
 	is_up = true;
 	judge_started();
@@ -352,12 +352,12 @@ static void take_down(bool is_crash)
 	spool_free(core.spool);
 	virtual_close();
 	virtual_end_works(!is_crash);
-	tidy_free(tidy);
+	expiry_free(tidy);
 	delivery_free(core.delivery);
 	failures_free(core.failures);
 	judge_rule(is_crash || !arrivals_lost(core.arrivals), "a stop in order loses nothing");
 	arrivals_free(core.arrivals);
-	audience_free(core.audience);
+	event_stream_free(core.event_stream);
 	schedule_free(core.schedule);
 	former_free(mem_steal(core.former));
 	virtual_close();

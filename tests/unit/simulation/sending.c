@@ -2,9 +2,9 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "daemon/core.h"
-#include "daemon/delivery.h"
 #include "dice.h"
+#include "flow/core.h"
+#include "flow/delivery.h"
 #include "judge.h"
 #include "server.h"
 #include "virtual.h"

@@ -3,12 +3,12 @@
  *
  *   simulate [HOURS [SEED]]
  *
- * Its own arrival.c, delivery.c, tidy.c, relay.c, spool.c and sender, the registry's rules and the
- * schedule run on virtual time (virtual.c, life.c), with stand-ins where they would meet a thread,
- * a file or a socket: threads.c and disk.c for the registry's and the queue's thread, folder.c for
- * the spool folder, wire.c and server.c for the way to Apple (sending.c shows what is given to it).
- * apple.c is what Apple answers, people.c makes what happens, weather.c lets things fail, and
- * judge.c holds what must be true.
+ * Its own arrival.c, delivery.c, expiry.c, relay.c, spool.c and sender, the registry's rules and
+ * the schedule run on virtual time (virtual.c, life.c), with stand-ins where they would meet a
+ * thread, a file or a socket: threads.c and disk.c for the registry's and the queue's thread,
+ * folder.c for the spool folder, wire.c and server.c for the way to Apple (sending.c shows what is
+ * given to it). apple.c is what Apple answers, people.c makes what happens, weather.c lets things
+ * fail, and judge.c holds what must be true.
  *
  * The seed is printed; SIMULATION_SEED or the argument repeats a run.  SIMULATION_HOURS: how long.
  */

@@ -1,0 +1,381 @@
+#include "admin/control.h"
+
+#include "admin/db_totals.h"
+#include "admin/devices.h"
+#include "admin/event_stream.h"
+#include "admin/forgotten.h"
+#include "admin/host_header.h"
+#include "admin/prometheus.h"
+#include "admin/queue_commands.h"
+#include "admin/request_params.h"
+#include "admin/response.h"
+#include "admin/status.h"
+#include "admin/status_page.h"
+#include "admin/test_push.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/listen.h"
+#include "stats/metrics.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define STATUS_OK 200
+#define STATUS_BAD 400
+#define STATUS_FORBIDDEN 403
+#define STATUS_NOT_FOUND 404
+#define STATUS_WRONG_METHOD 405
+#define STATUS_UNAVAILABLE 503
+
+struct control {
+	struct core *core;
+	struct http *local;
+	struct peer_file file; /* of local's socket */
+	struct http *tcp;
+	struct db_totals *tally;
+	uv_timer_t sampler;
+	struct peer_strangers strangers;
+};
+
+/* What waits for a tally. */
+struct waiting_for_tally {
+	struct db_totals_waiter waiter;
+	struct control *control;
+	struct http_request *request;
+	void (*answer)(struct core *core, struct http_request *request,
+		const struct db_totals_totals *totals);
+};
+
+static void on_gone(void *ctx)
+{
+	struct waiting_for_tally *waiting = ctx;
+	db_totals_forget(waiting->control->tally, &waiting->waiter);
+	free(waiting);
+}
+
+static void on_ready(struct db_totals_waiter *waiter, const struct db_totals_totals *totals)
+{
+	struct waiting_for_tally *waiting = MEM_CONTAINER(waiter, struct waiting_for_tally, waiter);
+	waiting->answer(waiting->control->core, waiting->request, totals);
+	free(waiting);
+}
+
+static void with_tally(struct core *core, struct http_request *request,
+	void (*answer)(struct core *core, struct http_request *request,
+		const struct db_totals_totals *totals))
+{
+	struct waiting_for_tally *waiting = mem_alloc_zero(1, sizeof(*waiting));
+	*waiting = (struct waiting_for_tally){.waiter = {.ready = on_ready},
+		.control = core->control,
+		.request = request,
+		.answer = answer};
+	http_defer(request, on_gone, waiting);
+	db_totals_want(core->control->tally, &waiting->waiter);
+}
+
+static void answer_status(
+	struct core *core, struct http_request *request, const struct db_totals_totals *totals)
+{
+	response_json(request, STATUS_OK, status_of(core, totals));
+}
+
+static void get_status(struct core *core, struct http_request *request, const char *tail)
+{
+	(void)tail;
+	with_tally(core, request, answer_status);
+}
+
+static void answer_page_data(
+	struct core *core, struct http_request *request, const struct db_totals_totals *totals)
+{
+	response_json(request, STATUS_OK, status_page_data(core, totals));
+}
+
+static void get_page_data(struct core *core, struct http_request *request, const char *tail)
+{
+	(void)tail;
+	with_tally(core, request, answer_page_data);
+}
+
+static void answer_metrics(
+	struct core *core, struct http_request *request, const struct db_totals_totals *totals)
+{
+	buf_auto struct buf body;
+	buf_init(&body);
+	prometheus_write(core, totals, &body);
+	http_answer(request, STATUS_OK, PROMETHEUS_TYPE, &body);
+}
+
+static void get_metrics(struct core *core, struct http_request *request, const char *tail)
+{
+	(void)tail;
+	with_tally(core, request, answer_metrics);
+}
+
+static void get_healthz(struct core *core, struct http_request *request, const char *tail)
+{
+	(void)core;
+	(void)tail;
+	response_json(request, STATUS_OK, json_pack("{ss}", "status", "ok"));
+}
+
+/* Names of alarms only: their texts may name people's folders. */
+static void get_readyz(struct core *core, struct http_request *request, const char *tail)
+{
+	(void)core;
+	(void)tail;
+	json_t *unready = status_unready();
+	if (!unready) {
+		response_json(request, STATUS_OK, json_pack("{ss}", "status", "ready"));
+		return;
+	}
+	json_t *names = json_array();
+	size_t i;
+	json_t *alarm;
+	json_array_foreach(unready, i, alarm)
+		json_array_append(names, json_object_get(alarm, "name"));
+	json_decref(unready);
+	response_json(request, STATUS_UNAVAILABLE,
+		json_pack("{ss,so}", "status", "not ready", "alarms", names));
+}
+
+static void get_config(struct core *core, struct http_request *request, const char *tail)
+{
+	(void)tail;
+	const struct config *config = core->config;
+	json_t *settings = json_array();
+	for (unsigned i = 0; i < config->setting_count; i++) {
+		const struct config_setting *setting = &config->settings[i];
+		json_array_append_new(settings,
+			json_pack("{so,so,so}", "key", response_text(setting->key), "value",
+				response_text(setting->value), "line",
+				setting->line ? json_integer(setting->line) : json_null()));
+	}
+	response_json(request, STATUS_OK,
+		json_pack("{so,so}", "file", response_text(config->path), "settings", settings));
+}
+
+static void set_log_level(struct core *core, struct http_request *request, const char *tail)
+{
+	(void)core;
+	(void)tail;
+	struct request_params ask;
+	struct err err;
+	size_t size;
+	const char *body = http_body(request, &size);
+	int level = -1;
+	if (!request_params_parse(body, size, &ask, &err))
+		level = log_level_parse(ask.level);
+	request_params_fini(&ask);
+	if (level < 0) {
+		response_error(request, STATUS_BAD, "level must be error, warn, info or debug");
+		return;
+	}
+	log_set_level((enum log_level)level);
+	log_seldom(LOG_LEVEL_INFO, "daemon", "log level changed", log_level_name(),
+		"log level changed", log_text("level", log_level_name()));
+	response_json(request, STATUS_OK, json_pack("{ss}", "log_level", log_level_name()));
+}
+
+static const struct route {
+	const char *method;
+	const char *path;
+	bool has_tail;	/* the path goes on: "/devices/KEY" */
+	bool is_public; /* also on http_listen */
+	void (*handle)(struct core *core, struct http_request *request, const char *tail);
+} routes[] = {
+	{"GET", "/status", false, false, get_status},
+	{"GET", "/", false, true, status_page_show},
+	{"GET", "/status-page.json", false, true, get_page_data},
+	{"GET", "/metrics", false, true, get_metrics},
+	{"GET", "/healthz", false, true, get_healthz},
+	{"GET", "/readyz", false, true, get_readyz},
+	{"GET", "/config", false, false, get_config},
+	{"POST", "/log-level", false, false, set_log_level},
+	{"GET", "/devices", false, false, devices_list},
+	{"GET", "/devices/", true, false, devices_show},
+	{"DELETE", "/devices/", true, false, devices_remove},
+	{"GET", "/forgotten", false, false, forgotten_list},
+	{"POST", "/prune", false, false, devices_prune},
+	{"GET", "/queue", false, false, queue_commands_list},
+	{"POST", "/queue/flush", false, false, queue_commands_flush},
+	{"POST", "/queue/drop", false, false, queue_commands_drop},
+	{"POST", "/push", false, false, test_push},
+	{"POST", "/credentials/check", false, false, test_credentials},
+	{"GET", "/events", false, false, event_stream_follow},
+};
+
+static void dispatch(struct core *core, struct http_request *request, bool is_public)
+{
+	const char *path = http_path(request);
+	bool has_path = false;
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		const struct route *route = &routes[i];
+		size_t size = strlen(route->path);
+		if ((is_public && !route->is_public) ||
+			(route->has_tail ? strncmp(path, route->path, size) != 0
+					 : strcmp(path, route->path) != 0))
+			continue;
+		has_path = true;
+		if (strcmp(http_method(request), route->method) != 0)
+			continue;
+		route->handle(core, request, path + size);
+		return;
+	}
+	if (has_path)
+		response_error(request, STATUS_WRONG_METHOD, "this path has no method %.16s",
+			http_method(request));
+	else
+		response_error(request, STATUS_NOT_FOUND, "there is no %.200s here", path);
+}
+
+static void on_local(void *ctx, struct http_request *request)
+{
+	dispatch(ctx, request, false);
+}
+
+/* On loopback no other name is needed; elsewhere a firewall decides who may ask. */
+static void on_tcp(void *ctx, struct http_request *request)
+{
+	const struct core *core = ctx;
+	if (listen_is_loopback(&core->config->http_listen) &&
+		!host_header_is_local(http_header(request, "Host")))
+		response_error(request, STATUS_FORBIDDEN,
+			"http_listen is a loopback address, so ask for it by its address or as "
+			"localhost: under another name it may be a stranger's web page that asks");
+	else
+		dispatch(ctx, request, true);
+}
+
+static bool is_allowed(void *ctx, int fd)
+{
+	const struct core *core = ctx;
+	struct peer peer = {.uid = (uid_t)-1};
+	struct err err;
+	if (!peer_of_stream(fd, &peer, &err) &&
+		peer_is_allowed(&core->config->control_peers, peer.uid))
+		return true;
+	uint64_t came =
+		peer_count_stranger(&core->control->strangers, peer.uid, clock_monotonic_ms());
+	if (came)
+		log_event(LOG_LEVEL_WARN, "control",
+			"not allowed to use the control socket (control_users)",
+			log_number("uid", (int64_t)peer.uid), log_number("came", (int64_t)came));
+	return false;
+}
+
+static int serve(struct core *core, int listener, bool is_local, struct http **ret, struct err *err)
+{
+	const struct http_settings settings = {.listener = listener,
+		.connections_max = CONTROL_CONNECTIONS_MAX,
+		.body_max = CONTROL_BODY_MAX,
+		.request_ms = CONTROL_REQUEST_MS,
+		.is_allowed = is_local ? is_allowed : NULL,
+		.came = is_local ? on_local : on_tcp,
+		.ctx = core};
+	int status = http_new(core->loop, &settings, ret, err);
+	if (status)
+		close(listener);
+	return status;
+}
+
+static int bind_local(struct control *control, int *ret_fd, struct err *err)
+{
+	const struct config *config = control->core->config;
+	int status = peer_bind(config->control_socket, SOCK_STREAM, config->control_mode,
+		config->control_gid, ret_fd, err);
+	if (!status)
+		control->file = peer_file_at(config->control_socket);
+	return status;
+}
+
+static int open_local(struct control *control, struct err *err)
+{
+	int fd;
+	int status = bind_local(control, &fd, err);
+	if (!status)
+		status = serve(control->core, fd, true, &control->local, err);
+	return status;
+}
+
+const struct peer_file *control_file(const struct control *control)
+{
+	return control->local ? &control->file : NULL;
+}
+
+int control_rebind(struct control *control, struct err *err)
+{
+	int fd;
+	int status = bind_local(control, &fd, err);
+	return status ? status : http_listen_anew(control->local, fd, err);
+}
+
+static int open_tcp(struct control *control, struct err *err)
+{
+	const struct sockaddr_storage *address = &control->core->config->http_listen;
+	char name[64];
+	int fd;
+	int status = listen_bind(address, &fd, err);
+	if (!status)
+		status = serve(control->core, fd, false, &control->tcp, err);
+	if (status)
+		return status;
+	listen_print(address, name, sizeof(name));
+	log_event(LOG_LEVEL_INFO, "control", "serving metrics and the status page",
+		log_text("http_listen", name));
+	if (!listen_is_loopback(address))
+		log_event(LOG_LEVEL_WARN, "control",
+			"http_listen is no loopback address: whoever reaches it can read the "
+			"metrics and the status page, without a password and in the clear; let a "
+			"firewall decide who that is",
+			log_text("http_listen", name));
+	return 0;
+}
+
+static void on_sample(uv_timer_t *timer)
+{
+	struct control *control = timer->data;
+	metrics_take_sample(control->core->metrics, clock_monotonic_ms());
+	status_page_sample(control->core);
+}
+
+int control_new(struct core *core, struct control **ret, struct err *err)
+{
+	struct control *control = mem_alloc_zero(1, sizeof(*control));
+	control->core = core;
+	control->tally = db_totals_new(core);
+	uv_timer_init(core->loop, &control->sampler);
+	control->sampler.data = control;
+	uv_timer_start(&control->sampler, on_sample, 0, METRICS_SAMPLE_MS);
+	int status = 0;
+	if (*core->config->control_socket)
+		status = open_local(control, err);
+	if (!status && core->config->http_listen.ss_family != AF_UNSPEC)
+		status = open_tcp(control, err);
+	*ret = control; /* also on failure: taken down like the rest */
+	return status;
+}
+
+void control_stop(struct control *control)
+{
+	if (!control)
+		return;
+	if (control->local)
+		peer_unlink(control->core->config->control_socket, &control->file);
+	http_free(mem_steal(control->local));
+	http_free(mem_steal(control->tcp));
+	uv_timer_stop(&control->sampler);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void control_free(struct control *control)
+{
+	if (!control)
+		return;
+	db_totals_free(control->tally);
+	uv_close((uv_handle_t *)&control->sampler, on_closed);
+}

@@ -1,0 +1,33 @@
+/*
+ * db_query - a question that a person asks of the registry or the queue: asked as a job on their
+ * threads, never on the loop.
+ *
+ * Embedded in whatever waits for the answer; it must live until the answer came, also when the
+ * daemon stops (status -ECANCELED then).  Loop thread only.
+ */
+#ifndef MAILPUSH_ADMIN_DB_QUERY_H
+#define MAILPUSH_ADMIN_DB_QUERY_H
+
+#include "flow/core.h"
+#include "queue/store.h"
+
+struct db_query {
+	struct registry_job job;
+	struct registry_query query;
+	struct queue_reading reading;
+	void (*answered)(struct db_query *inquiry, int status);
+};
+
+/* LIST (of inquiry->query), REMOVE or COUNT; what job borrows is set by the caller. */
+void db_query_ask_registry(struct core *core, struct db_query *inquiry, enum registry_job_kind kind,
+	void (*answered)(struct db_query *inquiry, int status));
+/* `parts` of READ_*, about inquiry->reading. */
+void db_query_ask_queue(struct core *core, struct db_query *inquiry, unsigned parts,
+	void (*answered)(struct db_query *inquiry, int status));
+/* Frees what the answers brought. */
+void db_query_fini(struct db_query *inquiry);
+
+void db_query_on_registry(struct registry_job *job);
+void db_query_on_stored(struct queue_job *job);
+
+#endif

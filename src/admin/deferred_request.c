@@ -1,0 +1,46 @@
+#include "admin/deferred_request.h"
+
+#include "admin/response.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void on_gone(void *ctx)
+{
+	struct deferred_request *exchange = ctx;
+	exchange->request = NULL;
+}
+
+void deferred_request_init(
+	struct deferred_request *exchange, struct core *core, struct http_request *request)
+{
+	const char *full = http_query(request, "full");
+	*exchange = (struct deferred_request){
+		.core = core, .request = request, .full = full && !strcmp(full, "1")};
+	http_defer(request, on_gone, exchange);
+}
+
+void deferred_request_fini(struct deferred_request *exchange)
+{
+	db_query_fini(&exchange->inquiry);
+	free(exchange->user);
+}
+
+bool deferred_request_is_over(struct deferred_request *exchange, int status)
+{
+	if (exchange->request && status)
+		response_error(exchange->request, 503, "mailpushd is stopping");
+	return !exchange->request || status;
+}
+
+bool deferred_request_asks(struct http_request *request, struct request_params *ret)
+{
+	struct err err;
+	size_t size;
+	const char *body = http_body(request, &size);
+	if (!request_params_parse(body, size, ret, &err))
+		return true;
+	response_error(request, 400, "%s", err.text);
+	request_params_fini(ret);
+	return false;
+}

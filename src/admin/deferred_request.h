@@ -1,0 +1,32 @@
+/*
+ * deferred_request - a request of the control socket that waits for the databases: whoever made it
+ * may be gone before they answer.
+ *
+ * Embedded in what answers it; that must live until the inquiry came back.  Loop thread only.
+ */
+#ifndef MAILPUSH_ADMIN_DEFERRED_REQUEST_H
+#define MAILPUSH_ADMIN_DEFERRED_REQUEST_H
+
+#include "admin/db_query.h"
+#include "admin/request_params.h"
+#include "base/http.h"
+
+struct deferred_request {
+	struct db_query inquiry;
+	struct core *core;
+	struct http_request *request; /* NULL: gone */
+	bool full;		      /* full=1 is in the query: nothing is masked */
+	char *user;		      /* owned; NULL until set */
+};
+
+void deferred_request_init(
+	struct deferred_request *exchange, struct core *core, struct http_request *request);
+void deferred_request_fini(struct deferred_request *exchange);
+/* Nobody waits, or the database is being stopped (`status`), which is answered here. */
+bool deferred_request_is_over(struct deferred_request *exchange, int status);
+
+/* Reads a request's body; false: it makes no sense, and was answered.  Else request_params_fini is
+ * due. */
+bool deferred_request_asks(struct http_request *request, struct request_params *ret);
+
+#endif

@@ -1,0 +1,273 @@
+#include "admin/devices.h"
+
+#include "admin/deferred_request.h"
+#include "admin/request_params.h"
+#include "admin/response.h"
+#include "apns/explain.h"
+#include "base/mem.h"
+#include "event/utf7.h"
+#include "flow/delivery.h"
+#include "flow/expiry.h"
+#include "stats/metrics.h"
+
+#include <string.h>
+
+/* What is to be shown or removed. */
+struct view {
+	struct deferred_request exchange;
+	struct registry_key key;
+	bool is_single;
+	struct registry_key *keys; /* of all listed, in ascending order */
+	struct queue_phone *phones;
+};
+
+static struct view *view_of(struct db_query *inquiry)
+{
+	return MEM_CONTAINER(inquiry, struct view, exchange.inquiry);
+}
+
+static struct view *view_new(struct core *core, struct http_request *request)
+{
+	struct view *view = mem_alloc_zero(1, sizeof(*view));
+	deferred_request_init(&view->exchange, core, request);
+	return view;
+}
+
+static void view_free(struct view *view)
+{
+	deferred_request_fini(&view->exchange);
+	free(view->keys);
+	free(view->phones);
+	free(view);
+}
+
+static bool is_over(struct view *view, int status)
+{
+	if (!deferred_request_is_over(&view->exchange, status))
+		return false;
+	view_free(view);
+	return true;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct registry_key));
+}
+
+static const struct queue_phone *phone_of(const struct view *view, const struct registry_key *key)
+{
+	const struct registry_key *found = bsearch(key, view->keys,
+		view->exchange.inquiry.reading.key_count, sizeof(*key), compare_keys);
+	return &view->phones[found - view->keys];
+}
+
+/* As people type it: names come in modified UTF-7. */
+static json_t *name_of(const char *name)
+{
+	size_t size = strlen(name);
+	mem_auto char *decoded = mem_alloc(UTF7_DECODED_MAX(size));
+	size_t decoded_size;
+	if (utf7_decode(name, size, decoded, &decoded_size))
+		return response_text(name);
+	decoded[decoded_size] = '\0';
+	return response_text(decoded);
+}
+
+static json_t *last_push(const struct queue_phone *phone)
+{
+	if (!phone->last_push_ms && !phone->last_status)
+		return json_null();
+	return json_pack("{so,si,so,ss}", "time", response_time(phone->last_push_ms), "status",
+		phone->last_status, "reason", response_text(phone->last_reason), "meaning",
+		phone->last_status
+			? explain_answer(APNS_ANSWERED, phone->last_status, phone->last_reason)
+			: "Apple did not answer; it is sent again");
+}
+
+static json_t *describe(const struct view *view, const struct registry_listed *listed)
+{
+	const struct push_target *target = listed->target;
+	const struct queue_phone *phone = phone_of(view, &target->key);
+	const char *waits = schedule_state(view->exchange.core->schedule, &target->key);
+	json_t *mailboxes = json_array();
+	for (size_t i = 0; i < listed->subscription_count; i++)
+		json_array_append_new(mailboxes, name_of(listed->subscriptions[i].name));
+	json_t *json = json_pack("{so,so,so,so,so,so,si,sb,ss,so}", "key",
+		response_key(&target->key), "user", response_text(target->user), "token",
+		response_secret(target->token, view->exchange.full), "account_id",
+		response_secret(target->account_id, view->exchange.full), "topic",
+		response_text(target->topic), "subtopic", response_text(listed->subtopic),
+		"version", target->aps_version, "confirmed", target->confirmed, "state",
+		registry_state_names[registry_state_of(
+			listed->stopped_reason, listed->sleeping_ms, listed->superseded_ms)],
+		"mailboxes", mailboxes);
+	json_object_set_new(json, "stopped_reason",
+		listed->stopped_reason ? response_text(listed->stopped_reason) : json_null());
+	json_object_set_new(json, "created", response_time(listed->created_ms));
+	json_object_set_new(json, "renewed", response_time(target->renewed_ms));
+	json_object_set_new(json, "sleeping", response_time(listed->sleeping_ms));
+	json_object_set_new(json, "superseded", response_time(listed->superseded_ms));
+	json_object_set_new(json, "queue",
+		waits && strcmp(waits, "resting") ? json_string(waits) : json_null());
+	json_object_set_new(json, "last_event", response_time(phone->last_event_ms));
+	json_object_set_new(json, "last_push", last_push(phone));
+	return json;
+}
+
+static void on_phones(struct db_query *inquiry, int status)
+{
+	struct view *view = view_of(inquiry);
+	if (is_over(view, status))
+		return;
+	const struct registry_listing *listing = inquiry->job.listing;
+	json_t *devices = json_array();
+	for (size_t i = 0; i < listing->count; i++)
+		json_array_append_new(devices, describe(view, &listing->listed[i]));
+	if (view->is_single) {
+		json_t *device = json_incref(json_array_get(devices, 0));
+		json_decref(devices);
+		response_json(view->exchange.request, 200, device);
+	} else {
+		json_t *next = json_null();
+		if (listing->has_more) {
+			const struct push_target *last = listing->listed[listing->count - 1].target;
+			next = json_pack("{so,so}", "user", response_text(last->user), "key",
+				response_key(&last->key));
+		}
+		response_json(view->exchange.request, 200,
+			json_pack("{so,so}", "devices", devices, "next", next));
+	}
+	view_free(view);
+}
+
+static void on_listed(struct db_query *inquiry, int status)
+{
+	struct view *view = view_of(inquiry);
+	if (is_over(view, status))
+		return;
+	const struct registry_listing *listing = inquiry->job.listing;
+	if (view->is_single && !listing->count) {
+		response_error(view->exchange.request, 404, "no device has this key");
+		view_free(view);
+		return;
+	}
+	view->keys = mem_alloc_zero(listing->count + 1, sizeof(*view->keys));
+	view->phones = mem_alloc_zero(listing->count + 1, sizeof(*view->phones));
+	for (size_t i = 0; i < listing->count; i++)
+		view->keys[i] = listing->listed[i].target->key;
+	qsort(view->keys, listing->count, sizeof(*view->keys), compare_keys);
+	inquiry->reading.keys = view->keys;
+	inquiry->reading.key_count = listing->count;
+	inquiry->reading.phones = view->phones;
+	db_query_ask_queue(view->exchange.core, inquiry, QUEUE_READ_PHONES, on_phones);
+}
+
+void devices_list(struct core *core, struct http_request *request, const char *tail)
+{
+	(void)tail;
+	const char *user = NULL;
+	const char *after_user = NULL;
+	struct registry_key after_key = {0};
+	int64_t limit = REQUEST_PARAMS_LIMIT_DEFAULT;
+	if (!request_params_text(http_query(request, "user"), &user) ||
+		!request_params_text(http_query(request, "after_user"), &after_user) ||
+		!request_params_key(http_query(request, "after_key"), &after_key) ||
+		!request_params_number(
+			http_query(request, "limit"), 1, REQUEST_PARAMS_LIMIT_MAX, &limit)) {
+		response_error(request, 400,
+			"limit must be from 1 to %d, after_key a key, and texts of at most %d "
+			"bytes",
+			REQUEST_PARAMS_LIMIT_MAX, REQUEST_PARAMS_TEXT_MAX);
+		return;
+	}
+	struct view *view = view_new(core, request);
+	if (user || after_user)
+		view->exchange.user = mem_dup(user ? user : after_user);
+	view->exchange.inquiry.query = (struct registry_query){
+		.user = user ? view->exchange.user : NULL,
+		.after_user = view->exchange.user,
+		.after_key = after_key,
+		.limit = (size_t)limit,
+	};
+	db_query_ask_registry(core, &view->exchange.inquiry, REGISTRY_LIST, on_listed);
+}
+
+static struct view *view_of_key(struct core *core, struct http_request *request, const char *tail)
+{
+	struct registry_key key;
+	if (!request_params_key(tail, &key)) {
+		response_error(request, 400,
+			"a device is named by its key of %d hex digits, as `mailpushctl devices` "
+			"shows it",
+			2 * REGISTRY_KEY_SIZE);
+		return NULL;
+	}
+	struct view *view = view_new(core, request);
+	view->key = key;
+	view->is_single = true;
+	return view;
+}
+
+void devices_show(struct core *core, struct http_request *request, const char *tail)
+{
+	struct view *view = view_of_key(core, request, tail);
+	if (!view)
+		return;
+	view->exchange.inquiry.query = (struct registry_query){.key = &view->key};
+	db_query_ask_registry(core, &view->exchange.inquiry, REGISTRY_LIST, on_listed);
+}
+
+static void on_removed(struct db_query *inquiry, int status)
+{
+	struct view *view = view_of(inquiry);
+	struct core *core = view->exchange.core;
+	/* Gone is gone, whether or not somebody still waits to hear it. */
+	for (size_t i = 0; !status && i < inquiry->job.gone_count; i++) {
+		core->metrics->gone[METRICS_GONE_removed]++;
+		core_store(core, schedule_drop(core->schedule, &inquiry->job.gone[i]));
+		delivery_gone(core->delivery, &inquiry->job.gone[i]);
+	}
+	if (is_over(view, status))
+		return;
+	if (inquiry->job.gone_count)
+		response_json(view->exchange.request, 200, json_pack("{si}", "removed", 1));
+	else
+		response_error(view->exchange.request, 404, "no device has this key");
+	view_free(view);
+}
+
+void devices_remove(struct core *core, struct http_request *request, const char *tail)
+{
+	struct view *view = view_of_key(core, request, tail);
+	if (!view)
+		return;
+	view->exchange.inquiry.job.keys = &view->key;
+	view->exchange.inquiry.job.key_count = 1;
+	db_query_ask_registry(core, &view->exchange.inquiry, REGISTRY_REMOVE, on_removed);
+}
+
+static void on_pruned(void *ctx, const struct expiry_result *result)
+{
+	if (result->status)
+		response_error(ctx, 503, "mailpushd is stopping");
+	else
+		response_json(ctx, 200,
+			json_pack("{sI,sI,sI}", "removed", (json_int_t)result->gone, "nudged",
+				(json_int_t)result->nudged, "kept_back",
+				(json_int_t)result->kept_back));
+}
+
+static void on_prune_gone(void *ctx)
+{
+	expiry_forget(ctx);
+}
+
+void devices_prune(struct core *core, struct http_request *request, const char *tail)
+{
+	(void)tail;
+	if (!expiry_ask(core->expiry, on_pruned, request)) {
+		response_error(request, 409, "somebody prunes already; try again in a moment");
+		return;
+	}
+	http_defer(request, on_prune_gone, core->expiry);
+}

@@ -1,0 +1,18 @@
+/*
+ * devices - the registrations, for people: list, show, remove, prune.
+ *
+ * Handlers of the control socket.  The registry says who is registered, the queue's file what
+ * happened last with each.  Loop thread only.
+ */
+#ifndef MAILPUSH_ADMIN_DEVICES_H
+#define MAILPUSH_ADMIN_DEVICES_H
+
+#include "base/http.h"
+#include "flow/core.h"
+
+void devices_list(struct core *core, struct http_request *request, const char *tail);
+void devices_show(struct core *core, struct http_request *request, const char *tail);
+void devices_remove(struct core *core, struct http_request *request, const char *tail);
+void devices_prune(struct core *core, struct http_request *request, const char *tail);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * event_stream - the clients that follow the events (`mailpushctl events --follow`), and the
+ * commands that wait for an answer of Apple's.
+ *
+ * It is the observer of flow/.  Loop thread only.
+ */
+#ifndef MAILPUSH_ADMIN_EVENT_STREAM_H
+#define MAILPUSH_ADMIN_EVENT_STREAM_H
+
+#include "base/http.h"
+#include "flow/core.h"
+#include "stats/metrics.h"
+
+#include <stdbool.h>
+
+struct event_stream;
+
+/* A push to this registration was answered; `then`: what follows, in a word or two. */
+struct event_stream_listener {
+	struct event_stream_listener *next;
+	void (*answered)(struct event_stream_listener *listener, const struct registry_key *key,
+		const struct apns_answer *answer, const char *then);
+};
+
+struct event_stream *event_stream_new(struct core *core);
+/* After control_stop, so that no request follows any more. */
+void event_stream_free(struct event_stream *stream);
+
+void event_stream_listen(struct event_stream *stream, struct event_stream_listener *listener);
+void event_stream_unlisten(struct event_stream *stream, struct event_stream_listener *listener);
+
+/* GET /events: lines of JSON that go on. */
+void event_stream_follow(struct core *core, struct http_request *request, const char *tail);
+
+#endif

@@ -1,0 +1,91 @@
+#include "admin/forgotten.h"
+
+#include "admin/deferred_request.h"
+#include "admin/request_params.h"
+#include "admin/response.h"
+#include "apns/explain.h"
+#include "base/mem.h"
+
+static const char *meaning_of(const struct registry_trace *trace)
+{
+	switch (trace->why) {
+	case REGISTRY_WHY_EXPIRED:
+		return "it was not renewed for registration_ttl: the phone is off or offline, or "
+		       "the account is no longer set to Push there";
+	case REGISTRY_WHY_SUPERSEDED:
+		return "the account was added anew on that phone, which renews that one only";
+	case REGISTRY_WHY_LIMIT:
+		return "the user registered more than registrations_per_user, and this one was "
+		       "renewed the longest ago";
+	case REGISTRY_WHY_DELETED:
+		return "the account was deleted or renamed in Cyrus, and deleted_user_grace is "
+		       "over";
+	case REGISTRY_WHY_REMOVED:
+		return "an administrator removed it";
+	case REGISTRY_WHY_APPLE:
+	case REGISTRY_WHYS:
+		break;
+	}
+	return explain_answer(APNS_ANSWERED, trace->status, trace->reason);
+}
+
+static json_t *describe(const struct registry_trace *trace, bool full)
+{
+	json_t *json = json_pack("{so,so,so,so,so,so,so,ss,ss,sb}", "key",
+		response_key(&trace->key), "user", response_text(trace->user), "token",
+		response_secret(trace->token, full), "account_id",
+		response_secret(trace->account_id, full), "topic", response_text(trace->topic),
+		"renewed", response_time(trace->renewed_ms), "forgotten",
+		response_time(trace->at_ms), "why", registry_why_names[trace->why], "meaning",
+		meaning_of(trace), "registered_again", trace->is_back);
+	json_object_set_new(
+		json, "status", trace->status ? json_integer(trace->status) : json_null());
+	json_object_set_new(
+		json, "reason", *trace->reason ? response_text(trace->reason) : json_null());
+	return json;
+}
+
+static void on_listed(struct db_query *inquiry, int status)
+{
+	struct deferred_request *exchange =
+		MEM_CONTAINER(inquiry, struct deferred_request, inquiry);
+	if (!deferred_request_is_over(exchange, status)) {
+		const struct registry_traces *traces = inquiry->job.traces;
+		json_t *forgotten = json_array();
+		json_t *next = json_null();
+		for (size_t i = 0; i < traces->count; i++)
+			json_array_append_new(
+				forgotten, describe(&traces->traces[i], exchange->full));
+		if (traces->has_more)
+			next = json_integer(traces->traces[traces->count - 1].id);
+		response_json(exchange->request, 200,
+			json_pack("{so,so}", "forgotten", forgotten, "next", next));
+	}
+	deferred_request_fini(exchange);
+	free(exchange);
+}
+
+void forgotten_list(struct core *core, struct http_request *request, const char *tail)
+{
+	(void)tail;
+	const char *user = NULL;
+	int64_t after = 0;
+	int64_t limit = REQUEST_PARAMS_LIMIT_DEFAULT;
+	if (!request_params_text(http_query(request, "user"), &user) ||
+		!request_params_number(http_query(request, "after"), 0, INT64_MAX, &after) ||
+		!request_params_number(
+			http_query(request, "limit"), 1, REQUEST_PARAMS_LIMIT_MAX, &limit)) {
+		response_error(request, 400,
+			"limit must be from 1 to %d, after the `next` of the page before, and user "
+			"a text of at most %d bytes",
+			REQUEST_PARAMS_LIMIT_MAX, REQUEST_PARAMS_TEXT_MAX);
+		return;
+	}
+	struct deferred_request *exchange = mem_alloc_zero(1, sizeof(*exchange));
+	deferred_request_init(exchange, core, request);
+	if (user)
+		exchange->user = mem_dup(user);
+	exchange->inquiry.query = (struct registry_query){
+		.user = exchange->user, .after_id = after, .limit = (size_t)limit};
+	db_query_ask_registry(core, &exchange->inquiry, REGISTRY_LIST_FORGOTTEN, on_listed);
+}

@@ -1,0 +1,114 @@
+#include "admin/held_credential.h"
+
+#include "admin/response.h"
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define SINCE_SIZE 40
+
+struct search {
+	const struct core *core;
+	const char *topic;
+	char *text;
+	bool is_found;
+};
+
+static size_t count_waiting(const struct core *core, const struct sender_way *way)
+{
+	return schedule_waiting(core->schedule, way->credential->topic);
+}
+
+static void print_since(const struct sender_way *way, char ret[SINCE_SIZE])
+{
+	time_t seconds = (time_t)((clock_unix_ms() - way->held_ms) / CLOCK_SECOND_MS);
+	struct tm tm;
+	if (!gmtime_r(&seconds, &tm) || !strftime(ret, SINCE_SIZE, "%Y-%m-%d %H:%M:%S UTC", &tm))
+		snprintf(ret, SINCE_SIZE, "a time out of reach");
+}
+
+static void print_hold(const struct core *core, const struct sender_way *way, char *ret)
+{
+	char since[SINCE_SIZE];
+	char next[48] = "now";
+	size_t waiting = count_waiting(core, way);
+	print_since(way, since);
+	if (way->try_in_ms)
+		snprintf(next, sizeof(next), "in %" PRId64 " s",
+			(way->try_in_ms + CLOCK_SECOND_MS - 1) / CLOCK_SECOND_MS);
+	snprintf(ret, HELD_CREDENTIAL_TEXT_MAX,
+		"on hold since %s: %s; it is tried next %s, %zu push%s", since,
+		way->trouble ? way->trouble : "unknown", next, waiting,
+		waiting == 1 ? " waits" : "es wait");
+}
+
+void held_credential_describe(const struct core *core, const struct sender_way *way, json_t *json)
+{
+	int64_t now_unix_ms = clock_unix_ms();
+	json_object_set_new(json, "held_since", response_time(now_unix_ms - way->held_ms));
+	json_object_set_new(json, "next_try", response_time(now_unix_ms + way->try_in_ms));
+	json_object_set_new(json, "waiting", json_integer((json_int_t)count_waiting(core, way)));
+}
+
+struct listing {
+	const struct core *core;
+	json_t *list;
+};
+
+static void list_one(void *ctx, const struct sender_way *way)
+{
+	const struct listing *listing = ctx;
+	if (!way->is_held)
+		return;
+	json_t *json = json_pack("{so,so,so}", "credential", response_text(way->credential->name),
+		"topic", response_text(way->credential->topic), "why",
+		response_text(way->trouble ? way->trouble : ""));
+	held_credential_describe(listing->core, way, json);
+	json_array_append_new(listing->list, json);
+}
+
+void held_credential_add_list(const struct core *core, json_t *json)
+{
+	struct listing listing = {.core = core, .list = json_array()};
+	sender_each_way(core->sender, list_one, &listing);
+	if (json_array_size(listing.list))
+		json_object_set(json, "held", listing.list);
+	json_decref(listing.list);
+}
+
+static void tell_one(void *ctx, const struct sender_way *way)
+{
+	struct search *search = ctx;
+	if (strcmp(way->credential->topic, search->topic) != 0 || !way->trouble)
+		return;
+	search->is_found = true;
+	if (way->is_held)
+		print_hold(search->core, way, search->text);
+	else
+		snprintf(search->text, HELD_CREDENTIAL_TEXT_MAX, "%s", way->trouble);
+}
+
+bool held_credential_tell(
+	const struct core *core, const char *topic, char ret[HELD_CREDENTIAL_TEXT_MAX])
+{
+	struct search search = {.core = core, .topic = topic, .text = ret};
+	sender_each_way(core->sender, tell_one, &search);
+	return search.is_found;
+}
+
+static void log_one(void *ctx, const struct sender_way *way)
+{
+	char text[HELD_CREDENTIAL_TEXT_MAX];
+	if (!way->is_held)
+		return;
+	print_hold(ctx, way, text);
+	log_event(LOG_LEVEL_WARN, "apns", text, log_text("credential", way->credential->name));
+}
+
+void held_credential_log(const struct core *core)
+{
+	sender_each_way(core->sender, log_one, (void *)core);
+}

@@ -1,0 +1,31 @@
+/*
+ * obstacles - why pushes that somebody wants to go now cannot, counted for him.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_ADMIN_OBSTACLES_H
+#define MAILPUSH_ADMIN_OBSTACLES_H
+
+#include "flow/core.h"
+
+#include <jansson.h>
+
+struct obstacle;
+
+/* Embedded; all zero is empty. */
+struct obstacles {
+	struct obstacle *all;
+	size_t count;
+};
+
+void obstacles_fini(struct obstacles *obstacles);
+/*
+ * Counts what keeps the push to this registration from going, if anything does: its state in the
+ * schedule, or the way to Apple of its topic.  Returns whether something does.
+ */
+bool obstacles_add(struct obstacles *obstacles, const struct core *core,
+	const struct push_target *target, const char *state);
+/* A list of objects: `why`, `count`, `topic` (or null) and `meaning`. */
+json_t *obstacles_json(const struct obstacles *obstacles);
+
+#endif

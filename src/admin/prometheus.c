@@ -1,0 +1,275 @@
+#include "admin/prometheus.h"
+
+#include "base/alarm.h"
+#include "base/log.h"
+#include "flow/arrival.h"
+#include "queue/store.h"
+#include "stats/metrics.h"
+
+#include <inttypes.h>
+
+#define PREFIX "mailpush_"
+
+static void head(struct buf *out, const char *name, const char *type, const char *help)
+{
+	buf_printf(out, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", name, help, name, type);
+}
+
+/* Of a label: what stands between the quotes. */
+static void value(struct buf *out, const char *text)
+{
+	for (const char *c = text; *c; c++) {
+		if (*c == '\n')
+			buf_append(out, "\\n", 2);
+		else if (*c == '"' || *c == '\\')
+			buf_printf(out, "\\%c", *c);
+		else
+			buf_append(out, c, 1);
+	}
+}
+
+static void label(struct buf *out, bool is_first, const char *name, const char *text)
+{
+	buf_printf(out, "%s%s=\"", is_first ? "{" : ",", name);
+	value(out, text);
+	buf_append(out, "\"", 1);
+}
+
+static void single(
+	struct buf *out, const char *name, const char *type, const char *help, uint64_t n)
+{
+	head(out, name, type, help);
+	buf_printf(out, PREFIX "%s %" PRIu64 "\n", name, n);
+}
+
+static void labelled(
+	struct buf *out, const char *name, const char *key, const char *text, uint64_t n)
+{
+	buf_append_text(out, PREFIX);
+	buf_append_text(out, name);
+	label(out, true, key, text);
+	buf_printf(out, "} %" PRIu64 "\n", n);
+}
+
+/* `key` NULL: no label. */
+static void histogram(struct buf *out, const char *name, const char *key, const char *text,
+	const struct histogram *histogram)
+{
+	char with[128] = "";
+	char alone[130] = "";
+	if (key) {
+		snprintf(with, sizeof(with), "%s=\"%s\",", key, text);
+		snprintf(alone, sizeof(alone), "{%s=\"%s\"}", key, text);
+	}
+	uint64_t below = 0;
+	for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		below += atomic_load_explicit(&histogram->counts[i], memory_order_relaxed);
+		buf_printf(out, PREFIX "%s_bucket{%sle=\"%g\"} %" PRIu64 "\n", name, with,
+			(double)histogram_bounds_us[i] / 1e6, below);
+	}
+	below += atomic_load_explicit(&histogram->counts[HISTOGRAM_BUCKETS], memory_order_relaxed);
+	buf_printf(out, PREFIX "%s_bucket{%sle=\"+Inf\"} %" PRIu64 "\n", name, with, below);
+	buf_printf(out, PREFIX "%s_sum%s %.6f\n", name, alone, histogram_sum_s(histogram));
+	buf_printf(out, PREFIX "%s_count%s %" PRIu64 "\n", name, alone, below);
+}
+
+static void write_events(const struct core *core, struct buf *out)
+{
+	const struct metrics *metrics = core->metrics;
+	head(out, "events_total", "counter",
+		"Events, by what happened, how they came and what follows.");
+	for (int kind = 0; kind < EVENT_KINDS; kind++)
+		for (int transport = 0; transport < METRICS_TRANSPORT_COUNT; transport++)
+			for (int action = 0; action < RELAY_ACTIONS; action++) {
+				uint64_t n = metrics->events[kind][transport][action];
+				if (!n)
+					continue;
+				buf_append_text(out, PREFIX "events_total");
+				label(out, true, "event", event_kind_name((enum event_kind)kind));
+				label(out, false, "transport", metrics_transport_names[transport]);
+				label(out, false, "action",
+					relay_action_name((enum relay_action)action));
+				buf_printf(out, "} %" PRIu64 "\n", n);
+			}
+#define COUNTER(member, name, help) single(out, name, "counter", help, metrics->member);
+	METRICS_COUNTERS(COUNTER)
+#undef COUNTER
+	single(out, "events_waiting", "gauge", "Events on their way in.",
+		arrivals_count(core->arrivals));
+	head(out, "event_acknowledgement_seconds", "histogram",
+		"From the coming of an event to its acknowledgement to Cyrus.");
+	histogram(out, "event_acknowledgement_seconds", NULL, NULL, &metrics->acknowledged);
+}
+
+/* What is not ours: counted where it is passed on. */
+static void write_notifications(const struct core *core, struct buf *out)
+{
+	struct forward_counts counts;
+	forward_count(core->forward, &counts);
+	head(out, "notifications_forwarded_total", "counter",
+		"Notifications for other programs, by what became of them.");
+	labelled(out, "notifications_forwarded_total", "outcome", "forwarded", counts.passed);
+	labelled(out, "notifications_forwarded_total", "outcome", "dropped", counts.lost);
+	labelled(out, "notifications_forwarded_total", "outcome", "unwanted", counts.not_ours);
+	single(out, "notifications_waiting", "gauge",
+		"Notifications that wait for the program behind forward_socket.", counts.waiting);
+}
+
+static void write_registrations(
+	const struct core *core, const struct db_totals_totals *totals, struct buf *out)
+{
+	const struct metrics *metrics = core->metrics;
+	const struct registry_totals *registry = &totals->registry;
+	head(out, "registrations", "gauge",
+		"Registrations in the registry: pushed to if active or superseded.");
+	for (int i = 0; i < REGISTRY_STATES; i++)
+		labelled(out, "registrations", "state", registry_state_names[i],
+			registry->in_state[i]);
+	head(out, "registrations_received_total", "counter",
+		"Registrations that phones made, by what they were to us.");
+	for (int i = 0; i < METRICS_RECEIVED_COUNT; i++)
+		labelled(out, "registrations_received_total", "kind", metrics_received_names[i],
+			metrics->received[i]);
+	head(out, "registrations_gone_total", "counter", "Registrations deleted, by why.");
+	for (int i = 0; i < METRICS_GONE_COUNT; i++)
+		labelled(out, "registrations_gone_total", "why", metrics_gone_names[i],
+			metrics->gone[i]);
+}
+
+static void write_queue(
+	const struct core *core, const struct db_totals_totals *totals, struct buf *out)
+{
+	struct schedule_counts counts;
+	schedule_count(core->schedule, &counts);
+	head(out, "queue_pushes", "gauge", "Pushes not told yet, by state.");
+	labelled(out, "queue_pushes", "state", "storing", counts.storing);
+	labelled(out, "queue_pushes", "state", "waiting", counts.waiting);
+	labelled(out, "queue_pushes", "state", "in_flight", counts.flying);
+	single(out, "queue_mailboxes", "gauge", "Changed mailboxes that these pushes tell of.",
+		counts.news);
+	head(out, "queue_oldest_age_seconds", "gauge",
+		"Age of the oldest change not told yet, 0 when there is none.");
+	int64_t age_ms = totals->queue_oldest_ms ? clock_unix_ms() - totals->queue_oldest_ms : 0;
+	buf_printf(out, PREFIX "queue_oldest_age_seconds %.3f\n",
+		age_ms > 0 ? (double)age_ms / 1000 : 0);
+}
+
+static void write_pushes(const struct core *core, struct buf *out)
+{
+	const struct metrics *metrics = core->metrics;
+	head(out, "pushes_total", "counter", "Pushes sent, by how they ended and what Apple said.");
+	for (unsigned i = 0; i < metrics->verdict_count; i++) {
+		const struct metrics_verdict *verdict = &metrics->verdicts[i];
+		char status[16];
+		snprintf(status, sizeof(status), "%d", verdict->status);
+		buf_append_text(out, PREFIX "pushes_total");
+		label(out, true, "result", metrics_ending_name(verdict->ending));
+		label(out, false, "status", status);
+		label(out, false, "reason", verdict->reason);
+		buf_printf(out, "} %" PRIu64 "\n", verdict->count);
+	}
+	head(out, "event_to_push_seconds", "histogram",
+		"From the oldest change that a push tells of to its sending, by urgency; "
+		"now: from the oldest urgent one.");
+	histogram(out, "event_to_push_seconds", "urgency", "now", &metrics->told[QUEUE_NOW]);
+	histogram(out, "event_to_push_seconds", "urgency", "later", &metrics->told[QUEUE_LATER]);
+	head(out, "push_answer_seconds", "histogram", "From a push to Apple's answer.");
+	histogram(out, "push_answer_seconds", NULL, NULL, &metrics->answered);
+}
+
+/* Which of a credential's numbers a walk writes: a family stands together. */
+enum way_family { CONNECTIONS, STREAMS, STREAMS_LIMIT, EXPIRY, WORKS, WAY_FAMILIES };
+
+static const struct {
+	const char *name;
+	const char *help;
+} way_families[WAY_FAMILIES] = {
+	[CONNECTIONS] = {"connections", "Open connections to Apple."},
+	[STREAMS] = {"streams", "Pushes in flight on them."},
+	[STREAMS_LIMIT] = {"streams_limit", "Pushes that may be in flight on them."},
+	[EXPIRY] = {"credential_expiry_timestamp_seconds",
+		"When the credential expires; a token key does not."},
+	[WORKS] = {"credential_works", "0 while no push can be sent with the credential."},
+};
+
+struct walk {
+	struct buf *out;
+	enum way_family family;
+};
+
+static void on_way(void *ctx, const struct sender_way *way)
+{
+	const struct walk *walk = ctx;
+	bool is_endless = way->credential->not_after_unix_ms == INT64_MAX;
+	if (walk->family == EXPIRY && is_endless)
+		return;
+	bool is_valid = credential_validity(way->credential, clock_unix_ms()) == CREDENTIAL_VALID;
+	uint64_t open = 0;
+	uint64_t in_flight = 0;
+	uint64_t limit = 0;
+	for (size_t i = 0; i < way->link_count; i++) {
+		open += !strcmp(way->links[i].state, "open");
+		in_flight += way->links[i].in_flight;
+		limit += way->links[i].limit;
+	}
+	const uint64_t numbers[WAY_FAMILIES] = {
+		[CONNECTIONS] = open,
+		[STREAMS] = in_flight,
+		[STREAMS_LIMIT] = limit,
+		[EXPIRY] = (uint64_t)(way->credential->not_after_unix_ms / 1000),
+		[WORKS] = !way->trouble && !way->is_held && is_valid,
+	};
+	buf_printf(walk->out, PREFIX "%s", way_families[walk->family].name);
+	label(walk->out, true, "credential", way->credential->name);
+	label(walk->out, false, "topic", way->credential->topic);
+	buf_printf(walk->out, "} %" PRIu64 "\n", numbers[walk->family]);
+}
+
+static void write_ways(const struct core *core, struct buf *out)
+{
+	for (int family = 0; family < WAY_FAMILIES; family++) {
+		struct walk walk = {.out = out, .family = (enum way_family)family};
+		head(out, way_families[family].name, "gauge", way_families[family].help);
+		sender_each_way(core->sender, on_way, &walk);
+	}
+}
+
+static void write_databases(
+	const struct core *core, const struct db_totals_totals *totals, struct buf *out)
+{
+	head(out, "database_bytes", "gauge", "Size of the databases.");
+	labelled(out, "database_bytes", "database", "registry", totals->registry.bytes);
+	labelled(out, "database_bytes", "database", "queue", totals->queue_bytes);
+	head(out, "database_commit_seconds", "histogram",
+		"Time that a database took for a batch of jobs and its commit.");
+	histogram(out, "database_commit_seconds", "database", "registry",
+		worker_histogram(registry_worker(core->registry)));
+	histogram(out, "database_commit_seconds", "database", "queue",
+		worker_histogram(store_worker(core->store)));
+}
+
+static void on_alarm(void *ctx, const char *name, const char *text, int64_t since_unix_ms)
+{
+	(void)text;
+	(void)since_unix_ms;
+	labelled(ctx, "alarm", "name", name, 1);
+}
+
+void prometheus_write(struct core *core, const struct db_totals_totals *totals, struct buf *ret)
+{
+	head(ret, "build_info", "gauge", "The version that runs.");
+	labelled(ret, "build_info", "version", MAILPUSH_VERSION, 1);
+	head(ret, "start_time_seconds", "gauge", "When the daemon started.");
+	buf_printf(ret, PREFIX "start_time_seconds %.3f\n", (double)core->started_unix_ms / 1000);
+	write_events(core, ret);
+	write_notifications(core, ret);
+	write_registrations(core, totals, ret);
+	write_queue(core, totals, ret);
+	write_pushes(core, ret);
+	write_ways(core, ret);
+	write_databases(core, totals, ret);
+	head(ret, "alarm", "gauge", "1 for each alarm that stands.");
+	alarm_each(on_alarm, ret);
+	single(ret, "log_lines_dropped_total", "counter",
+		"Lines not logged because the log's target was stuck.", log_dropped());
+}

@@ -1,0 +1,202 @@
+#include "admin/queue_commands.h"
+
+#include "admin/deferred_request.h"
+#include "admin/held_credential.h"
+#include "admin/obstacles.h"
+#include "admin/request_params.h"
+#include "admin/response.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "flow/delivery.h"
+
+#include <string.h>
+
+#define PAGE 1000 /* of what is flushed or dropped in one turn */
+
+/* What is to be shown, flushed or dropped. */
+struct view {
+	struct deferred_request exchange;
+	bool is_drop;
+	uint64_t count;
+	struct obstacles obstacles; /* to what is flushed */
+};
+
+static struct view *view_of(struct db_query *inquiry)
+{
+	return MEM_CONTAINER(inquiry, struct view, exchange.inquiry);
+}
+
+static struct view *view_new(struct core *core, struct http_request *request)
+{
+	struct view *view = mem_alloc_zero(1, sizeof(*view));
+	deferred_request_init(&view->exchange, core, request);
+	return view;
+}
+
+static void view_free(struct view *view)
+{
+	deferred_request_fini(&view->exchange);
+	obstacles_fini(&view->obstacles);
+	free(view);
+}
+
+static bool is_over(struct view *view, int status)
+{
+	if (!deferred_request_is_over(&view->exchange, status))
+		return false;
+	view_free(view);
+	return true;
+}
+
+static json_t *describe(const struct view *view, const struct queue_waiting *waiting)
+{
+	const struct push_target *target = waiting->target;
+	const char *state = schedule_state(view->exchange.core->schedule, &target->key);
+	return json_pack("{sI,so,so,so,so,so,ss,sb,si,si,so,so}", "row", (json_int_t)waiting->row,
+		"key", response_key(&target->key), "user", response_text(target->user), "token",
+		response_secret(target->token, view->exchange.full), "account_id",
+		response_secret(target->account_id, view->exchange.full), "topic",
+		response_text(target->topic), "state", state ? state : "resting", "urgent",
+		waiting->is_now, "mailboxes", (int)waiting->hash_count, "attempts",
+		(int)waiting->attempts, "oldest", response_time(waiting->first_ms), "due",
+		waiting->due_ms == QUEUE_DUE_ASLEEP ? json_null() : response_time(waiting->due_ms));
+}
+
+static void on_page(struct db_query *inquiry, int status)
+{
+	struct view *view = view_of(inquiry);
+	if (is_over(view, status))
+		return;
+	const struct queue_reading *reading = &inquiry->reading;
+	json_t *pushes = json_array();
+	for (size_t i = 0; i < reading->waiting_count; i++)
+		json_array_append_new(pushes, describe(view, &reading->waiting[i]));
+	json_t *next = json_null();
+	if (reading->has_more)
+		next = json_integer(reading->waiting[reading->waiting_count - 1].row);
+	response_json(
+		view->exchange.request, 200, json_pack("{so,so}", "pushes", pushes, "next", next));
+	view_free(view);
+}
+
+void queue_commands_list(struct core *core, struct http_request *request, const char *tail)
+{
+	(void)tail;
+	int64_t after = 0;
+	int64_t limit = REQUEST_PARAMS_LIMIT_DEFAULT;
+	if (!request_params_number(http_query(request, "after"), 0, INT64_MAX, &after) ||
+		!request_params_number(
+			http_query(request, "limit"), 1, REQUEST_PARAMS_LIMIT_MAX, &limit)) {
+		response_error(request, 400, "limit must be from 1 to %d, and after a row",
+			REQUEST_PARAMS_LIMIT_MAX);
+		return;
+	}
+	struct view *view = view_new(core, request);
+	view->exchange.inquiry.reading.after_row = after;
+	view->exchange.inquiry.reading.limit = (size_t)limit;
+	db_query_ask_queue(core, &view->exchange.inquiry, QUEUE_READ_PAGE, on_page);
+}
+
+/* What cannot go now is due all the same, but for what sleeps or flies. */
+static void flush(struct view *view, struct push_target *target)
+{
+	struct core *core = view->exchange.core;
+	const char *state = schedule_state(core->schedule, &target->key);
+	if (!state || !strcmp(state, "resting"))
+		return;
+	core_store(core, schedule_hurry(core->schedule, &target->key, core_time()));
+	view->count += !obstacles_add(&view->obstacles, core, target, state);
+}
+
+static void change(struct view *view, struct push_target *target)
+{
+	if (!view->is_drop) {
+		flush(view, target);
+		return;
+	}
+	struct core *core = view->exchange.core;
+	struct queue_job *job =
+		schedule_renew(core->schedule, push_target_ref(target), NULL, 0, core_time());
+	view->count += job != NULL;
+	core_store(core, job);
+}
+
+static void finish(struct view *view)
+{
+	log_event(LOG_LEVEL_INFO, "queue",
+		view->is_drop ? "pushes dropped by hand" : "pushes flushed by hand",
+		log_text("user", view->exchange.user ? view->exchange.user : "(all)"),
+		log_number("count", (int64_t)view->count));
+	json_t *answer =
+		json_pack("{sI}", view->is_drop ? "dropped" : "flushed", (json_int_t)view->count);
+	if (!view->is_drop) {
+		json_object_set_new(answer, "cannot_go", obstacles_json(&view->obstacles));
+		sender_hurry(view->exchange.core->sender);
+		held_credential_add_list(view->exchange.core, answer);
+	}
+	delivery_wake(view->exchange.core->delivery);
+	response_json(view->exchange.request, 200, answer);
+	view_free(view);
+}
+
+static void on_user(struct db_query *inquiry, int status)
+{
+	struct view *view = view_of(inquiry);
+	if (is_over(view, status))
+		return;
+	for (size_t i = 0; i < inquiry->job.listing->count; i++)
+		change(view, inquiry->job.listing->listed[i].target);
+	finish(view);
+}
+
+static void on_change_page(struct db_query *inquiry, int status)
+{
+	struct view *view = view_of(inquiry);
+	if (is_over(view, status))
+		return;
+	struct queue_reading *reading = &inquiry->reading;
+	for (size_t i = 0; i < reading->waiting_count; i++) {
+		change(view, reading->waiting[i].target);
+		reading->after_row = reading->waiting[i].row;
+	}
+	if (reading->has_more)
+		db_query_ask_queue(view->exchange.core, inquiry, QUEUE_READ_PAGE, on_change_page);
+	else
+		finish(view);
+}
+
+static void begin(struct core *core, struct http_request *request, bool is_drop)
+{
+	struct request_params ask;
+	if (!deferred_request_asks(request, &ask))
+		return;
+	if (is_drop && !*ask.user && !ask.all) {
+		response_error(request, 400,
+			"what is dropped is never told: name a user, or say {\"all\":true}");
+	} else {
+		struct view *view = view_new(core, request);
+		view->is_drop = is_drop;
+		view->exchange.user = *ask.user ? mem_dup(ask.user) : NULL;
+		view->exchange.inquiry.query.user = view->exchange.user;
+		view->exchange.inquiry.reading.limit = PAGE;
+		if (view->exchange.user)
+			db_query_ask_registry(
+				core, &view->exchange.inquiry, REGISTRY_LIST, on_user);
+		else
+			db_query_ask_queue(
+				core, &view->exchange.inquiry, QUEUE_READ_PAGE, on_change_page);
+	}
+	request_params_fini(&ask);
+}
+
+void queue_commands_flush(struct core *core, struct http_request *request, const char *tail)
+{
+	(void)tail;
+	begin(core, request, false);
+}
+
+void queue_commands_drop(struct core *core, struct http_request *request, const char *tail)
+{
+	(void)tail;
+	begin(core, request, true);
+}

@@ -1,0 +1,44 @@
+/*
+ * request_params - what comes with a request: its JSON body, and the numbers and keys of its query.
+ *
+ * Pure, and bounded: this is what outsiders can write.
+ */
+#ifndef MAILPUSH_ADMIN_REQUEST_PARAMS_H
+#define MAILPUSH_ADMIN_REQUEST_PARAMS_H
+
+#include "base/err.h"
+#include "registry/push_target.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REQUEST_PARAMS_TEXT_MAX 1024
+#define REQUEST_PARAMS_LIMIT_MAX 1000
+#define REQUEST_PARAMS_LIMIT_DEFAULT 100
+
+/* Texts are "" and flags false where the body does not have them; borrowed from `json`. */
+struct request_params {
+	json_t *json;
+	const char *user;
+	const char *mailbox;
+	const char *level;
+	bool all;
+	bool online;
+};
+
+/*
+ * An object of known keys with values of the right kind.  An empty body is an empty object.
+ * request_params_fini is to be called in any case.
+ */
+int request_params_parse(
+	const char *body, size_t size, struct request_params *ret, struct err *err);
+void request_params_fini(struct request_params *ask);
+
+/* Of the query, NULL meaning that it is not given: then `*ret` is left as it is. */
+bool request_params_number(const char *text, int64_t least, int64_t most, int64_t *ret);
+bool request_params_key(const char *text, struct registry_key *ret);
+bool request_params_text(const char *text, const char **ret);
+
+#endif

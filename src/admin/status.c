@@ -1,0 +1,219 @@
+#include "admin/status.h"
+
+#include "admin/held_credential.h"
+#include "admin/response.h"
+#include "base/alarm.h"
+#include "base/log.h"
+#include "flow/arrival.h"
+#include "queue/store.h"
+#include "stats/metrics.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static json_t *number(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+static json_t *events(const struct core *core)
+{
+	const struct metrics *metrics = core->metrics;
+	json_t *by = json_array();
+	for (int kind = 0; kind < EVENT_KINDS; kind++)
+		for (int transport = 0; transport < METRICS_TRANSPORT_COUNT; transport++)
+			for (int action = 0; action < RELAY_ACTIONS; action++) {
+				uint64_t n = metrics->events[kind][transport][action];
+				if (n)
+					json_array_append_new(by,
+						json_pack("{ss,ss,ss,so}", "event",
+							event_kind_name((enum event_kind)kind),
+							"transport",
+							metrics_transport_names[transport],
+							"action",
+							relay_action_name(
+								(enum relay_action)action),
+							"count", number(n)));
+			}
+	return json_pack("{so,so,so}", "total", number(metrics->event_total), "waiting",
+		number(arrivals_count(core->arrivals)), "by", by);
+}
+
+static json_t *counters(const struct core *core)
+{
+	json_t *json = json_object();
+#define COUNTER(member, name, help) \
+	json_object_set_new(json, #member, number(core->metrics->member));
+	METRICS_COUNTERS(COUNTER)
+#undef COUNTER
+	return json;
+}
+
+static json_t *registrations(const struct core *core, const struct db_totals_totals *totals)
+{
+	json_t *received = json_object();
+	json_t *gone = json_object();
+	for (int i = 0; i < METRICS_RECEIVED_COUNT; i++)
+		json_object_set_new(
+			received, metrics_received_names[i], number(core->metrics->received[i]));
+	for (int i = 0; i < METRICS_GONE_COUNT; i++)
+		json_object_set_new(gone, metrics_gone_names[i], number(core->metrics->gone[i]));
+	json_t *json = json_pack("{so,so,so}", "total", number(totals->registry.registrations),
+		"received", received, "gone", gone);
+	for (int i = 0; i < REGISTRY_STATES; i++)
+		json_object_set_new(
+			json, registry_state_names[i], number(totals->registry.in_state[i]));
+	return json;
+}
+
+static json_t *queue(const struct core *core, const struct db_totals_totals *totals)
+{
+	struct schedule_counts counts;
+	schedule_count(core->schedule, &counts);
+	return json_pack("{so,so,so,so,so,so}", "pushes",
+		number(counts.storing + counts.waiting + counts.flying), "storing",
+		number(counts.storing), "waiting", number(counts.waiting), "in_flight",
+		number(counts.flying), "mailboxes", number(counts.news), "oldest",
+		response_time(totals->queue_oldest_ms));
+}
+
+static json_t *pushes(const struct core *core)
+{
+	const struct metrics *metrics = core->metrics;
+	json_t *by = json_array();
+	for (unsigned i = 0; i < metrics->verdict_count; i++) {
+		const struct metrics_verdict *verdict = &metrics->verdicts[i];
+		json_array_append_new(by,
+			json_pack("{ss,si,so,so}", "result", metrics_ending_name(verdict->ending),
+				"status", verdict->status, "reason", response_text(verdict->reason),
+				"count", number(verdict->count)));
+	}
+	return json_pack("{so,so}", "total", number(metrics->push_total), "by", by);
+}
+
+struct finding {
+	const struct core *core;
+	json_t *ways;
+	const char *name;
+};
+
+static void add_link(json_t *links, const struct sender_link *link)
+{
+	json_array_append_new(links,
+		json_pack("{ss,ss,so,so}", "state", link->state, "address", link->address,
+			"streams", number(link->in_flight), "limit", number(link->limit)));
+}
+
+static void on_way(void *ctx, const struct sender_way *way)
+{
+	struct finding *finding = ctx;
+	const struct credential *credential = way->credential;
+	if (strcmp(credential->name, finding->name) != 0)
+		return;
+	json_t *json = finding->ways;
+	json_t *topics = json_array();
+	json_t *links = json_array();
+	for (unsigned i = 0; i < credential->topics.count; i++)
+		json_array_append_new(topics, response_text(credential->topics.topic[i]));
+	for (size_t i = 0; i < way->link_count; i++)
+		add_link(links, &way->links[i]);
+	json_object_set_new(json, "in_force", json_true());
+	json_object_set_new(json, "topic", response_text(credential->topic));
+	json_object_set_new(json, "topics", topics);
+	json_object_set_new(json, "valid_from", response_time(credential->not_before_unix_ms));
+	json_object_set_new(json, "expires", response_time(credential->not_after_unix_ms));
+	json_object_set_new(json, "held", json_boolean(way->is_held));
+	if (way->is_held)
+		held_credential_describe(finding->core, way, json);
+	json_object_set_new(json, "connections", links);
+	if (way->trouble)
+		json_object_set_new(json, "trouble", response_text(way->trouble));
+}
+
+json_t *status_credentials(struct core *core)
+{
+	json_t *json = json_array();
+	for (unsigned i = 0; i < core->config->credential_count; i++) {
+		const char *name = core->config->credentials[i].name;
+		const char *wrong = core->input_files->credential_errors[i].text;
+		struct finding finding = {.core = core, .ways = json_object(), .name = name};
+		json_object_set_new(finding.ways, "name", response_text(name));
+		json_object_set_new(finding.ways, "in_force", json_false());
+		sender_each_way(core->sender, on_way, &finding);
+		if (*wrong)
+			json_object_set_new(finding.ways, "error", response_text(wrong));
+		json_array_append_new(json, finding.ways);
+	}
+	return json;
+}
+
+static void on_alarm(void *ctx, const char *name, const char *text, int64_t since_unix_ms)
+{
+	json_array_append_new(ctx,
+		json_pack("{so,so,so}", "name", response_text(name), "text", response_text(text),
+			"since", response_time(since_unix_ms)));
+}
+
+static void on_unready(void *ctx, const char *name, const char *text, int64_t since_unix_ms)
+{
+	if (!strcmp(name, "registry") || !strcmp(name, "queue") || !strncmp(name, "intake:", 7))
+		on_alarm(ctx, name, text, since_unix_ms);
+}
+
+json_t *status_unready(void)
+{
+	json_t *json = json_array();
+	alarm_each(on_unready, json);
+	if (json_array_size(json))
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
+static json_t *latency(const struct histogram *histogram)
+{
+	return json_pack("{so,sf,sf,sf}", "count", number(histogram_count(histogram)), "p50",
+		histogram_quantile_s(histogram, 0.5), "p95", histogram_quantile_s(histogram, 0.95),
+		"p99", histogram_quantile_s(histogram, 0.99));
+}
+
+static json_t *latencies(const struct core *core)
+{
+	const struct metrics *metrics = core->metrics;
+	return json_pack("{so,so,so,so,so,so}", "acknowledged", latency(&metrics->acknowledged),
+		"told_now", latency(&metrics->told[QUEUE_NOW]), "told_later",
+		latency(&metrics->told[QUEUE_LATER]), "answered", latency(&metrics->answered),
+		"registry_commit", latency(worker_histogram(registry_worker(core->registry))),
+		"queue_commit", latency(worker_histogram(store_worker(core->store))));
+}
+
+json_t *status_of(struct core *core, const struct db_totals_totals *totals)
+{
+	double event_rate;
+	double push_rate;
+	metrics_rates(core->metrics, clock_monotonic_ms(), &event_rate, &push_rate);
+	json_t *alarms = json_array();
+	alarm_each(on_alarm, alarms);
+	json_t *json = json_pack("{ss,si,so,so,so,so,ss}", "version", MAILPUSH_VERSION, "pid",
+		(int)getpid(), "started", response_time(core->started_unix_ms), "now",
+		response_time(clock_unix_ms()), "site", response_text(core->input_files->site),
+		"aps_topic", response_text(core->input_files->imapdconf->aps_topic), "log_level",
+		log_level_name());
+	json_object_set_new(json, "alarms", alarms);
+	json_object_set_new(json, "events", events(core));
+	json_object_set_new(json, "counters", counters(core));
+	json_object_set_new(json, "registrations", registrations(core, totals));
+	json_object_set_new(json, "queue", queue(core, totals));
+	json_object_set_new(json, "pushes", pushes(core));
+	json_object_set_new(
+		json, "rates", json_pack("{sf,sf}", "events", event_rate, "pushes", push_rate));
+	json_object_set_new(json, "credentials", status_credentials(core));
+	json_object_set_new(json, "databases",
+		json_pack("{s{so,so},s{so,so}}", "registry", "url",
+			response_text(core->config->registry), "bytes",
+			number(totals->registry.bytes), "queue", "url",
+			response_text(core->config->queue), "bytes", number(totals->queue_bytes)));
+	json_object_set_new(json, "latencies", latencies(core));
+	json_object_set_new(json, "log_lines_dropped", number(log_dropped()));
+	return json;
+}

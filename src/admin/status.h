@@ -1,0 +1,18 @@
+/*
+ * status - all that the daemon knows about itself, as JSON (docs/operations.md lists the fields).
+ */
+#ifndef MAILPUSH_ADMIN_STATUS_H
+#define MAILPUSH_ADMIN_STATUS_H
+
+#include "admin/db_totals.h"
+#include "flow/core.h"
+
+#include <jansson.h>
+
+json_t *status_of(struct core *core, const struct db_totals_totals *totals);
+/* The configured credentials alone. */
+json_t *status_credentials(struct core *core);
+/* What keeps events from being taken in durably; NULL: nothing. */
+json_t *status_unready(void);
+
+#endif

@@ -1,0 +1,139 @@
+#include "admin/status_page.h"
+
+#include "admin/page_text.h"
+#include "admin/response.h"
+#include "admin/status.h"
+#include "apns/explain.h"
+#include "stats/failures.h"
+#include "stats/history.h"
+#include "stats/metrics.h"
+
+#include <string.h>
+
+#define STATUS_OK 200
+#define SLOW 0.95 /* the part of all pushes that a latency of the charts is about */
+
+/* What is shown of /status; the rest is for who may use the control socket. */
+static const char *const shown[] = {"version", "site", "started", "now", "events", "registrations",
+	"queue", "pushes", "rates", "credentials"};
+
+/* Alarms that quote what others wrote: lines of mailpush.conf, names of files. */
+static const char *const quoting[] = {"reload", "spool"};
+
+void status_page_show(struct core *core, struct http_request *request, const char *tail)
+{
+	(void)core;
+	(void)tail;
+	buf_auto struct buf body;
+	buf_init(&body);
+	buf_append(&body, page_text_html, page_text_html_size);
+	http_add_header(request, "Content-Security-Policy", page_text_policy);
+	http_add_header(request, "Referrer-Policy", "no-referrer");
+	http_answer(request, STATUS_OK, "text/html; charset=utf-8", &body);
+}
+
+static bool is_quoting(const char *name)
+{
+	for (size_t i = 0; i < sizeof(quoting) / sizeof(quoting[0]); i++)
+		if (!strcmp(name, quoting[i]))
+			return true;
+	return false;
+}
+
+static json_t *alarms(const struct core *core, json_t *all)
+{
+	size_t i;
+	json_t *alarm;
+	json_array_foreach(all, i, alarm)
+	{
+		const char *name = json_string_value(json_object_get(alarm, "name"));
+		if (is_quoting(name) && !core->config->status_page_names)
+			json_object_set_new(alarm, "text",
+				json_string("the text may name people and is not shown here; "
+					    "`mailpushctl status` and the log have it"));
+	}
+	return json_incref(all);
+}
+
+static json_t *failure_json(const struct failure *failure)
+{
+	json_t *json = json_pack("{so,so}", "time", response_time(failure->unix_ms), "times",
+		json_integer((json_int_t)failure->times));
+	if (failure->text) {
+		json_object_set_new(json, "kind", json_string("connection"));
+		json_object_set_new(json, "credential", response_text(failure->credential));
+		json_object_set_new(json, "meaning", response_text(failure->text));
+		return json;
+	}
+	const char *meaning = explain_answer(failure->ending, failure->status, failure->reason);
+	json_object_set_new(json, "kind", json_string("push"));
+	json_object_set_new(json, "result", json_string(metrics_ending_name(failure->ending)));
+	json_object_set_new(json, "status", json_integer(failure->status));
+	json_object_set_new(json, "reason", response_text(failure->reason));
+	json_object_set_new(json, "meaning", response_text(meaning));
+	if (failure->user)
+		json_object_set_new(json, "user", response_text(failure->user));
+	return json;
+}
+
+static json_t *failures(const struct core *core)
+{
+	json_t *json = json_array();
+	const struct failure *failure;
+	for (unsigned i = 0; (failure = failures_at(core->failures, i)); i++)
+		json_array_append_new(json, failure_json(failure));
+	return json;
+}
+
+static json_t *latency(const struct histogram *histogram)
+{
+	return histogram_count(histogram) ? json_real(histogram_quantile_s(histogram, SLOW))
+					  : json_null();
+}
+
+static json_t *history_json(const struct history *history, enum history_span span)
+{
+	json_t *events = json_array();
+	json_t *taken = json_array();
+	json_t *failed = json_array();
+	json_t *told = json_array();
+	json_t *answered = json_array();
+	unsigned count = history_count(history, span);
+	for (unsigned i = 0; i < count; i++) {
+		const struct history_bucket *bucket = history_at(history, span, i);
+		json_array_append_new(events, json_integer((json_int_t)bucket->events));
+		json_array_append_new(taken, json_integer((json_int_t)bucket->taken));
+		json_array_append_new(failed, json_integer((json_int_t)bucket->failed));
+		json_array_append_new(told, latency(&bucket->told));
+		json_array_append_new(answered, latency(&bucket->answered));
+	}
+	return json_pack("{si,so,so,so,so,so}", "seconds",
+		(int)(history_width_ms(span) / CLOCK_SECOND_MS), "events", events, "taken", taken,
+		"failed", failed, "told", told, "answered", answered);
+}
+
+json_t *status_page_data(struct core *core, const struct db_totals_totals *totals)
+{
+	status_page_sample(core);
+	json_t *all = status_of(core, totals);
+	json_t *json = json_object();
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+		json_object_set(json, shown[i], json_object_get(all, shown[i]));
+	json_object_set_new(json, "alarms", alarms(core, json_object_get(all, "alarms")));
+	json_object_set_new(json, "failures", failures(core));
+	json_object_set_new(json, "history",
+		json_pack("{so,so}", "hour", history_json(core->history, HISTORY_HOUR), "day",
+			history_json(core->history, HISTORY_DAY)));
+	json_decref(all);
+	return json;
+}
+
+void status_page_sample(struct core *core)
+{
+	const struct metrics *metrics = core->metrics;
+	struct history_totals totals = {.events = metrics->event_total,
+		.told = &metrics->told[QUEUE_NOW],
+		.answered = &metrics->answered};
+	metrics_outcomes(metrics, &totals.taken, &totals.failed);
+	history_sample(core->history, clock_monotonic_ms(), &totals);
+}

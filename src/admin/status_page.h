@@ -1,0 +1,24 @@
+/*
+ * status_page - the page that shows a browser how the daemon is, and the JSON that it lives on.
+ *
+ * The page (page/, built into the program) is the same for all and holds no data: it asks for the
+ * JSON every few seconds.  That has no tokens, and no names of people unless status_page_names.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_ADMIN_STATUS_PAGE_H
+#define MAILPUSH_ADMIN_STATUS_PAGE_H
+
+#include "admin/db_totals.h"
+#include "base/http.h"
+#include "flow/core.h"
+
+#include <jansson.h>
+
+void status_page_show(struct core *core, struct http_request *request, const char *tail);
+json_t *status_page_data(struct core *core, const struct db_totals_totals *totals);
+
+/* What was counted is put down in the history; to be called every METRICS_SAMPLE_MS. */
+void status_page_sample(struct core *core);
+
+#endif

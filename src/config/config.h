@@ -1,0 +1,113 @@
+/*
+ * config - mailpush.conf, read and checked.
+ *
+ * Everything that can be known to be wrong before the daemon runs is found here, and each error
+ * names the file, the line or section, the key, the value and what to do.  `mailpushd -n` is this
+ * and nothing else.  The manual page is mailpush.conf(5); its order is that of the table in
+ * config.c.
+ *
+ * The struct is immutable once read; the loop thread owns it.
+ */
+#ifndef MAILPUSH_CONFIG_CONFIG_H
+#define MAILPUSH_CONFIG_CONFIG_H
+
+#include "apns/credential.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "event/groups.h"
+#include "event/relay.h"
+#include "intake/peer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#define CONFIG_CREDENTIALS_MAX 16
+#define CONFIG_SUBTOPICS_MAX 16
+
+struct config {
+	char *imapd_conf;
+	char *site; /* "": imapd.conf's servername */
+
+	char *notify_socket; /* "": none */
+	char *stream_socket; /* "": none */
+	gid_t socket_gid;
+	mode_t socket_mode;
+	struct peer_rules peers;
+	int64_t ack_timeout_ms;
+	uint64_t max_waiting;
+	char *spool_dir;      /* "": none */
+	char *forward_socket; /* "": none; see notify_socket.h */
+	bool forward_events;
+
+	char *registry;
+	char *queue;
+	int64_t registration_ttl_ms;
+	unsigned registrations_per_user;
+	int64_t deleted_user_grace_ms;
+	bool shared_mailboxes;
+	struct groups *groups; /* that ACLs may name */
+	char *subtopics[CONFIG_SUBTOPICS_MAX];
+	unsigned subtopic_count;
+
+	struct relay_policy policy;
+	int64_t min_interval_ms;
+	int64_t later_delay_ms;
+	unsigned max_push_rate;
+
+	char *apns_host;
+	uint16_t apns_port;
+	char *apns_ca_file;		/* "": the system's store */
+	int64_t apns_check_interval_ms; /* 0: never */
+	unsigned connections;
+	int priority;
+	char *proxy_host; /* NULL: none */
+	uint16_t proxy_port;
+	char *proxy_login; /* "user:password"; NULL: none */
+
+	struct credential_files credentials[CONFIG_CREDENTIALS_MAX]; /* strings are ours */
+	unsigned credential_count;
+
+	char *control_socket; /* "": none */
+	gid_t control_gid;
+	mode_t control_mode;
+	struct peer_rules control_peers;
+	struct sockaddr_storage http_listen; /* AF_UNSPEC: none */
+	bool status_page_names;
+
+	enum log_level log_level;
+	enum log_target log_target;
+	char *alarm_command; /* "": none */
+	char *user;	     /* "": stay who we are */
+
+	char *written; /* config_diff_record */
+
+	/* Each value with where it comes from, in the order of the file, then the defaults. */
+	char *path;
+	struct config_setting {
+		const char *key; /* of a credential: "credential NAME: KEY", ours */
+		char *value;
+		int line; /* 0: the default */
+	} * settings;
+	unsigned setting_count;
+};
+
+int config_read(const char *path, struct config **ret, struct err *err);
+/* The same of what was read from `path`, which errors name. */
+int config_read_text(
+	const char *path, const char *bytes, size_t size, struct config **ret, struct err *err);
+void config_free(struct config *config);
+
+/* Is it one that we push for? */
+static inline bool config_has_subtopic(const struct config *config, const char *subtopic)
+{
+	for (unsigned i = 0; i < config->subtopic_count; i++)
+		if (!strcmp(config->subtopics[i], subtopic))
+			return true;
+	return false;
+}
+
+#endif

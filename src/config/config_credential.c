@@ -1,0 +1,140 @@
+#include "config/config_credential.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const kinds[] = {"certificate", "pkcs12", "p8"};
+
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* Which keys make sense with which kind, and which it needs. */
+static const struct rule {
+	const char *key;
+	const char *kind; /* NULL: any */
+	bool is_needed;
+	bool is_path;
+} rules[] = {
+	{"certificate", "certificate", true, true},
+	{"key", "certificate", false, true},
+	{"pkcs12", "pkcs12", true, true},
+	{"p8", "p8", true, true},
+	{"key_id", "p8", true, false},
+	{"team_id", "p8", true, false},
+	{"topic", "p8", true, false},
+	{"passphrase_file", NULL, false, true},
+};
+
+static bool is_id(const char *id)
+{
+	size_t size = strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+	return size == CREDENTIAL_ID_SIZE && !id[size];
+}
+
+static const char *value_of(cfg_t *section, const char *key)
+{
+	return cfg_getstr(section, key);
+}
+
+static bool choose_kind(cfg_t *section, const char **ret, char *why, size_t why_size)
+{
+	const char *kind = NULL;
+	for (size_t i = 0; i < KINDS; i++) {
+		if (!*value_of(section, kinds[i]))
+			continue;
+		if (kind) {
+			snprintf(why, why_size,
+				"%s and %s are both set; keep one, or make two sections", kind,
+				kinds[i]);
+			return false;
+		}
+		kind = kinds[i];
+	}
+	if (!kind) {
+		snprintf(why, why_size,
+			"certificate is missing; write certificate = "
+			"\"/etc/mailpush/certificate.pem\", or set pkcs12 or p8");
+		return false;
+	}
+	*ret = kind;
+	return true;
+}
+
+static bool check_key(
+	cfg_t *section, const struct rule *rule, const char *kind, char *why, size_t why_size)
+{
+	const char *value = value_of(section, rule->key);
+	bool is_its_own = rule->kind && strcmp(rule->kind, kind) == 0;
+	if (!*value && is_its_own && rule->is_needed) {
+		snprintf(why, why_size, "%s needs %s as well; see mailpush.conf(5)", kind,
+			rule->key);
+		return false;
+	}
+	/* A topic goes with every kind. */
+	if (*value && rule->kind && !is_its_own && strcmp(rule->key, "topic") != 0) {
+		snprintf(why, why_size, "%s does not go with %s; remove it", rule->key, kind);
+		return false;
+	}
+	if (*value && rule->is_path && *value != '/') {
+		snprintf(why, why_size,
+			"%s is not an absolute path; write it with a leading /, such as "
+			"\"/etc/mailpush/%.100s\"",
+			rule->key, value);
+		return false;
+	}
+	return true;
+}
+
+static bool check_id(cfg_t *section, const char *key, char *why, size_t why_size)
+{
+	const char *value = value_of(section, key);
+	if (!*value || is_id(value))
+		return true;
+	snprintf(why, why_size,
+		"%s '%.40s' is not one of Apple's; write the %d capital letters and digits that "
+		"its developer pages show",
+		key, value, CREDENTIAL_ID_SIZE);
+	return false;
+}
+
+static char *dup_or_null(cfg_t *section, const char *key)
+{
+	const char *text = value_of(section, key);
+	return *text ? mem_dup(text) : NULL;
+}
+
+bool config_credential_take(
+	cfg_t *section, struct credential_files *ret, char *why, size_t why_size)
+{
+	const char *kind;
+	if (!choose_kind(section, &kind, why, why_size))
+		return false;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		if (!check_key(section, &rules[i], kind, why, why_size))
+			return false;
+	}
+	if (!check_id(section, "key_id", why, why_size) ||
+		!check_id(section, "team_id", why, why_size))
+		return false;
+	*ret = (struct credential_files){
+		.name = mem_dup(cfg_title(section)),
+		.certificate = dup_or_null(section, "certificate"),
+		.key = dup_or_null(section, "key"),
+		.pkcs12 = dup_or_null(section, "pkcs12"),
+		.p8 = dup_or_null(section, "p8"),
+		.key_id = dup_or_null(section, "key_id"),
+		.team_id = dup_or_null(section, "team_id"),
+		.passphrase_file = dup_or_null(section, "passphrase_file"),
+		.topic = dup_or_null(section, "topic"),
+	};
+	return true;
+}
+
+void config_credential_fini(struct credential_files *files)
+{
+	const char *const texts[] = {files->name, files->certificate, files->key, files->pkcs12,
+		files->p8, files->key_id, files->team_id, files->passphrase_file, files->topic};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		free((char *)texts[i]);
+}

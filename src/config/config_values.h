@@ -1,0 +1,61 @@
+/*
+ * config_values - the values of mailpush.conf: each kind of value checked and put where it belongs.
+ *
+ * What a value of a list of events or of a section means stands in config.c.
+ */
+#ifndef MAILPUSH_CONFIG_CONFIG_VALUES_H
+#define MAILPUSH_CONFIG_CONFIG_VALUES_H
+
+#include "config/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_TAKE_WHY_SIZE 256
+
+struct key;
+
+/* Takes one value over; false and a text of what is wrong and what to write instead. */
+typedef bool config_take_fn(
+	struct config *config, const struct key *key, const char *value, char *why);
+
+/*
+ * One row a key.  libconfuse does the syntax and hands every value over as a string; what it means,
+ * its bounds and its default stand here.
+ */
+struct key {
+	const char *name;
+	const char *fallback; /* the default, as it would be written; for lists in { } */
+	bool is_list;
+	config_take_fn *take;
+	size_t offset;
+	int64_t least;
+	int64_t most;
+};
+
+void *config_take_place(struct config *config, const struct key *key);
+
+config_take_fn config_take_duration;
+config_take_fn config_take_unsigned;
+config_take_fn config_take_max_waiting;
+config_take_fn config_take_port;
+config_take_fn config_take_priority;
+config_take_fn config_take_proxy;
+config_take_fn config_take_yes_no;
+config_take_fn config_take_text;
+config_take_fn config_take_path;
+config_take_fn config_take_forward_socket;
+config_take_fn config_take_host;
+config_take_fn config_take_registry;
+config_take_fn config_take_site;
+config_take_fn config_take_mode;
+config_take_fn config_take_group;
+config_take_fn config_take_listen;
+config_take_fn config_take_allowed_user;
+config_take_fn config_take_subtopic;
+config_take_fn config_take_log_level;
+config_take_fn config_take_log_target;
+config_take_fn config_take_user;
+
+#endif

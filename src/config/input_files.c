@@ -1,0 +1,183 @@
+#include "config/input_files.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *remedy_of(int code)
+{
+	return code == EACCES ? "let the daemon's user read it (it is often in group mail)"
+			      : "set imapd_conf to the file that Cyrus reads";
+}
+
+/* A regular file only: another kind could keep us waiting. */
+static int open_file(const char *path, FILE **ret, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat status;
+	if (fd < 0 || fstat(fd, &status)) {
+		int code = errno;
+		if (fd >= 0)
+			close(fd);
+		return err_set(err, -code, "cannot open %s: %s; %s", path, strerror(code),
+			remedy_of(code));
+	}
+	if (!S_ISREG(status.st_mode)) {
+		close(fd);
+		return err_set(
+			err, -EINVAL, "cannot read %s: it is no file; %s", path, remedy_of(EINVAL));
+	}
+	*ret = fdopen(fd, "r");
+	return *ret ? 0 : err_set(err, -ENOMEM, "cannot read %s", path);
+}
+
+int input_files_read_text(const char *path, struct buf *ret, struct err *err)
+{
+	FILE *file;
+	int status = open_file(path, &file, err);
+	if (status)
+		return status;
+	size_t before = ret->used;
+	while (ret->used - before <= IMAPDCONF_TEXT_MAX) {
+		size_t n = fread(buf_reserve(ret, 4096), 1, 4096, file);
+		if (!n)
+			break;
+		buf_commit(ret, n);
+	}
+	int failed = ferror(file);
+	fclose(file);
+	if (failed)
+		return err_set(err, -EIO, "cannot read %s", path);
+	if (ret->used - before > IMAPDCONF_TEXT_MAX)
+		return err_set(err, -EFBIG, "%s is larger than %d bytes", path, IMAPDCONF_TEXT_MAX);
+	return 0;
+}
+
+static int read_included(void *ctx, const char *path, struct buf *ret, struct err *err)
+{
+	struct input_files *sources = ctx;
+	sources->included = mem_realloc_array(
+		sources->included, sources->included_count + 1, sizeof(*sources->included));
+	sources->included[sources->included_count++] = mem_dup(path);
+	return input_files_read_text(path, ret, err);
+}
+
+static char *choose_site(const struct config *config, const struct imapdconf *imapdconf)
+{
+	if (*config->site)
+		return mem_dup(config->site);
+	if (*imapdconf->servername)
+		return mem_dup(imapdconf->servername);
+	char name[256] = "";
+	if (gethostname(name, sizeof(name) - 1))
+		snprintf(name, sizeof(name), "localhost");
+	return mem_dup(name);
+}
+
+/* As it is while somebody writes it anew, or when the disk was full. */
+static bool is_empty(struct buf *text)
+{
+	return strspn(buf_text(text), " \t\r\n") == text->used;
+}
+
+static int read_imapdconf(const struct config *config, struct input_files *sources)
+{
+	buf_auto struct buf text;
+	buf_init(&text);
+	struct err *err = &sources->imapdconf_error;
+	int status = input_files_read_text(config->imapd_conf, &text, err);
+	if (!status && is_empty(&text))
+		status = err_set(
+			err, -EINVAL, "%s is empty; %s", config->imapd_conf, remedy_of(EINVAL));
+	if (!status)
+		status = imapdconf_parse(config->imapd_conf, buf_text(&text), text.used,
+			read_included, sources, &sources->imapdconf, err);
+	if (!status)
+		sources->site = choose_site(config, sources->imapdconf);
+	return status;
+}
+
+struct input_files *input_files_read(const struct config *config)
+{
+	struct input_files *sources = mem_alloc_zero(1, sizeof(*sources));
+	sources->imapdconf_status = read_imapdconf(config, sources);
+	sources->credential_count = config->credential_count;
+	for (unsigned i = 0; i < config->credential_count; i++)
+		sources->credential_status[i] = credential_load(&config->credentials[i],
+			&sources->credentials[i], &sources->credential_errors[i]);
+	return sources;
+}
+
+void input_files_inherit(struct input_files *sources, struct input_files *before)
+{
+	if (sources->imapdconf)
+		return;
+	sources->imapdconf = mem_steal(before->imapdconf);
+	sources->site = mem_steal(before->site);
+}
+
+static bool passes(int status)
+{
+	switch (-status) {
+	case EAGAIN:
+	case EIO:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ESTALE:
+	case ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool input_files_failed_in_passing(const struct input_files *sources)
+{
+	bool any = passes(sources->imapdconf_status);
+	for (unsigned i = 0; i < sources->credential_count; i++)
+		any = any || passes(sources->credential_status[i]);
+	return any;
+}
+
+const char **input_files_paths(
+	const struct config *config, const struct input_files *sources, size_t *ret_count)
+{
+	size_t included = sources ? sources->included_count : 0;
+	const char **paths =
+		mem_alloc_zero(1 + 5 * config->credential_count + included, sizeof(*paths));
+	size_t count = 0;
+	paths[count++] = config->imapd_conf;
+	for (unsigned i = 0; i < config->credential_count; i++) {
+		const struct credential_files *files = &config->credentials[i];
+		const char *const named[] = {files->certificate, files->key, files->pkcs12,
+			files->p8, files->passphrase_file};
+		for (size_t j = 0; j < sizeof(named) / sizeof(named[0]); j++)
+			if (named[j])
+				paths[count++] = named[j];
+	}
+	for (size_t i = 0; i < included; i++)
+		paths[count++] = sources->included[i];
+	*ret_count = count;
+	return paths;
+}
+
+void input_files_free(struct input_files *sources)
+{
+	if (!sources)
+		return;
+	imapdconf_free(sources->imapdconf);
+	free(sources->site);
+	for (size_t i = 0; i < sources->included_count; i++)
+		free(sources->included[i]);
+	free(sources->included);
+	for (unsigned i = 0; i < sources->credential_count; i++)
+		credential_free(sources->credentials[i]);
+	free(sources);
+}

@@ -1,0 +1,51 @@
+/*
+ * input_files - the files beside mailpush.conf that decide how events are read and pushes are sent:
+ * imapd.conf and the credentials.
+ *
+ * Reading them waits for a disk: done before the loop runs, or on libuv's pool (SIGHUP).  Immutable
+ * once read.
+ */
+#ifndef MAILPUSH_CONFIG_INPUT_FILES_H
+#define MAILPUSH_CONFIG_INPUT_FILES_H
+
+#include "apns/credential.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "config/config.h"
+#include "event/imapdconf.h"
+
+#include <stdbool.h>
+
+struct input_files {
+	struct imapdconf *imapdconf; /* NULL: it cannot be read, see imapdconf_error */
+	struct err imapdconf_error;
+	int imapdconf_status;
+	char *site; /* mailpush.conf's, or imapd.conf's servername, or the host's name */
+	struct credential *credentials[CONFIG_CREDENTIALS_MAX]; /* take them with mem_steal */
+	int credential_status[CONFIG_CREDENTIALS_MAX];		/* of loading it */
+	struct err credential_errors[CONFIG_CREDENTIALS_MAX];	/* where credentials[i] is NULL */
+	unsigned credential_count;
+	char **included; /* files that imapd.conf includes */
+	size_t included_count;
+};
+
+/* What cannot be read is said in what it returns, each thing by itself. */
+struct input_files *input_files_read(const struct config *config);
+/* Where imapd.conf could not be read: takes over what `before` had of it. */
+void input_files_inherit(struct input_files *sources, struct input_files *before);
+/*
+ * Whether something could not be read for a reason that is not the file's, as with no descriptor
+ * left or a file server that is away: nothing about the files will change when that is over.
+ */
+bool input_files_failed_in_passing(const struct input_files *sources);
+/*
+ * The files that are read; `sources` NULL: those that the configuration names.  The array is the
+ * caller's, the texts are borrowed.
+ */
+const char **input_files_paths(
+	const struct config *config, const struct input_files *sources, size_t *ret_count);
+/* A regular file of at most IMAPDCONF_TEXT_MAX bytes. */
+int input_files_read_text(const char *path, struct buf *ret, struct err *err);
+void input_files_free(struct input_files *sources);
+
+#endif

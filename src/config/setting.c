@@ -1,0 +1,47 @@
+#include "config/setting.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+static struct config_setting *find(const struct config *config, const char *key)
+{
+	for (unsigned i = 0; i < config->setting_count; i++)
+		if (!strcmp(config->settings[i].key, key))
+			return &config->settings[i];
+	return NULL;
+}
+
+void setting_add(struct config *config, const char *key, const char *value, int line)
+{
+	struct config_setting *before = find(config, key);
+	if (before) {
+		char *joined = mem_printf("%s, %s", before->value, value);
+		free(before->value);
+		before->value = joined;
+		return;
+	}
+	config->settings = mem_realloc_array(
+		config->settings, config->setting_count + 1, sizeof(*config->settings));
+	config->settings[config->setting_count++] =
+		(struct config_setting){.key = mem_dup(key), .value = mem_dup(value), .line = line};
+}
+
+void setting_add_default_list(struct config *config, const char *key)
+{
+	char value[512] = "";
+	if (!strcmp(key, "push_now"))
+		relay_policy_print(&config->policy, RELAY_NOW, value, sizeof(value));
+	else if (!strcmp(key, "push_later"))
+		relay_policy_print(&config->policy, RELAY_LATER, value, sizeof(value));
+	setting_add(config, key, value, 0);
+}
+
+void setting_free_all(struct config *config)
+{
+	for (unsigned i = 0; i < config->setting_count; i++) {
+		free((char *)config->settings[i].key);
+		free(config->settings[i].value);
+	}
+	free(config->settings);
+}

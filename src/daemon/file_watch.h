@@ -1,0 +1,41 @@
+/*
+ * file_watch - tells when files have changed: `settle_ms` after the last change of any of them.
+ *
+ * A change is another device, inode, size, mode or time of what a path leads to, so whatever way of
+ * replacing counts: writing in place, renaming over it, switching a link anywhere on the way.  That
+ * is looked at whenever something happens in a folder on the way (libuv's fs events: inotify,
+ * kqueue), and every `look_ms` for what no system tells, such as a network file system.  Looking
+ * waits for a disk and is done on libuv's pool, but for the first look, in file_watch_new.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_DAEMON_FILE_WATCH_H
+#define MAILPUSH_DAEMON_FILE_WATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define FILE_WATCH_PATHS_MAX 256 /* further ones are not watched */
+
+struct file_watch_settings {
+	int64_t settle_ms; /* 2 s */
+	int64_t look_ms;   /* 1 min */
+};
+
+typedef void file_watch_changed_fn(void *ctx);
+
+struct file_watch;
+
+/*
+ * Changes after this call are told; read the files after it, so that none goes unseen.  Waits for a
+ * disk: before the loop runs.
+ */
+struct file_watch *file_watch_new(uv_loop_t *loop, const struct file_watch_settings *settings,
+	const char *const *paths, size_t count, file_watch_changed_fn *changed, void *ctx);
+/* Other paths; what is new among them counts as changed. */
+void file_watch_set_paths(struct file_watch *watch, const char *const *paths, size_t count);
+/* The loop must run once more for the handles to close. */
+void file_watch_free(struct file_watch *watch);
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * socket_watch - are the sockets still where Cyrus, and mailpushctl, look for them?
+ *
+ * Somebody may remove the file of a socket, or put another one in its place: then no event comes
+ * any more, and nothing else shows it.  So the files are looked at every few seconds, on libuv's
+ * pool, and a socket whose file is not there is made anew.  What cannot be made anew is an alarm.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_DAEMON_SOCKET_WATCH_H
+#define MAILPUSH_DAEMON_SOCKET_WATCH_H
+
+#include "flow/core.h"
+
+struct socket_watch;
+
+/* Once the core's sockets are open; which of them are, it asks each time. */
+struct socket_watch *socket_watch_new(struct core *core);
+/* Before the sockets are closed.  The loop frees it. */
+void socket_watch_free(struct socket_watch *watch);
+
+#endif

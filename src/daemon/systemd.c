@@ -1,0 +1,187 @@
+#include "daemon/systemd.h"
+
+#include "base/mem.h"
+#include "base/units.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define TICK_MS 5000
+#define STATUS_SIZE 512
+
+struct systemd {
+	int fd;
+	struct sockaddr_un address;
+	socklen_t address_size;
+	bool is_watched;
+	uv_timer_t timer;
+	systemd_status_fn *describe;
+	void *ctx;
+	char status[STATUS_SIZE]; /* as last said */
+	bool is_ready;
+	bool owes_ready; /* it must be known, or we count as starting or reloading for ever */
+};
+
+static int parse_address(const char *path, struct systemd *supervisor, struct err *err)
+{
+	struct sockaddr_un *address = &supervisor->address;
+	size_t size = strlen(path);
+	if ((*path != '/' && *path != '@') || size < 2 || size >= sizeof(address->sun_path))
+		return err_set(err, -EINVAL,
+			"NOTIFY_SOCKET '%.120s' is neither a path nor an abstract name of a "
+			"socket; "
+			"whatever starts mailpushd must correct it",
+			path);
+	address->sun_family = AF_UNIX;
+	memcpy(address->sun_path, path, size);
+	if (*path == '@')
+		address->sun_path[0] = '\0';
+	/* A path may end with its NUL; an abstract name is as long as is said. */
+	supervisor->address_size =
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + (*path == '/'));
+	return 0;
+}
+
+/* How often to feed the watchdog, 0: not at all. */
+static int parse_watchdog(const char *usec, const char *pid, uint64_t *ret_ms, struct err *err)
+{
+	int64_t number;
+	*ret_ms = 0;
+	if (!usec)
+		return 0;
+	if (pid && (!units_parse_number(pid, &number) || number != (int64_t)getpid()))
+		return 0; /* meant for another process */
+	if (!units_parse_number(usec, &number) || number < 2000)
+		return err_set(err, -EINVAL,
+			"WATCHDOG_USEC '%.40s' is not a number from 2000; whatever starts "
+			"mailpushd must "
+			"correct it",
+			usec);
+	*ret_ms = (uint64_t)number / 2000;
+	return 0;
+}
+
+static bool say(struct systemd *supervisor, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static bool say(struct systemd *supervisor, const char *format, ...)
+{
+	char text[STATUS_SIZE + 128];
+	va_list args;
+	va_start(args, format);
+	int size = vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return sendto(supervisor->fd, text, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL,
+		       (struct sockaddr *)&supervisor->address, supervisor->address_size) == size;
+}
+
+static void say_how_it_is(struct systemd *supervisor)
+{
+	char status[STATUS_SIZE];
+	supervisor->describe(supervisor->ctx, status, sizeof(status));
+	if (supervisor->owes_ready) {
+		if (!say(supervisor, "READY=1\nSTATUS=%s\n", status))
+			return;
+		supervisor->owes_ready = false;
+	} else if (!strcmp(status, supervisor->status) || !say(supervisor, "STATUS=%s\n", status)) {
+		return;
+	}
+	strcpy(supervisor->status, status);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct systemd *supervisor = timer->data;
+	if (supervisor->is_watched)
+		say(supervisor, "WATCHDOG=1\n");
+	if (supervisor->is_ready)
+		say_how_it_is(supervisor);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct systemd *supervisor = handle->data;
+	close(supervisor->fd);
+	free(supervisor);
+}
+
+static char *take_variable(const char *name)
+{
+	const char *value = getenv(name);
+	char *taken = value && *value ? mem_dup(value) : NULL;
+	unsetenv(name);
+	return taken;
+}
+
+int systemd_new(uv_loop_t *loop, systemd_status_fn *status, void *ctx, struct systemd **ret,
+	struct err *err)
+{
+	mem_auto char *path = take_variable("NOTIFY_SOCKET");
+	mem_auto char *usec = take_variable("WATCHDOG_USEC");
+	mem_auto char *pid = take_variable("WATCHDOG_PID");
+	if (!path) {
+		*ret = NULL;
+		return 0;
+	}
+	mem_auto struct systemd *supervisor = mem_alloc_zero(1, sizeof(*supervisor));
+	uint64_t feed_ms;
+	int failed = parse_address(path, supervisor, err);
+	if (failed || (failed = parse_watchdog(usec, pid, &feed_ms, err)))
+		return failed;
+	supervisor->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (supervisor->fd < 0) {
+		int code = errno;
+		return err_set(
+			err, -code, "cannot make a socket for NOTIFY_SOCKET: %s", strerror(code));
+	}
+	supervisor->is_watched = feed_ms > 0;
+	supervisor->describe = status;
+	supervisor->ctx = ctx;
+	uint64_t tick_ms = feed_ms && feed_ms < TICK_MS ? feed_ms : TICK_MS;
+	uv_timer_init(loop, &supervisor->timer);
+	uv_unref((uv_handle_t *)&supervisor->timer);
+	supervisor->timer.data = supervisor;
+	uv_timer_start(&supervisor->timer, on_tick, tick_ms, tick_ms);
+	*ret = mem_steal(supervisor);
+	return 0;
+}
+
+void systemd_free(struct systemd *supervisor)
+{
+	if (supervisor)
+		uv_close((uv_handle_t *)&supervisor->timer, on_closed);
+}
+
+void systemd_ready(struct systemd *supervisor)
+{
+	if (!supervisor)
+		return;
+	supervisor->is_ready = true;
+	supervisor->owes_ready = true;
+	say_how_it_is(supervisor);
+}
+
+void systemd_reloading(struct systemd *supervisor)
+{
+	if (!supervisor)
+		return;
+	supervisor->is_ready = false;
+	say(supervisor, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reloading\n",
+		uv_hrtime() / 1000);
+}
+
+void systemd_stopping(struct systemd *supervisor)
+{
+	if (!supervisor)
+		return;
+	supervisor->is_ready = false;
+	say(supervisor, "STOPPING=1\nSTATUS=stopping\n");
+}

@@ -1,0 +1,14 @@
+/*
+ * systemd_status - how the daemon does, in one sentence: "2 phones wait, 1 alarm: queue".
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_DAEMON_SYSTEMD_STATUS_H
+#define MAILPUSH_DAEMON_SYSTEMD_STATUS_H
+
+#include "queue/schedule.h"
+
+/* What does not fit is cut. */
+void systemd_status_print(const struct schedule *schedule, char *text, size_t size);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * relay - the rule: what follows from an event.
+ *
+ * Pure.  Which events push, and how soon, are settings (push_now, push_later); the rest is fixed:
+ * registrations, deletes and renames change the registry, events of mailboxes that do not hold mail
+ * never push mail.
+ */
+#ifndef MAILPUSH_EVENT_RELAY_H
+#define MAILPUSH_EVENT_RELAY_H
+
+#include "event/event.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum relay_action {
+	RELAY_IGNORE,
+	RELAY_NOW,
+	RELAY_LATER,
+	RELAY_REGISTER,
+	RELAY_MAILBOX_DELETE,
+	RELAY_MAILBOX_RENAME,
+	RELAY_ACTIONS
+};
+
+/* What a mail event does, by kind; FlagsClear with and without \Seen are two things. */
+struct relay_policy {
+	enum relay_action of[EVENT_KINDS];
+	enum relay_action of_clears_seen;
+};
+
+const char *relay_action_name(enum relay_action action);
+
+/* The table of docs/architecture.md. */
+void relay_policy_init(struct relay_policy *policy);
+/*
+ * Sets what events called `name` do: `MessageNew`, ..., or `FlagsClear:Seen`.  False if there is no
+ * such event or it is none that can push.
+ */
+bool relay_policy_set(struct relay_policy *policy, const char *name, enum relay_action action);
+
+/* Events that did `action` are ignored from now on. */
+void relay_policy_clear(struct relay_policy *policy, enum relay_action action);
+
+/* The names of the events that do `action`, as they would be listed. */
+void relay_policy_print(
+	const struct relay_policy *policy, enum relay_action action, char *text, size_t size);
+
+enum relay_action relay_decide(const struct relay_policy *policy, const struct mail_event *event);
+
+#endif

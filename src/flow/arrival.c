@@ -1,0 +1,728 @@
+#include "flow/arrival.h"
+
+#include "base/alarm.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "event/acl.h"
+#include "flow/delivery.h"
+#include "flow/event_log.h"
+#include "flow/merge_key.h"
+#include "flow/overload.h"
+#include "flow/registering.h"
+#include "flow/registration_effect.h"
+#include "stats/metrics.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WATCH_MS 50 /* how often late ones are looked for */
+#define STOPPING_TEXT "not on disk, the service is stopping"
+#define EARLIEST_MS INT64_C(1577836800000) /* 2020: nothing was kept before */
+
+struct arrival {
+	struct registry_job job; /* the registry's from submit to done */
+	struct arrival *previous;
+	struct arrival *next;
+	enum relay_action action;
+	struct mail_event *event;
+	struct arrival *newest; /* of those merged into this one: its event and raw bytes count */
+	int64_t since_ms;
+
+	struct arrival_waiter waiter;
+	struct arrival_waiter *more_waiters; /* of those merged into this one */
+	size_t more_count;
+
+	uint64_t number;    /* among the registry's jobs */
+	bool is_matched;    /* the registry has answered */
+	unsigned storing;   /* jobs of ours that the store has */
+	bool is_parked;	    /* a row in the store holds it, or is on its way there */
+	unsigned parking;   /* PARK jobs that the store has */
+	bool is_safe;	    /* the parked row is on disk */
+	bool is_kept;	    /* by a waiter */
+	bool is_lost;	    /* nothing of it could be stored before the end */
+	uint64_t parked_id; /* 0: none */
+
+	struct registering registering; /* REGISTER: what the job borrows beside the event */
+
+	size_t merge_key_size;
+	size_t raw_size;
+	char memory[]; /* merge_key; raw: the event as it came, for parking */
+};
+
+struct arrivals {
+	struct core *core;
+	struct overload *overload;
+	struct arrival *first;
+	struct arrival *last;
+	struct arrival *unwatched; /* the first that on_watch has not seen late yet */
+	uint64_t count;
+	bool is_held;
+	struct arrival *held; /* the first that waits for arrivals_release */
+	struct arrival **held_end;
+	uint64_t parked; /* arrivals under way that are parked */
+	uint64_t last_parked_id;
+	struct map *mergeable; /* news that waits for the registry, by merge_key */
+	unsigned silence;      /* looks of on_watch at a registry that works and answers nothing */
+	uv_timer_t watch;
+	bool is_late; /* the alarm about late acknowledgements stands */
+	uint64_t lost;
+};
+
+static void answer_waiter(struct arrival_waiter waiter, int status, const char *text)
+{
+	if (waiter.answer)
+		waiter.answer(waiter.who, status, text);
+}
+
+static void answer(struct arrival *arrival, int status, const char *text)
+{
+	answer_waiter(arrival->waiter, status, text);
+	arrival->waiter.answer = NULL;
+	for (size_t i = 0; i < arrival->more_count; i++)
+		answer_waiter(arrival->more_waiters[i], status, text);
+	arrival->more_count = 0;
+}
+
+/* With the answer that somebody waits for. */
+static void observe_wait(struct arrivals *arrivals, const struct arrival *arrival)
+{
+	if (arrival->waiter.answer || arrival->more_count)
+		histogram_observe_us(&arrivals->core->metrics->acknowledged,
+			(clock_monotonic_ms() - arrival->since_ms) * 1000);
+}
+
+static void free_arrival(struct arrival *arrival)
+{
+	registry_job_fini(&arrival->job);
+	event_free(arrival->event);
+	if (arrival->newest)
+		free_arrival(arrival->newest);
+	free(arrival->more_waiters);
+	registering_fini(&arrival->registering);
+	free(arrival);
+}
+
+static const struct arrival *newest_of(const struct arrival *arrival)
+{
+	return arrival->newest ? arrival->newest : arrival;
+}
+
+static const char *raw_of(const struct arrival *arrival)
+{
+	return arrival->memory + arrival->merge_key_size;
+}
+
+static void on_watch(uv_timer_t *timer);
+
+struct arrivals *arrivals_new(struct core *core, const uint8_t seed[16])
+{
+	struct arrivals *arrivals = mem_alloc_zero(1, sizeof(*arrivals));
+	arrivals->core = core;
+	arrivals->held_end = &arrivals->held;
+	arrivals->overload = overload_new(core);
+	arrivals->mergeable = map_new(seed);
+	uv_timer_init(core->loop, &arrivals->watch);
+	arrivals->watch.data = arrivals;
+	return arrivals;
+}
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void arrivals_free(struct arrivals *arrivals)
+{
+	if (!arrivals)
+		return;
+	assert(!arrivals->first && !arrivals->held);
+	map_free(arrivals->mergeable);
+	overload_free(arrivals->overload);
+	uv_close((uv_handle_t *)&arrivals->watch, on_watch_closed);
+}
+
+uint64_t arrivals_lost(const struct arrivals *arrivals)
+{
+	return arrivals->lost;
+}
+
+uint64_t arrivals_count(const struct arrivals *arrivals)
+{
+	return arrivals->count;
+}
+
+static void link_arrival(struct arrivals *arrivals, struct arrival *arrival)
+{
+	arrival->previous = arrivals->last;
+	if (arrivals->last)
+		arrivals->last->next = arrival;
+	else
+		arrivals->first = arrival;
+	arrivals->last = arrival;
+	if (!arrivals->unwatched)
+		arrivals->unwatched = arrival;
+	arrivals->count++;
+	if (!uv_is_active((uv_handle_t *)&arrivals->watch))
+		uv_timer_start(&arrivals->watch, on_watch, WATCH_MS, WATCH_MS);
+	overload_enter(arrivals->overload, arrival->raw_size);
+}
+
+static void unlink_arrival(struct arrivals *arrivals, struct arrival *arrival)
+{
+	if (arrival->previous)
+		arrival->previous->next = arrival->next;
+	else
+		arrivals->first = arrival->next;
+	if (arrival->next)
+		arrival->next->previous = arrival->previous;
+	else
+		arrivals->last = arrival->previous;
+	if (arrivals->unwatched == arrival)
+		arrivals->unwatched = arrival->next;
+	arrivals->count--;
+	if (arrival->is_parked)
+		arrivals->parked--;
+	overload_leave(arrivals->overload, newest_of(arrival)->raw_size);
+}
+
+static struct queue_job *owned_by(struct arrival *arrival, struct queue_job *job)
+{
+	job->owner = arrival;
+	arrival->storing++;
+	return job;
+}
+
+static void store(struct arrivals *arrivals, struct arrival *arrival, struct queue_job *job)
+{
+	store_submit(arrivals->core->store, owned_by(arrival, job));
+}
+
+static struct queue_job *parking_job(struct arrivals *arrivals, struct arrival *arrival)
+{
+	struct queue_job *job = queue_job_new();
+	job->parts = QUEUE_PARK;
+	job->seq = schedule_next_seq(arrivals->core->schedule);
+	job->parked_id = arrival->parked_id;
+	job->parked_received_ms = arrival->job.received_ms;
+	const struct arrival *newest = newest_of(arrival);
+	job->raw = mem_dup_n(raw_of(newest), newest->raw_size); /* ours again in on_stored */
+	job->raw_size = newest->raw_size;
+	arrival->parking++;
+	return job;
+}
+
+static void park(struct arrivals *arrivals, struct arrival *arrival)
+{
+	if (!arrival->is_parked) {
+		arrival->is_parked = true;
+		arrivals->parked++;
+		if (!arrival->parked_id)
+			arrival->parked_id = ++arrivals->last_parked_id;
+	}
+	store(arrivals, arrival, parking_job(arrivals, arrival));
+}
+
+void arrivals_rewrite(struct arrivals *arrivals, struct job_list *ret_jobs)
+{
+	for (struct arrival *arrival = arrivals->first; arrival; arrival = arrival->next)
+		if (arrival->is_parked)
+			job_list_append(
+				ret_jobs, &owned_by(arrival, parking_job(arrivals, arrival))->job);
+}
+
+static struct queue_job *unpark(struct arrivals *arrivals, uint64_t parked_id)
+{
+	struct queue_job *job = queue_job_new();
+	job->parts = QUEUE_UNPARK;
+	job->seq = schedule_next_seq(arrivals->core->schedule);
+	job->parked_id = parked_id;
+	return job;
+}
+
+/*
+ * The registry hangs, if it has had work and answered nothing for ARRIVAL_PARK_MS.  One that goes
+ * on has a backlog at most, which parking would only lengthen; one without work waits for the
+ * queue.  Counted in looks, as a long turn of ours is no silence of the registry's.
+ */
+static bool is_silent(const struct arrivals *arrivals)
+{
+	return arrivals->silence >= ARRIVAL_PARK_MS / WATCH_MS;
+}
+
+static void on_watch(uv_timer_t *timer)
+{
+	struct arrivals *arrivals = timer->data;
+	if (!arrivals->first) {
+		arrivals->silence = 0;
+		uv_timer_stop(timer);
+		return;
+	}
+	bool has_work = worker_running(registry_worker(arrivals->core->registry));
+	arrivals->silence = has_work ? arrivals->silence + 1 : 0;
+	if (!is_silent(arrivals))
+		return;
+	int64_t late_ms = clock_monotonic_ms() - ARRIVAL_PARK_MS;
+	while (arrivals->unwatched && arrivals->unwatched->since_ms <= late_ms) {
+		struct arrival *arrival = arrivals->unwatched;
+		arrivals->unwatched = arrival->next;
+		if (!arrival->is_matched && !arrival->is_parked)
+			park(arrivals, arrival);
+	}
+}
+
+/* Gone from memory once the registry has answered and the store holds all that follows. */
+static void finish_if_done(struct arrivals *arrivals, struct arrival *arrival)
+{
+	if (!arrival->is_matched || arrival->storing)
+		return;
+	if (arrival->is_lost && !arrival->is_safe && !arrival->is_kept)
+		arrivals->lost++;
+	observe_wait(arrivals, arrival);
+	answer(arrival, 0, NULL);
+	unlink_arrival(arrivals, arrival);
+	free_arrival(arrival);
+	if (arrivals->is_late && !arrivals->lost &&
+		(!arrivals->first ||
+			clock_monotonic_ms() - arrivals->first->since_ms <
+				arrivals->core->config->ack_timeout_ms)) {
+		arrivals->is_late = false;
+		alarm_clear("intake:late");
+	}
+}
+
+void arrivals_on_stored(struct arrivals *arrivals, struct queue_job *job)
+{
+	struct arrival *arrival = job->owner;
+	arrival->storing--;
+	if (job->parts & QUEUE_PARK) {
+		free((char *)job->raw);
+		arrival->parking--;
+		arrival->is_safe = arrival->is_safe || !job->status;
+		if (!arrival->parking && !job->status) {
+			observe_wait(arrivals, arrival);
+			answer(arrival, 0, NULL);
+		}
+	}
+	arrival->is_lost = arrival->is_lost || job->status;
+	if (job->status)
+		answer(arrival, -EAGAIN, STOPPING_TEXT);
+	finish_if_done(arrivals, arrival);
+}
+
+void arrivals_on_ack_timeout(struct arrivals *arrivals)
+{
+	arrivals->is_late = true;
+	alarm_raise("intake:late",
+		"events could not be put on disk within ack_timeout; they are kept in memory, "
+		"%" PRIu64 " wait; look at the disk of %s",
+		arrivals->count, arrivals->core->config->queue);
+}
+
+/* Does the event itself show that this user may read the mailbox? */
+static bool may_be_told(const struct config *config, const struct mail_event *event,
+	const struct registry_match *match)
+{
+	if (match->is_own)
+		return event_is_believed(event, event->at, event->readings, match->reading);
+	/* It may have been registered while that was allowed. */
+	if (!config->shared_mailboxes)
+		return false;
+	return acl_grants(event->acl, config->groups, match->target->user, 'r');
+}
+
+static void log_match(const struct arrival *arrival, const struct push_target *target)
+{
+	log_event(LOG_LEVEL_DEBUG, "relay", "to be told",
+		log_text("event", event_kind_name(arrival->job.event->kind)),
+		log_text("user", target->user), log_masked("token", target->token),
+		log_masked("account", target->account_id));
+}
+
+static void on_news(struct arrivals *arrivals, struct arrival *arrival, struct schedule_time time)
+{
+	enum queue_urgency urgency = arrival->action == RELAY_NOW ? QUEUE_NOW : QUEUE_LATER;
+	for (size_t i = 0; i < arrival->job.match_count; i++) {
+		struct registry_match *match = &arrival->job.matches[i];
+		if (!may_be_told(arrivals->core->config, arrival->job.event, match))
+			continue;
+		log_match(arrival, match->target);
+		store(arrivals, arrival,
+			schedule_add(arrivals->core->schedule, mem_steal(match->target),
+				(const char(*)[MAILBOX_HASH_SIZE])match->hashes, match->hash_count,
+				urgency, time));
+	}
+}
+
+static void enter_registered(struct arrivals *arrivals, struct arrival *arrival,
+	struct registry_match *match, struct schedule_time time)
+{
+	const struct registry_job *job = &arrival->job;
+	const char(*hashes)[MAILBOX_HASH_SIZE] = (const char(*)[MAILBOX_HASH_SIZE])match->hashes;
+	delivery_forgive(arrivals->core->delivery, &match->target->key);
+	struct queue_job *renewed = schedule_renew(arrivals->core->schedule,
+		push_target_ref(match->target), hashes, match->hash_count, time);
+	if (renewed)
+		store(arrivals, arrival, renewed);
+	/* Covers what fell between login and registration, and proves the token. */
+	if ((job->is_new || job->list_changed || job->is_again) && match->hash_count)
+		store(arrivals, arrival,
+			schedule_add(arrivals->core->schedule, mem_steal(match->target), hashes,
+				match->hash_count, QUEUE_LATER, time));
+}
+
+static void tell_registered(struct arrivals *arrivals, const struct arrival *arrival)
+{
+	const struct event_registration *registration = &arrival->event->registration;
+	const struct registry_job *job = &arrival->job;
+	arrivals->core->metrics->received[job->is_stale ? METRICS_RECEIVED_stale
+			: job->is_new			? METRICS_RECEIVED_new
+			: job->list_changed		? METRICS_RECEIVED_changed
+							: METRICS_RECEIVED_renewed]++;
+	log_seldom(LOG_LEVEL_INFO, "registry", "registrations of a phone", registration->user,
+		job->is_stale		    ? "registration is older than what is known"
+			: job->is_new	    ? "phone registered"
+			: job->list_changed ? "phone registered other mailboxes"
+					    : "phone renewed its registration",
+		log_text("user", registration->user), log_masked("token", registration->token),
+		log_masked("account", registration->account_id),
+		log_number("version", registration->aps_version),
+		log_number("mailboxes", (int64_t)registration->mailbox_count));
+}
+
+static void on_registered(
+	struct arrivals *arrivals, struct arrival *arrival, struct schedule_time time)
+{
+	const struct registry_job *job = &arrival->job;
+	if (!job->is_double)
+		tell_registered(arrivals, arrival);
+	for (size_t i = 0; i < job->match_count; i++)
+		enter_registered(arrivals, arrival, &job->matches[i], time);
+}
+
+static void drop_gone(struct arrivals *arrivals, struct arrival *arrival)
+{
+	for (size_t i = 0; i < arrival->job.gone_count; i++) {
+		struct queue_job *job =
+			schedule_drop(arrivals->core->schedule, &arrival->job.gone[i]);
+		if (job)
+			store(arrivals, arrival, job);
+		delivery_gone(arrivals->core->delivery, &arrival->job.gone[i]);
+	}
+	arrivals->core->metrics->gone[METRICS_GONE_replaced] += arrival->job.gone_count;
+	if (arrival->job.gone_count)
+		log_seldom(LOG_LEVEL_INFO, "registry", "registrations are gone", "",
+			"registrations are gone",
+			log_text("event", event_kind_name(arrival->job.event->kind)),
+			log_number("count", (int64_t)arrival->job.gone_count));
+}
+
+/* What waits for registrations that fell asleep, woke, or lost a mailbox. */
+static void follow_effects(
+	struct arrivals *arrivals, struct arrival *arrival, struct schedule_time time)
+{
+	for (size_t i = 0; i < arrival->job.effect_count; i++) {
+		struct queue_job *job = registration_effect_follow(
+			arrivals->core->schedule, &arrival->job.effects[i], time);
+		if (job)
+			store(arrivals, arrival, job);
+	}
+}
+
+void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job)
+{
+	struct arrival *arrival = MEM_CONTAINER(job, struct arrival, job);
+	if (map_get(arrivals->mergeable, arrival->memory, arrival->merge_key_size) == arrival)
+		map_remove(arrivals->mergeable, arrival->memory, arrival->merge_key_size);
+	arrival->is_matched = true;
+	arrivals->silence = 0;
+	if (job->status) {
+		/* Stopping, and the registry never answered: the next start takes it from there. */
+		if (!arrival->is_parked)
+			park(arrivals, arrival);
+		finish_if_done(arrivals, arrival);
+		return;
+	}
+	struct schedule_time time = core_time();
+	follow_effects(arrivals, arrival, time);
+	switch (arrival->action) {
+	case RELAY_NOW:
+	case RELAY_LATER:
+		on_news(arrivals, arrival, time);
+		break;
+	case RELAY_REGISTER:
+		on_registered(arrivals, arrival, time);
+		break;
+	case RELAY_MAILBOX_DELETE:
+	case RELAY_MAILBOX_RENAME:
+		event_log_mailbox_change(arrival->event, arrival->action == RELAY_MAILBOX_DELETE);
+		break;
+	case RELAY_IGNORE:
+	case RELAY_ACTIONS:
+		break;
+	}
+	drop_gone(arrivals, arrival);
+	if (arrival->is_parked)
+		store(arrivals, arrival, unpark(arrivals, arrival->parked_id));
+	finish_if_done(arrivals, arrival);
+}
+
+static enum registry_job_kind job_kind(enum relay_action action)
+{
+	switch (action) {
+	case RELAY_REGISTER:
+		return REGISTRY_REGISTER;
+	case RELAY_MAILBOX_DELETE:
+		return REGISTRY_MAILBOX_DELETE;
+	case RELAY_MAILBOX_RENAME:
+		return REGISTRY_MAILBOX_RENAME;
+	case RELAY_NOW:
+	case RELAY_LATER:
+	case RELAY_IGNORE:
+	case RELAY_ACTIONS:
+		break;
+	}
+	return REGISTRY_NEWS;
+}
+
+static bool is_news(enum relay_action action)
+{
+	return action == RELAY_NOW || action == RELAY_LATER;
+}
+
+static void add_waiter(struct arrival *arrival, struct arrival_waiter waiter)
+{
+	if (!waiter.answer)
+		return;
+	arrival->is_kept = arrival->is_kept || waiter.is_keeper;
+	if (!arrival->waiter.answer && !arrival->more_count) {
+		arrival->waiter = waiter;
+		return;
+	}
+	arrival->more_waiters = mem_realloc_array(
+		arrival->more_waiters, arrival->more_count + 1, sizeof(*arrival->more_waiters));
+	arrival->more_waiters[arrival->more_count++] = waiter;
+}
+
+/* The newest event stands for both: its ACL counts. */
+static void merge(struct arrivals *arrivals, struct arrival *into, struct arrival *newer)
+{
+	overload_leave(arrivals->overload, newest_of(into)->raw_size);
+	overload_enter(arrivals->overload, newer->raw_size);
+	if (into->newest)
+		free_arrival(into->newest);
+	into->newest = newer;
+	into->job.event = newer->event;
+	add_waiter(into, newer->waiter);
+	newer->waiter.answer = NULL;
+	if (into->is_parked)
+		park(arrivals, into);
+}
+
+/* Not yet with the registry's thread. */
+static bool is_waiting(const struct arrivals *arrivals, const struct arrival *arrival)
+{
+	const struct worker *worker = registry_worker(arrivals->core->registry);
+	return arrival->number > worker_submitted(worker) - worker_waiting(worker);
+}
+
+static void submit(struct arrivals *arrivals, struct arrival *arrival)
+{
+	/* An empty list means that all was handed over to the thread: nothing can be merged into.
+	 */
+	if (!worker_waiting(registry_worker(arrivals->core->registry)))
+		map_clear(arrivals->mergeable);
+	if (is_news(arrival->action)) {
+		struct arrival *same =
+			map_get(arrivals->mergeable, arrival->memory, arrival->merge_key_size);
+		/* One with a row of its own in the file stays what that row stands for. */
+		if (same && is_waiting(arrivals, same) && !arrival->parked_id) {
+			merge(arrivals, same, arrival);
+			return;
+		}
+		if (same)
+			map_remove(arrivals->mergeable, same->memory, same->merge_key_size);
+		map_add(arrivals->mergeable, arrival->memory, arrival->merge_key_size, arrival);
+	} else {
+		map_clear(arrivals->mergeable);
+	}
+	link_arrival(arrivals, arrival);
+	if (arrival->parked_id) {
+		arrival->is_parked = true;
+		arrivals->parked++;
+	} else if (is_silent(arrivals) || (arrivals->parked && arrival->waiter.answer)) {
+		park(arrivals, arrival);
+	}
+	registry_submit(arrivals->core->registry, &arrival->job);
+	arrival->number = worker_submitted(registry_worker(arrivals->core->registry));
+}
+
+static void enter(struct arrivals *arrivals, struct arrival *arrival)
+{
+	if (arrival->action == RELAY_REGISTER)
+		registering_prepare(&arrival->registering, arrivals->core, &arrival->job);
+	submit(arrivals, arrival);
+}
+
+void arrivals_hold(struct arrivals *arrivals)
+{
+	arrivals->is_held = true;
+}
+
+static void hold(struct arrivals *arrivals, struct arrival *arrival)
+{
+	*arrivals->held_end = arrival;
+	arrivals->held_end = &arrival->next;
+	arrivals->count++;
+	overload_enter(arrivals->overload, arrival->raw_size);
+}
+
+static struct arrival *take_held(struct arrivals *arrivals)
+{
+	struct arrival *arrival = arrivals->held;
+	if (!arrival)
+		return NULL;
+	arrivals->held = mem_steal(arrival->next);
+	if (!arrivals->held)
+		arrivals->held_end = &arrivals->held;
+	arrivals->count--;
+	overload_leave(arrivals->overload, arrival->raw_size);
+	return arrival;
+}
+
+void arrivals_release(struct arrivals *arrivals)
+{
+	arrivals->is_held = false;
+	for (struct arrival *arrival; (arrival = take_held(arrivals));)
+		enter(arrivals, arrival);
+}
+
+void arrivals_give_up_held(struct arrivals *arrivals)
+{
+	for (struct arrival *arrival; (arrival = take_held(arrivals));) {
+		arrivals->lost += !arrival->is_kept;
+		answer(arrival, -EAGAIN, STOPPING_TEXT);
+		free_arrival(arrival);
+	}
+}
+
+static struct arrival *arrival_new(enum relay_action action, struct mail_event *event,
+	const char *raw, size_t raw_size, int64_t received_ms)
+{
+	size_t room = is_news(action) ? merge_key_room(event) : 0;
+	struct arrival *arrival = mem_alloc(sizeof(*arrival) + room + raw_size);
+	*arrival = (struct arrival){.raw_size = raw_size};
+	if (room)
+		arrival->merge_key_size = merge_key_write(arrival->memory, action, event);
+	memcpy(arrival->memory + arrival->merge_key_size, raw, raw_size);
+	arrival->action = action;
+	arrival->event = event;
+	arrival->since_ms = clock_monotonic_ms();
+	arrival->job.kind = job_kind(action);
+	arrival->job.event = event;
+	arrival->job.received_ms = received_ms;
+	return arrival;
+}
+
+static void reject(struct arrivals *arrivals, struct arrival_waiter waiter, const char *text)
+{
+	arrivals->core->metrics->malformed++;
+	/* A keeper says what becomes of it. */
+	if (!waiter.is_keeper)
+		log_seldom(LOG_LEVEL_WARN, "event", "malformed events", waiter.through, text,
+			log_text("through", waiter.through));
+	answer_waiter(waiter, -EBADMSG, text);
+}
+
+static void take_event(struct arrivals *arrivals, const char *json, size_t size,
+	int64_t received_ms, uint64_t parked_id, struct arrival_waiter waiter)
+{
+	const struct config *config = arrivals->core->config;
+	struct mail_event *event = NULL;
+	struct err err;
+	if (event_parse(&arrivals->core->input_files->imapdconf->names, json, size, &event, &err)) {
+		reject(arrivals, waiter, err.text);
+		if (parked_id)
+			store_submit(arrivals->core->store, unpark(arrivals, parked_id));
+		return;
+	}
+	enum relay_action action = relay_decide(&config->policy, event);
+	event_log_came(event, action, waiter.through);
+	if (action == RELAY_REGISTER &&
+		!config_has_subtopic(config, event->registration.subtopic)) {
+		log_seldom(LOG_LEVEL_WARN, "event", "subtopics not configured",
+			event->registration.user, "registration for a subtopic not configured",
+			log_text("user", event->registration.user),
+			log_text("subtopic", event->registration.subtopic));
+		action = RELAY_IGNORE;
+	}
+	if (action == RELAY_REGISTER && event->registration.left_out)
+		event_log_left_out(&event->registration);
+	enum metrics_transport transport = metrics_transport_of(waiter.through);
+	metrics_event(arrivals->core->metrics, event->kind, transport, action);
+	observer_event(&arrivals->core->observer, event, action, transport);
+	if (action == RELAY_IGNORE ||
+		(!waiter.answer && !parked_id && overload_sheds(arrivals->overload, action))) {
+		event_free(event);
+		answer_waiter(waiter, 0, NULL);
+		if (parked_id)
+			store_submit(arrivals->core->store, unpark(arrivals, parked_id));
+		return;
+	}
+	struct arrival *arrival = arrival_new(action, event, json, size, received_ms);
+	add_waiter(arrival, waiter);
+	arrival->parked_id = parked_id;
+	arrival->job.may_be_done = parked_id || waiter.is_keeper;
+	arrival->job.separator =
+		arrivals->core->input_files->imapdconf->names.unixhierarchysep ? '/' : '.';
+	if (arrivals->is_held && !parked_id)
+		hold(arrivals, arrival);
+	else
+		enter(arrivals, arrival);
+}
+
+/*
+ * When the sender was told, or else now.  A time that cannot be is from a clock that was not set
+ * when the event was kept.
+ */
+static int64_t time_of(const struct notification *notification)
+{
+	int64_t now_ms = clock_unix_ms();
+	bool is_likely =
+		notification->received_ms >= EARLIEST_MS && notification->received_ms < now_ms;
+	return is_likely ? notification->received_ms : now_ms;
+}
+
+void arrivals_take(struct arrivals *arrivals, const struct notification *notification,
+	struct arrival_waiter waiter)
+{
+	struct core *core = arrivals->core;
+	struct err err;
+	if (!notification_is_event(notification)) {
+		core->metrics->other_class++;
+		int refused = forward_take(core->forward, notification, &err);
+		answer_waiter(waiter, refused, refused ? err.text : NULL);
+		return;
+	}
+	if (core->config->forward_events)
+		forward_take(core->forward, notification, &err);
+	if (!notification->message.bytes) {
+		reject(arrivals, waiter, "event without a message");
+		return;
+	}
+	take_event(arrivals, notification->message.bytes, notification->message.size,
+		time_of(notification), 0, waiter);
+}
+
+void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t received_ms,
+	const char *raw, size_t raw_size)
+{
+	static const struct arrival_waiter nobody = {.through = "parked"};
+	assert(parked_id);
+	if (parked_id > arrivals->last_parked_id)
+		arrivals->last_parked_id = parked_id;
+	take_event(arrivals, raw, raw_size, received_ms, parked_id, nobody);
+}

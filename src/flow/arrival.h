@@ -1,0 +1,74 @@
+/*
+ * arrival - an event's way in: from the bytes at the door to the queue on disk, and the
+ * acknowledgement.
+ *
+ *   intake -> event -> relay -> registry -> schedule -> store -> OK
+ *
+ * The registry is asked first, then what follows is stored, then Cyrus gets its OK.  When the
+ * registry has work and has answered nothing for ARRIVAL_PARK_MS, what it has had for as long is
+ * parked in the queue's file and acknowledged from there, and what comes later is parked at once:
+ * all until it answers again, then, while anything is parked, that for which somebody waits.  All
+ * keep their order.
+ *
+ * While the registry's thread is busy, news about the same mailbox and of the same urgency is
+ * merged; never across a barrier.  Too much is bounded by overload.h.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_FLOW_ARRIVAL_H
+#define MAILPUSH_FLOW_ARRIVAL_H
+
+#include "flow/core.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ARRIVAL_PARK_MS 200
+
+struct arrivals;
+
+/* Who waits to hear what became of a notification. */
+struct arrival_waiter {
+	/*
+	 * Called once, or NULL: nobody waits.  0: it is on disk, or nothing follows from it.
+	 * -EAGAIN: not now.  -EBADMSG: never, as it is.  `text` says why.
+	 */
+	void (*answer)(void *who, int status, const char *text);
+	void *who;
+	const char *through; /* which way it came, for the log */
+	bool is_keeper;	     /* what is not on disk it brings again after a restart */
+};
+
+struct arrivals *arrivals_new(struct core *core, const uint8_t seed[16]);
+void arrivals_free(struct arrivals *arrivals);
+
+void arrivals_take(struct arrivals *arrivals, const struct notification *notification,
+	struct arrival_waiter waiter);
+/* An event that was parked before a restart. */
+void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t received_ms,
+	const char *raw, size_t raw_size);
+
+/*
+ * From now on events wait in memory, before all that follows from them: what is in the queue's file
+ * is not known yet, and comes first.
+ */
+void arrivals_hold(struct arrivals *arrivals);
+/* They go on, in their order. */
+void arrivals_release(struct arrivals *arrivals);
+/* It comes to the end instead: their senders are told, and what nobody keeps is lost. */
+void arrivals_give_up_held(struct arrivals *arrivals);
+
+/* The registry's answer to a job of ours; the store's to one whose owner is ours. */
+void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job);
+void arrivals_on_stored(struct arrivals *arrivals, struct queue_job *job);
+/* The queue's file is begun anew: jobs for all events that are parked in it. */
+void arrivals_rewrite(struct arrivals *arrivals, struct job_list *ret_jobs);
+/* ack_timeout passed for a request. */
+void arrivals_on_ack_timeout(struct arrivals *arrivals);
+
+/* Events of which nothing was on disk when the store had to end; their senders were told NO. */
+uint64_t arrivals_lost(const struct arrivals *arrivals);
+/* Events on their way in. */
+uint64_t arrivals_count(const struct arrivals *arrivals);
+
+#endif

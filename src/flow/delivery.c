@@ -1,0 +1,545 @@
+#include "flow/delivery.h"
+
+#include "base/alarm.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/ration.h"
+#include "flow/bad_tokens.h"
+#include "flow/probe.h"
+#include "flow/wrong_topic.h"
+#include "stats/failures.h"
+#include "stats/metrics.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define EXPIRATION_S (24 * 60 * 60) /* Apple keeps a push that long for a phone that is off */
+#define NOT_FORGOTTEN_RETRY_MS (5 * CLOCK_MINUTE_MS) /* 410, but the phone has registered since */
+/*
+ * Trouble of one token is given up after a day, but not before so many attempts; after very many in
+ * any case, as a day begins again with each start.  No clock that can be set has a say in it.
+ */
+#define GIVE_UP_MS CLOCK_DAY_MS
+#define GIVE_UP_ATTEMPTS 20
+#define GIVE_UP_ATTEMPTS_MAX 1000
+#define SMALL_PAYLOAD 256
+#define POOL_MAX 4096
+#define MISSING_MAX 32
+#define ALARM_NAME_SIZE 101
+
+struct flight {
+	struct sender_push push;
+	const struct push *scheduled;
+	struct registry_key key;
+	struct registry_job job; /* FORGET, STOP */
+	int status;		 /* what Apple said, kept while the registry works */
+	char reason[VERDICT_REASON_MAX];
+	char *large_payload;
+	char small_payload[SMALL_PAYLOAD];
+	struct flight *next_free;
+};
+
+struct delivery {
+	struct core *core;
+	uv_check_t turn;
+	uv_timer_t due;
+	unsigned handles;
+	bool is_awake;
+	bool is_stopped;
+	char *missing[MISSING_MAX]; /* topics whose alarm about a missing credential stands */
+	unsigned missing_count;
+	struct wrong_topic *misfits;
+	struct bad_tokens *doubts;
+	struct ration troubles; /* lines about pushes that were not taken */
+	struct flight *free_flights;
+	unsigned free_count;
+};
+
+static void look(struct delivery *delivery);
+
+static void on_turn(uv_check_t *handle)
+{
+	struct delivery *delivery = handle->data;
+	if (delivery->is_awake)
+		look(delivery);
+}
+
+static void on_due(uv_timer_t *handle)
+{
+	look(handle->data);
+}
+
+static void on_misfits(void *ctx, const char *topic, bool are_many)
+{
+	(void)ctx;
+	char name[ALARM_NAME_SIZE];
+	snprintf(name, sizeof(name), "not-for-topic:%.80s", topic);
+	if (are_many)
+		alarm_raise(name,
+			"Apple says of many phones that their device token is not for topic %s, "
+			"and they are not pushed to any more; check that certificate and aps_topic "
+			"are the ones that the phones registered with (each is pushed to again "
+			"when it has registered again; `mailpushctl devices` shows them as "
+			"stopped)",
+			topic);
+	else
+		alarm_clear(name);
+}
+
+static void on_doubts(void *ctx, const char *topic, bool is_doubted)
+{
+	(void)ctx;
+	char name[ALARM_NAME_SIZE];
+	snprintf(name, sizeof(name), "bad-device-token:%.80s", topic);
+	if (is_doubted)
+		alarm_raise(name,
+			"Apple calls a device token bad, and none was good yet; no phone is "
+			"forgotten: if all are bad, check apns_host and that the certificate is "
+			"for production");
+	else
+		alarm_clear(name);
+}
+
+struct delivery *delivery_new(struct core *core)
+{
+	struct delivery *delivery = mem_alloc_zero(1, sizeof(*delivery));
+	delivery->core = core;
+	delivery->misfits = wrong_topic_new(on_misfits, NULL);
+	delivery->doubts = bad_tokens_new(on_doubts, NULL);
+	/* After the turn's input and before the sender's and the workers' end of turn. */
+	uv_check_init(core->loop, &delivery->turn);
+	delivery->turn.data = delivery;
+	uv_check_start(&delivery->turn, on_turn);
+	uv_unref((uv_handle_t *)&delivery->turn);
+	uv_timer_init(core->loop, &delivery->due);
+	delivery->due.data = delivery;
+	delivery->handles = 2;
+	delivery_wake(delivery);
+	return delivery;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct delivery *delivery = handle->data;
+	if (!--delivery->handles)
+		free(delivery);
+}
+
+static void tell_kept_back(struct delivery *delivery, int64_t now_ms)
+{
+	uint64_t count = ration_kept_back(&delivery->troubles, now_ms);
+	if (count)
+		log_event(LOG_LEVEL_INFO, "apns", "more pushes were not taken",
+			log_number("count", (int64_t)count));
+}
+
+void delivery_free(struct delivery *delivery)
+{
+	if (!delivery)
+		return;
+	tell_kept_back(delivery, INT64_MAX);
+	while (delivery->free_flights) {
+		struct flight *flight = delivery->free_flights;
+		delivery->free_flights = flight->next_free;
+		free(flight);
+	}
+	for (unsigned i = 0; i < delivery->missing_count; i++)
+		free(delivery->missing[i]);
+	wrong_topic_free(delivery->misfits);
+	bad_tokens_free(delivery->doubts);
+	uv_close((uv_handle_t *)&delivery->turn, on_closed);
+	uv_close((uv_handle_t *)&delivery->due, on_closed);
+}
+
+void delivery_stop(struct delivery *delivery)
+{
+	delivery->is_stopped = true;
+	uv_timer_stop(&delivery->due);
+}
+
+void delivery_wake(struct delivery *delivery)
+{
+	if (delivery->is_awake || delivery->is_stopped)
+		return;
+	delivery->is_awake = true;
+	/* Whatever woke us may run after this turn's check: a timer that is due makes another. */
+	uv_timer_start(&delivery->due, on_due, 0, 0);
+}
+
+static struct flight *take_flight(struct delivery *delivery)
+{
+	struct flight *flight = delivery->free_flights;
+	if (flight) {
+		delivery->free_flights = flight->next_free;
+		delivery->free_count--;
+		memset(&flight->push, 0, sizeof(flight->push));
+		return flight;
+	}
+	return mem_alloc_zero(1, sizeof(*flight));
+}
+
+static void return_flight(struct delivery *delivery, struct flight *flight)
+{
+	free(mem_steal(flight->large_payload));
+	registry_job_fini(&flight->job);
+	if (delivery->free_count == POOL_MAX) {
+		free(flight);
+		return;
+	}
+	memset(&flight->job, 0, sizeof(flight->job));
+	flight->next_free = delivery->free_flights;
+	delivery->free_flights = flight;
+	delivery->free_count++;
+}
+
+/*
+ * The plain payload refreshes INBOX.  One with `m` refreshes what is named, but is understood only
+ * by a phone that was told which mailboxes are watched.
+ */
+static bool is_plain(const struct push_target *target)
+{
+	return target->aps_version == 1 || !target->confirmed || target->inbox_only;
+}
+
+/* Does it leave?  If not, it waits again where it did. */
+static bool launch(struct delivery *delivery, const struct push *scheduled)
+{
+	const struct push_target *target = scheduled->target;
+	struct flight *flight = take_flight(delivery);
+	flight->scheduled = scheduled;
+	flight->key = target->key;
+	unsigned hash_count = is_plain(target) ? 0 : scheduled->hash_count;
+	char payload[PAYLOAD_MAX];
+	size_t size = payload_write(payload, target->account_id, scheduled->hashes, hash_count);
+	char *at = flight->small_payload;
+	if (size > SMALL_PAYLOAD)
+		at = flight->large_payload = mem_alloc(size);
+	memcpy(at, payload, size);
+
+	flight->push.topic = target->topic;
+	flight->push.token = target->token;
+	memcpy(flight->push.apns_id, scheduled->apns_id, sizeof(flight->push.apns_id));
+	flight->push.expiration_unix_s = scheduled->sent_unix_ms / 1000 + EXPIRATION_S;
+	flight->push.payload = at;
+	flight->push.payload_size = size;
+	flight->push.ctx = flight;
+	if (!sender_push(delivery->core->sender, &flight->push)) {
+		schedule_put_back(delivery->core->schedule, &flight->key);
+		return_flight(delivery, flight);
+		return false;
+	}
+	histogram_observe_us(&delivery->core->metrics->told[scheduled->urgency],
+		(scheduled->sent_unix_ms - scheduled->first_unix_ms) * 1000);
+	return true;
+}
+
+static void name_missing(char name[ALARM_NAME_SIZE], const char *topic)
+{
+	snprintf(name, ALARM_NAME_SIZE, "credential:%.80s", topic);
+}
+
+/* Ends the alarms of topics for which nothing waits in vain any more. */
+static void clear_missing(struct delivery *delivery, int64_t now_ms)
+{
+	for (unsigned i = 0; i < delivery->missing_count;) {
+		const struct core *core = delivery->core;
+		const char *topic = delivery->missing[i];
+		if (schedule_has_due(core->schedule, topic, now_ms) &&
+			!sender_has_credential(core->sender, topic)) {
+			i++;
+			continue;
+		}
+		char name[ALARM_NAME_SIZE];
+		name_missing(name, topic);
+		alarm_clear(name);
+		free(delivery->missing[i]);
+		delivery->missing[i] = delivery->missing[--delivery->missing_count];
+	}
+}
+
+static void check_credential(struct delivery *delivery, const char *topic)
+{
+	char name[ALARM_NAME_SIZE];
+	if (sender_has_credential(delivery->core->sender, topic))
+		return;
+	name_missing(name, topic);
+	if (alarm_stands(name) || delivery->missing_count == MISSING_MAX)
+		return;
+	delivery->missing[delivery->missing_count++] = mem_dup(topic);
+	alarm_raise(name,
+		"pushes wait: no credential for topic %s; phones registered with it, so add its "
+		"certificate to mailpush.conf",
+		topic);
+}
+
+/* Till nothing more is due, or until told that there is no room: only then we are told of more. */
+static void launch_due(struct delivery *delivery, const char *topic, struct schedule_time time)
+{
+	struct core *core = delivery->core;
+	const struct push *push;
+	if (sender_room(core->sender, topic) == 0)
+		return;
+	do
+		push = schedule_next(core->schedule, topic, time);
+	while (push && launch(delivery, push));
+}
+
+/* Hands over what is due as far as there is room, and sees when to look again. */
+static void look(struct delivery *delivery)
+{
+	struct core *core = delivery->core;
+	delivery->is_awake = false;
+	if (delivery->is_stopped)
+		return;
+	struct schedule_time time = core_time();
+	tell_kept_back(delivery, time.now_ms);
+	probe_launch(core, PROBE_FIRST);
+	size_t position = 0;
+	const char *topic;
+	schedule_begin_turn(core->schedule);
+	while ((topic = schedule_next_topic(core->schedule, &position, time.now_ms))) {
+		check_credential(delivery, topic);
+		launch_due(delivery, topic, time);
+	}
+	probe_launch(core, PROBE_AFTER_PUSHES);
+	clear_missing(delivery, time.now_ms);
+	int64_t wake_ms = schedule_wake_ms(core->schedule, time.now_ms);
+	int64_t tell_ms = ration_wake_ms(&delivery->troubles);
+	if (tell_ms < wake_ms)
+		wake_ms = tell_ms;
+	/* A push that was answered while it was handed over has woken us again. */
+	if (delivery->is_awake)
+		wake_ms = time.now_ms;
+	if (wake_ms == INT64_MAX)
+		uv_timer_stop(&delivery->due);
+	else
+		uv_timer_start(&delivery->due, on_due,
+			wake_ms > time.now_ms ? (uint64_t)(wake_ms - time.now_ms) : 1, 0);
+}
+
+static void tell_answer(struct delivery *delivery, const struct flight *flight,
+	const struct apns_answer *answer, enum verdict_action action, const char *then)
+{
+	const struct push_target *target = flight->scheduled->target;
+	int64_t now_ms = clock_monotonic_ms();
+	int64_t took_ms = now_ms - flight->push.sent_ms;
+	enum log_level level = LOG_LEVEL_INFO;
+	const char *text = "push not taken";
+	if (action == VERDICT_DONE) {
+		text = "pushed";
+	} else if (action == VERDICT_DROP) {
+		level = LOG_LEVEL_ERROR;
+		text = "Apple rejects a push as malformed; it is dropped, please report this";
+	}
+	if (action == VERDICT_DONE || !ration_allows(&delivery->troubles, now_ms))
+		level = LOG_LEVEL_DEBUG;
+	log_event(level, "apns", text, log_text("user", target->user),
+		log_masked("token", target->token), log_masked("account", target->account_id),
+		log_text("ending", metrics_ending_name(answer->ending)),
+		log_number("status", answer->status), log_text("reason", answer->reason),
+		log_text("then", then), log_number("hashes", flight->scheduled->hash_count),
+		log_number("attempts", flight->scheduled->attempts), log_number("ms", took_ms));
+	histogram_observe_us(&delivery->core->metrics->answered, took_ms * 1000);
+	observer_answered(&delivery->core->observer, target, flight->scheduled->hash_count, answer,
+		then, took_ms);
+}
+
+/* FORGET and STOP: the flight stays open until the registry has done it. */
+static void ask_registry(struct delivery *delivery, struct flight *flight,
+	const struct apns_answer *answer, const struct verdict *verdict)
+{
+	const struct push_target *target = flight->scheduled->target;
+	flight->status = answer->status;
+	memcpy(flight->reason, answer->reason, sizeof(flight->reason));
+	flight->job = (struct registry_job){
+		.kind = verdict->action == VERDICT_STOP ? REGISTRY_STOP : REGISTRY_FORGET,
+		.received_ms = clock_unix_ms(),
+		.token = target->token,
+		.topic = target->topic,
+		.before_ms = verdict->forget_before_unix_ms,
+		.answer_status = answer->status,
+		.reason = flight->reason,
+		.target = target,
+	};
+	registry_submit(delivery->core->registry, &flight->job);
+}
+
+void delivery_forgive(struct delivery *delivery, const struct registry_key *key)
+{
+	wrong_topic_forgive(delivery->misfits, key, clock_monotonic_ms());
+}
+
+void delivery_gone(struct delivery *delivery, const struct registry_key *key)
+{
+	delivery_forgive(delivery, key);
+	bad_tokens_gone(delivery->doubts, key);
+}
+
+static bool is_given_up(const struct push *push, int64_t now_ms)
+{
+	return push->attempts >= GIVE_UP_ATTEMPTS_MAX ||
+		(push->attempts >= GIVE_UP_ATTEMPTS &&
+			now_ms - push->failing_since_ms > GIVE_UP_MS);
+}
+
+void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
+{
+	struct flight *flight = MEM_CONTAINER(job, struct flight, job);
+	struct core *core = delivery->core;
+	struct schedule_time time = core_time();
+	bool is_done = false;
+	for (size_t i = 0; i < job->gone_count; i++) {
+		if (!memcmp(&job->gone[i], &flight->key, sizeof(flight->key)))
+			is_done = true;
+		core_store(core,
+			job->kind == REGISTRY_STOP ? schedule_stop(core->schedule, &job->gone[i])
+						   : schedule_drop(core->schedule, &job->gone[i]));
+		if (job->kind == REGISTRY_FORGET)
+			delivery_gone(delivery, &job->gone[i]);
+	}
+	if (job->kind == REGISTRY_STOP)
+		core->metrics->stopped += job->gone_count;
+	else
+		core->metrics->gone[METRICS_GONE_apple] += job->gone_count;
+	if (job->kind == REGISTRY_STOP && is_done)
+		wrong_topic_refused(delivery->misfits, flight->scheduled->target, time.now_ms);
+	if (job->gone_count)
+		log_seldom(LOG_LEVEL_INFO, "registry", "registrations ended by Apple",
+			flight->scheduled->target->user,
+			job->kind == REGISTRY_STOP ? "registrations are stopped: Apple's answer"
+						   : "registrations are gone: Apple's answer",
+			log_text("reason", flight->reason),
+			log_number("count", (int64_t)job->gone_count));
+	/* Not done: the phone has registered since, or the registry is being stopped. */
+	bool is_over = !job->status &&
+		(is_done ||
+			(!flight->scheduled->is_renewed &&
+				is_given_up(flight->scheduled, time.now_ms)));
+	if (is_over && !is_done) {
+		core->metrics->given_up++;
+		log_seldom(LOG_LEVEL_INFO, "apns", "pushes given up",
+			flight->scheduled->target->user, "push is given up after a day",
+			log_text("user", flight->scheduled->target->user),
+			log_number("status", flight->status), log_text("reason", flight->reason));
+	}
+	core_store(core,
+		is_over ? schedule_told(core->schedule, &flight->key, flight->status,
+				  flight->reason, time)
+			: schedule_doubt(core->schedule, &flight->key, flight->status,
+				  flight->reason, NOT_FORGOTTEN_RETRY_MS, time));
+	return_flight(delivery, flight);
+	delivery_wake(delivery);
+}
+
+void delivery_hold(struct core *core, const char *topic, const struct apns_answer *answer)
+{
+	char why[ERR_TEXT_MAX];
+	snprintf(why, sizeof(why), "Apple refuses pushes: %d %s; %s", answer->status,
+		answer->reason[0] ? answer->reason : "without a reason",
+		verdict_remedy(answer->reason));
+	sender_hold(core->sender, topic, why);
+}
+
+static void hold(struct delivery *delivery, const struct flight *flight,
+	const struct apns_answer *answer, const struct verdict *verdict)
+{
+	if (verdict->scope == VERDICT_TOKEN)
+		bad_tokens_refused(delivery->doubts, flight->scheduled->target);
+	else
+		delivery_hold(delivery->core, flight->scheduled->target->topic, answer);
+}
+
+static void on_answered(
+	void *ctx, struct sender_push *push, const struct apns_answer *answer, bool is_proven)
+{
+	struct core *core = ctx;
+	struct delivery *delivery = core->delivery;
+	struct flight *flight = push->ctx;
+	if (!flight) {
+		probe_answered(push, answer);
+		return;
+	}
+	metrics_answer(core->metrics, answer);
+	struct schedule_time time = core_time();
+	const struct verdict_context context = {.is_proven = is_proven,
+		.sent_unix_ms = flight->scheduled->sent_unix_ms,
+		.now_unix_ms = time.unix_ms,
+		.attempts = flight->scheduled->attempts};
+	struct verdict verdict = verdict_of(answer, &context);
+	struct queue_job *job = NULL;
+	if (verdict.action != VERDICT_DONE && answer->ending != APNS_NOT_PROCESSED)
+		failures_add_push(core->failures, answer,
+			verdict.scope == VERDICT_TOKEN ? flight->scheduled->target->user : NULL,
+			time.unix_ms);
+	switch (verdict.action) {
+	case VERDICT_DONE:
+		tell_answer(delivery, flight, answer, verdict.action, "done");
+		bad_tokens_taken(delivery->doubts, flight->scheduled->target);
+		wrong_topic_taken(delivery->misfits, flight->scheduled->target, time.now_ms);
+		job = schedule_told(
+			core->schedule, &flight->key, answer->status, answer->reason, time);
+		break;
+	case VERDICT_DROP:
+		tell_answer(delivery, flight, answer, verdict.action, "drop");
+		job = schedule_told(
+			core->schedule, &flight->key, answer->status, answer->reason, time);
+		break;
+	case VERDICT_FORGET:
+	case VERDICT_STOP:
+		tell_answer(delivery, flight, answer, verdict.action,
+			verdict.action == VERDICT_STOP ? "stop" : "forget");
+		ask_registry(delivery, flight, answer, &verdict);
+		return;
+	case VERDICT_RETRY:
+		if (verdict.scope == VERDICT_TOKEN && is_given_up(flight->scheduled, time.now_ms)) {
+			tell_answer(
+				delivery, flight, answer, verdict.action, "given up after a day");
+			core->metrics->given_up++;
+			job = schedule_told(
+				core->schedule, &flight->key, answer->status, answer->reason, time);
+			break;
+		}
+		tell_answer(delivery, flight, answer, verdict.action, "again");
+		job = schedule_retry(core->schedule, &flight->key, answer->status, answer->reason,
+			verdict.delay_ms, verdict.counts, time);
+		break;
+	case VERDICT_HOLD:
+		/* First, as who is told the answer asks what follows. */
+		hold(delivery, flight, answer, &verdict);
+		tell_answer(delivery, flight, answer, verdict.action, "hold");
+		job = schedule_retry(core->schedule, &flight->key, answer->status, answer->reason,
+			verdict.delay_ms, verdict.counts, time);
+		break;
+	}
+	core_store(core, job);
+	return_flight(delivery, flight);
+	delivery_wake(delivery);
+}
+
+static void on_room(void *ctx, const char *topic)
+{
+	struct core *core = ctx;
+	(void)topic;
+	delivery_wake(core->delivery);
+}
+
+static void on_state(void *ctx, const struct credential *credential, const char *text)
+{
+	struct core *core = ctx;
+	char name[ALARM_NAME_SIZE];
+	snprintf(name, ALARM_NAME_SIZE, "apns:%.80s", credential->name);
+	if (text) {
+		alarm_raise(name, "credential \"%s\": %s", credential->name, text);
+		failures_add_connection(core->failures, credential->name, text, clock_unix_ms());
+	} else {
+		alarm_clear(name);
+	}
+	delivery_wake(core->delivery);
+}
+
+const struct sender_callbacks delivery_sender_callbacks = {
+	.answered = on_answered,
+	.room = on_room,
+	.state = on_state,
+};

@@ -1,0 +1,138 @@
+#include "flow/expiry.h"
+
+#include "base/alarm.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "flow/delivery.h"
+#include "flow/registration_effect.h"
+#include "stats/metrics.h"
+
+#include <inttypes.h>
+
+#define FIRST_MS (2 * CLOCK_SECOND_MS)
+#define EVERY_MS CLOCK_HOUR_MS
+
+struct expiry {
+	struct core *core;
+	struct registry_job job;
+	struct registry_key *sleepers; /* that the job is asked about */
+	bool is_running;	       /* the registry has the job */
+	bool is_wanted;		       /* once more */
+	uv_timer_t timer;
+	void (*done)(void *ctx, const struct expiry_result *result);
+	void *done_ctx;
+};
+
+void expiry_now(struct expiry *tidy)
+{
+	if (tidy->is_running) {
+		tidy->is_wanted = true;
+		return;
+	}
+	tidy->is_running = true;
+	tidy->is_wanted = false;
+	tidy->job = (struct registry_job){
+		.kind = REGISTRY_TIDY,
+		.received_ms = clock_unix_ms(),
+	};
+	tidy->job.key_count = schedule_sleepers(tidy->core->schedule, &tidy->sleepers);
+	tidy->job.keys = tidy->sleepers;
+	registry_submit(tidy->core->registry, &tidy->job);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	expiry_now(timer->data);
+}
+
+bool expiry_ask(
+	struct expiry *tidy, void (*done)(void *ctx, const struct expiry_result *result), void *ctx)
+{
+	if (tidy->done)
+		return false;
+	tidy->done = done;
+	tidy->done_ctx = ctx;
+	if (!tidy->is_running)
+		expiry_now(tidy);
+	return true;
+}
+
+void expiry_forget(struct expiry *tidy)
+{
+	tidy->done = NULL;
+}
+
+struct expiry *expiry_new(struct core *core)
+{
+	struct expiry *tidy = mem_alloc_zero(1, sizeof(*tidy));
+	tidy->core = core;
+	uv_timer_init(core->loop, &tidy->timer);
+	tidy->timer.data = tidy;
+	uv_timer_start(&tidy->timer, on_timer, FIRST_MS, EVERY_MS);
+	return tidy;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void expiry_free(struct expiry *tidy)
+{
+	if (tidy)
+		uv_close((uv_handle_t *)&tidy->timer, on_closed);
+}
+
+void expiry_on_registry(struct expiry *tidy, struct registry_job *job)
+{
+	struct core *core = tidy->core;
+	tidy->is_running = false;
+	if (!job->status) {
+		core->metrics->gone[METRICS_GONE_expired] += job->gone_count;
+		struct schedule_time time = core_time();
+		for (size_t i = 0; i < job->gone_count; i++) {
+			core_store(core, schedule_drop(core->schedule, &job->gone[i]));
+			delivery_gone(core->delivery, &job->gone[i]);
+		}
+		for (size_t i = 0; i < job->match_count; i++) {
+			struct registry_match *match = &job->matches[i];
+			core_store(core,
+				schedule_add(core->schedule, mem_steal(match->target),
+					(const char(*)[MAILBOX_HASH_SIZE])match->hashes,
+					match->hash_count, QUEUE_LATER, time));
+		}
+		/* Those that the queue took for asleep and that are not. */
+		for (size_t i = 0; i < job->effect_count; i++)
+			core_store(core,
+				registration_effect_follow(core->schedule, &job->effects[i], time));
+		if (job->moved_ms)
+			log_event(LOG_LEVEL_WARN, "registry",
+				"the clock has moved by days since the last look, or mailpushd was "
+				"away: no registration expires for five days",
+				log_number("by_hours", job->moved_ms / CLOCK_HOUR_MS));
+		log_event(job->gone_count || job->match_count ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
+			"registry", "tidied", log_number("gone", (int64_t)job->gone_count),
+			log_number("nudged", (int64_t)job->match_count));
+		if (job->kept_back)
+			alarm_raise("registry:expiry",
+				"%" PRIu64 " registrations more than a day's share have expired "
+				"and are kept for "
+				"now; if phones did register, look at the clock",
+				job->kept_back);
+		else
+			alarm_clear("registry:expiry");
+	}
+	bool is_stopping = job->status;
+	const struct expiry_result result = {.status = job->status,
+		.gone = job->gone_count,
+		.nudged = job->match_count,
+		.kept_back = job->kept_back};
+	void (*done)(void *ctx, const struct expiry_result *result) = mem_steal(tidy->done);
+	if (done)
+		done(tidy->done_ctx, &result);
+	registry_job_fini(job);
+	free(mem_steal(tidy->sleepers));
+	delivery_wake(core->delivery);
+	if (tidy->is_wanted && !is_stopping)
+		expiry_now(tidy);
+}

@@ -1,0 +1,40 @@
+/*
+ * expiry - housekeeping: once an hour the registry forgets what is over and nudges who is about to
+ * be.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_FLOW_EXPIRY_H
+#define MAILPUSH_FLOW_EXPIRY_H
+
+#include "flow/core.h"
+
+struct expiry;
+
+struct expiry *expiry_new(struct core *core);
+void expiry_free(struct expiry *tidy);
+/*
+ * At once, because the clock was set: the registry is to see that, before and after it is set right
+ * again, for then nobody goes (REGISTRY_TIDY).
+ */
+void expiry_now(struct expiry *tidy);
+
+struct expiry_result {
+	int status; /* -ECANCELED: not done, the registry is being stopped */
+	uint64_t gone;
+	uint64_t nudged;
+	uint64_t kept_back;
+};
+
+/*
+ * Does it now, or waits for the one that is under way; `done` is called once, later.  False:
+ * somebody waits already.
+ */
+bool expiry_ask(struct expiry *tidy, void (*done)(void *ctx, const struct expiry_result *result),
+	void *ctx);
+/* Nobody waits any more. */
+void expiry_forget(struct expiry *tidy);
+/* The registry's answer to REGISTRY_TIDY. */
+void expiry_on_registry(struct expiry *tidy, struct registry_job *job);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * forward - notifications that are not ours, for the program that they are meant for.
+ *
+ * The socket that Cyrus is told to notify gets more than events: what a Sieve script says, what
+ * mailnotifier says, and what httpd says about invitations belong to Cyrus' own notifyd.  They are
+ * passed on to forward_socket as they came, byte for byte; to a target of the other transport they
+ * are written down anew (notification_write.h).
+ *
+ * Nobody waits for the target.  Whoever sent a notification is answered as soon as it stands in the
+ * queue here: Cyrus does nothing with an answer but log it, and waits for it with its locks held,
+ * so a slow target would slow mail down and gain nothing.  One notification is given at a time, in
+ * the order in which they came, and none twice.  The queue is in memory and bounded; what finds no
+ * room, or is refused, is counted and told in the log, once a minute at most.  An alarm stands
+ * while the target takes nothing.
+ *
+ * Without a target, what is not ours is dropped, and each class named once.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_FLOW_FORWARD_H
+#define MAILPUSH_FLOW_FORWARD_H
+
+#include "base/err.h"
+#include "intake/notification.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define FORWARD_WAITING_MAX 10000
+#define FORWARD_BYTES_MAX (16 * 1024 * 1024) /* of what waits */
+
+/* Nothing waits any more, or what does waits for a target that is away. */
+typedef void forward_quiet_fn(void *ctx);
+
+struct forward_settings {
+	const char *target; /* a path, one behind `dlist:`, or "" for none */
+	forward_quiet_fn *quiet;
+	void *ctx;
+	/* For tests; 0: the usual ones. */
+	int64_t retry_ms;
+	int64_t alarm_ms;
+	int64_t room_ms;
+	int64_t answer_ms;
+};
+
+struct forward_counts {
+	uint64_t passed;   /* to the target */
+	uint64_t lost;	   /* no room, refused, unanswered, or not to be written as a datagram */
+	uint64_t not_ours; /* without a target */
+	size_t waiting;
+};
+
+struct forward;
+
+struct forward *forward_new(uv_loop_t *loop, const struct forward_settings *settings);
+/* What still waits is lost, and logged. */
+void forward_free(struct forward *forward);
+
+/*
+ * 0: it is passed on, or dropped as nobody is to get it.  -EAGAIN: there is no room for it now.
+ * -EBADMSG: no datagram can carry it, and the target takes nothing else.
+ */
+int forward_take(struct forward *forward, const struct notification *notification, struct err *err);
+
+bool forward_is_quiet(const struct forward *forward);
+void forward_count(const struct forward *forward, struct forward_counts *ret);
+
+#endif

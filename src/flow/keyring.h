@@ -1,0 +1,36 @@
+/*
+ * keyring - the credentials in force, and what is to be said about them.
+ *
+ * Each section of mailpush.conf is taken by itself: one whose files are broken, or not valid now,
+ * keeps what it had, and an alarm says so.  Without anything before, one that is not valid now is
+ * taken all the same: its pushes wait until it is.  From 30 days before its end on an alarm counts
+ * the days.
+ *
+ * Alarms: credential-file:NAME, credential-expiry:NAME, credential-dates:NAME, no-credential,
+ * aps-topic.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_FLOW_KEYRING_H
+#define MAILPUSH_FLOW_KEYRING_H
+
+#include "flow/core.h"
+
+#include <stdbool.h>
+
+#define KEYRING_WARN_BEFORE_MS (30 * CLOCK_DAY_MS)
+
+struct keyring;
+
+struct keyring *keyring_new(struct core *core);
+/* The loop must run once more for the timer to close. */
+void keyring_free(struct keyring *keyring);
+
+/*
+ * Puts in force what core->input_files hold (taken out of them).  Files that do not fit each other
+ * may be half replaced: with `is_patient` nothing is said about them yet, and true is returned:
+ * look again.
+ */
+bool keyring_take(struct keyring *keyring, bool is_patient);
+
+#endif

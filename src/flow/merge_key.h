@@ -1,0 +1,20 @@
+/*
+ * merge_key - what makes two pieces of news one: the same action and mailbox, which the ACL lets
+ * its owner read or not (of two mailboxes with one name it believes another).
+ *
+ * Pure; any thread.
+ */
+#ifndef MAILPUSH_FLOW_MERGE_KEY_H
+#define MAILPUSH_FLOW_MERGE_KEY_H
+
+#include "event/event.h"
+#include "event/relay.h"
+
+#include <stddef.h>
+
+/* How many bytes the key has at most. */
+size_t merge_key_room(const struct mail_event *event);
+/* Returns how many it has. */
+size_t merge_key_write(char *to, enum relay_action action, const struct mail_event *event);
+
+#endif

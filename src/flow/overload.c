@@ -1,0 +1,81 @@
+#include "flow/overload.h"
+
+#include "base/alarm.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "stats/metrics.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+struct overload {
+	struct core *core;
+	uint64_t weight; /* of what waits: what max_waiting bounds */
+	bool is_paused;
+};
+
+struct overload *overload_new(struct core *core)
+{
+	struct overload *overload = mem_alloc_zero(1, sizeof(*overload));
+	overload->core = core;
+	return overload;
+}
+
+void overload_free(struct overload *overload)
+{
+	free(overload);
+}
+
+static uint64_t weight_of(size_t bytes)
+{
+	return 1 + bytes / OVERLOAD_EVENT_BYTES;
+}
+
+static void begin(struct overload *overload)
+{
+	overload->is_paused = true;
+	if (overload->core->stream)
+		stream_pause(overload->core->stream, true);
+	alarm_raise("intake:overload",
+		"%" PRIu64 " events wait for the registry or the disk (max_waiting; one of more "
+		"than %d kB counts as several); the stream socket is not read meanwhile",
+		overload->weight, OVERLOAD_EVENT_BYTES / 1024);
+}
+
+static void end(struct overload *overload)
+{
+	overload->is_paused = false;
+	if (overload->core->stream)
+		stream_pause(overload->core->stream, false);
+	alarm_clear("intake:overload");
+}
+
+void overload_enter(struct overload *overload, size_t bytes)
+{
+	overload->weight += weight_of(bytes);
+	if (!overload->is_paused && overload->weight >= overload->core->config->max_waiting)
+		begin(overload);
+}
+
+void overload_leave(struct overload *overload, size_t bytes)
+{
+	assert(overload->weight >= weight_of(bytes));
+	overload->weight -= weight_of(bytes);
+	if (overload->is_paused && overload->weight <= overload->core->config->max_waiting / 10 * 9)
+		end(overload);
+}
+
+bool overload_sheds(struct overload *overload, enum relay_action action)
+{
+	uint64_t most = overload->core->config->max_waiting;
+	if (action == RELAY_NOW)
+		most += most / 8;
+	bool is_news = action == RELAY_NOW || action == RELAY_LATER;
+	if (!is_news || overload->weight < most)
+		return false;
+	overload->core->metrics->shed++;
+	log_seldom(LOG_LEVEL_WARN, "relay", "events shed", "",
+		"events are shed: too many wait (max_waiting)",
+		log_number("waiting", (int64_t)overload->weight));
+	return true;
+}

@@ -1,0 +1,35 @@
+/*
+ * probe - a push to a device that cannot exist: what does Apple say to our credential?
+ *
+ * It goes over the connection that all pushes with that topic use, past the schedule and without a
+ * trace in it, in the metrics or among the failures.  delivery launches and hands back.  One that
+ * Apple refuses puts the credential on hold, as a push to a phone does.  Loop thread only.
+ */
+#ifndef MAILPUSH_FLOW_PROBE_H
+#define MAILPUSH_FLOW_PROBE_H
+
+#include "flow/core.h"
+
+struct probe;
+
+/* Apple looks at the token only after it has accepted the credential and the topic. */
+bool probe_is_accepted(const struct apns_answer *answer);
+/* Neither this nor that: the service did not do its work. */
+bool probe_is_refused(const struct apns_answer *answer);
+
+enum probe_turn {
+	PROBE_FIRST, /* somebody waits for the answer */
+	PROBE_AFTER_PUSHES,
+};
+
+/* `answered` is called once, later; the probe is gone then. */
+struct probe *probe_new(struct core *core, const char *topic, enum probe_turn turn,
+	void (*answered)(void *ctx, const struct apns_answer *answer), void *ctx);
+/* `answered` is not called any more. */
+void probe_cancel(struct probe *probe);
+
+/* Those of this turn for which there is room now. */
+void probe_launch(struct core *core, enum probe_turn turn);
+void probe_answered(struct sender_push *push, const struct apns_answer *answer);
+
+#endif

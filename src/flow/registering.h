@@ -1,0 +1,25 @@
+/*
+ * registering - what a registration asks of the registry: the mailboxes meant, their hashes, the
+ * topics.
+ *
+ * Embedded in an arrival; the registry's job borrows from it.  Loop thread only.
+ */
+#ifndef MAILPUSH_FLOW_REGISTERING_H
+#define MAILPUSH_FLOW_REGISTERING_H
+
+#include "flow/core.h"
+
+struct registering {
+	struct registry_subscription *subscriptions;
+	char *names; /* of the mailboxes */
+	char *topic;
+	char **former_topics; /* NULL: none */
+	size_t former_topic_count;
+};
+
+/* `job`: REGISTER, with its event and received_ms. */
+void registering_prepare(
+	struct registering *registering, const struct core *core, struct registry_job *job);
+void registering_fini(struct registering *registering);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * forward_client - gives another program's socket one notification at a time, and never waits for
+ * it.
+ *
+ * The target is a path: a datagram socket, which takes one notification a datagram and never
+ * answers, or one that speaks dlist, which takes one a connection and answers it.  Whoever does not
+ * read, does not answer or is not there costs a timer here and nothing else.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_INTAKE_FORWARD_CLIENT_H
+#define MAILPUSH_INTAKE_FORWARD_CLIENT_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define FORWARD_CLIENT_ROOM_MS 1000   /* a datagram socket whose queue is full */
+#define FORWARD_CLIENT_ANSWER_MS 5000 /* dlist: from connecting to the whole answer */
+
+enum forward_client_result {
+	FORWARD_CLIENT_PENDING,
+	FORWARD_CLIENT_TAKEN,
+	/* It is too large, or was answered NO: it will not be taken another time either. */
+	FORWARD_CLIENT_REFUSED,
+	/* dlist: it was sent and no answer came.  Whether it was taken is not known. */
+	FORWARD_CLIENT_UNANSWERED,
+	/* Not taken: nobody is there, or reads.  Later perhaps. */
+	FORWARD_CLIENT_AWAY,
+};
+
+/* `why`: unless it was taken.  Never from within forward_client_send. */
+typedef void forward_client_done_fn(void *ctx, enum forward_client_result result, const char *why);
+
+struct forward_client_settings {
+	const char *path; /* fits sun_path */
+	bool is_dlist;
+	int64_t room_ms;   /* 0: FORWARD_CLIENT_ROOM_MS */
+	int64_t answer_ms; /* 0: FORWARD_CLIENT_ANSWER_MS */
+};
+
+struct forward_client;
+
+/* Opens nothing yet. */
+struct forward_client *forward_client_new(uv_loop_t *loop,
+	const struct forward_client_settings *settings, forward_client_done_fn *done, void *ctx);
+/* One that is pending is given up without `done`. */
+void forward_client_free(struct forward_client *handoff);
+
+/*
+ * FORWARD_CLIENT_PENDING: `bytes` are borrowed, and nothing else may be sent, until `done`.  Else
+ * the result, with its why in `err`.
+ */
+enum forward_client_result forward_client_send(
+	struct forward_client *handoff, const char *bytes, size_t size, struct err *err);
+
+#endif

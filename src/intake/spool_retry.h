@@ -1,0 +1,42 @@
+/*
+ * spool_retry - the names in the spool folder that could not be taken, and when each is looked at
+ * again.
+ *
+ * A name that fails is left alone for SPOOL_RETRY_FIRST_MS, then twice as long each time it fails
+ * again, up to SPOOL_RETRY_LONGEST_MS.  So what cannot be taken costs next to nothing and takes no
+ * place of what can.  Of SPOOL_RETRY_MAX names; what is beyond is looked at in every pass.  A name
+ * that a whole pass through the folder has not seen is forgotten.
+ *
+ * Bookkeeping only: no disk, no clock.  One thread at a time.
+ */
+#ifndef MAILPUSH_INTAKE_SPOOL_RETRY_H
+#define MAILPUSH_INTAKE_SPOOL_RETRY_H
+
+#include "base/map.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SPOOL_RETRY_FIRST_MS 5000
+#define SPOOL_RETRY_LONGEST_MS (10 * 60 * 1000)
+#define SPOOL_RETRY_MAX 16384
+
+struct spool_retry {
+	struct map *names;
+	uint64_t pass;
+};
+
+/* `seed`: see map.h. */
+void spool_retry_init(struct spool_retry *aside, const uint8_t seed[16]);
+void spool_retry_fini(struct spool_retry *aside);
+
+/* The pass has come to this name: is it to be left alone yet? */
+bool spool_retry_waits(struct spool_retry *aside, const char *name, int64_t now_ms);
+void spool_retry_failed(struct spool_retry *aside, const char *name, int64_t now_ms);
+/* It could be taken after all. */
+void spool_retry_forget(struct spool_retry *aside, const char *name);
+void spool_retry_end_pass(struct spool_retry *aside);
+size_t spool_retry_count(const struct spool_retry *aside);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * queue_listing - what people ask of the queue's file, answered out of the same transaction as what
+ * is written.
+ *
+ * The thread that writes.
+ */
+#ifndef MAILPUSH_QUEUE_QUEUE_LISTING_H
+#define MAILPUSH_QUEUE_QUEUE_LISTING_H
+
+#include "queue/phones.h"
+#include "queue/store.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+/* The parts READ_*.  False: SQLite failed, and knows why. */
+bool queue_listing_run(
+	sqlite3 *db, const struct phones *phones, unsigned parts, struct queue_reading *reading);
+
+#endif

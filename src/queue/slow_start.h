@@ -1,0 +1,47 @@
+/*
+ * slow_start - a start with something to tell begins with one push, and goes on as they are
+ * settled.
+ *
+ * Should one of those that wait end the daemon, it does so at each start.  So that each start gets
+ * further all the same, no more are out than one, and one for each whose verdict this start has put
+ * on disk: of those that left, half are settled at any moment, and none of them leaves again.  An
+ * answer makes no room for another push before it is on disk itself.
+ *
+ * It ends when SLOW_START_PUSHES are settled, or after a while, as neither a disk that takes
+ * nothing nor a push without an answer is to keep back all others for long.
+ *
+ * Pure; embedded; one owner.
+ */
+#ifndef MAILPUSH_QUEUE_SLOW_START_H
+#define MAILPUSH_QUEUE_SLOW_START_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SLOW_START_PUSHES 512
+
+struct slow_start {
+	int64_t until_ms;		      /* 0: it is over */
+	uint32_t left;			      /* pushes */
+	uint32_t landed;		      /* of them, with a verdict */
+	uint32_t settled;		      /* of them, on disk */
+	uint64_t seqs[2 * SLOW_START_PUSHES]; /* of the verdicts' jobs */
+};
+
+/* All zero is one that is over. */
+void slow_start_begin(struct slow_start *caution, int64_t until_ms);
+bool slow_start_is_on(const struct slow_start *caution);
+/* May one leave?  It ends the caution when its time has come. */
+bool slow_start_allows(struct slow_start *caution, int64_t now_ms);
+/* When more may leave, whatever becomes of those that are out; INT64_MAX: it depends on nothing. */
+int64_t slow_start_wake_ms(const struct slow_start *caution);
+
+void slow_start_leave(struct slow_start *caution);
+/* One that left is as if it had not. */
+void slow_start_take_back(struct slow_start *caution);
+/* The verdict on one is on disk when the job `seq` is; they grow. */
+void slow_start_land(struct slow_start *caution, uint64_t seq);
+/* Jobs up to `seq` are on disk. */
+void slow_start_stored(struct slow_start *caution, uint64_t seq);
+
+#endif

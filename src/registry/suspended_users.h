@@ -1,0 +1,29 @@
+/*
+ * suspended_users - the users of this site whose registrations sleep, kept in memory.
+ *
+ * An account that was deleted sleeps, and any event of its owner wakes it.  There are few of them,
+ * so an event finds out here that it has nobody to wake, and its batch needs no commit.
+ */
+#ifndef MAILPUSH_REGISTRY_SUSPENDED_USERS_H
+#define MAILPUSH_REGISTRY_SUSPENDED_USERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct suspended_users;
+
+struct suspended_users *suspended_users_new(void);
+void suspended_users_free(struct suspended_users *sleepers);
+
+void suspended_users_clear(struct suspended_users *sleepers);
+void suspended_users_add(struct suspended_users *sleepers, const char *user, int64_t sleeping_ms);
+void suspended_users_remove(struct suspended_users *sleepers, const char *user);
+
+/*
+ * Does something that happened to `user` at `at_ms` wake them?  Who fell asleep later than
+ * `wrong_ms` did so by a wrong clock, and anything wakes them.
+ */
+bool suspended_users_wakes(
+	const struct suspended_users *sleepers, const char *user, int64_t at_ms, int64_t wrong_ms);
+
+#endif

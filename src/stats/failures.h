@@ -1,0 +1,48 @@
+/*
+ * failures - the pushes that Apple did not take and the connections that failed, the last few, for
+ * the status page.
+ *
+ * What is the same but for its time counts as one that happened again, so that an outage does not
+ * push out all else.  Fixed in number, each of bounded size.
+ *
+ * Pure.  Loop thread only.
+ */
+#ifndef MAILPUSH_STATS_FAILURES_H
+#define MAILPUSH_STATS_FAILURES_H
+
+#include "apns/verdict.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FAILURES_MAX 20
+
+struct failure {
+	int64_t unix_ms; /* the last time */
+	uint64_t times;
+	/* A push; `text` is NULL. */
+	enum apns_ending ending;
+	int status;
+	char reason[VERDICT_REASON_MAX];
+	char *user; /* NULL: none, or not to be named */
+	/* A connection. */
+	char *credential;
+	char *text;
+};
+
+struct failures;
+
+/* Without `with_names` no user is remembered. */
+struct failures *failures_new(bool with_names);
+void failures_free(struct failures *failures);
+
+/* `user` is NULL if it says nothing about one. */
+void failures_add_push(struct failures *failures, const struct apns_answer *answer,
+	const char *user, int64_t unix_ms);
+void failures_add_connection(
+	struct failures *failures, const char *credential, const char *text, int64_t unix_ms);
+
+/* The newest is 0; NULL: there are no more. */
+const struct failure *failures_at(const struct failures *failures, unsigned i);
+
+#endif

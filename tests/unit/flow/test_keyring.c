@@ -1,0 +1,142 @@
+/*
+ * What is said of a credential in force.  Run under valgrind where no sanitizer is in the way: it
+ * says so when a text is read that nobody wrote.
+ */
+#include "flow/keyring.h"
+
+#include "base/alarm.h"
+#include "base/mem.h"
+#include "flow/credential_check.h"
+#include "flow/delivery.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define DAY_S 86400
+
+static struct {
+	uv_loop_t loop;
+	struct config config;
+	struct imapdconf imapdconf;
+	struct input_files sources;
+	struct core core;
+	struct keyring *keyring;
+	char text[ERR_TEXT_MAX];
+} world;
+
+/* Whom the keyring tells. */
+void sender_set_credentials(struct sender *sender, struct credential **credentials, size_t count)
+{
+	(void)sender;
+	for (size_t i = 0; i < count; i++)
+		credential_free(credentials[i]);
+}
+
+bool sender_has_credential(const struct sender *sender, const char *topic)
+{
+	(void)sender;
+	(void)topic;
+	return true;
+}
+
+void delivery_wake(struct delivery *delivery)
+{
+	(void)delivery;
+}
+
+void credential_check_credentials(struct credential_check *checkup)
+{
+	(void)checkup;
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	memset(&world, 0, sizeof(world));
+	uv_loop_init(&world.loop);
+	alarm_start(&world.loop, NULL);
+	world.imapdconf.aps_topic = (char *)"topic";
+	world.config.credentials[0].name = "main";
+	world.config.credential_count = 1;
+	world.sources.imapdconf = &world.imapdconf;
+	world.core = (struct core){
+		.loop = &world.loop, .config = &world.config, .input_files = &world.sources};
+	world.keyring = keyring_new(&world.core);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	keyring_free(world.keyring);
+	alarm_stop();
+	uv_run(&world.loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&world.loop), 0);
+	return 0;
+}
+
+/* One that is valid from and until then, in seconds from now. */
+static void take(int64_t from_s, int64_t until_s)
+{
+	struct credential *credential = mem_alloc_zero(1, sizeof(*credential));
+	credential->shares = 1;
+	credential->name = mem_dup("main");
+	credential->file = mem_dup("certificate 'apns.pem'");
+	credential->topic = mem_dup("topic");
+	credential->not_before_unix_ms = clock_unix_ms() + from_s * CLOCK_SECOND_MS;
+	credential->not_after_unix_ms = clock_unix_ms() + until_s * CLOCK_SECOND_MS;
+	world.sources.credentials[0] = credential;
+	keyring_take(world.keyring, false);
+}
+
+static void note_text(void *ctx, const char *name, const char *text, int64_t since_unix_ms)
+{
+	(void)since_unix_ms;
+	if (!strcmp(name, ctx))
+		strncpy(world.text, text, sizeof(world.text) - 1);
+}
+
+static const char *text_of(const char *alarm)
+{
+	*world.text = '\0';
+	alarm_each(note_text, (void *)alarm);
+	return world.text;
+}
+
+static void nothing_is_said_of_a_valid_one(void **state)
+{
+	(void)state;
+	take(-DAY_S, 300 * DAY_S);
+	assert_string_equal(text_of("credential-dates:main"), "");
+	assert_string_equal(text_of("credential-expiry:main"), "");
+}
+
+static void one_that_ends_soon_is_to_be_renewed(void **state)
+{
+	(void)state;
+	take(-DAY_S, 10 * DAY_S + 60);
+	assert_string_equal(text_of("credential-dates:main"), "");
+	assert_non_null(strstr(text_of("credential-expiry:main"), "expires in 10 days"));
+}
+
+static void the_pushes_of_an_expired_one_wait(void **state)
+{
+	(void)state;
+	take(-2 * DAY_S, -DAY_S);
+	assert_non_null(strstr(text_of("credential-dates:main"), "its pushes wait"));
+	assert_string_equal(text_of("credential-expiry:main"), "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(nothing_is_said_of_a_valid_one, begin, end),
+		cmocka_unit_test_setup_teardown(one_that_ends_soon_is_to_be_renewed, begin, end),
+		cmocka_unit_test_setup_teardown(the_pushes_of_an_expired_one_wait, begin, end),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
