@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "registry/batch.h"
 #include "registry/registry.h"
 
 #include <errno.h>

@@ -18,7 +18,7 @@
 #define MAILPUSH_APNS_CONNECTION_H
 
 #include "apns/dialer.h"
-#include "apns/sender.h"
+#include "apns/sender_types.h"
 #include "apns/tls.h"
 
 #include <stdbool.h>

@@ -11,8 +11,8 @@
 #define MAILPUSH_APNS_CREDENTIAL_CONNECTIONS_H
 
 #include "apns/connection.h"
-#include "apns/provider.h"
-#include "apns/sender.h"
+#include "apns/sender_types.h"
+#include "credential/provider.h"
 
 #include <openssl/ssl.h>
 #include <stdbool.h>

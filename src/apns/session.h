@@ -18,7 +18,7 @@
 #ifndef MAILPUSH_APNS_SESSION_H
 #define MAILPUSH_APNS_SESSION_H
 
-#include "apns/sender.h"
+#include "apns/sender_types.h"
 #include "base/buf.h"
 #include "base/err.h"
 

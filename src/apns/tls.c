@@ -23,19 +23,6 @@ struct tls {
 MEM_DEFINE_CLEANUP(tls_cleanup, struct tls, tls_free)
 MEM_DEFINE_CLEANUP(store_cleanup, X509_STORE, X509_STORE_free)
 
-static const char *openssl_reason(char text[256])
-{
-	unsigned long code = ERR_peek_last_error();
-	const char *reason = code ? ERR_reason_error_string(code) : NULL;
-	if (reason)
-		strncpy(text, reason, 255);
-	else
-		ERR_error_string_n(code, text, 255);
-	text[255] = '\0';
-	ERR_clear_error();
-	return text;
-}
-
 int tls_trust(const char *ca_file, X509_STORE **ret, struct err *err)
 {
 	char text[256];
@@ -59,12 +46,12 @@ int tls_trust(const char *ca_file, X509_STORE **ret, struct err *err)
 	if (ca_file && X509_STORE_load_file(store, ca_file) != 1)
 		return err_set(err, -EINVAL,
 			"cannot use apns_ca_file '%s': %s; give a file of certificates in PEM form",
-			ca_file, openssl_reason(text));
+			ca_file, tls_identity_reason(text));
 	if (!ca_file && X509_STORE_set_default_paths(store) != 1)
 		return err_set(err, -EINVAL,
 			"cannot use the system's trusted certificates: %s; install the package "
 			"ca-certificates, or set apns_ca_file",
-			openssl_reason(text));
+			tls_identity_reason(text));
 	*ret = mem_steal(store);
 	return 0;
 }
@@ -83,31 +70,6 @@ static bool is_address(const char *host)
 	return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
 }
 
-static int present(SSL_CTX *context, const struct credential *credential, struct err *err)
-{
-	char text[256];
-	ERR_clear_error();
-	if (SSL_CTX_use_certificate(context, credential->certificate) == 1 &&
-		SSL_CTX_use_PrivateKey(context, credential->key) == 1 &&
-		(sk_X509_num(credential->chain) <= 0 ||
-			SSL_CTX_set1_chain(context, credential->chain) == 1))
-		return 0;
-	return err_set(err, -EINVAL,
-		"TLS cannot use %s and its key: %s; get a certificate for a new key, of 2048 bits "
-		"if it is RSA",
-		credential->file, openssl_reason(text));
-}
-
-int tls_check(const struct credential *credential, struct err *err)
-{
-	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-	if (!context)
-		abort();
-	int status = present(context, credential, err);
-	SSL_CTX_free(context);
-	return status;
-}
-
 int tls_new(X509_STORE *trust, const struct credential *credential, const char *host,
 	struct tls **ret, struct err *err)
 {
@@ -120,10 +82,11 @@ int tls_new(X509_STORE *trust, const struct credential *credential, const char *
 	SSL_CTX *context = tls->context = SSL_CTX_new(TLS_client_method());
 	if (!context || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
 		SSL_CTX_set_alpn_protos(context, h2, sizeof(h2)) != 0)
-		return err_set(err, -EIO, "cannot set up TLS: %s", openssl_reason(text));
+		return err_set(err, -EIO, "cannot set up TLS: %s", tls_identity_reason(text));
 	SSL_CTX_set1_cert_store(context, trust);
 	if (credential->certificate) {
-		int status = present(context, credential, err);
+		const struct tls_identity identity = credential_identity(credential);
+		int status = tls_identity_use(context, &identity, err);
 		if (status)
 			return status;
 	}
@@ -232,7 +195,7 @@ bool tls_explain(SSL *ssl, int result, int saved_errno, struct err *err)
 		err_set(err, -EIO,
 			"the server refused our certificate (%s); check that it is Apple's for "
 			"this service and not revoked",
-			openssl_reason(text));
+			tls_identity_reason(text));
 		return true;
 	} else if (verified != X509_V_OK) {
 		err_set(err, -EIO, "the server's certificate is not trusted (%s); %s",
@@ -241,7 +204,7 @@ bool tls_explain(SSL *ssl, int result, int saved_errno, struct err *err)
 		ERR_GET_REASON(code) == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL) {
 		err_set(err, -EIO, TLS_NO_H2);
 	} else {
-		err_set(err, -EIO, "TLS failed: %s", openssl_reason(text));
+		err_set(err, -EIO, "TLS failed: %s", tls_identity_reason(text));
 	}
 	ERR_clear_error();
 	return false;

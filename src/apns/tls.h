@@ -7,8 +7,8 @@
 #ifndef MAILPUSH_APNS_TLS_H
 #define MAILPUSH_APNS_TLS_H
 
-#include "apns/credential.h"
 #include "base/err.h"
+#include "credential/credential.h"
 
 #include <openssl/ssl.h>
 #include <stdbool.h>
@@ -21,12 +21,6 @@ struct tls;
 /* The certificates trusted: those of ca_file, or the system's (NULL).  Freed with X509_STORE_free.
  */
 int tls_trust(const char *ca_file, X509_STORE **ret, struct err *err);
-
-/*
- * Whether OpenSSL takes the certificate of a credential that has one, its key and its chain: what
- * is too weak for its security level it does not (SSL_CTX_set_security_level(3)).  Any thread.
- */
-int tls_check(const struct credential *credential, struct err *err);
 
 /* `host` and `credential` are borrowed for as long as it lives. */
 int tls_new(X509_STORE *trust, const struct credential *credential, const char *host,

@@ -1,19 +1,14 @@
 /*
- * config - mailpush.conf, read and checked.
+ * config - what mailpush.conf says, as values; config_file.h reads it.
  *
- * Everything that can be known to be wrong before the daemon runs is found here, and each error
- * names the file, the line or section, the key, the value and what to do.  `mailpushd -n` is this
- * and nothing else.  The manual page is mailpush.conf(5); its order is that of the table in
- * config.c.
- *
- * The struct is immutable once read; the loop thread owns it.
+ * Immutable once read; the loop thread owns it.
  */
 #ifndef MAILPUSH_CONFIG_CONFIG_H
 #define MAILPUSH_CONFIG_CONFIG_H
 
-#include "apns/credential.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "credential/credential.h"
 #include "event/groups.h"
 #include "event/relay.h"
 #include "intake/peer.h"
@@ -94,12 +89,6 @@ struct config {
 	} * settings;
 	unsigned setting_count;
 };
-
-int config_read(const char *path, struct config **ret, struct err *err);
-/* The same of what was read from `path`, which errors name. */
-int config_read_text(
-	const char *path, const char *bytes, size_t size, struct config **ret, struct err *err);
-void config_free(struct config *config);
 
 /* Is it one that we push for? */
 static inline bool config_has_subtopic(const struct config *config, const char *subtopic)

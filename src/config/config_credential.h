@@ -6,7 +6,7 @@
 #ifndef MAILPUSH_CONFIG_CONFIG_CREDENTIAL_H
 #define MAILPUSH_CONFIG_CONFIG_CREDENTIAL_H
 
-#include "apns/credential.h"
+#include "credential/credential.h"
 
 #include <confuse.h>
 #include <stdbool.h>

@@ -8,10 +8,10 @@
 #ifndef MAILPUSH_CONFIG_INPUT_FILES_H
 #define MAILPUSH_CONFIG_INPUT_FILES_H
 
-#include "apns/credential.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "config/config.h"
+#include "credential/credential.h"
 #include "event/imapdconf.h"
 
 #include <stdbool.h>

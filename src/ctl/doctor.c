@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "config/config.h"
+#include "config/config_file.h"
 #include "config/input_files.h"
 #include "ctl/client.h"
 #include "ctl/cyrusconf.h"
@@ -62,7 +62,7 @@ static void find_config(struct doctor *doctor)
 			"mailpush.conf", "%s: %s; %s", doctor->config_path, strerror(code),
 			code == EACCES ? "be root to have all examined"
 				       : "give its place with --config");
-	else if (config_read(doctor->config_path, &doctor->config, &err))
+	else if (config_file_read(doctor->config_path, &doctor->config, &err))
 		report_add(&doctor->findings, REPORT_FAIL, "mailpush.conf", "%s", err.text);
 	else
 		report_add(&doctor->findings, REPORT_OK, "mailpush.conf", "%s can be used",
@@ -263,7 +263,7 @@ static void doctor_fini(struct doctor *doctor)
 	free(doctor->services_path);
 	cyrusconf_free(doctor->services);
 	input_files_free(doctor->sources);
-	config_free(doctor->config);
+	config_file_free(doctor->config);
 	json_decref(doctor->in_force);
 	json_decref(doctor->status);
 	json_decref(doctor->credentials);

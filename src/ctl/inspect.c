@@ -1,11 +1,11 @@
 #include "ctl/inspect.h"
 
-#include "apns/credential.h"
-#include "apns/pem.h"
-#include "apns/pkcs12.h"
-#include "apns/secret.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "credential/credential.h"
+#include "credential/pem.h"
+#include "credential/pkcs12.h"
+#include "credential/secret.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -37,9 +37,9 @@
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "config/config.h"
 #include "config/config_consistency.h"
 #include "config/config_diff.h"
+#include "config/config_file.h"
 #include "config/process.h"
 #include "daemon/backlog.h"
 #include "daemon/check.h"
@@ -760,7 +760,7 @@ int main(int argc, char **argv)
 	}
 	struct config *config = NULL;
 	struct err err;
-	if (config_read(path, &config, &err)) {
+	if (config_file_read(path, &config, &err)) {
 		fprintf(stderr, "mailpushd: %s\n", err.text);
 		return 1;
 	}
@@ -770,6 +770,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "mailpushd: %s\n", err.text);
 	else
 		status = is_check ? check_run(path, config) : run(path, config);
-	config_free(config);
+	config_file_free(config);
 	return status;
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config_diff.h"
+#include "config/config_file.h"
 #include "daemon/file_watch.h"
 #include "daemon/systemd.h"
 #include "flow/credential_check.h"
@@ -128,7 +129,7 @@ static void on_work(uv_work_t *work)
 {
 	struct reload *reload = work->data;
 	if (!reload->is_patient)
-		config_read(reload->core->config_path, &reload->reread, &reload->reread_err);
+		config_file_read(reload->core->config_path, &reload->reread, &reload->reread_err);
 	reload->fresh = input_files_read(reload->core->config);
 }
 
@@ -168,7 +169,7 @@ static void apply(struct reload *reload, struct input_files *fresh)
 		use_config(core, reread);
 	/* What a change of another file has not looked at stays as it was found. */
 	reload->is_spoilt = reload->is_patient ? reload->is_spoilt : !reread;
-	config_free(reread);
+	config_file_free(reread);
 	if (is_read && !reload->is_spoilt)
 		alarm_clear("reload");
 	else
@@ -204,7 +205,7 @@ static void on_done(uv_work_t *work, int status)
 	reload->is_running = false;
 	if (reload->is_stopped || status) {
 		input_files_free(fresh);
-		config_free(mem_steal(reload->reread));
+		config_file_free(mem_steal(reload->reread));
 		if (reload->is_freed)
 			free_if_idle(reload);
 		else if (reload->stopped)

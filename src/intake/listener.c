@@ -1,7 +1,5 @@
 #include "intake/listener.h"
 
-#include "intake/stream.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -12,11 +10,11 @@
 #define BACKLOG 1024
 
 /* The rest of the daemon needs descriptors too: this socket takes half of them at most. */
-size_t listener_connections_max(void)
+size_t listener_connections_max(size_t most)
 {
 	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 2 > STREAM_CONNECTIONS_MAX)
-		return STREAM_CONNECTIONS_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 2 > most)
+		return most;
 	return limit.rlim_cur < 2 ? 1 : (size_t)(limit.rlim_cur / 2);
 }
 

@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Of one stream: STREAM_CONNECTIONS_MAX or what the limit of descriptors leaves. */
-size_t listener_connections_max(void);
+/* How many connections one socket may hold: `most`, or what the limit of descriptors leaves. */
+size_t listener_connections_max(size_t most);
 /* Binds and listens; see peer_bind.  Returns the descriptor; *ret_file is the socket's file. */
 int listener_make(
 	const char *path, mode_t mode, gid_t gid, struct peer_file *ret_file, struct err *err);

@@ -7,8 +7,8 @@
  *
  * Only regular files of allowed owners are taken: whoever may write into the folder must not speak
  * for Cyrus.  What is anything else, or no request, is moved to the folder SPOOLFILE_BAD inside,
- * where the SPOOL_BAD_MAX newest names are kept; an empty folder is removed.  Files that cannot be
- * read, moved away or removed are trouble: they are tried again, and none is taken twice by the
+ * where the SPOOLDISK_BAD_MAX newest names are kept; an empty folder is removed.  Files that cannot
+ * be read, moved away or removed are trouble: they are tried again, and none is taken twice by the
  * same process.  What cannot be taken takes no place of what can, and is looked at again after
  * growing pauses (spool_retry.h).
  *
@@ -27,9 +27,6 @@
 #define SPOOL_LOOK_MS 5000
 #define SPOOL_FILES_MAX 1024
 #define SPOOL_BYTES_MAX (16 * 1024 * 1024)
-#define SPOOL_BAD_MAX 1000
-#define SPOOL_TEMPORARY_MS (60 * 60 * 1000) /* older ones were left by a writer that was killed */
-#define SPOOL_ROOM_MIN (4 * 1024 * 1024)    /* less free on the disk is trouble */
 
 struct spool;
 struct spool_file;

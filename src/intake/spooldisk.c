@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "intake/dlist.h"
-#include "intake/spool.h"
 #include "intake/spoolfile.h"
 
 #include <assert.h>
@@ -182,7 +181,8 @@ static void check_room(const struct spooldisk *disk, struct spooldisk_work *work
 	struct statvfs fs;
 	if (fstatvfs(folder, &fs) || !fs.f_blocks)
 		return;
-	if ((uint64_t)fs.f_bavail * fs.f_frsize < SPOOL_ROOM_MIN || (fs.f_files && !fs.f_favail))
+	if ((uint64_t)fs.f_bavail * fs.f_frsize < SPOOLDISK_ROOM_MIN ||
+		(fs.f_files && !fs.f_favail))
 		trouble(work,
 			"the disk of the spool folder '%s' is full: while mailpushd is away, "
 			"events "
@@ -270,7 +270,7 @@ static bool prune_bad(int bad)
 	if (count)
 		qsort(names, count, sizeof(*names), compare_names);
 	for (size_t i = 0; i < count; i++) {
-		if (i + SPOOL_BAD_MAX < count)
+		if (i + SPOOLDISK_BAD_MAX < count)
 			is_done = remove_any(bad, names[i], 0, &budget) && is_done;
 		free(names[i]);
 	}
@@ -362,7 +362,7 @@ static void remove_if_old(int folder, const char *name)
 	struct stat status;
 	if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) || !S_ISREG(status.st_mode))
 		return;
-	if (clock_unix_ms() - (int64_t)status.st_mtim.tv_sec * 1000 > SPOOL_TEMPORARY_MS)
+	if (clock_unix_ms() - (int64_t)status.st_mtim.tv_sec * 1000 > SPOOLDISK_TEMPORARY_MS)
 		unlinkat(folder, name, 0);
 }
 

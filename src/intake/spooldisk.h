@@ -17,6 +17,11 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#define SPOOLDISK_BAD_MAX 1000
+#define SPOOLDISK_TEMPORARY_MS \
+	(60 * 60 * 1000)		     /* older ones were left by a writer that was killed */
+#define SPOOLDISK_ROOM_MIN (4 * 1024 * 1024) /* less free on the disk is trouble */
+
 enum spooldisk_fate {
 	SPOOLDISK_TAKEN,  /* read, and not answered yet */
 	SPOOLDISK_REMOVE, /* it is done */

@@ -676,7 +676,7 @@ int stream_new(uv_loop_t *loop, const struct stream_settings *settings,
 	s->peers = peers;
 	s->callbacks = *callbacks;
 	s->ctx = ctx;
-	s->connections_max = listener_connections_max();
+	s->connections_max = listener_connections_max(STREAM_CONNECTIONS_MAX);
 	for (unsigned state = 0; state < STATES; state++)
 		TAILQ_INIT(&s->in[state]);
 	s->limit_ms[READING] =

@@ -5,8 +5,8 @@
 #include "queue/damaged_file.h"
 #include "queue/phones.h"
 #include "queue/queue_listing.h"
-#include "registry/inplace.h"
-#include "registry/walfile.h"
+#include "sqlite/inplace.h"
+#include "sqlite/walfile.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -6,55 +6,6 @@
 #include <assert.h>
 #include <string.h>
 
-const char *const registry_state_names[REGISTRY_STATES] = {
-	[REGISTRY_ACTIVE] = "active",
-	[REGISTRY_SUPERSEDED] = "superseded",
-	[REGISTRY_SLEEPING] = "sleeping",
-	[REGISTRY_STOPPED] = "stopped",
-};
-
-enum registry_state registry_state_of(
-	const char *stopped_reason, int64_t sleeping_ms, int64_t superseded_ms)
-{
-	if (stopped_reason)
-		return REGISTRY_STOPPED;
-	if (sleeping_ms > 0)
-		return REGISTRY_SLEEPING;
-	return superseded_ms > 0 ? REGISTRY_SUPERSEDED : REGISTRY_ACTIVE;
-}
-
-const char *const registry_why_names[REGISTRY_WHYS] = {
-	[REGISTRY_WHY_APPLE] = "apple",
-	[REGISTRY_WHY_EXPIRED] = "expired",
-	[REGISTRY_WHY_SUPERSEDED] = "superseded",
-	[REGISTRY_WHY_LIMIT] = "limit",
-	[REGISTRY_WHY_DELETED] = "deleted",
-	[REGISTRY_WHY_REMOVED] = "removed",
-};
-
-static void free_listed(struct registry_listed *listed)
-{
-	for (size_t i = 0; i < listed->subscription_count; i++) {
-		free((char *)listed->subscriptions[i].name);
-		free((char *)listed->subscriptions[i].owner);
-		free((char *)listed->subscriptions[i].folder);
-	}
-	free(listed->subscriptions);
-	free(listed->subtopic);
-	free(listed->stopped_reason);
-	push_target_free(listed->target);
-}
-
-void listing_free(struct registry_listing *listing)
-{
-	if (!listing)
-		return;
-	for (size_t i = 0; i < listing->count; i++)
-		free_listed(&listing->listed[i]);
-	free(listing->listed);
-	free(listing);
-}
-
 static void on_row(void *ctx, size_t index, const struct registry_row *row)
 {
 	struct registry_listing *listing = ctx;
@@ -95,7 +46,7 @@ static int load_mailboxes(struct rules *rules, struct registry_listing *listing,
 		struct registry_listed *listed = &listing->listed[i];
 		if (mailboxes >= REGISTRY_LISTED_MAILBOXES_MAX) {
 			for (size_t j = i; j < listing->count; j++)
-				free_listed(&listing->listed[j]);
+				registry_listed_fini(&listing->listed[j]);
 			listing->count = i;
 			listing->has_more = true;
 			break;
@@ -125,7 +76,7 @@ static int list(struct rules *rules, struct registry_job *job, struct err *err)
 		failed = ops->list(rules->db, query->after_user ? query->after_user : "",
 			&query->after_key, query->limit + 1, on_row, listing, err);
 	if (!failed && !query->key && !query->user && listing->count > query->limit) {
-		free_listed(&listing->listed[--listing->count]);
+		registry_listed_fini(&listing->listed[--listing->count]);
 		listing->has_more = true;
 	}
 	return failed ? failed : load_mailboxes(rules, listing, err);
@@ -144,25 +95,6 @@ static int remove_listed(struct rules *rules, struct registry_job *job, struct e
 	const struct registry_end end = {
 		.why = REGISTRY_WHY_REMOVED, .at_ms = rules_time(rules, job)};
 	return failed ? failed : ops->remove(rules->db, job->gone, job->gone_count, &end, err);
-}
-
-static void free_trace(struct registry_trace *trace)
-{
-	free((char *)trace->user);
-	free((char *)trace->token);
-	free((char *)trace->account_id);
-	free((char *)trace->topic);
-	free((char *)trace->reason);
-}
-
-void listing_free_traces(struct registry_traces *traces)
-{
-	if (!traces)
-		return;
-	for (size_t i = 0; i < traces->count; i++)
-		free_trace(&traces->traces[i]);
-	free(traces->traces);
-	free(traces);
 }
 
 static void on_trace(void *ctx, const struct registry_trace *trace)
@@ -188,7 +120,7 @@ static int list_forgotten(struct rules *rules, struct registry_job *job, struct 
 	int failed = rules->db->ops->list_traces(
 		rules->db, query->user, query->after_id, query->limit + 1, on_trace, traces, err);
 	if (!failed && traces->count > query->limit) {
-		free_trace(&traces->traces[--traces->count]);
+		registry_trace_fini(&traces->traces[--traces->count]);
 		traces->has_more = true;
 	}
 	return failed;

@@ -10,7 +10,5 @@
 
 /* LIST, LIST_FORGOTTEN, REMOVE or COUNT. */
 int listing_run(struct rules *rules, struct registry_job *job, struct err *err);
-void listing_free(struct registry_listing *listing);
-void listing_free_traces(struct registry_traces *traces);
 
 #endif

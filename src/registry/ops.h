@@ -22,7 +22,7 @@
 #include "base/err.h"
 #include "event/mailbox.h"
 #include "registry/push_target.h"
-#include "registry/registry.h"
+#include "registry/registry_job.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 #include "registry/registry.h"
 
 #include "base/mem.h"
+#include "registry/batch.h"
 
 #include <errno.h>
 

@@ -1,7 +1,5 @@
 #include "registry/result.h"
 
-#include "registry/listing.h"
-
 #include <string.h>
 
 /* Arrays grow at each power of two; the first match and its first hash have room in the job. */
@@ -13,34 +11,6 @@ static bool is_full(size_t count)
 static size_t grown(size_t count)
 {
 	return count ? 2 * count : 1;
-}
-
-void result_clear(struct registry_job *job)
-{
-	for (size_t i = 0; i < job->match_count; i++) {
-		push_target_free(job->matches[i].target);
-		if (job->matches[i].hashes != job->one_hash)
-			free(job->matches[i].hashes);
-	}
-	if (job->matches != &job->one_match)
-		free(job->matches);
-	free(job->gone);
-	free(job->effects);
-	job->matches = NULL;
-	job->match_count = 0;
-	job->gone = NULL;
-	job->gone_count = 0;
-	job->effects = NULL;
-	job->effect_count = 0;
-	job->moved_ms = 0;
-	job->is_new = false;
-	job->list_changed = false;
-	job->is_stale = false;
-	job->is_again = false;
-	job->is_double = false;
-	job->kept_back = 0;
-	listing_free(mem_steal(job->listing));
-	listing_free_traces(mem_steal(job->traces));
 }
 
 /* For one more match. */

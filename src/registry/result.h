@@ -8,9 +8,6 @@
 
 #include "registry/ops.h"
 
-/* Frees what the job brought back so far; what was given in stays. */
-void result_clear(struct registry_job *job);
-
 /* A match with no hash yet; room for `hashes` of them is made. */
 struct registry_match *result_add_match(
 	struct registry_job *job, const struct registry_row *row, size_t hashes);

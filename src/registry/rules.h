@@ -1,9 +1,9 @@
 /*
- * rules - what each job means for the registry, the same for all databases.
+ * rules - what all that the registry does has in common: its settings, the present, and whom a
+ * batch has put to sleep, woken or renewed.
  *
- * Walks a batch in order and cuts it into runs of one kind, so that the database is asked a few
- * times a run, however many jobs it has.  Renewals (renewal.h) and housekeeping (expiry.h) have
- * files of their own; news, deletes, renames and Apple's verdicts stand here.
+ * What each kind of job means stands in renewal.h, news_match.h, mailbox_change.h, token_change.h,
+ * tidy.h and listing.h, the same for all databases; batch.h brings them in order.
  *
  * Registry thread only.  Reads no clock: the present is given with each batch.  What a stored time
  * from the future of it means is told in registry.h.
@@ -33,13 +33,18 @@ void rules_init(
 	struct rules *rules, struct registry_db *db, const struct registry_settings *settings);
 void rules_fini(struct rules *rules);
 
-/*
- * The whole batch in one transaction, at `now_ms` (Unix).  Returns 0 when it is committed; on
- * failure nothing was changed and no job has a result.
- */
-int rules_run(struct rules *rules, struct job_list *batch, int64_t now_ms, struct err *err);
+/* A batch begins, at `now_ms` (Unix). */
+void rules_begin(struct rules *rules, int64_t now_ms);
 
 /* When the job came; one that says it came from the future, or as good as, comes now. */
 int64_t rules_time(const struct rules *rules, const struct registry_job *job);
+
+/* Is this reading of the event's mailbox the one that is meant, as far as can be said? */
+bool rules_believes(const struct registry_job *job, unsigned reading);
+/* Does the event wake the owner of this reading, who sleeps? */
+bool rules_wake(const struct rules *rules, const struct registry_job *job, unsigned reading);
+/* A registry_effect_fn; `ctx`: the jobs, by index. */
+void rules_on_effect(void *ctx, size_t index, enum registry_effect_kind kind,
+	const struct registry_key *key, const char *hash);
 
 #endif

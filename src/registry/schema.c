@@ -1,7 +1,7 @@
 #include "registry/schema.h"
 
 #include "base/mem.h"
-#include "registry/registry.h"
+#include "registry/registry_job.h"
 
 #include <errno.h>
 #include <stdint.h>

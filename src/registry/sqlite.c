@@ -1,13 +1,13 @@
 #include "registry/sqlite.h"
 
 #include "base/mem.h"
-#include "registry/inplace.h"
-#include "registry/mapguard.h"
 #include "registry/schema.h"
 #include "registry/statement.h"
 #include "registry/traces.h"
 #include "registry/upheaval.h"
-#include "registry/walfile.h"
+#include "sqlite/inplace.h"
+#include "sqlite/mapguard.h"
+#include "sqlite/walfile.h"
 
 #include <assert.h>
 #include <errno.h>

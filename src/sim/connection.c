@@ -6,7 +6,7 @@
 #include "sim/bearer.h"
 #include "sim/certs.h"
 #include "sim/response.h"
-#include "sim/server.h"
+#include "sim/server_state.h"
 #include "sim/tls.h"
 
 #include <assert.h>

@@ -12,15 +12,8 @@
 #ifndef MAILPUSH_SIM_CONNECTION_H
 #define MAILPUSH_SIM_CONNECTION_H
 
+#include "sim/server_state.h"
 #include "sim/stream.h"
-
-#include <sys/queue.h>
-
-struct connection;
-struct server;
-
-LIST_HEAD(connection_list, connection);
-TAILQ_HEAD(connection_queue, connection);
 
 /* Takes over an accepted socket that does not block; the connection ends itself. */
 void connection_accept(struct server *server, int fd);

@@ -1,5 +1,7 @@
 #include "sim/server.h"
 
+#include "sim/connection.h"
+
 #include "base/mem.h"
 
 #include <assert.h>

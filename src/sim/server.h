@@ -13,42 +13,11 @@
 #define MAILPUSH_SIM_SERVER_H
 
 #include "base/err.h"
-#include "sim/behaviour.h"
-#include "sim/connection.h"
-#include "sim/record.h"
-#include "sim/stats.h"
-#include "sim/stream.h"
+#include "sim/server_state.h"
 
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <uv.h>
-
-#define SERVER_CONNECTIONS_MAX 1024
-
-struct server {
-	uv_loop_t *loop;
-	SSL_CTX *tls;
-	const char *dir; /* where the keys of provider tokens are */
-	bool has_client_auth;
-	enum record_mode record_mode;
-	struct record *record;
-	struct behaviour behaviour;
-	struct stats stats;
-	struct stream_pool pool;
-	struct stream_queue waiting; /* in the order in which they arrived */
-	struct connection_list connections;
-	struct connection_queue marked; /* those with something to send */
-	struct connection_queue unread; /* those that have not read all that is there */
-	unsigned last_connection;
-
-	struct sockaddr_storage address; /* with the port that was given to us */
-	socklen_t address_size;
-	int fd; /* -1: connections are refused */
-	uv_poll_t *listener;
-	uv_prepare_t end_of_turn;
-	uv_idle_t again;
-	uv_timer_t delay;
-};
 
 struct server_settings {
 	const char *dir; /* borrowed as long as the server lives */

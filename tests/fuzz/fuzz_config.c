@@ -4,7 +4,7 @@
  */
 #include "base/clock.h"
 #include "base/units.h"
-#include "config/config.h"
+#include "config/config_file.h"
 
 #include "fuzz.h"
 
@@ -106,12 +106,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_units(data, size);
 	struct config *config = NULL;
 	struct err err = {.text = ""};
-	if (config_read_text(PATH, (const char *)data, size, &config, &err)) {
+	if (config_file_read_text(PATH, (const char *)data, size, &config, &err)) {
 		assert(!config);
 		assert(!strncmp(err.text, PATH ":", strlen(PATH ":")));
 		return 0;
 	}
 	check(config);
-	config_free(config);
+	config_file_free(config);
 	return 0;
 }

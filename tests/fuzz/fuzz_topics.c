@@ -1,5 +1,5 @@
 /* The extension of Apple's certificates that lists topics, as it stands in a file. */
-#include "apns/topics.h"
+#include "credential/topics.h"
 
 #include "fuzz.h"
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("MAILPUSH_BUILD", ROOT / "build"))
 MAN = ROOT / "man"
 CONF_PAGE = (MAN / "mailpush.conf.5").read_text()
-CONFIG = (ROOT / "src/config/config.c").read_text()
+CONFIG = (ROOT / "src/config/config_file.c").read_text()
 UNITS_MS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 CLOCK_MS = {"CLOCK_MINUTE_MS": 60_000, "CLOCK_HOUR_MS": 3_600_000, "CLOCK_DAY_MS": 86_400_000}
 

@@ -14,12 +14,12 @@ CLANG_FORMAT = "14"
 CODE = [f for top in ("src", "tests", "bench") for f in sorted((ROOT / top).rglob("*.[ch]"))]
 
 # The way of an event; a stage includes only itself and what comes before it.
-STAGES = ["base", "event", "intake", "registry", "queue", "apns", "config", "stats", "flow", "admin", "daemon"]
+STAGES = ["base", "event", "intake", "sqlite", "registry", "queue", "credential", "apns", "config", "stats", "flow", "admin", "daemon"]
 # The simulator stands beside them and needs only base.
 MAY_INCLUDE = {stage: set(STAGES[: i + 1]) for i, stage in enumerate(STAGES)}
 MAY_INCLUDE["sim"] = {"base", "sim"}
 # The operator's tool asks the daemon; of the stages it needs only how files are read.
-MAY_INCLUDE["ctl"] = {"base", "event", "apns", "config", "ctl"}
+MAY_INCLUDE["ctl"] = {"base", "event", "credential", "apns", "config", "ctl"}
 # mailpush-notify speaks to intake: it shares what is said there of the protocol and the spool.
 MAY_INCLUDE["notify"] = {"base", "intake", "notify"}
 
@@ -30,7 +30,7 @@ PURE = [
     "src/event/imapdconf", "src/event/mailbox", "src/event/utf7", "src/base/utf8",
     "src/intake/notification_write", "src/intake/dlist", "src/intake/notification",
     "src/queue/schedule", "src/queue/schedule_load", "src/queue/schedule_sleep", "src/queue/topic_heaps", "src/queue/news", "src/queue/rate", "src/base/random",
-    "src/apns/explain", "src/apns/jwt", "src/apns/payload", "src/apns/topics", "src/apns/verdict",
+    "src/apns/explain", "src/credential/jwt", "src/apns/payload", "src/credential/topics", "src/apns/verdict",
     "src/admin/request_params", "src/admin/host_header", "src/stats/failures", "src/flow/former",
     "src/stats/history", "src/stats/metrics", "src/config/notify_socket", "src/event/relay",
     "src/ctl/cyrusconf", "src/ctl/doctor_cyrus", "src/ctl/doctor_daemon", "src/ctl/doctor_user",
@@ -125,7 +125,7 @@ def test_manual_pages_are_clean(page):
 
 
 def test_every_key_stands_in_its_manual_page_and_the_other_way_round():
-    config = (ROOT / "src/config/config.c").read_text()
+    config = (ROOT / "src/config/config_file.c").read_text()
     table = config[config.index("static const struct key keys[]"):config.index("#define KEYS")]
     keys = set(re.findall(r'^\s*\{"(\w+)",', table, flags=re.M))
     credential = re.search(r"credential_keys\[\] = \{(.*?)\}", config, flags=re.S).group(1)
@@ -174,7 +174,7 @@ def test_bash_completion_offers_every_command_and_option():
 
 def defaults_in_the_table():
     """The keys with their defaults as they would be written."""
-    config = (ROOT / "src/config/config.c").read_text()
+    config = (ROOT / "src/config/config_file.c").read_text()
     table = config[config.index("static const struct key keys[]"):config.index("#define KEYS")]
     rows = re.findall(r'\{"(\w+)",\s*"([^"]*)",\s*(?:true|false),\s*(?:config_)?take_', table)
     return {name: words(value) for name, value in rows}

@@ -1,5 +1,7 @@
 #include "wire.h"
 
+#include "apns/sender.h"
+
 #include "apns/session.h"
 #include "base/mem.h"
 

@@ -1,4 +1,4 @@
-#include "config/config.h"
+#include "config/config_file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,7 +46,7 @@ static struct config *read_good(const char *text)
 	write_config(text);
 	struct config *config = NULL;
 	struct err err = {""};
-	if (config_read(path, &config, &err))
+	if (config_file_read(path, &config, &err))
 		fail_msg("%s", err.text);
 	return config;
 }
@@ -57,7 +57,7 @@ static const char *read_bad(const char *text)
 	static struct err err;
 	write_config(text);
 	struct config *config = NULL;
-	assert_true(config_read(path, &config, &err) < 0);
+	assert_true(config_file_read(path, &config, &err) < 0);
 	assert_null(config);
 	assert_int_equal(strncmp(err.text, path, strlen(path)), 0);
 	return err.text + strlen(path);
@@ -90,7 +90,7 @@ static void an_empty_file_gives_the_defaults(void **state)
 	assert_int_equal(config->log_level, LOG_LEVEL_INFO);
 	assert_int_equal(config->policy.of[EVENT_MESSAGE_NEW], RELAY_NOW);
 	assert_false(config->status_page_names);
-	config_free(config);
+	config_file_free(config);
 }
 
 static void root_and_ourselves_may_always_talk_to_us(void **state)
@@ -101,7 +101,7 @@ static void root_and_ourselves_may_always_talk_to_us(void **state)
 	assert_true(peer_is_allowed(&config->peers, geteuid()));
 	assert_true(peer_is_allowed(&config->peers, 12345));
 	assert_false(peer_is_allowed(&config->peers, 12346));
-	config_free(config);
+	config_file_free(config);
 }
 
 static void durations_take_every_unit(void **state)
@@ -117,7 +117,7 @@ static void durations_take_every_unit(void **state)
 	assert_int_equal(config->later_delay_ms, 300000);
 	assert_int_equal(config->registration_ttl_ms, 10 * CLOCK_DAY_MS);
 	assert_int_equal(config->deleted_user_grace_ms, 2 * CLOCK_DAY_MS);
-	config_free(config);
+	config_file_free(config);
 }
 
 static void credentials_are_read_in_order(void **state)
@@ -132,7 +132,7 @@ static void credentials_are_read_in_order(void **state)
 	assert_string_equal(config->credentials[0].topic, "t");
 	assert_string_equal(config->credentials[1].key, "/b/k.pem");
 	assert_null(config->credentials[1].topic);
-	config_free(config);
+	config_file_free(config);
 }
 
 static void a_list_of_events_replaces_the_default_one(void **state)
@@ -145,7 +145,7 @@ static void a_list_of_events_replaces_the_default_one(void **state)
 	assert_int_equal(config->policy.of[EVENT_MESSAGE_READ], RELAY_LATER);
 	assert_int_equal(config->policy.of[EVENT_MESSAGE_TRASH], RELAY_IGNORE);
 	assert_int_equal(config->policy.of_clears_seen, RELAY_IGNORE);
-	config_free(config);
+	config_file_free(config);
 }
 
 static void an_empty_list_of_events_pushes_none(void **state)
@@ -154,7 +154,7 @@ static void an_empty_list_of_events_pushes_none(void **state)
 	struct config *config = read_good("push_later = {}\n");
 	assert_int_equal(config->policy.of[EVENT_MESSAGE_READ], RELAY_IGNORE);
 	assert_int_equal(config->policy.of[EVENT_MESSAGE_NEW], RELAY_NOW);
-	config_free(config);
+	config_file_free(config);
 }
 
 static void errors_name_line_key_value_and_remedy(void **state)
@@ -274,7 +274,7 @@ static void a_file_that_ends_too_early_is_an_error(void **state)
 		fclose(file);
 		struct config *config = NULL;
 		struct err err = {""};
-		if (!config_read(path, &config, &err))
+		if (!config_file_read(path, &config, &err))
 			fail_msg("read: %s", texts[i]);
 		if (!strstr(err.text, "ends too early") && !strstr(err.text, "mailpush.conf(5)"))
 			fail_msg("%s", err.text);
@@ -333,12 +333,12 @@ static char *waiting(const char *before, const char *after)
 	struct config *first = NULL;
 	struct config *second = NULL;
 	struct err err;
-	if (config_read_text("before", before, strlen(before), &first, &err) ||
-		config_read_text("after", after, strlen(after), &second, &err))
+	if (config_file_read_text("before", before, strlen(before), &first, &err) ||
+		config_file_read_text("after", after, strlen(after), &second, &err))
 		fail_msg("%s", err.text);
 	char *names = config_diff_that_wait(first->written, second->written);
-	config_free(first);
-	config_free(second);
+	config_file_free(first);
+	config_file_free(second);
 	return names ? names : mem_dup("");
 }
 
@@ -358,7 +358,7 @@ static void each_key_that_changes_is_named_by_a_reload(void **state)
 		mem_auto char *names = waiting(base, text);
 		assert_string_equal(names, key);
 	}
-	config_free(config);
+	config_file_free(config);
 }
 
 static void other_keys_and_sections_that_change_are_named_too(void **state)
@@ -396,7 +396,7 @@ static void a_file_that_is_not_read_again_and_changes_is_named(void **state)
 		for (size_t j = 0; j < 3; j++) {
 			if (j != 1)
 				assert_int_equal(fill(j ? "user:other\n" : "user:one\n"), 0);
-			if (config_read_text("text", text, strlen(text), &config[j], &err))
+			if (config_file_read_text("text", text, strlen(text), &config[j], &err))
 				fail_msg("%s", err.text);
 		}
 		assert_null(config_diff_that_wait(config[0]->written, config[1]->written));
@@ -405,7 +405,7 @@ static void a_file_that_is_not_read_again_and_changes_is_named(void **state)
 		assert_non_null(names);
 		assert_string_equal(names, keys[i]);
 		for (size_t j = 0; j < 3; j++)
-			config_free(config[j]);
+			config_file_free(config[j]);
 	}
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "memory.h"
+#include "registry/batch.h"
 
 #include <unistd.h>
 

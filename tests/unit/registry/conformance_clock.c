@@ -1,5 +1,6 @@
 /* What a clock that ran ahead has left behind, once it is right again. */
 #include "conformance.h"
+#include "registry/batch.h"
 
 #define AHEAD (400 * DAY)
 #define NOTES_OF(user) BOXES({.name = "Notes", .owner = user, .folder = "Notes"})

@@ -1,5 +1,6 @@
 /* Deletes and renames, sleeping and waking. */
 #include "conformance.h"
+#include "registry/batch.h"
 
 static void deleting_a_folder_ends_its_subscriptions_and_no_others(void **state)
 {

@@ -1,5 +1,6 @@
 /* Registering, being found by news, and the order within a batch. */
 #include "conformance.h"
+#include "registry/batch.h"
 
 static void news_of_a_registered_mailbox_finds_all_that_a_push_needs(void **state)
 {

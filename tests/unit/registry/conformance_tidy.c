@@ -1,5 +1,6 @@
 /* Housekeeping: expiry, grace, nudges. */
 #include "conformance.h"
+#include "registry/batch.h"
 
 static void a_registration_goes_when_it_was_not_renewed(void **state)
 {

@@ -1,5 +1,6 @@
 /* What is remembered of registrations that are gone. */
 #include "conformance.h"
+#include "registry/batch.h"
 
 static const struct registry_query all = {.limit = 1000};
 

@@ -1,6 +1,7 @@
 /* What is SQLite's alone: the file, its schema, its locks. */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "registry/batch.h"
 #include "registry/registry.h"
 #include "registry/schema.h"
 #include "registry/sqlite.h"

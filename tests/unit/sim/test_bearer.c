@@ -1,7 +1,7 @@
 /* The service's view of a provider token, shown by one that the sender's own code makes. */
 #include "sim/bearer.h"
 
-#include "apns/jwt.h"
+#include "credential/jwt.h"
 #include "sim/certs.h"
 
 #include <openssl/pem.h>

@@ -7,6 +7,7 @@
 #include "disk.h"
 #include "judge.h"
 #include "life.h"
+#include "registry/batch.h"
 #include "virtual.h"
 #include "weather.h"
 

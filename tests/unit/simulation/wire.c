@@ -233,9 +233,9 @@ int tls_trust(const char *ca_file, X509_STORE **ret, struct err *err)
 	return 0;
 }
 
-int tls_check(const struct credential *credential, struct err *err)
+int tls_identity_check(const struct tls_identity *identity, struct err *err)
 {
-	(void)credential;
+	(void)identity;
 	(void)err;
 	return 0;
 }

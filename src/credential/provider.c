@@ -1,0 +1,124 @@
+#include "credential/provider.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "credential/jwt.h"
+
+#include <assert.h>
+#include <openssl/crypto.h>
+#include <string.h>
+
+#define SCHEME "bearer "
+#define AHEAD_MS CLOCK_MINUTE_MS /* a clock is put right by a little now and then */
+#define LIFETIME_MS CLOCK_HOUR_MS
+
+struct provider {
+	struct provider *next;
+	struct provider_list *list;
+	unsigned shares;
+	struct credential *credential; /* a share of ours */
+	unsigned number;	       /* 0: no token was made yet */
+	bool is_expired;	       /* the next use makes another */
+	int64_t made_ms;
+	int64_t made_unix_ms;
+	bool was_corrected; /* made anew because the clock was set, at: */
+	int64_t corrected_ms;
+	char text[sizeof(SCHEME) + JWT_SIZE];
+};
+
+struct provider *provider_get(struct provider_list *list, const struct credential *credential)
+{
+	struct provider *provider = list->first;
+	while (provider && !credential_same_signer(provider->credential, credential))
+		provider = provider->next;
+	if (!provider) {
+		provider = mem_alloc_zero(1, sizeof(*provider));
+		/* The count of shares is not part of what it says. */
+		provider->credential = credential_ref((struct credential *)credential);
+		provider->list = list;
+		provider->next = list->first;
+		list->first = provider;
+	}
+	provider->shares++;
+	return provider;
+}
+
+void provider_put(struct provider_list *list, struct provider *provider)
+{
+	if (!provider || --provider->shares > 0)
+		return;
+	struct provider **at = &list->first;
+	while (*at != provider)
+		at = &(*at)->next;
+	*at = provider->next;
+	OPENSSL_cleanse(provider->text, sizeof(provider->text));
+	credential_free(provider->credential);
+	free(provider);
+}
+
+static void make(struct provider *provider, int64_t now_ms, int64_t now_unix_ms)
+{
+	struct err err;
+	const struct credential *credential = provider->credential;
+	memcpy(provider->text, SCHEME, sizeof(SCHEME) - 1);
+	/* An EC key, as was checked when it was loaded: only memory could be missing. */
+	if (jwt_make(credential->key, credential->key_id, credential->team_id, now_unix_ms / 1000,
+		    provider->text + sizeof(SCHEME) - 1, &err) < 0)
+		abort();
+	provider->number++;
+	provider->is_expired = false;
+	provider->made_ms = now_ms;
+	provider->made_unix_ms = now_unix_ms;
+}
+
+/* Apple looks at its own clock, which ours agrees with by now, or so we hope. */
+static bool is_of_this_time(const struct provider *provider, int64_t now_unix_ms)
+{
+	int64_t age_ms = now_unix_ms - provider->made_unix_ms;
+	return age_ms >= -AHEAD_MS && age_ms < LIFETIME_MS;
+}
+
+/* A clock that jumps to and fro must not lead to many. */
+static bool may_correct(const struct provider *provider, int64_t now_ms)
+{
+	return !provider->was_corrected ||
+		now_ms - provider->corrected_ms >= provider->list->renew_least_ms;
+}
+
+static void note_correction(struct provider *provider, int64_t now_ms)
+{
+	provider->was_corrected = true;
+	provider->corrected_ms = now_ms;
+}
+
+const char *provider_authorization(struct provider *provider, int64_t now_ms, int64_t now_unix_ms)
+{
+	if (provider->number == 0 || provider->is_expired ||
+		now_ms - provider->made_ms >= provider->list->renew_ms) {
+		make(provider, now_ms, now_unix_ms);
+	} else if (!is_of_this_time(provider, now_unix_ms) && may_correct(provider, now_ms)) {
+		note_correction(provider, now_ms);
+		make(provider, now_ms, now_unix_ms);
+	}
+	return provider->text;
+}
+
+unsigned provider_number(const struct provider *provider)
+{
+	return provider->number + provider->is_expired;
+}
+
+void provider_expire(
+	struct provider *provider, unsigned number, int64_t now_ms, int64_t now_unix_ms)
+{
+	int64_t least_ms = provider->list->renew_least_ms;
+	if (number != provider->number || provider->is_expired)
+		return;
+	if (now_ms - provider->made_ms >= least_ms) {
+		provider->is_expired = true;
+	} else if (now_unix_ms - provider->made_unix_ms >= least_ms &&
+		may_correct(provider, now_ms)) {
+		note_correction(provider, now_ms);
+		provider->is_expired = true;
+	}
+}

@@ -1,0 +1,30 @@
+/*
+ * tls_identity - does OpenSSL take a certificate, its key and its chain, to prove who we are?
+ *
+ * What is too weak for its security level it does not take (SSL_CTX_set_security_level(3)).  Any
+ * thread.
+ */
+#ifndef MAILPUSH_CREDENTIAL_TLS_IDENTITY_H
+#define MAILPUSH_CREDENTIAL_TLS_IDENTITY_H
+
+#include "base/err.h"
+
+#include <openssl/ssl.h>
+
+/* All borrowed.  `chain` may be empty or NULL; `file`: what it is called in a message. */
+struct tls_identity {
+	X509 *certificate;
+	EVP_PKEY *key;
+	STACK_OF(X509) * chain;
+	const char *file;
+};
+
+/* The context shows it to whom it connects.  -EINVAL: OpenSSL does not take it. */
+int tls_identity_use(SSL_CTX *context, const struct tls_identity *identity, struct err *err);
+/* The same with a context of its own. */
+int tls_identity_check(const struct tls_identity *identity, struct err *err);
+
+/* What OpenSSL says of the failure before, in words; forgets it. */
+const char *tls_identity_reason(char ret[256]);
+
+#endif

@@ -1,0 +1,236 @@
+#include "registry/batch.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "registry/listing.h"
+#include "registry/mailbox_change.h"
+#include "registry/news_match.h"
+#include "registry/renewal.h"
+#include "registry/result.h"
+#include "registry/rules.h"
+#include "registry/sqlite.h"
+#include "registry/tidy.h"
+#include "registry/token_change.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const struct registry_ops *const kinds[] = {&sqlite_ops};
+
+struct registry_store {
+	struct registry_db *db;
+	struct rules rules;
+};
+
+enum run_kind { RUN_NEWS, RUN_RENEWALS, RUN_MAILBOXES, RUN_TOKENS, RUN_LISTING, RUN_TIDY };
+
+static enum run_kind kind_of(const struct registry_job *job)
+{
+	switch (job->kind) {
+	case REGISTRY_REGISTER:
+		return RUN_RENEWALS;
+	case REGISTRY_NEWS:
+		return RUN_NEWS;
+	case REGISTRY_MAILBOX_DELETE:
+	case REGISTRY_MAILBOX_RENAME:
+		return RUN_MAILBOXES;
+	case REGISTRY_FORGET:
+	case REGISTRY_STOP:
+		return RUN_TOKENS;
+	case REGISTRY_LIST:
+	case REGISTRY_LIST_FORGOTTEN:
+	case REGISTRY_REMOVE:
+	case REGISTRY_COUNT:
+		return RUN_LISTING;
+	case REGISTRY_TIDY:
+		break;
+	}
+	return RUN_TIDY;
+}
+
+/* Renewals of one user depend on each other, so a run has each user once. */
+static size_t renewals_length(struct rules *rules, struct registry_job *const *jobs, size_t count)
+{
+	size_t length = 0;
+	while (length < count && kind_of(jobs[length]) == RUN_RENEWALS) {
+		const char *user = jobs[length]->event->registration.user;
+		if (map_get(rules->users, user, strlen(user)))
+			break;
+		map_add(rules->users, user, strlen(user), jobs[length]);
+		length++;
+	}
+	map_clear(rules->users);
+	return length;
+}
+
+/* Does the jobs at the front that go together; says how many they were. */
+static int run_front(struct rules *rules, struct registry_job **jobs, size_t count,
+	size_t *ret_length, bool *ret_overslept, struct err *err)
+{
+	enum run_kind kind = kind_of(jobs[0]);
+	size_t length = 1;
+	if (kind == RUN_RENEWALS)
+		length = renewals_length(rules, jobs, count);
+	else if (kind != RUN_TIDY && kind != RUN_LISTING)
+		while (length < count && kind_of(jobs[length]) == kind)
+			length++;
+	*ret_length = length;
+	switch (kind) {
+	case RUN_NEWS:
+		return news_match_run(rules, jobs, length, ret_overslept, err);
+	case RUN_RENEWALS:
+		return renewal_run(rules, jobs, length, err);
+	case RUN_MAILBOXES:
+		return mailbox_change_run(rules, jobs, length, err);
+	case RUN_TOKENS:
+		return token_change_run(rules, jobs, length, err);
+	case RUN_LISTING:
+		return listing_run(rules, jobs[0], err);
+	case RUN_TIDY:
+		break;
+	}
+	return tidy_run(rules, jobs[0], err);
+}
+
+static bool needs_write(const struct rules *rules, struct registry_job *const *jobs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (jobs[i]->kind == REGISTRY_LIST || jobs[i]->kind == REGISTRY_LIST_FORGOTTEN ||
+			jobs[i]->kind == REGISTRY_COUNT)
+			continue;
+		if (jobs[i]->kind != REGISTRY_NEWS)
+			return true;
+		for (unsigned reading = 0; reading < jobs[i]->event->readings; reading++) {
+			if (rules_wake(rules, jobs[i], reading))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void on_sleeper(void *ctx, const char *user, int64_t sleeping_ms)
+{
+	suspended_users_add(ctx, user, sleeping_ms);
+}
+
+static int load_sleepers(struct rules *rules, struct err *err)
+{
+	const struct registry_ops *ops = rules->db->ops;
+	suspended_users_clear(rules->sleepers);
+	int failed = ops->begin(rules->db, false, err);
+	if (!failed)
+		failed = ops->find_sleepers(rules->db, on_sleeper, rules->sleepers, err);
+	if (!failed)
+		failed = ops->commit(rules->db, err);
+	if (failed)
+		ops->rollback(rules->db);
+	rules->sleepers_known = !failed;
+	return failed;
+}
+
+static int attempt(struct rules *rules, struct registry_job **jobs, size_t count,
+	bool *ret_overslept, struct err *err)
+{
+	int failed = 0;
+	map_clear(rules->renewed);
+	if (!rules->sleepers_known)
+		failed = load_sleepers(rules, err);
+	if (!failed)
+		failed = rules->db->ops->begin(rules->db, needs_write(rules, jobs, count), err);
+	for (size_t done = 0; done < count && !failed;) {
+		size_t length;
+		failed = run_front(rules, jobs + done, count - done, &length, ret_overslept, err);
+		done += length;
+	}
+	return failed;
+}
+
+static void undo(struct rules *rules, struct registry_job **jobs, size_t count)
+{
+	rules->db->ops->rollback(rules->db);
+	rules->sleepers_known = false;
+	for (size_t i = 0; i < count; i++)
+		registry_job_fini(jobs[i]);
+}
+
+static int run(struct rules *rules, struct job_list *batch, int64_t now_ms, struct err *err)
+{
+	rules_begin(rules, now_ms);
+	mem_auto struct registry_job **jobs = mem_alloc_zero(batch->count, sizeof(*jobs));
+	size_t count = 0;
+	for (struct job *job = batch->first; job; job = job->next) {
+		jobs[count] = MEM_CONTAINER(job, struct registry_job, job);
+		registry_job_fini(jobs[count++]);
+	}
+	bool overslept = false;
+	int failed = attempt(rules, jobs, count, &overslept, err);
+	if (!failed && overslept) {
+		/* Another node has put somebody to sleep whom this batch wakes: once more, knowing
+		   that. */
+		undo(rules, jobs, count);
+		failed = attempt(rules, jobs, count, &overslept, err);
+	}
+	if (!failed) {
+		failed = rules->db->ops->commit(rules->db, err);
+		for (size_t i = 0; i < count && failed; i++)
+			jobs[i]->may_be_done = true;
+	}
+	if (failed)
+		undo(rules, jobs, count);
+	return failed;
+}
+
+struct registry_store *registry_store_of(
+	struct registry_db *db, const struct registry_settings *settings)
+{
+	struct registry_store *store = mem_alloc_zero(1, sizeof(*store));
+	store->db = db;
+	rules_init(&store->rules, db, settings);
+	return store;
+}
+
+int registry_store_open(
+	const struct registry_settings *settings, struct registry_store **ret, struct err *err)
+{
+	const char *colon = strchr(settings->url, ':');
+	const struct registry_ops *ops = NULL;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && colon; i++) {
+		size_t size = strlen(kinds[i]->scheme);
+		if ((size_t)(colon - settings->url) == size &&
+			memcmp(settings->url, kinds[i]->scheme, size) == 0)
+			ops = kinds[i];
+	}
+	if (!ops || !colon[1])
+		return err_set(err, -EINVAL,
+			"registry '%s': no such kind of database; write sqlite:/path/to/file",
+			settings->url);
+	struct registry_db *db = NULL;
+	int failed = ops->open(colon + 1, settings->site, &db, err);
+	if (failed)
+		return failed;
+	*ret = registry_store_of(db, settings);
+	return 0;
+}
+
+int registry_store_run_at(
+	struct registry_store *store, struct job_list *batch, int64_t now_ms, struct err *err)
+{
+	int failed = run(&store->rules, batch, now_ms, err);
+	for (struct job *job = batch->first; job; job = job->next)
+		MEM_CONTAINER(job, struct registry_job, job)->status = failed ? -ECANCELED : 0;
+	return failed;
+}
+
+int registry_store_run(struct registry_store *store, struct job_list *batch, struct err *err)
+{
+	return registry_store_run_at(store, batch, clock_unix_ms(), err);
+}
+
+void registry_store_close(struct registry_store *store)
+{
+	if (!store)
+		return;
+	rules_fini(&store->rules);
+	store->db->ops->close(store->db);
+	free(store);
+}

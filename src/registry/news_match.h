@@ -1,0 +1,18 @@
+/*
+ * news_match - who subscribed to a mailbox that changed.
+ *
+ * Registry thread only.
+ */
+#ifndef MAILPUSH_REGISTRY_NEWS_MATCH_H
+#define MAILPUSH_REGISTRY_NEWS_MATCH_H
+
+#include "registry/rules.h"
+
+/*
+ * NEWS jobs.  *ret_overslept: another node has put somebody to sleep whom the batch wakes; then it
+ * is to be run again, knowing that.
+ */
+int news_match_run(struct rules *rules, struct registry_job *const *jobs, size_t count,
+	bool *ret_overslept, struct err *err);
+
+#endif
