@@ -103,10 +103,11 @@ def counted_parking(site):
 
 def test_a_slow_queue_is_no_reason_to_park(bare_site_for, disk):
     """That would be two more writes for the slow disk; a machine that stalls may still park a few."""
-    site = bare_site_for(start=False, ack_timeout="300ms")
+    site = bare_site_for(start=False)
     disk.under(site.mailpushd)
     site.mailpushd.start()
     phones = [site.registered_phone() for _ in range(8)]
+    site.mailpushd.write_conf(ack_timeout="300ms")
     with counted_parking(site) as parked:
         with disk.rule("unsynced queue.sqlite"):
             for phone in phones:
