@@ -84,12 +84,12 @@ static void on_stopped(void *ctx)
 	sender_free(bench.sender);
 }
 
-static void on_answered(
-	void *ctx, struct sender_push *push, const struct apns_answer *answer, bool is_proven)
+static void on_answered(void *ctx, struct sender_push *push, const struct apns_answer *answer,
+	const struct verdict *verdict)
 {
 	struct flight *flight = push->ctx;
 	(void)ctx;
-	(void)is_proven;
+	(void)verdict;
 	bench.told += answer->ending == APNS_ANSWERED && answer->status == 200;
 	flight->next = bench.idle;
 	bench.idle = flight;

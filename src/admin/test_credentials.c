@@ -176,8 +176,9 @@ static void find_refusal(const struct online *online, const struct apns_answer *
 		find(online->json, "fail", "%s%s%s", meaning, and, trouble);
 }
 
-static void on_probed(void *ctx, const struct apns_answer *answered)
+static void on_probed(void *ctx, const struct apns_answer *answered, const struct verdict *verdict)
 {
+	(void)verdict;
 	struct online *online = ctx;
 	struct examination *examination = online->examination;
 	online->probe = NULL;

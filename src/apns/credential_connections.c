@@ -1,8 +1,10 @@
 #include "apns/credential_connections.h"
 
 #include "apns/backoff.h"
+#include "apns/outage.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <arpa/inet.h>
@@ -17,13 +19,20 @@
 #define ROOM_BLOCKS 16	  /* and of that part of what may be in flight */
 #define FAULTS_MAX 3	  /* in a row: the connection is replaced */
 
-/* One connection and what the lane knows about it. */
+/* One connection and what the conns knows about it. */
 struct slot {
 	struct connection *connection;
 	bool was_useful; /* Apple answered about a push, not about the connection */
 	bool is_counted; /* as an attempt that was of no use */
 	bool is_trial;	 /* made while the credential was on hold */
 	unsigned faults; /* pushes in a row that it did not do its work for */
+};
+
+enum state {
+	OPEN,	 /* pushes go as far as the connections have room */
+	HELD,	 /* the credential was refused: pushes wait */
+	PROBING, /* one is out, to see whether it still is */
+	RETIRED, /* another took its place: connections finish what they have */
 };
 
 struct credential_connections {
@@ -41,46 +50,47 @@ struct credential_connections {
 
 	bool is_asked; /* credential_connections_room said 0, and nobody was told otherwise since */
 	int64_t saturated_since_ms; /* 0: there is room that nobody uses */
-	bool is_retired;
 
-	bool is_held;
+	enum state state;
 	int64_t held_since_ms;
-	int64_t probe_ms;	   /* when the next push is let through */
+	int64_t probe_ms;	   /* HELD: when the next push is let through */
 	int64_t tried_ms;	   /* of the last attempt in a trouble */
-	struct sender_push *probe; /* the one that was; compared, never read */
+	struct sender_push *probe; /* PROBING: the one that is out; compared, never read */
 
-	int64_t failing_since_ms;  /* nothing but failures since then; 0: Apple does its work */
-	bool is_out;		   /* and so for too long */
-	int64_t starving_since_ms; /* connected, asked, and no stream allowed; 0: not so */
-
+	struct outage outage;
 	char trouble[ERR_TEXT_MAX]; /* what `state` was told last; "": it works */
 	int64_t proven_ms;	    /* of the last 200; 0: none */
 	int64_t served_ms;	    /* a push that was no check was last answered; 0: never */
 	uint64_t answered;
 };
 
-static int64_t now_ms(const struct credential_connections *lane)
+static int64_t now_ms(const struct credential_connections *conns)
 {
-	return (int64_t)uv_now(lane->settings.loop);
+	return (int64_t)uv_now(conns->settings.loop);
 }
 
-static void changed(struct credential_connections *lane)
+static bool is_held(const struct credential_connections *conns)
 {
-	lane->settings.changed(lane->settings.ctx);
+	return conns->state == HELD || conns->state == PROBING;
 }
 
-static void tell_state(struct credential_connections *lane, const char *trouble)
+static void changed(struct credential_connections *conns)
 {
-	if (lane->is_retired || strcmp(lane->trouble, trouble) == 0)
+	conns->settings.changed(conns->settings.ctx);
+}
+
+static void tell_state(struct credential_connections *conns, const char *trouble)
+{
+	if (conns->state == RETIRED || strcmp(conns->trouble, trouble) == 0)
 		return;
-	strncpy(lane->trouble, trouble, sizeof(lane->trouble) - 1);
-	lane->settings.callbacks->state(lane->settings.callbacks_ctx, lane->credential,
-		lane->trouble[0] ? lane->trouble : NULL);
+	strncpy(conns->trouble, trouble, sizeof(conns->trouble) - 1);
+	conns->settings.callbacks->state(conns->settings.callbacks_ctx, conns->credential,
+		conns->trouble[0] ? conns->trouble : NULL);
 }
 
-void credential_connections_end_trouble(struct credential_connections *lane)
+void credential_connections_end_trouble(struct credential_connections *conns)
 {
-	tell_state(lane, "");
+	tell_state(conns, "");
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -88,24 +98,19 @@ static void on_timer(uv_timer_t *timer)
 	changed(timer->data);
 }
 
-static void wake_at(struct credential_connections *lane, int64_t due_ms)
-{
-	int64_t delay_ms = due_ms - now_ms(lane);
-	uv_timer_start(&lane->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
-}
-
 /* A trouble that is looked at by hand is not looked at in a loop. */
-static void note_attempt(struct credential_connections *lane)
+static void note_attempt(struct credential_connections *conns)
 {
-	if (*lane->trouble)
-		lane->tried_ms = now_ms(lane);
+	if (*conns->trouble)
+		conns->tried_ms = now_ms(conns);
 }
 
 static bool is_in_use(void *ctx, const struct sockaddr_storage *address)
 {
-	const struct credential_connections *lane = ctx;
-	for (size_t i = 0; i < lane->slot_count; i++) {
-		const struct sockaddr_storage *used = connection_address(lane->slots[i].connection);
+	const struct credential_connections *conns = ctx;
+	for (size_t i = 0; i < conns->slot_count; i++) {
+		const struct sockaddr_storage *used =
+			connection_address(conns->slots[i].connection);
 		if (used && dialer_same_address(used, address))
 			return true;
 	}
@@ -117,270 +122,301 @@ static void on_connection_changed(void *ctx)
 	changed(ctx);
 }
 
-static void connect_now(struct credential_connections *lane)
+static void connect_now(struct credential_connections *conns)
 {
-	assert(lane->slot_count < CONNECTIONS_MAX);
-	note_attempt(lane);
+	assert(conns->slot_count < CONNECTIONS_MAX);
+	note_attempt(conns);
 	const struct connection_settings settings = {
-		.sender = lane->settings.sender,
-		.authority = lane->settings.authority,
-		.tls = lane->tls,
-		.id = ++*lane->settings.next_connection_id,
-		.rotation = lane->rotation++,
+		.sender = conns->settings.sender,
+		.authority = conns->settings.authority,
+		.tls = conns->tls,
+		.id = ++*conns->settings.next_connection_id,
+		.rotation = conns->rotation++,
 		.in_use = is_in_use,
 		.changed = on_connection_changed,
-		.ctx = lane,
+		.ctx = conns,
 	};
-	struct connection *connection = connection_new(lane->settings.loop, &settings);
-	lane->slots[lane->slot_count++] =
-		(struct slot){.connection = connection, .is_trial = lane->is_held};
+	struct connection *connection = connection_new(conns->settings.loop, &settings);
+	conns->slots[conns->slot_count++] =
+		(struct slot){.connection = connection, .is_trial = is_held(conns)};
+}
+
+static void drain_all(struct credential_connections *conns, const char *why)
+{
+	for (size_t i = 0; i < conns->slot_count; i++)
+		if (!connection_is_closed(conns->slots[i].connection))
+			connection_drain(conns->slots[i].connection, why);
+}
+
+static void put_probe_off(struct credential_connections *conns)
+{
+	conns->probe_ms = now_ms(conns) + conns->settings.sender->hold_probe_ms;
+}
+
+static void enter(struct credential_connections *conns, enum state state)
+{
+	static const char *const names[] = {
+		[OPEN] = "open", [HELD] = "held", [PROBING] = "probing", [RETIRED] = "retired"};
+	enum state from = conns->state;
+	if (from == state)
+		return;
+	log_event(LOG_LEVEL_DEBUG, "apns", "credential changes its state",
+		log_text("credential", conns->credential->name), log_text("from", names[from]),
+		log_text("to", names[state]));
+	conns->state = state;
+	conns->probe = NULL;
+	if (state == HELD && from == OPEN) {
+		conns->held_since_ms = now_ms(conns);
+		put_probe_off(conns);
+		outage_end(&conns->outage); /* the hold is what is told now */
+		drain_all(conns, "the credential is on hold");
+	} else if (state == OPEN) {
+		tell_state(conns, "");
+	}
+	changed(conns);
+}
+
+void credential_connections_hold(struct credential_connections *conns, const char *why)
+{
+	/* Those in flight when it began say the same thing again; the probe is not put off. */
+	if (conns->state == OPEN)
+		enter(conns, HELD);
+	tell_state(conns, why);
+	changed(conns);
 }
 
 /* Connections that take pushes, now or soon. */
-static unsigned count_live(const struct credential_connections *lane)
+static unsigned count_live(const struct credential_connections *conns)
 {
 	unsigned live = 0;
-	for (size_t i = 0; i < lane->slot_count; i++)
-		live += connection_is_ready(lane->slots[i].connection) ||
-			connection_is_starting(lane->slots[i].connection);
+	for (size_t i = 0; i < conns->slot_count; i++)
+		live += connection_is_ready(conns->slots[i].connection) ||
+			connection_is_starting(conns->slots[i].connection);
 	return live;
 }
 
-static bool is_starting(const struct credential_connections *lane)
+static bool is_starting(const struct credential_connections *conns)
 {
-	for (size_t i = 0; i < lane->slot_count; i++) {
-		if (connection_is_starting(lane->slots[i].connection))
+	for (size_t i = 0; i < conns->slot_count; i++) {
+		if (connection_is_starting(conns->slots[i].connection))
 			return true;
 	}
 	return false;
 }
 
-static bool is_valid(const struct credential_connections *lane)
+static bool is_valid(const struct credential_connections *conns)
 {
-	return credential_validity(lane->credential, clock_unix_ms()) == CREDENTIAL_VALID;
+	return credential_validity(conns->credential, clock_unix_ms()) == CREDENTIAL_VALID;
 }
 
 /* One that was of no use counts as an attempt, however it ended: no knocking in a loop. */
-static void count_useless(struct credential_connections *lane, struct slot *slot)
+static void count_useless(struct credential_connections *conns, struct slot *slot)
 {
 	if (slot->was_useful || slot->is_counted)
 		return;
 	slot->is_counted = true;
-	lane->connect_after_ms = now_ms(lane) + backoff_next_ms(&lane->backoff);
+	conns->connect_after_ms = now_ms(conns) + backoff_next_ms(&conns->backoff);
 }
 
 /* Those that drain, as the next one is made while they do. */
-static void count_drained(struct credential_connections *lane)
+static void count_drained(struct credential_connections *conns)
 {
-	for (size_t i = 0; i < lane->slot_count; i++) {
-		if (!connection_is_ready(lane->slots[i].connection) &&
-			!connection_is_starting(lane->slots[i].connection))
-			count_useless(lane, &lane->slots[i]);
+	for (size_t i = 0; i < conns->slot_count; i++) {
+		if (!connection_is_ready(conns->slots[i].connection) &&
+			!connection_is_starting(conns->slots[i].connection))
+			count_useless(conns, &conns->slots[i]);
 	}
 }
 
-/* Connects if somebody waits and nothing stands against it. */
-static void want_connection(struct credential_connections *lane)
+/* Not before this is a connection begun or, on hold, a push let through. */
+static int64_t try_ms(const struct credential_connections *conns)
 {
-	if (!lane->is_asked || lane->is_retired || !lane->tls || lane->probe || !is_valid(lane))
-		return;
-	count_drained(lane);
-	int64_t after_ms = lane->connect_after_ms;
-	if (lane->is_held && lane->probe_ms > after_ms)
-		after_ms = lane->probe_ms;
-	if (after_ms > now_ms(lane))
-		wake_at(lane, after_ms);
-	else if (count_live(lane) == 0 && lane->slot_count < CONNECTIONS_MAX)
-		connect_now(lane);
+	bool waits_for_probe = conns->state == HELD && conns->probe_ms > conns->connect_after_ms;
+	return waits_for_probe ? conns->probe_ms : conns->connect_after_ms;
 }
 
-static void want_another_connection(struct credential_connections *lane)
+/* Somebody waits, and nothing but time stands against letting him. */
+static bool is_wanted(const struct credential_connections *conns)
 {
-	unsigned live = count_live(lane);
-	if (!lane->is_asked || lane->is_held || live == 0 || !is_valid(lane)) {
-		lane->saturated_since_ms = 0;
-		return;
+	return conns->is_asked && conns->tls && (conns->state == OPEN || conns->state == HELD) &&
+		is_valid(conns);
+}
+
+/* When a connection beside those that there are may be made; INT64_MAX: none is wanted. */
+static int64_t another_due_ms(const struct credential_connections *conns)
+{
+	if (conns->saturated_since_ms == 0 || is_starting(conns) ||
+		count_live(conns) >= conns->settings.sender->connections ||
+		conns->slot_count == CONNECTIONS_MAX)
+		return INT64_MAX;
+	int64_t due_ms = conns->saturated_since_ms + SATURATED_MS;
+	return due_ms > conns->connect_after_ms ? due_ms : conns->connect_after_ms;
+}
+
+/* Makes a connection if one is wanted and its time has come. */
+static void connect_if_due(struct credential_connections *conns)
+{
+	bool is_live = count_live(conns) > 0;
+	if (is_wanted(conns)) {
+		count_drained(conns);
+		if (!is_live && conns->slot_count < CONNECTIONS_MAX &&
+			try_ms(conns) <= now_ms(conns))
+			connect_now(conns);
 	}
-	if (lane->saturated_since_ms == 0)
-		lane->saturated_since_ms = now_ms(lane);
-	if (is_starting(lane) || live >= lane->settings.sender->connections ||
-		lane->slot_count == CONNECTIONS_MAX)
-		return;
-	int64_t due_ms = lane->saturated_since_ms + SATURATED_MS;
-	if (due_ms < lane->connect_after_ms)
-		due_ms = lane->connect_after_ms;
-	if (due_ms > now_ms(lane)) {
-		/* Nothing else need happen meanwhile: a server may answer nobody. */
-		wake_at(lane, due_ms);
-		return;
+	if (!is_live || !is_wanted(conns) || conns->state != OPEN)
+		conns->saturated_since_ms = 0;
+	else if (conns->saturated_since_ms == 0)
+		conns->saturated_since_ms = now_ms(conns);
+	if (another_due_ms(conns) <= now_ms(conns)) {
+		conns->saturated_since_ms = 0;
+		connect_now(conns);
 	}
-	lane->saturated_since_ms = 0;
-	connect_now(lane);
+}
+
+/* When something is to be done though nothing else happens; INT64_MAX: never. */
+static int64_t next_due_ms(const struct credential_connections *conns)
+{
+	int64_t due_ms = another_due_ms(conns);
+	if (outage_due_ms(&conns->outage) < due_ms)
+		due_ms = outage_due_ms(&conns->outage);
+	bool waits = is_wanted(conns) && try_ms(conns) > now_ms(conns);
+	return waits && try_ms(conns) < due_ms ? try_ms(conns) : due_ms;
+}
+
+static void set_timer(struct credential_connections *conns)
+{
+	int64_t due_ms = next_due_ms(conns);
+	int64_t delay_ms = due_ms - now_ms(conns);
+	if (due_ms == INT64_MAX)
+		uv_timer_stop(&conns->timer);
+	else
+		uv_timer_start(&conns->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
 }
 
 struct credential_connections *credential_connections_new(
 	const struct credential_connections_settings *settings, struct credential *credential)
 {
-	struct credential_connections *lane = mem_alloc_zero(1, sizeof(*lane));
+	struct credential_connections *conns = mem_alloc_zero(1, sizeof(*conns));
 	uint64_t seed;
 	struct err err;
 
-	lane->settings = *settings;
-	lane->credential = credential;
+	conns->settings = *settings;
+	conns->credential = credential;
 	if (RAND_bytes((unsigned char *)&seed, sizeof(seed)) != 1)
 		abort();
-	backoff_init(&lane->backoff, settings->sender->backoff_min_ms,
+	backoff_init(&conns->backoff, settings->sender->backoff_min_ms,
 		settings->sender->backoff_max_ms, seed);
-	lane->rotation = (unsigned)(seed >> 33);
-	lane->tried_ms = now_ms(lane) - settings->sender->hurry_least_ms;
+	conns->rotation = (unsigned)(seed >> 33);
+	conns->outage.limit_ms = settings->sender->outage_ms;
+	conns->tried_ms = now_ms(conns) - settings->sender->hurry_least_ms;
 	if (!credential->certificate)
-		lane->provider = provider_get(settings->providers, credential);
-	uv_timer_init(settings->loop, &lane->timer);
-	lane->timer.data = lane;
-	if (tls_new(settings->trust, credential, settings->sender->host, &lane->tls, &err) < 0)
-		tell_state(lane, err.text);
-	return lane;
+		conns->provider = provider_get(settings->providers, credential);
+	uv_timer_init(settings->loop, &conns->timer);
+	conns->timer.data = conns;
+	if (tls_new(settings->trust, credential, settings->sender->host, &conns->tls, &err) < 0)
+		tell_state(conns, err.text);
+	return conns;
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-	struct credential_connections *lane = handle->data;
-	tls_free(lane->tls);
-	credential_free(lane->credential);
-	free(lane);
+	struct credential_connections *conns = handle->data;
+	tls_free(conns->tls);
+	credential_free(conns->credential);
+	free(conns);
 }
 
-void credential_connections_free(struct credential_connections *lane)
+void credential_connections_free(struct credential_connections *conns)
 {
-	assert(lane->slot_count == 0);
-	provider_put(lane->settings.providers, lane->provider);
-	uv_close((uv_handle_t *)&lane->timer, on_closed);
+	assert(conns->slot_count == 0);
+	provider_put(conns->settings.providers, conns->provider);
+	uv_close((uv_handle_t *)&conns->timer, on_closed);
 }
 
 const struct credential *credential_connections_credential(
-	const struct credential_connections *lane)
+	const struct credential_connections *conns)
 {
-	return lane->credential;
+	return conns->credential;
 }
 
-static size_t open_room(const struct credential_connections *lane)
+static size_t open_room(const struct credential_connections *conns)
 {
 	size_t room = 0;
-	for (size_t i = 0; i < lane->slot_count; i++)
-		room += connection_room(lane->slots[i].connection);
+	for (size_t i = 0; i < conns->slot_count; i++)
+		room += connection_room(conns->slots[i].connection);
 	return room;
 }
 
 /* What credential_connections_room would say. */
-static size_t room(const struct credential_connections *lane)
+static size_t room(const struct credential_connections *conns)
 {
-	if (lane->is_retired || !is_valid(lane))
+	if (conns->state == PROBING || conns->state == RETIRED || !is_valid(conns))
 		return 0;
-	if (!lane->is_held)
-		return open_room(lane);
-	return !lane->probe && lane->probe_ms <= now_ms(lane) && open_room(lane) > 0 ? 1 : 0;
+	if (conns->state == OPEN)
+		return open_room(conns);
+	return conns->probe_ms <= now_ms(conns) && open_room(conns) > 0 ? 1 : 0;
 }
 
-size_t credential_connections_room(struct credential_connections *lane)
+size_t credential_connections_room(struct credential_connections *conns)
 {
-	size_t n = room(lane);
-	if (n == 0 && !lane->is_asked) {
-		lane->is_asked = true;
-		want_connection(lane);
+	size_t n = room(conns);
+	if (n == 0 && !conns->is_asked) {
+		conns->is_asked = true;
+		connect_if_due(conns);
+		set_timer(conns);
 	}
 	return n;
 }
 
-bool credential_connections_push(struct credential_connections *lane, struct sender_push *push)
+bool credential_connections_push(struct credential_connections *conns, struct sender_push *push)
 {
 	/* A larger body than the last, a window, the clock: what was said of room may be over. */
-	if (credential_connections_room(lane) == 0)
+	if (credential_connections_room(conns) == 0)
 		return false;
 	size_t i = 0;
-	while (connection_room(lane->slots[i].connection) == 0)
+	while (connection_room(conns->slots[i].connection) == 0)
 		i++;
-	if (lane->is_held) {
-		lane->probe = push;
-		note_attempt(lane);
+	if (conns->state == HELD) {
+		enter(conns, PROBING);
+		conns->probe = push;
+		note_attempt(conns);
 	}
-	push->connection = lane->slots[i].connection;
+	push->connection = conns->slots[i].connection;
 	push->authorization = NULL;
-	if (lane->provider) {
+	if (conns->provider) {
 		push->authorization =
-			provider_authorization(lane->provider, now_ms(lane), clock_unix_ms());
-		push->provider_number = provider_number(lane->provider);
+			provider_authorization(conns->provider, now_ms(conns), clock_unix_ms());
+		push->provider_number = provider_number(conns->provider);
 	}
-	connection_push(lane->slots[i].connection, push);
-	changed(lane);
+	connection_push(conns->slots[i].connection, push);
+	changed(conns);
 	return true;
 }
 
-static void drain_all(struct credential_connections *lane, const char *why)
+void credential_connections_probe_now(struct credential_connections *conns)
 {
-	for (size_t i = 0; i < lane->slot_count; i++)
-		if (!connection_is_closed(lane->slots[i].connection))
-			connection_drain(lane->slots[i].connection, why);
-}
-
-static void put_probe_off(struct credential_connections *lane)
-{
-	lane->probe_ms = now_ms(lane) + lane->settings.sender->hold_probe_ms;
-}
-
-void credential_connections_hold(struct credential_connections *lane, const char *why)
-{
-	/* Those in flight when it began say the same thing again; the probe is not put off. */
-	if (!lane->is_held) {
-		put_probe_off(lane);
-		drain_all(lane, "the credential is on hold");
-		lane->held_since_ms = now_ms(lane);
-	}
-	lane->is_held = true;
-	lane->is_out = false; /* the hold is what is told now */
-	tell_state(lane, why);
-	changed(lane);
-}
-
-void credential_connections_probe_now(struct credential_connections *lane)
-{
-	if (!lane->is_held || lane->probe_ms <= now_ms(lane))
+	if (conns->state != HELD || conns->probe_ms <= now_ms(conns))
 		return;
-	lane->probe_ms = now_ms(lane);
-	changed(lane);
+	conns->probe_ms = now_ms(conns);
+	changed(conns);
 }
 
-void credential_connections_hurry(struct credential_connections *lane)
+void credential_connections_hurry(struct credential_connections *conns)
 {
-	int64_t at_ms = lane->tried_ms + lane->settings.sender->hurry_least_ms;
-	if (at_ms < now_ms(lane))
-		at_ms = now_ms(lane);
-	if (lane->is_held && at_ms < lane->probe_ms)
-		lane->probe_ms = at_ms;
-	if (*lane->trouble && at_ms < lane->connect_after_ms)
-		lane->connect_after_ms = at_ms;
-	changed(lane);
+	int64_t at_ms = conns->tried_ms + conns->settings.sender->hurry_least_ms;
+	if (at_ms < now_ms(conns))
+		at_ms = now_ms(conns);
+	if (conns->state == HELD && at_ms < conns->probe_ms)
+		conns->probe_ms = at_ms;
+	if (*conns->trouble && at_ms < conns->connect_after_ms)
+		conns->connect_after_ms = at_ms;
+	changed(conns);
 }
 
-static void end_hold(struct credential_connections *lane)
+static bool is_proven(const struct credential_connections *conns)
 {
-	lane->is_held = false;
-	lane->probe = NULL;
-	tell_state(lane, "");
-	changed(lane);
-}
-
-static bool is_proven(const struct credential_connections *lane)
-{
-	return lane->proven_ms > 0 &&
-		now_ms(lane) - lane->proven_ms < lane->settings.sender->proven_ms;
-}
-
-/* The part of the verdict that is the sender's business: the connection and the hold. */
-static struct verdict judge(
-	const struct credential_connections *lane, const struct apns_answer *answer)
-{
-	const struct verdict_context context = {.is_proven = is_proven(lane)};
-	return verdict_of(answer, &context);
+	return conns->proven_ms > 0 &&
+		now_ms(conns) - conns->proven_ms < conns->settings.sender->proven_ms;
 }
 
 /* What stands behind this connection may be broken, though it answers PINGs: another may do. */
@@ -411,231 +447,203 @@ static void judge_connection(
  * What an answer says about the hold, before the caller, who may hold again, is told.  A probe that
  * nobody looked at (beyond a GOAWAY) is made again at once.
  */
-static void judge_hold(struct credential_connections *lane, bool is_probe,
+static void judge_hold(struct credential_connections *conns, bool is_probe,
 	const struct apns_answer *answer, const struct verdict *verdict)
 {
-	if (!lane->is_held)
-		return;
 	bool is_about_push = verdict->scope == VERDICT_TOKEN || verdict->scope == VERDICT_REQUEST;
-	if (answer->status == 200 || (is_probe && is_about_push))
-		end_hold(lane);
-	else if (is_probe && answer->ending != APNS_NOT_PROCESSED)
-		put_probe_off(lane);
+	if (is_held(conns) && (answer->status == 200 || (is_probe && is_about_push))) {
+		enter(conns, OPEN);
+	} else if (is_probe) {
+		enter(conns, HELD);
+		if (answer->ending != APNS_NOT_PROCESSED)
+			put_probe_off(conns);
+	}
 }
 
-static void describe_outage(const struct apns_answer *answer, char ret[ERR_TEXT_MAX])
-{
-	char what[ERR_TEXT_MAX / 2] = "Apple does not answer";
-	if (answer->ending == APNS_ANSWERED)
-		snprintf(what, sizeof(what), "Apple answers %d %s", answer->status, answer->reason);
-	else if (answer->ending != APNS_SILENT)
-		snprintf(what, sizeof(what), "Apple ends connections without an answer");
-	snprintf(ret, ERR_TEXT_MAX,
-		"%s, and no push was taken for minutes; pushes wait and are tried again", what);
-}
-
-/* Pushes fail now and then; when they only fail for long, somebody should know. */
-static void judge_outage(struct credential_connections *lane, const struct apns_answer *answer,
+static void judge_outage(struct credential_connections *conns, const struct apns_answer *answer,
 	const struct verdict *verdict)
 {
 	char text[ERR_TEXT_MAX];
 	if (verdict->scope != VERDICT_SERVICE) {
-		lane->failing_since_ms = 0;
-		if (lane->is_out && !lane->is_held)
-			tell_state(lane, "");
-		lane->is_out = false;
-		return;
+		if (outage_end(&conns->outage) && !is_held(conns))
+			tell_state(conns, "");
+	} else if (!is_held(conns) && outage_failed(&conns->outage, answer, now_ms(conns), text)) {
+		tell_state(conns, text);
 	}
-	if (lane->failing_since_ms == 0)
-		lane->failing_since_ms = now_ms(lane);
-	if (lane->is_held ||
-		now_ms(lane) - lane->failing_since_ms < lane->settings.sender->outage_ms)
-		return;
-	lane->is_out = true;
-	describe_outage(answer, text);
-	tell_state(lane, text);
 }
 
 /* Was it sent with a credential, or a provider token, that another has replaced since? */
-static bool is_outdated(struct credential_connections *lane, const struct sender_push *push,
+static bool is_outdated(struct credential_connections *conns, const struct sender_push *push,
 	const struct apns_answer *answer)
 {
-	if (lane->is_retired || !lane->provider)
-		return lane->is_retired;
+	if (conns->state == RETIRED || !conns->provider)
+		return conns->state == RETIRED;
 	if (answer->status == 403 && strcmp(answer->reason, "ExpiredProviderToken") == 0)
 		provider_expire(
-			lane->provider, push->provider_number, now_ms(lane), clock_unix_ms());
-	return push->provider_number != provider_number(lane->provider);
+			conns->provider, push->provider_number, now_ms(conns), clock_unix_ms());
+	return push->provider_number != provider_number(conns->provider);
 }
 
 /* A slot stays where it is meanwhile: they go in `bury` only, where nothing is in flight. */
-static void answer(struct credential_connections *lane, struct slot *slot)
+static void answer(struct credential_connections *conns, struct slot *slot)
 {
 	struct sender_push *push;
 	while ((push = connection_take_finished(slot->connection))) {
 		struct apns_answer said = push->answer;
-		said.is_outdated = is_outdated(lane, push, &said);
-		bool is_probe = push == lane->probe;
-		lane->answered++;
+		said.is_outdated = is_outdated(conns, push, &said);
+		bool is_probe = conns->state == PROBING && push == conns->probe;
+		conns->answered++;
 		push->connection = NULL;
-		if (is_probe)
-			lane->probe = NULL;
-		const struct verdict verdict = judge(lane, &said);
-		judge_outage(lane, &said, &verdict);
+		const struct verdict_context context = {.is_proven = is_proven(conns),
+			.sent_unix_ms = push->sent_unix_ms,
+			.now_unix_ms = clock_unix_ms(),
+			.attempts = push->attempts};
+		struct verdict verdict = verdict_of(&said, &context);
+		judge_outage(conns, &said, &verdict);
 		if (said.ending == APNS_ANSWERED && said.status == 200)
-			lane->proven_ms = now_ms(lane);
+			conns->proven_ms = now_ms(conns);
 		if (!push->is_check &&
 			(verdict.scope == VERDICT_TOKEN || verdict.scope == VERDICT_REQUEST))
-			lane->served_ms = now_ms(lane);
+			conns->served_ms = now_ms(conns);
+		verdict.is_proven = is_proven(conns);
 		judge_connection(slot, &said, &verdict);
-		judge_hold(lane, is_probe, &said, &verdict);
-		lane->settings.callbacks->answered(
-			lane->settings.callbacks_ctx, push, &said, is_proven(lane));
+		judge_hold(conns, is_probe, &said, &verdict);
+		conns->settings.callbacks->answered(
+			conns->settings.callbacks_ctx, push, &said, &verdict);
 		/* Another handle of this turn's end, which has run, may have to do with it. */
-		changed(lane);
+		changed(conns);
 	}
 }
 
-static bool has_working(const struct credential_connections *lane)
+static bool has_working(const struct credential_connections *conns)
 {
-	for (size_t i = 0; i < lane->slot_count; i++) {
-		if (connection_works(lane->slots[i].connection) &&
-			!connection_is_closed(lane->slots[i].connection))
+	for (size_t i = 0; i < conns->slot_count; i++) {
+		if (connection_works(conns->slots[i].connection) &&
+			!connection_is_closed(conns->slots[i].connection))
 			return true;
 	}
 	return false;
 }
 
 /* A connection is closed: what follows for the next one. */
-static void learn_from_end(struct credential_connections *lane, struct slot *slot)
+static void learn_from_end(struct credential_connections *conns, struct slot *slot)
 {
 	const char *why;
 	enum connection_end end = connection_end(slot->connection, &why);
 
 	if (slot->was_useful)
-		backoff_reset(&lane->backoff);
-	count_useless(lane, slot);
+		backoff_reset(&conns->backoff);
+	count_useless(conns, slot);
 	if (end == CONNECTION_REFUSED) {
-		credential_connections_hold(lane, why);
+		credential_connections_hold(conns, why);
 		if (slot->is_trial)
-			put_probe_off(lane);
-	} else if (end == CONNECTION_FAILED && !lane->is_held && !has_working(lane)) {
-		tell_state(lane, why);
+			put_probe_off(conns);
+	} else if (end == CONNECTION_FAILED && !is_held(conns) && !has_working(conns)) {
+		tell_state(conns, why);
 	}
 }
 
-static void bury(struct credential_connections *lane)
+static void bury(struct credential_connections *conns)
 {
-	for (size_t i = 0; i < lane->slot_count;) {
-		struct slot slot = lane->slots[i];
+	for (size_t i = 0; i < conns->slot_count;) {
+		struct slot slot = conns->slots[i];
 		if (!connection_is_closed(slot.connection)) {
 			i++;
 			continue;
 		}
-		memmove(&lane->slots[i], &lane->slots[i + 1],
-			(lane->slot_count - i - 1) * sizeof(slot));
-		lane->slot_count--;
-		learn_from_end(lane, &slot);
+		memmove(&conns->slots[i], &conns->slots[i + 1],
+			(conns->slot_count - i - 1) * sizeof(slot));
+		conns->slot_count--;
+		learn_from_end(conns, &slot);
 		connection_free(slot.connection);
 	}
 }
 
-void credential_connections_answer(struct credential_connections *lane)
+void credential_connections_answer(struct credential_connections *conns)
 {
-	for (size_t i = 0; i < lane->slot_count; i++)
-		answer(lane, &lane->slots[i]);
-	bury(lane);
-	if (!lane->is_held && !lane->is_out && has_working(lane))
-		tell_state(lane, "");
+	for (size_t i = 0; i < conns->slot_count; i++)
+		answer(conns, &conns->slots[i]);
+	bury(conns);
+	if (!is_held(conns) && !conns->outage.is_on && has_working(conns))
+		tell_state(conns, "");
 }
 
 /* Free slots from which on it is worth to be told. */
-static size_t room_block(const struct credential_connections *lane)
+static size_t room_block(const struct credential_connections *conns)
 {
 	size_t limit = 0;
-	for (size_t i = 0; i < lane->slot_count; i++)
-		limit += connection_limit(lane->slots[i].connection);
+	for (size_t i = 0; i < conns->slot_count; i++)
+		limit += connection_limit(conns->slots[i].connection);
 	size_t block = limit / ROOM_BLOCKS > ROOM_BLOCK_MIN ? limit / ROOM_BLOCKS : ROOM_BLOCK_MIN;
 	return limit / 2 < block ? (limit + 1) / 2 : block;
 }
 
 /* A server that allows no stream at all fails no push either. */
-static void judge_starvation(struct credential_connections *lane)
+static void judge_starvation(struct credential_connections *conns)
 {
-	if (!lane->is_asked || lane->is_held || !has_working(lane) || room(lane) > 0 ||
-		credential_connections_in_flight(lane) > 0) {
-		lane->starving_since_ms = 0;
-		return;
+	if (!conns->is_asked || is_held(conns) || !has_working(conns) || room(conns) > 0 ||
+		credential_connections_in_flight(conns) > 0) {
+		outage_fed(&conns->outage);
+	} else if (outage_starved(&conns->outage, now_ms(conns))) {
+		tell_state(conns, OUTAGE_STARVED_TEXT);
+		drain_all(conns, "the server allows no push");
 	}
-	if (lane->starving_since_ms == 0)
-		lane->starving_since_ms = now_ms(lane);
-	int64_t due_ms = lane->starving_since_ms + lane->settings.sender->outage_ms;
-	if (due_ms > now_ms(lane)) {
-		wake_at(lane, due_ms);
-		return;
-	}
-	lane->starving_since_ms = 0;
-	lane->is_out = true;
-	tell_state(lane,
-		"Apple's server has allowed no push for minutes; pushes wait, and another "
-		"connection is tried");
-	drain_all(lane, "the server allows no push");
 }
 
-void credential_connections_offer_room(struct credential_connections *lane)
+void credential_connections_offer_room(struct credential_connections *conns)
 {
-	size_t free_slots = lane->is_asked ? room(lane) : 0;
+	size_t free_slots = conns->is_asked ? room(conns) : 0;
 	if (free_slots > 0 &&
-		(lane->is_held || free_slots >= room_block(lane) ||
-			credential_connections_in_flight(lane) == 0)) {
-		lane->is_asked = false;
-		lane->settings.callbacks->room(
-			lane->settings.callbacks_ctx, lane->credential->topic);
+		(conns->state == HELD || free_slots >= room_block(conns) ||
+			credential_connections_in_flight(conns) == 0)) {
+		conns->is_asked = false;
+		conns->settings.callbacks->room(
+			conns->settings.callbacks_ctx, conns->credential->topic);
 	}
-	judge_starvation(lane);
-	want_connection(lane);
-	want_another_connection(lane);
+	judge_starvation(conns);
+	connect_if_due(conns);
+	set_timer(conns);
 }
 
-void credential_connections_flush(struct credential_connections *lane)
+void credential_connections_flush(struct credential_connections *conns)
 {
-	for (size_t i = 0; i < lane->slot_count; i++)
-		connection_flush(lane->slots[i].connection);
+	for (size_t i = 0; i < conns->slot_count; i++)
+		connection_flush(conns->slots[i].connection);
 }
 
-void credential_connections_retire(struct credential_connections *lane, const char *why)
+void credential_connections_retire(struct credential_connections *conns, const char *why)
 {
-	lane->is_retired = true;
-	uv_timer_stop(&lane->timer);
-	drain_all(lane, why);
-	changed(lane);
+	enter(conns, RETIRED);
+	uv_timer_stop(&conns->timer);
+	drain_all(conns, why);
+	changed(conns);
 }
 
-void credential_connections_close(struct credential_connections *lane, const char *why)
+void credential_connections_close(struct credential_connections *conns, const char *why)
 {
-	credential_connections_retire(lane, why);
-	for (size_t i = 0; i < lane->slot_count; i++)
-		connection_close(lane->slots[i].connection, why);
+	credential_connections_retire(conns, why);
+	for (size_t i = 0; i < conns->slot_count; i++)
+		connection_close(conns->slots[i].connection, why);
 }
 
-bool credential_connections_is_empty(const struct credential_connections *lane)
+bool credential_connections_is_empty(const struct credential_connections *conns)
 {
-	return lane->slot_count == 0;
+	return conns->slot_count == 0;
 }
 
-size_t credential_connections_in_flight(const struct credential_connections *lane)
+size_t credential_connections_in_flight(const struct credential_connections *conns)
 {
 	size_t n = 0;
-	for (size_t i = 0; i < lane->slot_count; i++)
-		n += connection_in_flight(lane->slots[i].connection);
+	for (size_t i = 0; i < conns->slot_count; i++)
+		n += connection_in_flight(conns->slots[i].connection);
 	return n;
 }
 
-unsigned credential_connections_connections(const struct credential_connections *lane)
+unsigned credential_connections_connections(const struct credential_connections *conns)
 {
 	unsigned n = 0;
-	for (size_t i = 0; i < lane->slot_count; i++)
-		n += connection_is_ready(lane->slots[i].connection);
+	for (size_t i = 0; i < conns->slot_count; i++)
+		n += connection_is_ready(conns->slots[i].connection);
 	return n;
 }
 
@@ -660,39 +668,32 @@ static void print_address(const struct sockaddr_storage *address, char *text, si
 	snprintf(text, size, "%s", host);
 }
 
-static int64_t try_in_ms(const struct credential_connections *lane)
-{
-	int64_t after_ms = lane->connect_after_ms;
-	if (lane->is_held && lane->probe_ms > after_ms)
-		after_ms = lane->probe_ms;
-	return !lane->probe && after_ms > now_ms(lane) ? after_ms - now_ms(lane) : 0;
-}
-
-void credential_connections_describe(const struct credential_connections *lane,
+void credential_connections_describe(const struct credential_connections *conns,
 	void (*each)(void *ctx, const struct sender_way *way), void *ctx)
 {
 	struct sender_link links[CONNECTIONS_MAX];
 	char addresses[CONNECTIONS_MAX][INET6_ADDRSTRLEN];
-	for (size_t i = 0; i < lane->slot_count; i++) {
-		const struct connection *connection = lane->slots[i].connection;
+	for (size_t i = 0; i < conns->slot_count; i++) {
+		const struct connection *connection = conns->slots[i].connection;
 		print_address(connection_address(connection), addresses[i], sizeof(addresses[i]));
 		links[i] = (struct sender_link){.state = state_of(connection),
 			.address = addresses[i],
 			.in_flight = connection_in_flight(connection),
 			.limit = connection_limit(connection)};
 	}
-	const struct sender_way way = {.credential = lane->credential,
-		.trouble = lane->trouble[0] ? lane->trouble : NULL,
-		.is_held = lane->is_held,
-		.held_ms = lane->is_held ? now_ms(lane) - lane->held_since_ms : 0,
-		.try_in_ms = try_in_ms(lane),
-		.served_ms = lane->served_ms ? now_ms(lane) - lane->served_ms : -1,
+	int64_t wait_ms = conns->state == PROBING ? 0 : try_ms(conns) - now_ms(conns);
+	const struct sender_way way = {.credential = conns->credential,
+		.trouble = conns->trouble[0] ? conns->trouble : NULL,
+		.is_held = is_held(conns),
+		.held_ms = is_held(conns) ? now_ms(conns) - conns->held_since_ms : 0,
+		.try_in_ms = wait_ms > 0 ? wait_ms : 0,
+		.served_ms = conns->served_ms ? now_ms(conns) - conns->served_ms : -1,
 		.links = links,
-		.link_count = lane->slot_count};
+		.link_count = conns->slot_count};
 	each(ctx, &way);
 }
 
-uint64_t credential_connections_answered(const struct credential_connections *lane)
+uint64_t credential_connections_answered(const struct credential_connections *conns)
 {
-	return lane->answered;
+	return conns->answered;
 }

@@ -48,9 +48,11 @@ struct sender_push {
 	const char *token;
 	uint8_t apns_id[16];
 	int64_t expiration_unix_s;
-	const char *payload; /* not copied */
-	size_t payload_size; /* at most PAYLOAD_MAX */
-	bool is_check;	     /* to nobody's token: it tells no phone anything */
+	const char *payload;  /* not copied */
+	size_t payload_size;  /* at most PAYLOAD_MAX */
+	bool is_check;	      /* to nobody's token: it tells no phone anything */
+	int64_t sent_unix_ms; /* for the verdict */
+	unsigned attempts;    /* how often it has failed before */
 
 	int64_t sent_ms; /* filled by the sender, monotonic */
 	void *ctx;	 /* the caller's */
@@ -68,8 +70,9 @@ struct sender_push {
 	size_t body_size;
 };
 
-typedef void sender_answered_fn(
-	void *ctx, struct sender_push *push, const struct apns_answer *answer, bool is_proven);
+/* `verdict`: what the answer means; borrowed, as `answer` is, for the time of the call. */
+typedef void sender_answered_fn(void *ctx, struct sender_push *push,
+	const struct apns_answer *answer, const struct verdict *verdict);
 /* There is room for `topic` again, after sender_room said 0 or a push was not taken. */
 typedef void sender_room_fn(void *ctx, const char *topic);
 /*

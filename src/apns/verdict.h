@@ -74,6 +74,7 @@ struct verdict {
 	bool replace_connection; /* this connection is not to be used for new pushes */
 	/* FORGET, STOP: only if renewed before; never later than the push was sent. */
 	int64_t forget_before_unix_ms;
+	bool is_proven; /* the sender's: this credential got a 200 lately, perhaps this one */
 };
 
 struct verdict_context {

@@ -57,16 +57,16 @@ static void tell(struct subject *subject, const struct apns_answer *answer)
 		log_number("status", answer->status), log_text("reason", answer->reason));
 }
 
-static void on_probed(void *ctx, const struct apns_answer *answer)
+static void on_probed(void *ctx, const struct apns_answer *answer, const struct verdict *verdict)
 {
 	struct subject *subject = ctx;
 	struct credential_check *checkup = subject->checkup;
 	subject->probe = NULL;
 	tell(subject, answer);
 	check_times_answered(&subject->cadence,
-		probe_is_accepted(answer)	   ? CHECK_TIMES_ACCEPTED
-			: probe_is_refused(answer) ? CHECK_TIMES_REFUSED
-						   : CHECK_TIMES_NO_ANSWER,
+		probe_is_accepted(answer)	    ? CHECK_TIMES_ACCEPTED
+			: probe_is_refused(verdict) ? CHECK_TIMES_REFUSED
+						    : CHECK_TIMES_NO_ANSWER,
 		&checkup->chance, clock_monotonic_ms());
 	plan(checkup);
 }

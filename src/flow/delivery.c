@@ -223,6 +223,8 @@ static bool launch(struct delivery *delivery, const struct push *scheduled)
 	flight->push.expiration_unix_s = scheduled->sent_unix_ms / 1000 + EXPIRATION_S;
 	flight->push.payload = at;
 	flight->push.payload_size = size;
+	flight->push.sent_unix_ms = scheduled->sent_unix_ms;
+	flight->push.attempts = scheduled->attempts;
 	flight->push.ctx = flight;
 	if (!sender_push(delivery->core->sender, &flight->push)) {
 		schedule_put_back(delivery->core->schedule, &flight->key);
@@ -450,66 +452,62 @@ static void hold(struct delivery *delivery, const struct flight *flight,
 		delivery_hold(delivery->core, flight->scheduled->target->topic, answer);
 }
 
-static void on_answered(
-	void *ctx, struct sender_push *push, const struct apns_answer *answer, bool is_proven)
+static void on_answered(void *ctx, struct sender_push *push, const struct apns_answer *answer,
+	const struct verdict *verdict)
 {
 	struct core *core = ctx;
 	struct delivery *delivery = core->delivery;
 	struct flight *flight = push->ctx;
 	if (!flight) {
-		probe_answered(push, answer);
+		probe_answered(push, answer, verdict);
 		return;
 	}
 	metrics_answer(core->metrics, answer);
 	struct schedule_time time = core_time();
-	const struct verdict_context context = {.is_proven = is_proven,
-		.sent_unix_ms = flight->scheduled->sent_unix_ms,
-		.now_unix_ms = time.unix_ms,
-		.attempts = flight->scheduled->attempts};
-	struct verdict verdict = verdict_of(answer, &context);
 	struct queue_job *job = NULL;
-	if (verdict.action != VERDICT_DONE && answer->ending != APNS_NOT_PROCESSED)
+	if (verdict->action != VERDICT_DONE && answer->ending != APNS_NOT_PROCESSED)
 		failures_add_push(core->failures, answer,
-			verdict.scope == VERDICT_TOKEN ? flight->scheduled->target->user : NULL,
+			verdict->scope == VERDICT_TOKEN ? flight->scheduled->target->user : NULL,
 			time.unix_ms);
-	switch (verdict.action) {
+	switch (verdict->action) {
 	case VERDICT_DONE:
-		tell_answer(delivery, flight, answer, verdict.action, "done");
+		tell_answer(delivery, flight, answer, verdict->action, "done");
 		bad_tokens_taken(delivery->doubts, flight->scheduled->target);
 		wrong_topic_taken(delivery->misfits, flight->scheduled->target, time.now_ms);
 		job = schedule_told(
 			core->schedule, &flight->key, answer->status, answer->reason, time);
 		break;
 	case VERDICT_DROP:
-		tell_answer(delivery, flight, answer, verdict.action, "drop");
+		tell_answer(delivery, flight, answer, verdict->action, "drop");
 		job = schedule_told(
 			core->schedule, &flight->key, answer->status, answer->reason, time);
 		break;
 	case VERDICT_FORGET:
 	case VERDICT_STOP:
-		tell_answer(delivery, flight, answer, verdict.action,
-			verdict.action == VERDICT_STOP ? "stop" : "forget");
-		ask_registry(delivery, flight, answer, &verdict);
+		tell_answer(delivery, flight, answer, verdict->action,
+			verdict->action == VERDICT_STOP ? "stop" : "forget");
+		ask_registry(delivery, flight, answer, verdict);
 		return;
 	case VERDICT_RETRY:
-		if (verdict.scope == VERDICT_TOKEN && is_given_up(flight->scheduled, time.now_ms)) {
+		if (verdict->scope == VERDICT_TOKEN &&
+			is_given_up(flight->scheduled, time.now_ms)) {
 			tell_answer(
-				delivery, flight, answer, verdict.action, "given up after a day");
+				delivery, flight, answer, verdict->action, "given up after a day");
 			core->metrics->given_up++;
 			job = schedule_told(
 				core->schedule, &flight->key, answer->status, answer->reason, time);
 			break;
 		}
-		tell_answer(delivery, flight, answer, verdict.action, "again");
+		tell_answer(delivery, flight, answer, verdict->action, "again");
 		job = schedule_retry(core->schedule, &flight->key, answer->status, answer->reason,
-			verdict.delay_ms, verdict.counts, time);
+			verdict->delay_ms, verdict->counts, time);
 		break;
 	case VERDICT_HOLD:
 		/* First, as who is told the answer asks what follows. */
-		hold(delivery, flight, answer, &verdict);
-		tell_answer(delivery, flight, answer, verdict.action, "hold");
+		hold(delivery, flight, answer, verdict);
+		tell_answer(delivery, flight, answer, verdict->action, "hold");
 		job = schedule_retry(core->schedule, &flight->key, answer->status, answer->reason,
-			verdict.delay_ms, verdict.counts, time);
+			verdict->delay_ms, verdict->counts, time);
 		break;
 	}
 	core_store(core, job);

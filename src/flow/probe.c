@@ -16,7 +16,8 @@ struct probe {
 	enum probe_turn turn;
 	char *topic;
 	char payload[256];
-	void (*answered)(void *ctx, const struct apns_answer *answer);
+	void (*answered)(
+		void *ctx, const struct apns_answer *answer, const struct verdict *verdict);
 	void *ctx;
 };
 
@@ -27,7 +28,9 @@ static void probe_free(struct probe *probe)
 }
 
 struct probe *probe_new(struct core *core, const char *topic, enum probe_turn turn,
-	void (*answered)(void *ctx, const struct apns_answer *answer), void *ctx)
+	void (*answered)(
+		void *ctx, const struct apns_answer *answer, const struct verdict *verdict),
+	void *ctx)
 {
 	struct probe *probe = mem_alloc_zero(1, sizeof(*probe));
 	probe->core = core;
@@ -89,19 +92,18 @@ bool probe_is_accepted(const struct apns_answer *answer)
 			!strcmp(answer->reason, "DeviceTokenNotForTopic"));
 }
 
-bool probe_is_refused(const struct apns_answer *answer)
+bool probe_is_refused(const struct verdict *verdict)
 {
-	const struct verdict_context context = {.is_proven = false};
-	const struct verdict verdict = verdict_of(answer, &context);
-	return verdict.scope == VERDICT_CREDENTIAL && verdict.action == VERDICT_HOLD;
+	return verdict->scope == VERDICT_CREDENTIAL && verdict->action == VERDICT_HOLD;
 }
 
-void probe_answered(struct sender_push *push, const struct apns_answer *answer)
+void probe_answered(
+	struct sender_push *push, const struct apns_answer *answer, const struct verdict *verdict)
 {
 	struct probe *probe = MEM_CONTAINER(push, struct probe, push);
-	if (probe_is_refused(answer))
+	if (probe_is_refused(verdict))
 		delivery_hold(probe->core, probe->topic, answer);
 	if (probe->answered)
-		probe->answered(probe->ctx, answer);
+		probe->answered(probe->ctx, answer, verdict);
 	probe_free(probe);
 }

@@ -14,8 +14,8 @@ struct probe;
 
 /* Apple looks at the token only after it has accepted the credential and the topic. */
 bool probe_is_accepted(const struct apns_answer *answer);
-/* Neither this nor that: the service did not do its work. */
-bool probe_is_refused(const struct apns_answer *answer);
+/* Apple refuses our credential.  Neither this nor that: the service did not do its work. */
+bool probe_is_refused(const struct verdict *verdict);
 
 enum probe_turn {
 	PROBE_FIRST, /* somebody waits for the answer */
@@ -24,12 +24,15 @@ enum probe_turn {
 
 /* `answered` is called once, later; the probe is gone then. */
 struct probe *probe_new(struct core *core, const char *topic, enum probe_turn turn,
-	void (*answered)(void *ctx, const struct apns_answer *answer), void *ctx);
+	void (*answered)(
+		void *ctx, const struct apns_answer *answer, const struct verdict *verdict),
+	void *ctx);
 /* `answered` is not called any more. */
 void probe_cancel(struct probe *probe);
 
 /* Those of this turn for which there is room now. */
 void probe_launch(struct core *core, enum probe_turn turn);
-void probe_answered(struct sender_push *push, const struct apns_answer *answer);
+void probe_answered(
+	struct sender_push *push, const struct apns_answer *answer, const struct verdict *verdict);
 
 #endif

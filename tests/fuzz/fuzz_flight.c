@@ -51,12 +51,12 @@ static uint32_t take(unsigned bytes)
 	return value;
 }
 
-static void on_answered(
-	void *ctx, struct sender_push *push, const struct apns_answer *answer, bool is_proven)
+static void on_answered(void *ctx, struct sender_push *push, const struct apns_answer *answer,
+	const struct verdict *verdict)
 {
 	size_t i = (size_t)(push - pushes);
 	(void)ctx;
-	(void)is_proven;
+	(void)verdict;
 	assert(is_out[i]);
 	assert(answer->ending != APNS_ANSWERED || answer->status >= 200);
 	is_out[i] = false;

@@ -44,11 +44,11 @@ static uint32_t roll(uint32_t sides)
 	return (uint32_t)(world.dice >> 33) % sides;
 }
 
-static void on_answered(
-	void *ctx, struct sender_push *push, const struct apns_answer *answer, bool is_proven)
+static void on_answered(void *ctx, struct sender_push *push, const struct apns_answer *answer,
+	const struct verdict *verdict)
 {
 	(void)ctx;
-	(void)is_proven;
+	(void)verdict;
 	assert_int_equal(answer->ending, APNS_ANSWERED);
 	assert_int_equal(answer->status, 200);
 	world.told[push - world.pushes]++;

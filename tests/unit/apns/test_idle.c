@@ -54,12 +54,12 @@ static void give_out(void)
 	world.is_wanted = !sender_push(world.sender, &world.push);
 }
 
-static void on_answered(
-	void *ctx, struct sender_push *push, const struct apns_answer *answer, bool is_proven)
+static void on_answered(void *ctx, struct sender_push *push, const struct apns_answer *answer,
+	const struct verdict *verdict)
 {
 	(void)ctx;
 	(void)push;
-	(void)is_proven;
+	(void)verdict;
 	bool is_told = answer->ending == APNS_ANSWERED && answer->status == 200;
 	world.told += is_told;
 	world.not_told += !is_told;

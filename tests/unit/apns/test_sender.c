@@ -80,15 +80,15 @@ static void give_out(void)
 	}
 }
 
-static void on_answered(
-	void *ctx, struct sender_push *push, const struct apns_answer *answer, bool is_proven)
+static void on_answered(void *ctx, struct sender_push *push, const struct apns_answer *answer,
+	const struct verdict *verdict)
 {
 	struct phone *phone = MEM_CONTAINER(push, struct phone, push);
 	assert_ptr_equal(ctx, &world);
 	assert_true(phone->is_flying);
 	phone->is_flying = false;
 	phone->last = *answer;
-	phone->was_proven = is_proven;
+	phone->was_proven = verdict->is_proven;
 	phone->answers++;
 	world.answers++;
 	bool is_told = answer->ending == APNS_ANSWERED && answer->status == 200;
@@ -97,8 +97,7 @@ static void on_answered(
 	world.not_processed += answer->ending == APNS_NOT_PROCESSED;
 	world.lost += answer->ending == APNS_LOST;
 	world.silent += answer->ending == APNS_SILENT;
-	const struct verdict_context context = {.is_proven = is_proven};
-	if (world.holds && verdict_of(answer, &context).action == VERDICT_HOLD)
+	if (world.holds && verdict->action == VERDICT_HOLD)
 		sender_hold(world.sender, push->topic, "held by the test");
 	if (!is_told && world.sends_again) {
 		phone->is_waiting = true;

@@ -204,8 +204,8 @@ static void note_taken(struct topic *topic, const struct sender_push *push)
 		topic->proven_ms = virtual_now_ms();
 }
 
-static void on_answered(
-	void *ctx, struct sender_push *push, const struct apns_answer *answer, bool is_proven)
+static void on_answered(void *ctx, struct sender_push *push, const struct apns_answer *answer,
+	const struct verdict *verdict)
 {
 	struct flight *flight = take_flight(push);
 	struct topic *topic = &topics[flight->topic];
@@ -215,20 +215,20 @@ static void on_answered(
 			note_taken(topic, push);
 		if (flight->meaning == APPLE_REFUSED)
 			sending_note_refusal(flight->topic);
-		judge_rule(!is_proven ||
+		judge_rule(!verdict->is_proven ||
 				(topic->taken_ms &&
 					virtual_now_ms() - topic->taken_ms < CLOCK_DAY_MS),
 			"what proves a credential is a push that was taken within a day");
 	} else {
 		flight->meaning = APPLE_FAILED;
 	}
-	apple_heard(flight, is_proven);
+	apple_heard(flight, verdict->is_proven);
 	if (!is_about_token(flight->meaning))
 		sending_note_trouble(flight->topic);
 	judge_answered(push, answer, flight->meaning);
 	is_refusing = flight->meaning == APPLE_REFUSED;
 	free(flight);
-	delivery_sender_callbacks.answered(ctx, push, answer, is_proven);
+	delivery_sender_callbacks.answered(ctx, push, answer, verdict);
 	is_refusing = false;
 }
 

@@ -1,0 +1,38 @@
+/*
+ * outage - pushes fail now and then; when they only fail for long, somebody should know.
+ *
+ * Two kinds: every push fails for `limit_ms`, or the server allows no stream for so long, which
+ * fails no push either.  Times are monotonic.  Pure.
+ */
+#ifndef MAILPUSH_APNS_OUTAGE_H
+#define MAILPUSH_APNS_OUTAGE_H
+
+#include "apns/verdict.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct outage {
+	int64_t limit_ms;
+	int64_t failing_since_ms;  /* no push was judged since; 0: the last one was */
+	int64_t starving_since_ms; /* no stream was allowed since; 0: not so */
+	bool is_on;		   /* it lasts for longer than limit_ms */
+};
+
+/* The service did not do its work for a push.  Is it on now?  Then `text` says so. */
+bool outage_failed(struct outage *outage, const struct apns_answer *answer, int64_t now_ms,
+	char text[ERR_TEXT_MAX]);
+/* Apple judged a push.  Was it on? */
+bool outage_end(struct outage *outage);
+
+/* Somebody waits, and an open connection allows no stream.  Is it on now?  It begins anew then. */
+bool outage_starved(struct outage *outage, int64_t now_ms);
+void outage_fed(struct outage *outage);
+#define OUTAGE_STARVED_TEXT                                                                       \
+	"Apple's server has allowed no push for minutes; pushes wait, and another connection is " \
+	"tried"
+/* When outage_starved says yes if nothing changes; INT64_MAX: nobody starves. */
+int64_t outage_due_ms(const struct outage *outage);
+
+#endif
