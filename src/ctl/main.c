@@ -1,7 +1,7 @@
 /*
  * mailpushctl - the administrator's tool: asks mailpushd over its control socket.
  *
- *   main.c      commands and options
+ *   main.c      commands and options; README.md says what belongs here
  *   client.c    HTTP over the unix socket; what to do when the daemon is down
  *   show.c      the answers as text, with table.c and format.c
  *   inspect.c   files of certificates and keys, without the daemon; show_file.c shows them

@@ -1,32 +1,201 @@
 /*
  * mailpushd - tells Apple's push service that mailboxes of a Cyrus IMAP server changed.
  *
- * The map, along an event's way (docs/architecture.md tells it in prose):
+ * The map: every module, by folder in the order of the stages (a folder knows only those before
+ * it), in a folder by the way of an event.  docs/architecture.md tells it in prose; each folder's
+ * README.md says what belongs there.
  *
- *   intake/datagram.c  intake/stream.c   bytes from Cyrus; intake/dlist.c is the stream's framing,
- *                                        intake/peer.c says who may talk to us
- *   intake/spool.c                       what mailpush-notify kept on disk meanwhile
- *   event/event.c                        what happened; event/mailbox.c: to whose mailbox
- *   event/relay.c                       what follows: register, now, later, ignore
- *   flow/arrival.c                     the way in, up to the acknowledgement
- *   flow/registering.c                 what a registration asks; registration_effect.c: what
- * follows for the queue flow/forward.c                     what is not ours, for whom it is meant
- *   registry/registry.c                  who wants to know (a thread of its own)
- *   queue/schedule.c                     when each phone is told; queue/store.c: on disk (a thread)
- *   flow/delivery.c                    the way out, and what follows from Apple's answer
- *   apns/sender.c  apns/verdict.c        HTTP/2 to Apple, and what its answers mean
+ * base/ - below everything: memory, text, time, threads, the log
+ *   mem             memory that is there or the process ends
+ *   err             the text of a failure, for a person
+ *   buf             a growing run of bytes
+ *   map             a hash table
+ *   heap            things by due time
+ *   utf8            is it text, and what does it do to a reader's eyes
+ *   units           numbers and durations as people write them
+ *   clock           the two clocks
+ *   random          random numbers that a seed repeats
+ *   worker          a thread that does jobs in batches
+ *   joblist         the jobs that wait for it
+ *   log             what administrators read at night
+ *   ratelimit       which lines are written, of those that others can cause
+ *   ration          how many lines are written while Apple fails
+ *   alarm           conditions that stand until they are mended
+ *   histogram       how long something took
+ *   http            an HTTP server in our loop
  *
- * For people: control.c (the control socket, over base/http.c) with status.c, prometheus.c,
- * devices.c, forgotten.c (those that are gone), queue_commands.c (the queue) with obstacles.c,
- * test_push.c (test pushes), held_credential.c (what is said of a credential on hold),
- * event_stream.c (who looks on) and status_page.c (for a browser, from page/); metrics.c counts,
- * history.c and failures.c remember, db_query.c asks the databases.
+ * event/ - what Cyrus says, understood
+ *   event           what happened, and to whose mailbox
+ *   flat            the flat JSON that Cyrus writes
+ *   mailbox         owner and folder, however they were spelled
+ *   utf7            names of mailboxes, decoded
+ *   acl             who may read a mailbox
+ *   groups          who is a member of a group that an ACL names
+ *   imapdconf       the settings of Cyrus that change what its events mean
+ *   relay           what follows from an event: register, now, later, ignore
  *
- * Beside it: config.c (mailpush.conf), check.c (-n), input_files.c (imapd.conf and the credentials'
- * files), reload.c and file_watch.c (they are read again), keyring.c (the credentials in force),
- * credential_check.c (does Apple take them?), former.c (a changed aps_topic), expiry.c (hourly
- * housekeeping), systemd.c (what systemd is told), socket_watch.c (are the sockets still there?),
- * clock_watch.c (was the clock set?), and base/ below everything.
+ * intake/ - the doors: bytes become notifications
+ *   datagram        notifysocket: /path
+ *   stream          notifysocket: dlist:/path, acknowledged
+ *   listener        its listening socket
+ *   dlist           its framing
+ *   answer          OK () or NO "reason"
+ *   inherit         a listening socket that systemd passed in
+ *   peer            may this process talk to us?
+ *   notification    one request, whichever socket it came through
+ *   spool           what mailpush-notify kept on disk
+ *   spooldisk       its half that touches the disk
+ *   spoolfile       the contract with mailpush-notify
+ *   spool_retry     files that could not be taken, and when they are looked at again
+ *   forward_client  gives a notification to another program's socket
+ *   notification_write writes one for the other transport
+ *
+ * sqlite/ - what both files of SQLite share
+ *   inplace         are the files still where they were opened?
+ *   walfile         would SQLite take the log that it finds?
+ *   mapguard        a failing disk under a memory map is an error
+ *
+ * registry/ - which phones subscribed to which mailboxes; a thread of its own
+ *   registry        the thread: jobs in, results out
+ *   registry_job    what can be asked, and what comes back
+ *   batch           a batch in order, in one transaction
+ *   rules           what all kinds of job share
+ *   renewal         a phone registers
+ *   news_match      who subscribed to a mailbox that changed
+ *   mailbox_change  mailboxes deleted or renamed
+ *   token_change    what Apple's verdict on a token does
+ *   tidy            registrations that nobody renews expire
+ *   listing         questions of people
+ *   result          what a job brings back, built row by row
+ *   push_target     all that is needed to push to one registration
+ *   suspended_users whose registrations wait for a sign of life
+ *   ops             the functions of a database: what a driver implements
+ *   sqlite          the driver for SQLite
+ *   schema          its tables, and how older ones become today's
+ *   statement       its statements
+ *   traces          its memory of registrations that are gone
+ *   upheaval        its deletes and renames of accounts and folders
+ *
+ * queue/ - when each phone is told, and that no crash forgets it
+ *   schedule        decides when each phone is told next
+ *   schedule_inner  the entries, shared by the next three
+ *   schedule_flight pushes on their way to Apple
+ *   schedule_load   what the disk held at the start
+ *   schedule_sleep  what waits for suspended users
+ *   topic_heaps     who waits, by topic and due time
+ *   news            the mailboxes that changed for one registration
+ *   rate            max_push_rate
+ *   slow_start      a start with pushes waiting begins with one
+ *   store           the queue on disk; a thread of its own
+ *   job             one decision on its way to disk
+ *   file            its SQLite file
+ *   phones          what happened last with each registration
+ *   queue_listing   questions of people
+ *   damaged_file    a damaged file is set aside and kept
+ *
+ * credential/ - what proves to Apple who we are
+ *   credential      a certificate or a signing key, loaded and checked
+ *   pem             PEM files
+ *   pkcs12          PKCS#12 files
+ *   secret          files of secrets
+ *   topics          the topics that a certificate is good for
+ *   tls_identity    does OpenSSL take it?
+ *   jwt             a provider token
+ *   provider        one token for all connections that use it
+ *
+ * apns/ - HTTP/2 to Apple, and what its answers mean
+ *   sender          pushes in, answers out
+ *   sender_types    the structs that it takes and gives
+ *   credential_connections the connections of one credential, and the hold
+ *   connection      one connection, until it is closed
+ *   session         its HTTP/2
+ *   dialer          its socket
+ *   proxy           its tunnel
+ *   tls             its TLS
+ *   pool            memory for nghttp2
+ *   backoff         how long to wait before the next attempt
+ *   payload         the body of a push
+ *   answer          Apple's words, read
+ *   verdict         what an answer means: told, try again, forget, hold
+ *   explain         the same in words for administrators
+ *
+ * config/ - mailpush.conf
+ *   config          its values
+ *   config_file     reads and checks it
+ *   conftext        its text, before libconfuse
+ *   config_values   each kind of value
+ *   config_credential credential sections
+ *   config_group    group sections
+ *   config_consistency what is wrong between two keys
+ *   config_diff     which keys changed since it was read
+ *   setting         each value and where it came from
+ *   listen          TCP addresses
+ *   notify_socket   a socket as Cyrus names it
+ *   proxy_setting   the proxy
+ *   accounts        users and groups of the system
+ *   process         whose the process is
+ *   input_files     imapd.conf and the credentials, read
+ *
+ * stats/ - what was counted
+ *   metrics         counters
+ *   history         the last hour and day, for charts
+ *   failures        the last failures, for people
+ *
+ * flow/ - what joins the stages
+ *   core            the parts, for each other
+ *   arrival         the way in, up to the acknowledgement
+ *   event_log       what the log says of an event
+ *   overload        how much may wait on its way in
+ *   registering     what a registration asks of the registry
+ *   merge_key       which two changes are one
+ *   registration_effect the queue follows what the registry did
+ *   parked          events that an earlier run could not place
+ *   forward         notifications that are another program's
+ *   delivery        the way out, and what follows from Apple's answer
+ *   wrong_topic     tokens that are not for the topic: too many?
+ *   bad_tokens      tokens that Apple calls bad: the wrong host?
+ *   probe           a push to nobody
+ *   credential_check does Apple take our credentials, though nothing is to be sent?
+ *   check_times     when it is asked next
+ *   keyring         the credentials in force
+ *   former          topics of before a change of aps_topic
+ *   expiry          housekeeping, once an hour
+ *   observer        callbacks for those who follow events and answers
+ *
+ * admin/ - the control socket and all behind it
+ *   control         the socket, and which request is whose
+ *   host_header     whom a request thinks it asks
+ *   request_params  what comes with a request
+ *   response        what is answered
+ *   deferred_request a request that waits for a database
+ *   db_query        a question as a job of registry or queue
+ *   db_totals       sizes and counts of the databases
+ *   status          all that the daemon knows about itself
+ *   prometheus      the same for Prometheus
+ *   status_page     the same for a browser
+ *   page_text       its text, made of page/
+ *   devices         list, show, remove, prune
+ *   forgotten       registrations that are gone, and why
+ *   queue_commands  list, flush, drop
+ *   obstacles       why pushes cannot go now
+ *   held_credential what is said of a credential on hold
+ *   test_push       a test push to a user's phones
+ *   test_credentials a look at each credential
+ *   event_stream    clients that follow the events
+ *
+ * daemon/ - the process
+ *   main            starts the parts, and stops them
+ *   check           mailpushd -n
+ *   reload          SIGHUP, and files that changed
+ *   file_watch      tells when they do
+ *   socket_watch    are the sockets still there?
+ *   clock_watch     was the clock set?
+ *   backlog         the kernel's limit on waiting datagrams
+ *   systemd         what systemd is told
+ *   systemd_status  the daemon in one sentence
+ *
+ * Beside it: ctl/ is mailpushctl, notify/ mailpush-notify and sim/ mailpush-apns-sim; the main.c of
+ * each has its own map.
  *
  * This file starts the parts in order.  It stops first what brings something in, then the
  * databases, while what waits for them is still there, and then the rest.

@@ -4,9 +4,10 @@
  * notifyd of Cyrus runs it for each notification (`notify_external`), one at a time, and mail waits
  * meanwhile: so it never waits long, and depends on libc alone, to start quickly.
  *
- *   request.c    command line and message → one dlist request
- *   daemon_client.c   to the daemon's socket, WAIT_MS for everything
- *   spool_write.c       else into the spool folder, from where the daemon takes it
+ *   main.c           options, and which way it goes
+ *   request.c        command line and message → one dlist request
+ *   daemon_client.c  to the daemon's socket, WAIT_MS for everything
+ *   spool_write.c    else into the spool folder, from where the daemon takes it
  *
  * notifyd ignores the exit status and shows nobody what we print: complaints go to syslog too.
  */

@@ -8,10 +8,12 @@
  *	bearer.c	provider tokens: who a push is from, without a certificate
  *	tls.c		TLS as Apple sets it
  *	server.c	the listener and the turns of the loop
+ *	server_state.h	what all connections share
  *	connection.c	one client: TLS, HTTP/2, and the fate of each of its streams
  *	stream.c	one push while it arrives and is answered
  *	behaviour.c	what a test asked for: the fate, if it is a special one
  *	service.c	what Apple's service would say: the checks in their order (pure)
+ *	response.c	the answer in frames of HTTP/2
  *	stats.c		what happened, counted
  *	record.c	what happened, written down
  *	control.c	the socket on which a test asks

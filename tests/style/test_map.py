@@ -1,0 +1,92 @@
+"""The map at the top of main.c names every module, and no circle joins two of them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SRC = ROOT / "src"
+FILES = sorted(SRC.rglob("*.[ch]"))
+OTHERS = ["ctl", "notify", "sim"]  # other programs: each main.c has a map of its own folder
+
+
+def top(path):
+    """The comment at the top of a file."""
+    return path.read_text().partition("*/")[0]
+
+
+def modules(folder):
+    return {path.stem for path in FILES if path.parent.name == folder}
+
+
+def the_map():
+    """Folder -> the modules that main.c's map gives it, with a word on each."""
+    found = {}
+    for line in top(SRC / "daemon/main.c").splitlines():
+        if folder := re.match(r" \* (\w+)/ - \S", line):
+            found[folder[1]] = []
+        elif module := re.match(r" \*   (\w+) +\S", line):
+            found[list(found)[-1]].append(module[1])
+    return found
+
+
+def test_the_map_has_every_folder_in_the_order_of_the_stages():
+    stages = re.search(r"foreach stage : \[([^\]]*)\]", (ROOT / "meson.build").read_text())[1]
+    order = [stage for stage in re.findall(r"\w+", stages) if stage not in OTHERS]
+    assert list(the_map()) == order
+
+
+@pytest.mark.parametrize("folder", sorted({p.parent.name for p in FILES} - set(OTHERS)))
+def test_the_map_has_every_module_once(folder):
+    on_map = the_map()[folder]
+    generated = {"page_text"} & set(on_map)  # of admin/page
+    assert sorted(on_map) == sorted(modules(folder) | generated)
+
+
+@pytest.mark.parametrize("folder", OTHERS)
+def test_the_map_of_another_program_has_every_module(folder):
+    text = top(SRC / folder / "main.c")
+    assert not [m for m in modules(folder) if not re.search(rf"\b{m}\b", text)]
+
+
+@pytest.mark.parametrize("folder", sorted({p.parent.name for p in FILES}))
+def test_a_folder_says_what_it_is_for(folder):
+    assert (SRC / folder / "README.md").read_text().startswith(f"# src/{folder}\n\n")
+
+
+def graph():
+    """Module -> the modules whose headers its files include."""
+    found = {}
+    for path in FILES:
+        name = f"{path.parent.name}/{path.stem}"
+        headers = re.findall(r'^#include "([^"]+)\.h"', path.read_text(), flags=re.M)
+        found.setdefault(name, set()).update(set(headers) - {name})
+    return found
+
+
+def circles(edges):
+    """Sets of modules each of which leads to each other one."""
+    reached = {}
+
+    def reach(start):
+        seen, todo = set(), [start]
+        while todo:
+            for other in edges.get(todo.pop(), ()):
+                if other not in seen:
+                    seen.add(other)
+                    todo.append(other)
+        return seen
+
+    for module in edges:
+        reached[module] = reach(module)
+    return {frozenset(other for other in reached[m] if m in reached[other])
+            for m in edges if m in reached[m]}
+
+
+def test_circles_are_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == {frozenset("bc")}
+
+
+def test_no_circle_joins_two_modules():
+    assert not circles(graph())
