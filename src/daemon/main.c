@@ -107,6 +107,7 @@
  *   sender          pushes in, answers out
  *   sender_types    the structs that it takes and gives
  *   credential_connections the connections of one credential, and the hold
+ *   outage          pushes that only fail, for long
  *   connection      one connection, until it is closed
  *   session         its HTTP/2
  *   dialer          its socket
