@@ -180,9 +180,9 @@ static void get_held(void)
 {
 	assert_true(push(0));
 	settle();
-	answer("403", "BadCertificate");
+	answer("403", "Forbidden");
 	assert_int_equal(world.action, VERDICT_HOLD);
-	assert_string_equal(world.trouble, "BadCertificate");
+	assert_string_equal(world.trouble, "Forbidden");
 }
 
 /* Until the next push may be let through; then it is out. */
@@ -234,7 +234,7 @@ static void a_probe_that_is_refused_is_followed_by_another_as_much_later(void **
 	(void)state;
 	get_held();
 	probe(1);
-	answer("403", "BadCertificate");
+	answer("403", "Forbidden");
 	assert_int_equal(room(), 0);
 	pass(HOLD_MS - 1);
 	assert_int_equal(room(), 0);
@@ -262,7 +262,7 @@ static void one_that_was_in_flight_and_is_taken_opens_it(void **state)
 	assert_true(push(0));
 	assert_true(push(1));
 	settle();
-	answer("403", "BadCertificate");
+	answer("403", "Forbidden");
 	assert_int_equal(room(), 0);
 	answer("200", NULL);
 	assert_string_equal(world.trouble, "");
@@ -281,7 +281,7 @@ static void who_asks_for_it_has_one_let_through_sooner(void **state)
 	assert_int_equal(room(), 1);
 	assert_true(push(1));
 	settle();
-	answer("403", "BadCertificate");
+	answer("403", "Forbidden");
 	credential_connections_hurry(conns());
 	room();
 	pass(HURRY_MS - 1);
@@ -297,7 +297,7 @@ static void a_retired_one_finishes_and_says_nothing(void **state)
 	settle();
 	credential_connections_retire(conns(), "another took its place");
 	assert_int_equal(room(), 0);
-	answer("403", "BadCertificate");
+	answer("403", "Forbidden");
 	assert_int_equal(world.answers, 1);
 	assert_int_equal(world.action, VERDICT_RETRY); /* it is about a credential that is over */
 	credential_connections_hold(conns(), "too late");
