@@ -224,8 +224,8 @@ static void ask_apple(struct examination *examination, unsigned i, json_t *json)
 		return;
 	}
 	examination->open++;
-	online->probe =
-		probe_new(examination->core, credential->topic, PROBE_FIRST, on_probed, online);
+	online->probe = probe_new(
+		examination->core->probes, credential->topic, PROBE_FIRST, on_probed, online);
 }
 
 static void examine(struct examination *examination)

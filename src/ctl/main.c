@@ -1,11 +1,24 @@
 /*
  * mailpushctl - the administrator's tool: asks mailpushd over its control socket.
  *
- *   main.c      commands and options; README.md says what belongs here
- *   client.c    HTTP over the unix socket; what to do when the daemon is down
- *   show.c      the answers as text, with table.c and format.c
- *   inspect.c   files of certificates and keys, without the daemon; show_file.c shows them
- *   doctor.c    examines the whole site
+ *   main.c            commands and options
+ *   client.c          HTTP over the unix socket; what to do when the daemon is down
+ *   show.c            the answers as text
+ *   table.c           text in columns, colours
+ *   format.c          times, sizes and texts as people read them
+ *   inspect.c         files of certificates and keys, without the daemon
+ *   show_file.c       what it found, as text
+ *   doctor.c          examines the whole site, by
+ *   doctor_cyrus.c      imapd.conf and cyrus.conf, which cyrusconf.c reads
+ *   doctor_program.c    what notifyd runs
+ *   doctor_imap.c       the Cyrus that runs, whose greeting.c reads
+ *   doctor_socket.c     the sockets
+ *   doctor_files.c      files that the daemon needs
+ *   doctor_daemon.c     the daemon
+ *   doctor_apple.c      credentials, and the way to Apple
+ *   doctor_machine.c    clock and disks
+ *   doctor_user.c       a user's phones
+ *   report.c          what was found, why, and the remedy
  *
  * With --json an answer is printed as it came; lists are one object a line.
  */

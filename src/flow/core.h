@@ -36,7 +36,7 @@ struct core {
 	struct registry *registry;
 	struct sender *sender;
 	struct delivery *delivery;
-	struct probe *probes; /* that wait for room */
+	struct probes *probes;
 	struct credential_check *credential_check;
 	struct forward *forward;
 	struct arrivals *arrivals;

@@ -87,7 +87,7 @@ static void ask(struct subject *subject, int64_t now_ms)
 		return;
 	}
 	check_times_asked(&subject->cadence, now_ms);
-	subject->probe = probe_new(subject->checkup->core, subject->credential->topic,
+	subject->probe = probe_new(subject->checkup->core->probes, subject->credential->topic,
 		PROBE_AFTER_PUSHES, on_probed, subject);
 }
 

@@ -101,12 +101,18 @@ static void on_doubts(void *ctx, const char *topic, bool is_doubted)
 		alarm_clear(name);
 }
 
+static void on_probe_wanted(void *ctx)
+{
+	delivery_wake(ctx);
+}
+
 struct delivery *delivery_new(struct core *core)
 {
 	struct delivery *delivery = mem_alloc_zero(1, sizeof(*delivery));
 	delivery->core = core;
 	delivery->misfits = wrong_topic_new(on_misfits, NULL);
 	delivery->doubts = bad_tokens_new(on_doubts, NULL);
+	core->probes = probes_new(on_probe_wanted, delivery);
 	/* After the turn's input and before the sender's and the workers' end of turn. */
 	uv_check_init(core->loop, &delivery->turn);
 	delivery->turn.data = delivery;
@@ -148,6 +154,7 @@ void delivery_free(struct delivery *delivery)
 		free(delivery->missing[i]);
 	wrong_topic_free(delivery->misfits);
 	bad_tokens_free(delivery->doubts);
+	probes_free(mem_steal(delivery->core->probes));
 	uv_close((uv_handle_t *)&delivery->turn, on_closed);
 	uv_close((uv_handle_t *)&delivery->due, on_closed);
 }
@@ -296,7 +303,7 @@ static void look(struct delivery *delivery)
 		return;
 	struct schedule_time time = core_time();
 	tell_kept_back(delivery, time.now_ms);
-	probe_launch(core, PROBE_FIRST);
+	probes_launch(core->probes, core->sender, PROBE_FIRST);
 	size_t position = 0;
 	const char *topic;
 	schedule_begin_turn(core->schedule);
@@ -304,7 +311,7 @@ static void look(struct delivery *delivery)
 		check_credential(delivery, topic);
 		launch_due(delivery, topic, time);
 	}
-	probe_launch(core, PROBE_AFTER_PUSHES);
+	probes_launch(core->probes, core->sender, PROBE_AFTER_PUSHES);
 	clear_missing(delivery, time.now_ms);
 	int64_t wake_ms = schedule_wake_ms(core->schedule, time.now_ms);
 	int64_t tell_ms = ration_wake_ms(&delivery->troubles);
@@ -459,6 +466,8 @@ static void on_answered(void *ctx, struct sender_push *push, const struct apns_a
 	struct delivery *delivery = core->delivery;
 	struct flight *flight = push->ctx;
 	if (!flight) {
+		if (probe_is_refused(verdict))
+			delivery_hold(core, push->topic, answer);
 		probe_answered(push, answer, verdict);
 		return;
 	}

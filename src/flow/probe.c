@@ -1,16 +1,21 @@
 #include "flow/probe.h"
 
 #include "base/mem.h"
-#include "flow/delivery.h"
-
+#include <assert.h>
 #include <string.h>
 
 #define NOBODY "0000000000000000000000000000000000000000000000000000000000000000"
 #define NO_ACCOUNT "00000000-0000-0000-0000-000000000000"
 
+struct probes {
+	struct probe *first;
+	void (*wanted)(void *ctx);
+	void *ctx;
+};
+
 struct probe {
 	struct probe *next; /* waits for room */
-	struct core *core;
+	struct probes *probes;
 	struct sender_push push; /* ctx is NULL: it is no flight of the schedule's */
 	bool is_out;
 	enum probe_turn turn;
@@ -27,20 +32,34 @@ static void probe_free(struct probe *probe)
 	free(probe);
 }
 
-struct probe *probe_new(struct core *core, const char *topic, enum probe_turn turn,
+struct probes *probes_new(void (*wanted)(void *ctx), void *ctx)
+{
+	struct probes *probes = mem_alloc_zero(1, sizeof(*probes));
+	probes->wanted = wanted;
+	probes->ctx = ctx;
+	return probes;
+}
+
+void probes_free(struct probes *probes)
+{
+	assert(!probes->first);
+	free(probes);
+}
+
+struct probe *probe_new(struct probes *probes, const char *topic, enum probe_turn turn,
 	void (*answered)(
 		void *ctx, const struct apns_answer *answer, const struct verdict *verdict),
 	void *ctx)
 {
 	struct probe *probe = mem_alloc_zero(1, sizeof(*probe));
-	probe->core = core;
+	probe->probes = probes;
 	probe->topic = mem_dup(topic);
 	probe->turn = turn;
 	probe->answered = answered;
 	probe->ctx = ctx;
-	probe->next = core->probes;
-	core->probes = probe;
-	delivery_wake(core->delivery);
+	probe->next = probes->first;
+	probes->first = probe;
+	probes->wanted(probes->ctx);
 	return probe;
 }
 
@@ -49,7 +68,7 @@ void probe_cancel(struct probe *probe)
 	probe->answered = NULL;
 	if (probe->is_out)
 		return;
-	struct probe **at = &probe->core->probes;
+	struct probe **at = &probe->probes->first;
 	while (*at != probe)
 		at = &(*at)->next;
 	*at = probe->next;
@@ -57,7 +76,7 @@ void probe_cancel(struct probe *probe)
 }
 
 /* Is it taken? */
-static bool launch(struct probe *probe)
+static bool launch(struct probe *probe, struct sender *sender)
 {
 	char payload[PAYLOAD_MAX];
 	struct sender_push *push = &probe->push;
@@ -68,16 +87,16 @@ static bool launch(struct probe *probe)
 	push->token = NOBODY;
 	push->is_check = true;
 	uv_random(NULL, NULL, push->apns_id, sizeof(push->apns_id), 0, NULL);
-	probe->is_out = sender_push(probe->core->sender, push);
+	probe->is_out = sender_push(sender, push);
 	return probe->is_out;
 }
 
-void probe_launch(struct core *core, enum probe_turn turn)
+void probes_launch(struct probes *probes, struct sender *sender, enum probe_turn turn)
 {
-	struct probe **at = &core->probes;
+	struct probe **at = &probes->first;
 	while (*at) {
 		struct probe *probe = *at;
-		if (probe->turn == turn && launch(probe))
+		if (probe->turn == turn && launch(probe, sender))
 			*at = probe->next;
 		else
 			at = &probe->next;
@@ -101,8 +120,6 @@ void probe_answered(
 	struct sender_push *push, const struct apns_answer *answer, const struct verdict *verdict)
 {
 	struct probe *probe = MEM_CONTAINER(push, struct probe, push);
-	if (probe_is_refused(verdict))
-		delivery_hold(probe->core, probe->topic, answer);
 	if (probe->answered)
 		probe->answered(probe->ctx, answer, verdict);
 	probe_free(probe);

@@ -2,15 +2,23 @@
  * probe - a push to a device that cannot exist: what does Apple say to our credential?
  *
  * It goes over the connection that all pushes with that topic use, past the schedule and without a
- * trace in it, in the metrics or among the failures.  delivery launches and hands back.  One that
- * Apple refuses puts the credential on hold, as a push to a phone does.  Loop thread only.
+ * trace in it, in the metrics or among the failures.  Whoever owns the probes launches them, hands
+ * the answers back and puts a credential on hold that is refused, as after a push to a phone.
+ *
+ * Loop thread only.
  */
 #ifndef MAILPUSH_FLOW_PROBE_H
 #define MAILPUSH_FLOW_PROBE_H
 
-#include "flow/core.h"
+#include "apns/sender.h"
 
 struct probe;
+struct probes; /* those that wait for room */
+
+/* `wanted`: there is one to launch. */
+struct probes *probes_new(void (*wanted)(void *ctx), void *ctx);
+/* With none left. */
+void probes_free(struct probes *probes);
 
 /* Apple looks at the token only after it has accepted the credential and the topic. */
 bool probe_is_accepted(const struct apns_answer *answer);
@@ -23,7 +31,7 @@ enum probe_turn {
 };
 
 /* `answered` is called once, later; the probe is gone then. */
-struct probe *probe_new(struct core *core, const char *topic, enum probe_turn turn,
+struct probe *probe_new(struct probes *probes, const char *topic, enum probe_turn turn,
 	void (*answered)(
 		void *ctx, const struct apns_answer *answer, const struct verdict *verdict),
 	void *ctx);
@@ -31,7 +39,7 @@ struct probe *probe_new(struct core *core, const char *topic, enum probe_turn tu
 void probe_cancel(struct probe *probe);
 
 /* Those of this turn for which there is room now. */
-void probe_launch(struct core *core, enum probe_turn turn);
+void probes_launch(struct probes *probes, struct sender *sender, enum probe_turn turn);
 void probe_answered(
 	struct sender_push *push, const struct apns_answer *answer, const struct verdict *verdict);
 
