@@ -439,12 +439,13 @@ void log_write(enum log_level level, const char *module, const char *text,
 	pthread_mutex_unlock(&state.lock);
 }
 
-bool log_may(enum log_level level, const char *kind, const char *who)
+bool log_may(enum log_level level, const char *kind, const char *who, unsigned lines)
 {
-	if (log_is_on(LOG_LEVEL_DEBUG))
-		return true;
+	if (!log_is_on(level) || log_is_on(LOG_LEVEL_DEBUG))
+		return log_is_on(level);
 	pthread_mutex_lock(&state.lock);
-	bool may = ratelimit_allows(&state.limit, kind, who, (int)level, clock_monotonic_ms());
+	bool may =
+		ratelimit_allows(&state.limit, kind, who, lines, (int)level, clock_monotonic_ms());
 	/* It waits for lines, and has not heard that a count is to be told. */
 	if (may && state.running)
 		pthread_cond_signal(&state.wake);

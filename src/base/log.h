@@ -78,17 +78,18 @@ uint64_t log_dropped(void);
 void log_write(enum log_level level, const char *module, const char *text,
 	const struct log_field *fields, unsigned count);
 
-/* Use log_seldom. */
-bool log_may(enum log_level level, const char *kind, const char *who);
-
 /*
- * log_event for what others can cause as often as they like: of a kind (a literal, which says what
- * happened) and of who caused it ("": nobody in particular) one line at first, then one a minute
- * with the count, and the rest of it at the stop (ratelimit.h).  The level debug has them all.
+ * For what others can cause as often as they like: may a line of a kind (a literal, which says what
+ * happened) and of who caused it ("": nobody in particular) be written, as one of the first `lines`
+ * of a minute?  Else it is counted, and the log tells the count behind the minute and at the stop
+ * (ratelimit.h).  The level debug has them all.
  */
+bool log_may(enum log_level level, const char *kind, const char *who, unsigned lines);
+
+/* log_event, if log_may allows it as the only line of a minute. */
 #define log_seldom(level, module, kind, who, text, ...)                      \
 	do {                                                                 \
-		if (log_is_on(level) && log_may((level), (kind), (who)))     \
+		if (log_may((level), (kind), (who), 1))                      \
 			log_event((level), (module), (text), ##__VA_ARGS__); \
 	} while (0)
 

@@ -28,13 +28,14 @@ static struct ratelimit_entry *find_or_add(struct ratelimit *limit, const char *
 	if (entry || limit->count == RATELIMIT_MAX)
 		return entry;
 	entry = &limit->entries[limit->count++];
-	*entry = (struct ratelimit_entry){.kind = kind, .until_ms = now_ms + RATELIMIT_MS};
+	*entry = (struct ratelimit_entry){
+		.kind = kind, .lines = 1, .until_ms = now_ms + RATELIMIT_MS};
 	strncpy(entry->who, who, RATELIMIT_WHO_SIZE - 1);
 	return entry;
 }
 
-bool ratelimit_allows(
-	struct ratelimit *limit, const char *kind, const char *who, int level, int64_t now_ms)
+bool ratelimit_allows(struct ratelimit *limit, const char *kind, const char *who, unsigned lines,
+	int level, int64_t now_ms)
 {
 	bool is_new;
 	struct ratelimit_entry *entry = find_or_add(limit, kind, who, now_ms, &is_new);
@@ -42,6 +43,11 @@ bool ratelimit_allows(
 		return entry != NULL;
 	if (!entry->kept_back && now_ms >= entry->until_ms) {
 		entry->until_ms = now_ms + RATELIMIT_MS;
+		entry->lines = 1;
+		return true;
+	}
+	if (entry->lines < lines) {
+		entry->lines++;
 		return true;
 	}
 	if (!entry->kept_back++ || level < entry->level)
@@ -67,6 +73,7 @@ bool ratelimit_next(struct ratelimit *limit, int64_t now_ms, struct ratelimit_en
 		} else if (entry->kept_back) {
 			*ret = *entry;
 			entry->kept_back = 0;
+			entry->lines = 1; /* the count */
 			entry->until_ms = now_ms == INT64_MAX ? now_ms : now_ms + RATELIMIT_MS;
 			return true;
 		} else {

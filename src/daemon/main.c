@@ -19,7 +19,6 @@
  *   joblist         the jobs that wait for it
  *   log             what administrators read at night
  *   ratelimit       which lines are written, of those that others can cause
- *   ration          how many lines are written while Apple fails
  *   alarm           conditions that stand until they are mended
  *   histogram       how long something took
  *   http            an HTTP server in our loop

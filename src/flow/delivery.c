@@ -3,7 +3,6 @@
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/ration.h"
 #include "flow/bad_tokens.h"
 #include "flow/probe.h"
 #include "flow/wrong_topic.h"
@@ -26,6 +25,7 @@
 #define SMALL_PAYLOAD 256
 #define POOL_MAX 4096
 #define MISSING_MAX 32
+#define TROUBLE_LINES 200 /* a minute, about pushes that were not taken; more tell nothing new */
 #define ALARM_NAME_SIZE 101
 
 struct flight {
@@ -51,7 +51,6 @@ struct delivery {
 	unsigned missing_count;
 	struct wrong_topic *misfits;
 	struct bad_tokens *doubts;
-	struct ration troubles; /* lines about pushes that were not taken */
 	struct flight *free_flights;
 	unsigned free_count;
 };
@@ -132,19 +131,10 @@ static void on_closed(uv_handle_t *handle)
 		free(delivery);
 }
 
-static void tell_kept_back(struct delivery *delivery, int64_t now_ms)
-{
-	uint64_t count = ration_kept_back(&delivery->troubles, now_ms);
-	if (count)
-		log_event(LOG_LEVEL_INFO, "apns", "more pushes were not taken",
-			log_number("count", (int64_t)count));
-}
-
 void delivery_free(struct delivery *delivery)
 {
 	if (!delivery)
 		return;
-	tell_kept_back(delivery, INT64_MAX);
 	while (delivery->free_flights) {
 		struct flight *flight = delivery->free_flights;
 		delivery->free_flights = flight->next_free;
@@ -302,7 +292,6 @@ static void look(struct delivery *delivery)
 	if (delivery->is_stopped)
 		return;
 	struct schedule_time time = core_time();
-	tell_kept_back(delivery, time.now_ms);
 	probes_launch(core->probes, core->sender, PROBE_FIRST);
 	size_t position = 0;
 	const char *topic;
@@ -314,9 +303,6 @@ static void look(struct delivery *delivery)
 	probes_launch(core->probes, core->sender, PROBE_AFTER_PUSHES);
 	clear_missing(delivery, time.now_ms);
 	int64_t wake_ms = schedule_wake_ms(core->schedule, time.now_ms);
-	int64_t tell_ms = ration_wake_ms(&delivery->troubles);
-	if (tell_ms < wake_ms)
-		wake_ms = tell_ms;
 	/* A push that was answered while it was handed over has woken us again. */
 	if (delivery->is_awake)
 		wake_ms = time.now_ms;
@@ -331,8 +317,7 @@ static void tell_answer(struct delivery *delivery, const struct flight *flight,
 	const struct apns_answer *answer, enum verdict_action action, const char *then)
 {
 	const struct push_target *target = flight->scheduled->target;
-	int64_t now_ms = clock_monotonic_ms();
-	int64_t took_ms = now_ms - flight->push.sent_ms;
+	int64_t took_ms = clock_monotonic_ms() - flight->push.sent_ms;
 	enum log_level level = LOG_LEVEL_INFO;
 	const char *text = "push not taken";
 	if (action == VERDICT_DONE) {
@@ -341,7 +326,7 @@ static void tell_answer(struct delivery *delivery, const struct flight *flight,
 		level = LOG_LEVEL_ERROR;
 		text = "Apple rejects a push as malformed; it is dropped, please report this";
 	}
-	if (action == VERDICT_DONE || !ration_allows(&delivery->troubles, now_ms))
+	if (action == VERDICT_DONE || !log_may(level, "pushes not taken", "", TROUBLE_LINES))
 		level = LOG_LEVEL_DEBUG;
 	log_event(level, "apns", text, log_text("user", target->user),
 		log_masked("token", target->token), log_masked("account", target->account_id),

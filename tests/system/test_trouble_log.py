@@ -10,11 +10,11 @@ from control import get
 from mailsite import BarePhone, new_user
 from test_daemon import AS_ROOT, send_as
 
-LINES = 200         # of pushes that were not taken, in 10 s
+LINES = 200         # of pushes that were not taken, in a minute
 PHONES = 1500
 FAILURES = 3000
 
-KEPT_BACK = "more pushes were not taken count=([0-9]+)"
+KEPT_BACK = 'more of the same what="pushes not taken" count=([0-9]+)'
 
 
 def register(site, count):
@@ -39,23 +39,12 @@ def test_thousands_of_failing_pushes_are_some_lines_and_a_count(bare_site_for, s
     site.sim.control(do="next", status=status, reason=reason, count=failures)
     register(site, PHONES)
     site.sim.wait_pushes(failures, timeout=60, where=lambda push: push["status"] == status)
-    site.mailpushd.wait_log(KEPT_BACK, timeout=30)
     site.wait_nothing_waits()
     assert site.mailpushd.stop() == 0
     written = len(found(site, f"{text}.* status={status} "))
     counts = [int(match[1]) for match in found(site, KEPT_BACK)]
     assert written <= LINES * (len(counts) + 1)
     assert written + sum(counts) == failures
-
-
-def test_what_was_not_written_is_told_at_the_stop(bare_site_for):
-    site = bare_site_for(log_level="info", later_delay="1ms")
-    site.sim.control(do="next", status=400, reason="BadMessageId", count=LINES + 7)
-    register(site, LINES + 7)
-    site.sim.wait_pushes(LINES + 7)
-    site.wait_nothing_waits()
-    assert site.mailpushd.stop() == 0
-    assert [int(match[1]) for match in found(site, KEPT_BACK)] == [7]
 
 
 # ---- what others can cause ----

@@ -193,6 +193,15 @@ static void what_others_cause_is_a_line_and_a_count(void **state)
 		"count=68344\n"));
 }
 
+/* Nor a count of lines that the level leaves out. */
+static void what_the_level_leaves_out_is_not_counted(void **state)
+{
+	log_set_level(LOG_LEVEL_WARN);
+	for (int i = 0; i < 3; i++)
+		assert_false(log_may(LOG_LEVEL_INFO, "registrations of a phone", "", 1));
+	assert_string_equal(read_all(*state), "");
+}
+
 static void fill_pipe(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -266,6 +275,8 @@ int main(void)
 			no_lesser_line_takes_the_place_of_an_alarm, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			what_others_cause_is_a_line_and_a_count, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_the_level_leaves_out_is_not_counted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_stuck_target_drops_lines_and_never_blocks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

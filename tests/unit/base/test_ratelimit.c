@@ -19,7 +19,16 @@ static int begin(void **state)
 
 static bool allows(const char *kind, const char *who, int64_t now_ms)
 {
-	return ratelimit_allows(&limit, kind, who, 1, now_ms);
+	return ratelimit_allows(&limit, kind, who, 1, 1, now_ms);
+}
+
+/* How many of `count` lines are written, where `lines` may be. */
+static unsigned written_of(unsigned count, unsigned lines, int64_t now_ms)
+{
+	unsigned written = 0;
+	for (unsigned i = 0; i < count; i++)
+		written += ratelimit_allows(&limit, "failed", "", lines, 1, now_ms);
+	return written;
 }
 
 static void the_first_is_written_and_the_rest_counted_a_minute(void **state)
@@ -52,6 +61,40 @@ static void after_a_quiet_minute_it_begins_anew(void **state)
 	assert_true(ratelimit_next(&limit, 2 * RATELIMIT_MS, &entry));
 	assert_false(ratelimit_next(&limit, 3 * RATELIMIT_MS, &entry));
 	assert_int_equal(ratelimit_due_ms(&limit), INT64_MAX);
+}
+
+static void so_many_are_written_and_the_rest_counted(void **state)
+{
+	(void)state;
+	struct ratelimit_entry entry;
+	assert_int_equal(written_of(270, 200, 1000), 200);
+	assert_true(ratelimit_next(&limit, 61000, &entry));
+	assert_int_equal(entry.kept_back, 70);
+	/* The count was a line. */
+	assert_int_equal(written_of(270, 200, 61001), 199);
+	assert_true(ratelimit_next(&limit, 121000, &entry));
+	assert_int_equal(entry.kept_back, 71);
+}
+
+static void a_minute_with_no_more_than_so_many_has_no_count(void **state)
+{
+	(void)state;
+	struct ratelimit_entry entry;
+	assert_int_equal(written_of(200, 200, 0), 200);
+	assert_int_equal(written_of(200, 200, RATELIMIT_MS), 200);
+	assert_false(ratelimit_next(&limit, 2 * RATELIMIT_MS, &entry));
+	assert_int_equal(ratelimit_due_ms(&limit), INT64_MAX);
+}
+
+static void what_was_counted_is_told_before_more_is_written(void **state)
+{
+	(void)state;
+	struct ratelimit_entry entry;
+	written_of(201, 200, 0);
+	assert_int_equal(written_of(1, 200, RATELIMIT_MS), 0);
+	assert_true(ratelimit_next(&limit, RATELIMIT_MS, &entry));
+	assert_int_equal(entry.kept_back, 2);
+	assert_int_equal(written_of(1, 200, RATELIMIT_MS), 1);
 }
 
 static void kinds_and_people_are_counted_apart(void **state)
@@ -94,6 +137,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(the_first_is_written_and_the_rest_counted_a_minute, begin),
 		cmocka_unit_test_setup(after_a_quiet_minute_it_begins_anew, begin),
+		cmocka_unit_test_setup(so_many_are_written_and_the_rest_counted, begin),
+		cmocka_unit_test_setup(a_minute_with_no_more_than_so_many_has_no_count, begin),
+		cmocka_unit_test_setup(what_was_counted_is_told_before_more_is_written, begin),
 		cmocka_unit_test_setup(kinds_and_people_are_counted_apart, begin),
 		cmocka_unit_test_setup(a_crowd_is_one, begin),
 		cmocka_unit_test_setup(at_the_end_all_is_told, begin),
