@@ -14,6 +14,7 @@ struct search {
 	const struct core *core;
 	const char *topic;
 	char *text;
+	json_t *json;
 	bool is_found;
 };
 
@@ -53,30 +54,20 @@ void held_credential_describe(const struct core *core, const struct sender_way *
 	json_object_set_new(json, "waiting", json_integer((json_int_t)count_waiting(core, way)));
 }
 
-struct listing {
-	const struct core *core;
-	json_t *list;
-};
-
-static void list_one(void *ctx, const struct sender_way *way)
+static void name_one(void *ctx, const struct sender_way *way)
 {
-	const struct listing *listing = ctx;
-	if (!way->is_held)
+	struct search *search = ctx;
+	if (search->is_found || !way->is_held || strcmp(way->credential->topic, search->topic) != 0)
 		return;
-	json_t *json = json_pack("{so,so,so}", "credential", response_text(way->credential->name),
-		"topic", response_text(way->credential->topic), "why",
-		response_text(way->trouble ? way->trouble : ""));
-	held_credential_describe(listing->core, way, json);
-	json_array_append_new(listing->list, json);
+	search->is_found = true;
+	json_object_set_new(search->json, "credential", response_text(way->credential->name));
+	held_credential_describe(search->core, way, search->json);
 }
 
-void held_credential_add_list(const struct core *core, json_t *json)
+void held_credential_name(const struct core *core, const char *topic, json_t *json)
 {
-	struct listing listing = {.core = core, .list = json_array()};
-	sender_each_way(core->sender, list_one, &listing);
-	if (json_array_size(listing.list))
-		json_object_set(json, "held", listing.list);
-	json_decref(listing.list);
+	struct search search = {.core = core, .topic = topic, .json = json};
+	sender_each_way(core->sender, name_one, &search);
 }
 
 static void tell_one(void *ctx, const struct sender_way *way)

@@ -17,8 +17,8 @@
 
 /* Adds held_since, next_try and waiting to what is said about a way. */
 void held_credential_describe(const struct core *core, const struct sender_way *way, json_t *json);
-/* Adds `held`, those on hold, each with credential, topic, why and the above, if there are any. */
-void held_credential_add_list(const struct core *core, json_t *json);
+/* Adds `credential` and the above, if one for `topic` is on hold. */
+void held_credential_name(const struct core *core, const char *topic, json_t *json);
 /*
  * Why no push on `topic` leaves now: with a hold all of the above in words, else the trouble of its
  * connections; false: nothing is known of a trouble.

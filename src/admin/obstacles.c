@@ -1,5 +1,6 @@
 #include "admin/obstacles.h"
 
+#include "admin/held_credential.h"
 #include "admin/response.h"
 #include "base/mem.h"
 
@@ -101,18 +102,20 @@ bool obstacles_add(struct obstacles *obstacles, const struct core *core,
 	return true;
 }
 
-json_t *obstacles_json(const struct obstacles *obstacles)
+json_t *obstacles_json(const struct obstacles *obstacles, const struct core *core)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; i < obstacles->count; i++) {
 		const struct obstacle *obstacle = &obstacles->all[i];
 		const char *meaning =
 			obstacle->meaning ? obstacle->meaning : words[obstacle->why].meaning;
-		json_array_append_new(list,
-			json_pack("{ss,sI,so,so}", "why", words[obstacle->why].name, "count",
-				(json_int_t)obstacle->count, "topic",
-				obstacle->topic ? response_text(obstacle->topic) : json_null(),
-				"meaning", response_text(meaning ? meaning : "")));
+		json_t *json = json_pack("{ss,sI,so,so}", "why", words[obstacle->why].name, "count",
+			(json_int_t)obstacle->count, "topic",
+			obstacle->topic ? response_text(obstacle->topic) : json_null(), "meaning",
+			response_text(meaning ? meaning : ""));
+		if (obstacle->why == HELD)
+			held_credential_name(core, obstacle->topic, json);
+		json_array_append_new(list, json);
 	}
 	return list;
 }

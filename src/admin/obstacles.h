@@ -25,7 +25,10 @@ void obstacles_fini(struct obstacles *obstacles);
  */
 bool obstacles_add(struct obstacles *obstacles, const struct core *core,
 	const struct push_target *target, const char *state);
-/* A list of objects: `why`, `count`, `topic` (or null) and `meaning`. */
-json_t *obstacles_json(const struct obstacles *obstacles);
+/*
+ * A list of objects: `why`, `count`, `topic` (or null) and `meaning`; with what
+ * held_credential_name adds, where the topic's credential is on hold.
+ */
+json_t *obstacles_json(const struct obstacles *obstacles, const struct core *core);
 
 #endif

@@ -1,7 +1,6 @@
 #include "admin/queue_commands.h"
 
 #include "admin/deferred_request.h"
-#include "admin/held_credential.h"
 #include "admin/obstacles.h"
 #include "admin/request_params.h"
 #include "admin/response.h"
@@ -130,9 +129,10 @@ static void finish(struct view *view)
 	json_t *answer =
 		json_pack("{sI}", view->is_drop ? "dropped" : "flushed", (json_int_t)view->count);
 	if (!view->is_drop) {
-		json_object_set_new(answer, "cannot_go", obstacles_json(&view->obstacles));
+		/* First, as it changes when a held credential is tried next. */
 		sender_hurry(view->exchange.core->sender);
-		held_credential_add_list(view->exchange.core, answer);
+		json_object_set_new(
+			answer, "cannot_go", obstacles_json(&view->obstacles, view->exchange.core));
 	}
 	delivery_wake(view->exchange.core->delivery);
 	response_json(view->exchange.request, 200, answer);

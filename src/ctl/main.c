@@ -229,7 +229,6 @@ static void show_changed(const json_t *answer)
 		printf("%lld push%s dropped\n", count, count == 1 ? "" : "es");
 	else
 		show_flushed(answer);
-	show_held(answer);
 }
 
 static enum client_exit change_queue(const char *path)

@@ -220,22 +220,6 @@ static void show_hold(const json_t *hold)
 		count_of(hold, "waiting") == 1 ? " waits" : "es wait");
 }
 
-void show_held(const json_t *answer)
-{
-	size_t i;
-	json_t *hold;
-	json_array_foreach(json_object_get(answer, "held"), i, hold)
-	{
-		fputs("credential ", stdout);
-		print_text(text_of(hold, "credential"));
-		fputs(" is ", stdout);
-		show_hold(hold);
-		fputs(": ", stdout);
-		coloured(TABLE_BAD, text_of(hold, "why"));
-		putchar('\n');
-	}
-}
-
 static void show_way(const json_t *credential)
 {
 	size_t i;
@@ -508,6 +492,12 @@ void show_flushed(const json_t *answer)
 		if (*topic) {
 			fputs(" on topic ", stdout);
 			print_text(topic);
+		}
+		if (json_object_get(obstacle, "credential")) {
+			fputs(", as credential ", stdout);
+			print_text(text_of(obstacle, "credential"));
+			fputs(" is ", stdout);
+			show_hold(obstacle);
 		}
 		fputs(": ", stdout);
 		print_text(text_of(obstacle, "meaning"));

@@ -16,8 +16,6 @@ void show_flushed(const json_t *answer);
 void show_event(const json_t *event);
 void show_config(const json_t *config);
 void show_push(const json_t *answer);
-/* Of `queue flush`: the credentials on hold, that what it hurried waits for. */
-void show_held(const json_t *answer);
 void show_credentials(const json_t *answer);
 
 /* Did Apple take all of the test push? */

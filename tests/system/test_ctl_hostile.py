@@ -25,7 +25,7 @@ NAMES = """alarms aps_topic by cannot_go connections counters credentials databa
     expires findings flushed forgotten kept_back key kind last_event last_push latencies level limit line
     lines log_level log_lines_dropped mailboxes meaning name next now nudged oldest pid pushes queue rates
     reason registrations registry removed result seconds settings since site started state status
-    streams text time token topic total user value version why""".split()
+    streams text time token topic total user value version why credential""".split()
 
 
 def wrong(value, depth=3):

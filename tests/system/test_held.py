@@ -76,7 +76,7 @@ def test_what_is_asked_for_again_waits_for_ten_seconds(site):
     before, since = time.time(), len(site.mailpushd.log)
     flush(site)
     site.mailpushd.wait_log("push not taken .*reason=BadCertificate", since=since)
-    [held] = ask(site.mailpushd, "POST", "/queue/flush")[1]["held"]
+    [held] = ask(site.mailpushd, "POST", "/queue/flush")[1]["cannot_go"]
     assert before + 9 < held["next_try"] <= get(site.mailpushd, "/status")["now"] + 10
 
 
@@ -96,7 +96,7 @@ def test_the_status_says_since_when_and_what_waits(site):
 
 def test_a_credential_that_is_not_held_says_nothing_of_a_hold(bare_site):
     assert not {"held_since", "next_try", "waiting"} & set(credential(bare_site))
-    assert "held" not in ask(bare_site.mailpushd, "POST", "/queue/flush")[1]
+    assert ask(bare_site.mailpushd, "POST", "/queue/flush")[1]["cannot_go"] == []
 
 
 def test_the_check_says_what_apple_said_and_since_when(site):
@@ -113,16 +113,19 @@ def test_a_check_that_apple_answers_well_tells_of_no_hold(site):
     assert done.returncode == 0 and "hold" not in done.stdout, done.stdout
 
 
-def test_a_flush_names_the_credentials_on_hold(site):
+def test_a_flush_tells_once_what_waits_for_a_credential_on_hold(site):
     since = len(site.mailpushd.log)
     [answer] = ctl_json(site.mailpushd, "queue", "flush")
-    [held] = answer["held"]
-    assert held["credential"] == "main" and held["waiting"] == 1
-    assert "403 BadCertificate" in held["why"]
+    assert set(answer) == {"flushed", "cannot_go"}
+    [held] = answer["cannot_go"]
+    assert (held["why"], held["count"], held["credential"], held["waiting"]) == (
+        "held", 1, "main", 1)
+    assert "403 BadCertificate" in held["meaning"]
     site.mailpushd.wait_log("push not taken .*reason=BadCertificate", since=since)
     wait_waiting(site, 1)
-    assert re.search("credential main is on hold since .*, tried next .*, 1 push waits: "
-                     "Apple refuses pushes: 403 BadCertificate", flush(site).stdout)
+    assert re.fullmatch("0 pushes are told now\n1 cannot go on topic .*, as credential main is on "
+                        "hold since .*, tried next .*, 1 push waits: Apple refuses pushes: "
+                        "403 BadCertificate.*\n", flush(site).stdout)
 
 
 def test_a_test_push_says_that_the_credential_is_on_hold(site):
