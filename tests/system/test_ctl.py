@@ -256,7 +256,18 @@ def test_what_is_flushed_and_cannot_go_is_told_to_people(slow_site):
         "1 cannot go: the account was deleted; they wait until something happens in it\n"
 
 
-def test_what_has_no_credential_or_no_connection_cannot_go(slow_site):
+def test_what_has_no_credential_cannot_go(slow_site):
+    waiting_phone(slow_site)
+    slow_site.mailpushd.credentials.clear()
+    slow_site.mailpushd.write_conf()
+    slow_site.mailpushd.restart()
+    assert ctl_json(slow_site.mailpushd, "queue", "flush") == [{"flushed": 0, "cannot_go": [
+        {"why": "no_credential", "count": 1, "topic": TOPIC,
+         "meaning": "there is no credential for their topic; "
+                    "add its certificate to mailpush.conf"}]}]
+
+
+def test_what_has_no_connection_cannot_go(slow_site):
     site = slow_site
     phone = waiting_phone(site)
     site.sim.control(do="refuse", on=True)
