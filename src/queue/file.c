@@ -46,7 +46,9 @@ static const char step_3[] = "ALTER TABLE news ADD COLUMN urgent_ms INTEGER NOT 
 			     "UPDATE news SET urgent_ms = first_ms WHERE urgency = 0;"
 			     "ALTER TABLE news DROP COLUMN urgency;";
 
-static const char *const steps[] = {step_1, step_2, step_3};
+static const char step_4[] = "ALTER TABLE push ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const steps[] = {step_1, step_2, step_3, step_4};
 
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
 
@@ -76,8 +78,10 @@ static const char *const statement_text[STATEMENTS] = {
 	[ROLLBACK] = "ROLLBACK",
 	[PUSH_PUT] = "INSERT OR REPLACE INTO push (number, user, token, account_id, topic,"
 		     " aps_version, confirmed, inbox_only, renewed_ms, apns_id, due_ms, attempts,"
-		     " first_ms, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	[PUSH_MOVE] = "UPDATE push SET apns_id = ?2, due_ms = ?3, attempts = ?4 WHERE number = ?1",
+		     " first_ms, key, doubted)"
+		     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[PUSH_MOVE] = "UPDATE push SET apns_id = ?2, due_ms = ?3, attempts = ?4, doubted = ?5"
+		      " WHERE number = ?1",
 	[PUSH_DELETE] = "DELETE FROM push WHERE number = ?",
 	[NEWS_PUT] = "INSERT OR REPLACE INTO news (number, hash, first_ms, urgent_ms, seq)"
 		     " VALUES (?, ?, ?, ?, ?)",
@@ -391,6 +395,7 @@ static int put_push(struct store_file *file, const struct queue_job *job, struct
 	sqlite3_bind_int64(statement, 12, job->attempts);
 	sqlite3_bind_int64(statement, 13, job->first_ms);
 	sqlite3_bind_blob(statement, 14, job->key.bytes, sizeof(job->key.bytes), SQLITE_STATIC);
+	sqlite3_bind_int(statement, 15, job->is_doubted);
 	return done(file, statement, err);
 }
 
@@ -400,6 +405,7 @@ static int move_push(struct store_file *file, const struct queue_job *job, struc
 	sqlite3_bind_blob(statement, 2, job->apns_id, sizeof(job->apns_id), SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 3, job->due_ms);
 	sqlite3_bind_int64(statement, 4, job->attempts);
+	sqlite3_bind_int(statement, 5, job->is_doubted);
 	return done(file, statement, err);
 }
 
@@ -658,7 +664,8 @@ static bool load_push(struct loading *loading, sqlite3_stmt *row)
 		sqlite3_column_int64(row, 8));
 	loading->loader->push(loading->ctx, number, target, sqlite3_column_blob(row, 9),
 		sqlite3_column_int64(row, 10), (unsigned)sqlite3_column_int64(row, 11),
-		sqlite3_column_int64(row, 12), sqlite3_column_int64(row, 13));
+		sqlite3_column_int(row, 15) != 0, sqlite3_column_int64(row, 12),
+		sqlite3_column_int64(row, 13));
 	return true;
 }
 
@@ -725,7 +732,7 @@ int store_file_load(
 	} tables[] = {
 		{"SELECT push.key, user, token, account_id, topic, aps_version, confirmed,"
 		 " inbox_only, renewed_ms, apns_id, due_ms, attempts, first_ms,"
-		 " ifnull(last_push_ms, 0), number FROM push"
+		 " ifnull(last_push_ms, 0), number, doubted FROM push"
 		 " LEFT JOIN phone ON phone.key = push.key ORDER BY push.key",
 			load_push},
 		{"SELECT key, hash, news.first_ms, urgent_ms, seq FROM news"

@@ -244,6 +244,7 @@ void schedule_tell_row(
 	job->parts |= part;
 	job->due_ms = entry->is_asleep ? QUEUE_DUE_ASLEEP : time.unix_ms + (due_ms - time.now_ms);
 	job->attempts = entry->attempts;
+	job->is_doubted = entry->is_doubted;
 	memcpy(job->apns_id, entry->apns_id, sizeof(job->apns_id));
 	if (part == QUEUE_PUSH_PUT) {
 		job->target = push_target_ref(entry->target);

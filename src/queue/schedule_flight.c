@@ -288,5 +288,7 @@ struct queue_job *schedule_doubt(struct schedule *schedule, const struct registr
 	struct queue_job *job = schedule_retry(
 		schedule, key, status, reason, is_renewed ? 0 : delay_ms, true, time);
 	entry->is_doubted = !is_renewed && !is_orphan && entry->state != RESTING;
+	if (job)
+		job->is_doubted = entry->is_doubted;
 	return job;
 }

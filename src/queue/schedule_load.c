@@ -32,7 +32,8 @@ static int64_t loaded_delay_ms(
 
 void schedule_load_push(struct schedule *schedule, int64_t row, struct push_target *target,
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_unix_ms, unsigned attempts,
-	int64_t first_unix_ms, int64_t last_push_unix_ms, struct schedule_time time)
+	bool is_doubted, int64_t first_unix_ms, int64_t last_push_unix_ms,
+	struct schedule_time time)
 {
 	(void)first_unix_ms;
 	assert(!schedule_find(schedule, &target->key));
@@ -46,6 +47,7 @@ void schedule_load_push(struct schedule *schedule, int64_t row, struct push_targ
 	entry->attempts = attempts;
 	entry->failures = attempts;
 	entry->failing_since_ms = time.now_ms;
+	entry->is_doubted = is_doubted;
 	entry->last_push_ms = past_ms(last_push_unix_ms, time);
 	entry->left_ms = entry->last_push_ms;
 	memcpy(entry->apns_id, apns_id, sizeof(entry->apns_id));

@@ -52,7 +52,7 @@ struct queue_news {
 /* Parts of a job, done in this order. */
 enum queue_part {
 	QUEUE_PUSH_PUT = 1 << 0,    /* insert or replace the row: target, apns_id, due, ... */
-	QUEUE_PUSH_MOVE = 1 << 1,   /* change apns_id, due_ms, attempts of the row */
+	QUEUE_PUSH_MOVE = 1 << 1,   /* change apns_id, due_ms, attempts, is_doubted of the row */
 	QUEUE_NEWS_PUT = 1 << 2,    /* insert or replace `news` */
 	QUEUE_NEWS_SETTLE = 1 << 3, /* delete the row's news with seq <= upto_seq */
 	QUEUE_NEWS_DROP = 1 << 4,   /* delete the rows of the hashes in `news` */
@@ -129,6 +129,7 @@ struct queue_job {
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 	int64_t due_ms; /* Unix, or QUEUE_DUE_ASLEEP */
 	unsigned attempts;
+	bool is_doubted;  /* Apple does not want its token: due when the phone registers again */
 	int64_t first_ms; /* Unix */
 	uint64_t upto_seq;
 	struct queue_phone phone;
@@ -177,7 +178,7 @@ struct store_loader {
 	/* The target is handed over. */
 	void (*push)(void *ctx, int64_t row, struct push_target *target,
 		const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_ms, unsigned attempts,
-		int64_t first_ms, int64_t last_push_ms);
+		bool is_doubted, int64_t first_ms, int64_t last_push_ms);
 	void (*news)(void *ctx, const struct registry_key *key, const struct queue_news *news);
 	void (*parked)(void *ctx, uint64_t parked_id, int64_t received_ms, const char *raw,
 		size_t raw_size);

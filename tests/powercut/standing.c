@@ -96,10 +96,10 @@ static int print_registry(const char *path, const char *site, struct err *err)
 
 static void on_push(void *ctx, int64_t row, struct push_target *target,
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_ms, unsigned attempts,
-	int64_t first_ms, int64_t last_push_ms)
+	bool is_doubted, int64_t first_ms, int64_t last_push_ms)
 {
 	(void)ctx, (void)row, (void)apns_id, (void)due_ms, (void)attempts, (void)first_ms;
-	(void)last_push_ms;
+	(void)is_doubted, (void)last_push_ms;
 	print_key("push", &target->key, target->token);
 	push_target_free(target);
 }

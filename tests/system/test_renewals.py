@@ -1,5 +1,7 @@
 """A phone that renews its registration, and what that does to what it is told."""
 
+import pytest
+
 import notify
 from control import get
 from mailsite import locked
@@ -37,16 +39,32 @@ def wait_state(site, state):
                what=f"one push that is {state}")
 
 
-def test_a_phone_that_registers_after_apple_saw_it_go_is_told_at_once(bare_site):
-    site = bare_site
+def doubted_phone(site):
+    """Apple called it gone after it registered, and a push waits for five minutes."""
     phone = site.registered_phone("INBOX", "Notes")
     site.sim.control(do="token", token=phone.token, times=1, **LONG_GONE)
     site.deliver(phone.user, "Notes")
     site.mailpushd.wait_log("push not taken .*reason=Unregistered")
     wait_state(site, "waiting")
     assert site.new_pushes(phone) == []
-    site.register(phone)
-    site.told(phone, "Notes")
+    return phone
+
+
+def test_a_phone_that_registers_after_apple_saw_it_go_is_told_at_once(bare_site):
+    phone = doubted_phone(bare_site)
+    bare_site.register(phone)
+    bare_site.told(phone, "Notes")
+
+
+@pytest.mark.parametrize("end", ["stop", "kill9"])
+def test_and_so_is_one_that_registers_after_a_restart(bare_site, end):
+    phone = doubted_phone(bare_site)
+    getattr(bare_site.mailpushd, end)()
+    bare_site.mailpushd.start()
+    wait_state(bare_site, "waiting")
+    assert bare_site.new_pushes(phone) == []
+    bare_site.register(phone)
+    bare_site.told(phone, "Notes")
 
 
 def test_and_so_is_one_that_registers_before_apple_has_answered(bare_site):

@@ -116,7 +116,7 @@ def test_events_parked_in_a_damaged_queue_are_saved_if_they_can_be_read(bare_sit
     page = root_of(queue, "phone")
     with contextlib.closing(sqlite3.connect(queue)) as database:
         database.execute("INSERT INTO push VALUES (1, x'00', '', '', '', '', 2, 1, 0, 0, x'00', "
-                         "0, 0, 0)")
+                         "0, 0, 0, 0)")
         database.commit()
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     spoil(queue, (page - 1) * PAGE, PAGE)

@@ -34,7 +34,7 @@ int teardown(void **state)
 
 static void load_push(void *ctx, int64_t row, struct push_target *target,
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_ms, unsigned attempts,
-	int64_t first_ms, int64_t last_push_ms)
+	bool is_doubted, int64_t first_ms, int64_t last_push_ms)
 {
 	struct loaded *loaded = ctx;
 	struct loaded_push *push = &loaded->pushes[loaded->push_count++];
@@ -42,6 +42,7 @@ static void load_push(void *ctx, int64_t row, struct push_target *target,
 		.target = target,
 		.due_ms = due_ms,
 		.attempts = attempts,
+		.is_doubted = is_doubted,
 		.first_ms = first_ms,
 		.last_push_ms = last_push_ms};
 	memcpy(push->apns_id, apns_id, sizeof(push->apns_id));

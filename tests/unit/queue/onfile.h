@@ -22,6 +22,7 @@ struct loaded {
 		uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 		int64_t due_ms, first_ms, last_push_ms;
 		unsigned attempts;
+		bool is_doubted;
 	} pushes[ROWS];
 	size_t push_count;
 	struct loaded_news {

@@ -982,6 +982,29 @@ static void doubted_and_then_renewed_it_is_due_at_once(void **state)
 	assert_non_null(world_next(w));
 }
 
+static void doubted_before_a_restart_and_then_renewed_it_is_due_at_once(void **state)
+{
+	(void)state;
+	fly(1, 1);
+	doubt(1, 300000);
+	fly(2, 1);
+	world_retry(w, 2, 300000);
+	world_restart(w, 1000, 5);
+	assert_null(world_next(w));
+	world_renew(w, 1, (const unsigned[]){1}, 1);
+	world_renew(w, 2, (const unsigned[]){1}, 1);
+	assert_int_equal(world_row(w, 1)->due_ms, w->time.unix_ms);
+	const struct push *push = world_next(w);
+	assert_non_null(push);
+	assert_int_equal(world_phone(push), 1);
+	assert_null(world_next(w));
+	/* That doubt is over. */
+	world_retry(w, 1, 300000);
+	world_restart(w, 1000, 6);
+	world_renew(w, 1, (const unsigned[]){1}, 1);
+	assert_null(world_next(w));
+}
+
 static void renewed_in_flight_and_then_doubted_it_is_due_at_once(void **state)
 {
 	(void)state;
@@ -1739,6 +1762,7 @@ int main(void)
 		TEST(renewed_with_none_of_its_news_left_nothing_waits),
 		TEST(renewed_in_flight_the_flight_keeps_its_target_and_a_retry_drops_the_rest),
 		TEST(doubted_and_then_renewed_it_is_due_at_once),
+		TEST(doubted_before_a_restart_and_then_renewed_it_is_due_at_once),
 		TEST(renewed_in_flight_and_then_doubted_it_is_due_at_once),
 		TEST(what_waits_for_another_reason_is_not_due_when_renewed),
 		TEST(doubted_after_its_registration_went_nothing_waits),

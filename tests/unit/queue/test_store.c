@@ -23,6 +23,7 @@ static void a_push_comes_back_as_it_was(void **state)
 	memset(job->apns_id, 0xa5, sizeof(job->apns_id));
 	job->due_ms = INT64_C(1700000000123);
 	job->attempts = 3;
+	job->is_doubted = true;
 	job->first_ms = INT64_C(1700000000001);
 	job->phone.last_push_ms = INT64_C(1699999999999);
 	write_one(file, job);
@@ -45,6 +46,7 @@ static void a_push_comes_back_as_it_was(void **state)
 	assert_int_equal(push->apns_id[15], 0xa5);
 	assert_int_equal(push->due_ms, INT64_C(1700000000123));
 	assert_int_equal(push->attempts, 3);
+	assert_true(push->is_doubted);
 	assert_int_equal(push->first_ms, INT64_C(1700000000001));
 	assert_int_equal(push->last_push_ms, INT64_C(1699999999999));
 	assert_int_equal(loaded->news_count, 1);
@@ -66,11 +68,13 @@ static void a_move_changes_the_rows_times_and_id_alone(void **state)
 	struct queue_job *move = make_job(1, QUEUE_PUSH_MOVE, 2);
 	move->due_ms = 500;
 	move->attempts = 4;
+	move->is_doubted = true;
 	move->apns_id[0] = 7;
 	write_one(file, move);
 	struct loaded *loaded = reload(file);
 	assert_int_equal(loaded->pushes[0].due_ms, 500);
 	assert_int_equal(loaded->pushes[0].attempts, 4);
+	assert_true(loaded->pushes[0].is_doubted);
 	assert_int_equal(loaded->pushes[0].apns_id[0], 7);
 	assert_int_equal(loaded->pushes[0].first_ms, 55);
 	assert_string_equal(loaded->pushes[0].target->token, "aabbcc");
@@ -442,6 +446,7 @@ static void a_file_of_the_first_schema_is_brought_up_to_date(void **state)
 	write_one(file, make_job(1, QUEUE_PUSH_PUT, 1));
 	store_file_close(file);
 	write_sql("DROP TABLE topic;"
+		  "ALTER TABLE push DROP COLUMN doubted;"
 		  "ALTER TABLE news DROP COLUMN urgent_ms;"
 		  "ALTER TABLE news ADD COLUMN urgency INTEGER NOT NULL DEFAULT 0;"
 		  "INSERT INTO news (number, hash, urgency, first_ms, seq) VALUES"
@@ -453,13 +458,14 @@ static void a_file_of_the_first_schema_is_brought_up_to_date(void **state)
 	write_one(file, job);
 	struct loaded *loaded = reload(file);
 	assert_int_equal(loaded->push_count, 1);
+	assert_false(loaded->pushes[0].is_doubted);
 	assert_int_equal(loaded->topic_count, 1);
 	assert_int_equal(loaded->news_count, 2);
 	assert_string_equal(loaded->news[0].news.hash, "mail");
 	assert_int_equal(loaded->news[0].news.urgent_ms, 700);
 	assert_int_equal(loaded->news[1].news.urgent_ms, 0);
 	assert_int_equal(loaded->news[1].news.first_ms, 600);
-	assert_int_equal(read_number("PRAGMA user_version"), 3);
+	assert_int_equal(read_number("PRAGMA user_version"), 4);
 	loaded_free(loaded);
 }
 

@@ -126,6 +126,7 @@ void world_write(struct world *world, struct queue_job *job)
 		memcpy(row->apns_id, job->apns_id, sizeof(row->apns_id));
 		row->due_ms = job->due_ms;
 		row->attempts = job->attempts;
+		row->is_doubted = job->is_doubted;
 	}
 	if (job->parts & QUEUE_NEWS_PUT) {
 		assert(row);
@@ -177,8 +178,8 @@ void world_restart(struct world *world, int64_t down_ms, uint8_t seed)
 	for (size_t i = 0; i < world->push_count; i++) {
 		const struct world_push *row = &world->pushes[i];
 		schedule_load_push(world->schedule, row->row, push_target_ref(row->target),
-			row->apns_id, row->due_ms, row->attempts, row->first_ms, row->last_push_ms,
-			world->time);
+			row->apns_id, row->due_ms, row->attempts, row->is_doubted, row->first_ms,
+			row->last_push_ms, world->time);
 	}
 	for (size_t i = 0; i < world->news_count; i++)
 		schedule_load_news(

@@ -20,6 +20,7 @@ struct world_push {
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 	int64_t due_ms, first_ms, last_push_ms;
 	unsigned attempts;
+	bool is_doubted;
 };
 
 struct world_news {

@@ -16,6 +16,7 @@ struct row {
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 	int64_t due_ms, first_ms;
 	unsigned attempts;
+	bool is_doubted;
 	struct queue_news *news;
 	size_t news_count;
 };
@@ -205,6 +206,7 @@ static void do_job(struct queue_job *job)
 		memcpy(row->apns_id, job->apns_id, sizeof(row->apns_id));
 		row->due_ms = job->due_ms;
 		row->attempts = job->attempts;
+		row->is_doubted = job->is_doubted;
 	}
 	if (job->parts & QUEUE_NEWS_PUT) {
 		judge_rule(row, "news has a push");
@@ -255,7 +257,7 @@ void disk_load(const struct store_loader *loader, void *ctx)
 			push_target_new(&target->key, target->user, target->token,
 				target->account_id, target->topic, target->aps_version,
 				target->confirmed, target->inbox_only, target->renewed_ms),
-			row->apns_id, row->due_ms, row->attempts, row->first_ms,
+			row->apns_id, row->due_ms, row->attempts, row->is_doubted, row->first_ms,
 			phone ? phone->last_push_ms : 0);
 	}
 	for (size_t i = 0; i < row_count; i++) {

@@ -227,11 +227,11 @@ static void on_stored(struct queue_job *job)
 
 static void on_loaded_push(void *ctx, int64_t row, struct push_target *target,
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_ms, unsigned attempts,
-	int64_t first_ms, int64_t last_push_ms)
+	bool is_doubted, int64_t first_ms, int64_t last_push_ms)
 {
 	(void)ctx;
-	schedule_load_push(core.schedule, row, target, apns_id, due_ms, attempts, first_ms,
-		last_push_ms, core_time());
+	schedule_load_push(core.schedule, row, target, apns_id, due_ms, attempts, is_doubted,
+		first_ms, last_push_ms, core_time());
 }
 
 static void on_loaded_news(void *ctx, const struct registry_key *key, const struct queue_news *news)
