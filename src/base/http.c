@@ -453,7 +453,11 @@ const char *http_body(const struct http_request *request, size_t *ret_size)
 	return buf_text((struct buf *)&request->body);
 }
 
-/* Each path, and each argument's name and value.  They are read as C strings from here on. */
+/*
+ * Each path, and each argument's name and value.  They are read as C strings from here on.  A NUL
+ * that was not escaped has ended them already: libmicrohttpd tells nobody of the bytes behind it,
+ * so that request cannot be told from the shorter one.
+ */
 static size_t unescape(void *ctx, struct MHD_Connection *connection, char *text)
 {
 	(void)ctx;

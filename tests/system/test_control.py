@@ -186,6 +186,9 @@ def raw(daemon, data, half_close=False):
     b"POST /push HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
     b"POST /push HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     b"GET /devices/%00%ff%2e%2e HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /devices?user=a\0b HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /devices\0/x HTTP/1.1\r\nHost: x\0y\r\n\r\n",
+    b"GET\0 /devices HTTP/1.1\0\r\nHost: x\r\n\r\n",
     b"GET /devices?limit=1&limit=x&user=%ff%fe HTTP/1.1\r\nHost: x\r\n\r\n",
     b"POST /push HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n[[[[[",
 ])
