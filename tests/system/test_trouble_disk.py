@@ -4,15 +4,18 @@ nothing is dropped that memory holds, and when it is well again work goes on by 
 import contextlib
 import errno
 import os
+import re
 import sqlite3
 import subprocess
 
 import pytest
 
+import notifier
 import notify
 from baddisk import BadDisk
 from control import get
 from mailsite import BarePhone, MailSite, new_user, register, rows
+from waiting import wait_until
 
 REFUSED = r"ended with 1(.|\n)*error daemon: "
 LATE = b'NO "not on disk yet"\r\n'
@@ -258,15 +261,46 @@ def test_what_waits_on_a_disk_that_fails_at_the_start_is_told_when_it_is_well(
     site.told(new, "INBOX")
 
 
-def test_a_stop_before_the_disk_took_anything_says_what_is_lost(bad_disk_site, disk):
+@pytest.mark.parametrize("failure", [errno.EROFS, errno.ENOSPC, errno.EIO])
+def test_a_stop_before_the_disk_took_anything_says_what_is_lost(bad_disk_site, disk, failure):
+    """Nothing of it was acknowledged; what was stands in the queue or in the spool, and is told."""
     site = bad_disk_site
-    phone = site.registered_phone()
+    old, kept, lost = (site.registered_phone() for _ in range(3))
+    site.sim.control(do="refuse", on=True)
+    site.mailpushd.restart()
+    site.deliver(old.user)
     site.mailpushd.stop()
-    with disk.rule(f"fail queue.sqlite {errno.ENOSPC}"):
+    site.mailpushd.wait_spool()
+    with disk.rule(f"fail queue.sqlite {failure}"):
         site.mailpushd.start()
-        assert site.ask(notify.mail(phone.user)) == LATE
+        notifier.keep(site.mailpushd.spool, notify.mail(kept.user))
+        notify.send(site.mailpushd.notify_socket, notify.datagram(notify.mail(lost.user)))
+        assert site.ask(notify.mail(lost.user)) == LATE
+        wait_until(lambda: get(site.mailpushd, "/status")["events"]["waiting"] == 3,
+                   what="three events in memory")
         assert site.mailpushd.stop() == 1
-    assert any("are lost" in line and "count=1" in line for line in site.mailpushd.lines())
+    assert [line for line in site.mailpushd.lines()
+            if re.search("error daemon: events that waited in memory .* are lost.* count=2$", line)]
+    site.sim.control(do="refuse", on=False)
+    site.mailpushd.start()
+    site.told(old, "INBOX")
+    site.told(kept, "INBOX")
+    assert site.new_pushes(lost) == []
+
+
+def test_what_was_taken_before_the_registry_could_be_opened_outlasts_a_stop(bad_disk_site, disk):
+    site = bad_disk_site
+    phone, new = site.registered_phone(), BarePhone(new_user())
+    site.mailpushd.stop()
+    with disk.rule(f"fail registry.sqlite {errno.EROFS}"):
+        site.mailpushd.start()
+        site.deliver(phone.user)
+        site.register(new)
+        assert site.mailpushd.stop() == 0
+    site.mailpushd.start()
+    site.mailpushd.wait_log("events parked earlier are taken in again count=2")
+    site.told(phone, "INBOX")
+    site.told(new, "INBOX")
 
 
 def test_a_damaged_queue_on_a_full_disk_is_set_aside_when_there_is_room(bad_disk_site, disk):
