@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOPIC = "com.apple.mail.XServer.00000000-0000-0000-0000-000000000000"
 LATER = "99.0.0"
 CONF = "/etc/mailpush/mailpush.conf"
-EXPOSURE_MAX = 2.5
+EXPOSURE_MAX = 1.5
 
 
 def package(folder, name):
