@@ -475,7 +475,7 @@ void schedule_stored(struct schedule *schedule, uint64_t seq, struct schedule_ti
 {
 	if (seq > schedule->stored_seq)
 		schedule->stored_seq = seq;
-	slow_start_stored(&schedule->caution, schedule->stored_seq);
+	slow_start_stored(&schedule->caution, schedule->stored_seq, time.now_ms);
 	for (struct entry *first; (first = TAILQ_FIRST(&schedule->storing)) &&
 		first->storing_seq <= schedule->stored_seq;)
 		schedule_enter(schedule, first, WAITING);

@@ -125,7 +125,7 @@ const struct push *schedule_next(
 	if (!first || !slow_start_allows(&schedule->caution, time.now_ms) ||
 		!rate_take(&schedule->rate, time.now_ms))
 		return NULL;
-	slow_start_leave(&schedule->caution);
+	slow_start_leave(&schedule->caution, time.now_ms);
 	const struct push *push = take_off(schedule, first, time);
 	topic_heaps_took_turn(&schedule->lanes, topic, push->urgency == QUEUE_NOW);
 	return push;
@@ -166,19 +166,19 @@ int64_t schedule_wake_ms(const struct schedule *schedule, int64_t now_ms)
 	bool has_due;
 	int64_t wake_ms = topic_heaps_wake_ms(&schedule->lanes, now_ms, &has_due);
 	int64_t rate_ms = rate_wake_ms(&schedule->rate, now_ms);
-	int64_t caution_ms = slow_start_wake_ms(&schedule->caution);
+	int64_t caution_ms = slow_start_wake_ms(&schedule->caution, now_ms);
 	if (has_due && rate_ms > now_ms && rate_ms < wake_ms)
 		wake_ms = rate_ms;
 	return has_due && caution_ms < wake_ms ? caution_ms : wake_ms;
 }
 
 /* The verdict on a flight is in this job; NULL: in the last one so far. */
-static void settle(struct schedule *schedule, struct queue_job *job)
+static void settle(struct schedule *schedule, struct queue_job *job, int64_t now_ms)
 {
 	if (job)
 		job->is_awaited = slow_start_is_on(&schedule->caution);
 	slow_start_land(&schedule->caution, job ? job->seq : schedule->seq);
-	slow_start_stored(&schedule->caution, schedule->stored_seq);
+	slow_start_stored(&schedule->caution, schedule->stored_seq, now_ms);
 }
 
 static void go_on(struct schedule *schedule, struct entry *entry)
@@ -218,7 +218,7 @@ struct queue_job *schedule_told(struct schedule *schedule, const struct registry
 			schedule_delete_row(entry, job);
 		}
 	}
-	settle(schedule, job);
+	settle(schedule, job, time.now_ms);
 	schedule_flight_free(flight);
 	go_on(schedule, entry);
 	return job;
@@ -240,7 +240,7 @@ struct queue_job *schedule_retry(struct schedule *schedule, const struct registr
 	struct entry *entry = schedule_find(schedule, key);
 	struct flight *flight = land(entry);
 	if (flight->is_orphan) {
-		settle(schedule, NULL);
+		settle(schedule, NULL, time.now_ms);
 		schedule_flight_free(flight);
 		go_on(schedule, entry);
 		return NULL;
@@ -270,7 +270,7 @@ struct queue_job *schedule_retry(struct schedule *schedule, const struct registr
 			schedule_tell_row(entry, job, QUEUE_PUSH_MOVE, time);
 		else if (entry->row)
 			schedule_delete_row(entry, job);
-		settle(schedule, job);
+		settle(schedule, job, time.now_ms);
 	} else {
 		slow_start_take_back(&schedule->caution);
 	}

@@ -419,17 +419,43 @@ static void a_start_with_an_empty_queue_is_not_cautious(void **state)
 	assert_int_equal(leave(phones, 0), 100);
 }
 
-static void a_push_without_a_verdict_keeps_the_others_back_for_a_while_only(void **state)
+static void pass_until_more_may_leave(int64_t passes_ms)
+{
+	unsigned none[1];
+	assert_int_equal(schedule_wake_ms(w->schedule, w->time.now_ms), w->time.now_ms + passes_ms);
+	world_pass(w, passes_ms - 1);
+	assert_int_equal(leave(none, 0), 0);
+	world_pass(w, 1);
+}
+
+static void a_push_without_a_verdict_keeps_the_others_back_for_a_moment_only(void **state)
 {
 	unsigned phones[100];
 	(void)state;
 	start_with(100);
+	world_pass(w, CAUTION / 2); /* until Apple was there */
 	assert_int_equal(leave(phones, 0), 1);
-	assert_int_equal(schedule_wake_ms(w->schedule, w->time.now_ms), w->time.now_ms + CAUTION);
-	world_pass(w, CAUTION - 1);
-	assert_int_equal(leave(phones, 0), 0);
-	world_pass(w, 1);
-	assert_int_equal(leave(phones, 0), 99);
+	pass_until_more_may_leave(SLOW_START_PATIENCE_MS);
+	assert_int_equal(leave(phones, 1), 2);
+	world_told(w, phones[1]);
+	world_stored(w);
+	assert_int_equal(leave(phones, 2), 3);
+	pass_until_more_may_leave(SLOW_START_PATIENCE_MS);
+	assert_int_equal(leave(phones, 3), 4);
+}
+
+static void pushes_without_any_verdict_keep_the_others_back_for_a_while_only(void **state)
+{
+	unsigned phones[100];
+	(void)state;
+	start_with(100);
+	unsigned left = 0;
+	for (unsigned i = 1; i <= CAUTION / SLOW_START_PATIENCE_MS; i++) {
+		left = leave(phones, left);
+		assert_int_equal(left, i);
+		pass_until_more_may_leave(SLOW_START_PATIENCE_MS);
+	}
+	assert_int_equal(leave(phones, left), 100);
 }
 
 static void what_did_not_leave_or_was_not_processed_lets_no_more_leave(void **state)
@@ -1729,7 +1755,8 @@ int main(void)
 		TEST(what_did_not_leave_does_not_count_against_the_rate),
 		TEST(a_start_with_something_to_tell_goes_on_as_verdicts_are_on_disk),
 		TEST(a_start_with_an_empty_queue_is_not_cautious),
-		TEST(a_push_without_a_verdict_keeps_the_others_back_for_a_while_only),
+		TEST(a_push_without_a_verdict_keeps_the_others_back_for_a_moment_only),
+		TEST(pushes_without_any_verdict_keep_the_others_back_for_a_while_only),
 		TEST(what_did_not_leave_or_was_not_processed_lets_no_more_leave),
 		TEST(caution_ends_when_enough_is_settled),
 		TEST(a_registration_that_goes_in_flight_counts_as_settled),
