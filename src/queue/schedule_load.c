@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define LOADED_DUE_MIN_MS (-24 * 60 * 60 * 1000) /* of due times from disk, ago */
+#define SHUFFLED_MS 1000			 /* all of it was due that long ago at most */
 
 /* The Unix time of before now in this run's monotonic time. */
 static int64_t past_ms(int64_t unix_ms, struct schedule_time time)
@@ -76,6 +77,16 @@ void schedule_load_news(struct schedule *schedule, const struct registry_key *ke
 	schedule_account(schedule, entry);
 }
 
+/*
+ * What is urgent and due goes in another order at each start: should one of them end the daemon, or
+ * Apple not answer it, it is not always the first.
+ */
+static void shuffle(struct schedule *schedule, struct entry *entry, int64_t now_ms)
+{
+	if (entry->due_ms <= now_ms && news_has_now(&entry->news))
+		entry->due_ms = now_ms - random_upto(&schedule->chance, SHUFFLED_MS);
+}
+
 void schedule_loaded(
 	struct schedule *schedule, struct job_list *ret_jobs, struct schedule_time time)
 {
@@ -83,6 +94,7 @@ void schedule_loaded(
 	job_list_init(&jobs);
 	for (struct entry *entry; (entry = TAILQ_FIRST(&schedule->storing));) {
 		if (entry->news.count) {
+			shuffle(schedule, entry, time.now_ms);
 			schedule_enter(schedule, entry, WAITING);
 			continue;
 		}

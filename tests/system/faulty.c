@@ -1,11 +1,13 @@
 /*
  * faulty - ends the daemon like a failed assertion, in each of its lives behind the same number of
- * pushes: those that were handed over (MAILPUSH_FAULT_PUSH) or told (MAILPUSH_FAULT_TOLD).
+ * pushes: those that were handed over (MAILPUSH_FAULT_PUSH) or told (MAILPUSH_FAULT_TOLD); or with
+ * one push, to the device token of MAILPUSH_FAULT_TOKEN.
  */
 #include "apns/sender.h"
 #include "queue/schedule.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 bool __real_sender_push(struct sender *sender, struct sender_push *push);
 bool __wrap_sender_push(struct sender *sender, struct sender_push *push);
@@ -24,6 +26,9 @@ static void count(unsigned *so_far, const char *variable)
 bool __wrap_sender_push(struct sender *sender, struct sender_push *push)
 {
 	static unsigned pushes;
+	const char *deadly = getenv("MAILPUSH_FAULT_TOKEN");
+	if (deadly && !strcmp(deadly, push->token))
+		abort();
 	bool is_taken = __real_sender_push(sender, push);
 	if (is_taken)
 		count(&pushes, "MAILPUSH_FAULT_PUSH");

@@ -1,4 +1,4 @@
-"""A daemon that dies behind the tenth push of each of its lives: all are told in the end."""
+"""A daemon that dies in each of its lives, behind the tenth push or with one: all others are told."""
 
 import contextlib
 import itertools
@@ -24,6 +24,21 @@ def faulty(build):
     return build / "tests" / "system" / "mailpushd-faulty"
 
 
+@pytest.fixture
+def full_site(bare_site, apns_folder, faulty):
+    """PHONES are to be told, and the next lives are those of a daemon with a fault."""
+    site, port = bare_site, bare_site.sim.port
+    site.sim.stop()
+    site.phones = [BarePhone(new_user()) for _ in range(PHONES)]
+    for phone in site.phones:
+        site.register(phone)
+        site.deliver(phone.user)
+    site.mailpushd.kill9()
+    site.sim.start(apns_folder, port=port)
+    site.mailpushd.program = faulty
+    return site
+
+
 def live(site):
     """One life; returns whether it ended by its fault, with something left to tell."""
     daemon = site.mailpushd
@@ -37,18 +52,16 @@ def live(site):
 
 
 @pytest.mark.parametrize("fault", ("PUSH", "TOLD"))
-def test_each_life_goes_on_where_the_former_one_died(bare_site, apns_folder, faulty, fault):
-    site, port = bare_site, bare_site.sim.port
-    site.sim.stop()
-    phones = [BarePhone(new_user()) for _ in range(PHONES)]
-    for phone in phones:
-        site.register(phone)
-        site.deliver(phone.user)
-    site.mailpushd.kill9()
-    site.sim.start(apns_folder, port=port)
-    site.mailpushd.program = faulty
-    site.mailpushd.wrapper = ["env", f"MAILPUSH_FAULT_{fault}={FAULT}"]
-    lives = next(n for n in itertools.count(1) if not live(site))
+def test_each_life_goes_on_where_the_former_one_died(full_site, fault):
+    full_site.mailpushd.wrapper = ["env", f"MAILPUSH_FAULT_{fault}={FAULT}"]
+    lives = next(n for n in itertools.count(1) if not live(full_site))
     assert LIVES_LEAST <= lives <= LIVES_MOST
-    for phone in phones:
-        site.told_inbox(phone)
+    for phone in full_site.phones:
+        full_site.told_inbox(phone)
+
+
+def test_a_push_that_is_deadly_keeps_no_other_from_being_told(full_site):
+    deadly, *others = full_site.phones
+    full_site.mailpushd.wrapper = ["env", f"MAILPUSH_FAULT_TOKEN={deadly.token}"]
+    while not all(full_site.new_pushes(phone) for phone in others):
+        assert live(full_site)

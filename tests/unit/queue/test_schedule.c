@@ -408,6 +408,22 @@ static void a_start_with_something_to_tell_goes_on_as_verdicts_are_on_disk(void 
 	}
 }
 
+/* Should the first one end the daemon, it does not do so at each start before all others. */
+static void each_start_begins_with_another_push(void **state)
+{
+	bool was_first[11] = {false};
+	unsigned firsts = 0;
+	(void)state;
+	start_with(10);
+	for (uint8_t start = 0; start < 40; start++) {
+		world_restart(w, 1000, start);
+		unsigned phone = world_phone(world_next(w));
+		firsts += !was_first[phone];
+		was_first[phone] = true;
+	}
+	assert_true(firsts >= 5);
+}
+
 static void a_start_with_an_empty_queue_is_not_cautious(void **state)
 {
 	unsigned phones[100];
@@ -1754,6 +1770,7 @@ int main(void)
 		TEST(one_that_was_put_off_and_did_not_leave_is_not_put_off_again),
 		TEST(what_did_not_leave_does_not_count_against_the_rate),
 		TEST(a_start_with_something_to_tell_goes_on_as_verdicts_are_on_disk),
+		TEST(each_start_begins_with_another_push),
 		TEST(a_start_with_an_empty_queue_is_not_cautious),
 		TEST(a_push_without_a_verdict_keeps_the_others_back_for_a_moment_only),
 		TEST(pushes_without_any_verdict_keep_the_others_back_for_a_while_only),
