@@ -10,12 +10,15 @@
  *   doctor_files.c      what the daemon's user may read, while it is down
  *   doctor_machine.c    clock and disks
  *   doctor_user.c       one user's phones
- *   report.c          levels, reasons and remedies
+ *   doctor_print.c      what was found, on a line each
+ *   report.c            levels, reasons and remedies
  *
  * It changes nothing.  Without the daemon it says what the files tell.
  */
 #ifndef MAILPUSH_CTL_DOCTOR_H
 #define MAILPUSH_CTL_DOCTOR_H
+
+#include "ctl/client.h"
 
 #include <stdbool.h>
 
@@ -25,9 +28,13 @@ struct doctor_request {
 	const char *user;	/* NULL: none in particular */
 	bool is_socket_given;
 	bool is_json;
+	bool only_problems; /* what is good is only counted */
 };
 
-/* Prints what it finds; true: nothing fails. */
-bool doctor_run(const struct doctor_request *request);
+/*
+ * Prints what it finds, of the user first.  CLIENT_FAILED: something fails; CLIENT_NOT_ALLOWED:
+ * nothing does, but this user may not read mailpush.conf or ask the daemon.
+ */
+enum client_exit doctor_run(const struct doctor_request *request);
 
 #endif
