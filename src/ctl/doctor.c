@@ -13,6 +13,7 @@
 #include "ctl/doctor_imap.h"
 #include "ctl/doctor_machine.h"
 #include "ctl/doctor_print.h"
+#include "ctl/doctor_processes.h"
 #include "ctl/doctor_program.h"
 #include "ctl/doctor_socket.h"
 #include "ctl/doctor_user.h"
@@ -163,6 +164,8 @@ static void examine_cyrus(struct doctor *doctor)
 			user);
 	if (is_known && way == DOCTOR_NOTIFYD && program)
 		doctor_program_examine(findings, &cyrus, program, &person);
+	if (is_known)
+		doctor_processes_examine(findings, config, sources, person.uid);
 	if (doctor->services)
 		doctor_imap_examine(findings, doctor->services);
 }
