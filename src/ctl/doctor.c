@@ -16,6 +16,7 @@
 #include "ctl/doctor_processes.h"
 #include "ctl/doctor_program.h"
 #include "ctl/doctor_socket.h"
+#include "ctl/doctor_tls.h"
 #include "ctl/doctor_user.h"
 #include "ctl/report.h"
 
@@ -166,8 +167,8 @@ static void examine_cyrus(struct doctor *doctor)
 		doctor_program_examine(findings, &cyrus, program, &person);
 	if (is_known)
 		doctor_processes_examine(findings, config, sources, person.uid);
-	if (doctor->services)
-		doctor_imap_examine(findings, doctor->services);
+	if (doctor->services && doctor_imap_examine(findings, doctor->services))
+		doctor_tls_examine(findings, &cyrus);
 }
 
 static void examine_apple(struct doctor *doctor)

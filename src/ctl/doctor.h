@@ -3,6 +3,7 @@
  *
  *   doctor.c            what is read, and in which order it is judged
  *   doctor_cyrus.c      imapd.conf, cyrus.conf and what Cyrus says of itself (doctor_imap.c)
+ *   doctor_tls.c        can a phone connect with TLS?
  *   doctor_processes.c  has Cyrus read imapd.conf since that was changed?
  *   doctor_socket.c     the way of an event from Cyrus to us
  *   doctor_program.c    the program that notifyd of Cyrus runs

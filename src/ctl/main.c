@@ -12,6 +12,7 @@
  *   doctor_cyrus.c      imapd.conf and cyrus.conf, which cyrusconf.c reads
  *   doctor_program.c    what notifyd runs
  *   doctor_imap.c       the Cyrus that runs, whose greeting.c reads
+ *   doctor_tls.c        whether a phone can connect with TLS
  *   doctor_processes.c  which processes of Cyrus are from before imapd.conf changed
  *   doctor_socket.c     the sockets
  *   doctor_files.c      files that the daemon needs

@@ -58,8 +58,11 @@ def wait_found(daemon, *wanted, options=(), **how):
 
 
 def put(file, line):
-    """In place of what sets the same key there, or behind all."""
+    """In place of what sets the same key there, or behind all; a service among the others."""
     path = pathlib.Path(file)
+    if path.name == "cyrus.conf":
+        path.write_text(path.read_text().replace("SERVICES {\n", f"SERVICES {{\n  {line}\n"))
+        return
     key = re.match(r"#?([\w.-]+)", line).group(1)
     before = path.read_text().splitlines() if path.exists() else []
     kept = [text for text in before if not re.match(rf"{re.escape(key)}\s*[:=]", text)]

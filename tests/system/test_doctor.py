@@ -67,7 +67,7 @@ def test_a_healthy_site_has_nothing_wrong(ward, transport):
     assert status == 0
     seen = {f["check"] for f in findings}
     assert seen >= {"mailpush.conf", "daemon", "alarm", "settings", "event_notifier", "event_groups",
-                    "site", "socket", "permissions", "allowed_users", "imap", "version",
+                    "site", "socket", "permissions", "allowed_users", "imap", "version", "tls", "processes",
                     "credential", "aps_topic", "clock", "disk"}
 
 
