@@ -188,7 +188,6 @@ static void examine_apple(struct doctor *doctor)
 	if (doctor->status || !config)
 		return;
 	doctor_apple_judge_files(findings, config, doctor->sources, clock_unix_ms());
-	doctor_files_examine(findings, config);
 	doctor_apple_reach(findings, config);
 }
 
@@ -257,6 +256,7 @@ enum client_exit doctor_run(const struct doctor_request *request)
 	}
 	examine_apple(&doctor);
 	if (doctor.config) {
+		doctor_files_examine(&doctor.findings, doctor.config);
 		doctor_apple_judge_host(
 			&doctor.findings, doctor.config_path, doctor.config->apns_host);
 		doctor_machine_examine(&doctor.findings, doctor.config);

@@ -9,7 +9,7 @@
  *   doctor_program.c    the program that notifyd of Cyrus runs
  *   doctor_daemon.c     what mailpushd says of itself
  *   doctor_apple.c      credentials, topic, the way to Apple
- *   doctor_files.c      what the daemon's user may read, while it is down
+ *   doctor_files.c      what the daemon's user may read and write, if we are root
  *   doctor_machine.c    clock and disks
  *   doctor_user.c       one user's phones
  *   doctor_print.c      what was found, on a line each

@@ -51,6 +51,42 @@ def with_credential_of(etc, site):
     site.mailpushd.write_conf()
 
 
+@AS_ROOT
+@pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
+def test_a_folder_that_the_daemon_cannot_enter_is_found_once(ward, tmp, etc, sim, is_running):  # noqa: F811
+    site = ward(start=False)
+    with_credential_of(etc, site)
+    shutil.chown(etc / "key.pem", group="daemon")
+    site.mailpushd.conf = site.mailpushd.conf.rename(etc / "mailpush.conf")
+    if is_running:
+        site.mailpushd.start()      # as root, before the databases are another's
+    state = tmp / "state"
+    state.mkdir()
+    shutil.chown(state, "daemon")
+    site.mailpushd.write_conf(registry=f"sqlite:{state}/registry.sqlite",
+                              apns_ca_file=shutil.copy(sim.ca, etc / "ca.pem"))
+    etc.chmod(0o700)
+
+    def of_folder():
+        return [f for f in found(site.mailpushd) if f"cannot enter the folder {etc}" in f["why"]]
+    [finding] = of_folder()
+    assert (finding["check"], finding["level"]) == ("mailpush.conf", "fail")
+    assert finding["why"].startswith("user daemon, as whom mailpushd runs, ")
+    cure(site.mailpushd, finding)
+    assert of_folder() == []
+    assert not [f for f in found(site.mailpushd) if "as whom mailpushd runs" in f["why"]]
+
+
+@AS_ROOT
+def test_a_file_that_the_daemon_cannot_read_is_found(ward, tmp, etc):    # noqa: F811
+    site = ward(start=False, user="daemon")
+    with_credential_of(etc, site)
+    [finding] = [f for f in found(site.mailpushd) if f["check"] == "credential"]
+    assert f"cannot read {etc}/key.pem: Permission denied" in finding["why"]
+    cure(site.mailpushd, finding)
+    assert "credential" not in {f["check"] for f in found(site.mailpushd)}
+
+
 @pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
 def test_a_key_that_others_can_read_is_told(ward, etc, is_running):    # noqa: F811
     site = ward(start=False)
