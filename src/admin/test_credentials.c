@@ -141,6 +141,8 @@ static void examine_loaded(
 	json_object_set_new(json, "valid_from", response_time(credential->not_before_unix_ms));
 	json_object_set_new(json, "expires", response_time(credential->not_after_unix_ms));
 	examine_dates(json, credential);
+	for (unsigned i = 0; i < credential->warning_count; i++)
+		find(json, "warn", "%s", credential->warnings[i]);
 	if (!strcmp(credential->topic, aps_topic))
 		find(json, "ok", "its topic is aps_topic in imapd.conf");
 	else

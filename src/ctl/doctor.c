@@ -12,24 +12,25 @@
 #include "ctl/doctor_files.h"
 #include "ctl/doctor_imap.h"
 #include "ctl/doctor_machine.h"
+#include "ctl/doctor_print.h"
+#include "ctl/doctor_processes.h"
 #include "ctl/doctor_program.h"
 #include "ctl/doctor_socket.h"
+#include "ctl/doctor_tls.h"
 #include "ctl/doctor_user.h"
-#include "ctl/format.h"
 #include "ctl/report.h"
-#include "ctl/table.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define DEFAULT_CONFIG "/etc/mailpush/mailpush.conf"
-#define PRINTED_MAX 4096
 
 struct doctor {
 	const struct doctor_request *request;
+	struct report of_user; /* what is printed first */
 	struct report findings;
+	bool is_shut_out; /* of what nearly all is asked of: mailpush.conf, or the daemon */
 	char *config_path;
 	struct config *config;	     /* NULL: it cannot be read */
 	struct input_files *sources; /* NULL without config */
@@ -57,11 +58,16 @@ static void find_config(struct doctor *doctor)
 			: file			      ? file
 						      : DEFAULT_CONFIG);
 	int code = access(doctor->config_path, R_OK) ? errno : 0;
-	if (code)
-		report_add(&doctor->findings, code == EACCES ? REPORT_WARN : REPORT_FAIL,
-			"mailpush.conf", "%s: %s; %s", doctor->config_path, strerror(code),
-			code == EACCES ? "be root to have all examined"
-				       : "give its place with --config");
+	doctor->is_shut_out |= code == EACCES;
+	if (code == EACCES)
+		report_add(&doctor->findings, REPORT_WARN, "mailpush.conf",
+			"%s: %s, so Cyrus' configuration and processes, the sockets, files and "
+			"disks were not looked at: run mailpushctl doctor as root",
+			doctor->config_path, strerror(code));
+	else if (code)
+		report_add(&doctor->findings, REPORT_FAIL, "mailpush.conf",
+			"%s: %s; give its place with --config", doctor->config_path,
+			strerror(code));
 	else if (config_file_read(doctor->config_path, &doctor->config, &err))
 		report_add(&doctor->findings, REPORT_FAIL, "mailpush.conf", "%s", err.text);
 	else
@@ -88,7 +94,11 @@ static void find_daemon(struct doctor *doctor)
 	if (!result)
 		result = client_try("GET", "/status", NULL, &doctor->status, &err);
 	if (result == CLIENT_NOT_ALLOWED) {
-		report_add(findings, REPORT_WARN, "daemon", "%s", err.text);
+		doctor->is_shut_out = true;
+		report_add(findings, REPORT_WARN, "daemon",
+			"%s; its alarms, events and phones, and whether Apple takes the credential "
+			"were not looked at: run mailpushctl doctor as root",
+			err.text);
 	} else if (result) {
 		report_add(findings, REPORT_FAIL, "daemon", "%s", err.text);
 		report_run(findings, "systemctl %s mailpush",
@@ -155,8 +165,10 @@ static void examine_cyrus(struct doctor *doctor)
 			user);
 	if (is_known && way == DOCTOR_NOTIFYD && program)
 		doctor_program_examine(findings, &cyrus, program, &person);
-	if (doctor->services)
-		doctor_imap_examine(findings, doctor->services);
+	if (is_known)
+		doctor_processes_examine(findings, config, sources, person.uid);
+	if (doctor->services && doctor_imap_examine(findings, doctor->services))
+		doctor_tls_examine(findings, &cyrus);
 }
 
 static void examine_apple(struct doctor *doctor)
@@ -176,13 +188,12 @@ static void examine_apple(struct doctor *doctor)
 	if (doctor->status || !config)
 		return;
 	doctor_apple_judge_files(findings, config, doctor->sources, clock_unix_ms());
-	doctor_files_examine(findings, config);
 	doctor_apple_reach(findings, config);
 }
 
 static void examine_user(struct doctor *doctor)
 {
-	struct report *findings = &doctor->findings;
+	struct report *findings = &doctor->of_user;
 	const char *user = doctor->request->user;
 	struct err err;
 	json_t *answer = NULL;
@@ -207,57 +218,9 @@ static void examine_user(struct doctor *doctor)
 	json_decref(gone);
 }
 
-static void print_remedy(const struct finding *finding)
-{
-	char text[PRINTED_MAX];
-	if (finding->line) {
-		format_printable(finding->file, text, sizeof(text));
-		printf("; in %s put: ", text);
-		format_printable(finding->line, text, sizeof(text));
-		fputs(text, stdout);
-	}
-	if (finding->run) {
-		format_printable(finding->run, text, sizeof(text));
-		printf("; %srun: %s", finding->line ? "then " : "", text);
-	}
-}
-
-static void print_finding(const struct finding *finding)
-{
-	static const enum table_colour colours[] = {TABLE_GOOD, TABLE_ODD, TABLE_BAD};
-	char why[PRINTED_MAX];
-	format_printable(finding->why, why, sizeof(why));
-	printf("%s%-4s%s %-15s %s", table_begin(colours[finding->level]),
-		report_level_name(finding->level), table_end(), finding->check, why);
-	print_remedy(finding);
-	putchar('\n');
-}
-
-/* Text of files need not be UTF-8. */
-static void set_text(json_t *json, const char *key, const char *text)
-{
-	char printable[PRINTED_MAX];
-	if (!text || !json_object_set_new(json, key, json_string(text)))
-		return;
-	format_printable(text, printable, sizeof(printable));
-	json_object_set_new(json, key, json_string(printable));
-}
-
-static void print_json(const struct finding *finding)
-{
-	json_t *json = json_pack(
-		"{ss,ss}", "check", finding->check, "level", report_level_name(finding->level));
-	set_text(json, "why", finding->why);
-	set_text(json, "file", finding->file);
-	set_text(json, "line", finding->line);
-	set_text(json, "run", finding->run);
-	json_dumpf(json, stdout, JSON_COMPACT);
-	putchar('\n');
-	json_decref(json);
-}
-
 static void doctor_fini(struct doctor *doctor)
 {
+	report_fini(&doctor->of_user);
 	report_fini(&doctor->findings);
 	free(doctor->config_path);
 	free(doctor->services_path);
@@ -269,7 +232,17 @@ static void doctor_fini(struct doctor *doctor)
 	json_decref(doctor->credentials);
 }
 
-bool doctor_run(const struct doctor_request *request)
+static void print(const struct doctor *doctor)
+{
+	const struct report *const reports[] = {&doctor->of_user, &doctor->findings};
+	const struct doctor_print how = {.is_json = doctor->request->is_json,
+		.only_problems = doctor->request->only_problems};
+	for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++)
+		doctor_print_findings(reports[i], &how);
+	doctor_print_count(reports, sizeof(reports) / sizeof(reports[0]), &how);
+}
+
+enum client_exit doctor_run(const struct doctor_request *request)
 {
 	__attribute__((cleanup(doctor_fini))) struct doctor doctor = {.request = request};
 	find_config(&doctor);
@@ -283,12 +256,14 @@ bool doctor_run(const struct doctor_request *request)
 	}
 	examine_apple(&doctor);
 	if (doctor.config) {
+		doctor_files_examine(&doctor.findings, doctor.config);
 		doctor_apple_judge_host(
 			&doctor.findings, doctor.config_path, doctor.config->apns_host);
 		doctor_machine_examine(&doctor.findings, doctor.config);
 	}
 	examine_user(&doctor);
-	for (size_t i = 0; i < doctor.findings.count; i++)
-		(request->is_json ? print_json : print_finding)(&doctor.findings.list[i]);
-	return !report_has_failed(&doctor.findings);
+	print(&doctor);
+	if (report_has_failed(&doctor.of_user) || report_has_failed(&doctor.findings))
+		return CLIENT_FAILED;
+	return doctor.is_shut_out ? CLIENT_NOT_ALLOWED : CLIENT_FINE;
 }

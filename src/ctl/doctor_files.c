@@ -48,18 +48,49 @@ static int try_as(const char *user, const char *path, int how)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : NOT_TRIED;
 }
 
+/* The first folder on the way that the user cannot enter; free it.  NULL: none. */
+static char *closed_folder(const char *user, const char *path)
+{
+	mem_auto char *folder = mem_dup(path);
+	for (char *slash = folder; (slash = strchr(slash + 1, '/')); *slash = '/') {
+		*slash = '\0';
+		if (try_as(user, folder, X_OK) == EACCES)
+			return mem_steal(folder);
+	}
+	return NULL;
+}
+
+/* One folder may be on the way to many files. */
+static bool is_told(const struct report *findings, const char *remedy)
+{
+	for (size_t i = 0; i < findings->count; i++)
+		if (findings->list[i].run && !strcmp(findings->list[i].run, remedy))
+			return true;
+	return false;
+}
+
 static void examine_file(struct report *findings, const char *check, const char *user,
 	const char *group, const char *path)
 {
 	/* What is not there at all is told where it is read. */
 	if (!path || !*path || try_as(user, path, R_OK) != EACCES)
 		return;
-	report_add(findings, REPORT_FAIL, check,
-		"user %s, as whom mailpushd runs, cannot read %s: Permission denied, for the file "
-		"or a folder on the way to it",
-		user, path);
-	report_run(findings, "chgrp %s %s && chmod g+r %s && runuser -u %s -- cat %s >/dev/null",
-		group, path, path, user, path);
+	mem_auto char *folder = closed_folder(user, path);
+	const char *closed = folder ? folder : path;
+	mem_auto char *remedy = mem_printf(
+		"chgrp %s %s && chmod g+%c %s", group, closed, folder ? 'x' : 'r', closed);
+	if (is_told(findings, remedy))
+		return;
+	if (folder)
+		report_add(findings, REPORT_FAIL, check,
+			"user %s, as whom mailpushd runs, cannot enter the folder %s, so it cannot "
+			"read %s",
+			user, folder, path);
+	else
+		report_add(findings, REPORT_FAIL, check,
+			"user %s, as whom mailpushd runs, cannot read %s: Permission denied", user,
+			path);
+	report_run(findings, "%s", remedy);
 }
 
 /* As when mailpushd or sqlite3 was once run by root. */
@@ -82,6 +113,9 @@ void doctor_files_examine(struct report *findings, const struct config *config)
 	mem_auto char *user = mem_dup(passwd->pw_name);
 	const struct group *group = getgrgid(passwd->pw_gid);
 	const char *group_name = group ? group->gr_name : user;
+	/* Where `user` is set, root reads it before. */
+	if (!*config->user)
+		examine_file(findings, "mailpush.conf", user, group_name, config->path);
 	for (unsigned i = 0; i < config->credential_count; i++) {
 		const struct credential_files *files = &config->credentials[i];
 		const char *const paths[] = {files->certificate, files->key, files->pkcs12,

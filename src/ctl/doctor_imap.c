@@ -27,6 +27,11 @@ static unsigned port_of(const char *name)
 	return service ? ntohs((uint16_t)service->s_port) : 0;
 }
 
+bool doctor_imap_is_tls(const struct cyrusconf_service *service)
+{
+	return strstr(service->cmd, " -s") != NULL;
+}
+
 bool doctor_imap_url(const struct cyrusconf_service *service, char ret[DOCTOR_IMAP_URL_SIZE])
 {
 	const char *listen = service->listen;
@@ -35,11 +40,11 @@ bool doctor_imap_url(const struct cyrusconf_service *service, char ret[DOCTOR_IM
 	unsigned port = port_of(colon ? colon + 1 : listen);
 	bool is_any = !size || !strncmp(listen, "*:", 2) || !strncmp(listen, "0.0.0.0:", 8) ||
 		!strncmp(listen, "[::]:", 5);
-	bool is_tls = strstr(service->cmd, " -s") != NULL;
 	if (*listen == '/' || !port || size > 255)
 		return false;
-	snprintf(ret, DOCTOR_IMAP_URL_SIZE, "%s://%.*s:%u/", is_tls ? "imaps" : "imap",
-		is_any ? 9 : size, is_any ? "localhost" : listen, port);
+	snprintf(ret, DOCTOR_IMAP_URL_SIZE, "%s://%.*s:%u/",
+		doctor_imap_is_tls(service) ? "imaps" : "imap", is_any ? 9 : size,
+		is_any ? "localhost" : listen, port);
 	return true;
 }
 
@@ -53,7 +58,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *ctx)
 }
 
 /* It knows nobody and asks nothing: the greeting and the capabilities are all. */
-static CURLcode listen_to(const char *url, struct buf *said)
+static CURLcode listen_to(const char *url, long use_ssl, struct buf *said)
 {
 	CURL *curl = curl_easy_init();
 	if (!curl)
@@ -63,6 +68,7 @@ static CURLcode listen_to(const char *url, struct buf *said)
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_S);
 	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, "NOOP");
+	curl_easy_setopt(curl, CURLOPT_USE_SSL, use_ssl);
 	/* Whose certificate it is does not matter: nothing secret is sent. */
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -75,7 +81,16 @@ static CURLcode listen_to(const char *url, struct buf *said)
 	return code;
 }
 
-void doctor_imap_examine(struct report *findings, const struct cyrusconf *services)
+const char *doctor_imap_try_tls(const char *url, enum doctor_imap_tls tls)
+{
+	buf_auto struct buf said;
+	buf_init(&said);
+	CURLcode code = listen_to(
+		url, tls == DOCTOR_IMAP_STARTTLS ? CURLUSESSL_ALL : CURLUSESSL_NONE, &said);
+	return code == CURLE_OK ? NULL : curl_easy_strerror(code);
+}
+
+bool doctor_imap_examine(struct report *findings, const struct cyrusconf *services)
 {
 	char url[DOCTOR_IMAP_URL_SIZE];
 	for (unsigned i = 0; i < services->count; i++) {
@@ -85,17 +100,18 @@ void doctor_imap_examine(struct report *findings, const struct cyrusconf *servic
 		struct greeting greeting;
 		buf_auto struct buf said;
 		buf_init(&said);
-		CURLcode code = listen_to(url, &said);
+		CURLcode code = listen_to(url, CURLUSESSL_NONE, &said);
 		if (!said.used) {
 			report_add(findings, REPORT_FAIL, "imap", "Cyrus does not answer at %s: %s",
 				url, curl_easy_strerror(code));
 			report_run(findings, "systemctl start cyrus-imapd");
-			return;
+			return false;
 		}
 		greeting_parse(buf_text(&said), &greeting);
 		doctor_cyrus_judge_greeting(findings, &greeting);
-		return;
+		return true;
 	}
 	report_add(findings, REPORT_WARN, "imap",
 		"cyrus.conf has no imapd that could be asked whether it offers push");
+	return false;
 }

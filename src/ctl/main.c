@@ -12,12 +12,15 @@
  *   doctor_cyrus.c      imapd.conf and cyrus.conf, which cyrusconf.c reads
  *   doctor_program.c    what notifyd runs
  *   doctor_imap.c       the Cyrus that runs, whose greeting.c reads
+ *   doctor_tls.c        whether a phone can connect with TLS
+ *   doctor_processes.c  which processes of Cyrus are from before imapd.conf changed
  *   doctor_socket.c     the sockets
  *   doctor_files.c      files that the daemon needs
  *   doctor_daemon.c     the daemon
  *   doctor_apple.c      credentials, and the way to Apple
  *   doctor_machine.c    clock and disks
  *   doctor_user.c       a user's phones
+ *   doctor_print.c      prints it
  *   report.c          what was found, why, and the remedy
  *
  * With --json an answer is printed as it came; lists are one object a line.
@@ -53,6 +56,7 @@ enum {
 	TAKES_PASSPHRASE = 1 << 7,
 	TAKES_FILES = 1 << 8,
 	TAKES_FORGOTTEN = 1 << 9,
+	TAKES_PROBLEMS = 1 << 10,
 };
 
 static struct {
@@ -352,8 +356,9 @@ static enum client_exit doctor(char **arguments)
 		.cyrus_conf = options.cyrus_conf,
 		.user = options.user,
 		.is_socket_given = options.is_socket_given,
-		.is_json = options.is_json};
-	return doctor_run(&request) ? CLIENT_FINE : CLIENT_FAILED;
+		.is_json = options.is_json,
+		.only_problems = (options.given & TAKES_PROBLEMS) != 0};
+	return doctor_run(&request);
 }
 
 static const struct command {
@@ -365,8 +370,8 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{{"status"}, 0, 0, status, "", "what the daemon does, and what is wrong"},
-	{{"doctor"}, 0, TAKES_USER | TAKES_FILES, doctor, "[--user U]",
-		"what is wrong at this site, and what to write where"},
+	{{"doctor"}, 0, TAKES_USER | TAKES_FILES | TAKES_PROBLEMS, doctor,
+		"[--user U] [--problems]", "what is wrong at this site, and what to write where"},
 	{{"devices", "show"}, 1, TAKES_FULL, device_show, "KEY", "one registration"},
 	{{"devices", "remove"}, 1, 0, device_remove, "KEY", "delete a registration"},
 	{{"devices", "list"}, 0, TAKES_FULL | TAKES_USER | TAKES_LIMIT | TAKES_FORGOTTEN, devices,
@@ -474,6 +479,7 @@ int main(int argc, char **argv)
 		{"mailbox", required_argument, NULL, 'm'},
 		{"online", no_argument, NULL, 'o'},
 		{"passphrase-file", required_argument, NULL, 'p'},
+		{"problems", no_argument, NULL, 'P'},
 		{"socket", required_argument, NULL, 's'},
 		{"user", required_argument, NULL, 'u'},
 		{"version", no_argument, NULL, 'V'},
@@ -527,6 +533,9 @@ int main(int argc, char **argv)
 		case 'p':
 			options.given |= TAKES_PASSPHRASE;
 			options.passphrase_file = optarg;
+			break;
+		case 'P':
+			options.given |= TAKES_PROBLEMS;
 			break;
 		case 's':
 			options.socket = optarg;

@@ -613,7 +613,8 @@ def test_bash_completes_every_command_and_every_option_of_each(bare_site_for):
         wanted = {"TAKES_FULL": ["--full"], "TAKES_USER": ["--user"], "TAKES_MAILBOX": ["--mailbox"],
                   "TAKES_LIMIT": ["--limit"], "TAKES_FOLLOW": ["--follow"], "TAKES_ALL": ["--all"],
                   "TAKES_ONLINE": ["--online"], "TAKES_PASSPHRASE": ["--passphrase-file"],
-                  "TAKES_FILES": ["--config", "--cyrus-conf"], "TAKES_FORGOTTEN": ["--forgotten"]}
+                  "TAKES_FILES": ["--config", "--cyrus-conf"], "TAKES_FORGOTTEN": ["--forgotten"],
+                  "TAKES_PROBLEMS": ["--problems"]}
         options = sum((wanted[name] for name in mask.split(" | ") if name != "0"), [])
         [offered] = completions(f"{command} --")
         assert set(offered) == {*options, "--json", "--socket", "--help", "--version"}, command

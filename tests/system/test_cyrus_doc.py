@@ -9,7 +9,8 @@ import pytest
 
 import cyrus as cyrus_module
 from apnssim import TOPIC
-from cyrus import SERVICE_USER, Cyrus, programs
+from control import get
+from cyrus import SERVICE_USER, Cyrus, is_since, programs
 from docpage import Page
 from mailpushd import REPOSITORY, binary
 from mailsite import MailSite, new_user
@@ -28,6 +29,7 @@ EXERCISED = {
     "notifysocket: /run/mailpush/notify": "datagram",
     "socket_group": "another_user",
     "usermod": "tests/package/test_from_source.py",
+    "imaps cmd=": "port_for_phones",
     "mailpushd -n": "checks",
     "XAPPLEPUSHSERVICE": "checks",
     "mailpushctl devices --user": "the_page",
@@ -174,17 +176,52 @@ def test_another_user_in_another_group_is_let_in(cyrus_as_told, daemon_as_told, 
     chimes(join(server, daemon))
 
 
+CHECKS = PAGE.block("XAPPLEPUSHSERVICE")
+PRINTED = "".join(f"{word}\n" for word in re.findall(r" # (\w+)$", CHECKS, flags=re.M))
+
+
+def checks_of(site):
+    """Where the checks find this site."""
+    return {"localhost:993": f"127.0.0.1:{site.cyrus.imaps_port}",
+            "mailpushctl": f"{binary().parents[1]}/ctl/mailpushctl --socket "
+                           f"{site.mailpushd.control_socket}"}
+
+
 def test_the_checks_print_what_stands_behind_them(cyrus_as_told, daemon_as_told, join, type_):
     server = cyrus_as_told()
     daemon = daemon_as_told(server)
     check, = [line for line in PAGE.block("mailpushd -n").split("\n") if "mailpushd" in line]
     assert type_(check, **{"mailpushd -n": f"{binary()} -n -c {daemon.conf}"}) == \
         f"{daemon.conf}: ok\n"
-    join(server, daemon)
-    block = PAGE.block("XAPPLEPUSHSERVICE")
-    wanted = "".join(f"{word}\n" for word in re.findall(r" # (\w+)$", block, flags=re.M))
-    assert wanted == "writable\nXAPPLEPUSHSERVICE\n"
-    assert type_(block, **{"localhost:993": f"127.0.0.1:{server.imaps_port}"}) == wanted
+    site = join(server, daemon)
+    site.deliver(site.create_user())
+    wait_until(lambda: "MessageNew" in str(get(daemon, "/status")["events"]), what="the mail")
+    assert type_(CHECKS, **checks_of(site)) == PRINTED == \
+        "writable\nMessageNew\nXAPPLEPUSHSERVICE\n"
+
+
+def test_the_checks_do_not_pass_while_cyrus_emits_no_events(cyrus_as_told, daemon_as_told, join,
+                                                            type_):
+    """Cyrus from 3.10 on prints the capability all the same."""
+    server = cyrus_as_told(event_notifier=None)
+    site = join(server, daemon_as_told(server))
+    site.deliver(site.create_user())
+    assert type_("(set +e\n" + CHECKS + ") || true", **checks_of(site)).split() == \
+        ["writable", *(["XAPPLEPUSHSERVICE"] if is_since(3, 10) else [])]
+
+
+def test_the_port_for_phones_is_served(cyrus_as_told, daemon_as_told, join):
+    server = cyrus_as_told()
+    path = server.dir / "cyrus.conf"
+    line = PAGE.block("imaps cmd=").strip()
+    told = line.replace('"imapd', f'"{server.dir}/programs/usr/lib/cyrus/bin/imapd '
+                        f'-C {server.dir}/imapd.conf').replace(
+        '"imaps"', f'"127.0.0.1:{server.imaps_port}"')
+    server.stop()
+    path.write_text(re.sub(r"^  imaps .*$", f"  {told}", path.read_text(), flags=re.M))
+    assert told in path.read_text()
+    server.start()
+    chimes(join(server, daemon_as_told(server)))
 
 
 def test_a_key_that_stands_there_twice_keeps_cyrus_from_starting(tmp):

@@ -1,4 +1,4 @@
-"""mailpushctl doctor: databases that the daemon cannot use, and the wrong Apple."""
+"""mailpushctl doctor: files that the daemon cannot use, keys that others can, and the wrong Apple."""
 
 import os
 import shutil
@@ -33,3 +33,69 @@ def test_the_apple_of_apps_that_are_being_written_is_found(ward):    # noqa: F81
     [finding] = [f for f in found(site.mailpushd) if f["check"] == "apns_host"]
     assert finding["line"] == 'apns_host = "api.push.apple.com"'
     assert finding["file"] == str(site.mailpushd.conf)
+
+
+@pytest.fixture
+def etc(tmp, sim):
+    """A folder of a credential and mailpush.conf, as /etc/mailpush is."""
+    folder = tmp / "etc"
+    folder.mkdir()
+    (folder / "certificate.pem").write_bytes(sim.client_cert.read_bytes())
+    (folder / "key.pem").write_bytes(sim.client_key.read_bytes())
+    (folder / "key.pem").chmod(0o640)
+    return folder
+
+
+def with_credential_of(etc, site):
+    site.mailpushd.credentials["main"] = {name: etc / f"{name}.pem" for name in ("certificate", "key")}
+    site.mailpushd.write_conf()
+
+
+@AS_ROOT
+@pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
+def test_a_folder_that_the_daemon_cannot_enter_is_found_once(ward, tmp, etc, sim, is_running):  # noqa: F811
+    site = ward(start=False)
+    with_credential_of(etc, site)
+    shutil.chown(etc / "key.pem", group="daemon")
+    site.mailpushd.conf = site.mailpushd.conf.rename(etc / "mailpush.conf")
+    if is_running:
+        site.mailpushd.start()      # as root, before the databases are another's
+    state = tmp / "state"
+    state.mkdir()
+    shutil.chown(state, "daemon")
+    site.mailpushd.write_conf(registry=f"sqlite:{state}/registry.sqlite",
+                              apns_ca_file=shutil.copy(sim.ca, etc / "ca.pem"))
+    etc.chmod(0o700)
+
+    def of_folder():
+        return [f for f in found(site.mailpushd) if f"cannot enter the folder {etc}" in f["why"]]
+    [finding] = of_folder()
+    assert (finding["check"], finding["level"]) == ("mailpush.conf", "fail")
+    assert finding["why"].startswith("user daemon, as whom mailpushd runs, ")
+    cure(site.mailpushd, finding)
+    assert of_folder() == []
+    assert not [f for f in found(site.mailpushd) if "as whom mailpushd runs" in f["why"]]
+
+
+@AS_ROOT
+def test_a_file_that_the_daemon_cannot_read_is_found(ward, tmp, etc):    # noqa: F811
+    site = ward(start=False, user="daemon")
+    with_credential_of(etc, site)
+    [finding] = [f for f in found(site.mailpushd) if f["check"] == "credential"]
+    assert f"cannot read {etc}/key.pem: Permission denied" in finding["why"]
+    cure(site.mailpushd, finding)
+    assert "credential" not in {f["check"] for f in found(site.mailpushd)}
+
+
+@pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
+def test_a_key_that_others_can_read_is_told(ward, etc, is_running):    # noqa: F811
+    site = ward(start=False)
+    with_credential_of(etc, site)
+    (etc / "key.pem").chmod(0o644)
+    if is_running:
+        site.mailpushd.start()
+    [finding] = [f for f in found(site.mailpushd) if f["check"] == "credential"]
+    assert finding["level"] == "warn" and f"'{etc}/key.pem'" in finding["why"]
+    assert "can be read by every user of this machine; chmod o-rwx" in finding["why"]
+    (etc / "key.pem").chmod(0o640)
+    assert "credential" not in {f["check"] for f in found(site.mailpushd)}

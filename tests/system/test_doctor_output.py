@@ -1,0 +1,71 @@
+"""mailpushctl doctor: what it prints, in which order, and how it ends."""
+
+import os
+import re
+
+import pytest
+
+from control import ctl
+from doctor import examine, examine_and_count, named
+from test_doctor import NOBODY, ward     # noqa: F401  (ward is a fixture)
+
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
+SANDBOX = "api.sandbox.push.apple.com.invalid"
+COUNT = re.compile(r"(\d+) checks?: (\d+) good, (\d+) warnings?, (\d+) problems?")
+
+
+def count_of(findings):
+    levels = [f["level"] for f in findings]
+    return {"checks": len(levels), "good": levels.count("ok"), "warnings": levels.count("warn"),
+            "problems": levels.count("fail")}
+
+
+def test_the_last_line_counts(ward):    # noqa: F811
+    site = ward()
+    site.mailpushd.write_conf(apns_host=SANDBOX)
+    _, findings, count = examine_and_count(site.mailpushd)
+    assert count == count_of(findings) and count["problems"] == 1
+    *lines, last = ctl(site.mailpushd, "doctor", "--config", site.mailpushd.conf).stdout.splitlines()
+    numbers = [int(number) for number in COUNT.fullmatch(last).groups()]
+    assert numbers == [len(lines), *(sum(line.startswith(level) for line in lines)
+                                     for level in ("ok ", "warn ", "fail "))]
+    assert last.endswith(" 1 problem")
+
+
+def test_problems_alone_are_shown_and_all_are_counted(ward):    # noqa: F811
+    site = ward()
+    site.mailpushd.write_conf(later_delay="7s")
+    _, all_findings, count = examine_and_count(site.mailpushd)
+    status, findings, same_count = examine_and_count(site.mailpushd, "--problems")
+    assert status == 0 and findings == [f for f in all_findings if f["level"] != "ok"] != []
+    assert same_count == count == count_of(all_findings)
+    lines = ctl(site.mailpushd, "doctor", "--problems").stdout.splitlines()
+    assert [line.split()[:2] for line in lines[:-1]] == [[f["level"], f["check"]] for f in findings]
+
+
+def test_a_user_comes_first(ward):    # noqa: F811
+    site = ward()
+    _, findings, count = examine_and_count(site.mailpushd, "--user", "nobody-here")
+    assert [f["check"] for f in findings[:3]] == ["user", "mailpush.conf", "daemon"]
+    assert count == count_of(findings)
+
+
+@AS_ROOT
+def test_who_may_look_at_next_to_nothing_is_told_so_and_by_the_exit_status(ward):    # noqa: F811
+    site = ward()
+    site.mailpushd.conf.chmod(0o600)
+    status, findings = examine(site.mailpushd, wrapper=NOBODY)
+    assert status == 4
+    assert named(findings) == [("daemon", "warn"), ("mailpush.conf", "warn")]
+    for finding in findings:
+        assert re.search(r"were not looked at: run mailpushctl doctor as root$", finding["why"])
+    assert ctl(site.mailpushd, "doctor", "--config", site.mailpushd.conf,
+               wrapper=NOBODY).returncode == 4
+
+
+@AS_ROOT
+def test_a_failure_that_is_seen_goes_before_what_is_not(ward):    # noqa: F811
+    site = ward()
+    assert examine(site.mailpushd, wrapper=NOBODY)[0] == 4
+    site.mailpushd.write_conf(apns_host=SANDBOX)
+    assert examine(site.mailpushd, wrapper=NOBODY)[0] == 1

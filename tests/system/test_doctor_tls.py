@@ -1,0 +1,70 @@
+"""mailpushctl doctor: can a phone connect with TLS to the Cyrus that runs?"""
+
+import re
+
+import pytest
+
+from cyrus import is_since
+from doctor import cure, examine
+
+STARTTLS = {"allowstarttls": "yes"} if is_since(3, 10) else {}
+NO_CERTIFICATE = {"tls_server_cert": None, "tls_server_key": None}
+
+
+@pytest.fixture
+def ward(private_cyrus, mailpushd):
+    """ward(has_imaps=..., **options of imapd.conf): a Cyrus of the test's own."""
+    class Ward:
+        def __init__(self, has_imaps=True, **options):
+            self.cyrus = private_cyrus(**options)
+            if not has_imaps:
+                path = self.cyrus.dir / "cyrus.conf"
+                path.write_text(re.sub(r"\n  imaps ", r"\n# imaps ", path.read_text()))
+                self.cyrus.stop()
+                self.cyrus.start()
+            self.mailpushd = mailpushd(self.cyrus)
+
+        def finding(self):
+            [finding] = [f for f in examine(self.mailpushd)[1] if f["check"] == "tls"]
+            return finding
+    return Ward
+
+
+def test_the_port_for_tls_is_what_phones_want(ward):
+    site = ward()
+    finding = site.finding()
+    assert finding["level"] == "ok"
+    assert f"imaps://127.0.0.1:{site.cyrus.imaps_port}/" in finding["why"]
+
+
+def test_starttls_alone_is_odd(ward):
+    site = ward(has_imaps=False, **STARTTLS)
+    finding = site.finding()
+    assert finding["level"] == "warn" and "have no imapd -s for port 993" in finding["why"]
+    assert f"by STARTTLS at imap://127.0.0.1:{site.cyrus.imap_port}/ alone" in finding["why"]
+
+
+def test_neither_is_a_failure_and_the_remedy_heals(ward):
+    """Cyrus offers no STARTTLS without a certificate, whatever its version."""
+    site = ward(has_imaps=False, **NO_CERTIFICATE)
+    finding = site.finding()
+    assert finding["level"] == "fail" and "no phone can connect with TLS" in finding["why"]
+    assert finding["file"] == str(site.cyrus.dir / "cyrus.conf")
+    finding["line"] = finding["line"].replace('"imaps"', f'"127.0.0.1:{site.cyrus.imaps_port}"')
+    with (site.cyrus.dir / "imapd.conf").open("a") as file:
+        file.write(f"tls_server_cert: {site.cyrus.dir}/cert.pem\n"
+                   f"tls_server_key: {site.cyrus.dir}/key.pem\n")
+    cure(site.mailpushd, finding, site.cyrus)
+    assert site.finding()["level"] == "ok"
+
+
+def test_a_port_for_tls_without_a_certificate_is_a_failure(ward):
+    finding = ward(**NO_CERTIFICATE).finding()
+    assert finding["level"] == "fail" and "Cyrus does not speak TLS at imaps://" in finding["why"]
+    assert "tls_server_cert" in finding["why"] and "line" not in finding
+
+
+def test_a_cyrus_that_does_not_answer_is_not_asked_for_tls(ward):
+    site = ward()
+    site.cyrus.stop()
+    assert "tls" not in {f["check"] for f in examine(site.mailpushd)[1]}
