@@ -21,51 +21,6 @@
 #define PRUNE_MAX 4096 /* what is removed of SPOOLFILE_BAD in one piece of work */
 #define PRUNE_DEPTH_MAX 16
 
-void spooldisk_init(struct spooldisk *disk, const char *path, gid_t gid,
-	const struct peer_rules *peers, const uint8_t seed[16])
-{
-	*disk = (struct spooldisk){
-		.path = path, .gid = gid, .peers = peers, .known = map_new(seed)};
-	spool_retry_init(&disk->aside, seed);
-}
-
-static void drop_names(struct spooldisk *disk)
-{
-	for (size_t i = disk->next_name; i < disk->name_count; i++)
-		free(disk->names[i]);
-	free(mem_steal(disk->names));
-	disk->name_count = disk->next_name = 0;
-}
-
-void spooldisk_fini(struct spooldisk *disk)
-{
-	drop_names(disk);
-	free(disk->after);
-	spool_retry_fini(&disk->aside);
-	map_free(disk->known);
-}
-
-bool spooldisk_has_names(const struct spooldisk *disk)
-{
-	return disk->next_name < disk->name_count;
-}
-
-void spooldisk_work_init(struct spooldisk_work *work)
-{
-	*work = (struct spooldisk_work){0};
-	TAILQ_INIT(&work->settle);
-	TAILQ_INIT(&work->settled);
-	TAILQ_INIT(&work->found);
-}
-
-void spooldisk_free_file(struct spool_file *file)
-{
-	free(file->name);
-	free(file->reason);
-	free(file->bytes);
-	free(file);
-}
-
 static void trouble(struct spooldisk_work *work, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -387,7 +342,7 @@ static void add_name(struct spooldisk *disk, const char *name)
 static void look(struct spooldisk *disk, struct spooldisk_work *work, int folder)
 {
 	assert(!spooldisk_has_names(disk));
-	drop_names(disk);
+	spooldisk_drop_names(disk);
 	disk->has_more = false;
 	int64_t now_ms = clock_monotonic_ms();
 	mem_auto char *after = mem_steal(disk->after);
@@ -529,7 +484,7 @@ void spooldisk_do(struct spooldisk *disk, struct spooldisk_work *work)
 {
 	int folder = open_folder(disk, work);
 	if (folder < 0) {
-		drop_names(disk);
+		spooldisk_drop_names(disk);
 		return;
 	}
 	settle(disk, work, folder);

@@ -87,6 +87,8 @@ void spooldisk_init(struct spooldisk *disk, const char *path, gid_t gid,
 	const struct peer_rules *peers, const uint8_t seed[16]);
 void spooldisk_fini(struct spooldisk *disk);
 bool spooldisk_has_names(const struct spooldisk *disk);
+/* Those that were not read are found again by the next look. */
+void spooldisk_drop_names(struct spooldisk *disk);
 
 void spooldisk_work_init(struct spooldisk_work *work);
 /* Settles, looks, reads. */

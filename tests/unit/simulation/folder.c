@@ -176,50 +176,6 @@ void folder_free(void)
 
 /* spooldisk. */
 
-void spooldisk_init(struct spooldisk *disk, const char *path, gid_t gid,
-	const struct peer_rules *peers, const uint8_t seed[16])
-{
-	*disk = (struct spooldisk){
-		.path = path, .gid = gid, .peers = peers, .known = map_new(seed)};
-	spool_retry_init(&disk->aside, seed);
-}
-
-static void drop_names(struct spooldisk *disk)
-{
-	while (disk->next_name < disk->name_count)
-		free(disk->names[disk->next_name++]);
-	free(mem_steal(disk->names));
-	disk->name_count = disk->next_name = 0;
-}
-
-void spooldisk_fini(struct spooldisk *disk)
-{
-	drop_names(disk);
-	spool_retry_fini(&disk->aside);
-	map_free(disk->known);
-}
-
-bool spooldisk_has_names(const struct spooldisk *disk)
-{
-	return disk->next_name < disk->name_count;
-}
-
-void spooldisk_work_init(struct spooldisk_work *work)
-{
-	*work = (struct spooldisk_work){0};
-	TAILQ_INIT(&work->settle);
-	TAILQ_INIT(&work->settled);
-	TAILQ_INIT(&work->found);
-}
-
-void spooldisk_free_file(struct spool_file *file)
-{
-	free(file->name);
-	free(file->reason);
-	free(file->bytes);
-	free(file);
-}
-
 static bool settle(const struct spool_file *file)
 {
 	struct kept *kept = find_named(file->name);
@@ -253,7 +209,7 @@ static void settle_all(struct spooldisk_work *work)
 
 static void look(struct spooldisk *disk)
 {
-	drop_names(disk);
+	spooldisk_drop_names(disk);
 	disk->names = mem_alloc((folder_files() + 1) * sizeof(*disk->names));
 	for (const struct kept *kept = first; kept; kept = kept->next) {
 		if (!map_get(disk->known, kept->name, strlen(kept->name)) &&
@@ -286,7 +242,7 @@ void spooldisk_do(struct spooldisk *disk, struct spooldisk_work *work)
 {
 	if (virtual_now_ms() < closed_until_ms) {
 		err_set(&work->trouble, -EACCES, "cannot open");
-		drop_names(disk);
+		spooldisk_drop_names(disk);
 		return;
 	}
 	settle_all(work);

@@ -1,0 +1,51 @@
+/*
+ * Of spooldisk.h: what is in memory, so that what stands in for the disk in a test shares it.
+ */
+#include "intake/spooldisk.h"
+
+#include "base/mem.h"
+
+void spooldisk_init(struct spooldisk *disk, const char *path, gid_t gid,
+	const struct peer_rules *peers, const uint8_t seed[16])
+{
+	*disk = (struct spooldisk){
+		.path = path, .gid = gid, .peers = peers, .known = map_new(seed)};
+	spool_retry_init(&disk->aside, seed);
+}
+
+void spooldisk_drop_names(struct spooldisk *disk)
+{
+	for (size_t i = disk->next_name; i < disk->name_count; i++)
+		free(disk->names[i]);
+	free(mem_steal(disk->names));
+	disk->name_count = disk->next_name = 0;
+}
+
+void spooldisk_fini(struct spooldisk *disk)
+{
+	spooldisk_drop_names(disk);
+	free(disk->after);
+	spool_retry_fini(&disk->aside);
+	map_free(disk->known);
+}
+
+bool spooldisk_has_names(const struct spooldisk *disk)
+{
+	return disk->next_name < disk->name_count;
+}
+
+void spooldisk_work_init(struct spooldisk_work *work)
+{
+	*work = (struct spooldisk_work){0};
+	TAILQ_INIT(&work->settle);
+	TAILQ_INIT(&work->settled);
+	TAILQ_INIT(&work->found);
+}
+
+void spooldisk_free_file(struct spool_file *file)
+{
+	free(file->name);
+	free(file->reason);
+	free(file->bytes);
+	free(file);
+}
