@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "dice.h"
+#include "intake/spool.h"
 #include "intake/spooldisk.h"
 #include "intake/spoolfile.h"
 #include "judge.h"
@@ -15,6 +16,8 @@
 #include <string.h>
 #include <uv.h>
 
+#define SLACK_MS (20 * CLOCK_SECOND_MS) /* the pool takes its time */
+
 /* In the order of their names, which only grow. */
 struct kept {
 	struct kept *next;
@@ -22,6 +25,7 @@ struct kept {
 	uint64_t number; /* 0: litter */
 	uint64_t order;
 	bool is_done;
+	int64_t since_ms; /* it waits for the daemon's next step */
 	struct buf bytes;
 	int64_t unreadable_until_ms, unremovable_until_ms;
 };
@@ -30,8 +34,9 @@ static struct kept *first;
 static struct kept **end = &first;
 static uint64_t names;
 static uint64_t kept_count;
-static int64_t closed_until_ms;
+static int64_t closed_until_ms, troubled_until_ms;
 static bool is_dying;
+static bool is_watched_over; /* the daemon is up and not about to stop */
 static uv_fs_event_t *watch;
 static uv_fs_event_cb on_watched;
 
@@ -45,14 +50,26 @@ static void tell_watch(void *ctx, uint64_t number)
 		on_watched(watch, "a name", UV_RENAME, 0);
 }
 
+/* By chance, and apart from each other. */
+static void trouble(struct kept *kept)
+{
+	if (dice_roll(2))
+		kept->unreadable_until_ms = troubled_until_ms;
+	if (dice_roll(2))
+		kept->unremovable_until_ms = troubled_until_ms;
+}
+
 static struct kept *add(uint64_t number)
 {
 	struct kept *kept = mem_alloc_zero(1, sizeof(*kept));
 	kept->number = number;
+	kept->since_ms = virtual_now_ms();
 	buf_init(&kept->bytes);
 	snprintf(kept->name, sizeof(kept->name), SPOOLFILE_NAME_FORMAT, (long long)++names, 1L);
 	*end = kept;
 	end = &kept->next;
+	if (virtual_now_ms() < troubled_until_ms)
+		trouble(kept);
 	/* It may be missed: the folder is looked through now and then anyway. */
 	if (!dice_once_in(10))
 		virtual_in(dice_between(0, 5), tell_watch, NULL, 0);
@@ -79,20 +96,16 @@ void folder_litter(void)
 
 void folder_trouble(int64_t ms)
 {
-	int64_t until_ms = virtual_now_ms() + ms;
+	troubled_until_ms = virtual_now_ms() + ms;
 	if (dice_once_in(3))
-		closed_until_ms = until_ms;
-	for (struct kept *kept = first; kept; kept = kept->next) {
-		if (dice_roll(2))
-			kept->unreadable_until_ms = until_ms;
-		if (dice_roll(2))
-			kept->unremovable_until_ms = until_ms;
-	}
+		closed_until_ms = troubled_until_ms;
+	for (struct kept *kept = first; kept; kept = kept->next)
+		trouble(kept);
 }
 
 void folder_forgive(void)
 {
-	closed_until_ms = 0;
+	closed_until_ms = troubled_until_ms = 0;
 	for (struct kept *kept = first; kept; kept = kept->next)
 		kept->unreadable_until_ms = kept->unremovable_until_ms = 0;
 }
@@ -118,6 +131,7 @@ void folder_done(const struct spool_file *file)
 {
 	struct kept *kept = find_named(file->name);
 	kept->is_done = true;
+	kept->since_ms = virtual_now_ms();
 	judge_done(kept->number);
 }
 
@@ -137,9 +151,39 @@ void folder_die(void)
 void folder_start(void)
 {
 	is_dying = false;
+	is_watched_over = true;
 	for (struct kept *kept = first; kept; kept = kept->next) {
 		kept->order = 0;
 		kept->is_done = false;
+		kept->since_ms = virtual_now_ms();
+	}
+}
+
+void folder_stop(void)
+{
+	is_watched_over = false;
+}
+
+/* From when on nothing was in the daemon's way with it. */
+static int64_t free_since_ms(const struct kept *kept)
+{
+	int64_t ms = kept->since_ms;
+	const int64_t troubles_ms[] = {
+		closed_until_ms, kept->unreadable_until_ms, kept->unremovable_until_ms};
+	for (unsigned i = 0; i < 3; i++)
+		ms = troubles_ms[i] > ms ? troubles_ms[i] : ms;
+	return ms;
+}
+
+void folder_look(void)
+{
+	for (const struct kept *kept = first; is_watched_over && kept; kept = kept->next) {
+		int64_t free_ms = virtual_now_ms() - free_since_ms(kept);
+		judge_rule(!kept->is_done || free_ms < SPOOL_LOOK_MS + SLACK_MS,
+			"a file that the daemon is done with is removed as soon as it can be");
+		/* What could not be read or moved is looked at again with growing pauses. */
+		judge_rule(kept->order || free_ms < SPOOL_RETRY_LONGEST_MS + SLACK_MS,
+			"a file is taken in, or put aside as bad, as soon as it can be");
 	}
 }
 

@@ -18,7 +18,7 @@ struct spool_file;
 void folder_keep(uint64_t number, const char *json, size_t size);
 /* Something that is no event. */
 void folder_litter(void);
-/* Some files, or all, cannot be read or removed for so long. */
+/* Some files, also of those that come, or all, cannot be read or removed for so long. */
 void folder_trouble(int64_t ms);
 void folder_forgive(void);
 
@@ -31,6 +31,10 @@ uint64_t folder_order(uint64_t number);
 /* From now on each file that is to be removed is or is not. */
 void folder_die(void);
 void folder_start(void);
+/* It takes no more. */
+void folder_stop(void);
+/* Now and then: does each file go on as soon as it can? */
+void folder_look(void);
 
 size_t folder_files(void);
 uint64_t folder_kept(void);

@@ -336,6 +336,7 @@ static void take_down(bool is_crash)
 	is_up = false;
 	is_dead = is_crash;
 	spool_stop(core.spool);
+	folder_stop();
 	/* Of what the pool was at. */
 	if (is_crash) {
 		folder_die();
@@ -405,6 +406,7 @@ void life_stop(void)
 	stops++;
 	is_stopping = true;
 	spool_stop(core.spool);
+	folder_stop();
 	delivery_stop(core.delivery);
 	sending_stop(STOP_MS, on_all_answered);
 }

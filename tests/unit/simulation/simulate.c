@@ -41,6 +41,7 @@ static void look(void *ctx, uint64_t number)
 	(void)ctx;
 	(void)number;
 	judge_look();
+	folder_look();
 	virtual_in(20 * CLOCK_SECOND_MS, look, NULL, 0);
 }
 
