@@ -364,7 +364,8 @@ static uint64_t order_of(uint64_t which)
 	return event ? event->order : again ? again : which;
 }
 
-static bool is_meant(const struct event *event, const struct registry_job *job)
+/* `came`: the job's place; its own event may be gone by now. */
+static bool is_meant(const struct event *event, const struct registry_job *job, uint64_t came)
 {
 	if (event->is_processed)
 		return false;
@@ -375,8 +376,7 @@ static bool is_meant(const struct event *event, const struct registry_job *job)
 	switch (job->kind) {
 	case REGISTRY_NEWS:
 		return event->of.what == JUDGE_NEWS && event->of.is_now == is_now(job) &&
-			event->order <= order_of(number_of(job)) &&
-			is_about(job, event->of.owner, event->of.folder);
+			event->order <= came && is_about(job, event->of.owner, event->of.folder);
 	case REGISTRY_REGISTER:
 		return event->of.what == JUDGE_REGISTRATION &&
 			!strcmp(event->of.account_id, job->event->registration.account_id);
@@ -431,7 +431,7 @@ static void process_first(const struct registry_job *job)
 {
 	struct event *first = NULL;
 	for (struct event *event = events; event; event = event->next) {
-		if (is_meant(event, job) && (!first || event->order < first->order))
+		if (is_meant(event, job, UINT64_MAX) && (!first || event->order < first->order))
 			first = event;
 	}
 	if (first)
@@ -449,9 +449,10 @@ static void on_done(const struct registry_job *job)
 							      : RETRY_MAX_MS);
 	if (job->kind == REGISTRY_REGISTER)
 		process_first(job);
+	uint64_t came = job->kind == REGISTRY_NEWS ? order_of(number_of(job)) : UINT64_MAX;
 	for (struct event *event = events; job->kind != REGISTRY_REGISTER && event;) {
 		struct event *next = event->next;
-		if (is_meant(event, job))
+		if (is_meant(event, job, came))
 			process(event);
 		event = next;
 	}

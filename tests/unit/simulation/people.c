@@ -382,15 +382,19 @@ static void show(struct account *account)
 		account->generation);
 	put_list(account, list);
 	apple_phone_came(tokens[account->phone]);
-	struct judge_event event = {.number = judge_next(),
+	char trace[32];
+	uint64_t number = judge_next();
+	snprintf(trace, sizeof(trace), "\"r%llu\"", (unsigned long long)number);
+	struct judge_event event = {.number = number,
 		.what = JUDGE_REGISTRATION,
-		.trace = account_id,
+		.trace = trace,
 		.account_id = account_id};
 	int size = snprintf(json, sizeof(json),
 		"{\"event\":\"ApplePushService\",\"pid\":17077,\"user\":\"%s\",\"apsVersion\":%d,"
 		"\"apsAccountId\":\"%s\",\"apsDeviceToken\":\"%s\","
-		"\"apsSubtopic\":\"com.apple.mobilemail\",\"mailboxes\":[%s]}",
-		account->user->name, account->version, account_id, tokens[account->phone], list);
+		"\"apsSubtopic\":\"com.apple.mobilemail\",\"trace\":%s,\"mailboxes\":[%s]}",
+		account->user->name, account->version, account_id, tokens[account->phone], trace,
+		list);
 	hand_in((size_t)size, &event);
 }
 
