@@ -36,6 +36,7 @@ struct site {
 	size_t undo_count;
 	uint64_t transaction;
 	bool is_open; /* the transaction */
+	bool writes;
 	/* In order of their ids; immutable. */
 	struct registry_trace **traces;
 	size_t trace_count;
@@ -56,7 +57,8 @@ struct memory {
 };
 
 static struct site *sites;
-static unsigned failures;
+static enum memory_failure failure;
+static memory_unanswered_fn *on_unanswered;
 
 static struct site *site_of(struct registry_db *db)
 {
@@ -267,17 +269,16 @@ static void leave_trace(
 
 static int fail(struct err *err)
 {
-	failures--;
 	return err_set(err, -EIO, "registry in memory: told to fail; ask again");
 }
 
 static int begin(struct registry_db *db, bool writes, struct err *err)
 {
 	struct site *site = site_of(db);
-	(void)writes;
-	if (failures)
+	if (failure == MEMORY_NO_BEGIN)
 		return fail(err);
 	assert(!site->is_open);
+	site->writes = writes;
 	site->is_open = true;
 	site->transaction++;
 	remember_traces(site);
@@ -301,7 +302,7 @@ static void compact(struct site *site)
 static int commit(struct registry_db *db, struct err *err)
 {
 	struct site *site = site_of(db);
-	if (failures)
+	if (failure == MEMORY_NO_COMMIT)
 		return fail(err);
 	for (size_t i = 0; i < site->undo_count; i++)
 		registration_free(site->undos[i].old);
@@ -309,7 +310,11 @@ static int commit(struct registry_db *db, struct err *err)
 	settle_traces(site, true);
 	site->is_open = false;
 	compact(site);
-	return 0;
+	if (failure != MEMORY_NO_ANSWER)
+		return 0;
+	if (site->writes)
+		on_unanswered();
+	return fail(err);
 }
 
 static void rollback(struct registry_db *db)
@@ -925,9 +930,10 @@ static void close_memory(struct registry_db *db)
 	free(MEM_CONTAINER(db, struct memory, db));
 }
 
-void memory_fail(unsigned count)
+void memory_fail(enum memory_failure how, memory_unanswered_fn *unanswered)
 {
-	failures = count;
+	failure = how;
+	on_unanswered = unanswered;
 }
 
 void memory_forget(void)

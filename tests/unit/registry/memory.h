@@ -11,8 +11,20 @@
 
 extern const struct registry_ops memory_ops;
 
-/* The next `count` calls of begin or commit fail, as those of a database in trouble. */
-void memory_fail(unsigned count);
+enum memory_failure {
+	MEMORY_WELL,
+	MEMORY_NO_BEGIN,
+	MEMORY_NO_COMMIT,
+	MEMORY_NO_ANSWER, /* the transaction is committed, and said to have failed */
+};
+
+typedef void memory_unanswered_fn(void);
+
+/*
+ * From now on it fails so.  `unanswered`: called when a transaction that wrote has no answer, and
+ * its jobs still say what they did.
+ */
+void memory_fail(enum memory_failure failure, memory_unanswered_fn *unanswered);
 /* All places are empty again; none may be open. */
 void memory_forget(void);
 

@@ -102,8 +102,6 @@ void disk_crash(void)
 static void put_push(struct queue_job *job)
 {
 	struct row *row = find_row(job->row);
-	const struct row *same = find_key(&job->key);
-	judge_rule(!same || same == row, "one push waits for a registration, not two");
 	judge_rule(job->row > 0, "a row has a number");
 	if (!row) {
 		rows = mem_realloc_array(rows, row_count + 1, sizeof(*rows));
@@ -194,21 +192,27 @@ static void put_topics(const struct queue_job *job)
 			.until_ms = job->topics[i].until_ms};
 }
 
-static void do_job(struct queue_job *job)
+static void do_job(struct queue_job *job, bool is_again)
 {
-	if (job->parts & QUEUE_PUSH_PUT)
+	if (job->parts & QUEUE_PUSH_PUT) {
+		const struct row *same = find_key(&job->key);
+		judge_rule(is_again || !same || same->row == job->row,
+			"one push waits for a registration, not two");
 		put_push(job);
+	}
 	struct row *row = find_row(job->row);
 	judge_rule(!row || !memcmp(&row->target->key, &job->key, sizeof(job->key)),
 		"a row is of the registration that the job names");
-	if (job->parts & (QUEUE_PUSH_PUT | QUEUE_PUSH_MOVE)) {
+	/* A later job of the batch has taken it already. */
+	bool was_taken = is_again && !row;
+	if (job->parts & (QUEUE_PUSH_PUT | QUEUE_PUSH_MOVE) && !was_taken) {
 		judge_rule(row, "what is moved is there");
 		memcpy(row->apns_id, job->apns_id, sizeof(row->apns_id));
 		row->due_ms = job->due_ms;
 		row->attempts = job->attempts;
 		row->is_doubted = job->is_doubted;
 	}
-	if (job->parts & QUEUE_NEWS_PUT) {
+	if (job->parts & QUEUE_NEWS_PUT && !was_taken) {
 		judge_rule(row, "news has a push");
 		for (size_t i = 0; i < job->news_count; i++)
 			put_news(row, &job->news[i]);
@@ -231,10 +235,10 @@ static void do_job(struct queue_job *job)
 		put_topics(job);
 }
 
-void disk_commit(const struct job_list *batch)
+void disk_commit(const struct job_list *batch, bool is_again)
 {
 	for (struct job *job = batch->first; job; job = job->next)
-		do_job(MEM_CONTAINER(job, struct queue_job, job));
+		do_job(MEM_CONTAINER(job, struct queue_job, job), is_again);
 	if (virtual_now_ms() - flushed_ms >= LATE_MS)
 		disk_flush();
 	commits++;

@@ -10,8 +10,9 @@
 
 #include "queue/store.h"
 
-/* Does the jobs, in order.  The jobs stay the caller's. */
-void disk_commit(const struct job_list *batch);
+/* Does the jobs, in order; again, if they were done and that was not known.  They stay the
+ * caller's. */
+void disk_commit(const struct job_list *batch, bool is_again);
 /* A crash: what was written late is lost.  A stop: it is written. */
 void disk_crash(void);
 void disk_flush(void);

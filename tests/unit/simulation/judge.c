@@ -299,7 +299,9 @@ static void forgive(
 		name->told_ms = virtual_now_ms();
 		registration->was_dropped = true;
 	}
-	name->changed = name->owed = 0;
+	name->owed = 0;
+	if (model_is_told())
+		name->changed = 0;
 	name->forgiven = judge_next();
 	name->due_ms = INT64_MAX;
 }
@@ -461,7 +463,12 @@ static void on_done(const struct registry_job *job)
 
 void judge_registry(const struct job_list *batch, int64_t now_unix_ms)
 {
-	model_follow(batch, now_unix_ms);
+	model_follow(batch, now_unix_ms, true);
+}
+
+void judge_unanswered(const struct job_list *batch, int64_t now_unix_ms)
+{
+	model_follow(batch, now_unix_ms, false);
 }
 
 /* Topics. */
@@ -565,7 +572,7 @@ static void check_rate(void)
 static void check_content(struct model_registration *registration, const struct payload *payload,
 	const struct sender_push *push)
 {
-	bool is_certain = !has_crashed_since(registration->altered_ms);
+	bool is_certain = !registration->is_unknown && !has_crashed_since(registration->altered_ms);
 	judge_rule(!strcmp(registration->token, push->token) &&
 			!strcmp(registration->account_id, payload->account_id),
 		"a push goes to the phone that its row is of");

@@ -80,6 +80,8 @@ void judge_done(uint64_t number);
 
 /* The registry has committed a batch, and the daemon does not know yet. */
 void judge_registry(const struct job_list *batch, int64_t now_unix_ms);
+/* It has, and takes it for failed: it will be done again, and what it did now is told to nobody. */
+void judge_unanswered(const struct job_list *batch, int64_t now_unix_ms);
 /* A phone registers: for the topics that it may have been given? */
 void judge_topics(const struct registry_job *job);
 /* aps_topic has changed. */

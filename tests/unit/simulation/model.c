@@ -17,6 +17,7 @@ static struct model_callbacks callbacks;
 static int64_t now_ms;	 /* Unix, of the batch */
 static int64_t wrong_ms; /* what is later is from a wrong clock */
 static uint64_t batch_number;
+static bool is_told;
 
 void model_begin(const struct model_callbacks *to_call)
 {
@@ -93,14 +94,29 @@ static bool is_of(const struct model_registration *registration, const char *use
 	return registration->exists && !strcmp(registration->user, user);
 }
 
+static void alter(struct model_registration *registration)
+{
+	registration->altered_ms = virtual_now_ms();
+	registration->is_unknown = !is_told;
+}
+
 static void go(struct model_registration *registration, enum reason reason)
 {
 	registration->exists = false;
 	registration->is_stopped = false;
 	registration->sleeping_ms = 0;
-	registration->altered_ms = virtual_now_ms();
+	alter(registration);
 	clear_list(registration);
 	callbacks.gone(registration, reason);
+}
+
+bool model_sleeps(const char *owner)
+{
+	for (size_t i = 0; i < all_count; i++) {
+		if (is_of(all[i], owner) && all[i]->sleeping_ms)
+			return true;
+	}
+	return false;
 }
 
 /* News. */
@@ -112,7 +128,7 @@ static void wake(const char *user, int64_t at_ms)
 			(all[i]->sleeping_ms > at_ms && all[i]->sleeping_ms <= wrong_ms))
 			continue;
 		all[i]->sleeping_ms = 0;
-		all[i]->altered_ms = virtual_now_ms();
+		alter(all[i]);
 		callbacks.woken(all[i]);
 	}
 }
@@ -158,7 +174,7 @@ static void follow_reading(const struct registry_job *job, unsigned reading)
 
 static void follow_news(const struct registry_job *job)
 {
-	for (unsigned i = 0; i < job->event->readings; i++)
+	for (unsigned i = 0; is_told && i < job->event->readings; i++)
 		follow_reading(job, i);
 }
 
@@ -299,7 +315,7 @@ static void renew(
 	self->renewed_in = batch_number;
 	callbacks.renewed(self);
 	self->version = job->event->registration.aps_version;
-	self->altered_ms = virtual_now_ms();
+	alter(self);
 	snprintf(self->topic, sizeof(self->topic), "%s", topic);
 	take_list(self, job);
 	for (unsigned i = 0; i < self->name_count; i++) {
@@ -325,6 +341,8 @@ static void follow_registration(const struct registry_job *job)
 	bool is_again = !is_new && job->may_be_done && at_ms == self->renewed_ms &&
 		self->renewed_in != batch_number;
 	judge_rule(job->is_again == is_again, "a registration is done again when it is");
+	judge_rule(!self->is_unknown || is_new || at_ms != self->renewed_ms || is_again,
+		"a registration of which the daemon was not told is done again");
 	renew(self, job, job->topic);
 	for (size_t i = 0; i < job->former_topic_count; i++)
 		renew(add(job, job->former_topics[i]), job, job->former_topics[i]);
@@ -343,8 +361,8 @@ static void follow_registration(const struct registry_job *job)
 			continue;
 		judge_rule(all[i]->renewed_ms == at_ms,
 			"a phone that registers leaves no former topic behind");
-		for (size_t j = 0; (is_new || list_changed || is_again) && j < all[i]->list_count;
-			j++)
+		bool is_news = is_told && (is_new || list_changed || is_again);
+		for (size_t j = 0; is_news && j < all[i]->list_count; j++)
 			callbacks.changed(job, all[i], all[i]->list[j].hash);
 	}
 }
@@ -383,7 +401,7 @@ static void lose_owner(const char *owner, int64_t at_ms)
 			if (registration->sleeping_ms < at_ms ||
 				registration->sleeping_ms > wrong_ms) {
 				registration->sleeping_ms = at_ms;
-				registration->altered_ms = virtual_now_ms();
+				alter(registration);
 			}
 			continue;
 		}
@@ -487,8 +505,10 @@ static void follow_token(const struct registry_job *job)
 	judge_rule(job->before_ms <= before_ms,
 		"a registration is condemned as far as Apple did it, and no further");
 	/* The one that was pushed to may have gone before, unknown to the queue. */
-	const struct model_registration *pushed_to = model_find(&job->target->key);
+	struct model_registration *pushed_to = model_find(&job->target->key);
 	size_t count = !pushed_to || !pushed_to->exists;
+	if (pushed_to && !pushed_to->exists && is_told)
+		pushed_to->is_unknown = false;
 	if (!count && pushed_to->renewed_ms >= job->before_ms && goes_later(pushed_to, job))
 		count = says_gone(job, &pushed_to->key);
 	for (size_t i = 0; i < all_count; i++) {
@@ -502,7 +522,7 @@ static void follow_token(const struct registry_job *job)
 			"all registrations of a token that is gone go");
 		if (is_stop) {
 			registration->is_stopped = true;
-			registration->altered_ms = virtual_now_ms();
+			alter(registration);
 			callbacks.gone(registration, REASON_STOPPED);
 		} else {
 			go(registration, REASON_FORGOTTEN);
@@ -563,13 +583,19 @@ static void follow_tidy(const struct registry_job *job)
 	for (size_t i = 0; i < job->match_count; i++) {
 		struct model_registration *registration = model_find(&job->matches[i].target->key);
 		judge_rule(registration && registration->exists, "only what is there is nudged");
-		for (unsigned j = 0; j < job->matches[i].hash_count; j++)
+		for (unsigned j = 0; is_told && j < job->matches[i].hash_count; j++)
 			callbacks.changed(job, registration, job->matches[i].hashes[j]);
 	}
 }
 
-void model_follow(const struct job_list *batch, int64_t now_unix_ms)
+bool model_is_told(void)
 {
+	return is_told;
+}
+
+void model_follow(const struct job_list *batch, int64_t now_unix_ms, bool is_told_now)
+{
+	is_told = is_told_now;
 	now_ms = now_unix_ms;
 	wrong_ms = now_unix_ms + WRONG_BEYOND_MS;
 	batch_number++;
@@ -609,6 +635,7 @@ void model_follow(const struct job_list *batch, int64_t now_unix_ms)
 		case REGISTRY_COUNT:
 			break; /* nobody asks */
 		}
-		callbacks.done(job);
+		if (is_told)
+			callbacks.done(job);
 	}
 }

@@ -45,6 +45,7 @@ struct model_registration {
 	int64_t renewed_ms, created_ms, sleeping_ms; /* Unix */
 	uint64_t renewed_in;			     /* which batch */
 	int64_t altered_ms; /* monotonic: when it was last made, renewed, stopped or removed */
+	bool is_unknown;    /* and the daemon was not told */
 	struct model_subscription *list;
 	size_t list_count;
 
@@ -95,8 +96,9 @@ struct model_callbacks {
 
 void model_begin(const struct model_callbacks *callbacks);
 void model_end(void);
-/* A batch as the registry has done it. */
-void model_follow(const struct job_list *batch, int64_t now_unix_ms);
+/* A batch as the registry has done it; `is_told`: the daemon will hear what it did. */
+void model_follow(const struct job_list *batch, int64_t now_unix_ms, bool is_told);
+bool model_is_told(void);
 
 struct model_registration *model_find(const struct registry_key *key);
 /* Walks all that ever were, from 0. */
@@ -105,6 +107,7 @@ struct model_name *model_name(struct model_registration *registration, const cha
 /* Does the ACL show that the owner of this reading of the mailbox's name is meant? */
 bool model_believes(
 	const struct mail_event *event, const struct mailbox *readings, unsigned count, unsigned i);
+bool model_sleeps(const char *owner);
 bool model_lists(const struct model_registration *registration, const char *hash);
 
 #endif

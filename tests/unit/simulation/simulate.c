@@ -64,6 +64,8 @@ static void report(uint64_t hours)
 		(unsigned long long)hours, (unsigned long long)people_events(),
 		(unsigned long long)judge_pushes(), (unsigned long long)disk_commits(),
 		life_crashes(), life_stops(), virtual_jumps());
+	printf("simulation: transactions that failed: %llu, and had been committed: %llu\n",
+		(unsigned long long)threads_failed(), (unsigned long long)threads_unanswered());
 	printf("simulation: acknowledged changes told: %llu", (unsigned long long)judge_told());
 	for (unsigned reason = 0; reason < REASONS; reason++)
 		printf(", %s: %llu", judge_reason_name(reason),

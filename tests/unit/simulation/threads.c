@@ -7,6 +7,7 @@
 #include "disk.h"
 #include "judge.h"
 #include "life.h"
+#include "model.h"
 #include "registry/batch.h"
 #include "virtual.h"
 #include "weather.h"
@@ -19,6 +20,7 @@ struct worker {
 	struct job_list running;
 	uint64_t submitted;
 	uint64_t batch; /* number of the one that runs; grows */
+	bool is_again;	/* it was committed, and said to have failed */
 };
 
 struct registry {
@@ -33,6 +35,7 @@ struct store {
 static struct registry registry;
 static struct store store;
 static struct threads_callbacks callbacks;
+static uint64_t failed_count, unanswered_count;
 
 static struct registry_job *registry_job(struct job *job)
 {
@@ -49,6 +52,7 @@ static void worker_start(struct worker *worker)
 	job_list_init(&worker->waiting);
 	job_list_init(&worker->running);
 	worker->submitted = 0;
+	worker->is_again = false;
 }
 
 void worker_submit(struct worker *worker, struct job *job)
@@ -105,13 +109,49 @@ void threads_start(const struct registry_settings *settings,
 	*ret_store = &store;
 }
 
+/* Verdicts, tidying, deletes, renames, and news for who sleeps are few, and change much. */
+static bool is_rare(const struct registry_job *job)
+{
+	bool is_rare = job->kind != REGISTRY_NEWS && job->kind != REGISTRY_REGISTER;
+	for (unsigned i = 0; job->kind == REGISTRY_NEWS && i < job->event->readings; i++)
+		is_rare = is_rare || model_sleeps(job->event->at[i].owner);
+	return is_rare;
+}
+
+static bool has_rare(void)
+{
+	for (struct job *job = registry.worker.running.first; job; job = job->next) {
+		if (is_rare(registry_job(job)))
+			return true;
+	}
+	return false;
+}
+
+static void count_failure(enum weather_commit commit)
+{
+	failed_count += commit != WEATHER_COMMITTED;
+	unanswered_count += commit == WEATHER_UNANSWERED;
+}
+
+static void on_unanswered(void)
+{
+	judge_unanswered(&registry.worker.running, clock_unix_ms());
+}
+
 static bool run_registry(void)
 {
+	static const enum memory_failure failures[] = {[WEATHER_COMMITTED] = MEMORY_WELL,
+		[WEATHER_NOT_BEGUN] = MEMORY_NO_BEGIN,
+		[WEATHER_NOT_COMMITTED] = MEMORY_NO_COMMIT,
+		[WEATHER_UNANSWERED] = MEMORY_NO_ANSWER};
 	struct err err;
-	memory_fail(weather_registry_failures());
+	enum weather_commit commit = weather_registry_commit(has_rare());
+	count_failure(commit);
+	memory_fail(failures[commit], on_unanswered);
 	int failed = registry_store_run_at(
 		registry.store, &registry.worker.running, clock_unix_ms(), &err);
-	memory_fail(0);
+	memory_fail(MEMORY_WELL, NULL);
+	judge_rule(!failed == !commit, "a batch fails when its transaction does");
 	if (!failed)
 		judge_registry(&registry.worker.running, clock_unix_ms());
 	return !failed;
@@ -126,14 +166,11 @@ static void give_back_registry(void)
 		callbacks.on_registry(registry_job(job));
 }
 
-static bool has_verdict(void)
+static void try_again(virtual_fn *fn, uint64_t batch)
 {
-	for (struct job *job = registry.worker.running.first; job; job = job->next) {
-		enum registry_job_kind kind = registry_job(job)->kind;
-		if (kind == REGISTRY_FORGET || kind == REGISTRY_STOP || kind == REGISTRY_TIDY)
-			return true;
-	}
-	return false;
+	int64_t pause_ms = dice_between(100, 5000);
+	judge_excuse(pause_ms);
+	virtual_in(pause_ms, fn, NULL, batch);
 }
 
 static void on_registry(void *ctx, uint64_t batch)
@@ -141,11 +178,11 @@ static void on_registry(void *ctx, uint64_t batch)
 	(void)ctx;
 	if (batch != registry.worker.batch || !registry.worker.running.first)
 		return;
+	/* Before it is done: it may wake them. */
+	bool is_rare = has_rare();
 	if (!run_registry()) {
-		int64_t pause_ms = dice_between(100, 5000);
-		judge_excuse(pause_ms);
-		virtual_in(pause_ms, on_registry, NULL, batch);
-	} else if (weather_dies_now(has_verdict())) {
+		try_again(on_registry, batch);
+	} else if (weather_dies_now(is_rare)) {
 		life_crash();
 	} else {
 		give_back_registry();
@@ -157,7 +194,21 @@ static void store_running(int status)
 	for (struct job *job = store.worker.running.first; job; job = job->next)
 		queue_job(job)->status = status;
 	if (!status)
-		disk_commit(&store.worker.running);
+		disk_commit(&store.worker.running, store.worker.is_again);
+	store.worker.is_again = false;
+}
+
+static bool run_store(void)
+{
+	enum weather_commit commit = weather_disk_commit();
+	count_failure(commit);
+	if (commit == WEATHER_COMMITTED) {
+		store_running(0);
+	} else if (commit == WEATHER_UNANSWERED) {
+		disk_commit(&store.worker.running, store.worker.is_again);
+		store.worker.is_again = true;
+	}
+	return commit == WEATHER_COMMITTED;
 }
 
 static void give_back_stored(void)
@@ -174,8 +225,9 @@ static void on_stored(void *ctx, uint64_t batch)
 	(void)ctx;
 	if (batch != store.worker.batch || !store.worker.running.first)
 		return;
-	store_running(0);
-	if (weather_dies_now(false))
+	if (!run_store())
+		try_again(on_stored, batch);
+	else if (weather_dies_now(false))
 		life_crash();
 	else
 		give_back_stored();
@@ -219,4 +271,14 @@ void threads_end_store(bool is_crash)
 	else
 		disk_flush();
 	give_back_stored();
+}
+
+uint64_t threads_failed(void)
+{
+	return failed_count;
+}
+
+uint64_t threads_unanswered(void)
+{
+	return unanswered_count;
 }

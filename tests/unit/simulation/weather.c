@@ -18,6 +18,8 @@
 
 #define DYING_COMMITS 20000 /* one in so many kills the daemon */
 #define DYING_RARE_COMMITS 60
+#define FAILING_COMMITS 1000
+#define FAILING_RARE_COMMITS 30
 
 static bool is_clear;
 static enum weather of_topic[APPLE_TOPICS];
@@ -202,11 +204,21 @@ int64_t weather_disk_ms(void)
 	return take(&disk_hang_ms, 20);
 }
 
-unsigned weather_registry_failures(void)
+static enum weather_commit commit(bool is_broken, unsigned failing)
 {
-	if (virtual_now_ms() < registry_broken_until_ms)
-		return 1;
-	return !is_clear && dice_once_in(3000) ? 1 + dice_roll(3) : 0;
+	bool fails = is_broken || (!is_clear && dice_once_in(failing));
+	return fails ? 1 + dice_roll(3) : WEATHER_COMMITTED;
+}
+
+enum weather_commit weather_registry_commit(bool is_rare)
+{
+	return commit(virtual_now_ms() < registry_broken_until_ms,
+		is_rare ? FAILING_RARE_COMMITS : FAILING_COMMITS);
+}
+
+enum weather_commit weather_disk_commit(void)
+{
+	return commit(false, FAILING_COMMITS);
 }
 
 bool weather_dies_now(bool is_rare)

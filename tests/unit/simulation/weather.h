@@ -34,8 +34,15 @@ enum weather weather_of(unsigned topic);
 /* How long the next batch takes. */
 int64_t weather_registry_ms(void);
 int64_t weather_disk_ms(void);
-/* How often the registry fails first. */
-unsigned weather_registry_failures(void);
+/* What becomes of a transaction that is tried now; `is_rare`: one that fails is worth more. */
+enum weather_commit {
+	WEATHER_COMMITTED,
+	WEATHER_NOT_BEGUN,
+	WEATHER_NOT_COMMITTED,
+	WEATHER_UNANSWERED, /* it is committed, and said to have failed */
+};
+enum weather_commit weather_registry_commit(bool is_rare);
+enum weather_commit weather_disk_commit(void);
 /* Does the daemon die right after this commit?  `is_rare`: it is worth more. */
 bool weather_dies_now(bool is_rare);
 
