@@ -2,8 +2,8 @@
 
 #include "base/mem.h"
 #include "flow/former.h"
-#include "judge.h"
-#include "model.h"
+#include "judge/judge.h"
+#include "judge/model.h"
 #include "virtual.h"
 
 #include <string.h>

@@ -7,7 +7,7 @@
 #include "intake/spool.h"
 #include "intake/spooldisk.h"
 #include "intake/spoolfile.h"
-#include "judge.h"
+#include "judge/judge.h"
 #include "notify/request.h"
 #include "virtual.h"
 

@@ -12,7 +12,7 @@
 #include "flow/delivery.h"
 #include "flow/expiry.h"
 #include "folder.h"
-#include "judge.h"
+#include "judge/judge.h"
 #include "sending.h"
 #include "stats/failures.h"
 #include "stats/metrics.h"

@@ -5,7 +5,7 @@
 #include "dice.h"
 #include "flow/core.h"
 #include "flow/delivery.h"
-#include "judge.h"
+#include "judge/judge.h"
 #include "server.h"
 #include "virtual.h"
 #include "weather.h"

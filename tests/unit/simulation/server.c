@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "dice.h"
-#include "judge.h"
+#include "judge/judge.h"
 #include "sending.h"
 #include "virtual.h"
 #include "weather.h"

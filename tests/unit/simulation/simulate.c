@@ -18,7 +18,7 @@
 #include "dice.h"
 #include "disk.h"
 #include "folder.h"
-#include "judge.h"
+#include "judge/judge.h"
 #include "life.h"
 #include "people.h"
 #include "sending.h"

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "dice.h"
 #include "folder.h"
-#include "judge.h"
+#include "judge/judge.h"
 #include "life.h"
 #include "sending.h"
 #include "virtual.h"

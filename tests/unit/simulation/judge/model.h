@@ -107,6 +107,10 @@ struct model_name *model_name(struct model_registration *registration, const cha
 /* Does the ACL show that the owner of this reading of the mailbox's name is meant? */
 bool model_believes(
 	const struct mail_event *event, const struct mailbox *readings, unsigned count, unsigned i);
+/* Was it in the last push that left? */
+bool model_has_left_with(const struct model_registration *registration, const char *hash);
+/* Mailboxes of which there is news since their last push. */
+unsigned model_count_changed(const struct model_registration *registration);
 bool model_sleeps(const char *owner);
 bool model_lists(const struct model_registration *registration, const char *hash);
 

@@ -26,8 +26,8 @@
 #ifndef MAILPUSH_TESTS_SIMULATION_JUDGE_H
 #define MAILPUSH_TESTS_SIMULATION_JUDGE_H
 
+#include "../apple.h"
 #include "apns/sender.h"
-#include "apple.h"
 #include "registry/registry.h"
 
 #include <stdbool.h>

@@ -1,10 +1,10 @@
 #include "model.h"
 
+#include "../life.h"
+#include "../virtual.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "event/acl.h"
-#include "life.h"
-#include "virtual.h"
 
 #include <string.h>
 
@@ -82,6 +82,23 @@ bool model_lists(const struct model_registration *registration, const char *hash
 			return true;
 	}
 	return false;
+}
+
+bool model_has_left_with(const struct model_registration *registration, const char *hash)
+{
+	for (unsigned i = 0; i < registration->hash_count; i++) {
+		if (!strcmp(registration->hashes[i], hash))
+			return true;
+	}
+	return false;
+}
+
+unsigned model_count_changed(const struct model_registration *registration)
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < registration->name_count; i++)
+		count += registration->names[i].changed != 0;
+	return count;
 }
 
 static int64_t time_of(const struct registry_job *job)

@@ -1,0 +1,134 @@
+/*
+ * Of judge.h: what is to be told, by what the registry did.
+ */
+#include "judge_inner.h"
+
+#include "../life.h"
+#include "../virtual.h"
+#include "payload.h"
+
+#include <string.h>
+
+#define RECENT_MS CLOCK_HOUR_MS /* told so long ago it may not be on disk yet: the disk hung */
+
+static void on_changed(
+	const struct registry_job *job, struct model_registration *registration, const char *hash)
+{
+	struct model_name *name = model_name(registration, hash);
+	bool is_urgent = job->kind == REGISTRY_NEWS && job->event->kind == EVENT_MESSAGE_NEW;
+	int64_t due_ms = virtual_now_ms() + (is_urgent ? 0 : 2 * LIFE_LATER_DELAY_MS);
+	/* Whether the daemon still had it after a crash is not known. */
+	bool is_uncertain = name->changed && name->due_ms == INT64_MAX;
+	/* A clock that was put back makes older what waits already. */
+	if (!name->changed)
+		name->since_ms = virtual_now_ms();
+	if (!name->changed || due_ms < name->due_ms)
+		name->due_ms = due_ms;
+	name->last_due_ms = due_ms;
+	name->changed = judge_next();
+	if (is_uncertain || !model_has_left_with(registration, hash) ||
+		model_count_changed(registration) + registration->hash_count > PAYLOAD_HASHES_MAX)
+		registration->has_grown = true;
+	judge_events_changed(registration, hash, name->changed);
+}
+
+/* Nothing of it is to be told any more; what the disk still says it may say after a crash. */
+static void forgive(
+	struct model_registration *registration, struct model_name *name, enum reason reason)
+{
+	if (name->owed)
+		judge_state.reasons[reason]++;
+	if (name->changed) {
+		name->told_ms = virtual_now_ms();
+		registration->was_dropped = true;
+	}
+	name->owed = 0;
+	if (model_is_told())
+		name->changed = 0;
+	name->forgiven = judge_next();
+	name->due_ms = INT64_MAX;
+}
+
+/* A phone that registers after its token was doubted wants to be pushed to. */
+static void on_renewed(struct model_registration *registration)
+{
+	registration->renewed = judge_next();
+	if (!registration->is_doubted)
+		return;
+	registration->calm_until_ms = 0;
+	/* A bad token may be held instead, and a daemon that has started since knows no more why
+	   it waits. */
+	if (!registration->is_bad && registration->life == judge_state.life &&
+		!registration->is_flying)
+		registration->excused_until_ms = virtual_now_ms() + LIFE_MIN_INTERVAL_MS;
+}
+
+/* What waited for it is due; a daemon that died meanwhile finds that out by tidying. */
+static void on_woken(struct model_registration *registration)
+{
+	int64_t until_ms = virtual_now_ms() + LIFE_MIN_INTERVAL_MS;
+	if (registration->excused_until_ms < until_ms)
+		registration->excused_until_ms = until_ms;
+}
+
+static void on_gone(struct model_registration *registration, enum reason reason)
+{
+	for (unsigned i = 0; i < registration->name_count; i++)
+		forgive(registration, &registration->names[i], reason);
+	registration->was_dropped = true;
+	registration->is_condemned = false;
+	judge_state.gone[reason]++;
+}
+
+static void on_unlisted(struct model_registration *registration, const char *hash)
+{
+	forgive(registration, model_name(registration, hash), REASON_UNLISTED);
+	/* The row may go with the last of it. */
+	registration->was_dropped = true;
+}
+
+/* What no acknowledgement stands for may be lost; what was told may be told again. */
+static void unsettle(struct model_name *name)
+{
+	if (name->changed && !name->owed) {
+		name->due_ms = INT64_MAX;
+		judge_state.reasons[REASON_UNSAFE]++;
+	}
+	if (!name->changed && name->told_ms && virtual_now_ms() - name->told_ms < RECENT_MS)
+		name->changed = judge_next();
+}
+
+void judge_changes_died(bool is_crash)
+{
+	size_t position = 0;
+	for (struct model_registration *registration; (registration = model_next(&position));) {
+		registration->is_flying = false;
+		registration->has_waited = model_count_changed(registration) > 0;
+		for (unsigned i = 0; is_crash && i < registration->name_count; i++)
+			unsettle(&registration->names[i]);
+	}
+}
+
+unsigned judge_changes_owed(void)
+{
+	unsigned owed = 0;
+	size_t position = 0;
+	for (struct model_registration *registration; (registration = model_next(&position));) {
+		/* What waits for who sleeps waits on. */
+		for (unsigned i = 0; !registration->sleeping_ms && i < registration->name_count;
+			i++)
+			owed += registration->names[i].owed != 0;
+	}
+	return owed;
+}
+
+void judge_changes_begin(void)
+{
+	static const struct model_callbacks callbacks = {.changed = on_changed,
+		.gone = on_gone,
+		.unlisted = on_unlisted,
+		.renewed = on_renewed,
+		.woken = on_woken,
+		.done = judge_events_job};
+	model_begin(&callbacks);
+}
