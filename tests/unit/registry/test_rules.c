@@ -1,0 +1,152 @@
+/* What becomes of a batch whose transaction fails, or only seems to. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "memory.h"
+#include "registry/registry.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define NOW (INT64_C(20000) * CLOCK_DAY_MS)
+
+struct world {
+	struct registry_store *store;
+	struct mail_event event;
+	struct registry_subscription box;
+	struct registry_job job;
+	unsigned unanswered;
+};
+
+static struct world *world;
+
+static void on_unanswered(void)
+{
+	world->unanswered++;
+}
+
+/* The job that `run` does, as often as it is called. */
+static struct registry_job *make(struct world *w, enum registry_job_kind kind, int64_t received_ms)
+{
+	registry_job_fini(&w->job);
+	w->job = (struct registry_job){
+		.kind = kind,
+		.received_ms = received_ms,
+		.event = &w->event,
+		.subscriptions = &w->box,
+		.subscription_count = 1,
+		.topic = "com.apple.mail.XServer.one",
+	};
+	return &w->job;
+}
+
+static int run(struct world *w, enum memory_failure failure)
+{
+	struct job_list batch;
+	struct err err;
+	job_list_init(&batch);
+	w->job.job.next = NULL;
+	job_list_append(&batch, &w->job.job);
+	memory_fail(failure, on_unanswered);
+	int failed = registry_store_run_at(w->store, &batch, w->job.received_ms, &err);
+	memory_fail(MEMORY_WELL, NULL);
+	return failed;
+}
+
+static int set_up(void **state)
+{
+	const struct registry_settings settings = {
+		.site = "here",
+		.registration_ttl_ms = 30 * CLOCK_DAY_MS,
+		.deleted_user_grace_ms = 7 * CLOCK_DAY_MS,
+		.registrations_per_user = 64,
+	};
+	struct registry_db *db = NULL;
+	struct err err;
+	struct world *w = mem_alloc_zero(1, sizeof(*w));
+	assert_int_equal(memory_ops.open("rules", settings.site, &db, &err), 0);
+	w->store = registry_store_of(db, &settings);
+	w->event.registration = (struct event_registration){
+		.user = "alice",
+		.token = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		.account_id = "one",
+		.subtopic = "com.apple.mobilemail",
+		.aps_version = 2,
+	};
+	w->event.at[0] = (struct mailbox){.owner = "alice", .folder = ""};
+	w->event.readings = 1;
+	w->box = (struct registry_subscription){
+		.name = "INBOX", .owner = "alice", .folder = "", .hash = "0123"};
+	*state = world = w;
+	/* A read of its own says who sleeps; from now on the batch alone can fail. */
+	make(w, REGISTRY_NEWS, NOW - 1);
+	return run(w, MEMORY_WELL);
+}
+
+static int tear_down(void **state)
+{
+	struct world *w = *state;
+	registry_job_fini(&w->job);
+	registry_store_close(w->store);
+	memory_forget();
+	free(w);
+	return 0;
+}
+
+static void what_a_failed_batch_did_is_undone(void **state)
+{
+	struct world *w = *state;
+	struct registry_job *job = make(w, REGISTRY_REGISTER, NOW);
+	assert_int_equal(run(w, MEMORY_NO_COMMIT), -EIO);
+	assert_int_equal(job->status, -ECANCELED);
+	assert_int_equal(job->match_count, 0);
+	job = make(w, REGISTRY_NEWS, NOW + 1);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	assert_int_equal(job->match_count, 0);
+	job = make(w, REGISTRY_REGISTER, NOW + 2);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	assert_true(job->is_new);
+}
+
+static void an_owner_whom_a_failed_batch_woke_is_woken_by_the_next(void **state)
+{
+	struct world *w = *state;
+	make(w, REGISTRY_REGISTER, NOW);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	make(w, REGISTRY_MAILBOX_DELETE, NOW + 1);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	struct registry_job *job = make(w, REGISTRY_NEWS, NOW + 2);
+	assert_int_equal(run(w, MEMORY_NO_COMMIT), -EIO);
+	assert_int_equal(job->effect_count, 0);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	assert_int_equal(job->effect_count, 1);
+	assert_int_equal(job->effects[0].kind, REGISTRY_AWAKE);
+	assert_int_equal(job->match_count, 1);
+}
+
+static void a_registration_whose_answer_was_lost_is_done_again(void **state)
+{
+	struct world *w = *state;
+	struct registry_job *job = make(w, REGISTRY_REGISTER, NOW);
+	assert_int_equal(run(w, MEMORY_NO_ANSWER), -EIO);
+	assert_int_equal(w->unanswered, 1);
+	assert_int_equal(job->status, -ECANCELED);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	assert_false(job->is_new);
+	assert_true(job->is_again);
+	assert_int_equal(job->match_count, 1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(what_a_failed_batch_did_is_undone),
+		TEST(an_owner_whom_a_failed_batch_woke_is_woken_by_the_next),
+		TEST(a_registration_whose_answer_was_lost_is_done_again),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
