@@ -8,7 +8,7 @@
  * thread, a file or a socket: threads.c and disk.c for the registry's and the queue's thread,
  * folder.c for the spool folder, wire.c and server.c for the way to Apple (sending.c shows what is
  * given to it). apple.c is what Apple answers, people.c makes what happens, weather.c lets things
- * fail, and judge.c holds what must be true.
+ * fail, and judge/ holds what must be true.
  *
  * The seed is printed; SIMULATION_SEED or the argument repeats a run.  SIMULATION_HOURS: how long.
  */
