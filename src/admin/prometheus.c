@@ -2,6 +2,7 @@
 
 #include "base/alarm.h"
 #include "base/log.h"
+#include "base/version.h"
 #include "flow/arrival.h"
 #include "queue/store.h"
 #include "stats/metrics.h"

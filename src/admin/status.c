@@ -4,6 +4,7 @@
 #include "admin/response.h"
 #include "base/alarm.h"
 #include "base/log.h"
+#include "base/version.h"
 #include "flow/arrival.h"
 #include "queue/store.h"
 #include "stats/metrics.h"

@@ -26,6 +26,7 @@
  * With --json an answer is printed as it came; lists are one object a line.
  */
 #include "base/mem.h"
+#include "base/version.h"
 #include "ctl/client.h"
 #include "ctl/doctor.h"
 #include "ctl/format.h"

@@ -206,6 +206,7 @@
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/version.h"
 #include "config/config_consistency.h"
 #include "config/config_diff.h"
 #include "config/config_file.h"

@@ -13,6 +13,7 @@
  */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/version.h"
 #include "intake/dlist.h"
 #include "notify/daemon_client.h"
 #include "notify/request.h"

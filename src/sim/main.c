@@ -22,6 +22,7 @@
  */
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/version.h"
 #include "sim/bearer.h"
 #include "sim/certs.h"
 #include "sim/control.h"

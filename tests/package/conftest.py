@@ -4,3 +4,5 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
+
+from built import packages  # noqa: E402, F401  (a fixture for all tests)

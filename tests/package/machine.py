@@ -65,7 +65,7 @@ class Machine:
 
     def run(self, *command, check=True, text=""):
         done = subprocess.run(self.command(*command), capture_output=True, text=True, input=text,
-                              env={**QUIET, **PROXIES}, timeout=300)
+                              env={**QUIET, **PROXIES}, timeout=900)
         if check and done.returncode:
             raise RuntimeError(f"{command}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done

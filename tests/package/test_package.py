@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-import pathlib
+import platform
 import re
 import shutil
 import signal
@@ -11,26 +11,16 @@ import threading
 
 import pytest
 
+import base
 import notify
+from built import package
 from machine import Machine
 from waiting import Lines
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOPIC = "com.apple.mail.XServer.00000000-0000-0000-0000-000000000000"
 LATER = "99.0.0"
 CONF = "/etc/mailpush/mailpush.conf"
 EXPOSURE_MAX = 1.5
-
-
-def package(folder, name):
-    return next(folder.glob(f"{name}_*.deb"))
-
-
-@pytest.fixture(scope="session")
-def packages(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("packages")
-    subprocess.run([ROOT / "script/package", folder], check=True)
-    return folder
 
 
 @pytest.fixture
@@ -68,6 +58,19 @@ def test_debuggers_find_what_they_need(packages):
     names = sorted(path.name.split("_")[0] for path in packages.glob("*.deb"))
     assert names == ["mailpush", "mailpush-apns-sim", "mailpush-apns-sim-dbgsym",
                      "mailpush-dbgsym"]
+
+
+def test_their_version_is_that_of_the_programs_and_of_the_release(packages, machine):
+    whole = machine.run("dpkg-query", "-W", "-f", "${Version}", "mailpush").stdout
+    number = platform.freedesktop_os_release().get("VERSION_ID")
+    suffix = f"~deb{number}u1" if number else f"~debian.{base.release_here()}"
+    version = whole.removesuffix(suffix)
+    assert version != whole and "unknown" not in version
+    assert machine.run("mailpushd", "-V").stdout == f"mailpushd {version}\n"
+    changelog = machine.run("zcat", "/usr/share/doc/mailpush/changelog.gz").stdout
+    assert changelog.startswith(f"mailpush ({whole}) {base.release_here()}; ")
+    changes = next(packages.glob("*.changes")).read_text()
+    assert f"\nDistribution: {base.release_here()}\n" in changes
 
 
 # ---- installed ----

@@ -202,3 +202,10 @@ def test_the_package_has_the_version_of_the_project():
     project = re.search(r"version: '([^']+)'", (ROOT / "meson.build").read_text()).group(1)
     changelog = (ROOT / "packaging/debian/changelog").read_text()
     assert changelog.startswith(f"mailpush ({project}) ")
+
+
+def test_the_maintainers_address_stands_in_one_place():
+    address = re.search("^Maintainer: .*<(.*)>$", (ROOT / "packaging/debian/control").read_text(),
+                        flags=re.M)[1]
+    done = subprocess.run(["git", "-C", ROOT, "grep", "-Fl", address], capture_output=True, text=True)
+    assert done.stdout == "packaging/debian/control\n"

@@ -6,4 +6,4 @@ import sys
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "system"), str(TESTS / "package")]
 
-from test_package import packages  # noqa: E402, F401  (a fixture for these tests too)
+from built import packages  # noqa: E402, F401  (a fixture for these tests too)

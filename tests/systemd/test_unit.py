@@ -7,7 +7,8 @@ import pytest
 
 import notify
 from booted import Booted
-from test_package import CONF, package, set_up_credential, set_up_cyrus
+from built import package
+from test_package import CONF, set_up_credential, set_up_cyrus
 from waiting import wait_until
 
 TOKEN = "ab" * 32
