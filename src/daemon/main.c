@@ -44,6 +44,7 @@
  *   notification    one request, whichever socket it came through
  *   spool           what mailpush-notify kept on disk
  *   spooldisk       its half that touches the disk
+ *   spooldisk_memory  what that half remembers of the folder
  *   spoolfile       the contract with mailpush-notify
  *   spool_retry     files that could not be taken, and when they are looked at again
  *   forward_client  gives a notification to another program's socket

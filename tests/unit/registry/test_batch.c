@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "memory.h"
-#include "registry/registry.h"
+#include "registry/batch.h"
 
 #include <errno.h>
 #include <setjmp.h>
