@@ -16,7 +16,6 @@
 #define RECENT_MS CLOCK_HOUR_MS /* told so long ago it may not be on disk yet: the disk hung */
 #define RETRY_MAX_MS (5 * CLOCK_MINUTE_MS)
 #define GIVE_UP_ATTEMPTS 19
-#define TOPIC_SLACK_MS CLOCK_HOUR_MS /* what was received then may be done so much later */
 #define RATE_WINDOW (LIFE_PUSH_RATE + 2)
 #define HASHES_MAX 100
 #define HASH_LENGTH (MAILBOX_HASH_SIZE - 1)
@@ -65,13 +64,12 @@ static int64_t ago(int64_t ms)
 static void describe(const struct model_registration *registration)
 {
 	fprintf(stderr,
-		"simulation: registration %s of %s on %.8s for %s%s: version %d%s%s%s, altered "
+		"simulation: registration %s of %s on %.8s for %s: version %d%s%s%s, altered "
 		"%lld ms ago, "
 		"last push left %lld ms and was answered %lld ms ago%s%s%s%s, "
 		"excused %lld ms more; crash %lld ms ago\n",
 		registration->account_id, registration->user, registration->token,
-		registration->topic, registration->is_former ? " (former)" : "",
-		registration->version, registration->exists ? "" : ", gone",
+		registration->topic, registration->version, registration->exists ? "" : ", gone",
 		registration->is_stopped ? ", stopped" : "",
 		registration->is_inbox_only ? ", INBOX only" : "",
 		(long long)ago(registration->altered_ms), (long long)ago(registration->left_ms),
@@ -114,7 +112,7 @@ uint64_t judge_next(void)
 const char *judge_reason_name(enum reason reason)
 {
 	static const char *const names[] = {"forgotten", "stopped", "superseded", "evicted",
-		"expired", "overslept", "retopiced", "unlisted", "dropped", "given up", "unsafe"};
+		"expired", "overslept", "unlisted", "dropped", "given up", "unsafe"};
 	return names[reason];
 }
 
@@ -469,43 +467,6 @@ void judge_registry(const struct job_list *batch, int64_t now_unix_ms)
 void judge_unanswered(const struct job_list *batch, int64_t now_unix_ms)
 {
 	model_follow(batch, now_unix_ms, false);
-}
-
-/* Topics. */
-
-static struct {
-	const char *topic, *former;
-	int64_t changed_ms; /* monotonic; 0: never */
-	unsigned jumps;
-} topics;
-
-void judge_topic_changed(const char *former, const char *topic)
-{
-	topics.topic = topic;
-	topics.former = former;
-	topics.changed_ms = virtual_now_ms();
-	topics.jumps = virtual_jumps();
-}
-
-/* What a jump of the clock makes of the day is former.c's own test. */
-void judge_topics(const struct registry_job *job)
-{
-	int64_t since_ms = virtual_now_ms() - topics.changed_ms;
-	bool is_old = clock_unix_ms() - job->received_ms > TOPIC_SLACK_MS;
-	bool has_former = false;
-	for (size_t i = 0; i < job->former_topic_count; i++) {
-		judge_rule(topics.changed_ms && strcmp(job->former_topics[i], job->topic) != 0,
-			"a former topic is one that there was, and not the one of now");
-		has_former = has_former || !strcmp(job->former_topics[i], topics.former);
-	}
-	if (is_old || !topics.changed_ms || topics.jumps != virtual_jumps() ||
-		strcmp(job->topic, topics.topic) != 0)
-		return;
-	judge_rule(!has_former || since_ms < CLOCK_DAY_MS + TOPIC_SLACK_MS,
-		"a day after the change the former topic is over");
-	judge_rule(has_former || since_ms > CLOCK_DAY_MS - TOPIC_SLACK_MS ||
-			sending_missing_ms(topics.former) >= topics.changed_ms,
-		"who registers within a day of the change is registered for both topics");
 }
 
 /* Pushes. */

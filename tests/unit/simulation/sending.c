@@ -40,8 +40,7 @@ static struct topic {
 	int64_t proven_ms;  /* and a push with this one was taken */
 	int64_t renewed_ms; /* it is the one since */
 	int64_t taken_ms;   /* the last 200 */
-	int64_t missing_ms; /* its credential was; INT64_MIN: it never was */
-} topics[APPLE_TOPICS] = {{.missing_ms = INT64_MIN}, {.missing_ms = INT64_MIN}};
+} topics[APPLE_TOPICS];
 
 /* As it is, so that runs are repeated; of its bytes only the lane's back-off is made. */
 int RAND_bytes(unsigned char *bytes, int size)
@@ -371,14 +370,7 @@ void sending_turn(void)
 		topic->was_open = is_open[at];
 		if (!is_reachable(at))
 			sending_note_trouble(at);
-		if (weather_of(at) == WEATHER_MISSING)
-			topic->missing_ms = virtual_now_ms();
 	}
-}
-
-int64_t sending_missing_ms(const char *name)
-{
-	return topics[apple_topic_of(name)].missing_ms;
 }
 
 int64_t sending_open_since_ms(const char *name)
