@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define SETTLE_MS (2 * CLOCK_SECOND_MS)
-#define LOOK_MS CLOCK_MINUTE_MS
+#define LOOK_MS (5 * CLOCK_SECOND_MS)
 /* For the other file of a pair, and for what keeps us from reading. */
 #define PATIENCE_MS (10 * CLOCK_SECOND_MS)
 
