@@ -15,6 +15,7 @@
  *   units           numbers and durations as people write them
  *   clock           the two clocks
  *   random          random numbers that a seed repeats
+ *   backoff         how long to wait before the next attempt
  *   worker          a thread that does jobs in batches
  *   joblist         the jobs that wait for it
  *   log             what administrators read at night
@@ -113,7 +114,6 @@
  *   proxy           its tunnel
  *   tls             its TLS
  *   pool            memory for nghttp2
- *   backoff         how long to wait before the next attempt
  *   payload         the body of a push
  *   answer          Apple's words, read
  *   verdict         what an answer means: told, try again, forget, hold

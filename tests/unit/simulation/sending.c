@@ -12,10 +12,10 @@
 #include "wire.h"
 
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* So long after the last trouble, or push, the next one must be out: back-off, PING, a probe. */
 #define RECOVERY_MS (7 * CLOCK_MINUTE_MS)
@@ -42,12 +42,13 @@ static struct topic {
 	int64_t taken_ms;   /* the last 200 */
 } topics[APPLE_TOPICS];
 
-/* As it is, so that runs are repeated; of its bytes only the lane's back-off is made. */
-int RAND_bytes(unsigned char *bytes, int size)
+/* Of the dice, so that a run is repeated: of its bytes the seeds of random_seed are made. */
+ssize_t getrandom(void *bytes, size_t size, unsigned flags)
 {
-	for (int i = 0; i < size; i++)
-		bytes[i] = (unsigned char)dice_roll(256);
-	return 1;
+	(void)flags;
+	for (size_t i = 0; i < size; i++)
+		((uint8_t *)bytes)[i] = (uint8_t)dice_roll(256);
+	return (ssize_t)size;
 }
 
 /* Credentials: the first topic has a certificate, the other a key for tokens. */
