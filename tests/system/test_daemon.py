@@ -61,9 +61,10 @@ def test_a_stranger_registers_nothing(bare_site_for):
     event = notify.registration("mallory", "ab" * 32, "ABC")
     answer = send_as("nobody", "SOCK_STREAM", site.mailpushd.stream_socket, notify.request(event))
     assert answer == b'NO "not allowed"\r\n'
-    site.mailpushd.wait_log("warn intake: .*not allowed to send events: 1 connection refused")
+    site.mailpushd.wait_log("warn intake: .*not allowed to send events")
+    since = len(site.mailpushd.log)
     send_as("nobody", "SOCK_DGRAM", site.mailpushd.notify_socket, notify.datagram(event))
-    site.mailpushd.wait_log("warn intake: .*not allowed to send events: 1 datagram dropped")
+    site.mailpushd.wait_log("warn intake: .*not allowed to send events", since=since)
     assert site.registry_dump() == before
     site.deliver(phone.user)
     site.told(phone, "INBOX")
