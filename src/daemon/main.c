@@ -16,6 +16,7 @@
  *   clock           the two clocks
  *   random          random numbers that a seed repeats
  *   backoff         how long to wait before the next attempt
+ *   base64url       bytes as text without escapes
  *   worker          a thread that does jobs in batches
  *   joblist         the jobs that wait for it
  *   log             what administrators read at night

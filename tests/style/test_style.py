@@ -25,7 +25,7 @@ MAY_INCLUDE["notify"] = {"base", "intake", "notify"}
 
 # Modules that are pure: no clock, no I/O, no thread, no log.
 PURE = [
-    "src/base/backoff", "src/base/buf", "src/base/err", "src/base/heap", "src/base/histogram", "src/base/map", "src/base/ratelimit",
+    "src/base/backoff", "src/base/base64url", "src/base/buf", "src/base/err", "src/base/heap", "src/base/histogram", "src/base/map", "src/base/ratelimit",
     "src/event/acl", "src/event/event", "src/event/flat", "src/event/groups",
     "src/event/imapdconf", "src/event/mailbox", "src/event/utf7", "src/base/utf8",
     "src/intake/notification_write", "src/intake/dlist", "src/intake/notification",
