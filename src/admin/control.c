@@ -17,6 +17,7 @@
 #include "config/listen.h"
 #include "stats/metrics.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,7 +35,6 @@ struct control {
 	struct http *tcp;
 	struct db_totals *tally;
 	uv_timer_t sampler;
-	struct peer_strangers strangers;
 };
 
 /* What waits for a tally. */
@@ -255,12 +255,11 @@ static bool is_allowed(void *ctx, int fd)
 	if (!peer_of_stream(fd, &peer, &err) &&
 		peer_is_allowed(&core->config->control_peers, peer.uid))
 		return true;
-	uint64_t came =
-		peer_count_stranger(&core->control->strangers, peer.uid, clock_monotonic_ms());
-	if (came)
-		log_event(LOG_LEVEL_WARN, "control",
-			"not allowed to use the control socket (control_users)",
-			log_number("uid", (int64_t)peer.uid), log_number("came", (int64_t)came));
+	char who[16];
+	snprintf(who, sizeof(who), "uid %u", (unsigned)peer.uid);
+	log_seldom(LOG_LEVEL_WARN, "control", "strangers at the control socket", who,
+		"not allowed to use the control socket (control_users)",
+		log_number("uid", (int64_t)peer.uid));
 	return false;
 }
 

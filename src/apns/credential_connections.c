@@ -1,7 +1,7 @@
 #include "apns/credential_connections.h"
 
-#include "apns/backoff.h"
 #include "apns/outage.h"
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -9,7 +9,6 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,7 +43,8 @@ struct credential_connections {
 	struct slot slots[CONNECTIONS_MAX];
 	size_t slot_count;
 	unsigned rotation;
-	struct backoff backoff;
+	struct random random;
+	unsigned failures; /* useless connections since the last useful one */
 	int64_t connect_after_ms;
 	uv_timer_t timer; /* backing off, or until the probe */
 
@@ -215,7 +215,10 @@ static void count_useless(struct credential_connections *conns, struct slot *slo
 	if (slot->was_useful || slot->is_counted)
 		return;
 	slot->is_counted = true;
-	conns->connect_after_ms = now_ms(conns) + backoff_next_ms(&conns->backoff);
+	const struct sender_settings *sender = conns->settings.sender;
+	conns->connect_after_ms = now_ms(conns) +
+		backoff_random_ms(sender->backoff_min_ms, sender->backoff_max_ms, conns->failures++,
+			&conns->random);
 }
 
 /* Those that drain, as the next one is made while they do. */
@@ -297,16 +300,14 @@ struct credential_connections *credential_connections_new(
 	const struct credential_connections_settings *settings, struct credential *credential)
 {
 	struct credential_connections *conns = mem_alloc_zero(1, sizeof(*conns));
-	uint64_t seed;
+	uint8_t seed[RANDOM_SEED_SIZE];
 	struct err err;
 
 	conns->settings = *settings;
 	conns->credential = credential;
-	if (RAND_bytes((unsigned char *)&seed, sizeof(seed)) != 1)
-		abort();
-	backoff_init(&conns->backoff, settings->sender->backoff_min_ms,
-		settings->sender->backoff_max_ms, seed);
-	conns->rotation = (unsigned)(seed >> 33);
+	random_seed(seed);
+	random_init(&conns->random, seed);
+	conns->rotation = (unsigned)random_draw(&conns->random);
 	conns->outage.limit_ms = settings->sender->outage_ms;
 	conns->tried_ms = now_ms(conns) - settings->sender->hurry_least_ms;
 	if (!credential->certificate)
@@ -532,7 +533,7 @@ static void learn_from_end(struct credential_connections *conns, struct slot *sl
 	enum connection_end end = connection_end(slot->connection, &why);
 
 	if (slot->was_useful)
-		backoff_reset(&conns->backoff);
+		conns->failures = 0;
 	count_useless(conns, slot);
 	if (end == CONNECTION_REFUSED) {
 		credential_connections_hold(conns, why);

@@ -18,7 +18,7 @@
  * ignored from sender_new on, as OpenSSL cannot do without.  Loop thread only.
  *
  * Behind it: credential_connections.h (one credential), connection.h (one connection: socket, TLS,
- * time), session.h (its HTTP/2), dialer.h, tls.h, answer.h, backoff.h and pool.h.
+ * time), session.h (its HTTP/2), dialer.h, tls.h, answer.h and pool.h.
  */
 #ifndef MAILPUSH_APNS_SENDER_H
 #define MAILPUSH_APNS_SENDER_H

@@ -1,8 +1,16 @@
 #include "base/random.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
-void random_init(struct random *chance, const uint8_t seed[16])
+void random_seed(uint8_t ret[RANDOM_SEED_SIZE])
+{
+	if (getrandom(ret, RANDOM_SEED_SIZE, 0) != RANDOM_SEED_SIZE)
+		abort();
+}
+
+void random_init(struct random *chance, const uint8_t seed[RANDOM_SEED_SIZE])
 {
 	memcpy(chance->state, seed, sizeof(chance->state));
 	chance->state[0] |= 1; /* all zero is the one state that it never leaves */

@@ -1,5 +1,6 @@
 #include "base/worker.h"
 
+#include "base/backoff.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -7,6 +8,9 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+
+#define RETRY_MIN_MS 100
+#define RETRY_MAX_MS 5000
 
 struct worker {
 	char name[16];
@@ -129,7 +133,8 @@ void worker_report(struct worker *worker, const char *text)
 	pthread_mutex_unlock(&worker->lock);
 }
 
-bool worker_pause(struct worker *worker, int64_t ms)
+/* False: the worker is to stop. */
+static bool pause_for(struct worker *worker, int64_t ms)
 {
 	struct timespec until;
 	clock_gettime(CLOCK_MONOTONIC, &until);
@@ -146,6 +151,22 @@ bool worker_pause(struct worker *worker, int64_t ms)
 	bool go_on = !worker->stopping;
 	pthread_mutex_unlock(&worker->lock);
 	return go_on;
+}
+
+bool worker_attempt(
+	struct worker *worker, worker_attempt_fn *attempt, void *ctx, struct job_list *batch)
+{
+	struct err err;
+	int status;
+	for (unsigned failures = 0; (status = attempt(ctx, batch, &err)); failures++) {
+		if (status == -ECANCELED)
+			return false;
+		worker_report(worker, err.text);
+		if (!pause_for(worker, backoff_ms(RETRY_MIN_MS, RETRY_MAX_MS, failures)))
+			return false;
+	}
+	worker_report(worker, NULL);
+	return true;
 }
 
 bool worker_ask(struct worker *worker)

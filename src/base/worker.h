@@ -91,13 +91,18 @@ const struct histogram *worker_histogram(const struct worker *worker);
 /* Hands over now what waits, lazy or not, if the thread is idle, instead of at the end of the turn.
  */
 void worker_flush(struct worker *worker);
+/* 0, or why the batch is not done; -ECANCELED: it is not tried again, as the worker is to stop. */
+typedef int worker_attempt_fn(void *ctx, struct job_list *batch, struct err *err);
 /*
  * For `run`, on the worker's thread.  A batch that fails (a full disk, a database away) is tried
- * again inside `run`, so that order is kept: report the trouble, pause, try again.  worker_pause
- * returns false when the worker is to stop: give the batch back undone.
+ * again inside `run`, so that order is kept: after 0.1 s, then twice as long each time, up to 5 s.
+ * What is in the way is told by `trouble`, until an attempt goes well.  False when the worker is to
+ * stop: give the batch back undone.
  */
+bool worker_attempt(
+	struct worker *worker, worker_attempt_fn *attempt, void *ctx, struct job_list *batch);
+/* Any thread: what `trouble` tells; NULL: nothing.  For trouble found before the thread ran. */
 void worker_report(struct worker *worker, const char *text);
-bool worker_pause(struct worker *worker, int64_t ms);
 /*
  * For `run`, on the worker's thread: has `asked` called on the loop thread and waits for its end.
  * False when the worker is to stop: it was not called.

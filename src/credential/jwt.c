@@ -1,5 +1,7 @@
 #include "credential/jwt.h"
 
+#include "base/base64url.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <openssl/ec.h>
@@ -9,23 +11,6 @@
 
 #define NUMBER_SIZE 32 /* of the two that a P-256 signature is made of */
 #define DER_MAX 128
-
-/* Appends `size` bytes at *at; the NUL is not counted. */
-static void append_base64url(char **at, const uint8_t *bytes, size_t size)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	unsigned bits = 0;
-	unsigned held = 0;
-	for (size_t i = 0; i < size; i++) {
-		bits = bits << 8 | bytes[i];
-		for (held += 8; held >= 6; held -= 6)
-			*(*at)++ = digits[bits >> (held - 6) & 63];
-	}
-	if (held)
-		*(*at)++ = digits[bits << (6 - held) & 63];
-	**at = '\0';
-}
 
 /* OpenSSL gives a SEQUENCE of two INTEGERs, RFC 7518 wants the two numbers side by side. */
 static int to_raw(const uint8_t *der, size_t size, uint8_t raw[2 * NUMBER_SIZE])
@@ -59,12 +44,12 @@ int jwt_make(EVP_PKEY *key, const char *key_id, const char *team_id, int64_t iss
 	char *at = text;
 	int size = snprintf(part, sizeof(part), "{\"alg\":\"ES256\",\"kid\":\"%s\"}", key_id);
 	assert(size > 0 && (size_t)size < sizeof(part));
-	append_base64url(&at, (const uint8_t *)part, (size_t)size);
+	at += base64url_write((const uint8_t *)part, (size_t)size, at);
 	*at++ = '.';
 	size = snprintf(part, sizeof(part), "{\"iss\":\"%s\",\"iat\":%lld}", team_id,
 		(long long)issued_unix_s);
 	assert(size > 0 && (size_t)size < sizeof(part));
-	append_base64url(&at, (const uint8_t *)part, (size_t)size);
+	at += base64url_write((const uint8_t *)part, (size_t)size, at);
 	if (sign(key, text, (size_t)(at - text), signature) < 0) {
 		ERR_clear_error();
 		return err_set(err, -EINVAL,
@@ -72,7 +57,7 @@ int jwt_make(EVP_PKEY *key, const char *key_id, const char *team_id, int64_t iss
 			"download");
 	}
 	*at++ = '.';
-	append_base64url(&at, signature, sizeof(signature));
+	at += base64url_write(signature, sizeof(signature), at);
 	memcpy(ret, text, (size_t)(at - text) + 1);
 	OPENSSL_cleanse(text, sizeof(text));
 	return 0;

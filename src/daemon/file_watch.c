@@ -2,21 +2,12 @@
 
 #include "base/mem.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#define FOLDERS_MAX 64
-#define LINKS_MAX 16 /* on one way */
-#define SOON_MS 100  /* events come in bursts */
-
-/* What tells one state of a file from another. */
-struct look_of {
-	bool is_there;
+/* What tells one state of a file from another; all zero: it is missing. */
+struct state {
 	dev_t device;
 	ino_t inode;
 	mode_t mode;
@@ -27,31 +18,16 @@ struct look_of {
 
 struct file {
 	char *path;
-	bool is_known;
-	struct look_of seen;
+	bool is_known; /* it was looked at */
+	struct state state;
 };
 
-/* A folder is another one when it was replaced: the system watches inodes. */
-struct folder {
-	char *path;
-	dev_t device;
-	ino_t inode;
-};
-
-/* One look at all files; owned by the pool's thread while it runs. */
+/* One look at all files; the pool's while it runs. */
 struct look {
 	uv_work_t work;
 	struct file_watch *watch;
 	struct file *files;
-	size_t file_count;
-	struct folder folders[FOLDERS_MAX];
-	size_t folder_count;
-};
-
-struct watched {
-	uv_fs_event_t event;
-	struct file_watch *watch;
-	struct folder folder;
+	size_t count;
 };
 
 struct file_watch {
@@ -60,19 +36,23 @@ struct file_watch {
 	file_watch_changed_fn *changed;
 	void *ctx;
 	struct file *files;
-	size_t file_count;
-	struct watched *watched[FOLDERS_MAX];
-	size_t watched_count;
-
-	uv_timer_t soon;    /* a look after an event */
-	uv_timer_t settle;  /* since the last change */
-	uv_timer_t regular; /* looks without an event */
+	size_t count;
+	uv_timer_t timer; /* until the next look */
 	bool is_looking;
-	bool is_look_wanted;
-	bool is_settled; /* unless this look finds another change */
+	bool is_unsettled; /* the last look found a change */
 	bool is_freed;
-	unsigned open_handles;
+	bool is_closed; /* the timer */
 };
+
+static struct file *copy_files(const struct file *files, size_t count)
+{
+	struct file *copy = mem_alloc_zero(count, sizeof(*copy));
+	for (size_t i = 0; i < count; i++) {
+		copy[i] = files[i];
+		copy[i].path = mem_dup(files[i].path);
+	}
+	return copy;
+}
 
 static void free_files(struct file *files, size_t count)
 {
@@ -81,37 +61,22 @@ static void free_files(struct file *files, size_t count)
 	free(files);
 }
 
-static void look_fini(struct look *look)
+static void look_at(struct file *files, size_t count)
 {
-	free_files(look->files, look->file_count);
-	for (size_t i = 0; i < look->folder_count; i++)
-		free(look->folders[i].path);
-}
-
-static void release(struct file_watch *watch)
-{
-	if (!watch->is_freed || watch->open_handles || watch->is_looking)
-		return;
-	free_files(watch->files, watch->file_count);
-	free(watch);
-}
-
-/* The look, on the pool's thread. */
-
-static struct look_of look_at(const char *path)
-{
-	struct stat status;
-	if (stat(path, &status))
-		return (struct look_of){0};
-	return (struct look_of){
-		.is_there = true,
-		.device = status.st_dev,
-		.inode = status.st_ino,
-		.mode = status.st_mode,
-		.size = status.st_size,
-		.modified = status.st_mtim,
-		.changed = status.st_ctim,
-	};
+	for (size_t i = 0; i < count; i++) {
+		struct stat status;
+		files[i].is_known = true;
+		files[i].state = (struct state){0};
+		if (stat(files[i].path, &status) == 0)
+			files[i].state = (struct state){
+				.device = status.st_dev,
+				.inode = status.st_ino,
+				.mode = status.st_mode,
+				.size = status.st_size,
+				.modified = status.st_mtim,
+				.changed = status.st_ctim,
+			};
+	}
 }
 
 static bool is_same_time(const struct timespec *a, const struct timespec *b)
@@ -119,199 +84,57 @@ static bool is_same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-static bool is_same(const struct look_of *a, const struct look_of *b)
+static bool is_same(const struct file *a, const struct file *b)
 {
-	return a->is_there == b->is_there && a->device == b->device && a->inode == b->inode &&
-		a->mode == b->mode && a->size == b->size &&
-		is_same_time(&a->modified, &b->modified) && is_same_time(&a->changed, &b->changed);
+	const struct state *x = &a->state;
+	const struct state *y = &b->state;
+	return a->is_known && b->is_known && x->device == y->device && x->inode == y->inode &&
+		x->mode == y->mode && x->size == y->size &&
+		is_same_time(&x->modified, &y->modified) && is_same_time(&x->changed, &y->changed);
 }
 
-/* The folder that holds the file whose path begins `path` and has `size` bytes. */
-static void add_folder(struct look *look, const char *path, size_t size)
+static struct file *find(struct file *files, size_t count, const char *path)
 {
-	while (size > 0 && path[size - 1] != '/')
-		size--;
-	while (size > 1 && path[size - 1] == '/')
-		size--;
-	if (look->folder_count == FOLDERS_MAX || size == 0)
-		return;
-	mem_auto char *folder = mem_dup_n(path, size);
-	for (size_t i = 0; i < look->folder_count; i++) {
-		if (strcmp(look->folders[i].path, folder) == 0)
-			return;
-	}
-	struct stat status;
-	if (stat(folder, &status) || !S_ISDIR(status.st_mode))
-		return;
-	look->folders[look->folder_count++] = (struct folder){
-		.path = mem_steal(folder), .device = status.st_dev, .inode = status.st_ino};
-}
-
-/* Where a link in the folder that begins `path` leads to, with what stood behind it. */
-static char *follow(const char *path, size_t size)
-{
-	char target[PATH_MAX];
-	mem_auto char *link = mem_dup_n(path, size);
-	ssize_t n = readlink(link, target, sizeof(target) - 1);
-	if (n <= 0)
-		return NULL;
-	target[n] = '\0';
-	if (target[0] == '/')
-		return mem_printf("%s%s", target, path + size);
-	while (size > 0 && path[size - 1] != '/')
-		size--;
-	return mem_printf("%.*s%s%s", (int)size, path, target, path + strlen(link));
-}
-
-/* All folders in which the way to the file can be changed: those of its links, and its own. */
-static void add_way(struct look *look, const char *path)
-{
-	mem_auto char *way = mem_dup(path);
-	for (unsigned links = 0; links < LINKS_MAX; links++) {
-		size_t size = 1;
-		struct stat status;
-		bool is_link = false;
-		while (way[size] && !is_link) {
-			size += strcspn(way + size, "/");
-			mem_auto char *prefix = mem_dup_n(way, size);
-			if (lstat(prefix, &status)) {
-				/* Whatever is missing comes into being in there. */
-				add_folder(look, way, size);
-				return;
-			}
-			is_link = S_ISLNK(status.st_mode);
-			if (!is_link)
-				size += strspn(way + size, "/");
-		}
-		add_folder(look, way, size);
-		if (!is_link)
-			return;
-		char *next = follow(way, size);
-		if (!next)
-			return;
-		free(way);
-		way = next;
-	}
-}
-
-static void on_look(uv_work_t *work)
-{
-	struct look *look = work->data;
-	for (size_t i = 0; i < look->file_count; i++) {
-		add_way(look, look->files[i].path);
-		look->files[i].seen = look_at(look->files[i].path);
-	}
-}
-
-/* What follows, on the loop's. */
-
-static void request_look(struct file_watch *watch);
-
-static void on_event(uv_fs_event_t *event, const char *name, int events, int status)
-{
-	struct watched *watched = MEM_CONTAINER(event, struct watched, event);
-	(void)name;
-	(void)events;
-	(void)status;
-	request_look(watched->watch);
-}
-
-static void on_watched_closed(uv_handle_t *handle)
-{
-	struct watched *watched = MEM_CONTAINER((uv_fs_event_t *)handle, struct watched, event);
-	struct file_watch *watch = watched->watch;
-	free(watched->folder.path);
-	free(watched);
-	watch->open_handles--;
-	release(watch);
-}
-
-static void unwatch(struct file_watch *watch, size_t i)
-{
-	uv_close((uv_handle_t *)&watch->watched[i]->event, on_watched_closed);
-	watch->watched[i] = watch->watched[--watch->watched_count];
-}
-
-static bool is_same_folder(const struct folder *a, const struct folder *b)
-{
-	return a->device == b->device && a->inode == b->inode && strcmp(a->path, b->path) == 0;
-}
-
-static void watch_folder(struct file_watch *watch, struct folder *folder)
-{
-	if (watch->watched_count == FOLDERS_MAX)
-		return;
-	struct watched *watched = mem_alloc_zero(1, sizeof(*watched));
-	watched->watch = watch;
-	watched->folder = *folder;
-	folder->path = NULL;
-	uv_fs_event_init(watch->loop, &watched->event);
-	watch->open_handles++;
-	/* Where it cannot be watched (no inotify left), the regular look sees the change. */
-	uv_fs_event_start(&watched->event, on_event, watched->folder.path, 0);
-	uv_unref((uv_handle_t *)&watched->event);
-	watch->watched[watch->watched_count++] = watched;
-}
-
-/* Returns whether a folder is watched that was not before: something may have happened in it. */
-static bool watch_folders(struct file_watch *watch, struct look *look)
-{
-	bool is_new[FOLDERS_MAX];
-	bool any_new = false;
-	for (size_t i = 0; i < look->folder_count; i++)
-		is_new[i] = true;
-	for (size_t i = 0; i < watch->watched_count;) {
-		bool is_wanted = false;
-		for (size_t j = 0; j < look->folder_count; j++) {
-			if (!is_same_folder(&watch->watched[i]->folder, &look->folders[j]))
-				continue;
-			is_wanted = true;
-			is_new[j] = false;
-		}
-		if (is_wanted)
-			i++;
-		else
-			unwatch(watch, i);
-	}
-	for (size_t i = 0; i < look->folder_count; i++) {
-		if (!is_new[i])
-			continue;
-		watch_folder(watch, &look->folders[i]);
-		any_new = true;
-	}
-	return any_new;
-}
-
-static struct file *find_file(struct file_watch *watch, const char *path)
-{
-	for (size_t i = 0; i < watch->file_count; i++) {
-		if (strcmp(watch->files[i].path, path) == 0)
-			return &watch->files[i];
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(files[i].path, path) == 0)
+			return &files[i];
 	}
 	return NULL;
 }
 
+/* Returns whether something has changed.  A file that is new here was not looked at by this look.
+ */
 static bool take_in(struct file_watch *watch, const struct look *look)
 {
 	bool is_changed = false;
-	for (size_t i = 0; i < look->file_count; i++) {
-		struct file *file = find_file(watch, look->files[i].path);
-		if (!file)
-			continue;
-		/* One that is new here may have changed since somebody read it. */
-		if (!file->is_known || !is_same(&file->seen, &look->files[i].seen))
+	for (size_t i = 0; i < watch->count; i++) {
+		struct file *file = &watch->files[i];
+		const struct file *found = find(look->files, look->count, file->path);
+		if (!found || !is_same(file, found))
 			is_changed = true;
-		file->seen = look->files[i].seen;
+		if (!found)
+			continue;
+		file->state = found->state;
 		file->is_known = true;
 	}
 	return is_changed;
 }
 
-static void on_settled(uv_timer_t *timer)
+/* Not while the pool looks, nor before the loop has given back the timer. */
+static void free_if_idle(struct file_watch *watch)
 {
-	struct file_watch *watch = timer->data;
-	watch->is_settled = true;
-	request_look(watch);
+	if (!watch->is_closed || watch->is_looking)
+		return;
+	free_files(watch->files, watch->count);
+	free(watch);
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void on_work(uv_work_t *work)
+{
+	struct look *look = work->data;
+	look_at(look->files, look->count);
 }
 
 static void on_looked(uv_work_t *work, int status)
@@ -319,81 +142,46 @@ static void on_looked(uv_work_t *work, int status)
 	struct look *look = work->data;
 	struct file_watch *watch = look->watch;
 	watch->is_looking = false;
-	if (!watch->is_freed && status == 0) {
-		if (watch_folders(watch, look))
-			watch->is_look_wanted = true;
-		bool is_settled = watch->is_settled;
-		watch->is_settled = false;
-		if (take_in(watch, look))
-			uv_timer_start(
-				&watch->settle, on_settled, (uint64_t)watch->settings.settle_ms, 0);
-		else if (is_settled)
+	if (!watch->is_freed && !status) {
+		bool is_changed = take_in(watch, look);
+		bool is_settled = watch->is_unsettled && !is_changed;
+		watch->is_unsettled = is_changed;
+		int64_t next_ms = is_changed ? watch->settings.settle_ms : watch->settings.look_ms;
+		uv_timer_start(&watch->timer, on_timer, (uint64_t)next_ms, 0);
+		if (is_settled)
 			watch->changed(watch->ctx);
-		if (watch->is_look_wanted)
-			request_look(watch);
 	}
-	look_fini(look);
+	free_files(look->files, look->count);
 	free(look);
-	release(watch);
+	free_if_idle(watch);
 }
 
-static void prepare(struct file_watch *watch, struct look *look)
-{
-	look->watch = watch;
-	look->work.data = look;
-	look->files = mem_alloc_zero(watch->file_count, sizeof(*look->files));
-	look->file_count = watch->file_count;
-	for (size_t i = 0; i < watch->file_count; i++)
-		look->files[i].path = mem_dup(watch->files[i].path);
-}
-
-static void on_soon(uv_timer_t *timer)
+static void on_timer(uv_timer_t *timer)
 {
 	struct file_watch *watch = timer->data;
-	if (watch->is_looking) {
-		watch->is_look_wanted = true;
-		return;
-	}
-	watch->is_look_wanted = false;
-	watch->is_looking = true;
 	struct look *look = mem_alloc_zero(1, sizeof(*look));
-	prepare(watch, look);
-	uv_queue_work(watch->loop, &look->work, on_look, on_looked);
+	look->watch = watch;
+	look->work.data = look;
+	look->files = copy_files(watch->files, watch->count);
+	look->count = watch->count;
+	watch->is_looking = true;
+	uv_queue_work(watch->loop, &look->work, on_work, on_looked);
 }
 
-/* In a moment, with all that comes till then; a busy folder does not put it off. */
-static void request_look(struct file_watch *watch)
+static void take_paths(struct file_watch *watch, const char *const *paths, size_t count)
 {
-	if (!watch->is_freed && !uv_is_active((uv_handle_t *)&watch->soon))
-		uv_timer_start(&watch->soon, on_soon, SOON_MS, 0);
-}
-
-static void on_regular(uv_timer_t *timer)
-{
-	request_look(timer->data);
-}
-
-static void copy_paths(struct file_watch *watch, const char *const *paths, size_t count)
-{
+	if (count > FILE_WATCH_PATHS_MAX)
+		count = FILE_WATCH_PATHS_MAX;
 	struct file *files = mem_alloc_zero(count, sizeof(*files));
-	size_t n = 0;
-	for (size_t i = 0; i < count && n < FILE_WATCH_PATHS_MAX; i++) {
-		const struct file *known = find_file(watch, paths[i]);
+	for (size_t i = 0; i < count; i++) {
+		const struct file *known = find(watch->files, watch->count, paths[i]);
 		if (known)
-			files[n] = *known;
-		files[n++].path = mem_dup(paths[i]);
+			files[i] = *known;
+		files[i].path = mem_dup(paths[i]);
 	}
-	free_files(watch->files, watch->file_count);
+	free_files(watch->files, watch->count);
 	watch->files = files;
-	watch->file_count = n;
-}
-
-static void init_timer(struct file_watch *watch, uv_timer_t *timer)
-{
-	uv_timer_init(watch->loop, timer);
-	timer->data = watch;
-	uv_unref((uv_handle_t *)timer);
-	watch->open_handles++;
+	watch->count = count;
 }
 
 struct file_watch *file_watch_new(uv_loop_t *loop, const struct file_watch_settings *settings,
@@ -404,35 +192,25 @@ struct file_watch *file_watch_new(uv_loop_t *loop, const struct file_watch_setti
 	watch->settings = *settings;
 	watch->changed = changed;
 	watch->ctx = ctx;
-	init_timer(watch, &watch->soon);
-	init_timer(watch, &watch->settle);
-	init_timer(watch, &watch->regular);
-	uv_timer_start(&watch->regular, on_regular, (uint64_t)settings->look_ms,
-		(uint64_t)settings->look_ms);
-	copy_paths(watch, paths, count);
-
-	/* Watched first: what happens after the look is an event. */
-	struct look look = {0};
-	prepare(watch, &look);
-	on_look(&look.work);
-	watch_folders(watch, &look);
-	take_in(watch, &look);
-	look_fini(&look);
-	request_look(watch);
+	take_paths(watch, paths, count);
+	look_at(watch->files, watch->count);
+	uv_timer_init(loop, &watch->timer);
+	watch->timer.data = watch;
+	uv_unref((uv_handle_t *)&watch->timer);
+	uv_timer_start(&watch->timer, on_timer, (uint64_t)settings->look_ms, 0);
 	return watch;
 }
 
 void file_watch_set_paths(struct file_watch *watch, const char *const *paths, size_t count)
 {
-	copy_paths(watch, paths, count);
-	request_look(watch);
+	take_paths(watch, paths, count);
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_closed(uv_handle_t *handle)
 {
 	struct file_watch *watch = handle->data;
-	watch->open_handles--;
-	release(watch);
+	watch->is_closed = true;
+	free_if_idle(watch);
 }
 
 void file_watch_free(struct file_watch *watch)
@@ -440,9 +218,5 @@ void file_watch_free(struct file_watch *watch)
 	if (!watch)
 		return;
 	watch->is_freed = true;
-	while (watch->watched_count)
-		unwatch(watch, 0);
-	uv_close((uv_handle_t *)&watch->soon, on_timer_closed);
-	uv_close((uv_handle_t *)&watch->settle, on_timer_closed);
-	uv_close((uv_handle_t *)&watch->regular, on_timer_closed);
+	uv_close((uv_handle_t *)&watch->timer, on_closed);
 }

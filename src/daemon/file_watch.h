@@ -1,11 +1,15 @@
 /*
  * file_watch - tells when files have changed: `settle_ms` after the last change of any of them.
  *
- * A change is another device, inode, size, mode or time of what a path leads to, so whatever way of
- * replacing counts: writing in place, renaming over it, switching a link anywhere on the way.  That
- * is looked at whenever something happens in a folder on the way (libuv's fs events: inotify,
- * kqueue), and every `look_ms` for what no system tells, such as a network file system.  Looking
- * waits for a disk and is done on libuv's pool, but for the first look, in file_watch_new.
+ * A change is another device, inode, size, mode or time of what a path leads to, so every way of
+ * replacing counts: writing in place, renaming over it, switching a link anywhere on the way.  All
+ * files are looked at every `look_ms`, and `settle_ms` after a look that found a change; one that
+ * finds none then is told.  So a change is told within both times together, on every file
+ * system.
+ *
+ * A look waits for a disk and is done on libuv's pool, but for the first one, in file_watch_new.
+ * One look takes one thread of the pool, however many files hang, which is why this is not libuv's
+ * uv_fs_poll: that takes one for each, and does not say from when on it sees changes.
  *
  * Loop thread only.
  */
@@ -20,7 +24,7 @@
 
 struct file_watch_settings {
 	int64_t settle_ms; /* 2 s */
-	int64_t look_ms;   /* 1 min */
+	int64_t look_ms;   /* 5 s */
 };
 
 typedef void file_watch_changed_fn(void *ctx);

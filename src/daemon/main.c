@@ -15,6 +15,8 @@
  *   units           numbers and durations as people write them
  *   clock           the two clocks
  *   random          random numbers that a seed repeats
+ *   backoff         how long to wait before the next attempt
+ *   base64url       bytes as text without escapes
  *   worker          a thread that does jobs in batches
  *   joblist         the jobs that wait for it
  *   log             what administrators read at night
@@ -114,7 +116,6 @@
  *   proxy           its tunnel
  *   tls             its TLS
  *   pool            memory for nghttp2
- *   backoff         how long to wait before the next attempt
  *   payload         the body of a push
  *   answer          Apple's words, read
  *   verdict         what an answer means: told, try again, forget, hold
@@ -159,7 +160,6 @@
  *   credential_check does Apple take our credentials, though nothing is to be sent?
  *   check_times     when it is asked next
  *   keyring         the credentials in force
- *   former          topics of before a change of aps_topic
  *   expiry          housekeeping, once an hour
  *   observer        callbacks for those who follow events and answers
  *
@@ -413,11 +413,6 @@ static void on_rewrite_store(void *ctx, const char *text, struct job_list *ret_j
 	schedule_rewrite(daemon->core.schedule, ret_jobs, core_time());
 	if (daemon->core.arrivals)
 		arrivals_rewrite(daemon->core.arrivals, ret_jobs);
-	struct queue_job *topics = former_rewrite(daemon->core.former);
-	if (topics) {
-		topics->seq = schedule_next_seq(daemon->core.schedule);
-		job_list_append(ret_jobs, &topics->job);
-	}
 }
 
 static void on_rewritten_store(void *ctx, size_t rows)
@@ -447,12 +442,6 @@ static void on_loaded_parked(
 {
 	struct daemon *daemon = ctx;
 	parked_add(&daemon->parked, parked_id, received_ms, raw, raw_size);
-}
-
-static void on_loaded_topic(void *ctx, const char *topic, int64_t until_ms)
-{
-	struct daemon *daemon = ctx;
-	former_load(daemon->core.former, topic, until_ms);
 }
 
 /* What looked expired, to us or to Apple, may be good by the new time. */
@@ -603,7 +592,6 @@ static void on_loaded_late(void *ctx)
 {
 	struct daemon *daemon = ctx;
 	take_over_queue(daemon);
-	reload_queue_loaded(daemon->reload);
 	registry_release(daemon->core.registry);
 	parked_replay(&daemon->parked, daemon->core.arrivals);
 	arrivals_release(daemon->core.arrivals);
@@ -617,10 +605,8 @@ static int open_queue(struct daemon *daemon, struct err *err)
 		.trouble = on_store_trouble,
 		.rewrite = on_rewrite_store,
 		.rewritten = on_rewritten_store};
-	static const struct store_loader loader = {.push = on_loaded_push,
-		.news = on_loaded_news,
-		.parked = on_loaded_parked,
-		.topic = on_loaded_topic};
+	static const struct store_loader loader = {
+		.push = on_loaded_push, .news = on_loaded_news, .parked = on_loaded_parked};
 	int status = store_new(&daemon->loop, daemon->config->queue, &loader, &callbacks, daemon,
 		&daemon->core.store, err);
 	if (status)
@@ -687,7 +673,6 @@ static int start(struct daemon *daemon, struct err *err)
 	if (failed)
 		return err_set(err, failed, "cannot get random bytes: %s", uv_strerror(failed));
 
-	core->former = former_new();
 	daemon->keyring = keyring_new(core);
 	daemon->reload = reload_new(core, daemon->keyring);
 	core->input_files = input_files_read(config);
@@ -819,7 +804,6 @@ static uint64_t take_down(struct daemon *daemon, bool *ret_is_closed)
 	schedule_free(core->schedule);
 	reload_free(daemon->reload);
 	keyring_free(daemon->keyring);
-	former_free(core->former);
 	input_files_free(core->input_files);
 	failures_free(core->failures);
 	history_free(core->history);

@@ -10,12 +10,11 @@
 #include "daemon/systemd.h"
 #include "flow/credential_check.h"
 #include "flow/delivery.h"
-#include "flow/former.h"
 
 #include <string.h>
 
 #define SETTLE_MS (2 * CLOCK_SECOND_MS)
-#define LOOK_MS CLOCK_MINUTE_MS
+#define LOOK_MS (5 * CLOCK_SECOND_MS)
 /* For the other file of a pair, and for what keeps us from reading. */
 #define PATIENCE_MS (10 * CLOCK_SECOND_MS)
 
@@ -80,28 +79,9 @@ static void watch_files(struct reload *reload)
 	file_watch_set_paths(reload->watch, paths, count);
 }
 
-static void note_topic(struct core *core)
-{
-	const char *topic = core->input_files->imapdconf->aps_topic;
-	if (!store_is_loaded(core->store))
-		return;
-	mem_auto char *before = mem_dup(former_current(core->former));
-	struct queue_job *job = former_note(core->former, topic, clock_unix_ms());
-	if (!job)
-		return;
-	job->seq = schedule_next_seq(core->schedule);
-	store_submit(core->store, job);
-	if (*before && strcmp(before, former_current(core->former)) != 0)
-		log_event(LOG_LEVEL_INFO, "daemon",
-			"aps_topic has changed; phones that register within a day are pushed to "
-			"on both",
-			log_text("topic", topic), log_text("former", before));
-}
-
 static void put_in_force(struct reload *reload, bool is_patient)
 {
 	struct core *core = reload->core;
-	note_topic(core);
 	if (keyring_take(reload->keyring, is_patient)) {
 		log_event(LOG_LEVEL_INFO, "daemon",
 			"files of a credential do not fit each other; perhaps one is still to be "
@@ -118,11 +98,6 @@ static void put_in_force(struct reload *reload, bool is_patient)
 void reload_first(struct reload *reload)
 {
 	put_in_force(reload, false);
-}
-
-void reload_queue_loaded(struct reload *reload)
-{
-	note_topic(reload->core);
 }
 
 static void on_work(uv_work_t *work)

@@ -24,8 +24,6 @@ struct reload;
 struct reload *reload_new(struct core *core, struct keyring *keyring);
 /* core->input_files were read and the parts stand: puts them in force. */
 void reload_first(struct reload *reload);
-/* The queue could not be read before: only now is it known which topic there was before. */
-void reload_queue_loaded(struct reload *reload);
 void reload_now(struct reload *reload);
 /* No more; `stopped` (may be NULL) is called when one that runs has come back. */
 void reload_stop(struct reload *reload, void (*stopped)(void *ctx), void *ctx);

@@ -399,8 +399,8 @@ static void on_registered(
 	const struct registry_job *job = &arrival->job;
 	if (!job->is_double)
 		tell_registered(arrivals, arrival);
-	for (size_t i = 0; i < job->match_count; i++)
-		enter_registered(arrivals, arrival, &job->matches[i], time);
+	if (job->match_count)
+		enter_registered(arrivals, arrival, &job->matches[0], time);
 }
 
 static void drop_gone(struct arrivals *arrivals, struct arrival *arrival)

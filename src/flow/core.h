@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "config/config.h"
 #include "config/input_files.h"
-#include "flow/former.h"
 #include "flow/forward.h"
 #include "flow/observer.h"
 #include "intake/datagram.h"
@@ -30,7 +29,6 @@ struct core {
 	struct input_files
 		*input_files; /* imapd.conf and the credentials, read again when they change */
 
-	struct former *former; /* the topics that Cyrus gave before */
 	struct schedule *schedule;
 	struct store *store;
 	struct registry *registry;

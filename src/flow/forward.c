@@ -15,7 +15,6 @@
 #define RETRY_MS 1000
 #define ALARM_MS 5000
 #define TURN_MAX 256
-#define LOG_MS CLOCK_MINUTE_MS
 #define CLASSES_MAX 16 /* that are named in the log, each once */
 #define CLASS_SHOWN 64
 #define ALARM "forward"
@@ -46,10 +45,6 @@ struct forward {
 	int64_t stuck_since_ms; /* when the target last took one, or could have */
 	uv_timer_t timer;	/* the next turn, or the next try */
 
-	uv_timer_t report; /* runs for a minute after a line about what was lost */
-	unsigned handles;
-	uint64_t lost_logged;
-	struct err lost_why; /* the last one's */
 	char *classes[CLASSES_MAX];
 	unsigned class_count;
 };
@@ -61,32 +56,12 @@ static void on_timer(uv_timer_t *timer)
 	pass(timer->data);
 }
 
-static void on_report(uv_timer_t *timer);
-
-static void report(struct forward *forward)
-{
-	if (forward->counts.lost == forward->lost_logged)
-		return;
-	log_event(LOG_LEVEL_WARN, "forward", "notifications were not passed on",
-		log_text("why", forward->lost_why.text),
-		log_number("count", (int64_t)(forward->counts.lost - forward->lost_logged)),
-		log_text("socket", forward->target));
-	forward->lost_logged = forward->counts.lost;
-	uv_timer_start(&forward->report, on_report, LOG_MS, 0);
-}
-
-static void on_report(uv_timer_t *timer)
-{
-	report(timer->data);
-}
-
-/* Told once a minute at most, with how many since. */
 static void lose(struct forward *forward, const char *why)
 {
 	forward->counts.lost++;
-	err_set(&forward->lost_why, -EIO, "%s", why);
-	if (!uv_is_active((uv_handle_t *)&forward->report))
-		report(forward);
+	log_seldom(LOG_LEVEL_WARN, "forward", "notifications not passed on", "",
+		"a notification was not passed on", log_text("why", why),
+		log_text("socket", forward->target));
 }
 
 /* A restart of the target is no alarm. */
@@ -179,9 +154,7 @@ struct forward *forward_new(uv_loop_t *loop, const struct forward_settings *sett
 	forward->alarm_ms = settings->alarm_ms ? settings->alarm_ms : ALARM_MS;
 	TAILQ_INIT(&forward->queue);
 	uv_timer_init(loop, &forward->timer);
-	uv_timer_init(loop, &forward->report);
-	forward->timer.data = forward->report.data = forward;
-	forward->handles = 2;
+	forward->timer.data = forward;
 	const struct forward_client_settings handoff = {.path = path,
 		.is_dlist = forward->is_dlist,
 		.room_ms = settings->room_ms,
@@ -193,9 +166,7 @@ struct forward *forward_new(uv_loop_t *loop, const struct forward_settings *sett
 
 static void on_closed(uv_handle_t *handle)
 {
-	struct forward *forward = handle->data;
-	if (!--forward->handles)
-		free(forward);
+	free(handle->data);
 }
 
 void forward_free(struct forward *forward)
@@ -203,7 +174,6 @@ void forward_free(struct forward *forward)
 	if (!forward)
 		return;
 	forward_client_free(forward->handoff);
-	report(forward);
 	if (forward->counts.waiting)
 		log_event(LOG_LEVEL_WARN, "forward",
 			"notifications that could not be passed on before the end are lost",
@@ -218,7 +188,6 @@ void forward_free(struct forward *forward)
 		free(forward->classes[i]);
 	free(forward->target);
 	uv_close((uv_handle_t *)&forward->timer, on_closed);
-	uv_close((uv_handle_t *)&forward->report, on_closed);
 }
 
 /* The class as it may stand in a log, whatever came. */

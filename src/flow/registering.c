@@ -9,29 +9,6 @@ void registering_fini(struct registering *registering)
 	free(registering->subscriptions);
 	free(registering->names);
 	free(registering->topic);
-	for (size_t i = 0; i < registering->former_topic_count; i++)
-		free(registering->former_topics[i]);
-	free(registering->former_topics);
-}
-
-/* The topic of now, and those of before that the phone may have been given, if we can push there.
- */
-static void prepare_topics(
-	struct registering *registering, const struct core *core, struct registry_job *job)
-{
-	const char *former[FORMER_MAX];
-	size_t count = former_topics(core->former, job->received_ms, former);
-	registering->topic = mem_dup(former_current(core->former));
-	for (size_t i = 0; i < count; i++) {
-		if (!sender_has_credential(core->sender, former[i]))
-			continue;
-		registering->former_topics = mem_realloc_array(registering->former_topics,
-			registering->former_topic_count + 1, sizeof(*registering->former_topics));
-		registering->former_topics[registering->former_topic_count++] = mem_dup(former[i]);
-	}
-	job->topic = registering->topic;
-	job->former_topics = (const char *const *)registering->former_topics;
-	job->former_topic_count = registering->former_topic_count;
 }
 
 static size_t mailbox_room(const char *name, const char *user)
@@ -75,6 +52,7 @@ void registering_prepare(
 	struct registering *registering, const struct core *core, struct registry_job *job)
 {
 	prepare_mailboxes(registering, core, job);
-	prepare_topics(registering, core, job);
+	registering->topic = mem_dup(core->input_files->imapdconf->aps_topic);
+	job->topic = registering->topic;
 	job->confirmed = true;
 }

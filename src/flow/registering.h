@@ -1,6 +1,6 @@
 /*
  * registering - what a registration asks of the registry: the mailboxes meant, their hashes, the
- * topics.
+ * topic.
  *
  * Embedded in an arrival; the registry's job borrows from it.  Loop thread only.
  */
@@ -13,8 +13,6 @@ struct registering {
 	struct registry_subscription *subscriptions;
 	char *names; /* of the mailboxes */
 	char *topic;
-	char **former_topics; /* NULL: none */
-	size_t former_topic_count;
 };
 
 /* `job`: REGISTER, with its event and received_ms. */

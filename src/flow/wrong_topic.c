@@ -2,10 +2,10 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/random.h"
 
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/random.h>
 
 struct phone {
 	TAILQ_ENTRY(phone) place; /* in its topic's list, the newest last */
@@ -37,9 +37,8 @@ struct wrong_topic {
 
 struct wrong_topic *wrong_topic_new(wrong_topic_changed_fn *changed, void *ctx)
 {
-	uint8_t seed[16];
-	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-		abort();
+	uint8_t seed[RANDOM_SEED_SIZE];
+	random_seed(seed);
 	struct wrong_topic *misfits = mem_alloc_zero(1, sizeof(*misfits));
 	misfits->changed = changed;
 	misfits->ctx = ctx;

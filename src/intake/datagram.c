@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,7 +26,6 @@ struct datagram {
 	const struct peer_rules *peers;
 	struct datagram_callbacks callbacks;
 	void *ctx;
-	struct peer_strangers strangers;
 
 	struct mmsghdr messages[BATCH];
 	struct iovec pieces[BATCH];
@@ -117,14 +115,11 @@ int datagram_parse(const char *bytes, size_t size, struct notification *ret, str
 
 static void reject_stranger(struct datagram *d, uid_t uid)
 {
-	uint64_t came = peer_count_stranger(&d->strangers, uid, (int64_t)uv_now(d->poll.loop));
-	if (!came)
-		return;
 	struct err err;
 	err_set(&err, -EACCES,
-		"uid %u is not allowed to send events: %" PRIu64 " datagram%s dropped; if it is "
-		"the mail server's, add it to allowed_users",
-		(unsigned)uid, came, came == 1 ? "" : "s");
+		"uid %u: not allowed to send events; if it is the mail server's uid, add it to "
+		"allowed_users",
+		(unsigned)uid);
 	d->callbacks.rejected(d->ctx, "stranger's datagrams", err.text);
 }
 

@@ -4,7 +4,7 @@
  * EVENTS.md section 2a: twelve unread datagrams freeze Cyrus, so this socket is read first and at
  * once: recvmmsg under uv_poll, at most DATAGRAM_TURN_MAX a turn, nothing here waits.  The peer's
  * uid comes with each datagram (SO_PASSCRED); what an uid sends that is not allowed is counted and
- * reported, at most once a minute an uid.
+ * reported.
  *
  * Loop thread only.
  */

@@ -29,29 +29,6 @@ void peer_allow(struct peer_rules *rules, uid_t uid)
 	rules->allowed[rules->count++] = uid;
 }
 
-uint64_t peer_count_stranger(struct peer_strangers *strangers, uid_t uid, int64_t now_ms)
-{
-	struct peer_stranger *oldest = strangers->known;
-	for (size_t i = 0; i < strangers->count; i++) {
-		struct peer_stranger *stranger = &strangers->known[i];
-		if (stranger->uid == uid) {
-			stranger->came++;
-			if (now_ms - stranger->reported_ms < PEER_REPORT_INTERVAL_MS)
-				return 0;
-			uint64_t came = stranger->came;
-			stranger->came = 0;
-			stranger->reported_ms = now_ms;
-			return came;
-		}
-		if (stranger->reported_ms < oldest->reported_ms)
-			oldest = stranger;
-	}
-	if (strangers->count < PEER_STRANGERS_MAX)
-		oldest = &strangers->known[strangers->count++];
-	*oldest = (struct peer_stranger){.uid = uid, .reported_ms = now_ms};
-	return 1;
-}
-
 int peer_of_stream(int fd, struct peer *ret, struct err *err)
 {
 	struct ucred credentials;

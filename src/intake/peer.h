@@ -38,22 +38,6 @@ bool peer_is_allowed(const struct peer_rules *rules, uid_t uid);
 /* At most PEER_UIDS_MAX different uids. */
 void peer_allow(struct peer_rules *rules, uid_t uid);
 
-#define PEER_STRANGERS_MAX 16
-#define PEER_REPORT_INTERVAL_MS 60000
-
-/* Who came without being allowed: so that a busy stranger is reported once a minute. */
-struct peer_strangers {
-	struct peer_stranger {
-		uid_t uid;
-		uint64_t came; /* since the last report */
-		int64_t reported_ms;
-	} known[PEER_STRANGERS_MAX]; /* the one reported longest ago makes room */
-	size_t count;
-};
-
-/* Counts one; when it is time to report that uid, how many came since the last time, else 0. */
-uint64_t peer_count_stranger(struct peer_strangers *strangers, uid_t uid, int64_t now_ms);
-
 /* The other end of a connected stream socket. */
 int peer_of_stream(int fd, struct peer *ret, struct err *err);
 

@@ -1,12 +1,13 @@
 #include "intake/spool_retry.h"
 
+#include "base/backoff.h"
 #include "base/mem.h"
 
 #include <string.h>
 
 struct failing {
 	int64_t again_ms;
-	int64_t pause_ms;
+	unsigned failures;
 	uint64_t pass; /* that saw it last */
 	char name[];
 };
@@ -46,15 +47,13 @@ void spool_retry_failed(struct spool_retry *aside, const char *name, int64_t now
 		if (map_count(aside->names) == SPOOL_RETRY_MAX)
 			return;
 		failing = mem_alloc(sizeof(*failing) + size);
-		failing->pause_ms = SPOOL_RETRY_FIRST_MS / 2;
+		failing->failures = 0;
 		memcpy(failing->name, name, size);
 		map_add(aside->names, failing->name, size - 1, failing);
 	}
 	failing->pass = aside->pass;
-	failing->pause_ms *= 2;
-	if (failing->pause_ms > SPOOL_RETRY_LONGEST_MS)
-		failing->pause_ms = SPOOL_RETRY_LONGEST_MS;
-	failing->again_ms = now_ms + failing->pause_ms;
+	failing->again_ms = now_ms +
+		backoff_ms(SPOOL_RETRY_FIRST_MS, SPOOL_RETRY_LONGEST_MS, failing->failures++);
 }
 
 void spool_retry_forget(struct spool_retry *aside, const char *name)

@@ -9,7 +9,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -17,7 +16,6 @@
 
 #define ACCEPT_TURN_MAX 256
 #define ACCEPT_AGAIN_MS 100
-#define REPORT_INTERVAL_MS 60000
 #define LATE_TURN_MS 500
 #define READ_SIZE (64 * 1024)
 #define POOL_MAX 256
@@ -56,12 +54,6 @@ struct stream_request {
 
 TAILQ_HEAD(request_list, stream_request);
 
-/* What happens often when it happens at all: reported once a minute, with how often. */
-struct frequent {
-	uint64_t count; /* since the last report */
-	int64_t report_again_ms;
-};
-
 struct stream {
 	uv_loop_t *loop;
 	char *path;
@@ -73,10 +65,6 @@ struct stream {
 	const struct peer_rules *peers;
 	struct stream_callbacks callbacks;
 	void *ctx;
-	struct peer_strangers strangers;
-	struct frequent crowded_out;
-	struct frequent pressed_out;
-	struct frequent not_accepted;
 	size_t late; /* in this turn of the timer */
 	uid_t late_uid;
 
@@ -114,17 +102,6 @@ static void report(struct stream *s, const char *kind, uid_t uid, const char *wh
 	struct err err;
 	err_set(&err, -EPROTO, "uid %u: %s", (unsigned)uid, what);
 	s->callbacks.rejected(s->ctx, kind, err.text);
-}
-
-/* How many to report now; 0: later. */
-static uint64_t count_frequent(struct frequent *f, int64_t now)
-{
-	f->count++;
-	if (now < f->report_again_ms)
-		return 0;
-	uint64_t count = f->count;
-	*f = (struct frequent){.report_again_ms = now + REPORT_INTERVAL_MS};
-	return count;
 }
 
 static void wake_at(struct stream *s, int64_t due_ms)
@@ -336,14 +313,11 @@ static void bound_unfinished(struct stream *s)
 		struct stream_request *r = longest_sending(s);
 		uid_t uid = r->uid;
 		turn_away(r, "too much of unfinished requests is kept already");
-		uint64_t refused = count_frequent(&s->pressed_out, now_ms(s));
-		if (!refused)
-			continue;
 		struct err err;
 		err_set(&err, -EPROTO,
-			"unfinished requests of more than %d MiB: refused %" PRIu64
-			" that had been coming for longest",
-			STREAM_UNFINISHED_MAX / 1024 / 1024, refused);
+			"unfinished requests of more than %d MiB: refused the one that had been "
+			"coming for longest",
+			STREAM_UNFINISHED_MAX / 1024 / 1024);
 		report(s, "unfinished requests", uid, err.text);
 	}
 }
@@ -435,15 +409,9 @@ static void refuse_stranger(struct stream *s, int fd, uid_t uid)
 {
 	answer_send(fd, "not allowed");
 	close(fd);
-	uint64_t came = peer_count_stranger(&s->strangers, uid, now_ms(s));
-	if (!came)
-		return;
-	struct err err;
-	err_set(&err, -EACCES,
-		"not allowed to send events: %" PRIu64 " connection%s refused; if it is the mail "
-		"server's uid, add it to allowed_users",
-		came, came == 1 ? "" : "s");
-	report(s, "stranger's connections", uid, err.text);
+	report(s, "stranger's connections", uid,
+		"not allowed to send events; if it is the mail server's uid, add it to "
+		"allowed_users");
 }
 
 /*
@@ -464,14 +432,8 @@ static bool make_room(struct stream *s)
 	uid_t uid = r->uid;
 	answer_send(r->fd, "too many connections, and the request did not come");
 	release(r);
-	uint64_t closed = count_frequent(&s->crowded_out, now_ms(s));
-	if (!closed)
-		return true;
-	struct err err;
-	err_set(&err, -EPROTO,
-		"too many connections: closed %" PRIu64 " whose request did not come, to make room",
-		closed);
-	report(s, "silent connections", uid, err.text);
+	report(s, "silent connections", uid,
+		"too many connections: closed one whose request did not come, to make room");
 	return true;
 }
 
@@ -515,12 +477,9 @@ static void cannot_accept(struct stream *s, int e)
 {
 	s->accept_again_ms = now_ms(s) + ACCEPT_AGAIN_MS;
 	wake_at(s, s->accept_again_ms);
-	uint64_t failed = count_frequent(&s->not_accepted, now_ms(s));
-	if (!failed)
-		return;
 	struct err err;
-	err_set(&err, e, "cannot accept connections on '%s': %s (%" PRIu64 " time%s); trying again",
-		s->path, strerror(-e), failed, failed == 1 ? "" : "s");
+	err_set(&err, e, "cannot accept connections on '%s': %s; trying again", s->path,
+		strerror(-e));
 	s->callbacks.rejected(s->ctx, "connections not accepted", err.text);
 }
 

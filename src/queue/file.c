@@ -48,7 +48,9 @@ static const char step_3[] = "ALTER TABLE news ADD COLUMN urgent_ms INTEGER NOT 
 
 static const char step_4[] = "ALTER TABLE push ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0;";
 
-static const char *const steps[] = {step_1, step_2, step_3, step_4};
+static const char step_5[] = "DROP TABLE topic;";
+
+static const char *const steps[] = {step_1, step_2, step_3, step_4, step_5};
 
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
 
@@ -67,8 +69,6 @@ enum statement {
 	PHONE_DELETE,
 	PARK,
 	UNPARK,
-	TOPIC_CLEAR,
-	TOPIC_PUT,
 	STATEMENTS
 };
 
@@ -96,8 +96,6 @@ static const char *const statement_text[STATEMENTS] = {
 	[PHONE_DELETE] = "DELETE FROM phone WHERE key = ?",
 	[PARK] = "INSERT OR REPLACE INTO parked (parked_id, received_ms, raw) VALUES (?, ?, ?)",
 	[UNPARK] = "DELETE FROM parked WHERE parked_id = ?",
-	[TOPIC_CLEAR] = "DELETE FROM topic",
-	[TOPIC_PUT] = "INSERT OR REPLACE INTO topic (topic, until_ms) VALUES (?, ?)",
 };
 
 struct store_file {
@@ -467,18 +465,6 @@ static int unpark(struct store_file *file, const struct queue_job *job, struct e
 	return done(file, statement, err);
 }
 
-static int put_topics(struct store_file *file, const struct queue_job *job, struct err *err)
-{
-	int code = done(file, file->statements[TOPIC_CLEAR], err);
-	sqlite3_stmt *statement = file->statements[TOPIC_PUT];
-	for (size_t i = 0; !code && i < job->topic_count; i++) {
-		bind_text(statement, 1, job->topics[i].topic);
-		sqlite3_bind_int64(statement, 2, job->topics[i].until_ms);
-		code = done(file, statement, err);
-	}
-	return code;
-}
-
 static int delete_phone(struct store_file *file, const struct queue_job *job, struct err *err)
 {
 	return done(file, with_key(file, PHONE_DELETE, &job->key), err);
@@ -505,7 +491,6 @@ static const struct {
 	{QUEUE_PHONE_DELETE, delete_phone},
 	{QUEUE_PARK, park},
 	{QUEUE_UNPARK, unpark},
-	{QUEUE_TOPICS, put_topics},
 	{QUEUE_READ_PHONES | QUEUE_READ_PAGE | QUEUE_READ_TOTALS, read_rows},
 };
 
@@ -697,12 +682,6 @@ static bool load_parked(struct loading *loading, sqlite3_stmt *row)
 	return true;
 }
 
-static bool load_topic(struct loading *loading, sqlite3_stmt *row)
-{
-	loading->loader->topic(loading->ctx, read_text(row, 0), sqlite3_column_int64(row, 1));
-	return true;
-}
-
 static int load_rows(struct store_file *file, const char *sql, struct loading *loading,
 	bool (*load)(struct loading *loading, sqlite3_stmt *row), struct err *err)
 {
@@ -739,7 +718,6 @@ int store_file_load(
 		 " JOIN push USING (number) ORDER BY seq",
 			load_news},
 		{"SELECT parked_id, received_ms, raw FROM parked ORDER BY parked_id", load_parked},
-		{"SELECT topic, until_ms FROM topic", load_topic},
 	};
 	struct loading loading = {.loader = loader, .ctx = ctx};
 	int code = 0;

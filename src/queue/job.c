@@ -15,9 +15,6 @@ void queue_job_free(struct queue_job *job)
 	push_target_free(job->target);
 	if (job->news != &job->one_news)
 		free(job->news);
-	for (size_t i = 0; i < job->topic_count; i++)
-		free(job->topics[i].topic);
-	free(job->topics);
 	free(job);
 }
 

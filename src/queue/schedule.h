@@ -175,8 +175,8 @@ struct queue_job *schedule_told(struct schedule *schedule, const struct registry
 	int status, const char *reason, struct schedule_time time);
 /*
  * It was not taken; the same again after `delay_ms`, or, if that is negative, after a back-off of
- * its own: 1 s doubling to 5 min with full jitter.  `counts`: it is an attempt (not so for a push
- * that was never processed).  The apns-id is kept until the set of hashes grows.
+ * its own: 1 s doubling to 5 min, or shorter by chance.  `counts`: it is an attempt (not so for a
+ * push that was never processed).  The apns-id is kept until the set of hashes grows.
  */
 struct queue_job *schedule_retry(struct schedule *schedule, const struct registry_key *key,
 	int status, const char *reason, int64_t delay_ms, bool counts, struct schedule_time time);

@@ -3,6 +3,7 @@
  */
 #include "queue/schedule_inner.h"
 
+#include "base/backoff.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -224,16 +225,6 @@ struct queue_job *schedule_told(struct schedule *schedule, const struct registry
 	return job;
 }
 
-static int64_t back_off(struct schedule *schedule, const struct entry *entry)
-{
-	int64_t most_ms = SCHEDULE_RETRY_MIN_MS;
-	for (uint32_t i = 0; i < entry->failures && most_ms < SCHEDULE_RETRY_MAX_MS; i++)
-		most_ms *= 2;
-	if (most_ms > SCHEDULE_RETRY_MAX_MS)
-		most_ms = SCHEDULE_RETRY_MAX_MS;
-	return random_upto(&schedule->chance, most_ms);
-}
-
 struct queue_job *schedule_retry(struct schedule *schedule, const struct registry_key *key,
 	int status, const char *reason, int64_t delay_ms, bool counts, struct schedule_time time)
 {
@@ -251,7 +242,8 @@ struct queue_job *schedule_retry(struct schedule *schedule, const struct registr
 	schedule_flight_free(flight);
 
 	if (delay_ms < 0)
-		delay_ms = back_off(schedule, entry);
+		delay_ms = backoff_random_ms(SCHEDULE_RETRY_MIN_MS, SCHEDULE_RETRY_MAX_MS,
+			entry->failures, &schedule->chance);
 	entry->not_before_ms = time.now_ms + delay_ms;
 	entry->due_ms = schedule_not_too_soon(schedule, entry, entry->not_before_ms);
 	if (counts) {

@@ -6,9 +6,6 @@
 
 #include <errno.h>
 
-#define RETRY_MIN_MS 100
-#define RETRY_MAX_MS 5000
-
 struct store {
 	char *path;
 	struct store_loader loader;
@@ -26,6 +23,7 @@ struct store {
 	char *aside_text;	   /* why */
 	struct job_list rewriting; /* what memory holds, to be written before anything else */
 	struct job_list rewritten; /* that part of it which is */
+	size_t left;		   /* rows of phones that the last batch has left unwritten */
 
 	uv_timer_t timer;
 	/* Without parts: stands behind what memory holds, to tell when all of that is stored. */
@@ -118,14 +116,14 @@ static void on_asked(void *ctx)
 	store->is_anew = false;
 }
 
-static int rewrite(struct store *store, size_t *ret_left, struct err *err)
+static int rewrite(struct store *store, struct err *err)
 {
 	int code = 0;
 	while (!code && store->rewriting.first) {
 		struct job_list part;
 		job_list_init(&part);
 		job_list_move_some(&part, &store->rewriting, WORKER_BATCH_MAX);
-		code = file_run(store->file, &part, clock_monotonic_ms(), ret_left, err);
+		code = file_run(store->file, &part, clock_monotonic_ms(), &store->left, err);
 		if (code)
 			put_before(&part, &store->rewriting);
 		else
@@ -142,8 +140,9 @@ static void gather(struct store *store, struct job_list *batch)
 }
 
 /* -ECANCELED: the end has come while the loop was asked. */
-static int attempt(struct store *store, struct job_list *batch, size_t *ret_left, struct err *err)
+static int attempt(void *ctx, struct job_list *batch, struct err *err)
 {
+	struct store *store = ctx;
 	int code = store->is_loaded ? 0 : open_late(store, err);
 	if (!code && store->damage)
 		code = begin_anew(store, err);
@@ -155,41 +154,23 @@ static int attempt(struct store *store, struct job_list *batch, size_t *ret_left
 		if (!worker_ask(store->worker))
 			return -ECANCELED;
 	}
-	code = rewrite(store, ret_left, err);
+	code = rewrite(store, err);
 	if (!code)
-		code = file_run(store->file, batch, clock_monotonic_ms(), ret_left, err);
+		code = file_run(store->file, batch, clock_monotonic_ms(), &store->left, err);
 	return note_damage(store, code, err);
-}
-
-static bool run_until_done(struct store *store, struct job_list *batch, size_t *ret_left)
-{
-	int64_t delay_ms = RETRY_MIN_MS;
-	struct err err;
-	int code;
-	while ((code = attempt(store, batch, ret_left, &err))) {
-		if (code == -ECANCELED)
-			return false;
-		worker_report(store->worker, err.text);
-		if (!worker_pause(store->worker, delay_ms))
-			return false;
-		delay_ms = delay_ms * 2 < RETRY_MAX_MS ? delay_ms * 2 : RETRY_MAX_MS;
-	}
-	worker_report(store->worker, NULL);
-	return true;
 }
 
 static void run(void *ctx, struct job_list *batch)
 {
 	struct store *store = ctx;
-	size_t left = 0;
-	bool is_done = run_until_done(store, batch, &left);
+	bool is_done = worker_attempt(store->worker, attempt, store, batch);
 	gather(store, batch);
 	if (!is_done)
 		return;
 	/* Only while `idle` is here may the loop not be reading it. */
 	for (struct job *job = batch->first; job; job = job->next) {
 		if (job == &store->idle.job)
-			store->phones_left = left;
+			store->phones_left = store->left;
 	}
 }
 

@@ -11,10 +11,9 @@
  * what was on its way.  That is repeated in part, but says the same in the end: each job says how a
  * row is to be.
  *
- * Tables: push (one row a registration), news (key, hash), parked (raw events in order), topic
- * (what Cyrus gives to phones and gave before), phone (what happened last with a registration: for
- * people, and for min_interval over a restart; written lazily, every FILE_PHONES_MS (file.h) and at
- * the end: losing some seconds of it loses nothing).
+ * Tables: push (one row a registration), news (key, hash), parked (raw events in order), phone
+ * (what happened last with a registration: for people, and for min_interval over a restart; written
+ * lazily, every FILE_PHONES_MS (file.h) and at the end: losing some seconds of it loses nothing).
  *
  * A registration's key is as good as random: a table in the order of keys takes and loses rows all
  * over, and each costs the write of a page of its own.  So push and news are in the order of a
@@ -59,13 +58,12 @@ enum queue_part {
 	QUEUE_PUSH_DELETE = 1 << 5, /* delete the row and all its news */
 	QUEUE_PHONE = 1 << 6,	    /* last push, status, reason, event */
 	QUEUE_PHONE_DELETE = 1 << 7,
-	QUEUE_PARK = 1 << 8,	/* insert or replace parked row `parked_id` with `raw` */
-	QUEUE_UNPARK = 1 << 9,	/* delete it */
-	QUEUE_TOPICS = 1 << 10, /* `topics` replace all rows of that table */
+	QUEUE_PARK = 1 << 8,   /* insert or replace parked row `parked_id` with `raw` */
+	QUEUE_UNPARK = 1 << 9, /* delete it */
 	/* For people: what `reading` asks and is told. */
-	QUEUE_READ_PHONES = 1 << 11,
-	QUEUE_READ_PAGE = 1 << 12,
-	QUEUE_READ_TOTALS = 1 << 13,
+	QUEUE_READ_PHONES = 1 << 10,
+	QUEUE_READ_PAGE = 1 << 11,
+	QUEUE_READ_TOTALS = 1 << 12,
 };
 
 struct queue_phone {
@@ -73,12 +71,6 @@ struct queue_phone {
 	int last_status;      /* HTTP status, 0: no answer */
 	char last_reason[QUEUE_REASON_MAX];
 	int64_t last_event_ms; /* Unix; 0: leave as it is */
-};
-
-/* A topic that Cyrus gives to phones, or gave until then (flow/former.h). */
-struct queue_topic {
-	char *topic;
-	int64_t until_ms; /* Unix; 0: it still does */
 };
 
 /* A push that waits, as it stands on disk. */
@@ -123,8 +115,6 @@ struct queue_job {
 	struct queue_news *news;    /* see queue_job_make_room */
 	size_t news_count;
 	struct queue_news one_news; /* room for the common single row */
-	struct queue_topic *topics; /* TOPICS */
-	size_t topic_count;
 
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 	int64_t due_ms; /* Unix, or QUEUE_DUE_ASLEEP */
@@ -182,7 +172,6 @@ struct store_loader {
 	void (*news)(void *ctx, const struct registry_key *key, const struct queue_news *news);
 	void (*parked)(void *ctx, uint64_t parked_id, int64_t received_ms, const char *raw,
 		size_t raw_size);
-	void (*topic)(void *ctx, const char *topic, int64_t until_ms);
 };
 
 struct store;

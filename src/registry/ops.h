@@ -176,7 +176,7 @@ struct registry_ops {
 	/* Replaces the subscriptions of registrations that exist. */
 	int (*put_lists)(struct registry_db *db, const struct registry_list *lists, size_t count,
 		struct err *err);
-	/* With their subscriptions; of each that exists a trace is left, unless `end` is NULL. */
+	/* With their subscriptions; of each that exists a trace is left. */
 	int (*remove)(struct registry_db *db, const struct registry_key *keys, size_t count,
 		const struct registry_end *end, struct err *err);
 

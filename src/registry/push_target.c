@@ -85,19 +85,3 @@ struct registry_key registry_key_make(const char *site, const char *user, const 
 	memcpy(key.bytes, digest, sizeof(key.bytes));
 	return key;
 }
-
-struct registry_key registry_key_former(const struct registry_key *key, const char *topic)
-{
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	EVP_MD_CTX *sha = EVP_MD_CTX_new();
-	int fine = sha && EVP_DigestInit_ex(sha, EVP_sha256(), NULL) &&
-		EVP_DigestUpdate(sha, key->bytes, sizeof(key->bytes)) &&
-		EVP_DigestUpdate(sha, topic, strlen(topic)) &&
-		EVP_DigestFinal_ex(sha, digest, NULL);
-	EVP_MD_CTX_free(sha);
-	assert(fine);
-
-	struct registry_key former;
-	memcpy(former.bytes, digest, sizeof(former.bytes));
-	return former;
-}

@@ -17,8 +17,7 @@
 
 /*
  * First 16 bytes of SHA-256 over site, user, token, account id and subtopic, NUL-separated: the
- * same on every node, the same when the registration is made again.  A registration for a former
- * topic beside it has a key of its own, so it is told, forgotten and stopped by itself.
+ * same on every node, the same when the registration is made again.
  */
 struct registry_key {
 	uint8_t bytes[REGISTRY_KEY_SIZE];
@@ -50,7 +49,5 @@ MEM_DEFINE_CLEANUP(push_target_cleanup, struct push_target, push_target_free)
 
 struct registry_key registry_key_make(const char *site, const char *user, const char *token,
 	const char *account_id, const char *subtopic);
-/* Of the registration beside `key`: the first 16 bytes of SHA-256 over that and the topic. */
-struct registry_key registry_key_former(const struct registry_key *key, const char *topic);
 
 #endif

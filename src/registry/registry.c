@@ -5,9 +5,6 @@
 
 #include <errno.h>
 
-#define PAUSE_FIRST_MS 100
-#define PAUSE_MAX_MS 5000
-
 struct registry {
 	struct registry_store *store; /* the thread's; NULL: not open yet */
 	struct registry_settings settings;
@@ -25,25 +22,13 @@ static struct registry_job *registry_job(struct job *job)
 	return MEM_CONTAINER(job, struct registry_job, job);
 }
 
-static int attempt(struct registry *registry, struct job_list *batch, struct err *err)
+static int attempt(void *ctx, struct job_list *batch, struct err *err)
 {
+	struct registry *registry = ctx;
 	int failed = 0;
 	if (!registry->store)
 		failed = registry_store_open(&registry->settings, &registry->store, err);
 	return failed || !batch->first ? failed : registry_store_run(registry->store, batch, err);
-}
-
-static void run_until_done(struct registry *registry, struct job_list *batch)
-{
-	struct err err;
-	int64_t pause_ms = PAUSE_FIRST_MS;
-	while (attempt(registry, batch, &err) != 0) {
-		worker_report(registry->worker, err.text);
-		if (!worker_pause(registry->worker, pause_ms))
-			return;
-		pause_ms = pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS;
-	}
-	worker_report(registry->worker, NULL);
 }
 
 /* The opening job can only be the first. */
@@ -54,7 +39,7 @@ static void run(void *ctx, struct job_list *batch)
 	job_list_init(&opening);
 	if (batch->first == &registry->opening)
 		job_list_append(&opening, job_list_take(batch));
-	run_until_done(registry, batch);
+	worker_attempt(registry->worker, attempt, registry, batch);
 	job_list_move(&opening, batch);
 	job_list_move(batch, &opening);
 }

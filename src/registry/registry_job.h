@@ -25,13 +25,11 @@ struct registry_settings {
 
 enum registry_job_kind {
 	/*
-	 * A phone registered (former_topics: it may listen on one of those instead, so it gets a
-	 * registration for each; what an earlier event had made so and this one does not name,
-	 * goes): insert or renew, the mailbox list is replaced; wakes it, ends
+	 * A phone registered: insert or renew, the mailbox list is replaced; wakes it, ends
 	 * stopped_reason, makes an older account id of the same user and token superseded, evicts
 	 * beyond registrations_per_user.  Not applied (is_stale) if received_ms is older than what
 	 * is stored and not of a wrong clock.  matches[0]: the registration with the hashes of all
-	 * its mailboxes; behind it those for the former topics.
+	 * its mailboxes.
 	 */
 	REGISTRY_REGISTER,
 	/*
@@ -197,9 +195,9 @@ struct registry_job {
 	const struct mail_event *event;			   /* REGISTER, NEWS, MAILBOX_* */
 	const struct registry_subscription *subscriptions; /* REGISTER; unique by name */
 	size_t subscription_count;
-	const char *topic;		  /* REGISTER: what Cyrus told the phone; FORGET, STOP */
-	const char *const *former_topics; /* REGISTER: other than `topic`, each once */
-	size_t former_topic_count;
+	/* REGISTER: what Cyrus told the phone, "" where that is not known (a registration keeps the
+	   topic that it has); FORGET, STOP. */
+	const char *topic;
 	bool confirmed; /* REGISTER */
 	/* REGISTER: kept on disk since it came, so that a crash may have come when it was done.
 	   Set by the registry too when a commit fails, as it may have been one all the same. */

@@ -14,8 +14,7 @@ struct known {
 	char *memory; /* its strings; NULL: borrowed from the job */
 	bool is_changed;
 	bool is_gone;
-	enum registry_why why; /* if it is gone; REGISTRY_WHYS: it leaves no trace */
-	bool is_new;
+	enum registry_why why; /* if it is gone */
 };
 
 struct renewal {
@@ -126,20 +125,13 @@ static void sort_list(struct renewal *renewal)
 	qsort(renewal->list, count, sizeof(*renewal->list), compare_names);
 }
 
-static struct known *find(struct renewal *renewal, const struct registry_key *key)
+static struct known *find_self(struct renewal *renewal)
 {
 	for (size_t i = 0; i < renewal->known_count; i++) {
-		if (memcmp(&renewal->known[i].row.key, key, sizeof(*key)) == 0)
+		if (memcmp(&renewal->known[i].row.key, &renewal->key, sizeof(renewal->key)) == 0)
 			return &renewal->known[i];
 	}
 	return NULL;
-}
-
-/* One account on one phone: a registration, and those for former topics beside it. */
-static bool is_same_phone(const struct registry_row *a, const struct registry_row *b)
-{
-	return strcmp(a->token, b->token) == 0 && strcmp(a->account_id, b->account_id) == 0 &&
-		strcmp(a->subtopic, b->subtopic) == 0;
 }
 
 static bool is_inbox_only(const struct registry_job *job)
@@ -153,26 +145,23 @@ static bool is_inbox_only(const struct registry_job *job)
 	return true;
 }
 
-static struct known *insert(
-	struct renewal *renewal, const struct registry_key *key, const char *topic)
+static struct known *insert(struct renewal *renewal)
 {
 	const struct registry_job *job = renewal->job;
 	const struct event_registration *sent = &job->event->registration;
-	struct known *known = add_known(renewal,
+	return add_known(renewal,
 		&(struct registry_row){
-			.key = *key,
+			.key = renewal->key,
 			.user = sent->user,
 			.token = sent->token,
 			.account_id = sent->account_id,
 			.subtopic = sent->subtopic,
-			.topic = topic,
+			.topic = job->topic,
 			.created_ms = renewal->time_ms,
 		});
-	known->is_new = true;
-	return known;
 }
 
-static void renew(const struct renewal *renewal, struct known *self, const char *topic)
+static void renew(const struct renewal *renewal, struct known *self)
 {
 	const struct registry_job *job = renewal->job;
 	struct registry_row *row = &self->row;
@@ -183,7 +172,8 @@ static void renew(const struct renewal *renewal, struct known *self, const char 
 	}
 	if (renewal->time_ms > row->superseded_ms)
 		row->superseded_ms = 0;
-	row->topic = topic;
+	if (*job->topic)
+		row->topic = job->topic;
 	row->aps_version = job->event->registration.aps_version;
 	row->confirmed = job->confirmed;
 	row->inbox_only = is_inbox_only(job);
@@ -234,102 +224,39 @@ static void supersede_others(struct renewal *renewal, struct known *self)
 {
 	for (size_t i = 0; i < renewal->known_count; i++) {
 		struct known *other = &renewal->known[i];
-		if (!is_same_phone(&other->row, &self->row) &&
-			strcmp(other->row.token, self->row.token) == 0 &&
+		if (other != self && strcmp(other->row.token, self->row.token) == 0 &&
 			strcmp(other->row.subtopic, self->row.subtopic) == 0)
 			supersede(renewal, self, other);
-	}
-}
-
-/* Those for former topics do not count. */
-static bool is_counted(const struct renewal *renewal, size_t i)
-{
-	for (size_t j = 0; j < i; j++) {
-		const struct known *earlier = &renewal->known[j];
-		if (!earlier->is_gone && is_same_phone(&earlier->row, &renewal->known[i].row))
-			return false;
-	}
-	return !renewal->known[i].is_gone;
-}
-
-static void drop_phone(struct renewal *renewal, const struct known *phone)
-{
-	for (size_t i = 0; i < renewal->known_count; i++) {
-		if (!is_same_phone(&renewal->known[i].row, &phone->row) ||
-			renewal->known[i].is_gone)
-			continue;
-		renewal->known[i].is_gone = true;
-		renewal->known[i].why = REGISTRY_WHY_LIMIT;
 	}
 }
 
 static void evict(struct renewal *renewal, const struct known *self, size_t limit)
 {
 	for (;;) {
-		const struct known *oldest = NULL;
+		struct known *oldest = NULL;
 		size_t count = 0;
 		for (size_t i = 0; i < renewal->known_count; i++) {
-			const struct known *known = &renewal->known[i];
-			if (!is_counted(renewal, i))
+			struct known *known = &renewal->known[i];
+			if (known->is_gone)
 				continue;
 			count++;
-			if (!is_same_phone(&known->row, &self->row) &&
+			if (known != self &&
 				(!oldest || known->row.renewed_ms < oldest->row.renewed_ms))
 				oldest = known;
 		}
 		if (count <= limit || !oldest)
 			return;
-		drop_phone(renewal, oldest);
+		oldest->is_gone = true;
+		oldest->why = REGISTRY_WHY_LIMIT;
 	}
-}
-
-static struct registry_key former_key(const struct renewal *renewal, size_t i)
-{
-	return registry_key_former(&renewal->key, renewal->job->former_topics[i]);
-}
-
-/* Beside the phone's own registration one for each former topic, and no others. */
-static void renew_formers(struct renewal *renewal)
-{
-	const struct registry_job *job = renewal->job;
-	for (size_t i = 0; i < job->former_topic_count; i++) {
-		const struct registry_key key = former_key(renewal, i);
-		struct known *former = find(renewal, &key);
-		if (!former)
-			former = insert(renewal, &key, job->former_topics[i]);
-		renew(renewal, former, job->former_topics[i]);
-	}
-	const struct known *self = find(renewal, &renewal->key);
-	for (size_t i = 0; i < renewal->known_count; i++) {
-		struct known *known = &renewal->known[i];
-		if (known == self || !is_same_phone(&known->row, &self->row))
-			continue;
-		/* The phone itself stays. */
-		known->is_gone = true;
-		known->why = REGISTRY_WHYS;
-	}
-	for (size_t i = 0; i < job->former_topic_count; i++) {
-		const struct registry_key key = former_key(renewal, i);
-		find(renewal, &key)->is_gone = false;
-	}
-}
-
-static void report_one(struct renewal *renewal, const struct registry_row *row)
-{
-	struct registry_job *job = renewal->job;
-	result_add_match(job, row, job->subscription_count)->is_own = true;
-	for (size_t i = 0; i < job->subscription_count; i++)
-		result_add_hash(job, job->subscriptions[i].hash);
 }
 
 static void report(struct renewal *renewal, const struct known *self)
 {
 	struct registry_job *job = renewal->job;
-	report_one(renewal, &self->row);
-	for (size_t i = 0; i < job->former_topic_count; i++) {
-		const struct registry_key key = former_key(renewal, i);
-		report_one(renewal, &find(renewal, &key)->row);
-	}
+	result_add_match(job, &self->row, job->subscription_count)->is_own = true;
+	for (size_t i = 0; i < job->subscription_count; i++)
+		result_add_hash(job, job->subscriptions[i].hash);
 	for (size_t i = 0; i < renewal->known_count; i++) {
 		if (renewal->known[i].is_gone)
 			result_add_gone(job, &renewal->known[i].row.key);
@@ -339,7 +266,7 @@ static void report(struct renewal *renewal, const struct known *self)
 static void decide(const struct rules *rules, struct renewal *renewal)
 {
 	struct registry_job *job = renewal->job;
-	struct known *self = find(renewal, &renewal->key);
+	struct known *self = find_self(renewal);
 	/* A batch is done whole or not at all: of what it did before, nothing was lost. */
 	bool is_renewed = map_get(rules->renewed, &renewal->key, sizeof(renewal->key));
 	if (self && renewal->time_ms < self->row.renewed_ms) {
@@ -351,15 +278,13 @@ static void decide(const struct rules *rules, struct renewal *renewal)
 	job->is_new = !self;
 	job->is_again =
 		self && job->may_be_done && self->row.renewed_ms == renewal->time_ms && !is_renewed;
-	job->list_changed =
-		self && (renewal->other_names || strcmp(self->row.topic, job->topic) != 0);
+	job->list_changed = self &&
+		(renewal->other_names || (*job->topic && strcmp(self->row.topic, job->topic) != 0));
 	job->is_double = is_renewed && !job->is_new && !job->list_changed &&
 		self->row.aps_version == job->event->registration.aps_version;
 	if (!self)
-		self = insert(renewal, &renewal->key, job->topic);
-	renew(renewal, self, job->topic);
-	renew_formers(renewal);
-	self = find(renewal, &renewal->key); /* they may have moved it */
+		self = insert(renewal);
+	renew(renewal, self);
 	wake(renewal);
 	supersede_others(renewal, self);
 	evict(renewal, self, rules->registrations_per_user);
@@ -368,51 +293,25 @@ static void decide(const struct rules *rules, struct renewal *renewal)
 		map_add(rules->renewed, &job->matches[0].target->key, sizeof(renewal->key), job);
 }
 
-static size_t add_lists(struct renewal *renewal, struct registry_list *ret)
-{
-	const struct registry_job *job = renewal->job;
-	const struct registry_list list = {
-		.key = renewal->key,
-		.subscriptions = job->subscriptions,
-		.count = job->subscription_count,
-	};
-	bool is_other = renewal->other_names || renewal->other_places;
-	size_t count = 0;
-	if (is_other)
-		ret[count++] = list;
-	for (size_t i = 0; i < job->former_topic_count; i++) {
-		const struct registry_key key = former_key(renewal, i);
-		if (!is_other && !find(renewal, &key)->is_new)
-			continue;
-		ret[count] = list;
-		ret[count++].key = key;
-	}
-	return count;
-}
-
 static int remove_gone(
 	struct rules *rules, const struct known *known, int64_t at_ms, struct err *err)
 {
 	const struct registry_end end = {.why = known->why, .at_ms = at_ms};
-	return rules->db->ops->remove(
-		rules->db, &known->row.key, 1, known->why == REGISTRY_WHYS ? NULL : &end, err);
+	return rules->db->ops->remove(rules->db, &known->row.key, 1, &end, err);
 }
 
 static int write_run(struct rules *rules, struct run *run, struct err *err)
 {
 	size_t most = 0;
-	size_t most_lists = run->count;
-	for (size_t i = 0; i < run->count; i++) {
+	for (size_t i = 0; i < run->count; i++)
 		most += run->renewals[i].known_count;
-		most_lists += run->renewals[i].job->former_topic_count;
-	}
 	mem_auto struct registry_row *rows = mem_alloc_zero(most, sizeof(*rows));
-	mem_auto struct registry_list *lists = mem_alloc_zero(most_lists, sizeof(*lists));
+	mem_auto struct registry_list *lists = mem_alloc_zero(run->count, sizeof(*lists));
 	size_t row_count = 0;
 	size_t list_count = 0;
 	int failed = 0;
 	for (size_t i = 0; i < run->count && !failed; i++) {
-		struct renewal *renewal = &run->renewals[i];
+		const struct renewal *renewal = &run->renewals[i];
 		const struct registry_job *job = renewal->job;
 		for (size_t j = 0; j < renewal->known_count && !failed; j++) {
 			const struct known *known = &renewal->known[j];
@@ -421,8 +320,12 @@ static int write_run(struct rules *rules, struct run *run, struct err *err)
 			else if (known->is_changed)
 				rows[row_count++] = known->row;
 		}
-		if (!job->is_stale)
-			list_count += add_lists(renewal, lists + list_count);
+		if (!job->is_stale && (renewal->other_names || renewal->other_places))
+			lists[list_count++] = (struct registry_list){
+				.key = renewal->key,
+				.subscriptions = job->subscriptions,
+				.count = job->subscription_count,
+			};
 	}
 	const struct registry_ops *ops = rules->db->ops;
 	if (!failed)

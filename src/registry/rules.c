@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "registry/result.h"
 
 #include <assert.h>
-#include <sys/random.h>
 
 /* Clocks of several nodes differ, and one is put right by a little now and then. */
 #define WRONG_BEYOND_MS (5 * CLOCK_MINUTE_MS)
@@ -16,9 +16,8 @@ void rules_init(
 	struct rules *rules, struct registry_db *db, const struct registry_settings *settings)
 {
 	assert(settings->registrations_per_user > 0);
-	uint8_t seed[16];
-	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-		abort();
+	uint8_t seed[RANDOM_SEED_SIZE];
+	random_seed(seed);
 	*rules = (struct rules){
 		.db = db,
 		.site = mem_dup(settings->site),

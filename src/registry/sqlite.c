@@ -392,7 +392,7 @@ static int remove_keys(struct registry_db *db, const struct registry_key *keys, 
 	int failed = 0;
 	for (size_t i = 0; i < count && !failed; i++) {
 		int64_t id = 0;
-		if (end && traces_leave(s->statements, s->site, &keys[i], end) != SQLITE_DONE)
+		if (traces_leave(s->statements, s->site, &keys[i], end) != SQLITE_DONE)
 			failed = fail(s, "cannot write", err);
 		if (!failed)
 			failed = find_id(s, &keys[i], &id, err);

@@ -2,9 +2,9 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/random.h"
 
 #include <string.h>
-#include <sys/random.h>
 
 struct sleeper {
 	int64_t sleeping_ms;
@@ -17,9 +17,8 @@ struct suspended_users {
 
 struct suspended_users *suspended_users_new(void)
 {
-	uint8_t seed[16];
-	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-		abort();
+	uint8_t seed[RANDOM_SEED_SIZE];
+	random_seed(seed);
 	struct suspended_users *sleepers = mem_alloc_zero(1, sizeof(*sleepers));
 	sleepers->by_user = map_new(seed);
 	return sleepers;

@@ -1,5 +1,6 @@
 #include "sim/bearer.h"
 
+#include "base/base64url.h"
 #include "base/mem.h"
 
 #include <jansson.h>
@@ -29,41 +30,10 @@ static int refuse_invalid(struct request *request)
 	return refuse(request, 403, "InvalidProviderToken");
 }
 
-static int digit_of(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
-/* Returns the size, or -1 if it is no base64url; `ret` has room for size * 3 / 4. */
-static int decode(struct text text, uint8_t *ret)
-{
-	unsigned bits = 0;
-	unsigned held = 0;
-	int size = 0;
-	for (size_t i = 0; i < text.size; i++) {
-		int digit = digit_of(text.bytes[i]);
-		if (digit < 0)
-			return -1;
-		bits = bits << 6 | (unsigned)digit;
-		held += 6;
-		if (held < 8)
-			continue;
-		held -= 8;
-		ret[size++] = (uint8_t)(bits >> held);
-	}
-	return size;
-}
-
 static json_t *decode_json(struct text text)
 {
 	uint8_t bytes[BEARER_TOKEN_MAX];
-	int size = decode(text, bytes);
+	ssize_t size = base64url_read(text.bytes, text.size, bytes);
 	return size < 0 ? NULL : json_loadb((const char *)bytes, (size_t)size, 0, NULL);
 }
 
@@ -96,7 +66,7 @@ static EVP_PKEY *read_key(const char *dir, const json_t *header)
 static bool verify(EVP_PKEY *key, struct text signed_, struct text signature)
 {
 	uint8_t raw[BEARER_TOKEN_MAX];
-	if (decode(signature, raw) != SIGNATURE_SIZE)
+	if (base64url_read(signature.bytes, signature.size, raw) != SIGNATURE_SIZE)
 		return false;
 	ECDSA_SIG *numbers = ECDSA_SIG_new();
 	uint8_t *der = NULL;

@@ -1,11 +1,11 @@
 #include "sim/behaviour.h"
 
 #include "base/mem.h"
+#include "base/random.h"
 
 #include <assert.h>
 #include <ctype.h>
 #include <string.h>
-#include <sys/random.h>
 
 struct behaviour_token {
 	char *token; /* the key */
@@ -35,8 +35,8 @@ static void forget_tokens(struct behaviour *behaviour)
 
 void behaviour_init(struct behaviour *behaviour)
 {
-	uint8_t seed[16] = {0};
-	(void)!getrandom(seed, sizeof(seed), 0);
+	uint8_t seed[RANDOM_SEED_SIZE];
+	random_seed(seed);
 	*behaviour = (struct behaviour){.tokens = map_new(seed)};
 	behaviour_clear(behaviour);
 }

@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define FIELD_OVERHEAD 32
 
@@ -12,8 +11,9 @@ void stream_pool_init(struct stream_pool *pool)
 {
 	*pool = (struct stream_pool){0};
 	LIST_INIT(&pool->idle);
-	if (getrandom(&pool->random, sizeof(pool->random), 0) < 0 || !pool->random)
-		pool->random = 1;
+	uint8_t seed[RANDOM_SEED_SIZE];
+	random_seed(seed);
+	random_init(&pool->random, seed);
 }
 
 void stream_pool_fini(struct stream_pool *pool)
@@ -103,15 +103,6 @@ void stream_add_payload(struct stream *stream, const uint8_t *bytes, size_t size
 	stream->request.payload_size += size;
 }
 
-/* splitmix64: the ids need to be different, not secret. */
-static uint64_t next_random(struct stream_pool *pool)
-{
-	uint64_t z = (pool->random += UINT64_C(0x9e3779b97f4a7c15));
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
 void stream_choose_id(struct stream *stream, struct stream_pool *pool)
 {
 	static const char hex[] = "0123456789ABCDEF";
@@ -122,16 +113,14 @@ void stream_choose_id(struct stream *stream, struct stream_pool *pool)
 		return;
 	}
 
-	uint64_t random[2] = {next_random(pool), next_random(pool)};
-	for (size_t i = 0, digit = 0; i < 36; i++) {
-		if (i == 8 || i == 13 || i == 18 || i == 23) {
-			stream->apns_id[i] = '-';
-			continue;
-		}
-		stream->apns_id[i] = hex[(random[digit / 16] >> (4 * (digit % 16))) & 0xf];
-		digit++;
+	uint8_t id[16];
+	random_uuid(&pool->random, id);
+	char *at = stream->apns_id;
+	for (size_t i = 0; i < sizeof(id); i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*at++ = '-';
+		*at++ = hex[id[i] >> 4];
+		*at++ = hex[id[i] & 0xf];
 	}
-	stream->apns_id[14] = '4';
-	stream->apns_id[19] = hex[8 | (random[0] & 3)];
-	stream->apns_id[36] = '\0';
+	*at = '\0';
 }

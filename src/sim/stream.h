@@ -10,6 +10,7 @@
 #ifndef MAILPUSH_SIM_STREAM_H
 #define MAILPUSH_SIM_STREAM_H
 
+#include "base/random.h"
 #include "sim/service.h"
 
 #include <nghttp2/nghttp2.h>
@@ -61,7 +62,7 @@ TAILQ_HEAD(stream_queue, stream);
 
 struct stream_pool {
 	struct stream_list idle;
-	uint64_t random; /* state of the generator of apns-ids */
+	struct random random; /* for apns-ids */
 };
 
 void stream_pool_init(struct stream_pool *pool);

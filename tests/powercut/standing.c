@@ -117,14 +117,9 @@ static void on_parked(
 	print_raw(raw, raw_size);
 }
 
-static void on_topic(void *ctx, const char *topic, int64_t until_ms)
-{
-	(void)ctx, (void)topic, (void)until_ms;
-}
-
 static int print_queue(const char *path, struct err *err)
 {
-	static const struct store_loader loader = {on_push, on_news, on_parked, on_topic};
+	static const struct store_loader loader = {on_push, on_news, on_parked};
 	struct store_file *file;
 	int code = store_file_open(path, &file, err);
 	return code ? code : store_file_load(file, &loader, NULL, err);

@@ -25,13 +25,13 @@ MAY_INCLUDE["notify"] = {"base", "intake", "notify"}
 
 # Modules that are pure: no clock, no I/O, no thread, no log.
 PURE = [
-    "src/base/buf", "src/base/err", "src/base/heap", "src/base/histogram", "src/base/map", "src/base/ratelimit",
+    "src/base/backoff", "src/base/base64url", "src/base/buf", "src/base/err", "src/base/heap", "src/base/histogram", "src/base/map", "src/base/ratelimit",
     "src/event/acl", "src/event/event", "src/event/flat", "src/event/groups",
     "src/event/imapdconf", "src/event/mailbox", "src/event/utf7", "src/base/utf8",
     "src/intake/notification_write", "src/intake/dlist", "src/intake/notification",
-    "src/queue/schedule", "src/queue/schedule_load", "src/queue/schedule_sleep", "src/queue/topic_heaps", "src/queue/news", "src/queue/rate", "src/base/random",
+    "src/queue/schedule", "src/queue/schedule_load", "src/queue/schedule_sleep", "src/queue/topic_heaps", "src/queue/news", "src/queue/rate",
     "src/apns/explain", "src/credential/jwt", "src/apns/payload", "src/credential/topics", "src/apns/verdict",
-    "src/admin/request_params", "src/admin/host_header", "src/stats/failures", "src/flow/former",
+    "src/admin/request_params", "src/admin/host_header", "src/stats/failures",
     "src/stats/history", "src/stats/metrics", "src/config/notify_socket", "src/event/relay",
     "src/ctl/cyrusconf", "src/ctl/doctor_cyrus", "src/ctl/doctor_daemon", "src/ctl/doctor_user",
     "src/ctl/report", "src/ctl/greeting", "src/ctl/format",

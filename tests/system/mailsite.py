@@ -120,11 +120,6 @@ class Telling:
         with self._copy_of_queue() as copy:
             return set(rows(copy, "SELECT hash FROM news"))
 
-    def stored_topics(self):
-        """Of the queue: the aps_topic of now and the former ones."""
-        with self._copy_of_queue() as copy:
-            return set(rows(copy, "SELECT topic FROM topic"))
-
     def wait_nothing_waits(self):
         wait_until(lambda: not self.waiting_hashes(), what="an empty queue")
 

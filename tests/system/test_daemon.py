@@ -61,9 +61,10 @@ def test_a_stranger_registers_nothing(bare_site_for):
     event = notify.registration("mallory", "ab" * 32, "ABC")
     answer = send_as("nobody", "SOCK_STREAM", site.mailpushd.stream_socket, notify.request(event))
     assert answer == b'NO "not allowed"\r\n'
-    site.mailpushd.wait_log("warn intake: .*not allowed to send events: 1 connection refused")
+    site.mailpushd.wait_log("warn intake: .*not allowed to send events")
+    since = len(site.mailpushd.log)
     send_as("nobody", "SOCK_DGRAM", site.mailpushd.notify_socket, notify.datagram(event))
-    site.mailpushd.wait_log("warn intake: .*not allowed to send events: 1 datagram dropped")
+    site.mailpushd.wait_log("warn intake: .*not allowed to send events", since=since)
     assert site.registry_dump() == before
     site.deliver(phone.user)
     site.told(phone, "INBOX")
@@ -515,8 +516,7 @@ def test_new_registrations_carry_the_topic_of_the_reloaded_imapd_conf(site, imap
     site.mailpushd.wait_log(f"reloaded .*aps_topic={OTHER_TOPIC}")
     site.register(BarePhone(new_user()))
     site.register(first)
-    # within a day of the change each has the former topic too
-    assert sorted(site.registrations("topic")) == [TOPIC] * 2 + [OTHER_TOPIC] * 2
+    assert site.registrations("topic") == [OTHER_TOPIC] * 2
 
 
 def test_names_are_read_by_the_namespace_of_the_reloaded_imapd_conf(site, imapd_conf):

@@ -350,15 +350,6 @@ def test_trouble_of_the_service_or_the_credential_is_never_given_up(site, troubl
 
 # ---- topics and credentials ----
 
-def let_a_day_pass(site):
-    """Restart as if the topic had been changed a day ago."""
-    site.mailpushd.stop()
-    with contextlib.closing(sqlite3.connect(site.mailpushd.dir / "queue.sqlite")) as queue:
-        with queue:
-            queue.execute("UPDATE topic SET until_ms = 1 WHERE until_ms > 0")
-    site.mailpushd.start()
-
-
 @pytest.fixture
 def two_topics(bare_site_for, imapd_conf):
     """A phone of each topic; the site changed it in between."""
@@ -371,7 +362,6 @@ def two_topics(bare_site_for, imapd_conf):
     imapd_conf.write_text(imapd_conf.read_text().replace(TOPIC, OTHER_TOPIC))
     site.mailpushd.reload()
     site.mailpushd.wait_log(f"reloaded .*aps_topic={OTHER_TOPIC}")
-    let_a_day_pass(site)
     return site, first, site.registered_phone()
 
 

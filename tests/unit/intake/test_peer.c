@@ -58,29 +58,6 @@ static void an_uid_allowed_twice_takes_one_place(void **state)
 	assert_int_equal(rules.count, PEER_UIDS_MAX);
 }
 
-static void a_stranger_is_reported_at_once_and_then_once_a_minute(void **state)
-{
-	(void)state;
-	struct peer_strangers strangers = {0};
-	assert_int_equal(peer_count_stranger(&strangers, 7, 1000), 1);
-	assert_int_equal(peer_count_stranger(&strangers, 7, 1001), 0);
-	assert_int_equal(peer_count_stranger(&strangers, 8, 1002), 1);
-	assert_int_equal(peer_count_stranger(&strangers, 7, 60999), 0);
-	assert_int_equal(peer_count_stranger(&strangers, 7, 61000), 3);
-	assert_int_equal(peer_count_stranger(&strangers, 7, 61001), 0);
-}
-
-static void the_stranger_reported_longest_ago_makes_room(void **state)
-{
-	(void)state;
-	struct peer_strangers strangers = {0};
-	for (uid_t uid = 0; uid < PEER_STRANGERS_MAX; uid++)
-		assert_int_equal(peer_count_stranger(&strangers, uid, 100 + uid), 1);
-	assert_int_equal(peer_count_stranger(&strangers, 100, 200), 1);
-	assert_int_equal(peer_count_stranger(&strangers, 1, 201), 0);
-	assert_int_equal(peer_count_stranger(&strangers, 0, 202), 1);
-}
-
 static void mode_is_exact_whatever_the_umask(void **state)
 {
 	static const mode_t modes[] = {0660, 0777, 0600};
@@ -272,8 +249,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_listed_uids_are_allowed),
 		cmocka_unit_test(an_uid_allowed_twice_takes_one_place),
-		cmocka_unit_test(a_stranger_is_reported_at_once_and_then_once_a_minute),
-		cmocka_unit_test(the_stranger_reported_longest_ago_makes_room),
 		cmocka_unit_test(only_who_asks_for_it_knows_itself),
 		WITH_PLACE(mode_is_exact_whatever_the_umask),
 		WITH_PLACE(group_is_as_asked),

@@ -64,15 +64,7 @@ static void load_parked(
 	memcpy(parked->raw, raw, raw_size);
 }
 
-static void load_topic(void *ctx, const char *topic, int64_t until_ms)
-{
-	struct loaded *loaded = ctx;
-	struct loaded_topic *at = &loaded->topics[loaded->topic_count++];
-	snprintf(at->topic, sizeof(at->topic), "%s", topic);
-	at->until_ms = until_ms;
-}
-
-const struct store_loader loader = {load_push, load_news, load_parked, load_topic};
+const struct store_loader loader = {load_push, load_news, load_parked};
 
 void loaded_free(struct loaded *loaded)
 {

@@ -37,11 +37,6 @@ struct loaded {
 		size_t raw_size;
 	} parked[ROWS];
 	size_t parked_count;
-	struct loaded_topic {
-		char topic[64];
-		int64_t until_ms;
-	} topics[8];
-	size_t topic_count;
 };
 
 extern const struct store_loader loader; /* its ctx: a struct loaded */

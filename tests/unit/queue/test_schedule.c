@@ -1619,7 +1619,8 @@ static void retries_back_off_with_full_jitter(void **state)
 		if (bound > SCHEDULE_RETRY_MAX_MS)
 			bound = SCHEDULE_RETRY_MAX_MS;
 		assert_int_in_range(most[attempt], bound * 9 / 10, bound);
-		assert_int_in_range(least[attempt], 0, bound / 10);
+		assert_int_in_range(least[attempt], SCHEDULE_RETRY_MIN_MS / 2,
+			SCHEDULE_RETRY_MIN_MS / 2 + bound / 10);
 	}
 }
 

@@ -412,60 +412,29 @@ static void what_no_push_can_be_made_of_is_damage(void **state)
 	}
 }
 
-static void with_topics(struct queue_job *job, const char *current, const char *former)
-{
-	job->topics = mem_alloc_zero(2, sizeof(*job->topics));
-	job->topics[job->topic_count++] = (struct queue_topic){mem_dup(current), 0};
-	if (former)
-		job->topics[job->topic_count++] = (struct queue_topic){mem_dup(former), 5000};
-}
-
-static void the_topics_of_now_and_before_replace_each_other(void **state)
-{
-	(void)state;
-	struct store_file *file = open_file();
-	struct queue_job *first = make_job(1, QUEUE_TOPICS, 1);
-	with_topics(first, "a", "b");
-	write_one(file, first);
-	struct queue_job *second = make_job(1, QUEUE_TOPICS, 2);
-	with_topics(second, "c", "a");
-	write_one(file, second);
-	struct loaded *loaded = reload(file);
-	assert_int_equal(loaded->topic_count, 2);
-	for (size_t i = 0; i < 2; i++) {
-		const struct loaded_topic *topic = &loaded->topics[i];
-		assert_int_equal(topic->until_ms, strcmp(topic->topic, "c") == 0 ? 0 : 5000);
-	}
-	loaded_free(loaded);
-}
-
 static void a_file_of_the_first_schema_is_brought_up_to_date(void **state)
 {
 	(void)state;
 	struct store_file *file = open_file();
 	write_one(file, make_job(1, QUEUE_PUSH_PUT, 1));
 	store_file_close(file);
-	write_sql("DROP TABLE topic;"
-		  "ALTER TABLE push DROP COLUMN doubted;"
+	write_sql("ALTER TABLE push DROP COLUMN doubted;"
 		  "ALTER TABLE news DROP COLUMN urgent_ms;"
 		  "ALTER TABLE news ADD COLUMN urgency INTEGER NOT NULL DEFAULT 0;"
 		  "INSERT INTO news (number, hash, urgency, first_ms, seq) VALUES"
 		  " (2, 'mail', 0, 700, 1), (2, 'flag', 1, 600, 2);"
 		  "PRAGMA user_version = 1");
 	file = open_file();
-	struct queue_job *job = make_job(1, QUEUE_TOPICS, 2);
-	with_topics(job, "a", NULL);
-	write_one(file, job);
 	struct loaded *loaded = reload(file);
 	assert_int_equal(loaded->push_count, 1);
 	assert_false(loaded->pushes[0].is_doubted);
-	assert_int_equal(loaded->topic_count, 1);
 	assert_int_equal(loaded->news_count, 2);
 	assert_string_equal(loaded->news[0].news.hash, "mail");
 	assert_int_equal(loaded->news[0].news.urgent_ms, 700);
 	assert_int_equal(loaded->news[1].news.urgent_ms, 0);
 	assert_int_equal(loaded->news[1].news.first_ms, 600);
-	assert_int_equal(read_number("PRAGMA user_version"), 4);
+	assert_int_equal(read_number("PRAGMA user_version"), 5);
+	assert_int_equal(read_number("SELECT count(*) FROM sqlite_schema WHERE name = 'topic'"), 0);
 	loaded_free(loaded);
 }
 
@@ -578,7 +547,6 @@ int main(void)
 		TEST(a_file_with_two_pushes_to_one_registration_is_damaged),
 		TEST(a_number_that_leaves_no_next_one_is_damage),
 		TEST(what_no_push_can_be_made_of_is_damage),
-		TEST(the_topics_of_now_and_before_replace_each_other),
 		TEST(a_file_of_the_first_schema_is_brought_up_to_date),
 		TEST(a_newer_schema_is_refused),
 		TEST(anothers_database_is_refused_and_left_as_it_is),

@@ -239,8 +239,8 @@ bool has_hash(const struct registry_match *match, const char *name)
 static int run_all(void)
 {
 	return conformance_news() + conformance_user() + conformance_mailbox() +
-		conformance_tidy() + conformance_clock() + conformance_former() +
-		conformance_listing() + conformance_traces();
+		conformance_tidy() + conformance_clock() + conformance_listing() +
+		conformance_traces();
 }
 
 int main(int argc, char **argv)

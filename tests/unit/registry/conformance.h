@@ -97,7 +97,6 @@ int conformance_user(void);
 int conformance_mailbox(void);
 int conformance_tidy(void);
 int conformance_clock(void);
-int conformance_former(void);
 int conformance_listing(void);
 int conformance_traces(void);
 

@@ -233,6 +233,22 @@ static void another_topic_counts_as_a_changed_list(void **state)
 	assert_string_equal(after->matches[0].target->topic, OTHER_TOPIC);
 }
 
+/* An imapd that was started before aps_topic was taken out still answers with it. */
+static void where_the_topic_is_not_known_a_registration_keeps_its_own(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	w->topic = "";
+	struct registry_job *job = phone(w, NOW + DAY, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	assert_false(job->list_changed);
+	assert_string_equal(job->matches[0].target->topic, TOPIC);
+	struct registry_job *after = news(w, NOW + DAY, "alice", "");
+	run(w);
+	assert_string_equal(after->matches[0].target->topic, TOPIC);
+}
+
 static void a_registration_older_than_what_is_stored_changes_nothing(void **state)
 {
 	struct world *w = *state;
@@ -445,6 +461,7 @@ int conformance_news(void)
 		RULE(a_list_that_shrinks_has_changed),
 		RULE(a_name_that_means_another_mailbox_now_is_found_there),
 		RULE(another_topic_counts_as_a_changed_list),
+		RULE(where_the_topic_is_not_known_a_registration_keeps_its_own),
 		RULE(a_registration_older_than_what_is_stored_changes_nothing),
 		RULE(a_registration_done_twice_is_as_done_once),
 		RULE(an_empty_list_is_kept_and_never_told),

@@ -113,21 +113,6 @@ static void what_is_evicted_has_its_name(void **state)
 	assert_int_equal(traces(w, &all)->count, 1);
 }
 
-/* The phone is still there, listening on another topic alone. */
-static void the_end_of_a_former_topic_leaves_no_trace(void **state)
-{
-	struct world *w = *state;
-	static const char *const former[] = {OTHER_TOPIC};
-	struct registry_job *job = phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
-	job->former_topics = former;
-	job->former_topic_count = 1;
-	run(w);
-	struct registry_job *again = phone(w, NOW + 1, "alice", TOKEN_A, "one", INBOX_OF("alice"));
-	run(w);
-	assert_int_equal(again->gone_count, 1);
-	assert_int_equal(traces(w, &all)->count, 0);
-}
-
 static void forget(struct world *w, int64_t now_ms, const char *user, const char *token)
 {
 	phone(w, now_ms, user, token, "one", INBOX_OF(user));
@@ -246,7 +231,6 @@ int conformance_traces(void)
 		RULE(a_stop_leaves_no_trace_and_the_end_of_a_stopped_one_says_why),
 		RULE(each_other_end_has_its_name),
 		RULE(what_is_evicted_has_its_name),
-		RULE(the_end_of_a_former_topic_leaves_no_trace),
 		RULE(one_that_is_back_says_so_and_has_one_trace),
 		RULE(they_come_page_by_page_and_user_by_user),
 		RULE(a_user_has_no_more_than_so_many),

@@ -501,8 +501,7 @@ static int remove_keys(struct registry_db *db, const struct registry_key *keys, 
 		size_t slot = find(site, &keys[i]);
 		if (slot == site->slot_count)
 			continue;
-		if (end)
-			leave_trace(site, &site->slots[slot]->row, end);
+		leave_trace(site, &site->slots[slot]->row, end);
 		replace(site, slot, NULL);
 	}
 	return 0;

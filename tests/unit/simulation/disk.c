@@ -1,7 +1,6 @@
 #include "disk.h"
 
 #include "base/mem.h"
-#include "flow/former.h"
 #include "judge/judge.h"
 #include "judge/model.h"
 #include "virtual.h"
@@ -42,8 +41,6 @@ static struct row *rows;
 static size_t row_count;
 static struct parked *parked;
 static size_t parked_count;
-static struct queue_topic topics[FORMER_MAX + 1];
-static size_t topic_count;
 static struct phones phones; /* on disk */
 static struct phones late;   /* not yet */
 static int64_t flushed_ms;
@@ -177,21 +174,6 @@ static void unpark(uint64_t id)
 	}
 }
 
-static void clear_topics(void)
-{
-	while (topic_count)
-		free(topics[--topic_count].topic);
-}
-
-static void put_topics(const struct queue_job *job)
-{
-	clear_topics();
-	judge_rule(job->topic_count <= FORMER_MAX + 1, "the former topics have a bound");
-	for (size_t i = 0; i < job->topic_count; i++)
-		topics[topic_count++] = (struct queue_topic){.topic = mem_dup(job->topics[i].topic),
-			.until_ms = job->topics[i].until_ms};
-}
-
 static void do_job(struct queue_job *job, bool is_again)
 {
 	if (job->parts & QUEUE_PUSH_PUT) {
@@ -231,8 +213,6 @@ static void do_job(struct queue_job *job, bool is_again)
 		park(job);
 	if (job->parts & QUEUE_UNPARK)
 		unpark(job->parked_id);
-	if (job->parts & QUEUE_TOPICS)
-		put_topics(job);
 }
 
 void disk_commit(const struct job_list *batch, bool is_again)
@@ -269,8 +249,6 @@ void disk_load(const struct store_loader *loader, void *ctx)
 		for (size_t j = 0; j < rows[i].news_count; j++)
 			loader->news(ctx, &rows[i].target->key, &rows[i].news[j]);
 	}
-	for (size_t i = 0; i < topic_count; i++)
-		loader->topic(ctx, topics[i].topic, topics[i].until_ms);
 	for (size_t i = 0; i < parked_count; i++)
 		loader->parked(ctx, parked[i].id, parked[i].received_ms, parked[i].raw,
 			parked[i].raw_size);
@@ -278,7 +256,6 @@ void disk_load(const struct store_loader *loader, void *ctx)
 
 void disk_free(void)
 {
-	clear_topics();
 	while (row_count)
 		delete_row(&rows[0]);
 	while (parked_count)

@@ -249,18 +249,10 @@ static void on_loaded_parked(
 		(struct parked){id, received_ms, mem_dup_n(raw, raw_size), raw_size};
 }
 
-static void on_loaded_topic(void *ctx, const char *topic, int64_t until_ms)
-{
-	(void)ctx;
-	former_load(core.former, topic, until_ms);
-}
-
 static void load(void)
 {
-	static const struct store_loader loader = {.push = on_loaded_push,
-		.news = on_loaded_news,
-		.parked = on_loaded_parked,
-		.topic = on_loaded_topic};
+	static const struct store_loader loader = {
+		.push = on_loaded_push, .news = on_loaded_news, .parked = on_loaded_parked};
 	disk_load(&loader, NULL);
 	struct job_list jobs;
 	job_list_init(&jobs);
@@ -278,16 +270,6 @@ static void replay_parked(void)
 	}
 	free(mem_steal(parked));
 	parked_count = 0;
-}
-
-/* What reload.c does. */
-static void note_topic(void)
-{
-	struct queue_job *job = former_note(core.former, imapdconf.aps_topic, clock_unix_ms());
-	if (!job)
-		return;
-	job->seq = schedule_next_seq(core.schedule);
-	store_submit(core.store, job);
 }
 
 static void start(void *ctx, uint64_t number)
@@ -311,7 +293,6 @@ static void start(void *ctx, uint64_t number)
 	is_dead = is_paused = is_stopping = false;
 	metrics = (struct metrics){0};
 	core = (struct core){.config = &config, .input_files = &sources, .metrics = &metrics};
-	core.former = former_new();
 	core.schedule = schedule_new(&schedule_settings, seeds[0]);
 	threads_start(&registry_settings, &callbacks, &core.registry, &core.store);
 	sending_start(&core);
@@ -322,7 +303,6 @@ static void start(void *ctx, uint64_t number)
 	core.delivery = delivery_new(&core);
 	core.arrivals = arrivals_new(&core, seeds[1]);
 	tidy = expiry_new(&core);
-	note_topic();
 	is_up = true;
 	judge_started();
 	folder_start();
@@ -361,7 +341,6 @@ static void take_down(bool is_crash)
 	arrivals_free(core.arrivals);
 	event_stream_free(core.event_stream);
 	schedule_free(core.schedule);
-	former_free(mem_steal(core.former));
 	virtual_close();
 	for (unsigned i = 0; i < ALARMS_MAX; i++)
 		free(mem_steal(alarms[i]));
@@ -467,12 +446,7 @@ void life_take(const char *json, size_t size, uint64_t number)
 void life_change_topic(void)
 {
 	bool is_first = !strcmp(imapdconf.aps_topic, apple_topics[0]);
-	/* What changes and is changed back while it is away never was. */
-	if (!is_up || is_stopping)
-		return;
-	judge_topic_changed(imapdconf.aps_topic, apple_topics[is_first ? 1 : 0]);
 	imapdconf.aps_topic = (char *)apple_topics[is_first ? 1 : 0];
-	note_topic();
 }
 
 void life_count(struct schedule_counts *ret)

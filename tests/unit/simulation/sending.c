@@ -12,10 +12,10 @@
 #include "wire.h"
 
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* So long after the last trouble, or push, the next one must be out: back-off, PING, a probe. */
 #define RECOVERY_MS (7 * CLOCK_MINUTE_MS)
@@ -40,15 +40,15 @@ static struct topic {
 	int64_t proven_ms;  /* and a push with this one was taken */
 	int64_t renewed_ms; /* it is the one since */
 	int64_t taken_ms;   /* the last 200 */
-	int64_t missing_ms; /* its credential was; INT64_MIN: it never was */
-} topics[APPLE_TOPICS] = {{.missing_ms = INT64_MIN}, {.missing_ms = INT64_MIN}};
+} topics[APPLE_TOPICS];
 
-/* As it is, so that runs are repeated; of its bytes only the lane's back-off is made. */
-int RAND_bytes(unsigned char *bytes, int size)
+/* Of the dice, so that a run is repeated: of its bytes the seeds of random_seed are made. */
+ssize_t getrandom(void *bytes, size_t size, unsigned flags)
 {
-	for (int i = 0; i < size; i++)
-		bytes[i] = (unsigned char)dice_roll(256);
-	return 1;
+	(void)flags;
+	for (size_t i = 0; i < size; i++)
+		((uint8_t *)bytes)[i] = (uint8_t)dice_roll(256);
+	return (ssize_t)size;
 }
 
 /* Credentials: the first topic has a certificate, the other a key for tokens. */
@@ -371,14 +371,7 @@ void sending_turn(void)
 		topic->was_open = is_open[at];
 		if (!is_reachable(at))
 			sending_note_trouble(at);
-		if (weather_of(at) == WEATHER_MISSING)
-			topic->missing_ms = virtual_now_ms();
 	}
-}
-
-int64_t sending_missing_ms(const char *name)
-{
-	return topics[apple_topic_of(name)].missing_ms;
 }
 
 int64_t sending_open_since_ms(const char *name)

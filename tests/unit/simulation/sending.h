@@ -50,8 +50,6 @@ void sending_note_refusal(unsigned topic);
 void sending_turn(void);
 /* Since when pushes on the topic must have been going out, monotonic; INT64_MAX: they need not. */
 int64_t sending_open_since_ms(const char *topic);
-/* When its credential was last not there, monotonic; INT64_MIN: never. */
-int64_t sending_missing_ms(const char *topic);
 /* How often there was no room for a push. */
 uint64_t sending_not_taken(void);
 /* For people. */

@@ -71,7 +71,7 @@ static void report(uint64_t hours)
 		printf(", %s: %llu", judge_reason_name(reason),
 			(unsigned long long)judge_reasons(reason));
 	printf("\nsimulation: registrations");
-	for (unsigned reason = 0; reason <= REASON_RETOPICED; reason++)
+	for (unsigned reason = 0; reason <= REASON_OVERSLEPT; reason++)
 		printf("%s %s: %llu", reason ? "," : "", judge_reason_name(reason),
 			(unsigned long long)judge_gone(reason));
 	static const char *const meanings[] = {

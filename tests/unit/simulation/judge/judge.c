@@ -26,13 +26,12 @@ static int64_t ago(int64_t ms)
 static void describe(const struct model_registration *registration)
 {
 	fprintf(stderr,
-		"simulation: registration %s of %s on %.8s for %s%s: version %d%s%s%s, altered "
+		"simulation: registration %s of %s on %.8s for %s: version %d%s%s%s, altered "
 		"%lld ms ago, "
 		"last push left %lld ms and was answered %lld ms ago%s%s%s%s, "
 		"excused %lld ms more; crash %lld ms ago\n",
 		registration->account_id, registration->user, registration->token,
-		registration->topic, registration->is_former ? " (former)" : "",
-		registration->version, registration->exists ? "" : ", gone",
+		registration->topic, registration->version, registration->exists ? "" : ", gone",
 		registration->is_stopped ? ", stopped" : "",
 		registration->is_inbox_only ? ", INBOX only" : "",
 		(long long)ago(registration->altered_ms), (long long)ago(registration->left_ms),
@@ -76,7 +75,7 @@ uint64_t judge_next(void)
 const char *judge_reason_name(enum reason reason)
 {
 	static const char *const names[] = {"forgotten", "stopped", "superseded", "evicted",
-		"expired", "overslept", "retopiced", "unlisted", "dropped", "given up", "unsafe"};
+		"expired", "overslept", "unlisted", "dropped", "given up", "unsafe"};
 	return names[reason];
 }
 

@@ -20,8 +20,7 @@
  *    those that understand no other;
  *  - nobody is told who may not know, and nothing that did not happen;
  *  - registrations go and stop only by the rules;
- *  - each push goes out on its registration's topic, and who registers within a day of a change of
- *    aps_topic is registered for the former one too.
+ *  - each push goes out on its registration's topic.
  */
 #ifndef MAILPUSH_TESTS_SIMULATION_JUDGE_H
 #define MAILPUSH_TESTS_SIMULATION_JUDGE_H
@@ -41,7 +40,6 @@ enum reason {
 	REASON_EVICTED,	   /* one too many of the user's */
 	REASON_EXPIRED,
 	REASON_OVERSLEPT, /* its account was deleted */
-	REASON_RETOPICED, /* a former topic that the phone does not listen on any more */
 	REASON_UNLISTED,  /* the phone does not watch the mailbox any more */
 	REASON_DROPPED,	  /* Apple calls the push malformed */
 	REASON_GIVEN_UP,  /* trouble of its token for a day */
@@ -82,10 +80,6 @@ void judge_done(uint64_t number);
 void judge_registry(const struct job_list *batch, int64_t now_unix_ms);
 /* It has, and takes it for failed: it will be done again, and what it did now is told to nobody. */
 void judge_unanswered(const struct job_list *batch, int64_t now_unix_ms);
-/* A phone registers: for the topics that it may have been given? */
-void judge_topics(const struct registry_job *job);
-/* aps_topic has changed. */
-void judge_topic_changed(const char *former, const char *topic);
 void judge_takeoff(const struct sender_push *push);
 void judge_answered(const struct sender_push *push, const struct apns_answer *answer,
 	enum apple_meaning meaning);

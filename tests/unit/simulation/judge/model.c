@@ -197,13 +197,11 @@ static void follow_news(const struct registry_job *job)
 
 /* Registrations. */
 
-static struct model_registration *add(const struct registry_job *job, const char *former_topic)
+static struct model_registration *add(const struct registry_job *job)
 {
 	const struct event_registration *sent = &job->event->registration;
 	struct registry_key key = registry_key_make(
 		"here", sent->user, sent->token, sent->account_id, sent->subtopic);
-	if (former_topic)
-		key = registry_key_former(&key, former_topic);
 	struct model_registration *registration = model_find(&key);
 	if (registration)
 		return registration;
@@ -214,7 +212,6 @@ static struct model_registration *add(const struct registry_job *job, const char
 	registration->token = mem_dup(sent->token);
 	registration->account_id = mem_dup(sent->account_id);
 	registration->key = key;
-	registration->is_former = former_topic;
 	return registration;
 }
 
@@ -267,22 +264,6 @@ static void take_list(struct model_registration *registration, const struct regi
 	}
 }
 
-static bool is_same_phone(const struct model_registration *a, const struct model_registration *b)
-{
-	return !strcmp(a->token, b->token) && !strcmp(a->account_id, b->account_id) &&
-		!strcmp(a->user, b->user);
-}
-
-static bool is_counted(size_t i)
-{
-	for (size_t j = 0; j < i; j++) {
-		if (all[j]->exists && is_same_phone(all[j], all[i]))
-			return false;
-	}
-	return true;
-}
-
-/* A phone counts once, whatever the topics that it may listen on. */
 static unsigned count_of(
 	const char *user, int64_t *ret_oldest_ms, const struct model_registration *except)
 {
@@ -291,9 +272,8 @@ static unsigned count_of(
 	for (size_t i = 0; i < all_count; i++) {
 		if (!is_of(all[i], user))
 			continue;
-		count += is_counted(i);
-		if (!(except && is_same_phone(all[i], except)) &&
-			all[i]->renewed_ms < *ret_oldest_ms)
+		count++;
+		if (all[i] != except && all[i]->renewed_ms < *ret_oldest_ms)
 			*ret_oldest_ms = all[i]->renewed_ms;
 	}
 	return count;
@@ -305,11 +285,6 @@ static enum reason reason_to_go(
 {
 	int64_t oldest_ms;
 	unsigned count = count_of(self->user, &oldest_ms, self);
-	if (is_same_phone(gone, self)) {
-		judge_rule(gone->is_former,
-			"a phone's own registration takes only those for former topics along");
-		return REASON_RETOPICED;
-	}
 	if (!strcmp(gone->token, self->token) && gone->renewed_ms <= self->created_ms &&
 		at_ms - self->created_ms >= SUPERSEDED_FOR_MS)
 		return REASON_SUPERSEDED;
@@ -319,8 +294,7 @@ static enum reason reason_to_go(
 	return REASON_EVICTED;
 }
 
-static void renew(
-	struct model_registration *self, const struct registry_job *job, const char *topic)
+static void renew(struct model_registration *self, const struct registry_job *job)
 {
 	int64_t at_ms = time_of(job);
 	if (!self->exists)
@@ -333,7 +307,7 @@ static void renew(
 	callbacks.renewed(self);
 	self->version = job->event->registration.aps_version;
 	alter(self);
-	snprintf(self->topic, sizeof(self->topic), "%s", topic);
+	snprintf(self->topic, sizeof(self->topic), "%s", job->topic);
 	take_list(self, job);
 	for (unsigned i = 0; i < self->name_count; i++) {
 		if (!model_lists(self, self->names[i].hash))
@@ -343,9 +317,8 @@ static void renew(
 
 static void follow_registration(const struct registry_job *job)
 {
-	struct model_registration *self = add(job, NULL);
+	struct model_registration *self = add(job);
 	int64_t at_ms = time_of(job);
-	judge_topics(job);
 	put_right(self->user, at_ms);
 	bool is_stale = self->exists && at_ms < self->renewed_ms;
 	judge_rule(job->is_stale == is_stale, "an older registration does not replace a newer one");
@@ -360,9 +333,7 @@ static void follow_registration(const struct registry_job *job)
 	judge_rule(job->is_again == is_again, "a registration is done again when it is");
 	judge_rule(!self->is_unknown || is_new || at_ms != self->renewed_ms || is_again,
 		"a registration of which the daemon was not told is done again");
-	renew(self, job, job->topic);
-	for (size_t i = 0; i < job->former_topic_count; i++)
-		renew(add(job, job->former_topics[i]), job, job->former_topics[i]);
+	renew(self, job);
 	wake(self->user, at_ms);
 	for (size_t i = 0; i < job->gone_count; i++) {
 		struct model_registration *gone = model_find(&job->gone[i]);
@@ -373,15 +344,9 @@ static void follow_registration(const struct registry_job *job)
 	int64_t oldest_ms;
 	judge_rule(count_of(self->user, &oldest_ms, NULL) <= LIFE_PER_USER,
 		"a user has so many registrations at most");
-	for (size_t i = 0; i < all_count; i++) {
-		if (!all[i]->exists || !is_same_phone(all[i], self))
-			continue;
-		judge_rule(all[i]->renewed_ms == at_ms,
-			"a phone that registers leaves no former topic behind");
-		bool is_news = is_told && (is_new || list_changed || is_again);
-		for (size_t j = 0; is_news && j < all[i]->list_count; j++)
-			callbacks.changed(job, all[i], all[i]->list[j].hash);
-	}
+	bool is_news = is_told && (is_new || list_changed || is_again);
+	for (size_t i = 0; is_news && i < self->list_count; i++)
+		callbacks.changed(job, self, self->list[i].hash);
 }
 
 /* Deletes and renames. */

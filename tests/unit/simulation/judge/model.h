@@ -33,7 +33,6 @@ struct model_subscription {
 
 struct model_registration {
 	struct registry_key key;
-	bool is_former; /* for a topic that the phone may have been given before */
 	char *user;
 	char *token;
 	char *account_id;
