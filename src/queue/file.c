@@ -65,6 +65,7 @@ enum statement {
 	NEWS_DELETE,
 	PHONE_PUT,
 	PHONE_DELETE,
+	PHONE_LAST_PUSH,
 	PARK,
 	UNPARK,
 	TOPIC_CLEAR,
@@ -94,6 +95,7 @@ static const char *const statement_text[STATEMENTS] = {
 		      " last_status = excluded.last_status, last_reason = excluded.last_reason,"
 		      " last_event_ms = ifnull(nullif(excluded.last_event_ms, 0), last_event_ms)",
 	[PHONE_DELETE] = "DELETE FROM phone WHERE key = ?",
+	[PHONE_LAST_PUSH] = "SELECT last_push_ms FROM phone WHERE key = ?",
 	[PARK] = "INSERT OR REPLACE INTO parked (parked_id, received_ms, raw) VALUES (?, ?, ?)",
 	[UNPARK] = "DELETE FROM parked WHERE parked_id = ?",
 	[TOPIC_CLEAR] = "DELETE FROM topic",
@@ -637,11 +639,28 @@ static const char *read_text(sqlite3_stmt *statement, int at)
 }
 
 struct loading {
+	struct store_file *file;
 	const struct store_loader *loader;
 	void *ctx;
+	int phones_code; /* why the table of phones cannot be read */
+	struct err phones_err;
 	struct registry_key last; /* pushes come in the order of their keys */
 	bool has_last;
 };
+
+/* Only min_interval needs it: a push is loaded without it too. */
+static int64_t last_push_ms(struct loading *loading, const struct registry_key *key)
+{
+	if (loading->phones_code)
+		return 0;
+	sqlite3_stmt *statement = with_key(loading->file, PHONE_LAST_PUSH, key);
+	int step = sqlite3_step(statement);
+	int64_t last_ms = step == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		loading->phones_code = fail(loading->file, &loading->phones_err, "read");
+	sqlite3_reset(statement);
+	return last_ms;
+}
 
 /* Each returns false for a row that we never wrote. */
 static bool load_push(struct loading *loading, sqlite3_stmt *row)
@@ -649,7 +668,7 @@ static bool load_push(struct loading *loading, sqlite3_stmt *row)
 	struct registry_key key;
 	if (!read_key(row, 0, &key) || sqlite3_column_bytes(row, 9) != QUEUE_APNS_ID_SIZE)
 		return false;
-	int64_t number = sqlite3_column_int64(row, 14);
+	int64_t number = sqlite3_column_int64(row, 13);
 	if (number < 1 || number > NUMBER_MAX)
 		return false;
 	if (loading->has_last && !memcmp(&loading->last, &key, sizeof(key)))
@@ -664,8 +683,8 @@ static bool load_push(struct loading *loading, sqlite3_stmt *row)
 		sqlite3_column_int64(row, 8));
 	loading->loader->push(loading->ctx, number, target, sqlite3_column_blob(row, 9),
 		sqlite3_column_int64(row, 10), (unsigned)sqlite3_column_int64(row, 11),
-		sqlite3_column_int(row, 15) != 0, sqlite3_column_int64(row, 12),
-		sqlite3_column_int64(row, 13));
+		sqlite3_column_int(row, 14) != 0, sqlite3_column_int64(row, 12),
+		last_push_ms(loading, &key));
 	return true;
 }
 
@@ -730,10 +749,9 @@ int store_file_load(
 		const char *sql;
 		bool (*load)(struct loading *loading, sqlite3_stmt *row);
 	} tables[] = {
-		{"SELECT push.key, user, token, account_id, topic, aps_version, confirmed,"
-		 " inbox_only, renewed_ms, apns_id, due_ms, attempts, first_ms,"
-		 " ifnull(last_push_ms, 0), number, doubted FROM push"
-		 " LEFT JOIN phone ON phone.key = push.key ORDER BY push.key",
+		{"SELECT key, user, token, account_id, topic, aps_version, confirmed, inbox_only,"
+		 " renewed_ms, apns_id, due_ms, attempts, first_ms, number, doubted FROM push"
+		 " ORDER BY key",
 			load_push},
 		{"SELECT key, hash, news.first_ms, urgent_ms, seq FROM news"
 		 " JOIN push USING (number) ORDER BY seq",
@@ -741,7 +759,7 @@ int store_file_load(
 		{"SELECT parked_id, received_ms, raw FROM parked ORDER BY parked_id", load_parked},
 		{"SELECT topic, until_ms FROM topic", load_topic},
 	};
-	struct loading loading = {.loader = loader, .ctx = ctx};
+	struct loading loading = {.file = file, .loader = loader, .ctx = ctx};
 	int code = 0;
 	/* Where one table is damaged, another may not be. */
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
@@ -752,6 +770,10 @@ int store_file_load(
 			code = failed;
 		if (failed && failed != -EBADMSG)
 			break;
+	}
+	if (!code && loading.phones_code) {
+		*err = loading.phones_err;
+		return loading.phones_code;
 	}
 	return code;
 }

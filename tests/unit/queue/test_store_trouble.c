@@ -124,6 +124,47 @@ static void a_file_that_was_removed_or_replaced_fails_each_batch_until_it_is_bac
 	loaded_free(loaded);
 }
 
+/* Garbage in the place of the file's page, from 1. */
+static void spoil(int64_t page)
+{
+	FILE *file = fopen(path, "r+");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, (long)(page - 1) * 8192, SEEK_SET), 0);
+	for (int i = 0; i < 8192; i++)
+		fputc(0xa5, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* The page of a table that nobody reads before a phone is dropped. */
+static int64_t unread_page(void)
+{
+	return read_number("SELECT rootpage FROM sqlite_schema WHERE name = 'phone'");
+}
+
+/* The pushes and news alone tell whom to wake. */
+static void pushes_are_read_where_the_table_of_phones_is_damaged(void **state)
+{
+	(void)state;
+	struct store_file *file = open_file();
+	struct job_list batch;
+	job_list_init(&batch);
+	fill(&batch);
+	struct err err = {""};
+	assert_int_equal(store_file_run(file, &batch, &err), 0);
+	for (struct job *job; (job = job_list_take(&batch));)
+		queue_job_free(MEM_CONTAINER(job, struct queue_job, job));
+	store_file_close(file);
+	spoil(unread_page());
+	file = open_file();
+	struct loaded *loaded = mem_alloc_zero(1, sizeof(*loaded));
+	assert_int_equal(store_file_load(file, &loader, loaded, &err), -EBADMSG);
+	assert_non_null(strstr(err.text, path));
+	assert_int_equal(loaded->push_count, 2000);
+	assert_int_equal(loaded->news_count, 2000);
+	loaded_free(loaded);
+	store_file_close(file);
+}
+
 static void set_file_limit(rlim_t bytes)
 {
 	struct rlimit limit;
@@ -327,23 +368,6 @@ static void what_cannot_be_written_at_the_end_comes_back_canceled(void **state)
 	assert_int_equal(pushes_on_disk(), 0);
 }
 
-/* Garbage in the place of the file's page, from 1. */
-static void spoil(int64_t page)
-{
-	FILE *file = fopen(path, "r+");
-	assert_non_null(file);
-	assert_int_equal(fseek(file, (long)(page - 1) * 8192, SEEK_SET), 0);
-	for (int i = 0; i < 8192; i++)
-		fputc(0xa5, file);
-	assert_int_equal(fclose(file), 0);
-}
-
-/* The page of a table that nobody reads before a phone is dropped. */
-static int64_t unread_page(void)
-{
-	return read_number("SELECT rootpage FROM sqlite_schema WHERE name = 'phone'");
-}
-
 static void is_set_aside(const struct owner *owner)
 {
 	const char *name = strstr(owner->rewrite_text, ".damaged-");
@@ -430,6 +454,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_committed_is_there_after_a_kill),
 		TEST(a_file_that_was_removed_or_replaced_fails_each_batch_until_it_is_back),
+		TEST(pushes_are_read_where_the_table_of_phones_is_damaged),
 		TEST(a_batch_that_fails_leaves_nothing_and_succeeds_when_there_is_room),
 		TEST(jobs_come_back_in_order_when_they_are_on_disk),
 		TEST(a_failing_disk_is_reported_and_the_batch_tried_again),
