@@ -99,11 +99,6 @@ static struct queue_job *make_job(const struct former *former)
 	return job;
 }
 
-struct queue_job *former_rewrite(const struct former *former)
-{
-	return *former->current ? make_job(former) : NULL;
-}
-
 struct queue_job *former_note(struct former *former, const char *topic, int64_t now_unix_ms)
 {
 	bool is_put_right = put_right(former, now_unix_ms);

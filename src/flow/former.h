@@ -33,9 +33,6 @@ void former_load(struct former *former, const char *topic, int64_t until_ms);
  */
 struct queue_job *former_note(struct former *former, const char *topic, int64_t now_unix_ms);
 
-/* All of it as it is, for a queue that is begun anew: likewise. */
-struct queue_job *former_rewrite(const struct former *former);
-
 /* The topic of now; "" before there was one. */
 const char *former_current(const struct former *former);
 /* The others that a phone which registered then may listen on; borrowed until former_note. */

@@ -18,4 +18,14 @@
 int file_run(struct store_file *file, struct job_list *batch, int64_t now_ms, size_t *ret_left,
 	struct err *err);
 
+/* NULL: it could not be opened so far. */
+struct sqlite3 *file_db(const struct store_file *file);
+const char *file_path(const struct store_file *file);
+/* Right after a call of SQLite's failed; `doing` is a verb. */
+int file_fail(const struct store_file *file, struct err *err, const char *doing);
+/* The file is damaged: what is in its log stays there when it is closed, nothing writes to it. */
+void file_leave_log(struct store_file *file);
+/* Of several pushes to one registration the last one stays. */
+int file_drop_doubles(struct store_file *file, struct err *err);
+
 #endif

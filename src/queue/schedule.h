@@ -132,13 +132,6 @@ struct queue_job *schedule_lose(struct schedule *schedule, const struct registry
 /* The registrations that sleep and have something to tell; the keys are the caller's. */
 size_t schedule_sleepers(const struct schedule *schedule, struct registry_key **ret);
 
-/*
- * A new file is begun: jobs for all that is to be in it, which say how things are after all jobs so
- * far.  They are to be stored before those that are not stored yet.
- */
-void schedule_rewrite(
-	struct schedule *schedule, struct job_list *ret_jobs, struct schedule_time time);
-
 /* A job that is none of schedule's own (parking) takes its place in the order. */
 uint64_t schedule_next_seq(struct schedule *schedule);
 /* Jobs up to `seq` are on disk. */

@@ -6,10 +6,10 @@
  * waiting jobs in one transaction with one commit.  A batch that fails (a full disk) is tried again
  * on that thread until it succeeds, reported through `trouble`.
  *
- * A file that is damaged, at the start or later, is set aside under another name (damaged_file.h)
- * and a new one begun: the loop is asked for all that memory holds, which is written first; then
- * what was on its way.  That is repeated in part, but says the same in the end: each job says how a
- * row is to be.
+ * A file that is found damaged when it is opened is replaced by a new one with all of it that can
+ * be read (salvage.h).  One that is found damaged later takes no job any more: all come back with
+ * status -EBADMSG, and the daemon is to end.  Its replacement is made by store_free then, as the
+ * bad page may be one that no start reads.
  *
  * Tables: push (one row a registration), news (key, hash), parked (raw events in order), topic
  * (what Cyrus gives to phones and gave before), phone (what happened last with a registration: for
@@ -143,7 +143,8 @@ struct queue_job {
 
 	void *owner;	 /* the caller's */
 	bool is_awaited; /* something goes on when it is stored */
-	int status;	 /* 0, or -ECANCELED: not stored, the queue is being stopped */
+	/* 0; not stored: -ECANCELED, the queue is being stopped; another, it failed for good */
+	int status;
 };
 
 /* With empty parts and everything zero. */
@@ -154,23 +155,17 @@ void queue_job_make_room(struct queue_job *job, size_t count);
 
 typedef void store_done_fn(void *ctx, struct queue_job *job); /* owns the job */
 typedef void store_trouble_fn(void *ctx, const char *text);   /* NULL: all is well again */
-/*
- * The file was damaged and a new one begun, as `text` says: put jobs into `ret_jobs` for all that
- * is to be in it.
- */
-typedef void store_rewrite_fn(void *ctx, const char *text, struct job_list *ret_jobs);
-/* The jobs of the last `rewrite`, that many, are in the new file: from now on no crash loses them.
- */
-typedef void store_rewritten_fn(void *ctx, size_t rows);
-
+typedef void store_text_fn(void *ctx, const char *text);
 typedef void store_loaded_fn(void *ctx);
 
 struct store_callbacks {
-	store_done_fn *done; /* each job of a batch, in order; first those of `rewrite` */
+	store_done_fn *done; /* each job of a batch, in order */
 	store_trouble_fn *trouble;
-	store_rewrite_fn *rewrite;
-	store_rewritten_fn *rewritten; /* may come during store_free */
-	store_loaded_fn *loaded;       /* not within store_new */
+	/* A damaged file was replaced, as `text` says; also within store_load and store_free. */
+	store_text_fn *salvaged;
+	/* Once, before the first job that comes back so: no job will be done any more. */
+	store_text_fn *failed;
+	store_loaded_fn *loaded; /* behind the last call of the loader */
 };
 
 /* What stands in the file at start, in order of key, of seq, of parked_id. */
@@ -179,7 +174,9 @@ struct store_loader {
 	void (*push)(void *ctx, int64_t row, struct push_target *target,
 		const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_ms, unsigned attempts,
 		bool is_doubted, int64_t first_ms, int64_t last_push_ms);
-	void (*news)(void *ctx, const struct registry_key *key, const struct queue_news *news);
+	/* `row`: of its push. */
+	void (*news)(void *ctx, const struct registry_key *key, int64_t row,
+		const struct queue_news *news);
 	void (*parked)(void *ctx, uint64_t parked_id, int64_t received_ms, const char *raw,
 		size_t raw_size);
 	void (*topic)(void *ctx, const char *topic, int64_t until_ms);
@@ -188,15 +185,17 @@ struct store_loader {
 struct store;
 
 /*
- * Opens or makes the file at `path`, tells `loader` what is in it, starts the thread.  What is left
- * of a damaged file is told too, and written into the new one when the loop runs.
- *
- * When it is the disk that fails (err_is_of_disk), the thread opens the file later: `trouble` says
- * why not yet, and `loaded` is called behind the last call of `loader`.  Until then no job may be
- * submitted that changes the queue: what is in the file has the first numbers.
+ * Opens or makes the file at `path`, reads through it, starts the thread.  When it is the disk that
+ * fails (err_is_of_disk), the thread opens the file later, and `trouble` says why not yet.
  */
 int store_new(uv_loop_t *loop, const char *path, const struct store_loader *loader,
 	const struct store_callbacks *callbacks, void *ctx, struct store **ret, struct err *err);
+/*
+ * Tells `loader` what is in the file: at once, or as soon as the file is open.  Until `loaded` is
+ * called no job may be submitted that changes the queue: what is in the file has the first numbers.
+ * Once, before the loop runs.
+ */
+int store_load(struct store *store, struct err *err);
 void store_submit(struct store *store, struct queue_job *job);
 /* Has `loader` been told all? */
 bool store_is_loaded(const struct store *store);
@@ -206,19 +205,13 @@ void store_free(struct store *store);
 
 /* For tests and tools: the same batch at once, without a thread. */
 struct store_file;
-/* After -EBADMSG too there is a file, to be begun anew or closed. */
+/* After -EBADMSG too there is a file, to be salvaged or closed. */
 int store_file_open(const char *path, struct store_file **ret, struct err *err);
-/* `loader` NULL: it is read through, and nobody is told. */
+/* -EBADMSG: some of it is damaged.  `loader` NULL: it is read through, and nobody is told. */
 int store_file_load(
 	struct store_file *file, const struct store_loader *loader, void *ctx, struct err *err);
 int store_file_run(struct store_file *file, struct job_list *batch, struct err *err);
 int store_file_flush(struct store_file *file, struct err *err); /* the phone rows */
-/*
- * -EBADMSG from the above: the file is damaged.  This sets it aside and opens a new, empty one;
- * phone rows that are not written yet stay.  May be tried again.  `ret_aside`: its new name, to be
- * freed.
- */
-int store_file_begin_anew(struct store_file *file, char **ret_aside, struct err *err);
 void store_file_close(struct store_file *file);
 
 #endif

@@ -267,7 +267,7 @@ void disk_load(const struct store_loader *loader, void *ctx)
 	for (size_t i = 0; i < row_count; i++) {
 		qsort(rows[i].news, rows[i].news_count, sizeof(*rows[i].news), compare_seq);
 		for (size_t j = 0; j < rows[i].news_count; j++)
-			loader->news(ctx, &rows[i].target->key, &rows[i].news[j]);
+			loader->news(ctx, &rows[i].target->key, rows[i].row, &rows[i].news[j]);
 	}
 	for (size_t i = 0; i < topic_count; i++)
 		loader->topic(ctx, topics[i].topic, topics[i].until_ms);
