@@ -438,7 +438,7 @@ static void on_loaded_news(
 {
 	struct daemon *daemon = ctx;
 	(void)row;
-	schedule_load_news(daemon->core.schedule, key, news, core_time());
+	schedule_load_news(daemon->core.schedule, key, news);
 }
 
 static void on_loaded_parked(

@@ -83,8 +83,8 @@ void schedule_load_push(struct schedule *schedule, int64_t row, struct push_targ
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_unix_ms, unsigned attempts,
 	bool is_doubted, int64_t first_unix_ms, int64_t last_push_unix_ms,
 	struct schedule_time time);
-void schedule_load_news(struct schedule *schedule, const struct registry_key *key,
-	const struct queue_news *news, struct schedule_time time);
+void schedule_load_news(
+	struct schedule *schedule, const struct registry_key *key, const struct queue_news *news);
 /*
  * When all is loaded: if anything waits the start is cautious, rows without news are dropped;
  * returns a list of jobs to submit (perhaps empty).

@@ -1154,7 +1154,7 @@ static void news_without_a_push_makes_no_job_at_the_start(void **state)
 	(void)state;
 	const struct registry_key key = world_key(1);
 	const struct queue_news news = {.hash = "aa", .first_ms = UNIX_MS, .seq = 7};
-	schedule_load_news(w->schedule, &key, &news, w->time);
+	schedule_load_news(w->schedule, &key, &news);
 	struct job_list jobs;
 	job_list_init(&jobs);
 	schedule_loaded(w->schedule, &jobs, w->time);

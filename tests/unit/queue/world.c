@@ -169,8 +169,7 @@ void world_restart(struct world *world, int64_t down_ms, uint8_t seed)
 			row->last_push_ms, world->time);
 	}
 	for (size_t i = 0; i < world->news_count; i++)
-		schedule_load_news(
-			world->schedule, &world->news[i].key, &world->news[i].news, world->time);
+		schedule_load_news(world->schedule, &world->news[i].key, &world->news[i].news);
 	struct job_list jobs;
 	job_list_init(&jobs);
 	schedule_loaded(world->schedule, &jobs, world->time);

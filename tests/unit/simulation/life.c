@@ -230,7 +230,7 @@ static void on_loaded_news(
 {
 	(void)ctx;
 	(void)row;
-	schedule_load_news(core.schedule, key, news, core_time());
+	schedule_load_news(core.schedule, key, news);
 }
 
 static void on_loaded_parked(
