@@ -541,6 +541,7 @@ static void submit(struct arrivals *arrivals, struct arrival *arrival)
 	link_arrival(arrivals, arrival);
 	if (arrival->parked_id) {
 		arrival->is_parked = true;
+		arrival->is_safe = true;
 		arrivals->parked++;
 	} else if (is_silent(arrivals) || (arrivals->parked && arrival->waiter.answer)) {
 		park(arrivals, arrival);
