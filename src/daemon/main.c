@@ -774,6 +774,22 @@ static bool close_loop(struct daemon *daemon)
 	return uv_loop_close(&daemon->loop) == 0;
 }
 
+/* False: a thread that waits for a disk holds what it works on until the process has ended. */
+static bool end_databases(struct core *core)
+{
+	/* What they still have comes back through the callbacks and is parked. */
+	const char *hangs = registry_free(core->registry) ? NULL : "registry";
+	if (!store_free(core->store))
+		hangs = "queue";
+	if (hangs)
+		log_event(LOG_LEVEL_ERROR, "daemon",
+			"the disk of a database does not answer, and the stop does not wait for "
+			"it; "
+			"all that was acknowledged is on disk",
+			log_text("database", hangs));
+	return !hangs;
+}
+
 /*
  * Takes down whatever was started, also after a start that failed half-way.  Returns how many
  * events were lost because no disk took them.
@@ -797,9 +813,13 @@ static uint64_t take_down(struct daemon *daemon, bool *ret_is_closed)
 	}
 	if (core->arrivals)
 		arrivals_give_up_held(core->arrivals);
-	/* What they still have comes back through the callbacks and is parked. */
-	registry_free(core->registry);
-	store_free(core->store);
+	if (!end_databases(core)) {
+		if (core->arrivals)
+			arrivals_give_up_stuck(core->arrivals);
+		stream_free(core->stream);
+		*ret_is_closed = false;
+		return core->arrivals ? arrivals_lost(core->arrivals) : 0;
+	}
 	stream_free(core->stream);
 	spool_free(core->spool);
 	sender_free(core->sender);
@@ -871,7 +891,8 @@ static int run(const char *path, struct config *config)
 	log_event(LOG_LEVEL_INFO, "daemon", "stopped");
 	log_stop();
 	int exit_status = failed || lost || daemon.has_queue_failed ? 1 : 0;
-	/* An ordinary exit would wait for libuv's threads. */
+	/* An ordinary exit would wait for libuv's threads, and end what a database's thread uses.
+	 */
 	if (!is_closed)
 		_exit(exit_status);
 	return exit_status;

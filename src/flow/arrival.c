@@ -611,6 +611,14 @@ void arrivals_give_up_held(struct arrivals *arrivals)
 	}
 }
 
+void arrivals_give_up_stuck(struct arrivals *arrivals)
+{
+	for (struct arrival *arrival = arrivals->first; arrival; arrival = arrival->next) {
+		arrivals->lost += !arrival->is_safe && !arrival->is_kept;
+		answer(arrival, -EAGAIN, STOPPING_TEXT);
+	}
+}
+
 static struct arrival *arrival_new(enum relay_action action, struct mail_event *event,
 	const char *raw, size_t raw_size, int64_t received_ms)
 {

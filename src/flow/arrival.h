@@ -57,6 +57,8 @@ void arrivals_hold(struct arrivals *arrivals);
 void arrivals_release(struct arrivals *arrivals);
 /* It comes to the end instead: their senders are told, and what nobody keeps is lost. */
 void arrivals_give_up_held(struct arrivals *arrivals);
+/* The same of those that a database does not give back; only the end of the process frees them. */
+void arrivals_give_up_stuck(struct arrivals *arrivals);
 
 /* The registry's answer to a job of ours; the store's to one whose owner is ours. */
 void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job);

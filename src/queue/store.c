@@ -9,6 +9,7 @@
 
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 5000
+#define SALVAGE_MS 60000 /* of some million rows */
 
 struct store {
 	char *path;
@@ -25,6 +26,7 @@ struct store {
 	int failure; /* why no job is done any more; 0: they are */
 	char *failure_text;
 	bool is_failure_told;
+	char *last_trouble; /* of the end */
 
 	uv_timer_t timer;
 	/* Without parts: lets phone rows be written when no other job comes. */
@@ -204,10 +206,48 @@ static void on_timer(uv_timer_t *timer)
 	submit_idle(timer->data);
 }
 
+/* The last chance of what waits. */
+static int run_last(struct store *store, struct job_list *waiting, struct err *err)
+{
+	int code = waiting->first ? store_file_run(store->file, waiting, err) : 0;
+	if (!code)
+		code = store_file_flush(store->file, err);
+	return code == -EBADMSG ? note_failure(store, code, err) : code;
+}
+
+static void write_last(struct store *store, struct job_list *waiting)
+{
+	struct err err;
+	int code = store->failure || !store->is_loaded ? 0 : run_last(store, waiting, &err);
+	if (store->failure == -EBADMSG)
+		code = salvage(store, store->failure_text, &err);
+	if (code)
+		store->last_trouble = mem_dup(err.text);
+}
+
+/* What the thread did comes first, with status 0; the rest gets its last chance here. */
+static void end(void *ctx, struct job_list *left)
+{
+	struct store *store = ctx;
+	struct job_list stored;
+	struct job_list waiting;
+	job_list_init(&stored);
+	job_list_init(&waiting);
+	for (struct job *job; (job = job_list_take(left));) {
+		bool is_stored = MEM_CONTAINER(job, struct queue_job, job)->status == 0;
+		job_list_append(is_stored ? &stored : &waiting, job);
+	}
+	write_last(store, &waiting);
+	store_file_close(mem_steal(store->file));
+	job_list_move(left, &stored);
+	job_list_move(left, &waiting);
+}
+
 static void free_store(struct store *store)
 {
 	free(store->failure_text);
 	free(store->salvaged);
+	free(store->last_trouble);
 	free(store->path);
 	free(store);
 }
@@ -225,6 +265,7 @@ int store_new(uv_loop_t *loop, const char *path, const struct store_loader *load
 		.done = on_done,
 		.trouble = on_trouble,
 		.asked = on_asked,
+		.end = end,
 	};
 	int unopened = open_sound(store, err);
 	bool is_late = err_is_of_disk(unopened);
@@ -285,46 +326,19 @@ static void on_closed(uv_handle_t *timer)
 	free_store(timer->data);
 }
 
-/* The last chance of what waits. */
-static int run_last(struct store *store, struct job_list *waiting, struct err *err)
-{
-	int code = waiting->first ? store_file_run(store->file, waiting, err) : 0;
-	if (!code)
-		code = store_file_flush(store->file, err);
-	return code == -EBADMSG ? note_failure(store, code, err) : code;
-}
-
-static void write_last(struct store *store, struct job_list *waiting)
-{
-	struct err err;
-	int code = store->failure || !store->is_loaded ? 0 : run_last(store, waiting, &err);
-	if (store->failure == -EBADMSG)
-		code = salvage(store, store->failure_text, &err);
-	if (code)
-		on_trouble(store, err.text);
-	tell_salvaged(store);
-}
-
-void store_free(struct store *store)
+bool store_free(struct store *store)
 {
 	if (!store)
-		return;
+		return true;
 	struct job_list left;
 	job_list_init(&left);
-	worker_free(store->worker, &left);
-
-	/* What the thread did comes first, with status 0; the rest gets its last chance here. */
-	struct job_list stored;
-	struct job_list waiting;
-	job_list_init(&stored);
-	job_list_init(&waiting);
-	for (struct job *job; (job = job_list_take(&left));) {
-		bool is_stored = MEM_CONTAINER(job, struct queue_job, job)->status == 0;
-		job_list_append(is_stored ? &stored : &waiting, job);
-	}
-	write_last(store, &waiting);
-	store_file_close(store->file);
-	give_back(store, &stored);
-	give_back(store, &waiting);
+	int64_t limit_ms = store->is_failure_told ? SALVAGE_MS : WORKER_END_MS;
+	if (!worker_free(store->worker, limit_ms, &left))
+		return false;
+	if (store->last_trouble)
+		on_trouble(store, store->last_trouble);
+	tell_salvaged(store);
+	give_back(store, &left);
 	uv_close((uv_handle_t *)&store->timer, on_closed);
+	return true;
 }

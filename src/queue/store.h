@@ -200,8 +200,11 @@ void store_submit(struct store *store, struct queue_job *job);
 /* Has `loader` been told all? */
 bool store_is_loaded(const struct store *store);
 struct worker *store_worker(struct store *store);
-/* Finishes what can be finished (what waits is written too), ends the thread. */
-void store_free(struct store *store);
+/*
+ * Finishes what can be finished (what waits is written too), ends the thread.  False: it does not
+ * end (worker_free); nothing is freed, and what is not on disk does not come back.
+ */
+bool store_free(struct store *store);
 
 /* For tests and tools: the same batch at once, without a thread. */
 struct store_file;
