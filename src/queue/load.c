@@ -1,7 +1,5 @@
 #include "queue/load.h"
 
-#include "queue/file.h"
-
 #include <errno.h>
 #include <sqlite3.h>
 #include <string.h>

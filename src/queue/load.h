@@ -1,12 +1,12 @@
 /*
- * load - reads what stands in the queue's file, row by row; store_file_load of store.h is here too.
+ * load - reads what stands in the queue's file, row by row; store_file_load of file.h is here too.
  *
  * One thread at a time.
  */
 #ifndef MAILPUSH_QUEUE_LOAD_H
 #define MAILPUSH_QUEUE_LOAD_H
 
-#include "queue/store.h"
+#include "queue/file.h"
 
 /*
  * Tells `loader` the pushes, news and parked events of a damaged file that can be read: of each

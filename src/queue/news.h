@@ -7,7 +7,7 @@
 #ifndef MAILPUSH_QUEUE_NEWS_H
 #define MAILPUSH_QUEUE_NEWS_H
 
-#include "queue/store.h"
+#include "queue/job.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -10,7 +10,7 @@
 #ifndef MAILPUSH_QUEUE_SALVAGE_H
 #define MAILPUSH_QUEUE_SALVAGE_H
 
-#include "queue/store.h"
+#include "queue/file.h"
 
 #include <stddef.h>
 

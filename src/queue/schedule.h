@@ -30,7 +30,7 @@
 #define MAILPUSH_QUEUE_SCHEDULE_H
 
 #include "base/heap.h"
-#include "queue/store.h"
+#include "queue/job.h"
 
 #include <stdbool.h>
 #include <stddef.h>
