@@ -37,10 +37,28 @@ struct worker {
 	struct job_list batch;
 	enum { EMPTY, GIVEN, FINISHED } batch_state;
 	bool stopping;
+	struct job_list last; /* what waited when it was stopped */
+	bool has_ended;
 	enum { SILENT, ASKED, ANSWERED } question;
 	char *trouble; /* last reported, NULL for none */
 	bool trouble_changed;
 };
+
+/* Under lock; returns so. */
+static void end(struct worker *worker)
+{
+	struct job_list left;
+	job_list_init(&left);
+	job_list_move(&left, &worker->batch);
+	job_list_move(&left, &worker->last);
+	pthread_mutex_unlock(&worker->lock);
+	if (worker->callbacks.end)
+		worker->callbacks.end(worker->ctx, &left);
+	pthread_mutex_lock(&worker->lock);
+	job_list_move(&worker->batch, &left);
+	worker->has_ended = true;
+	pthread_cond_signal(&worker->wake);
+}
 
 static void *run(void *arg)
 {
@@ -64,6 +82,7 @@ static void *run(void *arg)
 		worker->batch_state = FINISHED;
 		uv_async_send(&worker->is_done);
 	}
+	end(worker);
 	pthread_mutex_unlock(&worker->lock);
 	return NULL;
 }
@@ -133,8 +152,7 @@ void worker_report(struct worker *worker, const char *text)
 	pthread_mutex_unlock(&worker->lock);
 }
 
-/* False: the worker is to stop. */
-static bool pause_for(struct worker *worker, int64_t ms)
+static struct timespec after_ms(int64_t ms)
 {
 	struct timespec until;
 	clock_gettime(CLOCK_MONOTONIC, &until);
@@ -144,6 +162,13 @@ static bool pause_for(struct worker *worker, int64_t ms)
 		until.tv_nsec -= 1000000000;
 		until.tv_sec++;
 	}
+	return until;
+}
+
+/* False: the worker is to stop. */
+static bool pause_for(struct worker *worker, int64_t ms)
+{
+	const struct timespec until = after_ms(ms);
 	pthread_mutex_lock(&worker->lock);
 	int failed = 0;
 	while (!worker->stopping && !failed)
@@ -224,6 +249,7 @@ int worker_new(uv_loop_t *loop, const char *name, const struct worker_callbacks 
 	worker->ctx = ctx;
 	job_list_init(&worker->waiting);
 	job_list_init(&worker->batch);
+	job_list_init(&worker->last);
 	job_list_init(&worker->finished);
 	pthread_mutex_init(&worker->lock, NULL);
 	pthread_condattr_t attributes;
@@ -301,19 +327,27 @@ static void on_closed(uv_handle_t *handle)
 	free(worker);
 }
 
-void worker_free(struct worker *worker, struct job_list *ret_left)
+bool worker_free(struct worker *worker, int64_t limit_ms, struct job_list *ret_left)
 {
 	if (!worker)
-		return;
+		return true;
+	const struct timespec until = after_ms(limit_ms);
 	pthread_mutex_lock(&worker->lock);
+	job_list_move(&worker->last, &worker->waiting);
 	worker->stopping = true;
 	pthread_cond_signal(&worker->wake);
+	int failed = 0;
+	while (!worker->has_ended && !failed)
+		failed = pthread_cond_timedwait(&worker->wake, &worker->lock, &until);
+	bool has_ended = worker->has_ended;
 	pthread_mutex_unlock(&worker->lock);
+	if (!has_ended)
+		return false;
 	pthread_join(worker->thread, NULL);
 	job_list_move(ret_left, &worker->finished);
 	job_list_move(ret_left, &worker->batch);
-	job_list_move(ret_left, &worker->waiting);
 	uv_close((uv_handle_t *)&worker->turn, on_closed);
 	uv_close((uv_handle_t *)&worker->lazy, on_closed);
 	uv_close((uv_handle_t *)&worker->is_done, on_closed);
+	return true;
 }

@@ -32,7 +32,8 @@
 /* Jobs given to `done` at once: as many as datagrams are read in a turn, so that intake does not
  * outrun what follows from it. */
 #define WORKER_TURN_MAX 2048
-#define WORKER_LAZY_MS 20 /* after that a lazy job goes alone */
+#define WORKER_LAZY_MS 20   /* after that a lazy job goes alone */
+#define WORKER_END_MS 10000 /* for a thread that ends in order */
 
 struct job {
 	struct job *next;
@@ -55,6 +56,11 @@ struct worker;
 
 /* On the worker's thread. */
 typedef void worker_run_fn(void *ctx, struct job_list *batch);
+/*
+ * On the worker's thread, at its end: the jobs that are not given to `done` yet, done or not, which
+ * keep their order or get another.  What writes or waits for a disk at the end belongs here.
+ */
+typedef void worker_end_fn(void *ctx, struct job_list *left);
 /* On the loop thread; takes the jobs over. */
 typedef void worker_done_fn(void *ctx, struct job_list *batch);
 
@@ -71,6 +77,7 @@ struct worker_callbacks {
 	worker_done_fn *done;
 	worker_trouble_fn *trouble; /* may be NULL */
 	worker_asked_fn *asked;	    /* may be NULL if nobody asks */
+	worker_end_fn *end;	    /* may be NULL */
 };
 
 int worker_new(uv_loop_t *loop, const char *name, const struct worker_callbacks *callbacks,
@@ -112,7 +119,11 @@ bool worker_ask(struct worker *worker);
  * Waits until the thread has finished what it has, ends it and frees the worker.  What was not
  * handed back yet and what still waits in the loop's hands goes to `ret_left` in order.  The loop
  * must run once more afterwards for the handles to close.
+ *
+ * False: the thread has not ended within `limit_ms`, as what it is at does not return.  It keeps
+ * the worker, all jobs and whatever `ctx` leads to: the process is to end, or this to be called
+ * again.
  */
-void worker_free(struct worker *worker, struct job_list *ret_left);
+bool worker_free(struct worker *worker, int64_t limit_ms, struct job_list *ret_left);
 
 #endif

@@ -91,9 +91,11 @@
  *   store           the queue on disk; a thread of its own
  *   job             one decision on its way to disk
  *   file            its SQLite file
+ *   load            reads all that stands in it
  *   phones          what happened last with each registration
  *   queue_listing   questions of people
- *   damaged_file    a damaged file is set aside and kept
+ *   salvage         a new file of what can be read of a damaged one
+ *   damaged_file    the damaged one is set aside, the new one takes its place
  *
  * credential/ - what proves to Apple who we are
  *   credential      a certificate or a signing key, loaded and checked
@@ -151,7 +153,6 @@
  *   registering     what a registration asks of the registry
  *   merge_key       which two changes are one
  *   registration_effect the queue follows what the registry did
- *   parked          events that an earlier run could not place
  *   forward         notifications that are another program's
  *   delivery        the way out, and what follows from Apple's answer
  *   wrong_topic     tokens that are not for the topic: too many?
@@ -226,7 +227,6 @@
 #include "flow/expiry.h"
 #include "flow/forward.h"
 #include "flow/keyring.h"
-#include "flow/parked.h"
 #include "intake/inherit.h"
 #include "stats/failures.h"
 #include "stats/history.h"
@@ -260,9 +260,9 @@ struct daemon {
 	uv_loop_t loop;
 	uv_signal_t signals[SIGNALS];
 
-	struct parked parked;
-
 	uv_timer_t stop_timer;
+	bool is_up; /* the loop runs, and nothing is taken down yet */
+	bool has_queue_failed;
 	bool is_stopping;
 	bool is_sender_stopped;
 	bool is_time_up;
@@ -406,20 +406,23 @@ static void on_store_trouble(void *ctx, const char *text)
 		alarm_clear("queue");
 }
 
-static void on_rewrite_store(void *ctx, const char *text, struct job_list *ret_jobs)
-{
-	struct daemon *daemon = ctx;
-	alarm_raise("queue:damaged", "%s", text);
-	schedule_rewrite(daemon->core.schedule, ret_jobs, core_time());
-	if (daemon->core.arrivals)
-		arrivals_rewrite(daemon->core.arrivals, ret_jobs);
-}
-
-static void on_rewritten_store(void *ctx, size_t rows)
+static void on_store_salvaged(void *ctx, const char *text)
 {
 	(void)ctx;
-	log_event(LOG_LEVEL_WARN, "queue", "a new queue is begun with what memory holds",
-		log_number("rows", (int64_t)rows));
+	alarm_raise("queue:damaged", "%s", text);
+}
+
+static void begin_stop(struct daemon *daemon, const char *why);
+
+static void on_store_failed(void *ctx, const char *text)
+{
+	struct daemon *daemon = ctx;
+	daemon->has_queue_failed = true;
+	alarm_raise("queue:damaged",
+		"%s; mailpushd ends, and puts a new queue in its place with what can be read of it",
+		text);
+	if (daemon->is_up)
+		begin_stop(daemon, "the queue is damaged");
 }
 
 static void on_loaded_push(void *ctx, int64_t row, struct push_target *target,
@@ -431,17 +434,19 @@ static void on_loaded_push(void *ctx, int64_t row, struct push_target *target,
 		is_doubted, first_ms, last_push_ms, core_time());
 }
 
-static void on_loaded_news(void *ctx, const struct registry_key *key, const struct queue_news *news)
+static void on_loaded_news(
+	void *ctx, const struct registry_key *key, int64_t row, const struct queue_news *news)
 {
 	struct daemon *daemon = ctx;
-	schedule_load_news(daemon->core.schedule, key, news, core_time());
+	(void)row;
+	schedule_load_news(daemon->core.schedule, key, news);
 }
 
 static void on_loaded_parked(
 	void *ctx, uint64_t parked_id, int64_t received_ms, const char *raw, size_t raw_size)
 {
 	struct daemon *daemon = ctx;
-	parked_add(&daemon->parked, parked_id, received_ms, raw, raw_size);
+	arrivals_take_parked(daemon->core.arrivals, parked_id, received_ms, raw, raw_size);
 }
 
 /* What looked expired, to us or to Apple, may be good by the new time. */
@@ -587,13 +592,13 @@ static void take_over_queue(struct daemon *daemon)
 		store_submit(daemon->core.store, MEM_CONTAINER(job, struct queue_job, job));
 }
 
-/* A disk in trouble at the start takes writes at last: what came meanwhile goes on its way. */
-static void on_loaded_late(void *ctx)
+/* Perhaps late, when a disk in trouble takes writes at last: what came meanwhile goes on its way.
+ */
+static void on_loaded(void *ctx)
 {
 	struct daemon *daemon = ctx;
 	take_over_queue(daemon);
 	registry_release(daemon->core.registry);
-	parked_replay(&daemon->parked, daemon->core.arrivals);
 	arrivals_release(daemon->core.arrivals);
 	delivery_wake(daemon->core.delivery);
 }
@@ -601,21 +606,15 @@ static void on_loaded_late(void *ctx)
 static int open_queue(struct daemon *daemon, struct err *err)
 {
 	static const struct store_callbacks callbacks = {.done = on_stored,
-		.loaded = on_loaded_late,
 		.trouble = on_store_trouble,
-		.rewrite = on_rewrite_store,
-		.rewritten = on_rewritten_store};
+		.salvaged = on_store_salvaged,
+		.failed = on_store_failed,
+		.loaded = on_loaded};
 	static const struct store_loader loader = {
 		.push = on_loaded_push, .news = on_loaded_news, .parked = on_loaded_parked};
-	int status = store_new(&daemon->loop, daemon->config->queue, &loader, &callbacks, daemon,
+	registry_hold(daemon->core.registry);
+	return store_new(&daemon->loop, daemon->config->queue, &loader, &callbacks, daemon,
 		&daemon->core.store, err);
-	if (status)
-		return status;
-	if (store_is_loaded(daemon->core.store))
-		take_over_queue(daemon);
-	else
-		registry_hold(daemon->core.registry);
-	return 0;
 }
 
 static int open_registry(struct daemon *daemon, struct err *err)
@@ -699,12 +698,13 @@ static int start(struct daemon *daemon, struct err *err)
 		.target = config->forward_socket, .quiet = on_forward_quiet, .ctx = daemon};
 	core->forward = forward_new(&daemon->loop, &forward_settings);
 	core->arrivals = arrivals_new(core, seeds[1]);
-	if (!store_is_loaded(core->store))
-		arrivals_hold(core->arrivals);
+	arrivals_hold(core->arrivals);
 	core->expiry = expiry_new(core);
 	core->credential_check = credential_check_new(core, seeds[3]);
 	reload_first(daemon->reload);
-	parked_replay(&daemon->parked, core->arrivals);
+	status = store_load(core->store, err);
+	if (status)
+		return status;
 	watch_signals(daemon);
 	open_spool(daemon, seeds[2]);
 	daemon->clockwatch = clock_watch_new(core->loop, on_clock_set, daemon);
@@ -765,6 +765,22 @@ static bool close_loop(struct daemon *daemon)
 	return uv_loop_close(&daemon->loop) == 0;
 }
 
+/* False: a thread that waits for a disk holds what it works on until the process has ended. */
+static bool end_databases(struct core *core)
+{
+	/* What they still have comes back through the callbacks and is parked. */
+	const char *hangs = registry_free(core->registry) ? NULL : "registry";
+	if (!store_free(core->store))
+		hangs = "queue";
+	if (hangs)
+		log_event(LOG_LEVEL_ERROR, "daemon",
+			"the disk of a database does not answer, and the stop does not wait for "
+			"it; "
+			"all that was acknowledged is on disk",
+			log_text("database", hangs));
+	return !hangs;
+}
+
 /*
  * Takes down whatever was started, also after a start that failed half-way.  Returns how many
  * events were lost because no disk took them.
@@ -788,9 +804,13 @@ static uint64_t take_down(struct daemon *daemon, bool *ret_is_closed)
 	}
 	if (core->arrivals)
 		arrivals_give_up_held(core->arrivals);
-	/* What they still have comes back through the callbacks and is parked. */
-	registry_free(core->registry);
-	store_free(core->store);
+	if (!end_databases(core)) {
+		if (core->arrivals)
+			arrivals_give_up_stuck(core->arrivals);
+		stream_free(core->stream);
+		*ret_is_closed = false;
+		return core->arrivals ? arrivals_lost(core->arrivals) : 0;
+	}
 	stream_free(core->stream);
 	spool_free(core->spool);
 	sender_free(core->sender);
@@ -810,7 +830,6 @@ static uint64_t take_down(struct daemon *daemon, bool *ret_is_closed)
 	alarm_stop();
 	systemd_free(daemon->core.systemd);
 	*ret_is_closed = close_loop(daemon);
-	parked_fini(&daemon->parked);
 	return lost;
 }
 
@@ -847,7 +866,9 @@ static int run(const char *path, struct config *config)
 			log_text("site", daemon.core.input_files->site),
 			log_text("aps_topic", daemon.core.input_files->imapdconf->aps_topic));
 		systemd_ready(daemon.core.systemd);
+		daemon.is_up = true;
 		uv_run(&daemon.loop, UV_RUN_DEFAULT);
+		daemon.is_up = false;
 	}
 	bool is_closed;
 	uint64_t lost = take_down(&daemon, &is_closed);
@@ -859,8 +880,9 @@ static int run(const char *path, struct config *config)
 			log_number("count", (int64_t)lost));
 	log_event(LOG_LEVEL_INFO, "daemon", "stopped");
 	log_stop();
-	int exit_status = failed || lost ? 1 : 0;
-	/* An ordinary exit would wait for libuv's threads. */
+	int exit_status = failed || lost || daemon.has_queue_failed ? 1 : 0;
+	/* An ordinary exit would wait for libuv's threads, and end what a database's thread uses.
+	 */
 	if (!is_closed)
 		_exit(exit_status);
 	return exit_status;

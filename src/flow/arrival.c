@@ -61,7 +61,8 @@ struct arrivals {
 	struct arrival *unwatched; /* the first that on_watch has not seen late yet */
 	uint64_t count;
 	bool is_held;
-	struct arrival *held; /* the first that waits for arrivals_release */
+	struct arrival *held; /* the first that waits for arrivals_release: those parked before */
+	struct arrival **held_parked_end;
 	struct arrival **held_end;
 	uint64_t parked; /* arrivals under way that are parked */
 	uint64_t last_parked_id;
@@ -122,6 +123,7 @@ struct arrivals *arrivals_new(struct core *core, const uint8_t seed[16])
 {
 	struct arrivals *arrivals = mem_alloc_zero(1, sizeof(*arrivals));
 	arrivals->core = core;
+	arrivals->held_parked_end = &arrivals->held;
 	arrivals->held_end = &arrivals->held;
 	arrivals->overload = overload_new(core);
 	arrivals->mergeable = map_new(seed);
@@ -189,16 +191,11 @@ static void unlink_arrival(struct arrivals *arrivals, struct arrival *arrival)
 	overload_leave(arrivals->overload, newest_of(arrival)->raw_size);
 }
 
-static struct queue_job *owned_by(struct arrival *arrival, struct queue_job *job)
+static void store(struct arrivals *arrivals, struct arrival *arrival, struct queue_job *job)
 {
 	job->owner = arrival;
 	arrival->storing++;
-	return job;
-}
-
-static void store(struct arrivals *arrivals, struct arrival *arrival, struct queue_job *job)
-{
-	store_submit(arrivals->core->store, owned_by(arrival, job));
+	store_submit(arrivals->core->store, job);
 }
 
 static struct queue_job *parking_job(struct arrivals *arrivals, struct arrival *arrival)
@@ -224,14 +221,6 @@ static void park(struct arrivals *arrivals, struct arrival *arrival)
 			arrival->parked_id = ++arrivals->last_parked_id;
 	}
 	store(arrivals, arrival, parking_job(arrivals, arrival));
-}
-
-void arrivals_rewrite(struct arrivals *arrivals, struct job_list *ret_jobs)
-{
-	for (struct arrival *arrival = arrivals->first; arrival; arrival = arrival->next)
-		if (arrival->is_parked)
-			job_list_append(
-				ret_jobs, &owned_by(arrival, parking_job(arrivals, arrival))->job);
 }
 
 static struct queue_job *unpark(struct arrivals *arrivals, uint64_t parked_id)
@@ -552,6 +541,7 @@ static void submit(struct arrivals *arrivals, struct arrival *arrival)
 	link_arrival(arrivals, arrival);
 	if (arrival->parked_id) {
 		arrival->is_parked = true;
+		arrival->is_safe = true;
 		arrivals->parked++;
 	} else if (is_silent(arrivals) || (arrivals->parked && arrival->waiter.answer)) {
 		park(arrivals, arrival);
@@ -574,8 +564,14 @@ void arrivals_hold(struct arrivals *arrivals)
 
 static void hold(struct arrivals *arrivals, struct arrival *arrival)
 {
-	*arrivals->held_end = arrival;
-	arrivals->held_end = &arrival->next;
+	struct arrival **place =
+		arrival->parked_id ? arrivals->held_parked_end : arrivals->held_end;
+	arrival->next = *place;
+	*place = arrival;
+	if (arrival->parked_id)
+		arrivals->held_parked_end = &arrival->next;
+	if (!arrival->next)
+		arrivals->held_end = &arrival->next;
 	arrivals->count++;
 	overload_enter(arrivals->overload, arrival->raw_size);
 }
@@ -587,7 +583,7 @@ static struct arrival *take_held(struct arrivals *arrivals)
 		return NULL;
 	arrivals->held = mem_steal(arrival->next);
 	if (!arrivals->held)
-		arrivals->held_end = &arrivals->held;
+		arrivals->held_end = arrivals->held_parked_end = &arrivals->held;
 	arrivals->count--;
 	overload_leave(arrivals->overload, arrival->raw_size);
 	return arrival;
@@ -595,17 +591,31 @@ static struct arrival *take_held(struct arrivals *arrivals)
 
 void arrivals_release(struct arrivals *arrivals)
 {
+	int64_t parked = 0;
 	arrivals->is_held = false;
-	for (struct arrival *arrival; (arrival = take_held(arrivals));)
+	for (struct arrival *arrival; (arrival = take_held(arrivals));) {
+		parked += arrival->parked_id != 0;
 		enter(arrivals, arrival);
+	}
+	if (parked)
+		log_event(LOG_LEVEL_INFO, "daemon", "events parked earlier are taken in again",
+			log_number("count", parked));
 }
 
 void arrivals_give_up_held(struct arrivals *arrivals)
 {
 	for (struct arrival *arrival; (arrival = take_held(arrivals));) {
-		arrivals->lost += !arrival->is_kept;
+		arrivals->lost += !arrival->is_kept && !arrival->parked_id;
 		answer(arrival, -EAGAIN, STOPPING_TEXT);
 		free_arrival(arrival);
+	}
+}
+
+void arrivals_give_up_stuck(struct arrivals *arrivals)
+{
+	for (struct arrival *arrival = arrivals->first; arrival; arrival = arrival->next) {
+		arrivals->lost += !arrival->is_safe && !arrival->is_kept;
+		answer(arrival, -EAGAIN, STOPPING_TEXT);
 	}
 }
 
@@ -678,7 +688,7 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 	arrival->job.may_be_done = parked_id || waiter.is_keeper;
 	arrival->job.separator =
 		arrivals->core->input_files->imapdconf->names.unixhierarchysep ? '/' : '.';
-	if (arrivals->is_held && !parked_id)
+	if (arrivals->is_held)
 		hold(arrivals, arrival);
 	else
 		enter(arrivals, arrival);

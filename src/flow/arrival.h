@@ -44,7 +44,7 @@ void arrivals_free(struct arrivals *arrivals);
 
 void arrivals_take(struct arrivals *arrivals, const struct notification *notification,
 	struct arrival_waiter waiter);
-/* An event that was parked before a restart. */
+/* An event that was parked before a restart, as the queue's file tells it: while they are held. */
 void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t received_ms,
 	const char *raw, size_t raw_size);
 
@@ -53,16 +53,16 @@ void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t
  * is not known yet, and comes first.
  */
 void arrivals_hold(struct arrivals *arrivals);
-/* They go on, in their order. */
+/* They go on in their order, behind those that were parked before the restart. */
 void arrivals_release(struct arrivals *arrivals);
 /* It comes to the end instead: their senders are told, and what nobody keeps is lost. */
 void arrivals_give_up_held(struct arrivals *arrivals);
+/* The same of those that a database does not give back; only the end of the process frees them. */
+void arrivals_give_up_stuck(struct arrivals *arrivals);
 
 /* The registry's answer to a job of ours; the store's to one whose owner is ours. */
 void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job);
 void arrivals_on_stored(struct arrivals *arrivals, struct queue_job *job);
-/* The queue's file is begun anew: jobs for all events that are parked in it. */
-void arrivals_rewrite(struct arrivals *arrivals, struct job_list *ret_jobs);
 /* ack_timeout passed for a request. */
 void arrivals_on_ack_timeout(struct arrivals *arrivals);
 

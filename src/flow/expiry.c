@@ -101,10 +101,13 @@ void expiry_on_registry(struct expiry *tidy, struct registry_job *job)
 					(const char(*)[MAILBOX_HASH_SIZE])match->hashes,
 					match->hash_count, QUEUE_LATER, time));
 		}
-		/* Those that the queue took for asleep and that are not. */
-		for (size_t i = 0; i < job->effect_count; i++)
-			core_store(core,
-				registration_effect_follow(core->schedule, &job->effects[i], time));
+		/* Those that the queue took for asleep and that are awake, or gone. */
+		for (size_t i = 0; i < job->effect_count; i++) {
+			const struct registry_effect *effect = &job->effects[i];
+			core_store(core, registration_effect_follow(core->schedule, effect, time));
+			if (effect->kind == REGISTRY_ABSENT)
+				delivery_gone(core->delivery, &effect->key);
+		}
 		if (job->moved_ms)
 			log_event(LOG_LEVEL_WARN, "registry",
 				"the clock has moved by days since the last look, or mailpushd was "

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -48,33 +49,84 @@ static char *find_name(const char *path)
 	return NULL;
 }
 
-static int move(const char *from, const char *to, struct err *err)
+char *damaged_file_successor(const char *path)
 {
-	if (!rename(from, to) || errno == ENOENT)
-		return 0;
-	return err_set(err, -errno,
-		"cannot set damaged queue '%s' aside as '%s': %s; move it away, and its -wal", from,
-		to, strerror(errno));
+	return mem_printf("%s.new", path);
 }
 
-int damaged_file_move(const char *path, char **ret_aside, struct err *err)
+static int fail(const char *path, struct err *err)
 {
-	char *name = find_name(path);
-	if (!name)
+	int code = -errno;
+	return err_set(err, code,
+		"cannot put a new queue in the place of the damaged '%s': %s; make its folder "
+		"writable for mailpushd",
+		path, strerror(-code));
+}
+
+static int move(const char *from, const char *to, struct err *err)
+{
+	return !rename(from, to) || errno == ENOENT ? 0 : fail(from, err);
+}
+
+/* Its names last from now on. */
+static int sync_folder(const char *path, struct err *err)
+{
+	mem_auto char *copy = mem_dup(path);
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int code = fd < 0 || fsync(fd) ? fail(path, err) : 0;
+	if (fd >= 0)
+		close(fd);
+	return code;
+}
+
+static int move_log(const char *path, const char *aside, struct err *err)
+{
+	mem_auto char *log = mem_printf("%s-wal", path);
+	mem_auto char *to = mem_printf("%s-wal", aside);
+	return move(log, to, err);
+}
+
+int damaged_file_replace(const char *path, char **ret_aside, struct err *err)
+{
+	char *aside = find_name(path);
+	if (!aside)
 		return err_set(err, -EEXIST,
 			"cannot set damaged queue '%s' aside: too many of its kind are there; move "
 			"them away",
 			path);
-	mem_auto char *log = mem_printf("%s-wal", path);
-	mem_auto char *new_log = mem_printf("%s-wal", name);
-	/* The log first: a new database must not find the old one's. */
-	int code = move(log, new_log, err);
+	mem_auto char *successor = damaged_file_successor(path);
+	/*
+	 * The database goes before its log: without it, it would be opened as if all were well. The
+	 * log goes before the new one comes, which must not find it.
+	 */
+	int code = sync_folder(path, err);
 	if (!code)
-		code = move(path, name, err);
+		code = move(path, aside, err);
+	if (!code)
+		code = move_log(path, aside, err);
+	if (!code)
+		code = sync_folder(path, err);
+	if (!code)
+		code = move(successor, path, err);
+	if (!code)
+		code = sync_folder(path, err);
 	if (code) {
-		free(name);
+		free(aside);
 		return code;
 	}
-	*ret_aside = name;
+	*ret_aside = aside;
 	return 0;
+}
+
+int damaged_file_settle(const char *path, struct err *err)
+{
+	mem_auto char *successor = damaged_file_successor(path);
+	mem_auto char *its_log = mem_printf("%s-wal", successor);
+	mem_auto char *aside = NULL;
+	if (access(successor, F_OK))
+		return 0;
+	if (access(path, F_OK) && errno == ENOENT)
+		return damaged_file_replace(path, &aside, err);
+	bool is_gone = (!unlink(its_log) || errno == ENOENT) && !unlink(successor);
+	return is_gone ? 0 : fail(path, err);
 }

@@ -16,9 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define APPLICATION_ID 0x6d707175  /* "mpqu" */
-#define NUMBER_MAX (INT64_MAX / 2) /* there is always a next one */
-#define OPEN_WAIT_MS 1000	   /* for whoever holds the file to let go */
+#define APPLICATION_ID 0x6d707175 /* "mpqu" */
+#define OPEN_WAIT_MS 1000	  /* for whoever holds the file to let go */
 #define PHONES_A_BATCH 1024 /* and as many as the batch may bring, so that they never pile up */
 
 /* Step n leads from version n to version n + 1; one that was released is never changed. */
@@ -105,7 +104,6 @@ struct store_file {
 	sqlite3_stmt *statements[STATEMENTS];
 	struct phones phones;
 	int64_t sorted_ms; /* when phones were last sorted */
-	char *aside;	   /* where a damaged one went, while no new one is open */
 };
 
 static int code_of(sqlite3 *db)
@@ -123,6 +121,7 @@ static int code_of(sqlite3 *db)
 		return -EACCES;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
+	case SQLITE_ERROR: /* our statements are right: a table or a column is missing */
 		return -EBADMSG;
 	default:
 		return -EIO;
@@ -141,15 +140,15 @@ static const char *remedy_of(int code)
 	case -EACCES:
 		return "make the file and its folder writable for mailpushd";
 	case -EBADMSG:
-		return "it is damaged or no queue: move it away, and a new one is made (what was "
-		       "still to be told is lost)";
+		return "it is damaged: restart mailpushd, which makes a new one of what can be "
+		       "read "
+		       "of it";
 	default:
 		return "see the kernel's log for trouble with that disk";
 	}
 }
 
-/* Right after a call of SQLite's failed. */
-static int fail(const struct store_file *file, struct err *err, const char *doing)
+int file_fail(const struct store_file *file, struct err *err, const char *doing)
 {
 	int code = code_of(file->db);
 	int system = sqlite3_system_errno(file->db);
@@ -162,7 +161,7 @@ static int fail(const struct store_file *file, struct err *err, const char *doin
 static int execute(struct store_file *file, const char *sql, struct err *err)
 {
 	if (sqlite3_exec(file->db, sql, NULL, NULL, NULL) != SQLITE_OK)
-		return fail(file, err, "open");
+		return file_fail(file, err, "open");
 	return 0;
 }
 
@@ -173,7 +172,7 @@ static int read_number(
 	int code = 0;
 	if (sqlite3_prepare_v2(file->db, sql, -1, &statement, NULL) != SQLITE_OK ||
 		sqlite3_step(statement) != SQLITE_ROW)
-		code = fail(file, err, "open");
+		code = file_fail(file, err, "open");
 	else
 		*ret_number = sqlite3_column_int64(statement, 0);
 	sqlite3_finalize(statement);
@@ -251,24 +250,38 @@ static int prepare(struct store_file *file, struct err *err)
 	for (int i = 0; !code && i < STATEMENTS; i++) {
 		if (sqlite3_prepare_v3(file->db, statement_text[i], -1, SQLITE_PREPARE_PERSISTENT,
 			    &file->statements[i], NULL) != SQLITE_OK)
-			code = fail(file, err, "open");
+			code = file_fail(file, err, "open");
 	}
 	return code;
-}
-
-static bool read_key(sqlite3_stmt *statement, int at, struct registry_key *ret)
-{
-	if (sqlite3_column_type(statement, at) != SQLITE_BLOB ||
-		sqlite3_column_bytes(statement, at) != sizeof(ret->bytes))
-		return false;
-	memcpy(ret->bytes, sqlite3_column_blob(statement, at), sizeof(ret->bytes));
-	return true;
 }
 
 /* News of nobody could come to stand under the number of somebody else. */
 static int clean(struct store_file *file, struct err *err)
 {
 	return execute(file, "DELETE FROM news WHERE number NOT IN (SELECT number FROM push)", err);
+}
+
+sqlite3 *file_db(const struct store_file *file)
+{
+	return file->db;
+}
+
+const char *file_path(const struct store_file *file)
+{
+	return file->path;
+}
+
+void file_leave_log(struct store_file *file)
+{
+	if (file->db)
+		sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
+int file_drop_doubles(struct store_file *file, struct err *err)
+{
+	return execute(file,
+		"DELETE FROM push WHERE number NOT IN (SELECT max(number) FROM push GROUP BY key)",
+		err);
 }
 
 static int open_database(struct store_file *file, struct err *err)
@@ -281,7 +294,7 @@ static int open_database(struct store_file *file, struct err *err)
 			file->path, file->path);
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 	if (sqlite3_open_v2(file->path, &file->db, flags, NULL) != SQLITE_OK)
-		return fail(file, err, "open");
+		return file_fail(file, err, "open");
 	sqlite3_busy_timeout(file->db, OPEN_WAIT_MS);
 	code = prepare(file, err);
 	if (!code)
@@ -306,7 +319,9 @@ int store_file_open(const char *path, struct store_file **ret, struct err *err)
 	file->path = mem_dup(path);
 	file->sorted_ms = clock_monotonic_ms();
 	phones_init(&file->phones);
-	int code = open_database(file, err);
+	int code = damaged_file_settle(path, err);
+	if (!code)
+		code = open_database(file, err);
 	if (code == -EBADMSG && !damaged_file_may_be_queue(path))
 		code = err_set(err, -EINVAL,
 			"cannot open queue '%s': it is no queue; set `queue` to a file of its own",
@@ -319,30 +334,12 @@ int store_file_open(const char *path, struct store_file **ret, struct err *err)
 	return code;
 }
 
-int store_file_begin_anew(struct store_file *file, char **ret_aside, struct err *err)
-{
-	/* What is in the log stays there: the damaged file is not to be written to. */
-	if (file->db)
-		sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	close_database(file);
-	int code = file->aside ? 0 : damaged_file_move(file->path, &file->aside, err);
-	if (!code)
-		code = open_database(file, err);
-	if (code) {
-		close_database(file);
-		return code;
-	}
-	*ret_aside = mem_steal(file->aside);
-	return 0;
-}
-
 void store_file_close(struct store_file *file)
 {
 	if (!file)
 		return;
 	close_database(file);
 	phones_fini(&file->phones);
-	free(file->aside);
 	free(file->path);
 	free(file);
 }
@@ -371,7 +368,7 @@ static int done(struct store_file *file, sqlite3_stmt *statement, struct err *er
 {
 	int code = 0;
 	if (sqlite3_step(statement) != SQLITE_DONE)
-		code = fail(file, err, "write");
+		code = file_fail(file, err, "write");
 	sqlite3_reset(statement);
 	return code;
 }
@@ -474,7 +471,7 @@ static int read_rows(struct store_file *file, const struct queue_job *job, struc
 {
 	if (queue_listing_run(file->db, &file->phones, job->parts, job->reading))
 		return 0;
-	return fail(file, err, "read");
+	return file_fail(file, err, "read");
 }
 
 static const struct {
@@ -613,123 +610,4 @@ int store_file_flush(struct store_file *file, struct err *err)
 			return code;
 		phones_wrote(&file->phones, count);
 	}
-}
-
-static const char *read_text(sqlite3_stmt *statement, int at)
-{
-	const unsigned char *text = sqlite3_column_text(statement, at);
-	return text ? (const char *)text : "";
-}
-
-struct loading {
-	const struct store_loader *loader;
-	void *ctx;
-	struct registry_key last; /* pushes come in the order of their keys */
-	bool has_last;
-};
-
-/* Each returns false for a row that we never wrote. */
-static bool load_push(struct loading *loading, sqlite3_stmt *row)
-{
-	struct registry_key key;
-	if (!read_key(row, 0, &key) || sqlite3_column_bytes(row, 9) != QUEUE_APNS_ID_SIZE)
-		return false;
-	int64_t number = sqlite3_column_int64(row, 14);
-	if (number < 1 || number > NUMBER_MAX)
-		return false;
-	if (loading->has_last && !memcmp(&loading->last, &key, sizeof(key)))
-		return false;
-	loading->last = key;
-	loading->has_last = true;
-	if (!push_target_is_possible(read_text(row, 2), read_text(row, 3)))
-		return false;
-	struct push_target *target = push_target_new(&key, read_text(row, 1), read_text(row, 2),
-		read_text(row, 3), read_text(row, 4), sqlite3_column_int(row, 5),
-		sqlite3_column_int(row, 6) != 0, sqlite3_column_int(row, 7) != 0,
-		sqlite3_column_int64(row, 8));
-	loading->loader->push(loading->ctx, number, target, sqlite3_column_blob(row, 9),
-		sqlite3_column_int64(row, 10), (unsigned)sqlite3_column_int64(row, 11),
-		sqlite3_column_int(row, 15) != 0, sqlite3_column_int64(row, 12),
-		sqlite3_column_int64(row, 13));
-	return true;
-}
-
-static bool load_news(struct loading *loading, sqlite3_stmt *row)
-{
-	struct registry_key key;
-	struct queue_news news = {
-		.first_ms = sqlite3_column_int64(row, 2),
-		.urgent_ms = sqlite3_column_int64(row, 3),
-		.seq = (uint64_t)sqlite3_column_int64(row, 4),
-	};
-	const char *hash = read_text(row, 1);
-	size_t size = strlen(hash);
-	if (!read_key(row, 0, &key) || size >= sizeof(news.hash) || news.seq > NUMBER_MAX)
-		return false;
-	memcpy(news.hash, hash, size);
-	loading->loader->news(loading->ctx, &key, &news);
-	return true;
-}
-
-static bool load_parked(struct loading *loading, sqlite3_stmt *row)
-{
-	const char *raw = sqlite3_column_blob(row, 2);
-	int64_t id = sqlite3_column_int64(row, 0);
-	if (id < 1 || id > NUMBER_MAX)
-		return false;
-	loading->loader->parked(loading->ctx, (uint64_t)id, sqlite3_column_int64(row, 1),
-		raw ? raw : "", (size_t)sqlite3_column_bytes(row, 2));
-	return true;
-}
-
-static int load_rows(struct store_file *file, const char *sql, struct loading *loading,
-	bool (*load)(struct loading *loading, sqlite3_stmt *row), struct err *err)
-{
-	sqlite3_stmt *statement = NULL;
-	if (sqlite3_prepare_v2(file->db, sql, -1, &statement, NULL) != SQLITE_OK)
-		return fail(file, err, "read");
-	int code = 0;
-	int step = SQLITE_DONE;
-	while (!code && (step = sqlite3_step(statement)) == SQLITE_ROW) {
-		if (loading->loader && !load(loading, statement))
-			code = err_set(err, -EBADMSG,
-				"cannot read queue '%s': a row is malformed; %s", file->path,
-				remedy_of(-EBADMSG));
-	}
-	if (!code && step != SQLITE_DONE)
-		code = fail(file, err, "read");
-	sqlite3_finalize(statement);
-	return code;
-}
-
-int store_file_load(
-	struct store_file *file, const struct store_loader *loader, void *ctx, struct err *err)
-{
-	static const struct {
-		const char *sql;
-		bool (*load)(struct loading *loading, sqlite3_stmt *row);
-	} tables[] = {
-		{"SELECT push.key, user, token, account_id, topic, aps_version, confirmed,"
-		 " inbox_only, renewed_ms, apns_id, due_ms, attempts, first_ms,"
-		 " ifnull(last_push_ms, 0), number, doubted FROM push"
-		 " LEFT JOIN phone ON phone.key = push.key ORDER BY push.key",
-			load_push},
-		{"SELECT key, hash, news.first_ms, urgent_ms, seq FROM news"
-		 " JOIN push USING (number) ORDER BY seq",
-			load_news},
-		{"SELECT parked_id, received_ms, raw FROM parked ORDER BY parked_id", load_parked},
-	};
-	struct loading loading = {.loader = loader, .ctx = ctx};
-	int code = 0;
-	/* Where one table is damaged, another may not be. */
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-		struct err more;
-		int failed = load_rows(
-			file, tables[i].sql, &loading, tables[i].load, code ? &more : err);
-		if (!code)
-			code = failed;
-		if (failed && failed != -EBADMSG)
-			break;
-	}
-	return code;
 }

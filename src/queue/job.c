@@ -1,5 +1,6 @@
+#include "queue/job.h"
+
 #include "base/mem.h"
-#include "queue/store.h"
 
 #include <assert.h>
 

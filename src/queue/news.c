@@ -116,19 +116,3 @@ int64_t news_urgent_ms(struct news *news)
 	}
 	return urgent_ms;
 }
-
-uint32_t news_unite(struct news *news, struct news *more, struct queue_news *to)
-{
-	uint32_t count = 0;
-	for (uint32_t i = 0; i < news->count; i++) {
-		to[count] = news_rows(news)[i];
-		struct queue_news *same = more ? news_find(more, to[count].hash) : NULL;
-		if (same)
-			news_merge(&to[count], same);
-		count++;
-	}
-	for (uint32_t i = 0; more && i < more->count; i++)
-		if (!news_find(news, news_rows(more)[i].hash))
-			to[count++] = news_rows(more)[i];
-	return count;
-}

@@ -7,7 +7,7 @@
 #ifndef MAILPUSH_QUEUE_NEWS_H
 #define MAILPUSH_QUEUE_NEWS_H
 
-#include "queue/store.h"
+#include "queue/job.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,8 +39,6 @@ struct queue_news *news_put(struct news *news, const struct queue_news *row, boo
 void news_merge(struct queue_news *into, const struct queue_news *row);
 /* Moves the `n` rows (or all) with the lowest seq over to `to`, which is empty. */
 void news_take(struct news *news, uint32_t n, struct news *to);
-/* All rows of both (`more` may be NULL), one a hash; `to` has room for all.  Returns how many. */
-uint32_t news_unite(struct news *news, struct news *more, struct queue_news *to);
 /* Takes out the row at `index`; the last one takes its place. */
 void news_remove(struct news *news, uint32_t index);
 

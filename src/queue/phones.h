@@ -9,7 +9,7 @@
 #ifndef MAILPUSH_QUEUE_PHONES_H
 #define MAILPUSH_QUEUE_PHONES_H
 
-#include "queue/store.h"
+#include "queue/job.h"
 
 #include <stdbool.h>
 #include <stddef.h>

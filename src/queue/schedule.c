@@ -449,23 +449,6 @@ struct queue_job *schedule_stop(struct schedule *schedule, const struct registry
 	return job;
 }
 
-void schedule_rewrite(
-	struct schedule *schedule, struct job_list *ret_jobs, struct schedule_time time)
-{
-	size_t position = 0;
-	for (struct entry *entry; (entry = map_next(schedule->entries, &position));) {
-		if (!entry->row)
-			continue;
-		struct queue_job *job = schedule_new_job(schedule, &entry->key, entry);
-		schedule_tell_row(entry, job, QUEUE_PUSH_PUT, time);
-		job->parts |= QUEUE_NEWS_PUT;
-		queue_job_make_room(job, entry->counted);
-		job->news_count = news_unite(
-			&entry->news, entry->flight ? &entry->flight->carried : NULL, job->news);
-		job_list_append(ret_jobs, &job->job);
-	}
-}
-
 uint64_t schedule_next_seq(struct schedule *schedule)
 {
 	return ++schedule->seq;

@@ -30,7 +30,7 @@
 #define MAILPUSH_QUEUE_SCHEDULE_H
 
 #include "base/heap.h"
-#include "queue/store.h"
+#include "queue/job.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -83,8 +83,8 @@ void schedule_load_push(struct schedule *schedule, int64_t row, struct push_targ
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_unix_ms, unsigned attempts,
 	bool is_doubted, int64_t first_unix_ms, int64_t last_push_unix_ms,
 	struct schedule_time time);
-void schedule_load_news(struct schedule *schedule, const struct registry_key *key,
-	const struct queue_news *news, struct schedule_time time);
+void schedule_load_news(
+	struct schedule *schedule, const struct registry_key *key, const struct queue_news *news);
 /*
  * When all is loaded: if anything waits the start is cautious, rows without news are dropped;
  * returns a list of jobs to submit (perhaps empty).
@@ -131,13 +131,6 @@ struct queue_job *schedule_lose(struct schedule *schedule, const struct registry
 	const char *hash, struct schedule_time time);
 /* The registrations that sleep and have something to tell; the keys are the caller's. */
 size_t schedule_sleepers(const struct schedule *schedule, struct registry_key **ret);
-
-/*
- * A new file is begun: jobs for all that is to be in it, which say how things are after all jobs so
- * far.  They are to be stored before those that are not stored yet.
- */
-void schedule_rewrite(
-	struct schedule *schedule, struct job_list *ret_jobs, struct schedule_time time);
 
 /* A job that is none of schedule's own (parking) takes its place in the order. */
 uint64_t schedule_next_seq(struct schedule *schedule);

@@ -61,10 +61,9 @@ void schedule_load_push(struct schedule *schedule, int64_t row, struct push_targ
 	schedule_enter(schedule, entry, STORING);
 }
 
-void schedule_load_news(struct schedule *schedule, const struct registry_key *key,
-	const struct queue_news *news, struct schedule_time time)
+void schedule_load_news(
+	struct schedule *schedule, const struct registry_key *key, const struct queue_news *news)
 {
-	(void)time;
 	if (news->seq > schedule->seq)
 		schedule->seq = news->seq;
 	struct entry *entry = schedule_find(schedule, key);

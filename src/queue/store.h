@@ -6,10 +6,10 @@
  * waiting jobs in one transaction with one commit.  A batch that fails (a full disk) is tried again
  * on that thread until it succeeds, reported through `trouble`.
  *
- * A file that is damaged, at the start or later, is set aside under another name (damaged_file.h)
- * and a new one begun: the loop is asked for all that memory holds, which is written first; then
- * what was on its way.  That is repeated in part, but says the same in the end: each job says how a
- * row is to be.
+ * A file that is found damaged when it is opened is replaced by a new one with all of it that can
+ * be read (salvage.h).  One that is found damaged later takes no job any more: all come back with
+ * status -EBADMSG, and the daemon is to end.  Its replacement is made by store_free then, as the
+ * bad page may be one that no start reads.
  *
  * Tables: push (one row a registration), news (key, hash), parked (raw events in order), phone
  * (what happened last with a registration: for people, and for min_interval over a restart; written
@@ -27,187 +27,49 @@
 
 #include "base/err.h"
 #include "base/worker.h"
-#include "event/mailbox.h"
-#include "registry/push_target.h"
+#include "queue/file.h"
+#include "queue/job.h"
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <uv.h>
-
-#define QUEUE_APNS_ID_SIZE 16
-#define QUEUE_REASON_MAX 48
-#define QUEUE_DUE_ASLEEP (-1) /* due_ms: its owner was deleted; when he wakes */
-
-enum queue_urgency { QUEUE_NOW, QUEUE_LATER };
-
-struct queue_news {
-	char hash[MAILBOX_HASH_SIZE];
-	int64_t first_ms;  /* Unix: when the first change that is not told yet came */
-	int64_t urgent_ms; /* Unix: when the first urgent one of them came; 0: none is urgent */
-	uint64_t seq;	   /* of the last change */
-};
-
-/* Parts of a job, done in this order. */
-enum queue_part {
-	QUEUE_PUSH_PUT = 1 << 0,    /* insert or replace the row: target, apns_id, due, ... */
-	QUEUE_PUSH_MOVE = 1 << 1,   /* change apns_id, due_ms, attempts, is_doubted of the row */
-	QUEUE_NEWS_PUT = 1 << 2,    /* insert or replace `news` */
-	QUEUE_NEWS_SETTLE = 1 << 3, /* delete the row's news with seq <= upto_seq */
-	QUEUE_NEWS_DROP = 1 << 4,   /* delete the rows of the hashes in `news` */
-	QUEUE_PUSH_DELETE = 1 << 5, /* delete the row and all its news */
-	QUEUE_PHONE = 1 << 6,	    /* last push, status, reason, event */
-	QUEUE_PHONE_DELETE = 1 << 7,
-	QUEUE_PARK = 1 << 8,   /* insert or replace parked row `parked_id` with `raw` */
-	QUEUE_UNPARK = 1 << 9, /* delete it */
-	/* For people: what `reading` asks and is told. */
-	QUEUE_READ_PHONES = 1 << 10,
-	QUEUE_READ_PAGE = 1 << 11,
-	QUEUE_READ_TOTALS = 1 << 12,
-};
-
-struct queue_phone {
-	int64_t last_push_ms; /* Unix; 0: leave as it is */
-	int last_status;      /* HTTP status, 0: no answer */
-	char last_reason[QUEUE_REASON_MAX];
-	int64_t last_event_ms; /* Unix; 0: leave as it is */
-};
-
-/* A push that waits, as it stands on disk. */
-struct queue_waiting {
-	int64_t row;
-	struct push_target *target;
-	int64_t due_ms;	  /* Unix, or QUEUE_DUE_ASLEEP; of a flight: when it began */
-	int64_t first_ms; /* Unix; of its oldest news */
-	unsigned attempts;
-	unsigned hash_count;
-	bool is_now; /* some of its news is urgent */
-};
-
-struct queue_reading {
-	/* READ_PHONES: of these, borrowed; `phones` has room for as many, all 0 for one unknown. */
-	const struct registry_key *keys;
-	size_t key_count;
-	struct queue_phone *phones;
-	/* READ_PAGE: at most `limit` behind row `after_row`, the oldest first. */
-	int64_t after_row;
-	size_t limit;
-	struct queue_waiting *waiting; /* freed by queue_reading_fini */
-	size_t waiting_count;
-	bool has_more;
-	/* READ_TOTALS. */
-	uint64_t bytes; /* of the file */
-	/* Unix; of the oldest news that is not asleep, or one as good as it; 0: none. */
-	int64_t oldest_ms;
-};
-
-void queue_reading_fini(struct queue_reading *reading);
-
-struct queue_job {
-	struct job job;
-	unsigned parts; /* enum queue_part */
-	uint64_t seq;	/* grows from job to job; what is stored is known by it */
-	struct registry_key key;
-	int64_t row; /* the number of the push's row, from 1; 0: it has none */
-
-	/* Owned by the job. */
-	struct push_target *target; /* PUSH_PUT */
-	struct queue_news *news;    /* see queue_job_make_room */
-	size_t news_count;
-	struct queue_news one_news; /* room for the common single row */
-
-	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
-	int64_t due_ms; /* Unix, or QUEUE_DUE_ASLEEP */
-	unsigned attempts;
-	bool is_doubted;  /* Apple does not want its token: due when the phone registers again */
-	int64_t first_ms; /* Unix */
-	uint64_t upto_seq;
-	struct queue_phone phone;
-
-	uint64_t parked_id; /* order of arrival */
-	int64_t parked_received_ms;
-	const char *raw; /* PARK; borrowed */
-	size_t raw_size;
-
-	struct queue_reading *reading; /* READ_*; borrowed */
-
-	void *owner;	 /* the caller's */
-	bool is_awaited; /* something goes on when it is stored */
-	int status;	 /* 0, or -ECANCELED: not stored, the queue is being stopped */
-};
-
-/* With empty parts and everything zero. */
-struct queue_job *queue_job_new(void);
-void queue_job_free(struct queue_job *job);
-/* For `count` rows of news, zeroed; once a job. */
-void queue_job_make_room(struct queue_job *job, size_t count);
 
 typedef void store_done_fn(void *ctx, struct queue_job *job); /* owns the job */
 typedef void store_trouble_fn(void *ctx, const char *text);   /* NULL: all is well again */
-/*
- * The file was damaged and a new one begun, as `text` says: put jobs into `ret_jobs` for all that
- * is to be in it.
- */
-typedef void store_rewrite_fn(void *ctx, const char *text, struct job_list *ret_jobs);
-/* The jobs of the last `rewrite`, that many, are in the new file: from now on no crash loses them.
- */
-typedef void store_rewritten_fn(void *ctx, size_t rows);
-
+typedef void store_text_fn(void *ctx, const char *text);
 typedef void store_loaded_fn(void *ctx);
 
 struct store_callbacks {
-	store_done_fn *done; /* each job of a batch, in order; first those of `rewrite` */
+	store_done_fn *done; /* each job of a batch, in order */
 	store_trouble_fn *trouble;
-	store_rewrite_fn *rewrite;
-	store_rewritten_fn *rewritten; /* may come during store_free */
-	store_loaded_fn *loaded;       /* not within store_new */
-};
-
-/* What stands in the file at start, in order of key, of seq, of parked_id. */
-struct store_loader {
-	/* The target is handed over. */
-	void (*push)(void *ctx, int64_t row, struct push_target *target,
-		const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_ms, unsigned attempts,
-		bool is_doubted, int64_t first_ms, int64_t last_push_ms);
-	void (*news)(void *ctx, const struct registry_key *key, const struct queue_news *news);
-	void (*parked)(void *ctx, uint64_t parked_id, int64_t received_ms, const char *raw,
-		size_t raw_size);
+	/* A damaged file was replaced, as `text` says; also within store_load and store_free. */
+	store_text_fn *salvaged;
+	/* Once, before the first job that comes back so: no job will be done any more. */
+	store_text_fn *failed;
+	store_loaded_fn *loaded; /* behind the last call of the loader */
 };
 
 struct store;
 
 /*
- * Opens or makes the file at `path`, tells `loader` what is in it, starts the thread.  What is left
- * of a damaged file is told too, and written into the new one when the loop runs.
- *
- * When it is the disk that fails (err_is_of_disk), the thread opens the file later: `trouble` says
- * why not yet, and `loaded` is called behind the last call of `loader`.  Until then no job may be
- * submitted that changes the queue: what is in the file has the first numbers.
+ * Opens or makes the file at `path`, reads through it, starts the thread.  When it is the disk that
+ * fails (err_is_of_disk), the thread opens the file later, and `trouble` says why not yet.
  */
 int store_new(uv_loop_t *loop, const char *path, const struct store_loader *loader,
 	const struct store_callbacks *callbacks, void *ctx, struct store **ret, struct err *err);
+/*
+ * Tells `loader` what is in the file: at once, or as soon as the file is open.  Until `loaded` is
+ * called no job may be submitted that changes the queue: what is in the file has the first numbers.
+ * Once, before the loop runs.
+ */
+int store_load(struct store *store, struct err *err);
 void store_submit(struct store *store, struct queue_job *job);
 /* Has `loader` been told all? */
 bool store_is_loaded(const struct store *store);
 struct worker *store_worker(struct store *store);
-/* Finishes what can be finished (what waits is written too), ends the thread. */
-void store_free(struct store *store);
-
-/* For tests and tools: the same batch at once, without a thread. */
-struct store_file;
-/* After -EBADMSG too there is a file, to be begun anew or closed. */
-int store_file_open(const char *path, struct store_file **ret, struct err *err);
-/* `loader` NULL: it is read through, and nobody is told. */
-int store_file_load(
-	struct store_file *file, const struct store_loader *loader, void *ctx, struct err *err);
-int store_file_run(struct store_file *file, struct job_list *batch, struct err *err);
-int store_file_flush(struct store_file *file, struct err *err); /* the phone rows */
 /*
- * -EBADMSG from the above: the file is damaged.  This sets it aside and opens a new, empty one;
- * phone rows that are not written yet stay.  May be tried again.  `ret_aside`: its new name, to be
- * freed.
+ * Finishes what can be finished (what waits is written too), ends the thread.  False: it does not
+ * end (worker_free); nothing is freed, and what is not on disk does not come back.
  */
-int store_file_begin_anew(struct store_file *file, char **ret_aside, struct err *err);
-void store_file_close(struct store_file *file);
+bool store_free(struct store *store);
 
 #endif

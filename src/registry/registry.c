@@ -54,6 +54,13 @@ static void on_done(void *ctx, struct job_list *batch)
 	}
 }
 
+static void end(void *ctx, struct job_list *left)
+{
+	struct registry *registry = ctx;
+	(void)left;
+	registry_store_close(mem_steal(registry->store));
+}
+
 static void on_trouble(void *ctx, const char *text)
 {
 	struct registry *registry = ctx;
@@ -87,6 +94,7 @@ int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 			.run = run,
 			.done = on_done,
 			.trouble = on_trouble,
+			.end = end,
 		};
 		failed = worker_new(loop, "registry", &glue, registry, &registry->worker, err);
 	}
@@ -128,14 +136,16 @@ struct worker *registry_worker(struct registry *registry)
 	return registry->worker;
 }
 
-void registry_free(struct registry *registry)
+bool registry_free(struct registry *registry)
 {
 	if (!registry)
-		return;
+		return true;
 	struct job_list left;
 	job_list_init(&left);
-	worker_free(registry->worker, &left);
+	if (!worker_free(registry->worker, WORKER_END_MS, &left))
+		return false;
 	job_list_move(&left, &registry->held);
 	on_done(registry, &left);
 	free_registry(registry);
+	return true;
 }

@@ -56,6 +56,7 @@ void registry_hold(struct registry *registry);
 void registry_release(struct registry *registry);
 struct worker *registry_worker(struct registry *registry);
 /* Ends the thread; jobs not done come back through `done` with -ECANCELED. */
-void registry_free(struct registry *registry);
+/* False: its thread does not end (worker_free); nothing is freed. */
+bool registry_free(struct registry *registry);
 
 #endif

@@ -104,9 +104,10 @@ static void on_push(void *ctx, int64_t row, struct push_target *target,
 	push_target_free(target);
 }
 
-static void on_news(void *ctx, const struct registry_key *key, const struct queue_news *news)
+static void on_news(
+	void *ctx, const struct registry_key *key, int64_t row, const struct queue_news *news)
 {
-	(void)ctx;
+	(void)ctx, (void)row;
 	print_key("news", key, news->hash);
 }
 

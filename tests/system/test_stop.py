@@ -171,6 +171,41 @@ def test_while_a_database_cannot_be_written(held_site, disk, file):
     site.told(phone, "INBOX")
 
 
+@pytest.mark.parametrize("file", ["registry", "queue", ""])
+def test_while_a_disk_does_not_answer(held_site, disk, file):
+    """The stop does not wait for it; what was acknowledged is told after the start."""
+    site = held_site
+    site.mailpushd.start()
+    phone = BarePhone(new_user())
+    with disk.rule(f"unsynced {file}.sqlite"):
+        answer = site.ask(notify.registration(phone.user, phone.token, phone.account_id))
+        is_parked = file == "registry"
+        assert answer == (b"OK ()\r\n" if is_parked else b'NO "not on disk yet"\r\n')
+        assert site.mailpushd.stop() == (0 if is_parked else 1)
+    site.mailpushd.wait_log(f"error daemon: .*does not answer.* database={file or 'queue'}")
+    site.mailpushd.wait_log("info daemon: stopped")
+    site.mailpushd.start()
+    if not is_parked:       # on disk it may be all the same, and be told then
+        site.register(phone)
+        site.deliver(phone.user)
+    site.told(phone, "INBOX")
+
+
+def test_on_a_disk_that_does_not_answer_and_has_nothing_to_take(held_site, disk):
+    """Only the closing writes to it."""
+    site = held_site
+    site.mailpushd.start()
+    phone = site.registered_phone()
+    site.sim.stop()
+    site.deliver(phone.user)
+    with disk.rule("unsynced .sqlite"):
+        assert site.mailpushd.stop() == 0
+    site.mailpushd.wait_log("error daemon: .*does not answer")
+    site.sim.start(site.sim.dir, port=site.sim.port)
+    site.mailpushd.start()
+    site.told(phone, "INBOX")
+
+
 # ---- other programs ----
 
 def test_while_the_command_of_an_alarm_runs(bare_site_for, tmp):

@@ -1,4 +1,4 @@
-"""A damaged database: the queue is set aside and written anew, the registry is never discarded."""
+"""A damaged database: what can be read of the queue goes into a new one, the registry is never discarded."""
 
 import contextlib
 import re
@@ -80,8 +80,7 @@ def test_what_can_be_read_of_a_damaged_queue_is_told_and_its_log_goes_with_it(ba
     log = queue.with_name("queue.sqlite-wal").read_bytes()
     spoil(queue, (page - 1) * PAGE, PAGE)
     site.mailpushd.start()
-    site.mailpushd.wait_log("alarm=queue:damaged state=begins")
-    site.mailpushd.wait_log("a new queue is begun with what memory holds rows=2")   # the push, and the topic
+    site.mailpushd.wait_log("the 2 rows that could be read.*alarm=queue:damaged state=begins")
     aside, aside_log = set_aside(site)
     assert aside_log == f"{aside}-wal"
     assert (site.mailpushd.dir / aside_log).read_bytes()[:len(log)] == log
@@ -103,8 +102,9 @@ def test_a_queue_whose_log_is_damaged_is_set_aside(bare_site):
     site.told(phone, "INBOX")
 
 
-def test_events_parked_in_a_damaged_queue_are_saved_if_they_can_be_read(bare_site):
-    """Where the table of pushes alone is damaged."""
+@pytest.fixture
+def parked_phone(bare_site):
+    """Its registration is parked in a queue of which the table of phones and a push are damaged."""
     site = bare_site
     phone = BarePhone(new_user())
     registry = site.mailpushd.dir / "registry.sqlite"
@@ -120,9 +120,41 @@ def test_events_parked_in_a_damaged_queue_are_saved_if_they_can_be_read(bare_sit
         database.commit()
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     spoil(queue, (page - 1) * PAGE, PAGE)
+    return phone
+
+
+def test_events_parked_in_a_damaged_queue_are_saved_if_they_can_be_read(bare_site, parked_phone):
+    site = bare_site
     site.mailpushd.start()
     site.mailpushd.wait_log("alarm=queue:damaged state=begins")
     site.mailpushd.wait_log("events parked earlier are taken in again count=1")
+    site.told(parked_phone, "INBOX")
+
+
+def test_a_start_that_salvages_the_queue_and_then_fails_keeps_parked_events(
+        bare_site, parked_phone):
+    site = bare_site
+    site.mailpushd.write_conf(apns_ca_file="/nonexistent/ca.pem")
+    with pytest.raises(RuntimeError, match=REFUSED + ".*/nonexistent/ca.pem"):
+        site.mailpushd.start()
+    site.mailpushd.write_conf(apns_ca_file=site.sim.ca)
+    site.mailpushd.start()
+    site.mailpushd.wait_log("events parked earlier are taken in again count=1",
+                            since=site.mailpushd.start_line)
+    site.told(parked_phone, "INBOX")
+
+
+def test_pushes_are_told_though_the_table_of_phones_is_damaged(bare_site):
+    site = bare_site
+    phone = site.registered_phone()
+    site.sim.stop()
+    site.deliver(phone.user)
+    site.mailpushd.stop()
+    queue = site.mailpushd.dir / "queue.sqlite"
+    spoil(queue, (root_of(queue, "phone") - 1) * PAGE, PAGE)
+    site.mailpushd.start()
+    site.mailpushd.wait_log("alarm=queue:damaged state=begins")
+    site.sim.start(site.sim.dir, port=site.sim.port)
     site.told(phone, "INBOX")
 
 
@@ -135,7 +167,7 @@ def spoil_unread_page(site):
     spoil(queue, (page - 1) * PAGE, PAGE)
 
 
-def test_a_queue_found_damaged_while_running_is_written_anew_from_memory(bare_site_for):
+def test_a_queue_found_damaged_while_running_ends_the_daemon_and_is_mended(bare_site_for):
     site = bare_site_for(registrations_per_user=1)
     waiting = site.registered_phone("INBOX", "Notes")
     first = site.registered_phone()
@@ -143,19 +175,22 @@ def test_a_queue_found_damaged_while_running_is_written_anew_from_memory(bare_si
     spoil_unread_page(site)
     site.deliver(waiting.user)
     site.deliver(waiting.user, "Notes")
-    second = BarePhone(first.user)
-    site.register(second)               # the first one makes room, and with it its row
-    site.mailpushd.wait_log("alarm=queue:damaged state=begins")
+    second = BarePhone(first.user)      # the first one makes room, and with it its row
+    answer = site.ask(notify.registration(second.user, second.token, second.account_id))
+    assert answer.startswith(b"NO ")
+    site.mailpushd.wait_log("mailpushd ends.*alarm=queue:damaged state=begins")
+    site.mailpushd.wait_log("info daemon: stopping why=.the queue is damaged")
+    assert site.mailpushd.kill(0) == 1
     assert set_aside(site)
-    site.mailpushd.kill9()              # what is told now comes from the new file
     site.mailpushd.start()
     assert "queue:damaged" not in "\n".join(site.mailpushd.lines(site.mailpushd.start_line))
     site.sim.start(site.sim.dir, port=site.sim.port)
     site.told(waiting, "INBOX", "Notes")
+    site.deliver(second.user)           # it was registered, though Cyrus was told NO
     site.told(second, "INBOX")
 
 
-def test_a_queue_found_damaged_at_the_stop_is_written_anew_then(bare_site_for):
+def test_a_queue_found_damaged_at_the_stop_is_mended_then(bare_site_for):
     site = bare_site_for(registrations_per_user=1)
     waiting = site.registered_phone()
     first = site.registered_phone()
@@ -163,12 +198,12 @@ def test_a_queue_found_damaged_at_the_stop_is_written_anew_then(bare_site_for):
     spoil_unread_page(site)
     site.deliver(waiting.user)
     registry = site.mailpushd.dir / "registry.sqlite"
+    second = BarePhone(first.user)
     with contextlib.closing(sqlite3.connect(registry, isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")
-        second = BarePhone(first.user)
-        site.register(second)
+        site.register(second)           # parked
         database.execute("ROLLBACK")
-    assert site.mailpushd.stop() == 0
+    site.mailpushd.stop()
     site.mailpushd.start()
     site.sim.start(site.sim.dir, port=site.sim.port)
     site.told(waiting, "INBOX")

@@ -14,7 +14,7 @@ import notifier
 import notify
 from baddisk import BadDisk
 from control import get
-from mailsite import BarePhone, MailSite, new_user, register, rows
+from mailsite import BarePhone, MailSite, locked, new_user, register, rows
 from waiting import wait_until
 
 REFUSED = r"ended with 1(.|\n)*error daemon: "
@@ -301,6 +301,23 @@ def test_what_was_taken_before_the_registry_could_be_opened_outlasts_a_stop(bad_
     site.mailpushd.wait_log("events parked earlier are taken in again count=2")
     site.told(phone, "INBOX")
     site.told(new, "INBOX")
+
+
+def test_what_an_earlier_run_parked_is_not_said_to_be_lost(bad_disk_site, disk):
+    """Its row stays when nothing of what follows from it can be stored before the stop."""
+    site = bad_disk_site
+    phone = BarePhone(new_user())
+    with locked(site.mailpushd.dir / "registry.sqlite"):
+        site.register(phone)
+        site.mailpushd.kill9()
+    with disk.rule("unsynced registry.sqlite"):
+        site.mailpushd.start()
+        with disk.rule(f"fail queue.sqlite {errno.ENOSPC}"):
+            site.mailpushd.wait_log("alarm=queue state=begins")
+            assert site.mailpushd.stop() == 0
+    assert not any("are lost" in line for line in site.mailpushd.lines())
+    site.mailpushd.start()
+    site.told(phone, "INBOX")
 
 
 def test_a_damaged_queue_on_a_full_disk_is_set_aside_when_there_is_room(bad_disk_site, disk):

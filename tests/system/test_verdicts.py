@@ -10,6 +10,7 @@ from apnssim import TOPIC
 from control import UnixConnection, ctl_fine, ctl_json, fetch, get
 from mailsite import DOUBTED_MS, BarePhone, new_user
 from phone import hash_of
+from test_sleep import delete, wait_states
 from waiting import wait_until
 
 OTHER_TOPIC = "com.apple.mobilemail.push.com.example"
@@ -111,6 +112,22 @@ def test_the_doubt_about_a_topic_ends_with_its_last_phone(site):
     assert [alarm["name"] for alarm in get(site.mailpushd, "/status")["alarms"]] == \
         [f"bad-device-token:{TOPIC}"]
     remove(site, phones[1])
+    site.mailpushd.wait_log("alarm=bad-device-token.*state=ends")
+
+
+def test_the_doubt_about_a_topic_ends_with_a_phone_that_the_registry_has_lost(site):
+    """Housekeeping finds that, of what waits for a deleted account."""
+    phone = BarePhone(new_user())
+    site.sim.control(do="token", token=phone.token, status=400, reason="BadDeviceToken")
+    site.register(phone)
+    site.mailpushd.wait_log("alarm=bad-device-token.*state=begins")
+    delete(site, phone.user)
+    wait_states(site, "asleep")
+    registry = site.mailpushd.dir / "registry.sqlite"
+    with contextlib.closing(sqlite3.connect(registry)) as database, database:
+        database.execute("DELETE FROM registration")
+    ctl_fine(site.mailpushd, "prune")
+    site.wait_nothing_waits()
     site.mailpushd.wait_log("alarm=bad-device-token.*state=ends")
 
 

@@ -35,6 +35,7 @@ struct fixture {
 	int wanted;
 	bool asks;
 	int asked;
+	int left_at_end;
 };
 
 static int attempt(void *ctx, struct job_list *batch, struct err *err)
@@ -96,10 +97,16 @@ static void trouble(void *ctx, const char *text)
 		uv_stop(&f->loop);
 }
 
+static void note_end(void *ctx, struct job_list *left)
+{
+	struct fixture *f = ctx;
+	f->left_at_end = (int)left->count;
+}
+
 static int set_up(void **state)
 {
 	static const struct worker_callbacks callbacks = {
-		.run = run, .done = done, .trouble = trouble, .asked = asked};
+		.run = run, .done = done, .trouble = trouble, .asked = asked, .end = note_end};
 	struct fixture *f = mem_alloc_zero(1, sizeof(*f));
 	struct err err;
 	pthread_mutex_init(&f->gate, NULL);
@@ -113,7 +120,7 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 	struct job_list left;
 	job_list_init(&left);
-	worker_free(f->worker, &left);
+	worker_free(f->worker, WORKER_END_MS, &left);
 	assert_null(left.first);
 	uv_run(&f->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&f->loop), 0);
@@ -219,7 +226,7 @@ static void what_is_back_but_not_given_out_is_left_first(void **state)
 	submit(f, WORKER_TURN_MAX + 3);
 	struct job_list left;
 	job_list_init(&left);
-	worker_free(mem_steal(f->worker), &left);
+	worker_free(mem_steal(f->worker), WORKER_END_MS, &left);
 	assert_int_equal(left.count, 3);
 	for (int i = 1; i <= 3; i++) {
 		struct number *number = MEM_CONTAINER(job_list_take(&left), struct number, job);
@@ -282,7 +289,7 @@ static void a_worker_that_is_stopped_gives_back_what_it_could_not_do(void **stat
 	assert_string_equal(f->trouble, "disk is full");
 	struct job_list left;
 	job_list_init(&left);
-	worker_free(f->worker, &left);
+	worker_free(f->worker, WORKER_END_MS, &left);
 	for (int i = 1; i <= 2; i++) {
 		struct job *job = job_list_take(&left);
 		assert_non_null(job);
@@ -315,11 +322,34 @@ static void a_worker_that_is_stopped_while_it_asks_gives_its_batch_back(void **s
 	worker_flush(f->worker);
 	struct job_list left;
 	job_list_init(&left);
-	worker_free(f->worker, &left);
+	worker_free(f->worker, WORKER_END_MS, &left);
 	f->worker = NULL;
 	assert_int_equal(f->asked, 0);
 	assert_int_equal(left.count, 1);
 	free(MEM_CONTAINER(job_list_take(&left), struct number, job));
+}
+
+static void a_thread_that_does_not_return_keeps_what_it_has_until_it_does(void **state)
+{
+	struct fixture *f = *state;
+	pthread_mutex_lock(&f->gate);
+	submit(f, 1);
+	worker_flush(f->worker);
+	submit(f, 2);
+	struct job_list left;
+	job_list_init(&left);
+	assert_false(worker_free(f->worker, 1, &left));
+	assert_int_equal(left.count, 0);
+	pthread_mutex_unlock(&f->gate);
+	assert_true(worker_free(f->worker, WORKER_END_MS, &left));
+	f->worker = NULL;
+	assert_int_equal(f->left_at_end, 2);
+	assert_int_equal(left.count, 2);
+	for (int i = 1; i <= 2; i++) {
+		struct number *number = MEM_CONTAINER(job_list_take(&left), struct number, job);
+		assert_int_equal(number->value, i);
+		free(number);
+	}
 }
 
 int main(void)
@@ -327,6 +357,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			the_loop_answers_while_the_thread_waits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_thread_that_does_not_return_keeps_what_it_has_until_it_does, set_up,
+			tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_worker_that_is_stopped_while_it_asks_gives_its_batch_back, set_up,
 			tear_down),

@@ -2,12 +2,14 @@
 
 #include "base/mem.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -48,8 +50,10 @@ static void load_push(void *ctx, int64_t row, struct push_target *target,
 	memcpy(push->apns_id, apns_id, sizeof(push->apns_id));
 }
 
-static void load_news(void *ctx, const struct registry_key *key, const struct queue_news *news)
+static void load_news(
+	void *ctx, const struct registry_key *key, int64_t row, const struct queue_news *news)
 {
+	(void)row;
 	struct loaded *loaded = ctx;
 	loaded->news[loaded->news_count++] = (struct loaded_news){*key, *news};
 }
@@ -167,4 +171,38 @@ void write_sql(const char *sql)
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
+}
+
+void spoil(int64_t page)
+{
+	FILE *file = fopen(path, "r+");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, (long)(page - 1) * 8192, SEEK_SET), 0);
+	for (int i = 0; i < 8192; i++)
+		fputc(0xa5, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+int64_t phone_page(void)
+{
+	store_file_close(open_file());
+	return read_number("SELECT rootpage FROM sqlite_schema WHERE name = 'phone'");
+}
+
+void fill(struct job_list *batch)
+{
+	for (unsigned i = 0; i < 2000; i++) {
+		struct queue_job *job = make_job(i, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, i + 1);
+		with_news(job, "0123456789abcdef0123456789abcdef", QUEUE_NOW);
+		job->status = -ECANCELED;
+		job_list_append(batch, &job->job);
+	}
+}
+
+void set_file_limit(rlim_t bytes)
+{
+	struct rlimit limit;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes == RLIM_INFINITY ? limit.rlim_max : bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }

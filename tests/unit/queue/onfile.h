@@ -6,6 +6,8 @@
 
 #include "queue/store.h"
 
+#include <sys/resource.h>
+
 #define ROWS 4096
 
 extern char folder[64];
@@ -53,6 +55,15 @@ struct queue_job *make_job(unsigned phone, unsigned parts, uint64_t seq);
 void with_news(struct queue_job *job, const char *hash, enum queue_urgency urgency);
 /* A batch of one job, which is freed. */
 void write_one(struct store_file *file, struct queue_job *job);
+
+/* 2000 pushes with news: more than the limit that makes a disk full takes. */
+void fill(struct job_list *batch);
+void set_file_limit(rlim_t bytes);
+
+/* Garbage in the place of the file's page, from 1. */
+void spoil(int64_t page);
+/* Of the table of what happened with phones; no page of it is read before a phone is dropped. */
+int64_t phone_page(void);
 
 /* By SQL, while no queue is open. */
 int64_t read_number(const char *sql);

@@ -1154,7 +1154,7 @@ static void news_without_a_push_makes_no_job_at_the_start(void **state)
 	(void)state;
 	const struct registry_key key = world_key(1);
 	const struct queue_news news = {.hash = "aa", .first_ms = UNIX_MS, .seq = 7};
-	schedule_load_news(w->schedule, &key, &news, w->time);
+	schedule_load_news(w->schedule, &key, &news);
 	struct job_list jobs;
 	job_list_init(&jobs);
 	schedule_loaded(w->schedule, &jobs, w->time);
@@ -1178,7 +1178,6 @@ static void a_restart_keeps_a_sleeper_asleep(void **state)
 	free(sleepers);
 	assert_int_equal(world_phone(world_next(w)), 2);
 	assert_null(world_next(w));
-	world_rewrite(w);
 	assert_int_equal(world_row(w, 1)->due_ms, QUEUE_DUE_ASLEEP);
 	wake_up(1);
 	assert_int_equal(world_phone(world_next(w)), 1);

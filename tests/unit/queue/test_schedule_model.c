@@ -302,8 +302,6 @@ static void nothing_is_lost_and_nothing_comes_too_soon(void **state)
 				the_phone_goes(at);
 			else if (!roll(40))
 				the_daemon_dies((uint8_t)step);
-			else if (!roll(20))
-				world_rewrite(w);
 			break;
 		default:
 			world_pass(w, roll(900));

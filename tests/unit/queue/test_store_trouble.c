@@ -76,17 +76,6 @@ static void what_was_committed_is_there_after_a_kill(void **state)
 	}
 }
 
-/* More than the limits below. */
-static void fill(struct job_list *batch)
-{
-	for (unsigned i = 0; i < 2000; i++) {
-		struct queue_job *job = make_job(i, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, i + 1);
-		with_news(job, "0123456789abcdef0123456789abcdef", QUEUE_NOW);
-		job->status = -ECANCELED;
-		job_list_append(batch, &job->job);
-	}
-}
-
 static void a_file_that_was_removed_or_replaced_fails_each_batch_until_it_is_back(void **state)
 {
 	(void)state;
@@ -122,14 +111,6 @@ static void a_file_that_was_removed_or_replaced_fails_each_batch_until_it_is_bac
 	struct loaded *loaded = reload(file);
 	assert_int_equal(loaded->push_count, 1);
 	loaded_free(loaded);
-}
-
-static void set_file_limit(rlim_t bytes)
-{
-	struct rlimit limit;
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	limit.rlim_cur = bytes == RLIM_INFINITY ? limit.rlim_max : bytes;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 static void a_batch_that_fails_leaves_nothing_and_succeeds_when_there_is_room(void **state)
@@ -169,10 +150,9 @@ struct owner {
 	uint64_t last_seq;
 	unsigned stored, canceled, troubles, recoveries;
 	unsigned expected;
-	bool mends;	 /* makes room as soon as trouble is told */
-	unsigned memory; /* what there is to be written into a new file */
-	unsigned rewrites, rewritten;
-	char rewrite_text[512];
+	bool mends; /* makes room as soon as trouble is told */
+	unsigned failures, failed, salvages;
+	bool is_loaded;
 };
 
 static void on_stored(void *ctx, struct queue_job *job)
@@ -180,7 +160,9 @@ static void on_stored(void *ctx, struct queue_job *job)
 	struct owner *owner = ctx;
 	assert_true(job->seq > owner->last_seq);
 	owner->last_seq = job->seq;
-	if (job->status)
+	if (job->status == -EBADMSG)
+		owner->failed++;
+	else if (job->status)
 		owner->canceled++;
 	else
 		owner->stored++;
@@ -200,35 +182,40 @@ static void on_trouble(void *ctx, const char *text)
 		set_file_limit(RLIM_INFINITY);
 }
 
-static void on_rewrite(void *ctx, const char *text, struct job_list *ret_jobs)
+/* Before any of the jobs that failed. */
+static void on_failed(void *ctx, const char *text)
 {
 	struct owner *owner = ctx;
-	strncpy(owner->rewrite_text, text, sizeof(owner->rewrite_text) - 1);
-	owner->rewrites++;
-	for (unsigned i = 0; i < owner->memory; i++) {
-		struct queue_job *job = make_job(i, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, i + 1);
-		with_news(job, "0123456789abcdef0123456789abcdef", QUEUE_NOW);
-		job_list_append(ret_jobs, &job->job);
-	}
+	assert_non_null(strstr(text, path));
+	assert_int_equal(owner->failed, 0);
+	owner->failures++;
 }
 
-/* Not before they came back. */
-static void on_rewritten(void *ctx, size_t rows)
+static void on_salvaged(void *ctx, const char *text)
 {
 	struct owner *owner = ctx;
-	assert_int_equal(rows, owner->memory);
-	assert_true(owner->stored >= owner->memory);
-	owner->rewritten++;
+	assert_non_null(strstr(text, "is set aside as"));
+	owner->salvages++;
 }
 
-static const struct store_callbacks callbacks = {on_stored, on_trouble, on_rewrite, on_rewritten};
+static void on_loaded(void *ctx)
+{
+	struct owner *owner = ctx;
+	owner->is_loaded = true;
+}
+
+static const struct store_callbacks callbacks = {
+	on_stored, on_trouble, on_salvaged, on_failed, on_loaded};
 
 static void start(uv_loop_t *loop, struct owner *owner)
 {
 	struct err err;
 	assert_int_equal(uv_loop_init(loop), 0);
-	if (store_new(loop, path, &loader, &callbacks, owner, &owner->store, &err))
+	static const struct store_loader nobody = {0};
+	if (store_new(loop, path, &nobody, &callbacks, owner, &owner->store, &err) ||
+		store_load(owner->store, &err))
 		fail_msg("%s", err.text);
+	assert_true(owner->is_loaded);
 }
 
 static void submit_all(struct owner *owner)
@@ -243,7 +230,7 @@ static void submit_all(struct owner *owner)
 
 static void run_until_all_is_back(uv_loop_t *loop, struct owner *owner)
 {
-	while (owner->stored + owner->canceled < owner->expected)
+	while (owner->stored + owner->canceled + owner->failed < owner->expected)
 		uv_run(loop, UV_RUN_ONCE);
 	/* What was reported last may come with the next turn. */
 	uv_run(loop, UV_RUN_NOWAIT);
@@ -327,100 +314,55 @@ static void what_cannot_be_written_at_the_end_comes_back_canceled(void **state)
 	assert_int_equal(pushes_on_disk(), 0);
 }
 
-/* Garbage in the place of the file's page, from 1. */
-static void spoil(int64_t page)
-{
-	FILE *file = fopen(path, "r+");
-	assert_non_null(file);
-	assert_int_equal(fseek(file, (long)(page - 1) * 8192, SEEK_SET), 0);
-	for (int i = 0; i < 8192; i++)
-		fputc(0xa5, file);
-	assert_int_equal(fclose(file), 0);
-}
-
-/* The page of a table that nobody reads before a phone is dropped. */
-static int64_t unread_page(void)
-{
-	return read_number("SELECT rootpage FROM sqlite_schema WHERE name = 'phone'");
-}
-
-static void is_set_aside(const struct owner *owner)
-{
-	const char *name = strstr(owner->rewrite_text, ".damaged-");
-	assert_non_null(name);
-	char aside[256];
-	snprintf(aside, sizeof(aside), "%s%.*s", path, (int)strcspn(name, "'"), name);
-	assert_int_equal(access(aside, F_OK), 0);
-	assert_int_equal(owner->rewrites, 1);
-	assert_int_equal(owner->rewritten, 1);
-}
-
+/* The second job finds it; the third comes later. */
 static void submit_drop(struct owner *owner)
 {
-	struct queue_job *job = make_job(100, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, 20001);
-	with_news(job, "aa", QUEUE_NOW);
-	store_submit(owner->store, job);
+	store_submit(owner->store, make_job(100, QUEUE_PUSH_PUT, 20001));
 	store_submit(owner->store, make_job(101, QUEUE_PHONE_DELETE, 20002));
+	owner->expected += 2;
 }
 
-static void a_file_that_is_damaged_at_the_start_is_set_aside_and_a_new_one_written(void **state)
+static void damage_found_later_fails_each_job_and_is_mended_at_the_end(void **state)
 {
 	(void)state;
-	struct store_file *whole = open_file();
-	write_one(whole, make_job(50, QUEUE_PUSH_PUT, 1));
-	store_file_close(whole);
-	for (int64_t page = 1; page <= 2; page++) {
-		struct owner owner = {.memory = 5, .expected = 5};
-		uv_loop_t loop;
-		spoil(page);
-		start(&loop, &owner);
-		run_until_all_is_back(&loop, &owner);
-		assert_int_equal(owner.stored, 5);
-		is_set_aside(&owner);
-		finish(&loop, &owner);
-		assert_int_equal(pushes_on_disk(), 5);
-	}
-}
-
-static void damage_found_later_is_mended_from_memory_before_anything_else_is_written(void **state)
-{
-	(void)state;
-	store_file_close(open_file());
-	int64_t page = unread_page();
-	struct owner owner = {.memory = 9000, .expected = 9002};
+	struct owner owner = {0};
 	uv_loop_t loop;
+	int64_t page = phone_page();
 	start(&loop, &owner);
+	store_submit(owner.store, make_job(50, QUEUE_PUSH_PUT, 1));
+	owner.expected = 1;
+	run_until_all_is_back(&loop, &owner);
 	spoil(page);
 	submit_drop(&owner);
-	struct queue_job *later = make_job(102, QUEUE_PUSH_PUT, 20003);
-	while (!owner.rewrites)
-		uv_run(&loop, UV_RUN_ONCE);
-	store_submit(owner.store, later);
+	run_until_all_is_back(&loop, &owner);
+	assert_int_equal(owner.failed, 2);
+	store_submit(owner.store, make_job(102, QUEUE_PUSH_PUT, 20003));
 	owner.expected++;
 	run_until_all_is_back(&loop, &owner);
-	assert_int_equal(owner.stored, 9003);
-	is_set_aside(&owner);
+	assert_int_equal(owner.failed, 3);
+	assert_int_equal(owner.failures, 1);
+	assert_int_equal(owner.salvages, 0);
+	store_free(mem_steal(owner.store));
+	assert_int_equal(owner.salvages, 1);
 	finish(&loop, &owner);
-	assert_int_equal(owner.troubles, owner.recoveries);
-	assert_int_equal(read_number("SELECT count(*) FROM push WHERE number = 1"), 1);
-	assert_int_equal(read_number("SELECT count(*) FROM push"), 9000);
+	assert_int_equal(pushes_on_disk(), 1);
 }
 
 static void damage_found_at_the_end_is_mended_then(void **state)
 {
 	(void)state;
-	store_file_close(open_file());
-	int64_t page = unread_page();
-	struct owner owner = {.memory = 5};
+	struct owner owner = {0};
 	uv_loop_t loop;
+	int64_t page = phone_page();
 	start(&loop, &owner);
 	spoil(page);
 	submit_drop(&owner); /* no turn of the loop */
 	store_free(mem_steal(owner.store));
-	assert_int_equal(owner.stored, 7);
-	is_set_aside(&owner);
+	assert_int_equal(owner.failures, 0);
+	assert_int_equal(owner.canceled, 2);
+	assert_int_equal(owner.salvages, 1);
 	finish(&loop, &owner);
-	assert_int_equal(pushes_on_disk(), 6);
+	assert_int_equal(pushes_on_disk(), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -435,8 +377,7 @@ int main(void)
 		TEST(a_failing_disk_is_reported_and_the_batch_tried_again),
 		TEST(what_waits_at_the_end_is_written_once_more),
 		TEST(what_cannot_be_written_at_the_end_comes_back_canceled),
-		TEST(a_file_that_is_damaged_at_the_start_is_set_aside_and_a_new_one_written),
-		TEST(damage_found_later_is_mended_from_memory_before_anything_else_is_written),
+		TEST(damage_found_later_fails_each_job_and_is_mended_at_the_end),
 		TEST(damage_found_at_the_end_is_mended_then),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

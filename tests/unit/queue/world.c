@@ -155,19 +155,6 @@ void world_stored(struct world *world)
 	schedule_stored(world->schedule, world->seq, world->time);
 }
 
-void world_rewrite(struct world *world)
-{
-	for (size_t i = 0; i < world->push_count; i++)
-		push_target_free(world->pushes[i].target);
-	world->push_count = 0;
-	world->news_count = 0;
-	struct job_list jobs;
-	job_list_init(&jobs);
-	schedule_rewrite(world->schedule, &jobs, world->time);
-	for (struct job *job; (job = job_list_take(&jobs));)
-		world_write(world, MEM_CONTAINER(job, struct queue_job, job));
-}
-
 void world_restart(struct world *world, int64_t down_ms, uint8_t seed)
 {
 	schedule_free(world->schedule);
@@ -182,8 +169,7 @@ void world_restart(struct world *world, int64_t down_ms, uint8_t seed)
 			row->last_push_ms, world->time);
 	}
 	for (size_t i = 0; i < world->news_count; i++)
-		schedule_load_news(
-			world->schedule, &world->news[i].key, &world->news[i].news, world->time);
+		schedule_load_news(world->schedule, &world->news[i].key, &world->news[i].news);
 	struct job_list jobs;
 	job_list_init(&jobs);
 	schedule_loaded(world->schedule, &jobs, world->time);

@@ -55,8 +55,6 @@ void world_write(struct world *world, struct queue_job *job);
 void world_stored(struct world *world);
 /* The daemon dies and starts again: only the rows remain. */
 void world_restart(struct world *world, int64_t down_ms, uint8_t seed);
-/* The rows are gone, and the schedule writes what it holds. */
-void world_rewrite(struct world *world);
 
 /* As the functions of schedule, with the job written. */
 void world_add(struct world *world, unsigned phone, unsigned mailbox, enum queue_urgency urgency);

@@ -247,7 +247,7 @@ void disk_load(const struct store_loader *loader, void *ctx)
 	for (size_t i = 0; i < row_count; i++) {
 		qsort(rows[i].news, rows[i].news_count, sizeof(*rows[i].news), compare_seq);
 		for (size_t j = 0; j < rows[i].news_count; j++)
-			loader->news(ctx, &rows[i].target->key, &rows[i].news[j]);
+			loader->news(ctx, &rows[i].target->key, rows[i].row, &rows[i].news[j]);
 	}
 	for (size_t i = 0; i < parked_count; i++)
 		loader->parked(ctx, parked[i].id, parked[i].received_ms, parked[i].raw,

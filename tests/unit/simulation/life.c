@@ -32,13 +32,6 @@ struct stream_request {
 	bool is_refused;
 };
 
-struct parked {
-	uint64_t id;
-	int64_t received_ms;
-	char *raw;
-	size_t raw_size;
-};
-
 static struct config config;
 static struct imapdconf imapdconf;
 static struct input_files sources = {.imapdconf = &imapdconf};
@@ -46,8 +39,6 @@ static struct core core;
 static struct metrics metrics;
 static struct expiry *tidy;
 static struct stream_request *requests; /* not answered yet */
-static struct parked *parked;
-static size_t parked_count;
 static bool is_up;
 static bool is_paused;
 static bool is_stopping;
@@ -234,21 +225,22 @@ static void on_loaded_push(void *ctx, int64_t row, struct push_target *target,
 		first_ms, last_push_ms, core_time());
 }
 
-static void on_loaded_news(void *ctx, const struct registry_key *key, const struct queue_news *news)
+static void on_loaded_news(
+	void *ctx, const struct registry_key *key, int64_t row, const struct queue_news *news)
 {
 	(void)ctx;
-	schedule_load_news(core.schedule, key, news, core_time());
+	(void)row;
+	schedule_load_news(core.schedule, key, news);
 }
 
 static void on_loaded_parked(
 	void *ctx, uint64_t id, int64_t received_ms, const char *raw, size_t raw_size)
 {
 	(void)ctx;
-	parked = mem_realloc_array(parked, parked_count + 1, sizeof(*parked));
-	parked[parked_count++] =
-		(struct parked){id, received_ms, mem_dup_n(raw, raw_size), raw_size};
+	arrivals_take_parked(core.arrivals, id, received_ms, raw, raw_size);
 }
 
+/* What main.c does. */
 static void load(void)
 {
 	static const struct store_loader loader = {
@@ -259,17 +251,7 @@ static void load(void)
 	schedule_loaded(core.schedule, &jobs, core_time());
 	for (struct job *job; (job = job_list_take(&jobs));)
 		store_submit(core.store, MEM_CONTAINER(job, struct queue_job, job));
-}
-
-static void replay_parked(void)
-{
-	for (size_t i = 0; i < parked_count; i++) {
-		arrivals_take_parked(core.arrivals, parked[i].id, parked[i].received_ms,
-			parked[i].raw, parked[i].raw_size);
-		free(parked[i].raw);
-	}
-	free(mem_steal(parked));
-	parked_count = 0;
+	arrivals_release(core.arrivals);
 }
 
 static void start(void *ctx, uint64_t number)
@@ -297,16 +279,16 @@ static void start(void *ctx, uint64_t number)
 	threads_start(&registry_settings, &callbacks, &core.registry, &core.store);
 	sending_start(&core);
 	core.stream = (struct stream *)&requests; /* never looked into */
-	load();
 	core.event_stream = event_stream_new(&core);
 	core.failures = failures_new(false);
 	core.delivery = delivery_new(&core);
 	core.arrivals = arrivals_new(&core, seeds[1]);
+	arrivals_hold(core.arrivals);
 	tidy = expiry_new(&core);
 	is_up = true;
 	judge_started();
 	folder_start();
-	replay_parked();
+	load();
 	core.spool = spool_new(
 		NULL, "spool", (gid_t)-1, &config.peers, seeds[2], &spool_callbacks, NULL);
 }

@@ -1,0 +1,125 @@
+/*
+ * job - a decision of the schedule's on its way to disk, or a question of people's.
+ *
+ * Made on the loop thread, done by the one that writes.
+ */
+#ifndef MAILPUSH_QUEUE_JOB_H
+#define MAILPUSH_QUEUE_JOB_H
+
+#include "base/worker.h"
+#include "event/mailbox.h"
+#include "registry/push_target.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define QUEUE_APNS_ID_SIZE 16
+#define QUEUE_REASON_MAX 48
+#define QUEUE_DUE_ASLEEP (-1) /* due_ms: its owner was deleted; when he wakes */
+
+enum queue_urgency { QUEUE_NOW, QUEUE_LATER };
+
+struct queue_news {
+	char hash[MAILBOX_HASH_SIZE];
+	int64_t first_ms;  /* Unix: when the first change that is not told yet came */
+	int64_t urgent_ms; /* Unix: when the first urgent one of them came; 0: none is urgent */
+	uint64_t seq;	   /* of the last change */
+};
+
+/* Parts of a job, done in this order. */
+enum queue_part {
+	QUEUE_PUSH_PUT = 1 << 0,    /* insert or replace the row: target, apns_id, due, ... */
+	QUEUE_PUSH_MOVE = 1 << 1,   /* change apns_id, due_ms, attempts, is_doubted of the row */
+	QUEUE_NEWS_PUT = 1 << 2,    /* insert or replace `news` */
+	QUEUE_NEWS_SETTLE = 1 << 3, /* delete the row's news with seq <= upto_seq */
+	QUEUE_NEWS_DROP = 1 << 4,   /* delete the rows of the hashes in `news` */
+	QUEUE_PUSH_DELETE = 1 << 5, /* delete the row and all its news */
+	QUEUE_PHONE = 1 << 6,	    /* last push, status, reason, event */
+	QUEUE_PHONE_DELETE = 1 << 7,
+	QUEUE_PARK = 1 << 8,   /* insert or replace parked row `parked_id` with `raw` */
+	QUEUE_UNPARK = 1 << 9, /* delete it */
+	/* For people: what `reading` asks and is told. */
+	QUEUE_READ_PHONES = 1 << 10,
+	QUEUE_READ_PAGE = 1 << 11,
+	QUEUE_READ_TOTALS = 1 << 12,
+};
+
+struct queue_phone {
+	int64_t last_push_ms; /* Unix; 0: leave as it is */
+	int last_status;      /* HTTP status, 0: no answer */
+	char last_reason[QUEUE_REASON_MAX];
+	int64_t last_event_ms; /* Unix; 0: leave as it is */
+};
+
+/* A push that waits, as it stands on disk. */
+struct queue_waiting {
+	int64_t row;
+	struct push_target *target;
+	int64_t due_ms;	  /* Unix, or QUEUE_DUE_ASLEEP; of a flight: when it began */
+	int64_t first_ms; /* Unix; of its oldest news */
+	unsigned attempts;
+	unsigned hash_count;
+	bool is_now; /* some of its news is urgent */
+};
+
+struct queue_reading {
+	/* READ_PHONES: of these, borrowed; `phones` has room for as many, all 0 for one unknown. */
+	const struct registry_key *keys;
+	size_t key_count;
+	struct queue_phone *phones;
+	/* READ_PAGE: at most `limit` behind row `after_row`, the oldest first. */
+	int64_t after_row;
+	size_t limit;
+	struct queue_waiting *waiting; /* freed by queue_reading_fini */
+	size_t waiting_count;
+	bool has_more;
+	/* READ_TOTALS. */
+	uint64_t bytes; /* of the file */
+	/* Unix; of the oldest news that is not asleep, or one as good as it; 0: none. */
+	int64_t oldest_ms;
+};
+
+void queue_reading_fini(struct queue_reading *reading);
+
+struct queue_job {
+	struct job job;
+	unsigned parts; /* enum queue_part */
+	uint64_t seq;	/* grows from job to job; what is stored is known by it */
+	struct registry_key key;
+	int64_t row; /* the number of the push's row, from 1; 0: it has none */
+
+	/* Owned by the job. */
+	struct push_target *target; /* PUSH_PUT */
+	struct queue_news *news;    /* see queue_job_make_room */
+	size_t news_count;
+	struct queue_news one_news; /* room for the common single row */
+
+	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
+	int64_t due_ms; /* Unix, or QUEUE_DUE_ASLEEP */
+	unsigned attempts;
+	bool is_doubted;  /* Apple does not want its token: due when the phone registers again */
+	int64_t first_ms; /* Unix */
+	uint64_t upto_seq;
+	struct queue_phone phone;
+
+	uint64_t parked_id; /* order of arrival */
+	int64_t parked_received_ms;
+	const char *raw; /* PARK; borrowed */
+	size_t raw_size;
+
+	struct queue_reading *reading; /* READ_*; borrowed */
+
+	void *owner;	 /* the caller's */
+	bool is_awaited; /* something goes on when it is stored */
+	/* 0; not stored: -ECANCELED, the queue is being stopped; another, it failed for good */
+	int status;
+};
+
+/* With empty parts and everything zero. */
+struct queue_job *queue_job_new(void);
+void queue_job_free(struct queue_job *job);
+/* For `count` rows of news, zeroed; once a job. */
+void queue_job_make_room(struct queue_job *job, size_t count);
+
+#endif
