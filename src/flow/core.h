@@ -17,6 +17,7 @@
 #include "intake/spool.h"
 #include "intake/stream.h"
 #include "queue/schedule.h"
+#include "queue/store.h"
 #include "registry/registry.h"
 
 #include <uv.h>
