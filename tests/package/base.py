@@ -11,6 +11,10 @@ CACHE = pathlib.Path(os.environ.get("MAILPUSH_CACHE") or pathlib.Path(
     os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "mailpush")
 
 
+class NoRelease(Exception):
+    """The mirror does not have the release, or cannot be reached."""
+
+
 def release_here():
     """The name of the release that runs on this host, such as "bookworm"."""
     return platform.freedesktop_os_release()["VERSION_CODENAME"]
@@ -18,23 +22,33 @@ def release_here():
 
 def make_base(folder, release, packages):
     """Make a minimal system with these packages in a folder that does not exist yet."""
+    mirror = sources("")[:1]
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = pathlib.Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
     try:
         subprocess.run(["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", release,
-                        work, *sources("")[:1]], check=True, capture_output=True, timeout=1200)
+                        work, *mirror], check=True, capture_output=True, timeout=1200)
         work.chmod(0o755)
         work.rename(folder)
     except subprocess.CalledProcessError as error:
         shutil.rmtree(work)
-        raise RuntimeError(f"debootstrap failed:\n{error.stdout.decode()[-3000:]}") from None
+        said = error.stdout.decode()[-3000:]
+        last = said.rstrip().rpartition("\n")[2]
+        if last.startswith("E: Failed getting release file"):
+            raise NoRelease(f"{''.join(mirror) or 'the mirror'} does not have it: {last}") from None
+        raise RuntimeError(f"debootstrap failed:\n{said}") from None
 
 
 def sources(suffix):
     """Where this host gets its release with a suffix from, such as "-security".
 
     Of the release itself there may be none, and debootstrap knows one."""
-    listed = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)"],
+    return _sources(suffix, "$(CODENAME)") or _sources(suffix, "$(RELEASE)", "--no-release-info")
+
+
+def _sources(suffix, name, *options):
+    """By the name that the mirror gives, or the one in sources.list, while no list was fetched."""
+    listed = subprocess.run(["apt-get", "indextargets", "--format", f"$(REPO_URI) {name}", *options],
                             capture_output=True, text=True, check=True).stdout.splitlines()
     wanted = f" {release_here()}{suffix}"
     return [line.split()[0] for line in listed if line.endswith(wanted)]
