@@ -9,7 +9,7 @@ import pytest
 import base
 
 RELEASES = pathlib.Path(__file__).resolve().parents[2] / "script/releases"
-LEFT_OUT = 3
+LEFT_OUT = 77
 
 
 @pytest.fixture
