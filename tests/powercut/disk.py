@@ -77,10 +77,14 @@ class File:
         return random.choice(sizes)
 
 
+def always(_name):
+    return True
+
+
 class Disk:
     """Of a folder that is empty at first; its own name is durable."""
 
-    def __init__(self, synced=lambda name: True):
+    def __init__(self, synced=always):
         """synced: whether syncing the file of that name does anything, or the disk lies."""
         self.files = {}                     # by a number that, unlike an inode's, is never used again
         self._numbers = {}                  # inode, the number of its file or directory

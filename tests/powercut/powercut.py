@@ -18,11 +18,13 @@ import traceback
 
 import record
 from demands import Demands
-from disk import Disk
+from disk import Disk, always
 from life import APPLE
 from start import Starter, read_standing, write_image
 
 JOBS = os.cpu_count()
+# The threads of who asks are not in a fresh process, nor are the locks that they hold.
+PROCESSES = multiprocessing.get_context("spawn")
 SCRATCH = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
@@ -41,7 +43,7 @@ class Plan:
 class Walk:
     """Goes through a record, act by act."""
 
-    def __init__(self, acts, synced=lambda name: True):
+    def __init__(self, acts, synced=always):
         self.disk = Disk(synced)
         self.demands = Demands()
         self._acts = acts
@@ -76,8 +78,9 @@ def unrecorded(acts, folder):
 
 
 class Examination:
-    def __init__(self, acts, apns_folder, seed, plan, synced=lambda name: True):
-        """synced: whether syncing the file of that name does anything, or the disk lies."""
+    def __init__(self, acts, apns_folder, seed, plan, synced=always):
+        """synced: whether syncing the file of that name does anything, or the disk lies; it goes to
+        other processes, so it can be pickled."""
         self._acts = acts
         self._apns_folder = apns_folder
         self._seed = seed
@@ -94,11 +97,11 @@ class Examination:
         tell gets the same as it grows: the counts, and a finding or None.  It ends with as many
         findings as are enough.
         """
-        words = multiprocessing.Queue()
+        words = PROCESSES.Queue()
         looked_at, findings, left = collections.Counter(), [], JOBS
         with tempfile.TemporaryDirectory(prefix="mp-", dir=SCRATCH) as folder:
-            workers = [multiprocessing.Process(target=self._work, daemon=True,
-                                               args=(words, share, pathlib.Path(folder)))
+            workers = [PROCESSES.Process(target=self._work, daemon=True,
+                                         args=(words, share, pathlib.Path(folder)))
                        for share in range(JOBS)]
             for worker in workers:
                 worker.start()
