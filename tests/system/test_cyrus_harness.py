@@ -15,6 +15,7 @@ import urllib.parse
 import pytest
 
 import lmtp
+from cyrus import version
 from imap import decode_name, encode_name
 from phone import Phone, hash_of
 from waiting import TIMEOUT, Lines, wait_until
@@ -115,6 +116,12 @@ def test_cyrus_runs_as_another_user(private_cyrus, listening):
     cyrus.create_user()
     listener.wait("MailboxCreate")
     assert listener.peer_uids and 0 not in listener.peer_uids
+
+
+def test_the_version_is_that_of_the_server_that_runs(cyrus_for):
+    """script/releases tells by it which Cyrus all these tests were passed with."""
+    greeting = cyrus_for().admin.connection.welcome.decode()
+    assert greeting.endswith(f"-Debian-{version()} server ready")
 
 
 @pytest.mark.parametrize("altnamespace,unixhierarchysep,virtdomains", NAMESPACES)
