@@ -207,8 +207,10 @@ def test_a_request_with_a_nul_is_none(bare_site_for, path):
     port = free_port()
     daemon = bare_site_for(http_listen=f"127.0.0.1:{port}").mailpushd
     assert tcp(port, path)[0] == 400
-    status, answer = ask(daemon, "GET", path)
-    assert status == 400 and "NUL" in answer["error"]
+    answer = raw(daemon, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode(), half_close=True)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    # Some versions of libmicrohttpd refuse such a path themselves, in HTML.
+    assert b"NUL" in answer or b"Bad Request Path" in answer and "?" not in path
     assert tcp(port, "/metrics?user=a%20b%01")[0] == 200
 
 
