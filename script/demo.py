@@ -30,7 +30,7 @@ from waiting import TIMEOUT
 USER = "alice"
 FOLDER = "Entwürfe"
 # The daemon's own are 30 s and 2 s; nobody wants to watch that.
-SETTINGS = {"later_delay": "1s", "min_interval": "200ms"}
+SETTINGS = {"deferred_delay": "1s", "min_interval": "200ms"}
 
 BEGAN_MS = int(time.time() * 1000)
 LOG_LINE = re.compile(r"(?P<time>\S+Z) (?P<level>\w+) (?P<module>[\w-]+): (?P<text>.*)")

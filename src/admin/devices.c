@@ -99,13 +99,13 @@ static json_t *describe(const struct view *view, const struct registry_listed *l
 		response_text(target->topic), "subtopic", response_text(listed->subtopic),
 		"version", target->aps_version, "confirmed", target->confirmed, "state",
 		registry_state_names[registry_state_of(
-			listed->stopped_reason, listed->sleeping_ms, listed->superseded_ms)],
+			listed->stopped_reason, listed->suspended_ms, listed->superseded_ms)],
 		"mailboxes", mailboxes);
 	json_object_set_new(json, "stopped_reason",
 		listed->stopped_reason ? response_text(listed->stopped_reason) : json_null());
 	json_object_set_new(json, "created", response_time(listed->created_ms));
 	json_object_set_new(json, "renewed", response_time(target->renewed_ms));
-	json_object_set_new(json, "sleeping", response_time(listed->sleeping_ms));
+	json_object_set_new(json, "suspended", response_time(listed->suspended_ms));
 	json_object_set_new(json, "superseded", response_time(listed->superseded_ms));
 	json_object_set_new(json, "queue",
 		waits && strcmp(waits, "resting") ? json_string(waits) : json_null());

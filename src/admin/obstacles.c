@@ -12,7 +12,8 @@ static const struct {
 	const char *name;
 	const char *meaning; /* NULL: the trouble says it */
 } words[] = {
-	[ASLEEP] = {"asleep", "the account was deleted; they wait until something happens in it"},
+	[ASLEEP] = {"suspended",
+		"the account was deleted; they wait until something happens in it"},
 	[IN_FLIGHT] = {"in_flight", "Apple has them and has not answered yet"},
 	[NO_CREDENTIAL] = {"no_credential",
 		"there is no credential for their topic; add its certificate to mailpush.conf"},
@@ -90,7 +91,7 @@ static void count(struct obstacles *obstacles, enum why why, const char *topic, 
 bool obstacles_add(struct obstacles *obstacles, const struct core *core,
 	const struct push_target *target, const char *state)
 {
-	if (!strcmp(state, "asleep") || !strcmp(state, "flying")) {
+	if (!strcmp(state, "suspended") || !strcmp(state, "flying")) {
 		count(obstacles, *state == 'a' ? ASLEEP : IN_FLIGHT, NULL, NULL);
 		return true;
 	}

@@ -56,9 +56,10 @@ static json_t *describe(const struct view *view, const struct queue_waiting *wai
 		response_secret(target->token, view->exchange.full), "account_id",
 		response_secret(target->account_id, view->exchange.full), "topic",
 		response_text(target->topic), "state", state ? state : "resting", "urgent",
-		waiting->is_now, "mailboxes", (int)waiting->hash_count, "attempts",
+		waiting->is_urgent, "mailboxes", (int)waiting->hash_count, "attempts",
 		(int)waiting->attempts, "oldest", response_time(waiting->first_ms), "due",
-		waiting->due_ms == QUEUE_DUE_ASLEEP ? json_null() : response_time(waiting->due_ms));
+		waiting->due_ms == QUEUE_DUE_SUSPENDED ? json_null()
+						       : response_time(waiting->due_ms));
 }
 
 static void on_page(struct db_query *inquiry, int status)

@@ -194,7 +194,7 @@ static void push_to(struct trial *trial, struct registry_listed *listed)
 	memcpy(hashes[0], choose(trial, listed)->hash, MAILBOX_HASH_SIZE);
 	core_store(core,
 		schedule_add(core->schedule, push_target_ref(listed->target),
-			(const char(*)[MAILBOX_HASH_SIZE])hashes, 1, QUEUE_NOW, core_time()));
+			(const char(*)[MAILBOX_HASH_SIZE])hashes, 1, QUEUE_URGENT, core_time()));
 }
 
 static void on_listed(struct db_query *inquiry, int status)

@@ -50,7 +50,7 @@ struct config {
 
 	struct relay_policy policy;
 	int64_t min_interval_ms;
-	int64_t later_delay_ms;
+	int64_t deferred_delay_ms;
 	unsigned max_push_rate;
 
 	char *apns_host;

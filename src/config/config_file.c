@@ -36,7 +36,7 @@ static struct {
 	const char *text;
 	struct err *err;
 	bool failed;
-	char listed[LISTED_MAX][EVENT_NAME_SIZE]; /* events in push_now and push_later */
+	char listed[LISTED_MAX][EVENT_NAME_SIZE]; /* events in urgent_events and deferred_events */
 	size_t listed_count;
 	/* The list that is being read: it is told of each value and again at its end. */
 	const cfg_opt_t *list;
@@ -45,7 +45,7 @@ static struct {
 	size_t seen_count;
 } reading;
 
-/* In push_now and push_later together, so that none is in both. */
+/* In urgent_events and deferred_events together, so that none is in both. */
 static bool is_listed(const char *value)
 {
 	for (size_t i = 0; i < reading.listed_count; i++)
@@ -73,18 +73,18 @@ static bool take_event(
 	return false;
 }
 
-static bool take_push_now(
+static bool take_urgent_events(
 	struct config *config, const struct key *key, const char *value, char *why)
 {
 	(void)key;
-	return take_event(config, value, RELAY_NOW, why);
+	return take_event(config, value, RELAY_URGENT, why);
 }
 
-static bool take_push_later(
+static bool take_deferred_events(
 	struct config *config, const struct key *key, const char *value, char *why)
 {
 	(void)key;
-	return take_event(config, value, RELAY_LATER, why);
+	return take_event(config, value, RELAY_DEFERRED, why);
 }
 
 /* A service that is asked all the time may take us for an attack. */
@@ -128,10 +128,11 @@ static const struct key keys[] = {
 		365 * CLOCK_DAY_MS},
 	{"shared_mailboxes", "yes", false, config_take_yes_no, AT(shared_mailboxes), 0, 0},
 	{"subtopics", "{com.apple.mobilemail}", true, config_take_subtopic, 0, 0, 0},
-	{"push_now", "{}", true, take_push_now, 0, 0, 0},
-	{"push_later", "{}", true, take_push_later, 0, 0, 0},
+	{"urgent_events", "{}", true, take_urgent_events, 0, 0, 0},
+	{"deferred_events", "{}", true, take_deferred_events, 0, 0, 0},
 	{"min_interval", "2s", false, config_take_duration, AT(min_interval_ms), 0, CLOCK_HOUR_MS},
-	{"later_delay", "30s", false, config_take_duration, AT(later_delay_ms), 0, CLOCK_DAY_MS},
+	{"deferred_delay", "30s", false, config_take_duration, AT(deferred_delay_ms), 0,
+		CLOCK_DAY_MS},
 	{"max_push_rate", "2000", false, config_take_unsigned, AT(max_push_rate), 0, 1000000},
 	{"apns_host", "api.push.apple.com", false, config_take_host, AT(apns_host), 1, 253},
 	{"apns_port", "443", false, config_take_port, 0, 1, 65535},
@@ -258,10 +259,10 @@ static int begin_list(cfg_t *cfg, cfg_opt_t *opt, const struct key *key)
 {
 	if (check_once(cfg, opt))
 		return -1;
-	if (key->take == take_push_now)
-		relay_policy_clear(&reading.config->policy, RELAY_NOW);
-	else if (key->take == take_push_later)
-		relay_policy_clear(&reading.config->policy, RELAY_LATER);
+	if (key->take == take_urgent_events)
+		relay_policy_clear(&reading.config->policy, RELAY_URGENT);
+	else if (key->take == take_deferred_events)
+		relay_policy_clear(&reading.config->policy, RELAY_DEFERRED);
 	return 0;
 }
 

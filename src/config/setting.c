@@ -30,10 +30,10 @@ void setting_add(struct config *config, const char *key, const char *value, int 
 void setting_add_default_list(struct config *config, const char *key)
 {
 	char value[512] = "";
-	if (!strcmp(key, "push_now"))
-		relay_policy_print(&config->policy, RELAY_NOW, value, sizeof(value));
-	else if (!strcmp(key, "push_later"))
-		relay_policy_print(&config->policy, RELAY_LATER, value, sizeof(value));
+	if (!strcmp(key, "urgent_events"))
+		relay_policy_print(&config->policy, RELAY_URGENT, value, sizeof(value));
+	else if (!strcmp(key, "deferred_events"))
+		relay_policy_print(&config->policy, RELAY_DEFERRED, value, sizeof(value));
 	setting_add(config, key, value, 0);
 }
 

@@ -54,14 +54,14 @@ static bool judge_state(struct report *findings, const json_t *device, double no
 	char when[FORMAT_SIZE];
 	const char *state = text_of(device, "state");
 	double renewed = number_of(device, "renewed");
-	bool is_resting = !strcmp(state, "stopped") || !strcmp(state, "sleeping");
+	bool is_resting = !strcmp(state, "stopped") || !strcmp(state, "suspended");
 	format_ago(renewed, now_s, when);
 	if (!strcmp(state, "stopped"))
 		report_add(findings, REPORT_FAIL, "device",
 			"%s is not pushed to since Apple answered %s: open Mail on the phone, "
 			"which registers again",
 			text_of(device, "token"), text_of(device, "stopped_reason"));
-	else if (!strcmp(state, "sleeping"))
+	else if (!strcmp(state, "suspended"))
 		report_add(findings, REPORT_FAIL, "device",
 			"%s sleeps, as the account was deleted or renamed in Cyrus: open Mail on "
 			"the phone, which registers again",

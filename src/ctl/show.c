@@ -151,7 +151,7 @@ static void show_registrations(const json_t *status)
 	static const struct counter counters[] = {
 		{"stopped", "stopped by Apple's answer since the start"},
 	};
-	static const char *const states[] = {"active", "superseded", "sleeping", "stopped"};
+	static const char *const states[] = {"active", "superseded", "suspended", "stopped"};
 	const json_t *registrations = json_object_get(status, "registrations");
 	head("Registrations");
 	printf("%lld", count_of(registrations, "total"));
@@ -406,8 +406,8 @@ void show_device(const json_t *device)
 		line("Stopped", text_of(device, "stopped_reason"));
 	line("Registered", ago(device, "created", when));
 	line("Renewed", ago(device, "renewed", when));
-	if (json_is_number(json_object_get(device, "sleeping")))
-		line("Asleep since", ago(device, "sleeping", when));
+	if (json_is_number(json_object_get(device, "suspended")))
+		line("Suspended since", ago(device, "suspended", when));
 	line("Last event", ago(device, "last_event", when));
 	line("Last push", push);
 	line("", text_of(json_object_get(device, "last_push"), "meaning"));

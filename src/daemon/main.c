@@ -83,7 +83,7 @@
  *   schedule_inner  the entries, shared by the next three
  *   schedule_flight pushes on their way to Apple
  *   schedule_load   what the disk held at the start
- *   schedule_sleep  what waits for suspended users
+ *   schedule_suspend  what waits for suspended users
  *   topic_heaps     who waits, by topic and due time
  *   news            the mailboxes that changed for one registration
  *   rate            max_push_rate
@@ -682,7 +682,7 @@ static int start(struct daemon *daemon, struct err *err)
 	int status;
 	const struct schedule_settings schedule_settings = {
 		.min_interval_ms = config->min_interval_ms,
-		.later_delay_ms = config->later_delay_ms,
+		.deferred_delay_ms = config->deferred_delay_ms,
 		.max_push_rate = config->max_push_rate,
 		.caution_ms = CAUTION_MS};
 	core->schedule = schedule_new(&schedule_settings, seeds[0]);

@@ -7,13 +7,13 @@ static const struct {
 	enum event_kind kind;
 	enum relay_action action;
 } defaults[] = {
-	{EVENT_MESSAGE_NEW, RELAY_NOW},
-	{EVENT_MESSAGE_APPEND, RELAY_LATER},
-	{EVENT_MESSAGE_COPY, RELAY_LATER},
-	{EVENT_MESSAGE_MOVE, RELAY_LATER},
-	{EVENT_MESSAGE_EXPUNGE, RELAY_LATER},
-	{EVENT_MESSAGE_READ, RELAY_LATER},
-	{EVENT_MESSAGE_TRASH, RELAY_LATER},
+	{EVENT_MESSAGE_NEW, RELAY_URGENT},
+	{EVENT_MESSAGE_APPEND, RELAY_DEFERRED},
+	{EVENT_MESSAGE_COPY, RELAY_DEFERRED},
+	{EVENT_MESSAGE_MOVE, RELAY_DEFERRED},
+	{EVENT_MESSAGE_EXPUNGE, RELAY_DEFERRED},
+	{EVENT_MESSAGE_READ, RELAY_DEFERRED},
+	{EVENT_MESSAGE_TRASH, RELAY_DEFERRED},
 	{EVENT_MESSAGE_EXPIRE, RELAY_IGNORE},
 	{EVENT_FLAGS_SET, RELAY_IGNORE},
 	{EVENT_FLAGS_CLEAR, RELAY_IGNORE},
@@ -24,13 +24,13 @@ static const struct {
 const char *relay_action_name(enum relay_action action)
 {
 	static const char *const names[RELAY_ACTIONS] = {
-		"ignore", "now", "later", "register", "delete", "rename"};
+		"ignore", "urgent", "deferred", "register", "delete", "rename"};
 	return names[action];
 }
 
 void relay_policy_init(struct relay_policy *policy)
 {
-	*policy = (struct relay_policy){.of_clears_seen = RELAY_LATER};
+	*policy = (struct relay_policy){.of_clears_seen = RELAY_DEFERRED};
 	for (unsigned kind = 0; kind < EVENT_KINDS; kind++)
 		policy->of[kind] = RELAY_IGNORE;
 	for (unsigned i = 0; i < DEFAULTS; i++)

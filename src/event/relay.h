@@ -1,9 +1,9 @@
 /*
  * relay - the rule: what follows from an event.
  *
- * Pure.  Which events push, and how soon, are settings (push_now, push_later); the rest is fixed:
- * registrations, deletes and renames change the registry, events of mailboxes that do not hold mail
- * never push mail.
+ * Pure.  Which events push, and how soon, are settings (urgent_events, deferred_events); the rest
+ * is fixed: registrations, deletes and renames change the registry, events of mailboxes that do not
+ * hold mail never push mail.
  */
 #ifndef MAILPUSH_EVENT_RELAY_H
 #define MAILPUSH_EVENT_RELAY_H
@@ -15,8 +15,8 @@
 
 enum relay_action {
 	RELAY_IGNORE,
-	RELAY_NOW,
-	RELAY_LATER,
+	RELAY_URGENT,
+	RELAY_DEFERRED,
 	RELAY_REGISTER,
 	RELAY_MAILBOX_DELETE,
 	RELAY_MAILBOX_RENAME,

@@ -333,7 +333,8 @@ static void log_match(const struct arrival *arrival, const struct push_target *t
 
 static void on_news(struct arrivals *arrivals, struct arrival *arrival, struct schedule_time time)
 {
-	enum queue_urgency urgency = arrival->action == RELAY_NOW ? QUEUE_NOW : QUEUE_LATER;
+	enum queue_urgency urgency =
+		arrival->action == RELAY_URGENT ? QUEUE_URGENT : QUEUE_DEFERRED;
 	for (size_t i = 0; i < arrival->job.match_count; i++) {
 		struct registry_match *match = &arrival->job.matches[i];
 		if (!may_be_told(arrivals->core->config, arrival->job.event, match))
@@ -360,7 +361,7 @@ static void enter_registered(struct arrivals *arrivals, struct arrival *arrival,
 	if ((job->is_new || job->list_changed || job->is_again) && match->hash_count)
 		store(arrivals, arrival,
 			schedule_add(arrivals->core->schedule, mem_steal(match->target), hashes,
-				match->hash_count, QUEUE_LATER, time));
+				match->hash_count, QUEUE_DEFERRED, time));
 }
 
 static void tell_registered(struct arrivals *arrivals, const struct arrival *arrival)
@@ -438,8 +439,8 @@ void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job)
 	struct schedule_time time = core_time();
 	follow_effects(arrivals, arrival, time);
 	switch (arrival->action) {
-	case RELAY_NOW:
-	case RELAY_LATER:
+	case RELAY_URGENT:
+	case RELAY_DEFERRED:
 		on_news(arrivals, arrival, time);
 		break;
 	case RELAY_REGISTER:
@@ -468,8 +469,8 @@ static enum registry_job_kind job_kind(enum relay_action action)
 		return REGISTRY_MAILBOX_DELETE;
 	case RELAY_MAILBOX_RENAME:
 		return REGISTRY_MAILBOX_RENAME;
-	case RELAY_NOW:
-	case RELAY_LATER:
+	case RELAY_URGENT:
+	case RELAY_DEFERRED:
 	case RELAY_IGNORE:
 	case RELAY_ACTIONS:
 		break;
@@ -479,7 +480,7 @@ static enum registry_job_kind job_kind(enum relay_action action)
 
 static bool is_news(enum relay_action action)
 {
-	return action == RELAY_NOW || action == RELAY_LATER;
+	return action == RELAY_URGENT || action == RELAY_DEFERRED;
 }
 
 static void add_waiter(struct arrival *arrival, struct arrival_waiter waiter)

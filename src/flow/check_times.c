@@ -20,6 +20,7 @@ void check_times_soon(
 	struct check_times *cadence, size_t count, struct random *chance, int64_t now_ms)
 {
 	int64_t others = count > 1 ? (int64_t)count - 1 : 0;
+	cadence->is_wanted_again = cadence->is_asking;
 	if (!cadence->is_asking)
 		plan(cadence, now_ms + random_upto(chance, others * CHECK_TIMES_SPREAD_MS));
 }
@@ -53,5 +54,8 @@ void check_times_answered(struct check_times *cadence, enum check_times_outcome 
 		: outcome == CHECK_TIMES_REFUSED	   ? 0
 							   : CHECK_TIMES_AGAIN_MS;
 	cadence->is_asking = false;
+	if (cadence->is_wanted_again)
+		after_ms = 0;
+	cadence->is_wanted_again = false;
 	plan(cadence, now_ms + after_ms - random_upto(chance, after_ms / CHANCE_PART));
 }

@@ -34,7 +34,9 @@ struct check_times {
 	int64_t due_ms;	     /* INT64_MAX: not before an answer or a reload */
 	int64_t asked_ms;    /* the last time; with was_asked */
 	bool was_asked;
-	bool is_asking; /* there is no answer yet */
+	bool is_asking;	      /* there is no answer yet */
+	bool is_wanted_again; /* a reload came meanwhile: what is asked now may be about the former
+				 files */
 };
 
 void check_times_init(struct check_times *cadence, int64_t interval_ms);

@@ -303,7 +303,7 @@ static void look(struct delivery *delivery)
 	probes_launch(core->probes, core->sender, PROBE_AFTER_PUSHES);
 	clear_missing(delivery, time.now_ms);
 	int64_t wake_ms = schedule_wake_ms(core->schedule, time.now_ms);
-	/* A push that was answered while it was handed over has woken us again. */
+	/* A push that was answered while it was handed over has resumed us again. */
 	if (delivery->is_awake)
 		wake_ms = time.now_ms;
 	if (wake_ms == INT64_MAX)
@@ -418,7 +418,7 @@ void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
 			log_number("status", flight->status), log_text("reason", flight->reason));
 	}
 	core_store(core,
-		is_over ? schedule_told(core->schedule, &flight->key, flight->status,
+		is_over ? schedule_settled(core->schedule, &flight->key, flight->status,
 				  flight->reason, time)
 			: schedule_doubt(core->schedule, &flight->key, flight->status,
 				  flight->reason, NOT_FORGOTTEN_RETRY_MS, time));
@@ -468,12 +468,12 @@ static void on_answered(void *ctx, struct sender_push *push, const struct apns_a
 		tell_answer(delivery, flight, answer, verdict->action, "done");
 		bad_tokens_taken(delivery->doubts, flight->scheduled->target);
 		wrong_topic_taken(delivery->misfits, flight->scheduled->target, time.now_ms);
-		job = schedule_told(
+		job = schedule_settled(
 			core->schedule, &flight->key, answer->status, answer->reason, time);
 		break;
 	case VERDICT_DROP:
 		tell_answer(delivery, flight, answer, verdict->action, "drop");
-		job = schedule_told(
+		job = schedule_settled(
 			core->schedule, &flight->key, answer->status, answer->reason, time);
 		break;
 	case VERDICT_FORGET:
@@ -488,7 +488,7 @@ static void on_answered(void *ctx, struct sender_push *push, const struct apns_a
 			tell_answer(
 				delivery, flight, answer, verdict->action, "given up after a day");
 			core->metrics->given_up++;
-			job = schedule_told(
+			job = schedule_settled(
 				core->schedule, &flight->key, answer->status, answer->reason, time);
 			break;
 		}

@@ -15,9 +15,9 @@
 struct expiry {
 	struct core *core;
 	struct registry_job job;
-	struct registry_key *sleepers; /* that the job is asked about */
-	bool is_running;	       /* the registry has the job */
-	bool is_wanted;		       /* once more */
+	struct registry_key *suspended; /* that the job is asked about */
+	bool is_running;		/* the registry has the job */
+	bool is_wanted;			/* once more */
 	uv_timer_t timer;
 	void (*done)(void *ctx, const struct expiry_result *result);
 	void *done_ctx;
@@ -35,8 +35,8 @@ void expiry_now(struct expiry *tidy)
 		.kind = REGISTRY_TIDY,
 		.received_ms = clock_unix_ms(),
 	};
-	tidy->job.key_count = schedule_sleepers(tidy->core->schedule, &tidy->sleepers);
-	tidy->job.keys = tidy->sleepers;
+	tidy->job.key_count = schedule_suspended(tidy->core->schedule, &tidy->suspended);
+	tidy->job.keys = tidy->suspended;
 	registry_submit(tidy->core->registry, &tidy->job);
 }
 
@@ -99,13 +99,13 @@ void expiry_on_registry(struct expiry *tidy, struct registry_job *job)
 			core_store(core,
 				schedule_add(core->schedule, mem_steal(match->target),
 					(const char(*)[MAILBOX_HASH_SIZE])match->hashes,
-					match->hash_count, QUEUE_LATER, time));
+					match->hash_count, QUEUE_DEFERRED, time));
 		}
 		/* Those that the queue took for asleep and that are awake, or gone. */
 		for (size_t i = 0; i < job->effect_count; i++) {
 			const struct registry_effect *effect = &job->effects[i];
 			core_store(core, registration_effect_follow(core->schedule, effect, time));
-			if (effect->kind == REGISTRY_ABSENT)
+			if (effect->kind == REGISTRY_EFFECT_ABSENT)
 				delivery_gone(core->delivery, &effect->key);
 		}
 		if (job->moved_ms)
@@ -134,7 +134,7 @@ void expiry_on_registry(struct expiry *tidy, struct registry_job *job)
 	if (done)
 		done(tidy->done_ctx, &result);
 	registry_job_fini(job);
-	free(mem_steal(tidy->sleepers));
+	free(mem_steal(tidy->suspended));
 	delivery_wake(core->delivery);
 	if (tidy->is_wanted && !is_stopping)
 		expiry_now(tidy);

@@ -68,9 +68,9 @@ void overload_leave(struct overload *overload, size_t bytes)
 bool overload_sheds(struct overload *overload, enum relay_action action)
 {
 	uint64_t most = overload->core->config->max_waiting;
-	if (action == RELAY_NOW)
+	if (action == RELAY_URGENT)
 		most += most / 8;
-	bool is_news = action == RELAY_NOW || action == RELAY_LATER;
+	bool is_news = action == RELAY_URGENT || action == RELAY_DEFERRED;
 	if (!is_news || overload->weight < most)
 		return false;
 	overload->core->metrics->shed++;

@@ -16,9 +16,9 @@
 
 #define QUEUE_APNS_ID_SIZE 16
 #define QUEUE_REASON_MAX 48
-#define QUEUE_DUE_ASLEEP (-1) /* due_ms: its owner was deleted; when he wakes */
+#define QUEUE_DUE_SUSPENDED (-1) /* due_ms: its owner was deleted; when he wakes */
 
-enum queue_urgency { QUEUE_NOW, QUEUE_LATER };
+enum queue_urgency { QUEUE_URGENT, QUEUE_DEFERRED };
 
 struct queue_news {
 	char hash[MAILBOX_HASH_SIZE];
@@ -56,11 +56,11 @@ struct queue_phone {
 struct queue_waiting {
 	int64_t row;
 	struct push_target *target;
-	int64_t due_ms;	  /* Unix, or QUEUE_DUE_ASLEEP; of a flight: when it began */
+	int64_t due_ms;	  /* Unix, or QUEUE_DUE_SUSPENDED; of a flight: when it began */
 	int64_t first_ms; /* Unix; of its oldest news */
 	unsigned attempts;
 	unsigned hash_count;
-	bool is_now; /* some of its news is urgent */
+	bool is_urgent; /* some of its news is urgent */
 };
 
 struct queue_reading {
@@ -96,7 +96,7 @@ struct queue_job {
 	struct queue_news one_news; /* room for the common single row */
 
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
-	int64_t due_ms; /* Unix, or QUEUE_DUE_ASLEEP */
+	int64_t due_ms; /* Unix, or QUEUE_DUE_SUSPENDED */
 	unsigned attempts;
 	bool is_doubted;  /* Apple does not want its token: due when the phone registers again */
 	int64_t first_ms; /* Unix */

@@ -90,7 +90,7 @@ void news_remove(struct news *news, uint32_t index)
 	rows[index] = rows[--news->count];
 }
 
-bool news_has_now(struct news *news)
+bool news_has_urgent(struct news *news)
 {
 	return news_urgent_ms(news) != INT64_MAX;
 }

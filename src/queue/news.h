@@ -42,7 +42,7 @@ void news_take(struct news *news, uint32_t n, struct news *to);
 /* Takes out the row at `index`; the last one takes its place. */
 void news_remove(struct news *news, uint32_t index);
 
-bool news_has_now(struct news *news);
+bool news_has_urgent(struct news *news);
 /* The oldest first_ms; INT64_MAX if empty. */
 int64_t news_first_ms(struct news *news);
 /* The oldest urgent_ms; INT64_MAX if none is urgent. */

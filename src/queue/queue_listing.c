@@ -76,7 +76,7 @@ static void add_waiting(struct queue_reading *reading, sqlite3_stmt *statement)
 		.attempts = (unsigned)sqlite3_column_int64(statement, 11),
 		.first_ms = sqlite3_column_int64(statement, 12),
 		.hash_count = (unsigned)sqlite3_column_int64(statement, 13),
-		.is_now = sqlite3_column_int64(statement, 14) != 0,
+		.is_urgent = sqlite3_column_int64(statement, 14) != 0,
 	};
 }
 
@@ -114,7 +114,7 @@ static bool read_totals(sqlite3 *db, struct queue_reading *reading)
 	if (!statement)
 		return false;
 	/* What sleeps may do so for days, and nothing is wrong with it. */
-	sqlite3_bind_int64(statement, 1, QUEUE_DUE_ASLEEP);
+	sqlite3_bind_int64(statement, 1, QUEUE_DUE_SUSPENDED);
 	int result = sqlite3_step(statement);
 	if (result == SQLITE_ROW) {
 		reading->bytes = (uint64_t)sqlite3_column_int64(statement, 0);

@@ -65,13 +65,13 @@ static void stand_in(struct entry *entry, struct heap *heap, int64_t due_ms)
 
 void schedule_stand(struct schedule *schedule, struct entry *entry)
 {
-	if (entry->is_asleep) {
+	if (entry->is_suspended) {
 		stand_in(entry, NULL, 0);
 		return;
 	}
 	struct credential_connections *lane =
 		topic_heaps_get(&schedule->lanes, entry->target->topic);
-	stand_in(entry, news_has_now(&entry->news) ? &lane->now : &lane->later, entry->due_ms);
+	stand_in(entry, news_has_urgent(&entry->news) ? &lane->now : &lane->later, entry->due_ms);
 }
 
 /* From the end, where it belongs nearly always. */
@@ -115,7 +115,7 @@ void schedule_enter(struct schedule *schedule, struct entry *entry, enum state t
 		entry->due_ms = INT64_MAX;
 		entry->not_before_ms = NEVER_MS;
 		entry->failures = 0;
-		entry->is_asleep = false;
+		entry->is_suspended = false;
 		entry->is_doubted = false;
 		entry->is_spread = false;
 		stand_in(entry, NULL, 0);
@@ -242,7 +242,8 @@ void schedule_tell_row(
 	int64_t due_ms = entry->flight ? time.now_ms : entry->due_ms;
 	assert(job->row);
 	job->parts |= part;
-	job->due_ms = entry->is_asleep ? QUEUE_DUE_ASLEEP : time.unix_ms + (due_ms - time.now_ms);
+	job->due_ms =
+		entry->is_suspended ? QUEUE_DUE_SUSPENDED : time.unix_ms + (due_ms - time.now_ms);
 	job->attempts = entry->attempts;
 	job->is_doubted = entry->is_doubted;
 	memcpy(job->apns_id, entry->apns_id, sizeof(job->apns_id));
@@ -276,7 +277,7 @@ static bool put_news(struct schedule *schedule, struct entry *entry, struct queu
 		/* Each row its own seq, so that a flight can end between any two. */
 		struct queue_news row = {
 			.first_ms = unix_ms,
-			.urgent_ms = urgency == QUEUE_NOW ? unix_ms : 0,
+			.urgent_ms = urgency == QUEUE_URGENT ? unix_ms : 0,
 			.seq = i ? ++schedule->seq : job->seq,
 		};
 		memcpy(row.hash, hashes[i], strnlen(hashes[i], MAILBOX_HASH_SIZE - 1));
@@ -309,8 +310,8 @@ struct queue_job *schedule_add(struct schedule *schedule, struct push_target *ta
 		entry->row = ++schedule->last_row;
 	struct queue_job *job = schedule_new_job(schedule, &entry->key, entry);
 	bool had_news = entry->news.count;
-	bool was_asleep = entry->is_asleep;
-	entry->is_asleep = false;
+	bool was_suspended = entry->is_suspended;
+	entry->is_suspended = false;
 	bool grew = put_news(schedule, entry, job, hashes, hash_count, urgency, time.unix_ms);
 	entry->event_unix_ms = time.unix_ms;
 	schedule_account(schedule, entry);
@@ -322,11 +323,11 @@ struct queue_job *schedule_add(struct schedule *schedule, struct push_target *ta
 		entry->due_ms = schedule_not_too_soon(schedule, entry, entry->due_ms);
 	}
 	int64_t due_ms = INT64_MAX;
-	if (urgency == QUEUE_NOW)
+	if (urgency == QUEUE_URGENT)
 		due_ms = time.now_ms;
 	else if (!had_news)
-		due_ms = time.now_ms + schedule->settings.later_delay_ms +
-			random_upto(&schedule->chance, schedule->settings.later_delay_ms);
+		due_ms = time.now_ms + schedule->settings.deferred_delay_ms +
+			random_upto(&schedule->chance, schedule->settings.deferred_delay_ms);
 	due_ms = schedule_not_too_soon(schedule, entry, due_ms);
 	bool is_sooner = due_ms < entry->due_ms;
 	if (is_sooner)
@@ -334,7 +335,7 @@ struct queue_job *schedule_add(struct schedule *schedule, struct push_target *ta
 
 	if (is_new || has_new_target)
 		schedule_tell_row(entry, job, QUEUE_PUSH_PUT, time);
-	else if (has_new_id || was_asleep || (is_sooner && !entry->flight))
+	else if (has_new_id || was_suspended || (is_sooner && !entry->flight))
 		schedule_tell_row(entry, job, QUEUE_PUSH_MOVE, time);
 
 	if (has_new_id && entry->state != FLYING)
@@ -378,7 +379,7 @@ struct queue_job *schedule_renew(struct schedule *schedule, struct push_target *
 		return NULL;
 	}
 	take_target(entry, target);
-	entry->is_asleep = false;
+	entry->is_suspended = false;
 	mem_auto char(*sorted)[MAILBOX_HASH_SIZE] =
 		mem_realloc_array(NULL, hash_count, MAILBOX_HASH_SIZE);
 	if (hash_count)
@@ -469,7 +470,7 @@ struct queue_job *schedule_hurry(
 	struct schedule *schedule, const struct registry_key *key, struct schedule_time time)
 {
 	struct entry *entry = schedule_find(schedule, key);
-	if (!entry || entry->is_asleep || (entry->state != STORING && entry->state != WAITING))
+	if (!entry || entry->is_suspended || (entry->state != STORING && entry->state != WAITING))
 		return NULL;
 	entry->due_ms = time.now_ms;
 	entry->not_before_ms = NEVER_MS;
@@ -489,8 +490,8 @@ const char *schedule_state(const struct schedule *schedule, const struct registr
 		[RESTING] = "resting",
 	};
 	const struct entry *entry = schedule_find(schedule, key);
-	if (entry && entry->is_asleep && entry->state != FLYING)
-		return "asleep";
+	if (entry && entry->is_suspended && entry->state != FLYING)
+		return "suspended";
 	return entry ? names[entry->state] : NULL;
 }
 

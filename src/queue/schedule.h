@@ -14,14 +14,14 @@
  *             (if its owner was deleted: in none, until he wakes)
  *   resting   nothing to tell; remembered until min_interval after its last push
  *
- * `now` news is due at once, or min_interval after the last push; `later` news later_delay (spread
- * up to twice that) after the first of it, never postponed; a push takes along all that is there.
- * A push that failed may have reached the phone: the same one may be repeated at once, another one
- * (with an apns-id of its own) waits for min_interval after it too.
- * Only if it could not leave then (an outage, a restart) and is overdue by more than later_delay,
- * it is put off once, by chance up to later_delay, so that not all phones are woken at once.
- * At most SCHEDULE_HASHES_MAX hashes a flight; the rest stays news.  A flight remembers the highest
- * seq it carries, and a final verdict settles only news up to it; a failure settles nothing.
+ * `now` news is due at once, or min_interval after the last push; `later` news deferred_delay
+ * (spread up to twice that) after the first of it, never postponed; a push takes along all that is
+ * there. A push that failed may have reached the phone: the same one may be repeated at once,
+ * another one (with an apns-id of its own) waits for min_interval after it too. Only if it could
+ * not leave then (an outage, a restart) and is overdue by more than deferred_delay, it is put off
+ * once, by chance up to deferred_delay, so that not all phones are resumed at once. At most
+ * SCHEDULE_HASHES_MAX hashes a flight; the rest stays news.  A flight remembers the highest seq it
+ * carries, and a final verdict settles only news up to it; a failure settles nothing.
  *
  * Times named _ms are monotonic unless the name says unix; disk wants Unix time, so every call that
  * makes a job takes both.
@@ -43,7 +43,7 @@
 
 struct schedule_settings {
 	int64_t min_interval_ms;
-	int64_t later_delay_ms;
+	int64_t deferred_delay_ms;
 	unsigned max_push_rate; /* pushes a second, 0: no limit */
 	int64_t caution_ms; /* how long a start is cautious (slow_start.h) at most; 0: it is not */
 };
@@ -119,18 +119,18 @@ struct queue_job *schedule_stop(struct schedule *schedule, const struct registry
 
 /*
  * The registration's owner was deleted: what waits for it is kept, and told when he wakes: by
- * schedule_wake, or by schedule_add or schedule_renew, which only one that is awake comes to. NULL:
- * nothing changes.
+ * schedule_resume, or by schedule_add or schedule_renew, which only one that is awake comes to.
+ * NULL: nothing changes.
  */
-struct queue_job *schedule_sleep(
+struct queue_job *schedule_suspend(
 	struct schedule *schedule, const struct registry_key *key, struct schedule_time time);
-struct queue_job *schedule_wake(
+struct queue_job *schedule_resume(
 	struct schedule *schedule, const struct registry_key *key, struct schedule_time time);
 /* The mailbox of that hash was deleted: news of it goes, other news stays.  NULL: there is none. */
 struct queue_job *schedule_lose(struct schedule *schedule, const struct registry_key *key,
 	const char *hash, struct schedule_time time);
 /* The registrations that sleep and have something to tell; the keys are the caller's. */
-size_t schedule_sleepers(const struct schedule *schedule, struct registry_key **ret);
+size_t schedule_suspended(const struct schedule *schedule, struct registry_key **ret);
 
 /* A job that is none of schedule's own (parking) takes its place in the order. */
 uint64_t schedule_next_seq(struct schedule *schedule);
@@ -164,7 +164,7 @@ int64_t schedule_wake_ms(const struct schedule *schedule, int64_t now_ms);
 
 /* Verdicts on a flight; after each the push is no longer valid.  Each gives a job, or NULL. */
 /* Apple took it (status 200), or it is dropped for good (another status). */
-struct queue_job *schedule_told(struct schedule *schedule, const struct registry_key *key,
+struct queue_job *schedule_settled(struct schedule *schedule, const struct registry_key *key,
 	int status, const char *reason, struct schedule_time time);
 /*
  * It was not taken; the same again after `delay_ms`, or, if that is negative, after a back-off of

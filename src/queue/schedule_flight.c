@@ -62,7 +62,7 @@ static const struct push *take_off(
 		.attempts = entry->attempts,
 		.failing_since_ms = entry->failures ? entry->failing_since_ms : time.now_ms,
 		.sent_unix_ms = time.unix_ms,
-		.urgency = is_urgent ? QUEUE_NOW : QUEUE_LATER,
+		.urgency = is_urgent ? QUEUE_URGENT : QUEUE_DEFERRED,
 		.first_unix_ms = is_urgent ? urgent_ms : news_first_ms(&flight->carried),
 	};
 	memcpy(flight->push.apns_id, entry->apns_id, sizeof(entry->apns_id));
@@ -97,8 +97,8 @@ static void take_back_news(struct entry *entry, struct flight *flight)
  */
 static bool is_to_spread(const struct schedule *schedule, struct entry *entry, int64_t now_ms)
 {
-	return !entry->is_spread && !news_has_now(&entry->news) &&
-		now_ms - entry->due_ms > schedule->settings.later_delay_ms;
+	return !entry->is_spread && !news_has_urgent(&entry->news) &&
+		now_ms - entry->due_ms > schedule->settings.deferred_delay_ms;
 }
 
 /* The first of those due on the topic, after the overdue ones are put off; NULL: none. */
@@ -110,8 +110,8 @@ static struct entry *first_due(struct schedule *schedule, const char *topic, int
 		if (!entry || !is_to_spread(schedule, entry, now_ms))
 			return entry;
 		entry->is_spread = true;
-		entry->due_ms =
-			now_ms + random_upto(&schedule->chance, schedule->settings.later_delay_ms);
+		entry->due_ms = now_ms +
+			random_upto(&schedule->chance, schedule->settings.deferred_delay_ms);
 		schedule_stand(schedule, entry);
 	}
 	schedule->is_spreading = true;
@@ -128,7 +128,7 @@ const struct push *schedule_next(
 		return NULL;
 	slow_start_leave(&schedule->caution, time.now_ms);
 	const struct push *push = take_off(schedule, first, time);
-	topic_heaps_took_turn(&schedule->lanes, topic, push->urgency == QUEUE_NOW);
+	topic_heaps_took_turn(&schedule->lanes, topic, push->urgency == QUEUE_URGENT);
 	return push;
 }
 
@@ -193,7 +193,7 @@ static void go_on(struct schedule *schedule, struct entry *entry)
 	schedule_account(schedule, entry);
 }
 
-struct queue_job *schedule_told(struct schedule *schedule, const struct registry_key *key,
+struct queue_job *schedule_settled(struct schedule *schedule, const struct registry_key *key,
 	int status, const char *reason, struct schedule_time time)
 {
 	struct entry *entry = schedule_find(schedule, key);

@@ -1,6 +1,6 @@
 /*
- * schedule_inner - what schedule.c, schedule_flight.c, schedule_load.c and schedule_sleep.c share:
- * the entries and how they move.
+ * schedule_inner - what schedule.c, schedule_flight.c, schedule_load.c and schedule_suspend.c
+ * share: the entries and how they move.
  *
  * Of no concern to anybody else.
  */
@@ -58,10 +58,10 @@ struct entry {
 	uint32_t failures; /* failed flights since the last that counted: for the back-off */
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 	enum state state;
-	bool is_asleep;	 /* its owner was deleted: it stands in no heap */
-	bool is_doubted; /* it waits as Apple does not want the token; renewed, it is due */
-	bool is_spread;	 /* what is overdue after an outage is put off once */
-	bool has_flown;	 /* this apns_id has (or may have): it stands for a fixed set of hashes */
+	bool is_suspended; /* its owner was deleted: it stands in no heap */
+	bool is_doubted;   /* it waits as Apple does not want the token; renewed, it is due */
+	bool is_spread;	   /* what is overdue after an outage is put off once */
+	bool has_flown;	   /* this apns_id has (or may have): it stands for a fixed set of hashes */
 };
 
 TAILQ_HEAD(entry_list, entry);

@@ -18,7 +18,7 @@ static int64_t past_ms(int64_t unix_ms, struct schedule_time time)
 static int64_t loaded_delay_ms(
 	const struct schedule_settings *settings, int64_t due_unix_ms, int64_t now_unix_ms)
 {
-	int64_t most_ms = 2 * settings->later_delay_ms;
+	int64_t most_ms = 2 * settings->deferred_delay_ms;
 	if (most_ms < SCHEDULE_RETRY_MAX_MS)
 		most_ms = SCHEDULE_RETRY_MAX_MS;
 	if (most_ms < settings->min_interval_ms)
@@ -55,8 +55,8 @@ void schedule_load_push(struct schedule *schedule, int64_t row, struct push_targ
 
 	entry->due_ms = schedule_not_too_soon(schedule, entry,
 		time.now_ms + loaded_delay_ms(&schedule->settings, due_unix_ms, time.unix_ms));
-	entry->is_asleep = due_unix_ms == QUEUE_DUE_ASLEEP;
-	if (attempts && !entry->is_asleep)
+	entry->is_suspended = due_unix_ms == QUEUE_DUE_SUSPENDED;
+	if (attempts && !entry->is_suspended)
 		entry->not_before_ms = entry->due_ms;
 	schedule_enter(schedule, entry, STORING);
 }
@@ -82,7 +82,7 @@ void schedule_load_news(
  */
 static void shuffle(struct schedule *schedule, struct entry *entry, int64_t now_ms)
 {
-	if (entry->due_ms <= now_ms && news_has_now(&entry->news))
+	if (entry->due_ms <= now_ms && news_has_urgent(&entry->news))
 		entry->due_ms = now_ms - random_upto(&schedule->chance, SHUFFLED_MS);
 }
 

@@ -65,7 +65,7 @@ static size_t renewals_length(struct rules *rules, struct registry_job *const *j
 
 /* Does the jobs at the front that go together; says how many they were. */
 static int run_front(struct rules *rules, struct registry_job **jobs, size_t count,
-	size_t *ret_length, bool *ret_overslept, struct err *err)
+	size_t *ret_length, bool *ret_suspended_elsewhere, struct err *err)
 {
 	enum run_kind kind = kind_of(jobs[0]);
 	size_t length = 1;
@@ -77,7 +77,7 @@ static int run_front(struct rules *rules, struct registry_job **jobs, size_t cou
 	*ret_length = length;
 	switch (kind) {
 	case RUN_NEWS:
-		return news_match_run(rules, jobs, length, ret_overslept, err);
+		return news_match_run(rules, jobs, length, ret_suspended_elsewhere, err);
 	case RUN_RENEWALS:
 		return renewal_run(rules, jobs, length, err);
 	case RUN_MAILBOXES:
@@ -101,45 +101,46 @@ static bool needs_write(const struct rules *rules, struct registry_job *const *j
 		if (jobs[i]->kind != REGISTRY_NEWS)
 			return true;
 		for (unsigned reading = 0; reading < jobs[i]->event->readings; reading++) {
-			if (rules_wake(rules, jobs[i], reading))
+			if (rules_resumes(rules, jobs[i], reading))
 				return true;
 		}
 	}
 	return false;
 }
 
-static void on_sleeper(void *ctx, const char *user, int64_t sleeping_ms)
+static void on_suspended(void *ctx, const char *user, int64_t suspended_ms)
 {
-	suspended_users_add(ctx, user, sleeping_ms);
+	suspended_users_add(ctx, user, suspended_ms);
 }
 
-static int load_sleepers(struct rules *rules, struct err *err)
+static int load_suspended(struct rules *rules, struct err *err)
 {
 	const struct registry_ops *ops = rules->db->ops;
-	suspended_users_clear(rules->sleepers);
+	suspended_users_clear(rules->suspended);
 	int failed = ops->begin(rules->db, false, err);
 	if (!failed)
-		failed = ops->find_sleepers(rules->db, on_sleeper, rules->sleepers, err);
+		failed = ops->find_suspended(rules->db, on_suspended, rules->suspended, err);
 	if (!failed)
 		failed = ops->commit(rules->db, err);
 	if (failed)
 		ops->rollback(rules->db);
-	rules->sleepers_known = !failed;
+	rules->suspended_known = !failed;
 	return failed;
 }
 
 static int attempt(struct rules *rules, struct registry_job **jobs, size_t count,
-	bool *ret_overslept, struct err *err)
+	bool *ret_suspended_elsewhere, struct err *err)
 {
 	int failed = 0;
 	map_clear(rules->renewed);
-	if (!rules->sleepers_known)
-		failed = load_sleepers(rules, err);
+	if (!rules->suspended_known)
+		failed = load_suspended(rules, err);
 	if (!failed)
 		failed = rules->db->ops->begin(rules->db, needs_write(rules, jobs, count), err);
 	for (size_t done = 0; done < count && !failed;) {
 		size_t length;
-		failed = run_front(rules, jobs + done, count - done, &length, ret_overslept, err);
+		failed = run_front(
+			rules, jobs + done, count - done, &length, ret_suspended_elsewhere, err);
 		done += length;
 	}
 	return failed;
@@ -148,7 +149,7 @@ static int attempt(struct rules *rules, struct registry_job **jobs, size_t count
 static void undo(struct rules *rules, struct registry_job **jobs, size_t count)
 {
 	rules->db->ops->rollback(rules->db);
-	rules->sleepers_known = false;
+	rules->suspended_known = false;
 	for (size_t i = 0; i < count; i++)
 		registry_job_fini(jobs[i]);
 }
@@ -162,13 +163,13 @@ static int run(struct rules *rules, struct job_list *batch, int64_t now_ms, stru
 		jobs[count] = MEM_CONTAINER(job, struct registry_job, job);
 		registry_job_fini(jobs[count++]);
 	}
-	bool overslept = false;
-	int failed = attempt(rules, jobs, count, &overslept, err);
-	if (!failed && overslept) {
+	bool suspended_elsewhere = false;
+	int failed = attempt(rules, jobs, count, &suspended_elsewhere, err);
+	if (!failed && suspended_elsewhere) {
 		/* Another node has put somebody to sleep whom this batch wakes: once more, knowing
 		   that. */
 		undo(rules, jobs, count);
-		failed = attempt(rules, jobs, count, &overslept, err);
+		failed = attempt(rules, jobs, count, &suspended_elsewhere, err);
 	}
 	if (!failed) {
 		failed = rules->db->ops->commit(rules->db, err);

@@ -20,7 +20,7 @@ static void on_row(void *ctx, size_t index, const struct registry_row *row)
 		.stopped_reason = row->stopped_reason ? mem_dup(row->stopped_reason) : NULL,
 		.created_ms = row->created_ms,
 		.superseded_ms = row->superseded_ms,
-		.sleeping_ms = row->sleeping_ms,
+		.suspended_ms = row->suspended_ms,
 	};
 }
 

@@ -85,7 +85,7 @@ int mailbox_change_run(
 		rules->db, changes, change_count, rules_on_effect, changed_by, err);
 	for (size_t i = 0; i < change_count && !failed; i++) {
 		if (changes[i].kind == REGISTRY_OWNER_GONE)
-			suspended_users_add(rules->sleepers, changes[i].owner, changes[i].at_ms);
+			suspended_users_add(rules->suspended, changes[i].owner, changes[i].at_ms);
 	}
 	return failed;
 }

@@ -15,7 +15,7 @@ struct query {
 struct news {
 	const struct rules *rules;
 	struct query *queries;
-	bool has_overslept;
+	bool is_suspended_elsewhere;
 };
 
 static void on_match(void *ctx, size_t index, const struct registry_row *row, const char *hash)
@@ -24,11 +24,11 @@ static void on_match(void *ctx, size_t index, const struct registry_row *row, co
 	struct registry_job *job = news->queries[index].job;
 	unsigned reading = news->queries[index].reading;
 	bool is_own = strcmp(row->user, job->event->at[reading].owner) == 0;
-	if (row->sleeping_ms > 0) {
+	if (row->suspended_ms > 0) {
 		if (is_own && rules_believes(job, reading) &&
-			(row->sleeping_ms <= rules_time(news->rules, job) ||
-				row->sleeping_ms > news->rules->wrong_ms))
-			news->has_overslept = true;
+			(row->suspended_ms <= rules_time(news->rules, job) ||
+				row->suspended_ms > news->rules->wrong_ms))
+			news->is_suspended_elsewhere = true;
 		return;
 	}
 	struct registry_match *match = result_last_match(job);
@@ -41,37 +41,37 @@ static void on_match(void *ctx, size_t index, const struct registry_row *row, co
 	result_add_hash(job, hash);
 }
 
-static int wake_owners(
+static int resume_owners(
 	struct rules *rules, const struct query *queries, size_t count, struct err *err)
 {
-	mem_auto struct registry_wake *woken = NULL;
-	mem_auto struct registry_job **woken_by = NULL;
-	size_t woken_count = 0;
+	mem_auto struct registry_resume *resumed = NULL;
+	mem_auto struct registry_job **resumed_by = NULL;
+	size_t resumed_count = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct registry_job *job = queries[i].job;
-		if (!rules_wake(rules, job, queries[i].reading))
+		if (!rules_resumes(rules, job, queries[i].reading))
 			continue;
-		woken = mem_realloc_array(woken, woken_count + 1, sizeof(*woken));
-		woken_by =
-			mem_realloc_array(woken_by, woken_count + 1, sizeof(struct registry_job *));
-		woken_by[woken_count] = job;
-		woken[woken_count++] = (struct registry_wake){
+		resumed = mem_realloc_array(resumed, resumed_count + 1, sizeof(*resumed));
+		resumed_by = mem_realloc_array(
+			resumed_by, resumed_count + 1, sizeof(struct registry_job *));
+		resumed_by[resumed_count] = job;
+		resumed[resumed_count++] = (struct registry_resume){
 			.user = job->event->at[queries[i].reading].owner,
 			.upto_ms = rules_time(rules, job),
 			.wrong_ms = rules->wrong_ms,
 		};
 	}
-	if (woken_count == 0)
+	if (resumed_count == 0)
 		return 0;
-	int failed =
-		rules->db->ops->wake(rules->db, woken, woken_count, rules_on_effect, woken_by, err);
-	for (size_t i = 0; i < woken_count && !failed; i++)
-		suspended_users_remove(rules->sleepers, woken[i].user);
+	int failed = rules->db->ops->wake(
+		rules->db, resumed, resumed_count, rules_on_effect, resumed_by, err);
+	for (size_t i = 0; i < resumed_count && !failed; i++)
+		suspended_users_remove(rules->suspended, resumed[i].user);
 	return failed;
 }
 
 int news_match_run(struct rules *rules, struct registry_job *const *jobs, size_t count,
-	bool *ret_overslept, struct err *err)
+	bool *ret_suspended_elsewhere, struct err *err)
 {
 	mem_auto struct query *queries = mem_alloc_zero(MAILBOX_READINGS * count, sizeof(*queries));
 	mem_auto const struct mailbox **mailboxes =
@@ -84,11 +84,11 @@ int news_match_run(struct rules *rules, struct registry_job *const *jobs, size_t
 			mailboxes[asked++] = &jobs[i]->event->at[reading];
 		}
 	}
-	int failed = wake_owners(rules, queries, asked, err);
+	int failed = resume_owners(rules, queries, asked, err);
 	struct news news = {.rules = rules, .queries = queries};
 	if (!failed)
 		failed = rules->db->ops->match(rules->db, mailboxes, asked, on_match, &news, err);
-	if (!failed && news.has_overslept)
-		*ret_overslept = true;
+	if (!failed && news.is_suspended_elsewhere)
+		*ret_suspended_elsewhere = true;
 	return failed;
 }

@@ -9,10 +9,10 @@
 #include "registry/rules.h"
 
 /*
- * NEWS jobs.  *ret_overslept: another node has put somebody to sleep whom the batch wakes; then it
- * is to be run again, knowing that.
+ * NEWS jobs.  *ret_suspended_elsewhere: another node has put somebody to sleep whom the batch
+ * wakes; then it is to be run again, knowing that.
  */
 int news_match_run(struct rules *rules, struct registry_job *const *jobs, size_t count,
-	bool *ret_overslept, struct err *err);
+	bool *ret_suspended_elsewhere, struct err *err);
 
 #endif

@@ -38,7 +38,7 @@ struct registry_row {
 	bool confirmed;
 	bool inbox_only;
 	int64_t renewed_ms; /* received_ms of the newest REGISTER */
-	int64_t sleeping_ms;
+	int64_t suspended_ms;
 	/* Not given by `match` and `find_nudges`: */
 	const char *subtopic;
 	const char *stopped_reason; /* NULL: not stopped */
@@ -47,7 +47,7 @@ struct registry_row {
 	bool is_nudged;
 };
 
-struct registry_wake {
+struct registry_resume {
 	const char *user;
 	int64_t upto_ms;  /* those that fell asleep later sleep on ... */
 	int64_t wrong_ms; /* ... unless later than this */
@@ -121,7 +121,7 @@ typedef void registry_key_fn(void *ctx, size_t index, const struct registry_key 
 typedef void registry_trace_fn(void *ctx, const struct registry_trace *trace);
 typedef void registry_effect_fn(void *ctx, size_t index, enum registry_effect_kind kind,
 	const struct registry_key *key, const char *hash);
-typedef void registry_sleeper_fn(void *ctx, const char *user, int64_t sleeping_ms);
+typedef void registry_suspended_fn(void *ctx, const char *user, int64_t suspended_ms);
 
 struct registry_ops;
 
@@ -189,10 +189,10 @@ struct registry_ops {
 	int (*change_tokens)(struct registry_db *db, const struct registry_token_change *changes,
 		size_t count, registry_key_fn *on_gone, void *ctx, struct err *err);
 
-	/* Each user that has a sleeping registration, with the newest sleeping_ms. */
-	int (*find_sleepers)(struct registry_db *db, registry_sleeper_fn *on_sleeper, void *ctx,
-		struct err *err);
-	int (*wake)(struct registry_db *db, const struct registry_wake *wakes, size_t count,
+	/* Each user that has a sleeping registration, with the newest suspended_ms. */
+	int (*find_suspended)(struct registry_db *db, registry_suspended_fn *on_suspended,
+		void *ctx, struct err *err);
+	int (*wake)(struct registry_db *db, const struct registry_resume *wakes, size_t count,
 		registry_effect_fn *on_effect, void *ctx, struct err *err);
 
 	int (*census)(struct registry_db *db, int64_t wrong_ms, struct registry_census *ret,
@@ -210,8 +210,8 @@ struct registry_ops {
 	 */
 	int (*find_expired)(struct registry_db *db, int64_t before_ms, size_t limit,
 		registry_key_fn *on_key, void *ctx, uint64_t *ret_total, struct err *err);
-	/* The `limit` longest asleep of those with sleeping_ms < before_ms. */
-	int (*find_overslept)(struct registry_db *db, int64_t before_ms, size_t limit,
+	/* The `limit` longest asleep of those with suspended_ms < before_ms. */
+	int (*find_suspended_elsewhere)(struct registry_db *db, int64_t before_ms, size_t limit,
 		registry_key_fn *on_key, void *ctx, struct err *err);
 	/* The `limit` oldest of those with renewed_ms < before_ms that were not nudged yet, are
 	   neither stopped nor asleep and have a mailbox: one row for each subscription, `index`

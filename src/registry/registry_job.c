@@ -7,17 +7,17 @@
 const char *const registry_state_names[REGISTRY_STATES] = {
 	[REGISTRY_ACTIVE] = "active",
 	[REGISTRY_SUPERSEDED] = "superseded",
-	[REGISTRY_SLEEPING] = "sleeping",
+	[REGISTRY_SUSPENDED] = "suspended",
 	[REGISTRY_STOPPED] = "stopped",
 };
 
 enum registry_state registry_state_of(
-	const char *stopped_reason, int64_t sleeping_ms, int64_t superseded_ms)
+	const char *stopped_reason, int64_t suspended_ms, int64_t superseded_ms)
 {
 	if (stopped_reason)
 		return REGISTRY_STOPPED;
-	if (sleeping_ms > 0)
-		return REGISTRY_SLEEPING;
+	if (suspended_ms > 0)
+		return REGISTRY_SUSPENDED;
 	return superseded_ms > 0 ? REGISTRY_SUPERSEDED : REGISTRY_ACTIVE;
 }
 

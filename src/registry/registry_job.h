@@ -34,7 +34,7 @@ enum registry_job_kind {
 	REGISTRY_REGISTER,
 	/*
 	 * A mailbox changed: matches: each registration that subscribed to it, with the hash of
-	 * every spelling; stopped ones left out, sleeping ones of the owner woken.
+	 * every spelling; stopped ones left out, sleeping ones of the owner resumed.
 	 */
 	REGISTRY_NEWS,
 	/* INBOX: the owner's registrations sleep, others' subscriptions go.  Folder: those to it
@@ -91,10 +91,11 @@ struct registry_query {
 };
 
 enum registry_effect_kind {
-	REGISTRY_ASLEEP, /* its owner was deleted */
-	REGISTRY_AWAKE,	 /* something happened to its owner again */
-	REGISTRY_ABSENT, /* TIDY, of its keys: there is none */
-	REGISTRY_LOST,	 /* the mailbox of that hash was deleted, and is not on its list any more */
+	REGISTRY_EFFECT_SUSPENDED, /* its owner was deleted */
+	REGISTRY_EFFECT_RESUMED,   /* something happened to its owner again */
+	REGISTRY_EFFECT_ABSENT,	   /* TIDY, of its keys: there is none */
+	REGISTRY_EFFECT_LOST, /* the mailbox of that hash was deleted, and is not on its list any
+				 more */
 };
 
 /* What else a job did to a registration, or found of it. */
@@ -110,7 +111,7 @@ struct registry_listed {
 	char *stopped_reason; /* NULL: not stopped */
 	int64_t created_ms;
 	int64_t superseded_ms;
-	int64_t sleeping_ms;
+	int64_t suspended_ms;
 	struct registry_subscription *subscriptions; /* in order of their names */
 	size_t subscription_count;
 };
@@ -170,14 +171,14 @@ struct registry_traces {
 enum registry_state {
 	REGISTRY_ACTIVE,
 	REGISTRY_SUPERSEDED, /* pushed to, but the user has a newer account id on that phone */
-	REGISTRY_SLEEPING,   /* the account was deleted: waits for news, or for the grace's end */
+	REGISTRY_SUSPENDED,  /* the account was deleted: waits for news, or for the grace's end */
 	REGISTRY_STOPPED,    /* Apple said that the token is not for the topic */
 	REGISTRY_STATES
 };
 
 extern const char *const registry_state_names[REGISTRY_STATES];
 enum registry_state registry_state_of(
-	const char *stopped_reason, int64_t sleeping_ms, int64_t superseded_ms);
+	const char *stopped_reason, int64_t suspended_ms, int64_t superseded_ms);
 
 struct registry_totals {
 	uint64_t registrations;

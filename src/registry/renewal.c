@@ -66,7 +66,7 @@ static void put_right(struct known *known, int64_t time_ms, int64_t wrong_ms)
 {
 	struct registry_row *row = &known->row;
 	int64_t *const times[] = {
-		&row->renewed_ms, &row->sleeping_ms, &row->created_ms, &row->superseded_ms};
+		&row->renewed_ms, &row->suspended_ms, &row->created_ms, &row->superseded_ms};
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
 		if (*times[i] <= wrong_ms)
 			continue;
@@ -185,11 +185,11 @@ static void wake(struct renewal *renewal)
 {
 	for (size_t i = 0; i < renewal->known_count; i++) {
 		struct known *known = &renewal->known[i];
-		if (known->row.sleeping_ms == 0 || known->row.sleeping_ms > renewal->time_ms)
+		if (known->row.suspended_ms == 0 || known->row.suspended_ms > renewal->time_ms)
 			continue;
-		known->row.sleeping_ms = 0;
+		known->row.suspended_ms = 0;
 		known->is_changed = true;
-		result_add_effect(renewal->job, REGISTRY_AWAKE, &known->row.key, NULL);
+		result_add_effect(renewal->job, REGISTRY_EFFECT_RESUMED, &known->row.key, NULL);
 	}
 }
 
@@ -348,9 +348,9 @@ static int run_run(struct rules *rules, struct run *run, struct err *err)
 		decide(rules, &run->renewals[i]);
 	failed = write_run(rules, run, err);
 	for (size_t i = 0; i < run->count && !failed; i++) {
-		if (suspended_users_wakes(rules->sleepers, run->users[i], run->renewals[i].time_ms,
-			    rules->wrong_ms))
-			suspended_users_remove(rules->sleepers, run->users[i]);
+		if (suspended_users_resumes(rules->suspended, run->users[i],
+			    run->renewals[i].time_ms, rules->wrong_ms))
+			suspended_users_remove(rules->suspended, run->users[i]);
 	}
 	return failed;
 }

@@ -16,7 +16,7 @@ void result_add_hash(struct registry_job *job, const char *hash);
 /* The match that was added last, or NULL. */
 struct registry_match *result_last_match(struct registry_job *job);
 
-/* `hash`: of REGISTRY_LOST, else NULL. */
+/* `hash`: of REGISTRY_EFFECT_LOST, else NULL. */
 void result_add_effect(struct registry_job *job, enum registry_effect_kind kind,
 	const struct registry_key *key, const char *hash);
 

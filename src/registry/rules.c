@@ -24,7 +24,7 @@ void rules_init(
 		.registration_ttl_ms = settings->registration_ttl_ms,
 		.deleted_user_grace_ms = settings->deleted_user_grace_ms,
 		.registrations_per_user = settings->registrations_per_user,
-		.sleepers = suspended_users_new(),
+		.suspended = suspended_users_new(),
 		.users = map_new(seed),
 		.renewed = map_new(seed),
 	};
@@ -32,7 +32,7 @@ void rules_init(
 
 void rules_fini(struct rules *rules)
 {
-	suspended_users_free(rules->sleepers);
+	suspended_users_free(rules->suspended);
 	map_free(rules->users);
 	map_free(rules->renewed);
 	free(rules->site);
@@ -54,9 +54,9 @@ bool rules_believes(const struct registry_job *job, unsigned reading)
 	return event_is_believed(job->event, job->event->at, job->event->readings, reading);
 }
 
-bool rules_wake(const struct rules *rules, const struct registry_job *job, unsigned reading)
+bool rules_resumes(const struct rules *rules, const struct registry_job *job, unsigned reading)
 {
-	return suspended_users_wakes(rules->sleepers, job->event->at[reading].owner,
+	return suspended_users_resumes(rules->suspended, job->event->at[reading].owner,
 		       rules_time(rules, job), rules->wrong_ms) &&
 		rules_believes(job, reading);
 }

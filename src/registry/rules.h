@@ -1,6 +1,6 @@
 /*
  * rules - what all that the registry does has in common: its settings, the present, and whom a
- * batch has put to sleep, woken or renewed.
+ * batch has put to sleep, resumed or renewed.
  *
  * What each kind of job means stands in renewal.h, news_match.h, mailbox_change.h, token_change.h,
  * tidy.h and listing.h, the same for all databases; batch.h brings them in order.
@@ -21,12 +21,12 @@ struct rules {
 	int64_t registration_ttl_ms;
 	int64_t deleted_user_grace_ms;
 	unsigned registrations_per_user;
-	struct suspended_users *sleepers;
-	bool sleepers_known; /* as they stand in the database */
-	struct map *users;   /* of a run of renewals; empty outside */
-	struct map *renewed; /* keys of the registrations that this batch has renewed */
-	int64_t now_ms;	     /* Unix; of the batch */
-	int64_t wrong_ms;    /* a stored time later than this is from a wrong clock */
+	struct suspended_users *suspended;
+	bool suspended_known; /* as they stand in the database */
+	struct map *users;    /* of a run of renewals; empty outside */
+	struct map *renewed;  /* keys of the registrations that this batch has renewed */
+	int64_t now_ms;	      /* Unix; of the batch */
+	int64_t wrong_ms;     /* a stored time later than this is from a wrong clock */
 };
 
 void rules_init(
@@ -42,7 +42,7 @@ int64_t rules_time(const struct rules *rules, const struct registry_job *job);
 /* Is this reading of the event's mailbox the one that is meant, as far as can be said? */
 bool rules_believes(const struct registry_job *job, unsigned reading);
 /* Does the event wake the owner of this reading, who sleeps? */
-bool rules_wake(const struct rules *rules, const struct registry_job *job, unsigned reading);
+bool rules_resumes(const struct rules *rules, const struct registry_job *job, unsigned reading);
 /* A registry_effect_fn; `ctx`: the jobs, by index. */
 void rules_on_effect(void *ctx, size_t index, enum registry_effect_kind kind,
 	const struct registry_key *key, const char *hash);

@@ -15,9 +15,9 @@
 #define SCHEMA_APPLICATION_ID 0x4d505247 /* "MPRG" */
 
 /* SQL; the state of a registration as a number of enum registry_state, if it is not active. */
-#define SCHEMA_IS_NOT_ACTIVE "stopped_reason IS NOT NULL OR sleeping_ms > 0 OR superseded_ms > 0"
+#define SCHEMA_IS_NOT_ACTIVE "stopped_reason IS NOT NULL OR suspended_ms > 0 OR superseded_ms > 0"
 #define SCHEMA_STATE \
-	"(CASE WHEN stopped_reason IS NOT NULL THEN 3 WHEN sleeping_ms > 0 THEN 2 ELSE 1 END)"
+	"(CASE WHEN stopped_reason IS NOT NULL THEN 3 WHEN suspended_ms > 0 THEN 2 ELSE 1 END)"
 
 extern const char *const schema_steps[];
 extern const size_t schema_step_count;

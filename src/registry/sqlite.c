@@ -127,7 +127,7 @@ static int read_target(sqlite3_stmt *query, int at, struct registry_row *ret)
 	ret->confirmed = sqlite3_column_int(query, at + 6) != 0;
 	ret->inbox_only = sqlite3_column_int(query, at + 7) != 0;
 	ret->renewed_ms = sqlite3_column_int64(query, at + 8);
-	ret->sleeping_ms = sqlite3_column_int64(query, at + 9);
+	ret->suspended_ms = sqlite3_column_int64(query, at + 9);
 	return at + 10;
 }
 
@@ -319,7 +319,7 @@ static int put(
 		bind_number(query, 8, row->confirmed);
 		bind_number(query, 9, row->inbox_only);
 		bind_number(query, 10, row->renewed_ms);
-		bind_number(query, 11, row->sleeping_ms);
+		bind_number(query, 11, row->suspended_ms);
 		bind_text(query, 12, row->stopped_reason);
 		bind_text(query, 13, row->subtopic);
 		bind_number(query, 14, row->created_ms);
@@ -453,26 +453,26 @@ static int change_tokens(struct registry_db *db, const struct registry_token_cha
 	return failed;
 }
 
-static int find_sleepers(
-	struct registry_db *db, registry_sleeper_fn *on_sleeper, void *ctx, struct err *err)
+static int find_suspended(
+	struct registry_db *db, registry_suspended_fn *on_suspended, void *ctx, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
 	sqlite3_stmt *query = s->statements[STATEMENT_FIND_SLEEPERS];
 	bind_number(query, 1, s->site);
 	int result;
 	while ((result = sqlite3_step(query)) == SQLITE_ROW)
-		on_sleeper(ctx, column_text(query, 0), sqlite3_column_int64(query, 1));
+		on_suspended(ctx, column_text(query, 0), sqlite3_column_int64(query, 1));
 	return finish(s, query, result, err);
 }
 
-static int wake(struct registry_db *db, const struct registry_wake *wakes, size_t count,
+static int wake(struct registry_db *db, const struct registry_resume *wakes, size_t count,
 	registry_effect_fn *on_effect, void *ctx, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
 	int failed = 0;
 	for (size_t i = 0; i < count && !failed; i++) {
 		const struct upheaval_teller teller = {on_effect, ctx, i};
-		if (upheaval_wake(s->statements, s->site, &wakes[i], &teller) != SQLITE_DONE)
+		if (upheaval_resume(s->statements, s->site, &wakes[i], &teller) != SQLITE_DONE)
 			failed = fail(s, "cannot write", err);
 	}
 	return failed;
@@ -571,7 +571,7 @@ static int find_expired(struct registry_db *db, int64_t before_ms, size_t limit,
 	return failed;
 }
 
-static int find_overslept(struct registry_db *db, int64_t before_ms, size_t limit,
+static int find_suspended_elsewhere(struct registry_db *db, int64_t before_ms, size_t limit,
 	registry_key_fn *on_key, void *ctx, struct err *err)
 {
 	return find_keys(sqlite(db), STATEMENT_FIND_OVERSLEPT, before_ms, limit, on_key, ctx, err);
@@ -771,7 +771,7 @@ const struct registry_ops sqlite_ops = {
 	.remove = remove_keys,
 	.change_mailboxes = change_mailboxes,
 	.change_tokens = change_tokens,
-	.find_sleepers = find_sleepers,
+	.find_suspended = find_suspended,
 	.wake = wake,
 	.census = census,
 	.put_right = put_right,
@@ -779,7 +779,7 @@ const struct registry_ops sqlite_ops = {
 	.put_seen = put_seen,
 	.prune_traces = prune_traces,
 	.find_expired = find_expired,
-	.find_overslept = find_overslept,
+	.find_suspended_elsewhere = find_suspended_elsewhere,
 	.find_nudges = find_nudges,
 	.mark_nudged = mark_nudged,
 };

@@ -4,7 +4,7 @@
 
 #define TARGET_COLUMNS                                                                      \
 	"r.key, r.user, r.device_token, r.account_id, r.topic, r.aps_version, r.confirmed," \
-	" r.inbox_only, r.renewed_ms, r.sleeping_ms"
+	" r.inbox_only, r.renewed_ms, r.suspended_ms"
 #define ROW_COLUMNS                                                                      \
 	TARGET_COLUMNS ", r.stopped_reason, r.subtopic, r.created_ms, r.superseded_ms, " \
 		       "r.is_nudged"
@@ -66,11 +66,11 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_FIND_ID] = "SELECT id FROM registration WHERE key = ?1",
 	[STATEMENT_PUT] =
 		"INSERT INTO registration (site, key, user, device_token, account_id, topic,"
-		" aps_version, confirmed, inbox_only, renewed_ms, sleeping_ms, stopped_reason,"
+		" aps_version, confirmed, inbox_only, renewed_ms, suspended_ms, stopped_reason,"
 		" subtopic, created_ms, superseded_ms, is_nudged)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
 		" ON CONFLICT (key) DO UPDATE SET topic = ?6, aps_version = ?7, confirmed = ?8,"
-		" inbox_only = ?9, renewed_ms = ?10, sleeping_ms = ?11, stopped_reason = ?12,"
+		" inbox_only = ?9, renewed_ms = ?10, suspended_ms = ?11, stopped_reason = ?12,"
 		" created_ms = ?14, superseded_ms = ?15, is_nudged = ?16",
 	[STATEMENT_CLEAR_LIST] = "DELETE FROM subscription WHERE registration = ?1",
 	[STATEMENT_SUBSCRIBE] =
@@ -78,9 +78,9 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 	[STATEMENT_REMOVE] = "DELETE FROM registration WHERE id = ?1",
 	[STATEMENT_OWNER_SLEEPS] =
-		"UPDATE registration INDEXED BY registration_user SET sleeping_ms = ?2"
+		"UPDATE registration INDEXED BY registration_user SET suspended_ms = ?2"
 		" WHERE site = ?1 AND user = ?3 AND (renewed_ms <= ?2 OR renewed_ms > ?10)"
-		" AND (sleeping_ms <= ?2 OR sleeping_ms > ?10) RETURNING key",
+		" AND (suspended_ms <= ?2 OR suspended_ms > ?10) RETURNING key",
 	[STATEMENT_OWNER_DROPPED] =
 		"DELETE FROM subscription WHERE site = ?1 AND owner = ?3"
 		" AND (SELECT r.user <> ?3 FROM registration r"
@@ -105,12 +105,12 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"UPDATE registration INDEXED BY registration_token SET stopped_reason = ?5"
 		" WHERE site = ?1 AND device_token = ?2 AND topic = ?3 AND renewed_ms < ?4"
 		" RETURNING id, key",
-	[STATEMENT_FIND_SLEEPERS] = "SELECT user, max(sleeping_ms) FROM registration"
-				    " INDEXED BY registration_sleeping"
-				    " WHERE site = ?1 AND sleeping_ms > 0 GROUP BY user",
-	[STATEMENT_WAKE] = "UPDATE registration INDEXED BY registration_user SET sleeping_ms = 0"
+	[STATEMENT_FIND_SLEEPERS] = "SELECT user, max(suspended_ms) FROM registration"
+				    " INDEXED BY registration_suspended"
+				    " WHERE site = ?1 AND suspended_ms > 0 GROUP BY user",
+	[STATEMENT_WAKE] = "UPDATE registration INDEXED BY registration_user SET suspended_ms = 0"
 			   " WHERE site = ?1 AND user = ?2"
-			   " AND (sleeping_ms BETWEEN 1 AND ?3 OR sleeping_ms > ?4)"
+			   " AND (suspended_ms BETWEEN 1 AND ?3 OR suspended_ms > ?4)"
 			   " RETURNING key",
 	[STATEMENT_CENSUS] = "SELECT (SELECT count(*) FROM registration WHERE site = ?1),"
 			     " (SELECT coalesce(max(renewed_ms), 0) FROM registration"
@@ -118,14 +118,14 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 			     " tidied_day, tidied_count, seen_ms, spared_until_ms,"
 			     " (SELECT count(*) FROM registration"
 			     "  WHERE (site = ?1 AND renewed_ms > ?2)"
-			     "  OR (site = ?1 AND sleeping_ms > 0 AND sleeping_ms > ?2))"
+			     "  OR (site = ?1 AND suspended_ms > 0 AND suspended_ms > ?2))"
 			     " FROM site WHERE id = ?1",
 	[STATEMENT_PUT_RIGHT] =
 		"UPDATE registration SET renewed_ms = min(renewed_ms, ?3),"
-		" sleeping_ms = min(sleeping_ms, ?3), created_ms = min(created_ms, ?3),"
+		" suspended_ms = min(suspended_ms, ?3), created_ms = min(created_ms, ?3),"
 		" superseded_ms = min(superseded_ms, ?3)"
 		" WHERE (site = ?1 AND renewed_ms > ?2)"
-		" OR (site = ?1 AND sleeping_ms > 0 AND sleeping_ms > ?2)",
+		" OR (site = ?1 AND suspended_ms > 0 AND suspended_ms > ?2)",
 	[STATEMENT_PUT_TIDIED] = "UPDATE site SET tidied_day = ?2, tidied_count = ?3 WHERE id = ?1",
 	[STATEMENT_PUT_SEEN] = "UPDATE site SET seen_ms = ?2, spared_until_ms = ?3 WHERE id = ?1",
 	[STATEMENT_FIND_EXPIRED] =
@@ -134,14 +134,15 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_COUNT_EXPIRED] =
 		"SELECT count(*) FROM registration INDEXED BY registration_renewed"
 		" WHERE site = ?1 AND renewed_ms < ?2",
-	[STATEMENT_FIND_OVERSLEPT] = "SELECT key FROM registration INDEXED BY registration_sleeping"
-				     " WHERE site = ?1 AND sleeping_ms > 0 AND sleeping_ms < ?2"
-				     " ORDER BY sleeping_ms LIMIT ?3",
+	[STATEMENT_FIND_OVERSLEPT] =
+		"SELECT key FROM registration INDEXED BY registration_suspended"
+		" WHERE site = ?1 AND suspended_ms > 0 AND suspended_ms < ?2"
+		" ORDER BY suspended_ms LIMIT ?3",
 	[STATEMENT_FIND_NUDGES] =
 		"SELECT s.hash, " TARGET_COLUMNS ", r.id"
 		" FROM (SELECT * FROM registration INDEXED BY registration_renewed"
 		"  WHERE site = ?1 AND renewed_ms < ?2 AND is_nudged = 0"
-		"  AND sleeping_ms = 0 AND stopped_reason IS NULL"
+		"  AND suspended_ms = 0 AND stopped_reason IS NULL"
 		"  AND EXISTS (SELECT 1 FROM subscription s WHERE s.registration = id)"
 		"  ORDER BY renewed_ms LIMIT ?3) r"
 		" JOIN subscription s ON s.registration = r.id"

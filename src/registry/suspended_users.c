@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-struct sleeper {
-	int64_t sleeping_ms;
+struct suspended_user {
+	int64_t suspended_ms;
 	char user[];
 };
 
@@ -19,54 +19,56 @@ struct suspended_users *suspended_users_new(void)
 {
 	uint8_t seed[RANDOM_SEED_SIZE];
 	random_seed(seed);
-	struct suspended_users *sleepers = mem_alloc_zero(1, sizeof(*sleepers));
-	sleepers->by_user = map_new(seed);
-	return sleepers;
+	struct suspended_users *suspended = mem_alloc_zero(1, sizeof(*suspended));
+	suspended->by_user = map_new(seed);
+	return suspended;
 }
 
-void suspended_users_free(struct suspended_users *sleepers)
+void suspended_users_free(struct suspended_users *suspended)
 {
-	if (!sleepers)
+	if (!suspended)
 		return;
-	suspended_users_clear(sleepers);
-	map_free(sleepers->by_user);
-	free(sleepers);
+	suspended_users_clear(suspended);
+	map_free(suspended->by_user);
+	free(suspended);
 }
 
-void suspended_users_clear(struct suspended_users *sleepers)
+void suspended_users_clear(struct suspended_users *suspended)
 {
 	size_t position = 0;
-	struct sleeper *sleeper;
-	while ((sleeper = map_next(sleepers->by_user, &position)))
-		free(sleeper);
-	map_clear(sleepers->by_user);
+	struct suspended_user *suspended_user;
+	while ((suspended_user = map_next(suspended->by_user, &position)))
+		free(suspended_user);
+	map_clear(suspended->by_user);
 }
 
-void suspended_users_add(struct suspended_users *sleepers, const char *user, int64_t sleeping_ms)
+void suspended_users_add(struct suspended_users *suspended, const char *user, int64_t suspended_ms)
 {
 	size_t size = strlen(user);
-	struct sleeper *sleeper = map_get(sleepers->by_user, user, size);
-	if (sleeper) {
-		if (sleeping_ms > sleeper->sleeping_ms)
-			sleeper->sleeping_ms = sleeping_ms;
+	struct suspended_user *suspended_user = map_get(suspended->by_user, user, size);
+	if (suspended_user) {
+		if (suspended_ms > suspended_user->suspended_ms)
+			suspended_user->suspended_ms = suspended_ms;
 		return;
 	}
-	sleeper = mem_alloc(sizeof(*sleeper) + size + 1);
-	sleeper->sleeping_ms = sleeping_ms;
-	memcpy(sleeper->user, user, size + 1);
-	map_add(sleepers->by_user, sleeper->user, size, sleeper);
+	suspended_user = mem_alloc(sizeof(*suspended_user) + size + 1);
+	suspended_user->suspended_ms = suspended_ms;
+	memcpy(suspended_user->user, user, size + 1);
+	map_add(suspended->by_user, suspended_user->user, size, suspended_user);
 }
 
-void suspended_users_remove(struct suspended_users *sleepers, const char *user)
+void suspended_users_remove(struct suspended_users *suspended, const char *user)
 {
-	free(map_remove(sleepers->by_user, user, strlen(user)));
+	free(map_remove(suspended->by_user, user, strlen(user)));
 }
 
-bool suspended_users_wakes(
-	const struct suspended_users *sleepers, const char *user, int64_t at_ms, int64_t wrong_ms)
+bool suspended_users_resumes(
+	const struct suspended_users *suspended, const char *user, int64_t at_ms, int64_t wrong_ms)
 {
-	if (map_count(sleepers->by_user) == 0)
+	if (map_count(suspended->by_user) == 0)
 		return false;
-	const struct sleeper *sleeper = map_get(sleepers->by_user, user, strlen(user));
-	return sleeper && (sleeper->sleeping_ms <= at_ms || sleeper->sleeping_ms > wrong_ms);
+	const struct suspended_user *suspended_user =
+		map_get(suspended->by_user, user, strlen(user));
+	return suspended_user &&
+		(suspended_user->suspended_ms <= at_ms || suspended_user->suspended_ms > wrong_ms);
 }

@@ -13,17 +13,17 @@
 struct suspended_users;
 
 struct suspended_users *suspended_users_new(void);
-void suspended_users_free(struct suspended_users *sleepers);
+void suspended_users_free(struct suspended_users *suspended);
 
-void suspended_users_clear(struct suspended_users *sleepers);
-void suspended_users_add(struct suspended_users *sleepers, const char *user, int64_t sleeping_ms);
-void suspended_users_remove(struct suspended_users *sleepers, const char *user);
+void suspended_users_clear(struct suspended_users *suspended);
+void suspended_users_add(struct suspended_users *suspended, const char *user, int64_t suspended_ms);
+void suspended_users_remove(struct suspended_users *suspended, const char *user);
 
 /*
  * Does something that happened to `user` at `at_ms` wake them?  Who fell asleep later than
  * `wrong_ms` did so by a wrong clock, and anything wakes them.
  */
-bool suspended_users_wakes(
-	const struct suspended_users *sleepers, const char *user, int64_t at_ms, int64_t wrong_ms);
+bool suspended_users_resumes(
+	const struct suspended_users *suspended, const char *user, int64_t at_ms, int64_t wrong_ms);
 
 #endif

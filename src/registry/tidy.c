@@ -47,10 +47,11 @@ static int put_right(struct rules *rules, const struct registry_census *census, 
 	return rules->db->ops->put_right(rules->db, rules->wrong_ms, rules->now_ms, err);
 }
 
-static int remove_overslept(struct rules *rules, struct registry_job *job, struct err *err)
+static int remove_suspended_elsewhere(
+	struct rules *rules, struct registry_job *job, struct err *err)
 {
 	size_t first = job->gone_count;
-	int failed = rules->db->ops->find_overslept(rules->db,
+	int failed = rules->db->ops->find_suspended_elsewhere(rules->db,
 		rules_time(rules, job) - rules->deleted_user_grace_ms, REMOVED_AT_ONCE, on_key, job,
 		err);
 	return failed ? failed : remove_gone(rules, job, first, REGISTRY_WHY_DELETED, err);
@@ -118,24 +119,24 @@ struct audit {
 	bool *is_there; /* by index of the job's keys */
 };
 
-static void on_sleeper(void *ctx, size_t index, const struct registry_row *row)
+static void on_suspended(void *ctx, size_t index, const struct registry_row *row)
 {
 	struct audit *audit = ctx;
 	audit->is_there[index] = true;
-	if (!row->sleeping_ms)
-		result_add_effect(audit->job, REGISTRY_AWAKE, &row->key, NULL);
+	if (!row->suspended_ms)
+		result_add_effect(audit->job, REGISTRY_EFFECT_RESUMED, &row->key, NULL);
 }
 
 /* Of those that sleep for all that the queue knows: who is awake, or gone? */
-static int audit_sleepers(struct rules *rules, struct registry_job *job, struct err *err)
+static int audit_suspended(struct rules *rules, struct registry_job *job, struct err *err)
 {
 	mem_auto bool *is_there = mem_alloc_zero(job->key_count, sizeof(*is_there));
 	struct audit audit = {job, is_there};
 	int failed = rules->db->ops->load_keys(
-		rules->db, job->keys, job->key_count, on_sleeper, &audit, err);
+		rules->db, job->keys, job->key_count, on_suspended, &audit, err);
 	for (size_t i = 0; i < job->key_count && !failed; i++) {
 		if (!is_there[i])
-			result_add_effect(job, REGISTRY_ABSENT, &job->keys[i], NULL);
+			result_add_effect(job, REGISTRY_EFFECT_ABSENT, &job->keys[i], NULL);
 	}
 	return failed;
 }
@@ -159,7 +160,7 @@ int tidy_run(struct rules *rules, struct registry_job *job, struct err *err)
 	if (!failed)
 		failed = see(rules, job, &census, &is_spared, err);
 	if (!failed && !is_spared)
-		failed = remove_overslept(rules, job, err);
+		failed = remove_suspended_elsewhere(rules, job, err);
 	if (!failed && !is_spared)
 		failed = remove_expired(rules, job, &census, expired_before, err);
 	if (!failed)
@@ -168,8 +169,8 @@ int tidy_run(struct rules *rules, struct registry_job *job, struct err *err)
 		failed = rules->db->ops->prune_traces(
 			rules->db, now_ms - REGISTRY_TRACE_MS, rules->wrong_ms, now_ms, err);
 	if (!failed)
-		failed = audit_sleepers(rules, job, err);
-	/* Other nodes may have put users to sleep, or woken them. */
-	rules->sleepers_known = false;
+		failed = audit_suspended(rules, job, err);
+	/* Other nodes may have put users to sleep, or resumed them. */
+	rules->suspended_known = false;
 	return failed;
 }

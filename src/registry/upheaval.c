@@ -10,7 +10,8 @@ static void bind_text(sqlite3_stmt *query, int at, const char *text)
 	sqlite3_bind_text(query, at, text, -1, SQLITE_STATIC);
 }
 
-/* Runs what gives back the key, and of REGISTRY_LOST the hash, of each row that it touches. */
+/* Runs what gives back the key, and of REGISTRY_EFFECT_LOST the hash, of each row that it touches.
+ */
 static int run(
 	sqlite3_stmt *query, enum registry_effect_kind kind, const struct upheaval_teller *teller)
 {
@@ -19,8 +20,9 @@ static int run(
 		struct registry_key key = {0};
 		if (sqlite3_column_bytes(query, 0) == (int)sizeof(key.bytes))
 			memcpy(key.bytes, sqlite3_column_blob(query, 0), sizeof(key.bytes));
-		const char *hash =
-			kind == REGISTRY_LOST ? (const char *)sqlite3_column_text(query, 1) : NULL;
+		const char *hash = kind == REGISTRY_EFFECT_LOST
+			? (const char *)sqlite3_column_text(query, 1)
+			: NULL;
 		teller->on_effect(teller->ctx, teller->index, kind, &key, hash);
 	}
 	sqlite3_reset(query);
@@ -42,11 +44,11 @@ static int lose_owner(sqlite3_stmt *const *statements, int64_t site,
 	const struct registry_mailbox_change *change, const struct upheaval_teller *teller)
 {
 	int result = run(bind_change(statements[STATEMENT_OWNER_SLEEPS], site, change),
-		REGISTRY_ASLEEP, teller);
+		REGISTRY_EFFECT_SUSPENDED, teller);
 	if (result != SQLITE_DONE)
 		return result;
-	return run(bind_change(statements[STATEMENT_OWNER_DROPPED], site, change), REGISTRY_LOST,
-		teller);
+	return run(bind_change(statements[STATEMENT_OWNER_DROPPED], site, change),
+		REGISTRY_EFFECT_LOST, teller);
 }
 
 int upheaval_change(sqlite3_stmt *const *statements, int64_t site,
@@ -71,16 +73,16 @@ int upheaval_change(sqlite3_stmt *const *statements, int64_t site,
 		bind_text(query, 8, beyond);
 		bind_text(query, 9, separator);
 	}
-	return run(query, REGISTRY_LOST, teller);
+	return run(query, REGISTRY_EFFECT_LOST, teller);
 }
 
-int upheaval_wake(sqlite3_stmt *const *statements, int64_t site, const struct registry_wake *wake,
-	const struct upheaval_teller *teller)
+int upheaval_resume(sqlite3_stmt *const *statements, int64_t site,
+	const struct registry_resume *wake, const struct upheaval_teller *teller)
 {
 	sqlite3_stmt *query = statements[STATEMENT_WAKE];
 	sqlite3_bind_int64(query, 1, site);
 	bind_text(query, 2, wake->user);
 	sqlite3_bind_int64(query, 3, wake->upto_ms);
 	sqlite3_bind_int64(query, 4, wake->wrong_ms);
-	return run(query, REGISTRY_AWAKE, teller);
+	return run(query, REGISTRY_EFFECT_RESUMED, teller);
 }

@@ -22,7 +22,7 @@ struct upheaval_teller {
 /* `statements`: those of statement.h. */
 int upheaval_change(sqlite3_stmt *const *statements, int64_t site,
 	const struct registry_mailbox_change *change, const struct upheaval_teller *teller);
-int upheaval_wake(sqlite3_stmt *const *statements, int64_t site, const struct registry_wake *wake,
-	const struct upheaval_teller *teller);
+int upheaval_resume(sqlite3_stmt *const *statements, int64_t site,
+	const struct registry_resume *wake, const struct upheaval_teller *teller);
 
 #endif

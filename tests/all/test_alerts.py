@@ -75,7 +75,7 @@ CASES = {
          series("mailpush_queue_oldest_age_seconds", "0+0x30 60+60x60 0+0x60")],
         [29, 33, 110], [45]),
     "MailpushTellsLate": (
-        histogram("event_to_push_seconds", 10, urgency="now"), [30, 43, 110], [59]),
+        histogram("event_to_push_seconds", 10, urgency="urgent"), [30, 43, 110], [59]),
     "MailpushPushErrors": (
         [counter("pushes_total", 10, status="503"), counter("pushes_total", 10, status="410"),
          series("mailpush_pushes_total", "0+50x150", status="200")], [30, 40, 110], [59]),
@@ -87,7 +87,7 @@ CASES = {
          counter("registrations_stopped_total", 1)], [30, 35, 140], [60]),
     "MailpushPhonesStopped": (
         [series("mailpush_registrations", "44+0x150", state="active"),
-         series("mailpush_registrations", "1+0x150", state="sleeping"),
+         series("mailpush_registrations", "1+0x150", state="suspended"),
          gauge("registrations", 3, 6, state="stopped")], [30, 39, 110], [59]),
     "MailpushNotificationsDropped": (
         [counter("notifications_forwarded_total", 1, outcome="dropped")], [30, 90], [35]),

@@ -63,7 +63,7 @@ static void check(const struct config *config)
 	check_within(config->deleted_user_grace_ms, 0, 365 * CLOCK_DAY_MS);
 	check_within(config->registrations_per_user, 1, 10000);
 	check_within(config->min_interval_ms, 0, CLOCK_HOUR_MS);
-	check_within(config->later_delay_ms, 0, CLOCK_DAY_MS);
+	check_within(config->deferred_delay_ms, 0, CLOCK_DAY_MS);
 	check_within(config->max_push_rate, 0, 1000000);
 	check_within(config->apns_port, 1, 65535);
 	check_within(config->connections, 1, 16);

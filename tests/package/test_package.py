@@ -204,7 +204,7 @@ def test_a_push_goes_from_the_packaged_daemon_to_the_packaged_apple(machine):
         port = apple.lines.wait(r"listening on .*:(\d+)")[1]
         with open(machine.path(CONF), "a", encoding="utf-8") as conf:
             conf.write(f'apns_host = "127.0.0.1"\napns_port = {port}\n'
-                       'apns_ca_file = "/etc/mailpush/ca.pem"\nlater_delay = "50ms"\n')
+                       'apns_ca_file = "/etc/mailpush/ca.pem"\ndeferred_delay = "50ms"\n')
         with running(machine, *as_the_unit("mailpushd")) as daemon:
             daemon.lines.wait("info daemon: ready")
             register(machine, token)

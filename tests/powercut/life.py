@@ -28,7 +28,7 @@ from waiting import TIMEOUT
 APPLE = "apple"                             # the file of data that Apple's stand-in writes to
 USERS = [f"user{n}" for n in range(6)]
 FOLDERS = ("INBOX", "Notes", "Archive")
-SETTINGS = {"min_interval": "20ms", "later_delay": "50ms", "ack_timeout": "25s",
+SETTINGS = {"min_interval": "20ms", "deferred_delay": "50ms", "ack_timeout": "25s",
             "log_level": "info"}
 
 # What happens, how often in a hundred steps.

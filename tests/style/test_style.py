@@ -29,7 +29,7 @@ PURE = [
     "src/event/acl", "src/event/event", "src/event/flat", "src/event/groups",
     "src/event/imapdconf", "src/event/mailbox", "src/event/utf7", "src/base/utf8",
     "src/intake/notification_write", "src/intake/dlist", "src/intake/notification",
-    "src/queue/schedule", "src/queue/schedule_load", "src/queue/schedule_sleep", "src/queue/topic_heaps", "src/queue/news", "src/queue/rate",
+    "src/queue/schedule", "src/queue/schedule_load", "src/queue/schedule_suspend", "src/queue/topic_heaps", "src/queue/news", "src/queue/rate",
     "src/apns/explain", "src/credential/jwt", "src/apns/payload", "src/credential/topics", "src/apns/verdict",
     "src/admin/request_params", "src/admin/host_header", "src/stats/failures",
     "src/stats/history", "src/stats/metrics", "src/config/notify_socket", "src/event/relay",
@@ -191,7 +191,7 @@ def test_the_example_has_every_key_with_its_default():
     table = defaults_in_the_table()
     # These two add to what relay.c begins with; the manual page has them whole.
     page = (ROOT / "man/mailpush.conf.5").read_text()
-    for key in ("push_now", "push_later"):
+    for key in ("urgent_events", "deferred_events"):
         entry = page[page.index(f".It Ic {key}\n"):]
         table[key] = words(re.search(r"Default: (\{.*?\})", entry, flags=re.S).group(1)
                            .replace(".Qq ", ""))

@@ -11,9 +11,9 @@
 
 bool __real_sender_push(struct sender *sender, struct sender_push *push);
 bool __wrap_sender_push(struct sender *sender, struct sender_push *push);
-struct queue_job *__real_schedule_told(struct schedule *schedule, const struct registry_key *key,
+struct queue_job *__real_schedule_settled(struct schedule *schedule, const struct registry_key *key,
 	int status, const char *reason, struct schedule_time time);
-struct queue_job *__wrap_schedule_told(struct schedule *schedule, const struct registry_key *key,
+struct queue_job *__wrap_schedule_settled(struct schedule *schedule, const struct registry_key *key,
 	int status, const char *reason, struct schedule_time time);
 
 static void count(unsigned *so_far, const char *variable)
@@ -35,11 +35,11 @@ bool __wrap_sender_push(struct sender *sender, struct sender_push *push)
 	return is_taken;
 }
 
-struct queue_job *__wrap_schedule_told(struct schedule *schedule, const struct registry_key *key,
+struct queue_job *__wrap_schedule_settled(struct schedule *schedule, const struct registry_key *key,
 	int status, const char *reason, struct schedule_time time)
 {
 	static unsigned told;
 	/* Before its answer can be handed over to be stored. */
 	count(&told, "MAILPUSH_FAULT_TOLD");
-	return __real_schedule_told(schedule, key, status, reason, time);
+	return __real_schedule_settled(schedule, key, status, reason, time);
 }

@@ -1,6 +1,6 @@
 """mailpushd as an object of a test.
 
-    daemon = Mailpushd(directory, cyrus, sim, later_delay="1s").start()
+    daemon = Mailpushd(directory, cyrus, sim, deferred_delay="1s").start()
     daemon.log.wait("registered .*user=alice")
     assert daemon.stop() == 0
 

@@ -26,7 +26,7 @@ from phone import Phone, hash_of, new_token
 from waiting import wait_until
 
 # Short, so that tests are quick; order and content are what they check.
-DELAYS = {"min_interval": "50ms", "later_delay": "50ms"}
+DELAYS = {"min_interval": "50ms", "deferred_delay": "50ms"}
 
 # When Apple's word about a phone is doubted, it is asked again after so long.
 DOUBTED_MS = 5 * 60 * 1000

@@ -281,7 +281,7 @@ def test_the_newest_acl_counts_for_news_that_was_merged(bare_site, acls, is_told
 
 def test_what_happened_while_it_could_be_read_is_told_though_that_ends(box):
     """The push says no more than that something changed while the user could see it."""
-    box.site.mailpushd.write_conf(later_delay="1h")
+    box.site.mailpushd.write_conf(deferred_delay="1h")
     box.site.mailpushd.restart()
     reader, = box.readers
     box.allow(reader, "lrswi")

@@ -96,7 +96,7 @@ def peace(mailpushd, apns_folder, imapd_conf, tmp):
     folder = shutil.copytree(apns_folder, tmp / "peace", ignore=shutil.ignore_patterns("control"))
     with ApnsSim().start(folder) as sim:
         site = BareSite(mailpushd(imapd_conf=imapd_conf, apns_port=sim.port, log_level="info",
-                                  later_delay="3s"), sim)
+                                  deferred_delay="3s"), sim)
         site.registered_phone()
         yield site
 
@@ -126,7 +126,7 @@ def shrinks_to(daemon, limit_kb, what):
 
 
 def is_as_in_peace(held, peace):
-    """Compare them for as long as it takes the one in peace to tell a phone, later_delay and more."""
+    """Compare them for as long as it takes the one in peace to tell a phone, deferred_delay and more."""
     phone = BarePhone(new_user())
     before = cpu_ns(held), cpu_ns(peace.mailpushd)
     peace.register(phone)

@@ -31,7 +31,7 @@ def test_status_counts_what_came_and_what_was_told(site):
     wait_counted(site.mailpushd, registrations=1, pushes=2)
     status = get(site.mailpushd, "/status")
     by = {(e["event"], e["transport"], e["action"]): e["count"] for e in status["events"]["by"]}
-    assert by == {("ApplePushService", "stream", "register"): 1, ("MessageNew", "stream", "now"): 1}
+    assert by == {("ApplePushService", "stream", "register"): 1, ("MessageNew", "stream", "urgent"): 1}
     assert status["counters"]["malformed"] == 1
     assert status["registrations"]["total"] == 1
     assert status["registrations"]["received"]["new"] == 1

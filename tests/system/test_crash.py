@@ -20,7 +20,7 @@ MAILBOXES = ("INBOX", "Notes")
 PHONES = 200
 DELIVERIES = 2000
 SENDERS = 16
-QUICK = {"min_interval": "20ms", "later_delay": "20ms", "max_push_rate": 0}
+QUICK = {"min_interval": "20ms", "deferred_delay": "20ms", "max_push_rate": 0}
 
 
 @pytest.fixture

@@ -33,9 +33,9 @@ def test_status_tells_what_happened(site):
     text = ctl_fine(site.mailpushd, "status")
     assert re.search(r"^mailpushd +\d+\.\d+\.\d+, up .*, pid \d+$", text, flags=re.M)
     assert re.search(r"^  ApplePushService +stream +register +\d+$", text, flags=re.M)
-    assert re.search(r"^  MessageNew +stream +now +1$", text, flags=re.M)
+    assert re.search(r"^  MessageNew +stream +urgent +1$", text, flags=re.M)
     assert re.search(r"^Alarms +none$", text, flags=re.M)
-    assert re.search(r"^Registrations +1: active 1, superseded 0, sleeping 0, stopped 0$", text, flags=re.M)
+    assert re.search(r"^Registrations +1: active 1, superseded 0, suspended 0, stopped 0$", text, flags=re.M)
     assert re.search(r"^  200 +2$", text, flags=re.M)
     assert re.search(rf"^  main, {TOPIC}, \d+ days left$", text, flags=re.M)
     assert re.search(r"^    127.0.0.1 open, 0 of \d+ streams$", text, flags=re.M)
@@ -189,7 +189,7 @@ def test_a_test_push_without_a_credential_is_not_sent(bare_site):
 @pytest.fixture
 def slow_site(bare_site_for):
     """What is told later waits for an hour."""
-    return bare_site_for(later_delay=HOUR)
+    return bare_site_for(deferred_delay=HOUR)
 
 
 def waiting_phone(site):
@@ -237,12 +237,12 @@ def test_what_is_flushed_and_cannot_go_is_told_with_why(slow_site):
     site.deliver(held.user)
     site.mailpushd.wait_log("Apple refuses pushes: 403 BadCertificate")
     wait_until(lambda: [push["state"] for push in ctl_json(site.mailpushd, "queue")]
-               == ["waiting", "asleep"], what="one that is held, and one asleep")
+               == ["waiting", "suspended"], what="one that is held, and one asleep")
     answer, = ctl_json(site.mailpushd, "queue", "flush")
     assert answer["flushed"] == 0
     found = {(o["why"], o["topic"]): (o["count"], o["meaning"]) for o in answer["cannot_go"]}
-    assert set(found) == {("held", TOPIC), ("asleep", None)}
-    assert found["held", TOPIC][0] == found["asleep", None][0] == 1
+    assert set(found) == {("held", TOPIC), ("suspended", None)}
+    assert found["held", TOPIC][0] == found["suspended", None][0] == 1
     assert "403 BadCertificate" in found["held", TOPIC][1]
 
 
@@ -250,7 +250,7 @@ def test_what_is_flushed_and_cannot_go_is_told_to_people(slow_site):
     phone = waiting_phone(slow_site)
     slow_site.tell(notify.mail(phone.user, event="MailboxDelete"))
     wait_until(lambda: [push["state"] for push in ctl_json(slow_site.mailpushd, "queue")]
-               == ["asleep"], what="one that is asleep")
+               == ["suspended"], what="one that is asleep")
     assert ctl_fine(slow_site.mailpushd, "queue", "flush", "--user", phone.user) == \
         "0 pushes are told now\n" \
         "1 cannot go: the account was deleted; they wait until something happens in it\n"
@@ -485,15 +485,15 @@ def test_settings_are_told_with_where_they_come_from(site):
     text = ctl_fine(site.mailpushd, "config")
     conf = site.mailpushd.conf
     number = 1 + next(n for n, line in enumerate(conf.read_text().splitlines())
-                      if line.startswith("later_delay"))
-    assert re.search(rf"^later_delay +50ms +{conf}:{number}$", text, flags=re.M)
+                      if line.startswith("deferred_delay"))
+    assert re.search(rf"^deferred_delay +50ms +{conf}:{number}$", text, flags=re.M)
     assert re.search(r"^max_push_rate +2000 +default$", text, flags=re.M)
-    assert re.search(r"^push_now +MessageNew +default$", text, flags=re.M)
+    assert re.search(r"^urgent_events +MessageNew +default$", text, flags=re.M)
     assert re.search(rf"^credential main: key +.* +{conf}:\d+$", text, flags=re.M)
     [config] = ctl_json(site.mailpushd, "config")
     keys = {setting["key"]: setting for setting in config["settings"]}
-    assert keys["push_later"]["value"].startswith("MessageAppend, ")
-    assert keys["later_delay"]["line"] == number and keys["user"]["line"] is None
+    assert keys["deferred_events"]["value"].startswith("MessageAppend, ")
+    assert keys["deferred_delay"]["line"] == number and keys["user"]["line"] is None
 
 
 def test_the_log_level_changes_while_it_runs(bare_site):

@@ -324,7 +324,7 @@ def test_all_that_waits_is_sent_after_a_restart(site):
 def test_a_change_that_may_wait_survives_a_restart(bare_site_for):
     site = bare_site_for()
     phone = site.registered_phone("INBOX", "Notes")
-    site.mailpushd.write_conf(later_delay="1s")
+    site.mailpushd.write_conf(deferred_delay="1s")
     site.mailpushd.restart()
     site.tell(notify.mail(phone.user, "Notes", event="MessageRead"))
     site.mailpushd.restart()

@@ -553,9 +553,9 @@ def test_a_configuration_that_is_wrong_is_told(ward):
 
 def test_settings_that_are_not_in_force_are_told(ward):
     site = ward()
-    site.mailpushd.write_conf(later_delay="7s")
+    site.mailpushd.write_conf(deferred_delay="7s")
     [finding] = wait_found(site.mailpushd, ("settings", "warn"))
-    assert "later_delay is '7s'" in finding["why"]
+    assert "deferred_delay is '7s'" in finding["why"]
     cure(site.mailpushd, finding)
     wait_found(site.mailpushd)
 

@@ -34,7 +34,7 @@ def test_the_last_line_counts(ward):    # noqa: F811
 
 def test_problems_alone_are_shown_and_all_are_counted(ward):    # noqa: F811
     site = ward()
-    site.mailpushd.write_conf(later_delay="7s")
+    site.mailpushd.write_conf(deferred_delay="7s")
     _, all_findings, count = examine_and_count(site.mailpushd)
     status, findings, same_count = examine_and_count(site.mailpushd, "--problems")
     assert status == 0 and findings == [f for f in all_findings if f["level"] != "ok"] != []

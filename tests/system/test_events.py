@@ -61,7 +61,7 @@ def home(site):
 def test_a_delivery_to_the_inbox_is_told(home):
     home.deliver()
     home.told("INBOX")
-    home.wait_event("MessageNew", "", "now")
+    home.wait_event("MessageNew", "", "urgent")
 
 
 def test_a_delivery_to_a_folder_with_a_foreign_name_is_told(home):
@@ -71,17 +71,17 @@ def test_a_delivery_to_a_folder_with_a_foreign_name_is_told(home):
 
 def test_a_delivery_to_a_folder_that_is_not_watched_is_not_told(home):
     home.deliver(UNWATCHED)
-    home.wait_event("MessageNew", UNWATCHED, "now")
+    home.wait_event("MessageNew", UNWATCHED, "urgent")
     home.deliver(MARKER)
     home.told(MARKER)
 
 
 def test_new_mail_is_told_at_once_and_takes_along_what_waits(site_for, transport):
     home = Home(site_for(cyrus={"transport": transport}))
-    home.site.mailpushd.write_conf(later_delay="1h")
+    home.site.mailpushd.write_conf(deferred_delay="1h")
     home.site.mailpushd.restart()
     home.device.append(FOLDER)
-    home.wait_event("MessageAppend", FOLDER, "later")
+    home.wait_event("MessageAppend", FOLDER, "deferred")
     home.deliver()
     push, = home.told("INBOX", FOLDER)
     assert hashes_of([push]) == {hash_of("INBOX"), hash_of(FOLDER)}
@@ -92,13 +92,13 @@ def test_new_mail_is_told_at_once_and_takes_along_what_waits(site_for, transport
 def test_an_append_is_told(home):
     home.device.append(FOLDER)
     home.told(FOLDER)
-    home.wait_event("MessageAppend", FOLDER, "later")
+    home.wait_event("MessageAppend", FOLDER, "deferred")
 
 
 def test_a_message_read_elsewhere_is_told(home):
     home.device.fetch("1")
     home.told("INBOX")
-    home.wait_event("MessageRead", "", "later")
+    home.wait_event("MessageRead", "", "deferred")
 
 
 def test_a_message_marked_unread_is_told(home):
@@ -106,13 +106,13 @@ def test_a_message_marked_unread_is_told(home):
     home.told("INBOX")
     home.device.store("1", "-FLAGS", "\\Seen")
     home.told("INBOX")
-    home.wait_event("FlagsClear", "", "later")
+    home.wait_event("FlagsClear", "", "deferred")
 
 
 def test_a_message_marked_deleted_is_told(home):
     home.device.store("1", "+FLAGS", "\\Deleted")
     home.told("INBOX")
-    home.wait_event("MessageTrash", "", "later")
+    home.wait_event("MessageTrash", "", "deferred")
 
 
 def test_a_flag_is_not_told(home):
@@ -129,14 +129,14 @@ def test_a_flag_taken_away_is_not_told(home):
 def test_a_copy_is_told_of_where_it_went(home):
     home.device.copy("1", FOLDER)
     home.told(FOLDER)
-    home.wait_event("MessageCopy", FOLDER, "later")
+    home.wait_event("MessageCopy", FOLDER, "deferred")
 
 
 def test_a_move_is_told_of_both_ends(home):
     home.device.move("1", FOLDER)
     home.told("INBOX", FOLDER)
-    home.wait_event("MessageMove", FOLDER, "later")
-    home.wait_event("MessageExpunge", "", "later")
+    home.wait_event("MessageMove", FOLDER, "deferred")
+    home.wait_event("MessageExpunge", "", "deferred")
 
 
 def test_a_move_out_of_sight_is_told_of_where_it_was(home):
@@ -147,8 +147,8 @@ def test_a_move_out_of_sight_is_told_of_where_it_was(home):
 def test_a_rename_of_the_inbox_is_a_move_of_what_is_in_it(home):
     home.device.rename("INBOX", "Old")
     home.told("INBOX")
-    home.wait_event("MessageMove", "Old", "later")
-    home.wait_event("MessageExpunge", "", "later")
+    home.wait_event("MessageMove", "Old", "deferred")
+    home.wait_event("MessageExpunge", "", "deferred")
 
 
 def test_an_expunge_is_told(home):
@@ -156,7 +156,7 @@ def test_an_expunge_is_told(home):
     home.told("INBOX")
     home.device.expunge()
     home.told("INBOX")
-    home.wait_event("MessageExpunge", "", "later")
+    home.wait_event("MessageExpunge", "", "deferred")
 
 
 # ---- folders and accounts that go ----
@@ -166,7 +166,7 @@ def test_a_deleted_folder_is_told_no_more_until_the_phone_registers_again(home):
     home.wait_event("MailboxDelete", FOLDER, "delete")
     home.site.cyrus.create_folder(home.user, FOLDER)
     home.device.append(FOLDER)
-    home.wait_event("MessageAppend", FOLDER, "later")
+    home.wait_event("MessageAppend", FOLDER, "deferred")
     home.deliver(MARKER)
     home.told(MARKER)
     home.phone.register("INBOX", FOLDER, MARKER)
@@ -205,14 +205,14 @@ def test_a_deleted_account_sleeps_until_there_is_mail_for_it_again(site):
     site.mailpushd.wait_log(f"event came event=MailboxDelete owner={owner} .*action=delete$")
     site.deliver(reader)
     site.told(phone_of_reader, "INBOX")
-    assert sleepers(site) == [owner]
+    assert suspended(site) == [owner]
 
     site.cyrus.admin.create(site.cyrus.admin_name(owner))
     site.cyrus.create_folder(owner, "Team")
     site.cyrus.admin.setacl(site.cyrus.admin_name(owner, "Team"), reader, "lrs")
     site.deliver(owner)
     site.told_inbox(phone)
-    assert sleepers(site) == []
+    assert suspended(site) == []
     site.deliver(owner, "Team")
     site.deliver(reader)
     site.told(phone_of_reader, "INBOX")
@@ -227,13 +227,13 @@ def test_a_renamed_account_is_as_a_deleted_one(site):
     site.deliver(new)
     site.deliver(other)
     site.told_inbox(marker)
-    assert sleepers(site) == [user]
+    assert suspended(site) == [user]
     assert len(site.pushes(phone)) == 1
 
 
-def sleepers(site):
+def suspended(site):
     """Users whose registrations sleep."""
-    return [user for user, since_ms in site.registrations("user, sleeping_ms") if since_ms]
+    return [user for user, since_ms in site.registrations("user, suspended_ms") if since_ms]
 
 
 # ---- what concerns no phone ----

@@ -64,9 +64,9 @@ class Home:
         self.site.told(self.phone, "INBOX")
 
 
-def sleepers(site):
+def suspended(site):
     """Users whose registrations sleep."""
-    return [user for user, since_ms in site.registrations("user, sleeping_ms") if since_ms]
+    return [user for user, since_ms in site.registrations("user, suspended_ms") if since_ms]
 
 
 def wait_event(site, event, owner, action):
@@ -246,13 +246,13 @@ def test_a_deleted_account_sleeps_until_a_delivery(site_for, namespace, delete_m
     site.cyrus.delete_user(home.user)
     wait_event(site, "MailboxDelete", home.user, "delete")
     other.told_nothing()
-    assert sleepers(site) == [home.user]
+    assert suspended(site) == [home.user]
     site.cyrus.create_user(home.user, "Notes")
     other.told_nothing()
-    assert sleepers(site) == [home.user]        # that it is there again is no news
+    assert suspended(site) == [home.user]        # that it is there again is no news
     site.deliver(home.user, "Notes")
     home.told("Notes")
-    assert sleepers(site) == []
+    assert suspended(site) == []
 
 
 def apple_is(site, is_away):
@@ -268,7 +268,7 @@ def test_what_waits_for_a_deleted_account_waits_for_it(site):
     site.cyrus.delete_user(home.user)
     wait_event(site, "MailboxDelete", home.user, "delete")
     wait_until(lambda: [push["state"] for push in get(site.mailpushd, "/queue")["pushes"]]
-               == ["asleep"], what="a push that is asleep")
+               == ["suspended"], what="a push that is asleep")
     apple_is(site, False)
     other.told_nothing()
     site.cyrus.create_user(home.user, "Notes")
@@ -296,7 +296,7 @@ def test_a_deleted_account_sleeps_until_a_phone_registers(site):
     wait_event(site, "MailboxDelete", home.user, "delete")
     site.cyrus.create_user(home.user)
     second = site.registered_phone(home.user, "INBOX")
-    assert sleepers(site) == []
+    assert suspended(site) == []
     site.deliver(home.user)
     site.told_inbox(second)
     site.told(home.phone, "INBOX")
@@ -313,7 +313,7 @@ def test_who_sleeps_hears_nothing_of_others_and_is_not_woken_by_them(site):
     wait_event(site, "MailboxDelete", home.user, "delete")
     team.append("Team")
     team.told("Team")
-    assert sleepers(site) == [home.user]
+    assert suspended(site) == [home.user]
     assert len(site.pushes(home.phone)) == before
 
 
@@ -327,7 +327,7 @@ def test_who_sleeps_too_long_is_gone(site):
     path = site.mailpushd.dir / "registry.sqlite"
     with contextlib.closing(sqlite3.connect(path)) as registry, registry:
         for home, days in ((gone, 8), (asleep, 6)):
-            registry.execute("UPDATE registration SET sleeping_ms = sleeping_ms - ?,"
+            registry.execute("UPDATE registration SET suspended_ms = suspended_ms - ?,"
                              " renewed_ms = renewed_ms - ? WHERE user = ?",
                              (days * DAY_MS, days * DAY_MS, home.user))
     site.mailpushd.start()
@@ -367,10 +367,10 @@ def test_a_move_to_another_server_that_fails_costs_no_phone(site):
              "vnd.cmu.mailboxACL": f"{home.user}\tlrswipkxtecdan\t"}
     answer = notify.ask(site.mailpushd.stream_socket, notify.request(event))
     assert answer == b"OK ()\r\n"
-    assert sleepers(site) == [home.user]
+    assert suspended(site) == [home.user]
     home.append("Notes")
     home.told("Notes")
-    assert sleepers(site) == []
+    assert suspended(site) == []
 
 
 # ---- accounts are renamed ----
@@ -389,7 +389,7 @@ def test_a_renamed_account_begins_anew(site):
     wait_event(site, "MailboxRename", new, "rename")
     site.deliver(new, "Notes")
     other.told_nothing()
-    assert sleepers(site) == [home.user]
+    assert suspended(site) == [home.user]
     assert site.subscriptions(other.phone) == ["INBOX"]
 
     notes = home.names["Notes"]
@@ -402,7 +402,7 @@ def test_a_renamed_account_begins_anew(site):
     wait_event(site, "MailboxRename", home.user, "rename")
     site.deliver(home.user, "Notes")
     home.told("Notes")
-    assert sleepers(site) == [new]
+    assert suspended(site) == [new]
 
 
 # ---- an @ in a folder's name ----

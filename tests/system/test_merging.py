@@ -58,7 +58,7 @@ def test_the_first_mail_does_not_wait_for_the_interval_and_the_second_does(site_
 
 
 def test_later_is_not_postponed_by_a_steady_stream_of_changes(site_for):
-    site = site_for(later_delay="500ms")
+    site = site_for(deferred_delay="500ms")
     user = site.create_user()
     site.deliver(user)
     device = site.phone(user)
@@ -77,7 +77,7 @@ def test_changes_within_the_delay_are_one_push(site_for):
     site = site_for()
     user = site.create_user("Notes", FOLDER)
     phone = site.registered_phone(user, "INBOX", "Notes", FOLDER)
-    restart_with(site, later_delay="1s")
+    restart_with(site, deferred_delay="5s")
     device = site.phone(user)
     for folder in ("Notes", "INBOX", FOLDER, "Notes"):
         device.append(folder)

@@ -79,7 +79,7 @@ def test_new_mail_counts_from_the_mail_and_not_from_a_change_before_it(monitored
     site = monitored_site_for()
     phone = site.registered_phone("INBOX", "Notes")
     site.wait_nothing_waits()
-    site.mailpushd.write_conf(later_delay="1h")
+    site.mailpushd.write_conf(deferred_delay="1h")
     site.mailpushd.restart()
     site.tell(notify.mail(phone.user, *folder, event="MessageExpunge"))
     site.mailpushd.stop()
@@ -90,7 +90,7 @@ def test_new_mail_counts_from_the_mail_and_not_from_a_change_before_it(monitored
     site.deliver(phone.user)
     site.told(phone, "INBOX", *folder)
     site.wait_nothing_waits()
-    seconds = float(re.search('event_to_push_seconds_sum{urgency="now"} (.*)', site.metrics())[1])
+    seconds = float(re.search('event_to_push_seconds_sum{urgency="urgent"} (.*)', site.metrics())[1])
     assert seconds < 1800
 
 

@@ -69,7 +69,7 @@ def test_version_1_watches_inbox_alone_and_gets_the_plain_payload(site):
 
 
 def test_a_delivery_right_after_the_registration_is_told(site_for, transport):
-    site = site_for(cyrus={"transport": transport}, later_delay="30s")
+    site = site_for(cyrus={"transport": transport}, deferred_delay="30s")
     user = site.create_user(FOLDER)
     phone = site.phone(user)
     phone.register("INBOX", FOLDER)

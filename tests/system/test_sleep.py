@@ -37,13 +37,13 @@ def site(bare_site):
 
 
 @pytest.fixture
-def sleeper(site):
+def suspended_user(site):
     """A phone whose push waited as Apple was away when its account was deleted."""
     phone = site.registered_phone("INBOX", "Notes")
     apple_is(site, True)
     site.deliver(phone.user)
     delete(site, phone.user)
-    wait_states(site, "asleep")
+    wait_states(site, "suspended")
     apple_is(site, False)
     return phone
 
@@ -52,45 +52,45 @@ def told_nothing(site, phone):
     for _ in range(2):
         site.deliver(site.marker.user)
         site.told(site.marker, "INBOX")
-    wait_states(site, "asleep")
+    wait_states(site, "suspended")
     assert site.new_pushes(phone) == []
 
 
 @pytest.mark.parametrize("end", [None, "stop", "kill"])
 def test_what_waits_for_an_account_that_is_deleted_is_kept_until_an_event_wakes_it(
-        site, sleeper, end):
+        site, suspended_user, end):
     if end:
         getattr(site.mailpushd, end)()
         site.mailpushd.start()
-    told_nothing(site, sleeper)
+    told_nothing(site, suspended_user)
     assert get(site.mailpushd, "/queue")["pushes"][0]["due"] is None
-    site.deliver(sleeper.user, "Notes")
-    site.told(sleeper, "INBOX", "Notes")
+    site.deliver(suspended_user.user, "Notes")
+    site.told(suspended_user, "INBOX", "Notes")
     site.wait_nothing_waits()
 
 
-def test_a_phone_that_registers_wakes_what_waits_for_the_others(site, sleeper):
-    told_nothing(site, sleeper)
-    second = site.registered_phone(user=sleeper.user)
-    site.told(sleeper, "INBOX")
-    assert second.token != sleeper.token
+def test_a_phone_that_registers_wakes_what_waits_for_the_others(site, suspended_user):
+    told_nothing(site, suspended_user)
+    second = site.registered_phone(user=suspended_user.user)
+    site.told(suspended_user, "INBOX")
+    assert second.token != suspended_user.token
 
 
-def test_an_account_that_woke_while_the_queue_did_not_know_is_found(site, sleeper):
+def test_an_account_that_woke_while_the_queue_did_not_know_is_found(site, suspended_user):
     """As after a crash between the two."""
     site.mailpushd.stop()
     with contextlib.closing(sqlite3.connect(site.mailpushd.dir / "registry.sqlite")) as registry:
         with registry:
-            registry.execute("UPDATE registration SET sleeping_ms = 0")
+            registry.execute("UPDATE registration SET suspended_ms = 0")
     site.mailpushd.start()
-    site.told(sleeper, "INBOX")
+    site.told(suspended_user, "INBOX")
 
 
-def test_what_waits_for_a_registration_that_is_gone_goes(site, sleeper):
+def test_what_waits_for_a_registration_that_is_gone_goes(site, suspended_user):
     site.mailpushd.stop()
     with contextlib.closing(sqlite3.connect(site.mailpushd.dir / "registry.sqlite")) as registry:
         with registry:
-            registry.execute("DELETE FROM registration WHERE device_token = ?", (sleeper.token,))
+            registry.execute("DELETE FROM registration WHERE device_token = ?", (suspended_user.token,))
     site.mailpushd.start()
     site.wait_nothing_waits()
 

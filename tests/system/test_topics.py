@@ -110,7 +110,7 @@ def multiply(site, count, other_topic):
 def test_more_overdue_than_one_turn_spreads_is_told_beside_a_topic_without_a_credential(
         bare_site_for):
     count = 3000
-    site = bare_site_for(later_delay="2s")
+    site = bare_site_for(deferred_delay="2s")
     site.register(BarePhone(new_user()))
     site.mailpushd.kill9()
     multiply(site, count, OTHER_TOPIC)

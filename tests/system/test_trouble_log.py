@@ -34,7 +34,7 @@ def found(site, pattern):
     (400, "BadMessageId", "Apple rejects a push as malformed")])
 def test_thousands_of_failing_pushes_are_some_lines_and_a_count(bare_site_for, status, reason,
                                                                  text):
-    site = bare_site_for(log_level="info", min_interval="1ms", later_delay="1ms")
+    site = bare_site_for(log_level="info", min_interval="1ms", deferred_delay="1ms")
     failures = FAILURES if status == 503 else PHONES
     site.sim.control(do="next", status=status, reason=reason, count=failures)
     register(site, PHONES)

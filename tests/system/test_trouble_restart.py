@@ -12,7 +12,7 @@ from mailsite import MailSite
 from waiting import wait_until
 
 REFUSED = r"ended with 1(.|\n)*error daemon: "
-QUICK = {"min_interval": "20ms", "later_delay": "20ms", "max_push_rate": 0}
+QUICK = {"min_interval": "20ms", "deferred_delay": "20ms", "max_push_rate": 0}
 SENDERS = 12
 DELIVERIES = 1200
 

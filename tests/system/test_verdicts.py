@@ -122,7 +122,7 @@ def test_the_doubt_about_a_topic_ends_with_a_phone_that_the_registry_has_lost(si
     site.register(phone)
     site.mailpushd.wait_log("alarm=bad-device-token.*state=begins")
     delete(site, phone.user)
-    wait_states(site, "asleep")
+    wait_states(site, "suspended")
     registry = site.mailpushd.dir / "registry.sqlite"
     with contextlib.closing(sqlite3.connect(registry)) as database, database:
         database.execute("DELETE FROM registration")
@@ -170,7 +170,7 @@ def test_a_stopped_phone_is_counted_wherever_phones_are(site, marker):
     assert 'mailpush_registrations{state="stopped"} 1\n' in metrics
     assert 'mailpush_registrations{state="active"} 1\n' in metrics
     text = ctl_fine(site.mailpushd, "status")
-    assert "\nRegistrations  2: active 1, superseded 0, sleeping 0, stopped 1\n" \
+    assert "\nRegistrations  2: active 1, superseded 0, suspended 0, stopped 1\n" \
         "  1 stopped by Apple's answer since the start\n" in text
     site.register(phone)
     wait_until(lambda: counted("/status")["stopped"] == 0, what="nobody stopped")

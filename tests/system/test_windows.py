@@ -33,7 +33,7 @@ def all_told(site, *phones):
 
 
 def test_one_mail_to_a_user_whose_64_phones_watch_a_hundred_mailboxes_each(bare_site_for):
-    site = bare_site_for(min_interval=None, later_delay=None)   # as usual: one push takes all along
+    site = bare_site_for(min_interval=None, deferred_delay=None)   # as usual: one push takes all along
     user = new_user()
     phones = [register(site, *MANY, user=user) for _ in range(64)]
     small = register(site, "INBOX")

@@ -60,7 +60,7 @@ def site(packages):
                     "--listen", "127.0.0.1:0", "--record", "full")
         port = site.wait_journal("listening on", unit="apple")["MESSAGE"].rsplit(":", 1)[1]
         with open(machine.path(CONF), "a", encoding="utf-8") as conf:
-            conf.write(f'apns_host = "127.0.0.1"\napns_port = {port}\nlater_delay = "50ms"\n'
+            conf.write(f'apns_host = "127.0.0.1"\napns_port = {port}\ndeferred_delay = "50ms"\n'
                        'apns_ca_file = "/etc/mailpush/ca.pem"\n')
         machine.run("systemctl", "enable", "--now", "mailpush")
         yield site

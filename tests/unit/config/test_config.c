@@ -81,14 +81,14 @@ static void an_empty_file_gives_the_defaults(void **state)
 	assert_int_equal(config->subtopic_count, 1);
 	assert_string_equal(config->subtopics[0], "com.apple.mobilemail");
 	assert_int_equal(config->min_interval_ms, 2000);
-	assert_int_equal(config->later_delay_ms, 30000);
+	assert_int_equal(config->deferred_delay_ms, 30000);
 	assert_int_equal(config->max_push_rate, 2000);
 	assert_string_equal(config->apns_host, "api.push.apple.com");
 	assert_int_equal(config->apns_port, 443);
 	assert_int_equal(config->connections, 4);
 	assert_int_equal(config->priority, 0);
 	assert_int_equal(config->log_level, LOG_LEVEL_INFO);
-	assert_int_equal(config->policy.of[EVENT_MESSAGE_NEW], RELAY_NOW);
+	assert_int_equal(config->policy.of[EVENT_MESSAGE_NEW], RELAY_URGENT);
 	assert_false(config->status_page_names);
 	config_file_free(config);
 }
@@ -109,12 +109,12 @@ static void durations_take_every_unit(void **state)
 	(void)state;
 	struct config *config = read_good("ack_timeout = \"200ms\"\n"
 					  "min_interval = 3s\n"
-					  "later_delay = \"5min\"\n"
+					  "deferred_delay = \"5min\"\n"
 					  "registration_ttl = \"240h\"\n"
 					  "deleted_user_grace = \"2d\"\n");
 	assert_int_equal(config->ack_timeout_ms, 200);
 	assert_int_equal(config->min_interval_ms, 3000);
-	assert_int_equal(config->later_delay_ms, 300000);
+	assert_int_equal(config->deferred_delay_ms, 300000);
 	assert_int_equal(config->registration_ttl_ms, 10 * CLOCK_DAY_MS);
 	assert_int_equal(config->deleted_user_grace_ms, 2 * CLOCK_DAY_MS);
 	config_file_free(config);
@@ -138,11 +138,11 @@ static void credentials_are_read_in_order(void **state)
 static void a_list_of_events_replaces_the_default_one(void **state)
 {
 	(void)state;
-	struct config *config = read_good("push_now = {MessageNew, MessageAppend}\n"
-					  "push_later = {MessageRead}\n");
-	assert_int_equal(config->policy.of[EVENT_MESSAGE_NEW], RELAY_NOW);
-	assert_int_equal(config->policy.of[EVENT_MESSAGE_APPEND], RELAY_NOW);
-	assert_int_equal(config->policy.of[EVENT_MESSAGE_READ], RELAY_LATER);
+	struct config *config = read_good("urgent_events = {MessageNew, MessageAppend}\n"
+					  "deferred_events = {MessageRead}\n");
+	assert_int_equal(config->policy.of[EVENT_MESSAGE_NEW], RELAY_URGENT);
+	assert_int_equal(config->policy.of[EVENT_MESSAGE_APPEND], RELAY_URGENT);
+	assert_int_equal(config->policy.of[EVENT_MESSAGE_READ], RELAY_DEFERRED);
 	assert_int_equal(config->policy.of[EVENT_MESSAGE_TRASH], RELAY_IGNORE);
 	assert_int_equal(config->policy.of_clears_seen, RELAY_IGNORE);
 	config_file_free(config);
@@ -151,9 +151,9 @@ static void a_list_of_events_replaces_the_default_one(void **state)
 static void an_empty_list_of_events_pushes_none(void **state)
 {
 	(void)state;
-	struct config *config = read_good("push_later = {}\n");
+	struct config *config = read_good("deferred_events = {}\n");
 	assert_int_equal(config->policy.of[EVENT_MESSAGE_READ], RELAY_IGNORE);
-	assert_int_equal(config->policy.of[EVENT_MESSAGE_NEW], RELAY_NOW);
+	assert_int_equal(config->policy.of[EVENT_MESSAGE_NEW], RELAY_URGENT);
 	config_file_free(config);
 }
 
@@ -187,7 +187,8 @@ static void errors_name_line_key_value_and_remedy(void **state)
 			"write the name or the number"},
 		{"log_level = loud\n", ":1: log_level: 'loud'", "debug"},
 		{"log_target = printer\n", ":1: log_target: 'printer'", "journal"},
-		{"push_now = {MailboxDelete}\n", ":1: push_now: 'MailboxDelete'", "MessageNew"},
+		{"urgent_events = {MailboxDelete}\n", ":1: urgent_events: 'MailboxDelete'",
+			"MessageNew"},
 		{"site = \"a b\"\n", ":1: site: 'a b'", "letters"},
 		{"notify_socket = \"\"\nstream_socket = \"\"\n",
 			": notify_socket and stream_socket", "without a socket"},
@@ -228,14 +229,14 @@ static void errors_name_line_key_value_and_remedy(void **state)
 		{"apns_check_interval = \"30s\"\n", ":1: apns_check_interval: '30s' must be",
 			"from 1min to 1d, or 0s"},
 		{"max_push_rate = 2,000\n", ":1: max_push_rate: unexpected token ','", "in quotes"},
-		{"\n# x\n  later_delay = {}\n", ":3: later_delay: unexpected token '{'",
+		{"\n# x\n  deferred_delay = {}\n", ":3: deferred_delay: unexpected token '{'",
 			"where a key takes one"},
 		{"}\n", ":1: unexpected closing brace", "mailpush.conf(5)"},
 		{"proxy = \"http://me:secret@proxy:1\"\n", ":1: proxy: '...@proxy:1' has a user",
 			"proxy_password_file"},
 		{"subtopics = {}\n", ": subtopics is empty", "remove"},
-		{"push_now = {MessageNew}\npush_later = {MessageNew}\n",
-			":2: push_later: 'MessageNew' is listed twice", "not both"},
+		{"urgent_events = {MessageNew}\ndeferred_events = {MessageNew}\n",
+			":2: deferred_events: 'MessageNew' is listed twice", "not both"},
 		{"registry = \"sqlite:/a/b\"\nqueue = \"/a/b\"\n",
 			": registry and queue are the same", "'/a/b'"},
 		{"min_interval = {\n", ":", "mailpush.conf(5)"},
@@ -301,7 +302,7 @@ static const struct written {
 static bool is_list(const char *key)
 {
 	static const char *const lists[] = {
-		"allowed_users", "subtopics", "push_now", "push_later", "control_users"};
+		"allowed_users", "subtopics", "urgent_events", "deferred_events", "control_users"};
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		if (!strcmp(lists[i], key))
 			return true;

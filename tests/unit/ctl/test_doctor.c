@@ -490,7 +490,7 @@ static void a_user_s_devices_are_judged(void **state)
 	} rows[] = {
 		{"", NULL, REPORT_OK},
 		{"\"state\":\"stopped\",\"stopped_reason\":\"Why\"", "device", REPORT_FAIL},
-		{"\"state\":\"sleeping\"", "device", REPORT_FAIL},
+		{"\"state\":\"suspended\"", "device", REPORT_FAIL},
 		{"\"state\":\"superseded\"", "device", REPORT_WARN},
 		{"\"renewed\":-700000", "device", REPORT_WARN},
 		{"\"mailboxes\":[]", "mailboxes", REPORT_FAIL},

@@ -28,7 +28,7 @@ static void a_registration_registers(void **state)
 static void new_mail_is_told_now(void **state)
 {
 	(void)state;
-	assert_int_equal(decide(EVENT_MESSAGE_NEW), RELAY_NOW);
+	assert_int_equal(decide(EVENT_MESSAGE_NEW), RELAY_URGENT);
 }
 
 static void what_changes_badge_or_list_is_told_later(void **state)
@@ -37,7 +37,7 @@ static void what_changes_badge_or_list_is_told_later(void **state)
 	static const enum event_kind kinds[] = {EVENT_MESSAGE_APPEND, EVENT_MESSAGE_COPY,
 		EVENT_MESSAGE_MOVE, EVENT_MESSAGE_EXPUNGE, EVENT_MESSAGE_READ, EVENT_MESSAGE_TRASH};
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		assert_int_equal(decide(kinds[i]), RELAY_LATER);
+		assert_int_equal(decide(kinds[i]), RELAY_DEFERRED);
 }
 
 static void the_rest_is_ignored(void **state)
@@ -57,7 +57,7 @@ static void only_clearing_seen_among_cleared_flags_is_told(void **state)
 	relay_policy_init(&policy);
 	const struct mail_event event = {
 		.kind = EVENT_FLAGS_CLEAR, .clears_seen = true, .mbtype = 'e', .readings = 1};
-	assert_int_equal(relay_decide(&policy, &event), RELAY_LATER);
+	assert_int_equal(relay_decide(&policy, &event), RELAY_DEFERRED);
 }
 
 static void deletes_and_renames_change_the_registry(void **state)
@@ -104,16 +104,16 @@ static void the_policy_can_be_changed_by_name(void **state)
 	(void)state;
 	struct relay_policy policy;
 	relay_policy_init(&policy);
-	assert_true(relay_policy_set(&policy, "FlagsSet", RELAY_LATER));
-	assert_true(relay_policy_set(&policy, "FlagsClear:Seen", RELAY_NOW));
-	assert_false(relay_policy_set(&policy, "MailboxDelete", RELAY_NOW));
-	assert_false(relay_policy_set(&policy, "Nonsense", RELAY_NOW));
-	assert_int_equal(policy.of[EVENT_FLAGS_SET], RELAY_LATER);
-	assert_int_equal(policy.of_clears_seen, RELAY_NOW);
-	relay_policy_clear(&policy, RELAY_LATER);
+	assert_true(relay_policy_set(&policy, "FlagsSet", RELAY_DEFERRED));
+	assert_true(relay_policy_set(&policy, "FlagsClear:Seen", RELAY_URGENT));
+	assert_false(relay_policy_set(&policy, "MailboxDelete", RELAY_URGENT));
+	assert_false(relay_policy_set(&policy, "Nonsense", RELAY_URGENT));
+	assert_int_equal(policy.of[EVENT_FLAGS_SET], RELAY_DEFERRED);
+	assert_int_equal(policy.of_clears_seen, RELAY_URGENT);
+	relay_policy_clear(&policy, RELAY_DEFERRED);
 	assert_int_equal(policy.of[EVENT_FLAGS_SET], RELAY_IGNORE);
 	assert_int_equal(policy.of[EVENT_MESSAGE_READ], RELAY_IGNORE);
-	assert_int_equal(policy.of[EVENT_MESSAGE_NEW], RELAY_NOW);
+	assert_int_equal(policy.of[EVENT_MESSAGE_NEW], RELAY_URGENT);
 }
 
 int main(void)

@@ -142,6 +142,19 @@ static void a_reload_does_not_ask_twice_at_a_time(void **state)
 	assert_false(check_times_is_due(&cadence, NEVER, NOW + CLOCK_DAY_MS));
 }
 
+static void a_reload_during_a_question_asks_again(void **state)
+{
+	(void)state;
+	check_times_soon(&cadence, 1, &chance, NOW);
+	ask_at(NOW);
+	check_times_soon(&cadence, 1, &chance, NOW + 1);
+	answer(CHECK_TIMES_ACCEPTED, NOW + 2);
+	assert_int_equal(cadence.due_ms, NOW + CHECK_TIMES_LEAST_MS);
+	ask_at(NOW + CHECK_TIMES_LEAST_MS);
+	answer(CHECK_TIMES_ACCEPTED, NOW + CHECK_TIMES_LEAST_MS + 1);
+	assert_int_in_range(cadence.due_ms, NOW + INTERVAL_MS / 2, NOW + 2 * INTERVAL_MS);
+}
+
 static void a_push_that_apple_judged_will_do(void **state)
 {
 	(void)state;
@@ -180,6 +193,7 @@ int main(void)
 		T(one_that_is_refused_is_asked_about_again),
 		T(reloads_in_a_row_ask_once_in_ten_seconds),
 		T(a_reload_does_not_ask_twice_at_a_time),
+		T(a_reload_during_a_question_asks_again),
 		T(a_push_that_apple_judged_will_do),
 		T(while_pushes_are_judged_it_is_never_asked),
 		T(an_interval_of_nothing_is_never),

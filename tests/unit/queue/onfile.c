@@ -131,7 +131,7 @@ void with_news(struct queue_job *job, const char *hash, enum queue_urgency urgen
 	job->news = mem_realloc_array(job->news, job->news_count + 1, sizeof(*job->news));
 	struct queue_news *news = &job->news[job->news_count++];
 	*news = (struct queue_news){
-		.first_ms = 1234, .urgent_ms = urgency == QUEUE_NOW ? 1235 : 0, .seq = job->seq};
+		.first_ms = 1234, .urgent_ms = urgency == QUEUE_URGENT ? 1235 : 0, .seq = job->seq};
 	strncpy(news->hash, hash, sizeof(news->hash) - 1);
 }
 
@@ -193,7 +193,7 @@ void fill(struct job_list *batch)
 {
 	for (unsigned i = 0; i < 2000; i++) {
 		struct queue_job *job = make_job(i, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, i + 1);
-		with_news(job, "0123456789abcdef0123456789abcdef", QUEUE_NOW);
+		with_news(job, "0123456789abcdef0123456789abcdef", QUEUE_URGENT);
 		job->status = -ECANCELED;
 		job_list_append(batch, &job->job);
 	}

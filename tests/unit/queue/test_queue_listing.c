@@ -31,7 +31,7 @@ static void what_waits_is_read_page_by_page(void **state)
 	(void)state;
 	struct store_file *file = open_file();
 	for (unsigned phone = 1; phone <= 5; phone++)
-		put(file, phone, phone, phone == 3 ? QUEUE_NOW : QUEUE_LATER);
+		put(file, phone, phone, phone == 3 ? QUEUE_URGENT : QUEUE_DEFERRED);
 	struct queue_reading reading = {.limit = 2};
 	unsigned seen = 0;
 	do {
@@ -43,7 +43,7 @@ static void what_waits_is_read_page_by_page(void **state)
 			assert_int_equal(waiting->due_ms, 5000 + seen);
 			assert_int_equal(waiting->hash_count, 1);
 			assert_int_equal(waiting->first_ms, 1234);
-			assert_int_equal(waiting->is_now, seen == 3);
+			assert_int_equal(waiting->is_urgent, seen == 3);
 			reading.after_row = waiting->row;
 		}
 	} while (reading.has_more);
@@ -63,7 +63,7 @@ static void an_empty_queue_has_no_page_and_no_oldest(void **state)
 	assert_false(reading.has_more);
 	assert_int_equal(reading.oldest_ms, 0);
 	assert_true(reading.bytes > 0);
-	put(file, 1, 1, QUEUE_NOW);
+	put(file, 1, 1, QUEUE_URGENT);
 	ask(file, QUEUE_READ_TOTALS, &reading);
 	assert_int_equal(reading.oldest_ms, 1234);
 	store_file_close(file);
@@ -73,14 +73,14 @@ static void what_sleeps_is_not_the_oldest(void **state)
 {
 	(void)state;
 	struct store_file *file = open_file();
-	put(file, 1, 1, QUEUE_NOW);
+	put(file, 1, 1, QUEUE_URGENT);
 	struct queue_job *job = make_job(1, QUEUE_PUSH_MOVE, 2);
-	job->due_ms = QUEUE_DUE_ASLEEP;
+	job->due_ms = QUEUE_DUE_SUSPENDED;
 	write_one(file, job);
 	struct queue_reading reading = {.limit = 10, .oldest_ms = 7};
 	ask(file, QUEUE_READ_TOTALS | QUEUE_READ_PAGE, &reading);
 	assert_int_equal(reading.oldest_ms, 0);
-	assert_int_equal(reading.waiting[0].due_ms, QUEUE_DUE_ASLEEP);
+	assert_int_equal(reading.waiting[0].due_ms, QUEUE_DUE_SUSPENDED);
 	queue_reading_fini(&reading);
 	store_file_close(file);
 }

@@ -47,7 +47,7 @@ static const struct push *wait_for_push(int64_t within_ms, int64_t *ret_waited_m
 
 static void fly(unsigned phone, unsigned mailbox)
 {
-	world_add(w, phone, mailbox, QUEUE_NOW);
+	world_add(w, phone, mailbox, QUEUE_URGENT);
 	world_stored(w);
 	const struct push *push = world_next(w);
 	assert_non_null(push);
@@ -64,7 +64,7 @@ static struct schedule_counts counts(void)
 static void a_push_is_not_sent_before_it_is_stored(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
 	assert_null(world_next(w));
 	assert_int_equal(counts().storing, 1);
 	assert_int_equal(w->last_parts, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT);
@@ -75,7 +75,7 @@ static void a_push_is_not_sent_before_it_is_stored(void **state)
 	assert_non_null(push);
 	assert_memory_equal(push->apns_id, world_row(w, 1)->apns_id, QUEUE_APNS_ID_SIZE);
 	assert_int_equal(push->apns_id[6] >> 4, 4);
-	assert_int_equal(push->urgency, QUEUE_NOW);
+	assert_int_equal(push->urgency, QUEUE_URGENT);
 	assert_int_equal(push->first_unix_ms, UNIX_MS);
 }
 
@@ -99,16 +99,16 @@ static void what_is_told_leaves_nothing_behind(void **state)
 static void each_row_has_a_number_of_its_own_also_after_a_restart(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_LATER);
-	world_add(w, 2, 1, QUEUE_LATER);
+	world_add(w, 1, 1, QUEUE_DEFERRED);
+	world_add(w, 2, 1, QUEUE_DEFERRED);
 	assert_int_equal(world_row(w, 1)->row, 1);
 	assert_int_equal(world_row(w, 2)->row, 2);
 	world_drop(w, 1);
-	world_add(w, 1, 1, QUEUE_LATER);
+	world_add(w, 1, 1, QUEUE_DEFERRED);
 	assert_int_equal(world_row(w, 1)->row, 3);
 	world_restart(w, 0, 2);
-	world_add(w, 2, 2, QUEUE_LATER);
-	world_add(w, 4, 1, QUEUE_LATER);
+	world_add(w, 2, 2, QUEUE_DEFERRED);
+	world_add(w, 4, 1, QUEUE_DEFERRED);
 	assert_int_equal(w->last.row, 4);
 	assert_int_equal(world_row(w, 2)->row, 2);
 }
@@ -116,11 +116,11 @@ static void each_row_has_a_number_of_its_own_also_after_a_restart(void **state)
 static void a_burst_of_100_is_one_push_at_once_and_one_after_the_interval(void **state)
 {
 	(void)state;
-	world_add(w, 1, 0, QUEUE_NOW);
+	world_add(w, 1, 0, QUEUE_URGENT);
 	world_stored(w);
 	assert_true(world_carries(world_next(w), 0));
 	for (unsigned i = 1; i < 100; i++) {
-		world_add(w, 1, i, QUEUE_NOW);
+		world_add(w, 1, i, QUEUE_URGENT);
 		if (i == 50)
 			world_told(w, 1);
 	}
@@ -142,7 +142,7 @@ static void later_is_due_between_once_and_twice_its_delay(void **state)
 	int64_t least = INT64_MAX;
 	int64_t most = 0;
 	for (unsigned phone = 0; phone < 500; phone++)
-		world_add(w, phone, 1, QUEUE_LATER);
+		world_add(w, phone, 1, QUEUE_DEFERRED);
 	world_stored(w);
 	for (size_t i = 0; i < w->push_count; i++) {
 		int64_t due = w->pushes[i].due_ms - UNIX_MS;
@@ -157,34 +157,34 @@ static void later_is_due_between_once_and_twice_its_delay(void **state)
 static void later_is_not_postponed_by_a_steady_stream(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_LATER);
+	world_add(w, 1, 1, QUEUE_DEFERRED);
 	world_stored(w);
 	int64_t due = schedule_wake_ms(w->schedule, w->time.now_ms);
 	const struct push *push;
 	while (!(push = world_next(w))) {
 		world_pass(w, 100);
 		assert_true(w->time.now_ms < due + 200);
-		world_add(w, 1, (unsigned)(w->time.now_ms % 3), QUEUE_LATER);
+		world_add(w, 1, (unsigned)(w->time.now_ms % 3), QUEUE_DEFERRED);
 		assert_int_equal(w->last_parts & ~(unsigned)QUEUE_NEWS_PUT, 0);
 		assert_int_equal(w->push_count, 1);
 	}
 	assert_int_in_range(w->time.now_ms, due, due + 100);
-	assert_int_equal(push->urgency, QUEUE_LATER);
+	assert_int_equal(push->urgency, QUEUE_DEFERRED);
 }
 
 static void now_takes_later_along(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_LATER);
+	world_add(w, 1, 1, QUEUE_DEFERRED);
 	world_stored(w);
 	world_pass(w, 10);
-	world_add(w, 1, 2, QUEUE_NOW);
+	world_add(w, 1, 2, QUEUE_URGENT);
 	assert_int_equal(w->last_parts, QUEUE_NEWS_PUT | QUEUE_PUSH_MOVE);
 	assert_int_equal(world_row(w, 1)->due_ms, w->time.unix_ms);
 	const struct push *push = world_next(w);
 	assert_non_null(push);
 	assert_int_equal(push->hash_count, 2);
-	assert_int_equal(push->urgency, QUEUE_NOW);
+	assert_int_equal(push->urgency, QUEUE_URGENT);
 	assert_int_equal(
 		push->first_unix_ms, UNIX_MS + 10); /* the flag's change is no delay of the mail */
 	world_told(w, 1);
@@ -194,17 +194,17 @@ static void now_takes_later_along(void **state)
 static void a_mail_after_a_flag_in_the_same_mailbox_counts_from_the_mail(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_LATER);
+	world_add(w, 1, 1, QUEUE_DEFERRED);
 	world_stored(w);
 	world_pass(w, 10);
-	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
 	world_pass(w, 10);
-	world_add(w, 1, 1, QUEUE_LATER);
-	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_DEFERRED);
+	world_add(w, 1, 1, QUEUE_URGENT);
 	world_stored(w);
 	const struct push *push = world_next(w);
 	assert_non_null(push);
-	assert_int_equal(push->urgency, QUEUE_NOW);
+	assert_int_equal(push->urgency, QUEUE_URGENT);
 	assert_int_equal(push->first_unix_ms, UNIX_MS + 10);
 	world_retry(w, 1, 0);
 	assert_int_equal(w->news[0].news.first_ms, UNIX_MS);
@@ -220,7 +220,7 @@ static void second_mail_within_the_interval_waits_for_its_end(void **state)
 	fly(1, 1);
 	world_told(w, 1);
 	world_pass(w, 500);
-	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
 	world_stored(w);
 	int64_t waited;
 	assert_non_null(wait_for_push(10000, &waited));
@@ -230,9 +230,9 @@ static void second_mail_within_the_interval_waits_for_its_end(void **state)
 static void the_same_again_makes_no_second_row(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
 	uint64_t first = w->seq;
-	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
 	assert_int_equal(w->last_parts, QUEUE_NEWS_PUT);
 	assert_true(w->seq > first);
 	assert_int_equal(w->push_count, 1);
@@ -247,7 +247,7 @@ static void one_flight_at_a_time(void **state)
 {
 	(void)state;
 	fly(1, 1);
-	world_add(w, 1, 2, QUEUE_NOW);
+	world_add(w, 1, 2, QUEUE_URGENT);
 	world_stored(w);
 	world_pass(w, 100000);
 	assert_null(world_next(w));
@@ -262,7 +262,8 @@ static void news_during_a_flight_survives_its_success(void **state)
 	uint8_t flown[QUEUE_APNS_ID_SIZE];
 	memcpy(flown, world_row(w, 1)->apns_id, sizeof(flown));
 	world_pass(w, 50);
-	world_add(w, 1, 1, QUEUE_NOW); /* the same mailbox: nothing told the phone of this mail */
+	world_add(
+		w, 1, 1, QUEUE_URGENT); /* the same mailbox: nothing told the phone of this mail */
 	world_told(w, 1);
 	assert_int_equal(w->last_parts, QUEUE_NEWS_SETTLE | QUEUE_PUSH_MOVE | QUEUE_PHONE);
 	assert_int_equal(world_news_of(w, 1), 1);
@@ -283,7 +284,7 @@ static void what_a_flight_told_is_settled_on_disk_before_the_next(void **state)
 	(void)state;
 	fly(1, 1);
 	world_pass(w, 50);
-	world_add(w, 1, 2, QUEUE_NOW);
+	world_add(w, 1, 2, QUEUE_URGENT);
 	world_stored(w);
 	world_told(w, 1);
 	assert_int_equal(counts().storing, 1);
@@ -306,7 +307,7 @@ static void put_back(unsigned phone)
 static void a_push_that_did_not_leave_waits_as_before(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
 	world_stored(w);
 	const struct push *push = world_next(w);
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
@@ -314,7 +315,7 @@ static void a_push_that_did_not_leave_waits_as_before(void **state)
 	put_back(1);
 	assert_int_equal(counts().waiting, 1);
 	assert_int_equal(counts().news, 1);
-	world_add(w, 1, 2, QUEUE_NOW);
+	world_add(w, 1, 2, QUEUE_URGENT);
 	push = world_next(w);
 	assert_non_null(push);
 	assert_memory_equal(push->apns_id, apns_id, sizeof(apns_id));
@@ -345,7 +346,7 @@ static void more_than_one_flight_holds_is_put_back_whole(void **state)
 {
 	(void)state;
 	for (unsigned mailbox = 1; mailbox <= SCHEDULE_HASHES_MAX + 50; mailbox++)
-		world_add(w, 1, mailbox, QUEUE_NOW);
+		world_add(w, 1, mailbox, QUEUE_URGENT);
 	world_stored(w);
 	for (unsigned i = 0; i < 3; i++) {
 		const struct push *push = world_next(w);
@@ -360,7 +361,7 @@ static void more_than_one_flight_holds_is_put_back_whole(void **state)
 static void one_that_was_put_off_and_did_not_leave_is_not_put_off_again(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_LATER);
+	world_add(w, 1, 1, QUEUE_DEFERRED);
 	world_stored(w);
 	world_pass(w, 4 * LATER_DELAY);
 	assert_null(world_next(w));
@@ -378,7 +379,7 @@ static void start_with(unsigned phones)
 	world_free(w);
 	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0, CAUTION}, 1);
 	for (unsigned phone = 1; phone <= phones; phone++)
-		world_add(w, phone, 1, QUEUE_NOW);
+		world_add(w, phone, 1, QUEUE_URGENT);
 	world_restart(w, 0, 2);
 	world_stored(w);
 }
@@ -430,7 +431,7 @@ static void a_start_with_an_empty_queue_is_not_cautious(void **state)
 	(void)state;
 	start_with(0);
 	for (unsigned phone = 1; phone <= 100; phone++)
-		world_add(w, phone, 1, QUEUE_NOW);
+		world_add(w, phone, 1, QUEUE_URGENT);
 	world_stored(w);
 	assert_int_equal(leave(phones, 0), 100);
 }
@@ -522,22 +523,22 @@ static void later_news_during_a_flight_keeps_its_own_time(void **state)
 	(void)state;
 	fly(1, 1);
 	world_pass(w, 10);
-	world_add(w, 1, 1, QUEUE_LATER);
+	world_add(w, 1, 1, QUEUE_DEFERRED);
 	world_told(w, 1);
 	world_stored(w);
 	int64_t waited;
 	const struct push *push = wait_for_push(100000, &waited);
 	assert_int_in_range(waited, LATER_DELAY, 2 * LATER_DELAY);
-	assert_int_equal(push->urgency, QUEUE_LATER);
+	assert_int_equal(push->urgency, QUEUE_DEFERRED);
 }
 
 static void news_during_a_flight_survives_its_end_for_good(void **state)
 {
 	(void)state;
 	fly(1, 1);
-	world_add(w, 1, 2, QUEUE_NOW);
+	world_add(w, 1, 2, QUEUE_URGENT);
 	struct registry_key key = world_key(1);
-	world_write(w, schedule_told(w->schedule, &key, 413, "PayloadTooLarge", w->time));
+	world_write(w, schedule_settled(w->schedule, &key, 413, "PayloadTooLarge", w->time));
 	assert_int_equal(w->last.phone.last_status, 413);
 	assert_string_equal(w->last.phone.last_reason, "PayloadTooLarge");
 	world_stored(w);
@@ -551,7 +552,7 @@ static void news_during_a_flight_joins_what_is_tried_again(void **state)
 {
 	(void)state;
 	fly(1, 1);
-	world_add(w, 1, 2, QUEUE_NOW);
+	world_add(w, 1, 2, QUEUE_URGENT);
 	world_stored(w);
 	world_retry(w, 1, 700);
 	assert_int_equal(w->last.phone.last_push_ms, 0);
@@ -570,14 +571,14 @@ static void urgent_news_stays_urgent_when_later_news_joins_its_failed_flight(voi
 {
 	(void)state;
 	fly(1, 1);
-	world_add(w, 1, 1, QUEUE_LATER);
+	world_add(w, 1, 1, QUEUE_DEFERRED);
 	assert_int_equal(w->news[0].news.urgent_ms, UNIX_MS);
 	assert_int_equal(w->news[0].news.first_ms, UNIX_MS);
 	world_retry(w, 1, 0);
 	world_stored(w);
 	const struct push *push = world_next(w);
 	assert_non_null(push);
-	assert_int_equal(push->urgency, QUEUE_NOW);
+	assert_int_equal(push->urgency, QUEUE_URGENT);
 }
 
 static void a_flight_never_processed_is_repeated_without_a_job(void **state)
@@ -598,16 +599,16 @@ static void the_apns_id_stays_over_resends_until_the_set_grows(void **state)
 	uint8_t first[QUEUE_APNS_ID_SIZE];
 	memcpy(first, world_row(w, 1)->apns_id, sizeof(first));
 	for (unsigned i = 1; i <= 3; i++) {
-		world_add(w, 1, 1, QUEUE_NOW); /* touched, not grown */
+		world_add(w, 1, 1, QUEUE_URGENT); /* touched, not grown */
 		world_retry(w, 1, 0);
-		world_add(w, 1, 1, QUEUE_NOW);
+		world_add(w, 1, 1, QUEUE_URGENT);
 		const struct push *push = world_next(w);
 		assert_non_null(push);
 		assert_memory_equal(push->apns_id, first, sizeof(first));
 		assert_int_equal(push->attempts, i);
 	}
 	world_retry(w, 1, 0);
-	world_add(w, 1, 2, QUEUE_LATER);
+	world_add(w, 1, 2, QUEUE_DEFERRED);
 	assert_int_equal(w->last_parts, QUEUE_NEWS_PUT | QUEUE_PUSH_MOVE);
 	assert_null(world_next(w)); /* not before the new one is stored */
 	world_stored(w);
@@ -624,13 +625,13 @@ static void another_push_after_a_failed_one_waits_for_the_interval(void **state)
 	fly(1, 1);
 	world_pass(w, 300);
 	world_retry(w, 1, 100);
-	world_add(w, 1, 2, QUEUE_NOW);
+	world_add(w, 1, 2, QUEUE_URGENT);
 	world_stored(w);
 	int64_t waited;
 	assert_non_null(wait_for_push(MIN_INTERVAL, &waited));
 	assert_int_equal(waited, MIN_INTERVAL - 300);
 	/* Not counted from the answer, and not beyond a longer back-off. */
-	world_add(w, 1, 3, QUEUE_NOW);
+	world_add(w, 1, 3, QUEUE_URGENT);
 	world_retry(w, 1, 5000);
 	world_stored(w);
 	assert_non_null(wait_for_push(10000, &waited));
@@ -641,7 +642,7 @@ static void a_push_knows_since_when_it_has_failed_by_the_clock_that_nobody_sets(
 {
 	(void)state;
 	int64_t began_ms = w->time.now_ms;
-	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
 	world_stored(w);
 	assert_int_equal(world_next(w)->failing_since_ms, began_ms);
 	for (unsigned i = 0; i < 3; i++) {
@@ -652,7 +653,7 @@ static void a_push_knows_since_when_it_has_failed_by_the_clock_that_nobody_sets(
 	}
 	world_told(w, 1);
 	world_pass(w, 5000);
-	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
 	world_stored(w);
 	assert_int_equal(world_next(w)->failing_since_ms, w->time.now_ms);
 }
@@ -663,7 +664,7 @@ static void a_set_that_grew_in_flight_has_its_new_apns_id_on_disk_before_a_crash
 	fly(1, 1);
 	uint8_t first[QUEUE_APNS_ID_SIZE];
 	memcpy(first, world_row(w, 1)->apns_id, sizeof(first));
-	world_add(w, 1, 2, QUEUE_NOW);
+	world_add(w, 1, 2, QUEUE_URGENT);
 	world_restart(w, 10, 2);
 	const struct push *push = world_next(w);
 	assert_non_null(push);
@@ -678,7 +679,7 @@ static void add_many(unsigned phone, unsigned count)
 		world_hash(i, hashes[i]);
 	world_write(w,
 		schedule_add(w->schedule, world_target(phone, TOPIC),
-			(const char(*)[MAILBOX_HASH_SIZE])hashes, count, QUEUE_NOW, w->time));
+			(const char(*)[MAILBOX_HASH_SIZE])hashes, count, QUEUE_URGENT, w->time));
 	world_stored(w);
 }
 
@@ -723,7 +724,7 @@ static void of_more_than_100_the_same_go_again_under_the_same_apns_id(void **sta
 	assert_true(is_there);
 
 	/* One of them changes again: it goes to the end of the line, so the set is another. */
-	world_add(w, 1, (unsigned)strtoul(hash, NULL, 16), QUEUE_NOW);
+	world_add(w, 1, (unsigned)strtoul(hash, NULL, 16), QUEUE_URGENT);
 	world_retry(w, 1, 0);
 	world_stored(w);
 	push = wait_for_push(MIN_INTERVAL, NULL);
@@ -736,8 +737,8 @@ static void after_a_crash_nothing_waits_longer_than_five_minutes(void **state)
 	world_free(w);
 	w = world_new(&(struct schedule_settings){MIN_INTERVAL, CLOCK_HOUR_MS, 0, 0}, 1);
 	int64_t waited_ms;
-	world_add(w, 1, 1, QUEUE_LATER);
-	world_add(w, 2, 1, QUEUE_LATER);
+	world_add(w, 1, 1, QUEUE_DEFERRED);
+	world_add(w, 2, 1, QUEUE_DEFERRED);
 	world_row(w, 1)->due_ms = UNIX_MS + CLOCK_HOUR_MS;
 	world_row(w, 2)->due_ms = UNIX_MS + SCHEDULE_LOADED_DUE_MAX_MS - 1;
 	world_restart(w, 0, 2);
@@ -752,7 +753,7 @@ static void after_a_crash_due_times_that_cannot_be_are_due(void **state)
 {
 	(void)state;
 	for (unsigned phone = 1; phone <= 2; phone++)
-		world_add(w, phone, 1, QUEUE_NOW);
+		world_add(w, phone, 1, QUEUE_URGENT);
 	world_row(w, 1)->due_ms = INT64_MIN;
 	world_row(w, 2)->due_ms = INT64_MAX;
 	world_restart(w, 0, 2);
@@ -763,9 +764,9 @@ static void after_a_crash_due_times_that_cannot_be_are_due(void **state)
 static void after_a_crash_what_was_due_is_due_and_so_is_what_a_wrong_clock_put_off(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_NOW);
-	world_add(w, 2, 1, QUEUE_NOW);
-	world_add(w, 3, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
+	world_add(w, 2, 1, QUEUE_URGENT);
+	world_add(w, 3, 1, QUEUE_URGENT);
 	world_row(w, 1)->due_ms = 5; /* 1970 */
 	world_row(w, 2)->due_ms =
 		UNIX_MS + 100 + SCHEDULE_RETRY_MAX_MS + 1; /* the clock was ahead */
@@ -783,9 +784,9 @@ static void after_a_crash_what_was_due_is_due_and_so_is_what_a_wrong_clock_put_o
 static void after_a_crash_the_interval_is_kept(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
 	world_row(w, 1)->last_push_ms = UNIX_MS - 300;
-	world_add(w, 2, 1, QUEUE_NOW);
+	world_add(w, 2, 1, QUEUE_URGENT);
 	world_row(w, 2)->last_push_ms = UNIX_MS + 99999999; /* the clock was set back */
 	world_restart(w, 0, 2);
 	int64_t waited;
@@ -813,8 +814,8 @@ static void after_a_crash_the_apns_id_is_kept_and_seq_goes_on(void **state)
 static void rows_without_news_are_dropped_at_start(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_NOW);
-	world_add(w, 2, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
+	world_add(w, 2, 1, QUEUE_URGENT);
 	w->news[0].key = world_key(7); /* 1 has no news, 7 no push */
 	world_restart(w, 0, 2);
 	assert_int_equal(w->push_count, 1);
@@ -827,7 +828,7 @@ static void rows_without_news_are_dropped_at_start(void **state)
 static void dropped_while_storing_nothing_is_left(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
 	world_drop(w, 1);
 	assert_int_equal(w->last_parts, QUEUE_PUSH_DELETE | QUEUE_PHONE_DELETE);
 	world_stored(w);
@@ -838,7 +839,7 @@ static void dropped_while_storing_nothing_is_left(void **state)
 static void dropped_while_waiting_nothing_is_left(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
 	world_stored(w);
 	world_drop(w, 1);
 	assert_int_equal(w->push_count + w->news_count, 0);
@@ -851,7 +852,7 @@ static void dropped_in_flight_the_verdict_changes_nothing(void **state)
 	(void)state;
 	for (int told = 0; told < 2; told++) {
 		fly(1, 1);
-		world_add(w, 1, 2, QUEUE_NOW);
+		world_add(w, 1, 2, QUEUE_URGENT);
 		world_drop(w, 1);
 		assert_int_equal(w->push_count + w->news_count, 0);
 		if (told)
@@ -871,7 +872,7 @@ static void dropped_in_flight_and_registered_again_its_new_news_is_told(void **s
 	for (int told = 0; told < 2; told++) {
 		fly(1, 1);
 		world_drop(w, 1);
-		world_add(w, 1, 2, QUEUE_NOW);
+		world_add(w, 1, 2, QUEUE_URGENT);
 		assert_int_equal(w->last_parts, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT);
 		if (told)
 			world_told(w, 1);
@@ -905,12 +906,12 @@ static void stopped_in_flight_the_verdict_stays_known_and_nothing_else(void **st
 {
 	(void)state;
 	fly(1, 1);
-	world_add(w, 1, 2, QUEUE_NOW);
+	world_add(w, 1, 2, QUEUE_URGENT);
 	world_stop(w, 1);
 	assert_int_equal(w->last_parts, QUEUE_PUSH_DELETE);
 	assert_int_equal(w->push_count + w->news_count, 0);
 	struct registry_key key = world_key(1);
-	world_write(w, schedule_told(w->schedule, &key, 400, "DeviceTokenNotForTopic", w->time));
+	world_write(w, schedule_settled(w->schedule, &key, 400, "DeviceTokenNotForTopic", w->time));
 	assert_int_equal(w->last_parts, QUEUE_PHONE);
 	assert_int_equal(w->last.phone.last_push_ms, UNIX_MS);
 	assert_int_equal(w->last.phone.last_status, 400);
@@ -926,9 +927,9 @@ static void stopped_in_flight_and_registered_again_it_is_told(void **state)
 	(void)state;
 	fly(1, 1);
 	world_stop(w, 1);
-	world_add(w, 1, 3, QUEUE_NOW);
+	world_add(w, 1, 3, QUEUE_URGENT);
 	struct registry_key key = world_key(1);
-	world_write(w, schedule_told(w->schedule, &key, 400, "DeviceTokenNotForTopic", w->time));
+	world_write(w, schedule_settled(w->schedule, &key, 400, "DeviceTokenNotForTopic", w->time));
 	world_stored(w);
 	const struct push *push = wait_for_push(10000, NULL);
 	assert_non_null(push);
@@ -939,7 +940,7 @@ static void stopped_in_flight_and_registered_again_it_is_told(void **state)
 static void stopped_while_it_waits_it_is_not_told(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
 	world_stored(w);
 	world_stop(w, 1);
 	assert_int_equal(w->last_parts, QUEUE_PUSH_DELETE);
@@ -951,8 +952,8 @@ static void renewed_with_a_shorter_list_news_of_the_rest_is_dropped(void **state
 {
 	(void)state;
 	for (int is_stored = 0; is_stored < 2; is_stored++) {
-		world_add(w, 1, 1, QUEUE_NOW);
-		world_add(w, 1, 2, QUEUE_NOW);
+		world_add(w, 1, 1, QUEUE_URGENT);
+		world_add(w, 1, 2, QUEUE_URGENT);
 		if (is_stored)
 			world_stored(w);
 		world_renew(w, 1, (const unsigned[]){2, 3}, 2);
@@ -970,7 +971,7 @@ static void renewed_with_a_shorter_list_news_of_the_rest_is_dropped(void **state
 static void renewed_with_none_of_its_news_left_nothing_waits(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
 	world_renew(w, 1, (const unsigned[]){5}, 1);
 	assert_int_equal(w->last_parts, QUEUE_PUSH_DELETE);
 	world_stored(w);
@@ -983,8 +984,8 @@ static void renewed_with_none_of_its_news_left_nothing_waits(void **state)
 static void renewed_in_flight_the_flight_keeps_its_target_and_a_retry_drops_the_rest(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_NOW);
-	world_add(w, 1, 2, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
+	world_add(w, 1, 2, QUEUE_URGENT);
 	world_stored(w);
 	const struct push *push = world_next(w);
 	const struct push_target *before = push->target;
@@ -1098,13 +1099,13 @@ static void doubted_after_its_registration_went_nothing_waits(void **state)
 static void sleep_on(unsigned phone)
 {
 	struct registry_key key = world_key(phone);
-	world_write(w, schedule_sleep(w->schedule, &key, w->time));
+	world_write(w, schedule_suspend(w->schedule, &key, w->time));
 }
 
 static void wake_up(unsigned phone)
 {
 	struct registry_key key = world_key(phone);
-	world_write(w, schedule_wake(w->schedule, &key, w->time));
+	world_write(w, schedule_resume(w->schedule, &key, w->time));
 }
 
 static void lose(unsigned phone, unsigned mailbox)
@@ -1125,14 +1126,14 @@ static void what_waits_for_a_sleeper_is_kept_until_he_wakes(void **state)
 {
 	(void)state;
 	for (int is_stored = 0; is_stored < 2; is_stored++) {
-		world_add(w, 1, 1, QUEUE_NOW);
+		world_add(w, 1, 1, QUEUE_URGENT);
 		if (is_stored)
 			world_stored(w);
 		sleep_on(1);
 		assert_int_equal(w->last_parts, QUEUE_PUSH_MOVE);
-		assert_int_equal(world_row(w, 1)->due_ms, QUEUE_DUE_ASLEEP);
+		assert_int_equal(world_row(w, 1)->due_ms, QUEUE_DUE_SUSPENDED);
 		world_stored(w);
-		assert_string_equal(state_of(1), "asleep");
+		assert_string_equal(state_of(1), "suspended");
 		world_pass(w, CLOCK_DAY_MS);
 		assert_null(world_next(w));
 		assert_int_equal(schedule_wake_ms(w->schedule, w->time.now_ms), INT64_MAX);
@@ -1166,19 +1167,19 @@ static void news_without_a_push_makes_no_job_at_the_start(void **state)
 static void a_restart_keeps_a_sleeper_asleep(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_NOW);
-	world_add(w, 2, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
+	world_add(w, 2, 1, QUEUE_URGENT);
 	sleep_on(1);
 	world_restart(w, 100, 2);
 	world_stored(w);
-	struct registry_key *sleepers;
-	assert_int_equal(schedule_sleepers(w->schedule, &sleepers), 1);
+	struct registry_key *suspended;
+	assert_int_equal(schedule_suspended(w->schedule, &suspended), 1);
 	struct registry_key key = world_key(1);
-	assert_memory_equal(&sleepers[0], &key, sizeof(key));
-	free(sleepers);
+	assert_memory_equal(&suspended[0], &key, sizeof(key));
+	free(suspended);
 	assert_int_equal(world_phone(world_next(w)), 2);
 	assert_null(world_next(w));
-	assert_int_equal(world_row(w, 1)->due_ms, QUEUE_DUE_ASLEEP);
+	assert_int_equal(world_row(w, 1)->due_ms, QUEUE_DUE_SUSPENDED);
 	wake_up(1);
 	assert_int_equal(world_phone(world_next(w)), 1);
 }
@@ -1187,11 +1188,11 @@ static void news_and_a_renewal_wake_too(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		world_add(w, 1, 1, QUEUE_NOW);
+		world_add(w, 1, 1, QUEUE_URGENT);
 		world_stored(w);
 		sleep_on(1);
 		if (i)
-			world_add(w, 1, 1, QUEUE_LATER);
+			world_add(w, 1, 1, QUEUE_DEFERRED);
 		else
 			world_renew(w, 1, (const unsigned[]){1}, 1);
 		assert_true(world_row(w, 1)->due_ms <= w->time.unix_ms);
@@ -1207,9 +1208,9 @@ static void asleep_in_flight_what_was_not_taken_waits(void **state)
 	(void)state;
 	fly(1, 1);
 	sleep_on(1);
-	assert_int_equal(world_row(w, 1)->due_ms, QUEUE_DUE_ASLEEP);
+	assert_int_equal(world_row(w, 1)->due_ms, QUEUE_DUE_SUSPENDED);
 	world_retry(w, 1, 0);
-	assert_int_equal(world_row(w, 1)->due_ms, QUEUE_DUE_ASLEEP);
+	assert_int_equal(world_row(w, 1)->due_ms, QUEUE_DUE_SUSPENDED);
 	world_stored(w);
 	assert_null(world_next(w));
 	struct registry_key key = world_key(1);
@@ -1234,8 +1235,8 @@ static void asleep_in_flight_what_was_taken_is_over(void **state)
 static void news_of_a_deleted_mailbox_goes_and_other_news_stays(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_NOW);
-	world_add(w, 1, 2, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
+	world_add(w, 1, 2, QUEUE_URGENT);
 	world_stored(w);
 	lose(1, 1);
 	assert_int_equal(world_news_of(w, 1), 1);
@@ -1248,7 +1249,7 @@ static void news_of_a_deleted_mailbox_goes_and_other_news_stays(void **state)
 	world_told(w, 1);
 	world_pass(w, MIN_INTERVAL);
 
-	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
 	world_stored(w);
 	lose(1, 1);
 	assert_int_equal(w->last_parts, QUEUE_PUSH_DELETE);
@@ -1259,8 +1260,8 @@ static void news_of_a_deleted_mailbox_goes_and_other_news_stays(void **state)
 static void news_of_a_deleted_mailbox_is_not_repeated_after_a_flight(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_NOW);
-	world_add(w, 1, 2, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
+	world_add(w, 1, 2, QUEUE_URGENT);
 	world_stored(w);
 	world_next(w);
 	lose(1, 1);
@@ -1277,7 +1278,7 @@ static void news_of_a_deleted_mailbox_is_not_repeated_after_a_flight(void **stat
 static void renewed_on_another_topic_it_waits_for_that(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
 	world_stored(w);
 	char hash[1][MAILBOX_HASH_SIZE];
 	world_hash(1, hash[0]);
@@ -1308,8 +1309,8 @@ static void what_did_not_leave_does_not_count_against_the_rate(void **state)
 	(void)state;
 	world_free(w);
 	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 1, 0}, 1);
-	world_add(w, 1, 1, QUEUE_NOW);
-	world_add(w, 2, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
+	world_add(w, 2, 1, QUEUE_URGENT);
 	world_stored(w);
 	for (unsigned i = 0; i < 3; i++) {
 		const struct push *push = world_next(w);
@@ -1333,7 +1334,7 @@ static void the_rate_is_kept(void **state)
 	(void)state;
 	use_rate();
 	for (unsigned phone = 0; phone < 600; phone++)
-		world_add(w, phone, 1, phone < 300 ? QUEUE_LATER : QUEUE_NOW);
+		world_add(w, phone, 1, phone < 300 ? QUEUE_DEFERRED : QUEUE_URGENT);
 	world_stored(w);
 	unsigned sent = 0;
 	for (int64_t ms = 0; ms < 8000; ms++, world_pass(w, 1)) {
@@ -1354,9 +1355,9 @@ static void the_rate_is_kept(void **state)
 static void flood(const unsigned came[2], unsigned ret_sent[2])
 {
 	use_rate();
-	ret_sent[QUEUE_NOW] = ret_sent[QUEUE_LATER] = 0;
+	ret_sent[QUEUE_URGENT] = ret_sent[QUEUE_DEFERRED] = 0;
 	unsigned phone = 0;
-	for (enum queue_urgency urgency = QUEUE_NOW; urgency <= QUEUE_LATER; urgency++) {
+	for (enum queue_urgency urgency = QUEUE_URGENT; urgency <= QUEUE_DEFERRED; urgency++) {
 		for (unsigned i = 0; i < came[urgency]; i++)
 			world_add(w, phone++, 1, urgency);
 	}
@@ -1373,9 +1374,9 @@ static void beside_a_flood_of_now_a_tenth_is_for_later(void **state)
 {
 	(void)state;
 	unsigned sent[2];
-	flood((const unsigned[2]){[QUEUE_NOW] = 2000, [QUEUE_LATER] = 500}, sent);
-	assert_int_in_range(sent[QUEUE_LATER], RATE - 1, RATE + 1);
-	assert_int_in_range(sent[QUEUE_NOW], 9 * RATE - 1, 9 * RATE + 6);
+	flood((const unsigned[2]){[QUEUE_URGENT] = 2000, [QUEUE_DEFERRED] = 500}, sent);
+	assert_int_in_range(sent[QUEUE_DEFERRED], RATE - 1, RATE + 1);
+	assert_int_in_range(sent[QUEUE_URGENT], 9 * RATE - 1, 9 * RATE + 6);
 }
 
 /* Else `later` would wait without end where room ends just at its turn. */
@@ -1383,13 +1384,13 @@ static void a_turn_of_later_that_did_not_leave_is_its_turn_again(void **state)
 {
 	(void)state;
 	for (unsigned phone = 1; phone <= 30; phone++)
-		world_add(w, phone, 1, phone == 30 ? QUEUE_LATER : QUEUE_NOW);
+		world_add(w, phone, 1, phone == 30 ? QUEUE_DEFERRED : QUEUE_URGENT);
 	world_pass(w, 2 * LATER_DELAY);
 	world_stored(w);
 	const struct push *push;
 	do
 		push = world_next(w);
-	while (push->urgency == QUEUE_NOW);
+	while (push->urgency == QUEUE_URGENT);
 	for (unsigned i = 0; i < 3; i++) {
 		put_back(30);
 		push = world_next(w);
@@ -1401,33 +1402,33 @@ static void what_later_does_not_use_is_for_now(void **state)
 {
 	(void)state;
 	unsigned sent[2];
-	flood((const unsigned[2]){[QUEUE_NOW] = 2000, [QUEUE_LATER] = 3}, sent);
-	assert_int_equal(sent[QUEUE_LATER], 3);
-	assert_int_in_range(sent[QUEUE_NOW], 10 * RATE - 4, 10 * RATE + 2);
+	flood((const unsigned[2]){[QUEUE_URGENT] = 2000, [QUEUE_DEFERRED] = 3}, sent);
+	assert_int_equal(sent[QUEUE_DEFERRED], 3);
+	assert_int_in_range(sent[QUEUE_URGENT], 10 * RATE - 4, 10 * RATE + 2);
 }
 
 static void what_now_does_not_use_is_for_later(void **state)
 {
 	(void)state;
 	unsigned sent[2];
-	flood((const unsigned[2]){[QUEUE_NOW] = 3, [QUEUE_LATER] = 2000}, sent);
-	assert_int_equal(sent[QUEUE_NOW], 3);
-	assert_int_in_range(sent[QUEUE_LATER], 10 * RATE - 4, 10 * RATE + 2);
+	flood((const unsigned[2]){[QUEUE_URGENT] = 3, [QUEUE_DEFERRED] = 2000}, sent);
+	assert_int_equal(sent[QUEUE_URGENT], 3);
+	assert_int_in_range(sent[QUEUE_DEFERRED], 10 * RATE - 4, 10 * RATE + 2);
 }
 
 static void now_goes_first_and_later_saves_up_one_turn_only(void **state)
 {
 	(void)state;
 	for (unsigned phone = 0; phone < 30; phone++)
-		world_add(w, phone, 1, QUEUE_NOW);
+		world_add(w, phone, 1, QUEUE_URGENT);
 	for (unsigned phone = 30; phone < 40; phone++)
-		world_add(w, phone, 1, QUEUE_LATER);
+		world_add(w, phone, 1, QUEUE_DEFERRED);
 	world_stored(w);
 	for (unsigned i = 0; i < 20; i++)
-		assert_int_equal(world_next(w)->urgency, QUEUE_NOW);
+		assert_int_equal(world_next(w)->urgency, QUEUE_URGENT);
 	world_pass(w, 2 * LATER_DELAY);
 	for (unsigned i = 0; i < 11; i++)
-		assert_int_equal(world_next(w)->urgency, i % 10 ? QUEUE_NOW : QUEUE_LATER);
+		assert_int_equal(world_next(w)->urgency, i % 10 ? QUEUE_URGENT : QUEUE_DEFERRED);
 }
 
 /* When each of the phones from `first` on is pushed to, counted from now; all must be. */
@@ -1452,7 +1453,7 @@ static void after_an_outage_later_news_is_spread_and_now_is_not(void **state)
 	int64_t at_ms[400];
 	unsigned early = 0;
 	for (unsigned phone = 0; phone < 400; phone++)
-		world_add(w, phone, 1, phone < 300 ? QUEUE_LATER : QUEUE_NOW);
+		world_add(w, phone, 1, phone < 300 ? QUEUE_DEFERRED : QUEUE_URGENT);
 	world_stored(w);
 	world_pass(w, 60 * LATER_DELAY);
 	fly_all(0, 400, at_ms);
@@ -1469,7 +1470,7 @@ static void after_a_restart_later_news_is_spread_too(void **state)
 	int64_t at_ms[300];
 	unsigned early = 0;
 	for (unsigned phone = 0; phone < 300; phone++)
-		world_add(w, phone, 1, QUEUE_LATER);
+		world_add(w, phone, 1, QUEUE_DEFERRED);
 	world_stored(w);
 	world_restart(w, 60 * LATER_DELAY, 2);
 	fly_all(0, 300, at_ms);
@@ -1481,7 +1482,7 @@ static void after_a_restart_later_news_is_spread_too(void **state)
 static void what_is_spread_is_put_off_once_only(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_LATER);
+	world_add(w, 1, 1, QUEUE_DEFERRED);
 	world_stored(w);
 	world_pass(w, 60 * LATER_DELAY);
 	assert_null(world_next(w));
@@ -1492,7 +1493,7 @@ static void what_is_spread_is_put_off_once_only(void **state)
 static void what_is_a_little_late_is_not_put_off(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_LATER);
+	world_add(w, 1, 1, QUEUE_DEFERRED);
 	world_stored(w);
 	world_pass(w, 2 * LATER_DELAY);
 	assert_non_null(world_next(w));
@@ -1504,8 +1505,8 @@ static void spreading_many_takes_turns(void **state)
 	(void)state;
 	size_t position = 0;
 	for (unsigned phone = 0; phone < 2500; phone++)
-		world_add(w, phone, 1, QUEUE_LATER);
-	world_add(w, 3000, 1, QUEUE_NOW);
+		world_add(w, phone, 1, QUEUE_DEFERRED);
+	world_add(w, 3000, 1, QUEUE_URGENT);
 	world_stored(w);
 	world_pass(w, 60 * LATER_DELAY);
 	assert_int_equal(world_phone(world_next(w)), 3000);
@@ -1528,7 +1529,7 @@ static void a_walk_of_the_topics_leaves_the_turn_as_it_is(void **state)
 {
 	(void)state;
 	for (unsigned phone = 0; phone < 2500; phone++)
-		world_add(w, phone, 1, QUEUE_LATER);
+		world_add(w, phone, 1, QUEUE_DEFERRED);
 	world_stored(w);
 	world_pass(w, 60 * LATER_DELAY);
 	assert_null(world_next(w));
@@ -1542,8 +1543,8 @@ static void a_walk_of_the_topics_leaves_the_turn_as_it_is(void **state)
 static void each_turn_another_topic_is_walked_first(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_NOW);
-	world_add(w, 2, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
+	world_add(w, 2, 1, QUEUE_URGENT);
 	char hash[1][MAILBOX_HASH_SIZE];
 	world_hash(1, hash[0]);
 	world_write(w,
@@ -1569,7 +1570,7 @@ static void each_turn_another_topic_is_walked_first(void **state)
 static void a_topic_has_something_due_or_not(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_LATER);
+	world_add(w, 1, 1, QUEUE_DEFERRED);
 	world_stored(w);
 	assert_false(schedule_has_due(w->schedule, TOPIC, w->time.now_ms));
 	world_pass(w, 2 * LATER_DELAY);
@@ -1580,10 +1581,10 @@ static void a_topic_has_something_due_or_not(void **state)
 static void a_topic_that_is_not_asked_for_wakes_nobody(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
 	world_stored(w);
 	assert_int_equal(schedule_wake_ms(w->schedule, w->time.now_ms), INT64_MAX);
-	world_add(w, 2, 1, QUEUE_LATER);
+	world_add(w, 2, 1, QUEUE_DEFERRED);
 	world_stored(w);
 	assert_int_in_range(schedule_wake_ms(w->schedule, w->time.now_ms),
 		w->time.now_ms + LATER_DELAY, w->time.now_ms + 2 * LATER_DELAY);
@@ -1629,7 +1630,7 @@ static void new_mail_does_not_break_into_a_back_off(void **state)
 	fly(1, 1);
 	world_retry(w, 1, 60000);
 	world_pass(w, 5);
-	world_add(w, 1, 2, QUEUE_NOW);
+	world_add(w, 1, 2, QUEUE_URGENT);
 	world_stored(w);
 	int64_t waited;
 	assert_int_equal(wait_for_push(100000, &waited)->hash_count, 2);
@@ -1650,7 +1651,7 @@ static void a_clock_that_is_set_neither_ends_a_back_off_nor_prolongs_it(void **s
 		assert_int_equal(waited, 60000 - 5);
 		world_retry(w, i, 60000);
 		w->time.unix_ms += jumps[i];
-		world_add(w, i, 2, QUEUE_NOW);
+		world_add(w, i, 2, QUEUE_URGENT);
 		world_stored(w);
 		assert_non_null(wait_for_push(100000, &waited));
 		assert_int_equal(waited, 60000);
@@ -1663,8 +1664,8 @@ static void new_mail_does_not_break_into_a_back_off_after_a_crash(void **state)
 	fly(1, 1);
 	world_retry(w, 1, 60000);
 	world_restart(w, 5, 2);
-	world_add(w, 1, 1, QUEUE_NOW);
-	world_add(w, 1, 2, QUEUE_NOW);
+	world_add(w, 1, 1, QUEUE_URGENT);
+	world_add(w, 1, 2, QUEUE_URGENT);
 	world_stored(w);
 	int64_t waited;
 	assert_int_equal(wait_for_push(100000, &waited)->hash_count, 2);
@@ -1697,7 +1698,7 @@ static void a_back_off_goes_on_growing_after_a_crash(void **state)
 static void what_waits_is_hurried(void **state)
 {
 	(void)state;
-	world_add(w, 1, 1, QUEUE_LATER);
+	world_add(w, 1, 1, QUEUE_DEFERRED);
 	world_stored(w);
 	assert_null(world_next(w));
 	struct registry_key key = world_key(1);
@@ -1728,7 +1729,7 @@ static void what_was_hurried_is_not_held_back_by_more_news(void **state)
 	world_retry(w, 1, 60000);
 	struct registry_key key = world_key(1);
 	world_write(w, schedule_hurry(w->schedule, &key, w->time));
-	world_add(w, 1, 2, QUEUE_NOW);
+	world_add(w, 1, 2, QUEUE_URGENT);
 	world_stored(w);
 	int64_t waited;
 	assert_int_equal(wait_for_push(100000, &waited)->hash_count, 2);

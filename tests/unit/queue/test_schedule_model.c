@@ -76,18 +76,18 @@ static void something_changes(unsigned at)
 {
 	struct phone *phone = &phones[at];
 	unsigned mailbox = roll(MAILBOXES);
-	enum queue_urgency urgency = roll(2) ? QUEUE_NOW : QUEUE_LATER;
+	enum queue_urgency urgency = roll(2) ? QUEUE_URGENT : QUEUE_DEFERRED;
 	int64_t now_ms = w->time.now_ms;
 	if (!has_untold(phone)) {
 		phone->was_put_off = false;
 		phone->due_from_ms = INT64_MAX;
 		phone->due_to_ms = INT64_MAX;
-		if (urgency == QUEUE_LATER) {
+		if (urgency == QUEUE_DEFERRED) {
 			phone->due_from_ms = now_ms + LATER_DELAY;
 			phone->due_to_ms = now_ms + 2 * LATER_DELAY;
 		}
 	}
-	if (urgency == QUEUE_NOW) {
+	if (urgency == QUEUE_URGENT) {
 		phone->due_from_ms = now_ms < phone->due_from_ms ? now_ms : phone->due_from_ms;
 		phone->due_to_ms = now_ms < phone->due_to_ms ? now_ms : phone->due_to_ms;
 	}

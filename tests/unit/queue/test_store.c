@@ -19,7 +19,7 @@ static void a_push_comes_back_as_it_was(void **state)
 	(void)state;
 	struct store_file *file = open_file();
 	struct queue_job *job = make_job(1, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT | QUEUE_PHONE, 9);
-	with_news(job, "0123456789abcdef0123456789abcdef", QUEUE_LATER);
+	with_news(job, "0123456789abcdef0123456789abcdef", QUEUE_DEFERRED);
 	memset(job->apns_id, 0xa5, sizeof(job->apns_id));
 	job->due_ms = INT64_C(1700000000123);
 	job->attempts = 3;
@@ -90,7 +90,7 @@ static void settling_deletes_up_to_its_seq_and_of_its_key_alone(void **state)
 		for (unsigned i = 0; i < 3; i++) {
 			struct queue_job *job =
 				make_job(phone, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, phone * 10 + i);
-			with_news(job, hashes[i], QUEUE_NOW);
+			with_news(job, hashes[i], QUEUE_URGENT);
 			write_one(file, job);
 		}
 	}
@@ -112,12 +112,12 @@ static void news_of_a_hash_is_one_row_that_can_be_dropped(void **state)
 	struct store_file *file = open_file();
 	for (uint64_t seq = 1; seq <= 2; seq++) {
 		struct queue_job *job = make_job(1, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, seq);
-		with_news(job, "aa", QUEUE_NOW);
-		with_news(job, "bb", QUEUE_NOW);
+		with_news(job, "aa", QUEUE_URGENT);
+		with_news(job, "bb", QUEUE_URGENT);
 		write_one(file, job);
 	}
 	struct queue_job *drop = make_job(1, QUEUE_NEWS_DROP, 3);
-	with_news(drop, "aa", QUEUE_NOW);
+	with_news(drop, "aa", QUEUE_URGENT);
 	write_one(file, drop);
 	struct loaded *loaded = reload(file);
 	assert_int_equal(loaded->news_count, 1);
@@ -134,7 +134,7 @@ static void news_stays_with_its_registration_over_deletes_and_reopening(void **s
 	static const char *const hashes[] = {"aa", "bb", "cc", "dd"};
 	for (unsigned phone = 1; phone <= 3; phone++) {
 		struct queue_job *job = make_job(phone, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, phone);
-		with_news(job, hashes[phone - 1], QUEUE_NOW);
+		with_news(job, hashes[phone - 1], QUEUE_URGENT);
 		write_one(file, job);
 	}
 	write_one(file, make_job(3, QUEUE_PUSH_DELETE, 4));
@@ -142,7 +142,7 @@ static void news_stays_with_its_registration_over_deletes_and_reopening(void **s
 	store_file_close(file);
 	file = open_file();
 	struct queue_job *fourth = make_job(4, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, 6);
-	with_news(fourth, hashes[3], QUEUE_NOW);
+	with_news(fourth, hashes[3], QUEUE_URGENT);
 	write_one(file, fourth);
 	struct loaded *loaded = reload(file);
 	assert_int_equal(loaded->push_count, 2);
@@ -165,14 +165,14 @@ static void parts_are_done_in_their_order(void **state)
 	struct queue_job *job = make_job(
 		1, QUEUE_PUSH_PUT | QUEUE_PUSH_MOVE | QUEUE_NEWS_PUT | QUEUE_NEWS_SETTLE, 5);
 	job->due_ms = 42; /* MOVE finds the row that PUT made */
-	with_news(job, "aa", QUEUE_NOW);
+	with_news(job, "aa", QUEUE_URGENT);
 	job->news[0].seq = 6;
 	job->upto_seq = 5; /* SETTLE comes after NEWS_PUT and spares what is newer */
 	write_one(file, job);
 	/* All at once: the delete comes last. */
 	job = make_job(2,
 		QUEUE_PUSH_PUT | QUEUE_NEWS_PUT | QUEUE_PUSH_DELETE | QUEUE_PARK | QUEUE_UNPARK, 7);
-	with_news(job, "aa", QUEUE_NOW);
+	with_news(job, "aa", QUEUE_URGENT);
 	job->parked_id = 3;
 	write_one(file, job);
 	struct loaded *loaded = reload(file);
@@ -190,8 +190,8 @@ static void a_deleted_push_takes_its_news_along(void **state)
 	struct store_file *file = open_file();
 	for (unsigned phone = 1; phone <= 2; phone++) {
 		struct queue_job *job = make_job(phone, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, phone);
-		with_news(job, "aa", QUEUE_NOW);
-		with_news(job, "bb", QUEUE_NOW);
+		with_news(job, "aa", QUEUE_URGENT);
+		with_news(job, "bb", QUEUE_URGENT);
 		write_one(file, job);
 	}
 	write_one(file, make_job(1, QUEUE_PUSH_DELETE, 3));
@@ -211,7 +211,7 @@ static void rows_are_told_in_order(void **state)
 		unsigned number = i * 37 % 100;
 		struct queue_job *job = make_job(
 			number, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT | QUEUE_PARK, 1000 - number);
-		with_news(job, "aa", QUEUE_NOW);
+		with_news(job, "aa", QUEUE_URGENT);
 		job->parked_id = number + 1;
 		write_one(file, job);
 	}
@@ -397,7 +397,7 @@ static void what_no_push_can_be_made_of_is_damage(void **state)
 	for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
 		struct store_file *file = open_file();
 		struct queue_job *job = make_job(1, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, 1);
-		with_news(job, "aa", QUEUE_NOW);
+		with_news(job, "aa", QUEUE_URGENT);
 		write_one(file, job);
 		store_file_close(file);
 		write_sql(edits[i]);

@@ -194,7 +194,7 @@ const struct push *world_next(struct world *world)
 void world_told(struct world *world, unsigned phone)
 {
 	struct registry_key key = world_key(phone);
-	world_write(world, schedule_told(world->schedule, &key, 200, "", world->time));
+	world_write(world, schedule_settled(world->schedule, &key, 200, "", world->time));
 }
 
 void world_retry(struct world *world, unsigned phone, int64_t delay_ms)

@@ -72,7 +72,7 @@ static void a_listed_one_has_all_that_is_known(void **state)
 	assert_string_equal(listed->target->topic, TOPIC);
 	assert_int_equal(listed->created_ms, NOW);
 	assert_int_equal(listed->target->renewed_ms, NOW + 5);
-	assert_int_equal(listed->sleeping_ms, NOW + 9);
+	assert_int_equal(listed->suspended_ms, NOW + 9);
 	assert_non_null(listed->stopped_reason);
 	assert_int_equal(listed->subscription_count, 2);
 	assert_string_equal(listed->subscriptions[0].name, "INBOX");
@@ -142,7 +142,7 @@ static void they_are_counted(void **state)
 	run(w);
 	assert_int_equal(job->totals.registrations, 4);
 	assert_int_equal(job->totals.in_state[REGISTRY_ACTIVE], 3);
-	assert_int_equal(job->totals.in_state[REGISTRY_SLEEPING], 1);
+	assert_int_equal(job->totals.in_state[REGISTRY_SUSPENDED], 1);
 }
 
 /* Each counts once, by the state that keeps it longest from being told. */
@@ -166,7 +166,7 @@ static void they_are_counted_by_their_state(void **state)
 	assert_int_equal(job->totals.registrations, 7);
 	assert_int_equal(job->totals.in_state[REGISTRY_ACTIVE], 3);
 	assert_int_equal(job->totals.in_state[REGISTRY_SUPERSEDED], 1);
-	assert_int_equal(job->totals.in_state[REGISTRY_SLEEPING], 1);
+	assert_int_equal(job->totals.in_state[REGISTRY_SUSPENDED], 1);
 	assert_int_equal(job->totals.in_state[REGISTRY_STOPPED], 2);
 	phone(w, NOW + 3, "carol", stopped, "one", INBOX_OF("carol"));
 	struct registry_job *again = &add(w, REGISTRY_COUNT, NOW + 4)->job;

@@ -87,7 +87,7 @@ static void a_delete_tells_what_is_lost_by_it(void **state)
 	struct registry_job *folder = at(w, REGISTRY_MAILBOX_DELETE, NOW + 1, "alice", "Notes");
 	run(w);
 	assert_int_equal(folder->effect_count, 2);
-	assert_int_equal(effects(folder, REGISTRY_LOST), 2);
+	assert_int_equal(effects(folder, REGISTRY_EFFECT_LOST), 2);
 	for (size_t i = 0; i < 2; i++)
 		assert_true(!strcmp(folder->effects[i].hash, hash_of("Notes")) ||
 			!strcmp(folder->effects[i].hash, hash_of("A")));
@@ -108,12 +108,12 @@ static void the_end_of_an_account_tells_who_sleeps_and_what_is_lost(void **state
 		struct registry_job *job = at(w, REGISTRY_MAILBOX_DELETE, NOW + 1, "alice", "");
 		run(w);
 		/* Done again after a crash, it says again who sleeps. */
-		assert_int_equal(effects(job, REGISTRY_ASLEEP), 2);
-		assert_int_equal(effects(job, REGISTRY_LOST), i ? 0 : 1);
+		assert_int_equal(effects(job, REGISTRY_EFFECT_SUSPENDED), 2);
+		assert_int_equal(effects(job, REGISTRY_EFFECT_LOST), i ? 0 : 1);
 	}
 	struct registry_job *told = news(w, NOW + 2, "alice", "elsewhere");
 	run(w);
-	assert_int_equal(effects(told, REGISTRY_AWAKE), 2);
+	assert_int_equal(effects(told, REGISTRY_EFFECT_RESUMED), 2);
 	told = news(w, NOW + 3, "alice", "");
 	run(w);
 	assert_int_equal(told->effect_count, 0);
@@ -127,7 +127,7 @@ static void a_registration_tells_whom_it_wakes(void **state)
 	at(w, REGISTRY_MAILBOX_DELETE, NOW + 1, "alice", "");
 	struct registry_job *job = phone(w, NOW + 2, "alice", TOKEN_A, "one", INBOX_OF("alice"));
 	run(w);
-	assert_int_equal(effects(job, REGISTRY_AWAKE), 2);
+	assert_int_equal(effects(job, REGISTRY_EFFECT_RESUMED), 2);
 }
 
 static void tidying_tells_who_of_the_sleepers_is_awake_or_gone(void **state)
@@ -144,9 +144,9 @@ static void tidying_tells_who_of_the_sleepers_is_awake_or_gone(void **state)
 	job->key_count = 3;
 	run(w);
 	assert_int_equal(job->effect_count, 2);
-	assert_int_equal(job->effects[0].kind, REGISTRY_AWAKE);
+	assert_int_equal(job->effects[0].kind, REGISTRY_EFFECT_RESUMED);
 	assert_memory_equal(&job->effects[0].key, &keys[0], sizeof(keys[0]));
-	assert_int_equal(job->effects[1].kind, REGISTRY_ABSENT);
+	assert_int_equal(job->effects[1].kind, REGISTRY_EFFECT_ABSENT);
 	assert_memory_equal(&job->effects[1].key, &keys[2], sizeof(keys[2]));
 }
 

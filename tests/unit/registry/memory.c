@@ -450,7 +450,7 @@ static int count_all(struct registry_db *db, struct registry_totals *ret, struct
 		const struct registry_row *row = &site->slots[slot]->row;
 		ret->registrations++;
 		ret->in_state[registry_state_of(
-			row->stopped_reason, row->sleeping_ms, row->superseded_ms)]++;
+			row->stopped_reason, row->suspended_ms, row->superseded_ms)]++;
 	}
 	return 0;
 }
@@ -609,7 +609,7 @@ static void change_list(struct site *site, size_t slot,
 	for (size_t i = 0; i < old->count; i++) {
 		const struct registry_subscription *subscription = &old->subscriptions[i];
 		if (goes(&registration->row, subscription, change)) {
-			tell(effects, REGISTRY_LOST, registration, subscription->hash);
+			tell(effects, REGISTRY_EFFECT_LOST, registration, subscription->hash);
 			continue;
 		}
 		kept[count] = *subscription;
@@ -644,10 +644,10 @@ static int change_mailboxes(struct registry_db *db, const struct registry_mailbo
 				continue;
 			if (change->kind == REGISTRY_OWNER_GONE &&
 				strcmp(row->user, change->owner) == 0 &&
-				(row->sleeping_ms <= change->at_ms ||
-					row->sleeping_ms > change->wrong_ms)) {
-				edit(site, slot)->row.sleeping_ms = change->at_ms;
-				tell(&effects, REGISTRY_ASLEEP, site->slots[slot], NULL);
+				(row->suspended_ms <= change->at_ms ||
+					row->suspended_ms > change->wrong_ms)) {
+				edit(site, slot)->row.suspended_ms = change->at_ms;
+				tell(&effects, REGISTRY_EFFECT_SUSPENDED, site->slots[slot], NULL);
 			}
 			change_list(site, slot, change, &effects);
 		}
@@ -688,21 +688,21 @@ static int change_tokens(struct registry_db *db, const struct registry_token_cha
 	return 0;
 }
 
-static int find_sleepers(
-	struct registry_db *db, registry_sleeper_fn *on_sleeper, void *ctx, struct err *err)
+static int find_suspended(
+	struct registry_db *db, registry_suspended_fn *on_suspended, void *ctx, struct err *err)
 {
 	const struct site *site = site_of(db);
 	(void)err;
 	/* A user comes more than once; of what is said the newest counts. */
 	for (size_t slot = 0; slot < site->slot_count; slot++) {
 		const struct registration *registration = site->slots[slot];
-		if (registration && registration->row.sleeping_ms > 0)
-			on_sleeper(ctx, registration->row.user, registration->row.sleeping_ms);
+		if (registration && registration->row.suspended_ms > 0)
+			on_suspended(ctx, registration->row.user, registration->row.suspended_ms);
 	}
 	return 0;
 }
 
-static int wake(struct registry_db *db, const struct registry_wake *wakes, size_t count,
+static int wake(struct registry_db *db, const struct registry_resume *wakes, size_t count,
 	registry_effect_fn *on_effect, void *ctx, struct err *err)
 {
 	struct site *site = site_of(db);
@@ -712,12 +712,12 @@ static int wake(struct registry_db *db, const struct registry_wake *wakes, size_
 			const struct registration *registration = site->slots[slot];
 			if (!registration || strcmp(registration->row.user, wakes[i].user) != 0)
 				continue;
-			int64_t sleeping_ms = registration->row.sleeping_ms;
-			if ((sleeping_ms > 0 && sleeping_ms <= wakes[i].upto_ms) ||
-				sleeping_ms > wakes[i].wrong_ms) {
+			int64_t suspended_ms = registration->row.suspended_ms;
+			if ((suspended_ms > 0 && suspended_ms <= wakes[i].upto_ms) ||
+				suspended_ms > wakes[i].wrong_ms) {
 				const struct effects effects = {on_effect, ctx, i};
-				edit(site, slot)->row.sleeping_ms = 0;
-				tell(&effects, REGISTRY_AWAKE, site->slots[slot], NULL);
+				edit(site, slot)->row.suspended_ms = 0;
+				tell(&effects, REGISTRY_EFFECT_RESUMED, site->slots[slot], NULL);
 			}
 		}
 	}
@@ -726,7 +726,7 @@ static int wake(struct registry_db *db, const struct registry_wake *wakes, size_
 
 static bool is_wrong(const struct registry_row *row, int64_t wrong_ms)
 {
-	return row->renewed_ms > wrong_ms || row->sleeping_ms > wrong_ms;
+	return row->renewed_ms > wrong_ms || row->suspended_ms > wrong_ms;
 }
 
 static int census(
@@ -764,7 +764,7 @@ static int put_right(struct registry_db *db, int64_t wrong_ms, int64_t now_ms, s
 			continue;
 		struct registry_row *row = &edit(site, slot)->row;
 		row->renewed_ms = smaller(row->renewed_ms, now_ms);
-		row->sleeping_ms = smaller(row->sleeping_ms, now_ms);
+		row->suspended_ms = smaller(row->suspended_ms, now_ms);
 		row->created_ms = smaller(row->created_ms, now_ms);
 		row->superseded_ms = smaller(row->superseded_ms, now_ms);
 	}
@@ -792,7 +792,7 @@ static int put_seen(
 
 static bool is_to_be_nudged(const struct registration *registration)
 {
-	return !registration->row.is_nudged && !registration->row.sleeping_ms &&
+	return !registration->row.is_nudged && !registration->row.suspended_ms &&
 		!registration->row.stopped_reason && registration->list->count > 0;
 }
 
@@ -802,7 +802,7 @@ enum time { RENEWED, SLEEPING, NUDGEABLE };
 static int64_t time_of(const struct registration *registration, enum time which)
 {
 	if (which == SLEEPING)
-		return registration->row.sleeping_ms;
+		return registration->row.suspended_ms;
 	if (which == NUDGEABLE && !is_to_be_nudged(registration))
 		return 0;
 	return registration->row.renewed_ms;
@@ -863,7 +863,7 @@ static int find_expired(struct registry_db *db, int64_t before_ms, size_t limit,
 	return 0;
 }
 
-static int find_overslept(struct registry_db *db, int64_t before_ms, size_t limit,
+static int find_suspended_elsewhere(struct registry_db *db, int64_t before_ms, size_t limit,
 	registry_key_fn *on_key, void *ctx, struct err *err)
 {
 	(void)err;
@@ -972,7 +972,7 @@ const struct registry_ops memory_ops = {
 	.remove = remove_keys,
 	.change_mailboxes = change_mailboxes,
 	.change_tokens = change_tokens,
-	.find_sleepers = find_sleepers,
+	.find_suspended = find_suspended,
 	.wake = wake,
 	.census = census,
 	.put_right = put_right,
@@ -980,7 +980,7 @@ const struct registry_ops memory_ops = {
 	.put_seen = put_seen,
 	.prune_traces = prune_traces,
 	.find_expired = find_expired,
-	.find_overslept = find_overslept,
+	.find_suspended_elsewhere = find_suspended_elsewhere,
 	.find_nudges = find_nudges,
 	.mark_nudged = mark_nudged,
 };

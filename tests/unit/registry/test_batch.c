@@ -123,7 +123,7 @@ static void an_owner_whom_a_failed_batch_woke_is_woken_by_the_next(void **state)
 	assert_int_equal(job->effect_count, 0);
 	assert_int_equal(run(w, MEMORY_WELL), 0);
 	assert_int_equal(job->effect_count, 1);
-	assert_int_equal(job->effects[0].kind, REGISTRY_AWAKE);
+	assert_int_equal(job->effects[0].kind, REGISTRY_EFFECT_RESUMED);
 	assert_int_equal(job->match_count, 1);
 }
 

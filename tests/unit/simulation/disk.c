@@ -271,8 +271,8 @@ size_t disk_pushes(void)
 	size_t count = 0;
 	for (size_t i = 0; i < row_count; i++) {
 		const struct model_registration *registration = model_find(&rows[i].target->key);
-		count += !(registration && registration->sleeping_ms &&
-			rows[i].due_ms == QUEUE_DUE_ASLEEP);
+		count += !(registration && registration->suspended_ms &&
+			rows[i].due_ms == QUEUE_DUE_SUSPENDED);
 	}
 	return count;
 }

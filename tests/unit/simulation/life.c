@@ -260,7 +260,7 @@ static void start(void *ctx, uint64_t number)
 	(void)number;
 	static const struct threads_callbacks callbacks = {on_registry, on_stored};
 	const struct schedule_settings schedule_settings = {.min_interval_ms = LIFE_MIN_INTERVAL_MS,
-		.later_delay_ms = LIFE_LATER_DELAY_MS,
+		.deferred_delay_ms = LIFE_LATER_DELAY_MS,
 		.max_push_rate = LIFE_PUSH_RATE,
 		.caution_ms = 30 * CLOCK_SECOND_MS};
 	const struct registry_settings registry_settings = {.site = SITE,

@@ -161,7 +161,7 @@ static void change_mailbox(struct user *user, const char *folder)
 	struct judge_event event = {
 		.number = judge_next(),
 		.what = is_mail && kind->follows != IGNORED ? JUDGE_NEWS : JUDGE_IGNORED,
-		.is_now = kind->follows == NOW,
+		.is_urgent = kind->follows == NOW,
 		.owner = user->name,
 		.folder = folder,
 		.trace = path_of(user, folder),

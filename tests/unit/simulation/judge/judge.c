@@ -75,7 +75,7 @@ uint64_t judge_next(void)
 const char *judge_reason_name(enum reason reason)
 {
 	static const char *const names[] = {"forgotten", "stopped", "superseded", "evicted",
-		"expired", "overslept", "unlisted", "dropped", "given up", "unsafe"};
+		"expired", "suspended_elsewhere", "unlisted", "dropped", "given up", "unsafe"};
 	return names[reason];
 }
 
@@ -132,7 +132,7 @@ void judge_look(void)
 	for (struct model_registration *registration; (registration = model_next(&position));) {
 		int64_t open_ms = sending_open_since_ms(
 			*registration->topic ? registration->topic : apple_topics[0]);
-		if (!is_up || !registration->exists || registration->sleeping_ms ||
+		if (!is_up || !registration->exists || registration->suspended_ms ||
 			registration->is_flying || open_ms == INT64_MAX)
 			continue;
 		judge_state.about = registration;
@@ -140,12 +140,13 @@ void judge_look(void)
 			later(later(open_ms, excused_until_ms), registration->excused_until_ms);
 		for (unsigned i = 0; i < registration->name_count; i++) {
 			const struct model_name *name = &registration->names[i];
-			/* After an outage what is overdue is spread over later_delay. */
+			/* After an outage what is overdue is spread over deferred_delay. */
 			int64_t by_ms = later(from_ms, name->due_ms) +
 				(from_ms > name->due_ms ? LIFE_LATER_DELAY_MS : 0);
 			judge_rule(!name->changed || name->due_ms == INT64_MAX ||
 					now_ms <= by_ms + SLACK_MS,
-				"what is due leaves: now at once, later within twice later_delay");
+				"what is due leaves: now at once, later within twice "
+				"deferred_delay");
 		}
 	}
 	judge_state.about = NULL;

@@ -50,7 +50,7 @@ enum reason {
 struct judge_event {
 	uint64_t number; /* of all that happens; also names the event in its JSON (`user`) */
 	enum { JUDGE_IGNORED, JUDGE_NEWS, JUDGE_REGISTRATION, JUDGE_MAILBOX } what;
-	bool is_now;	   /* NEWS: told at once */
+	bool is_urgent;	   /* NEWS: told at once */
 	bool is_request;   /* somebody waits for OK */
 	bool is_kept;	   /* in the spool folder */
 	const char *owner; /* NEWS */

@@ -115,7 +115,7 @@ unsigned judge_changes_owed(void)
 	size_t position = 0;
 	for (struct model_registration *registration; (registration = model_next(&position));) {
 		/* What waits for who sleeps waits on. */
-		for (unsigned i = 0; !registration->sleeping_ms && i < registration->name_count;
+		for (unsigned i = 0; !registration->suspended_ms && i < registration->name_count;
 			i++)
 			owed += registration->names[i].owed != 0;
 	}
@@ -128,7 +128,7 @@ void judge_changes_begin(void)
 		.gone = on_gone,
 		.unlisted = on_unlisted,
 		.renewed = on_renewed,
-		.woken = on_woken,
+		.resumed = on_woken,
 		.done = judge_events_job};
 	model_begin(&callbacks);
 }

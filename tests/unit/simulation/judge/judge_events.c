@@ -155,7 +155,7 @@ void judge_done(uint64_t which)
 	unlink_event(event);
 }
 
-static bool is_now(const struct registry_job *job)
+static bool is_urgent(const struct registry_job *job)
 {
 	return job->kind == REGISTRY_NEWS && job->event->kind == EVENT_MESSAGE_NEW;
 }
@@ -203,7 +203,7 @@ static bool is_meant(const struct event *event, const struct registry_job *job, 
 		return false;
 	switch (job->kind) {
 	case REGISTRY_NEWS:
-		return event->of.what == JUDGE_NEWS && event->of.is_now == is_now(job) &&
+		return event->of.what == JUDGE_NEWS && event->of.is_urgent == is_urgent(job) &&
 			event->order <= came && is_about(job, event->of.owner, event->of.folder);
 	case REGISTRY_REGISTER:
 		return event->of.what == JUDGE_REGISTRATION &&

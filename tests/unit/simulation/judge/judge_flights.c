@@ -38,7 +38,7 @@ static void check_content(struct model_registration *registration, const struct 
 		"a push goes out on its registration's topic");
 	judge_rule(!is_certain || registration->exists,
 		"nothing is pushed to a registration that is gone");
-	judge_rule(!is_certain || !registration->sleeping_ms,
+	judge_rule(!is_certain || !registration->suspended_ms,
 		"nothing is pushed to a registration whose owner was deleted, until he wakes");
 	judge_rule(!is_certain || !registration->is_stopped,
 		"nothing is pushed to a registration that is stopped");

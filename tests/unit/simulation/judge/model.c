@@ -121,7 +121,7 @@ static void go(struct model_registration *registration, enum reason reason)
 {
 	registration->exists = false;
 	registration->is_stopped = false;
-	registration->sleeping_ms = 0;
+	registration->suspended_ms = 0;
 	alter(registration);
 	clear_list(registration);
 	callbacks.gone(registration, reason);
@@ -130,7 +130,7 @@ static void go(struct model_registration *registration, enum reason reason)
 bool model_sleeps(const char *owner)
 {
 	for (size_t i = 0; i < all_count; i++) {
-		if (is_of(all[i], owner) && all[i]->sleeping_ms)
+		if (is_of(all[i], owner) && all[i]->suspended_ms)
 			return true;
 	}
 	return false;
@@ -141,12 +141,12 @@ bool model_sleeps(const char *owner)
 static void wake(const char *user, int64_t at_ms)
 {
 	for (size_t i = 0; i < all_count; i++) {
-		if (!is_of(all[i], user) || !all[i]->sleeping_ms ||
-			(all[i]->sleeping_ms > at_ms && all[i]->sleeping_ms <= wrong_ms))
+		if (!is_of(all[i], user) || !all[i]->suspended_ms ||
+			(all[i]->suspended_ms > at_ms && all[i]->suspended_ms <= wrong_ms))
 			continue;
-		all[i]->sleeping_ms = 0;
+		all[i]->suspended_ms = 0;
 		alter(all[i]);
-		callbacks.woken(all[i]);
+		callbacks.resumed(all[i]);
 	}
 }
 
@@ -174,7 +174,7 @@ static void follow_reading(const struct registry_job *job, unsigned reading)
 	const struct mailbox *mailbox = &job->event->at[reading];
 	for (size_t i = 0; i < all_count; i++) {
 		struct model_registration *registration = all[i];
-		if (!registration->exists || registration->is_stopped || registration->sleeping_ms)
+		if (!registration->exists || registration->is_stopped || registration->suspended_ms)
 			continue;
 		bool is_own = !strcmp(registration->user, mailbox->owner);
 		if (is_own ? !believes(job, reading)
@@ -221,7 +221,7 @@ static void put_right(const char *user, int64_t at_ms)
 		if (!is_of(all[i], user))
 			continue;
 		int64_t *const times[] = {
-			&all[i]->renewed_ms, &all[i]->sleeping_ms, &all[i]->created_ms};
+			&all[i]->renewed_ms, &all[i]->suspended_ms, &all[i]->created_ms};
 		for (unsigned j = 0; j < 3; j++) {
 			if (*times[j] > wrong_ms)
 				*times[j] = at_ms - 1;
@@ -380,9 +380,9 @@ static void lose_owner(const char *owner, int64_t at_ms)
 		if (!is_touched(registration, at_ms))
 			continue;
 		if (is_of(registration, owner)) {
-			if (registration->sleeping_ms < at_ms ||
-				registration->sleeping_ms > wrong_ms) {
-				registration->sleeping_ms = at_ms;
+			if (registration->suspended_ms < at_ms ||
+				registration->suspended_ms > wrong_ms) {
+				registration->suspended_ms = at_ms;
 				alter(registration);
 			}
 			continue;
@@ -525,8 +525,8 @@ static void put_all_right(int64_t *ret_newest_ms)
 		if (!registration->exists)
 			continue;
 		count++;
-		wrong +=
-			registration->renewed_ms > wrong_ms || registration->sleeping_ms > wrong_ms;
+		wrong += registration->renewed_ms > wrong_ms ||
+			registration->suspended_ms > wrong_ms;
 		if (registration->renewed_ms <= wrong_ms &&
 			registration->renewed_ms > *ret_newest_ms)
 			*ret_newest_ms = registration->renewed_ms;
@@ -537,9 +537,9 @@ static void put_all_right(int64_t *ret_newest_ms)
 		struct model_registration *registration = all[i];
 		if (!registration->exists ||
 			(registration->renewed_ms <= wrong_ms &&
-				registration->sleeping_ms <= wrong_ms))
+				registration->suspended_ms <= wrong_ms))
 			continue;
-		int64_t *const times[] = {&registration->renewed_ms, &registration->sleeping_ms,
+		int64_t *const times[] = {&registration->renewed_ms, &registration->suspended_ms,
 			&registration->created_ms};
 		for (unsigned j = 0; j < 3; j++)
 			*times[j] = *times[j] < now_ms ? *times[j] : now_ms;
@@ -556,7 +556,7 @@ static void follow_tidy(const struct registry_job *job)
 		struct model_registration *gone = model_find(&job->gone[i]);
 		judge_rule(gone && gone->exists, "only what is there can go");
 		bool is_overslept =
-			gone->sleeping_ms > 0 && gone->sleeping_ms < at_ms - LIFE_GRACE_MS;
+			gone->suspended_ms > 0 && gone->suspended_ms < at_ms - LIFE_GRACE_MS;
 		judge_rule(is_overslept || gone->renewed_ms < present_ms - LIFE_TTL_MS,
 			"tidying takes what was not renewed for registration_ttl, or slept for "
 			"deleted_user_grace");

@@ -41,8 +41,8 @@ struct model_registration {
 	bool exists;
 	bool is_stopped;
 	bool is_inbox_only;
-	int64_t renewed_ms, created_ms, sleeping_ms; /* Unix */
-	uint64_t renewed_in;			     /* which batch */
+	int64_t renewed_ms, created_ms, suspended_ms; /* Unix */
+	uint64_t renewed_in;			      /* which batch */
 	int64_t altered_ms; /* monotonic: when it was last made, renewed, stopped or removed */
 	bool is_unknown;    /* and the daemon was not told */
 	struct model_subscription *list;
@@ -89,7 +89,7 @@ struct model_callbacks {
 	model_gone_fn *gone;
 	model_unlisted_fn *unlisted;
 	model_renewed_fn *renewed;
-	model_renewed_fn *woken;
+	model_renewed_fn *resumed;
 	void (*done)(const struct registry_job *job);
 };
 

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-static struct queue_job *tell_sleep(
-	struct schedule *schedule, struct entry *entry, bool is_asleep, struct schedule_time time)
+static struct queue_job *tell_suspended(struct schedule *schedule, struct entry *entry,
+	bool is_suspended, struct schedule_time time)
 {
-	entry->is_asleep = is_asleep;
+	entry->is_suspended = is_suspended;
 	if (entry->state == WAITING)
 		schedule_stand(schedule, entry);
 	struct queue_job *job = schedule_new_job(schedule, &entry->key, entry);
@@ -14,22 +14,22 @@ static struct queue_job *tell_sleep(
 	return job;
 }
 
-struct queue_job *schedule_sleep(
+struct queue_job *schedule_suspend(
 	struct schedule *schedule, const struct registry_key *key, struct schedule_time time)
 {
 	struct entry *entry = schedule_find(schedule, key);
-	if (!entry || !entry->row || entry->is_asleep)
+	if (!entry || !entry->row || entry->is_suspended)
 		return NULL;
-	return tell_sleep(schedule, entry, true, time);
+	return tell_suspended(schedule, entry, true, time);
 }
 
-struct queue_job *schedule_wake(
+struct queue_job *schedule_resume(
 	struct schedule *schedule, const struct registry_key *key, struct schedule_time time)
 {
 	struct entry *entry = schedule_find(schedule, key);
-	if (!entry || !entry->row || !entry->is_asleep)
+	if (!entry || !entry->row || !entry->is_suspended)
 		return NULL;
-	return tell_sleep(schedule, entry, false, time);
+	return tell_suspended(schedule, entry, false, time);
 }
 
 static bool lose(struct news *news, const char *hash)
@@ -70,13 +70,13 @@ struct queue_job *schedule_lose(struct schedule *schedule, const struct registry
 	return job;
 }
 
-size_t schedule_sleepers(const struct schedule *schedule, struct registry_key **ret)
+size_t schedule_suspended(const struct schedule *schedule, struct registry_key **ret)
 {
 	struct registry_key *keys = NULL;
 	size_t count = 0;
 	size_t position = 0;
 	for (struct entry *entry; (entry = map_next(schedule->entries, &position));) {
-		if (!entry->is_asleep)
+		if (!entry->is_suspended)
 			continue;
 		if (!(count & (count - 1)))
 			keys = mem_realloc_array(keys, count ? 2 * count : 1, sizeof(*keys));
