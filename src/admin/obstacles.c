@@ -6,13 +6,13 @@
 
 #include <string.h>
 
-enum why { NONE, ASLEEP, IN_FLIGHT, NO_CREDENTIAL, HELD, TROUBLE };
+enum why { NONE, SUSPENDED, IN_FLIGHT, NO_CREDENTIAL, HELD, TROUBLE };
 
 static const struct {
 	const char *name;
 	const char *meaning; /* NULL: the trouble says it */
 } words[] = {
-	[ASLEEP] = {"suspended",
+	[SUSPENDED] = {"suspended",
 		"the account was deleted; they wait until something happens in it"},
 	[IN_FLIGHT] = {"in_flight", "Apple has them and has not answered yet"},
 	[NO_CREDENTIAL] = {"no_credential",
@@ -92,7 +92,7 @@ bool obstacles_add(struct obstacles *obstacles, const struct core *core,
 	const struct push_target *target, const char *state)
 {
 	if (!strcmp(state, "suspended") || !strcmp(state, "flying")) {
-		count(obstacles, *state == 'a' ? ASLEEP : IN_FLIGHT, NULL, NULL);
+		count(obstacles, *state == 's' ? SUSPENDED : IN_FLIGHT, NULL, NULL);
 		return true;
 	}
 	struct search search = {.topic = target->topic};

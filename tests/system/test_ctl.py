@@ -31,7 +31,7 @@ def test_status_tells_what_happened(site):
     site.told(phone, "Notes")
     wait_counted(site.mailpushd, registrations=1, pushes=2)
     text = ctl_fine(site.mailpushd, "status")
-    assert re.search(r"^mailpushd +\d+\.\d+\.\d+, up .*, pid \d+$", text, flags=re.M)
+    assert re.search(r"^mailpushd +\d+\.\d+\.\d+\S*, up .*, pid \d+$", text, flags=re.M)
     assert re.search(r"^  ApplePushService +stream +register +\d+$", text, flags=re.M)
     assert re.search(r"^  MessageNew +stream +urgent +1$", text, flags=re.M)
     assert re.search(r"^Alarms +none$", text, flags=re.M)
@@ -547,7 +547,7 @@ def test_a_wrong_command_line_is_told_so(bare_site_for, arguments, why):
 def test_help_and_version_need_no_daemon(bare_site_for):
     daemon = bare_site_for(start=False).mailpushd
     assert "devices [--user U]" in ctl_fine(daemon, "--help")
-    assert re.fullmatch(r"mailpushctl \d+\.\d+\.\d+\n", ctl_fine(daemon, "-V"))
+    assert re.fullmatch(r"mailpushctl \d+\.\d+\.\d+\S*\n", ctl_fine(daemon, "-V"))
 
 
 # ---- terminals ----
