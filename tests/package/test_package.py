@@ -241,7 +241,7 @@ def test_its_configuration_outlives_an_upgrade_and_a_purge_leaves_nothing(packag
 
         shutil.copy(later_package, machine.path("/root"))
         asked = machine.run("dpkg", "--install", f"/root/{later_package.name}", text="N\n")
-        assert "Modified (by you or by a script)" in asked.stderr
+        assert "==> Modified " in asked.stderr      # by whom, each version of dpkg says otherwise
         assert machine.run("dpkg-query", "-W", "-f", "${Version}", "mailpush").stdout == LATER
         assert conf.read_text() == edited
         assert machine.about(CONF) == "root:mailpush 640"

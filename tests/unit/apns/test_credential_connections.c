@@ -155,7 +155,7 @@ static void pass(int64_t ms)
 	settle();
 }
 
-static int start(void **state)
+static int begin(void **state)
 {
 	static const struct sender_callbacks callbacks = {on_answered, on_room, on_state};
 	(void)state;
@@ -167,7 +167,7 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
+static int end(void **state)
 {
 	(void)state;
 	wire_stop(&world.wire);
@@ -339,7 +339,7 @@ static void the_timer_is_set_for_what_is_due_first(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 		TEST(a_held_credential_lets_nothing_through_until_its_time),
 		TEST(a_probe_that_is_taken_opens_it),
 		TEST(a_probe_whose_token_is_judged_opens_it),
