@@ -63,7 +63,7 @@ def test_debuggers_find_what_they_need(packages):
 def test_their_version_is_that_of_the_programs_and_of_the_release(packages, machine):
     whole = machine.run("dpkg-query", "-W", "-f", "${Version}", "mailpush").stdout
     number = platform.freedesktop_os_release().get("VERSION_ID")
-    suffix = f"~deb{number}u1" if number else f"~debian.{base.release_here()}"
+    suffix = f"~deb{number}u1" if number else f"~{base.release_here()}"
     version = whole.removesuffix(suffix)
     assert version != whole and "unknown" not in version
     assert machine.run("mailpushd", "-V").stdout == f"mailpushd {version}\n"
