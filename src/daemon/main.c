@@ -80,7 +80,8 @@
  *
  * queue/ - when each phone is told, and that no crash forgets it
  *   schedule        decides when each phone is told next
- *   schedule_inner  the entries, shared by the next three
+ *   schedule_inner  its entries, shared by the next four
+ *   schedule_entry  how an entry changes
  *   schedule_flight pushes on their way to Apple
  *   schedule_load   what the disk held at the start
  *   schedule_suspend  what waits for suspended users

@@ -1,5 +1,5 @@
 /*
- * schedule_inner - what schedule.c, schedule_flight.c, schedule_load.c and schedule_suspend.c
+ * schedule_inner - what schedule_entry.c, schedule_flight.c, schedule_load.c and schedule_suspend.c
  * share: the entries and how they move.
  *
  * Of no concern to anybody else.

@@ -29,7 +29,7 @@ PURE = [
     "src/event/acl", "src/event/event", "src/event/flat", "src/event/groups",
     "src/event/imapdconf", "src/event/mailbox", "src/event/utf7", "src/base/utf8",
     "src/intake/notification_write", "src/intake/dlist", "src/intake/notification",
-    "src/queue/schedule", "src/queue/schedule_load", "src/queue/schedule_suspend", "src/queue/topic_heaps", "src/queue/news", "src/queue/rate",
+    "src/queue/schedule_entry", "src/queue/schedule_load", "src/queue/schedule_suspend", "src/queue/topic_heaps", "src/queue/news", "src/queue/rate",
     "src/apns/explain", "src/credential/jwt", "src/apns/payload", "src/credential/topics", "src/apns/verdict",
     "src/admin/request_params", "src/admin/host_header", "src/stats/failures",
     "src/stats/history", "src/stats/metrics", "src/config/notify_socket", "src/event/relay",
