@@ -97,7 +97,7 @@ void queue_commands_list(struct core *core, struct http_request *request, const 
 	db_query_ask_queue(core, &view->exchange.inquiry, QUEUE_READ_PAGE, on_page);
 }
 
-/* What cannot go now is due all the same, but for what sleeps or flies. */
+/* A push that cannot go is due all the same, unless it is suspended or in flight. */
 static void flush(struct view *view, struct push_target *target)
 {
 	struct core *core = view->exchange.core;

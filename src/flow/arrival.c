@@ -410,7 +410,7 @@ static void drop_gone(struct arrivals *arrivals, struct arrival *arrival)
 			log_number("count", (int64_t)arrival->job.gone_count));
 }
 
-/* What waits for registrations that fell asleep, woke, or lost a mailbox. */
+/* The queue follows registrations that were suspended, were resumed or lost a mailbox. */
 static void follow_effects(
 	struct arrivals *arrivals, struct arrival *arrival, struct schedule_time time)
 {

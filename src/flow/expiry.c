@@ -101,7 +101,7 @@ void expiry_on_registry(struct expiry *tidy, struct registry_job *job)
 					(const char(*)[MAILBOX_HASH_SIZE])match->hashes,
 					match->hash_count, QUEUE_DEFERRED, time));
 		}
-		/* Those that the queue took for asleep and that are awake, or gone. */
+		/* Those that are suspended in the queue, but not in the registry, or are gone. */
 		for (size_t i = 0; i < job->effect_count; i++) {
 			const struct registry_effect *effect = &job->effects[i];
 			core_store(core, registration_effect_follow(core->schedule, effect, time));

@@ -3,8 +3,8 @@
  *
  * The measure is `max_waiting`: events, a large one counted as several, so that it bounds memory as
  * well.  Once so many wait, until a tenth of them is done, the stream socket is not read and an
- * alarm stands; meanwhile news that nobody waits for is shed: `later` at once, new mail when an
- * eighth more waits, a registration never.
+ * alarm stands; meanwhile news that nobody waits for is shed: deferred news at once, new mail when
+ * an eighth more waits, a registration never.
  *
  * Loop thread only.
  */

@@ -16,7 +16,7 @@
 
 #define QUEUE_APNS_ID_SIZE 16
 #define QUEUE_REASON_MAX 48
-#define QUEUE_DUE_SUSPENDED (-1) /* due_ms: its owner was deleted; when he wakes */
+#define QUEUE_DUE_SUSPENDED (-1) /* due_ms: its registration is suspended */
 
 enum queue_urgency { QUEUE_URGENT, QUEUE_DEFERRED };
 
@@ -76,7 +76,7 @@ struct queue_reading {
 	bool has_more;
 	/* READ_TOTALS. */
 	uint64_t bytes; /* of the file */
-	/* Unix; of the oldest news that is not asleep, or one as good as it; 0: none. */
+	/* Unix; of the oldest news that is not suspended, or one as good as it; 0: none. */
 	int64_t oldest_ms;
 };
 

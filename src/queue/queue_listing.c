@@ -113,7 +113,7 @@ static bool read_totals(sqlite3 *db, struct queue_reading *reading)
 		"  ORDER BY number LIMIT " OLDEST_AMONG "))");
 	if (!statement)
 		return false;
-	/* What sleeps may do so for days, and nothing is wrong with it. */
+	/* A push can be suspended for days, and nothing is wrong with it. */
 	sqlite3_bind_int64(statement, 1, QUEUE_DUE_SUSPENDED);
 	int result = sqlite3_step(statement);
 	if (result == SQLITE_ROW) {

@@ -11,10 +11,10 @@
  *   storing   waits for the store
  *   waiting   stands in its topic's heap until it is due
  *   flying    Apple has it; at most one flight a registration, news that comes meanwhile stays
- *             (if its owner was deleted: in none, until he wakes)
+ *             (if its registration is suspended: in none, until it is resumed)
  *   resting   nothing to tell; remembered until min_interval after its last push
  *
- * `now` news is due at once, or min_interval after the last push; `later` news deferred_delay
+ * Urgent news is due at once, or min_interval after the last push; deferred news deferred_delay
  * (spread up to twice that) after the first of it, never postponed; a push takes along all that is
  * there. A push that failed may have reached the phone: the same one may be repeated at once,
  * another one (with an apns-id of its own) waits for min_interval after it too. Only if it could
@@ -66,7 +66,7 @@ struct push {
 	int64_t sent_unix_ms;	  /* when the flight began */
 	enum queue_urgency urgency;
 	bool is_renewed;       /* the registration was, since the flight began */
-	int64_t first_unix_ms; /* when its oldest news came; `now`: its oldest urgent news */
+	int64_t first_unix_ms; /* when its oldest news came; if urgent: its oldest urgent news */
 };
 
 /* `seed`: 16 random bytes; all chance comes from it. */
@@ -118,8 +118,8 @@ struct queue_job *schedule_drop(struct schedule *schedule, const struct registry
 struct queue_job *schedule_stop(struct schedule *schedule, const struct registry_key *key);
 
 /*
- * The registration's owner was deleted: what waits for it is kept, and told when he wakes: by
- * schedule_resume, or by schedule_add or schedule_renew, which only one that is awake comes to.
+ * The registration's owner was deleted: its news is kept, and pushed when it is resumed: by
+ * schedule_resume, or by schedule_add or schedule_renew, which only an active one comes to.
  * NULL: nothing changes.
  */
 struct queue_job *schedule_suspend(
@@ -129,7 +129,7 @@ struct queue_job *schedule_resume(
 /* The mailbox of that hash was deleted: news of it goes, other news stays.  NULL: there is none. */
 struct queue_job *schedule_lose(struct schedule *schedule, const struct registry_key *key,
 	const char *hash, struct schedule_time time);
-/* The registrations that sleep and have something to tell; the keys are the caller's. */
+/* The suspended registrations with news; the keys are the caller's. */
 size_t schedule_suspended(const struct schedule *schedule, struct registry_key **ret);
 
 /* A job that is none of schedule's own (parking) takes its place in the order. */
@@ -138,8 +138,8 @@ uint64_t schedule_next_seq(struct schedule *schedule);
 void schedule_stored(struct schedule *schedule, uint64_t seq, struct schedule_time time);
 
 /*
- * The next push on `topic` that is due, now flying; NULL: none.  `now` news goes first within a
- * topic, but for one push in ten, which is `later` news while any is due.  Honours max_push_rate
+ * The next push on `topic` that is due, now flying; NULL: none.  urgent news goes first within a
+ * topic, but for one push in ten, which is deferred while any is due.  Honours max_push_rate
  * and a start's caution over all topics, which therefore take turns in being walked first.  The
  * push is borrowed until its verdict.
  */
@@ -188,7 +188,8 @@ struct queue_job *schedule_doubt(struct schedule *schedule, const struct registr
  */
 struct queue_job *schedule_hurry(
 	struct schedule *schedule, const struct registry_key *key, struct schedule_time time);
-/* For people: "storing", "waiting", "asleep", "flying", "resting"; NULL: nothing is known of it. */
+/* For people: "storing", "waiting", "suspended", "flying", "resting"; NULL: nothing is known of it.
+ */
 const char *schedule_state(const struct schedule *schedule, const struct registry_key *key);
 
 struct schedule_counts {

@@ -93,7 +93,7 @@ void schedule_account(struct schedule *schedule, struct entry *entry);
 /* `due_ms`, or later if the phone may not be told so soon. */
 int64_t schedule_not_too_soon(
 	const struct schedule *schedule, const struct entry *entry, int64_t due_ms);
-/* A waiting one stands where its topic, urgency and due time say; one that sleeps nowhere. */
+/* A waiting one stands where its topic, urgency and due time say; a suspended one nowhere. */
 void schedule_stand(struct schedule *schedule, struct entry *entry);
 struct queue_job *schedule_new_job(
 	struct schedule *schedule, const struct registry_key *key, const struct entry *entry);

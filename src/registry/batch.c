@@ -166,7 +166,7 @@ static int run(struct rules *rules, struct job_list *batch, int64_t now_ms, stru
 	bool suspended_elsewhere = false;
 	int failed = attempt(rules, jobs, count, &suspended_elsewhere, err);
 	if (!failed && suspended_elsewhere) {
-		/* Another node has put somebody to sleep whom this batch wakes: once more, knowing
+		/* Another node has suspended a user whom this batch resumes: once more, knowing
 		   that. */
 		undo(rules, jobs, count);
 		failed = attempt(rules, jobs, count, &suspended_elsewhere, err);

@@ -63,7 +63,7 @@ static int resume_owners(
 	}
 	if (resumed_count == 0)
 		return 0;
-	int failed = rules->db->ops->wake(
+	int failed = rules->db->ops->resume(
 		rules->db, resumed, resumed_count, rules_on_effect, resumed_by, err);
 	for (size_t i = 0; i < resumed_count && !failed; i++)
 		suspended_users_remove(rules->suspended, resumed[i].user);

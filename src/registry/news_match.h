@@ -9,8 +9,8 @@
 #include "registry/rules.h"
 
 /*
- * NEWS jobs.  *ret_suspended_elsewhere: another node has put somebody to sleep whom the batch
- * wakes; then it is to be run again, knowing that.
+ * NEWS jobs.  *ret_suspended_elsewhere: another node has suspended a user whom the batch
+ * resumes; then the batch is to be run again, knowing that.
  */
 int news_match_run(struct rules *rules, struct registry_job *const *jobs, size_t count,
 	bool *ret_suspended_elsewhere, struct err *err);

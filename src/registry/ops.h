@@ -49,7 +49,7 @@ struct registry_row {
 
 struct registry_resume {
 	const char *user;
-	int64_t upto_ms;  /* those that fell asleep later sleep on ... */
+	int64_t upto_ms;  /* those that were suspended later stay so ... */
 	int64_t wrong_ms; /* ... unless later than this */
 };
 
@@ -60,7 +60,7 @@ struct registry_list {
 };
 
 enum registry_mailbox_change_kind {
-	/* The registrations of user `owner` sleep from `at_ms` on; others lose their
+	/* The registrations of user `owner` are suspended from `at_ms` on; others lose their
 	   subscriptions to any mailbox of that owner. */
 	REGISTRY_OWNER_GONE,
 	/* Subscriptions to exactly this mailbox go. */
@@ -101,7 +101,7 @@ struct registry_token_change {
 
 struct registry_census {
 	uint64_t registrations;
-	uint64_t wrong;		   /* of them: renewed or asleep later than wrong_ms */
+	uint64_t wrong;		   /* of them: renewed or suspended later than wrong_ms */
 	int64_t newest_renewal_ms; /* of those that were not renewed later than wrong_ms */
 	/* As put_tidied left it. */
 	int64_t tidied_day;
@@ -147,7 +147,7 @@ struct registry_ops {
 	void (*rollback)(struct registry_db *db);		/* fine when there is none */
 
 	/* One row for each subscription to the mailboxes, those of a registration side by side;
-	   stopped registrations are left out, sleeping ones not. */
+	   stopped registrations are left out, suspended ones not. */
 	int (*match)(struct registry_db *db, const struct mailbox *const *mailboxes, size_t count,
 		registry_match_fn *on_match, void *ctx, struct err *err);
 	/* All registrations of each user. */
@@ -180,8 +180,8 @@ struct registry_ops {
 	int (*remove)(struct registry_db *db, const struct registry_key *keys, size_t count,
 		const struct registry_end *end, struct err *err);
 
-	/* Done one after the other; on_effect: who sleeps (also if it did already, of that very
-	   time), and which subscriptions went. */
+	/* Done one after the other; on_effect: who is suspended (also if it was already, of that
+	   very time), and which subscriptions went. */
 	int (*change_mailboxes)(struct registry_db *db,
 		const struct registry_mailbox_change *changes, size_t count,
 		registry_effect_fn *on_effect, void *ctx, struct err *err);
@@ -189,10 +189,10 @@ struct registry_ops {
 	int (*change_tokens)(struct registry_db *db, const struct registry_token_change *changes,
 		size_t count, registry_key_fn *on_gone, void *ctx, struct err *err);
 
-	/* Each user that has a sleeping registration, with the newest suspended_ms. */
+	/* Each user that has a suspended registration, with the newest suspended_ms. */
 	int (*find_suspended)(struct registry_db *db, registry_suspended_fn *on_suspended,
 		void *ctx, struct err *err);
-	int (*wake)(struct registry_db *db, const struct registry_resume *wakes, size_t count,
+	int (*resume)(struct registry_db *db, const struct registry_resume *resumes, size_t count,
 		registry_effect_fn *on_effect, void *ctx, struct err *err);
 
 	int (*census)(struct registry_db *db, int64_t wrong_ms, struct registry_census *ret,
@@ -210,11 +210,11 @@ struct registry_ops {
 	 */
 	int (*find_expired)(struct registry_db *db, int64_t before_ms, size_t limit,
 		registry_key_fn *on_key, void *ctx, uint64_t *ret_total, struct err *err);
-	/* The `limit` longest asleep of those with suspended_ms < before_ms. */
+	/* The `limit` longest suspended of those with suspended_ms < before_ms. */
 	int (*find_suspended_elsewhere)(struct registry_db *db, int64_t before_ms, size_t limit,
 		registry_key_fn *on_key, void *ctx, struct err *err);
 	/* The `limit` oldest of those with renewed_ms < before_ms that were not nudged yet, are
-	   neither stopped nor asleep and have a mailbox: one row for each subscription, `index`
+	   neither stopped nor suspended and have a mailbox: one row for each subscription, `index`
 	   counts the registrations. */
 	int (*find_nudges)(struct registry_db *db, int64_t before_ms, size_t limit,
 		registry_match_fn *on_match, void *ctx, struct err *err);

@@ -11,9 +11,9 @@
  * A clock that ran ahead must not silence phones for as long as it was ahead.  So a stored time is
  * compared with the present too (the clock's, not received_ms: jobs are replayed days later): one
  * that lies more than five minutes in the future is from a wrong clock, and loses.  A registration
- * then applies and takes its own time; a sleep is ended by any news or registration; a delete or a
- * rename reaches it; REGISTRY_TIDY takes such times for the present, so that they expire at last,
- * unless more than half of all registrations lie in the future: then it is our clock that is
+ * then applies and takes its own time; any news or registration resumes a suspended one; a delete
+ * or a rename reaches it; REGISTRY_TIDY takes such times for the present, so that they expire at
+ * last, unless more than half of all registrations lie in the future: then it is our clock that is
  * behind, and they are left alone.  FORGET and STOP stay careful and spare it.  A job that says
  * that it came from the future comes now.
  *

@@ -25,7 +25,7 @@ struct registry_settings {
 
 enum registry_job_kind {
 	/*
-	 * A phone registered: insert or renew, the mailbox list is replaced; wakes it, ends
+	 * A phone registered: insert or renew, the mailbox list is replaced; resumes it, ends
 	 * stopped_reason, makes an older account id of the same user and token superseded, evicts
 	 * beyond registrations_per_user.  Not applied (is_stale) if received_ms is older than what
 	 * is stored and not of a wrong clock.  matches[0]: the registration with the hashes of all
@@ -34,11 +34,11 @@ enum registry_job_kind {
 	REGISTRY_REGISTER,
 	/*
 	 * A mailbox changed: matches: each registration that subscribed to it, with the hash of
-	 * every spelling; stopped ones left out, sleeping ones of the owner resumed.
+	 * every spelling; stopped ones left out, suspended ones of the owner resumed.
 	 */
 	REGISTRY_NEWS,
-	/* INBOX: the owner's registrations sleep, others' subscriptions go.  Folder: those to it
-	   go. */
+	/* INBOX: the owner's registrations are suspended, others' subscriptions go.  Folder: those
+	   to it go. */
 	REGISTRY_MAILBOX_DELETE,
 	/* INBOX: as delete for the old owner.  Folder: subscriptions move with the prefix. */
 	REGISTRY_MAILBOX_RENAME,
@@ -211,8 +211,8 @@ struct registry_job {
 	int answer_status;		    /* FORGET: what Apple said, with `reason` */
 	const char *reason;		    /* FORGET, STOP */
 	const struct registry_query *query; /* LIST, LIST_FORGOTTEN */
-	/* REMOVE; TIDY: those that sleep for all that is known (a crash may have come between their
-	   end or wake here and in the queue). */
+	/* REMOVE; TIDY: those that are suspended for all that is known (a crash may have come
+	   between their end or resumption here and in the queue). */
 	const struct registry_key *keys;
 	size_t key_count;
 	char separator; /* MAILBOX_RENAME: of the namespace, slash or dot */

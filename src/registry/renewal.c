@@ -181,7 +181,7 @@ static void renew(const struct renewal *renewal, struct known *self)
 	self->is_changed = true;
 }
 
-static void wake(struct renewal *renewal)
+static void resume(struct renewal *renewal)
 {
 	for (size_t i = 0; i < renewal->known_count; i++) {
 		struct known *known = &renewal->known[i];
@@ -285,7 +285,7 @@ static void decide(const struct rules *rules, struct renewal *renewal)
 	if (!self)
 		self = insert(renewal);
 	renew(renewal, self);
-	wake(renewal);
+	resume(renewal);
 	supersede_others(renewal, self);
 	evict(renewal, self, rules->registrations_per_user);
 	report(renewal, self);

@@ -1,9 +1,9 @@
 /*
  * renewal - a phone registers: what becomes of its registration and of the user's others.
  *
- * The phone's own is inserted or renewed, its list of mailboxes replaced; the user's others wake,
- * are superseded (the same device has a newer account id), or go: superseded long enough, or one
- * too many.
+ * The phone's own is inserted or renewed, its list of mailboxes replaced; the user's others are
+ * resumed, are superseded (the same device has a newer account id), or go: superseded long enough,
+ * or one too many.
  */
 #ifndef MAILPUSH_REGISTRY_RENEWAL_H
 #define MAILPUSH_REGISTRY_RENEWAL_H

@@ -1,6 +1,6 @@
 /*
  * rules - what all that the registry does has in common: its settings, the present, and whom a
- * batch has put to sleep, resumed or renewed.
+ * batch has suspended, resumed or renewed.
  *
  * What each kind of job means stands in renewal.h, news_match.h, mailbox_change.h, token_change.h,
  * tidy.h and listing.h, the same for all databases; batch.h brings them in order.
@@ -41,7 +41,7 @@ int64_t rules_time(const struct rules *rules, const struct registry_job *job);
 
 /* Is this reading of the event's mailbox the one that is meant, as far as can be said? */
 bool rules_believes(const struct registry_job *job, unsigned reading);
-/* Does the event wake the owner of this reading, who sleeps? */
+/* Does the event resume the owner of this reading, who is suspended? */
 bool rules_resumes(const struct rules *rules, const struct registry_job *job, unsigned reading);
 /* A registry_effect_fn; `ctx`: the jobs, by index. */
 void rules_on_effect(void *ctx, size_t index, enum registry_effect_kind kind,

@@ -465,14 +465,14 @@ static int find_suspended(
 	return finish(s, query, result, err);
 }
 
-static int wake(struct registry_db *db, const struct registry_resume *wakes, size_t count,
+static int resume(struct registry_db *db, const struct registry_resume *resumes, size_t count,
 	registry_effect_fn *on_effect, void *ctx, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
 	int failed = 0;
 	for (size_t i = 0; i < count && !failed; i++) {
 		const struct upheaval_teller teller = {on_effect, ctx, i};
-		if (upheaval_resume(s->statements, s->site, &wakes[i], &teller) != SQLITE_DONE)
+		if (upheaval_resume(s->statements, s->site, &resumes[i], &teller) != SQLITE_DONE)
 			failed = fail(s, "cannot write", err);
 	}
 	return failed;
@@ -772,7 +772,7 @@ const struct registry_ops sqlite_ops = {
 	.change_mailboxes = change_mailboxes,
 	.change_tokens = change_tokens,
 	.find_suspended = find_suspended,
-	.wake = wake,
+	.resume = resume,
 	.census = census,
 	.put_right = put_right,
 	.put_tidied = put_tidied,

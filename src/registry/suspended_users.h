@@ -1,8 +1,8 @@
 /*
- * suspended_users - the users of this site whose registrations sleep, kept in memory.
+ * suspended_users - the users of this site whose registrations are suspended, kept in memory.
  *
- * An account that was deleted sleeps, and any event of its owner wakes it.  There are few of them,
- * so an event finds out here that it has nobody to wake, and its batch needs no commit.
+ * An account that was deleted is suspended, and any event of its owner resumes it.  There are few
+ * of them, so an event finds out here that it has nobody to resume, and its batch needs no commit.
  */
 #ifndef MAILPUSH_REGISTRY_SUSPENDED_USERS_H
 #define MAILPUSH_REGISTRY_SUSPENDED_USERS_H
@@ -20,8 +20,8 @@ void suspended_users_add(struct suspended_users *suspended, const char *user, in
 void suspended_users_remove(struct suspended_users *suspended, const char *user);
 
 /*
- * Does something that happened to `user` at `at_ms` wake them?  Who fell asleep later than
- * `wrong_ms` did so by a wrong clock, and anything wakes them.
+ * Does something that happened to `user` at `at_ms` resume them?  Who was suspended later than
+ * `wrong_ms` was so by a wrong clock, and anything resumes them.
  */
 bool suspended_users_resumes(
 	const struct suspended_users *suspended, const char *user, int64_t at_ms, int64_t wrong_ms);

@@ -127,7 +127,7 @@ static void on_suspended(void *ctx, size_t index, const struct registry_row *row
 		result_add_effect(audit->job, REGISTRY_EFFECT_RESUMED, &row->key, NULL);
 }
 
-/* Of those that sleep for all that the queue knows: who is awake, or gone? */
+/* Of those that are suspended for all that the queue knows: who is active, or gone? */
 static int audit_suspended(struct rules *rules, struct registry_job *job, struct err *err)
 {
 	mem_auto bool *is_there = mem_alloc_zero(job->key_count, sizeof(*is_there));
@@ -170,7 +170,7 @@ int tidy_run(struct rules *rules, struct registry_job *job, struct err *err)
 			rules->db, now_ms - REGISTRY_TRACE_MS, rules->wrong_ms, now_ms, err);
 	if (!failed)
 		failed = audit_suspended(rules, job, err);
-	/* Other nodes may have put users to sleep, or resumed them. */
+	/* Other nodes may have suspended users, or resumed them. */
 	rules->suspended_known = false;
 	return failed;
 }

@@ -77,12 +77,12 @@ int upheaval_change(sqlite3_stmt *const *statements, int64_t site,
 }
 
 int upheaval_resume(sqlite3_stmt *const *statements, int64_t site,
-	const struct registry_resume *wake, const struct upheaval_teller *teller)
+	const struct registry_resume *resume, const struct upheaval_teller *teller)
 {
 	sqlite3_stmt *query = statements[STATEMENT_WAKE];
 	sqlite3_bind_int64(query, 1, site);
-	bind_text(query, 2, wake->user);
-	sqlite3_bind_int64(query, 3, wake->upto_ms);
-	sqlite3_bind_int64(query, 4, wake->wrong_ms);
+	bind_text(query, 2, resume->user);
+	sqlite3_bind_int64(query, 3, resume->upto_ms);
+	sqlite3_bind_int64(query, 4, resume->wrong_ms);
 	return run(query, REGISTRY_EFFECT_RESUMED, teller);
 }

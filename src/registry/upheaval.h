@@ -23,6 +23,6 @@ struct upheaval_teller {
 int upheaval_change(sqlite3_stmt *const *statements, int64_t site,
 	const struct registry_mailbox_change *change, const struct upheaval_teller *teller);
 int upheaval_resume(sqlite3_stmt *const *statements, int64_t site,
-	const struct registry_resume *wake, const struct upheaval_teller *teller);
+	const struct registry_resume *resume, const struct upheaval_teller *teller);
 
 #endif

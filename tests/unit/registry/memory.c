@@ -702,7 +702,7 @@ static int find_suspended(
 	return 0;
 }
 
-static int wake(struct registry_db *db, const struct registry_resume *wakes, size_t count,
+static int resume(struct registry_db *db, const struct registry_resume *resumes, size_t count,
 	registry_effect_fn *on_effect, void *ctx, struct err *err)
 {
 	struct site *site = site_of(db);
@@ -710,11 +710,11 @@ static int wake(struct registry_db *db, const struct registry_resume *wakes, siz
 	for (size_t i = 0; i < count; i++) {
 		for (size_t slot = 0; slot < site->slot_count; slot++) {
 			const struct registration *registration = site->slots[slot];
-			if (!registration || strcmp(registration->row.user, wakes[i].user) != 0)
+			if (!registration || strcmp(registration->row.user, resumes[i].user) != 0)
 				continue;
 			int64_t suspended_ms = registration->row.suspended_ms;
-			if ((suspended_ms > 0 && suspended_ms <= wakes[i].upto_ms) ||
-				suspended_ms > wakes[i].wrong_ms) {
+			if ((suspended_ms > 0 && suspended_ms <= resumes[i].upto_ms) ||
+				suspended_ms > resumes[i].wrong_ms) {
 				const struct effects effects = {on_effect, ctx, i};
 				edit(site, slot)->row.suspended_ms = 0;
 				tell(&effects, REGISTRY_EFFECT_RESUMED, site->slots[slot], NULL);
@@ -973,7 +973,7 @@ const struct registry_ops memory_ops = {
 	.change_mailboxes = change_mailboxes,
 	.change_tokens = change_tokens,
 	.find_suspended = find_suspended,
-	.wake = wake,
+	.resume = resume,
 	.census = census,
 	.put_right = put_right,
 	.put_tidied = put_tidied,
