@@ -172,9 +172,10 @@ static void write_pushes(const struct core *core, struct buf *out)
 	head(out, "event_to_push_seconds", "histogram",
 		"From the oldest change that a push tells of to its sending, by urgency; "
 		"now: from the oldest urgent one.");
-	histogram(out, "event_to_push_seconds", "urgency", "urgent", &metrics->told[QUEUE_URGENT]);
+	histogram(out, "event_to_push_seconds", "urgency", "urgent",
+		&metrics->event_to_push[QUEUE_URGENT]);
 	histogram(out, "event_to_push_seconds", "urgency", "deferred",
-		&metrics->told[QUEUE_DEFERRED]);
+		&metrics->event_to_push[QUEUE_DEFERRED]);
 	head(out, "push_answer_seconds", "histogram", "From a push to Apple's answer.");
 	histogram(out, "push_answer_seconds", NULL, NULL, &metrics->answered);
 }

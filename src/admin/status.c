@@ -182,10 +182,11 @@ static json_t *latencies(const struct core *core)
 {
 	const struct metrics *metrics = core->metrics;
 	return json_pack("{so,so,so,so,so,so}", "acknowledged", latency(&metrics->acknowledged),
-		"told_now", latency(&metrics->told[QUEUE_URGENT]), "told_later",
-		latency(&metrics->told[QUEUE_DEFERRED]), "answered", latency(&metrics->answered),
-		"registry_commit", latency(worker_histogram(registry_worker(core->registry))),
-		"queue_commit", latency(worker_histogram(store_worker(core->store))));
+		"urgent_push", latency(&metrics->event_to_push[QUEUE_URGENT]), "deferred_push",
+		latency(&metrics->event_to_push[QUEUE_DEFERRED]), "answered",
+		latency(&metrics->answered), "registry_commit",
+		latency(worker_histogram(registry_worker(core->registry))), "queue_commit",
+		latency(worker_histogram(store_worker(core->store))));
 }
 
 json_t *status_of(struct core *core, const struct db_totals_totals *totals)

@@ -132,7 +132,7 @@ void status_page_sample(struct core *core)
 {
 	const struct metrics *metrics = core->metrics;
 	struct history_totals totals = {.events = metrics->event_total,
-		.told = &metrics->told[QUEUE_URGENT],
+		.told = &metrics->event_to_push[QUEUE_URGENT],
 		.answered = &metrics->answered};
 	metrics_outcomes(metrics, &totals.taken, &totals.failed);
 	history_sample(core->history, clock_monotonic_ms(), &totals);

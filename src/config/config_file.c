@@ -63,7 +63,7 @@ static bool take_event(
 		if (!is_listed(value))
 			return true;
 		snprintf(why, CONFIG_TAKE_WHY_SIZE,
-			"is listed twice; an event is told now or later, not both");
+			"is listed twice; an event is urgent or deferred, not both");
 		return false;
 	}
 	snprintf(why, CONFIG_TAKE_WHY_SIZE,

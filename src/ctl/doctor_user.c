@@ -63,7 +63,8 @@ static bool judge_state(struct report *findings, const json_t *device, double no
 			text_of(device, "token"), text_of(device, "stopped_reason"));
 	else if (!strcmp(state, "suspended"))
 		report_add(findings, REPORT_FAIL, "device",
-			"%s sleeps, as the account was deleted or renamed in Cyrus: open Mail on "
+			"%s is suspended, as the account was deleted or renamed in Cyrus: open "
+			"Mail on "
 			"the phone, which registers again",
 			text_of(device, "token"));
 	else if (!strcmp(state, "superseded"))

@@ -264,8 +264,8 @@ static void show_latencies(const json_t *latencies)
 	static const struct {
 		const char *key;
 		const char *name;
-	} rows[] = {{"acknowledged", "event to OK"}, {"told_now", "new mail to push"},
-		{"told_later", "other change to push"}, {"answered", "push to answer"},
+	} rows[] = {{"acknowledged", "event to OK"}, {"urgent_push", "new mail to push"},
+		{"deferred_push", "other change to push"}, {"answered", "push to answer"},
 		{"registry_commit", "registry batch"}, {"queue_commit", "queue batch"}};
 	struct table *table = table_new(heads, 5, 0);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -482,7 +482,7 @@ static void show_sent_push(const json_t *event)
 void show_flushed(const json_t *answer)
 {
 	long long flushed = (long long)count_of(answer, "flushed");
-	printf("%lld push%s told now\n", flushed, flushed == 1 ? " is" : "es are");
+	printf("%lld push%s due now\n", flushed, flushed == 1 ? " is" : "es are");
 	size_t i;
 	const json_t *obstacle;
 	json_array_foreach(json_object_get(answer, "cannot_go"), i, obstacle)

@@ -228,7 +228,7 @@ static bool launch(struct delivery *delivery, const struct push *scheduled)
 		return_flight(delivery, flight);
 		return false;
 	}
-	histogram_observe_us(&delivery->core->metrics->told[scheduled->urgency],
+	histogram_observe_us(&delivery->core->metrics->event_to_push[scheduled->urgency],
 		(scheduled->sent_unix_ms - scheduled->first_unix_ms) * 1000);
 	return true;
 }

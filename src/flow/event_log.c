@@ -7,8 +7,8 @@ void event_log_mailbox_change(const struct mail_event *event, bool is_delete)
 	const struct mailbox *old = is_delete ? &event->at[0] : &event->from[0];
 	if (mailbox_is_inbox(old))
 		log_seldom(LOG_LEVEL_INFO, "registry", "accounts gone", old->owner,
-			"account is gone, its registrations sleep", log_text("owner", old->owner),
-			log_text("folder", old->folder));
+			"account is gone, its registrations are suspended",
+			log_text("owner", old->owner), log_text("folder", old->folder));
 	else
 		log_event(LOG_LEVEL_DEBUG, "registry",
 			is_delete ? "folder is gone, so are its subscriptions"

@@ -64,7 +64,8 @@ struct metrics {
 	unsigned verdict_count;
 
 	struct histogram acknowledged; /* from the event's coming to OK */
-	struct histogram told[2];  /* by queue_urgency: from the oldest (urgent) news to its push */
+	struct histogram
+		event_to_push[2];  /* by queue_urgency: from the oldest (urgent) news to its push */
 	struct histogram answered; /* from a push to Apple's answer */
 
 	uint64_t event_total;

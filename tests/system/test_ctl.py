@@ -220,7 +220,7 @@ def test_what_waits_is_listed_and_flushed(slow_site):
     assert re.search(rf"^{two.user} +{two.token[:8]}\.\.\. +waiting +no +2 +.* in \d+ min +0$",
                      text, flags=re.M) or re.search(r"in 1 h", text)
     assert ctl_fine(slow_site.mailpushd, "queue", "flush", "--user", one.user) == \
-        "1 push is told now\n"
+        "1 push is due now\n"
     slow_site.told(one, "INBOX", "Notes")
     wait_queue(slow_site, [two.user])
     assert ctl_json(slow_site.mailpushd, "queue", "flush") == [
@@ -252,7 +252,7 @@ def test_what_is_flushed_and_cannot_go_is_told_to_people(slow_site):
     wait_until(lambda: [push["state"] for push in ctl_json(slow_site.mailpushd, "queue")]
                == ["suspended"], what="one that is asleep")
     assert ctl_fine(slow_site.mailpushd, "queue", "flush", "--user", phone.user) == \
-        "0 pushes are told now\n" \
+        "0 pushes are due now\n" \
         "1 cannot go: the account was deleted; they wait until something happens in it\n"
 
 

@@ -123,7 +123,7 @@ def test_a_flush_tells_once_what_waits_for_a_credential_on_hold(site):
     assert "403 BadCertificate" in held["meaning"]
     site.mailpushd.wait_log("push not taken .*reason=BadCertificate", since=since)
     wait_waiting(site, 1)
-    assert re.fullmatch("0 pushes are told now\n1 cannot go on topic .*, as credential main is on "
+    assert re.fullmatch("0 pushes are due now\n1 cannot go on topic .*, as credential main is on "
                         "hold since .*, tried next .*, 1 push waits: Apple refuses pushes: "
                         "403 BadCertificate.*\n", flush(site).stdout)
 
