@@ -171,7 +171,7 @@ static void write_pushes(const struct core *core, struct buf *out)
 	}
 	head(out, "event_to_push_seconds", "histogram",
 		"From the oldest change that a push tells of to its sending, by urgency; "
-		"now: from the oldest urgent one.");
+		"urgent: from the oldest urgent one.");
 	histogram(out, "event_to_push_seconds", "urgency", "urgent",
 		&metrics->event_to_push[QUEUE_URGENT]);
 	histogram(out, "event_to_push_seconds", "urgency", "deferred",
