@@ -141,9 +141,9 @@ class Demo:
         since = len(self.daemon.lines())
         self.timeline.add("admin", f"deletes {USER}")
         self.cyrus.delete_user(USER)
-        line = self.daemon.log.wait(f"sleep.*{USER}|{USER}.*sleep", TIMEOUT, since).string
+        line = self.daemon.log.wait(f"suspended.*{USER}|{USER}.*suspended", TIMEOUT, since).string
         at_ms = unix_ms(LOG_LINE.fullmatch(line)["time"])
-        self.summary.append(("account deleted", at_ms - began, "registrations sleep"))
+        self.summary.append(("account deleted", at_ms - began, "registrations suspended"))
 
     def expect_push(self, what, began, *mailboxes):
         """Wait until Apple was told of all these mailboxes, in one push or several."""

@@ -69,8 +69,7 @@ void schedule_stand(struct schedule *schedule, struct entry *entry)
 		stand_in(entry, NULL, 0);
 		return;
 	}
-	struct credential_connections *lane =
-		topic_heaps_get(&schedule->lanes, entry->target->topic);
+	struct topic_heap *lane = topic_heaps_get(&schedule->lanes, entry->target->topic);
 	stand_in(entry, news_has_urgent(&entry->news) ? &lane->now : &lane->later, entry->due_ms);
 }
 

@@ -19,7 +19,7 @@
  */
 #define TOPIC_HEAPS_URGENT_TURNS 9
 
-struct credential_connections {
+struct topic_heap {
 	char *topic;
 	struct heap now;
 	struct heap later;
@@ -27,31 +27,31 @@ struct credential_connections {
 };
 
 struct topic_heaps {
-	struct credential_connections **all;
+	struct topic_heap **all;
 	size_t count;
 	size_t first; /* where a walk begins: takes turns, so that no topic takes the whole rate */
 };
 
-void topic_heaps_init(struct topic_heaps *lanes);
-void topic_heaps_fini(struct topic_heaps *lanes);
-/* The lane of `topic`, made if need be; it stays where it is. */
-struct credential_connections *topic_heaps_get(struct topic_heaps *lanes, const char *topic);
+void topic_heaps_init(struct topic_heaps *heaps);
+void topic_heaps_fini(struct topic_heaps *heaps);
+/* The heap of `topic`, made if need be; it stays where it is. */
+struct topic_heap *topic_heaps_get(struct topic_heaps *heaps, const char *topic);
 /* The earliest of `topic` that is due, urgent ones first for their turns; NULL: none. */
 struct heap_node *topic_heaps_due(
-	const struct topic_heaps *lanes, const char *topic, int64_t now_ms);
+	const struct topic_heaps *heaps, const char *topic, int64_t now_ms);
 /* It goes: that was a turn of the urgent ones or of the others. */
-void topic_heaps_took_turn(struct topic_heaps *lanes, const char *topic, bool is_urgent);
+void topic_heaps_took_turn(struct topic_heaps *heaps, const char *topic, bool is_urgent);
 /* Turns in a row of the urgent ones of `topic`; and back to what they were, as one did not go. */
-unsigned topic_heaps_turns(const struct topic_heaps *lanes, const char *topic);
-void topic_heaps_set_turns(struct topic_heaps *lanes, const char *topic, unsigned turns);
+unsigned topic_heaps_turns(const struct topic_heaps *heaps, const char *topic);
+void topic_heaps_set_turns(struct topic_heaps *heaps, const char *topic, unsigned turns);
 /* How many stand there, due or not. */
-size_t topic_heaps_count(const struct topic_heaps *lanes, const char *topic);
+size_t topic_heaps_count(const struct topic_heaps *heaps, const char *topic);
 /* From now on walks begin with another topic. */
-void topic_heaps_begin_turn(struct topic_heaps *lanes);
+void topic_heaps_begin_turn(struct topic_heaps *heaps);
 /* Walks the topics that have something due, `*position` from 0; NULL at the end. */
 const char *topic_heaps_next_topic(
-	const struct topic_heaps *lanes, size_t *position, int64_t now_ms);
+	const struct topic_heaps *heaps, size_t *position, int64_t now_ms);
 /* The earliest due time after now_ms (INT64_MAX: none), and whether anything is due already. */
-int64_t topic_heaps_wake_ms(const struct topic_heaps *lanes, int64_t now_ms, bool *ret_has_due);
+int64_t topic_heaps_wake_ms(const struct topic_heaps *heaps, int64_t now_ms, bool *ret_has_due);
 
 #endif

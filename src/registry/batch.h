@@ -7,7 +7,6 @@
 #ifndef MAILPUSH_REGISTRY_BATCH_H
 #define MAILPUSH_REGISTRY_BATCH_H
 
-#include "registry/batch.h"
 #include "registry/registry_job.h"
 
 struct registry_db;
