@@ -7,7 +7,7 @@ import re
 import ssl
 
 from lmtp import make_message
-from waiting import TIMEOUT, wait_until
+from waiting import TIMEOUT
 
 
 def encode_name(name):
@@ -50,17 +50,7 @@ class Imap:
             context = ssl.create_default_context(cafile=str(ca))
             self.connection = imaplib.IMAP4_SSL("127.0.0.1", port, ssl_context=context,
                                                 timeout=TIMEOUT)
-        wait_until(lambda: self._is_logged_in(user, password), what=f"the login of {user}")
-
-    def _is_logged_in(self, user, password):
-        """An imapd may not find at once a user whom saslpasswd2 has just added (seen on Debian 13)."""
-        try:
-            self._ok(self.connection.login(quoted(user), password))
-        except imaplib.IMAP4.error as error:
-            if "authentication failure" not in str(error):
-                raise
-            return False
-        return True
+        self._ok(self.connection.login(quoted(user), password))
 
     def __enter__(self):
         return self

@@ -32,12 +32,18 @@ def ward(site_for):
         site = site_for(cyrus={"event_extra_params": "timestamp", **(cyrus or {})}, **settings)
         for name in ("imapd.conf", "cyrus.conf"):
             path = site.cyrus.dir / name
-            kept.setdefault(path, (path.read_text(), path.stat().st_mtime_ns))
+            kept.setdefault(path, (site.cyrus, path.read_bytes(), path.stat().st_mtime_ns))
         return site
     yield make
-    for path, (text, changed_ns) in kept.items():
-        path.write_text(text)
+    spoiled = set()
+    for path, (cyrus, text, changed_ns) in kept.items():
+        if not path.exists() or path.stat().st_mtime_ns != changed_ns:
+            spoiled.add(cyrus)
+        path.write_bytes(text)
         os.utime(path, ns=(changed_ns, changed_ns))     # Cyrus goes by this text
+    for cyrus in spoiled:       # doctor had it start a process, which read the other text and serves on
+        cyrus.stop()
+        cyrus.start()
 
 
 def edit(path, old, new):
