@@ -33,11 +33,11 @@ struct control {
 	struct http *local;
 	struct peer_file file; /* of local's socket */
 	struct http *tcp;
-	struct db_totals *tally;
+	struct db_totals *db_totals;
 	uv_timer_t sampler;
 };
 
-/* What waits for a tally. */
+/* A request that waits for the totals. */
 struct waiting_for_tally {
 	struct db_totals_waiter waiter;
 	struct control *control;
@@ -49,7 +49,7 @@ struct waiting_for_tally {
 static void on_gone(void *ctx)
 {
 	struct waiting_for_tally *waiting = ctx;
-	db_totals_forget(waiting->control->tally, &waiting->waiter);
+	db_totals_forget(waiting->control->db_totals, &waiting->waiter);
 	free(waiting);
 }
 
@@ -70,7 +70,7 @@ static void with_tally(struct core *core, struct http_request *request,
 		.request = request,
 		.answer = answer};
 	http_defer(request, on_gone, waiting);
-	db_totals_want(core->control->tally, &waiting->waiter);
+	db_totals_want(core->control->db_totals, &waiting->waiter);
 }
 
 static void answer_status(
@@ -342,7 +342,7 @@ int control_new(struct core *core, struct control **ret, struct err *err)
 {
 	struct control *control = mem_alloc_zero(1, sizeof(*control));
 	control->core = core;
-	control->tally = db_totals_new(core);
+	control->db_totals = db_totals_new(core);
 	uv_timer_init(core->loop, &control->sampler);
 	control->sampler.data = control;
 	uv_timer_start(&control->sampler, on_sample, 0, METRICS_SAMPLE_MS);
@@ -375,6 +375,6 @@ void control_free(struct control *control)
 {
 	if (!control)
 		return;
-	db_totals_free(control->tally);
+	db_totals_free(control->db_totals);
 	uv_close((uv_handle_t *)&control->sampler, on_closed);
 }

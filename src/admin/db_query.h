@@ -15,17 +15,17 @@ struct db_query {
 	struct registry_job job;
 	struct registry_query query;
 	struct queue_reading reading;
-	void (*answered)(struct db_query *inquiry, int status);
+	void (*answered)(struct db_query *db_query, int status);
 };
 
-/* LIST (of inquiry->query), REMOVE or COUNT; what job borrows is set by the caller. */
-void db_query_ask_registry(struct core *core, struct db_query *inquiry, enum registry_job_kind kind,
-	void (*answered)(struct db_query *inquiry, int status));
-/* `parts` of READ_*, about inquiry->reading. */
-void db_query_ask_queue(struct core *core, struct db_query *inquiry, unsigned parts,
-	void (*answered)(struct db_query *inquiry, int status));
+/* LIST (of db_query->query), REMOVE or COUNT; what job borrows is set by the caller. */
+void db_query_ask_registry(struct core *core, struct db_query *db_query,
+	enum registry_job_kind kind, void (*answered)(struct db_query *db_query, int status));
+/* `parts` of READ_*, about db_query->reading. */
+void db_query_ask_queue(struct core *core, struct db_query *db_query, unsigned parts,
+	void (*answered)(struct db_query *db_query, int status));
 /* Frees what the answers brought. */
-void db_query_fini(struct db_query *inquiry);
+void db_query_fini(struct db_query *db_query);
 
 void db_query_on_registry(struct registry_job *job);
 void db_query_on_stored(struct queue_job *job);

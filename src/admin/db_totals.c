@@ -16,13 +16,13 @@ struct db_totals {
 	uv_timer_t timer;
 };
 
-static void tell(struct db_totals *tally)
+static void tell(struct db_totals *db_totals)
 {
-	uv_timer_stop(&tally->timer);
-	while (tally->waiters) {
-		struct db_totals_waiter *waiter = tally->waiters;
-		tally->waiters = waiter->next;
-		waiter->ready(waiter, &tally->totals);
+	uv_timer_stop(&db_totals->timer);
+	while (db_totals->waiters) {
+		struct db_totals_waiter *waiter = db_totals->waiters;
+		db_totals->waiters = waiter->next;
+		waiter->ready(waiter, &db_totals->totals);
 	}
 }
 
@@ -31,53 +31,54 @@ static void on_timer(uv_timer_t *timer)
 	tell(timer->data);
 }
 
-static void tell_if_all_came(struct db_totals *tally)
+static void tell_if_all_came(struct db_totals *db_totals)
 {
-	if (!tally->is_registry_out && !tally->is_queue_out)
-		tell(tally);
+	if (!db_totals->is_registry_out && !db_totals->is_queue_out)
+		tell(db_totals);
 }
 
-static void on_registry(struct db_query *inquiry, int status)
+static void on_registry(struct db_query *db_query, int status)
 {
-	struct db_totals *tally = MEM_CONTAINER(inquiry, struct db_totals, registry);
-	tally->is_registry_out = false;
+	struct db_totals *db_totals = MEM_CONTAINER(db_query, struct db_totals, registry);
+	db_totals->is_registry_out = false;
 	if (!status)
-		tally->totals.registry = inquiry->job.totals;
-	tell_if_all_came(tally);
+		db_totals->totals.registry = db_query->job.totals;
+	tell_if_all_came(db_totals);
 }
 
-static void on_queue(struct db_query *inquiry, int status)
+static void on_queue(struct db_query *db_query, int status)
 {
-	struct db_totals *tally = MEM_CONTAINER(inquiry, struct db_totals, queue);
-	tally->is_queue_out = false;
+	struct db_totals *db_totals = MEM_CONTAINER(db_query, struct db_totals, queue);
+	db_totals->is_queue_out = false;
 	if (!status) {
-		tally->totals.queue_bytes = inquiry->reading.bytes;
-		tally->totals.queue_oldest_ms = inquiry->reading.oldest_ms;
+		db_totals->totals.queue_bytes = db_query->reading.bytes;
+		db_totals->totals.queue_oldest_ms = db_query->reading.oldest_ms;
 	}
-	tell_if_all_came(tally);
+	tell_if_all_came(db_totals);
 }
 
-static void ask(struct db_totals *tally)
+static void ask(struct db_totals *db_totals)
 {
-	tally->asked_ms = clock_monotonic_ms();
-	tally->was_asked = true;
-	if (!tally->is_registry_out) {
-		tally->is_registry_out = true;
-		db_query_ask_registry(tally->core, &tally->registry, REGISTRY_COUNT, on_registry);
+	db_totals->asked_ms = clock_monotonic_ms();
+	db_totals->was_asked = true;
+	if (!db_totals->is_registry_out) {
+		db_totals->is_registry_out = true;
+		db_query_ask_registry(
+			db_totals->core, &db_totals->registry, REGISTRY_COUNT, on_registry);
 	}
-	if (!tally->is_queue_out) {
-		tally->is_queue_out = true;
-		db_query_ask_queue(tally->core, &tally->queue, QUEUE_READ_TOTALS, on_queue);
+	if (!db_totals->is_queue_out) {
+		db_totals->is_queue_out = true;
+		db_query_ask_queue(db_totals->core, &db_totals->queue, QUEUE_READ_TOTALS, on_queue);
 	}
 }
 
 struct db_totals *db_totals_new(struct core *core)
 {
-	struct db_totals *tally = mem_alloc_zero(1, sizeof(*tally));
-	tally->core = core;
-	uv_timer_init(core->loop, &tally->timer);
-	tally->timer.data = tally;
-	return tally;
+	struct db_totals *db_totals = mem_alloc_zero(1, sizeof(*db_totals));
+	db_totals->core = core;
+	uv_timer_init(core->loop, &db_totals->timer);
+	db_totals->timer.data = db_totals;
+	return db_totals;
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -85,34 +86,34 @@ static void on_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
-void db_totals_free(struct db_totals *tally)
+void db_totals_free(struct db_totals *db_totals)
 {
-	if (!tally)
+	if (!db_totals)
 		return;
-	db_query_fini(&tally->registry);
-	db_query_fini(&tally->queue);
-	uv_close((uv_handle_t *)&tally->timer, on_closed);
+	db_query_fini(&db_totals->registry);
+	db_query_fini(&db_totals->queue);
+	uv_close((uv_handle_t *)&db_totals->timer, on_closed);
 }
 
-void db_totals_want(struct db_totals *tally, struct db_totals_waiter *waiter)
+void db_totals_want(struct db_totals *db_totals, struct db_totals_waiter *waiter)
 {
-	bool is_fresh =
-		tally->was_asked && clock_monotonic_ms() - tally->asked_ms < DB_TOTALS_FRESH_MS;
-	if (is_fresh && !tally->is_registry_out && !tally->is_queue_out) {
-		waiter->ready(waiter, &tally->totals);
+	bool is_fresh = db_totals->was_asked &&
+		clock_monotonic_ms() - db_totals->asked_ms < DB_TOTALS_FRESH_MS;
+	if (is_fresh && !db_totals->is_registry_out && !db_totals->is_queue_out) {
+		waiter->ready(waiter, &db_totals->totals);
 		return;
 	}
-	waiter->next = tally->waiters;
-	tally->waiters = waiter;
+	waiter->next = db_totals->waiters;
+	db_totals->waiters = waiter;
 	if (!is_fresh)
-		ask(tally);
-	if (!uv_is_active((uv_handle_t *)&tally->timer))
-		uv_timer_start(&tally->timer, on_timer, DB_TOTALS_WAIT_MS, 0);
+		ask(db_totals);
+	if (!uv_is_active((uv_handle_t *)&db_totals->timer))
+		uv_timer_start(&db_totals->timer, on_timer, DB_TOTALS_WAIT_MS, 0);
 }
 
-void db_totals_forget(struct db_totals *tally, struct db_totals_waiter *waiter)
+void db_totals_forget(struct db_totals *db_totals, struct db_totals_waiter *waiter)
 {
-	struct db_totals_waiter **at = &tally->waiters;
+	struct db_totals_waiter **at = &db_totals->waiters;
 	while (*at && *at != waiter)
 		at = &(*at)->next;
 	if (*at)

@@ -23,7 +23,7 @@ struct db_totals;
 
 struct db_totals *db_totals_new(struct core *core);
 /* Whoever waits must be gone; jobs that are out must have come back. */
-void db_totals_free(struct db_totals *tally);
+void db_totals_free(struct db_totals *db_totals);
 
 struct db_totals_waiter {
 	struct db_totals_waiter *next;
@@ -31,7 +31,7 @@ struct db_totals_waiter {
 };
 
 /* `ready` is called once, now or later. */
-void db_totals_want(struct db_totals *tally, struct db_totals_waiter *waiter);
-void db_totals_forget(struct db_totals *tally, struct db_totals_waiter *waiter);
+void db_totals_want(struct db_totals *db_totals, struct db_totals_waiter *waiter);
+void db_totals_forget(struct db_totals *db_totals, struct db_totals_waiter *waiter);
 
 #endif

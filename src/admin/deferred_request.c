@@ -22,7 +22,7 @@ void deferred_request_init(
 
 void deferred_request_fini(struct deferred_request *exchange)
 {
-	db_query_fini(&exchange->inquiry);
+	db_query_fini(&exchange->db_query);
 	free(exchange->user);
 }
 

@@ -2,7 +2,7 @@
  * deferred_request - a request of the control socket that waits for the databases: whoever made it
  * may be gone before they answer.
  *
- * Embedded in what answers it; that must live until the inquiry came back.  Loop thread only.
+ * Embedded in what answers it; that must live until the db_query came back.  Loop thread only.
  */
 #ifndef MAILPUSH_ADMIN_DEFERRED_REQUEST_H
 #define MAILPUSH_ADMIN_DEFERRED_REQUEST_H
@@ -12,7 +12,7 @@
 #include "base/http.h"
 
 struct deferred_request {
-	struct db_query inquiry;
+	struct db_query db_query;
 	struct core *core;
 	struct http_request *request; /* NULL: gone */
 	bool full;		      /* full=1 is in the query: nothing is masked */

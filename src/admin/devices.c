@@ -21,9 +21,9 @@ struct view {
 	struct queue_phone *phones;
 };
 
-static struct view *view_of(struct db_query *inquiry)
+static struct view *view_of(struct db_query *db_query)
 {
-	return MEM_CONTAINER(inquiry, struct view, exchange.inquiry);
+	return MEM_CONTAINER(db_query, struct view, exchange.db_query);
 }
 
 static struct view *view_new(struct core *core, struct http_request *request)
@@ -57,7 +57,7 @@ static int compare_keys(const void *a, const void *b)
 static const struct queue_phone *phone_of(const struct view *view, const struct registry_key *key)
 {
 	const struct registry_key *found = bsearch(key, view->keys,
-		view->exchange.inquiry.reading.key_count, sizeof(*key), compare_keys);
+		view->exchange.db_query.reading.key_count, sizeof(*key), compare_keys);
 	return &view->phones[found - view->keys];
 }
 
@@ -114,12 +114,12 @@ static json_t *describe(const struct view *view, const struct registry_listed *l
 	return json;
 }
 
-static void on_phones(struct db_query *inquiry, int status)
+static void on_phones(struct db_query *db_query, int status)
 {
-	struct view *view = view_of(inquiry);
+	struct view *view = view_of(db_query);
 	if (is_over(view, status))
 		return;
-	const struct registry_listing *listing = inquiry->job.listing;
+	const struct registry_listing *listing = db_query->job.listing;
 	json_t *devices = json_array();
 	for (size_t i = 0; i < listing->count; i++)
 		json_array_append_new(devices, describe(view, &listing->listed[i]));
@@ -140,12 +140,12 @@ static void on_phones(struct db_query *inquiry, int status)
 	view_free(view);
 }
 
-static void on_listed(struct db_query *inquiry, int status)
+static void on_listed(struct db_query *db_query, int status)
 {
-	struct view *view = view_of(inquiry);
+	struct view *view = view_of(db_query);
 	if (is_over(view, status))
 		return;
-	const struct registry_listing *listing = inquiry->job.listing;
+	const struct registry_listing *listing = db_query->job.listing;
 	if (view->is_single && !listing->count) {
 		response_error(view->exchange.request, 404, "no device has this key");
 		view_free(view);
@@ -156,10 +156,10 @@ static void on_listed(struct db_query *inquiry, int status)
 	for (size_t i = 0; i < listing->count; i++)
 		view->keys[i] = listing->listed[i].target->key;
 	qsort(view->keys, listing->count, sizeof(*view->keys), compare_keys);
-	inquiry->reading.keys = view->keys;
-	inquiry->reading.key_count = listing->count;
-	inquiry->reading.phones = view->phones;
-	db_query_ask_queue(view->exchange.core, inquiry, QUEUE_READ_PHONES, on_phones);
+	db_query->reading.keys = view->keys;
+	db_query->reading.key_count = listing->count;
+	db_query->reading.phones = view->phones;
+	db_query_ask_queue(view->exchange.core, db_query, QUEUE_READ_PHONES, on_phones);
 }
 
 void devices_list(struct core *core, struct http_request *request, const char *tail)
@@ -183,13 +183,13 @@ void devices_list(struct core *core, struct http_request *request, const char *t
 	struct view *view = view_new(core, request);
 	if (user || after_user)
 		view->exchange.user = mem_dup(user ? user : after_user);
-	view->exchange.inquiry.query = (struct registry_query){
+	view->exchange.db_query.query = (struct registry_query){
 		.user = user ? view->exchange.user : NULL,
 		.after_user = view->exchange.user,
 		.after_key = after_key,
 		.limit = (size_t)limit,
 	};
-	db_query_ask_registry(core, &view->exchange.inquiry, REGISTRY_LIST, on_listed);
+	db_query_ask_registry(core, &view->exchange.db_query, REGISTRY_LIST, on_listed);
 }
 
 static struct view *view_of_key(struct core *core, struct http_request *request, const char *tail)
@@ -213,23 +213,23 @@ void devices_show(struct core *core, struct http_request *request, const char *t
 	struct view *view = view_of_key(core, request, tail);
 	if (!view)
 		return;
-	view->exchange.inquiry.query = (struct registry_query){.key = &view->key};
-	db_query_ask_registry(core, &view->exchange.inquiry, REGISTRY_LIST, on_listed);
+	view->exchange.db_query.query = (struct registry_query){.key = &view->key};
+	db_query_ask_registry(core, &view->exchange.db_query, REGISTRY_LIST, on_listed);
 }
 
-static void on_removed(struct db_query *inquiry, int status)
+static void on_removed(struct db_query *db_query, int status)
 {
-	struct view *view = view_of(inquiry);
+	struct view *view = view_of(db_query);
 	struct core *core = view->exchange.core;
 	/* Gone is gone, whether or not somebody still waits to hear it. */
-	for (size_t i = 0; !status && i < inquiry->job.gone_count; i++) {
+	for (size_t i = 0; !status && i < db_query->job.gone_count; i++) {
 		core->metrics->gone[METRICS_GONE_removed]++;
-		core_store(core, schedule_drop(core->schedule, &inquiry->job.gone[i]));
-		delivery_gone(core->delivery, &inquiry->job.gone[i]);
+		core_store(core, schedule_drop(core->schedule, &db_query->job.gone[i]));
+		delivery_gone(core->delivery, &db_query->job.gone[i]);
 	}
 	if (is_over(view, status))
 		return;
-	if (inquiry->job.gone_count)
+	if (db_query->job.gone_count)
 		response_json(view->exchange.request, 200, json_pack("{si}", "removed", 1));
 	else
 		response_error(view->exchange.request, 404, "no device has this key");
@@ -241,9 +241,9 @@ void devices_remove(struct core *core, struct http_request *request, const char 
 	struct view *view = view_of_key(core, request, tail);
 	if (!view)
 		return;
-	view->exchange.inquiry.job.keys = &view->key;
-	view->exchange.inquiry.job.key_count = 1;
-	db_query_ask_registry(core, &view->exchange.inquiry, REGISTRY_REMOVE, on_removed);
+	view->exchange.db_query.job.keys = &view->key;
+	view->exchange.db_query.job.key_count = 1;
+	db_query_ask_registry(core, &view->exchange.db_query, REGISTRY_REMOVE, on_removed);
 }
 
 static void on_pruned(void *ctx, const struct expiry_result *result)

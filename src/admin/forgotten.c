@@ -45,12 +45,12 @@ static json_t *describe(const struct registry_trace *trace, bool full)
 	return json;
 }
 
-static void on_listed(struct db_query *inquiry, int status)
+static void on_listed(struct db_query *db_query, int status)
 {
 	struct deferred_request *exchange =
-		MEM_CONTAINER(inquiry, struct deferred_request, inquiry);
+		MEM_CONTAINER(db_query, struct deferred_request, db_query);
 	if (!deferred_request_is_over(exchange, status)) {
-		const struct registry_traces *traces = inquiry->job.traces;
+		const struct registry_traces *traces = db_query->job.traces;
 		json_t *forgotten = json_array();
 		json_t *next = json_null();
 		for (size_t i = 0; i < traces->count; i++)
@@ -85,7 +85,7 @@ void forgotten_list(struct core *core, struct http_request *request, const char 
 	deferred_request_init(exchange, core, request);
 	if (user)
 		exchange->user = mem_dup(user);
-	exchange->inquiry.query = (struct registry_query){
+	exchange->db_query.query = (struct registry_query){
 		.user = exchange->user, .after_id = after, .limit = (size_t)limit};
-	db_query_ask_registry(core, &exchange->inquiry, REGISTRY_LIST_FORGOTTEN, on_listed);
+	db_query_ask_registry(core, &exchange->db_query, REGISTRY_LIST_FORGOTTEN, on_listed);
 }

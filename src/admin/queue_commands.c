@@ -20,9 +20,9 @@ struct view {
 	struct obstacles obstacles; /* to what is flushed */
 };
 
-static struct view *view_of(struct db_query *inquiry)
+static struct view *view_of(struct db_query *db_query)
 {
-	return MEM_CONTAINER(inquiry, struct view, exchange.inquiry);
+	return MEM_CONTAINER(db_query, struct view, exchange.db_query);
 }
 
 static struct view *view_new(struct core *core, struct http_request *request)
@@ -62,12 +62,12 @@ static json_t *describe(const struct view *view, const struct queue_waiting *wai
 						       : response_time(waiting->due_ms));
 }
 
-static void on_page(struct db_query *inquiry, int status)
+static void on_page(struct db_query *db_query, int status)
 {
-	struct view *view = view_of(inquiry);
+	struct view *view = view_of(db_query);
 	if (is_over(view, status))
 		return;
-	const struct queue_reading *reading = &inquiry->reading;
+	const struct queue_reading *reading = &db_query->reading;
 	json_t *pushes = json_array();
 	for (size_t i = 0; i < reading->waiting_count; i++)
 		json_array_append_new(pushes, describe(view, &reading->waiting[i]));
@@ -92,9 +92,9 @@ void queue_commands_list(struct core *core, struct http_request *request, const 
 		return;
 	}
 	struct view *view = view_new(core, request);
-	view->exchange.inquiry.reading.after_row = after;
-	view->exchange.inquiry.reading.limit = (size_t)limit;
-	db_query_ask_queue(core, &view->exchange.inquiry, QUEUE_READ_PAGE, on_page);
+	view->exchange.db_query.reading.after_row = after;
+	view->exchange.db_query.reading.limit = (size_t)limit;
+	db_query_ask_queue(core, &view->exchange.db_query, QUEUE_READ_PAGE, on_page);
 }
 
 /* A push that cannot go is due all the same, unless it is suspended or in flight. */
@@ -140,28 +140,28 @@ static void finish(struct view *view)
 	view_free(view);
 }
 
-static void on_user(struct db_query *inquiry, int status)
+static void on_user(struct db_query *db_query, int status)
 {
-	struct view *view = view_of(inquiry);
+	struct view *view = view_of(db_query);
 	if (is_over(view, status))
 		return;
-	for (size_t i = 0; i < inquiry->job.listing->count; i++)
-		change(view, inquiry->job.listing->listed[i].target);
+	for (size_t i = 0; i < db_query->job.listing->count; i++)
+		change(view, db_query->job.listing->listed[i].target);
 	finish(view);
 }
 
-static void on_change_page(struct db_query *inquiry, int status)
+static void on_change_page(struct db_query *db_query, int status)
 {
-	struct view *view = view_of(inquiry);
+	struct view *view = view_of(db_query);
 	if (is_over(view, status))
 		return;
-	struct queue_reading *reading = &inquiry->reading;
+	struct queue_reading *reading = &db_query->reading;
 	for (size_t i = 0; i < reading->waiting_count; i++) {
 		change(view, reading->waiting[i].target);
 		reading->after_row = reading->waiting[i].row;
 	}
 	if (reading->has_more)
-		db_query_ask_queue(view->exchange.core, inquiry, QUEUE_READ_PAGE, on_change_page);
+		db_query_ask_queue(view->exchange.core, db_query, QUEUE_READ_PAGE, on_change_page);
 	else
 		finish(view);
 }
@@ -178,14 +178,14 @@ static void begin(struct core *core, struct http_request *request, bool is_drop)
 		struct view *view = view_new(core, request);
 		view->is_drop = is_drop;
 		view->exchange.user = *ask.user ? mem_dup(ask.user) : NULL;
-		view->exchange.inquiry.query.user = view->exchange.user;
-		view->exchange.inquiry.reading.limit = PAGE;
+		view->exchange.db_query.query.user = view->exchange.user;
+		view->exchange.db_query.reading.limit = PAGE;
 		if (view->exchange.user)
 			db_query_ask_registry(
-				core, &view->exchange.inquiry, REGISTRY_LIST, on_user);
+				core, &view->exchange.db_query, REGISTRY_LIST, on_user);
 		else
 			db_query_ask_queue(
-				core, &view->exchange.inquiry, QUEUE_READ_PAGE, on_change_page);
+				core, &view->exchange.db_query, QUEUE_READ_PAGE, on_change_page);
 	}
 	request_params_fini(&ask);
 }

@@ -19,7 +19,7 @@ struct examination {
 	bool is_online;
 	uv_work_t work;
 	bool is_reading;
-	struct input_files *sources;
+	struct input_files *input_files;
 	json_t *credentials;
 	struct online {
 		struct examination *examination;
@@ -33,7 +33,7 @@ struct examination {
 
 static void examination_free(struct examination *examination)
 {
-	input_files_free(examination->sources);
+	input_files_free(examination->input_files);
 	json_decref(examination->credentials);
 	free(examination);
 }
@@ -64,7 +64,7 @@ static void answer(struct examination *examination)
 	const struct core *core = examination->core;
 	response_json(examination->request, 200,
 		json_pack("{so,so,sO}", "apns_host", response_text(core->config->apns_host),
-			"aps_topic", response_text(examination->sources->imapdconf->aps_topic),
+			"aps_topic", response_text(examination->input_files->imapdconf->aps_topic),
 			"credentials", examination->credentials));
 	end(examination);
 }
@@ -132,7 +132,7 @@ static void examine_dates(json_t *json, const struct credential *credential)
 static void examine_loaded(
 	struct examination *examination, json_t *json, const struct credential *credential)
 {
-	const char *aps_topic = examination->sources->imapdconf->aps_topic;
+	const char *aps_topic = examination->input_files->imapdconf->aps_topic;
 	json_t *topics = json_array();
 	for (unsigned i = 0; i < credential->topics.count; i++)
 		json_array_append_new(topics, response_text(credential->topics.topic[i]));
@@ -212,7 +212,7 @@ static void on_timer(uv_timer_t *timer)
 static void ask_apple(struct examination *examination, unsigned i, json_t *json)
 {
 	struct online *online = &examination->online[i];
-	const struct credential *credential = examination->sources->credentials[i];
+	const struct credential *credential = examination->input_files->credentials[i];
 	struct err err;
 	online->examination = examination;
 	online->json = json;
@@ -234,17 +234,17 @@ static void examine(struct examination *examination)
 {
 	uv_timer_init(examination->core->loop, &examination->timer);
 	examination->timer.data = examination;
-	const struct input_files *sources = examination->sources;
-	for (unsigned i = 0; i < sources->credential_count; i++) {
+	const struct input_files *input_files = examination->input_files;
+	for (unsigned i = 0; i < input_files->credential_count; i++) {
 		const struct credential_files *files = &examination->core->config->credentials[i];
 		json_t *json = json_pack(
 			"{so,so}", "name", response_text(files->name), "findings", json_array());
 		json_array_append_new(examination->credentials, json);
-		if (sources->credentials[i])
-			examine_loaded(examination, json, sources->credentials[i]);
+		if (input_files->credentials[i])
+			examine_loaded(examination, json, input_files->credentials[i]);
 		else
-			find(json, "fail", "%s", sources->credential_errors[i].text);
-		if (sources->credentials[i] && examination->is_online)
+			find(json, "fail", "%s", input_files->credential_errors[i].text);
+		if (input_files->credentials[i] && examination->is_online)
 			ask_apple(examination, i, json);
 	}
 	if (examination->is_online)
@@ -258,7 +258,7 @@ static void examine(struct examination *examination)
 static void on_work(uv_work_t *work)
 {
 	struct examination *examination = work->data;
-	examination->sources = input_files_read(examination->core->config);
+	examination->input_files = input_files_read(examination->core->config);
 }
 
 static void on_worked(uv_work_t *work, int cancelled)
@@ -270,9 +270,9 @@ static void on_worked(uv_work_t *work, int cancelled)
 		examination_free(examination);
 		return;
 	}
-	if (!examination->sources->imapdconf) {
+	if (!examination->input_files->imapdconf) {
 		response_error(examination->request, 500, "%s",
-			examination->sources->imapdconf_error.text);
+			examination->input_files->imapdconf_error.text);
 		examination_free(examination);
 		return;
 	}

@@ -21,7 +21,7 @@ struct device {
 };
 
 struct trial {
-	struct db_query inquiry;
+	struct db_query db_query;
 	struct event_stream_listener listener;
 	struct core *core;
 	struct http_request *request; /* NULL: gone */
@@ -39,7 +39,7 @@ struct trial {
 static void on_closed(uv_handle_t *handle)
 {
 	struct trial *trial = handle->data;
-	db_query_fini(&trial->inquiry);
+	db_query_fini(&trial->db_query);
 	json_decref(trial->devices);
 	free(trial->user);
 	free(trial->mailbox);
@@ -197,15 +197,15 @@ static void push_to(struct trial *trial, struct registry_listed *listed)
 			(const char(*)[MAILBOX_HASH_SIZE])hashes, 1, QUEUE_URGENT, core_time()));
 }
 
-static void on_listed(struct db_query *inquiry, int status)
+static void on_listed(struct db_query *db_query, int status)
 {
-	struct trial *trial = MEM_CONTAINER(inquiry, struct trial, inquiry);
+	struct trial *trial = MEM_CONTAINER(db_query, struct trial, db_query);
 	trial->is_asking = false;
 	if (!trial->request) {
 		end(trial);
 		return;
 	}
-	const struct registry_listing *listing = inquiry->job.listing;
+	const struct registry_listing *listing = db_query->job.listing;
 	if (status || !listing->count) {
 		if (status)
 			response_error(trial->request, 503, "mailpushd is stopping");
@@ -251,9 +251,9 @@ void test_push(struct core *core, struct http_request *request, const char *tail
 		uv_timer_init(core->loop, &trial->timer);
 		trial->timer.data = trial;
 		trial->is_asking = true;
-		trial->inquiry.query.user = trial->user;
+		trial->db_query.query.user = trial->user;
 		http_defer(request, on_gone, trial);
-		db_query_ask_registry(core, &trial->inquiry, REGISTRY_LIST, on_listed);
+		db_query_ask_registry(core, &trial->db_query, REGISTRY_LIST, on_listed);
 	}
 	request_params_fini(&ask);
 }

@@ -1,6 +1,6 @@
 /*
- * sender.c finds the lane (credential_connections.h) of a topic and turns the crank: at the end of
- * each turn of the loop in which something changed, in a uv_prepare handle, all lanes give out
+ * sender.c finds the way (credential_connections.h) of a topic and turns the crank: at the end of
+ * each turn of the loop in which something changed, in a uv_prepare handle, all ways give out
  * answers, offer room and write.  An idle handle beside it keeps the loop from waiting while there
  * is something to do.
  */
@@ -29,12 +29,12 @@ struct sender {
 	struct provider_list providers;
 	unsigned next_connection_id;
 
-	struct credential_connections **lanes; /* in force */
-	size_t lane_count;
+	struct credential_connections **ways; /* in force */
+	size_t way_count;
 	struct credential_connections **retired; /* still finishing what they have */
 	size_t retired_count;
 	uint64_t sent;
-	uint64_t answered_by_freed; /* of lanes that are gone */
+	uint64_t answered_by_freed; /* of ways that are gone */
 
 	uv_prepare_t end_of_turn;
 	uv_idle_t again;
@@ -69,42 +69,42 @@ void sender_settings_init(struct sender_settings *settings)
 	};
 }
 
-static void free_lane(struct sender *sender, struct credential_connections *lane)
+static void free_way(struct sender *sender, struct credential_connections *way)
 {
-	sender->answered_by_freed += credential_connections_answered(lane);
-	credential_connections_free(lane);
+	sender->answered_by_freed += credential_connections_answered(way);
+	credential_connections_free(way);
 }
 
 static void bury_retired(struct sender *sender)
 {
 	for (size_t i = 0; i < sender->retired_count;) {
-		struct credential_connections *lane = sender->retired[i];
-		if (!credential_connections_is_empty(lane)) {
+		struct credential_connections *way = sender->retired[i];
+		if (!credential_connections_is_empty(way)) {
 			i++;
 			continue;
 		}
 		sender->retired[i] = sender->retired[--sender->retired_count];
-		free_lane(sender, lane);
+		free_way(sender, way);
 	}
 }
 
-/* A callback may change which lanes there are: a copy is walked, and none is freed meanwhile. */
-static void each_lane(struct sender *sender, void (*function)(struct credential_connections *lane))
+/* A callback may change which ways there are: a copy is walked, and none is freed meanwhile. */
+static void each_of_all(struct sender *sender, void (*function)(struct credential_connections *way))
 {
-	size_t count = sender->lane_count + sender->retired_count;
-	mem_auto struct credential_connections **lanes = mem_alloc(count * sizeof(*lanes) + 1);
+	size_t count = sender->way_count + sender->retired_count;
+	mem_auto struct credential_connections **ways = mem_alloc(count * sizeof(*ways) + 1);
 	for (size_t i = 0; i < count; i++)
-		lanes[i] = i < sender->lane_count ? sender->lanes[i]
-						  : sender->retired[i - sender->lane_count];
+		ways[i] = i < sender->way_count ? sender->ways[i]
+						: sender->retired[i - sender->way_count];
 	for (size_t i = 0; i < count; i++)
-		function(lanes[i]);
+		function(ways[i]);
 }
 
 static size_t in_flight(const struct sender *sender)
 {
 	size_t n = 0;
-	for (size_t i = 0; i < sender->lane_count; i++)
-		n += credential_connections_in_flight(sender->lanes[i]);
+	for (size_t i = 0; i < sender->way_count; i++)
+		n += credential_connections_in_flight(sender->ways[i]);
 	for (size_t i = 0; i < sender->retired_count; i++)
 		n += credential_connections_in_flight(sender->retired[i]);
 	return n;
@@ -120,15 +120,15 @@ static void on_end_of_turn(uv_prepare_t *prepare)
 	struct sender *sender = prepare->data;
 
 	sender->is_changed = false;
-	each_lane(sender, credential_connections_answer);
-	each_lane(sender, credential_connections_offer_room);
-	each_lane(sender, credential_connections_flush);
+	each_of_all(sender, credential_connections_answer);
+	each_of_all(sender, credential_connections_offer_room);
+	each_of_all(sender, credential_connections_flush);
 	bury_retired(sender);
 	if (!sender->is_changed) {
 		uv_prepare_stop(&sender->end_of_turn);
 		uv_idle_stop(&sender->again);
 	}
-	if (sender->is_stopping && sender->stopped && sender->lane_count == 0 &&
+	if (sender->is_stopping && sender->stopped && sender->way_count == 0 &&
 		sender->retired_count == 0) {
 		void (*stopped)(void *ctx) = mem_steal(sender->stopped);
 		uv_timer_stop(&sender->stop_timer);
@@ -202,30 +202,30 @@ int sender_new(uv_loop_t *loop, const struct sender_settings *settings,
 	return 0;
 }
 
-static struct credential_connections *lane_of(const struct sender *sender, const char *topic)
+static struct credential_connections *way_of(const struct sender *sender, const char *topic)
 {
-	for (size_t i = 0; i < sender->lane_count; i++) {
-		if (strcmp(credential_connections_credential(sender->lanes[i])->topic, topic) == 0)
-			return sender->lanes[i];
+	for (size_t i = 0; i < sender->way_count; i++) {
+		if (strcmp(credential_connections_credential(sender->ways[i])->topic, topic) == 0)
+			return sender->ways[i];
 	}
 	return NULL;
 }
 
-static void retire(struct sender *sender, struct credential_connections *lane, const char *why)
+static void retire(struct sender *sender, struct credential_connections *way, const char *why)
 {
 	sender->retired = mem_realloc_array(
 		sender->retired, sender->retired_count + 1, sizeof(*sender->retired));
-	sender->retired[sender->retired_count++] = lane;
-	credential_connections_retire(lane, why);
+	sender->retired[sender->retired_count++] = way;
+	credential_connections_retire(way, why);
 }
 
 static struct credential_connections *take_lane_with(
-	struct credential_connections **lanes, size_t count, const struct credential *credential)
+	struct credential_connections **ways, size_t count, const struct credential *credential)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (lanes[i] &&
-			credential_equal(credential_connections_credential(lanes[i]), credential))
-			return mem_steal(lanes[i]);
+		if (ways[i] &&
+			credential_equal(credential_connections_credential(ways[i]), credential))
+			return mem_steal(ways[i]);
 	}
 	return NULL;
 }
@@ -237,16 +237,16 @@ void sender_set_credentials(struct sender *sender, struct credential **credentia
 			credential_free(credentials[i]);
 		return;
 	}
-	mem_auto struct credential_connections **before = mem_steal(sender->lanes);
-	size_t before_count = sender->lane_count;
-	sender->lanes = mem_alloc_zero(count + 1, sizeof(struct credential_connections *));
-	sender->lane_count = 0;
+	mem_auto struct credential_connections **before = mem_steal(sender->ways);
+	size_t before_count = sender->way_count;
+	sender->ways = mem_alloc_zero(count + 1, sizeof(struct credential_connections *));
+	sender->way_count = 0;
 	for (size_t i = 0; i < count; i++) {
-		struct credential_connections *lane =
+		struct credential_connections *way =
 			take_lane_with(before, before_count, credentials[i]);
-		if (!lane)
+		if (!way)
 			continue;
-		sender->lanes[sender->lane_count++] = lane;
+		sender->ways[sender->way_count++] = way;
 		credential_free(mem_steal(credentials[i]));
 	}
 	/* Before a new one of the same name has something to say. */
@@ -259,49 +259,49 @@ void sender_set_credentials(struct sender *sender, struct credential **credentia
 	for (size_t i = 0; i < count; i++) {
 		if (!credentials[i])
 			continue;
-		struct credential_connections *lane = credential_connections_new(
+		struct credential_connections *way = credential_connections_new(
 			&sender->credential_connections_settings, credentials[i]);
-		sender->lanes[sender->lane_count++] = lane;
+		sender->ways[sender->way_count++] = way;
 	}
 	on_changed(sender);
 }
 
 bool sender_has_credential(const struct sender *sender, const char *topic)
 {
-	return lane_of(sender, topic) != NULL;
+	return way_of(sender, topic) != NULL;
 }
 
 size_t sender_room(struct sender *sender, const char *topic)
 {
-	struct credential_connections *lane = lane_of(sender, topic);
-	return lane ? credential_connections_room(lane) : 0;
+	struct credential_connections *way = way_of(sender, topic);
+	return way ? credential_connections_room(way) : 0;
 }
 
 bool sender_push(struct sender *sender, struct sender_push *push)
 {
-	struct credential_connections *lane = lane_of(sender, push->topic);
-	bool is_taken = lane && credential_connections_push(lane, push);
+	struct credential_connections *way = way_of(sender, push->topic);
+	bool is_taken = way && credential_connections_push(way, push);
 	sender->sent += is_taken;
 	return is_taken;
 }
 
 void sender_hold(struct sender *sender, const char *topic, const char *why)
 {
-	struct credential_connections *lane = lane_of(sender, topic);
-	if (lane)
-		credential_connections_hold(lane, why);
+	struct credential_connections *way = way_of(sender, topic);
+	if (way)
+		credential_connections_hold(way, why);
 }
 
 void sender_hurry(struct sender *sender)
 {
-	for (size_t i = 0; i < sender->lane_count; i++)
-		credential_connections_hurry(sender->lanes[i]);
+	for (size_t i = 0; i < sender->way_count; i++)
+		credential_connections_hurry(sender->ways[i]);
 }
 
 void sender_clock_set(struct sender *sender)
 {
-	for (size_t i = 0; i < sender->lane_count; i++)
-		credential_connections_probe_now(sender->lanes[i]);
+	for (size_t i = 0; i < sender->way_count; i++)
+		credential_connections_probe_now(sender->ways[i]);
 }
 
 void sender_count(const struct sender *sender, struct sender_counts *ret)
@@ -309,9 +309,9 @@ void sender_count(const struct sender *sender, struct sender_counts *ret)
 	*ret = (struct sender_counts){.in_flight = in_flight(sender),
 		.sent = sender->sent,
 		.answered = sender->answered_by_freed};
-	for (size_t i = 0; i < sender->lane_count; i++) {
-		ret->connections += credential_connections_connections(sender->lanes[i]);
-		ret->answered += credential_connections_answered(sender->lanes[i]);
+	for (size_t i = 0; i < sender->way_count; i++) {
+		ret->connections += credential_connections_connections(sender->ways[i]);
+		ret->answered += credential_connections_answered(sender->ways[i]);
 	}
 	for (size_t i = 0; i < sender->retired_count; i++)
 		ret->answered += credential_connections_answered(sender->retired[i]);
@@ -320,8 +320,8 @@ void sender_count(const struct sender *sender, struct sender_counts *ret)
 void sender_each_way(const struct sender *sender,
 	void (*each)(void *ctx, const struct sender_way *way), void *ctx)
 {
-	for (size_t i = 0; i < sender->lane_count; i++)
-		credential_connections_describe(sender->lanes[i], each, ctx);
+	for (size_t i = 0; i < sender->way_count; i++)
+		credential_connections_describe(sender->ways[i], each, ctx);
 }
 
 static void on_stop_timer(uv_timer_t *timer)
@@ -339,9 +339,9 @@ void sender_stop(struct sender *sender, int64_t within_ms, void (*done)(void *ct
 	sender->is_stopping = true;
 	sender->stopped = done;
 	sender->stopped_ctx = ctx;
-	for (size_t i = 0; i < sender->lane_count; i++)
-		retire(sender, sender->lanes[i], "stopping");
-	sender->lane_count = 0;
+	for (size_t i = 0; i < sender->way_count; i++)
+		retire(sender, sender->ways[i], "stopping");
+	sender->way_count = 0;
 	uv_timer_start(&sender->stop_timer, on_stop_timer, (uint64_t)within_ms, 0);
 	on_changed(sender);
 }
@@ -352,7 +352,7 @@ static void on_handle_closed(uv_handle_t *handle)
 	if (--sender->open_handles > 0)
 		return;
 	X509_STORE_free(sender->trust);
-	free(sender->lanes);
+	free(sender->ways);
 	free(sender->retired);
 	free(sender->authority);
 	free(sender->host);

@@ -61,10 +61,10 @@ int input_files_read_text(const char *path, struct buf *ret, struct err *err)
 
 static int read_included(void *ctx, const char *path, struct buf *ret, struct err *err)
 {
-	struct input_files *sources = ctx;
-	sources->included = mem_realloc_array(
-		sources->included, sources->included_count + 1, sizeof(*sources->included));
-	sources->included[sources->included_count++] = mem_dup(path);
+	struct input_files *input_files = ctx;
+	input_files->included = mem_realloc_array(input_files->included,
+		input_files->included_count + 1, sizeof(*input_files->included));
+	input_files->included[input_files->included_count++] = mem_dup(path);
 	return input_files_read_text(path, ret, err);
 }
 
@@ -86,40 +86,40 @@ static bool is_empty(struct buf *text)
 	return strspn(buf_text(text), " \t\r\n") == text->used;
 }
 
-static int read_imapdconf(const struct config *config, struct input_files *sources)
+static int read_imapdconf(const struct config *config, struct input_files *input_files)
 {
 	buf_auto struct buf text;
 	buf_init(&text);
-	struct err *err = &sources->imapdconf_error;
+	struct err *err = &input_files->imapdconf_error;
 	int status = input_files_read_text(config->imapd_conf, &text, err);
 	if (!status && is_empty(&text))
 		status = err_set(
 			err, -EINVAL, "%s is empty; %s", config->imapd_conf, remedy_of(EINVAL));
 	if (!status)
 		status = imapdconf_parse(config->imapd_conf, buf_text(&text), text.used,
-			read_included, sources, &sources->imapdconf, err);
+			read_included, input_files, &input_files->imapdconf, err);
 	if (!status)
-		sources->site = choose_site(config, sources->imapdconf);
+		input_files->site = choose_site(config, input_files->imapdconf);
 	return status;
 }
 
 struct input_files *input_files_read(const struct config *config)
 {
-	struct input_files *sources = mem_alloc_zero(1, sizeof(*sources));
-	sources->imapdconf_status = read_imapdconf(config, sources);
-	sources->credential_count = config->credential_count;
+	struct input_files *input_files = mem_alloc_zero(1, sizeof(*input_files));
+	input_files->imapdconf_status = read_imapdconf(config, input_files);
+	input_files->credential_count = config->credential_count;
 	for (unsigned i = 0; i < config->credential_count; i++)
-		sources->credential_status[i] = credential_load(&config->credentials[i],
-			&sources->credentials[i], &sources->credential_errors[i]);
-	return sources;
+		input_files->credential_status[i] = credential_load(&config->credentials[i],
+			&input_files->credentials[i], &input_files->credential_errors[i]);
+	return input_files;
 }
 
-void input_files_inherit(struct input_files *sources, struct input_files *before)
+void input_files_inherit(struct input_files *input_files, struct input_files *before)
 {
-	if (sources->imapdconf)
+	if (input_files->imapdconf)
 		return;
-	sources->imapdconf = mem_steal(before->imapdconf);
-	sources->site = mem_steal(before->site);
+	input_files->imapdconf = mem_steal(before->imapdconf);
+	input_files->site = mem_steal(before->site);
 }
 
 static bool passes(int status)
@@ -138,18 +138,18 @@ static bool passes(int status)
 	}
 }
 
-bool input_files_failed_in_passing(const struct input_files *sources)
+bool input_files_failed_in_passing(const struct input_files *input_files)
 {
-	bool any = passes(sources->imapdconf_status);
-	for (unsigned i = 0; i < sources->credential_count; i++)
-		any = any || passes(sources->credential_status[i]);
+	bool any = passes(input_files->imapdconf_status);
+	for (unsigned i = 0; i < input_files->credential_count; i++)
+		any = any || passes(input_files->credential_status[i]);
 	return any;
 }
 
 const char **input_files_paths(
-	const struct config *config, const struct input_files *sources, size_t *ret_count)
+	const struct config *config, const struct input_files *input_files, size_t *ret_count)
 {
-	size_t included = sources ? sources->included_count : 0;
+	size_t included = input_files ? input_files->included_count : 0;
 	const char **paths =
 		mem_alloc_zero(1 + 5 * config->credential_count + included, sizeof(*paths));
 	size_t count = 0;
@@ -163,21 +163,21 @@ const char **input_files_paths(
 				paths[count++] = named[j];
 	}
 	for (size_t i = 0; i < included; i++)
-		paths[count++] = sources->included[i];
+		paths[count++] = input_files->included[i];
 	*ret_count = count;
 	return paths;
 }
 
-void input_files_free(struct input_files *sources)
+void input_files_free(struct input_files *input_files)
 {
-	if (!sources)
+	if (!input_files)
 		return;
-	imapdconf_free(sources->imapdconf);
-	free(sources->site);
-	for (size_t i = 0; i < sources->included_count; i++)
-		free(sources->included[i]);
-	free(sources->included);
-	for (unsigned i = 0; i < sources->credential_count; i++)
-		credential_free(sources->credentials[i]);
-	free(sources);
+	imapdconf_free(input_files->imapdconf);
+	free(input_files->site);
+	for (size_t i = 0; i < input_files->included_count; i++)
+		free(input_files->included[i]);
+	free(input_files->included);
+	for (unsigned i = 0; i < input_files->credential_count; i++)
+		credential_free(input_files->credentials[i]);
+	free(input_files);
 }

@@ -32,20 +32,20 @@ struct input_files {
 /* What cannot be read is said in what it returns, each thing by itself. */
 struct input_files *input_files_read(const struct config *config);
 /* Where imapd.conf could not be read: takes over what `before` had of it. */
-void input_files_inherit(struct input_files *sources, struct input_files *before);
+void input_files_inherit(struct input_files *input_files, struct input_files *before);
 /*
  * Whether something could not be read for a reason that is not the file's, as with no descriptor
  * left or a file server that is away: nothing about the files will change when that is over.
  */
-bool input_files_failed_in_passing(const struct input_files *sources);
+bool input_files_failed_in_passing(const struct input_files *input_files);
 /*
- * The files that are read; `sources` NULL: those that the configuration names.  The array is the
- * caller's, the texts are borrowed.
+ * The files that are read; `input_files` NULL: those that the configuration names.  The array is
+ * the caller's, the texts are borrowed.
  */
 const char **input_files_paths(
-	const struct config *config, const struct input_files *sources, size_t *ret_count);
+	const struct config *config, const struct input_files *input_files, size_t *ret_count);
 /* A regular file of at most IMAPDCONF_TEXT_MAX bytes. */
 int input_files_read_text(const char *path, struct buf *ret, struct err *err);
-void input_files_free(struct input_files *sources);
+void input_files_free(struct input_files *input_files);
 
 #endif

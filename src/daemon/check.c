@@ -202,16 +202,16 @@ static void warn_of(const struct check *check, const struct credential *credenti
 
 /* Returns how many could be loaded. */
 static unsigned check_credentials(
-	struct check *check, const struct config *config, const struct input_files *sources)
+	struct check *check, const struct config *config, const struct input_files *input_files)
 {
 	unsigned loaded = 0;
-	for (unsigned i = 0; i < sources->credential_count; i++) {
-		const struct credential *credential = sources->credentials[i];
+	for (unsigned i = 0; i < input_files->credential_count; i++) {
+		const struct credential *credential = input_files->credentials[i];
 		const char *name = config->credentials[i].name;
 		struct err err;
 		if (!credential) {
 			fault(check, "credential \"%s\": %s", name,
-				sources->credential_errors[i].text);
+				input_files->credential_errors[i].text);
 			continue;
 		}
 		loaded++;
@@ -219,8 +219,8 @@ static unsigned check_credentials(
 			fault(check, "credential \"%s\": %s", name, err.text);
 		warn_of(check, credential);
 		for (unsigned j = 0; j < i; j++)
-			if (sources->credentials[j] &&
-				!strcmp(sources->credentials[j]->topic, credential->topic))
+			if (input_files->credentials[j] &&
+				!strcmp(input_files->credentials[j]->topic, credential->topic))
 				fault(check,
 					"credentials \"%s\" and \"%s\" are both for topic %s; keep "
 					"one, "
@@ -228,7 +228,7 @@ static unsigned check_credentials(
 					config->credentials[j].name, config->credentials[i].name,
 					credential->topic);
 	}
-	if (!sources->credential_count)
+	if (!input_files->credential_count)
 		fprintf(stderr,
 			"%s: warning: no credential: phones can register, nothing is pushed\n",
 			check->path);
@@ -236,13 +236,14 @@ static unsigned check_credentials(
 }
 
 static void check_topic(struct check *check, const struct config *config,
-	const struct input_files *sources, unsigned loaded)
+	const struct input_files *input_files, unsigned loaded)
 {
-	const char *topic = sources->imapdconf->aps_topic;
+	const char *topic = input_files->imapdconf->aps_topic;
 	bool is_served = false;
-	for (unsigned i = 0; i < sources->credential_count; i++)
+	for (unsigned i = 0; i < input_files->credential_count; i++)
 		is_served = is_served ||
-			(sources->credentials[i] && !strcmp(sources->credentials[i]->topic, topic));
+			(input_files->credentials[i] &&
+				!strcmp(input_files->credentials[i]->topic, topic));
 	if (!*topic)
 		fault(check,
 			"imapd_conf: aps_topic is not set in %s, so Cyrus does not offer push to "
@@ -260,13 +261,13 @@ static void check_topic(struct check *check, const struct config *config,
 int check_run(const char *path, const struct config *config)
 {
 	struct check check = {.path = path};
-	struct input_files *sources = input_files_read(config);
-	if (!sources->imapdconf)
-		fault(&check, "imapd_conf: %s", sources->imapdconf_error.text);
-	unsigned loaded = check_credentials(&check, config, sources);
-	if (sources->imapdconf)
-		check_topic(&check, config, sources, loaded);
-	input_files_free(sources);
+	struct input_files *input_files = input_files_read(config);
+	if (!input_files->imapdconf)
+		fault(&check, "imapd_conf: %s", input_files->imapdconf_error.text);
+	unsigned loaded = check_credentials(&check, config, input_files);
+	if (input_files->imapdconf)
+		check_topic(&check, config, input_files, loaded);
+	input_files_free(input_files);
 	check_place(&check, "registry", strchr(config->registry, '/'), S_IFREG);
 	check_place(&check, "queue", config->queue, S_IFREG);
 	if (*config->notify_socket)

@@ -30,9 +30,9 @@ struct systemd {
 	bool owes_ready; /* it must be known, or we count as starting or reloading for ever */
 };
 
-static int parse_address(const char *path, struct systemd *supervisor, struct err *err)
+static int parse_address(const char *path, struct systemd *systemd, struct err *err)
 {
-	struct sockaddr_un *address = &supervisor->address;
+	struct sockaddr_un *address = &systemd->address;
 	size_t size = strlen(path);
 	if ((*path != '/' && *path != '@') || size < 2 || size >= sizeof(address->sun_path))
 		return err_set(err, -EINVAL,
@@ -45,7 +45,7 @@ static int parse_address(const char *path, struct systemd *supervisor, struct er
 	if (*path == '@')
 		address->sun_path[0] = '\0';
 	/* A path may end with its NUL; an abstract name is as long as is said. */
-	supervisor->address_size =
+	systemd->address_size =
 		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + (*path == '/'));
 	return 0;
 }
@@ -69,48 +69,48 @@ static int parse_watchdog(const char *usec, const char *pid, uint64_t *ret_ms, s
 	return 0;
 }
 
-static bool say(struct systemd *supervisor, const char *format, ...)
+static bool say(struct systemd *systemd, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-static bool say(struct systemd *supervisor, const char *format, ...)
+static bool say(struct systemd *systemd, const char *format, ...)
 {
 	char text[STATUS_SIZE + 128];
 	va_list args;
 	va_start(args, format);
 	int size = vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	return sendto(supervisor->fd, text, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL,
-		       (struct sockaddr *)&supervisor->address, supervisor->address_size) == size;
+	return sendto(systemd->fd, text, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL,
+		       (struct sockaddr *)&systemd->address, systemd->address_size) == size;
 }
 
-static void say_how_it_is(struct systemd *supervisor)
+static void say_how_it_is(struct systemd *systemd)
 {
 	char status[STATUS_SIZE];
-	supervisor->describe(supervisor->ctx, status, sizeof(status));
-	if (supervisor->owes_ready) {
-		if (!say(supervisor, "READY=1\nSTATUS=%s\n", status))
+	systemd->describe(systemd->ctx, status, sizeof(status));
+	if (systemd->owes_ready) {
+		if (!say(systemd, "READY=1\nSTATUS=%s\n", status))
 			return;
-		supervisor->owes_ready = false;
-	} else if (!strcmp(status, supervisor->status) || !say(supervisor, "STATUS=%s\n", status)) {
+		systemd->owes_ready = false;
+	} else if (!strcmp(status, systemd->status) || !say(systemd, "STATUS=%s\n", status)) {
 		return;
 	}
-	strcpy(supervisor->status, status);
+	strcpy(systemd->status, status);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
-	struct systemd *supervisor = timer->data;
-	if (supervisor->is_watched)
-		say(supervisor, "WATCHDOG=1\n");
-	if (supervisor->is_ready)
-		say_how_it_is(supervisor);
+	struct systemd *systemd = timer->data;
+	if (systemd->is_watched)
+		say(systemd, "WATCHDOG=1\n");
+	if (systemd->is_ready)
+		say_how_it_is(systemd);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-	struct systemd *supervisor = handle->data;
-	close(supervisor->fd);
-	free(supervisor);
+	struct systemd *systemd = handle->data;
+	close(systemd->fd);
+	free(systemd);
 }
 
 static char *take_variable(const char *name)
@@ -131,57 +131,57 @@ int systemd_new(uv_loop_t *loop, systemd_status_fn *status, void *ctx, struct sy
 		*ret = NULL;
 		return 0;
 	}
-	mem_auto struct systemd *supervisor = mem_alloc_zero(1, sizeof(*supervisor));
+	mem_auto struct systemd *systemd = mem_alloc_zero(1, sizeof(*systemd));
 	uint64_t feed_ms;
-	int failed = parse_address(path, supervisor, err);
+	int failed = parse_address(path, systemd, err);
 	if (failed || (failed = parse_watchdog(usec, pid, &feed_ms, err)))
 		return failed;
-	supervisor->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (supervisor->fd < 0) {
+	systemd->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (systemd->fd < 0) {
 		int code = errno;
 		return err_set(
 			err, -code, "cannot make a socket for NOTIFY_SOCKET: %s", strerror(code));
 	}
-	supervisor->is_watched = feed_ms > 0;
-	supervisor->describe = status;
-	supervisor->ctx = ctx;
+	systemd->is_watched = feed_ms > 0;
+	systemd->describe = status;
+	systemd->ctx = ctx;
 	uint64_t tick_ms = feed_ms && feed_ms < TICK_MS ? feed_ms : TICK_MS;
-	uv_timer_init(loop, &supervisor->timer);
-	uv_unref((uv_handle_t *)&supervisor->timer);
-	supervisor->timer.data = supervisor;
-	uv_timer_start(&supervisor->timer, on_tick, tick_ms, tick_ms);
-	*ret = mem_steal(supervisor);
+	uv_timer_init(loop, &systemd->timer);
+	uv_unref((uv_handle_t *)&systemd->timer);
+	systemd->timer.data = systemd;
+	uv_timer_start(&systemd->timer, on_tick, tick_ms, tick_ms);
+	*ret = mem_steal(systemd);
 	return 0;
 }
 
-void systemd_free(struct systemd *supervisor)
+void systemd_free(struct systemd *systemd)
 {
-	if (supervisor)
-		uv_close((uv_handle_t *)&supervisor->timer, on_closed);
+	if (systemd)
+		uv_close((uv_handle_t *)&systemd->timer, on_closed);
 }
 
-void systemd_ready(struct systemd *supervisor)
+void systemd_ready(struct systemd *systemd)
 {
-	if (!supervisor)
+	if (!systemd)
 		return;
-	supervisor->is_ready = true;
-	supervisor->owes_ready = true;
-	say_how_it_is(supervisor);
+	systemd->is_ready = true;
+	systemd->owes_ready = true;
+	say_how_it_is(systemd);
 }
 
-void systemd_reloading(struct systemd *supervisor)
+void systemd_reloading(struct systemd *systemd)
 {
-	if (!supervisor)
+	if (!systemd)
 		return;
-	supervisor->is_ready = false;
-	say(supervisor, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reloading\n",
+	systemd->is_ready = false;
+	say(systemd, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reloading\n",
 		uv_hrtime() / 1000);
 }
 
-void systemd_stopping(struct systemd *supervisor)
+void systemd_stopping(struct systemd *systemd)
 {
-	if (!supervisor)
+	if (!systemd)
 		return;
-	supervisor->is_ready = false;
-	say(supervisor, "STOPPING=1\nSTATUS=stopping\n");
+	systemd->is_ready = false;
+	say(systemd, "STOPPING=1\nSTATUS=stopping\n");
 }

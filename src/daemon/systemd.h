@@ -3,7 +3,7 @@
  * how it does, and, for as long as the loop turns, that it turns.
  *
  * The protocol is sd_notify(3)'s, datagrams of NAME=value lines to $NOTIFY_SOCKET; it needs no
- * library, and whatever else speaks it may be the supervisor.
+ * library, and whatever else speaks it may be the systemd.
  *
  * The watchdog is fed by the loop alone, never for the worker threads: a disk or a database that
  * stalls is an alarm, and to kill the daemon for it would lose the events that its memory holds.  A
@@ -33,11 +33,11 @@ typedef void systemd_status_fn(void *ctx, char *text, size_t size);
 int systemd_new(uv_loop_t *loop, systemd_status_fn *status, void *ctx, struct systemd **ret,
 	struct err *err);
 /* The loop frees it in its next turn. */
-void systemd_free(struct systemd *supervisor);
+void systemd_free(struct systemd *systemd);
 
 /* The start, or a reload, is over. */
-void systemd_ready(struct systemd *supervisor);
-void systemd_reloading(struct systemd *supervisor);
-void systemd_stopping(struct systemd *supervisor);
+void systemd_ready(struct systemd *systemd);
+void systemd_reloading(struct systemd *systemd);
+void systemd_stopping(struct systemd *systemd);
 
 #endif

@@ -19,35 +19,35 @@ struct bad_tokens {
 
 struct bad_tokens *bad_tokens_new(bad_tokens_changed_fn *changed, void *ctx)
 {
-	struct bad_tokens *doubts = mem_alloc_zero(1, sizeof(*doubts));
-	doubts->changed = changed;
-	doubts->ctx = ctx;
-	return doubts;
+	struct bad_tokens *bad_tokens = mem_alloc_zero(1, sizeof(*bad_tokens));
+	bad_tokens->changed = changed;
+	bad_tokens->ctx = ctx;
+	return bad_tokens;
 }
 
-void bad_tokens_free(struct bad_tokens *doubts)
+void bad_tokens_free(struct bad_tokens *bad_tokens)
 {
-	if (!doubts)
+	if (!bad_tokens)
 		return;
-	for (unsigned i = 0; i < doubts->topic_count; i++)
-		free(doubts->topics[i].name);
-	free(doubts);
+	for (unsigned i = 0; i < bad_tokens->topic_count; i++)
+		free(bad_tokens->topics[i].name);
+	free(bad_tokens);
 }
 
-static struct topic *find(struct bad_tokens *doubts, const char *name)
+static struct topic *find(struct bad_tokens *bad_tokens, const char *name)
 {
-	for (unsigned i = 0; i < doubts->topic_count; i++) {
-		if (!strcmp(doubts->topics[i].name, name))
-			return &doubts->topics[i];
+	for (unsigned i = 0; i < bad_tokens->topic_count; i++) {
+		if (!strcmp(bad_tokens->topics[i].name, name))
+			return &bad_tokens->topics[i];
 	}
 	return NULL;
 }
 
-static void end(struct bad_tokens *doubts, struct topic *topic)
+static void end(struct bad_tokens *bad_tokens, struct topic *topic)
 {
-	doubts->changed(doubts->ctx, topic->name, false);
+	bad_tokens->changed(bad_tokens->ctx, topic->name, false);
 	free(topic->name);
-	*topic = doubts->topics[--doubts->topic_count];
+	*topic = bad_tokens->topics[--bad_tokens->topic_count];
 }
 
 static bool remove_key(struct topic *topic, const struct registry_key *key)
@@ -61,33 +61,33 @@ static bool remove_key(struct topic *topic, const struct registry_key *key)
 	return false;
 }
 
-void bad_tokens_refused(struct bad_tokens *doubts, const struct push_target *target)
+void bad_tokens_refused(struct bad_tokens *bad_tokens, const struct push_target *target)
 {
-	struct topic *topic = find(doubts, target->topic);
+	struct topic *topic = find(bad_tokens, target->topic);
 	if (!topic) {
-		if (doubts->topic_count == BAD_TOKENS_TOPICS_MAX)
+		if (bad_tokens->topic_count == BAD_TOKENS_TOPICS_MAX)
 			return;
-		topic = &doubts->topics[doubts->topic_count++];
+		topic = &bad_tokens->topics[bad_tokens->topic_count++];
 		*topic = (struct topic){.name = mem_dup(target->topic)};
-		doubts->changed(doubts->ctx, topic->name, true);
+		bad_tokens->changed(bad_tokens->ctx, topic->name, true);
 	}
 	remove_key(topic, &target->key);
 	if (topic->key_count < BAD_TOKENS_KNOWN_MAX)
 		topic->keys[topic->key_count++] = target->key;
 }
 
-void bad_tokens_taken(struct bad_tokens *doubts, const struct push_target *target)
+void bad_tokens_taken(struct bad_tokens *bad_tokens, const struct push_target *target)
 {
-	struct topic *topic = find(doubts, target->topic);
+	struct topic *topic = find(bad_tokens, target->topic);
 	if (topic)
-		end(doubts, topic);
+		end(bad_tokens, topic);
 }
 
-void bad_tokens_gone(struct bad_tokens *doubts, const struct registry_key *key)
+void bad_tokens_gone(struct bad_tokens *bad_tokens, const struct registry_key *key)
 {
-	for (unsigned i = doubts->topic_count; i-- > 0;) {
-		struct topic *topic = &doubts->topics[i];
+	for (unsigned i = bad_tokens->topic_count; i-- > 0;) {
+		struct topic *topic = &bad_tokens->topics[i];
 		if (remove_key(topic, key) && !topic->key_count)
-			end(doubts, topic);
+			end(bad_tokens, topic);
 	}
 }

@@ -25,13 +25,13 @@ typedef void bad_tokens_changed_fn(void *ctx, const char *topic, bool is_doubted
 struct bad_tokens;
 
 struct bad_tokens *bad_tokens_new(bad_tokens_changed_fn *changed, void *ctx);
-void bad_tokens_free(struct bad_tokens *doubts);
+void bad_tokens_free(struct bad_tokens *bad_tokens);
 
 /* Apple called the token of this registration bad. */
-void bad_tokens_refused(struct bad_tokens *doubts, const struct push_target *target);
+void bad_tokens_refused(struct bad_tokens *bad_tokens, const struct push_target *target);
 /* A push to it was taken. */
-void bad_tokens_taken(struct bad_tokens *doubts, const struct push_target *target);
+void bad_tokens_taken(struct bad_tokens *bad_tokens, const struct push_target *target);
 /* It is gone. */
-void bad_tokens_gone(struct bad_tokens *doubts, const struct registry_key *key);
+void bad_tokens_gone(struct bad_tokens *bad_tokens, const struct registry_key *key);
 
 #endif

@@ -39,19 +39,19 @@ struct check_times {
 				 files */
 };
 
-void check_times_init(struct check_times *cadence, int64_t interval_ms);
+void check_times_init(struct check_times *times, int64_t interval_ms);
 /* A start or a reload: of `count` credentials this is one. */
 void check_times_soon(
-	struct check_times *cadence, size_t count, struct random *chance, int64_t now_ms);
+	struct check_times *times, size_t count, struct random *chance, int64_t now_ms);
 /*
  * Whether to ask now.  `served_ms`: so long ago Apple judged a push to a phone; -1: never.  If that
  * will do, the time is put off.
  */
-bool check_times_is_due(struct check_times *cadence, int64_t served_ms, int64_t now_ms);
+bool check_times_is_due(struct check_times *times, int64_t served_ms, int64_t now_ms);
 /* It cannot be asked now: later. */
-void check_times_put_off(struct check_times *cadence, int64_t now_ms);
-void check_times_asked(struct check_times *cadence, int64_t now_ms);
-void check_times_answered(struct check_times *cadence, enum check_times_outcome outcome,
+void check_times_put_off(struct check_times *times, int64_t now_ms);
+void check_times_asked(struct check_times *times, int64_t now_ms);
+void check_times_answered(struct check_times *times, enum check_times_outcome outcome,
 	struct random *chance, int64_t now_ms);
 
 #endif

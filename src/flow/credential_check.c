@@ -8,9 +8,9 @@
 #include <string.h>
 
 struct subject {
-	struct credential_check *checkup;
+	struct credential_check *check;
 	struct credential *credential; /* a share of it: as long as we have it, it is this one */
-	struct check_times cadence;
+	struct check_times times;
 	struct probe *probe; /* NULL: not asked, or answered */
 	bool is_accepted;    /* said last */
 };
@@ -33,17 +33,17 @@ static void subject_free(struct subject *subject)
 
 static void on_timer(uv_timer_t *timer);
 
-static void plan(struct credential_check *checkup)
+static void plan(struct credential_check *check)
 {
 	int64_t due_ms = INT64_MAX;
-	for (size_t i = 0; i < checkup->count; i++)
-		if (checkup->subjects[i]->cadence.due_ms < due_ms)
-			due_ms = checkup->subjects[i]->cadence.due_ms;
+	for (size_t i = 0; i < check->count; i++)
+		if (check->subjects[i]->times.due_ms < due_ms)
+			due_ms = check->subjects[i]->times.due_ms;
 	int64_t delay_ms = due_ms - clock_monotonic_ms();
 	if (due_ms == INT64_MAX)
-		uv_timer_stop(&checkup->timer);
+		uv_timer_stop(&check->timer);
 	else
-		uv_timer_start(&checkup->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
+		uv_timer_start(&check->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
 }
 
 static void tell(struct subject *subject, const struct apns_answer *answer)
@@ -60,34 +60,34 @@ static void tell(struct subject *subject, const struct apns_answer *answer)
 static void on_probed(void *ctx, const struct apns_answer *answer, const struct verdict *verdict)
 {
 	struct subject *subject = ctx;
-	struct credential_check *checkup = subject->checkup;
+	struct credential_check *check = subject->check;
 	subject->probe = NULL;
 	tell(subject, answer);
-	check_times_answered(&subject->cadence,
+	check_times_answered(&subject->times,
 		probe_is_accepted(answer)	    ? CHECK_TIMES_ACCEPTED
 			: probe_is_refused(verdict) ? CHECK_TIMES_REFUSED
 						    : CHECK_TIMES_NO_ANSWER,
-		&checkup->chance, clock_monotonic_ms());
-	plan(checkup);
+		&check->chance, clock_monotonic_ms());
+	plan(check);
 }
 
 static struct subject *find(
-	const struct credential_check *checkup, const struct credential *credential)
+	const struct credential_check *check, const struct credential *credential)
 {
-	for (size_t i = 0; i < checkup->count; i++)
-		if (checkup->subjects[i]->credential == credential)
-			return checkup->subjects[i];
+	for (size_t i = 0; i < check->count; i++)
+		if (check->subjects[i]->credential == credential)
+			return check->subjects[i];
 	return NULL;
 }
 
 static void ask(struct subject *subject, int64_t now_ms)
 {
 	if (credential_validity(subject->credential, clock_unix_ms()) != CREDENTIAL_VALID) {
-		check_times_put_off(&subject->cadence, now_ms);
+		check_times_put_off(&subject->times, now_ms);
 		return;
 	}
-	check_times_asked(&subject->cadence, now_ms);
-	subject->probe = probe_new(subject->checkup->core->probes, subject->credential->topic,
+	check_times_asked(&subject->times, now_ms);
+	subject->probe = probe_new(subject->check->core->probes, subject->credential->topic,
 		PROBE_AFTER_PUSHES, on_probed, subject);
 }
 
@@ -95,25 +95,25 @@ static void ask_if_due(void *ctx, const struct sender_way *way)
 {
 	struct subject *subject = find(ctx, way->credential);
 	int64_t now_ms = clock_monotonic_ms();
-	if (subject && check_times_is_due(&subject->cadence, way->served_ms, now_ms))
+	if (subject && check_times_is_due(&subject->times, way->served_ms, now_ms))
 		ask(subject, now_ms);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
-	struct credential_check *checkup = timer->data;
-	sender_each_way(checkup->core->sender, ask_if_due, checkup);
-	plan(checkup);
+	struct credential_check *check = timer->data;
+	sender_each_way(check->core->sender, ask_if_due, check);
+	plan(check);
 }
 
 struct credential_check *credential_check_new(struct core *core, const uint8_t seed[16])
 {
-	struct credential_check *checkup = mem_alloc_zero(1, sizeof(*checkup));
-	checkup->core = core;
-	random_init(&checkup->chance, seed);
-	uv_timer_init(core->loop, &checkup->timer);
-	checkup->timer.data = checkup;
-	return checkup;
+	struct credential_check *check = mem_alloc_zero(1, sizeof(*check));
+	check->core = core;
+	random_init(&check->chance, seed);
+	uv_timer_init(core->loop, &check->timer);
+	check->timer.data = check;
+	return check;
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -121,17 +121,17 @@ static void on_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
-void credential_check_free(struct credential_check *checkup)
+void credential_check_free(struct credential_check *check)
 {
-	if (!checkup)
+	if (!check)
 		return;
-	for (size_t i = 0; i < checkup->count; i++)
-		subject_free(checkup->subjects[i]);
-	uv_close((uv_handle_t *)&checkup->timer, on_closed);
+	for (size_t i = 0; i < check->count; i++)
+		subject_free(check->subjects[i]);
+	uv_close((uv_handle_t *)&check->timer, on_closed);
 }
 
 struct survey {
-	const struct credential_check *checkup;
+	const struct credential_check *check;
 	struct subject *subjects[CONFIG_CREDENTIALS_MAX];
 	size_t count;
 };
@@ -139,44 +139,44 @@ struct survey {
 static void add(void *ctx, const struct sender_way *way)
 {
 	struct survey *survey = ctx;
-	struct subject *subject = find(survey->checkup, way->credential);
+	struct subject *subject = find(survey->check, way->credential);
 	if (!subject) {
 		subject = mem_alloc_zero(1, sizeof(*subject));
-		subject->checkup = (struct credential_check *)survey->checkup;
+		subject->check = (struct credential_check *)survey->check;
 		/* The count of shares is not part of what it says. */
 		subject->credential = credential_ref((struct credential *)way->credential);
 		check_times_init(
-			&subject->cadence, survey->checkup->core->config->apns_check_interval_ms);
+			&subject->times, survey->check->core->config->apns_check_interval_ms);
 	}
 	survey->subjects[survey->count++] = subject;
 }
 
-void credential_check_credentials(struct credential_check *checkup)
+void credential_check_credentials(struct credential_check *check)
 {
-	if (!checkup)
+	if (!check)
 		return;
-	struct survey survey = {.checkup = checkup};
-	sender_each_way(checkup->core->sender, add, &survey);
-	for (size_t i = 0; i < checkup->count; i++) {
+	struct survey survey = {.check = check};
+	sender_each_way(check->core->sender, add, &survey);
+	for (size_t i = 0; i < check->count; i++) {
 		bool is_kept = false;
 		for (size_t j = 0; j < survey.count; j++)
-			is_kept = is_kept || survey.subjects[j] == checkup->subjects[i];
+			is_kept = is_kept || survey.subjects[j] == check->subjects[i];
 		if (!is_kept)
-			subject_free(checkup->subjects[i]);
+			subject_free(check->subjects[i]);
 	}
-	memcpy(checkup->subjects, survey.subjects, sizeof(survey.subjects));
-	checkup->count = survey.count;
-	for (size_t i = 0; i < checkup->count; i++)
-		if (!checkup->subjects[i]->cadence.was_asked)
-			check_times_soon(&checkup->subjects[i]->cadence, checkup->count,
-				&checkup->chance, clock_monotonic_ms());
-	plan(checkup);
+	memcpy(check->subjects, survey.subjects, sizeof(survey.subjects));
+	check->count = survey.count;
+	for (size_t i = 0; i < check->count; i++)
+		if (!check->subjects[i]->times.was_asked)
+			check_times_soon(&check->subjects[i]->times, check->count, &check->chance,
+				clock_monotonic_ms());
+	plan(check);
 }
 
-void credential_check_soon(struct credential_check *checkup)
+void credential_check_soon(struct credential_check *check)
 {
-	for (size_t i = 0; i < checkup->count; i++)
-		check_times_soon(&checkup->subjects[i]->cadence, checkup->count, &checkup->chance,
+	for (size_t i = 0; i < check->count; i++)
+		check_times_soon(&check->subjects[i]->times, check->count, &check->chance,
 			clock_monotonic_ms());
-	plan(checkup);
+	plan(check);
 }

@@ -18,11 +18,11 @@ struct credential_check;
 
 struct credential_check *credential_check_new(struct core *core, const uint8_t seed[16]);
 /* What was asked is answered to nobody. */
-void credential_check_free(struct credential_check *checkup);
+void credential_check_free(struct credential_check *check);
 
 /* The sender has other credentials, perhaps: new ones are asked about.  NULL does nothing. */
-void credential_check_credentials(struct credential_check *checkup);
+void credential_check_credentials(struct credential_check *check);
 /* All are asked about, but for those with which Apple judged a push within the interval. */
-void credential_check_soon(struct credential_check *checkup);
+void credential_check_soon(struct credential_check *check);
 
 #endif

@@ -49,8 +49,8 @@ struct delivery {
 	bool is_stopped;
 	char *missing[MISSING_MAX]; /* topics whose alarm about a missing credential stands */
 	unsigned missing_count;
-	struct wrong_topic *misfits;
-	struct bad_tokens *doubts;
+	struct wrong_topic *wrong_topic;
+	struct bad_tokens *bad_tokens;
 	struct flight *free_flights;
 	unsigned free_count;
 };
@@ -69,7 +69,7 @@ static void on_due(uv_timer_t *handle)
 	look(handle->data);
 }
 
-static void on_misfits(void *ctx, const char *topic, bool are_many)
+static void on_wrong_topic(void *ctx, const char *topic, bool are_many)
 {
 	(void)ctx;
 	char name[ALARM_NAME_SIZE];
@@ -86,7 +86,7 @@ static void on_misfits(void *ctx, const char *topic, bool are_many)
 		alarm_clear(name);
 }
 
-static void on_doubts(void *ctx, const char *topic, bool is_doubted)
+static void on_bad_tokens(void *ctx, const char *topic, bool is_doubted)
 {
 	(void)ctx;
 	char name[ALARM_NAME_SIZE];
@@ -109,8 +109,8 @@ struct delivery *delivery_new(struct core *core)
 {
 	struct delivery *delivery = mem_alloc_zero(1, sizeof(*delivery));
 	delivery->core = core;
-	delivery->misfits = wrong_topic_new(on_misfits, NULL);
-	delivery->doubts = bad_tokens_new(on_doubts, NULL);
+	delivery->wrong_topic = wrong_topic_new(on_wrong_topic, NULL);
+	delivery->bad_tokens = bad_tokens_new(on_bad_tokens, NULL);
 	core->probes = probes_new(on_probe_wanted, delivery);
 	/* After the turn's input and before the sender's and the workers' end of turn. */
 	uv_check_init(core->loop, &delivery->turn);
@@ -142,8 +142,8 @@ void delivery_free(struct delivery *delivery)
 	}
 	for (unsigned i = 0; i < delivery->missing_count; i++)
 		free(delivery->missing[i]);
-	wrong_topic_free(delivery->misfits);
-	bad_tokens_free(delivery->doubts);
+	wrong_topic_free(delivery->wrong_topic);
+	bad_tokens_free(delivery->bad_tokens);
 	probes_free(mem_steal(delivery->core->probes));
 	uv_close((uv_handle_t *)&delivery->turn, on_closed);
 	uv_close((uv_handle_t *)&delivery->due, on_closed);
@@ -361,13 +361,13 @@ static void ask_registry(struct delivery *delivery, struct flight *flight,
 
 void delivery_forgive(struct delivery *delivery, const struct registry_key *key)
 {
-	wrong_topic_forgive(delivery->misfits, key, clock_monotonic_ms());
+	wrong_topic_forgive(delivery->wrong_topic, key, clock_monotonic_ms());
 }
 
 void delivery_gone(struct delivery *delivery, const struct registry_key *key)
 {
 	delivery_forgive(delivery, key);
-	bad_tokens_gone(delivery->doubts, key);
+	bad_tokens_gone(delivery->bad_tokens, key);
 }
 
 static bool is_given_up(const struct push *push, int64_t now_ms)
@@ -397,7 +397,7 @@ void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
 	else
 		core->metrics->gone[METRICS_GONE_apple] += job->gone_count;
 	if (job->kind == REGISTRY_STOP && is_done)
-		wrong_topic_refused(delivery->misfits, flight->scheduled->target, time.now_ms);
+		wrong_topic_refused(delivery->wrong_topic, flight->scheduled->target, time.now_ms);
 	if (job->gone_count)
 		log_seldom(LOG_LEVEL_INFO, "registry", "registrations ended by Apple",
 			flight->scheduled->target->user,
@@ -439,7 +439,7 @@ static void hold(struct delivery *delivery, const struct flight *flight,
 	const struct apns_answer *answer, const struct verdict *verdict)
 {
 	if (verdict->scope == VERDICT_TOKEN)
-		bad_tokens_refused(delivery->doubts, flight->scheduled->target);
+		bad_tokens_refused(delivery->bad_tokens, flight->scheduled->target);
 	else
 		delivery_hold(delivery->core, flight->scheduled->target->topic, answer);
 }
@@ -466,8 +466,8 @@ static void on_answered(void *ctx, struct sender_push *push, const struct apns_a
 	switch (verdict->action) {
 	case VERDICT_DONE:
 		tell_answer(delivery, flight, answer, verdict->action, "done");
-		bad_tokens_taken(delivery->doubts, flight->scheduled->target);
-		wrong_topic_taken(delivery->misfits, flight->scheduled->target, time.now_ms);
+		bad_tokens_taken(delivery->bad_tokens, flight->scheduled->target);
+		wrong_topic_taken(delivery->wrong_topic, flight->scheduled->target, time.now_ms);
 		job = schedule_settled(
 			core->schedule, &flight->key, answer->status, answer->reason, time);
 		break;

@@ -142,12 +142,12 @@ static void put_in_force(struct keyring *keyring, unsigned i, struct credential 
 /* Returns whether it wants another look before anything is said. */
 static bool take_one(struct keyring *keyring, unsigned i, bool is_patient)
 {
-	struct input_files *sources = keyring->core->input_files;
+	struct input_files *input_files = keyring->core->input_files;
 	const char *name = keyring->core->config->credentials[i].name;
-	struct credential *fresh = mem_steal(sources->credentials[i]);
+	struct credential *fresh = mem_steal(input_files->credentials[i]);
 	struct credential **in_force = &keyring->in_force[i];
-	struct err err = sources->credential_errors[i];
-	if (!fresh && sources->credential_status[i] == -EKEYREJECTED && is_patient)
+	struct err err = input_files->credential_errors[i];
+	if (!fresh && input_files->credential_status[i] == -EKEYREJECTED && is_patient)
 		return true;
 	credential_free(mem_steal(keyring->coming[i]));
 	if (fresh && is_better(fresh, *in_force, &err)) {

@@ -39,11 +39,11 @@ struct wrong_topic *wrong_topic_new(wrong_topic_changed_fn *changed, void *ctx)
 {
 	uint8_t seed[RANDOM_SEED_SIZE];
 	random_seed(seed);
-	struct wrong_topic *misfits = mem_alloc_zero(1, sizeof(*misfits));
-	misfits->changed = changed;
-	misfits->ctx = ctx;
-	misfits->phones = map_new(seed);
-	return misfits;
+	struct wrong_topic *wrong_topic = mem_alloc_zero(1, sizeof(*wrong_topic));
+	wrong_topic->changed = changed;
+	wrong_topic->ctx = ctx;
+	wrong_topic->phones = map_new(seed);
+	return wrong_topic;
 }
 
 static void enter(struct phone *phone, bool is_refused, int64_t now_ms)
@@ -72,33 +72,33 @@ static void leave(struct phone *phone)
 	}
 }
 
-static void remove_phone(struct wrong_topic *misfits, struct phone *phone)
+static void remove_phone(struct wrong_topic *wrong_topic, struct phone *phone)
 {
 	leave(phone);
-	map_remove(misfits->phones, &phone->key, sizeof(phone->key));
+	map_remove(wrong_topic->phones, &phone->key, sizeof(phone->key));
 	free(phone);
 }
 
-static void remove_topic(struct wrong_topic *misfits, unsigned i)
+static void remove_topic(struct wrong_topic *wrong_topic, unsigned i)
 {
-	struct topic *topic = misfits->topics[i];
+	struct topic *topic = wrong_topic->topics[i];
 	struct phone *phone;
 	while ((phone = TAILQ_FIRST(&topic->taken)) || (phone = TAILQ_FIRST(&topic->refused)))
-		remove_phone(misfits, phone);
-	misfits->topics[i] = misfits->topics[--misfits->topic_count];
+		remove_phone(wrong_topic, phone);
+	wrong_topic->topics[i] = wrong_topic->topics[--wrong_topic->topic_count];
 	free(topic->name);
 	free(topic->user);
 	free(topic);
 }
 
-void wrong_topic_free(struct wrong_topic *misfits)
+void wrong_topic_free(struct wrong_topic *wrong_topic)
 {
-	if (!misfits)
+	if (!wrong_topic)
 		return;
-	while (misfits->topic_count)
-		remove_topic(misfits, 0);
-	map_free(misfits->phones);
-	free(misfits);
+	while (wrong_topic->topic_count)
+		remove_topic(wrong_topic, 0);
+	map_free(wrong_topic->phones);
+	free(wrong_topic);
 }
 
 static bool is_in_sample(const struct registry_key *key, unsigned bits)
@@ -111,46 +111,46 @@ static bool is_in_sample(const struct registry_key *key, unsigned bits)
 }
 
 /* The phones in `list` that are not in the sample any more go. */
-static void thin_out(struct wrong_topic *misfits, struct phone_list *list, unsigned bits)
+static void thin_out(struct wrong_topic *wrong_topic, struct phone_list *list, unsigned bits)
 {
 	struct phone *next;
 	for (struct phone *phone = TAILQ_FIRST(list); phone; phone = next) {
 		next = TAILQ_NEXT(phone, place);
 		if (!is_in_sample(&phone->key, bits))
-			remove_phone(misfits, phone);
+			remove_phone(wrong_topic, phone);
 	}
 }
 
-static void forget_old(struct wrong_topic *misfits, struct phone_list *list, int64_t now_ms)
+static void forget_old(struct wrong_topic *wrong_topic, struct phone_list *list, int64_t now_ms)
 {
 	struct phone *phone;
 	while ((phone = TAILQ_FIRST(list)) && phone->at_ms <= now_ms - WRONG_TOPIC_WINDOW_MS)
-		remove_phone(misfits, phone);
+		remove_phone(wrong_topic, phone);
 }
 
 /* NULL: there are too many topics. */
-static struct topic *topic_of(struct wrong_topic *misfits, const char *name)
+static struct topic *topic_of(struct wrong_topic *wrong_topic, const char *name)
 {
-	for (unsigned i = 0; i < misfits->topic_count; i++) {
-		if (!strcmp(misfits->topics[i]->name, name))
-			return misfits->topics[i];
+	for (unsigned i = 0; i < wrong_topic->topic_count; i++) {
+		if (!strcmp(wrong_topic->topics[i]->name, name))
+			return wrong_topic->topics[i];
 	}
-	if (misfits->topic_count == WRONG_TOPIC_TOPICS_MAX)
+	if (wrong_topic->topic_count == WRONG_TOPIC_TOPICS_MAX)
 		return NULL;
 	struct topic *topic = mem_alloc_zero(1, sizeof(*topic));
 	topic->name = mem_dup(name);
 	TAILQ_INIT(&topic->taken);
 	TAILQ_INIT(&topic->refused);
-	misfits->topics[misfits->topic_count++] = topic;
+	wrong_topic->topics[wrong_topic->topic_count++] = topic;
 	return topic;
 }
 
-static void count(struct wrong_topic *misfits, struct topic *topic, const struct registry_key *key,
-	bool is_refused, int64_t now_ms)
+static void count(struct wrong_topic *wrong_topic, struct topic *topic,
+	const struct registry_key *key, bool is_refused, int64_t now_ms)
 {
-	struct phone *phone = map_get(misfits->phones, key, sizeof(*key));
+	struct phone *phone = map_get(wrong_topic->phones, key, sizeof(*key));
 	if (phone && phone->topic != topic) {
-		remove_phone(misfits, phone);
+		remove_phone(wrong_topic, phone);
 		phone = NULL;
 	}
 	if (phone) {
@@ -159,45 +159,46 @@ static void count(struct wrong_topic *misfits, struct topic *topic, const struct
 		phone = mem_alloc_zero(1, sizeof(*phone));
 		phone->key = *key;
 		phone->topic = topic;
-		map_add(misfits->phones, &phone->key, sizeof(phone->key), phone);
+		map_add(wrong_topic->phones, &phone->key, sizeof(phone->key), phone);
 	} else {
 		return;
 	}
 	enter(phone, is_refused, now_ms);
 	while (topic->taken_count + topic->refused_count > WRONG_TOPIC_KNOWN_MAX) {
 		topic->sample_bits++;
-		thin_out(misfits, &topic->taken, topic->sample_bits);
-		thin_out(misfits, &topic->refused, topic->sample_bits);
+		thin_out(wrong_topic, &topic->taken, topic->sample_bits);
+		thin_out(wrong_topic, &topic->refused, topic->sample_bits);
 	}
 }
 
-static void judge(struct wrong_topic *misfits, struct topic *topic, bool may_begin, int64_t now_ms)
+static void judge(
+	struct wrong_topic *wrong_topic, struct topic *topic, bool may_begin, int64_t now_ms)
 {
-	forget_old(misfits, &topic->taken, now_ms);
+	forget_old(wrong_topic, &topic->taken, now_ms);
 	if (!topic->are_many)
-		forget_old(misfits, &topic->refused, now_ms);
+		forget_old(wrong_topic, &topic->refused, now_ms);
 	unsigned all = topic->taken_count + topic->refused_count;
 	bool are_many = topic->users >= WRONG_TOPIC_USERS ||
 		(topic->refused_count >= WRONG_TOPIC_PHONES &&
 			topic->refused_count * WRONG_TOPIC_SHARE > all);
 	if (are_many != topic->are_many && (topic->are_many || may_begin)) {
 		topic->are_many = are_many;
-		misfits->changed(misfits->ctx, topic->name, are_many);
+		wrong_topic->changed(wrong_topic->ctx, topic->name, are_many);
 	}
 	if (all || topic->users)
 		return;
-	for (unsigned i = 0; i < misfits->topic_count; i++) {
-		if (misfits->topics[i] == topic) {
-			remove_topic(misfits, i);
+	for (unsigned i = 0; i < wrong_topic->topic_count; i++) {
+		if (wrong_topic->topics[i] == topic) {
+			remove_topic(wrong_topic, i);
 			return;
 		}
 	}
 }
 
 void wrong_topic_refused(
-	struct wrong_topic *misfits, const struct push_target *target, int64_t now_ms)
+	struct wrong_topic *wrong_topic, const struct push_target *target, int64_t now_ms)
 {
-	struct topic *topic = topic_of(misfits, target->topic);
+	struct topic *topic = topic_of(wrong_topic, target->topic);
 	if (!topic)
 		return;
 	if (!topic->user || strcmp(topic->user, target->user) != 0) {
@@ -205,33 +206,33 @@ void wrong_topic_refused(
 		topic->user = mem_dup(target->user);
 		topic->users++;
 	}
-	count(misfits, topic, &target->key, true, now_ms);
-	judge(misfits, topic, true, now_ms);
+	count(wrong_topic, topic, &target->key, true, now_ms);
+	judge(wrong_topic, topic, true, now_ms);
 }
 
 void wrong_topic_taken(
-	struct wrong_topic *misfits, const struct push_target *target, int64_t now_ms)
+	struct wrong_topic *wrong_topic, const struct push_target *target, int64_t now_ms)
 {
-	struct topic *topic = topic_of(misfits, target->topic);
+	struct topic *topic = topic_of(wrong_topic, target->topic);
 	if (!topic)
 		return;
 	free(mem_steal(topic->user));
 	topic->users = 0;
-	count(misfits, topic, &target->key, false, now_ms);
-	judge(misfits, topic, false, now_ms);
+	count(wrong_topic, topic, &target->key, false, now_ms);
+	judge(wrong_topic, topic, false, now_ms);
 }
 
 void wrong_topic_forgive(
-	struct wrong_topic *misfits, const struct registry_key *key, int64_t now_ms)
+	struct wrong_topic *wrong_topic, const struct registry_key *key, int64_t now_ms)
 {
-	struct phone *phone = map_get(misfits->phones, key, sizeof(*key));
+	struct phone *phone = map_get(wrong_topic->phones, key, sizeof(*key));
 	if (!phone || !phone->is_refused)
 		return;
 	struct topic *topic = phone->topic;
-	remove_phone(misfits, phone);
+	remove_phone(wrong_topic, phone);
 	if (!topic->refused_count) {
 		free(mem_steal(topic->user));
 		topic->users = 0;
 	}
-	judge(misfits, topic, false, now_ms);
+	judge(wrong_topic, topic, false, now_ms);
 }

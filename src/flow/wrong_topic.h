@@ -37,16 +37,16 @@ typedef void wrong_topic_changed_fn(void *ctx, const char *topic, bool are_many)
 struct wrong_topic;
 
 struct wrong_topic *wrong_topic_new(wrong_topic_changed_fn *changed, void *ctx);
-void wrong_topic_free(struct wrong_topic *misfits);
+void wrong_topic_free(struct wrong_topic *wrong_topic);
 
 /* `now_ms` is monotonic. */
 void wrong_topic_refused(
-	struct wrong_topic *misfits, const struct push_target *target, int64_t now_ms);
+	struct wrong_topic *wrong_topic, const struct push_target *target, int64_t now_ms);
 /* A push to it was taken. */
 void wrong_topic_taken(
-	struct wrong_topic *misfits, const struct push_target *target, int64_t now_ms);
+	struct wrong_topic *wrong_topic, const struct push_target *target, int64_t now_ms);
 /* It has registered again, or is gone. */
 void wrong_topic_forgive(
-	struct wrong_topic *misfits, const struct registry_key *key, int64_t now_ms);
+	struct wrong_topic *wrong_topic, const struct registry_key *key, int64_t now_ms);
 
 #endif

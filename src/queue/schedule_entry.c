@@ -23,7 +23,7 @@ struct schedule *schedule_new(const struct schedule_settings *settings, const ui
 	uint64_t map_seed[] = {random_draw(&schedule->chance), random_draw(&schedule->chance)};
 	schedule->entries = map_new((const uint8_t *)map_seed);
 	TAILQ_INIT(&schedule->storing);
-	topic_heaps_init(&schedule->lanes);
+	topic_heaps_init(&schedule->heaps);
 	TAILQ_INIT(&schedule->resting);
 	rate_init(&schedule->rate, settings->max_push_rate, 0);
 	return schedule;
@@ -45,7 +45,7 @@ void schedule_free(struct schedule *schedule)
 	for (struct entry *entry; (entry = map_next(schedule->entries, &position));)
 		entry_free(entry);
 	map_free(schedule->entries);
-	topic_heaps_fini(&schedule->lanes);
+	topic_heaps_fini(&schedule->heaps);
 	free(schedule);
 }
 
@@ -69,8 +69,8 @@ void schedule_stand(struct schedule *schedule, struct entry *entry)
 		stand_in(entry, NULL, 0);
 		return;
 	}
-	struct topic_heap *lane = topic_heaps_get(&schedule->lanes, entry->target->topic);
-	stand_in(entry, news_has_urgent(&entry->news) ? &lane->now : &lane->later, entry->due_ms);
+	struct topic_heap *heap = topic_heaps_get(&schedule->heaps, entry->target->topic);
+	stand_in(entry, news_has_urgent(&entry->news) ? &heap->now : &heap->later, entry->due_ms);
 }
 
 /* From the end, where it belongs nearly always. */
@@ -496,12 +496,12 @@ const char *schedule_state(const struct schedule *schedule, const struct registr
 
 bool schedule_has_due(const struct schedule *schedule, const char *topic, int64_t now_ms)
 {
-	return topic_heaps_due(&schedule->lanes, topic, now_ms);
+	return topic_heaps_due(&schedule->heaps, topic, now_ms);
 }
 
 size_t schedule_waiting(const struct schedule *schedule, const char *topic)
 {
-	return topic_heaps_count(&schedule->lanes, topic);
+	return topic_heaps_count(&schedule->heaps, topic);
 }
 
 void schedule_count(const struct schedule *schedule, struct schedule_counts *ret)

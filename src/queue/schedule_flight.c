@@ -42,7 +42,7 @@ static const struct push *take_off(
 		.former_due_ms = entry->due_ms,
 		.former_not_before_ms = entry->not_before_ms,
 		.former_left_ms = entry->left_ms,
-		.former_turns = topic_heaps_turns(&schedule->lanes, entry->target->topic),
+		.former_turns = topic_heaps_turns(&schedule->heaps, entry->target->topic),
 		.former_is_spread = entry->is_spread,
 		.former_has_flown = entry->has_flown};
 	entry->left_ms = time.now_ms;
@@ -105,7 +105,7 @@ static bool is_to_spread(const struct schedule *schedule, struct entry *entry, i
 static struct entry *first_due(struct schedule *schedule, const char *topic, int64_t now_ms)
 {
 	for (int i = 0; i < SPREAD_A_CALL; i++) {
-		struct heap_node *node = topic_heaps_due(&schedule->lanes, topic, now_ms);
+		struct heap_node *node = topic_heaps_due(&schedule->heaps, topic, now_ms);
 		struct entry *entry = node ? MEM_CONTAINER(node, struct entry, node) : NULL;
 		if (!entry || !is_to_spread(schedule, entry, now_ms))
 			return entry;
@@ -128,7 +128,7 @@ const struct push *schedule_next(
 		return NULL;
 	slow_start_leave(&schedule->caution, time.now_ms);
 	const struct push *push = take_off(schedule, first, time);
-	topic_heaps_took_turn(&schedule->lanes, topic, push->urgency == QUEUE_URGENT);
+	topic_heaps_took_turn(&schedule->heaps, topic, push->urgency == QUEUE_URGENT);
 	return push;
 }
 
@@ -142,7 +142,7 @@ void schedule_put_back(struct schedule *schedule, const struct registry_key *key
 	entry->left_ms = flight->former_left_ms;
 	entry->is_spread = flight->former_is_spread;
 	entry->has_flown = flight->former_has_flown;
-	topic_heaps_set_turns(&schedule->lanes, entry->target->topic, flight->former_turns);
+	topic_heaps_set_turns(&schedule->heaps, entry->target->topic, flight->former_turns);
 	schedule_flight_free(flight);
 	schedule_enter(schedule, entry, WAITING);
 	rate_give_back(&schedule->rate);
@@ -152,12 +152,12 @@ void schedule_put_back(struct schedule *schedule, const struct registry_key *key
 void schedule_begin_turn(struct schedule *schedule)
 {
 	schedule->is_spreading = false;
-	topic_heaps_begin_turn(&schedule->lanes);
+	topic_heaps_begin_turn(&schedule->heaps);
 }
 
 const char *schedule_next_topic(const struct schedule *schedule, size_t *position, int64_t now_ms)
 {
-	return topic_heaps_next_topic(&schedule->lanes, position, now_ms);
+	return topic_heaps_next_topic(&schedule->heaps, position, now_ms);
 }
 
 int64_t schedule_wake_ms(const struct schedule *schedule, int64_t now_ms)
@@ -165,7 +165,7 @@ int64_t schedule_wake_ms(const struct schedule *schedule, int64_t now_ms)
 	if (schedule->is_spreading)
 		return now_ms;
 	bool has_due;
-	int64_t wake_ms = topic_heaps_wake_ms(&schedule->lanes, now_ms, &has_due);
+	int64_t wake_ms = topic_heaps_wake_ms(&schedule->heaps, now_ms, &has_due);
 	int64_t rate_ms = rate_wake_ms(&schedule->rate, now_ms);
 	int64_t caution_ms = slow_start_wake_ms(&schedule->caution, now_ms);
 	if (has_due && rate_ms > now_ms && rate_ms < wake_ms)

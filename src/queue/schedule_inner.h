@@ -29,7 +29,7 @@ struct flight {
 	int64_t former_due_ms; /* the entry's, for one that did not leave */
 	int64_t former_not_before_ms;
 	int64_t former_left_ms;
-	unsigned former_turns; /* of its lane */
+	unsigned former_turns; /* of its heap */
 	bool former_is_spread;
 	bool former_has_flown;
 	bool is_orphan; /* the registration went meanwhile: the verdict is ignored */
@@ -39,7 +39,7 @@ struct flight {
 
 struct entry {
 	struct heap_node node;	  /* in `heap` */
-	struct heap *heap;	  /* of its lane; NULL: in none */
+	struct heap *heap;	  /* of its heap; NULL: in none */
 	TAILQ_ENTRY(entry) place; /* in `storing` or `resting` */
 	struct registry_key key;
 	struct push_target *target; /* NULL while resting */
@@ -70,7 +70,7 @@ struct schedule {
 	struct schedule_settings settings;
 	struct map *entries;
 	struct entry_list storing; /* in order of storing_seq */
-	struct topic_heaps lanes;
+	struct topic_heaps heaps;
 	struct entry_list resting; /* as they came to rest: nearly in order of left_ms */
 	struct rate rate;
 	struct slow_start caution;

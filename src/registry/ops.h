@@ -3,7 +3,7 @@
  *
  * Every call takes or gives many rows, so that a database on the network costs a few round trips a
  * batch, not some for each job.  The functions store and find; what follows from what is decided by
- * rules.c, renewal.c and expiry.c, once for all databases.  A registration is known by its key
+ * rules.c, renewal.c and tidy.h, once for all databases.  A registration is known by its key
  * alone: ids that a database makes stay behind this table.  All that is stored belongs to the site
  * given to `open`; other sites in the same database are never touched.
  *
@@ -211,7 +211,7 @@ struct registry_ops {
 	int (*find_expired)(struct registry_db *db, int64_t before_ms, size_t limit,
 		registry_key_fn *on_key, void *ctx, uint64_t *ret_total, struct err *err);
 	/* The `limit` longest suspended of those with suspended_ms < before_ms. */
-	int (*find_suspended_elsewhere)(struct registry_db *db, int64_t before_ms, size_t limit,
+	int (*find_longest_suspended)(struct registry_db *db, int64_t before_ms, size_t limit,
 		registry_key_fn *on_key, void *ctx, struct err *err);
 	/* The `limit` oldest of those with renewed_ms < before_ms that were not nudged yet, are
 	   neither stopped nor suspended and have a mailbox: one row for each subscription, `index`

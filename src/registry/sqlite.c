@@ -457,7 +457,7 @@ static int find_suspended(
 	struct registry_db *db, registry_suspended_fn *on_suspended, void *ctx, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
-	sqlite3_stmt *query = s->statements[STATEMENT_FIND_SLEEPERS];
+	sqlite3_stmt *query = s->statements[STATEMENT_FIND_SUSPENDED];
 	bind_number(query, 1, s->site);
 	int result;
 	while ((result = sqlite3_step(query)) == SQLITE_ROW)
@@ -571,10 +571,11 @@ static int find_expired(struct registry_db *db, int64_t before_ms, size_t limit,
 	return failed;
 }
 
-static int find_suspended_elsewhere(struct registry_db *db, int64_t before_ms, size_t limit,
+static int find_longest_suspended(struct registry_db *db, int64_t before_ms, size_t limit,
 	registry_key_fn *on_key, void *ctx, struct err *err)
 {
-	return find_keys(sqlite(db), STATEMENT_FIND_OVERSLEPT, before_ms, limit, on_key, ctx, err);
+	return find_keys(
+		sqlite(db), STATEMENT_FIND_LONGEST_SUSPENDED, before_ms, limit, on_key, ctx, err);
 }
 
 static int find_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
@@ -779,7 +780,7 @@ const struct registry_ops sqlite_ops = {
 	.put_seen = put_seen,
 	.prune_traces = prune_traces,
 	.find_expired = find_expired,
-	.find_suspended_elsewhere = find_suspended_elsewhere,
+	.find_longest_suspended = find_longest_suspended,
 	.find_nudges = find_nudges,
 	.mark_nudged = mark_nudged,
 };

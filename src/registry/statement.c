@@ -77,7 +77,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"INSERT INTO subscription (site, registration, name, owner, folder, hash)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 	[STATEMENT_REMOVE] = "DELETE FROM registration WHERE id = ?1",
-	[STATEMENT_OWNER_SLEEPS] =
+	[STATEMENT_OWNER_SUSPENDED] =
 		"UPDATE registration INDEXED BY registration_user SET suspended_ms = ?2"
 		" WHERE site = ?1 AND user = ?3 AND (renewed_ms <= ?2 OR renewed_ms > ?10)"
 		" AND (suspended_ms <= ?2 OR suspended_ms > ?10) RETURNING key",
@@ -105,13 +105,13 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"UPDATE registration INDEXED BY registration_token SET stopped_reason = ?5"
 		" WHERE site = ?1 AND device_token = ?2 AND topic = ?3 AND renewed_ms < ?4"
 		" RETURNING id, key",
-	[STATEMENT_FIND_SLEEPERS] = "SELECT user, max(suspended_ms) FROM registration"
-				    " INDEXED BY registration_suspended"
-				    " WHERE site = ?1 AND suspended_ms > 0 GROUP BY user",
-	[STATEMENT_WAKE] = "UPDATE registration INDEXED BY registration_user SET suspended_ms = 0"
-			   " WHERE site = ?1 AND user = ?2"
-			   " AND (suspended_ms BETWEEN 1 AND ?3 OR suspended_ms > ?4)"
-			   " RETURNING key",
+	[STATEMENT_FIND_SUSPENDED] = "SELECT user, max(suspended_ms) FROM registration"
+				     " INDEXED BY registration_suspended"
+				     " WHERE site = ?1 AND suspended_ms > 0 GROUP BY user",
+	[STATEMENT_RESUME] = "UPDATE registration INDEXED BY registration_user SET suspended_ms = 0"
+			     " WHERE site = ?1 AND user = ?2"
+			     " AND (suspended_ms BETWEEN 1 AND ?3 OR suspended_ms > ?4)"
+			     " RETURNING key",
 	[STATEMENT_CENSUS] = "SELECT (SELECT count(*) FROM registration WHERE site = ?1),"
 			     " (SELECT coalesce(max(renewed_ms), 0) FROM registration"
 			     "  WHERE site = ?1 AND renewed_ms <= ?2),"
@@ -134,7 +134,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_COUNT_EXPIRED] =
 		"SELECT count(*) FROM registration INDEXED BY registration_renewed"
 		" WHERE site = ?1 AND renewed_ms < ?2",
-	[STATEMENT_FIND_OVERSLEPT] =
+	[STATEMENT_FIND_LONGEST_SUSPENDED] =
 		"SELECT key FROM registration INDEXED BY registration_suspended"
 		" WHERE site = ?1 AND suspended_ms > 0 AND suspended_ms < ?2"
 		" ORDER BY suspended_ms LIMIT ?3",

@@ -47,11 +47,10 @@ static int put_right(struct rules *rules, const struct registry_census *census, 
 	return rules->db->ops->put_right(rules->db, rules->wrong_ms, rules->now_ms, err);
 }
 
-static int remove_suspended_elsewhere(
-	struct rules *rules, struct registry_job *job, struct err *err)
+static int remove_longest_suspended(struct rules *rules, struct registry_job *job, struct err *err)
 {
 	size_t first = job->gone_count;
-	int failed = rules->db->ops->find_suspended_elsewhere(rules->db,
+	int failed = rules->db->ops->find_longest_suspended(rules->db,
 		rules_time(rules, job) - rules->deleted_user_grace_ms, REMOVED_AT_ONCE, on_key, job,
 		err);
 	return failed ? failed : remove_gone(rules, job, first, REGISTRY_WHY_DELETED, err);
@@ -160,7 +159,7 @@ int tidy_run(struct rules *rules, struct registry_job *job, struct err *err)
 	if (!failed)
 		failed = see(rules, job, &census, &is_spared, err);
 	if (!failed && !is_spared)
-		failed = remove_suspended_elsewhere(rules, job, err);
+		failed = remove_longest_suspended(rules, job, err);
 	if (!failed && !is_spared)
 		failed = remove_expired(rules, job, &census, expired_before, err);
 	if (!failed)

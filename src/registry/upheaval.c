@@ -43,7 +43,7 @@ static sqlite3_stmt *bind_change(
 static int lose_owner(sqlite3_stmt *const *statements, int64_t site,
 	const struct registry_mailbox_change *change, const struct upheaval_teller *teller)
 {
-	int result = run(bind_change(statements[STATEMENT_OWNER_SLEEPS], site, change),
+	int result = run(bind_change(statements[STATEMENT_OWNER_SUSPENDED], site, change),
 		REGISTRY_EFFECT_SUSPENDED, teller);
 	if (result != SQLITE_DONE)
 		return result;
@@ -79,7 +79,7 @@ int upheaval_change(sqlite3_stmt *const *statements, int64_t site,
 int upheaval_resume(sqlite3_stmt *const *statements, int64_t site,
 	const struct registry_resume *resume, const struct upheaval_teller *teller)
 {
-	sqlite3_stmt *query = statements[STATEMENT_WAKE];
+	sqlite3_stmt *query = statements[STATEMENT_RESUME];
 	sqlite3_bind_int64(query, 1, site);
 	bind_text(query, 2, resume->user);
 	sqlite3_bind_int64(query, 3, resume->upto_ms);

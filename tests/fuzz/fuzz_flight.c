@@ -67,7 +67,7 @@ static void on_room(void *ctx, const char *topic)
 {
 	(void)ctx;
 	assert(!strcmp(topic, WIRE_TOPIC));
-	assert(credential_connections_room(wire.lane) > 0);
+	assert(credential_connections_room(wire.conns) > 0);
 }
 
 static void on_state(void *ctx, const struct credential *credential, const char *text)
@@ -86,13 +86,13 @@ static bool push(size_t size)
 	struct sender_push *next = &pushes[pushed];
 	*next = (struct sender_push){
 		.topic = WIRE_TOPIC, .token = token, .payload = body, .payload_size = size};
-	size_t room = credential_connections_room(wire.lane);
-	bool is_taken = credential_connections_push(wire.lane, next);
+	size_t room = credential_connections_room(wire.conns);
+	bool is_taken = credential_connections_push(wire.conns, next);
 	assert(is_taken == (room > 0));
 	is_out[pushed] = is_taken;
 	pushed += is_taken;
 	out += is_taken;
-	assert(credential_connections_in_flight(wire.lane) <= out);
+	assert(credential_connections_in_flight(wire.conns) <= out);
 	return is_taken;
 }
 
@@ -162,7 +162,7 @@ static void act(enum act what)
 		say(7, 0, 0, bytes, 8);
 		break;
 	case HOLD:
-		credential_connections_hold(wire.lane, "the script says so");
+		credential_connections_hold(wire.conns, "the script says so");
 		break;
 	case GIVE_UP:
 		wire_give_up_oldest();

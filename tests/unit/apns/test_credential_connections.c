@@ -34,7 +34,7 @@ static struct {
 
 static struct credential_connections *conns(void)
 {
-	return world.wire.lane;
+	return world.wire.conns;
 }
 
 static void on_answered(void *ctx, struct sender_push *push, const struct apns_answer *answer,

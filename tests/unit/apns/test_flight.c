@@ -151,7 +151,7 @@ static void exchange(void)
 /* As delivery.c does: asks once, and hands over until one is not taken. */
 static void hand_over(void)
 {
-	if (credential_connections_room(world.wire.lane) == 0)
+	if (credential_connections_room(world.wire.conns) == 0)
 		return;
 	for (; world.next < PUSHES; world.next++) {
 		struct sender_push *push = &world.pushes[world.next];
@@ -159,9 +159,9 @@ static void hand_over(void)
 			.token = "aa",
 			.payload = body,
 			.payload_size = world.sizes[world.next]};
-		if (!credential_connections_push(world.wire.lane, push))
+		if (!credential_connections_push(world.wire.conns, push))
 			return;
-		size_t in_flight = credential_connections_in_flight(world.wire.lane);
+		size_t in_flight = credential_connections_in_flight(world.wire.conns);
 		if (in_flight > world.most_in_flight)
 			world.most_in_flight = in_flight;
 	}
@@ -344,7 +344,7 @@ static void what_is_handed_over_beyond_the_window_is_one_body_at_most(void **sta
 	for (size_t i = 0; i < world.next; i++)
 		beyond += world.sizes[i];
 	assert_int_in_range(beyond, WINDOW - LARGE, WINDOW + LARGE);
-	assert_int_equal(credential_connections_room(world.wire.lane), 0);
+	assert_int_equal(credential_connections_room(world.wire.conns), 0);
 	while (world.answered < PUSHES) {
 		hand_over();
 		exchange();

@@ -185,14 +185,14 @@ void wire_start(struct wire *wire, const struct sender_callbacks *callbacks, voi
 		.next_connection_id = &wire->connections,
 		.providers = &wire->providers};
 	wire->credential = credential;
-	wire->lane = credential_connections_new(&settings, credential);
+	wire->conns = credential_connections_new(&settings, credential);
 }
 
 void wire_turn(struct wire *wire)
 {
-	credential_connections_answer(wire->lane);
-	credential_connections_offer_room(wire->lane);
-	credential_connections_flush(wire->lane);
+	credential_connections_answer(wire->conns);
+	credential_connections_offer_room(wire->conns);
+	credential_connections_flush(wire->conns);
 }
 
 /* The loop itself does not run, so its time is ours. */
@@ -208,10 +208,10 @@ void wire_expire(struct wire *wire, bool is_expired)
 
 void wire_stop(struct wire *wire)
 {
-	credential_connections_close(wire->lane, "the end");
-	credential_connections_answer(wire->lane);
-	assert(credential_connections_is_empty(wire->lane));
-	credential_connections_free(wire->lane);
+	credential_connections_close(wire->conns, "the end");
+	credential_connections_answer(wire->conns);
+	assert(credential_connections_is_empty(wire->conns));
+	credential_connections_free(wire->conns);
 	uv_run(&wire->loop, UV_RUN_DEFAULT);
 	int busy = uv_loop_close(&wire->loop);
 	assert(!busy);

@@ -19,8 +19,8 @@ struct wire {
 	struct sender_settings settings;
 	struct provider_list providers;
 	unsigned connections;
-	struct credential *credential; /* the lane's */
-	struct credential_connections *lane;
+	struct credential *credential; /* the credential's */
+	struct credential_connections *conns;
 };
 
 #define WIRE_TOPIC "com.example"

@@ -863,7 +863,7 @@ static int find_expired(struct registry_db *db, int64_t before_ms, size_t limit,
 	return 0;
 }
 
-static int find_suspended_elsewhere(struct registry_db *db, int64_t before_ms, size_t limit,
+static int find_longest_suspended(struct registry_db *db, int64_t before_ms, size_t limit,
 	registry_key_fn *on_key, void *ctx, struct err *err)
 {
 	(void)err;
@@ -980,7 +980,7 @@ const struct registry_ops memory_ops = {
 	.put_seen = put_seen,
 	.prune_traces = prune_traces,
 	.find_expired = find_expired,
-	.find_suspended_elsewhere = find_suspended_elsewhere,
+	.find_longest_suspended = find_longest_suspended,
 	.find_nudges = find_nudges,
 	.mark_nudged = mark_nudged,
 };
