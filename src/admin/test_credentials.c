@@ -28,7 +28,7 @@ struct examination {
 		json_t *json;	     /* borrowed */
 	} online[CONFIG_CREDENTIALS_MAX];
 	unsigned open;
-	uv_timer_t timer; /* once the files are read: till then main.c may close all handles */
+	uv_timer_t timer; /* once the files are read: till then parts.c may close all handles */
 };
 
 static void examination_free(struct examination *examination)

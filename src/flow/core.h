@@ -1,7 +1,7 @@
 /*
  * core - what the parts of the daemon share: the stages, joined.
  *
- * One struct; main.c makes the members and takes them down, and says in which order.  Loop thread
+ * One struct; parts.c makes the members and takes them down, and says in which order.  Loop thread
  * only.
  */
 #ifndef MAILPUSH_FLOW_CORE_H

@@ -179,7 +179,7 @@ static void on_spool_taken(void *ctx, size_t count)
 	(void)count;
 }
 
-/* What main.c does. */
+/* What parts.c does. */
 
 static void on_registry(struct registry_job *job)
 {
@@ -240,7 +240,7 @@ static void on_loaded_parked(
 	arrivals_take_parked(core.arrivals, id, received_ms, raw, raw_size);
 }
 
-/* What main.c does. */
+/* What parts.c does. */
 static void load(void)
 {
 	static const struct store_loader loader = {
