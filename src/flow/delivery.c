@@ -303,7 +303,7 @@ static void look(struct delivery *delivery)
 	probes_launch(core->probes, core->sender, PROBE_AFTER_PUSHES);
 	clear_missing(delivery, time.now_ms);
 	int64_t wake_ms = schedule_wake_ms(core->schedule, time.now_ms);
-	/* A push that was answered while it was handed over has resumed us again. */
+	/* A push that was answered while it was handed over has woken us again. */
 	if (delivery->is_awake)
 		wake_ms = time.now_ms;
 	if (wake_ms == INT64_MAX)

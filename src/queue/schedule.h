@@ -19,7 +19,7 @@
  * there. A push that failed may have reached the phone: the same one may be repeated at once,
  * another one (with an apns-id of its own) waits for min_interval after it too. Only if it could
  * not leave then (an outage, a restart) and is overdue by more than deferred_delay, it is put off
- * once, by chance up to deferred_delay, so that not all phones are resumed at once. At most
+ * once, by chance up to deferred_delay, so that not all phones are woken at once. At most
  * SCHEDULE_HASHES_MAX hashes a flight; the rest stays news.  A flight remembers the highest seq it
  * carries, and a final verdict settles only news up to it; a failure settles nothing.
  *

@@ -68,7 +68,7 @@ static inline void place_fini(struct place *place)
 		}                                                  \
 	} while (0)
 
-/* The same for what the loop is not resumed by: the far end of a socket that is none of its own. */
+/* The same for what the loop is not woken by: the far end of a socket that is none of its own. */
 #define place_spin_until(place, condition)                         \
 	do {                                                       \
 		while (!(condition)) {                             \

@@ -46,7 +46,7 @@ struct wire {
 	int events;
 	struct buf to_near, to_far;
 	bool is_blocked;  /* the near end found no room */
-	bool is_waking;	  /* the near end is resumed soon */
+	bool is_waking;	  /* the near end is woken soon */
 	bool is_arriving; /* what was written is with the far end soon */
 	int error;	  /* of the last function of SSL */
 	struct server *server;

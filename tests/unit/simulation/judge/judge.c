@@ -75,7 +75,7 @@ uint64_t judge_next(void)
 const char *judge_reason_name(enum reason reason)
 {
 	static const char *const names[] = {"forgotten", "stopped", "superseded", "evicted",
-		"expired", "suspended_elsewhere", "unlisted", "dropped", "given up", "unsafe"};
+		"expired", "suspended too long", "unlisted", "dropped", "given up", "unsafe"};
 	return names[reason];
 }
 
