@@ -265,7 +265,10 @@ static enum credential_validity validity(
 enum credential_validity credential_validity(
 	const struct credential *credential, int64_t now_unix_ms)
 {
-	return validity(credential->not_before_unix_ms, credential->not_after_unix_ms, now_unix_ms);
+	enum credential_validity is = validity(
+		credential->not_before_unix_ms, credential->not_after_unix_ms, now_unix_ms);
+	bool has_begun = now_unix_ms - CREDENTIAL_START_MS >= credential->not_before_unix_ms;
+	return is == CREDENTIAL_VALID && !has_begun ? CREDENTIAL_NOT_YET : is;
 }
 
 static const char *day(int64_t unix_ms, char ret[CREDENTIAL_DAY_SIZE])

@@ -75,11 +75,18 @@ bool credential_equal(const struct credential *a, const struct credential *b);
 /* May its token be shared with `b`, whatever the topics? */
 bool credential_same_signer(const struct credential *a, const struct credential *b);
 
+/*
+ * For connections a certificate is valid so long after its own beginning: a server whose clock is a
+ * little behind ours would refuse it before, and a refusal is a hold of minutes.
+ */
+#define CREDENTIAL_START_MS 2000
+
 enum credential_validity { CREDENTIAL_VALID, CREDENTIAL_NOT_YET, CREDENTIAL_EXPIRED };
 
 enum credential_validity credential_validity(
 	const struct credential *credential, int64_t now_unix_ms);
-/* 0 when it is valid, or -EKEYEXPIRED with a text that names file, day, distance and remedy. */
+/* For people, without CREDENTIAL_START_MS: 0 when it is valid, or -EKEYEXPIRED with a text that
+ * names file, day, distance and remedy. */
 int credential_check_dates(
 	const struct credential *credential, int64_t now_unix_ms, struct err *err);
 /* The same of a certificate that is called `what`. */

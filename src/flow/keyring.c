@@ -83,8 +83,8 @@ static int64_t judge_dates(const struct credential *credential, int64_t now_ms)
 			credential->file, left_ms / CLOCK_DAY_MS,
 			credential_last_day(credential, day));
 	raise_or_clear("credential-expiry", credential->name, ends_soon ? text : NULL);
-	if (credential->not_before_unix_ms > now_ms)
-		return credential->not_before_unix_ms - now_ms;
+	if (credential->not_before_unix_ms > now_ms - CREDENTIAL_START_MS)
+		return credential->not_before_unix_ms + CREDENTIAL_START_MS - now_ms;
 	return is_valid ? left_ms + 1 : LOOK_MS;
 }
 
@@ -99,7 +99,8 @@ static void judge_all(struct keyring *keyring)
 		if (change_ms < next_ms)
 			next_ms = change_ms;
 		if (keyring->coming[i])
-			change_ms = keyring->coming[i]->not_before_unix_ms - now_ms;
+			change_ms = keyring->coming[i]->not_before_unix_ms + CREDENTIAL_START_MS -
+				now_ms;
 		if (change_ms < next_ms)
 			next_ms = change_ms;
 	}

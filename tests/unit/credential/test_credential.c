@@ -257,8 +257,9 @@ static void a_certificate_of_today_is_valid(void **state)
 		credential_validity(credential, credential->not_after_unix_ms), CREDENTIAL_VALID);
 	assert_int_equal(credential_validity(credential, credential->not_after_unix_ms + 1),
 		CREDENTIAL_EXPIRED);
-	assert_int_equal(credential_validity(credential, credential->not_before_unix_ms - 1),
-		CREDENTIAL_NOT_YET);
+	int64_t start_ms = credential->not_before_unix_ms + CREDENTIAL_START_MS;
+	assert_int_equal(credential_validity(credential, start_ms - 1), CREDENTIAL_NOT_YET);
+	assert_int_equal(credential_validity(credential, start_ms), CREDENTIAL_VALID);
 	credential_free(credential);
 }
 
