@@ -13,6 +13,8 @@ import multiprocessing
 import os
 import pathlib
 import random
+import signal
+import sys
 import tempfile
 import traceback
 
@@ -123,10 +125,13 @@ class Examination:
         return looked_at, findings
 
     def _work(self, words, share, folder):
-        """A share of the images, in a process of its own."""
+        """A share of the images, in a process of its own, which ends its programs when it is ended."""
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         try:
             with Starter(folder / f"starter{share}", self._apns_folder) as starter:
                 self._look(words, share, folder / f"data{share}", starter)
+        except SystemExit:
+            words.cancel_join_thread()      # nobody reads any more
         except BaseException:
             words.put(("error", "the examination itself", [traceback.format_exc()]))
         finally:
