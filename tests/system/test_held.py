@@ -1,16 +1,20 @@
 """A credential that Apple refuses is on hold: what is said of it, and when it is tried again."""
 
+import concurrent.futures
 import re
 import time
 
 import pytest
 
-from apnssim import ZEROS
+from apnssim import TOPIC, ZEROS
 from control import ask, ctl, ctl_fine, ctl_json, get
 from mailsite import BarePhone, new_user, register
 from waiting import wait_until
 
 REFUSED = {"status": 403, "reason": "BadCertificate"}
+OTHER_TOPIC = "com.apple.mail.other"
+CREDENTIALS = {"main": TOPIC, "other": OTHER_TOPIC}
+LEAST_S = 10
 WORDS = r"on hold since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: Apple refuses pushes: 403 BadCertificate"
 
 
@@ -168,3 +172,89 @@ def test_a_probe_is_not_counted_as_a_push(bare_site):
     check(bare_site)
     bare_site.register(BarePhone(new_user(), ()))
     assert get(bare_site.mailpushd, "/status")["pushes"]["total"] == 0
+
+
+# ---- several ways to ask, several credentials: one probe of each in ten seconds ----
+
+@pytest.fixture
+def two(bare_site_for, imapd_conf, sim):
+    """Two credentials on hold; for each of them waits a push to a phone of the same user."""
+    site = bare_site_for(start=False)
+    certificate, key = sim.add_client("other", OTHER_TOPIC)
+    site.mailpushd.credentials["other"] = {"certificate": certificate, "key": key}
+    site.mailpushd.write_conf()
+    site.mailpushd.start()
+    site.phone = site.registered_phone()
+    imapd_conf.write_text(imapd_conf.read_text().replace(TOPIC, OTHER_TOPIC))
+    site.mailpushd.reload()
+    site.mailpushd.wait_log(f"reloaded .*aps_topic={OTHER_TOPIC}")
+    site.registered_phone(user=site.phone.user)
+    refuse(site, True)
+    site.sim.control(do="next", count=1000, **REFUSED)
+    site.deliver(site.phone.user)
+    for name in CREDENTIALS:
+        site.mailpushd.wait_log(f"403 BadCertificate.*alarm=apns:{name} state=begins")
+    wait_until(lambda: [held["waiting"] for held in holds(site)] == [1, 1], what="two holds")
+    return site
+
+
+def holds(site):
+    credentials = get(site.mailpushd, "/status")["credentials"]
+    assert all(held["held"] for held in credentials)
+    return sorted(credentials, key=lambda held: held["name"])
+
+
+def probes(site):
+    """How many pushes Apple has refused, by credential."""
+    topics = [push["headers"]["apns-topic"] for push in refused_pushes(site)]
+    return {name: topics.count(topic) for name, topic in CREDENTIALS.items()}
+
+
+def assert_seldom(site, before, began):
+    """However slow the machine is: one probe at once, and one for each ten seconds that passed."""
+    came = probes(site)
+    most = 1 + int((time.time() - began) / LEAST_S)
+    for name in CREDENTIALS:
+        assert 1 <= came[name] - before[name] <= most, (came, before, most)
+
+
+WAYS = [push, flush, check, reload]
+
+
+@pytest.mark.parametrize("first", WAYS)
+@pytest.mark.parametrize("second", WAYS)
+def test_who_asks_after_another_waits_for_ten_seconds(two, first, second):
+    """Whichever way, and for each credential: the next attempt comes closer, but not to now."""
+    before, began = probes(two), time.time()
+    with concurrent.futures.ThreadPoolExecutor() as background:
+        background.submit(first, two)
+        wait_until(lambda: all(held["next_try"] > began + 100 and held["waiting"] == 1
+                               and probes(two)[held["name"]] > before[held["name"]]
+                               for held in holds(two)), what="a probe of each credential")
+        background.submit(second, two)
+        wait_until(lambda: all(held["next_try"] < began + 100 or
+                               probes(two)[held["name"]] > before[held["name"]] + 1
+                               for held in holds(two)), what="a next attempt that is near")
+        assert_seldom(two, before, began)
+        assert min(held["next_try"] for held in holds(two)) > began + LEAST_S - 1
+        two.sim.control(do="clear")         # so that nobody waits for long
+        two.mailpushd.stop()
+
+
+def test_who_asks_in_all_ways_at_once_is_told_of_each_credential(two):
+    before, began, since = probes(two), time.time(), len(two.mailpushd.log)
+    with concurrent.futures.ThreadPoolExecutor() as background:
+        checked, pushed = background.submit(check, two), background.submit(push, two)
+        flushed = ctl_json(two.mailpushd, "queue", "flush")[0]["cannot_go"]
+        reload(two)
+        for name in CREDENTIALS:
+            two.mailpushd.wait_log(f"warn apns: {WORDS}.*; it is tried next .*"
+                                   f"push.* waits? credential={name}", since=since)
+        assert len(re.findall(f"{WORDS}.*; it is tried next .*, \\d push(?:es)? waits?",
+                              checked.result().stdout)) == 2
+        assert len(re.findall(f"{WORDS}.*; it is tried next .*, \\d push(?:es)? waits?",
+                              pushed.result().stdout)) == 2
+    assert sorted(held["credential"] for held in flushed) == sorted(CREDENTIALS)
+    assert all(held["held_since"] < began and held["next_try"] and
+               "403 BadCertificate" in held["meaning"] for held in flushed)
+    assert_seldom(two, before, began)
