@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import shutil
 import sys
 import tempfile
@@ -14,7 +15,7 @@ sys.path.insert(0, str(SYSTEM))
 from browser import Browser  # noqa: E402
 from conftest import *  # noqa: E402,F401,F403  the fixtures of the system tests
 from control import fetch_tcp, free_port, tcp  # noqa: E402
-from mailsite import new_user  # noqa: E402
+from mailsite import mail_beside_an_old_change, new_user  # noqa: E402
 from pageserver import PageServer  # noqa: E402
 from waiting import wait_until  # noqa: E402
 
@@ -133,6 +134,14 @@ def test_what_happens_is_shown_without_loading_the_page_again(site, browser, url
     browser.wait("410 Unregistered", "#failures")
     assert browser.run("return window.isTheSame") is True
     assert browser.complaints() == []
+
+
+def test_new_mail_is_as_late_as_the_mail_and_not_as_a_change_before_it(site, browser, url):
+    mail_beside_an_old_change(site, "Notes")
+    browser.open(url)
+    browser.wait("Latency\n", "#charts")
+    late = re.findall("95 % within (.*)", browser.text("#charts"))
+    assert len(late) == 2 and all(re.fullmatch(r"[0-9.]+ m?s", one) for one in late), late
 
 
 def test_phones_that_are_stopped_are_neither_told_nor_well(site, browser, url):

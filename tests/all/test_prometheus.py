@@ -13,6 +13,7 @@ sys.path.insert(0, str(SYSTEM))
 from conftest import *  # noqa: E402,F401,F403  the fixtures of the system tests
 import notify  # noqa: E402
 from control import free_port  # noqa: E402
+from mailsite import old_change  # noqa: E402
 from prometheus import Prometheus  # noqa: E402
 
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
@@ -147,3 +148,19 @@ def test_the_panels_do_not_overlap_and_say_what_they_show():
             assert all(part["datasource"]["uid"] == "${datasource}"
                        for part in [panel, *panel["targets"]])
     assert len(identities) == len(DASHBOARD["panels"])
+
+
+def test_new_mail_is_as_late_as_the_mail_and_not_as_a_change_before_it(site, prometheus_for):
+    """On the dashboard, and for the alert."""
+    phone = old_change(site, "Notes")
+    prometheus = prometheus_for(RULES)
+    prometheus.wait('mailpush_event_to_push_seconds_count{urgency="urgent"} == 0')
+    site.deliver(phone.user)
+    site.told(phone, "INBOX", "Notes")
+    [alert] = [rule["query"] for rule in prometheus.rules() if rule["name"] == "MailpushTellsLate"]
+    shown = [expr for expr in dashboard_expressions()
+             if re.search('event_to_push_seconds.*urgency="urgent"', expr)]
+    assert len(shown) == 3
+    for expr in [*shown, alert.replace(" > 60", "")]:
+        [(_, late)] = prometheus.wait(expr)
+        assert late < 60, expr

@@ -271,6 +271,32 @@ def register(site, count=1):
     return phones
 
 
+OLD_CHANGE_S = 3600
+
+
+def old_change(site, *folder):
+    """The phone that an hour-old change waits for, of INBOX or of this folder; urgent news takes it
+    along."""
+    phone = site.registered_phone("INBOX", "Notes")
+    site.wait_nothing_waits()
+    site.mailpushd.write_conf(deferred_delay="1h")
+    site.mailpushd.restart()
+    site.tell(notify.mail(phone.user, *folder, event="MessageExpunge"))
+    site.mailpushd.stop()
+    with contextlib.closing(sqlite3.connect(site.mailpushd.dir / "queue.sqlite")) as queue:
+        with queue:
+            queue.execute("UPDATE news SET first_ms = first_ms - ?", (OLD_CHANGE_S * 1000,))
+    site.mailpushd.start()
+    return phone
+
+
+def mail_beside_an_old_change(site, *folder):
+    phone = old_change(site, *folder)
+    site.deliver(phone.user)
+    site.told(phone, "INBOX", *folder)
+    site.wait_nothing_waits()
+
+
 def wait_told(site, phones):
     """Each of them was told, and nothing is left to be told."""
     for phone in phones:

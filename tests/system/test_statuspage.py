@@ -9,7 +9,7 @@ import pytest
 
 from control import (UnixConnection, ask, fetch, fetch_tcp, free_port, get, tcp,
                      wait_counted)
-from mailsite import BarePhone, new_user
+from mailsite import OLD_CHANGE_S, BarePhone, mail_beside_an_old_change, new_user
 from waiting import wait_until
 
 DATA = "/status-page.json"
@@ -154,6 +154,14 @@ def test_the_history_begins_with_the_daemon_and_has_what_came(site):
         assert sum(parts["taken"]) >= 2 and sum(parts["failed"]) == 1
         assert all(value is None or 0 < value < 60 for value in parts["told"] + parts["answered"])
         assert any(parts["told"]) and any(parts["answered"])
+
+
+def test_new_mail_is_as_late_as_the_mail_and_not_as_a_change_before_it(site):
+    mail_beside_an_old_change(site, "Notes")
+    history = data(site)["history"]
+    for span in ("hour", "day"):
+        [late] = [value for value in history[span]["told"] if value is not None]
+        assert 0 < late < OLD_CHANGE_S / 4
 
 
 def test_the_history_ends_with_the_daemon(site):
