@@ -250,7 +250,7 @@ static void on_tcp(void *ctx, struct http_request *request)
 static bool is_allowed(void *ctx, int fd)
 {
 	const struct core *core = ctx;
-	struct peer peer = {.uid = (uid_t)-1};
+	struct peercred peer = {.uid = (uid_t)-1};
 	struct err err;
 	if (!peer_of_stream(fd, &peer, &err) &&
 		peer_is_allowed(&core->config->control_peers, peer.uid))

@@ -2,11 +2,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include <unistd.h>
 
 void random_seed(uint8_t ret[RANDOM_SEED_SIZE])
 {
-	if (getrandom(ret, RANDOM_SEED_SIZE, 0) != RANDOM_SEED_SIZE)
+	if (getentropy(ret, RANDOM_SEED_SIZE))
 		abort();
 }
 

@@ -5,6 +5,10 @@
  * it), in a folder by the way of an event.  docs/architecture.md tells it in prose; each folder's
  * README.md says what belongs there.
  *
+ * platform/ - what systems do each in its own way
+ *   peercred        who is at the other end of a socket
+ *   receive         many datagrams at once
+ *
  * base/ - below everything: memory, text, time, threads, the log
  *   mem             memory that is there or the process ends
  *   err             the text of a failure, for a person

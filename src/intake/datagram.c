@@ -1,13 +1,16 @@
 #include "intake/datagram.h"
 
 #include "base/mem.h"
+#include "platform/receive.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define BATCH 64
+#define SENDER_SIZE 24
 /* What datagram_free takes in at most, should somebody go on sending over an open descriptor. */
 #define DRAIN_MAX (16 * DATAGRAM_TURN_MAX)
 
@@ -27,9 +30,9 @@ struct datagram {
 	struct datagram_callbacks callbacks;
 	void *ctx;
 
-	struct mmsghdr messages[BATCH];
+	struct receive messages[BATCH];
 	struct iovec pieces[BATCH];
-	_Alignas(struct cmsghdr) char controls[BATCH][PEER_CONTROL_SIZE];
+	_Alignas(struct cmsghdr) char controls[BATCH][PEERCRED_CONTROL_MAX];
 	struct slot *slots;
 };
 
@@ -123,35 +126,47 @@ static void reject_stranger(struct datagram *d, uid_t uid)
 	d->callbacks.rejected(d->ctx, "stranger's datagrams", err.text);
 }
 
-static void take(struct datagram *d, struct mmsghdr *message)
+/* `ret_name`: the sender, for people. */
+static bool may_send(struct datagram *d, struct msghdr *header, char ret_name[SENDER_SIZE])
 {
-	struct err err;
-	struct peer peer;
-	if (!peer_of_message(&message->msg_hdr, &peer)) {
+	struct peercred sender;
+	strcpy(ret_name, "somebody");
+	if (!peercred_is_sent())
+		return true;
+	if (!peercred_of_message(header, &sender)) {
 		d->callbacks.rejected(d->ctx, "datagrams without a sender",
 			"a datagram came without its sender's uid");
-		return;
+		return false;
 	}
-	uid_t uid = peer.uid;
-	if (peer_is_self(d->peers, &peer)) {
+	if (peer_is_self(d->peers, &sender)) {
 		d->callbacks.rejected(d->ctx, "datagrams of our own", PEER_SELF_TEXT);
-		return;
+		return false;
 	}
-	if (!peer_is_allowed(d->peers, uid)) {
-		reject_stranger(d, uid);
-		return;
+	if (!peer_is_allowed(d->peers, sender.uid)) {
+		reject_stranger(d, sender.uid);
+		return false;
 	}
-	if (message->msg_hdr.msg_flags & MSG_TRUNC) {
-		err_set(&err, -EMSGSIZE, "uid %u sent a datagram of more than %d bytes",
-			(unsigned)uid, DATAGRAM_SIZE_MAX);
+	snprintf(ret_name, SENDER_SIZE, "uid %u", (unsigned)sender.uid);
+	return true;
+}
+
+static void take(struct datagram *d, struct receive *message)
+{
+	struct err err;
+	struct msghdr *header = &message->header;
+	char sender[SENDER_SIZE];
+	if (!may_send(d, header, sender))
+		return;
+	if (header->msg_flags & MSG_TRUNC) {
+		err_set(&err, -EMSGSIZE, "%s sent a datagram of more than %d bytes", sender,
+			DATAGRAM_SIZE_MAX);
 		d->callbacks.rejected(d->ctx, "datagrams too large", err.text);
 		return;
 	}
 	struct notification notification;
-	int r = datagram_parse(
-		message->msg_hdr.msg_iov->iov_base, message->msg_len, &notification, &err);
+	int r = datagram_parse(header->msg_iov->iov_base, message->size, &notification, &err);
 	if (r < 0) {
-		err_prefix(&err, r, "uid %u", (unsigned)uid);
+		err_prefix(&err, r, "%s", sender);
 		d->callbacks.rejected(d->ctx, "malformed datagrams", err.text);
 		return;
 	}
@@ -161,14 +176,10 @@ static void take(struct datagram *d, struct mmsghdr *message)
 static int receive_batch(struct datagram *d)
 {
 	for (unsigned i = 0; i < BATCH; i++) {
-		d->messages[i].msg_hdr.msg_controllen = PEER_CONTROL_SIZE;
-		d->messages[i].msg_hdr.msg_flags = 0;
+		d->messages[i].header.msg_controllen = (socklen_t)peercred_control_size();
+		d->messages[i].header.msg_flags = 0;
 	}
-	int n;
-	do {
-		n = recvmmsg(d->fd, d->messages, BATCH, MSG_DONTWAIT, NULL);
-	} while (n < 0 && errno == EINTR);
-	return n;
+	return receive_waiting(d->fd, d->messages, BATCH);
 }
 
 static void take_queued(struct datagram *d, unsigned limit)
@@ -227,7 +238,7 @@ int datagram_new(uv_loop_t *loop, const char *path, mode_t mode, gid_t gid,
 	d->slots = mem_alloc(BATCH * sizeof(*d->slots));
 	for (unsigned i = 0; i < BATCH; i++) {
 		d->pieces[i] = (struct iovec){d->slots[i].bytes, sizeof(d->slots[i].bytes)};
-		d->messages[i].msg_hdr = (struct msghdr){
+		d->messages[i].header = (struct msghdr){
 			.msg_iov = &d->pieces[i],
 			.msg_iovlen = 1,
 			.msg_control = d->controls[i],

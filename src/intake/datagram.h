@@ -2,9 +2,9 @@
  * datagram - the socket of `notifysocket: /path`: one notification a datagram, no answer.
  *
  * EVENTS.md section 2a: twelve unread datagrams freeze Cyrus, so this socket is read first and at
- * once: recvmmsg under uv_poll, at most DATAGRAM_TURN_MAX a turn, nothing here waits.  The peer's
- * uid comes with each datagram (SO_PASSCRED); what an uid sends that is not allowed is counted and
- * reported.
+ * once: many at a time (receive.h), at most DATAGRAM_TURN_MAX a turn, nothing here waits.  The
+ * sender's uid comes with each datagram (peercred.h); what an uid sends that is not allowed is
+ * counted and reported.
  *
  * Loop thread only.
  */

@@ -36,7 +36,6 @@ int listener_make(
 	return fd;
 }
 
-/* Linux's way; elsewhere accept and fcntl. */
 int listener_accept(int listener)
 {
 	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -7,7 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-bool peer_is_self(const struct peer_rules *rules, const struct peer *peer)
+bool peer_is_self(const struct peer_rules *rules, const struct peercred *peer)
 {
 	return rules->self && rules->self == peer->pid;
 }
@@ -29,34 +29,12 @@ void peer_allow(struct peer_rules *rules, uid_t uid)
 	rules->allowed[rules->count++] = uid;
 }
 
-int peer_of_stream(int fd, struct peer *ret, struct err *err)
+int peer_of_stream(int fd, struct peercred *ret, struct err *err)
 {
-	struct ucred credentials;
-	socklen_t size = sizeof(credentials);
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
-		return err_set(err, -errno, "cannot ask who the peer is: %s", strerror(errno));
-	*ret = (struct peer){credentials.uid, credentials.pid};
+	int failed = peercred_of_stream(fd, ret);
+	if (failed)
+		return err_set(err, failed, "cannot ask who the peer is: %s", strerror(-failed));
 	return 0;
-}
-
-static int want_credentials(int fd)
-{
-	int on = 1;
-	return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
-}
-
-bool peer_of_message(struct msghdr *message, struct peer *ret)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-		struct ucred credentials;
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS ||
-			c->cmsg_len != CMSG_LEN(sizeof(credentials)))
-			continue;
-		memcpy(&credentials, CMSG_DATA(c), sizeof(credentials));
-		*ret = (struct peer){credentials.uid, credentials.pid};
-		return true;
-	}
-	return false;
 }
 
 static int connect_to(const struct sockaddr_un *address, int type)
@@ -131,6 +109,11 @@ int peer_bind(const char *path, int type, mode_t mode, gid_t gid, int *ret_fd, s
 			sizeof(address.sun_path) - 1);
 	memcpy(address.sun_path, path, length);
 
+	if (type == SOCK_DGRAM && (mode & S_IWOTH) && !peercred_is_sent())
+		return err_set(err, -EPERM,
+			"cannot make socket '%s': this system does not tell who sends, and with "
+			"mode %04o everybody may; set socket_mode = 0660",
+			path, (unsigned)mode);
 	int r = make_way(&address, type, err);
 	if (r < 0)
 		return r;
@@ -139,10 +122,7 @@ int peer_bind(const char *path, int type, mode_t mode, gid_t gid, int *ret_fd, s
 	int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		goto failed;
-	if (type == SOCK_DGRAM && want_credentials(fd) < 0)
-		goto failed;
-	/* Nobody gets in before group and mode are right.  Not by umask: that is all threads'. */
-	if (fchmod(fd, 0) < 0)
+	if (type == SOCK_DGRAM && (errno = -peercred_request(fd)))
 		goto failed;
 	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		goto failed;

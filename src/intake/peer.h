@@ -1,13 +1,14 @@
 /*
  * peer - may this process talk to us?  Decided by its uid, which the kernel vouches for.
  *
- * What Linux alone has (SO_PEERCRED, SO_PASSCRED, the mode of a socket before it is bound) stands
- * here.  Loop thread only.
+ * Where it cannot vouch for the sender of a datagram (peercred.h), the rights of the socket's file
+ * decide: who may write to it, may send.  Loop thread only.
  */
 #ifndef MAILPUSH_INTAKE_PEER_H
 #define MAILPUSH_INTAKE_PEER_H
 
 #include "base/err.h"
+#include "platform/peercred.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,31 +27,21 @@ struct peer_rules {
 	pid_t self; /* 0: whoever sends is asked for his uid alone */
 };
 
-/* Who is at the other end. */
-struct peer {
-	uid_t uid;
-	pid_t pid; /* 0: of another namespace */
-};
-
 /* Is it this process, to which something that it passed on came back? */
-bool peer_is_self(const struct peer_rules *rules, const struct peer *peer);
+bool peer_is_self(const struct peer_rules *rules, const struct peercred *peer);
 bool peer_is_allowed(const struct peer_rules *rules, uid_t uid);
 /* At most PEER_UIDS_MAX different uids. */
 void peer_allow(struct peer_rules *rules, uid_t uid);
 
 /* The other end of a connected stream socket. */
-int peer_of_stream(int fd, struct peer *ret, struct err *err);
-
-/* Room for what peer_of_message needs and nothing else: passed file descriptors do not fit. */
-#define PEER_CONTROL_SIZE CMSG_SPACE(sizeof(struct ucred))
-/* Who sent a datagram to a socket of peer_bind. */
-bool peer_of_message(struct msghdr *message, struct peer *ret);
+int peer_of_stream(int fd, struct peercred *ret, struct err *err);
 
 /*
  * For both kinds of socket: binds a socket of `type` at `path`, which must fit sun_path, with
- * exactly `mode` whatever the umask, and group `gid` unless (gid_t)-1.  A datagram socket tells the
- * sender's uid from the first datagram on.  See datagram_new for what is done about a file that is
- * there.  The descriptor does not block and is closed on exec.
+ * exactly `mode` whatever the umask, and group `gid` unless (gid_t)-1; only between these two the
+ * umask counts.  A datagram socket tells the sender's uid from the first datagram on, or it is
+ * refused if `mode` lets everybody write: -EPERM.  See datagram_new for what is done about a file
+ * that is there.  The descriptor does not block and is closed on exec.
  */
 int peer_bind(const char *path, int type, mode_t mode, gid_t gid, int *ret_fd, struct err *err);
 

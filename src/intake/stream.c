@@ -439,7 +439,7 @@ static bool make_room(struct stream *s)
 
 static void begin(struct stream *s, int fd)
 {
-	struct peer peer;
+	struct peercred peer;
 	struct err err;
 	if (peer_of_stream(fd, &peer, &err) < 0) {
 		close(fd);

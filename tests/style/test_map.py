@@ -16,8 +16,13 @@ def top(path):
     return path.read_text().partition("*/")[0]
 
 
+def module(path):
+    """A module of platform has a file for each system."""
+    return re.sub("_(linux|freebsd|portable)$", "", path.stem)
+
+
 def modules(folder):
-    return {path.stem for path in FILES if path.parent.name == folder}
+    return {module(path) for path in FILES if path.parent.name == folder}
 
 
 def the_map():
@@ -26,8 +31,8 @@ def the_map():
     for line in top(SRC / "daemon/main.c").splitlines():
         if folder := re.match(r" \* (\w+)/ - \S", line):
             found[folder[1]] = []
-        elif module := re.match(r" \*   (\w+) +\S", line):
-            found[list(found)[-1]].append(module[1])
+        elif name := re.match(r" \*   (\w+) +\S", line):
+            found[list(found)[-1]].append(name[1])
     return found
 
 
@@ -59,7 +64,7 @@ def graph():
     """Module -> the modules whose headers its files include."""
     found = {}
     for path in FILES:
-        name = f"{path.parent.name}/{path.stem}"
+        name = f"{path.parent.name}/{module(path)}"
         headers = re.findall(r'^#include "([^"]+)\.h"', path.read_text(), flags=re.M)
         found.setdefault(name, set()).update(set(headers) - {name})
     return found

@@ -67,7 +67,7 @@ static void mode_is_exact_whatever_the_umask(void **state)
 		for (size_t j = 0; j < 3; j++) {
 			mode_t before = umask(masks[j]);
 			int fd;
-			bind_ok(place, SOCK_DGRAM, modes[i], &fd);
+			bind_ok(place, SOCK_STREAM, modes[i], &fd);
 			umask(before);
 			assert_int_equal(mode_of(place->path), modes[i]);
 			close(fd);
@@ -187,11 +187,11 @@ static void the_peer_of_a_stream_is_known(void **state)
 	int client = place_connect(place->path, SOCK_STREAM);
 	int server = accept(listener, NULL, NULL);
 	assert_true(server >= 0);
-	struct peer peer = {12345, -1};
+	struct peercred peer = {12345, -1};
 	struct err err;
 	assert_int_equal(peer_of_stream(server, &peer, &err), 0);
 	assert_int_equal(peer.uid, geteuid());
-	assert_int_equal(peer.pid, getpid());
+	assert_int_equal(peer.pid, KNOWS_PID ? getpid() : 0);
 	close(client);
 	close(server);
 	close(listener);
@@ -201,21 +201,23 @@ static void the_sender_of_a_datagram_is_known(void **state)
 {
 	struct place *place = *state;
 	int fd;
+	if (!peercred_is_sent())
+		skip();
 	bind_ok(place, SOCK_DGRAM, 0600, &fd);
 	int client = place_connect(place->path, SOCK_DGRAM);
 	assert_int_equal(send(client, "x", 1, 0), 1);
 	char byte;
-	_Alignas(struct cmsghdr) char control[PEER_CONTROL_SIZE];
+	_Alignas(struct cmsghdr) char control[PEERCRED_CONTROL_MAX];
 	struct iovec piece = {&byte, 1};
 	struct msghdr message = {.msg_iov = &piece,
 		.msg_iovlen = 1,
 		.msg_control = control,
-		.msg_controllen = sizeof(control)};
+		.msg_controllen = (socklen_t)peercred_control_size()};
 	assert_int_equal(recvmsg(fd, &message, 0), 1);
-	struct peer peer = {12345, -1};
-	assert_true(peer_of_message(&message, &peer));
+	struct peercred peer = {12345, -1};
+	assert_true(peercred_of_message(&message, &peer));
 	assert_int_equal(peer.uid, geteuid());
-	assert_int_equal(peer.pid, getpid());
+	assert_int_equal(peer.pid, KNOWS_PID ? getpid() : 0);
 	close(client);
 	close(fd);
 }
@@ -224,16 +226,30 @@ static void without_credentials_the_sender_is_unknown(void **state)
 {
 	(void)state;
 	struct msghdr message = {0};
-	struct peer peer = {12345, -1};
-	assert_false(peer_of_message(&message, &peer));
+	struct peercred peer = {12345, -1};
+	assert_false(peercred_of_message(&message, &peer));
 	assert_int_equal(peer.uid, 12345);
+}
+
+/* The rights of its file decide then. */
+static void a_datagram_socket_for_everybody_needs_senders_that_are_known(void **state)
+{
+	struct place *place = *state;
+	struct err err;
+	int fd = -77;
+	int failed = peer_bind(place->path, SOCK_DGRAM, 0666, (gid_t)-1, &fd, &err);
+	assert_int_equal(failed, peercred_is_sent() ? 0 : -EPERM);
+	if (failed)
+		assert_non_null(strstr(err.text, "socket_mode = 0660"));
+	else
+		close(fd);
 }
 
 static void only_who_asks_for_it_knows_itself(void **state)
 {
 	(void)state;
-	const struct peer peer = {.pid = getpid()};
-	const struct peer hidden = {.pid = 0};
+	const struct peercred peer = {.pid = getpid()};
+	const struct peercred hidden = {.pid = 0};
 	const struct peer_rules asks = {.self = getpid()};
 	const struct peer_rules does_not = {0};
 	assert_true(peer_is_self(&asks, &peer));
@@ -260,6 +276,7 @@ int main(void)
 		WITH_PLACE(a_missing_folder_and_a_long_path_are_errors),
 		WITH_PLACE(the_peer_of_a_stream_is_known),
 		WITH_PLACE(the_sender_of_a_datagram_is_known),
+		WITH_PLACE(a_datagram_socket_for_everybody_needs_senders_that_are_known),
 		cmocka_unit_test(without_credentials_the_sender_is_unknown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

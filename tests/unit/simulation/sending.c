@@ -43,12 +43,11 @@ static struct topic {
 } topics[APPLE_TOPICS];
 
 /* Of the dice, so that a run is repeated: of its bytes the seeds of random_seed are made. */
-ssize_t getrandom(void *bytes, size_t size, unsigned flags)
+int getentropy(void *bytes, size_t size)
 {
-	(void)flags;
 	for (size_t i = 0; i < size; i++)
 		((uint8_t *)bytes)[i] = (uint8_t)dice_roll(256);
-	return (ssize_t)size;
+	return 0;
 }
 
 /* Credentials: the first topic has a certificate, the other a key for tokens. */
