@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #define MINUTE_MS 60000
+#define HOUR_MS (60 * MINUTE_MS)
 
 static struct wrong_topic *misfits;
 static int64_t now_ms;
@@ -168,6 +169,39 @@ static void a_phone_that_is_pushed_to_often_counts_once(void **state)
 	assert_int_equal(alarms, 1);
 }
 
+/* Another push is taken before each, so there is no row. */
+static void refuse_apart(unsigned first, unsigned count)
+{
+	for (unsigned phone = first; phone < first + count; phone++) {
+		take("a", 1000, 1);
+		refuse("a", phone, 1);
+	}
+}
+
+static void those_refused_within_the_hour_count_and_no_others(void **state)
+{
+	(void)state;
+	refuse_apart(0, 4);
+	now_ms += HOUR_MS;
+	refuse_apart(4, 4); /* the first four are out */
+	assert_int_equal(alarms, 0);
+	now_ms += HOUR_MS - 1;
+	refuse_apart(8, 1); /* the fifth since */
+	assert_int_equal(alarms, 1);
+}
+
+static void those_taken_within_the_hour_count_and_no_others(void **state)
+{
+	(void)state;
+	take("a", 2000, 60);
+	now_ms += HOUR_MS - 1;
+	refuse_apart(0, 6); /* of 67 */
+	assert_int_equal(alarms, 0);
+	now_ms += 1;
+	refuse_apart(0, 1); /* of 7 */
+	assert_int_equal(alarms, 1);
+}
+
 static void those_of_hours_ago_do_not_make_it_begin(void **state)
 {
 	(void)state;
@@ -281,6 +315,8 @@ int main(void)
 		T(more_than_a_tenth_of_the_phones_of_an_hour_are_too_many),
 		T(a_few_are_none_however_few_phones_there_are),
 		T(a_phone_that_is_pushed_to_often_counts_once),
+		T(those_refused_within_the_hour_count_and_no_others),
+		T(those_taken_within_the_hour_count_and_no_others),
 		T(those_of_hours_ago_do_not_make_it_begin),
 		T(it_stands_until_they_register_again_however_long_that_takes),
 		T(it_ends_with_the_last_phone_of_the_topic),
