@@ -33,6 +33,10 @@ static struct {
 	size_t next, answered; /* of the pushes */
 	size_t most_in_flight;
 	int64_t consumed; /* of the connection's window, and not given back */
+	bool is_mute;	  /* the server answers later */
+	int32_t unanswered[PUSHES];
+	size_t unanswered_count;
+	bool is_giving_up;
 	uint64_t dice;
 } world;
 
@@ -49,8 +53,8 @@ static void on_answered(void *ctx, struct sender_push *push, const struct apns_a
 {
 	(void)ctx;
 	(void)verdict;
-	assert_int_equal(answer->ending, APNS_ANSWERED);
-	assert_int_equal(answer->status, 200);
+	assert_int_equal(answer->ending, world.is_giving_up ? APNS_SILENT : APNS_ANSWERED);
+	assert_int_equal(answer->status, world.is_giving_up ? 0 : 200);
 	world.told[push - world.pushes]++;
 	world.answered++;
 }
@@ -68,13 +72,24 @@ static void on_state(void *ctx, const struct credential *credential, const char 
 	(void)text;
 }
 
-static int on_frame(nghttp2_session *server, const nghttp2_frame *frame, void *ctx)
+static void answer_all(void)
 {
 	static const nghttp2_nv ok = {(uint8_t *)(uintptr_t) ":status",
 		(uint8_t *)(uintptr_t) "200", 7, 3, NGHTTP2_NV_FLAG_NONE};
+	for (size_t i = 0; i < world.unanswered_count; i++)
+		nghttp2_submit_response(world.server, world.unanswered[i], &ok, 1, NULL);
+	world.unanswered_count = 0;
+	world.is_mute = false;
+}
+
+static int on_frame(nghttp2_session *server, const nghttp2_frame *frame, void *ctx)
+{
+	(void)server;
 	(void)ctx;
 	if (frame->hd.type == NGHTTP2_DATA && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
-		nghttp2_submit_response(server, frame->hd.stream_id, &ok, 1, NULL);
+		world.unanswered[world.unanswered_count++] = frame->hd.stream_id;
+	if (!world.is_mute)
+		answer_all();
 	return 0;
 }
 
@@ -131,6 +146,13 @@ static void open_window(int64_t bytes)
 	world.consumed -= bytes;
 }
 
+static void server_says(void)
+{
+	const uint8_t *bytes;
+	for (ssize_t n; (n = nghttp2_session_mem_send(world.server, &bytes)) > 0;)
+		wire_say(bytes, (size_t)n);
+}
+
 static void exchange(void)
 {
 	wire_turn(&world.wire);
@@ -142,9 +164,7 @@ static void exchange(void)
 			nghttp2_session_mem_recv(world.server, written->data, written->used),
 			written->used);
 	buf_consume(written, written->used);
-	const uint8_t *bytes;
-	for (ssize_t n; (n = nghttp2_session_mem_send(world.server, &bytes)) > 0;)
-		wire_say(bytes, (size_t)n);
+	server_says();
 	wire_turn(&world.wire);
 }
 
@@ -172,6 +192,7 @@ static void begin(void)
 	static const struct sender_callbacks callbacks = {on_answered, on_room, on_state};
 	world.next = world.answered = world.most_in_flight = 0;
 	world.consumed = 0;
+	world.unanswered_count = 0;
 	memset(world.told, 0, sizeof(world.told));
 	wire_start(&world.wire, &callbacks, NULL);
 	make_server();
@@ -203,15 +224,20 @@ static int64_t large_update(void)
 	return INT64_MAX;
 }
 
-/* With updates of the size that `update` says, one a turn, until all are told. */
-static void fly(int64_t (*update)(void))
+/* With updates of the size that `update` says, one a turn, until so many are told. */
+static void fly_until(size_t answered, int64_t (*update)(void))
 {
-	begin();
-	while (world.answered < PUSHES) {
+	while (world.answered < answered) {
 		hand_over();
 		exchange();
 		open_window(update());
 	}
+}
+
+static void fly(int64_t (*update)(void))
+{
+	begin();
+	fly_until(PUSHES, update);
 	end();
 }
 
@@ -345,11 +371,7 @@ static void what_is_handed_over_beyond_the_window_is_one_body_at_most(void **sta
 		beyond += world.sizes[i];
 	assert_int_in_range(beyond, WINDOW - LARGE, WINDOW + LARGE);
 	assert_int_equal(credential_connections_room(world.wire.conns), 0);
-	while (world.answered < PUSHES) {
-		hand_over();
-		exchange();
-		open_window(INT64_MAX);
-	}
+	fly_until(PUSHES, large_update);
 	end();
 }
 
@@ -376,11 +398,7 @@ static void no_more_are_in_flight_than_the_streams_that_are_allowed(void **state
 		orders[i]();
 		begin();
 		allow_streams(1);
-		while (world.answered < PUSHES / 2) {
-			hand_over();
-			exchange();
-			open_window(INT64_MAX);
-		}
+		fly_until(PUSHES / 2, large_update);
 		assert_int_equal(world.most_in_flight, 1);
 		allow_streams(0);
 		exchange();
@@ -391,11 +409,97 @@ static void no_more_are_in_flight_than_the_streams_that_are_allowed(void **state
 		}
 		assert_int_equal(world.next, next);
 		allow_streams(1000);
-		while (world.answered < PUSHES) {
+		fly_until(PUSHES, large_update);
+		end();
+	}
+}
+
+/* No more leave. */
+static void allow_none(void)
+{
+	allow_streams(0);
+	server_says();
+	size_t next = world.next;
+	for (unsigned turn = 0; turn < 5; turn++) {
+		exchange();
+		open_window(INT64_MAX);
+		hand_over();
+	}
+	assert_int_equal(world.next, next);
+	assert_int_equal(credential_connections_room(world.wire.conns), 0);
+}
+
+static void those_in_flight_end_when_no_stream_is_allowed_any_more(void **state)
+{
+	static const uint32_t before[] = {1, 100, 1000};
+	(void)state;
+	for (size_t i = 0; i < 3 * ORDERS; i++) {
+		uint32_t most = before[i % 3] < PUSHES / 2 ? before[i % 3] : PUSHES / 2;
+		orders[i / 3]();
+		begin();
+		allow_streams(before[i % 3]);
+		world.is_mute = true;
+		for (; world.unanswered_count < most; open_window(INT64_MAX)) {
 			hand_over();
 			exchange();
-			open_window(INT64_MAX);
 		}
+		allow_none();
+		assert_int_equal(world.answered, 0);
+		size_t in_flight = world.next;
+		answer_all();
+		allow_none();
+		assert_int_equal(world.answered, in_flight);
+		world.most_in_flight = 0;
+		allow_streams(1);
+		fly_until(in_flight + (PUSHES - in_flight) / 2, large_update);
+		assert_int_in_range(world.most_in_flight, in_flight < PUSHES, 1);
+		allow_streams(1000);
+		fly_until(PUSHES, large_update);
+		end();
+	}
+}
+
+/* Taken, and not on the wire yet when the server's word comes. */
+static void those_not_begun_when_no_stream_is_allowed_any_more_begin_later(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ORDERS; i++) {
+		orders[i]();
+		begin();
+		fly_until(1, large_update);
+		hand_over();
+		size_t taken = world.next;
+		size_t answered = world.answered;
+		assert_true(taken > answered);
+		allow_none();
+		assert_int_equal(world.answered, answered);
+		assert_int_equal(
+			credential_connections_in_flight(world.wire.conns), taken - answered);
+		allow_streams(1000);
+		fly_until(PUSHES, large_update);
+		end();
+	}
+}
+
+static void those_not_begun_can_be_given_up(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ORDERS; i++) {
+		orders[i]();
+		begin();
+		fly_until(1, large_update);
+		hand_over();
+		size_t in_flight = world.next - world.answered;
+		size_t left = in_flight > 2 ? in_flight - 2 : 0;
+		allow_none();
+		world.is_giving_up = true;
+		wire_give_up_oldest();
+		wire_give_up_oldest(); /* a third in a row would end the connection */
+		wire_turn(&world.wire);
+		world.is_giving_up = false;
+		assert_int_equal(credential_connections_in_flight(world.wire.conns), left);
+		allow_streams(1000);
+		fly_until(PUSHES, large_update);
 		end();
 	}
 }
@@ -430,6 +534,9 @@ int main(void)
 		cmocka_unit_test(what_is_handed_over_beyond_the_window_is_one_body_at_most),
 		cmocka_unit_test(streams_windows_that_shrink_below_zero_in_flight_lose_nothing),
 		cmocka_unit_test(no_more_are_in_flight_than_the_streams_that_are_allowed),
+		cmocka_unit_test(those_in_flight_end_when_no_stream_is_allowed_any_more),
+		cmocka_unit_test(those_not_begun_when_no_stream_is_allowed_any_more_begin_later),
+		cmocka_unit_test(those_not_begun_can_be_given_up),
 		cmocka_unit_test(streams_that_come_and_go_by_chance_lose_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
