@@ -1,39 +1,46 @@
 /*
  * mailpushctl - the administrator's tool: asks mailpushd over its control socket.
  *
- *   main.c            commands and options
- *   client.c          HTTP over the unix socket; what to do when the daemon is down
- *   show.c            the answers as text
- *   table.c           text in columns, colours
- *   format.c          times, sizes and texts as people read them
- *   inspect.c         files of certificates and keys, without the daemon
- *   show_file.c       what it found, as text
- *   doctor.c          examines the whole site, by
- *   doctor_cyrus.c      imapd.conf and cyrus.conf, which cyrusconf.c reads
- *   doctor_program.c    what notifyd runs
- *   doctor_imap.c       the Cyrus that runs, whose greeting.c reads
- *   doctor_tls.c        whether a phone can connect with TLS
- *   doctor_processes.c  which processes of Cyrus are from before imapd.conf changed
- *   doctor_socket.c     the sockets
- *   doctor_files.c      files that the daemon needs
- *   doctor_daemon.c     the daemon
- *   doctor_apple.c      credentials, and the way to Apple
- *   doctor_machine.c    clock and disks
- *   doctor_user.c       a user's phones
- *   doctor_print.c      prints it
- *   report.c          what was found, why, and the remedy
+ * ctl/
+ *   main              commands and options
+ *   show              the daemon's answers as text
+ *   inspect           files of certificates and keys, without the daemon
+ *   show_file         what inspect found, as text
+ *
+ * console/, for commands and doctor alike
+ *   client            HTTP over the control socket, and what to do when the daemon is down
+ *   table             text in columns, colours
+ *   format            times, sizes and texts as people read them
+ *
+ * doctor/, which examines the whole site
+ *   doctor            what is read, and in which order it is judged
+ *   doctor_cyrus      imapd.conf and cyrus.conf: do events come, and to mailpushd?
+ *   cyrusconf         reads the services of cyrus.conf
+ *   doctor_program    the program that Cyrus' notifyd runs
+ *   doctor_imap       the running Cyrus: what it says of itself
+ *   greeting          reads an IMAP greeting
+ *   doctor_tls        can a phone connect with TLS?
+ *   doctor_processes  processes of Cyrus that are older than the change of imapd.conf
+ *   doctor_socket     the sockets between Cyrus and mailpushd
+ *   doctor_files      the files that the daemon's user needs
+ *   doctor_daemon     the daemon: what it says of itself
+ *   doctor_apple      credentials, topic, the connection to Apple
+ *   doctor_machine    clock and disks
+ *   doctor_user       one user's phones
+ *   doctor_print      prints the report
+ *   report            what was found, why, and the remedy
  *
  * With --json an answer is printed as it came; lists are one object a line.
  */
 #include "base/mem.h"
 #include "base/version.h"
-#include "ctl/client.h"
-#include "ctl/doctor.h"
-#include "ctl/format.h"
+#include "console/client.h"
+#include "console/format.h"
+#include "console/table.h"
 #include "ctl/inspect.h"
 #include "ctl/show.h"
 #include "ctl/show_file.h"
-#include "ctl/table.h"
+#include "doctor/doctor.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -1,8 +1,8 @@
 #include "ctl/show.h"
 
 #include "base/mem.h"
-#include "ctl/format.h"
-#include "ctl/table.h"
+#include "console/format.h"
+#include "console/table.h"
 
 #include <inttypes.h>
 #include <stdio.h>

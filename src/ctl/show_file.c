@@ -1,6 +1,6 @@
 #include "ctl/show_file.h"
 
-#include "ctl/format.h"
+#include "console/format.h"
 
 #include <stdbool.h>
 #include <stdio.h>

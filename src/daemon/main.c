@@ -202,8 +202,8 @@
  *   systemd         what systemd is told
  *   systemd_status  the daemon in one sentence
  *
- * Beside it: ctl/ is mailpushctl, notify/ mailpush-notify and sim/ mailpush-apns-sim; the main.c of
- * each has its own map.
+ * The other programs have maps of their own: ctl/main.c for mailpushctl (with console/ and
+ * doctor/), notify/main.c for mailpush-notify, sim/main.c for mailpush-apns-sim.
  */
 #include "base/version.h"
 #include "config/config_file.h"

@@ -1,5 +1,5 @@
 /* The text of cyrus.conf. */
-#include "ctl/cyrusconf.h"
+#include "doctor/cyrusconf.h"
 
 #include "fuzz.h"
 

@@ -1,5 +1,5 @@
 /* What a server says when a client connects. */
-#include "ctl/greeting.h"
+#include "doctor/greeting.h"
 
 #include "fuzz.h"
 

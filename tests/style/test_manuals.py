@@ -169,7 +169,7 @@ def test_the_short_options_of_mailpushctl_stand_in_its_page():
     assert said == set(re.sub(r"[^A-Za-z]", "", taken))
 
 
-@pytest.mark.parametrize("folder, page", [("notify", "mailpush-notify.8"), ("ctl", "mailpushctl.8"),
+@pytest.mark.parametrize("folder, page", [("notify", "mailpush-notify.8"), ("console", "mailpushctl.8"),
                                           ("intake", "mailpushd.8")])
 def test_the_variables_that_a_program_reads_stand_in_its_page(folder, page):
     text = "".join(path.read_text() for path in sorted((ROOT / "src" / folder).glob("*.c")))

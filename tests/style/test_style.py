@@ -19,7 +19,9 @@ STAGES = ["platform", "base", "event", "intake", "sqlite", "registry", "queue", 
 MAY_INCLUDE = {stage: set(STAGES[: i + 1]) for i, stage in enumerate(STAGES)}
 MAY_INCLUDE["sim"] = {"platform", "base", "sim"}
 # The operator's tool asks the daemon; of the stages it needs only how files are read.
-MAY_INCLUDE["ctl"] = {"platform", "base", "event", "credential", "apns", "config", "ctl"}
+MAY_INCLUDE["console"] = {"platform", "base", "console"}
+MAY_INCLUDE["doctor"] = {"platform", "base", "event", "config", "console", "doctor"}
+MAY_INCLUDE["ctl"] = {"platform", "base", "credential", "console", "doctor", "ctl"}
 # mailpush-notify speaks to intake: it shares what is said there of the protocol and the spool.
 MAY_INCLUDE["notify"] = {"platform", "base", "intake", "notify"}
 
@@ -33,8 +35,8 @@ PURE = [
     "src/apns/explain", "src/credential/jwt", "src/apns/payload", "src/credential/topics", "src/apns/verdict",
     "src/admin/request_params", "src/admin/host_header", "src/stats/failures",
     "src/stats/history", "src/stats/metrics", "src/config/notify_socket", "src/event/relay",
-    "src/ctl/cyrusconf", "src/ctl/doctor_cyrus", "src/ctl/doctor_daemon", "src/ctl/doctor_user",
-    "src/ctl/report", "src/ctl/greeting", "src/ctl/format",
+    "src/console/format", "src/doctor/cyrusconf", "src/doctor/doctor_cyrus", "src/doctor/doctor_daemon",
+    "src/doctor/doctor_user", "src/doctor/greeting", "src/doctor/report",
     "src/notify/request",
 ]
 IMPURE = re.compile(

@@ -1,0 +1,269 @@
+#include "doctor/doctor.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "config/config_file.h"
+#include "config/input_files.h"
+#include "console/client.h"
+#include "doctor/cyrusconf.h"
+#include "doctor/doctor_apple.h"
+#include "doctor/doctor_cyrus.h"
+#include "doctor/doctor_daemon.h"
+#include "doctor/doctor_files.h"
+#include "doctor/doctor_imap.h"
+#include "doctor/doctor_machine.h"
+#include "doctor/doctor_print.h"
+#include "doctor/doctor_processes.h"
+#include "doctor/doctor_program.h"
+#include "doctor/doctor_socket.h"
+#include "doctor/doctor_tls.h"
+#include "doctor/doctor_user.h"
+#include "doctor/report.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_CONFIG "/etc/mailpush/mailpush.conf"
+
+struct doctor {
+	const struct doctor_request *request;
+	struct report of_user; /* what is printed first */
+	struct report findings;
+	bool is_shut_out; /* of what nearly all is asked of: mailpush.conf, or the daemon */
+	char *config_path;
+	struct config *config;	     /* NULL: it cannot be read */
+	struct input_files *sources; /* NULL without config */
+	char *services_path;
+	struct cyrusconf *services; /* NULL: they cannot be read */
+	enum client_exit asked;	    /* what came of asking for the next one */
+	struct err asked_error;
+	json_t *in_force; /* NULL: the daemon did not answer, as the next ones */
+	json_t *status;
+	json_t *credentials;
+};
+
+static void ask_for_config(struct doctor *doctor)
+{
+	doctor->asked = client_try("GET", "/config", NULL, &doctor->in_force, &doctor->asked_error);
+}
+
+static void find_config(struct doctor *doctor)
+{
+	const struct doctor_request *request = doctor->request;
+	struct err err;
+	ask_for_config(doctor);
+	const char *file = json_string_value(json_object_get(doctor->in_force, "file"));
+	doctor->config_path = mem_dup(request->config ? request->config
+			: file			      ? file
+						      : DEFAULT_CONFIG);
+	int code = access(doctor->config_path, R_OK) ? errno : 0;
+	doctor->is_shut_out |= code == EACCES;
+	if (code == EACCES)
+		report_add(&doctor->findings, REPORT_WARN, "mailpush.conf",
+			"%s: %s, so Cyrus' configuration and processes, the sockets, files and "
+			"disks were not looked at: run mailpushctl doctor as root",
+			doctor->config_path, strerror(code));
+	else if (code)
+		report_add(&doctor->findings, REPORT_FAIL, "mailpush.conf",
+			"%s: %s; give its place with --config", doctor->config_path,
+			strerror(code));
+	else if (config_file_read(doctor->config_path, &doctor->config, &err))
+		report_add(&doctor->findings, REPORT_FAIL, "mailpush.conf", "%s", err.text);
+	else
+		report_add(&doctor->findings, REPORT_OK, "mailpush.conf", "%s can be used",
+			doctor->config_path);
+}
+
+/* Where the configuration says, unless we were told otherwise. */
+static void find_daemon(struct doctor *doctor)
+{
+	struct report *findings = &doctor->findings;
+	if (doctor->config && !doctor->request->is_socket_given && !doctor->in_force) {
+		if (!*doctor->config->control_socket) {
+			report_add(findings, REPORT_WARN, "daemon",
+				"control_socket is \"\", so mailpushd cannot be asked");
+			return;
+		}
+		/* Who hangs is not asked twice. */
+		if (client_use(doctor->config->control_socket))
+			ask_for_config(doctor);
+	}
+	enum client_exit result = doctor->asked;
+	struct err err = doctor->asked_error;
+	if (!result)
+		result = client_try("GET", "/status", NULL, &doctor->status, &err);
+	if (result == CLIENT_NOT_ALLOWED) {
+		doctor->is_shut_out = true;
+		report_add(findings, REPORT_WARN, "daemon",
+			"%s; its alarms, events and phones, and whether Apple takes the credential "
+			"were not looked at: run mailpushctl doctor as root",
+			err.text);
+	} else if (result) {
+		report_add(findings, REPORT_FAIL, "daemon", "%s", err.text);
+		report_run(findings, "systemctl %s mailpush",
+			result == CLIENT_NOT_RUNNING ? "start" : "restart");
+	} else {
+		doctor_daemon_judge_status(findings, doctor->status);
+	}
+}
+
+static void read_services(struct doctor *doctor)
+{
+	const char *asked = doctor->request->cyrus_conf;
+	const char *path = doctor->config->imapd_conf;
+	buf_auto struct buf text;
+	struct err err;
+	buf_init(&text);
+	doctor->services_path = asked
+		? mem_dup(asked)
+		: mem_printf("%.*s/cyrus.conf", (int)(strrchr(path, '/') - path), path);
+	int status = input_files_read_text(doctor->services_path, &text, &err);
+	if (!status)
+		status = cyrusconf_parse(
+			doctor->services_path, buf_text(&text), text.used, &doctor->services, &err);
+	if (status)
+		report_add(&doctor->findings, REPORT_WARN, "cyrus.conf",
+			"%s, or give its place with --cyrus-conf; Cyrus' services are not examined",
+			err.text);
+}
+
+static void examine_cyrus(struct doctor *doctor)
+{
+	struct report *findings = &doctor->findings;
+	const struct config *config = doctor->config;
+	const struct input_files *sources = doctor->sources;
+	struct doctor_person person;
+	read_services(doctor);
+	if (!sources->imapdconf) {
+		report_add(findings,
+			sources->imapdconf_status == -EACCES ? REPORT_WARN : REPORT_FAIL,
+			"imapd.conf", "%s", sources->imapdconf_error.text);
+		return;
+	}
+	const struct doctor_cyrus cyrus = {.path = config->imapd_conf,
+		.conf = sources->imapdconf,
+		.services_path = doctor->services_path,
+		.services = doctor->services,
+		.stream_socket = config->stream_socket,
+		.notify_socket = config->notify_socket,
+		.forward_socket = config->forward_socket,
+		.site = config->site};
+	doctor_cyrus_judge_events(findings, &cyrus);
+	doctor_cyrus_judge_services(findings, &cyrus);
+	doctor_cyrus_judge_site(findings, &cyrus);
+	enum doctor_way way = doctor_cyrus_judge_way(findings, &cyrus);
+	const char *user = doctor_cyrus_user(sources->imapdconf);
+	const char *program = imapdconf_find(sources->imapdconf, "notify_external")->value;
+	bool is_known = doctor_socket_find_person(user, &person);
+	if (is_known)
+		doctor_socket_examine(findings, config, way, &person);
+	else
+		report_add(findings, REPORT_WARN, "permissions",
+			"there is no user %s on this system, as whom Cyrus would run; set "
+			"cyrus_user in imapd.conf",
+			user);
+	if (is_known && way == DOCTOR_NOTIFYD && program)
+		doctor_program_examine(findings, &cyrus, program, &person);
+	if (is_known)
+		doctor_processes_examine(findings, config, sources, person.uid);
+	if (doctor->services && doctor_imap_examine(findings, doctor->services))
+		doctor_tls_examine(findings, &cyrus);
+}
+
+static void examine_apple(struct doctor *doctor)
+{
+	struct report *findings = &doctor->findings;
+	const struct config *config = doctor->config;
+	struct err err;
+	json_t *body = json_pack("{sb}", "online", 1);
+	if (doctor->status &&
+		client_try("POST", "/credentials/check", body, &doctor->credentials, &err))
+		report_add(findings, REPORT_FAIL, "credential", "%s", err.text);
+	else if (doctor->status)
+		doctor_apple_judge_answer(findings, doctor->credentials,
+			config ? config->imapd_conf : "/etc/imapd.conf");
+	else
+		json_decref(body);
+	if (doctor->status || !config)
+		return;
+	doctor_apple_judge_files(findings, config, doctor->sources, clock_unix_ms());
+	doctor_apple_reach(findings, config);
+}
+
+static void examine_user(struct doctor *doctor)
+{
+	struct report *findings = &doctor->of_user;
+	const char *user = doctor->request->user;
+	struct err err;
+	json_t *answer = NULL;
+	json_t *gone = NULL;
+	if (!user)
+		return;
+	if (!doctor->status) {
+		report_add(findings, REPORT_WARN, "user",
+			"without mailpushd's answer nothing can be said of the phones of %s", user);
+		return;
+	}
+	mem_auto char *escaped = client_escape(user);
+	mem_auto char *path = mem_printf("/devices?user=%s&limit=1000", escaped);
+	mem_auto char *gone_path = mem_printf("/forgotten?user=%s", escaped);
+	if (client_try("GET", path, NULL, &answer, &err) ||
+		client_try("GET", gone_path, NULL, &gone, &err))
+		report_add(findings, REPORT_FAIL, "user", "%s", err.text);
+	else
+		doctor_user_judge(findings, user, json_object_get(answer, "devices"),
+			json_object_get(gone, "forgotten"), doctor->status);
+	json_decref(answer);
+	json_decref(gone);
+}
+
+static void doctor_fini(struct doctor *doctor)
+{
+	report_fini(&doctor->of_user);
+	report_fini(&doctor->findings);
+	free(doctor->config_path);
+	free(doctor->services_path);
+	cyrusconf_free(doctor->services);
+	input_files_free(doctor->sources);
+	config_file_free(doctor->config);
+	json_decref(doctor->in_force);
+	json_decref(doctor->status);
+	json_decref(doctor->credentials);
+}
+
+static void print(const struct doctor *doctor)
+{
+	const struct report *const reports[] = {&doctor->of_user, &doctor->findings};
+	const struct doctor_print how = {.is_json = doctor->request->is_json,
+		.only_problems = doctor->request->only_problems};
+	for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++)
+		doctor_print_findings(reports[i], &how);
+	doctor_print_count(reports, sizeof(reports) / sizeof(reports[0]), &how);
+}
+
+enum client_exit doctor_run(const struct doctor_request *request)
+{
+	__attribute__((cleanup(doctor_fini))) struct doctor doctor = {.request = request};
+	find_config(&doctor);
+	find_daemon(&doctor);
+	if (doctor.config) {
+		doctor.sources = input_files_read(doctor.config);
+		if (doctor.in_force && doctor.status)
+			doctor_daemon_judge_files(&doctor.findings, doctor.status, doctor.in_force,
+				doctor.config, doctor.sources);
+		examine_cyrus(&doctor);
+	}
+	examine_apple(&doctor);
+	if (doctor.config) {
+		doctor_files_examine(&doctor.findings, doctor.config);
+		doctor_apple_judge_host(
+			&doctor.findings, doctor.config_path, doctor.config->apns_host);
+		doctor_machine_examine(&doctor.findings, doctor.config);
+	}
+	examine_user(&doctor);
+	print(&doctor);
+	if (report_has_failed(&doctor.of_user) || report_has_failed(&doctor.findings))
+		return CLIENT_FAILED;
+	return doctor.is_shut_out ? CLIENT_NOT_ALLOWED : CLIENT_FINE;
+}

@@ -1,0 +1,30 @@
+/*
+ * doctor_apple - is there a credential for the topic, is it good, and can Apple be reached?
+ */
+#ifndef MAILPUSH_DOCTOR_DOCTOR_APPLE_H
+#define MAILPUSH_DOCTOR_DOCTOR_APPLE_H
+
+#include "config/config.h"
+#include "config/input_files.h"
+#include "doctor/report.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+/*
+ * `topics` are those that credentials could be loaded for; `is_complete`: there are no others.
+ */
+void doctor_apple_judge_topic(struct report *findings, const char *imapd_conf,
+	const char *aps_topic, const char *const *topics, size_t topic_count, bool is_complete);
+/* The daemon's answer to a check. */
+void doctor_apple_judge_answer(
+	struct report *findings, const json_t *answer, const char *imapd_conf);
+/* From the files alone. */
+void doctor_apple_judge_files(struct report *findings, const struct config *config,
+	const struct input_files *sources, int64_t now_unix_ms);
+/* Is it the Apple that phones listen to? */
+void doctor_apple_judge_host(struct report *findings, const char *path, const char *host);
+/* Waits: connects to Apple as the daemon would, but without a credential. */
+void doctor_apple_reach(struct report *findings, const struct config *config);
+
+#endif

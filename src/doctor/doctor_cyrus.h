@@ -1,0 +1,49 @@
+/*
+ * doctor_cyrus - do imapd.conf and cyrus.conf let events come, and to us?
+ *
+ * Judges what was read; of the system it asks only which folder a symbolic link is.
+ */
+#ifndef MAILPUSH_DOCTOR_DOCTOR_CYRUS_H
+#define MAILPUSH_DOCTOR_DOCTOR_CYRUS_H
+
+#include "doctor/cyrusconf.h"
+#include "doctor/greeting.h"
+#include "doctor/report.h"
+#include "event/imapdconf.h"
+
+/* How Cyrus reaches us. */
+enum doctor_way {
+	DOCTOR_NO_WAY,
+	DOCTOR_DLIST,
+	DOCTOR_DATAGRAM,
+	DOCTOR_NOTIFYD, /* Cyrus' own notifyd runs mailpush-notify */
+};
+
+struct doctor_cyrus {
+	const char *path; /* of imapd.conf */
+	const struct imapdconf *conf;
+	const char *services_path;	  /* of cyrus.conf */
+	const struct cyrusconf *services; /* NULL: not known */
+	/* Of mailpush.conf: */
+	const char *stream_socket; /* "": none, as the next ones */
+	const char *notify_socket;
+	const char *forward_socket;
+	const char *site;
+};
+
+void doctor_cyrus_judge_events(struct report *findings, const struct doctor_cyrus *cyrus);
+enum doctor_way doctor_cyrus_judge_way(struct report *findings, const struct doctor_cyrus *cyrus);
+void doctor_cyrus_judge_services(struct report *findings, const struct doctor_cyrus *cyrus);
+void doctor_cyrus_judge_site(struct report *findings, const struct doctor_cyrus *cyrus);
+/* notify_external turned out to be another program than mailpush-notify. */
+void doctor_cyrus_refuse_program(
+	struct report *findings, const struct doctor_cyrus *cyrus, const char *program);
+/* `greeting` of the Cyrus that runs. */
+void doctor_cyrus_judge_greeting(struct report *findings, const struct greeting *greeting);
+
+/* Which user Cyrus runs as. */
+const char *doctor_cyrus_user(const struct imapdconf *conf);
+/* Where Cyrus sends events to, "dlist:/path" or "/path"; free it. */
+char *doctor_cyrus_notifysocket(const struct imapdconf *conf);
+
+#endif

@@ -1,0 +1,124 @@
+#include "doctor/doctor_daemon.h"
+
+#include "console/format.h"
+
+#include <string.h>
+
+#define QUIET_S 600 /* up for so long, and Cyrus sent nothing */
+
+static const char *text_of(const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+	return text ? text : "";
+}
+
+static double number_of(const json_t *json, const char *key)
+{
+	return json_number_value(json_object_get(json, key));
+}
+
+static void judge_alarms(struct report *findings, const json_t *status)
+{
+	size_t i;
+	json_t *alarm;
+	const json_t *alarms = json_object_get(status, "alarms");
+	json_array_foreach((json_t *)alarms, i, alarm)
+	{
+		char when[FORMAT_SIZE];
+		const char *name = text_of(alarm, "name");
+		/* Days are left. */
+		bool is_early = !strncmp(name, "credential-expiry:", 18);
+		report_add(findings, is_early ? REPORT_WARN : REPORT_FAIL, "alarm",
+			"%s, since %s: %s", name,
+			format_ago(number_of(alarm, "since"), number_of(status, "now"), when),
+			text_of(alarm, "text"));
+	}
+	if (!json_array_size(alarms))
+		report_add(findings, REPORT_OK, "alarm", "none stands");
+}
+
+static void judge_events(struct report *findings, const json_t *status)
+{
+	double up_s = number_of(status, "now") - number_of(status, "started");
+	double events = number_of(json_object_get(status, "events"), "total");
+	double rejected = number_of(json_object_get(status, "counters"), "rejected");
+	if (rejected > 0)
+		report_add(findings, REPORT_WARN, "events",
+			"refused at a socket since the start: %.0f, malformed or from a sender who "
+			"is "
+			"not in allowed_users; the log says which",
+			rejected);
+	if (events > 0)
+		report_add(findings, REPORT_OK, "events", "%.0f came since the start", events);
+	else
+		report_add(findings, up_s > QUIET_S ? REPORT_WARN : REPORT_OK, "events",
+			"none came since the start: send somebody a mail and look again");
+}
+
+static void judge_registrations(struct report *findings, const json_t *status)
+{
+	const json_t *registrations = json_object_get(status, "registrations");
+	double stopped = number_of(registrations, "stopped");
+	if (stopped > 0)
+		report_add(findings, REPORT_WARN, "devices",
+			"%.0f of %.0f are stopped: Apple said that their token is not for the "
+			"topic, so nothing is sent until Mail was opened there; `mailpushctl "
+			"devices` names them",
+			stopped, number_of(registrations, "total"));
+}
+
+void doctor_daemon_judge_status(struct report *findings, const json_t *status)
+{
+	char up[FORMAT_SIZE];
+	report_add(findings, REPORT_OK, "daemon", "mailpushd %s is up for %s",
+		text_of(status, "version"),
+		format_duration(number_of(status, "now") - number_of(status, "started"), up));
+	judge_alarms(findings, status);
+	judge_events(findings, status);
+	judge_registrations(findings, status);
+}
+
+static const char *value_in_force(const json_t *in_force, const char *key)
+{
+	size_t i;
+	json_t *setting;
+	json_array_foreach(json_object_get(in_force, "settings"), i, setting)
+	{
+		if (!strcmp(text_of(setting, "key"), key))
+			return text_of(setting, "value");
+	}
+	return NULL;
+}
+
+void doctor_daemon_judge_files(struct report *findings, const json_t *status,
+	const json_t *in_force, const struct config *config, const struct input_files *sources)
+{
+	bool is_same = true;
+	for (unsigned i = 0; i < config->setting_count; i++) {
+		const struct config_setting *setting = &config->settings[i];
+		const char *value = value_in_force(in_force, setting->key);
+		if (value && !strcmp(value, setting->value))
+			continue;
+		is_same = false;
+		report_add(findings, REPORT_WARN, "settings", "%s is '%s' in %s, but '%s' in force",
+			setting->key, setting->value, config->path, value ? value : "");
+		report_run(findings, "systemctl restart mailpush");
+	}
+	if (is_same)
+		report_add(findings, REPORT_OK, "settings", "%s is what is in force", config->path);
+	if (sources->site && strcmp(sources->site, text_of(status, "site")) != 0) {
+		report_add(findings, REPORT_WARN, "site",
+			"mailpushd has the phones of '%s' in its registry, and the files say '%s' "
+			"now: if that is meant, all must register again",
+			text_of(status, "site"), sources->site);
+		report_put(findings, config->path, "site = \"%s\"", text_of(status, "site"));
+	}
+	if (sources->imapdconf &&
+		strcmp(sources->imapdconf->aps_topic, text_of(status, "aps_topic")) != 0) {
+		report_add(findings, REPORT_WARN, "aps_topic",
+			"mailpushd goes by '%s', and %s says '%s' now",
+			text_of(status, "aps_topic"), config->imapd_conf,
+			sources->imapdconf->aps_topic);
+		report_run(findings, "systemctl reload mailpush");
+	}
+}

@@ -1,0 +1,277 @@
+#include "doctor/doctor_processes.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "console/format.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEFAULT_IMAPD_CONF "/etc/imapd.conf"
+#define CHECK "processes"
+#define PATH_SIZE 64
+#define TEXT_SIZE 4096 /* of a file in /proc that is read; what is longer is cut */
+#define NAMED_MAX 8    /* processes; more are counted */
+#define TICK_MS 10
+
+/* ---- what is in /proc ---- */
+
+bool doctor_processes_parse(
+	const char *stat, int64_t boot_age_ms, long ticks_per_s, struct doctor_process *ret)
+{
+	/* pid (name) state ppid pgrp session tty tpgid flags minflt cminflt majflt cmajflt utime
+	 * stime cutime cstime priority nice threads itrealvalue starttime: proc(5).  The name may
+	 * hold anything. */
+	const char *open = strchr(stat, '(');
+	const char *close = strrchr(stat, ')');
+	int pid;
+	int parent;
+	unsigned long long ticks;
+	if (!open || !close || close < open || ticks_per_s <= 0 || sscanf(stat, "%d", &pid) != 1 ||
+		sscanf(close + 1,
+			" %*c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+			"%*s %llu",
+			&parent, &ticks) != 2)
+		return false;
+	*ret = (struct doctor_process){.pid = pid,
+		.parent = parent,
+		.age_ms = boot_age_ms -
+			(int64_t)(ticks / (unsigned long)ticks_per_s) * CLOCK_SECOND_MS -
+			(int64_t)(ticks % (unsigned long)ticks_per_s) * CLOCK_SECOND_MS /
+				ticks_per_s};
+	snprintf(ret->name, sizeof(ret->name), "%.*s", (int)(close - open - 1), open + 1);
+	return true;
+}
+
+/* Bytes read, without the NUL that is put behind them; -1: the process is gone, or not shown. */
+static ssize_t read_of_process(const char *pid, const char *name, char ret[TEXT_SIZE])
+{
+	char path[PATH_SIZE];
+	snprintf(path, sizeof(path), "/proc/%.16s/%s", pid, name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ssize_t size = read(fd, ret, TEXT_SIZE - 1);
+	close(fd);
+	if (size >= 0)
+		ret[size] = '\0';
+	return size;
+}
+
+static int64_t boot_age_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (int64_t)now.tv_sec * CLOCK_SECOND_MS + now.tv_nsec / 1000000;
+}
+
+static void list_processes(struct doctor_processes *ret, int64_t age_of_boot_ms)
+{
+	char text[TEXT_SIZE];
+	long ticks_per_s = sysconf(_SC_CLK_TCK);
+	DIR *folder = opendir("/proc");
+	const struct dirent *entry;
+	*ret = (struct doctor_processes){0};
+	while (folder && (entry = readdir(folder))) {
+		struct doctor_process process;
+		if (strspn(entry->d_name, "0123456789") != strlen(entry->d_name) ||
+			read_of_process(entry->d_name, "stat", text) <= 0 ||
+			!doctor_processes_parse(text, age_of_boot_ms, ticks_per_s, &process))
+			continue;
+		ret->list = mem_realloc_array(ret->list, ret->count + 1, sizeof(*ret->list));
+		ret->list[ret->count++] = process;
+	}
+	if (folder)
+		closedir(folder);
+}
+
+static bool belongs_to(const char *pid, uid_t user)
+{
+	char text[TEXT_SIZE];
+	unsigned long effective;
+	/* The folder itself is root's of those that were once root. */
+	const char *line = read_of_process(pid, "status", text) > 0 ? strstr(text, "\nUid:") : NULL;
+	return line && sscanf(line, "\nUid: %*s %lu", &effective) == 1 && effective == user;
+}
+
+/* Was it started with this imapd.conf?  It need not be named if it is the usual one. */
+static bool goes_by(const char *pid, const char *imapd_conf)
+{
+	char text[TEXT_SIZE];
+	const char *named = DEFAULT_IMAPD_CONF;
+	ssize_t size = read_of_process(pid, "cmdline", text);
+	for (const char *word = text; word < text + size; word += strlen(word) + 1) {
+		const char *next = word + strlen(word) + 1;
+		if (!strncmp(word, "-C", 2))
+			named = word[2] ? word + 2 : next < text + size ? next : "";
+	}
+	return size > 0 && !strcmp(named, imapd_conf);
+}
+
+static bool is_master(const struct doctor_process *process, uid_t user, const char *imapd_conf)
+{
+	static const char *const names[] = {"master", "cyrmaster", "cyrus-master"};
+	char pid[PATH_SIZE];
+	bool is_named_so = false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		is_named_so = is_named_so || !strcmp(process->name, names[i]);
+	snprintf(pid, sizeof(pid), "%d", (int)process->pid);
+	return is_named_so && belongs_to(pid, user) && goes_by(pid, imapd_conf);
+}
+
+/* Leaves the masters and their children. */
+static void keep_those_of_cyrus(
+	struct doctor_processes *processes, uid_t user, const char *imapd_conf)
+{
+	mem_auto bool *are_masters = mem_alloc_zero(processes->count + 1, sizeof(bool));
+	mem_auto bool *are_kept = mem_alloc_zero(processes->count + 1, sizeof(bool));
+	size_t kept = 0;
+	for (size_t i = 0; i < processes->count; i++)
+		are_kept[i] = are_masters[i] = is_master(&processes->list[i], user, imapd_conf);
+	for (size_t i = 0; i < processes->count; i++) {
+		if (!are_masters[i])
+			continue;
+		for (size_t j = 0; j < processes->count; j++)
+			are_kept[j] |= processes->list[j].parent == processes->list[i].pid;
+	}
+	for (size_t i = 0; i < processes->count; i++)
+		if (are_kept[i])
+			processes->list[kept++] = processes->list[i];
+	processes->count = kept;
+}
+
+/* ---- what that means ---- */
+
+static int64_t start_of(const struct doctor_process *process, int64_t now_ms)
+{
+	return now_ms - process->age_ms + TICK_MS;
+}
+
+static int oldest_first(const void *left, const void *right)
+{
+	const struct doctor_process *a = left;
+	const struct doctor_process *b = right;
+	return (a->age_ms < b->age_ms) - (a->age_ms > b->age_ms);
+}
+
+/* Those that tell phones the topic. */
+static bool serves_phones(const struct doctor_process *process)
+{
+	return !strcmp(process->name, "imapd") || !strcmp(process->name, "httpd");
+}
+
+static void judge_old(struct report *report, const struct doctor_process *old, size_t count,
+	const struct doctor_reading *reading)
+{
+	char when[FORMAT_SIZE];
+	bool is_topic_concerned = false;
+	buf_auto struct buf names;
+	buf_init(&names);
+	for (size_t i = 0; i < count; i++) {
+		is_topic_concerned |= serves_phones(&old[i]) &&
+			start_of(&old[i], reading->now_ms) < reading->topic_ms;
+		if (i >= NAMED_MAX)
+			continue;
+		mem_auto char *text =
+			mem_printf("%s%s %d (for %s)", i ? ", " : "", old[i].name, (int)old[i].pid,
+				format_duration((double)old[i].age_ms / CLOCK_SECOND_MS, when));
+		buf_append_text(&names, text);
+	}
+	mem_auto char *more =
+		count > NAMED_MAX ? mem_printf(" and %zu more", count - NAMED_MAX) : mem_dup("");
+	report_add(report, REPORT_WARN, CHECK,
+		"%s was changed %s, and of Cyrus %zu process%s from before: %s%s; each goes by "
+		"what it read at its start%s",
+		reading->file,
+		format_ago((double)reading->changed_ms / CLOCK_SECOND_MS,
+			(double)reading->now_ms / CLOCK_SECOND_MS, when),
+		count, count == 1 ? " is" : "es are", buf_text(&names), more,
+		is_topic_concerned ? ", and if aps_topic was changed, phones are given the former "
+				     "one"
+				   : "");
+	report_run(report, "systemctl restart cyrus-imapd");
+}
+
+void doctor_processes_judge(struct report *report, const struct doctor_processes *cyrus,
+	const struct doctor_reading *reading)
+{
+	mem_auto struct doctor_process *old = mem_alloc_zero(cyrus->count + 1, sizeof(*old));
+	size_t count = 0;
+	if (reading->changed_ms > reading->now_ms) {
+		report_add(report, REPORT_WARN, CHECK,
+			"%s was changed in the future, so the clock was set back since: whether "
+			"Cyrus has read it cannot be told",
+			reading->file);
+		report_run(report, "touch %s && systemctl restart cyrus-imapd", reading->file);
+		return;
+	}
+	for (size_t i = 0; i < cyrus->count; i++)
+		if (start_of(&cyrus->list[i], reading->now_ms) < reading->changed_ms)
+			old[count++] = cyrus->list[i];
+	qsort(old, count, sizeof(*old), oldest_first);
+	if (count)
+		judge_old(report, old, count, reading);
+	else
+		report_add(report, REPORT_OK, CHECK,
+			"all %zu of Cyrus were started since %s was changed", cyrus->count,
+			reading->file);
+}
+
+static int64_t changed_ms(const char *path)
+{
+	struct stat status;
+	if (stat(path, &status))
+		return 0;
+	return (int64_t)status.st_mtim.tv_sec * CLOCK_SECOND_MS + status.st_mtim.tv_nsec / 1000000;
+}
+
+static void look_at_files(
+	const struct config *config, const struct input_files *files, struct doctor_reading *ret)
+{
+	const char *topic = imapdconf_find(files->imapdconf, "aps_topic")->file;
+	*ret = (struct doctor_reading){
+		.file = config->imapd_conf, .changed_ms = changed_ms(config->imapd_conf)};
+	for (size_t i = 0; i < files->included_count; i++) {
+		int64_t when_ms = changed_ms(files->included[i]);
+		if (when_ms <= ret->changed_ms)
+			continue;
+		ret->changed_ms = when_ms;
+		ret->file = files->included[i];
+	}
+	/* It may also have been taken out. */
+	ret->topic_ms = topic ? changed_ms(topic) : ret->changed_ms;
+}
+
+void doctor_processes_examine(struct report *report, const struct config *config,
+	const struct input_files *files, uid_t user)
+{
+	char text[TEXT_SIZE];
+	struct doctor_processes processes;
+	struct doctor_reading reading;
+	look_at_files(config, files, &reading);
+	reading.now_ms = clock_unix_ms();
+	list_processes(&processes, boot_age_ms()); /* both clocks at the same time */
+	keep_those_of_cyrus(&processes, user, config->imapd_conf);
+	/* The first process is there for everybody to see, unless /proc hides those of others. */
+	if (!processes.count && read_of_process("1", "stat", text) <= 0)
+		report_add(report, REPORT_WARN, CHECK,
+			"/proc hides the processes of other users (hidepid), so whether Cyrus has "
+			"read %s was not looked at: run mailpushctl doctor as root",
+			reading.file);
+	else if (!processes.count)
+		report_add(report, REPORT_WARN, CHECK,
+			"no master of Cyrus is seen here that was started with -C %s, so whether "
+			"Cyrus has read it was not looked at",
+			config->imapd_conf);
+	else
+		doctor_processes_judge(report, &processes, &reading);
+	free(processes.list);
+}

@@ -1,0 +1,17 @@
+/*
+ * doctor_tls - can a phone connect to this Cyrus with TLS?
+ *
+ * By a service for it (imaps, port 993), which Debian's cyrus.conf has commented out, or by
+ * STARTTLS, which Cyrus offers from 3.10 on only with allowstarttls.  Both are tried with the Cyrus
+ * that runs.
+ */
+#ifndef MAILPUSH_DOCTOR_DOCTOR_TLS_H
+#define MAILPUSH_DOCTOR_DOCTOR_TLS_H
+
+#include "doctor/doctor_cyrus.h"
+#include "doctor/report.h"
+
+/* Waits.  Not for a Cyrus that does not answer at all.  `cyrus->services` is known. */
+void doctor_tls_examine(struct report *report, const struct doctor_cyrus *cyrus);
+
+#endif

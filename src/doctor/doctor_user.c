@@ -1,0 +1,235 @@
+#include "doctor/doctor_user.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "console/format.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define DAY_S 86400.0
+/* What needs no quotes in a shell. */
+#define PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@._+-"
+#define OLD_S (7 * DAY_S) /* a phone whose Mail connects renews each day */
+
+static const char *text_of(const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+	return text ? text : "";
+}
+
+static double number_of(const json_t *json, const char *key)
+{
+	return json_number_value(json_object_get(json, key));
+}
+
+static void print_mailboxes(const json_t *device, struct buf *ret)
+{
+	size_t i;
+	json_t *name;
+	json_array_foreach(json_object_get(device, "mailboxes"), i, name)
+	{
+		buf_append_text(ret, i ? ", " : "");
+		const char *text = json_string_value(name);
+		buf_append_text(ret, text ? text : "");
+	}
+}
+
+static void judge_mailboxes(struct report *findings, const json_t *device)
+{
+	buf_auto struct buf names;
+	buf_init(&names);
+	print_mailboxes(device, &names);
+	if (names.used)
+		report_add(findings, REPORT_OK, "mailboxes", "registered for %s", buf_text(&names));
+	else
+		report_add(findings, REPORT_FAIL, "mailboxes",
+			"registered for none, as Cyrus knew none of those that the phone named; "
+			"turn Push off and on for the account on the phone");
+}
+
+/* Is it pushed to at all? */
+static bool judge_state(struct report *findings, const json_t *device, double now_s)
+{
+	char when[FORMAT_SIZE];
+	const char *state = text_of(device, "state");
+	double renewed = number_of(device, "renewed");
+	bool is_resting = !strcmp(state, "stopped") || !strcmp(state, "suspended");
+	format_ago(renewed, now_s, when);
+	if (!strcmp(state, "stopped"))
+		report_add(findings, REPORT_FAIL, "device",
+			"%s is not pushed to since Apple answered %s: open Mail on the phone, "
+			"which registers again",
+			text_of(device, "token"), text_of(device, "stopped_reason"));
+	else if (!strcmp(state, "suspended"))
+		report_add(findings, REPORT_FAIL, "device",
+			"%s is suspended, as the account was deleted or renamed in Cyrus: open "
+			"Mail on "
+			"the phone, which registers again",
+			text_of(device, "token"));
+	else if (!strcmp(state, "superseded"))
+		report_add(findings, REPORT_WARN, "device",
+			"%s has a newer registration of the same user: this one is left over from "
+			"an account that was added anew, and goes by itself",
+			text_of(device, "token"));
+	else if (now_s - renewed > OLD_S)
+		report_add(findings, REPORT_WARN, "device",
+			"%s was renewed %s, though Mail renews each day that it connects: the "
+			"phone is off or offline, or the account is no longer set to Push",
+			text_of(device, "token"), when);
+	else
+		report_add(findings, REPORT_OK, "device", "%s was renewed %s",
+			text_of(device, "token"), when);
+	return !is_resting;
+}
+
+static bool has_credential(const json_t *status, const char *topic)
+{
+	size_t i;
+	json_t *credential;
+	json_array_foreach(json_object_get(status, "credentials"), i, credential)
+	{
+		if (json_is_true(json_object_get(credential, "in_force")) &&
+			!strcmp(text_of(credential, "topic"), topic))
+			return true;
+	}
+	return false;
+}
+
+static void judge_topic(struct report *findings, const json_t *device, const json_t *status)
+{
+	const char *topic = text_of(device, "topic");
+	if (!status)
+		return;
+	if (!has_credential(status, topic))
+		report_add(findings, REPORT_FAIL, "topic",
+			"the phone listens on %s, for which no credential is in force: give "
+			"mailpush.conf one, or open Mail on the phone, which registers again on "
+			"aps_topic",
+			topic);
+	else if (strcmp(topic, text_of(status, "aps_topic")) != 0)
+		report_add(findings, REPORT_WARN, "topic",
+			"the phone listens on %s, and aps_topic is %s now: open Mail on the phone, "
+			"which registers again",
+			topic, text_of(status, "aps_topic"));
+}
+
+static void judge_event(struct report *findings, const json_t *device, double now_s)
+{
+	char when[FORMAT_SIZE];
+	const json_t *event = json_object_get(device, "last_event");
+	if (json_is_number(event))
+		report_add(findings, REPORT_OK, "event", "the last one came %s",
+			format_ago(json_number_value(event), now_s, when));
+	else
+		report_add(findings, REPORT_WARN, "event",
+			"none came for its mailboxes yet: send this user a mail, and look with "
+			"`mailpushctl events --follow` whether Cyrus tells of it");
+}
+
+/* Did Apple take the last push? */
+static bool judge_push(struct report *findings, const json_t *device, double now_s)
+{
+	char when[FORMAT_SIZE];
+	const char *user = text_of(device, "user");
+	const json_t *push = json_object_get(device, "last_push");
+	double status = number_of(push, "status");
+	format_ago(number_of(push, "time"), now_s, when);
+	if (!json_is_object(push)) {
+		report_add(findings, REPORT_WARN, "push", "none was sent yet%s",
+			*text_of(device, "queue") ? "; one waits: `mailpushctl queue`" : "");
+		if (!user[strspn(user, PLAIN)])
+			report_run(findings, "mailpushctl push %s", user);
+		return false;
+	}
+	report_add(findings, status == 200 ? REPORT_OK : REPORT_FAIL, "push",
+		"the last one that Apple took was %s; its last answer is %.0f %s%s%s",
+		number_of(push, "time") > 0 ? when : "never", status, text_of(push, "reason"),
+		status == 200 ? "" : ": ", status == 200 ? "" : text_of(push, "meaning"));
+	return status == 200;
+}
+
+/* What only the phone can tell. */
+static void advise(struct report *findings)
+{
+	static const char *const advice[] = {
+		"Settings > Apps > Mail > Mail Accounts > Fetch New Data: Push is on, and the "
+		"account "
+		"is set to Push, not Fetch",
+		"Settings > Notifications > Mail > Customise Notifications: alerts are on for this "
+		"account",
+		"Low Power Mode, Low Data Mode and Game Mode are off: Mail does not listen while "
+		"they are on",
+		"Mail was opened since aps_topic, the certificate or the password changed: it "
+		"registers then",
+		"a mail to the folder concerned chimes only if that folder is one of those "
+		"registered, and notified of",
+	};
+	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++)
+		report_add(findings, REPORT_OK, "phone", "if it is silent all the same: %s",
+			advice[i]);
+}
+
+/* What became of phones that were registered and are not any more; how many these are. */
+static size_t judge_forgotten(
+	struct report *findings, const json_t *forgotten, enum report_level level, double now_s)
+{
+	size_t i;
+	json_t *trace;
+	size_t count = 0;
+	json_array_foreach((json_t *)forgotten, i, trace)
+	{
+		char when[FORMAT_SIZE];
+		mem_auto char *why = format_forgotten(trace);
+		if (json_is_true(json_object_get(trace, "registered_again")))
+			continue;
+		count++;
+		report_add(findings, level, "forgotten",
+			"%s is registered no more; it was forgotten %s: %s; open Mail on the "
+			"phone, "
+			"which registers again if the account is set to Push",
+			text_of(trace, "token"),
+			format_ago(number_of(trace, "forgotten"), now_s, when), why);
+	}
+	return count;
+}
+
+void doctor_user_judge(struct report *findings, const char *user, const json_t *devices,
+	const json_t *forgotten, const json_t *status)
+{
+	size_t i;
+	json_t *device;
+	double now_s = number_of(status, "now");
+	bool is_taken = false;
+	bool has_devices = json_array_size(devices) > 0;
+	size_t gone =
+		judge_forgotten(findings, forgotten, has_devices ? REPORT_OK : REPORT_FAIL, now_s);
+	if (!has_devices && gone)
+		return;
+	if (!has_devices) {
+		bool is_lower = true;
+		for (const char *c = user; *c; c++)
+			is_lower = is_lower && !isupper((unsigned char)*c);
+		report_add(findings, REPORT_FAIL, "user",
+			"%s has no registered device: set the account to Push on the phone, choose "
+			"one more folder under Pushed Mailboxes, and open Mail, which registers a "
+			"changed list at once%s",
+			user,
+			is_lower ? "; and give the name as Cyrus has it (with the domain, unless "
+				   "that is the default one)"
+				 : "; Cyrus has names in lower case");
+		return;
+	}
+	json_array_foreach((json_t *)devices, i, device)
+	{
+		bool is_pushed_to = judge_state(findings, device, now_s);
+		judge_mailboxes(findings, device);
+		judge_topic(findings, device, status);
+		if (!is_pushed_to)
+			continue;
+		judge_event(findings, device, now_s);
+		is_taken |= judge_push(findings, device, now_s);
+	}
+	if (is_taken)
+		advise(findings);
+}

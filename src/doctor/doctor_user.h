@@ -1,0 +1,20 @@
+/*
+ * doctor_user - why a user's phone stays silent.
+ *
+ * Pure: judges the daemon's answers (docs/operations.md).
+ */
+#ifndef MAILPUSH_DOCTOR_DOCTOR_USER_H
+#define MAILPUSH_DOCTOR_DOCTOR_USER_H
+
+#include "doctor/report.h"
+
+#include <jansson.h>
+
+/*
+ * `devices` of this user, and those that are `forgotten` (NULL: it is not known); `status` is the
+ * daemon's, NULL if it did not tell.
+ */
+void doctor_user_judge(struct report *findings, const char *user, const json_t *devices,
+	const json_t *forgotten, const json_t *status);
+
+#endif

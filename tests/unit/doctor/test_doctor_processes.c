@@ -1,0 +1,155 @@
+/* Which processes of Cyrus run since before imapd.conf was changed. */
+#include "doctor/doctor_processes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define NOW_MS INT64_C(1800000000000)
+#define MINUTE_MS INT64_C(60000)
+#define REST " 1 1 0 -1 4194560 5 6 7 8 9 10 11 12 20 0 1 0 4200 13 14"
+
+/* Judges master, lmtpd and imapd, started 90, 60 and 10 minutes ago. */
+static void judge(struct report *report, const struct doctor_reading *reading)
+{
+	struct doctor_process list[] = {
+		{.name = "imapd", .pid = 12, .parent = 10, .age_ms = 10 * MINUTE_MS},
+		{.name = "master", .pid = 10, .parent = 1, .age_ms = 90 * MINUTE_MS},
+		{.name = "lmtpd", .pid = 11, .parent = 10, .age_ms = 60 * MINUTE_MS},
+	};
+	const struct doctor_processes cyrus = {.list = list, .count = 3};
+	*report = (struct report){0};
+	doctor_processes_judge(report, &cyrus, reading);
+	assert_int_equal(report->count, 1);
+}
+
+static struct doctor_reading changed(int64_t ago_ms, int64_t topic_ago_ms)
+{
+	return (struct doctor_reading){.file = "/etc/imapd.conf",
+		.changed_ms = NOW_MS - ago_ms,
+		.topic_ms = NOW_MS - topic_ago_ms,
+		.now_ms = NOW_MS};
+}
+
+static void processes_from_before_are_named_the_oldest_first(void **state)
+{
+	(void)state;
+	struct report report;
+	struct doctor_reading reading = changed(30 * MINUTE_MS, 30 * MINUTE_MS);
+	judge(&report, &reading);
+	assert_int_equal(report.list->level, REPORT_WARN);
+	assert_string_equal(report.list->why,
+		"/etc/imapd.conf was changed 30 min ago, and of Cyrus 2 processes are from "
+		"before: master 10 (for 1 h 30 min), lmtpd 11 (for 1 h); each goes by what "
+		"it read at its start");
+	assert_string_equal(report.list->run, "systemctl restart cyrus-imapd");
+	report_fini(&report);
+}
+
+static void the_topic_is_told_of_where_phones_may_get_the_former(void **state)
+{
+	(void)state;
+	struct report report;
+	struct doctor_reading reading = changed(5 * MINUTE_MS, 5 * MINUTE_MS);
+	judge(&report, &reading);
+	assert_non_null(strstr(report.list->why, "imapd 12 (for 10 min)"));
+	assert_non_null(strstr(report.list->why, "phones are given the former one"));
+	report_fini(&report);
+	/* The file that sets it was not changed since. */
+	reading = changed(5 * MINUTE_MS, 20 * MINUTE_MS);
+	judge(&report, &reading);
+	assert_null(strstr(report.list->why, "aps_topic"));
+	report_fini(&report);
+}
+
+static void all_that_started_since_are_right(void **state)
+{
+	(void)state;
+	struct report report;
+	struct doctor_reading reading = changed(90 * MINUTE_MS, 90 * MINUTE_MS);
+	judge(&report, &reading);
+	assert_int_equal(report.list->level, REPORT_OK);
+	report_fini(&report);
+}
+
+static void a_file_from_the_future_cannot_be_compared(void **state)
+{
+	(void)state;
+	struct report report;
+	struct doctor_reading reading = changed(-1, -1);
+	judge(&report, &reading);
+	assert_int_equal(report.list->level, REPORT_WARN);
+	assert_non_null(strstr(report.list->why, "the clock was set back"));
+	assert_string_equal(
+		report.list->run, "touch /etc/imapd.conf && systemctl restart cyrus-imapd");
+	report_fini(&report);
+}
+
+static void of_many_some_are_named_and_the_rest_is_counted(void **state)
+{
+	(void)state;
+	struct doctor_process list[300];
+	const struct doctor_processes cyrus = {.list = list, .count = 300};
+	const struct doctor_reading reading = changed(MINUTE_MS, MINUTE_MS);
+	struct report report = {0};
+	for (int i = 0; i < 300; i++)
+		list[i] = (struct doctor_process){
+			.name = "pop3d", .pid = i + 1, .age_ms = 2 * MINUTE_MS + i};
+	doctor_processes_judge(&report, &cyrus, &reading);
+	assert_non_null(strstr(report.list->why, "300 processes are from before: pop3d 300 (for"));
+	assert_non_null(strstr(report.list->why, "pop3d 293 (for 2 min) and 292 more;"));
+	report_fini(&report);
+}
+
+static void a_process_is_as_old_as_the_kernel_says(void **state)
+{
+	(void)state;
+	struct doctor_process process;
+	assert_true(doctor_processes_parse("77 (lmtpd) S 10" REST, 100000, 100, &process));
+	assert_string_equal(process.name, "lmtpd");
+	assert_int_equal(process.pid, 77);
+	assert_int_equal(process.parent, 10);
+	assert_int_equal(process.age_ms, 100000 - 42000);
+}
+
+static void a_name_may_hold_anything(void **state)
+{
+	(void)state;
+	struct doctor_process process;
+	assert_true(doctor_processes_parse("7 (a) R 1 (b c) S 10" REST, 0, 100, &process));
+	assert_string_equal(process.name, "a) R 1 (b c");
+	assert_int_equal(process.parent, 10);
+	assert_true(doctor_processes_parse(
+		"7 (much longer than a name is) S 10" REST, 0, 100, &process));
+	assert_int_equal(strlen(process.name), DOCTOR_PROCESSES_NAME_SIZE - 1);
+}
+
+static void what_is_no_process_is_refused(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {"", "7", "7 (a", "7 a) S 10" REST, "x (a) S 10" REST,
+		"7 )a( S 10" REST, "7 (a) S 10 1 1", "7 (a) S x" REST};
+	struct doctor_process process;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_false(doctor_processes_parse(texts[i], 0, 100, &process));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(processes_from_before_are_named_the_oldest_first),
+		cmocka_unit_test(the_topic_is_told_of_where_phones_may_get_the_former),
+		cmocka_unit_test(all_that_started_since_are_right),
+		cmocka_unit_test(a_file_from_the_future_cannot_be_compared),
+		cmocka_unit_test(of_many_some_are_named_and_the_rest_is_counted),
+		cmocka_unit_test(a_process_is_as_old_as_the_kernel_says),
+		cmocka_unit_test(a_name_may_hold_anything),
+		cmocka_unit_test(what_is_no_process_is_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
