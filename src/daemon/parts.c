@@ -155,6 +155,8 @@ static void on_registry_done(void *ctx, struct registry_job *job)
 	case REGISTRY_LIST:
 	case REGISTRY_LIST_FORGOTTEN:
 	case REGISTRY_REMOVE:
+	case REGISTRY_REMOVE_USER:
+	case REGISTRY_IMPORT:
 	case REGISTRY_COUNT:
 		db_query_on_registry(job);
 		break;

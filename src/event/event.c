@@ -22,8 +22,21 @@ struct source {
 	const json_t *root;
 };
 
+/* How the members of a registration are called. */
+struct registration_keys {
+	const char *token;
+	const char *account_id;
+	const char *subtopic;
+	const char *version;
+};
+
+static const struct registration_keys cyrus_keys = {
+	"apsDeviceToken", "apsAccountId", "apsSubtopic", "apsVersion"};
+static const struct registration_keys plain_keys = {"token", "account_id", "subtopic", "version"};
+
 /* What the JSON says, validated and borrowed from it; then it is copied in one piece. */
 struct found {
+	bool is_plain; /* does not come from Cyrus */
 	enum event_kind kind;
 	bool clears_seen;
 	char mbtype;
@@ -94,6 +107,11 @@ static enum event_kind kind_of(const char *name)
 	return EVENT_OTHER;
 }
 
+static const char *subject(const struct found *found)
+{
+	return found->is_plain ? "registration" : event_kind_name(found->kind);
+}
+
 #define QUOTE_MAX 8 /* bytes of a value shown in an error's text */
 
 /* The beginning of a value, harmless in a log. */
@@ -113,15 +131,15 @@ static int bad_value(const struct found *found, const char *key, struct text val
 	const char *what, struct err *err)
 {
 	char quoted[4 * QUOTE_MAX + 4];
-	return err_set(err, -EINVAL, "%s: %s is not %s: '%s' (%zu bytes)",
-		event_kind_name(found->kind), key, what, quote(value, quoted), value.size);
+	return err_set(err, -EINVAL, "%s: %s is not %s: '%s' (%zu bytes)", subject(found), key,
+		what, quote(value, quoted), value.size);
 }
 
 static int too_long(
 	const struct found *found, const char *key, size_t size, size_t max, struct err *err)
 {
 	return err_set(err, -EMSGSIZE, "%s: %s has %zu bytes, at most %zu are taken",
-		event_kind_name(found->kind), key, size, max);
+		subject(found), key, size, max);
 }
 
 /* Whether the key is there; ret->bytes is NULL if it is not, or is no string. */
@@ -143,8 +161,7 @@ static int get_text(const struct found *found, const struct source *source, cons
 {
 	struct text text;
 	if (look_up(source, key, &text) && !text.bytes)
-		return err_set(
-			err, -EINVAL, "%s: %s is not a string", event_kind_name(found->kind), key);
+		return err_set(err, -EINVAL, "%s: %s is not a string", subject(found), key);
 	*ret = text;
 	return 0;
 }
@@ -157,8 +174,7 @@ static int require_text(const struct found *found, const struct source *source, 
 	if (r < 0)
 		return r;
 	if (!text.bytes)
-		return err_set(err, -EINVAL, "%s: the key %s is missing",
-			event_kind_name(found->kind), key);
+		return err_set(err, -EINVAL, "%s: the key %s is missing", subject(found), key);
 	if (text.size > max)
 		return too_long(found, key, text.size, max, err);
 	*ret = text;
@@ -213,7 +229,7 @@ static int find_mailboxes(struct found *found, const json_t *root, struct err *e
 	static const char key[] = "mailboxes";
 	const json_t *list = json_object_get(root, key);
 	if (!json_is_array(list))
-		return err_set(err, -EINVAL, "%s: %s is %s", event_kind_name(found->kind), key,
+		return err_set(err, -EINVAL, "%s: %s is %s", subject(found), key,
 			list ? "not a list" : "missing");
 	size_t count = json_array_size(list);
 	size_t inbox = 0;
@@ -243,7 +259,8 @@ static int find_mailboxes(struct found *found, const json_t *root, struct err *e
 	return 0;
 }
 
-static int find_registration(struct found *found, const struct source *source, struct err *err)
+static int find_registration(struct found *found, const struct source *source,
+	const struct registration_keys *keys, struct err *err)
 {
 	const json_t *root = source->root;
 	int r;
@@ -253,27 +270,28 @@ static int find_registration(struct found *found, const struct source *source, s
 		return bad_value(found, "user", found->user, "a user", err);
 
 	struct text *token = &found->token;
-	if ((r = require_text(found, source, "apsDeviceToken", EVENT_JSON_MAX, token, err)) < 0)
+	if ((r = require_text(found, source, keys->token, EVENT_JSON_MAX, token, err)) < 0)
 		return r;
 	if (!is_token(*token))
-		return bad_value(found, "apsDeviceToken", *token, "64 to 200 hex digits", err);
+		return bad_value(found, keys->token, *token, "64 to 200 hex digits", err);
 
 	struct text *id = &found->account_id;
-	if ((r = require_text(found, source, "apsAccountId", EVENT_JSON_MAX, id, err)) < 0)
+	if ((r = require_text(found, source, keys->account_id, EVENT_JSON_MAX, id, err)) < 0)
 		return r;
 	if (!is_account_id(*id))
-		return bad_value(found, "apsAccountId", *id, "1 to 64 of A-Z a-z 0-9 -", err);
+		return bad_value(found, keys->account_id, *id, "1 to 64 of A-Z a-z 0-9 -", err);
 
 	struct text *subtopic = &found->subtopic;
-	if ((r = require_text(found, source, "apsSubtopic", EVENT_SUBTOPIC_MAX, subtopic, err)) < 0)
+	if ((r = require_text(found, source, keys->subtopic, EVENT_SUBTOPIC_MAX, subtopic, err)) <
+		0)
 		return r;
 	if (!is_subtopic(*subtopic))
-		return bad_value(found, "apsSubtopic", *subtopic, "a topic's name", err);
+		return bad_value(found, keys->subtopic, *subtopic, "a topic's name", err);
 
-	const json_t *version = json_object_get(root, "apsVersion");
+	const json_t *version = json_object_get(root, keys->version);
 	if (version && !json_is_integer(version))
-		return err_set(err, -EINVAL, "%s: apsVersion is not a number",
-			event_kind_name(found->kind));
+		return err_set(
+			err, -EINVAL, "%s: %s is not a number", subject(found), keys->version);
 	/* What Cyrus tells the phone: anything but 1 is 2. */
 	found->aps_version = version && json_integer_value(version) == 1 ? 1 : 2;
 
@@ -336,7 +354,7 @@ static int find(struct found *found, const struct source *source, struct err *er
 	case EVENT_APPLE_PUSH_SERVICE_DAV:
 		return 0;
 	case EVENT_APPLE_PUSH_SERVICE:
-		return find_registration(found, source, err);
+		return find_registration(found, source, &cyrus_keys, err);
 	default:
 		return find_mailbox_event(found, source, err);
 	}
@@ -491,6 +509,18 @@ int event_parse(const struct mailbox_namespace *names, const char *json, size_t 
 		return r;
 	*ret = build(names, &found);
 	return 0;
+}
+
+int event_from_registration(const struct mailbox_namespace *names, const json_t *json,
+	struct mail_event **ret, struct err *err)
+{
+	__attribute__((cleanup(found_fini))) struct found found = {
+		.is_plain = true, .kind = EVENT_APPLE_PUSH_SERVICE, .mbtype = 'e'};
+	const struct source source = {.root = json};
+	int failed = find_registration(&found, &source, &plain_keys, err);
+	if (!failed)
+		*ret = build(names, &found);
+	return failed;
 }
 
 bool event_is_believed(

@@ -107,4 +107,13 @@ int event_parse(const struct mailbox_namespace *names, const char *json, size_t 
 	struct mail_event **ret, struct err *err);
 void event_free(struct mail_event *event);
 
+struct json_t;
+/*
+ * A registration that comes from elsewhere than Cyrus: an object with the keys user, token,
+ * account_id, subtopic, version and mailboxes, as strictly validated as an event.  ret: of
+ * EVENT_APPLE_PUSH_SERVICE.
+ */
+int event_from_registration(const struct mailbox_namespace *names, const struct json_t *json,
+	struct mail_event **ret, struct err *err);
+
 #endif

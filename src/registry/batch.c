@@ -28,6 +28,7 @@ static enum run_kind kind_of(const struct registry_job *job)
 {
 	switch (job->kind) {
 	case REGISTRY_REGISTER:
+	case REGISTRY_IMPORT:
 		return RUN_RENEWALS;
 	case REGISTRY_NEWS:
 		return RUN_NEWS;
@@ -40,6 +41,7 @@ static enum run_kind kind_of(const struct registry_job *job)
 	case REGISTRY_LIST:
 	case REGISTRY_LIST_FORGOTTEN:
 	case REGISTRY_REMOVE:
+	case REGISTRY_REMOVE_USER:
 	case REGISTRY_COUNT:
 		return RUN_LISTING;
 	case REGISTRY_TIDY:
@@ -96,7 +98,8 @@ static bool needs_write(const struct rules *rules, struct registry_job *const *j
 {
 	for (size_t i = 0; i < count; i++) {
 		if (jobs[i]->kind == REGISTRY_LIST || jobs[i]->kind == REGISTRY_LIST_FORGOTTEN ||
-			jobs[i]->kind == REGISTRY_COUNT)
+			jobs[i]->kind == REGISTRY_COUNT ||
+			(jobs[i]->kind == REGISTRY_IMPORT && jobs[i]->is_rehearsal))
 			continue;
 		if (jobs[i]->kind != REGISTRY_NEWS)
 			return true;

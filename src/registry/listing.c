@@ -97,6 +97,28 @@ static int remove_listed(struct rules *rules, struct registry_job *job, struct e
 	return failed ? failed : ops->remove(rules->db, job->gone, job->gone_count, &end, err);
 }
 
+static void on_own_trace(void *ctx, const struct registry_trace *trace)
+{
+	if (!trace->is_back)
+		result_add_gone(ctx, &trace->key);
+}
+
+static int remove_user(struct rules *rules, struct registry_job *job, struct err *err)
+{
+	const struct registry_ops *ops = rules->db->ops;
+	const char *user = job->query->user;
+	int failed = ops->load_users(rules->db, &user, 1, on_found, job, err);
+	size_t registrations = job->gone_count;
+	if (!failed)
+		failed = ops->list_traces(
+			rules->db, user, 0, REGISTRY_TRACES_PER_USER + 1, on_own_trace, job, err);
+	const struct registry_end end = {
+		.why = REGISTRY_WHY_REMOVED, .at_ms = rules_time(rules, job)};
+	if (!failed)
+		failed = ops->remove(rules->db, job->gone, registrations, &end, err);
+	return failed ? failed : ops->remove_traces(rules->db, user, err);
+}
+
 static void on_trace(void *ctx, const struct registry_trace *trace)
 {
 	struct registry_traces *traces = ctx;
@@ -135,6 +157,8 @@ int listing_run(struct rules *rules, struct registry_job *job, struct err *err)
 		return list_forgotten(rules, job, err);
 	case REGISTRY_REMOVE:
 		return remove_listed(rules, job, err);
+	case REGISTRY_REMOVE_USER:
+		return remove_user(rules, job, err);
 	default:
 		assert(job->kind == REGISTRY_COUNT);
 		return rules->db->ops->count(rules->db, &job->totals, err);

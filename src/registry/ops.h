@@ -206,6 +206,8 @@ struct registry_ops {
 	/* Deletes traces with at_ms < before_ms; those later than wrong_ms are of now_ms. */
 	int (*prune_traces)(struct registry_db *db, int64_t before_ms, int64_t wrong_ms,
 		int64_t now_ms, struct err *err);
+	/* All traces of that user. */
+	int (*remove_traces)(struct registry_db *db, const char *user, struct err *err);
 	/* The `limit` oldest of those with renewed_ms < before_ms; ret_total: how many there are.
 	 */
 	int (*find_expired)(struct registry_db *db, int64_t before_ms, size_t limit,

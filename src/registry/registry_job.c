@@ -95,6 +95,7 @@ void registry_job_fini(struct registry_job *job)
 	job->is_stale = false;
 	job->is_again = false;
 	job->is_double = false;
+	job->imported = REGISTRY_IMPORTED_NEW;
 	job->kept_back = 0;
 	free_listing(mem_steal(job->listing));
 	free_traces(mem_steal(job->traces));

@@ -33,6 +33,12 @@ enum registry_job_kind {
 	 */
 	REGISTRY_REGISTER,
 	/*
+	 * A registration is brought from elsewhere, as it stood there: as REGISTER with its
+	 * received_ms, and with what `past` says.  Older never beats newer: `imported` says whether
+	 * it was taken, and nobody who was renewed later is evicted for it.
+	 */
+	REGISTRY_IMPORT,
+	/*
 	 * A mailbox changed: matches: each registration that subscribed to it, with the hash of
 	 * every spelling; stopped ones left out, suspended ones of the owner resumed.
 	 */
@@ -58,8 +64,31 @@ enum registry_job_kind {
 	REGISTRY_LIST_FORGOTTEN,
 	/* Those of `keys` that exist are deleted; `gone`: which. */
 	REGISTRY_REMOVE,
+	/* All registrations and traces of query->user are deleted, and no trace is left; `gone`:
+	   the registrations, and those whose traces these were. */
+	REGISTRY_REMOVE_USER,
 	/* For people: `totals`. */
 	REGISTRY_COUNT,
+};
+
+/* What else is known of a registration that is brought from elsewhere; 0 and NULL as in its row. */
+struct registry_past {
+	/* Nobody knows when it was renewed: received_ms is the present, it is taken only if it is
+	   not known here, and says nothing about the user's other ones. */
+	bool is_undated;
+	int64_t created_ms; /* 0: as received_ms */
+	int64_t suspended_ms;
+	int64_t superseded_ms;
+	const char *stopped_reason;
+};
+
+enum registry_imported {
+	REGISTRY_IMPORTED_NEW,
+	REGISTRY_IMPORTED_RENEWED,
+	REGISTRY_IMPORTED_KNOWN,   /* not taken: what is stored is as new, or newer */
+	REGISTRY_IMPORTED_EXPIRED, /* not taken: it was not renewed for registration_ttl */
+	REGISTRY_IMPORTED_LIMIT,   /* not taken: registrations_per_user were renewed later */
+	REGISTRY_IMPORTED_KINDS
 };
 
 /* A mailbox of a registration. */
@@ -193,13 +222,15 @@ struct registry_job {
 			      */
 
 	/* Borrowed input. */
-	const struct mail_event *event;			   /* REGISTER, NEWS, MAILBOX_* */
-	const struct registry_subscription *subscriptions; /* REGISTER; unique by name */
+	const struct mail_event *event;			   /* REGISTER, IMPORT, NEWS, MAILBOX_* */
+	const struct registry_subscription *subscriptions; /* REGISTER, IMPORT; unique by name */
 	size_t subscription_count;
-	/* REGISTER: what Cyrus told the phone, "" where that is not known (a registration keeps the
-	   topic that it has); FORGET, STOP. */
+	const struct registry_past *past; /* IMPORT */
+	bool is_rehearsal;		  /* IMPORT: only says what it would be */
+	/* REGISTER, IMPORT: what Cyrus told the phone, "" where that is not known (a registration
+	   keeps the topic that it has); FORGET, STOP. */
 	const char *topic;
-	bool confirmed; /* REGISTER */
+	bool confirmed; /* REGISTER, IMPORT */
 	/* REGISTER: kept on disk since it came, so that a crash may have come when it was done.
 	   Set by the registry too when a commit fails, as it may have been one all the same. */
 	bool may_be_done;
@@ -210,7 +241,7 @@ struct registry_job {
 	const struct push_target *target;
 	int answer_status;		    /* FORGET: what Apple said, with `reason` */
 	const char *reason;		    /* FORGET, STOP */
-	const struct registry_query *query; /* LIST, LIST_FORGOTTEN */
+	const struct registry_query *query; /* LIST, LIST_FORGOTTEN, REMOVE_USER */
 	/* REMOVE; TIDY: those that are suspended for all that is known (a crash may have come
 	   between their end or resumption here and in the queue). */
 	const struct registry_key *keys;
@@ -233,6 +264,7 @@ struct registry_job {
 	/* REGISTER: may_be_done, and so it is: what follows may have been lost in a crash. */
 	bool is_again;
 	bool is_double; /* REGISTER: says what another one of the same batch has said */
+	enum registry_imported imported;  /* IMPORT */
 	struct registry_listing *listing; /* LIST */
 	struct registry_traces *traces;	  /* LIST_FORGOTTEN */
 	struct registry_totals totals;	  /* COUNT */

@@ -157,8 +157,53 @@ static struct known *insert(struct renewal *renewal)
 			.account_id = sent->account_id,
 			.subtopic = sent->subtopic,
 			.topic = job->topic,
-			.created_ms = renewal->time_ms,
+			.created_ms = job->kind == REGISTRY_IMPORT && job->past->created_ms
+				? job->past->created_ms
+				: renewal->time_ms,
 		});
+}
+
+static bool is_undated(const struct registry_job *job)
+{
+	return job->kind == REGISTRY_IMPORT && job->past->is_undated;
+}
+
+static enum registry_imported judge_import(
+	const struct rules *rules, const struct renewal *renewal, const struct known *self)
+{
+	int64_t time_ms = renewal->time_ms;
+	bool undated = is_undated(renewal->job);
+	if (self)
+		return undated || time_ms <= self->row.renewed_ms ? REGISTRY_IMPORTED_KNOWN
+								  : REGISTRY_IMPORTED_RENEWED;
+	if (time_ms < rules->now_ms - rules->registration_ttl_ms)
+		return REGISTRY_IMPORTED_EXPIRED;
+	size_t newer = 0;
+	for (size_t i = 0; i < renewal->known_count; i++)
+		newer += undated || renewal->known[i].row.renewed_ms >= time_ms;
+	return newer < rules->registrations_per_user ? REGISTRY_IMPORTED_NEW
+						     : REGISTRY_IMPORTED_LIMIT;
+}
+
+static bool is_taken(enum registry_imported imported)
+{
+	return imported == REGISTRY_IMPORTED_NEW || imported == REGISTRY_IMPORTED_RENEWED;
+}
+
+/* After renew. */
+static void bring_past(
+	const struct renewal *renewal, struct known *self, struct suspended_users *suspended)
+{
+	const struct registry_past *past = renewal->job->past;
+	struct registry_row *row = &self->row;
+	row->stopped_reason = past->stopped_reason;
+	if (past->superseded_ms)
+		row->superseded_ms = past->superseded_ms;
+	if (past->suspended_ms) {
+		row->suspended_ms = past->suspended_ms;
+		suspended_users_add(suspended, row->user, row->suspended_ms);
+		result_add_effect(renewal->job, REGISTRY_EFFECT_SUSPENDED, &row->key, NULL);
+	}
 }
 
 static void renew(const struct renewal *renewal, struct known *self)
@@ -198,9 +243,9 @@ static void supersede(const struct renewal *renewal, struct known *self, struct 
 {
 	const struct registry_job *job = renewal->job;
 	int64_t now = renewal->time_ms;
-	if (job->is_new && other->row.renewed_ms <= now) {
+	if (job->is_new && other->row.renewed_ms <= self->row.created_ms) {
 		if (other->row.superseded_ms == 0) {
-			other->row.superseded_ms = now;
+			other->row.superseded_ms = self->row.created_ms;
 			other->is_changed = true;
 		}
 		return;
@@ -269,10 +314,14 @@ static void decide(const struct rules *rules, struct renewal *renewal)
 	struct known *self = find_self(renewal);
 	/* A batch is done whole or not at all: of what it did before, nothing was lost. */
 	bool is_renewed = map_get(rules->renewed, &renewal->key, sizeof(renewal->key));
-	if (self && renewal->time_ms < self->row.renewed_ms) {
-		job->is_stale = true;
-		return;
+	if (job->kind == REGISTRY_IMPORT) {
+		job->imported = judge_import(rules, renewal, self);
+		job->is_stale = job->is_rehearsal || !is_taken(job->imported);
+	} else {
+		job->is_stale = self && renewal->time_ms < self->row.renewed_ms;
 	}
+	if (job->is_stale)
+		return;
 	if (renewal->stored_count != job->subscription_count)
 		renewal->other_names = true;
 	job->is_new = !self;
@@ -285,11 +334,15 @@ static void decide(const struct rules *rules, struct renewal *renewal)
 	if (!self)
 		self = insert(renewal);
 	renew(renewal, self);
-	resume(renewal);
-	supersede_others(renewal, self);
+	if (!is_undated(job)) {
+		resume(renewal);
+		supersede_others(renewal, self);
+	}
+	if (job->kind == REGISTRY_IMPORT)
+		bring_past(renewal, self, rules->suspended);
 	evict(renewal, self, rules->registrations_per_user);
 	report(renewal, self);
-	if (!is_renewed)
+	if (!is_renewed && job->kind == REGISTRY_REGISTER)
 		map_add(rules->renewed, &job->matches[0].target->key, sizeof(renewal->key), job);
 }
 
@@ -313,7 +366,7 @@ static int write_run(struct rules *rules, struct run *run, struct err *err)
 	for (size_t i = 0; i < run->count && !failed; i++) {
 		const struct renewal *renewal = &run->renewals[i];
 		const struct registry_job *job = renewal->job;
-		for (size_t j = 0; j < renewal->known_count && !failed; j++) {
+		for (size_t j = 0; j < renewal->known_count && !failed && !job->is_rehearsal; j++) {
 			const struct known *known = &renewal->known[j];
 			if (known->is_gone)
 				failed = remove_gone(rules, known, renewal->time_ms, err);
@@ -348,8 +401,12 @@ static int run_run(struct rules *rules, struct run *run, struct err *err)
 		decide(rules, &run->renewals[i]);
 	failed = write_run(rules, run, err);
 	for (size_t i = 0; i < run->count && !failed; i++) {
-		if (suspended_users_resumes(rules->suspended, run->users[i],
-			    run->renewals[i].time_ms, rules->wrong_ms))
+		const struct registry_job *job = run->renewals[i].job;
+		bool resumes = job->kind == REGISTRY_REGISTER ||
+			(!job->is_stale && !is_undated(job) && !job->past->suspended_ms);
+		if (resumes &&
+			suspended_users_resumes(rules->suspended, run->users[i],
+				run->renewals[i].time_ms, rules->wrong_ms))
 			suspended_users_remove(rules->suspended, run->users[i]);
 	}
 	return failed;

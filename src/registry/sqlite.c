@@ -271,6 +271,13 @@ static int list_traces(struct registry_db *db, const char *user, int64_t after_i
 	return result == SQLITE_DONE ? 0 : fail(s, "cannot read", err);
 }
 
+static int remove_traces(struct registry_db *db, const char *user, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	int result = traces_remove(s->statements, s->site, user);
+	return result == SQLITE_DONE ? 0 : fail(s, "cannot write", err);
+}
+
 static int prune_traces(struct registry_db *db, int64_t before_ms, int64_t wrong_ms, int64_t now_ms,
 	struct err *err)
 {
@@ -778,6 +785,7 @@ const struct registry_ops sqlite_ops = {
 	.put_right = put_right,
 	.put_tidied = put_tidied,
 	.put_seen = put_seen,
+	.remove_traces = remove_traces,
 	.prune_traces = prune_traces,
 	.find_expired = find_expired,
 	.find_longest_suspended = find_longest_suspended,

@@ -157,6 +157,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_LIST_TRACES_OF] =
 		"SELECT " TRACE_COLUMNS " FROM forgotten f INDEXED BY forgotten_user"
 		" WHERE f.site = ?1 AND f.user = ?4 AND f.id < ?2 ORDER BY f.id DESC LIMIT ?3",
+	[STATEMENT_REMOVE_TRACES] = "DELETE FROM forgotten WHERE site = ?1 AND user = ?2",
 	[STATEMENT_PRUNE_TRACES] = "DELETE FROM forgotten WHERE site = ?1 AND at_ms < ?2",
 	[STATEMENT_PUT_TRACES_RIGHT] =
 		"UPDATE forgotten SET at_ms = ?3 WHERE site = ?1 AND at_ms > ?2",

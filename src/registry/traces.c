@@ -94,6 +94,14 @@ int traces_list(sqlite3_stmt *const *statements, int64_t site, const char *user,
 	return result;
 }
 
+int traces_remove(sqlite3_stmt *const *statements, int64_t site, const char *user)
+{
+	sqlite3_stmt *query = statements[STATEMENT_REMOVE_TRACES];
+	sqlite3_bind_int64(query, 1, site);
+	sqlite3_bind_text(query, 2, user, -1, SQLITE_STATIC);
+	return run(query);
+}
+
 int traces_prune(sqlite3_stmt *const *statements, int64_t site, int64_t before_ms, int64_t wrong_ms,
 	int64_t now_ms)
 {

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -611,6 +612,47 @@ static void of_shared_folders_the_first_reading_is_believed(void **state)
 	assert_false(is_believed(&event, 1));
 }
 
+static void a_registration_from_elsewhere_is_as_strictly_bounded(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *json;
+		const char *error; /* NULL: it is taken */
+	} rows[] = {
+		{"{\"user\":\"Alice@Example.com\",\"token\":\"" HEX64
+		 "\",\"account_id\":\"A-1\",\"subtopic\":\"com.apple.mobilemail\",\"version\":2,"
+		 "\"mailboxes\":[\"INBOX\",\"Entw&APw-rfe\",\"INBOX\"]}",
+			NULL},
+		{"{\"user\":\"alice\",\"token\":\"a1\"}",
+			"registration: token is not 64 to 200 hex digits: 'a1' (2 bytes)"},
+		{"{\"token\":\"a1\"}", "registration: the key user is missing"},
+		{"{\"user\":\"alice\",\"token\":\"" HEX64
+		 "\",\"account_id\":\"A 1\",\"subtopic\":\"x\"}",
+			"registration: account_id is not 1 to 64 of A-Z a-z 0-9 -: 'A 1' (3 "
+			"bytes)"},
+		{"[]", "registration: the key user is missing"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *json = json_loads(rows[i].json, 0, NULL);
+		assert_non_null(json);
+		event_auto struct mail_event *event = NULL;
+		struct err err = {0};
+		int failed = event_from_registration(&names, json, &event, &err);
+		json_decref(json);
+		if (rows[i].error) {
+			assert_int_equal(failed, -EINVAL);
+			assert_string_equal(err.text, rows[i].error);
+			continue;
+		}
+		assert_int_equal(failed, 0);
+		assert_int_equal(event->kind, EVENT_APPLE_PUSH_SERVICE);
+		assert_string_equal(event->registration.user, "alice");
+		assert_string_equal(event->registration.account_id, "A-1");
+		assert_int_equal(event->registration.mailbox_count, 2);
+		assert_string_equal(event->registration.mailboxes[1], "Entw&APw-rfe");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -647,6 +689,7 @@ int main(void)
 		cmocka_unit_test(users_and_subtopics_are_validated),
 		cmocka_unit_test(mailbox_names_are_bounded),
 		cmocka_unit_test(a_thousand_mailboxes_are_taken_and_no_more),
+		cmocka_unit_test(a_registration_from_elsewhere_is_as_strictly_bounded),
 		cmocka_unit_test(inbox_is_among_the_thousand_wherever_it_stands),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -240,7 +240,7 @@ static int run_all(void)
 {
 	return conformance_news() + conformance_user() + conformance_mailbox() +
 		conformance_tidy() + conformance_clock() + conformance_listing() +
-		conformance_traces();
+		conformance_traces() + conformance_import();
 }
 
 int main(int argc, char **argv)

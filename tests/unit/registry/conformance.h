@@ -99,5 +99,6 @@ int conformance_tidy(void);
 int conformance_clock(void);
 int conformance_listing(void);
 int conformance_traces(void);
+int conformance_import(void);
 
 #endif

@@ -523,6 +523,17 @@ static int list_traces(struct registry_db *db, const char *user, int64_t after_i
 	return 0;
 }
 
+static int remove_traces(struct registry_db *db, const char *user, struct err *err)
+{
+	struct site *site = site_of(db);
+	(void)err;
+	for (size_t i = site->trace_count; i-- > 0;) {
+		if (!strcmp(site->traces[i]->user, user))
+			drop_trace(site, i);
+	}
+	return 0;
+}
+
 static int prune_traces(struct registry_db *db, int64_t before_ms, int64_t wrong_ms, int64_t now_ms,
 	struct err *err)
 {
@@ -978,6 +989,7 @@ const struct registry_ops memory_ops = {
 	.put_right = put_right,
 	.put_tidied = put_tidied,
 	.put_seen = put_seen,
+	.remove_traces = remove_traces,
 	.prune_traces = prune_traces,
 	.find_expired = find_expired,
 	.find_longest_suspended = find_longest_suspended,

@@ -200,6 +200,8 @@ static void on_registry(struct registry_job *job)
 	case REGISTRY_LIST:
 	case REGISTRY_LIST_FORGOTTEN:
 	case REGISTRY_REMOVE:
+	case REGISTRY_REMOVE_USER:
+	case REGISTRY_IMPORT:
 	case REGISTRY_COUNT:
 		break; /* nobody asks */
 	}

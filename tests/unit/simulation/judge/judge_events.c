@@ -217,6 +217,8 @@ static bool is_meant(const struct event *event, const struct registry_job *job, 
 	case REGISTRY_LIST:
 	case REGISTRY_LIST_FORGOTTEN:
 	case REGISTRY_REMOVE:
+	case REGISTRY_REMOVE_USER:
+	case REGISTRY_IMPORT:
 	case REGISTRY_COUNT:
 		break;
 	}

@@ -614,6 +614,8 @@ void model_follow(const struct job_list *batch, int64_t now_unix_ms, bool is_tol
 		case REGISTRY_LIST:
 		case REGISTRY_LIST_FORGOTTEN:
 		case REGISTRY_REMOVE:
+		case REGISTRY_REMOVE_USER:
+		case REGISTRY_IMPORT:
 		case REGISTRY_COUNT:
 			break; /* nobody asks */
 		}
