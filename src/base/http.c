@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "platform/mhdwatch.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,7 +17,7 @@
 #define ACCEPTS_A_TURN 16
 #define TICK_MS 250
 #define STREAM_BLOCK 4096
-#define HANDLES 4
+#define HANDLES 3
 #define SPARE 16 /* connections while those that were cut are still closing */
 
 enum request_state {
@@ -67,7 +68,7 @@ struct http {
 	struct http_settings settings;
 	struct MHD_Daemon *mhd;
 	uv_poll_t listener;
-	uv_poll_t poll;	    /* libmicrohttpd's epoll descriptor */
+	struct mhdwatch *watch;
 	uv_timer_t pending; /* libmicrohttpd has something to do */
 	uv_timer_t tick;    /* deadlines */
 	unsigned handles;
@@ -98,14 +99,13 @@ static void plan(struct http *http)
 static void run(struct http *http)
 {
 	MHD_run(http->mhd);
+	mhdwatch_renew(http->watch);
 	plan(http);
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+static void on_due(void *ctx)
 {
-	(void)status;
-	(void)events;
-	run(poll->data);
+	run(ctx);
 }
 
 static void cut(struct client *client)
@@ -195,6 +195,8 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
 		return;
 	}
 	*socket_context = NULL;
+	if (!http->is_ending)
+		mhdwatch_forget(http->watch, client->fd);
 	TAILQ_REMOVE(&http->clients, client, place);
 	http->client_count--;
 	free(client);
@@ -472,7 +474,7 @@ static size_t unescape(void *ctx, struct MHD_Connection *connection, char *text)
 
 static int start_mhd(struct http *http, struct err *err)
 {
-	http->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET |
+	http->mhd = MHD_start_daemon(mhdwatch_flags() | MHD_USE_NO_LISTEN_SOCKET |
 			MHD_ALLOW_SUSPEND_RESUME | MHD_USE_PEDANTIC_CHECKS,
 		0, NULL, NULL, on_access, http, MHD_OPTION_CONNECTION_LIMIT,
 		http->settings.connections_max + SPARE, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
@@ -507,15 +509,13 @@ int http_new(
 		free(http);
 		return status;
 	}
-	const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->mhd, MHD_DAEMON_INFO_EPOLL_FD);
 	uv_poll_init(loop, &http->listener, settings->listener);
-	uv_poll_init(loop, &http->poll, info->epoll_fd);
 	uv_timer_init(loop, &http->pending);
 	uv_timer_init(loop, &http->tick);
-	http->listener.data = http->poll.data = http->pending.data = http->tick.data = http;
+	http->listener.data = http->pending.data = http->tick.data = http;
 	http->handles = HANDLES;
 	uv_poll_start(&http->listener, UV_READABLE, on_listener);
-	uv_poll_start(&http->poll, UV_READABLE, on_poll);
+	http->watch = mhdwatch_new(loop, http->mhd, on_due, http);
 	*ret = http;
 	return 0;
 }
@@ -541,7 +541,7 @@ void http_free(struct http *http)
 		return;
 	http->is_ending = true;
 	uv_poll_stop(&http->listener);
-	uv_poll_stop(&http->poll);
+	mhdwatch_free(http->watch);
 	close(http->settings.listener);
 	struct http_request *request;
 	LIST_FOREACH(request, &http->requests, of_http)
@@ -557,7 +557,6 @@ void http_free(struct http *http)
 	MHD_run(http->mhd);
 	MHD_stop_daemon(http->mhd);
 	uv_close((uv_handle_t *)&http->listener, on_closed);
-	uv_close((uv_handle_t *)&http->poll, on_closed);
 	uv_close((uv_handle_t *)&http->pending, on_closed);
 	uv_close((uv_handle_t *)&http->tick, on_closed);
 }

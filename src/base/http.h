@@ -1,11 +1,11 @@
 /*
  * http - an HTTP server on one listening socket, in our loop.
  *
- * libmicrohttpd does the protocol, without a thread of its own: its epoll descriptor is watched by
- * the loop.  One request a connection, answered at once or later; meanwhile it is suspended.  All
- * is bounded: connections (beyond, the one that has been sending its request for longest makes
- * room), headers (HTTP_HEADERS_MAX), bodies, the time to send a request and to take its answer, and
- * what waits of a stream.  A request whose path or argument holds an escaped NUL is answered 400.
+ * libmicrohttpd does the protocol, without a thread of its own (mhdwatch.h).  One request a
+ * connection, answered at once or later; meanwhile it is suspended.  All is bounded: connections
+ * (beyond, the one that has been sending its request for longest makes room), headers
+ * (HTTP_HEADERS_MAX), bodies, the time to send a request and to take its answer, and what waits of
+ * a stream.  A request whose path or argument holds an escaped NUL is answered 400.
  *
  * A request given to `came` is the caller's until http_answer or, for a stream, http_end; with
  * http_defer the caller is told if it is over sooner.  Loop thread only.

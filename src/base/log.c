@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/ratelimit.h"
 #include "base/utf8.h"
+#include "platform/journal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -15,8 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -331,31 +330,13 @@ static void *write_lines(void *unused)
 	return NULL;
 }
 
-static bool is_journal(int fd)
-{
-	const char *said = getenv("JOURNAL_STREAM");
-	struct stat status;
-	if (!said || fstat(fd, &status))
-		return false;
-	char found[64];
-	snprintf(found, sizeof(found), "%ju:%ju", (uintmax_t)status.st_dev,
-		(uintmax_t)status.st_ino);
-	return !strcmp(said, found);
-}
-
 static int open_journal(struct err *err)
 {
-	struct sockaddr_un address = {
-		.sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/socket"};
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address))) {
-		int code = errno;
-		if (fd >= 0)
-			close(fd);
-		return err_set(err, -code,
-			"cannot log to the journal at %s: %s; set log_target to \"stderr\"",
-			address.sun_path, strerror(code));
-	}
+	int fd = journal_open();
+	if (fd < 0)
+		return err_set(err, fd,
+			"cannot log to the journal: %s; set log_target to \"stderr\"",
+			strerror(-fd));
 	state.journal_fd = fd;
 	return 0;
 }
@@ -366,8 +347,9 @@ int log_start(enum log_target target, enum log_level level, struct err *err)
 	log_set_level(level);
 	if (target == LOG_TARGET_AUTO) {
 		struct err ignored;
-		target = is_journal(STDERR_FILENO) && !open_journal(&ignored) ? LOG_TARGET_JOURNAL
-									      : LOG_TARGET_STDERR;
+		target = journal_reads(STDERR_FILENO) && !open_journal(&ignored)
+			? LOG_TARGET_JOURNAL
+			: LOG_TARGET_STDERR;
 	} else if (target == LOG_TARGET_JOURNAL) {
 		int r = open_journal(err);
 		if (r)

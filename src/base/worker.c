@@ -2,6 +2,7 @@
 
 #include "base/backoff.h"
 #include "base/mem.h"
+#include "platform/threadname.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -63,7 +64,7 @@ static void end(struct worker *worker)
 static void *run(void *arg)
 {
 	struct worker *worker = arg;
-	pthread_setname_np(pthread_self(), worker->name);
+	threadname_set(worker->name);
 	pthread_mutex_lock(&worker->lock);
 	for (;;) {
 		while (worker->batch_state != GIVEN && !worker->stopping)

@@ -1,23 +1,17 @@
 #include "daemon/backlog.h"
 
 #include "base/log.h"
+#include "platform/dgramlimit.h"
 
-#include <stdio.h>
-
-#define SETTING "/proc/sys/net/unix/max_dgram_qlen"
 #define KERNELS_OWN 10
 
 void backlog_check(const char *path)
 {
-	unsigned limit;
-	FILE *file = fopen(SETTING, "re");
-	if (!file)
-		return;
-	if (fscanf(file, "%u", &limit) == 1 && limit <= KERNELS_OWN)
+	long limit = dgramlimit_read();
+	if (limit >= 0 && limit <= KERNELS_OWN)
 		log_event(LOG_LEVEL_WARN, "intake",
 			"few datagrams can wait in the socket, and while it is full all of Cyrus "
 			"waits; run sysctl -w net.unix.max_dgram_qlen=512, which the packaged "
 			"sysctl.d/50-mailpush.conf does at each boot, and restart mailpushd",
 			log_text("socket", path), log_number("max_dgram_qlen", limit));
-	fclose(file);
 }

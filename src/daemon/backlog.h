@@ -1,8 +1,8 @@
 /*
  * backlog - warns when the kernel lets so few datagrams wait that Cyrus would soon wait for us.
  *
- * The kernel's own value is 10, and a socket keeps the value that held when it was made.  Only
- * Linux has this setting; where it cannot be read, nothing is said.
+ * Linux' own value is 10, and a socket keeps the value that held when it was made.  Where there is
+ * no such limit (dgramlimit.h), nothing is said.
  */
 #ifndef MAILPUSH_DAEMON_BACKLOG_H
 #define MAILPUSH_DAEMON_BACKLOG_H

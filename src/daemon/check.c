@@ -7,6 +7,7 @@
 #include "config/listen.h"
 #include "config/notify_socket.h"
 #include "flow/keyring.h"
+#include "platform/journal.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -149,7 +150,7 @@ static void check_command(struct check *check, const char *command)
 
 static void check_log(struct check *check, enum log_target target)
 {
-	if (target == LOG_TARGET_JOURNAL && access("/run/systemd/journal/socket", F_OK))
+	if (target == LOG_TARGET_JOURNAL && !journal_is_here())
 		fault(check,
 			"log_target: there is no journal on this system; write auto, stderr or "
 			"syslog");

@@ -8,6 +8,10 @@
  * platform/ - what systems do each in its own way
  *   peercred        who is at the other end of a socket
  *   receive         many datagrams at once
+ *   dgramlimit      how many of them may wait
+ *   mhdwatch        when libmicrohttpd has something to do
+ *   journal         systemd's journal
+ *   threadname      what ps calls a thread
  *
  * base/ - below everything: memory, text, time, threads, the log
  *   mem             memory that is there or the process ends

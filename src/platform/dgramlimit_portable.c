@@ -1,0 +1,6 @@
+#include "platform/dgramlimit.h"
+
+long dgramlimit_read(void)
+{
+	return -1;
+}
