@@ -75,6 +75,7 @@ SERVICES {{
   imaps cmd="{bin}/imapd -C {dir}/imapd.conf -s" listen="127.0.0.1:{imaps}" prefork=0
   lmtp  cmd="{bin}/lmtpd -C {dir}/imapd.conf -a" listen="127.0.0.1:{lmtp}" prefork=0
   sieve cmd="{bin}/timsieved -C {dir}/imapd.conf" listen="127.0.0.1:{sieve}" prefork=0
+  http  cmd="{bin}/httpd -C {dir}/imapd.conf" listen="127.0.0.1:{http}" prefork=0
   notify cmd="{bin}/notifyd -C {dir}/imapd.conf" listen="{dir}/notifyd" proto="udp" prefork=0 \
          maxchild=1
 }}
@@ -125,7 +126,8 @@ class Cyrus:
         self.separator = "/" if unixhierarchysep else "."
         self.virtdomains = virtdomains
         self.transport = transport
-        self.imap_port, self.imaps_port, self.lmtp_port, self.sieve_port = free_ports(4)
+        (self.imap_port, self.imaps_port, self.lmtp_port, self.sieve_port,
+         self.http_port) = free_ports(5)
         self._filtered = set()
         self.syslog = Lines()
         self._process = None
@@ -329,7 +331,7 @@ class Cyrus:
             notifyd = NOTIFYD.format(bin=self._bin, dir=self.dir)
         (self.dir / "cyrus.conf").write_text(SERVICES.format(
             notifyd=notifyd, bin=self._bin, dir=self.dir, imap=self.imap_port, imaps=self.imaps_port,
-            lmtp=self.lmtp_port, sieve=self.sieve_port))
+            lmtp=self.lmtp_port, sieve=self.sieve_port, http=self.http_port))
         external = self.dir / "external"
         external.write_text(EXTERNAL.format(dir=self.dir))
         external.chmod(0o755)

@@ -16,7 +16,8 @@ import pytest
 
 import lmtp
 from cyrus import version
-from imap import decode_name, encode_name
+from imap import Imap, decode_name, encode_name
+from jmap import OPTIONS, Jmap
 from phone import Phone, hash_of
 from waiting import TIMEOUT, Lines, wait_until
 
@@ -47,9 +48,9 @@ class Listener:
         self._thread.join(TIMEOUT)
         self._socket.close()
 
-    def wait(self, event):
-        """The first event of this name, parsed."""
-        return json.loads(self.events.wait(rf'^{{"event":"{event}".*').string)
+    def wait(self, event, since=0):
+        """The first event of this name from number `since` on, parsed."""
+        return json.loads(self.events.wait(rf'^{{"event":"{event}".*', since=since).string)
 
     def _serve(self):
         with contextlib.suppress(OSError):
@@ -164,6 +165,44 @@ def test_another_device_works_on_the_mailboxes(cyrus_for, listening):
     for event in ("MessageRead", r"vnd\.cmu\.MessageCopy", "FlagsClear", r"vnd\.cmu\.MessageMove",
                   "MessageTrash", "MessageExpunge", "MailboxRename", "MailboxDelete"):
         listener.wait(event)
+
+
+class Seen:
+    """The ids of mailboxes, as events name them."""
+
+    def __init__(self, cyrus, listener, user):
+        self.device = Imap(cyrus.imap_port, user, cyrus.password)
+        self._listener = listener
+        self._user = user
+
+    def at(self, folder):
+        since = len(self._listener.events)
+        self.device.append(folder)
+        event = self._listener.wait("MessageAppend", since)
+        assert mailbox_of(event) == f"user/{self._user}/{folder}"
+        return event["mailboxID"]
+
+
+def test_a_mailbox_keeps_its_id_and_no_other_gets_it(cyrus_for, listening):
+    cyrus = cyrus_for(**OPTIONS)
+    cyrus.create_user("ida", "Notes", "Work", ("Work", "Sub"))
+    jmap, seen = Jmap(cyrus, "ida"), Seen(cyrus, listening(cyrus), "ida")
+    with seen.device as device:
+        notes, sub = seen.at("Notes"), seen.at("Work/Sub")
+        device.rename("Notes", "Archive")
+        assert seen.at("Archive") == notes
+        jmap.update(notes, name="Older")
+        assert seen.at("Older") == notes
+        jmap.update(jmap.folders()["Work"], name="Job")
+        assert seen.at("Job/Sub") == sub
+        jmap.update(notes, parentId=jmap.folders()["Job"])
+        assert seen.at("Job/Older") == notes
+        device.delete("Job/Older")
+        device.create("Job/Older")
+        second = seen.at("Job/Older")
+        jmap.destroy(second)
+        jmap.create("Older", jmap.folders()["Job"])
+        assert len({notes, sub, second, seen.at("Job/Older")}) == 4
 
 
 def test_a_plus_address_reaches_a_folder(cyrus_for, listening):
