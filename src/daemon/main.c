@@ -37,6 +37,7 @@
  *   event           what happened, and to whose mailbox
  *   flat            the flat JSON that Cyrus writes
  *   mailbox         owner and folder, however they were spelled
+ *   mailbox_ids     where a mailbox was, by the id that it keeps
  *   utf7            names of mailboxes, decoded
  *   acl             who may read a mailbox
  *   groups          who is a member of a group that an ACL names

@@ -42,6 +42,7 @@ struct found {
 	char mbtype;
 	struct text uri;
 	struct text old_uri;
+	struct text mailbox_id;
 	struct text acl;
 	struct text user;
 
@@ -326,6 +327,11 @@ static int find_mailbox_event(struct found *found, const struct source *source, 
 	if (found->acl.size > EVENT_ACL_MAX)
 		found->acl = (struct text){0};
 
+	if ((r = get_text(found, source, "mailboxID", &found->mailbox_id, err)) < 0)
+		return r;
+	if (found->mailbox_id.size > EVENT_MAILBOX_ID_MAX)
+		found->mailbox_id = (struct text){0};
+
 	struct text mbtype;
 	if ((r = get_text(found, source, "vnd.cmu.mbtype", &mbtype, err)) < 0)
 		return r;
@@ -388,9 +394,9 @@ static size_t uri_memory(struct text uri)
 static size_t build_size(const struct found *found)
 {
 	size_t size = sizeof(struct mail_event) + found->mailbox_count * sizeof(char *) +
-		uri_memory(found->uri) + uri_memory(found->old_uri) + found->acl.size + 1 +
-		found->user.size + 1 + found->token.size + 1 + found->account_id.size + 1 +
-		found->subtopic.size + 1;
+		uri_memory(found->uri) + uri_memory(found->old_uri) + found->mailbox_id.size + 1 +
+		found->acl.size + 1 + found->user.size + 1 + found->token.size + 1 +
+		found->account_id.size + 1 + found->subtopic.size + 1;
 	for (size_t i = 0; i < found->mailbox_count; i++)
 		size += found->mailboxes[i].size + 1;
 	return size;
@@ -437,6 +443,8 @@ static struct mail_event *build(const struct mailbox_namespace *names, const str
 	} else if (found->user.bytes) {
 		event->user = take_copy(&memory, found->user);
 	}
+	if (found->mailbox_id.size)
+		event->mailbox_id = take_copy(&memory, found->mailbox_id);
 	if (found->acl.bytes)
 		event->acl = take_copy(&memory, found->acl);
 	if (found->uri.bytes)

@@ -25,6 +25,7 @@
 #define EVENT_ACCOUNT_ID_MAX 64
 #define EVENT_SUBTOPIC_MAX 128
 #define EVENT_URI_MAX 8192	  /* Cyrus' longest name, every byte percent-encoded, fits well */
+#define EVENT_MAILBOX_ID_MAX 255  /* a longer one counts as unknown */
 #define EVENT_ACL_MAX (64 * 1024) /* a longer one counts as unknown, the owner is still told */
 
 enum event_kind { /* with and without `vnd.cmu.` */
@@ -80,8 +81,9 @@ struct mail_event {
 	struct mailbox from[MAILBOX_READINGS];
 	unsigned from_readings;
 
-	const char *acl;  /* vnd.cmu.mailboxACL, or NULL */
-	const char *user; /* who acted, for the log only; "" when absent */
+	const char *mailbox_id; /* of the mailbox it happened to, whatever its name; or NULL */
+	const char *acl;	/* vnd.cmu.mailboxACL, or NULL */
+	const char *user;	/* who acted, for the log only; "" when absent */
 
 	struct event_registration registration; /* EVENT_APPLE_PUSH_SERVICE */
 };

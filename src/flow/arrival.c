@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "event/acl.h"
+#include "event/mailbox_ids.h"
 #include "flow/delivery.h"
 #include "flow/event_log.h"
 #include "flow/merge_key.h"
@@ -47,6 +48,8 @@ struct arrival {
 	uint64_t parked_id; /* 0: none */
 
 	struct registering registering; /* REGISTER: what the job borrows beside the event */
+	struct mailbox was_at;		/* NEWS: the same */
+	char *was_folder;
 
 	size_t merge_key_size;
 	size_t raw_size;
@@ -66,12 +69,18 @@ struct arrivals {
 	struct arrival **held_end;
 	uint64_t parked; /* arrivals under way that are parked */
 	uint64_t last_parked_id;
-	struct map *mergeable; /* news that waits for the registry, by merge_key */
-	unsigned silence;      /* looks of on_watch at a registry that works and answers nothing */
+	struct map *mergeable;	 /* news that waits for the registry, by merge_key */
+	struct mailbox_ids *ids; /* of folders that somebody subscribes to */
+	unsigned silence; /* looks of on_watch at a registry that works and answers nothing */
 	uv_timer_t watch;
 	bool is_late; /* the alarm about late acknowledgements stands */
 	uint64_t lost;
 };
+
+static bool is_news(enum relay_action action)
+{
+	return action == RELAY_URGENT || action == RELAY_DEFERRED;
+}
 
 static void answer_waiter(struct arrival_waiter waiter, int status, const char *text)
 {
@@ -104,6 +113,7 @@ static void free_arrival(struct arrival *arrival)
 		free_arrival(arrival->newest);
 	free(arrival->more_waiters);
 	registering_fini(&arrival->registering);
+	free(arrival->was_folder);
 	free(arrival);
 }
 
@@ -127,6 +137,7 @@ struct arrivals *arrivals_new(struct core *core, const uint8_t seed[16])
 	arrivals->held_end = &arrivals->held;
 	arrivals->overload = overload_new(core);
 	arrivals->mergeable = map_new(seed);
+	arrivals->ids = mailbox_ids_new(seed);
 	uv_timer_init(core->loop, &arrivals->watch);
 	arrivals->watch.data = arrivals;
 	return arrivals;
@@ -143,6 +154,7 @@ void arrivals_free(struct arrivals *arrivals)
 		return;
 	assert(!arrivals->first && !arrivals->held);
 	map_free(arrivals->mergeable);
+	mailbox_ids_free(arrivals->ids);
 	overload_free(arrivals->overload);
 	uv_close((uv_handle_t *)&arrivals->watch, on_watch_closed);
 }
@@ -323,6 +335,28 @@ static bool may_be_told(const struct config *config, const struct mail_event *ev
 	return acl_grants(event->acl, config->groups, match->target->user, 'r');
 }
 
+/* Was the mailbox elsewhere when it was last seen? */
+static void look_up_id(const struct arrivals *arrivals, struct arrival *arrival)
+{
+	struct mailbox *was_at = &arrival->was_at;
+	if (!mailbox_ids_find_moved(arrivals->ids, arrival->event, was_at))
+		return;
+	was_at->folder = arrival->was_folder = mem_dup(was_at->folder);
+	arrival->job.was_at = was_at;
+}
+
+/* What tells of mailboxes by their names leaves in doubt what the ids say of their owners. */
+static void forget_ids(struct arrivals *arrivals, const struct registry_job *job)
+{
+	const struct mail_event *event = job->event;
+	for (unsigned i = 0; i < event->readings; i++)
+		mailbox_ids_forget(arrivals->ids, event->at[i].owner);
+	for (unsigned i = 0; i < event->from_readings; i++)
+		mailbox_ids_forget(arrivals->ids, event->from[i].owner);
+	for (size_t i = 0; i < job->subscription_count; i++)
+		mailbox_ids_forget(arrivals->ids, job->subscriptions[i].owner);
+}
+
 static void log_match(const struct arrival *arrival, const struct push_target *target)
 {
 	log_event(LOG_LEVEL_DEBUG, "relay", "to be told",
@@ -335,8 +369,11 @@ static void on_news(struct arrivals *arrivals, struct arrival *arrival, struct s
 {
 	enum queue_urgency urgency =
 		arrival->action == RELAY_URGENT ? QUEUE_URGENT : QUEUE_DEFERRED;
+	if (arrival->job.was_at)
+		event_log_mailbox_change(arrival->job.was_at, false);
 	for (size_t i = 0; i < arrival->job.match_count; i++) {
 		struct registry_match *match = &arrival->job.matches[i];
+		mailbox_ids_learn(arrivals->ids, arrival->job.event, match->reading);
 		if (!may_be_told(arrivals->core->config, arrival->job.event, match))
 			continue;
 		log_match(arrival, match->target);
@@ -437,6 +474,9 @@ void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job)
 		return;
 	}
 	struct schedule_time time = core_time();
+	/* Again: what came before has taught some since. */
+	if (!is_news(arrival->action))
+		forget_ids(arrivals, job);
 	follow_effects(arrivals, arrival, time);
 	switch (arrival->action) {
 	case RELAY_URGENT:
@@ -448,7 +488,10 @@ void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job)
 		break;
 	case RELAY_MAILBOX_DELETE:
 	case RELAY_MAILBOX_RENAME:
-		event_log_mailbox_change(arrival->event, arrival->action == RELAY_MAILBOX_DELETE);
+		if (arrival->action == RELAY_MAILBOX_DELETE)
+			event_log_mailbox_change(&arrival->event->at[0], true);
+		else
+			event_log_mailbox_change(&arrival->event->from[0], false);
 		break;
 	case RELAY_IGNORE:
 	case RELAY_ACTIONS:
@@ -476,11 +519,6 @@ static enum registry_job_kind job_kind(enum relay_action action)
 		break;
 	}
 	return REGISTRY_NEWS;
-}
-
-static bool is_news(enum relay_action action)
-{
-	return action == RELAY_URGENT || action == RELAY_DEFERRED;
 }
 
 static void add_waiter(struct arrival *arrival, struct arrival_waiter waiter)
@@ -525,7 +563,7 @@ static void submit(struct arrivals *arrivals, struct arrival *arrival)
 	 */
 	if (!worker_waiting(registry_worker(arrivals->core->registry)))
 		map_clear(arrivals->mergeable);
-	if (is_news(arrival->action)) {
+	if (is_news(arrival->action) && !arrival->job.was_at) {
 		struct arrival *same =
 			map_get(arrivals->mergeable, arrival->memory, arrival->merge_key_size);
 		/* One with a row of its own in the file stays what that row stands for. */
@@ -555,6 +593,10 @@ static void enter(struct arrivals *arrivals, struct arrival *arrival)
 {
 	if (arrival->action == RELAY_REGISTER)
 		registering_prepare(&arrival->registering, arrivals->core, &arrival->job);
+	if (is_news(arrival->action))
+		look_up_id(arrivals, arrival);
+	else
+		forget_ids(arrivals, &arrival->job);
 	submit(arrivals, arrival);
 }
 

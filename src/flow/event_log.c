@@ -2,9 +2,8 @@
 
 #include "base/log.h"
 
-void event_log_mailbox_change(const struct mail_event *event, bool is_delete)
+void event_log_mailbox_change(const struct mailbox *old, bool is_delete)
 {
-	const struct mailbox *old = is_delete ? &event->at[0] : &event->from[0];
 	if (mailbox_is_inbox(old))
 		log_seldom(LOG_LEVEL_INFO, "registry", "accounts gone", old->owner,
 			"account is gone, its registrations are suspended",

@@ -15,6 +15,6 @@ void event_log_came(const struct mail_event *event, enum relay_action action, co
 /* A registration names more than counts. */
 void event_log_left_out(const struct event_registration *registration);
 /* It was deleted, or else it moved. */
-void event_log_mailbox_change(const struct mail_event *event, bool is_delete);
+void event_log_mailbox_change(const struct mailbox *old, bool is_delete);
 
 #endif

@@ -22,7 +22,15 @@ struct registry_store {
 	struct rules rules;
 };
 
-enum run_kind { RUN_NEWS, RUN_RENEWALS, RUN_MAILBOXES, RUN_TOKENS, RUN_LISTING, RUN_TIDY };
+enum run_kind {
+	RUN_NEWS,
+	RUN_NEWS_THAT_MOVED,
+	RUN_RENEWALS,
+	RUN_MAILBOXES,
+	RUN_TOKENS,
+	RUN_LISTING,
+	RUN_TIDY
+};
 
 static enum run_kind kind_of(const struct registry_job *job)
 {
@@ -31,7 +39,7 @@ static enum run_kind kind_of(const struct registry_job *job)
 	case REGISTRY_IMPORT:
 		return RUN_RENEWALS;
 	case REGISTRY_NEWS:
-		return RUN_NEWS;
+		return job->was_at ? RUN_NEWS_THAT_MOVED : RUN_NEWS;
 	case REGISTRY_MAILBOX_DELETE:
 	case REGISTRY_MAILBOX_RENAME:
 		return RUN_MAILBOXES;
@@ -65,6 +73,14 @@ static size_t renewals_length(struct rules *rules, struct registry_job *const *j
 	return length;
 }
 
+/* One job. */
+static int run_news_that_moved(struct rules *rules, struct registry_job *const *jobs,
+	bool *ret_suspended_elsewhere, struct err *err)
+{
+	int failed = mailbox_change_run(rules, jobs, 1, err);
+	return failed ? failed : news_match_run(rules, jobs, 1, ret_suspended_elsewhere, err);
+}
+
 /* Does the jobs at the front that go together; says how many they were. */
 static int run_front(struct rules *rules, struct registry_job **jobs, size_t count,
 	size_t *ret_length, bool *ret_suspended_elsewhere, struct err *err)
@@ -73,13 +89,15 @@ static int run_front(struct rules *rules, struct registry_job **jobs, size_t cou
 	size_t length = 1;
 	if (kind == RUN_RENEWALS)
 		length = renewals_length(rules, jobs, count);
-	else if (kind != RUN_TIDY && kind != RUN_LISTING)
+	else if (kind != RUN_TIDY && kind != RUN_LISTING && kind != RUN_NEWS_THAT_MOVED)
 		while (length < count && kind_of(jobs[length]) == kind)
 			length++;
 	*ret_length = length;
 	switch (kind) {
 	case RUN_NEWS:
 		return news_match_run(rules, jobs, length, ret_suspended_elsewhere, err);
+	case RUN_NEWS_THAT_MOVED:
+		return run_news_that_moved(rules, jobs, ret_suspended_elsewhere, err);
 	case RUN_RENEWALS:
 		return renewal_run(rules, jobs, length, err);
 	case RUN_MAILBOXES:
@@ -101,7 +119,7 @@ static bool needs_write(const struct rules *rules, struct registry_job *const *j
 			jobs[i]->kind == REGISTRY_COUNT ||
 			(jobs[i]->kind == REGISTRY_IMPORT && jobs[i]->is_rehearsal))
 			continue;
-		if (jobs[i]->kind != REGISTRY_NEWS)
+		if (jobs[i]->kind != REGISTRY_NEWS || jobs[i]->was_at)
 			return true;
 		for (unsigned reading = 0; reading < jobs[i]->event->readings; reading++) {
 			if (rules_resumes(rules, jobs[i], reading))

@@ -35,10 +35,25 @@ static size_t add_delete(const struct rules *rules, const struct registry_job *j
 	return count;
 }
 
+static struct registry_mailbox_change move(const struct rules *rules,
+	const struct registry_job *job, const struct mailbox *from, const struct mailbox *to)
+{
+	assert(job->separator);
+	return (struct registry_mailbox_change){
+		.kind = mailbox_is_inbox(from) ? REGISTRY_OWNER_GONE : REGISTRY_FOLDER_MOVED,
+		.at_ms = rules_time(rules, job),
+		.wrong_ms = rules->wrong_ms,
+		.owner = from->owner,
+		.folder = from->folder,
+		.new_owner = to->owner,
+		.new_folder = to->folder,
+		.separator = job->separator,
+	};
+}
+
 static size_t add_rename(const struct rules *rules, const struct registry_job *job,
 	struct registry_mailbox_change *ret)
 {
-	assert(job->separator);
 	size_t count = 0;
 	for (unsigned i = 0; i < job->event->from_readings; i++) {
 		const struct mailbox *from = &job->event->from[i];
@@ -50,19 +65,20 @@ static size_t add_rename(const struct rules *rules, const struct registry_job *j
 		/* Whoever renames the own INBOX to a folder still has an INBOX. */
 		if (mailbox_is_inbox(from) && strcmp(from->owner, to->owner) == 0)
 			continue;
-		ret[count++] = (struct registry_mailbox_change){
-			.kind = mailbox_is_inbox(from) ? REGISTRY_OWNER_GONE
-						       : REGISTRY_FOLDER_MOVED,
-			.at_ms = rules_time(rules, job),
-			.wrong_ms = rules->wrong_ms,
-			.owner = from->owner,
-			.folder = from->folder,
-			.new_owner = to->owner,
-			.new_folder = to->folder,
-			.separator = job->separator,
-		};
+		ret[count++] = move(rules, job, from, to);
 	}
 	return count;
+}
+
+static size_t add_changes(const struct rules *rules, const struct registry_job *job,
+	struct registry_mailbox_change *ret)
+{
+	if (job->kind == REGISTRY_MAILBOX_DELETE)
+		return add_delete(rules, job, ret);
+	if (job->kind == REGISTRY_MAILBOX_RENAME)
+		return add_rename(rules, job, ret);
+	*ret = move(rules, job, job->was_at, new_place(job->event, job->was_at));
+	return 1;
 }
 
 int mailbox_change_run(
@@ -75,9 +91,7 @@ int mailbox_change_run(
 	size_t change_count = 0;
 	for (size_t i = 0; i < count; i++) {
 		size_t first = change_count;
-		change_count += jobs[i]->kind == REGISTRY_MAILBOX_DELETE
-			? add_delete(rules, jobs[i], changes + change_count)
-			: add_rename(rules, jobs[i], changes + change_count);
+		change_count += add_changes(rules, jobs[i], changes + change_count);
 		for (size_t j = first; j < change_count; j++)
 			changed_by[j] = jobs[i];
 	}

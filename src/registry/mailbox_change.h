@@ -8,7 +8,7 @@
 
 #include "registry/rules.h"
 
-/* MAILBOX_DELETE and MAILBOX_RENAME jobs. */
+/* MAILBOX_DELETE and MAILBOX_RENAME jobs, and NEWS with was_at. */
 int mailbox_change_run(
 	struct rules *rules, struct registry_job *const *jobs, size_t count, struct err *err);
 

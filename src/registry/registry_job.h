@@ -40,7 +40,8 @@ enum registry_job_kind {
 	REGISTRY_IMPORT,
 	/*
 	 * A mailbox changed: matches: each registration that subscribed to it, with the hash of
-	 * every spelling; stopped ones left out, suspended ones of the owner resumed.
+	 * every spelling; stopped ones left out, suspended ones of the owner resumed.  With was_at
+	 * what subscribes to that place, and below it, moves here first, as by a rename.
 	 */
 	REGISTRY_NEWS,
 	/* INBOX: the owner's registrations are suspended, others' subscriptions go.  Folder: those
@@ -246,7 +247,9 @@ struct registry_job {
 	   between their end or resumption here and in the queue). */
 	const struct registry_key *keys;
 	size_t key_count;
-	char separator; /* MAILBOX_RENAME: of the namespace, slash or dot */
+	/* NEWS: where the mailbox was when it was last seen, a folder; NULL: here. */
+	const struct mailbox *was_at;
+	char separator; /* MAILBOX_RENAME, was_at: of the namespace, slash or dot */
 
 	/* Result, owned by the job, which stays where it is; empty unless status is 0. */
 	int status; /* 0, or -ECANCELED: not done, the registry is being stopped */

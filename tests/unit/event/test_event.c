@@ -66,6 +66,26 @@ static void new_mail_has_owner_folder_and_acl(void **state)
 	assert_string_equal(event->user, "bob");
 }
 
+static void an_event_may_name_the_id_of_its_mailbox(void **state)
+{
+	(void)state;
+	event_auto struct mail_event *named =
+		parse("{\"event\":\"MessageNew\"," URI ",\"mailboxID\":\"q3nny6bz5j0q\"}");
+	assert_string_equal(named->mailbox_id, "q3nny6bz5j0q");
+	event_auto struct mail_event *nameless = parse("{\"event\":\"MessageNew\"," URI "}");
+	assert_null(nameless->mailbox_id);
+	event_auto struct mail_event *empty =
+		parse("{\"event\":\"MessageNew\"," URI ",\"mailboxID\":\"\"}");
+	assert_null(empty->mailbox_id);
+	char json[512];
+	snprintf(json, sizeof(json), "{\"event\":\"MessageNew\"," URI ",\"mailboxID\":\"%0*d\"}",
+		EVENT_MAILBOX_ID_MAX + 1, 7);
+	event_auto struct mail_event *too_long = parse(json);
+	assert_null(too_long->mailbox_id);
+	assert_refused("{\"event\":\"MessageNew\"," URI ",\"mailboxID\":7}", -EINVAL,
+		"MessageNew: mailboxID is not a string");
+}
+
 static void events_have_a_kind_with_and_without_the_vendors_prefix(void **state)
 {
 	(void)state;
@@ -657,6 +677,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(new_mail_has_owner_folder_and_acl),
+		cmocka_unit_test(an_event_may_name_the_id_of_its_mailbox),
 		cmocka_unit_test(events_have_a_kind_with_and_without_the_vendors_prefix),
 		cmocka_unit_test(events_that_we_do_not_know_need_no_more_than_a_name),
 		cmocka_unit_test(modseq_is_dropped_before_it_is_parsed),

@@ -331,6 +331,43 @@ static void a_rename_below_itself_done_twice_is_as_done_once(void **state)
 	assert_true(is_told(w, NOW + 2, "alice", "Notes/Old/Older", "one"));
 }
 
+static void what_subscribes_to_where_a_mailbox_was_is_told_of_it(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one",
+		BOXES({.name = "Notes", .owner = "alice", .folder = "Notes"},
+			{.name = "Notes/old", .owner = "alice", .folder = "Notes/old"}));
+	phone(w, NOW, "alice", TOKEN_B, "two",
+		BOXES({.name = "Archive", .owner = "alice", .folder = "Archive"}));
+	struct mailbox was_at = {.owner = "alice", .folder = "Notes"};
+	struct registry_job *before = news(w, NOW + 1, "alice", "Archive");
+	struct registry_job *job = news(w, NOW + 1, "alice", "Archive");
+	job->was_at = &was_at;
+	job->separator = '/';
+	struct registry_job *after = news(w, NOW + 1, "alice", "Notes");
+	run(w);
+	assert_int_equal(before->match_count, 1);
+	assert_int_equal(job->match_count, 2);
+	assert_true(has_hash(&job->matches[0], "Notes") || has_hash(&job->matches[1], "Notes"));
+	assert_int_equal(after->match_count, 0);
+	assert_true(is_told(w, NOW + 2, "alice", "Archive/old", "one"));
+	assert_false(is_told(w, NOW + 2, "alice", "Notes/old", "one"));
+}
+
+static void a_newer_list_stays_where_a_mailbox_was(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one",
+		BOXES({.name = "Notes", .owner = "alice", .folder = "Notes"}));
+	struct mailbox was_at = {.owner = "alice", .folder = "Notes"};
+	struct registry_job *job = news(w, NOW - 1, "alice", "Archive");
+	job->was_at = &was_at;
+	job->separator = '/';
+	run(w);
+	assert_int_equal(job->match_count, 0);
+	assert_true(is_told(w, NOW, "alice", "Notes", "one"));
+}
+
 static void a_folder_may_move_to_another_owner(void **state)
 {
 	struct world *w = *state;
@@ -501,6 +538,8 @@ int conformance_mailbox(void)
 		RULE(a_delete_that_comes_late_spares_a_newer_list_of_others),
 		RULE(a_rename_done_twice_is_as_done_once),
 		RULE(a_rename_below_itself_done_twice_is_as_done_once),
+		RULE(what_subscribes_to_where_a_mailbox_was_is_told_of_it),
+		RULE(a_newer_list_stays_where_a_mailbox_was),
 		RULE(a_folder_may_move_to_another_owner),
 		RULE(with_a_dot_as_separator_a_slash_is_a_letter),
 		RULE(an_ambiguous_rename_stays_with_its_owner),

@@ -1,0 +1,105 @@
+"""Folders that JMAP makes, renames and destroys.
+
+Cyrus tells of no rename that comes so, but an event names the id of its mailbox, which stays.
+"""
+
+import pytest
+
+from jmap import OPTIONS, Jmap
+from test_life import Home
+
+
+@pytest.fixture
+def site(site_for):
+    return site_for(cyrus=OPTIONS)
+
+
+class JmapHome(Home):
+    """A home whose folders are renamed by JMAP; each was seen by the daemon, or none."""
+
+    def __init__(self, site, *watched, is_seen=True):
+        super().__init__(site, *watched)
+        self.jmap = Jmap(site.cyrus, self.user)
+        for folder in watched if is_seen else ():
+            self.append(folder)
+            self.told(folder)
+
+    def rename(self, old, new):
+        self.jmap.update(self.jmap.folders()[old], name=new)
+
+
+def test_a_folder_that_was_renamed_is_told_by_the_name_that_the_phone_knows(site):
+    home = JmapHome(site, "Notes")
+    home.rename("Notes", "Archive")
+    home.append("Archive")
+    home.told("Notes")
+    home.rename("Archive", "Older")
+    site.deliver(home.user)
+    site.told(home.phone, "INBOX")
+    home.append("Older")
+    home.told("Notes")
+
+
+def test_a_folder_that_was_moved_below_another_is_told(site):
+    home = JmapHome(site, "Notes", "Work")
+    folders = home.jmap.folders()
+    home.jmap.update(folders["Notes"], parentId=folders["Work"])
+    home.append(("Work", "Notes"))
+    home.told("Notes")
+    home.append("Work")
+    home.told("Work")
+
+
+def test_of_a_folder_that_was_renamed_what_is_below_is_told(site):
+    home = JmapHome(site, "Work", ("Work", "Sub"), ("Work", "Sub", "Deep"))
+    home.rename("Work", "Job")
+    home.append(("Job", "Sub", "Deep"))
+    home.told(("Work", "Sub", "Deep"))
+    home.append("Job")
+    home.told("Work")
+    home.append(("Job", "Sub"))
+    home.told(("Work", "Sub"))
+
+
+def test_a_folder_that_takes_the_name_is_another(site):
+    home = JmapHome(site, "Notes")
+    home.rename("Notes", "Archive")
+    home.append("Archive")
+    home.told("Notes")
+    home.jmap.create("Notes")
+    home.append("Notes")
+    home.told_nothing()
+
+
+def test_a_phone_that_registers_means_the_folder_that_has_the_name_by_then(site):
+    home = JmapHome(site, "Notes")
+    home.rename("Notes", "Archive")
+    home.jmap.create("Notes")
+    home.phone.register("INBOX", "Notes")
+    site.deliver(home.user)
+    site.told(home.phone, "INBOX")
+    home.append("Archive")
+    home.told_nothing()
+    home.append("Notes")
+    home.told("Notes")
+
+
+def test_a_folder_that_was_never_seen_is_silent_until_the_phone_registers_again(site):
+    home = JmapHome(site, "Notes", is_seen=False)
+    home.rename("Notes", "Archive")
+    home.append("Archive")
+    home.told_nothing()
+    home.phone.register("INBOX", "Notes", "Archive")
+    site.told(home.phone, "INBOX", "Archive")
+    home.append("Archive")
+    site.told(home.phone, "Archive")
+
+
+def test_a_rename_that_the_groups_of_events_leave_out_is_noticed_too(site_for):
+    site = site_for(cyrus={"event_groups": "message flags applepushservice"})
+    home = Home(site, "Notes")
+    home.append("Notes")
+    home.told("Notes")
+    home.rename("Notes", "Archive")
+    home.append("Archive")
+    home.told("Notes")
