@@ -66,6 +66,12 @@
  *   walfile         would SQLite take the log that it finds?
  *   mapguard        a failing disk under a memory map is an error
  *
+ * postgresql/ - a connection to a PostgreSQL server
+ *   pglink          statements out, answers in; nothing waits without end
+ *   pgurl           its url, taken apart into its hosts
+ *   pgvalue         values in binary form
+ *   pgstate         what a SQLSTATE means for what is done next
+ *
  * registry/ - which phones subscribed to which mailboxes; a thread of its own
  *   registry        the thread: jobs in, results out
  *   registry_job    what can be asked, and what comes back
@@ -86,6 +92,13 @@
  *   statement       its statements
  *   traces          its memory of registrations that are gone
  *   upheaval        its deletes and renames of accounts and folders
+ *   postgresql      the driver for PostgreSQL
+ *   postgresql_transaction  which statements go together
+ *   postgresql_schema  its tables, and how older ones become today's
+ *   postgresql_find    its questions
+ *   postgresql_write   its writes
+ *   postgresql_change  its deletes and renames of accounts and folders
+ *   postgresql_place   the bytes by which a mailbox is looked up
  *
  * queue/ - when each phone is told, and that no crash forgets it
  *   schedule        decides when each phone is told next

@@ -5,6 +5,7 @@
 #include "registry/listing.h"
 #include "registry/mailbox_change.h"
 #include "registry/news_match.h"
+#include "registry/postgresql.h"
 #include "registry/renewal.h"
 #include "registry/result.h"
 #include "registry/rules.h"
@@ -15,7 +16,12 @@
 #include <errno.h>
 #include <string.h>
 
-static const struct registry_ops *const kinds[] = {&sqlite_ops};
+static const struct registry_ops *const kinds[] = {
+	&sqlite_ops,
+#ifdef MAILPUSH_POSTGRESQL
+	&postgresql_ops,
+#endif
+};
 
 struct registry_store {
 	struct registry_db *db;

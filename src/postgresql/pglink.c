@@ -1,0 +1,314 @@
+#include "postgresql/pglink.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "postgresql/pgstate.h"
+#include "postgresql/pgurl.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PASSWORD_MAX 1024
+
+/* A statement whose answer has not come. */
+struct sent {
+	pglink_rows_fn *on_rows;
+	void *ctx;
+	size_t index;
+};
+
+struct pglink {
+	struct pgurl *url;
+	char *password_file;
+	int64_t timeout_ms;
+	PGconn *conn; /* NULL: closed */
+	size_t host;  /* of the connection, or to be tried next */
+	char version[64];
+	struct sent *sent;
+	size_t sent_count;
+};
+
+int pglink_new(const struct pglink_settings *settings, struct pglink **ret, struct err *err)
+{
+	struct pgurl *url = NULL;
+	int failed = pgurl_new(settings->url, &url, err);
+	if (failed)
+		return failed;
+	struct pglink *link = mem_alloc_zero(1, sizeof(*link));
+	link->url = url;
+	link->password_file = settings->password_file ? mem_dup(settings->password_file) : NULL;
+	link->timeout_ms = settings->timeout_ms;
+	*ret = link;
+	return 0;
+}
+
+void pglink_free(struct pglink *link)
+{
+	if (!link)
+		return;
+	pglink_close(link);
+	free(link->sent);
+	pgurl_free(link->url);
+	free(link->password_file);
+	free(link);
+}
+
+const char *pglink_name(const struct pglink *link)
+{
+	return pgurl_name(link->url);
+}
+
+const char *pglink_server_version(const struct pglink *link)
+{
+	return link->version;
+}
+
+void pglink_close(struct pglink *link)
+{
+	PQfinish(link->conn);
+	link->conn = NULL;
+	link->sent_count = 0;
+}
+
+static int lose(struct pglink *link, int code, const char *why, struct err *err)
+{
+	char said[256];
+	snprintf(said, sizeof(said), "%s", why);
+	said[strcspn(said, "\n")] = '\0';
+	const char *host = pgurl_host(link->url, link->host);
+	pglink_close(link);
+	link->host = (link->host + 1) % pgurl_host_count(link->url);
+	return err_set(err, code, "registry '%s': %s%s%s; look at the server and the way to it",
+		pglink_name(link), host, *host ? ": " : "", *said ? said : "connection lost");
+}
+
+static int lose_in_time(struct pglink *link, const char *doing, struct err *err)
+{
+	mem_auto char *why =
+		mem_printf("no answer within %lld ms %s", (long long)link->timeout_ms, doing);
+	return lose(link, -ETIMEDOUT, why, err);
+}
+
+/* False: the deadline (monotonic) has passed. */
+static bool wait_for_socket(const struct pglink *link, short events, int64_t deadline_ms)
+{
+	struct pollfd socket = {.fd = PQsocket(link->conn), .events = events};
+	for (;;) {
+		int64_t left_ms = deadline_ms - clock_monotonic_ms();
+		if (left_ms <= 0)
+			return false;
+		int ready = poll(&socket, 1, (int)left_ms);
+		if (ready > 0 || (ready < 0 && errno != EINTR))
+			return true;
+	}
+}
+
+static int read_password(const struct pglink *link, char ret[PASSWORD_MAX], struct err *err)
+{
+	FILE *file = fopen(link->password_file, "re");
+	bool is_read = file && fgets(ret, PASSWORD_MAX, file);
+	int code = errno;
+	if (file)
+		fclose(file);
+	if (!is_read)
+		return err_set(err, -ENOTCONN,
+			"registry '%s': cannot read the password in '%s': %s; the daemon's user "
+			"must be able to read it, and its first line is the password",
+			pglink_name(link), link->password_file,
+			file ? "it is empty" : strerror(code));
+	ret[strcspn(ret, "\r\n")] = '\0';
+	return 0;
+}
+
+static void ignore_notice(void *ctx, const PGresult *notice)
+{
+	(void)ctx;
+	(void)notice;
+}
+
+/* Goes as far as the server's greeting. */
+static int greet(struct pglink *link, int64_t deadline_ms, struct err *err)
+{
+	PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+	if (PQstatus(link->conn) == CONNECTION_BAD)
+		state = PGRES_POLLING_FAILED;
+	while (state != PGRES_POLLING_OK) {
+		if (state == PGRES_POLLING_FAILED)
+			return lose(link, -ENOTCONN, PQerrorMessage(link->conn), err);
+		if (!wait_for_socket(
+			    link, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_ms))
+			return lose_in_time(link, "to the attempt to connect", err);
+		state = PQconnectPoll(link->conn);
+	}
+	PQsetNoticeReceiver(link->conn, ignore_notice, NULL);
+	if (PQsetnonblocking(link->conn, 1) != 0 || !PQenterPipelineMode(link->conn))
+		return lose(link, -ENOTCONN, PQerrorMessage(link->conn), err);
+	const char *encoding = PQparameterStatus(link->conn, "server_encoding");
+	if (encoding && strcmp(encoding, "UTF8") != 0) {
+		mem_auto char *why = mem_printf("the database's encoding is %s, not UTF8: make "
+						"one with encoding 'UTF8'",
+			encoding);
+		return lose(link, -ENOTSUP, why, err);
+	}
+	const char *version = PQparameterStatus(link->conn, "server_version");
+	snprintf(link->version, sizeof(link->version), "PostgreSQL %s", version ? version : "");
+	return 0;
+}
+
+static int connect_host(struct pglink *link, struct err *err)
+{
+	struct pgurl_parameters parameters;
+	pgurl_parameters(link->url, link->host, &parameters);
+	char password[PASSWORD_MAX];
+	if (link->password_file) {
+		int failed = read_password(link, password, err);
+		if (failed)
+			return failed;
+		pgurl_set(&parameters, "password", password);
+	}
+	pgurl_set(&parameters, "client_encoding", "UTF8");
+	if (!pgurl_parameter(link->url, "target_session_attrs"))
+		pgurl_set(&parameters, "target_session_attrs", "read-write");
+	if (!pgurl_parameter(link->url, "application_name"))
+		pgurl_set(&parameters, "application_name", "mailpush");
+	int64_t deadline_ms = clock_monotonic_ms() + link->timeout_ms;
+	link->conn = PQconnectStartParams(parameters.names, parameters.values, 0);
+	if (link->password_file)
+		explicit_bzero(password, sizeof(password));
+	if (!link->conn)
+		return err_set(err, -ENOMEM, "registry '%s': out of memory", pglink_name(link));
+	return greet(link, deadline_ms, err);
+}
+
+/* The server may have closed it while nobody asked. */
+static bool is_alive(struct pglink *link)
+{
+	if (!link->conn)
+		return false;
+	struct pollfd socket = {.fd = PQsocket(link->conn), .events = POLLIN};
+	if (poll(&socket, 1, 0) > 0 && !PQconsumeInput(link->conn))
+		return false;
+	return PQstatus(link->conn) == CONNECTION_OK;
+}
+
+int pglink_connect(struct pglink *link, bool *ret_is_new, struct err *err)
+{
+	if (is_alive(link)) {
+		*ret_is_new = false;
+		return 0;
+	}
+	pglink_close(link);
+	int failed = -ENOTCONN;
+	for (size_t i = 0; i < pgurl_host_count(link->url) && failed; i++)
+		failed = connect_host(link, err);
+	if (!failed)
+		*ret_is_new = true;
+	return failed;
+}
+
+int pglink_send(struct pglink *link, const char *sql, const struct pgvalues *values,
+	pglink_rows_fn *on_rows, void *ctx, size_t index, struct err *err)
+{
+	if (!link->conn)
+		return err_set(err, -ENOTCONN, "registry '%s': not connected", pglink_name(link));
+	if (!pgvalues_send(values, link->conn, sql))
+		return lose(link, -ENOTCONN, PQerrorMessage(link->conn), err);
+	link->sent = mem_realloc_array(link->sent, link->sent_count + 1, sizeof(*link->sent));
+	link->sent[link->sent_count++] = (struct sent){on_rows, ctx, index};
+	return 0;
+}
+
+/* Until there is an answer to be read; all that was sent goes out meanwhile. */
+static int wait_for_answer(struct pglink *link, int64_t deadline_ms, struct err *err)
+{
+	for (;;) {
+		int unsent = PQflush(link->conn);
+		if (unsent >= 0 && !PQisBusy(link->conn))
+			return 0;
+		short events = (short)(POLLIN | (unsent > 0 ? POLLOUT : 0));
+		if (unsent >= 0 && !wait_for_socket(link, events, deadline_ms))
+			return lose_in_time(link, "to a statement", err);
+		if (unsent < 0 || !PQconsumeInput(link->conn))
+			return lose(link, -ENOTCONN, PQerrorMessage(link->conn), err);
+	}
+}
+
+static int fail(struct pglink *link, const PGresult *result, struct err *err)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *said = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	int code = pgstate_code(state);
+	if (!said)
+		said = PQresultErrorMessage(result);
+	return err_set(err, code, "registry '%s': %.200s (%s); %s", pglink_name(link), said,
+		state ? state : "no state", pgstate_remedy(code));
+}
+
+/* Answers in the order of the statements, up to the Sync behind the last. */
+static int read_answers(struct pglink *link, int64_t deadline_ms, struct err *err)
+{
+	int failed = 0;
+	for (size_t at = 0;;) {
+		int lost = wait_for_answer(link, deadline_ms, err);
+		if (lost)
+			return lost;
+		PGresult *result = PQgetResult(link->conn);
+		ExecStatusType status = result ? PQresultStatus(result) : PGRES_COMMAND_OK;
+		bool is_good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+		/* NULL stands behind the answers to each statement. */
+		if (!result)
+			at++;
+		else if (is_good && !failed && at < link->sent_count && link->sent[at].on_rows)
+			link->sent[at].on_rows(link->sent[at].ctx, link->sent[at].index, result);
+		else if (status == PGRES_FATAL_ERROR && !failed)
+			failed = fail(link, result, err);
+		PQclear(result);
+		if (status == PGRES_PIPELINE_SYNC)
+			return failed;
+		if (PQstatus(link->conn) == CONNECTION_BAD)
+			return failed ? failed
+				      : lose(link, -ENOTCONN, PQerrorMessage(link->conn), err);
+	}
+}
+
+int pglink_wait(struct pglink *link, struct err *err)
+{
+	if (link->sent_count == 0)
+		return 0;
+	int64_t deadline_ms = clock_monotonic_ms() + link->timeout_ms;
+	if (!PQpipelineSync(link->conn))
+		return lose(link, -ENOTCONN, PQerrorMessage(link->conn), err);
+	int failed = read_answers(link, deadline_ms, err);
+	link->sent_count = 0;
+	if (failed == -ENOTCONN || failed == -ETIMEDOUT) {
+		/* Said by the server, which can go on with nothing of ours. */
+		if (link->conn)
+			link->host = (link->host + 1) % pgurl_host_count(link->url);
+		pglink_close(link);
+	}
+	return failed;
+}
+
+int pglink_ask(struct pglink *link, const char *sql, const struct pgvalues *values,
+	pglink_rows_fn *on_rows, void *ctx, struct err *err)
+{
+	int failed = pglink_send(link, sql, values, on_rows, ctx, 0, err);
+	return failed ? failed : pglink_wait(link, err);
+}
+
+void pglink_rollback(struct pglink *link)
+{
+	if (!link->conn)
+		return;
+	/* What was sent and not waited for is undone with the connection. */
+	if (link->sent_count > 0) {
+		pglink_close(link);
+		return;
+	}
+	struct err err;
+	if (PQtransactionStatus(link->conn) != PQTRANS_IDLE &&
+		pglink_ask(link, "ROLLBACK", NULL, NULL, NULL, &err) != 0)
+		pglink_close(link);
+}

@@ -1,0 +1,58 @@
+#include "postgresql/pgstate.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+/* The first whose characters stand at the front counts. */
+static const struct {
+	const char *front;
+	int code;
+} states[] = {
+	{"40", -EAGAIN},       /* serialization failure, deadlock */
+	{"55P03", -EAGAIN},    /* a lock is held */
+	{"23505", -EAGAIN},    /* somebody made the same at the same time */
+	{"57014", -ETIMEDOUT}, /* statement_timeout */
+	{"08", -ENOTCONN},     /* connection */
+	{"25006", -ENOTCONN},  /* read-only: it is not the writer any more */
+	{"25P0", -ENOTCONN},   /* the transaction was idle for too long, or is lost */
+	{"53", -ENOTCONN},     /* no room on the disk, no memory, no connection left */
+	{"57P", -ENOTCONN},    /* shuts down, starts, crashed */
+	{"58", -ENOTCONN},     /* its system fails */
+	{"28", -EACCES},       /* not who we say */
+	{"3D", -EACCES},       /* no such database */
+	{"42501", -EACCES},    /* rights are missing */
+	{"42", -ENOTSUP},      /* no such table or column */
+	{"3F", -ENOTSUP},      /* no such schema */
+	{"22", -EBADMSG},      /* a value that it does not take */
+	{"23", -EBADMSG},      /* a value that breaks a rule of the schema */
+	{"54", -EBADMSG},      /* a value that is too large */
+};
+
+int pgstate_code(const char *state)
+{
+	if (!state)
+		return -ENOTCONN;
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		if (strncmp(state, states[i].front, strlen(states[i].front)) == 0)
+			return states[i].code;
+	}
+	return -EIO;
+}
+
+const char *pgstate_remedy(int code)
+{
+	switch (code) {
+	case -EAGAIN:
+		return "it is tried again";
+	case -EACCES:
+		return "give the user the rights on the database that docs/databases.md names";
+	case -ENOTSUP:
+		return "its tables are not those of this mailpushd; restore them, or correct "
+		       "the url";
+	case -EBADMSG:
+		return "the database refuses a value";
+	default:
+		return "look into the server's log";
+	}
+}

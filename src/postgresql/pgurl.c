@@ -1,0 +1,186 @@
+#include "postgresql/pgurl.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* One of the hosts: the parts of the three lists that are its. */
+struct host {
+	char *name;
+	char *address;
+	char *port;
+	char *shown;
+};
+
+struct pgurl {
+	PQconninfoOption *options;
+	char *name;
+	struct host *hosts;
+	size_t host_count;
+};
+
+const char *pgurl_parameter(const struct pgurl *url, const char *name)
+{
+	for (const PQconninfoOption *option = url->options; option->keyword; option++) {
+		if (strcmp(option->keyword, name) == 0)
+			return option->val && *option->val ? option->val : NULL;
+	}
+	return NULL;
+}
+
+static size_t parts(const char *list)
+{
+	size_t count = list ? 1 : 0;
+	for (; list && *list; list++)
+		count += *list == ',';
+	return count;
+}
+
+/* Part n of a list with commas; NULL if there is none, or it is empty. */
+static char *part(const char *list, size_t n)
+{
+	for (; list && n > 0; n--) {
+		list = strchr(list, ',');
+		list = list ? list + 1 : NULL;
+	}
+	size_t size = list ? strcspn(list, ",") : 0;
+	return size ? mem_dup_n(list, size) : NULL;
+}
+
+static void find_hosts(struct pgurl *url)
+{
+	const char *names = pgurl_parameter(url, "host");
+	const char *addresses = pgurl_parameter(url, "hostaddr");
+	const char *ports = pgurl_parameter(url, "port");
+	size_t count = parts(names) > parts(addresses) ? parts(names) : parts(addresses);
+	url->host_count = count ? count : 1;
+	url->hosts = mem_alloc_zero(url->host_count, sizeof(*url->hosts));
+	for (size_t i = 0; i < url->host_count; i++) {
+		struct host *host = &url->hosts[i];
+		host->name = part(names, i);
+		host->address = part(addresses, i);
+		/* One port is that of all hosts. */
+		host->port = part(ports, parts(ports) > 1 ? i : 0);
+		const char *shown = host->name ? host->name : host->address;
+		host->shown = shown && host->port ? mem_printf("%s:%s", shown, host->port)
+						  : mem_dup(shown ? shown : "");
+	}
+}
+
+static char *make_name(const struct pgurl *url)
+{
+	struct buf name;
+	buf_init(&name);
+	buf_append_text(&name, "postgresql://");
+	const char *user = pgurl_parameter(url, "user");
+	if (user)
+		buf_printf(&name, "%s@", user);
+	for (size_t i = 0; i < url->host_count; i++)
+		buf_printf(&name, "%s%s", i ? "," : "", url->hosts[i].shown);
+	const char *database = pgurl_parameter(url, "dbname");
+	const char *service = pgurl_parameter(url, "service");
+	if (database)
+		buf_printf(&name, "/%s", database);
+	if (service)
+		buf_printf(&name, "?service=%s", service);
+	char *text = mem_dup(buf_text(&name));
+	buf_fini(&name);
+	return text;
+}
+
+/* libpq repeats the url, or a part of it, in what it says. */
+static bool may_have_password(const char *url)
+{
+	const char *at = strrchr(url, '@');
+	const char *colon = strchr(url, ':');
+	colon = colon ? strchr(colon + 1, ':') : NULL;
+	return (at && colon && colon < at) || strcasestr(url, "password");
+}
+
+int pgurl_new(const char *text, struct pgurl **ret, struct err *err)
+{
+	char *said = NULL;
+	PQconninfoOption *options = PQconninfoParse(text, &said);
+	if (!options) {
+		if (said)
+			said[strcspn(said, "\n")] = '\0';
+		bool is_shown = said && !may_have_password(text);
+		int failed = err_set(err, -EINVAL,
+			"registry: its url is not one that PostgreSQL's library can read%s%s; "
+			"write postgresql://user@host/database",
+			is_shown ? ": " : "", is_shown ? said : "");
+		PQfreemem(said);
+		return failed;
+	}
+	struct pgurl *url = mem_alloc_zero(1, sizeof(*url));
+	url->options = options;
+	find_hosts(url);
+	url->name = make_name(url);
+	*ret = url;
+	return 0;
+}
+
+void pgurl_free(struct pgurl *url)
+{
+	if (!url)
+		return;
+	for (size_t i = 0; i < url->host_count; i++) {
+		free(url->hosts[i].name);
+		free(url->hosts[i].address);
+		free(url->hosts[i].port);
+		free(url->hosts[i].shown);
+	}
+	free(url->hosts);
+	free(url->name);
+	PQconninfoFree(url->options);
+	free(url);
+}
+
+const char *pgurl_name(const struct pgurl *url)
+{
+	return url->name;
+}
+
+size_t pgurl_host_count(const struct pgurl *url)
+{
+	return url->host_count;
+}
+
+const char *pgurl_host(const struct pgurl *url, size_t host)
+{
+	return url->hosts[host].shown;
+}
+
+void pgurl_set(struct pgurl_parameters *parameters, const char *name, const char *value)
+{
+	size_t i = 0;
+	while (i < parameters->count && strcmp(parameters->names[i], name) != 0)
+		i++;
+	assert(i < PGURL_PARAMETERS_MAX);
+	parameters->names[i] = name;
+	parameters->values[i] = value;
+	if (i == parameters->count)
+		parameters->count++;
+	parameters->names[parameters->count] = NULL;
+	parameters->values[parameters->count] = NULL;
+}
+
+void pgurl_parameters(const struct pgurl *url, size_t host, struct pgurl_parameters *ret)
+{
+	*ret = (struct pgurl_parameters){0};
+	for (const PQconninfoOption *option = url->options; option->keyword; option++) {
+		if (option->val && *option->val)
+			pgurl_set(ret, option->keyword, option->val);
+	}
+	const struct host *one = &url->hosts[host];
+	if (one->name || one->address) {
+		pgurl_set(ret, "host", one->name);
+		pgurl_set(ret, "hostaddr", one->address);
+		pgurl_set(ret, "port", one->port);
+	}
+}

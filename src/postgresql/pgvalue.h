@@ -1,0 +1,68 @@
+/*
+ * pgvalue - values in PostgreSQL's binary form: the parameters of a statement, the columns of a
+ * row.
+ *
+ * An array is one parameter, however many values it has, so that one statement does what is asked
+ * of many rows (`unnest`).  Nothing is escaped and nothing is parsed.  Text is UTF-8.
+ *
+ * Pure; embedded; one owner.
+ */
+#ifndef MAILPUSH_POSTGRESQL_PGVALUE_H
+#define MAILPUSH_POSTGRESQL_PGVALUE_H
+
+#include "base/buf.h"
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PGVALUES_MAX 20
+
+/* The OIDs of pg_type, which never change. */
+enum pgvalue_type {
+	PGVALUE_BOOL = 16,
+	PGVALUE_BYTES = 17,
+	PGVALUE_NUMBER = 20,
+	PGVALUE_TEXT = 25,
+};
+
+struct pgvalue {
+	enum pgvalue_type type;
+	bool is_array;
+	uint32_t count; /* of an array's elements */
+	struct buf bytes;
+};
+
+/* The parameters of a statement, in their order: $1, $2, ... */
+struct pgvalues {
+	struct pgvalue values[PGVALUES_MAX];
+	size_t count;
+};
+
+void pgvalues_init(struct pgvalues *values);
+void pgvalues_fini(struct pgvalues *values);
+#define pgvalues_auto __attribute__((cleanup(pgvalues_fini)))
+
+void pgvalues_number(struct pgvalues *values, int64_t number);
+void pgvalues_text(struct pgvalues *values, const char *text);
+void pgvalues_bytes(struct pgvalues *values, const void *bytes, size_t size);
+
+/* The next parameter is an array, empty for now, to which the functions below append. */
+struct pgvalue *pgvalues_array(struct pgvalues *values, enum pgvalue_type type);
+void pgvalue_add_bool(struct pgvalue *array, bool is_true);
+void pgvalue_add_number(struct pgvalue *array, int64_t number);
+void pgvalue_add_text(struct pgvalue *array, const char *text); /* NULL is NULL */
+void pgvalue_add_bytes(struct pgvalue *array, const void *bytes, size_t size);
+
+/* As PQsendQueryParams, with a binary result. */
+int pgvalues_send(const struct pgvalues *values, PGconn *conn, const char *sql);
+
+/* Of a binary result; what is NULL is 0, false or "". */
+int64_t pgvalue_number(const PGresult *result, int row, int column);
+bool pgvalue_bool(const PGresult *result, int row, int column);
+const char *pgvalue_text(const PGresult *result, int row, int column);
+/* All zero if it does not have that size. */
+void pgvalue_bytes(const PGresult *result, int row, int column, void *ret, size_t size);
+
+#endif

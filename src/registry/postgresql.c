@@ -1,0 +1,70 @@
+#include "registry/postgresql.h"
+
+#include "base/mem.h"
+#include "registry/postgresql_change.h"
+#include "registry/postgresql_find.h"
+#include "registry/postgresql_transaction.h"
+#include "registry/postgresql_write.h"
+
+/* For a host to greet, and for the answers to what was sent. */
+#define TIMEOUT_MS 5000
+
+static int open_postgresql(
+	const char *place, const char *site, struct registry_db **ret, struct err *err)
+{
+	mem_auto char *url = mem_printf("postgresql:%s", place);
+	const struct pglink_settings settings = {.url = url, .timeout_ms = TIMEOUT_MS};
+	struct pglink *link = NULL;
+	int failed = pglink_new(&settings, &link, err);
+	if (failed)
+		return failed;
+	struct postgresql *p = mem_alloc_zero(1, sizeof(*p));
+	p->db.ops = &postgresql_ops;
+	p->link = link;
+	p->site = mem_dup(site);
+	p->timeout_ms = settings.timeout_ms;
+	*ret = &p->db;
+	return 0;
+}
+
+static void close_postgresql(struct registry_db *db)
+{
+	if (!db)
+		return;
+	struct postgresql *p = postgresql_of(db);
+	pglink_free(p->link);
+	free(p->site);
+	free(p);
+}
+
+const struct registry_ops postgresql_ops = {
+	.scheme = "postgresql",
+	.open = open_postgresql,
+	.close = close_postgresql,
+	.begin = postgresql_begin,
+	.commit = postgresql_commit,
+	.rollback = postgresql_rollback,
+	.match = postgresql_match,
+	.load_users = postgresql_load_users,
+	.load_lists = postgresql_load_lists,
+	.load_keys = postgresql_load_keys,
+	.list = postgresql_list,
+	.list_traces = postgresql_list_traces,
+	.count = postgresql_count,
+	.put = postgresql_put,
+	.put_lists = postgresql_put_lists,
+	.remove = postgresql_remove,
+	.change_mailboxes = postgresql_change_mailboxes,
+	.change_tokens = postgresql_change_tokens,
+	.find_suspended = postgresql_find_suspended,
+	.resume = postgresql_resume,
+	.census = postgresql_census,
+	.put_right = postgresql_put_right,
+	.put_tidied = postgresql_put_tidied,
+	.put_seen = postgresql_put_seen,
+	.prune_traces = postgresql_prune_traces,
+	.find_expired = postgresql_find_expired,
+	.find_longest_suspended = postgresql_find_longest_suspended,
+	.find_nudges = postgresql_find_nudges,
+	.mark_nudged = postgresql_mark_nudged,
+};

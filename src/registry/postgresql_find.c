@@ -1,0 +1,437 @@
+#include "registry/postgresql_find.h"
+
+#include "base/mem.h"
+#include "registry/postgresql_place.h"
+#include "registry/postgresql_schema.h"
+#include "registry/postgresql_transaction.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define TARGET_COLUMNS                                                                          \
+	"r.key, r.username, r.device_token, r.account_id, r.topic, r.aps_version, r.confirmed," \
+	" r.inbox_only, r.renewed_ms, r.suspended_ms"
+#define ROW_COLUMNS                                                                      \
+	TARGET_COLUMNS ", r.stopped_reason, r.subtopic, r.created_ms, r.superseded_ms, " \
+		       "r.is_nudged"
+
+/* Of rows that come, whoever waits for them; `malformed` is the user of one that cannot be. */
+struct taker {
+	registry_row_fn *on_row;
+	registry_match_fn *on_match;
+	registry_subscription_fn *on_subscription;
+	registry_key_fn *on_key;
+	registry_trace_fn *on_trace;
+	registry_suspended_fn *on_suspended;
+	void *ctx;
+	char malformed[MAILBOX_USER_MAX + 1];
+};
+
+/* TARGET_COLUMNS, which begin at `at`; returns the next column. */
+static int read_target(const PGresult *rows, int i, int at, struct registry_row *ret)
+{
+	*ret = (struct registry_row){0};
+	pgvalue_bytes(rows, i, at, ret->key.bytes, sizeof(ret->key.bytes));
+	ret->user = pgvalue_text(rows, i, at + 1);
+	ret->token = pgvalue_text(rows, i, at + 2);
+	ret->account_id = pgvalue_text(rows, i, at + 3);
+	ret->topic = pgvalue_text(rows, i, at + 4);
+	ret->aps_version = (int)pgvalue_number(rows, i, at + 5);
+	ret->confirmed = pgvalue_bool(rows, i, at + 6);
+	ret->inbox_only = pgvalue_bool(rows, i, at + 7);
+	ret->renewed_ms = pgvalue_number(rows, i, at + 8);
+	ret->suspended_ms = pgvalue_number(rows, i, at + 9);
+	return at + 10;
+}
+
+/* Nobody could be pushed to with what a malformed row says. */
+static bool is_possible(struct taker *taker, const struct registry_row *row)
+{
+	if (push_target_is_possible(row->token, row->account_id))
+		return true;
+	strncpy(taker->malformed, row->user, sizeof(taker->malformed) - 1);
+	return false;
+}
+
+/* What of `failed` and of the rows is to be said. */
+static int finish(
+	const struct postgresql *p, const struct taker *taker, int failed, struct err *err)
+{
+	if (failed || !*taker->malformed)
+		return failed;
+	return err_set(err, -EIO,
+		"registry '%s': a registration of '%s' is malformed; delete it from "
+		"mailpush_registration, and find out who wrote it",
+		pglink_name(p->link), taker->malformed);
+}
+
+static void on_matches(void *ctx, size_t index, const PGresult *rows)
+{
+	struct taker *taker = ctx;
+	(void)index;
+	for (int i = 0; i < PQntuples(rows) && !*taker->malformed; i++) {
+		struct registry_row row;
+		read_target(rows, i, 2, &row);
+		if (is_possible(taker, &row))
+			taker->on_match(taker->ctx, (size_t)pgvalue_number(rows, i, 0) - 1, &row,
+				pgvalue_text(rows, i, 1));
+	}
+}
+
+int postgresql_match(struct registry_db *db, const struct mailbox *const *mailboxes, size_t count,
+	registry_match_fn *on_match, void *ctx, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	pgvalues_auto struct pgvalues values;
+	pgvalues_init(&values);
+	struct pgvalue *places = pgvalues_array(&values, PGVALUE_BYTES);
+	for (size_t i = 0; i < count; i++) {
+		struct postgresql_place place =
+			postgresql_place_of(p->site, mailboxes[i]->owner, mailboxes[i]->folder);
+		pgvalue_add_bytes(places, place.bytes, sizeof(place.bytes));
+	}
+	struct taker taker = {.on_match = on_match, .ctx = ctx};
+	int failed = postgresql_ask_alone(p,
+		"SELECT q.i, s.hash, " TARGET_COLUMNS
+		" FROM unnest($1) WITH ORDINALITY AS q (place, i)"
+		" JOIN mailpush_subscription s ON s.place = q.place"
+		" JOIN mailpush_registration r ON r.key = s.key"
+		" WHERE r.stopped_reason IS NULL ORDER BY q.i, s.key, s.name",
+		&values, on_matches, &taker, err);
+	return finish(p, &taker, failed, err);
+}
+
+/* The first column: which of those that were asked about, counted from 1. */
+static void on_rows(void *ctx, size_t index, const PGresult *rows)
+{
+	struct taker *taker = ctx;
+	(void)index;
+	for (int i = 0; i < PQntuples(rows) && !*taker->malformed; i++) {
+		struct registry_row row;
+		int at = read_target(rows, i, 1, &row);
+		if (!PQgetisnull(rows, i, at))
+			row.stopped_reason = pgvalue_text(rows, i, at);
+		row.subtopic = pgvalue_text(rows, i, at + 1);
+		row.created_ms = pgvalue_number(rows, i, at + 2);
+		row.superseded_ms = pgvalue_number(rows, i, at + 3);
+		row.is_nudged = pgvalue_bool(rows, i, at + 4);
+		if (is_possible(taker, &row))
+			taker->on_row(taker->ctx, (size_t)pgvalue_number(rows, i, 0) - 1, &row);
+	}
+}
+
+int postgresql_load_users(struct registry_db *db, const char *const *users, size_t count,
+	registry_row_fn *on_row, void *ctx, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	pgvalues_auto struct pgvalues values;
+	pgvalues_init(&values);
+	pgvalues_text(&values, p->site);
+	struct pgvalue *names = pgvalues_array(&values, PGVALUE_TEXT);
+	for (size_t i = 0; i < count; i++)
+		pgvalue_add_text(names, users[i]);
+	struct taker taker = {.on_row = on_row, .ctx = ctx};
+	int failed = postgresql_ask(p,
+		"SELECT q.i, " ROW_COLUMNS " FROM unnest($2) WITH ORDINALITY AS q (username, i)"
+		" JOIN mailpush_registration r ON r.site = $1 AND r.username = q.username"
+		" ORDER BY q.i, r.created_ms, r.key",
+		&values, on_rows, &taker, err);
+	return finish(p, &taker, failed, err);
+}
+
+static void add_keys(struct pgvalues *values, const struct registry_key *keys, size_t count)
+{
+	struct pgvalue *array = pgvalues_array(values, PGVALUE_BYTES);
+	for (size_t i = 0; i < count; i++)
+		pgvalue_add_bytes(array, keys[i].bytes, sizeof(keys[i].bytes));
+}
+
+static void on_subscriptions(void *ctx, size_t index, const PGresult *rows)
+{
+	struct taker *taker = ctx;
+	(void)index;
+	for (int i = 0; i < PQntuples(rows); i++) {
+		struct registry_subscription subscription = {
+			.name = pgvalue_text(rows, i, 1),
+			.owner = pgvalue_text(rows, i, 2),
+			.folder = pgvalue_text(rows, i, 3),
+		};
+		strncpy(subscription.hash, pgvalue_text(rows, i, 4), MAILBOX_HASH_SIZE - 1);
+		taker->on_subscription(
+			taker->ctx, (size_t)pgvalue_number(rows, i, 0) - 1, &subscription);
+	}
+}
+
+int postgresql_load_lists(struct registry_db *db, const struct registry_key *keys, size_t count,
+	registry_subscription_fn *on_subscription, void *ctx, struct err *err)
+{
+	pgvalues_auto struct pgvalues values;
+	pgvalues_init(&values);
+	add_keys(&values, keys, count);
+	struct taker taker = {.on_subscription = on_subscription, .ctx = ctx};
+	return postgresql_ask(postgresql_of(db),
+		"SELECT q.i, s.name, s.owner, s.folder, s.hash"
+		" FROM unnest($1) WITH ORDINALITY AS q (key, i)"
+		" JOIN mailpush_subscription s ON s.key = q.key ORDER BY q.i, s.name",
+		&values, on_subscriptions, &taker, err);
+}
+
+int postgresql_load_keys(struct registry_db *db, const struct registry_key *keys, size_t count,
+	registry_row_fn *on_row, void *ctx, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	pgvalues_auto struct pgvalues values;
+	pgvalues_init(&values);
+	pgvalues_text(&values, p->site);
+	add_keys(&values, keys, count);
+	struct taker taker = {.on_row = on_row, .ctx = ctx};
+	int failed = postgresql_ask(p,
+		"SELECT q.i, " ROW_COLUMNS " FROM unnest($2) WITH ORDINALITY AS q (key, i)"
+		" JOIN mailpush_registration r ON r.key = q.key AND r.site = $1 ORDER BY q.i",
+		&values, on_rows, &taker, err);
+	return finish(p, &taker, failed, err);
+}
+
+int postgresql_list(struct registry_db *db, const char *user, const struct registry_key *key,
+	size_t limit, registry_row_fn *on_row, void *ctx, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	pgvalues_auto struct pgvalues values;
+	pgvalues_init(&values);
+	pgvalues_text(&values, p->site);
+	pgvalues_text(&values, user);
+	pgvalues_bytes(&values, key->bytes, sizeof(key->bytes));
+	pgvalues_number(&values, (int64_t)limit);
+	struct taker taker = {.on_row = on_row, .ctx = ctx};
+	int failed = postgresql_ask(p,
+		"SELECT row_number() OVER (ORDER BY r.username, r.key), " ROW_COLUMNS
+		" FROM (SELECT * FROM mailpush_registration"
+		"  WHERE site = $1 AND (username, key) > ($2, $3)"
+		"  ORDER BY username, key LIMIT $4) r ORDER BY r.username, r.key",
+		&values, on_rows, &taker, err);
+	return finish(p, &taker, failed, err);
+}
+
+/* Another program may have written what is none of them. */
+static enum registry_why why_of(const char *name)
+{
+	int why = 0;
+	while (why < REGISTRY_WHYS - 1 && strcmp(registry_why_names[why], name) != 0)
+		why++;
+	return (enum registry_why)why;
+}
+
+static void on_traces(void *ctx, size_t index, const PGresult *rows)
+{
+	struct taker *taker = ctx;
+	(void)index;
+	for (int i = 0; i < PQntuples(rows); i++) {
+		struct registry_trace trace = {
+			.id = pgvalue_number(rows, i, 0),
+			.user = pgvalue_text(rows, i, 2),
+			.token = pgvalue_text(rows, i, 3),
+			.account_id = pgvalue_text(rows, i, 4),
+			.topic = pgvalue_text(rows, i, 5),
+			.renewed_ms = pgvalue_number(rows, i, 6),
+			.at_ms = pgvalue_number(rows, i, 7),
+			.why = why_of(pgvalue_text(rows, i, 8)),
+			.status = (int)pgvalue_number(rows, i, 9),
+			.reason = pgvalue_text(rows, i, 10),
+			.is_back = pgvalue_bool(rows, i, 11),
+		};
+		pgvalue_bytes(rows, i, 1, trace.key.bytes, sizeof(trace.key.bytes));
+		taker->on_trace(taker->ctx, &trace);
+	}
+}
+
+#define LIST_TRACES(condition)                                                                 \
+	"SELECT f.id, f.key, f.username, f.device_token, f.account_id, f.topic, f.renewed_ms," \
+	" f.at_ms, f.why, f.status, f.reason,"                                                 \
+	" EXISTS (SELECT 1 FROM mailpush_registration r WHERE r.key = f.key)"                  \
+	" FROM mailpush_forgotten f WHERE f.site = $1 AND f.id < $2" condition                 \
+	" ORDER BY f.id DESC LIMIT $3"
+
+int postgresql_list_traces(struct registry_db *db, const char *user, int64_t after_id, size_t limit,
+	registry_trace_fn *on_trace, void *ctx, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	pgvalues_auto struct pgvalues values;
+	pgvalues_init(&values);
+	pgvalues_text(&values, p->site);
+	pgvalues_number(&values, after_id ? after_id : INT64_MAX);
+	pgvalues_number(&values, (int64_t)limit);
+	if (user)
+		pgvalues_text(&values, user);
+	struct taker taker = {.on_trace = on_trace, .ctx = ctx};
+	return postgresql_ask_alone(p, user ? LIST_TRACES(" AND f.username = $4") : LIST_TRACES(""),
+		&values, on_traces, &taker, err);
+}
+
+static void on_totals(void *ctx, size_t index, const PGresult *rows)
+{
+	struct registry_totals *totals = ctx;
+	(void)index;
+	*totals = (struct registry_totals){.registrations = (uint64_t)pgvalue_number(rows, 0, 0)};
+	totals->in_state[REGISTRY_ACTIVE] = totals->registrations;
+	for (int state = REGISTRY_ACTIVE + 1; state < REGISTRY_STATES; state++) {
+		totals->in_state[state] = (uint64_t)pgvalue_number(rows, 0, state);
+		totals->in_state[REGISTRY_ACTIVE] -= totals->in_state[state];
+	}
+}
+
+int postgresql_count(struct registry_db *db, struct registry_totals *ret, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	pgvalues_auto struct pgvalues values;
+	pgvalues_init(&values);
+	pgvalues_text(&values, p->site);
+	return postgresql_ask_alone(p,
+		"SELECT (SELECT count(*) FROM mailpush_registration WHERE site = $1),"
+		" count(*) FILTER (WHERE " POSTGRESQL_STATE " = 1),"
+		" count(*) FILTER (WHERE " POSTGRESQL_STATE " = 2),"
+		" count(*) FILTER (WHERE " POSTGRESQL_STATE " = 3)"
+		" FROM mailpush_registration WHERE site = $1 AND " POSTGRESQL_IS_NOT_ACTIVE,
+		&values, on_totals, ret, err);
+}
+
+static void on_suspended_users(void *ctx, size_t index, const PGresult *rows)
+{
+	struct taker *taker = ctx;
+	(void)index;
+	for (int i = 0; i < PQntuples(rows); i++)
+		taker->on_suspended(
+			taker->ctx, pgvalue_text(rows, i, 0), pgvalue_number(rows, i, 1));
+}
+
+int postgresql_find_suspended(
+	struct registry_db *db, registry_suspended_fn *on_suspended, void *ctx, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	pgvalues_auto struct pgvalues values;
+	pgvalues_init(&values);
+	pgvalues_text(&values, p->site);
+	struct taker taker = {.on_suspended = on_suspended, .ctx = ctx};
+	return postgresql_ask_alone(p,
+		"SELECT username, max(suspended_ms) FROM mailpush_registration"
+		" WHERE site = $1 AND suspended_ms > 0 GROUP BY username",
+		&values, on_suspended_users, &taker, err);
+}
+
+static void on_census(void *ctx, size_t index, const PGresult *rows)
+{
+	struct registry_census *census = ctx;
+	(void)index;
+	if (PQntuples(rows) == 0)
+		return;
+	*census = (struct registry_census){
+		.registrations = (uint64_t)pgvalue_number(rows, 0, 0),
+		.newest_renewal_ms = pgvalue_number(rows, 0, 1),
+		.wrong = (uint64_t)pgvalue_number(rows, 0, 2),
+		.tidied_day = pgvalue_number(rows, 0, 3),
+		.tidied_count = (uint64_t)pgvalue_number(rows, 0, 4),
+		.seen_ms = pgvalue_number(rows, 0, 5),
+		.spared_until_ms = pgvalue_number(rows, 0, 6),
+	};
+}
+
+int postgresql_census(
+	struct registry_db *db, int64_t wrong_ms, struct registry_census *ret, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	pgvalues_auto struct pgvalues values;
+	pgvalues_init(&values);
+	pgvalues_text(&values, p->site);
+	pgvalues_number(&values, wrong_ms);
+	return postgresql_ask(p,
+		"SELECT (SELECT count(*) FROM mailpush_registration WHERE site = $1),"
+		" (SELECT coalesce(max(renewed_ms), 0) FROM mailpush_registration"
+		"  WHERE site = $1 AND renewed_ms <= $2),"
+		" (SELECT count(*) FROM mailpush_registration"
+		"  WHERE site = $1 AND (renewed_ms > $2 OR suspended_ms > $2)),"
+		" tidied_day, tidied_count, seen_ms, spared_until_ms"
+		" FROM mailpush_site WHERE name = $1",
+		&values, on_census, ret, err);
+}
+
+static void on_keys(void *ctx, size_t index, const PGresult *rows)
+{
+	struct taker *taker = ctx;
+	(void)index;
+	for (int i = 0; i < PQntuples(rows); i++) {
+		struct registry_key key;
+		pgvalue_bytes(rows, i, 0, key.bytes, sizeof(key.bytes));
+		taker->on_key(taker->ctx, (size_t)i, &key);
+	}
+}
+
+static void on_number(void *ctx, size_t index, const PGresult *rows)
+{
+	uint64_t *number = ctx;
+	(void)index;
+	*number = (uint64_t)pgvalue_number(rows, 0, 0);
+}
+
+static void add_bounds(
+	struct pgvalues *values, const struct postgresql *p, int64_t before_ms, size_t limit)
+{
+	pgvalues_init(values);
+	pgvalues_text(values, p->site);
+	pgvalues_number(values, before_ms);
+	pgvalues_number(values, (int64_t)limit);
+}
+
+int postgresql_find_expired(struct registry_db *db, int64_t before_ms, size_t limit,
+	registry_key_fn *on_key, void *ctx, uint64_t *ret_total, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	pgvalues_auto struct pgvalues all;
+	pgvalues_init(&all);
+	pgvalues_text(&all, p->site);
+	pgvalues_number(&all, before_ms);
+	int failed = postgresql_send(p,
+		"SELECT count(*) FROM mailpush_registration WHERE site = $1 AND renewed_ms < $2",
+		&all, on_number, ret_total, 0, err);
+	if (failed)
+		return failed;
+	pgvalues_auto struct pgvalues values;
+	add_bounds(&values, p, before_ms, limit);
+	struct taker taker = {.on_key = on_key, .ctx = ctx};
+	return postgresql_ask(p,
+		"SELECT key FROM mailpush_registration WHERE site = $1 AND renewed_ms < $2"
+		" ORDER BY renewed_ms LIMIT $3",
+		&values, on_keys, &taker, err);
+}
+
+int postgresql_find_longest_suspended(struct registry_db *db, int64_t before_ms, size_t limit,
+	registry_key_fn *on_key, void *ctx, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	pgvalues_auto struct pgvalues values;
+	add_bounds(&values, p, before_ms, limit);
+	struct taker taker = {.on_key = on_key, .ctx = ctx};
+	return postgresql_ask(p,
+		"SELECT key FROM mailpush_registration"
+		" WHERE site = $1 AND suspended_ms > 0 AND suspended_ms < $2"
+		" ORDER BY suspended_ms LIMIT $3",
+		&values, on_keys, &taker, err);
+}
+
+int postgresql_find_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
+	registry_match_fn *on_match, void *ctx, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	pgvalues_auto struct pgvalues values;
+	add_bounds(&values, p, before_ms, limit);
+	struct taker taker = {.on_match = on_match, .ctx = ctx};
+	int failed = postgresql_ask(p,
+		"SELECT dense_rank() OVER (ORDER BY r.renewed_ms, r.key), s.hash, " TARGET_COLUMNS
+		" FROM (SELECT * FROM mailpush_registration o"
+		"  WHERE o.site = $1 AND o.renewed_ms < $2 AND NOT o.is_nudged"
+		"  AND o.suspended_ms = 0 AND o.stopped_reason IS NULL"
+		"  AND EXISTS (SELECT 1 FROM mailpush_subscription e WHERE e.key = o.key)"
+		"  ORDER BY o.renewed_ms LIMIT $3) r"
+		" JOIN mailpush_subscription s ON s.key = r.key"
+		" ORDER BY r.renewed_ms, r.key, s.name",
+		&values, on_matches, &taker, err);
+	return finish(p, &taker, failed, err);
+}

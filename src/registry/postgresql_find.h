@@ -1,0 +1,35 @@
+/*
+ * postgresql_find - the functions of ops.h that only read, for PostgreSQL.
+ *
+ * Each is one statement, however much is asked.
+ */
+#ifndef MAILPUSH_REGISTRY_POSTGRESQL_FIND_H
+#define MAILPUSH_REGISTRY_POSTGRESQL_FIND_H
+
+#include "registry/ops.h"
+
+int postgresql_match(struct registry_db *db, const struct mailbox *const *mailboxes, size_t count,
+	registry_match_fn *on_match, void *ctx, struct err *err);
+int postgresql_load_users(struct registry_db *db, const char *const *users, size_t count,
+	registry_row_fn *on_row, void *ctx, struct err *err);
+int postgresql_load_lists(struct registry_db *db, const struct registry_key *keys, size_t count,
+	registry_subscription_fn *on_subscription, void *ctx, struct err *err);
+int postgresql_load_keys(struct registry_db *db, const struct registry_key *keys, size_t count,
+	registry_row_fn *on_row, void *ctx, struct err *err);
+int postgresql_list(struct registry_db *db, const char *user, const struct registry_key *key,
+	size_t limit, registry_row_fn *on_row, void *ctx, struct err *err);
+int postgresql_list_traces(struct registry_db *db, const char *user, int64_t after_id, size_t limit,
+	registry_trace_fn *on_trace, void *ctx, struct err *err);
+int postgresql_count(struct registry_db *db, struct registry_totals *ret, struct err *err);
+int postgresql_find_suspended(
+	struct registry_db *db, registry_suspended_fn *on_suspended, void *ctx, struct err *err);
+int postgresql_census(
+	struct registry_db *db, int64_t wrong_ms, struct registry_census *ret, struct err *err);
+int postgresql_find_expired(struct registry_db *db, int64_t before_ms, size_t limit,
+	registry_key_fn *on_key, void *ctx, uint64_t *ret_total, struct err *err);
+int postgresql_find_longest_suspended(struct registry_db *db, int64_t before_ms, size_t limit,
+	registry_key_fn *on_key, void *ctx, struct err *err);
+int postgresql_find_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
+	registry_match_fn *on_match, void *ctx, struct err *err);
+
+#endif

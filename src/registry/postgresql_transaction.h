@@ -1,0 +1,49 @@
+/*
+ * postgresql_transaction - which statements go together, and when the server hears of it.
+ *
+ * BEGIN travels with the first statement.  A transaction that writes is serialisable.  One that
+ * only reads takes no BEGIN as long as it asks a single question, which has a snapshot of its own;
+ * what follows in it sees one state together.
+ *
+ * Writes are sent and not waited for: whether they went well is known with the next question, or
+ * when the transaction commits.
+ */
+#ifndef MAILPUSH_REGISTRY_POSTGRESQL_TRANSACTION_H
+#define MAILPUSH_REGISTRY_POSTGRESQL_TRANSACTION_H
+
+#include "postgresql/pglink.h"
+#include "registry/ops.h"
+
+enum postgresql_state {
+	POSTGRESQL_OUTSIDE,
+	POSTGRESQL_READS,  /* no BEGIN was sent */
+	POSTGRESQL_WRITES, /* no BEGIN was sent */
+	POSTGRESQL_BEGUN,
+};
+
+struct postgresql {
+	struct registry_db db;
+	struct pglink *link;
+	char *site;
+	int64_t timeout_ms;
+	bool is_ready; /* schema and site were looked at since the connection was made */
+	enum postgresql_state state;
+};
+
+struct postgresql *postgresql_of(struct registry_db *db);
+
+int postgresql_begin(struct registry_db *db, bool writes, struct err *err);
+int postgresql_commit(struct registry_db *db, struct err *err);
+void postgresql_rollback(struct registry_db *db);
+
+/* Sends a statement of the transaction, as pglink_send. */
+int postgresql_send(struct postgresql *p, const char *sql, const struct pgvalues *values,
+	pglink_rows_fn *on_rows, void *ctx, size_t index, struct err *err);
+/* The same, and waits for its answer and all before it. */
+int postgresql_ask(struct postgresql *p, const char *sql, const struct pgvalues *values,
+	pglink_rows_fn *on_rows, void *ctx, struct err *err);
+/* The same for a question that stands for itself: what else is asked may see a later state. */
+int postgresql_ask_alone(struct postgresql *p, const char *sql, const struct pgvalues *values,
+	pglink_rows_fn *on_rows, void *ctx, struct err *err);
+
+#endif

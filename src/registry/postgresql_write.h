@@ -1,0 +1,29 @@
+/*
+ * postgresql_write - the functions of ops.h that write what rules decided, for PostgreSQL.
+ *
+ * Each is a few statements, however many rows it has; none of them waits, but for change_tokens,
+ * which tells what it did.
+ */
+#ifndef MAILPUSH_REGISTRY_POSTGRESQL_WRITE_H
+#define MAILPUSH_REGISTRY_POSTGRESQL_WRITE_H
+
+#include "registry/ops.h"
+
+int postgresql_put(
+	struct registry_db *db, const struct registry_row *rows, size_t count, struct err *err);
+int postgresql_put_lists(
+	struct registry_db *db, const struct registry_list *lists, size_t count, struct err *err);
+int postgresql_remove(struct registry_db *db, const struct registry_key *keys, size_t count,
+	const struct registry_end *end, struct err *err);
+int postgresql_change_tokens(struct registry_db *db, const struct registry_token_change *changes,
+	size_t count, registry_key_fn *on_gone, void *ctx, struct err *err);
+int postgresql_mark_nudged(
+	struct registry_db *db, const struct registry_key *keys, size_t count, struct err *err);
+int postgresql_put_right(struct registry_db *db, int64_t wrong_ms, int64_t now_ms, struct err *err);
+int postgresql_put_tidied(struct registry_db *db, int64_t day, uint64_t count, struct err *err);
+int postgresql_put_seen(
+	struct registry_db *db, int64_t seen_ms, int64_t spared_until_ms, struct err *err);
+int postgresql_prune_traces(struct registry_db *db, int64_t before_ms, int64_t wrong_ms,
+	int64_t now_ms, struct err *err);
+
+#endif
