@@ -40,6 +40,7 @@
 #define SCHEDULE_RETRY_MIN_MS 1000
 #define SCHEDULE_RETRY_MAX_MS (5 * 60 * 1000)
 #define SCHEDULE_LOADED_DUE_MAX_MS (5 * 60 * 1000) /* of due times from disk, ahead */
+#define SCHEDULE_AMONG_URGENT 64 /* about so many deferred pushes, by chance, at a start */
 
 struct schedule_settings {
 	int64_t min_interval_ms;

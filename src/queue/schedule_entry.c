@@ -70,7 +70,8 @@ void schedule_stand(struct schedule *schedule, struct entry *entry)
 		return;
 	}
 	struct topic_heap *heap = topic_heaps_get(&schedule->heaps, entry->target->topic);
-	stand_in(entry, news_has_urgent(&entry->news) ? &heap->now : &heap->later, entry->due_ms);
+	bool is_first = entry->is_among_urgent || news_has_urgent(&entry->news);
+	stand_in(entry, is_first ? &heap->now : &heap->later, entry->due_ms);
 }
 
 /* From the end, where it belongs nearly always. */
@@ -116,6 +117,7 @@ void schedule_enter(struct schedule *schedule, struct entry *entry, enum state t
 		entry->failures = 0;
 		entry->is_suspended = false;
 		entry->is_doubted = false;
+		entry->is_among_urgent = false;
 		entry->is_spread = false;
 		stand_in(entry, NULL, 0);
 		TAILQ_INSERT_TAIL(&schedule->resting, entry, place);

@@ -44,6 +44,7 @@ static const struct push *take_off(
 		.former_left_ms = entry->left_ms,
 		.former_turns = topic_heaps_turns(&schedule->heaps, entry->target->topic),
 		.former_is_spread = entry->is_spread,
+		.former_is_among_urgent = entry->is_among_urgent,
 		.former_has_flown = entry->has_flown};
 	entry->left_ms = time.now_ms;
 	news_take(&entry->news, count, &flight->carried);
@@ -70,6 +71,7 @@ static const struct push *take_off(
 	entry->has_flown = true;
 	entry->is_doubted = false;
 	entry->is_spread = false;
+	entry->is_among_urgent = false;
 	entry->not_before_ms = NEVER_MS;
 	entry->due_ms = entry->news.count ? time.now_ms : INT64_MAX;
 	schedule_enter(schedule, entry, FLYING);
@@ -141,6 +143,7 @@ void schedule_put_back(struct schedule *schedule, const struct registry_key *key
 	entry->not_before_ms = flight->former_not_before_ms;
 	entry->left_ms = flight->former_left_ms;
 	entry->is_spread = flight->former_is_spread;
+	entry->is_among_urgent = flight->former_is_among_urgent;
 	entry->has_flown = flight->former_has_flown;
 	topic_heaps_set_turns(&schedule->heaps, entry->target->topic, flight->former_turns);
 	schedule_flight_free(flight);

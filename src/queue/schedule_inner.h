@@ -31,6 +31,7 @@ struct flight {
 	int64_t former_left_ms;
 	unsigned former_turns; /* of its heap */
 	bool former_is_spread;
+	bool former_is_among_urgent;
 	bool former_has_flown;
 	bool is_orphan; /* the registration went meanwhile: the verdict is ignored */
 	struct push_target *old_target; /* the push's, if the registration has another by now */
@@ -58,10 +59,11 @@ struct entry {
 	uint32_t failures; /* failed flights since the last that counted: for the back-off */
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
 	enum state state;
-	bool is_suspended; /* its owner was deleted: it stands in no heap */
-	bool is_doubted;   /* it waits as Apple does not want the token; renewed, it is due */
-	bool is_spread;	   /* what is overdue after an outage is put off once */
-	bool has_flown;	   /* this apns_id has (or may have): it stands for a fixed set of hashes */
+	bool is_suspended;    /* its owner was deleted: it stands in no heap */
+	bool is_doubted;      /* it waits as Apple does not want the token; renewed, it is due */
+	bool is_spread;	      /* what is overdue after an outage is put off once */
+	bool is_among_urgent; /* since the start, though it is not urgent itself */
+	bool has_flown; /* this apns_id has (or may have): it stands for a fixed set of hashes */
 };
 
 TAILQ_HEAD(entry_list, entry);

@@ -76,14 +76,38 @@ void schedule_load_news(
 	schedule_account(schedule, entry);
 }
 
+static bool is_due(const struct entry *entry, int64_t now_ms)
+{
+	return entry->news.count && entry->due_ms <= now_ms && !entry->is_suspended;
+}
+
 /*
  * What is urgent and due goes in another order at each start: should one of them end the daemon, or
- * Apple not answer it, it is not always the first.
+ * Apple not answer it, it is not always the first.  Some that are deferred go among them, as all of
+ * them would come after it at each start.
  */
-static void shuffle(struct schedule *schedule, struct entry *entry, int64_t now_ms)
+static void shuffle(struct schedule *schedule, int64_t now_ms)
 {
-	if (entry->due_ms <= now_ms && news_has_urgent(&entry->news))
+	int64_t urgent = 0;
+	int64_t deferred = 0;
+	struct entry *entry;
+	TAILQ_FOREACH(entry, &schedule->storing, place)
+	{
+		if (is_due(entry, now_ms))
+			*(news_has_urgent(&entry->news) ? &urgent : &deferred) += 1;
+	}
+	TAILQ_FOREACH(entry, &schedule->storing, place)
+	{
+		if (!urgent || !is_due(entry, now_ms))
+			continue;
+		if (!news_has_urgent(&entry->news)) {
+			if (random_upto(&schedule->chance, deferred - 1) >= SCHEDULE_AMONG_URGENT)
+				continue;
+			entry->is_among_urgent = entry->is_spread = true;
+		}
 		entry->due_ms = now_ms - random_upto(&schedule->chance, SHUFFLED_MS);
+	}
+	topic_heaps_begin_at(&schedule->heaps, random_draw(&schedule->chance));
 }
 
 void schedule_loaded(
@@ -91,9 +115,9 @@ void schedule_loaded(
 {
 	struct job_list jobs;
 	job_list_init(&jobs);
+	shuffle(schedule, time.now_ms);
 	for (struct entry *entry; (entry = TAILQ_FIRST(&schedule->storing));) {
 		if (entry->news.count) {
-			shuffle(schedule, entry, time.now_ms);
 			schedule_enter(schedule, entry, WAITING);
 			continue;
 		}

@@ -89,6 +89,11 @@ size_t topic_heaps_count(const struct topic_heaps *heaps, const char *topic)
 	return heap ? heap->now.count + heap->later.count : 0;
 }
 
+void topic_heaps_begin_at(struct topic_heaps *heaps, uint64_t number)
+{
+	heaps->first = (size_t)number;
+}
+
 void topic_heaps_begin_turn(struct topic_heaps *heaps)
 {
 	heaps->first++;

@@ -46,6 +46,8 @@ unsigned topic_heaps_turns(const struct topic_heaps *heaps, const char *topic);
 void topic_heaps_set_turns(struct topic_heaps *heaps, const char *topic, unsigned turns);
 /* How many stand there, due or not. */
 size_t topic_heaps_count(const struct topic_heaps *heaps, const char *topic);
+/* A walk begins with some topic by this number; it is for chance. */
+void topic_heaps_begin_at(struct topic_heaps *heaps, uint64_t number);
 /* From now on walks begin with another topic. */
 void topic_heaps_begin_turn(struct topic_heaps *heaps);
 /* Walks the topics that have something due, `*position` from 0; NULL at the end. */

@@ -25,14 +25,27 @@ def faulty(build):
 
 
 @pytest.fixture
-def full_site(bare_site, apns_folder, faulty):
-    """PHONES are to be told, and the next lives are those of a daemon with a fault."""
-    site, port = bare_site, bare_site.sim.port
+def full_site_for(bare_site, apns_folder, faulty):
+    """full_site_for(n): PHONES are to be told, the first n of them at once as they have mail, and the
+    next lives are those of a daemon with a fault."""
+    def make(urgent=PHONES):
+        return fill(bare_site, apns_folder, faulty, urgent)
+    return make
+
+
+@pytest.fixture
+def full_site(full_site_for):
+    return full_site_for()
+
+
+def fill(site, apns_folder, faulty, urgent):
+    port = site.sim.port
     site.sim.stop()
     site.phones = [BarePhone(new_user()) for _ in range(PHONES)]
-    for phone in site.phones:
+    for i, phone in enumerate(site.phones):
         site.register(phone)
-        site.deliver(phone.user)
+        if i < urgent:
+            site.deliver(phone.user)
     site.mailpushd.kill9()
     site.sim.start(apns_folder, port=port)
     site.mailpushd.program = faulty
@@ -60,8 +73,11 @@ def test_each_life_goes_on_where_the_former_one_died(full_site, fault):
         full_site.told_inbox(phone)
 
 
-def test_a_push_that_is_deadly_keeps_no_other_from_being_told(full_site):
-    deadly, *others = full_site.phones
-    full_site.mailpushd.wrapper = ["env", f"MAILPUSH_FAULT_TOKEN={deadly.token}"]
-    while not all(full_site.new_pushes(phone) for phone in others):
-        assert live(full_site)
+@pytest.mark.parametrize("urgent", (PHONES, 1))
+def test_a_push_that_is_deadly_keeps_no_other_from_being_told(full_site_for, urgent):
+    """Of all that are urgent, or the only urgent one beside those that are deferred."""
+    site = full_site_for(urgent)
+    deadly, *others = site.phones
+    site.mailpushd.wrapper = ["env", f"MAILPUSH_FAULT_TOKEN={deadly.token}"]
+    while not all(site.new_pushes(phone) for phone in others):
+        assert live(site)

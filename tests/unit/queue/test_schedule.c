@@ -425,6 +425,68 @@ static void each_start_begins_with_another_push(void **state)
 	assert_true(firsts >= 5);
 }
 
+/* Nor does one that is urgent do so before all that are not. */
+static void a_start_begins_with_what_is_urgent_or_not_by_chance(void **state)
+{
+	unsigned urgent = 0;
+	(void)state;
+	start_with(1);
+	for (unsigned phone = 2; phone <= 11; phone++)
+		world_add(w, phone, 1, QUEUE_DEFERRED);
+	for (uint8_t start = 0; start < 40; start++) {
+		world_restart(w, 10 * LATER_DELAY, start);
+		urgent += world_phone(world_next(w)) == 1;
+	}
+	assert_int_in_range(urgent, 1, 20);
+}
+
+static void a_start_has_few_that_are_not_urgent_go_among_the_urgent(void **state)
+{
+	unsigned phones[1001];
+	(void)state;
+	world_add(w, 1, 1, QUEUE_URGENT);
+	for (unsigned phone = 2; phone <= 1001; phone++)
+		world_add(w, phone, 1, QUEUE_DEFERRED);
+	world_restart(w, 10 * LATER_DELAY, 1);
+	unsigned left = leave(phones, 0);
+	assert_int_in_range(left, SCHEDULE_AMONG_URGENT / 2, 2 * SCHEDULE_AMONG_URGENT);
+	world_pass(w, LATER_DELAY);
+	assert_int_equal(leave(phones, left), 1001);
+}
+
+static void a_start_with_nothing_urgent_puts_off_all_that_is_overdue(void **state)
+{
+	unsigned phones[1000];
+	(void)state;
+	for (unsigned phone = 1; phone <= 1000; phone++)
+		world_add(w, phone, 1, QUEUE_DEFERRED);
+	world_restart(w, 10 * LATER_DELAY, 1);
+	assert_int_in_range(leave(phones, 0), 0, 10); /* chance puts some off by nothing */
+}
+
+static void each_start_begins_with_another_topic(void **state)
+{
+	unsigned firsts = 0;
+	(void)state;
+	world_add(w, 1, 1, QUEUE_URGENT);
+	world_add(w, 2, 1, QUEUE_URGENT);
+	struct push_target *target = world_target(2, OTHER_TOPIC);
+	world_write(w, schedule_renew(w->schedule, target, NULL, 0, w->time));
+	char hash[1][MAILBOX_HASH_SIZE];
+	world_hash(1, hash[0]);
+	world_write(w,
+		schedule_add(w->schedule, world_target(2, OTHER_TOPIC),
+			(const char(*)[MAILBOX_HASH_SIZE])hash, 1, QUEUE_URGENT, w->time));
+	for (uint8_t start = 0; start < 40; start++) {
+		world_restart(w, 1000, start);
+		size_t position = 0;
+		schedule_begin_turn(w->schedule);
+		const char *topic = schedule_next_topic(w->schedule, &position, w->time.now_ms);
+		firsts += !strcmp(topic, TOPIC);
+	}
+	assert_int_in_range(firsts, 5, 35);
+}
+
 static void a_start_with_an_empty_queue_is_not_cautious(void **state)
 {
 	unsigned phones[100];
@@ -1772,6 +1834,10 @@ int main(void)
 		TEST(what_did_not_leave_does_not_count_against_the_rate),
 		TEST(a_start_with_something_to_tell_goes_on_as_verdicts_are_on_disk),
 		TEST(each_start_begins_with_another_push),
+		TEST(a_start_begins_with_what_is_urgent_or_not_by_chance),
+		TEST(a_start_has_few_that_are_not_urgent_go_among_the_urgent),
+		TEST(a_start_with_nothing_urgent_puts_off_all_that_is_overdue),
+		TEST(each_start_begins_with_another_topic),
 		TEST(a_start_with_an_empty_queue_is_not_cautious),
 		TEST(a_push_without_a_verdict_keeps_the_others_back_for_a_moment_only),
 		TEST(pushes_without_any_verdict_keep_the_others_back_for_a_while_only),
