@@ -11,8 +11,16 @@ CACHE = pathlib.Path(os.environ.get("MAILPUSH_CACHE") or pathlib.Path(
     os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "mailpush")
 
 
+DEBOOTSTRAP_S = 3600    # at most
+NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
 class NoRelease(Exception):
     """The mirror does not have the release, or cannot be reached."""
+
+
+class Failed(Exception):
+    """debootstrap failed for another reason."""
 
 
 def release_here():
@@ -21,22 +29,27 @@ def release_here():
 
 
 def make_base(folder, release, packages):
-    """Make a minimal system with these packages in a folder that does not exist yet."""
+    """Make a minimal system with these packages in a folder that does not exist yet.
+
+    In namespaces of its own: nothing of it runs on or stays mounted, however it ends."""
     mirror = sources("")[:1]
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = pathlib.Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
     try:
-        subprocess.run(["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", release,
-                        work, *mirror], check=True, capture_output=True, timeout=1200)
+        subprocess.run([*NAMESPACES, "debootstrap", "--variant=minbase",
+                        f"--include={','.join(packages)}", release, work, *mirror], check=True,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=DEBOOTSTRAP_S)
         work.chmod(0o755)
         work.rename(folder)
-    except subprocess.CalledProcessError as error:
+    except BaseException as error:
         shutil.rmtree(work)
-        said = error.stdout.decode()[-3000:]
+        if not isinstance(error, subprocess.SubprocessError):
+            raise
+        said = (error.stdout or b"").decode(errors="replace")[-3000:]
         last = said.rstrip().rpartition("\n")[2]
         if last.startswith("E: Failed getting release file"):
             raise NoRelease(f"{''.join(mirror) or 'the mirror'} does not have it: {last}") from None
-        raise RuntimeError(f"debootstrap failed:\n{said}") from None
+        raise Failed(f"{said}\n{error}") from None
 
 
 def sources(suffix):

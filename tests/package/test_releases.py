@@ -1,5 +1,6 @@
 """script/releases, where it cannot make the system of a release."""
 
+import fcntl
 import os
 import pathlib
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 import base
 
 RELEASES = pathlib.Path(__file__).resolve().parents[2] / "script/releases"
-LEFT_OUT = 77
+FAILED, LEFT_OUT = 1, 77
 
 
 @pytest.fixture
@@ -33,6 +34,33 @@ def test_a_mirror_without_the_release_leaves_it_out_and_says_so(empty_mirror, tm
                                   " E: Failed getting release file ")
     assert done.stdout.splitlines()[-1].split() == ["trixie", "-", "0", "all", "(left", "out)", "0.0"]
     assert [path.name for path in (tmp_path / "cache/releases").iterdir()] == ["trixie.lock"]
+
+
+def test_a_system_that_cannot_be_made_fails_and_the_others_are_tried(empty_mirror, tmp_path):
+    release = tmp_path / "mirror/dists/trixie/InRelease"
+    release.parent.mkdir(parents=True)
+    release.write_text("signed by nobody\n")
+    done = run(RELEASES, "trixie", "testing", "--style", env=empty_mirror)
+    assert done.returncode == FAILED, done.stderr
+    assert done.stdout.startswith("trixie: making a fresh system\ntrixie: debootstrap failed:\n")
+    rows = [line.split()[:4] for line in done.stdout.splitlines()[-2:]]
+    assert rows == [["trixie", "-", "0", "debootstrap"], ["testing", "-", "0", "all"]]
+
+
+def test_what_a_run_that_was_killed_left_is_removed(empty_mirror, tmp_path):
+    (tmp_path / "cache/releases/trixie.abcd_123/etc").mkdir(parents=True)
+    assert run(RELEASES, "trixie", "--style", env=empty_mirror).returncode == LEFT_OUT
+    assert [path.name for path in (tmp_path / "cache/releases").iterdir()] == ["trixie.lock"]
+
+
+def test_a_release_that_another_run_uses_is_left_out(empty_mirror, tmp_path):
+    (tmp_path / "cache/releases").mkdir(parents=True)
+    with open(tmp_path / "cache/releases/trixie.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run(RELEASES, "trixie", "--run", "true", env=empty_mirror)
+    assert (done.returncode, done.stdout) == (LEFT_OUT, "")
+    assert done.stderr == ("releases: trixie is left out: another run uses "
+                           f"{tmp_path}/cache/releases/trixie\n")
 
 
 def test_without_root_all_is_left_out_and_it_says_so():
