@@ -12,6 +12,8 @@
  *   mhdwatch        when libmicrohttpd has something to do
  *   journal         systemd's journal
  *   threadname      what ps calls a thread
+ *   processes       those of this machine, for doctor
+ *   confine         how doctor runs a program that it doubts
  *
  * base/ - below everything: memory, text, time, threads, the log
  *   mem             memory that is there or the process ends

@@ -67,7 +67,7 @@ void doctor_machine_examine(struct report *findings, const struct config *config
 	mem_auto char *registry = folder_of(strchr(config->registry, '/'));
 	mem_auto char *queue = folder_of(config->queue);
 	doctor_machine_judge_clock(
-		findings, adjtimex(&state) != TIME_ERROR && !(state.status & STA_UNSYNC));
+		findings, ntp_adjtime(&state) != TIME_ERROR && !(state.status & STA_UNSYNC));
 	examine_folder(findings, registry);
 	if (strcmp(registry, queue) != 0)
 		examine_folder(findings, queue);

@@ -5,109 +5,25 @@
 #include "base/mem.h"
 #include "console/format.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 #define DEFAULT_IMAPD_CONF "/etc/imapd.conf"
 #define CHECK "processes"
-#define PATH_SIZE 64
-#define TEXT_SIZE 4096 /* of a file in /proc that is read; what is longer is cut */
+#define TEXT_SIZE 4096 /* of the words that a process was started with */
 #define NAMED_MAX 8    /* processes; more are counted */
 #define TICK_MS 10
 
-/* ---- what is in /proc ---- */
-
-bool doctor_processes_parse(
-	const char *stat, int64_t boot_age_ms, long ticks_per_s, struct doctor_process *ret)
-{
-	/* pid (name) state ppid pgrp session tty tpgid flags minflt cminflt majflt cmajflt utime
-	 * stime cutime cstime priority nice threads itrealvalue starttime: proc(5).  The name may
-	 * hold anything. */
-	const char *open = strchr(stat, '(');
-	const char *close = strrchr(stat, ')');
-	int pid;
-	int parent;
-	unsigned long long ticks;
-	if (!open || !close || close < open || ticks_per_s <= 0 || sscanf(stat, "%d", &pid) != 1 ||
-		sscanf(close + 1,
-			" %*c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-			"%*s %llu",
-			&parent, &ticks) != 2)
-		return false;
-	*ret = (struct doctor_process){.pid = pid,
-		.parent = parent,
-		.age_ms = boot_age_ms -
-			(int64_t)(ticks / (unsigned long)ticks_per_s) * CLOCK_SECOND_MS -
-			(int64_t)(ticks % (unsigned long)ticks_per_s) * CLOCK_SECOND_MS /
-				ticks_per_s};
-	snprintf(ret->name, sizeof(ret->name), "%.*s", (int)(close - open - 1), open + 1);
-	return true;
-}
-
-/* Bytes read, without the NUL that is put behind them; -1: the process is gone, or not shown. */
-static ssize_t read_of_process(const char *pid, const char *name, char ret[TEXT_SIZE])
-{
-	char path[PATH_SIZE];
-	snprintf(path, sizeof(path), "/proc/%.16s/%s", pid, name);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	ssize_t size = read(fd, ret, TEXT_SIZE - 1);
-	close(fd);
-	if (size >= 0)
-		ret[size] = '\0';
-	return size;
-}
-
-static int64_t boot_age_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (int64_t)now.tv_sec * CLOCK_SECOND_MS + now.tv_nsec / 1000000;
-}
-
-static void list_processes(struct doctor_processes *ret, int64_t age_of_boot_ms)
-{
-	char text[TEXT_SIZE];
-	long ticks_per_s = sysconf(_SC_CLK_TCK);
-	DIR *folder = opendir("/proc");
-	const struct dirent *entry;
-	*ret = (struct doctor_processes){0};
-	while (folder && (entry = readdir(folder))) {
-		struct doctor_process process;
-		if (strspn(entry->d_name, "0123456789") != strlen(entry->d_name) ||
-			read_of_process(entry->d_name, "stat", text) <= 0 ||
-			!doctor_processes_parse(text, age_of_boot_ms, ticks_per_s, &process))
-			continue;
-		ret->list = mem_realloc_array(ret->list, ret->count + 1, sizeof(*ret->list));
-		ret->list[ret->count++] = process;
-	}
-	if (folder)
-		closedir(folder);
-}
-
-static bool belongs_to(const char *pid, uid_t user)
-{
-	char text[TEXT_SIZE];
-	unsigned long effective;
-	/* The folder itself is root's of those that were once root. */
-	const char *line = read_of_process(pid, "status", text) > 0 ? strstr(text, "\nUid:") : NULL;
-	return line && sscanf(line, "\nUid: %*s %lu", &effective) == 1 && effective == user;
-}
+/* ---- which are of Cyrus ---- */
 
 /* Was it started with this imapd.conf?  It need not be named if it is the usual one. */
-static bool goes_by(const char *pid, const char *imapd_conf)
+static bool goes_by(pid_t pid, const char *imapd_conf)
 {
 	char text[TEXT_SIZE];
 	const char *named = DEFAULT_IMAPD_CONF;
-	ssize_t size = read_of_process(pid, "cmdline", text);
+	ssize_t size = processes_arguments(pid, text, sizeof(text));
 	for (const char *word = text; word < text + size; word += strlen(word) + 1) {
 		const char *next = word + strlen(word) + 1;
 		if (!strncmp(word, "-C", 2))
@@ -116,20 +32,18 @@ static bool goes_by(const char *pid, const char *imapd_conf)
 	return size > 0 && !strcmp(named, imapd_conf);
 }
 
-static bool is_master(const struct doctor_process *process, uid_t user, const char *imapd_conf)
+static bool is_master(const struct process *process, uid_t user, const char *imapd_conf)
 {
 	static const char *const names[] = {"master", "cyrmaster", "cyrus-master"};
-	char pid[PATH_SIZE];
 	bool is_named_so = false;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		is_named_so = is_named_so || !strcmp(process->name, names[i]);
-	snprintf(pid, sizeof(pid), "%d", (int)process->pid);
-	return is_named_so && belongs_to(pid, user) && goes_by(pid, imapd_conf);
+	return is_named_so && processes_belongs_to(process->pid, user) &&
+		goes_by(process->pid, imapd_conf);
 }
 
 /* Leaves the masters and their children. */
-static void keep_those_of_cyrus(
-	struct doctor_processes *processes, uid_t user, const char *imapd_conf)
+static void keep_those_of_cyrus(struct processes *processes, uid_t user, const char *imapd_conf)
 {
 	mem_auto bool *are_masters = mem_alloc_zero(processes->count + 1, sizeof(bool));
 	mem_auto bool *are_kept = mem_alloc_zero(processes->count + 1, sizeof(bool));
@@ -150,25 +64,25 @@ static void keep_those_of_cyrus(
 
 /* ---- what that means ---- */
 
-static int64_t start_of(const struct doctor_process *process, int64_t now_ms)
+static int64_t start_of(const struct process *process, int64_t now_ms)
 {
 	return now_ms - process->age_ms + TICK_MS;
 }
 
 static int oldest_first(const void *left, const void *right)
 {
-	const struct doctor_process *a = left;
-	const struct doctor_process *b = right;
+	const struct process *a = left;
+	const struct process *b = right;
 	return (a->age_ms < b->age_ms) - (a->age_ms > b->age_ms);
 }
 
 /* Those that tell phones the topic. */
-static bool serves_phones(const struct doctor_process *process)
+static bool serves_phones(const struct process *process)
 {
 	return !strcmp(process->name, "imapd") || !strcmp(process->name, "httpd");
 }
 
-static void judge_old(struct report *report, const struct doctor_process *old, size_t count,
+static void judge_old(struct report *report, const struct process *old, size_t count,
 	const struct doctor_reading *reading)
 {
 	char when[FORMAT_SIZE];
@@ -200,10 +114,10 @@ static void judge_old(struct report *report, const struct doctor_process *old, s
 	report_run(report, "systemctl restart cyrus-imapd");
 }
 
-void doctor_processes_judge(struct report *report, const struct doctor_processes *cyrus,
-	const struct doctor_reading *reading)
+void doctor_processes_judge(
+	struct report *report, const struct processes *cyrus, const struct doctor_reading *reading)
 {
-	mem_auto struct doctor_process *old = mem_alloc_zero(cyrus->count + 1, sizeof(*old));
+	mem_auto struct process *old = mem_alloc_zero(cyrus->count + 1, sizeof(*old));
 	size_t count = 0;
 	if (reading->changed_ms > reading->now_ms) {
 		report_add(report, REPORT_WARN, CHECK,
@@ -253,15 +167,18 @@ static void look_at_files(
 void doctor_processes_examine(struct report *report, const struct config *config,
 	const struct input_files *files, uid_t user)
 {
-	char text[TEXT_SIZE];
-	struct doctor_processes processes;
+	struct processes processes;
 	struct doctor_reading reading;
 	look_at_files(config, files, &reading);
 	reading.now_ms = clock_unix_ms();
-	list_processes(&processes, boot_age_ms()); /* both clocks at the same time */
+	processes_list(&processes); /* both clocks at the same time */
 	keep_those_of_cyrus(&processes, user, config->imapd_conf);
-	/* The first process is there for everybody to see, unless /proc hides those of others. */
-	if (!processes.count && read_of_process("1", "stat", text) <= 0)
+	if (!processes_are_known())
+		report_add(report, REPORT_WARN, CHECK,
+			"on this system the processes of Cyrus are not looked at: restart Cyrus "
+			"whenever %s was changed",
+			reading.file);
+	else if (!processes.count && !processes_are_shown())
 		report_add(report, REPORT_WARN, CHECK,
 			"/proc hides the processes of other users (hidepid), so whether Cyrus has "
 			"read %s was not looked at: run mailpushctl doctor as root",

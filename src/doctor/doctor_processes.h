@@ -13,23 +13,10 @@
 #include "config/config.h"
 #include "config/input_files.h"
 #include "doctor/report.h"
+#include "platform/processes.h"
 
 #include <stdint.h>
 #include <sys/types.h>
-
-#define DOCTOR_PROCESSES_NAME_SIZE 17
-
-struct doctor_process {
-	char name[DOCTOR_PROCESSES_NAME_SIZE]; /* of the program, as the kernel has it */
-	pid_t pid;
-	pid_t parent;
-	int64_t age_ms; /* at most; it may be younger by a tick of the kernel */
-};
-
-struct doctor_processes {
-	struct doctor_process *list;
-	size_t count;
-};
 
 /* What the processes have read, and when that was changed. */
 struct doctor_reading {
@@ -39,12 +26,9 @@ struct doctor_reading {
 	int64_t now_ms;
 };
 
-/* Of what /proc/PID/stat says; false: that is no such text. */
-bool doctor_processes_parse(
-	const char *stat, int64_t boot_age_ms, long ticks_per_s, struct doctor_process *ret);
 /* Pure.  `cyrus`: the master and its services. */
-void doctor_processes_judge(struct report *report, const struct doctor_processes *cyrus,
-	const struct doctor_reading *reading);
+void doctor_processes_judge(
+	struct report *report, const struct processes *cyrus, const struct doctor_reading *reading);
 
 /* `user`: as whom Cyrus runs. */
 void doctor_processes_examine(struct report *report, const struct config *config,

@@ -1,6 +1,7 @@
 #include "doctor/doctor_program.h"
 
 #include "base/clock.h"
+#include "platform/confine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,7 +36,7 @@ static bool drop_privileges(void)
 	uid_t uid = nobody ? nobody->pw_uid : OF_NOBODY;
 	gid_t gid = nobody ? nobody->pw_gid : OF_NOBODY;
 	/* No setuid program gives back what is taken here. */
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	if (!confine_rights())
 		return false;
 	return geteuid() != 0 || (!setgroups(0, NULL) && !setgid(gid) && !setuid(uid));
 }
@@ -152,7 +152,7 @@ void doctor_program_examine(struct report *findings, const struct doctor_cyrus *
 {
 	struct stat status;
 	/* What is looked at is what is run, whatever the path leads to then. */
-	fd_auto fd = open(program, O_PATH | O_CLOEXEC);
+	fd_auto fd = confine_open(program);
 	if (fd < 0 || fstat(fd, &status)) {
 		report_add(findings, errno == EACCES ? REPORT_WARN : REPORT_FAIL, "notify_external",
 			"%s: %s", program, strerror(errno));

@@ -1,17 +1,16 @@
 #include "doctor/doctor_socket.h"
 
 #include "base/mem.h"
+#include "platform/dgramlimit.h"
 
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define QUEUE_FILE "/proc/sys/net/unix/max_dgram_qlen"
 #define SYSCTL_FILE "/etc/sysctl.d/60-mailpush.conf"
 #define START "systemctl start mailpush"
 #define RESTART "systemctl restart mailpush"
@@ -215,12 +214,9 @@ void doctor_socket_judge_queue(struct report *findings, long length)
 
 static void examine_queue(struct report *findings)
 {
-	long length = 0;
-	FILE *file = fopen(QUEUE_FILE, "r");
-	if (file && fscanf(file, "%ld", &length) == 1)
+	long length = dgramlimit_read();
+	if (length >= 0)
 		doctor_socket_judge_queue(findings, length);
-	if (file)
-		fclose(file);
 }
 
 void doctor_socket_examine(struct report *findings, const struct config *config,

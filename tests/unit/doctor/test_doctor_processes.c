@@ -12,17 +12,16 @@
 
 #define NOW_MS INT64_C(1800000000000)
 #define MINUTE_MS INT64_C(60000)
-#define REST " 1 1 0 -1 4194560 5 6 7 8 9 10 11 12 20 0 1 0 4200 13 14"
 
 /* Judges master, lmtpd and imapd, started 90, 60 and 10 minutes ago. */
 static void judge(struct report *report, const struct doctor_reading *reading)
 {
-	struct doctor_process list[] = {
+	struct process list[] = {
 		{.name = "imapd", .pid = 12, .parent = 10, .age_ms = 10 * MINUTE_MS},
 		{.name = "master", .pid = 10, .parent = 1, .age_ms = 90 * MINUTE_MS},
 		{.name = "lmtpd", .pid = 11, .parent = 10, .age_ms = 60 * MINUTE_MS},
 	};
-	const struct doctor_processes cyrus = {.list = list, .count = 3};
+	const struct processes cyrus = {.list = list, .count = 3};
 	*report = (struct report){0};
 	doctor_processes_judge(report, &cyrus, reading);
 	assert_int_equal(report->count, 1);
@@ -93,50 +92,17 @@ static void a_file_from_the_future_cannot_be_compared(void **state)
 static void of_many_some_are_named_and_the_rest_is_counted(void **state)
 {
 	(void)state;
-	struct doctor_process list[300];
-	const struct doctor_processes cyrus = {.list = list, .count = 300};
+	struct process list[300];
+	const struct processes cyrus = {.list = list, .count = 300};
 	const struct doctor_reading reading = changed(MINUTE_MS, MINUTE_MS);
 	struct report report = {0};
 	for (int i = 0; i < 300; i++)
-		list[i] = (struct doctor_process){
+		list[i] = (struct process){
 			.name = "pop3d", .pid = i + 1, .age_ms = 2 * MINUTE_MS + i};
 	doctor_processes_judge(&report, &cyrus, &reading);
 	assert_non_null(strstr(report.list->why, "300 processes are from before: pop3d 300 (for"));
 	assert_non_null(strstr(report.list->why, "pop3d 293 (for 2 min) and 292 more;"));
 	report_fini(&report);
-}
-
-static void a_process_is_as_old_as_the_kernel_says(void **state)
-{
-	(void)state;
-	struct doctor_process process;
-	assert_true(doctor_processes_parse("77 (lmtpd) S 10" REST, 100000, 100, &process));
-	assert_string_equal(process.name, "lmtpd");
-	assert_int_equal(process.pid, 77);
-	assert_int_equal(process.parent, 10);
-	assert_int_equal(process.age_ms, 100000 - 42000);
-}
-
-static void a_name_may_hold_anything(void **state)
-{
-	(void)state;
-	struct doctor_process process;
-	assert_true(doctor_processes_parse("7 (a) R 1 (b c) S 10" REST, 0, 100, &process));
-	assert_string_equal(process.name, "a) R 1 (b c");
-	assert_int_equal(process.parent, 10);
-	assert_true(doctor_processes_parse(
-		"7 (much longer than a name is) S 10" REST, 0, 100, &process));
-	assert_int_equal(strlen(process.name), DOCTOR_PROCESSES_NAME_SIZE - 1);
-}
-
-static void what_is_no_process_is_refused(void **state)
-{
-	(void)state;
-	static const char *const texts[] = {"", "7", "7 (a", "7 a) S 10" REST, "x (a) S 10" REST,
-		"7 )a( S 10" REST, "7 (a) S 10 1 1", "7 (a) S x" REST};
-	struct doctor_process process;
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		assert_false(doctor_processes_parse(texts[i], 0, 100, &process));
 }
 
 int main(void)
@@ -147,9 +113,6 @@ int main(void)
 		cmocka_unit_test(all_that_started_since_are_right),
 		cmocka_unit_test(a_file_from_the_future_cannot_be_compared),
 		cmocka_unit_test(of_many_some_are_named_and_the_rest_is_counted),
-		cmocka_unit_test(a_process_is_as_old_as_the_kernel_says),
-		cmocka_unit_test(a_name_may_hold_anything),
-		cmocka_unit_test(what_is_no_process_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
