@@ -9,12 +9,12 @@
 #define MAILPUSH_ADMIN_DB_QUERY_H
 
 #include "flow/core.h"
-#include "queue/store.h"
 
 struct db_query {
 	struct registry_job job;
 	struct registry_query query;
 	struct queue_reading reading;
+	struct queue_waiter waiter;
 	void (*answered)(struct db_query *db_query, int status);
 };
 
@@ -26,8 +26,5 @@ void db_query_ask_queue(struct core *core, struct db_query *db_query, unsigned p
 	void (*answered)(struct db_query *db_query, int status));
 /* Frees what the answers brought. */
 void db_query_fini(struct db_query *db_query);
-
-void db_query_on_registry(struct registry_job *job);
-void db_query_on_stored(struct queue_job *job);
 
 #endif

@@ -88,7 +88,7 @@ static json_t *describe(const struct view *view, const struct registry_listed *l
 {
 	const struct push_target *target = listed->target;
 	const struct queue_phone *phone = phone_of(view, &target->key);
-	const char *waits = schedule_state(view->exchange.core->schedule, &target->key);
+	const char *waits = queue_state(view->exchange.core->queue, &target->key);
 	json_t *mailboxes = json_array();
 	for (size_t i = 0; i < listed->subscription_count; i++)
 		json_array_append_new(mailboxes, name_of(listed->subscriptions[i].name));
@@ -222,14 +222,16 @@ static void on_removed(struct db_query *db_query, int status)
 	struct view *view = view_of(db_query);
 	struct core *core = view->exchange.core;
 	/* Gone is gone, whether or not somebody still waits to hear it. */
-	for (size_t i = 0; !status && i < db_query->job.gone_count; i++) {
-		core->metrics->gone[METRICS_GONE_removed]++;
-		core_store(core, schedule_drop(core->schedule, &db_query->job.gone[i]));
-		delivery_gone(core->delivery, &db_query->job.gone[i]);
+	const struct registry_job *job = &db_query->job;
+	if (!status) {
+		core->metrics->gone[METRICS_GONE_removed] += job->gone_count;
+		queue_drop_all(core->queue, job->gone, job->gone_count, NULL);
 	}
+	for (size_t i = 0; !status && i < job->gone_count; i++)
+		delivery_gone(core->delivery, &job->gone[i]);
 	if (is_over(view, status))
 		return;
-	if (db_query->job.gone_count)
+	if (job->gone_count)
 		response_json(view->exchange.request, 200, json_pack("{si}", "removed", 1));
 	else
 		response_error(view->exchange.request, 404, "no device has this key");

@@ -20,7 +20,7 @@ struct search {
 
 static size_t count_waiting(const struct core *core, const struct sender_way *way)
 {
-	return schedule_waiting(core->schedule, way->credential->topic);
+	return queue_waiting_count(core->queue, way->credential->topic);
 }
 
 static void print_since(const struct sender_way *way, char ret[SINCE_SIZE])

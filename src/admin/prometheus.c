@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "flow/arrival.h"
-#include "queue/store.h"
 #include "stats/metrics.h"
 
 #include <inttypes.h>
@@ -141,7 +140,7 @@ static void write_queue(
 	const struct core *core, const struct db_totals_totals *totals, struct buf *out)
 {
 	struct schedule_counts counts;
-	schedule_count(core->schedule, &counts);
+	queue_count(core->queue, &counts);
 	head(out, "queue_pushes", "gauge", "Pushes not told yet, by state.");
 	labelled(out, "queue_pushes", "state", "storing", counts.storing);
 	labelled(out, "queue_pushes", "state", "waiting", counts.waiting);
@@ -248,7 +247,7 @@ static void write_databases(
 	histogram(out, "database_commit_seconds", "database", "registry",
 		worker_histogram(registry_worker(core->registry)));
 	histogram(out, "database_commit_seconds", "database", "queue",
-		worker_histogram(store_worker(core->store)));
+		queue_commit_times(core->queue));
 }
 
 static void on_alarm(void *ctx, const char *name, const char *text, int64_t since_unix_ms)

@@ -50,7 +50,7 @@ static bool is_over(struct view *view, int status)
 static json_t *describe(const struct view *view, const struct queue_waiting *waiting)
 {
 	const struct push_target *target = waiting->target;
-	const char *state = schedule_state(view->exchange.core->schedule, &target->key);
+	const char *state = queue_state(view->exchange.core->queue, &target->key);
 	return json_pack("{sI,so,so,so,so,so,ss,sb,si,si,so,so}", "row", (json_int_t)waiting->row,
 		"key", response_key(&target->key), "user", response_text(target->user), "token",
 		response_secret(target->token, view->exchange.full), "account_id",
@@ -101,24 +101,19 @@ void queue_commands_list(struct core *core, struct http_request *request, const 
 static void flush(struct view *view, struct push_target *target)
 {
 	struct core *core = view->exchange.core;
-	const char *state = schedule_state(core->schedule, &target->key);
+	const char *state = queue_state(core->queue, &target->key);
 	if (!state || !strcmp(state, "resting"))
 		return;
-	core_store(core, schedule_hurry(core->schedule, &target->key, core_time()));
+	queue_hurry(core->queue, &target->key);
 	view->count += !obstacles_add(&view->obstacles, core, target, state);
 }
 
 static void change(struct view *view, struct push_target *target)
 {
-	if (!view->is_drop) {
+	if (view->is_drop)
+		view->count += queue_discard(view->exchange.core->queue, push_target_ref(target));
+	else
 		flush(view, target);
-		return;
-	}
-	struct core *core = view->exchange.core;
-	struct queue_job *job =
-		schedule_renew(core->schedule, push_target_ref(target), NULL, 0, core_time());
-	view->count += job != NULL;
-	core_store(core, job);
 }
 
 static void finish(struct view *view)

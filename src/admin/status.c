@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "flow/arrival.h"
-#include "queue/store.h"
 #include "stats/metrics.h"
 
 #include <string.h>
@@ -70,7 +69,7 @@ static json_t *registrations(const struct core *core, const struct db_totals_tot
 static json_t *queue(const struct core *core, const struct db_totals_totals *totals)
 {
 	struct schedule_counts counts;
-	schedule_count(core->schedule, &counts);
+	queue_count(core->queue, &counts);
 	return json_pack("{so,so,so,so,so,so}", "pushes",
 		number(counts.storing + counts.waiting + counts.flying), "storing",
 		number(counts.storing), "waiting", number(counts.waiting), "in_flight",
@@ -186,7 +185,7 @@ static json_t *latencies(const struct core *core)
 		latency(&metrics->event_to_push[QUEUE_DEFERRED]), "answered",
 		latency(&metrics->answered), "registry_commit",
 		latency(worker_histogram(registry_worker(core->registry))), "queue_commit",
-		latency(worker_histogram(store_worker(core->store))));
+		latency(queue_commit_times(core->queue)));
 }
 
 json_t *status_of(struct core *core, const struct db_totals_totals *totals)

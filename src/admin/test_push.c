@@ -186,15 +186,14 @@ static void push_to(struct trial *trial, struct registry_listed *listed)
 		return;
 	}
 	struct core *core = trial->core;
-	const char *state = schedule_state(core->schedule, &target->key);
+	const char *state = queue_state(core->queue, &target->key);
 	device->is_flying = state && !strcmp(state, "flying");
 	device->is_waiting = true;
 	trial->open++;
 	char hashes[1][MAILBOX_HASH_SIZE];
 	memcpy(hashes[0], choose(trial, listed)->hash, MAILBOX_HASH_SIZE);
-	core_store(core,
-		schedule_add(core->schedule, push_target_ref(listed->target),
-			(const char(*)[MAILBOX_HASH_SIZE])hashes, 1, QUEUE_URGENT, core_time()));
+	queue_add(core->queue, push_target_ref(listed->target),
+		(const char(*)[MAILBOX_HASH_SIZE])hashes, 1, QUEUE_URGENT, NULL);
 }
 
 static void on_listed(struct db_query *db_query, int status)

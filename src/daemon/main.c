@@ -103,7 +103,8 @@
  *   postgresql_place   the bytes by which a mailbox is looked up
  *
  * queue/ - when each phone is told, and that no crash forgets it
- *   schedule        decides when each phone is told next
+ *   queue           the folder's door: decides, numbers, hands to the store
+ *   schedule        decides when each registration is pushed to next
  *   schedule_inner  its entries, shared by the next four
  *   schedule_entry  how an entry changes
  *   schedule_flight pushes on their way to Apple
@@ -177,7 +178,6 @@
  *   overload        how much may wait on its way in
  *   registering     what a registration asks of the registry
  *   merge_key       which two changes are one
- *   registration_effect the queue follows what the registry did
  *   forward         notifications that are another program's
  *   delivery        the way out, and what follows from Apple's answer
  *   wrong_topic     tokens that are not for the topic: too many?

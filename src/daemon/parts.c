@@ -1,7 +1,6 @@
 #include "daemon/parts.h"
 
 #include "admin/control.h"
-#include "admin/db_query.h"
 #include "admin/event_stream.h"
 #include "base/alarm.h"
 #include "base/log.h"
@@ -54,6 +53,7 @@ struct daemon {
 	uv_loop_t loop;
 	uv_signal_t signals[SIGNALS];
 
+	uv_prepare_t stop_turn;
 	uv_timer_t stop_timer;
 	bool is_up; /* the loop runs, and nothing is taken down yet */
 	bool has_queue_failed;
@@ -61,8 +61,6 @@ struct daemon {
 	bool is_sender_stopped;
 	bool is_time_up;
 };
-
-static void check_stopped(struct daemon *daemon);
 
 /* The stages' callbacks. */
 
@@ -84,7 +82,6 @@ static void on_request(
 	struct daemon *daemon = ctx;
 	arrivals_take(daemon->core.arrivals, notification,
 		(struct arrival_waiter){answer_request, request, "stream"});
-	check_stopped(daemon);
 }
 
 static void on_rejected(void *ctx, const char *kind, const char *text)
@@ -132,56 +129,13 @@ static void on_spool_trouble(void *ctx, const char *text)
 static void on_status_wanted(void *ctx, char *text, size_t size)
 {
 	const struct daemon *daemon = ctx;
-	systemd_status_print(daemon->core.schedule, text, size);
+	systemd_status_print(daemon->core.queue, text, size);
 }
 
-static void on_registry_done(void *ctx, struct registry_job *job)
+static void on_stored(void *ctx)
 {
 	struct daemon *daemon = ctx;
-	switch (job->kind) {
-	case REGISTRY_REGISTER:
-	case REGISTRY_NEWS:
-	case REGISTRY_MAILBOX_DELETE:
-	case REGISTRY_MAILBOX_RENAME:
-		arrivals_on_registry(daemon->core.arrivals, job);
-		break;
-	case REGISTRY_FORGET:
-	case REGISTRY_STOP:
-		delivery_on_registry(daemon->core.delivery, job);
-		break;
-	case REGISTRY_TIDY:
-		expiry_on_registry(daemon->core.expiry, job);
-		break;
-	case REGISTRY_LIST:
-	case REGISTRY_LIST_FORGOTTEN:
-	case REGISTRY_REMOVE:
-	case REGISTRY_REMOVE_USER:
-	case REGISTRY_IMPORT:
-	case REGISTRY_COUNT:
-		db_query_on_registry(job);
-		break;
-	}
-	check_stopped(daemon);
-}
-
-static void on_stored(void *ctx, struct queue_job *job)
-{
-	struct daemon *daemon = ctx;
-	if (!job->status) {
-		schedule_stored(daemon->core.schedule, job->seq, core_time());
-		delivery_wake(daemon->core.delivery);
-	}
-	if (job->reading)
-		db_query_on_stored(job);
-	else if (job->owner)
-		arrivals_on_stored(daemon->core.arrivals, job);
-	queue_job_free(job);
-	check_stopped(daemon);
-}
-
-static void on_forward_quiet(void *ctx)
-{
-	check_stopped(ctx);
+	delivery_wake(daemon->core.delivery);
 }
 
 static void on_registry_trouble(void *ctx, const char *text)
@@ -193,7 +147,7 @@ static void on_registry_trouble(void *ctx, const char *text)
 		alarm_clear("registry");
 }
 
-static void on_store_trouble(void *ctx, const char *text)
+static void on_queue_trouble(void *ctx, const char *text)
 {
 	(void)ctx;
 	if (text)
@@ -202,7 +156,7 @@ static void on_store_trouble(void *ctx, const char *text)
 		alarm_clear("queue");
 }
 
-static void on_store_salvaged(void *ctx, const char *text)
+static void on_queue_salvaged(void *ctx, const char *text)
 {
 	(void)ctx;
 	alarm_raise("queue:damaged", "%s", text);
@@ -210,7 +164,7 @@ static void on_store_salvaged(void *ctx, const char *text)
 
 static void begin_stop(struct daemon *daemon, const char *why);
 
-static void on_store_failed(void *ctx, const char *text)
+static void on_queue_failed(void *ctx, const char *text)
 {
 	struct daemon *daemon = ctx;
 	daemon->has_queue_failed = true;
@@ -221,24 +175,7 @@ static void on_store_failed(void *ctx, const char *text)
 		begin_stop(daemon, "the queue is damaged");
 }
 
-static void on_loaded_push(void *ctx, int64_t row, struct push_target *target,
-	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_ms, unsigned attempts,
-	bool is_doubted, int64_t first_ms, int64_t last_push_ms)
-{
-	struct daemon *daemon = ctx;
-	schedule_load_push(daemon->core.schedule, row, target, apns_id, due_ms, attempts,
-		is_doubted, first_ms, last_push_ms, core_time());
-}
-
-static void on_loaded_news(
-	void *ctx, const struct registry_key *key, int64_t row, const struct queue_news *news)
-{
-	struct daemon *daemon = ctx;
-	(void)row;
-	schedule_load_news(daemon->core.schedule, key, news);
-}
-
-static void on_loaded_parked(
+static void on_parked(
 	void *ctx, uint64_t parked_id, int64_t received_ms, const char *raw, size_t raw_size)
 {
 	struct daemon *daemon = ctx;
@@ -258,9 +195,11 @@ static void on_clock_set(void *ctx, int64_t by_ms)
 
 /* Stop. */
 
-static void check_stopped(struct daemon *daemon)
+/* Before the loop waits: is there anything left to wait for? */
+static void on_stop_turn(uv_prepare_t *handle)
 {
-	if (!daemon->is_stopping || !daemon->is_sender_stopped)
+	struct daemon *daemon = handle->data;
+	if (!daemon->is_sender_stopped)
 		return;
 	bool is_quiet = !reload_is_running(daemon->reload) &&
 		!arrivals_count(daemon->core.arrivals) && forward_is_quiet(daemon->core.forward) &&
@@ -273,19 +212,12 @@ static void on_sender_stopped(void *ctx)
 {
 	struct daemon *daemon = ctx;
 	daemon->is_sender_stopped = true;
-	check_stopped(daemon);
-}
-
-static void on_reload_stopped(void *ctx)
-{
-	check_stopped(ctx);
 }
 
 static void on_stop_timer(uv_timer_t *timer)
 {
 	struct daemon *daemon = timer->data;
 	daemon->is_time_up = true;
-	check_stopped(daemon);
 }
 
 static void begin_stop(struct daemon *daemon, const char *why)
@@ -305,7 +237,10 @@ static void begin_stop(struct daemon *daemon, const char *why)
 		spool_stop(daemon->core.spool);
 	delivery_stop(daemon->core.delivery);
 	credential_check_free(mem_steal(daemon->core.credential_check));
-	reload_stop(daemon->reload, on_reload_stopped, daemon);
+	reload_stop(daemon->reload);
+	uv_prepare_init(&daemon->loop, &daemon->stop_turn);
+	daemon->stop_turn.data = daemon;
+	uv_prepare_start(&daemon->stop_turn, on_stop_turn);
 	uv_timer_init(&daemon->loop, &daemon->stop_timer);
 	daemon->stop_timer.data = daemon;
 	uv_timer_start(&daemon->stop_timer, on_stop_timer, STOP_MS, 0);
@@ -378,45 +313,37 @@ static void open_spool(struct daemon *daemon, const uint8_t seed[16])
 			&config->peers, seed, &callbacks, daemon);
 }
 
-static void take_over_queue(struct daemon *daemon)
-{
-	struct job_list jobs;
-	job_list_init(&jobs);
-	schedule_loaded(daemon->core.schedule, &jobs, core_time());
-	struct job *job;
-	while ((job = job_list_take(&jobs)))
-		store_submit(daemon->core.store, MEM_CONTAINER(job, struct queue_job, job));
-}
-
 /* Perhaps late, when a disk in trouble takes writes at last: what came meanwhile goes on its way.
  */
 static void on_loaded(void *ctx)
 {
 	struct daemon *daemon = ctx;
-	take_over_queue(daemon);
 	registry_release(daemon->core.registry);
 	arrivals_release(daemon->core.arrivals);
 	delivery_wake(daemon->core.delivery);
 }
 
-static int open_queue(struct daemon *daemon, struct err *err)
+static int open_queue(struct daemon *daemon, const uint8_t seed[16], struct err *err)
 {
-	static const struct store_callbacks callbacks = {.done = on_stored,
-		.trouble = on_store_trouble,
-		.salvaged = on_store_salvaged,
-		.failed = on_store_failed,
-		.loaded = on_loaded};
-	static const struct store_loader loader = {
-		.push = on_loaded_push, .news = on_loaded_news, .parked = on_loaded_parked};
+	static const struct queue_callbacks callbacks = {.stored = on_stored,
+		.parked = on_parked,
+		.loaded = on_loaded,
+		.trouble = on_queue_trouble,
+		.salvaged = on_queue_salvaged,
+		.failed = on_queue_failed};
+	const struct config *config = daemon->config;
+	const struct queue_settings settings = {.path = config->queue,
+		.schedule = {.min_interval_ms = config->min_interval_ms,
+			.deferred_delay_ms = config->deferred_delay_ms,
+			.max_push_rate = config->max_push_rate,
+			.caution_ms = CAUTION_MS}};
 	registry_hold(daemon->core.registry);
-	return store_new(&daemon->loop, daemon->config->queue, &loader, &callbacks, daemon,
-		&daemon->core.store, err);
+	return queue_new(
+		&daemon->loop, &settings, seed, &callbacks, daemon, &daemon->core.queue, err);
 }
 
 static int open_registry(struct daemon *daemon, struct err *err)
 {
-	static const struct registry_callbacks callbacks = {
-		.done = on_registry_done, .trouble = on_registry_trouble};
 	const struct config *config = daemon->config;
 	const struct registry_settings settings = {.url = config->registry,
 		.site = daemon->core.input_files->site,
@@ -424,7 +351,7 @@ static int open_registry(struct daemon *daemon, struct err *err)
 		.deleted_user_grace_ms = config->deleted_user_grace_ms,
 		.registrations_per_user = config->registrations_per_user};
 	return registry_new(
-		&daemon->loop, &settings, &callbacks, daemon, &daemon->core.registry, err);
+		&daemon->loop, &settings, on_registry_trouble, daemon, &daemon->core.registry, err);
 }
 
 static int open_sender(struct daemon *daemon, struct err *err)
@@ -476,29 +403,22 @@ static int start(struct daemon *daemon, struct err *err)
 		return -EINVAL;
 	}
 	int status;
-	const struct schedule_settings schedule_settings = {
-		.min_interval_ms = config->min_interval_ms,
-		.deferred_delay_ms = config->deferred_delay_ms,
-		.max_push_rate = config->max_push_rate,
-		.caution_ms = CAUTION_MS};
-	core->schedule = schedule_new(&schedule_settings, seeds[0]);
 	/* Before the queue, which wakes it when a job comes back, also at the end of a failed
 	 * start.
 	 */
 	core->event_stream = event_stream_new(core);
 	core->delivery = delivery_new(core);
-	if ((status = open_registry(daemon, err)) || (status = open_queue(daemon, err)) ||
+	if ((status = open_registry(daemon, err)) || (status = open_queue(daemon, seeds[0], err)) ||
 		(status = open_sender(daemon, err)))
 		return status;
-	const struct forward_settings forward_settings = {
-		.target = config->forward_socket, .quiet = on_forward_quiet, .ctx = daemon};
+	const struct forward_settings forward_settings = {.target = config->forward_socket};
 	core->forward = forward_new(&daemon->loop, &forward_settings);
 	core->arrivals = arrivals_new(core, seeds[1]);
 	arrivals_hold(core->arrivals);
 	core->expiry = expiry_new(core);
 	core->credential_check = credential_check_new(core, seeds[3]);
 	reload_first(daemon->reload);
-	status = store_load(core->store, err);
+	status = queue_load(core->queue, err);
 	if (status)
 		return status;
 	watch_signals(daemon);
@@ -566,7 +486,7 @@ static bool end_databases(struct core *core)
 {
 	/* What they still have comes back through the callbacks and is parked. */
 	const char *hangs = registry_free(core->registry) ? NULL : "registry";
-	if (!store_free(core->store))
+	if (!queue_free(core->queue))
 		hangs = "queue";
 	if (hangs)
 		log_event(LOG_LEVEL_ERROR, "daemon",
@@ -589,7 +509,7 @@ static uint64_t take_down(struct daemon *daemon, bool *ret_is_closed)
 	socket_watch_free(mem_steal(daemon->socketwatch));
 	datagram_free(mem_steal(core->datagram));
 	if (daemon->reload)
-		reload_stop(daemon->reload, NULL, NULL);
+		reload_stop(daemon->reload);
 	if (core->delivery)
 		delivery_stop(core->delivery);
 	credential_check_free(mem_steal(core->credential_check));
@@ -617,7 +537,6 @@ static uint64_t take_down(struct daemon *daemon, bool *ret_is_closed)
 	arrivals_free(core->arrivals);
 	event_stream_free(core->event_stream);
 	forward_free(core->forward);
-	schedule_free(core->schedule);
 	reload_free(daemon->reload);
 	keyring_free(daemon->keyring);
 	input_files_free(core->input_files);

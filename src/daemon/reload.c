@@ -33,10 +33,7 @@ struct reload {
 	bool is_patient_wanted;
 	bool is_spoilt; /* mailpush.conf, when it was last read */
 	bool is_stopped;
-	bool is_freed;
 	bool is_closed; /* its handle */
-	void (*stopped)(void *ctx);
-	void *stopped_ctx;
 };
 
 static void run(struct reload *reload, bool is_patient);
@@ -181,10 +178,7 @@ static void on_done(uv_work_t *work, int status)
 	if (reload->is_stopped || status) {
 		input_files_free(fresh);
 		config_file_free(mem_steal(reload->reread));
-		if (reload->is_freed)
-			free_if_idle(reload);
-		else if (reload->stopped)
-			reload->stopped(reload->stopped_ctx);
+		free_if_idle(reload);
 		return;
 	}
 	apply(reload, fresh);
@@ -218,11 +212,9 @@ void reload_now(struct reload *reload)
 	run(reload, false);
 }
 
-void reload_stop(struct reload *reload, void (*stopped)(void *ctx), void *ctx)
+void reload_stop(struct reload *reload)
 {
 	reload->is_stopped = true;
-	reload->stopped = stopped;
-	reload->stopped_ctx = ctx;
 	uv_timer_stop(&reload->patience);
 }
 
@@ -242,7 +234,6 @@ void reload_free(struct reload *reload)
 {
 	if (!reload)
 		return;
-	reload->is_freed = true;
 	file_watch_free(reload->watch);
 	uv_close((uv_handle_t *)&reload->patience, on_closed);
 }

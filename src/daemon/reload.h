@@ -25,8 +25,8 @@ struct reload *reload_new(struct core *core, struct keyring *keyring);
 /* core->input_files were read and the parts stand: puts them in force. */
 void reload_first(struct reload *reload);
 void reload_now(struct reload *reload);
-/* No more; `stopped` (may be NULL) is called when one that runs has come back. */
-void reload_stop(struct reload *reload, void (*stopped)(void *ctx), void *ctx);
+/* No more; one that runs changes nothing when it comes back. */
+void reload_stop(struct reload *reload);
 bool reload_is_running(const struct reload *reload);
 /* One that still runs changes nothing any more, but reads core->config. */
 void reload_free(struct reload *reload);

@@ -22,11 +22,11 @@ static void add_alarm(void *ctx, const char *name, const char *text, int64_t sin
 	alarms->count++;
 }
 
-void systemd_status_print(const struct schedule *schedule, char *text, size_t size)
+void systemd_status_print(const struct queue *queue, char *text, size_t size)
 {
 	struct alarms alarms = {0};
 	alarm_each(add_alarm, &alarms);
-	uint64_t phones = schedule_to_tell(schedule);
+	uint64_t phones = queue_pending(queue);
 	snprintf(text, size, "%" PRIu64 " phone%s, %u alarm%s%s", phones,
 		phones == 1 ? " waits" : "s wait", alarms.count, alarms.count == 1 ? "" : "s",
 		alarms.names);

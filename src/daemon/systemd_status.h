@@ -6,9 +6,9 @@
 #ifndef MAILPUSH_DAEMON_SYSTEMD_STATUS_H
 #define MAILPUSH_DAEMON_SYSTEMD_STATUS_H
 
-#include "queue/schedule.h"
+#include "queue/queue.h"
 
 /* What does not fit is cut. */
-void systemd_status_print(const struct schedule *schedule, char *text, size_t size);
+void systemd_status_print(const struct queue *queue, char *text, size_t size);
 
 #endif

@@ -11,7 +11,6 @@
 #include "flow/merge_key.h"
 #include "flow/overload.h"
 #include "flow/registering.h"
-#include "flow/registration_effect.h"
 #include "stats/metrics.h"
 
 #include <assert.h>
@@ -25,7 +24,10 @@
 #define EARLIEST_MS INT64_C(1577836800000) /* 2020: nothing was kept before */
 
 struct arrival {
-	struct registry_job job; /* the registry's from submit to done */
+	struct arrivals *arrivals;
+	struct registry_job job;    /* the registry's from submit to done */
+	struct queue_waiter stored; /* all that follows from it */
+	struct queue_waiter parked; /* its parked row */
 	struct arrival *previous;
 	struct arrival *next;
 	enum relay_action action;
@@ -39,9 +41,7 @@ struct arrival {
 
 	uint64_t number;    /* among the registry's jobs */
 	bool is_matched;    /* the registry has answered */
-	unsigned storing;   /* jobs of ours that the store has */
-	bool is_parked;	    /* a row in the store holds it, or is on its way there */
-	unsigned parking;   /* PARK jobs that the store has */
+	bool is_parked;	    /* a row in the queue holds it, or is on its way there */
 	bool is_safe;	    /* the parked row is on disk */
 	bool is_kept;	    /* by a waiter */
 	bool is_lost;	    /* nothing of it could be stored before the end */
@@ -203,27 +203,6 @@ static void unlink_arrival(struct arrivals *arrivals, struct arrival *arrival)
 	overload_leave(arrivals->overload, newest_of(arrival)->raw_size);
 }
 
-static void store(struct arrivals *arrivals, struct arrival *arrival, struct queue_job *job)
-{
-	job->owner = arrival;
-	arrival->storing++;
-	store_submit(arrivals->core->store, job);
-}
-
-static struct queue_job *parking_job(struct arrivals *arrivals, struct arrival *arrival)
-{
-	struct queue_job *job = queue_job_new();
-	job->parts = QUEUE_PARK;
-	job->seq = schedule_next_seq(arrivals->core->schedule);
-	job->parked_id = arrival->parked_id;
-	job->parked_received_ms = arrival->job.received_ms;
-	const struct arrival *newest = newest_of(arrival);
-	job->raw = mem_dup_n(raw_of(newest), newest->raw_size); /* ours again in on_stored */
-	job->raw_size = newest->raw_size;
-	arrival->parking++;
-	return job;
-}
-
 static void park(struct arrivals *arrivals, struct arrival *arrival)
 {
 	if (!arrival->is_parked) {
@@ -232,16 +211,9 @@ static void park(struct arrivals *arrivals, struct arrival *arrival)
 		if (!arrival->parked_id)
 			arrival->parked_id = ++arrivals->last_parked_id;
 	}
-	store(arrivals, arrival, parking_job(arrivals, arrival));
-}
-
-static struct queue_job *unpark(struct arrivals *arrivals, uint64_t parked_id)
-{
-	struct queue_job *job = queue_job_new();
-	job->parts = QUEUE_UNPARK;
-	job->seq = schedule_next_seq(arrivals->core->schedule);
-	job->parked_id = parked_id;
-	return job;
+	const struct arrival *newest = newest_of(arrival);
+	queue_park(arrivals->core->queue, arrival->parked_id, arrival->job.received_ms,
+		raw_of(newest), newest->raw_size, &arrival->parked);
 }
 
 /*
@@ -275,10 +247,10 @@ static void on_watch(uv_timer_t *timer)
 	}
 }
 
-/* Gone from memory once the registry has answered and the store holds all that follows. */
+/* Gone from memory once the registry has answered and the queue holds all that follows. */
 static void finish_if_done(struct arrivals *arrivals, struct arrival *arrival)
 {
-	if (!arrival->is_matched || arrival->storing)
+	if (!arrival->is_matched || arrival->stored.waiting || arrival->parked.waiting)
 		return;
 	if (arrival->is_lost && !arrival->is_safe && !arrival->is_kept)
 		arrivals->lost++;
@@ -295,23 +267,29 @@ static void finish_if_done(struct arrivals *arrivals, struct arrival *arrival)
 	}
 }
 
-void arrivals_on_stored(struct arrivals *arrivals, struct queue_job *job)
+static void on_written(struct arrival *arrival, int status)
 {
-	struct arrival *arrival = job->owner;
-	arrival->storing--;
-	if (job->parts & QUEUE_PARK) {
-		free((char *)job->raw);
-		arrival->parking--;
-		arrival->is_safe = arrival->is_safe || !job->status;
-		if (!arrival->parking && !job->status) {
-			observe_wait(arrivals, arrival);
-			answer(arrival, 0, NULL);
-		}
-	}
-	arrival->is_lost = arrival->is_lost || job->status;
-	if (job->status)
+	arrival->is_lost = arrival->is_lost || status;
+	if (status)
 		answer(arrival, -EAGAIN, STOPPING_TEXT);
-	finish_if_done(arrivals, arrival);
+	finish_if_done(arrival->arrivals, arrival);
+}
+
+static void on_stored(struct queue_waiter *waiter, int status)
+{
+	on_written(MEM_CONTAINER(waiter, struct arrival, stored), status);
+}
+
+/* Of several parked states of one row the last one counts. */
+static void on_parked(struct queue_waiter *waiter, int status)
+{
+	struct arrival *arrival = MEM_CONTAINER(waiter, struct arrival, parked);
+	arrival->is_safe = arrival->is_safe || !status;
+	if (!waiter->waiting && !status) {
+		observe_wait(arrival->arrivals, arrival);
+		answer(arrival, 0, NULL);
+	}
+	on_written(arrival, status);
 }
 
 void arrivals_on_ack_timeout(struct arrivals *arrivals)
@@ -365,7 +343,7 @@ static void log_match(const struct arrival *arrival, const struct push_target *t
 		log_masked("account", target->account_id));
 }
 
-static void on_news(struct arrivals *arrivals, struct arrival *arrival, struct schedule_time time)
+static void on_news(struct arrivals *arrivals, struct arrival *arrival)
 {
 	enum queue_urgency urgency =
 		arrival->action == RELAY_URGENT ? QUEUE_URGENT : QUEUE_DEFERRED;
@@ -377,28 +355,24 @@ static void on_news(struct arrivals *arrivals, struct arrival *arrival, struct s
 		if (!may_be_told(arrivals->core->config, arrival->job.event, match))
 			continue;
 		log_match(arrival, match->target);
-		store(arrivals, arrival,
-			schedule_add(arrivals->core->schedule, mem_steal(match->target),
-				(const char(*)[MAILBOX_HASH_SIZE])match->hashes, match->hash_count,
-				urgency, time));
+		queue_add(arrivals->core->queue, mem_steal(match->target),
+			(const char(*)[MAILBOX_HASH_SIZE])match->hashes, match->hash_count, urgency,
+			&arrival->stored);
 	}
 }
 
-static void enter_registered(struct arrivals *arrivals, struct arrival *arrival,
-	struct registry_match *match, struct schedule_time time)
+static void enter_registered(
+	struct arrivals *arrivals, struct arrival *arrival, struct registry_match *match)
 {
 	const struct registry_job *job = &arrival->job;
 	const char(*hashes)[MAILBOX_HASH_SIZE] = (const char(*)[MAILBOX_HASH_SIZE])match->hashes;
 	delivery_forgive(arrivals->core->delivery, &match->target->key);
-	struct queue_job *renewed = schedule_renew(arrivals->core->schedule,
-		push_target_ref(match->target), hashes, match->hash_count, time);
-	if (renewed)
-		store(arrivals, arrival, renewed);
+	queue_renew(arrivals->core->queue, push_target_ref(match->target), hashes,
+		match->hash_count, &arrival->stored);
 	/* Covers what fell between login and registration, and proves the token. */
 	if ((job->is_new || job->list_changed || job->is_again) && match->hash_count)
-		store(arrivals, arrival,
-			schedule_add(arrivals->core->schedule, mem_steal(match->target), hashes,
-				match->hash_count, QUEUE_DEFERRED, time));
+		queue_add(arrivals->core->queue, mem_steal(match->target), hashes,
+			match->hash_count, QUEUE_DEFERRED, &arrival->stored);
 }
 
 static void tell_registered(struct arrivals *arrivals, const struct arrival *arrival)
@@ -420,25 +394,21 @@ static void tell_registered(struct arrivals *arrivals, const struct arrival *arr
 		log_number("mailboxes", (int64_t)registration->mailbox_count));
 }
 
-static void on_registered(
-	struct arrivals *arrivals, struct arrival *arrival, struct schedule_time time)
+static void on_registered(struct arrivals *arrivals, struct arrival *arrival)
 {
 	const struct registry_job *job = &arrival->job;
 	if (!job->is_double)
 		tell_registered(arrivals, arrival);
 	if (job->match_count)
-		enter_registered(arrivals, arrival, &job->matches[0], time);
+		enter_registered(arrivals, arrival, &arrival->job.matches[0]);
 }
 
 static void drop_gone(struct arrivals *arrivals, struct arrival *arrival)
 {
-	for (size_t i = 0; i < arrival->job.gone_count; i++) {
-		struct queue_job *job =
-			schedule_drop(arrivals->core->schedule, &arrival->job.gone[i]);
-		if (job)
-			store(arrivals, arrival, job);
-		delivery_gone(arrivals->core->delivery, &arrival->job.gone[i]);
-	}
+	const struct registry_job *job = &arrival->job;
+	queue_drop_all(arrivals->core->queue, job->gone, job->gone_count, &arrival->stored);
+	for (size_t i = 0; i < job->gone_count; i++)
+		delivery_gone(arrivals->core->delivery, &job->gone[i]);
 	arrivals->core->metrics->gone[METRICS_GONE_replaced] += arrival->job.gone_count;
 	if (arrival->job.gone_count)
 		log_seldom(LOG_LEVEL_INFO, "registry", "registrations are gone", "",
@@ -447,21 +417,10 @@ static void drop_gone(struct arrivals *arrivals, struct arrival *arrival)
 			log_number("count", (int64_t)arrival->job.gone_count));
 }
 
-/* The queue follows registrations that were suspended, were resumed or lost a mailbox. */
-static void follow_effects(
-	struct arrivals *arrivals, struct arrival *arrival, struct schedule_time time)
-{
-	for (size_t i = 0; i < arrival->job.effect_count; i++) {
-		struct queue_job *job = registration_effect_follow(
-			arrivals->core->schedule, &arrival->job.effects[i], time);
-		if (job)
-			store(arrivals, arrival, job);
-	}
-}
-
-void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job)
+static void on_registry(struct registry_job *job)
 {
 	struct arrival *arrival = MEM_CONTAINER(job, struct arrival, job);
+	struct arrivals *arrivals = arrival->arrivals;
 	if (map_get(arrivals->mergeable, arrival->memory, arrival->merge_key_size) == arrival)
 		map_remove(arrivals->mergeable, arrival->memory, arrival->merge_key_size);
 	arrival->is_matched = true;
@@ -473,18 +432,18 @@ void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job)
 		finish_if_done(arrivals, arrival);
 		return;
 	}
-	struct schedule_time time = core_time();
 	/* Again: what came before has taught some since. */
 	if (!is_news(arrival->action))
 		forget_ids(arrivals, job);
-	follow_effects(arrivals, arrival, time);
+	for (size_t i = 0; i < job->effect_count; i++)
+		queue_follow(arrivals->core->queue, &job->effects[i], &arrival->stored);
 	switch (arrival->action) {
 	case RELAY_URGENT:
 	case RELAY_DEFERRED:
-		on_news(arrivals, arrival, time);
+		on_news(arrivals, arrival);
 		break;
 	case RELAY_REGISTER:
-		on_registered(arrivals, arrival, time);
+		on_registered(arrivals, arrival);
 		break;
 	case RELAY_MAILBOX_DELETE:
 	case RELAY_MAILBOX_RENAME:
@@ -499,7 +458,7 @@ void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job)
 	}
 	drop_gone(arrivals, arrival);
 	if (arrival->is_parked)
-		store(arrivals, arrival, unpark(arrivals, arrival->parked_id));
+		queue_unpark(arrivals->core->queue, arrival->parked_id, &arrival->stored);
 	finish_if_done(arrivals, arrival);
 }
 
@@ -662,8 +621,8 @@ void arrivals_give_up_stuck(struct arrivals *arrivals)
 	}
 }
 
-static struct arrival *arrival_new(enum relay_action action, struct mail_event *event,
-	const char *raw, size_t raw_size, int64_t received_ms)
+static struct arrival *arrival_new(struct arrivals *arrivals, enum relay_action action,
+	struct mail_event *event, const char *raw, size_t raw_size, int64_t received_ms)
 {
 	size_t room = is_news(action) ? merge_key_room(event) : 0;
 	struct arrival *arrival = mem_alloc(sizeof(*arrival) + room + raw_size);
@@ -671,10 +630,14 @@ static struct arrival *arrival_new(enum relay_action action, struct mail_event *
 	if (room)
 		arrival->merge_key_size = merge_key_write(arrival->memory, action, event);
 	memcpy(arrival->memory + arrival->merge_key_size, raw, raw_size);
+	arrival->arrivals = arrivals;
+	arrival->stored.done = on_stored;
+	arrival->parked.done = on_parked;
 	arrival->action = action;
 	arrival->event = event;
 	arrival->since_ms = clock_monotonic_ms();
 	arrival->job.kind = job_kind(action);
+	arrival->job.done = on_registry;
 	arrival->job.event = event;
 	arrival->job.received_ms = received_ms;
 	return arrival;
@@ -699,7 +662,7 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 	if (event_parse(&arrivals->core->input_files->imapdconf->names, json, size, &event, &err)) {
 		reject(arrivals, waiter, err.text);
 		if (parked_id)
-			store_submit(arrivals->core->store, unpark(arrivals, parked_id));
+			queue_unpark(arrivals->core->queue, parked_id, NULL);
 		return;
 	}
 	enum relay_action action = relay_decide(&config->policy, event);
@@ -722,10 +685,10 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 		event_free(event);
 		answer_waiter(waiter, 0, NULL);
 		if (parked_id)
-			store_submit(arrivals->core->store, unpark(arrivals, parked_id));
+			queue_unpark(arrivals->core->queue, parked_id, NULL);
 		return;
 	}
-	struct arrival *arrival = arrival_new(action, event, json, size, received_ms);
+	struct arrival *arrival = arrival_new(arrivals, action, event, json, size, received_ms);
 	add_waiter(arrival, waiter);
 	arrival->parked_id = parked_id;
 	arrival->job.may_be_done = parked_id || waiter.is_keeper;

@@ -2,7 +2,7 @@
  * arrival - an event's way in: from the bytes at the door to the queue on disk, and the
  * acknowledgement.
  *
- *   intake -> event -> relay -> registry -> schedule -> store -> OK
+ *   intake -> event -> relay -> registry -> queue -> OK
  *
  * The registry is asked first, then what follows is stored, then Cyrus gets its OK.  When the
  * registry has work and has answered nothing for ARRIVAL_PARK_MS, what it has had for as long is
@@ -60,13 +60,10 @@ void arrivals_give_up_held(struct arrivals *arrivals);
 /* The same of those that a database does not give back; only the end of the process frees them. */
 void arrivals_give_up_stuck(struct arrivals *arrivals);
 
-/* The registry's answer to a job of ours; the store's to one whose owner is ours. */
-void arrivals_on_registry(struct arrivals *arrivals, struct registry_job *job);
-void arrivals_on_stored(struct arrivals *arrivals, struct queue_job *job);
 /* ack_timeout passed for a request. */
 void arrivals_on_ack_timeout(struct arrivals *arrivals);
 
-/* Events of which nothing was on disk when the store had to end; their senders were told NO. */
+/* Events of which nothing was on disk when the queue had to end; their senders were told NO. */
 uint64_t arrivals_lost(const struct arrivals *arrivals);
 /* Events on their way in. */
 uint64_t arrivals_count(const struct arrivals *arrivals);

@@ -16,8 +16,7 @@
 #include "intake/datagram.h"
 #include "intake/spool.h"
 #include "intake/stream.h"
-#include "queue/schedule.h"
-#include "queue/store.h"
+#include "queue/queue.h"
 #include "registry/registry.h"
 
 #include <uv.h>
@@ -30,8 +29,7 @@ struct core {
 	struct input_files
 		*input_files; /* imapd.conf and the credentials, read again when they change */
 
-	struct schedule *schedule;
-	struct store *store;
+	struct queue *queue;
 	struct registry *registry;
 	struct sender *sender;
 	struct delivery *delivery;
@@ -51,17 +49,5 @@ struct core {
 	struct stream *stream;
 	struct spool *spool;
 };
-
-static inline struct schedule_time core_time(void)
-{
-	return (struct schedule_time){clock_monotonic_ms(), clock_unix_ms()};
-}
-
-/* Submits a decision of the schedule; NULL is none. */
-static inline void core_store(struct core *core, struct queue_job *job)
-{
-	if (job)
-		store_submit(core->store, job);
-}
 
 #endif

@@ -29,6 +29,7 @@
 #define ALARM_NAME_SIZE 101
 
 struct flight {
+	struct delivery *delivery;
 	struct sender_push push;
 	const struct push *scheduled;
 	struct registry_key key;
@@ -204,6 +205,7 @@ static bool launch(struct delivery *delivery, const struct push *scheduled)
 {
 	const struct push_target *target = scheduled->target;
 	struct flight *flight = take_flight(delivery);
+	flight->delivery = delivery;
 	flight->scheduled = scheduled;
 	flight->key = target->key;
 	unsigned hash_count = is_plain(target) ? 0 : scheduled->hash_count;
@@ -224,7 +226,7 @@ static bool launch(struct delivery *delivery, const struct push *scheduled)
 	flight->push.attempts = scheduled->attempts;
 	flight->push.ctx = flight;
 	if (!sender_push(delivery->core->sender, &flight->push)) {
-		schedule_put_back(delivery->core->schedule, &flight->key);
+		queue_put_back(delivery->core->queue, &flight->key);
 		return_flight(delivery, flight);
 		return false;
 	}
@@ -239,12 +241,12 @@ static void name_missing(char name[ALARM_NAME_SIZE], const char *topic)
 }
 
 /* Ends the alarms of topics for which nothing waits in vain any more. */
-static void clear_missing(struct delivery *delivery, int64_t now_ms)
+static void clear_missing(struct delivery *delivery)
 {
 	for (unsigned i = 0; i < delivery->missing_count;) {
 		const struct core *core = delivery->core;
 		const char *topic = delivery->missing[i];
-		if (schedule_has_due(core->schedule, topic, now_ms) &&
+		if (queue_has_due(core->queue, topic) &&
 			!sender_has_credential(core->sender, topic)) {
 			i++;
 			continue;
@@ -273,14 +275,14 @@ static void check_credential(struct delivery *delivery, const char *topic)
 }
 
 /* Till nothing more is due, or until told that there is no room: only then we are told of more. */
-static void launch_due(struct delivery *delivery, const char *topic, struct schedule_time time)
+static void launch_due(struct delivery *delivery, const char *topic)
 {
 	struct core *core = delivery->core;
 	const struct push *push;
 	if (sender_room(core->sender, topic) == 0)
 		return;
 	do
-		push = schedule_next(core->schedule, topic, time);
+		push = queue_next(core->queue, topic);
 	while (push && launch(delivery, push));
 }
 
@@ -291,26 +293,25 @@ static void look(struct delivery *delivery)
 	delivery->is_awake = false;
 	if (delivery->is_stopped)
 		return;
-	struct schedule_time time = core_time();
 	probes_launch(core->probes, core->sender, PROBE_FIRST);
 	size_t position = 0;
 	const char *topic;
-	schedule_begin_turn(core->schedule);
-	while ((topic = schedule_next_topic(core->schedule, &position, time.now_ms))) {
+	queue_begin_turn(core->queue);
+	while ((topic = queue_next_topic(core->queue, &position))) {
 		check_credential(delivery, topic);
-		launch_due(delivery, topic, time);
+		launch_due(delivery, topic);
 	}
 	probes_launch(core->probes, core->sender, PROBE_AFTER_PUSHES);
-	clear_missing(delivery, time.now_ms);
-	int64_t wake_ms = schedule_wake_ms(core->schedule, time.now_ms);
+	clear_missing(delivery);
+	int64_t wake_in_ms = queue_wake_in_ms(core->queue);
 	/* A push that was answered while it was handed over has woken us again. */
 	if (delivery->is_awake)
-		wake_ms = time.now_ms;
-	if (wake_ms == INT64_MAX)
+		wake_in_ms = 0;
+	if (wake_in_ms == INT64_MAX)
 		uv_timer_stop(&delivery->due);
 	else
-		uv_timer_start(&delivery->due, on_due,
-			wake_ms > time.now_ms ? (uint64_t)(wake_ms - time.now_ms) : 1, 0);
+		uv_timer_start(
+			&delivery->due, on_due, wake_in_ms > 0 ? (uint64_t)wake_in_ms : 1, 0);
 }
 
 static void tell_answer(struct delivery *delivery, const struct flight *flight,
@@ -339,6 +340,8 @@ static void tell_answer(struct delivery *delivery, const struct flight *flight,
 		then, took_ms);
 }
 
+static void on_registry(struct registry_job *job);
+
 /* FORGET and STOP: the flight stays open until the registry has done it. */
 static void ask_registry(struct delivery *delivery, struct flight *flight,
 	const struct apns_answer *answer, const struct verdict *verdict)
@@ -348,6 +351,7 @@ static void ask_registry(struct delivery *delivery, struct flight *flight,
 	memcpy(flight->reason, answer->reason, sizeof(flight->reason));
 	flight->job = (struct registry_job){
 		.kind = verdict->action == VERDICT_STOP ? REGISTRY_STOP : REGISTRY_FORGET,
+		.done = on_registry,
 		.received_ms = clock_unix_ms(),
 		.token = target->token,
 		.topic = target->topic,
@@ -377,27 +381,29 @@ static bool is_given_up(const struct push *push, int64_t now_ms)
 			now_ms - push->failing_since_ms > GIVE_UP_MS);
 }
 
-void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
+static void on_registry(struct registry_job *job)
 {
 	struct flight *flight = MEM_CONTAINER(job, struct flight, job);
+	struct delivery *delivery = flight->delivery;
 	struct core *core = delivery->core;
-	struct schedule_time time = core_time();
+	int64_t now_ms = clock_monotonic_ms();
 	bool is_done = false;
 	for (size_t i = 0; i < job->gone_count; i++) {
 		if (!memcmp(&job->gone[i], &flight->key, sizeof(flight->key)))
 			is_done = true;
-		core_store(core,
-			job->kind == REGISTRY_STOP ? schedule_stop(core->schedule, &job->gone[i])
-						   : schedule_drop(core->schedule, &job->gone[i]));
 		if (job->kind == REGISTRY_FORGET)
 			delivery_gone(delivery, &job->gone[i]);
 	}
+	if (job->kind == REGISTRY_STOP)
+		queue_stop_all(core->queue, job->gone, job->gone_count);
+	else
+		queue_drop_all(core->queue, job->gone, job->gone_count, NULL);
 	if (job->kind == REGISTRY_STOP)
 		core->metrics->stopped += job->gone_count;
 	else
 		core->metrics->gone[METRICS_GONE_apple] += job->gone_count;
 	if (job->kind == REGISTRY_STOP && is_done)
-		wrong_topic_refused(delivery->wrong_topic, flight->scheduled->target, time.now_ms);
+		wrong_topic_refused(delivery->wrong_topic, flight->scheduled->target, now_ms);
 	if (job->gone_count)
 		log_seldom(LOG_LEVEL_INFO, "registry", "registrations ended by Apple",
 			flight->scheduled->target->user,
@@ -408,8 +414,7 @@ void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
 	/* Not done: the phone has registered since, or the registry is being stopped. */
 	bool is_over = !job->status &&
 		(is_done ||
-			(!flight->scheduled->is_renewed &&
-				is_given_up(flight->scheduled, time.now_ms)));
+			(!flight->scheduled->is_renewed && is_given_up(flight->scheduled, now_ms)));
 	if (is_over && !is_done) {
 		core->metrics->given_up++;
 		log_seldom(LOG_LEVEL_INFO, "apns", "pushes given up",
@@ -417,11 +422,11 @@ void delivery_on_registry(struct delivery *delivery, struct registry_job *job)
 			log_text("user", flight->scheduled->target->user),
 			log_number("status", flight->status), log_text("reason", flight->reason));
 	}
-	core_store(core,
-		is_over ? schedule_settled(core->schedule, &flight->key, flight->status,
-				  flight->reason, time)
-			: schedule_doubt(core->schedule, &flight->key, flight->status,
-				  flight->reason, NOT_FORGOTTEN_RETRY_MS, time));
+	if (is_over)
+		queue_settled(core->queue, &flight->key, flight->status, flight->reason);
+	else
+		queue_doubt(core->queue, &flight->key, flight->status, flight->reason,
+			NOT_FORGOTTEN_RETRY_MS);
 	return_flight(delivery, flight);
 	delivery_wake(delivery);
 }
@@ -457,24 +462,21 @@ static void on_answered(void *ctx, struct sender_push *push, const struct apns_a
 		return;
 	}
 	metrics_answer(core->metrics, answer);
-	struct schedule_time time = core_time();
-	struct queue_job *job = NULL;
+	int64_t now_ms = clock_monotonic_ms();
 	if (verdict->action != VERDICT_DONE && answer->ending != APNS_NOT_PROCESSED)
 		failures_add_push(core->failures, answer,
 			verdict->scope == VERDICT_TOKEN ? flight->scheduled->target->user : NULL,
-			time.unix_ms);
+			clock_unix_ms());
 	switch (verdict->action) {
 	case VERDICT_DONE:
 		tell_answer(delivery, flight, answer, verdict->action, "done");
 		bad_tokens_taken(delivery->bad_tokens, flight->scheduled->target);
-		wrong_topic_taken(delivery->wrong_topic, flight->scheduled->target, time.now_ms);
-		job = schedule_settled(
-			core->schedule, &flight->key, answer->status, answer->reason, time);
+		wrong_topic_taken(delivery->wrong_topic, flight->scheduled->target, now_ms);
+		queue_settled(core->queue, &flight->key, answer->status, answer->reason);
 		break;
 	case VERDICT_DROP:
 		tell_answer(delivery, flight, answer, verdict->action, "drop");
-		job = schedule_settled(
-			core->schedule, &flight->key, answer->status, answer->reason, time);
+		queue_settled(core->queue, &flight->key, answer->status, answer->reason);
 		break;
 	case VERDICT_FORGET:
 	case VERDICT_STOP:
@@ -483,28 +485,25 @@ static void on_answered(void *ctx, struct sender_push *push, const struct apns_a
 		ask_registry(delivery, flight, answer, verdict);
 		return;
 	case VERDICT_RETRY:
-		if (verdict->scope == VERDICT_TOKEN &&
-			is_given_up(flight->scheduled, time.now_ms)) {
+		if (verdict->scope == VERDICT_TOKEN && is_given_up(flight->scheduled, now_ms)) {
 			tell_answer(
 				delivery, flight, answer, verdict->action, "given up after a day");
 			core->metrics->given_up++;
-			job = schedule_settled(
-				core->schedule, &flight->key, answer->status, answer->reason, time);
+			queue_settled(core->queue, &flight->key, answer->status, answer->reason);
 			break;
 		}
 		tell_answer(delivery, flight, answer, verdict->action, "again");
-		job = schedule_retry(core->schedule, &flight->key, answer->status, answer->reason,
-			verdict->delay_ms, verdict->counts, time);
+		queue_retry(core->queue, &flight->key, answer->status, answer->reason,
+			verdict->delay_ms, verdict->counts);
 		break;
 	case VERDICT_HOLD:
 		/* First, as who is told the answer asks what follows. */
 		hold(delivery, flight, answer, verdict);
 		tell_answer(delivery, flight, answer, verdict->action, "hold");
-		job = schedule_retry(core->schedule, &flight->key, answer->status, answer->reason,
-			verdict->delay_ms, verdict->counts, time);
+		queue_retry(core->queue, &flight->key, answer->status, answer->reason,
+			verdict->delay_ms, verdict->counts);
 		break;
 	}
-	core_store(core, job);
 	return_flight(delivery, flight);
 	delivery_wake(delivery);
 }

@@ -1,10 +1,10 @@
 /*
- * delivery - a push's way out: from the schedule to Apple, and what follows from the answer.
+ * delivery - a push's way out: from the queue to Apple, and what follows from the answer.
  *
- *   schedule -> sender -> verdict -> schedule and store (told, again later) or registry (forget)
+ *   queue -> sender -> verdict -> queue (settled, again later) or registry (forget)
  *
- * Takes from the schedule as many pushes as the sender has room for, at the end of every loop turn
- * and when the schedule says that something falls due.
+ * Takes from the queue as many pushes as the sender has room for, at the end of every loop turn
+ * and when the queue says that something falls due.
  *
  * Loop thread only.
  */
@@ -27,12 +27,10 @@ void delivery_forgive(struct delivery *delivery, const struct registry_key *key)
 void delivery_gone(struct delivery *delivery, const struct registry_key *key);
 /* Apple refuses the credential of this topic, by this answer. */
 void delivery_hold(struct core *core, const char *topic, const struct apns_answer *answer);
-/* No more pushes are taken from the schedule. */
+/* No more pushes are taken from the queue. */
 void delivery_stop(struct delivery *delivery);
 
 /* The sender's callbacks; ctx is the core. */
 extern const struct sender_callbacks delivery_sender_callbacks;
-/* The registry's answer to REGISTRY_FORGET and REGISTRY_STOP. */
-void delivery_on_registry(struct delivery *delivery, struct registry_job *job);
 
 #endif

@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "flow/delivery.h"
-#include "flow/registration_effect.h"
 #include "stats/metrics.h"
 
 #include <inttypes.h>
@@ -23,6 +22,8 @@ struct expiry {
 	void *done_ctx;
 };
 
+static void on_registry(struct registry_job *job);
+
 void expiry_now(struct expiry *tidy)
 {
 	if (tidy->is_running) {
@@ -33,9 +34,10 @@ void expiry_now(struct expiry *tidy)
 	tidy->is_wanted = false;
 	tidy->job = (struct registry_job){
 		.kind = REGISTRY_TIDY,
+		.done = on_registry,
 		.received_ms = clock_unix_ms(),
 	};
-	tidy->job.key_count = schedule_suspended(tidy->core->schedule, &tidy->suspended);
+	tidy->job.key_count = queue_suspended(tidy->core->queue, &tidy->suspended);
 	tidy->job.keys = tidy->suspended;
 	registry_submit(tidy->core->registry, &tidy->job);
 }
@@ -83,28 +85,26 @@ void expiry_free(struct expiry *tidy)
 		uv_close((uv_handle_t *)&tidy->timer, on_closed);
 }
 
-void expiry_on_registry(struct expiry *tidy, struct registry_job *job)
+static void on_registry(struct registry_job *job)
 {
+	struct expiry *tidy = MEM_CONTAINER(job, struct expiry, job);
 	struct core *core = tidy->core;
 	tidy->is_running = false;
 	if (!job->status) {
 		core->metrics->gone[METRICS_GONE_expired] += job->gone_count;
-		struct schedule_time time = core_time();
-		for (size_t i = 0; i < job->gone_count; i++) {
-			core_store(core, schedule_drop(core->schedule, &job->gone[i]));
+		queue_drop_all(core->queue, job->gone, job->gone_count, NULL);
+		for (size_t i = 0; i < job->gone_count; i++)
 			delivery_gone(core->delivery, &job->gone[i]);
-		}
 		for (size_t i = 0; i < job->match_count; i++) {
 			struct registry_match *match = &job->matches[i];
-			core_store(core,
-				schedule_add(core->schedule, mem_steal(match->target),
-					(const char(*)[MAILBOX_HASH_SIZE])match->hashes,
-					match->hash_count, QUEUE_DEFERRED, time));
+			queue_add(core->queue, mem_steal(match->target),
+				(const char(*)[MAILBOX_HASH_SIZE])match->hashes, match->hash_count,
+				QUEUE_DEFERRED, NULL);
 		}
 		/* Those that are suspended in the queue, but not in the registry, or are gone. */
 		for (size_t i = 0; i < job->effect_count; i++) {
 			const struct registry_effect *effect = &job->effects[i];
-			core_store(core, registration_effect_follow(core->schedule, effect, time));
+			queue_follow(core->queue, effect, NULL);
 			if (effect->kind == REGISTRY_EFFECT_ABSENT)
 				delivery_gone(core->delivery, &effect->key);
 		}

@@ -34,7 +34,5 @@ bool expiry_ask(struct expiry *tidy, void (*done)(void *ctx, const struct expiry
 	void *ctx);
 /* Nobody waits any more. */
 void expiry_forget(struct expiry *tidy);
-/* The registry's answer to REGISTRY_TIDY. */
-void expiry_on_registry(struct expiry *tidy, struct registry_job *job);
 
 #endif

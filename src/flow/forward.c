@@ -32,7 +32,6 @@ struct forward {
 	struct forward_client *handoff; /* NULL: no target */
 	char *target;
 	bool is_dlist;
-	forward_quiet_fn *quiet;
 	void *ctx;
 	int64_t retry_ms;
 	int64_t alarm_ms;
@@ -127,9 +126,8 @@ static void pass(struct forward *forward)
 			return;
 		settle(forward, result, err.text);
 		if (forward->is_away)
-			break;
+			return;
 	}
-	forward->quiet(forward->ctx);
 }
 
 static void on_done(void *ctx, enum forward_client_result result, const char *why)
@@ -137,9 +135,7 @@ static void on_done(void *ctx, enum forward_client_result result, const char *wh
 	struct forward *forward = ctx;
 	forward->is_pending = false;
 	settle(forward, result, why);
-	if (forward->is_away)
-		forward->quiet(forward->ctx);
-	else
+	if (!forward->is_away)
 		pass(forward);
 }
 
@@ -148,8 +144,6 @@ struct forward *forward_new(uv_loop_t *loop, const struct forward_settings *sett
 	struct forward *forward = mem_alloc_zero(1, sizeof(*forward));
 	const char *path = notify_socket_path(settings->target, &forward->is_dlist);
 	forward->target = mem_dup(settings->target);
-	forward->quiet = settings->quiet;
-	forward->ctx = settings->ctx;
 	forward->retry_ms = settings->retry_ms ? settings->retry_ms : RETRY_MS;
 	forward->alarm_ms = settings->alarm_ms ? settings->alarm_ms : ALARM_MS;
 	TAILQ_INIT(&forward->queue);

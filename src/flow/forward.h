@@ -31,13 +31,8 @@
 #define FORWARD_WAITING_MAX 10000
 #define FORWARD_BYTES_MAX (16 * 1024 * 1024) /* of what waits */
 
-/* Nothing waits any more, or what does waits for a target that is away. */
-typedef void forward_quiet_fn(void *ctx);
-
 struct forward_settings {
 	const char *target; /* a path, one behind `dlist:`, or "" for none */
-	forward_quiet_fn *quiet;
-	void *ctx;
 	/* For tests; 0: the usual ones. */
 	int64_t retry_ms;
 	int64_t alarm_ms;
@@ -64,6 +59,7 @@ void forward_free(struct forward *forward);
  */
 int forward_take(struct forward *forward, const struct notification *notification, struct err *err);
 
+/* Nothing waits any more, or what does waits for a target that is away. */
 bool forward_is_quiet(const struct forward *forward);
 void forward_count(const struct forward *forward, struct forward_counts *ret);
 

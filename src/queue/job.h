@@ -82,6 +82,17 @@ struct queue_reading {
 
 void queue_reading_fini(struct queue_reading *reading);
 
+/*
+ * Waits until what it was passed with is on disk.  Embedded in whoever waits, which stays where it
+ * is while `waiting` is not 0.
+ */
+struct queue_waiter {
+	/* Once for each decision.  0: on disk.  -ECANCELED: the queue is being stopped.  Another:
+	   it failed for good. */
+	void (*done)(struct queue_waiter *waiter, int status);
+	unsigned waiting; /* decisions that are not on disk yet */
+};
+
 struct queue_job {
 	struct job job;
 	unsigned parts; /* enum queue_part */
@@ -110,8 +121,8 @@ struct queue_job {
 
 	struct queue_reading *reading; /* READ_*; borrowed */
 
-	void *owner;	 /* the caller's */
-	bool is_awaited; /* something goes on when it is stored */
+	struct queue_waiter *waiter; /* the queue's; the store asks only whether there is one */
+	bool is_awaited;	     /* something goes on when it is stored */
 	/* 0; not stored: -ECANCELED, the queue is being stopped; another, it failed for good */
 	int status;
 };

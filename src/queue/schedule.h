@@ -76,14 +76,13 @@ void schedule_free(struct schedule *schedule);
 
 /*
  * At start, from the store: first all pushes, then all news.  `row` is the push's number there; new
- * ones go on behind the highest.  (`first_unix_ms` is for people: each news knows its own.)  A due
+ * ones go on behind the highest.  A due
  * time further ahead than any that is given is from a clock that was ahead: it is due now.  News
  * without a push is left out: the push could not be read.
  */
 void schedule_load_push(struct schedule *schedule, int64_t row, struct push_target *target,
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_unix_ms, unsigned attempts,
-	bool is_doubted, int64_t first_unix_ms, int64_t last_push_unix_ms,
-	struct schedule_time time);
+	bool is_doubted, int64_t last_push_unix_ms, struct schedule_time time);
 void schedule_load_news(
 	struct schedule *schedule, const struct registry_key *key, const struct queue_news *news);
 /*

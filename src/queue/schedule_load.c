@@ -33,10 +33,8 @@ static int64_t loaded_delay_ms(
 
 void schedule_load_push(struct schedule *schedule, int64_t row, struct push_target *target,
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_unix_ms, unsigned attempts,
-	bool is_doubted, int64_t first_unix_ms, int64_t last_push_unix_ms,
-	struct schedule_time time)
+	bool is_doubted, int64_t last_push_unix_ms, struct schedule_time time)
 {
-	(void)first_unix_ms;
 	assert(!schedule_find(schedule, &target->key));
 	struct entry *entry = schedule_new_entry(schedule, &target->key);
 	entry->target = target;

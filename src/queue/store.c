@@ -281,7 +281,7 @@ static bool is_lazy(const struct queue_job *job)
 {
 	static const unsigned taking_away = QUEUE_NEWS_SETTLE | QUEUE_NEWS_DROP |
 		QUEUE_PUSH_DELETE | QUEUE_PHONE | QUEUE_PHONE_DELETE | QUEUE_UNPARK;
-	return !job->owner && !job->is_awaited && !(job->parts & ~taking_away);
+	return !job->waiter && !job->is_awaited && !(job->parts & ~taking_away);
 }
 
 void store_submit(struct store *store, struct queue_job *job)

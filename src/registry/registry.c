@@ -13,7 +13,7 @@ struct registry {
 	bool is_held;
 	struct job_list held;
 	struct worker *worker;
-	struct registry_callbacks callbacks;
+	registry_trouble_fn *trouble;
 	void *ctx;
 };
 
@@ -50,7 +50,7 @@ static void on_done(void *ctx, struct job_list *batch)
 	struct job *job;
 	while ((job = job_list_take(batch))) {
 		if (job != &registry->opening)
-			registry->callbacks.done(registry->ctx, registry_job(job));
+			registry_job(job)->done(registry_job(job));
 	}
 }
 
@@ -64,8 +64,7 @@ static void end(void *ctx, struct job_list *left)
 static void on_trouble(void *ctx, const char *text)
 {
 	struct registry *registry = ctx;
-	if (registry->callbacks.trouble)
-		registry->callbacks.trouble(registry->ctx, text);
+	registry->trouble(registry->ctx, text);
 }
 
 static void free_registry(struct registry *registry)
@@ -77,11 +76,10 @@ static void free_registry(struct registry *registry)
 }
 
 int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
-	const struct registry_callbacks *callbacks, void *ctx, struct registry **ret,
-	struct err *err)
+	registry_trouble_fn *trouble, void *ctx, struct registry **ret, struct err *err)
 {
 	struct registry *registry = mem_alloc_zero(1, sizeof(*registry));
-	registry->callbacks = *callbacks;
+	registry->trouble = trouble;
 	registry->ctx = ctx;
 	registry->settings = *settings;
 	registry->settings.url = mem_dup(settings->url);

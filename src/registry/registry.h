@@ -20,7 +20,8 @@
  * Behind it stands a table of functions (ops.h): SQLite here, databases on the network alike.  The
  * rules are ours and the same for all databases (batch.h, rules.h).
  *
- * Jobs belong to the caller; the registry has them from registry_submit until `done`.  What a job
+ * Jobs belong to the caller; the registry has them from registry_submit until it calls their
+ * `done`, in the order in which they were submitted.  What a job
  * borrows must not change meanwhile.  All functions: loop thread.
  */
 #ifndef MAILPUSH_REGISTRY_REGISTRY_H
@@ -32,13 +33,7 @@
 
 #include <uv.h>
 
-typedef void registry_done_fn(void *ctx, struct registry_job *job);
 typedef void registry_trouble_fn(void *ctx, const char *text); /* NULL: all is well again */
-
-struct registry_callbacks {
-	registry_done_fn *done; /* each job of a batch, in order */
-	registry_trouble_fn *trouble;
-};
 
 struct registry;
 
@@ -48,14 +43,13 @@ struct registry;
  * `trouble` says why.
  */
 int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
-	const struct registry_callbacks *callbacks, void *ctx, struct registry **ret,
-	struct err *err);
+	registry_trouble_fn *trouble, void *ctx, struct registry **ret, struct err *err);
 void registry_submit(struct registry *registry, struct registry_job *job);
 /* From now on jobs are kept back, until registry_release. */
 void registry_hold(struct registry *registry);
 void registry_release(struct registry *registry);
 struct worker *registry_worker(struct registry *registry);
-/* Ends the thread; jobs not done come back through `done` with -ECANCELED. */
+/* Ends the thread; jobs not done come back with status -ECANCELED. */
 /* False: its thread does not end (worker_free); nothing is freed. */
 bool registry_free(struct registry *registry);
 

@@ -219,6 +219,8 @@ struct registry_totals {
 struct registry_job {
 	struct job job;
 	enum registry_job_kind kind;
+	/* On the loop thread, when it is done or will not be; the job is the caller's again. */
+	void (*done)(struct registry_job *job);
 	int64_t received_ms; /* Unix; when we got to know (the spool file's, the parked row's time)
 			      */
 

@@ -71,6 +71,18 @@ def test_a_stage_includes_no_later_stage(stage):
     assert not wrong
 
 
+def test_the_queue_is_called_through_its_door():
+    inner = ("queue/schedule.h", "queue/store.h", "queue/file.h", "queue/job.h")
+    wrong = [
+        f"{f.relative_to(ROOT)} includes {header}"
+        for f in SOURCES
+        if f.parent.name != "queue"
+        for header in includes(f)
+        if header in inner
+    ]
+    assert not wrong
+
+
 @pytest.mark.parametrize("module", PURE)
 def test_a_pure_module_does_no_io_and_reads_no_clock(module):
     text = without_comments((ROOT / f"{module}.c").read_text())

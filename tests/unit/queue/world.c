@@ -165,7 +165,7 @@ void world_restart(struct world *world, int64_t down_ms, uint8_t seed)
 	for (size_t i = 0; i < world->push_count; i++) {
 		const struct world_push *row = &world->pushes[i];
 		schedule_load_push(world->schedule, row->row, push_target_ref(row->target),
-			row->apns_id, row->due_ms, row->attempts, row->is_doubted, row->first_ms,
+			row->apns_id, row->due_ms, row->attempts, row->is_doubted,
 			row->last_push_ms, world->time);
 	}
 	for (size_t i = 0; i < world->news_count; i++)

@@ -37,9 +37,11 @@ struct world {
 	bool ends_at_trouble;
 };
 
-static void on_done(void *ctx, struct registry_job *job)
+static struct world *world; /* of this test */
+
+static void on_done(struct registry_job *job)
 {
-	struct world *w = ctx;
+	struct world *w = world;
 	assert_true(w->done_count < JOBS);
 	w->done[w->done_count++] = job;
 	if (w->done_count == w->expected)
@@ -76,9 +78,8 @@ static int set_up(void **state)
 		.deleted_user_grace_ms = 7 * CLOCK_DAY_MS,
 		.registrations_per_user = 64,
 	};
-	struct registry_callbacks callbacks = {.done = on_done, .trouble = on_trouble};
 	struct err err;
-	if (registry_new(&w->loop, &settings, &callbacks, w, &w->registry, &err) != 0)
+	if (registry_new(&w->loop, &settings, on_trouble, w, &w->registry, &err) != 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(sqlite3_open(w->path, &w->other), SQLITE_OK);
 
@@ -97,6 +98,7 @@ static int set_up(void **state)
 	for (unsigned i = 0; i < JOBS; i++) {
 		w->jobs[i] = (struct registry_job){
 			.kind = i == 1 ? REGISTRY_REGISTER : REGISTRY_NEWS,
+			.done = on_done,
 			.received_ms = NOW + i,
 			.event = &w->event,
 			.subscriptions = &w->box,
@@ -104,7 +106,7 @@ static int set_up(void **state)
 			.topic = "com.apple.mail.XServer.one",
 		};
 	}
-	*state = w;
+	*state = world = w;
 	return 0;
 }
 
@@ -208,11 +210,10 @@ static void a_registry_that_cannot_be_opened_is_not_started(void **state)
 		.site = "here",
 		.registrations_per_user = 64,
 	};
-	struct registry_callbacks callbacks = {.done = on_done, .trouble = on_trouble};
 	struct registry *registry = NULL;
 	struct err err;
 	assert_int_equal(
-		registry_new(&w->loop, &settings, &callbacks, w, &registry, &err), -ENOENT);
+		registry_new(&w->loop, &settings, on_trouble, w, &registry, &err), -ENOENT);
 	assert_null(registry);
 }
 

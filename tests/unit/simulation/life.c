@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "dice.h"
-#include "disk.h"
 #include "flow/arrival.h"
 #include "flow/delivery.h"
 #include "flow/expiry.h"
@@ -181,78 +180,21 @@ static void on_spool_taken(void *ctx, size_t count)
 
 /* What parts.c does. */
 
-static void on_registry(struct registry_job *job)
-{
-	switch (job->kind) {
-	case REGISTRY_REGISTER:
-	case REGISTRY_NEWS:
-	case REGISTRY_MAILBOX_DELETE:
-	case REGISTRY_MAILBOX_RENAME:
-		arrivals_on_registry(core.arrivals, job);
-		break;
-	case REGISTRY_FORGET:
-	case REGISTRY_STOP:
-		delivery_on_registry(core.delivery, job);
-		break;
-	case REGISTRY_TIDY:
-		expiry_on_registry(tidy, job);
-		break;
-	case REGISTRY_LIST:
-	case REGISTRY_LIST_FORGOTTEN:
-	case REGISTRY_REMOVE:
-	case REGISTRY_REMOVE_USER:
-	case REGISTRY_IMPORT:
-	case REGISTRY_COUNT:
-		break; /* nobody asks */
-	}
-}
-
-static void on_stored(struct queue_job *job)
-{
-	if (!job->status) {
-		schedule_stored(core.schedule, job->seq, core_time());
-		delivery_wake(core.delivery);
-	}
-	if (job->owner)
-		arrivals_on_stored(core.arrivals, job);
-	queue_job_free(job);
-}
-
-static void on_loaded_push(void *ctx, int64_t row, struct push_target *target,
-	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_ms, unsigned attempts,
-	bool is_doubted, int64_t first_ms, int64_t last_push_ms)
+static void on_stored(void *ctx)
 {
 	(void)ctx;
-	schedule_load_push(core.schedule, row, target, apns_id, due_ms, attempts, is_doubted,
-		first_ms, last_push_ms, core_time());
+	delivery_wake(core.delivery);
 }
 
-static void on_loaded_news(
-	void *ctx, const struct registry_key *key, int64_t row, const struct queue_news *news)
-{
-	(void)ctx;
-	(void)row;
-	schedule_load_news(core.schedule, key, news);
-}
-
-static void on_loaded_parked(
-	void *ctx, uint64_t id, int64_t received_ms, const char *raw, size_t raw_size)
+static void on_parked(void *ctx, uint64_t id, int64_t received_ms, const char *raw, size_t raw_size)
 {
 	(void)ctx;
 	arrivals_take_parked(core.arrivals, id, received_ms, raw, raw_size);
 }
 
-/* What parts.c does. */
-static void load(void)
+static void on_loaded(void *ctx)
 {
-	static const struct store_loader loader = {
-		.push = on_loaded_push, .news = on_loaded_news, .parked = on_loaded_parked};
-	disk_load(&loader, NULL);
-	struct job_list jobs;
-	job_list_init(&jobs);
-	schedule_loaded(core.schedule, &jobs, core_time());
-	for (struct job *job; (job = job_list_take(&jobs));)
-		store_submit(core.store, MEM_CONTAINER(job, struct queue_job, job));
+	(void)ctx;
 	arrivals_release(core.arrivals);
 }
 
@@ -260,11 +202,14 @@ static void start(void *ctx, uint64_t number)
 {
 	(void)ctx;
 	(void)number;
-	static const struct threads_callbacks callbacks = {on_registry, on_stored};
-	const struct schedule_settings schedule_settings = {.min_interval_ms = LIFE_MIN_INTERVAL_MS,
-		.deferred_delay_ms = LIFE_LATER_DELAY_MS,
-		.max_push_rate = LIFE_PUSH_RATE,
-		.caution_ms = 30 * CLOCK_SECOND_MS};
+	static const struct queue_callbacks queue_callbacks = {
+		.stored = on_stored, .parked = on_parked, .loaded = on_loaded};
+	const struct queue_settings queue_settings = {
+		.schedule = {.min_interval_ms = LIFE_MIN_INTERVAL_MS,
+			.deferred_delay_ms = LIFE_LATER_DELAY_MS,
+			.max_push_rate = LIFE_PUSH_RATE,
+			.caution_ms = 30 * CLOCK_SECOND_MS}};
+	struct err err;
 	const struct registry_settings registry_settings = {.site = SITE,
 		.registration_ttl_ms = LIFE_TTL_MS,
 		.deleted_user_grace_ms = LIFE_GRACE_MS,
@@ -277,8 +222,8 @@ static void start(void *ctx, uint64_t number)
 	is_dead = is_paused = is_stopping = false;
 	metrics = (struct metrics){0};
 	core = (struct core){.config = &config, .input_files = &sources, .metrics = &metrics};
-	core.schedule = schedule_new(&schedule_settings, seeds[0]);
-	threads_start(&registry_settings, &callbacks, &core.registry, &core.store);
+	registry_new(NULL, &registry_settings, NULL, NULL, &core.registry, &err);
+	queue_new(NULL, &queue_settings, seeds[0], &queue_callbacks, NULL, &core.queue, &err);
 	sending_start(&core);
 	core.stream = (struct stream *)&requests; /* never looked into */
 	core.event_stream = event_stream_new(&core);
@@ -290,7 +235,7 @@ static void start(void *ctx, uint64_t number)
 	is_up = true;
 	judge_started();
 	folder_start();
-	load();
+	queue_load(core.queue, &err);
 	core.spool = spool_new(
 		NULL, "spool", (gid_t)-1, &config.peers, seeds[2], &spool_callbacks, NULL);
 }
@@ -308,8 +253,10 @@ static void take_down(bool is_crash)
 	}
 	delivery_stop(core.delivery);
 	sending_end();
-	threads_end_registry(is_crash);
-	threads_end_store(is_crash);
+	if (is_crash)
+		threads_crash();
+	registry_free(core.registry);
+	queue_free(core.queue);
 	while (requests) {
 		struct stream_request *request = requests;
 		requests = request->next;
@@ -324,7 +271,6 @@ static void take_down(bool is_crash)
 	judge_rule(is_crash || !arrivals_lost(core.arrivals), "a stop in order loses nothing");
 	arrivals_free(core.arrivals);
 	event_stream_free(core.event_stream);
-	schedule_free(core.schedule);
 	virtual_close();
 	for (unsigned i = 0; i < ALARMS_MAX; i++)
 		free(mem_steal(alarms[i]));
@@ -435,7 +381,7 @@ void life_change_topic(void)
 
 void life_count(struct schedule_counts *ret)
 {
-	schedule_count(core.schedule, ret);
+	queue_count(core.queue, ret);
 }
 
 unsigned life_crashes(void)

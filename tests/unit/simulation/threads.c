@@ -26,15 +26,20 @@ struct worker {
 struct registry {
 	struct worker worker;
 	struct registry_store *store;
+	bool is_held;
 };
 
 struct store {
 	struct worker worker;
+	struct store_loader loader;
+	struct store_callbacks callbacks;
+	void *ctx;
+	bool is_loaded;
 };
 
 static struct registry registry;
 static struct store store;
-static struct threads_callbacks callbacks;
+static bool is_crash;
 static uint64_t failed_count, unanswered_count;
 
 static struct registry_job *registry_job(struct job *job)
@@ -93,20 +98,71 @@ void store_submit(struct store *to, struct queue_job *job)
 	worker_submit(&to->worker, &job->job);
 }
 
-void threads_start(const struct registry_settings *settings,
-	const struct threads_callbacks *to_call, struct registry **ret_registry,
-	struct store **ret_store)
+/* What the thread of a database that is not there took. */
+const struct histogram *worker_histogram(const struct worker *worker)
 {
+	(void)worker;
+	return NULL;
+}
+
+int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
+	registry_trouble_fn *trouble, void *ctx, struct registry **ret, struct err *err)
+{
+	(void)loop;
+	(void)trouble;
+	(void)ctx;
 	struct registry_db *db = NULL;
-	struct err err;
-	int failed = memory_ops.open("simulation", settings->site, &db, &err);
+	int failed = memory_ops.open("simulation", settings->site, &db, err);
 	assert(!failed);
 	registry.store = registry_store_of(db, settings);
-	callbacks = *to_call;
 	worker_start(&registry.worker);
+	is_crash = false;
+	*ret = &registry;
+	return 0;
+}
+
+void registry_hold(struct registry *of)
+{
+	of->is_held = true;
+}
+
+void registry_release(struct registry *of)
+{
+	of->is_held = false;
+}
+
+int store_new(uv_loop_t *loop, const char *path, const struct store_loader *loader,
+	const struct store_callbacks *callbacks, void *ctx, struct store **ret, struct err *err)
+{
+	(void)loop;
+	(void)path;
+	(void)err;
+	store.loader = *loader;
+	store.callbacks = *callbacks;
+	store.ctx = ctx;
+	store.is_loaded = false;
 	worker_start(&store.worker);
-	*ret_registry = &registry;
-	*ret_store = &store;
+	*ret = &store;
+	return 0;
+}
+
+int store_load(struct store *of, struct err *err)
+{
+	(void)err;
+	disk_load(&of->loader, of->ctx);
+	of->is_loaded = true;
+	of->callbacks.loaded(of->ctx);
+	return 0;
+}
+
+bool store_is_loaded(const struct store *of)
+{
+	return of->is_loaded;
+}
+
+struct worker *store_worker(struct store *of)
+{
+	return &of->worker;
 }
 
 /* Verdicts, tidying, deletes, renames, and news for who sleeps are few, and change much. */
@@ -163,7 +219,7 @@ static void give_back_registry(void)
 	job_list_init(&done);
 	job_list_move(&done, &registry.worker.running);
 	for (struct job *job; (job = job_list_take(&done));)
-		callbacks.on_registry(registry_job(job));
+		registry_job(job)->done(registry_job(job));
 }
 
 static void try_again(virtual_fn *fn, uint64_t batch)
@@ -217,7 +273,7 @@ static void give_back_stored(void)
 	job_list_init(&done);
 	job_list_move(&done, &store.worker.running);
 	for (struct job *job; (job = job_list_take(&done));)
-		callbacks.on_stored(queue_job(job));
+		store.callbacks.done(store.ctx, queue_job(job));
 }
 
 static void on_stored(void *ctx, uint64_t batch)
@@ -245,12 +301,19 @@ static void hand_over(struct worker *worker, int64_t (*takes_ms)(void), virtual_
 
 void threads_turn(void)
 {
-	hand_over(&registry.worker, weather_registry_ms, on_registry);
+	if (!registry.is_held)
+		hand_over(&registry.worker, weather_registry_ms, on_registry);
 	hand_over(&store.worker, weather_disk_ms, on_stored);
 }
 
-void threads_end_registry(bool is_crash)
+void threads_crash(void)
 {
+	is_crash = true;
+}
+
+bool registry_free(struct registry *of)
+{
+	(void)of;
 	if (registry.worker.running.first && !is_crash && run_registry())
 		give_back_registry();
 	job_list_move(&registry.worker.running, &registry.worker.waiting);
@@ -260,10 +323,12 @@ void threads_end_registry(bool is_crash)
 	}
 	registry_store_close(mem_steal(registry.store));
 	give_back_registry();
+	return true;
 }
 
-void threads_end_store(bool is_crash)
+bool store_free(struct store *of)
 {
+	(void)of;
 	job_list_move(&store.worker.running, &store.worker.waiting);
 	store_running(is_crash ? -ECANCELED : 0);
 	if (is_crash)
@@ -271,6 +336,7 @@ void threads_end_store(bool is_crash)
 	else
 		disk_flush();
 	give_back_stored();
+	return true;
 }
 
 uint64_t threads_failed(void)

@@ -1,5 +1,5 @@
 /*
- * threads - stands in for the registry's and the queue's thread (and for worker.h below them).
+ * threads - stands in for registry.h and store.h and their threads (and for worker.h below them).
  *
  * As there, what was submitted is handed over as one batch at the end of a turn when the thread is
  * idle, is committed as a whole, and comes back in order.  The registry's batch is done by the
@@ -13,21 +13,9 @@
 #include "queue/store.h"
 #include "registry/registry.h"
 
-struct threads_callbacks {
-	void (*on_registry)(struct registry_job *job);
-	void (*on_stored)(struct queue_job *job); /* owns it */
-};
-
-void threads_start(const struct registry_settings *settings,
-	const struct threads_callbacks *callbacks, struct registry **ret_registry,
-	struct store **ret_store);
 void threads_turn(void);
-/*
- * As registry_free and store_free: what is done comes back done, the rest as it is; after a crash
- * nothing is done any more.
- */
-void threads_end_registry(bool is_crash);
-void threads_end_store(bool is_crash);
+/* From now on nothing is done any more: registry_free and queue_free give jobs back undone. */
+void threads_crash(void);
 
 /* Transactions that were said to have failed; and those of them that were committed. */
 uint64_t threads_failed(void);
