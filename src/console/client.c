@@ -66,7 +66,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *ctx)
 	return size * count;
 }
 
-/* The connection itself failed: why, for a person. */
+/* Explains to a person why the connection itself failed. */
 static enum client_exit explain_failure(CURLcode code, struct err *err)
 {
 	long system = 0;
@@ -77,7 +77,7 @@ static enum client_exit explain_failure(CURLcode code, struct err *err)
 	}
 	if (code == CURLE_COULDNT_CONNECT) {
 		err_set(err, -ECONNREFUSED,
-			"mailpushd is not running (nobody serves %s); start it with "
+			"mailpushd is not running (no program serves %s); start it with "
 			"`systemctl start mailpush`, and see `journalctl -u mailpush` for why it "
 			"stopped; if control_socket is set in mailpush.conf, name it with "
 			"--socket",

@@ -19,7 +19,7 @@
 
 #define P8_PREFIX "AuthKey_"
 #define P8_SUFFIX ".p8"
-/* For the rules that ask for them; what they are is not in the file. */
+/* The rules ask for them, but the file does not have them. */
 #define ANY_ID "0000000000"
 #define ANY_TOPIC "com.apple.mobilemail.push."
 
@@ -132,7 +132,7 @@ static void set_algorithm(struct inspected *file)
 	json_object_set_new(file->json, "algorithm", text_of(text));
 }
 
-/* Without a key the daemon's rules cannot be asked: the dates are what is left. */
+/* The daemon's rules need the key; without it only the dates can be checked. */
 static void judge_certificate(struct inspected *file)
 {
 	const X509 *certificate = choose(file->certificates);
@@ -146,7 +146,7 @@ static void judge_certificate(struct inspected *file)
 		refuse(file, err.text);
 	else if (!json_array_size(json_object_get(file->json, "topics")))
 		refuse(file,
-			"its subject has no UID, so it has no topic: it is no certificate for "
+			"its subject has no UID, so it has no topic: it is not a certificate for "
 			"push");
 }
 
@@ -209,7 +209,7 @@ static void judge_p8(struct inspected *file, const char *passphrase_file)
 	judge(file, &files);
 }
 
-/* PKCS#12 is DER, as is the certificate that Apple lets one download. */
+/* PKCS#12 is DER, and so is the certificate that Apple offers for download. */
 static void read_der(
 	struct inspected *file, const char *passphrase_file, const struct secret *bytes)
 {
@@ -276,11 +276,11 @@ static void read_file(struct inspected *file, const char *passphrase_file)
 		set_kind(file, "request");
 		refuse(file,
 			"it is a request for a certificate: upload it to Apple, and use the "
-			"certificate that comes of it");
+			"certificate that Apple makes from it");
 	} else {
 		err_set(&err, -EINVAL,
 			"%s holds neither a certificate nor a key, in PEM or PKCS#12; give the "
-			"file that Apple let you download, or what was made of it",
+			"file downloaded from Apple, or one converted from it",
 			file->path);
 		json_object_set_new(file->json, "error", text_of(err.text));
 	}
@@ -328,7 +328,7 @@ static void pair_certificate(const struct inspection *inspection, struct inspect
 	judge_certificate(file);
 	if (is_offered && !json_object_get(file->json, "why"))
 		refuse(file,
-			"no key of these files fits it; give the one that its request was made "
+			"no key of these files fits it; give the key that its request was made "
 			"with");
 }
 

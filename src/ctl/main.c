@@ -87,7 +87,7 @@ static void print_json(const json_t *json, bool is_line)
 	putchar('\n');
 }
 
-/* An answer that is either printed as it came or shown. */
+/* Prints the answer as it came, or shows it. */
 static enum client_exit ask_and_show(
 	const char *method, const char *path, json_t *body, void (*show)(const json_t *answer))
 {
@@ -160,9 +160,7 @@ static enum client_exit list(const char *path, const char *key,
 		if (is_end)
 			return CLIENT_FINE;
 		if (!strcmp(next_place, place)) {
-			fputs("mailpushctl: the list does not go on, though more was promised; "
-			      "try again\n",
-				stderr);
+			fputs("mailpushctl: the list ended too early; try again\n", stderr);
 			return CLIENT_FAILED;
 		}
 		free(place);
@@ -202,7 +200,7 @@ static enum client_exit device_remove(char **arguments)
 	return ask_and_show("DELETE", path, NULL, show_removed);
 }
 
-/* As ask_and_show; the answer itself says whether all is well. */
+/* As ask_and_show; `is_well` judges the answer. */
 static enum client_exit ask_and_judge(const char *path, json_t *body,
 	void (*show)(const json_t *answer), bool (*is_fine)(const json_t *answer))
 {
@@ -263,7 +261,7 @@ static enum client_exit queue_drop(char **arguments)
 {
 	(void)arguments;
 	if (!(options.given & TAKES_ALL) == !options.user) {
-		fputs("mailpushctl: what is dropped is never told: give either --user or --all\n",
+		fputs("mailpushctl: dropped pushes are never sent: give either --user or --all\n",
 			stderr);
 		return CLIENT_USAGE;
 	}
@@ -287,8 +285,8 @@ static enum client_exit events(char **arguments)
 {
 	(void)arguments;
 	if (!(options.given & TAKES_FOLLOW)) {
-		fputs("mailpushctl: events are not kept: give --follow to see those to come; "
-		      "`mailpushctl status` counts those that came\n",
+		fputs("mailpushctl: past events are not kept: give --follow to see new ones; "
+		      "`mailpushctl status` counts the past ones\n",
 			stderr);
 		return CLIENT_USAGE;
 	}
@@ -302,9 +300,7 @@ static void show_pruned(const json_t *answer)
 		(long long)json_integer_value(json_object_get(answer, "nudged")));
 	long long kept = json_integer_value(json_object_get(answer, "kept_back"));
 	if (kept)
-		printf("%lld more are expired and kept for now, as they are more than a day's "
-		       "share\n",
-			kept);
+		printf("%lld more are expired and kept for now: a day's share is removed\n", kept);
 }
 
 static enum client_exit prune(char **arguments)
@@ -377,29 +373,29 @@ static const struct command {
 	const char *usage; /* NULL: another name for the one below */
 	const char *help;
 } commands[] = {
-	{{"status"}, 0, 0, status, "", "what the daemon does, and what is wrong"},
+	{{"status"}, 0, 0, status, "", "state of the daemon, and its alarms"},
 	{{"doctor"}, 0, TAKES_USER | TAKES_FILES | TAKES_PROBLEMS, doctor,
-		"[--user U] [--problems]", "what is wrong at this site, and what to write where"},
+		"[--user U] [--problems]", "examine the whole site; each problem with its remedy"},
 	{{"devices", "show"}, 1, TAKES_FULL, device_show, "KEY", "one registration"},
 	{{"devices", "remove"}, 1, 0, device_remove, "KEY", "delete a registration"},
 	{{"devices", "list"}, 0, TAKES_FULL | TAKES_USER | TAKES_LIMIT | TAKES_FORGOTTEN, devices,
 		NULL, NULL},
 	{{"devices"}, 0, TAKES_FULL | TAKES_USER | TAKES_LIMIT | TAKES_FORGOTTEN, devices,
-		"[--user U]", "who is registered, when pushed to last, and what Apple said"},
+		"[--user U]", "registrations, their last pushes and Apple's answers"},
 	{{"devices"}, 0, TAKES_FULL | TAKES_USER | TAKES_LIMIT | TAKES_FORGOTTEN, devices,
-		"--forgotten [--user U]", "who was in the last 30 days, and why no more"},
+		"--forgotten [--user U]", "registrations forgotten in the last 30 days, and why"},
 	{{"push"}, 1, TAKES_MAILBOX, push, "USER [--mailbox M]",
 		"a test push to all devices of a user"},
 	{{"queue", "flush"}, 0, TAKES_USER, queue_flush, "[--user U]",
-		"tell now what waits to be told later or again"},
+		"send deferred and retried pushes now"},
 	{{"queue", "drop"}, 0, TAKES_USER | TAKES_ALL, queue_drop, "--user U | --all",
-		"never tell what waits"},
+		"discard pending pushes"},
 	{{"queue", "list"}, 0, TAKES_FULL | TAKES_LIMIT, queue, NULL, NULL},
-	{{"queue"}, 0, TAKES_FULL | TAKES_LIMIT, queue, "", "what waits to be told"},
-	{{"events"}, 0, TAKES_FOLLOW, events, "--follow", "events and pushes as they come"},
-	{{"prune"}, 0, 0, prune, "", "delete now what has expired"},
+	{{"queue"}, 0, TAKES_FULL | TAKES_LIMIT, queue, "", "pending pushes"},
+	{{"events"}, 0, TAKES_FOLLOW, events, "--follow", "events and pushes as they happen"},
+	{{"prune"}, 0, 0, prune, "", "remove expired registrations now"},
 	{{"cert", "inspect"}, -1, TAKES_PASSPHRASE, cert_inspect, "FILE...",
-		"what files of certificates and keys say"},
+		"examine files of certificates and keys"},
 	{{"cert", "check"}, 0, TAKES_ONLINE, cert_check, "[--online]",
 		"the configured credentials; --online: does Apple accept them?"},
 	{{"config"}, 0, 0, config, "", "the settings in force and where they come from"},
@@ -427,7 +423,7 @@ static enum client_exit usage_error(const char *format, const char *text)
 {
 	fputs("mailpushctl: ", stderr);
 	fprintf(stderr, format, text);
-	fputs("; `mailpushctl --help` lists what there is\n", stderr);
+	fputs("; `mailpushctl --help` lists the commands\n", stderr);
 	return CLIENT_USAGE;
 }
 
@@ -529,7 +525,7 @@ int main(int argc, char **argv)
 			options.given |= TAKES_LIMIT;
 			if (!parse_limit(optarg))
 				return (int)usage_error(
-					"--limit '%s' is no number above 0", optarg);
+					"--limit '%s' is not a number above 0", optarg);
 			break;
 		case 'm':
 			options.given |= TAKES_MAILBOX;

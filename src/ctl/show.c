@@ -47,7 +47,7 @@ static const char *ago(const json_t *json, const char *key, char ret[FORMAT_SIZE
 	return format_ago(json_number_value(time), now_s(), ret);
 }
 
-/* What came from outside, on a line that we write ourselves. */
+/* Text from outside, on a line that we write ourselves. */
 static void print_text(const char *text)
 {
 	char printable[TEXT_MAX];
@@ -104,7 +104,7 @@ static void show_alarms(const json_t *alarms)
 	}
 }
 
-/* What is worth a line only if it happened. */
+/* Counts that get a line only if they are not 0. */
 struct counter {
 	const char *name;
 	const char *words;
@@ -125,7 +125,7 @@ static void show_events(const json_t *status)
 	static const struct counter counters[] = {
 		{"rejected", "refused at a socket: malformed, or from a user not allowed"},
 		{"malformed", "not understood"},
-		{"shed", "dropped, as too many waited"},
+		{"shed", "dropped: too many waited"},
 		{"other_class", "notifications that are no events"},
 	};
 	const json_t *events = json_object_get(status, "events");

@@ -18,7 +18,7 @@ void show_config(const json_t *config);
 void show_push(const json_t *answer);
 void show_credentials(const json_t *answer);
 
-/* Did Apple take all of the test push? */
+/* Did Apple accept every push of the test? */
 bool show_is_pushed(const json_t *answer);
 /* At least one, and none that fails. */
 bool show_are_credentials_fine(const json_t *answer);

@@ -55,7 +55,7 @@ static void show_certificate(const json_t *json, bool is_fine)
 	else if (is_fine && json_is_true(json_object_get(json, "has_key")))
 		puts("  certificate and key fit each other");
 	else if (is_fine)
-		puts("  no key in this file: `key` of mailpush.conf names the one that it is in");
+		puts("  no key in this file: `key` of mailpush.conf names the file of the key");
 }
 
 static void show_token_key(const json_t *json)
@@ -78,8 +78,8 @@ static void show_key(const json_t *json)
 		return;
 	puts("  the key of a certificate: name both files to see whether they fit each other");
 	if (json_is_true(json_object_get(json, "may_sign")))
-		puts("  or, if Apple let you download it, one that signs provider tokens: then its "
-		     "name ends in .p8");
+		puts("  or, if you downloaded it from Apple, one that signs provider tokens: then "
+		     "its name ends in .p8");
 }
 
 void show_file(const json_t *json)

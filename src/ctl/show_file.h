@@ -1,5 +1,5 @@
 /*
- * show_file - what inspect.h found, as text for people.
+ * show_file - a file that inspect examined, as text for people.
  */
 #ifndef MAILPUSH_CTL_SHOW_FILE_H
 #define MAILPUSH_CTL_SHOW_FILE_H

@@ -1,7 +1,7 @@
 /*
  * cyrusconf - the services of Cyrus' cyrus.conf.
  *
- * What is no service is passed over without judging it.  Pure.
+ * Other sections are skipped without judging them.  Pure.
  */
 #ifndef MAILPUSH_DOCTOR_CYRUSCONF_H
 #define MAILPUSH_DOCTOR_CYRUSCONF_H

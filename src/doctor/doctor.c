@@ -28,15 +28,15 @@
 
 struct doctor {
 	const struct doctor_request *request;
-	struct report of_user; /* what is printed first */
+	struct report of_user; /* printed first */
 	struct report findings;
-	bool is_shut_out; /* of what nearly all is asked of: mailpush.conf, or the daemon */
+	bool is_shut_out; /* mailpush.conf or the daemon refuses this user */
 	char *config_path;
 	struct config *config;	     /* NULL: it cannot be read */
 	struct input_files *sources; /* NULL without config */
 	char *services_path;
 	struct cyrusconf *services; /* NULL: they cannot be read */
-	enum client_exit asked;	    /* what came of asking for the next one */
+	enum client_exit asked;	    /* the outcome of the request for `in_force` */
 	struct err asked_error;
 	json_t *in_force; /* NULL: the daemon did not answer, as the next ones */
 	json_t *status;
@@ -75,7 +75,7 @@ static void find_config(struct doctor *doctor)
 			doctor->config_path);
 }
 
-/* Where the configuration says, unless we were told otherwise. */
+/* At the socket that the configuration names, unless --socket was given. */
 static void find_daemon(struct doctor *doctor)
 {
 	struct report *findings = &doctor->findings;
@@ -85,7 +85,7 @@ static void find_daemon(struct doctor *doctor)
 				"control_socket is \"\", so mailpushd cannot be asked");
 			return;
 		}
-		/* Who hangs is not asked twice. */
+		/* A daemon that hangs is not asked twice. */
 		if (client_use(doctor->config->control_socket))
 			ask_for_config(doctor);
 	}
@@ -160,7 +160,7 @@ static void examine_cyrus(struct doctor *doctor)
 		doctor_socket_examine(findings, config, way, &person);
 	else
 		report_add(findings, REPORT_WARN, "permissions",
-			"there is no user %s on this system, as whom Cyrus would run; set "
+			"Cyrus would run as user %s, who does not exist on this system; set "
 			"cyrus_user in imapd.conf",
 			user);
 	if (is_known && way == DOCTOR_NOTIFYD && program)
@@ -202,7 +202,7 @@ static void examine_user(struct doctor *doctor)
 		return;
 	if (!doctor->status) {
 		report_add(findings, REPORT_WARN, "user",
-			"without mailpushd's answer nothing can be said of the phones of %s", user);
+			"the phones of %s are not known, as mailpushd did not answer", user);
 		return;
 	}
 	mem_auto char *escaped = client_escape(user);

@@ -22,7 +22,7 @@ struct doctor_request {
 };
 
 /*
- * Prints what it finds, of the user first.  CLIENT_FAILED: something fails; CLIENT_NOT_ALLOWED:
+ * Prints what it finds, the user's part first.  CLIENT_FAILED: something fails; CLIENT_NOT_ALLOWED:
  * nothing does, but this user may not read mailpush.conf or ask the daemon.
  */
 enum client_exit doctor_run(const struct doctor_request *request);

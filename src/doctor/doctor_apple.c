@@ -34,14 +34,12 @@ void doctor_apple_judge_topic(struct report *findings, const char *imapd_conf,
 			"is not set, so Cyrus offers no push to phones");
 	else if (!is_for_mail)
 		report_add(findings, REPORT_FAIL, "aps_topic",
-			"%s is none that iOS Mail listens to: it begins with "
+			"iOS Mail does not listen to %s: its topics begin with "
 			"com.apple.mobilemail.push. or com.apple.mail.",
 			aps_topic);
 	else
 		report_add(findings, REPORT_FAIL, "aps_topic",
-			"%s is the topic of no credential: phones that register are never pushed "
-			"to",
-			aps_topic);
+			"no credential is for %s: phones that register get no pushes", aps_topic);
 	if (!topic_count)
 		return;
 	report_put(findings, imapd_conf, "aps_topic: %s", topics[0]);
@@ -58,7 +56,7 @@ static void judge_absence(struct report *findings, size_t count)
 	if (!count)
 		report_add(findings, REPORT_FAIL, "credential",
 			"none is configured: phones can register, and nothing is pushed; "
-			"docs/certificates.md tells how to get one");
+			"docs/certificates.md says how to get one");
 }
 
 void doctor_apple_judge_answer(
@@ -123,7 +121,7 @@ void doctor_apple_judge_files(struct report *findings, const struct config *conf
 		is_complete = false;
 		report_add(findings, is_hidden ? REPORT_WARN : REPORT_FAIL, "credential",
 			"%s: %s%s", config->credentials[i].name, sources->credential_errors[i].text,
-			is_hidden ? " (this user cannot; be root to have it examined)" : "");
+			is_hidden ? " (this user cannot: run mailpushctl doctor as root)" : "");
 	}
 	judge_absence(findings, sources->credential_count);
 	if (sources->imapdconf)
@@ -136,7 +134,8 @@ void doctor_apple_judge_host(struct report *findings, const char *path, const ch
 	if (!strstr(host, "sandbox") && !strstr(host, "development"))
 		return;
 	report_add(findings, REPORT_FAIL, "apns_host",
-		"%s is Apple's service for apps that are being written; it knows no phone's Mail",
+		"%s is Apple's service for apps in development; it does not know the Mail of any "
+		"phone",
 		host);
 	report_put(findings, path, "apns_host = \"api.push.apple.com\"");
 	report_run(findings, "systemctl restart mailpush");
@@ -151,7 +150,7 @@ void doctor_apple_reach(struct report *findings, const struct config *config)
 		is_v6 ? "]" : "", config->apns_port);
 	if (*trusted && access(trusted, R_OK) && errno == EACCES) {
 		report_add(findings, REPORT_WARN, "apple",
-			"%s (apns_ca_file): Permission denied; be root to have Apple asked",
+			"%s (apns_ca_file): Permission denied: run mailpushctl doctor as root",
 			trusted);
 		return;
 	}

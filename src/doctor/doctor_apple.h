@@ -22,7 +22,7 @@ void doctor_apple_judge_answer(
 /* From the files alone. */
 void doctor_apple_judge_files(struct report *findings, const struct config *config,
 	const struct input_files *sources, int64_t now_unix_ms);
-/* Is it the Apple that phones listen to? */
+/* Is it the service of Apple that phones connect to? */
 void doctor_apple_judge_host(struct report *findings, const char *path, const char *host);
 /* Waits: connects to Apple as the daemon would, but without a credential. */
 void doctor_apple_reach(struct report *findings, const struct config *config);

@@ -55,12 +55,12 @@ static void judge_notifier(struct report *findings, const struct doctor_cyrus *c
 		return;
 	}
 	report_add(findings, REPORT_FAIL, "event_notifier",
-		"is not set, so Cyrus emits no events; from 3.10 on it offers push to phones all "
-		"the same, and nothing ever comes");
+		"is not set, so Cyrus emits no events; Cyrus 3.10 and later offer push to phones "
+		"all the same");
 	put(findings, cyrus, "event_notifier", "external");
 }
 
-/* The first word that Cyrus does not start with, as it wants blanks between and lower case. */
+/* The first word with which Cyrus does not start: it wants blanks between words, and lower case. */
 static const char *unknown_group(const char *groups, int *ret_size)
 {
 	for (const char *at = groups; *(at += strspn(at, BLANKS)); at += strcspn(at, BLANKS)) {
@@ -77,7 +77,8 @@ static const char *unknown_group(const char *groups, int *ret_size)
 	return NULL;
 }
 
-/* What is needed, and what else stands there, without what crashes or is none. */
+/* The groups needed, then the other groups of the line, without those that crash Cyrus or do not
+ * exist. */
 static char *wanted_groups(const char *groups)
 {
 	static const char *const needed[] = {"message", "flags", "mailbox", "applepushservice"};
@@ -107,12 +108,12 @@ static void judge_groups(struct report *findings, const struct doctor_cyrus *cyr
 		const char *why;
 	} rules[] = {
 		{"applepushservice", REPORT_FAIL, true, "so no phone can register"},
-		{"message", REPORT_FAIL, true, "so no phone is told of new mail"},
+		{"message", REPORT_FAIL, true, "so phones get no push for new mail"},
 		{"quota", REPORT_FAIL, false, "which ends lmtpd and imapd of Cyrus"},
 		{"mailbox", REPORT_WARN, true,
 			"so a deleted account or renamed folder goes unnoticed"},
 		{"flags", REPORT_WARN, true,
-			"so phones are not told when mail was read or deleted elsewhere"},
+			"so phones get no push when mail was read or deleted elsewhere"},
 	};
 	const char *set = value_of(cyrus, "event_groups");
 	const char *groups = set ? set : DEFAULT_GROUPS;
@@ -122,8 +123,8 @@ static void judge_groups(struct report *findings, const struct doctor_cyrus *cyr
 	bool is_fine = true;
 	if (unknown) {
 		report_add(findings, REPORT_FAIL, "event_groups",
-			"has '%.*s', which is no group, so Cyrus does not start (it wants blanks "
-			"between them, and lower case)",
+			"has '%.*s', which is not a group of events, so Cyrus does not start "
+			"(names are in lower case, with blanks between them)",
 			size, unknown);
 		put(findings, cyrus, "event_groups", wanted);
 		return;
@@ -154,7 +155,7 @@ static void judge_exclusions(struct report *findings, const struct doctor_cyrus 
 	}
 	if (folders && has_word(folders, "ALL")) {
 		report_add(findings, REPORT_WARN, "event_exclude_specialuse",
-			"is ALL, so phones are told of nothing but INBOX");
+			"is ALL, so phones get pushes for INBOX alone");
 		put(findings, cyrus, "event_exclude_specialuse", "\\Junk");
 	}
 }
@@ -165,7 +166,7 @@ static void judge_capabilities(struct report *findings, const struct doctor_cyru
 	if (!hidden || !has_word(hidden, CAPABILITY))
 		return;
 	report_add(findings, REPORT_FAIL, "suppress_capabilities",
-		"has " CAPABILITY ", so phones do not see that there is push; take it out");
+		"has " CAPABILITY ", so phones do not see that push is offered; take it out");
 	report_put(findings, file_of(cyrus, "suppress_capabilities"), "#suppress_capabilities: %s",
 		hidden);
 	report_run(findings, RESTART_CYRUS);
@@ -178,7 +179,7 @@ static void judge_lines(struct report *findings, const struct doctor_cyrus *cyru
 			"%s; Cyrus does not start with that: keep one line", cyrus->conf->doubled);
 	if (cyrus->conf->fatal_line)
 		report_add(findings, REPORT_FAIL, "imapd.conf",
-			"%s; Cyrus does not start with that: mend or remove the line",
+			"%s; Cyrus does not start with that: correct or remove the line",
 			cyrus->conf->fatal_line);
 	if (cyrus->conf->of_one_service)
 		report_add(findings, REPORT_WARN, "imapd.conf",
@@ -223,7 +224,7 @@ static const struct cyrusconf_service *notifyd_at(
 	return NULL;
 }
 
-/* The line that leads to us in the best way that there is. */
+/* The line that sends events to mailpushd over the best of its sockets. */
 static void put_notifysocket(struct report *findings, const struct doctor_cyrus *cyrus)
 {
 	mem_auto char *target = *cyrus->stream_socket ? mem_printf("dlist:%s", cyrus->stream_socket)
@@ -231,7 +232,7 @@ static void put_notifysocket(struct report *findings, const struct doctor_cyrus 
 	put(findings, cyrus, "notifysocket", target);
 }
 
-/* notifyd goes by the event's method if it knows that, and by its own otherwise. */
+/* notifyd uses the event's method if it knows it, and its own method otherwise. */
 static const char *method_of(const struct doctor_cyrus *cyrus,
 	const struct cyrusconf_service *service, char *room, size_t size)
 {
@@ -248,7 +249,7 @@ void doctor_cyrus_refuse_program(
 {
 	report_add(findings, REPORT_FAIL, "notifyd",
 		"of Cyrus gets the events (notifysocket), but runs %s instead of mailpush-notify; "
-		"better let Cyrus talk to mailpushd",
+		"let Cyrus send them to mailpushd itself",
 		program);
 	put_notifysocket(findings, cyrus);
 }
@@ -269,8 +270,8 @@ static void judge_notifyd(struct report *findings, const struct doctor_cyrus *cy
 		doctor_cyrus_refuse_program(findings, cyrus, "nothing");
 	} else {
 		report_add(findings, REPORT_OK, "notifyd",
-			"events go through notifyd of Cyrus, which runs %s, one at a time; "
-			"straight to mailpushd by dlist is faster",
+			"events go through notifyd of Cyrus, which runs %s, one at a time; dlist "
+			"to mailpushd itself is faster",
 			program);
 	}
 }
@@ -320,11 +321,12 @@ enum doctor_way doctor_cyrus_judge_way(struct report *findings, const struct doc
 	}
 	if (is_dlist ? is_path(path, cyrus->notify_socket) : is_path(path, cyrus->stream_socket))
 		report_add(findings, REPORT_FAIL, "notifysocket",
-			"%s is the socket that speaks %s, so Cyrus cannot use it", target,
+			"%s is a socket for %s, so Cyrus cannot use it", target,
 			is_dlist ? "datagrams, not dlist" : "dlist, not datagrams");
 	else
-		report_add(findings, REPORT_FAIL, "notifysocket", "%s is no socket of mailpushd%s",
-			target, value_of(cyrus, "notifysocket") ? "" : " (it is not set)");
+		report_add(findings, REPORT_FAIL, "notifysocket",
+			"%s is not a socket of mailpushd%s", target,
+			value_of(cyrus, "notifysocket") ? "" : " (it is not set)");
 	put_notifysocket(findings, cyrus);
 	return DOCTOR_NO_WAY;
 }
@@ -370,8 +372,8 @@ void doctor_cyrus_judge_site(struct report *findings, const struct doctor_cyrus 
 		report_add(findings, REPORT_OK, "site", "%s, by servername in imapd.conf", name);
 	else
 		report_add(findings, REPORT_OK, "site",
-			"is the host's name; before that changes write it as `site` into "
-			"mailpush.conf, or all phones must register again");
+			"is the host's name; write it as `site` into mailpush.conf before the host "
+			"is renamed, or all phones must register again");
 }
 
 void doctor_cyrus_judge_greeting(struct report *findings, const struct greeting *greeting)
@@ -380,8 +382,8 @@ void doctor_cyrus_judge_greeting(struct report *findings, const struct greeting 
 		report_add(findings, REPORT_OK, "imap", "Cyrus offers push to phones");
 	} else {
 		report_add(findings, REPORT_FAIL, "imap",
-			"the Cyrus that runs does not offer XAPPLEPUSHSERVICE; once imapd.conf is "
-			"right, restart it");
+			"the running Cyrus does not offer XAPPLEPUSHSERVICE; restart it once "
+			"imapd.conf is right");
 		report_run(findings, RESTART_CYRUS);
 	}
 	if (greeting_hole(greeting) == GREETING_CLOSED)
@@ -394,6 +396,6 @@ void doctor_cyrus_judge_greeting(struct report *findings, const struct greeting 
 			greeting->major, greeting->minor, greeting->patch);
 	else
 		report_add(findings, REPORT_OK, "version",
-			"Cyrus does not tell whether it is mended (CVE-2026-47081): 3.8.7, 3.10.3, "
-			"3.12.3, 3.13.7 and Debian's deb12u5 and deb13u2 are");
+			"Cyrus does not say whether CVE-2026-47081 is fixed in it: it is in 3.8.7, "
+			"3.10.3, 3.12.3, 3.13.7 and Debian's deb12u5 and deb13u2");
 }

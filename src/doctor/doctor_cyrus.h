@@ -1,7 +1,8 @@
 /*
- * doctor_cyrus - do imapd.conf and cyrus.conf let events come, and to us?
+ * doctor_cyrus - do imapd.conf and cyrus.conf send events to mailpushd?
  *
- * Judges what was read; of the system it asks only which folder a symbolic link is.
+ * Judges files that were read; the only thing it looks up is where a symbolic link of a folder
+ * leads.
  */
 #ifndef MAILPUSH_DOCTOR_DOCTOR_CYRUS_H
 #define MAILPUSH_DOCTOR_DOCTOR_CYRUS_H
@@ -11,7 +12,7 @@
 #include "doctor/report.h"
 #include "event/imapdconf.h"
 
-/* How Cyrus reaches us. */
+/* How events reach mailpushd. */
 enum doctor_way {
 	DOCTOR_NO_WAY,
 	DOCTOR_DLIST,

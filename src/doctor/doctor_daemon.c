@@ -52,7 +52,7 @@ static void judge_events(struct report *findings, const json_t *status)
 		report_add(findings, REPORT_OK, "events", "%.0f came since the start", events);
 	else
 		report_add(findings, up_s > QUIET_S ? REPORT_WARN : REPORT_OK, "events",
-			"none came since the start: send somebody a mail and look again");
+			"none came since the start: send a mail to a user and look again");
 }
 
 static void judge_registrations(struct report *findings, const json_t *status)
@@ -105,20 +105,19 @@ void doctor_daemon_judge_files(struct report *findings, const json_t *status,
 		report_run(findings, "systemctl restart mailpush");
 	}
 	if (is_same)
-		report_add(findings, REPORT_OK, "settings", "%s is what is in force", config->path);
+		report_add(findings, REPORT_OK, "settings", "%s is in force", config->path);
 	if (sources->site && strcmp(sources->site, text_of(status, "site")) != 0) {
 		report_add(findings, REPORT_WARN, "site",
-			"mailpushd has the phones of '%s' in its registry, and the files say '%s' "
-			"now: if that is meant, all must register again",
+			"the registry of mailpushd holds the phones of '%s', and the files say "
+			"'%s' now: if that is meant, all phones must register again",
 			text_of(status, "site"), sources->site);
 		report_put(findings, config->path, "site = \"%s\"", text_of(status, "site"));
 	}
 	if (sources->imapdconf &&
 		strcmp(sources->imapdconf->aps_topic, text_of(status, "aps_topic")) != 0) {
 		report_add(findings, REPORT_WARN, "aps_topic",
-			"mailpushd goes by '%s', and %s says '%s' now",
-			text_of(status, "aps_topic"), config->imapd_conf,
-			sources->imapdconf->aps_topic);
+			"mailpushd uses '%s', and %s says '%s' now", text_of(status, "aps_topic"),
+			config->imapd_conf, sources->imapdconf->aps_topic);
 		report_run(findings, "systemctl reload mailpush");
 	}
 }

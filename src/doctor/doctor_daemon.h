@@ -1,5 +1,5 @@
 /*
- * doctor_daemon - is what mailpushd says of itself as it should be?
+ * doctor_daemon - is the daemon's own status as it should be?
  *
  * Pure: judges its answers (docs/operations.md).
  */
@@ -13,7 +13,7 @@
 #include <jansson.h>
 
 void doctor_daemon_judge_status(struct report *findings, const json_t *status);
-/* Does it use what the files say now?  `sources` may be without an imapd.conf. */
+/* Does it use the files as they are now?  `sources` may be without an imapd.conf. */
 void doctor_daemon_judge_files(struct report *findings, const json_t *status,
 	const json_t *in_force, const struct config *config, const struct input_files *sources);
 

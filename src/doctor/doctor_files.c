@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* NULL: nobody can tell, or root. */
+/* NULL: not known, or root. */
 static const struct passwd *daemon_user(const struct config *config)
 {
 	const struct passwd *user = NULL;
@@ -72,7 +72,7 @@ static bool is_told(const struct report *findings, const char *remedy)
 static void examine_file(struct report *findings, const char *check, const char *user,
 	const char *group, const char *path)
 {
-	/* What is not there at all is told where it is read. */
+	/* A missing file is reported by the module that reads it. */
 	if (!path || !*path || try_as(user, path, R_OK) != EACCES)
 		return;
 	mem_auto char *folder = closed_folder(user, path);
@@ -83,12 +83,12 @@ static void examine_file(struct report *findings, const char *check, const char 
 		return;
 	if (folder)
 		report_add(findings, REPORT_FAIL, check,
-			"user %s, as whom mailpushd runs, cannot enter the folder %s, so it cannot "
+			"mailpushd runs as user %s, who cannot enter the folder %s, so it cannot "
 			"read %s",
 			user, folder, path);
 	else
 		report_add(findings, REPORT_FAIL, check,
-			"user %s, as whom mailpushd runs, cannot read %s: Permission denied", user,
+			"mailpushd runs as user %s, who cannot read %s: Permission denied", user,
 			path);
 	report_run(findings, "%s", remedy);
 }

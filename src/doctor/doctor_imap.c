@@ -57,7 +57,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *ctx)
 	return size * count;
 }
 
-/* It knows nobody and asks nothing: the greeting and the capabilities are all. */
+/* It has no login: the greeting and the capabilities are all it asks for. */
 static CURLcode listen_to(const char *url, long use_ssl, struct buf *said)
 {
 	CURL *curl = curl_easy_init();
@@ -69,7 +69,7 @@ static CURLcode listen_to(const char *url, long use_ssl, struct buf *said)
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_S);
 	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, "NOOP");
 	curl_easy_setopt(curl, CURLOPT_USE_SSL, use_ssl);
-	/* Whose certificate it is does not matter: nothing secret is sent. */
+	/* The certificate is not verified: nothing secret is sent. */
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
 	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_bytes);
@@ -112,6 +112,6 @@ bool doctor_imap_examine(struct report *findings, const struct cyrusconf *servic
 		return true;
 	}
 	report_add(findings, REPORT_WARN, "imap",
-		"cyrus.conf has no imapd that could be asked whether it offers push");
+		"cyrus.conf has no imapd to ask whether it offers push");
 	return false;
 }

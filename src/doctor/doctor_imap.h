@@ -1,5 +1,5 @@
 /*
- * doctor_imap - connects to the Cyrus that runs, and reads what it says of itself.
+ * doctor_imap - connects to the running Cyrus and judges its greeting.
  */
 #ifndef MAILPUSH_DOCTOR_DOCTOR_IMAP_H
 #define MAILPUSH_DOCTOR_DOCTOR_IMAP_H
@@ -9,14 +9,15 @@
 
 #define DOCTOR_IMAP_URL_SIZE 512
 
-/* "imap://127.0.0.1:143/" of a service of imapd; false: it listens at none that can be called. */
+/* "imap://127.0.0.1:143/" of a service of imapd; false: it listens at no address that can be
+ * reached. */
 bool doctor_imap_url(const struct cyrusconf_service *service, char ret[DOCTOR_IMAP_URL_SIZE]);
 /* Does it speak TLS from the first byte on? */
 bool doctor_imap_is_tls(const struct cyrusconf_service *service);
 
 enum doctor_imap_tls { DOCTOR_IMAP_AT_ONCE, DOCTOR_IMAP_STARTTLS };
 
-/* Waits.  NULL: TLS is spoken there; else why not. */
+/* Waits.  NULL: TLS works there; else why it does not (static). */
 const char *doctor_imap_try_tls(const char *url, enum doctor_imap_tls tls);
 /* Waits.  False: no Cyrus answers. */
 bool doctor_imap_examine(struct report *findings, const struct cyrusconf *services);

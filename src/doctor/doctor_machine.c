@@ -21,7 +21,7 @@ void doctor_machine_judge_clock(struct report *findings, bool is_synchronised)
 	}
 	report_add(findings, REPORT_WARN, "clock",
 		"is not synchronised: certificates, provider tokens and the age of registrations "
-		"go by it");
+		"depend on it");
 	report_run(findings, "timedatectl set-ntp true");
 }
 
@@ -32,8 +32,8 @@ void doctor_machine_judge_space(struct report *findings, const char *folder, uin
 	format_size((double)free_bytes, size);
 	if (free_bytes < SPACE_LEAST || (inodes_total && !inodes))
 		report_add(findings, REPORT_FAIL, "disk",
-			"%s: %s and %llu inodes are free: what comes can soon not be kept", folder,
-			size, (unsigned long long)inodes);
+			"%s: %s and %llu inodes are free: soon mailpushd cannot write to it",
+			folder, size, (unsigned long long)inodes);
 	else if (free_bytes < SPACE_LITTLE || (inodes_total && inodes < INODES_LITTLE))
 		report_add(findings, REPORT_WARN, "disk", "%s: only %s and %llu inodes are free",
 			folder, size, (unsigned long long)inodes);
@@ -50,7 +50,7 @@ static void examine_folder(struct report *findings, const char *folder)
 			space.f_blocks * space.f_frsize, space.f_favail, space.f_files);
 	else if (errno == EACCES)
 		report_add(findings, REPORT_WARN, "disk",
-			"%s: this user may not look there; be root to have it examined", folder);
+			"%s: this user may not look there: run mailpushctl doctor as root", folder);
 	else
 		report_add(findings, REPORT_FAIL, "disk", "%s: %s", folder, strerror(errno));
 }

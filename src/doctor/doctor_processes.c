@@ -102,14 +102,13 @@ static void judge_old(struct report *report, const struct process *old, size_t c
 	mem_auto char *more =
 		count > NAMED_MAX ? mem_printf(" and %zu more", count - NAMED_MAX) : mem_dup("");
 	report_add(report, REPORT_WARN, CHECK,
-		"%s was changed %s, and of Cyrus %zu process%s from before: %s%s; each goes by "
-		"what it read at its start%s",
+		"%s was changed %s, and Cyrus still has %zu process%s from before: %s%s; each uses "
+		"the settings that it read at its start%s",
 		reading->file,
 		format_ago((double)reading->changed_ms / CLOCK_SECOND_MS,
 			(double)reading->now_ms / CLOCK_SECOND_MS, when),
-		count, count == 1 ? " is" : "es are", buf_text(&names), more,
-		is_topic_concerned ? ", and if aps_topic was changed, phones are given the former "
-				     "one"
+		count, count == 1 ? "" : "es", buf_text(&names), more,
+		is_topic_concerned ? ", and phones get the former aps_topic if that was changed"
 				   : "");
 	report_run(report, "systemctl restart cyrus-imapd");
 }
@@ -121,8 +120,8 @@ void doctor_processes_judge(
 	size_t count = 0;
 	if (reading->changed_ms > reading->now_ms) {
 		report_add(report, REPORT_WARN, CHECK,
-			"%s was changed in the future, so the clock was set back since: whether "
-			"Cyrus has read it cannot be told",
+			"%s was changed in the future, so the clock was set back since: it is not "
+			"known whether Cyrus has read it",
 			reading->file);
 		report_run(report, "touch %s && systemctl restart cyrus-imapd", reading->file);
 		return;
@@ -185,7 +184,7 @@ void doctor_processes_examine(struct report *report, const struct config *config
 			reading.file);
 	else if (!processes.count)
 		report_add(report, REPORT_WARN, CHECK,
-			"no master of Cyrus is seen here that was started with -C %s, so whether "
+			"no master of Cyrus runs here that was started with -C %s, so whether "
 			"Cyrus has read it was not looked at",
 			config->imapd_conf);
 	else

@@ -1,11 +1,11 @@
 /*
- * doctor_processes - does the Cyrus that runs go by the imapd.conf that is there?
+ * doctor_processes - does the running Cyrus use imapd.conf as it is now?
  *
- * A process of Cyrus reads imapd.conf, and what that includes, at its start alone.  Looked at are
- * the master that was started with this imapd.conf and all that it has started: its services, which
- * emit the events.  The start of a process is told by its age, by a clock that nobody sets, so that
- * it does not matter whether the clock was set since.  When the file was changed is told by the
- * clock of then: if that lies in the future, the clock was set back, and nothing can be told.
+ * A process of Cyrus reads imapd.conf and the files that it includes only at its start.  Examined
+ * are the master started with this imapd.conf and its services, which emit the events.  The age of
+ * a process comes from a clock that nobody sets, so a clock set since does not matter.  The time of
+ * the file's last change comes from the system clock: a time in the future shows that the clock was
+ * set back, and then nothing is known.
  */
 #ifndef MAILPUSH_DOCTOR_DOCTOR_PROCESSES_H
 #define MAILPUSH_DOCTOR_DOCTOR_PROCESSES_H

@@ -157,10 +157,10 @@ void doctor_program_examine(struct report *findings, const struct doctor_cyrus *
 		report_add(findings, errno == EACCES ? REPORT_WARN : REPORT_FAIL, "notify_external",
 			"%s: %s", program, strerror(errno));
 	} else if (!S_ISREG(status.st_mode)) {
-		report_add(findings, REPORT_FAIL, "notify_external", "%s is no file", program);
+		report_add(findings, REPORT_FAIL, "notify_external", "%s is not a file", program);
 	} else if (!doctor_socket_may(person, &status, MAY_RUN)) {
 		report_add(findings, REPORT_FAIL, "notify_external",
-			"user %s, as whom Cyrus runs, may not run %s (mode %04o)", person->name,
+			"Cyrus runs as user %s, who may not run %s (mode %04o)", person->name,
 			program, status.st_mode & 07777);
 		report_run(findings, "chmod 0755 %s", program);
 	} else {

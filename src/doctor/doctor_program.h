@@ -1,10 +1,10 @@
 /*
- * doctor_program - what program does notifyd of Cyrus run (notify_external), and is it ours?
+ * doctor_program - is the program that Cyrus' notifyd runs (notify_external) mailpush-notify?
  *
- * Whatever its file is called, it is asked: with -V, mailpush-notify says who it is.  It is run
- * only if its file is root's (or our own) and nobody else may write to it; without privileges (as
- * nobody, where we are root), without input and environment, for two seconds at most, and of what
- * it prints the first line is read.
+ * The program itself is asked, whatever its file is called: mailpush-notify -V prints its name.  It
+ * is run only if its file belongs to root or the caller and nobody else may write to it.  It runs
+ * without privileges (as nobody, if the caller is root), without input and environment, for two
+ * seconds at most; only the first line of its output is read.
  */
 #ifndef MAILPUSH_DOCTOR_DOCTOR_PROGRAM_H
 #define MAILPUSH_DOCTOR_DOCTOR_PROGRAM_H

@@ -57,14 +57,14 @@ static bool may_reach(struct report *findings, const char *path, const struct do
 			bool is_hidden = errno == EACCES;
 			report_add(findings, is_hidden ? REPORT_WARN : REPORT_FAIL, "socket",
 				"the folder %s: %s%s", folder, strerror(errno),
-				is_hidden ? "; be root to have the socket examined" : "");
+				is_hidden ? ": run mailpushctl doctor as root" : "");
 			if (!is_hidden)
 				report_run(findings, RESTART);
 			return false;
 		}
 		if (!doctor_socket_may(person, &status, MAY_ENTER)) {
 			report_add(findings, REPORT_FAIL, "socket",
-				"user %s, as whom Cyrus runs, cannot enter the folder %s",
+				"Cyrus runs as user %s, who cannot enter the folder %s",
 				person->name, folder);
 			report_run(findings, "chmod a+x %s", folder);
 			return false;
@@ -74,7 +74,7 @@ static bool may_reach(struct report *findings, const char *path, const struct do
 	return true;
 }
 
-/* Without disturbing: of another kind than the listener, we are told so and nothing happens. */
+/* A connection of the other kind is refused, so the listener never sees it. */
 static int probe(const char *path, int *ret_kind)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -92,17 +92,21 @@ static void judge_listener(struct report *findings, const char *path, int wanted
 	int code = probe(path, &kind);
 	if (code == EACCES) {
 		report_add(findings, REPORT_WARN, "socket",
-			"%s: be root to have it told whether somebody listens", path);
+			"%s: run mailpushctl doctor as root to learn whether a program listens "
+			"there",
+			path);
 	} else if (code) {
-		report_add(findings, REPORT_FAIL, "socket", "nobody listens at %s (%s)", path,
+		report_add(findings, REPORT_FAIL, "socket", "no program listens at %s (%s)", path,
 			strerror(code));
 		report_run(findings, RESTART);
 	} else if (kind != wanted) {
 		report_add(findings, REPORT_FAIL, "socket",
-			"%s is of the other kind, so another program made it: stop that", path);
+			"%s is a socket of the other kind, so another program made it: stop that "
+			"program",
+			path);
 		report_run(findings, RESTART);
 	} else {
-		report_add(findings, REPORT_OK, "socket", "%s is there and is listened to", path);
+		report_add(findings, REPORT_OK, "socket", "mailpushd listens at %s", path);
 	}
 }
 
@@ -111,12 +115,12 @@ static void judge_rights(struct report *findings, const struct config *config, c
 {
 	if (doctor_socket_may(person, status, MAY_WRITE)) {
 		report_add(findings, REPORT_OK, "permissions",
-			"user %s, as whom Cyrus runs, may write to %s", person->name, path);
+			"Cyrus runs as user %s, who may write to %s", person->name, path);
 		return;
 	}
 	const struct group *group = getgrgid(person->gids[0]);
 	report_add(findings, REPORT_FAIL, "permissions",
-		"user %s, as whom Cyrus runs, may not write to %s (mode %04o)", person->name, path,
+		"Cyrus runs as user %s, who may not write to %s (mode %04o)", person->name, path,
 		status->st_mode & 07777);
 	if (is_member(person, status->st_gid) || !group)
 		report_put(findings, config->path, "socket_mode = 0660");
@@ -137,7 +141,7 @@ static void examine_socket(struct report *findings, const struct config *config,
 		report_run(findings, START);
 	} else if (!S_ISSOCK(status.st_mode)) {
 		report_add(findings, REPORT_FAIL, "socket",
-			"%s is no socket; remove it, and mailpushd makes one", path);
+			"%s is not a socket; remove it, and mailpushd makes one", path);
 		report_run(findings, "rm %s && " RESTART, path);
 	} else {
 		judge_listener(findings, path, kind);
@@ -158,7 +162,7 @@ static void judge_allowed(
 		if (!strcmp(config->settings[i].key, "allowed_users"))
 			listed = config->settings[i].value;
 	report_add(findings, REPORT_FAIL, "allowed_users",
-		"user %s, as whom Cyrus runs, is not listed, so its events are refused",
+		"Cyrus runs as user %s, who is not listed, so its events are refused",
 		person->name);
 	report_put(findings, config->path, "allowed_users = { %s%s%s }", listed,
 		*listed ? ", " : "", person->name);
@@ -172,8 +176,8 @@ static void examine_spool(
 	const char *folder = config->spool_dir;
 	if (!*folder) {
 		report_add(findings, REPORT_WARN, "spool",
-			"spool_dir is \"\": what mailpush-notify keeps while mailpushd is away is "
-			"never taken in");
+			"spool_dir is \"\": mailpushd never takes in what mailpush-notify keeps "
+			"while it is away");
 		report_put(findings, config->path, "spool_dir = \"/var/spool/mailpush\"");
 		report_run(findings, RESTART);
 	} else if (stat(folder, &status)) {
@@ -184,7 +188,7 @@ static void examine_spool(
 			report_run(findings, "install -d -o mailpush -g mail -m 2770 %s", folder);
 	} else if (!doctor_socket_may(person, &status, MAY_ENTER | MAY_WRITE)) {
 		report_add(findings, REPORT_FAIL, "spool",
-			"user %s, as whom Cyrus runs mailpush-notify, may not write into %s (mode "
+			"Cyrus runs mailpush-notify as user %s, who may not write into %s (mode "
 			"%04o)",
 			person->name, folder, status.st_mode & 07777);
 		report_run(findings, "chgrp %u %s && chmod 2770 %s", (unsigned)person->gids[0],
@@ -205,8 +209,8 @@ void doctor_socket_judge_queue(struct report *findings, long length)
 		return;
 	}
 	report_add(findings, REPORT_WARN, "max_dgram_qlen",
-		"net.unix.max_dgram_qlen is %ld: when so many events wait, Cyrus waits, its "
-		"mailboxes locked",
+		"net.unix.max_dgram_qlen is %ld: when that many events wait, Cyrus waits too, with "
+		"its mailboxes locked",
 		length);
 	report_put(findings, SYSCTL_FILE, "net.unix.max_dgram_qlen = %d", DOCTOR_QUEUE_WANTED);
 	report_run(findings, "sysctl -p " SYSCTL_FILE " && " RESTART);
@@ -230,7 +234,7 @@ void doctor_socket_examine(struct report *findings, const struct config *config,
 		examine_socket(findings, config, config->stream_socket, SOCK_STREAM, person);
 	else
 		report_add(findings, REPORT_FAIL, "socket",
-			"mailpush-notify speaks to stream_socket, which is \"\"");
+			"mailpush-notify connects to stream_socket, which is \"\"");
 	judge_allowed(findings, config, person);
 	if (way == DOCTOR_NOTIFYD)
 		examine_spool(findings, config, person);

@@ -1,5 +1,5 @@
 /*
- * doctor_socket - can Cyrus' user reach the socket, and does somebody listen?
+ * doctor_socket - can Cyrus' user reach the socket, and does mailpushd listen there?
  */
 #ifndef MAILPUSH_DOCTOR_DOCTOR_SOCKET_H
 #define MAILPUSH_DOCTOR_DOCTOR_SOCKET_H
@@ -19,13 +19,13 @@ struct doctor_person {
 	int gid_count;
 };
 
-/* False: there is no such user on this system. */
+/* False: this system has no such user. */
 bool doctor_socket_find_person(const char *name, struct doctor_person *ret);
 /* By owner, group and mode alone; `rights` of r = 4, w = 2 and x = 1. */
 bool doctor_socket_may(
 	const struct doctor_person *person, const struct stat *status, unsigned rights);
 
-/* All that lies between Cyrus, which runs as `person`, and the daemon. */
+/* Examines everything between Cyrus, which runs as `person`, and the daemon. */
 void doctor_socket_examine(struct report *findings, const struct config *config,
 	enum doctor_way way, const struct doctor_person *person);
 

@@ -64,10 +64,11 @@ void doctor_tls_examine(struct report *report, const struct doctor_cyrus *cyrus)
 	try_services(cyrus->services, DOCTOR_IMAP_STARTTLS, &upgraded);
 	enum report_level level = upgraded.is_usable ? REPORT_WARN : REPORT_FAIL;
 	mem_auto char *rest = upgraded.is_usable
-		? mem_printf("phones can use TLS by STARTTLS at %s alone, if they are told so",
+		? mem_printf(
+			  "phones can use TLS only by STARTTLS at %s, if their account is set so",
 			  upgraded.url)
-		: mem_dup("STARTTLS is not to be had either (from 3.10 on it needs allowstarttls "
-			  "in imapd.conf), so no phone can connect with TLS, unless to a proxy in "
+		: mem_dup("STARTTLS is not offered either (from 3.10 on it needs allowstarttls in "
+			  "imapd.conf), so no phone can connect with TLS, unless a proxy stands in "
 			  "front of Cyrus");
 	if (at_once.is_there) {
 		report_add(report, level, CHECK,
@@ -77,8 +78,8 @@ void doctor_tls_examine(struct report *report, const struct doctor_cyrus *cyrus)
 		report_run(report, "systemctl restart cyrus-imapd");
 	} else {
 		report_add(report, level, CHECK,
-			"the SERVICES of cyrus.conf have no imapd -s for port 993 (imaps), which "
-			"Debian comments out; %s",
+			"cyrus.conf has no service imapd -s for port 993 (imaps), which Debian "
+			"comments out; %s",
 			rest);
 		put_service(report, cyrus);
 	}

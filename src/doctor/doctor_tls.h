@@ -1,9 +1,9 @@
 /*
  * doctor_tls - can a phone connect to this Cyrus with TLS?
  *
- * By a service for it (imaps, port 993), which Debian's cyrus.conf has commented out, or by
- * STARTTLS, which Cyrus offers from 3.10 on only with allowstarttls.  Both are tried with the Cyrus
- * that runs.
+ * A phone uses a TLS service (imaps, port 993), which Debian's cyrus.conf has commented out, or
+ * STARTTLS, which Cyrus 3.10 and later offer only with allowstarttls.  Both are tried with the
+ * running Cyrus.
  */
 #ifndef MAILPUSH_DOCTOR_DOCTOR_TLS_H
 #define MAILPUSH_DOCTOR_DOCTOR_TLS_H

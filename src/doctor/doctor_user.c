@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define DAY_S 86400.0
-/* What needs no quotes in a shell. */
+/* Characters that need no quotes in a shell. */
 #define PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@._+-"
 #define OLD_S (7 * DAY_S) /* a phone whose Mail connects renews each day */
 
@@ -44,11 +44,11 @@ static void judge_mailboxes(struct report *findings, const json_t *device)
 		report_add(findings, REPORT_OK, "mailboxes", "registered for %s", buf_text(&names));
 	else
 		report_add(findings, REPORT_FAIL, "mailboxes",
-			"registered for none, as Cyrus knew none of those that the phone named; "
-			"turn Push off and on for the account on the phone");
+			"no mailbox is registered, as Cyrus knew none that the phone named; turn "
+			"Push off and on for the account on the phone");
 }
 
-/* Is it pushed to at all? */
+/* Does it get pushes? */
 static bool judge_state(struct report *findings, const json_t *device, double now_s)
 {
 	char when[FORMAT_SIZE];
@@ -58,8 +58,8 @@ static bool judge_state(struct report *findings, const json_t *device, double no
 	format_ago(renewed, now_s, when);
 	if (!strcmp(state, "stopped"))
 		report_add(findings, REPORT_FAIL, "device",
-			"%s is not pushed to since Apple answered %s: open Mail on the phone, "
-			"which registers again",
+			"%s gets no pushes since Apple answered %s: open Mail on the phone, which "
+			"registers again",
 			text_of(device, "token"), text_of(device, "stopped_reason"));
 	else if (!strcmp(state, "suspended"))
 		report_add(findings, REPORT_FAIL, "device",
@@ -70,11 +70,11 @@ static bool judge_state(struct report *findings, const json_t *device, double no
 	else if (!strcmp(state, "superseded"))
 		report_add(findings, REPORT_WARN, "device",
 			"%s has a newer registration of the same user: this one is left over from "
-			"an account that was added anew, and goes by itself",
+			"an account that was removed and added, and expires",
 			text_of(device, "token"));
 	else if (now_s - renewed > OLD_S)
 		report_add(findings, REPORT_WARN, "device",
-			"%s was renewed %s, though Mail renews each day that it connects: the "
+			"%s was renewed %s, but Mail renews on each day that it connects: the "
 			"phone is off or offline, or the account is no longer set to Push",
 			text_of(device, "token"), when);
 	else
@@ -123,8 +123,8 @@ static void judge_event(struct report *findings, const json_t *device, double no
 			format_ago(json_number_value(event), now_s, when));
 	else
 		report_add(findings, REPORT_WARN, "event",
-			"none came for its mailboxes yet: send this user a mail, and look with "
-			"`mailpushctl events --follow` whether Cyrus tells of it");
+			"none came for its mailboxes yet: send this user a mail, and see with "
+			"`mailpushctl events --follow` whether Cyrus sends an event");
 }
 
 /* Did Apple take the last push? */
@@ -149,7 +149,7 @@ static bool judge_push(struct report *findings, const json_t *device, double now
 	return status == 200;
 }
 
-/* What only the phone can tell. */
+/* Only the phone knows these. */
 static void advise(struct report *findings)
 {
 	static const char *const advice[] = {
@@ -162,15 +162,14 @@ static void advise(struct report *findings)
 		"they are on",
 		"Mail was opened since aps_topic, the certificate or the password changed: it "
 		"registers then",
-		"a mail to the folder concerned chimes only if that folder is one of those "
-		"registered, and notified of",
+		"a mail makes a sound only if its folder is registered and has notifications on",
 	};
 	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++)
-		report_add(findings, REPORT_OK, "phone", "if it is silent all the same: %s",
+		report_add(findings, REPORT_OK, "phone", "if the phone is silent all the same: %s",
 			advice[i]);
 }
 
-/* What became of phones that were registered and are not any more; how many these are. */
+/* Phones that were registered and are not any more; returns their number. */
 static size_t judge_forgotten(
 	struct report *findings, const json_t *forgotten, enum report_level level, double now_s)
 {
@@ -185,9 +184,8 @@ static size_t judge_forgotten(
 			continue;
 		count++;
 		report_add(findings, level, "forgotten",
-			"%s is registered no more; it was forgotten %s: %s; open Mail on the "
-			"phone, "
-			"which registers again if the account is set to Push",
+			"%s is not registered any more; it was forgotten %s: %s; open Mail on the "
+			"phone, which registers again if the account is set to Push",
 			text_of(trace, "token"),
 			format_ago(number_of(trace, "forgotten"), now_s, when), why);
 	}

@@ -1,5 +1,5 @@
 /*
- * doctor_user - why a user's phone stays silent.
+ * doctor_user - why a user's phone gets no pushes.
  *
  * Pure: judges the daemon's answers (docs/operations.md).
  */
@@ -11,8 +11,8 @@
 #include <jansson.h>
 
 /*
- * `devices` of this user, and those that are `forgotten` (NULL: it is not known); `status` is the
- * daemon's, NULL if it did not tell.
+ * `devices` of this user, and those that are `forgotten` (NULL: not known); `status` is the
+ * daemon's, NULL if it did not answer.
  */
 void doctor_user_judge(struct report *findings, const char *user, const json_t *devices,
 	const json_t *forgotten, const json_t *status);

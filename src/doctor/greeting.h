@@ -1,5 +1,5 @@
 /*
- * greeting - what Cyrus says of itself when a client connects.
+ * greeting - the line with which Cyrus greets a client: its version and capabilities.
  *
  * Pure.
  */
@@ -13,7 +13,7 @@ struct greeting {
 	bool has_version;	      /* serverinfo in imapd.conf may hide it */
 	unsigned major, minor, patch; /* of Cyrus */
 	unsigned debian, update;      /* the numbers of +deb12u5; 0: another build */
-	bool is_packaged;	      /* perhaps mended without another version */
+	bool is_packaged;	      /* may have the fix without another version number */
 };
 
 enum greeting_hole { GREETING_UNKNOWN, GREETING_OPEN, GREETING_CLOSED };

@@ -1,5 +1,5 @@
 /*
- * report - what an examination found: each with a level, why, and the remedy.
+ * report - findings: each with a level, the reason and a remedy.
  *
  * Pure.  Texts are copied.
  */
@@ -15,7 +15,7 @@ struct finding {
 	enum report_level level;
 	const char *check; /* static */
 	char *why;
-	char *line; /* to put into `file`, in place of what stands there of that key; NULL: none */
+	char *line; /* to put into `file` in place of that key's present lines; NULL: none */
 	char *file;
 	char *run; /* a command, after that; NULL: none */
 };

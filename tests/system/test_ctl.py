@@ -108,7 +108,7 @@ def test_a_forgotten_device_leaves_a_trace_that_says_why(bare_site):
                      text, flags=re.M)
     assert phone.token not in text and kept.user not in text
     said = ctl(daemon, "doctor", "--user", phone.user).stdout
-    assert f"{trace['token']} is registered no more; it was forgotten " in said
+    assert f"{trace['token']} is not registered any more; it was forgotten " in said
     assert "Apple answered 410 Unregistered" in said
     assert "has no registered device" not in said
 

@@ -71,10 +71,10 @@ def test_a_folder_that_the_daemon_cannot_enter_is_found_once(ward, tmp, etc, sim
         return [f for f in found(site.mailpushd) if f"cannot enter the folder {etc}" in f["why"]]
     [finding] = of_folder()
     assert (finding["check"], finding["level"]) == ("mailpush.conf", "fail")
-    assert finding["why"].startswith("user daemon, as whom mailpushd runs, ")
+    assert finding["why"].startswith("mailpushd runs as user daemon, who ")
     cure(site.mailpushd, finding)
     assert of_folder() == []
-    assert not [f for f in found(site.mailpushd) if "as whom mailpushd runs" in f["why"]]
+    assert not [f for f in found(site.mailpushd) if "mailpushd runs as user" in f["why"]]
 
 
 @AS_ROOT

@@ -66,7 +66,7 @@ def test_processes_from_before_a_change_are_named_until_cyrus_is_restarted(ward)
     assert {name: named_in(finding)[name] for name in LASTING} == \
         {name: before[name] for name in LASTING}
     assert f"{ward.imapd_conf} was changed " in finding["why"]
-    assert "if aps_topic was changed, phones are given the former one" in finding["why"]
+    assert "phones get the former aps_topic if that was changed" in finding["why"]
     cure(ward.mailpushd, finding, ward.cyrus)
     assert ward.finding()["level"] == "ok"
 
@@ -98,7 +98,7 @@ def test_a_cyrus_that_is_not_there_is_told(ward):
     ward.cyrus.stop()
     finding = ward.finding()
     assert finding["level"] == "warn"
-    assert f"no master of Cyrus is seen here that was started with -C {ward.imapd_conf}" \
+    assert f"no master of Cyrus runs here that was started with -C {ward.imapd_conf}" \
         in finding["why"]
 
 

@@ -40,7 +40,7 @@ def test_the_port_for_tls_is_what_phones_want(ward):
 def test_starttls_alone_is_odd(ward):
     site = ward(has_imaps=False, **STARTTLS)
     finding = site.finding()
-    assert finding["level"] == "warn" and "have no imapd -s for port 993" in finding["why"]
+    assert finding["level"] == "warn" and "no service imapd -s for port 993" in finding["why"]
     assert f"by STARTTLS at imap://127.0.0.1:{site.cyrus.imap_port}/ alone" in finding["why"]
 
 

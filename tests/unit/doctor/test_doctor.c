@@ -118,7 +118,7 @@ static void groups_keep_what_else_stands_there(void **state)
 	ward_init(&ward, "event_notifier: x\nevent_groups: Quota,calendar bogus\n", "");
 	doctor_cyrus_judge_events(&ward.findings, &ward.cyrus);
 	finding = ill(&ward.findings);
-	assert_non_null(strstr(finding->why, "has 'Quota,calendar', which is no group"));
+	assert_non_null(strstr(finding->why, "has 'Quota,calendar', which is not a group"));
 	assert_string_equal(
 		finding->line, "event_groups: message flags mailbox applepushservice calendar");
 	assert_int_equal(ward.findings.count, 2);
@@ -458,7 +458,8 @@ static void a_forgotten_device_is_said_instead_of_none(void **state)
 		const char *why;
 	} rows[] = {
 		{one,
-			"aabb... is registered no more; it was forgotten 2 h ago: Apple answered "
+			"aabb... is not registered any more; it was forgotten 2 h ago: Apple "
+			"answered "
 			"410 "
 			"Unregistered: "
 			"gone; open Mail"},

@@ -43,9 +43,9 @@ static void processes_from_before_are_named_the_oldest_first(void **state)
 	judge(&report, &reading);
 	assert_int_equal(report.list->level, REPORT_WARN);
 	assert_string_equal(report.list->why,
-		"/etc/imapd.conf was changed 30 min ago, and of Cyrus 2 processes are from "
-		"before: master 10 (for 1 h 30 min), lmtpd 11 (for 1 h); each goes by what "
-		"it read at its start");
+		"/etc/imapd.conf was changed 30 min ago, and Cyrus still has 2 processes from "
+		"before: master 10 (for 1 h 30 min), lmtpd 11 (for 1 h); each uses the settings "
+		"that it read at its start");
 	assert_string_equal(report.list->run, "systemctl restart cyrus-imapd");
 	report_fini(&report);
 }
@@ -57,7 +57,7 @@ static void the_topic_is_told_of_where_phones_may_get_the_former(void **state)
 	struct doctor_reading reading = changed(5 * MINUTE_MS, 5 * MINUTE_MS);
 	judge(&report, &reading);
 	assert_non_null(strstr(report.list->why, "imapd 12 (for 10 min)"));
-	assert_non_null(strstr(report.list->why, "phones are given the former one"));
+	assert_non_null(strstr(report.list->why, "phones get the former aps_topic"));
 	report_fini(&report);
 	/* The file that sets it was not changed since. */
 	reading = changed(5 * MINUTE_MS, 20 * MINUTE_MS);
