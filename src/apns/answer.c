@@ -36,7 +36,7 @@ static int64_t read_number(const char *text, size_t size)
 static void read_status(struct apns_answer *answer, const char *value, size_t size)
 {
 	int64_t status = read_number(value, size);
-	/* What comes behind the answer itself (trailers) says nothing about it. */
+	/* Trailers say nothing about the answer. */
 	if (answer->status < 200)
 		answer->status = status >= 100 && status <= 999 ? (int)status : 0;
 }
@@ -82,7 +82,7 @@ void answer_read_header(struct apns_answer *answer, const char *name, size_t nam
 		read_retry_after(answer, value, value_size);
 }
 
-/* Reasons are words; anything else would end up in logs and tables for nothing. */
+/* A reason is one word; other text would only fill logs and tables. */
 static bool is_reason(const char *text, size_t size)
 {
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

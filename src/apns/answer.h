@@ -1,7 +1,7 @@
 /*
- * answer - Apple's words, read: the status, a header, the JSON of a body or of a GOAWAY.
+ * answer - reads Apple's answer: the status, a header, the JSON of a body or of a GOAWAY.
  *
- * What does not read as expected leaves its field as it is: an answer without a body is normal, and
+ * A part that cannot be read leaves its field unchanged: an answer without a body is normal, and
  * the status decides (APNS.md 1.1, last row).  Pure.
  */
 #ifndef MAILPUSH_APNS_ANSWER_H

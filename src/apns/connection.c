@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define READ_SIZE (16 * 1024)
-#define READ_TURN_MAX (1024 * 1024) /* bytes a turn, then the rest of the loop has its turn */
+#define READ_TURN_MAX (1024 * 1024) /* bytes a turn of the loop, so that others run too */
 #define RECORD_SIZE (16 * 1024)	    /* the largest TLS record, and one system call */
 #define GATHER_SIZE (4 * RECORD_SIZE)
 
@@ -36,7 +36,7 @@ struct connection {
 	struct connection_settings settings;
 	enum state state;
 	enum connection_end end;
-	char why[ERR_TEXT_MAX]; /* it is closed */
+	char why[ERR_TEXT_MAX]; /* why it closed */
 	bool works;
 
 	struct dialer *dialer; /* while dialling */
@@ -49,7 +49,7 @@ struct connection {
 
 	uv_poll_t poll;
 	bool has_poll;
-	int events; /* that are polled for */
+	int events; /* polled for */
 	bool wants_write;
 	bool has_unread; /* it stopped at READ_TURN_MAX */
 	struct buf out;
@@ -167,13 +167,13 @@ static int64_t ping_due_ms(const struct connection *connection)
 		return connection->ping_sent_ms + settings->ping_timeout_ms;
 	if (!oldest)
 		return connection->last_read_ms + settings->ping_idle_ms;
-	/* A push that goes out after a long rest is not silence yet. */
+	/* A push after a long rest starts the measure of silence anew. */
 	int64_t since_ms = connection->last_read_ms > oldest->sent_ms ? connection->last_read_ms
 								      : oldest->sent_ms;
 	return since_ms + settings->ping_silence_ms;
 }
 
-/* Each of the addresses has its time. */
+/* Each address gets the whole time. */
 static int64_t connect_due_ms(const struct connection *connection)
 {
 	int64_t since_ms = connection->began_ms;
@@ -245,7 +245,7 @@ static void on_timer(uv_timer_t *timer)
 		give_up_connecting(connection);
 		return;
 	}
-	/* What came before the limit and was not read yet, as we were busy, is in time. */
+	/* Bytes that came before the limit, but are not read yet, are in time. */
 	if (connection->state >= READY)
 		receive(connection);
 	if (connection->state == READY || connection->state == DRAINING) {
@@ -316,7 +316,7 @@ static void receive(struct connection *connection)
 		total += n > 0 ? (size_t)n : 0;
 	} while (n > 0 && total < READ_TURN_MAX);
 
-	/* Before the end is judged: a GOAWAY that came just before it says why. */
+	/* Done before the end is judged: a GOAWAY just before it says why. */
 	if (total > 0)
 		take_in(connection);
 	if (n > 0)
@@ -367,7 +367,7 @@ static void begin_handshake(struct connection *connection, const char *why)
 	shake_hands(connection);
 }
 
-/* The request is small and the socket new: it fits, or the connection is no good. */
+/* The request is small and the socket new: if it does not fit, the connection is of no use. */
 static void ask_proxy(struct connection *connection)
 {
 	const struct sender_settings *settings = connection->settings.sender;
@@ -402,8 +402,8 @@ static void read_proxy(struct connection *connection)
 	if (r < 0)
 		break_off(connection, err.text);
 	else if (r > 0 && used < answer->used)
-		/* In TLS it is the client who speaks first. */
-		break_off(connection, "the proxy sends more than was asked for; check proxy");
+		/* In TLS the client speaks first. */
+		break_off(connection, "the proxy sent bytes before TLS began; check proxy");
 	else if (r > 0)
 		begin_handshake(connection, "the proxy opened a tunnel");
 }
@@ -554,14 +554,14 @@ void connection_push(struct connection *connection, struct sender_push *push)
 	assert(connection->state == READY);
 	push->sent_ms = now_ms(connection);
 	session_push(connection->session, push);
-	/* A path that forgot an idle connection drops what is sent without a word. */
+	/* A firewall that forgot an idle connection drops packets silently. */
 	if (!connection->ping_sent_ms &&
 		push->sent_ms - connection->last_read_ms >=
 			connection->settings.sender->ping_doubt_ms) {
 		session_ping(connection->session);
 		connection->ping_sent_ms = push->sent_ms;
 	}
-	/* Earlier than this no limit of this push is reached; on_timer looks at the exact times. */
+	/* No limit of this push is reached earlier; on_timer checks the exact times. */
 	if (session_oldest(connection->session) == push)
 		wake_at(connection, next_due_ms(connection));
 }
@@ -571,7 +571,7 @@ struct sender_push *connection_take_finished(struct connection *connection)
 	return connection->session ? session_take_finished(connection->session) : NULL;
 }
 
-/* A server that left may have said why before: an alert about our certificate, a GOAWAY. */
+/* A server that closed may have said why: an alert about our certificate, a GOAWAY. */
 static void break_off_write(struct connection *connection, int saved_errno)
 {
 	receive(connection);
@@ -620,7 +620,7 @@ static void write_all(struct connection *connection)
 			break_off(connection, err.text);
 			return;
 		}
-		/* What is left of a full batch goes into the next one's first record. */
+		/* The rest of a full batch goes into the first record of the next one. */
 		bool is_last = out->used < GATHER_SIZE;
 		if (!write_until(connection, is_last ? 0 : RECORD_SIZE - 1) || is_last)
 			return;
@@ -648,7 +648,7 @@ void connection_flush(struct connection *connection)
 		return;
 	if (is_leaving) {
 		SSL_shutdown(connection->ssl);
-		finish(connection, CONNECTION_LEFT, "all in flight is answered");
+		finish(connection, CONNECTION_LEFT, "all pushes in flight are answered");
 	} else if (session_is_over(connection->session)) {
 		break_off(connection, "the server broke the rules of HTTP/2");
 	}

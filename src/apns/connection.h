@@ -1,10 +1,10 @@
 /*
  * connection - one connection to Apple's service: dialled, TLS, HTTP/2, until it is closed.
  *
- * Private to the stage.  It reads when there is something, as much as there is, and only remembers
- * what came: its owner (credential_connections.c) is told through `changed` and, at the end of the
- * loop's turn, takes the finished pushes, gives new ones and has everything written at once by
- * connection_flush.  So no callback of the stage's user ever runs inside of it.
+ * Private to the stage.  It reads as soon as bytes come and only remembers them.  It calls
+ * `changed`; its owner (credential_connections.c) then takes the finished pushes at the end of the
+ * loop's turn, gives new ones and has everything written at once by connection_flush.  So no
+ * callback of the stage's user ever runs inside it.
  *
  * It moves dialling (-> tunnel, with a proxy) -> handshake -> ready -> draining -> closed, and from
  * anywhere to closed.  It enforces the time to connect, each push's deadline (and so a bound on
@@ -29,9 +29,9 @@ struct connection;
 enum connection_end {
 	CONNECTION_OPEN,    /* not closed */
 	CONNECTION_LEFT,    /* by us, or as GOAWAY or the peer's closing asked */
-	CONNECTION_LOST,    /* it had worked, then it broke */
+	CONNECTION_LOST,    /* it worked, then broke */
 	CONNECTION_FAILED,  /* it never worked */
-	CONNECTION_REFUSED, /* our credential is not wanted */
+	CONNECTION_REFUSED, /* the server refused our credential */
 };
 
 struct connection_settings {
@@ -41,16 +41,16 @@ struct connection_settings {
 	unsigned id;			      /* for the log */
 	unsigned rotation;		      /* which address to begin with */
 	dialer_in_use_fn *in_use;
-	void (*changed)(void *ctx); /* look at it at the end of this turn */
+	void (*changed)(void *ctx); /* it has work at the end of this turn */
 	void *ctx;		    /* of both */
 };
 
 struct connection *connection_new(uv_loop_t *loop, const struct connection_settings *settings);
-/* A closed one, with no finished pushes left.  The loop frees it when its handles are closed. */
+/* For a closed one without finished pushes.  The loop frees it when its handles are closed. */
 void connection_free(struct connection *connection);
 
 bool connection_is_ready(const struct connection *connection);
-/* Not there yet, but on its way. */
+/* Not ready yet, and not closed. */
 bool connection_is_starting(const struct connection *connection);
 /* The peer took our certificate and speaks HTTP/2. */
 bool connection_works(const struct connection *connection);
@@ -66,7 +66,7 @@ size_t connection_in_flight(const struct connection *connection);
 void connection_push(struct connection *connection, struct sender_push *push);
 struct sender_push *connection_take_finished(struct connection *connection);
 
-/* Does what is to be done at the end of a turn: reads on, writes, drains, closes. */
+/* The work at the end of a turn: reads on, writes, drains, closes. */
 void connection_flush(struct connection *connection);
 /* No new pushes; closes when those in flight are answered. */
 void connection_drain(struct connection *connection, const char *why);

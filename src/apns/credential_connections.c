@@ -13,32 +13,32 @@
 #include <string.h>
 
 #define CONNECTIONS_MAX 64
-#define SATURATED_MS 1000 /* no room for so long: another connection */
-#define ROOM_BLOCK_MIN 16 /* refilled in blocks, at least of so many: fewer, fuller writes */
-#define ROOM_BLOCKS 16	  /* and of that part of what may be in flight */
+#define SATURATED_MS 1000 /* after this time without room: another connection */
+#define ROOM_BLOCK_MIN 16 /* refilled in blocks of at least this many: fewer, fuller writes */
+#define ROOM_BLOCKS 16	  /* and at least this part of the streams allowed */
 #define FAULTS_MAX 3	  /* in a row: the connection is replaced */
 
-/* One connection and what the conns knows about it. */
+/* One connection and what is known about it. */
 struct slot {
 	struct connection *connection;
-	bool was_useful; /* Apple answered about a push, not about the connection */
-	bool is_counted; /* as an attempt that was of no use */
+	bool was_useful; /* Apple judged a push on it */
+	bool is_counted; /* as a useless attempt */
 	bool is_trial;	 /* made while the credential was on hold */
-	unsigned faults; /* pushes in a row that it did not do its work for */
+	unsigned faults; /* pushes in a row that it failed to deliver */
 };
 
 enum state {
 	OPEN,	 /* pushes go as far as the connections have room */
 	HELD,	 /* the credential was refused: pushes wait */
-	PROBING, /* one is out, to see whether it still is */
-	RETIRED, /* another took its place: connections finish what they have */
+	PROBING, /* one push is out to find out whether it still is */
+	RETIRED, /* replaced: its connections finish the pushes in flight */
 };
 
 struct credential_connections {
 	struct credential_connections_settings settings;
 	struct credential *credential;
 	struct tls *tls;	   /* NULL: the credential cannot be used */
-	struct provider *provider; /* NULL: a certificate says who we are */
+	struct provider *provider; /* NULL: the credential is a certificate */
 
 	struct slot slots[CONNECTIONS_MAX];
 	size_t slot_count;
@@ -48,19 +48,19 @@ struct credential_connections {
 	int64_t connect_after_ms;
 	uv_timer_t timer; /* backing off, or until the probe */
 
-	bool is_asked; /* credential_connections_room said 0, and nobody was told otherwise since */
-	int64_t saturated_since_ms; /* 0: there is room that nobody uses */
+	bool is_asked; /* credential_connections_room returned 0, and room was not offered since */
+	int64_t saturated_since_ms; /* since when there is no room; 0: there is some */
 
 	enum state state;
 	int64_t held_since_ms;
 	int64_t probe_ms;	   /* HELD: when the next push is let through */
 	int64_t tried_ms;	   /* of the last attempt in a trouble */
-	struct sender_push *probe; /* PROBING: the one that is out; compared, never read */
+	struct sender_push *probe; /* PROBING: the push that is out; compared, never read */
 
 	struct outage outage;
-	char trouble[ERR_TEXT_MAX]; /* what `state` was told last; "": it works */
+	char trouble[ERR_TEXT_MAX]; /* the last text given to `state`; "": it works */
 	int64_t proven_ms;	    /* of the last 200; 0: none */
-	int64_t served_ms;	    /* a push that was no check was last answered; 0: never */
+	int64_t served_ms;	    /* when a push other than a check was last answered; 0: never */
 	uint64_t answered;
 };
 
@@ -98,7 +98,7 @@ static void on_timer(uv_timer_t *timer)
 	changed(timer->data);
 }
 
-/* A trouble that is looked at by hand is not looked at in a loop. */
+/* An administrator's requests do not make a loop of attempts. */
 static void note_attempt(struct credential_connections *conns)
 {
 	if (*conns->trouble)
@@ -168,7 +168,7 @@ static void enter(struct credential_connections *conns, enum state state)
 	if (state == HELD && from == OPEN) {
 		conns->held_since_ms = now_ms(conns);
 		put_probe_off(conns);
-		outage_end(&conns->outage); /* the hold is what is told now */
+		outage_end(&conns->outage); /* the hold is reported instead */
 		drain_all(conns, "the credential is on hold");
 	} else if (state == OPEN) {
 		tell_state(conns, "");
@@ -178,7 +178,7 @@ static void enter(struct credential_connections *conns, enum state state)
 
 void credential_connections_hold(struct credential_connections *conns, const char *why)
 {
-	/* Those in flight when it began say the same thing again; the probe is not put off. */
+	/* Pushes in flight when the hold began get the same answer; they do not delay the probe. */
 	if (conns->state == OPEN)
 		enter(conns, HELD);
 	tell_state(conns, why);
@@ -209,7 +209,7 @@ static bool is_valid(const struct credential_connections *conns)
 	return credential_validity(conns->credential, clock_unix_ms()) == CREDENTIAL_VALID;
 }
 
-/* One that was of no use counts as an attempt, however it ended: no knocking in a loop. */
+/* A useless connection counts as an attempt, however it ended, so that attempts back off. */
 static void count_useless(struct credential_connections *conns, struct slot *slot)
 {
 	if (slot->was_useful || slot->is_counted)
@@ -221,7 +221,7 @@ static void count_useless(struct credential_connections *conns, struct slot *slo
 			&conns->random);
 }
 
-/* Those that drain, as the next one is made while they do. */
+/* Connections that drain: the next one is made meanwhile. */
 static void count_drained(struct credential_connections *conns)
 {
 	for (size_t i = 0; i < conns->slot_count; i++) {
@@ -231,21 +231,21 @@ static void count_drained(struct credential_connections *conns)
 	}
 }
 
-/* Not before this is a connection begun or, on hold, a push let through. */
+/* The earliest time for a new connection or, on hold, for a probe. */
 static int64_t try_ms(const struct credential_connections *conns)
 {
 	bool waits_for_probe = conns->state == HELD && conns->probe_ms > conns->connect_after_ms;
 	return waits_for_probe ? conns->probe_ms : conns->connect_after_ms;
 }
 
-/* Somebody waits, and nothing but time stands against letting him. */
+/* Pushes wait, and only time keeps them from going out. */
 static bool is_wanted(const struct credential_connections *conns)
 {
 	return conns->is_asked && conns->tls && (conns->state == OPEN || conns->state == HELD) &&
 		is_valid(conns);
 }
 
-/* When a connection beside those that there are may be made; INT64_MAX: none is wanted. */
+/* When a further connection may be made; INT64_MAX: none is wanted. */
 static int64_t another_due_ms(const struct credential_connections *conns)
 {
 	if (conns->saturated_since_ms == 0 || is_starting(conns) ||
@@ -276,7 +276,7 @@ static void connect_if_due(struct credential_connections *conns)
 	}
 }
 
-/* When something is to be done though nothing else happens; INT64_MAX: never. */
+/* When the timer has work; INT64_MAX: never. */
 static int64_t next_due_ms(const struct credential_connections *conns)
 {
 	int64_t due_ms = another_due_ms(conns);
@@ -348,7 +348,7 @@ static size_t open_room(const struct credential_connections *conns)
 	return room;
 }
 
-/* What credential_connections_room would say. */
+/* The result of credential_connections_room, without its side effects. */
 static size_t room(const struct credential_connections *conns)
 {
 	if (conns->state == PROBING || conns->state == RETIRED || !is_valid(conns))
@@ -371,7 +371,7 @@ size_t credential_connections_room(struct credential_connections *conns)
 
 bool credential_connections_push(struct credential_connections *conns, struct sender_push *push)
 {
-	/* A larger body than the last, a window, the clock: what was said of room may be over. */
+	/* A larger body, a window or the clock may have ended the room that was reported. */
 	if (credential_connections_room(conns) == 0)
 		return false;
 	size_t i = 0;
@@ -420,7 +420,7 @@ static bool is_proven(const struct credential_connections *conns)
 		now_ms(conns) - conns->proven_ms < conns->settings.sender->proven_ms;
 }
 
-/* What stands behind this connection may be broken, though it answers PINGs: another may do. */
+/* The server behind this connection may be broken although it answers PINGs; another may work. */
 static bool is_fault(const struct apns_answer *answer)
 {
 	return answer->ending == APNS_LOST || answer->ending == APNS_SILENT ||
@@ -445,8 +445,8 @@ static void judge_connection(
 }
 
 /*
- * What an answer says about the hold, before the caller, who may hold again, is told.  A probe that
- * nobody looked at (beyond a GOAWAY) is made again at once.
+ * The effect of an answer on the hold, before the caller gets the answer and may hold again.  A
+ * probe that Apple did not look at (beyond a GOAWAY) is sent again at once.
  */
 static void judge_hold(struct credential_connections *conns, bool is_probe,
 	const struct apns_answer *answer, const struct verdict *verdict)
@@ -485,7 +485,7 @@ static bool is_outdated(struct credential_connections *conns, const struct sende
 	return push->provider_number != provider_number(conns->provider);
 }
 
-/* A slot stays where it is meanwhile: they go in `bury` only, where nothing is in flight. */
+/* Slots keep their place meanwhile: only `bury` removes one, and nothing is in flight then. */
 static void answer(struct credential_connections *conns, struct slot *slot)
 {
 	struct sender_push *push;
@@ -511,7 +511,7 @@ static void answer(struct credential_connections *conns, struct slot *slot)
 		judge_hold(conns, is_probe, &said, &verdict);
 		conns->settings.callbacks->answered(
 			conns->settings.callbacks_ctx, push, &said, &verdict);
-		/* Another handle of this turn's end, which has run, may have to do with it. */
+		/* The handle at the turn's end has run already, so this asks for another turn. */
 		changed(conns);
 	}
 }
@@ -526,7 +526,7 @@ static bool has_working(const struct credential_connections *conns)
 	return false;
 }
 
-/* A connection is closed: what follows for the next one. */
+/* What the end of a connection means for the next one. */
 static void learn_from_end(struct credential_connections *conns, struct slot *slot)
 {
 	const char *why;
@@ -569,7 +569,7 @@ void credential_connections_answer(struct credential_connections *conns)
 		tell_state(conns, "");
 }
 
-/* Free slots from which on it is worth to be told. */
+/* The smallest room that is worth offering. */
 static size_t room_block(const struct credential_connections *conns)
 {
 	size_t limit = 0;
@@ -579,7 +579,7 @@ static size_t room_block(const struct credential_connections *conns)
 	return limit / 2 < block ? (limit + 1) / 2 : block;
 }
 
-/* A server that allows no stream at all fails no push either. */
+/* No push fails at a server that allows no stream. */
 static void judge_starvation(struct credential_connections *conns)
 {
 	if (!conns->is_asked || is_held(conns) || !has_working(conns) || room(conns) > 0 ||

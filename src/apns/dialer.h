@@ -1,12 +1,12 @@
 /*
  * dialer - a connected socket to one of a host's addresses.
  *
- * Resolves on libuv's pool, tries address after address: the next one as soon as one fails, or
- * `next_after_ms` later beside those still trying; the first to connect wins.  The order begins at
- * `rotation`, so that attempts spread over all of Apple's addresses, takes turns between IPv6 and
- * IPv4, and leaves addresses in use for last.
+ * It resolves the name on libuv's pool and tries one address after another: the next one as soon as
+ * one fails, or after `next_after_ms` beside those still trying; the first to connect wins.  The
+ * order begins at `rotation`, so that attempts spread over all of Apple's addresses, takes turns
+ * between IPv6 and IPv4, and leaves addresses in use for last.
  *
- * It has no time limit of its own: whoever dials cancels, and gives each address its time
+ * It has no time limit of its own: the caller cancels, and gives each address its time
  * (dialer_tried_ms).  Loop thread.
  */
 #ifndef MAILPUSH_APNS_DIALER_H
@@ -25,15 +25,15 @@
 struct dialer;
 
 /*
- * fd: connected, does not block, TCP_NODELAY; now the callee's.  -1: nothing answered, `failure`
- * says why.  Called once, never from within dialer_start, and the dialer is over then.
+ * fd: connected, non-blocking, with TCP_NODELAY; the callee owns it.  -1: no address answered,
+ * `failure` says why.  Called once, never from within dialer_start; the dialer has ended then.
  */
 typedef void dialer_done_fn(
 	void *ctx, int fd, const struct sockaddr_storage *address, const char *failure);
 typedef bool dialer_in_use_fn(void *ctx, const struct sockaddr_storage *address);
 
 struct dialer_settings {
-	const char *host; /* borrowed until it is over */
+	const char *host; /* borrowed until the end */
 	const char *key;  /* the setting that names it, for messages; static */
 	uint16_t port;
 	unsigned rotation;
@@ -45,9 +45,9 @@ struct dialer_settings {
 
 int dialer_start(uv_loop_t *loop, const struct dialer_settings *settings, struct dialer **ret,
 	struct err *err);
-/* `done` is not called any more.  The loop frees it when its handles are closed. */
+/* `done` is not called after this.  The loop frees it when its handles are closed. */
 void dialer_cancel(struct dialer *dialer);
-/* When the last of the addresses so far was begun to be tried, in the loop's time; 0: none was. */
+/* When the latest attempt at an address began, in the loop's time; 0: none did. */
 int64_t dialer_tried_ms(const struct dialer *dialer);
 
 /* Puts the addresses into the order in which they are tried; pure, for dialer and its tests. */

@@ -9,7 +9,8 @@ static const struct {
 	const char *words;
 } meanings[] = {
 	{200, NULL,
-		"Apple took it; if the phone stays silent, it is off, offline, in low power mode, "
+		"Apple accepted it; if the phone stays silent, it is off, offline, in low power "
+		"mode, "
 		"or "
 		"its account is set to fetch"},
 	{400, "BadDeviceToken",
@@ -28,24 +29,24 @@ static const struct {
 		"mailpush.conf"},
 	{400, NULL, "Apple calls the push malformed; please report this"},
 	{403, "BadCertificate",
-		"Apple refuses the certificate: it is revoked, or none of Apple's push "
+		"Apple refuses the certificate: it is revoked, or not one of Apple's push "
 		"certificates"},
 	{403, "BadCertificateEnvironment",
 		"the certificate is of the other environment (sandbox instead of production)"},
 	{403, "ExpiredProviderToken",
-		"the token signed with the .p8 key is too old: look at the clock of this machine"},
+		"the token signed with the .p8 key is too old: check the clock of this machine"},
 	{403, "InvalidProviderToken",
 		"the token signed with the .p8 key is not accepted: check key_id, team_id and that "
 		"the key was not revoked"},
 	{403, NULL, "Apple refuses the credential; check it in Apple's portal"},
 	{404, NULL, "Apple does not know the path; check apns_host"},
-	{405, NULL, "Apple does not take this method; check apns_host"},
+	{405, NULL, "Apple does not accept this method; check apns_host"},
 	{410, "ExpiredToken", "the device token has expired; the phone registers again by itself"},
 	{410, NULL,
 		"the device token is no longer in use: the account was removed from the phone, "
 		"push "
 		"was turned off or the phone was erased"},
-	{413, NULL, "the push is larger than Apple takes; please report this"},
+	{413, NULL, "the push is larger than Apple accepts; please report this"},
 	{429, "TooManyProviderTokenUpdates", "the token signed with the .p8 key changed too often"},
 	{429, NULL, "Apple got too many pushes for this device in a short time; it is tried again"},
 	{500, NULL, "Apple's service has an error of its own; it is tried again"},

@@ -1,7 +1,7 @@
 /*
  * explain - what an answer of Apple's means, in words for an administrator.
  *
- * Pure.  What follows from an answer is verdict.h's business.
+ * Pure.  verdict.h says what follows from an answer.
  */
 #ifndef MAILPUSH_APNS_EXPLAIN_H
 #define MAILPUSH_APNS_EXPLAIN_H

@@ -1,8 +1,8 @@
 /*
- * outage - pushes fail now and then; when they only fail for long, somebody should know.
+ * outage - notices when pushes only fail for a long time, as a failure now and then is normal.
  *
- * Two kinds: every push fails for `limit_ms`, or the server allows no stream for so long, which
- * fails no push either.  Times are monotonic.  Pure.
+ * Two kinds: every push fails for `limit_ms`, or the server allows no stream for that time, when no
+ * push can fail.  Times are monotonic.  Pure.
  */
 #ifndef MAILPUSH_APNS_OUTAGE_H
 #define MAILPUSH_APNS_OUTAGE_H
@@ -20,19 +20,22 @@ struct outage {
 	bool is_on;		   /* it lasts for longer than limit_ms */
 };
 
-/* The service did not do its work for a push.  Is it on now?  Then `text` says so. */
+/* A push failed.  True: the outage is on now, and `text` says so. */
 bool outage_failed(struct outage *outage, const struct apns_answer *answer, int64_t now_ms,
 	char text[ERR_TEXT_MAX]);
-/* Apple judged a push.  Was it on? */
+/* Apple judged a push.  True: the outage was on and is over. */
 bool outage_end(struct outage *outage);
 
-/* Somebody waits, and an open connection allows no stream.  Is it on now?  It begins anew then. */
+/*
+ * Pushes wait, and an open connection allows no stream.  True: the outage is on; its time begins
+ * anew.
+ */
 bool outage_starved(struct outage *outage, int64_t now_ms);
 void outage_fed(struct outage *outage);
 #define OUTAGE_STARVED_TEXT                                                                       \
 	"Apple's server has allowed no push for minutes; pushes wait, and another connection is " \
 	"tried"
-/* When outage_starved says yes if nothing changes; INT64_MAX: nobody starves. */
+/* When outage_starved becomes true if nothing changes; INT64_MAX: never. */
 int64_t outage_due_ms(const struct outage *outage);
 
 #endif

@@ -2,8 +2,8 @@
  * payload - the body of a push (APPLE-MAIL.md "The push").
  *
  * `{"aps":{"account-id":"<id>"}}`, and with hashes `"m":["<hash>",...]` after the id.  The account
- * id was validated when it came
- * ([A-Za-z0-9-]{1,64}) and is asserted here; nothing needs escaping.  Pure.
+ * id was validated on arrival ([A-Za-z0-9-]{1,64}) and is asserted here; nothing needs escaping.
+ * Pure.
  */
 #ifndef MAILPUSH_APNS_PAYLOAD_H
 #define MAILPUSH_APNS_PAYLOAD_H

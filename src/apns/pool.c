@@ -41,7 +41,7 @@ void pool_free(struct pool *pool)
 {
 	if (!pool)
 		return;
-	/* What the library has not given back, whatever the peer did to it, goes with the rest. */
+	/* Blocks that nghttp2 has not given back are freed too, whatever the peer did to it. */
 	while (pool->chunks) {
 		struct chunk *chunk = pool->chunks;
 		pool->chunks = chunk->next;

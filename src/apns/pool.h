@@ -1,9 +1,9 @@
 /*
  * pool - memory for nghttp2: small blocks that are given back are kept for the next request.
  *
- * nghttp2 takes and gives back about ten small blocks a push; with libc's malloc that is a sixth of
- * what a push costs.  Sizes are rounded up to classes of 32 bytes, each with a list of idle blocks;
- * larger blocks come from malloc.  Nothing goes back to libc before pool_free.
+ * nghttp2 allocates and frees about ten small blocks a push; with libc's malloc that is a sixth of
+ * the cost of a push.  Sizes are rounded up to classes of 32 bytes, each with a list of idle
+ * blocks; larger blocks come from malloc.  Nothing goes back to libc before pool_free.
  *
  * One owner, one thread.
  */
@@ -18,7 +18,7 @@ struct pool *pool_new(void);
 /* All blocks must have been given back. */
 void pool_free(struct pool *pool);
 
-/* As their namesakes; `pool` comes last because nghttp2 has it so. */
+/* As malloc, free, calloc and realloc; `pool` is last because nghttp2 wants it so. */
 void *pool_malloc(size_t size, void *pool);
 void pool_release(void *pointer, void *pool);
 void *pool_calloc(size_t count, size_t size, void *pool);

@@ -34,7 +34,7 @@ void proxy_write_request(struct buf *out, const char *host, uint16_t port, const
 	buf_append_text(out, "\r\n");
 }
 
-/* The size of the head at `bytes` with the empty line that ends it; 0: it is not all there. */
+/* The size of the head at `bytes` with the empty line that ends it; 0: incomplete. */
 static size_t head_size(const char *bytes, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
@@ -53,7 +53,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Of the part of a status line that is there: can it be one? */
+/* Can these bytes be the beginning of a status line? */
 static bool may_be_status_line(const char *bytes, size_t size)
 {
 	static const char form[] = "HTTP/1.# ###";

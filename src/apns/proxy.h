@@ -1,9 +1,8 @@
 /*
  * proxy - asks an HTTP proxy for a tunnel to Apple, and reads what it answers (RFC 9110 9.3.6).
  *
- * The proxy resolves the name.  Its answer is the head of an HTTP/1 response, interim ones before
- * it are skipped; of it only the status counts, and what stands behind the head of a 2xx is the
- * tunnel's.  Pure.
+ * The proxy resolves the name.  Its answer is the head of an HTTP/1 response; interim responses are
+ * skipped.  Only its status counts, and bytes behind the head of a 2xx belong to the tunnel.  Pure.
  */
 #ifndef MAILPUSH_APNS_PROXY_H
 #define MAILPUSH_APNS_PROXY_H
@@ -21,8 +20,8 @@
 void proxy_write_request(struct buf *out, const char *host, uint16_t port, const char *login);
 
 /*
- * What has come so far.  1: the tunnel is open, its bytes begin at *ret_used.  0: more is to come.
- * -EPROTO: it is no HTTP, or too long; -EACCES: refused; `err` says why and what to do.
+ * Reads the bytes that came so far.  1: the tunnel is open, its bytes begin at *ret_used.  0:
+ * incomplete.  -EPROTO: not HTTP, or too long; -EACCES: refused; `err` says why and what to do.
  */
 int proxy_read_answer(const char *bytes, size_t size, size_t *ret_used, struct err *err);
 

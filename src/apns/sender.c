@@ -1,8 +1,7 @@
 /*
- * sender.c finds the way (credential_connections.h) of a topic and turns the crank: at the end of
- * each turn of the loop in which something changed, in a uv_prepare handle, all ways give out
- * answers, offer room and write.  An idle handle beside it keeps the loop from waiting while there
- * is something to do.
+ * sender.c finds the connections (credential_connections.h) of a topic.  At the end of each turn of
+ * the loop in which something changed, in a uv_prepare handle, all of them give out answers, offer
+ * room and write.  An idle handle beside it keeps the loop from waiting while there is work.
  */
 #include "apns/sender.h"
 
@@ -88,7 +87,7 @@ static void bury_retired(struct sender *sender)
 	}
 }
 
-/* A callback may change which ways there are: a copy is walked, and none is freed meanwhile. */
+/* A callback may change the list: a copy is walked, and nothing is freed meanwhile. */
 static void each_of_all(struct sender *sender, void (*function)(struct credential_connections *way))
 {
 	size_t count = sender->way_count + sender->retired_count;
@@ -249,7 +248,7 @@ void sender_set_credentials(struct sender *sender, struct credential **credentia
 		sender->ways[sender->way_count++] = way;
 		credential_free(mem_steal(credentials[i]));
 	}
-	/* Before a new one of the same name has something to say. */
+	/* Before a new one of the same name reports its state. */
 	for (size_t i = 0; i < before_count; i++) {
 		if (!before[i])
 			continue;

@@ -1,12 +1,13 @@
 /*
- * sender - tells Apple: HTTP/2 connections to its push service, one set a credential.
+ * sender - sends pushes to Apple: HTTP/2 connections to its push service, a set for each
+ * credential.
  *
- * It keeps no queue: who has pushes asks sender_room about how many it would take for a topic, and
- * hands them over until one is not taken.  Each push taken is answered exactly once, through
- * `answered`, with Apple's answer or how it ended otherwise; what follows from that (verdict.h) is
- * the caller's business, except what concerns connections: the sender replaces them, backs off (1 s
- * to 60 s with jitter), honours GOAWAY and live SETTINGS, pings, and enforces a deadline a push
- * (APNS.md sections 1.2 and 4).
+ * It keeps no queue: the caller asks sender_room about how many pushes it would take for a topic,
+ * and hands them over until one is not taken.  Each push taken is answered exactly once, through
+ * `answered`, with Apple's answer or the way it ended otherwise.  The caller acts on the verdict
+ * (verdict.h), except for connections: the sender replaces them, backs off (1 s to 60 s with
+ * jitter), honours GOAWAY and live SETTINGS, pings, and enforces a deadline a push (APNS.md
+ * sections 1.2 and 4).
  *
  * Memory: a credential has at most `connections` that take pushes and 64 with those that drain,
  * each with SESSION_STREAMS_MAX pushes in flight (the caller's memory) and some 200 KB of its own
@@ -14,8 +15,8 @@
  *
  * Callbacks come at the end of a loop turn, never from within a function below (`state` may, from
  * sender_set_credentials and sender_hold); they may call all of them but sender_free, and `state`
- * not sender_set_credentials.  Frames are gathered over a turn and written at its end.  SIGPIPE is
- * ignored from sender_new on, as OpenSSL cannot do without.  Loop thread only.
+ * not sender_set_credentials.  Frames are gathered over a turn and written at its end.  sender_new
+ * makes the process ignore SIGPIPE, which OpenSSL needs.  Loop thread only.
  *
  * Behind it: credential_connections.h (one credential), connection.h (one connection: socket, TLS,
  * time), session.h (its HTTP/2), dialer.h, tls.h, answer.h and pool.h.
@@ -39,37 +40,40 @@ struct sender;
 int sender_new(uv_loop_t *loop, const struct sender_settings *settings,
 	const struct sender_callbacks *callbacks, void *ctx, struct sender **ret, struct err *err);
 /*
- * The credentials in force from now on, handed over, at most one a topic.  One that is the same as
- * before keeps its connections; those of others finish what they have and close.  After
- * sender_stop they are only freed.
+ * The credentials in force from now on, handed over, at most one a topic.  An unchanged credential
+ * keeps its connections; those of others finish the pushes in flight and close.  After sender_stop
+ * they are only freed.
  */
 void sender_set_credentials(struct sender *sender, struct credential **credentials, size_t count);
 bool sender_has_credential(const struct sender *sender, const char *topic);
 
 /*
- * About how many pushes on `topic` it takes now: what the live limits of its open connections leave
- * if they are as large as the last one was.  0: no credential, one that is not valid now, on hold,
- * saturated, or not connected (then it begins to connect, unless it backs off).
+ * About how many pushes on `topic` it takes now: the room within the live limits of its open
+ * connections, for pushes as large as the last one.  0: no credential, one that is not valid now,
+ * on hold, saturated, or not connected (then it begins to connect, unless it backs off).
  */
 size_t sender_room(struct sender *sender, const char *topic);
 /*
- * Is it taken?  Not so when sender_room would say 0 now, whatever it said before: then it is the
- * caller's as before, and stays where it waited until `room`.
+ * True: taken.  False when sender_room would return 0 now, whatever it returned before: the push
+ * stays the caller's, and waits until `room`.
  */
 bool sender_push(struct sender *sender, struct sender_push *push);
 
 /*
- * All pushes of this topic's credential wait: its credential was refused.  After hold_probe_ms one
- * push is let through; a 200, or any answer about that push or its token, ends the hold.  What says
- * nothing about the credential (no answer, a 5xx) does not: another is let through as much later.
+ * Apple refused this topic's credential: all its pushes wait.  After hold_probe_ms one push is let
+ * through; a 200, or any answer about that push or its token, ends the hold.  An outcome that says
+ * nothing about the credential (no answer, a 5xx) does not: another push is let through after the
+ * same time.
  */
 void sender_hold(struct sender *sender, const char *topic, const char *why);
 /*
- * Somebody asks for it: each credential on hold lets one push through at once, and one that backs
- * off connects at once; but hurry_least_ms after the last attempt in that trouble at the soonest.
+ * On an administrator's request each credential on hold lets one push through at once, and one that
+ * backs off connects at once, but not within hurry_least_ms of the last attempt in that trouble.
  */
 void sender_hurry(struct sender *sender);
-/* The wall clock was set: what was refused by the former time, each hold finds out at once. */
+/*
+ * The system clock was set: each hold probes at once, as the former time may have been the cause.
+ */
 void sender_clock_set(struct sender *sender);
 
 void sender_each_way(const struct sender *sender,
@@ -83,8 +87,8 @@ struct sender_counts {
 void sender_count(const struct sender *sender, struct sender_counts *ret);
 
 /*
- * No more pushes are taken; `done` is called when all answers are here, or after `within_ms` (what
- * is still out then is answered APNS_LOST first).
+ * No more pushes are taken; `done` is called when all are answered, or after `within_ms` (pushes
+ * still in flight are answered APNS_LOST first).
  */
 void sender_stop(struct sender *sender, int64_t within_ms, void (*done)(void *ctx), void *ctx);
 /* After `done`.  The loop must run once more for the handles to close. */

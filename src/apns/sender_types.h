@@ -1,5 +1,5 @@
 /*
- * sender_types - the structs that sender.h takes and gives, for it and the modules behind it.
+ * sender_types - the structs of sender.h, for it and the modules behind it.
  *
  * Loop thread only.
  */
@@ -24,25 +24,25 @@ struct sender_settings {
 	int64_t ping_silence_ms;  /* PING after this silence with pushes outstanding: 15 s */
 	int64_t ping_idle_ms;	  /* PING when idle this long: 5 min */
 	int64_t ping_doubt_ms;	  /* a push after this silence takes a PING along: 1 min */
-	int64_t ping_timeout_ms;  /* without any sign of life after a PING it is dead: 5 s */
+	int64_t ping_timeout_ms;  /* without an answer to a PING the connection is dead: 5 s */
 	int64_t next_address_ms;  /* the next address beside one that does not answer: 2 s */
 	/* Until HTTP/2 works, from when the last of the addresses was tried: 15 s. */
 	int64_t connect_timeout_ms;
 	int64_t backoff_min_ms; /* 1 s */
 	int64_t backoff_max_ms; /* 60 s */
 	int64_t hold_probe_ms;	/* how often a held credential is tried: 5 min */
-	int64_t hurry_least_ms; /* and at least so long after the last time on request: 10 s */
-	int64_t outage_ms;	/* pushes that only fail for so long are a trouble: 5 min */
-	int64_t proven_ms;	/* a 200 proves credential and host for so long: 24 h */
+	int64_t hurry_least_ms; /* least time between two attempts on request: 10 s */
+	int64_t outage_ms;	/* pushes that only fail for this long are a trouble: 5 min */
+	int64_t proven_ms;	/* a 200 proves credential and host for this long: 24 h */
 	int64_t token_renew_ms; /* a provider token is made anew after: 50 min */
 	int64_t token_least_ms; /* and never sooner than: 20 min */
-	const char *proxy_host; /* an HTTP proxy that is asked for a tunnel; NULL: none */
+	const char *proxy_host; /* the HTTP proxy for the tunnel; NULL: none */
 	uint16_t proxy_port;
 	const char *proxy_login; /* "user:password"; NULL: none */
 	int32_t first_stream_id; /* for tests; 0: the usual one */
 };
 
-/* The caller's until `answered`; all pointers stay valid till then. */
+/* Owned by the caller; it and all its pointers stay valid until `answered`. */
 struct sender_push {
 	const char *topic;
 	const char *token;
@@ -50,7 +50,7 @@ struct sender_push {
 	int64_t expiration_unix_s;
 	const char *payload;  /* not copied */
 	size_t payload_size;  /* at most PAYLOAD_MAX */
-	bool is_check;	      /* to nobody's token: it tells no phone anything */
+	bool is_check;	      /* a check: to a token of no phone */
 	int64_t sent_unix_ms; /* for the verdict */
 	unsigned attempts;    /* how often it has failed before */
 
@@ -70,15 +70,15 @@ struct sender_push {
 	size_t body_size;
 };
 
-/* `verdict`: what the answer means; borrowed, as `answer` is, for the time of the call. */
+/* `verdict`: what the answer means; valid during the call, like `answer`. */
 typedef void sender_answered_fn(void *ctx, struct sender_push *push,
 	const struct apns_answer *answer, const struct verdict *verdict);
 /* There is room for `topic` again, after sender_room said 0 or a push was not taken. */
 typedef void sender_room_fn(void *ctx, const char *topic);
 /*
- * The state of the way to Apple with this credential changed: text NULL: it works; else why not.
- * For alarms; said once a change.  The trouble of a credential that is no more in force, or has a
- * new certificate, is said to be over; not so when the sender stops.
+ * The state of this credential's connections changed.  text NULL: they work; else why not.  For
+ * alarms; called once a change.  The trouble of a credential that is no longer in force, or has a
+ * new certificate, is reported as over, but not when the sender stops.
  */
 typedef void sender_state_fn(void *ctx, const struct credential *credential, const char *text);
 
@@ -97,11 +97,11 @@ struct sender_link {
 };
 struct sender_way {
 	const struct credential *credential;
-	const char *trouble; /* NULL: it works, or was not tried yet */
+	const char *trouble; /* NULL: works, or not tried yet */
 	bool is_held;
-	int64_t held_ms;   /* for so long; 0: it is not */
-	int64_t try_in_ms; /* no connection is begun and, on hold, no push let through before */
-	int64_t served_ms; /* so long ago Apple judged a push that was no check; -1: never */
+	int64_t held_ms;   /* for this long; 0: not on hold */
+	int64_t try_in_ms; /* the earliest time for a connection or, on hold, a probe */
+	int64_t served_ms; /* time since Apple judged a push other than a check; -1: never */
 	const struct sender_link *links;
 	size_t link_count;
 };

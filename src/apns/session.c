@@ -32,11 +32,11 @@ struct session {
 	bool has_goaway;
 	struct session_goaway goaway;
 
-	size_t refused_limit; /* what a refused stream taught us; grows with each answer */
-	unsigned refusals;    /* in a row, while alone on the connection */
-	size_t unsent;	      /* bytes of bodies that wait for a window */
-	size_t body_estimate; /* bytes */
-	bool is_name_indexed; /* those of apns-id and apns-expiration are in the peer's table */
+	size_t refused_limit;	   /* learnt from refused streams; grows with each answer */
+	unsigned refusals;	   /* in a row, while alone on the connection */
+	size_t unsent;		   /* bytes of bodies that wait for a window */
+	size_t body_estimate;	   /* bytes */
+	bool is_name_indexed;	   /* the peer's table has the names apns-id and apns-expiration */
 	int64_t expiration_unix_s; /* of `expiration`: the same for all pushes of a second */
 	char expiration[24];
 	size_t expiration_size;
@@ -76,7 +76,7 @@ static void finish_answered(struct session *session, struct sender_push *push)
 	finish(session, push, APNS_ANSWERED);
 }
 
-/* The peer wants fewer streams than it announced: fewer than there were, then slowly more. */
+/* The peer wants fewer streams than it announced: fewer than now, then slowly more. */
 static void finish_refused(struct session *session, struct sender_push *push)
 {
 	finish(session, push, APNS_NOT_PROCESSED);
@@ -95,7 +95,7 @@ static int on_header(nghttp2_session *http2, const nghttp2_frame *frame, const u
 {
 	(void)flags;
 	(void)ctx;
-	/* What is not read is not looked up either: this is once a header of every answer. */
+	/* Runs for each header of every answer: names that are not read are not looked up. */
 	if (name_size != sizeof(":status") - 1 && name_size != sizeof("retry-after") - 1)
 		return 0;
 	struct sender_push *push = push_of(http2, frame->hd.stream_id);
@@ -118,7 +118,7 @@ static int on_body(nghttp2_session *http2, uint8_t flags, int32_t stream_id, con
 	memcpy(push->body + push->body_size, bytes, taken);
 	push->body_size += taken;
 	if (taken < size) {
-		/* The status is here, and nobody would read the rest. */
+		/* The status is known; the rest is not needed. */
 		push->is_cut = true;
 		push->is_complete = push->answer.status >= 200;
 		nghttp2_submit_rst_stream(http2, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_CANCEL);
@@ -135,7 +135,7 @@ static void take_goaway(struct session *session, const nghttp2_goaway *frame)
 	session->goaway.error_code = frame->error_code;
 	memcpy(session->goaway.reason, said.reason, sizeof(said.reason));
 
-	/* Ids grow, so what was not processed stands at the end. */
+	/* Ids grow, so the pushes not processed are at the end. */
 	while (session->last && session->last->stream_id > frame->last_stream_id) {
 		struct sender_push *push = session->last;
 		nghttp2_session_set_stream_user_data(session->http2, push->stream_id, NULL);
@@ -149,7 +149,7 @@ static void take_end_of_answer(struct session *session, int32_t stream_id)
 	if (!push)
 		return;
 	push->is_complete = push->answer.status >= 200;
-	/* Answered before all was sent: the rest is of no interest, so the stream ends here. */
+	/* Answered before all was sent: the rest is not needed, so the stream ends here. */
 	if (push->payload_sent < push->payload_size)
 		nghttp2_submit_rst_stream(
 			session->http2, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
@@ -342,7 +342,7 @@ size_t session_limit(const struct session *session)
 	return limit < session->refused_limit ? limit : session->refused_limit;
 }
 
-/* What has to wait for a window would only grow old on the way. */
+/* A push that waits for a window is better off in the queue. */
 static size_t room_of_window(const struct session *session)
 {
 	int64_t window = nghttp2_session_get_remote_window_size(session->http2);
@@ -442,7 +442,7 @@ static void submit(struct session *session, struct sender_push *push)
 		FIXED_FIELD("content-type", "application/json"),
 	};
 	size_t count = 9;
-	/* A secret that changes by the hour has no place in a table of headers. */
+	/* A secret that changes every hour does not belong into a table of headers. */
 	if (push->authorization)
 		fields[count++] = FIELD("authorization", push->authorization,
 			strlen(push->authorization), NGHTTP2_NV_FLAG_NO_INDEX);

@@ -1,18 +1,18 @@
 /*
  * session - HTTP/2 with Apple's service on one connection: bytes in, bytes out, pushes answered.
  *
- * No socket, no TLS, no clock: connection.c has those.  Everything that the peer may demand is
- * honoured here: its live limit of streams (one until its first SETTINGS), its windows, GOAWAY,
+ * No socket, no TLS, no clock: connection.c has those.  It honours everything that the peer may
+ * demand: its live limit of streams (one until its first SETTINGS), its windows, GOAWAY,
  * REFUSED_STREAM.  Frames are gathered: session_gather appends as many as there are, because a TLS
  * record a frame costs ten times the CPU (APNS.md section 2).
  *
  * A push given to session_push comes back exactly once, through session_take_finished, with its
  * answer in it.
  *
- * What the peer can make us keep is bounded: SESSION_STREAMS_MAX pushes (the caller's memory), of
- * each answer's body what fits into sender_push (a longer one is cut and its stream reset), one
- * header block (nghttp2: 64 KB, 8 CONTINUATION frames), 1000 unsent acknowledgements of its PING
- * and SETTINGS (more end the session), and frames of 16 KB.  Pushed streams are refused.  Loop
+ * Memory that the peer can cause is bounded: SESSION_STREAMS_MAX pushes (the caller's memory), the
+ * part of an answer's body that fits into sender_push (a longer one is cut and its stream reset),
+ * one header block (nghttp2: 64 KB, 8 CONTINUATION frames), 1000 unsent acknowledgements of its
+ * PING and SETTINGS (more end the session), and frames of 16 KB.  Pushed streams are refused.  Loop
  * thread.
  */
 #ifndef MAILPUSH_APNS_SESSION_H
@@ -42,11 +42,11 @@ struct session *session_new(const char *authority, int priority);
 void session_begin_at(struct session *session, int32_t stream_id);
 void session_free(struct session *session);
 
-/* What came.  -EPROTO: the peer does not speak HTTP/2, the connection is of no use any more. */
+/* Takes bytes from the peer.  -EPROTO: it does not speak HTTP/2; close the connection. */
 int session_receive(struct session *session, const uint8_t *bytes, size_t size, struct err *err);
-/* Appends what is to be sent until out->used is at least `enough`, or there is nothing more. */
+/* Appends frames to send until out->used is at least `enough` or none is left. */
 int session_gather(struct session *session, struct buf *out, size_t enough, struct err *err);
-/* Neither side has more to say: the peer broke the protocol, and was told so. */
+/* The session has ended: the peer broke the protocol, and got an error. */
 bool session_is_over(const struct session *session);
 
 /* The peer acknowledged our SETTINGS: it took our certificate and speaks HTTP/2. */
@@ -66,16 +66,16 @@ bool session_is_worn(const struct session *session);
 void session_push(struct session *session, struct sender_push *push);
 /* The one longest in flight, or NULL. */
 struct sender_push *session_oldest(const struct session *session);
-/* Gives it up: finished with `ending`, its stream is reset. */
+/* Gives a push up: it is finished with `ending`, its stream reset. */
 void session_give_up(struct session *session, struct sender_push *push, enum apns_ending ending);
-/* Nothing is received or sent any more: all in flight are finished as APNS_LOST. */
+/* Nothing is received or sent after this: all pushes in flight are finished as APNS_LOST. */
 void session_lose(struct session *session);
 struct sender_push *session_take_finished(struct session *session); /* NULL: none */
 /* Also session_gather finishes pushes: a stream that we reset ends when that is written. */
 bool session_has_finished(const struct session *session);
 
 void session_ping(struct session *session);
-/* Says goodbye (GOAWAY); what is in flight goes on. */
+/* Sends GOAWAY; pushes in flight go on. */
 void session_leave(struct session *session);
 
 #endif

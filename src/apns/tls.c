@@ -29,18 +29,18 @@ int tls_trust(const char *ca_file, X509_STORE **ret, struct err *err)
 	__attribute__((cleanup(store_cleanup))) X509_STORE *store = X509_STORE_new();
 	if (!store)
 		abort();
-	/* OpenSSL would not say why the system gives it no file. */
+	/* OpenSSL does not report why a file cannot be opened. */
 	struct stat status;
 	if (ca_file && (stat(ca_file, &status) < 0 || access(ca_file, R_OK) < 0))
 		return err_set(err, -errno, "cannot read apns_ca_file '%s': %s; %s", ca_file,
 			strerror(errno),
 			errno == EACCES ? "let the daemon's user read it"
 					: "check the path in mailpush.conf");
-	/* Nor would it come back from a pipe. */
+	/* And it would hang on a pipe. */
 	if (ca_file && !S_ISREG(status.st_mode))
 		return err_set(err, -EINVAL,
-			"cannot use apns_ca_file '%s': it is no file; give a file of certificates "
-			"in PEM form",
+			"cannot use apns_ca_file '%s': it is not a file; give a file of "
+			"certificates in PEM form",
 			ca_file);
 	ERR_clear_error();
 	if (ca_file && X509_STORE_load_file(store, ca_file) != 1)
@@ -98,7 +98,7 @@ int tls_new(X509_STORE *trust, const struct credential *credential, const char *
 		context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(context, on_new_session);
-	/* Two system calls a record otherwise. */
+	/* Saves one of two system calls a record. */
 	SSL_CTX_set_read_ahead(context, 1);
 	SSL_CTX_set_default_read_buffer_len(context, READ_BUFFER_SIZE);
 	*ret = mem_steal(tls);

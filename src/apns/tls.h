@@ -1,5 +1,6 @@
 /*
- * tls - TLS to Apple with one credential: who we are, whom we trust, and the session to resume.
+ * tls - TLS to Apple with one credential: its certificate, the certificates trusted, the session to
+ * resume.
  *
  * TLS 1.2 at least, ALPN h2, the server's name or address verified against the given store.  Loop
  * thread.
@@ -13,7 +14,7 @@
 #include <openssl/ssl.h>
 #include <stdbool.h>
 
-/* What is said of a server that does not agree to h2. */
+/* The text for a server that does not agree to h2. */
 #define TLS_NO_H2 "the server does not offer HTTP/2; check apns_host and apns_port"
 
 struct tls;
@@ -25,12 +26,12 @@ int tls_trust(const char *ca_file, X509_STORE **ret, struct err *err);
 /* `host` and `credential` are borrowed for as long as it lives. */
 int tls_new(X509_STORE *trust, const struct credential *credential, const char *host,
 	struct tls **ret, struct err *err);
-/* All that tls_open gave must be freed before. */
+/* Every SSL of tls_open must be freed before. */
 void tls_free(struct tls *tls);
 
 /* A client on a connected socket, before its handshake; freed with SSL_free, which leaves fd. */
 SSL *tls_open(struct tls *tls, int fd);
-/* The session was of no use: the next handshake is a full one. */
+/* Drops the session: the next handshake is a full one. */
 void tls_forget_session(struct tls *tls);
 bool tls_is_h2(const SSL *ssl);
 

@@ -59,7 +59,7 @@ static const struct row rows[] = {
 	{403, "BadCertificate", HOLD_ON_NEW_CONNECTION},
 	{403, "BadCertificateEnvironment", HOLD_ON_NEW_CONNECTION},
 	{403, "Forbidden", HOLD},
-	/* One that could be made anew was, and the answer is outdated: our clock may be wrong. */
+	/* The token was made anew, and is still called outdated: our clock may be wrong. */
 	{403, "ExpiredProviderToken", HOLD},
 	{403, "InvalidProviderToken", HOLD_ON_NEW_CONNECTION},
 	{403, "MissingProviderToken", HOLD_ON_NEW_CONNECTION},
@@ -67,7 +67,10 @@ static const struct row rows[] = {
 	{403, "UnrelatedKeyInToken", HOLD_ON_NEW_CONNECTION},
 	{403, "BadEnvironmentKeyIdInToken", HOLD_ON_NEW_CONNECTION},
 	{403, "BadEnvironmentKeyInToken", HOLD_ON_NEW_CONNECTION},
-	/* Without a reason too a 403 is about who we are: dropping would lose everybody's news. */
+	/*
+	 * A 403 is about the credential even without a reason: dropping would lose everybody's
+	 * news.
+	 */
 	{403, "", HOLD},
 
 	{404, "BadPath", DROP},
@@ -95,9 +98,8 @@ static const struct row rows[] = {
 };
 
 /*
- * A token is bad also when the host or the topic is wrong, and then it is so for everybody: only
- * after a 200 is it about the token.  Till then that push alone waits, so that others can bring the
- * 200.
+ * With a wrong host or topic every token is called bad, so only after a 200 is the answer about the
+ * token.  Until then this push alone waits, so that others can get the 200.
  */
 static const struct verdict doubted = {.action = VERDICT_HOLD,
 	.scope = VERDICT_TOKEN,
@@ -115,7 +117,7 @@ static const struct row *row_of(int status, const char *reason)
 
 static struct verdict of_status(int status, const char *reason)
 {
-	/* Also what no service of Apple's would say, e.g. a redirection: somebody else answers. */
+	/* Also answers that Apple does not give, such as a redirection: another server answers. */
 	static const struct verdict not_apple = RETRY(VERDICT_SERVICE, BACK_OFF);
 	static const struct verdict any_4xx = DROP;
 
@@ -134,13 +136,13 @@ static struct verdict of_ending(enum apns_ending ending, unsigned attempts)
 			.scope = VERDICT_SERVICE,
 			.delay_ms = AT_ONCE,
 			.counts = false};
-	/* A connection that died while it was idle says so only when a push comes. */
+	/* A connection that died while idle is noticed only when a push goes out. */
 	if (ending == APNS_LOST && attempts == 0)
 		return (struct verdict)RETRY(VERDICT_SERVICE, AT_ONCE);
 	return (struct verdict)RETRY(VERDICT_SERVICE, BACK_OFF);
 }
 
-/* Negative: Apple names no time, or one that is over. */
+/* Negative: Apple names no time, or a past one. */
 static int64_t retry_after_ms(const struct apns_answer *answer, int64_t now_unix_ms)
 {
 	int64_t delay_ms = answer->retry_after_ms;
@@ -152,8 +154,8 @@ static int64_t retry_after_ms(const struct apns_answer *answer, int64_t now_unix
 }
 
 /*
- * A phone that registered while the push was under way is not the one that Apple spoke of, whatever
- * the timestamp: its clock is not ours.
+ * Apple's answer is not about a phone that registered while the push was in flight, whatever the
+ * timestamp: Apple's clock is not ours.
  */
 static int64_t forget_before(
 	const struct apns_answer *answer, const struct verdict_context *context)
@@ -210,8 +212,8 @@ const char *verdict_remedy(const char *reason)
 		const char *beginning, *remedy;
 	} remedies[] = {
 		{"BadCertificateEnvironment",
-			"apns_host is not that for which the certificate is; use a production "
-			"certificate with api.push.apple.com"},
+			"the certificate is for another apns_host; use a production certificate "
+			"with api.push.apple.com"},
 		{"BadCertificate",
 			"check that the certificate is Apple's for this service and not revoked, "
 			"and renew it if need be"},

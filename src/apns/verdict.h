@@ -3,10 +3,10 @@
  *
  * Classified by (status, reason), never by status alone: 400 and 403 mix "this token", "this
  * request" and "our configuration" (APNS.md section 1.1, from Apple's "Handling notification
- * responses from APNs"). A reason that the table does not have under that status counts as none, a
- * status that it does not have as its class does (RFC 9110 15), and one of no such class, or a
- * redirection, as a service that fails.
- * What Apple answers is not an error.  Pure: one table, tested row by row.
+ * responses from APNs"). A reason that the table does not have under that status counts as none.  A
+ * status that it does not have counts as its class (RFC 9110 15); one of no such class, or a
+ * redirection, counts as a failing service.  An answer of Apple is not an error.  Pure: one table,
+ * tested row by row.
  */
 #ifndef MAILPUSH_APNS_VERDICT_H
 #define MAILPUSH_APNS_VERDICT_H
@@ -16,7 +16,7 @@
 
 #define VERDICT_REASON_MAX 48
 #define VERDICT_DOUBTED_RETRY_MS (5 * 60 * 1000)
-#define VERDICT_RETRY_AFTER_MAX_MS (24 * 60 * 60 * 1000) /* longer is not waited */
+#define VERDICT_RETRY_AFTER_MAX_MS (24 * 60 * 60 * 1000) /* a longer wait is cut to this */
 
 /* How a push ended. */
 enum apns_ending {
@@ -35,8 +35,8 @@ struct apns_answer {
 	int64_t retry_after_ms;		 /* -1: none */
 	int64_t retry_at_unix_ms;	 /* the same given as a date; 0: none */
 	/*
-	 * It was sent with a credential, or a provider token, that another has replaced since: what
-	 * Apple says about that is no news, the push is sent again with the new one.
+	 * The credential or provider token that it was sent with has been replaced since: Apple's
+	 * complaint about it does not count, and the push is sent again with the new one.
 	 */
 	bool is_outdated;
 };
@@ -49,14 +49,14 @@ enum verdict_scope {
 };
 
 enum verdict_action {
-	VERDICT_DONE,	/* told */
-	VERDICT_FORGET, /* the registration goes, if not renewed since forget_before */
-	VERDICT_STOP,	/* nothing more until the phone registers again */
-	VERDICT_DROP,	/* this push is given up, loudly */
-	VERDICT_RETRY,	/* again: after delay_ms, or with the schedule's own back-off if negative */
+	VERDICT_DONE,	/* settled: Apple accepted the push */
+	VERDICT_FORGET, /* the registration is forgotten, if not renewed since forget_before */
+	VERDICT_STOP,	/* the registration is stopped until the phone registers again */
+	VERDICT_DROP,	/* the push is discarded, with an error in the log */
+	VERDICT_RETRY, /* retried after delay_ms, or with the schedule's own back-off if negative */
 	/*
-	 * Scope credential: all its pushes wait; alarm; probe slowly.  Scope token: this one waits
-	 * for delay_ms; alarm, as it may be our host or certificate that is wrong.
+	 * Held.  Scope credential: all its pushes wait; alarm; slow probes.  Scope token: this push
+	 * waits for delay_ms; alarm, as our host or certificate may be wrong.
 	 */
 	VERDICT_HOLD,
 };
@@ -65,16 +65,17 @@ struct verdict {
 	enum verdict_action action;
 	enum verdict_scope scope;
 	/*
-	 * RETRY, HOLD; 0: at once; negative: schedule's back-off.  A failure that counts is tried
-	 * again at once only the first time, so that a server that goes on so is not hammered.
+	 * RETRY, HOLD; 0: at once; negative: schedule's back-off.  A failure that counts is retried
+	 * at once only the first time, so that a server that keeps failing is not hammered.
 	 * Retry-After takes the place of the back-off, up to VERDICT_RETRY_AFTER_MAX_MS.
 	 */
 	int64_t delay_ms;
 	bool counts;		 /* RETRY: an attempt */
-	bool replace_connection; /* this connection is not to be used for new pushes */
+	bool replace_connection; /* no new pushes on this connection */
 	/* FORGET, STOP: only if renewed before; never later than the push was sent. */
 	int64_t forget_before_unix_ms;
-	bool is_proven; /* the sender's: this credential got a 200 lately, perhaps this one */
+	bool is_proven; /* for the sender: this credential got a 200 lately, perhaps for this push
+			 */
 };
 
 struct verdict_context {
@@ -87,12 +88,12 @@ struct verdict_context {
 struct verdict verdict_of(const struct apns_answer *answer, const struct verdict_context *context);
 
 /*
- * A GOAWAY carries a reason and no status: is it one that says, under whatever status, that our
- * credential is refused?  None or an unknown one is not: it may be about the server.
+ * Does the reason of a GOAWAY, which has no status, mean under some status that our credential is
+ * refused? No for an empty or unknown reason: it may be about the server.
  */
 bool verdict_is_refusal(const char *goaway_reason);
 
-/* What an administrator does about a refused credential; `reason` may be "" or unknown. */
+/* What an administrator should do about a refused credential; `reason` may be "" or unknown. */
 const char *verdict_remedy(const char *reason);
 
 #endif

@@ -146,7 +146,7 @@
  *   pool            memory for nghttp2
  *   payload         the body of a push
  *   answer          Apple's words, read
- *   verdict         what an answer means: told, try again, forget, hold
+ *   verdict         what an answer means: settled, retried, forgotten, stopped, held
  *   explain         the same in words for administrators
  *
  * config/ - mailpush.conf

@@ -77,8 +77,10 @@ static const char *unknown_group(const char *groups, int *ret_size)
 	return NULL;
 }
 
-/* The groups needed, then the other groups of the line, without those that crash Cyrus or do not
- * exist. */
+/*
+ * The groups needed, then the other groups of the line, without those that crash Cyrus or do not
+ * exist.
+ */
 static char *wanted_groups(const char *groups)
 {
 	static const char *const needed[] = {"message", "flags", "mailbox", "applepushservice"};

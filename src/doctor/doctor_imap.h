@@ -9,8 +9,7 @@
 
 #define DOCTOR_IMAP_URL_SIZE 512
 
-/* "imap://127.0.0.1:143/" of a service of imapd; false: it listens at no address that can be
- * reached. */
+/* "imap://127.0.0.1:143/" of a service of imapd; false: it has no address that can be reached. */
 bool doctor_imap_url(const struct cyrusconf_service *service, char ret[DOCTOR_IMAP_URL_SIZE]);
 /* Does it speak TLS from the first byte on? */
 bool doctor_imap_is_tls(const struct cyrusconf_service *service);

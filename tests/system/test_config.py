@@ -540,7 +540,7 @@ def test_a_file_that_is_not_there_is_named(daemon, key, value, said):
 def test_a_pipe_of_certificates_is_not_waited_for(daemon, tmp):
     os.mkfifo(tmp / "pipe")
     daemon.write_conf(apns_ca_file=tmp / "pipe")
-    assert f"apns_ca_file '{tmp}/pipe': it is no file" in complaint(daemon)
+    assert f"apns_ca_file '{tmp}/pipe': it is not a file" in complaint(daemon)
 
 
 def test_a_value_of_imapd_conf_that_makes_no_sense_is_named(daemon, imapd_conf):

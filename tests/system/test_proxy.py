@@ -106,7 +106,7 @@ def test_an_answer_in_pieces_with_an_interim_one_before_it(site, sim, proxy, pho
     (b"SSH-2.0-OpenSSH_9.2\r\n", "not answer in HTTP/1; check proxy"),
     (b"\x15\x03\x01\x00\x02\x02\x16", "not answer in HTTP/1; check proxy"),
     (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 9000, "longer than 8192 bytes; check proxy"),
-    (b"HTTP/1.1 200 OK\r\n\r\nWelcome!", "more than was asked for; check proxy"),
+    (b"HTTP/1.1 200 OK\r\n\r\nWelcome!", "sent bytes before TLS began; check proxy"),
 ])
 def test_what_a_proxy_says_instead_is_a_trouble_and_costs_nothing(
         site, sim, proxy, phone, answer, trouble):

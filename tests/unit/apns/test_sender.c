@@ -1564,8 +1564,8 @@ static void a_missing_ca_file_is_said_at_once(void **state)
 static void a_ca_file_without_a_certificate_is_said_at_once(void **state)
 {
 	(void)state;
-	assert_ca_file_is_refused("/dev/null", -EINVAL, "it is no file", "in PEM form");
-	assert_ca_file_is_refused("/", -EINVAL, "it is no file", "in PEM form");
+	assert_ca_file_is_refused("/dev/null", -EINVAL, "it is not a file", "in PEM form");
+	assert_ca_file_is_refused("/", -EINVAL, "it is not a file", "in PEM form");
 	assert_ca_file_is_refused(simulator.key, -EINVAL, "no certificate", "in PEM form");
 }
 
