@@ -32,11 +32,11 @@ static struct {
 	char *command;
 	struct alarm *standing;
 	struct call *calls; /* oldest first; the first is the one that runs */
-	size_t waiting;	    /* of these, that do not run yet */
+	size_t waiting;	    /* those of them that wait */
 	uv_process_t process;
 	uv_timer_t limit;
 	int64_t limit_ms;
-	unsigned open; /* of the two, handles not closed yet */
+	unsigned open; /* the handles of the two that are not closed yet */
 } state = {.limit_ms = ALARM_COMMAND_MS};
 
 static void free_call(struct call *call)
@@ -173,7 +173,7 @@ void alarm_stop(void)
 		state.standing = alarm->next;
 		uv_close((uv_handle_t *)&alarm->repeat, free_closed);
 	}
-	/* The one that runs goes on without us. */
+	/* A running command is left to finish. */
 	struct call **waiting = state.open ? &state.calls->next : &state.calls;
 	while (*waiting) {
 		struct call *call = *waiting;

@@ -1,11 +1,11 @@
 /*
  * alarm - conditions that stand until they are mended.
  *
- * An alarm is logged when it begins, when it ends, and once a day while it stands; `alarm_command`
+ * An alarm is logged when it begins, when it ends, and once a day while it stands.  `alarm_command`
  * is run for begin and end as `command begin|end NAME TEXT`, because a small site has no
- * monitoring.  One runs at a time, in order, and nobody waits for it: one that takes longer than
- * ALARM_COMMAND_MS is killed with all that it started, and at ALARM_CALLS_MAX that wait for their
- * turn further ones are left out, which is logged.  What it prints goes to our standard error.
+ * monitoring.  One command runs at a time, in order, and the daemon does not wait for it.  After
+ * ALARM_COMMAND_MS it is killed with its children.  While ALARM_CALLS_MAX calls wait, further ones
+ * are left out, which is logged.  Its output goes to the daemon's standard error.
  *
  * Loop thread only.
  */
@@ -20,13 +20,13 @@
 
 /* `command`: a path, or NULL for none. */
 void alarm_start(uv_loop_t *loop, const char *command);
-/* Ends the timers; standing alarms are forgotten silently. */
+/* Stops the timers; standing alarms are dropped without a line. */
 void alarm_stop(void);
 
-/* For tests: another one than ALARM_COMMAND_MS, from the next call on. */
+/* For tests: replaces ALARM_COMMAND_MS from the next call on. */
 void alarm_limit_command(int64_t limit_ms);
 
-/* Raising what stands already only renews the text.  `name`: [a-z0-9_:.-]+, at most 100 bytes. */
+/* Raising a standing alarm only renews its text.  `name`: [a-z0-9_:.-]+, at most 100 bytes. */
 void alarm_raise(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void alarm_clear(const char *name);
 bool alarm_stands(const char *name);

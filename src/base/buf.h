@@ -32,7 +32,7 @@ void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(
 void buf_consume(struct buf *buf, size_t n);
 void buf_clear(struct buf *buf);
 
-/* The bytes as text: appends a NUL that does not count, valid until the next change. */
+/* The bytes as text, with a NUL that `used` does not count; valid until the next change. */
 const char *buf_text(struct buf *buf);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * clock - the two clocks, in int64 milliseconds.
  *
- * Monotonic time is for waiting and for everything in memory; Unix time is for what is written to
- * disk or told to others, and may jump.  Pure modules read neither: `now` is an argument.
+ * Monotonic time is for waiting and for everything in memory.  Unix time is for the disk and for
+ * other programs, and may jump.  Pure modules read neither: `now` is an argument.
  */
 #ifndef MAILPUSH_BASE_CLOCK_H
 #define MAILPUSH_BASE_CLOCK_H

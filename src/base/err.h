@@ -2,8 +2,8 @@
  * err - the text of a failure, for a person.
  *
  * A function that can fail returns 0 or a negative errno and, as its last argument, takes the
- * struct err that it fills.  It does not log: whoever decides what the failure means logs once.
- * A good text says what was being done, to what, what went wrong and what to do about it.
+ * struct err that it fills.  It does not log: the caller that decides what the failure means logs
+ * it once. A good text says what was being done, to what, what went wrong and what to do about it.
  *
  * Any thread; the struct belongs to the caller, usually on its stack.
  */
@@ -23,12 +23,12 @@ int err_set(struct err *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /*
- * Is it the disk that fails, and may all be well without another word from the administrator to us?
+ * Is it a fault of the disk or its permissions, which can pass without a change of the settings?
  * Full, read-only, not permitted, an I/O error.
  */
 bool err_is_of_disk(int code);
 
-/* Puts "prefix: " before the text that stands in err; returns `code`. */
+/* Puts "prefix: " before err's text; returns `code`. */
 int err_prefix(struct err *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

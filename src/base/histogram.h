@@ -2,7 +2,7 @@
  * histogram - how long something took, counted in buckets.
  *
  * One thread observes, any thread may read meanwhile: plain loads and stores, no lock and no
- * allocation.  A reader may see a count before its sum; that is of no matter to a monitor.
+ * allocation.  A reader may see a count before its sum, which does not matter to a monitor.
  */
 #ifndef MAILPUSH_BASE_HISTOGRAM_H
 #define MAILPUSH_BASE_HISTOGRAM_H
@@ -24,15 +24,15 @@ struct histogram {
 /* Negative times (a clock that jumped) count as 0. */
 void histogram_observe_us(struct histogram *histogram, int64_t us);
 
-/* Adds to `to` what `now` has more than `before`, an earlier copy of it. */
+/* Adds to `to` the growth of `now` since `before`, an earlier copy of it. */
 void histogram_add_growth(
 	struct histogram *to, const struct histogram *now, const struct histogram *before);
 
 uint64_t histogram_count(const struct histogram *histogram);
 double histogram_sum_s(const struct histogram *histogram);
 /*
- * The time, in seconds, below which a part (0 to 1) of all lie, guessed within its bucket; 0 when
- * there are none.
+ * The time in seconds below which the given part (0 to 1) of all lies, estimated within its bucket;
+ * 0 when there are none.
  */
 double histogram_quantile_s(const struct histogram *histogram, double part);
 

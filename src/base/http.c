@@ -23,7 +23,7 @@
 enum request_state {
 	REQUEST_COMING,
 	REQUEST_OPEN,	   /* the caller has it */
-	REQUEST_ANSWERED,  /* the answer is here, and not yet given to libmicrohttpd */
+	REQUEST_ANSWERED,  /* answered, but libmicrohttpd does not have the answer yet */
 	REQUEST_STREAMING, /* the caller has it, the answer has begun */
 	REQUEST_OVER,
 };
@@ -32,7 +32,7 @@ struct client {
 	TAILQ_ENTRY(client) place;
 	int fd;
 	int64_t since_ms;
-	int64_t deadline_ms; /* INT64_MAX: it waits for us */
+	int64_t deadline_ms; /* INT64_MAX: the caller has the request */
 	bool is_allowed;
 	bool is_cut;
 	bool sent_nul;
@@ -69,14 +69,14 @@ struct http {
 	struct MHD_Daemon *mhd;
 	uv_poll_t listener;
 	struct mhdwatch *watch;
-	uv_timer_t pending; /* libmicrohttpd has something to do */
+	uv_timer_t pending; /* libmicrohttpd has work */
 	uv_timer_t tick;    /* deadlines */
 	unsigned handles;
 	unsigned client_count;
 	TAILQ_HEAD(, client) clients; /* the longest there first */
 	LIST_HEAD(, http_request) requests;
 	bool is_ending;
-	bool is_deaf; /* no descriptor was left to accept with: tried again later */
+	bool is_deaf; /* out of descriptors: accepting is retried later */
 	bool accepted_refused;
 };
 
@@ -133,7 +133,7 @@ static void on_tick(uv_timer_t *timer)
 		uv_timer_stop(timer);
 }
 
-/* The longest that still sends its request; strangers first. */
+/* The request that has been coming for longest, of users not allowed first. */
 static void make_room(struct http *http)
 {
 	struct client *client;
@@ -169,7 +169,7 @@ static void on_listener(uv_poll_t *poll, int status, int events)
 			make_room(http);
 		http->accepted_refused = http->settings.is_allowed &&
 			!http->settings.is_allowed(http->settings.ctx, fd);
-		/* It closes the descriptor itself when it does not take it. */
+		/* On failure libmicrohttpd closes the descriptor itself. */
 		MHD_add_connection(http->mhd, fd, (struct sockaddr *)&address, size);
 	}
 	run(http);
@@ -262,7 +262,7 @@ static void resume(struct http_request *request)
 		return;
 	request->is_suspended = false;
 	MHD_resume_connection(request->connection);
-	/* It says neither by its descriptor nor by its timeout that it has something to do now. */
+	/* Neither its descriptor nor its timeout says that libmicrohttpd has work now. */
 	if (!request->http->is_ending)
 		uv_timer_start(&request->http->pending, on_pending, 0, 0);
 }
@@ -381,7 +381,7 @@ static void dispatch(struct http_request *request)
 	else if (!request->client->is_allowed)
 		answer_text(request, MHD_HTTP_FORBIDDEN, "this user may not ask");
 	else if (request->client->sent_nul)
-		answer_text(request, MHD_HTTP_BAD_REQUEST, "a NUL (%00) has no place here");
+		answer_text(request, MHD_HTTP_BAD_REQUEST, "a NUL (%00) is not allowed here");
 	else if (request->is_too_large)
 		answer_text(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
 	else
@@ -456,9 +456,8 @@ const char *http_body(const struct http_request *request, size_t *ret_size)
 }
 
 /*
- * Each path, and each argument's name and value.  They are read as C strings from here on.  A NUL
- * that was not escaped has ended them already: libmicrohttpd tells nobody of the bytes behind it,
- * so that request cannot be told from the shorter one.
+ * Each path, and each argument's name and value.  They are C strings from here on.  A NUL that was
+ * not escaped has ended them already: libmicrohttpd hides the bytes behind it.
  */
 static size_t unescape(void *ctx, struct MHD_Connection *connection, char *text)
 {
@@ -528,7 +527,7 @@ int http_listen_anew(struct http *http, int listener, struct err *err)
 		return err_set(err, -code, "cannot listen: %s", strerror(code));
 	}
 	uv_poll_stop(&http->listener);
-	/* Under the old number, which the loop knows. */
+	/* Keeps the descriptor's number, which the loop knows. */
 	dup3(listener, http->settings.listener, O_CLOEXEC);
 	close(listener);
 	uv_poll_start(&http->listener, UV_READABLE, on_listener);
@@ -552,7 +551,7 @@ void http_free(struct http *http)
 		else if (request->state == REQUEST_STREAMING && !request->has_ended)
 			http_end(request);
 	}
-	/* Lets them go out as far as they go at once. */
+	/* Sends what the sockets take at once. */
 	MHD_run(http->mhd);
 	MHD_run(http->mhd);
 	MHD_stop_daemon(http->mhd);

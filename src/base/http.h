@@ -2,13 +2,13 @@
  * http - an HTTP server on one listening socket, in our loop.
  *
  * libmicrohttpd does the protocol, without a thread of its own (mhdwatch.h).  One request a
- * connection, answered at once or later; meanwhile it is suspended.  All is bounded: connections
- * (beyond, the one that has been sending its request for longest makes room), headers
- * (HTTP_HEADERS_MAX), bodies, the time to send a request and to take its answer, and what waits of
- * a stream.  A request whose path or argument holds an escaped NUL is answered 400.
+ * connection, answered at once or later; meanwhile it is suspended.  Everything is bounded:
+ * connections (at the limit, the one that has been sending its request for longest is closed),
+ * headers (HTTP_HEADERS_MAX), bodies, the time to send a request and to take its answer, and the
+ * unsent part of a stream.  A request whose path or argument holds an escaped NUL is answered 400.
  *
- * A request given to `came` is the caller's until http_answer or, for a stream, http_end; with
- * http_defer the caller is told if it is over sooner.  Loop thread only.
+ * The caller owns a request given to `came` until http_answer or, for a stream, http_end;
+ * http_defer sets a callback for a request that ends sooner.  Loop thread only.
  */
 #ifndef MAILPUSH_BASE_HTTP_H
 #define MAILPUSH_BASE_HTTP_H
@@ -29,12 +29,11 @@ struct http;
 struct http_request;
 
 struct http_settings {
-	int listener; /* bound; handed over with success */
+	int listener; /* bound; handed over on success */
 	unsigned connections_max;
 	size_t body_max;
 	int64_t request_ms; /* to send a request; again to take the answer */
-	/* May who is at the other end of `fd` ask?  Else all its requests are answered 403.  NULL:
-	   all may. */
+	/* May the peer of `fd` ask?  Otherwise its requests are answered 403.  NULL: all may. */
 	bool (*is_allowed)(void *ctx, int fd);
 	void (*came)(void *ctx, struct http_request *request);
 	void *ctx;
@@ -42,9 +41,9 @@ struct http_settings {
 
 int http_new(
 	uv_loop_t *loop, const struct http_settings *settings, struct http **ret, struct err *err);
-/* From now on at this one, which is bound and handed over; a connection that there is goes on. */
+/* Listens at this descriptor from now on; it is bound and handed over.  Connections stay. */
 int http_listen_anew(struct http *http, int listener, struct err *err);
-/* Requests that are open are told that they are over, and answered 503.  NULL is fine. */
+/* Calls `gone` of open requests and answers them 503.  NULL is fine. */
 void http_free(struct http *http);
 
 /* Of the request; all borrowed until it is answered.  HEAD is GET here. */
@@ -52,7 +51,7 @@ const char *http_method(const struct http_request *request);
 const char *http_path(const struct http_request *request);
 /* Decoded; NULL: not given. */
 const char *http_query(const struct http_request *request, const char *name);
-/* NULL: not there. */
+/* NULL: absent. */
 const char *http_header(const struct http_request *request, const char *name);
 const char *http_body(const struct http_request *request, size_t *ret_size);
 
@@ -65,9 +64,9 @@ void http_add_header(struct http_request *request, const char *name, const char 
 /* `type` is a literal; the body is taken out of `body`, which stays the caller's. */
 void http_answer(struct http_request *request, unsigned status, const char *type, struct buf *body);
 
-/* An answer that goes on: 200 and what http_write gives, until http_end. */
+/* An endless answer: 200, then the bytes of http_write until http_end. */
 void http_stream(struct http_request *request, const char *type);
-/* False: too much waits already, nothing was taken. */
+/* False: HTTP_STREAM_MAX would be exceeded; nothing was taken. */
 bool http_write(struct http_request *request, const void *bytes, size_t size);
 void http_end(struct http_request *request);
 

@@ -269,7 +269,7 @@ static void append(enum log_level level, const char *module, const char *text,
 		pthread_cond_signal(&state.wake);
 }
 
-/* The lines that ratelimit has kept back, by now. */
+/* Logs the counts of lines that ratelimit kept back. */
 static void tell_kept_back(int64_t now_ms)
 {
 	struct ratelimit_entry entry;
@@ -395,7 +395,7 @@ void log_stop(void)
 	state.running = false;
 	pthread_mutex_unlock(&state.lock);
 	if (failed) {
-		/* Stuck in its write: the process ends without it. */
+		/* The thread is stuck in a write: the process ends without it. */
 		pthread_detach(state.thread);
 		return;
 	}
@@ -428,7 +428,7 @@ bool log_may(enum log_level level, const char *kind, const char *who, unsigned l
 	pthread_mutex_lock(&state.lock);
 	bool may =
 		ratelimit_allows(&state.limit, kind, who, lines, (int)level, clock_monotonic_ms());
-	/* It waits for lines, and has not heard that a count is to be told. */
+	/* The thread waits for lines; a count that is due does not wake it. */
 	if (may && state.running)
 		pthread_cond_signal(&state.wake);
 	pthread_mutex_unlock(&state.lock);

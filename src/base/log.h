@@ -8,9 +8,9 @@
  * when the target takes lines again.  A quarter of the ring is for errors and alarms alone: no
  * lesser line takes their place.
  *
- * Device tokens and account ids appear masked (log_masked); keys, JWTs and message data never.
- * What comes from outside is escaped, so that it can neither forge a line nor steer a terminal
- * (utf8_steers): each byte as \xNN, also of what is not UTF-8.
+ * Device tokens and account ids appear masked (log_masked); keys, JWTs and message data never. Text
+ * from outside is escaped, so that it can neither forge a line nor steer a terminal (utf8_steers):
+ * each byte as \xNN, and each byte that is not UTF-8.
  *
  * Any thread.  Stages do not log failures: they return them; `daemon` logs.
  */
@@ -26,7 +26,7 @@
 enum log_level {
 	LOG_LEVEL_ERROR, /* something is broken and needs a person */
 	LOG_LEVEL_WARN,	 /* something is odd, or lost */
-	LOG_LEVEL_INFO,	 /* what the service did, at the pace of a day */
+	LOG_LEVEL_INFO,	 /* changes of the service's state, a few a day */
 	LOG_LEVEL_DEBUG, /* every event and every push */
 };
 
@@ -60,11 +60,11 @@ static inline struct log_field log_masked(const char *name, const char *text)
 }
 
 /*
- * Before log_start, and after log_stop, lines go to stderr directly.  A journal that was found by
- * itself and cannot be reached is no failure: it reads stderr.
+ * Before log_start, and after log_stop, lines go to stderr directly.  With LOG_TARGET_AUTO a
+ * journal that cannot be reached is not a failure: it reads stderr.
  */
 int log_start(enum log_target target, enum log_level level, struct err *err);
-/* Writes what waits, for at most a second, and ends the thread. */
+/* Writes waiting lines, for at most a second, and ends the thread. */
 void log_stop(void);
 
 void log_set_level(enum log_level level);
@@ -79,10 +79,10 @@ void log_write(enum log_level level, const char *module, const char *text,
 	const struct log_field *fields, unsigned count);
 
 /*
- * For what others can cause as often as they like: may a line of a kind (a literal, which says what
- * happened) and of who caused it ("": nobody in particular) be written, as one of the first `lines`
- * of a minute?  Else it is counted, and the log tells the count behind the minute and at the stop
- * (ratelimit.h).  The level debug has them all.
+ * For lines that others can cause as often as they like: may a line of `kind` (a literal that says
+ * what happened), caused by `who` (may be ""), be written as one of the first `lines` of a minute?
+ * Otherwise it is counted, and the count is logged after the minute and at the stop (ratelimit.h).
+ * At level debug all are written.
  */
 bool log_may(enum log_level level, const char *kind, const char *who, unsigned lines);
 

@@ -145,7 +145,7 @@ void *map_remove(struct map *map, const void *key, size_t key_size)
 	if (!value)
 		return NULL;
 
-	/* What follows in the same run moves back over the hole, so that no search ends there. */
+	/* The rest of the run moves back over the hole, so that no search ends there. */
 	for (size_t i = (hole + 1) & map->mask; map->slots[i].value; i = (i + 1) & map->mask) {
 		size_t home = (size_t)map->slots[i].hash & map->mask;
 		if (((i - home) & map->mask) >= ((i - hole) & map->mask)) {
@@ -169,7 +169,7 @@ void map_clear(struct map *map)
 {
 	if (!map->count)
 		return;
-	/* Not wiped: a table that was large once would cost that again each time. */
+	/* A new table: wiping one that was large once would cost that time at each call. */
 	free(map->slots);
 	map->slots = mem_alloc_zero(MAP_SLOTS_MIN, sizeof(*map->slots));
 	map->mask = MAP_SLOTS_MIN - 1;

@@ -25,13 +25,13 @@ void map_add(struct map *map, const void *key, size_t key_size, void *value);
 /* Returns the value taken out, or NULL. */
 void *map_remove(struct map *map, const void *key, size_t key_size);
 size_t map_count(const struct map *map);
-/* In a time that does not grow with what was in it. */
+/* Takes constant time. */
 void map_clear(struct map *map);
 
 /* Walks all values in no order; `*position` begins at 0; NULL at the end.  No change meanwhile. */
 void *map_next(const struct map *map, size_t *position);
 
-/* SipHash-1-3, for whoever else needs a keyed hash. */
+/* SipHash-1-3, for other uses of a keyed hash. */
 uint64_t map_hash(const uint8_t seed[16], const void *bytes, size_t n);
 
 #endif

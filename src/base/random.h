@@ -14,7 +14,7 @@ struct random {
 	uint64_t state[2];
 };
 
-/* From the kernel, which always has some: also for the seed of a map. */
+/* Bytes from the kernel, which never fails; also for the seed of a map. */
 void random_seed(uint8_t ret[RANDOM_SEED_SIZE]);
 void random_init(struct random *chance, const uint8_t seed[RANDOM_SEED_SIZE]);
 uint64_t random_draw(struct random *chance);

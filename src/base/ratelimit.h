@@ -1,11 +1,10 @@
 /*
- * ratelimit - which lines of the log are written, of those that others can cause as often as they
- * like.
+ * ratelimit - limits the lines of the log that others can cause as often as they like.
  *
- * By kind, and within a kind by who caused it: the first lines of a minute are written at once, as
- * many as the caller says, further ones are counted, and behind the minute the count is told
- * (ratelimit_next), for as long as there is one.  Of RATELIMIT_MAX pairs; beyond, who caused it
- * does not count, so that a crowd is one.
+ * For each kind and cause, the first lines of a minute are written at once, as many as the caller
+ * says.  Further ones are counted, and the count is reported after the minute (ratelimit_next),
+ * minute after minute while lines keep coming.  RATELIMIT_MAX pairs of kind and cause are kept;
+ * beyond that all causes of a kind share one.
  *
  * Pure: callers pass the time, which is monotonic.  One thread at a time.
  */
@@ -22,7 +21,7 @@
 struct ratelimit_entry {
 	const char *kind;
 	char who[RATELIMIT_WHO_SIZE];
-	int level;	/* of its first line that was kept back */
+	int level;	/* when its first line was kept back */
 	unsigned lines; /* written in this minute */
 	uint64_t kept_back;
 	int64_t until_ms;
@@ -35,16 +34,15 @@ struct ratelimit {
 };
 
 /*
- * May it be written, as one of `lines` (1 or more) in a minute?  Else it is counted.  `kind` is a
- * literal; `who` may be "".
+ * May it be written, as one of `lines` (1 or more) in a minute? Otherwise it is counted.  `kind` is
+ * a literal; `who` may be "".
  */
 bool ratelimit_allows(struct ratelimit *limit, const char *kind, const char *who, unsigned lines,
 	int level, int64_t now_ms);
-/* When something is to be told, or forgotten; INT64_MAX: never. */
+/* When a count is due to be reported, or a pair to be forgotten; INT64_MAX: never. */
 int64_t ratelimit_due_ms(const struct ratelimit *limit);
 /*
- * What is to be told by now, one at a time; false: no more.  With `now_ms` INT64_MAX all that is
- * kept back is told.
+ * The next count that is due; false: none.  With `now_ms` INT64_MAX all counts are due.
  */
 bool ratelimit_next(struct ratelimit *limit, int64_t now_ms, struct ratelimit_entry *ret);
 

@@ -1,5 +1,5 @@
 /*
- * utf8 - is this text, how is a character read and written, and what does it do to a reader's eyes.
+ * utf8 - checks, reads and writes UTF-8, and knows characters that change how text is shown.
  *
  * Pure; any thread.
  */
@@ -19,9 +19,10 @@ bool utf8_is_valid(const char *text, size_t size);
 size_t utf8_read(const char *text, size_t size, uint32_t *ret_code_point);
 
 /*
- * Does it steer what shows the text, instead of being shown?  Control characters (C0, DEL, C1), the
- * separators of lines and paragraphs, and the marks, embeddings, overrides and isolates of the
- * bidirectional algorithm: with these a text could look like another, or like two lines.
+ * Does the character steer the terminal instead of being shown? These are control characters (C0,
+ * DEL, C1), the separators of lines and paragraphs, and the marks, embeddings, overrides and
+ * isolates of the bidirectional algorithm: with these a text could look like another, or like two
+ * lines.
  */
 bool utf8_steers(uint32_t code_point);
 

@@ -21,7 +21,7 @@ struct worker {
 
 	/* The loop's. */
 	struct job_list waiting;
-	bool is_urgent; /* somebody waits for one of them */
+	bool is_urgent; /* one of them is not lazy */
 	uint64_t submitted;
 	size_t running;		  /* jobs handed over and not yet back; 0: the thread is idle */
 	struct job_list finished; /* back, and not yet given to `done` */
@@ -127,7 +127,7 @@ static void on_done(uv_async_t *handle)
 	if (batch.first) {
 		worker->running = 0;
 		job_list_move(&worker->finished, &batch);
-		/* What waited meanwhile goes first, so that the thread works while we digest. */
+		/* Waiting jobs are handed over first, so that the thread works meanwhile. */
 		flush_if_urgent(worker);
 	}
 	if (!worker->finished.first)
@@ -210,7 +210,7 @@ bool worker_ask(struct worker *worker)
 
 void worker_flush(struct worker *worker)
 {
-	/* If we do not keep up with what comes back, no more is to be in the making. */
+	/* Waits until the loop has taken most of the jobs that came back. */
 	if (worker->running || worker->finished.count > WORKER_BATCH_MAX || !worker->waiting.first)
 		return;
 	struct job_list batch;

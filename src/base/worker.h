@@ -4,17 +4,17 @@
  * The loop thread submits jobs; at the end of its turn, if the thread is idle, all that wait are
  * handed over as one batch, up to WORKER_BATCH_MAX.  The thread does the batch (one transaction,
  * one commit) and hands it back, and `done` runs on the loop thread.  So the batch grows with the
- * load and an fsync is paid once a batch, and what waits stays in the loop's hands: it may be
- * merged or taken back until the moment it is handed over.
+ * load and costs one fsync.  Waiting jobs stay with the loop: they may be merged or taken back
+ * until they are handed over.
  *
- * A lazy job is one for which nobody waits: it rides along with the next that is not, so that it
- * does not cost an fsync of its own which others would have to wait out.
+ * A lazy job is not urgent: it goes with the next job that is, so that it does not cost an fsync of
+ * its own for which others would wait.
  *
- * What comes back is handed out WORKER_TURN_MAX at a time, one portion a turn of the loop: sockets
- * are read in between, however large the batch was.
+ * Finished jobs are handed out WORKER_TURN_MAX at a time, one portion a turn of the loop, so that
+ * sockets are read in between, however large the batch was.
  *
- * Jobs are owned by whoever submitted them; in between a job belongs to the thread, and the loop
- * reads only what neither side writes.
+ * The submitter owns the jobs.  Between hand-over and `done` a job belongs to the thread, and the
+ * loop reads only fields that neither side writes.
  */
 #ifndef MAILPUSH_BASE_WORKER_H
 #define MAILPUSH_BASE_WORKER_H
@@ -29,8 +29,10 @@
 
 /* Bounds the time until anything of a batch comes back. */
 #define WORKER_BATCH_MAX 8192
-/* Jobs given to `done` at once: as many as datagrams are read in a turn, so that intake does not
- * outrun what follows from it. */
+/*
+ * Jobs given to `done` at once: as many as datagrams are read in a turn, so that intake does not
+ * outrun the rest.
+ */
 #define WORKER_TURN_MAX 2048
 #define WORKER_LAZY_MS 20   /* after that a lazy job goes alone */
 #define WORKER_END_MS 10000 /* for a thread that ends in order */
@@ -57,26 +59,26 @@ struct worker;
 /* On the worker's thread. */
 typedef void worker_run_fn(void *ctx, struct job_list *batch);
 /*
- * On the worker's thread, at its end: the jobs that are not given to `done` yet, done or not, which
- * keep their order or get another.  What writes or waits for a disk at the end belongs here.
+ * On the worker's thread, at its end: the jobs that are not given to `done` yet, done or not, whose
+ * order may be changed.  Closing files and other work on the disk at the end belongs here.
  */
 typedef void worker_end_fn(void *ctx, struct job_list *left);
 /* On the loop thread; takes the jobs over. */
 typedef void worker_done_fn(void *ctx, struct job_list *batch);
 
 /*
- * On the loop thread: what worker_report said last.  NULL: all is well again.
+ * On the loop thread: the text of the last worker_report.  NULL: the trouble is over.
  */
 typedef void worker_trouble_fn(void *ctx, const char *text);
 
-/* On the loop thread, while the worker's waits in worker_ask: the batch is its own meanwhile. */
+/* On the loop thread, while the worker's thread waits in worker_ask; it may use the batch. */
 typedef void worker_asked_fn(void *ctx);
 
 struct worker_callbacks {
 	worker_run_fn *run;
 	worker_done_fn *done;
 	worker_trouble_fn *trouble; /* may be NULL */
-	worker_asked_fn *asked;	    /* may be NULL if nobody asks */
+	worker_asked_fn *asked;	    /* NULL if worker_ask is not used */
 	worker_end_fn *end;	    /* may be NULL */
 };
 
@@ -95,20 +97,24 @@ size_t worker_running(const struct worker *worker);
 uint64_t worker_submitted(const struct worker *worker);
 /* How long each batch took the thread. */
 const struct histogram *worker_histogram(const struct worker *worker);
-/* Hands over now what waits, lazy or not, if the thread is idle, instead of at the end of the turn.
+/*
+ * Hands over now what waits, lazy or not, if the thread is idle, instead of at the end of the turn.
  */
 void worker_flush(struct worker *worker);
-/* 0, or why the batch is not done; -ECANCELED: it is not tried again, as the worker is to stop. */
+/* 0, or why the batch failed; -ECANCELED: it is not retried, as the worker stops. */
 typedef int worker_attempt_fn(void *ctx, struct job_list *batch, struct err *err);
 /*
  * For `run`, on the worker's thread.  A batch that fails (a full disk, a database away) is tried
  * again inside `run`, so that order is kept: after 0.1 s, then twice as long each time, up to 5 s.
- * What is in the way is told by `trouble`, until an attempt goes well.  False when the worker is to
- * stop: give the batch back undone.
+ * `trouble` reports the cause until an attempt succeeds.  False when the worker is to stop: give
+ * the batch back undone.
  */
 bool worker_attempt(
 	struct worker *worker, worker_attempt_fn *attempt, void *ctx, struct job_list *batch);
-/* Any thread: what `trouble` tells; NULL: nothing.  For trouble found before the thread ran. */
+/*
+ * Any thread: has `trouble` called with this text (NULL: over).  For trouble found before the
+ * thread ran.
+ */
 void worker_report(struct worker *worker, const char *text);
 /*
  * For `run`, on the worker's thread: has `asked` called on the loop thread and waits for its end.
@@ -116,13 +122,12 @@ void worker_report(struct worker *worker, const char *text);
  */
 bool worker_ask(struct worker *worker);
 /*
- * Waits until the thread has finished what it has, ends it and frees the worker.  What was not
- * handed back yet and what still waits in the loop's hands goes to `ret_left` in order.  The loop
- * must run once more afterwards for the handles to close.
+ * Waits until the thread has finished what it has, ends it and frees the worker.  Jobs that were
+ * not handed back and jobs that still wait go to `ret_left` in order.  The loop must run once more
+ * afterwards for the handles to close.
  *
- * False: the thread has not ended within `limit_ms`, as what it is at does not return.  It keeps
- * the worker, all jobs and whatever `ctx` leads to: the process is to end, or this to be called
- * again.
+ * False: the thread has not ended within `limit_ms`, as its work does not return.  It keeps the
+ * worker, all jobs and everything that `ctx` leads to: the process must end, or call this again.
  */
 bool worker_free(struct worker *worker, int64_t limit_ms, struct job_list *ret_left);
 

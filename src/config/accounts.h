@@ -8,11 +8,11 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* False: there is none of that name.  A number need not be anybody's. */
+/* False: the name does not exist.  A number need not belong to an account. */
 bool accounts_find_user(const char *name, uid_t *ret);
 bool accounts_find_group(const char *name, gid_t *ret);
 
-/* One that there is, or NULL.  It is libc's, until somebody is looked up again. */
+/* NULL: does not exist.  The result is libc's, valid until the next look-up. */
 const struct passwd *accounts_find_account(const char *name);
 
 #endif

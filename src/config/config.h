@@ -1,5 +1,5 @@
 /*
- * config - what mailpush.conf says, as values; config_file.h reads it.
+ * config - the values of mailpush.conf, which config_file.h reads.
  *
  * Immutable once read; the loop thread owns it.
  */
@@ -76,11 +76,11 @@ struct config {
 	enum log_level log_level;
 	enum log_target log_target;
 	char *alarm_command; /* "": none */
-	char *user;	     /* "": stay who we are */
+	char *user;	     /* "": keep the user that started the daemon */
 
 	char *written; /* config_diff_record */
 
-	/* Each value with where it comes from, in the order of the file, then the defaults. */
+	/* Each value with its source, in the order of the file, then the defaults. */
 	char *path;
 	struct config_setting {
 		const char *key; /* of a credential: "credential NAME: KEY", ours */
@@ -90,7 +90,7 @@ struct config {
 	unsigned setting_count;
 };
 
-/* Is it one that we push for? */
+/* Is the subtopic one of those in `subtopics`? */
 static inline bool config_has_subtopic(const struct config *config, const char *subtopic)
 {
 	for (unsigned i = 0; i < config->subtopic_count; i++)

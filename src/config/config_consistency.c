@@ -18,8 +18,8 @@ static int check_sockets(const struct config *config, struct err *err)
 {
 	if (!*config->notify_socket && !*config->stream_socket)
 		return err_set(err, -EINVAL,
-			"notify_socket and stream_socket are both \"\"; without a socket no "
-			"event can come");
+			"notify_socket and stream_socket are both \"\"; without a socket events "
+			"cannot come");
 	if (!strcmp(config->notify_socket, config->stream_socket))
 		return err_set(err, -EINVAL,
 			"notify_socket and stream_socket are the same path '%s'",
@@ -52,8 +52,9 @@ static int check_forward(const struct config *config, struct err *err)
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (is_same_place(path, own[i].path))
 			return err_set(err, -EINVAL,
-				"forward_socket '%s' is our own %s: what is passed on would come "
-				"back for ever; name the socket of the program that is to get it",
+				"forward_socket '%s' is our own %s: notifications passed on would "
+				"come back for ever; name the socket of the program that should "
+				"get them",
 				config->forward_socket, own[i].key);
 	return 0;
 }

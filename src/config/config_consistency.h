@@ -1,5 +1,5 @@
 /*
- * config_consistency - what is wrong in mailpush.conf only when two keys are looked at together.
+ * config_consistency - checks of mailpush.conf that concern two keys together.
  */
 #ifndef MAILPUSH_CONFIG_CONFIG_CONSISTENCY_H
 #define MAILPUSH_CONFIG_CONFIG_CONSISTENCY_H

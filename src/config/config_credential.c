@@ -9,7 +9,7 @@ static const char *const kinds[] = {"certificate", "pkcs12", "p8"};
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-/* Which keys make sense with which kind, and which it needs. */
+/* The keys that each kind allows and needs. */
 static const struct rule {
 	const char *key;
 	const char *kind; /* NULL: any */
@@ -71,7 +71,7 @@ static bool check_key(
 			rule->key);
 		return false;
 	}
-	/* A topic goes with every kind. */
+	/* Every kind allows a topic. */
 	if (*value && rule->kind && !is_its_own && strcmp(rule->key, "topic") != 0) {
 		snprintf(why, why_size, "%s does not go with %s; remove it", rule->key, kind);
 		return false;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Read once, when the daemon starts; the credentials' files are read again. */
+/* Files read once, when the daemon starts; the credentials' files are read again. */
 static bool names_a_file(const char *name)
 {
 	return !strcmp(name, "apns_ca_file") || !strcmp(name, "proxy_password_file");

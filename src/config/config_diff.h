@@ -1,9 +1,9 @@
 /*
  * config_diff - which keys of mailpush.conf changed since it was read.
  *
- * A record has of each key in turn its name, a newline and how it is written, then a NUL; an empty
- * one ends it.  Two records have the same keys in the same order.  What stands in a file that a key
- * names and that is not read again belongs to the key.
+ * A record has for each key its name, a newline, its value as written and a NUL; an empty entry
+ * ends it.  All records have the same keys in the same order.  The content of a file that a key
+ * names, and that is not read again, is part of its value.
  *
  * Any thread.
  */
@@ -15,8 +15,7 @@
 char *config_diff_record(cfg_t *cfg);
 
 /*
- * The names of the keys that differ and that only a restart brings into force, as "a, b"; NULL if
- * there is none.
+ * The names of the changed keys that only a restart brings into force, as "a, b"; NULL: none.
  */
 char *config_diff_that_wait(const char *before, const char *after);
 

@@ -25,11 +25,11 @@
 #define SEEN_MAX 512
 #define END_KEY "end_of_this_file"
 #define EVENT_NAME_SIZE 32
-#define UNSET "unset" /* tells a list that is not given from one that is given empty */
+#define UNSET "unset" /* stands for a list that is not given, as one may be given empty */
 
 #define AT(member) offsetof(struct config, member)
 
-/* libconfuse's callbacks carry no context of ours; config_file_read is not called twice at once. */
+/* libconfuse's callbacks have no context argument; one call of config_file_read at a time. */
 static struct {
 	struct config *config;
 	const char *path;
@@ -38,7 +38,7 @@ static struct {
 	bool failed;
 	char listed[LISTED_MAX][EVENT_NAME_SIZE]; /* events in urgent_events and deferred_events */
 	size_t listed_count;
-	/* The list that is being read: it is told of each value and again at its end. */
+	/* The list that is being read: its callback runs for each value and again at the end. */
 	const cfg_opt_t *list;
 	unsigned list_size;
 	const cfg_opt_t *seen[SEEN_MAX];
@@ -67,7 +67,7 @@ static bool take_event(
 		return false;
 	}
 	snprintf(why, CONFIG_TAKE_WHY_SIZE,
-		"is no event that can push; mailpush.conf(5) lists those that can, such as "
+		"is not an event that can push; mailpush.conf(5) lists those that can, such as "
 		"MessageNew "
 		"and FlagsClear:Seen");
 	return false;
@@ -87,7 +87,7 @@ static bool take_deferred_events(
 	return take_event(config, value, RELAY_DEFERRED, why);
 }
 
-/* A service that is asked all the time may take us for an attack. */
+/* Apple may take frequent checks for an attack. */
 static bool take_check_interval(
 	struct config *config, const struct key *key, const char *value, char *why)
 {
@@ -96,8 +96,7 @@ static bool take_check_interval(
 	int64_t ms = config->apns_check_interval_ms;
 	if (ms == 0 || ms >= CLOCK_MINUTE_MS)
 		return true;
-	snprintf(why, CONFIG_TAKE_WHY_SIZE,
-		"must be from 1min to 1d, or 0s to have Apple never asked");
+	snprintf(why, CONFIG_TAKE_WHY_SIZE, "must be from 1min to 1d, or 0s to never ask Apple");
 	return false;
 }
 
@@ -166,7 +165,7 @@ static const char *const credential_keys[] = {
 
 static int fail(int line, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Keeps the first error, which is the one to mend first. */
+/* Keeps the first error, which is the one to correct first. */
 static int fail(int line, const char *format, ...)
 {
 	if (reading.failed)
@@ -254,7 +253,7 @@ static int check_once(cfg_t *cfg, cfg_opt_t *opt)
 	return 0;
 }
 
-/* A list that is given replaces the default one whole. */
+/* A given list replaces the whole default list. */
 static int begin_list(cfg_t *cfg, cfg_opt_t *opt, const struct key *key)
 {
 	if (check_once(cfg, opt))
@@ -284,7 +283,7 @@ static int take_value(cfg_t *cfg, cfg_opt_t *opt, const struct key *key)
 		setting_add(reading.config, key->name, value, cfg->line);
 		return 0;
 	}
-	/* Of "user:password@host" the log gets what follows the secret. */
+	/* The log gets only the part of "user:password@host" behind the secret. */
 	const char *at = strrchr(value, '@');
 	bool is_secret = at && memchr(value, ':', (size_t)(at - value));
 	return fail(cfg->line, "%s: '%s%.100s' %s", key->name, is_secret ? "..." : "",
@@ -298,7 +297,7 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt)
 	return check_once(cfg, opt) ? -1 : take_value(cfg, opt, key);
 }
 
-/* libconfuse tells of each value of a list, and again at the list's end. */
+/* libconfuse calls this for each value of a list, and again at the list's end. */
 static bool follow_list(cfg_opt_t *opt, bool *ret_is_end)
 {
 	unsigned size = cfg_opt_size(opt);
@@ -379,7 +378,7 @@ static bool was_seen(const cfg_opt_t *opt)
 	return false;
 }
 
-/* The keys that the file does not set take their default by the same way. */
+/* Keys that the file does not set take their default through the same functions. */
 static void take_defaults(cfg_t *cfg)
 {
 	for (size_t i = 0; i < KEYS; i++) {
@@ -403,7 +402,7 @@ static void take_defaults(cfg_t *cfg)
 			}
 		}
 		char why[CONFIG_TAKE_WHY_SIZE];
-		/* What a default names (a group) need not be on this system. */
+		/* A default may name a group that this system does not have. */
 		if (!key->take(reading.config, key, text, why))
 			fail(0, "%s is not set and its default '%s' %s", key->name, text, why);
 		setting_add(reading.config, key->name, text, 0);
@@ -411,8 +410,8 @@ static void take_defaults(cfg_t *cfg)
 }
 
 /*
- * libconfuse takes a section, a list or a string that the file's end cuts off for complete.  So a
- * key of our own is put behind it, which must be found where it belongs.
+ * libconfuse accepts a section, a list or a string that the file's end cuts off.  So a key of our
+ * own is appended, which must turn up at the top level.
  */
 static void parse_text(cfg_t *cfg, struct buf *text)
 {
@@ -423,7 +422,7 @@ static void parse_text(cfg_t *cfg, struct buf *text)
 		fail_at_end(cfg);
 }
 
-/* Of a text that conftext has cleaned. */
+/* Reads a text that conftext has cleaned. */
 static int parse(const char *path, struct buf *text, struct config **ret, struct err *err)
 {
 	struct config *config = mem_alloc_zero(1, sizeof(*config));

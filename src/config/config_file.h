@@ -1,10 +1,9 @@
 /*
  * config_file - mailpush.conf, read and checked.
  *
- * Everything that can be known to be wrong before the daemon runs is found here, and each error
- * names the file, the line or section, the key, the value and what to do.  `mailpushd -n` is this
- * and nothing else.  The manual page is mailpush.conf(5); its order is that of the table in
- * config_file.c.
+ * Every error that can be known before the daemon runs is found here; its text names the file, the
+ * line or section, the key, the value and what to do.  The manual page mailpush.conf(5) has the
+ * keys in the order of the table in config_file.c.
  *
  * One call at a time.
  */
@@ -14,7 +13,7 @@
 #include "config/config.h"
 
 int config_file_read(const char *path, struct config **ret, struct err *err);
-/* The same of what was read from `path`, which errors name. */
+/* The same for text that was read from `path`, which errors name. */
 int config_file_read_text(
 	const char *path, const char *bytes, size_t size, struct config **ret, struct err *err);
 void config_file_free(struct config *config); /* or NULL */

@@ -8,7 +8,7 @@
 
 #define NAME_MAX_BYTES 255
 
-/* What can stand between the tabs of an ACL. */
+/* Can the text stand between the tabs of an ACL? */
 static bool is_id(const char *text, size_t most)
 {
 	for (const char *c = text; *c; c++)
@@ -24,7 +24,7 @@ static int check_name(const char *name, struct err *err)
 			"group \"%.100s\": leave out group:, which is not part of the name", name);
 	if (!is_id(name, NAME_MAX_BYTES))
 		return err_set(err, -EINVAL,
-			"group \"%.100s\": this is no name of a group; write it as the ACL has it "
+			"group \"%.100s\": not a name of a group; write it as the ACL has it "
 			"behind group:",
 			name);
 	return 0;
@@ -48,7 +48,7 @@ int config_group_take(cfg_t *section, struct groups *groups, struct err *err)
 		members[i] = cfg_getnstr(section, "members", i);
 		if (!is_id(members[i], MAILBOX_USER_MAX))
 			return err_set(err, -EINVAL,
-				"group \"%s\": members: '%.100s' is no user; write the names as "
+				"group \"%s\": members: '%.100s' is not a user; write the names as "
 				"Cyrus' ACLs have them",
 				name, members[i]);
 	}

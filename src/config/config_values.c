@@ -102,7 +102,7 @@ bool config_take_priority(
 		}
 	}
 	snprintf(why, CONFIG_TAKE_WHY_SIZE,
-		"is no apns-priority; write none (the header is left out), 1, 5 or 10");
+		"is not an apns-priority; write none (the header is left out), 1, 5 or 10");
 	return false;
 }
 
@@ -167,7 +167,7 @@ bool config_take_forward_socket(
 		return true;
 	}
 	snprintf(why, CONFIG_TAKE_WHY_SIZE,
-		"is no socket; write the absolute path, of at most %lld characters, of one that "
+		"is not a socket; write the absolute path, of at most %lld characters, of one that "
 		"takes datagrams, or \"dlist:\" and the path of one that speaks dlist",
 		(long long)key->most);
 	return false;
@@ -179,11 +179,11 @@ bool config_take_host(struct config *config, const struct key *key, const char *
 	size_t plain = strspn(value, LETTERS_AND_DIGITS ".-");
 	if (value[plain] && inet_pton(AF_INET6, value, &address) != 1) {
 		snprintf(why, CONFIG_TAKE_WHY_SIZE,
-			"is no name or address of a host; the port is apns_port");
+			"is not a name or address of a host; the port is apns_port");
 		return false;
 	}
 	if (!*value) {
-		snprintf(why, CONFIG_TAKE_WHY_SIZE, "is no host; Apple's is %s", key->fallback);
+		snprintf(why, CONFIG_TAKE_WHY_SIZE, "is not a host; Apple's is %s", key->fallback);
 		return false;
 	}
 	return config_take_text(config, key, value, why);
@@ -194,7 +194,8 @@ bool config_take_registry(
 {
 	if (strncmp(value, "sqlite:/", 8) != 0) {
 		snprintf(why, CONFIG_TAKE_WHY_SIZE,
-			"is no database that this version knows; write \"sqlite:\" and an absolute "
+			"is not a database that this version knows; write \"sqlite:\" and an "
+			"absolute "
 			"path, "
 			"such as \"%s\"",
 			key->fallback);
@@ -208,7 +209,7 @@ bool config_take_site(struct config *config, const struct key *key, const char *
 	for (const char *c = value; *c; c++) {
 		if (!isalnum((unsigned char)*c) && !strchr(".-_", *c)) {
 			snprintf(why, CONFIG_TAKE_WHY_SIZE,
-				"is no name of a site; use letters, digits, dot, dash and "
+				"is not a name of a site; use letters, digits, dot, dash and "
 				"underscore");
 			return false;
 		}
@@ -222,7 +223,7 @@ bool config_take_mode(struct config *config, const struct key *key, const char *
 	unsigned long mode = strtoul(value, &end, 8);
 	if (end == value || *end || mode > 0777) {
 		snprintf(why, CONFIG_TAKE_WHY_SIZE,
-			"is no mode of a file; write it in octal, such as %s", key->fallback);
+			"is not a mode of a file; write it in octal, such as %s", key->fallback);
 		return false;
 	}
 	*(mode_t *)config_take_place(config, key) = (mode_t)mode;
@@ -238,7 +239,8 @@ bool config_take_group(struct config *config, const struct key *key, const char 
 	}
 	if (!accounts_find_group(value, at)) {
 		snprintf(why, CONFIG_TAKE_WHY_SIZE,
-			"is no group of this system; name one, such as the group that Cyrus runs "
+			"is not a group of this system; name one, such as the group that Cyrus "
+			"runs "
 			"in, or \"\" for the daemon's own");
 		return false;
 	}
@@ -250,7 +252,7 @@ bool config_take_listen(struct config *config, const struct key *key, const char
 	if (listen_parse(value, config_take_place(config, key)))
 		return true;
 	snprintf(why, CONFIG_TAKE_WHY_SIZE,
-		"is no numeric address with a port; write such as \"127.0.0.1:9105\" or "
+		"is not a numeric address with a port; write such as \"127.0.0.1:9105\" or "
 		"\"[::1]:9105\"");
 	return false;
 }
@@ -261,11 +263,12 @@ bool config_take_allowed_user(
 	struct peer_rules *peers = config_take_place(config, key);
 	uid_t uid;
 	if (!accounts_find_user(value, &uid)) {
-		/* The default names cyrus, which need not be there. */
+		/* The default names cyrus, who need not exist. */
 		if (!strcmp(value, "cyrus"))
 			return true;
 		snprintf(why, CONFIG_TAKE_WHY_SIZE,
-			"is no user of this system; write the name or the number of one that is");
+			"is not a user of this system; write the name or the number of one that "
+			"is");
 		return false;
 	}
 	if (peers->count == PEER_UIDS_MAX - 2) {
@@ -283,7 +286,7 @@ bool config_take_subtopic(
 	(void)key;
 	if (!*value || strlen(value) > 255) {
 		snprintf(why, CONFIG_TAKE_WHY_SIZE,
-			"is no subtopic; the one of Mail is com.apple.mobilemail");
+			"is not a subtopic; the one of Mail is com.apple.mobilemail");
 		return false;
 	}
 	if (config->subtopic_count == CONFIG_SUBTOPICS_MAX) {
@@ -303,7 +306,7 @@ bool config_take_log_level(
 	int level = log_level_parse(value);
 	if (level < 0) {
 		snprintf(why, CONFIG_TAKE_WHY_SIZE,
-			"is no log level; write error, warn, info or debug");
+			"is not a log level; write error, warn, info or debug");
 		return false;
 	}
 	config->log_level = (enum log_level)level;
@@ -322,7 +325,7 @@ bool config_take_log_target(
 		}
 	}
 	snprintf(why, CONFIG_TAKE_WHY_SIZE,
-		"is no log target; write auto, stderr, journal or syslog");
+		"is not a log target; write auto, stderr, journal or syslog");
 	return false;
 }
 
@@ -330,7 +333,8 @@ bool config_take_user(struct config *config, const struct key *key, const char *
 {
 	if (*value && !accounts_find_account(value)) {
 		snprintf(why, CONFIG_TAKE_WHY_SIZE,
-			"is no user of this system; write the name or the number of one that is");
+			"is not a user of this system; write the name or the number of one that "
+			"is");
 		return false;
 	}
 	return config_take_text(config, key, value, why);

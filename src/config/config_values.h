@@ -1,7 +1,7 @@
 /*
- * config_values - the values of mailpush.conf: each kind of value checked and put where it belongs.
+ * config_values - the kinds of values in mailpush.conf: checks a value and stores it.
  *
- * What a value of a list of events or of a section means stands in config.c.
+ * The lists of events and the sections are in config_file.c.
  */
 #ifndef MAILPUSH_CONFIG_CONFIG_VALUES_H
 #define MAILPUSH_CONFIG_CONFIG_VALUES_H
@@ -16,13 +16,13 @@
 
 struct key;
 
-/* Takes one value over; false and a text of what is wrong and what to write instead. */
+/* Stores one value; false: `why` says what is wrong and what to write instead. */
 typedef bool config_take_fn(
 	struct config *config, const struct key *key, const char *value, char *why);
 
 /*
- * One row a key.  libconfuse does the syntax and hands every value over as a string; what it means,
- * its bounds and its default stand here.
+ * A row for each key.  libconfuse does the syntax and gives every value as a string; its meaning,
+ * bounds and default are here.
  */
 struct key {
 	const char *name;

@@ -17,13 +17,13 @@ static void close_cleanup(int *fd)
 
 enum state { PLAIN, COMMENT, SLASHES, BLOCK, QUOTED, QUOTED_TWICE };
 
-/* Whether libconfuse reads on in a word after this byte, so that slashes begin no comment. */
+/* Does libconfuse stay inside a word after this byte, so that slashes do not begin a comment? */
 static bool is_of_word(uint8_t byte)
 {
 	return !memchr(" #\"'\t\n\r={}()+,", byte, sizeof(" #\"'\t\n\r={}()+,") - 1);
 }
 
-/* In which state the byte `c`, which `next` follows, leaves us; `before` is the one before it. */
+/* The state after the byte `c`, which `next` follows; `before` is the byte before it. */
 static enum state follow(enum state state, uint8_t before, uint8_t c, uint8_t next)
 {
 	switch (state) {
@@ -45,7 +45,7 @@ static enum state follow(enum state state, uint8_t before, uint8_t c, uint8_t ne
 	return c == (state == QUOTED ? '\'' : '"') ? PLAIN : state;
 }
 
-/* Takes out a byte order mark at the beginning, the CR of each CRLF, and what follows a #. */
+/* Removes a byte order mark at the beginning, the CR of each CRLF, and comments after a #. */
 static void clean(struct buf *text)
 {
 	size_t mark = strlen(byte_order_mark);
@@ -60,7 +60,7 @@ static void clean(struct buf *text)
 		uint8_t next = i + 1 < text->used ? text->data[i + 1] : '\0';
 		if (c == '\r' && next == '\n')
 			continue;
-		/* What a backslash, or the beginning of a block, takes along has no meaning. */
+		/* The byte after a backslash, or after the beginning of a block, has no meaning. */
 		bool is_escaped = is_taken || (state >= QUOTED && before == '\\');
 		enum state to = is_escaped ? state : follow(state, before, c, next);
 		is_taken = state == PLAIN && to == BLOCK;
@@ -98,7 +98,7 @@ int conftext_take(
 
 int conftext_read(const char *path, struct buf *ret, struct err *err)
 {
-	/* Not to hang on a pipe that somebody put there. */
+	/* A pipe would make it hang. */
 	__attribute__((cleanup(close_cleanup))) int fd =
 		open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat status;
@@ -107,10 +107,10 @@ int conftext_read(const char *path, struct buf *ret, struct err *err)
 			errno == EACCES ? "let the daemon's user read it"
 					: "give the path with -c");
 	if (!S_ISREG(status.st_mode))
-		return err_set(err, -EINVAL, "%s: is no file; give the path with -c", path);
+		return err_set(err, -EINVAL, "%s: is not a file; give the path with -c", path);
 	if (status.st_size > CONFTEXT_MAX)
 		return err_set(err, -EINVAL,
-			"%s: is larger than %d bytes: it is no mailpush.conf; give the path "
+			"%s: is larger than %d bytes: it is not a mailpush.conf; give the path "
 			"with -c",
 			path, CONFTEXT_MAX);
 	buf_auto struct buf text;

@@ -16,7 +16,7 @@ static const char *remedy_of(int code)
 			      : "set imapd_conf to the file that Cyrus reads";
 }
 
-/* A regular file only: another kind could keep us waiting. */
+/* Regular files only: reading another kind could wait. */
 static int open_file(const char *path, FILE **ret, struct err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -30,8 +30,8 @@ static int open_file(const char *path, FILE **ret, struct err *err)
 	}
 	if (!S_ISREG(status.st_mode)) {
 		close(fd);
-		return err_set(
-			err, -EINVAL, "cannot read %s: it is no file; %s", path, remedy_of(EINVAL));
+		return err_set(err, -EINVAL, "cannot read %s: it is not a file; %s", path,
+			remedy_of(EINVAL));
 	}
 	*ret = fdopen(fd, "r");
 	return *ret ? 0 : err_set(err, -ENOMEM, "cannot read %s", path);
@@ -80,7 +80,7 @@ static char *choose_site(const struct config *config, const struct imapdconf *im
 	return mem_dup(name);
 }
 
-/* As it is while somebody writes it anew, or when the disk was full. */
+/* A file is empty while it is rewritten, or after a full disk. */
 static bool is_empty(struct buf *text)
 {
 	return strspn(buf_text(text), " \t\r\n") == text->used;

@@ -29,18 +29,18 @@ struct input_files {
 	size_t included_count;
 };
 
-/* What cannot be read is said in what it returns, each thing by itself. */
+/* Never NULL: the result has the error of each file that cannot be read. */
 struct input_files *input_files_read(const struct config *config);
-/* Where imapd.conf could not be read: takes over what `before` had of it. */
+/* If imapd.conf could not be read, takes over the one of `before`. */
 void input_files_inherit(struct input_files *input_files, struct input_files *before);
 /*
- * Whether something could not be read for a reason that is not the file's, as with no descriptor
- * left or a file server that is away: nothing about the files will change when that is over.
+ * Could a file not be read for a reason outside it, such as a lack of descriptors or a file server
+ * that is away? No change of the files will show when that is over.
  */
 bool input_files_failed_in_passing(const struct input_files *input_files);
 /*
- * The files that are read; `input_files` NULL: those that the configuration names.  The array is
- * the caller's, the texts are borrowed.
+ * The paths of the files that are read; `input_files` NULL: those that the configuration names.
+ * The caller owns the array and borrows the texts.
  */
 const char **input_files_paths(
 	const struct config *config, const struct input_files *input_files, size_t *ret_count);

@@ -1,14 +1,14 @@
 /*
- * process - what the process is before it is a daemon: whose, and with which files open.
+ * process - prepares the process: its user, and its standard files.
  */
 #ifndef MAILPUSH_CONFIG_PROCESS_H
 #define MAILPUSH_CONFIG_PROCESS_H
 
 #include "base/err.h"
 
-/* Started by root, it becomes `user`; "" or another's start: it stays who it is. */
+/* A process of root becomes `user`; with "", or started by another user, it keeps its user. */
 int process_become(const char *user, struct err *err);
-/* Whatever we open must not become standard error: missing ones are opened first. */
+/* Opens missing standard files, so that no later file becomes standard error. */
 int process_open_standard_files(void);
 
 #endif

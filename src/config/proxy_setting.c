@@ -47,7 +47,7 @@ bool proxy_setting_parse(
 	if (!colon || !units_parse_number(colon + 1, &port) || port < 1 || port > UINT16_MAX ||
 		!is_host(host, size) || (!is_bracketed && memchr(host, ':', size))) {
 		snprintf(why, why_size,
-			"is no HTTP proxy; write its host and port, such as "
+			"is not an HTTP proxy; write its host and port, such as "
 			"\"proxy.example.com:3128\" or \"[2001:db8::1]:3128\"");
 		return false;
 	}
@@ -56,7 +56,7 @@ bool proxy_setting_parse(
 	return true;
 }
 
-/* Returns the size, or -errno.  Does not wait for what is no regular file. */
+/* Returns the size, or -errno.  Does not wait for a pipe or a device. */
 static ssize_t read_file(const char *path, char *bytes, size_t size)
 {
 	struct stat status;

@@ -1,8 +1,8 @@
 /*
  * proxy_setting - what the keys `proxy` and `proxy_password_file` of mailpush.conf mean.
  *
- * `why` is filled, with what is wrong and what to write instead, when false is returned; `ret_` is
- * the caller's then untouched, else to be freed.
+ * False: `why` says what is wrong and what to write instead, and `ret` is untouched.  Else the
+ * caller frees it.
  */
 #ifndef MAILPUSH_CONFIG_PROXY_SETTING_H
 #define MAILPUSH_CONFIG_PROXY_SETTING_H

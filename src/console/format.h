@@ -26,7 +26,7 @@ const char *format_size(double bytes, char ret[FORMAT_SIZE]);
 
 /*
  * What came from outside, safe on a terminal: control characters, those that turn the direction of
- * writing around, and bytes that are no text in this locale become '?'.  At most `size` bytes with
+ * writing around, and bytes that are not text in this locale become '?'.  At most `size` bytes with
  * the NUL; returns the columns that it takes.
  */
 size_t format_printable(const char *text, char *ret, size_t size);

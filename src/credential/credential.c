@@ -120,8 +120,8 @@ static int load_p8(
 	warn_if_exposed(credential, files->p8, is_exposed);
 	if (!is_p256(credential->key))
 		return err_set(err, -EINVAL,
-			"'%s' holds a private key, but none that signs provider tokens (EC P-256); "
-			"give the AuthKey_%s.p8 that Apple let you download",
+			"the private key in '%s' cannot sign provider tokens, as it is not EC "
+			"P-256; give the AuthKey_%s.p8 downloaded from Apple",
 			files->p8, files->key_id);
 	memcpy(credential->key_id, files->key_id, CREDENTIAL_ID_SIZE);
 	memcpy(credential->team_id, files->team_id, CREDENTIAL_ID_SIZE);

@@ -1,15 +1,15 @@
 /*
- * credential - what proves to Apple who we are, for which topics.
+ * credential - a certificate or key that identifies us to Apple for certain topics.
  *
  * Either a client certificate with its key, in PEM (chains in any order, the key perhaps in the
  * same file) or PKCS#12, or a token signing key (.p8), with which provider.h makes provider tokens.
  * Checked when loaded: the key fits, the topic is one of the certificate's (topics.h) and one that
- * iOS Mail listens to.  Whether its time is now is a question of its own (credential_validity): one
- * that has expired is known, and its pushes wait.
+ * iOS Mail listens to.  Its dates are a separate question (credential_validity): an expired
+ * credential is loaded, and its pushes wait.
  *
- * Reading happens on libuv's pool or before the loop; what the struct says is immutable afterwards.
- * It is shared by counting: credential_ref takes a share, credential_free gives one back and frees
- * with the last.  The count is plain, so all shares of one belong to one thread at a time.
+ * Files are read on libuv's pool or before the loop; the struct is immutable afterwards.  It is
+ * shared by counting: credential_ref takes a share, credential_free gives one back and frees with
+ * the last.  The count is plain, so all shares of one belong to one thread at a time.
  */
 #ifndef MAILPUSH_CREDENTIAL_CREDENTIAL_H
 #define MAILPUSH_CREDENTIAL_CREDENTIAL_H
@@ -42,9 +42,9 @@ struct credential_files {
 struct credential {
 	unsigned shares;
 	char *name;
-	char *file;	      /* what it is called in messages: "certificate '/etc/...'" */
-	char *topic;	      /* the one that it is used for */
-	struct topics topics; /* all that the certificate allows; none for a token key */
+	char *file;	      /* its name in messages: "certificate '/etc/...'" */
+	char *topic;	      /* the topic that it is used for */
+	struct topics topics; /* all topics that the certificate allows; none for a token key */
 	X509 *certificate;    /* NULL: the key signs provider tokens */
 	STACK_OF(X509) * chain;
 	EVP_PKEY *key;
@@ -52,18 +52,18 @@ struct credential {
 	char team_id[CREDENTIAL_ID_SIZE + 1];
 	int64_t not_before_unix_ms; /* of a token key: always */
 	int64_t not_after_unix_ms;
-	char *warnings[CREDENTIAL_WARNINGS_MAX]; /* what is odd, for a person */
+	char *warnings[CREDENTIAL_WARNINGS_MAX]; /* a warning for a person; "": none */
 	unsigned warning_count;
 };
 
-/* Two files that do not fit each other (as a pair has that is half replaced): -EKEYREJECTED. */
+/* Two files that do not fit each other (a pair that is half replaced): -EKEYREJECTED. */
 int credential_load(const struct credential_files *files, struct credential **ret, struct err *err);
 /* Another share of it, given back with credential_free; returns `credential`. */
 struct credential *credential_ref(struct credential *credential);
 void credential_free(struct credential *credential);
 MEM_DEFINE_CLEANUP(credential_cleanup, struct credential, credential_free)
 
-/* What TLS shows, of one that has a certificate; borrowed from it. */
+/* The certificate, chain and key for TLS, borrowed; only of a credential with a certificate. */
 static inline struct tls_identity credential_identity(const struct credential *credential)
 {
 	return (struct tls_identity){
@@ -76,8 +76,8 @@ bool credential_equal(const struct credential *a, const struct credential *b);
 bool credential_same_signer(const struct credential *a, const struct credential *b);
 
 /*
- * For connections a certificate is valid so long after its own beginning: a server whose clock is a
- * little behind ours would refuse it before, and a refusal is a hold of minutes.
+ * For connections a certificate is valid only this long after its own beginning: a server whose
+ * clock is a little behind ours would refuse it, and a refusal is a hold of minutes.
  */
 #define CREDENTIAL_START_MS 2000
 
@@ -85,14 +85,16 @@ enum credential_validity { CREDENTIAL_VALID, CREDENTIAL_NOT_YET, CREDENTIAL_EXPI
 
 enum credential_validity credential_validity(
 	const struct credential *credential, int64_t now_unix_ms);
-/* For people, without CREDENTIAL_START_MS: 0 when it is valid, or -EKEYEXPIRED with a text that
- * names file, day, distance and remedy. */
+/*
+ * For people, without CREDENTIAL_START_MS: 0 when it is valid, or -EKEYEXPIRED with a text that
+ * names file, day, distance and remedy.
+ */
 int credential_check_dates(
 	const struct credential *credential, int64_t now_unix_ms, struct err *err);
-/* The same of a certificate that is called `what`. */
+/* The same of a certificate that messages call `what`. */
 int credential_check_times(const char *what, int64_t not_before_unix_ms, int64_t not_after_unix_ms,
 	int64_t now_unix_ms, struct err *err);
-/* "2027-01-31" of its end. */
+/* The day of its end, "2027-01-31". */
 #define CREDENTIAL_DAY_SIZE 16
 const char *credential_last_day(const struct credential *credential, char ret[CREDENTIAL_DAY_SIZE]);
 

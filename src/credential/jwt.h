@@ -2,8 +2,8 @@
  * jwt - a provider token as Apple wants it: a JSON Web Token signed with ES256 (RFC 7515, 7518).
  *
  * {"alg":"ES256","kid":KEY}.{"iss":TEAM,"iat":SECONDS}.signature, each in base64url.  The ids are
- * [A-Z0-9] and need no escape.  It is as good as a password for an hour: never logged, wiped when
- * done with.
+ * [A-Z0-9] and need no escape.  It is as good as a password for an hour: never logged, and wiped
+ * after use.
  *
  * Reads no clock.
  */

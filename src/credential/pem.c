@@ -54,9 +54,8 @@ int pem_read_certificates(const char *path, STACK_OF(X509) * *ret, struct err *e
 	ERR_clear_error();
 	if (!is_whole)
 		return err_set(err, -EINVAL,
-			"'%s' is damaged behind the first %d certificates in it; copy it again "
-			"from "
-			"where it came",
+			"'%s' is damaged after its first %d certificates; copy it again from its "
+			"source",
 			path, sk_X509_num(stack));
 	if (sk_X509_num(stack) == 0)
 		return err_set(err, -EINVAL,
@@ -68,11 +67,11 @@ int pem_read_certificates(const char *path, STACK_OF(X509) * *ret, struct err *e
 }
 
 struct asked {
-	const struct secret *passphrase; /* NULL: there is none */
+	const struct secret *passphrase; /* NULL: none */
 	bool was_asked;
 };
 
-/* Without one of our own OpenSSL would ask on the terminal. */
+/* Without a callback OpenSSL would ask on the terminal. */
 static int on_passphrase(char *buffer, int size, int is_writing, void *ctx)
 {
 	struct asked *asked = ctx;
@@ -84,7 +83,7 @@ static int on_passphrase(char *buffer, int size, int is_writing, void *ctx)
 	return (int)asked->passphrase->size;
 }
 
-/* Said by whatever wanted the cipher, behind which others say that they failed. */
+/* The code that wanted the cipher reports this; errors of its callers follow it. */
 static bool has_outdated_cipher(void)
 {
 	for (unsigned long code; (code = ERR_get_error());) {

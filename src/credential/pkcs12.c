@@ -103,7 +103,8 @@ static int parse(const char *path, const char *passphrase_file, const struct wor
 	if (!d2i_PKCS12(&file, &at, (long)bytes->size)) {
 		ERR_clear_error(); /* `file` is freed and NULL then */
 		return err_set(err, -EINVAL,
-			"'%s' is no PKCS#12 file; for PEM set certificate and key instead", path);
+			"'%s' is not a PKCS#12 file; for PEM set certificate and key instead",
+			path);
 	}
 	const char *word = passphrase->bytes ? passphrase->bytes : "";
 	int r = check_passphrase(path, passphrase_file, file, word, passphrase->size, err);
@@ -143,7 +144,8 @@ int pkcs12_read(const char *path, const char *passphrase_file, EVP_PKEY **ret_ke
 			content.key ? "certificate that fits its key" : "private key");
 	EVP_PKEY *key = moved_key(content.key);
 	if (!key)
-		return err_set(err, -EINVAL, "PKCS#12 file '%s' holds a key of no use", path);
+		return err_set(
+			err, -EINVAL, "PKCS#12 file '%s' holds a key that cannot be used", path);
 	STACK_OF(X509) *certificates = sk_X509_new_null();
 	add_moved(certificates, content.certificate);
 	for (int i = 0; i < sk_X509_num(content.chain); i++)

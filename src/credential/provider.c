@@ -9,19 +9,19 @@
 #include <string.h>
 
 #define SCHEME "bearer "
-#define AHEAD_MS CLOCK_MINUTE_MS /* a clock is put right by a little now and then */
+#define AHEAD_MS CLOCK_MINUTE_MS /* small corrections of the clock are normal */
 #define LIFETIME_MS CLOCK_HOUR_MS
 
 struct provider {
 	struct provider *next;
 	struct provider_list *list;
 	unsigned shares;
-	struct credential *credential; /* a share of ours */
+	struct credential *credential; /* a share of the key's credential */
 	unsigned number;	       /* 0: no token was made yet */
-	bool is_expired;	       /* the next use makes another */
+	bool is_expired;	       /* Apple called it expired: the next use makes another */
 	int64_t made_ms;
 	int64_t made_unix_ms;
-	bool was_corrected; /* made anew because the clock was set, at: */
+	bool was_corrected; /* when it was last made anew because the clock was set */
 	int64_t corrected_ms;
 	char text[sizeof(SCHEME) + JWT_SIZE];
 };
@@ -33,7 +33,7 @@ struct provider *provider_get(struct provider_list *list, const struct credentia
 		provider = provider->next;
 	if (!provider) {
 		provider = mem_alloc_zero(1, sizeof(*provider));
-		/* The count of shares is not part of what it says. */
+		/* The count of shares is not part of the credential's value. */
 		provider->credential = credential_ref((struct credential *)credential);
 		provider->list = list;
 		provider->next = list->first;
@@ -61,7 +61,7 @@ static void make(struct provider *provider, int64_t now_ms, int64_t now_unix_ms)
 	struct err err;
 	const struct credential *credential = provider->credential;
 	memcpy(provider->text, SCHEME, sizeof(SCHEME) - 1);
-	/* An EC key, as was checked when it was loaded: only memory could be missing. */
+	/* The key is EC, checked when it was loaded: only memory could be missing. */
 	if (jwt_make(credential->key, credential->key_id, credential->team_id, now_unix_ms / 1000,
 		    provider->text + sizeof(SCHEME) - 1, &err) < 0)
 		abort();
@@ -71,7 +71,7 @@ static void make(struct provider *provider, int64_t now_ms, int64_t now_unix_ms)
 	provider->made_unix_ms = now_unix_ms;
 }
 
-/* Apple looks at its own clock, which ours agrees with by now, or so we hope. */
+/* Apple compares with its own clock, which ours should agree with by now. */
 static bool is_of_this_time(const struct provider *provider, int64_t now_unix_ms)
 {
 	int64_t age_ms = now_unix_ms - provider->made_unix_ms;

@@ -1,15 +1,14 @@
 /*
  * provider - the provider token of one token signing key, shared by all connections that use it.
  *
- * Apple wants it renewed between 20 and 60 minutes, by whoever has the key: so the same key under
- * several topics has one token.  It is renewed after `renew_ms` (50 min) by the monotonic clock, so
- * that a wrong clock does not stop it.  When Apple calls it expired all the same, another is made,
- * but not within `renew_least_ms` (20 min).
+ * Apple wants one token a key, renewed after 20 to 60 minutes: so the same key under several topics
+ * has one token.  It is renewed after `renew_ms` (50 min) by the monotonic clock, so that a wrong
+ * clock does not stop it.  When Apple calls it expired all the same, another is made, but not
+ * within `renew_least_ms` (20 min).
  *
- * What Apple sees of it is the time by the wall clock.  When that was set (or the machine slept)
- * and the token in use seems to be from the future, or an hour old, Apple would refuse it, so
- * another is made at once, however young it is; but only one such in `renew_least_ms` by the
- * monotonic clock.
+ * The token carries the time of the system clock.  When that clock was set (or the machine slept)
+ * and the token in use seems to be from the future, or an hour old, Apple would refuse it.  So
+ * another is made at once, but only one such within `renew_least_ms` of the monotonic clock.
  *
  * Loop thread.
  */
@@ -23,21 +22,21 @@
 
 struct provider;
 
-/* All that are in use; begins as NULL. */
+/* The list of all providers in use; begins as NULL. */
 struct provider_list {
 	struct provider *first;
 	int64_t renew_ms;
 	int64_t renew_least_ms;
 };
 
-/* A share of the one with this key; it is made if there is none. */
+/* A share of the provider with this key, which is made if there is none. */
 struct provider *provider_get(struct provider_list *list, const struct credential *credential);
 /* Gives the share back. */
 void provider_put(struct provider_list *list, struct provider *provider);
 
 /* The header's value, made anew if it is time; valid until the next call. */
 const char *provider_authorization(struct provider *provider, int64_t now_ms, int64_t now_unix_ms);
-/* Counts the tokens made; tells whether another has taken the place of one that was used. */
+/* The number of the present token: another number means that the token was replaced. */
 unsigned provider_number(const struct provider *provider);
 /*
  * Apple calls token `number` expired: the next use makes another, unless that was done since or it

@@ -30,7 +30,7 @@ void secret_fini(struct secret *secret)
 int secret_read(
 	const char *what, const char *path, const char *wanted, struct secret *ret, struct err *err)
 {
-	/* Not to hang on a pipe that somebody put there. */
+	/* A pipe would make it hang. */
 	__attribute__((cleanup(close_cleanup))) int fd =
 		open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)

@@ -1,7 +1,7 @@
 /*
- * secret - what a file of secrets holds: read whole, bounded, and wiped when it is freed.
+ * secret - the content of a file of secrets: read whole, bounded, and wiped when it is freed.
  *
- * Waits for a disk: on libuv's pool, or before the loop runs.
+ * Waits for a disk: called on libuv's pool, or before the loop runs.
  */
 #ifndef MAILPUSH_CREDENTIAL_SECRET_H
 #define MAILPUSH_CREDENTIAL_SECRET_H
@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 struct secret {
-	char *bytes; /* NUL-terminated; NULL: nothing was read */
+	char *bytes; /* NUL-terminated; NULL: not read */
 	size_t size;
 	bool is_exposed; /* others than owner and group may read or write the file */
 };

@@ -1,8 +1,7 @@
 /*
- * tls_identity - does OpenSSL take a certificate, its key and its chain, to prove who we are?
+ * tls_identity - does OpenSSL accept a certificate, its key and its chain for TLS?
  *
- * What is too weak for its security level it does not take (SSL_CTX_set_security_level(3)).  Any
- * thread.
+ * It refuses keys too weak for its security level (SSL_CTX_set_security_level(3)).  Any thread.
  */
 #ifndef MAILPUSH_CREDENTIAL_TLS_IDENTITY_H
 #define MAILPUSH_CREDENTIAL_TLS_IDENTITY_H
@@ -19,12 +18,12 @@ struct tls_identity {
 	const char *file;
 };
 
-/* The context shows it to whom it connects.  -EINVAL: OpenSSL does not take it. */
+/* Makes the context use it.  -EINVAL: OpenSSL refuses it. */
 int tls_identity_use(SSL_CTX *context, const struct tls_identity *identity, struct err *err);
 /* The same with a context of its own. */
 int tls_identity_check(const struct tls_identity *identity, struct err *err);
 
-/* What OpenSSL says of the failure before, in words; forgets it. */
+/* OpenSSL's text of the last failure, which is forgotten then. */
 const char *tls_identity_reason(char ret[256]);
 
 #endif

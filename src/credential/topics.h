@@ -25,7 +25,7 @@ struct topics {
 
 /* None, if the subject has no UID. */
 void topics_read(struct topics *topics, X509 *certificate);
-/* What the extension holds.  What is not of its shape is passed over: the UID alone is enough. */
+/* The topics of the extension.  One of another shape is skipped: the UID alone is enough. */
 void topics_read_extension(struct topics *topics, const uint8_t *der, size_t size);
 void topics_add(struct topics *topics, const void *text, size_t size);
 bool topics_has(const struct topics *topics, const char *topic);

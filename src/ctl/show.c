@@ -126,7 +126,7 @@ static void show_events(const json_t *status)
 		{"rejected", "refused at a socket: malformed, or from a user not allowed"},
 		{"malformed", "not understood"},
 		{"shed", "dropped: too many waited"},
-		{"other_class", "notifications that are no events"},
+		{"other_class", "notifications that are not events"},
 	};
 	const json_t *events = json_object_get(status, "events");
 	double rate = number_of(json_object_get(status, "rates"), "events");

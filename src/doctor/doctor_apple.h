@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /*
- * `topics` are those that credentials could be loaded for; `is_complete`: there are no others.
+ * `topics` are those of the credentials that could be loaded; `is_complete`: all could.
  */
 void doctor_apple_judge_topic(struct report *findings, const char *imapd_conf,
 	const char *aps_topic, const char *const *topics, size_t topic_count, bool is_complete);

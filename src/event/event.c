@@ -16,7 +16,7 @@ struct text {
 	size_t size;
 };
 
-/* The JSON, read one way or the other. */
+/* The JSON, read by flat or by jansson. */
 struct source {
 	const struct flat *flat; /* NULL: root has it */
 	const json_t *root;
@@ -34,7 +34,7 @@ static const struct registration_keys cyrus_keys = {
 	"apsDeviceToken", "apsAccountId", "apsSubtopic", "apsVersion"};
 static const struct registration_keys plain_keys = {"token", "account_id", "subtopic", "version"};
 
-/* What the JSON says, validated and borrowed from it; then it is copied in one piece. */
+/* The event, validated and borrowed from the JSON; then it is copied in one piece. */
 struct found {
 	bool is_plain; /* does not come from Cyrus */
 	enum event_kind kind;
@@ -139,11 +139,11 @@ static int bad_value(const struct found *found, const char *key, struct text val
 static int too_long(
 	const struct found *found, const char *key, size_t size, size_t max, struct err *err)
 {
-	return err_set(err, -EMSGSIZE, "%s: %s has %zu bytes, at most %zu are taken",
+	return err_set(err, -EMSGSIZE, "%s: %s has %zu bytes, at most %zu are allowed",
 		subject(found), key, size, max);
 }
 
-/* Whether the key is there; ret->bytes is NULL if it is not, or is no string. */
+/* Is the key present?  ret->bytes is NULL if not, or if its value is not a string. */
 static bool look_up(const struct source *source, const char *key, struct text *ret)
 {
 	if (source->flat) {
@@ -247,7 +247,7 @@ static int find_mailboxes(struct found *found, const json_t *root, struct err *e
 			return bad_value(found, key, name, "a list of mailbox names", err);
 		if (json_object_get(seen, name.bytes))
 			continue;
-		/* INBOX has its place wherever it stands. */
+		/* A place is kept for INBOX, wherever it is in the list. */
 		size_t kept_free = inbox > i && inbox < count;
 		if (name.size > MAILBOX_NAME_MAX || found->mailbox_count + kept_free == room) {
 			found->left_out++;
@@ -482,8 +482,8 @@ int event_parse(const struct mailbox_namespace *names, const char *json, size_t 
 {
 	__attribute__((cleanup(found_fini))) struct found found = {.mbtype = 'e'};
 	if (size > EVENT_JSON_MAX)
-		return err_set(err, -EMSGSIZE, "an event of %zu bytes, at most %d are taken", size,
-			EVENT_JSON_MAX);
+		return err_set(err, -EMSGSIZE, "an event of %zu bytes, at most %d are allowed",
+			size, EVENT_JSON_MAX);
 	if (begins_as_modseq(json, size)) {
 		found.kind = EVENT_MAILBOX_MODSEQ;
 		*ret = build(names, &found);
@@ -509,7 +509,7 @@ int event_parse(const struct mailbox_namespace *names, const char *json, size_t 
 	}
 	if (!name.bytes)
 		return err_set(err, -EINVAL, "an event without a name: %s",
-			json_is_object(root) ? "the key 'event' is missing or no string"
+			json_is_object(root) ? "the key 'event' is missing or not a string"
 					     : "not a JSON object");
 	found.kind = kind_of(name.bytes);
 	int r = find(&found, &source, err);

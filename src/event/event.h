@@ -2,8 +2,8 @@
  * event - what happened, and to whose mailbox: the JSON that Cyrus emits, understood.
  *
  * Everything here comes from outside and is not trusted: sizes are bounded, strings validated.  The
- * owner is taken from `uri`, never from `user` (EVENTS.md section 3).  Keys that we do not know are
- * ignored; events that we do not know become EVENT_OTHER.
+ * owner is taken from `uri`, never from `user` (EVENTS.md section 3).  Unknown keys are ignored;
+ * unknown events become EVENT_OTHER.
  *
  * Pure; the loop thread parses (it is the hottest code there: one allocation an event beside
  * jansson's).
@@ -26,7 +26,8 @@
 #define EVENT_SUBTOPIC_MAX 128
 #define EVENT_URI_MAX 8192	  /* Cyrus' longest name, every byte percent-encoded, fits well */
 #define EVENT_MAILBOX_ID_MAX 255  /* a longer one counts as unknown */
-#define EVENT_ACL_MAX (64 * 1024) /* a longer one counts as unknown, the owner is still told */
+#define EVENT_ACL_MAX (64 * 1024) /* a longer one counts as unknown; the owner still gets pushes \
+				   */
 
 enum event_kind { /* with and without `vnd.cmu.` */
 	EVENT_OTHER,
@@ -72,8 +73,8 @@ struct mail_event {
 	char mbtype;	  /* first letter of vnd.cmu.mbtype; 'e' when absent */
 
 	/*
-	 * The mailbox it happened to; for a rename its new name.  No reading: not about one, or its
-	 * uri names none (unexpunge), or the event is one that is dropped by its name.
+	 * The mailbox it happened to; for a rename its new name.  No readings: the event is not
+	 * about a mailbox, its uri names none (unexpunge), or its name alone has it ignored.
 	 */
 	struct mailbox at[MAILBOX_READINGS];
 	unsigned readings;
@@ -91,19 +92,19 @@ struct mail_event {
 const char *event_kind_name(enum event_kind kind);
 
 /*
- * Where `@` makes a name ambiguous, another user's mailbox may be what was meant, and anybody can
- * make a folder with an `@` in its name.  So of several readings (`at`, or `from`) one is believed
- * only while its owner may read the mailbox, which an owner nearly always may.  Without an ACL, and
- * for shared folders, which nobody owns, it is the first.
+ * Where `@` makes a name ambiguous, another user's mailbox may be meant, and any user can make a
+ * folder with an `@` in its name.  So of several readings (`at`, or `from`) one is believed only if
+ * its owner may read the mailbox, as an owner nearly always may.  Without an ACL, and for shared
+ * folders, which have no owner, the first is believed.
  */
 bool event_is_believed(
 	const struct mail_event *event, const struct mailbox *readings, unsigned count, unsigned i);
 
 /*
  * Parses one event.  Fails with -EINVAL and a text that says what is wrong with which key (quoting
- * at most a few escaped bytes); with -EMSGSIZE beyond a bound.  An event dropped by its name
+ * at most a few escaped bytes); with -EMSGSIZE beyond a bound.  An event ignored by its name
  * (EVENT_OTHER, EVENT_APPLE_PUSH_SERVICE_DAV, EVENT_MAILBOX_MODSEQ) needs no valid rest;
- * MailboxModseq, half of all that Cyrus sends, is told by the first bytes and not even parsed.
+ * MailboxModseq, half of all that Cyrus sends, is recognised by its first bytes and not parsed.
  */
 int event_parse(const struct mailbox_namespace *names, const char *json, size_t size,
 	struct mail_event **ret, struct err *err);

@@ -7,7 +7,7 @@
 
 #define DIGITS_MAX 18 /* fits what any parser makes of a whole number */
 
-/* Where reading stands; each reader returns false on what is not of the shape. */
+/* The state of reading; each reader returns false on JSON of another shape. */
 struct reading {
 	const char *at;
 	const char *end;

@@ -3,8 +3,8 @@
  *
  * Reading events is the loop thread's hottest work, and nearly each is one object of strings and
  * whole numbers, without spaces.  That shape is read here, in one pass and without an allocation.
- * What is of another shape (nested, spaced, broken, or with an escape that Cyrus does not use) is
- * not judged: then flat_read says no and the caller asks a full parser.  What is read is valid JSON
+ * JSON of another shape (nested, spaced, broken, or with an escape that Cyrus does not use) is not
+ * judged: flat_read returns false and the caller uses a full parser.  JSON that is read is valid
  * and means the same to a full parser (fuzz_flat.c compares the two).
  *
  * Pure; any thread.
@@ -33,7 +33,7 @@ struct flat {
 
 /* `json` is borrowed for as long as `ret` is used. */
 bool flat_read(const char *json, size_t size, struct flat *ret);
-/* NULL: there is none.  Of several with the same key the last counts. */
+/* NULL: absent.  Of several with the same key the last counts. */
 const struct flat_member *flat_get(const struct flat *flat, const char *key);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * groups - who is a member of a group that an ACL names as `group:NAME`.
+ * groups - the members of groups that an ACL names as `group:NAME`.
  *
- * Cyrus asks the system or a directory; what an event says is the group's name alone, so its
- * members are configured here as well.
+ * Cyrus asks the system or a directory; an event has only the group's name, so mailpush.conf lists
+ * its members again.
  *
  * Built once, then immutable.  Pure; any thread.
  */
@@ -17,7 +17,7 @@ struct groups;
 struct groups *groups_new(void);
 void groups_free(struct groups *groups);
 
-/* A group of a name that no other has; members as ACLs have users, but in any case. */
+/* The name must be new; members are written as ACLs write users, but in any case. */
 void groups_add(struct groups *groups, const char *name, const char *const *members, size_t count);
 size_t groups_count(const struct groups *groups);
 

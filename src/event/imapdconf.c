@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* What the name of a setting is made of. */
+/* Characters of the name of a setting. */
 #define NAME "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-@"
 
 /* Where a key was set first. */
@@ -122,7 +122,7 @@ static void remember(struct imapdconf *conf, const char *key, const char *value,
 	}
 }
 
-/* Cyrus takes each key but once. */
+/* Cyrus accepts each key once. */
 static void remember_place(
 	struct parser *parser, const char *key, const char *file, unsigned number)
 {
@@ -227,8 +227,9 @@ static int parse_line(
 	remember_place(parser, key, file, number);
 	int r = set(parser->conf, key, value);
 	if (r < 0)
-		return err_set(err, r, "%s:%u: '%.40s' is no value of %s; Cyrus takes yes, no%s",
-			file, number, value, key,
+		return err_set(err, r,
+			"%s:%u: '%.40s' is not a value of %s; Cyrus accepts yes, no%s", file,
+			number, value, key,
 			strcasecmp(key, "virtdomains") == 0 ? " or userid" : "");
 	return 0;
 }

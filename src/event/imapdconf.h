@@ -1,9 +1,9 @@
 /*
  * imapdconf - the settings of Cyrus' imapd.conf that change what its events mean and where they go.
  *
- * The daemon reads the file (and reads it again when told); this parses the text.  What is not set
- * has the default of Cyrus itself (imapd.conf(5) of 3.6), which is not what Debian ships: that
- * stands written out in its file.  Pure but for the caller's `read`; any thread.
+ * The daemon reads the file, at the start and at a reload; this parses the text.  A missing key has
+ * the default of Cyrus itself (imapd.conf(5) of 3.6); Debian's different values are written out in
+ * its file.  Pure but for the caller's `read`; any thread.
  */
 #ifndef MAILPUSH_EVENT_IMAPDCONF_H
 #define MAILPUSH_EVENT_IMAPDCONF_H
@@ -18,7 +18,7 @@
 #define IMAPDCONF_TEXT_MAX (1024 * 1024) /* bytes, a file */
 #define IMAPDCONF_FILES_MAX 64		 /* with all that is included */
 
-/* What is set that decides whether and where events go, and by which line. */
+/* A setting that decides whether and where events go, with its line. */
 struct imapdconf_setting {
 	const char *key; /* static */
 	char *value;	 /* NULL: not set */
@@ -35,21 +35,29 @@ struct imapdconf {
 	char *defaultdomain;
 	char *userprefix;
 	char *sharedprefix;
-	/* Who sees the names of the internal namespace, in all services or in one; NULL when not
-	 * set. */
+	/*
+	 * The administrators, who see names of the internal namespace, in all services or in one;
+	 * NULL when not set.
+	 */
 	char *admins;
 	char *imap_admins;
 	char *imaps_admins;
 	struct imapdconf_setting settings[IMAPDCONF_SETTINGS]; /* see imapdconf_find */
 	unsigned setting_count;
-	/* The last line that sets one of them for one service of Cyrus: "lmtp_event_groups in
-	 * FILE:LINE"; NULL: none does. */
+	/*
+	 * The last line that sets one of them for one service of Cyrus: "lmtp_event_groups in
+	 * FILE:LINE"; NULL: none does.
+	 */
 	char *of_one_service;
-	/* The first line that no Cyrus starts with, and why: "FILE:LINE has no value"; NULL: none
-	 * is known. */
+	/*
+	 * The first line that keeps Cyrus from starting, and why: "FILE:LINE has no value"; NULL:
+	 * none is known.
+	 */
 	char *fatal_line;
-	/* The first line with a key that was set before, which no Cyrus starts with either:
-	 * "FILE:LINE sets KEY, as FILE:LINE does"; NULL: none does. */
+	/*
+	 * The first line with a key that was set before, which keeps Cyrus from starting too:
+	 * "FILE:LINE sets KEY, as FILE:LINE does"; NULL: none does.
+	 */
 	char *doubled;
 };
 
@@ -57,8 +65,9 @@ struct imapdconf {
 typedef int imapdconf_read_fn(void *ctx, const char *path, struct buf *ret, struct err *err);
 
 /*
- * `file` is for messages only.  Lines that are not ours are skipped without judging them; a value
- * of ours that Cyrus would refuse is -EINVAL.  A file is included once however often it is named.
+ * `file` is for messages only.  Other keys are skipped without judging them; a value that Cyrus
+ * would refuse for a key of struct imapdconf is -EINVAL.  A file is included once, however often it
+ * is named.
  */
 int imapdconf_parse(const char *file, const char *text, size_t size, imapdconf_read_fn *read,
 	void *ctx, struct imapdconf **ret, struct err *err);
@@ -69,8 +78,8 @@ int imapdconf_parse(const char *file, const char *text, size_t size, imapdconf_r
  */
 const struct imapdconf_setting *imapdconf_find(const struct imapdconf *conf, const char *key);
 /*
- * Is `user` (as mailbox_owner_of_user has him) an administrator, in one of Cyrus' services for
- * phones?  `groups`: who is in one that is named there as `group:NAME`; NULL for none.
+ * Is `user` (in the form of mailbox_owner_of_user) an administrator, in one of Cyrus' services for
+ * phones? `groups`: who is in one that is named there as `group:NAME`; NULL for none.
  */
 bool imapdconf_is_admin(
 	const struct imapdconf *conf, const struct groups *groups, const char *user);

@@ -196,9 +196,8 @@ static bool read_literally(
 }
 
 /*
- * The name as one of the domain that stands at its very end.  False as well where that says the
- * same as the name itself: a shared folder of a domain keeps it.  `memory` has room for size + 1
- * bytes.
+ * The name as one of the domain at its very end.  False also where that means the same as the name
+ * itself: a shared folder of a domain keeps it.  `memory` has room for size + 1 bytes.
  */
 static bool read_with_domain(const struct mailbox_namespace *names, const char *name, size_t size,
 	char *memory, bool *ret_is_default, struct mailbox *ret)

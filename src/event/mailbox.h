@@ -1,5 +1,5 @@
 /*
- * mailbox - which mailbox is meant: owner and folder, however it was spelled.
+ * mailbox - the owner and folder that a name means, in whatever form it is written.
  *
  * Events name a mailbox by Cyrus' admin name in a uri (EVENTS.md section 4), registrations by what
  * the phone typed (section 5).  Both lead to the same key: the owner, lower case, with `@domain`
@@ -29,8 +29,9 @@ struct mailbox_namespace {
 	const char *userprefix;	   /* "Other Users" */
 	const char *sharedprefix;  /* "Shared Folders" */
 	/*
-	 * Whoever types is an administrator: he sees the names of the standard namespace whatever
-	 * altnamespace says, and writes the domain of others at the end of a name.
+	 * The user who types the name is an administrator, who sees the names of the standard
+	 * namespace whatever altnamespace says, and writes the domain of others at the end of a
+	 * name.
 	 */
 	bool is_admins;
 };
@@ -53,8 +54,8 @@ unsigned mailbox_from_uri(const struct mailbox_namespace *names, const char *uri
 	char *memory, struct mailbox ret[MAILBOX_READINGS]);
 
 /*
- * The user as mailboxes know him: lower case, without the default domain.  `ret` must have room for
- * strlen(user) + 1 bytes.
+ * The user in the form that mailboxes use: lower case, without the default domain.  `ret` must have
+ * room for strlen(user) + 1 bytes.
  */
 void mailbox_owner_of_user(const struct mailbox_namespace *names, const char *user, char *ret);
 

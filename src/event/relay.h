@@ -1,5 +1,5 @@
 /*
- * relay - the rule: what follows from an event.
+ * relay - decides what follows from an event.
  *
  * Pure.  Which events push, and how soon, are settings (urgent_events, deferred_events); the rest
  * is fixed: registrations, deletes and renames change the registry, events of mailboxes that do not
@@ -23,7 +23,7 @@ enum relay_action {
 	RELAY_ACTIONS
 };
 
-/* What a mail event does, by kind; FlagsClear with and without \Seen are two things. */
+/* What a mail event does, by kind; FlagsClear with and without \Seen are two entries. */
 struct relay_policy {
 	enum relay_action of[EVENT_KINDS];
 	enum relay_action of_clears_seen;
@@ -34,15 +34,15 @@ const char *relay_action_name(enum relay_action action);
 /* The table of docs/architecture.md. */
 void relay_policy_init(struct relay_policy *policy);
 /*
- * Sets what events called `name` do: `MessageNew`, ..., or `FlagsClear:Seen`.  False if there is no
- * such event or it is none that can push.
+ * Sets what events called `name` do: `MessageNew`, ..., or `FlagsClear:Seen`.  False: no such
+ * event, or one that cannot push.
  */
 bool relay_policy_set(struct relay_policy *policy, const char *name, enum relay_action action);
 
 /* Events that did `action` are ignored from now on. */
 void relay_policy_clear(struct relay_policy *policy, enum relay_action action);
 
-/* The names of the events that do `action`, as they would be listed. */
+/* Writes the names of the events that do `action`, as mailpush.conf would list them. */
 void relay_policy_print(
 	const struct relay_policy *policy, enum relay_action action, char *text, size_t size);
 

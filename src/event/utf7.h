@@ -17,7 +17,7 @@
 
 /*
  * Decodes into `ret`, which has room for UTF7_DECODED_MAX(size) bytes, as NUL-terminated UTF-8.
- * -EINVAL: not valid; `ret` then holds anything.
+ * -EINVAL: not valid; the content of `ret` is undefined then.
  */
 int utf7_decode(const char *name, size_t size, char *ret, size_t *ret_size);
 

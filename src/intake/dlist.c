@@ -17,9 +17,10 @@ struct cursor {
 	const char *bytes; /* the last one is a newline */
 	size_t size;
 	size_t at;
-	size_t need;		 /* where a literal ends of which not all is there */
-	struct dlist_scan *scan; /* once all is there, else NULL: nothing is unescaped yet */
-	size_t unescaped;	 /* bytes of scan->unescaped in use */
+	size_t need; /* where an incomplete literal ends */
+	struct dlist_scan
+		*scan; /* allocated once the request is complete; NULL: nothing is unescaped yet */
+	size_t unescaped; /* bytes of scan->unescaped in use */
 	unsigned values;
 	struct err *err;
 };
@@ -180,7 +181,7 @@ static int take_string(struct cursor *c, struct notification_field *ret)
 	}
 }
 
-/* After a value: a blank, or the list ends. */
+/* A blank or the end of the list must follow a value. */
 static int take_gap(struct cursor *c, bool *ret_list_ends)
 {
 	bool blank = here(c) == ' ';
@@ -208,7 +209,7 @@ static int take_options(struct cursor *c, struct notification *n)
 	if (here(c) != '(') {
 		struct notification_field nil;
 		int r = take_string(c, &nil);
-		return r > 0 && nil.bytes ? malformed(c, "OPTIONS is no list") : r;
+		return r > 0 && nil.bytes ? malformed(c, "OPTIONS is not a list") : r;
 	}
 	c->at++;
 	bool ends;
@@ -230,10 +231,10 @@ static int take_received(struct cursor *c, struct notification *n)
 	if (r <= 0)
 		return r;
 	if (text.size > DLIST_RECEIVED_DIGITS)
-		return malformed(c, "RECEIVED is no time");
+		return malformed(c, "RECEIVED is not a time");
 	for (size_t i = 0; i < text.size; i++) {
 		if (text.bytes[i] < '0' || text.bytes[i] > '9')
-			return malformed(c, "RECEIVED is no time");
+			return malformed(c, "RECEIVED is not a time");
 		n->received_ms = n->received_ms * 10 + (text.bytes[i] - '0');
 	}
 	return 1;

@@ -1,5 +1,5 @@
 /*
- * dlist - the request of `notifysocket: dlist:/path` (EVENTS.md section 2b), taken apart.
+ * dlist - parses the request of `notifysocket: dlist:/path` (EVENTS.md section 2b).
  *
  *     NOTIFY %(METHOD external CLASS EVENT ... MESSAGE {327+}\r\n{json} FILEPATH NIL)\r\n
  *
@@ -9,16 +9,15 @@
  * a line as well.
  *
  * Beside the keys of Cyrus there is RECEIVED, from mailpush-notify: an atom of at most
- * DLIST_RECEIVED_DIGITS digits, the Unix time in milliseconds at which Cyrus told it.
+ * DLIST_RECEIVED_DIGITS digits, the Unix time in milliseconds at which Cyrus sent it.
  *
- * Incremental in the sense that it is asked again when more bytes came; it remembers how far it
- * got, so that a large request is not scanned over and over: outside literals a request has but
- * one line, so only a further newline can bring it forward.  Bytes after the last newline are not
- * judged yet (save that a request begins with NOTIFY), so the result does not depend on how the
- * bytes were split.
+ * It is called again when more bytes came and remembers how far it got, so that a large request is
+ * not scanned over and over: outside literals a request is one line, so only a further newline can
+ * complete it.  Bytes after the last newline are not judged yet (except that a request begins with
+ * NOTIFY), so the result does not depend on how the bytes were split.
  *
- * The bytes stay as they came, so that a request can be passed on; what is unescaped from quoted
- * strings stands beside them, in the scan.
+ * The bytes stay as they came, so that a request can be passed on; text unescaped from quoted
+ * strings is kept in the scan.
  *
  * Pure.
  */
@@ -35,11 +34,11 @@
 
 /* Begins zeroed; belongs to one request. */
 struct dlist_scan {
-	size_t skip;	 /* before this no newline matters any more */
+	size_t skip;	 /* newlines before this offset do not count */
 	char *unescaped; /* of a complete request; NULL: nothing in it was escaped */
 };
 
-/* Also of one that is all zero. */
+/* A zeroed scan is fine too. */
 void dlist_scan_fini(struct dlist_scan *scan);
 
 /*

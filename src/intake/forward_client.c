@@ -13,7 +13,7 @@
 #define ANSWER_MAX 256
 #define ANSWER_SHOWN 80
 
-/* A connection to the target.  The loop may have it for longer than we. */
+/* A connection to the target.  The loop may keep it longer than its owner. */
 struct link {
 	struct forward_client *handoff; /* NULL: given up */
 	union {
@@ -161,7 +161,7 @@ static enum forward_client_result fail_to_send(struct forward_client *h, int cod
 	return FORWARD_CLIENT_AWAY;
 }
 
-/* The target may have been replaced since we last sent: once more over a new connection. */
+/* The target may have been replaced since the last send: try again over a new connection. */
 static enum forward_client_result send_datagram(struct forward_client *h, struct err *err)
 {
 	for (;;) {
@@ -203,7 +203,7 @@ static void finish_with(struct forward_client *h, enum forward_client_result res
 	finish(h, result, err.text);
 }
 
-/* OK and anything more.  What else is answered is quoted, but not with what could do harm. */
+/* OK with anything behind it.  Another answer is quoted, with harmful characters replaced. */
 static void judge(struct link *link, size_t size)
 {
 	if (size >= 2 && !memcmp(link->answer, "OK", 2) &&
@@ -295,7 +295,7 @@ static void begin_dlist(struct forward_client *h)
 static void on_timer(uv_timer_t *timer)
 {
 	struct forward_client *h = timer->data;
-	/* What was not read whole was not taken. */
+	/* A notification that was not read whole was not taken. */
 	if (h->is_dlist && h->link->is_written)
 		finish(h, FORWARD_CLIENT_UNANSWERED, "it does not answer");
 	else

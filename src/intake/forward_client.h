@@ -3,8 +3,8 @@
  * it.
  *
  * The target is a path: a datagram socket, which takes one notification a datagram and never
- * answers, or one that speaks dlist, which takes one a connection and answers it.  Whoever does not
- * read, does not answer or is not there costs a timer here and nothing else.
+ * answers, or one that speaks dlist, which takes one a connection and answers it.  A target that is
+ * absent, does not read or does not answer costs a timer and nothing else.
  *
  * Loop thread only.
  */
@@ -24,11 +24,11 @@
 enum forward_client_result {
 	FORWARD_CLIENT_PENDING,
 	FORWARD_CLIENT_TAKEN,
-	/* It is too large, or was answered NO: it will not be taken another time either. */
+	/* Too large, or answered NO: another attempt would fail as well. */
 	FORWARD_CLIENT_REFUSED,
-	/* dlist: it was sent and no answer came.  Whether it was taken is not known. */
+	/* dlist: sent, but no answer came.  The target may have taken it. */
 	FORWARD_CLIENT_UNANSWERED,
-	/* Not taken: nobody is there, or reads.  Later perhaps. */
+	/* Not taken: the target is absent or does not read.  A later attempt may succeed. */
 	FORWARD_CLIENT_AWAY,
 };
 
@@ -51,8 +51,8 @@ struct forward_client *forward_client_new(uv_loop_t *loop,
 void forward_client_free(struct forward_client *handoff);
 
 /*
- * FORWARD_CLIENT_PENDING: `bytes` are borrowed, and nothing else may be sent, until `done`.  Else
- * the result, with its why in `err`.
+ * FORWARD_CLIENT_PENDING: `bytes` are borrowed, and nothing else may be sent, until `done`.
+ * Otherwise the result, with its reason in `err`.
  */
 enum forward_client_result forward_client_send(
 	struct forward_client *handoff, const char *bytes, size_t size, struct err *err);

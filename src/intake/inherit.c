@@ -40,8 +40,8 @@ int inherit_count(
 	}
 	if (!read_number(listen_pid, &pid) || pid == 0)
 		return err_set(err, -EINVAL,
-			"cannot take the passed-in sockets: LISTEN_PID is '%.40s', which is no "
-			"process; unset it if nobody passes sockets in",
+			"cannot take the passed-in sockets: LISTEN_PID is '%.40s', which is not a "
+			"process; unset it if no sockets are passed in",
 			listen_pid);
 	if (pid != (unsigned)self) {
 		*ret = 0;
@@ -49,7 +49,7 @@ int inherit_count(
 	}
 	if (!read_number(listen_fds, &count) || count > INHERIT_FDS_MAX)
 		return err_set(err, -EINVAL,
-			"cannot take the passed-in sockets: LISTEN_FDS is '%.40s', which is no "
+			"cannot take the passed-in sockets: LISTEN_FDS is '%.40s', which is not a "
 			"number up to %d",
 			listen_fds, INHERIT_FDS_MAX);
 	*ret = count;
@@ -77,7 +77,7 @@ static int option_of(int fd, int option, int *ret)
 	return getsockopt(fd, SOL_SOCKET, option, ret, &size) < 0 ? -errno : 0;
 }
 
-/* What is wrong with it as our stream socket at `path`; false: nothing. */
+/* Is it unfit as our stream socket at `path`?  Then `err` says why. */
 static bool find_fault(int fd, const char *path, char *why, size_t size)
 {
 	union {
@@ -94,17 +94,18 @@ static bool find_fault(int fd, const char *path, char *why, size_t size)
 	if (!e && getsockname(fd, &address.any, &length) < 0)
 		e = -errno;
 	if (e)
-		snprintf(why, size, "%s", e == -ENOTSOCK ? "it is no socket" : strerror(-e));
+		snprintf(why, size, "%s", e == -ENOTSOCK ? "it is not a socket" : strerror(-e));
 	else if (address.any.sa_family != AF_UNIX || type != SOCK_STREAM || !address.un.sun_path[0])
 		snprintf(why, size,
-			"it is no stream socket with a path; only stream_socket can be passed in "
+			"it is not a stream socket with a path; only stream_socket can be passed "
+			"in "
 			"(ListenStream=%s)",
 			path);
 	else if (!listens)
 		snprintf(why, size, "it does not listen; set Accept=no");
 	else if (strcmp(address.un.sun_path, path) != 0)
 		snprintf(why, size,
-			"it listens at '%.107s', and stream_socket is '%s'; make the two the same",
+			"it listens at '%.107s', and stream_socket is '%s'; make them the same",
 			address.un.sun_path, path);
 	else
 		return false;

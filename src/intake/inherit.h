@@ -1,12 +1,12 @@
 /*
- * inherit - a listening socket that was passed in by whoever started us.
+ * inherit - a listening socket that the service manager passed in.
  *
- * systemd's protocol, as sd_listen_fds(3) describes it: LISTEN_PID is the process that is meant,
- * LISTEN_FDS how many descriptors from 3 on, LISTEN_FDNAMES their names.  Only the stream socket
- * may be passed in: whoever else holds it open lets Cyrus wait in it while we are away, and nothing
- * is lost; but with nobody ever coming back, Cyrus waits for ever with its locks held.
+ * systemd's protocol, as sd_listen_fds(3) describes it: LISTEN_PID is the process meant, LISTEN_FDS
+ * the number of descriptors from 3 on, LISTEN_FDNAMES their names.  Only the stream socket may be
+ * passed in.  While the daemon is away, the service manager keeps it open: Cyrus waits in it and
+ * nothing is lost.  If no daemon comes back, Cyrus waits for ever with its locks held.
  *
- * At start, before other threads run: it changes the environment.
+ * Called at the start, before other threads run, as it changes the environment.
  */
 #ifndef MAILPUSH_INTAKE_INHERIT_H
 #define MAILPUSH_INTAKE_INHERIT_H
@@ -25,7 +25,8 @@
  */
 int inherit_count(
 	const char *listen_pid, const char *listen_fds, pid_t self, unsigned *ret, struct err *err);
-/* The name of descriptor `index` (from 0) in LISTEN_FDNAMES, cut; "unknown" if it has none.  Pure.
+/*
+ * The name of descriptor `index` (from 0) in LISTEN_FDNAMES, cut; "unknown" if it has none.  Pure.
  */
 void inherit_name(const char *listen_fdnames, unsigned index, char *name, size_t size);
 

@@ -20,7 +20,7 @@ int listener_make(
 	const char *path, mode_t mode, gid_t gid, struct peer_file *ret_file, struct err *err);
 /* The next connection, not blocking and closed on exec, or a negative errno. */
 int listener_accept(int listener);
-/* Does one wait to be accepted? */
+/* Does a connection wait to be accepted? */
 bool listener_has_connection(int listener);
 
 #endif

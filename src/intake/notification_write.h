@@ -1,10 +1,10 @@
 /*
- * notification_write - a notification written down anew, for a program that reads the other
- * transport (EVENTS.md sections 2a and 2b).
+ * notification_write - writes a notification for a program that reads the other transport
+ * (EVENTS.md sections 2a and 2b).
  *
- * The two say the same with one difference: dlist tells NIL from an empty string.  A datagram has
- * an empty field for both, and leaves a file path that is NIL out.  So an empty field of a datagram
- * becomes NIL, which is what Cyrus itself sends for it; class and message are strings always.
+ * The two differ in one thing: dlist has NIL beside the empty string.  A datagram has an empty
+ * field for both, and leaves a file path that is NIL out.  So an empty field of a datagram becomes
+ * NIL, which is what Cyrus itself sends for it; class and message are strings always.
  *
  * Pure.
  */
@@ -15,7 +15,10 @@
 #include "base/err.h"
 #include "intake/notification.h"
 
-/* What Cyrus sends at most, and its notifyd reads: it cuts the rest off silently (EVENTS.md 2a). */
+/*
+ * The most that Cyrus sends, and that its notifyd reads: it cuts off the rest silently (EVENTS.md
+ * 2a).
+ */
 #define NOTIFICATION_WRITE_DATAGRAM_MAX 21267
 
 /* Both append to `ret`. */

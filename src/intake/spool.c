@@ -10,10 +10,10 @@
 #include <errno.h>
 #include <string.h>
 
-/* What is read in one piece of work, and handed over in one turn of the loop. */
+/* The most that is read in one piece of work and handed over in one turn of the loop. */
 #define WORK_FILES_MAX 256
 #define WORK_BYTES_MAX (4 * 1024 * 1024)
-#define VAIN_REST 20 /* times as long as was spent in vain */
+#define VAIN_REST 20 /* times the time spent on files that could not be taken */
 
 struct spool {
 	uv_loop_t *loop;
@@ -21,7 +21,7 @@ struct spool {
 	struct spool_callbacks callbacks;
 	void *ctx;
 
-	/* The pool's while it is at work, as is all that disk.known holds. */
+	/* Belongs to the pool during its work, like everything that disk.known holds. */
 	struct spooldisk disk;
 	struct spooldisk_work work;
 	uv_work_t request;
@@ -33,21 +33,21 @@ struct spool {
 	size_t byte_count;
 	int64_t newest_received_ms;
 
-	int64_t vain_ms; /* spent in this pass on what could not be taken */
+	int64_t vain_ms; /* spent in this pass on files that could not be taken */
 	int64_t rest_until_ms;
 	bool is_look_wanted;
-	bool is_looking; /* until all that was found is read */
+	bool is_looking; /* until every file found is read */
 	bool was_look_troubled;
 	size_t taken;
-	bool is_start_over; /* what was there at the start is taken */
-	bool is_troubled;   /* the callback was told so last */
+	bool is_start_over; /* the files from before the start are taken */
+	bool is_troubled;   /* the last report to the callback */
 
 	uv_fs_event_t watch;
 	bool is_watching;
 	dev_t watched_device;
 	ino_t watched_inode;
 	uv_timer_t timer;
-	unsigned handles; /* that the loop still has */
+	unsigned handles; /* handles that the loop still has */
 	bool is_stopping;
 	bool is_freed;
 };
@@ -82,8 +82,8 @@ static void reject(struct spool_file *file, const char *reason)
 }
 
 /*
- * In the order of the files, whatever the clocks said: one that was set back between two events
- * must not make the later one the older.
+ * Times grow in the order of the files: a clock that was set back between two events must not make
+ * the later one the older.
  */
 static int64_t received_ms(struct spool *s, int64_t said_ms)
 {
@@ -196,7 +196,7 @@ static void on_changed(uv_fs_event_t *handle, const char *name, int events, int 
 	begin_work(s);
 }
 
-/* If it cannot be watched, the timer alone must do. */
+/* If the folder cannot be watched, the timer alone finds files. */
 static void watch_folder(struct spool *s)
 {
 	bool is_same = s->watched_device == s->disk.device && s->watched_inode == s->disk.inode;
@@ -206,7 +206,7 @@ static void watch_folder(struct spool *s)
 	s->is_watching = !uv_fs_event_start(&s->watch, on_changed, s->path, 0);
 	s->watched_device = s->disk.device;
 	s->watched_inode = s->disk.inode;
-	/* What appeared just before was not seen. */
+	/* Files that appeared just before were not seen. */
 	if (s->is_watching)
 		s->is_look_wanted = true;
 }
@@ -226,7 +226,7 @@ static void on_worked(uv_work_t *request, int status)
 	TAILQ_CONCAT(&s->stuck, &s->work.settle, link);
 	if (spool_retry_count(&s->disk.aside))
 		s->vain_ms += s->work.vain_ms;
-	/* Still at work: what is answered in here waits for the next piece. */
+	/* Still at work: answers given in here wait for the next piece. */
 	take_found(s, &s->work.found);
 	if (!s->is_freed)
 		tell_trouble(s);
@@ -238,7 +238,7 @@ static void on_worked(uv_work_t *request, int status)
 
 static void on_timer(uv_timer_t *timer);
 
-/* Before another pass, if what could not be taken has made the last one long. */
+/* The pause before another pass, after one that spent long on files that could not be taken. */
 static bool must_rest(struct spool *s)
 {
 	int64_t left_ms = s->rest_until_ms - clock_monotonic_ms();

@@ -8,7 +8,7 @@
 struct failing {
 	int64_t again_ms;
 	unsigned failures;
-	uint64_t pass; /* that saw it last */
+	uint64_t pass; /* the last pass that saw it */
 	char name[];
 };
 

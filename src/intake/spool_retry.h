@@ -1,11 +1,10 @@
 /*
- * spool_retry - the names in the spool folder that could not be taken, and when each is looked at
- * again.
+ * spool_retry - names in the spool folder that could not be taken, and when each is retried.
  *
  * A name that fails is left alone for SPOOL_RETRY_FIRST_MS, then twice as long each time it fails
- * again, up to SPOOL_RETRY_LONGEST_MS.  So what cannot be taken costs next to nothing and takes no
- * place of what can.  Of SPOOL_RETRY_MAX names; what is beyond is looked at in every pass.  A name
- * that a whole pass through the folder has not seen is forgotten.
+ * again, up to SPOOL_RETRY_LONGEST_MS.  So bad files cost next to nothing and do not take the place
+ * of good ones.  SPOOL_RETRY_MAX names are kept; further ones are tried in every pass.  A name that
+ * a whole pass through the folder has not seen is forgotten.
  *
  * Bookkeeping only: no disk, no clock.  One thread at a time.
  */
@@ -31,10 +30,10 @@ struct spool_retry {
 void spool_retry_init(struct spool_retry *aside, const uint8_t seed[16]);
 void spool_retry_fini(struct spool_retry *aside);
 
-/* The pass has come to this name: is it to be left alone yet? */
+/* The pass has come to this name: is it too early to retry it? */
 bool spool_retry_waits(struct spool_retry *aside, const char *name, int64_t now_ms);
 void spool_retry_failed(struct spool_retry *aside, const char *name, int64_t now_ms);
-/* It could be taken after all. */
+/* The name was taken after all. */
 void spool_retry_forget(struct spool_retry *aside, const char *name);
 void spool_retry_end_pass(struct spool_retry *aside);
 size_t spool_retry_count(const struct spool_retry *aside);

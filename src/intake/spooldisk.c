@@ -62,7 +62,7 @@ static int try_open(const struct spooldisk *disk)
 	return open(disk->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* So that a power cut does not take the folder's name, and with it what is kept in there. */
+/* Without it a power cut could take the folder's name, and with it the files inside. */
 static int sync_name(int folder)
 {
 	int parent = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -77,7 +77,7 @@ static int sync_name(int folder)
 }
 
 /*
- * Nobody gets in before its name lasts and the group is right.  A sandbox may not allow the
+ * No writer gets in before its name is on disk and the group is right.  A sandbox may forbid the
  * set-group-ID bit.
  */
 static int make_folder(const struct spooldisk *disk)
@@ -98,7 +98,7 @@ static int make_folder(const struct spooldisk *disk)
 	return fd;
 }
 
-/* -1: there is none to work in. */
+/* -1: no folder to work in. */
 static int open_folder(struct spooldisk *disk, struct spooldisk_work *work)
 {
 	int fd = try_open(disk);
@@ -147,7 +147,7 @@ static void check_room(const struct spooldisk *disk, struct spooldisk_work *work
 
 /* Settling. */
 
-/* One that somebody else has made is no place for anything. */
+/* A folder that another user made is not used. */
 static int open_bad(int folder)
 {
 	struct stat status;
@@ -185,7 +185,7 @@ static void remove_content(int folder, const char *name, unsigned depth, unsigne
 	closedir(dir);
 }
 
-/* Also a folder with what is in it; false: not now, or never. */
+/* Removes a file, or a folder with its content; false: not now, or never. */
 static bool remove_any(int folder, const char *name, unsigned depth, unsigned *budget)
 {
 	if (!*budget || depth > PRUNE_DEPTH_MAX)
@@ -201,7 +201,7 @@ static bool remove_any(int folder, const char *name, unsigned depth, unsigned *b
 	return !unlinkat(folder, name, AT_REMOVEDIR);
 }
 
-/* What users of the mail server can bring about must not fill the disk.  False: more is to go. */
+/* Users of the mail server must not be able to fill the disk.  False: more has to be removed. */
 static bool prune_bad(int bad)
 {
 	unsigned budget = PRUNE_MAX;
@@ -234,8 +234,8 @@ static bool prune_bad(int bad)
 }
 
 /*
- * A folder of somebody else's can perhaps not be moved, as that writes to it, and what is in it not
- * be removed.
+ * A folder of another user may be impossible to move, as that writes to it, and its content
+ * impossible to remove.
  */
 static int move_away(const struct spooldisk *disk, int folder, int bad, struct spool_file *file)
 {
@@ -274,7 +274,7 @@ static const char *remedy_of_one(const struct spool_file *file, int code)
 							    : remedy_of(code);
 }
 
-/* What was answered and cannot be removed stays in memory, so that it is not taken twice. */
+/* A file that is answered but cannot be removed stays in memory, so that it is not taken twice. */
 static void settle(struct spooldisk *disk, struct spooldisk_work *work, int folder)
 {
 	int bad = -1;
@@ -398,7 +398,7 @@ static void reject(struct spool_file *file, char *reason)
 static char *find_fault(const struct spooldisk *disk, const struct stat *status)
 {
 	if (!S_ISREG(status->st_mode))
-		return mem_dup("it is no regular file");
+		return mem_dup("it is not a regular file");
 	if (!peer_is_allowed(disk->peers, status->st_uid))
 		return mem_printf(
 			"it belongs to uid %u, which is not allowed to send events; if that "
@@ -410,7 +410,7 @@ static char *find_fault(const struct spooldisk *disk, const struct stat *status)
 	return NULL;
 }
 
-/* Reads what the file holds; it may have grown since, which makes it no request. */
+/* Reads the file; one that has grown since is not a request. */
 static int read_bytes(int fd, struct spool_file *file)
 {
 	size_t room = file->size + 1;
@@ -434,7 +434,7 @@ static int read_file(const struct spooldisk *disk, int folder, struct spool_file
 {
 	struct stat status;
 	char *fault;
-	/* Asked before it is opened, too: opening may do something to what is no file. */
+	/* Checked before it is opened, too: opening a device may have effects. */
 	if (fstatat(folder, file->name, &status, AT_SYMLINK_NOFOLLOW))
 		return -errno;
 	if ((fault = find_fault(disk, &status))) {

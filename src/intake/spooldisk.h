@@ -2,7 +2,7 @@
  * spooldisk - the half of spool.c that touches the disk.
  *
  * Runs on a thread of libuv's pool, one piece of work at a time; in between the structs belong to
- * the loop thread.  What is wrong with one file keeps no other from being taken.
+ * the loop thread.  A bad file does not keep others from being taken.
  */
 #ifndef MAILPUSH_INTAKE_SPOOLDISK_H
 #define MAILPUSH_INTAKE_SPOOLDISK_H
@@ -29,11 +29,11 @@ enum spooldisk_fate {
 	SPOOLDISK_LEAVE,  /* stays where it is */
 };
 
-/* What became of one to reject. */
+/* The outcome for a file to reject. */
 enum spooldisk_end {
 	SPOOLDISK_MOVED,
 	SPOOLDISK_EMPTY_FOLDER, /* removed */
-	SPOOLDISK_IN_THE_WAY,	/* cannot be moved, and is left where it is */
+	SPOOLDISK_IN_THE_WAY,	/* cannot be moved, and stays */
 };
 
 struct spool_file {
@@ -59,10 +59,9 @@ struct spooldisk {
 	char **names;
 	size_t name_count;
 	size_t next_name;
-	/* A pass goes through the folder look by look: the next one is for what is behind this
-	 * name. */
+	/* A pass goes through the folder in looks: the next one begins after this name. */
 	char *after;   /* NULL: a pass begins */
-	bool has_more; /* than names holds: the pass goes on */
+	bool has_more; /* more than names holds: the pass goes on */
 	struct spool_retry aside;
 	bool has_unpruned; /* SPOOLFILE_BAD holds more than it should, for now */
 
@@ -75,11 +74,11 @@ struct spooldisk_work {
 	bool is_look;		       /* look through the folder; no name may be left */
 	size_t files_max;	       /* to be read at most */
 	size_t bytes_max;	       /* no further file once so much was read */
-	struct spool_file_list settle; /* done with, or not: then what is left of it is stuck */
+	struct spool_file_list settle; /* settled; the rest is stuck */
 
 	struct spool_file_list settled;
 	struct spool_file_list found; /* TAKEN or REJECT */
-	int64_t vain_ms;	      /* spent on what could not be taken */
+	int64_t vain_ms;	      /* spent on files that could not be taken */
 	struct err trouble;	      /* the first thing that went wrong; "": nothing */
 };
 

@@ -1,5 +1,5 @@
 /*
- * Of spooldisk.h: what is in memory, so that what stands in for the disk in a test shares it.
+ * The part of spooldisk.h that is memory alone, so that a test's stand-in for the disk shares it.
  */
 #include "intake/spooldisk.h"
 

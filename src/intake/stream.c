@@ -24,8 +24,8 @@ enum state {
 	IDLE,	   /* pooled */
 	READING,   /* its request is not whole yet */
 	WAITING,   /* for stream_answer */
-	ABANDONED, /* told NO after ack_timeout and closed; still waits for stream_answer */
-	LINGERING, /* refused; what it still sends is thrown away */
+	ABANDONED, /* answered NO after ack_timeout and closed; still waits for stream_answer */
+	LINGERING, /* refused; the rest that it sends is thrown away */
 	CLOSING,   /* closed, but the loop still has its poll handle */
 	STATES
 };
@@ -47,7 +47,7 @@ struct stream_request {
 	uid_t uid;
 	int fd; /* -1: closed */
 	struct dlist_scan scan;
-	struct buf part; /* what came of a request that was not whole at once: see keep */
+	struct buf part; /* the part that came of an incomplete request: see keep */
 	bool has_poll;	 /* until the loop gave the handle back */
 	uv_poll_t poll;
 };
@@ -73,10 +73,10 @@ struct stream {
 	uv_poll_t listener;
 	bool accepts; /* the listener is polled */
 	bool paused;
-	bool is_ending;		 /* all that came is read, whatever the load */
+	bool is_ending;		 /* read everything that came, whatever the load */
 	int64_t accept_again_ms; /* 0, or out of descriptors until then */
 
-	/* In a list all have the same time limit, so its first is the next to be late. */
+	/* All of a list have the same time limit, so its first is the next to be late. */
 	struct request_list in[STATES];
 	size_t count[STATES];
 	int64_t limit_ms[STATES];
@@ -140,7 +140,7 @@ static bool is_full(const struct stream *s)
 	return s->count[READING] + s->count[WAITING] + s->count[LINGERING] >= s->connections_max;
 }
 
-/* Polls the listener only while somebody could be let in: it would be ready all the time. */
+/* Polls the listener only while there is room: it would be ready all the time. */
 static void poll_listener(struct stream *s)
 {
 	bool wanted = may_accept(s);
@@ -246,7 +246,7 @@ static void drop_part(struct stream_request *r)
 	buf_fini(&part);
 }
 
-/* Gives back all that a request has; from here on it is nobody's. */
+/* Frees everything that a request has. */
 static void release(struct stream_request *r)
 {
 	struct stream *s = r->stream;
@@ -297,7 +297,7 @@ static void refuse(struct stream_request *r, const char *why)
 	report(s, "malformed requests", uid, why);
 }
 
-/* Who is silent keeps nothing, so refusing him would not help. */
+/* A silent peer keeps no memory, so refusing it would not help. */
 static struct stream_request *longest_sending(const struct stream *s)
 {
 	struct stream_request *r;
@@ -312,7 +312,7 @@ static void bound_unfinished(struct stream *s)
 	while (s->unfinished > STREAM_UNFINISHED_MAX) {
 		struct stream_request *r = longest_sending(s);
 		uid_t uid = r->uid;
-		turn_away(r, "too much of unfinished requests is kept already");
+		turn_away(r, "unfinished requests take too much memory");
 		struct err err;
 		err_set(&err, -EPROTO,
 			"unfinished requests of more than %d MiB: refused the one that had been "
@@ -415,8 +415,8 @@ static void refuse_stranger(struct stream *s, int fd, uid_t uid)
 }
 
 /*
- * Closes who was refused already, or else who has been silent for longest: Cyrus sends its whole
- * request at once and waits for us with its locks held.  False if there is nobody.
+ * Closes a connection that was refused already, or else the one silent for longest: Cyrus sends its
+ * whole request at once and waits for us with its locks held.  False if there is none.
  */
 static bool make_room(struct stream *s)
 {
@@ -425,7 +425,7 @@ static bool make_room(struct stream *s)
 		release(r);
 		return true;
 	}
-	/* While the stream is paused, it is not they who are silent. */
+	/* While the stream is paused, peers are not to blame for silence. */
 	r = s->paused ? NULL : TAILQ_FIRST(&s->in[READING]);
 	if (!r)
 		return false;
@@ -456,7 +456,7 @@ static void begin(struct stream *s, int fd)
 		s->callbacks.rejected(s->ctx, "requests of our own", PEER_SELF_TEXT);
 		return;
 	}
-	/* No room can be made only when the backlog is emptied: else nobody would be let in. */
+	/* Room is lacking only while the backlog is emptied: otherwise nothing is accepted. */
 	if (is_full(s) && !make_room(s)) {
 		answer_send(fd, "too many connections");
 		close(fd);
@@ -483,7 +483,7 @@ static void cannot_accept(struct stream *s, int e)
 	s->callbacks.rejected(s->ctx, "connections not accepted", err.text);
 }
 
-/* False: nobody waits, or nobody can be accepted now. */
+/* False: no connection waits, or none can be accepted now. */
 static bool accept_one(struct stream *s)
 {
 	int fd = listener_accept(s->fd);
@@ -496,7 +496,7 @@ static bool accept_one(struct stream *s)
 	if (fd == -ECONNABORTED || fd == -EINTR)
 		return true;
 	if (fd == -EMFILE || fd == -ENFILE) {
-		/* Linux says so even when nobody waits. */
+		/* Linux reports this even when no connection waits. */
 		if (!listener_has_connection(s->fd))
 			return false;
 		if (make_room(s))
@@ -507,8 +507,8 @@ static bool accept_one(struct stream *s)
 }
 
 /*
- * The listener is to be closed, which would turn away unanswered whoever waits: all are let in,
- * however much waits already.  They are not many, as nobody reaches it by its name any more.
+ * Closing the listener would drop waiting connections unanswered, so all are accepted, whatever the
+ * load.  They are few, as the socket's name is gone already.
  */
 static void empty_backlog(struct stream *s)
 {
@@ -545,7 +545,7 @@ static void report_late(struct stream *s)
 static void time_out(struct stream_request *r)
 {
 	struct stream *s = r->stream;
-	/* What came before the limit and was not read yet, as we were busy, is in time. */
+	/* Bytes that came before the limit, but are not read yet, are in time. */
 	if (r->state == READING) {
 		read_request(r);
 		if (r->state != READING)
@@ -588,7 +588,7 @@ static void on_timer(uv_timer_t *timer)
 			r->deadline_ms <= now)
 			time_out(r);
 	}
-	/* Those who came one after the other are late together. */
+	/* Connections that came close together time out together. */
 	int64_t late_again_ms = s->late ? now + LATE_TURN_MS : 0;
 	report_late(s);
 	for (unsigned state = 0; state < STATES; state++) {
@@ -724,7 +724,7 @@ void stream_stop_listening(struct stream *stream)
 	stream_pause(stream, false);
 	stream->is_ending = true;
 	if (!stream->is_inherited) {
-		/* First the name, so that nobody comes whom closing would turn away. */
+		/* The name goes first, so that no new connection comes that closing would drop. */
 		peer_unlink(stream->path, &stream->file);
 		empty_backlog(stream);
 	}

@@ -4,19 +4,19 @@
  * Cyrus waits for our answer with its locks held (EVENTS.md 2b): `OK ()` when the event is on disk,
  * `NO "reason"` when the request is malformed or `ack_timeout` passed.  Never `OK` alone, which
  * would hang Cyrus.  A connection is closed once it is answered; one whose request was refused
- * lingers for STREAM_LINGER_MS, so that the peer can send the rest and read why.  What follows
- * the request is ignored: a second one is not answered.  A peer that is slow to send its request is
- * closed after STREAM_REQUEST_MS, and before that, the longest silent first, when connections or
- * descriptors run out: none holds up others.  Nor can they fill the memory together: when more than
- * STREAM_UNFINISHED_MAX is kept of requests that are not whole, the one that has been coming for
- * longest is refused.
+ * lingers for STREAM_LINGER_MS, so that the peer can send the rest and read why.  Bytes after the
+ * request are ignored: a second one is not answered.  A peer that is slow to send its request is
+ * closed after STREAM_REQUEST_MS, or earlier, the longest silent first, when connections or
+ * descriptors run out: none holds up others.  When incomplete requests take more than
+ * STREAM_UNFINISHED_MAX of memory together, the one that has been coming for longest is refused.
  *
- * Most requests are there whole when the connection is accepted: they are read at once into one
- * buffer of the stream's and cost neither memory nor a place in the loop.  Only what came in
- * part is kept with its connection and watched.
+ * Most requests are complete when the connection is accepted: they are read at once into one buffer
+ * of the stream and cost neither memory nor a place in the loop.  Only an incomplete request is
+ * kept with its connection, which is watched.
  *
- * The listening socket is made here, or was passed in by whoever started us (inherit.h): then it is
- * neither unlinked nor emptied at the end, and who waits in it is served by the next daemon.
+ * The listening socket is made here, or the service manager passed it in (inherit.h): then it is
+ * neither unlinked nor emptied at the end, and the next daemon serves the connections waiting in
+ * it.
  *
  * Loop thread only.  A struct stream_request is owned by the stream until stream_answer.  No
  * function here may be called from that stream's own callbacks save stream_answer, stream_pause
@@ -44,10 +44,12 @@ struct stream_request;
 /* Answer `request` with stream_answer, now or later, exactly once. */
 typedef void stream_fn(
 	void *ctx, const struct notification *notification, struct stream_request *request);
-/* A request that is none, or from a peer not allowed; `text` says why.
-   `kind`, a literal: what happens often is told by it (log_seldom). */
+/*
+ * A request that is malformed or from a peer that is not allowed; `text` says why.  `kind` is a
+ * literal for limiting the log (log_seldom).
+ */
 typedef void stream_rejected_fn(void *ctx, const char *kind, const char *text);
-/* ack_timeout passed and the peer was told NO; the request still waits for stream_answer. */
+/* ack_timeout passed and the peer got NO; the request still waits for stream_answer. */
 typedef void stream_timed_out_fn(void *ctx, struct stream_request *request);
 
 struct stream_callbacks {
@@ -71,8 +73,8 @@ int stream_new(uv_loop_t *loop, const struct stream_settings *settings,
 	struct stream **ret, struct err *err);
 
 /*
- * `reason` NULL: OK ().  Else NO "reason", cut and with what cannot stand in a quoted string
- * replaced.  The peer may be gone or told NO already: then nothing.
+ * `reason` NULL: OK ().  Else NO "reason", cut, with characters replaced that a quoted string
+ * cannot have.  Does nothing if the peer is gone or got NO already.
  */
 void stream_answer(struct stream_request *request, const char *reason);
 
@@ -85,18 +87,18 @@ void stream_pause(struct stream *stream, bool pause);
 /* The socket's file, as it was made; of an inherited one, as it was found. */
 const struct peer_file *stream_file(const struct stream *stream);
 /*
- * The file is gone: makes socket and file anew, as stream_new, and takes in who waits in the old
- * one (`came` may be called); while paused they are accepted and read later.  Whoever finds no
- * place is answered NO.  When that fails, the old one stays.  -ENOTSUP for an inherited socket,
- * which only its owner can make.
+ * The file is gone: makes socket and file anew, as stream_new, and takes in the connections waiting
+ * in the old one (`came` may be called); while paused they are accepted and read later.  A
+ * connection without a place is answered NO.  When that fails, the old one stays.  -ENOTSUP for an
+ * inherited socket, which only its owner can make.
  */
 int stream_rebind(struct stream *stream, struct err *err);
 
 /*
- * Unlinks the listener (unless the file is another one by now), takes in who already waits in its
- * backlog (`came` may be called) and closes it; an inherited one is only closed.  What was paused
- * goes on, so that each who waits is answered: those with a request by stream_answer, those for
- * whom there is no place NO at once.  Connections stay until they are answered.
+ * Unlinks the listener (unless the file is another one by now), takes in the connections waiting in
+ * its backlog (`came` may be called) and closes it; an inherited one is only closed.  A pause ends,
+ * so that every waiting connection is answered: one with a request by stream_answer, one without a
+ * place NO at once.  Connections stay until they are answered.
  */
 void stream_stop_listening(struct stream *stream);
 /* Requests that are coming or still wait for stream_answer. */

@@ -42,7 +42,7 @@ static int no_answer(const struct handover *h, struct err *err)
 		(int)h->wait_ms);
 }
 
-/* A daemon that accepts nobody has a full backlog at some time, for which poll cannot wait. */
+/* poll cannot wait for the full backlog of a daemon that does not accept. */
 static int connect_in_time(struct handover *h, struct err *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -62,7 +62,7 @@ static int connect_in_time(struct handover *h, struct err *err)
 	return 0;
 }
 
-/* What cannot be sent any more may still have been answered. */
+/* The daemon may have answered although the rest cannot be sent. */
 static void send_some(struct handover *h)
 {
 	ssize_t n = send(h->fd, h->unsent, h->unsent_size, MSG_NOSIGNAL);

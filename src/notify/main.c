@@ -9,7 +9,7 @@
  *   daemon_client.c  to the daemon's socket, WAIT_MS for everything
  *   spool_write.c    else into the spool folder, from where the daemon takes it
  *
- * notifyd ignores the exit status and shows nobody what we print: complaints go to syslog too.
+ * notifyd ignores the exit status and hides the output: complaints go to syslog too.
  */
 #include "base/clock.h"
 #include "base/mem.h"
@@ -32,7 +32,7 @@
 #define DEFAULT_SPOOL "/var/spool/mailpush"
 #define WAIT_MS 200
 #define MESSAGE_MS 10000 /* to read the message; notifyd writes it at once */
-#define COMPLAIN_S 2	 /* a log that takes nothing must not hold up mail either */
+#define COMPLAIN_S 2	 /* a stuck log must not hold up mail either */
 
 static volatile sig_atomic_t exit_status;
 
@@ -69,7 +69,7 @@ static void print_usage(FILE *to)
 		to);
 }
 
-/* What we open must not become standard error. */
+/* Files opened later must not become standard error. */
 static void open_standard_files(void)
 {
 	int fd;
@@ -107,14 +107,13 @@ static int read_message(struct buf *ret, struct err *err)
 		buf_commit(ret, (size_t)n);
 		if (ret->used > DLIST_REQUEST_MAX)
 			return err_set(err, -EMSGSIZE,
-				"the message has more than %d bytes, which mailpushd does not "
-				"take; "
-				"the notification is lost",
+				"the message has more than %d bytes, the limit of mailpushd; the "
+				"notification is lost",
 				DLIST_REQUEST_MAX);
 	}
 	if (!ret->used)
 		return err_set(err, -EINVAL,
-			"there is no message on standard input; notifyd of Cyrus gives one");
+			"standard input is empty; notifyd of Cyrus writes the message there");
 	/* The newline is notifyd's. */
 	if (ret->data[ret->used - 1] == '\n')
 		ret->used--;
@@ -151,7 +150,7 @@ static int hand_over_or_keep(const struct buf *request)
 	}
 	if (was_silent)
 		return 0;
-	/* One that answers, if only with NO, is there. */
+	/* A daemon that answers, even with NO, is present. */
 	if (status != -EPROTO)
 		spool_write_note_silence(spool);
 	snprintf(text, sizeof(text), "%s; the notification is kept in '%s'", why.text, spool);

@@ -1,7 +1,7 @@
 /*
  * request - a notification as one dlist request (intake/dlist.h).
  *
- * Every value is a literal: whatever bytes notifyd passes on, nothing needs quoting.  Pure.
+ * Every value is a literal: so no byte that notifyd passes on needs quoting.  Pure.
  */
 #ifndef MAILPUSH_NOTIFY_REQUEST_H
 #define MAILPUSH_NOTIFY_REQUEST_H
@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-/* What the command line says; `filepath` alone may be NULL. */
+/* The values of the command line; only `filepath` may be NULL. */
 struct request_fields {
 	const char *class;
 	const char *priority;
@@ -23,12 +23,12 @@ struct request_fields {
 /*
  * Reads `-c CLASS -p PRIO -u USER -m MAILBOX -f [FILE]`, in any order, without the program's name.
  * The word after an option is its value, whatever it begins with; -f, which notifyd puts last, need
- * not have one.  -EINVAL with a text when it is something else.
+ * not have one.  -EINVAL with a text for anything else.
  */
 int request_read_arguments(
 	int count, char *const *words, struct request_fields *ret, struct err *err);
 
-/* -EMSGSIZE if it would exceed what the daemon takes (DLIST_REQUEST_MAX). */
+/* -EMSGSIZE if it would exceed the daemon's limit (DLIST_REQUEST_MAX). */
 int request_write(const struct request_fields *fields, const void *message, size_t message_size,
 	int64_t received_ms, struct buf *ret, struct err *err);
 

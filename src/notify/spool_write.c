@@ -24,7 +24,7 @@ static int open_folder(const char *folder)
 	return open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* What is beside the events: whoever writes first makes it for the whole group. */
+/* The files beside the events: the first writer makes them for the whole group. */
 static int open_beside(int folder, const char *name)
 {
 	int fd = openat(folder, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0660);
@@ -42,7 +42,7 @@ bool spool_write_is_silent(const char *folder)
 		return false;
 	int64_t silent_ms =
 		(int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
-	/* A mark from the future is from before the clock was set back. */
+	/* A mark with a future time is older than a clock that was set back. */
 	int64_t age_ms = clock_unix_ms() - silent_ms;
 	return age_ms >= 0 && age_ms < SPOOL_WRITE_SILENT_MS;
 }
@@ -67,7 +67,7 @@ static int64_t unix_us(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* Who holds it only reads and writes a number; should he be stopped, the pid keeps names apart. */
+/* Its holder only reads and writes a number; if it is stopped, the pid keeps names apart. */
 static void lock_shortly(int fd)
 {
 	for (int i = 0; i < LOCK_TRIES && flock(fd, LOCK_EX | LOCK_NB) < 0; i++)

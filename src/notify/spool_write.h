@@ -14,7 +14,7 @@
 
 /* Did the daemon give no answer within the last SPOOL_WRITE_SILENT_MS? */
 bool spool_write_is_silent(const char *folder);
-/* If it cannot be noted, the next run asks the daemon itself. */
+/* Notes that.  Without the note the next run asks the daemon itself. */
 void spool_write_note_silence(const char *folder);
 
 /* On disk when it returns 0: file and folder are synced.  On failure nothing is left behind. */

@@ -87,7 +87,7 @@ static bool verify(EVP_PKEY *key, struct text signed_, struct text signature)
 	return is_good;
 }
 
-/* When a token that is good in all else was made; 0: it is not good. */
+/* The time of a token whose other parts are good; 0: they are not. */
 static int64_t issued(const char *dir, struct text token)
 {
 	const char *first = memchr(token.bytes, '.', token.size);

@@ -22,7 +22,7 @@
 #define BEARER_ID_SIZE 10
 #define BEARER_TOKEN_MAX 2048
 
-/* What a connection has shown so far. */
+/* The tokens that a connection has used. */
 struct bearer {
 	char token[BEARER_TOKEN_MAX + 1]; /* the last that was good; "": none */
 	int64_t issued_unix_s;		  /* of that */
@@ -35,7 +35,7 @@ struct bearer_rules {
 	int64_t update_least_ms;
 };
 
-/* Fills in what the request's token is worth. */
+/* Fills in the verdict on the request's token. */
 void bearer_check(struct bearer *bearer, const struct bearer_rules *rules, struct request *request,
 	int64_t now_unix_ms);
 

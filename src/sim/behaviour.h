@@ -1,11 +1,11 @@
 /*
- * behaviour - how the service misbehaves: all that a test asked for through the control socket.
+ * behaviour - the faults of the service that a test asked for through the control socket.
  *
  * Without any request it is Apple's service on a good day: every push is checked by service.h and
- * answered at once.  What a test sets is kept here and used up push by push, so that connection.c
- * has one place to ask: what happens to this push now that it has arrived, may it be answered yet,
- * and with what.  A trial (service_is_trial) comes whenever the client likes: it uses up nothing,
- * so that a test knows which push meets what it has set.
+ * answered at once.  Faults are kept here and used up push by push; connection.c asks what happens
+ * to a push that has arrived, whether it may be answered yet, and with what.  A trial
+ * (service_is_trial) may come at any time, so it uses up no fault, and a test knows which push
+ * meets which.
  *
  * No I/O, no clock, no connections: what must happen to connections at once (reset, new SETTINGS)
  * is server.h's.  Loop thread.
@@ -33,7 +33,7 @@
 /* Which streams a GOAWAY says were processed. */
 enum goaway_last {
 	GOAWAY_LAST_ALL, /* all that have arrived */
-	GOAWAY_LAST_NONE /* none after the push that brought it about */
+	GOAWAY_LAST_NONE /* none after the push that caused it */
 };
 
 struct behaviour {
@@ -94,7 +94,7 @@ bool behaviour_set_token(struct behaviour *behaviour, const char *token,
 bool behaviour_set_topic(struct behaviour *behaviour, const char *token, const char *topic);
 
 /*
- * The next `count` pushes that are no trials get this verdict, after those set before.  False when
+ * The next `count` pushes other than trials get this verdict, after those set before.  False when
  * it is too many.
  */
 bool behaviour_add_next(struct behaviour *behaviour, const struct verdict *verdict, uint64_t count);
@@ -102,7 +102,7 @@ bool behaviour_add_next(struct behaviour *behaviour, const struct verdict *verdi
 struct arrival {
 	enum { ARRIVAL_ANSWER, ARRIVAL_RST_STREAM, ARRIVAL_RESET } what;
 	uint32_t rst_code; /* with ARRIVAL_RST_STREAM */
-	bool is_goaway;	   /* this push brings about the GOAWAY */
+	bool is_goaway;	   /* this push causes the GOAWAY */
 };
 
 /* A push is complete: uses up what was set for it. */

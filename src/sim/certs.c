@@ -221,7 +221,7 @@ static int make_authority(
 	return 0;
 }
 
-/* What all certificates of ends have: neither an authority nor for anything but `usage`. */
+/* Extensions of every certificate of an end: not an authority, and for `usage` alone. */
 static int add_end_extensions(X509 *certificate, X509 *issuer, const char *usage, struct err *err)
 {
 	int r;
@@ -394,7 +394,7 @@ static int write_pkcs12(const char *dir, const char *name, const struct pair *pa
 	return 0;
 }
 
-/* The old ciphers are in a provider of their own, loaded where nothing else sees it. */
+/* The old ciphers are in the legacy provider, loaded into a context of its own. */
 static int write_pkcs12s(
 	const char *dir, const char *name, const struct pair *pair, struct err *err)
 {

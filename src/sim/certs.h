@@ -7,8 +7,8 @@
  * it as good for production.  Keys are EC P-256, in files of mode 0600.  Everything here is for
  * tests: the authority's key lies next to what it signs.
  *
- * The first client comes in all the forms in which administrators have theirs: PEM, PKCS#12 in
- * today's encryption and in that of old tools (RC2, 3DES), signed through another authority whose
+ * The first client is written in all the forms that administrators use: PEM, PKCS#12 in today's
+ * encryption and in that of old tools (RC2, 3DES), signed through another authority whose
  * certificate follows in the file; and there is a key for provider tokens.
  */
 #ifndef MAILPUSH_SIM_CERTS_H

@@ -51,7 +51,7 @@ struct connection {
 	struct buf out;
 
 	bool has_goaway;	 /* submit one at the end of the turn */
-	bool is_goaway_all;	 /* its last stream is the last that has arrived by then */
+	bool is_goaway_all;	 /* its last stream is the latest that has arrived */
 	int32_t goaway_last;	 /* streams beyond it are not processed */
 	bool is_goaway_graceful; /* announced first, with an id that excludes nothing */
 	uint32_t goaway_code;
@@ -200,7 +200,7 @@ static void await_writable(struct connection *c, bool is_awaited)
 	uv_poll_start(&c->poll, UV_READABLE | (is_awaited ? UV_WRITABLE : 0), on_poll);
 }
 
-/* We have said all that we want to; the client closes. */
+/* Everything is sent; the client closes. */
 static void begin_lingering(struct connection *c)
 {
 	ERR_clear_error();
@@ -227,7 +227,7 @@ static void linger(struct connection *c)
 	connection_close(c, false);
 }
 
-/* Without a certificate each push says itself who it is from. */
+/* Without a certificate each push carries a provider token. */
 static void check_provider(struct connection *c, struct stream *stream)
 {
 	const struct server *server = c->server;
@@ -321,7 +321,7 @@ static void wait_in_line(struct server *server, struct stream *stream)
 	server->stats.waiting++;
 }
 
-/* Nothing that was asked for happens to it, but that a silent server says nothing. */
+/* No fault that was asked for applies to it, except that a silent server does not answer. */
 static int trial_arrived(struct connection *c, struct stream *stream)
 {
 	stream->is_trial = true;
@@ -333,7 +333,7 @@ static int trial_arrived(struct connection *c, struct stream *stream)
 	return 0;
 }
 
-/* A push is complete: answer it, or let happen to it what was asked for. */
+/* A push is complete: answers it, or applies the fault that was asked for. */
 static int push_arrived(struct connection *c, struct stream *stream)
 {
 	struct server *server = c->server;
@@ -562,8 +562,8 @@ static void read_all(struct connection *c)
 			return;
 		}
 		/*
-		 * Not left to the end of the turn: while the client digests these answers we
-		 * work on the rest, instead of one waiting for the other all the time.
+		 * Not left to the end of the turn: the client works on these answers while the
+		 * simulator works on the rest.
 		 */
 		connection_flush(c);
 		if (c->state != CONNECTION_OPEN)
@@ -639,7 +639,9 @@ void connection_flush(struct connection *c)
 	unmark(c);
 	if (c->state != CONNECTION_OPEN)
 		return;
-	/* What a client has as an answer is recorded, even if we are killed the next moment. */
+	/*
+	 * An answer that a client has is recorded, even if the simulator is killed the next moment.
+	 */
 	record_flush(c->server->record);
 	if (c->server->behaviour.is_silent) {
 		await_writable(c, false);

@@ -5,9 +5,9 @@
  * is written 16 KB at a time, which is ten times as fast as a write a frame.  The connection's
  * receive window stays at 65 535 bytes, as Apple's does.
  *
- * A connection that ends because of us lingers: it reads on until the client has closed too,
- * because closing with unread bytes would make the kernel reset it and the client would never see
- * the GOAWAY or the alert.  Loop thread.
+ * A connection that the simulator ends lingers: it reads on until the client has closed too.
+ * Closing with unread bytes would make the kernel reset it, and the client would never see the
+ * GOAWAY or the alert.  Loop thread.
  */
 #ifndef MAILPUSH_SIM_CONNECTION_H
 #define MAILPUSH_SIM_CONNECTION_H

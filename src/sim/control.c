@@ -41,7 +41,7 @@ static void json_cleanup(json_t **json)
 
 #define json_auto_free __attribute__((cleanup(json_cleanup)))
 
-/* How a whole number, a text or a flag is taken out of a command: absent leaves *ret untouched. */
+/* Take a whole number, a text or a flag out of a command; an absent one leaves *ret untouched. */
 
 static int get_number(const json_t *command, const char *key, int64_t least, int64_t most,
 	int64_t *ret, struct err *err)
@@ -405,7 +405,7 @@ static const struct command {
 	const char *name;
 	int (*function)(
 		struct server *server, const json_t *command, json_t *reply, struct err *err);
-	const char *keys[6]; /* all that it understands; a key that nobody reads is a mistake */
+	const char *keys[6]; /* the keys that it has; any other key is an error */
 } commands[] = {
 	{"token", do_token, {"token", "status", "reason", "timestamp", "retry_after", "times"}},
 	{"topic", do_topic, {"token", "topic"}},
@@ -565,7 +565,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
 	}
 	buf_commit(&client->line, (size_t)n);
 	execute_lines(client);
-	/* A client that does not read its answers, or whose line has no end, is no client. */
+	/* A client that does not read its answers, or whose line has no end, is dropped. */
 	if (client->line.used >= CONTROL_LINE_MAX ||
 		uv_stream_get_write_queue_size(stream) > CONTROL_LINE_MAX)
 		close_client(client);

@@ -1,12 +1,11 @@
 /*
- * control - the unix socket through which a test says how the service is to behave.
+ * control - the unix socket through which a test controls the service.
  *
  * One JSON object a line in, one JSON object a line out, in order; apns-sim(1) lists the commands.
  * A command has taken effect when its answer is written.  Lines are at most CONTROL_LINE_MAX bytes
  * and clients at most CONTROL_CLIENTS_MAX: more are turned away.
  *
- * Understands commands and nothing else: what they do is behaviour.h's and server.h's.
- * Loop thread.
+ * It parses commands; behaviour.h and server.h carry them out.  Loop thread.
  */
 #ifndef MAILPUSH_SIM_CONTROL_H
 #define MAILPUSH_SIM_CONTROL_H
@@ -20,7 +19,7 @@
 
 struct control;
 
-/* Listens at path; a socket that is left there from before is replaced.  ret is the caller's. */
+/* Listens at path; an old socket there is replaced.  ret is the caller's. */
 int control_start(struct server *server, const char *path, struct control **ret, struct err *err);
 
 /* Closes and unlinks; the loop must still run until its handles are closed.  NULL is fine. */

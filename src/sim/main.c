@@ -264,7 +264,7 @@ static int parse_options(int argc, char **argv, struct options *ret, struct err 
 	}
 	if (optind < argc)
 		return err_set(
-			err, -EINVAL, "'%s' is no option; see apns-sim --help", argv[optind]);
+			err, -EINVAL, "'%s' is not an option; see apns-sim --help", argv[optind]);
 	if (!options.dir)
 		return err_set(err, -EINVAL, "--dir or --init is missing; see apns-sim --help");
 	if ((r = check_client(&options.client, err)) < 0 ||
@@ -283,7 +283,7 @@ static int tell_ready(const struct server *server, const char *ready_file, struc
 		fflush(stdout);
 		return 0;
 	}
-	/* Renamed into place: whoever sees the file sees the whole line. */
+	/* Renamed into place, so that a reader sees the whole line. */
 	mem_auto char *temporary = mem_printf("%s.new", ready_file);
 	FILE *file = fopen(temporary, "we");
 	if (!file)

@@ -47,7 +47,7 @@ static void add_line(struct record *record, const json_t *object)
 		record_flush(record);
 }
 
-/* Header fields are bytes; what is not UTF-8 is told in hex rather than not at all. */
+/* Header fields are bytes; those that are not UTF-8 are recorded in hex. */
 static json_t *text_or_hex(const uint8_t *bytes, size_t size, bool *ret_is_text)
 {
 	json_t *text = json_stringn((const char *)bytes, size);

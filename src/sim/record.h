@@ -4,7 +4,7 @@
  * A push is written when its fate is known: with its verdict when it is answered, or with the
  * status null when it will never be.  apns-sim(1) lists the keys.  Lines gather in memory and are
  * written by record_flush(), once a turn of the loop; a reader that does not read stops the
- * simulator, one that has gone away is forgotten.
+ * simulator; one that closes ends the record.
  *
  * Loop thread.
  */

@@ -1,9 +1,9 @@
 /*
- * response - the answer to a push in frames of HTTP/2, and how a test wants it adorned.
+ * response - the answer to a push in frames of HTTP/2, with the additions that a test wants.
  *
- * Plain, it is a HEADERS frame and, with a reason, a DATA frame.  All that the protocol allows
- * beyond that is to be borne by a sender: an interim response before it, trailers behind it,
- * padding, more fields than one frame holds, a body longer than anybody needs.
+ * Plain, it is a HEADERS frame and, with a reason, a DATA frame.  A sender must cope with
+ * everything else that the protocol allows: an interim response before it, trailers behind it,
+ * padding, more fields than one frame holds, a very long body.
  */
 #ifndef MAILPUSH_SIM_RESPONSE_H
 #define MAILPUSH_SIM_RESPONSE_H

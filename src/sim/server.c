@@ -60,7 +60,7 @@ static int start_listening(struct server *server, struct err *err)
 		close(fd);
 		return err_set(err, code, "cannot listen on %s: %s", text, strerror(-code));
 	}
-	/* The port that any became is kept, to listen on the same one again. */
+	/* A port chosen by the kernel is kept, to listen on the same one again. */
 	server->address_size = sizeof(server->address);
 	getsockname(fd, address, &server->address_size);
 
@@ -125,11 +125,11 @@ void server_announce_settings(struct server *server)
 
 static void on_delay(uv_timer_t *timer)
 {
-	/* Woken is all that is needed: the end of the turn answers. */
+	/* The timer only wakes the loop: the end of the turn answers. */
 	(void)timer;
 }
 
-/* Answers what waits and has become due; the list is in the order of time. */
+/* Answers waiting pushes that are due; the list is in the order of time. */
 static void answer_waiting(struct server *server)
 {
 	const struct behaviour *behaviour = &server->behaviour;

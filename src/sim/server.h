@@ -1,13 +1,13 @@
 /*
  * server - the listener, what all connections share, and the turns of the loop.
  *
- * A connection that reads sends its answers itself, 16 KB of requests at a time, so that client
- * and server work side by side.  Whatever else gives a connection something to send marks it.  At
- * the end of a turn, before the loop waits again, the server answers pushes whose time has come,
- * sends for all that are marked, and flushes the record.
+ * A connection that reads sends its answers itself, 16 KB of requests at a time, so that client and
+ * server work side by side.  Other events that give a connection something to send mark it.  At the
+ * end of a turn, before the loop waits again, the server answers pushes whose time has come, sends
+ * for all that are marked, and flushes the record.
  *
- * Control's requests that concern connections at once are here; all others are behaviour.h's.
- * Loop thread.
+ * The commands that concern connections at once are here; all others are in behaviour.h.  Loop
+ * thread.
  */
 #ifndef MAILPUSH_SIM_SERVER_H
 #define MAILPUSH_SIM_SERVER_H
@@ -53,7 +53,7 @@ void server_flood(struct server *server);
 /* Sends the SETTINGS that stand in behaviour to every open connection. */
 void server_announce_settings(struct server *server);
 
-/* After any change of behaviour: what waits may have become due. */
+/* Call after a change of behaviour: waiting pushes may have become due. */
 void server_wake(struct server *server);
 
 #endif

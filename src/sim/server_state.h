@@ -37,7 +37,7 @@ struct server {
 	struct stream_queue waiting; /* in the order in which they arrived */
 	struct connection_list connections;
 	struct connection_queue marked; /* those with something to send */
-	struct connection_queue unread; /* those that have not read all that is there */
+	struct connection_queue unread; /* those with unread bytes */
 	unsigned last_connection;
 
 	struct sockaddr_storage address; /* with the port that was given to us */

@@ -27,7 +27,7 @@ static bool is_letter(char c)
 
 enum service_header service_header_of(const char *name, size_t size)
 {
-	/* The length tells nearly all fields apart; this runs for each field of each push. */
+	/* The length distinguishes nearly all fields; this runs for each field of each push. */
 	switch (size) {
 	case 5:
 		return memcmp(name, ":path", 5) ? SERVICE_HEADERS : SERVICE_PATH;
@@ -109,7 +109,7 @@ static bool is_push_type(struct text text)
 	return false;
 }
 
-/* Apple calls it an error to ask for background pushes to be delivered at once. */
+/* Apple refuses background pushes with priority 10. */
 static bool is_priority(struct text text, struct text push_type)
 {
 	if (is(text, "10"))
@@ -128,7 +128,7 @@ static bool is_token(struct text text)
 	return true;
 }
 
-/* The token that people try a certificate with: well-formed and nobody's. */
+/* The token for trying a certificate: well-formed, and of no phone. */
 static bool is_zeros(struct text text)
 {
 	return text.bytes[0] == '0' && !memcmp(text.bytes, text.bytes + 1, text.size - 1);

@@ -1,5 +1,5 @@
 /*
- * service - what Apple's service thinks of one push: the checks, in Apple's order.
+ * service - the verdict of Apple's service on one push: its checks, in Apple's order.
  *
  * Pure: a request, the certificate's topics and what is known about the token go in, a verdict
  * comes out.  The order matters because a sender learns only the first reason: certificate or
@@ -9,7 +9,7 @@
  * certificate, token unknown, payload.  Reasons and limits are those of "Sending notification
  * requests to APNs" and "Handling notification responses from APNs".
  *
- * Does not know HTTP/2, what a test asked for (behaviour.h) or where the answer goes.
+ * It does not know HTTP/2, the faults that a test asked for (behaviour.h) or where the answer goes.
  */
 #ifndef MAILPUSH_SIM_SERVICE_H
 #define MAILPUSH_SIM_SERVICE_H
@@ -62,7 +62,7 @@ struct peer {
 	bool has_certificate;
 	bool has_any_topic; /* certificates are not asked for: every topic is allowed */
 	size_t topics;
-	char **topic; /* owned by whoever made the peer */
+	char **topic; /* owned by the maker of the peer */
 };
 
 /* `reason` empty: none (200).  `timestamp_ms` and `retry_after` absent: 0 and empty. */
@@ -76,7 +76,7 @@ struct verdict {
 /* What is known of one token. */
 struct token_state {
 	bool has_verdict;
-	struct verdict verdict; /* when has_verdict: what a push to it is told, e.g. 410 */
+	struct verdict verdict; /* if has_verdict: the verdict on a push to it, such as 410 */
 	const char *topic;	/* NULL: any */
 };
 
@@ -86,7 +86,10 @@ enum service_header service_header_of(const char *name, size_t size);
 /* The token in a request's path as it was sent, absent when the path has no place for one. */
 struct text service_token(const struct request *request);
 
-/* The client tries its credential: the token is well-formed, all zeros and so nobody's. */
+/*
+ * The client tries its credential: the token is well-formed and all zeros, so it belongs to no
+ * phone.
+ */
 bool service_is_trial(const struct request *request);
 
 /*

@@ -1,5 +1,5 @@
 /*
- * stats - what happened so far, in numbers.
+ * stats - counts of what happened so far.
  *
  * Counting is on the path of every push and allocates nothing there.  Loop thread.
  */

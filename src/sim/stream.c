@@ -32,7 +32,7 @@ struct stream *stream_get(struct stream_pool *pool)
 		LIST_REMOVE(stream, of_connection);
 	else
 		stream = mem_alloc(sizeof(*stream));
-	/* The fields and the payload are large, and nobody reads beyond what was counted. */
+	/* Not cleared: the fields and the payload are large, and only the counted part is read. */
 	stream->connection = NULL;
 	stream->id = 0;
 	stream->state = STREAM_ARRIVING;

@@ -1,5 +1,5 @@
 /*
- * stream - one push on its way through the simulator: what has arrived of it and what it was told.
+ * stream - one push on its way through the simulator: the part that has arrived, and its answer.
  *
  * Streams come out of a pool, because a thousand at a time come and go for each connection; what
  * they keep of the header are references into nghttp2's own buffers.  Payloads beyond
@@ -24,7 +24,7 @@ struct connection;
 enum stream_state {
 	STREAM_ARRIVING, /* header or payload are not complete */
 	STREAM_WAITING,	 /* complete, held back or delayed; in the server's list */
-	STREAM_ENDED	 /* told or given up, and recorded */
+	STREAM_ENDED	 /* answered or given up, and recorded */
 };
 
 struct stream_field {
@@ -36,7 +36,7 @@ struct stream {
 	struct connection *connection;
 	int32_t id;
 	enum stream_state state;
-	bool is_complete;   /* arrived whole, whatever became of it */
+	bool is_complete;   /* arrived whole, whatever its fate */
 	bool is_trial;	    /* of the credential; known when it is complete */
 	int64_t arrived_ms; /* monotonic, of the loop */
 	int64_t arrived_unix_ms;

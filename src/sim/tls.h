@@ -19,7 +19,7 @@ int tls_new(const char *dir, bool has_client_auth, SSL_CTX **ret, struct err *er
 
 /* What goes wrong with handshakes from now on. */
 struct tls_fault {
-	int verify_error; /* what is found wrong with any client's certificate; 0: nothing */
+	int verify_error; /* the fault found in every client's certificate; 0: none */
 	bool has_no_alpn; /* ALPN is not answered */
 	bool refuses_h2;  /* with an alert */
 };

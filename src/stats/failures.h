@@ -1,9 +1,9 @@
 /*
- * failures - the pushes that Apple did not take and the connections that failed, the last few, for
- * the status page.
+ * failures - the last few pushes that Apple did not accept and connections that failed, for the
+ * status page.
  *
- * What is the same but for its time counts as one that happened again, so that an outage does not
- * push out all else.  Fixed in number, each of bounded size.
+ * A failure that differs only in its time counts as a repetition, so that an outage does not push
+ * out all others.  Their number is fixed, and the size of each bounded.
  *
  * Pure.  Loop thread only.
  */
@@ -24,7 +24,7 @@ struct failure {
 	enum apns_ending ending;
 	int status;
 	char reason[VERDICT_REASON_MAX];
-	char *user; /* NULL: none, or not to be named */
+	char *user; /* NULL: none, or users are not named */
 	/* A connection. */
 	char *credential;
 	char *text;
@@ -36,13 +36,13 @@ struct failures;
 struct failures *failures_new(bool with_names);
 void failures_free(struct failures *failures);
 
-/* `user` is NULL if it says nothing about one. */
+/* `user` is NULL for a failure that is not about a user. */
 void failures_add_push(struct failures *failures, const struct apns_answer *answer,
 	const char *user, int64_t unix_ms);
 void failures_add_connection(
 	struct failures *failures, const char *credential, const char *text, int64_t unix_ms);
 
-/* The newest is 0; NULL: there are no more. */
+/* The newest is 0; NULL: no more. */
 const struct failure *failures_at(const struct failures *failures, unsigned i);
 
 #endif

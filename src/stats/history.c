@@ -41,7 +41,7 @@ static int64_t number_at(const struct history *history, enum history_span span, 
 	return (at_ms - history->began_ms) / spans[span].width_ms;
 }
 
-/* What has passed without a sample had nothing in it. */
+/* Buckets without a sample are empty. */
 static struct history_bucket *bucket_for(
 	struct history *history, enum history_span span, int64_t now_ms)
 {

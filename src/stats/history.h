@@ -1,10 +1,10 @@
 /*
- * history - what was counted over the last hour and the last day, for the status page's charts.
+ * history - counts over the last hour and the last day, for the charts of the status page.
  *
- * The totals are looked at now and then, and what they grew by is put down where it came: in
- * minutes for an hour, in quarters of an hour for a day.  So those who count know nothing of it,
- * and its size is fixed.  Time is monotonic and begins with the daemon's: a wall clock that is set
- * moves nothing, and of the time before the start there are no buckets.
+ * The totals are sampled, and their growth is added to the present bucket: minutes for an hour,
+ * quarters of an hour for a day.  So the code that counts need not know of it, and its size is
+ * fixed.  Time is monotonic and begins with the daemon: setting the system clock moves nothing, and
+ * there are no buckets from before the start.
  *
  * Pure.
  */
@@ -20,10 +20,10 @@
 
 enum history_span { HISTORY_HOUR, HISTORY_DAY, HISTORY_SPANS };
 
-/* Since the start; none of them ever shrinks. */
+/* Totals since the start; they never shrink. */
 struct history_totals {
 	uint64_t events;
-	uint64_t taken;			  /* pushes that Apple took */
+	uint64_t taken;			  /* pushes that Apple accepted */
 	uint64_t failed;		  /* pushes that ended otherwise */
 	const struct histogram *told;	  /* from news to its push */
 	const struct histogram *answered; /* from a push to Apple's answer */
@@ -43,13 +43,13 @@ struct history *history_new(int64_t now_ms);
 void history_free(struct history *history);
 
 /*
- * What the totals grew by since the last sample belongs to the bucket of `now_ms`, so samples are
- * to be much closer than a minute.  A time before the last one counts as that.
+ * The growth of the totals since the last sample is added to the bucket of `now_ms`, so samples
+ * must come much more often than once a minute.  A time before the last sample counts as that time.
  */
 void history_sample(struct history *history, int64_t now_ms, const struct history_totals *totals);
 
 int64_t history_width_ms(enum history_span span);
-/* How many there are: at least the one that the last sample fell into. */
+/* The number of buckets: at least the one of the last sample. */
 unsigned history_count(const struct history *history, enum history_span span);
 /* The oldest is 0; valid until the next sample. */
 const struct history_bucket *history_at(

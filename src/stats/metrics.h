@@ -1,7 +1,7 @@
 /*
- * metrics - what the daemon counts, each declared together with what it means.
+ * metrics - the daemon's counters, each declared together with its meaning.
  *
- * Loop thread only: a count is an addition in memory.  Whoever counts includes this and adds;
+ * Loop thread only: a count is an addition in memory.  Modules that count include this and add;
  * prometheus.c and status.c read.  Names are those of Prometheus without the prefix mailpush_.
  */
 #ifndef MAILPUSH_STATS_METRICS_H
@@ -63,7 +63,7 @@ struct metrics {
 	} verdicts[METRICS_VERDICTS_MAX];
 	unsigned verdict_count;
 
-	struct histogram acknowledged; /* from the event's coming to OK */
+	struct histogram acknowledged; /* from the arrival of the event to OK */
 	struct histogram
 		event_to_push[2];  /* by queue_urgency: from the oldest (urgent) news to its push */
 	struct histogram answered; /* from a push to Apple's answer */
@@ -86,16 +86,16 @@ static inline void metrics_event(struct metrics *metrics, enum event_kind kind,
 }
 
 void metrics_answer(struct metrics *metrics, const struct apns_answer *answer);
-/* Pushes that Apple took, and those that it did not; what it never looked at is neither. */
+/* Pushes that Apple accepted and refused; a push that it never looked at is neither. */
 void metrics_outcomes(const struct metrics *metrics, uint64_t *ret_taken, uint64_t *ret_failed);
 /* Of one of metrics_transport_names. */
 enum metrics_transport metrics_transport_of(const char *name);
 /* "answered", "not_processed", "lost", "silent". */
 const char *metrics_ending_name(enum apns_ending ending);
 
-/* To be called every METRICS_SAMPLE_MS. */
+/* Call it every METRICS_SAMPLE_MS. */
 void metrics_take_sample(struct metrics *metrics, int64_t now_ms);
-/* A second, over the last minute or as long as there are samples. */
+/* The rate a second, over the last minute or the samples so far. */
 void metrics_rates(
 	const struct metrics *metrics, int64_t now_ms, double *ret_events, double *ret_pushes);
 

@@ -878,7 +878,7 @@ def test_the_server_goes_by_apples_name_too(sim):
     (["--init", "x", "--days", "soon"], "--days is a number"),
     (["--init", "x", "--topic", ""], "--topic must have"),
     (["--add-client", "a/b", "--dir", "x"], "without a folder"),
-    (["--dir", ".", "more"], "'more' is no option"),
+    (["--dir", ".", "more"], "'more' is not an option"),
     (["--dir", ".", "--dance"], "see apns-sim --help"),
 ])
 def test_mistakes_in_options_are_named(arguments, error, tmp_path, monkeypatch):

@@ -77,29 +77,29 @@ def test_every_key_of_the_manual_is_taken(daemon):
     ("imapd_conf", "", "is empty; write the path of a file"),
     ("queue", "", "is empty; write the path of a file"),
     ("notify_socket", "/tmp/" + "n" * 120, "is too long"),
-    ("registry", "postgres://example.com/", "is no database that this version knows"),
-    ("registry", "sqlite:registry", "is no database that this version knows"),
+    ("registry", "postgres://example.com/", "is not a database that this version knows"),
+    ("registry", "sqlite:registry", "is not a database that this version knows"),
     ("spool_dir", "spool", "is not an absolute path"),
     ("spool_dir", "/" + "s" * 1024, "is too long"),
-    ("forward_socket", "notify", "is no socket; write the absolute path"),
-    ("forward_socket", "dlist:", "is no socket"),
-    ("forward_socket", "dlist:notify", "is no socket"),
-    ("forward_socket", "/tmp/" + "n" * 103, "is no socket"),
+    ("forward_socket", "notify", "is not a socket; write the absolute path"),
+    ("forward_socket", "dlist:", "is not a socket"),
+    ("forward_socket", "dlist:notify", "is not a socket"),
+    ("forward_socket", "/tmp/" + "n" * 103, "is not a socket"),
     ("forward_events", "maybe", "is neither yes nor no"),
-    ("socket_group", "no-such-group", "is no group of this system"),
-    ("socket_mode", "rw-rw----", "is no mode of a file"),
-    ("socket_mode", "7777", "is no mode of a file"),
-    ("allowed_users", ["no-such-user"], "is no user of this system"),
+    ("socket_group", "no-such-group", "is not a group of this system"),
+    ("socket_mode", "rw-rw----", "is not a mode of a file"),
+    ("socket_mode", "7777", "is not a mode of a file"),
+    ("allowed_users", ["no-such-user"], "is not a user of this system"),
     ("shared_mailboxes", "perhaps", "is neither yes nor no"),
     ("status_page_names", "some", "is neither yes nor no"),
-    ("subtopics", [""], "is no subtopic"),
-    ("urgent_events", ["MailboxDelete"], "is no event that can push"),
-    ("deferred_events", ["messagenew"], "is no event that can push"),
-    ("priority", "7", "is no apns-priority"),
-    ("log_level", "loud", "is no log level"),
-    ("log_target", "paper", "is no log target"),
-    ("user", "no-such-user", "is no user of this system"),
-    ("site", "a b", "is no name of a site"),
+    ("subtopics", [""], "is not a subtopic"),
+    ("urgent_events", ["MailboxDelete"], "is not an event that can push"),
+    ("deferred_events", ["messagenew"], "is not an event that can push"),
+    ("priority", "7", "is not an apns-priority"),
+    ("log_level", "loud", "is not a log level"),
+    ("log_target", "paper", "is not a log target"),
+    ("user", "no-such-user", "is not a user of this system"),
+    ("site", "a b", "is not a name of a site"),
 ])
 def test_a_value_that_makes_no_sense_is_named(daemon, key, value, why):
     daemon.write_conf(**{key: None})
@@ -208,7 +208,7 @@ def test_the_packaged_example_says_only_what_is_the_case(daemon):
 
 def test_without_any_socket_no_event_could_come(daemon):
     daemon.write_conf(notify_socket="", stream_socket="")
-    assert "without a socket no event can come" in complaint(daemon)
+    assert "without a socket events cannot come" in complaint(daemon)
 
 
 def test_the_two_sockets_must_be_two(daemon):
@@ -231,7 +231,7 @@ def test_events_cannot_be_passed_on_to_nobody(daemon):
 
 def test_a_file_to_pass_notifications_on_to_is_named(daemon):
     daemon.write_conf(forward_socket=str(daemon.conf))
-    assert f"forward_socket: '{daemon.conf}' is no socket" in complaint(daemon)
+    assert f"forward_socket: '{daemon.conf}' is not a socket" in complaint(daemon)
 
 
 # ---- credentials ----
@@ -379,11 +379,11 @@ def test_groups_are_taken(daemon):
 
 @pytest.mark.parametrize("groups, why", [
     ({"group:staff": ["alice"]}, 'group "group:staff": leave out group:'),
-    ({"": ["alice"]}, 'group "": this is no name of a group'),
-    ({"s" * 300: ["alice"]}, 'this is no name of a group'),
-    ({"staff": ["alice", ""]}, "group \"staff\": members: '' is no user"),
-    ({"staff": ["a\tr"]}, "is no user"),
-    ({"staff": ["u" * 513]}, "is no user"),
+    ({"": ["alice"]}, 'group "": not a name of a group'),
+    ({"s" * 300: ["alice"]}, 'not a name of a group'),
+    ({"staff": ["alice", ""]}, "group \"staff\": members: '' is not a user"),
+    ({"staff": ["a\tr"]}, "is not a user"),
+    ({"staff": ["u" * 513]}, "is not a user"),
     ({"staff": ["u"] * 10001}, 'group "staff": more than 10000 members'),
     ({f"g{n}": [] for n in range(257)}, 'group "g256": more than 256 groups'),
 ])
@@ -425,7 +425,7 @@ def test_an_imapd_conf_without_a_topic_is_named(daemon, imapd_conf):
 def test_an_imapd_conf_that_is_no_file_is_named(daemon, imapd_conf):
     imapd_conf.unlink()
     os.mkfifo(imapd_conf)
-    assert f"cannot read {imapd_conf}: it is no file" in complaint(daemon)
+    assert f"cannot read {imapd_conf}: it is not a file" in complaint(daemon)
 
 
 def test_a_topic_that_no_credential_has_is_named(daemon, imapd_conf):
@@ -545,7 +545,7 @@ def test_a_pipe_of_certificates_is_not_waited_for(daemon, tmp):
 
 def test_a_value_of_imapd_conf_that_makes_no_sense_is_named(daemon, imapd_conf):
     imapd_conf.write_text("altnamespace: perhaps\n")
-    assert f"{imapd_conf}:1: 'perhaps' is no value of altnamespace" in complaint(daemon)
+    assert f"{imapd_conf}:1: 'perhaps' is not a value of altnamespace" in complaint(daemon)
 
 
 def test_the_daemon_does_not_start_on_what_the_check_refuses(daemon):

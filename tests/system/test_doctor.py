@@ -232,7 +232,7 @@ def test_another_servername_is_told(ward):
 
 @pytest.mark.parametrize("text, why", [
     (b"servername: x\0y\n", "NUL byte"), (b"\xff\xfe\x00", "NUL byte"),
-    (b"altnamespace: perhaps\n", "is no value of altnamespace"),
+    (b"altnamespace: perhaps\n", "is not a value of altnamespace"),
     (b"@include: /no/such\n", "cannot open /no/such"),
     (b"x: " + b"y" * (2 * 1024 * 1024), "is larger than"),
 ], ids=["a NUL", "binary", "a wrong value", "a missing file", "too long"])

@@ -386,7 +386,7 @@ def test_a_message_that_does_not_come_is_not_waited_for(spool, tmp):
 
 
 @pytest.mark.parametrize("closed, why", [("<&-", b"standard input is closed"),
-                                         ("</dev/null", b"there is no message"),
+                                         ("</dev/null", b"standard input is empty"),
                                          ("</", b"cannot read the message")])
 def test_without_a_message_there_is_nothing_to_keep(spool, tmp, closed, why):
     done = notifier.run(tmp / "nobody", spool, "",

@@ -184,8 +184,8 @@ def test_a_proxy_that_is_not_there_is_named(bare_site_for, sim):
 # ---- the configuration ----
 
 @pytest.mark.parametrize("settings, complaint", [
-    ({"proxy": "proxy.example.com"}, "proxy: 'proxy.example.com' is no HTTP proxy"),
-    ({"proxy": "https://proxy.example.com:3128"}, "is no HTTP proxy"),
+    ({"proxy": "proxy.example.com"}, "proxy: 'proxy.example.com' is not an HTTP proxy"),
+    ({"proxy": "https://proxy.example.com:3128"}, "is not an HTTP proxy"),
     ({"proxy": "http://me:secret@proxy.example.com:3128"}, "proxy_password_file"),
     ({"proxy_password_file": "/nonexistent"}, "No such file or directory"),
     ({"proxy": "a:1", "proxy_password_file": "/dev/null"}, "cannot be read"),

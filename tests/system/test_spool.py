@@ -179,7 +179,7 @@ BAD = {
     "two": (notify.request(notify.mail("alice")) * 2, "something follows the request"),
     "no-json": (notify.request("hello"), "JSON"),
     "no-time": (notify.request("{}").replace(b"OPTIONS ()", b"RECEIVED soon"),
-                "RECEIVED is no time"),
+                "RECEIVED is not a time"),
     "large": (notify.request(notify.mail("alice", more="x" * 1024 * 1024)),
               "more than the 1048576 bytes"),
     "\n\x1b[2Jname": (b"x", "no NOTIFY"),
@@ -220,8 +220,8 @@ def test_only_regular_files_are_taken(away):
     wait_empty(spool)
     assert bad_files(spool) == ["0fifo", "0folder", "0link", "0loop", "0sparse"]
     for name in ("0fifo", "0link", "0loop", "0folder"):
-        away.mailpushd.wait_log(f"/{name}' is moved to 'bad': it is no regular file")
-    away.mailpushd.wait_log("/0nothing' is removed: it is no regular file")
+        away.mailpushd.wait_log(f"/{name}' is moved to 'bad': it is not a regular file")
+    away.mailpushd.wait_log("/0nothing' is removed: it is not a regular file")
     away.mailpushd.wait_log("/0sparse' is moved to 'bad': it has more than the 1048576 bytes")
 
 

@@ -177,9 +177,9 @@ def test_what_is_passed_to_another_process_is_not_taken(bare_site_for, listeners
 
 @pytest.mark.parametrize("kind, where, text", [
     (socket.SOCK_STREAM, "other", "it listens at '.*/other', and stream_socket is '.*/cyrus'"),
-    (socket.SOCK_DGRAM, "cyrus", "it is no stream socket with a path"),
+    (socket.SOCK_DGRAM, "cyrus", "it is not a stream socket with a path"),
     ("silent", "cyrus", "it does not listen"),
-    ("file", "cyrus", "it is no socket"),
+    ("file", "cyrus", "it is not a socket"),
 ])
 def test_what_cannot_be_the_stream_socket_is_refused(bare_site_for, listeners, kind, where, text):
     site = bare_site_for(start=False)

@@ -117,6 +117,6 @@ def test_what_somebody_put_in_the_place_of_the_control_socket_stays(bare_site):
     daemon = bare_site.mailpushd
     daemon.control_socket.unlink()
     daemon.control_socket.write_text("somebody's")
-    daemon.wait_log("a file that is no socket is there.*alarm=control:socket state=begins")
+    daemon.wait_log("there is a file that is not a socket.*alarm=control:socket state=begins")
     assert daemon.stop() == 0
     assert daemon.control_socket.read_text() == "somebody's"

@@ -128,8 +128,8 @@ static void refused(const char *file, const char *said)
 static void what_is_no_file_is_not_read(void **state)
 {
 	(void)state;
-	refused("/tmp", "/tmp: is no file; give the path with -c");
-	refused("/dev/zero", "/dev/zero: is no file; give the path with -c");
+	refused("/tmp", "/tmp: is not a file; give the path with -c");
+	refused("/dev/zero", "/dev/zero: is not a file; give the path with -c");
 }
 
 static void what_is_too_large_is_not_read(void **state)
@@ -138,8 +138,8 @@ static void what_is_too_large_is_not_read(void **state)
 	assert_int_equal(truncate(path, CONFTEXT_MAX + 1), 0);
 	char said[256];
 	snprintf(said, sizeof(said),
-		"%s: is larger than %d bytes: it is no mailpush.conf; give the path with -c", path,
-		CONFTEXT_MAX);
+		"%s: is larger than %d bytes: it is not a mailpush.conf; give the path with -c",
+		path, CONFTEXT_MAX);
 	refused(path, said);
 }
 

@@ -764,7 +764,8 @@ static void a_file_that_is_no_pkcs12_is_refused(void **state)
 	(void)state;
 	write_text(certificate, "hello\n");
 	const struct credential_files which = p12_files(false);
-	assert_refused(&which, -EINVAL, certificate, "no PKCS#12 file", "set certificate and key");
+	assert_refused(
+		&which, -EINVAL, certificate, "not a PKCS#12 file", "set certificate and key");
 }
 
 static void a_pkcs12_file_that_was_cut_is_refused(void **state)

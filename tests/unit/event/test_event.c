@@ -227,7 +227,7 @@ static void what_is_beyond_a_bound_is_refused_or_counts_as_absent(void **state)
 	static char json[EVENT_ACL_MAX + 4096];
 	snprintf(json, sizeof(json), "{\"event\":\"MessageNew\",\"uri\":\"%0*d\"}",
 		EVENT_URI_MAX + 1, 0);
-	assert_refused(json, -EMSGSIZE, "MessageNew: uri has 8193 bytes, at most 8192 are taken");
+	assert_refused(json, -EMSGSIZE, "MessageNew: uri has 8193 bytes, at most 8192 are allowed");
 
 	snprintf(json, sizeof(json),
 		"{\"event\":\"MessageNew\"," URI ",\"vnd.cmu.mailboxACL\":\"%0*d\"}",
@@ -247,10 +247,10 @@ static void what_is_no_json_object_is_refused(void **state)
 	(void)state;
 	assert_refused("", -EINVAL, "not JSON at byte 0: '[' or '{' expected near end of file");
 	assert_refused("[]", -EINVAL, "an event without a name: not a JSON object");
-	assert_refused(
-		"{}", -EINVAL, "an event without a name: the key 'event' is missing or no string");
+	assert_refused("{}", -EINVAL,
+		"an event without a name: the key 'event' is missing or not a string");
 	assert_refused("{\"event\":7}", -EINVAL,
-		"an event without a name: the key 'event' is missing or no string");
+		"an event without a name: the key 'event' is missing or not a string");
 	assert_refused("{} {}", -EINVAL, "not JSON at byte 4: end of file expected near '{'");
 	assert_refused("{\"event\":\"a\\u0000b\"}", -EINVAL,
 		"not JSON at byte 19: \\u0000 is not allowed without JSON_ALLOW_NUL "
@@ -511,12 +511,12 @@ static void users_and_subtopics_are_validated(void **state)
 		REGISTRATION("\"user\":\"%0*d\"", VERSION, ACCOUNT, TOKEN, SUBTOPIC, MAILBOXES),
 		MAILBOX_USER_MAX + 1, 0);
 	assert_refused(
-		json, -EMSGSIZE, "ApplePushService: user has 513 bytes, at most 512 are taken");
+		json, -EMSGSIZE, "ApplePushService: user has 513 bytes, at most 512 are allowed");
 	snprintf(json, sizeof(json),
 		REGISTRATION(USER, VERSION, ACCOUNT, TOKEN, "\"apsSubtopic\":\"%0*d\"", MAILBOXES),
 		EVENT_SUBTOPIC_MAX + 1, 0);
 	assert_refused(json, -EMSGSIZE,
-		"ApplePushService: apsSubtopic has 129 bytes, at most 128 are taken");
+		"ApplePushService: apsSubtopic has 129 bytes, at most 128 are allowed");
 }
 
 static void mailbox_names_are_bounded(void **state)
@@ -543,7 +543,8 @@ static void mailbox_names_are_bounded(void **state)
 		"ApplePushService: mailboxes is not a list of mailbox names: '' (0 bytes)");
 }
 
-/* A registration for f0, f1 and so on; INBOX stands at its place `inbox` if that is not negative.
+/*
+ * A registration for f0, f1 and so on; INBOX stands at its place `inbox` if that is not negative.
  */
 static struct mail_event *parse_many(int count, int inbox)
 {

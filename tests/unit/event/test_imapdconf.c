@@ -130,11 +130,12 @@ static void a_value_that_cyrus_refuses_is_refused_with_its_line(void **state)
 {
 	(void)state;
 	assert_refused("# x\naltnamespace: perhaps\n",
-		"imapd.conf:2: 'perhaps' is no value of altnamespace; Cyrus takes yes, no");
+		"imapd.conf:2: 'perhaps' is not a value of altnamespace; Cyrus accepts yes, no");
 	assert_refused("virtdomains: all\n",
-		"imapd.conf:1: 'all' is no value of virtdomains; Cyrus takes yes, no or userid");
+		"imapd.conf:1: 'all' is not a value of virtdomains; Cyrus accepts yes, no or "
+		"userid");
 	assert_refused("unixhierarchysep: userid\n",
-		"imapd.conf:1: 'userid' is no value of unixhierarchysep; Cyrus takes yes, no");
+		"imapd.conf:1: 'userid' is not a value of unixhierarchysep; Cyrus accepts yes, no");
 }
 
 static void white_space_and_case_of_keys_do_not_matter(void **state)
@@ -181,7 +182,7 @@ static void lines_are_counted_through_continuations(void **state)
 {
 	(void)state;
 	assert_refused("userprefix: a\\\nb\nvirtdomains: x\n",
-		"imapd.conf:3: 'x' is no value of virtdomains; Cyrus takes yes, no or userid");
+		"imapd.conf:3: 'x' is not a value of virtdomains; Cyrus accepts yes, no or userid");
 }
 
 static void the_first_key_that_is_set_again_is_told(void **state)
@@ -295,8 +296,8 @@ static void what_is_wrong_with_an_included_file_is_told(void **state)
 		imapdconf_parse("imapd.conf", bad, strlen(bad), read_included, &reads, &conf, &err),
 		-EINVAL);
 	assert_string_equal(err.text,
-		"imapd.conf:1: @include: /etc/bad.conf:2: 'bad' is no value of altnamespace; "
-		"Cyrus takes yes, no");
+		"imapd.conf:1: @include: /etc/bad.conf:2: 'bad' is not a value of altnamespace; "
+		"Cyrus accepts yes, no");
 	assert_null(conf);
 }
 
