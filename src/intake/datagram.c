@@ -11,7 +11,7 @@
 
 #define BATCH 64
 #define SENDER_SIZE 24
-/* What datagram_free takes in at most, should somebody go on sending over an open descriptor. */
+/* The most that datagram_free takes in, as a peer may keep sending over an open descriptor. */
 #define DRAIN_MAX (16 * DATAGRAM_TURN_MAX)
 
 /* Pages of a buffer that no datagram reached are never touched: 64 short ones cost 256 KiB. */

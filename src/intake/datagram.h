@@ -3,7 +3,7 @@
  *
  * EVENTS.md section 2a: twelve unread datagrams freeze Cyrus, so this socket is read first and at
  * once: many at a time (receive.h), at most DATAGRAM_TURN_MAX a turn, nothing here waits.  The
- * sender's uid comes with each datagram (peercred.h); what an uid sends that is not allowed is
+ * sender's uid comes with each datagram (peercred.h); datagrams of uids that are not allowed are
  * counted and reported.
  *
  * Loop thread only.
@@ -24,8 +24,10 @@
 struct datagram;
 
 typedef void datagram_fn(void *ctx, const struct notification *notification);
-/* A datagram that is none of the protocol, or from a peer not allowed; `text` says why.
-   `kind`, a literal: what happens often is told by it (log_seldom). */
+/*
+ * A datagram that is malformed or from a peer that is not allowed; `text` says why.  `kind` is a
+ * literal for limiting the log (log_seldom).
+ */
 typedef void datagram_rejected_fn(void *ctx, const char *kind, const char *text);
 
 struct datagram_callbacks {

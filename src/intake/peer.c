@@ -59,8 +59,8 @@ static int make_way(const struct sockaddr_un *address, int type, struct err *err
 	}
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(err, -EADDRINUSE,
-			"cannot make socket '%s': a file that is no socket is there; remove it or "
-			"choose another path",
+			"cannot make socket '%s': there is a file that is not a socket; remove it "
+			"or choose another path",
 			path);
 	int r = connect_to(address, type);
 	switch (r) {

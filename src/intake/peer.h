@@ -1,8 +1,8 @@
 /*
- * peer - may this process talk to us?  Decided by its uid, which the kernel vouches for.
+ * peer - is this process allowed to send events? Its uid, which the kernel vouches for, decides.
  *
  * Where it cannot vouch for the sender of a datagram (peercred.h), the rights of the socket's file
- * decide: who may write to it, may send.  Loop thread only.
+ * decide: every user who may write to it may send.  Loop thread only.
  */
 #ifndef MAILPUSH_INTAKE_PEER_H
 #define MAILPUSH_INTAKE_PEER_H
@@ -17,17 +17,17 @@
 #include <sys/types.h>
 
 #define PEER_UIDS_MAX 64
-#define PEER_SELF_TEXT                                                                            \
-	"what was passed on to forward_socket came back: it leads to mailpushd itself; name the " \
-	"socket of the program that is to get it"
+#define PEER_SELF_TEXT                                                                          \
+	"a notification passed on to forward_socket came back: the socket is mailpushd's own; " \
+	"name the socket of the program that should get it"
 
 struct peer_rules {
 	uid_t allowed[PEER_UIDS_MAX];
 	size_t count;
-	pid_t self; /* 0: whoever sends is asked for his uid alone */
+	pid_t self; /* 0: only the uid counts */
 };
 
-/* Is it this process, to which something that it passed on came back? */
+/* Is it this process, which got back a notification that it passed on? */
 bool peer_is_self(const struct peer_rules *rules, const struct peercred *peer);
 bool peer_is_allowed(const struct peer_rules *rules, uid_t uid);
 /* At most PEER_UIDS_MAX different uids. */
@@ -39,15 +39,15 @@ int peer_of_stream(int fd, struct peercred *ret, struct err *err);
 /*
  * For both kinds of socket: binds a socket of `type` at `path`, which must fit sun_path, with
  * exactly `mode` whatever the umask, and group `gid` unless (gid_t)-1; only between these two the
- * umask counts.  A datagram socket tells the sender's uid from the first datagram on, or it is
- * refused if `mode` lets everybody write: -EPERM.  See datagram_new for what is done about a file
- * that is there.  The descriptor does not block and is closed on exec.
+ * umask counts.  A datagram socket tells the sender's uid from the first datagram on; where it
+ * cannot, a `mode` that lets everybody write is refused: -EPERM.  See datagram_new for a file that
+ * exists at `path`.  The descriptor does not block and is closed on exec.
  */
 int peer_bind(const char *path, int type, mode_t mode, gid_t gid, int *ret_fd, struct err *err);
 
 /*
  * The file that a socket was bound to.  The kernel keeps its number in use as long as the socket is
- * open, so what stands at the path later is the same file exactly if both are equal.
+ * open, so a later file at the path is the same one exactly if both are equal.
  */
 struct peer_file {
 	uint64_t device;
@@ -57,7 +57,7 @@ struct peer_file {
 /* Of the file at `path`, right after peer_bind. */
 struct peer_file peer_file_at(const char *path);
 bool peer_file_is(const struct peer_file *file, const struct peer_file *other);
-/* Removes the file at `path` if it is `file`: not what somebody else has put there since. */
+/* Removes the file at `path` if it is `file`, not one that another process put there since. */
 void peer_unlink(const char *path, const struct peer_file *file);
 
 #endif

@@ -344,7 +344,7 @@ def test_what_comes_back_to_ourselves_ends_there(bare_site_for, tmp, target, own
     request, datagram = sieve_mail(new_user())
 
     def came_back():
-        return sum("to forward_socket came back: it leads to mailpushd itself" in line
+        return sum("to forward_socket came back: the socket is mailpushd's own" in line
                    for line in site.mailpushd.lines())
 
     assert notify.ask(site.mailpushd.stream_socket, request) == b"OK ()\r\n"
