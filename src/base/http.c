@@ -349,7 +349,7 @@ bool http_write(struct http_request *request, const void *bytes, size_t size)
 	return true;
 }
 
-void http_end(struct http_request *request)
+static void end_stream(struct http_request *request)
 {
 	assert(request->state == REQUEST_STREAMING);
 	request->gone = NULL;
@@ -549,7 +549,7 @@ void http_free(struct http *http)
 		if (request->state == REQUEST_OPEN)
 			answer_text(request, MHD_HTTP_SERVICE_UNAVAILABLE, "mailpushd is stopping");
 		else if (request->state == REQUEST_STREAMING && !request->has_ended)
-			http_end(request);
+			end_stream(request);
 	}
 	/* Sends what the sockets take at once. */
 	MHD_run(http->mhd);

@@ -7,8 +7,8 @@
  * headers (HTTP_HEADERS_MAX), bodies, the time to send a request and to take its answer, and the
  * unsent part of a stream.  A request whose path or argument holds an escaped NUL is answered 400.
  *
- * The caller owns a request given to `came` until http_answer or, for a stream, http_end;
- * http_defer sets a callback for a request that ends sooner.  Loop thread only.
+ * The caller owns a request given to `came` until http_answer; a stream lasts until the peer or
+ * http_free ends it.  http_defer sets a callback for such an end.  Loop thread only.
  */
 #ifndef MAILPUSH_BASE_HTTP_H
 #define MAILPUSH_BASE_HTTP_H
@@ -64,10 +64,9 @@ void http_add_header(struct http_request *request, const char *name, const char 
 /* `type` is a literal; the body is taken out of `body`, which stays the caller's. */
 void http_answer(struct http_request *request, unsigned status, const char *type, struct buf *body);
 
-/* An endless answer: 200, then the bytes of http_write until http_end. */
+/* An endless answer: 200, then the bytes of http_write. */
 void http_stream(struct http_request *request, const char *type);
 /* False: HTTP_STREAM_MAX would be exceeded; nothing was taken. */
 bool http_write(struct http_request *request, const void *bytes, size_t size);
-void http_end(struct http_request *request);
 
 #endif

@@ -9,6 +9,7 @@
  *
  * console/, for commands and doctor alike
  *   client            HTTP over the control socket, and what to do when the daemon is down
+ *   member            members of the daemon's JSON
  *   table             text in columns, colours
  *   format            times, sizes and texts as people read them
  *

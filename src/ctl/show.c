@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "console/format.h"
+#include "console/member.h"
 #include "console/table.h"
 
 #include <inttypes.h>
@@ -16,17 +17,6 @@ static double now_s(void)
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static const char *text_of(const json_t *json, const char *key)
-{
-	const char *text = json_string_value(json_object_get(json, key));
-	return text ? text : "";
-}
-
-static double number_of(const json_t *json, const char *key)
-{
-	return json_number_value(json_object_get(json, key));
 }
 
 static long long count_of(const json_t *json, const char *key)
@@ -97,9 +87,9 @@ static void show_alarms(const json_t *alarms)
 	json_array_foreach((json_t *)alarms, i, alarm)
 	{
 		fputs("  ", stdout);
-		coloured(TABLE_BAD, text_of(alarm, "name"));
+		coloured(TABLE_BAD, member_text(alarm, "name"));
 		printf(" (since %s): ", ago(alarm, "since", when));
-		print_text(text_of(alarm, "text"));
+		print_text(member_text(alarm, "text"));
 		putchar('\n');
 	}
 }
@@ -129,7 +119,7 @@ static void show_events(const json_t *status)
 		{"other_class", "notifications that are not events"},
 	};
 	const json_t *events = json_object_get(status, "events");
-	double rate = number_of(json_object_get(status, "rates"), "events");
+	double rate = member_number(json_object_get(status, "rates"), "events");
 	size_t i;
 	json_t *by;
 	head("Events");
@@ -139,8 +129,8 @@ static void show_events(const json_t *status)
 	json_array_foreach(json_object_get(events, "by"), i, by)
 	{
 		mem_auto char *count = mem_printf("%lld", count_of(by, "count"));
-		table_add(table, text_of(by, "event"), text_of(by, "transport"),
-			text_of(by, "action"), count);
+		table_add(table, member_text(by, "event"), member_text(by, "transport"),
+			member_text(by, "action"), count);
 	}
 	table_print_and_free(table);
 	show_counters(status, counters, sizeof(counters) / sizeof(counters[0]));
@@ -172,7 +162,7 @@ static void show_pushes(const json_t *status)
 		{"given_up", "given up after a day"},
 	};
 	const json_t *pushes = json_object_get(status, "pushes");
-	double rate = number_of(json_object_get(status, "rates"), "pushes");
+	double rate = member_number(json_object_get(status, "rates"), "pushes");
 	size_t i;
 	json_t *by;
 	head("Pushes");
@@ -180,10 +170,10 @@ static void show_pushes(const json_t *status)
 	struct table *table = table_new(NULL, 2, 2);
 	json_array_foreach(json_object_get(pushes, "by"), i, by)
 	{
-		bool is_answer = !strcmp(text_of(by, "result"), "answered");
+		bool is_answer = !strcmp(member_text(by, "result"), "answered");
 		mem_auto char *what = is_answer
-			? mem_printf("%lld %s", count_of(by, "status"), text_of(by, "reason"))
-			: mem_dup(text_of(by, "result"));
+			? mem_printf("%lld %s", count_of(by, "status"), member_text(by, "reason"))
+			: mem_dup(member_text(by, "result"));
 		mem_auto char *count = mem_printf("%lld", count_of(by, "count"));
 		table_add(table, what, count);
 	}
@@ -197,7 +187,7 @@ static void show_days_left(const json_t *credential)
 		fputs("does not expire", stdout);
 		return;
 	}
-	double days = (number_of(credential, "expires") - now_s()) / 86400;
+	double days = (member_number(credential, "expires") - now_s()) / 86400;
 	if (days < 0) {
 		char when[FORMAT_SIZE];
 		printf("%sexpired %s%s", table_begin(TABLE_BAD), ago(credential, "expires", when),
@@ -213,9 +203,10 @@ static void show_hold(const json_t *hold)
 {
 	char since[FORMAT_SIZE];
 	char next[FORMAT_SIZE];
-	double left_s = number_of(hold, "next_try") - now_s();
+	double left_s = member_number(hold, "next_try") - now_s();
 	printf("on hold since %s, tried next ", ago(hold, "held_since", since));
-	fputs(left_s < 1 ? "now" : format_ago(number_of(hold, "next_try"), now_s(), next), stdout);
+	fputs(left_s < 1 ? "now" : format_ago(member_number(hold, "next_try"), now_s(), next),
+		stdout);
 	printf(", %lld push%s", count_of(hold, "waiting"),
 		count_of(hold, "waiting") == 1 ? " waits" : "es wait");
 }
@@ -224,13 +215,13 @@ static void show_way(const json_t *credential)
 {
 	size_t i;
 	json_t *link;
-	const char *error = text_of(credential, "error");
-	const char *trouble = text_of(credential, "trouble");
+	const char *error = member_text(credential, "error");
+	const char *trouble = member_text(credential, "trouble");
 	fputs("  ", stdout);
-	print_text(text_of(credential, "name"));
+	print_text(member_text(credential, "name"));
 	if (is_true(credential, "in_force")) {
 		fputs(", ", stdout);
-		print_text(text_of(credential, "topic"));
+		print_text(member_text(credential, "topic"));
 		fputs(", ", stdout);
 		show_days_left(credential);
 	}
@@ -250,9 +241,9 @@ static void show_way(const json_t *credential)
 	json_array_foreach(json_object_get(credential, "connections"), i, link)
 	{
 		fputs("    ", stdout);
-		print_text(text_of(link, "address"));
+		print_text(member_text(link, "address"));
 		putchar(' ');
-		print_text(text_of(link, "state"));
+		print_text(member_text(link, "state"));
 		printf(", %lld of %lld streams\n", count_of(link, "streams"),
 			count_of(link, "limit"));
 	}
@@ -277,9 +268,9 @@ static void show_latencies(const json_t *latencies)
 		mem_auto char *name = mem_printf("  %s", rows[i].name);
 		if (!count_of(row, "count"))
 			continue;
-		table_add(table, name, format_latency(number_of(row, "p50"), half),
-			format_latency(number_of(row, "p95"), most),
-			format_latency(number_of(row, "p99"), nearly_all), count);
+		table_add(table, name, format_latency(member_number(row, "p50"), half),
+			format_latency(member_number(row, "p95"), most),
+			format_latency(member_number(row, "p99"), nearly_all), count);
 	}
 	table_print_and_free(table);
 }
@@ -288,8 +279,8 @@ static void show_database(const json_t *databases, const char *name)
 {
 	char size[FORMAT_SIZE];
 	const json_t *database = json_object_get(databases, name);
-	printf("  %-9s %s, ", name, format_size(number_of(database, "bytes"), size));
-	print_text(text_of(database, "url"));
+	printf("  %-9s %s, ", name, format_size(member_number(database, "bytes"), size));
+	print_text(member_text(database, "url"));
 	putchar('\n');
 }
 
@@ -299,13 +290,14 @@ void show_status(const json_t *status)
 	size_t i;
 	json_t *credential;
 	const json_t *queue = json_object_get(status, "queue");
-	mem_auto char *up = mem_printf("%s, up %s, pid %lld", text_of(status, "version"),
-		format_duration(number_of(status, "now") - number_of(status, "started"), text),
+	mem_auto char *up = mem_printf("%s, up %s, pid %lld", member_text(status, "version"),
+		format_duration(
+			member_number(status, "now") - member_number(status, "started"), text),
 		count_of(status, "pid"));
 	line("mailpushd", up);
-	line("Site", text_of(status, "site"));
-	line("aps_topic", text_of(status, "aps_topic"));
-	line("Log level", text_of(status, "log_level"));
+	line("Site", member_text(status, "site"));
+	line("aps_topic", member_text(status, "aps_topic"));
+	line("Log level", member_text(status, "log_level"));
 	show_alarms(json_object_get(status, "alarms"));
 	show_events(status);
 	show_registrations(status);
@@ -332,19 +324,19 @@ static char *last_push(const json_t *device)
 {
 	const json_t *push = json_object_get(device, "last_push");
 	char when[FORMAT_SIZE];
-	if (json_is_null(push) && *text_of(device, "stopped_reason"))
-		return mem_printf("never; stopped: %s", text_of(device, "stopped_reason"));
+	if (json_is_null(push) && *member_text(device, "stopped_reason"))
+		return mem_printf("never; stopped: %s", member_text(device, "stopped_reason"));
 	if (json_is_null(push))
 		return mem_dup("never");
 	long long status = count_of(push, "status");
-	const char *reason = text_of(push, "reason");
+	const char *reason = member_text(push, "reason");
 	mem_auto char *answer = status ? mem_printf("%lld%s%s", status, *reason ? " " : "", reason)
 				       : mem_dup("no answer");
 	if (!json_is_number(json_object_get(push, "time")))
 		return mem_steal(answer);
 	ago(push, "time", when);
 	/* It is sent again, and the time is of the one before. */
-	if (status != 200 && *text_of(device, "queue"))
+	if (status != 200 && *member_text(device, "queue"))
 		return mem_printf("%s, before that %s", answer, when);
 	return mem_printf("%s: %s", when, answer);
 }
@@ -362,8 +354,8 @@ void show_devices(const json_t *devices, bool has_head)
 		mem_auto char *push = last_push(device);
 		mem_auto char *mailboxes =
 			mem_printf("%zu", json_array_size(json_object_get(device, "mailboxes")));
-		table_add(table, text_of(device, "key"), text_of(device, "user"),
-			text_of(device, "token"), text_of(device, "state"), mailboxes,
+		table_add(table, member_text(device, "key"), member_text(device, "user"),
+			member_text(device, "token"), member_text(device, "state"), mailboxes,
 			ago(device, "renewed", renewed), push);
 	}
 	table_print_and_free(table);
@@ -382,7 +374,7 @@ void show_forgotten(const json_t *forgotten, bool has_head)
 		mem_auto char *why = format_forgotten(trace);
 		mem_auto char *line = mem_printf("%s%s", why,
 			is_true(trace, "registered_again") ? " (it has registered again)" : "");
-		table_add(table, text_of(trace, "user"), text_of(trace, "token"),
+		table_add(table, member_text(trace, "user"), member_text(trace, "token"),
 			ago(trace, "forgotten", gone), ago(trace, "renewed", renewed), line);
 	}
 	table_print_and_free(table);
@@ -401,17 +393,18 @@ void show_device(const json_t *device)
 		{"account_id", "Account id"}, {"topic", "Topic"}, {"subtopic", "Subtopic"},
 		{"state", "State"}};
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		line(texts[i].name, text_of(device, texts[i].key));
-	if (*text_of(device, "stopped_reason"))
-		line("Stopped", text_of(device, "stopped_reason"));
+		line(texts[i].name, member_text(device, texts[i].key));
+	if (*member_text(device, "stopped_reason"))
+		line("Stopped", member_text(device, "stopped_reason"));
 	line("Registered", ago(device, "created", when));
 	line("Renewed", ago(device, "renewed", when));
 	if (json_is_number(json_object_get(device, "suspended")))
 		line("Suspended since", ago(device, "suspended", when));
 	line("Last event", ago(device, "last_event", when));
 	line("Last push", push);
-	line("", text_of(json_object_get(device, "last_push"), "meaning"));
-	line("Queue", *text_of(device, "queue") ? text_of(device, "queue") : "nothing waits");
+	line("", member_text(json_object_get(device, "last_push"), "meaning"));
+	line("Queue",
+		*member_text(device, "queue") ? member_text(device, "queue") : "nothing waits");
 	head("Mailboxes");
 	printf("%zu%s\n", json_array_size(json_object_get(device, "mailboxes")),
 		is_true(device, "confirmed") ? "" : " (not confirmed by the server)");
@@ -437,23 +430,23 @@ void show_queue(const json_t *pushes, bool has_head)
 		char due[FORMAT_SIZE];
 		mem_auto char *mailboxes = mem_printf("%lld", count_of(push, "mailboxes"));
 		mem_auto char *attempts = mem_printf("%lld", count_of(push, "attempts"));
-		table_add(table, text_of(push, "user"), text_of(push, "token"),
-			text_of(push, "state"), is_true(push, "urgent") ? "yes" : "no", mailboxes,
-			ago(push, "oldest", oldest), ago(push, "due", due), attempts);
+		table_add(table, member_text(push, "user"), member_text(push, "token"),
+			member_text(push, "state"), is_true(push, "urgent") ? "yes" : "no",
+			mailboxes, ago(push, "oldest", oldest), ago(push, "due", due), attempts);
 	}
 	table_print_and_free(table);
 }
 
 static void show_cyrus_event(const json_t *event)
 {
-	print_column(text_of(event, "event"));
-	print_text(*text_of(event, "owner") ? text_of(event, "owner") : "-");
+	print_column(member_text(event, "event"));
+	print_text(*member_text(event, "owner") ? member_text(event, "owner") : "-");
 	putchar(' ');
-	print_text(*text_of(event, "folder") ? text_of(event, "folder") : "INBOX");
+	print_text(*member_text(event, "folder") ? member_text(event, "folder") : "INBOX");
 	fputs(" -> ", stdout);
-	print_text(text_of(event, "action"));
+	print_text(member_text(event, "action"));
 	fputs(" (", stdout);
-	print_text(text_of(event, "transport"));
+	print_text(member_text(event, "transport"));
 	puts(")");
 }
 
@@ -461,22 +454,22 @@ static void show_sent_push(const json_t *event)
 {
 	bool is_fine = count_of(event, "status") == 200;
 	print_column("push");
-	print_text(text_of(event, "user"));
+	print_text(member_text(event, "user"));
 	putchar(' ');
-	print_text(text_of(event, "token"));
+	print_text(member_text(event, "token"));
 	printf(", mailboxes %lld: ", count_of(event, "mailboxes"));
 	fputs(table_begin(is_fine ? TABLE_GOOD : TABLE_ODD), stdout);
 	if (count_of(event, "status"))
 		printf("%lld", count_of(event, "status"));
 	else
-		print_text(text_of(event, "result"));
-	if (*text_of(event, "reason")) {
+		print_text(member_text(event, "result"));
+	if (*member_text(event, "reason")) {
 		putchar(' ');
-		print_text(text_of(event, "reason"));
+		print_text(member_text(event, "reason"));
 	}
 	printf("%s (", table_end());
-	print_text(text_of(event, "then"));
-	printf(", %.0f ms)\n", number_of(event, "seconds") * 1000);
+	print_text(member_text(event, "then"));
+	printf(", %.0f ms)\n", member_number(event, "seconds") * 1000);
 }
 
 void show_flushed(const json_t *answer)
@@ -487,7 +480,7 @@ void show_flushed(const json_t *answer)
 	const json_t *obstacle;
 	json_array_foreach(json_object_get(answer, "cannot_go"), i, obstacle)
 	{
-		const char *topic = text_of(obstacle, "topic");
+		const char *topic = member_text(obstacle, "topic");
 		printf("%lld cannot go", (long long)count_of(obstacle, "count"));
 		if (*topic) {
 			fputs(" on topic ", stdout);
@@ -495,21 +488,21 @@ void show_flushed(const json_t *answer)
 		}
 		if (json_object_get(obstacle, "credential")) {
 			fputs(", as credential ", stdout);
-			print_text(text_of(obstacle, "credential"));
+			print_text(member_text(obstacle, "credential"));
 			fputs(" is ", stdout);
 			show_hold(obstacle);
 		}
 		fputs(": ", stdout);
-		print_text(text_of(obstacle, "meaning"));
+		print_text(member_text(obstacle, "meaning"));
 		putchar('\n');
 	}
 }
 
 void show_event(const json_t *event)
 {
-	const char *kind = text_of(event, "kind");
+	const char *kind = member_text(event, "kind");
 	char clock[FORMAT_SIZE];
-	printf("%s ", format_clock(number_of(event, "time"), clock));
+	printf("%s ", format_clock(member_number(event, "time"), clock));
 	if (!strcmp(kind, "event"))
 		show_cyrus_event(event);
 	else if (!strcmp(kind, "push"))
@@ -528,10 +521,10 @@ void show_config(const json_t *config)
 	json_array_foreach(json_object_get(config, "settings"), i, setting)
 	{
 		long long at = count_of(setting, "line");
-		mem_auto char *from = at ? mem_printf("%s:%lld", text_of(config, "file"), at)
+		mem_auto char *from = at ? mem_printf("%s:%lld", member_text(config, "file"), at)
 					 : mem_dup("default");
-		const char *value = text_of(setting, "value");
-		table_add(table, text_of(setting, "key"), *value ? value : "\"\"", from);
+		const char *value = member_text(setting, "value");
+		table_add(table, member_text(setting, "key"), *value ? value : "\"\"", from);
 	}
 	table_print_and_free(table);
 }
@@ -542,23 +535,24 @@ void show_push(const json_t *answer)
 	json_t *device;
 	json_array_foreach(json_object_get(answer, "devices"), i, device)
 	{
-		const char *state = text_of(device, "state");
+		const char *state = member_text(device, "state");
 		bool is_taken = count_of(device, "status") == 200;
-		print_text(text_of(device, "token"));
+		print_text(member_text(device, "token"));
 		fputs(" ", stdout);
 		fputs(table_begin(is_taken ? TABLE_GOOD : TABLE_BAD), stdout);
 		if (!strcmp(state, "answered") && count_of(device, "status"))
 			printf("%lld", count_of(device, "status"));
 		else
-			print_text(!strcmp(state, "not_sent")	    ? "not sent"
-					: !strcmp(state, "waiting") ? "no answer yet"
-								    : text_of(device, "result"));
-		if (*text_of(device, "reason")) {
+			print_text(!strcmp(state, "not_sent") ? "not sent"
+					: !strcmp(state, "waiting")
+					? "no answer yet"
+					: member_text(device, "result"));
+		if (*member_text(device, "reason")) {
 			putchar(' ');
-			print_text(text_of(device, "reason"));
+			print_text(member_text(device, "reason"));
 		}
 		printf("%s: ", table_end());
-		print_text(text_of(device, "meaning"));
+		print_text(member_text(device, "meaning"));
 		putchar('\n');
 	}
 }
@@ -571,11 +565,11 @@ void show_credentials(const json_t *answer)
 	json_t *finding;
 	json_array_foreach(json_object_get(answer, "credentials"), i, credential)
 	{
-		print_text(text_of(credential, "name"));
+		print_text(member_text(credential, "name"));
 		putchar('\n');
 		json_array_foreach(json_object_get(credential, "findings"), j, finding)
 		{
-			const char *level = text_of(finding, "level");
+			const char *level = member_text(finding, "level");
 			fputs("  ", stdout);
 			if (!strcmp(level, "fail"))
 				coloured(TABLE_BAD, "fail ");
@@ -583,7 +577,7 @@ void show_credentials(const json_t *answer)
 				coloured(TABLE_GOOD, "ok   ");
 			else
 				coloured(TABLE_ODD, "warn ");
-			print_text(text_of(finding, "text"));
+			print_text(member_text(finding, "text"));
 			putchar('\n');
 		}
 	}
@@ -609,6 +603,6 @@ bool show_are_credentials_fine(const json_t *answer)
 	json_t *finding;
 	json_array_foreach((json_t *)credentials, i, credential)
 		json_array_foreach(json_object_get(credential, "findings"), j,
-			finding) if (!strcmp(text_of(finding, "level"), "fail")) return false;
+			finding) if (!strcmp(member_text(finding, "level"), "fail")) return false;
 	return json_array_size(credentials) > 0;
 }

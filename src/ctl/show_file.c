@@ -1,17 +1,12 @@
 #include "ctl/show_file.h"
 
 #include "console/format.h"
+#include "console/member.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-static const char *text_of(const json_t *json, const char *key)
-{
-	const char *text = json_string_value(json_object_get(json, key));
-	return text ? text : "";
-}
 
 static void print_date(const json_t *json, const char *key)
 {
@@ -45,13 +40,13 @@ static void show_certificate(const json_t *json, bool is_fine)
 {
 	size_t i;
 	json_t *topic;
-	print_member("subject", text_of(json, "subject"));
-	print_member("issuer", text_of(json, "issuer"));
+	print_member("subject", member_text(json, "subject"));
+	print_member("issuer", member_text(json, "issuer"));
 	json_array_foreach(json_object_get(json, "topics"), i, topic)
 		print_member(i ? "" : "topics", json_string_value(topic));
 	show_validity(json);
-	if (*text_of(json, "key"))
-		print_member("its key", text_of(json, "key"));
+	if (*member_text(json, "key"))
+		print_member("its key", member_text(json, "key"));
 	else if (is_fine && json_is_true(json_object_get(json, "has_key")))
 		puts("  certificate and key fit each other");
 	else if (is_fine)
@@ -60,7 +55,7 @@ static void show_certificate(const json_t *json, bool is_fine)
 
 static void show_token_key(const json_t *json)
 {
-	const char *id = text_of(json, "key_id");
+	const char *id = member_text(json, "key_id");
 	puts("  a key that signs provider tokens: mailpush.conf names it as `p8`, with key_id, "
 	     "team_id and topic");
 	print_member("key_id", *id ? id : "is not in the file's name; Apple's pages show it");
@@ -71,7 +66,7 @@ static void show_key(const json_t *json)
 	size_t i;
 	json_t *certificate;
 	const json_t *certificates = json_object_get(json, "certificates");
-	print_member("algorithm", text_of(json, "algorithm"));
+	print_member("algorithm", member_text(json, "algorithm"));
 	json_array_foreach((json_t *)certificates, i, certificate)
 		print_member(i ? "" : "fits", json_string_value(certificate));
 	if (json_array_size(certificates))
@@ -89,10 +84,10 @@ void show_file(const json_t *json)
 		const char *words;
 	} kinds[] = {{"certificate", "certificate"}, {"pkcs12", "certificate and key, PKCS#12"},
 		{"p8", "token key"}, {"key", "private key"}, {"request", "certificate request"}};
-	const char *why = text_of(json, "why");
-	const char *kind = text_of(json, "kind");
+	const char *why = member_text(json, "why");
+	const char *kind = member_text(json, "kind");
 	char printable[1024];
-	format_printable(text_of(json, "file"), printable, sizeof(printable));
+	format_printable(member_text(json, "file"), printable, sizeof(printable));
 	printf("%s", printable);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (!strcmp(kind, kinds[i].kind))

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "console/member.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -10,12 +11,6 @@
 
 #define SOON_MS (30 * CLOCK_DAY_MS)
 #define CONNECT_S 10L
-
-static const char *text_of(const json_t *json, const char *key)
-{
-	const char *text = json_string_value(json_object_get(json, key));
-	return text ? text : "";
-}
 
 void doctor_apple_judge_topic(struct report *findings, const char *imapd_conf,
 	const char *aps_topic, const char *const *topics, size_t topic_count, bool is_complete)
@@ -71,15 +66,15 @@ void doctor_apple_judge_answer(
 	json_t *finding;
 	json_array_foreach((json_t *)credentials, i, credential)
 	{
-		json_array_foreach(json_object_get(credential, "findings"), j, finding)
-			report_add(findings, level_of(text_of(finding, "level")), "credential",
-				"%s: %s", text_of(credential, "name"), text_of(finding, "text"));
-		if (*text_of(credential, "topic") && count < CONFIG_CREDENTIALS_MAX)
-			topics[count++] = text_of(credential, "topic");
+		json_array_foreach(json_object_get(credential, "findings"), j, finding) report_add(
+			findings, level_of(member_text(finding, "level")), "credential", "%s: %s",
+			member_text(credential, "name"), member_text(finding, "text"));
+		if (*member_text(credential, "topic") && count < CONFIG_CREDENTIALS_MAX)
+			topics[count++] = member_text(credential, "topic");
 	}
 	judge_absence(findings, json_array_size(credentials));
-	doctor_apple_judge_topic(findings, imapd_conf, text_of(answer, "aps_topic"), topics, count,
-		count == json_array_size(credentials));
+	doctor_apple_judge_topic(findings, imapd_conf, member_text(answer, "aps_topic"), topics,
+		count, count == json_array_size(credentials));
 }
 
 static void judge_loaded(

@@ -205,7 +205,8 @@ const char *doctor_cyrus_user(const struct imapdconf *conf)
 	return user && *user ? user : "cyrus";
 }
 
-char *doctor_cyrus_notifysocket(const struct imapdconf *conf)
+/* Where Cyrus sends events, "dlist:/path" or "/path"; free it. */
+static char *notifysocket_of(const struct imapdconf *conf)
 {
 	const char *target = imapdconf_find(conf, "notifysocket")->value;
 	const char *folder = imapdconf_find(conf, "configdirectory")->value;
@@ -295,7 +296,7 @@ static bool is_path(const char *path, const char *ours)
 
 enum doctor_way doctor_cyrus_judge_way(struct report *findings, const struct doctor_cyrus *cyrus)
 {
-	mem_auto char *target = doctor_cyrus_notifysocket(cyrus->conf);
+	mem_auto char *target = notifysocket_of(cyrus->conf);
 	bool is_dlist;
 	const char *path = notify_socket_path(target, &is_dlist);
 	const struct cyrusconf_service *notifyd = notifyd_at(cyrus, path);

@@ -44,7 +44,5 @@ void doctor_cyrus_judge_greeting(struct report *findings, const struct greeting 
 
 /* Which user Cyrus runs as. */
 const char *doctor_cyrus_user(const struct imapdconf *conf);
-/* Where Cyrus sends events to, "dlist:/path" or "/path"; free it. */
-char *doctor_cyrus_notifysocket(const struct imapdconf *conf);
 
 #endif

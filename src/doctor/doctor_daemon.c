@@ -1,21 +1,11 @@
 #include "doctor/doctor_daemon.h"
 
 #include "console/format.h"
+#include "console/member.h"
 
 #include <string.h>
 
 #define QUIET_S 600 /* up for so long, and Cyrus sent nothing */
-
-static const char *text_of(const json_t *json, const char *key)
-{
-	const char *text = json_string_value(json_object_get(json, key));
-	return text ? text : "";
-}
-
-static double number_of(const json_t *json, const char *key)
-{
-	return json_number_value(json_object_get(json, key));
-}
 
 static void judge_alarms(struct report *findings, const json_t *status)
 {
@@ -25,13 +15,14 @@ static void judge_alarms(struct report *findings, const json_t *status)
 	json_array_foreach((json_t *)alarms, i, alarm)
 	{
 		char when[FORMAT_SIZE];
-		const char *name = text_of(alarm, "name");
+		const char *name = member_text(alarm, "name");
 		/* Days are left. */
 		bool is_early = !strncmp(name, "credential-expiry:", 18);
 		report_add(findings, is_early ? REPORT_WARN : REPORT_FAIL, "alarm",
 			"%s, since %s: %s", name,
-			format_ago(number_of(alarm, "since"), number_of(status, "now"), when),
-			text_of(alarm, "text"));
+			format_ago(
+				member_number(alarm, "since"), member_number(status, "now"), when),
+			member_text(alarm, "text"));
 	}
 	if (!json_array_size(alarms))
 		report_add(findings, REPORT_OK, "alarm", "none stands");
@@ -39,9 +30,9 @@ static void judge_alarms(struct report *findings, const json_t *status)
 
 static void judge_events(struct report *findings, const json_t *status)
 {
-	double up_s = number_of(status, "now") - number_of(status, "started");
-	double events = number_of(json_object_get(status, "events"), "total");
-	double rejected = number_of(json_object_get(status, "counters"), "rejected");
+	double up_s = member_number(status, "now") - member_number(status, "started");
+	double events = member_number(json_object_get(status, "events"), "total");
+	double rejected = member_number(json_object_get(status, "counters"), "rejected");
 	if (rejected > 0)
 		report_add(findings, REPORT_WARN, "events",
 			"refused at a socket since the start: %.0f, malformed or from a sender who "
@@ -58,21 +49,22 @@ static void judge_events(struct report *findings, const json_t *status)
 static void judge_registrations(struct report *findings, const json_t *status)
 {
 	const json_t *registrations = json_object_get(status, "registrations");
-	double stopped = number_of(registrations, "stopped");
+	double stopped = member_number(registrations, "stopped");
 	if (stopped > 0)
 		report_add(findings, REPORT_WARN, "devices",
 			"%.0f of %.0f are stopped: Apple said that their token is not for the "
 			"topic, so nothing is sent until Mail was opened there; `mailpushctl "
 			"devices` names them",
-			stopped, number_of(registrations, "total"));
+			stopped, member_number(registrations, "total"));
 }
 
 void doctor_daemon_judge_status(struct report *findings, const json_t *status)
 {
 	char up[FORMAT_SIZE];
 	report_add(findings, REPORT_OK, "daemon", "mailpushd %s is up for %s",
-		text_of(status, "version"),
-		format_duration(number_of(status, "now") - number_of(status, "started"), up));
+		member_text(status, "version"),
+		format_duration(
+			member_number(status, "now") - member_number(status, "started"), up));
 	judge_alarms(findings, status);
 	judge_events(findings, status);
 	judge_registrations(findings, status);
@@ -84,8 +76,8 @@ static const char *value_in_force(const json_t *in_force, const char *key)
 	json_t *setting;
 	json_array_foreach(json_object_get(in_force, "settings"), i, setting)
 	{
-		if (!strcmp(text_of(setting, "key"), key))
-			return text_of(setting, "value");
+		if (!strcmp(member_text(setting, "key"), key))
+			return member_text(setting, "value");
 	}
 	return NULL;
 }
@@ -106,18 +98,19 @@ void doctor_daemon_judge_files(struct report *findings, const json_t *status,
 	}
 	if (is_same)
 		report_add(findings, REPORT_OK, "settings", "%s is in force", config->path);
-	if (sources->site && strcmp(sources->site, text_of(status, "site")) != 0) {
+	if (sources->site && strcmp(sources->site, member_text(status, "site")) != 0) {
 		report_add(findings, REPORT_WARN, "site",
 			"the registry of mailpushd holds the phones of '%s', and the files say "
 			"'%s' now: if that is meant, all phones must register again",
-			text_of(status, "site"), sources->site);
-		report_put(findings, config->path, "site = \"%s\"", text_of(status, "site"));
+			member_text(status, "site"), sources->site);
+		report_put(findings, config->path, "site = \"%s\"", member_text(status, "site"));
 	}
 	if (sources->imapdconf &&
-		strcmp(sources->imapdconf->aps_topic, text_of(status, "aps_topic")) != 0) {
+		strcmp(sources->imapdconf->aps_topic, member_text(status, "aps_topic")) != 0) {
 		report_add(findings, REPORT_WARN, "aps_topic",
-			"mailpushd uses '%s', and %s says '%s' now", text_of(status, "aps_topic"),
-			config->imapd_conf, sources->imapdconf->aps_topic);
+			"mailpushd uses '%s', and %s says '%s' now",
+			member_text(status, "aps_topic"), config->imapd_conf,
+			sources->imapdconf->aps_topic);
 		report_run(findings, "systemctl reload mailpush");
 	}
 }

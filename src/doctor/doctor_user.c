@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "console/format.h"
+#include "console/member.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -11,17 +12,6 @@
 /* Characters that need no quotes in a shell. */
 #define PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@._+-"
 #define OLD_S (7 * DAY_S) /* a phone whose Mail connects renews each day */
-
-static const char *text_of(const json_t *json, const char *key)
-{
-	const char *text = json_string_value(json_object_get(json, key));
-	return text ? text : "";
-}
-
-static double number_of(const json_t *json, const char *key)
-{
-	return json_number_value(json_object_get(json, key));
-}
 
 static void print_mailboxes(const json_t *device, struct buf *ret)
 {
@@ -52,34 +42,34 @@ static void judge_mailboxes(struct report *findings, const json_t *device)
 static bool judge_state(struct report *findings, const json_t *device, double now_s)
 {
 	char when[FORMAT_SIZE];
-	const char *state = text_of(device, "state");
-	double renewed = number_of(device, "renewed");
+	const char *state = member_text(device, "state");
+	double renewed = member_number(device, "renewed");
 	bool is_resting = !strcmp(state, "stopped") || !strcmp(state, "suspended");
 	format_ago(renewed, now_s, when);
 	if (!strcmp(state, "stopped"))
 		report_add(findings, REPORT_FAIL, "device",
 			"%s gets no pushes since Apple answered %s: open Mail on the phone, which "
 			"registers again",
-			text_of(device, "token"), text_of(device, "stopped_reason"));
+			member_text(device, "token"), member_text(device, "stopped_reason"));
 	else if (!strcmp(state, "suspended"))
 		report_add(findings, REPORT_FAIL, "device",
 			"%s is suspended, as the account was deleted or renamed in Cyrus: open "
 			"Mail on "
 			"the phone, which registers again",
-			text_of(device, "token"));
+			member_text(device, "token"));
 	else if (!strcmp(state, "superseded"))
 		report_add(findings, REPORT_WARN, "device",
 			"%s has a newer registration of the same user: this one is left over from "
 			"an account that was removed and added, and expires",
-			text_of(device, "token"));
+			member_text(device, "token"));
 	else if (now_s - renewed > OLD_S)
 		report_add(findings, REPORT_WARN, "device",
 			"%s was renewed %s, but Mail renews on each day that it connects: the "
 			"phone is off or offline, or the account is no longer set to Push",
-			text_of(device, "token"), when);
+			member_text(device, "token"), when);
 	else
 		report_add(findings, REPORT_OK, "device", "%s was renewed %s",
-			text_of(device, "token"), when);
+			member_text(device, "token"), when);
 	return !is_resting;
 }
 
@@ -90,7 +80,7 @@ static bool has_credential(const json_t *status, const char *topic)
 	json_array_foreach(json_object_get(status, "credentials"), i, credential)
 	{
 		if (json_is_true(json_object_get(credential, "in_force")) &&
-			!strcmp(text_of(credential, "topic"), topic))
+			!strcmp(member_text(credential, "topic"), topic))
 			return true;
 	}
 	return false;
@@ -98,7 +88,7 @@ static bool has_credential(const json_t *status, const char *topic)
 
 static void judge_topic(struct report *findings, const json_t *device, const json_t *status)
 {
-	const char *topic = text_of(device, "topic");
+	const char *topic = member_text(device, "topic");
 	if (!status)
 		return;
 	if (!has_credential(status, topic))
@@ -107,11 +97,11 @@ static void judge_topic(struct report *findings, const json_t *device, const jso
 			"mailpush.conf one, or open Mail on the phone, which registers again on "
 			"aps_topic",
 			topic);
-	else if (strcmp(topic, text_of(status, "aps_topic")) != 0)
+	else if (strcmp(topic, member_text(status, "aps_topic")) != 0)
 		report_add(findings, REPORT_WARN, "topic",
 			"the phone listens on %s, and aps_topic is %s now: open Mail on the phone, "
 			"which registers again",
-			topic, text_of(status, "aps_topic"));
+			topic, member_text(status, "aps_topic"));
 }
 
 static void judge_event(struct report *findings, const json_t *device, double now_s)
@@ -131,21 +121,22 @@ static void judge_event(struct report *findings, const json_t *device, double no
 static bool judge_push(struct report *findings, const json_t *device, double now_s)
 {
 	char when[FORMAT_SIZE];
-	const char *user = text_of(device, "user");
+	const char *user = member_text(device, "user");
 	const json_t *push = json_object_get(device, "last_push");
-	double status = number_of(push, "status");
-	format_ago(number_of(push, "time"), now_s, when);
+	double status = member_number(push, "status");
+	format_ago(member_number(push, "time"), now_s, when);
 	if (!json_is_object(push)) {
 		report_add(findings, REPORT_WARN, "push", "none was sent yet%s",
-			*text_of(device, "queue") ? "; one waits: `mailpushctl queue`" : "");
+			*member_text(device, "queue") ? "; one waits: `mailpushctl queue`" : "");
 		if (!user[strspn(user, PLAIN)])
 			report_run(findings, "mailpushctl push %s", user);
 		return false;
 	}
 	report_add(findings, status == 200 ? REPORT_OK : REPORT_FAIL, "push",
 		"the last one that Apple took was %s; its last answer is %.0f %s%s%s",
-		number_of(push, "time") > 0 ? when : "never", status, text_of(push, "reason"),
-		status == 200 ? "" : ": ", status == 200 ? "" : text_of(push, "meaning"));
+		member_number(push, "time") > 0 ? when : "never", status,
+		member_text(push, "reason"), status == 200 ? "" : ": ",
+		status == 200 ? "" : member_text(push, "meaning"));
 	return status == 200;
 }
 
@@ -186,8 +177,8 @@ static size_t judge_forgotten(
 		report_add(findings, level, "forgotten",
 			"%s is not registered any more; it was forgotten %s: %s; open Mail on the "
 			"phone, which registers again if the account is set to Push",
-			text_of(trace, "token"),
-			format_ago(number_of(trace, "forgotten"), now_s, when), why);
+			member_text(trace, "token"),
+			format_ago(member_number(trace, "forgotten"), now_s, when), why);
 	}
 	return count;
 }
@@ -197,7 +188,7 @@ void doctor_user_judge(struct report *findings, const char *user, const json_t *
 {
 	size_t i;
 	json_t *device;
-	double now_s = number_of(status, "now");
+	double now_s = member_number(status, "now");
 	bool is_taken = false;
 	bool has_devices = json_array_size(devices) > 0;
 	size_t gone =

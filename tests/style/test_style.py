@@ -35,7 +35,7 @@ PURE = [
     "src/apns/explain", "src/credential/jwt", "src/apns/payload", "src/credential/topics", "src/apns/verdict",
     "src/admin/request_params", "src/admin/host_header", "src/stats/failures",
     "src/stats/history", "src/stats/metrics", "src/config/notify_socket", "src/event/relay",
-    "src/console/format", "src/doctor/cyrusconf", "src/doctor/doctor_cyrus", "src/doctor/doctor_daemon",
+    "src/console/format", "src/console/member", "src/doctor/cyrusconf", "src/doctor/doctor_cyrus", "src/doctor/doctor_daemon",
     "src/doctor/doctor_user", "src/doctor/greeting", "src/doctor/report",
     "src/notify/request", "src/postgresql/pgstate", "src/postgresql/pgvalue", "src/registry/postgresql_place",
 ]

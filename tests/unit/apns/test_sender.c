@@ -187,6 +187,28 @@ static void want_pushes(size_t count)
 		uv_timer_stop(&world.tick);                                                    \
 	} while (0)
 
+/* Makes the simulator answer so to the next `count` pushes. */
+static void next_answers(unsigned count, int status, const char *reason)
+{
+	mem_auto char *request =
+		mem_printf("{\"do\":\"next\",\"count\":%u,\"status\":%d,\"reason\":\"%s\"}", count,
+			status, reason);
+	simulator_do(&simulator, request);
+}
+
+/* Pushes so many more, until `told` of all were accepted. */
+static void push_until(size_t count, size_t told)
+{
+	want_pushes(count);
+	until(world.told == told);
+}
+
+static void start_with(size_t pushes)
+{
+	start();
+	push_until(pushes, pushes);
+}
+
 static int begin(void **state)
 {
 	(void)state;
@@ -258,9 +280,7 @@ static const char *header(const json_t *push, const char *name)
 static void a_push_carries_what_apple_wants_to_know(void **state)
 {
 	(void)state;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	json_t *push = NULL;
 	until((push = simulator_last_push(&simulator)));
 	assert_string_equal(json_string_value(json_object_get(push, "token")),
@@ -281,9 +301,7 @@ static void a_configured_priority_is_sent(void **state)
 {
 	(void)state;
 	settings.priority = 5;
-	start();
-	want_pushes(2);
-	until(world.told == 2);
+	start_with(2);
 	json_t *push = NULL;
 	until((push = simulator_last_push(&simulator)) && header(push, "apns-priority"));
 	assert_string_equal(header(push, "apns-priority"), "5");
@@ -294,9 +312,7 @@ static void localhost_is_a_host_too(void **state)
 {
 	(void)state;
 	settings.host = "localhost";
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 }
 
 static void thousands_keep_to_the_streams_and_the_window_of_the_server(void **state)
@@ -316,9 +332,7 @@ static void larger_pushes_than_the_last_are_taken_as_far_as_the_window_goes(void
 	static const char large[PAYLOAD_MAX];
 	static struct phone more[PHONES];
 	(void)state;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
 	until(sender_room(world.sender, world.topic) > 100);
 	size_t taken = 0;
@@ -364,13 +378,10 @@ static void small_stream_windows_delay_and_lose_nothing(void **state)
 static void a_lowered_limit_is_honoured_live(void **state)
 {
 	(void)state;
-	start();
-	want_pushes(50);
-	until(world.told == 50);
+	start_with(50);
 	simulator_do(&simulator, "{\"do\":\"settings\",\"max_concurrent_streams\":1}");
 	/* The answer to this one comes behind the SETTINGS. */
-	want_pushes(1);
-	until(world.told == 51);
+	push_until(1, 51);
 	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
 	want_pushes(20);
 	until(simulator_stat(&simulator, "waiting") == 1);
@@ -386,9 +397,7 @@ static void what_a_goaway_leaves_out_goes_elsewhere_at_once(void **state)
 	(void)state;
 	simulator_do(&simulator, "{\"do\":\"goaway\",\"after\":10,\"last\":\"none\"}");
 	world.sends_again = true;
-	start();
-	want_pushes(500);
-	until(world.told == 500);
+	start_with(500);
 	each_was_told_once();
 	assert_true(world.not_processed > 0);
 	assert_int_equal(world.lost + world.silent, 0);
@@ -398,9 +407,7 @@ static void what_a_goaway_leaves_out_goes_elsewhere_at_once(void **state)
 static void what_a_goaway_includes_is_answered_first(void **state)
 {
 	(void)state;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
 	want_pushes(100);
 	until(simulator_stat(&simulator, "waiting") == 100);
@@ -408,8 +415,7 @@ static void what_a_goaway_includes_is_answered_first(void **state)
 	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
 	until(world.answers == 101);
 	each_was_answered_once_and_told();
-	want_pushes(1);
-	until(world.told == 102);
+	push_until(1, 102);
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
 	assert_int_equal(world.troubles, 0);
 }
@@ -434,9 +440,7 @@ static void a_server_that_says_goaway_and_answers_nothing_is_not_knocked_at_in_a
 static void a_goaway_about_our_certificate_holds_and_is_probed(void **state)
 {
 	(void)state;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	world.sends_again = true;
 	simulator_do(&simulator, "{\"do\":\"goaway\",\"reason\":\"BadCertificate\"}");
 	until(world.troubles == 1);
@@ -451,9 +455,7 @@ static void a_goaway_about_our_certificate_holds_and_is_probed(void **state)
 static void what_a_reset_takes_along_is_lost_and_said_so(void **state)
 {
 	(void)state;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
 	want_pushes(100);
 	until(simulator_stat(&simulator, "waiting") == 100);
@@ -461,8 +463,7 @@ static void what_a_reset_takes_along_is_lost_and_said_so(void **state)
 	until(world.answers == 101);
 	assert_int_equal(world.lost, 100);
 	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
-	want_pushes(1);
-	until(world.told == 2);
+	push_until(1, 2);
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
 }
 
@@ -471,9 +472,7 @@ static void a_refused_stream_is_sent_again_on_the_same_connection(void **state)
 	(void)state;
 	simulator_do(&simulator, "{\"do\":\"refuse_streams\",\"count\":40}");
 	world.sends_again = true;
-	start();
-	want_pushes(300);
-	until(world.told == 300);
+	start_with(300);
 	each_was_told_once();
 	assert_int_equal(world.not_processed, 40);
 	assert_int_equal(world.lost + world.silent, 0);
@@ -484,9 +483,7 @@ static void a_server_that_refuses_every_stream_is_left_alone_for_a_while(void **
 	(void)state;
 	simulator_do(&simulator, "{\"do\":\"refuse_streams\",\"count\":30}");
 	world.sends_again = true;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	assert_int_equal(world.not_processed, 30);
 	assert_int_in_range(simulator_stat(&simulator, "connections_total"), 10, 12);
 }
@@ -533,13 +530,10 @@ static void a_connection_that_answers_pings_but_no_push_is_replaced(void **state
 static void a_connection_that_resets_push_after_push_is_replaced(void **state)
 {
 	(void)state;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	world.sends_again = true;
 	simulator_do(&simulator, "{\"do\":\"rst_streams\",\"count\":3,\"code\":2}");
-	want_pushes(1);
-	until(world.told == 2);
+	push_until(1, 2);
 	assert_int_equal(world.lost, 3);
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
 }
@@ -667,8 +661,7 @@ static void answers_are_understood(void)
 	assert_int_equal(world.phones[0].last.status, 410);
 	assert_string_equal(world.phones[0].last.reason, "Unregistered");
 	assert_int_equal(world.phones[0].last.timestamp_unix_ms, INT64_C(1700000000123));
-	want_pushes(300);
-	until(world.told == 300);
+	push_until(300, 300);
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
 }
 
@@ -700,8 +693,7 @@ static void a_shutdown_in_two_steps_costs_no_push(void **state)
 	simulator_do(&simulator, "{\"do\":\"goaway\",\"after\":100,\"last\":\"graceful\"}");
 	start();
 	world.sends_again = true;
-	want_pushes(2000);
-	until(world.told == 2000);
+	push_until(2000, 2000);
 	each_was_told_once();
 	assert_int_equal(world.lost + world.silent, 0);
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
@@ -710,9 +702,7 @@ static void a_shutdown_in_two_steps_costs_no_push(void **state)
 static void an_error_code_in_a_goaway_is_no_refusal(void **state)
 {
 	(void)state;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	simulator_do(&simulator, "{\"do\":\"goaway\",\"code\":11}");
 	want_pushes(1);
 	world.sends_again = true;
@@ -731,9 +721,7 @@ static void a_limit_that_goes_down_and_up_is_followed(void **state)
 		{"{\"do\":\"settings\",\"max_concurrent_streams\":1000}", 1000, 1100},
 	};
 	(void)state;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	/* The window is 65 535 bytes, and there are to be more streams than fit. */
 	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
 	want_pushes(1100);
@@ -759,9 +747,7 @@ static void a_limit_that_goes_down_and_up_is_followed(void **state)
 static void odd_settings_are_followed(void **state)
 {
 	(void)state;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	simulator_do(&simulator,
 		"{\"do\":\"settings\",\"header_table_size\":0,\"max_frame_size\":16777215,"
 		"\"initial_window_size\":0}");
@@ -780,26 +766,20 @@ static void odd_settings_are_followed(void **state)
 static void frames_to_acknowledge_are_acknowledged(void **state)
 {
 	(void)state;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	simulator_do(&simulator, "{\"do\":\"flood\",\"count\":200}");
 	simulator_do(&simulator, "{\"do\":\"flood\",\"count\":200,\"frames\":\"settings\"}");
-	want_pushes(100);
-	until(world.told == 101);
+	push_until(100, 101);
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
 }
 
 static void a_flood_of_frames_ends_the_connection_and_no_push_is_lost(void **state)
 {
 	(void)state;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	world.sends_again = true;
 	simulator_do(&simulator, "{\"do\":\"flood\",\"count\":1000000}");
-	want_pushes(100);
-	until(world.told == 101);
+	push_until(100, 101);
 	until(simulator_stat(&simulator, "connections_open") == 1);
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
 }
@@ -809,13 +789,9 @@ static void connections_are_replaced_before_stream_ids_run_out(void **state)
 	(void)state;
 	settings.first_stream_id = INT32_MAX - 100000 - 2;
 	world.sends_again = true;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
-	want_pushes(200);
-	until(world.told == 201);
-	want_pushes(1);
-	until(world.told == 202);
+	start_with(1);
+	push_until(200, 201);
+	push_until(1, 202);
 	each_was_told_once();
 	assert_int_equal(world.lost + world.silent, 0);
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
@@ -825,11 +801,8 @@ static void a_200_proves_for_a_while_only(void **state)
 {
 	(void)state;
 	settings.proven_ms = 1;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
-	simulator_do(&simulator,
-		"{\"do\":\"next\",\"count\":1,\"status\":400,\"reason\":\"BadDeviceToken\"}");
+	start_with(1);
+	next_answers(1, 400, "BadDeviceToken");
 	int64_t until_ms = clock_monotonic_ms() + 5;
 	until(clock_monotonic_ms() >= until_ms);
 	want_pushes(1);
@@ -932,9 +905,7 @@ static void a_server_without_http2_is_a_trouble(void **state)
 static void only_a_200_proves_credential_and_host(void **state)
 {
 	(void)state;
-	simulator_do(&simulator,
-		"{\"do\":\"next\",\"count\":1,\"status\":400,"
-		"\"reason\":\"BadDeviceToken\"}");
+	next_answers(1, 400, "BadDeviceToken");
 	start();
 	want_pushes(1);
 	until(world.answers == 1);
@@ -942,9 +913,7 @@ static void only_a_200_proves_credential_and_host(void **state)
 	want_pushes(1);
 	until(world.answers == 2);
 	assert_true(world.phones[1].was_proven);
-	simulator_do(&simulator,
-		"{\"do\":\"next\",\"count\":1,\"status\":400,"
-		"\"reason\":\"BadDeviceToken\"}");
+	next_answers(1, 400, "BadDeviceToken");
 	want_pushes(1);
 	until(world.answers == 3);
 	assert_true(world.phones[2].was_proven);
@@ -953,28 +922,20 @@ static void only_a_200_proves_credential_and_host(void **state)
 static void shutdown_moves_to_a_new_connection(void **state)
 {
 	(void)state;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	world.sends_again = true;
-	simulator_do(
-		&simulator, "{\"do\":\"next\",\"count\":1,\"status\":503,\"reason\":\"Shutdown\"}");
-	want_pushes(1);
-	until(world.told == 2);
+	next_answers(1, 503, "Shutdown");
+	push_until(1, 2);
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
 }
 
 static void repeated_server_errors_replace_the_connection(void **state)
 {
 	(void)state;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	world.sends_again = true;
-	simulator_do(&simulator,
-		"{\"do\":\"next\",\"count\":3,\"status\":500,\"reason\":\"InternalServerError\"}");
-	want_pushes(1);
-	until(world.told == 2);
+	next_answers(3, 500, "InternalServerError");
+	push_until(1, 2);
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 2);
 }
 
@@ -983,8 +944,7 @@ static void a_held_credential_is_probed_until_it_is_good(void **state)
 	(void)state;
 	world.sends_again = true;
 	world.holds = true;
-	simulator_do(&simulator,
-		"{\"do\":\"next\",\"count\":3,\"status\":403,\"reason\":\"Forbidden\"}");
+	next_answers(3, 403, "Forbidden");
 	start();
 	want_pushes(1);
 	until(world.answers == 1);
@@ -1000,8 +960,7 @@ static void a_held_credential_is_probed_until_it_is_good(void **state)
 static void held_by(const char *request)
 {
 	world.holds = true;
-	simulator_do(&simulator,
-		"{\"do\":\"next\",\"count\":1,\"status\":403,\"reason\":\"Forbidden\"}");
+	next_answers(1, 403, "Forbidden");
 	start();
 	want_pushes(1);
 	until(world.troubles == 1);
@@ -1051,15 +1010,12 @@ static void what_was_in_flight_when_a_hold_began_does_not_end_it(void **state)
 	(void)state;
 	settings.hold_probe_ms = GUARD_MS;
 	world.holds = true;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
 	want_pushes(3);
 	until(simulator_stat(&simulator, "waiting") == 3);
-	simulator_do(&simulator, "{\"do\":\"next\",\"status\":403,\"reason\":\"Forbidden\"}");
-	simulator_do(&simulator,
-		"{\"do\":\"next\",\"count\":2,\"status\":410,\"reason\":\"Unregistered\"}");
+	next_answers(1, 403, "Forbidden");
+	next_answers(2, 410, "Unregistered");
 	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
 	until(world.answers == 4);
 	assert_int_equal(world.recoveries, 0);
@@ -1140,12 +1096,10 @@ static void a_check_is_not_taken_for_a_push_to_a_phone(void **state)
 	start();
 	assert_int_equal(way().served_ms, -1);
 	world.are_checks = true;
-	want_pushes(1);
-	until(world.told == 1);
+	push_until(1, 1);
 	assert_int_equal(way().served_ms, -1);
 	world.are_checks = false;
-	want_pushes(1);
-	until(world.told == 2);
+	push_until(1, 2);
 	assert_true(way().served_ms >= 0);
 }
 
@@ -1153,8 +1107,7 @@ static void a_probe_is_a_single_push(void **state)
 {
 	(void)state;
 	world.holds = true;
-	simulator_do(&simulator,
-		"{\"do\":\"next\",\"count\":1,\"status\":403,\"reason\":\"Forbidden\"}");
+	next_answers(1, 403, "Forbidden");
 	start();
 	want_pushes(1);
 	until(world.answers == 1);
@@ -1179,9 +1132,7 @@ static void a_topic_without_a_credential_has_no_room(void **state)
 static void a_replaced_credential_finishes_what_it_has(void **state)
 {
 	(void)state;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
 	want_pushes(20);
 	until(simulator_stat(&simulator, "waiting") == 20);
@@ -1200,13 +1151,10 @@ static void a_replaced_credential_finishes_what_it_has(void **state)
 static void the_same_credential_again_keeps_its_connection(void **state)
 {
 	(void)state;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	struct credential *credential = load(simulator.certificate, simulator.key);
 	sender_set_credentials(world.sender, &credential, 1);
-	want_pushes(1);
-	until(world.told == 2);
+	push_until(1, 2);
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
 	assert_true(world.phones[1].was_proven);
 }
@@ -1365,9 +1313,7 @@ static void an_outage_is_a_trouble_until_a_push_is_taken(void **state)
 	(void)state;
 	settings.outage_ms = 40;
 	world.sends_again = true;
-	simulator_do(&simulator,
-		"{\"do\":\"next\",\"count\":1000000,\"status\":503,"
-		"\"reason\":\"ServiceUnavailable\"}");
+	next_answers(1000000, 503, "ServiceUnavailable");
 	start();
 	want_pushes(1);
 	until(world.troubles == 1);
@@ -1454,13 +1400,10 @@ static void a_living_connection_is_kept_while_it_is_idle(void **state)
 	(void)state;
 	settings.ping_idle_ms = 5;
 	settings.ping_timeout_ms = GUARD_MS;
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	start_with(1);
 	int64_t until_ms = clock_monotonic_ms() + 60;
 	until(clock_monotonic_ms() >= until_ms);
-	want_pushes(1);
-	until(world.told == 2);
+	push_until(1, 2);
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 1);
 }
 
@@ -1468,12 +1411,8 @@ static void failures_that_pass_soon_are_no_outage(void **state)
 {
 	(void)state;
 	world.sends_again = true;
-	simulator_do(&simulator,
-		"{\"do\":\"next\",\"count\":20,\"status\":503,"
-		"\"reason\":\"ServiceUnavailable\"}");
-	start();
-	want_pushes(1);
-	until(world.told == 1);
+	next_answers(20, 503, "ServiceUnavailable");
+	start_with(1);
 	assert_int_equal(world.answers, 21);
 	assert_int_equal(world.troubles, 0);
 }
@@ -1484,9 +1423,7 @@ static void a_push_taken_now_and_then_is_no_outage(void **state)
 	settings.outage_ms = 1;
 	start();
 	for (size_t round = 1; round <= 10; round++) {
-		simulator_do(&simulator,
-			"{\"do\":\"next\",\"count\":1,\"status\":503,"
-			"\"reason\":\"ServiceUnavailable\"}");
+		next_answers(1, 503, "ServiceUnavailable");
 		want_pushes(1);
 		until(world.answers == 2 * round - 1);
 		want_pushes(1);
@@ -1613,8 +1550,7 @@ static void a_provider_token_says_who_we_are_without_a_certificate(void **state)
 {
 	(void)state;
 	start_with_token();
-	want_pushes(1);
-	until(world.told == 1);
+	push_until(1, 1);
 	json_t *push = NULL;
 	until((push = simulator_last_push(&simulator)));
 	json_int_t issued_s = json_integer_value(json_object_get(push, "provider_iat"));
@@ -1643,14 +1579,12 @@ static void all_connections_share_one_token(void **state)
 	start_with_token();
 	simulator_do(&simulator, "{\"do\":\"delay\",\"ms\":2}");
 	simulator_do(&simulator, "{\"do\":\"settings\",\"max_concurrent_streams\":2}");
-	want_pushes(1);
-	until(world.told == 1);
+	push_until(1, 1);
 	struct credential *both[] = {load_p8(TOPIC), load_p8(OTHER_TOPIC)};
 	sender_set_credentials(world.sender, both, 2);
 	world.topic = OTHER_TOPIC;
 	/* A second token on a connection would be refused. */
-	want_pushes(100);
-	until(world.told == 101);
+	push_until(100, 101);
 	each_was_answered_once_and_told();
 }
 
@@ -1673,10 +1607,8 @@ static void an_expired_token_is_made_anew_and_the_push_sent_again(void **state)
 	world.holds = world.sends_again = true;
 	start_with_token();
 	simulator_do(&simulator, "{\"do\":\"provider\",\"update_least_ms\":0}");
-	simulator_do(
-		&simulator, "{\"do\":\"next\",\"status\":403,\"reason\":\"ExpiredProviderToken\"}");
-	want_pushes(1);
-	until(world.told == 1);
+	next_answers(1, 403, "ExpiredProviderToken");
+	push_until(1, 1);
 	assert_int_equal(world.phones[0].answers, 2);
 	assert_int_equal(world.troubles, 0);
 }
@@ -1686,8 +1618,7 @@ static void a_token_that_expired_too_early_holds_the_credential(void **state)
 	(void)state;
 	world.holds = world.sends_again = true;
 	start_with_token();
-	simulator_do(
-		&simulator, "{\"do\":\"next\",\"status\":403,\"reason\":\"ExpiredProviderToken\"}");
+	next_answers(1, 403, "ExpiredProviderToken");
 	want_pushes(1);
 	until(world.troubles == 1);
 	until(world.told == 1);
@@ -1699,8 +1630,7 @@ static void a_token_that_was_changed_too_often_is_used_again(void **state)
 	(void)state;
 	world.holds = world.sends_again = true;
 	start_with_token();
-	simulator_do(&simulator,
-		"{\"do\":\"next\",\"status\":429,\"reason\":\"TooManyProviderTokenUpdates\"}");
+	next_answers(1, 429, "TooManyProviderTokenUpdates");
 	want_pushes(1);
 	until(world.troubles == 1);
 	/* Another one would be refused by the simulator's own rule. */
@@ -1711,16 +1641,13 @@ static void another_key_has_a_connection_of_its_own(void **state)
 {
 	(void)state;
 	start_with_token();
-	want_pushes(1);
-	until(world.told == 1);
+	push_until(1, 1);
 	struct credential *certificate = load(simulator.certificate, simulator.key);
 	sender_set_credentials(world.sender, &certificate, 1);
-	want_pushes(1);
-	until(world.told == 2);
+	push_until(1, 2);
 	struct credential *token = load_p8(TOPIC);
 	sender_set_credentials(world.sender, &token, 1);
-	want_pushes(1);
-	until(world.told == 3);
+	push_until(1, 3);
 	assert_int_equal(simulator_stat(&simulator, "connections_total"), 3);
 }
 

@@ -1,0 +1,12 @@
+#include "console/member.h"
+
+const char *member_text(const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+	return text ? text : "";
+}
+
+double member_number(const json_t *json, const char *key)
+{
+	return json_number_value(json_object_get(json, key));
+}

@@ -1,0 +1,15 @@
+/*
+ * member - a member of a JSON object that mailpushd answered.
+ *
+ * An absent member, or one of another type, is empty or 0.  Texts are borrowed.  Pure.
+ */
+#ifndef MAILPUSH_CONSOLE_MEMBER_H
+#define MAILPUSH_CONSOLE_MEMBER_H
+
+#include <jansson.h>
+
+/* Never NULL. */
+const char *member_text(const json_t *json, const char *key);
+double member_number(const json_t *json, const char *key);
+
+#endif
