@@ -78,7 +78,7 @@ def test_the_page_leads_from_a_fresh_debian_to_a_push_and_back(host):
             said = page.type(word)
             wait_push(apple, seen)
     key = re.search(r"^([0-9a-f]{32}) +alice ", said, flags=re.M)[1]
-    assert "200: Apple took it" in said
+    assert "200: Apple accepted it" in said
 
     shutil.copy(host.path("/etc/mailpush/trial/client.pem"), host.path("/root/certificate.pem"))
     shutil.copy(host.path("/etc/mailpush/trial/client.key"), host.path("/root/key.pem"))

@@ -231,7 +231,7 @@ def test_events_cannot_be_passed_on_to_nobody(daemon):
 
 def test_a_file_to_pass_notifications_on_to_is_named(daemon):
     daemon.write_conf(forward_socket=str(daemon.conf))
-    assert f"forward_socket: '{daemon.conf}' is not a socket" in complaint(daemon)
+    assert f"forward_socket: '{daemon.conf}' is no socket" in complaint(daemon)
 
 
 # ---- credentials ----

@@ -57,7 +57,7 @@ def test_devices_are_listed_with_what_apple_said(site):
     assert device["state"] == "active"
     assert sorted(device["mailboxes"]) == ["INBOX", "Jörgs Büro"]
     assert device["last_push"]["status"] == 200
-    assert device["last_push"]["meaning"].startswith("Apple took it")
+    assert device["last_push"]["meaning"].startswith("Apple accepted it")
     text = ctl_fine(site.mailpushd, "devices", "--user", user)
     assert re.search(rf"^{device['key']}  {user}  {device['token']}  active  2  .*: 200$", text,
                      flags=re.M)
@@ -65,7 +65,7 @@ def test_devices_are_listed_with_what_apple_said(site):
 
     text = ctl_fine(site.mailpushd, "devices", "show", device["key"])
     assert "\n  Jörgs Büro\n" in text
-    assert "Apple took it" in text
+    assert "Apple accepted it" in text
     [whole] = ctl_json(site.mailpushd, "devices", "show", device["key"], "--full")
     assert (whole["token"], whole["account_id"]) == (phone.token, phone.account_id)
     [whole] = ctl_json(site.mailpushd, "devices", "--full", "--user", user)
@@ -146,7 +146,7 @@ def test_a_test_push_waits_for_the_answer_and_explains_it(site):
     user = site.create_user("Notes")
     phone = site.registered_phone(user, "INBOX", "Notes")
     text = ctl_fine(site.mailpushd, "push", user)
-    assert text.startswith(f"{phone.token[:8]}... 200: Apple took it")
+    assert text.startswith(f"{phone.token[:8]}... 200: Apple accepted it")
     site.told(phone, "INBOX")
     [answer] = ctl_json(site.mailpushd, "push", user, "--mailbox", "Notes")
     assert [device["status"] for device in answer["devices"]] == [200]

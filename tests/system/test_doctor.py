@@ -520,7 +520,7 @@ def test_a_file_or_another_socket_in_its_place_is_found(ward):
         other.bind(str(path))
         path.chmod(0o666)
         ill = wait_found(site.mailpushd, ("daemon", "fail"), ("socket", "fail"))
-        assert "is of the other kind" in ill[1]["why"]
+        assert "of the other kind" in ill[1]["why"]
     path.unlink()
 
 

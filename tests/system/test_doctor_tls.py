@@ -41,7 +41,7 @@ def test_starttls_alone_is_odd(ward):
     site = ward(has_imaps=False, **STARTTLS)
     finding = site.finding()
     assert finding["level"] == "warn" and "no service imapd -s for port 993" in finding["why"]
-    assert f"by STARTTLS at imap://127.0.0.1:{site.cyrus.imap_port}/ alone" in finding["why"]
+    assert f"only by STARTTLS at imap://127.0.0.1:{site.cyrus.imap_port}/" in finding["why"]
 
 
 def test_neither_is_a_failure_and_the_remedy_heals(ward):

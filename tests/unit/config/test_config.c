@@ -222,7 +222,7 @@ static void errors_name_line_key_value_and_remedy(void **state)
 		{"credential \"x\" { certificate = \"c.pem\" key = \"/k\" }\n",
 			":1: credential \"x\": certificate is not an absolute path", "write"},
 		{"credential \"x\" { certificat = \"/k\" }\n", ":1: unknown key", "'certificat'"},
-		{"apns_host = \"\"\n", ":1: apns_host: '' is no host", "api.push.apple.com"},
+		{"apns_host = \"\"\n", ":1: apns_host: '' is not a host", "api.push.apple.com"},
 		{"apns_host = \"a b\"\n", ":1: apns_host: 'a b' is not a name", "host"},
 		{"apns_host = \"api.push.apple.com:443\"\n",
 			":1: apns_host: 'api.push.apple.com:443' is not a name", "apns_port"},

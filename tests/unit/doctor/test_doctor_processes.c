@@ -100,7 +100,7 @@ static void of_many_some_are_named_and_the_rest_is_counted(void **state)
 		list[i] = (struct process){
 			.name = "pop3d", .pid = i + 1, .age_ms = 2 * MINUTE_MS + i};
 	doctor_processes_judge(&report, &cyrus, &reading);
-	assert_non_null(strstr(report.list->why, "300 processes are from before: pop3d 300 (for"));
+	assert_non_null(strstr(report.list->why, "300 processes from before: pop3d 300 (for"));
 	assert_non_null(strstr(report.list->why, "pop3d 293 (for 2 min) and 292 more;"));
 	report_fini(&report);
 }

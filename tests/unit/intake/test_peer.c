@@ -149,7 +149,7 @@ static void a_file_that_is_no_socket_is_refused(void **state)
 	int fd;
 	assert_int_equal(
 		peer_bind(place->path, SOCK_DGRAM, 0600, (gid_t)-1, &fd, &err), -EADDRINUSE);
-	assert_non_null(strstr(err.text, "no socket"));
+	assert_non_null(strstr(err.text, "not a socket"));
 	assert_int_equal(access(place->path, F_OK), 0);
 }
 
