@@ -24,10 +24,11 @@
 #define EVENT_TOKEN_MAX 200
 #define EVENT_ACCOUNT_ID_MAX 64
 #define EVENT_SUBTOPIC_MAX 128
-#define EVENT_URI_MAX 8192	  /* Cyrus' longest name, every byte percent-encoded, fits well */
-#define EVENT_MAILBOX_ID_MAX 255  /* a longer one counts as unknown */
-#define EVENT_ACL_MAX (64 * 1024) /* a longer one counts as unknown; the owner still gets pushes \
-				   */
+#define EVENT_URI_MAX 8192	 /* Cyrus' longest name, every byte percent-encoded, fits well */
+#define EVENT_MAILBOX_ID_MAX 255 /* a longer one counts as unknown */
+#define EVENT_ACL_MAX                                                              \
+	(64 * 1024) /* a longer one counts as unknown; the owner still gets pushes \
+		     */
 
 enum event_kind { /* with and without `vnd.cmu.` */
 	EVENT_OTHER,
