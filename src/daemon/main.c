@@ -2,8 +2,9 @@
  * mailpushd - tells Apple's push service that mailboxes of a Cyrus IMAP server changed.
  *
  * The map: every module, by folder in the order of the stages (a folder knows only those before
- * it), in a folder by the way of an event.  docs/architecture.md tells it in prose; each folder's
- * README.md says what belongs there.
+ * it), in a folder by the way of an event.  docs/architecture.md has the same in prose, what
+ * happens to an event when a part fails, and the glossary; each folder's README.md says what
+ * belongs there.
  *
  * platform/ - what systems do each in its own way
  *   peercred        who is at the other end of a socket
@@ -16,12 +17,12 @@
  *   confine         how doctor runs a program that it doubts
  *
  * base/ - below everything: memory, text, time, threads, the log
- *   mem             memory that is there or the process ends
+ *   mem             memory that is there, or the process ends
  *   err             the text of a failure, for a person
  *   buf             a growing run of bytes
  *   map             a hash table
- *   heap            things by due time
- *   utf8            is it text, and what does it do to a reader's eyes
+ *   heap            items by due time
+ *   utf8            is it UTF-8, and does it change how text is shown?
  *   units           numbers and durations as people write them
  *   clock           the two clocks
  *   random          random numbers that a seed repeats
@@ -29,39 +30,39 @@
  *   base64url       bytes as text without escapes
  *   worker          a thread that does jobs in batches
  *   joblist         the jobs that wait for it
- *   log             what administrators read at night
- *   ratelimit       which lines are written, of those that others can cause
- *   alarm           conditions that stand until they are mended
- *   histogram       how long something took
+ *   log             the log, written by a thread of its own
+ *   ratelimit       limits the lines that others can cause
+ *   alarm           conditions that last until their cause is removed
+ *   histogram       how long something took, in buckets
  *   http            an HTTP server in our loop
  *
- * event/ - what Cyrus says, understood
+ * event/ - the meaning of an event
  *   event           what happened, and to whose mailbox
  *   flat            the flat JSON that Cyrus writes
- *   mailbox         owner and folder, however they were spelled
+ *   mailbox         owner and folder of a name, in whatever form it is written
  *   mailbox_ids     where a mailbox was, by the id that it keeps
  *   utf7            names of mailboxes, decoded
  *   acl             who may read a mailbox
- *   groups          who is a member of a group that an ACL names
+ *   groups          the members of groups that an ACL names
  *   imapdconf       the settings of Cyrus that change what its events mean
- *   relay           what follows from an event: register, now, later, ignore
+ *   relay           what follows from an event: register, urgent, deferred, delete, ignore
  *
- * intake/ - the doors: bytes become notifications
+ * intake/ - sockets and the spool folder: bytes become notifications
  *   datagram        notifysocket: /path
  *   stream          notifysocket: dlist:/path, acknowledged
  *   listener        its listening socket
- *   dlist           its framing
+ *   dlist           its requests, parsed
  *   answer          OK () or NO "reason"
  *   inherit         a listening socket that systemd passed in
- *   peer            may this process talk to us?
- *   notification    one request, whichever socket it came through
- *   spool           what mailpush-notify kept on disk
- *   spooldisk       its half that touches the disk
- *   spooldisk_memory  what that half remembers of the folder
- *   spoolfile       the contract with mailpush-notify
- *   spool_retry     files that could not be taken, and when they are looked at again
- *   forward_client  gives a notification to another program's socket
- *   notification_write writes one for the other transport
+ *   peer            is this process allowed to send events?
+ *   notification    one notification, whichever socket it came through
+ *   spool           takes in the files that mailpush-notify kept
+ *   spooldisk       the half of spool that uses the disk
+ *   spooldisk_memory  what spooldisk remembers of the folder
+ *   spoolfile       the format of the files: the contract with mailpush-notify
+ *   spool_retry     files that could not be taken, and when each is retried
+ *   forward_client  gives a notification to the socket of another program
+ *   notification_write writes a notification for the other kind of socket
  *
  * sqlite/ - what both files of SQLite share
  *   inplace         are the files still where they were opened?
@@ -123,21 +124,21 @@
  *   salvage         a new file of what can be read of a damaged one
  *   damaged_file    the damaged one is set aside, the new one takes its place
  *
- * credential/ - what proves to Apple who we are
+ * credential/ - certificates and keys that identify us to Apple
  *   credential      a certificate or a signing key, loaded and checked
  *   pem             PEM files
  *   pkcs12          PKCS#12 files
  *   secret          files of secrets
  *   topics          the topics that a certificate is good for
- *   tls_identity    does OpenSSL take it?
+ *   tls_identity    does OpenSSL accept it?
  *   jwt             a provider token
  *   provider        one token for all connections that use it
  *
  * apns/ - HTTP/2 to Apple, and what its answers mean
  *   sender          pushes in, answers out
  *   sender_types    the structs that it takes and gives
- *   credential_connections the connections of one credential, and the hold
- *   outage          pushes that only fail, for long
+ *   credential_connections the connections of one credential, and its hold
+ *   outage          notices when pushes only fail for long
  *   connection      one connection, until it is closed
  *   session         its HTTP/2
  *   dialer          its socket
@@ -145,28 +146,28 @@
  *   tls             its TLS
  *   pool            memory for nghttp2
  *   payload         the body of a push
- *   answer          Apple's words, read
- *   verdict         what an answer means: settled, retried, forgotten, stopped, held
+ *   answer          reads Apple's answer
+ *   verdict         what an answer means, as a 410: settled, retried, forgotten, stopped, held
  *   explain         the same in words for administrators
  *
  * config/ - mailpush.conf
  *   config          its values
  *   config_file     reads and checks it
- *   conftext        its text, before libconfuse
+ *   conftext        its text, cleaned for libconfuse
  *   config_values   each kind of value
  *   config_credential credential sections
  *   config_group    group sections
- *   config_consistency what is wrong between two keys
- *   config_diff     which keys changed since it was read
- *   setting         each value and where it came from
+ *   config_consistency checks that concern two keys together
+ *   config_diff     which keys changed since the start
+ *   setting         each value and its source
  *   listen          TCP addresses
  *   notify_socket   a socket as Cyrus names it
  *   proxy_setting   the proxy
  *   accounts        users and groups of the system
- *   process         whose the process is
+ *   process         the user and the standard files of the process
  *   input_files     imapd.conf and the credentials, read
  *
- * stats/ - what was counted
+ * stats/ - counters and history
  *   metrics         counters
  *   history         the last hour and day, for charts
  *   failures        the last failures, for people
