@@ -45,6 +45,16 @@ IMPURE = re.compile(
 )
 
 
+# What POSIX.1-2024 and the BSDs lack.
+OF_LINUX = re.compile(
+    r"\b(recvmmsg|sendmmsg|SO_PEERCRED|SO_PASSCRED|SCM_CREDENTIALS|struct ucred|epoll_\w+|MHD_USE_EPOLL|"
+    r"O_PATH|O_TMPFILE|prctl|CLOCK_BOOTTIME|pthread_setname_np|inotify_\w+|eventfd|signalfd|"
+    r"timerfd_\w+|memfd_create|statx|renameat2|adjtimex|getrandom|sync_file_range|syncfs|gettid|"
+    r"program_invocation_\w+|sys/(epoll|prctl|syscall|sysinfo|random|inotify)\.h|linux/\w+\.h)\b"
+    r"|#\s*if.*(__linux__|__GLIBC__|__FreeBSD__)|\"/proc/"
+)
+
+
 def without_comments(text):
     text = re.sub(r'"(\\.|[^"\\])*"', '""', text)
     return re.sub(r"/\*.*?\*/", "", text, flags=re.S)
@@ -81,6 +91,13 @@ def test_the_queue_is_called_through_its_door():
         if header in inner
     ]
     assert not wrong
+
+
+def test_what_linux_alone_has_stands_in_its_files_of_platform():
+    texts = {f.relative_to(ROOT): re.sub(r"/\*.*?\*/", "", f.read_text(), flags=re.S) for f in SOURCES}
+    found = {path for path, text in texts.items() if OF_LINUX.search(text)}
+    of_linux = {path for path in texts if path.match("src/platform/*_linux.c")}
+    assert found == of_linux - {Path("src/platform/journal_linux.c")}       # a path of systemd's
 
 
 @pytest.mark.parametrize("module", PURE)
