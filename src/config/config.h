@@ -38,7 +38,9 @@ struct config {
 	char *forward_socket; /* "": none; see notify_socket.h */
 	bool forward_events;
 
-	char *registry;
+	char *registry;		      /* has no password in it */
+	char *registry_password_file; /* "": none */
+	int64_t registry_timeout_ms;
 	char *queue;
 	int64_t registration_ttl_ms;
 	unsigned registrations_per_user;
@@ -89,6 +91,14 @@ struct config {
 	} * settings;
 	unsigned setting_count;
 };
+
+/* NULL: it is not in a file. */
+static inline const char *config_registry_path(const struct config *config)
+{
+	static const char front[] = "sqlite:";
+	bool is_file = !strncmp(config->registry, front, sizeof(front) - 1);
+	return is_file ? config->registry + sizeof(front) - 1 : NULL;
+}
 
 /* Is the subtopic one of those in `subtopics`? */
 static inline bool config_has_subtopic(const struct config *config, const char *subtopic)

@@ -61,7 +61,8 @@ static int check_forward(const struct config *config, struct err *err)
 
 int config_consistency_check(const struct config *config, struct err *err)
 {
-	if (!strcmp(strchr(config->registry, '/'), config->queue))
+	const char *path = config_registry_path(config);
+	if (path && !strcmp(path, config->queue))
 		return err_set(err, -EINVAL,
 			"registry and queue are the same file '%s'; each needs its own",
 			config->queue);

@@ -117,6 +117,10 @@ static const struct key keys[] = {
 	{"forward_events", "no", false, config_take_yes_no, AT(forward_events), 0, 0},
 	{"registry", "sqlite:/var/lib/mailpush/registry.sqlite", false, config_take_registry,
 		AT(registry), 0, PATH_MAX - 1},
+	{"registry_password_file", "", false, config_take_path, AT(registry_password_file), 0,
+		PATH_MAX - 1},
+	{"registry_timeout", "5s", false, config_take_duration, AT(registry_timeout_ms), 100,
+		CLOCK_MINUTE_MS},
 	{"queue", "/var/lib/mailpush/queue.sqlite", false, config_take_path, AT(queue), 1,
 		PATH_MAX - 1},
 	{"registration_ttl", "30d", false, config_take_duration, AT(registration_ttl_ms),
@@ -283,11 +287,18 @@ static int take_value(cfg_t *cfg, cfg_opt_t *opt, const struct key *key)
 		setting_add(reading.config, key->name, value, cfg->line);
 		return 0;
 	}
-	/* The log gets only the part of "user:password@host" behind the secret. */
+	/* The log gets only the part of "user:password@host?password=password" between the secrets.
+	 */
 	const char *at = strrchr(value, '@');
-	bool is_secret = at && memchr(value, ':', (size_t)(at - value));
-	return fail(cfg->line, "%s: '%s%.100s' %s", key->name, is_secret ? "..." : "",
-		is_secret ? at : value, why);
+	const char *parameter = strstr(value, "password=");
+	if (parameter && (!at || at > parameter))
+		at = parameter;
+	bool is_secret = at && (at == parameter || memchr(value, ':', (size_t)(at - value)));
+	const char *shown = is_secret ? at : value;
+	const char *end = parameter ? parameter : shown + strlen(shown);
+	int length = end - shown < 100 ? (int)(end - shown) : 100;
+	return fail(cfg->line, "%s: '%s%.*s' %s", key->name, is_secret ? "..." : "", length, shown,
+		why);
 }
 
 static int on_value(cfg_t *cfg, cfg_opt_t *opt)

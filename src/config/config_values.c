@@ -189,15 +189,31 @@ bool config_take_host(struct config *config, const struct key *key, const char *
 	return config_take_text(config, key, value, why);
 }
 
+/* In the part before the host, or as a parameter. */
+static bool has_password(const char *url)
+{
+	const char *slashes = strstr(url, "://");
+	if (!slashes)
+		return false;
+	const char *user = slashes + 3;
+	const char *at = memchr(user, '@', strcspn(user, "/?"));
+	return (at && memchr(user, ':', (size_t)(at - user))) || strstr(user, "password=");
+}
+
 bool config_take_registry(
 	struct config *config, const struct key *key, const char *value, char *why)
 {
-	if (strncmp(value, "sqlite:/", 8) != 0) {
+	if (has_password(value)) {
+		snprintf(why, CONFIG_TAKE_WHY_SIZE,
+			"has a password in it, which others could read here; write it into a file "
+			"of its own, and name that in registry_password_file");
+		return false;
+	}
+	if (strncmp(value, "sqlite:/", 8) != 0 && strncmp(value, "postgresql://", 13) != 0) {
 		snprintf(why, CONFIG_TAKE_WHY_SIZE,
 			"is not a database that this version knows; write \"sqlite:\" and an "
 			"absolute "
-			"path, "
-			"such as \"%s\"",
+			"path, such as \"%s\", or \"postgresql://user@host/database\"",
 			key->fallback);
 		return false;
 	}

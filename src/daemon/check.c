@@ -269,7 +269,8 @@ int check_run(const char *path, const struct config *config)
 	if (input_files->imapdconf)
 		check_topic(&check, config, input_files, loaded);
 	input_files_free(input_files);
-	check_place(&check, "registry", strchr(config->registry, '/'), S_IFREG);
+	if (config_registry_path(config))
+		check_place(&check, "registry", config_registry_path(config), S_IFREG);
 	check_place(&check, "queue", config->queue, S_IFREG);
 	if (*config->notify_socket)
 		check_place(&check, "notify_socket", config->notify_socket, S_IFSOCK);

@@ -349,7 +349,9 @@ static int open_registry(struct daemon *daemon, struct err *err)
 		.site = daemon->core.input_files->site,
 		.registration_ttl_ms = config->registration_ttl_ms,
 		.deleted_user_grace_ms = config->deleted_user_grace_ms,
-		.registrations_per_user = config->registrations_per_user};
+		.registrations_per_user = config->registrations_per_user,
+		.password_file = config->registry_password_file,
+		.timeout_ms = config->registry_timeout_ms};
 	return registry_new(
 		&daemon->loop, &settings, on_registry_trouble, daemon, &daemon->core.registry, err);
 }

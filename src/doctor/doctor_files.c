@@ -19,7 +19,8 @@ static const struct passwd *daemon_user(const struct config *config)
 	if (*config->user) {
 		user = accounts_find_account(config->user);
 	} else {
-		mem_auto char *folder = mem_dup(strchr(config->registry, '/'));
+		const char *path = config_registry_path(config);
+		mem_auto char *folder = mem_dup(path ? path : config->queue);
 		*strrchr(folder, '/') = '\0';
 		struct stat status;
 		if (!stat(folder, &status))
@@ -125,6 +126,8 @@ void doctor_files_examine(struct report *findings, const struct config *config)
 	}
 	examine_file(findings, "apple", user, group_name, config->apns_ca_file);
 	examine_file(findings, "imapd.conf", user, group_name, config->imapd_conf);
-	examine_database(findings, "registry", user, group_name, strchr(config->registry, '/'));
+	if (config_registry_path(config))
+		examine_database(
+			findings, "registry", user, group_name, config_registry_path(config));
 	examine_database(findings, "queue", user, group_name, config->queue);
 }

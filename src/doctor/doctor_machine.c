@@ -64,11 +64,13 @@ static char *folder_of(const char *file)
 void doctor_machine_examine(struct report *findings, const struct config *config)
 {
 	struct timex state = {0};
-	mem_auto char *registry = folder_of(strchr(config->registry, '/'));
+	const char *path = config_registry_path(config);
+	mem_auto char *registry = path ? folder_of(path) : NULL;
 	mem_auto char *queue = folder_of(config->queue);
 	doctor_machine_judge_clock(
 		findings, ntp_adjtime(&state) != TIME_ERROR && !(state.status & STA_UNSYNC));
-	examine_folder(findings, registry);
-	if (strcmp(registry, queue) != 0)
+	if (registry)
+		examine_folder(findings, registry);
+	if (!registry || strcmp(registry, queue) != 0)
 		examine_folder(findings, queue);
 }

@@ -23,6 +23,12 @@ static const struct registry_ops *const kinds[] = {
 #endif
 };
 
+#ifdef MAILPUSH_POSTGRESQL
+#define POSTGRESQL_IS_POSSIBLE " or postgresql://user@host/database"
+#else
+#define POSTGRESQL_IS_POSSIBLE ""
+#endif
+
 struct registry_store {
 	struct registry_db *db;
 	struct rules rules;
@@ -230,10 +236,11 @@ int registry_store_open(
 	}
 	if (!ops || !colon[1])
 		return err_set(err, -EINVAL,
-			"registry '%s': no such kind of database; write sqlite:/path/to/file",
-			settings->url);
+			"registry '%s': this mailpushd has no such kind of database; write "
+			"sqlite:/path/to/file%s",
+			settings->url, POSTGRESQL_IS_POSSIBLE);
 	struct registry_db *db = NULL;
-	int failed = ops->open(colon + 1, settings->site, &db, err);
+	int failed = ops->open(colon + 1, settings, &db, err);
 	if (failed)
 		return failed;
 	*ret = registry_store_of(db, settings);

@@ -134,7 +134,8 @@ struct registry_ops {
 	const char *scheme; /* what stands before the colon of the url */
 
 	/* `place`: what stands behind it.  Makes and migrates the schema. */
-	int (*open)(const char *place, const char *site, struct registry_db **ret, struct err *err);
+	int (*open)(const char *place, const struct registry_settings *settings,
+		struct registry_db **ret, struct err *err);
 	void (*close)(struct registry_db *db);
 
 	/*

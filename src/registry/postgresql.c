@@ -9,20 +9,25 @@
 /* For a host to greet, and for the answers to what was sent. */
 #define TIMEOUT_MS 5000
 
-static int open_postgresql(
-	const char *place, const char *site, struct registry_db **ret, struct err *err)
+static int open_postgresql(const char *place, const struct registry_settings *settings,
+	struct registry_db **ret, struct err *err)
 {
 	mem_auto char *url = mem_printf("postgresql:%s", place);
-	const struct pglink_settings settings = {.url = url, .timeout_ms = TIMEOUT_MS};
+	const char *password_file = settings->password_file;
+	const struct pglink_settings of_link = {
+		.url = url,
+		.password_file = password_file && *password_file ? password_file : NULL,
+		.timeout_ms = settings->timeout_ms ? settings->timeout_ms : TIMEOUT_MS,
+	};
 	struct pglink *link = NULL;
-	int failed = pglink_new(&settings, &link, err);
+	int failed = pglink_new(&of_link, &link, err);
 	if (failed)
 		return failed;
 	struct postgresql *p = mem_alloc_zero(1, sizeof(*p));
 	p->db.ops = &postgresql_ops;
 	p->link = link;
-	p->site = mem_dup(site);
-	p->timeout_ms = settings.timeout_ms;
+	p->site = mem_dup(settings->site);
+	p->timeout_ms = of_link.timeout_ms;
 	*ret = &p->db;
 	return 0;
 }
@@ -63,6 +68,7 @@ const struct registry_ops postgresql_ops = {
 	.put_tidied = postgresql_put_tidied,
 	.put_seen = postgresql_put_seen,
 	.prune_traces = postgresql_prune_traces,
+	.remove_traces = postgresql_remove_traces,
 	.find_expired = postgresql_find_expired,
 	.find_longest_suspended = postgresql_find_longest_suspended,
 	.find_nudges = postgresql_find_nudges,

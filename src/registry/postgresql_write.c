@@ -307,6 +307,17 @@ int postgresql_put_seen(
 		seen_ms, spared_until_ms, err);
 }
 
+int postgresql_remove_traces(struct registry_db *db, const char *user, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	pgvalues_auto struct pgvalues values;
+	pgvalues_init(&values);
+	pgvalues_text(&values, p->site);
+	pgvalues_text(&values, user);
+	return execute(p, "DELETE FROM mailpush_forgotten WHERE site = $1 AND username = $2",
+		&values, err);
+}
+
 int postgresql_prune_traces(struct registry_db *db, int64_t before_ms, int64_t wrong_ms,
 	int64_t now_ms, struct err *err)
 {

@@ -72,6 +72,7 @@ static void free_registry(struct registry *registry)
 	registry_store_close(registry->store);
 	free((char *)registry->settings.url);
 	free((char *)registry->settings.site);
+	free((char *)registry->settings.password_file);
 	free(registry);
 }
 
@@ -84,6 +85,8 @@ int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 	registry->settings = *settings;
 	registry->settings.url = mem_dup(settings->url);
 	registry->settings.site = mem_dup(settings->site);
+	registry->settings.password_file =
+		settings->password_file ? mem_dup(settings->password_file) : NULL;
 	job_list_init(&registry->held);
 	int unopened = registry_store_open(settings, &registry->store, err);
 	int failed = err_is_of_disk(unopened) ? 0 : unopened;

@@ -16,11 +16,14 @@
 #include <stdint.h>
 
 struct registry_settings {
-	const char *url;  /* "sqlite:/path" */
+	const char *url;  /* "sqlite:/path", "postgresql://user@host/database" */
 	const char *site; /* users of two sites are two users */
 	int64_t registration_ttl_ms;
 	int64_t deleted_user_grace_ms;
 	unsigned registrations_per_user; /* 64 */
+	/* Of a database on the network: */
+	const char *password_file; /* NULL or "": none */
+	int64_t timeout_ms;	   /* for an answer; 0: 5000 */
 };
 
 enum registry_job_kind {

@@ -735,8 +735,8 @@ static int prepare(struct sqlite *s, const char *site, struct err *err)
 	return !failed && mapguard_failed() ? bad_map(s, err) : failed;
 }
 
-static int open_sqlite(
-	const char *place, const char *site, struct registry_db **ret, struct err *err)
+static int open_sqlite(const char *place, const struct registry_settings *settings,
+	struct registry_db **ret, struct err *err)
 {
 	int failed = make_file(place, err);
 	if (failed)
@@ -750,7 +750,7 @@ static int open_sqlite(
 	struct sqlite *s = mem_alloc_zero(1, sizeof(*s));
 	s->db.ops = &sqlite_ops;
 	s->path = mem_dup(place);
-	failed = prepare(s, site, err);
+	failed = prepare(s, settings->site, err);
 	if (failed) {
 		close_sqlite(&s->db);
 		return failed;

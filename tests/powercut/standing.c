@@ -80,7 +80,7 @@ static int print_registry(const char *path, const char *site, struct err *err)
 	static const struct registry_key first;
 	struct registry_db *db;
 	struct keys keys = {0};
-	int code = sqlite_ops.open(path, site, &db, err);
+	int code = sqlite_ops.open(path, &(struct registry_settings){.site = site}, &db, err);
 	if (!code)
 		code = sqlite_ops.begin(db, false, err);
 	if (!code)

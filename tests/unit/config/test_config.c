@@ -239,6 +239,15 @@ static void errors_name_line_key_value_and_remedy(void **state)
 			":2: deferred_events: 'MessageNew' is listed twice", "not both"},
 		{"registry = \"sqlite:/a/b\"\nqueue = \"/a/b\"\n",
 			": registry and queue are the same", "'/a/b'"},
+		{"registry = \"postgresql:db\"\n",
+			":1: registry: 'postgresql:db' is not a database",
+			"postgresql://user@host/database"},
+		{"registry = \"postgresql://me:secret@db/mail\"\n",
+			":1: registry: '...@db/mail' has a password", "registry_password_file"},
+		{"registry = \"postgresql://me@db/mail?password=secret\"\n",
+			":1: registry: '...@db/mail?' has a password", "registry_password_file"},
+		{"registry = \"postgresql://me:secret@db/mail?sslpassword=secret\"\n",
+			":1: registry: '...@db/mail?ssl' has a password", "registry_password_file"},
 		{"min_interval = {\n", ":", "mailpush.conf(5)"},
 		{"min_interval\n", ":", "mailpush.conf(5)"},
 	};
@@ -288,6 +297,7 @@ static const struct written {
 	const char *value; /* as it is written */
 } otherwise[] = {
 	{"site", "other"},
+	{"registry_password_file", "\"/etc/mailpush/registry\""},
 	{"subtopics", "{ other }"},
 	{"forward_socket", "\"/run/other\""},
 	{"proxy", "\"proxy.example.org:3128\""},

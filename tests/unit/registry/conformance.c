@@ -17,7 +17,7 @@ void open_store(struct world *w)
 	struct err err = {"no text"};
 	if (strncmp(url, "memory:", 7) == 0) {
 		struct registry_db *db = NULL;
-		assert_int_equal(memory_ops.open(url + 7, w->settings.site, &db, &err), 0);
+		assert_int_equal(memory_ops.open(url + 7, &w->settings, &db, &err), 0);
 		w->store = registry_store_of(db, &w->settings);
 		return;
 	}

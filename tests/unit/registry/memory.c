@@ -911,9 +911,10 @@ static int mark_nudged(
 	return 0;
 }
 
-static int open_memory(
-	const char *place, const char *name, struct registry_db **ret, struct err *err)
+static int open_memory(const char *place, const struct registry_settings *settings,
+	struct registry_db **ret, struct err *err)
 {
+	const char *name = settings->site;
 	(void)err;
 	struct site *site = sites;
 	while (site && (strcmp(site->place, place) != 0 || strcmp(site->name, name) != 0))

@@ -67,7 +67,7 @@ static int set_up(void **state)
 	struct registry_db *db = NULL;
 	struct err err;
 	struct world *w = mem_alloc_zero(1, sizeof(*w));
-	assert_int_equal(memory_ops.open("rules", settings.site, &db, &err), 0);
+	assert_int_equal(memory_ops.open("rules", &settings, &db, &err), 0);
 	w->store = registry_store_of(db, &settings);
 	w->event.registration = (struct event_registration){
 		.user = "alice",

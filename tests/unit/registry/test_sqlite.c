@@ -576,7 +576,7 @@ static void a_registration_whose_commit_may_have_failed_is_done_again(void **sta
 	struct registry_ops doubtful = sqlite_ops;
 	doubtful.commit = commit_and_doubt;
 	struct registry_db *db = NULL;
-	assert_int_equal(sqlite_ops.open(w->path, "here", &db, &w->err), 0);
+	assert_int_equal(sqlite_ops.open(w->path, &w->settings, &db, &w->err), 0);
 	w->store = registry_store_of(db, &w->settings);
 	struct pair pair;
 	make_pair(&pair, "INBOX");

@@ -112,7 +112,7 @@ int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 	(void)trouble;
 	(void)ctx;
 	struct registry_db *db = NULL;
-	int failed = memory_ops.open("simulation", settings->site, &db, err);
+	int failed = memory_ops.open("simulation", settings, &db, err);
 	assert(!failed);
 	registry.store = registry_store_of(db, settings);
 	worker_start(&registry.worker);

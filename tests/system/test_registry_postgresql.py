@@ -1,0 +1,93 @@
+"""A registry in PostgreSQL: the same to phones, also while its server is away."""
+
+import signal
+
+import pytest
+
+from mailsite import BarePhone, new_user
+from postgresql import Postgresql, programs
+
+pytestmark = pytest.mark.skipif(not programs(), reason="PostgreSQL is not installed (script/bootstrap)")
+
+
+@pytest.fixture
+def postgresql():
+    server = Postgresql()
+    try:
+        server.make()
+        yield server
+    finally:
+        server.remove()
+
+
+def rows(server, what, table):
+    return server.sql(f"SELECT {what} FROM mailpush_{table} ORDER BY 1").splitlines()
+
+
+def test_a_phone_of_a_real_cyrus_registers_and_is_told(site_for, postgresql):
+    site = site_for(registry=postgresql.url)
+    user = site.create_user("Notes")
+    phone = site.registered_phone(user, "INBOX", "Notes")
+    assert rows(postgresql, "username, device_token", "registration") == [f"{user}|{phone.token}"]
+    assert rows(postgresql, "name", "subscription") == ["INBOX", "Notes"]
+    site.deliver(user, "Notes")
+    site.told(phone, "Notes")
+
+
+def test_a_folder_that_is_renamed_is_followed(site_for, postgresql):
+    site = site_for(registry=postgresql.url)
+    user = site.create_user("Notes")
+    phone = site.registered_phone(user, "INBOX", "Notes")
+    phone.rename("Notes", "Old")
+    site.deliver(user, "Old")
+    site.told(phone, "Notes")
+    assert rows(postgresql, "folder", "subscription") == ["", "Old"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["stopped", "crashed"])
+def test_what_comes_while_the_server_is_away_is_parked_and_told(bare_site_for, postgresql, how):
+    site = bare_site_for(registry=postgresql.url)
+    old = site.registered_phone()
+    new = BarePhone(new_user())
+    postgresql.stop(how)
+    site.register(new)
+    site.deliver(old.user)
+    site.mailpushd.wait_log("registry 'postgresql://.*alarm=registry state=begins")
+    postgresql.start()
+    site.told(new, "INBOX")
+    site.told(old, "INBOX")
+    site.mailpushd.wait_log("alarm=registry state=ends")
+
+
+def test_it_starts_and_parks_without_the_server(bare_site_for, postgresql):
+    postgresql.stop()
+    site = bare_site_for(registry=postgresql.url)
+    phone = BarePhone(new_user())
+    site.register(phone)
+    site.mailpushd.wait_log("registry 'postgresql://.*alarm=registry state=begins")
+    site.mailpushd.kill9()
+    site.mailpushd.start()
+    postgresql.start()
+    site.told(phone, "INBOX")
+
+
+def test_a_backend_that_is_ended_costs_no_event(bare_site_for, postgresql):
+    site = bare_site_for(registry=postgresql.url)
+    phone = site.registered_phone()
+    postgresql.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mailpush'")
+    site.deliver(phone.user)
+    site.told(phone, "INBOX")
+
+
+def test_two_daemons_share_it(bare_site_for, postgresql):
+    one = bare_site_for(registry=postgresql.url, site="mail")
+    other = bare_site_for(registry=postgresql.url, site="mail")
+    phone = one.registered_phone()
+    other.deliver(phone.user)
+    other.told(phone, "INBOX")
+
+
+def test_a_url_that_cannot_be_read_ends_the_start(bare_site_for):
+    site = bare_site_for(start=False, registry="postgresql://mailpush@db:port/mailpush?nonsense=1")
+    with pytest.raises(RuntimeError, match="not one that PostgreSQL's library can read.*nonsense"):
+        site.mailpushd.start()
