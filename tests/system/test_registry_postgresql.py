@@ -41,7 +41,7 @@ def test_a_folder_that_is_renamed_is_followed(site_for, postgresql):
     phone.rename("Notes", "Old")
     site.deliver(user, "Old")
     site.told(phone, "Notes")
-    assert rows(postgresql, "folder", "subscription") == ["", "Old"]
+    assert rows(postgresql, "name, folder", "subscription") == ["INBOX|", "Notes|Old"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["stopped", "crashed"])
