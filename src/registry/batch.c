@@ -184,7 +184,7 @@ static void undo(struct rules *rules, struct registry_job **jobs, size_t count)
 	rules->db->ops->rollback(rules->db);
 	rules->suspended_known = false;
 	for (size_t i = 0; i < count; i++)
-		registry_job_fini(jobs[i]);
+		registry_job_undo(jobs[i]);
 }
 
 static int run(struct rules *rules, struct job_list *batch, int64_t now_ms, struct err *err)
@@ -194,7 +194,7 @@ static int run(struct rules *rules, struct job_list *batch, int64_t now_ms, stru
 	size_t count = 0;
 	for (struct job *job = batch->first; job; job = job->next) {
 		jobs[count] = MEM_CONTAINER(job, struct registry_job, job);
-		registry_job_fini(jobs[count++]);
+		registry_job_undo(jobs[count++]);
 	}
 	bool suspended_elsewhere = false;
 	int failed = attempt(rules, jobs, count, &suspended_elsewhere, err);
@@ -206,9 +206,13 @@ static int run(struct rules *rules, struct job_list *batch, int64_t now_ms, stru
 	}
 	if (!failed) {
 		failed = rules->db->ops->commit(rules->db, err);
-		for (size_t i = 0; i < count && failed; i++)
+		for (size_t i = 0; i < count && failed; i++) {
 			jobs[i]->may_be_done = true;
+			result_keep(jobs[i]);
+		}
 	}
+	for (size_t i = 0; i < count && !failed; i++)
+		result_add_kept(jobs[i]);
 	if (failed)
 		undo(rules, jobs, count);
 	return failed;

@@ -72,7 +72,7 @@ static void free_traces(struct registry_traces *traces)
 	free(traces);
 }
 
-void registry_job_fini(struct registry_job *job)
+void registry_job_undo(struct registry_job *job)
 {
 	for (size_t i = 0; i < job->match_count; i++) {
 		push_target_free(job->matches[i].target);
@@ -99,4 +99,13 @@ void registry_job_fini(struct registry_job *job)
 	job->kept_back = 0;
 	free_listing(mem_steal(job->listing));
 	free_traces(mem_steal(job->traces));
+}
+
+void registry_job_fini(struct registry_job *job)
+{
+	registry_job_undo(job);
+	if (job->kept) {
+		registry_job_undo(job->kept);
+		free(mem_steal(job->kept));
+	}
 }

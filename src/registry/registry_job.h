@@ -278,6 +278,9 @@ struct registry_job {
 	struct registry_totals totals;	  /* COUNT */
 	uint64_t kept_back; /* TIDY: expired ones that were kept, as too many at once */
 	int64_t moved_ms; /* TIDY: how far the clock has moved since the last, if too far; else 0 */
+	/* What an attempt brought whose commit failed, as it may have been one all the same: added
+	   to the result of the one that succeeds.  NULL: nothing. */
+	struct registry_job *kept;
 };
 
 /* Of one row of a listing. */
@@ -285,5 +288,7 @@ void registry_listed_fini(struct registry_listed *listed);
 void registry_trace_fini(struct registry_trace *trace);
 /* Frees what the job brought back; what was given in stays.  It can be done again. */
 void registry_job_fini(struct registry_job *job);
+/* The same, for another attempt: what is kept of the former ones stays too. */
+void registry_job_undo(struct registry_job *job);
 
 #endif

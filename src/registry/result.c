@@ -86,3 +86,70 @@ void result_add_gone(struct registry_job *job, const struct registry_key *key)
 			mem_realloc_array(job->gone, grown(job->gone_count), sizeof(*job->gone));
 	job->gone[job->gone_count++] = *key;
 }
+
+static bool has_match(const struct registry_job *job, const struct registry_match *match)
+{
+	for (size_t i = 0; i < job->match_count; i++) {
+		if (!memcmp(&job->matches[i].target->key, &match->target->key,
+			    sizeof(match->target->key)) &&
+			job->matches[i].reading == match->reading)
+			return true;
+	}
+	return false;
+}
+
+static bool has_effect(const struct registry_job *job, const struct registry_effect *effect)
+{
+	for (size_t i = 0; i < job->effect_count; i++) {
+		const struct registry_effect *other = &job->effects[i];
+		if (other->kind == effect->kind &&
+			!memcmp(&other->key, &effect->key, sizeof(other->key)) &&
+			!strcmp(other->hash, effect->hash))
+			return true;
+	}
+	return false;
+}
+
+/* Of the same match, and of the same effect, one stays. */
+static void move(struct registry_job *from, struct registry_job *to)
+{
+	for (size_t i = 0; i < from->match_count; i++) {
+		struct registry_match *match = &from->matches[i];
+		if (has_match(to, match))
+			continue;
+		make_room(to);
+		struct registry_match *moved = &to->matches[to->match_count++];
+		*moved = *match;
+		if (match->hashes == from->one_hash) {
+			moved->hashes = mem_realloc_array(NULL, 1, sizeof(*moved->hashes));
+			memcpy(moved->hashes, from->one_hash, sizeof(from->one_hash));
+		}
+		match->target = NULL;
+		match->hashes = NULL;
+	}
+	for (size_t i = 0; i < from->effect_count; i++) {
+		const struct registry_effect *effect = &from->effects[i];
+		if (!has_effect(to, effect))
+			result_add_effect(to, effect->kind, &effect->key, effect->hash);
+	}
+	registry_job_undo(from);
+}
+
+void result_keep(struct registry_job *job)
+{
+	bool tells_of_others = job->kind == REGISTRY_NEWS || job->kind == REGISTRY_MAILBOX_DELETE ||
+		job->kind == REGISTRY_MAILBOX_RENAME || job->kind == REGISTRY_TIDY;
+	if (!tells_of_others || (!job->match_count && !job->effect_count))
+		return;
+	if (!job->kept)
+		job->kept = mem_alloc_zero(1, sizeof(*job->kept));
+	move(job, job->kept);
+}
+
+void result_add_kept(struct registry_job *job)
+{
+	if (!job->kept)
+		return;
+	move(job->kept, job);
+	free(mem_steal(job->kept));
+}

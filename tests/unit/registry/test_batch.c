@@ -140,6 +140,80 @@ static void a_registration_whose_answer_was_lost_is_done_again(void **state)
 	assert_int_equal(job->match_count, 1);
 }
 
+/* The one before it woke the owner, and that was all that this one would have said. */
+static void what_news_whose_answer_was_lost_found_is_told(void **state)
+{
+	struct world *w = *state;
+	make(w, REGISTRY_REGISTER, NOW);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	make(w, REGISTRY_MAILBOX_DELETE, NOW + 1);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	struct registry_job *job = make(w, REGISTRY_NEWS, NOW + 2);
+	assert_int_equal(run(w, MEMORY_NO_ANSWER), -EIO);
+	assert_int_equal(job->match_count + job->effect_count, 0);
+	assert_int_equal(run(w, MEMORY_NO_BEGIN), -EIO);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	assert_int_equal(job->match_count, 1);
+	assert_int_equal(job->matches[0].hash_count, 1);
+	assert_string_equal(job->matches[0].hashes[0], "0123");
+	assert_int_equal(job->effect_count, 1);
+	assert_int_equal(job->effects[0].kind, REGISTRY_EFFECT_RESUMED);
+}
+
+static int run_both(struct world *w, struct registry_job *first, struct registry_job *second,
+	enum memory_failure f)
+{
+	struct job_list batch;
+	struct err err;
+	job_list_init(&batch);
+	first->job.next = second->job.next = NULL;
+	job_list_append(&batch, &first->job);
+	job_list_append(&batch, &second->job);
+	memory_fail(f, on_unanswered);
+	int failed = registry_store_run_at(w->store, &batch, second->received_ms, &err);
+	memory_fail(MEMORY_WELL, NULL);
+	return failed;
+}
+
+/* Of the folder's old name, which nobody watches any more when the batch is done again. */
+static void news_before_a_rename_whose_answer_was_lost_is_told(void **state)
+{
+	struct world *w = *state;
+	w->box = (struct registry_subscription){
+		.name = "Notes", .owner = "alice", .folder = "Notes", .hash = "4567"};
+	make(w, REGISTRY_REGISTER, NOW);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	w->event.at[0] = (struct mailbox){.owner = "alice", .folder = "Notes"};
+	struct registry_job *news = make(w, REGISTRY_NEWS, NOW + 1);
+	struct mail_event renaming = {.from = {{.owner = "alice", .folder = "Notes"}},
+		.at = {{.owner = "alice", .folder = "Letters"}},
+		.readings = 1,
+		.from_readings = 1};
+	struct registry_job rename = {.kind = REGISTRY_MAILBOX_RENAME,
+		.received_ms = NOW + 2,
+		.event = &renaming,
+		.separator = '/'};
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(run_both(w, news, &rename, MEMORY_NO_ANSWER), -EIO);
+	assert_int_equal(run_both(w, news, &rename, MEMORY_WELL), 0);
+	assert_int_equal(news->match_count, 1);
+	assert_string_equal(news->matches[0].hashes[0], "4567");
+	registry_job_fini(&rename);
+}
+
+/* Nothing was lost: each is told once. */
+static void what_a_repeated_batch_finds_again_is_told_once(void **state)
+{
+	struct world *w = *state;
+	make(w, REGISTRY_REGISTER, NOW);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	struct registry_job *job = make(w, REGISTRY_NEWS, NOW + 1);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(run(w, MEMORY_NO_COMMIT), -EIO);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	assert_int_equal(job->match_count, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -147,6 +221,9 @@ int main(void)
 		TEST(what_a_failed_batch_did_is_undone),
 		TEST(an_owner_whom_a_failed_batch_woke_is_woken_by_the_next),
 		TEST(a_registration_whose_answer_was_lost_is_done_again),
+		TEST(what_news_whose_answer_was_lost_found_is_told),
+		TEST(news_before_a_rename_whose_answer_was_lost_is_told),
+		TEST(what_a_repeated_batch_finds_again_is_told_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
