@@ -7,7 +7,7 @@
  * ALARM_COMMAND_MS it is killed with its children.  While ALARM_CALLS_MAX calls wait, further ones
  * are left out, which is logged.  Its output goes to the daemon's standard error.
  *
- * Loop thread only.
+ * docs/operations.md (Alarms) lists every alarm with its cause and remedy.  Loop thread only.
  */
 #ifndef MAILPUSH_BASE_ALARM_H
 #define MAILPUSH_BASE_ALARM_H

@@ -31,7 +31,7 @@ struct relay_policy {
 
 const char *relay_action_name(enum relay_action action);
 
-/* The table of docs/architecture.md. */
+/* The defaults: the table "What follows from an event" in docs/architecture.md. */
 void relay_policy_init(struct relay_policy *policy);
 /*
  * Sets what events called `name` do: `MessageNew`, ..., or `FlagsClear:Seen`.  False: no such
