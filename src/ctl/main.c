@@ -472,19 +472,19 @@ static bool parse_limit(const char *text)
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{"all", no_argument, NULL, 'a'},
+		{"all", no_argument, NULL, TAKES_ALL},
 		{"config", required_argument, NULL, 'c'},
 		{"cyrus-conf", required_argument, NULL, 'C'},
-		{"follow", no_argument, NULL, 'f'},
-		{"forgotten", no_argument, NULL, 'g'},
-		{"full", no_argument, NULL, 'F'},
+		{"follow", no_argument, NULL, TAKES_FOLLOW},
+		{"forgotten", no_argument, NULL, TAKES_FORGOTTEN},
+		{"full", no_argument, NULL, TAKES_FULL},
 		{"help", no_argument, NULL, 'h'},
 		{"json", no_argument, NULL, 'j'},
 		{"limit", required_argument, NULL, 'l'},
 		{"mailbox", required_argument, NULL, 'm'},
-		{"online", no_argument, NULL, 'o'},
+		{"online", no_argument, NULL, TAKES_ONLINE},
 		{"passphrase-file", required_argument, NULL, 'p'},
-		{"problems", no_argument, NULL, 'P'},
+		{"problems", no_argument, NULL, TAKES_PROBLEMS},
 		{"socket", required_argument, NULL, 's'},
 		{"user", required_argument, NULL, 'u'},
 		{"version", no_argument, NULL, 'V'},
@@ -496,8 +496,13 @@ int main(int argc, char **argv)
 	int option;
 	while ((option = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
 		switch (option) {
-		case 'a':
-			options.given |= TAKES_ALL;
+		case TAKES_ALL:
+		case TAKES_FOLLOW:
+		case TAKES_FULL:
+		case TAKES_FORGOTTEN:
+		case TAKES_ONLINE:
+		case TAKES_PROBLEMS:
+			options.given |= (unsigned)option;
 			break;
 		case 'c':
 			options.given |= TAKES_FILES;
@@ -506,15 +511,6 @@ int main(int argc, char **argv)
 		case 'C':
 			options.given |= TAKES_FILES;
 			options.cyrus_conf = optarg;
-			break;
-		case 'f':
-			options.given |= TAKES_FOLLOW;
-			break;
-		case 'F':
-			options.given |= TAKES_FULL;
-			break;
-		case 'g':
-			options.given |= TAKES_FORGOTTEN;
 			break;
 		case 'h':
 			print_usage(stdout);
@@ -532,15 +528,9 @@ int main(int argc, char **argv)
 			options.given |= TAKES_MAILBOX;
 			options.mailbox = optarg;
 			break;
-		case 'o':
-			options.given |= TAKES_ONLINE;
-			break;
 		case 'p':
 			options.given |= TAKES_PASSPHRASE;
 			options.passphrase_file = optarg;
-			break;
-		case 'P':
-			options.given |= TAKES_PROBLEMS;
 			break;
 		case 's':
 			options.socket = optarg;
