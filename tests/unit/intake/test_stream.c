@@ -705,14 +705,22 @@ static void a_refused_peer_that_stays_is_closed_after_a_while(void **state)
 	close(client.fd);
 }
 
+/* Sends a request, and leaves no descriptor to accept it with. */
+static struct client client_without_descriptors(struct intake *intake, rlim_t *ret_before)
+{
+	struct client client = client_says(intake, REQUEST("a"));
+	int highest = dup(client.fd);
+	close(highest);
+	*ret_before = limit_descriptors((rlim_t)highest);
+	return client;
+}
+
 static void out_of_descriptors_it_accepts_again_later(void **state)
 {
 	struct intake *intake = *state;
 	intake->answers_at_once = true;
-	struct client client = client_says(intake, REQUEST("a"));
-	int highest = dup(client.fd);
-	close(highest);
-	rlim_t before = limit_descriptors((rlim_t)highest);
+	rlim_t before;
+	struct client client = client_without_descriptors(intake, &before);
 	place_run_until(&intake->place, intake->rejected == 1);
 	limit_descriptors(before);
 	assert_non_null(strstr(intake->last_rejection, "cannot accept"));
@@ -725,10 +733,8 @@ static void out_of_descriptors_for_long_each_try_is_reported(void **state)
 {
 	struct intake *intake = *state;
 	intake->answers_at_once = true;
-	struct client client = client_says(intake, REQUEST("a"));
-	int highest = dup(client.fd);
-	close(highest);
-	rlim_t before = limit_descriptors((rlim_t)highest);
+	rlim_t before;
+	struct client client = client_without_descriptors(intake, &before);
 	place_run_until(&intake->place, intake->rejected == 3);
 	limit_descriptors(before);
 	place_run_until(&intake->place, is_answered(&client, "OK ()\r\n"));
@@ -744,10 +750,8 @@ static void out_of_descriptors_the_longest_silent_makes_room(void **state)
 	uv_run(&intake->place.loop, UV_RUN_NOWAIT);
 	struct client newer = client_of(intake);
 	uv_run(&intake->place.loop, UV_RUN_NOWAIT);
-	struct client client = client_says(intake, REQUEST("a"));
-	int highest = dup(client.fd);
-	close(highest);
-	rlim_t before = limit_descriptors((rlim_t)highest);
+	rlim_t before;
+	struct client client = client_without_descriptors(intake, &before);
 	place_run_until(&intake->place, is_answered(&client, "OK ()\r\n"));
 	limit_descriptors(before);
 	assert_true(is_refused(&oldest));
