@@ -2,6 +2,7 @@
 
 #include "apple.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "dice.h"
 #include "folder.h"
 #include "judge/judge.h"
@@ -32,6 +33,7 @@ struct user {
 	char local[16];	    /* its part before a domain */
 	const char *domain; /* "" or DOMAIN */
 	char folders[MANY][24];
+	unsigned made[MANY]; /* how often each was made anew */
 	unsigned folder_count;
 	bool is_busy;	/* mail all the time */
 	bool shares;	/* the first folder, at this moment */
@@ -49,9 +51,19 @@ struct account {
 	int64_t away_until_ms;
 };
 
+/* A name that a mailbox had. */
+struct former {
+	const struct user *user;
+	char id[24];
+	char folder[24];
+};
+
 static struct user users[USERS];
 static struct account accounts[ACCOUNTS];
 static char tokens[PHONES][65];
+static struct former *formers;
+static size_t former_count;
+static uint64_t found_by_id;
 static bool is_clear;
 static enum { NO_WAY, DIRECT, KEPT } way; /* that the event at hand takes */
 static uint64_t events;
@@ -111,6 +123,52 @@ static const char *path_of(const struct user *owner, const char *folder)
 	return path[which];
 }
 
+static void put_id(const struct user *owner, unsigned which, char ret[24])
+{
+	snprintf(ret, 24, "%u-%u-%u", (unsigned)(owner - users), which, owner->made[which]);
+}
+
+/* The id of a mailbox, as a member of the event; "" for an INBOX, and what has no place here. */
+static const char *id_of(const struct user *owner, const char *folder)
+{
+	static char id[24];
+	for (unsigned i = 0; i < owner->folder_count && *folder; i++) {
+		if (!strcmp(owner->folders[i], folder)) {
+			put_id(owner, i, id);
+			return id;
+		}
+	}
+	return "";
+}
+
+static void rename_to(struct user *user, unsigned which, const char *name)
+{
+	char *folder = user->folders[which];
+	formers = mem_realloc_array(formers, former_count + 1, sizeof(*formers));
+	struct former *former = &formers[former_count++];
+	former->user = user;
+	put_id(user, which, former->id);
+	strcpy(former->folder, folder);
+	strcpy(folder, name);
+}
+
+bool people_renamed(const char *id, const char *owner, const char *folder)
+{
+	for (size_t i = 0; i < former_count; i++) {
+		if (!strcmp(formers[i].id, id) && !strcmp(formers[i].user->name, owner) &&
+			!strcmp(formers[i].folder, folder)) {
+			found_by_id++;
+			return true;
+		}
+	}
+	return false;
+}
+
+uint64_t people_found_by_id(void)
+{
+	return found_by_id;
+}
+
 /* Mail. */
 
 static const struct kind {
@@ -167,12 +225,12 @@ static void change_mailbox(struct user *user, const char *folder)
 		.trace = path_of(user, folder),
 	};
 	int size = snprintf(json, sizeof(json),
-		"{\"event\":\"%s\",\"timestamp\":\"2026-11-22T08:09:30.291Z\","
+		"{\"event\":\"%s\",\"timestamp\":\"2026-11-22T08:09:30.291Z\",\"mailboxID\":\"%s\","
 		"\"uri\":\"" HOST "%sUIDVALIDITY=1795334961\",\"pid\":16965%s,"
 		"\"user\":\"e%llu\",\"vnd.cmu.mbtype\":\"%s\","
 		"\"vnd.cmu.mailboxACL\":\"%s\"}",
-		kind->name, event.trace + 1, kind->more, (unsigned long long)event.number,
-		is_mail ? "e" : "c", access_of(user, folder));
+		kind->name, id_of(user, folder), event.trace + 1, kind->more,
+		(unsigned long long)event.number, is_mail ? "e" : "c", access_of(user, folder));
 	hand_in((size_t)size, &event);
 }
 
@@ -278,36 +336,41 @@ static void send_mailbox(struct user *user, const char *name, const char *old, c
 static void rename_folder(struct user *user)
 {
 	unsigned which = dice_roll(user->folder_count);
-	char *folder = user->folders[which];
+	char folder[24];
 	char old[24];
-	strcpy(old, folder);
+	strcpy(old, user->folders[which]);
+	strcpy(folder, old);
 	if (*user->domain && (which == 1 || which == 2))
 		return; /* there stays one that another user's can be taken for */
 	/* Its name grows and shrinks by an end, or it moves below another. */
 	if (strchr(folder, '@'))
-		snprintf(folder, sizeof(user->folders[0]), "f%u%s", old[1] == '1' ? 2 : 1, DOMAIN);
+		snprintf(folder, sizeof(folder), "f%u%s", old[1] == '1' ? 2 : 1, DOMAIN);
 	else if (strlen(folder) > 12)
-		snprintf(folder, sizeof(user->folders[0]), "f%u", dice_roll(1000) + 200);
+		snprintf(folder, sizeof(folder), "f%u", dice_roll(1000) + 200);
 	else if (dice_roll(2))
 		strcat(folder, "x");
 	else
 		strcat(folder, ".y");
+	/* Through JMAP it is known by the id alone. */
+	bool is_told = *user->domain || strchr(old, '@') || dice_roll(3);
+	rename_to(user, which, folder);
 	/* All at once: what comes after must not be taken for what came before. */
 	unsigned changes = dice_roll(6);
 	for (unsigned i = 0; i < changes; i++)
 		change_mailbox(user, folder);
-	send_mailbox(user, "MailboxRename", old, folder);
+	if (is_told)
+		send_mailbox(user, "MailboxRename", old, folder);
 	for (unsigned i = 0; i < changes; i++)
 		change_mailbox(user, folder);
 	for (unsigned i = 0; i < user->folder_count; i++) {
 		size_t size = strlen(old);
 		char *below = user->folders[i];
-		if (below == folder || strncmp(below, old, size) != 0 || below[size] != '.')
+		if (i == which || strncmp(below, old, size) != 0 || below[size] != '.')
 			continue;
 		char moved[24];
 		if (snprintf(moved, sizeof(moved), "%s%s", folder, below + size) <
 			(int)sizeof(moved))
-			strcpy(below, moved);
+			rename_to(user, i, moved);
 	}
 }
 
@@ -320,8 +383,9 @@ static void rearrange(void *ctx, uint64_t number)
 	struct user *user = &users[dice_roll(USERS)];
 	unsigned what = dice_roll(12);
 	if (what < 4) {
-		send_mailbox(
-			user, "MailboxDelete", user->folders[dice_roll(user->folder_count)], NULL);
+		unsigned which = dice_roll(user->folder_count);
+		send_mailbox(user, "MailboxDelete", user->folders[which], NULL);
+		user->made[which]++;
 	} else if (what < 8) {
 		rename_folder(user);
 	} else if (what < 10) {

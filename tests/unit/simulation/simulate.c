@@ -83,13 +83,14 @@ static void report(uint64_t hours)
 	printf("\nsimulation: %llu connections, GOAWAYs: %llu, settings: %llu, refused streams: "
 	       "%llu, "
 	       "fell silent: %llu, small window updates: %llu, early answers: %llu, "
-	       "pushes not taken: %llu; events kept: %llu\n",
+	       "pushes not taken: %llu; events kept: %llu; mailboxes found by their ids: %llu\n",
 		(unsigned long long)wires_made(), (unsigned long long)server_counts.goaways,
 		(unsigned long long)server_counts.settings,
 		(unsigned long long)server_counts.refused,
 		(unsigned long long)server_counts.silences,
 		(unsigned long long)server_counts.crumbs, (unsigned long long)server_counts.early,
-		(unsigned long long)sending_not_taken(), (unsigned long long)folder_kept());
+		(unsigned long long)sending_not_taken(), (unsigned long long)folder_kept(),
+		(unsigned long long)people_found_by_id());
 }
 
 int main(int argc, char **argv)

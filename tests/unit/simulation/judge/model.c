@@ -1,6 +1,7 @@
 #include "model.h"
 
 #include "../life.h"
+#include "../people.h"
 #include "../virtual.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -187,6 +188,12 @@ static void follow_reading(const struct registry_job *job, unsigned reading)
 				callbacks.changed(job, registration, subscription->hash);
 		}
 	}
+}
+
+/* News of a mailbox that moved is a barrier, as a rename is. */
+static bool is_plain_news(const struct registry_job *job)
+{
+	return job->kind == REGISTRY_NEWS && !job->was_at;
 }
 
 static void follow_news(const struct registry_job *job)
@@ -431,6 +438,14 @@ static const struct mailbox *place_within(const struct mail_event *event, const 
 	return &event->at[0];
 }
 
+/* What subscribes to where it was follows it, before it is matched. */
+static void follow_id(const struct registry_job *job)
+{
+	judge_rule(people_renamed(job->event->mailbox_id, job->was_at->owner, job->was_at->folder),
+		"a mailbox was where its id says");
+	move_folder(job->was_at, place_within(job->event, job->was_at->owner), time_of(job));
+}
+
 static void follow_mailbox(const struct registry_job *job)
 {
 	const struct mail_event *event = job->event;
@@ -585,16 +600,20 @@ void model_follow(const struct job_list *batch, int64_t now_unix_ms, bool is_tol
 	for (struct job *first = batch->first; first; first = first->next) {
 		struct registry_job *job = MEM_CONTAINER(first, struct registry_job, job);
 		/* News between two barriers is matched together: it wakes before it is matched. */
-		for (struct job *next = first; job->kind == REGISTRY_NEWS && !is_news_run && next;
+		if (job->was_at)
+			wake_for(job);
+		for (struct job *next = first; is_plain_news(job) && !is_news_run && next;
 			next = next->next) {
 			struct registry_job *news = MEM_CONTAINER(next, struct registry_job, job);
-			if (news->kind != REGISTRY_NEWS)
+			if (!is_plain_news(news))
 				break;
 			wake_for(news);
 		}
-		is_news_run = job->kind == REGISTRY_NEWS;
+		is_news_run = is_plain_news(job);
 		switch (job->kind) {
 		case REGISTRY_NEWS:
+			if (job->was_at)
+				follow_id(job);
 			follow_news(job);
 			break;
 		case REGISTRY_REGISTER:
