@@ -29,100 +29,104 @@
 #define STATUS_UNAVAILABLE 503
 
 struct control {
-	struct core *core;
+	struct services *services;
 	struct http *local;
 	struct peer_file file; /* of local's socket */
 	struct http *tcp;
-	struct db_totals *db_totals;
 	uv_timer_t sampler;
 };
 
 /* A request that waits for the totals. */
 struct waiting_for_tally {
 	struct db_totals_waiter waiter;
-	struct control *control;
+	const struct services *services;
 	struct http_request *request;
-	void (*answer)(struct core *core, struct http_request *request,
+	void (*answer)(const struct services *services, struct http_request *request,
 		const struct db_totals_totals *totals);
 };
 
 static void on_gone(void *ctx)
 {
 	struct waiting_for_tally *waiting = ctx;
-	db_totals_forget(waiting->control->db_totals, &waiting->waiter);
+	db_totals_forget(waiting->services->db_totals, &waiting->waiter);
 	free(waiting);
 }
 
 static void on_ready(struct db_totals_waiter *waiter, const struct db_totals_totals *totals)
 {
 	struct waiting_for_tally *waiting = MEM_CONTAINER(waiter, struct waiting_for_tally, waiter);
-	waiting->answer(waiting->control->core, waiting->request, totals);
+	waiting->answer(waiting->services, waiting->request, totals);
 	free(waiting);
 }
 
-static void with_tally(struct core *core, struct http_request *request,
-	void (*answer)(struct core *core, struct http_request *request,
+static void with_tally(const struct services *services, struct http_request *request,
+	void (*answer)(const struct services *services, struct http_request *request,
 		const struct db_totals_totals *totals))
 {
 	struct waiting_for_tally *waiting = mem_alloc_zero(1, sizeof(*waiting));
 	*waiting = (struct waiting_for_tally){.waiter = {.ready = on_ready},
-		.control = core->control,
+		.services = services,
 		.request = request,
 		.answer = answer};
 	http_defer(request, on_gone, waiting);
-	db_totals_want(core->control->db_totals, &waiting->waiter);
+	db_totals_want(services->db_totals, &waiting->waiter);
 }
 
-static void answer_status(
-	struct core *core, struct http_request *request, const struct db_totals_totals *totals)
+static void answer_status(const struct services *services, struct http_request *request,
+	const struct db_totals_totals *totals)
 {
-	response_json(request, STATUS_OK, status_of(core, totals));
+	response_json(request, STATUS_OK, status_of(services, totals));
 }
 
-static void get_status(struct core *core, struct http_request *request, const char *tail)
-{
-	(void)tail;
-	with_tally(core, request, answer_status);
-}
-
-static void answer_page_data(
-	struct core *core, struct http_request *request, const struct db_totals_totals *totals)
-{
-	response_json(request, STATUS_OK, status_page_data(core, totals));
-}
-
-static void get_page_data(struct core *core, struct http_request *request, const char *tail)
+static void get_status(
+	const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
-	with_tally(core, request, answer_page_data);
+	with_tally(services, request, answer_status);
 }
 
-static void answer_metrics(
-	struct core *core, struct http_request *request, const struct db_totals_totals *totals)
+static void answer_page_data(const struct services *services, struct http_request *request,
+	const struct db_totals_totals *totals)
+{
+	response_json(request, STATUS_OK, status_page_data(services, totals));
+}
+
+static void get_page_data(
+	const struct services *services, struct http_request *request, const char *tail)
+{
+	(void)tail;
+	with_tally(services, request, answer_page_data);
+}
+
+static void answer_metrics(const struct services *services, struct http_request *request,
+	const struct db_totals_totals *totals)
 {
 	buf_auto struct buf body;
 	buf_init(&body);
-	prometheus_write(core, totals, &body);
+	prometheus_write(services, totals, &body);
 	http_answer(request, STATUS_OK, PROMETHEUS_TYPE, &body);
 }
 
-static void get_metrics(struct core *core, struct http_request *request, const char *tail)
+static void get_metrics(
+	const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
-	with_tally(core, request, answer_metrics);
+	with_tally(services, request, answer_metrics);
 }
 
-static void get_healthz(struct core *core, struct http_request *request, const char *tail)
+static void get_healthz(
+	const struct services *services, struct http_request *request, const char *tail)
 {
-	(void)core;
+	(void)services;
 	(void)tail;
 	response_json(request, STATUS_OK, json_pack("{ss}", "status", "ok"));
 }
 
 /* Names of alarms only: their texts may name people's folders. */
-static void get_readyz(struct core *core, struct http_request *request, const char *tail)
+static void get_readyz(
+	const struct services *services, struct http_request *request, const char *tail)
 {
-	(void)core;
+	(void)services;
 	(void)tail;
 	json_t *unready = status_unready();
 	if (!unready) {
@@ -139,10 +143,11 @@ static void get_readyz(struct core *core, struct http_request *request, const ch
 		json_pack("{ss,so}", "status", "not ready", "alarms", names));
 }
 
-static void get_config(struct core *core, struct http_request *request, const char *tail)
+static void get_config(
+	const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
-	const struct config *config = core->config;
+	const struct config *config = services->config;
 	json_t *settings = json_array();
 	for (unsigned i = 0; i < config->setting_count; i++) {
 		const struct config_setting *setting = &config->settings[i];
@@ -155,9 +160,10 @@ static void get_config(struct core *core, struct http_request *request, const ch
 		json_pack("{so,so}", "file", response_text(config->path), "settings", settings));
 }
 
-static void set_log_level(struct core *core, struct http_request *request, const char *tail)
+static void set_log_level(
+	const struct services *services, struct http_request *request, const char *tail)
 {
-	(void)core;
+	(void)services;
 	(void)tail;
 	struct request_params ask;
 	struct err err;
@@ -182,7 +188,8 @@ static const struct route {
 	const char *path;
 	bool has_tail;	/* the path goes on: "/devices/KEY" */
 	bool is_public; /* also on http_listen */
-	void (*handle)(struct core *core, struct http_request *request, const char *tail);
+	void (*handle)(
+		const struct services *services, struct http_request *request, const char *tail);
 } routes[] = {
 	{"GET", "/status", false, false, get_status},
 	{"GET", "/", false, true, status_page_show},
@@ -205,7 +212,7 @@ static const struct route {
 	{"GET", "/events", false, false, event_stream_follow},
 };
 
-static void dispatch(struct core *core, struct http_request *request, bool is_public)
+static void dispatch(const struct services *services, struct http_request *request, bool is_public)
 {
 	const char *path = http_path(request);
 	bool has_path = false;
@@ -219,7 +226,7 @@ static void dispatch(struct core *core, struct http_request *request, bool is_pu
 		has_path = true;
 		if (strcmp(http_method(request), route->method) != 0)
 			continue;
-		route->handle(core, request, path + size);
+		route->handle(services, request, path + size);
 		return;
 	}
 	if (has_path)
@@ -237,8 +244,8 @@ static void on_local(void *ctx, struct http_request *request)
 /* On loopback no other name is needed; elsewhere a firewall decides who may ask. */
 static void on_tcp(void *ctx, struct http_request *request)
 {
-	const struct core *core = ctx;
-	if (listen_is_loopback(&core->config->http_listen) &&
+	const struct services *services = ctx;
+	if (listen_is_loopback(&services->config->http_listen) &&
 		!host_header_is_local(http_header(request, "Host")))
 		response_error(request, STATUS_FORBIDDEN,
 			"http_listen is a loopback address, so ask for it by its address or as "
@@ -249,11 +256,11 @@ static void on_tcp(void *ctx, struct http_request *request)
 
 static bool is_allowed(void *ctx, int fd)
 {
-	const struct core *core = ctx;
+	const struct services *services = ctx;
 	struct peercred peer = {.uid = (uid_t)-1};
 	struct err err;
 	if (!peer_of_stream(fd, &peer, &err) &&
-		peer_is_allowed(&core->config->control_peers, peer.uid))
+		peer_is_allowed(&services->config->control_peers, peer.uid))
 		return true;
 	char who[16];
 	snprintf(who, sizeof(who), "uid %u", (unsigned)peer.uid);
@@ -263,7 +270,8 @@ static bool is_allowed(void *ctx, int fd)
 	return false;
 }
 
-static int serve(struct core *core, int listener, bool is_local, struct http **ret, struct err *err)
+static int serve(const struct services *services, int listener, bool is_local, struct http **ret,
+	struct err *err)
 {
 	const struct http_settings settings = {.listener = listener,
 		.connections_max = CONTROL_CONNECTIONS_MAX,
@@ -271,8 +279,8 @@ static int serve(struct core *core, int listener, bool is_local, struct http **r
 		.request_ms = CONTROL_REQUEST_MS,
 		.is_allowed = is_local ? is_allowed : NULL,
 		.came = is_local ? on_local : on_tcp,
-		.ctx = core};
-	int status = http_new(core->loop, &settings, ret, err);
+		.ctx = (void *)services};
+	int status = http_new(services->loop, &settings, ret, err);
 	if (status)
 		close(listener);
 	return status;
@@ -280,7 +288,7 @@ static int serve(struct core *core, int listener, bool is_local, struct http **r
 
 static int bind_local(struct control *control, int *ret_fd, struct err *err)
 {
-	const struct config *config = control->core->config;
+	const struct config *config = control->services->config;
 	int status = peer_bind(config->control_socket, SOCK_STREAM, config->control_mode,
 		config->control_gid, ret_fd, err);
 	if (!status)
@@ -293,7 +301,7 @@ static int open_local(struct control *control, struct err *err)
 	int fd;
 	int status = bind_local(control, &fd, err);
 	if (!status)
-		status = serve(control->core, fd, true, &control->local, err);
+		status = serve(control->services, fd, true, &control->local, err);
 	return status;
 }
 
@@ -311,12 +319,12 @@ int control_rebind(struct control *control, struct err *err)
 
 static int open_tcp(struct control *control, struct err *err)
 {
-	const struct sockaddr_storage *address = &control->core->config->http_listen;
+	const struct sockaddr_storage *address = &control->services->config->http_listen;
 	char name[64];
 	int fd;
 	int status = listen_bind(address, &fd, err);
 	if (!status)
-		status = serve(control->core, fd, false, &control->tcp, err);
+		status = serve(control->services, fd, false, &control->tcp, err);
 	if (status)
 		return status;
 	listen_print(address, name, sizeof(name));
@@ -334,22 +342,22 @@ static int open_tcp(struct control *control, struct err *err)
 static void on_sample(uv_timer_t *timer)
 {
 	struct control *control = timer->data;
-	metrics_take_sample(control->core->metrics, clock_monotonic_ms());
-	status_page_sample(control->core);
+	metrics_take_sample(control->services->metrics, clock_monotonic_ms());
+	status_page_sample(control->services);
 }
 
-int control_new(struct core *core, struct control **ret, struct err *err)
+int control_new(struct services *services, struct control **ret, struct err *err)
 {
 	struct control *control = mem_alloc_zero(1, sizeof(*control));
-	control->core = core;
-	control->db_totals = db_totals_new(core);
-	uv_timer_init(core->loop, &control->sampler);
+	control->services = services;
+	services->db_totals = db_totals_new(services);
+	uv_timer_init(services->loop, &control->sampler);
 	control->sampler.data = control;
 	uv_timer_start(&control->sampler, on_sample, 0, METRICS_SAMPLE_MS);
 	int status = 0;
-	if (*core->config->control_socket)
+	if (*services->config->control_socket)
 		status = open_local(control, err);
-	if (!status && core->config->http_listen.ss_family != AF_UNSPEC)
+	if (!status && services->config->http_listen.ss_family != AF_UNSPEC)
 		status = open_tcp(control, err);
 	*ret = control; /* also on failure: taken down like the rest */
 	return status;
@@ -360,7 +368,7 @@ void control_stop(struct control *control)
 	if (!control)
 		return;
 	if (control->local)
-		peer_unlink(control->core->config->control_socket, &control->file);
+		peer_unlink(control->services->config->control_socket, &control->file);
 	http_free(mem_steal(control->local));
 	http_free(mem_steal(control->tcp));
 	uv_timer_stop(&control->sampler);
@@ -375,6 +383,6 @@ void control_free(struct control *control)
 {
 	if (!control)
 		return;
-	db_totals_free(control->db_totals);
+	db_totals_free(control->services->db_totals);
 	uv_close((uv_handle_t *)&control->sampler, on_closed);
 }

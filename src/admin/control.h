@@ -13,8 +13,8 @@
 #ifndef MAILPUSH_ADMIN_CONTROL_H
 #define MAILPUSH_ADMIN_CONTROL_H
 
+#include "admin/services.h"
 #include "base/http.h"
-#include "flow/core.h"
 #include "intake/peer.h"
 
 #define CONTROL_CONNECTIONS_MAX 64
@@ -23,7 +23,8 @@
 
 struct control;
 
-int control_new(struct core *core, struct control **ret, struct err *err);
+/* Sets db_totals.  `services` outlives the loop, as a thread of libuv may still read it. */
+int control_new(struct services *services, struct control **ret, struct err *err);
 /* Of the control socket; NULL: there is none. */
 const struct peer_file *control_file(const struct control *control);
 /* Makes the control socket anew, after its file was removed. */

@@ -14,7 +14,7 @@ static void on_read(struct queue_waiter *waiter, int status)
 	db_query->answered(db_query, status);
 }
 
-void db_query_ask_registry(struct core *core, struct db_query *db_query,
+void db_query_ask_registry(const struct services *services, struct db_query *db_query,
 	enum registry_job_kind kind, void (*answered)(struct db_query *db_query, int status))
 {
 	db_query->answered = answered;
@@ -22,15 +22,15 @@ void db_query_ask_registry(struct core *core, struct db_query *db_query,
 	db_query->job.done = on_registry;
 	db_query->job.received_ms = clock_unix_ms();
 	db_query->job.query = &db_query->query;
-	registry_submit(core->registry, &db_query->job);
+	registry_submit(services->registry, &db_query->job);
 }
 
-void db_query_ask_queue(struct core *core, struct db_query *db_query, unsigned parts,
+void db_query_ask_queue(const struct services *services, struct db_query *db_query, unsigned parts,
 	void (*answered)(struct db_query *db_query, int status))
 {
 	db_query->answered = answered;
 	db_query->waiter.done = on_read;
-	queue_read(core->queue, parts, &db_query->reading, &db_query->waiter);
+	queue_read(services->queue, parts, &db_query->reading, &db_query->waiter);
 }
 
 void db_query_fini(struct db_query *db_query)

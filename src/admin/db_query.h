@@ -8,7 +8,7 @@
 #ifndef MAILPUSH_ADMIN_DB_QUERY_H
 #define MAILPUSH_ADMIN_DB_QUERY_H
 
-#include "flow/core.h"
+#include "admin/services.h"
 
 struct db_query {
 	struct registry_job job;
@@ -19,10 +19,10 @@ struct db_query {
 };
 
 /* LIST (of db_query->query), REMOVE or COUNT; what job borrows is set by the caller. */
-void db_query_ask_registry(struct core *core, struct db_query *db_query,
+void db_query_ask_registry(const struct services *services, struct db_query *db_query,
 	enum registry_job_kind kind, void (*answered)(struct db_query *db_query, int status));
 /* `parts` of READ_*, about db_query->reading. */
-void db_query_ask_queue(struct core *core, struct db_query *db_query, unsigned parts,
+void db_query_ask_queue(const struct services *services, struct db_query *db_query, unsigned parts,
 	void (*answered)(struct db_query *db_query, int status));
 /* Frees what the answers brought. */
 void db_query_fini(struct db_query *db_query);

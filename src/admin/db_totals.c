@@ -4,7 +4,7 @@
 #include "base/mem.h"
 
 struct db_totals {
-	struct core *core;
+	const struct services *services;
 	struct db_totals_totals totals;
 	struct db_query registry;
 	struct db_query queue;
@@ -64,19 +64,20 @@ static void ask(struct db_totals *db_totals)
 	if (!db_totals->is_registry_out) {
 		db_totals->is_registry_out = true;
 		db_query_ask_registry(
-			db_totals->core, &db_totals->registry, REGISTRY_COUNT, on_registry);
+			db_totals->services, &db_totals->registry, REGISTRY_COUNT, on_registry);
 	}
 	if (!db_totals->is_queue_out) {
 		db_totals->is_queue_out = true;
-		db_query_ask_queue(db_totals->core, &db_totals->queue, QUEUE_READ_TOTALS, on_queue);
+		db_query_ask_queue(
+			db_totals->services, &db_totals->queue, QUEUE_READ_TOTALS, on_queue);
 	}
 }
 
-struct db_totals *db_totals_new(struct core *core)
+struct db_totals *db_totals_new(const struct services *services)
 {
 	struct db_totals *db_totals = mem_alloc_zero(1, sizeof(*db_totals));
-	db_totals->core = core;
-	uv_timer_init(core->loop, &db_totals->timer);
+	db_totals->services = services;
+	uv_timer_init(services->loop, &db_totals->timer);
 	db_totals->timer.data = db_totals;
 	return db_totals;
 }

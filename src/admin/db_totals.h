@@ -8,7 +8,7 @@
 #ifndef MAILPUSH_ADMIN_DB_TOTALS_H
 #define MAILPUSH_ADMIN_DB_TOTALS_H
 
-#include "flow/core.h"
+#include "admin/services.h"
 
 #define DB_TOTALS_FRESH_MS 1000
 #define DB_TOTALS_WAIT_MS 300
@@ -21,7 +21,7 @@ struct db_totals_totals {
 
 struct db_totals;
 
-struct db_totals *db_totals_new(struct core *core);
+struct db_totals *db_totals_new(const struct services *services);
 /* Whoever waits must be gone; jobs that are out must have come back. */
 void db_totals_free(struct db_totals *db_totals);
 

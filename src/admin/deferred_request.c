@@ -11,12 +11,12 @@ static void on_gone(void *ctx)
 	exchange->request = NULL;
 }
 
-void deferred_request_init(
-	struct deferred_request *exchange, struct core *core, struct http_request *request)
+void deferred_request_init(struct deferred_request *exchange, const struct services *services,
+	struct http_request *request)
 {
 	const char *full = http_query(request, "full");
 	*exchange = (struct deferred_request){
-		.core = core, .request = request, .full = full && !strcmp(full, "1")};
+		.services = services, .request = request, .full = full && !strcmp(full, "1")};
 	http_defer(request, on_gone, exchange);
 }
 

@@ -13,14 +13,14 @@
 
 struct deferred_request {
 	struct db_query db_query;
-	struct core *core;
+	const struct services *services;
 	struct http_request *request; /* NULL: gone */
 	bool full;		      /* full=1 is in the query: nothing is masked */
 	char *user;		      /* owned; NULL until set */
 };
 
-void deferred_request_init(
-	struct deferred_request *exchange, struct core *core, struct http_request *request);
+void deferred_request_init(struct deferred_request *exchange, const struct services *services,
+	struct http_request *request);
 void deferred_request_fini(struct deferred_request *exchange);
 /* Nobody waits, or the database is being stopped (`status`), which is answered here. */
 bool deferred_request_is_over(struct deferred_request *exchange, int status);

@@ -26,10 +26,10 @@ static struct view *view_of(struct db_query *db_query)
 	return MEM_CONTAINER(db_query, struct view, exchange.db_query);
 }
 
-static struct view *view_new(struct core *core, struct http_request *request)
+static struct view *view_new(const struct services *services, struct http_request *request)
 {
 	struct view *view = mem_alloc_zero(1, sizeof(*view));
-	deferred_request_init(&view->exchange, core, request);
+	deferred_request_init(&view->exchange, services, request);
 	return view;
 }
 
@@ -88,7 +88,7 @@ static json_t *describe(const struct view *view, const struct registry_listed *l
 {
 	const struct push_target *target = listed->target;
 	const struct queue_phone *phone = phone_of(view, &target->key);
-	const char *waits = queue_state(view->exchange.core->queue, &target->key);
+	const char *waits = queue_state(view->exchange.services->queue, &target->key);
 	json_t *mailboxes = json_array();
 	for (size_t i = 0; i < listed->subscription_count; i++)
 		json_array_append_new(mailboxes, name_of(listed->subscriptions[i].name));
@@ -159,10 +159,10 @@ static void on_listed(struct db_query *db_query, int status)
 	db_query->reading.keys = view->keys;
 	db_query->reading.key_count = listing->count;
 	db_query->reading.phones = view->phones;
-	db_query_ask_queue(view->exchange.core, db_query, QUEUE_READ_PHONES, on_phones);
+	db_query_ask_queue(view->exchange.services, db_query, QUEUE_READ_PHONES, on_phones);
 }
 
-void devices_list(struct core *core, struct http_request *request, const char *tail)
+void devices_list(const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
 	const char *user = NULL;
@@ -180,7 +180,7 @@ void devices_list(struct core *core, struct http_request *request, const char *t
 			REQUEST_PARAMS_LIMIT_MAX, REQUEST_PARAMS_TEXT_MAX);
 		return;
 	}
-	struct view *view = view_new(core, request);
+	struct view *view = view_new(services, request);
 	if (user || after_user)
 		view->exchange.user = mem_dup(user ? user : after_user);
 	view->exchange.db_query.query = (struct registry_query){
@@ -189,10 +189,11 @@ void devices_list(struct core *core, struct http_request *request, const char *t
 		.after_key = after_key,
 		.limit = (size_t)limit,
 	};
-	db_query_ask_registry(core, &view->exchange.db_query, REGISTRY_LIST, on_listed);
+	db_query_ask_registry(services, &view->exchange.db_query, REGISTRY_LIST, on_listed);
 }
 
-static struct view *view_of_key(struct core *core, struct http_request *request, const char *tail)
+static struct view *view_of_key(
+	const struct services *services, struct http_request *request, const char *tail)
 {
 	struct registry_key key;
 	if (!request_params_key(tail, &key)) {
@@ -202,33 +203,33 @@ static struct view *view_of_key(struct core *core, struct http_request *request,
 			2 * REGISTRY_KEY_SIZE);
 		return NULL;
 	}
-	struct view *view = view_new(core, request);
+	struct view *view = view_new(services, request);
 	view->key = key;
 	view->is_single = true;
 	return view;
 }
 
-void devices_show(struct core *core, struct http_request *request, const char *tail)
+void devices_show(const struct services *services, struct http_request *request, const char *tail)
 {
-	struct view *view = view_of_key(core, request, tail);
+	struct view *view = view_of_key(services, request, tail);
 	if (!view)
 		return;
 	view->exchange.db_query.query = (struct registry_query){.key = &view->key};
-	db_query_ask_registry(core, &view->exchange.db_query, REGISTRY_LIST, on_listed);
+	db_query_ask_registry(services, &view->exchange.db_query, REGISTRY_LIST, on_listed);
 }
 
 static void on_removed(struct db_query *db_query, int status)
 {
 	struct view *view = view_of(db_query);
-	struct core *core = view->exchange.core;
+	const struct services *services = view->exchange.services;
 	/* Gone is gone, whether or not somebody still waits to hear it. */
 	const struct registry_job *job = &db_query->job;
 	if (!status) {
-		core->metrics->gone[METRICS_GONE_removed] += job->gone_count;
-		queue_drop_all(core->queue, job->gone, job->gone_count, NULL);
+		services->metrics->gone[METRICS_GONE_removed] += job->gone_count;
+		queue_drop_all(services->queue, job->gone, job->gone_count, NULL);
 	}
 	for (size_t i = 0; !status && i < job->gone_count; i++)
-		delivery_gone(core->delivery, &job->gone[i]);
+		delivery_gone(services->delivery, &job->gone[i]);
 	if (is_over(view, status))
 		return;
 	if (job->gone_count)
@@ -238,14 +239,14 @@ static void on_removed(struct db_query *db_query, int status)
 	view_free(view);
 }
 
-void devices_remove(struct core *core, struct http_request *request, const char *tail)
+void devices_remove(const struct services *services, struct http_request *request, const char *tail)
 {
-	struct view *view = view_of_key(core, request, tail);
+	struct view *view = view_of_key(services, request, tail);
 	if (!view)
 		return;
 	view->exchange.db_query.job.keys = &view->key;
 	view->exchange.db_query.job.key_count = 1;
-	db_query_ask_registry(core, &view->exchange.db_query, REGISTRY_REMOVE, on_removed);
+	db_query_ask_registry(services, &view->exchange.db_query, REGISTRY_REMOVE, on_removed);
 }
 
 static void on_pruned(void *ctx, const struct expiry_result *result)
@@ -264,12 +265,12 @@ static void on_prune_gone(void *ctx)
 	expiry_forget(ctx);
 }
 
-void devices_prune(struct core *core, struct http_request *request, const char *tail)
+void devices_prune(const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
-	if (!expiry_ask(core->expiry, on_pruned, request)) {
+	if (!expiry_ask(services->expiry, on_pruned, request)) {
 		response_error(request, 409, "somebody prunes already; try again in a moment");
 		return;
 	}
-	http_defer(request, on_prune_gone, core->expiry);
+	http_defer(request, on_prune_gone, services->expiry);
 }

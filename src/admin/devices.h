@@ -7,12 +7,13 @@
 #ifndef MAILPUSH_ADMIN_DEVICES_H
 #define MAILPUSH_ADMIN_DEVICES_H
 
+#include "admin/services.h"
 #include "base/http.h"
-#include "flow/core.h"
 
-void devices_list(struct core *core, struct http_request *request, const char *tail);
-void devices_show(struct core *core, struct http_request *request, const char *tail);
-void devices_remove(struct core *core, struct http_request *request, const char *tail);
-void devices_prune(struct core *core, struct http_request *request, const char *tail);
+void devices_list(const struct services *services, struct http_request *request, const char *tail);
+void devices_show(const struct services *services, struct http_request *request, const char *tail);
+void devices_remove(
+	const struct services *services, struct http_request *request, const char *tail);
+void devices_prune(const struct services *services, struct http_request *request, const char *tail);
 
 #endif

@@ -17,7 +17,7 @@ struct follower {
 };
 
 struct event_stream {
-	struct core *core;
+	struct observer *observer;
 	LIST_HEAD(, follower) followers;
 	struct event_stream_listener *listeners;
 	uv_timer_t alive;
@@ -55,10 +55,11 @@ static void on_gone(void *ctx)
 	free(follower);
 }
 
-void event_stream_follow(struct core *core, struct http_request *request, const char *tail)
+void event_stream_follow(
+	const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
-	struct event_stream *stream = core->event_stream;
+	struct event_stream *stream = services->event_stream;
 	struct follower *follower = mem_alloc_zero(1, sizeof(*follower));
 	follower->stream = stream;
 	follower->request = request;
@@ -139,14 +140,14 @@ static void on_answered(void *ctx, const struct push_target *target, unsigned ha
 			"seconds", json_real((double)took_ms / 1000)));
 }
 
-struct event_stream *event_stream_new(struct core *core)
+struct event_stream *event_stream_new(uv_loop_t *loop, struct observer *observer)
 {
 	struct event_stream *stream = mem_alloc_zero(1, sizeof(*stream));
 	LIST_INIT(&stream->followers);
-	uv_timer_init(core->loop, &stream->alive);
+	uv_timer_init(loop, &stream->alive);
 	stream->alive.data = stream;
-	stream->core = core;
-	core->observer = (struct observer){stream, on_event, on_answered};
+	stream->observer = observer;
+	*observer = (struct observer){stream, on_event, on_answered};
 	return stream;
 }
 
@@ -159,6 +160,6 @@ void event_stream_free(struct event_stream *stream)
 {
 	if (!stream)
 		return;
-	stream->core->observer = (struct observer){0};
+	*stream->observer = (struct observer){0};
 	uv_close((uv_handle_t *)&stream->alive, on_closed);
 }

@@ -2,13 +2,14 @@
  * event_stream - the clients that follow the events (`mailpushctl events --follow`), and the
  * commands that wait for an answer of Apple's.
  *
- * It is the observer of flow/.  Loop thread only.
+ * It makes itself the observer of flow/.  Loop thread only.
  */
 #ifndef MAILPUSH_ADMIN_EVENT_STREAM_H
 #define MAILPUSH_ADMIN_EVENT_STREAM_H
 
+#include "admin/services.h"
 #include "base/http.h"
-#include "flow/core.h"
+#include "flow/observer.h"
 #include "stats/metrics.h"
 
 #include <stdbool.h>
@@ -22,7 +23,7 @@ struct event_stream_listener {
 		const struct apns_answer *answer, const char *then);
 };
 
-struct event_stream *event_stream_new(struct core *core);
+struct event_stream *event_stream_new(uv_loop_t *loop, struct observer *observer);
 /* After control_stop, so that no request follows any more. */
 void event_stream_free(struct event_stream *stream);
 
@@ -30,6 +31,7 @@ void event_stream_listen(struct event_stream *stream, struct event_stream_listen
 void event_stream_unlisten(struct event_stream *stream, struct event_stream_listener *listener);
 
 /* GET /events: lines of JSON that go on. */
-void event_stream_follow(struct core *core, struct http_request *request, const char *tail);
+void event_stream_follow(
+	const struct services *services, struct http_request *request, const char *tail);
 
 #endif

@@ -65,7 +65,7 @@ static void on_listed(struct db_query *db_query, int status)
 	free(exchange);
 }
 
-void forgotten_list(struct core *core, struct http_request *request, const char *tail)
+void forgotten_list(const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
 	const char *user = NULL;
@@ -82,10 +82,10 @@ void forgotten_list(struct core *core, struct http_request *request, const char 
 		return;
 	}
 	struct deferred_request *exchange = mem_alloc_zero(1, sizeof(*exchange));
-	deferred_request_init(exchange, core, request);
+	deferred_request_init(exchange, services, request);
 	if (user)
 		exchange->user = mem_dup(user);
 	exchange->db_query.query = (struct registry_query){
 		.user = exchange->user, .after_id = after, .limit = (size_t)limit};
-	db_query_ask_registry(core, &exchange->db_query, REGISTRY_LIST_FORGOTTEN, on_listed);
+	db_query_ask_registry(services, &exchange->db_query, REGISTRY_LIST_FORGOTTEN, on_listed);
 }

@@ -6,9 +6,10 @@
 #ifndef MAILPUSH_ADMIN_FORGOTTEN_H
 #define MAILPUSH_ADMIN_FORGOTTEN_H
 
+#include "admin/services.h"
 #include "base/http.h"
-#include "flow/core.h"
 
-void forgotten_list(struct core *core, struct http_request *request, const char *tail);
+void forgotten_list(
+	const struct services *services, struct http_request *request, const char *tail);
 
 #endif

@@ -11,16 +11,16 @@
 #define SINCE_SIZE 40
 
 struct search {
-	const struct core *core;
+	const struct services *services;
 	const char *topic;
 	char *text;
 	json_t *json;
 	bool is_found;
 };
 
-static size_t count_waiting(const struct core *core, const struct sender_way *way)
+static size_t count_waiting(const struct services *services, const struct sender_way *way)
 {
-	return queue_waiting_count(core->queue, way->credential->topic);
+	return queue_waiting_count(services->queue, way->credential->topic);
 }
 
 static void print_since(const struct sender_way *way, char ret[SINCE_SIZE])
@@ -31,11 +31,11 @@ static void print_since(const struct sender_way *way, char ret[SINCE_SIZE])
 		snprintf(ret, SINCE_SIZE, "a time out of reach");
 }
 
-static void print_hold(const struct core *core, const struct sender_way *way, char *ret)
+static void print_hold(const struct services *services, const struct sender_way *way, char *ret)
 {
 	char since[SINCE_SIZE];
 	char next[48] = "now";
-	size_t waiting = count_waiting(core, way);
+	size_t waiting = count_waiting(services, way);
 	print_since(way, since);
 	if (way->try_in_ms)
 		snprintf(next, sizeof(next), "in %" PRId64 " s",
@@ -46,12 +46,14 @@ static void print_hold(const struct core *core, const struct sender_way *way, ch
 		waiting == 1 ? " waits" : "es wait");
 }
 
-void held_credential_describe(const struct core *core, const struct sender_way *way, json_t *json)
+void held_credential_describe(
+	const struct services *services, const struct sender_way *way, json_t *json)
 {
 	int64_t now_unix_ms = clock_unix_ms();
 	json_object_set_new(json, "held_since", response_time(now_unix_ms - way->held_ms));
 	json_object_set_new(json, "next_try", response_time(now_unix_ms + way->try_in_ms));
-	json_object_set_new(json, "waiting", json_integer((json_int_t)count_waiting(core, way)));
+	json_object_set_new(
+		json, "waiting", json_integer((json_int_t)count_waiting(services, way)));
 }
 
 static void name_one(void *ctx, const struct sender_way *way)
@@ -61,13 +63,13 @@ static void name_one(void *ctx, const struct sender_way *way)
 		return;
 	search->is_found = true;
 	json_object_set_new(search->json, "credential", response_text(way->credential->name));
-	held_credential_describe(search->core, way, search->json);
+	held_credential_describe(search->services, way, search->json);
 }
 
-void held_credential_name(const struct core *core, const char *topic, json_t *json)
+void held_credential_name(const struct services *services, const char *topic, json_t *json)
 {
-	struct search search = {.core = core, .topic = topic, .json = json};
-	sender_each_way(core->sender, name_one, &search);
+	struct search search = {.services = services, .topic = topic, .json = json};
+	sender_each_way(services->sender, name_one, &search);
 }
 
 static void tell_one(void *ctx, const struct sender_way *way)
@@ -77,16 +79,16 @@ static void tell_one(void *ctx, const struct sender_way *way)
 		return;
 	search->is_found = true;
 	if (way->is_held)
-		print_hold(search->core, way, search->text);
+		print_hold(search->services, way, search->text);
 	else
 		snprintf(search->text, HELD_CREDENTIAL_TEXT_MAX, "%s", way->trouble);
 }
 
 bool held_credential_tell(
-	const struct core *core, const char *topic, char ret[HELD_CREDENTIAL_TEXT_MAX])
+	const struct services *services, const char *topic, char ret[HELD_CREDENTIAL_TEXT_MAX])
 {
-	struct search search = {.core = core, .topic = topic, .text = ret};
-	sender_each_way(core->sender, tell_one, &search);
+	struct search search = {.services = services, .topic = topic, .text = ret};
+	sender_each_way(services->sender, tell_one, &search);
 	return search.is_found;
 }
 
@@ -99,7 +101,7 @@ static void log_one(void *ctx, const struct sender_way *way)
 	log_event(LOG_LEVEL_WARN, "apns", text, log_text("credential", way->credential->name));
 }
 
-void held_credential_log(const struct core *core)
+void held_credential_log(const struct services *services)
 {
-	sender_each_way(core->sender, log_one, (void *)core);
+	sender_each_way(services->sender, log_one, (void *)services);
 }

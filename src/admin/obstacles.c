@@ -58,13 +58,13 @@ static void on_way(void *ctx, const struct sender_way *way)
 	strncpy(search->text, way->trouble, sizeof(search->text) - 1);
 }
 
-static void search_way(const struct core *core, struct search *search)
+static void search_way(const struct services *services, struct search *search)
 {
-	if (!sender_has_credential(core->sender, search->topic)) {
+	if (!sender_has_credential(services->sender, search->topic)) {
 		search->why = NO_CREDENTIAL;
 		return;
 	}
-	sender_each_way(core->sender, on_way, search);
+	sender_each_way(services->sender, on_way, search);
 	if (search->works)
 		search->why = NONE;
 }
@@ -88,7 +88,7 @@ static void count(struct obstacles *obstacles, enum why why, const char *topic, 
 	};
 }
 
-bool obstacles_add(struct obstacles *obstacles, const struct core *core,
+bool obstacles_add(struct obstacles *obstacles, const struct services *services,
 	const struct push_target *target, const char *state)
 {
 	if (!strcmp(state, "suspended") || !strcmp(state, "flying")) {
@@ -96,14 +96,14 @@ bool obstacles_add(struct obstacles *obstacles, const struct core *core,
 		return true;
 	}
 	struct search search = {.topic = target->topic};
-	search_way(core, &search);
+	search_way(services, &search);
 	if (search.why == NONE)
 		return false;
 	count(obstacles, search.why, target->topic, *search.text ? search.text : NULL);
 	return true;
 }
 
-json_t *obstacles_json(const struct obstacles *obstacles, const struct core *core)
+json_t *obstacles_json(const struct obstacles *obstacles, const struct services *services)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; i < obstacles->count; i++) {
@@ -115,7 +115,7 @@ json_t *obstacles_json(const struct obstacles *obstacles, const struct core *cor
 			obstacle->topic ? response_text(obstacle->topic) : json_null(), "meaning",
 			response_text(meaning ? meaning : ""));
 		if (obstacle->why == HELD)
-			held_credential_name(core, obstacle->topic, json);
+			held_credential_name(services, obstacle->topic, json);
 		json_array_append_new(list, json);
 	}
 	return list;

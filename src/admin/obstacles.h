@@ -6,7 +6,7 @@
 #ifndef MAILPUSH_ADMIN_OBSTACLES_H
 #define MAILPUSH_ADMIN_OBSTACLES_H
 
-#include "flow/core.h"
+#include "admin/services.h"
 
 #include <jansson.h>
 
@@ -23,12 +23,12 @@ void obstacles_fini(struct obstacles *obstacles);
  * Counts what keeps the push to this registration from going, if anything does: its state in the
  * schedule, or the way to Apple of its topic.  Returns whether something does.
  */
-bool obstacles_add(struct obstacles *obstacles, const struct core *core,
+bool obstacles_add(struct obstacles *obstacles, const struct services *services,
 	const struct push_target *target, const char *state);
 /*
  * A list of objects: `why`, `count`, `topic` (or null) and `meaning`; with what
  * held_credential_name adds, where the topic's credential is on hold.
  */
-json_t *obstacles_json(const struct obstacles *obstacles, const struct core *core);
+json_t *obstacles_json(const struct obstacles *obstacles, const struct services *services);
 
 #endif

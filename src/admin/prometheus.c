@@ -73,9 +73,9 @@ static void histogram(struct buf *out, const char *name, const char *key, const 
 	buf_printf(out, PREFIX "%s_count%s %" PRIu64 "\n", name, alone, below);
 }
 
-static void write_events(const struct core *core, struct buf *out)
+static void write_events(const struct services *services, struct buf *out)
 {
-	const struct metrics *metrics = core->metrics;
+	const struct metrics *metrics = services->metrics;
 	head(out, "events_total", "counter",
 		"Events, by what happened, how they came and what follows.");
 	for (int kind = 0; kind < EVENT_KINDS; kind++)
@@ -95,17 +95,17 @@ static void write_events(const struct core *core, struct buf *out)
 	METRICS_COUNTERS(COUNTER)
 #undef COUNTER
 	single(out, "events_waiting", "gauge", "Events on their way in.",
-		arrivals_count(core->arrivals));
+		arrivals_count(services->arrivals));
 	head(out, "event_acknowledgement_seconds", "histogram",
 		"From the coming of an event to its acknowledgement to Cyrus.");
 	histogram(out, "event_acknowledgement_seconds", NULL, NULL, &metrics->acknowledged);
 }
 
 /* What is not ours: counted where it is passed on. */
-static void write_notifications(const struct core *core, struct buf *out)
+static void write_notifications(const struct services *services, struct buf *out)
 {
 	struct forward_counts counts;
-	forward_count(core->forward, &counts);
+	forward_count(services->forward, &counts);
 	head(out, "notifications_forwarded_total", "counter",
 		"Notifications for other programs, by what became of them.");
 	labelled(out, "notifications_forwarded_total", "outcome", "forwarded", counts.passed);
@@ -116,9 +116,9 @@ static void write_notifications(const struct core *core, struct buf *out)
 }
 
 static void write_registrations(
-	const struct core *core, const struct db_totals_totals *totals, struct buf *out)
+	const struct services *services, const struct db_totals_totals *totals, struct buf *out)
 {
-	const struct metrics *metrics = core->metrics;
+	const struct metrics *metrics = services->metrics;
 	const struct registry_totals *registry = &totals->registry;
 	head(out, "registrations", "gauge",
 		"Registrations in the registry: pushed to if active or superseded.");
@@ -137,10 +137,10 @@ static void write_registrations(
 }
 
 static void write_queue(
-	const struct core *core, const struct db_totals_totals *totals, struct buf *out)
+	const struct services *services, const struct db_totals_totals *totals, struct buf *out)
 {
 	struct schedule_counts counts;
-	queue_count(core->queue, &counts);
+	queue_count(services->queue, &counts);
 	head(out, "queue_pushes", "gauge", "Pushes not told yet, by state.");
 	labelled(out, "queue_pushes", "state", "storing", counts.storing);
 	labelled(out, "queue_pushes", "state", "waiting", counts.waiting);
@@ -154,9 +154,9 @@ static void write_queue(
 		age_ms > 0 ? (double)age_ms / 1000 : 0);
 }
 
-static void write_pushes(const struct core *core, struct buf *out)
+static void write_pushes(const struct services *services, struct buf *out)
 {
-	const struct metrics *metrics = core->metrics;
+	const struct metrics *metrics = services->metrics;
 	head(out, "pushes_total", "counter", "Pushes sent, by how they ended and what Apple said.");
 	for (unsigned i = 0; i < metrics->verdict_count; i++) {
 		const struct metrics_verdict *verdict = &metrics->verdicts[i];
@@ -227,17 +227,17 @@ static void on_way(void *ctx, const struct sender_way *way)
 	buf_printf(walk->out, "} %" PRIu64 "\n", numbers[walk->family]);
 }
 
-static void write_ways(const struct core *core, struct buf *out)
+static void write_ways(const struct services *services, struct buf *out)
 {
 	for (int family = 0; family < WAY_FAMILIES; family++) {
 		struct walk walk = {.out = out, .family = (enum way_family)family};
 		head(out, way_families[family].name, "gauge", way_families[family].help);
-		sender_each_way(core->sender, on_way, &walk);
+		sender_each_way(services->sender, on_way, &walk);
 	}
 }
 
 static void write_databases(
-	const struct core *core, const struct db_totals_totals *totals, struct buf *out)
+	const struct services *services, const struct db_totals_totals *totals, struct buf *out)
 {
 	head(out, "database_bytes", "gauge", "Size of the databases.");
 	labelled(out, "database_bytes", "database", "registry", totals->registry.bytes);
@@ -245,9 +245,9 @@ static void write_databases(
 	head(out, "database_commit_seconds", "histogram",
 		"Time that a database took for a batch of jobs and its commit.");
 	histogram(out, "database_commit_seconds", "database", "registry",
-		worker_histogram(registry_worker(core->registry)));
+		worker_histogram(registry_worker(services->registry)));
 	histogram(out, "database_commit_seconds", "database", "queue",
-		queue_commit_times(core->queue));
+		queue_commit_times(services->queue));
 }
 
 static void on_alarm(void *ctx, const char *name, const char *text, int64_t since_unix_ms)
@@ -257,19 +257,21 @@ static void on_alarm(void *ctx, const char *name, const char *text, int64_t sinc
 	labelled(ctx, "alarm", "name", name, 1);
 }
 
-void prometheus_write(struct core *core, const struct db_totals_totals *totals, struct buf *ret)
+void prometheus_write(
+	const struct services *services, const struct db_totals_totals *totals, struct buf *ret)
 {
 	head(ret, "build_info", "gauge", "The version that runs.");
 	labelled(ret, "build_info", "version", MAILPUSH_VERSION, 1);
 	head(ret, "start_time_seconds", "gauge", "When the daemon started.");
-	buf_printf(ret, PREFIX "start_time_seconds %.3f\n", (double)core->started_unix_ms / 1000);
-	write_events(core, ret);
-	write_notifications(core, ret);
-	write_registrations(core, totals, ret);
-	write_queue(core, totals, ret);
-	write_pushes(core, ret);
-	write_ways(core, ret);
-	write_databases(core, totals, ret);
+	buf_printf(
+		ret, PREFIX "start_time_seconds %.3f\n", (double)services->started_unix_ms / 1000);
+	write_events(services, ret);
+	write_notifications(services, ret);
+	write_registrations(services, totals, ret);
+	write_queue(services, totals, ret);
+	write_pushes(services, ret);
+	write_ways(services, ret);
+	write_databases(services, totals, ret);
 	head(ret, "alarm", "gauge", "1 for each alarm that stands.");
 	alarm_each(on_alarm, ret);
 	single(ret, "log_lines_dropped_total", "counter",

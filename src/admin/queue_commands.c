@@ -25,10 +25,10 @@ static struct view *view_of(struct db_query *db_query)
 	return MEM_CONTAINER(db_query, struct view, exchange.db_query);
 }
 
-static struct view *view_new(struct core *core, struct http_request *request)
+static struct view *view_new(const struct services *services, struct http_request *request)
 {
 	struct view *view = mem_alloc_zero(1, sizeof(*view));
-	deferred_request_init(&view->exchange, core, request);
+	deferred_request_init(&view->exchange, services, request);
 	return view;
 }
 
@@ -50,7 +50,7 @@ static bool is_over(struct view *view, int status)
 static json_t *describe(const struct view *view, const struct queue_waiting *waiting)
 {
 	const struct push_target *target = waiting->target;
-	const char *state = queue_state(view->exchange.core->queue, &target->key);
+	const char *state = queue_state(view->exchange.services->queue, &target->key);
 	return json_pack("{sI,so,so,so,so,so,ss,sb,si,si,so,so}", "row", (json_int_t)waiting->row,
 		"key", response_key(&target->key), "user", response_text(target->user), "token",
 		response_secret(target->token, view->exchange.full), "account_id",
@@ -79,7 +79,8 @@ static void on_page(struct db_query *db_query, int status)
 	view_free(view);
 }
 
-void queue_commands_list(struct core *core, struct http_request *request, const char *tail)
+void queue_commands_list(
+	const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
 	int64_t after = 0;
@@ -91,27 +92,28 @@ void queue_commands_list(struct core *core, struct http_request *request, const 
 			REQUEST_PARAMS_LIMIT_MAX);
 		return;
 	}
-	struct view *view = view_new(core, request);
+	struct view *view = view_new(services, request);
 	view->exchange.db_query.reading.after_row = after;
 	view->exchange.db_query.reading.limit = (size_t)limit;
-	db_query_ask_queue(core, &view->exchange.db_query, QUEUE_READ_PAGE, on_page);
+	db_query_ask_queue(services, &view->exchange.db_query, QUEUE_READ_PAGE, on_page);
 }
 
 /* A push that cannot go is due all the same, unless it is suspended or in flight. */
 static void flush(struct view *view, struct push_target *target)
 {
-	struct core *core = view->exchange.core;
-	const char *state = queue_state(core->queue, &target->key);
+	const struct services *services = view->exchange.services;
+	const char *state = queue_state(services->queue, &target->key);
 	if (!state || !strcmp(state, "resting"))
 		return;
-	queue_hurry(core->queue, &target->key);
-	view->count += !obstacles_add(&view->obstacles, core, target, state);
+	queue_hurry(services->queue, &target->key);
+	view->count += !obstacles_add(&view->obstacles, services, target, state);
 }
 
 static void change(struct view *view, struct push_target *target)
 {
 	if (view->is_drop)
-		view->count += queue_discard(view->exchange.core->queue, push_target_ref(target));
+		view->count +=
+			queue_discard(view->exchange.services->queue, push_target_ref(target));
 	else
 		flush(view, target);
 }
@@ -126,11 +128,11 @@ static void finish(struct view *view)
 		json_pack("{sI}", view->is_drop ? "dropped" : "flushed", (json_int_t)view->count);
 	if (!view->is_drop) {
 		/* First, as it changes when a held credential is tried next. */
-		sender_hurry(view->exchange.core->sender);
-		json_object_set_new(
-			answer, "cannot_go", obstacles_json(&view->obstacles, view->exchange.core));
+		sender_hurry(view->exchange.services->sender);
+		json_object_set_new(answer, "cannot_go",
+			obstacles_json(&view->obstacles, view->exchange.services));
 	}
-	delivery_wake(view->exchange.core->delivery);
+	delivery_wake(view->exchange.services->delivery);
 	response_json(view->exchange.request, 200, answer);
 	view_free(view);
 }
@@ -156,12 +158,13 @@ static void on_change_page(struct db_query *db_query, int status)
 		reading->after_row = reading->waiting[i].row;
 	}
 	if (reading->has_more)
-		db_query_ask_queue(view->exchange.core, db_query, QUEUE_READ_PAGE, on_change_page);
+		db_query_ask_queue(
+			view->exchange.services, db_query, QUEUE_READ_PAGE, on_change_page);
 	else
 		finish(view);
 }
 
-static void begin(struct core *core, struct http_request *request, bool is_drop)
+static void begin(const struct services *services, struct http_request *request, bool is_drop)
 {
 	struct request_params ask;
 	if (!deferred_request_asks(request, &ask))
@@ -170,29 +173,31 @@ static void begin(struct core *core, struct http_request *request, bool is_drop)
 		response_error(request, 400,
 			"what is dropped is never told: name a user, or say {\"all\":true}");
 	} else {
-		struct view *view = view_new(core, request);
+		struct view *view = view_new(services, request);
 		view->is_drop = is_drop;
 		view->exchange.user = *ask.user ? mem_dup(ask.user) : NULL;
 		view->exchange.db_query.query.user = view->exchange.user;
 		view->exchange.db_query.reading.limit = PAGE;
 		if (view->exchange.user)
 			db_query_ask_registry(
-				core, &view->exchange.db_query, REGISTRY_LIST, on_user);
+				services, &view->exchange.db_query, REGISTRY_LIST, on_user);
 		else
-			db_query_ask_queue(
-				core, &view->exchange.db_query, QUEUE_READ_PAGE, on_change_page);
+			db_query_ask_queue(services, &view->exchange.db_query, QUEUE_READ_PAGE,
+				on_change_page);
 	}
 	request_params_fini(&ask);
 }
 
-void queue_commands_flush(struct core *core, struct http_request *request, const char *tail)
+void queue_commands_flush(
+	const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
-	begin(core, request, false);
+	begin(services, request, false);
 }
 
-void queue_commands_drop(struct core *core, struct http_request *request, const char *tail)
+void queue_commands_drop(
+	const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
-	begin(core, request, true);
+	begin(services, request, true);
 }

@@ -8,11 +8,14 @@
 #ifndef MAILPUSH_ADMIN_QUEUE_COMMANDS_H
 #define MAILPUSH_ADMIN_QUEUE_COMMANDS_H
 
+#include "admin/services.h"
 #include "base/http.h"
-#include "flow/core.h"
 
-void queue_commands_list(struct core *core, struct http_request *request, const char *tail);
-void queue_commands_flush(struct core *core, struct http_request *request, const char *tail);
-void queue_commands_drop(struct core *core, struct http_request *request, const char *tail);
+void queue_commands_list(
+	const struct services *services, struct http_request *request, const char *tail);
+void queue_commands_flush(
+	const struct services *services, struct http_request *request, const char *tail);
+void queue_commands_drop(
+	const struct services *services, struct http_request *request, const char *tail);
 
 #endif

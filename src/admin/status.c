@@ -16,9 +16,9 @@ static json_t *number(uint64_t n)
 	return json_integer((json_int_t)n);
 }
 
-static json_t *events(const struct core *core)
+static json_t *events(const struct services *services)
 {
-	const struct metrics *metrics = core->metrics;
+	const struct metrics *metrics = services->metrics;
 	json_t *by = json_array();
 	for (int kind = 0; kind < EVENT_KINDS; kind++)
 		for (int transport = 0; transport < METRICS_TRANSPORT_COUNT; transport++)
@@ -36,28 +36,29 @@ static json_t *events(const struct core *core)
 							"count", number(n)));
 			}
 	return json_pack("{so,so,so}", "total", number(metrics->event_total), "waiting",
-		number(arrivals_count(core->arrivals)), "by", by);
+		number(arrivals_count(services->arrivals)), "by", by);
 }
 
-static json_t *counters(const struct core *core)
+static json_t *counters(const struct services *services)
 {
 	json_t *json = json_object();
 #define COUNTER(member, name, help) \
-	json_object_set_new(json, #member, number(core->metrics->member));
+	json_object_set_new(json, #member, number(services->metrics->member));
 	METRICS_COUNTERS(COUNTER)
 #undef COUNTER
 	return json;
 }
 
-static json_t *registrations(const struct core *core, const struct db_totals_totals *totals)
+static json_t *registrations(const struct services *services, const struct db_totals_totals *totals)
 {
 	json_t *received = json_object();
 	json_t *gone = json_object();
 	for (int i = 0; i < METRICS_RECEIVED_COUNT; i++)
-		json_object_set_new(
-			received, metrics_received_names[i], number(core->metrics->received[i]));
+		json_object_set_new(received, metrics_received_names[i],
+			number(services->metrics->received[i]));
 	for (int i = 0; i < METRICS_GONE_COUNT; i++)
-		json_object_set_new(gone, metrics_gone_names[i], number(core->metrics->gone[i]));
+		json_object_set_new(
+			gone, metrics_gone_names[i], number(services->metrics->gone[i]));
 	json_t *json = json_pack("{so,so,so}", "total", number(totals->registry.registrations),
 		"received", received, "gone", gone);
 	for (int i = 0; i < REGISTRY_STATES; i++)
@@ -66,10 +67,10 @@ static json_t *registrations(const struct core *core, const struct db_totals_tot
 	return json;
 }
 
-static json_t *queue(const struct core *core, const struct db_totals_totals *totals)
+static json_t *queue(const struct services *services, const struct db_totals_totals *totals)
 {
 	struct schedule_counts counts;
-	queue_count(core->queue, &counts);
+	queue_count(services->queue, &counts);
 	return json_pack("{so,so,so,so,so,so}", "pushes",
 		number(counts.storing + counts.waiting + counts.flying), "storing",
 		number(counts.storing), "waiting", number(counts.waiting), "in_flight",
@@ -77,9 +78,9 @@ static json_t *queue(const struct core *core, const struct db_totals_totals *tot
 		response_time(totals->queue_oldest_ms));
 }
 
-static json_t *pushes(const struct core *core)
+static json_t *pushes(const struct services *services)
 {
-	const struct metrics *metrics = core->metrics;
+	const struct metrics *metrics = services->metrics;
 	json_t *by = json_array();
 	for (unsigned i = 0; i < metrics->verdict_count; i++) {
 		const struct metrics_verdict *verdict = &metrics->verdicts[i];
@@ -92,7 +93,7 @@ static json_t *pushes(const struct core *core)
 }
 
 struct finding {
-	const struct core *core;
+	const struct services *services;
 	json_t *ways;
 	const char *name;
 };
@@ -124,22 +125,23 @@ static void on_way(void *ctx, const struct sender_way *way)
 	json_object_set_new(json, "expires", response_time(credential->not_after_unix_ms));
 	json_object_set_new(json, "held", json_boolean(way->is_held));
 	if (way->is_held)
-		held_credential_describe(finding->core, way, json);
+		held_credential_describe(finding->services, way, json);
 	json_object_set_new(json, "connections", links);
 	if (way->trouble)
 		json_object_set_new(json, "trouble", response_text(way->trouble));
 }
 
-json_t *status_credentials(struct core *core)
+json_t *status_credentials(const struct services *services)
 {
 	json_t *json = json_array();
-	for (unsigned i = 0; i < core->config->credential_count; i++) {
-		const char *name = core->config->credentials[i].name;
-		const char *wrong = core->input_files->credential_errors[i].text;
-		struct finding finding = {.core = core, .ways = json_object(), .name = name};
+	for (unsigned i = 0; i < services->config->credential_count; i++) {
+		const char *name = services->config->credentials[i].name;
+		const char *wrong = services->input_files->credential_errors[i].text;
+		struct finding finding = {
+			.services = services, .ways = json_object(), .name = name};
 		json_object_set_new(finding.ways, "name", response_text(name));
 		json_object_set_new(finding.ways, "in_force", json_false());
-		sender_each_way(core->sender, on_way, &finding);
+		sender_each_way(services->sender, on_way, &finding);
 		if (*wrong)
 			json_object_set_new(finding.ways, "error", response_text(wrong));
 		json_array_append_new(json, finding.ways);
@@ -177,44 +179,45 @@ static json_t *latency(const struct histogram *histogram)
 		"p99", histogram_quantile_s(histogram, 0.99));
 }
 
-static json_t *latencies(const struct core *core)
+static json_t *latencies(const struct services *services)
 {
-	const struct metrics *metrics = core->metrics;
+	const struct metrics *metrics = services->metrics;
 	return json_pack("{so,so,so,so,so,so}", "acknowledged", latency(&metrics->acknowledged),
 		"urgent_push", latency(&metrics->event_to_push[QUEUE_URGENT]), "deferred_push",
 		latency(&metrics->event_to_push[QUEUE_DEFERRED]), "answered",
 		latency(&metrics->answered), "registry_commit",
-		latency(worker_histogram(registry_worker(core->registry))), "queue_commit",
-		latency(queue_commit_times(core->queue)));
+		latency(worker_histogram(registry_worker(services->registry))), "queue_commit",
+		latency(queue_commit_times(services->queue)));
 }
 
-json_t *status_of(struct core *core, const struct db_totals_totals *totals)
+json_t *status_of(const struct services *services, const struct db_totals_totals *totals)
 {
 	double event_rate;
 	double push_rate;
-	metrics_rates(core->metrics, clock_monotonic_ms(), &event_rate, &push_rate);
+	metrics_rates(services->metrics, clock_monotonic_ms(), &event_rate, &push_rate);
 	json_t *alarms = json_array();
 	alarm_each(on_alarm, alarms);
 	json_t *json = json_pack("{ss,si,so,so,so,so,ss}", "version", MAILPUSH_VERSION, "pid",
-		(int)getpid(), "started", response_time(core->started_unix_ms), "now",
-		response_time(clock_unix_ms()), "site", response_text(core->input_files->site),
-		"aps_topic", response_text(core->input_files->imapdconf->aps_topic), "log_level",
-		log_level_name());
+		(int)getpid(), "started", response_time(services->started_unix_ms), "now",
+		response_time(clock_unix_ms()), "site", response_text(services->input_files->site),
+		"aps_topic", response_text(services->input_files->imapdconf->aps_topic),
+		"log_level", log_level_name());
 	json_object_set_new(json, "alarms", alarms);
-	json_object_set_new(json, "events", events(core));
-	json_object_set_new(json, "counters", counters(core));
-	json_object_set_new(json, "registrations", registrations(core, totals));
-	json_object_set_new(json, "queue", queue(core, totals));
-	json_object_set_new(json, "pushes", pushes(core));
+	json_object_set_new(json, "events", events(services));
+	json_object_set_new(json, "counters", counters(services));
+	json_object_set_new(json, "registrations", registrations(services, totals));
+	json_object_set_new(json, "queue", queue(services, totals));
+	json_object_set_new(json, "pushes", pushes(services));
 	json_object_set_new(
 		json, "rates", json_pack("{sf,sf}", "events", event_rate, "pushes", push_rate));
-	json_object_set_new(json, "credentials", status_credentials(core));
+	json_object_set_new(json, "credentials", status_credentials(services));
 	json_object_set_new(json, "databases",
 		json_pack("{s{so,so},s{so,so}}", "registry", "url",
-			response_text(core->config->registry), "bytes",
+			response_text(services->config->registry), "bytes",
 			number(totals->registry.bytes), "queue", "url",
-			response_text(core->config->queue), "bytes", number(totals->queue_bytes)));
-	json_object_set_new(json, "latencies", latencies(core));
+			response_text(services->config->queue), "bytes",
+			number(totals->queue_bytes)));
+	json_object_set_new(json, "latencies", latencies(services));
 	json_object_set_new(json, "log_lines_dropped", number(log_dropped()));
 	return json;
 }

@@ -5,13 +5,13 @@
 #define MAILPUSH_ADMIN_STATUS_H
 
 #include "admin/db_totals.h"
-#include "flow/core.h"
+#include "admin/services.h"
 
 #include <jansson.h>
 
-json_t *status_of(struct core *core, const struct db_totals_totals *totals);
+json_t *status_of(const struct services *services, const struct db_totals_totals *totals);
 /* The configured credentials alone. */
-json_t *status_credentials(struct core *core);
+json_t *status_credentials(const struct services *services);
 /* What keeps events from being taken in durably; NULL: nothing. */
 json_t *status_unready(void);
 

@@ -20,9 +20,10 @@ static const char *const shown[] = {"version", "site", "started", "now", "events
 /* Alarms that quote what others wrote: lines of mailpush.conf, names of files. */
 static const char *const quoting[] = {"reload", "spool"};
 
-void status_page_show(struct core *core, struct http_request *request, const char *tail)
+void status_page_show(
+	const struct services *services, struct http_request *request, const char *tail)
 {
-	(void)core;
+	(void)services;
 	(void)tail;
 	buf_auto struct buf body;
 	buf_init(&body);
@@ -40,14 +41,14 @@ static bool is_quoting(const char *name)
 	return false;
 }
 
-static json_t *alarms(const struct core *core, json_t *all)
+static json_t *alarms(const struct services *services, json_t *all)
 {
 	size_t i;
 	json_t *alarm;
 	json_array_foreach(all, i, alarm)
 	{
 		const char *name = json_string_value(json_object_get(alarm, "name"));
-		if (is_quoting(name) && !core->config->status_page_names)
+		if (is_quoting(name) && !services->config->status_page_names)
 			json_object_set_new(alarm, "text",
 				json_string("the text may name people and is not shown here; "
 					    "`mailpushctl status` and the log have it"));
@@ -76,11 +77,11 @@ static json_t *failure_json(const struct failure *failure)
 	return json;
 }
 
-static json_t *failures(const struct core *core)
+static json_t *failures(const struct services *services)
 {
 	json_t *json = json_array();
 	const struct failure *failure;
-	for (unsigned i = 0; (failure = failures_at(core->failures, i)); i++)
+	for (unsigned i = 0; (failure = failures_at(services->failures, i)); i++)
 		json_array_append_new(json, failure_json(failure));
 	return json;
 }
@@ -112,28 +113,28 @@ static json_t *history_json(const struct history *history, enum history_span spa
 		"failed", failed, "told", told, "answered", answered);
 }
 
-json_t *status_page_data(struct core *core, const struct db_totals_totals *totals)
+json_t *status_page_data(const struct services *services, const struct db_totals_totals *totals)
 {
-	status_page_sample(core);
-	json_t *all = status_of(core, totals);
+	status_page_sample(services);
+	json_t *all = status_of(services, totals);
 	json_t *json = json_object();
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
 		json_object_set(json, shown[i], json_object_get(all, shown[i]));
-	json_object_set_new(json, "alarms", alarms(core, json_object_get(all, "alarms")));
-	json_object_set_new(json, "failures", failures(core));
+	json_object_set_new(json, "alarms", alarms(services, json_object_get(all, "alarms")));
+	json_object_set_new(json, "failures", failures(services));
 	json_object_set_new(json, "history",
-		json_pack("{so,so}", "hour", history_json(core->history, HISTORY_HOUR), "day",
-			history_json(core->history, HISTORY_DAY)));
+		json_pack("{so,so}", "hour", history_json(services->history, HISTORY_HOUR), "day",
+			history_json(services->history, HISTORY_DAY)));
 	json_decref(all);
 	return json;
 }
 
-void status_page_sample(struct core *core)
+void status_page_sample(const struct services *services)
 {
-	const struct metrics *metrics = core->metrics;
+	const struct metrics *metrics = services->metrics;
 	struct history_totals totals = {.events = metrics->event_total,
 		.told = &metrics->event_to_push[QUEUE_URGENT],
 		.answered = &metrics->answered};
 	metrics_outcomes(metrics, &totals.taken, &totals.failed);
-	history_sample(core->history, clock_monotonic_ms(), &totals);
+	history_sample(services->history, clock_monotonic_ms(), &totals);
 }

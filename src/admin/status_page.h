@@ -10,15 +10,16 @@
 #define MAILPUSH_ADMIN_STATUS_PAGE_H
 
 #include "admin/db_totals.h"
+#include "admin/services.h"
 #include "base/http.h"
-#include "flow/core.h"
 
 #include <jansson.h>
 
-void status_page_show(struct core *core, struct http_request *request, const char *tail);
-json_t *status_page_data(struct core *core, const struct db_totals_totals *totals);
+void status_page_show(
+	const struct services *services, struct http_request *request, const char *tail);
+json_t *status_page_data(const struct services *services, const struct db_totals_totals *totals);
 
 /* What was counted is put down in the history; to be called every METRICS_SAMPLE_MS. */
-void status_page_sample(struct core *core);
+void status_page_sample(const struct services *services);
 
 #endif

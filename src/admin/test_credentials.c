@@ -14,7 +14,7 @@
 #define EXPIRES_SOON_MS (30 * CLOCK_DAY_MS)
 
 struct examination {
-	struct core *core;
+	const struct services *services;
 	struct http_request *request; /* NULL: gone */
 	bool is_online;
 	uv_work_t work;
@@ -61,9 +61,9 @@ static void on_gone(void *ctx)
 
 static void answer(struct examination *examination)
 {
-	const struct core *core = examination->core;
+	const struct services *services = examination->services;
 	response_json(examination->request, 200,
-		json_pack("{so,so,sO}", "apns_host", response_text(core->config->apns_host),
+		json_pack("{so,so,sO}", "apns_host", response_text(services->config->apns_host),
 			"aps_topic", response_text(examination->input_files->imapdconf->aps_topic),
 			"credentials", examination->credentials));
 	end(examination);
@@ -103,7 +103,7 @@ static void on_way(void *ctx, const struct sender_way *way)
 static bool find_trouble(const struct examination *examination, json_t *json, const char *topic)
 {
 	char text[HELD_CREDENTIAL_TEXT_MAX];
-	bool is_found = held_credential_tell(examination->core, topic, text);
+	bool is_found = held_credential_tell(examination->services, topic, text);
 	if (is_found)
 		find(json, "fail", "%s", text);
 	return is_found;
@@ -152,7 +152,7 @@ static void examine_loaded(
 			credential->topic, *aps_topic ? aps_topic : "not set");
 
 	struct comparison comparison = {.loaded = credential, .name = credential->name};
-	sender_each_way(examination->core->sender, on_way, &comparison);
+	sender_each_way(examination->services->sender, on_way, &comparison);
 	if (!comparison.is_in_force)
 		find(json, "warn",
 			"it is not in force: reload mailpushd, or see whether another credential "
@@ -169,7 +169,7 @@ static void find_refusal(const struct online *online, const struct apns_answer *
 {
 	const char *meaning = explain_answer(answered->ending, answered->status, answered->reason);
 	char trouble[HELD_CREDENTIAL_TEXT_MAX] = "";
-	held_credential_tell(online->examination->core, online->topic, trouble);
+	held_credential_tell(online->examination->services, online->topic, trouble);
 	const char *and = *trouble ? "; " : "";
 	if (answered->ending == APNS_ANSWERED)
 		find(online->json, "fail", "Apple answered %d %s: %s%s%s", answered->status,
@@ -217,7 +217,7 @@ static void ask_apple(struct examination *examination, unsigned i, json_t *json)
 	online->examination = examination;
 	online->json = json;
 	online->topic = credential->topic;
-	if (!sender_has_credential(examination->core->sender, credential->topic)) {
+	if (!sender_has_credential(examination->services->sender, credential->topic)) {
 		find(json, "fail", "Apple was not asked, as it is not in force");
 		return;
 	}
@@ -227,16 +227,17 @@ static void ask_apple(struct examination *examination, unsigned i, json_t *json)
 	}
 	examination->open++;
 	online->probe = probe_new(
-		examination->core->probes, credential->topic, PROBE_FIRST, on_probed, online);
+		examination->services->probes, credential->topic, PROBE_FIRST, on_probed, online);
 }
 
 static void examine(struct examination *examination)
 {
-	uv_timer_init(examination->core->loop, &examination->timer);
+	uv_timer_init(examination->services->loop, &examination->timer);
 	examination->timer.data = examination;
 	const struct input_files *input_files = examination->input_files;
 	for (unsigned i = 0; i < input_files->credential_count; i++) {
-		const struct credential_files *files = &examination->core->config->credentials[i];
+		const struct credential_files *files =
+			&examination->services->config->credentials[i];
 		json_t *json = json_pack(
 			"{so,so}", "name", response_text(files->name), "findings", json_array());
 		json_array_append_new(examination->credentials, json);
@@ -248,7 +249,7 @@ static void examine(struct examination *examination)
 			ask_apple(examination, i, json);
 	}
 	if (examination->is_online)
-		sender_hurry(examination->core->sender);
+		sender_hurry(examination->services->sender);
 	if (examination->open)
 		uv_timer_start(&examination->timer, on_timer, TEST_PUSH_WAIT_MS, 0);
 	else
@@ -258,7 +259,7 @@ static void examine(struct examination *examination)
 static void on_work(uv_work_t *work)
 {
 	struct examination *examination = work->data;
-	examination->input_files = input_files_read(examination->core->config);
+	examination->input_files = input_files_read(examination->services->config);
 }
 
 static void on_worked(uv_work_t *work, int cancelled)
@@ -279,20 +280,21 @@ static void on_worked(uv_work_t *work, int cancelled)
 	examine(examination);
 }
 
-void test_credentials(struct core *core, struct http_request *request, const char *tail)
+void test_credentials(
+	const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
 	struct request_params ask;
 	if (!deferred_request_asks(request, &ask))
 		return;
 	struct examination *examination = mem_alloc_zero(1, sizeof(*examination));
-	examination->core = core;
+	examination->services = services;
 	examination->request = request;
 	examination->is_online = ask.online;
 	examination->credentials = json_array();
 	examination->work.data = examination;
 	examination->is_reading = true;
 	http_defer(request, on_gone, examination);
-	uv_queue_work(core->loop, &examination->work, on_work, on_worked);
+	uv_queue_work(services->loop, &examination->work, on_work, on_worked);
 	request_params_fini(&ask);
 }

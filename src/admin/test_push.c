@@ -23,7 +23,7 @@ struct device {
 struct trial {
 	struct db_query db_query;
 	struct event_stream_listener listener;
-	struct core *core;
+	const struct services *services;
 	struct http_request *request; /* NULL: gone */
 	char *user;
 	char *mailbox; /* as asked for; "": the best for each */
@@ -50,7 +50,7 @@ static void on_closed(uv_handle_t *handle)
 static void end(struct trial *trial)
 {
 	if (trial->is_listening)
-		event_stream_unlisten(trial->core->event_stream, &trial->listener);
+		event_stream_unlisten(trial->services->event_stream, &trial->listener);
 	uv_close((uv_handle_t *)&trial->timer, on_closed);
 }
 
@@ -86,7 +86,7 @@ static void on_timer(uv_timer_t *timer)
 		char trouble[HELD_CREDENTIAL_TEXT_MAX];
 		set(device->json, "state", "waiting");
 		set(device->json, "meaning",
-			held_credential_tell(trial->core, topic, trouble)
+			held_credential_tell(trial->services, topic, trouble)
 				? trouble
 				: "Apple has not answered yet; the push waits in the queue");
 	}
@@ -100,7 +100,7 @@ static void set_meaning(
 	const char *meaning = explain_answer(answered->ending, answered->status, answered->reason);
 	char trouble[HELD_CREDENTIAL_TEXT_MAX];
 	bool is_taken = answered->status == 200;
-	bool is_troubled = !is_taken && held_credential_tell(trial->core, topic, trouble);
+	bool is_troubled = !is_taken && held_credential_tell(trial->services, topic, trouble);
 	mem_auto char *both =
 		mem_printf("%s%s%s", meaning, is_troubled ? "; " : "", is_troubled ? trouble : "");
 	set(device->json, "meaning", both);
@@ -164,7 +164,7 @@ static const char *why_not(const struct trial *trial, const struct registry_list
 		return "the phone registered no mailbox";
 	if (!choose(trial, listed))
 		return "the phone did not register this mailbox, and would not refresh it";
-	if (!sender_has_credential(trial->core->sender, listed->target->topic))
+	if (!sender_has_credential(trial->services->sender, listed->target->topic))
 		return "no credential for the topic that the phone registered with; add its "
 		       "certificate to mailpush.conf";
 	return NULL;
@@ -185,14 +185,14 @@ static void push_to(struct trial *trial, struct registry_listed *listed)
 		set(device->json, "meaning", against);
 		return;
 	}
-	struct core *core = trial->core;
-	const char *state = queue_state(core->queue, &target->key);
+	const struct services *services = trial->services;
+	const char *state = queue_state(services->queue, &target->key);
 	device->is_flying = state && !strcmp(state, "flying");
 	device->is_waiting = true;
 	trial->open++;
 	char hashes[1][MAILBOX_HASH_SIZE];
 	memcpy(hashes[0], choose(trial, listed)->hash, MAILBOX_HASH_SIZE);
-	queue_add(core->queue, push_target_ref(listed->target),
+	queue_add(services->queue, push_target_ref(listed->target),
 		(const char(*)[MAILBOX_HASH_SIZE])hashes, 1, QUEUE_URGENT, NULL);
 }
 
@@ -221,17 +221,17 @@ static void on_listed(struct db_query *db_query, int status)
 	trial->waiting = mem_alloc_zero(listing->count, sizeof(*trial->waiting));
 	trial->listener.answered = on_answered;
 	trial->is_listening = true;
-	event_stream_listen(trial->core->event_stream, &trial->listener);
+	event_stream_listen(trial->services->event_stream, &trial->listener);
 	for (size_t i = 0; i < listing->count; i++)
 		push_to(trial, &listing->listed[i]);
-	sender_hurry(trial->core->sender);
+	sender_hurry(trial->services->sender);
 	if (trial->open)
 		uv_timer_start(&trial->timer, on_timer, TEST_PUSH_WAIT_MS, 0);
 	else
 		answer(trial);
 }
 
-void test_push(struct core *core, struct http_request *request, const char *tail)
+void test_push(const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
 	struct request_params ask;
@@ -242,17 +242,17 @@ void test_push(struct core *core, struct http_request *request, const char *tail
 			request, 400, "whom to push to is missing, as in {\"user\":\"alice\"}");
 	} else {
 		struct trial *trial = mem_alloc_zero(1, sizeof(*trial));
-		trial->core = core;
+		trial->services = services;
 		trial->request = request;
 		trial->user = mem_dup(ask.user);
 		trial->mailbox = mem_dup(ask.mailbox);
 		trial->devices = json_array();
-		uv_timer_init(core->loop, &trial->timer);
+		uv_timer_init(services->loop, &trial->timer);
 		trial->timer.data = trial;
 		trial->is_asking = true;
 		trial->db_query.query.user = trial->user;
 		http_defer(request, on_gone, trial);
-		db_query_ask_registry(core, &trial->db_query, REGISTRY_LIST, on_listed);
+		db_query_ask_registry(services, &trial->db_query, REGISTRY_LIST, on_listed);
 	}
 	request_params_fini(&ask);
 }

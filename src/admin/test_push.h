@@ -11,13 +11,14 @@
 #ifndef MAILPUSH_ADMIN_TEST_PUSH_H
 #define MAILPUSH_ADMIN_TEST_PUSH_H
 
+#include "admin/services.h"
 #include "base/http.h"
-#include "flow/core.h"
 
 #define TEST_PUSH_WAIT_MS 15000
 
-void test_push(struct core *core, struct http_request *request, const char *tail);
+void test_push(const struct services *services, struct http_request *request, const char *tail);
 /* In test_credentials.c. */
-void test_credentials(struct core *core, struct http_request *request, const char *tail);
+void test_credentials(
+	const struct services *services, struct http_request *request, const char *tail);
 
 #endif

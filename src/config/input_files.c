@@ -114,12 +114,17 @@ struct input_files *input_files_read(const struct config *config)
 	return input_files;
 }
 
-void input_files_inherit(struct input_files *input_files, struct input_files *before)
+void input_files_replace(struct input_files *input_files, struct input_files *fresh)
 {
-	if (input_files->imapdconf)
-		return;
-	input_files->imapdconf = mem_steal(before->imapdconf);
-	input_files->site = mem_steal(before->site);
+	if (!fresh->imapdconf) {
+		fresh->imapdconf = mem_steal(input_files->imapdconf);
+		free(fresh->site);
+		fresh->site = mem_steal(input_files->site);
+	}
+	struct input_files former = *input_files;
+	*input_files = *fresh;
+	*fresh = former;
+	input_files_free(fresh);
 }
 
 static bool passes(int status)

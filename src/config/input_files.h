@@ -2,8 +2,8 @@
  * input_files - the files beside mailpush.conf that decide how events are read and pushes are sent:
  * imapd.conf and the credentials.
  *
- * Reading them waits for a disk: done before the loop runs, or on libuv's pool (SIGHUP).  Immutable
- * once read.
+ * Reading them waits for a disk: done before the loop runs, or on libuv's pool (SIGHUP).  It
+ * changes by input_files_replace alone.
  */
 #ifndef MAILPUSH_CONFIG_INPUT_FILES_H
 #define MAILPUSH_CONFIG_INPUT_FILES_H
@@ -31,8 +31,11 @@ struct input_files {
 
 /* Never NULL: the result has the error of each file that cannot be read. */
 struct input_files *input_files_read(const struct config *config);
-/* If imapd.conf could not be read, takes over the one of `before`. */
-void input_files_inherit(struct input_files *input_files, struct input_files *before);
+/*
+ * Takes `fresh` (handed over) into the place of what was read before, so that whoever borrows
+ * `input_files` sees it.  Where imapd.conf could not be read, what was known of it stays.
+ */
+void input_files_replace(struct input_files *input_files, struct input_files *fresh);
 /*
  * Could a file not be read for a reason outside it, such as a lack of descriptors or a file server
  * that is away? No change of the files will show when that is over.

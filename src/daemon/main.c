@@ -173,7 +173,7 @@
  *   failures        the last failures, for people
  *
  * flow/ - what joins the stages
- *   core            the parts, for each other
+ *   pipeline        the way of an event, joined; the simulation runs it too
  *   arrival         the way in, up to the acknowledgement
  *   event_log       what the log says of an event
  *   overload        how much may wait on its way in
@@ -191,6 +191,7 @@
  *   observer        callbacks for those who follow events and answers
  *
  * admin/ - the control socket and all behind it
+ *   services        what all of the folder reads from and gives orders to
  *   control         the socket, and which request is whose
  *   host_header     whom a request thinks it asks
  *   request_params  what comes with a request
@@ -213,7 +214,7 @@
  *
  * daemon/ - the process
  *   main            options, and whose the process is
- *   parts           starts the parts, joins them, and stops them
+ *   parts           starts the parts in order, and stops them
  *   check           mailpushd -n
  *   reload          SIGHUP, and files that changed
  *   file_watch      tells when they do

@@ -2,57 +2,63 @@
 
 #include "admin/control.h"
 #include "admin/event_stream.h"
+#include "admin/services.h"
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/version.h"
 #include "config/config_consistency.h"
-#include "config/config_diff.h"
 #include "daemon/backlog.h"
 #include "daemon/clock_watch.h"
 #include "daemon/reload.h"
 #include "daemon/socket_watch.h"
 #include "daemon/systemd.h"
 #include "daemon/systemd_status.h"
-#include "flow/arrival.h"
-#include "flow/core.h"
 #include "flow/credential_check.h"
-#include "flow/delivery.h"
-#include "flow/expiry.h"
-#include "flow/forward.h"
 #include "flow/keyring.h"
+#include "flow/pipeline.h"
 #include "intake/inherit.h"
 #include "stats/failures.h"
 #include "stats/history.h"
 #include "stats/metrics.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CAUTION_MS (30 * CLOCK_SECOND_MS)
 #define STOP_MS 2000	  /* for Apple's answers and for what is on its way to disk */
 #define LAST_WAIT_MS 2000 /* for what threads of libuv are at */
+
+enum { PIPELINE_SEED, SPOOL_SEED = PIPELINE_SEEDS, CHECK_SEED, SEEDS };
 
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 
 #define SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
 struct daemon {
-	struct core core;
-	struct metrics metrics;
-	struct keyring *keyring;
-	struct reload *reload;
-	struct socket_watch *socketwatch;
-	struct clock_watch *clockwatch;
+	const char *config_path;
 	struct config *config;
 	uv_loop_t loop;
-	uv_signal_t signals[SIGNALS];
+	uint8_t seeds[SEEDS][16];
+	struct systemd *systemd;
 
+	struct metrics metrics;
+	struct observer observer;
+	struct input_files *input_files;
+	struct reload *reload;
+	struct pipeline pipeline;
+	struct services services;
+	struct keyring *keyring;
+	struct credential_check *credential_check;
+	uv_signal_t signals[SIGNALS];
+	struct spool *spool;
+	struct clock_watch *clock_watch;
+	struct control *control;
+	struct datagram *datagram;
+	struct socket_watch *socket_watch;
+
+	size_t started; /* of the parts, with the one whose start failed */
 	uv_prepare_t stop_turn;
 	uv_timer_t stop_timer;
 	bool is_up; /* the loop runs, and nothing is taken down yet */
@@ -62,125 +68,198 @@ struct daemon {
 	bool is_time_up;
 };
 
-/* The stages' callbacks. */
+/* What is counted, and who follows it. */
 
-static void on_datagram(void *ctx, const struct notification *notification)
+static int start_statistics(struct daemon *daemon, struct err *err)
 {
-	struct daemon *daemon = ctx;
-	static const struct arrival_waiter nobody = {.through = "datagram"};
-	arrivals_take(daemon->core.arrivals, notification, nobody);
+	struct services *services = &daemon->services;
+	(void)err;
+	services->loop = &daemon->loop;
+	services->config = daemon->config;
+	services->metrics = &daemon->metrics;
+	services->history = history_new(clock_monotonic_ms());
+	services->failures = failures_new(daemon->config->status_page_names);
+	services->started_unix_ms = clock_unix_ms();
+	services->event_stream = event_stream_new(&daemon->loop, &daemon->observer);
+	return 0;
 }
 
-static void answer_request(void *request, int status, const char *text)
+static void end_statistics(struct daemon *daemon)
 {
-	stream_answer(request, status ? text : NULL);
+	event_stream_free(daemon->services.event_stream);
+	failures_free(daemon->services.failures);
+	history_free(daemon->services.history);
 }
 
-static void on_request(
-	void *ctx, const struct notification *notification, struct stream_request *request)
+/* imapd.conf and the credentials' files, and what watches them. */
+
+static int start_files(struct daemon *daemon, struct err *err)
 {
-	struct daemon *daemon = ctx;
-	arrivals_take(daemon->core.arrivals, notification,
-		(struct arrival_waiter){answer_request, request, "stream"});
+	daemon->reload = reload_new(&daemon->loop, daemon->config);
+	daemon->services.input_files = daemon->input_files = input_files_read(daemon->config);
+	if (daemon->input_files->imapdconf)
+		return 0;
+	*err = daemon->input_files->imapdconf_error;
+	return -EINVAL;
 }
 
-static void on_rejected(void *ctx, const char *kind, const char *text)
+static void stop_files(struct daemon *daemon)
 {
-	struct daemon *daemon = ctx;
-	daemon->metrics.rejected++;
-	log_seldom(LOG_LEVEL_WARN, "intake", kind, "", text);
+	reload_stop(daemon->reload);
 }
 
-static void on_ack_timeout(void *ctx, struct stream_request *request)
+static void end_files(struct daemon *daemon)
 {
-	struct daemon *daemon = ctx;
-	(void)request;
-	arrivals_on_ack_timeout(daemon->core.arrivals);
+	reload_free(daemon->reload);
+	input_files_free(daemon->input_files);
 }
 
-static void answer_file(void *file, int status, const char *text)
-{
-	spool_answer(file, status, text);
-}
-
-static void on_file(void *ctx, const struct notification *notification, struct spool_file *file)
-{
-	struct daemon *daemon = ctx;
-	arrivals_take(daemon->core.arrivals, notification,
-		(struct arrival_waiter){answer_file, file, "spool", .is_keeper = true});
-}
-
-static void on_spool_taken(void *ctx, size_t count)
-{
-	(void)ctx;
-	log_event(LOG_LEVEL_INFO, "intake", "events kept in the spool are taken in",
-		log_number("count", (int64_t)count));
-}
-
-static void on_spool_trouble(void *ctx, const char *text)
-{
-	(void)ctx;
-	if (text)
-		alarm_raise("spool", "%s", text);
-	else
-		alarm_clear("spool");
-}
-
-static void on_status_wanted(void *ctx, char *text, size_t size)
-{
-	const struct daemon *daemon = ctx;
-	systemd_status_print(daemon->core.queue, text, size);
-}
-
-static void on_stored(void *ctx)
-{
-	struct daemon *daemon = ctx;
-	delivery_wake(daemon->core.delivery);
-}
-
-static void on_registry_trouble(void *ctx, const char *text)
-{
-	(void)ctx;
-	if (text)
-		alarm_raise("registry", "%s", text);
-	else
-		alarm_clear("registry");
-}
-
-static void on_queue_trouble(void *ctx, const char *text)
-{
-	(void)ctx;
-	if (text)
-		alarm_raise("queue", "%s", text);
-	else
-		alarm_clear("queue");
-}
-
-static void on_queue_salvaged(void *ctx, const char *text)
-{
-	(void)ctx;
-	alarm_raise("queue:damaged", "%s", text);
-}
+/* The way of an event. */
 
 static void begin_stop(struct daemon *daemon, const char *why);
 
-static void on_queue_failed(void *ctx, const char *text)
+static void on_queue_failed(void *ctx)
 {
 	struct daemon *daemon = ctx;
 	daemon->has_queue_failed = true;
-	alarm_raise("queue:damaged",
-		"%s; mailpushd ends, and puts a new queue in its place with what can be read of it",
-		text);
 	if (daemon->is_up)
 		begin_stop(daemon, "the queue is damaged");
 }
 
-static void on_parked(
-	void *ctx, uint64_t parked_id, int64_t received_ms, const char *raw, size_t raw_size)
+static int start_pipeline(struct daemon *daemon, struct err *err)
+{
+	struct pipeline *pipeline = &daemon->pipeline;
+	struct services *services = &daemon->services;
+	const struct pipeline_needs needs = {.loop = &daemon->loop,
+		.config = daemon->config,
+		.input_files = daemon->input_files,
+		.metrics = &daemon->metrics,
+		.failures = services->failures,
+		.observer = &daemon->observer,
+		.failed = on_queue_failed,
+		.ctx = daemon};
+	int status = pipeline_start(
+		pipeline, &needs, (const uint8_t(*)[16])daemon->seeds + PIPELINE_SEED, err);
+	if (status)
+		return status;
+	services->registry = pipeline->registry;
+	services->queue = pipeline->queue;
+	services->delivery = pipeline->delivery;
+	services->sender = delivery_sender(pipeline->delivery);
+	services->probes = delivery_probes(pipeline->delivery);
+	services->arrivals = pipeline->arrivals;
+	services->forward = pipeline->forward;
+	services->expiry = pipeline->expiry;
+	return 0;
+}
+
+static void on_sender_stopped(void *ctx)
 {
 	struct daemon *daemon = ctx;
-	arrivals_take_parked(daemon->core.arrivals, parked_id, received_ms, raw, raw_size);
+	daemon->is_sender_stopped = true;
 }
+
+static void stop_pipeline(struct daemon *daemon)
+{
+	struct delivery *delivery = daemon->pipeline.delivery;
+	if (!delivery)
+		return;
+	delivery_stop(delivery);
+	sender_stop(
+		delivery_sender(delivery), daemon->is_up ? STOP_MS : 0, on_sender_stopped, daemon);
+}
+
+static void end_pipeline(struct daemon *daemon)
+{
+	pipeline_free(&daemon->pipeline);
+}
+
+/* The credentials in force. */
+
+static int start_credentials(struct daemon *daemon, struct err *err)
+{
+	struct services *services = &daemon->services;
+	(void)err;
+	daemon->credential_check =
+		credential_check_new(&daemon->loop, services->sender, services->probes,
+			daemon->config->apns_check_interval_ms, daemon->seeds[CHECK_SEED]);
+	const struct keyring_needs of_keyring = {.loop = &daemon->loop,
+		.config = daemon->config,
+		.input_files = daemon->input_files,
+		.sender = services->sender,
+		.delivery = services->delivery,
+		.credential_check = daemon->credential_check};
+	daemon->keyring = keyring_new(&of_keyring);
+	const struct reload_needs of_reload = {.config_path = daemon->config_path,
+		.input_files = daemon->input_files,
+		.systemd = daemon->systemd,
+		.keyring = daemon->keyring,
+		.credential_check = daemon->credential_check,
+		.services = services};
+	reload_first(daemon->reload, &of_reload);
+	return 0;
+}
+
+static void stop_credentials(struct daemon *daemon)
+{
+	keyring_free(mem_steal(daemon->keyring));
+	credential_check_free(mem_steal(daemon->credential_check));
+}
+
+/* What the queue's file holds. */
+
+static int start_load(struct daemon *daemon, struct err *err)
+{
+	return pipeline_load(&daemon->pipeline, err);
+}
+
+/* Signals. */
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct daemon *daemon = handle->data;
+	if (number == SIGHUP)
+		reload_now(daemon->reload);
+	else
+		begin_stop(daemon, number == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+static int start_signals(struct daemon *daemon, struct err *err)
+{
+	(void)err;
+	for (size_t i = 0; i < SIGNALS; i++) {
+		uv_signal_init(&daemon->loop, &daemon->signals[i]);
+		daemon->signals[i].data = daemon;
+		uv_signal_start(&daemon->signals[i], on_signal, signals[i]);
+	}
+	return 0;
+}
+
+/* The spool folder. */
+
+static int start_spool(struct daemon *daemon, struct err *err)
+{
+	const struct config *config = daemon->config;
+	(void)err;
+	if (*config->spool_dir)
+		daemon->spool = spool_new(&daemon->loop, config->spool_dir, config->socket_gid,
+			&config->peers, daemon->seeds[SPOOL_SEED], &pipeline_spool_callbacks,
+			&daemon->pipeline);
+	return 0;
+}
+
+static void stop_spool(struct daemon *daemon)
+{
+	if (daemon->spool)
+		spool_stop(daemon->spool);
+}
+
+static void end_spool(struct daemon *daemon)
+{
+	spool_free(daemon->spool);
+}
+
+/* The wall clock. */
 
 /* What looked expired, to us or to Apple, may be good by the new time. */
 static void on_clock_set(void *ctx, int64_t by_ms)
@@ -188,30 +267,174 @@ static void on_clock_set(void *ctx, int64_t by_ms)
 	struct daemon *daemon = ctx;
 	log_event(LOG_LEVEL_WARN, "daemon", "the clock was set; the certificates are read again",
 		log_number("by_seconds", by_ms / CLOCK_SECOND_MS));
-	sender_clock_set(daemon->core.sender);
+	sender_clock_set(daemon->services.sender);
 	reload_now(daemon->reload);
-	expiry_now(daemon->core.expiry);
+	expiry_now(daemon->pipeline.expiry);
 }
 
-/* Stop. */
+static int start_clock_watch(struct daemon *daemon, struct err *err)
+{
+	(void)err;
+	daemon->clock_watch = clock_watch_new(&daemon->loop, on_clock_set, daemon);
+	return 0;
+}
+
+static void stop_clock_watch(struct daemon *daemon)
+{
+	clock_watch_free(mem_steal(daemon->clock_watch));
+}
+
+/* The control socket. */
+
+static int start_control(struct daemon *daemon, struct err *err)
+{
+	return control_new(&daemon->services, &daemon->control, err);
+}
+
+static void stop_control(struct daemon *daemon)
+{
+	control_stop(daemon->control);
+}
+
+static void end_control(struct daemon *daemon)
+{
+	control_free(daemon->control);
+}
+
+/* The sockets of Cyrus. */
+
+static int open_datagram(struct daemon *daemon, struct err *err)
+{
+	const struct config *config = daemon->config;
+	int status = datagram_new(&daemon->loop, config->notify_socket, config->socket_mode,
+		config->socket_gid, &config->peers, &pipeline_datagram_callbacks, &daemon->pipeline,
+		&daemon->datagram, err);
+	if (status)
+		return status;
+	log_event(LOG_LEVEL_INFO, "intake", "listening for datagrams",
+		log_text("socket", config->notify_socket));
+	backlog_check(config->notify_socket);
+	return 0;
+}
+
+static int open_stream(struct daemon *daemon, int inherited_fd, struct err *err)
+{
+	const struct config *config = daemon->config;
+	const struct stream_settings settings = {.path = config->stream_socket,
+		.mode = config->socket_mode,
+		.gid = config->socket_gid,
+		.inherited_fd = inherited_fd,
+		.ack_timeout_ms = config->ack_timeout_ms};
+	int status = stream_new(&daemon->loop, &settings, &config->peers,
+		&pipeline_stream_callbacks, &daemon->pipeline, &daemon->pipeline.stream, err);
+	if (!status)
+		log_event(LOG_LEVEL_INFO, "intake",
+			inherited_fd ? "listening for dlist requests on a passed-in socket"
+				     : "listening for dlist requests",
+			log_text("socket", config->stream_socket));
+	return status;
+}
+
+static int start_sockets(struct daemon *daemon, struct err *err)
+{
+	const struct config *config = daemon->config;
+	int inherited_fd;
+	int status = inherit_stream(config->stream_socket, &inherited_fd, err);
+	if (!status && *config->notify_socket)
+		status = open_datagram(daemon, err);
+	if (!status && *config->stream_socket)
+		status = open_stream(daemon, inherited_fd, err);
+	/* Once more, now that they are there: a path may lead to one of them by another name. */
+	if (!status)
+		status = config_consistency_check(config, err);
+	if (!status)
+		daemon->socket_watch = socket_watch_new(&daemon->loop, config, daemon->datagram,
+			daemon->pipeline.stream, daemon->control);
+	return status;
+}
+
+static void stop_sockets(struct daemon *daemon)
+{
+	socket_watch_free(mem_steal(daemon->socket_watch));
+	datagram_free(mem_steal(daemon->datagram));
+	if (daemon->pipeline.stream)
+		stream_stop_listening(daemon->pipeline.stream);
+}
+
+static void end_sockets(struct daemon *daemon)
+{
+	stream_free(mem_steal(daemon->pipeline.stream));
+}
+
+/*
+ * Each part needs only parts above it, so they start in this order.  What lets something in comes
+ * last: Cyrus finds a socket only when all that follows from its events is there, and the spool is
+ * taken in first.  The queue's file is read when credentials are there, as its pushes are due at
+ * once.
+ *
+ * The way back has three steps.  `stop` in reverse: nothing new comes in or leaves, but whoever
+ * waits still gets an answer.  Then the databases end, while all that waits for them is there. Then
+ * `end` in reverse: what nobody waits for any more is freed.  A part whose start failed is taken
+ * down with the rest.
+ */
+static const struct part {
+	int (*start)(struct daemon *daemon, struct err *err);
+	void (*stop)(struct daemon *daemon); /* NULL: there is nothing to stop */
+	void (*end)(struct daemon *daemon);  /* NULL: the loop's end is enough */
+} parts[] = {
+	{start_statistics, NULL, end_statistics},
+	{start_files, stop_files, end_files},
+	{start_pipeline, stop_pipeline, end_pipeline},
+	{start_credentials, stop_credentials, NULL},
+	{start_load, NULL, NULL},
+	{start_signals, NULL, NULL},
+	{start_spool, stop_spool, end_spool},
+	{start_clock_watch, stop_clock_watch, NULL},
+	{start_control, stop_control, end_control},
+	{start_sockets, stop_sockets, end_sockets},
+};
+
+static int start_parts(struct daemon *daemon, struct err *err)
+{
+	int status = uv_random(NULL, NULL, daemon->seeds, sizeof(daemon->seeds), 0, NULL);
+	if (status)
+		return err_set(err, status, "cannot get random bytes: %s", uv_strerror(status));
+	while (!status && daemon->started < sizeof(parts) / sizeof(parts[0]))
+		status = parts[daemon->started++].start(daemon, err);
+	return status;
+}
+
+static void stop_parts(struct daemon *daemon)
+{
+	daemon->is_stopping = true;
+	for (size_t i = daemon->started; i-- > 0;)
+		if (parts[i].stop)
+			parts[i].stop(daemon);
+}
+
+static void end_parts(struct daemon *daemon)
+{
+	for (size_t i = daemon->started; i-- > 0;)
+		if (parts[i].end)
+			parts[i].end(daemon);
+}
+
+/* The stop while the loop runs. */
 
 /* Before the loop waits: is there anything left to wait for? */
 static void on_stop_turn(uv_prepare_t *handle)
 {
 	struct daemon *daemon = handle->data;
+	const struct pipeline *pipeline = &daemon->pipeline;
 	if (!daemon->is_sender_stopped)
 		return;
-	bool is_quiet = !reload_is_running(daemon->reload) &&
-		!arrivals_count(daemon->core.arrivals) && forward_is_quiet(daemon->core.forward) &&
-		!(daemon->core.stream && stream_unanswered(daemon->core.stream));
-	if (is_quiet || daemon->is_time_up)
-		uv_stop(&daemon->loop);
-}
-
-static void on_sender_stopped(void *ctx)
-{
-	struct daemon *daemon = ctx;
-	daemon->is_sender_stopped = true;
+	bool is_quiet = !reload_is_running(daemon->reload) && !arrivals_count(pipeline->arrivals) &&
+		forward_is_quiet(pipeline->forward) &&
+		!(pipeline->stream && stream_unanswered(pipeline->stream));
+	if (!is_quiet && !daemon->is_time_up)
+		return;
+	uv_prepare_stop(handle);
+	uv_stop(&daemon->loop);
 }
 
 static void on_stop_timer(uv_timer_t *timer)
@@ -224,210 +447,15 @@ static void begin_stop(struct daemon *daemon, const char *why)
 {
 	if (daemon->is_stopping)
 		return;
-	daemon->is_stopping = true;
 	log_event(LOG_LEVEL_INFO, "daemon", "stopping", log_text("why", why));
-	control_stop(daemon->core.control);
-	systemd_stopping(daemon->core.systemd);
-	clock_watch_free(mem_steal(daemon->clockwatch));
-	socket_watch_free(mem_steal(daemon->socketwatch));
-	datagram_free(mem_steal(daemon->core.datagram));
-	if (daemon->core.stream)
-		stream_stop_listening(daemon->core.stream);
-	if (daemon->core.spool)
-		spool_stop(daemon->core.spool);
-	delivery_stop(daemon->core.delivery);
-	credential_check_free(mem_steal(daemon->core.credential_check));
-	reload_stop(daemon->reload);
+	systemd_stopping(daemon->systemd);
+	stop_parts(daemon);
 	uv_prepare_init(&daemon->loop, &daemon->stop_turn);
 	daemon->stop_turn.data = daemon;
 	uv_prepare_start(&daemon->stop_turn, on_stop_turn);
 	uv_timer_init(&daemon->loop, &daemon->stop_timer);
 	daemon->stop_timer.data = daemon;
 	uv_timer_start(&daemon->stop_timer, on_stop_timer, STOP_MS, 0);
-	sender_stop(daemon->core.sender, STOP_MS, on_sender_stopped, daemon);
-}
-
-static void on_signal(uv_signal_t *handle, int number)
-{
-	struct daemon *daemon = handle->data;
-	if (number == SIGHUP)
-		reload_now(daemon->reload);
-	else
-		begin_stop(daemon, number == SIGTERM ? "SIGTERM" : "SIGINT");
-}
-
-/* Start. */
-
-static int open_sockets(struct daemon *daemon, struct err *err)
-{
-	static const struct datagram_callbacks datagram_callbacks = {
-		.came = on_datagram, .rejected = on_rejected};
-	static const struct stream_callbacks stream_callbacks = {
-		.came = on_request, .rejected = on_rejected, .timed_out = on_ack_timeout};
-	const struct config *config = daemon->config;
-	int inherited_fd;
-	int inherited = inherit_stream(config->stream_socket, &inherited_fd, err);
-	if (inherited)
-		return inherited;
-	if (*config->notify_socket) {
-		int status = datagram_new(&daemon->loop, config->notify_socket, config->socket_mode,
-			config->socket_gid, &config->peers, &datagram_callbacks, daemon,
-			&daemon->core.datagram, err);
-		if (status)
-			return status;
-		log_event(LOG_LEVEL_INFO, "intake", "listening for datagrams",
-			log_text("socket", config->notify_socket));
-		backlog_check(config->notify_socket);
-	}
-	if (*config->stream_socket) {
-		const struct stream_settings settings = {.path = config->stream_socket,
-			.mode = config->socket_mode,
-			.gid = config->socket_gid,
-			.inherited_fd = inherited_fd,
-			.ack_timeout_ms = config->ack_timeout_ms};
-		int status = stream_new(&daemon->loop, &settings, &config->peers, &stream_callbacks,
-			daemon, &daemon->core.stream, err);
-		if (status)
-			return status;
-		log_event(LOG_LEVEL_INFO, "intake",
-			inherited_fd ? "listening for dlist requests on a passed-in socket"
-				     : "listening for dlist requests",
-			log_text("socket", config->stream_socket));
-	}
-	/* Once more, now that they are there: a path may lead to one of them by another name. */
-	int status = config_consistency_check(config, err);
-	if (!status)
-		daemon->socketwatch = socket_watch_new(&daemon->core);
-	return status;
-}
-
-static void open_spool(struct daemon *daemon, const uint8_t seed[16])
-{
-	static const struct spool_callbacks callbacks = {.came = on_file,
-		.rejected = on_rejected,
-		.taken = on_spool_taken,
-		.trouble = on_spool_trouble};
-	const struct config *config = daemon->config;
-	if (*config->spool_dir)
-		daemon->core.spool = spool_new(&daemon->loop, config->spool_dir, config->socket_gid,
-			&config->peers, seed, &callbacks, daemon);
-}
-
-/* Perhaps late, when a disk in trouble takes writes at last: what came meanwhile goes on its way.
- */
-static void on_loaded(void *ctx)
-{
-	struct daemon *daemon = ctx;
-	registry_release(daemon->core.registry);
-	arrivals_release(daemon->core.arrivals);
-	delivery_wake(daemon->core.delivery);
-}
-
-static int open_queue(struct daemon *daemon, const uint8_t seed[16], struct err *err)
-{
-	static const struct queue_callbacks callbacks = {.stored = on_stored,
-		.parked = on_parked,
-		.loaded = on_loaded,
-		.trouble = on_queue_trouble,
-		.salvaged = on_queue_salvaged,
-		.failed = on_queue_failed};
-	const struct config *config = daemon->config;
-	const struct queue_settings settings = {.path = config->queue,
-		.schedule = {.min_interval_ms = config->min_interval_ms,
-			.deferred_delay_ms = config->deferred_delay_ms,
-			.max_push_rate = config->max_push_rate,
-			.caution_ms = CAUTION_MS}};
-	registry_hold(daemon->core.registry);
-	return queue_new(
-		&daemon->loop, &settings, seed, &callbacks, daemon, &daemon->core.queue, err);
-}
-
-static int open_registry(struct daemon *daemon, struct err *err)
-{
-	const struct config *config = daemon->config;
-	const struct registry_settings settings = {.url = config->registry,
-		.site = daemon->core.input_files->site,
-		.registration_ttl_ms = config->registration_ttl_ms,
-		.deleted_user_grace_ms = config->deleted_user_grace_ms,
-		.registrations_per_user = config->registrations_per_user,
-		.password_file = config->registry_password_file,
-		.timeout_ms = config->registry_timeout_ms};
-	return registry_new(
-		&daemon->loop, &settings, on_registry_trouble, daemon, &daemon->core.registry, err);
-}
-
-static int open_sender(struct daemon *daemon, struct err *err)
-{
-	const struct config *config = daemon->config;
-	struct sender_settings settings;
-	sender_settings_init(&settings);
-	settings.host = config->apns_host;
-	settings.port = config->apns_port;
-	settings.ca_file = *config->apns_ca_file ? config->apns_ca_file : NULL;
-	settings.proxy_host = config->proxy_host;
-	settings.proxy_port = config->proxy_port;
-	settings.proxy_login = config->proxy_login;
-	settings.connections = config->connections;
-	settings.priority = config->priority;
-	return sender_new(&daemon->loop, &settings, &delivery_sender_callbacks, &daemon->core,
-		&daemon->core.sender, err);
-}
-
-static void watch_signals(struct daemon *daemon)
-{
-	for (size_t i = 0; i < SIGNALS; i++) {
-		uv_signal_init(&daemon->loop, &daemon->signals[i]);
-		daemon->signals[i].data = daemon;
-		uv_signal_start(&daemon->signals[i], on_signal, signals[i]);
-	}
-}
-
-static int start(struct daemon *daemon, struct err *err)
-{
-	const struct config *config = daemon->config;
-	struct core *core = &daemon->core;
-	core->loop = &daemon->loop;
-	core->config = config;
-	core->metrics = &daemon->metrics;
-	core->history = history_new(clock_monotonic_ms());
-	core->failures = failures_new(config->status_page_names);
-	core->started_unix_ms = clock_unix_ms();
-	uint8_t seeds[4][16];
-	int failed = uv_random(NULL, NULL, seeds, sizeof(seeds), 0, NULL);
-	if (failed)
-		return err_set(err, failed, "cannot get random bytes: %s", uv_strerror(failed));
-
-	daemon->keyring = keyring_new(core);
-	daemon->reload = reload_new(core, daemon->keyring);
-	core->input_files = input_files_read(config);
-	if (!core->input_files->imapdconf) {
-		*err = core->input_files->imapdconf_error;
-		return -EINVAL;
-	}
-	int status;
-	/* Before the queue, which wakes it when a job comes back, also at the end of a failed
-	 * start.
-	 */
-	core->event_stream = event_stream_new(core);
-	core->delivery = delivery_new(core);
-	if ((status = open_registry(daemon, err)) || (status = open_queue(daemon, seeds[0], err)) ||
-		(status = open_sender(daemon, err)))
-		return status;
-	const struct forward_settings forward_settings = {.target = config->forward_socket};
-	core->forward = forward_new(&daemon->loop, &forward_settings);
-	core->arrivals = arrivals_new(core, seeds[1]);
-	arrivals_hold(core->arrivals);
-	core->expiry = expiry_new(core);
-	core->credential_check = credential_check_new(core, seeds[3]);
-	reload_first(daemon->reload);
-	status = queue_load(core->queue, err);
-	if (status)
-		return status;
-	watch_signals(daemon);
-	open_spool(daemon, seeds[2]);
-	daemon->clockwatch = clock_watch_new(core->loop, on_clock_set, daemon);
-	status = control_new(core, &core->control, err);
-	return status ? status : open_sockets(daemon, err);
 }
 
 static void close_if_open(uv_handle_t *handle, void *unused)
@@ -483,78 +511,49 @@ static bool close_loop(struct daemon *daemon)
 	return uv_loop_close(&daemon->loop) == 0;
 }
 
-/* False: a thread that waits for a disk holds what it works on until the process has ended. */
-static bool end_databases(struct core *core)
-{
-	/* What they still have comes back through the callbacks and is parked. */
-	const char *hangs = registry_free(core->registry) ? NULL : "registry";
-	if (!queue_free(core->queue))
-		hangs = "queue";
-	if (hangs)
-		log_event(LOG_LEVEL_ERROR, "daemon",
-			"the disk of a database does not answer, and the stop does not wait for "
-			"it; "
-			"all that was acknowledged is on disk",
-			log_text("database", hangs));
-	return !hangs;
-}
-
 /*
  * Takes down whatever was started, also after a start that failed half-way.  Returns how many
  * events were lost because no disk took them.
  */
 static uint64_t take_down(struct daemon *daemon, bool *ret_is_closed)
 {
-	struct core *core = &daemon->core;
-	control_stop(core->control);
-	clock_watch_free(mem_steal(daemon->clockwatch));
-	socket_watch_free(mem_steal(daemon->socketwatch));
-	datagram_free(mem_steal(core->datagram));
-	if (daemon->reload)
-		reload_stop(daemon->reload);
-	if (core->delivery)
-		delivery_stop(core->delivery);
-	credential_check_free(mem_steal(core->credential_check));
-	if (core->sender && !daemon->is_stopping) {
-		sender_stop(core->sender, 0, on_sender_stopped, daemon);
-		while (!daemon->is_sender_stopped)
-			uv_run(&daemon->loop, UV_RUN_ONCE);
+	struct pipeline *pipeline = &daemon->pipeline;
+	if (!daemon->is_stopping) {
+		daemon->is_sender_stopped = !pipeline->delivery;
+		stop_parts(daemon);
 	}
-	if (core->arrivals)
-		arrivals_give_up_held(core->arrivals);
-	if (!end_databases(core)) {
-		if (core->arrivals)
-			arrivals_give_up_stuck(core->arrivals);
-		stream_free(core->stream);
+	while (!daemon->is_sender_stopped)
+		uv_run(&daemon->loop, UV_RUN_ONCE);
+	const char *hangs = pipeline_end(pipeline);
+	uint64_t lost = pipeline->arrivals ? arrivals_lost(pipeline->arrivals) : 0;
+	if (hangs) {
+		/* A thread that waits for a disk holds what it works on until the process ends. */
+		log_event(LOG_LEVEL_ERROR, "daemon",
+			"the disk of a database does not answer, and the stop does not wait for "
+			"it; all that was acknowledged is on disk",
+			log_text("database", hangs));
+		stream_free(pipeline->stream);
 		*ret_is_closed = false;
-		return core->arrivals ? arrivals_lost(core->arrivals) : 0;
+		return lost;
 	}
-	stream_free(core->stream);
-	spool_free(core->spool);
-	sender_free(core->sender);
-	control_free(core->control);
-	expiry_free(core->expiry);
-	delivery_free(core->delivery);
-	uint64_t lost = core->arrivals ? arrivals_lost(core->arrivals) : 0;
-	arrivals_free(core->arrivals);
-	event_stream_free(core->event_stream);
-	forward_free(core->forward);
-	reload_free(daemon->reload);
-	keyring_free(daemon->keyring);
-	input_files_free(core->input_files);
-	failures_free(core->failures);
-	history_free(core->history);
+	end_parts(daemon);
 	alarm_stop();
-	systemd_free(daemon->core.systemd);
+	systemd_free(daemon->systemd);
 	*ret_is_closed = close_loop(daemon);
 	return lost;
+}
+
+static void on_status_wanted(void *ctx, char *text, size_t size)
+{
+	const struct daemon *daemon = ctx;
+	systemd_status_print(daemon->pipeline.queue, text, size);
 }
 
 int parts_run(const char *path, struct config *config)
 {
 	static struct daemon daemon;
 	struct err err;
-	daemon.core.config_path = path;
+	daemon.config_path = path;
 	daemon.config = config;
 	if (log_start(config->log_target, config->log_level, &err)) {
 		log_event(LOG_LEVEL_ERROR, "daemon", err.text);
@@ -573,16 +572,16 @@ int parts_run(const char *path, struct config *config)
 	}
 	alarm_start(&daemon.loop, config->alarm_command);
 	log_event(LOG_LEVEL_INFO, "daemon", "starting", log_text("version", MAILPUSH_VERSION));
-	if (systemd_new(&daemon.loop, on_status_wanted, &daemon, &daemon.core.systemd, &err))
+	if (systemd_new(&daemon.loop, on_status_wanted, &daemon, &daemon.systemd, &err))
 		log_event(LOG_LEVEL_WARN, "daemon", err.text);
-	failed = start(&daemon, &err);
+	failed = start_parts(&daemon, &err);
 	if (failed) {
 		log_event(LOG_LEVEL_ERROR, "daemon", err.text);
 	} else {
 		log_event(LOG_LEVEL_INFO, "daemon", "ready",
-			log_text("site", daemon.core.input_files->site),
-			log_text("aps_topic", daemon.core.input_files->imapdconf->aps_topic));
-		systemd_ready(daemon.core.systemd);
+			log_text("site", daemon.input_files->site),
+			log_text("aps_topic", daemon.input_files->imapdconf->aps_topic));
+		systemd_ready(daemon.systemd);
 		daemon.is_up = true;
 		uv_run(&daemon.loop, UV_RUN_DEFAULT);
 		daemon.is_up = false;

@@ -1,8 +1,7 @@
 /*
- * parts - starts the parts of the daemon in order, joins them, and stops them.
+ * parts - starts the parts of the daemon from one list, and stops them by the same list.
  *
- * It stops first what brings something in, then the databases, while what waits for them is still
- * there, and then the rest.
+ * The list in parts.c says in which order, and why.
  */
 #ifndef MAILPUSH_DAEMON_PARTS_H
 #define MAILPUSH_DAEMON_PARTS_H

@@ -19,8 +19,9 @@
 #define PATIENCE_MS (10 * CLOCK_SECOND_MS)
 
 struct reload {
-	struct core *core;
-	struct keyring *keyring;
+	uv_loop_t *loop;
+	const struct config *config;
+	struct reload_needs needs;
 	struct file_watch *watch;
 	uv_work_t work;
 	struct input_files *fresh;
@@ -53,18 +54,18 @@ static void on_again(uv_timer_t *timer)
 	run(timer->data, true);
 }
 
-struct reload *reload_new(struct core *core, struct keyring *keyring)
+struct reload *reload_new(uv_loop_t *loop, const struct config *config)
 {
 	static const struct file_watch_settings settings = {
 		.settle_ms = SETTLE_MS, .look_ms = LOOK_MS};
 	struct reload *reload = mem_alloc_zero(1, sizeof(*reload));
-	reload->core = core;
-	reload->keyring = keyring;
-	uv_timer_init(core->loop, &reload->patience);
+	reload->loop = loop;
+	reload->config = config;
+	uv_timer_init(loop, &reload->patience);
 	reload->patience.data = reload;
 	size_t count;
-	mem_auto const char **paths = input_files_paths(core->config, NULL, &count);
-	reload->watch = file_watch_new(core->loop, &settings, paths, count, on_changed, reload);
+	mem_auto const char **paths = input_files_paths(config, NULL, &count);
+	reload->watch = file_watch_new(loop, &settings, paths, count, on_changed, reload);
 	return reload;
 }
 
@@ -72,19 +73,18 @@ static void watch_files(struct reload *reload)
 {
 	size_t count;
 	mem_auto const char **paths =
-		input_files_paths(reload->core->config, reload->core->input_files, &count);
+		input_files_paths(reload->config, reload->needs.input_files, &count);
 	file_watch_set_paths(reload->watch, paths, count);
 }
 
 static void put_in_force(struct reload *reload, bool is_patient)
 {
-	struct core *core = reload->core;
-	if (keyring_take(reload->keyring, is_patient)) {
+	if (keyring_take(reload->needs.keyring, is_patient)) {
 		log_event(LOG_LEVEL_INFO, "daemon",
 			"files of a credential do not fit each other; perhaps one is still to be "
 			"replaced");
 		uv_timer_start(&reload->patience, on_patience, PATIENCE_MS, 0);
-	} else if (input_files_failed_in_passing(core->input_files)) {
+	} else if (input_files_failed_in_passing(reload->needs.input_files)) {
 		uv_timer_start(&reload->patience, on_again, PATIENCE_MS, 0);
 	} else {
 		uv_timer_stop(&reload->patience);
@@ -92,8 +92,9 @@ static void put_in_force(struct reload *reload, bool is_patient)
 	watch_files(reload);
 }
 
-void reload_first(struct reload *reload)
+void reload_first(struct reload *reload, const struct reload_needs *needs)
 {
+	reload->needs = *needs;
 	put_in_force(reload, false);
 }
 
@@ -101,16 +102,16 @@ static void on_work(uv_work_t *work)
 {
 	struct reload *reload = work->data;
 	if (!reload->is_patient)
-		config_file_read(reload->core->config_path, &reload->reread, &reload->reread_err);
-	reload->fresh = input_files_read(reload->core->config);
+		config_file_read(reload->needs.config_path, &reload->reread, &reload->reread_err);
+	reload->fresh = input_files_read(reload->config);
 }
 
 /* Of mailpush.conf only the level of the log is taken; the rest is what the parts were made with.
  */
-static void use_config(struct core *core, const struct config *reread)
+static void use_config(const struct config *config, const struct config *reread)
 {
 	log_set_level(reread->log_level);
-	mem_auto char *waiting = config_diff_that_wait(core->config->written, reread->written);
+	mem_auto char *waiting = config_diff_that_wait(config->written, reread->written);
 	if (waiting)
 		log_event(LOG_LEVEL_WARN, "config",
 			"keys of mailpush.conf, or the files they name, have changed; only a "
@@ -119,26 +120,25 @@ static void use_config(struct core *core, const struct config *reread)
 }
 
 /* The registry was opened for the site of the start. */
-static void keep_site(struct core *core, struct input_files *fresh)
+static void keep_site(struct input_files *input_files, struct input_files *fresh)
 {
-	if (strcmp(fresh->site, core->input_files->site) != 0)
+	if (strcmp(fresh->site, input_files->site) != 0)
 		log_event(LOG_LEVEL_WARN, "config",
 			"servername of imapd.conf has changed, which is the site of this daemon "
 			"where the key site is not set; only a restart brings that into force, and "
 			"then all phones count as those of another site until they register again",
-			log_text("site", core->input_files->site),
-			log_text("servername", fresh->site));
+			log_text("site", input_files->site), log_text("servername", fresh->site));
 	free(fresh->site);
-	fresh->site = mem_steal(core->input_files->site);
+	fresh->site = mem_steal(input_files->site);
 }
 
 static void apply(struct reload *reload, struct input_files *fresh)
 {
-	struct core *core = reload->core;
+	const struct reload_needs *needs = &reload->needs;
 	bool is_read = fresh->imapdconf;
 	struct config *reread = mem_steal(reload->reread);
 	if (reread)
-		use_config(core, reread);
+		use_config(reload->config, reread);
 	/* What a change of another file has not looked at stays as it was found. */
 	reload->is_spoilt = reload->is_patient ? reload->is_spoilt : !reread;
 	config_file_free(reread);
@@ -148,19 +148,17 @@ static void apply(struct reload *reload, struct input_files *fresh)
 		alarm_raise("reload", "%s; the former settings stay in force",
 			is_read ? reload->reread_err.text : fresh->imapdconf_error.text);
 	if (is_read)
-		keep_site(core, fresh);
-	input_files_inherit(fresh, core->input_files);
-	input_files_free(core->input_files);
-	core->input_files = fresh;
+		keep_site(needs->input_files, fresh);
+	input_files_replace(needs->input_files, fresh);
 	put_in_force(reload, reload->is_patient);
 	log_event(LOG_LEVEL_INFO, "daemon", is_read ? "reloaded" : "reloaded, all but imapd.conf",
-		log_text("aps_topic", fresh->imapdconf->aps_topic));
-	credential_check_soon(core->credential_check);
+		log_text("aps_topic", needs->input_files->imapdconf->aps_topic));
+	credential_check_soon(needs->credential_check);
 	if (!reload->is_patient) {
-		sender_hurry(core->sender);
-		held_credential_log(core);
+		sender_hurry(needs->services->sender);
+		held_credential_log(needs->services);
 	}
-	delivery_wake(core->delivery);
+	delivery_wake(needs->services->delivery);
 }
 
 /* Not while the pool has it, nor before the loop has given back its handle. */
@@ -183,7 +181,7 @@ static void on_done(uv_work_t *work, int status)
 	}
 	apply(reload, fresh);
 	if (!reload->is_patient)
-		systemd_ready(reload->core->systemd);
+		systemd_ready(reload->needs.systemd);
 	if (reload->is_wanted)
 		run(reload, reload->is_patient_wanted);
 }
@@ -202,9 +200,9 @@ static void run(struct reload *reload, bool is_patient)
 	reload->is_wanted = false;
 	reload->is_patient = is_patient;
 	if (!is_patient)
-		systemd_reloading(reload->core->systemd);
+		systemd_reloading(reload->needs.systemd);
 	reload->work.data = reload;
-	uv_queue_work(reload->core->loop, &reload->work, on_work, on_done);
+	uv_queue_work(reload->loop, &reload->work, on_work, on_done);
 }
 
 void reload_now(struct reload *reload)

@@ -13,22 +13,33 @@
 #ifndef MAILPUSH_DAEMON_RELOAD_H
 #define MAILPUSH_DAEMON_RELOAD_H
 
-#include "flow/core.h"
+#include "admin/services.h"
+#include "daemon/systemd.h"
+#include "flow/credential_check.h"
 #include "flow/keyring.h"
 
 #include <stdbool.h>
 
 struct reload;
 
+struct reload_needs {
+	const char *config_path;
+	struct input_files *input_files;
+	struct systemd *systemd;
+	struct keyring *keyring;
+	struct credential_check *credential_check;
+	const struct services *services;
+};
+
 /* Before the files are read first, so that no change goes unseen. */
-struct reload *reload_new(struct core *core, struct keyring *keyring);
-/* core->input_files were read and the parts stand: puts them in force. */
-void reload_first(struct reload *reload);
+struct reload *reload_new(uv_loop_t *loop, const struct config *config);
+/* They were read and the parts stand: puts them in force.  Before all of the following. */
+void reload_first(struct reload *reload, const struct reload_needs *needs);
 void reload_now(struct reload *reload);
 /* No more; one that runs changes nothing when it comes back. */
 void reload_stop(struct reload *reload);
 bool reload_is_running(const struct reload *reload);
-/* One that still runs changes nothing any more, but reads core->config. */
+/* One that still runs changes nothing any more, but reads the configuration. */
 void reload_free(struct reload *reload);
 
 #endif

@@ -1,7 +1,7 @@
 #include "daemon/socket_watch.h"
 
-#include "admin/control.h"
 #include "base/alarm.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -16,13 +16,15 @@ struct place {
 };
 
 struct socket_watch {
-	struct core *core;
+	struct datagram *datagram;
+	struct stream *stream;
+	struct control *control;
 	uv_timer_t timer;
-	struct place notify;
-	struct place stream;
-	struct place control;
+	struct place at_notify;
+	struct place at_stream;
+	struct place at_control;
 	unsigned looking;
-	bool is_stopped; /* nothing of the core is touched any more */
+	bool is_stopped; /* no socket is touched any more */
 	bool is_closed;	 /* the timer */
 };
 
@@ -34,22 +36,22 @@ static void free_if_over(struct socket_watch *watch)
 
 static const struct peer_file *file_of(const struct place *place)
 {
-	const struct core *core = place->watch->core;
-	if (place == &place->watch->notify)
-		return core->datagram ? datagram_file(core->datagram) : NULL;
-	if (place == &place->watch->stream)
-		return core->stream ? stream_file(core->stream) : NULL;
-	return control_file(core->control);
+	const struct socket_watch *watch = place->watch;
+	if (place == &watch->at_notify)
+		return watch->datagram ? datagram_file(watch->datagram) : NULL;
+	if (place == &watch->at_stream)
+		return watch->stream ? stream_file(watch->stream) : NULL;
+	return control_file(watch->control);
 }
 
 static int rebind(const struct place *place, struct err *err)
 {
-	const struct core *core = place->watch->core;
-	if (place == &place->watch->notify)
-		return datagram_rebind(core->datagram, err);
-	if (place == &place->watch->stream)
-		return stream_rebind(core->stream, err);
-	return control_rebind(core->control, err);
+	const struct socket_watch *watch = place->watch;
+	if (place == &watch->at_notify)
+		return datagram_rebind(watch->datagram, err);
+	if (place == &watch->at_stream)
+		return stream_rebind(watch->stream, err);
+	return control_rebind(watch->control, err);
 }
 
 static void compare(const struct place *place, const struct peer_file *there)
@@ -92,30 +94,31 @@ static void look_at(struct place *place)
 	place->look.data = place;
 	place->is_looking = true;
 	place->watch->looking++;
-	uv_fs_lstat(place->watch->core->loop, &place->look, place->path, on_looked);
+	uv_fs_lstat(place->watch->timer.loop, &place->look, place->path, on_looked);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
 	struct socket_watch *watch = timer->data;
-	look_at(&watch->notify);
-	look_at(&watch->stream);
-	look_at(&watch->control);
+	look_at(&watch->at_notify);
+	look_at(&watch->at_stream);
+	look_at(&watch->at_control);
 }
 
-struct socket_watch *socket_watch_new(struct core *core)
+struct socket_watch *socket_watch_new(uv_loop_t *loop, const struct config *config,
+	struct datagram *datagram, struct stream *stream, struct control *control)
 {
 	struct socket_watch *watch = mem_alloc_zero(1, sizeof(*watch));
-	watch->core = core;
-	watch->notify = (struct place){.watch = watch,
-		.alarm = "intake:notify_socket",
-		.path = core->config->notify_socket};
-	watch->stream = (struct place){.watch = watch,
-		.alarm = "intake:stream_socket",
-		.path = core->config->stream_socket};
-	watch->control = (struct place){
-		.watch = watch, .alarm = "control:socket", .path = core->config->control_socket};
-	uv_timer_init(core->loop, &watch->timer);
+	watch->datagram = datagram;
+	watch->stream = stream;
+	watch->control = control;
+	watch->at_notify = (struct place){
+		.watch = watch, .alarm = "intake:notify_socket", .path = config->notify_socket};
+	watch->at_stream = (struct place){
+		.watch = watch, .alarm = "intake:stream_socket", .path = config->stream_socket};
+	watch->at_control = (struct place){
+		.watch = watch, .alarm = "control:socket", .path = config->control_socket};
+	uv_timer_init(loop, &watch->timer);
 	watch->timer.data = watch;
 	uv_timer_start(&watch->timer, on_timer, LOOK_MS, LOOK_MS);
 	return watch;

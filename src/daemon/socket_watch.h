@@ -10,12 +10,16 @@
 #ifndef MAILPUSH_DAEMON_SOCKET_WATCH_H
 #define MAILPUSH_DAEMON_SOCKET_WATCH_H
 
-#include "flow/core.h"
+#include "admin/control.h"
+#include "config/config.h"
+#include "intake/datagram.h"
+#include "intake/stream.h"
 
 struct socket_watch;
 
-/* Once the core's sockets are open; which of them are, it asks each time. */
-struct socket_watch *socket_watch_new(struct core *core);
+/* `datagram`, `stream` NULL: there is none. */
+struct socket_watch *socket_watch_new(uv_loop_t *loop, const struct config *config,
+	struct datagram *datagram, struct stream *stream, struct control *control);
 /* Before the sockets are closed.  The loop frees it. */
 void socket_watch_free(struct socket_watch *watch);
 

@@ -1,6 +1,7 @@
 #include "flow/arrival.h"
 
 #include "base/alarm.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -57,7 +58,7 @@ struct arrival {
 };
 
 struct arrivals {
-	struct core *core;
+	struct arrivals_needs needs;
 	struct overload *overload;
 	struct arrival *first;
 	struct arrival *last;
@@ -101,7 +102,7 @@ static void answer(struct arrival *arrival, int status, const char *text)
 static void observe_wait(struct arrivals *arrivals, const struct arrival *arrival)
 {
 	if (arrival->waiter.answer || arrival->more_count)
-		histogram_observe_us(&arrivals->core->metrics->acknowledged,
+		histogram_observe_us(&arrivals->needs.metrics->acknowledged,
 			(clock_monotonic_ms() - arrival->since_ms) * 1000);
 }
 
@@ -129,16 +130,20 @@ static const char *raw_of(const struct arrival *arrival)
 
 static void on_watch(uv_timer_t *timer);
 
-struct arrivals *arrivals_new(struct core *core, const uint8_t seed[16])
+struct arrivals *arrivals_new(const struct arrivals_needs *needs, const uint8_t seed[16])
 {
+	const struct overload_needs of_overload = {.max_waiting = needs->config->max_waiting,
+		.metrics = needs->metrics,
+		.pause = needs->pause,
+		.ctx = needs->ctx};
 	struct arrivals *arrivals = mem_alloc_zero(1, sizeof(*arrivals));
-	arrivals->core = core;
+	arrivals->needs = *needs;
 	arrivals->held_parked_end = &arrivals->held;
 	arrivals->held_end = &arrivals->held;
-	arrivals->overload = overload_new(core);
+	arrivals->overload = overload_new(&of_overload);
 	arrivals->mergeable = map_new(seed);
 	arrivals->ids = mailbox_ids_new(seed);
-	uv_timer_init(core->loop, &arrivals->watch);
+	uv_timer_init(needs->loop, &arrivals->watch);
 	arrivals->watch.data = arrivals;
 	return arrivals;
 }
@@ -212,7 +217,7 @@ static void park(struct arrivals *arrivals, struct arrival *arrival)
 			arrival->parked_id = ++arrivals->last_parked_id;
 	}
 	const struct arrival *newest = newest_of(arrival);
-	queue_park(arrivals->core->queue, arrival->parked_id, arrival->job.received_ms,
+	queue_park(arrivals->needs.queue, arrival->parked_id, arrival->job.received_ms,
 		raw_of(newest), newest->raw_size, &arrival->parked);
 }
 
@@ -234,7 +239,7 @@ static void on_watch(uv_timer_t *timer)
 		uv_timer_stop(timer);
 		return;
 	}
-	bool has_work = worker_running(registry_worker(arrivals->core->registry));
+	bool has_work = worker_running(registry_worker(arrivals->needs.registry));
 	arrivals->silence = has_work ? arrivals->silence + 1 : 0;
 	if (!is_silent(arrivals))
 		return;
@@ -261,7 +266,7 @@ static void finish_if_done(struct arrivals *arrivals, struct arrival *arrival)
 	if (arrivals->is_late && !arrivals->lost &&
 		(!arrivals->first ||
 			clock_monotonic_ms() - arrivals->first->since_ms <
-				arrivals->core->config->ack_timeout_ms)) {
+				arrivals->needs.config->ack_timeout_ms)) {
 		arrivals->is_late = false;
 		alarm_clear("intake:late");
 	}
@@ -298,7 +303,7 @@ void arrivals_on_ack_timeout(struct arrivals *arrivals)
 	alarm_raise("intake:late",
 		"events could not be put on disk within ack_timeout; they are kept in memory, "
 		"%" PRIu64 " wait; look at the disk of %s",
-		arrivals->count, arrivals->core->config->queue);
+		arrivals->count, arrivals->needs.config->queue);
 }
 
 /* Does the event itself show that this user may read the mailbox? */
@@ -352,10 +357,10 @@ static void on_news(struct arrivals *arrivals, struct arrival *arrival)
 	for (size_t i = 0; i < arrival->job.match_count; i++) {
 		struct registry_match *match = &arrival->job.matches[i];
 		mailbox_ids_learn(arrivals->ids, arrival->job.event, match->reading);
-		if (!may_be_told(arrivals->core->config, arrival->job.event, match))
+		if (!may_be_told(arrivals->needs.config, arrival->job.event, match))
 			continue;
 		log_match(arrival, match->target);
-		queue_add(arrivals->core->queue, mem_steal(match->target),
+		queue_add(arrivals->needs.queue, mem_steal(match->target),
 			(const char(*)[MAILBOX_HASH_SIZE])match->hashes, match->hash_count, urgency,
 			&arrival->stored);
 	}
@@ -366,12 +371,12 @@ static void enter_registered(
 {
 	const struct registry_job *job = &arrival->job;
 	const char(*hashes)[MAILBOX_HASH_SIZE] = (const char(*)[MAILBOX_HASH_SIZE])match->hashes;
-	delivery_forgive(arrivals->core->delivery, &match->target->key);
-	queue_renew(arrivals->core->queue, push_target_ref(match->target), hashes,
+	delivery_forgive(arrivals->needs.delivery, &match->target->key);
+	queue_renew(arrivals->needs.queue, push_target_ref(match->target), hashes,
 		match->hash_count, &arrival->stored);
 	/* Covers what fell between login and registration, and proves the token. */
 	if ((job->is_new || job->list_changed || job->is_again) && match->hash_count)
-		queue_add(arrivals->core->queue, mem_steal(match->target), hashes,
+		queue_add(arrivals->needs.queue, mem_steal(match->target), hashes,
 			match->hash_count, QUEUE_DEFERRED, &arrival->stored);
 }
 
@@ -379,7 +384,7 @@ static void tell_registered(struct arrivals *arrivals, const struct arrival *arr
 {
 	const struct event_registration *registration = &arrival->event->registration;
 	const struct registry_job *job = &arrival->job;
-	arrivals->core->metrics->received[job->is_stale ? METRICS_RECEIVED_stale
+	arrivals->needs.metrics->received[job->is_stale ? METRICS_RECEIVED_stale
 			: job->is_new			? METRICS_RECEIVED_new
 			: job->list_changed		? METRICS_RECEIVED_changed
 							: METRICS_RECEIVED_renewed]++;
@@ -406,10 +411,10 @@ static void on_registered(struct arrivals *arrivals, struct arrival *arrival)
 static void drop_gone(struct arrivals *arrivals, struct arrival *arrival)
 {
 	const struct registry_job *job = &arrival->job;
-	queue_drop_all(arrivals->core->queue, job->gone, job->gone_count, &arrival->stored);
+	queue_drop_all(arrivals->needs.queue, job->gone, job->gone_count, &arrival->stored);
 	for (size_t i = 0; i < job->gone_count; i++)
-		delivery_gone(arrivals->core->delivery, &job->gone[i]);
-	arrivals->core->metrics->gone[METRICS_GONE_replaced] += arrival->job.gone_count;
+		delivery_gone(arrivals->needs.delivery, &job->gone[i]);
+	arrivals->needs.metrics->gone[METRICS_GONE_replaced] += arrival->job.gone_count;
 	if (arrival->job.gone_count)
 		log_seldom(LOG_LEVEL_INFO, "registry", "registrations are gone", "",
 			"registrations are gone",
@@ -436,7 +441,7 @@ static void on_registry(struct registry_job *job)
 	if (!is_news(arrival->action))
 		forget_ids(arrivals, job);
 	for (size_t i = 0; i < job->effect_count; i++)
-		queue_follow(arrivals->core->queue, &job->effects[i], &arrival->stored);
+		queue_follow(arrivals->needs.queue, &job->effects[i], &arrival->stored);
 	switch (arrival->action) {
 	case RELAY_URGENT:
 	case RELAY_DEFERRED:
@@ -458,7 +463,7 @@ static void on_registry(struct registry_job *job)
 	}
 	drop_gone(arrivals, arrival);
 	if (arrival->is_parked)
-		queue_unpark(arrivals->core->queue, arrival->parked_id, &arrival->stored);
+		queue_unpark(arrivals->needs.queue, arrival->parked_id, &arrival->stored);
 	finish_if_done(arrivals, arrival);
 }
 
@@ -512,7 +517,7 @@ static void merge(struct arrivals *arrivals, struct arrival *into, struct arriva
 /* Not yet with the registry's thread. */
 static bool is_waiting(const struct arrivals *arrivals, const struct arrival *arrival)
 {
-	const struct worker *worker = registry_worker(arrivals->core->registry);
+	const struct worker *worker = registry_worker(arrivals->needs.registry);
 	return arrival->number > worker_submitted(worker) - worker_waiting(worker);
 }
 
@@ -520,7 +525,7 @@ static void submit(struct arrivals *arrivals, struct arrival *arrival)
 {
 	/* An empty list means that all was handed over to the thread: nothing can be merged into.
 	 */
-	if (!worker_waiting(registry_worker(arrivals->core->registry)))
+	if (!worker_waiting(registry_worker(arrivals->needs.registry)))
 		map_clear(arrivals->mergeable);
 	if (is_news(arrival->action) && !arrival->job.was_at) {
 		struct arrival *same =
@@ -544,14 +549,15 @@ static void submit(struct arrivals *arrivals, struct arrival *arrival)
 	} else if (is_silent(arrivals) || (arrivals->parked && arrival->waiter.answer)) {
 		park(arrivals, arrival);
 	}
-	registry_submit(arrivals->core->registry, &arrival->job);
-	arrival->number = worker_submitted(registry_worker(arrivals->core->registry));
+	registry_submit(arrivals->needs.registry, &arrival->job);
+	arrival->number = worker_submitted(registry_worker(arrivals->needs.registry));
 }
 
 static void enter(struct arrivals *arrivals, struct arrival *arrival)
 {
 	if (arrival->action == RELAY_REGISTER)
-		registering_prepare(&arrival->registering, arrivals->core, &arrival->job);
+		registering_prepare(&arrival->registering, arrivals->needs.config,
+			arrivals->needs.input_files->imapdconf, &arrival->job);
 	if (is_news(arrival->action))
 		look_up_id(arrivals, arrival);
 	else
@@ -645,7 +651,7 @@ static struct arrival *arrival_new(struct arrivals *arrivals, enum relay_action 
 
 static void reject(struct arrivals *arrivals, struct arrival_waiter waiter, const char *text)
 {
-	arrivals->core->metrics->malformed++;
+	arrivals->needs.metrics->malformed++;
 	/* A keeper says what becomes of it. */
 	if (!waiter.is_keeper)
 		log_seldom(LOG_LEVEL_WARN, "event", "malformed events", waiter.through, text,
@@ -656,13 +662,13 @@ static void reject(struct arrivals *arrivals, struct arrival_waiter waiter, cons
 static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 	int64_t received_ms, uint64_t parked_id, struct arrival_waiter waiter)
 {
-	const struct config *config = arrivals->core->config;
+	const struct config *config = arrivals->needs.config;
 	struct mail_event *event = NULL;
 	struct err err;
-	if (event_parse(&arrivals->core->input_files->imapdconf->names, json, size, &event, &err)) {
+	if (event_parse(&arrivals->needs.input_files->imapdconf->names, json, size, &event, &err)) {
 		reject(arrivals, waiter, err.text);
 		if (parked_id)
-			queue_unpark(arrivals->core->queue, parked_id, NULL);
+			queue_unpark(arrivals->needs.queue, parked_id, NULL);
 		return;
 	}
 	enum relay_action action = relay_decide(&config->policy, event);
@@ -678,14 +684,14 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 	if (action == RELAY_REGISTER && event->registration.left_out)
 		event_log_left_out(&event->registration);
 	enum metrics_transport transport = metrics_transport_of(waiter.through);
-	metrics_event(arrivals->core->metrics, event->kind, transport, action);
-	observer_event(&arrivals->core->observer, event, action, transport);
+	metrics_event(arrivals->needs.metrics, event->kind, transport, action);
+	observer_event(arrivals->needs.observer, event, action, transport);
 	if (action == RELAY_IGNORE ||
 		(!waiter.answer && !parked_id && overload_sheds(arrivals->overload, action))) {
 		event_free(event);
 		answer_waiter(waiter, 0, NULL);
 		if (parked_id)
-			queue_unpark(arrivals->core->queue, parked_id, NULL);
+			queue_unpark(arrivals->needs.queue, parked_id, NULL);
 		return;
 	}
 	struct arrival *arrival = arrival_new(arrivals, action, event, json, size, received_ms);
@@ -693,7 +699,7 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 	arrival->parked_id = parked_id;
 	arrival->job.may_be_done = parked_id || waiter.is_keeper;
 	arrival->job.separator =
-		arrivals->core->input_files->imapdconf->names.unixhierarchysep ? '/' : '.';
+		arrivals->needs.input_files->imapdconf->names.unixhierarchysep ? '/' : '.';
 	if (arrivals->is_held)
 		hold(arrivals, arrival);
 	else
@@ -715,16 +721,16 @@ static int64_t time_of(const struct notification *notification)
 void arrivals_take(struct arrivals *arrivals, const struct notification *notification,
 	struct arrival_waiter waiter)
 {
-	struct core *core = arrivals->core;
+	const struct arrivals_needs *needs = &arrivals->needs;
 	struct err err;
 	if (!notification_is_event(notification)) {
-		core->metrics->other_class++;
-		int refused = forward_take(core->forward, notification, &err);
+		needs->metrics->other_class++;
+		int refused = forward_take(needs->forward, notification, &err);
 		answer_waiter(waiter, refused, refused ? err.text : NULL);
 		return;
 	}
-	if (core->config->forward_events)
-		forward_take(core->forward, notification, &err);
+	if (needs->config->forward_events)
+		forward_take(needs->forward, notification, &err);
 	if (!notification->message.bytes) {
 		reject(arrivals, waiter, "event without a message");
 		return;

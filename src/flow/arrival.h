@@ -18,7 +18,14 @@
 #ifndef MAILPUSH_FLOW_ARRIVAL_H
 #define MAILPUSH_FLOW_ARRIVAL_H
 
-#include "flow/core.h"
+#include "config/config.h"
+#include "config/input_files.h"
+#include "flow/delivery.h"
+#include "flow/forward.h"
+#include "flow/observer.h"
+#include "intake/notification.h"
+#include "queue/queue.h"
+#include "registry/registry.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,7 +46,23 @@ struct arrival_waiter {
 	bool is_keeper;	     /* what is not on disk it brings again after a restart */
 };
 
-struct arrivals *arrivals_new(struct core *core, const uint8_t seed[16]);
+/* All of it outlives the arrivals. */
+struct arrivals_needs {
+	uv_loop_t *loop;
+	const struct config *config;
+	const struct input_files *input_files;
+	struct registry *registry;
+	struct queue *queue;
+	struct delivery *delivery;
+	struct forward *forward;
+	struct metrics *metrics;
+	const struct observer *observer;
+	/* Too much waits, or no longer: the stream socket is not read meanwhile. */
+	void (*pause)(void *ctx, bool is_paused);
+	void *ctx;
+};
+
+struct arrivals *arrivals_new(const struct arrivals_needs *needs, const uint8_t seed[16]);
 void arrivals_free(struct arrivals *arrivals);
 
 void arrivals_take(struct arrivals *arrivals, const struct notification *notification,

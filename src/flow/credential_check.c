@@ -1,7 +1,9 @@
 #include "flow/credential_check.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/config.h"
 #include "flow/check_times.h"
 #include "flow/probe.h"
 
@@ -16,7 +18,9 @@ struct subject {
 };
 
 struct credential_check {
-	struct core *core;
+	struct sender *sender;
+	struct probes *probes;
+	int64_t interval_ms;
 	struct random chance;
 	uv_timer_t timer;
 	struct subject *subjects[CONFIG_CREDENTIALS_MAX];
@@ -87,7 +91,7 @@ static void ask(struct subject *subject, int64_t now_ms)
 		return;
 	}
 	check_times_asked(&subject->times, now_ms);
-	subject->probe = probe_new(subject->check->core->probes, subject->credential->topic,
+	subject->probe = probe_new(subject->check->probes, subject->credential->topic,
 		PROBE_AFTER_PUSHES, on_probed, subject);
 }
 
@@ -102,16 +106,19 @@ static void ask_if_due(void *ctx, const struct sender_way *way)
 static void on_timer(uv_timer_t *timer)
 {
 	struct credential_check *check = timer->data;
-	sender_each_way(check->core->sender, ask_if_due, check);
+	sender_each_way(check->sender, ask_if_due, check);
 	plan(check);
 }
 
-struct credential_check *credential_check_new(struct core *core, const uint8_t seed[16])
+struct credential_check *credential_check_new(uv_loop_t *loop, struct sender *sender,
+	struct probes *probes, int64_t interval_ms, const uint8_t seed[16])
 {
 	struct credential_check *check = mem_alloc_zero(1, sizeof(*check));
-	check->core = core;
+	check->sender = sender;
+	check->probes = probes;
+	check->interval_ms = interval_ms;
 	random_init(&check->chance, seed);
-	uv_timer_init(core->loop, &check->timer);
+	uv_timer_init(loop, &check->timer);
 	check->timer.data = check;
 	return check;
 }
@@ -145,8 +152,7 @@ static void add(void *ctx, const struct sender_way *way)
 		subject->check = (struct credential_check *)survey->check;
 		/* The count of shares is not part of what it says. */
 		subject->credential = credential_ref((struct credential *)way->credential);
-		check_times_init(
-			&subject->times, survey->check->core->config->apns_check_interval_ms);
+		check_times_init(&subject->times, survey->check->interval_ms);
 	}
 	survey->subjects[survey->count++] = subject;
 }
@@ -156,7 +162,7 @@ void credential_check_credentials(struct credential_check *check)
 	if (!check)
 		return;
 	struct survey survey = {.check = check};
-	sender_each_way(check->core->sender, add, &survey);
+	sender_each_way(check->sender, add, &survey);
 	for (size_t i = 0; i < check->count; i++) {
 		bool is_kept = false;
 		for (size_t j = 0; j < survey.count; j++)

@@ -12,11 +12,13 @@
 #ifndef MAILPUSH_FLOW_CREDENTIAL_CHECK_H
 #define MAILPUSH_FLOW_CREDENTIAL_CHECK_H
 
-#include "flow/core.h"
+#include "apns/sender.h"
+#include "flow/probe.h"
 
 struct credential_check;
 
-struct credential_check *credential_check_new(struct core *core, const uint8_t seed[16]);
+struct credential_check *credential_check_new(uv_loop_t *loop, struct sender *sender,
+	struct probes *probes, int64_t interval_ms, const uint8_t seed[16]);
 /* What was asked is answered to nobody. */
 void credential_check_free(struct credential_check *check);
 

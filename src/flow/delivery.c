@@ -1,6 +1,7 @@
 #include "flow/delivery.h"
 
 #include "base/alarm.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "flow/bad_tokens.h"
@@ -42,7 +43,9 @@ struct flight {
 };
 
 struct delivery {
-	struct core *core;
+	struct delivery_needs needs;
+	struct sender *sender;
+	struct probes *probes;
 	uv_check_t turn;
 	uv_timer_t due;
 	unsigned handles;
@@ -101,30 +104,6 @@ static void on_bad_tokens(void *ctx, const char *topic, bool is_doubted)
 		alarm_clear(name);
 }
 
-static void on_probe_wanted(void *ctx)
-{
-	delivery_wake(ctx);
-}
-
-struct delivery *delivery_new(struct core *core)
-{
-	struct delivery *delivery = mem_alloc_zero(1, sizeof(*delivery));
-	delivery->core = core;
-	delivery->wrong_topic = wrong_topic_new(on_wrong_topic, NULL);
-	delivery->bad_tokens = bad_tokens_new(on_bad_tokens, NULL);
-	core->probes = probes_new(on_probe_wanted, delivery);
-	/* After the turn's input and before the sender's and the workers' end of turn. */
-	uv_check_init(core->loop, &delivery->turn);
-	delivery->turn.data = delivery;
-	uv_check_start(&delivery->turn, on_turn);
-	uv_unref((uv_handle_t *)&delivery->turn);
-	uv_timer_init(core->loop, &delivery->due);
-	delivery->due.data = delivery;
-	delivery->handles = 2;
-	delivery_wake(delivery);
-	return delivery;
-}
-
 static void on_closed(uv_handle_t *handle)
 {
 	struct delivery *delivery = handle->data;
@@ -145,7 +124,8 @@ void delivery_free(struct delivery *delivery)
 		free(delivery->missing[i]);
 	wrong_topic_free(delivery->wrong_topic);
 	bad_tokens_free(delivery->bad_tokens);
-	probes_free(mem_steal(delivery->core->probes));
+	sender_free(delivery->sender);
+	probes_free(delivery->probes);
 	uv_close((uv_handle_t *)&delivery->turn, on_closed);
 	uv_close((uv_handle_t *)&delivery->due, on_closed);
 }
@@ -225,12 +205,12 @@ static bool launch(struct delivery *delivery, const struct push *scheduled)
 	flight->push.sent_unix_ms = scheduled->sent_unix_ms;
 	flight->push.attempts = scheduled->attempts;
 	flight->push.ctx = flight;
-	if (!sender_push(delivery->core->sender, &flight->push)) {
-		queue_put_back(delivery->core->queue, &flight->key);
+	if (!sender_push(delivery->sender, &flight->push)) {
+		queue_put_back(delivery->needs.queue, &flight->key);
 		return_flight(delivery, flight);
 		return false;
 	}
-	histogram_observe_us(&delivery->core->metrics->event_to_push[scheduled->urgency],
+	histogram_observe_us(&delivery->needs.metrics->event_to_push[scheduled->urgency],
 		(scheduled->sent_unix_ms - scheduled->first_unix_ms) * 1000);
 	return true;
 }
@@ -244,10 +224,9 @@ static void name_missing(char name[ALARM_NAME_SIZE], const char *topic)
 static void clear_missing(struct delivery *delivery)
 {
 	for (unsigned i = 0; i < delivery->missing_count;) {
-		const struct core *core = delivery->core;
 		const char *topic = delivery->missing[i];
-		if (queue_has_due(core->queue, topic) &&
-			!sender_has_credential(core->sender, topic)) {
+		if (queue_has_due(delivery->needs.queue, topic) &&
+			!sender_has_credential(delivery->sender, topic)) {
 			i++;
 			continue;
 		}
@@ -262,7 +241,7 @@ static void clear_missing(struct delivery *delivery)
 static void check_credential(struct delivery *delivery, const char *topic)
 {
 	char name[ALARM_NAME_SIZE];
-	if (sender_has_credential(delivery->core->sender, topic))
+	if (sender_has_credential(delivery->sender, topic))
 		return;
 	name_missing(name, topic);
 	if (alarm_stands(name) || delivery->missing_count == MISSING_MAX)
@@ -277,33 +256,31 @@ static void check_credential(struct delivery *delivery, const char *topic)
 /* Till nothing more is due, or until told that there is no room: only then we are told of more. */
 static void launch_due(struct delivery *delivery, const char *topic)
 {
-	struct core *core = delivery->core;
 	const struct push *push;
-	if (sender_room(core->sender, topic) == 0)
+	if (sender_room(delivery->sender, topic) == 0)
 		return;
 	do
-		push = queue_next(core->queue, topic);
+		push = queue_next(delivery->needs.queue, topic);
 	while (push && launch(delivery, push));
 }
 
 /* Hands over what is due as far as there is room, and sees when to look again. */
 static void look(struct delivery *delivery)
 {
-	struct core *core = delivery->core;
 	delivery->is_awake = false;
 	if (delivery->is_stopped)
 		return;
-	probes_launch(core->probes, core->sender, PROBE_FIRST);
+	probes_launch(delivery->probes, delivery->sender, PROBE_FIRST);
 	size_t position = 0;
 	const char *topic;
-	queue_begin_turn(core->queue);
-	while ((topic = queue_next_topic(core->queue, &position))) {
+	queue_begin_turn(delivery->needs.queue);
+	while ((topic = queue_next_topic(delivery->needs.queue, &position))) {
 		check_credential(delivery, topic);
 		launch_due(delivery, topic);
 	}
-	probes_launch(core->probes, core->sender, PROBE_AFTER_PUSHES);
+	probes_launch(delivery->probes, delivery->sender, PROBE_AFTER_PUSHES);
 	clear_missing(delivery);
-	int64_t wake_in_ms = queue_wake_in_ms(core->queue);
+	int64_t wake_in_ms = queue_wake_in_ms(delivery->needs.queue);
 	/* A push that was answered while it was handed over has woken us again. */
 	if (delivery->is_awake)
 		wake_in_ms = 0;
@@ -335,8 +312,8 @@ static void tell_answer(struct delivery *delivery, const struct flight *flight,
 		log_number("status", answer->status), log_text("reason", answer->reason),
 		log_text("then", then), log_number("hashes", flight->scheduled->hash_count),
 		log_number("attempts", flight->scheduled->attempts), log_number("ms", took_ms));
-	histogram_observe_us(&delivery->core->metrics->answered, took_ms * 1000);
-	observer_answered(&delivery->core->observer, target, flight->scheduled->hash_count, answer,
+	histogram_observe_us(&delivery->needs.metrics->answered, took_ms * 1000);
+	observer_answered(delivery->needs.observer, target, flight->scheduled->hash_count, answer,
 		then, took_ms);
 }
 
@@ -360,7 +337,7 @@ static void ask_registry(struct delivery *delivery, struct flight *flight,
 		.reason = flight->reason,
 		.target = target,
 	};
-	registry_submit(delivery->core->registry, &flight->job);
+	registry_submit(delivery->needs.registry, &flight->job);
 }
 
 void delivery_forgive(struct delivery *delivery, const struct registry_key *key)
@@ -385,7 +362,6 @@ static void on_registry(struct registry_job *job)
 {
 	struct flight *flight = MEM_CONTAINER(job, struct flight, job);
 	struct delivery *delivery = flight->delivery;
-	struct core *core = delivery->core;
 	int64_t now_ms = clock_monotonic_ms();
 	bool is_done = false;
 	for (size_t i = 0; i < job->gone_count; i++) {
@@ -395,13 +371,13 @@ static void on_registry(struct registry_job *job)
 			delivery_gone(delivery, &job->gone[i]);
 	}
 	if (job->kind == REGISTRY_STOP)
-		queue_stop_all(core->queue, job->gone, job->gone_count);
+		queue_stop_all(delivery->needs.queue, job->gone, job->gone_count);
 	else
-		queue_drop_all(core->queue, job->gone, job->gone_count, NULL);
+		queue_drop_all(delivery->needs.queue, job->gone, job->gone_count, NULL);
 	if (job->kind == REGISTRY_STOP)
-		core->metrics->stopped += job->gone_count;
+		delivery->needs.metrics->stopped += job->gone_count;
 	else
-		core->metrics->gone[METRICS_GONE_apple] += job->gone_count;
+		delivery->needs.metrics->gone[METRICS_GONE_apple] += job->gone_count;
 	if (job->kind == REGISTRY_STOP && is_done)
 		wrong_topic_refused(delivery->wrong_topic, flight->scheduled->target, now_ms);
 	if (job->gone_count)
@@ -416,28 +392,29 @@ static void on_registry(struct registry_job *job)
 		(is_done ||
 			(!flight->scheduled->is_renewed && is_given_up(flight->scheduled, now_ms)));
 	if (is_over && !is_done) {
-		core->metrics->given_up++;
+		delivery->needs.metrics->given_up++;
 		log_seldom(LOG_LEVEL_INFO, "apns", "pushes given up",
 			flight->scheduled->target->user, "push is given up after a day",
 			log_text("user", flight->scheduled->target->user),
 			log_number("status", flight->status), log_text("reason", flight->reason));
 	}
 	if (is_over)
-		queue_settled(core->queue, &flight->key, flight->status, flight->reason);
+		queue_settled(delivery->needs.queue, &flight->key, flight->status, flight->reason);
 	else
-		queue_doubt(core->queue, &flight->key, flight->status, flight->reason,
+		queue_doubt(delivery->needs.queue, &flight->key, flight->status, flight->reason,
 			NOT_FORGOTTEN_RETRY_MS);
 	return_flight(delivery, flight);
 	delivery_wake(delivery);
 }
 
-void delivery_hold(struct core *core, const char *topic, const struct apns_answer *answer)
+static void hold_credential(
+	struct delivery *delivery, const char *topic, const struct apns_answer *answer)
 {
 	char why[ERR_TEXT_MAX];
 	snprintf(why, sizeof(why), "Apple refuses pushes: %d %s; %s", answer->status,
 		answer->reason[0] ? answer->reason : "without a reason",
 		verdict_remedy(answer->reason));
-	sender_hold(core->sender, topic, why);
+	sender_hold(delivery->sender, topic, why);
 }
 
 static void hold(struct delivery *delivery, const struct flight *flight,
@@ -446,25 +423,24 @@ static void hold(struct delivery *delivery, const struct flight *flight,
 	if (verdict->scope == VERDICT_TOKEN)
 		bad_tokens_refused(delivery->bad_tokens, flight->scheduled->target);
 	else
-		delivery_hold(delivery->core, flight->scheduled->target->topic, answer);
+		hold_credential(delivery, flight->scheduled->target->topic, answer);
 }
 
 static void on_answered(void *ctx, struct sender_push *push, const struct apns_answer *answer,
 	const struct verdict *verdict)
 {
-	struct core *core = ctx;
-	struct delivery *delivery = core->delivery;
+	struct delivery *delivery = ctx;
 	struct flight *flight = push->ctx;
 	if (!flight) {
 		if (probe_is_refused(verdict))
-			delivery_hold(core, push->topic, answer);
+			hold_credential(delivery, push->topic, answer);
 		probe_answered(push, answer, verdict);
 		return;
 	}
-	metrics_answer(core->metrics, answer);
+	metrics_answer(delivery->needs.metrics, answer);
 	int64_t now_ms = clock_monotonic_ms();
 	if (verdict->action != VERDICT_DONE && answer->ending != APNS_NOT_PROCESSED)
-		failures_add_push(core->failures, answer,
+		failures_add_push(delivery->needs.failures, answer,
 			verdict->scope == VERDICT_TOKEN ? flight->scheduled->target->user : NULL,
 			clock_unix_ms());
 	switch (verdict->action) {
@@ -472,11 +448,11 @@ static void on_answered(void *ctx, struct sender_push *push, const struct apns_a
 		tell_answer(delivery, flight, answer, verdict->action, "done");
 		bad_tokens_taken(delivery->bad_tokens, flight->scheduled->target);
 		wrong_topic_taken(delivery->wrong_topic, flight->scheduled->target, now_ms);
-		queue_settled(core->queue, &flight->key, answer->status, answer->reason);
+		queue_settled(delivery->needs.queue, &flight->key, answer->status, answer->reason);
 		break;
 	case VERDICT_DROP:
 		tell_answer(delivery, flight, answer, verdict->action, "drop");
-		queue_settled(core->queue, &flight->key, answer->status, answer->reason);
+		queue_settled(delivery->needs.queue, &flight->key, answer->status, answer->reason);
 		break;
 	case VERDICT_FORGET:
 	case VERDICT_STOP:
@@ -488,19 +464,20 @@ static void on_answered(void *ctx, struct sender_push *push, const struct apns_a
 		if (verdict->scope == VERDICT_TOKEN && is_given_up(flight->scheduled, now_ms)) {
 			tell_answer(
 				delivery, flight, answer, verdict->action, "given up after a day");
-			core->metrics->given_up++;
-			queue_settled(core->queue, &flight->key, answer->status, answer->reason);
+			delivery->needs.metrics->given_up++;
+			queue_settled(delivery->needs.queue, &flight->key, answer->status,
+				answer->reason);
 			break;
 		}
 		tell_answer(delivery, flight, answer, verdict->action, "again");
-		queue_retry(core->queue, &flight->key, answer->status, answer->reason,
+		queue_retry(delivery->needs.queue, &flight->key, answer->status, answer->reason,
 			verdict->delay_ms, verdict->counts);
 		break;
 	case VERDICT_HOLD:
 		/* First, as who is told the answer asks what follows. */
 		hold(delivery, flight, answer, verdict);
 		tell_answer(delivery, flight, answer, verdict->action, "hold");
-		queue_retry(core->queue, &flight->key, answer->status, answer->reason,
+		queue_retry(delivery->needs.queue, &flight->key, answer->status, answer->reason,
 			verdict->delay_ms, verdict->counts);
 		break;
 	}
@@ -510,27 +487,65 @@ static void on_answered(void *ctx, struct sender_push *push, const struct apns_a
 
 static void on_room(void *ctx, const char *topic)
 {
-	struct core *core = ctx;
 	(void)topic;
-	delivery_wake(core->delivery);
+	delivery_wake(ctx);
 }
 
 static void on_state(void *ctx, const struct credential *credential, const char *text)
 {
-	struct core *core = ctx;
+	struct delivery *delivery = ctx;
 	char name[ALARM_NAME_SIZE];
 	snprintf(name, ALARM_NAME_SIZE, "apns:%.80s", credential->name);
 	if (text) {
 		alarm_raise(name, "credential \"%s\": %s", credential->name, text);
-		failures_add_connection(core->failures, credential->name, text, clock_unix_ms());
+		failures_add_connection(
+			delivery->needs.failures, credential->name, text, clock_unix_ms());
 	} else {
 		alarm_clear(name);
 	}
-	delivery_wake(core->delivery);
+	delivery_wake(delivery);
 }
 
-const struct sender_callbacks delivery_sender_callbacks = {
-	.answered = on_answered,
-	.room = on_room,
-	.state = on_state,
-};
+static void on_probe_wanted(void *ctx)
+{
+	delivery_wake(ctx);
+}
+
+int delivery_new(const struct delivery_needs *needs, const struct sender_settings *settings,
+	struct delivery **ret, struct err *err)
+{
+	static const struct sender_callbacks callbacks = {
+		.answered = on_answered, .room = on_room, .state = on_state};
+	struct delivery *delivery = mem_alloc_zero(1, sizeof(*delivery));
+	int status =
+		sender_new(needs->loop, settings, &callbacks, delivery, &delivery->sender, err);
+	if (status) {
+		free(delivery);
+		return status;
+	}
+	delivery->needs = *needs;
+	delivery->wrong_topic = wrong_topic_new(on_wrong_topic, NULL);
+	delivery->bad_tokens = bad_tokens_new(on_bad_tokens, NULL);
+	delivery->probes = probes_new(on_probe_wanted, delivery);
+	/* After the turn's input and before the sender's and the workers' end of turn. */
+	uv_check_init(needs->loop, &delivery->turn);
+	delivery->turn.data = delivery;
+	uv_check_start(&delivery->turn, on_turn);
+	uv_unref((uv_handle_t *)&delivery->turn);
+	uv_timer_init(needs->loop, &delivery->due);
+	delivery->due.data = delivery;
+	delivery->handles = 2;
+	delivery_wake(delivery);
+	*ret = delivery;
+	return 0;
+}
+
+struct sender *delivery_sender(const struct delivery *delivery)
+{
+	return delivery->sender;
+}
+
+struct probes *delivery_probes(const struct delivery *delivery)
+{
+	return delivery->probes;
+}

@@ -11,12 +11,29 @@
 #ifndef MAILPUSH_FLOW_DELIVERY_H
 #define MAILPUSH_FLOW_DELIVERY_H
 
-#include "flow/core.h"
+#include "apns/sender.h"
+#include "flow/observer.h"
+#include "flow/probe.h"
+#include "queue/queue.h"
+#include "registry/registry.h"
+#include "stats/failures.h"
 
 struct delivery;
 
-struct delivery *delivery_new(struct core *core);
-/* Ends the timers; flights must be over. */
+/* All of it outlives the delivery. */
+struct delivery_needs {
+	uv_loop_t *loop;
+	struct registry *registry;
+	struct queue *queue;
+	struct metrics *metrics;
+	struct failures *failures;
+	const struct observer *observer;
+};
+
+/* Makes its sender; `settings` are copied.  Fails as sender_new does. */
+int delivery_new(const struct delivery_needs *needs, const struct sender_settings *settings,
+	struct delivery **ret, struct err *err);
+/* The sender must have stopped. */
 void delivery_free(struct delivery *delivery);
 
 /* Something may be due: look at the end of this turn. */
@@ -25,12 +42,11 @@ void delivery_wake(struct delivery *delivery);
 void delivery_forgive(struct delivery *delivery, const struct registry_key *key);
 /* It is gone: nothing that Apple said of its token counts any more. */
 void delivery_gone(struct delivery *delivery, const struct registry_key *key);
-/* Apple refuses the credential of this topic, by this answer. */
-void delivery_hold(struct core *core, const char *topic, const struct apns_answer *answer);
 /* No more pushes are taken from the queue. */
 void delivery_stop(struct delivery *delivery);
 
-/* The sender's callbacks; ctx is the core. */
-extern const struct sender_callbacks delivery_sender_callbacks;
+/* Both live as long as the delivery. */
+struct sender *delivery_sender(const struct delivery *delivery);
+struct probes *delivery_probes(const struct delivery *delivery);
 
 #endif

@@ -1,6 +1,7 @@
 #include "flow/expiry.h"
 
 #include "base/alarm.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "flow/delivery.h"
@@ -12,7 +13,7 @@
 #define EVERY_MS CLOCK_HOUR_MS
 
 struct expiry {
-	struct core *core;
+	struct expiry_needs needs;
 	struct registry_job job;
 	struct registry_key *suspended; /* that the job is asked about */
 	bool is_running;		/* the registry has the job */
@@ -37,9 +38,9 @@ void expiry_now(struct expiry *tidy)
 		.done = on_registry,
 		.received_ms = clock_unix_ms(),
 	};
-	tidy->job.key_count = queue_suspended(tidy->core->queue, &tidy->suspended);
+	tidy->job.key_count = queue_suspended(tidy->needs.queue, &tidy->suspended);
 	tidy->job.keys = tidy->suspended;
-	registry_submit(tidy->core->registry, &tidy->job);
+	registry_submit(tidy->needs.registry, &tidy->job);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -64,11 +65,11 @@ void expiry_forget(struct expiry *tidy)
 	tidy->done = NULL;
 }
 
-struct expiry *expiry_new(struct core *core)
+struct expiry *expiry_new(const struct expiry_needs *needs)
 {
 	struct expiry *tidy = mem_alloc_zero(1, sizeof(*tidy));
-	tidy->core = core;
-	uv_timer_init(core->loop, &tidy->timer);
+	tidy->needs = *needs;
+	uv_timer_init(needs->loop, &tidy->timer);
 	tidy->timer.data = tidy;
 	uv_timer_start(&tidy->timer, on_timer, FIRST_MS, EVERY_MS);
 	return tidy;
@@ -88,25 +89,25 @@ void expiry_free(struct expiry *tidy)
 static void on_registry(struct registry_job *job)
 {
 	struct expiry *tidy = MEM_CONTAINER(job, struct expiry, job);
-	struct core *core = tidy->core;
+	const struct expiry_needs *needs = &tidy->needs;
 	tidy->is_running = false;
 	if (!job->status) {
-		core->metrics->gone[METRICS_GONE_expired] += job->gone_count;
-		queue_drop_all(core->queue, job->gone, job->gone_count, NULL);
+		needs->metrics->gone[METRICS_GONE_expired] += job->gone_count;
+		queue_drop_all(needs->queue, job->gone, job->gone_count, NULL);
 		for (size_t i = 0; i < job->gone_count; i++)
-			delivery_gone(core->delivery, &job->gone[i]);
+			delivery_gone(needs->delivery, &job->gone[i]);
 		for (size_t i = 0; i < job->match_count; i++) {
 			struct registry_match *match = &job->matches[i];
-			queue_add(core->queue, mem_steal(match->target),
+			queue_add(needs->queue, mem_steal(match->target),
 				(const char(*)[MAILBOX_HASH_SIZE])match->hashes, match->hash_count,
 				QUEUE_DEFERRED, NULL);
 		}
 		/* Those that are suspended in the queue, but not in the registry, or are gone. */
 		for (size_t i = 0; i < job->effect_count; i++) {
 			const struct registry_effect *effect = &job->effects[i];
-			queue_follow(core->queue, effect, NULL);
+			queue_follow(needs->queue, effect, NULL);
 			if (effect->kind == REGISTRY_EFFECT_ABSENT)
-				delivery_gone(core->delivery, &effect->key);
+				delivery_gone(needs->delivery, &effect->key);
 		}
 		if (job->moved_ms)
 			log_event(LOG_LEVEL_WARN, "registry",
@@ -135,7 +136,7 @@ static void on_registry(struct registry_job *job)
 		done(tidy->done_ctx, &result);
 	registry_job_fini(job);
 	free(mem_steal(tidy->suspended));
-	delivery_wake(core->delivery);
+	delivery_wake(needs->delivery);
 	if (tidy->is_wanted && !is_stopping)
 		expiry_now(tidy);
 }

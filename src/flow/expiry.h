@@ -7,11 +7,21 @@
 #ifndef MAILPUSH_FLOW_EXPIRY_H
 #define MAILPUSH_FLOW_EXPIRY_H
 
-#include "flow/core.h"
+#include "flow/delivery.h"
+#include "queue/queue.h"
+#include "registry/registry.h"
 
 struct expiry;
 
-struct expiry *expiry_new(struct core *core);
+struct expiry_needs {
+	uv_loop_t *loop;
+	struct registry *registry;
+	struct queue *queue;
+	struct delivery *delivery;
+	struct metrics *metrics;
+};
+
+struct expiry *expiry_new(const struct expiry_needs *needs);
 void expiry_free(struct expiry *tidy);
 /*
  * At once, because the clock was set: the registry is to see that, before and after it is set right

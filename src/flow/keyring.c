@@ -15,7 +15,7 @@
 #define ALARM_NAME_SIZE 101
 
 struct keyring {
-	struct core *core;
+	struct keyring_needs needs;
 	struct credential *in_force[CONFIG_CREDENTIALS_MAX]; /* by their place in mailpush.conf */
 	struct credential *coming[CONFIG_CREDENTIALS_MAX];   /* read, but not valid yet */
 	uv_timer_t dates; /* the next time that something becomes true */
@@ -23,11 +23,11 @@ struct keyring {
 
 static void on_dates(uv_timer_t *timer);
 
-struct keyring *keyring_new(struct core *core)
+struct keyring *keyring_new(const struct keyring_needs *needs)
 {
 	struct keyring *keyring = mem_alloc_zero(1, sizeof(*keyring));
-	keyring->core = core;
-	uv_timer_init(core->loop, &keyring->dates);
+	keyring->needs = *needs;
+	uv_timer_init(needs->loop, &keyring->dates);
 	keyring->dates.data = keyring;
 	return keyring;
 }
@@ -133,7 +133,7 @@ static bool is_better(
 static void put_in_force(struct keyring *keyring, unsigned i, struct credential *fresh)
 {
 	struct credential **in_force = &keyring->in_force[i];
-	raise_or_clear("credential-file", keyring->core->config->credentials[i].name, NULL);
+	raise_or_clear("credential-file", keyring->needs.config->credentials[i].name, NULL);
 	if (!*in_force || !credential_equal(*in_force, fresh))
 		log_taken(fresh);
 	credential_free(*in_force);
@@ -143,8 +143,8 @@ static void put_in_force(struct keyring *keyring, unsigned i, struct credential 
 /* Returns whether it wants another look before anything is said. */
 static bool take_one(struct keyring *keyring, unsigned i, bool is_patient)
 {
-	struct input_files *input_files = keyring->core->input_files;
-	const char *name = keyring->core->config->credentials[i].name;
+	struct input_files *input_files = keyring->needs.input_files;
+	const char *name = keyring->needs.config->credentials[i].name;
 	struct credential *fresh = mem_steal(input_files->credentials[i]);
 	struct credential **in_force = &keyring->in_force[i];
 	struct err err = input_files->credential_errors[i];
@@ -182,23 +182,23 @@ static void hand_over(struct keyring *keyring)
 		else if (credential)
 			given[count++] = credential_ref(credential);
 	}
-	sender_set_credentials(keyring->core->sender, given, count);
-	credential_check_credentials(keyring->core->credential_check);
+	sender_set_credentials(keyring->needs.sender, given, count);
+	credential_check_credentials(keyring->needs.credential_check);
 }
 
 /* What Cyrus tells the phones to listen for must be what we can push on. */
-static void check_topic(const struct core *core)
+static void check_topic(const struct keyring_needs *needs)
 {
-	const char *topic = core->input_files->imapdconf->aps_topic;
+	const char *topic = needs->input_files->imapdconf->aps_topic;
 	if (!*topic)
 		alarm_raise("aps-topic",
 			"aps_topic is not set in %s, so Cyrus does not offer push to phones",
-			core->config->imapd_conf);
-	else if (core->config->credential_count && !sender_has_credential(core->sender, topic))
+			needs->config->imapd_conf);
+	else if (needs->config->credential_count && !sender_has_credential(needs->sender, topic))
 		alarm_raise("aps-topic",
 			"aps_topic %s of %s is the topic of no credential: phones that register "
 			"now cannot be pushed to",
-			topic, core->config->imapd_conf);
+			topic, needs->config->imapd_conf);
 	else
 		alarm_clear("aps-topic");
 }
@@ -220,13 +220,13 @@ static void on_dates(uv_timer_t *timer)
 	take_coming(keyring);
 	judge_all(keyring);
 	hand_over(keyring);
-	check_topic(keyring->core);
-	delivery_wake(keyring->core->delivery);
+	check_topic(&keyring->needs);
+	delivery_wake(keyring->needs.delivery);
 }
 
 bool keyring_take(struct keyring *keyring, bool is_patient)
 {
-	const struct config *config = keyring->core->config;
+	const struct config *config = keyring->needs.config;
 	bool wants_another_look = false;
 	for (unsigned i = 0; i < config->credential_count; i++)
 		wants_another_look |= take_one(keyring, i, is_patient);
@@ -237,7 +237,7 @@ bool keyring_take(struct keyring *keyring, bool is_patient)
 			"no credential is configured: phones can register, nothing is pushed; add "
 			"a credential section to mailpush.conf");
 	hand_over(keyring);
-	check_topic(keyring->core);
+	check_topic(&keyring->needs);
 	judge_all(keyring);
 	return wants_another_look;
 }

@@ -14,7 +14,12 @@
 #ifndef MAILPUSH_FLOW_KEYRING_H
 #define MAILPUSH_FLOW_KEYRING_H
 
-#include "flow/core.h"
+#include "apns/sender.h"
+#include "base/clock.h"
+#include "config/config.h"
+#include "config/input_files.h"
+#include "flow/credential_check.h"
+#include "flow/delivery.h"
 
 #include <stdbool.h>
 
@@ -22,12 +27,21 @@
 
 struct keyring;
 
-struct keyring *keyring_new(struct core *core);
+struct keyring_needs {
+	uv_loop_t *loop;
+	const struct config *config;
+	struct input_files *input_files;
+	struct sender *sender;
+	struct delivery *delivery;
+	struct credential_check *credential_check;
+};
+
+struct keyring *keyring_new(const struct keyring_needs *needs);
 /* The loop must run once more for the timer to close. */
 void keyring_free(struct keyring *keyring);
 
 /*
- * Puts in force what core->input_files hold (taken out of them).  Files that do not fit each other
+ * Puts in force what input_files hold (taken out of them).  Files that do not fit each other
  * may be half replaced: with `is_patient` nothing is said about them yet, and true is returned:
  * look again.
  */

@@ -9,15 +9,15 @@
 #include <inttypes.h>
 
 struct overload {
-	struct core *core;
+	struct overload_needs needs;
 	uint64_t weight; /* of what waits: what max_waiting bounds */
 	bool is_paused;
 };
 
-struct overload *overload_new(struct core *core)
+struct overload *overload_new(const struct overload_needs *needs)
 {
 	struct overload *overload = mem_alloc_zero(1, sizeof(*overload));
-	overload->core = core;
+	overload->needs = *needs;
 	return overload;
 }
 
@@ -34,8 +34,7 @@ static uint64_t weight_of(size_t bytes)
 static void begin(struct overload *overload)
 {
 	overload->is_paused = true;
-	if (overload->core->stream)
-		stream_pause(overload->core->stream, true);
+	overload->needs.pause(overload->needs.ctx, true);
 	alarm_raise("intake:overload",
 		"%" PRIu64 " events wait for the registry or the disk (max_waiting; one of more "
 		"than %d kB counts as several); the stream socket is not read meanwhile",
@@ -45,15 +44,14 @@ static void begin(struct overload *overload)
 static void end(struct overload *overload)
 {
 	overload->is_paused = false;
-	if (overload->core->stream)
-		stream_pause(overload->core->stream, false);
+	overload->needs.pause(overload->needs.ctx, false);
 	alarm_clear("intake:overload");
 }
 
 void overload_enter(struct overload *overload, size_t bytes)
 {
 	overload->weight += weight_of(bytes);
-	if (!overload->is_paused && overload->weight >= overload->core->config->max_waiting)
+	if (!overload->is_paused && overload->weight >= overload->needs.max_waiting)
 		begin(overload);
 }
 
@@ -61,19 +59,19 @@ void overload_leave(struct overload *overload, size_t bytes)
 {
 	assert(overload->weight >= weight_of(bytes));
 	overload->weight -= weight_of(bytes);
-	if (overload->is_paused && overload->weight <= overload->core->config->max_waiting / 10 * 9)
+	if (overload->is_paused && overload->weight <= overload->needs.max_waiting / 10 * 9)
 		end(overload);
 }
 
 bool overload_sheds(struct overload *overload, enum relay_action action)
 {
-	uint64_t most = overload->core->config->max_waiting;
+	uint64_t most = overload->needs.max_waiting;
 	if (action == RELAY_URGENT)
 		most += most / 8;
 	bool is_news = action == RELAY_URGENT || action == RELAY_DEFERRED;
 	if (!is_news || overload->weight < most)
 		return false;
-	overload->core->metrics->shed++;
+	overload->needs.metrics->shed++;
 	log_seldom(LOG_LEVEL_WARN, "relay", "events shed", "",
 		"events are shed: too many wait (max_waiting)",
 		log_number("waiting", (int64_t)overload->weight));

@@ -12,7 +12,7 @@
 #define MAILPUSH_FLOW_OVERLOAD_H
 
 #include "event/relay.h"
-#include "flow/core.h"
+#include "stats/metrics.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +22,14 @@
 
 struct overload;
 
-struct overload *overload_new(struct core *core);
+struct overload_needs {
+	uint64_t max_waiting;
+	struct metrics *metrics;
+	void (*pause)(void *ctx, bool is_paused);
+	void *ctx;
+};
+
+struct overload *overload_new(const struct overload_needs *needs);
 void overload_free(struct overload *overload);
 
 /* An event of so many bytes waits from now on; or no longer. */

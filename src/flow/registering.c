@@ -16,13 +16,12 @@ static size_t mailbox_room(const char *name, const char *user)
 	return 4 * strlen(name) + strlen(user) + 2;
 }
 
-static void prepare_mailboxes(
-	struct registering *registering, const struct core *core, struct registry_job *job)
+static void prepare_mailboxes(struct registering *registering, const struct config *config,
+	const struct imapdconf *imapdconf, struct registry_job *job)
 {
 	const struct event_registration *sent = &job->event->registration;
-	const struct imapdconf *imapdconf = core->input_files->imapdconf;
 	struct mailbox_namespace names = imapdconf->names;
-	names.is_admins = imapdconf_is_admin(imapdconf, core->config->groups, sent->user);
+	names.is_admins = imapdconf_is_admin(imapdconf, config->groups, sent->user);
 	size_t room = 0;
 	for (size_t i = 0; i < sent->mailbox_count; i++)
 		room += mailbox_room(sent->mailboxes[i], sent->user);
@@ -36,7 +35,7 @@ static void prepare_mailboxes(
 		const char *name = sent->mailboxes[i];
 		mailbox_from_name(&names, name, sent->user, memory, &mailbox);
 		memory += mailbox_room(name, sent->user);
-		if (!core->config->shared_mailboxes && strcmp(mailbox.owner, sent->user) != 0)
+		if (!config->shared_mailboxes && strcmp(mailbox.owner, sent->user) != 0)
 			continue;
 		struct registry_subscription *subscription = &registering->subscriptions[count++];
 		subscription->name = name;
@@ -48,11 +47,11 @@ static void prepare_mailboxes(
 	job->subscription_count = count;
 }
 
-void registering_prepare(
-	struct registering *registering, const struct core *core, struct registry_job *job)
+void registering_prepare(struct registering *registering, const struct config *config,
+	const struct imapdconf *imapdconf, struct registry_job *job)
 {
-	prepare_mailboxes(registering, core, job);
-	registering->topic = mem_dup(core->input_files->imapdconf->aps_topic);
+	prepare_mailboxes(registering, config, imapdconf, job);
+	registering->topic = mem_dup(imapdconf->aps_topic);
 	job->topic = registering->topic;
 	job->confirmed = true;
 }

@@ -7,7 +7,9 @@
 #ifndef MAILPUSH_FLOW_REGISTERING_H
 #define MAILPUSH_FLOW_REGISTERING_H
 
-#include "flow/core.h"
+#include "config/config.h"
+#include "event/imapdconf.h"
+#include "registry/registry_job.h"
 
 struct registering {
 	struct registry_subscription *subscriptions;
@@ -16,8 +18,8 @@ struct registering {
 };
 
 /* `job`: REGISTER, with its event and received_ms. */
-void registering_prepare(
-	struct registering *registering, const struct core *core, struct registry_job *job);
+void registering_prepare(struct registering *registering, const struct config *config,
+	const struct imapdconf *imapdconf, struct registry_job *job);
 void registering_fini(struct registering *registering);
 
 #endif

@@ -23,7 +23,6 @@ static struct {
 	struct config config;
 	struct imapdconf imapdconf;
 	struct input_files sources;
-	struct core core;
 	struct keyring *keyring;
 	char text[ERR_TEXT_MAX];
 } world;
@@ -63,9 +62,9 @@ static int begin(void **state)
 	world.config.credentials[0].name = "main";
 	world.config.credential_count = 1;
 	world.sources.imapdconf = &world.imapdconf;
-	world.core = (struct core){
+	const struct keyring_needs needs = {
 		.loop = &world.loop, .config = &world.config, .input_files = &world.sources};
-	world.keyring = keyring_new(&world.core);
+	world.keyring = keyring_new(&needs);
 	return 0;
 }
 

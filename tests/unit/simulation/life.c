@@ -7,9 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "dice.h"
-#include "flow/arrival.h"
-#include "flow/delivery.h"
-#include "flow/expiry.h"
+#include "flow/pipeline.h"
 #include "folder.h"
 #include "judge/judge.h"
 #include "sending.h"
@@ -34,9 +32,12 @@ struct stream_request {
 static struct config config;
 static struct imapdconf imapdconf;
 static struct input_files sources = {.imapdconf = &imapdconf};
-static struct core core;
+static struct pipeline pipeline;
+static struct observer observer;
+static struct event_stream *event_stream;
+static struct failures *failures;
+static struct spool *spool;
 static struct metrics metrics;
-static struct expiry *tidy;
 static struct stream_request *requests; /* not answered yet */
 static bool is_up;
 static bool is_paused;
@@ -104,18 +105,16 @@ bool alarm_stands(const char *name)
 	return find_alarm(name) != NULL;
 }
 
-/* The stream socket. */
+/* Stands in for stream.h. */
 
-static void answer_request(void *who, int status, const char *text)
+void stream_answer(struct stream_request *request, const char *reason)
 {
-	(void)text;
-	struct stream_request *request = who;
 	struct stream_request **at = &requests;
 	while (*at != request)
 		at = &(*at)->next;
 	*at = request->next;
 	if (!is_dead && !request->is_refused) {
-		if (status)
+		if (reason)
 			judge_refused(request->number);
 		else
 			judge_acked(request->number);
@@ -139,138 +138,95 @@ static void on_ack_timeout(void *ctx, uint64_t number)
 		return;
 	request->is_refused = true;
 	judge_refused(number);
-	arrivals_on_ack_timeout(core.arrivals);
+	pipeline_stream_callbacks.timed_out(&pipeline, request);
 }
 
 /* The spool folder. */
 
-static void answer_file(void *file, int status, const char *text)
+void __real_spool_answer(struct spool_file *file, int status, const char *text);
+void __wrap_spool_answer(struct spool_file *file, int status, const char *text);
+
+void __wrap_spool_answer(struct spool_file *file, int status, const char *text)
 {
 	if (!status && !is_dead)
 		folder_done(file);
-	spool_answer(file, status, text);
+	__real_spool_answer(file, status, text);
 }
 
 static void on_file(void *ctx, const struct notification *notification, struct spool_file *file)
 {
-	(void)ctx;
 	folder_taken(file);
-	arrivals_take(core.arrivals, notification,
-		(struct arrival_waiter){answer_file, file, "spool", .is_keeper = true});
+	pipeline_spool_callbacks.came(ctx, notification, file);
 }
 
-static void on_rejected(void *ctx, const char *kind, const char *text)
+static void on_failed(void *ctx)
 {
 	(void)ctx;
-	(void)kind;
-	(void)text;
-}
-
-static void on_spool_trouble(void *ctx, const char *text)
-{
-	(void)ctx;
-	(void)text;
-}
-
-static void on_spool_taken(void *ctx, size_t count)
-{
-	(void)ctx;
-	(void)count;
-}
-
-/* What parts.c does. */
-
-static void on_stored(void *ctx)
-{
-	(void)ctx;
-	delivery_wake(core.delivery);
-}
-
-static void on_parked(void *ctx, uint64_t id, int64_t received_ms, const char *raw, size_t raw_size)
-{
-	(void)ctx;
-	arrivals_take_parked(core.arrivals, id, received_ms, raw, raw_size);
-}
-
-static void on_loaded(void *ctx)
-{
-	(void)ctx;
-	arrivals_release(core.arrivals);
+	judge_rule(false, "the queue is not damaged here");
 }
 
 static void start(void *ctx, uint64_t number)
 {
 	(void)ctx;
 	(void)number;
-	static const struct queue_callbacks queue_callbacks = {
-		.stored = on_stored, .parked = on_parked, .loaded = on_loaded};
-	const struct queue_settings queue_settings = {
-		.schedule = {.min_interval_ms = LIFE_MIN_INTERVAL_MS,
-			.deferred_delay_ms = LIFE_LATER_DELAY_MS,
-			.max_push_rate = LIFE_PUSH_RATE,
-			.caution_ms = 30 * CLOCK_SECOND_MS}};
+	uint8_t seeds[PIPELINE_SEEDS + 1][16];
 	struct err err;
-	const struct registry_settings registry_settings = {.site = SITE,
-		.registration_ttl_ms = LIFE_TTL_MS,
-		.deleted_user_grace_ms = LIFE_GRACE_MS,
-		.registrations_per_user = LIFE_PER_USER};
-	static const struct spool_callbacks spool_callbacks = {
-		on_file, on_rejected, on_spool_taken, on_spool_trouble};
-	uint8_t seeds[3][16];
-	for (unsigned i = 0; i < 3; i++)
+	static struct spool_callbacks spool_callbacks;
+	for (unsigned i = 0; i < PIPELINE_SEEDS + 1; i++)
 		dice_bytes(seeds[i]);
 	is_dead = is_paused = is_stopping = false;
 	metrics = (struct metrics){0};
-	core = (struct core){.config = &config, .input_files = &sources, .metrics = &metrics};
-	registry_new(NULL, &registry_settings, NULL, NULL, &core.registry, &err);
-	queue_new(NULL, &queue_settings, seeds[0], &queue_callbacks, NULL, &core.queue, &err);
-	sending_start(&core);
-	core.stream = (struct stream *)&requests; /* never looked into */
-	core.event_stream = event_stream_new(&core);
-	core.failures = failures_new(false);
-	core.delivery = delivery_new(&core);
-	core.arrivals = arrivals_new(&core, seeds[1]);
-	arrivals_hold(core.arrivals);
-	tidy = expiry_new(&core);
+	observer = (struct observer){0};
+	event_stream = event_stream_new(NULL, &observer);
+	failures = failures_new(false);
+	const struct pipeline_needs needs = {.config = &config,
+		.input_files = &sources,
+		.metrics = &metrics,
+		.failures = failures,
+		.observer = &observer,
+		.failed = on_failed};
+	pipeline = (struct pipeline){.stream = (struct stream *)&requests}; /* never looked into */
+	int failed = pipeline_start(&pipeline, &needs, (const uint8_t(*)[16])seeds, &err);
+	assert(!failed);
+	sending_start(&pipeline);
+	spool_callbacks = pipeline_spool_callbacks;
+	spool_callbacks.came = on_file;
 	is_up = true;
 	judge_started();
 	folder_start();
-	queue_load(core.queue, &err);
-	core.spool = spool_new(
-		NULL, "spool", (gid_t)-1, &config.peers, seeds[2], &spool_callbacks, NULL);
+	pipeline_load(&pipeline, &err);
+	spool = spool_new(NULL, "spool", (gid_t)-1, &config.peers, seeds[PIPELINE_SEEDS],
+		&spool_callbacks, &pipeline);
 }
 
 static void take_down(bool is_crash)
 {
 	is_up = false;
 	is_dead = is_crash;
-	spool_stop(core.spool);
+	spool_stop(spool);
 	folder_stop();
 	/* Of what the pool was at. */
 	if (is_crash) {
 		folder_die();
 		virtual_end_works(dice_roll(2));
 	}
-	delivery_stop(core.delivery);
+	delivery_stop(pipeline.delivery);
 	sending_end();
 	if (is_crash)
 		threads_crash();
-	registry_free(core.registry);
-	queue_free(core.queue);
+	pipeline_end(&pipeline);
 	while (requests) {
 		struct stream_request *request = requests;
 		requests = request->next;
 		free(request);
 	}
-	spool_free(core.spool);
+	spool_free(spool);
 	virtual_close();
 	virtual_end_works(!is_crash);
-	expiry_free(tidy);
-	delivery_free(core.delivery);
-	failures_free(core.failures);
-	judge_rule(is_crash || !arrivals_lost(core.arrivals), "a stop in order loses nothing");
-	arrivals_free(core.arrivals);
-	event_stream_free(core.event_stream);
+	judge_rule(is_crash || !arrivals_lost(pipeline.arrivals), "a stop in order loses nothing");
+	pipeline_free(&pipeline);
+	failures_free(failures);
+	event_stream_free(event_stream);
 	virtual_close();
 	for (unsigned i = 0; i < ALARMS_MAX; i++)
 		free(mem_steal(alarms[i]));
@@ -314,9 +270,9 @@ void life_stop(void)
 		return;
 	stops++;
 	is_stopping = true;
-	spool_stop(core.spool);
+	spool_stop(spool);
 	folder_stop();
-	delivery_stop(core.delivery);
+	delivery_stop(pipeline.delivery);
 	sending_stop(STOP_MS, on_all_answered);
 }
 
@@ -328,6 +284,7 @@ static int64_t pool_takes_ms(void)
 void life_begin(void)
 {
 	virtual_work_takes(pool_takes_ms);
+	static char site[] = SITE;
 	static char name[] = "com.apple.mobilemail";
 	config.max_waiting = LIFE_MAX_WAITING;
 	config.ack_timeout_ms = 2000;
@@ -335,6 +292,19 @@ void life_begin(void)
 	config.subtopics[0] = name;
 	config.subtopic_count = 1;
 	config.queue = name;
+	config.registry = name;
+	config.forward_socket = config.apns_ca_file = "";
+	config.apns_host = "api.push.example.org";
+	config.apns_port = 443;
+	config.connections = 4;
+	config.priority = 5;
+	config.min_interval_ms = LIFE_MIN_INTERVAL_MS;
+	config.deferred_delay_ms = LIFE_LATER_DELAY_MS;
+	config.max_push_rate = LIFE_PUSH_RATE;
+	config.registration_ttl_ms = LIFE_TTL_MS;
+	config.deleted_user_grace_ms = LIFE_GRACE_MS;
+	config.registrations_per_user = LIFE_PER_USER;
+	sources.site = site;
 	relay_policy_init(&config.policy);
 	imapdconf.names = (struct mailbox_namespace){.virtdomains = true,
 		.defaultdomain = "",
@@ -361,16 +331,16 @@ void life_take(const char *json, size_t size, uint64_t number)
 		.class = {"EVENT", 5},
 		.message = {json, size},
 	};
-	struct arrival_waiter waiter = {.through = "datagram"};
-	if (number) {
-		struct stream_request *request = mem_alloc_zero(1, sizeof(*request));
-		request->number = number;
-		request->next = requests;
-		requests = request;
-		virtual_in(config.ack_timeout_ms, on_ack_timeout, NULL, number);
-		waiter = (struct arrival_waiter){answer_request, request, "stream"};
+	if (!number) {
+		pipeline_datagram_callbacks.came(&pipeline, &notification);
+		return;
 	}
-	arrivals_take(core.arrivals, &notification, waiter);
+	struct stream_request *request = mem_alloc_zero(1, sizeof(*request));
+	request->number = number;
+	request->next = requests;
+	requests = request;
+	virtual_in(config.ack_timeout_ms, on_ack_timeout, NULL, number);
+	pipeline_stream_callbacks.came(&pipeline, &notification, request);
 }
 
 void life_change_topic(void)
@@ -381,7 +351,7 @@ void life_change_topic(void)
 
 void life_count(struct schedule_counts *ret)
 {
-	queue_count(core.queue, ret);
+	queue_count(pipeline.queue, ret);
 }
 
 unsigned life_crashes(void)

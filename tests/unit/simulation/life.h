@@ -1,6 +1,6 @@
 /*
- * life - the daemon's life: its own arrival, delivery, tidy, relay and schedule, started and taken
- * down as main.c does, again and again, over the same disk.
+ * life - the daemon's life: its own pipeline, started and taken
+ * down as parts.c does, again and again, over the same disk.
  *
  * A crash is the way down on which nothing reaches the disk or Cyrus any more, so that what memory
  * held is gone, and freed.

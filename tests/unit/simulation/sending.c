@@ -3,8 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "dice.h"
-#include "flow/core.h"
-#include "flow/delivery.h"
+#include "flow/pipeline.h"
 #include "judge/judge.h"
 #include "server.h"
 #include "virtual.h"
@@ -21,7 +20,9 @@
 #define RECOVERY_MS (7 * CLOCK_MINUTE_MS)
 #define LOOK_MS (20 * CLOCK_SECOND_MS) /* between two looks of the judge */
 
-static struct core *core;
+static struct sender *sender;
+static struct delivery *delivery;	/* wakes when the credentials are others */
+static struct sender_callbacks daemons; /* what the sender calls in the daemon */
 static struct flight *flights;
 static EVP_PKEY *key;
 static unsigned serials[APPLE_TOPICS];
@@ -88,16 +89,15 @@ static void set_credentials(void)
 {
 	struct credential *credentials[APPLE_TOPICS];
 	size_t count = 0;
-	if (!core || is_stopping)
+	if (!sender || is_stopping)
 		return;
 	for (unsigned topic = 0; topic < APPLE_TOPICS; topic++) {
 		if (weather_of(topic) != WEATHER_MISSING)
 			credentials[count++] = make_credential(topic);
 	}
-	sender_set_credentials(core->sender, credentials, count);
+	sender_set_credentials(sender, credentials, count);
 	/* As keyring.c does. */
-	if (core->delivery)
-		delivery_wake(core->delivery);
+	delivery_wake(delivery);
 }
 
 void sending_weather_changed(unsigned topic)
@@ -139,12 +139,12 @@ struct flight *sending_next(const struct flight *flight)
 	return flight ? flight->next : flights;
 }
 
-bool __real_sender_push(struct sender *sender, struct sender_push *push);
-bool __wrap_sender_push(struct sender *sender, struct sender_push *push);
+bool __real_sender_push(struct sender *of, struct sender_push *push);
+bool __wrap_sender_push(struct sender *of, struct sender_push *push);
 
-bool __wrap_sender_push(struct sender *sender, struct sender_push *push)
+bool __wrap_sender_push(struct sender *of, struct sender_push *push)
 {
-	if (!__real_sender_push(sender, push)) {
+	if (!__real_sender_push(of, push)) {
 		not_taken++;
 		return false;
 	}
@@ -159,13 +159,13 @@ bool __wrap_sender_push(struct sender *sender, struct sender_push *push)
 	return true;
 }
 
-void __real_sender_hold(struct sender *sender, const char *topic, const char *why);
-void __wrap_sender_hold(struct sender *sender, const char *topic, const char *why);
+void __real_sender_hold(struct sender *of, const char *topic, const char *why);
+void __wrap_sender_hold(struct sender *of, const char *topic, const char *why);
 
-void __wrap_sender_hold(struct sender *sender, const char *topic, const char *why)
+void __wrap_sender_hold(struct sender *of, const char *topic, const char *why)
 {
 	judge_rule(is_refusing, "a credential is held when Apple refuses it, and only then");
-	__real_sender_hold(sender, topic, why);
+	__real_sender_hold(of, topic, why);
 }
 
 static struct flight *take_flight(const struct sender_push *push)
@@ -227,18 +227,18 @@ static void on_answered(void *ctx, struct sender_push *push, const struct apns_a
 	judge_answered(push, answer, flight->meaning);
 	is_refusing = flight->meaning == APPLE_REFUSED;
 	free(flight);
-	delivery_sender_callbacks.answered(ctx, push, answer, verdict);
+	daemons.answered(ctx, push, answer, verdict);
 	is_refusing = false;
 }
 
 static void on_room(void *ctx, const char *topic)
 {
-	delivery_sender_callbacks.room(ctx, topic);
+	daemons.room(ctx, topic);
 }
 
 static void on_state(void *ctx, const struct credential *credential, const char *text)
 {
-	delivery_sender_callbacks.state(ctx, credential, text);
+	daemons.state(ctx, credential, text);
 }
 
 uint64_t sending_not_taken(void)
@@ -248,21 +248,26 @@ uint64_t sending_not_taken(void)
 
 /* Its life. */
 
-void sending_start(struct core *of)
+int __real_sender_new(uv_loop_t *loop, const struct sender_settings *settings,
+	const struct sender_callbacks *callbacks, void *ctx, struct sender **ret, struct err *err);
+int __wrap_sender_new(uv_loop_t *loop, const struct sender_settings *settings,
+	const struct sender_callbacks *callbacks, void *ctx, struct sender **ret, struct err *err);
+
+int __wrap_sender_new(uv_loop_t *loop, const struct sender_settings *settings,
+	const struct sender_callbacks *callbacks, void *ctx, struct sender **ret, struct err *err)
 {
-	static const struct sender_callbacks callbacks = {on_answered, on_room, on_state};
-	struct sender_settings settings;
-	struct err err;
+	static const struct sender_callbacks ours = {on_answered, on_room, on_state};
+	daemons = *callbacks;
+	return __real_sender_new(loop, settings, &ours, ctx, ret, err);
+}
+
+void sending_start(const struct pipeline *of)
+{
 	if (!key)
 		key = EVP_EC_gen("P-256");
-	sender_settings_init(&settings);
-	settings.host = "api.push.example.org";
-	settings.port = 443;
-	settings.priority = 5;
-	core = of;
+	delivery = of->delivery;
+	sender = delivery_sender(delivery);
 	is_stopping = is_stopped = false;
-	judge_rule(!sender_new(NULL, &settings, &callbacks, core, &core->sender, &err),
-		"a sender starts");
 	set_credentials();
 	for (unsigned topic = 0; topic < APPLE_TOPICS; topic++)
 		sending_note_trouble(topic);
@@ -280,7 +285,7 @@ void sending_stop(int64_t within_ms, void (*stopped)(void))
 {
 	is_stopping = true;
 	on_all_answered = stopped;
-	sender_stop(core->sender, within_ms, on_stopped, NULL);
+	sender_stop(sender, within_ms, on_stopped, NULL);
 }
 
 void sending_end(void)
@@ -293,8 +298,7 @@ void sending_end(void)
 		virtual_prepare();
 	judge_rule(is_stopped, "a sender whose connections are gone is stopped");
 	judge_rule(!flights, "each push that was given is answered");
-	sender_free(core->sender);
-	core = NULL;
+	sender = NULL;
 }
 
 void sending_free(void)
@@ -337,8 +341,8 @@ static void describe_way(void *ctx, const struct sender_way *way)
 
 void sending_describe(void)
 {
-	if (core)
-		sender_each_way(core->sender, describe_way, NULL);
+	if (sender)
+		sender_each_way(sender, describe_way, NULL);
 	for (unsigned at = 0; at < APPLE_TOPICS; at++)
 		fprintf(stderr, "simulation: %s: trouble or a push %lld ms ago, %s since %lld ms\n",
 			apple_topics[at], (long long)(virtual_now_ms() - topics[at].trouble_ms),
@@ -354,7 +358,7 @@ static bool is_reachable(unsigned topic)
 void sending_turn(void)
 {
 	bool is_open[APPLE_TOPICS] = {false};
-	for (struct wire *wire = NULL; core && (wire = wire_next(wire));) {
+	for (struct wire *wire = NULL; sender && (wire = wire_next(wire));) {
 		const struct server *server = wire_server(wire);
 		unsigned topic = wire_topic(wire);
 		if (server && server_is_open(server))
@@ -376,10 +380,10 @@ void sending_turn(void)
 int64_t sending_open_since_ms(const char *name)
 {
 	unsigned at = apple_topic_of(name);
-	if (!core || !is_reachable(at))
+	if (!sender || !is_reachable(at))
 		return INT64_MAX;
 	if (looked_ms != virtual_now_ms())
-		sender_each_way(core->sender, note_hold, NULL);
+		sender_each_way(sender, note_hold, NULL);
 	looked_ms = virtual_now_ms();
 	const struct topic *topic = &topics[at];
 	int64_t recovered_ms = topic->trouble_ms + RECOVERY_MS;

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct core;
+struct pipeline;
 
 /* A push that the sender has. */
 struct flight {
@@ -27,10 +27,10 @@ struct flight {
 	struct apns_answer said;
 };
 
-void sending_start(struct core *core);
+void sending_start(const struct pipeline *pipeline);
 /* In order; `stopped` is called when all is answered, or after so long. */
 void sending_stop(int64_t within_ms, void (*stopped)(void));
-/* At once, what is in flight is lost; and frees it.  Also after sending_stop. */
+/* At once, what is in flight is lost.  Also after sending_stop. */
 void sending_end(void);
 
 /* Which credentials there are follows from the weather. */

@@ -1,0 +1,72 @@
+/*
+ * pipeline - the way of an event, joined: what comes through the doors goes to arrivals, what the
+ * queue has goes to delivery.
+ *
+ * It makes and ends registry, queue, delivery, forward, arrivals and expiry, and holds the
+ * callbacks between them.  The daemon and the simulation both run it.  It opens no socket: whoever
+ * opens one gives it the callbacks below, with the pipeline as ctx.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_FLOW_PIPELINE_H
+#define MAILPUSH_FLOW_PIPELINE_H
+
+#include "config/config.h"
+#include "config/input_files.h"
+#include "flow/arrival.h"
+#include "flow/delivery.h"
+#include "flow/expiry.h"
+#include "flow/forward.h"
+#include "flow/observer.h"
+#include "intake/datagram.h"
+#include "intake/spool.h"
+#include "intake/stream.h"
+
+#define PIPELINE_SEEDS 2
+
+/* All of it outlives the pipeline. */
+struct pipeline_needs {
+	uv_loop_t *loop;
+	const struct config *config;
+	const struct input_files *input_files;
+	struct metrics *metrics;
+	struct failures *failures;
+	const struct observer *observer;
+	/* The queue was found damaged: nothing is stored any more, the daemon is to stop. */
+	void (*failed)(void *ctx);
+	void *ctx;
+};
+
+/* Zeroed before the start; to be read, not to be changed. */
+struct pipeline {
+	struct pipeline_needs needs;
+	struct registry *registry;
+	struct queue *queue;
+	struct delivery *delivery;
+	struct forward *forward;
+	struct arrivals *arrivals;
+	struct expiry *expiry;
+	struct stream *stream; /* set by who opens it: overload pauses it */
+};
+
+extern const struct datagram_callbacks pipeline_datagram_callbacks;
+extern const struct stream_callbacks pipeline_stream_callbacks;
+extern const struct spool_callbacks pipeline_spool_callbacks;
+
+/*
+ * Makes the parts, in the order in which they need each other.  Events may come from then on, and
+ * wait.  After a failure too pipeline_end and pipeline_free are due.
+ */
+int pipeline_start(struct pipeline *pipeline, const struct pipeline_needs *needs,
+	const uint8_t seeds[PIPELINE_SEEDS][16], struct err *err);
+/* Takes in what the queue's file holds (queue_load): then the events that waited. */
+int pipeline_load(struct pipeline *pipeline, struct err *err);
+/*
+ * Ends the databases: first the registry, as what it gives back is parked in the queue.  Whoever
+ * waits for an answer gets one.  The sender must have stopped.  NULL, or the name of a database
+ * whose disk does not answer: nothing more of the pipeline may be freed then.
+ */
+const char *pipeline_end(struct pipeline *pipeline);
+void pipeline_free(struct pipeline *pipeline);
+
+#endif
