@@ -178,6 +178,7 @@
  *   event_log       what the log says of an event
  *   overload        how much may wait on its way in
  *   registering     what a registration asks of the registry
+ *   registry_outcome what follows from the registry's answer to an event
  *   merge_key       which two changes are one
  *   forward         notifications that are another program's
  *   delivery        the way out, and what follows from Apple's answer

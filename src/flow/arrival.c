@@ -5,13 +5,13 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "event/acl.h"
 #include "event/mailbox_ids.h"
 #include "flow/delivery.h"
 #include "flow/event_log.h"
 #include "flow/merge_key.h"
 #include "flow/overload.h"
 #include "flow/registering.h"
+#include "flow/registry_outcome.h"
 #include "stats/metrics.h"
 
 #include <assert.h>
@@ -306,18 +306,6 @@ void arrivals_on_ack_timeout(struct arrivals *arrivals)
 		arrivals->count, arrivals->needs.config->queue);
 }
 
-/* Does the event itself show that this user may read the mailbox? */
-static bool may_be_told(const struct config *config, const struct mail_event *event,
-	const struct registry_match *match)
-{
-	if (match->is_own)
-		return event_is_believed(event, event->at, event->readings, match->reading);
-	/* It may have been registered while that was allowed. */
-	if (!config->shared_mailboxes)
-		return false;
-	return acl_grants(event->acl, config->groups, match->target->user, 'r');
-}
-
 /* Was the mailbox elsewhere when it was last seen? */
 static void look_up_id(const struct arrivals *arrivals, struct arrival *arrival)
 {
@@ -340,86 +328,11 @@ static void forget_ids(struct arrivals *arrivals, const struct registry_job *job
 		mailbox_ids_forget(arrivals->ids, job->subscriptions[i].owner);
 }
 
-static void log_match(const struct arrival *arrival, const struct push_target *target)
+/* The folders that somebody subscribes to. */
+static void learn_ids(struct arrivals *arrivals, const struct registry_job *job)
 {
-	log_event(LOG_LEVEL_DEBUG, "relay", "to be told",
-		log_text("event", event_kind_name(arrival->job.event->kind)),
-		log_text("user", target->user), log_masked("token", target->token),
-		log_masked("account", target->account_id));
-}
-
-static void on_news(struct arrivals *arrivals, struct arrival *arrival)
-{
-	enum queue_urgency urgency =
-		arrival->action == RELAY_URGENT ? QUEUE_URGENT : QUEUE_DEFERRED;
-	if (arrival->job.was_at)
-		event_log_mailbox_change(arrival->job.was_at, false);
-	for (size_t i = 0; i < arrival->job.match_count; i++) {
-		struct registry_match *match = &arrival->job.matches[i];
-		mailbox_ids_learn(arrivals->ids, arrival->job.event, match->reading);
-		if (!may_be_told(arrivals->needs.config, arrival->job.event, match))
-			continue;
-		log_match(arrival, match->target);
-		queue_add(arrivals->needs.queue, mem_steal(match->target),
-			(const char(*)[MAILBOX_HASH_SIZE])match->hashes, match->hash_count, urgency,
-			&arrival->stored);
-	}
-}
-
-static void enter_registered(
-	struct arrivals *arrivals, struct arrival *arrival, struct registry_match *match)
-{
-	const struct registry_job *job = &arrival->job;
-	const char(*hashes)[MAILBOX_HASH_SIZE] = (const char(*)[MAILBOX_HASH_SIZE])match->hashes;
-	delivery_forgive(arrivals->needs.delivery, &match->target->key);
-	queue_renew(arrivals->needs.queue, push_target_ref(match->target), hashes,
-		match->hash_count, &arrival->stored);
-	/* Covers what fell between login and registration, and proves the token. */
-	if ((job->is_new || job->list_changed || job->is_again) && match->hash_count)
-		queue_add(arrivals->needs.queue, mem_steal(match->target), hashes,
-			match->hash_count, QUEUE_DEFERRED, &arrival->stored);
-}
-
-static void tell_registered(struct arrivals *arrivals, const struct arrival *arrival)
-{
-	const struct event_registration *registration = &arrival->event->registration;
-	const struct registry_job *job = &arrival->job;
-	arrivals->needs.metrics->received[job->is_stale ? METRICS_RECEIVED_stale
-			: job->is_new			? METRICS_RECEIVED_new
-			: job->list_changed		? METRICS_RECEIVED_changed
-							: METRICS_RECEIVED_renewed]++;
-	log_seldom(LOG_LEVEL_INFO, "registry", "registrations of a phone", registration->user,
-		job->is_stale		    ? "registration is older than what is known"
-			: job->is_new	    ? "phone registered"
-			: job->list_changed ? "phone registered other mailboxes"
-					    : "phone renewed its registration",
-		log_text("user", registration->user), log_masked("token", registration->token),
-		log_masked("account", registration->account_id),
-		log_number("version", registration->aps_version),
-		log_number("mailboxes", (int64_t)registration->mailbox_count));
-}
-
-static void on_registered(struct arrivals *arrivals, struct arrival *arrival)
-{
-	const struct registry_job *job = &arrival->job;
-	if (!job->is_double)
-		tell_registered(arrivals, arrival);
-	if (job->match_count)
-		enter_registered(arrivals, arrival, &arrival->job.matches[0]);
-}
-
-static void drop_gone(struct arrivals *arrivals, struct arrival *arrival)
-{
-	const struct registry_job *job = &arrival->job;
-	queue_drop_all(arrivals->needs.queue, job->gone, job->gone_count, &arrival->stored);
-	for (size_t i = 0; i < job->gone_count; i++)
-		delivery_gone(arrivals->needs.delivery, &job->gone[i]);
-	arrivals->needs.metrics->gone[METRICS_GONE_replaced] += arrival->job.gone_count;
-	if (arrival->job.gone_count)
-		log_seldom(LOG_LEVEL_INFO, "registry", "registrations are gone", "",
-			"registrations are gone",
-			log_text("event", event_kind_name(arrival->job.event->kind)),
-			log_number("count", (int64_t)arrival->job.gone_count));
+	for (size_t i = 0; i < job->match_count; i++)
+		mailbox_ids_learn(arrivals->ids, job->event, job->matches[i].reading);
 }
 
 static void on_registry(struct registry_job *job)
@@ -438,30 +351,15 @@ static void on_registry(struct registry_job *job)
 		return;
 	}
 	/* Again: what came before has taught some since. */
-	if (!is_news(arrival->action))
+	if (is_news(arrival->action))
+		learn_ids(arrivals, job);
+	else
 		forget_ids(arrivals, job);
-	for (size_t i = 0; i < job->effect_count; i++)
-		queue_follow(arrivals->needs.queue, &job->effects[i], &arrival->stored);
-	switch (arrival->action) {
-	case RELAY_URGENT:
-	case RELAY_DEFERRED:
-		on_news(arrivals, arrival);
-		break;
-	case RELAY_REGISTER:
-		on_registered(arrivals, arrival);
-		break;
-	case RELAY_MAILBOX_DELETE:
-	case RELAY_MAILBOX_RENAME:
-		if (arrival->action == RELAY_MAILBOX_DELETE)
-			event_log_mailbox_change(&arrival->event->at[0], true);
-		else
-			event_log_mailbox_change(&arrival->event->from[0], false);
-		break;
-	case RELAY_IGNORE:
-	case RELAY_ACTIONS:
-		break;
-	}
-	drop_gone(arrivals, arrival);
+	const struct registry_outcome_needs needs = {.config = arrivals->needs.config,
+		.queue = arrivals->needs.queue,
+		.delivery = arrivals->needs.delivery,
+		.metrics = arrivals->needs.metrics};
+	registry_outcome_follow(&needs, arrival->action, job, &arrival->stored);
 	if (arrival->is_parked)
 		queue_unpark(arrivals->needs.queue, arrival->parked_id, &arrival->stored);
 	finish_if_done(arrivals, arrival);

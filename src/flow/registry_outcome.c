@@ -1,0 +1,116 @@
+#include "flow/registry_outcome.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "event/acl.h"
+#include "flow/event_log.h"
+
+/* Does the event itself show that this user may read the mailbox? */
+static bool may_be_told(const struct config *config, const struct mail_event *event,
+	const struct registry_match *match)
+{
+	if (match->is_own)
+		return event_is_believed(event, event->at, event->readings, match->reading);
+	/* It may have been registered while that was allowed. */
+	if (!config->shared_mailboxes)
+		return false;
+	return acl_grants(event->acl, config->groups, match->target->user, 'r');
+}
+
+static void on_news(const struct registry_outcome_needs *needs, enum queue_urgency urgency,
+	struct registry_job *job, struct queue_waiter *waiter)
+{
+	if (job->was_at)
+		event_log_mailbox_change(job->was_at, false);
+	for (size_t i = 0; i < job->match_count; i++) {
+		struct registry_match *match = &job->matches[i];
+		if (!may_be_told(needs->config, job->event, match))
+			continue;
+		log_event(LOG_LEVEL_DEBUG, "relay", "to be told",
+			log_text("event", event_kind_name(job->event->kind)),
+			log_text("user", match->target->user),
+			log_masked("token", match->target->token),
+			log_masked("account", match->target->account_id));
+		queue_add(needs->queue, mem_steal(match->target),
+			(const char(*)[MAILBOX_HASH_SIZE])match->hashes, match->hash_count, urgency,
+			waiter);
+	}
+}
+
+static void tell_registered(
+	const struct registry_outcome_needs *needs, const struct registry_job *job)
+{
+	const struct event_registration *registration = &job->event->registration;
+	needs->metrics->received[job->is_stale ? METRICS_RECEIVED_stale
+			: job->is_new	       ? METRICS_RECEIVED_new
+			: job->list_changed    ? METRICS_RECEIVED_changed
+					       : METRICS_RECEIVED_renewed]++;
+	log_seldom(LOG_LEVEL_INFO, "registry", "registrations of a phone", registration->user,
+		job->is_stale		    ? "registration is older than what is known"
+			: job->is_new	    ? "phone registered"
+			: job->list_changed ? "phone registered other mailboxes"
+					    : "phone renewed its registration",
+		log_text("user", registration->user), log_masked("token", registration->token),
+		log_masked("account", registration->account_id),
+		log_number("version", registration->aps_version),
+		log_number("mailboxes", (int64_t)registration->mailbox_count));
+}
+
+static void on_registered(const struct registry_outcome_needs *needs, struct registry_job *job,
+	struct queue_waiter *waiter)
+{
+	if (!job->is_double)
+		tell_registered(needs, job);
+	if (!job->match_count)
+		return;
+	struct registry_match *match = &job->matches[0];
+	const char(*hashes)[MAILBOX_HASH_SIZE] = (const char(*)[MAILBOX_HASH_SIZE])match->hashes;
+	delivery_forgive(needs->delivery, &match->target->key);
+	queue_renew(
+		needs->queue, push_target_ref(match->target), hashes, match->hash_count, waiter);
+	if ((job->is_new || job->list_changed || job->is_again) && match->hash_count)
+		queue_add(needs->queue, mem_steal(match->target), hashes, match->hash_count,
+			QUEUE_DEFERRED, waiter);
+}
+
+static void drop_gone(const struct registry_outcome_needs *needs, const struct registry_job *job,
+	struct queue_waiter *waiter)
+{
+	queue_drop_all(needs->queue, job->gone, job->gone_count, waiter);
+	for (size_t i = 0; i < job->gone_count; i++)
+		delivery_gone(needs->delivery, &job->gone[i]);
+	needs->metrics->gone[METRICS_GONE_replaced] += job->gone_count;
+	if (job->gone_count)
+		log_seldom(LOG_LEVEL_INFO, "registry", "registrations are gone", "",
+			"registrations are gone",
+			log_text("event", event_kind_name(job->event->kind)),
+			log_number("count", (int64_t)job->gone_count));
+}
+
+void registry_outcome_follow(const struct registry_outcome_needs *needs, enum relay_action action,
+	struct registry_job *job, struct queue_waiter *waiter)
+{
+	for (size_t i = 0; i < job->effect_count; i++)
+		queue_follow(needs->queue, &job->effects[i], waiter);
+	switch (action) {
+	case RELAY_URGENT:
+		on_news(needs, QUEUE_URGENT, job, waiter);
+		break;
+	case RELAY_DEFERRED:
+		on_news(needs, QUEUE_DEFERRED, job, waiter);
+		break;
+	case RELAY_REGISTER:
+		on_registered(needs, job, waiter);
+		break;
+	case RELAY_MAILBOX_DELETE:
+		event_log_mailbox_change(&job->event->at[0], true);
+		break;
+	case RELAY_MAILBOX_RENAME:
+		event_log_mailbox_change(&job->event->from[0], false);
+		break;
+	case RELAY_IGNORE:
+	case RELAY_ACTIONS:
+		break;
+	}
+	drop_gone(needs, job, waiter);
+}

@@ -1,0 +1,35 @@
+/*
+ * registry_outcome - what follows from the registry's answer to an event: in the queue, in the log
+ * and in the counters.
+ *
+ * News goes to subscribers who may read the mailbox, by the event's own ACL.  A new registration,
+ * or one whose list changed, gets one deferred push: it covers what fell between login and
+ * registration, and proves the token.  Registrations that are gone leave the queue.
+ *
+ * Loop thread only.  Keeps nothing.
+ */
+#ifndef MAILPUSH_FLOW_REGISTRY_OUTCOME_H
+#define MAILPUSH_FLOW_REGISTRY_OUTCOME_H
+
+#include "config/config.h"
+#include "event/relay.h"
+#include "flow/delivery.h"
+#include "queue/queue.h"
+#include "registry/registry_job.h"
+#include "stats/metrics.h"
+
+struct registry_outcome_needs {
+	const struct config *config;
+	struct queue *queue;
+	struct delivery *delivery;
+	struct metrics *metrics;
+};
+
+/*
+ * `job` was done (status 0) for an event that leads to `action`; targets of its matches are taken
+ * out of it.  `waiter` waits for all that is stored.
+ */
+void registry_outcome_follow(const struct registry_outcome_needs *needs, enum relay_action action,
+	struct registry_job *job, struct queue_waiter *waiter);
+
+#endif
