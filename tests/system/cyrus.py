@@ -465,6 +465,11 @@ def is_since(major, minor):
     return (int(found[1]), int(found[2])) >= (major, minor)
 
 
+def starttls():
+    """The settings with which this Cyrus offers STARTTLS."""
+    return {"allowstarttls": "yes"} if is_since(3, 10) else {}
+
+
 @functools.cache
 def library_folder():
     """The unpacked libraries' folder, relative to programs()."""

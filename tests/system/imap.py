@@ -42,14 +42,16 @@ class ImapError(Exception):
 class Imap:
     """One logged-in connection.  Messages are named by UID."""
 
-    def __init__(self, port, user, password, ca=None):
-        """With ca, TLS that must verify against it; without, plain text."""
-        if ca is None:
-            self.connection = imaplib.IMAP4("127.0.0.1", port, timeout=TIMEOUT)
-        else:
-            context = ssl.create_default_context(cafile=str(ca))
+    def __init__(self, port, user, password, ca=None, starttls=False):
+        """With ca, TLS that must verify against it, at once or by STARTTLS; without, plain text."""
+        context = ca and ssl.create_default_context(cafile=str(ca))
+        if context and not starttls:
             self.connection = imaplib.IMAP4_SSL("127.0.0.1", port, ssl_context=context,
                                                 timeout=TIMEOUT)
+        else:
+            self.connection = imaplib.IMAP4("127.0.0.1", port, timeout=TIMEOUT)
+        if starttls:
+            self._ok(self.connection.starttls(context))
         self._ok(self.connection.login(quoted(user), password))
 
     def __enter__(self):
@@ -93,6 +95,15 @@ class Imap:
     def append(self, name, message=None, flags=()):
         return self._ok(self.connection.append(mailbox(name), f"({' '.join(flags)})", None,
                                                message or make_message()))
+
+    def replace(self, uid, name, message=None):
+        """A message takes the place of one of the selected mailbox, there or elsewhere (RFC 8508)."""
+        self.connection.literal = imaplib.MapCRLF.sub(imaplib.CRLF, message or make_message())
+        return self._ok(self.connection.xatom("UID", "REPLACE", uid, mailbox(name)))
+
+    def capabilities(self):
+        """What the server offers to who has logged in."""
+        return self._ok(self.connection.capability())[-1].decode().split()
 
     def search(self, *criteria):
         """The UIDs that match, in the selected mailbox."""

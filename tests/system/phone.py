@@ -35,8 +35,9 @@ class Registered:
 
 
 class Phone(Imap):
-    def __init__(self, cyrus, user="alice", token=None, account_id=None):
-        super().__init__(cyrus.imaps_port, user, cyrus.password, ca=cyrus.ca)
+    def __init__(self, cyrus, user="alice", token=None, account_id=None, starttls=False):
+        super().__init__(cyrus.imap_port if starttls else cyrus.imaps_port, user, cyrus.password,
+                         ca=cyrus.ca, starttls=starttls)
         self.user = user
         self.token = token or new_token()
         self.account_id = account_id or str(uuid.uuid4()).upper()

@@ -4,10 +4,9 @@ import re
 
 import pytest
 
-from cyrus import is_since
+from cyrus import starttls
 from doctor import cure, examine
 
-STARTTLS = {"allowstarttls": "yes"} if is_since(3, 10) else {}
 NO_CERTIFICATE = {"tls_server_cert": None, "tls_server_key": None}
 
 
@@ -38,7 +37,7 @@ def test_the_port_for_tls_is_what_phones_want(ward):
 
 
 def test_starttls_alone_is_odd(ward):
-    site = ward(has_imaps=False, **STARTTLS)
+    site = ward(has_imaps=False, **starttls())
     finding = site.finding()
     assert finding["level"] == "warn" and "no service imapd -s for port 993" in finding["why"]
     assert f"only by STARTTLS at imap://127.0.0.1:{site.cyrus.imap_port}/" in finding["why"]

@@ -1,7 +1,10 @@
 """What happens to a mailbox in the real Cyrus, and whether the phone is told of it."""
 
+import imaplib
+
 import pytest
 
+from cyrus import is_since
 from mailsite import hashes_of
 from phone import hash_of
 
@@ -156,6 +159,31 @@ def test_an_expunge_is_told(home):
     home.told("INBOX")
     home.device.expunge()
     home.told("INBOX")
+    home.wait_event("MessageExpunge", "", "deferred")
+
+
+@pytest.mark.skipif(is_since(3, 10), reason="Cyrus offers it from 3.10 on")
+def test_a_message_cannot_be_replaced(home):
+    assert "REPLACE" not in home.device.capabilities()
+    with pytest.raises(imaplib.IMAP4.error):
+        home.device.replace("1", "INBOX")
+
+
+@pytest.mark.skipif(not is_since(3, 10), reason="Cyrus offers it from 3.10 on")
+def test_a_replaced_message_is_told(home):
+    """As a program does with the draft that is being written."""
+    assert "REPLACE" in home.device.capabilities()
+    home.device.replace("1", "INBOX")
+    home.told("INBOX")
+    home.wait_event("MessageAppend", "", "deferred")
+    home.wait_event("MessageExpunge", "", "deferred")
+
+
+@pytest.mark.skipif(not is_since(3, 10), reason="Cyrus offers it from 3.10 on")
+def test_a_message_replaced_by_one_elsewhere_is_told_of_both_ends(home):
+    home.device.replace("1", FOLDER)
+    home.told("INBOX", FOLDER)
+    home.wait_event("MessageAppend", FOLDER, "deferred")
     home.wait_event("MessageExpunge", "", "deferred")
 
 

@@ -1,12 +1,15 @@
 """A phone registers through the real Cyrus: who is told what from then on."""
 
+import imaplib
 import uuid
 
 import pytest
 
 from apnssim import TOPIC
+from cyrus import is_since, starttls
 from mailsite import hashes_of
 from phone import hash_of
+from waiting import TIMEOUT
 
 FOLDER = "Entwürfe"
 
@@ -193,6 +196,21 @@ def test_another_users_folder_is_told_while_its_acl_lets_the_phone_read(site):
     site.deliver(owner, "Team")
     site.deliver(reader)
     site.told(phone, "INBOX")
+
+
+# ---- at port 143, where 993 is not served ----
+
+def test_cyrus_offers_starttls_by_itself_before_3_10(site):
+    with imaplib.IMAP4("127.0.0.1", site.cyrus.imap_port, timeout=TIMEOUT) as connection:
+        assert ("STARTTLS" in connection.capabilities) != is_since(3, 10)
+
+
+def test_a_phone_that_uses_starttls_is_told(site_for, transport):
+    site = site_for(cyrus={"transport": transport, **starttls()})
+    user = site.create_user()
+    phone = site.registered_phone(user, "INBOX", starttls=True)
+    site.deliver(user)
+    site.told_inbox(phone)
 
 
 # ---- what does not register ----
