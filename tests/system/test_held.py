@@ -228,9 +228,10 @@ def test_who_asks_after_another_waits_for_ten_seconds(two, first, second):
     before, began = probes(two), time.time()
     with concurrent.futures.ThreadPoolExecutor() as background:
         background.submit(first, two)
+        wait_until(lambda: all(probes(two)[name] > before[name] for name in CREDENTIALS),
+                   what="a probe of each credential")
         wait_until(lambda: all(held["next_try"] > began + 100 and held["waiting"] == 1
-                               and probes(two)[held["name"]] > before[held["name"]]
-                               for held in holds(two)), what="a probe of each credential")
+                               for held in holds(two)), what="Apple's answers to them")
         background.submit(second, two)
         wait_until(lambda: all(held["next_try"] < began + 100 or
                                probes(two)[held["name"]] > before[held["name"]] + 1
