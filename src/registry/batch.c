@@ -87,15 +87,15 @@ static size_t renewals_length(struct rules *rules, struct registry_job *const *j
 
 /* One job. */
 static int run_news_that_moved(struct rules *rules, struct registry_job *const *jobs,
-	bool *ret_suspended_elsewhere, struct err *err)
+	bool *ret_is_surprised, struct err *err)
 {
 	int failed = mailbox_change_run(rules, jobs, 1, err);
-	return failed ? failed : news_match_run(rules, jobs, 1, ret_suspended_elsewhere, err);
+	return failed ? failed : news_match_run(rules, jobs, 1, ret_is_surprised, err);
 }
 
 /* Does the jobs at the front that go together; says how many they were. */
 static int run_front(struct rules *rules, struct registry_job **jobs, size_t count,
-	size_t *ret_length, bool *ret_suspended_elsewhere, struct err *err)
+	size_t *ret_length, bool *ret_is_surprised, struct err *err)
 {
 	enum run_kind kind = kind_of(jobs[0]);
 	size_t length = 1;
@@ -107,9 +107,9 @@ static int run_front(struct rules *rules, struct registry_job **jobs, size_t cou
 	*ret_length = length;
 	switch (kind) {
 	case RUN_NEWS:
-		return news_match_run(rules, jobs, length, ret_suspended_elsewhere, err);
+		return news_match_run(rules, jobs, length, ret_is_surprised, err);
 	case RUN_NEWS_THAT_MOVED:
-		return run_news_that_moved(rules, jobs, ret_suspended_elsewhere, err);
+		return run_news_that_moved(rules, jobs, ret_is_surprised, err);
 	case RUN_RENEWALS:
 		return renewal_run(rules, jobs, length, err);
 	case RUN_MAILBOXES:
@@ -126,6 +126,8 @@ static int run_front(struct rules *rules, struct registry_job **jobs, size_t cou
 
 static bool needs_write(const struct rules *rules, struct registry_job *const *jobs, size_t count)
 {
+	if (!rules->times_right)
+		return true;
 	for (size_t i = 0; i < count; i++) {
 		if (jobs[i]->kind == REGISTRY_LIST || jobs[i]->kind == REGISTRY_LIST_FORGOTTEN ||
 			jobs[i]->kind == REGISTRY_COUNT ||
@@ -146,34 +148,49 @@ static void on_suspended(void *ctx, const char *user, int64_t suspended_ms)
 	suspended_users_add(ctx, user, suspended_ms);
 }
 
+/* In a transaction. */
 static int load_suspended(struct rules *rules, struct err *err)
 {
-	const struct registry_ops *ops = rules->db->ops;
 	suspended_users_clear(rules->suspended);
-	int failed = ops->begin(rules->db, false, err);
-	if (!failed)
-		failed = ops->find_suspended(rules->db, on_suspended, rules->suspended, err);
-	if (!failed)
-		failed = ops->commit(rules->db, err);
-	if (failed)
-		ops->rollback(rules->db);
+	int failed = rules->db->ops->find_suspended(rules->db, on_suspended, rules->suspended, err);
 	rules->suspended_known = !failed;
 	return failed;
 }
 
+/* Before a batch that may not write after all. */
+static int load_suspended_first(struct rules *rules, struct err *err)
+{
+	const struct registry_ops *ops = rules->db->ops;
+	int failed = ops->begin(rules->db, false, err);
+	if (!failed)
+		failed = load_suspended(rules, err);
+	if (!failed)
+		failed = ops->commit(rules->db, err);
+	return failed;
+}
+
+/* At the first batch, hourly, and when the clock went back or another node's did. */
+static int put_right(struct rules *rules, struct err *err)
+{
+	int failed = rules_put_right(rules, err);
+	return failed ? failed : load_suspended(rules, err);
+}
+
 static int attempt(struct rules *rules, struct registry_job **jobs, size_t count,
-	bool *ret_suspended_elsewhere, struct err *err)
+	bool *ret_is_surprised, struct err *err)
 {
 	int failed = 0;
 	map_clear(rules->renewed);
-	if (!rules->suspended_known)
-		failed = load_suspended(rules, err);
+	if (rules->times_right && !rules->suspended_known)
+		failed = load_suspended_first(rules, err);
 	if (!failed)
 		failed = rules->db->ops->begin(rules->db, needs_write(rules, jobs, count), err);
+	if (!failed && !rules->times_right)
+		failed = put_right(rules, err);
 	for (size_t done = 0; done < count && !failed;) {
 		size_t length;
-		failed = run_front(
-			rules, jobs + done, count - done, &length, ret_suspended_elsewhere, err);
+		failed =
+			run_front(rules, jobs + done, count - done, &length, ret_is_surprised, err);
 		done += length;
 	}
 	return failed;
@@ -194,18 +211,20 @@ static int run(struct rules *rules, struct job_list *batch, int64_t now_ms, stru
 	size_t count = 0;
 	for (struct job *job = batch->first; job; job = job->next) {
 		jobs[count] = MEM_CONTAINER(job, struct registry_job, job);
+		if (jobs[count]->kind == REGISTRY_TIDY)
+			rules->times_right = false;
 		registry_job_undo(jobs[count++]);
 	}
-	bool suspended_elsewhere = false;
-	int failed = attempt(rules, jobs, count, &suspended_elsewhere, err);
-	if (!failed && suspended_elsewhere) {
-		/* Another node has suspended a user whom this batch resumes: once more, knowing
-		   that. */
+	bool is_surprised = false;
+	int failed = attempt(rules, jobs, count, &is_surprised, err);
+	if (!failed && is_surprised) {
 		undo(rules, jobs, count);
-		failed = attempt(rules, jobs, count, &suspended_elsewhere, err);
+		rules->times_right = false;
+		failed = attempt(rules, jobs, count, &is_surprised, err);
 	}
 	if (!failed) {
 		failed = rules->db->ops->commit(rules->db, err);
+		rules->times_right = !failed;
 		for (size_t i = 0; i < count && failed; i++) {
 			jobs[i]->may_be_done = true;
 			result_keep(jobs[i]);

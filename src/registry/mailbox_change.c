@@ -27,7 +27,6 @@ static size_t add_delete(const struct rules *rules, const struct registry_job *j
 			.kind = mailbox_is_inbox(mailbox) ? REGISTRY_OWNER_GONE
 							  : REGISTRY_FOLDER_GONE,
 			.at_ms = rules_time(rules, job),
-			.wrong_ms = rules->wrong_ms,
 			.owner = mailbox->owner,
 			.folder = mailbox->folder,
 		};
@@ -42,7 +41,6 @@ static struct registry_mailbox_change move(const struct rules *rules,
 	return (struct registry_mailbox_change){
 		.kind = mailbox_is_inbox(from) ? REGISTRY_OWNER_GONE : REGISTRY_FOLDER_MOVED,
 		.at_ms = rules_time(rules, job),
-		.wrong_ms = rules->wrong_ms,
 		.owner = from->owner,
 		.folder = from->folder,
 		.new_owner = to->owner,

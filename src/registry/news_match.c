@@ -15,7 +15,7 @@ struct query {
 struct news {
 	const struct rules *rules;
 	struct query *queries;
-	bool is_suspended_elsewhere;
+	bool is_surprised;
 };
 
 static void on_match(void *ctx, size_t index, const struct registry_row *row, const char *hash)
@@ -28,7 +28,7 @@ static void on_match(void *ctx, size_t index, const struct registry_row *row, co
 		if (is_own && rules_believes(job, reading) &&
 			(row->suspended_ms <= rules_time(news->rules, job) ||
 				row->suspended_ms > news->rules->wrong_ms))
-			news->is_suspended_elsewhere = true;
+			news->is_surprised = true;
 		return;
 	}
 	struct registry_match *match = result_last_match(job);
@@ -58,7 +58,6 @@ static int resume_owners(
 		resumed[resumed_count++] = (struct registry_resume){
 			.user = job->event->at[queries[i].reading].owner,
 			.upto_ms = rules_time(rules, job),
-			.wrong_ms = rules->wrong_ms,
 		};
 	}
 	if (resumed_count == 0)
@@ -71,7 +70,7 @@ static int resume_owners(
 }
 
 int news_match_run(struct rules *rules, struct registry_job *const *jobs, size_t count,
-	bool *ret_suspended_elsewhere, struct err *err)
+	bool *ret_is_surprised, struct err *err)
 {
 	mem_auto struct query *queries = mem_alloc_zero(MAILBOX_READINGS * count, sizeof(*queries));
 	mem_auto const struct mailbox **mailboxes =
@@ -88,7 +87,7 @@ int news_match_run(struct rules *rules, struct registry_job *const *jobs, size_t
 	struct news news = {.rules = rules, .queries = queries};
 	if (!failed)
 		failed = rules->db->ops->match(rules->db, mailboxes, asked, on_match, &news, err);
-	if (!failed && news.is_suspended_elsewhere)
-		*ret_suspended_elsewhere = true;
+	if (!failed && news.is_surprised)
+		*ret_is_surprised = true;
 	return failed;
 }

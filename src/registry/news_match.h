@@ -9,10 +9,10 @@
 #include "registry/rules.h"
 
 /*
- * NEWS jobs.  *ret_suspended_elsewhere: another node has suspended a user whom the batch
- * resumes; then the batch is to be run again, knowing that.
+ * NEWS jobs.  *ret_is_surprised: another node has suspended a user whom the batch resumes, or has
+ * done it by a wrong clock; then the batch is to be run again, knowing that.
  */
 int news_match_run(struct rules *rules, struct registry_job *const *jobs, size_t count,
-	bool *ret_suspended_elsewhere, struct err *err);
+	bool *ret_is_surprised, struct err *err);
 
 #endif

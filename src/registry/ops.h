@@ -49,8 +49,7 @@ struct registry_row {
 
 struct registry_resume {
 	const char *user;
-	int64_t upto_ms;  /* those that were suspended later stay so ... */
-	int64_t wrong_ms; /* ... unless later than this */
+	int64_t upto_ms; /* those that were suspended later stay so */
 };
 
 struct registry_list {
@@ -70,11 +69,10 @@ enum registry_mailbox_change_kind {
 	REGISTRY_FOLDER_MOVED,
 };
 
-/* Touches only what belongs to registrations with renewed_ms <= at_ms or > wrong_ms. */
+/* Touches only what belongs to registrations with renewed_ms <= at_ms. */
 struct registry_mailbox_change {
 	enum registry_mailbox_change_kind kind;
 	int64_t at_ms;
-	int64_t wrong_ms;
 	const char *owner;
 	const char *folder;
 	const char *new_owner;
@@ -101,8 +99,7 @@ struct registry_token_change {
 
 struct registry_census {
 	uint64_t registrations;
-	uint64_t wrong;		   /* of them: renewed or suspended later than wrong_ms */
-	int64_t newest_renewal_ms; /* of those that were not renewed later than wrong_ms */
+	int64_t newest_renewal_ms; /* 0: there are none */
 	/* As put_tidied left it. */
 	int64_t tidied_day;
 	uint64_t tidied_count;
@@ -196,19 +193,16 @@ struct registry_ops {
 	int (*resume)(struct registry_db *db, const struct registry_resume *resumes, size_t count,
 		registry_effect_fn *on_effect, void *ctx, struct err *err);
 
-	int (*census)(struct registry_db *db, int64_t wrong_ms, struct registry_census *ret,
-		struct err *err);
-	/* No time of the registrations that census counts as wrong is later than now_ms any more.
-	 */
-	int (*put_right)(struct registry_db *db, int64_t wrong_ms, int64_t now_ms, struct err *err);
+	/* Each time of a registration or trace that is later than `after_ms` becomes `to_ms`. */
+	int (*put_right)(struct registry_db *db, int64_t after_ms, int64_t to_ms, struct err *err);
+	int (*census)(struct registry_db *db, struct registry_census *ret, struct err *err);
 	int (*put_tidied)(struct registry_db *db, int64_t day, uint64_t count, struct err *err);
 	int (*put_seen)(
 		struct registry_db *db, int64_t seen_ms, int64_t spared_until_ms, struct err *err);
-	/* Deletes traces with at_ms < before_ms; those later than wrong_ms are of now_ms. */
-	int (*prune_traces)(struct registry_db *db, int64_t before_ms, int64_t wrong_ms,
-		int64_t now_ms, struct err *err);
 	/* All traces of that user. */
 	int (*remove_traces)(struct registry_db *db, const char *user, struct err *err);
+	/* Deletes traces with at_ms < before_ms. */
+	int (*prune_traces)(struct registry_db *db, int64_t before_ms, struct err *err);
 	/* The `limit` oldest of those with renewed_ms < before_ms; ret_total: how many there are.
 	 */
 	int (*find_expired)(struct registry_db *db, int64_t before_ms, size_t limit,

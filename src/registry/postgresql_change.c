@@ -37,8 +37,8 @@ static void on_resumed(void *ctx, size_t index, const PGresult *rows)
 	tell(ctx, index, REGISTRY_EFFECT_RESUMED, rows);
 }
 
-/* $1 to $4: not renewed after the change ($3), or only by a wrong clock ($4). */
-#define NOT_RENEWED_SINCE "(r.renewed_ms <= $3 OR r.renewed_ms > $4)"
+/* $1 to $3: not renewed after the change ($3). */
+#define NOT_RENEWED_SINCE "r.renewed_ms <= $3"
 
 static void add_change(struct pgvalues *values, const struct postgresql *p,
 	const struct registry_mailbox_change *change)
@@ -47,7 +47,6 @@ static void add_change(struct pgvalues *values, const struct postgresql *p,
 	pgvalues_text(values, p->site);
 	pgvalues_text(values, change->owner);
 	pgvalues_number(values, change->at_ms);
-	pgvalues_number(values, change->wrong_ms);
 }
 
 static int lose_owner(struct postgresql *p, const struct registry_mailbox_change *change,
@@ -58,7 +57,7 @@ static int lose_owner(struct postgresql *p, const struct registry_mailbox_change
 	int failed = postgresql_send(p,
 		"UPDATE mailpush_registration AS r SET suspended_ms = $3"
 		" WHERE r.site = $1 AND r.username = $2 AND " NOT_RENEWED_SINCE
-		" AND (r.suspended_ms <= $3 OR r.suspended_ms > $4) RETURNING r.key",
+		" AND r.suspended_ms <= $3 RETURNING r.key",
 		&values, on_suspended, teller, index, err);
 	if (failed)
 		return failed;
@@ -77,7 +76,7 @@ static int lose_folder(struct postgresql *p, const struct registry_mailbox_chang
 	pgvalues_text(&values, change->folder);
 	return postgresql_send(p,
 		"DELETE FROM mailpush_subscription AS s USING mailpush_registration AS r"
-		" WHERE s.site = $1 AND s.owner = $2 AND s.folder = $5 AND r.key = s.key"
+		" WHERE s.site = $1 AND s.owner = $2 AND s.folder = $4 AND r.key = s.key"
 		" AND " NOT_RENEWED_SINCE " RETURNING s.key, s.hash",
 		&values, on_lost, teller, index, err);
 }
@@ -147,8 +146,8 @@ static int move_folder(
 	int failed = postgresql_ask(p,
 		"SELECT s.key, s.name, s.folder FROM mailpush_subscription s"
 		" JOIN mailpush_registration r ON r.key = s.key"
-		" WHERE s.site = $1 AND s.owner = $2 AND s.folder >= $5"
-		" AND s.folder < $6 AND " NOT_RENEWED_SINCE,
+		" WHERE s.site = $1 AND s.owner = $2 AND s.folder >= $4"
+		" AND s.folder < $5 AND " NOT_RENEWED_SINCE,
 		&values, on_moved, &move, err);
 	if (failed || move.keys->count == 0)
 		return failed;
@@ -194,11 +193,10 @@ int postgresql_resume(struct registry_db *db, const struct registry_resume *resu
 		pgvalues_text(&values, p->site);
 		pgvalues_text(&values, resumes[i].user);
 		pgvalues_number(&values, resumes[i].upto_ms);
-		pgvalues_number(&values, resumes[i].wrong_ms);
 		failed = postgresql_send(p,
 			"UPDATE mailpush_registration SET suspended_ms = 0"
 			" WHERE site = $1 AND username = $2"
-			" AND (suspended_ms BETWEEN 1 AND $3 OR suspended_ms > $4) RETURNING key",
+			" AND suspended_ms BETWEEN 1 AND $3 RETURNING key",
 			&values, on_resumed, &teller, i, err);
 	}
 	return failed ? failed : pglink_wait(p->link, err);

@@ -326,28 +326,23 @@ static void on_census(void *ctx, size_t index, const PGresult *rows)
 	*census = (struct registry_census){
 		.registrations = (uint64_t)pgvalue_number(rows, 0, 0),
 		.newest_renewal_ms = pgvalue_number(rows, 0, 1),
-		.wrong = (uint64_t)pgvalue_number(rows, 0, 2),
-		.tidied_day = pgvalue_number(rows, 0, 3),
-		.tidied_count = (uint64_t)pgvalue_number(rows, 0, 4),
-		.seen_ms = pgvalue_number(rows, 0, 5),
-		.spared_until_ms = pgvalue_number(rows, 0, 6),
+		.tidied_day = pgvalue_number(rows, 0, 2),
+		.tidied_count = (uint64_t)pgvalue_number(rows, 0, 3),
+		.seen_ms = pgvalue_number(rows, 0, 4),
+		.spared_until_ms = pgvalue_number(rows, 0, 5),
 	};
 }
 
-int postgresql_census(
-	struct registry_db *db, int64_t wrong_ms, struct registry_census *ret, struct err *err)
+int postgresql_census(struct registry_db *db, struct registry_census *ret, struct err *err)
 {
 	struct postgresql *p = postgresql_of(db);
 	pgvalues_auto struct pgvalues values;
 	pgvalues_init(&values);
 	pgvalues_text(&values, p->site);
-	pgvalues_number(&values, wrong_ms);
 	return postgresql_ask(p,
 		"SELECT (SELECT count(*) FROM mailpush_registration WHERE site = $1),"
 		" (SELECT coalesce(max(renewed_ms), 0) FROM mailpush_registration"
-		"  WHERE site = $1 AND renewed_ms <= $2),"
-		" (SELECT count(*) FROM mailpush_registration"
-		"  WHERE site = $1 AND (renewed_ms > $2 OR suspended_ms > $2)),"
+		"  WHERE site = $1),"
 		" tidied_day, tidied_count, seen_ms, spared_until_ms"
 		" FROM mailpush_site WHERE name = $1",
 		&values, on_census, ret, err);

@@ -23,8 +23,7 @@ int postgresql_list_traces(struct registry_db *db, const char *user, int64_t aft
 int postgresql_count(struct registry_db *db, struct registry_totals *ret, struct err *err);
 int postgresql_find_suspended(
 	struct registry_db *db, registry_suspended_fn *on_suspended, void *ctx, struct err *err);
-int postgresql_census(
-	struct registry_db *db, int64_t wrong_ms, struct registry_census *ret, struct err *err);
+int postgresql_census(struct registry_db *db, struct registry_census *ret, struct err *err);
 int postgresql_find_expired(struct registry_db *db, int64_t before_ms, size_t limit,
 	registry_key_fn *on_key, void *ctx, uint64_t *ret_total, struct err *err);
 int postgresql_find_longest_suspended(struct registry_db *db, int64_t before_ms, size_t limit,

@@ -282,14 +282,24 @@ static int send_numbers(
 	return execute(p, sql, &values, err);
 }
 
-int postgresql_put_right(struct registry_db *db, int64_t wrong_ms, int64_t now_ms, struct err *err)
+/* $2: beyond that a time is from a wrong clock, and becomes $3. */
+#define PUT_RIGHT(time) time " = CASE WHEN " time " > $2 THEN $3 ELSE " time " END"
+
+int postgresql_put_right(struct registry_db *db, int64_t after_ms, int64_t to_ms, struct err *err)
 {
+	int failed = send_numbers(db,
+		"UPDATE mailpush_registration SET " PUT_RIGHT("renewed_ms") ", " PUT_RIGHT("suspend"
+											   "ed_ms") ", " PUT_RIGHT(
+			"created_ms") ", " PUT_RIGHT("superseded_ms") " WHERE site = $1 AND "
+								      "(renewed_ms > $2 OR "
+								      "suspended_ms > $2 OR "
+								      "superseded_ms > $2)",
+		after_ms, to_ms, err);
+	if (failed)
+		return failed;
 	return send_numbers(db,
-		"UPDATE mailpush_registration SET renewed_ms = least(renewed_ms, $3),"
-		" suspended_ms = least(suspended_ms, $3), created_ms = least(created_ms, $3),"
-		" superseded_ms = least(superseded_ms, $3)"
-		" WHERE site = $1 AND (renewed_ms > $2 OR suspended_ms > $2)",
-		wrong_ms, now_ms, err);
+		"UPDATE mailpush_forgotten SET at_ms = $3 WHERE site = $1 AND at_ms > $2", after_ms,
+		to_ms, err);
 }
 
 int postgresql_put_tidied(struct registry_db *db, int64_t day, uint64_t count, struct err *err)
@@ -318,16 +328,10 @@ int postgresql_remove_traces(struct registry_db *db, const char *user, struct er
 		&values, err);
 }
 
-int postgresql_prune_traces(struct registry_db *db, int64_t before_ms, int64_t wrong_ms,
-	int64_t now_ms, struct err *err)
+int postgresql_prune_traces(struct registry_db *db, int64_t before_ms, struct err *err)
 {
-	int failed = send_numbers(db,
+	return send_numbers(db,
 		"DELETE FROM mailpush_forgotten WHERE site = $1 AND (at_ms < $2"
 		" OR id <= (SELECT max(id) FROM mailpush_forgotten WHERE site = $1) - $3)",
 		before_ms, REGISTRY_TRACES_MAX, err);
-	if (failed)
-		return failed;
-	return send_numbers(db,
-		"UPDATE mailpush_forgotten SET at_ms = $3 WHERE site = $1 AND at_ms > $2", wrong_ms,
-		now_ms, err);
 }

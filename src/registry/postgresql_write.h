@@ -19,12 +19,11 @@ int postgresql_change_tokens(struct registry_db *db, const struct registry_token
 	size_t count, registry_key_fn *on_gone, void *ctx, struct err *err);
 int postgresql_mark_nudged(
 	struct registry_db *db, const struct registry_key *keys, size_t count, struct err *err);
-int postgresql_put_right(struct registry_db *db, int64_t wrong_ms, int64_t now_ms, struct err *err);
+int postgresql_put_right(struct registry_db *db, int64_t after_ms, int64_t to_ms, struct err *err);
 int postgresql_put_tidied(struct registry_db *db, int64_t day, uint64_t count, struct err *err);
 int postgresql_put_seen(
 	struct registry_db *db, int64_t seen_ms, int64_t spared_until_ms, struct err *err);
 int postgresql_remove_traces(struct registry_db *db, const char *user, struct err *err);
-int postgresql_prune_traces(struct registry_db *db, int64_t before_ms, int64_t wrong_ms,
-	int64_t now_ms, struct err *err);
+int postgresql_prune_traces(struct registry_db *db, int64_t before_ms, struct err *err);
 
 #endif

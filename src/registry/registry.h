@@ -8,14 +8,11 @@
  * fails is tried again on that thread until it succeeds (reported through `trouble`), so order is
  * never lost; every job is idempotent.
  *
- * A clock that ran ahead must not silence phones for as long as it was ahead.  So a stored time is
- * compared with the present too (the clock's, not received_ms: jobs are replayed days later): one
- * that lies more than five minutes in the future is from a wrong clock, and loses.  A registration
- * then applies and takes its own time; any news or registration resumes a suspended one; a delete
- * or a rename reaches it; REGISTRY_TIDY takes such times for the present, so that they expire at
- * last, unless more than half of all registrations lie in the future: then it is our clock that is
- * behind, and they are left alone.  FORGET and STOP stay careful and spare it.  A job that says
- * that it came from the future comes now.
+ * A clock that ran ahead must not silence phones for as long as it was ahead.  A time that lies
+ * more than five minutes in the future is from a wrong clock, and is put right where it enters: a
+ * job that says so comes now, and a stored time becomes that of five minutes ago.  Stored times are
+ * looked through at the first batch, at each REGISTRY_TIDY, when the clock went back, and when
+ * another node's clock shows.  A clock before 2024 was never set: nothing is judged by it.
  *
  * Behind it stands a table of functions (ops.h): SQLite here, databases on the network alike.  The
  * rules are ours and the same for all databases (batch.h, rules.h).

@@ -31,8 +31,7 @@ enum registry_job_kind {
 	 * A phone registered: insert or renew, the mailbox list is replaced; resumes it, ends
 	 * stopped_reason, makes an older account id of the same user and token superseded, evicts
 	 * beyond registrations_per_user.  Not applied (is_stale) if received_ms is older than what
-	 * is stored and not of a wrong clock.  matches[0]: the registration with the hashes of all
-	 * its mailboxes.
+	 * is stored.  matches[0]: the registration with the hashes of all its mailboxes.
 	 */
 	REGISTRY_REGISTER,
 	/*

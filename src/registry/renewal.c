@@ -35,7 +35,6 @@ struct run {
 	size_t count;
 	const char **users;
 	struct registry_key *keys;
-	int64_t wrong_ms; /* as in rules.h */
 };
 
 static const char *pack(char **memory, const char *text)
@@ -61,26 +60,11 @@ static struct known *add_known(struct renewal *renewal, const struct registry_ro
 	return known;
 }
 
-/* What a wrong clock has left in the future counts as just before this job. */
-static void put_right(struct known *known, int64_t time_ms, int64_t wrong_ms)
-{
-	struct registry_row *row = &known->row;
-	int64_t *const times[] = {
-		&row->renewed_ms, &row->suspended_ms, &row->created_ms, &row->superseded_ms};
-	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
-		if (*times[i] <= wrong_ms)
-			continue;
-		*times[i] = time_ms - 1;
-		known->is_changed = true;
-	}
-}
-
 static void on_row(void *ctx, size_t index, const struct registry_row *row)
 {
 	struct run *run = ctx;
 	struct renewal *renewal = &run->renewals[index];
 	struct known *known = add_known(renewal, row);
-	put_right(known, renewal->time_ms, run->wrong_ms);
 	known->memory = mem_alloc(packed_size(row->user) + packed_size(row->token) +
 		packed_size(row->account_id) + packed_size(row->topic) +
 		packed_size(row->subtopic) + packed_size(row->stopped_reason));
@@ -405,8 +389,8 @@ static int run_run(struct rules *rules, struct run *run, struct err *err)
 		bool resumes = job->kind == REGISTRY_REGISTER ||
 			(!job->is_stale && !is_undated(job) && !job->past->suspended_ms);
 		if (resumes &&
-			suspended_users_resumes(rules->suspended, run->users[i],
-				run->renewals[i].time_ms, rules->wrong_ms))
+			suspended_users_resumes(
+				rules->suspended, run->users[i], run->renewals[i].time_ms))
 			suspended_users_remove(rules->suspended, run->users[i]);
 	}
 	return failed;
@@ -423,7 +407,6 @@ int renewal_run(
 		.count = count,
 		.users = users,
 		.keys = keys,
-		.wrong_ms = rules->wrong_ms,
 	};
 	for (size_t i = 0; i < count; i++) {
 		const struct event_registration *sent = &jobs[i]->event->registration;

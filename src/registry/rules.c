@@ -40,8 +40,18 @@ void rules_fini(struct rules *rules)
 
 void rules_begin(struct rules *rules, int64_t now_ms)
 {
+	if (now_ms < rules->now_ms)
+		rules->times_right = false;
 	rules->now_ms = now_ms;
 	rules->wrong_ms = now_ms < CLOCK_SET_MS ? INT64_MAX : now_ms + WRONG_BEYOND_MS;
+}
+
+int rules_put_right(struct rules *rules, struct err *err)
+{
+	if (rules->wrong_ms == INT64_MAX)
+		return 0;
+	return rules->db->ops->put_right(
+		rules->db, rules->wrong_ms, rules->now_ms - WRONG_BEYOND_MS, err);
 }
 
 int64_t rules_time(const struct rules *rules, const struct registry_job *job)
@@ -56,8 +66,8 @@ bool rules_believes(const struct registry_job *job, unsigned reading)
 
 bool rules_resumes(const struct rules *rules, const struct registry_job *job, unsigned reading)
 {
-	return suspended_users_resumes(rules->suspended, job->event->at[reading].owner,
-		       rules_time(rules, job), rules->wrong_ms) &&
+	return suspended_users_resumes(
+		       rules->suspended, job->event->at[reading].owner, rules_time(rules, job)) &&
 		rules_believes(job, reading);
 }
 

@@ -5,8 +5,8 @@
  * What each kind of job means stands in renewal.h, news_match.h, mailbox_change.h, token_change.h,
  * tidy.h and listing.h, the same for all databases; batch.h brings them in order.
  *
- * Registry thread only.  Reads no clock: the present is given with each batch.  What a stored time
- * from the future of it means is told in registry.h.
+ * Registry thread only.  Reads no clock: the present is given with each batch.  registry.h tells
+ * what becomes of times that lie in its future.
  */
 #ifndef MAILPUSH_REGISTRY_RULES_H
 #define MAILPUSH_REGISTRY_RULES_H
@@ -23,18 +23,21 @@ struct rules {
 	unsigned registrations_per_user;
 	struct suspended_users *suspended;
 	bool suspended_known; /* as they stand in the database */
+	bool times_right;     /* no stored time is later than wrong_ms, as far as is known */
 	struct map *users;    /* of a run of renewals; empty outside */
 	struct map *renewed;  /* keys of the registrations that this batch has renewed */
 	int64_t now_ms;	      /* Unix; of the batch */
-	int64_t wrong_ms;     /* a stored time later than this is from a wrong clock */
+	int64_t wrong_ms;     /* a time later than this is from a wrong clock */
 };
 
 void rules_init(
 	struct rules *rules, struct registry_db *db, const struct registry_settings *settings);
 void rules_fini(struct rules *rules);
 
-/* A batch begins, at `now_ms` (Unix). */
+/* A batch begins, at `now_ms` (Unix).  When the clock went back, times are to be put right. */
 void rules_begin(struct rules *rules, int64_t now_ms);
+/* What a wrong clock has stored loses against all that comes from now on.  In a transaction. */
+int rules_put_right(struct rules *rules, struct err *err);
 
 /* When the job came; one that says it came from the future, or as good as, comes now. */
 int64_t rules_time(const struct rules *rules, const struct registry_job *job);

@@ -278,11 +278,10 @@ static int remove_traces(struct registry_db *db, const char *user, struct err *e
 	return result == SQLITE_DONE ? 0 : fail(s, "cannot write", err);
 }
 
-static int prune_traces(struct registry_db *db, int64_t before_ms, int64_t wrong_ms, int64_t now_ms,
-	struct err *err)
+static int prune_traces(struct registry_db *db, int64_t before_ms, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
-	int result = traces_prune(s->statements, s->site, before_ms, wrong_ms, now_ms);
+	int result = traces_prune(s->statements, s->site, before_ms);
 	return result == SQLITE_DONE ? 0 : fail(s, "cannot write", err);
 }
 
@@ -485,13 +484,11 @@ static int resume(struct registry_db *db, const struct registry_resume *resumes,
 	return failed;
 }
 
-static int census(
-	struct registry_db *db, int64_t wrong_ms, struct registry_census *ret, struct err *err)
+static int census(struct registry_db *db, struct registry_census *ret, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
 	sqlite3_stmt *query = s->statements[STATEMENT_CENSUS];
 	bind_number(query, 1, s->site);
-	bind_number(query, 2, wrong_ms);
 	struct registry_census found = {0};
 	int result = sqlite3_step(query);
 	if (result == SQLITE_ROW) {
@@ -501,7 +498,6 @@ static int census(
 		found.tidied_count = (uint64_t)sqlite3_column_int64(query, 3);
 		found.seen_ms = sqlite3_column_int64(query, 4);
 		found.spared_until_ms = sqlite3_column_int64(query, 5);
-		found.wrong = (uint64_t)sqlite3_column_int64(query, 6);
 		result = SQLITE_DONE;
 	}
 	int failed = finish(s, query, result, err);
@@ -510,14 +506,17 @@ static int census(
 	return failed;
 }
 
-static int put_right(struct registry_db *db, int64_t wrong_ms, int64_t now_ms, struct err *err)
+static int put_right(struct registry_db *db, int64_t after_ms, int64_t to_ms, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
 	sqlite3_stmt *query = s->statements[STATEMENT_PUT_RIGHT];
 	bind_number(query, 1, s->site);
-	bind_number(query, 2, wrong_ms);
-	bind_number(query, 3, now_ms);
-	return run(s, query, err);
+	bind_number(query, 2, after_ms);
+	bind_number(query, 3, to_ms);
+	int failed = run(s, query, err);
+	if (!failed && traces_put_right(s->statements, s->site, after_ms, to_ms) != SQLITE_DONE)
+		failed = fail(s, "cannot write", err);
+	return failed;
 }
 
 static int put_tidied(struct registry_db *db, int64_t day, uint64_t count, struct err *err)

@@ -9,13 +9,12 @@
 	TARGET_COLUMNS ", r.stopped_reason, r.subtopic, r.created_ms, r.superseded_ms, " \
 		       "r.is_nudged"
 
-/*
- * What a change of a mailbox may touch: registrations that were not renewed after it (?2), or only
- * by a wrong clock (?10).
- */
-#define NOT_RENEWED_SINCE                                                      \
-	"(SELECT r.renewed_ms <= ?2 OR r.renewed_ms > ?10 FROM registration r" \
+/* What a change of a mailbox may touch: registrations that were not renewed after it (?2). */
+#define NOT_RENEWED_SINCE                                \
+	"(SELECT r.renewed_ms <= ?2 FROM registration r" \
 	" WHERE r.id = subscription.registration)"
+/* ?2: beyond that a time is from a wrong clock, and becomes ?3. */
+#define PUT_RIGHT(time) time " = CASE WHEN " time " > ?2 THEN ?3 ELSE " time " END"
 
 #define TRACE_COLUMNS                                                                        \
 	"f.id, f.key, f.user, f.device_token, f.account_id, f.topic, f.renewed_ms, f.at_ms," \
@@ -79,8 +78,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_REMOVE] = "DELETE FROM registration WHERE id = ?1",
 	[STATEMENT_OWNER_SUSPENDED] =
 		"UPDATE registration INDEXED BY registration_user SET suspended_ms = ?2"
-		" WHERE site = ?1 AND user = ?3 AND (renewed_ms <= ?2 OR renewed_ms > ?10)"
-		" AND (suspended_ms <= ?2 OR suspended_ms > ?10) RETURNING key",
+		" WHERE site = ?1 AND user = ?3 AND renewed_ms <= ?2 AND suspended_ms <= ?2"
+		" RETURNING key",
 	[STATEMENT_OWNER_DROPPED] =
 		"DELETE FROM subscription WHERE site = ?1 AND owner = ?3"
 		" AND (SELECT r.user <> ?3 FROM registration r"
@@ -110,22 +109,50 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 				     " WHERE site = ?1 AND suspended_ms > 0 GROUP BY user",
 	[STATEMENT_RESUME] = "UPDATE registration INDEXED BY registration_user SET suspended_ms = 0"
 			     " WHERE site = ?1 AND user = ?2"
-			     " AND (suspended_ms BETWEEN 1 AND ?3 OR suspended_ms > ?4)"
-			     " RETURNING key",
+			     " AND suspended_ms BETWEEN 1 AND ?3 RETURNING key",
 	[STATEMENT_CENSUS] = "SELECT (SELECT count(*) FROM registration WHERE site = ?1),"
 			     " (SELECT coalesce(max(renewed_ms), 0) FROM registration"
-			     "  WHERE site = ?1 AND renewed_ms <= ?2),"
-			     " tidied_day, tidied_count, seen_ms, spared_until_ms,"
-			     " (SELECT count(*) FROM registration"
-			     "  WHERE (site = ?1 AND renewed_ms > ?2)"
-			     "  OR (site = ?1 AND suspended_ms > 0 AND suspended_ms > ?2))"
+			     "  WHERE site = ?1),"
+			     " tidied_day, tidied_count, seen_ms, spared_until_ms"
 			     " FROM site WHERE id = ?1",
-	[STATEMENT_PUT_RIGHT] =
-		"UPDATE registration SET renewed_ms = min(renewed_ms, ?3),"
-		" suspended_ms = min(suspended_ms, ?3), created_ms = min(created_ms, ?3),"
-		" superseded_ms = min(superseded_ms, ?3)"
-		" WHERE (site = ?1 AND renewed_ms > ?2)"
-		" OR (site = ?1 AND suspended_ms > 0 AND suspended_ms > ?2)",
+	[STATEMENT_PUT_RIGHT] = "UPDATE registration SET " PUT_RIGHT("renewed_ms") ", " PUT_RIGHT(
+		"suspended_ms") ", " PUT_RIGHT("created_ms") ", " PUT_RIGHT("superseded_ms") " WHER"
+											     "E "
+											     "(site"
+											     " = "
+											     "?1 "
+											     "AND "
+											     "renew"
+											     "ed_"
+											     "ms > "
+											     "?2)"
+											     " OR "
+											     "(site"
+											     " = "
+											     "?1 "
+											     "AND "
+											     "suspe"
+											     "nded_"
+											     "ms > "
+											     "0 "
+											     "AND "
+											     "suspe"
+											     "nded_"
+											     "ms > "
+											     "?2)"
+											     " OR "
+											     "(site"
+											     " = "
+											     "?1 "
+											     "AND "
+											     "(" SCHEMA_IS_NOT_ACTIVE
+											     ") "
+											     "AND "
+											     "super"
+											     "seded"
+											     "_ms "
+											     "> "
+											     "?2)",
 	[STATEMENT_PUT_TIDIED] = "UPDATE site SET tidied_day = ?2, tidied_count = ?3 WHERE id = ?1",
 	[STATEMENT_PUT_SEEN] = "UPDATE site SET seen_ms = ?2, spared_until_ms = ?3 WHERE id = ?1",
 	[STATEMENT_FIND_EXPIRED] =

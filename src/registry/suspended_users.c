@@ -63,12 +63,11 @@ void suspended_users_remove(struct suspended_users *suspended, const char *user)
 }
 
 bool suspended_users_resumes(
-	const struct suspended_users *suspended, const char *user, int64_t at_ms, int64_t wrong_ms)
+	const struct suspended_users *suspended, const char *user, int64_t at_ms)
 {
 	if (map_count(suspended->by_user) == 0)
 		return false;
 	const struct suspended_user *suspended_user =
 		map_get(suspended->by_user, user, strlen(user));
-	return suspended_user &&
-		(suspended_user->suspended_ms <= at_ms || suspended_user->suspended_ms > wrong_ms);
+	return suspended_user && suspended_user->suspended_ms <= at_ms;
 }

@@ -19,11 +19,8 @@ void suspended_users_clear(struct suspended_users *suspended);
 void suspended_users_add(struct suspended_users *suspended, const char *user, int64_t suspended_ms);
 void suspended_users_remove(struct suspended_users *suspended, const char *user);
 
-/*
- * Does something that happened to `user` at `at_ms` resume them?  Who was suspended later than
- * `wrong_ms` was so by a wrong clock, and anything resumes them.
- */
+/* Does something that happened to `user` at `at_ms` resume them? */
 bool suspended_users_resumes(
-	const struct suspended_users *suspended, const char *user, int64_t at_ms, int64_t wrong_ms);
+	const struct suspended_users *suspended, const char *user, int64_t at_ms);
 
 #endif

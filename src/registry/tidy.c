@@ -39,14 +39,6 @@ static int remove_gone(struct rules *rules, const struct registry_job *job, size
 		rules->db, job->gone + first, job->gone_count - first, &end, err);
 }
 
-/* When most of them lie in the future, it is our clock that is wrong. */
-static int put_right(struct rules *rules, const struct registry_census *census, struct err *err)
-{
-	if (census->wrong == 0 || census->wrong > census->registrations / 2)
-		return 0;
-	return rules->db->ops->put_right(rules->db, rules->wrong_ms, rules->now_ms, err);
-}
-
 static int remove_longest_suspended(struct rules *rules, struct registry_job *job, struct err *err)
 {
 	size_t first = job->gone_count;
@@ -143,7 +135,7 @@ static int audit_suspended(struct rules *rules, struct registry_job *job, struct
 int tidy_run(struct rules *rules, struct registry_job *job, struct err *err)
 {
 	struct registry_census census;
-	int failed = rules->db->ops->census(rules->db, rules->wrong_ms, &census, err);
+	int failed = rules->db->ops->census(rules->db, &census, err);
 	if (failed)
 		return failed;
 	int64_t now_ms = rules_time(rules, job);
@@ -155,9 +147,7 @@ int tidy_run(struct rules *rules, struct registry_job *job, struct err *err)
 		margin = NUDGE_BEFORE_MS;
 
 	bool is_spared = false;
-	failed = put_right(rules, &census, err);
-	if (!failed)
-		failed = see(rules, job, &census, &is_spared, err);
+	failed = see(rules, job, &census, &is_spared, err);
 	if (!failed && !is_spared)
 		failed = remove_longest_suspended(rules, job, err);
 	if (!failed && !is_spared)
@@ -165,8 +155,7 @@ int tidy_run(struct rules *rules, struct registry_job *job, struct err *err)
 	if (!failed)
 		failed = nudge(rules, job, expired_before + margin, err);
 	if (!failed)
-		failed = rules->db->ops->prune_traces(
-			rules->db, now_ms - REGISTRY_TRACE_MS, rules->wrong_ms, now_ms, err);
+		failed = rules->db->ops->prune_traces(rules->db, now_ms - REGISTRY_TRACE_MS, err);
 	if (!failed)
 		failed = audit_suspended(rules, job, err);
 	/* Other nodes may have suspended users, or resumed them. */

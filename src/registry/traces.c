@@ -102,18 +102,19 @@ int traces_remove(sqlite3_stmt *const *statements, int64_t site, const char *use
 	return run(query);
 }
 
-int traces_prune(sqlite3_stmt *const *statements, int64_t site, int64_t before_ms, int64_t wrong_ms,
-	int64_t now_ms)
+int traces_prune(sqlite3_stmt *const *statements, int64_t site, int64_t before_ms)
 {
 	sqlite3_stmt *query = statements[STATEMENT_PRUNE_TRACES];
 	sqlite3_bind_int64(query, 1, site);
 	sqlite3_bind_int64(query, 2, before_ms);
-	int result = run(query);
-	if (result != SQLITE_DONE)
-		return result;
-	query = statements[STATEMENT_PUT_TRACES_RIGHT];
+	return run(query);
+}
+
+int traces_put_right(sqlite3_stmt *const *statements, int64_t site, int64_t after_ms, int64_t to_ms)
+{
+	sqlite3_stmt *query = statements[STATEMENT_PUT_TRACES_RIGHT];
 	sqlite3_bind_int64(query, 1, site);
-	sqlite3_bind_int64(query, 2, wrong_ms);
-	sqlite3_bind_int64(query, 3, now_ms);
+	sqlite3_bind_int64(query, 2, after_ms);
+	sqlite3_bind_int64(query, 3, to_ms);
 	return run(query);
 }

@@ -21,7 +21,8 @@ int traces_leave_token(
 int traces_list(sqlite3_stmt *const *statements, int64_t site, const char *user, int64_t after_id,
 	size_t limit, registry_trace_fn *on_trace, void *ctx);
 int traces_remove(sqlite3_stmt *const *statements, int64_t site, const char *user);
-int traces_prune(sqlite3_stmt *const *statements, int64_t site, int64_t before_ms, int64_t wrong_ms,
-	int64_t now_ms);
+int traces_prune(sqlite3_stmt *const *statements, int64_t site, int64_t before_ms);
+int traces_put_right(
+	sqlite3_stmt *const *statements, int64_t site, int64_t after_ms, int64_t to_ms);
 
 #endif

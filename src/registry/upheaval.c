@@ -36,7 +36,6 @@ static sqlite3_stmt *bind_change(
 	sqlite3_bind_int64(query, 1, site);
 	sqlite3_bind_int64(query, 2, change->at_ms);
 	bind_text(query, 3, change->owner);
-	sqlite3_bind_int64(query, 10, change->wrong_ms);
 	return query;
 }
 
@@ -83,6 +82,5 @@ int upheaval_resume(sqlite3_stmt *const *statements, int64_t site,
 	sqlite3_bind_int64(query, 1, site);
 	bind_text(query, 2, resume->user);
 	sqlite3_bind_int64(query, 3, resume->upto_ms);
-	sqlite3_bind_int64(query, 4, resume->wrong_ms);
 	return run(query, REGISTRY_EFFECT_RESUMED, teller);
 }

@@ -186,19 +186,23 @@ static void they_go_after_thirty_days_whatever_the_clock_did(void **state)
 	tidy(w, NOW + 2);
 	run(w);
 	assert_int_equal(traces(w, &all)->count, 2);
-	assert_int_equal(last(w)->at_ms, NOW + 2);
-	set_clock(w, NOW + 1 + REGISTRY_TRACE_MS);
-	tidy(w, NOW + 1 + REGISTRY_TRACE_MS);
-	run(w);
-	assert_int_equal(traces(w, &all)->count, 2);
-	set_clock(w, NOW + 2 + REGISTRY_TRACE_MS);
-	tidy(w, NOW + 2 + REGISTRY_TRACE_MS);
-	run(w);
-	assert_int_equal(traces(w, &all)->count, 1);
-	set_clock(w, NOW + 3 + REGISTRY_TRACE_MS);
-	tidy(w, NOW + 3 + REGISTRY_TRACE_MS);
-	run(w);
-	assert_int_equal(traces(w, &all)->count, 0);
+	const int64_t right_ms = NOW + 2 - 5 * CLOCK_MINUTE_MS;
+	assert_int_equal(last(w)->at_ms, right_ms);
+	const struct {
+		int64_t now_ms;
+		size_t left;
+	} steps[] = {
+		{right_ms + REGISTRY_TRACE_MS, 2},
+		{right_ms + 1 + REGISTRY_TRACE_MS, 1},
+		{NOW + 1 + REGISTRY_TRACE_MS, 1},
+		{NOW + 2 + REGISTRY_TRACE_MS, 0},
+	};
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		set_clock(w, steps[i].now_ms);
+		tidy(w, steps[i].now_ms);
+		run(w);
+		assert_int_equal(traces(w, &all)->count, steps[i].left);
+	}
 }
 
 static void another_sites_are_not_seen(void **state)

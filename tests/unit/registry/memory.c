@@ -534,23 +534,13 @@ static int remove_traces(struct registry_db *db, const char *user, struct err *e
 	return 0;
 }
 
-static int prune_traces(struct registry_db *db, int64_t before_ms, int64_t wrong_ms, int64_t now_ms,
-	struct err *err)
+static int prune_traces(struct registry_db *db, int64_t before_ms, struct err *err)
 {
 	struct site *site = site_of(db);
 	(void)err;
 	for (size_t i = site->trace_count; i-- > 0;) {
-		if (site->traces[i]->at_ms < before_ms) {
+		if (site->traces[i]->at_ms < before_ms)
 			drop_trace(site, i);
-		} else if (site->traces[i]->at_ms > wrong_ms) {
-			struct registry_trace *put_right = add_trace(site, site->traces[i]);
-			put_right->at_ms = now_ms;
-			site->trace_count--;
-			struct registry_trace *wrong = site->traces[i];
-			site->traces[i] = put_right;
-			if (!has_trace(site->old_traces, site->old_trace_count, wrong))
-				trace_free(wrong);
-		}
 	}
 	return 0;
 }
@@ -651,12 +641,11 @@ static int change_mailboxes(struct registry_db *db, const struct registry_mailbo
 			if (!registration)
 				continue;
 			const struct registry_row *row = &registration->row;
-			if (row->renewed_ms > change->at_ms && row->renewed_ms <= change->wrong_ms)
+			if (row->renewed_ms > change->at_ms)
 				continue;
 			if (change->kind == REGISTRY_OWNER_GONE &&
 				strcmp(row->user, change->owner) == 0 &&
-				(row->suspended_ms <= change->at_ms ||
-					row->suspended_ms > change->wrong_ms)) {
+				row->suspended_ms <= change->at_ms) {
 				edit(site, slot)->row.suspended_ms = change->at_ms;
 				tell(&effects, REGISTRY_EFFECT_SUSPENDED, site->slots[slot], NULL);
 			}
@@ -724,8 +713,7 @@ static int resume(struct registry_db *db, const struct registry_resume *resumes,
 			if (!registration || strcmp(registration->row.user, resumes[i].user) != 0)
 				continue;
 			int64_t suspended_ms = registration->row.suspended_ms;
-			if ((suspended_ms > 0 && suspended_ms <= resumes[i].upto_ms) ||
-				suspended_ms > resumes[i].wrong_ms) {
+			if (suspended_ms > 0 && suspended_ms <= resumes[i].upto_ms) {
 				const struct effects effects = {on_effect, ctx, i};
 				edit(site, slot)->row.suspended_ms = 0;
 				tell(&effects, REGISTRY_EFFECT_RESUMED, site->slots[slot], NULL);
@@ -735,13 +723,7 @@ static int resume(struct registry_db *db, const struct registry_resume *resumes,
 	return 0;
 }
 
-static bool is_wrong(const struct registry_row *row, int64_t wrong_ms)
-{
-	return row->renewed_ms > wrong_ms || row->suspended_ms > wrong_ms;
-}
-
-static int census(
-	struct registry_db *db, int64_t wrong_ms, struct registry_census *ret, struct err *err)
+static int census(struct registry_db *db, struct registry_census *ret, struct err *err)
 {
 	const struct site *site = site_of(db);
 	(void)err;
@@ -754,30 +736,45 @@ static int census(
 			continue;
 		const struct registry_row *row = &site->slots[slot]->row;
 		ret->registrations++;
-		ret->wrong += is_wrong(row, wrong_ms);
-		if (row->renewed_ms <= wrong_ms && row->renewed_ms > ret->newest_renewal_ms)
+		if (row->renewed_ms > ret->newest_renewal_ms)
 			ret->newest_renewal_ms = row->renewed_ms;
 	}
 	return 0;
 }
 
-static int64_t smaller(int64_t a, int64_t b)
+static void put_time_right(int64_t *time_ms, int64_t after_ms, int64_t to_ms)
 {
-	return a < b ? a : b;
+	if (*time_ms > after_ms)
+		*time_ms = to_ms;
 }
 
-static int put_right(struct registry_db *db, int64_t wrong_ms, int64_t now_ms, struct err *err)
+static int put_right(struct registry_db *db, int64_t after_ms, int64_t to_ms, struct err *err)
 {
 	struct site *site = site_of(db);
 	(void)err;
 	for (size_t slot = 0; slot < site->slot_count; slot++) {
-		if (!site->slots[slot] || !is_wrong(&site->slots[slot]->row, wrong_ms))
+		if (!site->slots[slot])
+			continue;
+		const struct registry_row *now = &site->slots[slot]->row;
+		if (now->renewed_ms <= after_ms && now->suspended_ms <= after_ms &&
+			now->created_ms <= after_ms && now->superseded_ms <= after_ms)
 			continue;
 		struct registry_row *row = &edit(site, slot)->row;
-		row->renewed_ms = smaller(row->renewed_ms, now_ms);
-		row->suspended_ms = smaller(row->suspended_ms, now_ms);
-		row->created_ms = smaller(row->created_ms, now_ms);
-		row->superseded_ms = smaller(row->superseded_ms, now_ms);
+		put_time_right(&row->renewed_ms, after_ms, to_ms);
+		put_time_right(&row->suspended_ms, after_ms, to_ms);
+		put_time_right(&row->created_ms, after_ms, to_ms);
+		put_time_right(&row->superseded_ms, after_ms, to_ms);
+	}
+	for (size_t i = 0; i < site->trace_count; i++) {
+		struct registry_trace *wrong = site->traces[i];
+		if (wrong->at_ms <= after_ms)
+			continue;
+		struct registry_trace *right = add_trace(site, wrong);
+		right->at_ms = to_ms;
+		site->traces[i] = right;
+		site->trace_count--;
+		if (!has_trace(site->old_traces, site->old_trace_count, wrong))
+			trace_free(wrong);
 	}
 	return 0;
 }

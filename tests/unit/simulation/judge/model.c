@@ -142,8 +142,7 @@ bool model_sleeps(const char *owner)
 static void wake(const char *user, int64_t at_ms)
 {
 	for (size_t i = 0; i < all_count; i++) {
-		if (!is_of(all[i], user) || !all[i]->suspended_ms ||
-			(all[i]->suspended_ms > at_ms && all[i]->suspended_ms <= wrong_ms))
+		if (!is_of(all[i], user) || !all[i]->suspended_ms || all[i]->suspended_ms > at_ms)
 			continue;
 		all[i]->suspended_ms = 0;
 		alter(all[i]);
@@ -220,20 +219,6 @@ static struct model_registration *add(const struct registry_job *job)
 	registration->account_id = mem_dup(sent->account_id);
 	registration->key = key;
 	return registration;
-}
-
-static void put_right(const char *user, int64_t at_ms)
-{
-	for (size_t i = 0; i < all_count; i++) {
-		if (!is_of(all[i], user))
-			continue;
-		int64_t *const times[] = {
-			&all[i]->renewed_ms, &all[i]->suspended_ms, &all[i]->created_ms};
-		for (unsigned j = 0; j < 3; j++) {
-			if (*times[j] > wrong_ms)
-				*times[j] = at_ms - 1;
-		}
-	}
 }
 
 static bool is_same_list(
@@ -326,7 +311,6 @@ static void follow_registration(const struct registry_job *job)
 {
 	struct model_registration *self = add(job);
 	int64_t at_ms = time_of(job);
-	put_right(self->user, at_ms);
 	bool is_stale = self->exists && at_ms < self->renewed_ms;
 	judge_rule(job->is_stale == is_stale, "an older registration does not replace a newer one");
 	if (is_stale)
@@ -376,8 +360,7 @@ static void drop_subscription(struct model_registration *registration, size_t at
 
 static bool is_touched(const struct model_registration *registration, int64_t at_ms)
 {
-	return registration->exists &&
-		(registration->renewed_ms <= at_ms || registration->renewed_ms > wrong_ms);
+	return registration->exists && registration->renewed_ms <= at_ms;
 }
 
 static void lose_owner(const char *owner, int64_t at_ms)
@@ -387,8 +370,7 @@ static void lose_owner(const char *owner, int64_t at_ms)
 		if (!is_touched(registration, at_ms))
 			continue;
 		if (is_of(registration, owner)) {
-			if (registration->suspended_ms < at_ms ||
-				registration->suspended_ms > wrong_ms) {
+			if (registration->suspended_ms < at_ms) {
 				registration->suspended_ms = at_ms;
 				alter(registration);
 			}
@@ -530,42 +512,26 @@ static void follow_token(const struct registry_job *job)
 
 /* Housekeeping. */
 
-static void put_all_right(int64_t *ret_newest_ms)
+static void put_right(void)
 {
-	size_t count = 0;
-	size_t wrong = 0;
-	*ret_newest_ms = 0;
 	for (size_t i = 0; i < all_count; i++) {
-		const struct model_registration *registration = all[i];
-		if (!registration->exists)
-			continue;
-		count++;
-		wrong += registration->renewed_ms > wrong_ms ||
-			registration->suspended_ms > wrong_ms;
-		if (registration->renewed_ms <= wrong_ms &&
-			registration->renewed_ms > *ret_newest_ms)
-			*ret_newest_ms = registration->renewed_ms;
-	}
-	if (wrong == 0 || wrong > count / 2)
-		return;
-	for (size_t i = 0; i < all_count; i++) {
-		struct model_registration *registration = all[i];
-		if (!registration->exists ||
-			(registration->renewed_ms <= wrong_ms &&
-				registration->suspended_ms <= wrong_ms))
-			continue;
-		int64_t *const times[] = {&registration->renewed_ms, &registration->suspended_ms,
-			&registration->created_ms};
-		for (unsigned j = 0; j < 3; j++)
-			*times[j] = *times[j] < now_ms ? *times[j] : now_ms;
+		int64_t *const times[] = {
+			&all[i]->renewed_ms, &all[i]->suspended_ms, &all[i]->created_ms};
+		for (unsigned j = 0; j < 3; j++) {
+			if (*times[j] > wrong_ms)
+				*times[j] = now_ms - WRONG_BEYOND_MS;
+		}
 	}
 }
 
 static void follow_tidy(const struct registry_job *job)
 {
 	int64_t at_ms = time_of(job);
-	int64_t newest_ms;
-	put_all_right(&newest_ms);
+	int64_t newest_ms = 0;
+	for (size_t i = 0; i < all_count; i++) {
+		if (all[i]->exists && all[i]->renewed_ms > newest_ms)
+			newest_ms = all[i]->renewed_ms;
+	}
 	int64_t present_ms = newest_ms < at_ms ? newest_ms : at_ms;
 	for (size_t i = 0; i < job->gone_count; i++) {
 		struct model_registration *gone = model_find(&job->gone[i]);
@@ -593,8 +559,11 @@ bool model_is_told(void)
 void model_follow(const struct job_list *batch, int64_t now_unix_ms, bool is_told_now)
 {
 	is_told = is_told_now;
+	bool was_set_back = now_unix_ms < now_ms;
 	now_ms = now_unix_ms;
 	wrong_ms = now_unix_ms + WRONG_BEYOND_MS;
+	if (was_set_back)
+		put_right();
 	batch_number++;
 	bool is_news_run = false;
 	for (struct job *first = batch->first; first; first = first->next) {
