@@ -242,6 +242,10 @@ static void write_databases(
 	head(out, "database_bytes", "gauge", "Size of the databases.");
 	labelled(out, "database_bytes", "database", "registry", totals->registry.bytes);
 	labelled(out, "database_bytes", "database", "queue", totals->queue_bytes);
+	head(out, "registry_conflicts_total", "counter",
+		"Batches of the registry done again: another transaction was in the way.");
+	buf_printf(out, PREFIX "registry_conflicts_total %" PRIu64 "\n",
+		registry_conflicts(services->registry));
 	head(out, "database_commit_seconds", "histogram",
 		"Time that a database took for a batch of jobs and its commit.");
 	histogram(out, "database_commit_seconds", "database", "registry",

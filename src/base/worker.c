@@ -166,8 +166,7 @@ static struct timespec after_ms(int64_t ms)
 	return until;
 }
 
-/* False: the worker is to stop. */
-static bool pause_for(struct worker *worker, int64_t ms)
+bool worker_pause(struct worker *worker, int64_t ms)
 {
 	const struct timespec until = after_ms(ms);
 	pthread_mutex_lock(&worker->lock);
@@ -188,7 +187,7 @@ bool worker_attempt(
 		if (status == -ECANCELED)
 			return false;
 		worker_report(worker, err.text);
-		if (!pause_for(worker, backoff_ms(RETRY_MIN_MS, RETRY_MAX_MS, failures)))
+		if (!worker_pause(worker, backoff_ms(RETRY_MIN_MS, RETRY_MAX_MS, failures)))
 			return false;
 	}
 	worker_report(worker, NULL);

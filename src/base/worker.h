@@ -116,6 +116,8 @@ bool worker_attempt(
  * thread ran.
  */
 void worker_report(struct worker *worker, const char *text);
+/* For `run`, on the worker's thread: false at once when the worker is to stop. */
+bool worker_pause(struct worker *worker, int64_t ms);
 /*
  * For `run`, on the worker's thread: has `asked` called on the loop thread and waits for its end.
  * False when the worker is to stop: it was not called.

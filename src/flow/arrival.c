@@ -344,7 +344,7 @@ static void on_registry(struct registry_job *job)
 	arrival->is_matched = true;
 	arrivals->silence = 0;
 	if (job->status) {
-		/* Stopping, and the registry never answered: the next start takes it from there. */
+		/* Stopping, or the database refuses it: the next start takes it from there. */
 		if (!arrival->is_parked)
 			park(arrivals, arrival);
 		finish_if_done(arrivals, arrival);

@@ -92,6 +92,13 @@ static void on_registry_trouble(void *ctx, const char *text)
 		alarm_clear("registry");
 }
 
+static void on_registry_refused(void *ctx, const char *text)
+{
+	(void)ctx;
+	alarm_raise("registry:refused",
+		"what an event or a request says is set aside until the next start: %s", text);
+}
+
 static void on_queue_trouble(void *ctx, const char *text)
 {
 	(void)ctx;
@@ -160,8 +167,8 @@ static int open_registry(struct pipeline *pipeline, struct err *err)
 		.registrations_per_user = config->registrations_per_user,
 		.password_file = config->registry_password_file,
 		.timeout_ms = config->registry_timeout_ms};
-	int status = registry_new(pipeline->needs.loop, &settings, on_registry_trouble, pipeline,
-		&pipeline->registry, err);
+	int status = registry_new(pipeline->needs.loop, &settings, on_registry_trouble,
+		on_registry_refused, pipeline, &pipeline->registry, err);
 	/* What is in the queue's file comes first. */
 	if (!status)
 		registry_hold(pipeline->registry);

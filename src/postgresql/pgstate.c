@@ -24,9 +24,9 @@ static const struct {
 	{"42501", -EACCES},    /* rights are missing */
 	{"42", -ENOTSUP},      /* no such table or column */
 	{"3F", -ENOTSUP},      /* no such schema */
-	{"22", -EBADMSG},      /* a value that it does not take */
-	{"23", -EBADMSG},      /* a value that breaks a rule of the schema */
-	{"54", -EBADMSG},      /* a value that is too large */
+	{"22", -EILSEQ},       /* a value that it does not take */
+	{"23", -EILSEQ},       /* a value that breaks a rule of the schema */
+	{"54", -EILSEQ},       /* a value that is too large */
 };
 
 int pgstate_code(const char *state)
@@ -50,7 +50,7 @@ const char *pgstate_remedy(int code)
 	case -ENOTSUP:
 		return "its tables are not those of this mailpushd; restore them, or correct "
 		       "the url";
-	case -EBADMSG:
+	case -EILSEQ:
 		return "the database refuses a value";
 	default:
 		return "look into the server's log";

@@ -250,14 +250,14 @@ int registry_store_open(
 	const struct registry_settings *settings, struct registry_store **ret, struct err *err)
 {
 	const char *colon = strchr(settings->url, ':');
-	const struct registry_ops *ops = NULL;
+	const struct registry_ops *ops = settings->ops;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && colon; i++) {
 		size_t size = strlen(kinds[i]->scheme);
 		if ((size_t)(colon - settings->url) == size &&
 			memcmp(settings->url, kinds[i]->scheme, size) == 0)
 			ops = kinds[i];
 	}
-	if (!ops || !colon[1])
+	if (!ops || !colon || !colon[1])
 		return err_set(err, -EINVAL,
 			"registry '%s': this mailpushd has no such kind of database; write "
 			"sqlite:/path/to/file%s",

@@ -7,12 +7,16 @@
  * alone: ids that a database makes stay behind this table.  All that is stored belongs to the site
  * given to `open`; other sites in the same database are never touched.
  *
- * Times are Unix milliseconds, 0 is "never".  Text is compared byte by byte.  Strings given to a
- * callback live until it returns.  Callbacks must not call the database.
+ * Times are Unix milliseconds, 0 is "never".  Text is valid UTF-8 and compared byte by byte. Bounds
+ * in bytes, without the NUL: user and owner MAILBOX_USER_MAX, name MAILBOX_NAME_MAX, folder twice
+ * that (a rename may lengthen it), token EVENT_TOKEN_MAX, account id EVENT_ACCOUNT_ID_MAX, subtopic
+ * EVENT_SUBTOPIC_MAX, hash MAILBOX_HASH_SIZE - 1; topic, reason and site some hundred.  Strings
+ * given to a callback live until it returns.  Callbacks must not call the database.
  *
- * Errors: negative errno with a text that names the database, what went wrong and what to do; the
- * caller then rolls back and does the whole batch again later, so a database on the network
- * reconnects in `begin`.
+ * Failures: negative errno with a text that names the database without its password, what went
+ * wrong and what to do.  failure.h says which errno means what.  The caller rolls back, which never
+ * fails, and does the whole batch again, so a database on the network reconnects in `begin`.  What
+ * waits for a network has a deadline of its own.
  *
  * Registry thread only (open and close: before and after it runs).
  */
@@ -130,7 +134,10 @@ struct registry_db {
 struct registry_ops {
 	const char *scheme; /* what stands before the colon of the url */
 
-	/* `place`: what stands behind it.  Makes and migrates the schema. */
+	/*
+	 * `place`: what stands behind it.  Makes and migrates the schema.  A database on the
+	 * network that is away is opened all the same: `begin` fails until it is there.
+	 */
 	int (*open)(const char *place, const struct registry_settings *settings,
 		struct registry_db **ret, struct err *err);
 	void (*close)(struct registry_db *db);

@@ -1,19 +1,35 @@
 #include "registry/registry.h"
 
+#include "base/backoff.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "registry/batch.h"
+#include "registry/failure.h"
 
 #include <errno.h>
+#include <stdatomic.h>
+
+/* Of a database that is away; of one that somebody has to mend: the longest at once. */
+#define AWAY_MIN_MS 100
+#define AWAY_MAX_MS 5000
+/* Whoever was in the way twice is left some time. */
+#define CONFLICT_MIN_MS 2
+#define CONFLICT_MAX_MS 1000
+/* A connection that is made anew, or a short lock, is no trouble yet. */
+#define QUIET_MS 2000
 
 struct registry {
 	struct registry_store *store; /* the thread's; NULL: not open yet */
 	struct registry_settings settings;
 	struct job
 		opening; /* of nobody: has the thread open the database when no other job comes */
+	struct random random; /* the thread's */
+	atomic_uint_fast64_t conflicts;
 	bool is_held;
 	struct job_list held;
 	struct worker *worker;
 	registry_trouble_fn *trouble;
+	registry_refused_fn *refused;
 	void *ctx;
 };
 
@@ -31,6 +47,60 @@ static int attempt(void *ctx, struct job_list *batch, struct err *err)
 	return failed || !batch->first ? failed : registry_store_run(registry->store, batch, err);
 }
 
+/* How long to wait after the failure, the `failures`th in a row. */
+static int64_t pause_ms(struct registry *registry, enum failure failure, unsigned failures)
+{
+	if (failure == FAILURE_FATAL)
+		return AWAY_MAX_MS;
+	if (failure == FAILURE_AWAY)
+		return backoff_random_ms(AWAY_MIN_MS, AWAY_MAX_MS, failures - 1, &registry->random);
+	return failures < 2 ? 0
+			    : backoff_random_ms(CONFLICT_MIN_MS, CONFLICT_MAX_MS, failures - 2,
+				      &registry->random);
+}
+
+/* Until it is done (0), refused (-EILSEQ) or the registry is to stop (-ECANCELED). */
+static int do_batch(struct registry *registry, struct job_list *batch, struct err *err)
+{
+	int64_t since_ms = clock_monotonic_ms();
+	int failed;
+	for (unsigned failures = 1; (failed = attempt(registry, batch, err)); failures++) {
+		enum failure failure = failure_of(failed);
+		if (failure == FAILURE_BAD_JOB && batch->first)
+			break;
+		if (failure == FAILURE_CONFLICT)
+			atomic_fetch_add(&registry->conflicts, 1);
+		if (failure == FAILURE_FATAL || clock_monotonic_ms() - since_ms >= QUIET_MS)
+			worker_report(registry->worker, err->text);
+		if (!worker_pause(registry->worker, pause_ms(registry, failure, failures)))
+			return -ECANCELED;
+	}
+	worker_report(registry->worker, NULL);
+	return failed;
+}
+
+/* One after the other, with each half of a batch that is refused.  False: it is to stop. */
+static bool do_by_halves(struct registry *registry, struct job_list *batch)
+{
+	struct err err;
+	int failed = do_batch(registry, batch, &err);
+	if (!failed || failed == -ECANCELED)
+		return !failed;
+	if (batch->count < 2) {
+		struct registry_job *job = registry_job(batch->first);
+		job->status = failed;
+		job->refusal = mem_dup(err.text);
+		return true;
+	}
+	struct job_list front;
+	job_list_init(&front);
+	job_list_move_some(&front, batch, batch->count / 2);
+	bool goes_on = do_by_halves(registry, &front) && do_by_halves(registry, batch);
+	job_list_move(&front, batch);
+	job_list_move(batch, &front);
+	return goes_on;
+}
+
 /* The opening job can only be the first. */
 static void run(void *ctx, struct job_list *batch)
 {
@@ -39,7 +109,7 @@ static void run(void *ctx, struct job_list *batch)
 	job_list_init(&opening);
 	if (batch->first == &registry->opening)
 		job_list_append(&opening, job_list_take(batch));
-	worker_attempt(registry->worker, attempt, registry, batch);
+	do_by_halves(registry, batch);
 	job_list_move(&opening, batch);
 	job_list_move(batch, &opening);
 }
@@ -49,8 +119,12 @@ static void on_done(void *ctx, struct job_list *batch)
 	struct registry *registry = ctx;
 	struct job *job;
 	while ((job = job_list_take(batch))) {
-		if (job != &registry->opening)
-			registry_job(job)->done(registry_job(job));
+		if (job == &registry->opening)
+			continue;
+		struct registry_job *done = registry_job(job);
+		if (done->refusal)
+			registry->refused(registry->ctx, done->refusal);
+		done->done(done);
 	}
 }
 
@@ -77,16 +151,21 @@ static void free_registry(struct registry *registry)
 }
 
 int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
-	registry_trouble_fn *trouble, void *ctx, struct registry **ret, struct err *err)
+	registry_trouble_fn *trouble, registry_refused_fn *refused, void *ctx,
+	struct registry **ret, struct err *err)
 {
 	struct registry *registry = mem_alloc_zero(1, sizeof(*registry));
 	registry->trouble = trouble;
+	registry->refused = refused;
 	registry->ctx = ctx;
 	registry->settings = *settings;
 	registry->settings.url = mem_dup(settings->url);
 	registry->settings.site = mem_dup(settings->site);
 	registry->settings.password_file =
 		settings->password_file ? mem_dup(settings->password_file) : NULL;
+	uint8_t seed[RANDOM_SEED_SIZE];
+	random_seed(seed);
+	random_init(&registry->random, seed);
 	job_list_init(&registry->held);
 	int unopened = registry_store_open(settings, &registry->store, err);
 	int failed = err_is_of_disk(unopened) ? 0 : unopened;
@@ -135,6 +214,11 @@ void registry_release(struct registry *registry)
 struct worker *registry_worker(struct registry *registry)
 {
 	return registry->worker;
+}
+
+uint64_t registry_conflicts(const struct registry *registry)
+{
+	return atomic_load(&registry->conflicts);
 }
 
 bool registry_free(struct registry *registry)

@@ -5,8 +5,9 @@
  * each change of a mailbox whom to tell.  A thread of its own does all waiting jobs as one batch in
  * one transaction, in the order in which they were submitted: a registration, a rename or a delete
  * is a barrier, what came before it is matched first and what comes after sees it.  A batch that
- * fails is tried again on that thread until it succeeds (reported through `trouble`), so order is
- * never lost; every job is idempotent.
+ * fails is tried again on that thread until it succeeds, so order is never lost; every job is
+ * idempotent.  How soon, and when `trouble` says so, depends on the failure (failure.h).  A job
+ * that the database refuses comes back undone, after `refused` has said why.
  *
  * A clock that ran ahead must not silence phones for as long as it was ahead.  A time that lies
  * more than five minutes in the future is from a wrong clock, and is put right where it enters: a
@@ -31,6 +32,7 @@
 #include <uv.h>
 
 typedef void registry_trouble_fn(void *ctx, const char *text); /* NULL: all is well again */
+typedef void registry_refused_fn(void *ctx, const char *text);
 
 struct registry;
 
@@ -40,12 +42,15 @@ struct registry;
  * `trouble` says why.
  */
 int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
-	registry_trouble_fn *trouble, void *ctx, struct registry **ret, struct err *err);
+	registry_trouble_fn *trouble, registry_refused_fn *refused, void *ctx,
+	struct registry **ret, struct err *err);
 void registry_submit(struct registry *registry, struct registry_job *job);
 /* From now on jobs are kept back, until registry_release. */
 void registry_hold(struct registry *registry);
 void registry_release(struct registry *registry);
 struct worker *registry_worker(struct registry *registry);
+/* How often a batch was done again because another transaction was in the way. */
+uint64_t registry_conflicts(const struct registry *registry);
 /* Ends the thread; jobs not done come back with status -ECANCELED. */
 /* False: its thread does not end (worker_free); nothing is freed. */
 bool registry_free(struct registry *registry);

@@ -15,9 +15,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct registry_ops;
+
 struct registry_settings {
-	const char *url;  /* "sqlite:/path", "postgresql://user@host/database" */
-	const char *site; /* users of two sites are two users */
+	const char *url;		/* "sqlite:/path", "postgresql://user@host/database" */
+	const struct registry_ops *ops; /* NULL: those of the url's scheme */
+	const char *site;		/* users of two sites are two users */
 	int64_t registration_ttl_ms;
 	int64_t deleted_user_grace_ms;
 	unsigned registrations_per_user; /* 64 */
@@ -256,7 +259,10 @@ struct registry_job {
 	char separator; /* MAILBOX_RENAME, was_at: of the namespace, slash or dot */
 
 	/* Result, owned by the job, which stays where it is; empty unless status is 0. */
-	int status; /* 0, or -ECANCELED: not done, the registry is being stopped */
+	/* 0; -ECANCELED: not done, the registry is being stopped; -EILSEQ: not done and not tried
+	   again, as the database refuses it (`refusal` says why). */
+	int status;
+	char *refusal;
 	struct registry_match *matches;
 	size_t match_count;
 	struct registry_match one_match; /* room for the common single match */

@@ -1,9 +1,11 @@
 #include "memory.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* Immutable and counted, as most changes of a registration leave its list alone. */
@@ -57,7 +59,8 @@ struct memory {
 };
 
 static struct site *sites;
-static enum memory_failure failure;
+static _Atomic(enum memory_failure) failure;
+static atomic_uint failures_left; /* 0: no end of them */
 static memory_unanswered_fn *on_unanswered;
 
 static struct site *site_of(struct registry_db *db)
@@ -267,9 +270,26 @@ static void leave_trace(
 		});
 }
 
+static int fail_with(int code, struct err *err)
+{
+	if (failures_left && atomic_fetch_sub(&failures_left, 1) == 1)
+		failure = MEMORY_WELL;
+	return err_set(err, code, "registry in memory: told to fail; ask again");
+}
+
 static int fail(struct err *err)
 {
-	return err_set(err, -EIO, "registry in memory: told to fail; ask again");
+	return fail_with(-EIO, err);
+}
+
+static bool is_refused(const char *text)
+{
+	return failure == MEMORY_TEXT_ONLY && !utf8_is_valid(text, strlen(text));
+}
+
+static int refuse(struct err *err)
+{
+	return err_set(err, -EILSEQ, "registry in memory: told to refuse it");
 }
 
 static int begin(struct registry_db *db, bool writes, struct err *err)
@@ -277,6 +297,8 @@ static int begin(struct registry_db *db, bool writes, struct err *err)
 	struct site *site = site_of(db);
 	if (failure == MEMORY_NO_BEGIN)
 		return fail(err);
+	if (failure == MEMORY_NO_RIGHTS)
+		return fail_with(-EACCES, err);
 	assert(!site->is_open);
 	site->writes = writes;
 	site->is_open = true;
@@ -304,6 +326,8 @@ static int commit(struct registry_db *db, struct err *err)
 	struct site *site = site_of(db);
 	if (failure == MEMORY_NO_COMMIT)
 		return fail(err);
+	if (failure == MEMORY_CONFLICT)
+		return fail_with(-EAGAIN, err);
 	for (size_t i = 0; i < site->undo_count; i++)
 		registration_free(site->undos[i].old);
 	site->undo_count = 0;
@@ -346,8 +370,9 @@ static int match(struct registry_db *db, const struct mailbox *const *mailboxes,
 	registry_match_fn *on_match, void *ctx, struct err *err)
 {
 	const struct site *site = site_of(db);
-	(void)err;
 	for (size_t i = 0; i < count; i++) {
+		if (is_refused(mailboxes[i]->owner))
+			return refuse(err);
 		for (size_t slot = 0; slot < site->slot_count; slot++) {
 			const struct registration *registration = site->slots[slot];
 			if (!registration || registration->row.stopped_reason)
@@ -459,8 +484,9 @@ static int put(
 	struct registry_db *db, const struct registry_row *rows, size_t count, struct err *err)
 {
 	struct site *site = site_of(db);
-	(void)err;
 	for (size_t i = 0; i < count; i++) {
+		if (is_refused(rows[i].user))
+			return refuse(err);
 		size_t slot = find(site, &rows[i].key);
 		struct list *list = NULL;
 		if (slot < site->slot_count) {
@@ -941,7 +967,14 @@ static void close_memory(struct registry_db *db)
 void memory_fail(enum memory_failure how, memory_unanswered_fn *unanswered)
 {
 	failure = how;
+	failures_left = 0;
 	on_unanswered = unanswered;
+}
+
+void memory_fail_times(enum memory_failure how, unsigned times)
+{
+	failures_left = times;
+	failure = how;
 }
 
 void memory_forget(void)

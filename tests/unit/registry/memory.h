@@ -16,6 +16,10 @@ enum memory_failure {
 	MEMORY_NO_BEGIN,
 	MEMORY_NO_COMMIT,
 	MEMORY_NO_ANSWER, /* the transaction is committed, and said to have failed */
+	MEMORY_CONFLICT,  /* it is not committed, as another was in the way */
+	MEMORY_NO_RIGHTS, /* nothing begins, until somebody mends it */
+	MEMORY_TEXT_ONLY, /* what is not UTF-8 is refused: users that are put, mailboxes asked for
+			   */
 };
 
 typedef void memory_unanswered_fn(void);
@@ -25,6 +29,8 @@ typedef void memory_unanswered_fn(void);
  * its jobs still say what they did.
  */
 void memory_fail(enum memory_failure failure, memory_unanswered_fn *unanswered);
+/* So it fails that many times, and is well then.  Any thread. */
+void memory_fail_times(enum memory_failure failure, unsigned times);
 /* All places are empty again; none may be open. */
 void memory_forget(void);
 

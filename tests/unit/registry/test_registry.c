@@ -63,6 +63,12 @@ static void on_trouble(void *ctx, const char *text)
 		sqlite3_exec(w->other, "ROLLBACK", NULL, NULL, NULL);
 }
 
+static void on_refused(void *ctx, const char *text)
+{
+	(void)ctx;
+	fail_msg("%s", text);
+}
+
 static int set_up(void **state)
 {
 	struct world *w = mem_alloc_zero(1, sizeof(*w));
@@ -79,7 +85,7 @@ static int set_up(void **state)
 		.registrations_per_user = 64,
 	};
 	struct err err;
-	if (registry_new(&w->loop, &settings, on_trouble, w, &w->registry, &err) != 0)
+	if (registry_new(&w->loop, &settings, on_trouble, on_refused, w, &w->registry, &err) != 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(sqlite3_open(w->path, &w->other), SQLITE_OK);
 
@@ -213,7 +219,8 @@ static void a_registry_that_cannot_be_opened_is_not_started(void **state)
 	struct registry *registry = NULL;
 	struct err err;
 	assert_int_equal(
-		registry_new(&w->loop, &settings, on_trouble, w, &registry, &err), -ENOENT);
+		registry_new(&w->loop, &settings, on_trouble, on_refused, w, &registry, &err),
+		-ENOENT);
 	assert_null(registry);
 }
 

@@ -106,10 +106,12 @@ const struct histogram *worker_histogram(const struct worker *worker)
 }
 
 int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
-	registry_trouble_fn *trouble, void *ctx, struct registry **ret, struct err *err)
+	registry_trouble_fn *trouble, registry_refused_fn *refused, void *ctx,
+	struct registry **ret, struct err *err)
 {
 	(void)loop;
 	(void)trouble;
+	(void)refused;
 	(void)ctx;
 	struct registry_db *db = NULL;
 	int failed = memory_ops.open("simulation", settings, &db, err);

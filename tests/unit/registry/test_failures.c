@@ -1,0 +1,233 @@
+/* What the thread does when the database fails in each of its ways. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "memory.h"
+#include "registry/failure.h"
+#include "registry/registry.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define NOW (INT64_C(20000) * CLOCK_DAY_MS)
+#define JOBS 7
+#define NO_TEXT "\xff"
+
+struct world {
+	uv_loop_t loop;
+	struct registry *registry;
+	struct mail_event events[JOBS];
+	struct registry_subscription boxes[JOBS];
+	struct registry_job jobs[JOBS];
+	unsigned done;
+	unsigned expected;
+	unsigned troubles;
+	unsigned recoveries;
+	unsigned refused;
+	bool is_mended_at_trouble;
+};
+
+static struct world *world;
+
+static void on_done(struct registry_job *job)
+{
+	struct world *w = world;
+	assert_ptr_equal(job, &w->jobs[w->done]);
+	if (++w->done == w->expected)
+		uv_stop(&w->loop);
+}
+
+static void on_trouble(void *ctx, const char *text)
+{
+	struct world *w = ctx;
+	if (!text) {
+		w->recoveries++;
+		return;
+	}
+	w->troubles++;
+	if (w->is_mended_at_trouble)
+		memory_fail(MEMORY_WELL, NULL);
+	else
+		uv_stop(&w->loop);
+}
+
+static void on_refused(void *ctx, const char *text)
+{
+	struct world *w = ctx;
+	assert_non_null(strstr(text, "refuse"));
+	w->refused++;
+}
+
+static int set_up(void **state)
+{
+	const struct registry_settings settings = {
+		.url = "memory:failures",
+		.ops = &memory_ops,
+		.site = "here",
+		.registration_ttl_ms = 30 * CLOCK_DAY_MS,
+		.deleted_user_grace_ms = 7 * CLOCK_DAY_MS,
+		.registrations_per_user = 64,
+	};
+	struct world *w = mem_alloc_zero(1, sizeof(*w));
+	struct err err;
+	uv_loop_init(&w->loop);
+	if (registry_new(&w->loop, &settings, on_trouble, on_refused, w, &w->registry, &err))
+		fail_msg("%s", err.text);
+	*state = world = w;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *w = *state;
+	w->expected = 0;
+	assert_true(registry_free(w->registry));
+	uv_run(&w->loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&w->loop), 0);
+	for (unsigned i = 0; i < JOBS; i++)
+		registry_job_fini(&w->jobs[i]);
+	memory_fail(MEMORY_WELL, NULL);
+	memory_forget();
+	free(w);
+	return 0;
+}
+
+static void add(struct world *w, enum registry_job_kind kind, const char *user)
+{
+	unsigned at = w->expected++;
+	w->events[at].registration = (struct event_registration){
+		.user = user,
+		.token = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		.account_id = "one",
+		.subtopic = "com.apple.mobilemail",
+		.aps_version = 2,
+	};
+	w->events[at].at[0] = (struct mailbox){.owner = user, .folder = ""};
+	w->events[at].readings = 1;
+	w->boxes[at] = (struct registry_subscription){
+		.name = "INBOX", .owner = user, .folder = "", .hash = "0123"};
+	w->jobs[at] = (struct registry_job){
+		.kind = kind,
+		.done = on_done,
+		.received_ms = NOW + at,
+		.event = &w->events[at],
+		.subscriptions = &w->boxes[at],
+		.subscription_count = 1,
+		.topic = "com.apple.mail.XServer.one",
+	};
+}
+
+static void run_all(struct world *w)
+{
+	for (unsigned i = 0; i < w->expected; i++)
+		registry_submit(w->registry, &w->jobs[i]);
+	uv_run(&w->loop, UV_RUN_DEFAULT);
+}
+
+static void a_conflict_is_done_again_quietly_and_counted(void **state)
+{
+	struct world *w = *state;
+	add(w, REGISTRY_REGISTER, "alice");
+	memory_fail_times(MEMORY_CONFLICT, 3);
+	run_all(w);
+	assert_int_equal(w->jobs[0].status, 0);
+	assert_true(w->jobs[0].is_new);
+	assert_int_equal(registry_conflicts(w->registry), 3);
+	assert_int_equal(w->troubles, 0);
+}
+
+static void a_database_that_is_back_at_once_is_no_trouble(void **state)
+{
+	struct world *w = *state;
+	add(w, REGISTRY_REGISTER, "alice");
+	memory_fail_times(MEMORY_NO_BEGIN, 1);
+	run_all(w);
+	assert_int_equal(w->jobs[0].status, 0);
+	assert_int_equal(w->troubles, 0);
+	assert_int_equal(registry_conflicts(w->registry), 0);
+}
+
+static void a_database_that_stays_away_is_trouble_until_it_is_back(void **state)
+{
+	struct world *w = *state;
+	add(w, REGISTRY_REGISTER, "alice");
+	add(w, REGISTRY_NEWS, "alice");
+	w->is_mended_at_trouble = true;
+	memory_fail(MEMORY_NO_BEGIN, NULL);
+	run_all(w);
+	assert_int_equal(w->jobs[1].status, 0);
+	assert_int_equal(w->jobs[1].match_count, 1);
+	assert_int_equal(w->troubles, 1);
+	assert_int_equal(w->recoveries, 1);
+}
+
+static void what_somebody_has_to_mend_is_trouble_at_the_first_failure(void **state)
+{
+	struct world *w = *state;
+	add(w, REGISTRY_REGISTER, "alice");
+	memory_fail_times(MEMORY_NO_RIGHTS, 1);
+	run_all(w);
+	assert_int_equal(w->troubles, 1);
+	assert_int_equal(w->done, 0);
+}
+
+static void a_job_that_is_refused_is_set_aside_and_the_others_go_on_in_order(void **state)
+{
+	struct world *w = *state;
+	add(w, REGISTRY_REGISTER, "alice");
+	add(w, REGISTRY_NEWS, "alice");
+	add(w, REGISTRY_NEWS, NO_TEXT);
+	add(w, REGISTRY_REGISTER, "bob");
+	add(w, REGISTRY_REGISTER, NO_TEXT);
+	add(w, REGISTRY_NEWS, "bob");
+	add(w, REGISTRY_NEWS, "alice");
+	memory_fail(MEMORY_TEXT_ONLY, NULL);
+	run_all(w);
+	static const bool is_refused[JOBS] = {[2] = true, [4] = true};
+	for (unsigned i = 0; i < JOBS; i++)
+		assert_int_equal(w->jobs[i].status, is_refused[i] ? -EILSEQ : 0);
+	assert_int_equal(w->jobs[1].match_count, 1);
+	assert_int_equal(w->jobs[5].match_count, 1);
+	assert_int_equal(w->jobs[6].match_count, 1);
+	assert_int_equal(w->refused, 2);
+	assert_int_equal(w->troubles, 0);
+}
+
+static void jobs_that_are_all_refused_come_back_all(void **state)
+{
+	struct world *w = *state;
+	for (unsigned i = 0; i < 3; i++)
+		add(w, REGISTRY_REGISTER, NO_TEXT);
+	memory_fail(MEMORY_TEXT_ONLY, NULL);
+	run_all(w);
+	assert_int_equal(w->refused, 3);
+}
+
+static void an_errno_says_what_is_done_next(void **state)
+{
+	(void)state;
+	assert_int_equal(failure_of(-EAGAIN), FAILURE_CONFLICT);
+	assert_int_equal(failure_of(-EILSEQ), FAILURE_BAD_JOB);
+	assert_int_equal(failure_of(-EACCES), FAILURE_FATAL);
+	assert_int_equal(failure_of(-ENOTSUP), FAILURE_FATAL);
+	assert_int_equal(failure_of(-EIO), FAILURE_AWAY);
+	assert_int_equal(failure_of(-ENOTCONN), FAILURE_AWAY);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_conflict_is_done_again_quietly_and_counted),
+		TEST(a_database_that_is_back_at_once_is_no_trouble),
+		TEST(a_database_that_stays_away_is_trouble_until_it_is_back),
+		TEST(what_somebody_has_to_mend_is_trouble_at_the_first_failure),
+		TEST(a_job_that_is_refused_is_set_aside_and_the_others_go_on_in_order),
+		cmocka_unit_test(an_errno_says_what_is_done_next),
+		TEST(jobs_that_are_all_refused_come_back_all),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
