@@ -282,19 +282,18 @@ static int send_numbers(
 	return execute(p, sql, &values, err);
 }
 
-/* $2: beyond that a time is from a wrong clock, and becomes $3. */
-#define PUT_RIGHT(time) time " = CASE WHEN " time " > $2 THEN $3 ELSE " time " END"
+/* What is beyond $2 is from a wrong clock, and becomes $3. */
+static const char put_right[] =
+	"UPDATE mailpush_registration SET"
+	" renewed_ms = CASE WHEN renewed_ms > $2 THEN $3 ELSE renewed_ms END,"
+	" suspended_ms = CASE WHEN suspended_ms > $2 THEN $3 ELSE suspended_ms END,"
+	" created_ms = CASE WHEN created_ms > $2 THEN $3 ELSE created_ms END,"
+	" superseded_ms = CASE WHEN superseded_ms > $2 THEN $3 ELSE superseded_ms END"
+	" WHERE site = $1 AND (renewed_ms > $2 OR suspended_ms > $2 OR superseded_ms > $2)";
 
 int postgresql_put_right(struct registry_db *db, int64_t after_ms, int64_t to_ms, struct err *err)
 {
-	int failed = send_numbers(db,
-		"UPDATE mailpush_registration SET " PUT_RIGHT("renewed_ms") ", " PUT_RIGHT("suspend"
-											   "ed_ms") ", " PUT_RIGHT(
-			"created_ms") ", " PUT_RIGHT("superseded_ms") " WHERE site = $1 AND "
-								      "(renewed_ms > $2 OR "
-								      "suspended_ms > $2 OR "
-								      "superseded_ms > $2)",
-		after_ms, to_ms, err);
+	int failed = send_numbers(db, put_right, after_ms, to_ms, err);
 	if (failed)
 		return failed;
 	return send_numbers(db,
