@@ -3,10 +3,13 @@
 #include "admin/db_totals.h"
 #include "admin/devices.h"
 #include "admin/event_stream.h"
+#include "admin/export.h"
 #include "admin/forgotten.h"
 #include "admin/host_header.h"
+#include "admin/import.h"
 #include "admin/prometheus.h"
 #include "admin/queue_commands.h"
+#include "admin/removal.h"
 #include "admin/request_params.h"
 #include "admin/response.h"
 #include "admin/status.h"
@@ -199,6 +202,10 @@ static const struct route {
 	{"GET", "/readyz", false, true, get_readyz},
 	{"GET", "/config", false, false, get_config},
 	{"POST", "/log-level", false, false, set_log_level},
+	{"GET", "/export", false, false, export_registrations},
+	{"POST", "/import", false, false, import_registrations},
+	{"POST", "/user/remove", false, false, removal_user},
+	{"POST", "/devices/remove", false, false, removal_devices},
 	{"GET", "/devices", false, false, devices_list},
 	{"GET", "/devices/", true, false, devices_show},
 	{"DELETE", "/devices/", true, false, devices_remove},
@@ -275,7 +282,7 @@ static int serve(const struct services *services, int listener, bool is_local, s
 {
 	const struct http_settings settings = {.listener = listener,
 		.connections_max = CONTROL_CONNECTIONS_MAX,
-		.body_max = CONTROL_BODY_MAX,
+		.body_max = is_local ? CONTROL_BODY_MAX : CONTROL_TCP_BODY_MAX,
 		.request_ms = CONTROL_REQUEST_MS,
 		.is_allowed = is_local ? is_allowed : NULL,
 		.came = is_local ? on_local : on_tcp,

@@ -18,7 +18,8 @@
 #include "intake/peer.h"
 
 #define CONTROL_CONNECTIONS_MAX 64
-#define CONTROL_BODY_MAX (64 * 1024)
+#define CONTROL_BODY_MAX (2 * 1024 * 1024) /* an import of one registration at its bounds */
+#define CONTROL_TCP_BODY_MAX (64 * 1024)
 #define CONTROL_REQUEST_MS 10000
 
 struct control;

@@ -1,6 +1,7 @@
 #include "admin/devices.h"
 
 #include "admin/deferred_request.h"
+#include "admin/device_page.h"
 #include "admin/request_params.h"
 #include "admin/response.h"
 #include "apns/explain.h"
@@ -128,14 +129,9 @@ static void on_phones(struct db_query *db_query, int status)
 		json_decref(devices);
 		response_json(view->exchange.request, 200, device);
 	} else {
-		json_t *next = json_null();
-		if (listing->has_more) {
-			const struct push_target *last = listing->listed[listing->count - 1].target;
-			next = json_pack("{so,so}", "user", response_text(last->user), "key",
-				response_key(&last->key));
-		}
 		response_json(view->exchange.request, 200,
-			json_pack("{so,so}", "devices", devices, "next", next));
+			json_pack(
+				"{so,so}", "devices", devices, "next", device_page_next(listing)));
 	}
 	view_free(view);
 }
@@ -165,30 +161,11 @@ static void on_listed(struct db_query *db_query, int status)
 void devices_list(const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
-	const char *user = NULL;
-	const char *after_user = NULL;
-	struct registry_key after_key = {0};
-	int64_t limit = REQUEST_PARAMS_LIMIT_DEFAULT;
-	if (!request_params_text(http_query(request, "user"), &user) ||
-		!request_params_text(http_query(request, "after_user"), &after_user) ||
-		!request_params_key(http_query(request, "after_key"), &after_key) ||
-		!request_params_number(
-			http_query(request, "limit"), 1, REQUEST_PARAMS_LIMIT_MAX, &limit)) {
-		response_error(request, 400,
-			"limit must be from 1 to %d, after_key a key, and texts of at most %d "
-			"bytes",
-			REQUEST_PARAMS_LIMIT_MAX, REQUEST_PARAMS_TEXT_MAX);
+	struct view *view = mem_alloc_zero(1, sizeof(*view));
+	if (!device_page_asks(request, services, &view->exchange)) {
+		free(view);
 		return;
 	}
-	struct view *view = view_new(services, request);
-	if (user || after_user)
-		view->exchange.user = mem_dup(user ? user : after_user);
-	view->exchange.db_query.query = (struct registry_query){
-		.user = user ? view->exchange.user : NULL,
-		.after_user = view->exchange.user,
-		.after_key = after_key,
-		.limit = (size_t)limit,
-	};
 	db_query_ask_registry(services, &view->exchange.db_query, REGISTRY_LIST, on_listed);
 }
 

@@ -415,7 +415,7 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, c
 	if (*upload_size) {
 		if (request->body.used + *upload_size > request->http->settings.body_max)
 			request->is_too_large = true;
-		else
+		else if (request->client->is_allowed)
 			buf_append(&request->body, upload, *upload_size);
 		*upload_size = 0;
 		return MHD_YES;

@@ -21,8 +21,9 @@ bool topics_is_for_mail(const char *topic)
 	return false;
 }
 
-static bool is_topic(const unsigned char *text, size_t size)
+bool topics_is_possible(const void *bytes, size_t size)
 {
+	const unsigned char *text = bytes;
 	if (size < 1 || size >= TOPICS_TOPIC_SIZE)
 		return false;
 	for (size_t i = 0; i < size; i++) {
@@ -43,7 +44,7 @@ bool topics_has(const struct topics *topics, const char *topic)
 
 void topics_add(struct topics *topics, const void *text, size_t size)
 {
-	if (topics->count == TOPICS_MAX || !is_topic(text, size))
+	if (topics->count == TOPICS_MAX || !topics_is_possible(text, size))
 		return;
 	mem_auto char *topic = mem_dup_n(text, size);
 	if (!topics_has(topics, topic))

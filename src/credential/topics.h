@@ -24,6 +24,8 @@ struct topics {
 };
 
 /* None, if the subject has no UID. */
+/* 1 to TOPICS_TOPIC_SIZE - 1 visible ASCII characters. */
+bool topics_is_possible(const void *bytes, size_t size);
 void topics_read(struct topics *topics, X509 *certificate);
 /* The topics of the extension.  One of another shape is skipped: the UID alone is enough. */
 void topics_read_extension(struct topics *topics, const uint8_t *der, size_t size);

@@ -4,6 +4,10 @@
  * ctl/
  *   main              commands and options
  *   show              the daemon's answers as text
+ *   pages             walks a list that comes page by page
+ *   export            registrations as JSON lines, and all about a user
+ *   import            registrations from elsewhere, in batches
+ *   removal           deletes registrations by what they have in common, and all of a user
  *   inspect           files of certificates and keys, without the daemon
  *   show_file         what inspect found, as text
  *
@@ -12,6 +16,15 @@
  *   member            members of the daemon's JSON
  *   table             text in columns, colours
  *   format            times, sizes and texts as people read them
+ *
+ * transfer/, where registrations are imported from
+ *   source            the kinds of sources
+ *   source_lines      what export wrote
+ *   source_xapsd      xapsd's database.json
+ *   source_sql        the tables of a script, in a database that is asked by
+ *   sql               what an SQL server must do
+ *   sql_sqlite        an SQLite file
+ *   time_text         times as other programs write them
  *
  * doctor/, which examines the whole site
  *   doctor            what is read, and in which order it is judged
@@ -38,7 +51,11 @@
 #include "console/client.h"
 #include "console/format.h"
 #include "console/table.h"
+#include "ctl/export.h"
+#include "ctl/import.h"
 #include "ctl/inspect.h"
+#include "ctl/pages.h"
+#include "ctl/removal.h"
 #include "ctl/show.h"
 #include "ctl/show_file.h"
 #include "doctor/doctor.h"
@@ -51,7 +68,6 @@
 #include <string.h>
 
 #define DEFAULT_SOCKET "/run/mailpush/control"
-#define PAGE 1000
 
 /* The options that a command takes, beside --json, --socket, --help and --version. */
 enum {
@@ -66,6 +82,13 @@ enum {
 	TAKES_FILES = 1 << 8,
 	TAKES_FORGOTTEN = 1 << 9,
 	TAKES_PROBLEMS = 1 << 10,
+	TAKES_TOPIC = 1 << 11,
+	TAKES_STATE = 1 << 12,
+	TAKES_YES = 1 << 13,
+	TAKES_FROM = 1 << 14,
+	TAKES_COLUMNS = 1 << 15,
+	TAKES_DRY_RUN = 1 << 16,
+	TAKES_CONFIRMED = 1 << 17,
 };
 
 static struct {
@@ -77,9 +100,21 @@ static struct {
 	const char *passphrase_file;
 	const char *config;
 	const char *cyrus_conf;
+	const char *topic;
+	const char *state;
+	const char *from;
+	const char *columns;
 	bool is_socket_given;
 	long limit;
 } options = {.socket = DEFAULT_SOCKET};
+
+static enum client_exit usage_error(const char *format, const char *text)
+{
+	fputs("mailpushctl: ", stderr);
+	fprintf(stderr, format, text);
+	fputs("; `mailpushctl --help` lists the commands\n", stderr);
+	return CLIENT_USAGE;
+}
 
 static void print_json(const json_t *json, bool is_line)
 {
@@ -116,57 +151,27 @@ static enum client_exit config(char **arguments)
 	return ask_and_show("GET", "/config", NULL, show_config);
 }
 
-/* Where the next page of devices begins. */
-static char *next_devices(const json_t *next)
+typedef void show_rows_fn(const json_t *rows, bool has_head);
+
+static void print_or_show(void *ctx, const json_t *rows, bool is_first)
 {
-	const char *user = json_string_value(json_object_get(next, "user"));
-	const char *key = json_string_value(json_object_get(next, "key"));
-	mem_auto char *escaped_user = client_escape(user ? user : "");
-	mem_auto char *escaped_key = client_escape(key ? key : "");
-	return mem_printf("&after_user=%s&after_key=%s", escaped_user, escaped_key);
+	show_rows_fn *const *show = ctx;
+	size_t i;
+	json_t *row;
+	if (options.is_json)
+		json_array_foreach((json_t *)rows, i, row) print_json(row, true);
+	else
+		(*show)(rows, is_first);
 }
 
-static char *next_id(const json_t *next)
+static enum client_exit list(const char *path, const char *key, show_rows_fn *show)
 {
-	return mem_printf("&after=%lld", (long long)json_integer_value(next));
-}
-
-/* Page after page, until the end or --limit. */
-static enum client_exit list(const char *path, const char *key,
-	char *(*next_of)(const json_t *next), void (*show)(const json_t *rows, bool has_head))
-{
-	long left = options.limit;
-	mem_auto char *place = mem_dup("");
-	for (bool is_first = true;; is_first = false) {
-		long limit = left && left < PAGE ? left : PAGE;
-		mem_auto char *url =
-			mem_printf("%s%slimit=%ld%s%s", path, strchr(path, '?') ? "&" : "?", limit,
-				options.given & TAKES_FULL ? "&full=1" : "", place);
-		json_t *answer = NULL;
-		enum client_exit result = client_ask("GET", url, NULL, &answer);
-		if (result)
-			return result;
-		const json_t *rows = json_object_get(answer, key);
-		size_t i;
-		json_t *row;
-		if (options.is_json)
-			json_array_foreach((json_t *)rows, i, row) print_json(row, true);
-		else
-			show(rows, is_first);
-		const json_t *next = json_object_get(answer, "next");
-		left -= left ? (long)json_array_size(rows) : 0;
-		bool is_end = !next || json_is_null(next) || (options.limit && left <= 0);
-		mem_auto char *next_place = is_end ? NULL : next_of(next);
-		json_decref(answer);
-		if (is_end)
-			return CLIENT_FINE;
-		if (!strcmp(next_place, place)) {
-			fputs("mailpushctl: the list ended too early; try again\n", stderr);
-			return CLIENT_FAILED;
-		}
-		free(place);
-		place = mem_steal(next_place);
-	}
+	mem_auto char *full = mem_printf("%s%s%s", path,
+		!(options.given & TAKES_FULL) ? ""
+			: strchr(path, '?')   ? "&"
+					      : "?",
+		options.given & TAKES_FULL ? "full=1" : "");
+	return pages_walk(full, key, options.limit, print_or_show, &show);
 }
 
 static enum client_exit devices(char **arguments)
@@ -176,8 +181,7 @@ static enum client_exit devices(char **arguments)
 	const char *name = are_forgotten ? "forgotten" : "devices";
 	mem_auto char *user = client_escape(options.user ? options.user : "");
 	mem_auto char *path = mem_printf("/%s%s%s", name, options.user ? "?user=" : "", user);
-	return are_forgotten ? list(path, name, next_id, show_forgotten)
-			     : list(path, name, next_devices, show_devices);
+	return are_forgotten ? list(path, name, show_forgotten) : list(path, name, show_devices);
 }
 
 static enum client_exit device_show(char **arguments)
@@ -194,11 +198,55 @@ static void show_removed(const json_t *answer)
 	puts("removed; the phone registers again when Mail connects, unless push is off there");
 }
 
+static struct removal_request removal_asked(const char *user)
+{
+	return (struct removal_request){.user = user,
+		.topic = options.topic,
+		.state = options.state,
+		.is_meant = (options.given & TAKES_YES) != 0,
+		.is_json = options.is_json};
+}
+
 static enum client_exit device_remove(char **arguments)
 {
+	if (!arguments[0]) {
+		const struct removal_request request = removal_asked(options.user);
+		return removal_devices(&request);
+	}
+	if (options.given)
+		return usage_error("%s", "a key stands alone, without options");
 	mem_auto char *key = client_escape(arguments[0]);
 	mem_auto char *path = mem_printf("/devices/%s", key);
 	return ask_and_show("DELETE", path, NULL, show_removed);
+}
+
+static enum client_exit export_all(char **arguments)
+{
+	(void)arguments;
+	return export_run(options.user);
+}
+
+static enum client_exit import_file(char **arguments)
+{
+	const struct import_request request = {.from = options.from,
+		.place = arguments[0],
+		.topic = options.topic,
+		.columns = options.columns,
+		.is_rehearsal = (options.given & TAKES_DRY_RUN) != 0,
+		.keeps_confirmed = (options.given & TAKES_CONFIRMED) != 0,
+		.is_json = options.is_json};
+	return import_run(&request);
+}
+
+static enum client_exit user_export(char **arguments)
+{
+	return export_user(arguments[0]);
+}
+
+static enum client_exit user_remove(char **arguments)
+{
+	const struct removal_request request = removal_asked(arguments[0]);
+	return removal_user(&request);
 }
 
 /* As ask_and_show; `is_well` judges the answer. */
@@ -229,7 +277,7 @@ static enum client_exit push(char **arguments)
 static enum client_exit queue(char **arguments)
 {
 	(void)arguments;
-	return list("/queue", "pushes", next_id, show_queue);
+	return list("/queue", "pushes", show_queue);
 }
 
 static void show_changed(const json_t *answer)
@@ -366,9 +414,12 @@ static enum client_exit doctor(char **arguments)
 	return doctor_run(&request);
 }
 
+#define ONE_OR_MORE (-1)
+#define NONE_OR_ONE (-2)
+
 static const struct command {
 	const char *words[2]; /* the second may be NULL */
-	int arguments;	      /* how many follow; -1: one or more */
+	int arguments;	      /* how many follow; ONE_OR_MORE, NONE_OR_ONE */
 	unsigned takes;
 	enum client_exit (*run)(char **arguments);
 	const char *usage; /* NULL: another name for the one below */
@@ -378,13 +429,23 @@ static const struct command {
 	{{"doctor"}, 0, TAKES_USER | TAKES_FILES | TAKES_PROBLEMS, doctor,
 		"[--user U] [--problems]", "examine the whole site; each problem with its remedy"},
 	{{"devices", "show"}, 1, TAKES_FULL, device_show, "KEY", "one registration"},
-	{{"devices", "remove"}, 1, 0, device_remove, "KEY", "delete a registration"},
+	{{"devices", "remove"}, NONE_OR_ONE, TAKES_USER | TAKES_TOPIC | TAKES_STATE | TAKES_YES,
+		device_remove, "KEY", "delete a registration"},
+	{{"devices", "remove"}, NONE_OR_ONE, TAKES_USER | TAKES_TOPIC | TAKES_STATE | TAKES_YES,
+		device_remove, "--user U ... --yes",
+		"delete those of a user, a --topic, a --state"},
 	{{"devices", "list"}, 0, TAKES_FULL | TAKES_USER | TAKES_LIMIT | TAKES_FORGOTTEN, devices,
 		NULL, NULL},
 	{{"devices"}, 0, TAKES_FULL | TAKES_USER | TAKES_LIMIT | TAKES_FORGOTTEN, devices,
 		"[--user U]", "registrations, their last pushes and Apple's answers"},
 	{{"devices"}, 0, TAKES_FULL | TAKES_USER | TAKES_LIMIT | TAKES_FORGOTTEN, devices,
 		"--forgotten [--user U]", "registrations forgotten in the last 30 days, and why"},
+	{{"export"}, 0, TAKES_USER, export_all, "[--user U]", "all registrations as JSON lines"},
+	{{"import"}, 1, TAKES_FROM | TAKES_TOPIC | TAKES_COLUMNS | TAKES_DRY_RUN | TAKES_CONFIRMED,
+		import_file, "[--from xapsd|sql] FILE", "take over registrations from elsewhere"},
+	{{"user", "export"}, 1, 0, user_export, "U", "all that is known of a user, as JSON"},
+	{{"user", "remove"}, 1, TAKES_YES, user_remove, "U --yes",
+		"delete all that is known of a user"},
 	{{"push"}, 1, TAKES_MAILBOX, push, "USER [--mailbox M]",
 		"a test push to all devices of a user"},
 	{{"queue", "flush"}, 0, TAKES_USER, queue_flush, "[--user U]",
@@ -395,7 +456,7 @@ static const struct command {
 	{{"queue"}, 0, TAKES_FULL | TAKES_LIMIT, queue, "", "pending pushes"},
 	{{"events"}, 0, TAKES_FOLLOW, events, "--follow", "events and pushes as they happen"},
 	{{"prune"}, 0, 0, prune, "", "remove expired registrations now"},
-	{{"cert", "inspect"}, -1, TAKES_PASSPHRASE, cert_inspect, "FILE...",
+	{{"cert", "inspect"}, ONE_OR_MORE, TAKES_PASSPHRASE, cert_inspect, "FILE...",
 		"examine files of certificates and keys"},
 	{{"cert", "check"}, 0, TAKES_ONLINE, cert_check, "[--online]",
 		"the configured credentials; --online: does Apple accept them?"},
@@ -420,14 +481,6 @@ static void print_usage(FILE *to)
 	fputs("\nSee mailpushctl(8).\n", to);
 }
 
-static enum client_exit usage_error(const char *format, const char *text)
-{
-	fputs("mailpushctl: ", stderr);
-	fprintf(stderr, format, text);
-	fputs("; `mailpushctl --help` lists the commands\n", stderr);
-	return CLIENT_USAGE;
-}
-
 static const struct command *find_command(char **words, int count)
 {
 	for (size_t i = 0; i < COMMANDS; i++) {
@@ -444,16 +497,24 @@ static enum client_exit run(char **words, int count)
 	const struct command *command = find_command(words, count);
 	if (!command && count > 0 && !strcmp(words[0], "cert"))
 		return usage_error("cert needs %s", "inspect or check");
+	if (!command && count > 0 && !strcmp(words[0], "user"))
+		return usage_error("user needs %s", "export or remove");
 	if (!count)
 		return usage_error("%s", "no command is given");
 	if (!command)
 		return usage_error("there is no command '%s'", words[0]);
 	int taken = command->words[1] ? 2 : 1;
 	int left = count - taken;
-	if (left < (command->arguments < 0 ? 1 : command->arguments))
+	int least = command->arguments;
+	int most = command->arguments;
+	if (command->arguments < 0) {
+		least = command->arguments == ONE_OR_MORE ? 1 : 0;
+		most = command->arguments == ONE_OR_MORE ? left : 1;
+	}
+	if (left < least)
 		return usage_error("%s is missing", command->usage);
-	if (command->arguments >= 0 && left > command->arguments)
-		return usage_error("unexpected argument '%s'", words[taken + command->arguments]);
+	if (left > most)
+		return usage_error("unexpected argument '%s'", words[taken + most]);
 	if (options.given & ~command->takes)
 		return usage_error("%s does not take one of these options", command->words[0]);
 	client_init(options.socket);
@@ -473,10 +534,14 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{"all", no_argument, NULL, TAKES_ALL},
+		{"columns", required_argument, NULL, 'n'},
 		{"config", required_argument, NULL, 'c'},
+		{"confirmed", no_argument, NULL, TAKES_CONFIRMED},
 		{"cyrus-conf", required_argument, NULL, 'C'},
+		{"dry-run", no_argument, NULL, TAKES_DRY_RUN},
 		{"follow", no_argument, NULL, TAKES_FOLLOW},
 		{"forgotten", no_argument, NULL, TAKES_FORGOTTEN},
+		{"from", required_argument, NULL, 'r'},
 		{"full", no_argument, NULL, TAKES_FULL},
 		{"help", no_argument, NULL, 'h'},
 		{"json", no_argument, NULL, 'j'},
@@ -486,8 +551,11 @@ int main(int argc, char **argv)
 		{"passphrase-file", required_argument, NULL, 'p'},
 		{"problems", no_argument, NULL, TAKES_PROBLEMS},
 		{"socket", required_argument, NULL, 's'},
+		{"state", required_argument, NULL, 't'},
+		{"topic", required_argument, NULL, 'T'},
 		{"user", required_argument, NULL, 'u'},
 		{"version", no_argument, NULL, 'V'},
+		{"yes", no_argument, NULL, TAKES_YES},
 		{NULL, 0, NULL, 0},
 	};
 	setlocale(LC_CTYPE, "");
@@ -502,6 +570,9 @@ int main(int argc, char **argv)
 		case TAKES_FORGOTTEN:
 		case TAKES_ONLINE:
 		case TAKES_PROBLEMS:
+		case TAKES_YES:
+		case TAKES_DRY_RUN:
+		case TAKES_CONFIRMED:
 			options.given |= (unsigned)option;
 			break;
 		case 'c':
@@ -539,6 +610,22 @@ int main(int argc, char **argv)
 		case 'u':
 			options.given |= TAKES_USER;
 			options.user = optarg;
+			break;
+		case 'n':
+			options.given |= TAKES_COLUMNS;
+			options.columns = optarg;
+			break;
+		case 'r':
+			options.given |= TAKES_FROM;
+			options.from = optarg;
+			break;
+		case 't':
+			options.given |= TAKES_STATE;
+			options.state = optarg;
+			break;
+		case 'T':
+			options.given |= TAKES_TOPIC;
+			options.topic = optarg;
 			break;
 		case 'V':
 			puts("mailpushctl " MAILPUSH_VERSION);

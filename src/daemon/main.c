@@ -205,8 +205,13 @@
  *   prometheus      the same for Prometheus
  *   status_page     the same for a browser
  *   page_text       its text, made of page/
+ *   device_page     which page of them is asked for
  *   devices         list, show, remove, prune
  *   forgotten       registrations that are gone, and why
+ *   registration_json a registration as one JSON object
+ *   export          all of them, to be taken elsewhere
+ *   import          those that come from elsewhere
+ *   removal         several by their keys, and everything of a user
  *   queue_commands  list, flush, drop
  *   obstacles       why pushes cannot go now
  *   held_credential what is said of a credential on hold

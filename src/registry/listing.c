@@ -88,10 +88,18 @@ static void on_found(void *ctx, size_t index, const struct registry_row *row)
 	result_add_gone(ctx, &row->key);
 }
 
+static void on_to_remove(void *ctx, size_t index, const struct registry_row *row)
+{
+	struct registry_job *job = ctx;
+	(void)index;
+	if (!job->before_ms || row->renewed_ms < job->before_ms)
+		result_add_gone(job, &row->key);
+}
+
 static int remove_listed(struct rules *rules, struct registry_job *job, struct err *err)
 {
 	const struct registry_ops *ops = rules->db->ops;
-	int failed = ops->load_keys(rules->db, job->keys, job->key_count, on_found, job, err);
+	int failed = ops->load_keys(rules->db, job->keys, job->key_count, on_to_remove, job, err);
 	const struct registry_end end = {
 		.why = REGISTRY_WHY_REMOVED, .at_ms = rules_time(rules, job)};
 	return failed ? failed : ops->remove(rules->db, job->gone, job->gone_count, &end, err);

@@ -68,7 +68,8 @@ enum registry_job_kind {
 	REGISTRY_LIST,
 	/* For people: those that are gone, the newest first; `traces` is the answer. */
 	REGISTRY_LIST_FORGOTTEN,
-	/* Those of `keys` that exist are deleted; `gone`: which. */
+	/* Those of `keys` that exist are deleted, but (before_ms not 0) those that were renewed at
+	   before_ms or later; `gone`: which. */
 	REGISTRY_REMOVE,
 	/* All registrations and traces of query->user are deleted, and no trace is left; `gone`:
 	   the registrations, and those whose traces these were. */
@@ -243,7 +244,7 @@ struct registry_job {
 	   Set by the registry too when a commit fails, as it may have been one all the same. */
 	bool may_be_done;
 	const char *token; /* FORGET, STOP */
-	int64_t before_ms; /* FORGET, STOP */
+	int64_t before_ms; /* FORGET, STOP, REMOVE */
 	/* FORGET, STOP: the registration that was pushed to; it counts as gone too if it is not
 	   there (a crash came between its end here and in the queue).  NULL: none in particular. */
 	const struct push_target *target;

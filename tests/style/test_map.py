@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src"
 FILES = sorted(SRC.rglob("*.[ch]"))
 # The folders of other programs, and where the map of each is.
-OTHERS = {"console": "ctl", "doctor": "ctl", "ctl": "ctl", "notify": "notify", "sim": "sim"}
+OTHERS = {"console": "ctl", "transfer": "ctl", "doctor": "ctl", "ctl": "ctl", "notify": "notify", "sim": "sim"}
 
 
 def top(path):

@@ -20,8 +20,9 @@ MAY_INCLUDE = {stage: set(STAGES[: i + 1]) for i, stage in enumerate(STAGES)}
 MAY_INCLUDE["sim"] = {"platform", "base", "sim"}
 # The operator's tool asks the daemon; of the stages it needs only how files are read.
 MAY_INCLUDE["console"] = {"platform", "base", "console"}
+MAY_INCLUDE["transfer"] = {"platform", "base", "transfer"}
 MAY_INCLUDE["doctor"] = {"platform", "base", "event", "config", "console", "doctor"}
-MAY_INCLUDE["ctl"] = {"platform", "base", "credential", "console", "doctor", "ctl"}
+MAY_INCLUDE["ctl"] = {"platform", "base", "credential", "console", "transfer", "doctor", "ctl"}
 # mailpush-notify speaks to intake: it shares what is said there of the protocol and the spool.
 MAY_INCLUDE["notify"] = {"platform", "base", "intake", "notify"}
 
@@ -33,7 +34,7 @@ PURE = [
     "src/intake/notification_write", "src/intake/dlist", "src/intake/notification",
     "src/queue/schedule_entry", "src/queue/schedule_load", "src/queue/schedule_suspend", "src/queue/topic_heaps", "src/queue/news", "src/queue/rate",
     "src/apns/explain", "src/credential/jwt", "src/apns/payload", "src/credential/topics", "src/apns/verdict",
-    "src/admin/request_params", "src/admin/host_header", "src/stats/failures",
+    "src/admin/request_params", "src/admin/registration_json", "src/transfer/time_text", "src/admin/host_header", "src/stats/failures",
     "src/stats/history", "src/stats/metrics", "src/config/notify_socket", "src/event/relay",
     "src/console/format", "src/console/member", "src/doctor/cyrusconf", "src/doctor/doctor_cyrus", "src/doctor/doctor_daemon",
     "src/doctor/doctor_user", "src/doctor/greeting", "src/doctor/report",

@@ -87,11 +87,11 @@ def ctl_binary():
     return binary().parents[1] / "ctl" / "mailpushctl"
 
 
-def ctl(daemon, *arguments, wrapper=(), **environment):
+def ctl(daemon, *arguments, wrapper=(), timeout=TIMEOUT, **environment):
     """Run mailpushctl to its end; returns the CompletedProcess."""
     return subprocess.run(
         [*wrapper, str(ctl_binary()), "--socket", str(daemon.control_socket), *map(str, arguments)],
-        capture_output=True, text=True, timeout=TIMEOUT,
+        capture_output=True, text=True, timeout=timeout,
         env={**os.environ, "LC_ALL": "C.UTF-8", **environment})
 
 

@@ -215,10 +215,10 @@ def test_a_request_with_a_nul_is_none(bare_site_for, path):
 
 
 def test_a_body_that_is_too_large_is_not_taken(site):
-    head = b"POST /push HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n"
+    head = b"POST /push HTTP/1.1\r\nHost: x\r\nContent-Length: 2100000\r\n\r\n"
     assert raw(site.mailpushd, head).startswith(b"HTTP/1.1 413 ")
     chunks = b"POST /push HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + \
-        20 * (b"1000\r\n" + b"a" * 4096 + b"\r\n") + b"0\r\n\r\n"
+        520 * (b"1000\r\n" + b"a" * 4096 + b"\r\n") + b"0\r\n\r\n"
     assert raw(site.mailpushd, chunks).startswith(b"HTTP/1.1 413 ")
 
 

@@ -608,13 +608,16 @@ def test_bash_completes_every_command_and_every_option_of_each(bare_site_for):
              if line.startswith("  ")}
     assert set(completions("''")[0]) == first | {"--json", "--socket", "--help", "--version"}
     source = (REPOSITORY / "src/ctl/main.c").read_text()
-    for words, mask in re.findall(r'\{\{("[^}]+)\}, -?\d+, ([^,]+),', source):
+    for words, mask in re.findall(r'\{\{("[^}]+)\},\s+(?:\d+|[A-Z_]+),\s+([^,]+),', source):
         command = " ".join(re.findall(r'"([^"]+)"', words))
         wanted = {"TAKES_FULL": ["--full"], "TAKES_USER": ["--user"], "TAKES_MAILBOX": ["--mailbox"],
                   "TAKES_LIMIT": ["--limit"], "TAKES_FOLLOW": ["--follow"], "TAKES_ALL": ["--all"],
                   "TAKES_ONLINE": ["--online"], "TAKES_PASSPHRASE": ["--passphrase-file"],
                   "TAKES_FILES": ["--config", "--cyrus-conf"], "TAKES_FORGOTTEN": ["--forgotten"],
-                  "TAKES_PROBLEMS": ["--problems"]}
-        options = sum((wanted[name] for name in mask.split(" | ") if name != "0"), [])
+                  "TAKES_PROBLEMS": ["--problems"], "TAKES_TOPIC": ["--topic"],
+                  "TAKES_STATE": ["--state"], "TAKES_YES": ["--yes"], "TAKES_FROM": ["--from"],
+                  "TAKES_COLUMNS": ["--columns"], "TAKES_DRY_RUN": ["--dry-run"],
+                  "TAKES_CONFIRMED": ["--confirmed"]}
+        options = sum((wanted[name] for name in re.split(r"\s*\|\s*", mask) if name != "0"), [])
         [offered] = completions(f"{command} --")
         assert set(offered) == {*options, "--json", "--socket", "--help", "--version"}, command

@@ -1,0 +1,17 @@
+/*
+ * device_page - a page of registrations: which one a request asks for, and where the next begins.
+ */
+#ifndef MAILPUSH_ADMIN_DEVICE_PAGE_H
+#define MAILPUSH_ADMIN_DEVICE_PAGE_H
+
+#include "admin/deferred_request.h"
+
+#include <jansson.h>
+
+/* Begins `exchange` with its query; false: it makes no sense, and was answered. */
+bool device_page_asks(struct http_request *request, const struct services *services,
+	struct deferred_request *exchange);
+/* null: this is the last page. */
+json_t *device_page_next(const struct registry_listing *listing);
+
+#endif

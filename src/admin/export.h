@@ -1,0 +1,15 @@
+/*
+ * export - registrations as they stand in the registry, page by page, for `mailpushctl export`.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_ADMIN_EXPORT_H
+#define MAILPUSH_ADMIN_EXPORT_H
+
+#include "admin/services.h"
+#include "base/http.h"
+
+void export_registrations(
+	const struct services *services, struct http_request *request, const char *tail);
+
+#endif

@@ -1,0 +1,213 @@
+#include "admin/import.h"
+
+#include "admin/registration_json.h"
+#include "admin/response.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "flow/delivery.h"
+#include "flow/registering.h"
+#include "stats/metrics.h"
+
+#include <string.h>
+
+#define WAITING_MAX 8192 /* of the registry's jobs; beyond, an import is put off */
+
+/* One registration of a request. */
+struct brought {
+	struct registry_job job;
+	struct import *import;
+	struct registration_json registration;
+	struct registering registering;
+	char *refusal; /* NULL: it became a job */
+};
+
+struct import {
+	const struct services *services;
+	struct http_request *request; /* NULL: gone */
+	json_t *body;
+	struct brought *brought;
+	size_t count;
+	size_t waiting; /* for the registry */
+	bool is_rehearsal;
+	bool is_stopped; /* the registry did not do all */
+};
+
+static const char *const imported_names[REGISTRY_IMPORTED_KINDS] = {
+	[REGISTRY_IMPORTED_NEW] = "new",
+	[REGISTRY_IMPORTED_RENEWED] = "renewed",
+	[REGISTRY_IMPORTED_KNOWN] = "known",
+	[REGISTRY_IMPORTED_EXPIRED] = "refused",
+	[REGISTRY_IMPORTED_LIMIT] = "refused",
+};
+
+static const char *const imported_whys[REGISTRY_IMPORTED_KINDS] = {
+	[REGISTRY_IMPORTED_EXPIRED] = "it was not renewed for registration_ttl",
+	[REGISTRY_IMPORTED_LIMIT] = "the user has registrations_per_user that were renewed later",
+};
+
+static void free_import(struct import *import)
+{
+	for (size_t i = 0; i < import->count; i++) {
+		struct brought *brought = &import->brought[i];
+		registry_job_fini(&brought->job);
+		registering_fini(&brought->registering);
+		registration_json_fini(&brought->registration);
+		free(brought->refusal);
+	}
+	free(import->brought);
+	json_decref(import->body);
+	free(import);
+}
+
+static void on_gone(void *ctx)
+{
+	struct import *import = ctx;
+	import->request = NULL;
+}
+
+static json_t *result_of(const struct brought *brought)
+{
+	const struct registry_job *job = &brought->job;
+	if (brought->refusal)
+		return json_pack(
+			"{ss,so}", "result", "refused", "why", response_text(brought->refusal));
+	json_t *result = json_pack("{ss}", "result", imported_names[job->imported]);
+	if (imported_whys[job->imported])
+		json_object_set_new(result, "why", json_string(imported_whys[job->imported]));
+	if (brought->registration.event->registration.left_out)
+		json_object_set_new(result, "left_out",
+			json_integer(
+				(json_int_t)brought->registration.event->registration.left_out));
+	return result;
+}
+
+static void log_import(const struct import *import)
+{
+	int64_t of[REGISTRY_IMPORTED_KINDS] = {0};
+	for (size_t i = 0; i < import->count; i++) {
+		if (!import->brought[i].refusal)
+			of[import->brought[i].job.imported]++;
+	}
+	if (!import->is_rehearsal && !import->is_stopped &&
+		of[REGISTRY_IMPORTED_NEW] + of[REGISTRY_IMPORTED_RENEWED] > 0)
+		log_event(LOG_LEVEL_INFO, "registry", "registrations imported",
+			log_number("new", of[REGISTRY_IMPORTED_NEW]),
+			log_number("renewed", of[REGISTRY_IMPORTED_RENEWED]));
+}
+
+static void finish(struct import *import)
+{
+	log_import(import);
+	if (import->request && import->is_stopped) {
+		response_error(import->request, 503, "mailpushd is stopping");
+	} else if (import->request) {
+		json_t *results = json_array();
+		for (size_t i = 0; i < import->count; i++)
+			json_array_append_new(results, result_of(&import->brought[i]));
+		response_json(import->request, 200, json_pack("{so}", "results", results));
+	}
+	free_import(import);
+}
+
+/* As after a registration of the phone's, but that nothing is to be told. */
+static void follow(const struct services *services, const struct registry_job *job)
+{
+	for (size_t i = 0; i < job->effect_count; i++)
+		queue_follow(services->queue, &job->effects[i], NULL);
+	if (job->match_count && !job->past->suspended_ms) {
+		const struct registry_match *match = &job->matches[0];
+		delivery_forgive(services->delivery, &match->target->key);
+		queue_renew(services->queue, push_target_ref(match->target),
+			(const char(*)[MAILBOX_HASH_SIZE])match->hashes, match->hash_count, NULL);
+	}
+	queue_drop_all(services->queue, job->gone, job->gone_count, NULL);
+	for (size_t i = 0; i < job->gone_count; i++)
+		delivery_gone(services->delivery, &job->gone[i]);
+	services->metrics->gone[METRICS_GONE_replaced] += job->gone_count;
+}
+
+static void on_done(struct registry_job *job)
+{
+	struct brought *brought = MEM_CONTAINER(job, struct brought, job);
+	struct import *import = brought->import;
+	if (job->status)
+		import->is_stopped = true;
+	else
+		follow(import->services, job);
+	if (--import->waiting == 0)
+		finish(import);
+}
+
+/* Why it is not taken, or NULL. */
+static char *prepare(struct brought *brought, const json_t *json, bool keeps_confirmed)
+{
+	const struct services *services = brought->import->services;
+	struct registry_job *job = &brought->job;
+	struct registration_json *registration = &brought->registration;
+	struct err err;
+	if (registration_json_read(
+		    &services->input_files->imapdconf->names, json, registration, &err))
+		return mem_dup(err.text);
+	const char *subtopic = registration->event->registration.subtopic;
+	if (!config_has_subtopic(services->config, subtopic))
+		return mem_printf("registration: subtopic '%s' is not one of `subtopics` in "
+				  "mailpush.conf",
+			subtopic);
+	job->kind = REGISTRY_IMPORT;
+	job->event = registration->event;
+	job->received_ms = registration->renewed_ms ? registration->renewed_ms : clock_unix_ms();
+	registering_prepare(
+		&brought->registering, services->config, services->input_files->imapdconf, job);
+	job->topic = registration->topic;
+	job->confirmed = keeps_confirmed && registration->confirmed;
+	job->past = &registration->past;
+	job->is_rehearsal = brought->import->is_rehearsal;
+	job->done = on_done;
+	return NULL;
+}
+
+void import_registrations(
+	const struct services *services, struct http_request *request, const char *tail)
+{
+	(void)tail;
+	size_t size;
+	const char *text = http_body(request, &size);
+	json_t *body = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
+	const json_t *list = json_object_get(body, "registrations");
+	size_t count = json_array_size(list);
+	if (count < 1 || count > IMPORT_REGISTRATIONS_MAX) {
+		json_decref(body);
+		response_error(request, 400,
+			"the body must be one JSON object with 1 to %d registrations",
+			IMPORT_REGISTRATIONS_MAX);
+		return;
+	}
+	/* Who imports waits, and not the events. */
+	if (worker_waiting(registry_worker(services->registry)) > WAITING_MAX) {
+		json_decref(body);
+		response_error(request, 503,
+			"the registry is busy or does not answer; try again in a moment");
+		return;
+	}
+	struct import *import = mem_alloc_zero(1, sizeof(*import));
+	import->services = services;
+	import->request = request;
+	import->body = body;
+	import->is_rehearsal = json_is_true(json_object_get(body, "dry_run"));
+	import->count = count;
+	import->brought = mem_alloc_zero(count, sizeof(*import->brought));
+	http_defer(request, on_gone, import);
+	bool keeps_confirmed = json_is_true(json_object_get(body, "confirmed"));
+	import->waiting = 1; /* until all are submitted */
+	for (size_t i = 0; i < count; i++) {
+		struct brought *brought = &import->brought[i];
+		brought->import = import;
+		brought->refusal = prepare(brought, json_array_get(list, i), keeps_confirmed);
+		if (brought->refusal)
+			continue;
+		import->waiting++;
+		registry_submit(services->registry, &brought->job);
+	}
+	if (--import->waiting == 0)
+		finish(import);
+}

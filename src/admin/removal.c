@@ -1,0 +1,166 @@
+#include "admin/removal.h"
+
+#include "admin/deferred_request.h"
+#include "admin/request_params.h"
+#include "admin/response.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "flow/delivery.h"
+#include "stats/metrics.h"
+
+#include <string.h>
+
+#define PAGE 1000 /* of the queue, in one turn */
+
+struct removal {
+	struct deferred_request exchange;
+	struct registry_key *keys; /* of devices */
+	uint64_t gone;		   /* from the registry */
+	uint64_t dropped;	   /* of what only the queue still knew */
+};
+
+static struct removal *removal_of(struct db_query *db_query)
+{
+	return MEM_CONTAINER(db_query, struct removal, exchange.db_query);
+}
+
+static struct removal *removal_new(const struct services *services, struct http_request *request)
+{
+	struct removal *removal = mem_alloc_zero(1, sizeof(*removal));
+	deferred_request_init(&removal->exchange, services, request);
+	return removal;
+}
+
+static void removal_free(struct removal *removal)
+{
+	deferred_request_fini(&removal->exchange);
+	free(removal->keys);
+	free(removal);
+}
+
+static void drop(const struct services *services, const struct registry_key *keys, size_t count)
+{
+	queue_drop_all(services->queue, keys, count, NULL);
+	for (size_t i = 0; i < count; i++)
+		delivery_gone(services->delivery, &keys[i]);
+}
+
+/* Gone is gone, whether or not somebody still waits to hear it. */
+static void follow(struct removal *removal)
+{
+	const struct services *services = removal->exchange.services;
+	const struct registry_job *job = &removal->exchange.db_query.job;
+	drop(services, job->gone, job->gone_count);
+	services->metrics->gone[METRICS_GONE_removed] += job->gone_count;
+	removal->gone = job->gone_count;
+}
+
+static void finish(struct removal *removal, int status)
+{
+	if (!status)
+		log_event(LOG_LEVEL_INFO, "registry", "registrations removed by hand",
+			log_text("user",
+				removal->exchange.user ? removal->exchange.user : "(by key)"),
+			log_number("count", (int64_t)removal->gone));
+	if (!deferred_request_is_over(&removal->exchange, status))
+		response_json(removal->exchange.request, 200,
+			json_pack("{sI,sI}", "removed", (json_int_t)removal->gone, "dropped",
+				(json_int_t)removal->dropped));
+	removal_free(removal);
+}
+
+static void on_devices_removed(struct db_query *db_query, int status)
+{
+	struct removal *removal = removal_of(db_query);
+	if (!status)
+		follow(removal);
+	finish(removal, status);
+}
+
+static bool read_keys(const json_t *list, struct removal *removal)
+{
+	struct registry_job *job = &removal->exchange.db_query.job;
+	size_t count = json_array_size(list);
+	removal->keys = mem_alloc_zero(count, sizeof(*removal->keys));
+	for (size_t i = 0; i < count; i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+		if (!text || !request_params_key(text, &removal->keys[i]))
+			return false;
+	}
+	job->keys = removal->keys;
+	job->key_count = count;
+	return count >= 1 && count <= REMOVAL_KEYS_MAX;
+}
+
+void removal_devices(
+	const struct services *services, struct http_request *request, const char *tail)
+{
+	(void)tail;
+	size_t size;
+	const char *text = http_body(request, &size);
+	json_t *body = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
+	const json_t *before = json_object_get(body, "renewed_before");
+	struct removal *removal = removal_new(services, request);
+	if (json_array_size(json_object_get(body, "keys")) <= REMOVAL_KEYS_MAX &&
+		read_keys(json_object_get(body, "keys"), removal)) {
+		/* Whoever registered since the list was made stays. */
+		removal->exchange.db_query.job.before_ms =
+			(int64_t)(json_number_value(before) * 1000);
+		db_query_ask_registry(
+			services, &removal->exchange.db_query, REGISTRY_REMOVE, on_devices_removed);
+	} else {
+		response_error(
+			request, 400, "keys must be a list of 1 to %d keys", REMOVAL_KEYS_MAX);
+		removal_free(removal);
+	}
+	json_decref(body);
+}
+
+static void on_page(struct db_query *db_query, int status)
+{
+	struct removal *removal = removal_of(db_query);
+	struct queue_reading *reading = &db_query->reading;
+	for (size_t i = 0; i < reading->waiting_count && !status; i++) {
+		const struct push_target *target = reading->waiting[i].target;
+		reading->after_row = reading->waiting[i].row;
+		if (strcmp(target->user, removal->exchange.user) != 0)
+			continue;
+		drop(removal->exchange.services, &target->key, 1);
+		removal->dropped++;
+	}
+	if (!status && reading->has_more)
+		db_query_ask_queue(removal->exchange.services, db_query, QUEUE_READ_PAGE, on_page);
+	else
+		finish(removal, status);
+}
+
+static void on_user_removed(struct db_query *db_query, int status)
+{
+	struct removal *removal = removal_of(db_query);
+	if (status) {
+		finish(removal, status);
+		return;
+	}
+	follow(removal);
+	/* A crash may have come between an end in the registry and the one in the queue. */
+	db_query->reading.limit = PAGE;
+	db_query_ask_queue(removal->exchange.services, db_query, QUEUE_READ_PAGE, on_page);
+}
+
+void removal_user(const struct services *services, struct http_request *request, const char *tail)
+{
+	(void)tail;
+	struct request_params ask;
+	if (!deferred_request_asks(request, &ask))
+		return;
+	if (!*ask.user) {
+		response_error(request, 400, "name a user");
+	} else {
+		struct removal *removal = removal_new(services, request);
+		removal->exchange.user = mem_dup(ask.user);
+		removal->exchange.db_query.query.user = removal->exchange.user;
+		db_query_ask_registry(services, &removal->exchange.db_query, REGISTRY_REMOVE_USER,
+			on_user_removed);
+	}
+	request_params_fini(&ask);
+}

@@ -1,0 +1,84 @@
+#include "ctl/export.h"
+
+#include "base/mem.h"
+#include "ctl/pages.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(13))
+
+static void print_lines(void *ctx, const json_t *rows, bool is_first)
+{
+	size_t *count = ctx;
+	size_t i;
+	json_t *row;
+	(void)is_first;
+	json_array_foreach((json_t *)rows, i, row)
+	{
+		json_dumpf(row, stdout, LINE_FLAGS);
+		putchar('\n');
+	}
+	*count += json_array_size(rows);
+	if (isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO))
+		fprintf(stderr, "\r%zu written", *count);
+}
+
+enum client_exit export_run(const char *user)
+{
+	size_t count = 0;
+	mem_auto char *escaped = client_escape(user ? user : "");
+	mem_auto char *path = mem_printf("/export%s%s", user ? "?user=" : "", escaped);
+	enum client_exit result = pages_walk(path, "registrations", 0, print_lines, &count);
+	if (isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO))
+		fputs("\n", stderr);
+	return result;
+}
+
+struct gathering {
+	json_t *into;
+	const char *user; /* NULL: all rows are of the user */
+};
+
+static void gather(void *ctx, const json_t *rows, bool is_first)
+{
+	const struct gathering *gathering = ctx;
+	size_t i;
+	json_t *row;
+	(void)is_first;
+	json_array_foreach((json_t *)rows, i, row)
+	{
+		const char *user = json_string_value(json_object_get(row, "user"));
+		if (!gathering->user || (user && !strcmp(user, gathering->user)))
+			json_array_append(gathering->into, row);
+	}
+}
+
+enum client_exit export_user(const char *user)
+{
+	static const struct {
+		const char *path;
+		const char *key;
+		bool is_of_all; /* the daemon cannot be asked for one user's */
+	} lists[] = {{"/devices", "devices", false}, {"/forgotten", "forgotten", false},
+		{"/queue", "pushes", true}};
+	mem_auto char *escaped = client_escape(user);
+	json_t *all = json_pack("{ss}", "user", user);
+	enum client_exit result = CLIENT_FINE;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]) && !result; i++) {
+		struct gathering gathering = {
+			.into = json_array(), .user = lists[i].is_of_all ? user : NULL};
+		mem_auto char *path = mem_printf("%s?full=1%s%s", lists[i].path,
+			lists[i].is_of_all ? "" : "&user=", lists[i].is_of_all ? "" : escaped);
+		json_object_set_new(all, lists[i].key, gathering.into);
+		result = pages_walk(path, lists[i].key, 0, gather, &gathering);
+	}
+	if (!result) {
+		json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(13));
+		putchar('\n');
+	}
+	json_decref(all);
+	return result;
+}

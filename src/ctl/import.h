@@ -1,0 +1,24 @@
+/*
+ * import - brings registrations from elsewhere to mailpushd: in batches, with progress, and a
+ * summary of what was refused and why.
+ */
+#ifndef MAILPUSH_CTL_IMPORT_H
+#define MAILPUSH_CTL_IMPORT_H
+
+#include "console/client.h"
+
+#include <stdbool.h>
+
+struct import_request {
+	const char *from;  /* a kind of source; NULL: what `mailpushctl export` wrote */
+	const char *place; /* a file, "-", or a database */
+	const char *topic; /* of those that do not say theirs; NULL: none */
+	const char *columns;
+	bool is_rehearsal;
+	bool keeps_confirmed;
+	bool is_json;
+};
+
+enum client_exit import_run(const struct import_request *request);
+
+#endif
