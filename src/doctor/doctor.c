@@ -24,6 +24,8 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Of Debian's Cyrus. */
+#define PROGRAMS "/usr/lib/cyrus/bin"
 #define DEFAULT_CONFIG "/etc/mailpush/mailpush.conf"
 
 struct doctor {
@@ -145,6 +147,7 @@ static void examine_cyrus(struct doctor *doctor)
 		.conf = sources->imapdconf,
 		.services_path = doctor->services_path,
 		.services = doctor->services,
+		.programs = PROGRAMS,
 		.stream_socket = config->stream_socket,
 		.notify_socket = config->notify_socket,
 		.forward_socket = config->forward_socket,

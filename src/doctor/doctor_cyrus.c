@@ -4,10 +4,12 @@
 #include "base/mem.h"
 #include "config/notify_socket.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define RESTART_CYRUS "systemctl restart cyrus-imapd"
 #define SEPARATORS " \t,"
@@ -348,9 +350,42 @@ static void judge_other_classes(struct report *findings, const struct doctor_cyr
 	}
 }
 
+/* Where a service's program lies; free it.  A name alone is one in Cyrus' own folder. */
+static char *program_of(const struct doctor_cyrus *cyrus, const struct cyrusconf_service *service)
+{
+	int size = (int)strcspn(service->cmd, BLANKS);
+	return *service->cmd == '/' ? mem_printf("%.*s", size, service->cmd)
+				    : mem_printf("%s/%.*s", cyrus->programs, size, service->cmd);
+}
+
+/* Where the program of none is found, Cyrus runs elsewhere, as in a container: nothing is said. */
+static void judge_programs(struct report *findings, const struct doctor_cyrus *cyrus)
+{
+	const struct cyrusconf *conf = cyrus->services;
+	bool is_missing[CYRUSCONF_SERVICES_MAX] = {false};
+	bool is_here = false;
+	for (unsigned i = 0; conf && i < conf->count; i++) {
+		mem_auto char *program = program_of(cyrus, &conf->services[i]);
+		bool is_found = !access(program, F_OK);
+		is_missing[i] = !is_found && errno == ENOENT;
+		is_here = is_here || is_found;
+	}
+	for (unsigned i = 0; is_here && i < conf->count; i++) {
+		const struct cyrusconf_service *service = &conf->services[i];
+		if (!is_missing[i])
+			continue;
+		mem_auto char *program = program_of(cyrus, service);
+		report_add(findings, REPORT_FAIL, "cyrus.conf",
+			"service %s (%s:%u) runs %s, which is not installed, so Cyrus does not "
+			"start (its master exits with 78): install it, or put # before the line",
+			service->name, cyrus->services_path, service->line, program);
+	}
+}
+
 void doctor_cyrus_judge_services(struct report *findings, const struct doctor_cyrus *cyrus)
 {
 	judge_other_classes(findings, cyrus);
+	judge_programs(findings, cyrus);
 	for (unsigned i = 0; cyrus->services && i < cyrus->services->count; i++) {
 		const struct cyrusconf_service *service = &cyrus->services->services[i];
 		char other[PATH_MAX] = "/etc/imapd.conf";

@@ -1,8 +1,8 @@
 /*
  * doctor_cyrus - do imapd.conf and cyrus.conf send events to mailpushd?
  *
- * Judges files that were read; the only thing it looks up is where a symbolic link of a folder
- * leads.
+ * Judges files that were read; it looks up only where a symbolic link of a folder leads, and
+ * whether the programs of services are installed.
  */
 #ifndef MAILPUSH_DOCTOR_DOCTOR_CYRUS_H
 #define MAILPUSH_DOCTOR_DOCTOR_CYRUS_H
@@ -25,6 +25,7 @@ struct doctor_cyrus {
 	const struct imapdconf *conf;
 	const char *services_path;	  /* of cyrus.conf */
 	const struct cyrusconf *services; /* NULL: not known */
+	const char *programs;		  /* the folder of those that have no path */
 	/* Of mailpush.conf: */
 	const char *stream_socket; /* "": none, as the next ones */
 	const char *notify_socket;

@@ -1,11 +1,13 @@
-"""mailpushctl doctor: files that the daemon cannot use, keys that others can, and the wrong Apple."""
+"""mailpushctl doctor: files that the daemon cannot use, keys that others can, and the wrong Apple;
+services of Cyrus without a program."""
 
 import os
+import re
 import shutil
 
 import pytest
 
-from doctor import cure, found
+from doctor import cure, found, wait_found
 from test_doctor import ward     # noqa: F401  (a fixture for these tests too)
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
@@ -99,3 +101,28 @@ def test_a_key_that_others_can_read_is_told(ward, etc, is_running):    # noqa: F
     assert "can be read by every user of this machine; chmod o-rwx" in finding["why"]
     (etc / "key.pem").chmod(0o640)
     assert "credential" not in {f["check"] for f in found(site.mailpushd)}
+
+
+# ---- the programs of cyrus.conf ----
+
+def test_a_service_whose_program_is_not_installed_is_found(ward, tmp):    # noqa: F811
+    site, programs, conf = ward(), tmp / "programs", tmp / "cyrus.conf"
+    text = (site.cyrus.dir / "cyrus.conf").read_text()
+    folder = f"{site.cyrus.dir}/programs/usr/lib/cyrus/bin"
+    programs.mkdir()
+    for name in re.findall(rf'"{folder}/(\w+)', text):
+        (programs / name).touch()
+    conf.write_text(text.replace(folder, str(programs)))
+    assert found(site.mailpushd, "--cyrus-conf", conf) == []
+    (programs / "timsieved").unlink()
+    [finding] = wait_found(site.mailpushd, ("cyrus.conf", "fail"), options=("--cyrus-conf", conf))
+    assert f"service sieve ({conf}:" in finding["why"]
+    assert f"runs {programs}/timsieved, which is not installed" in finding["why"]
+
+
+def test_cyrus_does_not_start_with_a_service_whose_program_is_not_installed(ward, tmp):    # noqa: F811
+    cyrus, conf = ward().cyrus, tmp / "cyrus.conf"
+    conf.write_text((cyrus.dir / "cyrus.conf").read_text().replace("/timsieved", "/pop3d"))
+    with pytest.raises(RuntimeError, match=": exit 78: "):
+        cyrus.run("usr/lib/cyrus/bin/master", "-D", "-C", cyrus.dir / "imapd.conf", "-M", conf,
+                  "-p", cyrus.dir / "second.pid")

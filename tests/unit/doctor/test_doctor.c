@@ -49,6 +49,7 @@ static void ward_init(struct ward *ward, const char *imapd, const char *services
 		.conf = ward->conf,
 		.services_path = "/etc/cyrus.conf",
 		.services = ward->services,
+		.programs = "/nowhere",
 		.stream_socket = "/run/mailpush/cyrus",
 		.notify_socket = "/run/mailpush/notify",
 		.forward_socket = "",
@@ -212,6 +213,38 @@ static void services_are_read_as_cyrus_reads_them(void **state)
 	assert_false(cyrusconf_option(&services[2], "-C", value, sizeof(value)));
 	assert_string_equal(services[2].proto, "udp");
 	ward_fini(&ward);
+}
+
+static void a_service_needs_its_program_if_cyrus_is_here(void **state)
+{
+	(void)state;
+	static const char text[] = "SERVICES {\n imap cmd=\"sh -s\"\n pop3 cmd=\"pop3d -U 30\"\n"
+				   " nntp cmd=/nowhere/nntpd\n}\n";
+	static const struct {
+		const char *programs;
+		const char *missing[2];
+	} rows[] = {
+		{"/bin",
+			{"service pop3 (/etc/cyrus.conf:3) runs /bin/pop3d, which",
+				"service nntp (/etc/cyrus.conf:4) runs /nowhere/nntpd, which"}},
+		{"/nowhere", {NULL}},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ward ward;
+		size_t count = 0;
+		ward_init(&ward, good, text);
+		ward.cyrus.programs = rows[i].programs;
+		doctor_cyrus_judge_services(&ward.findings, &ward.cyrus);
+		for (; count < 2 && rows[i].missing[count]; count++) {
+			assert_true(count < ward.findings.count);
+			assert_int_equal(ward.findings.list[count].level, REPORT_FAIL);
+			assert_string_equal(ward.findings.list[count].check, "cyrus.conf");
+			assert_non_null(
+				strstr(ward.findings.list[count].why, rows[i].missing[count]));
+		}
+		assert_int_equal(ward.findings.count, count);
+		ward_fini(&ward);
+	}
 }
 
 static void an_address_to_call_is_made_of_a_service(void **state)
@@ -537,6 +570,7 @@ int main(void)
 		cmocka_unit_test(ways_are_told_apart),
 		cmocka_unit_test(the_host_s_name_makes_a_fragile_site),
 		cmocka_unit_test(services_are_read_as_cyrus_reads_them),
+		cmocka_unit_test(a_service_needs_its_program_if_cyrus_is_here),
 		cmocka_unit_test(an_address_to_call_is_made_of_a_service),
 		cmocka_unit_test(greetings_tell_whether_a_hole_is_closed),
 		cmocka_unit_test(rights_go_by_the_first_of_owner_group_and_others),
