@@ -18,6 +18,12 @@
  * fails, and does the whole batch again, so a database on the network reconnects in `begin`.  What
  * waits for a network has a deadline of its own.
  *
+ * Duties that no rule above this table can take over, each a case of the conformance suite
+ * (tests/unit/registry/conformance*.c), which every driver passes as it is.  A change of a mailbox
+ * spares what was renewed after it, and a change of a token what was renewed at before_ms or later.
+ * FOLDER_MOVED done twice is as done once, below itself too.  Nudges leave out the stopped, the
+ * suspended and those without a mailbox before `limit` counts.
+ *
  * Registry thread only (open and close: before and after it runs).
  */
 #ifndef MAILPUSH_REGISTRY_OPS_H
