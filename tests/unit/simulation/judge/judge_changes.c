@@ -98,12 +98,21 @@ static void unsettle(struct model_name *name)
 		name->changed = judge_next();
 }
 
+static bool has_owed(const struct model_registration *registration)
+{
+	for (unsigned i = 0; i < registration->name_count; i++) {
+		if (registration->names[i].changed && registration->names[i].owed)
+			return true;
+	}
+	return false;
+}
+
 void judge_changes_died(bool is_crash)
 {
 	size_t position = 0;
 	for (struct model_registration *registration; (registration = model_next(&position));) {
 		registration->is_flying = false;
-		registration->has_waited = model_count_changed(registration) > 0;
+		registration->has_waited = has_owed(registration);
 		for (unsigned i = 0; is_crash && i < registration->name_count; i++)
 			unsettle(&registration->names[i]);
 	}

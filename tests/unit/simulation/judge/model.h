@@ -63,7 +63,8 @@ struct model_registration {
 	uint64_t left;	  /* 0: none ever */
 	int64_t left_ms, answered_ms;
 	unsigned jumps;	 /* of the clock before */
-	bool has_waited; /* something, when the daemon last stopped: it knows of the push then */
+	bool has_waited; /* something acknowledged, when the daemon last stopped: it has a row then
+			  */
 	unsigned life;	 /* the daemon's */
 	bool was_plain;
 	uint8_t apns_id[16];
