@@ -195,6 +195,7 @@ def two(bare_site_for, imapd_conf, sim):
     for name in CREDENTIALS:
         site.mailpushd.wait_log(f"403 BadCertificate.*alarm=apns:{name} state=begins")
     wait_until(lambda: [held["waiting"] for held in holds(site)] == [1, 1], what="two holds")
+    wait_until(lambda: all(probes(site).values()), what="the simulator's record of both")
     return site
 
 

@@ -22,7 +22,7 @@ from waiting import wait_until
 DAY = 86400
 MANY = 100_000
 # Far below what all of these would be in memory, as JSON; with what sanitizers add.
-ROOM_KB = 100_000
+ROOM_KB = 200_000
 REGISTRY_CACHE_KB = 65_536
 
 

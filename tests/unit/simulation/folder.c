@@ -103,11 +103,20 @@ void folder_trouble(int64_t ms)
 		trouble(kept);
 }
 
+static void end_now(int64_t *until_ms)
+{
+	if (*until_ms > virtual_now_ms())
+		*until_ms = virtual_now_ms();
+}
+
 void folder_forgive(void)
 {
-	closed_until_ms = troubled_until_ms = 0;
-	for (struct kept *kept = first; kept; kept = kept->next)
-		kept->unreadable_until_ms = kept->unremovable_until_ms = 0;
+	end_now(&closed_until_ms);
+	end_now(&troubled_until_ms);
+	for (struct kept *kept = first; kept; kept = kept->next) {
+		end_now(&kept->unreadable_until_ms);
+		end_now(&kept->unremovable_until_ms);
+	}
 }
 
 static struct kept *find_named(const char *name)
