@@ -123,7 +123,9 @@ static void on_page(struct db_query *db_query, int status)
 	for (size_t i = 0; i < reading->waiting_count && !status; i++) {
 		const struct push_target *target = reading->waiting[i].target;
 		reading->after_row = reading->waiting[i].row;
-		if (strcmp(target->user, removal->exchange.user) != 0)
+		/* A phone may have registered again meanwhile. */
+		if (strcmp(target->user, removal->exchange.user) != 0 ||
+			target->renewed_ms >= db_query->job.received_ms)
 			continue;
 		drop(removal->exchange.services, &target->key, 1);
 		removal->dropped++;

@@ -1,6 +1,7 @@
 #include "admin/request_params.h"
 
 #include "base/units.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <string.h>
@@ -108,7 +109,8 @@ bool request_params_text(const char *text, const char **ret)
 {
 	if (!text)
 		return true;
-	if (strlen(text) > REQUEST_PARAMS_TEXT_MAX)
+	size_t size = strlen(text);
+	if (size > REQUEST_PARAMS_TEXT_MAX || !utf8_is_valid(text, size))
 		return false;
 	*ret = text;
 	return true;

@@ -196,7 +196,8 @@ static bool has_password(const char *url)
 	if (!slashes)
 		return false;
 	const char *user = slashes + 3;
-	const char *at = memchr(user, '@', strcspn(user, "/?"));
+	/* A slash or question mark may stand in it as it is, which libpq reads in another way. */
+	const char *at = strchr(user, '@');
 	return (at && memchr(user, ':', (size_t)(at - user))) || strstr(user, "password=");
 }
 

@@ -24,9 +24,12 @@ static const struct {
 	{"42501", -EACCES},    /* rights are missing */
 	{"42", -ENOTSUP},      /* no such table or column */
 	{"3F", -ENOTSUP},      /* no such schema */
+	{"0A", -EILSEQ},       /* it cannot do that */
+	{"21", -EILSEQ},       /* one row is named twice */
 	{"22", -EILSEQ},       /* a value that it does not take */
 	{"23", -EILSEQ},       /* a value that breaks a rule of the schema */
 	{"54", -EILSEQ},       /* a value that is too large */
+	{"P0", -EILSEQ},       /* a trigger of the administrator's refuses it */
 };
 
 int pgstate_code(const char *state)

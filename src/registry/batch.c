@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "registry/failure.h"
 #include "registry/listing.h"
 #include "registry/mailbox_change.h"
 #include "registry/news_match.h"
@@ -224,8 +225,10 @@ static int run(struct rules *rules, struct job_list *batch, int64_t now_ms, stru
 	}
 	if (!failed) {
 		failed = rules->db->ops->commit(rules->db, err);
-		rules->times_right = !failed;
-		for (size_t i = 0; i < count && failed; i++) {
+		if (!failed)
+			rules->times_right = true;
+		bool may_be_done = failed && failure_of(failed) == FAILURE_AWAY;
+		for (size_t i = 0; i < count && may_be_done; i++) {
 			jobs[i]->may_be_done = true;
 			result_keep(jobs[i]);
 		}

@@ -88,11 +88,21 @@ static void on_found(void *ctx, size_t index, const struct registry_row *row)
 	result_add_gone(ctx, &row->key);
 }
 
+static bool is_gone(const struct registry_job *job, const struct registry_key *key)
+{
+	for (size_t i = 0; i < job->gone_count; i++) {
+		if (!memcmp(&job->gone[i], key, sizeof(*key)))
+			return true;
+	}
+	return false;
+}
+
+/* A key may be given twice. */
 static void on_to_remove(void *ctx, size_t index, const struct registry_row *row)
 {
 	struct registry_job *job = ctx;
 	(void)index;
-	if (!job->before_ms || row->renewed_ms < job->before_ms)
+	if ((!job->before_ms || row->renewed_ms < job->before_ms) && !is_gone(job, &row->key))
 		result_add_gone(job, &row->key);
 }
 

@@ -17,6 +17,7 @@
 #define CONFLICT_MAX_MS 1000
 /* A connection that is made anew, or a short lock, is no trouble yet. */
 #define QUIET_MS 2000
+#define TOO_LARGE_FAILURES 2
 
 struct registry {
 	struct registry_store *store; /* the thread's; NULL: not open yet */
@@ -59,7 +60,16 @@ static int64_t pause_ms(struct registry *registry, enum failure failure, unsigne
 				      &registry->random);
 }
 
-/* Until it is done (0), refused (-EILSEQ) or the registry is to stop (-ECANCELED). */
+/* Again and again it takes longer than the database has time for. */
+static bool is_too_large(const struct job_list *batch, int failed, unsigned failures)
+{
+	return failed == -ETIMEDOUT && failures >= TOO_LARGE_FAILURES && batch->count > 1;
+}
+
+/*
+ * Until it is done (0), refused (-EILSEQ), too large (-ETIMEDOUT; never a single job) or the
+ * registry is to stop (-ECANCELED).
+ */
 static int do_batch(struct registry *registry, struct job_list *batch, struct err *err)
 {
 	int64_t since_ms = clock_monotonic_ms();
@@ -74,12 +84,15 @@ static int do_batch(struct registry *registry, struct job_list *batch, struct er
 			worker_report(registry->worker, err->text);
 		if (!worker_pause(registry->worker, pause_ms(registry, failure, failures)))
 			return -ECANCELED;
+		if (is_too_large(batch, failed, failures))
+			return failed;
 	}
 	worker_report(registry->worker, NULL);
 	return failed;
 }
 
-/* One after the other, with each half of a batch that is refused.  False: it is to stop. */
+/* One after the other, with each half of a batch that is refused or too large.  False: it is to
+ * stop. */
 static bool do_by_halves(struct registry *registry, struct job_list *batch)
 {
 	struct err err;

@@ -133,6 +133,10 @@ static struct known *insert(struct renewal *renewal)
 {
 	const struct registry_job *job = renewal->job;
 	const struct event_registration *sent = &job->event->registration;
+	int64_t created_ms = renewal->time_ms;
+	if (job->kind == REGISTRY_IMPORT && job->past->created_ms &&
+		job->past->created_ms < created_ms)
+		created_ms = job->past->created_ms;
 	return add_known(renewal,
 		&(struct registry_row){
 			.key = renewal->key,
@@ -141,9 +145,7 @@ static struct known *insert(struct renewal *renewal)
 			.account_id = sent->account_id,
 			.subtopic = sent->subtopic,
 			.topic = job->topic,
-			.created_ms = job->kind == REGISTRY_IMPORT && job->past->created_ms
-				? job->past->created_ms
-				: renewal->time_ms,
+			.created_ms = created_ms,
 		});
 }
 

@@ -46,6 +46,8 @@ static int open_file(const char *place, struct sql **ret, struct err *err)
 		return failed;
 	}
 	sqlite3_busy_timeout(file->handle, BUSY_TIMEOUT_MS);
+	/* Else a column that is not there is a text. */
+	sqlite3_db_config(file->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	*ret = &file->sql;
 	return 0;
 }

@@ -244,6 +244,8 @@ static void errors_name_line_key_value_and_remedy(void **state)
 			"postgresql://user@host/database"},
 		{"registry = \"postgresql://me:secret@db/mail\"\n",
 			":1: registry: '...@db/mail' has a password", "registry_password_file"},
+		{"registry = \"postgresql://me:Ab/c?d@db/mail\"\n",
+			":1: registry: '...@db/mail' has a password", "registry_password_file"},
 		{"registry = \"postgresql://me@db/mail?password=secret\"\n",
 			":1: registry: '...@db/mail?' has a password", "registry_password_file"},
 		{"registry = \"postgresql://me:secret@db/mail?sslpassword=secret\"\n",

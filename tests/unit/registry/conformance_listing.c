@@ -94,8 +94,9 @@ static void one_is_found_by_its_key_and_removed_with_its_mailboxes(void **state)
 	assert_string_equal(listing->listed[0].target->account_id, "one");
 
 	struct registry_job *job = &add(w, REGISTRY_REMOVE, NOW)->job;
-	job->keys = &key;
-	job->key_count = 1;
+	const struct registry_key twice[] = {key, key};
+	job->keys = twice;
+	job->key_count = 2;
 	run(w);
 	assert_int_equal(job->gone_count, 1);
 	assert_memory_equal(&job->gone[0], &key, sizeof(key));

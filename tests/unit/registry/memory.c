@@ -484,6 +484,8 @@ static int put(
 	struct registry_db *db, const struct registry_row *rows, size_t count, struct err *err)
 {
 	struct site *site = site_of(db);
+	if (failure == MEMORY_SLOW && count > MEMORY_SLOW_ROWS)
+		return fail_with(-ETIMEDOUT, err);
 	for (size_t i = 0; i < count; i++) {
 		if (is_refused(rows[i].user))
 			return refuse(err);

@@ -28,6 +28,7 @@ struct world {
 	unsigned recoveries;
 	unsigned refused;
 	bool is_mended_at_trouble;
+	bool is_trouble_endured;
 };
 
 static struct world *world;
@@ -50,7 +51,7 @@ static void on_trouble(void *ctx, const char *text)
 	w->troubles++;
 	if (w->is_mended_at_trouble)
 		memory_fail(MEMORY_WELL, NULL);
-	else
+	else if (!w->is_trouble_endured)
 		uv_stop(&w->loop);
 }
 
@@ -206,6 +207,20 @@ static void jobs_that_are_all_refused_come_back_all(void **state)
 	assert_int_equal(w->refused, 3);
 }
 
+static void what_takes_too_long_is_done_in_smaller_parts(void **state)
+{
+	struct world *w = *state;
+	static const char *const users[] = {"a", "b", "c", "d", "e"};
+	for (unsigned i = 0; i < 5; i++)
+		add(w, REGISTRY_REGISTER, users[i]);
+	memory_fail(MEMORY_SLOW, NULL);
+	w->is_trouble_endured = true;
+	run_all(w);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(w->jobs[i].status, 0);
+	assert_int_equal(w->refused, 0);
+}
+
 static void an_errno_says_what_is_done_next(void **state)
 {
 	(void)state;
@@ -228,6 +243,7 @@ int main(void)
 		TEST(a_job_that_is_refused_is_set_aside_and_the_others_go_on_in_order),
 		cmocka_unit_test(an_errno_says_what_is_done_next),
 		TEST(jobs_that_are_all_refused_come_back_all),
+		TEST(what_takes_too_long_is_done_in_smaller_parts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

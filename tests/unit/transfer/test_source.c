@@ -217,6 +217,11 @@ static void tables_and_columns_may_have_other_names(void **state)
 	reading = read_source("sql", NULL, dsn, NULL);
 	assert_non_null(strstr(reading.error, "no such table"));
 	json_decref(reading.found);
+	reading = read_source("sql", NULL, dsn,
+		"devices=my \"phones,device_token=tok,account_id=acc,mailboxes=boxes,"
+		"mailbox_user=who,mailbox=name,time=seen");
+	assert_non_null(strstr(reading.error, "no such column"));
+	json_decref(reading.found);
 	unlink(path);
 	reading = read_source("sql", NULL, "mysql:here", NULL);
 	assert_non_null(strstr(reading.error, "write sqlite:/path/to/file"));
