@@ -162,6 +162,7 @@ def test_a_check_that_apple_refuses_holds_the_credential(bare_site):
     assert credential(bare_site)["held"]
     assert get(bare_site.mailpushd, "/status")["pushes"]["by"] == [
         {"result": "answered", "status": 200, "reason": "", "count": 1}]
+    wait_until(lambda: refused_pushes(bare_site), what="the simulator's record")
     assert refused_pushes(bare_site) == bare_site.sim.trials()[-1:]
     refuse(bare_site, False)
     check(bare_site)
