@@ -13,8 +13,6 @@
 #define NOT_RENEWED_SINCE                                \
 	"(SELECT r.renewed_ms <= ?2 FROM registration r" \
 	" WHERE r.id = subscription.registration)"
-/* ?2: beyond that a time is from a wrong clock, and becomes ?3. */
-#define PUT_RIGHT(time) time " = CASE WHEN " time " > ?2 THEN ?3 ELSE " time " END"
 
 #define TRACE_COLUMNS                                                                        \
 	"f.id, f.key, f.user, f.device_token, f.account_id, f.topic, f.renewed_ms, f.at_ms," \
@@ -115,44 +113,17 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 			     "  WHERE site = ?1),"
 			     " tidied_day, tidied_count, seen_ms, spared_until_ms"
 			     " FROM site WHERE id = ?1",
-	[STATEMENT_PUT_RIGHT] = "UPDATE registration SET " PUT_RIGHT("renewed_ms") ", " PUT_RIGHT(
-		"suspended_ms") ", " PUT_RIGHT("created_ms") ", " PUT_RIGHT("superseded_ms") " WHER"
-											     "E "
-											     "(site"
-											     " = "
-											     "?1 "
-											     "AND "
-											     "renew"
-											     "ed_"
-											     "ms > "
-											     "?2)"
-											     " OR "
-											     "(site"
-											     " = "
-											     "?1 "
-											     "AND "
-											     "suspe"
-											     "nded_"
-											     "ms > "
-											     "0 "
-											     "AND "
-											     "suspe"
-											     "nded_"
-											     "ms > "
-											     "?2)"
-											     " OR "
-											     "(site"
-											     " = "
-											     "?1 "
-											     "AND "
-											     "(" SCHEMA_IS_NOT_ACTIVE
-											     ") "
-											     "AND "
-											     "super"
-											     "seded"
-											     "_ms "
-											     "> "
-											     "?2)",
+	/* Beyond ?2 a time is from a wrong clock, and becomes ?3.  Each part has an index of its
+	   own. */
+	[STATEMENT_PUT_RIGHT] =
+		"UPDATE registration SET"
+		" renewed_ms = CASE WHEN renewed_ms > ?2 THEN ?3 ELSE renewed_ms END,"
+		" suspended_ms = CASE WHEN suspended_ms > ?2 THEN ?3 ELSE suspended_ms END,"
+		" created_ms = CASE WHEN created_ms > ?2 THEN ?3 ELSE created_ms END,"
+		" superseded_ms = CASE WHEN superseded_ms > ?2 THEN ?3 ELSE superseded_ms END"
+		" WHERE (site = ?1 AND renewed_ms > ?2)"
+		" OR (site = ?1 AND suspended_ms > 0 AND suspended_ms > ?2)"
+		" OR (site = ?1 AND (" SCHEMA_IS_NOT_ACTIVE ") AND superseded_ms > ?2)",
 	[STATEMENT_PUT_TIDIED] = "UPDATE site SET tidied_day = ?2, tidied_count = ?3 WHERE id = ?1",
 	[STATEMENT_PUT_SEEN] = "UPDATE site SET seen_ms = ?2, spared_until_ms = ?3 WHERE id = ?1",
 	[STATEMENT_FIND_EXPIRED] =

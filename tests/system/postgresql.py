@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
+
+from waiting import wait_until
 
 USER = "mailpush"
 DATABASE = "mailpush"
@@ -72,11 +73,12 @@ class Postgresql:
                 [self.programs / "postgres", "-D", self.folder / "data",
                  *(word for option in options for word in ("-c", option))],
                 stdout=log, stderr=log, cwd=self.folder, start_new_session=True, **self.user)
-        end = time.monotonic() + LIMIT_S
-        while subprocess.run([self.programs / "pg_isready", "-q", "-h", self.folder, "-d", "postgres",
-                              "-U", USER]).returncode:
-            assert self.process.poll() is None and time.monotonic() < end, self.log()
-            time.sleep(0.05)
+        wait_until(self.answers, timeout=LIMIT_S, what="PostgreSQL's answer")
+
+    def answers(self):
+        assert self.process.poll() is None, self.log()
+        return not subprocess.run([self.programs / "pg_isready", "-q", "-h", self.folder, "-d", "postgres",
+                                   "-U", USER]).returncode
 
     def log(self):
         return (self.folder / "log").read_text(errors="replace")
