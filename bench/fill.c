@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "registry/batch.h"
 #include "registry/registry.h"
+#include "sqlite/sqlite.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -150,8 +151,8 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return 2;
 	}
-	mem_auto char *url = mem_printf("sqlite:%s", options.path);
-	const struct registry_settings settings = {.url = url,
+	const struct registry_settings settings = {.ops = &sqlite_ops,
+		.place = options.path,
 		.site = options.site,
 		.registration_ttl_ms = 30 * CLOCK_DAY_MS,
 		.deleted_user_grace_ms = 7 * CLOCK_DAY_MS,

@@ -64,17 +64,6 @@
  *   forward_client  gives a notification to the socket of another program
  *   notification_write writes a notification for the other kind of socket
  *
- * sqlite/ - what both files of SQLite share
- *   inplace         are the files still where they were opened?
- *   walfile         would SQLite take the log that it finds?
- *   mapguard        a failing disk under a memory map is an error
- *
- * postgresql/ - a connection to a PostgreSQL server
- *   pglink          statements out, answers in; nothing waits without end
- *   pgurl           its url, taken apart into its hosts
- *   pgvalue         values in binary form
- *   pgstate         what a SQLSTATE means for what is done next
- *
  * registry/ - which phones subscribed to which mailboxes; a thread of its own
  *   registry        the thread: jobs in, results out
  *   registry_job    what can be asked, and what comes back
@@ -91,18 +80,32 @@
  *   push_target     all that is needed to push to one registration
  *   suspended_users whose registrations wait for a sign of life
  *   ops             the functions of a database: what a driver implements
- *   sqlite          the driver for SQLite
+ *
+ * sqlite/ - a registry in SQLite, and what both files of SQLite share
+ *   sqlite          the driver
  *   schema          its tables, and how older ones become today's
  *   statement       its statements
  *   traces          its memory of registrations that are gone
  *   upheaval        its deletes and renames of accounts and folders
- *   postgresql      the driver for PostgreSQL
+ *   inplace         are the files still where they were opened?
+ *   walfile         would SQLite take the log that it finds?
+ *   mapguard        a failing disk under a memory map is an error
+ *
+ * postgresql/ - a registry in PostgreSQL, over a connection that never waits without end
+ *   postgresql      the driver
  *   postgresql_transaction  which statements go together
  *   postgresql_schema  its tables, and how older ones become today's
  *   postgresql_find    its questions
  *   postgresql_write   its writes
  *   postgresql_change  its deletes and renames of accounts and folders
  *   postgresql_place   the bytes by which a mailbox is looked up
+ *   pglink          statements out, answers in; nothing waits without end
+ *   pgurl           the server's url, taken apart into its hosts
+ *   pgvalue         values in binary form
+ *   pgstate         what a SQLSTATE means for what is done next
+ *
+ * database/ - the list of drivers
+ *   database        from a url to its driver
  *
  * queue/ - when each phone is told, and that no crash forgets it
  *   queue           the folder's door: decides, numbers, hands to the store

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "database/database.h"
 #include "stats/metrics.h"
 
 #define CAUTION_MS (30 * CLOCK_SECOND_MS)
@@ -160,7 +161,14 @@ static void on_pause(void *ctx, bool is_paused)
 static int open_registry(struct pipeline *pipeline, struct err *err)
 {
 	const struct config *config = pipeline->needs.config;
-	const struct registry_settings settings = {.url = config->registry,
+	const char *place = NULL;
+	const struct registry_ops *driver = database_driver(config->registry, &place);
+	if (!driver)
+		return err_set(err, -EINVAL,
+			"registry '%s': this mailpushd has no such kind of database",
+			config->registry);
+	const struct registry_settings settings = {.ops = driver,
+		.place = place,
 		.site = pipeline->needs.input_files->site,
 		.registration_ttl_ms = config->registration_ttl_ms,
 		.deleted_user_grace_ms = config->deleted_user_grace_ms,

@@ -6,29 +6,14 @@
 #include "registry/listing.h"
 #include "registry/mailbox_change.h"
 #include "registry/news_match.h"
-#include "registry/postgresql.h"
 #include "registry/renewal.h"
 #include "registry/result.h"
 #include "registry/rules.h"
-#include "registry/sqlite.h"
 #include "registry/tidy.h"
 #include "registry/token_change.h"
 
 #include <errno.h>
 #include <string.h>
-
-static const struct registry_ops *const kinds[] = {
-	&sqlite_ops,
-#ifdef MAILPUSH_POSTGRESQL
-	&postgresql_ops,
-#endif
-};
-
-#ifdef MAILPUSH_POSTGRESQL
-#define POSTGRESQL_IS_POSSIBLE " or postgresql://user@host/database"
-#else
-#define POSTGRESQL_IS_POSSIBLE ""
-#endif
 
 struct registry_store {
 	struct registry_db *db;
@@ -252,21 +237,8 @@ struct registry_store *registry_store_of(
 int registry_store_open(
 	const struct registry_settings *settings, struct registry_store **ret, struct err *err)
 {
-	const char *colon = strchr(settings->url, ':');
-	const struct registry_ops *ops = settings->ops;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && colon; i++) {
-		size_t size = strlen(kinds[i]->scheme);
-		if ((size_t)(colon - settings->url) == size &&
-			memcmp(settings->url, kinds[i]->scheme, size) == 0)
-			ops = kinds[i];
-	}
-	if (!ops || !colon || !colon[1])
-		return err_set(err, -EINVAL,
-			"registry '%s': this mailpushd has no such kind of database; write "
-			"sqlite:/path/to/file%s",
-			settings->url, POSTGRESQL_IS_POSSIBLE);
 	struct registry_db *db = NULL;
-	int failed = ops->open(colon + 1, settings, &db, err);
+	int failed = settings->ops->open(settings->place, settings, &db, err);
 	if (failed)
 		return failed;
 	*ret = registry_store_of(db, settings);

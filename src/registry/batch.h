@@ -12,10 +12,10 @@
 struct registry_db;
 struct registry_store;
 
-/* Opens the database that `url` names and migrates its schema. */
+/* Opens the database (`ops`, `place`) and migrates its schema. */
 int registry_store_open(
 	const struct registry_settings *settings, struct registry_store **ret, struct err *err);
-/* Over a database that was opened already (ops.h), which is taken over; the url is not read. */
+/* Over a database that was opened already (ops.h), which is taken over. */
 struct registry_store *registry_store_of(
 	struct registry_db *db, const struct registry_settings *settings);
 /*

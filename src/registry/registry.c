@@ -157,7 +157,7 @@ static void on_trouble(void *ctx, const char *text)
 static void free_registry(struct registry *registry)
 {
 	registry_store_close(registry->store);
-	free((char *)registry->settings.url);
+	free((char *)registry->settings.place);
 	free((char *)registry->settings.site);
 	free((char *)registry->settings.password_file);
 	free(registry);
@@ -172,7 +172,7 @@ int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 	registry->refused = refused;
 	registry->ctx = ctx;
 	registry->settings = *settings;
-	registry->settings.url = mem_dup(settings->url);
+	registry->settings.place = mem_dup(settings->place);
 	registry->settings.site = mem_dup(settings->site);
 	registry->settings.password_file =
 		settings->password_file ? mem_dup(settings->password_file) : NULL;

@@ -18,8 +18,8 @@
 struct registry_ops;
 
 struct registry_settings {
-	const char *url;		/* "sqlite:/path", "postgresql://user@host/database" */
-	const struct registry_ops *ops; /* NULL: those of the url's scheme */
+	const struct registry_ops *ops; /* the driver */
+	const char *place;		/* what it opens: ops.h */
 	const char *site;		/* users of two sites are two users */
 	int64_t registration_ttl_ms;
 	int64_t deleted_user_grace_ms;

@@ -16,7 +16,7 @@
 #include "intake/spool.h"
 #include "intake/spooldisk.h"
 #include "queue/store.h"
-#include "registry/sqlite.h"
+#include "sqlite/sqlite.h"
 
 #include <errno.h>
 #include <stdio.h>

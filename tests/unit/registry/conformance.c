@@ -5,22 +5,19 @@
 #include "conformance.h"
 
 #include "base/map.h"
+#include "database/database.h"
 #include "memory.h"
 #include "registry/batch.h"
+#include "sqlite/sqlite.h"
 
 #include <unistd.h>
 
-static const char *url;
+static const struct registry_ops *driver;
+static const char *place;
 
 void open_store(struct world *w)
 {
 	struct err err = {"no text"};
-	if (strncmp(url, "memory:", 7) == 0) {
-		struct registry_db *db = NULL;
-		assert_int_equal(memory_ops.open(url + 7, &w->settings, &db, &err), 0);
-		w->store = registry_store_of(db, &w->settings);
-		return;
-	}
 	if (registry_store_open(&w->settings, &w->store, &err) != 0)
 		fail_msg("%s", err.text);
 }
@@ -32,7 +29,8 @@ int set_up(void **state)
 	snprintf(w->site, sizeof(w->site), "site-%lld-%ld-%u", (long long)clock_unix_ms(),
 		(long)getpid(), number++);
 	w->settings = (struct registry_settings){
-		.url = url,
+		.ops = driver,
+		.place = place,
 		.site = w->site,
 		.registration_ttl_ms = TTL,
 		.deleted_user_grace_ms = GRACE,
@@ -246,7 +244,13 @@ static int run_all(void)
 int main(int argc, char **argv)
 {
 	if (argc > 1) {
-		url = argv[1];
+		bool is_memory = strncmp(argv[1], "memory:", 7) == 0;
+		place = argv[1] + 7;
+		driver = is_memory ? &memory_ops : database_driver(argv[1], &place);
+		if (!driver) {
+			fprintf(stderr, "%s: no such kind of database\n", argv[1]);
+			return 1;
+		}
 		int failed = run_all();
 		memory_forget();
 		return failed;
@@ -254,10 +258,11 @@ int main(int argc, char **argv)
 	char folder[] = "/tmp/mailpush-registry-XXXXXX";
 	if (!mkdtemp(folder))
 		return 1;
-	mem_auto char *own = mem_printf("sqlite:%s/registry.sqlite", folder);
-	url = own;
+	mem_auto char *own = mem_printf("%s/registry.sqlite", folder);
+	driver = &sqlite_ops;
+	place = own;
 	int failed = run_all();
-	unlink(strchr(own, ':') + 1);
+	unlink(own);
 	rmdir(folder);
 	return failed;
 }

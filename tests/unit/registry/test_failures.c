@@ -65,8 +65,8 @@ static void on_refused(void *ctx, const char *text)
 static int set_up(void **state)
 {
 	const struct registry_settings settings = {
-		.url = "memory:failures",
 		.ops = &memory_ops,
+		.place = "failures",
 		.site = "here",
 		.registration_ttl_ms = 30 * CLOCK_DAY_MS,
 		.deleted_user_grace_ms = 7 * CLOCK_DAY_MS,

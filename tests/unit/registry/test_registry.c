@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "registry/registry.h"
+#include "sqlite/sqlite.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -20,7 +21,6 @@
 struct world {
 	char folder[64];
 	char path[128];
-	char url[160];
 	uv_loop_t loop;
 	struct registry *registry;
 	sqlite3 *other;
@@ -75,10 +75,10 @@ static int set_up(void **state)
 	strcpy(w->folder, "/tmp/mailpush-registry-XXXXXX");
 	assert_non_null(mkdtemp(w->folder));
 	snprintf(w->path, sizeof(w->path), "%s/registry.sqlite", w->folder);
-	snprintf(w->url, sizeof(w->url), "sqlite:%s", w->path);
 	uv_loop_init(&w->loop);
 	struct registry_settings settings = {
-		.url = w->url,
+		.ops = &sqlite_ops,
+		.place = w->path,
 		.site = "here",
 		.registration_ttl_ms = 30 * CLOCK_DAY_MS,
 		.deleted_user_grace_ms = 7 * CLOCK_DAY_MS,
@@ -212,7 +212,8 @@ static void a_registry_that_cannot_be_opened_is_not_started(void **state)
 {
 	struct world *w = *state;
 	struct registry_settings settings = {
-		.url = "sqlite:/nonexistent/registry.sqlite",
+		.ops = &sqlite_ops,
+		.place = "/nonexistent/registry.sqlite",
 		.site = "here",
 		.registrations_per_user = 64,
 	};

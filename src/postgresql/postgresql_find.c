@@ -1,9 +1,9 @@
-#include "registry/postgresql_find.h"
+#include "postgresql/postgresql_find.h"
 
 #include "base/mem.h"
-#include "registry/postgresql_place.h"
-#include "registry/postgresql_schema.h"
-#include "registry/postgresql_transaction.h"
+#include "postgresql/postgresql_place.h"
+#include "postgresql/postgresql_schema.h"
+#include "postgresql/postgresql_transaction.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  *
  * Each is one statement, however much is asked.
  */
-#ifndef MAILPUSH_REGISTRY_POSTGRESQL_FIND_H
-#define MAILPUSH_REGISTRY_POSTGRESQL_FIND_H
+#ifndef MAILPUSH_POSTGRESQL_POSTGRESQL_FIND_H
+#define MAILPUSH_POSTGRESQL_POSTGRESQL_FIND_H
 
 #include "registry/ops.h"
 

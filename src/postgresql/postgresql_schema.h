@@ -8,8 +8,8 @@
  * A schema of today's version is only read, so that a site may forbid the daemon to make tables and
  * make them itself of what `postgresql_schema_text` says.
  */
-#ifndef MAILPUSH_REGISTRY_POSTGRESQL_SCHEMA_H
-#define MAILPUSH_REGISTRY_POSTGRESQL_SCHEMA_H
+#ifndef MAILPUSH_POSTGRESQL_POSTGRESQL_SCHEMA_H
+#define MAILPUSH_POSTGRESQL_POSTGRESQL_SCHEMA_H
 
 #include "base/err.h"
 #include "postgresql/pglink.h"

@@ -1,4 +1,4 @@
-#include "registry/postgresql_place.h"
+#include "postgresql/postgresql_place.h"
 
 #include <assert.h>
 #include <openssl/evp.h>

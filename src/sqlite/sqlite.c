@@ -1,12 +1,12 @@
-#include "registry/sqlite.h"
+#include "sqlite/sqlite.h"
 
 #include "base/mem.h"
-#include "registry/schema.h"
-#include "registry/statement.h"
-#include "registry/traces.h"
-#include "registry/upheaval.h"
 #include "sqlite/inplace.h"
 #include "sqlite/mapguard.h"
+#include "sqlite/schema.h"
+#include "sqlite/statement.h"
+#include "sqlite/traces.h"
+#include "sqlite/upheaval.h"
 #include "sqlite/walfile.h"
 
 #include <assert.h>

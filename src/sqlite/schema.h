@@ -4,8 +4,8 @@
  * Step n leads from version n to version n + 1; the version is the file's user_version, and its
  * application_id says that the file is a registry.  A step that was released is never changed.
  */
-#ifndef MAILPUSH_REGISTRY_SCHEMA_H
-#define MAILPUSH_REGISTRY_SCHEMA_H
+#ifndef MAILPUSH_SQLITE_SCHEMA_H
+#define MAILPUSH_SQLITE_SCHEMA_H
 
 #include "base/err.h"
 

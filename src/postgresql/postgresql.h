@@ -8,8 +8,8 @@
  * Only SQL that CockroachDB and YugabyteDB document too; nothing that outlives a transaction on the
  * server, so that a pooler may give each transaction another connection.
  */
-#ifndef MAILPUSH_REGISTRY_POSTGRESQL_H
-#define MAILPUSH_REGISTRY_POSTGRESQL_H
+#ifndef MAILPUSH_POSTGRESQL_POSTGRESQL_H
+#define MAILPUSH_POSTGRESQL_POSTGRESQL_H
 
 #include "registry/ops.h"
 

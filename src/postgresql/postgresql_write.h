@@ -4,8 +4,8 @@
  * Each is a few statements, however many rows it has; none of them waits, but for change_tokens,
  * which tells what it did.
  */
-#ifndef MAILPUSH_REGISTRY_POSTGRESQL_WRITE_H
-#define MAILPUSH_REGISTRY_POSTGRESQL_WRITE_H
+#ifndef MAILPUSH_POSTGRESQL_POSTGRESQL_WRITE_H
+#define MAILPUSH_POSTGRESQL_POSTGRESQL_WRITE_H
 
 #include "registry/ops.h"
 

@@ -1,7 +1,7 @@
-#include "registry/upheaval.h"
+#include "sqlite/upheaval.h"
 
 #include "base/mem.h"
-#include "registry/statement.h"
+#include "sqlite/statement.h"
 
 #include <string.h>
 

@@ -1,10 +1,10 @@
-#include "registry/postgresql.h"
+#include "postgresql/postgresql.h"
 
 #include "base/mem.h"
-#include "registry/postgresql_change.h"
-#include "registry/postgresql_find.h"
-#include "registry/postgresql_transaction.h"
-#include "registry/postgresql_write.h"
+#include "postgresql/postgresql_change.h"
+#include "postgresql/postgresql_find.h"
+#include "postgresql/postgresql_transaction.h"
+#include "postgresql/postgresql_write.h"
 
 /* For a host to greet, and for the answers to what was sent. */
 #define TIMEOUT_MS 5000

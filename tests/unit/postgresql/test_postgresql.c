@@ -4,7 +4,7 @@
  */
 #include "base/clock.h"
 #include "base/mem.h"
-#include "registry/postgresql.h"
+#include "postgresql/postgresql.h"
 
 #include <errno.h>
 #include <libpq-fe.h>

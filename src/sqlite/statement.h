@@ -4,8 +4,8 @@
  * Parameters and columns are numbered; sqlite.c binds and reads them.  Where a statement is about
  * one site, that is ?1.  INDEXED BY fails loudly when an index that a statement lives by is gone.
  */
-#ifndef MAILPUSH_REGISTRY_STATEMENT_H
-#define MAILPUSH_REGISTRY_STATEMENT_H
+#ifndef MAILPUSH_SQLITE_STATEMENT_H
+#define MAILPUSH_SQLITE_STATEMENT_H
 
 enum statement {
 	STATEMENT_BEGIN_READ,

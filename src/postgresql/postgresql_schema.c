@@ -1,4 +1,4 @@
-#include "registry/postgresql_schema.h"
+#include "postgresql/postgresql_schema.h"
 
 #include "base/buf.h"
 #include "base/mem.h"

@@ -4,8 +4,8 @@
  * All of one call go to the server in a row; a folder that moves is asked for first, since its
  * places are made here.
  */
-#ifndef MAILPUSH_REGISTRY_POSTGRESQL_CHANGE_H
-#define MAILPUSH_REGISTRY_POSTGRESQL_CHANGE_H
+#ifndef MAILPUSH_POSTGRESQL_POSTGRESQL_CHANGE_H
+#define MAILPUSH_POSTGRESQL_POSTGRESQL_CHANGE_H
 
 #include "registry/ops.h"
 

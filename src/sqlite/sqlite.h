@@ -7,8 +7,8 @@
  * What is looked up for each event is laid out for it: subscriptions are clustered by mailbox, so
  * that an event costs one descent to its subscriptions and one by integer to each registration.
  */
-#ifndef MAILPUSH_REGISTRY_SQLITE_H
-#define MAILPUSH_REGISTRY_SQLITE_H
+#ifndef MAILPUSH_SQLITE_SQLITE_H
+#define MAILPUSH_SQLITE_SQLITE_H
 
 #include "registry/ops.h"
 

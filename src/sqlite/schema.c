@@ -1,4 +1,4 @@
-#include "registry/schema.h"
+#include "sqlite/schema.h"
 
 #include "base/mem.h"
 #include "registry/registry_job.h"

@@ -6,8 +6,8 @@
  *
  * Registry thread only.
  */
-#ifndef MAILPUSH_REGISTRY_TRACES_H
-#define MAILPUSH_REGISTRY_TRACES_H
+#ifndef MAILPUSH_SQLITE_TRACES_H
+#define MAILPUSH_SQLITE_TRACES_H
 
 #include "registry/ops.h"
 

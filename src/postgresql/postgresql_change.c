@@ -1,8 +1,8 @@
-#include "registry/postgresql_change.h"
+#include "postgresql/postgresql_change.h"
 
 #include "base/mem.h"
-#include "registry/postgresql_place.h"
-#include "registry/postgresql_transaction.h"
+#include "postgresql/postgresql_place.h"
+#include "postgresql/postgresql_transaction.h"
 
 #include <string.h>
 

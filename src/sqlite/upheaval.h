@@ -6,8 +6,8 @@
  *
  * Registry thread only.
  */
-#ifndef MAILPUSH_REGISTRY_UPHEAVAL_H
-#define MAILPUSH_REGISTRY_UPHEAVAL_H
+#ifndef MAILPUSH_SQLITE_UPHEAVAL_H
+#define MAILPUSH_SQLITE_UPHEAVAL_H
 
 #include "registry/ops.h"
 

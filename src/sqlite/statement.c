@@ -1,6 +1,6 @@
-#include "registry/statement.h"
+#include "sqlite/statement.h"
 
-#include "registry/schema.h"
+#include "sqlite/schema.h"
 
 #define TARGET_COLUMNS                                                                      \
 	"r.key, r.user, r.device_token, r.account_id, r.topic, r.aps_version, r.confirmed," \

@@ -1,6 +1,6 @@
-#include "registry/traces.h"
+#include "sqlite/traces.h"
 
-#include "registry/statement.h"
+#include "sqlite/statement.h"
 
 #include <string.h>
 

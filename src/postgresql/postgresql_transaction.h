@@ -8,8 +8,8 @@
  * Writes are sent and not waited for: whether they went well is known with the next question, or
  * when the transaction commits.
  */
-#ifndef MAILPUSH_REGISTRY_POSTGRESQL_TRANSACTION_H
-#define MAILPUSH_REGISTRY_POSTGRESQL_TRANSACTION_H
+#ifndef MAILPUSH_POSTGRESQL_POSTGRESQL_TRANSACTION_H
+#define MAILPUSH_POSTGRESQL_POSTGRESQL_TRANSACTION_H
 
 #include "postgresql/pglink.h"
 #include "registry/ops.h"

@@ -1,7 +1,7 @@
-#include "registry/postgresql_transaction.h"
+#include "postgresql/postgresql_transaction.h"
 
 #include "base/mem.h"
-#include "registry/postgresql_schema.h"
+#include "postgresql/postgresql_schema.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -3,8 +3,8 @@
  *
  * An index takes no key beyond some 2.7 kB, and short ones are found sooner.  Pure.
  */
-#ifndef MAILPUSH_REGISTRY_POSTGRESQL_PLACE_H
-#define MAILPUSH_REGISTRY_POSTGRESQL_PLACE_H
+#ifndef MAILPUSH_POSTGRESQL_POSTGRESQL_PLACE_H
+#define MAILPUSH_POSTGRESQL_POSTGRESQL_PLACE_H
 
 #include <stdint.h>
 
