@@ -4,7 +4,9 @@
 #include "admin/response.h"
 #include "base/alarm.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/version.h"
+#include "database/database.h"
 #include "flow/arrival.h"
 #include "stats/metrics.h"
 
@@ -211,10 +213,10 @@ json_t *status_of(const struct services *services, const struct db_totals_totals
 	json_object_set_new(
 		json, "rates", json_pack("{sf,sf}", "events", event_rate, "pushes", push_rate));
 	json_object_set_new(json, "credentials", status_credentials(services));
+	mem_auto char *registry = database_name(services->config->registry);
 	json_object_set_new(json, "databases",
-		json_pack("{s{so,so},s{so,so}}", "registry", "url",
-			response_text(services->config->registry), "bytes",
-			number(totals->registry.bytes), "queue", "url",
+		json_pack("{s{so,so},s{so,so}}", "registry", "url", response_text(registry),
+			"bytes", number(totals->registry.bytes), "queue", "url",
 			response_text(services->config->queue), "bytes",
 			number(totals->queue_bytes)));
 	json_object_set_new(json, "latencies", latencies(services));

@@ -92,14 +92,6 @@ struct config {
 	unsigned setting_count;
 };
 
-/* NULL: it is not in a file. */
-static inline const char *config_registry_path(const struct config *config)
-{
-	static const char front[] = "sqlite:";
-	bool is_file = !strncmp(config->registry, front, sizeof(front) - 1);
-	return is_file ? config->registry + sizeof(front) - 1 : NULL;
-}
-
 /* Is the subtopic one of those in `subtopics`? */
 static inline bool config_has_subtopic(const struct config *config, const char *subtopic)
 {

@@ -1,6 +1,7 @@
 #include "config/config_consistency.h"
 
 #include "config/notify_socket.h"
+#include "database/database.h"
 
 #include <errno.h>
 #include <string.h>
@@ -61,7 +62,7 @@ static int check_forward(const struct config *config, struct err *err)
 
 int config_consistency_check(const struct config *config, struct err *err)
 {
-	const char *path = config_registry_path(config);
+	const char *path = database_file(config->registry);
 	if (path && !strcmp(path, config->queue))
 		return err_set(err, -EINVAL,
 			"registry and queue are the same file '%s'; each needs its own",

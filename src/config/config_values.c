@@ -6,6 +6,7 @@
 #include "config/listen.h"
 #include "config/notify_socket.h"
 #include "config/proxy_setting.h"
+#include "database/database.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -189,33 +190,12 @@ bool config_take_host(struct config *config, const struct key *key, const char *
 	return config_take_text(config, key, value, why);
 }
 
-/* In the part before the host, or as a parameter. */
-static bool has_password(const char *url)
-{
-	const char *slashes = strstr(url, "://");
-	if (!slashes)
-		return false;
-	const char *user = slashes + 3;
-	/* A slash or question mark may stand in it as it is, which libpq reads in another way. */
-	const char *at = strchr(user, '@');
-	return (at && memchr(user, ':', (size_t)(at - user))) || strstr(user, "password=");
-}
-
 bool config_take_registry(
 	struct config *config, const struct key *key, const char *value, char *why)
 {
-	if (has_password(value)) {
-		snprintf(why, CONFIG_TAKE_WHY_SIZE,
-			"has a password in it, which others could read here; write it into a file "
-			"of its own, and name that in registry_password_file");
-		return false;
-	}
-	if (strncmp(value, "sqlite:/", 8) != 0 && strncmp(value, "postgresql://", 13) != 0) {
-		snprintf(why, CONFIG_TAKE_WHY_SIZE,
-			"is not a database that this version knows; write \"sqlite:\" and an "
-			"absolute "
-			"path, such as \"%s\", or \"postgresql://user@host/database\"",
-			key->fallback);
+	struct err err;
+	if (database_check(value, &err)) {
+		snprintf(why, CONFIG_TAKE_WHY_SIZE, "%s", err.text);
 		return false;
 	}
 	return config_take_text(config, key, value, why);

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_TAKE_WHY_SIZE 256
+#define CONFIG_TAKE_WHY_SIZE ERR_TEXT_MAX
 
 struct key;
 

@@ -6,6 +6,7 @@
 #include "config/input_files.h"
 #include "config/listen.h"
 #include "config/notify_socket.h"
+#include "database/database.h"
 #include "flow/keyring.h"
 #include "platform/journal.h"
 
@@ -269,8 +270,9 @@ int check_run(const char *path, const struct config *config)
 	if (input_files->imapdconf)
 		check_topic(&check, config, input_files, loaded);
 	input_files_free(input_files);
-	if (config_registry_path(config))
-		check_place(&check, "registry", config_registry_path(config), S_IFREG);
+	const char *registry = database_file(config->registry);
+	if (registry)
+		check_place(&check, "registry", registry, S_IFREG);
 	check_place(&check, "queue", config->queue, S_IFREG);
 	if (*config->notify_socket)
 		check_place(&check, "notify_socket", config->notify_socket, S_IFSOCK);

@@ -83,6 +83,7 @@
  *
  * sqlite/ - a registry in SQLite, and what both files of SQLite share
  *   sqlite          the driver
+ *   sqlite_file     the file that a url names
  *   schema          its tables, and how older ones become today's
  *   statement       its statements
  *   traces          its memory of registrations that are gone
@@ -105,7 +106,7 @@
  *   pgstate         what a SQLSTATE means for what is done next
  *
  * database/ - the list of drivers
- *   database        from a url to its driver
+ *   database        from a url to its driver; what is said of a url
  *
  * queue/ - when each phone is told, and that no crash forgets it
  *   queue           the folder's door: decides, numbers, hands to the store

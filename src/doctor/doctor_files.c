@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "config/accounts.h"
 #include "config/process.h"
+#include "database/database.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -19,7 +20,7 @@ static const struct passwd *daemon_user(const struct config *config)
 	if (*config->user) {
 		user = accounts_find_account(config->user);
 	} else {
-		const char *path = config_registry_path(config);
+		const char *path = database_file(config->registry);
 		mem_auto char *folder = mem_dup(path ? path : config->queue);
 		*strrchr(folder, '/') = '\0';
 		struct stat status;
@@ -126,8 +127,8 @@ void doctor_files_examine(struct report *findings, const struct config *config)
 	}
 	examine_file(findings, "apple", user, group_name, config->apns_ca_file);
 	examine_file(findings, "imapd.conf", user, group_name, config->imapd_conf);
-	if (config_registry_path(config))
-		examine_database(
-			findings, "registry", user, group_name, config_registry_path(config));
+	const char *registry = database_file(config->registry);
+	if (registry)
+		examine_database(findings, "registry", user, group_name, registry);
 	examine_database(findings, "queue", user, group_name, config->queue);
 }

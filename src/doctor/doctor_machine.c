@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "console/format.h"
+#include "database/database.h"
 
 #include <errno.h>
 #include <string.h>
@@ -64,7 +65,7 @@ static char *folder_of(const char *file)
 void doctor_machine_examine(struct report *findings, const struct config *config)
 {
 	struct timex state = {0};
-	const char *path = config_registry_path(config);
+	const char *path = database_file(config->registry);
 	mem_auto char *registry = path ? folder_of(path) : NULL;
 	mem_auto char *queue = folder_of(config->queue);
 	doctor_machine_judge_clock(

@@ -7,6 +7,8 @@
 #include "database/database.h"
 #include "stats/metrics.h"
 
+#include <assert.h>
+
 #define CAUTION_MS (30 * CLOCK_SECOND_MS)
 
 /* From the doors. */
@@ -163,10 +165,7 @@ static int open_registry(struct pipeline *pipeline, struct err *err)
 	const struct config *config = pipeline->needs.config;
 	const char *place = NULL;
 	const struct registry_ops *driver = database_driver(config->registry, &place);
-	if (!driver)
-		return err_set(err, -EINVAL,
-			"registry '%s': this mailpushd has no such kind of database",
-			config->registry);
+	assert(driver);
 	const struct registry_settings settings = {.ops = driver,
 		.place = place,
 		.site = pipeline->needs.input_files->site,

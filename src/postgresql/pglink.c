@@ -33,9 +33,10 @@ struct pglink {
 int pglink_new(const struct pglink_settings *settings, struct pglink **ret, struct err *err)
 {
 	struct pgurl *url = NULL;
-	int failed = pgurl_new(settings->url, &url, err);
+	struct err why;
+	int failed = pgurl_new(settings->url, &url, &why);
 	if (failed)
-		return failed;
+		return err_set(err, failed, "registry: its url %s", why.text);
 	struct pglink *link = mem_alloc_zero(1, sizeof(*link));
 	link->url = url;
 	link->password_file = settings->password_file ? mem_dup(settings->password_file) : NULL;

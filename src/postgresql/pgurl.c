@@ -111,7 +111,7 @@ int pgurl_new(const char *text, struct pgurl **ret, struct err *err)
 			said[strcspn(said, "\n")] = '\0';
 		bool is_shown = said && !may_have_password(text);
 		int failed = err_set(err, -EINVAL,
-			"registry: its url is not one that PostgreSQL's library can read%s%s; "
+			"is not a url that PostgreSQL's library can read%s%s; "
 			"write postgresql://user@host/database",
 			is_shown ? ": " : "", is_shown ? said : "");
 		PQfreemem(said);

@@ -27,7 +27,7 @@ struct pgurl_parameters {
 	size_t count;
 };
 
-/* -EINVAL: libpq cannot read it. */
+/* -EINVAL: libpq cannot read it; the text is read after the url. */
 int pgurl_new(const char *url, struct pgurl **ret, struct err *err);
 void pgurl_free(struct pgurl *url);
 

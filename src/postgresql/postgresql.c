@@ -1,13 +1,49 @@
 #include "postgresql/postgresql.h"
 
 #include "base/mem.h"
+#include "postgresql/pgurl.h"
 #include "postgresql/postgresql_change.h"
 #include "postgresql/postgresql_find.h"
 #include "postgresql/postgresql_transaction.h"
 #include "postgresql/postgresql_write.h"
 
+#include <errno.h>
+#include <string.h>
+
 /* For a host to greet, and for the answers to what was sent. */
 #define TIMEOUT_MS 5000
+
+static int url_of(const char *place, struct pgurl **ret, struct err *err)
+{
+	mem_auto char *url = mem_printf("postgresql:%s", place);
+	return pgurl_new(url, ret, err);
+}
+
+static int check(const char *place, struct err *err)
+{
+	struct pgurl *url = NULL;
+	int failed = strncmp(place, "//", 2) == 0
+		? url_of(place, &url, err)
+		: err_set(err, -EINVAL,
+			  "is not a url of a server; write postgresql://user@host/database");
+	pgurl_free(url);
+	return failed;
+}
+
+static const char *file(const char *place)
+{
+	(void)place;
+	return NULL;
+}
+
+static char *name(const char *place)
+{
+	struct pgurl *url = NULL;
+	struct err err;
+	char *text = mem_dup(url_of(place, &url, &err) ? "postgresql:" : pgurl_name(url));
+	pgurl_free(url);
+	return text;
+}
 
 static int open_postgresql(const char *place, const struct registry_settings *settings,
 	struct registry_db **ret, struct err *err)
@@ -44,6 +80,10 @@ static void close_postgresql(struct registry_db *db)
 
 const struct registry_ops postgresql_ops = {
 	.scheme = "postgresql",
+	.example = "postgresql://user@host/database",
+	.check = check,
+	.file = file,
+	.name = name,
 	.open = open_postgresql,
 	.close = close_postgresql,
 	.begin = postgresql_begin,

@@ -138,10 +138,22 @@ struct registry_db {
 };
 
 struct registry_ops {
-	const char *scheme; /* what stands before the colon of the url */
+	const char *scheme;  /* what stands before the colon of the url */
+	const char *example; /* such a url, for people */
 
 	/*
-	 * `place`: what stands behind it.  Makes and migrates the schema.  A database on the
+	 * Of `place`, which is what stands behind the colon.  Pure; any thread.
+	 */
+	/* Could `open` make something of it?  -EINVAL, with a text that people read after the url:
+	   "is not ...; write ...". */
+	int (*check)(const char *place, struct err *err);
+	/* The absolute path of the file that it means, borrowed from it; NULL: it means no file. */
+	const char *(*file)(const char *place);
+	/* The url for people, without secrets; free it.  Of a place that `check` takes. */
+	char *(*name)(const char *place);
+
+	/*
+	 * Makes and migrates the schema.  A database on the
 	 * network that is away is opened all the same: `begin` fails until it is there.
 	 */
 	int (*open)(const char *place, const struct registry_settings *settings,

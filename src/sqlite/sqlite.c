@@ -4,6 +4,7 @@
 #include "sqlite/inplace.h"
 #include "sqlite/mapguard.h"
 #include "sqlite/schema.h"
+#include "sqlite/sqlite_file.h"
 #include "sqlite/statement.h"
 #include "sqlite/traces.h"
 #include "sqlite/upheaval.h"
@@ -11,10 +12,8 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <string.h>
-#include <unistd.h>
 
 /* mailpushctl reads the file and a backup may copy it: they hold a lock for moments only. */
 #define BUSY_TIMEOUT_MS 250
@@ -664,29 +663,6 @@ static void close_sqlite(struct registry_db *db)
 	free(s);
 }
 
-/* The file holds device tokens: not for everybody's eyes. SQLite gives its log the same mode. */
-static int make_file(const char *path, struct err *err)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-	if (fd >= 0) {
-		close(fd);
-		return 0;
-	}
-	/* One that exists is not opened: closing it again would drop SQLite's locks on it. */
-	if (errno == EEXIST && faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == 0)
-		return 0;
-	int code = errno;
-	if (code == ENOENT || code == ENOTDIR)
-		return err_set(err, -code,
-			"registry '%s': cannot make it: %s; make its folder, owned by the daemon's "
-			"user",
-			path, strerror(code));
-	return err_set(err, -code,
-		"registry '%s': cannot open it for writing: %s; the daemon's user must be able to "
-		"write the file and its folder",
-		path, strerror(code));
-}
-
 static int find_site(struct sqlite *s, const char *site, struct err *err)
 {
 	static const char *const sql[] = {
@@ -737,7 +713,7 @@ static int prepare(struct sqlite *s, const char *site, struct err *err)
 static int open_sqlite(const char *place, const struct registry_settings *settings,
 	struct registry_db **ret, struct err *err)
 {
-	int failed = make_file(place, err);
+	int failed = sqlite_file_make(place, err);
 	if (failed)
 		return failed;
 	if (walfile_is_damaged(place))
@@ -761,6 +737,10 @@ static int open_sqlite(const char *place, const struct registry_settings *settin
 
 const struct registry_ops sqlite_ops = {
 	.scheme = "sqlite",
+	.example = "sqlite:/var/lib/mailpush/registry.sqlite",
+	.check = sqlite_file_check,
+	.file = sqlite_file_path,
+	.name = sqlite_file_name,
 	.open = open_sqlite,
 	.close = close_sqlite,
 	.begin = begin,

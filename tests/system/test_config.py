@@ -78,7 +78,7 @@ def test_every_key_of_the_manual_is_taken(daemon):
     ("queue", "", "is empty; write the path of a file"),
     ("notify_socket", "/tmp/" + "n" * 120, "is too long"),
     ("registry", "postgres://example.com/", "is not a database that this version knows"),
-    ("registry", "sqlite:registry", "is not a database that this version knows"),
+    ("registry", "sqlite:registry", "is not the path of a file"),
     ("spool_dir", "spool", "is not an absolute path"),
     ("spool_dir", "/" + "s" * 1024, "is too long"),
     ("forward_socket", "notify", "is not a socket; write the absolute path"),

@@ -89,5 +89,5 @@ def test_two_daemons_share_it(bare_site_for, postgresql):
 
 def test_a_url_that_cannot_be_read_ends_the_start(bare_site_for):
     site = bare_site_for(start=False, registry="postgresql://mailpush@db:port/mailpush?nonsense=1")
-    with pytest.raises(RuntimeError, match="not one that PostgreSQL's library can read.*nonsense"):
+    with pytest.raises(RuntimeError, match="not a url that PostgreSQL's library can read.*nonsense"):
         site.mailpushd.start()

@@ -286,13 +286,15 @@ void life_begin(void)
 	virtual_work_takes(pool_takes_ms);
 	static char site[] = SITE;
 	static char name[] = "com.apple.mobilemail";
+	/* The registry is memory; the url is not opened. */
+	static char registry[] = "sqlite:/nowhere";
 	config.max_waiting = LIFE_MAX_WAITING;
 	config.ack_timeout_ms = 2000;
 	config.shared_mailboxes = true;
 	config.subtopics[0] = name;
 	config.subtopic_count = 1;
 	config.queue = name;
-	config.registry = name;
+	config.registry = registry;
 	config.forward_socket = config.apns_ca_file = "";
 	config.apns_host = "api.push.example.org";
 	config.apns_port = 443;

@@ -1,0 +1,91 @@
+/* Urls of a registry: which driver one means, what is said of a wrong one, what people are shown.
+ */
+#include "base/mem.h"
+#include "database/database.h"
+#include "registry/ops.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void check_refused(const char *url, const char *why)
+{
+	struct err err = {"nothing"};
+	if (database_check(url, &err) != -EINVAL || !strstr(err.text, why))
+		fail_msg("'%s' %s, not: %s", url, err.text, why);
+}
+
+static void check_taken(const char *url, const char *name, const char *file)
+{
+	struct err err;
+	const char *place = NULL;
+	if (database_check(url, &err))
+		fail_msg("'%s' %s", url, err.text);
+	assert_non_null(database_driver(url, &place));
+	assert_string_equal(place, strchr(url, ':') + 1);
+	mem_auto char *shown = database_name(url);
+	assert_string_equal(shown, name);
+	if (file)
+		assert_string_equal(database_file(url), file);
+	else
+		assert_null(database_file(url));
+}
+
+static void an_unknown_kind_is_refused_with_examples(void **state)
+{
+	static const char *const urls[] = {
+		"oracle:x", "sqlite", "sqlite:", "", "sqlit:/x", "sqlite3:/x"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+		const char *place;
+		check_refused(urls[i], "is not a database that this version knows");
+		check_refused(urls[i], "\"sqlite:/");
+		assert_null(database_driver(urls[i], &place));
+	}
+}
+
+static void a_file_has_an_absolute_path(void **state)
+{
+	(void)state;
+	check_taken("sqlite:/var/lib/x", "sqlite:/var/lib/x", "/var/lib/x");
+	check_refused("sqlite:x", "absolute path");
+	check_refused("sqlite:/var/lib/", "not the path of a file");
+}
+
+static void a_password_is_refused_wherever_it_stands(void **state)
+{
+	(void)state;
+	check_refused("postgresql://me:secret@db/mail", "registry_password_file");
+	check_refused("postgresql://me:Ab/c?d@db/mail", "registry_password_file");
+	check_refused("postgresql://me@db/mail?password=secret", "registry_password_file");
+	check_refused("postgresql://me@db/mail?sslpassword=secret", "registry_password_file");
+}
+
+#ifdef MAILPUSH_POSTGRESQL
+static void a_url_of_postgresql_is_read_by_its_library(void **state)
+{
+	(void)state;
+	check_taken("postgresql://me@db1,db2:5433/mail?sslmode=verify-full",
+		"postgresql://me@db1,db2:5433/mail", NULL);
+	check_refused("postgresql:db", "postgresql://user@host/database");
+	check_refused("postgresql://me@db/mail?colour=blue", "colour");
+	check_refused("postgresql://me@[::1/mail", "library can read");
+}
+#endif
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_unknown_kind_is_refused_with_examples),
+		cmocka_unit_test(a_file_has_an_absolute_path),
+		cmocka_unit_test(a_password_is_refused_wherever_it_stands),
+#ifdef MAILPUSH_POSTGRESQL
+		cmocka_unit_test(a_url_of_postgresql_is_read_by_its_library),
+#endif
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
