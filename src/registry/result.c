@@ -87,9 +87,11 @@ void result_add_gone(struct registry_job *job, const struct registry_key *key)
 	job->gone[job->gone_count++] = *key;
 }
 
-static bool has_match(const struct registry_job *job, const struct registry_match *match)
+/* Looks at the first `count` that `job` has. */
+static bool has_match(
+	const struct registry_job *job, size_t count, const struct registry_match *match)
 {
-	for (size_t i = 0; i < job->match_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (!memcmp(&job->matches[i].target->key, &match->target->key,
 			    sizeof(match->target->key)) &&
 			job->matches[i].reading == match->reading)
@@ -98,9 +100,10 @@ static bool has_match(const struct registry_job *job, const struct registry_matc
 	return false;
 }
 
-static bool has_effect(const struct registry_job *job, const struct registry_effect *effect)
+static bool has_effect(
+	const struct registry_job *job, size_t count, const struct registry_effect *effect)
 {
-	for (size_t i = 0; i < job->effect_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct registry_effect *other = &job->effects[i];
 		if (other->kind == effect->kind &&
 			!memcmp(&other->key, &effect->key, sizeof(other->key)) &&
@@ -110,12 +113,22 @@ static bool has_effect(const struct registry_job *job, const struct registry_eff
 	return false;
 }
 
-/* Of the same match, and of the same effect, one stays. */
-static void move(struct registry_job *from, struct registry_job *to)
+static bool has_gone(const struct registry_job *job, size_t count, const struct registry_key *key)
 {
+	for (size_t i = 0; i < count; i++) {
+		if (!memcmp(&job->gone[i], key, sizeof(*key)))
+			return true;
+	}
+	return false;
+}
+
+/* Of the same match one stays, as of the same effect, and of the same key that is gone. */
+static void move_matches(struct registry_job *from, struct registry_job *to)
+{
+	size_t known = to->match_count;
 	for (size_t i = 0; i < from->match_count; i++) {
 		struct registry_match *match = &from->matches[i];
-		if (has_match(to, match))
+		if (has_match(to, known, match))
 			continue;
 		make_room(to);
 		struct registry_match *moved = &to->matches[to->match_count++];
@@ -127,22 +140,38 @@ static void move(struct registry_job *from, struct registry_job *to)
 		match->target = NULL;
 		match->hashes = NULL;
 	}
+}
+
+static void move(struct registry_job *from, struct registry_job *to)
+{
+	size_t known_effects = to->effect_count;
+	size_t known_gone = to->gone_count;
 	for (size_t i = 0; i < from->effect_count; i++) {
 		const struct registry_effect *effect = &from->effects[i];
-		if (!has_effect(to, effect))
+		if (!has_effect(to, known_effects, effect))
 			result_add_effect(to, effect->kind, &effect->key, effect->hash);
 	}
+	for (size_t i = 0; i < from->gone_count; i++) {
+		if (!has_gone(to, known_gone, &from->gone[i]))
+			result_add_gone(to, &from->gone[i]);
+	}
+	if (!to->moved_ms)
+		to->moved_ms = from->moved_ms;
 	registry_job_undo(from);
 }
 
 void result_keep(struct registry_job *job)
 {
-	bool tells_of_others = job->kind == REGISTRY_NEWS || job->kind == REGISTRY_MAILBOX_DELETE ||
-		job->kind == REGISTRY_MAILBOX_RENAME || job->kind == REGISTRY_TIDY;
-	if (!tells_of_others || (!job->match_count && !job->effect_count))
+	if (!job->match_count && !job->effect_count && !job->gone_count && !job->moved_ms)
 		return;
 	if (!job->kept)
 		job->kept = mem_alloc_zero(1, sizeof(*job->kept));
+	/* An import that was taken has a match. */
+	if (job->match_count)
+		job->kept->imported = job->imported;
+	/* A registration that is there finds itself again. */
+	if (job->kind != REGISTRY_REGISTER)
+		move_matches(job, job->kept);
 	move(job, job->kept);
 }
 
@@ -150,6 +179,12 @@ void result_add_kept(struct registry_job *job)
 {
 	if (!job->kept)
 		return;
+	bool is_import = job->kind == REGISTRY_IMPORT;
+	bool finds_itself = is_import && job->imported == REGISTRY_IMPORTED_KNOWN;
+	if (finds_itself && job->kept->match_count)
+		job->imported = job->kept->imported;
+	if (!is_import || finds_itself)
+		move_matches(job->kept, job);
 	move(job->kept, job);
 	free(mem_steal(job->kept));
 }

@@ -23,9 +23,10 @@ void result_add_effect(struct registry_job *job, enum registry_effect_kind kind,
 void result_add_gone(struct registry_job *job, const struct registry_key *key);
 
 /*
- * The commit failed, and may have been one all the same: then another attempt finds no more what
- * this one found before it, a mailbox that was renamed since or a phone that was nudged.  What this
- * one found is kept, and added to what the attempt finds that succeeds.
+ * The commit failed, and may have been one all the same.  Then another attempt finds no more what
+ * this one found before it: a mailbox that was renamed since, a phone that was nudged or removed.
+ * What this one found is kept, and added to what the attempt finds that succeeds.  An import that
+ * then finds itself says what it brought.
  */
 void result_keep(struct registry_job *job);
 void result_add_kept(struct registry_job *job);

@@ -62,7 +62,7 @@ static int set_up(void **state)
 		.site = "here",
 		.registration_ttl_ms = 30 * CLOCK_DAY_MS,
 		.deleted_user_grace_ms = 7 * CLOCK_DAY_MS,
-		.registrations_per_user = 64,
+		.registrations_per_user = 2,
 	};
 	struct registry_db *db = NULL;
 	struct err err;
@@ -201,6 +201,142 @@ static void news_before_a_rename_whose_answer_was_lost_is_told(void **state)
 	registry_job_fini(&rename);
 }
 
+/* Two account ids of one phone, which are as many as a user may have. */
+static void register_two(struct world *w)
+{
+	make(w, REGISTRY_REGISTER, NOW);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	w->event.registration.account_id = "two";
+	make(w, REGISTRY_REGISTER, NOW);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+}
+
+static struct registry_key key_of(const struct world *w, const char *account_id)
+{
+	const struct event_registration *sent = &w->event.registration;
+	return registry_key_make("here", sent->user, sent->token, account_id, sent->subtopic);
+}
+
+/* The answer to its commit is lost twice: the second time there is nothing left to find. */
+static void run_unanswered(struct world *w)
+{
+	assert_int_equal(run(w, MEMORY_NO_ANSWER), -EIO);
+	assert_int_equal(run(w, MEMORY_NO_ANSWER), -EIO);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+}
+
+static void what_a_removal_whose_answer_was_lost_removed_is_gone(void **state)
+{
+	struct world *w = *state;
+	register_two(w);
+	const struct registry_key keys[] = {key_of(w, "one"), key_of(w, "two")};
+	struct registry_job *job = make(w, REGISTRY_REMOVE, NOW + 1);
+	job->keys = keys;
+	job->key_count = 2;
+	run_unanswered(w);
+	assert_int_equal(job->gone_count, 2);
+}
+
+static void of_a_user_whose_removal_had_no_answer_all_are_gone(void **state)
+{
+	struct world *w = *state;
+	register_two(w);
+	const struct registry_query query = {.user = "alice"};
+	struct registry_job *job = make(w, REGISTRY_REMOVE_USER, NOW + 1);
+	job->query = &query;
+	run_unanswered(w);
+	assert_int_equal(job->gone_count, 2);
+}
+
+/* That Apple's answer was about one of them says nothing about the other. */
+static void all_of_a_token_that_was_forgotten_without_an_answer_are_gone(void **state)
+{
+	struct world *w = *state;
+	register_two(w);
+	struct registry_job *job = make(w, REGISTRY_FORGET, NOW + 1);
+	job->token = w->event.registration.token;
+	job->before_ms = NOW + 1;
+	job->reason = "Unregistered";
+	run_unanswered(w);
+	assert_int_equal(job->gone_count, 2);
+}
+
+static void what_housekeeping_without_an_answer_removed_is_gone(void **state)
+{
+	struct world *w = *state;
+	register_two(w);
+	make(w, REGISTRY_MAILBOX_DELETE, NOW + 1);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	/* It is the first, and so spares nobody. */
+	struct registry_job *job = make(w, REGISTRY_TIDY, NOW + 8 * CLOCK_DAY_MS);
+	run_unanswered(w);
+	assert_int_equal(job->gone_count, 2);
+}
+
+static void how_far_the_clock_moved_is_said_by_housekeeping_without_an_answer(void **state)
+{
+	struct world *w = *state;
+	make(w, REGISTRY_TIDY, NOW);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	struct registry_job *job = make(w, REGISTRY_TIDY, NOW + 8 * CLOCK_DAY_MS);
+	run_unanswered(w);
+	assert_int_equal(job->moved_ms, 8 * CLOCK_DAY_MS);
+}
+
+/* The oldest goes for the newest, and all that were suspended are resumed. */
+static void what_a_registration_without_an_answer_did_to_others_is_told(void **state)
+{
+	struct world *w = *state;
+	register_two(w);
+	make(w, REGISTRY_MAILBOX_DELETE, NOW + 1);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	w->event.registration.account_id = "three";
+	struct registry_job *job = make(w, REGISTRY_REGISTER, NOW + 2);
+	run_unanswered(w);
+	assert_true(job->is_again);
+	assert_int_equal(job->match_count, 1);
+	assert_int_equal(job->gone_count, 1);
+	assert_int_equal(job->effect_count, 2);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(job->effects[i].kind, REGISTRY_EFFECT_RESUMED);
+}
+
+static void an_import_without_an_answer_says_what_it_brought(void **state)
+{
+	struct world *w = *state;
+	register_two(w);
+	w->event.registration.account_id = "three";
+	const struct registry_past past = {0};
+	struct registry_job *job = make(w, REGISTRY_IMPORT, NOW + 1);
+	job->past = &past;
+	run_unanswered(w);
+	assert_int_equal(job->imported, REGISTRY_IMPORTED_NEW);
+	assert_int_equal(job->match_count, 1);
+	assert_int_equal(job->gone_count, 1);
+	job->received_ms = NOW + 2;
+	run_unanswered(w);
+	assert_int_equal(job->imported, REGISTRY_IMPORTED_RENEWED);
+	assert_int_equal(job->match_count, 1);
+}
+
+/* Somebody removed it between the two attempts: what counts is what stands in the end. */
+static void an_import_that_another_undid_says_what_it_brought_last(void **state)
+{
+	struct world *w = *state;
+	const struct registry_past past = {0};
+	const struct registry_key key = key_of(w, "one");
+	struct registry_job removal = {
+		.kind = REGISTRY_REMOVE, .received_ms = NOW + 1, .keys = &key, .key_count = 1};
+	struct registry_job *job = make(w, REGISTRY_IMPORT, NOW + 1);
+	job->past = &past;
+	assert_int_equal(run(w, MEMORY_NO_ANSWER), -EIO);
+	assert_int_equal(run_both(w, &removal, job, MEMORY_WELL), 0);
+	assert_int_equal(removal.gone_count, 1);
+	assert_int_equal(job->imported, REGISTRY_IMPORTED_NEW);
+	assert_int_equal(job->match_count, 1);
+	registry_job_fini(&removal);
+}
+
 /* Nothing was lost: each is told once. */
 static void what_a_repeated_batch_finds_again_is_told_once(void **state)
 {
@@ -212,6 +348,14 @@ static void what_a_repeated_batch_finds_again_is_told_once(void **state)
 		assert_int_equal(run(w, MEMORY_NO_COMMIT), -EIO);
 	assert_int_equal(run(w, MEMORY_WELL), 0);
 	assert_int_equal(job->match_count, 1);
+	const struct registry_key key = key_of(w, "one");
+	job = make(w, REGISTRY_REMOVE, NOW + 2);
+	job->keys = &key;
+	job->key_count = 1;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(run(w, MEMORY_NO_COMMIT), -EIO);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	assert_int_equal(job->gone_count, 1);
 }
 
 int main(void)
@@ -223,6 +367,14 @@ int main(void)
 		TEST(a_registration_whose_answer_was_lost_is_done_again),
 		TEST(what_news_whose_answer_was_lost_found_is_told),
 		TEST(news_before_a_rename_whose_answer_was_lost_is_told),
+		TEST(what_a_removal_whose_answer_was_lost_removed_is_gone),
+		TEST(of_a_user_whose_removal_had_no_answer_all_are_gone),
+		TEST(all_of_a_token_that_was_forgotten_without_an_answer_are_gone),
+		TEST(what_housekeeping_without_an_answer_removed_is_gone),
+		TEST(how_far_the_clock_moved_is_said_by_housekeeping_without_an_answer),
+		TEST(what_a_registration_without_an_answer_did_to_others_is_told),
+		TEST(an_import_without_an_answer_says_what_it_brought),
+		TEST(an_import_that_another_undid_says_what_it_brought_last),
 		TEST(what_a_repeated_batch_finds_again_is_told_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,6 +106,7 @@ void judge_died(bool is_crash)
 	is_up = false;
 	if (is_crash)
 		judge_state.last_crash_ms = virtual_now_ms();
+	model_died();
 	judge_events_died();
 	judge_changes_died(is_crash);
 }

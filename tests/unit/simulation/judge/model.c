@@ -19,6 +19,12 @@ static int64_t now_ms;	 /* Unix, of the batch */
 static int64_t wrong_ms; /* what is later is from a wrong clock */
 static uint64_t batch_number;
 static bool is_told;
+/* In attempts whose answer was lost: the attempt that has one must say so. */
+static struct taken {
+	const struct registry_job *job;
+	struct model_registration *registration;
+} * taken;
+static size_t taken_count;
 
 void model_begin(const struct model_callbacks *to_call)
 {
@@ -47,6 +53,13 @@ void model_end(void)
 	}
 	free(mem_steal(all));
 	all_count = 0;
+	model_died();
+}
+
+void model_died(void)
+{
+	free(mem_steal(taken));
+	taken_count = 0;
 }
 
 struct model_registration *model_find(const struct registry_key *key)
@@ -126,6 +139,46 @@ static void go(struct model_registration *registration, enum reason reason)
 	alter(registration);
 	clear_list(registration);
 	callbacks.gone(registration, reason);
+}
+
+static bool says_gone(const struct registry_job *job, const struct registry_key *key)
+{
+	for (size_t i = 0; i < job->gone_count; i++) {
+		if (!memcmp(&job->gone[i], key, sizeof(*key)))
+			return true;
+	}
+	return false;
+}
+
+static bool was_taken(const struct registry_job *job, const struct model_registration *registration)
+{
+	for (size_t i = 0; i < taken_count; i++) {
+		if (taken[i].job == job && taken[i].registration == registration)
+			return true;
+	}
+	return false;
+}
+
+static void take(const struct registry_job *job, struct model_registration *registration)
+{
+	if (is_told || was_taken(job, registration))
+		return;
+	taken = mem_realloc_array(taken, taken_count + 1, sizeof(*taken));
+	taken[taken_count++] = (struct taken){job, registration};
+}
+
+static void tell_taken(const struct registry_job *job)
+{
+	for (size_t i = taken_count; i-- > 0;) {
+		struct model_registration *registration = taken[i].registration;
+		if (taken[i].job != job)
+			continue;
+		judge_rule(says_gone(job, &registration->key),
+			"what a transaction without an answer took is said to be gone");
+		if (!registration->exists)
+			alter(registration);
+		taken[i] = taken[--taken_count];
+	}
 }
 
 bool model_sleeps(const char *owner)
@@ -271,19 +324,19 @@ static unsigned count_of(
 	return count;
 }
 
-/* Which of the rules took this one when `self` registered? */
-static enum reason reason_to_go(
-	const struct model_registration *self, const struct model_registration *gone, int64_t at_ms)
+/* Which of the rules took this one when `self` registered?  False: none. */
+static bool may_go(const struct model_registration *self, const struct model_registration *gone,
+	int64_t at_ms, enum reason *ret)
 {
 	int64_t oldest_ms;
 	unsigned count = count_of(self->user, &oldest_ms, self);
-	if (!strcmp(gone->token, self->token) && gone->renewed_ms <= self->created_ms &&
-		at_ms - self->created_ms >= SUPERSEDED_FOR_MS)
-		return REASON_SUPERSEDED;
-	judge_rule(count > LIFE_PER_USER && gone->renewed_ms == oldest_ms,
-		"a registration goes when the user has too many and it is the oldest, or when a "
-		"newer account id of its device has stood for days");
-	return REASON_EVICTED;
+	if (!is_of(gone, self->user) || gone == self)
+		return false;
+	bool is_superseded = !strcmp(gone->token, self->token) &&
+		gone->renewed_ms <= self->created_ms &&
+		at_ms - self->created_ms >= SUPERSEDED_FOR_MS;
+	*ret = is_superseded ? REASON_SUPERSEDED : REASON_EVICTED;
+	return is_superseded || (count > LIFE_PER_USER && gone->renewed_ms == oldest_ms);
 }
 
 static void renew(struct model_registration *self, const struct registry_job *job)
@@ -328,9 +381,15 @@ static void follow_registration(const struct registry_job *job)
 	wake(self->user, at_ms);
 	for (size_t i = 0; i < job->gone_count; i++) {
 		struct model_registration *gone = model_find(&job->gone[i]);
-		judge_rule(gone && is_of(gone, self->user) && gone != self,
-			"a registration takes only others of the same user");
-		go(gone, reason_to_go(self, gone, at_ms));
+		enum reason reason;
+		bool goes = gone && may_go(self, gone, at_ms, &reason);
+		judge_rule(goes || was_taken(job, gone),
+			"a registration goes when its user has too many and it is the oldest, or "
+			"when a newer account id of its device has stood for days");
+		if (goes) {
+			go(gone, reason);
+			take(job, gone);
+		}
 	}
 	int64_t oldest_ms;
 	judge_rule(count_of(self->user, &oldest_ms, NULL) <= LIFE_PER_USER,
@@ -454,27 +513,34 @@ static void follow_mailbox(const struct registry_job *job)
 
 /* Apple's verdicts. */
 
+static bool condemns(const struct registry_job *job, const struct model_registration *registration)
+{
+	return registration->exists && !strcmp(registration->token, job->token) &&
+		!strcmp(registration->topic, job->topic) &&
+		registration->renewed_ms < job->before_ms;
+}
+
 /* Another verdict of the same batch takes it. */
 static bool goes_later(
 	const struct model_registration *registration, const struct registry_job *job)
 {
 	for (const struct job *at = job->job.next; at; at = at->next) {
 		const struct registry_job *later = MEM_CONTAINER(at, struct registry_job, job);
-		if (later->kind == job->kind && !strcmp(later->token, registration->token) &&
-			!strcmp(later->topic, registration->topic) &&
-			registration->renewed_ms < later->before_ms)
+		if (later->kind == job->kind && condemns(later, registration))
 			return true;
 	}
 	return false;
 }
 
-static bool says_gone(const struct registry_job *job, const struct registry_key *key)
+static void condemn(struct model_registration *registration, bool is_stop)
 {
-	for (size_t i = 0; i < job->gone_count; i++) {
-		if (!memcmp(&job->gone[i], key, sizeof(*key)))
-			return true;
+	if (!is_stop) {
+		go(registration, REASON_FORGOTTEN);
+		return;
 	}
-	return false;
+	registration->is_stopped = true;
+	alter(registration);
+	callbacks.gone(registration, REASON_STOPPED);
 }
 
 static void follow_token(const struct registry_job *job)
@@ -483,28 +549,26 @@ static void follow_token(const struct registry_job *job)
 	int64_t before_ms = apple_condemned_before_ms(job->token, job->topic, is_stop);
 	judge_rule(job->before_ms <= before_ms,
 		"a registration is condemned as far as Apple did it, and no further");
-	/* The one that was pushed to may have gone before, unknown to the queue. */
-	struct model_registration *pushed_to = model_find(&job->target->key);
-	size_t count = !pushed_to || !pushed_to->exists;
-	if (pushed_to && !pushed_to->exists && is_told)
-		pushed_to->is_unknown = false;
-	if (!count && pushed_to->renewed_ms >= job->before_ms && goes_later(pushed_to, job))
-		count = says_gone(job, &pushed_to->key);
+	const struct model_registration *pushed_to = model_find(&job->target->key);
+	size_t count = !pushed_to;
 	for (size_t i = 0; i < all_count; i++) {
 		struct model_registration *registration = all[i];
-		if (!registration->exists || strcmp(registration->token, job->token) != 0 ||
-			strcmp(registration->topic, job->topic) != 0 ||
-			registration->renewed_ms >= job->before_ms)
-			continue;
-		count++;
-		judge_rule(says_gone(job, &registration->key),
-			"all registrations of a token that is gone go");
-		if (is_stop) {
-			registration->is_stopped = true;
-			alter(registration);
-			callbacks.gone(registration, REASON_STOPPED);
-		} else {
-			go(registration, REASON_FORGOTTEN);
+		bool is_gone = !registration->exists;
+		if (condemns(job, registration)) {
+			judge_rule(says_gone(job, &registration->key),
+				"all registrations of a token that is gone go");
+			condemn(registration, is_stop);
+			take(job, registration);
+			count++;
+		} else if (was_taken(job, registration)) {
+			count++;
+		} else if (registration == pushed_to) {
+			/* It may have gone before, unknown to the queue. */
+			if (is_gone && is_told)
+				registration->is_unknown = false;
+			count += is_gone ||
+				(goes_later(registration, job) &&
+					says_gone(job, &registration->key));
 		}
 	}
 	judge_rule(count == job->gone_count, "a verdict on a token takes no other registration");
@@ -535,13 +599,18 @@ static void follow_tidy(const struct registry_job *job)
 	int64_t present_ms = newest_ms < at_ms ? newest_ms : at_ms;
 	for (size_t i = 0; i < job->gone_count; i++) {
 		struct model_registration *gone = model_find(&job->gone[i]);
-		judge_rule(gone && gone->exists, "only what is there can go");
+		judge_rule(gone, "only what was there can go");
 		bool is_overslept =
 			gone->suspended_ms > 0 && gone->suspended_ms < at_ms - LIFE_GRACE_MS;
-		judge_rule(is_overslept || gone->renewed_ms < present_ms - LIFE_TTL_MS,
+		bool goes = gone->exists &&
+			(is_overslept || gone->renewed_ms < present_ms - LIFE_TTL_MS);
+		judge_rule(goes || was_taken(job, gone),
 			"tidying takes what was not renewed for registration_ttl, or slept for "
 			"deleted_user_grace");
-		go(gone, is_overslept ? REASON_OVERSLEPT : REASON_EXPIRED);
+		if (goes) {
+			go(gone, is_overslept ? REASON_OVERSLEPT : REASON_EXPIRED);
+			take(job, gone);
+		}
 	}
 	for (size_t i = 0; i < job->match_count; i++) {
 		struct model_registration *registration = model_find(&job->matches[i].target->key);
@@ -607,7 +676,9 @@ void model_follow(const struct job_list *batch, int64_t now_unix_ms, bool is_tol
 		case REGISTRY_COUNT:
 			break; /* nobody asks */
 		}
-		if (is_told)
+		if (is_told) {
+			tell_taken(job);
 			callbacks.done(job);
+		}
 	}
 }

@@ -96,6 +96,8 @@ struct model_callbacks {
 
 void model_begin(const struct model_callbacks *callbacks);
 void model_end(void);
+/* The daemon: its jobs are no more. */
+void model_died(void);
 /* A batch as the registry has done it; `is_told`: the daemon will hear what it did. */
 void model_follow(const struct job_list *batch, int64_t now_unix_ms, bool is_told);
 bool model_is_told(void);
