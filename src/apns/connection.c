@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <openssl/err.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,12 +18,13 @@
 #define RECORD_SIZE (16 * 1024)	    /* the largest TLS record, and one system call */
 #define GATHER_SIZE (4 * RECORD_SIZE)
 
-enum state { DIALLING, TUNNEL, HANDSHAKE, READY, DRAINING, CLOSED };
+enum state { NEW, DIALLING, TUNNEL, HANDSHAKE, READY, DRAINING, CLOSED };
 
 static const char *const state_names[] = {
-	"dialling", "tunnel", "handshake", "ready", "draining", "closed"};
+	"new", "dialling", "tunnel", "handshake", "ready", "draining", "closed"};
 
 static const unsigned legal_moves[] = {
+	[NEW] = 1u << DIALLING,
 	[DIALLING] = 1u << TUNNEL | 1u << HANDSHAKE | 1u << CLOSED,
 	[TUNNEL] = 1u << HANDSHAKE | 1u << CLOSED,
 	[HANDSHAKE] = 1u << READY | 1u << CLOSED,
@@ -70,21 +72,7 @@ static int64_t now_ms(const struct connection *connection)
 	return (int64_t)uv_now(connection->loop);
 }
 
-static void enter(struct connection *connection, enum state to, const char *why)
-{
-	char address[DIALER_ADDRESS_SIZE] = "";
-	bool is_news = connection->state >= READY || to == READY;
-
-	assert(legal_moves[connection->state] & (1u << to));
-	if (connection->has_address)
-		dialer_address_text(&connection->address, address);
-	log_event(is_news ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "apns", "connection",
-		log_number("id", connection->settings.id),
-		log_text("from", state_names[connection->state]), log_text("to", state_names[to]),
-		log_text("address", address), log_text("why", why));
-	connection->state = to;
-	connection->settings.changed(connection->settings.ctx);
-}
+static void enter(struct connection *connection, enum state to, const char *why);
 
 static void release(struct connection *connection)
 {
@@ -112,19 +100,8 @@ static void finish(struct connection *connection, enum connection_end end, const
 	if (connection->state == CLOSED)
 		return;
 	connection->end = end;
-	strncpy(connection->why, why, sizeof(connection->why) - 1);
+	snprintf(connection->why, sizeof(connection->why), "%s", why);
 	enter(connection, CLOSED, why);
-	if (!connection->works)
-		tls_forget_session(connection->settings.tls);
-	if (connection->dialer) {
-		dialer_cancel(connection->dialer);
-		connection->dialer = NULL;
-	}
-	if (connection->session)
-		session_lose(connection->session);
-	if (connection->has_poll)
-		uv_close((uv_handle_t *)&connection->poll, on_closed);
-	uv_close((uv_handle_t *)&connection->timer, on_closed);
 }
 
 static void break_off(struct connection *connection, const char *why)
@@ -333,22 +310,13 @@ static void shake_hands(struct connection *connection)
 	int r = SSL_do_handshake(connection->ssl);
 	int saved_errno = errno;
 	if (r == 1) {
-		if (!tls_is_h2(connection->ssl)) {
+		if (tls_is_h2(connection->ssl))
+			enter(connection, READY,
+				SSL_session_reused(connection->ssl)
+					? "TLS session resumed"
+					: SSL_get_version(connection->ssl));
+		else
 			break_off(connection, TLS_NO_H2);
-			return;
-		}
-		connection->session = session_new(
-			connection->settings.authority, connection->settings.sender->priority);
-		if (connection->settings.sender->first_stream_id)
-			session_begin_at(
-				connection->session, connection->settings.sender->first_stream_id);
-		connection->last_read_ms = now_ms(connection);
-		poll_for(connection, UV_READABLE);
-		enter(connection, READY,
-			SSL_session_reused(connection->ssl) ? "TLS session resumed"
-							    : SSL_get_version(connection->ssl));
-		wake_at(connection, next_due_ms(connection));
-		receive(connection);
 		return;
 	}
 	int kind = SSL_get_error(connection->ssl, r);
@@ -360,21 +328,13 @@ static void shake_hands(struct connection *connection)
 		break_off_tls(connection, r, saved_errno);
 }
 
-static void begin_handshake(struct connection *connection, const char *why)
-{
-	connection->ssl = tls_open(connection->settings.tls, connection->fd);
-	enter(connection, HANDSHAKE, why);
-	shake_hands(connection);
-}
-
-/* The request is small and the socket new: if it does not fit, the connection is of no use. */
+/* The request is small and the socket new: if it does not fit, the connection is useless. */
 static void ask_proxy(struct connection *connection)
 {
 	const struct sender_settings *settings = connection->settings.sender;
 	buf_auto struct buf request;
 	buf_init(&request);
 	proxy_write_request(&request, settings->host, settings->port, settings->proxy_login);
-	enter(connection, TUNNEL, "connected to the proxy");
 	if (send(connection->fd, request.data, request.used, MSG_NOSIGNAL) !=
 		(ssize_t)request.used) {
 		break_off(connection, "the proxy closed the connection; check proxy");
@@ -405,7 +365,7 @@ static void read_proxy(struct connection *connection)
 		/* In TLS the client speaks first. */
 		break_off(connection, "the proxy sent bytes before TLS began; check proxy");
 	else if (r > 0)
-		begin_handshake(connection, "the proxy opened a tunnel");
+		enter(connection, HANDSHAKE, "the proxy opened a tunnel");
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -452,9 +412,9 @@ static void on_dialled(
 	connection->has_address = true;
 	connection->began_ms = now_ms(connection);
 	if (connection->settings.sender->proxy_host)
-		ask_proxy(connection);
+		enter(connection, TUNNEL, "connected to the proxy");
 	else
-		begin_handshake(connection, "connected");
+		enter(connection, HANDSHAKE, "connected");
 }
 
 static bool is_in_use(void *ctx, const struct sockaddr_storage *address)
@@ -463,35 +423,107 @@ static bool is_in_use(void *ctx, const struct sockaddr_storage *address)
 	return connection->settings.in_use(connection->settings.ctx, address);
 }
 
+static void dial(struct connection *connection)
+{
+	const struct sender_settings *sender = connection->settings.sender;
+	const struct dialer_settings settings = {
+		.host = sender->proxy_host ? sender->proxy_host : sender->host,
+		.key = sender->proxy_host ? "proxy" : "apns_host",
+		.port = sender->proxy_host ? sender->proxy_port : sender->port,
+		.rotation = connection->settings.rotation,
+		.next_after_ms = sender->next_address_ms,
+		.in_use = is_in_use,
+		.done = on_dialled,
+		.ctx = connection,
+	};
+	struct err err;
+	connection->began_ms = now_ms(connection);
+	wake_at(connection, next_due_ms(connection));
+	if (dialer_start(connection->loop, &settings, &connection->dialer, &err) < 0)
+		break_off(connection, err.text);
+}
+
+static void begin_session(struct connection *connection)
+{
+	const struct sender_settings *sender = connection->settings.sender;
+	connection->session = session_new(connection->settings.authority, sender->priority);
+	if (sender->first_stream_id)
+		session_begin_at(connection->session, sender->first_stream_id);
+	connection->last_read_ms = now_ms(connection);
+	poll_for(connection, UV_READABLE);
+	wake_at(connection, next_due_ms(connection));
+	receive(connection);
+}
+
+static void let_go(struct connection *connection)
+{
+	if (!connection->works)
+		tls_forget_session(connection->settings.tls);
+	if (connection->dialer) {
+		dialer_cancel(connection->dialer);
+		connection->dialer = NULL;
+	}
+	if (connection->session)
+		session_lose(connection->session);
+	if (connection->has_poll)
+		uv_close((uv_handle_t *)&connection->poll, on_closed);
+	uv_close((uv_handle_t *)&connection->timer, on_closed);
+}
+
+/* The only writer of the state.  Entering one may lead on to the next, as when a write fails. */
+static void enter(struct connection *connection, enum state to, const char *why)
+{
+	char address[DIALER_ADDRESS_SIZE] = "";
+	bool is_news = connection->state >= READY || to == READY;
+
+	assert(legal_moves[connection->state] & (1u << to));
+	if (connection->has_address)
+		dialer_address_text(&connection->address, address);
+	log_event(is_news ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "apns", "connection",
+		log_number("id", connection->settings.id),
+		log_text("from", state_names[connection->state]), log_text("to", state_names[to]),
+		log_text("address", address), log_text("why", why));
+	connection->state = to;
+	connection->settings.changed(connection->settings.ctx);
+
+	switch (to) {
+	case NEW:
+		break;
+	case DIALLING:
+		dial(connection);
+		break;
+	case TUNNEL:
+		ask_proxy(connection);
+		break;
+	case HANDSHAKE:
+		connection->ssl = tls_open(connection->settings.tls, connection->fd);
+		shake_hands(connection);
+		break;
+	case READY:
+		begin_session(connection);
+		break;
+	case DRAINING: /* connection_flush closes it when its last push is answered */
+		break;
+	case CLOSED:
+		let_go(connection);
+		break;
+	}
+}
+
 struct connection *connection_new(uv_loop_t *loop, const struct connection_settings *settings)
 {
 	struct connection *connection = mem_alloc_zero(1, sizeof(*connection));
-	struct err err;
 	connection->loop = loop;
 	connection->settings = *settings;
 	connection->fd = -1;
-	connection->began_ms = now_ms(connection);
 	connection->timer_due_ms = INT64_MAX;
 	buf_init(&connection->out);
 	buf_init(&connection->answer);
 	uv_timer_init(loop, &connection->timer);
 	connection->timer.data = connection;
 	connection->open_handles = 1;
-	wake_at(connection, next_due_ms(connection));
-
-	const struct sender_settings *sender = settings->sender;
-	const struct dialer_settings dial = {
-		.host = sender->proxy_host ? sender->proxy_host : sender->host,
-		.key = sender->proxy_host ? "proxy" : "apns_host",
-		.port = sender->proxy_host ? sender->proxy_port : sender->port,
-		.rotation = settings->rotation,
-		.next_after_ms = settings->sender->next_address_ms,
-		.in_use = is_in_use,
-		.done = on_dialled,
-		.ctx = connection,
-	};
-	if (dialer_start(loop, &dial, &connection->dialer, &err) < 0)
-		break_off(connection, err.text);
+	enter(connection, DIALLING,
+		settings->sender->proxy_host ? "through the proxy" : "directly");
 	return connection;
 }
 

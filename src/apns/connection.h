@@ -6,9 +6,10 @@
  * loop's turn, gives new ones and has everything written at once by connection_flush.  So no
  * callback of the stage's user ever runs inside it.
  *
- * It moves dialling (-> tunnel, with a proxy) -> handshake -> ready -> draining -> closed, and from
- * anywhere to closed.  It enforces the time to connect, each push's deadline (and so a bound on
- * draining), and PINGs after silence; a PING that is not answered closes it.  A closed one keeps
+ * It moves new -> dialling (-> tunnel, with a proxy) -> handshake -> ready -> draining -> closed,
+ * and from anywhere but new to closed.  One function, `enter`, changes the state and does what
+ * begins with it.  A connection enforces the time to connect, each push's deadline (and so a bound
+ * on draining), and PINGs after silence; a PING that is not answered closes it.  A closed one keeps
  * its finished pushes until they are taken.
  *
  * It reads at most 1 MB a turn, and holds at most 64 KB and a frame that wait to be written.  Loop
