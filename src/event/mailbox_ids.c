@@ -3,7 +3,6 @@
 #include "base/map.h"
 #include "base/mem.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -79,16 +78,17 @@ static void drop(struct mailbox_ids *ids, struct owner *owner, size_t i)
 	memmove(owner->ids + i, owner->ids + i + 1, (owner->count - i) * sizeof(*owner->ids));
 }
 
-static void add(struct mailbox_ids *ids, struct owner *owner, const char *id, const char *folder)
+/* The folder is `parent` with `rest` behind it. */
+static char *entry_new(const char *id, const char *parent, const char *rest)
 {
 	size_t id_size = strlen(id) + 1;
-	size_t folder_size = strlen(folder) + 1;
-	char *memory = mem_alloc(id_size + folder_size);
-	memcpy(memory, id, id_size);
-	memcpy(memory + id_size, folder, folder_size);
-	owner->ids = mem_realloc_array(owner->ids, owner->count + 1, sizeof(*owner->ids));
-	owner->ids[owner->count++] = memory;
-	ids->count++;
+	size_t parent_size = strlen(parent);
+	size_t rest_size = strlen(rest) + 1;
+	char *entry = mem_alloc(id_size + parent_size + rest_size);
+	memcpy(entry, id, id_size);
+	memcpy(entry + id_size, parent, parent_size);
+	memcpy(entry + id_size + parent_size, rest, rest_size);
+	return entry;
 }
 
 static bool is_kept(const struct mail_event *event, unsigned reading)
@@ -119,39 +119,101 @@ void mailbox_ids_learn(struct mailbox_ids *ids, const struct mail_event *event, 
 		owner = owner_add(ids, at->owner);
 	if (owner->count == MAILBOX_IDS_PER_OWNER_MAX)
 		drop(ids, owner, 0);
-	add(ids, owner, event->mailbox_id, at->folder);
+	owner->ids = mem_realloc_array(owner->ids, owner->count + 1, sizeof(*owner->ids));
+	owner->ids[owner->count++] = entry_new(event->mailbox_id, at->folder, "");
+	ids->count++;
 }
 
-static const char *find_folder(const struct mailbox_ids *ids, const char *id, const char *name)
+static const char *find_folder(const struct owner *owner, const char *id)
 {
-	const struct owner *owner = owner_get(ids, name);
-	for (size_t i = 0; owner && i < owner->count; i++) {
+	for (size_t i = 0; i < owner->count; i++) {
 		if (strcmp(owner->ids[i], id) == 0)
 			return folder_of(owner->ids[i]);
 	}
 	return NULL;
 }
 
-bool mailbox_ids_find_moved(
-	const struct mailbox_ids *ids, const struct mail_event *event, struct mailbox *ret)
+/* What the name of a folder at `parent`, or below it, has behind that; NULL: it is elsewhere. */
+static const char *rest_below(const char *folder, const char *parent, char separator)
 {
-	for (unsigned i = 0; i < event->readings; i++) {
-		const struct mailbox *at = &event->at[i];
-		const char *folder =
-			is_kept(event, i) ? find_folder(ids, event->mailbox_id, at->owner) : NULL;
-		if (folder && strcmp(folder, at->folder) != 0) {
-			*ret = (struct mailbox){.owner = at->owner, .folder = folder};
-			return true;
+	size_t size = strlen(parent);
+	if (strncmp(folder, parent, size) != 0 || (folder[size] && folder[size] != separator))
+		return NULL;
+	return folder + size;
+}
+
+struct move {
+	const char *from;
+	const char *to;
+	char separator;
+};
+
+/* The same of a folder that moves along; NULL: it stays, as one below the new place does, in the
+   registry too. */
+static const char *moving_rest(const struct move *move, const char *folder)
+{
+	const char *rest = rest_below(folder, move->from, move->separator);
+	bool stays = rest && *rest && rest_below(folder, move->to, move->separator);
+	return stays ? NULL : rest;
+}
+
+/* Would two known folders have one name by that? */
+static bool is_clash(const struct owner *owner, const struct move *move)
+{
+	for (size_t i = 0; i < owner->count; i++) {
+		const char *rest = rest_below(folder_of(owner->ids[i]), move->to, move->separator);
+		for (size_t j = 0; rest && j < owner->count; j++) {
+			const char *moving = moving_rest(move, folder_of(owner->ids[j]));
+			if (i != j && moving && strcmp(moving, rest) == 0)
+				return true;
 		}
 	}
 	return false;
 }
 
-void mailbox_ids_forget(struct mailbox_ids *ids, const char *owner)
+static void follow(struct mailbox_ids *ids, struct owner *owner, const struct move *move)
 {
-	struct owner *forgotten = map_remove(ids->owners, owner, strlen(owner));
-	if (!forgotten)
+	for (size_t i = owner->count; i-- > 0;) {
+		const char *rest = moving_rest(move, folder_of(owner->ids[i]));
+		if (!rest)
+			continue;
+		if (strlen(move->to) + strlen(rest) > MAILBOX_NAME_MAX) {
+			drop(ids, owner, i);
+			continue;
+		}
+		char *moved = entry_new(owner->ids[i], move->to, rest);
+		free(owner->ids[i]);
+		owner->ids[i] = moved;
+	}
+}
+
+bool mailbox_ids_follow(struct mailbox_ids *ids, const struct mail_event *event, char separator,
+	struct mailbox *ret)
+{
+	for (unsigned i = 0; i < event->readings; i++) {
+		const struct mailbox *at = &event->at[i];
+		struct owner *owner = is_kept(event, i) ? owner_get(ids, at->owner) : NULL;
+		const char *folder = owner ? find_folder(owner, event->mailbox_id) : NULL;
+		if (!folder || strcmp(folder, at->folder) == 0)
+			continue;
+		struct move move = {.from = folder, .to = at->folder, .separator = separator};
+		if (is_clash(owner, &move)) {
+			mailbox_ids_forget_owner(ids, at->owner);
+			continue;
+		}
+		move.from = mem_dup(folder);
+		follow(ids, owner, &move);
+		*ret = (struct mailbox){.owner = at->owner, .folder = move.from};
+		return true;
+	}
+	return false;
+}
+
+void mailbox_ids_forget_owner(struct mailbox_ids *ids, const char *name)
+{
+	struct owner *owner = map_remove(ids->owners, name, strlen(name));
+	if (!owner)
 		return;
-	ids->count -= forgotten->count;
-	free_owner(forgotten);
+	ids->count -= owner->count;
+	free_owner(owner);
 }

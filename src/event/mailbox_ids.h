@@ -2,8 +2,8 @@
  * mailbox_ids - where mailboxes were when they were last seen, by the ids that Cyrus gave them.
  *
  * Cyrus tells of no rename that comes through JMAP.  But a mailbox keeps its id as long as it
- * lives, its id is no other's of that owner, and each event names it beside the name.  So an event
- * that names a known id under another name tells of the rename.
+ * lives, no other mailbox of that owner has it, and each event gives it beside the name.  So an
+ * event that gives a known id with another name tells of the rename.
  *
  * An id is known until something tells of its owner's mailboxes by their names alone (a phone that
  * registers, a rename, a delete): by then another mailbox may have the name that is known here.  So
@@ -35,11 +35,15 @@ void mailbox_ids_free(struct mailbox_ids *ids);
  */
 void mailbox_ids_learn(struct mailbox_ids *ids, const struct mail_event *event, unsigned reading);
 /*
- * Was the mailbox of the event elsewhere?  `ret` lives until the next change, its owner as long as
- * the event.
+ * Was the mailbox of the event elsewhere?  Then it is known here from now on, and what is below it
+ * too.  `ret`: where it was; its owner lives as long as the event, its folder is the caller's to
+ * free.
+ *
+ * If two known folders would have one name by that, they have swapped names or the like.  Then
+ * it counts as not moved, and all that is known of the owner is forgotten: the names alone count.
  */
-bool mailbox_ids_find_moved(
-	const struct mailbox_ids *ids, const struct mail_event *event, struct mailbox *ret);
-void mailbox_ids_forget(struct mailbox_ids *ids, const char *owner);
+bool mailbox_ids_follow(struct mailbox_ids *ids, const struct mail_event *event, char separator,
+	struct mailbox *ret);
+void mailbox_ids_forget_owner(struct mailbox_ids *ids, const char *owner);
 
 #endif

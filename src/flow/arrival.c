@@ -49,8 +49,7 @@ struct arrival {
 	uint64_t parked_id; /* 0: none */
 
 	struct registering registering; /* REGISTER: what the job borrows beside the event */
-	struct mailbox was_at;		/* NEWS: the same */
-	char *was_folder;
+	struct mailbox was_at;		/* NEWS: the same, its folder our own */
 
 	size_t merge_key_size;
 	size_t raw_size;
@@ -114,7 +113,7 @@ static void free_arrival(struct arrival *arrival)
 		free_arrival(arrival->newest);
 	free(arrival->more_waiters);
 	registering_fini(&arrival->registering);
-	free(arrival->was_folder);
+	free((char *)arrival->was_at.folder);
 	free(arrival);
 }
 
@@ -309,11 +308,9 @@ void arrivals_on_ack_timeout(struct arrivals *arrivals)
 /* Was the mailbox elsewhere when it was last seen? */
 static void look_up_id(const struct arrivals *arrivals, struct arrival *arrival)
 {
-	struct mailbox *was_at = &arrival->was_at;
-	if (!mailbox_ids_find_moved(arrivals->ids, arrival->event, was_at))
-		return;
-	was_at->folder = arrival->was_folder = mem_dup(was_at->folder);
-	arrival->job.was_at = was_at;
+	if (mailbox_ids_follow(
+		    arrivals->ids, arrival->event, arrival->job.separator, &arrival->was_at))
+		arrival->job.was_at = &arrival->was_at;
 }
 
 /* What tells of mailboxes by their names leaves in doubt what the ids say of their owners. */
@@ -321,11 +318,11 @@ static void forget_ids(struct arrivals *arrivals, const struct registry_job *job
 {
 	const struct mail_event *event = job->event;
 	for (unsigned i = 0; i < event->readings; i++)
-		mailbox_ids_forget(arrivals->ids, event->at[i].owner);
+		mailbox_ids_forget_owner(arrivals->ids, event->at[i].owner);
 	for (unsigned i = 0; i < event->from_readings; i++)
-		mailbox_ids_forget(arrivals->ids, event->from[i].owner);
+		mailbox_ids_forget_owner(arrivals->ids, event->from[i].owner);
 	for (size_t i = 0; i < job->subscription_count; i++)
-		mailbox_ids_forget(arrivals->ids, job->subscriptions[i].owner);
+		mailbox_ids_forget_owner(arrivals->ids, job->subscriptions[i].owner);
 }
 
 /* The folders that somebody subscribes to. */

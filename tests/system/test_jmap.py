@@ -71,6 +71,50 @@ def test_a_folder_that_takes_the_name_is_another(site):
     home.told_nothing()
 
 
+def test_of_two_folders_that_swapped_names_each_phone_is_told_by_the_name_that_it_knows(site):
+    home = JmapHome(site, "Notes", "Work")
+    phones = {name: site.registered_phone(home.user, "INBOX", name) for name in home.names}
+    for name in home.names:
+        home.append(name)
+        home.told(name)
+        site.told(phones[name], name)
+    home.rename("Notes", "Between")
+    home.rename("Work", "Notes")
+    home.rename("Between", "Work")
+    for name in "Work", "Notes", "Work":
+        home.append(name)
+        home.told(name)
+        site.told(phones[name], name)
+
+
+def test_of_folders_whose_names_shifted_the_phone_is_told_by_the_name_that_it_knows(site):
+    home = JmapHome(site, "Notes", "Work")
+    home.rename("Work", "Archive")
+    home.rename("Notes", "Work")
+    home.append("Work")
+    home.told("Work")
+
+
+def test_of_folders_whose_names_shifted_the_one_seen_first_is_told_by_its_own(site):
+    home = JmapHome(site, "Notes", "Work")
+    home.rename("Work", "Archive")
+    home.rename("Notes", "Work")
+    home.append("Archive")
+    home.told("Work")
+    home.append("Work")
+    home.told("Notes")
+
+
+def test_what_is_below_a_folder_that_was_renamed_is_told_when_it_moves_on(site):
+    home = JmapHome(site, "Work", ("Work", "Sub"))
+    home.rename("Work", "Job")
+    home.append("Job")
+    home.told("Work")
+    home.jmap.update(home.jmap.folders()["Sub"], parentId=None)
+    home.append("Sub")
+    home.told(("Work", "Sub"))
+
+
 def test_a_phone_that_registers_means_the_folder_that_has_the_name_by_then(site):
     home = JmapHome(site, "Notes")
     home.rename("Notes", "Archive")

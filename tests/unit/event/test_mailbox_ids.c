@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -37,68 +38,163 @@ static void learn(struct mailbox_ids *ids, const char *id, const char *owner, co
 	mailbox_ids_learn(ids, &event, 0);
 }
 
-/* Where it was, when it is seen there; "": not elsewhere, for all that is known. */
-static const char *was(
-	const struct mailbox_ids *ids, const char *id, const char *owner, const char *folder)
+/* An event names it there: where was it?  "": not elsewhere, for all that is known. */
+static void assert_was(struct mailbox_ids *ids, const char *id, const char *owner,
+	const char *folder, const char *expected)
 {
 	struct mail_event event = event_at(id, owner, folder);
-	struct mailbox found;
-	if (!mailbox_ids_find_moved(ids, &event, &found))
-		return "";
-	assert_string_equal(found.owner, owner);
-	return found.folder;
+	struct mailbox found = {.folder = NULL};
+	bool is_found = mailbox_ids_follow(ids, &event, '.', &found);
+	assert_string_equal(is_found ? found.folder : "", expected);
+	if (is_found)
+		assert_string_equal(found.owner, owner);
+	free((char *)found.folder);
 }
 
 static void a_known_id_under_another_name_tells_the_old_one(void **state)
 {
 	learn(*state, "x", "alice", "Notes");
-	assert_string_equal(was(*state, "x", "alice", "Notes"), "");
-	assert_string_equal(was(*state, "x", "alice", "Archive"), "Notes");
-	learn(*state, "x", "alice", "Archive");
-	assert_string_equal(was(*state, "x", "alice", "Archive"), "");
-	assert_string_equal(was(*state, "x", "alice", "Notes"), "Archive");
+	assert_was(*state, "x", "alice", "Notes", "");
+	assert_was(*state, "x", "alice", "Archive", "Notes");
+	assert_was(*state, "x", "alice", "Archive", "");
+	assert_was(*state, "x", "alice", "Notes", "Archive");
 }
 
 static void what_has_no_id_or_an_unknown_one_has_not_moved(void **state)
 {
 	learn(*state, NULL, "alice", "Notes");
 	learn(*state, "x", "alice", "Notes");
-	assert_string_equal(was(*state, NULL, "alice", "Archive"), "");
-	assert_string_equal(was(*state, "y", "alice", "Archive"), "");
+	assert_was(*state, NULL, "alice", "Archive", "");
+	assert_was(*state, "y", "alice", "Archive", "");
 }
 
 static void an_id_is_known_of_its_owner_alone(void **state)
 {
 	learn(*state, "x", "alice", "Notes");
 	learn(*state, "x", "", "team");
-	assert_string_equal(was(*state, "x", "bob", "Archive"), "");
-	assert_string_equal(was(*state, "x", "alice", "Archive"), "Notes");
-	assert_string_equal(was(*state, "x", "", "crew"), "team");
+	assert_was(*state, "x", "bob", "Archive", "");
+	assert_was(*state, "x", "alice", "Archive", "Notes");
+	assert_was(*state, "x", "", "crew", "team");
 }
 
 static void what_took_the_name_of_another_ends_what_was_known_of_that(void **state)
 {
 	learn(*state, "x", "alice", "Notes");
 	learn(*state, "y", "alice", "Notes");
-	assert_string_equal(was(*state, "x", "alice", "Archive"), "");
-	assert_string_equal(was(*state, "y", "alice", "Archive"), "Notes");
+	assert_was(*state, "x", "alice", "Archive", "");
+	assert_was(*state, "y", "alice", "Archive", "Notes");
 }
 
-static void two_that_change_names_are_told_apart(void **state)
+/* What subscribes to A must not get the news of B, nor be without its own. */
+static void of_two_that_swapped_names_neither_has_moved(void **state)
 {
 	learn(*state, "x", "alice", "A");
 	learn(*state, "y", "alice", "B");
-	assert_string_equal(was(*state, "x", "alice", "B"), "A");
+	assert_was(*state, "x", "alice", "B", "");
+	assert_was(*state, "y", "alice", "A", "");
 	learn(*state, "x", "alice", "B");
-	assert_string_equal(was(*state, "y", "alice", "A"), "");
+	learn(*state, "y", "alice", "A");
+	assert_was(*state, "x", "alice", "C", "B");
+	assert_was(*state, "y", "alice", "D", "A");
+}
+
+static void of_three_that_changed_names_in_a_circle_none_has_moved(void **state)
+{
+	learn(*state, "x", "alice", "A");
+	learn(*state, "y", "alice", "B");
+	learn(*state, "z", "alice", "C");
+	assert_was(*state, "x", "alice", "B", "");
+	learn(*state, "x", "alice", "B");
+	assert_was(*state, "z", "alice", "A", "");
+	assert_was(*state, "y", "alice", "C", "");
+}
+
+static void one_that_took_the_name_of_one_seen_elsewhere_has_moved(void **state)
+{
+	learn(*state, "x", "alice", "A");
+	learn(*state, "y", "alice", "B");
+	assert_was(*state, "y", "alice", "C", "B");
+	assert_was(*state, "x", "alice", "B", "A");
+}
+
+static void one_that_swapped_names_with_another_owners_has_moved(void **state)
+{
+	learn(*state, "x", "alice", "A");
+	learn(*state, "y", "bob", "B");
+	assert_was(*state, "x", "alice", "B", "A");
+}
+
+static void what_is_below_moves_along_and_nothing_beside(void **state)
+{
+	learn(*state, "x", "alice", "Work");
+	learn(*state, "y", "alice", "Work.Sub");
+	learn(*state, "z", "alice", "Work.Sub.Deep");
+	learn(*state, "b", "alice", "Works");
+	learn(*state, "c", "alice", "Work/Sub");
+	assert_was(*state, "x", "alice", "Job", "Work");
+	assert_was(*state, "y", "alice", "Job.Sub", "");
+	assert_was(*state, "z", "alice", "Else", "Job.Sub.Deep");
+	assert_was(*state, "b", "alice", "Beside", "Works");
+	assert_was(*state, "c", "alice", "Above", "Work/Sub");
+}
+
+static void what_was_seen_below_the_new_name_before_is_no_other(void **state)
+{
+	learn(*state, "x", "alice", "Work");
+	learn(*state, "y", "alice", "Work.Sub");
+	assert_was(*state, "y", "alice", "Job.Sub", "Work.Sub");
+	assert_was(*state, "x", "alice", "Job", "Work");
+	assert_was(*state, "y", "alice", "Job.Other", "Job.Sub");
+}
+
+static void two_that_swapped_names_are_known_by_what_is_below(void **state)
+{
+	learn(*state, "x", "alice", "A");
+	learn(*state, "y", "alice", "A.Sub");
+	learn(*state, "z", "alice", "B.Sub");
+	assert_was(*state, "x", "alice", "B", "");
+	assert_was(*state, "z", "alice", "A.Sub", "");
+}
+
+/* As the registry does it: what is at the new place was there before. */
+static void one_that_moved_below_its_own_name_leaves_there_what_is_there(void **state)
+{
+	learn(*state, "x", "alice", "A");
+	learn(*state, "y", "alice", "A.A.Sub");
+	learn(*state, "z", "alice", "A.Other");
+	assert_was(*state, "x", "alice", "A.A", "A");
+	assert_was(*state, "y", "alice", "A.A.Sub", "");
+	assert_was(*state, "z", "alice", "A.A.Other", "");
+}
+
+static void one_that_took_the_name_of_the_one_above_it_has_moved_once(void **state)
+{
+	learn(*state, "x", "alice", "A.A");
+	assert_was(*state, "x", "alice", "A", "A.A");
+	assert_was(*state, "x", "alice", "A", "");
+}
+
+static void a_name_that_becomes_too_long_is_forgotten(void **state)
+{
+	static char longest[MAILBOX_NAME_MAX + 1];
+	static char below[MAILBOX_NAME_MAX + 5];
+	memset(longest, 'l', MAILBOX_NAME_MAX);
+	snprintf(below, sizeof(below), "%s.Sub", longest);
+	learn(*state, "y", "alice", "A.Sub");
+	learn(*state, "x", "alice", "A");
+	learn(*state, "z", "alice", "Z");
+	assert_was(*state, "x", "alice", longest, "A");
+	assert_was(*state, "y", "alice", "B", "");
+	assert_was(*state, "x", "alice", "A", longest);
+	assert_was(*state, "z", "alice", "C", "Z");
 }
 
 static void an_inbox_keeps_its_name(void **state)
 {
 	learn(*state, "x", "alice", "");
-	assert_string_equal(was(*state, "x", "alice", "Archive"), "");
+	assert_was(*state, "x", "alice", "Archive", "");
 	learn(*state, "x", "alice", "Notes");
-	assert_string_equal(was(*state, "x", "alice", ""), "");
+	assert_was(*state, "x", "alice", "", "");
 }
 
 static void what_is_forgotten_of_an_owner_is_known_of_others(void **state)
@@ -106,13 +202,13 @@ static void what_is_forgotten_of_an_owner_is_known_of_others(void **state)
 	learn(*state, "x", "alice", "A");
 	learn(*state, "y", "alice", "B");
 	learn(*state, "z", "bob", "C");
-	mailbox_ids_forget(*state, "alice");
-	mailbox_ids_forget(*state, "nobody");
-	assert_string_equal(was(*state, "x", "alice", "D"), "");
-	assert_string_equal(was(*state, "y", "alice", "D"), "");
-	assert_string_equal(was(*state, "z", "bob", "D"), "C");
+	mailbox_ids_forget_owner(*state, "alice");
+	mailbox_ids_forget_owner(*state, "nobody");
+	assert_was(*state, "x", "alice", "D", "");
+	assert_was(*state, "y", "alice", "D", "");
+	assert_was(*state, "z", "bob", "D", "C");
 	learn(*state, "x", "alice", "A");
-	assert_string_equal(was(*state, "x", "alice", "D"), "A");
+	assert_was(*state, "x", "alice", "D", "A");
 }
 
 /* Whoever makes a folder a@y in his tree must not speak for folder a of a namesake at y. */
@@ -125,14 +221,16 @@ static void of_two_readings_the_one_that_the_acl_names_counts(void **state)
 		.acl = "victim\tlrs\t"};
 	mailbox_ids_learn(*state, &event, 0);
 	mailbox_ids_learn(*state, &event, 1);
+	event.acl = "victim@y\tlrs\t";
 	event.at[0].folder = "b";
 	event.at[1].folder = "b@y";
 	struct mailbox found;
-	assert_true(mailbox_ids_find_moved(*state, &event, &found));
+	assert_false(mailbox_ids_follow(*state, &event, '.', &found));
+	event.acl = "victim\tlrs\t";
+	assert_true(mailbox_ids_follow(*state, &event, '.', &found));
 	assert_string_equal(found.owner, "victim");
 	assert_string_equal(found.folder, "a@y");
-	event.acl = "victim@y\tlrs\t";
-	assert_false(mailbox_ids_find_moved(*state, &event, &found));
+	free((char *)found.folder);
 }
 
 static void the_oldest_of_an_owner_makes_place(void **state)
@@ -142,9 +240,9 @@ static void the_oldest_of_an_owner_makes_place(void **state)
 		snprintf(id, sizeof(id), "%u", i);
 		learn(*state, id, "alice", id);
 	}
-	assert_string_equal(was(*state, "0", "alice", "Archive"), "");
-	assert_string_equal(was(*state, "1", "alice", "Archive"), "1");
-	assert_string_equal(was(*state, id, "alice", "Archive"), id);
+	assert_was(*state, "0", "alice", "Archive", "");
+	assert_was(*state, "1", "alice", "Archive", "1");
+	assert_was(*state, id, "alice", "Older", id);
 }
 
 static void too_many_in_all_begin_anew(void **state)
@@ -153,10 +251,10 @@ static void too_many_in_all_begin_anew(void **state)
 	for (unsigned i = 0; i <= MAILBOX_IDS_MAX; i++) {
 		snprintf(owner, sizeof(owner), "%u", i);
 		learn(*state, "x", owner, "Notes");
-		assert_string_equal(was(*state, "x", owner, "Archive"), "Notes");
+		assert_was(*state, "x", owner, "Archive", "Notes");
 	}
-	assert_string_equal(was(*state, "x", "0", "Archive"), "");
-	assert_string_equal(was(*state, "x", "1", "Archive"), "");
+	assert_was(*state, "x", "0", "Older", "");
+	assert_was(*state, "x", "1", "Older", "");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -168,7 +266,16 @@ int main(void)
 		TEST(what_has_no_id_or_an_unknown_one_has_not_moved),
 		TEST(an_id_is_known_of_its_owner_alone),
 		TEST(what_took_the_name_of_another_ends_what_was_known_of_that),
-		TEST(two_that_change_names_are_told_apart),
+		TEST(of_two_that_swapped_names_neither_has_moved),
+		TEST(of_three_that_changed_names_in_a_circle_none_has_moved),
+		TEST(one_that_took_the_name_of_one_seen_elsewhere_has_moved),
+		TEST(one_that_swapped_names_with_another_owners_has_moved),
+		TEST(what_is_below_moves_along_and_nothing_beside),
+		TEST(what_was_seen_below_the_new_name_before_is_no_other),
+		TEST(two_that_swapped_names_are_known_by_what_is_below),
+		TEST(one_that_moved_below_its_own_name_leaves_there_what_is_there),
+		TEST(one_that_took_the_name_of_the_one_above_it_has_moved_once),
+		TEST(a_name_that_becomes_too_long_is_forgotten),
 		TEST(an_inbox_keeps_its_name),
 		TEST(what_is_forgotten_of_an_owner_is_known_of_others),
 		TEST(of_two_readings_the_one_that_the_acl_names_counts),
