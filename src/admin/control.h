@@ -13,9 +13,9 @@
 #ifndef MAILPUSH_ADMIN_CONTROL_H
 #define MAILPUSH_ADMIN_CONTROL_H
 
-#include "admin/services.h"
 #include "base/http.h"
 #include "intake/peer.h"
+#include "monitor/services.h"
 
 #define CONTROL_CONNECTIONS_MAX 64
 #define CONTROL_BODY_MAX (2 * 1024 * 1024) /* an import of one registration at its bounds */

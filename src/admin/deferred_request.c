@@ -1,6 +1,6 @@
 #include "admin/deferred_request.h"
 
-#include "admin/response.h"
+#include "monitor/response.h"
 
 #include <stdlib.h>
 #include <string.h>

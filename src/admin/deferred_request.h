@@ -7,9 +7,9 @@
 #ifndef MAILPUSH_ADMIN_DEFERRED_REQUEST_H
 #define MAILPUSH_ADMIN_DEFERRED_REQUEST_H
 
-#include "admin/db_query.h"
 #include "admin/request_params.h"
 #include "base/http.h"
+#include "monitor/db_query.h"
 
 struct deferred_request {
 	struct db_query db_query;

@@ -1,8 +1,8 @@
 #include "admin/device_page.h"
 
 #include "admin/request_params.h"
-#include "admin/response.h"
 #include "base/mem.h"
+#include "monitor/response.h"
 
 bool device_page_asks(struct http_request *request, const struct services *services,
 	struct deferred_request *exchange)

@@ -3,12 +3,12 @@
 #include "admin/deferred_request.h"
 #include "admin/device_page.h"
 #include "admin/request_params.h"
-#include "admin/response.h"
 #include "apns/explain.h"
 #include "base/mem.h"
 #include "event/utf7.h"
 #include "flow/delivery.h"
 #include "flow/expiry.h"
+#include "monitor/response.h"
 #include "stats/metrics.h"
 
 #include <string.h>

@@ -7,8 +7,8 @@
 #ifndef MAILPUSH_ADMIN_DEVICES_H
 #define MAILPUSH_ADMIN_DEVICES_H
 
-#include "admin/services.h"
 #include "base/http.h"
+#include "monitor/services.h"
 
 void devices_list(const struct services *services, struct http_request *request, const char *tail);
 void devices_show(const struct services *services, struct http_request *request, const char *tail);

@@ -3,8 +3,8 @@
 #include "admin/deferred_request.h"
 #include "admin/device_page.h"
 #include "admin/registration_json.h"
-#include "admin/response.h"
 #include "base/mem.h"
+#include "monitor/response.h"
 
 static void on_listed(struct db_query *db_query, int status)
 {

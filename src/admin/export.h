@@ -6,8 +6,8 @@
 #ifndef MAILPUSH_ADMIN_EXPORT_H
 #define MAILPUSH_ADMIN_EXPORT_H
 
-#include "admin/services.h"
 #include "base/http.h"
+#include "monitor/services.h"
 
 void export_registrations(
 	const struct services *services, struct http_request *request, const char *tail);

@@ -2,9 +2,9 @@
 
 #include "admin/deferred_request.h"
 #include "admin/request_params.h"
-#include "admin/response.h"
 #include "apns/explain.h"
 #include "base/mem.h"
+#include "monitor/response.h"
 
 static const char *meaning_of(const struct registry_trace *trace)
 {

@@ -1,11 +1,11 @@
 #include "admin/import.h"
 
 #include "admin/registration_json.h"
-#include "admin/response.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "flow/delivery.h"
 #include "flow/registering.h"
+#include "monitor/response.h"
 #include "stats/metrics.h"
 
 #include <string.h>

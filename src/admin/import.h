@@ -7,8 +7,8 @@
 #ifndef MAILPUSH_ADMIN_IMPORT_H
 #define MAILPUSH_ADMIN_IMPORT_H
 
-#include "admin/services.h"
 #include "base/http.h"
+#include "monitor/services.h"
 
 #define IMPORT_REGISTRATIONS_MAX 1000 /* a request */
 

@@ -1,8 +1,8 @@
 #include "admin/obstacles.h"
 
-#include "admin/held_credential.h"
-#include "admin/response.h"
 #include "base/mem.h"
+#include "monitor/held_credential.h"
+#include "monitor/response.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #ifndef MAILPUSH_ADMIN_OBSTACLES_H
 #define MAILPUSH_ADMIN_OBSTACLES_H
 
-#include "admin/services.h"
+#include "monitor/services.h"
 
 #include <jansson.h>
 

@@ -3,10 +3,10 @@
 #include "admin/deferred_request.h"
 #include "admin/obstacles.h"
 #include "admin/request_params.h"
-#include "admin/response.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "flow/delivery.h"
+#include "monitor/response.h"
 
 #include <string.h>
 

@@ -8,8 +8,8 @@
 #ifndef MAILPUSH_ADMIN_QUEUE_COMMANDS_H
 #define MAILPUSH_ADMIN_QUEUE_COMMANDS_H
 
-#include "admin/services.h"
 #include "base/http.h"
+#include "monitor/services.h"
 
 void queue_commands_list(
 	const struct services *services, struct http_request *request, const char *tail);

@@ -1,7 +1,7 @@
 #include "admin/registration_json.h"
 
-#include "admin/response.h"
 #include "credential/topics.h"
+#include "monitor/response.h"
 
 #include <errno.h>
 #include <string.h>

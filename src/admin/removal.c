@@ -2,10 +2,10 @@
 
 #include "admin/deferred_request.h"
 #include "admin/request_params.h"
-#include "admin/response.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "flow/delivery.h"
+#include "monitor/response.h"
 #include "stats/metrics.h"
 
 #include <string.h>

@@ -7,8 +7,8 @@
 #ifndef MAILPUSH_ADMIN_REMOVAL_H
 #define MAILPUSH_ADMIN_REMOVAL_H
 
-#include "admin/services.h"
 #include "base/http.h"
+#include "monitor/services.h"
 
 #define REMOVAL_KEYS_MAX 1000 /* a request */
 

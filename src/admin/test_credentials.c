@@ -1,12 +1,12 @@
 #include "admin/test_push.h"
 
 #include "admin/deferred_request.h"
-#include "admin/held_credential.h"
-#include "admin/response.h"
 #include "apns/explain.h"
 #include "base/mem.h"
 #include "config/input_files.h"
 #include "flow/probe.h"
+#include "monitor/held_credential.h"
+#include "monitor/response.h"
 
 #include <stdarg.h>
 #include <string.h>

@@ -1,15 +1,15 @@
 #include "admin/test_push.h"
 
 #include "admin/deferred_request.h"
-#include "admin/event_stream.h"
-#include "admin/held_credential.h"
 #include "admin/request_params.h"
-#include "admin/response.h"
 #include "apns/explain.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "event/utf7.h"
 #include "flow/delivery.h"
+#include "monitor/event_stream.h"
+#include "monitor/held_credential.h"
+#include "monitor/response.h"
 
 #include <string.h>
 

@@ -11,8 +11,8 @@
 #ifndef MAILPUSH_ADMIN_TEST_PUSH_H
 #define MAILPUSH_ADMIN_TEST_PUSH_H
 
-#include "admin/services.h"
 #include "base/http.h"
+#include "monitor/services.h"
 
 #define TEST_PUSH_WAIT_MS 15000
 

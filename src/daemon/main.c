@@ -196,20 +196,24 @@
  *   expiry          housekeeping, once an hour
  *   observer        callbacks for those who follow events and answers
  *
- * admin/ - the control socket and all behind it
- *   services        what all of the folder reads from and gives orders to
- *   control         the socket, and which request is whose
- *   host_header     whom a request thinks it asks
- *   request_params  what comes with a request
- *   response        what is answered
- *   deferred_request a request that waits for a database
+ * monitor/ - what the daemon shows of itself
+ *   services        the parts that it and admin read from and give orders to
+ *   response        answers in JSON
  *   db_query        a question as a job of registry or queue
  *   db_totals       sizes and counts of the databases
+ *   held_credential what a person is told about a credential on hold
  *   status          all that the daemon knows about itself
  *   prometheus      the same for Prometheus
  *   status_page     the same for a browser
  *   page_text       its text, made of page/
- *   device_page     which page of them is asked for
+ *   event_stream    clients that follow the events
+ *
+ * admin/ - the control socket and the commands behind it
+ *   control         the socket, and which request goes where
+ *   host_header     whom a request thinks it asks
+ *   request_params  what comes with a request
+ *   deferred_request a request that waits for a database
+ *   device_page     which page of registrations is asked for
  *   devices         list, show, remove, prune
  *   forgotten       registrations that are gone, and why
  *   registration_json a registration as one JSON object
@@ -218,10 +222,8 @@
  *   removal         several by their keys, and everything of a user
  *   queue_commands  list, flush, drop
  *   obstacles       why pushes cannot go now
- *   held_credential what is said of a credential on hold
  *   test_push       a test push to a user's phones
  *   test_credentials a look at each credential
- *   event_stream    clients that follow the events
  *
  * daemon/ - the process
  *   main            options, and whose the process is

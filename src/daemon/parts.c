@@ -1,8 +1,6 @@
 #include "daemon/parts.h"
 
 #include "admin/control.h"
-#include "admin/event_stream.h"
-#include "admin/services.h"
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -18,6 +16,8 @@
 #include "flow/keyring.h"
 #include "flow/pipeline.h"
 #include "intake/inherit.h"
+#include "monitor/event_stream.h"
+#include "monitor/services.h"
 #include "stats/failures.h"
 #include "stats/history.h"
 #include "stats/metrics.h"

@@ -1,6 +1,5 @@
 #include "daemon/reload.h"
 
-#include "admin/held_credential.h"
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -10,6 +9,7 @@
 #include "daemon/systemd.h"
 #include "flow/credential_check.h"
 #include "flow/delivery.h"
+#include "monitor/held_credential.h"
 
 #include <string.h>
 

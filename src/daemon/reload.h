@@ -13,10 +13,10 @@
 #ifndef MAILPUSH_DAEMON_RELOAD_H
 #define MAILPUSH_DAEMON_RELOAD_H
 
-#include "admin/services.h"
 #include "daemon/systemd.h"
 #include "flow/credential_check.h"
 #include "flow/keyring.h"
+#include "monitor/services.h"
 
 #include <stdbool.h>
 

@@ -46,7 +46,7 @@ def test_the_map_has_every_folder_in_the_order_of_the_stages():
 @pytest.mark.parametrize("folder", sorted({p.parent.name for p in FILES} - set(OTHERS)))
 def test_the_map_has_every_module_once(folder):
     on_map = the_map()[folder]
-    generated = {"page_text"} & set(on_map)  # of admin/page
+    generated = {"page_text"} & set(on_map)  # of monitor/page
     assert sorted(on_map) == sorted(modules(folder) | generated)
 
 

@@ -1,6 +1,5 @@
 #include "life.h"
 
-#include "admin/event_stream.h"
 #include "apple.h"
 #include "base/alarm.h"
 #include "base/clock.h"
@@ -10,6 +9,7 @@
 #include "flow/pipeline.h"
 #include "folder.h"
 #include "judge/judge.h"
+#include "monitor/event_stream.h"
 #include "sending.h"
 #include "stats/failures.h"
 #include "stats/metrics.h"

@@ -1,10 +1,10 @@
 /*
- * services - what the control socket reads from, and gives orders to.
+ * services - the parts that monitor and admin read from and give orders to.
  *
  * Pointers to parts that outlive the control socket; daemon/parts.c makes them.  Loop thread only.
  */
-#ifndef MAILPUSH_ADMIN_SERVICES_H
-#define MAILPUSH_ADMIN_SERVICES_H
+#ifndef MAILPUSH_MONITOR_SERVICES_H
+#define MAILPUSH_MONITOR_SERVICES_H
 
 #include "apns/sender.h"
 #include "base/clock.h"

@@ -1,12 +1,12 @@
 /*
  * prometheus - the metrics in the text format of Prometheus.
  */
-#ifndef MAILPUSH_ADMIN_PROMETHEUS_H
-#define MAILPUSH_ADMIN_PROMETHEUS_H
+#ifndef MAILPUSH_MONITOR_PROMETHEUS_H
+#define MAILPUSH_MONITOR_PROMETHEUS_H
 
-#include "admin/db_totals.h"
-#include "admin/services.h"
 #include "base/buf.h"
+#include "monitor/db_totals.h"
+#include "monitor/services.h"
 
 #define PROMETHEUS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 

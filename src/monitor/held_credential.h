@@ -4,10 +4,10 @@
  *
  * Loop thread only.
  */
-#ifndef MAILPUSH_ADMIN_HELD_CREDENTIAL_H
-#define MAILPUSH_ADMIN_HELD_CREDENTIAL_H
+#ifndef MAILPUSH_MONITOR_HELD_CREDENTIAL_H
+#define MAILPUSH_MONITOR_HELD_CREDENTIAL_H
 
-#include "admin/services.h"
+#include "monitor/services.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "admin/db_query.h"
+#include "monitor/db_query.h"
 
 #include "base/mem.h"
 

@@ -4,12 +4,12 @@
  *
  * It makes itself the observer of flow/.  Loop thread only.
  */
-#ifndef MAILPUSH_ADMIN_EVENT_STREAM_H
-#define MAILPUSH_ADMIN_EVENT_STREAM_H
+#ifndef MAILPUSH_MONITOR_EVENT_STREAM_H
+#define MAILPUSH_MONITOR_EVENT_STREAM_H
 
-#include "admin/services.h"
 #include "base/http.h"
 #include "flow/observer.h"
+#include "monitor/services.h"
 #include "stats/metrics.h"
 
 #include <stdbool.h>

@@ -48,7 +48,7 @@ def main():
         page = page.replace(place, text)
     data = page.encode()
     with open(sys.argv[4], "w", encoding="ascii") as file:
-        file.write('#include "admin/page_text.h"\n\nconst unsigned char page_text_html[] = {\n')
+        file.write('#include "monitor/page_text.h"\n\nconst unsigned char page_text_html[] = {\n')
         file.writelines(rows(data))
         file.write(f"}};\nconst size_t page_text_html_size = {len(data)};\n"
                    f'const char page_text_policy[] = "{policy_of(style, script)}";\n')

@@ -1,8 +1,8 @@
 /*
  * page_text - the status page as it is sent; made of the files of page/ by page/embed.py.
  */
-#ifndef MAILPUSH_ADMIN_PAGE_TEXT_H
-#define MAILPUSH_ADMIN_PAGE_TEXT_H
+#ifndef MAILPUSH_MONITOR_PAGE_TEXT_H
+#define MAILPUSH_MONITOR_PAGE_TEXT_H
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
-#include "admin/db_totals.h"
+#include "monitor/db_totals.h"
 
-#include "admin/db_query.h"
 #include "base/mem.h"
+#include "monitor/db_query.h"
 
 struct db_totals {
 	const struct services *services;

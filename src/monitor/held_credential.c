@@ -1,7 +1,7 @@
-#include "admin/held_credential.h"
+#include "monitor/held_credential.h"
 
-#include "admin/response.h"
 #include "base/log.h"
+#include "monitor/response.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /*
  * response - answers of the control socket: JSON, and errors that say what to do.
  */
-#ifndef MAILPUSH_ADMIN_RESPONSE_H
-#define MAILPUSH_ADMIN_RESPONSE_H
+#ifndef MAILPUSH_MONITOR_RESPONSE_H
+#define MAILPUSH_MONITOR_RESPONSE_H
 
 #include "base/http.h"
 #include "registry/push_target.h"

@@ -1,4 +1,4 @@
-#include "admin/prometheus.h"
+#include "monitor/prometheus.h"
 
 #include "base/alarm.h"
 #include "base/log.h"

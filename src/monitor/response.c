@@ -1,4 +1,4 @@
-#include "admin/response.h"
+#include "monitor/response.h"
 
 #include "base/mem.h"
 

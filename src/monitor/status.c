@@ -1,13 +1,13 @@
-#include "admin/status.h"
+#include "monitor/status.h"
 
-#include "admin/held_credential.h"
-#include "admin/response.h"
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/version.h"
 #include "database/database.h"
 #include "flow/arrival.h"
+#include "monitor/held_credential.h"
+#include "monitor/response.h"
 #include "stats/metrics.h"
 
 #include <string.h>

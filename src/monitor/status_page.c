@@ -1,9 +1,9 @@
-#include "admin/status_page.h"
+#include "monitor/status_page.h"
 
-#include "admin/page_text.h"
-#include "admin/response.h"
-#include "admin/status.h"
 #include "apns/explain.h"
+#include "monitor/page_text.h"
+#include "monitor/response.h"
+#include "monitor/status.h"
 #include "stats/failures.h"
 #include "stats/history.h"
 #include "stats/metrics.h"

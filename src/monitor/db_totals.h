@@ -5,10 +5,10 @@
  * does not answer holds up nobody for longer than DB_TOTALS_WAIT_MS: what was known before is used
  * then.  Loop thread only.
  */
-#ifndef MAILPUSH_ADMIN_DB_TOTALS_H
-#define MAILPUSH_ADMIN_DB_TOTALS_H
+#ifndef MAILPUSH_MONITOR_DB_TOTALS_H
+#define MAILPUSH_MONITOR_DB_TOTALS_H
 
-#include "admin/services.h"
+#include "monitor/services.h"
 
 #define DB_TOTALS_FRESH_MS 1000
 #define DB_TOTALS_WAIT_MS 300

@@ -6,12 +6,12 @@
  *
  * Loop thread only.
  */
-#ifndef MAILPUSH_ADMIN_STATUS_PAGE_H
-#define MAILPUSH_ADMIN_STATUS_PAGE_H
+#ifndef MAILPUSH_MONITOR_STATUS_PAGE_H
+#define MAILPUSH_MONITOR_STATUS_PAGE_H
 
-#include "admin/db_totals.h"
-#include "admin/services.h"
 #include "base/http.h"
+#include "monitor/db_totals.h"
+#include "monitor/services.h"
 
 #include <jansson.h>
 

@@ -1,7 +1,7 @@
-#include "admin/event_stream.h"
+#include "monitor/event_stream.h"
 
-#include "admin/response.h"
 #include "base/mem.h"
+#include "monitor/response.h"
 
 #include <inttypes.h>
 #include <string.h>

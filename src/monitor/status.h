@@ -1,11 +1,11 @@
 /*
  * status - all that the daemon knows about itself, as JSON (docs/operations.md lists the fields).
  */
-#ifndef MAILPUSH_ADMIN_STATUS_H
-#define MAILPUSH_ADMIN_STATUS_H
+#ifndef MAILPUSH_MONITOR_STATUS_H
+#define MAILPUSH_MONITOR_STATUS_H
 
-#include "admin/db_totals.h"
-#include "admin/services.h"
+#include "monitor/db_totals.h"
+#include "monitor/services.h"
 
 #include <jansson.h>
 

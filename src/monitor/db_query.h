@@ -5,10 +5,10 @@
  * Embedded in whatever waits for the answer; it must live until the answer came, also when the
  * daemon stops (status -ECANCELED then).  Loop thread only.
  */
-#ifndef MAILPUSH_ADMIN_DB_QUERY_H
-#define MAILPUSH_ADMIN_DB_QUERY_H
+#ifndef MAILPUSH_MONITOR_DB_QUERY_H
+#define MAILPUSH_MONITOR_DB_QUERY_H
 
-#include "admin/services.h"
+#include "monitor/services.h"
 
 struct db_query {
 	struct registry_job job;
