@@ -142,9 +142,13 @@ static void on_user(struct db_query *db_query, int status)
 	struct view *view = view_of(db_query);
 	if (is_over(view, status))
 		return;
-	for (size_t i = 0; i < db_query->job.listing->count; i++)
-		change(view, db_query->job.listing->listed[i].target);
-	finish(view);
+	const struct registry_listing *listing = db_query->job.listing;
+	for (size_t i = 0; i < listing->count; i++)
+		change(view, listing->listed[i].target);
+	if (listing->has_more)
+		db_query_ask_next_page(view->exchange.services, db_query, on_user);
+	else
+		finish(view);
 }
 
 static void on_change_page(struct db_query *db_query, int status)
@@ -176,7 +180,8 @@ static void begin(const struct services *services, struct http_request *request,
 		struct view *view = view_new(services, request);
 		view->is_drop = is_drop;
 		view->exchange.user = *ask.user ? mem_dup(ask.user) : NULL;
-		view->exchange.db_query.query.user = view->exchange.user;
+		view->exchange.db_query.query =
+			(struct registry_query){.user = view->exchange.user, .limit = PAGE};
 		view->exchange.db_query.reading.limit = PAGE;
 		if (view->exchange.user)
 			db_query_ask_registry(

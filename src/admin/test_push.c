@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+#define PAGE 1000 /* of registrations */
+
 struct device {
 	struct registry_key key;
 	json_t *json; /* borrowed from the trial's answer */
@@ -29,7 +31,7 @@ struct trial {
 	char *mailbox; /* as asked for; "": the best for each */
 	uv_timer_t timer;
 	bool is_listening;
-	bool is_asking; /* the registry has our question */
+	bool is_asking; /* the registry has our question; nothing is answered before */
 	json_t *devices;
 	struct device *waiting;
 	size_t count;
@@ -127,7 +129,7 @@ static void on_answered(struct event_stream_listener *listener, const struct reg
 		set(device->json, "then", then);
 		set_meaning(trial, device, answered);
 	}
-	if (!trial->open)
+	if (!trial->open && !trial->is_asking)
 		answer(trial);
 }
 
@@ -174,7 +176,7 @@ static void push_to(struct trial *trial, struct registry_listed *listed)
 {
 	const struct push_target *target = listed->target;
 	struct device *device = &trial->waiting[trial->count++];
-	device->key = target->key;
+	*device = (struct device){.key = target->key};
 	device->json = json_pack("{so,so,so,so}", "key", response_key(&target->key), "token",
 		response_secret(target->token, false), "account_id",
 		response_secret(target->account_id, false), "topic", response_text(target->topic));
@@ -196,6 +198,15 @@ static void push_to(struct trial *trial, struct registry_listed *listed)
 		(const char(*)[MAILBOX_HASH_SIZE])hashes, 1, QUEUE_URGENT, NULL);
 }
 
+static void begin(struct trial *trial)
+{
+	log_seldom(LOG_LEVEL_INFO, "control", "test pushes", trial->user, "test push",
+		log_text("user", trial->user));
+	trial->listener.answered = on_answered;
+	trial->is_listening = true;
+	event_stream_listen(trial->services->event_stream, &trial->listener);
+}
+
 static void on_listed(struct db_query *db_query, int status)
 {
 	struct trial *trial = MEM_CONTAINER(db_query, struct trial, db_query);
@@ -205,7 +216,7 @@ static void on_listed(struct db_query *db_query, int status)
 		return;
 	}
 	const struct registry_listing *listing = db_query->job.listing;
-	if (status || !listing->count) {
+	if (status || (!listing->count && !trial->count)) {
 		if (status)
 			response_error(trial->request, 503, "mailpushd is stopping");
 		else
@@ -216,19 +227,21 @@ static void on_listed(struct db_query *db_query, int status)
 		end(trial);
 		return;
 	}
-	log_seldom(LOG_LEVEL_INFO, "control", "test pushes", trial->user, "test push",
-		log_text("user", trial->user));
-	trial->waiting = mem_alloc_zero(listing->count, sizeof(*trial->waiting));
-	trial->listener.answered = on_answered;
-	trial->is_listening = true;
-	event_stream_listen(trial->services->event_stream, &trial->listener);
+	if (!trial->is_listening)
+		begin(trial);
+	trial->waiting = mem_realloc_array(
+		trial->waiting, trial->count + listing->count, sizeof(*trial->waiting));
 	for (size_t i = 0; i < listing->count; i++)
 		push_to(trial, &listing->listed[i]);
 	sender_hurry(trial->services->sender);
-	if (trial->open)
+	if (listing->has_more) {
+		trial->is_asking = true;
+		db_query_ask_next_page(trial->services, db_query, on_listed);
+	} else if (trial->open) {
 		uv_timer_start(&trial->timer, on_timer, TEST_PUSH_WAIT_MS, 0);
-	else
+	} else {
 		answer(trial);
+	}
 }
 
 void test_push(const struct services *services, struct http_request *request, const char *tail)
@@ -250,7 +263,7 @@ void test_push(const struct services *services, struct http_request *request, co
 		uv_timer_init(services->loop, &trial->timer);
 		trial->timer.data = trial;
 		trial->is_asking = true;
-		trial->db_query.query.user = trial->user;
+		trial->db_query.query = (struct registry_query){.user = trial->user, .limit = PAGE};
 		http_defer(request, on_gone, trial);
 		db_query_ask_registry(services, &trial->db_query, REGISTRY_LIST, on_listed);
 	}

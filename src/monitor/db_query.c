@@ -25,6 +25,16 @@ void db_query_ask_registry(const struct services *services, struct db_query *db_
 	registry_submit(services->registry, &db_query->job);
 }
 
+void db_query_ask_next_page(const struct services *services, struct db_query *db_query,
+	void (*answered)(struct db_query *db_query, int status))
+{
+	const struct registry_listing *listing = db_query->job.listing;
+	const struct push_target *last = listing->listed[listing->count - 1].target;
+	db_query->query.after_key = last->key;
+	registry_job_fini(&db_query->job);
+	db_query_ask_registry(services, db_query, REGISTRY_LIST, answered);
+}
+
 void db_query_ask_queue(const struct services *services, struct db_query *db_query, unsigned parts,
 	void (*answered)(struct db_query *db_query, int status))
 {

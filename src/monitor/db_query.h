@@ -21,6 +21,9 @@ struct db_query {
 /* LIST (of db_query->query), REMOVE or COUNT; what job borrows is set by the caller. */
 void db_query_ask_registry(const struct services *services, struct db_query *db_query,
 	enum registry_job_kind kind, void (*answered)(struct db_query *db_query, int status));
+/* Of a user's LIST that has more; what it brought is freed. */
+void db_query_ask_next_page(const struct services *services, struct db_query *db_query,
+	void (*answered)(struct db_query *db_query, int status));
 /* `parts` of READ_*, about db_query->reading. */
 void db_query_ask_queue(const struct services *services, struct db_query *db_query, unsigned parts,
 	void (*answered)(struct db_query *db_query, int status));

@@ -38,6 +38,14 @@ static void on_subscription(
 	copy->folder = mem_dup(subscription->folder);
 }
 
+static void cut(struct registry_listing *listing, size_t limit)
+{
+	while (listing->count > limit) {
+		registry_listed_fini(&listing->listed[--listing->count]);
+		listing->has_more = true;
+	}
+}
+
 /* Cuts the page where its mailboxes are too many; one registration is always there. */
 static int load_mailboxes(struct rules *rules, struct registry_listing *listing, struct err *err)
 {
@@ -45,10 +53,7 @@ static int load_mailboxes(struct rules *rules, struct registry_listing *listing,
 	for (size_t i = 0; i < listing->count; i++) {
 		struct registry_listed *listed = &listing->listed[i];
 		if (mailboxes >= REGISTRY_LISTED_MAILBOXES_MAX) {
-			for (size_t j = i; j < listing->count; j++)
-				registry_listed_fini(&listing->listed[j]);
-			listing->count = i;
-			listing->has_more = true;
+			cut(listing, i);
 			break;
 		}
 		int failed = rules->db->ops->load_lists(
@@ -58,6 +63,29 @@ static int load_mailboxes(struct rules *rules, struct registry_listing *listing,
 		mailboxes += listed->subscription_count;
 	}
 	return 0;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct registry_listed *left = a;
+	const struct registry_listed *right = b;
+	return memcmp(&left->target->key, &right->target->key, sizeof(left->target->key));
+}
+
+/* A user's registrations come in no order, all of them. */
+static void take_page(struct registry_listing *listing, const struct registry_query *query)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < listing->count; i++) {
+		struct registry_listed *listed = &listing->listed[i];
+		if (memcmp(&listed->target->key, &query->after_key, sizeof(query->after_key)) > 0)
+			listing->listed[kept++] = *listed;
+		else
+			registry_listed_fini(listed);
+	}
+	listing->count = kept;
+	if (kept)
+		qsort(listing->listed, kept, sizeof(*listing->listed), compare_keys);
 }
 
 static int list(struct rules *rules, struct registry_job *job, struct err *err)
@@ -75,10 +103,10 @@ static int list(struct rules *rules, struct registry_job *job, struct err *err)
 		/* One more, to know whether there is one. */
 		failed = ops->list(rules->db, query->after_user ? query->after_user : "",
 			&query->after_key, query->limit + 1, on_row, listing, err);
-	if (!failed && !query->key && !query->user && listing->count > query->limit) {
-		registry_listed_fini(&listing->listed[--listing->count]);
-		listing->has_more = true;
-	}
+	if (!failed && query->user)
+		take_page(listing, query);
+	if (!failed && !query->key)
+		cut(listing, query->limit);
 	return failed ? failed : load_mailboxes(rules, listing, err);
 }
 

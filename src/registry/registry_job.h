@@ -118,12 +118,12 @@ struct registry_match {
 struct registry_query {
 	const struct registry_key *key; /* this one alone, or NULL */
 	const char *user;		/* or NULL: all */
-	/* Without key and user: what stands behind this place, in the order of user and key. */
-	const char *after_user;
+	/* Without key: what stands behind this place, in the order of user and key. */
+	const char *after_user; /* without user */
 	struct registry_key after_key;
 	/* LIST_FORGOTTEN: what stands behind this trace; 0: from the beginning. */
 	int64_t after_id;
-	size_t limit;
+	size_t limit; /* of LIST without key, and of LIST_FORGOTTEN */
 };
 
 enum registry_effect_kind {

@@ -357,6 +357,38 @@ def test_nothing_is_left_of_a_user_who_is_removed(bare_site):
     assert [l["user"] for l in exported(site)] == [other.user]
 
 
+def test_a_user_with_more_mailboxes_than_a_page_has_is_served_whole(bare_site):
+    """22 phones of 1000 mailboxes each; a page of a listing has 20,000."""
+    site, user, count = bare_site, new_user(), 22
+    others = [site.registered_phone(user=name) for name in (f"{user}a", "a")]
+    names = ("INBOX", *(f"m{n}" for n in range(999)))
+    phones = [BarePhone(user, names) for _ in range(count)]
+    assert counts(do_import(site, write_lines(site, *map(line, phones)))) == (count, 0, 0, 0)
+    tokens = {phone.token for phone in phones}
+
+    devices = ctl_json(site.mailpushd, "devices", "--user", user, "--full")
+    assert len(devices) == count and {device["token"] for device in devices} == tokens
+    lines = [json.loads(text) for text in
+             ctl_fine(site.mailpushd, "export", "--user", user).splitlines()]
+    assert len(lines) == count and {l["token"] for l in lines} == tokens
+    known = json.loads(ctl_fine(site.mailpushd, "user", "export", user))
+    assert {device["token"] for device in known["devices"]} == tokens
+
+    [tried] = ctl_json(site.mailpushd, "push", user)
+    assert [device["status"] for device in tried["devices"]] == [200] * count
+    delay_changes(site)
+    site.tell(notify.mail(user, event="MessageExpunge"))
+    assert ctl_json(site.mailpushd, "queue", "flush", "--user", user)[0]["flushed"] == count
+    site.wait_nothing_waits()
+    site.tell(notify.mail(user, event="MessageExpunge"))
+    assert ctl_json(site.mailpushd, "queue", "drop", "--user", user) == [{"dropped": count}]
+
+    unsure = ctl(site.mailpushd, "user", "remove", user)
+    assert (unsure.returncode, unsure.stdout) == (2, f"registrations: {count}, forgotten ones: 0\n")
+    assert ctl_fine(site.mailpushd, "user", "remove", user, "--yes").endswith(f"removed: {count}\n")
+    assert {l["user"] for l in exported(site)} == {phone.user for phone in others}
+
+
 def test_a_push_that_outlived_its_registration_goes_with_its_user(bare_site):
     """As after a crash between the end in the registry and the one in the queue."""
     site = bare_site

@@ -19,7 +19,7 @@ static const struct registry_listed *stored(
 	struct world *w, const char *user, const char *account_id)
 {
 	static struct registry_query query;
-	query = (struct registry_query){.user = user};
+	query = (struct registry_query){.user = user, .limit = 100};
 	struct registry_job *job = &add(w, REGISTRY_LIST, w->now_ms)->job;
 	job->query = &query;
 	run(w);

@@ -51,6 +51,36 @@ static void a_page_of_more_than_there_are_is_the_last(void **state)
 	assert_true(list(w, &fewer)->listing->has_more);
 }
 
+static void those_of_a_user_are_listed_page_by_page(void **state)
+{
+	struct world *w = *state;
+	static const char *const accounts[] = {"a", "b", "c", "d"};
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	for (unsigned i = 0; i < 4; i++)
+		phone(w, NOW, "bob", TOKEN_A, accounts[i], INBOX_OF("bob"));
+	phone(w, NOW, "carol", TOKEN_A, "one", INBOX_OF("carol"));
+	run(w);
+	struct registry_query query = {.user = "bob", .limit = 4};
+	assert_int_equal(list(w, &query)->listing->count, 4);
+	assert_false(list(w, &query)->listing->has_more);
+	query.limit = 3;
+	const struct registry_listing *first = list(w, &query)->listing;
+	assert_int_equal(first->count, 3);
+	assert_true(first->has_more);
+	for (size_t i = 0; i + 1 < first->count; i++)
+		assert_true(memcmp(&first->listed[i].target->key, &first->listed[i + 1].target->key,
+				    sizeof(query.after_key)) < 0);
+	query.after_key = first->listed[2].target->key;
+	const struct registry_listing *second = list(w, &query)->listing;
+	assert_int_equal(second->count, 1);
+	assert_false(second->has_more);
+	assert_string_equal(second->listed[0].target->user, "bob");
+	assert_true(memcmp(&query.after_key, &second->listed[0].target->key,
+			    sizeof(query.after_key)) < 0);
+	query.after_key = second->listed[0].target->key;
+	assert_int_equal(list(w, &query)->listing->count, 0);
+}
+
 static void a_listed_one_has_all_that_is_known(void **state)
 {
 	struct world *w = *state;
@@ -63,7 +93,7 @@ static void a_listed_one_has_all_that_is_known(void **state)
 	at(w, REGISTRY_MAILBOX_DELETE, NOW + 9, "alice", "");
 	verdict(w, REGISTRY_STOP, TOKEN_A, TOPIC, NOW + 10);
 	run(w);
-	const struct registry_query query = {.user = "alice"};
+	const struct registry_query query = {.user = "alice", .limit = 10};
 	const struct registry_listing *listing = list(w, &query)->listing;
 	assert_int_equal(listing->count, 1);
 	const struct registry_listed *listed = &listing->listed[0];
@@ -181,6 +211,7 @@ int conformance_listing(void)
 	static const struct CMUnitTest rules[] = {
 		RULE(registrations_are_listed_by_user_page_by_page),
 		RULE(a_page_of_more_than_there_are_is_the_last),
+		RULE(those_of_a_user_are_listed_page_by_page),
 		RULE(a_listed_one_has_all_that_is_known),
 		RULE(one_is_found_by_its_key_and_removed_with_its_mailboxes),
 		RULE(another_sites_are_neither_seen_nor_removed),
