@@ -73,6 +73,7 @@
  *   renewal         a phone registers
  *   news_match      who subscribed to a mailbox that changed
  *   mailbox_change  mailboxes deleted or renamed
+ *   mailbox_place   the bytes by which a database looks a mailbox up
  *   token_change    what Apple's verdict on a token does
  *   tidy            registrations that nobody renews expire
  *   listing         questions of people
@@ -99,7 +100,6 @@
  *   postgresql_find    its questions
  *   postgresql_write   its writes
  *   postgresql_change  its deletes and renames of accounts and folders
- *   postgresql_place   the bytes by which a mailbox is looked up
  *   pglink          statements out, answers in; nothing waits without end
  *   pgurl           the server's url, taken apart into its hosts
  *   pgvalue         values in binary form

@@ -1,8 +1,8 @@
 #include "postgresql/postgresql_change.h"
 
 #include "base/mem.h"
-#include "postgresql/postgresql_place.h"
 #include "postgresql/postgresql_transaction.h"
+#include "registry/mailbox_place.h"
 
 #include <string.h>
 
@@ -115,8 +115,8 @@ static void on_moved(void *ctx, size_t index, const PGresult *rows)
 			continue;
 		mem_auto char *new_folder =
 			mem_printf("%s%s", change->new_folder, folder + strlen(change->folder));
-		struct postgresql_place place =
-			postgresql_place_of(move->p->site, change->new_owner, new_folder);
+		struct mailbox_place place =
+			mailbox_place_of(move->p->site, change->new_owner, new_folder);
 		pgvalue_add_bytes(move->keys, PQgetvalue(rows, i, 0), REGISTRY_KEY_SIZE);
 		pgvalue_add_text(move->names, pgvalue_text(rows, i, 1));
 		pgvalue_add_bytes(move->places, place.bytes, sizeof(place.bytes));

@@ -1,9 +1,9 @@
 #include "postgresql/postgresql_find.h"
 
 #include "base/mem.h"
-#include "postgresql/postgresql_place.h"
 #include "postgresql/postgresql_schema.h"
 #include "postgresql/postgresql_transaction.h"
+#include "registry/mailbox_place.h"
 
 #include <errno.h>
 #include <string.h>
@@ -86,8 +86,8 @@ int postgresql_match(struct registry_db *db, const struct mailbox *const *mailbo
 	pgvalues_init(&values);
 	struct pgvalue *places = pgvalues_array(&values, PGVALUE_BYTES);
 	for (size_t i = 0; i < count; i++) {
-		struct postgresql_place place =
-			postgresql_place_of(p->site, mailboxes[i]->owner, mailboxes[i]->folder);
+		struct mailbox_place place =
+			mailbox_place_of(p->site, mailboxes[i]->owner, mailboxes[i]->folder);
 		pgvalue_add_bytes(places, place.bytes, sizeof(place.bytes));
 	}
 	struct taker taker = {.on_match = on_match, .ctx = ctx};

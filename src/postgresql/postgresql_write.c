@@ -1,8 +1,8 @@
 #include "postgresql/postgresql_write.h"
 
 #include "base/mem.h"
-#include "postgresql/postgresql_place.h"
 #include "postgresql/postgresql_transaction.h"
+#include "registry/mailbox_place.h"
 
 /* Sends what nobody waits for. */
 static int execute(
@@ -99,8 +99,7 @@ int postgresql_put_lists(
 	for (size_t i = 0; i < count; i++) {
 		for (size_t j = 0; j < lists[i].count; j++) {
 			const struct registry_subscription *s = &lists[i].subscriptions[j];
-			struct postgresql_place place =
-				postgresql_place_of(p->site, s->owner, s->folder);
+			struct mailbox_place place = mailbox_place_of(p->site, s->owner, s->folder);
 			pgvalue_add_bytes(keys, lists[i].key.bytes, sizeof(lists[i].key.bytes));
 			pgvalue_add_text(names, s->name);
 			pgvalue_add_bytes(places, place.bytes, sizeof(place.bytes));

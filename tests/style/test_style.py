@@ -38,7 +38,7 @@ PURE = [
     "src/stats/history", "src/stats/metrics", "src/config/notify_socket", "src/event/relay",
     "src/console/format", "src/console/member", "src/doctor/cyrusconf", "src/doctor/doctor_cyrus", "src/doctor/doctor_daemon",
     "src/doctor/doctor_user", "src/doctor/greeting", "src/doctor/report",
-    "src/notify/request", "src/postgresql/pgstate", "src/postgresql/pgvalue", "src/postgresql/postgresql_place",
+    "src/notify/request", "src/postgresql/pgstate", "src/postgresql/pgvalue", "src/registry/mailbox_place",
 ]
 IMPURE = re.compile(
     r"\b(clock_(monotonic|unix)_ms|clock_gettime|gettimeofday|time|fopen|open|read|write|socket|"

@@ -1,11 +1,11 @@
-#include "postgresql/postgresql_place.h"
+#include "registry/mailbox_place.h"
 
 #include <assert.h>
 #include <openssl/evp.h>
 #include <stddef.h>
 #include <string.h>
 
-struct postgresql_place postgresql_place_of(const char *site, const char *owner, const char *folder)
+struct mailbox_place mailbox_place_of(const char *site, const char *owner, const char *folder)
 {
 	const char *const parts[] = {site, owner, folder};
 	uint8_t digest[EVP_MAX_MD_SIZE];
@@ -17,7 +17,7 @@ struct postgresql_place postgresql_place_of(const char *site, const char *owner,
 	EVP_MD_CTX_free(sha);
 	assert(fine); /* SHA-256 is always there, and only memory can fail */
 
-	struct postgresql_place place;
+	struct mailbox_place place;
 	memcpy(place.bytes, digest, sizeof(place.bytes));
 	return place;
 }
