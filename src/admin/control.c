@@ -40,34 +40,34 @@ struct control {
 };
 
 /* A request that waits for the totals. */
-struct waiting_for_tally {
+struct totals_request {
 	struct db_totals_waiter waiter;
 	const struct services *services;
 	struct http_request *request;
 	void (*answer)(const struct services *services, struct http_request *request,
-		const struct db_totals_totals *totals);
+		const struct db_totals_values *totals);
 };
 
 static void on_gone(void *ctx)
 {
-	struct waiting_for_tally *waiting = ctx;
+	struct totals_request *waiting = ctx;
 	db_totals_forget(waiting->services->db_totals, &waiting->waiter);
 	free(waiting);
 }
 
-static void on_ready(struct db_totals_waiter *waiter, const struct db_totals_totals *totals)
+static void on_ready(struct db_totals_waiter *waiter, const struct db_totals_values *totals)
 {
-	struct waiting_for_tally *waiting = MEM_CONTAINER(waiter, struct waiting_for_tally, waiter);
+	struct totals_request *waiting = MEM_CONTAINER(waiter, struct totals_request, waiter);
 	waiting->answer(waiting->services, waiting->request, totals);
 	free(waiting);
 }
 
-static void with_tally(const struct services *services, struct http_request *request,
+static void answer_with_totals(const struct services *services, struct http_request *request,
 	void (*answer)(const struct services *services, struct http_request *request,
-		const struct db_totals_totals *totals))
+		const struct db_totals_values *totals))
 {
-	struct waiting_for_tally *waiting = mem_alloc_zero(1, sizeof(*waiting));
-	*waiting = (struct waiting_for_tally){.waiter = {.ready = on_ready},
+	struct totals_request *waiting = mem_alloc_zero(1, sizeof(*waiting));
+	*waiting = (struct totals_request){.waiter = {.ready = on_ready},
 		.services = services,
 		.request = request,
 		.answer = answer};
@@ -76,7 +76,7 @@ static void with_tally(const struct services *services, struct http_request *req
 }
 
 static void answer_status(const struct services *services, struct http_request *request,
-	const struct db_totals_totals *totals)
+	const struct db_totals_values *totals)
 {
 	response_json(request, STATUS_OK, status_of(services, totals));
 }
@@ -85,11 +85,11 @@ static void get_status(
 	const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
-	with_tally(services, request, answer_status);
+	answer_with_totals(services, request, answer_status);
 }
 
 static void answer_page_data(const struct services *services, struct http_request *request,
-	const struct db_totals_totals *totals)
+	const struct db_totals_values *totals)
 {
 	response_json(request, STATUS_OK, status_page_data(services, totals));
 }
@@ -98,11 +98,11 @@ static void get_page_data(
 	const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
-	with_tally(services, request, answer_page_data);
+	answer_with_totals(services, request, answer_page_data);
 }
 
 static void answer_metrics(const struct services *services, struct http_request *request,
-	const struct db_totals_totals *totals)
+	const struct db_totals_values *totals)
 {
 	buf_auto struct buf body;
 	buf_init(&body);
@@ -114,7 +114,7 @@ static void get_metrics(
 	const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
-	with_tally(services, request, answer_metrics);
+	answer_with_totals(services, request, answer_metrics);
 }
 
 static void get_healthz(
@@ -168,14 +168,14 @@ static void set_log_level(
 {
 	(void)services;
 	(void)tail;
-	struct request_params ask;
+	struct request_params params;
 	struct err err;
 	size_t size;
 	const char *body = http_body(request, &size);
 	int level = -1;
-	if (!request_params_parse(body, size, &ask, &err))
-		level = log_level_parse(ask.level);
-	request_params_fini(&ask);
+	if (!request_params_parse(body, size, &params, &err))
+		level = log_level_parse(params.level);
+	request_params_fini(&params);
 	if (level < 0) {
 		response_error(request, STATUS_BAD, "level must be error, warn, info or debug");
 		return;

@@ -7,33 +7,33 @@
 
 static void on_gone(void *ctx)
 {
-	struct deferred_request *exchange = ctx;
-	exchange->request = NULL;
+	struct deferred_request *deferred = ctx;
+	deferred->request = NULL;
 }
 
-void deferred_request_init(struct deferred_request *exchange, const struct services *services,
+void deferred_request_init(struct deferred_request *deferred, const struct services *services,
 	struct http_request *request)
 {
 	const char *full = http_query(request, "full");
-	*exchange = (struct deferred_request){
+	*deferred = (struct deferred_request){
 		.services = services, .request = request, .full = full && !strcmp(full, "1")};
-	http_defer(request, on_gone, exchange);
+	http_defer(request, on_gone, deferred);
 }
 
-void deferred_request_fini(struct deferred_request *exchange)
+void deferred_request_fini(struct deferred_request *deferred)
 {
-	db_query_fini(&exchange->db_query);
-	free(exchange->user);
+	db_query_fini(&deferred->db_query);
+	free(deferred->user);
 }
 
-bool deferred_request_is_over(struct deferred_request *exchange, int status)
+bool deferred_request_is_over(struct deferred_request *deferred, int status)
 {
-	if (exchange->request && status)
-		response_error(exchange->request, 503, "mailpushd is stopping");
-	return !exchange->request || status;
+	if (deferred->request && status)
+		response_error(deferred->request, 503, "mailpushd is stopping");
+	return !deferred->request || status;
 }
 
-bool deferred_request_asks(struct http_request *request, struct request_params *ret)
+bool deferred_request_read_params(struct http_request *request, struct request_params *ret)
 {
 	struct err err;
 	size_t size;

@@ -19,14 +19,14 @@ struct deferred_request {
 	char *user;		      /* owned; NULL until set */
 };
 
-void deferred_request_init(struct deferred_request *exchange, const struct services *services,
+void deferred_request_init(struct deferred_request *deferred, const struct services *services,
 	struct http_request *request);
-void deferred_request_fini(struct deferred_request *exchange);
+void deferred_request_fini(struct deferred_request *deferred);
 /* Nobody waits, or the database is being stopped (`status`), which is answered here. */
-bool deferred_request_is_over(struct deferred_request *exchange, int status);
+bool deferred_request_is_over(struct deferred_request *deferred, int status);
 
 /* Reads a request's body; false: it makes no sense, and was answered.  Else request_params_fini is
  * due. */
-bool deferred_request_asks(struct http_request *request, struct request_params *ret);
+bool deferred_request_read_params(struct http_request *request, struct request_params *ret);
 
 #endif

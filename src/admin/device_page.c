@@ -4,8 +4,8 @@
 #include "base/mem.h"
 #include "monitor/response.h"
 
-bool device_page_asks(struct http_request *request, const struct services *services,
-	struct deferred_request *exchange)
+bool device_page_read(struct http_request *request, const struct services *services,
+	struct deferred_request *deferred)
 {
 	const char *user = NULL;
 	const char *after_user = NULL;
@@ -22,12 +22,12 @@ bool device_page_asks(struct http_request *request, const struct services *servi
 			REQUEST_PARAMS_LIMIT_MAX, REQUEST_PARAMS_TEXT_MAX);
 		return false;
 	}
-	deferred_request_init(exchange, services, request);
+	deferred_request_init(deferred, services, request);
 	if (user || after_user)
-		exchange->user = mem_dup(user ? user : after_user);
-	exchange->db_query.query = (struct registry_query){
-		.user = user ? exchange->user : NULL,
-		.after_user = exchange->user,
+		deferred->user = mem_dup(user ? user : after_user);
+	deferred->db_query.query = (struct registry_query){
+		.user = user ? deferred->user : NULL,
+		.after_user = deferred->user,
 		.after_key = after_key,
 		.limit = (size_t)limit,
 	};

@@ -8,9 +8,9 @@
 
 #include <jansson.h>
 
-/* Begins `exchange` with its query; false: it makes no sense, and was answered. */
-bool device_page_asks(struct http_request *request, const struct services *services,
-	struct deferred_request *exchange);
+/* Begins `deferred` with its query; false: it makes no sense, and was answered. */
+bool device_page_read(struct http_request *request, const struct services *services,
+	struct deferred_request *deferred);
 /* null: this is the last page. */
 json_t *device_page_next(const struct registry_listing *listing);
 

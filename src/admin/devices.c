@@ -15,7 +15,7 @@
 
 /* What is to be shown or removed. */
 struct view {
-	struct deferred_request exchange;
+	struct deferred_request deferred;
 	struct registry_key key;
 	bool is_single;
 	struct registry_key *keys; /* of all listed, in ascending order */
@@ -24,19 +24,19 @@ struct view {
 
 static struct view *view_of(struct db_query *db_query)
 {
-	return MEM_CONTAINER(db_query, struct view, exchange.db_query);
+	return MEM_CONTAINER(db_query, struct view, deferred.db_query);
 }
 
 static struct view *view_new(const struct services *services, struct http_request *request)
 {
 	struct view *view = mem_alloc_zero(1, sizeof(*view));
-	deferred_request_init(&view->exchange, services, request);
+	deferred_request_init(&view->deferred, services, request);
 	return view;
 }
 
 static void view_free(struct view *view)
 {
-	deferred_request_fini(&view->exchange);
+	deferred_request_fini(&view->deferred);
 	free(view->keys);
 	free(view->phones);
 	free(view);
@@ -44,7 +44,7 @@ static void view_free(struct view *view)
 
 static bool is_over(struct view *view, int status)
 {
-	if (!deferred_request_is_over(&view->exchange, status))
+	if (!deferred_request_is_over(&view->deferred, status))
 		return false;
 	view_free(view);
 	return true;
@@ -58,7 +58,7 @@ static int compare_keys(const void *a, const void *b)
 static const struct queue_phone *phone_of(const struct view *view, const struct registry_key *key)
 {
 	const struct registry_key *found = bsearch(key, view->keys,
-		view->exchange.db_query.reading.key_count, sizeof(*key), compare_keys);
+		view->deferred.db_query.reading.key_count, sizeof(*key), compare_keys);
 	return &view->phones[found - view->keys];
 }
 
@@ -89,14 +89,14 @@ static json_t *describe(const struct view *view, const struct registry_listed *l
 {
 	const struct push_target *target = listed->target;
 	const struct queue_phone *phone = phone_of(view, &target->key);
-	const char *waits = queue_state(view->exchange.services->queue, &target->key);
+	const char *waits = queue_state(view->deferred.services->queue, &target->key);
 	json_t *mailboxes = json_array();
 	for (size_t i = 0; i < listed->subscription_count; i++)
 		json_array_append_new(mailboxes, name_of(listed->subscriptions[i].name));
 	json_t *json = json_pack("{so,so,so,so,so,so,si,sb,ss,so}", "key",
 		response_key(&target->key), "user", response_text(target->user), "token",
-		response_secret(target->token, view->exchange.full), "account_id",
-		response_secret(target->account_id, view->exchange.full), "topic",
+		response_secret(target->token, view->deferred.full), "account_id",
+		response_secret(target->account_id, view->deferred.full), "topic",
 		response_text(target->topic), "subtopic", response_text(listed->subtopic),
 		"version", target->aps_version, "confirmed", target->confirmed, "state",
 		registry_state_names[registry_state_of(
@@ -127,9 +127,9 @@ static void on_phones(struct db_query *db_query, int status)
 	if (view->is_single) {
 		json_t *device = json_incref(json_array_get(devices, 0));
 		json_decref(devices);
-		response_json(view->exchange.request, 200, device);
+		response_json(view->deferred.request, 200, device);
 	} else {
-		response_json(view->exchange.request, 200,
+		response_json(view->deferred.request, 200,
 			json_pack(
 				"{so,so}", "devices", devices, "next", device_page_next(listing)));
 	}
@@ -143,7 +143,7 @@ static void on_listed(struct db_query *db_query, int status)
 		return;
 	const struct registry_listing *listing = db_query->job.listing;
 	if (view->is_single && !listing->count) {
-		response_error(view->exchange.request, 404, "no device has this key");
+		response_error(view->deferred.request, 404, "no device has this key");
 		view_free(view);
 		return;
 	}
@@ -155,18 +155,18 @@ static void on_listed(struct db_query *db_query, int status)
 	db_query->reading.keys = view->keys;
 	db_query->reading.key_count = listing->count;
 	db_query->reading.phones = view->phones;
-	db_query_ask_queue(view->exchange.services, db_query, QUEUE_READ_PHONES, on_phones);
+	db_query_ask_queue(view->deferred.services, db_query, QUEUE_READ_PHONES, on_phones);
 }
 
 void devices_list(const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
 	struct view *view = mem_alloc_zero(1, sizeof(*view));
-	if (!device_page_asks(request, services, &view->exchange)) {
+	if (!device_page_read(request, services, &view->deferred)) {
 		free(view);
 		return;
 	}
-	db_query_ask_registry(services, &view->exchange.db_query, REGISTRY_LIST, on_listed);
+	db_query_ask_registry(services, &view->deferred.db_query, REGISTRY_LIST, on_listed);
 }
 
 static struct view *view_of_key(
@@ -191,14 +191,14 @@ void devices_show(const struct services *services, struct http_request *request,
 	struct view *view = view_of_key(services, request, tail);
 	if (!view)
 		return;
-	view->exchange.db_query.query = (struct registry_query){.key = &view->key};
-	db_query_ask_registry(services, &view->exchange.db_query, REGISTRY_LIST, on_listed);
+	view->deferred.db_query.query = (struct registry_query){.key = &view->key};
+	db_query_ask_registry(services, &view->deferred.db_query, REGISTRY_LIST, on_listed);
 }
 
 static void on_removed(struct db_query *db_query, int status)
 {
 	struct view *view = view_of(db_query);
-	const struct services *services = view->exchange.services;
+	const struct services *services = view->deferred.services;
 	/* Gone is gone, whether or not somebody still waits to hear it. */
 	const struct registry_job *job = &db_query->job;
 	if (!status) {
@@ -210,9 +210,9 @@ static void on_removed(struct db_query *db_query, int status)
 	if (is_over(view, status))
 		return;
 	if (job->gone_count)
-		response_json(view->exchange.request, 200, json_pack("{si}", "removed", 1));
+		response_json(view->deferred.request, 200, json_pack("{si}", "removed", 1));
 	else
-		response_error(view->exchange.request, 404, "no device has this key");
+		response_error(view->deferred.request, 404, "no device has this key");
 	view_free(view);
 }
 
@@ -221,9 +221,9 @@ void devices_remove(const struct services *services, struct http_request *reques
 	struct view *view = view_of_key(services, request, tail);
 	if (!view)
 		return;
-	view->exchange.db_query.job.keys = &view->key;
-	view->exchange.db_query.job.key_count = 1;
-	db_query_ask_registry(services, &view->exchange.db_query, REGISTRY_REMOVE, on_removed);
+	view->deferred.db_query.job.keys = &view->key;
+	view->deferred.db_query.job.key_count = 1;
+	db_query_ask_registry(services, &view->deferred.db_query, REGISTRY_REMOVE, on_removed);
 }
 
 static void on_pruned(void *ctx, const struct expiry_result *result)

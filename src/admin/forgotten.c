@@ -47,22 +47,22 @@ static json_t *describe(const struct registry_trace *trace, bool full)
 
 static void on_listed(struct db_query *db_query, int status)
 {
-	struct deferred_request *exchange =
+	struct deferred_request *deferred =
 		MEM_CONTAINER(db_query, struct deferred_request, db_query);
-	if (!deferred_request_is_over(exchange, status)) {
+	if (!deferred_request_is_over(deferred, status)) {
 		const struct registry_traces *traces = db_query->job.traces;
 		json_t *forgotten = json_array();
 		json_t *next = json_null();
 		for (size_t i = 0; i < traces->count; i++)
 			json_array_append_new(
-				forgotten, describe(&traces->traces[i], exchange->full));
+				forgotten, describe(&traces->traces[i], deferred->full));
 		if (traces->has_more)
 			next = json_integer(traces->traces[traces->count - 1].id);
-		response_json(exchange->request, 200,
+		response_json(deferred->request, 200,
 			json_pack("{so,so}", "forgotten", forgotten, "next", next));
 	}
-	deferred_request_fini(exchange);
-	free(exchange);
+	deferred_request_fini(deferred);
+	free(deferred);
 }
 
 void forgotten_list(const struct services *services, struct http_request *request, const char *tail)
@@ -81,11 +81,11 @@ void forgotten_list(const struct services *services, struct http_request *reques
 			REQUEST_PARAMS_LIMIT_MAX, REQUEST_PARAMS_TEXT_MAX);
 		return;
 	}
-	struct deferred_request *exchange = mem_alloc_zero(1, sizeof(*exchange));
-	deferred_request_init(exchange, services, request);
+	struct deferred_request *deferred = mem_alloc_zero(1, sizeof(*deferred));
+	deferred_request_init(deferred, services, request);
 	if (user)
-		exchange->user = mem_dup(user);
-	exchange->db_query.query = (struct registry_query){
-		.user = exchange->user, .after_id = after, .limit = (size_t)limit};
-	db_query_ask_registry(services, &exchange->db_query, REGISTRY_LIST_FORGOTTEN, on_listed);
+		deferred->user = mem_dup(user);
+	deferred->db_query.query = (struct registry_query){
+		.user = deferred->user, .after_id = after, .limit = (size_t)limit};
+	db_query_ask_registry(services, &deferred->db_query, REGISTRY_LIST_FORGOTTEN, on_listed);
 }

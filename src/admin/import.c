@@ -13,7 +13,7 @@
 #define WAITING_MAX 8192 /* of the registry's jobs; beyond, an import is put off */
 
 /* One registration of a request. */
-struct brought {
+struct candidate {
 	struct registry_job job;
 	struct import *import;
 	struct registration_json registration;
@@ -25,10 +25,10 @@ struct import {
 	const struct services *services;
 	struct http_request *request; /* NULL: gone */
 	json_t *body;
-	struct brought *brought;
+	struct candidate *candidates;
 	size_t count;
 	size_t waiting; /* for the registry */
-	bool is_rehearsal;
+	bool is_dry_run;
 	bool is_stopped; /* the registry did not do all */
 };
 
@@ -48,13 +48,13 @@ static const char *const imported_whys[REGISTRY_IMPORTED_KINDS] = {
 static void free_import(struct import *import)
 {
 	for (size_t i = 0; i < import->count; i++) {
-		struct brought *brought = &import->brought[i];
-		registry_job_fini(&brought->job);
-		registering_fini(&brought->registering);
-		registration_json_fini(&brought->registration);
-		free(brought->refusal);
+		struct candidate *candidate = &import->candidates[i];
+		registry_job_fini(&candidate->job);
+		registering_fini(&candidate->registering);
+		registration_json_fini(&candidate->registration);
+		free(candidate->refusal);
 	}
-	free(import->brought);
+	free(import->candidates);
 	json_decref(import->body);
 	free(import);
 }
@@ -65,19 +65,19 @@ static void on_gone(void *ctx)
 	import->request = NULL;
 }
 
-static json_t *result_of(const struct brought *brought)
+static json_t *result_of(const struct candidate *candidate)
 {
-	const struct registry_job *job = &brought->job;
-	if (brought->refusal)
+	const struct registry_job *job = &candidate->job;
+	if (candidate->refusal)
 		return json_pack(
-			"{ss,so}", "result", "refused", "why", response_text(brought->refusal));
+			"{ss,so}", "result", "refused", "why", response_text(candidate->refusal));
 	json_t *result = json_pack("{ss}", "result", imported_names[job->imported]);
 	if (imported_whys[job->imported])
 		json_object_set_new(result, "why", json_string(imported_whys[job->imported]));
-	if (brought->registration.event->registration.left_out)
+	if (candidate->registration.event->registration.left_out)
 		json_object_set_new(result, "left_out",
 			json_integer(
-				(json_int_t)brought->registration.event->registration.left_out));
+				(json_int_t)candidate->registration.event->registration.left_out));
 	return result;
 }
 
@@ -85,10 +85,10 @@ static void log_import(const struct import *import)
 {
 	int64_t of[REGISTRY_IMPORTED_KINDS] = {0};
 	for (size_t i = 0; i < import->count; i++) {
-		if (!import->brought[i].refusal)
-			of[import->brought[i].job.imported]++;
+		if (!import->candidates[i].refusal)
+			of[import->candidates[i].job.imported]++;
 	}
-	if (!import->is_rehearsal && !import->is_stopped &&
+	if (!import->is_dry_run && !import->is_stopped &&
 		of[REGISTRY_IMPORTED_NEW] + of[REGISTRY_IMPORTED_RENEWED] > 0)
 		log_event(LOG_LEVEL_INFO, "registry", "registrations imported",
 			log_number("new", of[REGISTRY_IMPORTED_NEW]),
@@ -103,14 +103,14 @@ static void finish(struct import *import)
 	} else if (import->request) {
 		json_t *results = json_array();
 		for (size_t i = 0; i < import->count; i++)
-			json_array_append_new(results, result_of(&import->brought[i]));
+			json_array_append_new(results, result_of(&import->candidates[i]));
 		response_json(import->request, 200, json_pack("{so}", "results", results));
 	}
 	free_import(import);
 }
 
 /* As after a registration of the phone's, but that nothing is to be told. */
-static void follow(const struct services *services, const struct registry_job *job)
+static void update_queue(const struct services *services, const struct registry_job *job)
 {
 	for (size_t i = 0; i < job->effect_count; i++)
 		queue_follow(services->queue, &job->effects[i], NULL);
@@ -128,22 +128,22 @@ static void follow(const struct services *services, const struct registry_job *j
 
 static void on_done(struct registry_job *job)
 {
-	struct brought *brought = MEM_CONTAINER(job, struct brought, job);
-	struct import *import = brought->import;
+	struct candidate *candidate = MEM_CONTAINER(job, struct candidate, job);
+	struct import *import = candidate->import;
 	if (job->status)
 		import->is_stopped = true;
 	else
-		follow(import->services, job);
+		update_queue(import->services, job);
 	if (--import->waiting == 0)
 		finish(import);
 }
 
 /* Why it is not taken, or NULL. */
-static char *prepare(struct brought *brought, const json_t *json, bool keeps_confirmed)
+static char *prepare(struct candidate *candidate, const json_t *json, bool keeps_confirmed)
 {
-	const struct services *services = brought->import->services;
-	struct registry_job *job = &brought->job;
-	struct registration_json *registration = &brought->registration;
+	const struct services *services = candidate->import->services;
+	struct registry_job *job = &candidate->job;
+	struct registration_json *registration = &candidate->registration;
 	struct err err;
 	if (registration_json_read(
 		    &services->input_files->imapdconf->names, json, registration, &err))
@@ -157,11 +157,11 @@ static char *prepare(struct brought *brought, const json_t *json, bool keeps_con
 	job->event = registration->event;
 	job->received_ms = registration->renewed_ms ? registration->renewed_ms : clock_unix_ms();
 	registering_prepare(
-		&brought->registering, services->config, services->input_files->imapdconf, job);
+		&candidate->registering, services->config, services->input_files->imapdconf, job);
 	job->topic = registration->topic;
 	job->confirmed = keeps_confirmed && registration->confirmed;
 	job->past = &registration->past;
-	job->is_rehearsal = brought->import->is_rehearsal;
+	job->is_dry_run = candidate->import->is_dry_run;
 	job->done = on_done;
 	return NULL;
 }
@@ -193,20 +193,20 @@ void import_registrations(
 	import->services = services;
 	import->request = request;
 	import->body = body;
-	import->is_rehearsal = json_is_true(json_object_get(body, "dry_run"));
+	import->is_dry_run = json_is_true(json_object_get(body, "dry_run"));
 	import->count = count;
-	import->brought = mem_alloc_zero(count, sizeof(*import->brought));
+	import->candidates = mem_alloc_zero(count, sizeof(*import->candidates));
 	http_defer(request, on_gone, import);
 	bool keeps_confirmed = json_is_true(json_object_get(body, "confirmed"));
 	import->waiting = 1; /* until all are submitted */
 	for (size_t i = 0; i < count; i++) {
-		struct brought *brought = &import->brought[i];
-		brought->import = import;
-		brought->refusal = prepare(brought, json_array_get(list, i), keeps_confirmed);
-		if (brought->refusal)
+		struct candidate *candidate = &import->candidates[i];
+		candidate->import = import;
+		candidate->refusal = prepare(candidate, json_array_get(list, i), keeps_confirmed);
+		if (candidate->refusal)
 			continue;
 		import->waiting++;
-		registry_submit(services->registry, &brought->job);
+		registry_submit(services->registry, &candidate->job);
 	}
 	if (--import->waiting == 0)
 		finish(import);

@@ -14,7 +14,7 @@
 
 /* What is to be shown, flushed or dropped. */
 struct view {
-	struct deferred_request exchange;
+	struct deferred_request deferred;
 	bool is_drop;
 	uint64_t count;
 	struct obstacles obstacles; /* to what is flushed */
@@ -22,26 +22,26 @@ struct view {
 
 static struct view *view_of(struct db_query *db_query)
 {
-	return MEM_CONTAINER(db_query, struct view, exchange.db_query);
+	return MEM_CONTAINER(db_query, struct view, deferred.db_query);
 }
 
 static struct view *view_new(const struct services *services, struct http_request *request)
 {
 	struct view *view = mem_alloc_zero(1, sizeof(*view));
-	deferred_request_init(&view->exchange, services, request);
+	deferred_request_init(&view->deferred, services, request);
 	return view;
 }
 
 static void view_free(struct view *view)
 {
-	deferred_request_fini(&view->exchange);
+	deferred_request_fini(&view->deferred);
 	obstacles_fini(&view->obstacles);
 	free(view);
 }
 
 static bool is_over(struct view *view, int status)
 {
-	if (!deferred_request_is_over(&view->exchange, status))
+	if (!deferred_request_is_over(&view->deferred, status))
 		return false;
 	view_free(view);
 	return true;
@@ -50,11 +50,11 @@ static bool is_over(struct view *view, int status)
 static json_t *describe(const struct view *view, const struct queue_waiting *waiting)
 {
 	const struct push_target *target = waiting->target;
-	const char *state = queue_state(view->exchange.services->queue, &target->key);
+	const char *state = queue_state(view->deferred.services->queue, &target->key);
 	return json_pack("{sI,so,so,so,so,so,ss,sb,si,si,so,so}", "row", (json_int_t)waiting->row,
 		"key", response_key(&target->key), "user", response_text(target->user), "token",
-		response_secret(target->token, view->exchange.full), "account_id",
-		response_secret(target->account_id, view->exchange.full), "topic",
+		response_secret(target->token, view->deferred.full), "account_id",
+		response_secret(target->account_id, view->deferred.full), "topic",
 		response_text(target->topic), "state", state ? state : "resting", "urgent",
 		waiting->is_urgent, "mailboxes", (int)waiting->hash_count, "attempts",
 		(int)waiting->attempts, "oldest", response_time(waiting->first_ms), "due",
@@ -75,7 +75,7 @@ static void on_page(struct db_query *db_query, int status)
 	if (reading->has_more)
 		next = json_integer(reading->waiting[reading->waiting_count - 1].row);
 	response_json(
-		view->exchange.request, 200, json_pack("{so,so}", "pushes", pushes, "next", next));
+		view->deferred.request, 200, json_pack("{so,so}", "pushes", pushes, "next", next));
 	view_free(view);
 }
 
@@ -93,15 +93,15 @@ void queue_commands_list(
 		return;
 	}
 	struct view *view = view_new(services, request);
-	view->exchange.db_query.reading.after_row = after;
-	view->exchange.db_query.reading.limit = (size_t)limit;
-	db_query_ask_queue(services, &view->exchange.db_query, QUEUE_READ_PAGE, on_page);
+	view->deferred.db_query.reading.after_row = after;
+	view->deferred.db_query.reading.limit = (size_t)limit;
+	db_query_ask_queue(services, &view->deferred.db_query, QUEUE_READ_PAGE, on_page);
 }
 
 /* A push that cannot go is due all the same, unless it is suspended or in flight. */
 static void flush(struct view *view, struct push_target *target)
 {
-	const struct services *services = view->exchange.services;
+	const struct services *services = view->deferred.services;
 	const char *state = queue_state(services->queue, &target->key);
 	if (!state || !strcmp(state, "resting"))
 		return;
@@ -113,7 +113,7 @@ static void change(struct view *view, struct push_target *target)
 {
 	if (view->is_drop)
 		view->count +=
-			queue_discard(view->exchange.services->queue, push_target_ref(target));
+			queue_discard(view->deferred.services->queue, push_target_ref(target));
 	else
 		flush(view, target);
 }
@@ -122,18 +122,18 @@ static void finish(struct view *view)
 {
 	log_event(LOG_LEVEL_INFO, "queue",
 		view->is_drop ? "pushes dropped by hand" : "pushes flushed by hand",
-		log_text("user", view->exchange.user ? view->exchange.user : "(all)"),
+		log_text("user", view->deferred.user ? view->deferred.user : "(all)"),
 		log_number("count", (int64_t)view->count));
 	json_t *answer =
 		json_pack("{sI}", view->is_drop ? "dropped" : "flushed", (json_int_t)view->count);
 	if (!view->is_drop) {
 		/* First, as it changes when a held credential is tried next. */
-		sender_hurry(view->exchange.services->sender);
+		sender_hurry(view->deferred.services->sender);
 		json_object_set_new(answer, "cannot_go",
-			obstacles_json(&view->obstacles, view->exchange.services));
+			obstacles_json(&view->obstacles, view->deferred.services));
 	}
-	delivery_wake(view->exchange.services->delivery);
-	response_json(view->exchange.request, 200, answer);
+	delivery_wake(view->deferred.services->delivery);
+	response_json(view->deferred.request, 200, answer);
 	view_free(view);
 }
 
@@ -146,7 +146,7 @@ static void on_user(struct db_query *db_query, int status)
 	for (size_t i = 0; i < listing->count; i++)
 		change(view, listing->listed[i].target);
 	if (listing->has_more)
-		db_query_ask_next_page(view->exchange.services, db_query, on_user);
+		db_query_ask_next_page(view->deferred.services, db_query, on_user);
 	else
 		finish(view);
 }
@@ -163,34 +163,34 @@ static void on_change_page(struct db_query *db_query, int status)
 	}
 	if (reading->has_more)
 		db_query_ask_queue(
-			view->exchange.services, db_query, QUEUE_READ_PAGE, on_change_page);
+			view->deferred.services, db_query, QUEUE_READ_PAGE, on_change_page);
 	else
 		finish(view);
 }
 
 static void begin(const struct services *services, struct http_request *request, bool is_drop)
 {
-	struct request_params ask;
-	if (!deferred_request_asks(request, &ask))
+	struct request_params params;
+	if (!deferred_request_read_params(request, &params))
 		return;
-	if (is_drop && !*ask.user && !ask.all) {
+	if (is_drop && !*params.user && !params.all) {
 		response_error(request, 400,
 			"what is dropped is never told: name a user, or say {\"all\":true}");
 	} else {
 		struct view *view = view_new(services, request);
 		view->is_drop = is_drop;
-		view->exchange.user = *ask.user ? mem_dup(ask.user) : NULL;
-		view->exchange.db_query.query =
-			(struct registry_query){.user = view->exchange.user, .limit = PAGE};
-		view->exchange.db_query.reading.limit = PAGE;
-		if (view->exchange.user)
+		view->deferred.user = *params.user ? mem_dup(params.user) : NULL;
+		view->deferred.db_query.query =
+			(struct registry_query){.user = view->deferred.user, .limit = PAGE};
+		view->deferred.db_query.reading.limit = PAGE;
+		if (view->deferred.user)
 			db_query_ask_registry(
-				services, &view->exchange.db_query, REGISTRY_LIST, on_user);
+				services, &view->deferred.db_query, REGISTRY_LIST, on_user);
 		else
-			db_query_ask_queue(services, &view->exchange.db_query, QUEUE_READ_PAGE,
+			db_query_ask_queue(services, &view->deferred.db_query, QUEUE_READ_PAGE,
 				on_change_page);
 	}
-	request_params_fini(&ask);
+	request_params_fini(&params);
 }
 
 void queue_commands_flush(

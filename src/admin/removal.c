@@ -13,7 +13,7 @@
 #define PAGE 1000 /* of the queue, in one turn */
 
 struct removal {
-	struct deferred_request exchange;
+	struct deferred_request deferred;
 	struct registry_key *keys; /* of devices */
 	uint64_t gone;		   /* from the registry */
 	uint64_t dropped;	   /* of what only the queue still knew */
@@ -21,19 +21,19 @@ struct removal {
 
 static struct removal *removal_of(struct db_query *db_query)
 {
-	return MEM_CONTAINER(db_query, struct removal, exchange.db_query);
+	return MEM_CONTAINER(db_query, struct removal, deferred.db_query);
 }
 
 static struct removal *removal_new(const struct services *services, struct http_request *request)
 {
 	struct removal *removal = mem_alloc_zero(1, sizeof(*removal));
-	deferred_request_init(&removal->exchange, services, request);
+	deferred_request_init(&removal->deferred, services, request);
 	return removal;
 }
 
 static void removal_free(struct removal *removal)
 {
-	deferred_request_fini(&removal->exchange);
+	deferred_request_fini(&removal->deferred);
 	free(removal->keys);
 	free(removal);
 }
@@ -46,10 +46,10 @@ static void drop(const struct services *services, const struct registry_key *key
 }
 
 /* Gone is gone, whether or not somebody still waits to hear it. */
-static void follow(struct removal *removal)
+static void update_queue(struct removal *removal)
 {
-	const struct services *services = removal->exchange.services;
-	const struct registry_job *job = &removal->exchange.db_query.job;
+	const struct services *services = removal->deferred.services;
+	const struct registry_job *job = &removal->deferred.db_query.job;
 	drop(services, job->gone, job->gone_count);
 	services->metrics->gone[METRICS_GONE_removed] += job->gone_count;
 	removal->gone = job->gone_count;
@@ -60,10 +60,10 @@ static void finish(struct removal *removal, int status)
 	if (!status)
 		log_event(LOG_LEVEL_INFO, "registry", "registrations removed by hand",
 			log_text("user",
-				removal->exchange.user ? removal->exchange.user : "(by key)"),
+				removal->deferred.user ? removal->deferred.user : "(by key)"),
 			log_number("count", (int64_t)removal->gone));
-	if (!deferred_request_is_over(&removal->exchange, status))
-		response_json(removal->exchange.request, 200,
+	if (!deferred_request_is_over(&removal->deferred, status))
+		response_json(removal->deferred.request, 200,
 			json_pack("{sI,sI}", "removed", (json_int_t)removal->gone, "dropped",
 				(json_int_t)removal->dropped));
 	removal_free(removal);
@@ -73,13 +73,13 @@ static void on_devices_removed(struct db_query *db_query, int status)
 {
 	struct removal *removal = removal_of(db_query);
 	if (!status)
-		follow(removal);
+		update_queue(removal);
 	finish(removal, status);
 }
 
 static bool read_keys(const json_t *list, struct removal *removal)
 {
-	struct registry_job *job = &removal->exchange.db_query.job;
+	struct registry_job *job = &removal->deferred.db_query.job;
 	size_t count = json_array_size(list);
 	removal->keys = mem_alloc_zero(count, sizeof(*removal->keys));
 	for (size_t i = 0; i < count; i++) {
@@ -104,10 +104,10 @@ void removal_devices(
 	if (json_array_size(json_object_get(body, "keys")) <= REMOVAL_KEYS_MAX &&
 		read_keys(json_object_get(body, "keys"), removal)) {
 		/* Whoever registered since the list was made stays. */
-		removal->exchange.db_query.job.before_ms =
+		removal->deferred.db_query.job.before_ms =
 			(int64_t)(json_number_value(before) * 1000);
 		db_query_ask_registry(
-			services, &removal->exchange.db_query, REGISTRY_REMOVE, on_devices_removed);
+			services, &removal->deferred.db_query, REGISTRY_REMOVE, on_devices_removed);
 	} else {
 		response_error(
 			request, 400, "keys must be a list of 1 to %d keys", REMOVAL_KEYS_MAX);
@@ -124,14 +124,14 @@ static void on_page(struct db_query *db_query, int status)
 		const struct push_target *target = reading->waiting[i].target;
 		reading->after_row = reading->waiting[i].row;
 		/* A phone may have registered again meanwhile. */
-		if (strcmp(target->user, removal->exchange.user) != 0 ||
+		if (strcmp(target->user, removal->deferred.user) != 0 ||
 			target->renewed_ms >= db_query->job.received_ms)
 			continue;
-		drop(removal->exchange.services, &target->key, 1);
+		drop(removal->deferred.services, &target->key, 1);
 		removal->dropped++;
 	}
 	if (!status && reading->has_more)
-		db_query_ask_queue(removal->exchange.services, db_query, QUEUE_READ_PAGE, on_page);
+		db_query_ask_queue(removal->deferred.services, db_query, QUEUE_READ_PAGE, on_page);
 	else
 		finish(removal, status);
 }
@@ -143,26 +143,26 @@ static void on_user_removed(struct db_query *db_query, int status)
 		finish(removal, status);
 		return;
 	}
-	follow(removal);
+	update_queue(removal);
 	/* A crash may have come between an end in the registry and the one in the queue. */
 	db_query->reading.limit = PAGE;
-	db_query_ask_queue(removal->exchange.services, db_query, QUEUE_READ_PAGE, on_page);
+	db_query_ask_queue(removal->deferred.services, db_query, QUEUE_READ_PAGE, on_page);
 }
 
 void removal_user(const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
-	struct request_params ask;
-	if (!deferred_request_asks(request, &ask))
+	struct request_params params;
+	if (!deferred_request_read_params(request, &params))
 		return;
-	if (!*ask.user) {
+	if (!*params.user) {
 		response_error(request, 400, "name a user");
 	} else {
 		struct removal *removal = removal_new(services, request);
-		removal->exchange.user = mem_dup(ask.user);
-		removal->exchange.db_query.query.user = removal->exchange.user;
-		db_query_ask_registry(services, &removal->exchange.db_query, REGISTRY_REMOVE_USER,
+		removal->deferred.user = mem_dup(params.user);
+		removal->deferred.db_query.query.user = removal->deferred.user;
+		db_query_ask_registry(services, &removal->deferred.db_query, REGISTRY_REMOVE_USER,
 			on_user_removed);
 	}
-	request_params_fini(&ask);
+	request_params_fini(&params);
 }

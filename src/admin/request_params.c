@@ -22,12 +22,13 @@ static const struct {
 
 #define MEMBERS (sizeof(members) / sizeof(members[0]))
 
-static int take(struct request_params *ask, const char *name, const json_t *value, struct err *err)
+static int take(
+	struct request_params *params, const char *name, const json_t *value, struct err *err)
 {
 	for (size_t i = 0; i < MEMBERS; i++) {
 		if (strcmp(members[i].name, name) != 0)
 			continue;
-		void *at = (char *)ask + members[i].offset;
+		void *at = (char *)params + members[i].offset;
 		if (members[i].is_text) {
 			const char *text = json_string_value(value);
 			if (!text || strlen(text) > REQUEST_PARAMS_TEXT_MAX)
@@ -63,10 +64,10 @@ int request_params_parse(const char *body, size_t size, struct request_params *r
 	return 0;
 }
 
-void request_params_fini(struct request_params *ask)
+void request_params_fini(struct request_params *params)
 {
-	json_decref(ask->json);
-	ask->json = NULL;
+	json_decref(params->json);
+	params->json = NULL;
 }
 
 bool request_params_number(const char *text, int64_t least, int64_t most, int64_t *ret)

@@ -34,7 +34,7 @@ struct request_params {
  */
 int request_params_parse(
 	const char *body, size_t size, struct request_params *ret, struct err *err);
-void request_params_fini(struct request_params *ask);
+void request_params_fini(struct request_params *params);
 
 /* Of the query, NULL meaning that it is not given: then `*ret` is left as it is. */
 bool request_params_number(const char *text, int64_t least, int64_t most, int64_t *ret);

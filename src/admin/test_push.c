@@ -17,12 +17,12 @@
 
 struct device {
 	struct registry_key key;
-	json_t *json; /* borrowed from the trial's answer */
+	json_t *json; /* borrowed from the test's answer */
 	bool is_waiting;
 	bool is_flying; /* something else, whose answer comes first */
 };
 
-struct trial {
+struct test {
 	struct db_query db_query;
 	struct event_stream_listener listener;
 	const struct services *services;
@@ -40,28 +40,28 @@ struct trial {
 
 static void on_closed(uv_handle_t *handle)
 {
-	struct trial *trial = handle->data;
-	db_query_fini(&trial->db_query);
-	json_decref(trial->devices);
-	free(trial->user);
-	free(trial->mailbox);
-	free(trial->waiting);
-	free(trial);
+	struct test *test = handle->data;
+	db_query_fini(&test->db_query);
+	json_decref(test->devices);
+	free(test->user);
+	free(test->mailbox);
+	free(test->waiting);
+	free(test);
 }
 
-static void end(struct trial *trial)
+static void end(struct test *test)
 {
-	if (trial->is_listening)
-		event_stream_unlisten(trial->services->event_stream, &trial->listener);
-	uv_close((uv_handle_t *)&trial->timer, on_closed);
+	if (test->is_listening)
+		event_stream_unlisten(test->services->event_stream, &test->listener);
+	uv_close((uv_handle_t *)&test->timer, on_closed);
 }
 
 static void on_gone(void *ctx)
 {
-	struct trial *trial = ctx;
-	trial->request = NULL;
-	if (!trial->is_asking)
-		end(trial);
+	struct test *test = ctx;
+	test->request = NULL;
+	if (!test->is_asking)
+		end(test);
 }
 
 static void set(json_t *json, const char *key, const char *text)
@@ -69,40 +69,39 @@ static void set(json_t *json, const char *key, const char *text)
 	json_object_set_new(json, key, response_text(text));
 }
 
-static void answer(struct trial *trial)
+static void answer(struct test *test)
 {
-	response_json(trial->request, 200,
-		json_pack(
-			"{so,sO}", "user", response_text(trial->user), "devices", trial->devices));
-	end(trial);
+	response_json(test->request, 200,
+		json_pack("{so,sO}", "user", response_text(test->user), "devices", test->devices));
+	end(test);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
-	struct trial *trial = timer->data;
-	for (size_t i = 0; i < trial->count; i++) {
-		struct device *device = &trial->waiting[i];
+	struct test *test = timer->data;
+	for (size_t i = 0; i < test->count; i++) {
+		struct device *device = &test->waiting[i];
 		if (!device->is_waiting)
 			continue;
 		const char *topic = json_string_value(json_object_get(device->json, "topic"));
 		char trouble[HELD_CREDENTIAL_TEXT_MAX];
 		set(device->json, "state", "waiting");
 		set(device->json, "meaning",
-			held_credential_tell(trial->services, topic, trouble)
+			held_credential_explain(test->services, topic, trouble)
 				? trouble
 				: "Apple has not answered yet; the push waits in the queue");
 	}
-	answer(trial);
+	answer(test);
 }
 
 static void set_meaning(
-	const struct trial *trial, const struct device *device, const struct apns_answer *answered)
+	const struct test *test, const struct device *device, const struct apns_answer *answered)
 {
 	const char *topic = json_string_value(json_object_get(device->json, "topic"));
 	const char *meaning = explain_answer(answered->ending, answered->status, answered->reason);
 	char trouble[HELD_CREDENTIAL_TEXT_MAX];
 	bool is_taken = answered->status == 200;
-	bool is_troubled = !is_taken && held_credential_tell(trial->services, topic, trouble);
+	bool is_troubled = !is_taken && held_credential_explain(test->services, topic, trouble);
 	mem_auto char *both =
 		mem_printf("%s%s%s", meaning, is_troubled ? "; " : "", is_troubled ? trouble : "");
 	set(device->json, "meaning", both);
@@ -111,9 +110,9 @@ static void set_meaning(
 static void on_answered(struct event_stream_listener *listener, const struct registry_key *key,
 	const struct apns_answer *answered, const char *then)
 {
-	struct trial *trial = MEM_CONTAINER(listener, struct trial, listener);
-	for (size_t i = 0; i < trial->count; i++) {
-		struct device *device = &trial->waiting[i];
+	struct test *test = MEM_CONTAINER(listener, struct test, listener);
+	for (size_t i = 0; i < test->count; i++) {
+		struct device *device = &test->waiting[i];
 		if (!device->is_waiting || memcmp(&device->key, key, sizeof(*key)) != 0)
 			continue;
 		if (device->is_flying) {
@@ -121,16 +120,16 @@ static void on_answered(struct event_stream_listener *listener, const struct reg
 			return;
 		}
 		device->is_waiting = false;
-		trial->open--;
+		test->open--;
 		set(device->json, "state", "answered");
 		set(device->json, "result", metrics_ending_name(answered->ending));
 		json_object_set_new(device->json, "status", json_integer(answered->status));
 		set(device->json, "reason", answered->reason);
 		set(device->json, "then", then);
-		set_meaning(trial, device, answered);
+		set_meaning(test, device, answered);
 	}
-	if (!trial->open && !trial->is_asking)
-		answer(trial);
+	if (!test->open && !test->is_asking)
+		answer(test);
 }
 
 static bool is_name(const char *registered, const char *asked)
@@ -147,125 +146,125 @@ static bool is_name(const char *registered, const char *asked)
 
 /* The one that was asked for; else INBOX, else the first. */
 static const struct registry_subscription *choose(
-	const struct trial *trial, const struct registry_listed *listed)
+	const struct test *test, const struct registry_listed *listed)
 {
-	const char *wanted = *trial->mailbox ? trial->mailbox : "INBOX";
+	const char *wanted = *test->mailbox ? test->mailbox : "INBOX";
 	for (size_t i = 0; i < listed->subscription_count; i++)
 		if (is_name(listed->subscriptions[i].name, wanted))
 			return &listed->subscriptions[i];
-	return *trial->mailbox || !listed->subscription_count ? NULL : listed->subscriptions;
+	return *test->mailbox || !listed->subscription_count ? NULL : listed->subscriptions;
 }
 
 /* NULL: nothing speaks against a push. */
-static const char *why_not(const struct trial *trial, const struct registry_listed *listed)
+static const char *why_not(const struct test *test, const struct registry_listed *listed)
 {
 	if (listed->stopped_reason)
 		return "Apple refused this device for good; nothing is sent until it registers "
 		       "again";
 	if (!listed->subscription_count)
 		return "the phone registered no mailbox";
-	if (!choose(trial, listed))
+	if (!choose(test, listed))
 		return "the phone did not register this mailbox, and would not refresh it";
-	if (!sender_has_credential(trial->services->sender, listed->target->topic))
+	if (!sender_has_credential(test->services->sender, listed->target->topic))
 		return "no credential for the topic that the phone registered with; add its "
 		       "certificate to mailpush.conf";
 	return NULL;
 }
 
-static void push_to(struct trial *trial, struct registry_listed *listed)
+static void push_to(struct test *test, struct registry_listed *listed)
 {
 	const struct push_target *target = listed->target;
-	struct device *device = &trial->waiting[trial->count++];
+	struct device *device = &test->waiting[test->count++];
 	*device = (struct device){.key = target->key};
 	device->json = json_pack("{so,so,so,so}", "key", response_key(&target->key), "token",
 		response_secret(target->token, false), "account_id",
 		response_secret(target->account_id, false), "topic", response_text(target->topic));
-	json_array_append_new(trial->devices, device->json);
-	const char *against = why_not(trial, listed);
+	json_array_append_new(test->devices, device->json);
+	const char *against = why_not(test, listed);
 	if (against) {
 		set(device->json, "state", "not_sent");
 		set(device->json, "meaning", against);
 		return;
 	}
-	const struct services *services = trial->services;
+	const struct services *services = test->services;
 	const char *state = queue_state(services->queue, &target->key);
 	device->is_flying = state && !strcmp(state, "flying");
 	device->is_waiting = true;
-	trial->open++;
+	test->open++;
 	char hashes[1][MAILBOX_HASH_SIZE];
-	memcpy(hashes[0], choose(trial, listed)->hash, MAILBOX_HASH_SIZE);
+	memcpy(hashes[0], choose(test, listed)->hash, MAILBOX_HASH_SIZE);
 	queue_add(services->queue, push_target_ref(listed->target),
 		(const char(*)[MAILBOX_HASH_SIZE])hashes, 1, QUEUE_URGENT, NULL);
 }
 
-static void begin(struct trial *trial)
+static void begin(struct test *test)
 {
-	log_seldom(LOG_LEVEL_INFO, "control", "test pushes", trial->user, "test push",
-		log_text("user", trial->user));
-	trial->listener.answered = on_answered;
-	trial->is_listening = true;
-	event_stream_listen(trial->services->event_stream, &trial->listener);
+	log_seldom(LOG_LEVEL_INFO, "control", "test pushes", test->user, "test push",
+		log_text("user", test->user));
+	test->listener.answered = on_answered;
+	test->is_listening = true;
+	event_stream_listen(test->services->event_stream, &test->listener);
 }
 
 static void on_listed(struct db_query *db_query, int status)
 {
-	struct trial *trial = MEM_CONTAINER(db_query, struct trial, db_query);
-	trial->is_asking = false;
-	if (!trial->request) {
-		end(trial);
+	struct test *test = MEM_CONTAINER(db_query, struct test, db_query);
+	test->is_asking = false;
+	if (!test->request) {
+		end(test);
 		return;
 	}
 	const struct registry_listing *listing = db_query->job.listing;
-	if (status || (!listing->count && !trial->count)) {
+	if (status || (!listing->count && !test->count)) {
 		if (status)
-			response_error(trial->request, 503, "mailpushd is stopping");
+			response_error(test->request, 503, "mailpushd is stopping");
 		else
-			response_error(trial->request, 404,
+			response_error(test->request, 404,
 				"user %s has no registered device; on the phone, open Mail and "
 				"refresh, and see that the account's Fetch New Data is Push",
-				trial->user);
-		end(trial);
+				test->user);
+		end(test);
 		return;
 	}
-	if (!trial->is_listening)
-		begin(trial);
-	trial->waiting = mem_realloc_array(
-		trial->waiting, trial->count + listing->count, sizeof(*trial->waiting));
+	if (!test->is_listening)
+		begin(test);
+	test->waiting = mem_realloc_array(
+		test->waiting, test->count + listing->count, sizeof(*test->waiting));
 	for (size_t i = 0; i < listing->count; i++)
-		push_to(trial, &listing->listed[i]);
-	sender_hurry(trial->services->sender);
+		push_to(test, &listing->listed[i]);
+	sender_hurry(test->services->sender);
 	if (listing->has_more) {
-		trial->is_asking = true;
-		db_query_ask_next_page(trial->services, db_query, on_listed);
-	} else if (trial->open) {
-		uv_timer_start(&trial->timer, on_timer, TEST_PUSH_WAIT_MS, 0);
+		test->is_asking = true;
+		db_query_ask_next_page(test->services, db_query, on_listed);
+	} else if (test->open) {
+		uv_timer_start(&test->timer, on_timer, TEST_PUSH_WAIT_MS, 0);
 	} else {
-		answer(trial);
+		answer(test);
 	}
 }
 
 void test_push(const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)tail;
-	struct request_params ask;
-	if (!deferred_request_asks(request, &ask))
+	struct request_params params;
+	if (!deferred_request_read_params(request, &params))
 		return;
-	if (!*ask.user) {
+	if (!*params.user) {
 		response_error(
 			request, 400, "whom to push to is missing, as in {\"user\":\"alice\"}");
 	} else {
-		struct trial *trial = mem_alloc_zero(1, sizeof(*trial));
-		trial->services = services;
-		trial->request = request;
-		trial->user = mem_dup(ask.user);
-		trial->mailbox = mem_dup(ask.mailbox);
-		trial->devices = json_array();
-		uv_timer_init(services->loop, &trial->timer);
-		trial->timer.data = trial;
-		trial->is_asking = true;
-		trial->db_query.query = (struct registry_query){.user = trial->user, .limit = PAGE};
-		http_defer(request, on_gone, trial);
-		db_query_ask_registry(services, &trial->db_query, REGISTRY_LIST, on_listed);
+		struct test *test = mem_alloc_zero(1, sizeof(*test));
+		test->services = services;
+		test->request = request;
+		test->user = mem_dup(params.user);
+		test->mailbox = mem_dup(params.mailbox);
+		test->devices = json_array();
+		uv_timer_init(services->loop, &test->timer);
+		test->timer.data = test;
+		test->is_asking = true;
+		test->db_query.query = (struct registry_query){.user = test->user, .limit = PAGE};
+		http_defer(request, on_gone, test);
+		db_query_ask_registry(services, &test->db_query, REGISTRY_LIST, on_listed);
 	}
-	request_params_fini(&ask);
+	request_params_fini(&params);
 }

@@ -101,7 +101,7 @@ static enum client_exit send_batch(struct import *import)
 	if (!count)
 		return CLIENT_FINE;
 	json_t *body = json_pack("{sO,sb,sb}", "registrations", import->batch, "dry_run",
-		import->request->is_rehearsal, "confirmed", import->request->keeps_confirmed);
+		import->request->is_dry_run, "confirmed", import->request->keeps_confirmed);
 	json_t *answer = NULL;
 	enum client_exit result = client_ask("POST", "/import", body, &answer);
 	const json_t *results = json_object_get(answer, "results");
@@ -190,7 +190,7 @@ static void print_summary(const struct import *import)
 		printf("%lld mailboxes were left out: a registration has 1000 at most, of 1024 "
 		       "bytes each\n",
 			import->left_out);
-	if (import->request->is_rehearsal)
+	if (import->request->is_dry_run)
 		puts("dry run: nothing was changed");
 }
 
@@ -206,7 +206,7 @@ static void print_json_summary(const struct import *import)
 	json_t *summary = json_pack("{sI,sI,sI,sI,sI,sI,sb,so}", "read", (json_int_t)import->read,
 		"new", (json_int_t)import->new_ones, "renewed", (json_int_t)import->renewed,
 		"known", (json_int_t)import->known, "refused", (json_int_t)import->refused,
-		"left_out", (json_int_t)import->left_out, "dry_run", import->request->is_rehearsal,
+		"left_out", (json_int_t)import->left_out, "dry_run", import->request->is_dry_run,
 		"reasons", reasons);
 	json_dumpf(summary, stdout, JSON_COMPACT);
 	putchar('\n');

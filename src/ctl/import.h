@@ -14,7 +14,7 @@ struct import_request {
 	const char *place; /* a file, "-", or a database */
 	const char *topic; /* of those that do not say theirs; NULL: none */
 	const char *columns;
-	bool is_rehearsal;
+	bool is_dry_run;
 	bool keeps_confirmed;
 	bool is_json;
 };

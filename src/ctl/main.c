@@ -232,7 +232,7 @@ static enum client_exit import_file(char **arguments)
 		.place = arguments[0],
 		.topic = options.topic,
 		.columns = options.columns,
-		.is_rehearsal = (options.given & TAKES_DRY_RUN) != 0,
+		.is_dry_run = (options.given & TAKES_DRY_RUN) != 0,
 		.keeps_confirmed = (options.given & TAKES_CONFIRMED) != 0,
 		.is_json = options.is_json};
 	return import_run(&request);

@@ -5,7 +5,7 @@
 
 struct db_totals {
 	const struct services *services;
-	struct db_totals_totals totals;
+	struct db_totals_values totals;
 	struct db_query registry;
 	struct db_query queue;
 	bool is_registry_out;
@@ -16,7 +16,7 @@ struct db_totals {
 	uv_timer_t timer;
 };
 
-static void tell(struct db_totals *db_totals)
+static void answer_all(struct db_totals *db_totals)
 {
 	uv_timer_stop(&db_totals->timer);
 	while (db_totals->waiters) {
@@ -28,13 +28,13 @@ static void tell(struct db_totals *db_totals)
 
 static void on_timer(uv_timer_t *timer)
 {
-	tell(timer->data);
+	answer_all(timer->data);
 }
 
-static void tell_if_all_came(struct db_totals *db_totals)
+static void answer_if_all_came(struct db_totals *db_totals)
 {
 	if (!db_totals->is_registry_out && !db_totals->is_queue_out)
-		tell(db_totals);
+		answer_all(db_totals);
 }
 
 static void on_registry(struct db_query *db_query, int status)
@@ -43,7 +43,7 @@ static void on_registry(struct db_query *db_query, int status)
 	db_totals->is_registry_out = false;
 	if (!status)
 		db_totals->totals.registry = db_query->job.totals;
-	tell_if_all_came(db_totals);
+	answer_if_all_came(db_totals);
 }
 
 static void on_queue(struct db_query *db_query, int status)
@@ -54,7 +54,7 @@ static void on_queue(struct db_query *db_query, int status)
 		db_totals->totals.queue_bytes = db_query->reading.bytes;
 		db_totals->totals.queue_oldest_ms = db_query->reading.oldest_ms;
 	}
-	tell_if_all_came(db_totals);
+	answer_if_all_came(db_totals);
 }
 
 static void ask(struct db_totals *db_totals)

@@ -13,7 +13,7 @@
 #define DB_TOTALS_FRESH_MS 1000
 #define DB_TOTALS_WAIT_MS 300
 
-struct db_totals_totals {
+struct db_totals_values {
 	struct registry_totals registry;
 	uint64_t queue_bytes;
 	int64_t queue_oldest_ms; /* Unix; 0: none */
@@ -27,7 +27,7 @@ void db_totals_free(struct db_totals *db_totals);
 
 struct db_totals_waiter {
 	struct db_totals_waiter *next;
-	void (*ready)(struct db_totals_waiter *waiter, const struct db_totals_totals *totals);
+	void (*ready)(struct db_totals_waiter *waiter, const struct db_totals_values *totals);
 };
 
 /* `ready` is called once, now or later. */

@@ -88,7 +88,7 @@ static void write_line(struct follower *follower, const char *line, size_t size)
 		follower->dropped++;
 }
 
-static void tell(struct event_stream *stream, json_t *json)
+static void write_to_all(struct event_stream *stream, json_t *json)
 {
 	json_object_set_new(json, "time", response_time(clock_unix_ms()));
 	char *text = json_dumps(json, RESPONSE_FLAGS);
@@ -111,7 +111,7 @@ static void on_event(void *ctx, const struct mail_event *event, enum relay_actio
 	const char *owner = event->readings ? event->at[0].owner : "";
 	if (event->kind == EVENT_APPLE_PUSH_SERVICE)
 		owner = event->registration.user;
-	tell(stream,
+	write_to_all(stream,
 		json_pack("{ss,ss,so,so,ss,ss}", "kind", "event", "event",
 			event_kind_name(event->kind), "owner", response_text(owner), "folder",
 			response_text(event->readings ? event->at[0].folder : ""), "action",
@@ -131,7 +131,7 @@ static void on_answered(void *ctx, const struct push_target *target, unsigned ha
 	}
 	if (LIST_EMPTY(&stream->followers))
 		return;
-	tell(stream,
+	write_to_all(stream,
 		json_pack("{ss,so,so,so,ss,si,so,ss,si,so}", "kind", "push", "user",
 			response_text(target->user), "token", response_secret(target->token, false),
 			"account_id", response_secret(target->account_id, false), "result",

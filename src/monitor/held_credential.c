@@ -72,7 +72,7 @@ void held_credential_name(const struct services *services, const char *topic, js
 	sender_each_way(services->sender, name_one, &search);
 }
 
-static void tell_one(void *ctx, const struct sender_way *way)
+static void explain_one(void *ctx, const struct sender_way *way)
 {
 	struct search *search = ctx;
 	if (strcmp(way->credential->topic, search->topic) != 0 || !way->trouble)
@@ -84,11 +84,11 @@ static void tell_one(void *ctx, const struct sender_way *way)
 		snprintf(search->text, HELD_CREDENTIAL_TEXT_MAX, "%s", way->trouble);
 }
 
-bool held_credential_tell(
+bool held_credential_explain(
 	const struct services *services, const char *topic, char ret[HELD_CREDENTIAL_TEXT_MAX])
 {
 	struct search search = {.services = services, .topic = topic, .text = ret};
-	sender_each_way(services->sender, tell_one, &search);
+	sender_each_way(services->sender, explain_one, &search);
 	return search.is_found;
 }
 

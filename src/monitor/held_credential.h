@@ -24,7 +24,7 @@ void held_credential_name(const struct services *services, const char *topic, js
  * Why no push on `topic` leaves now: with a hold all of the above in words, else the trouble of its
  * connections; false: nothing is known of a trouble.
  */
-bool held_credential_tell(
+bool held_credential_explain(
 	const struct services *services, const char *topic, char ret[HELD_CREDENTIAL_TEXT_MAX]);
 /* One line in the log for each that is on hold. */
 void held_credential_log(const struct services *services);

@@ -116,7 +116,7 @@ static void write_notifications(const struct services *services, struct buf *out
 }
 
 static void write_registrations(
-	const struct services *services, const struct db_totals_totals *totals, struct buf *out)
+	const struct services *services, const struct db_totals_values *totals, struct buf *out)
 {
 	const struct metrics *metrics = services->metrics;
 	const struct registry_totals *registry = &totals->registry;
@@ -137,7 +137,7 @@ static void write_registrations(
 }
 
 static void write_queue(
-	const struct services *services, const struct db_totals_totals *totals, struct buf *out)
+	const struct services *services, const struct db_totals_values *totals, struct buf *out)
 {
 	struct schedule_counts counts;
 	queue_count(services->queue, &counts);
@@ -237,7 +237,7 @@ static void write_ways(const struct services *services, struct buf *out)
 }
 
 static void write_databases(
-	const struct services *services, const struct db_totals_totals *totals, struct buf *out)
+	const struct services *services, const struct db_totals_values *totals, struct buf *out)
 {
 	head(out, "database_bytes", "gauge", "Size of the databases.");
 	labelled(out, "database_bytes", "database", "registry", totals->registry.bytes);
@@ -262,7 +262,7 @@ static void on_alarm(void *ctx, const char *name, const char *text, int64_t sinc
 }
 
 void prometheus_write(
-	const struct services *services, const struct db_totals_totals *totals, struct buf *ret)
+	const struct services *services, const struct db_totals_values *totals, struct buf *ret)
 {
 	head(ret, "build_info", "gauge", "The version that runs.");
 	labelled(ret, "build_info", "version", MAILPUSH_VERSION, 1);

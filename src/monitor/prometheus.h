@@ -11,6 +11,6 @@
 #define PROMETHEUS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 void prometheus_write(
-	const struct services *services, const struct db_totals_totals *totals, struct buf *ret);
+	const struct services *services, const struct db_totals_values *totals, struct buf *ret);
 
 #endif

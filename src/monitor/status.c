@@ -51,7 +51,7 @@ static json_t *counters(const struct services *services)
 	return json;
 }
 
-static json_t *registrations(const struct services *services, const struct db_totals_totals *totals)
+static json_t *registrations(const struct services *services, const struct db_totals_values *totals)
 {
 	json_t *received = json_object();
 	json_t *gone = json_object();
@@ -69,7 +69,7 @@ static json_t *registrations(const struct services *services, const struct db_to
 	return json;
 }
 
-static json_t *queue(const struct services *services, const struct db_totals_totals *totals)
+static json_t *queue(const struct services *services, const struct db_totals_values *totals)
 {
 	struct schedule_counts counts;
 	queue_count(services->queue, &counts);
@@ -94,9 +94,9 @@ static json_t *pushes(const struct services *services)
 	return json_pack("{so,so}", "total", number(metrics->push_total), "by", by);
 }
 
-struct finding {
+struct way_search {
 	const struct services *services;
-	json_t *ways;
+	json_t *json;
 	const char *name;
 };
 
@@ -109,11 +109,11 @@ static void add_link(json_t *links, const struct sender_link *link)
 
 static void on_way(void *ctx, const struct sender_way *way)
 {
-	struct finding *finding = ctx;
+	struct way_search *search = ctx;
 	const struct credential *credential = way->credential;
-	if (strcmp(credential->name, finding->name) != 0)
+	if (strcmp(credential->name, search->name) != 0)
 		return;
-	json_t *json = finding->ways;
+	json_t *json = search->json;
 	json_t *topics = json_array();
 	json_t *links = json_array();
 	for (unsigned i = 0; i < credential->topics.count; i++)
@@ -127,7 +127,7 @@ static void on_way(void *ctx, const struct sender_way *way)
 	json_object_set_new(json, "expires", response_time(credential->not_after_unix_ms));
 	json_object_set_new(json, "held", json_boolean(way->is_held));
 	if (way->is_held)
-		held_credential_describe(finding->services, way, json);
+		held_credential_describe(search->services, way, json);
 	json_object_set_new(json, "connections", links);
 	if (way->trouble)
 		json_object_set_new(json, "trouble", response_text(way->trouble));
@@ -139,14 +139,14 @@ json_t *status_credentials(const struct services *services)
 	for (unsigned i = 0; i < services->config->credential_count; i++) {
 		const char *name = services->config->credentials[i].name;
 		const char *wrong = services->input_files->credential_errors[i].text;
-		struct finding finding = {
-			.services = services, .ways = json_object(), .name = name};
-		json_object_set_new(finding.ways, "name", response_text(name));
-		json_object_set_new(finding.ways, "in_force", json_false());
-		sender_each_way(services->sender, on_way, &finding);
+		struct way_search search = {
+			.services = services, .json = json_object(), .name = name};
+		json_object_set_new(search.json, "name", response_text(name));
+		json_object_set_new(search.json, "in_force", json_false());
+		sender_each_way(services->sender, on_way, &search);
 		if (*wrong)
-			json_object_set_new(finding.ways, "error", response_text(wrong));
-		json_array_append_new(json, finding.ways);
+			json_object_set_new(search.json, "error", response_text(wrong));
+		json_array_append_new(json, search.json);
 	}
 	return json;
 }
@@ -192,7 +192,7 @@ static json_t *latencies(const struct services *services)
 		latency(queue_commit_times(services->queue)));
 }
 
-json_t *status_of(const struct services *services, const struct db_totals_totals *totals)
+json_t *status_of(const struct services *services, const struct db_totals_values *totals)
 {
 	double event_rate;
 	double push_rate;

@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-json_t *status_of(const struct services *services, const struct db_totals_totals *totals);
+json_t *status_of(const struct services *services, const struct db_totals_values *totals);
 /* The configured credentials alone. */
 json_t *status_credentials(const struct services *services);
 /* What keeps events from being taken in durably; NULL: nothing. */

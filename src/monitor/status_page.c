@@ -113,7 +113,7 @@ static json_t *history_json(const struct history *history, enum history_span spa
 		"failed", failed, "told", told, "answered", answered);
 }
 
-json_t *status_page_data(const struct services *services, const struct db_totals_totals *totals)
+json_t *status_page_data(const struct services *services, const struct db_totals_values *totals)
 {
 	status_page_sample(services);
 	json_t *all = status_of(services, totals);

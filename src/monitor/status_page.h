@@ -17,7 +17,7 @@
 
 void status_page_show(
 	const struct services *services, struct http_request *request, const char *tail);
-json_t *status_page_data(const struct services *services, const struct db_totals_totals *totals);
+json_t *status_page_data(const struct services *services, const struct db_totals_values *totals);
 
 /* What was counted is put down in the history; to be called every METRICS_SAMPLE_MS. */
 void status_page_sample(const struct services *services);

@@ -117,7 +117,7 @@ static bool needs_write(const struct rules *rules, struct registry_job *const *j
 	for (size_t i = 0; i < count; i++) {
 		if (jobs[i]->kind == REGISTRY_LIST || jobs[i]->kind == REGISTRY_LIST_FORGOTTEN ||
 			jobs[i]->kind == REGISTRY_COUNT ||
-			(jobs[i]->kind == REGISTRY_IMPORT && jobs[i]->is_rehearsal))
+			(jobs[i]->kind == REGISTRY_IMPORT && jobs[i]->is_dry_run))
 			continue;
 		if (jobs[i]->kind != REGISTRY_NEWS || jobs[i]->was_at)
 			return true;

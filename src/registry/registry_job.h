@@ -235,7 +235,7 @@ struct registry_job {
 	const struct registry_subscription *subscriptions; /* REGISTER, IMPORT; unique by name */
 	size_t subscription_count;
 	const struct registry_past *past; /* IMPORT */
-	bool is_rehearsal;		  /* IMPORT: only says what it would be */
+	bool is_dry_run;		  /* IMPORT: only says what it would be */
 	/* REGISTER, IMPORT: what Cyrus told the phone, "" where that is not known (a registration
 	   keeps the topic that it has); FORGET, STOP. */
 	const char *topic;

@@ -302,7 +302,7 @@ static void decide(const struct rules *rules, struct renewal *renewal)
 	bool is_renewed = map_get(rules->renewed, &renewal->key, sizeof(renewal->key));
 	if (job->kind == REGISTRY_IMPORT) {
 		job->imported = judge_import(rules, renewal, self);
-		job->is_stale = job->is_rehearsal || !is_taken(job->imported);
+		job->is_stale = job->is_dry_run || !is_taken(job->imported);
 	} else {
 		job->is_stale = self && renewal->time_ms < self->row.renewed_ms;
 	}
@@ -352,7 +352,7 @@ static int write_run(struct rules *rules, struct run *run, struct err *err)
 	for (size_t i = 0; i < run->count && !failed; i++) {
 		const struct renewal *renewal = &run->renewals[i];
 		const struct registry_job *job = renewal->job;
-		for (size_t j = 0; j < renewal->known_count && !failed && !job->is_rehearsal; j++) {
+		for (size_t j = 0; j < renewal->known_count && !failed && !job->is_dry_run; j++) {
 			const struct known *known = &renewal->known[j];
 			if (known->is_gone)
 				failed = remove_gone(rules, known, renewal->time_ms, err);

@@ -186,14 +186,14 @@ static void a_suspended_one_stays_so_until_something_happens(void **state)
 	assert_int_equal(stored(w, "alice", "one")->suspended_ms, 0);
 }
 
-static void a_rehearsal_changes_nothing(void **state)
+static void a_dry_run_changes_nothing(void **state)
 {
 	struct world *w = *state;
 	phone(w, NOW - DAY, "alice", TOKEN_A, "one", INBOX_OF("alice"));
 	run(w);
 	struct registry_job *fresh = brought(w, NOW, "bob", TOKEN_B, "two", &nothing_known);
 	struct registry_job *renewed = brought(w, NOW, "alice", TOKEN_A, "one", &nothing_known);
-	fresh->is_rehearsal = renewed->is_rehearsal = true;
+	fresh->is_dry_run = renewed->is_dry_run = true;
 	run(w);
 	assert_int_equal(fresh->imported, REGISTRY_IMPORTED_NEW);
 	assert_int_equal(renewed->imported, REGISTRY_IMPORTED_RENEWED);
@@ -246,7 +246,7 @@ int conformance_import(void)
 		RULE(two_accounts_of_a_phone_keep_their_order),
 		RULE(an_undated_one_says_nothing_about_others),
 		RULE(a_suspended_one_stays_so_until_something_happens),
-		RULE(a_rehearsal_changes_nothing),
+		RULE(a_dry_run_changes_nothing),
 		RULE(all_of_a_user_goes_without_a_trace),
 	};
 	return cmocka_run_group_tests_name("import", rules, NULL, NULL);
