@@ -25,27 +25,34 @@ struct expiry {
 
 static void on_registry(struct registry_job *job);
 
-void expiry_now(struct expiry *tidy)
+static void submit(struct expiry *tidy, bool is_asked)
 {
-	if (tidy->is_running) {
-		tidy->is_wanted = true;
-		return;
-	}
 	tidy->is_running = true;
 	tidy->is_wanted = false;
 	tidy->job = (struct registry_job){
 		.kind = REGISTRY_TIDY,
 		.done = on_registry,
 		.received_ms = clock_unix_ms(),
+		.is_asked = is_asked,
 	};
 	tidy->job.key_count = queue_suspended(tidy->needs.queue, &tidy->suspended);
 	tidy->job.keys = tidy->suspended;
 	registry_submit(tidy->needs.registry, &tidy->job);
 }
 
+void expiry_now(struct expiry *tidy)
+{
+	if (tidy->is_running)
+		tidy->is_wanted = true;
+	else
+		submit(tidy, true);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
-	expiry_now(timer->data);
+	struct expiry *tidy = timer->data;
+	if (!tidy->is_running)
+		submit(tidy, false);
 }
 
 bool expiry_ask(
@@ -55,7 +62,7 @@ bool expiry_ask(
 		return false;
 	tidy->done = done;
 	tidy->done_ctx = ctx;
-	if (!tidy->is_running)
+	if (!tidy->is_running || !tidy->job.is_asked)
 		expiry_now(tidy);
 	return true;
 }
@@ -115,7 +122,10 @@ static void on_registry(struct registry_job *job)
 				"away: no registration expires for five days",
 				log_number("by_hours", job->moved_ms / CLOCK_HOUR_MS));
 		log_event(job->gone_count || job->match_count ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
-			"registry", "tidied", log_number("gone", (int64_t)job->gone_count),
+			"registry",
+			job->is_done_elsewhere ? "tidied within the hour, here or by another node"
+					       : "tidied",
+			log_number("gone", (int64_t)job->gone_count),
 			log_number("nudged", (int64_t)job->match_count));
 		if (job->kept_back)
 			alarm_raise("registry:expiry",
@@ -131,9 +141,10 @@ static void on_registry(struct registry_job *job)
 		.gone = job->gone_count,
 		.nudged = job->match_count,
 		.kept_back = job->kept_back};
-	void (*done)(void *ctx, const struct expiry_result *result) = mem_steal(tidy->done);
-	if (done)
+	if (tidy->done && (job->is_asked || is_stopping)) {
+		void (*done)(void *ctx, const struct expiry_result *result) = mem_steal(tidy->done);
 		done(tidy->done_ctx, &result);
+	}
 	registry_job_fini(job);
 	free(mem_steal(tidy->suspended));
 	delivery_wake(needs->delivery);

@@ -321,15 +321,9 @@ static void on_census(void *ctx, size_t index, const PGresult *rows)
 {
 	struct registry_census *census = ctx;
 	(void)index;
-	if (PQntuples(rows) == 0)
-		return;
 	*census = (struct registry_census){
 		.registrations = (uint64_t)pgvalue_number(rows, 0, 0),
 		.newest_renewal_ms = pgvalue_number(rows, 0, 1),
-		.tidied_day = pgvalue_number(rows, 0, 2),
-		.tidied_count = (uint64_t)pgvalue_number(rows, 0, 3),
-		.seen_ms = pgvalue_number(rows, 0, 4),
-		.spared_until_ms = pgvalue_number(rows, 0, 5),
 	};
 }
 
@@ -342,10 +336,35 @@ int postgresql_census(struct registry_db *db, struct registry_census *ret, struc
 	return postgresql_ask(p,
 		"SELECT (SELECT count(*) FROM mailpush_registration WHERE site = $1),"
 		" (SELECT coalesce(max(renewed_ms), 0) FROM mailpush_registration"
-		"  WHERE site = $1),"
-		" tidied_day, tidied_count, seen_ms, spared_until_ms"
-		" FROM mailpush_site WHERE name = $1",
+		"  WHERE site = $1)",
 		&values, on_census, ret, err);
+}
+
+static void on_round(void *ctx, size_t index, const PGresult *rows)
+{
+	struct registry_round *round = ctx;
+	(void)index;
+	if (PQntuples(rows) == 0)
+		return;
+	*round = (struct registry_round){
+		.seen_ms = pgvalue_number(rows, 0, 0),
+		.spared_until_ms = pgvalue_number(rows, 0, 1),
+		.tidied_day = pgvalue_number(rows, 0, 2),
+		.tidied_count = (uint64_t)pgvalue_number(rows, 0, 3),
+	};
+}
+
+int postgresql_load_round(struct registry_db *db, struct registry_round *ret, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	pgvalues_auto struct pgvalues values;
+	pgvalues_init(&values);
+	pgvalues_text(&values, p->site);
+	*ret = (struct registry_round){0};
+	return postgresql_ask(p,
+		"SELECT seen_ms, spared_until_ms, tidied_day, tidied_count"
+		" FROM mailpush_site WHERE name = $1",
+		&values, on_round, ret, err);
 }
 
 static void on_keys(void *ctx, size_t index, const PGresult *rows)
@@ -411,7 +430,7 @@ int postgresql_find_longest_suspended(struct registry_db *db, int64_t before_ms,
 		&values, on_keys, &taker, err);
 }
 
-int postgresql_find_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
+int postgresql_claim_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
 	registry_match_fn *on_match, void *ctx, struct err *err)
 {
 	struct postgresql *p = postgresql_of(db);
@@ -419,13 +438,15 @@ int postgresql_find_nudges(struct registry_db *db, int64_t before_ms, size_t lim
 	add_bounds(&values, p, before_ms, limit);
 	struct taker taker = {.on_match = on_match, .ctx = ctx};
 	int failed = postgresql_ask(p,
-		"SELECT dense_rank() OVER (ORDER BY r.renewed_ms, r.key), s.hash, " TARGET_COLUMNS
-		" FROM (SELECT * FROM mailpush_registration o"
-		"  WHERE o.site = $1 AND o.renewed_ms < $2 AND NOT o.is_nudged"
-		"  AND o.suspended_ms = 0 AND o.stopped_reason IS NULL"
-		"  AND EXISTS (SELECT 1 FROM mailpush_subscription e WHERE e.key = o.key)"
-		"  ORDER BY o.renewed_ms LIMIT $3) r"
-		" JOIN mailpush_subscription s ON s.key = r.key"
+		"WITH claimed AS (UPDATE mailpush_registration AS r SET is_nudged = TRUE"
+		"  WHERE r.renewed_ms < $2 AND NOT r.is_nudged AND r.key IN"
+		"  (SELECT o.key FROM mailpush_registration o"
+		"   WHERE o.site = $1 AND o.renewed_ms < $2 AND NOT o.is_nudged"
+		"   AND o.suspended_ms = 0 AND o.stopped_reason IS NULL AND EXISTS"
+		"    (SELECT 1 FROM mailpush_subscription e WHERE e.key = o.key)"
+		"   ORDER BY o.renewed_ms LIMIT $3) RETURNING r.*)"
+		" SELECT dense_rank() OVER (ORDER BY r.renewed_ms, r.key), s.hash, " TARGET_COLUMNS
+		" FROM claimed r JOIN mailpush_subscription s ON s.key = r.key"
 		" ORDER BY r.renewed_ms, r.key, s.name",
 		&values, on_matches, &taker, err);
 	return finish(p, &taker, failed, err);

@@ -24,11 +24,13 @@ int postgresql_count(struct registry_db *db, struct registry_totals *ret, struct
 int postgresql_find_suspended(
 	struct registry_db *db, registry_suspended_fn *on_suspended, void *ctx, struct err *err);
 int postgresql_census(struct registry_db *db, struct registry_census *ret, struct err *err);
+int postgresql_load_round(struct registry_db *db, struct registry_round *ret, struct err *err);
 int postgresql_find_expired(struct registry_db *db, int64_t before_ms, size_t limit,
 	registry_key_fn *on_key, void *ctx, uint64_t *ret_total, struct err *err);
 int postgresql_find_longest_suspended(struct registry_db *db, int64_t before_ms, size_t limit,
 	registry_key_fn *on_key, void *ctx, struct err *err);
-int postgresql_find_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
+/* Writes too, as what it finds is claimed. */
+int postgresql_claim_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
 	registry_match_fn *on_match, void *ctx, struct err *err);
 
 #endif

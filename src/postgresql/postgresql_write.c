@@ -1,6 +1,7 @@
 #include "postgresql/postgresql_write.h"
 
 #include "base/mem.h"
+#include "postgresql/postgresql_schema.h"
 #include "postgresql/postgresql_transaction.h"
 #include "registry/mailbox_place.h"
 
@@ -255,19 +256,6 @@ int postgresql_change_tokens(struct registry_db *db, const struct registry_token
 	return failed ? failed : pglink_wait(p->link, err);
 }
 
-int postgresql_mark_nudged(
-	struct registry_db *db, const struct registry_key *keys, size_t count, struct err *err)
-{
-	if (count == 0)
-		return 0;
-	pgvalues_auto struct pgvalues values;
-	pgvalues_init(&values);
-	add_keys(&values, keys, count);
-	return execute(postgresql_of(db),
-		"UPDATE mailpush_registration SET is_nudged = TRUE WHERE key = ANY ($1)", &values,
-		err);
-}
-
 /* A statement about the site with two numbers. */
 static int send_numbers(
 	struct registry_db *db, const char *sql, int64_t one, int64_t two, struct err *err)
@@ -281,14 +269,16 @@ static int send_numbers(
 	return execute(p, sql, &values, err);
 }
 
-/* What is beyond $2 is from a wrong clock, and becomes $3. */
+/* What is beyond $2 is from a wrong clock, and becomes $3.  Each part has an index of its own. */
 static const char put_right[] =
 	"UPDATE mailpush_registration SET"
 	" renewed_ms = CASE WHEN renewed_ms > $2 THEN $3 ELSE renewed_ms END,"
 	" suspended_ms = CASE WHEN suspended_ms > $2 THEN $3 ELSE suspended_ms END,"
 	" created_ms = CASE WHEN created_ms > $2 THEN $3 ELSE created_ms END,"
 	" superseded_ms = CASE WHEN superseded_ms > $2 THEN $3 ELSE superseded_ms END"
-	" WHERE site = $1 AND (renewed_ms > $2 OR suspended_ms > $2 OR superseded_ms > $2)";
+	" WHERE (site = $1 AND renewed_ms > $2)"
+	" OR (site = $1 AND suspended_ms > 0 AND suspended_ms > $2)"
+	" OR (site = $1 AND " POSTGRESQL_IS_NOT_ACTIVE " AND superseded_ms > $2)";
 
 int postgresql_put_right(struct registry_db *db, int64_t after_ms, int64_t to_ms, struct err *err)
 {
@@ -307,12 +297,27 @@ int postgresql_put_tidied(struct registry_db *db, int64_t day, uint64_t count, s
 		(int64_t)count, err);
 }
 
-int postgresql_put_seen(
-	struct registry_db *db, int64_t seen_ms, int64_t spared_until_ms, struct err *err)
+static void on_claimed(void *ctx, size_t index, const PGresult *rows)
 {
-	return send_numbers(db,
-		"UPDATE mailpush_site SET seen_ms = $2, spared_until_ms = $3 WHERE name = $1",
-		seen_ms, spared_until_ms, err);
+	bool *is_ours = ctx;
+	(void)index;
+	*is_ours = PQntuples(rows) > 0;
+}
+
+int postgresql_claim_round(struct registry_db *db, int64_t was_ms, int64_t seen_ms,
+	int64_t spared_until_ms, bool *ret_is_ours, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	pgvalues_auto struct pgvalues values;
+	pgvalues_init(&values);
+	pgvalues_text(&values, p->site);
+	pgvalues_number(&values, was_ms);
+	pgvalues_number(&values, seen_ms);
+	pgvalues_number(&values, spared_until_ms);
+	return postgresql_ask(p,
+		"UPDATE mailpush_site SET seen_ms = $3, spared_until_ms = $4"
+		" WHERE name = $1 AND seen_ms = $2 RETURNING name",
+		&values, on_claimed, ret_is_ours, err);
 }
 
 int postgresql_remove_traces(struct registry_db *db, const char *user, struct err *err)

@@ -155,7 +155,7 @@ static int load_suspended_first(struct rules *rules, struct err *err)
 	return failed;
 }
 
-/* At the first batch, hourly, and when the clock went back or another node's did. */
+/* At the first batch, and when the clock went back or another node's did. */
 static int put_right(struct rules *rules, struct err *err)
 {
 	int failed = rules_put_right(rules, err);
@@ -197,8 +197,6 @@ static int run(struct rules *rules, struct job_list *batch, int64_t now_ms, stru
 	size_t count = 0;
 	for (struct job *job = batch->first; job; job = job->next) {
 		jobs[count] = MEM_CONTAINER(job, struct registry_job, job);
-		if (jobs[count]->kind == REGISTRY_TIDY)
-			rules->times_right = false;
 		registry_job_undo(jobs[count++]);
 	}
 	bool is_surprised = false;

@@ -49,7 +49,7 @@ struct registry_row {
 	bool inbox_only;
 	int64_t renewed_ms; /* received_ms of the newest REGISTER */
 	int64_t suspended_ms;
-	/* Not given by `match` and `find_nudges`: */
+	/* Not given by `match` and `claim_nudges`: */
 	const char *subtopic;
 	const char *stopped_reason; /* NULL: not stopped */
 	int64_t created_ms;
@@ -110,12 +110,14 @@ struct registry_token_change {
 struct registry_census {
 	uint64_t registrations;
 	int64_t newest_renewal_ms; /* 0: there are none */
-	/* As put_tidied left it. */
+};
+
+/* What the rounds of housekeeping left in the site's row; 0: never. */
+struct registry_round {
+	int64_t seen_ms; /* when the last one was */
+	int64_t spared_until_ms;
 	int64_t tidied_day;
 	uint64_t tidied_count;
-	/* As put_seen left it; 0: never. */
-	int64_t seen_ms;
-	int64_t spared_until_ms;
 };
 
 /* `index`: which of the things asked about. */
@@ -220,10 +222,14 @@ struct registry_ops {
 
 	/* Each time of a registration or trace that is later than `after_ms` becomes `to_ms`. */
 	int (*put_right)(struct registry_db *db, int64_t after_ms, int64_t to_ms, struct err *err);
-	int (*census)(struct registry_db *db, struct registry_census *ret, struct err *err);
+	int (*load_round)(struct registry_db *db, struct registry_round *ret, struct err *err);
+	/* Only where seen_ms is `was_ms` still; ret_is_ours: was it?  By one statement, so that of
+	   two nodes one has the round even where transactions promise less. */
+	int (*claim_round)(struct registry_db *db, int64_t was_ms, int64_t seen_ms,
+		int64_t spared_until_ms, bool *ret_is_ours, struct err *err);
 	int (*put_tidied)(struct registry_db *db, int64_t day, uint64_t count, struct err *err);
-	int (*put_seen)(
-		struct registry_db *db, int64_t seen_ms, int64_t spared_until_ms, struct err *err);
+	/* Counts all: for the node that has the round. */
+	int (*census)(struct registry_db *db, struct registry_census *ret, struct err *err);
 	/* All traces of that user. */
 	int (*remove_traces)(struct registry_db *db, const char *user, struct err *err);
 	/* Deletes traces with at_ms < before_ms. */
@@ -235,13 +241,12 @@ struct registry_ops {
 	/* The `limit` longest suspended of those with suspended_ms < before_ms. */
 	int (*find_longest_suspended)(struct registry_db *db, int64_t before_ms, size_t limit,
 		registry_key_fn *on_key, void *ctx, struct err *err);
-	/* The `limit` oldest of those with renewed_ms < before_ms that were not nudged yet, are
-	   neither stopped nor suspended and have a mailbox: one row for each subscription, `index`
-	   counts the registrations. */
-	int (*find_nudges)(struct registry_db *db, int64_t before_ms, size_t limit,
+	/* Marks as nudged the `limit` oldest of those with renewed_ms < before_ms that were not
+	   nudged yet, are neither stopped nor suspended and have a mailbox, and gives them: each
+	   registration to one node.  One row for each subscription, `index` counts the
+	   registrations. */
+	int (*claim_nudges)(struct registry_db *db, int64_t before_ms, size_t limit,
 		registry_match_fn *on_match, void *ctx, struct err *err);
-	int (*mark_nudged)(struct registry_db *db, const struct registry_key *keys, size_t count,
-		struct err *err);
 };
 
 #endif

@@ -97,6 +97,7 @@ void registry_job_undo(struct registry_job *job)
 	job->is_double = false;
 	job->imported = REGISTRY_IMPORTED_NEW;
 	job->kept_back = 0;
+	job->is_done_elsewhere = false;
 	free(mem_steal(job->refusal));
 	free_listing(mem_steal(job->listing));
 	free_traces(mem_steal(job->traces));

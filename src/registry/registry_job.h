@@ -62,6 +62,8 @@ enum registry_job_kind {
 	/*
 	 * Expiry, grace and superseded ones; matches: those to be nudged (each once a life).  When
 	 * the clock has moved by more than two days since the last one, nobody goes for five days.
+	 * The nodes of a site share the rounds: who comes when one was done within the hour looks
+	 * at its `keys` alone (is_done_elsewhere), unless somebody asked for it (is_asked).
 	 */
 	REGISTRY_TIDY,
 	/* For people: `query` says which registrations, `listing` is the answer. */
@@ -255,6 +257,7 @@ struct registry_job {
 	   between their end or resumption here and in the queue). */
 	const struct registry_key *keys;
 	size_t key_count;
+	bool is_asked; /* TIDY: now, whenever the last one was */
 	/* NEWS: where the mailbox was when it was last seen, a folder; NULL: here. */
 	const struct mailbox *was_at;
 	char separator; /* MAILBOX_RENAME, was_at: of the namespace, slash or dot */
@@ -282,6 +285,7 @@ struct registry_job {
 	struct registry_listing *listing; /* LIST */
 	struct registry_traces *traces;	  /* LIST_FORGOTTEN */
 	struct registry_totals totals;	  /* COUNT */
+	bool is_done_elsewhere;		  /* TIDY: this round was not ours */
 	uint64_t kept_back; /* TIDY: expired ones that were kept, as too many at once */
 	int64_t moved_ms; /* TIDY: how far the clock has moved since the last, if too far; else 0 */
 	/* What an attempt brought whose commit failed, as it may have been one all the same: added

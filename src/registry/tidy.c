@@ -11,6 +11,8 @@
  * follow it first.
  */
 #define GAP_MS (2 * CLOCK_DAY_MS)
+/* Less than the hour: each node comes hourly, and its timer is late by a little. */
+#define ROUND_MS (50 * CLOCK_MINUTE_MS)
 #define SPARED_MS NUDGE_BEFORE_MS
 #define NUDGES_AT_ONCE 1000
 /* Events wait behind this, and tidying comes again. */
@@ -49,11 +51,12 @@ static int remove_longest_suspended(struct rules *rules, struct registry_job *jo
 }
 
 static int remove_expired(struct rules *rules, struct registry_job *job,
-	const struct registry_census *census, int64_t before_ms, struct err *err)
+	const struct registry_round *round, uint64_t registrations, int64_t before_ms,
+	struct err *err)
 {
 	int64_t day = rules_time(rules, job) / CLOCK_DAY_MS;
-	uint64_t today = census->tidied_day == day ? census->tidied_count : 0;
-	uint64_t allowed = allowed_a_day(census->registrations);
+	uint64_t today = round->tidied_day == day ? round->tidied_count : 0;
+	uint64_t allowed = allowed_a_day(registrations);
 	allowed = allowed > today ? allowed - today : 0;
 	size_t limit = allowed < REMOVED_AT_ONCE ? (size_t)allowed : REMOVED_AT_ONCE;
 
@@ -78,31 +81,30 @@ static void on_nudge(void *ctx, size_t index, const struct registry_row *row, co
 	result_add_hash(job, hash);
 }
 
-static int nudge(struct rules *rules, struct registry_job *job, int64_t before_ms, struct err *err)
+/* A node that comes late, or whose clock is not ours, has had it; a wrong clock has not. */
+static bool is_due(const struct rules *rules, const struct registry_job *job,
+	const struct registry_round *last)
 {
-	int failed = rules->db->ops->find_nudges(
-		rules->db, before_ms, NUDGES_AT_ONCE, on_nudge, job, err);
-	if (failed)
-		return failed;
-	mem_auto struct registry_key *keys = mem_alloc_zero(job->match_count, sizeof(*keys));
-	for (size_t i = 0; i < job->match_count; i++)
-		keys[i] = job->matches[i].target->key;
-	return rules->db->ops->mark_nudged(rules->db, keys, job->match_count, err);
+	return job->is_asked || rules_time(rules, job) - last->seen_ms >= ROUND_MS ||
+		last->seen_ms > rules->wrong_ms;
 }
 
 /* Is nobody to go for now? */
-static int see(struct rules *rules, struct registry_job *job, const struct registry_census *census,
-	bool *ret_is_spared, struct err *err)
+static int claim(struct rules *rules, struct registry_job *job, const struct registry_round *last,
+	bool *ret_is_ours, bool *ret_is_spared, struct err *err)
 {
 	int64_t now_ms = rules_time(rules, job);
-	int64_t moved_ms = census->seen_ms ? now_ms - census->seen_ms : 0;
-	int64_t until_ms = census->spared_until_ms;
-	if (moved_ms > GAP_MS || moved_ms < -GAP_MS) {
+	int64_t moved_ms = last->seen_ms ? now_ms - last->seen_ms : 0;
+	int64_t until_ms = last->spared_until_ms;
+	bool has_moved = moved_ms > GAP_MS || moved_ms < -GAP_MS;
+	if (has_moved)
 		until_ms = now_ms + SPARED_MS;
+	int failed = rules->db->ops->claim_round(
+		rules->db, last->seen_ms, now_ms, until_ms, ret_is_ours, err);
+	if (!failed && *ret_is_ours && has_moved)
 		job->moved_ms = moved_ms;
-	}
 	*ret_is_spared = now_ms < until_ms;
-	return rules->db->ops->put_seen(rules->db, now_ms, until_ms, err);
+	return failed;
 }
 
 struct audit {
@@ -132,10 +134,14 @@ static int audit_suspended(struct rules *rules, struct registry_job *job, struct
 	return failed;
 }
 
-int tidy_run(struct rules *rules, struct registry_job *job, struct err *err)
+/* A round that is ours. */
+static int do_round(struct rules *rules, struct registry_job *job,
+	const struct registry_round *last, bool is_spared, struct err *err)
 {
 	struct registry_census census;
-	int failed = rules->db->ops->census(rules->db, &census, err);
+	int failed = rules_put_right(rules, err);
+	if (!failed)
+		failed = rules->db->ops->census(rules->db, &census, err);
 	if (failed)
 		return failed;
 	int64_t now_ms = rules_time(rules, job);
@@ -146,18 +152,31 @@ int tidy_run(struct rules *rules, struct registry_job *job, struct err *err)
 	if (margin > NUDGE_BEFORE_MS)
 		margin = NUDGE_BEFORE_MS;
 
-	bool is_spared = false;
-	failed = see(rules, job, &census, &is_spared, err);
-	if (!failed && !is_spared)
+	if (!is_spared)
 		failed = remove_longest_suspended(rules, job, err);
 	if (!failed && !is_spared)
-		failed = remove_expired(rules, job, &census, expired_before, err);
+		failed =
+			remove_expired(rules, job, last, census.registrations, expired_before, err);
 	if (!failed)
-		failed = nudge(rules, job, expired_before + margin, err);
-	if (!failed)
-		failed = rules->db->ops->prune_traces(rules->db, now_ms - REGISTRY_TRACE_MS, err);
+		failed = rules->db->ops->claim_nudges(
+			rules->db, expired_before + margin, NUDGES_AT_ONCE, on_nudge, job, err);
+	return failed ? failed
+		      : rules->db->ops->prune_traces(rules->db, now_ms - REGISTRY_TRACE_MS, err);
+}
+
+int tidy_run(struct rules *rules, struct registry_job *job, struct err *err)
+{
+	struct registry_round last;
+	bool is_ours = false;
+	bool is_spared = false;
+	int failed = rules->db->ops->load_round(rules->db, &last, err);
+	if (!failed && is_due(rules, job, &last))
+		failed = claim(rules, job, &last, &is_ours, &is_spared, err);
+	if (!failed && is_ours)
+		failed = do_round(rules, job, &last, is_spared, err);
 	if (!failed)
 		failed = audit_suspended(rules, job, err);
+	job->is_done_elsewhere = !is_ours;
 	/* Other nodes may have suspended users, or resumed them. */
 	rules->suspended_known = false;
 	return failed;

@@ -4,6 +4,8 @@
  * A wrong clock, or an imapd.conf that went bad, must not delete the phones: the present is never
  * later than the newest renewal, and a day costs at most one in twenty.  A phone that is about to
  * expire is nudged once by a push: it connects, and so renews.
+ *
+ * The nodes of a site share the work: each comes hourly, and one of them claims the round.
  */
 #ifndef MAILPUSH_REGISTRY_TIDY_H
 #define MAILPUSH_REGISTRY_TIDY_H

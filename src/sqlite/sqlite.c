@@ -284,27 +284,36 @@ static int prune_traces(struct registry_db *db, int64_t before_ms, struct err *e
 	return result == SQLITE_DONE ? 0 : fail(s, "cannot write", err);
 }
 
-static int count_all(struct registry_db *db, struct registry_totals *ret, struct err *err)
+/* The numbers of the one row about the site; untouched without one. */
+static int read_numbers(
+	struct sqlite *s, enum statement statement, int64_t *ret, int count, struct err *err)
 {
-	struct sqlite *s = sqlite(db);
-	sqlite3_stmt *query = s->statements[STATEMENT_COUNT_ALL];
+	sqlite3_stmt *query = s->statements[statement];
 	bind_number(query, 1, s->site);
-	struct registry_totals found = {0};
 	int result = sqlite3_step(query);
 	if (result == SQLITE_ROW) {
-		found.registrations = (uint64_t)sqlite3_column_int64(query, 0);
-		found.in_state[REGISTRY_ACTIVE] = found.registrations;
-		for (int state = REGISTRY_ACTIVE + 1; state < REGISTRY_STATES; state++) {
-			found.in_state[state] = (uint64_t)sqlite3_column_int64(query, state);
-			found.in_state[REGISTRY_ACTIVE] -= found.in_state[state];
-		}
-		found.bytes = (uint64_t)sqlite3_column_int64(query, REGISTRY_STATES);
+		for (int i = 0; i < count; i++)
+			ret[i] = sqlite3_column_int64(query, i);
 		result = SQLITE_DONE;
 	}
-	int failed = finish(s, query, result, err);
-	if (!failed)
-		*ret = found;
-	return failed;
+	return finish(s, query, result, err);
+}
+
+static int count_all(struct registry_db *db, struct registry_totals *ret, struct err *err)
+{
+	int64_t numbers[REGISTRY_STATES + 1] = {0};
+	int failed =
+		read_numbers(sqlite(db), STATEMENT_COUNT_ALL, numbers, REGISTRY_STATES + 1, err);
+	if (failed)
+		return failed;
+	*ret = (struct registry_totals){.registrations = (uint64_t)numbers[0]};
+	ret->in_state[REGISTRY_ACTIVE] = ret->registrations;
+	for (int state = REGISTRY_ACTIVE + 1; state < REGISTRY_STATES; state++) {
+		ret->in_state[state] = (uint64_t)numbers[state];
+		ret->in_state[REGISTRY_ACTIVE] -= ret->in_state[state];
+	}
+	ret->bytes = (uint64_t)numbers[REGISTRY_STATES];
+	return 0;
 }
 
 static int put(
@@ -485,23 +494,42 @@ static int resume(struct registry_db *db, const struct registry_resume *resumes,
 
 static int census(struct registry_db *db, struct registry_census *ret, struct err *err)
 {
-	struct sqlite *s = sqlite(db);
-	sqlite3_stmt *query = s->statements[STATEMENT_CENSUS];
-	bind_number(query, 1, s->site);
-	struct registry_census found = {0};
-	int result = sqlite3_step(query);
-	if (result == SQLITE_ROW) {
-		found.registrations = (uint64_t)sqlite3_column_int64(query, 0);
-		found.newest_renewal_ms = sqlite3_column_int64(query, 1);
-		found.tidied_day = sqlite3_column_int64(query, 2);
-		found.tidied_count = (uint64_t)sqlite3_column_int64(query, 3);
-		found.seen_ms = sqlite3_column_int64(query, 4);
-		found.spared_until_ms = sqlite3_column_int64(query, 5);
-		result = SQLITE_DONE;
-	}
-	int failed = finish(s, query, result, err);
+	int64_t numbers[2] = {0};
+	int failed = read_numbers(sqlite(db), STATEMENT_CENSUS, numbers, 2, err);
 	if (!failed)
-		*ret = found;
+		*ret = (struct registry_census){
+			.registrations = (uint64_t)numbers[0],
+			.newest_renewal_ms = numbers[1],
+		};
+	return failed;
+}
+
+static int load_round(struct registry_db *db, struct registry_round *ret, struct err *err)
+{
+	int64_t numbers[4] = {0};
+	int failed = read_numbers(sqlite(db), STATEMENT_LOAD_ROUND, numbers, 4, err);
+	if (!failed)
+		*ret = (struct registry_round){
+			.seen_ms = numbers[0],
+			.spared_until_ms = numbers[1],
+			.tidied_day = numbers[2],
+			.tidied_count = (uint64_t)numbers[3],
+		};
+	return failed;
+}
+
+static int claim_round(struct registry_db *db, int64_t was_ms, int64_t seen_ms,
+	int64_t spared_until_ms, bool *ret_is_ours, struct err *err)
+{
+	struct sqlite *s = sqlite(db);
+	sqlite3_stmt *query = s->statements[STATEMENT_CLAIM_ROUND];
+	bind_number(query, 1, s->site);
+	bind_number(query, 2, was_ms);
+	bind_number(query, 3, seen_ms);
+	bind_number(query, 4, spared_until_ms);
+	int failed = run(s, query, err);
+	if (!failed)
+		*ret_is_ours = sqlite3_changes(s->handle) > 0;
 	return failed;
 }
 
@@ -528,17 +556,6 @@ static int put_tidied(struct registry_db *db, int64_t day, uint64_t count, struc
 	return run(s, query, err);
 }
 
-static int put_seen(
-	struct registry_db *db, int64_t seen_ms, int64_t spared_until_ms, struct err *err)
-{
-	struct sqlite *s = sqlite(db);
-	sqlite3_stmt *query = s->statements[STATEMENT_PUT_SEEN];
-	bind_number(query, 1, s->site);
-	bind_number(query, 2, seen_ms);
-	bind_number(query, 3, spared_until_ms);
-	return run(s, query, err);
-}
-
 static int find_keys(struct sqlite *s, enum statement statement, int64_t before_ms, size_t limit,
 	registry_key_fn *on_key, void *ctx, struct err *err)
 {
@@ -559,20 +576,13 @@ static int find_expired(struct registry_db *db, int64_t before_ms, size_t limit,
 	registry_key_fn *on_key, void *ctx, uint64_t *ret_total, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
-	sqlite3_stmt *query = s->statements[STATEMENT_COUNT_EXPIRED];
-	bind_number(query, 1, s->site);
-	bind_number(query, 2, before_ms);
-	uint64_t total = 0;
-	int result = sqlite3_step(query);
-	if (result == SQLITE_ROW) {
-		total = (uint64_t)sqlite3_column_int64(query, 0);
-		result = SQLITE_DONE;
-	}
-	int failed = finish(s, query, result, err);
+	bind_number(s->statements[STATEMENT_COUNT_EXPIRED], 2, before_ms);
+	int64_t total = 0;
+	int failed = read_numbers(s, STATEMENT_COUNT_EXPIRED, &total, 1, err);
 	if (!failed)
 		failed = find_keys(s, STATEMENT_FIND_EXPIRED, before_ms, limit, on_key, ctx, err);
 	if (!failed)
-		*ret_total = total;
+		*ret_total = (uint64_t)total;
 	return failed;
 }
 
@@ -583,7 +593,17 @@ static int find_longest_suspended(struct registry_db *db, int64_t before_ms, siz
 		sqlite(db), STATEMENT_FIND_LONGEST_SUSPENDED, before_ms, limit, on_key, ctx, err);
 }
 
-static int find_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
+static int mark_nudged(struct sqlite *s, const int64_t *ids, size_t count, struct err *err)
+{
+	int failed = 0;
+	for (size_t i = 0; i < count && !failed; i++) {
+		bind_number(s->statements[STATEMENT_MARK_NUDGED], 1, ids[i]);
+		failed = run(s, s->statements[STATEMENT_MARK_NUDGED], err);
+	}
+	return failed;
+}
+
+static int claim_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
 	registry_match_fn *on_match, void *ctx, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
@@ -591,30 +611,18 @@ static int find_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
 	bind_number(query, 1, s->site);
 	bind_number(query, 2, before_ms);
 	bind_number(query, 3, (int64_t)limit);
-	int64_t last_id = 0;
-	size_t seen = 0;
+	mem_auto int64_t *ids = mem_alloc_zero(limit, sizeof(*ids));
+	size_t count = 0;
 	int result;
 	while ((result = sqlite3_step(query)) == SQLITE_ROW) {
 		struct registry_row row;
 		int64_t id = sqlite3_column_int64(query, read_target(query, 1, &row));
-		if (id != last_id)
-			seen++;
-		last_id = id;
-		on_match(ctx, seen - 1, &row, column_text(query, 0));
+		if (count == 0 || id != ids[count - 1])
+			ids[count++] = id;
+		on_match(ctx, count - 1, &row, column_text(query, 0));
 	}
-	return finish(s, query, result, err);
-}
-
-static int mark_nudged(
-	struct registry_db *db, const struct registry_key *keys, size_t count, struct err *err)
-{
-	struct sqlite *s = sqlite(db);
-	int failed = 0;
-	for (size_t i = 0; i < count && !failed; i++) {
-		bind_key(s->statements[STATEMENT_MARK_NUDGED], 1, &keys[i]);
-		failed = run(s, s->statements[STATEMENT_MARK_NUDGED], err);
-	}
-	return failed;
+	int failed = finish(s, query, result, err);
+	return failed ? failed : mark_nudged(s, ids, count, err);
 }
 
 static int begin(struct registry_db *db, bool writes, struct err *err)
@@ -763,11 +771,11 @@ const struct registry_ops sqlite_ops = {
 	.census = census,
 	.put_right = put_right,
 	.put_tidied = put_tidied,
-	.put_seen = put_seen,
+	.load_round = load_round,
+	.claim_round = claim_round,
 	.remove_traces = remove_traces,
 	.prune_traces = prune_traces,
 	.find_expired = find_expired,
 	.find_longest_suspended = find_longest_suspended,
-	.find_nudges = find_nudges,
-	.mark_nudged = mark_nudged,
+	.claim_nudges = claim_nudges,
 };

@@ -110,9 +110,9 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 			     " AND suspended_ms BETWEEN 1 AND ?3 RETURNING key",
 	[STATEMENT_CENSUS] = "SELECT (SELECT count(*) FROM registration WHERE site = ?1),"
 			     " (SELECT coalesce(max(renewed_ms), 0) FROM registration"
-			     "  WHERE site = ?1),"
-			     " tidied_day, tidied_count, seen_ms, spared_until_ms"
-			     " FROM site WHERE id = ?1",
+			     "  WHERE site = ?1)",
+	[STATEMENT_LOAD_ROUND] = "SELECT seen_ms, spared_until_ms, tidied_day, tidied_count"
+				 " FROM site WHERE id = ?1",
 	/* Beyond ?2 a time is from a wrong clock, and becomes ?3.  Each part has an index of its
 	   own. */
 	[STATEMENT_PUT_RIGHT] =
@@ -125,7 +125,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		" OR (site = ?1 AND suspended_ms > 0 AND suspended_ms > ?2)"
 		" OR (site = ?1 AND (" SCHEMA_IS_NOT_ACTIVE ") AND superseded_ms > ?2)",
 	[STATEMENT_PUT_TIDIED] = "UPDATE site SET tidied_day = ?2, tidied_count = ?3 WHERE id = ?1",
-	[STATEMENT_PUT_SEEN] = "UPDATE site SET seen_ms = ?2, spared_until_ms = ?3 WHERE id = ?1",
+	[STATEMENT_CLAIM_ROUND] = "UPDATE site SET seen_ms = ?3, spared_until_ms = ?4"
+				  " WHERE id = ?1 AND seen_ms = ?2",
 	[STATEMENT_FIND_EXPIRED] =
 		"SELECT key FROM registration INDEXED BY registration_renewed"
 		" WHERE site = ?1 AND renewed_ms < ?2 ORDER BY renewed_ms LIMIT ?3",
@@ -145,7 +146,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"  ORDER BY renewed_ms LIMIT ?3) r"
 		" JOIN subscription s ON s.registration = r.id"
 		" ORDER BY r.renewed_ms, r.id, s.name",
-	[STATEMENT_MARK_NUDGED] = "UPDATE registration SET is_nudged = 1 WHERE key = ?1",
+	[STATEMENT_MARK_NUDGED] = "UPDATE registration SET is_nudged = 1 WHERE id = ?1",
 	[STATEMENT_TRACE_KEY] = LEAVE_TRACE " WHERE site = ?1 AND key = ?6",
 	[STATEMENT_TRACE_TOKEN] =
 		LEAVE_TRACE " INDEXED BY registration_token WHERE site = ?1"

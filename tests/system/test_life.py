@@ -326,6 +326,7 @@ def test_who_sleeps_too_long_is_gone(site):
     site.mailpushd.stop()
     path = site.mailpushd.dir / "registry.sqlite"
     with contextlib.closing(sqlite3.connect(path)) as registry, registry:
+        registry.execute("UPDATE site SET seen_ms = 0")
         for home, days in ((gone, 8), (asleep, 6)):
             registry.execute("UPDATE registration SET suspended_ms = suspended_ms - ?,"
                              " renewed_ms = renewed_ms - ? WHERE user = ?",

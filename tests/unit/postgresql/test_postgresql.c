@@ -98,13 +98,21 @@ static void put_well(struct world *w, const char *user)
 	assert_int_equal(ops->commit(w->one, &w->err), 0);
 }
 
-static uint64_t count(struct world *w)
+static uint64_t count_in(struct world *w, struct registry_db *db)
 {
 	struct registry_totals totals = {0};
-	if (ops->begin(w->other, false, &w->err) || ops->count(w->other, &totals, &w->err) ||
-		ops->commit(w->other, &w->err))
+	if (ops->count(db, &totals, &w->err))
 		fail_msg("%s", w->err.text);
 	return totals.registrations;
+}
+
+static uint64_t count(struct world *w)
+{
+	if (ops->begin(w->other, false, &w->err))
+		fail_msg("%s", w->err.text);
+	uint64_t registrations = count_in(w, w->other);
+	assert_int_equal(ops->commit(w->other, &w->err), 0);
+	return registrations;
 }
 
 static void on_row(void *ctx, size_t index, const struct registry_row *row)
@@ -157,6 +165,77 @@ static void of_two_writers_in_conflict_one_is_to_be_done_again(void **state)
 	ops->rollback(w->other);
 	begin(w, w->other);
 	assert_int_equal(put(w, w->other, "alice", NOW + 1), 0);
+	assert_int_equal(ops->commit(w->other, &w->err), 0);
+}
+
+static bool claim(struct world *w, struct registry_db *db, int64_t was_ms, int *ret_failed)
+{
+	bool is_ours = false;
+	*ret_failed = ops->claim_round(db, was_ms, NOW, 0, &is_ours, &w->err);
+	return is_ours;
+}
+
+static void of_two_nodes_that_come_at_once_one_has_the_round(void **state)
+{
+	struct world *w = *state;
+	struct registry_round round = {0};
+	int failed = 0;
+	begin(w, w->one);
+	begin(w, w->other);
+	assert_int_equal(ops->load_round(w->one, &round, &w->err), 0);
+	assert_int_equal(ops->load_round(w->other, &round, &w->err), 0);
+	assert_true(claim(w, w->one, 0, &failed));
+	assert_int_equal(ops->commit(w->one, &w->err), 0);
+	assert_false(claim(w, w->other, 0, &failed));
+	assert_int_equal(failed, -EAGAIN);
+	ops->rollback(w->other);
+	begin(w, w->other);
+	assert_false(claim(w, w->other, 0, &failed));
+	assert_int_equal(failed, 0);
+	assert_int_equal(ops->commit(w->other, &w->err), 0);
+}
+
+static void on_nudge(void *ctx, size_t index, const struct registry_row *row, const char *hash)
+{
+	size_t *nudges = ctx;
+	(void)index;
+	(void)row;
+	(void)hash;
+	(*nudges)++;
+}
+
+static int claim_nudges(struct world *w, struct registry_db *db, size_t *ret_count)
+{
+	*ret_count = 0;
+	return ops->claim_nudges(db, NOW + 1, 10, on_nudge, ret_count, &w->err);
+}
+
+static void a_phone_is_nudged_by_one_of_two_nodes_that_find_it_at_once(void **state)
+{
+	struct world *w = *state;
+	size_t nudges;
+	const struct registry_subscription inbox = {
+		.name = "INBOX", .owner = "alice", .folder = "", .hash = "0123"};
+	const struct registry_list list = {
+		.key = registry_key_make(w->site, "alice", TOKEN, "account", "mail"),
+		.subscriptions = &inbox,
+		.count = 1};
+	put_well(w, "alice");
+	begin(w, w->one);
+	assert_int_equal(ops->put_lists(w->one, &list, 1, &w->err), 0);
+	assert_int_equal(ops->commit(w->one, &w->err), 0);
+	begin(w, w->one);
+	begin(w, w->other);
+	assert_int_equal(count_in(w, w->other), 1);
+	assert_int_equal(claim_nudges(w, w->one, &nudges), 0);
+	assert_int_equal(nudges, 1);
+	assert_int_equal(ops->commit(w->one, &w->err), 0);
+	assert_int_equal(claim_nudges(w, w->other, &nudges), -EAGAIN);
+	assert_int_equal(nudges, 0);
+	ops->rollback(w->other);
+	begin(w, w->other);
+	assert_int_equal(claim_nudges(w, w->other, &nudges), 0);
+	assert_int_equal(nudges, 0);
 	assert_int_equal(ops->commit(w->other, &w->err), 0);
 }
 
@@ -224,6 +303,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		RULE(a_rollback_leaves_nothing),
 		RULE(of_two_writers_in_conflict_one_is_to_be_done_again),
+		RULE(of_two_nodes_that_come_at_once_one_has_the_round),
+		RULE(a_phone_is_nudged_by_one_of_two_nodes_that_find_it_at_once),
 		RULE(a_connection_cut_in_the_middle_leaves_nothing_and_is_made_again),
 		RULE(a_statement_that_hangs_is_given_up),
 		RULE(a_schema_that_is_newer_is_left_alone),

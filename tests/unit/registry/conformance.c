@@ -176,7 +176,9 @@ struct registry_job *verdict_on(struct world *w, enum registry_job_kind kind, co
 
 struct registry_job *tidy(struct world *w, int64_t received_ms)
 {
-	return &add(w, REGISTRY_TIDY, received_ms)->job;
+	struct registry_job *job = &add(w, REGISTRY_TIDY, received_ms)->job;
+	job->is_asked = true;
+	return job;
 }
 
 void crowd(struct world *w, int64_t received_ms, unsigned first, unsigned count)
@@ -237,8 +239,8 @@ bool has_hash(const struct registry_match *match, const char *name)
 static int run_all(void)
 {
 	return conformance_news() + conformance_user() + conformance_mailbox() +
-		conformance_tidy() + conformance_clock() + conformance_listing() +
-		conformance_traces() + conformance_import();
+		conformance_tidy() + conformance_nodes() + conformance_clock() +
+		conformance_listing() + conformance_traces() + conformance_import();
 }
 
 int main(int argc, char **argv)

@@ -79,6 +79,7 @@ struct registry_job *verdict(struct world *w, enum registry_job_kind kind, const
 /* As verdict, on a push to that account of the user's. */
 struct registry_job *verdict_on(struct world *w, enum registry_job_kind kind, const char *user,
 	const char *token, const char *account_id, int64_t before_ms);
+/* Asked for, and so done. */
 struct registry_job *tidy(struct world *w, int64_t received_ms);
 /* Phones that are nothing but there: user0000, user0001, ... */
 void crowd(struct world *w, int64_t received_ms, unsigned first, unsigned count);
@@ -96,6 +97,7 @@ int conformance_news(void);
 int conformance_user(void);
 int conformance_mailbox(void);
 int conformance_tidy(void);
+int conformance_nodes(void);
 int conformance_clock(void);
 int conformance_listing(void);
 int conformance_traces(void);

@@ -755,10 +755,7 @@ static int census(struct registry_db *db, struct registry_census *ret, struct er
 {
 	const struct site *site = site_of(db);
 	(void)err;
-	*ret = (struct registry_census){.tidied_day = site->tidied_day,
-		.tidied_count = site->tidied_count,
-		.seen_ms = site->seen_ms,
-		.spared_until_ms = site->spared_until_ms};
+	*ret = (struct registry_census){0};
 	for (size_t slot = 0; slot < site->slot_count; slot++) {
 		if (!site->slots[slot])
 			continue;
@@ -816,11 +813,25 @@ static int put_tidied(struct registry_db *db, int64_t day, uint64_t count, struc
 	return 0;
 }
 
-static int put_seen(
-	struct registry_db *db, int64_t seen_ms, int64_t spared_until_ms, struct err *err)
+static int load_round(struct registry_db *db, struct registry_round *ret, struct err *err)
+{
+	const struct site *site = site_of(db);
+	(void)err;
+	*ret = (struct registry_round){.tidied_day = site->tidied_day,
+		.tidied_count = site->tidied_count,
+		.seen_ms = site->seen_ms,
+		.spared_until_ms = site->spared_until_ms};
+	return 0;
+}
+
+static int claim_round(struct registry_db *db, int64_t was_ms, int64_t seen_ms,
+	int64_t spared_until_ms, bool *ret_is_ours, struct err *err)
 {
 	struct site *site = site_of(db);
 	(void)err;
+	*ret_is_ours = site->seen_ms == was_ms;
+	if (!*ret_is_ours)
+		return 0;
 	site->seen_ms = seen_ms;
 	site->spared_until_ms = spared_until_ms;
 	return 0;
@@ -907,31 +918,19 @@ static int find_longest_suspended(struct registry_db *db, int64_t before_ms, siz
 	return 0;
 }
 
-static int find_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
+static int claim_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
 	registry_match_fn *on_match, void *ctx, struct err *err)
 {
-	const struct site *site = site_of(db);
+	struct site *site = site_of(db);
 	(void)err;
 	mem_auto size_t *slots = NULL;
 	size_t count = find_before(site, NUDGEABLE, before_ms, limit, &slots);
 	for (size_t i = 0; i < count; i++) {
-		const struct registration *registration = site->slots[slots[i]];
+		struct registration *registration = edit(site, slots[i]);
+		registration->row.is_nudged = true;
 		for (size_t j = 0; j < registration->list->count; j++)
 			on_match(ctx, i, &registration->row,
 				registration->list->subscriptions[j].hash);
-	}
-	return 0;
-}
-
-static int mark_nudged(
-	struct registry_db *db, const struct registry_key *keys, size_t count, struct err *err)
-{
-	struct site *site = site_of(db);
-	(void)err;
-	for (size_t i = 0; i < count; i++) {
-		size_t slot = find(site, &keys[i]);
-		if (slot < site->slot_count)
-			edit(site, slot)->row.is_nudged = true;
 	}
 	return 0;
 }
@@ -1021,11 +1020,11 @@ const struct registry_ops memory_ops = {
 	.census = census,
 	.put_right = put_right,
 	.put_tidied = put_tidied,
-	.put_seen = put_seen,
+	.load_round = load_round,
+	.claim_round = claim_round,
 	.remove_traces = remove_traces,
 	.prune_traces = prune_traces,
 	.find_expired = find_expired,
 	.find_longest_suspended = find_longest_suspended,
-	.find_nudges = find_nudges,
-	.mark_nudged = mark_nudged,
+	.claim_nudges = claim_nudges,
 };
