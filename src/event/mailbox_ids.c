@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#define DOUBTS_KEPT 1024
+
 struct owner {
 	char **ids; /* the oldest first; the folder follows behind the NUL */
 	size_t count;
@@ -13,8 +15,13 @@ struct owner {
 };
 
 struct mailbox_ids {
+	uint8_t seed[16];
 	struct map *owners; /* by name */
 	size_t count;	    /* of all their ids */
+	uint64_t doubts;
+	/* By the hash of an owner's name: what `doubts` was at the last one.  Two that share one
+	   learn a little less. */
+	uint64_t last_doubts[DOUBTS_KEPT];
 };
 
 static const char *folder_of(const char *id)
@@ -42,6 +49,7 @@ static void clear(struct mailbox_ids *ids)
 struct mailbox_ids *mailbox_ids_new(const uint8_t seed[16])
 {
 	struct mailbox_ids *ids = mem_alloc_zero(1, sizeof(*ids));
+	memcpy(ids->seed, seed, sizeof(ids->seed));
 	ids->owners = map_new(seed);
 	return ids;
 }
@@ -58,6 +66,16 @@ void mailbox_ids_free(struct mailbox_ids *ids)
 static struct owner *owner_get(const struct mailbox_ids *ids, const char *name)
 {
 	return map_get(ids->owners, name, strlen(name));
+}
+
+static uint64_t *last_doubt(struct mailbox_ids *ids, const char *name)
+{
+	return &ids->last_doubts[map_hash(ids->seed, name, strlen(name)) % DOUBTS_KEPT];
+}
+
+static void doubt(struct mailbox_ids *ids, const char *name)
+{
+	*last_doubt(ids, name) = ++ids->doubts;
 }
 
 static struct owner *owner_add(struct mailbox_ids *ids, const char *name)
@@ -97,10 +115,16 @@ static bool is_kept(const struct mail_event *event, unsigned reading)
 		event_is_believed(event, event->at, event->readings, reading);
 }
 
-void mailbox_ids_learn(struct mailbox_ids *ids, const struct mail_event *event, unsigned reading)
+uint64_t mailbox_ids_doubts(const struct mailbox_ids *ids)
+{
+	return ids->doubts;
+}
+
+void mailbox_ids_learn(
+	struct mailbox_ids *ids, const struct mail_event *event, unsigned reading, uint64_t doubts)
 {
 	const struct mailbox *at = &event->at[reading];
-	if (!is_kept(event, reading))
+	if (!is_kept(event, reading) || *last_doubt(ids, at->owner) > doubts)
 		return;
 	struct owner *owner = owner_get(ids, at->owner);
 	for (size_t i = owner ? owner->count : 0; i-- > 0;) {
@@ -201,6 +225,7 @@ bool mailbox_ids_follow(struct mailbox_ids *ids, const struct mail_event *event,
 			mailbox_ids_forget_owner(ids, at->owner);
 			continue;
 		}
+		doubt(ids, at->owner);
 		move.from = mem_dup(folder);
 		follow(ids, owner, &move);
 		*ret = (struct mailbox){.owner = at->owner, .folder = move.from};
@@ -209,8 +234,23 @@ bool mailbox_ids_follow(struct mailbox_ids *ids, const struct mail_event *event,
 	return false;
 }
 
+void mailbox_ids_forget(struct mailbox_ids *ids, const struct mailbox *mailbox, char separator)
+{
+	struct owner *owner = owner_get(ids, mailbox->owner);
+	doubt(ids, mailbox->owner);
+	for (size_t i = owner ? owner->count : 0; i-- > 0;) {
+		const char *folder = folder_of(owner->ids[i]);
+		if (rest_below(folder, mailbox->folder, separator) ||
+			rest_below(mailbox->folder, folder, separator))
+			drop(ids, owner, i);
+	}
+	if (owner && !owner->count)
+		mailbox_ids_forget_owner(ids, mailbox->owner);
+}
+
 void mailbox_ids_forget_owner(struct mailbox_ids *ids, const char *name)
 {
+	doubt(ids, name);
 	struct owner *owner = map_remove(ids->owners, name, strlen(name));
 	if (!owner)
 		return;

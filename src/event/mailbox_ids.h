@@ -5,10 +5,10 @@
  * lives, no other mailbox of that owner has it, and each event gives it beside the name.  So an
  * event that gives a known id with another name tells of the rename.
  *
- * An id is known until something tells of its owner's mailboxes by their names alone (a phone that
- * registers, a rename, a delete): by then another mailbox may have the name that is known here.  So
- * it is worth nothing on disk, and is kept in memory.  Bounded: the oldest of an owner makes place,
- * and all when there are too many in all.
+ * An id is known until something tells of the folder by its name alone (a phone that registers, a
+ * rename, a delete): by then another mailbox may have that name.  So it is worth nothing on disk,
+ * and is kept in memory.  Bounded: the oldest of an owner makes place, and all when there are too
+ * many in all.
  *
  * One owner, one thread.
  */
@@ -31,9 +31,13 @@ void mailbox_ids_free(struct mailbox_ids *ids);
 
 /*
  * The mailbox of the event is there, in that reading, and so no other one is.  Not learnt: an
- * INBOX, which keeps its name, and a reading that is not believed.
+ * INBOX, which keeps its name, a reading that is not believed, and, where something about the
+ * owner came in doubt since the event came, anything.  `doubts`: mailbox_ids_doubts by then.
  */
-void mailbox_ids_learn(struct mailbox_ids *ids, const struct mail_event *event, unsigned reading);
+void mailbox_ids_learn(
+	struct mailbox_ids *ids, const struct mail_event *event, unsigned reading, uint64_t doubts);
+/* How often something came in doubt, or moved. */
+uint64_t mailbox_ids_doubts(const struct mailbox_ids *ids);
 /*
  * Was the mailbox of the event elsewhere?  Then it is known here from now on, and what is below it
  * too.  `ret`: where it was; its owner lives as long as the event, its folder is the caller's to
@@ -44,6 +48,11 @@ void mailbox_ids_learn(struct mailbox_ids *ids, const struct mail_event *event, 
  */
 bool mailbox_ids_follow(struct mailbox_ids *ids, const struct mail_event *event, char separator,
 	struct mailbox *ret);
+/*
+ * A mailbox was named: what stands there is in doubt, and so is what stands below it, and above it,
+ * as the named one would move with that.  An INBOX has nothing below it.
+ */
+void mailbox_ids_forget(struct mailbox_ids *ids, const struct mailbox *mailbox, char separator);
 void mailbox_ids_forget_owner(struct mailbox_ids *ids, const char *owner);
 
 #endif

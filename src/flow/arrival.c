@@ -50,6 +50,7 @@ struct arrival {
 
 	struct registering registering; /* REGISTER: what the job borrows beside the event */
 	struct mailbox was_at;		/* NEWS: the same, its folder our own */
+	uint64_t doubts; /* about the ids of mailboxes, when the registry was asked */
 
 	size_t merge_key_size;
 	size_t raw_size;
@@ -313,23 +314,37 @@ static void look_up_id(const struct arrivals *arrivals, struct arrival *arrival)
 		arrival->job.was_at = &arrival->was_at;
 }
 
-/* What tells of mailboxes by their names leaves in doubt what the ids say of their owners. */
+static void forget_all(
+	struct arrivals *arrivals, const struct mailbox *mailboxes, unsigned count, char separator)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (mailbox_is_inbox(&mailboxes[i]))
+			mailbox_ids_forget_owner(arrivals->ids, mailboxes[i].owner);
+		else
+			mailbox_ids_forget(arrivals->ids, &mailboxes[i], separator);
+	}
+}
+
+/* What tells of mailboxes by their names leaves in doubt what the ids say of them. */
 static void forget_ids(struct arrivals *arrivals, const struct registry_job *job)
 {
 	const struct mail_event *event = job->event;
-	for (unsigned i = 0; i < event->readings; i++)
-		mailbox_ids_forget_owner(arrivals->ids, event->at[i].owner);
-	for (unsigned i = 0; i < event->from_readings; i++)
-		mailbox_ids_forget_owner(arrivals->ids, event->from[i].owner);
-	for (size_t i = 0; i < job->subscription_count; i++)
-		mailbox_ids_forget_owner(arrivals->ids, job->subscriptions[i].owner);
+	forget_all(arrivals, event->at, event->readings, job->separator);
+	forget_all(arrivals, event->from, event->from_readings, job->separator);
+	for (size_t i = 0; i < job->subscription_count; i++) {
+		const struct mailbox named = {.owner = job->subscriptions[i].owner,
+			.folder = job->subscriptions[i].folder};
+		mailbox_ids_forget(arrivals->ids, &named, job->separator);
+	}
 }
 
 /* The folders that somebody subscribes to. */
-static void learn_ids(struct arrivals *arrivals, const struct registry_job *job)
+static void learn_ids(struct arrivals *arrivals, const struct arrival *arrival)
 {
+	const struct registry_job *job = &arrival->job;
 	for (size_t i = 0; i < job->match_count; i++)
-		mailbox_ids_learn(arrivals->ids, job->event, job->matches[i].reading);
+		mailbox_ids_learn(arrivals->ids, job->event, job->matches[i].reading,
+			newest_of(arrival)->doubts);
 }
 
 static void on_registry(struct registry_job *job)
@@ -347,11 +362,8 @@ static void on_registry(struct registry_job *job)
 		finish_if_done(arrivals, arrival);
 		return;
 	}
-	/* Again: what came before has taught some since. */
 	if (is_news(arrival->action))
-		learn_ids(arrivals, job);
-	else
-		forget_ids(arrivals, job);
+		learn_ids(arrivals, arrival);
 	const struct registry_outcome_needs needs = {.config = arrivals->needs.config,
 		.queue = arrivals->needs.queue,
 		.delivery = arrivals->needs.delivery,
@@ -457,6 +469,7 @@ static void enter(struct arrivals *arrivals, struct arrival *arrival)
 		look_up_id(arrivals, arrival);
 	else
 		forget_ids(arrivals, &arrival->job);
+	arrival->doubts = mailbox_ids_doubts(arrivals->ids);
 	submit(arrivals, arrival);
 }
 

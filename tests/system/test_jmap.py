@@ -128,6 +128,33 @@ def test_a_phone_that_registers_means_the_folder_that_has_the_name_by_then(site)
     home.told("Notes")
 
 
+@pytest.mark.parametrize("named", [("INBOX",), ("INBOX", "Else")], ids=len)
+def test_a_phone_leaves_known_what_it_does_not_name(site, named):
+    home = JmapHome(site, "Notes", "Else")
+    site.registered_phone(home.user, *named)
+    home.rename("Notes", "Archive")
+    home.append("Archive")
+    home.told("Notes")
+
+
+def test_who_names_folders_of_others_leaves_known_what_is_not_named(site):
+    home = JmapHome(site, "Notes", "Else")
+    bob = site.create_user()
+    home.device.setacl("Else", bob, "lr")
+    site.registered_phone(bob, "INBOX", site.cyrus.other_name(home.user, "Else"))
+    home.rename("Notes", "Archive")
+    home.append("Archive")
+    home.told("Notes")
+
+
+def test_a_folder_that_is_deleted_leaves_known_what_is_beside_it(site):
+    home = JmapHome(site, "Notes", "Else")
+    home.device.delete("Else")
+    home.rename("Notes", "Archive")
+    home.append("Archive")
+    home.told("Notes")
+
+
 def test_a_folder_that_was_never_seen_is_silent_until_the_phone_registers_again(site):
     home = JmapHome(site, "Notes", is_seen=False)
     home.rename("Notes", "Archive")

@@ -35,7 +35,12 @@ static struct mail_event event_at(const char *id, const char *owner, const char 
 static void learn(struct mailbox_ids *ids, const char *id, const char *owner, const char *folder)
 {
 	struct mail_event event = event_at(id, owner, folder);
-	mailbox_ids_learn(ids, &event, 0);
+	mailbox_ids_learn(ids, &event, 0, mailbox_ids_doubts(ids));
+}
+
+static void forget(struct mailbox_ids *ids, const char *owner, const char *folder)
+{
+	mailbox_ids_forget(ids, &(struct mailbox){.owner = owner, .folder = folder}, '.');
 }
 
 /* An event names it there: where was it?  "": not elsewhere, for all that is known. */
@@ -211,6 +216,59 @@ static void what_is_forgotten_of_an_owner_is_known_of_others(void **state)
 	assert_was(*state, "x", "alice", "D", "A");
 }
 
+static void what_a_name_puts_in_doubt_is_there_below_and_above(void **state)
+{
+	learn(*state, "x", "alice", "Work");
+	learn(*state, "y", "alice", "Work.Sub");
+	learn(*state, "z", "alice", "Work.Sub.Deep");
+	learn(*state, "b", "alice", "Work.Other");
+	learn(*state, "c", "alice", "Works");
+	learn(*state, "d", "bob", "Work.Sub");
+	forget(*state, "alice", "Work.Sub");
+	assert_was(*state, "x", "alice", "X", "");
+	assert_was(*state, "y", "alice", "Y", "");
+	assert_was(*state, "z", "alice", "Z", "");
+	assert_was(*state, "b", "alice", "B", "Work.Other");
+	assert_was(*state, "c", "alice", "C", "Works");
+	assert_was(*state, "d", "bob", "D", "Work.Sub");
+}
+
+static void an_inbox_puts_no_folder_in_doubt(void **state)
+{
+	learn(*state, "x", "alice", "Notes");
+	forget(*state, "alice", "");
+	forget(*state, "nobody", "Notes");
+	assert_was(*state, "x", "alice", "Archive", "Notes");
+}
+
+/* An event that came before the doubt, and is done after it, may tell of the old name. */
+static void what_came_before_a_doubt_teaches_nothing_after_it(void **state)
+{
+	struct mail_event event = event_at("x", "alice", "Notes");
+	uint64_t before = mailbox_ids_doubts(*state);
+	forget(*state, "alice", "Notes");
+	mailbox_ids_learn(*state, &event, 0, before);
+	assert_was(*state, "x", "alice", "Archive", "");
+	mailbox_ids_learn(*state, &event, 0, mailbox_ids_doubts(*state));
+	before = mailbox_ids_doubts(*state);
+	assert_was(*state, "x", "alice", "Archive", "Notes");
+	mailbox_ids_learn(*state, &event, 0, before);
+	assert_was(*state, "x", "alice", "Archive", "");
+	mailbox_ids_forget_owner(*state, "alice");
+	event.at[0].folder = "Archive";
+	mailbox_ids_learn(*state, &event, 0, before);
+	assert_was(*state, "x", "alice", "Older", "");
+}
+
+static void a_doubt_about_one_owner_is_none_about_another(void **state)
+{
+	struct mail_event event = event_at("x", "alice", "Notes");
+	uint64_t before = mailbox_ids_doubts(*state);
+	forget(*state, "bob", "Notes");
+	mailbox_ids_learn(*state, &event, 0, before);
+	assert_was(*state, "x", "alice", "Archive", "Notes");
+}
+
 /* Whoever makes a folder a@y in his tree must not speak for folder a of a namesake at y. */
 static void of_two_readings_the_one_that_the_acl_names_counts(void **state)
 {
@@ -219,8 +277,8 @@ static void of_two_readings_the_one_that_the_acl_names_counts(void **state)
 		.at = {{.owner = "victim@y", .folder = "a"}, {.owner = "victim", .folder = "a@y"}},
 		.readings = 2,
 		.acl = "victim\tlrs\t"};
-	mailbox_ids_learn(*state, &event, 0);
-	mailbox_ids_learn(*state, &event, 1);
+	mailbox_ids_learn(*state, &event, 0, 0);
+	mailbox_ids_learn(*state, &event, 1, 0);
 	event.acl = "victim@y\tlrs\t";
 	event.at[0].folder = "b";
 	event.at[1].folder = "b@y";
@@ -278,6 +336,10 @@ int main(void)
 		TEST(a_name_that_becomes_too_long_is_forgotten),
 		TEST(an_inbox_keeps_its_name),
 		TEST(what_is_forgotten_of_an_owner_is_known_of_others),
+		TEST(what_a_name_puts_in_doubt_is_there_below_and_above),
+		TEST(an_inbox_puts_no_folder_in_doubt),
+		TEST(what_came_before_a_doubt_teaches_nothing_after_it),
+		TEST(a_doubt_about_one_owner_is_none_about_another),
 		TEST(of_two_readings_the_one_that_the_acl_names_counts),
 		TEST(the_oldest_of_an_owner_makes_place),
 		TEST(too_many_in_all_begin_anew),
