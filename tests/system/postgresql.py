@@ -4,6 +4,7 @@
 argument; 77 if PostgreSQL is not installed.
 """
 
+import contextlib
 import os
 import pathlib
 import pwd
@@ -16,6 +17,7 @@ import tempfile
 from waiting import wait_until
 
 USER = "mailpush"
+ADMIN = "admin"
 DATABASE = "mailpush"
 LIMIT_S = 60
 
@@ -31,27 +33,41 @@ def programs():
 
 
 class Postgresql:
-    """Takes whoever connects for whoever they say they are.
+    """Takes whoever connects for whoever they say they are, unless a password is given.
 
     Texts are sorted as English readers expect, so that nothing depends on the order of bytes by
-    chance.
+    chance.  USER owns the database and has no other rights; what the test does is done by ADMIN.
     """
 
-    def __init__(self, settings=()):
+    def __init__(self, settings=(), network=None, password=None):
+        """network: it stands in that one, and is reached by its address."""
         self.programs = programs()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mailpush-pg-"))
         self.settings = settings
+        self.network = network
+        self.password = password
         self.process = None
+        self.standbys = []
         # The server refuses to run as root.
         self.user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
-        if self.user:
-            nobody = pwd.getpwnam("nobody")
-            os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
+        self.own(self.folder)
         self.folder.chmod(0o755)
 
     @property
     def url(self):
-        return f"postgresql://{USER}@/{DATABASE}?host={self.folder}"
+        host = f"{self.network.address}/" if self.network else "/"
+        places = ",".join(str(server.folder) for server in (self, *self.standbys))
+        return f"postgresql://{USER}@{host}{DATABASE}" + ("" if self.network else f"?host={places}")
+
+    @property
+    def place(self):
+        """How it is called in what mailpushd says."""
+        return self.network.address if self.network else str(self.folder)
+
+    def own(self, path):
+        if self.user:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
 
     def run(self, program, *arguments):
         done = subprocess.run([self.programs / program, *arguments], capture_output=True, text=True,
@@ -60,33 +76,74 @@ class Postgresql:
         return done.stdout
 
     def make(self):
-        self.run("initdb", "-D", self.folder / "data", "-U", USER, "-A", "trust", "-E", "UTF8",
+        self.run("initdb", "-D", self.folder / "data", "-U", ADMIN, "-A", "trust", "-E", "UTF8",
                  "--locale-provider=icu", "--icu-locale=en-US", "--no-sync")
+        method = "scram-sha-256" if self.password else "trust"
+        (self.folder / "data" / "pg_hba.conf").write_text(
+            f"local all {ADMIN} trust\nlocal replication {ADMIN} trust\n"
+            f"local all all {method}\nhost all all 0.0.0.0/0 {method}\n")
         self.start()
-        self.sql(f"CREATE DATABASE {DATABASE}", database="postgres")
+        secret = f"PASSWORD '{self.password}'" if self.password else ""
+        self.sql(f"CREATE ROLE {USER} LOGIN {secret}", database="postgres")
+        self.sql(f"CREATE DATABASE {DATABASE} OWNER {USER}", database="postgres")
+        return self
 
     def start(self):
-        options = [f"unix_socket_directories={self.folder}", "listen_addresses=", "fsync=off",
-                   "shared_buffers=16MB", *self.settings]
+        options = [f"unix_socket_directories={self.folder}", "fsync=off", "shared_buffers=16MB",
+                   f"listen_addresses={self.network.address if self.network else ''}", *self.settings]
+        server = [self.programs / "postgres", "-D", self.folder / "data",
+                  *(word for option in options for word in ("-c", option))]
+        become = self.user
+        if self.network:
+            become = {}
+            server = [*self.network.inside, "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+                      *server]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [self.programs / "postgres", "-D", self.folder / "data",
-                 *(word for option in options for word in ("-c", option))],
-                stdout=log, stderr=log, cwd=self.folder, start_new_session=True, **self.user)
+            self.process = subprocess.Popen(server, stdout=log, stderr=log, cwd=self.folder,
+                                            start_new_session=True, **become)
         wait_until(self.answers, timeout=LIMIT_S, what="PostgreSQL's answer")
 
     def answers(self):
         assert self.process.poll() is None, self.log()
         return not subprocess.run([self.programs / "pg_isready", "-q", "-h", self.folder, "-d", "postgres",
-                                   "-U", USER]).returncode
+                                   "-U", ADMIN]).returncode
 
     def log(self):
         return (self.folder / "log").read_text(errors="replace")
 
+    def psql(self, *arguments, database=DATABASE, user=ADMIN):
+        """A command."""
+        return [self.programs / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-U", user, "-d",
+                database, *arguments]
+
     def sql(self, text, database=DATABASE):
         """What psql prints: rows without a frame."""
-        return self.run("psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-U", USER, "-d", database,
-                        "-c", text).strip()
+        return self.run("psql", *self.psql("-c", text, database=database)[1:]).strip()
+
+    def end_connections(self):
+        """Those of mailpushd."""
+        self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mailpush'")
+
+    def make_standby(self):
+        """A server that follows this one; each commit waits for it."""
+        standby = Postgresql(self.settings)
+        self.standbys.append(standby)
+        self.run("pg_basebackup", "-h", self.folder, "-U", ADMIN, "-D", standby.folder / "data", "-R",
+                 "--checkpoint=fast", "--no-sync", "-X", "stream")
+        standby.start()
+        self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.sql("SELECT pg_reload_conf()")
+        wait_until(lambda: self.sql("SELECT sync_state FROM pg_stat_replication") == "sync",
+                   what="a standby that follows")
+        return standby
+
+    def signal_all(self, number):
+        """To all of its processes, each of which leads a group of its own."""
+        first = self.process.pid
+        others = pathlib.Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        for process in (first, *map(int, others)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
 
     def stop(self, how=signal.SIGINT):
         """SIGINT: connections are closed, all is kept.  SIGQUIT: as in a crash."""
@@ -96,7 +153,11 @@ class Postgresql:
             self.process = None
 
     def remove(self):
+        for standby in self.standbys:
+            standby.remove()
         try:
+            if self.process:
+                self.signal_all(signal.SIGCONT)
             self.stop()
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
