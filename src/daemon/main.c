@@ -28,6 +28,7 @@
  *   random          random numbers that a seed repeats
  *   backoff         how long to wait before the next attempt
  *   base64url       bytes as text without escapes
+ *   lookup          the addresses of a name, within a deadline
  *   worker          a thread that does jobs in batches
  *   joblist         the jobs that wait for it
  *   log             the log, written by a thread of its own
@@ -101,6 +102,7 @@
  *   postgresql_write   its writes
  *   postgresql_change  its deletes and renames of accounts and folders
  *   pglink          statements out, answers in; nothing waits without end
+ *   pghosts         its hosts in turn, each by its addresses in turn
  *   pgurl           the server's url, taken apart into its hosts
  *   pgvalue         values in binary form
  *   pgstate         what a SQLSTATE means for what is done next

@@ -2,15 +2,19 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "postgresql/pghosts.h"
 #include "postgresql/pgstate.h"
 #include "postgresql/pgurl.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #define PASSWORD_MAX 1024
+/* A deadline that comes nearer meanwhile is noticed within so long. */
+#define LOOK_MS 500
 
 /* A statement whose answer has not come. */
 struct sent {
@@ -23,8 +27,9 @@ struct pglink {
 	struct pgurl *url;
 	char *password_file;
 	int64_t timeout_ms;
-	PGconn *conn; /* NULL: closed */
-	size_t host;  /* of the connection, or to be tried next */
+	const atomic_int_least64_t *end_by_ms; /* may be NULL */
+	PGconn *conn;			       /* NULL: closed */
+	struct pghosts *hosts; /* at the host of the connection, or at the one to be tried next */
 	char version[64];
 	struct sent *sent;
 	size_t sent_count;
@@ -41,6 +46,8 @@ int pglink_new(const struct pglink_settings *settings, struct pglink **ret, stru
 	link->url = url;
 	link->password_file = settings->password_file ? mem_dup(settings->password_file) : NULL;
 	link->timeout_ms = settings->timeout_ms;
+	link->end_by_ms = settings->end_by_ms;
+	link->hosts = pghosts_new(url);
 	*ret = link;
 	return 0;
 }
@@ -51,6 +58,7 @@ void pglink_free(struct pglink *link)
 		return;
 	pglink_close(link);
 	free(link->sent);
+	pghosts_free(link->hosts);
 	pgurl_free(link->url);
 	free(link->password_file);
 	free(link);
@@ -73,37 +81,57 @@ void pglink_close(struct pglink *link)
 	link->sent_count = 0;
 }
 
+static const char *first_line(char *text)
+{
+	text[strcspn(text, "\n")] = '\0';
+	return *text ? text : "connection lost";
+}
+
+/* The next connection goes elsewhere. */
 static int lose(struct pglink *link, int code, const char *why, struct err *err)
 {
 	char said[256];
 	snprintf(said, sizeof(said), "%s", why);
-	said[strcspn(said, "\n")] = '\0';
-	const char *host = pgurl_host(link->url, link->host);
+	const char *host = pghosts_name(link->hosts);
+	err_set(err, code, "registry '%s': %s%s%s; look at the server and the way to it",
+		pglink_name(link), host, *host ? ": " : "", first_line(said));
 	pglink_close(link);
-	link->host = (link->host + 1) % pgurl_host_count(link->url);
-	return err_set(err, code, "registry '%s': %s%s%s; look at the server and the way to it",
-		pglink_name(link), host, *host ? ": " : "", *said ? said : "connection lost");
+	pghosts_move_on(link->hosts);
+	return code;
 }
 
-static int lose_in_time(struct pglink *link, const char *doing, struct err *err)
+static int64_t earlier(int64_t one_ms, int64_t other_ms)
 {
-	mem_auto char *why =
-		mem_printf("no answer within %lld ms %s", (long long)link->timeout_ms, doing);
-	return lose(link, -ETIMEDOUT, why, err);
+	return one_ms < other_ms ? one_ms : other_ms;
+}
+
+/* Until then, or until we are to end. */
+static int64_t left_ms(const struct pglink *link, int64_t deadline_ms)
+{
+	int64_t end_by_ms = link->end_by_ms ? atomic_load(link->end_by_ms) : 0;
+	return (end_by_ms ? earlier(deadline_ms, end_by_ms) : deadline_ms) - clock_monotonic_ms();
 }
 
 /* False: the deadline (monotonic) has passed. */
 static bool wait_for_socket(const struct pglink *link, short events, int64_t deadline_ms)
 {
 	struct pollfd socket = {.fd = PQsocket(link->conn), .events = events};
-	for (;;) {
-		int64_t left_ms = deadline_ms - clock_monotonic_ms();
-		if (left_ms <= 0)
-			return false;
-		int ready = poll(&socket, 1, (int)left_ms);
+	for (int64_t left; (left = left_ms(link, deadline_ms)) > 0;) {
+		int ready = poll(&socket, 1, (int)earlier(left, LOOK_MS));
 		if (ready > 0 || (ready < 0 && errno != EINTR))
 			return true;
 	}
+	return false;
+}
+
+static int resolve(struct pglink *link, int64_t deadline_ms, struct err *err)
+{
+	int failed = -ETIMEDOUT;
+	err_set(err, failed, "no time left to look its name up");
+	for (int64_t left; failed == -ETIMEDOUT && (left = left_ms(link, deadline_ms)) > 0;)
+		failed = pghosts_resolve(
+			link->hosts, clock_monotonic_ms() + earlier(left, LOOK_MS), err);
+	return failed;
 }
 
 static int read_password(const struct pglink *link, char ret[PASSWORD_MAX], struct err *err)
@@ -129,6 +157,27 @@ static void ignore_notice(void *ctx, const PGresult *notice)
 	(void)notice;
 }
 
+static int not_in_time(const struct pglink *link, const char *doing, struct err *err)
+{
+	return err_set(
+		err, -ETIMEDOUT, "no answer within %lld ms %s", (long long)link->timeout_ms, doing);
+}
+
+static int say(struct pglink *link, struct err *err)
+{
+	return err_set(err, -ENOTCONN, "%s", PQerrorMessage(link->conn));
+}
+
+/* Is the database one that can hold what we have? */
+static int check_encoding(const struct pglink *link, struct err *err)
+{
+	const char *encoding = PQparameterStatus(link->conn, "server_encoding");
+	if (!encoding || strcmp(encoding, "UTF8") == 0)
+		return 0;
+	return err_set(err, -ENOTSUP,
+		"the database's encoding is %s, not UTF8: make one with encoding 'UTF8'", encoding);
+}
+
 /* Goes as far as the server's greeting. */
 static int greet(struct pglink *link, int64_t deadline_ms, struct err *err)
 {
@@ -137,50 +186,64 @@ static int greet(struct pglink *link, int64_t deadline_ms, struct err *err)
 		state = PGRES_POLLING_FAILED;
 	while (state != PGRES_POLLING_OK) {
 		if (state == PGRES_POLLING_FAILED)
-			return lose(link, -ENOTCONN, PQerrorMessage(link->conn), err);
+			return say(link, err);
 		if (!wait_for_socket(
 			    link, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_ms))
-			return lose_in_time(link, "to the attempt to connect", err);
+			return not_in_time(link, "to the attempt to connect", err);
 		state = PQconnectPoll(link->conn);
 	}
 	PQsetNoticeReceiver(link->conn, ignore_notice, NULL);
 	if (PQsetnonblocking(link->conn, 1) != 0 || !PQenterPipelineMode(link->conn))
-		return lose(link, -ENOTCONN, PQerrorMessage(link->conn), err);
-	const char *encoding = PQparameterStatus(link->conn, "server_encoding");
-	if (encoding && strcmp(encoding, "UTF8") != 0) {
-		mem_auto char *why = mem_printf("the database's encoding is %s, not UTF8: make "
-						"one with encoding 'UTF8'",
-			encoding);
-		return lose(link, -ENOTSUP, why, err);
-	}
+		return say(link, err);
 	const char *version = PQparameterStatus(link->conn, "server_version");
 	snprintf(link->version, sizeof(link->version), "PostgreSQL %s", version ? version : "");
-	return 0;
+	return check_encoding(link, err);
 }
 
-static int connect_host(struct pglink *link, struct err *err)
+/* To the present host, by its present address. */
+static int connect_host(
+	struct pglink *link, const char *password, int64_t deadline_ms, struct err *err)
 {
+	int failed = resolve(link, deadline_ms, err);
+	if (failed)
+		return failed;
 	struct pgurl_parameters parameters;
-	pgurl_parameters(link->url, link->host, &parameters);
-	char password[PASSWORD_MAX];
-	if (link->password_file) {
-		int failed = read_password(link, password, err);
-		if (failed)
-			return failed;
+	pghosts_parameters(link->hosts, &parameters);
+	if (password)
 		pgurl_set(&parameters, "password", password);
-	}
 	pgurl_set(&parameters, "client_encoding", "UTF8");
 	if (!pgurl_parameter(link->url, "target_session_attrs"))
 		pgurl_set(&parameters, "target_session_attrs", "read-write");
 	if (!pgurl_parameter(link->url, "application_name"))
 		pgurl_set(&parameters, "application_name", "mailpush");
-	int64_t deadline_ms = clock_monotonic_ms() + link->timeout_ms;
 	link->conn = PQconnectStartParams(parameters.names, parameters.values, 0);
-	if (link->password_file)
-		explicit_bzero(password, sizeof(password));
 	if (!link->conn)
-		return err_set(err, -ENOMEM, "registry '%s': out of memory", pglink_name(link));
+		return err_set(err, -ENOMEM, "out of memory");
 	return greet(link, deadline_ms, err);
+}
+
+/* To the first that can be had, until the deadline; what is not tried is tried next time. */
+static int connect_any(struct pglink *link, const char *password, struct err *err)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + link->timeout_ms;
+	uint64_t round = pghosts_moves(link->hosts) + pgurl_host_count(link->url);
+	char causes[ERR_TEXT_MAX] = "";
+	int failed;
+	do {
+		struct err why;
+		failed = connect_host(link, password, deadline_ms, &why);
+		if (!failed)
+			return 0;
+		const char *host = pghosts_name(link->hosts);
+		size_t used = strlen(causes);
+		snprintf(causes + used, sizeof(causes) - used, "%s%s%s%.200s", used ? "; " : "",
+			host, *host ? ": " : "", first_line(why.text));
+		pglink_close(link);
+		pghosts_move_on(link->hosts);
+	} while (pghosts_moves(link->hosts) < round && left_ms(link, deadline_ms) > 0);
+	return err_set(err, failed == -ENOENT ? -ENOTCONN : failed,
+		"registry '%s': %s; look at the server and the way to it", pglink_name(link),
+		causes);
 }
 
 /* The server may have closed it while nobody asked. */
@@ -201,9 +264,11 @@ int pglink_connect(struct pglink *link, bool *ret_is_new, struct err *err)
 		return 0;
 	}
 	pglink_close(link);
-	int failed = -ENOTCONN;
-	for (size_t i = 0; i < pgurl_host_count(link->url) && failed; i++)
-		failed = connect_host(link, err);
+	char password[PASSWORD_MAX];
+	int failed = link->password_file ? read_password(link, password, err) : 0;
+	if (!failed)
+		failed = connect_any(link, link->password_file ? password : NULL, err);
+	explicit_bzero(password, sizeof(password));
 	if (!failed)
 		*ret_is_new = true;
 	return failed;
@@ -229,8 +294,10 @@ static int wait_for_answer(struct pglink *link, int64_t deadline_ms, struct err 
 		if (unsent >= 0 && !PQisBusy(link->conn))
 			return 0;
 		short events = (short)(POLLIN | (unsent > 0 ? POLLOUT : 0));
-		if (unsent >= 0 && !wait_for_socket(link, events, deadline_ms))
-			return lose_in_time(link, "to a statement", err);
+		if (unsent >= 0 && !wait_for_socket(link, events, deadline_ms)) {
+			struct err why;
+			return lose(link, not_in_time(link, "to a statement", &why), why.text, err);
+		}
 		if (unsent < 0 || !PQconsumeInput(link->conn))
 			return lose(link, -ENOTCONN, PQerrorMessage(link->conn), err);
 	}
@@ -286,7 +353,7 @@ int pglink_wait(struct pglink *link, struct err *err)
 	if (failed == -ENOTCONN || failed == -ETIMEDOUT) {
 		/* Said by the server, which can go on with nothing of ours. */
 		if (link->conn)
-			link->host = (link->host + 1) % pgurl_host_count(link->url);
+			pghosts_move_on(link->hosts);
 		pglink_close(link);
 	}
 	return failed;

@@ -7,9 +7,10 @@
  * is to be prepared again after a loss, and poolers that give each transaction another server
  * (pgbouncer) do no harm.
  *
- * Each wait has a deadline.  When it passes, when the connection is lost or the server says that it
- * is about to go or to be read-only, the connection is closed, and the next pglink_connect begins
- * with the next host.  Only libpq's look-up of a host's name obeys the resolver's own deadlines.
+ * Each wait has a deadline, and so has pglink_connect as a whole, whatever number of hosts and
+ * addresses it tries.  When it passes, when the connection is lost or the server says that it is
+ * about to go or to be read-only, the connection is closed, and the next pglink_connect begins with
+ * the next address or host.
  *
  * Errors are negative errno, by what is to be done about them:
  *   -EAGAIN     in conflict with another transaction: again at once
@@ -28,13 +29,16 @@
 #include "base/err.h"
 #include "postgresql/pgvalue.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct pglink_settings {
 	const char *url;	   /* "postgresql://..." */
 	const char *password_file; /* its first line, read at each connect; NULL: none */
-	int64_t timeout_ms;	   /* for each host, and for each wait */
+	int64_t timeout_ms;	   /* to connect, and for each wait */
+	/* Monotonic, may be set by another thread: no wait lasts longer; 0 or NULL: none. */
+	const atomic_int_least64_t *end_by_ms;
 };
 
 struct pglink;

@@ -3,10 +3,13 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <libpq-fe.h>
+#include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 /* One of the hosts: the parts of the three lists that are its. */
@@ -24,13 +27,18 @@ struct pgurl {
 	size_t host_count;
 };
 
-const char *pgurl_parameter(const struct pgurl *url, const char *name)
+static const char *find(const PQconninfoOption *options, const char *name)
 {
-	for (const PQconninfoOption *option = url->options; option->keyword; option++) {
+	for (const PQconninfoOption *option = options; option && option->keyword; option++) {
 		if (strcmp(option->keyword, name) == 0)
 			return option->val && *option->val ? option->val : NULL;
 	}
 	return NULL;
+}
+
+const char *pgurl_parameter(const struct pgurl *url, const char *name)
+{
+	return find(url->options, name);
 }
 
 static size_t parts(const char *list)
@@ -52,11 +60,11 @@ static char *part(const char *list, size_t n)
 	return size ? mem_dup_n(list, size) : NULL;
 }
 
-static void find_hosts(struct pgurl *url)
+static void set_hosts(struct pgurl *url, const PQconninfoOption *options)
 {
-	const char *names = pgurl_parameter(url, "host");
-	const char *addresses = pgurl_parameter(url, "hostaddr");
-	const char *ports = pgurl_parameter(url, "port");
+	const char *names = find(options, "host");
+	const char *addresses = find(options, "hostaddr");
+	const char *ports = find(options, "port");
 	size_t count = parts(names) > parts(addresses) ? parts(names) : parts(addresses);
 	url->host_count = count ? count : 1;
 	url->hosts = mem_alloc_zero(url->host_count, sizeof(*url->hosts));
@@ -70,6 +78,41 @@ static void find_hosts(struct pgurl *url)
 		host->shown = shown && host->port ? mem_printf("%s:%s", shown, host->port)
 						  : mem_dup(shown ? shown : "");
 	}
+}
+
+static void take_all(const struct pgurl *url, struct pgurl_parameters *parameters)
+{
+	for (const PQconninfoOption *option = url->options; option->keyword; option++) {
+		if (option->val && *option->val)
+			pgurl_set(parameters, option->keyword, option->val);
+	}
+}
+
+/*
+ * All that libpq adds to a url, from its service file and the environment; it tells so of a
+ * connection only, hence one with a parameter that keeps it from going any further.
+ */
+static PQconninfoOption *complete(const struct pgurl *url)
+{
+	struct pgurl_parameters parameters = {0};
+	take_all(url, &parameters);
+	pgurl_set(&parameters, "target_session_attrs", "nobody");
+	PGconn *conn = PQconnectStartParams(parameters.names, parameters.values, 0);
+	PQconninfoOption *options = PQconninfo(conn);
+	PQfinish(conn);
+	return options;
+}
+
+static void find_hosts(struct pgurl *url)
+{
+	if (pgurl_parameter(url, "host") || pgurl_parameter(url, "hostaddr")) {
+		set_hosts(url, url->options);
+		return;
+	}
+	PQconninfoOption *options = complete(url);
+	bool has_one = find(options, "host") || find(options, "hostaddr");
+	set_hosts(url, has_one ? options : url->options);
+	PQconninfoFree(options);
 }
 
 static char *make_name(const struct pgurl *url)
@@ -156,6 +199,20 @@ const char *pgurl_host(const struct pgurl *url, size_t host)
 	return url->hosts[host].shown;
 }
 
+static bool is_address(const char *name)
+{
+	uint8_t bytes[sizeof(struct in6_addr)];
+	return inet_pton(AF_INET, name, bytes) == 1 || inet_pton(AF_INET6, name, bytes) == 1;
+}
+
+const char *pgurl_host_to_resolve(const struct pgurl *url, size_t host)
+{
+	const struct host *one = &url->hosts[host];
+	bool is_name =
+		one->name && !one->address && !strchr("/@", *one->name) && !is_address(one->name);
+	return is_name ? one->name : NULL;
+}
+
 void pgurl_set(struct pgurl_parameters *parameters, const char *name, const char *value)
 {
 	size_t i = 0;
@@ -173,10 +230,7 @@ void pgurl_set(struct pgurl_parameters *parameters, const char *name, const char
 void pgurl_parameters(const struct pgurl *url, size_t host, struct pgurl_parameters *ret)
 {
 	*ret = (struct pgurl_parameters){0};
-	for (const PQconninfoOption *option = url->options; option->keyword; option++) {
-		if (option->val && *option->val)
-			pgurl_set(ret, option->keyword, option->val);
-	}
+	take_all(url, ret);
 	const struct host *one = &url->hosts[host];
 	if (one->name || one->address) {
 		pgurl_set(ret, "host", one->name);

@@ -3,11 +3,12 @@
  *
  * It is libpq's own (`postgresql://user@host1,host2:5433/name?sslmode=verify-full`), with all its
  * parameters, service files and variables of the environment.  We go through the hosts ourselves,
- * since libpq knows no deadline for each of them when it does not block.
+ * those of a service file too (read once), since libpq knows no deadline for each of them when it
+ * does not block.
  *
  * Whatever is said to people comes from pgurl_name, which has no password in it.
  *
- * Pure; any thread.
+ * One owner, any thread.
  */
 #ifndef MAILPUSH_POSTGRESQL_PGURL_H
 #define MAILPUSH_POSTGRESQL_PGURL_H
@@ -33,10 +34,12 @@ void pgurl_free(struct pgurl *url);
 
 /* User, hosts and database. */
 const char *pgurl_name(const struct pgurl *url);
-/* At least 1: if it names none, it is for libpq to say which. */
+/* At least 1: if none is named anywhere, it is libpq's socket. */
 size_t pgurl_host_count(const struct pgurl *url);
-/* "host1", "host2:5433", "/run/postgresql"; "" for one that libpq chooses. */
+/* "host1", "host2:5433", "/run/postgresql"; "" for libpq's socket. */
 const char *pgurl_host(const struct pgurl *url, size_t host);
+/* Whose addresses are to be looked up; NULL: it is a socket or an address. */
+const char *pgurl_host_to_resolve(const struct pgurl *url, size_t host);
 /* Does it say something of this parameter? */
 const char *pgurl_parameter(const struct pgurl *url, const char *name);
 

@@ -54,6 +54,7 @@ static int open_postgresql(const char *place, const struct registry_settings *se
 		.url = url,
 		.password_file = password_file && *password_file ? password_file : NULL,
 		.timeout_ms = settings->timeout_ms ? settings->timeout_ms : TIMEOUT_MS,
+		.end_by_ms = settings->end_by_ms,
 	};
 	struct pglink *link = NULL;
 	int failed = pglink_new(&of_link, &link, err);

@@ -18,6 +18,8 @@
 /* A connection that is made anew, or a short lock, is no trouble yet. */
 #define QUIET_MS 2000
 #define TOO_LARGE_FAILURES 2
+/* At the end, for a database on the network: less than the thread has. */
+#define LAST_WAIT_MAX_MS (WORKER_END_MS - CLOCK_SECOND_MS)
 
 struct registry {
 	struct registry_store *store; /* the thread's; NULL: not open yet */
@@ -26,6 +28,7 @@ struct registry {
 		opening; /* of nobody: has the thread open the database when no other job comes */
 	struct random random; /* the thread's */
 	atomic_uint_fast64_t conflicts;
+	atomic_int_least64_t end_by_ms; /* monotonic; 0: it goes on */
 	bool is_held;
 	struct job_list held;
 	struct worker *worker;
@@ -172,6 +175,7 @@ int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 	registry->refused = refused;
 	registry->ctx = ctx;
 	registry->settings = *settings;
+	registry->settings.end_by_ms = &registry->end_by_ms;
 	registry->settings.place = mem_dup(settings->place);
 	registry->settings.site = mem_dup(settings->site);
 	registry->settings.password_file =
@@ -180,7 +184,7 @@ int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 	random_seed(seed);
 	random_init(&registry->random, seed);
 	job_list_init(&registry->held);
-	int unopened = registry_store_open(settings, &registry->store, err);
+	int unopened = registry_store_open(&registry->settings, &registry->store, err);
 	int failed = err_is_of_disk(unopened) ? 0 : unopened;
 	if (!failed) {
 		struct worker_callbacks glue = {
@@ -238,6 +242,10 @@ bool registry_free(struct registry *registry)
 {
 	if (!registry)
 		return true;
+	int64_t wait_ms = registry->settings.timeout_ms;
+	if (wait_ms <= 0 || wait_ms > LAST_WAIT_MAX_MS)
+		wait_ms = LAST_WAIT_MAX_MS;
+	atomic_store(&registry->end_by_ms, clock_monotonic_ms() + wait_ms);
 	struct job_list left;
 	job_list_init(&left);
 	if (!worker_free(registry->worker, WORKER_END_MS, &left))

@@ -11,6 +11,7 @@
 #include "event/event.h"
 #include "registry/push_target.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,8 @@ struct registry_settings {
 	/* Of a database on the network: */
 	const char *password_file; /* NULL or "": none */
 	int64_t timeout_ms;	   /* for an answer; 0: 5000 */
+	/* Set when the registry is to end (monotonic): no wait lasts longer; 0 or NULL: none. */
+	const atomic_int_least64_t *end_by_ms;
 };
 
 enum registry_job_kind {
