@@ -1,0 +1,180 @@
+"""The ways in which a PostgreSQL is away.  A trouble comes before its `yield` and goes after it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+
+import pytest
+
+import network
+import postgresql
+from away import Case, made
+from postgresql import Postgresql
+from waiting import wait_until
+
+CONNECTIONS = 6
+SECRET, NEW_SECRET = "swordfish", "sesame"
+
+
+# ---- servers ----
+
+@contextlib.contextmanager
+def alone(**options):
+    if not postgresql.programs():
+        pytest.skip("PostgreSQL is not installed (script/bootstrap)")
+    with made(Postgresql(**options)) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def behind_a_line():
+    if reason := network.why_not():
+        pytest.skip(reason)
+    line = network.Network()
+    try:
+        with alone(network=line) as server:
+            yield server
+            line.carry()
+    finally:
+        line.close()
+
+
+@contextlib.contextmanager
+def with_few_connections():
+    with alone(settings=(f"max_connections={CONNECTIONS}", "superuser_reserved_connections=3",
+                         "max_wal_senders=0")) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def with_a_standby():
+    with alone() as server:
+        server.make_standby()
+        yield server
+
+
+@contextlib.contextmanager
+def with_a_password():
+    with alone(password=SECRET) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def on_a_small_disk():
+    if os.geteuid() != 0:
+        pytest.skip("a small disk is a tmpfs, which needs root")
+    with alone() as server:
+        disk = server.folder / "disk"
+        disk.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk], check=True)
+        try:
+            place = disk / "space"
+            place.mkdir()
+            server.own(place)
+            server.sql(f"CREATE TABLESPACE small LOCATION '{place}'", database="postgres")
+            server.sql(f"ALTER DATABASE {postgresql.DATABASE} SET TABLESPACE small", database="postgres")
+            yield server
+            server.stop()
+        finally:
+            subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+# ---- troubles ----
+
+@contextlib.contextmanager
+def refused(server, daemon):
+    server.stop()
+    yield
+    server.start()
+
+
+@contextlib.contextmanager
+def hanging(server, daemon):
+    server.signal_all(signal.SIGSTOP)
+    yield
+    server.signal_all(signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def black_hole(server, daemon):
+    server.network.swallow()
+    yield
+    server.network.carry()
+
+
+@contextlib.contextmanager
+def crashed_in_a_batch(server, daemon):
+    """A lock is in the batch's way."""
+    lock = server.psql("-c", "BEGIN; LOCK TABLE mailpush_registration; SELECT pg_sleep(3600)")
+    with subprocess.Popen(lock, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        waits = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        wait_until(lambda: server.sql(waits) == "t", what="a batch that waits for a lock")
+        server.stop(signal.SIGQUIT)
+    yield
+    server.start()
+
+
+@contextlib.contextmanager
+def out_of_connections(server, daemon):
+    others = []
+
+    def is_full():
+        """One more that stays, in the place of mailpushd's."""
+        server.end_connections()
+        others.append(subprocess.Popen(server.psql(user=postgresql.USER), stdin=subprocess.PIPE,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        return server.sql(theirs) == str(CONNECTIONS - 3)
+    theirs = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'psql' AND " \
+             f"usename = '{postgresql.USER}'"
+    wait_until(is_full, what="a server without a place")
+    yield
+    for other in others:
+        other.communicate()
+
+
+@contextlib.contextmanager
+def read_only(server, daemon):
+    server.sql("ALTER SYSTEM SET default_transaction_read_only = on")
+    server.sql("SELECT pg_reload_conf()")
+    yield
+    server.sql("ALTER SYSTEM RESET default_transaction_read_only")
+    server.sql("SELECT pg_reload_conf()")
+
+
+@contextlib.contextmanager
+def failed_over(server, daemon):
+    server.stop(signal.SIGQUIT)
+    yield
+    server.standbys[0].sql("SELECT pg_promote()")
+
+
+@contextlib.contextmanager
+def password_changed(server, daemon):
+    server.sql(f"ALTER ROLE {postgresql.USER} PASSWORD '{NEW_SECRET}'")
+    server.end_connections()
+    yield
+    daemon.settings["registry_password_file"].write_text(f"{NEW_SECRET}\n")
+
+
+@contextlib.contextmanager
+def disk_full(server, daemon):
+    filler = server.folder / "disk" / "filler"
+    with contextlib.suppress(OSError):
+        filler.write_bytes(bytes(64 << 20))
+    yield
+    filler.unlink()
+
+
+CASES = {
+    "refused": Case(refused, "No such file or directory", alone),
+    "hanging": Case(hanging, "no answer within 1000 ms", alone),
+    "black hole": Case(black_hole, "no answer within 1000 ms", behind_a_line),
+    "crashed in a batch": Case(crashed_in_a_batch, "No such file or directory", alone),
+    "out of connections": Case(out_of_connections, "remaining connection slots are reserved",
+                               with_few_connections),
+    "read-only": Case(read_only, "session is read-only", alone),
+    "failed over": Case(failed_over, "session is read-only|No such file or directory", with_a_standby),
+    "password changed": Case(password_changed, "password authentication failed", with_a_password),
+    "disk full": Case(disk_full, "could not extend file .*No space left on device", on_a_small_disk),
+}
