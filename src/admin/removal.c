@@ -17,18 +17,14 @@ struct removal {
 	struct registry_key *keys; /* of devices */
 	uint64_t gone;		   /* from the registry */
 	uint64_t dropped;	   /* of what only the queue still knew */
+	bool is_asking;		   /* the registry or the queue */
+	struct queue_waiter dropping;
+	int status; /* 0: all of it is on disk, as far as is known */
 };
 
 static struct removal *removal_of(struct db_query *db_query)
 {
 	return MEM_CONTAINER(db_query, struct removal, deferred.db_query);
-}
-
-static struct removal *removal_new(const struct services *services, struct http_request *request)
-{
-	struct removal *removal = mem_alloc_zero(1, sizeof(*removal));
-	deferred_request_init(&removal->deferred, services, request);
-	return removal;
 }
 
 static void removal_free(struct removal *removal)
@@ -38,9 +34,58 @@ static void removal_free(struct removal *removal)
 	free(removal);
 }
 
-static void drop(const struct services *services, const struct registry_key *keys, size_t count)
+static void finish_if_done(struct removal *removal)
 {
-	queue_drop_all(services->queue, keys, count, NULL);
+	if (removal->is_asking || removal->dropping.waiting)
+		return;
+	if (!removal->status)
+		log_event(LOG_LEVEL_INFO, "registry", "registrations removed by hand",
+			log_text("user",
+				removal->deferred.user ? removal->deferred.user : "(by key)"),
+			log_number("count", (int64_t)removal->gone));
+	if (!deferred_request_is_over(&removal->deferred, removal->status))
+		response_json(removal->deferred.request, 200,
+			json_pack("{sI,sI}", "removed", (json_int_t)removal->gone, "dropped",
+				(json_int_t)removal->dropped));
+	removal_free(removal);
+}
+
+static void on_dropped(struct queue_waiter *waiter, int status)
+{
+	struct removal *removal = MEM_CONTAINER(waiter, struct removal, dropping);
+	if (status)
+		removal->status = status;
+	finish_if_done(removal);
+}
+
+static struct removal *removal_new(const struct services *services, struct http_request *request)
+{
+	struct removal *removal = mem_alloc_zero(1, sizeof(*removal));
+	deferred_request_init(&removal->deferred, services, request);
+	removal->dropping.done = on_dropped;
+	return removal;
+}
+
+static void ask_registry(struct removal *removal, enum registry_job_kind kind,
+	void (*answered)(struct db_query *db_query, int status))
+{
+	removal->is_asking = true;
+	db_query_ask_registry(
+		removal->deferred.services, &removal->deferred.db_query, kind, answered);
+}
+
+static void end_asking(struct removal *removal, int status)
+{
+	removal->is_asking = false;
+	if (status)
+		removal->status = status;
+	finish_if_done(removal);
+}
+
+static void drop(struct removal *removal, const struct registry_key *keys, size_t count)
+{
+	const struct services *services = removal->deferred.services;
+	queue_drop_all(services->queue, keys, count, &removal->dropping);
 	for (size_t i = 0; i < count; i++)
 		delivery_gone(services->delivery, &keys[i]);
 }
@@ -48,25 +93,10 @@ static void drop(const struct services *services, const struct registry_key *key
 /* Gone is gone, whether or not somebody still waits to hear it. */
 static void update_queue(struct removal *removal)
 {
-	const struct services *services = removal->deferred.services;
 	const struct registry_job *job = &removal->deferred.db_query.job;
-	drop(services, job->gone, job->gone_count);
-	services->metrics->gone[METRICS_GONE_removed] += job->gone_count;
+	drop(removal, job->gone, job->gone_count);
+	removal->deferred.services->metrics->gone[METRICS_GONE_removed] += job->gone_count;
 	removal->gone = job->gone_count;
-}
-
-static void finish(struct removal *removal, int status)
-{
-	if (!status)
-		log_event(LOG_LEVEL_INFO, "registry", "registrations removed by hand",
-			log_text("user",
-				removal->deferred.user ? removal->deferred.user : "(by key)"),
-			log_number("count", (int64_t)removal->gone));
-	if (!deferred_request_is_over(&removal->deferred, status))
-		response_json(removal->deferred.request, 200,
-			json_pack("{sI,sI}", "removed", (json_int_t)removal->gone, "dropped",
-				(json_int_t)removal->dropped));
-	removal_free(removal);
 }
 
 static void on_devices_removed(struct db_query *db_query, int status)
@@ -74,7 +104,7 @@ static void on_devices_removed(struct db_query *db_query, int status)
 	struct removal *removal = removal_of(db_query);
 	if (!status)
 		update_queue(removal);
-	finish(removal, status);
+	end_asking(removal, status);
 }
 
 static bool read_keys(const json_t *list, struct removal *removal)
@@ -106,8 +136,7 @@ void removal_devices(
 		/* Whoever registered since the list was made stays. */
 		removal->deferred.db_query.job.before_ms =
 			(int64_t)(json_number_value(before) * 1000);
-		db_query_ask_registry(
-			services, &removal->deferred.db_query, REGISTRY_REMOVE, on_devices_removed);
+		ask_registry(removal, REGISTRY_REMOVE, on_devices_removed);
 	} else {
 		response_error(
 			request, 400, "keys must be a list of 1 to %d keys", REMOVAL_KEYS_MAX);
@@ -127,20 +156,20 @@ static void on_page(struct db_query *db_query, int status)
 		if (strcmp(target->user, removal->deferred.user) != 0 ||
 			target->renewed_ms >= db_query->job.received_ms)
 			continue;
-		drop(removal->deferred.services, &target->key, 1);
+		drop(removal, &target->key, 1);
 		removal->dropped++;
 	}
 	if (!status && reading->has_more)
 		db_query_ask_queue(removal->deferred.services, db_query, QUEUE_READ_PAGE, on_page);
 	else
-		finish(removal, status);
+		end_asking(removal, status);
 }
 
 static void on_user_removed(struct db_query *db_query, int status)
 {
 	struct removal *removal = removal_of(db_query);
 	if (status) {
-		finish(removal, status);
+		end_asking(removal, status);
 		return;
 	}
 	update_queue(removal);
@@ -161,8 +190,7 @@ void removal_user(const struct services *services, struct http_request *request,
 		struct removal *removal = removal_new(services, request);
 		removal->deferred.user = mem_dup(params.user);
 		removal->deferred.db_query.query.user = removal->deferred.user;
-		db_query_ask_registry(services, &removal->deferred.db_query, REGISTRY_REMOVE_USER,
-			on_user_removed);
+		ask_registry(removal, REGISTRY_REMOVE_USER, on_user_removed);
 	}
 	request_params_fini(&params);
 }

@@ -488,7 +488,7 @@ static const struct {
 	{QUEUE_PHONE_DELETE, delete_phone},
 	{QUEUE_PARK, park},
 	{QUEUE_UNPARK, unpark},
-	{QUEUE_READ_PHONES | QUEUE_READ_PAGE | QUEUE_READ_TOTALS, read_rows},
+	{QUEUE_READ, read_rows},
 };
 
 static int write_job(struct store_file *file, const struct queue_job *job, struct err *err)

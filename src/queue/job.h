@@ -43,6 +43,7 @@ enum queue_part {
 	QUEUE_READ_PHONES = 1 << 10,
 	QUEUE_READ_PAGE = 1 << 11,
 	QUEUE_READ_TOTALS = 1 << 12,
+	QUEUE_READ = QUEUE_READ_PHONES | QUEUE_READ_PAGE | QUEUE_READ_TOTALS,
 };
 
 struct queue_phone {

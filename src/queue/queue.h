@@ -53,7 +53,8 @@ int queue_new(uv_loop_t *loop, const struct queue_settings *settings, const uint
  */
 int queue_load(struct queue *queue, struct err *err);
 bool queue_is_loaded(const struct queue *queue);
-/* Writes what waits and tells all waiters.  False: the disk does not answer, nothing is freed. */
+/* Writes what waits and tells all waiters; who reads is told -ECANCELED (store_free).  False: the
+ * disk does not answer, nothing is freed. */
 bool queue_free(struct queue *queue);
 
 /* What changes the queue.  `target` is handed over. */

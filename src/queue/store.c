@@ -27,6 +27,9 @@ struct store {
 	char *last_trouble; /* of the end */
 	size_t left; /* the thread's: rows of phones that the last batch has left unwritten */
 
+	bool has_ended;
+	struct job_list late; /* submitted since */
+
 	uv_timer_t timer;
 	/* Without parts: lets phone rows be written when no other job comes. */
 	struct queue_job idle;
@@ -207,22 +210,33 @@ static void write_last(struct store *store, struct job_list *waiting)
 		store->last_trouble = mem_dup(err.text);
 }
 
+static bool is_question(const struct job *job)
+{
+	return MEM_CONTAINER(job, struct queue_job, job)->parts & QUEUE_READ;
+}
+
 /* What the thread did comes first, with status 0; the rest gets its last chance here. */
 static void end(void *ctx, struct job_list *left)
 {
 	struct store *store = ctx;
 	struct job_list stored;
 	struct job_list waiting;
+	struct job_list questions;
 	job_list_init(&stored);
 	job_list_init(&waiting);
+	job_list_init(&questions);
 	for (struct job *job; (job = job_list_take(left));) {
 		bool is_stored = MEM_CONTAINER(job, struct queue_job, job)->status == 0;
-		job_list_append(is_stored ? &stored : &waiting, job);
+		job_list_append(is_stored	   ? &stored
+				: is_question(job) ? &questions
+						   : &waiting,
+			job);
 	}
 	write_last(store, &waiting);
 	store_file_close(mem_steal(store->file));
 	job_list_move(left, &stored);
 	job_list_move(left, &waiting);
+	job_list_move(left, &questions);
 }
 
 static void free_store(struct store *store)
@@ -242,6 +256,7 @@ int store_new(uv_loop_t *loop, const char *path, const struct store_loader *load
 	store->loader = *loader;
 	store->callbacks = *callbacks;
 	store->ctx = ctx;
+	job_list_init(&store->late);
 	static const struct worker_callbacks of_worker = {
 		.run = run,
 		.done = on_done,
@@ -287,7 +302,9 @@ static bool is_lazy(const struct queue_job *job)
 void store_submit(struct store *store, struct queue_job *job)
 {
 	job->status = -ECANCELED; /* until it is stored */
-	if (is_lazy(job))
+	if (store->has_ended)
+		job_list_append(&store->late, &job->job);
+	else if (is_lazy(job))
 		worker_submit_lazy(store->worker, &job->job);
 	else
 		worker_submit(store->worker, &job->job);
@@ -320,7 +337,16 @@ bool store_free(struct store *store)
 	if (store->last_trouble)
 		on_trouble(store, store->last_trouble);
 	tell_salvaged(store);
-	give_back(store, &left);
+	/* Who asks goes on with the answer, and nothing more can be stored. */
+	for (struct job *job = left.first; job; job = job->next) {
+		if (is_question(job))
+			MEM_CONTAINER(job, struct queue_job, job)->status = -ECANCELED;
+	}
+	store->has_ended = true;
+	while (left.first) {
+		give_back(store, &left);
+		job_list_move(&left, &store->late);
+	}
 	uv_close((uv_handle_t *)&store->timer, on_closed);
 	return true;
 }

@@ -67,8 +67,10 @@ void store_submit(struct store *store, struct queue_job *job);
 bool store_is_loaded(const struct store *store);
 struct worker *store_worker(struct store *store);
 /*
- * Finishes what can be finished (what waits is written too), ends the thread.  False: it does not
- * end (worker_free); nothing is freed, and what is not on disk does not come back.
+ * Finishes what can be finished (what waits is written too), ends the thread.  A question that was
+ * not answered yet comes back with -ECANCELED, as nothing could follow from the answer any more; so
+ * does what `done` submits from now on.  False: the thread does not end (worker_free); nothing is
+ * freed, and what is not on disk does not come back.
  */
 bool store_free(struct store *store);
 

@@ -250,8 +250,13 @@ bool registry_free(struct registry *registry)
 	job_list_init(&left);
 	if (!worker_free(registry->worker, WORKER_END_MS, &left))
 		return false;
+	/* What is submitted from now on comes back too. */
+	registry_hold(registry);
 	job_list_move(&left, &registry->held);
-	on_done(registry, &left);
+	while (left.first) {
+		on_done(registry, &left);
+		job_list_move(&left, &registry->held);
+	}
 	free_registry(registry);
 	return true;
 }

@@ -51,7 +51,8 @@ void registry_release(struct registry *registry);
 struct worker *registry_worker(struct registry *registry);
 /* How often a batch was done again because another transaction was in the way. */
 uint64_t registry_conflicts(const struct registry *registry);
-/* Ends the thread; jobs not done come back with status -ECANCELED. */
+/* Ends the thread; jobs not done come back with status -ECANCELED, also those that a `done`
+   submits. */
 /* False: its thread does not end (worker_free); nothing is freed. */
 bool registry_free(struct registry *registry);
 

@@ -1,16 +1,19 @@
 """SIGTERM while something takes time: it ends in order, and soon, whatever does not come back."""
 
 import contextlib
+import json
 import signal
 import socket
+import sqlite3
 import threading
 
 import pytest
 
 import notify
 from baddisk import BadDisk
-from control import UnixConnection
+from control import UnixConnection, get
 from mailsite import BarePhone, locked, new_user, register
+from test_moving import delay_changes
 from test_spool import put
 from waiting import wait_until
 
@@ -150,6 +153,35 @@ def test_during_a_request_that_waits_for_the_registry(bare_site, method, path, b
         register(site)
         with asked(site, method, path, body):
             stops(site)
+
+
+def test_during_the_removal_of_a_user(held_site, disk):
+    """It is answered, and said to be done only if nothing is left of the user."""
+    site = held_site
+    daemon = site.mailpushd
+    daemon.start()
+    phone, other = site.registered_phone(), BarePhone(new_user())
+    delay_changes(site)
+    site.tell(notify.mail(phone.user, event="MessageExpunge"))
+    daemon.stop()
+    with contextlib.closing(sqlite3.connect(daemon.dir / "registry.sqlite")) as registry:
+        with registry:
+            registry.execute("DELETE FROM registration")
+    daemon.start()
+    with disk.rule("unsynced queue.sqlite"):
+        answer = site.ask(notify.registration(other.user, other.token, other.account_id))
+        assert answer == b'NO "not on disk yet"\r\n'
+        with asked(site, "POST", "/user/remove", json.dumps({"user": phone.user})) as connection:
+            # The registry has done what was asked of it, and the queue is busy.
+            get(daemon, f"/forgotten?user={phone.user}")
+            daemon.process.send_signal(signal.SIGTERM)
+            response = connection.getresponse()
+            assert (response.status, json.load(response)["error"]) == (503, "mailpushd is stopping")
+    stops(site)
+    is_said = any("registrations removed by hand" in line for line in daemon.lines())
+    daemon.start()
+    users = [push["user"] for push in get(daemon, "/queue")["pushes"]]
+    assert is_said == (phone.user not in users)
 
 
 @pytest.mark.parametrize("file", ["registry", "queue"])

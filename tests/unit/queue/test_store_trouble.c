@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -150,7 +151,8 @@ struct owner {
 	uint64_t last_seq;
 	unsigned stored, canceled, troubles, recoveries;
 	unsigned expected;
-	bool mends; /* makes room as soon as trouble is told */
+	bool mends;   /* makes room as soon as trouble is told */
+	bool goes_on; /* submits another job when one has come back */
 	unsigned failures, failed, salvages;
 	bool is_loaded;
 };
@@ -167,6 +169,10 @@ static void on_stored(void *ctx, struct queue_job *job)
 	else
 		owner->stored++;
 	queue_job_free(job);
+	if (owner->goes_on) {
+		owner->goes_on = false;
+		store_submit(owner->store, make_job(900, QUEUE_PUSH_PUT, 90000));
+	}
 }
 
 static void on_trouble(void *ctx, const char *text)
@@ -314,6 +320,63 @@ static void what_cannot_be_written_at_the_end_comes_back_canceled(void **state)
 	assert_int_equal(pushes_on_disk(), 0);
 }
 
+static struct queue_job *make_question(uint64_t seq, struct queue_reading *reading)
+{
+	struct queue_job *job = make_job(0, QUEUE_READ_TOTALS, seq);
+	job->reading = reading;
+	return job;
+}
+
+/* What would follow from an answer could not be stored any more. */
+static void a_question_at_the_end_comes_back_canceled(void **state)
+{
+	(void)state;
+	struct owner owner = {0};
+	struct queue_reading reading = {0};
+	uv_loop_t loop;
+	start(&loop, &owner);
+	submit_all(&owner);
+	store_submit(owner.store, make_question(90000, &reading));
+	store_free(mem_steal(owner.store));
+	assert_int_equal(owner.stored, 2000);
+	assert_int_equal(owner.canceled, 1);
+	finish(&loop, &owner);
+	assert_int_equal(pushes_on_disk(), 2000);
+}
+
+static void an_answer_that_did_not_come_before_the_end_comes_back_canceled(void **state)
+{
+	(void)state;
+	struct owner owner = {0};
+	struct queue_reading reading = {0};
+	uv_loop_t loop;
+	start(&loop, &owner);
+	uv_run(&loop, UV_RUN_NOWAIT);
+	store_submit(owner.store, make_question(1, &reading));
+	worker_flush(store_worker(owner.store));
+	/* The thread has done it and wakes the loop, which does not run any more. */
+	struct pollfd loop_wakes = {.fd = uv_backend_fd(&loop), .events = POLLIN};
+	assert_int_equal(poll(&loop_wakes, 1, -1), 1);
+	store_free(mem_steal(owner.store));
+	assert_int_equal(owner.canceled, 1);
+	finish(&loop, &owner);
+}
+
+static void what_is_submitted_when_all_has_ended_comes_back_canceled(void **state)
+{
+	(void)state;
+	struct owner owner = {.goes_on = true};
+	uv_loop_t loop;
+	start(&loop, &owner);
+	store_submit(owner.store, make_job(1, QUEUE_PUSH_PUT, 1));
+	store_free(owner.store);
+	owner.store = NULL;
+	assert_int_equal(owner.stored, 1);
+	assert_int_equal(owner.canceled, 1);
+	finish(&loop, &owner);
+	assert_int_equal(pushes_on_disk(), 1);
+}
+
 /* The second job finds it; the third comes later. */
 static void submit_drop(struct owner *owner)
 {
@@ -377,6 +440,9 @@ int main(void)
 		TEST(a_failing_disk_is_reported_and_the_batch_tried_again),
 		TEST(what_waits_at_the_end_is_written_once_more),
 		TEST(what_cannot_be_written_at_the_end_comes_back_canceled),
+		TEST(a_question_at_the_end_comes_back_canceled),
+		TEST(an_answer_that_did_not_come_before_the_end_comes_back_canceled),
+		TEST(what_is_submitted_when_all_has_ended_comes_back_canceled),
 		TEST(damage_found_later_fails_each_job_and_is_mended_at_the_end),
 		TEST(damage_found_at_the_end_is_mended_then),
 	};

@@ -35,6 +35,7 @@ struct world {
 	unsigned troubles;
 	unsigned recoveries;
 	bool ends_at_trouble;
+	struct registry_job *next; /* submitted when one has come back */
 };
 
 static struct world *world; /* of this test */
@@ -44,6 +45,9 @@ static void on_done(struct registry_job *job)
 	struct world *w = world;
 	assert_true(w->done_count < JOBS);
 	w->done[w->done_count++] = job;
+	struct registry_job *next = mem_steal(w->next);
+	if (next)
+		registry_submit(w->registry, next);
 	if (w->done_count == w->expected)
 		uv_stop(&w->loop);
 }
@@ -208,6 +212,18 @@ static void the_end_waits_for_what_is_being_done(void **state)
 	assert_true(w->jobs[1].is_new);
 }
 
+static void what_is_submitted_when_all_has_ended_comes_back_undone(void **state)
+{
+	struct world *w = *state;
+	registry_submit(w->registry, &w->jobs[1]);
+	w->next = &w->jobs[2];
+	registry_free(w->registry);
+	w->registry = NULL;
+	assert_int_equal(w->done_count, 2);
+	assert_ptr_equal(w->done[1], &w->jobs[2]);
+	assert_int_equal(w->jobs[2].status, -ECANCELED);
+}
+
 static void a_registry_that_cannot_be_opened_is_not_started(void **state)
 {
 	struct world *w = *state;
@@ -234,6 +250,7 @@ int main(void)
 		TEST(a_batch_that_fails_is_reported_and_done_when_it_can_be),
 		TEST(the_end_brings_back_undone_what_fails_and_what_waits),
 		TEST(the_end_waits_for_what_is_being_done),
+		TEST(what_is_submitted_when_all_has_ended_comes_back_undone),
 		TEST(a_registry_that_cannot_be_opened_is_not_started),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
