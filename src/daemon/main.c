@@ -181,12 +181,17 @@
  *
  * flow/ - what joins the stages
  *   pipeline        the way of an event, joined; the simulation runs it too
- *   arrival         the way in, up to the acknowledgement
+ *   arrivals        the way in, up to the acknowledgement
+ *   arrival         one event on it
+ *   admission       is it malformed, to be ignored, or to be taken in?
  *   event_log       what the log says of an event
  *   overload        how much may wait on its way in
  *   registering     what a registration asks of the registry
- *   registry_outcome what follows from the registry's answer to an event
+ *   known_ids       is the mailbox known under another name?
  *   merge_key       which two changes are one
+ *   merging         changes that wait for the registry become one
+ *   parking         the registry is silent: events wait in the queue's file
+ *   registry_outcome what follows from the registry's answer to an event
  *   forward         notifications that are another program's
  *   delivery        the way out, and what follows from Apple's answer
  *   wrong_topic     tokens that are not for the topic: too many?

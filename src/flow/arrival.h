@@ -1,38 +1,23 @@
 /*
- * arrival - an event's way in: from the bytes at the door to the queue on disk, and the
- * acknowledgement.
+ * arrival - one event on its way in: what came, what is asked of the registry, who waits for the
+ * answer, and what of it is on disk.
  *
- *   intake -> event -> relay -> registry -> queue -> OK
- *
- * The registry is asked first, then what follows is stored, then Cyrus gets its OK.  When the
- * registry has work and has answered nothing for ARRIVAL_PARK_MS, what it has had for as long is
- * parked in the queue's file and acknowledged from there, and what comes later is parked at once:
- * all until it answers again, then, while anything is parked, that for which somebody waits.  All
- * keep their order.
- *
- * While the registry's thread is busy, news about the same mailbox and of the same urgency is
- * merged; never across a barrier.  Too much is bounded by overload.h.
- *
- * Loop thread only.
+ * Events that are merged become one arrival, which answers for all of them.  Each of the modules
+ * below has its part of the struct.  Loop thread only.
  */
 #ifndef MAILPUSH_FLOW_ARRIVAL_H
 #define MAILPUSH_FLOW_ARRIVAL_H
 
-#include "config/config.h"
-#include "config/input_files.h"
-#include "flow/delivery.h"
-#include "flow/forward.h"
-#include "flow/observer.h"
-#include "intake/notification.h"
+#include "event/event.h"
+#include "event/relay.h"
+#include "flow/registering.h"
 #include "queue/queue.h"
-#include "registry/registry.h"
+#include "registry/registry_job.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-
-#define ARRIVAL_PARK_MS 200
-
-struct arrivals;
+#include <sys/queue.h>
 
 /* Who waits to hear what became of a notification. */
 struct arrival_waiter {
@@ -46,49 +31,61 @@ struct arrival_waiter {
 	bool is_keeper;	     /* what is not on disk it brings again after a restart */
 };
 
-/* All of it outlives the arrivals. */
-struct arrivals_needs {
-	uv_loop_t *loop;
-	const struct config *config;
-	const struct input_files *input_files;
-	struct registry *registry;
-	struct queue *queue;
-	struct delivery *delivery;
-	struct forward *forward;
-	struct metrics *metrics;
-	const struct observer *observer;
-	/* Too much waits, or no longer: the stream socket is not read meanwhile. */
-	void (*pause)(void *ctx, bool is_paused);
-	void *ctx;
+struct arrival {
+	TAILQ_ENTRY(arrival) place; /* of those held, then of those under way */
+	struct arrivals *arrivals;
+	struct registry_job job;    /* the registry's from submit to done */
+	struct queue_waiter stored; /* all that follows from it */
+	enum relay_action action;
+	struct mail_event *event;
+	struct arrival *newest; /* of those merged into this one: its event and raw bytes count */
+	int64_t since_ms;	/* monotonic */
+	bool is_matched;	/* the registry has answered */
+	bool is_lost;		/* nothing of it could be stored before the end */
+
+	struct arrival_waiter waiter;
+	struct arrival_waiter *more_waiters; /* of those merged into this one */
+	size_t more_count;
+	bool is_kept; /* by a waiter */
+
+	/* parking */
+	struct queue_waiter parked; /* its parked row */
+	uint64_t parked_id;	    /* 0: none */
+	bool is_parked;		    /* a row in the queue holds it, or is on its way there */
+	bool is_safe;		    /* the parked row is on disk */
+
+	/* What the job borrows beside the event. */
+	struct registering registering; /* REGISTER */
+	struct mailbox was_at;		/* NEWS; its folder is our own */
+	uint64_t doubts; /* about the ids of mailboxes, when the registry was asked */
+
+	/* merging */
+	uint64_t number; /* among the registry's jobs */
+	size_t merge_key_size;
+
+	size_t raw_size;
+	char memory[]; /* merge_key; raw: the event as it came, for parking */
 };
 
-struct arrivals *arrivals_new(const struct arrivals_needs *needs, const uint8_t seed[16]);
-void arrivals_free(struct arrivals *arrivals);
+TAILQ_HEAD(arrival_list, arrival);
 
-void arrivals_take(struct arrivals *arrivals, const struct notification *notification,
-	struct arrival_waiter waiter);
-/* An event that was parked before a restart, as the queue's file tells it: while they are held. */
-void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t received_ms,
-	const char *raw, size_t raw_size);
-
-/*
- * From now on events wait in memory, before all that follows from them: what is in the queue's file
- * is not known yet, and comes first.
+/* Takes the event over and copies the raw bytes.  The caller sets what is called when it is done.
  */
-void arrivals_hold(struct arrivals *arrivals);
-/* They go on in their order, behind those that were parked before the restart. */
-void arrivals_release(struct arrivals *arrivals);
-/* It comes to the end instead: their senders are told, and what nobody keeps is lost. */
-void arrivals_give_up_held(struct arrivals *arrivals);
-/* The same of those that a database does not give back; only the end of the process frees them. */
-void arrivals_give_up_stuck(struct arrivals *arrivals);
+struct arrival *arrival_new(enum relay_action action, struct mail_event *event, const char *raw,
+	size_t raw_size, int64_t received_ms);
+void arrival_free(struct arrival *arrival);
 
-/* ack_timeout passed for a request. */
-void arrivals_on_ack_timeout(struct arrivals *arrivals);
+bool arrival_is_news(const struct arrival *arrival);
+/* The one whose event and raw bytes count. */
+const struct arrival *arrival_newest(const struct arrival *arrival);
+const char *arrival_raw(const struct arrival *arrival);
 
-/* Events of which nothing was on disk when the queue had to end; their senders were told NO. */
-uint64_t arrivals_lost(const struct arrivals *arrivals);
-/* Events on their way in. */
-uint64_t arrivals_count(const struct arrivals *arrivals);
+void arrival_answer_waiter(struct arrival_waiter waiter, int status, const char *text);
+void arrival_add_waiter(struct arrival *arrival, struct arrival_waiter waiter);
+bool arrival_is_awaited(const struct arrival *arrival);
+/* Tells all who wait; a second call tells nobody. */
+void arrival_answer(struct arrival *arrival, int status, const char *text);
+/* The newer one stands for both, as its ACL counts; takes it over. */
+void arrival_merge(struct arrival *into, struct arrival *newer);
 
 #endif

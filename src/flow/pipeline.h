@@ -13,7 +13,7 @@
 
 #include "config/config.h"
 #include "config/input_files.h"
-#include "flow/arrival.h"
+#include "flow/arrivals.h"
 #include "flow/delivery.h"
 #include "flow/expiry.h"
 #include "flow/forward.h"

@@ -3,7 +3,7 @@
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/version.h"
-#include "flow/arrival.h"
+#include "flow/arrivals.h"
 #include "stats/metrics.h"
 
 #include <inttypes.h>

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/version.h"
 #include "database/database.h"
-#include "flow/arrival.h"
+#include "flow/arrivals.h"
 #include "monitor/held_credential.h"
 #include "monitor/response.h"
 #include "stats/metrics.h"

@@ -1,0 +1,353 @@
+#include "flow/arrivals.h"
+
+#include "base/alarm.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "event/mailbox_ids.h"
+#include "flow/admission.h"
+#include "flow/delivery.h"
+#include "flow/known_ids.h"
+#include "flow/merging.h"
+#include "flow/overload.h"
+#include "flow/parking.h"
+#include "flow/registry_outcome.h"
+#include "stats/metrics.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+
+#define STOPPING_TEXT "not on disk, the service is stopping"
+#define EARLIEST_MS INT64_C(1577836800000) /* 2020: nothing was kept before */
+
+struct arrivals {
+	struct arrivals_needs needs;
+	struct admission_needs admission;
+	struct registry_outcome_needs outcome;
+	struct overload *overload;
+	struct parking *parking;
+	struct merging *merging;
+	struct mailbox_ids *ids; /* of folders that somebody subscribes to */
+	uint64_t count;
+	bool is_held;
+	struct arrival_list held_parked; /* wait for arrivals_release: first those parked before */
+	struct arrival_list held;
+	bool is_late; /* the alarm about late acknowledgements stands */
+	uint64_t lost;
+};
+
+/* With the answer that somebody waits for. */
+static void observe_wait(struct arrivals *arrivals, const struct arrival *arrival)
+{
+	if (arrival_is_awaited(arrival))
+		histogram_observe_us(&arrivals->needs.metrics->acknowledged,
+			(clock_monotonic_ms() - arrival->since_ms) * 1000);
+}
+
+struct arrivals *arrivals_new(const struct arrivals_needs *needs, const uint8_t seed[16])
+{
+	const struct overload_needs of_overload = {.max_waiting = needs->config->max_waiting,
+		.metrics = needs->metrics,
+		.pause = needs->pause,
+		.ctx = needs->ctx};
+	const struct worker *worker = registry_worker(needs->registry);
+	struct arrivals *arrivals = mem_alloc_zero(1, sizeof(*arrivals));
+	arrivals->needs = *needs;
+	TAILQ_INIT(&arrivals->held_parked);
+	TAILQ_INIT(&arrivals->held);
+	arrivals->overload = overload_new(&of_overload);
+	arrivals->parking = parking_new(needs->loop, worker, needs->queue);
+	arrivals->merging = merging_new(worker, seed);
+	arrivals->ids = mailbox_ids_new(seed);
+	arrivals->admission = (struct admission_needs){.config = needs->config,
+		.input_files = needs->input_files,
+		.metrics = needs->metrics,
+		.observer = needs->observer,
+		.overload = arrivals->overload};
+	arrivals->outcome = (struct registry_outcome_needs){.config = needs->config,
+		.queue = needs->queue,
+		.delivery = needs->delivery,
+		.metrics = needs->metrics};
+	return arrivals;
+}
+
+void arrivals_free(struct arrivals *arrivals)
+{
+	if (!arrivals)
+		return;
+	assert(!arrivals->count);
+	parking_free(arrivals->parking);
+	merging_free(arrivals->merging);
+	mailbox_ids_free(arrivals->ids);
+	overload_free(arrivals->overload);
+	free(arrivals);
+}
+
+uint64_t arrivals_lost(const struct arrivals *arrivals)
+{
+	return arrivals->lost;
+}
+
+uint64_t arrivals_count(const struct arrivals *arrivals)
+{
+	return arrivals->count;
+}
+
+static void leave(struct arrivals *arrivals, struct arrival *arrival)
+{
+	parking_leave(arrivals->parking, arrival);
+	overload_leave(arrivals->overload, arrival_newest(arrival)->raw_size);
+	arrivals->count--;
+}
+
+/* Gone from memory once the registry has answered and the queue holds all that follows. */
+static void finish_if_done(struct arrivals *arrivals, struct arrival *arrival)
+{
+	if (!arrival->is_matched || arrival->stored.waiting || arrival->parked.waiting)
+		return;
+	if (arrival->is_lost && !arrival->is_safe && !arrival->is_kept)
+		arrivals->lost++;
+	observe_wait(arrivals, arrival);
+	arrival_answer(arrival, 0, NULL);
+	leave(arrivals, arrival);
+	arrival_free(arrival);
+	const struct arrival *first = parking_first(arrivals->parking);
+	if (arrivals->is_late && !arrivals->lost &&
+		(!first ||
+			clock_monotonic_ms() - first->since_ms <
+				arrivals->needs.config->ack_timeout_ms)) {
+		arrivals->is_late = false;
+		alarm_clear("intake:late");
+	}
+}
+
+static void on_written(struct arrival *arrival, int status)
+{
+	arrival->is_lost = arrival->is_lost || status;
+	if (status)
+		arrival_answer(arrival, -EAGAIN, STOPPING_TEXT);
+	finish_if_done(arrival->arrivals, arrival);
+}
+
+static void on_stored(struct queue_waiter *waiter, int status)
+{
+	on_written(MEM_CONTAINER(waiter, struct arrival, stored), status);
+}
+
+/* Of several parked states of one row the last one counts. */
+static void on_parked(struct queue_waiter *waiter, int status)
+{
+	struct arrival *arrival = MEM_CONTAINER(waiter, struct arrival, parked);
+	arrival->is_safe = arrival->is_safe || !status;
+	if (!waiter->waiting && !status) {
+		observe_wait(arrival->arrivals, arrival);
+		arrival_answer(arrival, 0, NULL);
+	}
+	on_written(arrival, status);
+}
+
+void arrivals_on_ack_timeout(struct arrivals *arrivals)
+{
+	arrivals->is_late = true;
+	alarm_raise("intake:late",
+		"events could not be put on disk within ack_timeout; they are kept in memory, "
+		"%" PRIu64 " wait; look at the disk of %s",
+		arrivals->count, arrivals->needs.config->queue);
+}
+
+static void on_registry(struct registry_job *job)
+{
+	struct arrival *arrival = MEM_CONTAINER(job, struct arrival, job);
+	struct arrivals *arrivals = arrival->arrivals;
+	merging_end(arrivals->merging, arrival);
+	parking_on_answer(arrivals->parking);
+	arrival->is_matched = true;
+	if (job->status) {
+		/* Stopping, or the database refuses it: the next start takes it from there. */
+		if (!arrival->is_parked)
+			parking_park(arrivals->parking, arrival);
+		finish_if_done(arrivals, arrival);
+		return;
+	}
+	known_ids_learn(arrivals->ids, arrival);
+	registry_outcome_follow(&arrivals->outcome, arrival->action, job, &arrival->stored);
+	if (arrival->is_parked)
+		queue_unpark(arrivals->needs.queue, arrival->parked_id, &arrival->stored);
+	finish_if_done(arrivals, arrival);
+}
+
+static void merge(struct arrivals *arrivals, struct arrival *into, struct arrival *newer)
+{
+	overload_leave(arrivals->overload, arrival_newest(into)->raw_size);
+	overload_enter(arrivals->overload, newer->raw_size);
+	arrival_merge(into, newer);
+	if (into->is_parked)
+		parking_park(arrivals->parking, into);
+}
+
+static void submit(struct arrivals *arrivals, struct arrival *arrival)
+{
+	struct arrival *same = merging_match(arrivals->merging, arrival);
+	if (same) {
+		merge(arrivals, same, arrival);
+		return;
+	}
+	arrivals->count++;
+	overload_enter(arrivals->overload, arrival->raw_size);
+	parking_enter(arrivals->parking, arrival);
+	registry_submit(arrivals->needs.registry, &arrival->job);
+	merging_begin(arrivals->merging, arrival);
+}
+
+static void enter(struct arrivals *arrivals, struct arrival *arrival)
+{
+	if (arrival->action == RELAY_REGISTER)
+		registering_prepare(&arrival->registering, arrivals->needs.config,
+			arrivals->needs.input_files->imapdconf, &arrival->job);
+	known_ids_consult(arrivals->ids, arrival);
+	submit(arrivals, arrival);
+}
+
+void arrivals_hold(struct arrivals *arrivals)
+{
+	arrivals->is_held = true;
+}
+
+static void hold(struct arrivals *arrivals, struct arrival *arrival)
+{
+	struct arrival_list *list = arrival->parked_id ? &arrivals->held_parked : &arrivals->held;
+	TAILQ_INSERT_TAIL(list, arrival, place);
+	arrivals->count++;
+	overload_enter(arrivals->overload, arrival->raw_size);
+}
+
+static struct arrival *take_held(struct arrivals *arrivals)
+{
+	struct arrival_list *list =
+		TAILQ_EMPTY(&arrivals->held_parked) ? &arrivals->held : &arrivals->held_parked;
+	struct arrival *arrival = TAILQ_FIRST(list);
+	if (!arrival)
+		return NULL;
+	TAILQ_REMOVE(list, arrival, place);
+	arrivals->count--;
+	overload_leave(arrivals->overload, arrival->raw_size);
+	return arrival;
+}
+
+void arrivals_release(struct arrivals *arrivals)
+{
+	int64_t parked = 0;
+	arrivals->is_held = false;
+	for (struct arrival *arrival; (arrival = take_held(arrivals));) {
+		parked += arrival->parked_id != 0;
+		enter(arrivals, arrival);
+	}
+	if (parked)
+		log_event(LOG_LEVEL_INFO, "daemon", "events parked earlier are taken in again",
+			log_number("count", parked));
+}
+
+void arrivals_give_up_held(struct arrivals *arrivals)
+{
+	for (struct arrival *arrival; (arrival = take_held(arrivals));) {
+		arrivals->lost += !arrival->is_kept && !arrival->parked_id;
+		arrival_answer(arrival, -EAGAIN, STOPPING_TEXT);
+		arrival_free(arrival);
+	}
+}
+
+void arrivals_give_up_stuck(struct arrivals *arrivals)
+{
+	for (struct arrival *arrival = parking_first(arrivals->parking); arrival;
+		arrival = TAILQ_NEXT(arrival, place)) {
+		arrivals->lost += !arrival->is_safe && !arrival->is_kept;
+		arrival_answer(arrival, -EAGAIN, STOPPING_TEXT);
+	}
+}
+
+static void reject(struct arrivals *arrivals, struct arrival_waiter waiter, const char *text)
+{
+	arrivals->needs.metrics->malformed++;
+	/* A keeper says what becomes of it. */
+	if (!waiter.is_keeper)
+		log_seldom(LOG_LEVEL_WARN, "event", "malformed events", waiter.through, text,
+			log_text("through", waiter.through));
+	arrival_answer_waiter(waiter, -EBADMSG, text);
+}
+
+static void take_event(struct arrivals *arrivals, const char *json, size_t size,
+	int64_t received_ms, uint64_t parked_id, struct arrival_waiter waiter)
+{
+	bool may_shed = !waiter.answer && !parked_id;
+	struct mail_event *event;
+	enum relay_action action;
+	struct err err;
+	int malformed = admission_decide(
+		&arrivals->admission, json, size, waiter.through, may_shed, &event, &action, &err);
+	if (malformed || !event) {
+		if (malformed)
+			reject(arrivals, waiter, err.text);
+		else
+			arrival_answer_waiter(waiter, 0, NULL);
+		if (parked_id)
+			queue_unpark(arrivals->needs.queue, parked_id, NULL);
+		return;
+	}
+	struct arrival *arrival = arrival_new(action, event, json, size, received_ms);
+	arrival->arrivals = arrivals;
+	arrival->stored.done = on_stored;
+	arrival->parked.done = on_parked;
+	arrival->job.done = on_registry;
+	arrival_add_waiter(arrival, waiter);
+	arrival->parked_id = parked_id;
+	arrival->job.may_be_done = parked_id || waiter.is_keeper;
+	arrival->job.separator =
+		arrivals->needs.input_files->imapdconf->names.unixhierarchysep ? '/' : '.';
+	if (arrivals->is_held)
+		hold(arrivals, arrival);
+	else
+		enter(arrivals, arrival);
+}
+
+/*
+ * When the sender was told, or else now.  A time that cannot be is from a clock that was not set
+ * when the event was kept.
+ */
+static int64_t time_of(const struct notification *notification)
+{
+	int64_t now_ms = clock_unix_ms();
+	bool is_likely =
+		notification->received_ms >= EARLIEST_MS && notification->received_ms < now_ms;
+	return is_likely ? notification->received_ms : now_ms;
+}
+
+void arrivals_take(struct arrivals *arrivals, const struct notification *notification,
+	struct arrival_waiter waiter)
+{
+	const struct arrivals_needs *needs = &arrivals->needs;
+	struct err err;
+	if (!notification_is_event(notification)) {
+		needs->metrics->other_class++;
+		int refused = forward_take(needs->forward, notification, &err);
+		arrival_answer_waiter(waiter, refused, refused ? err.text : NULL);
+		return;
+	}
+	if (needs->config->forward_events)
+		forward_take(needs->forward, notification, &err);
+	if (!notification->message.bytes) {
+		reject(arrivals, waiter, "event without a message");
+		return;
+	}
+	take_event(arrivals, notification->message.bytes, notification->message.size,
+		time_of(notification), 0, waiter);
+}
+
+void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t received_ms,
+	const char *raw, size_t raw_size)
+{
+	static const struct arrival_waiter nobody = {.through = "parked"};
+	assert(parked_id);
+	parking_know(arrivals->parking, parked_id);
+	take_event(arrivals, raw, raw_size, received_ms, parked_id, nobody);
+}

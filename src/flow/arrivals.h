@@ -1,0 +1,76 @@
+/*
+ * arrivals - events on their way in: from the bytes at the door to the queue on disk, and the
+ * acknowledgement.
+ *
+ *   intake -> event -> relay -> registry -> queue -> OK
+ *
+ * The registry is asked first, then what follows is stored, then Cyrus gets its OK.  Joins what
+ * decides on the way: admission.h, merging.h, parking.h, known_ids.h, registry_outcome.h; too much
+ * is bounded by overload.h.
+ *
+ * Loop thread only.
+ */
+#ifndef MAILPUSH_FLOW_ARRIVALS_H
+#define MAILPUSH_FLOW_ARRIVALS_H
+
+#include "config/config.h"
+#include "config/input_files.h"
+#include "flow/arrival.h"
+#include "flow/delivery.h"
+#include "flow/forward.h"
+#include "flow/observer.h"
+#include "intake/notification.h"
+#include "queue/queue.h"
+#include "registry/registry.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct arrivals;
+
+/* All of it outlives the arrivals. */
+struct arrivals_needs {
+	uv_loop_t *loop;
+	const struct config *config;
+	const struct input_files *input_files;
+	struct registry *registry;
+	struct queue *queue;
+	struct delivery *delivery;
+	struct forward *forward;
+	struct metrics *metrics;
+	const struct observer *observer;
+	/* Too much waits, or no longer: the stream socket is not read meanwhile. */
+	void (*pause)(void *ctx, bool is_paused);
+	void *ctx;
+};
+
+struct arrivals *arrivals_new(const struct arrivals_needs *needs, const uint8_t seed[16]);
+void arrivals_free(struct arrivals *arrivals);
+
+void arrivals_take(struct arrivals *arrivals, const struct notification *notification,
+	struct arrival_waiter waiter);
+/* An event that was parked before a restart, as the queue's file tells it: while they are held. */
+void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t received_ms,
+	const char *raw, size_t raw_size);
+
+/*
+ * From now on events wait in memory, before all that follows from them: what is in the queue's file
+ * is not known yet, and comes first.
+ */
+void arrivals_hold(struct arrivals *arrivals);
+/* They go on in their order, behind those that were parked before the restart. */
+void arrivals_release(struct arrivals *arrivals);
+/* It comes to the end instead: their senders are told, and what nobody keeps is lost. */
+void arrivals_give_up_held(struct arrivals *arrivals);
+/* The same of those that a database does not give back; only the end of the process frees them. */
+void arrivals_give_up_stuck(struct arrivals *arrivals);
+
+/* ack_timeout passed for a request. */
+void arrivals_on_ack_timeout(struct arrivals *arrivals);
+
+/* Events of which nothing was on disk when the queue had to end; their senders were told NO. */
+uint64_t arrivals_lost(const struct arrivals *arrivals);
+/* Events on their way in. */
+uint64_t arrivals_count(const struct arrivals *arrivals);
+
+#endif

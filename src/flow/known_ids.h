@@ -1,0 +1,20 @@
+/*
+ * known_ids - what an event on its way in and the ids of mailboxes say of each other.
+ *
+ * News tells where its mailbox is, and so whether it moved.  What tells of mailboxes by their names
+ * alone (a registration, a delete, a rename) leaves in doubt what their ids say.
+ *
+ * Loop thread only.  Keeps nothing.
+ */
+#ifndef MAILPUSH_FLOW_KNOWN_IDS_H
+#define MAILPUSH_FLOW_KNOWN_IDS_H
+
+#include "event/mailbox_ids.h"
+#include "flow/arrival.h"
+
+/* Before the registry is asked, in the order in which it is. */
+void known_ids_consult(struct mailbox_ids *ids, struct arrival *arrival);
+/* The registry has answered: mailboxes that somebody subscribes to are learnt. */
+void known_ids_learn(struct mailbox_ids *ids, const struct arrival *arrival);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * merging - news about the same mailbox and of the same urgency that waits for the registry is one.
+ *
+ * Only as long as the registry's thread has not begun with it, and never across a barrier, by which
+ * the mailbox may get other subscribers: a registration, a delete, a rename, news of a mailbox that
+ * moved.  What has a row of its own in the queue's file stays what that row stands for.
+ *
+ * Borrows arrivals from merging_match to merging_end.  Loop thread only.
+ */
+#ifndef MAILPUSH_FLOW_MERGING_H
+#define MAILPUSH_FLOW_MERGING_H
+
+#include "base/worker.h"
+#include "flow/arrival.h"
+
+struct merging;
+
+/* `worker`: the registry's; outlives this. */
+struct merging *merging_new(const struct worker *worker, const uint8_t seed[16]);
+void merging_free(struct merging *merging);
+
+/* Which one can take it in?  NULL: none, and later ones may be merged into this one. */
+struct arrival *merging_match(struct merging *merging, struct arrival *arrival);
+/* It was submitted. */
+void merging_begin(const struct merging *merging, struct arrival *arrival);
+/* The registry has answered. */
+void merging_end(struct merging *merging, const struct arrival *arrival);
+
+#endif

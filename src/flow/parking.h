@@ -1,0 +1,43 @@
+/*
+ * parking - events that the registry lets wait too long are kept in the queue's file instead.
+ *
+ * The registry hangs, if it has had work and answered nothing for PARKING_AFTER_MS.  Then what it
+ * has had for as long is parked: written raw into the queue's file, and acknowledged from there.
+ * What comes later is parked at once: all until it answers again, then, while anything is parked,
+ * that for which somebody waits.  All keep their place with the registry, and so their order.
+ *
+ * Has the list of those under way.  Loop thread only.
+ */
+#ifndef MAILPUSH_FLOW_PARKING_H
+#define MAILPUSH_FLOW_PARKING_H
+
+#include "base/worker.h"
+#include "flow/arrival.h"
+#include "queue/queue.h"
+
+#include <stdint.h>
+#include <uv.h>
+
+#define PARKING_AFTER_MS 200
+
+struct parking;
+
+/* `worker`, the registry's, and `queue` outlive this. */
+struct parking *parking_new(uv_loop_t *loop, const struct worker *worker, struct queue *queue);
+/* None is under way. */
+void parking_free(struct parking *parking);
+
+/* One that was parked before a restart; those that come get other ids.  While all are held. */
+void parking_know(struct parking *parking, uint64_t parked_id);
+/* It is under way, until it leaves.  Perhaps parked at once. */
+void parking_enter(struct parking *parking, struct arrival *arrival);
+void parking_leave(struct parking *parking, struct arrival *arrival);
+/* The oldest under way, or NULL; the others follow it. */
+struct arrival *parking_first(const struct parking *parking);
+
+/* Its row is written, or written again with the newest event. */
+void parking_park(struct parking *parking, struct arrival *arrival);
+/* The registry has answered one. */
+void parking_on_answer(struct parking *parking);
+
+#endif
