@@ -279,6 +279,10 @@ int pglink_send(struct pglink *link, const char *sql, const struct pgvalues *val
 {
 	if (!link->conn)
 		return err_set(err, -ENOTCONN, "registry '%s': not connected", pglink_name(link));
+	if (pgvalues_size(values) > PGVALUES_SIZE_MAX)
+		return err_set(err, -EILSEQ,
+			"registry '%s': so much does not go into one statement: %zu bytes",
+			pglink_name(link), pgvalues_size(values));
 	if (!pgvalues_send(values, link->conn, sql))
 		return lose(link, -ENOTCONN, PQerrorMessage(link->conn), err);
 	link->sent = mem_realloc_array(link->sent, link->sent_count + 1, sizeof(*link->sent));

@@ -16,7 +16,8 @@
  *   -EAGAIN     in conflict with another transaction: again at once
  *   -ENOTCONN   away: again later, on the next host
  *   -ETIMEDOUT  away too: there was no answer in time
- *   -EILSEQ     the server refuses a value: these very jobs will fail again
+ *   -EILSEQ     the server refuses a value, or there is too much for one statement: these very
+ *               jobs will fail again
  *   -EACCES     rights are missing
  *   -ENOTSUP    the schema is missing, or is not ours
  *   -EIO        anything else that the server said

@@ -131,6 +131,14 @@ static Oid oid_of(const struct pgvalue *value)
 	return 1016;
 }
 
+size_t pgvalues_size(const struct pgvalues *values)
+{
+	size_t size = 0;
+	for (size_t i = 0; values && i < values->count; i++)
+		size += values->values[i].bytes.used;
+	return size;
+}
+
 int pgvalues_send(const struct pgvalues *values, PGconn *conn, const char *sql)
 {
 	Oid types[PGVALUES_MAX];
@@ -138,6 +146,7 @@ int pgvalues_send(const struct pgvalues *values, PGconn *conn, const char *sql)
 	int sizes[PGVALUES_MAX];
 	int formats[PGVALUES_MAX];
 	size_t count = values ? values->count : 0;
+	assert(pgvalues_size(values) <= PGVALUES_SIZE_MAX);
 	for (size_t i = 0; i < count; i++) {
 		const struct pgvalue *value = &values->values[i];
 		types[i] = oid_of(value);

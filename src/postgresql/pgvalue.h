@@ -18,6 +18,8 @@
 #include <stdint.h>
 
 #define PGVALUES_MAX 20
+/* Of a statement; servers take no more than 1 GB, and int counts it. */
+#define PGVALUES_SIZE_MAX ((size_t)64 << 20)
 
 /* The OIDs of pg_type, which never change. */
 enum pgvalue_type {
@@ -55,7 +57,9 @@ void pgvalue_add_number(struct pgvalue *array, int64_t number);
 void pgvalue_add_text(struct pgvalue *array, const char *text); /* NULL is NULL */
 void pgvalue_add_bytes(struct pgvalue *array, const void *bytes, size_t size);
 
-/* As PQsendQueryParams, with a binary result. */
+/* In bytes, of all; NULL has none. */
+size_t pgvalues_size(const struct pgvalues *values);
+/* As PQsendQueryParams, with a binary result; of PGVALUES_SIZE_MAX at most. */
 int pgvalues_send(const struct pgvalues *values, PGconn *conn, const char *sql);
 
 /* Of a binary result; what is NULL is 0, false or "". */

@@ -187,7 +187,8 @@ int postgresql_load_keys(struct registry_db *db, const struct registry_key *keys
 	struct taker taker = {.on_row = on_row, .ctx = ctx};
 	int failed = postgresql_ask(p,
 		"SELECT q.i, " ROW_COLUMNS " FROM unnest($2) WITH ORDINALITY AS q (key, i)"
-		" JOIN mailpush_registration r ON r.key = q.key AND r.site = $1 ORDER BY q.i",
+		" JOIN mailpush_registration r ON r.key = q.key"
+		" AND " POSTGRESQL_IS_OF("r.site", "$1") " ORDER BY q.i",
 		&values, on_rows, &taker, err);
 	return finish(p, &taker, failed, err);
 }

@@ -84,6 +84,7 @@ static const char *const step_1[] = {
 	"CREATE INDEX IF NOT EXISTS mailpush_forgotten_id ON mailpush_forgotten (site, id)",
 	"CREATE INDEX IF NOT EXISTS mailpush_forgotten_user"
 	" ON mailpush_forgotten (site, username, id)",
+	"CREATE INDEX IF NOT EXISTS mailpush_forgotten_at ON mailpush_forgotten (site, at_ms)",
 	NULL,
 };
 

@@ -14,6 +14,8 @@
 #include "base/err.h"
 #include "postgresql/pglink.h"
 
+/* SQL; beside a key: a server that knows little of a table yet might read all of a site instead. */
+#define POSTGRESQL_IS_OF(column, site) "(" column " = " site ") IS TRUE"
 /* SQL; the state of a registration as a number of enum registry_state, if it is not active. */
 #define POSTGRESQL_IS_NOT_ACTIVE \
 	"(stopped_reason IS NOT NULL OR suspended_ms > 0 OR superseded_ms > 0)"

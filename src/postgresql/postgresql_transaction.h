@@ -28,6 +28,7 @@ struct postgresql {
 	int64_t timeout_ms;
 	bool is_ready; /* schema and site were looked at since the connection was made */
 	enum postgresql_state state;
+	size_t traces; /* left since their limit was looked at */
 };
 
 struct postgresql *postgresql_of(struct registry_db *db);

@@ -5,6 +5,9 @@
 #include "postgresql/postgresql_transaction.h"
 #include "registry/mailbox_place.h"
 
+/* So many traces may be left before the limit of all is looked at again. */
+#define TRACES_UNLOOKED (REGISTRY_TRACES_MAX / 20)
+
 /* Sends what nobody waits for. */
 static int execute(
 	struct postgresql *p, const char *sql, const struct pgvalues *values, struct err *err)
@@ -139,15 +142,35 @@ static void add_end(
 	" renewed_ms = EXCLUDED.renewed_ms, at_ms = EXCLUDED.at_ms, why = EXCLUDED.why,"        \
 	" status = EXCLUDED.status, reason = EXCLUDED.reason"
 
-/* Of each user whose registrations are about to go, all traces but the newest. */
-#define TRIM_TRACES(which)                                                                    \
-	"DELETE FROM mailpush_forgotten WHERE key IN (SELECT t.key FROM"                      \
-	" (SELECT f.key, row_number() OVER (PARTITION BY f.username ORDER BY f.id DESC) AS n" \
-	"  FROM mailpush_forgotten f WHERE f.site = $1 AND f.username IN"                     \
-	"  (SELECT r.username FROM mailpush_registration r WHERE " which ")) t WHERE t.n > 16)"
+/* Of each user whose registrations are about to go, all traces but the newest: user by user, so
+   that no server reads all there are. */
+#define TRIM_TRACES(which)                                                       \
+	"DELETE FROM mailpush_forgotten WHERE key IN (SELECT t.key FROM"         \
+	" (SELECT DISTINCT r.username FROM mailpush_registration r WHERE " which \
+	" ) u CROSS JOIN LATERAL (SELECT f.key FROM mailpush_forgotten f"        \
+	"  WHERE f.site = $1 AND f.username = u.username ORDER BY f.id DESC OFFSET 16) t)"
 
 _Static_assert(
 	REGISTRY_TRACES_PER_USER == 16 && REGISTRY_TRACES_MAX == 100000, "as the statements say");
+
+/* Of the site's all but the newest. */
+#define BEYOND_LIMIT(limit) \
+	"id <= (SELECT max(id) FROM mailpush_forgotten WHERE site = $1) - " limit
+
+/* Now and then, since each look at it may be in another node's way. */
+static int limit_traces(struct postgresql *p, size_t left, struct err *err)
+{
+	p->traces += left;
+	if (p->traces < TRACES_UNLOOKED)
+		return 0;
+	p->traces = 0;
+	pgvalues_auto struct pgvalues values;
+	pgvalues_init(&values);
+	pgvalues_text(&values, p->site);
+	pgvalues_number(&values, REGISTRY_TRACES_MAX);
+	return execute(p, "DELETE FROM mailpush_forgotten WHERE site = $1 AND " BEYOND_LIMIT("$2"),
+		&values, err);
+}
 
 int postgresql_remove(struct registry_db *db, const struct registry_key *keys, size_t count,
 	const struct registry_end *end, struct err *err)
@@ -160,8 +183,8 @@ int postgresql_remove(struct registry_db *db, const struct registry_key *keys, s
 	add_keys(&values, keys, count);
 	int failed = execute(p,
 		LEAVE_TRACES("unnest($6) WITH ORDINALITY AS q (key, i)"
-			     " JOIN mailpush_registration r ON r.key = q.key AND r.site = $1"
-			     " ORDER BY q.i"),
+			     " JOIN mailpush_registration r ON r.key = q.key"
+			     " AND " POSTGRESQL_IS_OF("r.site", "$1") " ORDER BY q.i"),
 		&values, err);
 	pgvalues_auto struct pgvalues these;
 	pgvalues_init(&these);
@@ -171,11 +194,13 @@ int postgresql_remove(struct registry_db *db, const struct registry_key *keys, s
 		failed = execute(p, TRIM_TRACES("r.key = ANY ($2)"), &these, err);
 	if (!failed)
 		failed = execute(p,
-			"WITH gone AS (DELETE FROM mailpush_registration"
-			"  WHERE site = $1 AND key = ANY ($2) RETURNING key)"
-			" DELETE FROM mailpush_subscription WHERE key IN (SELECT key FROM gone)",
+			"WITH gone AS (DELETE FROM mailpush_registration WHERE key = ANY ($2)"
+			"  AND " POSTGRESQL_IS_OF(
+				"site", "$1") " RETURNING key)"
+					      " DELETE FROM mailpush_subscription WHERE key IN "
+					      "(SELECT key FROM gone)",
 			&these, err);
-	return failed;
+	return failed ? failed : limit_traces(p, count, err);
 }
 
 struct gone {
@@ -253,6 +278,8 @@ int postgresql_change_tokens(struct registry_db *db, const struct registry_token
 	for (size_t i = 0; i < count && !failed; i++)
 		failed = changes[i].stop_reason ? stop(p, &changes[i], &gone, i, err)
 						: forget(p, &changes[i], &gone, i, err);
+	if (!failed)
+		failed = limit_traces(p, count, err);
 	return failed ? failed : pglink_wait(p->link, err);
 }
 
@@ -335,6 +362,6 @@ int postgresql_prune_traces(struct registry_db *db, int64_t before_ms, struct er
 {
 	return send_numbers(db,
 		"DELETE FROM mailpush_forgotten WHERE site = $1 AND (at_ms < $2"
-		" OR id <= (SELECT max(id) FROM mailpush_forgotten WHERE site = $1) - $3)",
+		" OR " BEYOND_LIMIT("$3") ")",
 		before_ms, REGISTRY_TRACES_MAX, err);
 }

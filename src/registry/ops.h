@@ -232,7 +232,7 @@ struct registry_ops {
 	int (*census)(struct registry_db *db, struct registry_census *ret, struct err *err);
 	/* All traces of that user. */
 	int (*remove_traces)(struct registry_db *db, const char *user, struct err *err);
-	/* Deletes traces with at_ms < before_ms. */
+	/* Deletes traces with at_ms < before_ms, and those beyond REGISTRY_TRACES_MAX. */
 	int (*prune_traces)(struct registry_db *db, int64_t before_ms, struct err *err);
 	/* The `limit` oldest of those with renewed_ms < before_ms; ret_total: how many there are.
 	 */

@@ -181,7 +181,8 @@ extern const char *const registry_why_names[REGISTRY_WHYS];
 
 /*
  * What is remembered of a registration that is gone, for REGISTRY_TRACE_MS: the last time of each,
- * of a user the newest REGISTRY_TRACES_PER_USER, of all REGISTRY_TRACES_MAX.
+ * of a user the newest REGISTRY_TRACES_PER_USER, of all REGISTRY_TRACES_MAX; a database that
+ * several nodes share may have a twentieth more of each node until they are cut.
  */
 #define REGISTRY_TRACE_MS (INT64_C(30) * 24 * 60 * 60 * 1000)
 #define REGISTRY_TRACES_PER_USER 16

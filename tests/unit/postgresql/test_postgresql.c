@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "postgresql/postgresql.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <libpq-fe.h>
 #include <setjmp.h>
@@ -293,6 +294,131 @@ static void tables_that_are_missing_are_made(void **state)
 	assert_int_equal(count(w), 1);
 }
 
+static int64_t number(struct world *w, const char *sql)
+{
+	PGresult *result = PQexec(w->beside, sql);
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		fail_msg("%s: %s", sql, PQerrorMessage(w->beside));
+	int64_t found = atoll(PQgetvalue(result, 0, 0));
+	PQclear(result);
+	return found;
+}
+
+/* Phones of as many users, whose keys are numbers. */
+static void crowd(struct world *w, int64_t first, int64_t last)
+{
+	mem_auto char *sql = mem_printf(
+		"INSERT INTO mailpush_registration SELECT decode(lpad(to_hex(i), 32, '0'), 'hex'),"
+		" '%s', 'user' || i, 'token' || i, 'account', 'topic', 'mail', 2, TRUE, TRUE,"
+		" FALSE, 1, %lld, 0, 0 FROM generate_series(%lld, %lld) AS i",
+		w->site, (long long)NOW, (long long)first, (long long)last);
+	execute(w, sql);
+}
+
+static void remove_crowd(struct world *w, int64_t first, size_t count)
+{
+	const struct registry_end end = {.why = REGISTRY_WHY_REMOVED, .at_ms = NOW};
+	mem_auto struct registry_key *keys = mem_alloc_zero(count, sizeof(*keys));
+	for (size_t i = 0; i < count; i++) {
+		uint64_t wire = htobe64((uint64_t)first + i);
+		memcpy(keys[i].bytes + 8, &wire, sizeof(wire));
+	}
+	begin(w, w->one);
+	if (ops->remove(w->one, keys, count, &end, &w->err) || ops->commit(w->one, &w->err))
+		fail_msg("%s", w->err.text);
+}
+
+static void a_flood_of_phones_that_go_leaves_so_many_traces_only(void **state)
+{
+	struct world *w = *state;
+	put_well(w, "alice"); /* the tables are there */
+	mem_auto char *traces = mem_printf(
+		"INSERT INTO mailpush_forgotten (key, site, username, device_token, account_id,"
+		" topic, renewed_ms, at_ms, why, status, reason)"
+		" SELECT decode('ff' || lpad(to_hex(i), 30, '0'), 'hex'), '%s', 'gone' || i, "
+		"'token',"
+		" 'account', 'topic', 0, %lld, 'removed', 0, '' FROM generate_series(1, %d) AS i",
+		w->site, (long long)NOW, REGISTRY_TRACES_MAX);
+	execute(w, traces);
+	const size_t at_once = 500;
+	crowd(w, 1, (int64_t)(25 * at_once));
+	for (size_t i = 0; i < 25; i++)
+		remove_crowd(w, (int64_t)(1 + i * at_once), at_once);
+	mem_auto char *how_many =
+		mem_printf("SELECT count(*) FROM mailpush_forgotten WHERE site = '%s'", w->site);
+	assert_int_in_range(number(w, how_many), REGISTRY_TRACES_MAX,
+		REGISTRY_TRACES_MAX + REGISTRY_TRACES_MAX / 10);
+	execute(w, "TRUNCATE mailpush_forgotten, mailpush_registration");
+}
+
+/* Counters of the server are complete when the connection that they are of has ended. */
+static void end_connections(struct world *w)
+{
+	ops->close(w->one);
+	ops->close(w->other);
+	while (number(
+		w, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'mailpush'"))
+		execute(w, "SELECT pg_sleep(0.01)");
+	execute(w, "SELECT pg_stat_clear_snapshot()");
+	w->one = open_db(w);
+	w->other = open_db(w);
+}
+
+static int64_t rows_read(struct world *w)
+{
+	end_connections(w);
+	return number(w,
+		"SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_user_tables"
+		" WHERE relname IN ('mailpush_registration', 'mailpush_forgotten')");
+}
+
+static void put_right(struct world *w)
+{
+	begin(w, w->one);
+	if (ops->put_right(w->one, NOW + 1, NOW, &w->err) || ops->commit(w->one, &w->err))
+		fail_msg("%s", w->err.text);
+}
+
+static void times_are_put_right_without_a_look_at_all_that_are(void **state)
+{
+	struct world *w = *state;
+	put_well(w, "alice");
+	crowd(w, 1, 10000);
+	for (int64_t i = 5001; i < 10000; i += 500)
+		remove_crowd(w, i, 500);
+	execute(w, "ANALYZE");
+	put_right(w); /* the first of a connection reads more */
+	int64_t before = rows_read(w);
+	put_right(w);
+	assert_int_in_range(rows_read(w) - before, 0, 100);
+	execute(w, "TRUNCATE mailpush_forgotten, mailpush_registration");
+}
+
+static void nothing(void *ctx, size_t index, const struct registry_row *row)
+{
+	(void)ctx;
+	(void)index;
+	(void)row;
+}
+
+static void what_is_too_large_for_a_statement_is_left_to_smaller_batches(void **state)
+{
+	struct world *w = *state;
+	const size_t count = 70;
+	const size_t size = 1 << 20;
+	mem_auto char *name = mem_alloc_zero(1, size + 1);
+	memset(name, 'a', size);
+	mem_auto const char **names = mem_alloc_zero(count, sizeof(*names));
+	for (size_t i = 0; i < count; i++)
+		names[i] = name;
+	begin(w, w->one);
+	assert_int_equal(ops->load_users(w->one, names, count, nothing, NULL, &w->err), -EILSEQ);
+	ops->rollback(w->one);
+	begin(w, w->one);
+	assert_int_equal(ops->load_users(w->one, names, 3, nothing, NULL, &w->err), 0);
+	ops->rollback(w->one);
+}
+
 #define RULE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(int argc, char **argv)
@@ -309,6 +435,9 @@ int main(int argc, char **argv)
 		RULE(a_statement_that_hangs_is_given_up),
 		RULE(a_schema_that_is_newer_is_left_alone),
 		RULE(tables_that_are_missing_are_made),
+		RULE(a_flood_of_phones_that_go_leaves_so_many_traces_only),
+		RULE(times_are_put_right_without_a_look_at_all_that_are),
+		RULE(what_is_too_large_for_a_statement_is_left_to_smaller_batches),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
