@@ -29,7 +29,8 @@ bool peercred_of_message(struct msghdr *message, struct peercred *ret);
 
 /* Room for control messages: of at least so many bytes, of which recvmsg is to be given... */
 #define PEERCRED_CONTROL_MAX 256
-/* ...so many: a passed descriptor does not fit, or peercred_of_message closes it. */
+/* ...so many: a passed descriptor does not fit, and the kernel closes it, or peercred_of_message
+   does. */
 size_t peercred_control_size(void);
 
 #endif

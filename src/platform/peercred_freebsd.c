@@ -28,6 +28,16 @@ int peercred_request(int fd)
 	return setsockopt(fd, SOL_LOCAL, LOCAL_CREDS, &on, sizeof(on)) < 0 ? -errno : 0;
 }
 
+/*
+ * The last message may be cut at the buffer's end, and still says how long it was.  What it passed
+ * the kernel has closed then (truncated_rights in FreeBSD's tests/sys/kern/unix_passfd_test.c).
+ */
+static bool is_whole(const struct msghdr *message, const struct cmsghdr *c)
+{
+	const char *end = (const char *)message->msg_control + message->msg_controllen;
+	return c->cmsg_len <= (size_t)(end - (const char *)c);
+}
+
 static void close_passed(const struct cmsghdr *c)
 {
 	for (size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
@@ -42,7 +52,7 @@ bool peercred_of_message(struct msghdr *message, struct peercred *ret)
 	bool is_found = false;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
 		struct sockcred credentials;
-		if (c->cmsg_level != SOL_SOCKET)
+		if (c->cmsg_level != SOL_SOCKET || !is_whole(message, c))
 			continue;
 		if (c->cmsg_type == SCM_RIGHTS)
 			close_passed(c);

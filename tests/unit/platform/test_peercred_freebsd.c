@@ -92,6 +92,44 @@ static void passed_descriptors_are_closed(void **state)
 		assert_int_equal(fcntl(fds[i], F_GETFD), -1);
 }
 
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* The kernel has closed what such a message passed; its numbers may be another file's by now. */
+static void descriptors_of_a_message_that_was_cut_are_left_alone(void **state)
+{
+	(void)state;
+	struct peercred sender;
+	int fds[4];
+	for (size_t i = 0; i < 4; i++)
+		fds[i] = open("/dev/null", O_RDONLY);
+	add_credentials(1);
+	add(SCM_RIGHTS, fds, sizeof(fds[0]));
+	add(SCM_RIGHTS, fds + 1, 3 * sizeof(fds[0]));
+	came.message.msg_controllen -= CMSG_SPACE(3 * sizeof(fds[0])) - CMSG_LEN(sizeof(fds[0]));
+	came.message.msg_flags = MSG_CTRUNC;
+	assert_true(peercred_of_message(&came.message, &sender));
+	assert_int_equal(sender.uid, 8);
+	assert_false(is_open(fds[0]));
+	for (size_t i = 1; i < 4; i++) {
+		assert_true(is_open(fds[i]));
+		close(fds[i]);
+	}
+}
+
+static void credentials_that_were_cut_name_no_sender(void **state)
+{
+	(void)state;
+	struct peercred sender = {.uid = 1000};
+	add_credentials(GROUPS);
+	came.message.msg_controllen = CMSG_LEN(sizeof(uid_t));
+	came.message.msg_flags = MSG_CTRUNC;
+	assert_false(peercred_of_message(&came.message, &sender));
+	assert_int_equal(sender.uid, 1000);
+}
+
 static void the_peer_of_a_stream_has_no_pid(void **state)
 {
 	(void)state;
@@ -109,6 +147,9 @@ int main(void)
 			the_effective_uid_is_the_senders_whatever_groups_it_is_in, set_up),
 		cmocka_unit_test_setup(what_is_shorter_names_no_sender, set_up),
 		cmocka_unit_test_setup(passed_descriptors_are_closed, set_up),
+		cmocka_unit_test_setup(
+			descriptors_of_a_message_that_was_cut_are_left_alone, set_up),
+		cmocka_unit_test_setup(credentials_that_were_cut_name_no_sender, set_up),
 		cmocka_unit_test_setup(the_peer_of_a_stream_has_no_pid, set_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
