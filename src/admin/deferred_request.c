@@ -29,7 +29,7 @@ void deferred_request_fini(struct deferred_request *deferred)
 bool deferred_request_is_over(struct deferred_request *deferred, int status)
 {
 	if (deferred->request && status)
-		response_error(deferred->request, 503, "mailpushd is stopping");
+		response_undone(deferred->request, status, deferred->db_query.job.refusal);
 	return !deferred->request || status;
 }
 

@@ -22,7 +22,7 @@ struct deferred_request {
 void deferred_request_init(struct deferred_request *deferred, const struct services *services,
 	struct http_request *request);
 void deferred_request_fini(struct deferred_request *deferred);
-/* Nobody waits, or the database is being stopped (`status`), which is answered here. */
+/* Nobody waits, or the database did not do it (`status`), which is answered here. */
 bool deferred_request_is_over(struct deferred_request *deferred, int status);
 
 /* Reads a request's body; false: it makes no sense, and was answered.  Else request_params_fini is

@@ -229,7 +229,7 @@ void devices_remove(const struct services *services, struct http_request *reques
 static void on_pruned(void *ctx, const struct expiry_result *result)
 {
 	if (result->status)
-		response_error(ctx, 503, "mailpushd is stopping");
+		response_undone(ctx, result->status, result->refusal);
 	else
 		response_json(ctx, 200,
 			json_pack("{sI,sI,sI}", "removed", (json_int_t)result->gone, "nudged",

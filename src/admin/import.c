@@ -18,7 +18,7 @@ struct candidate {
 	struct import *import;
 	struct registration_json registration;
 	struct registering registering;
-	char *refusal; /* NULL: it became a job */
+	char *refusal; /* NULL: it is not refused, as far as is known */
 };
 
 struct import {
@@ -130,7 +130,9 @@ static void on_done(struct registry_job *job)
 {
 	struct candidate *candidate = MEM_CONTAINER(job, struct candidate, job);
 	struct import *import = candidate->import;
-	if (job->status)
+	if (job->status && job->refusal)
+		candidate->refusal = mem_dup(job->refusal);
+	else if (job->status)
 		import->is_stopped = true;
 	else
 		update_queue(import->services, job);
@@ -180,6 +182,13 @@ void import_registrations(
 		response_error(request, 400,
 			"the body must be one JSON object with 1 to %d registrations",
 			IMPORT_REGISTRATIONS_MAX);
+		return;
+	}
+	/* Until then its jobs are held, and nothing bounds them. */
+	if (!queue_is_loaded(services->queue)) {
+		json_decref(body);
+		response_error(request, 503,
+			"the queue cannot be opened yet, as its alarm says; try again when it is");
 		return;
 	}
 	/* Who imports waits, and not the events. */

@@ -217,7 +217,7 @@ static void on_listed(struct db_query *db_query, int status)
 	const struct registry_listing *listing = db_query->job.listing;
 	if (status || (!listing->count && !test->count)) {
 		if (status)
-			response_error(test->request, 503, "mailpushd is stopping");
+			response_undone(test->request, status, db_query->job.refusal);
 		else
 			response_error(test->request, 404,
 				"user %s has no registered device; on the phone, open Mail and "

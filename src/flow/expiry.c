@@ -138,6 +138,7 @@ static void on_registry(struct registry_job *job)
 	}
 	bool is_stopping = job->status;
 	const struct expiry_result result = {.status = job->status,
+		.refusal = job->refusal,
 		.gone = job->gone_count,
 		.nudged = job->match_count,
 		.kept_back = job->kept_back};

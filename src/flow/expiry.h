@@ -33,7 +33,8 @@ void expiry_free(struct expiry *tidy);
 void expiry_now(struct expiry *tidy);
 
 struct expiry_result {
-	int status; /* -ECANCELED: not done, the registry is being stopped */
+	int status;	     /* the job's */
+	const char *refusal; /* the job's, valid for the call */
 	uint64_t gone;
 	uint64_t nudged;
 	uint64_t kept_back;

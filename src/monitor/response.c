@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,17 @@ void response_error(struct http_request *request, unsigned status, const char *f
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	response_json(request, status, json_pack("{so}", "error", response_text(text)));
+}
+
+void response_undone(struct http_request *request, int status, const char *refusal)
+{
+	if (status == -ECANCELED)
+		response_error(request, 503, "mailpushd is stopping");
+	else if (refusal)
+		response_error(request, 409, "%s", refusal);
+	else
+		response_error(
+			request, 503, "the database fails: %s; see the alarms", strerror(-status));
 }
 
 json_t *response_text(const char *text)

@@ -19,6 +19,10 @@ void response_json(struct http_request *request, unsigned status, json_t *json);
 void response_error(struct http_request *request, unsigned status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Why a job of the registry's or the queue's was not done: its `status` (not 0) and, of the
+   registry's, `refusal` (or NULL). */
+void response_undone(struct http_request *request, int status, const char *refusal);
+
 /* A text of ours or from outside, made valid UTF-8 if it is not. */
 json_t *response_text(const char *text);
 /* A device token or an account id, cut unless `full`. */

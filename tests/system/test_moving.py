@@ -13,6 +13,7 @@ import pytest
 
 import notify
 from apnssim import TOPIC
+from baddisk import BadDisk
 from control import ask, ctl, ctl_binary, ctl_fine, ctl_json, get
 from mailsite import BarePhone, BareSite, locked, new_user
 from phone import new_token
@@ -243,6 +244,19 @@ def test_an_import_waits_outside_while_the_registry_does_not_answer(bare_site):
     taken = [answer["results"] for status, answer in answers if status == 200]
     assert 8 <= len(taken) < 20
     assert all(result["result"] == "new" for results in taken for result in results)
+
+
+def test_an_import_waits_outside_while_the_queue_is_not_open(bare_site_for, tmp):
+    """Its jobs would wait in memory, however many come."""
+    site = bare_site_for(start=False)
+    disk = BadDisk(tmp).under(site.mailpushd)
+    body = {"registrations": [line(BarePhone(new_user()))]}
+    with disk.rule("fail queue.sqlite 28"):
+        site.mailpushd.start()
+        status, refused = ask(site.mailpushd, "POST", "/import", body)
+        assert status == 503 and "the queue cannot be opened yet" in refused["error"]
+    site.mailpushd.wait_log("alarm=queue state=ends")
+    assert ask(site.mailpushd, "POST", "/import", body) == (200, {"results": [{"result": "new"}]})
 
 
 # ---- from other programs ----

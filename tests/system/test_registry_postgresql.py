@@ -4,8 +4,10 @@ import signal
 
 import pytest
 
+from control import ctl, ctl_json
 from mailsite import BarePhone, new_user
 from postgresql import Postgresql, programs
+from test_moving import counts, do_import, exported, line, write_lines
 
 pytestmark = pytest.mark.skipif(not programs(), reason="PostgreSQL is not installed (script/bootstrap)")
 
@@ -85,6 +87,28 @@ def test_two_daemons_share_it(bare_site_for, postgresql):
     phone = one.registered_phone()
     other.deliver(phone.user)
     other.told(phone, "INBOX")
+
+
+def test_what_a_rule_of_the_administrators_refuses_is_said_to_be_so(bare_site_for, postgresql):
+    """Of an import's registrations those alone."""
+    site = bare_site_for(registry=postgresql.url)
+    kept = site.registered_phone()
+    postgresql.sql("ALTER TABLE mailpush_registration ADD CONSTRAINT no_guests CHECK (username <> 'guest')")
+    postgresql.sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+                   "$$BEGIN RAISE EXCEPTION 'nobody is forgotten here'; END$$; "
+                   "CREATE TRIGGER refuse BEFORE DELETE ON mailpush_registration "
+                   "FOR EACH ROW EXECUTE FUNCTION refuse()")
+    users = [new_user(), "guest", new_user()]
+    summary = do_import(site, write_lines(site, *(line(BarePhone(user)) for user in users)), status=1)
+    assert counts(summary) == (2, 0, 0, 1)
+    [reason] = summary["reasons"]
+    assert "no_guests" in reason["why"] and reason["first"] == "line 2"
+    [device] = ctl_json(site.mailpushd, "devices", "--user", kept.user)
+    for command in (["devices", "remove", device["key"]], ["user", "remove", kept.user, "--yes"]):
+        done = ctl(site.mailpushd, *command)
+        assert done.returncode == 1 and "nobody is forgotten here" in done.stderr
+    assert site.mailpushd.log.wait("alarm=registry:refused state=begins")
+    assert {l["user"] for l in exported(site)} == {kept.user, users[0], users[2]}
 
 
 def test_a_url_that_cannot_be_read_ends_the_start(bare_site_for):
