@@ -5,6 +5,7 @@ fails, and no test runs longer than its limit (@pytest.mark.limit(seconds)).
 """
 
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -179,6 +180,29 @@ def site_for(cyrus_for, mailpushd, sim):
     yield make
     for site in sites:
         site.close()
+
+
+@pytest.fixture
+def ward(site_for):
+    """A site whose imapd.conf and cyrus.conf are as before when the test is over."""
+    kept = {}
+
+    def make(cyrus=None, **settings):
+        site = site_for(cyrus={"event_extra_params": "timestamp", **(cyrus or {})}, **settings)
+        for name in ("imapd.conf", "cyrus.conf"):
+            path = site.cyrus.dir / name
+            kept.setdefault(path, (site.cyrus, path.read_bytes(), path.stat().st_mtime_ns))
+        return site
+    yield make
+    spoiled = set()
+    for path, (cyrus, text, changed_ns) in kept.items():
+        if not path.exists() or path.stat().st_mtime_ns != changed_ns:
+            spoiled.add(cyrus)
+        path.write_bytes(text)
+        os.utime(path, ns=(changed_ns, changed_ns))     # Cyrus goes by this text
+    for cyrus in spoiled:       # doctor had it start a process, which read the other text and serves on
+        cyrus.stop()
+        cyrus.start()
 
 
 @pytest.fixture

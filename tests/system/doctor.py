@@ -5,15 +5,23 @@
 """
 
 import json
+import os
 import pathlib
 import re
 import subprocess
+
+import pytest
 
 from control import ctl
 from waiting import wait_until
 
 # What depends on the machine that the tests run on, and on how long Cyrus keeps a process.
 OF_THE_MACHINE = {"clock", "imap", "processes"}
+
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
+OTHER_TOPIC = "com.apple.mobilemail.push.com.example.other"
+NOBODY = ["setpriv", "--reuid=nobody", "--regid=65534", "--clear-groups"]
+GROUPS = "message flags mailbox applepushservice"
 
 
 def examine(daemon, *options, **how):
@@ -87,3 +95,23 @@ def cure(daemon, finding, cyrus=None):
                 cyrus.start()
         elif command:
             subprocess.run(["sh", "-c", command], check=True)
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text, (old, text)
+    path.write_text(text.replace(old, new))
+
+
+def unset(path, key):
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith(f"{key}:")))
+
+
+def imapd_conf(site):
+    return site.cyrus.dir / "imapd.conf"
+
+
+def with_credential(site, **files):
+    site.mailpushd.credentials["main"] = files
+    site.mailpushd.write_conf()

@@ -1,21 +1,17 @@
 """mailpushctl doctor: files that the daemon cannot use, keys that others can, and the wrong Apple;
-services of Cyrus without a program."""
+services of Cyrus without a program; what this user may not read; full disks."""
 
-import os
 import re
 import shutil
 
 import pytest
 
-from doctor import cure, found, wait_found
-from test_doctor import ward     # noqa: F401  (a fixture for these tests too)
-
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
+from doctor import AS_ROOT, NOBODY, cure, examine, found, imapd_conf, wait_found, with_credential
 
 
 @AS_ROOT
 @pytest.mark.parametrize("name", ["registry", "queue"])
-def test_a_database_that_root_has_made_is_found(ward, tmp, name):    # noqa: F811
+def test_a_database_that_root_has_made_is_found(ward, tmp, name):
     site = ward(start=False)
     state = tmp / "state"
     state.mkdir()
@@ -29,7 +25,7 @@ def test_a_database_that_root_has_made_is_found(ward, tmp, name):    # noqa: F81
     assert name not in {f["check"] for f in found(site.mailpushd)}
 
 
-def test_the_apple_of_apps_that_are_being_written_is_found(ward):    # noqa: F811
+def test_the_apple_of_apps_that_are_being_written_is_found(ward):
     site = ward(start=False)
     site.mailpushd.write_conf(apns_host="api.sandbox.push.apple.com.invalid")
     [finding] = [f for f in found(site.mailpushd) if f["check"] == "apns_host"]
@@ -55,7 +51,7 @@ def with_credential_of(etc, site):
 
 @AS_ROOT
 @pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
-def test_a_folder_that_the_daemon_cannot_enter_is_found_once(ward, tmp, etc, sim, is_running):  # noqa: F811
+def test_a_folder_that_the_daemon_cannot_enter_is_found_once(ward, tmp, etc, sim, is_running):
     site = ward(start=False)
     with_credential_of(etc, site)
     shutil.chown(etc / "key.pem", group="daemon")
@@ -80,7 +76,7 @@ def test_a_folder_that_the_daemon_cannot_enter_is_found_once(ward, tmp, etc, sim
 
 
 @AS_ROOT
-def test_a_file_that_the_daemon_cannot_read_is_found(ward, tmp, etc):    # noqa: F811
+def test_a_file_that_the_daemon_cannot_read_is_found(ward, tmp, etc):
     site = ward(start=False, user="daemon")
     with_credential_of(etc, site)
     [finding] = [f for f in found(site.mailpushd) if f["check"] == "credential"]
@@ -90,7 +86,7 @@ def test_a_file_that_the_daemon_cannot_read_is_found(ward, tmp, etc):    # noqa:
 
 
 @pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
-def test_a_key_that_others_can_read_is_told(ward, etc, is_running):    # noqa: F811
+def test_a_key_that_others_can_read_is_told(ward, etc, is_running):
     site = ward(start=False)
     with_credential_of(etc, site)
     (etc / "key.pem").chmod(0o644)
@@ -105,7 +101,7 @@ def test_a_key_that_others_can_read_is_told(ward, etc, is_running):    # noqa: F
 
 # ---- the programs of cyrus.conf ----
 
-def test_a_service_whose_program_is_not_installed_is_found(ward, tmp):    # noqa: F811
+def test_a_service_whose_program_is_not_installed_is_found(ward, tmp):
     site, programs, conf = ward(), tmp / "programs", tmp / "cyrus.conf"
     text = (site.cyrus.dir / "cyrus.conf").read_text()
     folder = f"{site.cyrus.dir}/programs/usr/lib/cyrus/bin"
@@ -120,9 +116,59 @@ def test_a_service_whose_program_is_not_installed_is_found(ward, tmp):    # noqa
     assert f"runs {programs}/timsieved, which is not installed" in finding["why"]
 
 
-def test_cyrus_does_not_start_with_a_service_whose_program_is_not_installed(ward, tmp):    # noqa: F811
+def test_cyrus_does_not_start_with_a_service_whose_program_is_not_installed(ward, tmp):
     cyrus, conf = ward().cyrus, tmp / "cyrus.conf"
     conf.write_text((cyrus.dir / "cyrus.conf").read_text().replace("/timsieved", "/pop3d"))
     with pytest.raises(RuntimeError, match=": exit 78: "):
         cyrus.run("usr/lib/cyrus/bin/master", "-D", "-C", cyrus.dir / "imapd.conf", "-M", conf,
                   "-p", cyrus.dir / "second.pid")
+
+
+@AS_ROOT
+def test_what_this_user_may_not_read_is_not_called_wrong(ward, tmp, sim):
+    site = ward()
+    (tmp / "c.pem").write_bytes(sim.client_cert.read_bytes() + sim.client_key.read_bytes())
+    (tmp / "c.pem").chmod(0o600)
+    with_credential(site, certificate=tmp / "c.pem")
+    imapd_conf(site).chmod(0o600)
+    try:
+        ill = wait_found(site.mailpushd, ("daemon", "warn"), ("credential", "warn"),
+                         ("imapd.conf", "warn"), ("apple", "warn"), wrapper=NOBODY)
+        assert all("Permission denied" in f["why"] for f in ill if f["check"] != "daemon")
+    finally:
+        imapd_conf(site).chmod(0o644)
+
+
+@AS_ROOT
+@pytest.mark.parametrize("by, user", [("user", "nobody"), ("owner", "daemon")])
+def test_without_the_daemon_what_its_user_may_not_read_is_found(ward, tmp, sim, by, user):
+    """Its user is the one that is set, or the owner of the registry's folder."""
+    site = ward(start=False)
+    (tmp / "c.pem").write_bytes(sim.client_cert.read_bytes() + sim.client_key.read_bytes())
+    (tmp / "c.pem").chmod(0o600)
+    site.mailpushd.credentials["main"] = {"certificate": tmp / "c.pem"}
+    shutil.copy(sim.ca, tmp / "ca.pem")
+    (tmp / "state").mkdir()
+    site.mailpushd.write_conf(apns_ca_file=tmp / "ca.pem", registry=f"sqlite:{tmp}/state/registry.sqlite",
+                              **({"user": user} if by == "user" else {}))
+    if by == "owner":
+        shutil.chown(tmp / "state", user)
+    down = [("daemon", "fail"), ("socket", "fail")]
+    ill = wait_found(site.mailpushd, *down, ("credential", "fail"))
+    finding = next(f for f in ill if f["check"] == "credential")
+    assert finding["why"].startswith(f"mailpushd runs as user {user}, who cannot read ")
+    cure(site.mailpushd, finding)
+    wait_found(site.mailpushd, *down)
+
+
+@AS_ROOT
+@pytest.mark.parametrize("size, level", [("8m", "fail"), ("64m", "warn"), ("600m", "ok")])
+def test_a_disk_that_is_nearly_full_is_told(ward, tmp, size, level):
+    site = ward(start=False)
+    (tmp / "small").mkdir()
+    site.mailpushd.write_conf(registry=f"sqlite:{tmp}/small/registry.sqlite")
+    inside = ["unshare", "--mount", "sh", "-c",
+              f"mount -t tmpfs -o size={size} tmpfs {tmp}/small && exec \"$@\"", "sh"]
+    _, findings = examine(site.mailpushd, wrapper=inside)
+    levels = [f["level"] for f in findings if f["check"] == "disk"]
+    assert levels == [level, "ok"]

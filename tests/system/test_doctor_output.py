@@ -1,15 +1,10 @@
 """mailpushctl doctor: what it prints, in which order, and how it ends."""
 
-import os
 import re
 
-import pytest
-
 from control import ctl
-from doctor import examine, examine_and_count, named
-from test_doctor import NOBODY, ward     # noqa: F401  (ward is a fixture)
+from doctor import AS_ROOT, NOBODY, examine, examine_and_count, named
 
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
 SANDBOX = "api.sandbox.push.apple.com.invalid"
 COUNT = re.compile(r"(\d+) checks?: (\d+) good, (\d+) warnings?, (\d+) problems?")
 
@@ -20,7 +15,7 @@ def count_of(findings):
             "problems": levels.count("fail")}
 
 
-def test_the_last_line_counts(ward):    # noqa: F811
+def test_the_last_line_counts(ward):
     site = ward()
     site.mailpushd.write_conf(apns_host=SANDBOX)
     _, findings, count = examine_and_count(site.mailpushd)
@@ -32,7 +27,7 @@ def test_the_last_line_counts(ward):    # noqa: F811
     assert last.endswith(" 1 problem")
 
 
-def test_problems_alone_are_shown_and_all_are_counted(ward):    # noqa: F811
+def test_problems_alone_are_shown_and_all_are_counted(ward):
     site = ward()
     site.mailpushd.write_conf(deferred_delay="7s")
     _, all_findings, count = examine_and_count(site.mailpushd)
@@ -43,7 +38,7 @@ def test_problems_alone_are_shown_and_all_are_counted(ward):    # noqa: F811
     assert [line.split()[:2] for line in lines[:-1]] == [[f["level"], f["check"]] for f in findings]
 
 
-def test_a_user_comes_first(ward):    # noqa: F811
+def test_a_user_comes_first(ward):
     site = ward()
     _, findings, count = examine_and_count(site.mailpushd, "--user", "nobody-here")
     assert [f["check"] for f in findings[:3]] == ["user", "mailpush.conf", "daemon"]
@@ -51,7 +46,7 @@ def test_a_user_comes_first(ward):    # noqa: F811
 
 
 @AS_ROOT
-def test_who_may_look_at_next_to_nothing_is_told_so_and_by_the_exit_status(ward):    # noqa: F811
+def test_who_may_look_at_next_to_nothing_is_told_so_and_by_the_exit_status(ward):
     site = ward()
     site.mailpushd.conf.chmod(0o600)
     status, findings = examine(site.mailpushd, wrapper=NOBODY)
@@ -64,7 +59,7 @@ def test_who_may_look_at_next_to_nothing_is_told_so_and_by_the_exit_status(ward)
 
 
 @AS_ROOT
-def test_a_failure_that_is_seen_goes_before_what_is_not(ward):    # noqa: F811
+def test_a_failure_that_is_seen_goes_before_what_is_not(ward):
     site = ward()
     assert examine(site.mailpushd, wrapper=NOBODY)[0] == 4
     site.mailpushd.write_conf(apns_host=SANDBOX)

@@ -7,11 +7,8 @@ import time
 
 import pytest
 
-from doctor import cure, examine, put
-from test_doctor import NOBODY
+from doctor import AS_ROOT, NOBODY, cure, examine, put
 from waiting import wait_until
-
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
 
 
 @pytest.fixture
