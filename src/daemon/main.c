@@ -85,11 +85,11 @@
  *
  * sqlite/ - a registry in SQLite, and what both files of SQLite share
  *   sqlite          the driver
- *   sqlite_file     the file that a url names
- *   schema          its tables, and how older ones become today's
+ *   schema          its tables
  *   statement       its statements
  *   traces          its memory of registrations that are gone
  *   upheaval        its deletes and renames of accounts and folders
+ *   sqlite_file     both files: opened, brought up to date, what is said of a failure
  *   inplace         are the files still where they were opened?
  *   walfile         would SQLite take the log that it finds?
  *   mapguard        a failing disk under a memory map is an error

@@ -5,53 +5,53 @@
 #include "queue/damaged_file.h"
 #include "queue/phones.h"
 #include "queue/queue_listing.h"
-#include "sqlite/inplace.h"
-#include "sqlite/walfile.h"
+#include "sqlite/sqlite_file.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#define APPLICATION_ID 0x6d707175 /* "mpqu" */
-#define OPEN_WAIT_MS 1000	  /* for whoever holds the file to let go */
 #define PHONES_A_BATCH 1024 /* and as many as the batch may bring, so that they never pile up */
 
-/* Step n leads from version n to version n + 1; one that was released is never changed. */
-static const char step_1[] =
+static const char *const steps[] = {
 	"CREATE TABLE push (number INTEGER PRIMARY KEY, key BLOB NOT NULL, user TEXT NOT NULL,"
 	" token TEXT NOT NULL,"
 	" account_id TEXT NOT NULL, topic TEXT NOT NULL, aps_version INTEGER NOT NULL,"
 	" confirmed INTEGER NOT NULL, inbox_only INTEGER NOT NULL, renewed_ms INTEGER NOT NULL,"
 	" apns_id BLOB NOT NULL, due_ms INTEGER NOT NULL, attempts INTEGER NOT NULL,"
-	" first_ms INTEGER NOT NULL);"
-	"CREATE TABLE news (number INTEGER NOT NULL, hash TEXT NOT NULL, urgency INTEGER NOT NULL,"
-	" first_ms INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (number, hash))"
+	" first_ms INTEGER NOT NULL, doubted INTEGER NOT NULL);"
+	"CREATE TABLE news (number INTEGER NOT NULL, hash TEXT NOT NULL, first_ms INTEGER NOT NULL,"
+	" urgent_ms INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (number, hash))"
 	" WITHOUT ROWID;"
 	"CREATE TABLE parked (parked_id INTEGER PRIMARY KEY, received_ms INTEGER NOT NULL,"
 	" raw BLOB NOT NULL);"
 	"CREATE TABLE phone (key BLOB PRIMARY KEY, last_push_ms INTEGER NOT NULL,"
 	" last_status INTEGER NOT NULL, last_reason TEXT NOT NULL, last_event_ms INTEGER NOT NULL)"
-	" WITHOUT ROWID;";
+	" WITHOUT ROWID;",
+};
 
-static const char step_2[] =
-	"CREATE TABLE topic (topic TEXT PRIMARY KEY, until_ms INTEGER NOT NULL) WITHOUT ROWID;";
-
-/* Of what was urgent already, the first change of all is as good as is known. */
-static const char step_3[] = "ALTER TABLE news ADD COLUMN urgent_ms INTEGER NOT NULL DEFAULT 0;"
-			     "UPDATE news SET urgent_ms = first_ms WHERE urgency = 0;"
-			     "ALTER TABLE news DROP COLUMN urgency;";
-
-static const char step_4[] = "ALTER TABLE push ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0;";
-
-static const char step_5[] = "DROP TABLE topic;";
-
-static const char *const steps[] = {step_1, step_2, step_3, step_4, step_5};
-
-#define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
+/* Sole owner: no shared memory, and locks are taken once. */
+static const struct sqlite_file_kind queue_file = {
+	.name = "queue",
+	.application_id = 0x6d707175, /* "mpqu" */
+	.steps = steps,
+	.step_count = sizeof(steps) / sizeof(steps[0]),
+	.mode = 0600,
+	.busy_ms = 1000,
+	.always_writes = true,
+	.is_salvaged = true,
+	.before = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = 8192;",
+	.pragmas = "PRAGMA journal_mode = WAL;"
+		   "PRAGMA synchronous = FULL;"
+		   "PRAGMA wal_autocheckpoint = 2000;"
+		   "PRAGMA journal_size_limit = 67108864;"
+		   "PRAGMA temp_store = MEMORY;"
+		   "PRAGMA cache_size = -65536;",
+	.damaged = "restart mailpushd, which makes a new file of what can be read of it",
+	.log_damaged = "a new file is made of what can be read",
+	.replaced = "pending news that only the old file holds is lost then",
+};
 
 enum statement {
 	BEGIN,
@@ -98,161 +98,22 @@ static const char *const statement_text[STATEMENTS] = {
 };
 
 struct store_file {
-	char *path;
-	struct inplace inplace;
-	sqlite3 *db;
+	struct sqlite_file file;
 	sqlite3_stmt *statements[STATEMENTS];
 	struct phones phones;
 	int64_t sorted_ms; /* when phones were last sorted */
 };
 
-static int code_of(sqlite3 *db)
-{
-	switch (sqlite3_errcode(db) & 0xff) {
-	case SQLITE_FULL:
-		return -ENOSPC;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return -EBUSY;
-	case SQLITE_READONLY:
-		return -EROFS;
-	case SQLITE_PERM:
-	case SQLITE_CANTOPEN:
-		return -EACCES;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-	case SQLITE_ERROR: /* our statements are right: a table or a column is missing */
-		return -EBADMSG;
-	default:
-		return -EIO;
-	}
-}
-
-static const char *remedy_of(int code)
-{
-	switch (code) {
-	case -ENOSPC:
-		return "make room on that file system";
-	case -EBUSY:
-		return "another process holds it: only one mailpushd may use it, and nobody else "
-		       "while it runs; or the same file is set for `registry` and `queue`";
-	case -EROFS:
-	case -EACCES:
-		return "make the file and its folder writable for mailpushd";
-	case -EBADMSG:
-		return "it is damaged: restart mailpushd, which makes a new one of what can be "
-		       "read "
-		       "of it";
-	default:
-		return "see the kernel's log for trouble with that disk";
-	}
-}
-
 int file_fail(const struct store_file *file, struct err *err, const char *doing)
 {
-	int code = code_of(file->db);
-	int system = sqlite3_system_errno(file->db);
-	bool has_system = system && code == -EIO;
-	return err_set(err, code, "cannot %s queue '%s': %s%s%s; %s", doing, file->path,
-		sqlite3_errmsg(file->db), has_system ? ": " : "",
-		has_system ? strerror(system) : "", remedy_of(code));
+	return sqlite_file_error(&file->file, doing, err);
 }
 
 static int execute(struct store_file *file, const char *sql, struct err *err)
 {
-	if (sqlite3_exec(file->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+	if (sqlite3_exec(file->file.db, sql, NULL, NULL, NULL) != SQLITE_OK)
 		return file_fail(file, err, "open");
 	return 0;
-}
-
-static int read_number(
-	struct store_file *file, const char *sql, int64_t *ret_number, struct err *err)
-{
-	sqlite3_stmt *statement = NULL;
-	int code = 0;
-	if (sqlite3_prepare_v2(file->db, sql, -1, &statement, NULL) != SQLITE_OK ||
-		sqlite3_step(statement) != SQLITE_ROW)
-		code = file_fail(file, err, "open");
-	else
-		*ret_number = sqlite3_column_int64(statement, 0);
-	sqlite3_finalize(statement);
-	return code;
-}
-
-/* Makes it, or shows why that cannot be, better than SQLite would; and for our eyes alone. */
-static int touch(const char *path, struct err *err)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-	if (fd >= 0) {
-		close(fd);
-		return 0;
-	}
-	int code = -errno;
-	const char *remedy = "check the path";
-	if (code == -ENOENT || code == -ENOTDIR)
-		remedy = "make the folder, writable for mailpushd";
-	else if (code == -EACCES || code == -EPERM || code == -EROFS)
-		remedy = "make the file and its folder writable for mailpushd";
-	else if (code == -ENOSPC)
-		remedy = "make room on that file system";
-	return err_set(err, code, "cannot open queue '%s': %s; %s", path, strerror(-code), remedy);
-}
-
-static int check_version(struct store_file *file, int64_t *ret_version, struct err *err)
-{
-	int64_t application_id;
-	int64_t version;
-	int64_t tables;
-	int code = read_number(file, "PRAGMA application_id", &application_id, err);
-	if (!code)
-		code = read_number(file, "PRAGMA user_version", &version, err);
-	if (!code)
-		code = read_number(file, "SELECT count(*) FROM sqlite_schema", &tables, err);
-	if (code)
-		return code;
-	if (tables && application_id != APPLICATION_ID)
-		return err_set(err, -EINVAL,
-			"cannot open queue '%s': it is the database of another program; set "
-			"`queue` to a file of its own",
-			file->path);
-	if (version < 0 || version > SCHEMA_VERSION)
-		return err_set(err, -ENOTSUP,
-			"cannot open queue '%s': its schema is version %lld, this mailpushd knows "
-			"%d at most; install the newer one again",
-			file->path, (long long)version, SCHEMA_VERSION);
-	*ret_version = version;
-	return 0;
-}
-
-static int prepare(struct store_file *file, struct err *err)
-{
-	/* Sole owner: no shared memory, and locks are taken once. */
-	int code = execute(file, "PRAGMA locking_mode = EXCLUSIVE", err);
-	int64_t version = 0;
-	if (!code)
-		code = check_version(file, &version, err);
-	if (!code)
-		code = execute(file,
-			"PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;"
-			"PRAGMA synchronous = FULL;"
-			"PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 67108864;"
-			"PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536;"
-			"BEGIN IMMEDIATE",
-			err);
-	for (int64_t step = version; !code && step < SCHEMA_VERSION; step++)
-		code = execute(file, steps[step], err);
-	char set_version[96];
-	snprintf(set_version, sizeof(set_version),
-		"PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", APPLICATION_ID,
-		SCHEMA_VERSION);
-	if (!code)
-		code = execute(file, set_version, err);
-	for (int i = 0; !code && i < STATEMENTS; i++) {
-		if (sqlite3_prepare_v3(file->db, statement_text[i], -1, SQLITE_PREPARE_PERSISTENT,
-			    &file->statements[i], NULL) != SQLITE_OK)
-			code = file_fail(file, err, "open");
-	}
-	return code;
 }
 
 /* News of nobody could come to stand under the number of somebody else. */
@@ -263,18 +124,18 @@ static int clean(struct store_file *file, struct err *err)
 
 sqlite3 *file_db(const struct store_file *file)
 {
-	return file->db;
+	return file->file.db;
 }
 
 const char *file_path(const struct store_file *file)
 {
-	return file->path;
+	return file->file.path;
 }
 
 void file_leave_log(struct store_file *file)
 {
-	if (file->db)
-		sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	if (file->file.db)
+		sqlite3_db_config(file->file.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
 int file_drop_doubles(struct store_file *file, struct err *err)
@@ -284,44 +145,27 @@ int file_drop_doubles(struct store_file *file, struct err *err)
 		err);
 }
 
-static int open_database(struct store_file *file, struct err *err)
+static int open_database(struct store_file *file, const char *path, struct err *err)
 {
-	int code = touch(file->path, err);
-	if (code)
-		return code;
-	if (walfile_is_damaged(file->path))
-		return err_set(err, -EBADMSG, "cannot open queue '%s': its log '%s-wal' is damaged",
-			file->path, file->path);
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-	if (sqlite3_open_v2(file->path, &file->db, flags, NULL) != SQLITE_OK)
-		return file_fail(file, err, "open");
-	sqlite3_busy_timeout(file->db, OPEN_WAIT_MS);
-	code = prepare(file, err);
+	int code = sqlite_file_open(&file->file, &queue_file, path, err);
+	if (!code)
+		code = sqlite_file_prepare(&file->file, err);
 	if (!code)
 		code = clean(file, err);
 	if (!code)
-		inplace_init(&file->inplace, file->path);
+		code = sqlite_file_statements(
+			&file->file, statement_text, STATEMENTS, file->statements, err);
 	return code;
-}
-
-static void close_database(struct store_file *file)
-{
-	for (int i = 0; i < STATEMENTS; i++)
-		sqlite3_finalize(mem_steal(file->statements[i]));
-	sqlite3_close(mem_steal(file->db));
-	inplace_fini(&file->inplace);
-	memset(&file->inplace, 0, sizeof(file->inplace));
 }
 
 int store_file_open(const char *path, struct store_file **ret, struct err *err)
 {
 	struct store_file *file = mem_alloc_zero(1, sizeof(*file));
-	file->path = mem_dup(path);
 	file->sorted_ms = clock_monotonic_ms();
 	phones_init(&file->phones);
 	int code = damaged_file_settle(path, err);
 	if (!code)
-		code = open_database(file, err);
+		code = open_database(file, path, err);
 	if (code == -EBADMSG && !damaged_file_may_be_queue(path))
 		code = err_set(err, -EINVAL,
 			"cannot open queue '%s': it is no queue; set `queue` to a file of its own",
@@ -338,9 +182,9 @@ void store_file_close(struct store_file *file)
 {
 	if (!file)
 		return;
-	close_database(file);
+	sqlite_file_drop_statements(file->statements, STATEMENTS);
+	sqlite_file_close(&file->file);
 	phones_fini(&file->phones);
-	free(file->path);
 	free(file);
 }
 
@@ -469,7 +313,7 @@ static int delete_phone(struct store_file *file, const struct queue_job *job, st
 
 static int read_rows(struct store_file *file, const struct queue_job *job, struct err *err)
 {
-	if (queue_listing_run(file->db, &file->phones, job->parts, job->reading))
+	if (queue_listing_run(file->file.db, &file->phones, job->parts, job->reading))
 		return 0;
 	return file_fail(file, err, "read");
 }
@@ -519,23 +363,11 @@ static int write_phones(struct store_file *file, size_t count, struct err *err)
 	return code;
 }
 
-static int check_in_place(const struct store_file *file, struct err *err)
-{
-	const char *missing = inplace_missing(&file->inplace);
-	if (!missing)
-		return 0;
-	return err_set(err, -ESTALE,
-		"cannot write queue: '%s' was removed or replaced while in use, so nothing that is "
-		"written to it would last; put it back, or restart mailpushd (what was still to be "
-		"told and stands in the old file alone is lost then)",
-		missing);
-}
-
 /* Some phone rows first: a job may delete one of them. */
 static int write_all(
 	struct store_file *file, const struct job_list *batch, size_t phone_count, struct err *err)
 {
-	int code = check_in_place(file, err);
+	int code = sqlite_file_check(&file->file, err);
 	if (!code)
 		code = done(file, file->statements[BEGIN], err);
 	if (!code)
@@ -545,7 +377,7 @@ static int write_all(
 	if (!code)
 		code = done(file, file->statements[COMMIT], err);
 	/* Some failures have rolled back by themselves. */
-	if (code && !sqlite3_get_autocommit(file->db)) {
+	if (code && !sqlite3_get_autocommit(file->file.db)) {
 		struct err ignored;
 		done(file, file->statements[ROLLBACK], &ignored);
 	}

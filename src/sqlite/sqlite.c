@@ -1,40 +1,47 @@
 #include "sqlite/sqlite.h"
 
 #include "base/mem.h"
-#include "sqlite/inplace.h"
 #include "sqlite/mapguard.h"
 #include "sqlite/schema.h"
 #include "sqlite/sqlite_file.h"
 #include "sqlite/statement.h"
 #include "sqlite/traces.h"
 #include "sqlite/upheaval.h"
-#include "sqlite/walfile.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <sqlite3.h>
 #include <string.h>
 
-/* mailpushctl reads the file and a backup may copy it: they hold a lock for moments only. */
-#define BUSY_TIMEOUT_MS 250
-
 /*
- * Reads go through the map.  A checkpoint after 8 MB of log keeps each of them short; the log is
- * cut back when a reader had let it grow.
+ * mailpushctl reads the file and a backup may copy it: they hold a lock for moments only.  Reads go
+ * through the map.  A checkpoint after 8 MB of log keeps each of them short; the log is cut back
+ * when a reader had let it grow.
  */
-static const char pragmas[] = "PRAGMA journal_mode = WAL;"
-			      "PRAGMA synchronous = FULL;"
-			      "PRAGMA mmap_size = 4294967296;"
-			      "PRAGMA cache_size = -65536;"
-			      "PRAGMA wal_autocheckpoint = 2000;"
-			      "PRAGMA journal_size_limit = 67108864;"
-			      "PRAGMA temp_store = MEMORY;";
+static const struct sqlite_file_kind registry_file = {
+	.name = "registry",
+	.application_id = 0x4d505247, /* "MPRG" */
+	.steps = schema_steps,
+	.step_count = SCHEMA_STEPS,
+	.mode = 0640,
+	.busy_ms = 250,
+	.before = "",
+	.pragmas = "PRAGMA journal_mode = WAL;"
+		   "PRAGMA synchronous = FULL;"
+		   "PRAGMA mmap_size = 4294967296;"
+		   "PRAGMA cache_size = -65536;"
+		   "PRAGMA wal_autocheckpoint = 2000;"
+		   "PRAGMA journal_size_limit = 67108864;"
+		   "PRAGMA temp_store = MEMORY;",
+	.damaged = "restore a backup, or move the file away: phones register again within a day or "
+		   "two",
+	.log_damaged = "restore a backup, or move the log away to go on with what the file holds",
+	.replaced = "phones that the new file does not know register again within a day or two",
+};
 
 struct sqlite {
 	struct registry_db db;
-	char *path;
-	struct inplace inplace;
-	sqlite3 *handle;
+	struct sqlite_file file;
 	bool has_bad_map; /* and what it said in this transaction is not to be believed */
 	int64_t site;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
@@ -68,10 +75,11 @@ static void bind_key(sqlite3_stmt *query, int at, const struct registry_key *key
 static int bad_map(const struct sqlite *s, struct err *err)
 {
 	return err_set(err, -EIO,
-		"registry '%s': the disk cannot read some of it: look into the kernel's log and "
-		"mend the disk, or restore a backup; it is read without a map from now on, which "
-		"is slower, until mailpushd is restarted",
-		s->path);
+		"cannot read registry '%s': the disk cannot read some of it; look into the "
+		"kernel's log and "
+		"mend the disk, or restore a backup; until mailpushd is restarted it is read "
+		"without a memory map, which is slower",
+		s->file.path);
 }
 
 static int fail(struct sqlite *s, const char *doing, struct err *err)
@@ -79,7 +87,7 @@ static int fail(struct sqlite *s, const char *doing, struct err *err)
 	s->has_bad_map = mapguard_failed() || s->has_bad_map;
 	if (s->has_bad_map)
 		return bad_map(s, err);
-	return schema_error(s->handle, s->path, doing, err);
+	return sqlite_file_error(&s->file, doing, err);
 }
 
 /* Ends a statement that was stepped to `result`. */
@@ -87,8 +95,7 @@ static int finish(struct sqlite *s, sqlite3_stmt *query, int result, struct err 
 {
 	int failed = 0;
 	if (result != SQLITE_DONE)
-		failed =
-			fail(s, sqlite3_stmt_readonly(query) ? "cannot read" : "cannot write", err);
+		failed = fail(s, sqlite3_stmt_readonly(query) ? "read" : "write", err);
 	sqlite3_reset(query);
 	return failed;
 }
@@ -136,10 +143,8 @@ static int check_row(const struct sqlite *s, const struct registry_row *row, str
 	if (push_target_is_possible(row->token, row->account_id))
 		return 0;
 	return err_set(err, -EIO,
-		"registry '%s': cannot read: a registration of '%s' is malformed; restore a "
-		"backup, "
-		"or move the file away: phones register again within a day or two",
-		s->path, row->user);
+		"cannot read registry '%s': a registration of '%s' is malformed; %s", s->file.path,
+		row->user, s->file.kind->damaged);
 }
 
 static void read_row(sqlite3_stmt *query, struct registry_row *ret)
@@ -267,21 +272,21 @@ static int list_traces(struct registry_db *db, const char *user, int64_t after_i
 {
 	struct sqlite *s = sqlite(db);
 	int result = traces_list(s->statements, s->site, user, after_id, limit, on_trace, ctx);
-	return result == SQLITE_DONE ? 0 : fail(s, "cannot read", err);
+	return result == SQLITE_DONE ? 0 : fail(s, "read", err);
 }
 
 static int remove_traces(struct registry_db *db, const char *user, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
 	int result = traces_remove(s->statements, s->site, user);
-	return result == SQLITE_DONE ? 0 : fail(s, "cannot write", err);
+	return result == SQLITE_DONE ? 0 : fail(s, "write", err);
 }
 
 static int prune_traces(struct registry_db *db, int64_t before_ms, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
 	int result = traces_prune(s->statements, s->site, before_ms);
-	return result == SQLITE_DONE ? 0 : fail(s, "cannot write", err);
+	return result == SQLITE_DONE ? 0 : fail(s, "write", err);
 }
 
 /* The numbers of the one row about the site; untouched without one. */
@@ -407,7 +412,7 @@ static int remove_keys(struct registry_db *db, const struct registry_key *keys, 
 	for (size_t i = 0; i < count && !failed; i++) {
 		int64_t id = 0;
 		if (traces_leave(s->statements, s->site, &keys[i], end) != SQLITE_DONE)
-			failed = fail(s, "cannot write", err);
+			failed = fail(s, "write", err);
 		if (!failed)
 			failed = find_id(s, &keys[i], &id, err);
 		if (!failed)
@@ -428,7 +433,7 @@ static int change_mailboxes(struct registry_db *db, const struct registry_mailbo
 		struct sqlite *s = sqlite(db);
 		const struct upheaval_teller teller = {on_effect, ctx, i};
 		if (upheaval_change(s->statements, s->site, &changes[i], &teller) != SQLITE_DONE)
-			failed = fail(s, "cannot write", err);
+			failed = fail(s, "write", err);
 	}
 	return failed;
 }
@@ -442,7 +447,7 @@ static int change_tokens(struct registry_db *db, const struct registry_token_cha
 		const struct registry_token_change *change = &changes[i];
 		if (!change->stop_reason &&
 			traces_leave_token(s->statements, s->site, change) != SQLITE_DONE)
-			return fail(s, "cannot write", err);
+			return fail(s, "write", err);
 		sqlite3_stmt *query =
 			s->statements[change->stop_reason ? STATEMENT_STOP : STATEMENT_FORGET];
 		bind_number(query, 1, s->site);
@@ -487,7 +492,7 @@ static int resume(struct registry_db *db, const struct registry_resume *resumes,
 	for (size_t i = 0; i < count && !failed; i++) {
 		const struct upheaval_teller teller = {on_effect, ctx, i};
 		if (upheaval_resume(s->statements, s->site, &resumes[i], &teller) != SQLITE_DONE)
-			failed = fail(s, "cannot write", err);
+			failed = fail(s, "write", err);
 	}
 	return failed;
 }
@@ -529,7 +534,7 @@ static int claim_round(struct registry_db *db, int64_t was_ms, int64_t seen_ms,
 	bind_number(query, 4, spared_until_ms);
 	int failed = run(s, query, err);
 	if (!failed)
-		*ret_is_ours = sqlite3_changes(s->handle) > 0;
+		*ret_is_ours = sqlite3_changes(s->file.db) > 0;
 	return failed;
 }
 
@@ -542,7 +547,7 @@ static int put_right(struct registry_db *db, int64_t after_ms, int64_t to_ms, st
 	bind_number(query, 3, to_ms);
 	int failed = run(s, query, err);
 	if (!failed && traces_put_right(s->statements, s->site, after_ms, to_ms) != SQLITE_DONE)
-		failed = fail(s, "cannot write", err);
+		failed = fail(s, "write", err);
 	return failed;
 }
 
@@ -628,13 +633,9 @@ static int claim_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
 static int begin(struct registry_db *db, bool writes, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
-	const char *missing = inplace_missing(&s->inplace);
-	if (missing)
-		return err_set(err, -ESTALE,
-			"registry: '%s' was removed or replaced while in use, so nothing that is "
-			"written to it would last; put it back, or restart mailpushd (phones that "
-			"the new file does not know register again within a day or two)",
-			missing);
+	int failed = sqlite_file_check(&s->file, err);
+	if (failed)
+		return failed;
 	return run(s, s->statements[writes ? STATEMENT_BEGIN_WRITE : STATEMENT_BEGIN_READ], err);
 }
 
@@ -651,10 +652,10 @@ static void rollback(struct registry_db *db)
 {
 	struct sqlite *s = sqlite(db);
 	/* SQLite itself rolls back after some errors. */
-	if (!sqlite3_get_autocommit(s->handle))
-		sqlite3_exec(s->handle, "ROLLBACK", NULL, NULL, NULL);
+	if (!sqlite3_get_autocommit(s->file.db))
+		sqlite3_exec(s->file.db, "ROLLBACK", NULL, NULL, NULL);
 	if (s->has_bad_map)
-		mapguard_give_up_map(s->handle);
+		mapguard_give_up_map(s->file.db);
 	s->has_bad_map = false;
 }
 
@@ -663,11 +664,8 @@ static void close_sqlite(struct registry_db *db)
 	if (!db)
 		return;
 	struct sqlite *s = sqlite(db);
-	for (int i = 0; i < STATEMENT_COUNT; i++)
-		sqlite3_finalize(s->statements[i]);
-	sqlite3_close(s->handle);
-	inplace_fini(&s->inplace);
-	free(s->path);
+	sqlite_file_drop_statements(s->statements, STATEMENT_COUNT);
+	sqlite_file_close(&s->file);
 	free(s);
 }
 
@@ -679,7 +677,7 @@ static int find_site(struct sqlite *s, const char *site, struct err *err)
 	};
 	for (size_t i = 0; i < sizeof(sql) / sizeof(sql[0]); i++) {
 		sqlite3_stmt *query = NULL;
-		int result = sqlite3_prepare_v2(s->handle, sql[i], -1, &query, NULL);
+		int result = sqlite3_prepare_v2(s->file.db, sql[i], -1, &query, NULL);
 		if (result == SQLITE_OK) {
 			bind_text(query, 1, site);
 			result = sqlite3_step(query);
@@ -688,7 +686,7 @@ static int find_site(struct sqlite *s, const char *site, struct err *err)
 			s->site = sqlite3_column_int64(query, 0);
 		int failed = 0;
 		if (result != SQLITE_ROW && result != SQLITE_DONE)
-			failed = fail(s, "cannot look up the site", err);
+			failed = fail(s, "open", err);
 		sqlite3_finalize(query);
 		if (failed)
 			return failed;
@@ -698,57 +696,56 @@ static int find_site(struct sqlite *s, const char *site, struct err *err)
 
 static int prepare(struct sqlite *s, const char *site, struct err *err)
 {
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-	if (sqlite3_open_v2(s->path, &s->handle, flags, NULL) != SQLITE_OK)
-		return fail(s, "cannot open it", err);
-	sqlite3_busy_timeout(s->handle, BUSY_TIMEOUT_MS);
-	mapguard_watch(s->handle);
-	/* Whose file it is is found out before anything in it changes. */
-	int failed = schema_migrate(s->handle, s->path, schema_steps, schema_step_count, err);
-	if (failed)
-		return failed;
-	if (sqlite3_exec(s->handle, pragmas, NULL, NULL, NULL) != SQLITE_OK)
-		return fail(s, "cannot prepare it", err);
-	failed = find_site(s, site, err);
-	for (int i = 0; i < STATEMENT_COUNT && !failed; i++) {
-		if (sqlite3_prepare_v3(s->handle, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-			    &s->statements[i], NULL) != SQLITE_OK)
-			failed = fail(s, "cannot prepare a statement", err);
-	}
-	return !failed && mapguard_failed() ? bad_map(s, err) : failed;
+	mapguard_watch(s->file.db);
+	int failed = sqlite_file_prepare(&s->file, err);
+	if (!failed)
+		failed = find_site(s, site, err);
+	if (!failed)
+		failed = sqlite_file_statements(
+			&s->file, statement_sql, STATEMENT_COUNT, s->statements, err);
+	return mapguard_failed() ? bad_map(s, err) : failed;
 }
 
 static int open_sqlite(const char *place, const struct registry_settings *settings,
 	struct registry_db **ret, struct err *err)
 {
-	int failed = sqlite_file_make(place, err);
-	if (failed)
-		return failed;
-	if (walfile_is_damaged(place))
-		return err_set(err, -EBADMSG,
-			"registry '%s': its log '%s-wal' is damaged, and SQLite would go on "
-			"without it; restore a backup, or move the log away to go on with what "
-			"stands in the file itself",
-			place, place);
 	struct sqlite *s = mem_alloc_zero(1, sizeof(*s));
 	s->db.ops = &sqlite_ops;
-	s->path = mem_dup(place);
-	failed = prepare(s, settings->site, err);
-	if (failed) {
+	int failed = sqlite_file_open(&s->file, &registry_file, place, err);
+	if (!failed)
+		failed = prepare(s, settings->site, err);
+	if (failed)
 		close_sqlite(&s->db);
-		return failed;
-	}
-	inplace_init(&s->inplace, s->path);
-	*ret = &s->db;
-	return 0;
+	else
+		*ret = &s->db;
+	return failed;
+}
+
+static int check_place(const char *place, struct err *err)
+{
+	size_t size = strlen(place);
+	if (*place == '/' && place[size - 1] != '/')
+		return 0;
+	return err_set(
+		err, -EINVAL, "is not the path of a file; write sqlite: and an absolute path");
+}
+
+static const char *file_of_place(const char *place)
+{
+	return place;
+}
+
+static char *name_of_place(const char *place)
+{
+	return mem_printf("sqlite:%s", place);
 }
 
 const struct registry_ops sqlite_ops = {
 	.scheme = "sqlite",
 	.example = "sqlite:/var/lib/mailpush/registry.sqlite",
-	.check = sqlite_file_check,
-	.file = sqlite_file_path,
-	.name = sqlite_file_name,
+	.check = check_place,
+	.file = file_of_place,
+	.name = name_of_place,
 	.open = open_sqlite,
 	.close = close_sqlite,
 	.begin = begin,

@@ -229,7 +229,7 @@ def test_a_damaged_registry_is_refused_and_left_as_it_is(bare_site, damage):
     whole = registry.read_bytes()
     damage(registry)
     spoilt = registry.read_bytes()
-    with pytest.raises(RuntimeError, match=REFUSED + "registry '.*': .*(restore a backup|not an "
+    with pytest.raises(RuntimeError, match=REFUSED + "cannot open registry '.*': .*(restore a backup|not an "
                        "SQLite database)"):
         site.mailpushd.start()
     assert registry.read_bytes() == spoilt
@@ -248,7 +248,7 @@ def test_a_registry_whose_log_is_damaged_is_refused_and_left_as_it_is(bare_site)
     whole = log.read_bytes()
     spoil(log, 0, 1000)
     spoilt = log.read_bytes()
-    with pytest.raises(RuntimeError, match=REFUSED + "registry '.*': its log '.*' is damaged"):
+    with pytest.raises(RuntimeError, match=REFUSED + "cannot open registry '.*': its log '.*' is damaged"):
         site.mailpushd.start()
     assert log.read_bytes() == spoilt
     log.write_bytes(whole)

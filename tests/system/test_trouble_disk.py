@@ -352,8 +352,8 @@ def held(path):
         database.execute("ROLLBACK")
 
 
-@pytest.mark.parametrize("which, text", [("queue", "another process holds it"),
-                                         ("registry", "end the program that holds the file")])
+@pytest.mark.parametrize("which, text", [("queue", "another process holds the file"),
+                                         ("registry", "another process holds the file")])
 def test_it_does_not_start_while_another_process_holds_a_database(bare_site, which, text):
     site = bare_site
     phone = site.registered_phone()
@@ -373,7 +373,7 @@ def test_a_registry_that_another_process_holds_for_long_is_an_alarm(bare_site):
     with held(site.mailpushd.dir / "registry.sqlite"):
         site.register(new)
         site.deliver(phone.user)
-        site.mailpushd.wait_log("end the program that holds the file.*alarm=registry state=begins")
+        site.mailpushd.wait_log("another process holds the file.*alarm=registry state=begins")
     site.mailpushd.wait_log("alarm=registry state=ends")
     site.told(new, "INBOX")
     site.told(phone, "INBOX")

@@ -5,6 +5,7 @@
 #include "registry/registry.h"
 #include "sqlite/schema.h"
 #include "sqlite/sqlite.h"
+#include "sqlite/sqlite_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -239,29 +240,48 @@ static void a_newer_schema_is_refused_and_both_versions_are_told(void **state)
 	sqlite3 *db = open_beside(w->path);
 	execute(db, "PRAGMA user_version = 77");
 	assert_int_equal(open_store(w), -ENOTSUP);
-	mem_auto char *known = mem_printf("versions up to %zu", schema_step_count);
+	mem_auto char *known = mem_printf("versions up to %zu", (size_t)SCHEMA_STEPS);
 	assert_non_null(strstr(w->err.text, "version 77"));
 	assert_non_null(strstr(w->err.text, known));
 	assert_int_equal(number(db, "PRAGMA user_version"), 77);
 	sqlite3_close(db);
 }
 
-static const char *const two_steps[] = {
-	"CREATE TABLE letters (text); INSERT INTO letters VALUES ('dear');",
-	"ALTER TABLE letters ADD COLUMN sent INTEGER NOT NULL DEFAULT 3;",
-};
+/* Opens the file with the first `count` of steps that are made up. */
+static int open_with(struct world *w, const char *const *steps, size_t count)
+{
+	const struct sqlite_file_kind kind = {.name = "letters",
+		.application_id = 4711,
+		.steps = steps,
+		.step_count = count,
+		.mode = 0600,
+		.before = "",
+		.pragmas = ""};
+	struct sqlite_file file;
+	int failed = sqlite_file_open(&file, &kind, w->path, &w->err);
+	if (!failed)
+		failed = sqlite_file_prepare(&file, &w->err);
+	sqlite_file_close(&file);
+	return failed;
+}
 
 static void an_older_schema_is_brought_up_to_date_with_its_rows(void **state)
 {
 	struct world *w = *state;
+	static const char *const steps[] = {
+		"CREATE TABLE letters (text); INSERT INTO letters VALUES ('dear');",
+		"ALTER TABLE letters ADD COLUMN sent INTEGER NOT NULL DEFAULT 3;",
+	};
 	sqlite3 *db = open_beside(w->path);
-	assert_int_equal(schema_migrate(db, w->path, two_steps, 1, &w->err), 0);
+	assert_int_equal(open_with(w, steps, 1), 0);
 	assert_int_equal(number(db, "PRAGMA user_version"), 1);
-	assert_int_equal(schema_migrate(db, w->path, two_steps, 2, &w->err), 0);
+	assert_int_equal(number(db, "PRAGMA application_id"), 4711);
+	assert_int_equal(open_with(w, steps, 2), 0);
 	assert_int_equal(number(db, "PRAGMA user_version"), 2);
 	assert_int_equal(number(db, "SELECT sent FROM letters WHERE text = 'dear'"), 3);
-	assert_int_equal(schema_migrate(db, w->path, two_steps, 2, &w->err), 0);
+	assert_int_equal(open_with(w, steps, 2), 0);
 	assert_int_equal(number(db, "SELECT count(*) FROM letters"), 1);
+	assert_int_equal(open_with(w, steps, 1), -ENOTSUP);
 	sqlite3_close(db);
 }
 
@@ -273,8 +293,9 @@ static void a_step_that_fails_leaves_the_older_schema(void **state)
 		"CREATE TABLE envelopes (text); CREATE TABLE letters (text);",
 	};
 	sqlite3 *db = open_beside(w->path);
-	assert_int_equal(schema_migrate(db, w->path, broken, 1, &w->err), 0);
-	assert_true(schema_migrate(db, w->path, broken, 2, &w->err) < 0);
+	assert_int_equal(open_with(w, broken, 1), 0);
+	assert_true(open_with(w, broken, 2) < 0);
+	assert_non_null(strstr(w->err.text, w->path));
 	assert_int_equal(number(db, "PRAGMA user_version"), 1);
 	assert_int_equal(number(db, "SELECT count(*) FROM sqlite_schema"), 1);
 	sqlite3_close(db);
