@@ -194,8 +194,7 @@
  *   registry_outcome what follows from the registry's answer to an event
  *   forward         notifications that are another program's
  *   delivery        the way out, and what follows from Apple's answer
- *   wrong_topic     tokens that are not for the topic: too many?
- *   bad_tokens      tokens that Apple calls bad: the wrong host?
+ *   topic_health    is a whole topic in trouble: no credential, the wrong host or certificate?
  *   probe           a push to nobody
  *   credential_check does Apple take our credentials, though nothing is to be sent?
  *   check_times     when it is asked next

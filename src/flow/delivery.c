@@ -4,9 +4,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "flow/bad_tokens.h"
 #include "flow/probe.h"
-#include "flow/wrong_topic.h"
+#include "flow/topic_health.h"
 #include "stats/failures.h"
 #include "stats/metrics.h"
 
@@ -25,7 +24,6 @@
 #define GIVE_UP_ATTEMPTS_MAX 1000
 #define SMALL_PAYLOAD 256
 #define POOL_MAX 4096
-#define MISSING_MAX 32
 #define TROUBLE_LINES 200 /* a minute, about pushes that were not taken; more tell nothing new */
 #define ALARM_NAME_SIZE 101
 
@@ -51,10 +49,7 @@ struct delivery {
 	unsigned handles;
 	bool is_awake;
 	bool is_stopped;
-	char *missing[MISSING_MAX]; /* topics whose alarm about a missing credential stands */
-	unsigned missing_count;
-	struct wrong_topic *wrong_topic;
-	struct bad_tokens *bad_tokens;
+	struct topic_health *health;
 	struct flight *free_flights;
 	unsigned free_count;
 };
@@ -73,33 +68,34 @@ static void on_due(uv_timer_t *handle)
 	look(handle->data);
 }
 
-static void on_wrong_topic(void *ctx, const char *topic, bool are_many)
+static void on_trouble(void *ctx, const char *topic, enum topic_trouble trouble, bool begins)
 {
+	static const struct {
+		const char *alarm;
+		const char *what; /* of the topic */
+		const char *hint;
+	} texts[TOPIC_TROUBLES] = {
+		[TOPIC_NO_CREDENTIAL] = {.alarm = "credential:",
+			.what = "pushes wait: no credential for",
+			.hint = "phones registered with it, so add its certificate to "
+				"mailpush.conf"},
+		[TOPIC_BAD_TOKENS] = {.alarm = "bad-device-token:",
+			.what = "Apple calls a device token bad, and none was good yet on",
+			.hint = "no phone is forgotten: if all are bad, check apns_host and that "
+				"the certificate is for production"},
+		[TOPIC_MISMATCH] = {.alarm = "not-for-topic:",
+			.what = "Apple says of many phones that their device token is not for",
+			.hint = "they are not pushed to any more: check that certificate and "
+				"aps_topic are the ones that the phones registered with (each is "
+				"pushed to again when it has registered again; `mailpushctl "
+				"devices` shows them as stopped)"},
+	};
 	(void)ctx;
 	char name[ALARM_NAME_SIZE];
-	snprintf(name, sizeof(name), "not-for-topic:%.80s", topic);
-	if (are_many)
-		alarm_raise(name,
-			"Apple says of many phones that their device token is not for topic %s, "
-			"and they are not pushed to any more; check that certificate and aps_topic "
-			"are the ones that the phones registered with (each is pushed to again "
-			"when it has registered again; `mailpushctl devices` shows them as "
-			"stopped)",
-			topic);
-	else
-		alarm_clear(name);
-}
-
-static void on_bad_tokens(void *ctx, const char *topic, bool is_doubted)
-{
-	(void)ctx;
-	char name[ALARM_NAME_SIZE];
-	snprintf(name, sizeof(name), "bad-device-token:%.80s", topic);
-	if (is_doubted)
-		alarm_raise(name,
-			"Apple calls a device token bad, and none was good yet; no phone is "
-			"forgotten: if all are bad, check apns_host and that the certificate is "
-			"for production");
+	snprintf(name, sizeof(name), "%s%.80s", texts[trouble].alarm, topic);
+	if (begins)
+		alarm_raise(
+			name, "%s topic %s; %s", texts[trouble].what, topic, texts[trouble].hint);
 	else
 		alarm_clear(name);
 }
@@ -120,10 +116,7 @@ void delivery_free(struct delivery *delivery)
 		delivery->free_flights = flight->next_free;
 		free(flight);
 	}
-	for (unsigned i = 0; i < delivery->missing_count; i++)
-		free(delivery->missing[i]);
-	wrong_topic_free(delivery->wrong_topic);
-	bad_tokens_free(delivery->bad_tokens);
+	topic_health_free(delivery->health);
 	sender_free(delivery->sender);
 	probes_free(delivery->probes);
 	uv_close((uv_handle_t *)&delivery->turn, on_closed);
@@ -215,44 +208,6 @@ static bool launch(struct delivery *delivery, const struct push *scheduled)
 	return true;
 }
 
-static void name_missing(char name[ALARM_NAME_SIZE], const char *topic)
-{
-	snprintf(name, ALARM_NAME_SIZE, "credential:%.80s", topic);
-}
-
-/* Ends the alarms of topics for which nothing waits in vain any more. */
-static void clear_missing(struct delivery *delivery)
-{
-	for (unsigned i = 0; i < delivery->missing_count;) {
-		const char *topic = delivery->missing[i];
-		if (queue_has_due(delivery->needs.queue, topic) &&
-			!sender_has_credential(delivery->sender, topic)) {
-			i++;
-			continue;
-		}
-		char name[ALARM_NAME_SIZE];
-		name_missing(name, topic);
-		alarm_clear(name);
-		free(delivery->missing[i]);
-		delivery->missing[i] = delivery->missing[--delivery->missing_count];
-	}
-}
-
-static void check_credential(struct delivery *delivery, const char *topic)
-{
-	char name[ALARM_NAME_SIZE];
-	if (sender_has_credential(delivery->sender, topic))
-		return;
-	name_missing(name, topic);
-	if (alarm_stands(name) || delivery->missing_count == MISSING_MAX)
-		return;
-	delivery->missing[delivery->missing_count++] = mem_dup(topic);
-	alarm_raise(name,
-		"pushes wait: no credential for topic %s; phones registered with it, so add its "
-		"certificate to mailpush.conf",
-		topic);
-}
-
 /* Till nothing more is due, or until told that there is no room: only then we are told of more. */
 static void launch_due(struct delivery *delivery, const char *topic)
 {
@@ -275,11 +230,12 @@ static void look(struct delivery *delivery)
 	const char *topic;
 	queue_begin_turn(delivery->needs.queue);
 	while ((topic = queue_next_topic(delivery->needs.queue, &position))) {
-		check_credential(delivery, topic);
+		if (!sender_has_credential(delivery->sender, topic))
+			topic_health_no_credential(delivery->health, topic);
 		launch_due(delivery, topic);
 	}
 	probes_launch(delivery->probes, delivery->sender, PROBE_AFTER_PUSHES);
-	clear_missing(delivery);
+	topic_health_looked(delivery->health);
 	int64_t wake_in_ms = queue_wake_in_ms(delivery->needs.queue);
 	/* A push that was answered while it was handed over has woken us again. */
 	if (delivery->is_awake)
@@ -342,13 +298,12 @@ static void ask_registry(struct delivery *delivery, struct flight *flight,
 
 void delivery_forgive(struct delivery *delivery, const struct registry_key *key)
 {
-	wrong_topic_forgive(delivery->wrong_topic, key, clock_monotonic_ms());
+	topic_health_renewed(delivery->health, key, clock_monotonic_ms());
 }
 
 void delivery_gone(struct delivery *delivery, const struct registry_key *key)
 {
-	delivery_forgive(delivery, key);
-	bad_tokens_gone(delivery->bad_tokens, key);
+	topic_health_gone(delivery->health, key, clock_monotonic_ms());
 }
 
 static bool is_given_up(const struct push *push, int64_t now_ms)
@@ -379,7 +334,7 @@ static void on_registry(struct registry_job *job)
 	else
 		delivery->needs.metrics->gone[METRICS_GONE_apple] += job->gone_count;
 	if (job->kind == REGISTRY_STOP && is_done)
-		wrong_topic_refused(delivery->wrong_topic, flight->scheduled->target, now_ms);
+		topic_health_mismatch(delivery->health, flight->scheduled->target, now_ms);
 	if (job->gone_count)
 		log_seldom(LOG_LEVEL_INFO, "registry", "registrations ended by Apple",
 			flight->scheduled->target->user,
@@ -421,7 +376,7 @@ static void hold(struct delivery *delivery, const struct flight *flight,
 	const struct apns_answer *answer, const struct verdict *verdict)
 {
 	if (verdict->scope == VERDICT_TOKEN)
-		bad_tokens_refused(delivery->bad_tokens, flight->scheduled->target);
+		topic_health_bad_token(delivery->health, flight->scheduled->target);
 	else
 		hold_credential(delivery, flight->scheduled->target->topic, answer);
 }
@@ -446,8 +401,7 @@ static void on_answered(void *ctx, struct sender_push *push, const struct apns_a
 	switch (verdict->action) {
 	case VERDICT_DONE:
 		tell_answer(delivery, flight, answer, verdict->action, "done");
-		bad_tokens_taken(delivery->bad_tokens, flight->scheduled->target);
-		wrong_topic_taken(delivery->wrong_topic, flight->scheduled->target, now_ms);
+		topic_health_taken(delivery->health, flight->scheduled->target, now_ms);
 		queue_settled(delivery->needs.queue, &flight->key, answer->status, answer->reason);
 		break;
 	case VERDICT_DROP:
@@ -524,8 +478,7 @@ int delivery_new(const struct delivery_needs *needs, const struct sender_setting
 		return status;
 	}
 	delivery->needs = *needs;
-	delivery->wrong_topic = wrong_topic_new(on_wrong_topic, NULL);
-	delivery->bad_tokens = bad_tokens_new(on_bad_tokens, NULL);
+	delivery->health = topic_health_new(on_trouble, NULL);
 	delivery->probes = probes_new(on_probe_wanted, delivery);
 	/* After the turn's input and before the sender's and the workers' end of turn. */
 	uv_check_init(needs->loop, &delivery->turn);

@@ -244,11 +244,6 @@ const char *queue_next_topic(const struct queue *queue, size_t *position)
 	return schedule_next_topic(queue->schedule, position, queue->turn.now_ms);
 }
 
-bool queue_has_due(const struct queue *queue, const char *topic)
-{
-	return schedule_has_due(queue->schedule, topic, queue->turn.now_ms);
-}
-
 const struct push *queue_next(struct queue *queue, const char *topic)
 {
 	return schedule_next(queue->schedule, topic, queue->turn);

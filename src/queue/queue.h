@@ -87,7 +87,6 @@ void queue_unpark(struct queue *queue, uint64_t parked_id, struct queue_waiter *
  */
 void queue_begin_turn(struct queue *queue);
 const char *queue_next_topic(const struct queue *queue, size_t *position);
-bool queue_has_due(const struct queue *queue, const char *topic);
 const struct push *queue_next(struct queue *queue, const char *topic);
 void queue_put_back(struct queue *queue, const struct registry_key *key);
 /* How long until queue_next may have something that it has not now; INT64_MAX: nothing waits. */

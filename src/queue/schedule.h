@@ -154,7 +154,6 @@ void schedule_put_back(struct schedule *schedule, const struct registry_key *key
 void schedule_begin_turn(struct schedule *schedule);
 /* Walks the topics that have something due, `*position` from 0; NULL at the end. */
 const char *schedule_next_topic(const struct schedule *schedule, size_t *position, int64_t now_ms);
-bool schedule_has_due(const struct schedule *schedule, const char *topic, int64_t now_ms);
 /*
  * When schedule_next may have something that it has not now (min. `now_ms`); INT64_MAX: nothing
  * waits.  Topics that have something due and were not asked for in this turn (no room) do not

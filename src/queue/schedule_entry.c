@@ -496,11 +496,6 @@ const char *schedule_state(const struct schedule *schedule, const struct registr
 	return entry ? names[entry->state] : NULL;
 }
 
-bool schedule_has_due(const struct schedule *schedule, const char *topic, int64_t now_ms)
-{
-	return topic_heaps_due(&schedule->heaps, topic, now_ms);
-}
-
 size_t schedule_waiting(const struct schedule *schedule, const char *topic)
 {
 	return topic_heaps_count(&schedule->heaps, topic);

@@ -1634,10 +1634,12 @@ static void a_topic_has_something_due_or_not(void **state)
 	(void)state;
 	world_add(w, 1, 1, QUEUE_DEFERRED);
 	world_stored(w);
-	assert_false(schedule_has_due(w->schedule, TOPIC, w->time.now_ms));
+	size_t position = 0;
+	assert_null(schedule_next_topic(w->schedule, &position, w->time.now_ms));
 	world_pass(w, 2 * LATER_DELAY);
-	assert_true(schedule_has_due(w->schedule, TOPIC, w->time.now_ms));
-	assert_false(schedule_has_due(w->schedule, OTHER_TOPIC, w->time.now_ms));
+	position = 0;
+	assert_string_equal(schedule_next_topic(w->schedule, &position, w->time.now_ms), TOPIC);
+	assert_null(schedule_next_topic(w->schedule, &position, w->time.now_ms));
 }
 
 static void a_topic_that_is_not_asked_for_wakes_nobody(void **state)
