@@ -75,6 +75,7 @@
  *   news_match      who subscribed to a mailbox that changed
  *   mailbox_change  mailboxes deleted or renamed
  *   mailbox_place   the bytes by which a database looks a mailbox up
+ *   password_file   the password for a database
  *   token_change    what Apple's verdict on a token does
  *   tidy            registrations that nobody renews expire
  *   listing         questions of people

@@ -5,6 +5,7 @@
 #include "postgresql/pghosts.h"
 #include "postgresql/pgstate.h"
 #include "postgresql/pgurl.h"
+#include "registry/password_file.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PASSWORD_MAX 1024
 /* A deadline that comes nearer meanwhile is noticed within so long. */
 #define LOOK_MS 500
 
@@ -134,23 +134,6 @@ static int resolve(struct pglink *link, int64_t deadline_ms, struct err *err)
 	return failed;
 }
 
-static int read_password(const struct pglink *link, char ret[PASSWORD_MAX], struct err *err)
-{
-	FILE *file = fopen(link->password_file, "re");
-	bool is_read = file && fgets(ret, PASSWORD_MAX, file);
-	int code = errno;
-	if (file)
-		fclose(file);
-	if (!is_read)
-		return err_set(err, -ENOTCONN,
-			"registry '%s': cannot read the password in '%s': %s; the daemon's user "
-			"must be able to read it, and its first line is the password",
-			pglink_name(link), link->password_file,
-			file ? "it is empty" : strerror(code));
-	ret[strcspn(ret, "\r\n")] = '\0';
-	return 0;
-}
-
 static void ignore_notice(void *ctx, const PGresult *notice)
 {
 	(void)ctx;
@@ -264,9 +247,12 @@ int pglink_connect(struct pglink *link, bool *ret_is_new, struct err *err)
 		return 0;
 	}
 	pglink_close(link);
-	char password[PASSWORD_MAX];
-	int failed = link->password_file ? read_password(link, password, err) : 0;
-	if (!failed)
+	char password[PASSWORD_FILE_MAX];
+	int failed =
+		link->password_file ? password_file_read(link->password_file, password, err) : 0;
+	if (failed)
+		err_prefix(err, failed, "registry '%s'", pglink_name(link));
+	else
 		failed = connect_any(link, link->password_file ? password : NULL, err);
 	explicit_bzero(password, sizeof(password));
 	if (!failed)
