@@ -108,6 +108,18 @@
  *   pgvalue         values in binary form
  *   pgstate         what a SQLSTATE means for what is done next
  *
+ * mariadb/ - a registry in MariaDB, over a connection that never waits without end
+ *   mariadb         the driver
+ *   mariadb_transaction  which statements go together
+ *   mariadb_schema  its tables, and how older ones become today's
+ *   mariadb_find    its questions
+ *   mariadb_write   its writes
+ *   mariadb_change  its deletes and renames of accounts and folders
+ *   marialink       statements out, answers in; nothing waits without end
+ *   mariaurl        the server's url, taken apart and checked
+ *   mariavalue      values as literals, columns of a row
+ *   mariacode       what an error number means for what is done next
+ *
  * database/ - the list of drivers
  *   database        from a url to its driver; what is said of a url
  *

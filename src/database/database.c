@@ -4,6 +4,9 @@
 #include "base/mem.h"
 #include "registry/ops.h"
 #include "sqlite/sqlite.h"
+#ifdef MAILPUSH_MARIADB
+#include "mariadb/mariadb.h"
+#endif
 #ifdef MAILPUSH_POSTGRESQL
 #include "postgresql/postgresql.h"
 #endif
@@ -16,6 +19,9 @@ static const struct registry_ops *const drivers[] = {
 	&sqlite_ops,
 #ifdef MAILPUSH_POSTGRESQL
 	&postgresql_ops,
+#endif
+#ifdef MAILPUSH_MARIADB
+	&mariadb_ops,
 #endif
 };
 

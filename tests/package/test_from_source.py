@@ -13,7 +13,7 @@ from test_package import check, set_up_cyrus
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIBRARIES = ("libuv1", "libnghttp2-14", "libssl3", "libjansson4", "libsqlite3-0", "libconfuse2",
-             "libmicrohttpd12", "libcurl4", "libpq5")
+             "libmicrohttpd12", "libcurl4", "libpq5", "libmariadb3")
 
 
 @pytest.fixture(scope="module")

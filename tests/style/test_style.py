@@ -14,7 +14,7 @@ CLANG_FORMAT = "14"
 CODE = [f for top in ("src", "tests", "bench") for f in sorted((ROOT / top).rglob("*.[ch]"))]
 
 # The way of an event; a stage includes only itself and what comes before it.
-STAGES = ["platform", "base", "event", "intake", "registry", "sqlite", "postgresql", "database", "queue", "credential", "apns", "config", "stats", "flow", "monitor", "admin", "daemon"]
+STAGES = ["platform", "base", "event", "intake", "registry", "sqlite", "postgresql", "mariadb", "database", "queue", "credential", "apns", "config", "stats", "flow", "monitor", "admin", "daemon"]
 # The simulator stands beside them and needs only base.
 MAY_INCLUDE = {stage: set(STAGES[: i + 1]) for i, stage in enumerate(STAGES)}
 MAY_INCLUDE["sim"] = {"platform", "base", "sim"}
@@ -38,7 +38,7 @@ PURE = [
     "src/stats/history", "src/stats/metrics", "src/config/notify_socket", "src/event/relay",
     "src/console/format", "src/console/member", "src/doctor/cyrusconf", "src/doctor/doctor_cyrus", "src/doctor/doctor_daemon",
     "src/doctor/doctor_user", "src/doctor/greeting", "src/doctor/report",
-    "src/notify/request", "src/postgresql/pgstate", "src/postgresql/pgvalue", "src/registry/mailbox_place",
+    "src/notify/request", "src/postgresql/pgstate", "src/postgresql/pgvalue", "src/registry/mailbox_place", "src/mariadb/mariacode", "src/mariadb/mariaurl", "src/mariadb/mariavalue",
 ]
 IMPURE = re.compile(
     r"\b(clock_(monotonic|unix)_ms|clock_gettime|gettimeofday|time|fopen|open|read|write|socket|"

@@ -77,6 +77,18 @@ static void a_url_of_postgresql_is_read_by_its_library(void **state)
 }
 #endif
 
+#ifdef MAILPUSH_MARIADB
+static void a_url_of_mariadb_is_checked(void **state)
+{
+	(void)state;
+	check_taken("mariadb://me@db1,db2:3307/mail?ssl_verify=yes",
+		"mariadb://me@db1,db2:3307/mail", NULL);
+	check_refused("mariadb:mail", "mariadb://user@host/database");
+	check_refused("mariadb://me:secret@db/mail", "registry_password_file");
+	check_refused("mariadb://me@db/mail?password=secret", "registry_password_file");
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -85,6 +97,9 @@ int main(void)
 		cmocka_unit_test(a_password_is_refused_wherever_it_stands),
 #ifdef MAILPUSH_POSTGRESQL
 		cmocka_unit_test(a_url_of_postgresql_is_read_by_its_library),
+#endif
+#ifdef MAILPUSH_MARIADB
+		cmocka_unit_test(a_url_of_mariadb_is_checked),
 #endif
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,111 @@
+#include "mariadb/mariadb.h"
+
+#include "base/mem.h"
+#include "mariadb/mariadb_change.h"
+#include "mariadb/mariadb_find.h"
+#include "mariadb/mariadb_transaction.h"
+#include "mariadb/mariadb_write.h"
+#include "mariadb/mariaurl.h"
+
+#include <stdlib.h>
+
+/* For a host to greet, and for the answers to what was sent. */
+#define TIMEOUT_MS 5000
+
+static int check(const char *place, struct err *err)
+{
+	struct mariaurl *url = NULL;
+	int failed = mariaurl_new(place, &url, err);
+	mariaurl_free(url);
+	return failed;
+}
+
+static const char *file(const char *place)
+{
+	(void)place;
+	return NULL;
+}
+
+static char *name(const char *place)
+{
+	struct mariaurl *url = NULL;
+	struct err err;
+	char *text = mem_dup(mariaurl_new(place, &url, &err) ? "mariadb:" : url->name);
+	mariaurl_free(url);
+	return text;
+}
+
+static int open_mariadb(const char *place, const struct registry_settings *settings,
+	struct registry_db **ret, struct err *err)
+{
+	const char *password_file = settings->password_file;
+	const struct marialink_settings of_link = {
+		.place = place,
+		.password_file = password_file && *password_file ? password_file : NULL,
+		.timeout_ms = settings->timeout_ms ? settings->timeout_ms : TIMEOUT_MS,
+		.end_by_ms = settings->end_by_ms,
+	};
+	struct marialink *link = NULL;
+	int failed = marialink_new(&of_link, &link, err);
+	if (failed)
+		return failed;
+	struct mariadb *m = mem_alloc_zero(1, sizeof(*m));
+	m->db.ops = &mariadb_ops;
+	m->link = link;
+	m->place = mem_dup(place);
+	m->password_file = of_link.password_file ? mem_dup(of_link.password_file) : NULL;
+	m->site = mem_dup(settings->site);
+	m->timeout_ms = of_link.timeout_ms;
+	m->end_by_ms = of_link.end_by_ms;
+	*ret = &m->db;
+	return 0;
+}
+
+static void close_mariadb(struct registry_db *db)
+{
+	if (!db)
+		return;
+	struct mariadb *m = mariadb_of(db);
+	marialink_free(m->link);
+	free(m->place);
+	free(m->password_file);
+	free(m->site);
+	free(m);
+}
+
+const struct registry_ops mariadb_ops = {
+	.scheme = "mariadb",
+	.example = MARIAURL_EXAMPLE,
+	.check = check,
+	.file = file,
+	.name = name,
+	.open = open_mariadb,
+	.close = close_mariadb,
+	.begin = mariadb_begin,
+	.commit = mariadb_commit,
+	.rollback = mariadb_rollback,
+	.match = mariadb_match,
+	.load_users = mariadb_load_users,
+	.load_lists = mariadb_load_lists,
+	.load_keys = mariadb_load_keys,
+	.list = mariadb_list,
+	.list_traces = mariadb_list_traces,
+	.count = mariadb_count,
+	.put = mariadb_put,
+	.put_lists = mariadb_put_lists,
+	.remove = mariadb_remove,
+	.change_mailboxes = mariadb_change_mailboxes,
+	.change_tokens = mariadb_change_tokens,
+	.find_suspended = mariadb_find_suspended,
+	.resume = mariadb_resume,
+	.census = mariadb_census,
+	.put_right = mariadb_put_right,
+	.put_tidied = mariadb_put_tidied,
+	.claim_round = mariadb_claim_round,
+	.load_round = mariadb_load_round,
+	.prune_traces = mariadb_prune_traces,
+	.remove_traces = mariadb_remove_traces,
+	.find_expired = mariadb_find_expired,
+	.find_longest_suspended = mariadb_find_longest_suspended,
+	.claim_nudges = mariadb_claim_nudges,
+};

@@ -1,0 +1,584 @@
+#include "mariadb/mariadb_find.h"
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "mariadb/mariadb_transaction.h"
+#include "registry/mailbox_place.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define TARGET_COLUMNS                                                                         \
+	"r.id, r.username, r.device_token, r.account_id, r.topic, r.aps_version, r.confirmed," \
+	" r.inbox_only, r.renewed_ms, r.suspended_ms"
+#define ROW_COLUMNS                                                                      \
+	TARGET_COLUMNS ", r.stopped_reason, r.subtopic, r.created_ms, r.superseded_ms, " \
+		       "r.is_nudged"
+
+/* Of rows that come, whoever waits for them; `malformed` is the user of one that cannot be. */
+struct taker {
+	registry_row_fn *on_row;
+	registry_match_fn *on_match;
+	registry_subscription_fn *on_subscription;
+	registry_key_fn *on_key;
+	registry_trace_fn *on_trace;
+	registry_suspended_fn *on_suspended;
+	void *ctx;
+	char malformed[MAILBOX_USER_MAX + 1];
+};
+
+/* TARGET_COLUMNS, which begin at `at`; returns the next column. */
+static unsigned read_target(const struct mariarows *rows, unsigned at, struct registry_row *ret)
+{
+	*ret = (struct registry_row){0};
+	mariavalue_to_bytes(rows, at, ret->key.bytes, sizeof(ret->key.bytes));
+	ret->user = mariavalue_to_text(rows, at + 1);
+	ret->token = mariavalue_to_text(rows, at + 2);
+	ret->account_id = mariavalue_to_text(rows, at + 3);
+	ret->topic = mariavalue_to_text(rows, at + 4);
+	ret->aps_version = (int)mariavalue_to_number(rows, at + 5);
+	ret->confirmed = mariavalue_to_number(rows, at + 6) != 0;
+	ret->inbox_only = mariavalue_to_number(rows, at + 7) != 0;
+	ret->renewed_ms = mariavalue_to_number(rows, at + 8);
+	ret->suspended_ms = mariavalue_to_number(rows, at + 9);
+	return at + 10;
+}
+
+/* Nobody could be pushed to with what a malformed row says. */
+static bool is_possible(struct taker *taker, const struct registry_row *row)
+{
+	if (push_target_is_possible(row->token, row->account_id))
+		return true;
+	strncpy(taker->malformed, row->user, sizeof(taker->malformed) - 1);
+	return false;
+}
+
+/* What of `failed` and of the rows is to be said. */
+static int finish(const struct mariadb *m, const struct taker *taker, int failed, struct err *err)
+{
+	if (failed || !*taker->malformed)
+		return failed;
+	return err_set(err, -EIO,
+		"registry '%s': a registration of '%s' is malformed; delete it from "
+		"mailpush_registration, and find out who wrote it",
+		marialink_name(m->link), taker->malformed);
+}
+
+/* Many questions in one statement: what each asks for stands in the first column of its rows. */
+struct questions {
+	struct taker *taker;
+	size_t count;
+	const uint8_t **asked;
+	size_t *sizes;
+	/* The questions of the statement that is out: from here, so many. */
+	size_t first;
+	size_t length;
+	/* Tells of the row, for that question. */
+	void (*tell)(struct taker *taker, size_t index, const struct mariarows *rows);
+};
+
+static bool is_for(const struct mariarows *rows, const struct questions *questions, size_t i)
+{
+	return rows->sizes[0] == questions->sizes[i] &&
+		memcmp(rows->row[0], questions->asked[i], questions->sizes[i]) == 0;
+}
+
+/* Where the rows for each thing that was asked about begin. */
+static struct map *index_rows(struct mariarows *rows)
+{
+	uint8_t seed[RANDOM_SEED_SIZE];
+	random_seed(seed);
+	struct map *starts = map_new(seed);
+	MYSQL_ROW_OFFSET at = mysql_row_tell(rows->result);
+	while (mariavalue_next_row(rows)) {
+		if (!map_get(starts, rows->row[0], rows->sizes[0]))
+			map_add(starts, rows->row[0], rows->sizes[0], at);
+		at = mysql_row_tell(rows->result);
+	}
+	return starts;
+}
+
+static void on_answers(void *ctx, size_t index, struct mariarows *rows)
+{
+	const struct questions *questions = ctx;
+	(void)index;
+	struct map *starts = index_rows(rows);
+	for (size_t i = questions->first; i < questions->first + questions->length; i++) {
+		MYSQL_ROW_OFFSET start = map_get(starts, questions->asked[i], questions->sizes[i]);
+		if (start)
+			mysql_row_seek(rows->result, start);
+		while (start && mariavalue_next_row(rows) && is_for(rows, questions, i) &&
+			!*questions->taker->malformed)
+			questions->tell(questions->taker, i, rows);
+	}
+	map_free(starts);
+}
+
+/* `sql`: ?1 is the site, ?2 the list of what is asked about. */
+static int ask_all(struct mariadb *m, struct questions *questions, const char *sql, struct err *err)
+{
+	int failed = 0;
+	questions->first = 0;
+	while (questions->first < questions->count && !failed) {
+		mariavalues_auto struct mariavalues values;
+		mariavalues_init(&values);
+		mariavalues_text(&values, m->site);
+		struct buf *list = mariavalues_list(&values);
+		size_t i = questions->first;
+		for (; i < questions->count && list->used < marialink_room(m->link); i++) {
+			mariavalue_comma(list);
+			mariavalue_bytes(list, questions->asked[i], questions->sizes[i]);
+		}
+		questions->length = i - questions->first;
+		bool is_single = questions->first == 0 && i == questions->count;
+		failed = is_single ? mariadb_ask_alone(m, sql, &values, on_answers, questions, err)
+				   : mariadb_ask(m, sql, &values, on_answers, questions, err);
+		questions->first = i;
+	}
+	return finish(m, questions->taker, failed, err);
+}
+
+static void tell_match(struct taker *taker, size_t index, const struct mariarows *rows)
+{
+	struct registry_row row;
+	read_target(rows, 2, &row);
+	if (is_possible(taker, &row))
+		taker->on_match(taker->ctx, index, &row, mariavalue_to_text(rows, 1));
+}
+
+int mariadb_match(struct registry_db *db, const struct mailbox *const *mailboxes, size_t count,
+	registry_match_fn *on_match, void *ctx, struct err *err)
+{
+	struct mariadb *m = mariadb_of(db);
+	mem_auto struct mailbox_place *places = mem_alloc_zero(count, sizeof(*places));
+	mem_auto const uint8_t **asked = mem_alloc_zero(count, sizeof(*asked));
+	mem_auto size_t *sizes = mem_alloc_zero(count, sizeof(*sizes));
+	for (size_t i = 0; i < count; i++) {
+		places[i] = mailbox_place_of(m->site, mailboxes[i]->owner, mailboxes[i]->folder);
+		asked[i] = places[i].bytes;
+		sizes[i] = sizeof(places[i].bytes);
+	}
+	struct taker taker = {.on_match = on_match, .ctx = ctx};
+	struct questions questions = {&taker, count, asked, sizes, .tell = tell_match};
+	mem_auto char *sql = mem_printf(
+		"SELECT s.place, s.hash, " TARGET_COLUMNS
+		" FROM mailpush_subscription s STRAIGHT_JOIN mailpush_registration r"
+		" ON r.id = s.registration WHERE s.place IN (?2) AND r.stopped_reason IS NULL"
+		" ORDER BY s.place, s.registration, s.name%s",
+		mariadb_lock_shared(m));
+	return ask_all(m, &questions, sql, err);
+}
+
+/* ROW_COLUMNS, which begin at `at`. */
+static void read_row(const struct mariarows *rows, unsigned at, struct registry_row *ret)
+{
+	at = read_target(rows, at, ret);
+	if (rows->row[at])
+		ret->stopped_reason = mariavalue_to_text(rows, at);
+	ret->subtopic = mariavalue_to_text(rows, at + 1);
+	ret->created_ms = mariavalue_to_number(rows, at + 2);
+	ret->superseded_ms = mariavalue_to_number(rows, at + 3);
+	ret->is_nudged = mariavalue_to_number(rows, at + 4) != 0;
+}
+
+static void tell_row(struct taker *taker, size_t index, const struct mariarows *rows)
+{
+	struct registry_row row;
+	read_row(rows, 1, &row);
+	if (is_possible(taker, &row))
+		taker->on_row(taker->ctx, index, &row);
+}
+
+int mariadb_load_users(struct registry_db *db, const char *const *users, size_t count,
+	registry_row_fn *on_row, void *ctx, struct err *err)
+{
+	struct mariadb *m = mariadb_of(db);
+	mem_auto const uint8_t **asked = mem_alloc_zero(count, sizeof(*asked));
+	mem_auto size_t *sizes = mem_alloc_zero(count, sizeof(*sizes));
+	for (size_t i = 0; i < count; i++) {
+		asked[i] = (const uint8_t *)users[i];
+		sizes[i] = strlen(users[i]);
+	}
+	struct taker taker = {.on_row = on_row, .ctx = ctx};
+	struct questions questions = {&taker, count, asked, sizes, .tell = tell_row};
+	mem_auto char *sql =
+		mem_printf("SELECT r.username, " ROW_COLUMNS
+			   " FROM mailpush_registration r FORCE INDEX (mailpush_registration_user)"
+			   " WHERE r.site = ?1 AND r.username IN (?2)"
+			   " ORDER BY r.username, r.created_ms, r.id%s",
+			mariadb_lock_for_update(m));
+	return ask_all(m, &questions, sql, err);
+}
+
+static void tell_subscription(struct taker *taker, size_t index, const struct mariarows *rows)
+{
+	struct registry_subscription subscription = {
+		.name = mariavalue_to_text(rows, 1),
+		.owner = mariavalue_to_text(rows, 2),
+		.folder = mariavalue_to_text(rows, 3),
+	};
+	strncpy(subscription.hash, mariavalue_to_text(rows, 4), MAILBOX_HASH_SIZE - 1);
+	taker->on_subscription(taker->ctx, index, &subscription);
+}
+
+static int ask_of_keys(struct mariadb *m, const struct registry_key *keys, size_t count,
+	struct questions *questions, const char *sql, struct err *err)
+{
+	mem_auto const uint8_t **asked = mem_alloc_zero(count, sizeof(*asked));
+	mem_auto size_t *sizes = mem_alloc_zero(count, sizeof(*sizes));
+	for (size_t i = 0; i < count; i++) {
+		asked[i] = keys[i].bytes;
+		sizes[i] = sizeof(keys[i].bytes);
+	}
+	questions->count = count;
+	questions->asked = asked;
+	questions->sizes = sizes;
+	return ask_all(m, questions, sql, err);
+}
+
+int mariadb_load_lists(struct registry_db *db, const struct registry_key *keys, size_t count,
+	registry_subscription_fn *on_subscription, void *ctx, struct err *err)
+{
+	struct mariadb *m = mariadb_of(db);
+	struct taker taker = {.on_subscription = on_subscription, .ctx = ctx};
+	struct questions questions = {.taker = &taker, .tell = tell_subscription};
+	mem_auto char *sql = mem_printf(
+		"SELECT s.registration, s.name, s.owner, s.folder, s.hash"
+		" FROM mailpush_subscription s FORCE INDEX (mailpush_subscription_registration)"
+		" WHERE s.registration IN (?2) ORDER BY s.registration, s.name%s",
+		mariadb_lock_for_update(m));
+	return ask_of_keys(m, keys, count, &questions, sql, err);
+}
+
+int mariadb_load_keys(struct registry_db *db, const struct registry_key *keys, size_t count,
+	registry_row_fn *on_row, void *ctx, struct err *err)
+{
+	struct mariadb *m = mariadb_of(db);
+	struct taker taker = {.on_row = on_row, .ctx = ctx};
+	struct questions questions = {.taker = &taker, .tell = tell_row};
+	mem_auto char *sql = mem_printf("SELECT r.id, " ROW_COLUMNS
+					" FROM mailpush_registration r FORCE INDEX (PRIMARY)"
+					" WHERE r.id IN (?2) AND r.site = ?1 ORDER BY r.id%s",
+		mariadb_lock_for_update(m));
+	return ask_of_keys(m, keys, count, &questions, sql, err);
+}
+
+/* The rows of one question; the first column is not looked at. */
+static void on_rows(void *ctx, size_t index, struct mariarows *rows)
+{
+	struct taker *taker = ctx;
+	while (mariavalue_next_row(rows) && !*taker->malformed)
+		tell_row(taker, index++, rows);
+}
+
+int mariadb_list(struct registry_db *db, const char *user, const struct registry_key *key,
+	size_t limit, registry_row_fn *on_row, void *ctx, struct err *err)
+{
+	struct mariadb *m = mariadb_of(db);
+	mariavalues_auto struct mariavalues values;
+	mariavalues_init(&values);
+	mariavalues_text(&values, m->site);
+	mariavalues_text(&values, user);
+	mariavalues_bytes(&values, key->bytes, sizeof(key->bytes));
+	mariavalues_number(&values, (int64_t)limit);
+	struct taker taker = {.on_row = on_row, .ctx = ctx};
+	int failed = mariadb_ask_alone(m,
+		"SELECT 0, " ROW_COLUMNS
+		" FROM mailpush_registration r FORCE INDEX (mailpush_registration_user)"
+		" WHERE r.site = ?1 AND r.username >= ?2 AND (r.username > ?2 OR r.id > ?3)"
+		" ORDER BY r.username, r.id LIMIT ?4",
+		&values, on_rows, &taker, err);
+	return finish(m, &taker, failed, err);
+}
+
+/* Another program may have written what is none of them. */
+static enum registry_why why_of(const char *name)
+{
+	int why = 0;
+	while (why < REGISTRY_WHYS - 1 && strcmp(registry_why_names[why], name) != 0)
+		why++;
+	return (enum registry_why)why;
+}
+
+static void on_traces(void *ctx, size_t index, struct mariarows *rows)
+{
+	struct taker *taker = ctx;
+	(void)index;
+	while (mariavalue_next_row(rows)) {
+		struct registry_trace trace = {
+			.id = mariavalue_to_number(rows, 0),
+			.user = mariavalue_to_text(rows, 2),
+			.token = mariavalue_to_text(rows, 3),
+			.account_id = mariavalue_to_text(rows, 4),
+			.topic = mariavalue_to_text(rows, 5),
+			.renewed_ms = mariavalue_to_number(rows, 6),
+			.at_ms = mariavalue_to_number(rows, 7),
+			.why = why_of(mariavalue_to_text(rows, 8)),
+			.status = (int)mariavalue_to_number(rows, 9),
+			.reason = mariavalue_to_text(rows, 10),
+			.is_back = mariavalue_to_number(rows, 11) != 0,
+		};
+		mariavalue_to_bytes(rows, 1, trace.key.bytes, sizeof(trace.key.bytes));
+		taker->on_trace(taker->ctx, &trace);
+	}
+}
+
+#define LIST_TRACES(condition)                                                             \
+	"SELECT f.id, f.registration, f.username, f.device_token, f.account_id, f.topic,"  \
+	" f.renewed_ms, f.at_ms, f.why, f.status, f.reason,"                               \
+	" (SELECT COUNT(*) FROM mailpush_registration r WHERE r.id = f.registration)"      \
+	" FROM mailpush_forgotten f WHERE f.site = ?1 AND f.id < ?2" condition " ORDER BY" \
+	" f.id DESC LIMIT ?3"
+
+int mariadb_list_traces(struct registry_db *db, const char *user, int64_t after_id, size_t limit,
+	registry_trace_fn *on_trace, void *ctx, struct err *err)
+{
+	struct mariadb *m = mariadb_of(db);
+	mariavalues_auto struct mariavalues values;
+	mariavalues_init(&values);
+	mariavalues_text(&values, m->site);
+	mariavalues_number(&values, after_id ? after_id : INT64_MAX);
+	mariavalues_number(&values, (int64_t)limit);
+	if (user)
+		mariavalues_text(&values, user);
+	struct taker taker = {.on_trace = on_trace, .ctx = ctx};
+	return mariadb_ask_alone(m, user ? LIST_TRACES(" AND f.username = ?4") : LIST_TRACES(""),
+		&values, on_traces, &taker, err);
+}
+
+static void on_totals(void *ctx, size_t index, struct mariarows *rows)
+{
+	struct registry_totals *totals = ctx;
+	(void)index;
+	*totals = (struct registry_totals){0};
+	while (mariavalue_next_row(rows)) {
+		int64_t state = mariavalue_to_number(rows, 0);
+		uint64_t count = (uint64_t)mariavalue_to_number(rows, 1);
+		if (state >= 0 && state < REGISTRY_STATES)
+			totals->in_state[state] = count;
+		totals->registrations += count;
+	}
+}
+
+int mariadb_count(struct registry_db *db, struct registry_totals *ret, struct err *err)
+{
+	struct mariadb *m = mariadb_of(db);
+	mariavalues_auto struct mariavalues values;
+	mariavalues_init(&values);
+	mariavalues_text(&values, m->site);
+	return mariadb_ask_alone(m,
+		"SELECT state, COUNT(*) FROM mailpush_registration"
+		" FORCE INDEX (mailpush_registration_state) WHERE site = ?1 GROUP BY state",
+		&values, on_totals, ret, err);
+}
+
+static void on_suspended_users(void *ctx, size_t index, struct mariarows *rows)
+{
+	struct taker *taker = ctx;
+	(void)index;
+	while (mariavalue_next_row(rows))
+		taker->on_suspended(
+			taker->ctx, mariavalue_to_text(rows, 0), mariavalue_to_number(rows, 1));
+}
+
+int mariadb_find_suspended(
+	struct registry_db *db, registry_suspended_fn *on_suspended, void *ctx, struct err *err)
+{
+	struct mariadb *m = mariadb_of(db);
+	mariavalues_auto struct mariavalues values;
+	mariavalues_init(&values);
+	mariavalues_text(&values, m->site);
+	struct taker taker = {.on_suspended = on_suspended, .ctx = ctx};
+	mem_auto char *sql =
+		mem_printf("SELECT username, MAX(suspended_ms) FROM mailpush_registration"
+			   " FORCE INDEX (mailpush_registration_suspended)"
+			   " WHERE site = ?1 AND suspended_ms > 0 GROUP BY username%s",
+			mariadb_lock_shared(m));
+	return mariadb_ask_alone(m, sql, &values, on_suspended_users, &taker, err);
+}
+
+static void on_round(void *ctx, size_t index, struct mariarows *rows)
+{
+	struct registry_round *round = ctx;
+	(void)index;
+	if (!mariavalue_next_row(rows))
+		return;
+	*round = (struct registry_round){
+		.seen_ms = mariavalue_to_number(rows, 0),
+		.spared_until_ms = mariavalue_to_number(rows, 1),
+		.tidied_day = mariavalue_to_number(rows, 2),
+		.tidied_count = (uint64_t)mariavalue_to_number(rows, 3),
+	};
+}
+
+int mariadb_load_round(struct registry_db *db, struct registry_round *ret, struct err *err)
+{
+	struct mariadb *m = mariadb_of(db);
+	mariavalues_auto struct mariavalues values;
+	mariavalues_init(&values);
+	mariavalues_text(&values, m->site);
+	*ret = (struct registry_round){0};
+	mem_auto char *sql = mem_printf(
+		"SELECT seen_ms, spared_until_ms, tidied_day, tidied_count FROM mailpush_site"
+		" WHERE name = ?1%s",
+		mariadb_lock_for_update(m));
+	return mariadb_ask(m, sql, &values, on_round, ret, err);
+}
+
+static void on_census(void *ctx, size_t index, struct mariarows *rows)
+{
+	struct registry_census *census = ctx;
+	(void)index;
+	if (!mariavalue_next_row(rows))
+		return;
+	*census = (struct registry_census){
+		.registrations = (uint64_t)mariavalue_to_number(rows, 0),
+		.newest_renewal_ms = mariavalue_to_number(rows, 1),
+	};
+}
+
+/* Whoever registers meanwhile is not locked out for it: the numbers are those of a moment ago. */
+int mariadb_census(struct registry_db *db, struct registry_census *ret, struct err *err)
+{
+	struct mariadb *m = mariadb_of(db);
+	mariavalues_auto struct mariavalues values;
+	mariavalues_init(&values);
+	mariavalues_text(&values, m->site);
+	*ret = (struct registry_census){0};
+	return mariadb_ask(m,
+		"SELECT COUNT(*), MAX(renewed_ms) FROM mailpush_registration"
+		" FORCE INDEX (mailpush_registration_renewed) WHERE site = ?1",
+		&values, on_census, ret, err);
+}
+
+static void on_keys(void *ctx, size_t index, struct mariarows *rows)
+{
+	struct taker *taker = ctx;
+	while (mariavalue_next_row(rows)) {
+		struct registry_key key;
+		mariavalue_to_bytes(rows, 0, key.bytes, sizeof(key.bytes));
+		taker->on_key(taker->ctx, index++, &key);
+	}
+}
+
+static void on_number(void *ctx, size_t index, struct mariarows *rows)
+{
+	uint64_t *number = ctx;
+	(void)index;
+	if (mariavalue_next_row(rows))
+		*number = (uint64_t)mariavalue_to_number(rows, 0);
+}
+
+/* ?1 to ?3. */
+static void add_bounds(
+	struct mariavalues *values, const struct mariadb *m, int64_t before_ms, size_t limit)
+{
+	mariavalues_init(values);
+	mariavalues_text(values, m->site);
+	mariavalues_number(values, before_ms);
+	mariavalues_number(values, (int64_t)limit);
+}
+
+int mariadb_find_expired(struct registry_db *db, int64_t before_ms, size_t limit,
+	registry_key_fn *on_key, void *ctx, uint64_t *ret_total, struct err *err)
+{
+	struct mariadb *m = mariadb_of(db);
+	mariavalues_auto struct mariavalues values;
+	add_bounds(&values, m, before_ms, limit);
+	int failed = mariadb_send(m,
+		"SELECT COUNT(*) FROM mailpush_registration"
+		" FORCE INDEX (mailpush_registration_renewed)"
+		" WHERE site = ?1 AND renewed_ms < ?2",
+		&values, on_number, ret_total, 0, err);
+	if (failed)
+		return failed;
+	struct taker taker = {.on_key = on_key, .ctx = ctx};
+	mem_auto char *sql =
+		mem_printf("SELECT id FROM mailpush_registration"
+			   " FORCE INDEX (mailpush_registration_renewed)"
+			   " WHERE site = ?1 AND renewed_ms < ?2 ORDER BY renewed_ms LIMIT ?3%s",
+			mariadb_lock_for_update(m));
+	return mariadb_ask(m, sql, &values, on_keys, &taker, err);
+}
+
+int mariadb_find_longest_suspended(struct registry_db *db, int64_t before_ms, size_t limit,
+	registry_key_fn *on_key, void *ctx, struct err *err)
+{
+	struct mariadb *m = mariadb_of(db);
+	mariavalues_auto struct mariavalues values;
+	add_bounds(&values, m, before_ms, limit);
+	struct taker taker = {.on_key = on_key, .ctx = ctx};
+	mem_auto char *sql =
+		mem_printf("SELECT id FROM mailpush_registration"
+			   " FORCE INDEX (mailpush_registration_suspended)"
+			   " WHERE site = ?1 AND suspended_ms > 0 AND suspended_ms < ?2"
+			   " ORDER BY suspended_ms LIMIT ?3%s",
+			mariadb_lock_for_update(m));
+	return mariadb_ask(m, sql, &values, on_keys, &taker, err);
+}
+
+/* Registrations side by side, each with a row for each subscription; all are to be marked. */
+struct nudges {
+	struct taker taker;
+	struct mariavalues values;
+	struct buf *keys;
+};
+
+static void on_nudges(void *ctx, size_t index, struct mariarows *rows)
+{
+	struct nudges *nudges = ctx;
+	struct taker *taker = &nudges->taker;
+	struct registry_key before = {0};
+	for (bool is_first = true; mariavalue_next_row(rows) && !*taker->malformed;
+		is_first = false) {
+		struct registry_row row;
+		read_target(rows, 1, &row);
+		bool is_next = is_first || memcmp(&before, &row.key, sizeof(before)) != 0;
+		if (is_next) {
+			index += !is_first;
+			mariavalue_comma(nudges->keys);
+			mariavalue_bytes(nudges->keys, row.key.bytes, sizeof(row.key.bytes));
+		}
+		before = row.key;
+		if (is_possible(taker, &row))
+			taker->on_match(taker->ctx, index, &row, mariavalue_to_text(rows, 0));
+	}
+}
+
+static int mark(struct mariadb *m, const struct nudges *nudges, struct err *err)
+{
+	if (nudges->keys->used == 0)
+		return 0;
+	return mariadb_send(m,
+		"UPDATE mailpush_registration SET is_nudged = 1"
+		" WHERE id IN (?1) AND is_nudged = 0",
+		&nudges->values, NULL, NULL, 0, err);
+}
+
+int mariadb_claim_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
+	registry_match_fn *on_match, void *ctx, struct err *err)
+{
+	struct mariadb *m = mariadb_of(db);
+	mariavalues_auto struct mariavalues values;
+	add_bounds(&values, m, before_ms, limit);
+	struct nudges nudges = {.taker = {.on_match = on_match, .ctx = ctx}};
+	mariavalues_init(&nudges.values);
+	nudges.keys = mariavalues_list(&nudges.values);
+	int failed = mariadb_ask(m,
+		"SELECT s.hash, " TARGET_COLUMNS " FROM (SELECT o.* FROM mailpush_registration o"
+		"  FORCE INDEX (mailpush_registration_renewed)"
+		"  WHERE o.site = ?1 AND o.renewed_ms < ?2 AND o.is_nudged = 0"
+		"  AND o.suspended_ms = 0 AND o.stopped_reason IS NULL"
+		"  AND (SELECT COUNT(*) FROM mailpush_subscription e"
+		"   WHERE e.registration = o.id) > 0"
+		"  ORDER BY o.renewed_ms LIMIT ?3 FOR UPDATE) r"
+		" STRAIGHT_JOIN mailpush_subscription s ON s.registration = r.id"
+		" ORDER BY r.renewed_ms, r.id, s.name LOCK IN SHARE MODE",
+		&values, on_nudges, &nudges, err);
+	failed = finish(m, &nudges.taker, failed, err);
+	if (!failed)
+		failed = mark(m, &nudges, err);
+	mariavalues_fini(&nudges.values);
+	return failed;
+}

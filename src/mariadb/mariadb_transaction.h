@@ -1,0 +1,65 @@
+/*
+ * mariadb_transaction - which statements go together, and when the server hears of it.
+ *
+ * BEGIN travels with the first statement.  In a transaction that writes, what is read is locked
+ * until it commits, with the gaps beside it (REPEATABLE READ), so that it is serialisable; users in
+ * the order of their names, so that two that want the same wait instead of failing.
+ *
+ * One that only reads takes no BEGIN as long as it asks a single question, which has a snapshot of
+ * its own; what follows in it sees one snapshot together.  It asks too whether the server has
+ * become read-only, since then another is the writer.
+ *
+ * Writes are gathered and not waited for: whether they went well is known with the next question,
+ * or when the transaction commits.
+ */
+#ifndef MAILPUSH_MARIADB_MARIADB_TRANSACTION_H
+#define MAILPUSH_MARIADB_MARIADB_TRANSACTION_H
+
+#include "mariadb/marialink.h"
+#include "registry/ops.h"
+
+enum mariadb_state {
+	MARIADB_OUTSIDE,
+	MARIADB_READS,	/* no BEGIN was sent */
+	MARIADB_WRITES, /* no BEGIN was sent */
+	MARIADB_BEGUN,
+};
+
+struct mariadb {
+	struct registry_db db;
+	struct marialink *link;
+	char *place;
+	char *password_file;
+	char *site;
+	int64_t timeout_ms;
+	const atomic_int_least64_t *end_by_ms;
+	bool is_ready; /* schema and site were looked at since the connection was made */
+	enum mariadb_state state;
+	bool writes;
+	bool was_demoted; /* as the server said in this transaction */
+};
+
+struct mariadb *mariadb_of(struct registry_db *db);
+
+int mariadb_begin(struct registry_db *db, bool writes, struct err *err);
+int mariadb_commit(struct registry_db *db, struct err *err);
+void mariadb_rollback(struct registry_db *db);
+
+/* What a question ends with, so that what it reads cannot change: of rows that are only read, and
+   of those that are about to be written. */
+const char *mariadb_lock_shared(const struct mariadb *m);
+const char *mariadb_lock_for_update(const struct mariadb *m);
+
+/* Adds a statement of the transaction, as marialink_send. */
+int mariadb_send(struct mariadb *m, const char *sql, const struct mariavalues *values,
+	marialink_rows_fn *on_rows, void *ctx, size_t index, struct err *err);
+/* Waits for the answers to all. */
+int mariadb_wait(struct mariadb *m, struct err *err);
+/* Both. */
+int mariadb_ask(struct mariadb *m, const char *sql, const struct mariavalues *values,
+	marialink_rows_fn *on_rows, void *ctx, struct err *err);
+/* The same for a question that stands for itself: what else is asked may see a later state. */
+int mariadb_ask_alone(struct mariadb *m, const char *sql, const struct mariavalues *values,
+	marialink_rows_fn *on_rows, void *ctx, struct err *err);
+
+#endif

@@ -1,0 +1,123 @@
+"""A MariaDB server of our own: in a folder that goes with it, on a socket there and on no port.
+
+`mariadb.py PROGRAM ARGUMENT...` runs the program with the url of a new server as its last argument;
+77 if MariaDB is not installed.
+"""
+
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+from waiting import wait_until
+
+USER = "mailpush"
+DATABASE = "mailpush"
+LIMIT_S = 60
+PROGRAMS = ("mariadbd", "mariadb-install-db", "mariadb")
+
+
+def programs():
+    """Name -> path; None if one is missing.  Debian keeps the server out of users' PATH."""
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
+    found = {name: shutil.which(name, path=path) for name in PROGRAMS}
+    return found if all(found.values()) else None
+
+
+class Mariadb:
+    """Takes whoever connects for whoever they say they are."""
+
+    def __init__(self, settings=()):
+        self.programs = programs()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mailpush-mdb-"))
+        self.settings = settings
+        self.process = None
+        # The server refuses to run as root.
+        self.user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
+        if self.user:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
+        self.folder.chmod(0o755)
+
+    @property
+    def socket(self):
+        return self.folder / "socket"
+
+    @property
+    def url(self):
+        return f"mariadb://{USER}@/{DATABASE}?socket={self.socket}"
+
+    def run(self, program, *arguments):
+        done = subprocess.run([self.programs[program], *arguments], capture_output=True, text=True,
+                              cwd=self.folder, timeout=LIMIT_S, **self.user)
+        assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def make(self):
+        self.run("mariadb-install-db", "--no-defaults", f"--datadir={self.folder}/data",
+                 "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
+                 "--innodb-log-file-size=8M", "--innodb-buffer-pool-size=16M")
+        self.start()
+        self.sql(f"CREATE DATABASE {DATABASE}; CREATE USER {USER}@localhost; "
+                 f"GRANT ALL ON {DATABASE}.* TO {USER}@localhost", database="")
+
+    def start(self):
+        options = ["no-defaults", f"datadir={self.folder}/data", f"socket={self.socket}", "skip-networking",
+                   f"pid-file={self.folder}/pid", "innodb-flush-log-at-trx-commit=0",
+                   "innodb-buffer-pool-size=64M", "innodb-log-file-size=32M", *self.settings]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.programs["mariadbd"], *(f"--{option}" for option in options)],
+                stdout=log, stderr=log, cwd=self.folder, start_new_session=True, **self.user)
+        wait_until(self.answers, timeout=LIMIT_S, what="MariaDB's answer")
+
+    def client(self, *arguments):
+        return [self.programs["mariadb"], "--no-defaults", "-u", "root", "-S", self.socket, *arguments]
+
+    def answers(self):
+        assert self.process.poll() is None, self.log()
+        return not subprocess.run(self.client("-e", "SELECT 1"), capture_output=True).returncode
+
+    def log(self):
+        return (self.folder / "log").read_text(errors="replace")
+
+    def sql(self, text, database=DATABASE):
+        """Rows without a frame, the columns separated by tabs."""
+        done = subprocess.run(self.client("-N", "-B", "-e", text, *([database] if database else [])),
+                              capture_output=True, text=True, timeout=LIMIT_S)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def stop(self, how=signal.SIGTERM):
+        """SIGTERM: connections are closed, all is kept.  SIGKILL: as in a crash."""
+        if self.process:
+            self.process.send_signal(how)
+            self.process.wait(LIMIT_S)
+            self.process = None
+
+    def remove(self):
+        try:
+            self.stop(signal.SIGKILL)
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def main():
+    if not programs():
+        print("MariaDB is not installed (script/bootstrap installs it)")
+        return 77
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    server = Mariadb()
+    try:
+        server.make()
+        return subprocess.run([*sys.argv[1:], server.url]).returncode
+    finally:
+        server.remove()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

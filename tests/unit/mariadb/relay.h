@@ -1,0 +1,17 @@
+/*
+ * relay - stands between a client and a server's socket, and can lose an answer.
+ *
+ * A thread of its own; one connection after the other.
+ */
+#ifndef MAILPUSH_TESTS_MARIADB_RELAY_H
+#define MAILPUSH_TESTS_MARIADB_RELAY_H
+
+struct relay;
+
+/* Listens at `path`, connects each client to `server`: both are sockets in the file system. */
+struct relay *relay_new(const char *path, const char *server);
+void relay_free(struct relay *relay);
+/* The server's answer to the next COMMIT does not arrive; the connection is closed instead. */
+void relay_lose_next_commit(struct relay *relay);
+
+#endif

@@ -1,0 +1,631 @@
+/*
+ * What is MariaDB's alone: connections that are lost, statements that hang, two that write.  The
+ * argument is the url of a server that is there for this test, by its socket.
+ */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "mariadb/mariadb.h"
+#include "mariadb/mariadb_schema.h"
+#include "mariadb/mariaurl.h"
+#include "relay.h"
+
+#include <errno.h>
+#include <mysql.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define NOW (INT64_C(20000) * CLOCK_DAY_MS)
+#define TOKEN "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define TIMEOUT_MS 2000
+
+static const char *place;
+static struct mariaurl *url;
+
+struct world {
+	char site[64];
+	char relayed[256];
+	struct relay *relay;
+	atomic_int_least64_t end_by_ms;
+	struct registry_db *one;
+	struct registry_db *other;
+	MYSQL *root;
+	struct err err;
+};
+
+static const struct registry_ops *ops = &mariadb_ops;
+
+static struct registry_db *open_at(struct world *w, const char *at, const char *password_file)
+{
+	const struct registry_settings settings = {
+		.site = w->site,
+		.timeout_ms = TIMEOUT_MS,
+		.password_file = password_file,
+		.end_by_ms = &w->end_by_ms,
+	};
+	struct registry_db *db = NULL;
+	assert_int_equal(ops->open(at, &settings, &db, &w->err), 0);
+	return db;
+}
+
+static int set_up(void **state)
+{
+	static unsigned number;
+	struct world *w = mem_alloc_zero(1, sizeof(*w));
+	snprintf(w->site, sizeof(w->site), "trouble-%u", number++);
+	w->one = open_at(w, place, NULL);
+	w->other = open_at(w, place, NULL);
+	w->root = mysql_init(NULL);
+	if (!mysql_real_connect(w->root, NULL, "root", NULL, url->database, 0, url->socket, 0))
+		fail_msg("%s", mysql_error(w->root));
+	*state = w;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *w = *state;
+	ops->close(w->one);
+	ops->close(w->other);
+	mysql_close(w->root);
+	if (w->relay)
+		relay_free(w->relay);
+	free(w);
+	return 0;
+}
+
+static void execute(struct world *w, const char *sql)
+{
+	if (mysql_query(w->root, sql))
+		fail_msg("%s: %s", sql, mysql_error(w->root));
+	mysql_free_result(mysql_store_result(w->root));
+}
+
+static void ask(struct world *w, const char *sql, char *ret, size_t size)
+{
+	if (mysql_query(w->root, sql))
+		fail_msg("%s: %s", sql, mysql_error(w->root));
+	MYSQL_RES *result = mysql_store_result(w->root);
+	MYSQL_ROW row = mysql_fetch_row(result);
+	snprintf(ret, size, "%s", row ? row[0] : "");
+	mysql_free_result(result);
+}
+
+static void kill_connections(struct world *w)
+{
+	char id[32];
+	for (;;) {
+		ask(w,
+			"SELECT id FROM information_schema.processlist WHERE user = 'mailpush'"
+			" AND command <> 'Killed' LIMIT 1",
+			id, sizeof(id));
+		if (!*id)
+			return;
+		mem_auto char *sql = mem_printf("KILL %s", id);
+		mysql_query(w->root, sql);
+	}
+}
+
+static void begin(struct world *w, struct registry_db *db)
+{
+	if (ops->begin(db, true, &w->err) != 0)
+		fail_msg("%s", w->err.text);
+}
+
+static int put(struct world *w, struct registry_db *db, const char *user, int64_t renewed_ms)
+{
+	const struct registry_row row = {
+		.key = registry_key_make(w->site, user, TOKEN, "account", "mail"),
+		.user = user,
+		.token = TOKEN,
+		.account_id = "account",
+		.topic = "topic",
+		.subtopic = "mail",
+		.renewed_ms = renewed_ms,
+	};
+	return ops->put(db, &row, 1, &w->err);
+}
+
+static void commit_well(struct world *w, struct registry_db *db)
+{
+	if (ops->commit(db, &w->err) != 0)
+		fail_msg("%s", w->err.text);
+}
+
+static void put_well(struct world *w, const char *user)
+{
+	begin(w, w->one);
+	assert_int_equal(put(w, w->one, user, NOW), 0);
+	commit_well(w, w->one);
+}
+
+static uint64_t count(struct world *w)
+{
+	struct registry_totals totals = {0};
+	if (ops->begin(w->other, false, &w->err) || ops->count(w->other, &totals, &w->err) ||
+		ops->commit(w->other, &w->err))
+		fail_msg("%s", w->err.text);
+	return totals.registrations;
+}
+
+struct seen {
+	size_t rows;
+	int64_t renewed_ms;
+};
+
+static void on_row(void *ctx, size_t index, const struct registry_row *row)
+{
+	struct seen *seen = ctx;
+	(void)index;
+	seen->rows++;
+	seen->renewed_ms = row->renewed_ms;
+}
+
+static int load(struct world *w, struct registry_db *db, const char *user, struct seen *ret)
+{
+	*ret = (struct seen){0};
+	return ops->load_users(db, &user, 1, on_row, ret, &w->err);
+}
+
+static void a_rollback_leaves_nothing(void **state)
+{
+	struct world *w = *state;
+	struct seen seen;
+	begin(w, w->one);
+	assert_int_equal(put(w, w->one, "alice", NOW), 0);
+	assert_int_equal(load(w, w->one, "alice", &seen), 0);
+	assert_int_equal(seen.rows, 1);
+	ops->rollback(w->one);
+	assert_int_equal(count(w), 0);
+	begin(w, w->one);
+	assert_int_equal(put(w, w->one, "alice", NOW), 0);
+	ops->rollback(w->one);
+	assert_int_equal(count(w), 0);
+	put_well(w, "alice");
+	assert_int_equal(count(w), 1);
+}
+
+static void *commit_other(void *of)
+{
+	struct world *w = of;
+	struct err err;
+	return (void *)(intptr_t)ops->commit(w->other, &err);
+}
+
+/* Each reads what the other writes. */
+static void of_two_writers_in_conflict_one_is_to_be_done_again(void **state)
+{
+	struct world *w = *state;
+	struct seen seen;
+	put_well(w, "alice");
+	put_well(w, "bob");
+	begin(w, w->one);
+	begin(w, w->other);
+	assert_int_equal(load(w, w->one, "alice", &seen), 0);
+	assert_int_equal(load(w, w->other, "bob", &seen), 0);
+	assert_int_equal(put(w, w->one, "bob", NOW + 1), 0);
+	assert_int_equal(put(w, w->other, "alice", NOW + 1), 0);
+	pthread_t thread;
+	assert_int_equal(pthread_create(&thread, NULL, commit_other, w), 0);
+	int of_one = ops->commit(w->one, &w->err);
+	/* Else the other would wait for the lock. */
+	if (of_one)
+		ops->rollback(w->one);
+	void *of_other;
+	pthread_join(thread, &of_other);
+	if (of_other)
+		ops->rollback(w->other);
+	assert_int_equal(of_one + (int)(intptr_t)of_other, -EAGAIN);
+	begin(w, w->other);
+	assert_int_equal(put(w, w->other, "alice", NOW + 2), 0);
+	assert_int_equal(ops->commit(w->other, &w->err), 0);
+}
+
+static void whoever_waits_for_a_lock_too_long_is_in_conflict(void **state)
+{
+	struct world *w = *state;
+	put_well(w, "alice");
+	begin(w, w->one);
+	struct seen seen;
+	assert_int_equal(load(w, w->one, "alice", &seen), 0);
+	begin(w, w->other);
+	assert_int_equal(load(w, w->other, "alice", &seen), -EAGAIN);
+	ops->rollback(w->other);
+	commit_well(w, w->one);
+	assert_int_equal(count(w), 1);
+}
+
+/* Neither has a row yet, so it is the gap that both have seen. */
+static void two_that_register_the_first_phone_of_a_user_see_each_other(void **state)
+{
+	struct world *w = *state;
+	struct seen seen;
+	begin(w, w->one);
+	begin(w, w->other);
+	assert_int_equal(load(w, w->one, "alice", &seen), 0);
+	assert_int_equal(load(w, w->other, "alice", &seen), 0);
+	assert_int_equal(put(w, w->one, "alice", NOW), 0);
+	assert_int_equal(ops->commit(w->one, &w->err), -EAGAIN);
+	ops->rollback(w->one);
+	assert_int_equal(put(w, w->other, "alice", NOW + 1), 0);
+	commit_well(w, w->other);
+	begin(w, w->one);
+	assert_int_equal(load(w, w->one, "alice", &seen), 0);
+	assert_int_equal(seen.renewed_ms, NOW + 1);
+	commit_well(w, w->one);
+}
+
+static void an_older_write_never_undoes_a_newer_one(void **state)
+{
+	struct world *w = *state;
+	struct seen seen;
+	begin(w, w->one);
+	assert_int_equal(put(w, w->one, "alice", NOW + 5), 0);
+	assert_int_equal(put(w, w->one, "alice", NOW), 0);
+	assert_int_equal(load(w, w->one, "alice", &seen), 0);
+	assert_int_equal(seen.renewed_ms, NOW + 5);
+	assert_int_equal(put(w, w->one, "alice", NOW + 6), 0);
+	assert_int_equal(load(w, w->one, "alice", &seen), 0);
+	assert_int_equal(seen.renewed_ms, NOW + 6);
+	commit_well(w, w->one);
+}
+
+static void a_batch_that_only_reads_sees_one_state(void **state)
+{
+	struct world *w = *state;
+	struct seen seen;
+	put_well(w, "alice");
+	assert_int_equal(ops->begin(w->other, false, &w->err), 0);
+	struct registry_round round;
+	assert_int_equal(ops->load_round(w->other, &round, &w->err), 0);
+	begin(w, w->one);
+	assert_int_equal(put(w, w->one, "alice", NOW + 5), 0);
+	commit_well(w, w->one);
+	struct registry_key key = registry_key_make(w->site, "alice", TOKEN, "account", "mail");
+	seen = (struct seen){0};
+	assert_int_equal(ops->load_keys(w->other, &key, 1, on_row, &seen, &w->err), 0);
+	assert_int_equal(seen.renewed_ms, NOW);
+	commit_well(w, w->other);
+}
+
+static void a_connection_cut_in_the_middle_leaves_nothing_and_is_made_again(void **state)
+{
+	struct world *w = *state;
+	struct seen seen;
+	begin(w, w->one);
+	assert_int_equal(put(w, w->one, "alice", NOW), 0);
+	assert_int_equal(load(w, w->one, "alice", &seen), 0);
+	kill_connections(w);
+	assert_int_equal(ops->commit(w->one, &w->err), -ENOTCONN);
+	ops->rollback(w->one);
+	assert_int_equal(count(w), 0);
+	put_well(w, "alice");
+	kill_connections(w);
+	assert_int_equal(count(w), 1);
+}
+
+static void a_statement_that_hangs_is_given_up(void **state)
+{
+	struct world *w = *state;
+	put_well(w, "alice");
+	execute(w,
+		"CREATE TRIGGER slow BEFORE INSERT ON mailpush_registration FOR EACH ROW"
+		" SET @slept = SLEEP(60)");
+	begin(w, w->one);
+	assert_int_equal(put(w, w->one, "bob", NOW), 0);
+	assert_int_equal(ops->commit(w->one, &w->err), -ETIMEDOUT);
+	ops->rollback(w->one);
+	execute(w, "DROP TRIGGER slow");
+	assert_int_equal(count(w), 1);
+	put_well(w, "bob");
+	assert_int_equal(count(w), 2);
+}
+
+static pid_t pid_of_server(struct world *w)
+{
+	char path[256];
+	ask(w, "SELECT @@pid_file", path, sizeof(path));
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	int pid = 0;
+	assert_int_equal(fscanf(file, "%d", &pid), 1);
+	fclose(file);
+	assert_true(pid > 1);
+	return pid;
+}
+
+static void a_server_that_stands_still_is_given_up_and_found_again(void **state)
+{
+	struct world *w = *state;
+	put_well(w, "alice");
+	pid_t pid = pid_of_server(w);
+	begin(w, w->one);
+	assert_int_equal(put(w, w->one, "bob", NOW), 0);
+	kill(pid, SIGSTOP);
+	int failed = ops->commit(w->one, &w->err);
+	ops->rollback(w->one);
+	int again = ops->begin(w->one, true, &w->err);
+	kill(pid, SIGCONT);
+	assert_int_equal(failed, -ETIMEDOUT);
+	assert_int_equal(again, -ETIMEDOUT);
+	assert_non_null(strstr(w->err.text, url->socket));
+	put_well(w, "alice");
+}
+
+static void no_wait_lasts_longer_than_the_registry(void **state)
+{
+	struct world *w = *state;
+	put_well(w, "alice");
+	begin(w, w->one);
+	assert_int_equal(put(w, w->one, "bob", NOW), 0);
+	atomic_store(&w->end_by_ms, clock_monotonic_ms());
+	assert_int_equal(ops->commit(w->one, &w->err), -ETIMEDOUT);
+	ops->rollback(w->one);
+	assert_int_equal(ops->begin(w->one, true, &w->err), -ETIMEDOUT);
+	atomic_store(&w->end_by_ms, 0);
+	put_well(w, "alice");
+}
+
+static void a_commit_whose_answer_is_lost_is_done_again_in_peace(void **state)
+{
+	struct world *w = *state;
+	char path[64];
+	snprintf(path, sizeof(path), "/tmp/mailpush-relay-%ld", (long)getpid());
+	w->relay = relay_new(path, url->socket);
+	snprintf(w->relayed, sizeof(w->relayed), "//mailpush@/%s?socket=%s", url->database, path);
+	ops->close(w->one);
+	w->one = open_at(w, w->relayed, NULL);
+	begin(w, w->one);
+	assert_int_equal(put(w, w->one, "alice", NOW), 0);
+	relay_lose_next_commit(w->relay);
+	assert_int_equal(ops->commit(w->one, &w->err), -ENOTCONN);
+	ops->rollback(w->one);
+	/* The server had it before the connection was closed. */
+	assert_int_equal(count(w), 1);
+	put_well(w, "alice");
+	assert_int_equal(count(w), 1);
+	ops->close(w->one);
+	w->one = open_at(w, place, NULL);
+}
+
+static void a_server_that_is_read_only_is_not_taken(void **state)
+{
+	struct world *w = *state;
+	put_well(w, "alice");
+	assert_int_equal(count(w), 1);
+	execute(w, "SET GLOBAL read_only = 1");
+	struct registry_db *third = open_at(w, place, NULL);
+	int of_new = ops->begin(third, false, &w->err);
+	ops->close(third);
+	bool is_said = strstr(w->err.text, "read-only") != NULL;
+	struct registry_totals totals;
+	int of_old = ops->begin(w->other, false, &w->err);
+	if (!of_old)
+		of_old = ops->count(w->other, &totals, &w->err);
+	ops->rollback(w->other);
+	execute(w, "SET GLOBAL read_only = 0");
+	assert_int_equal(of_new, -ENOTCONN);
+	assert_true(is_said);
+	assert_int_equal(of_old, -ENOTCONN);
+	assert_non_null(strstr(w->err.text, "become read-only"));
+	assert_int_equal(count(w), 1);
+}
+
+static void a_host_that_is_not_there_is_named(void **state)
+{
+	struct world *w = *state;
+	struct registry_db *db = open_at(w, "//me@127.0.0.1:1,127.0.0.2:1/mail", NULL);
+	assert_int_equal(ops->begin(db, true, &w->err), -ENOTCONN);
+	assert_non_null(strstr(w->err.text, "127.0.0.2:1"));
+	assert_int_equal(ops->begin(db, true, &w->err), -ENOTCONN);
+	ops->close(db);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void a_password_comes_from_a_file_and_stands_in_no_text(void **state)
+{
+	struct world *w = *state;
+	char path[64];
+	snprintf(path, sizeof(path), "/tmp/mailpush-password-%ld", (long)getpid());
+	execute(w, "CREATE OR REPLACE USER guarded@localhost IDENTIFIED BY 'right one'");
+	execute(w, "GRANT ALL ON mailpush.* TO guarded@localhost");
+	mem_auto char *at = mem_printf("//guarded@/%s?socket=%s", url->database, url->socket);
+	write_file(path, "right one\nand what follows\n");
+	struct registry_db *db = open_at(w, at, path);
+	begin(w, db);
+	commit_well(w, db);
+	ops->close(db);
+
+	write_file(path, "wrong one\n");
+	db = open_at(w, at, path);
+	assert_int_equal(ops->begin(db, true, &w->err), -EACCES);
+	assert_null(strstr(w->err.text, "wrong one"));
+	unlink(path);
+	assert_int_equal(ops->begin(db, true, &w->err), -ENOTCONN);
+	assert_non_null(strstr(w->err.text, path));
+	ops->close(db);
+	mem_auto char *with_options = mem_printf("%s&option_file=%s&option_group=db", at, path);
+	write_file(path, "[db]\npassword=\"right one\"\n");
+	db = open_at(w, with_options, NULL);
+	begin(w, db);
+	commit_well(w, db);
+	ops->close(db);
+	unlink(path);
+}
+
+static void what_is_more_than_the_server_takes_at_once_goes_in_parts(void **state)
+{
+	enum { ROWS = 1000 };
+	struct world *w = *state;
+	execute(w, "SET GLOBAL max_allowed_packet = 65536");
+	ops->close(w->one);
+	w->one = open_at(w, place, NULL);
+	mem_auto struct registry_row *rows = mem_alloc_zero(ROWS, sizeof(*rows));
+	mem_auto const char **users = mem_alloc_zero(ROWS, sizeof(*users));
+	for (size_t i = 0; i < ROWS; i++) {
+		char *user = mem_printf("user%0200zu", i);
+		users[i] = user;
+		rows[i] = (struct registry_row){
+			.key = registry_key_make(w->site, user, TOKEN, "account", "mail"),
+			.user = user,
+			.token = TOKEN,
+			.account_id = "account",
+			.topic = "topic",
+			.subtopic = "mail",
+			.renewed_ms = NOW,
+		};
+	}
+	begin(w, w->one);
+	int failed = ops->put(w->one, rows, ROWS, &w->err);
+	struct seen seen = {0};
+	if (!failed)
+		failed = ops->load_users(w->one, users, ROWS, on_row, &seen, &w->err);
+	if (!failed)
+		failed = ops->commit(w->one, &w->err);
+	execute(w, "SET GLOBAL max_allowed_packet = 16777216");
+	for (size_t i = 0; i < ROWS; i++)
+		free((char *)users[i]);
+	if (failed)
+		fail_msg("%s", w->err.text);
+	assert_int_equal(seen.rows, ROWS);
+	assert_int_equal(count(w), ROWS);
+}
+
+static void a_schema_that_is_newer_is_left_alone(void **state)
+{
+	struct world *w = *state;
+	put_well(w, "alice");
+	execute(w, "UPDATE mailpush_schema SET version = version + 1");
+	int failed = ops->begin(w->other, false, &w->err);
+	execute(w, "UPDATE mailpush_schema SET version = version - 1");
+	assert_int_equal(failed, -ENOTSUP);
+	assert_non_null(strstr(w->err.text, "install the newer mailpushd again"));
+	assert_int_equal(count(w), 1);
+}
+
+static void drop_tables(struct world *w)
+{
+	execute(w,
+		"DROP TABLE IF EXISTS mailpush_schema, mailpush_site, mailpush_registration,"
+		" mailpush_subscription, mailpush_forgotten");
+}
+
+static void *begin_other(void *of)
+{
+	struct world *w = of;
+	struct err err;
+	int failed;
+	/* As the registry does it. */
+	while ((failed = ops->begin(w->other, true, &err)) == -EAGAIN)
+		ops->rollback(w->other);
+	return (void *)(intptr_t)failed;
+}
+
+static void two_that_begin_at_once_make_the_tables_together(void **state)
+{
+	struct world *w = *state;
+	drop_tables(w);
+	pthread_t thread;
+	assert_int_equal(pthread_create(&thread, NULL, begin_other, w), 0);
+	int failed;
+	while ((failed = ops->begin(w->one, true, &w->err)) == -EAGAIN)
+		ops->rollback(w->one);
+	void *of_other;
+	pthread_join(thread, &of_other);
+	if (failed)
+		fail_msg("%s", w->err.text);
+	assert_int_equal((int)(intptr_t)of_other, 0);
+	ops->rollback(w->one);
+	ops->rollback(w->other);
+	put_well(w, "alice");
+	assert_int_equal(count(w), 1);
+}
+
+static void one_that_comes_while_tables_are_made_waits(void **state)
+{
+	struct world *w = *state;
+	put_well(w, "alice");
+	execute(w, "UPDATE mailpush_schema SET version = 0");
+	execute(w, "START TRANSACTION");
+	execute(w, "SELECT version FROM mailpush_schema FOR UPDATE");
+	assert_int_equal(ops->begin(w->other, true, &w->err), -EAGAIN);
+	execute(w, "ROLLBACK");
+	assert_int_equal(ops->begin(w->other, true, &w->err), 0);
+	ops->rollback(w->other);
+	char version[16];
+	ask(w, "SELECT version FROM mailpush_schema", version, sizeof(version));
+	assert_string_equal(version, "1");
+}
+
+static void tables_that_another_began_to_make_are_completed(void **state)
+{
+	struct world *w = *state;
+	put_well(w, "alice");
+	execute(w, "UPDATE mailpush_schema SET version = 0");
+	execute(w, "DROP TABLE mailpush_subscription, mailpush_forgotten");
+	assert_int_equal(ops->begin(w->other, true, &w->err), 0);
+	ops->rollback(w->other);
+	assert_int_equal(count(w), 1);
+}
+
+static void tables_made_of_the_text_are_taken_as_they_are(void **state)
+{
+	struct world *w = *state;
+	mem_auto char *text = mariadb_schema_text();
+	drop_tables(w);
+	char *rest = NULL;
+	for (char *sql = strtok_r(text, ";\n", &rest); sql; sql = strtok_r(NULL, ";\n", &rest))
+		execute(w, sql);
+	put_well(w, "alice");
+	assert_int_equal(count(w), 1);
+}
+
+#define RULE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(int argc, char **argv)
+{
+	struct err err;
+	if (argc < 2)
+		return 77;
+	place = strchr(argv[1], ':') + 1;
+	if (mariaurl_new(place, &url, &err))
+		return 1;
+	const struct CMUnitTest tests[] = {
+		RULE(a_rollback_leaves_nothing),
+		RULE(of_two_writers_in_conflict_one_is_to_be_done_again),
+		RULE(whoever_waits_for_a_lock_too_long_is_in_conflict),
+		RULE(two_that_register_the_first_phone_of_a_user_see_each_other),
+		RULE(an_older_write_never_undoes_a_newer_one),
+		RULE(a_batch_that_only_reads_sees_one_state),
+		RULE(a_connection_cut_in_the_middle_leaves_nothing_and_is_made_again),
+		RULE(a_statement_that_hangs_is_given_up),
+		RULE(a_server_that_stands_still_is_given_up_and_found_again),
+		RULE(no_wait_lasts_longer_than_the_registry),
+		RULE(a_commit_whose_answer_is_lost_is_done_again_in_peace),
+		RULE(a_server_that_is_read_only_is_not_taken),
+		RULE(a_host_that_is_not_there_is_named),
+		RULE(a_password_comes_from_a_file_and_stands_in_no_text),
+		RULE(what_is_more_than_the_server_takes_at_once_goes_in_parts),
+		RULE(a_schema_that_is_newer_is_left_alone),
+		RULE(two_that_begin_at_once_make_the_tables_together),
+		RULE(one_that_comes_while_tables_are_made_waits),
+		RULE(tables_that_another_began_to_make_are_completed),
+		RULE(tables_made_of_the_text_are_taken_as_they_are),
+	};
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	mariaurl_free(url);
+	return failed;
+}
