@@ -1,10 +1,10 @@
 #include "admin/import.h"
 
 #include "admin/registration_json.h"
+#include "arrival/registering.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "flow/delivery.h"
-#include "flow/registering.h"
 #include "monitor/response.h"
 #include "stats/metrics.h"
 

@@ -191,11 +191,12 @@
  *   metrics         counters
  *   history         the last hour and day, for charts
  *   failures        the last failures, for people
+ *   topic_health    is a whole topic in trouble: no credential, the wrong host or certificate?
+ *   observer        callbacks for those who follow events and answers
  *
- * flow/ - what joins the stages
- *   pipeline        the way of an event, joined; the simulation runs it too
- *   arrivals        the way in, up to the acknowledgement
- *   arrival         one event on it
+ * arrival/ - the way of an event in
+ *   arrivals        up to the acknowledgement
+ *   arrival         one event on its way
  *   admission       is it malformed, to be ignored, or to be taken in?
  *   event_log       what the log says of an event
  *   overload        how much may wait on its way in
@@ -206,14 +207,15 @@
  *   parking         the registry is silent: events wait in the queue's file
  *   registry_outcome what follows from the registry's answer to an event
  *   forward         notifications that are another program's
+ *
+ * flow/ - what joins the stages
+ *   pipeline        the way of an event, joined; the simulation runs it too
  *   delivery        the way out, and what follows from Apple's answer
- *   topic_health    is a whole topic in trouble: no credential, the wrong host or certificate?
  *   probe           a push to nobody
  *   credential_check does Apple take our credentials, though nothing is to be sent?
  *   check_times     when it is asked next
  *   keyring         the credentials in force
  *   expiry          housekeeping, once an hour
- *   observer        callbacks for those who follow events and answers
  *
  * monitor/ - what the daemon shows of itself
  *   services        the parts that it and admin read from and give orders to

@@ -5,9 +5,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "flow/probe.h"
-#include "flow/topic_health.h"
 #include "stats/failures.h"
 #include "stats/metrics.h"
+#include "stats/topic_health.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -49,7 +49,7 @@ struct delivery {
 	unsigned handles;
 	bool is_awake;
 	bool is_stopped;
-	struct topic_health *health;
+	struct topic_health *topics;
 	struct flight *free_flights;
 	unsigned free_count;
 };
@@ -116,7 +116,7 @@ void delivery_free(struct delivery *delivery)
 		delivery->free_flights = flight->next_free;
 		free(flight);
 	}
-	topic_health_free(delivery->health);
+	topic_health_free(delivery->topics);
 	sender_free(delivery->sender);
 	probes_free(delivery->probes);
 	uv_close((uv_handle_t *)&delivery->turn, on_closed);
@@ -231,11 +231,11 @@ static void look(struct delivery *delivery)
 	queue_begin_turn(delivery->needs.queue);
 	while ((topic = queue_next_topic(delivery->needs.queue, &position))) {
 		if (!sender_has_credential(delivery->sender, topic))
-			topic_health_no_credential(delivery->health, topic);
+			topic_health_no_credential(delivery->topics, topic);
 		launch_due(delivery, topic);
 	}
 	probes_launch(delivery->probes, delivery->sender, PROBE_AFTER_PUSHES);
-	topic_health_looked(delivery->health);
+	topic_health_looked(delivery->topics);
 	int64_t wake_in_ms = queue_wake_in_ms(delivery->needs.queue);
 	/* A push that was answered while it was handed over has woken us again. */
 	if (delivery->is_awake)
@@ -298,12 +298,12 @@ static void ask_registry(struct delivery *delivery, struct flight *flight,
 
 void delivery_forgive(struct delivery *delivery, const struct registry_key *key)
 {
-	topic_health_renewed(delivery->health, key, clock_monotonic_ms());
+	topic_health_renewed(delivery->topics, key, clock_monotonic_ms());
 }
 
 void delivery_gone(struct delivery *delivery, const struct registry_key *key)
 {
-	topic_health_gone(delivery->health, key, clock_monotonic_ms());
+	topic_health_gone(delivery->topics, key, clock_monotonic_ms());
 }
 
 static bool is_given_up(const struct push *push, int64_t now_ms)
@@ -334,7 +334,7 @@ static void on_registry(struct registry_job *job)
 	else
 		delivery->needs.metrics->gone[METRICS_GONE_apple] += job->gone_count;
 	if (job->kind == REGISTRY_STOP && is_done)
-		topic_health_mismatch(delivery->health, flight->scheduled->target, now_ms);
+		topic_health_mismatch(delivery->topics, flight->scheduled->target, now_ms);
 	if (job->gone_count)
 		log_seldom(LOG_LEVEL_INFO, "registry", "registrations ended by Apple",
 			flight->scheduled->target->user,
@@ -376,7 +376,7 @@ static void hold(struct delivery *delivery, const struct flight *flight,
 	const struct apns_answer *answer, const struct verdict *verdict)
 {
 	if (verdict->scope == VERDICT_TOKEN)
-		topic_health_bad_token(delivery->health, flight->scheduled->target);
+		topic_health_bad_token(delivery->topics, flight->scheduled->target);
 	else
 		hold_credential(delivery, flight->scheduled->target->topic, answer);
 }
@@ -401,7 +401,7 @@ static void on_answered(void *ctx, struct sender_push *push, const struct apns_a
 	switch (verdict->action) {
 	case VERDICT_DONE:
 		tell_answer(delivery, flight, answer, verdict->action, "done");
-		topic_health_taken(delivery->health, flight->scheduled->target, now_ms);
+		topic_health_taken(delivery->topics, flight->scheduled->target, now_ms);
 		queue_settled(delivery->needs.queue, &flight->key, answer->status, answer->reason);
 		break;
 	case VERDICT_DROP:
@@ -478,7 +478,7 @@ int delivery_new(const struct delivery_needs *needs, const struct sender_setting
 		return status;
 	}
 	delivery->needs = *needs;
-	delivery->health = topic_health_new(on_trouble, NULL);
+	delivery->topics = topic_health_new(on_trouble, NULL);
 	delivery->probes = probes_new(on_probe_wanted, delivery);
 	/* After the turn's input and before the sender's and the workers' end of turn. */
 	uv_check_init(needs->loop, &delivery->turn);
@@ -501,4 +501,9 @@ struct sender *delivery_sender(const struct delivery *delivery)
 struct probes *delivery_probes(const struct delivery *delivery)
 {
 	return delivery->probes;
+}
+
+struct topic_health *delivery_topics(const struct delivery *delivery)
+{
+	return delivery->topics;
 }

@@ -12,11 +12,11 @@
 #define MAILPUSH_FLOW_DELIVERY_H
 
 #include "apns/sender.h"
-#include "flow/observer.h"
 #include "flow/probe.h"
 #include "queue/queue.h"
 #include "registry/registry.h"
 #include "stats/failures.h"
+#include "stats/observer.h"
 
 struct delivery;
 
@@ -45,8 +45,9 @@ void delivery_gone(struct delivery *delivery, const struct registry_key *key);
 /* No more pushes are taken from the queue. */
 void delivery_stop(struct delivery *delivery);
 
-/* Both live as long as the delivery. */
+/* All live as long as the delivery. */
 struct sender *delivery_sender(const struct delivery *delivery);
 struct probes *delivery_probes(const struct delivery *delivery);
+struct topic_health *delivery_topics(const struct delivery *delivery);
 
 #endif

@@ -233,7 +233,7 @@ static void make_arrivals(struct pipeline *pipeline, const uint8_t seed[16])
 		.input_files = needs->input_files,
 		.registry = pipeline->registry,
 		.queue = pipeline->queue,
-		.delivery = pipeline->delivery,
+		.topics = delivery_topics(pipeline->delivery),
 		.forward = pipeline->forward,
 		.metrics = needs->metrics,
 		.observer = needs->observer,

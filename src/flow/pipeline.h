@@ -11,16 +11,16 @@
 #ifndef MAILPUSH_FLOW_PIPELINE_H
 #define MAILPUSH_FLOW_PIPELINE_H
 
+#include "arrival/arrivals.h"
+#include "arrival/forward.h"
 #include "config/config.h"
 #include "config/input_files.h"
-#include "flow/arrivals.h"
 #include "flow/delivery.h"
 #include "flow/expiry.h"
-#include "flow/forward.h"
-#include "flow/observer.h"
 #include "intake/datagram.h"
 #include "intake/spool.h"
 #include "intake/stream.h"
+#include "stats/observer.h"
 
 #define PIPELINE_SEEDS 2
 

@@ -8,9 +8,9 @@
 #define MAILPUSH_MONITOR_EVENT_STREAM_H
 
 #include "base/http.h"
-#include "flow/observer.h"
 #include "monitor/services.h"
 #include "stats/metrics.h"
+#include "stats/observer.h"
 
 #include <stdbool.h>
 

@@ -1,9 +1,9 @@
 #include "monitor/prometheus.h"
 
+#include "arrival/arrivals.h"
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/version.h"
-#include "flow/arrivals.h"
 #include "stats/metrics.h"
 
 #include <inttypes.h>

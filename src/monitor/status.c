@@ -1,11 +1,11 @@
 #include "monitor/status.h"
 
+#include "arrival/arrivals.h"
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/version.h"
 #include "database/database.h"
-#include "flow/arrivals.h"
 #include "monitor/held_credential.h"
 #include "monitor/response.h"
 #include "stats/metrics.h"

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = {path.name: path.read_text() for folder in ("config", "flow", "monitor", "admin", "daemon")
+SOURCES = {path.name: path.read_text() for folder in ("config", "arrival", "flow", "monitor", "admin", "daemon")
            for path in sorted((ROOT / "src" / folder).glob("*.c"))}
 
 # Calls whose name is not a literal; in_code() finds the names that they are given.

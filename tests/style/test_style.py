@@ -14,7 +14,7 @@ CLANG_FORMAT = "14"
 CODE = [f for top in ("src", "tests", "bench") for f in sorted((ROOT / top).rglob("*.[ch]"))]
 
 # The way of an event; a stage includes only itself and what comes before it.
-STAGES = ["platform", "base", "event", "intake", "registry", "sqlite", "postgresql", "mariadb", "database", "queue", "credential", "apns", "config", "stats", "flow", "monitor", "admin", "daemon"]
+STAGES = ["platform", "base", "event", "intake", "registry", "sqlite", "postgresql", "mariadb", "database", "queue", "credential", "apns", "config", "stats", "arrival", "flow", "monitor", "admin", "daemon"]
 # The simulator stands beside them and needs only base.
 MAY_INCLUDE = {stage: set(STAGES[: i + 1]) for i, stage in enumerate(STAGES)}
 MAY_INCLUDE["sim"] = {"platform", "base", "sim"}

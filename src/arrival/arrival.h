@@ -5,12 +5,12 @@
  * Events that are merged become one arrival, which answers for all of them.  Each of the modules
  * below has its part of the struct.  Loop thread only.
  */
-#ifndef MAILPUSH_FLOW_ARRIVAL_H
-#define MAILPUSH_FLOW_ARRIVAL_H
+#ifndef MAILPUSH_ARRIVAL_ARRIVAL_H
+#define MAILPUSH_ARRIVAL_ARRIVAL_H
 
+#include "arrival/registering.h"
 #include "event/event.h"
 #include "event/relay.h"
-#include "flow/registering.h"
 #include "queue/queue.h"
 #include "registry/registry_job.h"
 

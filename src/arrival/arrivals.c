@@ -1,17 +1,16 @@
-#include "flow/arrivals.h"
+#include "arrival/arrivals.h"
 
+#include "arrival/admission.h"
+#include "arrival/known_ids.h"
+#include "arrival/merging.h"
+#include "arrival/overload.h"
+#include "arrival/parking.h"
+#include "arrival/registry_outcome.h"
 #include "base/alarm.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "event/mailbox_ids.h"
-#include "flow/admission.h"
-#include "flow/delivery.h"
-#include "flow/known_ids.h"
-#include "flow/merging.h"
-#include "flow/overload.h"
-#include "flow/parking.h"
-#include "flow/registry_outcome.h"
 #include "stats/metrics.h"
 
 #include <assert.h>
@@ -67,7 +66,7 @@ struct arrivals *arrivals_new(const struct arrivals_needs *needs, const uint8_t 
 		.overload = arrivals->overload};
 	arrivals->outcome = (struct registry_outcome_needs){.config = needs->config,
 		.queue = needs->queue,
-		.delivery = needs->delivery,
+		.topics = needs->topics,
 		.metrics = needs->metrics};
 	return arrivals;
 }

@@ -4,8 +4,8 @@
  *
  * Embedded in an arrival; the registry's job borrows from it.  Loop thread only.
  */
-#ifndef MAILPUSH_FLOW_REGISTERING_H
-#define MAILPUSH_FLOW_REGISTERING_H
+#ifndef MAILPUSH_ARRIVAL_REGISTERING_H
+#define MAILPUSH_ARRIVAL_REGISTERING_H
 
 #include "config/config.h"
 #include "event/imapdconf.h"

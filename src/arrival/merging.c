@@ -1,4 +1,4 @@
-#include "flow/merging.h"
+#include "arrival/merging.h"
 
 #include "base/map.h"
 #include "base/mem.h"

@@ -4,15 +4,15 @@
  *
  * Logged, counted and shown to those who follow.  Loop thread only.  Keeps nothing.
  */
-#ifndef MAILPUSH_FLOW_ADMISSION_H
-#define MAILPUSH_FLOW_ADMISSION_H
+#ifndef MAILPUSH_ARRIVAL_ADMISSION_H
+#define MAILPUSH_ARRIVAL_ADMISSION_H
 
+#include "arrival/overload.h"
 #include "base/err.h"
 #include "config/config.h"
 #include "config/input_files.h"
 #include "event/relay.h"
-#include "flow/observer.h"
-#include "flow/overload.h"
+#include "stats/observer.h"
 
 struct admission_needs {
 	const struct config *config;

@@ -7,11 +7,11 @@
  *
  * Borrows arrivals from merging_match to merging_end.  Loop thread only.
  */
-#ifndef MAILPUSH_FLOW_MERGING_H
-#define MAILPUSH_FLOW_MERGING_H
+#ifndef MAILPUSH_ARRIVAL_MERGING_H
+#define MAILPUSH_ARRIVAL_MERGING_H
 
+#include "arrival/arrival.h"
 #include "base/worker.h"
-#include "flow/arrival.h"
 
 struct merging;
 

@@ -1,4 +1,4 @@
-#include "flow/event_log.h"
+#include "arrival/event_log.h"
 
 #include "base/log.h"
 

@@ -1,8 +1,8 @@
-#include "flow/arrival.h"
+#include "arrival/arrival.h"
 
+#include "arrival/merge_key.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "flow/merge_key.h"
 
 #include <string.h>
 

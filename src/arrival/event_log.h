@@ -3,8 +3,8 @@
  *
  * Loop thread only.
  */
-#ifndef MAILPUSH_FLOW_EVENT_LOG_H
-#define MAILPUSH_FLOW_EVENT_LOG_H
+#ifndef MAILPUSH_ARRIVAL_EVENT_LOG_H
+#define MAILPUSH_ARRIVAL_EVENT_LOG_H
 
 #include "event/event.h"
 #include "event/relay.h"

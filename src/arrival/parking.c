@@ -1,4 +1,4 @@
-#include "flow/parking.h"
+#include "arrival/parking.h"
 
 #include "base/clock.h"
 #include "base/mem.h"

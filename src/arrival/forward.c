@@ -1,4 +1,4 @@
-#include "flow/forward.h"
+#include "arrival/forward.h"
 
 #include "base/alarm.h"
 #include "base/clock.h"

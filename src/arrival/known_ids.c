@@ -1,4 +1,4 @@
-#include "flow/known_ids.h"
+#include "arrival/known_ids.h"
 
 static void forget(
 	struct mailbox_ids *ids, const struct mailbox *mailboxes, unsigned count, char separator)

@@ -8,20 +8,20 @@
  *
  * Loop thread only.  Keeps nothing.
  */
-#ifndef MAILPUSH_FLOW_REGISTRY_OUTCOME_H
-#define MAILPUSH_FLOW_REGISTRY_OUTCOME_H
+#ifndef MAILPUSH_ARRIVAL_REGISTRY_OUTCOME_H
+#define MAILPUSH_ARRIVAL_REGISTRY_OUTCOME_H
 
 #include "config/config.h"
 #include "event/relay.h"
-#include "flow/delivery.h"
 #include "queue/queue.h"
 #include "registry/registry_job.h"
 #include "stats/metrics.h"
+#include "stats/topic_health.h"
 
 struct registry_outcome_needs {
 	const struct config *config;
 	struct queue *queue;
-	struct delivery *delivery;
+	struct topic_health *topics;
 	struct metrics *metrics;
 };
 

@@ -17,8 +17,8 @@
  *
  * Loop thread only.
  */
-#ifndef MAILPUSH_FLOW_FORWARD_H
-#define MAILPUSH_FLOW_FORWARD_H
+#ifndef MAILPUSH_ARRIVAL_FORWARD_H
+#define MAILPUSH_ARRIVAL_FORWARD_H
 
 #include "base/err.h"
 #include "intake/notification.h"

@@ -1,4 +1,4 @@
-#include "flow/merge_key.h"
+#include "arrival/merge_key.h"
 
 #include <string.h>
 

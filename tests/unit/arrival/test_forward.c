@@ -1,4 +1,4 @@
-#include "flow/forward.h"
+#include "arrival/forward.h"
 
 #include "config/notify_socket.h"
 

@@ -1,4 +1,4 @@
-#include "flow/topic_health.h"
+#include "stats/topic_health.h"
 
 #include "base/map.h"
 #include "base/mem.h"

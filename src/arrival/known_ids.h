@@ -6,11 +6,11 @@
  *
  * Loop thread only.  Keeps nothing.
  */
-#ifndef MAILPUSH_FLOW_KNOWN_IDS_H
-#define MAILPUSH_FLOW_KNOWN_IDS_H
+#ifndef MAILPUSH_ARRIVAL_KNOWN_IDS_H
+#define MAILPUSH_ARRIVAL_KNOWN_IDS_H
 
+#include "arrival/arrival.h"
 #include "event/mailbox_ids.h"
-#include "flow/arrival.h"
 
 /* Before the registry is asked, in the order in which it is. */
 void known_ids_consult(struct mailbox_ids *ids, struct arrival *arrival);

@@ -1,4 +1,4 @@
-#include "flow/overload.h"
+#include "arrival/overload.h"
 
 #include "base/alarm.h"
 #include "base/log.h"

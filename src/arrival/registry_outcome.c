@@ -1,9 +1,10 @@
-#include "flow/registry_outcome.h"
+#include "arrival/registry_outcome.h"
 
+#include "arrival/event_log.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "event/acl.h"
-#include "flow/event_log.h"
 
 /* Does the event itself show that this user may read the mailbox? */
 static bool may_be_told(const struct config *config, const struct mail_event *event,
@@ -65,7 +66,7 @@ static void on_registered(const struct registry_outcome_needs *needs, struct reg
 		return;
 	struct registry_match *match = &job->matches[0];
 	const char(*hashes)[MAILBOX_HASH_SIZE] = (const char(*)[MAILBOX_HASH_SIZE])match->hashes;
-	delivery_forgive(needs->delivery, &match->target->key);
+	topic_health_renewed(needs->topics, &match->target->key, clock_monotonic_ms());
 	queue_renew(
 		needs->queue, push_target_ref(match->target), hashes, match->hash_count, waiter);
 	if ((job->is_new || job->list_changed || job->is_again) && match->hash_count)
@@ -78,7 +79,7 @@ static void drop_gone(const struct registry_outcome_needs *needs, const struct r
 {
 	queue_drop_all(needs->queue, job->gone, job->gone_count, waiter);
 	for (size_t i = 0; i < job->gone_count; i++)
-		delivery_gone(needs->delivery, &job->gone[i]);
+		topic_health_gone(needs->topics, &job->gone[i], clock_monotonic_ms());
 	needs->metrics->gone[METRICS_GONE_replaced] += job->gone_count;
 	if (job->gone_count)
 		log_seldom(LOG_LEVEL_INFO, "registry", "registrations are gone", "",

@@ -1,7 +1,7 @@
-#include "flow/admission.h"
+#include "arrival/admission.h"
 
+#include "arrival/event_log.h"
 #include "base/log.h"
-#include "flow/event_log.h"
 
 #include <errno.h>
 

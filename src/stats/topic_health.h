@@ -23,8 +23,8 @@
  *
  * Memory alone: a start knows of no trouble.  Loop thread.
  */
-#ifndef MAILPUSH_FLOW_TOPIC_HEALTH_H
-#define MAILPUSH_FLOW_TOPIC_HEALTH_H
+#ifndef MAILPUSH_STATS_TOPIC_HEALTH_H
+#define MAILPUSH_STATS_TOPIC_HEALTH_H
 
 #include "registry/push_target.h"
 

@@ -3,8 +3,8 @@
  *
  * They cost one comparison while nobody has registered.  Loop thread only.
  */
-#ifndef MAILPUSH_FLOW_OBSERVER_H
-#define MAILPUSH_FLOW_OBSERVER_H
+#ifndef MAILPUSH_STATS_OBSERVER_H
+#define MAILPUSH_STATS_OBSERVER_H
 
 #include "apns/answer.h"
 #include "apns/sender.h"

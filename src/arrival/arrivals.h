@@ -10,18 +10,17 @@
  *
  * Loop thread only.
  */
-#ifndef MAILPUSH_FLOW_ARRIVALS_H
-#define MAILPUSH_FLOW_ARRIVALS_H
+#ifndef MAILPUSH_ARRIVAL_ARRIVALS_H
+#define MAILPUSH_ARRIVAL_ARRIVALS_H
 
+#include "arrival/arrival.h"
+#include "arrival/forward.h"
 #include "config/config.h"
 #include "config/input_files.h"
-#include "flow/arrival.h"
-#include "flow/delivery.h"
-#include "flow/forward.h"
-#include "flow/observer.h"
 #include "intake/notification.h"
 #include "queue/queue.h"
 #include "registry/registry.h"
+#include "stats/observer.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,7 +34,7 @@ struct arrivals_needs {
 	const struct input_files *input_files;
 	struct registry *registry;
 	struct queue *queue;
-	struct delivery *delivery;
+	struct topic_health *topics;
 	struct forward *forward;
 	struct metrics *metrics;
 	const struct observer *observer;

@@ -8,11 +8,11 @@
  *
  * Has the list of those under way.  Loop thread only.
  */
-#ifndef MAILPUSH_FLOW_PARKING_H
-#define MAILPUSH_FLOW_PARKING_H
+#ifndef MAILPUSH_ARRIVAL_PARKING_H
+#define MAILPUSH_ARRIVAL_PARKING_H
 
+#include "arrival/arrival.h"
 #include "base/worker.h"
-#include "flow/arrival.h"
 #include "queue/queue.h"
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "flow/registering.h"
+#include "arrival/registering.h"
 
 #include "base/mem.h"
 

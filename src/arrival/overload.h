@@ -8,8 +8,8 @@
  *
  * Loop thread only.
  */
-#ifndef MAILPUSH_FLOW_OVERLOAD_H
-#define MAILPUSH_FLOW_OVERLOAD_H
+#ifndef MAILPUSH_ARRIVAL_OVERLOAD_H
+#define MAILPUSH_ARRIVAL_OVERLOAD_H
 
 #include "event/relay.h"
 #include "stats/metrics.h"

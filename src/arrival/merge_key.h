@@ -4,8 +4,8 @@
  *
  * Pure; any thread.
  */
-#ifndef MAILPUSH_FLOW_MERGE_KEY_H
-#define MAILPUSH_FLOW_MERGE_KEY_H
+#ifndef MAILPUSH_ARRIVAL_MERGE_KEY_H
+#define MAILPUSH_ARRIVAL_MERGE_KEY_H
 
 #include "event/event.h"
 #include "event/relay.h"
