@@ -250,11 +250,15 @@ static void set_options(const struct marialink *link, int64_t deadline_ms, size_
 	const unsigned seconds =
 		whole_seconds((deadline_ms - clock_monotonic_ms()) / (int64_t)(addresses + 1));
 	const unsigned none = 0;
+	const unsigned tcp = MYSQL_PROTOCOL_TCP;
 	const my_bool yes = 1;
 	const my_bool is_verified = url->tls == MARIAURL_TLS_VERIFIED;
 	mysql_options(link->conn, MYSQL_OPT_NONBLOCK, 0);
 	if (addresses > 1)
 		mysql_options(link->conn, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
+	/* Else the library takes localhost for a socket. */
+	if (url->hosts[link->host].port)
+		mysql_options(link->conn, MYSQL_OPT_PROTOCOL, &tcp);
 	/* No server gets files of ours. */
 	mysql_options(link->conn, MYSQL_OPT_LOCAL_INFILE, &none);
 	mysql_options(link->conn, MYSQL_SET_CHARSET_NAME, "utf8mb4");

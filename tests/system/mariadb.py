@@ -67,7 +67,7 @@ class Mariadb:
 
     def start(self):
         options = ["no-defaults", f"datadir={self.folder}/data", f"socket={self.socket}", "skip-networking",
-                   f"pid-file={self.folder}/pid", "innodb-flush-log-at-trx-commit=0",
+                   f"pid-file={self.folder}/pid", "innodb-flush-log-at-trx-commit=2",
                    "innodb-buffer-pool-size=64M", "innodb-log-file-size=32M", *self.settings]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(

@@ -1,0 +1,236 @@
+"""A registry in MariaDB: the same to phones, also while its server is away."""
+
+import signal
+import subprocess
+
+import pytest
+
+from control import ctl, ctl_json, free_port
+from mailsite import BarePhone, new_user
+from mariadb import Mariadb, programs
+from test_moving import counts, do_import, exported, line, write_lines
+
+pytestmark = pytest.mark.skipif(not programs(), reason="MariaDB is not installed (script/bootstrap)")
+
+
+@pytest.fixture
+def mariadb_with():
+    """mariadb_with(*settings): a server that has them."""
+    servers = []
+
+    def make(*settings):
+        servers.append(Mariadb(settings))
+        servers[-1].make()
+        return servers[-1]
+    yield make
+    for server in servers:
+        server.remove()
+
+
+@pytest.fixture
+def mariadb(mariadb_with):
+    return mariadb_with()
+
+
+def rows(server, what, table):
+    return server.sql(f"SELECT {what} FROM mailpush_{table} ORDER BY 1").splitlines()
+
+
+def test_a_phone_of_a_real_cyrus_registers_and_is_told(site_for, mariadb):
+    site = site_for(registry=mariadb.url)
+    user = site.create_user("Notes")
+    phone = site.registered_phone(user, "INBOX", "Notes")
+    assert rows(mariadb, "CONCAT(username, '|', device_token)", "registration") == [f"{user}|{phone.token}"]
+    assert rows(mariadb, "name", "subscription") == ["INBOX", "Notes"]
+    site.deliver(user, "Notes")
+    site.told(phone, "Notes")
+
+
+def test_a_folder_that_is_renamed_is_followed(site_for, mariadb):
+    site = site_for(registry=mariadb.url)
+    user = site.create_user("Notes")
+    phone = site.registered_phone(user, "INBOX", "Notes")
+    phone.rename("Notes", "Old")
+    site.deliver(user, "Old")
+    site.told(phone, "Notes")
+    assert rows(mariadb, "CONCAT(name, '|', folder)", "subscription") == ["INBOX|", "Notes|Old"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "crashed"])
+def test_what_comes_while_the_server_is_away_is_parked_and_told(bare_site_for, mariadb, how):
+    site = bare_site_for(registry=mariadb.url)
+    old = site.registered_phone()
+    new = BarePhone(new_user())
+    mariadb.stop(how)
+    site.register(new)
+    site.deliver(old.user)
+    site.mailpushd.wait_log("registry 'mariadb://.*alarm=registry state=begins")
+    mariadb.start()
+    site.told(new, "INBOX")
+    site.told(old, "INBOX")
+    site.mailpushd.wait_log("alarm=registry state=ends")
+
+
+def test_it_starts_and_parks_without_the_server(bare_site_for, mariadb):
+    mariadb.stop()
+    site = bare_site_for(registry=mariadb.url)
+    phone = BarePhone(new_user())
+    site.register(phone)
+    site.mailpushd.wait_log("registry 'mariadb://.*alarm=registry state=begins")
+    site.mailpushd.kill9()
+    site.mailpushd.start()
+    mariadb.start()
+    site.told(phone, "INBOX")
+
+
+def test_a_server_that_stands_still_is_waited_for_no_longer_than_is_set(bare_site_for, mariadb):
+    site = bare_site_for(registry=mariadb.url, registry_timeout="500ms")
+    phone = site.registered_phone()
+    mariadb.process.send_signal(signal.SIGSTOP)
+    try:
+        site.deliver(phone.user)
+        site.mailpushd.wait_log("no answer within 500 ms.*alarm=registry state=begins")
+    finally:
+        mariadb.process.send_signal(signal.SIGCONT)
+    site.told(phone, "INBOX")
+
+
+def test_a_connection_that_is_ended_costs_no_event(bare_site_for, mariadb):
+    site = bare_site_for(registry=mariadb.url)
+    phone = site.registered_phone()
+    for thread in mariadb.sql("SELECT id FROM information_schema.processlist WHERE user = 'mailpush'").split():
+        mariadb.sql(f"KILL {thread}")
+    site.deliver(phone.user)
+    site.told(phone, "INBOX")
+
+
+def test_two_daemons_share_it(bare_site_for, mariadb):
+    one = bare_site_for(registry=mariadb.url, site="mail")
+    other = bare_site_for(registry=mariadb.url, site="mail")
+    phone = one.registered_phone()
+    other.deliver(phone.user)
+    other.told(phone, "INBOX")
+
+
+def test_a_server_that_became_read_only_is_left(bare_site_for, mariadb):
+    site = bare_site_for(registry=mariadb.url)
+    phone = site.registered_phone()
+    mariadb.sql("SET GLOBAL read_only = 1")
+    site.deliver(phone.user)
+    site.mailpushd.wait_log("read-only.*alarm=registry state=begins")
+    mariadb.sql("SET GLOBAL read_only = 0")
+    site.told(phone, "INBOX")
+
+
+def test_what_a_rule_of_the_administrators_refuses_is_said_to_be_so(bare_site_for, mariadb):
+    """Of an import's registrations those alone."""
+    site = bare_site_for(registry=mariadb.url)
+    kept = site.registered_phone()
+    mariadb.sql("ALTER TABLE mailpush_registration ADD CONSTRAINT no_guests CHECK (username <> 'guest')")
+    mariadb.sql("CREATE TRIGGER refuse BEFORE DELETE ON mailpush_registration FOR EACH ROW "
+                "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'nobody is forgotten here'")
+    users = [new_user(), "guest", new_user()]
+    summary = do_import(site, write_lines(site, *(line(BarePhone(user)) for user in users)), status=1)
+    assert counts(summary) == (2, 0, 0, 1)
+    [reason] = summary["reasons"]
+    assert "no_guests" in reason["why"] and reason["first"] == "line 2"
+    [device] = ctl_json(site.mailpushd, "devices", "--user", kept.user)
+    for command in (["devices", "remove", device["key"]], ["user", "remove", kept.user, "--yes"]):
+        done = ctl(site.mailpushd, *command)
+        assert done.returncode == 1 and "nobody is forgotten here" in done.stderr
+    assert site.mailpushd.log.wait("alarm=registry:refused state=begins")
+    assert {l["user"] for l in exported(site)} == {kept.user, users[0], users[2]}
+
+
+def test_a_url_that_cannot_be_read_ends_the_start(bare_site_for):
+    site = bare_site_for(start=False, registry="mariadb://mailpush@db:port/mailpush")
+    with pytest.raises(RuntimeError, match="not a url of a MariaDB database: a host is"):
+        site.mailpushd.start()
+
+
+# ---- over the network ----
+
+def make_certificate(folder, name):
+    """Signed by itself, for localhost."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                    "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"],
+                   check=True, capture_output=True)
+    (folder / f"{name}.key").chmod(0o644)
+    return folder / f"{name}.pem", folder / f"{name}.key"
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificates")
+    folder.chmod(0o755)
+    for parent in folder.parents[:3]:
+        if parent.name.startswith("pytest-"):
+            parent.chmod(0o755)
+    return {name: make_certificate(folder, name) for name in ("server", "client", "stranger")}
+
+
+@pytest.fixture
+def on_network(mariadb_with, certificates):
+    """A server with TLS, and a url of it without parameters."""
+    port = free_port()
+    certificate, key = certificates["server"]
+    server = mariadb_with("skip-networking=0", "bind-address=127.0.0.1", f"port={port}", f"ssl-cert={certificate}",
+                          f"ssl-key={key}", f"ssl-ca={certificates['client'][0]}")
+    return server, f"mariadb://mailpush@localhost:{port}/mailpush"
+
+
+def test_the_server_is_verified_and_a_stranger_is_not_trusted(bare_site_for, on_network, certificates):
+    server, url = on_network
+    server.sql("ALTER USER mailpush@localhost REQUIRE SSL")
+    site = bare_site_for(registry=f"{url}?ssl_ca={certificates['server'][0]}")
+    phone = site.registered_phone()
+    site.deliver(phone.user)
+    site.told(phone, "INBOX")
+    other = bare_site_for(registry=f"{url}?ssl_ca={certificates['stranger'][0]}")
+    other.deliver(phone.user)
+    other.mailpushd.wait_log("registry 'mariadb://.*certificate.*alarm=registry state=begins")
+
+
+def test_the_name_in_the_url_is_that_of_the_certificate(bare_site_for, on_network, certificates):
+    _, url = on_network
+    site = bare_site_for(registry=f"{url.replace('localhost', '127.0.0.1')}?ssl_ca={certificates['server'][0]}")
+    site.deliver(new_user())
+    site.mailpushd.wait_log("registry 'mariadb://.*certificate.*alarm=registry state=begins")
+
+
+def test_a_certificate_of_the_daemon_lets_it_in(bare_site_for, on_network, certificates):
+    server, url = on_network
+    server.sql("ALTER USER mailpush@localhost REQUIRE X509")
+    url += f"?ssl_ca={certificates['server'][0]}"
+    refused = bare_site_for(registry=url)
+    refused.deliver(new_user())
+    refused.mailpushd.wait_log("Access denied.*alarm=registry state=begins")
+    certificate, key = certificates["client"]
+    site = bare_site_for(registry=f"{url}&ssl_cert={certificate}&ssl_key={key}")
+    phone = site.registered_phone()
+    site.deliver(phone.user)
+    site.told(phone, "INBOX")
+
+
+def test_a_password_that_is_wrong_is_not_told(bare_site_for, on_network, tmp_path):
+    server, url = on_network
+    server.sql("ALTER USER mailpush@localhost IDENTIFIED BY 'kept secret'")
+    file = tmp_path / "password"
+    file.write_text("not the secret\n")
+    site = bare_site_for(registry=f"{url}?ssl_verify=no", registry_password_file=file)
+    phone = BarePhone(new_user())
+    site.register(phone)
+    site.mailpushd.wait_log("Access denied.*alarm=registry state=begins")
+    file.write_text("kept secret\n")
+    site.told(phone, "INBOX")
+    assert not [line for line in site.mailpushd.lines() if "secret" in line]
+
+
+def test_the_next_host_is_taken(bare_site_for, on_network):
+    _, url = on_network
+    host = url.split("@")[1].split("/")[0]
+    site = bare_site_for(registry=url.replace(host, f"localhost:{free_port()},{host}"))
+    phone = site.registered_phone()
+    site.deliver(phone.user)
+    site.told(phone, "INBOX")
