@@ -31,6 +31,7 @@ struct pglink {
 	PGconn *conn;			       /* NULL: closed */
 	struct pghosts *hosts; /* at the host of the connection, or at the one to be tried next */
 	char version[64];
+	char last_word[200]; /* of the server before it closed the connection; "": none */
 	struct sent *sent;
 	size_t sent_count;
 };
@@ -91,7 +92,8 @@ static const char *first_line(char *text)
 static int lose(struct pglink *link, int code, const char *why, struct err *err)
 {
 	char said[256];
-	snprintf(said, sizeof(said), "%s", why);
+	snprintf(said, sizeof(said), "%s",
+		code == -ENOTCONN && *link->last_word ? link->last_word : why);
 	const char *host = pghosts_name(link->hosts);
 	err_set(err, code, "registry '%s': %s%s%s; look at the server and the way to it",
 		pglink_name(link), host, *host ? ": " : "", first_line(said));
@@ -134,10 +136,17 @@ static int resolve(struct pglink *link, int64_t deadline_ms, struct err *err)
 	return failed;
 }
 
-static void ignore_notice(void *ctx, const PGresult *notice)
+/* What ends the connection while nothing is asked comes as a notice. */
+static void on_notice(void *ctx, const PGresult *notice)
 {
-	(void)ctx;
-	(void)notice;
+	struct pglink *link = ctx;
+	const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *said = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+	/* Servers before 9.6, and poolers, say it in the language of people alone. */
+	if (!severity)
+		severity = PQresultErrorField(notice, PG_DIAG_SEVERITY);
+	if (said && severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+		snprintf(link->last_word, sizeof(link->last_word), "%s", said);
 }
 
 static int not_in_time(const struct pglink *link, const char *doing, struct err *err)
@@ -148,7 +157,8 @@ static int not_in_time(const struct pglink *link, const char *doing, struct err 
 
 static int say(struct pglink *link, struct err *err)
 {
-	return err_set(err, -ENOTCONN, "%s", PQerrorMessage(link->conn));
+	const char *said = PQerrorMessage(link->conn);
+	return err_set(err, -ENOTCONN, "%s", *link->last_word ? link->last_word : said);
 }
 
 /* Is the database one that can hold what we have? */
@@ -175,7 +185,6 @@ static int greet(struct pglink *link, int64_t deadline_ms, struct err *err)
 			return not_in_time(link, "to the attempt to connect", err);
 		state = PQconnectPoll(link->conn);
 	}
-	PQsetNoticeReceiver(link->conn, ignore_notice, NULL);
 	if (PQsetnonblocking(link->conn, 1) != 0 || !PQenterPipelineMode(link->conn))
 		return say(link, err);
 	const char *version = PQparameterStatus(link->conn, "server_version");
@@ -199,9 +208,11 @@ static int connect_host(
 		pgurl_set(&parameters, "target_session_attrs", "read-write");
 	if (!pgurl_parameter(link->url, "application_name"))
 		pgurl_set(&parameters, "application_name", "mailpush");
+	*link->last_word = '\0';
 	link->conn = PQconnectStartParams(parameters.names, parameters.values, 0);
 	if (!link->conn)
 		return err_set(err, -ENOMEM, "out of memory");
+	PQsetNoticeReceiver(link->conn, on_notice, link);
 	return greet(link, deadline_ms, err);
 }
 
@@ -276,20 +287,25 @@ int pglink_send(struct pglink *link, const char *sql, const struct pgvalues *val
 	return 0;
 }
 
-/* Until there is an answer to be read; all that was sent goes out meanwhile. */
+/*
+ * Until there is an answer to be read; all that was sent goes out meanwhile.  What the server said
+ * before it closed the connection is an answer too.
+ */
 static int wait_for_answer(struct pglink *link, int64_t deadline_ms, struct err *err)
 {
+	bool is_lost = false;
 	for (;;) {
 		int unsent = PQflush(link->conn);
-		if (unsent >= 0 && !PQisBusy(link->conn))
+		if (!PQisBusy(link->conn))
 			return 0;
+		if (unsent < 0 || is_lost)
+			return lose(link, -ENOTCONN, PQerrorMessage(link->conn), err);
 		short events = (short)(POLLIN | (unsent > 0 ? POLLOUT : 0));
-		if (unsent >= 0 && !wait_for_socket(link, events, deadline_ms)) {
+		if (!wait_for_socket(link, events, deadline_ms)) {
 			struct err why;
 			return lose(link, not_in_time(link, "to a statement", &why), why.text, err);
 		}
-		if (unsent < 0 || !PQconsumeInput(link->conn))
-			return lose(link, -ENOTCONN, PQerrorMessage(link->conn), err);
+		is_lost = !PQconsumeInput(link->conn);
 	}
 }
 

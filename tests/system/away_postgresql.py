@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 import network
+import pgbouncer
 import postgresql
 from away import Case, made
 from postgresql import Postgresql
@@ -61,6 +62,15 @@ def with_a_password():
 
 
 @contextlib.contextmanager
+def behind_a_pooler():
+    if reason := pgbouncer.why_not():
+        pytest.skip(reason)
+    with alone() as server:
+        pgbouncer.Pgbouncer(server).make()
+        yield server
+
+
+@contextlib.contextmanager
 def on_a_small_disk():
     if os.geteuid() != 0:
         pytest.skip("a small disk is a tmpfs, which needs root")
@@ -87,6 +97,13 @@ def refused(server, daemon):
     server.stop()
     yield
     server.start()
+
+
+@contextlib.contextmanager
+def pooler_refused(server, daemon):
+    server.pool.stop()
+    yield
+    server.pool.start()
 
 
 @contextlib.contextmanager
@@ -169,6 +186,8 @@ def disk_full(server, daemon):
 CASES = {
     "refused": Case(refused, "No such file or directory", alone),
     "hanging": Case(hanging, "no answer within 1000 ms", alone),
+    "behind a pooler": Case(refused, "no answer within 1000 ms|server login has been failing", behind_a_pooler),
+    "pooler refused": Case(pooler_refused, "No such file or directory|Connection refused", behind_a_pooler),
     "black hole": Case(black_hole, "no answer within 1000 ms", behind_a_line),
     "crashed in a batch": Case(crashed_in_a_batch, "No such file or directory", alone),
     "out of connections": Case(out_of_connections, "remaining connection slots are reserved",

@@ -54,28 +54,21 @@ class Ledger:
     def settle(self, timeout=TIMEOUT):
         """Wait until all that is owed is paid."""
         assert not self._failure, self._failure
-        owed = {}
-        for phone, mailbox in self._owed:
-            owed.setdefault(phone.token, (phone, set()))[1].add(hash_of(mailbox))
+        wait_until(lambda: not self._unpaid(), timeout, what="a push for each event that was acknowledged")
 
-        def unpaid():
-            return {token: hashes for token, (phone, of_phone) in owed.items()
-                    if (hashes := of_phone - hashes_of(self._pushes(phone)))}
-        try:
-            wait_until(lambda: not unpaid(), timeout, what="a push for each event that was acknowledged")
-        except TimeoutError as error:
-            raise TimeoutError(f"{error}; {sum(map(len, unpaid().values()))} of {len(self._owed)} are owed") from None
-
-    def _pushes(self, phone):
-        return [push for push in self._site.pushes(phone) if push["status"] == 200]
+    def _unpaid(self):
+        paid = {}
+        for push in self._site.sim.pushes(where=lambda push: push["status"] == 200):
+            paid.setdefault(push["token"], set()).update(hashes_of([push]))
+        return [(phone, mailbox) for phone, mailbox in self._owed
+                if hash_of(mailbox) not in paid.get(phone.token, ())]
 
     def _send(self):
         try:
-            for number in range(PHONES * FOLDERS):
-                if self._has_ended.wait(PAUSE_S):
-                    return
+            number = 0
+            while not self._has_ended.wait(PAUSE_S):
                 self._enter(*self._event(number))
-            raise AssertionError("there are no more folders")
+                number += 1
         except BaseException as failure:    # told by whoever waits
             with self._changed:
                 self._failure = failure
@@ -83,7 +76,7 @@ class Ledger:
 
     def _event(self, number):
         """Send one; who is to be told of what when it is acknowledged."""
-        if number % REGISTRATIONS == 0:
+        if number % REGISTRATIONS == 0 or number >= PHONES * FOLDERS:
             phone = BarePhone(new_user())
             self._site.register(phone)
             return phone, "INBOX"

@@ -48,6 +48,7 @@ class Postgresql:
         self.password = password
         self.process = None
         self.standbys = []
+        self.pool = None            # a pooler before it, by which others reach it
         # The server refuses to run as root.
         self.user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
         self.own(self.folder)
@@ -55,6 +56,8 @@ class Postgresql:
 
     @property
     def url(self):
+        if self.pool:
+            return self.pool.url
         host = f"{self.network.address}/" if self.network else "/"
         places = ",".join(str(server.folder) for server in (self, *self.standbys))
         return f"postgresql://{USER}@{host}{DATABASE}" + ("" if self.network else f"?host={places}")
@@ -62,7 +65,7 @@ class Postgresql:
     @property
     def place(self):
         """How it is called in what mailpushd says."""
-        return self.network.address if self.network else str(self.folder)
+        return self.network.address if self.network else str((self.pool or self).folder)
 
     def own(self, path):
         if self.user:
@@ -153,6 +156,8 @@ class Postgresql:
             self.process = None
 
     def remove(self):
+        if self.pool:
+            self.pool.stop()
         for standby in self.standbys:
             standby.remove()
         try:
