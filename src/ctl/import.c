@@ -216,8 +216,10 @@ static void print_json_summary(const struct import *import)
 static enum client_exit open_source(struct import *import)
 {
 	const struct import_request *request = import->request;
-	struct source_settings settings = {
-		.place = request->place, .columns = request->columns, .file = stdin};
+	struct source_settings settings = {.place = request->place,
+		.columns = request->columns,
+		.password_file = request->password_file,
+		.file = stdin};
 	bool is_file = !import->ops->is_database && strcmp(request->place, "-") != 0;
 	struct err err;
 	if (is_file) {
@@ -262,8 +264,8 @@ enum client_exit import_run(const struct import_request *request)
 		fprintf(stderr, "mailpushctl: --from '%s' is none of export, xapsd, sql\n", from);
 		return CLIENT_USAGE;
 	}
-	if (request->columns && !import.ops->is_database) {
-		fputs("mailpushctl: --columns is for --from sql\n", stderr);
+	if ((request->columns || request->password_file) && !import.ops->is_database) {
+		fputs("mailpushctl: --columns and --password-file are for --from sql\n", stderr);
 		return CLIENT_USAGE;
 	}
 	import.batch = json_array();

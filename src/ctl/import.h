@@ -14,6 +14,7 @@ struct import_request {
 	const char *place; /* a file, "-", or a database */
 	const char *topic; /* of those that do not say theirs; NULL: none */
 	const char *columns;
+	const char *password_file;
 	bool is_dry_run;
 	bool keeps_confirmed;
 	bool is_json;

@@ -24,6 +24,7 @@
  *   source_sql        the tables of a script, in a database that is asked by
  *   sql               what an SQL server must do
  *   sql_sqlite        an SQLite file
+ *   sql_postgresql    a PostgreSQL server
  *   time_text         times as other programs write them
  *
  * doctor/, which examines the whole site
@@ -89,6 +90,7 @@ enum {
 	TAKES_COLUMNS = 1 << 15,
 	TAKES_DRY_RUN = 1 << 16,
 	TAKES_CONFIRMED = 1 << 17,
+	TAKES_PASSWORD = 1 << 18,
 };
 
 static struct {
@@ -104,6 +106,7 @@ static struct {
 	const char *state;
 	const char *from;
 	const char *columns;
+	const char *password_file;
 	bool is_socket_given;
 	long limit;
 } options = {.socket = DEFAULT_SOCKET};
@@ -232,6 +235,7 @@ static enum client_exit import_file(char **arguments)
 		.place = arguments[0],
 		.topic = options.topic,
 		.columns = options.columns,
+		.password_file = options.password_file,
 		.is_dry_run = (options.given & TAKES_DRY_RUN) != 0,
 		.keeps_confirmed = (options.given & TAKES_CONFIRMED) != 0,
 		.is_json = options.is_json};
@@ -441,7 +445,9 @@ static const struct command {
 	{{"devices"}, 0, TAKES_FULL | TAKES_USER | TAKES_LIMIT | TAKES_FORGOTTEN, devices,
 		"--forgotten [--user U]", "registrations forgotten in the last 30 days, and why"},
 	{{"export"}, 0, TAKES_USER, export_all, "[--user U]", "all registrations as JSON lines"},
-	{{"import"}, 1, TAKES_FROM | TAKES_TOPIC | TAKES_COLUMNS | TAKES_DRY_RUN | TAKES_CONFIRMED,
+	{{"import"}, 1,
+		TAKES_FROM | TAKES_TOPIC | TAKES_COLUMNS | TAKES_DRY_RUN | TAKES_CONFIRMED |
+			TAKES_PASSWORD,
 		import_file, "[--from xapsd|sql] FILE", "take over registrations from elsewhere"},
 	{{"user", "export"}, 1, 0, user_export, "U", "all that is known of a user, as JSON"},
 	{{"user", "remove"}, 1, TAKES_YES, user_remove, "U --yes",
@@ -549,6 +555,7 @@ int main(int argc, char **argv)
 		{"mailbox", required_argument, NULL, 'm'},
 		{"online", no_argument, NULL, TAKES_ONLINE},
 		{"passphrase-file", required_argument, NULL, 'p'},
+		{"password-file", required_argument, NULL, 'w'},
 		{"problems", no_argument, NULL, TAKES_PROBLEMS},
 		{"socket", required_argument, NULL, 's'},
 		{"state", required_argument, NULL, 't'},
@@ -602,6 +609,10 @@ int main(int argc, char **argv)
 		case 'p':
 			options.given |= TAKES_PASSPHRASE;
 			options.passphrase_file = optarg;
+			break;
+		case 'w':
+			options.given |= TAKES_PASSWORD;
+			options.password_file = optarg;
 			break;
 		case 's':
 			options.socket = optarg;

@@ -12,7 +12,6 @@
 #endif
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 static const struct registry_ops *const drivers[] = {
@@ -40,8 +39,7 @@ const struct registry_ops *database_driver(const char *url, const char **ret_pla
 	return NULL;
 }
 
-/* In the part before the host, or as a parameter. */
-static bool has_password(const char *url)
+bool database_has_password(const char *url)
 {
 	const char *slashes = strstr(url, "://");
 	if (!slashes)
@@ -66,7 +64,7 @@ static int refuse_kind(struct err *err)
 
 int database_check(const char *url, struct err *err)
 {
-	if (has_password(url))
+	if (database_has_password(url))
 		return err_set(err, -EINVAL,
 			"has a password in it, which others could read here; write it into a file "
 			"of its own, and name that in registry_password_file");

@@ -8,10 +8,15 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+
 struct registry_ops;
 
 /* The driver that the url's scheme means, and its place, borrowed from the url.  NULL: none. */
 const struct registry_ops *database_driver(const char *url, const char **ret_place);
+
+/* In the part before the host, or as a parameter. */
+bool database_has_password(const char *url);
 
 /* Can a registry be in it, as somebody wrote it?  A password in it is refused, since others read
    it.  -EINVAL, with a text that people read after the url: "is not ...; write ...". */

@@ -27,6 +27,7 @@ struct pglink {
 	struct pgurl *url;
 	char *password_file;
 	int64_t timeout_ms;
+	bool is_foreign;
 	const atomic_int_least64_t *end_by_ms; /* may be NULL */
 	PGconn *conn;			       /* NULL: closed */
 	struct pghosts *hosts; /* at the host of the connection, or at the one to be tried next */
@@ -36,18 +37,24 @@ struct pglink {
 	size_t sent_count;
 };
 
+static const char *noun(bool is_foreign)
+{
+	return is_foreign ? "database" : "registry";
+}
+
 int pglink_new(const struct pglink_settings *settings, struct pglink **ret, struct err *err)
 {
 	struct pgurl *url = NULL;
 	struct err why;
 	int failed = pgurl_new(settings->url, &url, &why);
 	if (failed)
-		return err_set(err, failed, "registry: its url %s", why.text);
+		return err_set(err, failed, "%s: its url %s", noun(settings->is_foreign), why.text);
 	struct pglink *link = mem_alloc_zero(1, sizeof(*link));
 	link->url = url;
 	link->password_file = settings->password_file ? mem_dup(settings->password_file) : NULL;
 	link->timeout_ms = settings->timeout_ms;
 	link->end_by_ms = settings->end_by_ms;
+	link->is_foreign = settings->is_foreign;
 	link->hosts = pghosts_new(url);
 	*ret = link;
 	return 0;
@@ -95,8 +102,9 @@ static int lose(struct pglink *link, int code, const char *why, struct err *err)
 	snprintf(said, sizeof(said), "%s",
 		code == -ENOTCONN && *link->last_word ? link->last_word : why);
 	const char *host = pghosts_name(link->hosts);
-	err_set(err, code, "registry '%s': %s%s%s; look at the server and the way to it",
-		pglink_name(link), host, *host ? ": " : "", first_line(said));
+	err_set(err, code, "%s '%s': %s%s%s; look at the server and the way to it",
+		noun(link->is_foreign), pglink_name(link), host, *host ? ": " : "",
+		first_line(said));
 	pglink_close(link);
 	pghosts_move_on(link->hosts);
 	return code;
@@ -165,7 +173,7 @@ static int say(struct pglink *link, struct err *err)
 static int check_encoding(const struct pglink *link, struct err *err)
 {
 	const char *encoding = PQparameterStatus(link->conn, "server_encoding");
-	if (!encoding || strcmp(encoding, "UTF8") == 0)
+	if (link->is_foreign || !encoding || strcmp(encoding, "UTF8") == 0)
 		return 0;
 	return err_set(err, -ENOTSUP,
 		"the database's encoding is %s, not UTF8: make one with encoding 'UTF8'", encoding);
@@ -236,8 +244,8 @@ static int connect_any(struct pglink *link, const char *password, struct err *er
 		pghosts_move_on(link->hosts);
 	} while (pghosts_moves(link->hosts) < round && left_ms(link, deadline_ms) > 0);
 	return err_set(err, failed == -ENOENT ? -ENOTCONN : failed,
-		"registry '%s': %s; look at the server and the way to it", pglink_name(link),
-		causes);
+		"%s '%s': %s; look at the server and the way to it", noun(link->is_foreign),
+		pglink_name(link), causes);
 }
 
 /* The server may have closed it while nobody asked. */
@@ -275,11 +283,12 @@ int pglink_send(struct pglink *link, const char *sql, const struct pgvalues *val
 	pglink_rows_fn *on_rows, void *ctx, size_t index, struct err *err)
 {
 	if (!link->conn)
-		return err_set(err, -ENOTCONN, "registry '%s': not connected", pglink_name(link));
+		return err_set(err, -ENOTCONN, "%s '%s': not connected", noun(link->is_foreign),
+			pglink_name(link));
 	if (pgvalues_size(values) > PGVALUES_SIZE_MAX)
 		return err_set(err, -EILSEQ,
-			"registry '%s': so much does not go into one statement: %zu bytes",
-			pglink_name(link), pgvalues_size(values));
+			"%s '%s': so much does not go into one statement: %zu bytes",
+			noun(link->is_foreign), pglink_name(link), pgvalues_size(values));
 	if (!pgvalues_send(values, link->conn, sql))
 		return lose(link, -ENOTCONN, PQerrorMessage(link->conn), err);
 	link->sent = mem_realloc_array(link->sent, link->sent_count + 1, sizeof(*link->sent));
@@ -316,8 +325,10 @@ static int fail(struct pglink *link, const PGresult *result, struct err *err)
 	int code = pgstate_code(state);
 	if (!said)
 		said = PQresultErrorMessage(result);
-	return err_set(err, code, "registry '%s': %.200s (%s); %s", pglink_name(link), said,
-		state ? state : "no state", pgstate_remedy(code));
+	return err_set(err, code, "%s '%s': %.200s (%s); %s", noun(link->is_foreign),
+		pglink_name(link), said, state ? state : "no state",
+		link->is_foreign ? "look at the url and at the user's rights"
+				 : pgstate_remedy(code));
 }
 
 /* Answers in the order of the statements, up to the Sync behind the last. */

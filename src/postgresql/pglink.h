@@ -38,6 +38,9 @@ struct pglink_settings {
 	const char *url;	   /* "postgresql://..." */
 	const char *password_file; /* its first line, read at each connect; NULL: none */
 	int64_t timeout_ms;	   /* to connect, and for each wait */
+	/* Another program's tables are read: the database may have any encoding, and errors do not
+	   call it a registry. */
+	bool is_foreign;
 	/* Monotonic, may be set by another thread: no wait lasts longer; 0 or NULL: none. */
 	const atomic_int_least64_t *end_by_ms;
 };

@@ -25,9 +25,11 @@ enum source_found {
 };
 
 struct source_settings {
-	FILE *file;	     /* borrowed; what is read, but of a database */
-	const char *place;   /* for messages; of a database: its DSN */
-	const char *columns; /* of a database: "key=name,...", or NULL */
+	FILE *file;	   /* borrowed; what is read, but of a database */
+	const char *place; /* for messages; of a database: its DSN */
+	/* Of a database: */
+	const char *columns;	   /* "key=name,...", or NULL */
+	const char *password_file; /* or NULL */
 };
 
 struct source_ops;

@@ -3,16 +3,20 @@
  * account_id, user, time) and, of each user, mailboxes (user, mailbox).  Other names are given by
  * --columns.
  *
- * A user without mailboxes there gets INBOX.  The time is Unix seconds or milliseconds, or a text.
+ * One query joins them, a row for each mailbox of a device, and the server sorts it so that the
+ * rows of a device stand side by side.  A user without mailboxes there gets INBOX.  The time is
+ * Unix seconds or milliseconds, or a text.
  */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "database/database.h"
 #include "transfer/source.h"
 #include "transfer/sql.h"
 #include "transfer/time_text.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +24,15 @@
 #define MILLISECONDS_FROM 1e11 /* as seconds that is the year 5138 */
 #define MAILBOXES_MAX 2000     /* mailpushd takes 1000, and counts those left out */
 
-static const struct sql_ops *const servers[] = {&sql_sqlite_ops};
+static const struct {
+	const struct sql_ops *ops;
+	const char *example;
+} servers[] = {
+	{&sql_sqlite_ops, "sqlite:/path/to/file"},
+#ifdef MAILPUSH_POSTGRESQL
+	{&sql_postgresql_ops, "postgresql://user@host/database"},
+#endif
+};
 
 enum { DEVICES, DEVICE_TOKEN, ACCOUNT_ID, USER, TIME, MAILBOXES, MAILBOX_USER, MAILBOX, NAMES };
 
@@ -42,9 +54,14 @@ struct tables {
 	struct source source;
 	struct sql *sql;
 	char *names[NAMES];
-	char *mailbox_query;
-	unsigned long number; /* of the row, from 1 */
+	char *next[SQL_COLUMNS]; /* the row behind the last device */
+	bool has_next;
+	bool is_over;
+	unsigned long number; /* of the device, from 1 */
 };
+
+/* Of a row; the first of them, but the mailbox, are the same for all of a device. */
+enum { ROW_TOKEN, ROW_ACCOUNT_ID, ROW_USER, ROW_TIME, ROW_MAILBOX };
 
 static struct tables *tables_of(struct source *source)
 {
@@ -56,7 +73,8 @@ static void close_tables(struct source *source)
 	struct tables *tables = tables_of(source);
 	for (int i = 0; i < NAMES; i++)
 		free(tables->names[i]);
-	free(tables->mailbox_query);
+	for (int i = 0; i < SQL_COLUMNS; i++)
+		free(tables->next[i]);
 	if (tables->sql)
 		tables->sql->ops->close(tables->sql);
 	free(tables);
@@ -105,34 +123,84 @@ static int take_names(struct tables *tables, const char *columns, struct err *er
 	return 0;
 }
 
-static int connect_to(const char *dsn, struct sql **ret, struct err *err)
+static int no_such_kind(struct err *err)
 {
-	const char *colon = strchr(dsn, ':');
-	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]) && colon; i++) {
-		size_t size = strlen(servers[i]->scheme);
-		if ((size_t)(colon - dsn) == size && !memcmp(dsn, servers[i]->scheme, size))
-			return servers[i]->open(colon + 1, ret, err);
-	}
+	buf_auto struct buf examples;
+	buf_init(&examples);
+	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++)
+		buf_printf(&examples, "%s%s", i ? " or " : "", servers[i].example);
 	return err_set(err, -EINVAL,
-		"no such kind of database; write sqlite:/path/to/file (of another server, export "
-		"the tables into one)");
+		"no such kind of database; write %s (of another one, export the tables into an "
+		"SQLite file)",
+		buf_text(&examples));
+}
+
+static int connect_to(const struct source_settings *settings, struct sql **ret, struct err *err)
+{
+	const char *dsn = settings->place;
+	const char *colon = strchr(dsn, ':');
+	if (database_has_password(dsn))
+		return err_set(err, -EINVAL,
+			"there is a password in the url, which others can read in the list of "
+			"processes; write it into a file, and name that with --password-file");
+	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]) && colon; i++) {
+		const struct sql_ops *ops = servers[i].ops;
+		size_t size = strlen(ops->scheme);
+		if ((size_t)(colon - dsn) == size && !memcmp(dsn, ops->scheme, size))
+			return ops->open(dsn, settings->password_file, ret, err);
+	}
+	return no_such_kind(err);
+}
+
+/* Appends ", " and the SQL, which is freed. */
+static void add(struct buf *query, const char *comma, char *sql)
+{
+	buf_append_text(query, comma);
+	buf_append_text(query, sql);
+	free(sql);
+}
+
+static char *make_query(const struct tables *tables)
+{
+	static const int columns[SQL_COLUMNS] = {
+		[ROW_TOKEN] = DEVICE_TOKEN,
+		[ROW_ACCOUNT_ID] = ACCOUNT_ID,
+		[ROW_USER] = USER,
+		[ROW_TIME] = TIME,
+		[ROW_MAILBOX] = MAILBOX,
+	};
+	static const int order[] = {ROW_USER, ROW_TOKEN, ROW_ACCOUNT_ID, ROW_TIME};
+	const struct sql_ops *ops = tables->sql->ops;
+	char *const *names = tables->names;
+	char *texts[SQL_COLUMNS];
+	buf_auto struct buf query;
+	buf_init(&query);
+	buf_append_text(&query, "SELECT ");
+	for (int i = 0; i < SQL_COLUMNS; i++) {
+		mem_auto char *column =
+			mem_printf("%s.%s", i == ROW_MAILBOX ? "m" : "d", names[columns[i]]);
+		texts[i] = ops->text(column);
+		add(&query, i ? ", " : "", mem_dup(texts[i]));
+	}
+	buf_printf(&query, " FROM %s d LEFT JOIN %s m ON m.%s = d.%s ORDER BY ", names[DEVICES],
+		names[MAILBOXES], names[MAILBOX_USER], names[USER]);
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		add(&query, i ? ", " : "", ops->order(texts[order[i]]));
+	for (int i = 0; i < SQL_COLUMNS; i++)
+		free(texts[i]);
+	return mem_dup(buf_text(&query));
 }
 
 static int open_tables(const struct source_settings *settings, struct source **ret, struct err *err)
 {
 	struct tables *tables = mem_alloc_zero(1, sizeof(*tables));
 	tables->source.ops = &source_sql_ops;
-	int failed = connect_to(settings->place, &tables->sql, err);
+	int failed = connect_to(settings, &tables->sql, err);
 	if (!failed)
 		failed = take_names(tables, settings->columns, err);
 	if (!failed) {
-		char *const *names = tables->names;
-		mem_auto char *devices =
-			mem_printf("SELECT %s, %s, %s, %s FROM %s", names[DEVICE_TOKEN],
-				names[ACCOUNT_ID], names[USER], names[TIME], names[DEVICES]);
-		tables->mailbox_query = mem_printf("SELECT %s FROM %s WHERE %s = ?", names[MAILBOX],
-			names[MAILBOXES], names[MAILBOX_USER]);
-		failed = tables->sql->ops->ask(tables->sql, 0, devices, NULL, err);
+		mem_auto char *query = make_query(tables);
+		failed = tables->sql->ops->ask(tables->sql, query, err);
 	}
 	if (failed) {
 		close_tables(&tables->source);
@@ -140,6 +208,37 @@ static int open_tables(const struct source_settings *settings, struct source **r
 	}
 	*ret = &tables->source;
 	return 0;
+}
+
+/* 1: tables->next is the next row; 0: there is none. */
+static int look_ahead(struct tables *tables, struct err *err)
+{
+	if (tables->has_next || tables->is_over)
+		return tables->has_next;
+	const char *texts[SQL_COLUMNS];
+	int found = tables->sql->ops->row(tables->sql, texts, err);
+	tables->is_over = found != 1;
+	if (found != 1)
+		return found;
+	for (int i = 0; i < SQL_COLUMNS; i++) {
+		free(tables->next[i]);
+		tables->next[i] = texts[i] ? mem_dup(texts[i]) : NULL;
+	}
+	tables->has_next = true;
+	return 1;
+}
+
+static bool is_same(const char *one, const char *other)
+{
+	return one && other ? !strcmp(one, other) : one == other;
+}
+
+static bool is_of(char *const device[ROW_MAILBOX], char *const row[SQL_COLUMNS])
+{
+	bool is_same_device = true;
+	for (int i = 0; i < ROW_MAILBOX; i++)
+		is_same_device = is_same_device && is_same(device[i], row[i]);
+	return is_same_device;
 }
 
 static json_t *text_of(const char *text)
@@ -154,20 +253,23 @@ static void set_text(json_t *json, const char *key, const char *text)
 	json_object_set_new(json, key, value ? value : json_null());
 }
 
-static int read_mailboxes(struct tables *tables, const char *user, json_t *ret, struct err *err)
+/* Of the device, whose first row comes next. */
+static int read_mailboxes(
+	struct tables *tables, char *const device[ROW_MAILBOX], json_t *ret, struct err *err)
 {
-	const struct sql_ops *ops = tables->sql->ops;
-	const char *texts[SQL_COLUMNS_MAX];
-	int found = ops->ask(tables->sql, 1, tables->mailbox_query, user, err);
-	while (!found && (found = ops->row(tables->sql, 1, texts, err)) == 1) {
-		json_t *name = text_of(texts[0]);
-		found = 0;
-		if (json_array_size(ret) < MAILBOXES_MAX)
-			json_array_append_new(ret, name ? name : json_null());
+	int found;
+	while ((found = look_ahead(tables, err)) == 1 && is_of(device, tables->next)) {
+		const char *name = tables->next[ROW_MAILBOX];
+		json_t *text = text_of(name);
+		tables->has_next = false;
+		if (name && json_array_size(ret) < MAILBOXES_MAX)
+			json_array_append_new(ret, text ? text : json_null());
+		else
+			json_decref(text);
 	}
-	if (!found && !json_array_size(ret))
+	if (found >= 0 && !json_array_size(ret))
 		json_array_append_new(ret, json_string("INBOX"));
-	return found;
+	return found < 0 ? found : 0;
 }
 
 static bool read_time(const char *text, double *ret_s)
@@ -179,36 +281,46 @@ static bool read_time(const char *text, double *ret_s)
 	if (*end)
 		return time_text_read(text, ret_s);
 	*ret_s = seconds > MILLISECONDS_FROM ? seconds / 1000 : seconds;
-	return seconds >= 0;
+	return seconds >= 0 && isfinite(seconds);
 }
 
-static enum source_found next_row(struct source *source, json_t **ret, struct err *err)
+static enum source_found make_registration(
+	char *const device[ROW_MAILBOX], json_t *mailboxes, json_t **ret, struct err *err)
 {
-	struct tables *tables = tables_of(source);
-	const char *texts[SQL_COLUMNS_MAX];
-	int found = tables->sql->ops->row(tables->sql, 0, texts, err);
-	if (found != 1)
-		return found < 0 ? SOURCE_FAILED : SOURCE_END;
-	tables->number++;
 	double renewed = 0;
-	if (!read_time(texts[3], &renewed)) {
+	if (!read_time(device[ROW_TIME], &renewed)) {
 		err_set(err, -EINVAL, "its time is no time");
 		return SOURCE_REFUSED;
 	}
-	json_t *mailboxes = json_array();
-	if (read_mailboxes(tables, texts[2] ? texts[2] : "", mailboxes, err)) {
-		json_decref(mailboxes);
-		return SOURCE_FAILED;
-	}
 	json_t *json =
-		json_pack("{ss,si,so}", "subtopic", SUBTOPIC, "version", 2, "mailboxes", mailboxes);
-	set_text(json, "token", texts[0]);
-	set_text(json, "account_id", texts[1]);
-	set_text(json, "user", texts[2]);
+		json_pack("{ss,si,sO}", "subtopic", SUBTOPIC, "version", 2, "mailboxes", mailboxes);
+	set_text(json, "token", device[ROW_TOKEN]);
+	set_text(json, "account_id", device[ROW_ACCOUNT_ID]);
+	set_text(json, "user", device[ROW_USER]);
 	if (renewed > 0)
 		json_object_set_new(json, "renewed", json_real(renewed));
 	*ret = json;
 	return SOURCE_FOUND;
+}
+
+static enum source_found next_device(struct source *source, json_t **ret, struct err *err)
+{
+	struct tables *tables = tables_of(source);
+	int found = look_ahead(tables, err);
+	if (found != 1)
+		return found < 0 ? SOURCE_FAILED : SOURCE_END;
+	tables->number++;
+	char *device[ROW_MAILBOX];
+	for (int i = 0; i < ROW_MAILBOX; i++)
+		device[i] = tables->next[i] ? mem_dup(tables->next[i]) : NULL;
+	json_t *mailboxes = json_array();
+	enum source_found result = SOURCE_FAILED;
+	if (!read_mailboxes(tables, device, mailboxes, err))
+		result = make_registration(device, mailboxes, ret, err);
+	json_decref(mailboxes);
+	for (int i = 0; i < ROW_MAILBOX; i++)
+		free(device[i]);
+	return result;
 }
 
 static void where(const struct source *source, char ret[SOURCE_WHERE_MAX])
@@ -227,7 +339,7 @@ const struct source_ops source_sql_ops = {
 	.name = "sql",
 	.is_database = true,
 	.open = open_tables,
-	.next = next_row,
+	.next = next_device,
 	.where = where,
 	.warning = no_warning,
 	.close = close_tables,

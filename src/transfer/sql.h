@@ -1,14 +1,17 @@
 /*
  * sql - what an SQL server must do so that registrations can be read from it.
+ *
+ * One query is asked, whose rows come as a stream: a server keeps them, or a page of them is in
+ * memory at a time.
  */
 #ifndef MAILPUSH_TRANSFER_SQL_H
 #define MAILPUSH_TRANSFER_SQL_H
 
 #include "base/err.h"
 
-#include <stddef.h>
-
-#define SQL_COLUMNS_MAX 4
+#define SQL_COLUMNS 5
+/* Characters of a text; longer than all that mailpushd takes. */
+#define SQL_TEXT_MAX 2000
 
 struct sql_ops;
 
@@ -20,17 +23,21 @@ struct sql {
 struct sql_ops {
 	const char *scheme; /* what stands before the colon of the DSN */
 	char quote;	    /* around names; doubled within them */
-	/* `place`: what stands behind the colon. */
-	int (*open)(const char *place, struct sql **ret, struct err *err);
-	/* Two queries may be under way, `at` 0 and 1; `argument` (NULL: none) is for its ?. */
-	int (*ask)(
-		struct sql *sql, int at, const char *query, const char *argument, struct err *err);
-	/* 1: a row, whose texts live until the next call for `at`, NULL for NULL; 0: the end. */
-	int (*row)(
-		struct sql *sql, int at, const char *ret_texts[SQL_COLUMNS_MAX], struct err *err);
+	/* The DSN has no password in it.  `password_file`: may be NULL. */
+	int (*open)(const char *dsn, const char *password_file, struct sql **ret, struct err *err);
+	/* SQL for the first SQL_TEXT_MAX characters of a column, of whatever type; free it. */
+	char *(*text)(const char *column);
+	/* SQL by which such texts are in the order of their bytes; free it. */
+	char *(*order)(const char *text);
+	/* Asks for SQL_COLUMNS texts a row. */
+	int (*ask)(struct sql *sql, const char *query, struct err *err);
+	/* 1: a row, whose texts live until the next call, NULL for NULL; 0: the end, after
+	   which nothing is asked any more. */
+	int (*row)(struct sql *sql, const char *ret_texts[SQL_COLUMNS], struct err *err);
 	void (*close)(struct sql *sql);
 };
 
 extern const struct sql_ops sql_sqlite_ops;
+extern const struct sql_ops sql_postgresql_ops;
 
 #endif

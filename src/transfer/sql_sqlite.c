@@ -12,7 +12,7 @@ struct sqlite_file {
 	struct sql sql;
 	char *path;
 	sqlite3 *handle;
-	sqlite3_stmt *statements[2];
+	sqlite3_stmt *query;
 };
 
 static struct sqlite_file *file_of(struct sql *sql)
@@ -28,19 +28,20 @@ static int fail(struct sqlite_file *file, struct err *err)
 static void close_file(struct sql *sql)
 {
 	struct sqlite_file *file = file_of(sql);
-	for (int i = 0; i < 2; i++)
-		sqlite3_finalize(file->statements[i]);
+	sqlite3_finalize(file->query);
 	sqlite3_close(file->handle);
 	free(file->path);
 	free(file);
 }
 
-static int open_file(const char *place, struct sql **ret, struct err *err)
+static int open_file(const char *dsn, const char *password_file, struct sql **ret, struct err *err)
 {
+	const char *path = strchr(dsn, ':') + 1;
+	(void)password_file;
 	struct sqlite_file *file = mem_alloc_zero(1, sizeof(*file));
 	file->sql.ops = &sql_sqlite_ops;
-	file->path = mem_dup(place);
-	if (sqlite3_open_v2(place, &file->handle, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) {
+	file->path = mem_dup(path);
+	if (sqlite3_open_v2(path, &file->handle, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) {
 		int failed = fail(file, err);
 		close_file(&file->sql);
 		return failed;
@@ -52,35 +53,34 @@ static int open_file(const char *place, struct sql **ret, struct err *err)
 	return 0;
 }
 
-static int ask(struct sql *sql, int at, const char *query, const char *argument, struct err *err)
+static char *text(const char *column)
+{
+	return mem_printf("substr(CAST(%s AS TEXT), 1, %d)", column, SQL_TEXT_MAX);
+}
+
+static char *order(const char *text)
+{
+	return mem_printf("%s COLLATE BINARY", text);
+}
+
+static int ask(struct sql *sql, const char *query, struct err *err)
 {
 	struct sqlite_file *file = file_of(sql);
-	sqlite3_stmt **statement = &file->statements[at];
-	if (!*statement || strcmp(sqlite3_sql(*statement), query) != 0) {
-		sqlite3_finalize(mem_steal(*statement));
-		if (sqlite3_prepare_v2(file->handle, query, -1, statement, NULL) != SQLITE_OK)
-			return fail(file, err);
-	}
-	sqlite3_reset(*statement);
-	if (argument &&
-		sqlite3_bind_text(*statement, 1, argument, -1, SQLITE_TRANSIENT) != SQLITE_OK)
+	if (sqlite3_prepare_v2(file->handle, query, -1, &file->query, NULL) != SQLITE_OK)
 		return fail(file, err);
 	return 0;
 }
 
-static int row(struct sql *sql, int at, const char *ret_texts[SQL_COLUMNS_MAX], struct err *err)
+static int row(struct sql *sql, const char *ret_texts[SQL_COLUMNS], struct err *err)
 {
 	struct sqlite_file *file = file_of(sql);
-	sqlite3_stmt *statement = file->statements[at];
-	int result = sqlite3_step(statement);
+	int result = sqlite3_step(file->query);
 	if (result == SQLITE_DONE)
 		return 0;
 	if (result != SQLITE_ROW)
 		return fail(file, err);
-	for (int i = 0; i < SQL_COLUMNS_MAX; i++)
-		ret_texts[i] = i < sqlite3_column_count(statement)
-			? (const char *)sqlite3_column_text(statement, i)
-			: NULL;
+	for (int i = 0; i < SQL_COLUMNS; i++)
+		ret_texts[i] = (const char *)sqlite3_column_text(file->query, i);
 	return 1;
 }
 
@@ -88,6 +88,8 @@ const struct sql_ops sql_sqlite_ops = {
 	.scheme = "sqlite",
 	.quote = '"',
 	.open = open_file,
+	.text = text,
+	.order = order,
 	.ask = ask,
 	.row = row,
 	.close = close_file,

@@ -47,7 +47,7 @@ static bool read_zone(const char **text, int *ret_s)
 		return false;
 	int hours = digits(text, 2);
 	passes(text, ":");
-	int minutes = digits(text, 2);
+	int minutes = **text ? digits(text, 2) : 0;
 	*ret_s = (is_west ? -60 : 60) * (hours * 60 + minutes);
 	return hours >= 0 && hours <= 23 && minutes >= 0 && minutes <= 59;
 }

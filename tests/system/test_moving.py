@@ -312,7 +312,8 @@ def test_the_tables_of_a_script_are_imported(bare_site):
 @pytest.mark.parametrize("arguments, said", [
     (["import"], "is missing"),
     (["import", "--from", "carrier-pigeon", "x"], "is none of export, xapsd, sql"),
-    (["import", "--columns", "a=b", "x"], "--columns is for --from sql"),
+    (["import", "--columns", "a=b", "x"], "are for --from sql"),
+    (["import", "--password-file", "a", "x"], "are for --from sql"),
     (["user"], "user needs export or remove"),
     (["user", "remove"], "is missing"),
     (["devices", "remove"], "give --user, --topic or --state"),

@@ -179,15 +179,16 @@ static void tables_of_a_script_are_read(void **state)
 		"CREATE TABLE mailboxes (user TEXT, mailbox TEXT);"
 		"INSERT INTO devices VALUES ('" TOKEN "', 'A', 'alice', '2026-05-06 07:08:09'),"
 		" ('" TOKEN "', 'B', 'bob', '1778051289'), ('" TOKEN "', 'C', 'carol', NULL),"
-		" ('x', 'D', 'dave', 'soon');"
+		" ('x', 'D', 'dave', 'soon'), ('x', 'E', 'erin', 'infinity'),"
+		" ('" TOKEN "', 'F', 'alice', 1e400);"
 		"INSERT INTO mailboxes VALUES ('alice', 'INBOX'), ('alice', 'Sent');");
 	mem_auto char *dsn = mem_printf("sqlite:%s", path);
 	struct reading reading = read_source("sql", NULL, dsn, NULL);
 	unlink(path);
 	assert_string_equal(reading.error, "its time is no time");
 	assert_int_equal(reading.end, SOURCE_END);
-	assert_int_equal(reading.refused, 1);
-	assert_string_equal(reading.where, "row 4");
+	assert_int_equal(reading.refused, 3);
+	assert_string_equal(reading.where, "row 6");
 #define ROW(user, id, mailboxes, time)                                                  \
 	"{\"subtopic\":\"com.apple.mobilemail\",\"version\":2,\"mailboxes\":" mailboxes \
 	",\"token\":\"" TOKEN "\",\"account_id\":\"" id "\",\"user\":\"" user "\"" time "}"
@@ -195,6 +196,32 @@ static void tables_of_a_script_are_read(void **state)
 		"[" ROW("alice", "A", "[\"INBOX\",\"Sent\"]", ",\"renewed\":1778051289.0") "," ROW(
 			"bob", "B", "[\"INBOX\"]", ",\"renewed\":1778051289.0") "," ROW("carol",
 			"C", "[\"INBOX\"]", "") "]");
+}
+
+/* Each has all the mailboxes of its user, and what is not of its own is not cut by it. */
+static void devices_of_one_user_share_the_mailboxes(void **state)
+{
+	(void)state;
+	const char *path = make_database(
+		"CREATE TABLE devices (device_token TEXT COLLATE NOCASE, account_id TEXT,"
+		" user TEXT COLLATE NOCASE, time INTEGER);"
+		"CREATE TABLE mailboxes (user TEXT COLLATE NOCASE, mailbox TEXT);"
+		"INSERT INTO devices VALUES ('" TOKEN "', 'B', 'alice', 5), ('" TOKEN
+		"', 'A', 'Alice', 5), ('" TOKEN "', 'A', 'alice', 5), ('" TOKEN
+		"', NULL, NULL, 5), ('" TOKEN "', 'A', 'alice', 7);"
+		"INSERT INTO mailboxes VALUES ('alice', 'INBOX'), ('alice', 'Sent'),"
+		" ('bob', 'INBOX');");
+	mem_auto char *dsn = mem_printf("sqlite:%s", path);
+	struct reading reading = read_source("sql", NULL, dsn, NULL);
+	unlink(path);
+	assert_string_equal(reading.where, "row 5");
+#define BOTH "[\"INBOX\",\"Sent\"]"
+	assert_found(&reading,
+		"[{\"subtopic\":\"com.apple.mobilemail\",\"version\":2,\"mailboxes\":[\"INBOX\"],"
+		"\"token\":\"" TOKEN "\",\"account_id\":null,\"user\":null,\"renewed\":5.0}," ROW(
+			"Alice", "A", BOTH, ",\"renewed\":5.0") "," ROW("alice", "A", BOTH,
+			",\"renewed\":5.0") "," ROW("alice", "A", BOTH,
+			",\"renewed\":7.0") "," ROW("alice", "B", BOTH, ",\"renewed\":5.0") "]");
 }
 
 static void tables_and_columns_may_have_other_names(void **state)
@@ -223,8 +250,12 @@ static void tables_and_columns_may_have_other_names(void **state)
 	assert_non_null(strstr(reading.error, "no such column"));
 	json_decref(reading.found);
 	unlink(path);
-	reading = read_source("sql", NULL, "mysql:here", NULL);
+	reading = read_source("sql", NULL, "oracle:here", NULL);
 	assert_non_null(strstr(reading.error, "write sqlite:/path/to/file"));
+	json_decref(reading.found);
+	reading = read_source("sql", NULL, "postgresql://u:geheim@h/d", NULL);
+	assert_non_null(strstr(reading.error, "name that with --password-file"));
+	assert_null(strstr(reading.error, "geheim"));
 	json_decref(reading.found);
 }
 
@@ -240,6 +271,7 @@ static void times_are_read_as_others_write_them(void **state)
 		{"2026-05-06 07:08:09", true, 1778051289},
 		{"2026-05-06T09:38:09.25+02:30", true, 1778051289.25},
 		{"2026-05-06t00:08:09-07:00", true, 1778051289},
+		{"2026-05-06 09:08:09.5+02", true, 1778051289.5},
 		{"0001-01-01T00:00:00Z", true, -62135596800},
 		{"2026-13-06T07:08:09Z", false, 0},
 		{"2026-05-06", false, 0},
@@ -264,6 +296,7 @@ int main(void)
 		cmocka_unit_test(what_is_odd_in_an_xapsd_file_is_refused_alone),
 		cmocka_unit_test(a_cut_or_foreign_file_fails_after_what_was_whole),
 		cmocka_unit_test(tables_of_a_script_are_read),
+		cmocka_unit_test(devices_of_one_user_share_the_mailboxes),
 		cmocka_unit_test(tables_and_columns_may_have_other_names),
 		cmocka_unit_test(times_are_read_as_others_write_them),
 	};
