@@ -270,7 +270,7 @@ int pglink_connect(struct pglink *link, bool *ret_is_new, struct err *err)
 	int failed =
 		link->password_file ? password_file_read(link->password_file, password, err) : 0;
 	if (failed)
-		err_prefix(err, failed, "registry '%s'", pglink_name(link));
+		err_prefix(err, failed, "%s '%s'", noun(link->is_foreign), pglink_name(link));
 	else
 		failed = connect_any(link, link->password_file ? password : NULL, err);
 	explicit_bzero(password, sizeof(password));
