@@ -20,7 +20,7 @@ MAY_INCLUDE = {stage: set(STAGES[: i + 1]) for i, stage in enumerate(STAGES)}
 MAY_INCLUDE["sim"] = {"platform", "base", "sim"}
 # The operator's tool asks the daemon; of the stages it needs only how files are read.
 MAY_INCLUDE["console"] = {"platform", "base", "console"}
-MAY_INCLUDE["transfer"] = {"platform", "base", "transfer"}
+MAY_INCLUDE["transfer"] = {"platform", "base", "event", "registry", "postgresql", "mariadb", "database", "transfer"}
 MAY_INCLUDE["doctor"] = {"platform", "base", "event", "database", "config", "console", "doctor"}
 MAY_INCLUDE["ctl"] = {"platform", "base", "credential", "console", "transfer", "doctor", "ctl"}
 # mailpush-notify speaks to intake: it shares what is said there of the protocol and the spool.
