@@ -6,9 +6,9 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "database/database.h"
 #include "registry/batch.h"
 #include "registry/registry.h"
-#include "sqlite/sqlite.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -30,7 +30,7 @@ struct phone {
 };
 
 struct options {
-	const char *path;
+	const char *url; /* or the path of a file */
 	const char *site;
 	const char *topic;
 	uint32_t count;
@@ -107,7 +107,8 @@ static int fill(struct registry_store *store, const struct options *options, str
 
 static void usage(FILE *to)
 {
-	fputs("usage: bench_fill --registry FILE --count N --site SITE --topic TOPIC [--notes]\n"
+	fputs("usage: bench_fill --registry URL|FILE --count N --site SITE --topic TOPIC "
+	      "[--notes]\n"
 	      "\n"
 	      "Registers N phones in a new registry, for the INBOX, with --notes for Notes as "
 	      "well.\n",
@@ -125,7 +126,7 @@ int main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'r':
-			options.path = optarg;
+			options.url = optarg;
 			break;
 		case 'n':
 			options.count = (uint32_t)strtoul(optarg, NULL, 10);
@@ -147,12 +148,20 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (!options.path || !options.site || !options.topic || !options.count) {
+	if (!options.url || !options.site || !options.topic || !options.count) {
 		usage(stderr);
 		return 2;
 	}
-	const struct registry_settings settings = {.ops = &sqlite_ops,
-		.place = options.path,
+	mem_auto char *url = strchr(options.url, ':') ? mem_dup(options.url)
+						      : mem_printf("sqlite:%s", options.url);
+	const char *place = NULL;
+	const struct registry_ops *driver = database_driver(url, &place);
+	if (!driver) {
+		fprintf(stderr, "bench_fill: %s: no such kind of database\n", options.url);
+		return 2;
+	}
+	const struct registry_settings settings = {.ops = driver,
+		.place = place,
 		.site = options.site,
 		.registration_ttl_ms = 30 * CLOCK_DAY_MS,
 		.deleted_user_grace_ms = 7 * CLOCK_DAY_MS,
@@ -165,7 +174,7 @@ int main(int argc, char **argv)
 		status = fill(store, &options, &err);
 	registry_store_close(store);
 	if (status) {
-		fprintf(stderr, "bench_fill: %s: %s\n", options.path, err.text);
+		fprintf(stderr, "bench_fill: %s: %s\n", options.url, err.text);
 		return 1;
 	}
 	printf("{\"registrations\":%" PRIu32 ",\"seconds\":%.1f}\n", options.count,
