@@ -333,6 +333,57 @@ static void send_mailbox(struct user *user, const char *name, const char *old, c
 	hand_in((size_t)size, &event);
 }
 
+static bool is_below(const char *folder, const char *parent)
+{
+	size_t size = strlen(parent);
+	return !strncmp(folder, parent, size) && folder[size] == '.';
+}
+
+/* Have the names of all that moves along room? */
+static bool may_move(const struct user *user, const char *from, const char *to)
+{
+	for (unsigned i = 0; i < user->folder_count; i++) {
+		const char *folder = user->folders[i];
+		if (is_below(folder, from) &&
+			strlen(folder) - strlen(from) + strlen(to) >= sizeof(user->folders[0]))
+			return false;
+	}
+	return true;
+}
+
+static void move_below(struct user *user, const char *from, const char *to, unsigned except)
+{
+	for (unsigned i = 0; i < user->folder_count; i++) {
+		char moved[sizeof(user->folders[0])];
+		if (i == except || !is_below(user->folders[i], from))
+			continue;
+		snprintf(moved, sizeof(moved), "%s%s", to, user->folders[i] + strlen(from));
+		rename_to(user, i, moved);
+	}
+}
+
+/* Two folders swap names through JMAP: what comes after names the ids alone. */
+static void swap_folders(struct user *user)
+{
+	unsigned which[2] = {dice_roll(user->folder_count), dice_roll(user->folder_count)};
+	char names[2][sizeof(user->folders[0])];
+	for (unsigned i = 0; i < 2; i++)
+		strcpy(names[i], user->folders[which[i]]);
+	if (*user->domain || which[0] == which[1] || strchr(names[0], '@') ||
+		strchr(names[1], '@') || is_below(names[0], names[1]) ||
+		is_below(names[1], names[0]) || !may_move(user, names[0], names[1]) ||
+		!may_move(user, names[1], names[0]))
+		return;
+	const char *turns[][2] = {{names[0], "swap"}, {names[1], names[0]}, {"swap", names[1]}};
+	for (unsigned i = 0; i < 3; i++) {
+		unsigned folder = which[i % 2];
+		rename_to(user, folder, turns[i][1]);
+		move_below(user, turns[i][0], turns[i][1], folder);
+	}
+	for (unsigned changes = dice_roll(12); changes > 0; changes--)
+		change_mailbox(user, names[dice_roll(2)]);
+}
+
 static void rename_folder(struct user *user)
 {
 	unsigned which = dice_roll(user->folder_count);
@@ -351,6 +402,8 @@ static void rename_folder(struct user *user)
 		strcat(folder, "x");
 	else
 		strcat(folder, ".y");
+	if (!may_move(user, old, folder))
+		return;
 	/* Through JMAP it is known by the id alone. */
 	bool is_told = *user->domain || strchr(old, '@') || dice_roll(3);
 	rename_to(user, which, folder);
@@ -362,16 +415,7 @@ static void rename_folder(struct user *user)
 		send_mailbox(user, "MailboxRename", old, folder);
 	for (unsigned i = 0; i < changes; i++)
 		change_mailbox(user, folder);
-	for (unsigned i = 0; i < user->folder_count; i++) {
-		size_t size = strlen(old);
-		char *below = user->folders[i];
-		if (i == which || strncmp(below, old, size) != 0 || below[size] != '.')
-			continue;
-		char moved[24];
-		if (snprintf(moved, sizeof(moved), "%s%s", folder, below + size) <
-			(int)sizeof(moved))
-			rename_to(user, i, moved);
-	}
+	move_below(user, old, folder, which);
 }
 
 static void rearrange(void *ctx, uint64_t number)
@@ -381,7 +425,7 @@ static void rearrange(void *ctx, uint64_t number)
 	if (is_clear)
 		return;
 	struct user *user = &users[dice_roll(USERS)];
-	unsigned what = dice_roll(12);
+	unsigned what = dice_roll(14);
 	if (what < 4) {
 		unsigned which = dice_roll(user->folder_count);
 		send_mailbox(user, "MailboxDelete", user->folders[which], NULL);
@@ -391,10 +435,12 @@ static void rearrange(void *ctx, uint64_t number)
 	} else if (what < 10) {
 		user->shares = dice_roll(2);
 		user->is_denied = dice_roll(2);
+	} else if (what < 12) {
+		swap_folders(user);
 	} else {
 		/* The account is gone; mostly it was a transfer that failed, and it goes on. */
-		send_mailbox(user, what == 10 ? "MailboxDelete" : "MailboxRename", "",
-			what == 10 ? NULL : "elsewhere");
+		send_mailbox(user, what == 12 ? "MailboxDelete" : "MailboxRename", "",
+			what == 12 ? NULL : "elsewhere");
 		if (dice_roll(2))
 			user->silent_until_ms = virtual_now_ms() + dice_wait_ms(2 * DAY);
 	}
