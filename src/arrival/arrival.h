@@ -2,8 +2,8 @@
  * arrival - one event on its way in: what came, what is asked of the registry, who waits for the
  * answer, and what of it is on disk.
  *
- * Events that are merged become one arrival, which answers for all of them.  Each of the modules
- * below has its part of the struct.  Loop thread only.
+ * Merged events are one arrival, which answers for all of them.  merging.h, parking.h and
+ * known_ids.h have their parts of the struct.  Loop thread only.
  */
 #ifndef MAILPUSH_ARRIVAL_ARRIVAL_H
 #define MAILPUSH_ARRIVAL_ARRIVAL_H
@@ -83,7 +83,7 @@ const char *arrival_raw(const struct arrival *arrival);
 void arrival_answer_waiter(struct arrival_waiter waiter, int status, const char *text);
 void arrival_add_waiter(struct arrival *arrival, struct arrival_waiter waiter);
 bool arrival_is_awaited(const struct arrival *arrival);
-/* Tells all who wait; a second call tells nobody. */
+/* Answers all who wait; a second call answers nobody. */
 void arrival_answer(struct arrival *arrival, int status, const char *text);
 /* The newer one stands for both, as its ACL counts; takes it over. */
 void arrival_merge(struct arrival *into, struct arrival *newer);

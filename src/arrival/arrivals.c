@@ -310,7 +310,7 @@ static void take_event(struct arrivals *arrivals, const char *json, size_t size,
 }
 
 /*
- * When the sender was told, or else now.  A time that cannot be is from a clock that was not set
+ * When the event came, or else now.  A time that cannot be is from a clock that was not set
  * when the event was kept.
  */
 static int64_t time_of(const struct notification *notification)

@@ -4,9 +4,9 @@
  *
  *   intake -> event -> relay -> registry -> queue -> OK
  *
- * The registry is asked first, then what follows is stored, then Cyrus gets its OK.  Joins what
- * decides on the way: admission.h, merging.h, parking.h, known_ids.h, registry_outcome.h; too much
- * is bounded by overload.h.
+ * The registry is asked first, then what follows is stored, then Cyrus gets its OK.  This module
+ * joins those that decide on the way: admission.h, known_ids.h, merging.h, parking.h,
+ * registry_outcome.h.  overload.h bounds how much may wait.
  *
  * Loop thread only.
  */
@@ -48,26 +48,26 @@ void arrivals_free(struct arrivals *arrivals);
 
 void arrivals_take(struct arrivals *arrivals, const struct notification *notification,
 	struct arrival_waiter waiter);
-/* An event that was parked before a restart, as the queue's file tells it: while they are held. */
+/* An event that was parked before a restart, from the queue's file; only while events are held. */
 void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t received_ms,
 	const char *raw, size_t raw_size);
 
 /*
- * From now on events wait in memory, before all that follows from them: what is in the queue's file
+ * From now on events wait in memory before anything follows from them: what is in the queue's file
  * is not known yet, and comes first.
  */
 void arrivals_hold(struct arrivals *arrivals);
 /* They go on in their order, behind those that were parked before the restart. */
 void arrivals_release(struct arrivals *arrivals);
-/* It comes to the end instead: their senders are told, and what nobody keeps is lost. */
+/* The end comes instead: their senders get -EAGAIN, and events that nobody keeps are lost. */
 void arrivals_give_up_held(struct arrivals *arrivals);
-/* The same of those that a database does not give back; only the end of the process frees them. */
+/* The same for those that a database does not give back; only the end of the process frees them. */
 void arrivals_give_up_stuck(struct arrivals *arrivals);
 
 /* ack_timeout passed for a request. */
 void arrivals_on_ack_timeout(struct arrivals *arrivals);
 
-/* Events of which nothing was on disk when the queue had to end; their senders were told NO. */
+/* Events of which nothing was on disk when the queue had to end; their senders got NO. */
 uint64_t arrivals_lost(const struct arrivals *arrivals);
 /* Events on their way in. */
 uint64_t arrivals_count(const struct arrivals *arrivals);

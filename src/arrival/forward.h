@@ -1,19 +1,18 @@
 /*
- * forward - notifications that are not ours, for the program that they are meant for.
+ * forward - notifications for other programs.
  *
- * The socket that Cyrus is told to notify gets more than events: what a Sieve script says, what
- * mailnotifier says, and what httpd says about invitations belong to Cyrus' own notifyd.  They are
- * passed on to forward_socket as they came, byte for byte; to a target of the other transport they
- * are written down anew (notification_write.h).
+ * Cyrus' notify socket gets more than events: notifications of Sieve scripts, of mailnotifier, and
+ * of httpd about invitations are for Cyrus' own notifyd.  They are passed on to forward_socket byte
+ * for byte; for a target of the other transport they are written anew (notification_write.h).
  *
- * Nobody waits for the target.  Whoever sent a notification is answered as soon as it stands in the
- * queue here: Cyrus does nothing with an answer but log it, and waits for it with its locks held,
- * so a slow target would slow mail down and gain nothing.  One notification is given at a time, in
- * the order in which they came, and none twice.  The queue is in memory and bounded; what finds no
- * room, or is refused, is counted and told in the log, once a minute at most.  An alarm stands
+ * Nobody waits for the target.  The sender is answered as soon as its notification is in the queue
+ * here: Cyrus does nothing with an answer but log it, and waits for it with its locks held, so a
+ * slow target would slow mail down and gain nothing.  One notification is given at a time, in the
+ * order in which they came, and none twice.  The queue is in memory and bounded.  A notification
+ * that finds no room, or is refused, is counted, and logged once a minute at most.  An alarm stands
  * while the target takes nothing.
  *
- * Without a target, what is not ours is dropped, and each class named once.
+ * Without a target these notifications are dropped, and each class is logged once.
  *
  * Loop thread only.
  */
@@ -50,16 +49,16 @@ struct forward_counts {
 struct forward;
 
 struct forward *forward_new(uv_loop_t *loop, const struct forward_settings *settings);
-/* What still waits is lost, and logged. */
+/* Notifications that still wait are lost, and logged. */
 void forward_free(struct forward *forward);
 
 /*
- * 0: it is passed on, or dropped as nobody is to get it.  -EAGAIN: there is no room for it now.
+ * 0: it is passed on, or dropped as there is no target.  -EAGAIN: there is no room for it now.
  * -EBADMSG: no datagram can carry it, and the target takes nothing else.
  */
 int forward_take(struct forward *forward, const struct notification *notification, struct err *err);
 
-/* Nothing waits any more, or what does waits for a target that is away. */
+/* Nothing waits, or the target is away. */
 bool forward_is_quiet(const struct forward *forward);
 void forward_count(const struct forward *forward, struct forward_counts *ret);
 

@@ -1,8 +1,8 @@
 /*
- * known_ids - what an event on its way in and the ids of mailboxes say of each other.
+ * known_ids - what an event on its way in means for the ids of mailboxes, and they for it.
  *
- * News tells where its mailbox is, and so whether it moved.  What tells of mailboxes by their names
- * alone (a registration, a delete, a rename) leaves in doubt what their ids say.
+ * News says where its mailbox is, and so whether it moved.  A registration, a delete and a rename
+ * name mailboxes by their names alone, and put in doubt what is known of their ids.
  *
  * Loop thread only.  Keeps nothing.
  */

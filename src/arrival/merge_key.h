@@ -1,6 +1,6 @@
 /*
- * merge_key - what makes two pieces of news one: the same action and mailbox, which the ACL lets
- * its owner read or not (of two mailboxes with one name it believes another).
+ * merge_key - the key by which news is merged: action and mailbox, and whether the ACL lets its
+ * owner read it (which decides of two mailboxes with one name).
  *
  * Pure; any thread.
  */

@@ -1,9 +1,10 @@
 /*
  * merging - news about the same mailbox and of the same urgency that waits for the registry is one.
  *
- * Only as long as the registry's thread has not begun with it, and never across a barrier, by which
- * the mailbox may get other subscribers: a registration, a delete, a rename, news of a mailbox that
- * moved.  What has a row of its own in the queue's file stays what that row stands for.
+ * An arrival takes in others until it is handed to the registry's thread.  None crosses a barrier,
+ * by which the mailbox may get other subscribers: a registration, a delete, a rename, news of a
+ * mailbox that moved.  An event that was parked before a restart has a row of its own in the
+ * queue's file, and is not taken in.
  *
  * Borrows arrivals from merging_match to merging_end.  Loop thread only.
  */

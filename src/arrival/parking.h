@@ -1,12 +1,13 @@
 /*
- * parking - events that the registry lets wait too long are kept in the queue's file instead.
+ * parking - events that wait too long for the registry are kept in the queue's file meanwhile.
  *
- * The registry hangs, if it has had work and answered nothing for PARKING_AFTER_MS.  Then what it
- * has had for as long is parked: written raw into the queue's file, and acknowledged from there.
- * What comes later is parked at once: all until it answers again, then, while anything is parked,
- * that for which somebody waits.  All keep their place with the registry, and so their order.
+ * The registry hangs if it has had work and answered nothing for PARKING_AFTER_MS.  Then the events
+ * that it has had for as long are parked: written raw into the queue's file, and acknowledged from
+ * there.  Later events are parked at once: all of them until the registry answers again, then,
+ * while anything is parked, those whose sender waits.  All keep their place with the registry, and
+ * so their order.
  *
- * Has the list of those under way.  Loop thread only.
+ * Owns the list of arrivals under way.  Loop thread only.
  */
 #ifndef MAILPUSH_ARRIVAL_PARKING_H
 #define MAILPUSH_ARRIVAL_PARKING_H

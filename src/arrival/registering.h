@@ -1,5 +1,5 @@
 /*
- * registering - what a registration asks of the registry: the mailboxes meant, their hashes, the
+ * registering - prepares the registry's job of a registration: its mailboxes, their hashes, the
  * topic.
  *
  * Embedded in an arrival; the registry's job borrows from it.  Loop thread only.

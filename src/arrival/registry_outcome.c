@@ -7,7 +7,7 @@
 #include "event/acl.h"
 
 /* Does the event itself show that this user may read the mailbox? */
-static bool may_be_told(const struct config *config, const struct mail_event *event,
+static bool may_be_pushed_to(const struct config *config, const struct mail_event *event,
 	const struct registry_match *match)
 {
 	if (match->is_own)
@@ -25,7 +25,7 @@ static void on_news(const struct registry_outcome_needs *needs, enum queue_urgen
 		event_log_mailbox_change(job->was_at, false);
 	for (size_t i = 0; i < job->match_count; i++) {
 		struct registry_match *match = &job->matches[i];
-		if (!may_be_told(needs->config, job->event, match))
+		if (!may_be_pushed_to(needs->config, job->event, match))
 			continue;
 		log_event(LOG_LEVEL_DEBUG, "relay", "to be told",
 			log_text("event", event_kind_name(job->event->kind)),

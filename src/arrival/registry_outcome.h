@@ -1,9 +1,9 @@
 /*
- * registry_outcome - what follows from the registry's answer to an event: in the queue, in the log
- * and in the counters.
+ * registry_outcome - what follows from the registry's answer to an event, in the queue, the log and
+ * the counters.
  *
  * News goes to subscribers who may read the mailbox, by the event's own ACL.  A new registration,
- * or one whose list changed, gets one deferred push: it covers what fell between login and
+ * or one whose list changed, gets one deferred push: it covers mail that came between login and
  * registration, and proves the token.  Registrations that are gone leave the queue.
  *
  * Loop thread only.  Keeps nothing.

@@ -1,11 +1,10 @@
 /*
- * check_times - when Apple is asked next whether it takes a credential, though nothing is to be
- * sent.
+ * check_times - when a credential is tested with Apple next.
  *
- * Soon after the start and a reload, spread where there are many; then once an interval, a little
- * less by chance, so that the servers of a site do not ask together.  A push to a phone that Apple
- * judged meanwhile says as much, so it puts the next time off.  Never twice within
- * CHECK_TIMES_LEAST_MS.
+ * Soon after the start and a reload, spread where there are many credentials; then once an
+ * interval, a little less by chance, so that the servers of a site do not ask together.  A push to
+ * a phone that Apple judged meanwhile says as much, so it puts the next test off.  Two tests are at
+ * least CHECK_TIMES_LEAST_MS apart.
  *
  * Pure; embedded; one owner.
  */

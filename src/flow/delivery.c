@@ -24,7 +24,7 @@
 #define GIVE_UP_ATTEMPTS_MAX 1000
 #define SMALL_PAYLOAD 256
 #define POOL_MAX 4096
-#define TROUBLE_LINES 200 /* a minute, about pushes that were not taken; more tell nothing new */
+#define TROUBLE_LINES 200 /* a minute, about pushes that were not taken; more say nothing new */
 #define ALARM_NAME_SIZE 101
 
 struct flight {
@@ -165,8 +165,8 @@ static void return_flight(struct delivery *delivery, struct flight *flight)
 }
 
 /*
- * The plain payload refreshes INBOX.  One with `m` refreshes what is named, but is understood only
- * by a phone that was told which mailboxes are watched.
+ * The plain payload refreshes INBOX.  One with `m` refreshes the mailboxes that it names, but only
+ * a phone that knows which mailboxes are watched understands it.
  */
 static bool is_plain(const struct push_target *target)
 {
@@ -208,7 +208,7 @@ static bool launch(struct delivery *delivery, const struct push *scheduled)
 	return true;
 }
 
-/* Till nothing more is due, or until told that there is no room: only then we are told of more. */
+/* Until nothing more is due, or there is no room: `room` is called only after a refusal. */
 static void launch_due(struct delivery *delivery, const char *topic)
 {
 	const struct push *push;
@@ -428,7 +428,7 @@ static void on_answered(void *ctx, struct sender_push *push, const struct apns_a
 			verdict->delay_ms, verdict->counts);
 		break;
 	case VERDICT_HOLD:
-		/* First, as who is told the answer asks what follows. */
+		/* First, as an observer of the answer asks what follows. */
 		hold(delivery, flight, answer, verdict);
 		tell_answer(delivery, flight, answer, verdict->action, "hold");
 		queue_retry(delivery->needs.queue, &flight->key, answer->status, answer->reason,

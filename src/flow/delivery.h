@@ -3,8 +3,8 @@
  *
  *   queue -> sender -> verdict -> queue (settled, again later) or registry (forget)
  *
- * Takes from the queue as many pushes as the sender has room for, at the end of every loop turn
- * and when the queue says that something falls due.
+ * It takes from the queue as many pushes as the sender has room for, at the end of each turn of the
+ * loop that woke it, and when a push falls due.
  *
  * Loop thread only.
  */
@@ -38,9 +38,9 @@ void delivery_free(struct delivery *delivery);
 
 /* Something may be due: look at the end of this turn. */
 void delivery_wake(struct delivery *delivery);
-/* The registration was made again: that its token was for another topic counts no more. */
+/* The registration was made again: that its token was for another topic no longer counts. */
 void delivery_forgive(struct delivery *delivery, const struct registry_key *key);
-/* It is gone: nothing that Apple said of its token counts any more. */
+/* It is gone: nothing that Apple said of its token counts. */
 void delivery_gone(struct delivery *delivery, const struct registry_key *key);
 /* No more pushes are taken from the queue. */
 void delivery_stop(struct delivery *delivery);

@@ -1,6 +1,6 @@
 /*
- * expiry - housekeeping: once an hour the registry forgets what is over and nudges who is about to
- * be.
+ * expiry - housekeeping: once an hour the registry forgets registrations that are over and nudges
+ * phones whose registration is about to be.
  *
  * The nodes of a site share it: of those that come in an hour one does it, and each finds out what
  * became of the users that are suspended in its own queue.

@@ -1,10 +1,10 @@
 /*
- * keyring - the credentials in force, and what is to be said about them.
+ * keyring - the credentials in force, and the alarms about them.
  *
  * Each section of mailpush.conf is taken by itself: one whose files are broken, or not valid now,
- * keeps what it had, and an alarm says so.  Without anything before, one that is not valid now is
- * taken all the same: its pushes wait until it is.  From 30 days before its end on an alarm counts
- * the days.
+ * keeps the credential that it had, and an alarm says so.  If it had none, a credential that is not
+ * valid yet is taken: its pushes wait until it is.  From 30 days before a credential's end an alarm
+ * counts the days.
  *
  * Alarms: credential-file:NAME, credential-expiry:NAME, credential-dates:NAME, no-credential,
  * aps-topic.

@@ -1,6 +1,6 @@
 /*
- * pipeline - the way of an event, joined: what comes through the doors goes to arrivals, what the
- * queue has goes to delivery.
+ * pipeline - joins the way of an event: notifications go to arrivals, pushes that are due to
+ * delivery.
  *
  * It makes and ends registry, queue, delivery, forward, arrivals and expiry, and holds the
  * callbacks between them.  The daemon and the simulation both run it.  It opens no socket: whoever

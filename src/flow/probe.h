@@ -1,5 +1,5 @@
 /*
- * probe - a push to a device that cannot exist: what does Apple say to our credential?
+ * probe - a push to a device that cannot exist, to learn what Apple says to a credential.
  *
  * It goes over the connection that all pushes with that topic use, past the schedule and without a
  * trace in it, in the metrics or among the failures.  Whoever owns the probes launches them, hands

@@ -1,6 +1,5 @@
 /*
- * damaged_file - takes a damaged queue out of the way, and keeps it for whoever wants to look into
- * it.
+ * damaged_file - moves a damaged queue out of the way, and keeps it for administrators.
  *
  * The thread that writes.
  */
@@ -12,8 +11,8 @@
 #include <stdbool.h>
 
 /*
- * May the file at `path`, which SQLite cannot read, have been a queue?  Not what somebody's mistake
- * in mailpush.conf names: that is to be left alone.
+ * May the file at `path`, which SQLite cannot read, have been a queue?  A file that mailpush.conf
+ * names by mistake is not to be touched.
  */
 bool damaged_file_may_be_queue(const char *path);
 

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What stands in the file at start, in order of key, of seq, of parked_id. */
+/* Gets what is in the file at the start, in order of key, of seq, of parked_id. */
 struct store_loader {
 	/* The target is handed over. */
 	void (*push)(void *ctx, int64_t row, struct push_target *target,
@@ -28,7 +28,7 @@ struct store_loader {
 struct store_file;
 /* After -EBADMSG too there is a file, to be salvaged or closed. */
 int store_file_open(const char *path, struct store_file **ret, struct err *err);
-/* -EBADMSG: some of it is damaged.  `loader` NULL: it is read through, and nobody is told. */
+/* -EBADMSG: some of it is damaged.  `loader` NULL: the file is only read through. */
 int store_file_load(
 	struct store_file *file, const struct store_loader *loader, void *ctx, struct err *err);
 int store_file_run(struct store_file *file, struct job_list *batch, struct err *err);

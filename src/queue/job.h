@@ -1,5 +1,5 @@
 /*
- * job - a decision of the schedule's on its way to disk, or a question of people's.
+ * job - a decision of schedule on its way to disk, or a question of an administrator.
  *
  * Made on the loop thread, done by the one that writes.
  */
@@ -22,7 +22,7 @@ enum queue_urgency { QUEUE_URGENT, QUEUE_DEFERRED };
 
 struct queue_news {
 	char hash[MAILBOX_HASH_SIZE];
-	int64_t first_ms;  /* Unix: when the first change that is not told yet came */
+	int64_t first_ms;  /* Unix: when the first change that is not pushed yet came */
 	int64_t urgent_ms; /* Unix: when the first urgent one of them came; 0: none is urgent */
 	uint64_t seq;	   /* of the last change */
 };
@@ -39,7 +39,7 @@ enum queue_part {
 	QUEUE_PHONE_DELETE = 1 << 7,
 	QUEUE_PARK = 1 << 8,   /* insert or replace parked row `parked_id` with `raw` */
 	QUEUE_UNPARK = 1 << 9, /* delete it */
-	/* For people: what `reading` asks and is told. */
+	/* For people: what `reading` asks and gets. */
 	QUEUE_READ_PHONES = 1 << 10,
 	QUEUE_READ_PAGE = 1 << 11,
 	QUEUE_READ_TOTALS = 1 << 12,

@@ -26,7 +26,7 @@ static const char *read_text(sqlite3_stmt *statement, int at)
 
 struct loading {
 	struct store_file *file;
-	const struct store_loader *loader; /* NULL: nobody is told */
+	const struct store_loader *loader; /* NULL: none */
 	void *ctx;
 	bool is_salvage;
 	sqlite3_stmt *last_push;

@@ -1,5 +1,5 @@
 /*
- * load - reads what stands in the queue's file, row by row; store_file_load of file.h is here too.
+ * load - reads the queue's file row by row; store_file_load of file.h is here too.
  *
  * One thread at a time.
  */
@@ -11,7 +11,7 @@
 /*
  * Tells `loader` the pushes, news and parked events of a damaged file that can be read: of each
  * table the rows before its first bad page and those behind its last one.  The order is that of the
- * numbers, or the reverse of it; no push has its last_push_ms, no news its key.  A row may be told
+ * numbers, or the reverse of it; no push has its last_push_ms, no news its key.  A row may come
  * twice.  An error other than damage ends it.
  */
 int load_salvage(

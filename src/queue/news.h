@@ -1,5 +1,5 @@
 /*
- * news - what is to be told to one registration: its mailboxes that changed, one row a hash.
+ * news - the mailboxes that changed for one registration, one row a hash.
  *
  * Embedded in schedule's entries; room for one row is inside, as most registrations have news about
  * one mailbox only.  Pure; loop thread.

@@ -1,10 +1,10 @@
 /*
  * phones - what happened last with each registration, gathered before it is written.
  *
- * A row a registration, in no useful order: written with each push, a million of them would cost a
- * page each.  So they are noted here one after another, and later written sorted by key and merged,
- * in slices, some with every batch, while the next ones are gathered.  The thread that writes;
- * embedded.
+ * A registration has one row, in the order of keys, which is as good as random: written with each
+ * push, a million of them would cost a page each.  So they are gathered here, and later sorted by
+ * key and merged, and written in slices, some with every batch, while the next ones are gathered.
+ * The thread that writes; embedded.
  */
 #ifndef MAILPUSH_QUEUE_PHONES_H
 #define MAILPUSH_QUEUE_PHONES_H

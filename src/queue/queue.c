@@ -309,7 +309,7 @@ void queue_count(const struct queue *queue, struct schedule_counts *ret)
 
 uint64_t queue_pending(const struct queue *queue)
 {
-	return schedule_to_tell(queue->schedule);
+	return schedule_pending(queue->schedule);
 }
 
 const struct histogram *queue_commit_times(const struct queue *queue)

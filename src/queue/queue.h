@@ -1,13 +1,13 @@
 /*
- * queue - the pushes that wait, as the other stages see them.
+ * queue - pending pushes, as the other stages see them.
  *
  * Each call decides (schedule.h), numbers the decision and gives it to the thread that writes it
  * (store.h).  Decisions reach the disk in the order of the calls; that order, their numbers and the
  * clock are this module's alone.  A push leaves only when the row that holds it is on disk.
  *
- * Who must know that a decision is on disk passes a queue_waiter.  Nobody waits with NULL.
+ * A caller that must know when a decision is on disk passes a queue_waiter, any other one NULL.
  *
- * Loop thread only.  What each decision means stands in schedule.h.
+ * Loop thread only.  schedule.h says what each decision means.
  */
 #ifndef MAILPUSH_QUEUE_QUEUE_H
 #define MAILPUSH_QUEUE_QUEUE_H
@@ -53,7 +53,7 @@ int queue_new(uv_loop_t *loop, const struct queue_settings *settings, const uint
  */
 int queue_load(struct queue *queue, struct err *err);
 bool queue_is_loaded(const struct queue *queue);
-/* Writes what waits and tells all waiters; who reads is told -ECANCELED (store_free).  False: the
+/* Writes what waits and calls all waiters; those of reads get -ECANCELED (store_free).  False: the
  * disk does not answer, nothing is freed. */
 bool queue_free(struct queue *queue);
 

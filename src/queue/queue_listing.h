@@ -1,6 +1,6 @@
 /*
- * queue_listing - what people ask of the queue's file, answered out of the same transaction as what
- * is written.
+ * queue_listing - answers administrators' questions about the queue's file, in the transaction that
+ * writes.
  *
  * The thread that writes.
  */

@@ -1,5 +1,5 @@
 /*
- * rate - at most so many a second, in small bursts.
+ * rate - at most so many pushes a second, in small bursts.
  *
  * A bucket that fills with time and holds RATE_BURST_MS worth (at least one), so that a loop that
  * turns every few milliseconds still reaches the rate.  Pure; embedded; one owner.

@@ -1,27 +1,31 @@
 /*
- * schedule - decides when each phone is told next, and about which mailboxes.
+ * schedule - decides when each registration is pushed to next, and which mailboxes the push names.
  *
  * Pure: no I/O, no clock; callers pass `now`.  Loop thread only.  Each decision that must survive a
- * crash comes back as a queue_job, which the caller submits to the store, in the order in which it
- * got them; schedule_stored tells how far they are on disk.  A push is not sent before the row that
- * holds it, with its apns-id, is stored.
+ * crash comes back as a queue_job.  The caller submits these jobs to the store in the order in
+ * which it got them; schedule_stored says how far they are on disk.  A push is not sent before the
+ * row that holds it, with its apns-id, is stored.
  *
- * A registration with something to tell is a struct push.  Its state:
+ * A pending registration has a struct push.  Its state:
  *
  *   storing   waits for the store
- *   waiting   stands in its topic's heap until it is due
- *   flying    Apple has it; at most one flight a registration, news that comes meanwhile stays
- *             (if its registration is suspended: in none, until it is resumed)
- *   resting   nothing to tell; remembered until min_interval after its last push
+ *   waiting   stands in its topic's heap until it is due (in none while its registration is
+ *             suspended)
+ *   flying    Apple has it; a registration has at most one flight, and news that comes meanwhile
+ *             stays
+ *   resting   no news; remembered until min_interval after its last push
  *
- * Urgent news is due at once, or min_interval after the last push; deferred news deferred_delay
- * (spread up to twice that) after the first of it, never postponed; a push takes along all that is
- * there. A push that failed may have reached the phone: the same one may be repeated at once,
- * another one (with an apns-id of its own) waits for min_interval after it too. Only if it could
- * not leave then (an outage, a restart) and is overdue by more than deferred_delay, it is put off
- * once, by chance up to deferred_delay, so that not all phones are woken at once. At most
- * SCHEDULE_HASHES_MAX hashes a flight; the rest stays news.  A flight remembers the highest seq it
- * carries, and a final verdict settles only news up to it; a failure settles nothing.
+ * Urgent news is due at once, or min_interval after the last push.  Deferred news is due
+ * deferred_delay (spread up to twice that) after the first of it; later news does not postpone it.
+ * A push takes along all that is there, SCHEDULE_HASHES_MAX hashes at most; the rest stays news.
+ *
+ * A push that failed may have reached the phone: the same one may be repeated at once, another one
+ * (with an apns-id of its own) waits for min_interval after it too.  Deferred news that could not
+ * leave when it was due (an outage, a restart) and is overdue by more than deferred_delay is put
+ * off once, by chance up to deferred_delay, so that not all phones are woken at once.
+ *
+ * A flight remembers the highest seq that it carries.  A final verdict settles only news up to it;
+ * a failure settles nothing.
  *
  * Times named _ms are monotonic unless the name says unix; disk wants Unix time, so every call that
  * makes a job takes both.
@@ -56,7 +60,7 @@ struct schedule_time {
 
 struct schedule;
 
-/* What is to be sent; valid until the verdict on it. */
+/* A push that is sent; valid until the verdict on it. */
 struct push {
 	const struct push_target *target;
 	uint8_t apns_id[QUEUE_APNS_ID_SIZE];
@@ -75,10 +79,10 @@ struct schedule *schedule_new(const struct schedule_settings *settings, const ui
 void schedule_free(struct schedule *schedule);
 
 /*
- * At start, from the store: first all pushes, then all news.  `row` is the push's number there; new
- * ones go on behind the highest.  A due
- * time further ahead than any that is given is from a clock that was ahead: it is due now.  News
- * without a push is left out: the push could not be read.
+ * At the start, from the store: first all pushes, then all news.  `row` is the push's number there;
+ * new ones go on behind the highest.  A due time further ahead than any that is given is from a
+ * clock that was ahead: the push is due now.  News without a push is left out: the push could not
+ * be read.
  */
 void schedule_load_push(struct schedule *schedule, int64_t row, struct push_target *target,
 	const uint8_t apns_id[QUEUE_APNS_ID_SIZE], int64_t due_unix_ms, unsigned attempts,
@@ -86,8 +90,8 @@ void schedule_load_push(struct schedule *schedule, int64_t row, struct push_targ
 void schedule_load_news(
 	struct schedule *schedule, const struct registry_key *key, const struct queue_news *news);
 /*
- * When all is loaded: if anything waits the start is cautious, rows without news are dropped;
- * returns a list of jobs to submit (perhaps empty).
+ * All is loaded.  If anything waits, the start is cautious.  Rows without news are dropped.
+ * `ret_jobs`: to be submitted, perhaps none.
  */
 void schedule_loaded(
 	struct schedule *schedule, struct job_list *ret_jobs, struct schedule_time time);
@@ -100,9 +104,9 @@ struct queue_job *schedule_add(struct schedule *schedule, struct push_target *ta
 	const char (*hashes)[MAILBOX_HASH_SIZE], unsigned hash_count, enum queue_urgency urgency,
 	struct schedule_time time);
 /*
- * The registration was renewed (`target` handed over): what waits for it takes the new target, and
- * news about hashes that are not in the list any more is dropped; what waits because its token was
- * doubted is due now.  NULL: nothing waits for it.
+ * The registration was renewed (`target` handed over): its push takes the new target, and news
+ * about hashes that are no longer in the list is dropped.  A push that waits because its token was
+ * doubted is due now.  NULL: no push waits for it.
  */
 struct queue_job *schedule_renew(struct schedule *schedule, struct push_target *target,
 	const char (*hashes)[MAILBOX_HASH_SIZE], unsigned hash_count, struct schedule_time time);
@@ -112,8 +116,8 @@ struct queue_job *schedule_renew(struct schedule *schedule, struct push_target *
  */
 struct queue_job *schedule_drop(struct schedule *schedule, const struct registry_key *key);
 /*
- * The registration is stopped: nothing that waits for it is told, but what happened last with it
- * stays known, and the verdict on its flight is still to come.  NULL: nothing waits for it.
+ * The registration is stopped: its news is discarded.  What happened last with it stays known, and
+ * the verdict on its flight is still to come.  NULL: no push waits for it.
  */
 struct queue_job *schedule_stop(struct schedule *schedule, const struct registry_key *key);
 
@@ -138,10 +142,10 @@ uint64_t schedule_next_seq(struct schedule *schedule);
 void schedule_stored(struct schedule *schedule, uint64_t seq, struct schedule_time time);
 
 /*
- * The next push on `topic` that is due, now flying; NULL: none.  urgent news goes first within a
- * topic, but for one push in ten, which is deferred while any is due.  Honours max_push_rate
- * and a start's caution over all topics, which therefore take turns in being walked first.  The
- * push is borrowed until its verdict.
+ * The next push on `topic` that is due, now flying; NULL: none.  Urgent news goes first within a
+ * topic, but one push in ten is deferred news while any is due.  max_push_rate and a start's
+ * caution count over all topics, so these take turns in being walked first.  The push is borrowed
+ * until its verdict.
  */
 const struct push *schedule_next(
 	struct schedule *schedule, const char *topic, struct schedule_time time);
@@ -166,24 +170,24 @@ int64_t schedule_wake_ms(const struct schedule *schedule, int64_t now_ms);
 struct queue_job *schedule_settled(struct schedule *schedule, const struct registry_key *key,
 	int status, const char *reason, struct schedule_time time);
 /*
- * It was not taken; the same again after `delay_ms`, or, if that is negative, after a back-off of
- * its own: 1 s doubling to 5 min, or shorter by chance.  `counts`: it is an attempt (not so for a
- * push that was never processed).  The apns-id is kept until the set of hashes grows.
+ * It was not taken.  The same push is due after `delay_ms`, or, if that is negative, after a
+ * back-off of its own: 1 s doubling to 5 min, or shorter by chance.  `counts`: it is an attempt (a
+ * push that was never processed is none).  The apns-id is kept until the set of hashes grows.
  */
 struct queue_job *schedule_retry(struct schedule *schedule, const struct registry_key *key,
 	int status, const char *reason, int64_t delay_ms, bool counts, struct schedule_time time);
 
 /*
- * Apple does not want the token, and the registration stays all the same, as the phone registered
- * since.  As schedule_retry, but the phone that registers (again) wants to be pushed to: what waits
- * for it is due as soon as it does, at once if it did during the flight.
+ * Apple does not want the token, but the registration stays, as the phone registered since.  As
+ * schedule_retry; and a phone that registers again wants to be pushed to, so the push is due as
+ * soon as it does, at once if it did during the flight.
  */
 struct queue_job *schedule_doubt(struct schedule *schedule, const struct registry_key *key,
 	int status, const char *reason, int64_t delay_ms, struct schedule_time time);
 
 /*
- * What waits for this registration is told now, whatever it waits for.  NULL: nothing waits, or it
- * is being told already.
+ * The push of this registration is due now, whatever it waits for.  NULL: none waits, or it is in
+ * flight.
  */
 struct queue_job *schedule_hurry(
 	struct schedule *schedule, const struct registry_key *key, struct schedule_time time);
@@ -198,7 +202,7 @@ struct schedule_counts {
 /* How many pushes on `topic` wait, due or not. */
 size_t schedule_waiting(const struct schedule *schedule, const char *topic);
 void schedule_count(const struct schedule *schedule, struct schedule_counts *ret);
-/* How many registrations are still to be told something; costs nothing. */
-uint64_t schedule_to_tell(const struct schedule *schedule);
+/* How many registrations are pending; costs nothing. */
+uint64_t schedule_pending(const struct schedule *schedule);
 
 #endif

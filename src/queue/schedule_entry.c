@@ -164,8 +164,8 @@ struct entry *schedule_new_entry(struct schedule *schedule, const struct registr
 }
 
 /*
- * Some of those that have rested: more than one call can add, so that they never pile up.  One that
- * has stands behind another that has not for min_interval at most.
+ * Frees some of those that have rested: more than one call can add, so that they never pile up. One
+ * that has rested stands behind one that has not for min_interval at most.
  */
 void schedule_reap(struct schedule *schedule, int64_t now_ms)
 {
@@ -195,7 +195,7 @@ static bool is_same_target(const struct push_target *a, const struct push_target
 		a->inbox_only == b->inbox_only;
 }
 
-/* Returns whether it says anything new to the store. */
+/* Returns whether the store must know of it. */
 static bool take_target(struct entry *entry, struct push_target *target)
 {
 	struct push_target *old = entry->target;
@@ -213,8 +213,8 @@ static bool take_target(struct entry *entry, struct push_target *target)
 }
 
 /*
- * Of the entry's own news, never sooner than it may be pushed to.  A flight that failed may have
- * reached the phone all the same: the same push may be repeated, but another one waits.
+ * The due time of the entry's own news, never sooner than it may be pushed to.  A flight that
+ * failed may have reached the phone: the same push may be repeated, but another one waits.
  */
 int64_t schedule_not_too_soon(
 	const struct schedule *schedule, const struct entry *entry, int64_t due_ms)
@@ -284,7 +284,7 @@ static bool put_news(struct schedule *schedule, struct entry *entry, struct queu
 		memcpy(row.hash, hashes[i], strnlen(hashes[i], MAILBOX_HASH_SIZE - 1));
 		bool is_new;
 		job->news[i] = *news_put(&entry->news, &row, &is_new);
-		/* A crash may find the flight without a verdict: both must be told then. */
+		/* A crash may find the flight without a verdict: then both must be pushed. */
 		struct queue_news *carried = flight ? news_find(&flight->carried, row.hash) : NULL;
 		if (carried)
 			news_merge(&job->news[i], carried);
@@ -414,7 +414,7 @@ struct queue_job *schedule_renew(struct schedule *schedule, struct push_target *
 	return job;
 }
 
-/* None of its news is told any more; one that is not flying rests. */
+/* Its news is discarded; an entry that is not flying rests. */
 static void give_up_news(struct schedule *schedule, struct entry *entry, struct queue_job *job)
 {
 	if (entry->row)
@@ -512,7 +512,7 @@ void schedule_count(const struct schedule *schedule, struct schedule_counts *ret
 	};
 }
 
-uint64_t schedule_to_tell(const struct schedule *schedule)
+uint64_t schedule_pending(const struct schedule *schedule)
 {
 	return map_count(schedule->entries) - schedule->in_state[RESTING];
 }

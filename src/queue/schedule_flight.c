@@ -1,5 +1,5 @@
 /*
- * Of schedule.h: how a push leaves and what becomes of it.
+ * How a push of schedule.h leaves, and what becomes of it.
  */
 #include "queue/schedule_inner.h"
 
@@ -94,8 +94,8 @@ static void take_back_news(struct entry *entry, struct flight *flight)
 }
 
 /*
- * What is not urgent and overdue by more than its own spread waited for the service: all that did
- * must not wake all phones at once.
+ * A deferred push that is overdue by more than its own spread waited for the service.  All that did
+ * must not wake their phones at once.
  */
 static bool is_to_spread(const struct schedule *schedule, struct entry *entry, int64_t now_ms)
 {
@@ -215,7 +215,7 @@ struct queue_job *schedule_settled(struct schedule *schedule, const struct regis
 			job->upto_seq = flight->upto_seq;
 			if (entry->has_flown)
 				schedule_new_apns_id(schedule, entry);
-			/* Else a crash would find what was told under the next apns_id. */
+			/* Else a crash would find news that was pushed under the next apns_id. */
 			entry->storing_seq = job->seq;
 			schedule_tell_row(entry, job, QUEUE_PUSH_MOVE, time);
 		} else if (entry->row) {

@@ -2,7 +2,7 @@
  * schedule_inner - what schedule_entry.c, schedule_flight.c, schedule_load.c and schedule_suspend.c
  * share: the entries and how they move.
  *
- * Of no concern to anybody else.
+ * Nobody else includes it.
  */
 #ifndef MAILPUSH_QUEUE_SCHEDULE_INNER_H
 #define MAILPUSH_QUEUE_SCHEDULE_INNER_H
@@ -92,7 +92,7 @@ struct entry *schedule_new_entry(struct schedule *schedule, const struct registr
 void schedule_enter(struct schedule *schedule, struct entry *entry, enum state to);
 /* After each change of an entry's news or flight. */
 void schedule_account(struct schedule *schedule, struct entry *entry);
-/* `due_ms`, or later if the phone may not be told so soon. */
+/* `due_ms`, or later if the phone may not be pushed to so soon. */
 int64_t schedule_not_too_soon(
 	const struct schedule *schedule, const struct entry *entry, int64_t due_ms);
 /* A waiting one stands where its topic, urgency and due time say; a suspended one nowhere. */

@@ -80,9 +80,9 @@ static bool is_due(const struct entry *entry, int64_t now_ms)
 }
 
 /*
- * What is urgent and due goes in another order at each start: should one of them end the daemon, or
- * Apple not answer it, it is not always the first.  Some that are deferred go among them, as all of
- * them would come after it at each start.
+ * Urgent pushes that are due leave in another order at each start: one that ends the daemon, or
+ * that Apple does not answer, is not always the first.  Some deferred ones leave among them, as all
+ * of them would come after such a one at each start.
  */
 static void shuffle(struct schedule *schedule, int64_t now_ms)
 {

@@ -1,13 +1,12 @@
 /*
- * slow_start - a start with something to tell begins with one push, and goes on as they are
- * settled.
+ * slow_start - a start with pending news begins with one push, and goes on as pushes are settled.
  *
- * Should one of those that wait end the daemon, it does so at each start.  So that each start gets
- * further all the same, no more are out than one, and one for each whose verdict this start has put
- * on disk: of those that left, half are settled at any moment, and none of them leaves again.  An
- * answer makes no room for another push before it is on disk itself.
+ * A pending push that ends the daemon does so at each start.  Each start must get further than the
+ * one before.  So no more pushes are out than one, and one for each whose verdict this start has
+ * put on disk: of those that left, half are settled at any moment, and none of them leaves again.
+ * An answer makes no room for another push before it is on disk itself.
  *
- * A push without an answer and a disk that takes nothing keep back all others for a moment only:
+ * A push without an answer, or a disk that takes nothing, keeps back the others for a moment only:
  * one more may leave for each SLOW_START_PATIENCE_MS in which nothing is settled.  The caution ends
  * when SLOW_START_PUSHES are settled, or after a while.
  *

@@ -1,10 +1,10 @@
 /*
- * store - the queue on disk: who is still to be told, so that no crash loses it.
+ * store - the queue on disk: pushes, news and parked events, so that no crash loses them.
  *
  * Always local SQLite (WAL, synchronous=FULL).  It decides nothing: schedule decides, and each of
- * its decisions comes out as a queue_job, which is written here.  A thread of its own does all
- * waiting jobs in one transaction with one commit.  A batch that fails (a full disk) is tried again
- * on that thread until it succeeds, reported through `trouble`.
+ * its decisions is a queue_job, which is written here.  A thread of its own does all waiting jobs
+ * in one transaction with one commit.  A batch that fails (a full disk) is tried again on that
+ * thread until it succeeds, reported through `trouble`.
  *
  * A file that is found damaged when it is opened is replaced by a new one with all of it that can
  * be read (salvage.h).  One that is found damaged later takes no job any more: all come back with
@@ -17,8 +17,8 @@
  *
  * A registration's key is as good as random: a table in the order of keys takes and loses rows all
  * over, and each costs the write of a page of its own.  So push and news are in the order of a
- * number, `row`, which schedule gives each push as it comes: written side by side they go side by
- * side, and a commit is cheap however many wait.
+ * number, `row`, which schedule gives each push as it comes: rows that are written together go
+ * together, and a commit is cheap however many wait.
  *
  * All functions: loop thread.
  */
@@ -63,7 +63,7 @@ int store_new(uv_loop_t *loop, const char *path, const struct store_loader *load
  */
 int store_load(struct store *store, struct err *err);
 void store_submit(struct store *store, struct queue_job *job);
-/* Has `loader` been told all? */
+/* Has `loader` got all that is in the file? */
 bool store_is_loaded(const struct store *store);
 struct worker *store_worker(struct store *store);
 /*

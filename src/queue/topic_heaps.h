@@ -1,5 +1,5 @@
 /*
- * topic_heaps - who waits, by topic and due time; in each topic what is urgent apart from the rest.
+ * topic_heaps - pushes that wait, by topic and due time; urgent ones apart from deferred ones.
  *
  * Topics are few (those of our credentials and our servers) and stay once seen.  Nodes belong to
  * the caller.  Pure; embedded; one owner.
@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 /*
- * Of ten pushes one is of what is not urgent, while there is any: however much is urgent, the rest
- * is not told without end.  What one of them does not use is the other's.
+ * Of ten pushes one is deferred news while any is due: a flood of urgent news does not delay
+ * deferred news without end.  Each kind may use the other's unused share.
  */
 #define TOPIC_HEAPS_URGENT_TURNS 9
 
@@ -36,17 +36,17 @@ void topic_heaps_init(struct topic_heaps *heaps);
 void topic_heaps_fini(struct topic_heaps *heaps);
 /* The heap of `topic`, made if need be; it stays where it is. */
 struct topic_heap *topic_heaps_get(struct topic_heaps *heaps, const char *topic);
-/* The earliest of `topic` that is due, urgent ones first for their turns; NULL: none. */
+/* The earliest of `topic` that is due; urgent ones go first for their turns.  NULL: none. */
 struct heap_node *topic_heaps_due(
 	const struct topic_heaps *heaps, const char *topic, int64_t now_ms);
-/* It goes: that was a turn of the urgent ones or of the others. */
+/* It leaves: a turn of the urgent ones, or of the others. */
 void topic_heaps_took_turn(struct topic_heaps *heaps, const char *topic, bool is_urgent);
-/* Turns in a row of the urgent ones of `topic`; and back to what they were, as one did not go. */
+/* Turns in a row of the urgent ones of `topic`; set back when one did not leave. */
 unsigned topic_heaps_turns(const struct topic_heaps *heaps, const char *topic);
 void topic_heaps_set_turns(struct topic_heaps *heaps, const char *topic, unsigned turns);
 /* How many stand there, due or not. */
 size_t topic_heaps_count(const struct topic_heaps *heaps, const char *topic);
-/* A walk begins with some topic by this number; it is for chance. */
+/* Walks begin with a topic by this number, which is drawn by chance. */
 void topic_heaps_begin_at(struct topic_heaps *heaps, uint64_t number);
 /* From now on walks begin with another topic. */
 void topic_heaps_begin_turn(struct topic_heaps *heaps);

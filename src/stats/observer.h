@@ -1,7 +1,7 @@
 /*
- * observer - two callbacks through which a later stage follows what comes in and what goes out.
+ * observer - two callbacks through which a later stage follows events and answers.
  *
- * They cost one comparison while nobody has registered.  Loop thread only.
+ * Without a follower they cost one comparison.  Loop thread only.
  */
 #ifndef MAILPUSH_STATS_OBSERVER_H
 #define MAILPUSH_STATS_OBSERVER_H

@@ -1,5 +1,5 @@
 /*
- * topic_health - what is wrong with whole topics, by what Apple says of single phones.
+ * topic_health - troubles of whole topics.
  *
  * TOPIC_NO_CREDENTIAL: pushes on it are due, and no credential is for it.
  *

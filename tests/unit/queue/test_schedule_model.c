@@ -266,7 +266,7 @@ static void rows_are_what_is_untold(void)
 	assert_int_equal(counts.news, news);
 	assert_int_equal(counts.flying, flying);
 	assert_int_equal(
-		schedule_to_tell(w->schedule), counts.storing + counts.waiting + counts.flying);
+		schedule_pending(w->schedule), counts.storing + counts.waiting + counts.flying);
 }
 
 static void nothing_is_lost_and_nothing_comes_too_soon(void **state)
