@@ -83,13 +83,16 @@ static int on_passphrase(char *buffer, int size, int is_writing, void *ctx)
 	return (int)asked->passphrase->size;
 }
 
-/* The code that wanted the cipher reports this; errors of its callers follow it. */
+/*
+ * The code that wanted the cipher reports this; errors of its callers follow it.  Decoders report
+ * their own when what a wrong passphrase made of the file is no key.
+ */
 static bool has_outdated_cipher(void)
 {
 	for (unsigned long code; (code = ERR_get_error());) {
-		if (ERR_GET_REASON(code) == ERR_R_UNSUPPORTED ||
-			(ERR_GET_LIB(code) == ERR_LIB_EVP &&
-				ERR_GET_REASON(code) == EVP_R_UNSUPPORTED_ALGORITHM))
+		int reason = ERR_GET_REASON(code);
+		if (ERR_GET_LIB(code) == ERR_LIB_EVP &&
+			(reason == ERR_R_UNSUPPORTED || reason == EVP_R_UNSUPPORTED_ALGORITHM))
 			return true;
 	}
 	return false;

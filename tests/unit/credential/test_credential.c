@@ -363,6 +363,26 @@ static void a_wrong_passphrase_is_refused_and_not_shown(void **state)
 	assert_null(strstr(err.text, "sesame"));
 }
 
+/* One of 256 wrong passphrases seems to open a key; what comes out of this one is no key. */
+static void a_wrong_passphrase_that_seems_to_fit_is_refused_like_any_other(void **state)
+{
+	(void)state;
+	static const char encrypted[] =
+		"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+		"MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAhi0ZxoUj6cEAICCAAw\n"
+		"DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEC4Husj3GT867Vo9ddOpYzAEgZA0\n"
+		"soGceUGl7oDN1JMco7gA4RtODcMHH2lDBQVJYTSOTVcLO2OLQn9XVRz/jH3Q1h2m\n"
+		"oZ+xlwvchd+sXmc9gjIfQ2O2bGuLThbYM42ts71Rb0SShPrZdrCC8DrY7eUGpQdI\n"
+		"vqiuMrymeqrxrEK+4Fqqoj1EoxkEc+bxiDKNt0ec0jSQ1pSSfECR8c/qIqXnnQE=\n"
+		"-----END ENCRYPTED PRIVATE KEY-----\n";
+	write_pair(certificate, key, &(struct certificate_shape){.uid = TOPIC});
+	write_text(key, encrypted);
+	write_text(passphrase, "wrong176\n");
+	struct credential_files which = files();
+	which.passphrase_file = passphrase;
+	assert_refused(&which, -EKEYREJECTED, passphrase, "does not open", "first line");
+}
+
 static void the_same_certificate_is_equal_and_a_renewed_one_is_not(void **state)
 {
 	(void)state;
@@ -926,6 +946,7 @@ int main(void)
 		T(an_encrypted_key_is_opened_with_the_first_line_of_the_passphrase_file),
 		T(an_encrypted_key_without_a_passphrase_file_is_refused),
 		T(a_wrong_passphrase_is_refused_and_not_shown),
+		T(a_wrong_passphrase_that_seems_to_fit_is_refused_like_any_other),
 		T(the_same_certificate_is_equal_and_a_renewed_one_is_not),
 		T(a_shared_credential_lives_until_its_last_share_is_given_back),
 		T(a_folder_as_passphrase_file_is_refused_without_a_word_about_pem),
