@@ -376,6 +376,8 @@ static int do_stats(struct server *server, const json_t *command, json_t *reply,
 	(void)err;
 	json_auto_free json_t *stats = stats_json(&server->stats);
 	json_object_update(reply, stats);
+	json_object_set_new(
+		reply, "recorded", json_integer((json_int_t)record_lines(server->record)));
 	return 0;
 }
 

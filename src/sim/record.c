@@ -14,6 +14,7 @@ struct record {
 	enum record_mode mode;
 	int fd; /* -1: the reader has gone */
 	struct buf lines;
+	uint64_t count; /* of lines, written or not */
 };
 
 struct record *record_new(enum record_mode mode, int fd)
@@ -43,6 +44,7 @@ static void add_line(struct record *record, const json_t *object)
 {
 	json_dump_callback(object, on_json, &record->lines, JSON_COMPACT);
 	buf_append(&record->lines, "\n", 1);
+	record->count++;
 	if (record->lines.used >= FLUSH_SIZE)
 		record_flush(record);
 }
@@ -161,4 +163,9 @@ void record_flush(struct record *record)
 		}
 	}
 	buf_clear(&record->lines);
+}
+
+uint64_t record_lines(const struct record *record)
+{
+	return record->count;
 }

@@ -44,4 +44,7 @@ void record_counts(struct record *record, const struct stats *stats);
 
 void record_flush(struct record *record);
 
+/* Lines so far; those that are not written yet are at the next record_flush. */
+uint64_t record_lines(const struct record *record);
+
 #endif

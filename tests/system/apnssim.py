@@ -10,7 +10,8 @@ A push to a token of zeros is a trial of the credential: mailpushd makes some of
 they are kept apart (trials, wait_trials).
 
 Records come through a pipe that a thread reads, so waiting is waiting for an event: nothing here
-polls or sleeps. What the program says on standard error goes to apns-sim.log in its directory.
+polls or sleeps. Who asks what there is so far (pushes, trials) gets all that the simulator has
+recorded by then, and not only what the thread has read. What the program says on standard error goes to apns-sim.log in its directory.
 """
 
 import json
@@ -54,6 +55,8 @@ class ApnsSim:
         self.wrapper = []           # a command that runs it
         self._records = []
         self._trials = []
+        self._read = 0              # lines of the record, of this life
+        self._asking = threading.Lock()
         self._changed = threading.Condition()
         self._ended = False
         self._reader = None
@@ -83,6 +86,7 @@ class ApnsSim:
             raise RuntimeError("apns-sim did not start: " + (self.dir / "apns-sim.log").read_text())
         self.port = int(line.rsplit(":", 1)[1])
         self._ended = False
+        self._read = 0
         self._reader = threading.Thread(target=self._read_records, args=(self.process.stdout,),
                                         daemon=True)
         self._reader.start()
@@ -121,16 +125,18 @@ class ApnsSim:
 
     def control(self, *, check=True, **command):
         """Send one command and return the answer; an error raises unless check is false."""
-        if self._control is None:
-            self._connect()
-        self._control.sendall(json.dumps(command).encode() + b"\n")
-        answer = json.loads(self._replies.readline())
+        with self._asking:
+            if self._control is None:
+                self._connect()
+            self._control.sendall(json.dumps(command).encode() + b"\n")
+            answer = json.loads(self._replies.readline())
         if check and not answer["ok"]:
             raise RuntimeError(f"{command}: {answer['error']}")
         return answer
 
     def pushes(self, where=None):
         """The records so far, oldest first."""
+        self._catch_up()
         with self._changed:
             return [push for push in self._records if where is None or where(push)]
 
@@ -148,7 +154,8 @@ class ApnsSim:
             return found
 
     def trials(self):
-        """The records of pushes to a token of zeros."""
+        """The records of pushes to a token of zeros, so far."""
+        self._catch_up()
         with self._changed:
             return list(self._trials)
 
@@ -161,6 +168,7 @@ class ApnsSim:
 
     def forget(self):
         """Drop the records so far."""
+        self._catch_up()
         with self._changed:
             self._records.clear()
 
@@ -174,6 +182,17 @@ class ApnsSim:
             raise
         self._control, self._replies = control, control.makefile("rb")
 
+    def _catch_up(self):
+        """Until the thread has read all that is recorded now."""
+        if self.process is None:        # it has
+            return
+        try:
+            recorded = self.control(do="stats")["recorded"]
+        except (OSError, ValueError):   # it has just ended: until the record does
+            recorded = float("inf")
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or self._read >= recorded, TIMEOUT)
+
     def _read_records(self, stream):
         with stream:
             for line in stream:
@@ -181,6 +200,7 @@ class ApnsSim:
                 with self._changed:
                     is_trial = record.get("token") == ZEROS
                     (self._trials if is_trial else self._records).append(record)
+                    self._read += 1
                     self._changed.notify_all()
         with self._changed:
             self._ended = True

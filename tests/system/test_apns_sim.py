@@ -19,7 +19,7 @@ import h2.events
 import h2.settings
 import pytest
 
-from apnssim import TOPIC, ApnsSim, binary, run
+from apnssim import TOPIC, ZEROS, ApnsSim, binary, run
 from waiting import TIMEOUT
 
 TOKEN = "0123456789abcdef" * 4
@@ -745,6 +745,20 @@ def test_stats_count(sim, client):
     assert stats["by_reason"] == {"BadDeviceToken": 1, "MissingTopic": 1}
     assert (stats["connections_open"], stats["connections_total"]) == (1, 1)
     assert (stats["in_flight"], stats["in_flight_max"]) == (0, 3)
+
+
+def test_who_asks_for_the_record_gets_what_the_reader_has_not_read_yet(sim, client):
+    with sim._changed:      # so it cannot take in what comes, but while somebody waits for it
+        assert client.push().status == 200
+        assert client.push(token=ZEROS).status == 400
+        assert len(sim.pushes()) == 1
+    with sim._changed:
+        assert client.push(token=ZEROS).status == 400
+        assert len(sim.trials()) == 2
+        assert client.push().status == 200
+        sim.forget()
+    assert sim.pushes() == []
+    assert sim.control(do="stats")["recorded"] == 4
 
 
 @pytest.mark.parametrize("command, error", [

@@ -439,6 +439,7 @@ def test_credentials_are_checked_and_apple_is_asked(bare_site):
 
 
 def test_a_credential_that_apple_refuses_fails_the_check(bare_site, sim):
+    sim.wait_trials(1)      # of the start; refused, it would hold the credential
     sim.control(do="token", token=ZEROS, status=403, reason="BadCertificate")
     done = ctl(bare_site.mailpushd, "cert", "check", "--online")
     assert done.returncode == 1
