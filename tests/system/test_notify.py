@@ -1,6 +1,8 @@
 """mailpush-notify: what notifyd gives it reaches the daemon, or the disk, and quickly."""
 
+import contextlib
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -223,7 +225,16 @@ def test_then_it_is_asked_again_whatever_became_of_the_clock(spool, listener, ag
 
 
 def answer_once(listener, answer):
-    """Run it against a daemon that answers so."""
+    """Run it against a daemon that answers so, in time, which a busy machine may not allow at once."""
+    def answered():
+        for path in pathlib.Path(spool_of(listener)).iterdir():
+            path.unlink()
+        said = answer_now(listener, answer)
+        return None if "gave no answer" in said else (said,)
+    return wait_until(answered, what="an answer in time")[0]
+
+
+def answer_now(listener, answer):
     process = subprocess.Popen(
         ["env", *notifier.environment(listener.getsockname(), spool_of(listener)),
          str(notifier.binary()), *notifier.arguments()],
@@ -233,8 +244,9 @@ def answer_once(listener, answer):
     connection, _ = wait_until(lambda: accept(listener), what="a connection")
     with connection:
         connection.settimeout(TIMEOUT)
-        assert connection.recv(65536)
-        connection.sendall(answer)
+        if connection.recv(65536):
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall(answer)
     with process:
         said = process.stderr.read().decode()
     assert process.returncode == 0
