@@ -211,6 +211,8 @@
  * flow/ - what joins the stages
  *   pipeline        the way of an event, joined; the simulation runs it too
  *   delivery        the way out, and what follows from Apple's answer
+ *   flights         pushes given to the sender, until their verdicts
+ *   topic_alarm     the alarms about troubles of topics
  *   probe           a push to nobody
  *   credential_check does Apple take our credentials, though nothing is to be sent?
  *   check_times     when it is asked next

@@ -4,7 +4,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "flow/flights.h"
 #include "flow/probe.h"
+#include "flow/topic_alarm.h"
 #include "stats/failures.h"
 #include "stats/metrics.h"
 #include "stats/topic_health.h"
@@ -13,7 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EXPIRATION_S (24 * 60 * 60) /* Apple keeps a push that long for a phone that is off */
 #define NOT_FORGOTTEN_RETRY_MS (5 * CLOCK_MINUTE_MS) /* 410, but the phone has registered since */
 /*
  * Trouble of one token is given up after a day, but not before so many attempts; after very many in
@@ -22,23 +23,8 @@
 #define GIVE_UP_MS CLOCK_DAY_MS
 #define GIVE_UP_ATTEMPTS 20
 #define GIVE_UP_ATTEMPTS_MAX 1000
-#define SMALL_PAYLOAD 256
-#define POOL_MAX 4096
 #define TROUBLE_LINES 200 /* a minute, about pushes that were not taken; more say nothing new */
 #define ALARM_NAME_SIZE 101
-
-struct flight {
-	struct delivery *delivery;
-	struct sender_push push;
-	const struct push *scheduled;
-	struct registry_key key;
-	struct registry_job job; /* FORGET, STOP */
-	int status;		 /* what Apple said, kept while the registry works */
-	char reason[VERDICT_REASON_MAX];
-	char *large_payload;
-	char small_payload[SMALL_PAYLOAD];
-	struct flight *next_free;
-};
 
 struct delivery {
 	struct delivery_needs needs;
@@ -50,8 +36,7 @@ struct delivery {
 	bool is_awake;
 	bool is_stopped;
 	struct topic_health *topics;
-	struct flight *free_flights;
-	unsigned free_count;
+	struct flights *flights;
 };
 
 static void look(struct delivery *delivery);
@@ -68,38 +53,6 @@ static void on_due(uv_timer_t *handle)
 	look(handle->data);
 }
 
-static void on_trouble(void *ctx, const char *topic, enum topic_trouble trouble, bool begins)
-{
-	static const struct {
-		const char *alarm;
-		const char *what; /* of the topic */
-		const char *hint;
-	} texts[TOPIC_TROUBLES] = {
-		[TOPIC_NO_CREDENTIAL] = {.alarm = "credential:",
-			.what = "pushes wait: no credential for",
-			.hint = "phones registered with it, so add its certificate to "
-				"mailpush.conf"},
-		[TOPIC_BAD_TOKENS] = {.alarm = "bad-device-token:",
-			.what = "Apple calls a device token bad, and none was good yet on",
-			.hint = "no phone is forgotten: if all are bad, check apns_host and that "
-				"the certificate is for production"},
-		[TOPIC_MISMATCH] = {.alarm = "not-for-topic:",
-			.what = "Apple says of many phones that their device token is not for",
-			.hint = "they are not pushed to any more: check that certificate and "
-				"aps_topic are the ones that the phones registered with (each is "
-				"pushed to again when it has registered again; `mailpushctl "
-				"devices` shows them as stopped)"},
-	};
-	(void)ctx;
-	char name[ALARM_NAME_SIZE];
-	snprintf(name, sizeof(name), "%s%.80s", texts[trouble].alarm, topic);
-	if (begins)
-		alarm_raise(
-			name, "%s topic %s; %s", texts[trouble].what, topic, texts[trouble].hint);
-	else
-		alarm_clear(name);
-}
-
 static void on_closed(uv_handle_t *handle)
 {
 	struct delivery *delivery = handle->data;
@@ -111,11 +64,7 @@ void delivery_free(struct delivery *delivery)
 {
 	if (!delivery)
 		return;
-	while (delivery->free_flights) {
-		struct flight *flight = delivery->free_flights;
-		delivery->free_flights = flight->next_free;
-		free(flight);
-	}
+	flights_free(delivery->flights);
 	topic_health_free(delivery->topics);
 	sender_free(delivery->sender);
 	probes_free(delivery->probes);
@@ -138,76 +87,6 @@ void delivery_wake(struct delivery *delivery)
 	uv_timer_start(&delivery->due, on_due, 0, 0);
 }
 
-static struct flight *take_flight(struct delivery *delivery)
-{
-	struct flight *flight = delivery->free_flights;
-	if (flight) {
-		delivery->free_flights = flight->next_free;
-		delivery->free_count--;
-		memset(&flight->push, 0, sizeof(flight->push));
-		return flight;
-	}
-	return mem_alloc_zero(1, sizeof(*flight));
-}
-
-static void return_flight(struct delivery *delivery, struct flight *flight)
-{
-	free(mem_steal(flight->large_payload));
-	registry_job_fini(&flight->job);
-	if (delivery->free_count == POOL_MAX) {
-		free(flight);
-		return;
-	}
-	memset(&flight->job, 0, sizeof(flight->job));
-	flight->next_free = delivery->free_flights;
-	delivery->free_flights = flight;
-	delivery->free_count++;
-}
-
-/*
- * The plain payload refreshes INBOX.  One with `m` refreshes the mailboxes that it names, but only
- * a phone that knows which mailboxes are watched understands it.
- */
-static bool is_plain(const struct push_target *target)
-{
-	return target->aps_version == 1 || !target->confirmed || target->inbox_only;
-}
-
-/* Does it leave?  If not, it waits again where it did. */
-static bool launch(struct delivery *delivery, const struct push *scheduled)
-{
-	const struct push_target *target = scheduled->target;
-	struct flight *flight = take_flight(delivery);
-	flight->delivery = delivery;
-	flight->scheduled = scheduled;
-	flight->key = target->key;
-	unsigned hash_count = is_plain(target) ? 0 : scheduled->hash_count;
-	char payload[PAYLOAD_MAX];
-	size_t size = payload_write(payload, target->account_id, scheduled->hashes, hash_count);
-	char *at = flight->small_payload;
-	if (size > SMALL_PAYLOAD)
-		at = flight->large_payload = mem_alloc(size);
-	memcpy(at, payload, size);
-
-	flight->push.topic = target->topic;
-	flight->push.token = target->token;
-	memcpy(flight->push.apns_id, scheduled->apns_id, sizeof(flight->push.apns_id));
-	flight->push.expiration_unix_s = scheduled->sent_unix_ms / 1000 + EXPIRATION_S;
-	flight->push.payload = at;
-	flight->push.payload_size = size;
-	flight->push.sent_unix_ms = scheduled->sent_unix_ms;
-	flight->push.attempts = scheduled->attempts;
-	flight->push.ctx = flight;
-	if (!sender_push(delivery->sender, &flight->push)) {
-		queue_put_back(delivery->needs.queue, &flight->key);
-		return_flight(delivery, flight);
-		return false;
-	}
-	histogram_observe_us(&delivery->needs.metrics->event_to_push[scheduled->urgency],
-		(scheduled->sent_unix_ms - scheduled->first_unix_ms) * 1000);
-	return true;
-}
-
 /* Until nothing more is due, or there is no room: `room` is called only after a refusal. */
 static void launch_due(struct delivery *delivery, const char *topic)
 {
@@ -216,7 +95,7 @@ static void launch_due(struct delivery *delivery, const char *topic)
 		return;
 	do
 		push = queue_next(delivery->needs.queue, topic);
-	while (push && launch(delivery, push));
+	while (push && flights_launch(delivery->flights, push));
 }
 
 /* Hands over what is due as far as there is room, and sees when to look again. */
@@ -358,7 +237,7 @@ static void on_registry(struct registry_job *job)
 	else
 		queue_doubt(delivery->needs.queue, &flight->key, flight->status, flight->reason,
 			NOT_FORGOTTEN_RETRY_MS);
-	return_flight(delivery, flight);
+	flights_return(delivery->flights, flight);
 	delivery_wake(delivery);
 }
 
@@ -435,7 +314,7 @@ static void on_answered(void *ctx, struct sender_push *push, const struct apns_a
 			verdict->delay_ms, verdict->counts);
 		break;
 	}
-	return_flight(delivery, flight);
+	flights_return(delivery->flights, flight);
 	delivery_wake(delivery);
 }
 
@@ -478,7 +357,12 @@ int delivery_new(const struct delivery_needs *needs, const struct sender_setting
 		return status;
 	}
 	delivery->needs = *needs;
-	delivery->topics = topic_health_new(on_trouble, NULL);
+	const struct flights_needs of_flights = {.delivery = delivery,
+		.sender = delivery->sender,
+		.queue = needs->queue,
+		.metrics = needs->metrics};
+	delivery->flights = flights_new(&of_flights);
+	delivery->topics = topic_health_new(topic_alarm_set, NULL);
 	delivery->probes = probes_new(on_probe_wanted, delivery);
 	/* After the turn's input and before the sender's and the workers' end of turn. */
 	uv_check_init(needs->loop, &delivery->turn);
