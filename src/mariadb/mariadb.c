@@ -43,6 +43,7 @@ static int open_mariadb(const char *place, const struct registry_settings *setti
 		.place = place,
 		.password_file = password_file && *password_file ? password_file : NULL,
 		.timeout_ms = settings->timeout_ms ? settings->timeout_ms : TIMEOUT_MS,
+		.round_trips = settings->round_trips,
 		.end_by_ms = settings->end_by_ms,
 	};
 	struct marialink *link = NULL;
@@ -87,6 +88,7 @@ const struct registry_ops mariadb_ops = {
 	.match = mariadb_match,
 	.load_users = mariadb_load_users,
 	.load_lists = mariadb_load_lists,
+	.load = ops_load_each,
 	.load_keys = mariadb_load_keys,
 	.list = mariadb_list,
 	.list_traces = mariadb_list_traces,

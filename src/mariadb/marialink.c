@@ -33,6 +33,7 @@ struct marialink {
 	struct mariaurl *url;
 	char *password_file;
 	int64_t timeout_ms;
+	atomic_uint_fast64_t *round_trips;
 	const atomic_int_least64_t *end_by_ms; /* may be NULL */
 	struct lookup **lookups; /* one a host; NULL: its name is not being looked up */
 	MYSQL *conn;		 /* NULL: closed */
@@ -57,6 +58,7 @@ int marialink_new(
 	link->url = url;
 	link->password_file = settings->password_file ? mem_dup(settings->password_file) : NULL;
 	link->timeout_ms = settings->timeout_ms;
+	link->round_trips = settings->round_trips;
 	link->end_by_ms = settings->end_by_ms;
 	link->lookups = mem_alloc_zero(url->host_count, sizeof(struct lookup *));
 	link->packet_size = (size_t)PACKET_MIN;
@@ -472,6 +474,8 @@ int marialink_wait(struct marialink *link, struct err *err)
 	if (link->sent_count == 0)
 		return 0;
 	assert(link->conn);
+	if (link->round_trips)
+		atomic_fetch_add(link->round_trips, 1);
 	enum course all = send_gathered(link);
 	for (size_t i = 0; i < link->sent_count && all == COURSE_GOOD; i++) {
 		if (i > 0)

@@ -33,9 +33,10 @@
 #include <stdint.h>
 
 struct marialink_settings {
-	const char *place;	   /* of the url: mariaurl.h */
-	const char *password_file; /* its first line, read at each connect; NULL: none */
-	int64_t timeout_ms;	   /* to connect, and for each wait */
+	const char *place;		   /* of the url: mariaurl.h */
+	const char *password_file;	   /* its first line, read at each connect; NULL: none */
+	int64_t timeout_ms;		   /* to connect, and for each wait */
+	atomic_uint_fast64_t *round_trips; /* counts the waits for an answer; NULL: nobody */
 	/* Monotonic, may be set by another thread: no wait lasts longer; 0 or NULL: none. */
 	const atomic_int_least64_t *end_by_ms;
 };

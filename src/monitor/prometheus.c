@@ -246,6 +246,10 @@ static void write_databases(
 		"Batches of the registry done again: another transaction was in the way.");
 	buf_printf(out, PREFIX "registry_conflicts_total %" PRIu64 "\n",
 		registry_conflicts(services->registry));
+	head(out, "registry_round_trips_total", "counter",
+		"Waits for an answer of the registry's server.");
+	buf_printf(out, PREFIX "registry_round_trips_total %" PRIu64 "\n",
+		registry_round_trips(services->registry));
 	head(out, "database_commit_seconds", "histogram",
 		"Time that a database took for a batch of jobs and its commit.");
 	histogram(out, "database_commit_seconds", "database", "registry",

@@ -28,6 +28,7 @@ struct pglink {
 	char *password_file;
 	int64_t timeout_ms;
 	bool is_foreign;
+	atomic_uint_fast64_t *round_trips;     /* may be NULL */
 	const atomic_int_least64_t *end_by_ms; /* may be NULL */
 	PGconn *conn;			       /* NULL: closed */
 	struct pghosts *hosts; /* at the host of the connection, or at the one to be tried next */
@@ -53,6 +54,7 @@ int pglink_new(const struct pglink_settings *settings, struct pglink **ret, stru
 	link->url = url;
 	link->password_file = settings->password_file ? mem_dup(settings->password_file) : NULL;
 	link->timeout_ms = settings->timeout_ms;
+	link->round_trips = settings->round_trips;
 	link->end_by_ms = settings->end_by_ms;
 	link->is_foreign = settings->is_foreign;
 	link->hosts = pghosts_new(url);
@@ -367,6 +369,8 @@ int pglink_wait(struct pglink *link, struct err *err)
 		return lose(link, -ENOTCONN, PQerrorMessage(link->conn), err);
 	int failed = read_answers(link, deadline_ms, err);
 	link->sent_count = 0;
+	if (link->round_trips)
+		atomic_fetch_add(link->round_trips, 1);
 	if (failed == -ENOTCONN || failed == -ETIMEDOUT) {
 		/* Said by the server, which can go on with nothing of ours. */
 		if (link->conn)

@@ -35,9 +35,10 @@
 #include <stdint.h>
 
 struct pglink_settings {
-	const char *url;	   /* "postgresql://..." */
-	const char *password_file; /* its first line, read at each connect; NULL: none */
-	int64_t timeout_ms;	   /* to connect, and for each wait */
+	const char *url;		   /* "postgresql://..." */
+	const char *password_file;	   /* its first line, read at each connect; NULL: none */
+	int64_t timeout_ms;		   /* to connect, and for each wait */
+	atomic_uint_fast64_t *round_trips; /* counts the waits for an answer; NULL: nobody */
 	/* Another program's tables are read: the database may have any encoding, and errors do not
 	   call it a registry. */
 	bool is_foreign;

@@ -54,6 +54,7 @@ static int open_postgresql(const char *place, const struct registry_settings *se
 		.url = url,
 		.password_file = password_file && *password_file ? password_file : NULL,
 		.timeout_ms = settings->timeout_ms ? settings->timeout_ms : TIMEOUT_MS,
+		.round_trips = settings->round_trips,
 		.end_by_ms = settings->end_by_ms,
 	};
 	struct pglink *link = NULL;
@@ -93,6 +94,7 @@ const struct registry_ops postgresql_ops = {
 	.match = postgresql_match,
 	.load_users = postgresql_load_users,
 	.load_lists = postgresql_load_lists,
+	.load = postgresql_load,
 	.load_keys = postgresql_load_keys,
 	.list = postgresql_list,
 	.list_traces = postgresql_list_traces,

@@ -1,18 +1,12 @@
 #include "postgresql/postgresql_change.h"
 
 #include "base/mem.h"
-#include "postgresql/postgresql_transaction.h"
 #include "registry/mailbox_place.h"
 
 #include <string.h>
 
-struct teller {
-	registry_effect_fn *on_effect;
-	void *ctx;
-};
-
-static void tell(const struct teller *teller, size_t index, enum registry_effect_kind kind,
-	const PGresult *rows)
+static void tell(const struct postgresql_teller *teller, size_t index,
+	enum registry_effect_kind kind, const PGresult *rows)
 {
 	for (int i = 0; i < PQntuples(rows); i++) {
 		struct registry_key key;
@@ -50,7 +44,7 @@ static void add_change(struct pgvalues *values, const struct postgresql *p,
 }
 
 static int lose_owner(struct postgresql *p, const struct registry_mailbox_change *change,
-	struct teller *teller, size_t index, struct err *err)
+	struct postgresql_teller *teller, size_t index, struct err *err)
 {
 	pgvalues_auto struct pgvalues values;
 	add_change(&values, p, change);
@@ -69,7 +63,7 @@ static int lose_owner(struct postgresql *p, const struct registry_mailbox_change
 }
 
 static int lose_folder(struct postgresql *p, const struct registry_mailbox_change *change,
-	struct teller *teller, size_t index, struct err *err)
+	struct postgresql_teller *teller, size_t index, struct err *err)
 {
 	pgvalues_auto struct pgvalues values;
 	add_change(&values, p, change);
@@ -163,7 +157,7 @@ int postgresql_change_mailboxes(struct registry_db *db,
 	void *ctx, struct err *err)
 {
 	struct postgresql *p = postgresql_of(db);
-	struct teller teller = {on_effect, ctx};
+	struct postgresql_teller teller = {on_effect, ctx};
 	int failed = 0;
 	for (size_t i = 0; i < count && !failed; i++) {
 		switch (changes[i].kind) {
@@ -181,11 +175,9 @@ int postgresql_change_mailboxes(struct registry_db *db,
 	return failed ? failed : pglink_wait(p->link, err);
 }
 
-int postgresql_resume(struct registry_db *db, const struct registry_resume *resumes, size_t count,
-	registry_effect_fn *on_effect, void *ctx, struct err *err)
+int postgresql_send_resumes(struct postgresql *p, const struct registry_resume *resumes,
+	size_t count, struct postgresql_teller *teller, struct err *err)
 {
-	struct postgresql *p = postgresql_of(db);
-	struct teller teller = {on_effect, ctx};
 	int failed = 0;
 	for (size_t i = 0; i < count && !failed; i++) {
 		pgvalues_auto struct pgvalues values;
@@ -197,7 +189,16 @@ int postgresql_resume(struct registry_db *db, const struct registry_resume *resu
 			"UPDATE mailpush_registration SET suspended_ms = 0"
 			" WHERE site = $1 AND username = $2"
 			" AND suspended_ms BETWEEN 1 AND $3 RETURNING key",
-			&values, on_resumed, &teller, i, err);
+			&values, on_resumed, teller, i, err);
 	}
+	return failed;
+}
+
+int postgresql_resume(struct registry_db *db, const struct registry_resume *resumes, size_t count,
+	registry_effect_fn *on_effect, void *ctx, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	struct postgresql_teller teller = {on_effect, ctx};
+	int failed = postgresql_send_resumes(p, resumes, count, &teller, err);
 	return failed ? failed : pglink_wait(p->link, err);
 }

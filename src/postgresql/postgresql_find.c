@@ -1,6 +1,7 @@
 #include "postgresql/postgresql_find.h"
 
 #include "base/mem.h"
+#include "postgresql/postgresql_change.h"
 #include "postgresql/postgresql_schema.h"
 #include "postgresql/postgresql_transaction.h"
 #include "registry/mailbox_place.h"
@@ -78,26 +79,32 @@ static void on_matches(void *ctx, size_t index, const PGresult *rows)
 	}
 }
 
-int postgresql_match(struct registry_db *db, const struct mailbox *const *mailboxes, size_t count,
-	registry_match_fn *on_match, void *ctx, struct err *err)
+static const char match_sql[] =
+	"SELECT q.i, s.hash, " TARGET_COLUMNS " FROM unnest($1) WITH ORDINALITY AS q (place, i)"
+	" JOIN mailpush_subscription s ON s.place = q.place"
+	" JOIN mailpush_registration r ON r.key = s.key"
+	" WHERE r.stopped_reason IS NULL ORDER BY q.i, s.key, s.name";
+
+static void add_places(struct pgvalues *values, const struct postgresql *p,
+	const struct mailbox *const *mailboxes, size_t count)
 {
-	struct postgresql *p = postgresql_of(db);
-	pgvalues_auto struct pgvalues values;
-	pgvalues_init(&values);
-	struct pgvalue *places = pgvalues_array(&values, PGVALUE_BYTES);
+	pgvalues_init(values);
+	struct pgvalue *places = pgvalues_array(values, PGVALUE_BYTES);
 	for (size_t i = 0; i < count; i++) {
 		struct mailbox_place place =
 			mailbox_place_of(p->site, mailboxes[i]->owner, mailboxes[i]->folder);
 		pgvalue_add_bytes(places, place.bytes, sizeof(place.bytes));
 	}
+}
+
+int postgresql_match(struct registry_db *db, const struct mailbox *const *mailboxes, size_t count,
+	registry_match_fn *on_match, void *ctx, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	pgvalues_auto struct pgvalues values;
+	add_places(&values, p, mailboxes, count);
 	struct taker taker = {.on_match = on_match, .ctx = ctx};
-	int failed = postgresql_ask_alone(p,
-		"SELECT q.i, s.hash, " TARGET_COLUMNS
-		" FROM unnest($1) WITH ORDINALITY AS q (place, i)"
-		" JOIN mailpush_subscription s ON s.place = q.place"
-		" JOIN mailpush_registration r ON r.key = s.key"
-		" WHERE r.stopped_reason IS NULL ORDER BY q.i, s.key, s.name",
-		&values, on_matches, &taker, err);
+	int failed = postgresql_ask_alone(p, match_sql, &values, on_matches, &taker, err);
 	return finish(p, &taker, failed, err);
 }
 
@@ -120,22 +127,30 @@ static void on_rows(void *ctx, size_t index, const PGresult *rows)
 	}
 }
 
-int postgresql_load_users(struct registry_db *db, const char *const *users, size_t count,
-	registry_row_fn *on_row, void *ctx, struct err *err)
+static int send_users(struct postgresql *p, const char *const *users, size_t count,
+	struct taker *taker, struct err *err)
 {
-	struct postgresql *p = postgresql_of(db);
 	pgvalues_auto struct pgvalues values;
 	pgvalues_init(&values);
 	pgvalues_text(&values, p->site);
 	struct pgvalue *names = pgvalues_array(&values, PGVALUE_TEXT);
 	for (size_t i = 0; i < count; i++)
 		pgvalue_add_text(names, users[i]);
-	struct taker taker = {.on_row = on_row, .ctx = ctx};
-	int failed = postgresql_ask(p,
+	return postgresql_send(p,
 		"SELECT q.i, " ROW_COLUMNS " FROM unnest($2) WITH ORDINALITY AS q (username, i)"
 		" JOIN mailpush_registration r ON r.site = $1 AND r.username = q.username"
 		" ORDER BY q.i, r.created_ms, r.key",
-		&values, on_rows, &taker, err);
+		&values, on_rows, taker, 0, err);
+}
+
+int postgresql_load_users(struct registry_db *db, const char *const *users, size_t count,
+	registry_row_fn *on_row, void *ctx, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	struct taker taker = {.on_row = on_row, .ctx = ctx};
+	int failed = send_users(p, users, count, &taker, err);
+	if (!failed)
+		failed = pglink_wait(p->link, err);
 	return finish(p, &taker, failed, err);
 }
 
@@ -162,18 +177,51 @@ static void on_subscriptions(void *ctx, size_t index, const PGresult *rows)
 	}
 }
 
-int postgresql_load_lists(struct registry_db *db, const struct registry_key *keys, size_t count,
-	registry_subscription_fn *on_subscription, void *ctx, struct err *err)
+static int send_lists(struct postgresql *p, const struct registry_key *keys, size_t count,
+	struct taker *taker, struct err *err)
 {
 	pgvalues_auto struct pgvalues values;
 	pgvalues_init(&values);
 	add_keys(&values, keys, count);
-	struct taker taker = {.on_subscription = on_subscription, .ctx = ctx};
-	return postgresql_ask(postgresql_of(db),
+	return postgresql_send(p,
 		"SELECT q.i, s.name, s.owner, s.folder, s.hash"
 		" FROM unnest($1) WITH ORDINALITY AS q (key, i)"
 		" JOIN mailpush_subscription s ON s.key = q.key ORDER BY q.i, s.name",
-		&values, on_subscriptions, &taker, err);
+		&values, on_subscriptions, taker, 0, err);
+}
+
+int postgresql_load_lists(struct registry_db *db, const struct registry_key *keys, size_t count,
+	registry_subscription_fn *on_subscription, void *ctx, struct err *err)
+{
+	struct postgresql *p = postgresql_of(db);
+	struct taker taker = {.on_subscription = on_subscription, .ctx = ctx};
+	int failed = send_lists(p, keys, count, &taker, err);
+	return failed ? failed : pglink_wait(p->link, err);
+}
+
+int postgresql_load(struct registry_db *db, const struct registry_load *load, struct err *err)
+{
+	if (!load->resume_count && !load->user_count)
+		return postgresql_match(db, load->mailboxes, load->mailbox_count, load->on_match,
+			load->mailboxes_ctx, err);
+	struct postgresql *p = postgresql_of(db);
+	struct postgresql_teller teller = {load->on_effect, load->resumes_ctx};
+	struct taker of_users = {.on_row = load->on_row, .ctx = load->users_ctx};
+	struct taker of_lists = {.on_subscription = load->on_subscription, .ctx = load->users_ctx};
+	struct taker of_places = {.on_match = load->on_match, .ctx = load->mailboxes_ctx};
+	int failed = postgresql_send_resumes(p, load->resumes, load->resume_count, &teller, err);
+	if (!failed && load->user_count)
+		failed = send_users(p, load->users, load->user_count, &of_users, err);
+	if (!failed && load->user_count)
+		failed = send_lists(p, load->keys, load->user_count, &of_lists, err);
+	pgvalues_auto struct pgvalues places;
+	add_places(&places, p, load->mailboxes, load->mailbox_count);
+	if (!failed && load->mailbox_count)
+		failed = postgresql_send(p, match_sql, &places, on_matches, &of_places, 0, err);
+	if (!failed)
+		failed = pglink_wait(p->link, err);
+	failed = finish(p, &of_users, failed, err);
+	return finish(p, &of_places, failed, err);
 }
 
 int postgresql_load_keys(struct registry_db *db, const struct registry_key *keys, size_t count,

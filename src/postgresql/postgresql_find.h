@@ -1,7 +1,7 @@
 /*
  * postgresql_find - the functions of ops.h that only read, for PostgreSQL.
  *
- * Each is one statement, however much is asked.
+ * Each is one statement, however much is asked; postgresql_load is several with one wait.
  */
 #ifndef MAILPUSH_POSTGRESQL_POSTGRESQL_FIND_H
 #define MAILPUSH_POSTGRESQL_POSTGRESQL_FIND_H
@@ -14,6 +14,7 @@ int postgresql_load_users(struct registry_db *db, const char *const *users, size
 	registry_row_fn *on_row, void *ctx, struct err *err);
 int postgresql_load_lists(struct registry_db *db, const struct registry_key *keys, size_t count,
 	registry_subscription_fn *on_subscription, void *ctx, struct err *err);
+int postgresql_load(struct registry_db *db, const struct registry_load *load, struct err *err);
 int postgresql_load_keys(struct registry_db *db, const struct registry_key *keys, size_t count,
 	registry_row_fn *on_row, void *ctx, struct err *err);
 int postgresql_list(struct registry_db *db, const char *user, const struct registry_key *key,

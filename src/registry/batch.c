@@ -21,9 +21,9 @@ struct registry_store {
 };
 
 enum run_kind {
-	RUN_NEWS,
+	RUN_PHONES, /* registrations, and news for them */
+	RUN_IMPORTS,
 	RUN_NEWS_THAT_MOVED,
-	RUN_RENEWALS,
 	RUN_MAILBOXES,
 	RUN_TOKENS,
 	RUN_LISTING,
@@ -34,10 +34,11 @@ static enum run_kind kind_of(const struct registry_job *job)
 {
 	switch (job->kind) {
 	case REGISTRY_REGISTER:
+		return RUN_PHONES;
 	case REGISTRY_IMPORT:
-		return RUN_RENEWALS;
+		return RUN_IMPORTS;
 	case REGISTRY_NEWS:
-		return job->was_at ? RUN_NEWS_THAT_MOVED : RUN_NEWS;
+		return job->was_at ? RUN_NEWS_THAT_MOVED : RUN_PHONES;
 	case REGISTRY_MAILBOX_DELETE:
 	case REGISTRY_MAILBOX_RENAME:
 		return RUN_MAILBOXES;
@@ -56,19 +57,59 @@ static enum run_kind kind_of(const struct registry_job *job)
 	return RUN_TIDY;
 }
 
-/* Renewals of one user depend on each other, so a run has each user once. */
-static size_t renewals_length(struct rules *rules, struct registry_job *const *jobs, size_t count)
+/* Does the news resume a user of whom the run has a registration already? */
+static bool resumes_renewed(const struct rules *rules, const struct registry_job *job)
+{
+	for (unsigned reading = 0; reading < job->event->readings; reading++) {
+		const char *owner = job->event->at[reading].owner;
+		if (map_get(rules->users, owner, strlen(owner)) &&
+			rules_resumes(rules, job, reading))
+			return true;
+	}
+	return false;
+}
+
+/* Registrations of one user depend on each other, so a run has each user once. */
+static size_t phones_length(
+	struct rules *rules, struct registry_job *const *jobs, size_t count, enum run_kind kind)
 {
 	size_t length = 0;
-	while (length < count && kind_of(jobs[length]) == RUN_RENEWALS) {
-		const char *user = jobs[length]->event->registration.user;
+	for (; length < count && kind_of(jobs[length]) == kind; length++) {
+		struct registry_job *job = jobs[length];
+		if (job->kind == REGISTRY_NEWS) {
+			if (resumes_renewed(rules, job))
+				break;
+			continue;
+		}
+		const char *user = job->event->registration.user;
 		if (map_get(rules->users, user, strlen(user)))
 			break;
-		map_add(rules->users, user, strlen(user), jobs[length]);
-		length++;
+		map_add(rules->users, user, strlen(user), job);
 	}
 	map_clear(rules->users);
 	return length;
+}
+
+/* What is loaded before the run is written serves all of its jobs, whatever their order. */
+static int run_phones(struct rules *rules, struct registry_job *const *jobs, size_t count,
+	bool *ret_is_surprised, struct err *err)
+{
+	struct renewals *renewals = renewals_new(rules, jobs, count);
+	struct news_match *news = news_match_new(rules, renewals, jobs, count);
+	struct registry_load load = {0};
+	renewals_ask(renewals, &load);
+	news_match_ask(news, &load);
+	int failed = rules->db->ops->load(rules->db, &load, err);
+	if (!failed) {
+		renewals_decide(renewals);
+		news_match_finish(news);
+		failed = renewals_write(renewals, err);
+	}
+	if (!failed && news_match_is_surprised(news))
+		*ret_is_surprised = true;
+	news_match_free(news);
+	renewals_free(renewals);
+	return failed;
 }
 
 /* One job. */
@@ -76,7 +117,7 @@ static int run_news_that_moved(struct rules *rules, struct registry_job *const *
 	bool *ret_is_surprised, struct err *err)
 {
 	int failed = mailbox_change_run(rules, jobs, 1, err);
-	return failed ? failed : news_match_run(rules, jobs, 1, ret_is_surprised, err);
+	return failed ? failed : run_phones(rules, jobs, 1, ret_is_surprised, err);
 }
 
 /* Does the jobs at the front that go together; says how many they were. */
@@ -85,19 +126,18 @@ static int run_front(struct rules *rules, struct registry_job **jobs, size_t cou
 {
 	enum run_kind kind = kind_of(jobs[0]);
 	size_t length = 1;
-	if (kind == RUN_RENEWALS)
-		length = renewals_length(rules, jobs, count);
+	if (kind == RUN_PHONES || kind == RUN_IMPORTS)
+		length = phones_length(rules, jobs, count, kind);
 	else if (kind != RUN_TIDY && kind != RUN_LISTING && kind != RUN_NEWS_THAT_MOVED)
 		while (length < count && kind_of(jobs[length]) == kind)
 			length++;
 	*ret_length = length;
 	switch (kind) {
-	case RUN_NEWS:
-		return news_match_run(rules, jobs, length, ret_is_surprised, err);
+	case RUN_PHONES:
+	case RUN_IMPORTS:
+		return run_phones(rules, jobs, length, ret_is_surprised, err);
 	case RUN_NEWS_THAT_MOVED:
 		return run_news_that_moved(rules, jobs, ret_is_surprised, err);
-	case RUN_RENEWALS:
-		return renewal_run(rules, jobs, length, err);
 	case RUN_MAILBOXES:
 		return mailbox_change_run(rules, jobs, length, err);
 	case RUN_TOKENS:

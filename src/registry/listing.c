@@ -6,6 +6,11 @@
 #include <assert.h>
 #include <string.h>
 
+/* Registrations whose mailboxes are asked for at once: few, as each may have 1000 of them, and then
+   twice as many each time, as most have some ten. */
+#define LISTS_AT_FIRST 20
+#define LISTS_AT_MOST 160
+
 static void on_row(void *ctx, size_t index, const struct registry_row *row)
 {
 	struct registry_listing *listing = ctx;
@@ -24,11 +29,19 @@ static void on_row(void *ctx, size_t index, const struct registry_row *row)
 	};
 }
 
+/* Those of the registrations from `first` on that were asked for. */
+struct mailboxes {
+	struct registry_listing *listing;
+	size_t first;
+	size_t count;
+};
+
 static void on_subscription(
 	void *ctx, size_t index, const struct registry_subscription *subscription)
 {
-	struct registry_listed *listed = ctx;
-	(void)index;
+	struct mailboxes *mailboxes = ctx;
+	struct registry_listed *listed = &mailboxes->listing->listed[mailboxes->first + index];
+	mailboxes->count++;
 	listed->subscriptions = mem_realloc_array(listed->subscriptions,
 		listed->subscription_count + 1, sizeof(*listed->subscriptions));
 	struct registry_subscription *copy = &listed->subscriptions[listed->subscription_count++];
@@ -46,21 +59,45 @@ static void cut(struct registry_listing *listing, size_t limit)
 	}
 }
 
+/* Ends the page before the first registration beyond the limit, or beyond those that are loaded. */
+static void cut_mailboxes(struct registry_listing *listing, size_t loaded)
+{
+	size_t mailboxes = 0;
+	size_t kept = 0;
+	while (kept < loaded && mailboxes < REGISTRY_LISTED_MAILBOXES_MAX)
+		mailboxes += listing->listed[kept++].subscription_count;
+	cut(listing, kept);
+}
+
+static int load_lists(struct rules *rules, struct registry_listing *listing, size_t first,
+	size_t count, size_t *ret_mailboxes, struct err *err)
+{
+	mem_auto struct registry_key *keys = mem_alloc_zero(count, sizeof(*keys));
+	for (size_t i = 0; i < count; i++)
+		keys[i] = listing->listed[first + i].target->key;
+	struct mailboxes mailboxes = {.listing = listing, .first = first};
+	int failed = rules->db->ops->load_lists(
+		rules->db, keys, count, on_subscription, &mailboxes, err);
+	*ret_mailboxes = mailboxes.count;
+	return failed;
+}
+
 /* Cuts the page where its mailboxes are too many; one registration is always there. */
 static int load_mailboxes(struct rules *rules, struct registry_listing *listing, struct err *err)
 {
-	size_t mailboxes = 0;
-	for (size_t i = 0; i < listing->count; i++) {
-		struct registry_listed *listed = &listing->listed[i];
-		if (mailboxes >= REGISTRY_LISTED_MAILBOXES_MAX) {
-			cut(listing, i);
-			break;
-		}
-		int failed = rules->db->ops->load_lists(
-			rules->db, &listed->target->key, 1, on_subscription, listed, err);
+	size_t loaded = 0;
+	size_t at_once = LISTS_AT_FIRST;
+	for (size_t first = 0; first < listing->count;) {
+		size_t count = listing->count - first < at_once ? listing->count - first : at_once;
+		size_t mailboxes;
+		int failed = load_lists(rules, listing, first, count, &mailboxes, err);
 		if (failed)
 			return failed;
-		mailboxes += listed->subscription_count;
+		loaded += mailboxes;
+		first += count;
+		at_once *= at_once < LISTS_AT_MOST ? 2 : 1;
+		if (loaded >= REGISTRY_LISTED_MAILBOXES_MAX)
+			cut_mailboxes(listing, first);
 	}
 	return 0;
 }

@@ -6,13 +6,21 @@
 #ifndef MAILPUSH_REGISTRY_NEWS_MATCH_H
 #define MAILPUSH_REGISTRY_NEWS_MATCH_H
 
-#include "registry/rules.h"
+#include "registry/renewal.h"
 
-/*
- * NEWS jobs.  *ret_is_surprised: another node has suspended a user whom the batch resumes, or has
- * done it by a wrong clock; then the batch is to be run again, knowing that.
- */
-int news_match_run(struct rules *rules, struct registry_job *const *jobs, size_t count,
-	bool *ret_is_surprised, struct err *err);
+struct news_match;
+
+/* Of the NEWS jobs among these; `renewals` are those of the same jobs. */
+struct news_match *news_match_new(struct rules *rules, const struct renewals *renewals,
+	struct registry_job *const *jobs, size_t count);
+void news_match_free(struct news_match *news);
+
+/* What is to be known first. */
+void news_match_ask(struct news_match *news, struct registry_load *load);
+/* With what was loaded, after renewals_decide; the jobs say whom they concern. */
+void news_match_finish(struct news_match *news);
+/* Has another node suspended a user whom the batch resumes, or done it by a wrong clock?  Then the
+   batch is to be run again, knowing that. */
+bool news_match_is_surprised(const struct news_match *news);
 
 #endif

@@ -2,10 +2,11 @@
  * ops - what the rules ask of a database: one table of functions a kind.
  *
  * Every call takes or gives many rows, so that a database on the network costs a few round trips a
- * batch, not some for each job.  The functions store and find; what follows from what is decided by
- * rules.c, renewal.c and tidy.h, once for all databases.  A registration is known by its key
- * alone: ids that a database makes stay behind this table.  All that is stored belongs to the site
- * given to `open`; other sites in the same database are never touched.
+ * batch, not some for each job; a driver counts them (registry_settings).  The functions store and
+ * find; what follows from what is decided by rules.c, renewal.c and tidy.h, once for all databases.
+ * A registration is known by its key alone: ids that a database makes stay behind this table.  All
+ * that is stored belongs to the site given to `open`; other sites in the same database are never
+ * touched.
  *
  * Times are Unix milliseconds, 0 is "never".  Text is valid UTF-8 and compared byte by byte. Bounds
  * in bytes, without the NUL: user and owner MAILBOX_USER_MAX, name MAILBOX_NAME_MAX, folder twice
@@ -132,6 +133,27 @@ typedef void registry_effect_fn(void *ctx, size_t index, enum registry_effect_ki
 	const struct registry_key *key, const char *hash);
 typedef void registry_suspended_fn(void *ctx, const char *user, int64_t suspended_ms);
 
+/* What a run of registrations and news is to know first: all of it as it stood before the run. */
+struct registry_load {
+	/* As `resume`, which comes before the rest. */
+	const struct registry_resume *resumes;
+	size_t resume_count;
+	registry_effect_fn *on_effect;
+	void *resumes_ctx;
+	/* As `load_users` and `load_lists`, of as many users as keys. */
+	const char *const *users;
+	const struct registry_key *keys;
+	size_t user_count;
+	registry_row_fn *on_row;
+	registry_subscription_fn *on_subscription;
+	void *users_ctx;
+	/* As `match`. */
+	const struct mailbox *const *mailboxes;
+	size_t mailbox_count;
+	registry_match_fn *on_match;
+	void *mailboxes_ctx;
+};
+
 struct registry_ops;
 
 /* A database begins with this. */
@@ -181,6 +203,9 @@ struct registry_ops {
 	/* The subscriptions of each registration, in order of their names. */
 	int (*load_lists)(struct registry_db *db, const struct registry_key *keys, size_t count,
 		registry_subscription_fn *on_subscription, void *ctx, struct err *err);
+
+	/* Asks for all that is not empty, with one wait if the driver can; else ops_load_each. */
+	int (*load)(struct registry_db *db, const struct registry_load *load, struct err *err);
 
 	/* Those of the keys that exist. */
 	int (*load_keys)(struct registry_db *db, const struct registry_key *keys, size_t count,
@@ -248,5 +273,8 @@ struct registry_ops {
 	int (*claim_nudges)(struct registry_db *db, int64_t before_ms, size_t limit,
 		registry_match_fn *on_match, void *ctx, struct err *err);
 };
+
+/* One after the other, by the driver's own functions. */
+int ops_load_each(struct registry_db *db, const struct registry_load *load, struct err *err);
 
 #endif

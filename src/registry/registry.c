@@ -28,6 +28,7 @@ struct registry {
 		opening; /* of nobody: has the thread open the database when no other job comes */
 	struct random random; /* the thread's */
 	atomic_uint_fast64_t conflicts;
+	atomic_uint_fast64_t round_trips;
 	atomic_int_least64_t end_by_ms; /* monotonic; 0: it goes on */
 	bool is_held;
 	struct job_list held;
@@ -176,6 +177,7 @@ int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 	registry->ctx = ctx;
 	registry->settings = *settings;
 	registry->settings.end_by_ms = &registry->end_by_ms;
+	registry->settings.round_trips = &registry->round_trips;
 	registry->settings.place = mem_dup(settings->place);
 	registry->settings.site = mem_dup(settings->site);
 	registry->settings.password_file =
@@ -236,6 +238,11 @@ struct worker *registry_worker(struct registry *registry)
 uint64_t registry_conflicts(const struct registry *registry)
 {
 	return atomic_load(&registry->conflicts);
+}
+
+uint64_t registry_round_trips(const struct registry *registry)
+{
+	return atomic_load(&registry->round_trips);
 }
 
 bool registry_free(struct registry *registry)

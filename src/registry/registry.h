@@ -51,6 +51,8 @@ void registry_release(struct registry *registry);
 struct worker *registry_worker(struct registry *registry);
 /* How often a batch was done again because another transaction was in the way. */
 uint64_t registry_conflicts(const struct registry *registry);
+/* How often it waited for an answer of a server; 0: there is none. */
+uint64_t registry_round_trips(const struct registry *registry);
 /* Ends the thread; jobs not done come back with status -ECANCELED, also those that a `done`
    submits. */
 /* False: its thread does not end (worker_free); nothing is freed. */

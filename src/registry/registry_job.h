@@ -26,8 +26,9 @@ struct registry_settings {
 	int64_t deleted_user_grace_ms;
 	unsigned registrations_per_user; /* 64 */
 	/* Of a database on the network: */
-	const char *password_file; /* NULL or "": none */
-	int64_t timeout_ms;	   /* for an answer; 0: 5000 */
+	const char *password_file;	   /* NULL or "": none */
+	int64_t timeout_ms;		   /* for an answer; 0: 5000 */
+	atomic_uint_fast64_t *round_trips; /* the driver counts its waits for an answer; or NULL */
 	/* Set when the registry is to end (monotonic): no wait lasts longer; 0 or NULL: none. */
 	const atomic_int_least64_t *end_by_ms;
 };

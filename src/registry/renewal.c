@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "registry/mailbox_place.h"
 #include "registry/result.h"
 
 #include <string.h>
@@ -19,6 +20,7 @@ struct known {
 
 struct renewal {
 	struct registry_job *job;
+	size_t position; /* among the jobs of the run */
 	int64_t time_ms; /* the job's */
 	struct registry_key key;
 	struct known *known;
@@ -30,11 +32,24 @@ struct renewal {
 	bool other_places;
 };
 
-struct run {
-	struct renewal *renewals;
+/* A mailbox of a list that a phone sent. */
+struct place {
+	struct mailbox_place place;
+	const struct renewal *renewal;
+	const struct registry_subscription *subscription;
+};
+
+struct renewals {
+	struct rules *rules;
+	struct renewal *items;
 	size_t count;
+	/* Of each: */
 	const char **users;
 	struct registry_key *keys;
+	/* In order of places, then of jobs; only if there is news to be matched. */
+	struct place *places;
+	size_t place_count;
+	bool has_news;
 };
 
 static const char *pack(char **memory, const char *text)
@@ -62,8 +77,8 @@ static struct known *add_known(struct renewal *renewal, const struct registry_ro
 
 static void on_row(void *ctx, size_t index, const struct registry_row *row)
 {
-	struct run *run = ctx;
-	struct renewal *renewal = &run->renewals[index];
+	struct renewals *renewals = ctx;
+	struct renewal *renewal = &renewals->items[index];
 	struct known *known = add_known(renewal, row);
 	known->memory = mem_alloc(packed_size(row->user) + packed_size(row->token) +
 		packed_size(row->account_id) + packed_size(row->topic) +
@@ -80,8 +95,8 @@ static void on_row(void *ctx, size_t index, const struct registry_row *row)
 /* Both lists come in order of their names, so they are compared as they pass. */
 static void on_subscription(void *ctx, size_t index, const struct registry_subscription *stored)
 {
-	struct run *run = ctx;
-	struct renewal *renewal = &run->renewals[index];
+	struct renewals *renewals = ctx;
+	struct renewal *renewal = &renewals->items[index];
 	size_t position = renewal->stored_count++;
 	if (position >= renewal->job->subscription_count)
 		return;
@@ -109,10 +124,10 @@ static void sort_list(struct renewal *renewal)
 	qsort(renewal->list, count, sizeof(*renewal->list), compare_names);
 }
 
-static struct known *find_self(struct renewal *renewal)
+static struct known *find_known(const struct renewal *renewal, const struct registry_key *key)
 {
 	for (size_t i = 0; i < renewal->known_count; i++) {
-		if (memcmp(&renewal->known[i].row.key, &renewal->key, sizeof(renewal->key)) == 0)
+		if (memcmp(&renewal->known[i].row.key, key, sizeof(*key)) == 0)
 			return &renewal->known[i];
 	}
 	return NULL;
@@ -297,7 +312,7 @@ static void report(struct renewal *renewal, const struct known *self)
 static void decide(const struct rules *rules, struct renewal *renewal)
 {
 	struct registry_job *job = renewal->job;
-	struct known *self = find_self(renewal);
+	struct known *self = find_known(renewal, &renewal->key);
 	/* A batch is done whole or not at all: of what it did before, nothing was lost. */
 	bool is_renewed = map_get(rules->renewed, &renewal->key, sizeof(renewal->key));
 	if (job->kind == REGISTRY_IMPORT) {
@@ -339,18 +354,19 @@ static int remove_gone(
 	return rules->db->ops->remove(rules->db, &known->row.key, 1, &end, err);
 }
 
-static int write_run(struct rules *rules, struct run *run, struct err *err)
+int renewals_write(struct renewals *renewals, struct err *err)
 {
+	struct rules *rules = renewals->rules;
 	size_t most = 0;
-	for (size_t i = 0; i < run->count; i++)
-		most += run->renewals[i].known_count;
+	for (size_t i = 0; i < renewals->count; i++)
+		most += renewals->items[i].known_count;
 	mem_auto struct registry_row *rows = mem_alloc_zero(most, sizeof(*rows));
-	mem_auto struct registry_list *lists = mem_alloc_zero(run->count, sizeof(*lists));
+	mem_auto struct registry_list *lists = mem_alloc_zero(renewals->count, sizeof(*lists));
 	size_t row_count = 0;
 	size_t list_count = 0;
 	int failed = 0;
-	for (size_t i = 0; i < run->count && !failed; i++) {
-		const struct renewal *renewal = &run->renewals[i];
+	for (size_t i = 0; i < renewals->count && !failed; i++) {
+		const struct renewal *renewal = &renewals->items[i];
 		const struct registry_job *job = renewal->job;
 		for (size_t j = 0; j < renewal->known_count && !failed && !job->is_dry_run; j++) {
 			const struct known *known = &renewal->known[j];
@@ -371,61 +387,152 @@ static int write_run(struct rules *rules, struct run *run, struct err *err)
 		failed = ops->put(rules->db, rows, row_count, err);
 	if (!failed)
 		failed = ops->put_lists(rules->db, lists, list_count, err);
-	return failed;
-}
-
-static int run_run(struct rules *rules, struct run *run, struct err *err)
-{
-	const struct registry_ops *ops = rules->db->ops;
-	int failed = ops->load_users(rules->db, run->users, run->count, on_row, run, err);
-	if (!failed)
-		failed = ops->load_lists(
-			rules->db, run->keys, run->count, on_subscription, run, err);
-	if (failed)
-		return failed;
-	for (size_t i = 0; i < run->count; i++)
-		decide(rules, &run->renewals[i]);
-	failed = write_run(rules, run, err);
-	for (size_t i = 0; i < run->count && !failed; i++) {
-		const struct registry_job *job = run->renewals[i].job;
+	for (size_t i = 0; i < renewals->count && !failed; i++) {
+		const struct registry_job *job = renewals->items[i].job;
 		bool resumes = job->kind == REGISTRY_REGISTER ||
 			(!job->is_stale && !is_undated(job) && !job->past->suspended_ms);
 		if (resumes &&
 			suspended_users_resumes(
-				rules->suspended, run->users[i], run->renewals[i].time_ms))
-			suspended_users_remove(rules->suspended, run->users[i]);
+				rules->suspended, renewals->users[i], renewals->items[i].time_ms))
+			suspended_users_remove(rules->suspended, renewals->users[i]);
 	}
 	return failed;
 }
 
-int renewal_run(
-	struct rules *rules, struct registry_job *const *jobs, size_t count, struct err *err)
+struct renewals *renewals_new(struct rules *rules, struct registry_job *const *jobs, size_t count)
 {
-	mem_auto struct renewal *renewals = mem_alloc_zero(count, sizeof(*renewals));
-	mem_auto const char **users = mem_alloc_zero(count, sizeof(*users));
-	mem_auto struct registry_key *keys = mem_alloc_zero(count, sizeof(*keys));
-	struct run run = {
-		.renewals = renewals,
-		.count = count,
-		.users = users,
-		.keys = keys,
-	};
+	struct renewals *renewals = mem_alloc_zero(1, sizeof(*renewals));
+	renewals->rules = rules;
+	size_t most = 0;
+	for (size_t i = 0; i < count; i++)
+		most += jobs[i]->kind != REGISTRY_NEWS;
+	renewals->items = mem_alloc_zero(most, sizeof(*renewals->items));
+	renewals->users = mem_alloc_zero(most, sizeof(*renewals->users));
+	renewals->keys = mem_alloc_zero(most, sizeof(*renewals->keys));
+	renewals->has_news = most < count;
 	for (size_t i = 0; i < count; i++) {
+		if (jobs[i]->kind == REGISTRY_NEWS)
+			continue;
 		const struct event_registration *sent = &jobs[i]->event->registration;
-		renewals[i].job = jobs[i];
-		renewals[i].time_ms = rules_time(rules, jobs[i]);
-		renewals[i].key = registry_key_make(
+		struct renewal *renewal = &renewals->items[renewals->count];
+		renewal->job = jobs[i];
+		renewal->position = i;
+		renewal->time_ms = rules_time(rules, jobs[i]);
+		renewal->key = registry_key_make(
 			rules->site, sent->user, sent->token, sent->account_id, sent->subtopic);
-		sort_list(&renewals[i]);
-		users[i] = sent->user;
-		keys[i] = renewals[i].key;
+		sort_list(renewal);
+		renewals->users[renewals->count] = sent->user;
+		renewals->keys[renewals->count++] = renewal->key;
+		map_add(rules->users, sent->user, strlen(sent->user), renewal);
 	}
-	int failed = run_run(rules, &run, err);
-	for (size_t i = 0; i < count; i++) {
-		for (size_t j = 0; j < renewals[i].known_count; j++)
-			free(renewals[i].known[j].memory);
-		free(renewals[i].known);
-		free(renewals[i].list);
+	return renewals;
+}
+
+void renewals_free(struct renewals *renewals)
+{
+	map_clear(renewals->rules->users);
+	for (size_t i = 0; i < renewals->count; i++) {
+		struct renewal *renewal = &renewals->items[i];
+		for (size_t j = 0; j < renewal->known_count; j++)
+			free(renewal->known[j].memory);
+		free(renewal->known);
+		free(renewal->list);
 	}
-	return failed;
+	free(renewals->items);
+	free(renewals->users);
+	free(renewals->keys);
+	free(renewals->places);
+	free(renewals);
+}
+
+void renewals_ask(struct renewals *renewals, struct registry_load *load)
+{
+	load->users = renewals->users;
+	load->keys = renewals->keys;
+	load->user_count = renewals->count;
+	load->on_row = on_row;
+	load->on_subscription = on_subscription;
+	load->users_ctx = renewals;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+	const struct place *left = a;
+	const struct place *right = b;
+	int order = memcmp(&left->place, &right->place, sizeof(left->place));
+	return order ? order : left->renewal < right->renewal ? -1 : left->renewal > right->renewal;
+}
+
+static void sort_places(struct renewals *renewals)
+{
+	size_t most = 0;
+	for (size_t i = 0; i < renewals->count; i++)
+		most += renewals->items[i].job->subscription_count;
+	renewals->places = mem_alloc_zero(most, sizeof(*renewals->places));
+	for (size_t i = 0; i < renewals->count; i++) {
+		const struct renewal *renewal = &renewals->items[i];
+		for (size_t j = 0; j < renewal->job->subscription_count && !renewal->job->is_stale;
+			j++) {
+			const struct registry_subscription *subscription = renewal->list[j];
+			renewals->places[renewals->place_count++] = (struct place){
+				.place = mailbox_place_of(renewals->rules->site,
+					subscription->owner, subscription->folder),
+				.renewal = renewal,
+				.subscription = subscription,
+			};
+		}
+	}
+	if (renewals->place_count)
+		qsort(renewals->places, renewals->place_count, sizeof(*renewals->places),
+			compare_places);
+}
+
+void renewals_decide(struct renewals *renewals)
+{
+	for (size_t i = 0; i < renewals->count; i++)
+		decide(renewals->rules, &renewals->items[i]);
+	if (renewals->has_news)
+		sort_places(renewals);
+}
+
+const struct renewal *renewals_before(
+	const struct renewals *renewals, const char *user, size_t position)
+{
+	if (!renewals->count)
+		return NULL;
+	const struct renewal *renewal = map_get(renewals->rules->users, user, strlen(user));
+	return renewal && renewal->position < position ? renewal : NULL;
+}
+
+const struct registry_row *renewal_other(
+	const struct renewal *renewal, const struct registry_key *key)
+{
+	const struct known *known = find_known(renewal, key);
+	bool is_renewed = !renewal->job->is_stale && memcmp(key, &renewal->key, sizeof(*key)) == 0;
+	return known && !known->is_gone && !is_renewed ? &known->row : NULL;
+}
+
+void renewals_match(const struct renewals *renewals, const struct mailbox *mailbox, size_t position,
+	registry_match_fn *on_match, void *ctx, size_t index)
+{
+	if (!renewals->place_count)
+		return;
+	struct mailbox_place sought =
+		mailbox_place_of(renewals->rules->site, mailbox->owner, mailbox->folder);
+	size_t first = 0;
+	for (size_t end = renewals->place_count; first < end;) {
+		size_t middle = first + (end - first) / 2;
+		if (memcmp(&renewals->places[middle].place, &sought, sizeof(sought)) < 0)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	for (size_t i = first; i < renewals->place_count &&
+		memcmp(&renewals->places[i].place, &sought, sizeof(sought)) == 0;
+		i++) {
+		const struct place *place = &renewals->places[i];
+		const struct known *self = find_known(place->renewal, &place->renewal->key);
+		if (place->renewal->position < position && !self->row.stopped_reason)
+			on_match(ctx, index, &self->row, place->subscription->hash);
+	}
 }

@@ -24,7 +24,7 @@ struct rules {
 	struct suspended_users *suspended;
 	bool suspended_known; /* as they stand in the database */
 	bool times_right;     /* no stored time is later than wrong_ms, as far as is known */
-	struct map *users;    /* of a run of renewals; empty outside */
+	struct map *users;    /* of a run, those that register; empty outside */
 	struct map *renewed;  /* keys of the registrations that this batch has renewed */
 	int64_t now_ms;	      /* Unix; of the batch */
 	int64_t wrong_ms;     /* a time later than this is from a wrong clock */

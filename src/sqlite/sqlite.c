@@ -754,6 +754,7 @@ const struct registry_ops sqlite_ops = {
 	.match = match,
 	.load_users = load_users,
 	.load_lists = load_lists,
+	.load = ops_load_each,
 	.load_keys = load_keys,
 	.list = list,
 	.list_traces = list_traces,

@@ -43,10 +43,8 @@ int set_up(void **state)
 	return 0;
 }
 
-int tear_down(void **state)
+void free_made(struct world *w)
 {
-	struct world *w = *state;
-	registry_store_close(w->store);
 	while (w->made) {
 		struct made *made = w->made;
 		w->made = made->next;
@@ -55,6 +53,13 @@ int tear_down(void **state)
 		push_target_free(made->target);
 		free(made);
 	}
+}
+
+int tear_down(void **state)
+{
+	struct world *w = *state;
+	registry_store_close(w->store);
+	free_made(w);
 	free(w);
 	return 0;
 }
@@ -238,9 +243,10 @@ bool has_hash(const struct registry_match *match, const char *name)
 
 static int run_all(void)
 {
-	return conformance_news() + conformance_user() + conformance_mailbox() +
-		conformance_tidy() + conformance_nodes() + conformance_clock() +
-		conformance_listing() + conformance_traces() + conformance_import();
+	return conformance_batch() + conformance_news() + conformance_user() +
+		conformance_mailbox() + conformance_tidy() + conformance_nodes() +
+		conformance_clock() + conformance_listing() + conformance_traces() +
+		conformance_import();
 }
 
 int main(int argc, char **argv)

@@ -59,6 +59,7 @@ struct world {
 void open_store(struct world *w);
 int set_up(void **state);
 int tear_down(void **state);
+void free_made(struct world *w);
 struct made *add(struct world *w, enum registry_job_kind kind, int64_t received_ms);
 void run(struct world *w);
 /* From here on this is the present. */
@@ -93,6 +94,7 @@ bool has_hash(const struct registry_match *match, const char *name);
 #define RULE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 /* The number of rules that failed. */
+int conformance_batch(void);
 int conformance_news(void);
 int conformance_user(void);
 int conformance_mailbox(void);

@@ -56,6 +56,7 @@ struct site {
 struct memory {
 	struct registry_db db;
 	struct site *site;
+	atomic_uint_fast64_t *round_trips; /* each call is one; or NULL */
 };
 
 static struct site *sites;
@@ -65,7 +66,10 @@ static memory_unanswered_fn *on_unanswered;
 
 static struct site *site_of(struct registry_db *db)
 {
-	return MEM_CONTAINER(db, struct memory, db)->site;
+	struct memory *memory = MEM_CONTAINER(db, struct memory, db);
+	if (memory->round_trips)
+		atomic_fetch_add(memory->round_trips, 1);
+	return memory->site;
 }
 
 static void list_free(struct list *list)
@@ -953,6 +957,7 @@ static int open_memory(const char *place, const struct registry_settings *settin
 	struct memory *memory = mem_alloc_zero(1, sizeof(*memory));
 	memory->db.ops = &memory_ops;
 	memory->site = site;
+	memory->round_trips = settings->round_trips;
 	*ret = &memory->db;
 	return 0;
 }
@@ -1006,6 +1011,7 @@ const struct registry_ops memory_ops = {
 	.match = match,
 	.load_users = load_users,
 	.load_lists = load_lists,
+	.load = ops_load_each,
 	.load_keys = load_keys,
 	.list = list_behind,
 	.list_traces = list_traces,
