@@ -17,7 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH 100000
+#define BATCH 20000
+/* A server checkpoints meanwhile. */
+#define TIMEOUT_MS (10 * CLOCK_MINUTE_MS)
 
 struct phone {
 	struct registry_job job;
@@ -163,6 +165,7 @@ int main(int argc, char **argv)
 	const struct registry_settings settings = {.ops = driver,
 		.place = place,
 		.site = options.site,
+		.timeout_ms = TIMEOUT_MS,
 		.registration_ttl_ms = 30 * CLOCK_DAY_MS,
 		.deleted_user_grace_ms = 7 * CLOCK_DAY_MS,
 		.registrations_per_user = 64};

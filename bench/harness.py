@@ -93,7 +93,7 @@ def make_registry(place, count):
         say(f"bench: registering {count} phones in {path}")
         new = place.file("registry-new.sqlite")
         remove_database(new)
-        run(place.program("bench_fill"), "--registry", new, "--count", str(count),
+        run(place.program("bench_fill"), "--registry", f"sqlite:{new}", "--count", str(count),
             "--site", SITE, "--topic", TOPIC)
         os.rename(new, path)
     return path
@@ -221,7 +221,7 @@ def write_configuration(place, registry, port, **settings):
         "notify_socket": place.socket("notify"),
         "stream_socket": place.socket("cyrus"),
         "socket_group": "",
-        "registry": f"sqlite:{registry}",
+        "registry": registry,
         "queue": place.file("queue.sqlite"),
         "control_socket": place.socket("control"),
         "spool_dir": "",
