@@ -115,6 +115,7 @@
  *   mariadb_find    its questions
  *   mariadb_write   its writes
  *   mariadb_change  its deletes and renames of accounts and folders
+ *   mariadb_seen    when what a transaction has read was renewed
  *   marialink       statements out, answers in; nothing waits without end
  *   mariaurl        the server's url, taken apart and checked
  *   mariavalue      values as literals, columns of a row

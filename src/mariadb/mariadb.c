@@ -53,6 +53,7 @@ static int open_mariadb(const char *place, const struct registry_settings *setti
 	struct mariadb *m = mem_alloc_zero(1, sizeof(*m));
 	m->db.ops = &mariadb_ops;
 	m->link = link;
+	m->seen = mariadb_seen_new();
 	m->place = mem_dup(place);
 	m->password_file = of_link.password_file ? mem_dup(of_link.password_file) : NULL;
 	m->site = mem_dup(settings->site);
@@ -68,6 +69,7 @@ static void close_mariadb(struct registry_db *db)
 		return;
 	struct mariadb *m = mariadb_of(db);
 	marialink_free(m->link);
+	mariadb_seen_free(m->seen);
 	free(m->place);
 	free(m->password_file);
 	free(m->site);

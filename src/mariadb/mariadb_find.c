@@ -25,6 +25,7 @@ struct taker {
 	registry_trace_fn *on_trace;
 	registry_suspended_fn *on_suspended;
 	void *ctx;
+	struct mariadb_seen *seen; /* NULL: nothing will be removed because of it */
 	char malformed[MAILBOX_USER_MAX + 1];
 };
 
@@ -43,6 +44,11 @@ static unsigned read_target(const struct mariarows *rows, unsigned at, struct re
 	ret->renewed_ms = mariavalue_to_number(rows, at + 8);
 	ret->suspended_ms = mariavalue_to_number(rows, at + 9);
 	return at + 10;
+}
+
+static struct mariadb_seen *seen_of(const struct mariadb *m)
+{
+	return m->writes ? m->seen : NULL;
 }
 
 /* Nobody could be pushed to with what a malformed row says. */
@@ -186,6 +192,8 @@ static void tell_row(struct taker *taker, size_t index, const struct mariarows *
 {
 	struct registry_row row;
 	read_row(rows, 1, &row);
+	if (taker->seen)
+		mariadb_seen_put(taker->seen, &row.key, row.renewed_ms);
 	if (is_possible(taker, &row))
 		taker->on_row(taker->ctx, index, &row);
 }
@@ -200,7 +208,7 @@ int mariadb_load_users(struct registry_db *db, const char *const *users, size_t 
 		asked[i] = (const uint8_t *)users[i];
 		sizes[i] = strlen(users[i]);
 	}
-	struct taker taker = {.on_row = on_row, .ctx = ctx};
+	struct taker taker = {.on_row = on_row, .ctx = ctx, .seen = seen_of(m)};
 	struct questions questions = {&taker, count, asked, sizes, .tell = tell_row};
 	mem_auto char *sql =
 		mem_printf("SELECT r.username, " ROW_COLUMNS
@@ -255,7 +263,7 @@ int mariadb_load_keys(struct registry_db *db, const struct registry_key *keys, s
 	registry_row_fn *on_row, void *ctx, struct err *err)
 {
 	struct mariadb *m = mariadb_of(db);
-	struct taker taker = {.on_row = on_row, .ctx = ctx};
+	struct taker taker = {.on_row = on_row, .ctx = ctx, .seen = seen_of(m)};
 	struct questions questions = {.taker = &taker, .tell = tell_row};
 	mem_auto char *sql = mem_printf("SELECT r.id, " ROW_COLUMNS
 					" FROM mailpush_registration r FORCE INDEX (PRIMARY)"
@@ -458,6 +466,8 @@ static void on_keys(void *ctx, size_t index, struct mariarows *rows)
 	while (mariavalue_next_row(rows)) {
 		struct registry_key key;
 		mariavalue_to_bytes(rows, 0, key.bytes, sizeof(key.bytes));
+		if (taker->seen)
+			mariadb_seen_put(taker->seen, &key, mariavalue_to_number(rows, 1));
 		taker->on_key(taker->ctx, index++, &key);
 	}
 }
@@ -493,9 +503,9 @@ int mariadb_find_expired(struct registry_db *db, int64_t before_ms, size_t limit
 		&values, on_number, ret_total, 0, err);
 	if (failed)
 		return failed;
-	struct taker taker = {.on_key = on_key, .ctx = ctx};
+	struct taker taker = {.on_key = on_key, .ctx = ctx, .seen = seen_of(m)};
 	mem_auto char *sql =
-		mem_printf("SELECT id FROM mailpush_registration"
+		mem_printf("SELECT id, renewed_ms FROM mailpush_registration"
 			   " FORCE INDEX (mailpush_registration_renewed)"
 			   " WHERE site = ?1 AND renewed_ms < ?2 ORDER BY renewed_ms LIMIT ?3%s",
 			mariadb_lock_for_update(m));
@@ -508,9 +518,9 @@ int mariadb_find_longest_suspended(struct registry_db *db, int64_t before_ms, si
 	struct mariadb *m = mariadb_of(db);
 	mariavalues_auto struct mariavalues values;
 	add_bounds(&values, m, before_ms, limit);
-	struct taker taker = {.on_key = on_key, .ctx = ctx};
+	struct taker taker = {.on_key = on_key, .ctx = ctx, .seen = seen_of(m)};
 	mem_auto char *sql =
-		mem_printf("SELECT id FROM mailpush_registration"
+		mem_printf("SELECT id, renewed_ms FROM mailpush_registration"
 			   " FORCE INDEX (mailpush_registration_suspended)"
 			   " WHERE site = ?1 AND suspended_ms > 0 AND suspended_ms < ?2"
 			   " ORDER BY suspended_ms LIMIT ?3%s",
@@ -552,7 +562,7 @@ static int mark(struct mariadb *m, const struct nudges *nudges, struct err *err)
 		return 0;
 	return mariadb_send(m,
 		"UPDATE mailpush_registration SET is_nudged = 1"
-		" WHERE id IN (?1) AND is_nudged = 0",
+		" WHERE id IN (?1) AND is_nudged = 0 AND renewed_ms < ?2",
 		&nudges->values, NULL, NULL, 0, err);
 }
 
@@ -565,6 +575,7 @@ int mariadb_claim_nudges(struct registry_db *db, int64_t before_ms, size_t limit
 	struct nudges nudges = {.taker = {.on_match = on_match, .ctx = ctx}};
 	mariavalues_init(&nudges.values);
 	nudges.keys = mariavalues_list(&nudges.values);
+	mariavalues_number(&nudges.values, before_ms);
 	int failed = mariadb_ask(m,
 		"SELECT s.hash, " TARGET_COLUMNS " FROM (SELECT o.* FROM mailpush_registration o"
 		"  FORCE INDEX (mailpush_registration_renewed)"

@@ -50,6 +50,7 @@ int mariadb_begin(struct registry_db *db, bool writes, struct err *err)
 	m->is_ready = true;
 	m->writes = writes;
 	m->was_demoted = false;
+	mariadb_seen_clear(m->seen);
 	m->state = writes ? MARIADB_WRITES : MARIADB_READS;
 	return 0;
 }

@@ -15,6 +15,7 @@
 #ifndef MAILPUSH_MARIADB_MARIADB_TRANSACTION_H
 #define MAILPUSH_MARIADB_MARIADB_TRANSACTION_H
 
+#include "mariadb/mariadb_seen.h"
 #include "mariadb/marialink.h"
 #include "registry/ops.h"
 
@@ -36,7 +37,8 @@ struct mariadb {
 	bool is_ready; /* schema and site were looked at since the connection was made */
 	enum mariadb_state state;
 	bool writes;
-	bool was_demoted; /* as the server said in this transaction */
+	struct mariadb_seen *seen; /* by a transaction that writes */
+	bool was_demoted;	   /* as the server said in this transaction */
 };
 
 struct mariadb *mariadb_of(struct registry_db *db);

@@ -67,8 +67,10 @@ int mariadb_put(
 		mariavalues_auto struct mariavalues values;
 		mariavalues_init(&values);
 		struct buf *list = mariavalues_list(&values);
-		for (; i < count && list->used < marialink_room(m->link); i++)
+		for (; i < count && list->used < marialink_room(m->link); i++) {
 			add_row(list, m->site, &rows[i]);
+			mariadb_seen_put(m->seen, &rows[i].key, rows[i].renewed_ms);
+		}
 		failed = execute(m, put_rows, &values, err);
 	}
 	return failed;
@@ -181,7 +183,10 @@ static void add_end(
 _Static_assert(
 	REGISTRY_TRACES_PER_USER == 16 && REGISTRY_TRACES_MAX == 100000, "as the statements say");
 
-#define OF_KEYS "r.site = ?1 AND r.id IN (?6)"
+/* Not renewed since this transaction has read them (?7, in the order of ?6). */
+#define OF_KEYS                        \
+	"r.site = ?1 AND r.id IN (?6)" \
+	" AND r.renewed_ms <= CAST(ELT(FIELD(r.id, ?6), ?7) AS SIGNED)"
 
 int mariadb_remove(struct registry_db *db, const struct registry_key *keys, size_t count,
 	const struct registry_end *end, struct err *err)
@@ -198,8 +203,12 @@ int mariadb_remove(struct registry_db *db, const struct registry_key *keys, size
 		mariavalues_auto struct mariavalues values;
 		add_end(&values, m, end);
 		struct buf *list = mariavalues_list(&values);
-		for (; i < count && list->used < marialink_room(m->link) / 2; i++)
+		struct buf *seen = mariavalues_list(&values);
+		for (; i < count && list->used + seen->used < marialink_room(m->link) / 4; i++) {
 			add_key(list, &keys[i]);
+			mariavalue_comma(seen);
+			mariavalue_number(seen, mariadb_seen_get(m->seen, &keys[i]));
+		}
 		for (size_t j = 0; j < sizeof(statements) / sizeof(statements[0]) && !failed; j++)
 			failed = execute(m, statements[j], &values, err);
 	}

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "mariadb/mariadb.h"
 #include "mariadb/mariadb_schema.h"
+#include "mariadb/mariadb_transaction.h"
 #include "mariadb/mariaurl.h"
 #include "relay.h"
 
@@ -274,6 +275,36 @@ static void an_older_write_never_undoes_a_newer_one(void **state)
 	assert_int_equal(load(w, w->one, "alice", &seen), 0);
 	assert_int_equal(seen.renewed_ms, NOW + 6);
 	commit_well(w, w->one);
+}
+
+/* As where a cluster lost the lock: the transaction has read an older state. */
+static void what_was_renewed_since_it_was_read_is_not_removed(void **state)
+{
+	struct world *w = *state;
+	struct seen seen;
+	const struct registry_end end = {.why = REGISTRY_WHY_EXPIRED, .at_ms = NOW + 9};
+	put_well(w, "alice");
+	put_well(w, "bob");
+	const struct registry_key keys[] = {
+		registry_key_make(w->site, "alice", TOKEN, "account", "mail"),
+		registry_key_make(w->site, "bob", TOKEN, "account", "mail"),
+	};
+	begin(w, w->one);
+	assert_int_equal(load(w, w->one, "alice", &seen), 0);
+	assert_int_equal(load(w, w->one, "bob", &seen), 0);
+	mariadb_seen_clear(mariadb_of(w->one)->seen);
+	mariadb_seen_put(mariadb_of(w->one)->seen, &keys[0], NOW - 1);
+	mariadb_seen_put(mariadb_of(w->one)->seen, &keys[1], NOW);
+	assert_int_equal(ops->remove(w->one, keys, 2, &end, &w->err), 0);
+	commit_well(w, w->one);
+	begin(w, w->one);
+	assert_int_equal(load(w, w->one, "alice", &seen), 0);
+	assert_int_equal(seen.rows, 1);
+	assert_int_equal(load(w, w->one, "bob", &seen), 0);
+	assert_int_equal(seen.rows, 0);
+	assert_int_equal(ops->remove(w->one, keys, 1, &end, &w->err), 0);
+	commit_well(w, w->one);
+	assert_int_equal(count(w), 0);
 }
 
 static void a_batch_that_only_reads_sees_one_state(void **state)
@@ -609,6 +640,7 @@ int main(int argc, char **argv)
 		RULE(whoever_waits_for_a_lock_too_long_is_in_conflict),
 		RULE(two_that_register_the_first_phone_of_a_user_see_each_other),
 		RULE(an_older_write_never_undoes_a_newer_one),
+		RULE(what_was_renewed_since_it_was_read_is_not_removed),
 		RULE(a_batch_that_only_reads_sees_one_state),
 		RULE(a_connection_cut_in_the_middle_leaves_nothing_and_is_made_again),
 		RULE(a_statement_that_hangs_is_given_up),
