@@ -79,6 +79,7 @@ static const char *const step_1[] = {
 	"reason VARBINARY(1000) NOT NULL, "
 	"UNIQUE KEY mailpush_forgotten_registration (registration), "
 	"KEY mailpush_forgotten_site (site, id), "
+	"KEY mailpush_forgotten_at (site, at_ms), "
 	"KEY mailpush_forgotten_user (site, username, id))" TABLE,
 	NULL,
 };

@@ -37,6 +37,7 @@ struct mariadb {
 	bool is_ready; /* schema and site were looked at since the connection was made */
 	enum mariadb_state state;
 	bool writes;
+	size_t traces;		   /* left since their limit was looked at */
 	struct mariadb_seen *seen; /* by a transaction that writes */
 	bool was_demoted;	   /* as the server said in this transaction */
 };

@@ -159,29 +159,61 @@ static void add_end(
 	mariavalues_text(values, end->reason && *end->reason ? end->reason : NULL);
 }
 
-#define LEAVE_TRACES(which)                                                            \
+#define BY_KEY "mailpush_registration r FORCE INDEX (PRIMARY)"
+#define BY_TOKEN "mailpush_registration r FORCE INDEX (mailpush_registration_token)"
+
+#define LEAVE_TRACES(from, which)                                                      \
 	"REPLACE INTO mailpush_forgotten (registration, site, username, device_token," \
 	" account_id, topic, renewed_ms, at_ms, why, status, reason)"                  \
 	" SELECT r.id, r.site, r.username, r.device_token, r.account_id, r.topic,"     \
 	" r.renewed_ms, ?2, ?3, ?4, COALESCE(?5, r.stopped_reason, '')"                \
-	" FROM mailpush_registration r WHERE " which
+	" FROM " from " WHERE " which
 
 /* Of each user whose registrations are about to go, all traces but the newest. */
-#define TRIM_TRACES(which)                                                                         \
-	"DELETE f FROM (SELECT t.id FROM"                                                          \
-	" (SELECT o.id, ROW_NUMBER() OVER (PARTITION BY o.username ORDER BY o.id DESC) AS n"       \
-	"  FROM (SELECT DISTINCT r.site, r.username FROM mailpush_registration r WHERE " which ")" \
-	"  u STRAIGHT_JOIN mailpush_forgotten o ON o.site = u.site AND o.username = u.username)"   \
-	" t WHERE t.n > 16) x STRAIGHT_JOIN mailpush_forgotten f ON f.id = x.id"
+#define TRIM_TRACES(from, which)                                                             \
+	"DELETE f FROM (SELECT t.id FROM"                                                    \
+	" (SELECT o.id, ROW_NUMBER() OVER (PARTITION BY o.username ORDER BY o.id DESC) AS n" \
+	"  FROM (SELECT DISTINCT r.site, r.username FROM " from " WHERE " which ") u"        \
+	"  STRAIGHT_JOIN mailpush_forgotten o FORCE INDEX (mailpush_forgotten_user)"         \
+	"  ON o.site = u.site AND o.username = u.username) t WHERE t.n > 16) x"              \
+	" STRAIGHT_JOIN mailpush_forgotten f ON f.id = x.id"
 
-#define DELETE_LISTS(which)                                                           \
-	"DELETE s FROM mailpush_registration r STRAIGHT_JOIN mailpush_subscription s" \
-	" ON s.registration = r.id WHERE " which
+#define DELETE_LISTS(from, which)                                                    \
+	"DELETE s FROM " from " STRAIGHT_JOIN mailpush_subscription s"               \
+	" FORCE INDEX (mailpush_subscription_registration) ON s.registration = r.id" \
+	" WHERE " which
 
-#define DELETE_ROWS(which) "DELETE r FROM mailpush_registration r WHERE " which
+#define DELETE_ROWS(from, which) "DELETE r FROM " from " WHERE " which
 
 _Static_assert(
 	REGISTRY_TRACES_PER_USER == 16 && REGISTRY_TRACES_MAX == 100000, "as the statements say");
+
+/* So many traces may be left before the limit of all is looked at again. */
+#define TRACES_UNLOOKED (REGISTRY_TRACES_MAX / 20)
+
+/* Of the site's traces all but the newest. */
+static int cut_traces(struct mariadb *m, struct err *err)
+{
+	mariavalues_auto struct mariavalues values;
+	mariavalues_init(&values);
+	mariavalues_text(&values, m->site);
+	mariavalues_number(&values, REGISTRY_TRACES_MAX);
+	return execute(m,
+		"DELETE FROM mailpush_forgotten WHERE site = ?1 AND id <="
+		" (SELECT x.id FROM (SELECT o.id FROM mailpush_forgotten o"
+		" WHERE o.site = ?1 ORDER BY o.id DESC LIMIT 1 OFFSET ?2) x)",
+		&values, err);
+}
+
+/* Now and then, since each look at it may be in another node's way. */
+static int limit_traces(struct mariadb *m, size_t left, struct err *err)
+{
+	m->traces += left;
+	if (m->traces < TRACES_UNLOOKED)
+		return 0;
+	m->traces = 0;
+	return cut_traces(m, err);
+}
 
 /* Not renewed since this transaction has read them (?7, in the order of ?6). */
 #define OF_KEYS                        \
@@ -192,10 +224,10 @@ int mariadb_remove(struct registry_db *db, const struct registry_key *keys, size
 	const struct registry_end *end, struct err *err)
 {
 	static const char *const statements[] = {
-		LEAVE_TRACES(OF_KEYS " ORDER BY FIELD(r.id, ?6)"),
-		TRIM_TRACES(OF_KEYS),
-		DELETE_LISTS(OF_KEYS),
-		DELETE_ROWS(OF_KEYS),
+		LEAVE_TRACES(BY_KEY, OF_KEYS " ORDER BY FIELD(r.id, ?6)"),
+		TRIM_TRACES(BY_KEY, OF_KEYS),
+		DELETE_LISTS(BY_KEY, OF_KEYS),
+		DELETE_ROWS(BY_KEY, OF_KEYS),
 	};
 	struct mariadb *m = mariadb_of(db);
 	int failed = 0;
@@ -212,7 +244,7 @@ int mariadb_remove(struct registry_db *db, const struct registry_key *keys, size
 		for (size_t j = 0; j < sizeof(statements) / sizeof(statements[0]) && !failed; j++)
 			failed = execute(m, statements[j], &values, err);
 	}
-	return failed;
+	return failed ? failed : limit_traces(m, count, err);
 }
 
 struct gone {
@@ -236,20 +268,19 @@ static void on_gone_rows(void *ctx, size_t index, struct mariarows *rows)
 static int change_token(struct mariadb *m, const struct registry_token_change *change,
 	struct gone *gone, size_t index, struct err *err)
 {
-	static const char *const forgets[] = {LEAVE_TRACES(OF_TOKEN), TRIM_TRACES(OF_TOKEN),
-		DELETE_LISTS(OF_TOKEN), DELETE_ROWS(OF_TOKEN)};
+	static const char *const forgets[] = {LEAVE_TRACES(BY_TOKEN, OF_TOKEN),
+		TRIM_TRACES(BY_TOKEN, OF_TOKEN), DELETE_LISTS(BY_TOKEN, OF_TOKEN),
+		DELETE_ROWS(BY_TOKEN, OF_TOKEN)};
 	mariavalues_auto struct mariavalues values;
 	add_end(&values, m, &change->end);
 	mariavalues_text(&values, change->token);
 	mariavalues_text(&values, change->topic);
 	mariavalues_number(&values, change->before_ms);
 	mariavalues_text(&values, change->stop_reason);
-	int failed = mariadb_send(m,
-		"SELECT r.id FROM mailpush_registration r WHERE " OF_TOKEN " FOR UPDATE", &values,
-		on_gone_rows, gone, index, err);
+	int failed = mariadb_send(m, "SELECT r.id FROM " BY_TOKEN " WHERE " OF_TOKEN " FOR UPDATE",
+		&values, on_gone_rows, gone, index, err);
 	if (!failed && change->stop_reason)
-		return execute(m,
-			"UPDATE mailpush_registration r SET r.stopped_reason = ?9 WHERE " OF_TOKEN,
+		return execute(m, "UPDATE " BY_TOKEN " SET r.stopped_reason = ?9 WHERE " OF_TOKEN,
 			&values, err);
 	for (size_t i = 0; i < sizeof(forgets) / sizeof(forgets[0]) && !failed; i++)
 		failed = execute(m, forgets[i], &values, err);
@@ -264,6 +295,8 @@ int mariadb_change_tokens(struct registry_db *db, const struct registry_token_ch
 	int failed = 0;
 	for (size_t i = 0; i < count && !failed; i++)
 		failed = change_token(m, &changes[i], &gone, i, err);
+	if (!failed)
+		failed = limit_traces(m, count, err);
 	return failed ? failed : mariadb_wait(m, err);
 }
 
@@ -349,9 +382,12 @@ int mariadb_remove_traces(struct registry_db *db, const char *user, struct err *
 
 int mariadb_prune_traces(struct registry_db *db, int64_t before_ms, struct err *err)
 {
-	return send_numbers(db,
-		"DELETE FROM mailpush_forgotten WHERE site = ?1 AND (at_ms < ?2"
-		" OR id <= (SELECT x.id FROM (SELECT o.id FROM mailpush_forgotten o"
-		" WHERE o.site = ?1 ORDER BY o.id DESC LIMIT 1 OFFSET ?3) x))",
-		before_ms, REGISTRY_TRACES_MAX, err);
+	struct mariadb *m = mariadb_of(db);
+	mariavalues_auto struct mariavalues values;
+	mariavalues_init(&values);
+	mariavalues_text(&values, m->site);
+	mariavalues_number(&values, before_ms);
+	int failed = execute(
+		m, "DELETE FROM mailpush_forgotten WHERE site = ?1 AND at_ms < ?2", &values, err);
+	return failed ? failed : cut_traces(m, err);
 }

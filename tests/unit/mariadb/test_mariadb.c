@@ -10,6 +10,7 @@
 #include "mariadb/mariaurl.h"
 #include "relay.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <mysql.h>
 #include <pthread.h>
@@ -535,6 +536,120 @@ static void what_is_more_than_the_server_takes_at_once_goes_in_parts(void **stat
 	assert_int_equal(count(w), ROWS);
 }
 
+static int64_t number(struct world *w, const char *sql)
+{
+	char text[32];
+	ask(w, sql, text, sizeof(text));
+	return atoll(text);
+}
+
+/* Phones of as many users, whose keys are numbers. */
+static void crowd(struct world *w, unsigned count)
+{
+	mem_auto char *sql = mem_printf(
+		"INSERT INTO mailpush_registration (id, site, username, device_token, account_id,"
+		" topic, subtopic, aps_version, confirmed, inbox_only, is_nudged, created_ms,"
+		" renewed_ms, suspended_ms, superseded_ms)"
+		" SELECT UNHEX(LPAD(HEX(seq), 32, '0')), '%s', CONCAT('user', seq),"
+		" LOWER(LPAD(HEX(seq), 64, '0')), 'account', 'topic', 'mail', 2, 1, 1, 0, 1, %lld, "
+		"0, 0"
+		" FROM seq_1_to_%u",
+		w->site, (long long)NOW, count);
+	execute(w, sql);
+}
+
+static void empty(struct world *w)
+{
+	execute(w, "DELETE FROM mailpush_forgotten");
+	execute(w, "DELETE FROM mailpush_registration");
+}
+
+static int remove_crowd(struct world *w, uint64_t first, size_t count)
+{
+	const struct registry_end end = {.why = REGISTRY_WHY_REMOVED, .at_ms = NOW};
+	mem_auto struct registry_key *keys = mem_alloc_zero(count, sizeof(*keys));
+	for (size_t i = 0; i < count; i++) {
+		uint64_t wire = htobe64(first + i);
+		memcpy(keys[i].bytes + 8, &wire, sizeof(wire));
+	}
+	return ops->remove(w->one, keys, count, &end, &w->err);
+}
+
+static void a_flood_of_phones_that_go_leaves_so_many_traces_only(void **state)
+{
+	struct world *w = *state;
+	const size_t at_once = 500;
+	put_well(w, "alice"); /* the tables are there */
+	mem_auto char *traces = mem_printf(
+		"INSERT INTO mailpush_forgotten (registration, site, username, device_token,"
+		" account_id, topic, renewed_ms, at_ms, why, status, reason)"
+		" SELECT UNHEX(CONCAT('ff', LPAD(HEX(seq), 30, '0'))), '%s', CONCAT('gone', seq),"
+		" 'token', 'account', 'topic', 0, %lld, 'removed', 0, '' FROM seq_1_to_%d",
+		w->site, (long long)NOW, REGISTRY_TRACES_MAX);
+	execute(w, traces);
+	crowd(w, (unsigned)(25 * at_once));
+	for (size_t i = 0; i < 25; i++) {
+		begin(w, w->one);
+		if (remove_crowd(w, 1 + i * at_once, at_once))
+			fail_msg("%s", w->err.text);
+		commit_well(w, w->one);
+	}
+	mem_auto char *how_many =
+		mem_printf("SELECT count(*) FROM mailpush_forgotten WHERE site = '%s'", w->site);
+	assert_int_in_range(number(w, how_many), REGISTRY_TRACES_MAX,
+		REGISTRY_TRACES_MAX + REGISTRY_TRACES_MAX / 10);
+	empty(w);
+}
+
+static int64_t rows_read(struct world *w)
+{
+	return number(w,
+		"SELECT SUM(variable_value) FROM information_schema.global_status"
+		" WHERE variable_name IN ('HANDLER_READ_NEXT', 'HANDLER_READ_RND_NEXT',"
+		" 'HANDLER_READ_PREV')");
+}
+
+static void on_gone(void *ctx, size_t index, const struct registry_key *key)
+{
+	size_t *gone = ctx;
+	(void)index;
+	(void)key;
+	(*gone)++;
+}
+
+static int forget_one(struct world *w)
+{
+	const struct registry_token_change change = {
+		.token = "0000000000000000000000000000000000000000000000000000000000001388",
+		.topic = "topic",
+		.before_ms = NOW + 1,
+		.end = {.why = REGISTRY_WHY_APPLE, .at_ms = NOW}};
+	size_t gone = 0;
+	int failed = ops->change_tokens(w->one, &change, 1, on_gone, &gone, &w->err);
+	assert_true(failed || gone == 1);
+	return failed;
+}
+
+/* The tables have no statistics that tell of the crowd. */
+static void what_concerns_a_few_does_not_read_all(void **state)
+{
+	struct world *w = *state;
+	put_well(w, "alice");
+	crowd(w, 10000);
+	begin(w, w->one);
+	int64_t before = rows_read(w);
+	int failed = ops->put_right(w->one, NOW + 1, NOW, &w->err);
+	failed = failed ? failed : remove_crowd(w, 1, 3);
+	failed = failed ? failed : forget_one(w);
+	struct seen seen;
+	failed = failed ? failed : load(w, w->one, "user17", &seen);
+	if (failed)
+		fail_msg("%s", w->err.text);
+	assert_int_in_range(rows_read(w) - before, 0, 1000);
+	commit_well(w, w->one);
+	empty(w);
+}
+
 static void a_schema_that_is_newer_is_left_alone(void **state)
 {
 	struct world *w = *state;
@@ -651,6 +766,8 @@ int main(int argc, char **argv)
 		RULE(a_host_that_is_not_there_is_named),
 		RULE(a_password_comes_from_a_file_and_stands_in_no_text),
 		RULE(what_is_more_than_the_server_takes_at_once_goes_in_parts),
+		RULE(a_flood_of_phones_that_go_leaves_so_many_traces_only),
+		RULE(what_concerns_a_few_does_not_read_all),
 		RULE(a_schema_that_is_newer_is_left_alone),
 		RULE(two_that_begin_at_once_make_the_tables_together),
 		RULE(one_that_comes_while_tables_are_made_waits),
