@@ -6,6 +6,7 @@
 #include "admin/host_header.h"
 #include "admin/import.h"
 #include "admin/queue_commands.h"
+#include "admin/registry_freeze.h"
 #include "admin/removal.h"
 #include "admin/request_params.h"
 #include "admin/test_push.h"
@@ -209,6 +210,8 @@ static const struct route {
 	{"GET", "/devices", false, false, devices_list},
 	{"GET", "/devices/", true, false, devices_show},
 	{"DELETE", "/devices/", true, false, devices_remove},
+	{"POST", "/registry/freeze", false, false, registry_freeze_begin},
+	{"POST", "/registry/thaw", false, false, registry_freeze_end},
 	{"GET", "/forgotten", false, false, forgotten_list},
 	{"POST", "/prune", false, false, devices_prune},
 	{"GET", "/queue", false, false, queue_commands_list},

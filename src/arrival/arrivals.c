@@ -56,7 +56,7 @@ struct arrivals *arrivals_new(const struct arrivals_needs *needs, const uint8_t 
 	TAILQ_INIT(&arrivals->held_parked);
 	TAILQ_INIT(&arrivals->held);
 	arrivals->overload = overload_new(&of_overload);
-	arrivals->parking = parking_new(needs->loop, worker, needs->queue);
+	arrivals->parking = parking_new(needs->loop, needs->registry, needs->queue);
 	arrivals->merging = merging_new(worker, seed);
 	arrivals->ids = mailbox_ids_new(seed);
 	arrivals->admission = (struct admission_needs){.config = needs->config,

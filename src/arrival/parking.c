@@ -8,7 +8,7 @@
 #define WATCH_MS 50 /* how often late ones are looked for */
 
 struct parking {
-	const struct worker *worker;
+	const struct registry *registry;
 	struct queue *queue;
 	struct arrival_list under_way;
 	struct arrival *unwatched; /* the first that on_watch has not seen late yet */
@@ -18,10 +18,10 @@ struct parking {
 	uv_timer_t watch;
 };
 
-struct parking *parking_new(uv_loop_t *loop, const struct worker *worker, struct queue *queue)
+struct parking *parking_new(uv_loop_t *loop, const struct registry *registry, struct queue *queue)
 {
 	struct parking *parking = mem_alloc_zero(1, sizeof(*parking));
-	parking->worker = worker;
+	parking->registry = registry;
 	parking->queue = queue;
 	TAILQ_INIT(&parking->under_way);
 	uv_timer_init(loop, &parking->watch);
@@ -71,7 +71,7 @@ static void on_watch(uv_timer_t *timer)
 		uv_timer_stop(timer);
 		return;
 	}
-	parking->silence = worker_running(parking->worker) ? parking->silence + 1 : 0;
+	parking->silence = registry_owes_answers(parking->registry) ? parking->silence + 1 : 0;
 	if (!is_silent(parking))
 		return;
 	int64_t late_ms = clock_monotonic_ms() - PARKING_AFTER_MS;

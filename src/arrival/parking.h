@@ -1,11 +1,11 @@
 /*
  * parking - events that wait too long for the registry are kept in the queue's file meanwhile.
  *
- * The registry hangs if it has had work and answered nothing for PARKING_AFTER_MS.  Then the events
- * that it has had for as long are parked: written raw into the queue's file, and acknowledged from
- * there.  Later events are parked at once: all of them until the registry answers again, then,
- * while anything is parked, those whose sender waits.  All keep their place with the registry, and
- * so their order.
+ * The registry hangs or is frozen if it has had work and answered nothing for PARKING_AFTER_MS.
+ * Then the events that it has had for as long are parked: written raw into the queue's file, and
+ * acknowledged from there.  Later events are parked at once: all of them until the registry answers
+ * again, then, while anything is parked, those whose sender waits.  All keep their place with the
+ * registry, and so their order.
  *
  * Owns the list of arrivals under way.  Loop thread only.
  */
@@ -13,8 +13,8 @@
 #define MAILPUSH_ARRIVAL_PARKING_H
 
 #include "arrival/arrival.h"
-#include "base/worker.h"
 #include "queue/queue.h"
+#include "registry/registry.h"
 
 #include <stdint.h>
 #include <uv.h>
@@ -23,8 +23,8 @@
 
 struct parking;
 
-/* `worker`, the registry's, and `queue` outlive this. */
-struct parking *parking_new(uv_loop_t *loop, const struct worker *worker, struct queue *queue);
+/* Both outlive this. */
+struct parking *parking_new(uv_loop_t *loop, const struct registry *registry, struct queue *queue);
 /* None is under way. */
 void parking_free(struct parking *parking);
 

@@ -243,6 +243,7 @@
  *   registration_json a registration as one JSON object
  *   export          all of them, to be taken elsewhere
  *   import          those that come from elsewhere
+ *   registry_freeze the registry stands still while it is copied
  *   removal         several by their keys, and everything of a user
  *   queue_commands  list, flush, drop
  *   obstacles       why pushes cannot go now

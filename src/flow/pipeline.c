@@ -146,7 +146,7 @@ static void on_parked(
 static void on_loaded(void *ctx)
 {
 	struct pipeline *pipeline = ctx;
-	registry_release(pipeline->registry);
+	registry_release(pipeline->registry, REGISTRY_HELD_FOR_START);
 	arrivals_release(pipeline->arrivals);
 	delivery_wake(pipeline->delivery);
 }
@@ -178,7 +178,7 @@ static int open_registry(struct pipeline *pipeline, struct err *err)
 		on_registry_refused, pipeline, &pipeline->registry, err);
 	/* What is in the queue's file comes first. */
 	if (!status)
-		registry_hold(pipeline->registry);
+		registry_hold(pipeline->registry, REGISTRY_HELD_FOR_START);
 	return status;
 }
 

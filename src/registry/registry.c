@@ -30,7 +30,7 @@ struct registry {
 	atomic_uint_fast64_t conflicts;
 	atomic_uint_fast64_t round_trips;
 	atomic_int_least64_t end_by_ms; /* monotonic; 0: it goes on */
-	bool is_held;
+	unsigned holders;		/* enum registry_holder */
 	struct job_list held;
 	struct worker *worker;
 	registry_trouble_fn *trouble;
@@ -212,22 +212,39 @@ int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 void registry_submit(struct registry *registry, struct registry_job *job)
 {
 	job->status = -ECANCELED; /* until it is done */
-	if (registry->is_held)
+	if (registry->holders)
 		job_list_append(&registry->held, &job->job);
 	else
 		worker_submit(registry->worker, &job->job);
 }
 
-void registry_hold(struct registry *registry)
+void registry_hold(struct registry *registry, enum registry_holder holder)
 {
-	registry->is_held = true;
+	registry->holders |= holder;
 }
 
-void registry_release(struct registry *registry)
+void registry_release(struct registry *registry, enum registry_holder holder)
 {
-	registry->is_held = false;
+	registry->holders &= ~(unsigned)holder;
+	if (registry->holders)
+		return;
 	for (struct job *job; (job = job_list_take(&registry->held));)
 		worker_submit(registry->worker, job);
+}
+
+bool registry_is_held(const struct registry *registry, enum registry_holder holder)
+{
+	return registry->holders & holder;
+}
+
+bool registry_is_at_rest(const struct registry *registry)
+{
+	return !worker_running(registry->worker) && !worker_waiting(registry->worker);
+}
+
+bool registry_owes_answers(const struct registry *registry)
+{
+	return worker_running(registry->worker) || registry->held.first;
 }
 
 struct worker *registry_worker(struct registry *registry)
@@ -258,7 +275,7 @@ bool registry_free(struct registry *registry)
 	if (!worker_free(registry->worker, WORKER_END_MS, &left))
 		return false;
 	/* What is submitted from now on comes back too. */
-	registry_hold(registry);
+	registry_hold(registry, REGISTRY_HELD_FOR_START);
 	job_list_move(&left, &registry->held);
 	while (left.first) {
 		on_done(registry, &left);

@@ -29,6 +29,7 @@
 #include "base/worker.h"
 #include "registry/registry_job.h"
 
+#include <stdbool.h>
 #include <uv.h>
 
 typedef void registry_trouble_fn(void *ctx, const char *text); /* NULL: all is well again */
@@ -45,9 +46,20 @@ int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 	registry_trouble_fn *trouble, registry_refused_fn *refused, void *ctx,
 	struct registry **ret, struct err *err);
 void registry_submit(struct registry *registry, struct registry_job *job);
-/* From now on jobs are kept back, until registry_release. */
-void registry_hold(struct registry *registry);
-void registry_release(struct registry *registry);
+/* Jobs are kept back while anybody holds it. */
+enum registry_holder {
+	REGISTRY_HELD_FOR_START = 1 << 0, /* what is in the queue's file comes first */
+	REGISTRY_HELD_FOR_COPY = 1 << 1,  /* it is copied, and another one takes its place */
+};
+
+/* What was submitted before is done still; what is submitted from now on waits for the release. */
+void registry_hold(struct registry *registry, enum registry_holder holder);
+void registry_release(struct registry *registry, enum registry_holder holder);
+bool registry_is_held(const struct registry *registry, enum registry_holder holder);
+/* Nothing is being done, nothing was handed over. */
+bool registry_is_at_rest(const struct registry *registry);
+/* The thread has a batch, or jobs are kept back. */
+bool registry_owes_answers(const struct registry *registry);
 struct worker *registry_worker(struct registry *registry);
 /* How often a batch was done again because another transaction was in the way. */
 uint64_t registry_conflicts(const struct registry *registry);

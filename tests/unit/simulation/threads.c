@@ -123,14 +123,21 @@ int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 	return 0;
 }
 
-void registry_hold(struct registry *of)
+void registry_hold(struct registry *of, enum registry_holder holder)
 {
+	(void)holder;
 	of->is_held = true;
 }
 
-void registry_release(struct registry *of)
+void registry_release(struct registry *of, enum registry_holder holder)
 {
+	(void)holder;
 	of->is_held = false;
+}
+
+bool registry_owes_answers(const struct registry *of)
+{
+	return worker_running(&of->worker);
 }
 
 int store_new(uv_loop_t *loop, const char *path, const struct store_loader *loader,
