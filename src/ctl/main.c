@@ -4,6 +4,7 @@
  * ctl/
  *   main              commands and options
  *   show              the daemon's answers as text
+ *   copy              registrations from one registry's database into another's
  *   pages             walks a list that comes page by page
  *   export            registrations as JSON lines, and all about a user
  *   import            registrations from elsewhere, in batches
@@ -17,7 +18,9 @@
  *   table             text in columns, colours
  *   format            times, sizes and texts as people read them
  *
- * transfer/, where registrations are imported from
+ * transfer/, registrations on the move
+ *   registry_copy     from one registry to another, page by page
+ *   copy_page         such a page, and what the other registry has of it
  *   source            the kinds of sources
  *   source_lines      what export wrote
  *   source_xapsd      xapsd's database.json
@@ -52,6 +55,7 @@
 #include "console/client.h"
 #include "console/format.h"
 #include "console/table.h"
+#include "ctl/copy.h"
 #include "ctl/export.h"
 #include "ctl/import.h"
 #include "ctl/inspect.h"
@@ -91,6 +95,9 @@ enum {
 	TAKES_DRY_RUN = 1 << 16,
 	TAKES_CONFIRMED = 1 << 17,
 	TAKES_PASSWORD = 1 << 18,
+	TAKES_FROM_PASSWORD = 1 << 19,
+	TAKES_LAST = 1 << 20,
+	TAKES_CONFIG = 1 << 21,
 };
 
 static struct {
@@ -107,6 +114,7 @@ static struct {
 	const char *from;
 	const char *columns;
 	const char *password_file;
+	const char *from_password_file;
 	bool is_socket_given;
 	long limit;
 } options = {.socket = DEFAULT_SOCKET};
@@ -240,6 +248,32 @@ static enum client_exit import_file(char **arguments)
 		.keeps_confirmed = (options.given & TAKES_CONFIRMED) != 0,
 		.is_json = options.is_json};
 	return import_run(&request);
+}
+
+static enum client_exit copy_registry(char **arguments)
+{
+	const struct copy_request request = {.from = arguments[0],
+		.to = arguments[1],
+		.config = options.config,
+		.from_password_file = options.from_password_file,
+		.password_file = options.password_file,
+		.is_last = (options.given & TAKES_LAST) != 0,
+		.is_dry_run = (options.given & TAKES_DRY_RUN) != 0,
+		.is_json = options.is_json,
+		.is_socket_given = options.is_socket_given};
+	return copy_run(&request);
+}
+
+static enum client_exit registry_freeze(char **arguments)
+{
+	(void)arguments;
+	return copy_freeze(options.is_json);
+}
+
+static enum client_exit registry_thaw(char **arguments)
+{
+	(void)arguments;
+	return copy_thaw(options.is_json);
 }
 
 static enum client_exit user_export(char **arguments)
@@ -430,7 +464,7 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{{"status"}, 0, 0, status, "", "state of the daemon, and its alarms"},
-	{{"doctor"}, 0, TAKES_USER | TAKES_FILES | TAKES_PROBLEMS, doctor,
+	{{"doctor"}, 0, TAKES_USER | TAKES_FILES | TAKES_CONFIG | TAKES_PROBLEMS, doctor,
 		"[--user U] [--problems]", "examine the whole site; each problem with its remedy"},
 	{{"devices", "show"}, 1, TAKES_FULL, device_show, "KEY", "one registration"},
 	{{"devices", "remove"}, NONE_OR_ONE, TAKES_USER | TAKES_TOPIC | TAKES_STATE | TAKES_YES,
@@ -449,6 +483,12 @@ static const struct command {
 		TAKES_FROM | TAKES_TOPIC | TAKES_COLUMNS | TAKES_DRY_RUN | TAKES_CONFIRMED |
 			TAKES_PASSWORD,
 		import_file, "[--from xapsd|sql] FILE", "take over registrations from elsewhere"},
+	{{"registry", "freeze"}, 0, 0, registry_freeze, "",
+		"events are parked, the registry stands still"},
+	{{"registry", "thaw"}, 0, 0, registry_thaw, "", "it goes on"},
+	{{"copy"}, 2,
+		TAKES_LAST | TAKES_DRY_RUN | TAKES_CONFIG | TAKES_PASSWORD | TAKES_FROM_PASSWORD,
+		copy_registry, "[--last] FROM TO", "copy one registry into another"},
 	{{"user", "export"}, 1, 0, user_export, "U", "all that is known of a user, as JSON"},
 	{{"user", "remove"}, 1, TAKES_YES, user_remove, "U --yes",
 		"delete all that is known of a user"},
@@ -503,6 +543,8 @@ static enum client_exit run(char **words, int count)
 	const struct command *command = find_command(words, count);
 	if (!command && count > 0 && !strcmp(words[0], "cert"))
 		return usage_error("cert needs %s", "inspect or check");
+	if (!command && count > 0 && !strcmp(words[0], "registry"))
+		return usage_error("registry needs %s", "freeze or thaw");
 	if (!command && count > 0 && !strcmp(words[0], "user"))
 		return usage_error("user needs %s", "export or remove");
 	if (!count)
@@ -548,9 +590,11 @@ int main(int argc, char **argv)
 		{"follow", no_argument, NULL, TAKES_FOLLOW},
 		{"forgotten", no_argument, NULL, TAKES_FORGOTTEN},
 		{"from", required_argument, NULL, 'r'},
+		{"from-password-file", required_argument, NULL, 'W'},
 		{"full", no_argument, NULL, TAKES_FULL},
 		{"help", no_argument, NULL, 'h'},
 		{"json", no_argument, NULL, 'j'},
+		{"last", no_argument, NULL, TAKES_LAST},
 		{"limit", required_argument, NULL, 'l'},
 		{"mailbox", required_argument, NULL, 'm'},
 		{"online", no_argument, NULL, TAKES_ONLINE},
@@ -574,6 +618,7 @@ int main(int argc, char **argv)
 		case TAKES_ALL:
 		case TAKES_FOLLOW:
 		case TAKES_FULL:
+		case TAKES_LAST:
 		case TAKES_FORGOTTEN:
 		case TAKES_ONLINE:
 		case TAKES_PROBLEMS:
@@ -583,7 +628,7 @@ int main(int argc, char **argv)
 			options.given |= (unsigned)option;
 			break;
 		case 'c':
-			options.given |= TAKES_FILES;
+			options.given |= TAKES_CONFIG;
 			options.config = optarg;
 			break;
 		case 'C':
@@ -609,6 +654,10 @@ int main(int argc, char **argv)
 		case 'p':
 			options.given |= TAKES_PASSPHRASE;
 			options.passphrase_file = optarg;
+			break;
+		case 'W':
+			options.given |= TAKES_FROM_PASSWORD;
+			options.from_password_file = optarg;
 			break;
 		case 'w':
 			options.given |= TAKES_PASSWORD;

@@ -22,7 +22,7 @@ MAY_INCLUDE["sim"] = {"platform", "base", "sim"}
 MAY_INCLUDE["console"] = {"platform", "base", "console"}
 MAY_INCLUDE["transfer"] = {"platform", "base", "event", "registry", "postgresql", "mariadb", "database", "transfer"}
 MAY_INCLUDE["doctor"] = {"platform", "base", "event", "database", "config", "console", "doctor"}
-MAY_INCLUDE["ctl"] = {"platform", "base", "credential", "console", "transfer", "doctor", "ctl"}
+MAY_INCLUDE["ctl"] = {"platform", "base", "registry", "database", "config", "credential", "console", "transfer", "doctor", "ctl"}
 # mailpush-notify speaks to intake: it shares what is said there of the protocol and the spool.
 MAY_INCLUDE["notify"] = {"platform", "base", "intake", "notify"}
 
