@@ -16,6 +16,16 @@
 	TARGET_COLUMNS ", r.stopped_reason, r.subtopic, r.created_ms, r.superseded_ms, " \
 		       "r.is_nudged"
 
+/*
+ * For each of what is asked about, `question` is looked up in an index.  OFFSET 0 keeps the planner
+ * from making one join of all, for which it reads whole tables once some thousands are asked about,
+ * and locks them in a transaction that writes.
+ */
+#define FOR_EACH(question) " CROSS JOIN LATERAL (" question " OFFSET 0) AS f"
+/* The cost of a statement with more would make the server compile it, which takes longer than it
+   does. */
+#define AT_ONCE 4096
+
 /* Of rows that come, whoever waits for them; `malformed` is the user of one that cannot be. */
 struct taker {
 	registry_row_fn *on_row;
@@ -69,43 +79,51 @@ static int finish(
 static void on_matches(void *ctx, size_t index, const PGresult *rows)
 {
 	struct taker *taker = ctx;
-	(void)index;
 	for (int i = 0; i < PQntuples(rows) && !*taker->malformed; i++) {
 		struct registry_row row;
 		read_target(rows, i, 2, &row);
 		if (is_possible(taker, &row))
-			taker->on_match(taker->ctx, (size_t)pgvalue_number(rows, i, 0) - 1, &row,
-				pgvalue_text(rows, i, 1));
+			taker->on_match(taker->ctx, index + (size_t)pgvalue_number(rows, i, 0) - 1,
+				&row, pgvalue_text(rows, i, 1));
 	}
 }
 
-static const char match_sql[] =
-	"SELECT q.i, s.hash, " TARGET_COLUMNS " FROM unnest($1) WITH ORDINALITY AS q (place, i)"
-	" JOIN mailpush_subscription s ON s.place = q.place"
-	" JOIN mailpush_registration r ON r.key = s.key"
-	" WHERE r.stopped_reason IS NULL ORDER BY q.i, s.key, s.name";
-
-static void add_places(struct pgvalues *values, const struct postgresql *p,
-	const struct mailbox *const *mailboxes, size_t count)
+/* `is_alone`: they are all that is asked, and go into one statement. */
+static int send_places(struct postgresql *p, const struct mailbox *const *mailboxes, size_t count,
+	bool is_alone, struct taker *taker, struct err *err)
 {
-	pgvalues_init(values);
-	struct pgvalue *places = pgvalues_array(values, PGVALUE_BYTES);
-	for (size_t i = 0; i < count; i++) {
-		struct mailbox_place place =
-			mailbox_place_of(p->site, mailboxes[i]->owner, mailboxes[i]->folder);
-		pgvalue_add_bytes(places, place.bytes, sizeof(place.bytes));
+	int failed = 0;
+	for (size_t first = 0; first < count && !failed; first += AT_ONCE) {
+		pgvalues_auto struct pgvalues values;
+		pgvalues_init(&values);
+		struct pgvalue *places = pgvalues_array(&values, PGVALUE_BYTES);
+		for (size_t i = first; i < count && i < first + AT_ONCE; i++) {
+			struct mailbox_place place = mailbox_place_of(
+				p->site, mailboxes[i]->owner, mailboxes[i]->folder);
+			pgvalue_add_bytes(places, place.bytes, sizeof(place.bytes));
+		}
+		failed = (is_alone ? postgresql_send_alone : postgresql_send)(p,
+			"SELECT q.i, f.* FROM unnest($1) WITH ORDINALITY AS q (place, i)" FOR_EACH(
+				"SELECT s.hash, " TARGET_COLUMNS " FROM mailpush_subscription s"
+				" JOIN mailpush_registration r ON r.key = s.key"
+				" WHERE s.place = q.place AND r.stopped_reason IS NULL") " ORDER "
+											 "BY q.i, "
+											 "f.key",
+			&values, on_matches, taker, first, err);
 	}
+	return failed;
 }
 
 int postgresql_match(struct registry_db *db, const struct mailbox *const *mailboxes, size_t count,
 	registry_match_fn *on_match, void *ctx, struct err *err)
 {
-	struct postgresql *p = postgresql_of(db);
-	pgvalues_auto struct pgvalues values;
-	add_places(&values, p, mailboxes, count);
-	struct taker taker = {.on_match = on_match, .ctx = ctx};
-	int failed = postgresql_ask_alone(p, match_sql, &values, on_matches, &taker, err);
-	return finish(p, &taker, failed, err);
+	const struct registry_load load = {
+		.mailboxes = mailboxes,
+		.mailbox_count = count,
+		.on_match = on_match,
+		.mailboxes_ctx = ctx,
+	};
+	return postgresql_load(db, &load, err);
 }
 
 /* The first column: which of those that were asked about, counted from 1. */
@@ -123,24 +141,32 @@ static void on_rows(void *ctx, size_t index, const PGresult *rows)
 		row.superseded_ms = pgvalue_number(rows, i, at + 3);
 		row.is_nudged = pgvalue_bool(rows, i, at + 4);
 		if (is_possible(taker, &row))
-			taker->on_row(taker->ctx, (size_t)pgvalue_number(rows, i, 0) - 1, &row);
+			taker->on_row(
+				taker->ctx, index + (size_t)pgvalue_number(rows, i, 0) - 1, &row);
 	}
 }
 
 static int send_users(struct postgresql *p, const char *const *users, size_t count,
 	struct taker *taker, struct err *err)
 {
-	pgvalues_auto struct pgvalues values;
-	pgvalues_init(&values);
-	pgvalues_text(&values, p->site);
-	struct pgvalue *names = pgvalues_array(&values, PGVALUE_TEXT);
-	for (size_t i = 0; i < count; i++)
-		pgvalue_add_text(names, users[i]);
-	return postgresql_send(p,
-		"SELECT q.i, " ROW_COLUMNS " FROM unnest($2) WITH ORDINALITY AS q (username, i)"
-		" JOIN mailpush_registration r ON r.site = $1 AND r.username = q.username"
-		" ORDER BY q.i, r.created_ms, r.key",
-		&values, on_rows, taker, 0, err);
+	int failed = 0;
+	for (size_t first = 0; first < count && !failed; first += AT_ONCE) {
+		pgvalues_auto struct pgvalues values;
+		pgvalues_init(&values);
+		pgvalues_text(&values, p->site);
+		struct pgvalue *names = pgvalues_array(&values, PGVALUE_TEXT);
+		for (size_t i = first; i < count && i < first + AT_ONCE; i++)
+			pgvalue_add_text(names, users[i]);
+		failed = postgresql_send(p,
+			"SELECT q.i, f.* FROM unnest($2) WITH ORDINALITY AS q (username, "
+			"i)" FOR_EACH(
+				"SELECT " ROW_COLUMNS " FROM mailpush_registration r"
+				" WHERE r.site = $1 AND r.username = q.username") " ORDER BY q.i, "
+										  "f.created_ms, "
+										  "f.key",
+			&values, on_rows, taker, first, err);
+	}
+	return failed;
 }
 
 int postgresql_load_users(struct registry_db *db, const char *const *users, size_t count,
@@ -152,13 +178,6 @@ int postgresql_load_users(struct registry_db *db, const char *const *users, size
 	if (!failed)
 		failed = pglink_wait(p->link, err);
 	return finish(p, &taker, failed, err);
-}
-
-static void add_keys(struct pgvalues *values, const struct registry_key *keys, size_t count)
-{
-	struct pgvalue *array = pgvalues_array(values, PGVALUE_BYTES);
-	for (size_t i = 0; i < count; i++)
-		pgvalue_add_bytes(array, keys[i].bytes, sizeof(keys[i].bytes));
 }
 
 static void on_subscriptions(void *ctx, size_t index, const PGresult *rows)
@@ -173,21 +192,36 @@ static void on_subscriptions(void *ctx, size_t index, const PGresult *rows)
 		};
 		strncpy(subscription.hash, pgvalue_text(rows, i, 4), MAILBOX_HASH_SIZE - 1);
 		taker->on_subscription(
-			taker->ctx, (size_t)pgvalue_number(rows, i, 0) - 1, &subscription);
+			taker->ctx, index + (size_t)pgvalue_number(rows, i, 0) - 1, &subscription);
 	}
+}
+
+/* `sql`: $1 is the site, $2 the keys. */
+static int send_keys(struct postgresql *p, const char *sql, const struct registry_key *keys,
+	size_t count, pglink_rows_fn *on_answer, struct taker *taker, struct err *err)
+{
+	int failed = 0;
+	for (size_t first = 0; first < count && !failed; first += AT_ONCE) {
+		pgvalues_auto struct pgvalues values;
+		pgvalues_init(&values);
+		pgvalues_text(&values, p->site);
+		struct pgvalue *array = pgvalues_array(&values, PGVALUE_BYTES);
+		for (size_t i = first; i < count && i < first + AT_ONCE; i++)
+			pgvalue_add_bytes(array, keys[i].bytes, sizeof(keys[i].bytes));
+		failed = postgresql_send(p, sql, &values, on_answer, taker, first, err);
+	}
+	return failed;
 }
 
 static int send_lists(struct postgresql *p, const struct registry_key *keys, size_t count,
 	struct taker *taker, struct err *err)
 {
-	pgvalues_auto struct pgvalues values;
-	pgvalues_init(&values);
-	add_keys(&values, keys, count);
-	return postgresql_send(p,
-		"SELECT q.i, s.name, s.owner, s.folder, s.hash"
-		" FROM unnest($1) WITH ORDINALITY AS q (key, i)"
-		" JOIN mailpush_subscription s ON s.key = q.key ORDER BY q.i, s.name",
-		&values, on_subscriptions, taker, 0, err);
+	return send_keys(p,
+		"SELECT q.i, f.* FROM unnest($2) WITH ORDINALITY AS q (key, i)" FOR_EACH(
+			"SELECT s.name, s.owner, s.folder, s.hash FROM mailpush_subscription s"
+			" WHERE s.key = q.key AND " POSTGRESQL_IS_OF(
+				"s.site", "$1")) " ORDER BY q.i, f.name",
+		keys, count, on_subscriptions, taker, err);
 }
 
 int postgresql_load_lists(struct registry_db *db, const struct registry_key *keys, size_t count,
@@ -201,23 +235,20 @@ int postgresql_load_lists(struct registry_db *db, const struct registry_key *key
 
 int postgresql_load(struct registry_db *db, const struct registry_load *load, struct err *err)
 {
-	if (!load->resume_count && !load->user_count)
-		return postgresql_match(db, load->mailboxes, load->mailbox_count, load->on_match,
-			load->mailboxes_ctx, err);
 	struct postgresql *p = postgresql_of(db);
 	struct postgresql_teller teller = {load->on_effect, load->resumes_ctx};
 	struct taker of_users = {.on_row = load->on_row, .ctx = load->users_ctx};
 	struct taker of_lists = {.on_subscription = load->on_subscription, .ctx = load->users_ctx};
 	struct taker of_places = {.on_match = load->on_match, .ctx = load->mailboxes_ctx};
+	bool is_alone = !load->resume_count && !load->user_count && load->mailbox_count <= AT_ONCE;
 	int failed = postgresql_send_resumes(p, load->resumes, load->resume_count, &teller, err);
-	if (!failed && load->user_count)
+	if (!failed)
 		failed = send_users(p, load->users, load->user_count, &of_users, err);
-	if (!failed && load->user_count)
+	if (!failed)
 		failed = send_lists(p, load->keys, load->user_count, &of_lists, err);
-	pgvalues_auto struct pgvalues places;
-	add_places(&places, p, load->mailboxes, load->mailbox_count);
-	if (!failed && load->mailbox_count)
-		failed = postgresql_send(p, match_sql, &places, on_matches, &of_places, 0, err);
+	if (!failed)
+		failed = send_places(
+			p, load->mailboxes, load->mailbox_count, is_alone, &of_places, err);
 	if (!failed)
 		failed = pglink_wait(p->link, err);
 	failed = finish(p, &of_users, failed, err);
@@ -228,16 +259,15 @@ int postgresql_load_keys(struct registry_db *db, const struct registry_key *keys
 	registry_row_fn *on_row, void *ctx, struct err *err)
 {
 	struct postgresql *p = postgresql_of(db);
-	pgvalues_auto struct pgvalues values;
-	pgvalues_init(&values);
-	pgvalues_text(&values, p->site);
-	add_keys(&values, keys, count);
 	struct taker taker = {.on_row = on_row, .ctx = ctx};
-	int failed = postgresql_ask(p,
-		"SELECT q.i, " ROW_COLUMNS " FROM unnest($2) WITH ORDINALITY AS q (key, i)"
-		" JOIN mailpush_registration r ON r.key = q.key"
-		" AND " POSTGRESQL_IS_OF("r.site", "$1") " ORDER BY q.i",
-		&values, on_rows, &taker, err);
+	int failed = send_keys(p,
+		"SELECT q.i, f.* FROM unnest($2) WITH ORDINALITY AS q (key, i)" FOR_EACH(
+			"SELECT " ROW_COLUMNS " FROM mailpush_registration r"
+			" WHERE r.key = q.key AND " POSTGRESQL_IS_OF(
+				"r.site", "$1")) " ORDER BY q.i",
+		keys, count, on_rows, &taker, err);
+	if (!failed)
+		failed = pglink_wait(p->link, err);
 	return finish(p, &taker, failed, err);
 }
 

@@ -1,7 +1,7 @@
 /*
  * postgresql_find - the functions of ops.h that only read, for PostgreSQL.
  *
- * Each is one statement, however much is asked; postgresql_load is several with one wait.
+ * Each is a few statements with one wait, however much is asked.
  */
 #ifndef MAILPUSH_POSTGRESQL_POSTGRESQL_FIND_H
 #define MAILPUSH_POSTGRESQL_POSTGRESQL_FIND_H

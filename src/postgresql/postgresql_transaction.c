@@ -83,12 +83,19 @@ int postgresql_ask(struct postgresql *p, const char *sql, const struct pgvalues 
 	return failed ? failed : pglink_wait(p->link, err);
 }
 
+int postgresql_send_alone(struct postgresql *p, const char *sql, const struct pgvalues *values,
+	pglink_rows_fn *on_rows, void *ctx, size_t index, struct err *err)
+{
+	if (p->state == POSTGRESQL_READS)
+		return pglink_send(p->link, sql, values, on_rows, ctx, index, err);
+	return postgresql_send(p, sql, values, on_rows, ctx, index, err);
+}
+
 int postgresql_ask_alone(struct postgresql *p, const char *sql, const struct pgvalues *values,
 	pglink_rows_fn *on_rows, void *ctx, struct err *err)
 {
-	if (p->state == POSTGRESQL_READS)
-		return pglink_ask(p->link, sql, values, on_rows, ctx, err);
-	return postgresql_ask(p, sql, values, on_rows, ctx, err);
+	int failed = postgresql_send_alone(p, sql, values, on_rows, ctx, 0, err);
+	return failed ? failed : pglink_wait(p->link, err);
 }
 
 /* A COMMIT of what has failed is answered, but with "ROLLBACK". */

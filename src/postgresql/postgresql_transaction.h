@@ -40,10 +40,12 @@ void postgresql_rollback(struct registry_db *db);
 /* Sends a statement of the transaction, as pglink_send. */
 int postgresql_send(struct postgresql *p, const char *sql, const struct pgvalues *values,
 	pglink_rows_fn *on_rows, void *ctx, size_t index, struct err *err);
-/* The same, and waits for its answer and all before it. */
+/* The same for a question that stands for itself: what else is asked may see a later state. */
+int postgresql_send_alone(struct postgresql *p, const char *sql, const struct pgvalues *values,
+	pglink_rows_fn *on_rows, void *ctx, size_t index, struct err *err);
+/* These wait too, for the answer and all before it. */
 int postgresql_ask(struct postgresql *p, const char *sql, const struct pgvalues *values,
 	pglink_rows_fn *on_rows, void *ctx, struct err *err);
-/* The same for a question that stands for itself: what else is asked may see a later state. */
 int postgresql_ask_alone(struct postgresql *p, const char *sql, const struct pgvalues *values,
 	pglink_rows_fn *on_rows, void *ctx, struct err *err);
 

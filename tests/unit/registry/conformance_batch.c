@@ -229,6 +229,24 @@ static void a_mixed_batch_costs_a_dozen_round_trips(void **state)
 	assert_int_equal(matched, 1900);
 }
 
+/* More than goes into one statement. */
+static void each_of_a_large_batch_gets_its_own_answer(void **state)
+{
+	struct world *w = *state;
+	crowd(w, NOW, 0, 5000);
+	w->now_ms = NOW + DAY;
+	news_of_one_batch(w, 0, 5000);
+	crowd(w, NOW + DAY, 0, 5000);
+	size_t seen = 0;
+	for (struct made *made = w->made; made && made->job.received_ms == NOW + DAY;
+		made = made->next, seen++) {
+		assert_false(made->job.is_new || made->job.list_changed);
+		assert_int_equal(made->job.match_count, 1);
+		assert_string_equal(made->job.matches[0].target->user, made->text);
+	}
+	assert_int_equal(seen, 10000);
+}
+
 static void a_page_of_registrations_costs_a_dozen_round_trips(void **state)
 {
 	struct world *w = *state;
@@ -284,6 +302,7 @@ int conformance_batch(void)
 {
 	const struct CMUnitTest rules[] = {
 		RULE(a_mixed_batch_costs_a_dozen_round_trips),
+		RULE(each_of_a_large_batch_gets_its_own_answer),
 		RULE(a_page_of_registrations_costs_a_dozen_round_trips),
 		RULE(news_behind_a_stopped_registration_that_came_again_finds_nobody),
 		RULE(news_behind_a_registration_that_resumed_its_user_finds_both_phones),
