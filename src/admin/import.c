@@ -116,7 +116,7 @@ static void update_queue(const struct services *services, const struct registry_
 		queue_follow(services->queue, &job->effects[i], NULL);
 	if (job->match_count && !job->past->suspended_ms) {
 		const struct registry_match *match = &job->matches[0];
-		delivery_forgive(services->delivery, &match->target->key);
+		delivery_renewed(services->delivery, &match->target->key);
 		queue_renew(services->queue, push_target_ref(match->target),
 			(const char(*)[MAILBOX_HASH_SIZE])match->hashes, match->hash_count, NULL);
 	}

@@ -30,13 +30,14 @@ struct arrivals {
 	struct mailbox_ids *ids; /* of folders that somebody subscribes to */
 	uint64_t count;
 	bool is_held;
-	struct arrival_list held_parked; /* wait for arrivals_release: first those parked before */
+	struct arrival_list
+		held_parked; /* wait for arrivals_release; those parked before a restart go first */
 	struct arrival_list held;
 	bool is_late; /* the alarm about late acknowledgements stands */
 	uint64_t lost;
 };
 
-/* With the answer that somebody waits for. */
+/* Call it just before the answer. */
 static void observe_wait(struct arrivals *arrivals, const struct arrival *arrival)
 {
 	if (arrival_is_awaited(arrival))
@@ -100,7 +101,7 @@ static void leave(struct arrivals *arrivals, struct arrival *arrival)
 	arrivals->count--;
 }
 
-/* Gone from memory once the registry has answered and the queue holds all that follows. */
+/* It leaves memory once the registry has answered and the queue holds all that follows. */
 static void finish_if_done(struct arrivals *arrivals, struct arrival *arrival)
 {
 	if (!arrival->is_matched || arrival->stored.waiting || arrival->parked.waiting)
@@ -268,7 +269,7 @@ void arrivals_give_up_stuck(struct arrivals *arrivals)
 static void reject(struct arrivals *arrivals, struct arrival_waiter waiter, const char *text)
 {
 	arrivals->needs.metrics->malformed++;
-	/* A keeper says what becomes of it. */
+	/* A keeper logs that itself. */
 	if (!waiter.is_keeper)
 		log_seldom(LOG_LEVEL_WARN, "event", "malformed events", waiter.through, text,
 			log_text("through", waiter.through));

@@ -15,7 +15,7 @@
 #define RETRY_MS 1000
 #define ALARM_MS 5000
 #define TURN_MAX 256
-#define CLASSES_MAX 16 /* that are named in the log, each once */
+#define CLASSES_MAX 16 /* so many are named in the log, each once */
 #define CLASS_SHOWN 64
 #define ALARM "forward"
 
@@ -89,7 +89,7 @@ static void take_out(struct forward *forward)
 	free(notice);
 }
 
-/* What became of the first one. */
+/* The first one was taken or refused. */
 static void settle(struct forward *forward, enum forward_client_result result, const char *why)
 {
 	forward->is_away = false;
@@ -184,7 +184,7 @@ void forward_free(struct forward *forward)
 	uv_close((uv_handle_t *)&forward->timer, on_closed);
 }
 
-/* The class as it may stand in a log, whatever came. */
+/* The class, made fit for a log line. */
 static void show_class(const struct notification_field *class, char shown[CLASS_SHOWN + 1])
 {
 	size_t i = 0;
@@ -211,7 +211,7 @@ static void drop(struct forward *forward, const struct notification *notificatio
 		log_text("class", class));
 }
 
-/* As it came; if the target reads the other transport, as that would have brought it. */
+/* As it came, or, for a target that reads the other transport, written anew. */
 static int write_down(const struct forward *forward, const struct notification *notification,
 	struct buf *ret, struct err *err)
 {

@@ -3,8 +3,8 @@
  *
  * The measure is `max_waiting`: events, a large one counted as several, so that it bounds memory as
  * well.  Once so many wait, until a tenth of them is done, the stream socket is not read and an
- * alarm stands; meanwhile news that nobody waits for is shed: deferred news at once, new mail when
- * an eighth more waits, a registration never.
+ * alarm stands.  Meanwhile news whose sender does not wait is shed: deferred news at once, urgent
+ * news when an eighth more waits.  A registration is never shed.
  *
  * Loop thread only.
  */
@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* More than nearly all events have; each further such piece of one counts as an event. */
+/* Nearly all events are smaller; each further piece of this size counts as an event. */
 #define OVERLOAD_EVENT_BYTES 4096
 
 struct overload;
@@ -32,10 +32,10 @@ struct overload_needs {
 struct overload *overload_new(const struct overload_needs *needs);
 void overload_free(struct overload *overload);
 
-/* An event of so many bytes waits from now on; or no longer. */
+/* An event of so many bytes begins to wait; or ends. */
 void overload_enter(struct overload *overload, size_t bytes);
 void overload_leave(struct overload *overload, size_t bytes);
-/* Is news that nobody waits for to be shed?  Then it is counted, and logged once a minute. */
+/* Is news whose sender does not wait shed?  Then it is counted, and logged once a minute. */
 bool overload_sheds(struct overload *overload, enum relay_action action);
 
 #endif

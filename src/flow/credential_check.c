@@ -11,10 +11,10 @@
 
 struct subject {
 	struct credential_check *check;
-	struct credential *credential; /* a share of it: as long as we have it, it is this one */
+	struct credential *credential; /* a reference, so that no other one gets its address */
 	struct check_times times;
 	struct probe *probe; /* NULL: not asked, or answered */
-	bool is_accepted;    /* said last */
+	bool is_accepted;    /* by the last answer */
 };
 
 struct credential_check {
@@ -150,7 +150,7 @@ static void add(void *ctx, const struct sender_way *way)
 	if (!subject) {
 		subject = mem_alloc_zero(1, sizeof(*subject));
 		subject->check = (struct credential_check *)survey->check;
-		/* The count of shares is not part of what it says. */
+		/* Only its count of references changes. */
 		subject->credential = credential_ref((struct credential *)way->credential);
 		check_times_init(&subject->times, survey->check->interval_ms);
 	}

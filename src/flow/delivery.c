@@ -83,7 +83,7 @@ void delivery_wake(struct delivery *delivery)
 	if (delivery->is_awake || delivery->is_stopped)
 		return;
 	delivery->is_awake = true;
-	/* Whatever woke us may run after this turn's check: a timer that is due makes another. */
+	/* This may be after the turn's check: a timer that is due makes another turn. */
 	uv_timer_start(&delivery->due, on_due, 0, 0);
 }
 
@@ -98,7 +98,7 @@ static void launch_due(struct delivery *delivery, const char *topic)
 	while (push && flights_launch(delivery->flights, push));
 }
 
-/* Hands over what is due as far as there is room, and sees when to look again. */
+/* Hands over pushes that are due as far as there is room, and plans the next look. */
 static void look(struct delivery *delivery)
 {
 	delivery->is_awake = false;
@@ -175,7 +175,7 @@ static void ask_registry(struct delivery *delivery, struct flight *flight,
 	registry_submit(delivery->needs.registry, &flight->job);
 }
 
-void delivery_forgive(struct delivery *delivery, const struct registry_key *key)
+void delivery_renewed(struct delivery *delivery, const struct registry_key *key)
 {
 	topic_health_renewed(delivery->topics, key, clock_monotonic_ms());
 }

@@ -39,7 +39,7 @@ void delivery_free(struct delivery *delivery);
 /* Something may be due: look at the end of this turn. */
 void delivery_wake(struct delivery *delivery);
 /* The registration was made again: that its token was for another topic no longer counts. */
-void delivery_forgive(struct delivery *delivery, const struct registry_key *key);
+void delivery_renewed(struct delivery *delivery, const struct registry_key *key);
 /* It is gone: nothing that Apple said of its token counts. */
 void delivery_gone(struct delivery *delivery, const struct registry_key *key);
 /* No more pushes are taken from the queue. */

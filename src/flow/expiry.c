@@ -15,7 +15,7 @@
 struct expiry {
 	struct expiry_needs needs;
 	struct registry_job job;
-	struct registry_key *suspended; /* that the job is asked about */
+	struct registry_key *suspended; /* the job asks about them */
 	bool is_running;		/* the registry has the job */
 	bool is_wanted;			/* once more */
 	uv_timer_t timer;

@@ -18,7 +18,7 @@ struct keyring {
 	struct keyring_needs needs;
 	struct credential *in_force[CONFIG_CREDENTIALS_MAX]; /* by their place in mailpush.conf */
 	struct credential *coming[CONFIG_CREDENTIALS_MAX];   /* read, but not valid yet */
-	uv_timer_t dates; /* the next time that something becomes true */
+	uv_timer_t dates;				     /* when a date is reached next */
 };
 
 static void on_dates(uv_timer_t *timer);
@@ -63,7 +63,8 @@ static void raise_or_clear(const char *kind, const char *name, const char *text)
 		alarm_clear(alarm);
 }
 
-/* How it stands with the time of the one in force; returns when that changes next. */
+/* Raises or clears the alarms about the dates of the one in force; returns when they change next.
+ */
 static int64_t judge_dates(const struct credential *credential, int64_t now_ms)
 {
 	char text[ERR_TEXT_MAX];
@@ -121,7 +122,7 @@ static void log_taken(const struct credential *credential)
 					     CLOCK_DAY_MS));
 }
 
-/* Whether the fresh one is better than what there is; else `err` says why not. */
+/* Whether the fresh one is better than the one in force; else `err` says why not. */
 static bool is_better(
 	const struct credential *fresh, const struct credential *before, struct err *err)
 {
@@ -140,7 +141,7 @@ static void put_in_force(struct keyring *keyring, unsigned i, struct credential 
 	*in_force = fresh;
 }
 
-/* Returns whether it wants another look before anything is said. */
+/* Returns whether to look again before an alarm is raised. */
 static bool take_one(struct keyring *keyring, unsigned i, bool is_patient)
 {
 	struct input_files *input_files = keyring->needs.input_files;
@@ -186,7 +187,7 @@ static void hand_over(struct keyring *keyring)
 	credential_check_credentials(keyring->needs.credential_check);
 }
 
-/* What Cyrus tells the phones to listen for must be what we can push on. */
+/* The topic that Cyrus gives to phones must be one that we can push on. */
 static void check_topic(const struct keyring_needs *needs)
 {
 	const char *topic = needs->input_files->imapdconf->aps_topic;

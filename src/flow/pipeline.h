@@ -32,7 +32,7 @@ struct pipeline_needs {
 	struct metrics *metrics;
 	struct failures *failures;
 	const struct observer *observer;
-	/* The queue was found damaged: nothing is stored any more, the daemon is to stop. */
+	/* The queue was found damaged: nothing is stored any more, and the daemon must stop. */
 	void (*failed)(void *ctx);
 	void *ctx;
 };
@@ -55,11 +55,11 @@ extern const struct spool_callbacks pipeline_spool_callbacks;
 
 /*
  * Makes the parts, in the order in which they need each other.  Events may come from then on, and
- * wait.  After a failure too pipeline_end and pipeline_free are due.
+ * wait.  pipeline_end and pipeline_free are due after a failure too.
  */
 int pipeline_start(struct pipeline *pipeline, const struct pipeline_needs *needs,
 	const uint8_t seeds[PIPELINE_SEEDS][16], struct err *err);
-/* Takes in what the queue's file holds (queue_load): then the events that waited. */
+/* Takes in what the queue's file holds (queue_load), then the events that waited. */
 int pipeline_load(struct pipeline *pipeline, struct err *err);
 /*
  * Ends the databases: first the registry, as what it gives back is parked in the queue.  Whoever

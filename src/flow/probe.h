@@ -2,8 +2,8 @@
  * probe - a push to a device that cannot exist, to learn what Apple says to a credential.
  *
  * It goes over the connection that all pushes with that topic use, past the schedule and without a
- * trace in it, in the metrics or among the failures.  Whoever owns the probes launches them, hands
- * the answers back and puts a credential on hold that is refused, as after a push to a phone.
+ * trace in it, in the metrics or among the failures.  The owner of the probes launches them, hands
+ * the answers back, and holds a credential that Apple refuses, as after a push to a phone.
  *
  * Loop thread only.
  */
@@ -17,12 +17,12 @@ struct probes; /* those that wait for room */
 
 /* `wanted`: there is one to launch. */
 struct probes *probes_new(void (*wanted)(void *ctx), void *ctx);
-/* With none left. */
+/* None is left. */
 void probes_free(struct probes *probes);
 
 /* Apple looks at the token only after it has accepted the credential and the topic. */
 bool probe_is_accepted(const struct apns_answer *answer);
-/* Apple refuses our credential.  Neither this nor that: the service did not do its work. */
+/* Apple refuses our credential.  If neither holds, the service did not do its work. */
 bool probe_is_refused(const struct verdict *verdict);
 
 enum probe_turn {
@@ -38,7 +38,7 @@ struct probe *probe_new(struct probes *probes, const char *topic, enum probe_tur
 /* `answered` is not called any more. */
 void probe_cancel(struct probe *probe);
 
-/* Those of this turn for which there is room now. */
+/* Launches those of this turn for which there is room. */
 void probes_launch(struct probes *probes, struct sender *sender, enum probe_turn turn);
 void probe_answered(
 	struct sender_push *push, const struct apns_answer *answer, const struct verdict *verdict);

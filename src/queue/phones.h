@@ -43,7 +43,7 @@ void phones_put(
 	struct phones *phones, const struct registry_key *key, const struct queue_phone *last);
 void phones_remove(struct phones *phones, const struct registry_key *key);
 size_t phones_gathered(const struct phones *phones);
-/* Those that phones_sort took and that are not written yet. */
+/* How many phones_sort took that are not written yet. */
 size_t phones_to_write(const struct phones *phones);
 
 /*
@@ -53,7 +53,7 @@ size_t phones_to_write(const struct phones *phones);
 void phones_lay_over(const struct phones *phones, const struct registry_key *keys, size_t count,
 	struct queue_phone *rows);
 
-/* What is gathered is to be written now; only when nothing else is. */
+/* Begins to write what is gathered; only when all before is written. */
 void phones_sort(struct phones *phones);
 /* The next to be written, by index from 0; may be a removed one. */
 const struct phone *phones_peek(const struct phones *phones, size_t index);
