@@ -11,7 +11,9 @@ static const struct {
 } states[] = {
 	{"40", -EAGAIN},       /* serialization failure, deadlock */
 	{"55P03", -EAGAIN},    /* a lock is held */
-	{"23505", -EAGAIN},    /* somebody made the same at the same time */
+	{"23505", -EAGAIN},    /* somebody made the same at the same time: a row, */
+	{"42710", -EAGAIN},    /* a type, as each table has one, */
+	{"42P07", -EAGAIN},    /* a table */
 	{"57014", -ETIMEDOUT}, /* statement_timeout */
 	{"08", -ENOTCONN},     /* connection */
 	{"25006", -ENOTCONN},  /* read-only: it is not the writer any more */

@@ -9,6 +9,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <libpq-fe.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #define NOW (INT64_C(20000) * CLOCK_DAY_MS)
 #define TOKEN "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define TIMEOUT_MS 500
+#define PATIENT_MS 60000
 
 static const char *url;
 
@@ -32,9 +34,9 @@ struct world {
 
 static const struct registry_ops *ops = &postgresql_ops;
 
-static struct registry_db *open_db(struct world *w)
+static struct registry_db *open_db(struct world *w, int64_t timeout_ms)
 {
-	const struct registry_settings settings = {.site = w->site, .timeout_ms = TIMEOUT_MS};
+	const struct registry_settings settings = {.site = w->site, .timeout_ms = timeout_ms};
 	struct registry_db *db = NULL;
 	assert_int_equal(ops->open(strchr(url, ':') + 1, &settings, &db, &w->err), 0);
 	return db;
@@ -45,8 +47,8 @@ static int set_up(void **state)
 	static unsigned number;
 	struct world *w = mem_alloc_zero(1, sizeof(*w));
 	snprintf(w->site, sizeof(w->site), "trouble-%u", number++);
-	w->one = open_db(w);
-	w->other = open_db(w);
+	w->one = open_db(w, TIMEOUT_MS);
+	w->other = open_db(w, TIMEOUT_MS);
 	w->beside = PQconnectdb(url);
 	assert_int_equal(PQstatus(w->beside), CONNECTION_OK);
 	*state = w;
@@ -360,8 +362,8 @@ static void end_connections(struct world *w)
 		w, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'mailpush'"))
 		execute(w, "SELECT pg_sleep(0.01)");
 	execute(w, "SELECT pg_stat_clear_snapshot()");
-	w->one = open_db(w);
-	w->other = open_db(w);
+	w->one = open_db(w, TIMEOUT_MS);
+	w->other = open_db(w, TIMEOUT_MS);
 }
 
 static int64_t rows_read(struct world *w)
@@ -419,6 +421,40 @@ static void what_is_too_large_for_a_statement_is_left_to_smaller_batches(void **
 	ops->rollback(w->one);
 }
 
+/* Once somebody waits for what it has locked. */
+static void *commit_when_waited_for(void *ctx)
+{
+	struct world *w = ctx;
+	for (bool is_waited_for = false; !is_waited_for;) {
+		PGresult *result = PQexec(w->beside, "SELECT 1 FROM pg_locks WHERE NOT granted");
+		is_waited_for = PQntuples(result) > 0;
+		PQclear(result);
+	}
+	execute(w, "COMMIT");
+	return NULL;
+}
+
+static void nodes_that_make_the_tables_at_once_all_come_to_have_them(void **state)
+{
+	struct world *w = *state;
+	struct registry_db *patient = open_db(w, PATIENT_MS);
+	pthread_t other;
+	execute(w,
+		"DROP TABLE IF EXISTS mailpush_schema, mailpush_site, mailpush_registration,"
+		" mailpush_subscription, mailpush_forgotten");
+	execute(w, "BEGIN");
+	execute(w,
+		"CREATE TABLE mailpush_schema (one INTEGER PRIMARY KEY CHECK (one = 1),"
+		" version INTEGER NOT NULL)");
+	pthread_create(&other, NULL, commit_when_waited_for, w);
+	int failed = ops->begin(patient, true, &w->err);
+	pthread_join(other, NULL);
+	assert_int_equal(failed, -EAGAIN);
+	ops->close(patient);
+	put_well(w, "alice");
+	assert_int_equal(count(w), 1);
+}
+
 #define RULE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(int argc, char **argv)
@@ -435,6 +471,7 @@ int main(int argc, char **argv)
 		RULE(a_statement_that_hangs_is_given_up),
 		RULE(a_schema_that_is_newer_is_left_alone),
 		RULE(tables_that_are_missing_are_made),
+		RULE(nodes_that_make_the_tables_at_once_all_come_to_have_them),
 		RULE(a_flood_of_phones_that_go_leaves_so_many_traces_only),
 		RULE(times_are_put_right_without_a_look_at_all_that_are),
 		RULE(what_is_too_large_for_a_statement_is_left_to_smaller_batches),
