@@ -252,8 +252,10 @@ static void supersede(const struct renewal *renewal, struct known *self, struct 
 		return;
 	}
 	if (job->is_new) {
-		/* This job comes late: the other one appeared after it. */
-		if (other->row.created_ms > now && self->row.superseded_ms == 0)
+		/* This job comes late: the other one appeared after it, the first one of all. */
+		if (other->row.created_ms > now &&
+			(self->row.superseded_ms == 0 ||
+				other->row.created_ms < self->row.superseded_ms))
 			self->row.superseded_ms = other->row.created_ms;
 		return;
 	}

@@ -190,6 +190,30 @@ static void the_same_registration_done_again_starts_nothing(void **state)
 	assert_false(is_told(w, NOW + 2, "alice", "", "one"));
 }
 
+/* Whatever the order in which the database gives them. */
+static void of_several_that_came_before_it_the_first_supersedes(void **state)
+{
+	struct world *w = *state;
+	struct registry_query query = {.user = "alice", .limit = 10};
+	phone(w, NOW + 20, "alice", TOKEN_A, "latest", INBOX_OF("alice"));
+	run(w);
+	phone(w, NOW + 10, "alice", TOKEN_A, "later", INBOX_OF("alice"));
+	run(w);
+	phone(w, NOW, "alice", TOKEN_A, "late", INBOX_OF("alice"));
+	struct registry_job *job = &add(w, REGISTRY_LIST, NOW + 21)->job;
+	job->query = &query;
+	run(w);
+	assert_int_equal(job->listing->count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		const struct registry_listed *listed = &job->listing->listed[i];
+		const char *account_id = listed->target->account_id;
+		assert_int_equal(listed->superseded_ms,
+			strcmp(account_id, "late") == 0		   ? NOW + 10
+				: strcmp(account_id, "later") == 0 ? NOW + 20
+								   : 0);
+	}
+}
+
 int conformance_user(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +224,7 @@ int conformance_user(void)
 		RULE(an_older_account_id_does_not_remove_the_newer),
 		RULE(another_device_is_not_superseded),
 		RULE(an_old_account_id_that_comes_late_is_the_superseded_one),
+		RULE(of_several_that_came_before_it_the_first_supersedes),
 		RULE(a_forgotten_token_goes_with_this_topic_alone),
 		RULE(a_registration_renewed_since_is_not_forgotten),
 		RULE(a_verdict_on_a_registration_that_is_not_there_finds_it_gone),
