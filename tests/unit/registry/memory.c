@@ -939,11 +939,8 @@ static int claim_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
 	return 0;
 }
 
-static int open_memory(const char *place, const struct registry_settings *settings,
-	struct registry_db **ret, struct err *err)
+static struct site *site_at(const char *place, const char *name)
 {
-	const char *name = settings->site;
-	(void)err;
 	struct site *site = sites;
 	while (site && (strcmp(site->place, place) != 0 || strcmp(site->name, name) != 0))
 		site = site->next;
@@ -954,6 +951,14 @@ static int open_memory(const char *place, const struct registry_settings *settin
 		site->next = sites;
 		sites = site;
 	}
+	return site;
+}
+
+static int open_memory(const char *place, const struct registry_settings *settings,
+	struct registry_db **ret, struct err *err)
+{
+	(void)err;
+	struct site *site = site_at(place, settings->site);
 	struct memory *memory = mem_alloc_zero(1, sizeof(*memory));
 	memory->db.ops = &memory_ops;
 	memory->site = site;
@@ -983,17 +988,46 @@ void memory_fail_times(enum memory_failure how, unsigned times)
 	failure = how;
 }
 
+static void empty(struct site *site)
+{
+	for (size_t slot = 0; slot < site->slot_count; slot++)
+		registration_free(site->slots[slot]);
+	for (size_t i = 0; i < site->trace_count; i++)
+		trace_free(site->traces[i]);
+	free(mem_steal(site->traces));
+	free(mem_steal(site->slots));
+	site->trace_count = 0;
+	site->slot_count = 0;
+}
+
+void memory_copy(const char *from_place, const char *to_place, const char *name)
+{
+	const struct site *from = site_at(from_place, name);
+	struct site *to = site_at(to_place, name);
+	assert(!from->is_open && !to->is_open);
+	empty(to);
+	to->slots = mem_alloc_zero(from->slot_count, sizeof(struct registration *));
+	for (size_t slot = 0; slot < from->slot_count; slot++) {
+		const struct registration *registration = from->slots[slot];
+		registration->list->references++;
+		to->slots[to->slot_count++] =
+			registration_new(&registration->row, registration->list);
+	}
+	for (size_t i = 0; i < from->trace_count; i++)
+		add_trace(to, from->traces[i]);
+	to->trace_id = from->trace_id;
+	to->tidied_day = from->tidied_day;
+	to->tidied_count = from->tidied_count;
+	to->seen_ms = from->seen_ms;
+	to->spared_until_ms = from->spared_until_ms;
+}
+
 void memory_forget(void)
 {
 	while (sites) {
 		struct site *site = sites;
 		sites = site->next;
-		for (size_t slot = 0; slot < site->slot_count; slot++)
-			registration_free(site->slots[slot]);
-		for (size_t i = 0; i < site->trace_count; i++)
-			trace_free(site->traces[i]);
-		free(site->traces);
-		free(site->slots);
+		empty(site);
 		free(site->undos);
 		free(site->place);
 		free(site->name);

@@ -34,6 +34,8 @@ typedef void memory_unanswered_fn(void);
 void memory_fail(enum memory_failure failure, memory_unanswered_fn *unanswered);
 /* So it fails that many times, and is well then.  Any thread. */
 void memory_fail_times(enum memory_failure failure, unsigned times);
+/* The site's place `to` holds what its place `from` does; neither has a transaction. */
+void memory_copy(const char *from, const char *to, const char *site);
 /* All places are empty again; none may be open. */
 void memory_forget(void);
 
