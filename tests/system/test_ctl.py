@@ -44,6 +44,27 @@ def test_status_tells_what_happened(site):
     assert status["pushes"]["total"] == 2
 
 
+def test_status_says_what_is_stopped_under_its_head_and_nowhere_else(bare_site):
+    """How many are stopped now, and how many were since the start."""
+    site = bare_site
+    phones = [site.registered_phone() for _ in range(3)]
+    for phone in phones[:2]:
+        site.sim.control(do="token", token=phone.token, status=400, reason="DeviceTokenNotForTopic", times=1)
+        site.deliver(phone.user)
+
+    def wait_stopped(count):
+        wait_until(lambda: get(site.mailpushd, "/status")["registrations"]["stopped"] == count,
+                   what=f"{count} registrations that are stopped")
+    wait_stopped(2)
+    site.register(phones[0])
+    wait_stopped(1)
+    lines = ctl_fine(site.mailpushd, "status").splitlines()
+    first, second = (number for number, line in enumerate(lines) if "stopped" in line)
+    assert re.fullmatch(r"Registrations +3: active 2, superseded 0, suspended 0, stopped 1", lines[first])
+    assert lines[second] == "  2 stopped by Apple's answer since the start"
+    assert second == first + 1
+
+
 # ---- devices ----
 
 def test_devices_are_listed_with_what_apple_said(site):
