@@ -9,6 +9,7 @@
  *   export            registrations as JSON lines, and all about a user
  *   import            registrations from elsewhere, in batches
  *   removal           deletes registrations by what they have in common, and all of a user
+ *   schema            the tables of a registry as SQL
  *   inspect           files of certificates and keys, without the daemon
  *   show_file         what inspect found, as text
  *
@@ -61,6 +62,7 @@
 #include "ctl/inspect.h"
 #include "ctl/pages.h"
 #include "ctl/removal.h"
+#include "ctl/schema.h"
 #include "ctl/show.h"
 #include "ctl/show_file.h"
 #include "doctor/doctor.h"
@@ -84,7 +86,7 @@ enum {
 	TAKES_ALL = 1 << 5,
 	TAKES_ONLINE = 1 << 6,
 	TAKES_PASSPHRASE = 1 << 7,
-	TAKES_FILES = 1 << 8,
+	TAKES_CYRUS_CONF = 1 << 8,
 	TAKES_FORGOTTEN = 1 << 9,
 	TAKES_PROBLEMS = 1 << 10,
 	TAKES_TOPIC = 1 << 11,
@@ -440,6 +442,11 @@ static enum client_exit log_level(char **arguments)
 	return ask_and_show("POST", "/log-level", body, show_log_level);
 }
 
+static enum client_exit schema(char **arguments)
+{
+	return schema_print(arguments[0], options.config);
+}
+
 static enum client_exit doctor(char **arguments)
 {
 	(void)arguments;
@@ -464,7 +471,7 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{{"status"}, 0, 0, status, "", "state of the daemon, and its alarms"},
-	{{"doctor"}, 0, TAKES_USER | TAKES_FILES | TAKES_CONFIG | TAKES_PROBLEMS, doctor,
+	{{"doctor"}, 0, TAKES_USER | TAKES_CONFIG | TAKES_CYRUS_CONF | TAKES_PROBLEMS, doctor,
 		"[--user U] [--problems]", "examine the whole site; each problem with its remedy"},
 	{{"devices", "show"}, 1, TAKES_FULL, device_show, "KEY", "one registration"},
 	{{"devices", "remove"}, NONE_OR_ONE, TAKES_USER | TAKES_TOPIC | TAKES_STATE | TAKES_YES,
@@ -507,6 +514,8 @@ static const struct command {
 	{{"cert", "check"}, 0, TAKES_ONLINE, cert_check, "[--online]",
 		"the configured credentials; --online: does Apple accept them?"},
 	{{"config"}, 0, 0, config, "", "the settings in force and where they come from"},
+	{{"schema"}, NONE_OR_ONE, TAKES_CONFIG, schema, "[KIND]",
+		"the registry's tables as SQL, with the daemon's rights"},
 	{{"log-level"}, 1, 0, log_level, "LEVEL", "error, warn, info or debug"},
 };
 
@@ -632,7 +641,7 @@ int main(int argc, char **argv)
 			options.config = optarg;
 			break;
 		case 'C':
-			options.given |= TAKES_FILES;
+			options.given |= TAKES_CYRUS_CONF;
 			options.cyrus_conf = optarg;
 			break;
 		case 'h':

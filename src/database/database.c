@@ -73,6 +73,32 @@ int database_check(const char *url, struct err *err)
 	return driver ? driver->check(place, err) : refuse_kind(err);
 }
 
+char *database_schema(const char *kind)
+{
+	size_t size = strcspn(kind, ":");
+	for (size_t i = 0; i < DRIVERS; i++) {
+		if (strlen(drivers[i]->scheme) == size &&
+			strncmp(drivers[i]->scheme, kind, size) == 0)
+			return drivers[i]->schema();
+	}
+	return NULL;
+}
+
+char *database_kinds(void)
+{
+	struct buf kinds;
+	buf_init(&kinds);
+	for (size_t i = 0; i < DRIVERS; i++)
+		buf_printf(&kinds, "%s%s",
+			i == 0			  ? ""
+				: i + 1 < DRIVERS ? ", "
+						  : " or ",
+			drivers[i]->scheme);
+	char *text = mem_dup(buf_text(&kinds));
+	buf_fini(&kinds);
+	return text;
+}
+
 const char *database_file(const char *url)
 {
 	const char *place;

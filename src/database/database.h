@@ -22,6 +22,12 @@ bool database_has_password(const char *url);
    it.  -EINVAL, with a text that people read after the url: "is not ...; write ...". */
 int database_check(const char *url, struct err *err);
 
+/* SQL that makes an empty database of this kind a registry (ops.h); free it.  `kind`: "sqlite" and
+   the like, or a url.  NULL: there is none such. */
+char *database_schema(const char *kind);
+/* What can be given, for people: "sqlite or postgresql"; free it. */
+char *database_kinds(void);
+
 /* Of a url that database_check takes: */
 /* The absolute path of its file, borrowed from it; NULL: it is in no file. */
 const char *database_file(const char *url);

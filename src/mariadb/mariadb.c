@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "mariadb/mariadb_change.h"
 #include "mariadb/mariadb_find.h"
+#include "mariadb/mariadb_schema.h"
 #include "mariadb/mariadb_transaction.h"
 #include "mariadb/mariadb_write.h"
 #include "mariadb/mariaurl.h"
@@ -33,6 +34,17 @@ static char *name(const char *place)
 	char *text = mem_dup(mariaurl_new(place, &url, &err) ? "mariadb:" : url->name);
 	mariaurl_free(url);
 	return text;
+}
+
+/* Whoever makes the tables changes them too. */
+static char *schema(void)
+{
+#define ALL_OF(table) "GRANT SELECT, INSERT, UPDATE, DELETE ON " table " TO mailpush@'%%';\n"
+	mem_auto char *tables = mariadb_schema_text();
+	return mem_printf("%sGRANT SELECT ON mailpush_schema TO mailpush@'%%';\n" ALL_OF(
+				  "mailpush_site") ALL_OF("mailpush_registration")
+				  ALL_OF("mailpush_subscription") ALL_OF("mailpush_forgotten"),
+		tables);
 }
 
 static int open_mariadb(const char *place, const struct registry_settings *settings,
@@ -82,6 +94,7 @@ const struct registry_ops mariadb_ops = {
 	.check = check,
 	.file = file,
 	.name = name,
+	.schema = schema,
 	.open = open_mariadb,
 	.close = close_mariadb,
 	.begin = mariadb_begin,

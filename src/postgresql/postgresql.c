@@ -4,6 +4,7 @@
 #include "postgresql/pgurl.h"
 #include "postgresql/postgresql_change.h"
 #include "postgresql/postgresql_find.h"
+#include "postgresql/postgresql_schema.h"
 #include "postgresql/postgresql_transaction.h"
 #include "postgresql/postgresql_write.h"
 
@@ -43,6 +44,18 @@ static char *name(const char *place)
 	char *text = mem_dup(url_of(place, &url, &err) ? "postgresql:" : pgurl_name(url));
 	pgurl_free(url);
 	return text;
+}
+
+/* Whoever makes the tables changes them too. */
+static char *schema(void)
+{
+	mem_auto char *tables = postgresql_schema_text();
+	return mem_printf("%sGRANT SELECT ON mailpush_schema TO mailpush;\n"
+			  "GRANT SELECT, INSERT, UPDATE, DELETE ON mailpush_site, "
+			  "mailpush_registration, mailpush_subscription, mailpush_forgotten TO "
+			  "mailpush;\n"
+			  "GRANT USAGE ON SEQUENCE mailpush_forgotten_id_seq TO mailpush;\n",
+		tables);
 }
 
 static int open_postgresql(const char *place, const struct registry_settings *settings,
@@ -86,6 +99,7 @@ const struct registry_ops postgresql_ops = {
 	.check = check,
 	.file = file,
 	.name = name,
+	.schema = schema,
 	.open = open_postgresql,
 	.close = close_postgresql,
 	.begin = postgresql_begin,

@@ -175,6 +175,9 @@ struct registry_ops {
 	const char *(*file)(const char *place);
 	/* The url for people, without secrets; free it.  Of a place that `check` takes. */
 	char *(*name)(const char *place);
+	/* For administrators who make the tables themselves: SQL that makes an empty database ours,
+	   and gives user `mailpush` the rights that the daemon needs; free it.  Pure. */
+	char *(*schema)(void);
 
 	/*
 	 * Makes and migrates the schema.  A database on the

@@ -706,6 +706,15 @@ static int prepare(struct sqlite *s, const char *site, struct err *err)
 	return mapguard_failed() ? bad_map(s, err) : failed;
 }
 
+/* Whoever may write the file and its folder has all rights. */
+static char *schema_of_file(void)
+{
+	return mem_printf("%s\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;\n",
+		schema_steps[0], registry_file.application_id, SCHEMA_STEPS);
+}
+
+_Static_assert(SCHEMA_STEPS == 1, "schema_of_file has them all");
+
 static int open_sqlite(const char *place, const struct registry_settings *settings,
 	struct registry_db **ret, struct err *err)
 {
@@ -746,6 +755,7 @@ const struct registry_ops sqlite_ops = {
 	.check = check_place,
 	.file = file_of_place,
 	.name = name_of_place,
+	.schema = schema_of_file,
 	.open = open_sqlite,
 	.close = close_sqlite,
 	.begin = begin,

@@ -574,6 +574,32 @@ def test_help_and_version_need_no_daemon(bare_site_for):
 
 # ---- terminals ----
 
+# ---- schema ----
+
+def test_the_tables_of_a_registry_are_made_by_hand(bare_site_for):
+    """Of the kind that is configured, without the daemon; it takes them as its own."""
+    site = bare_site_for(start=False)
+    daemon = site.mailpushd
+    sql = ctl_fine(daemon, "schema", "--config", daemon.conf)
+    assert sql == ctl_fine(daemon, "schema", "sqlite")
+    with contextlib.closing(sqlite3.connect(daemon.dir / "registry.sqlite")) as registry:
+        registry.executescript(sql)
+    daemon.start()
+    site.registered_phone()
+    daemon.stop()
+    with contextlib.closing(sqlite3.connect(daemon.dir / "registry.sqlite")) as registry:
+        made = [text for text, in registry.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")]
+    assert made and all(text in sql for text in made)
+
+
+def test_a_kind_of_registry_that_there_is_not_is_told(bare_site_for):
+    daemon = bare_site_for(start=False).mailpushd
+    done = ctl(daemon, "schema", "oracle")
+    assert done.returncode == 2 and "no kind of registry 'oracle'; write sqlite" in done.stderr
+    done = ctl(daemon, "schema", "--config", "/nowhere")
+    assert done.returncode == 1 and "/nowhere" in done.stderr
+
+
 def on_terminal(daemon, *arguments, **environment):
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -635,11 +661,13 @@ def test_bash_completes_every_command_and_every_option_of_each(bare_site_for):
         wanted = {"TAKES_FULL": ["--full"], "TAKES_USER": ["--user"], "TAKES_MAILBOX": ["--mailbox"],
                   "TAKES_LIMIT": ["--limit"], "TAKES_FOLLOW": ["--follow"], "TAKES_ALL": ["--all"],
                   "TAKES_ONLINE": ["--online"], "TAKES_PASSPHRASE": ["--passphrase-file"],
-                  "TAKES_FILES": ["--config", "--cyrus-conf"], "TAKES_FORGOTTEN": ["--forgotten"],
+                  "TAKES_CONFIG": ["--config"], "TAKES_CYRUS_CONF": ["--cyrus-conf"],
+                  "TAKES_FORGOTTEN": ["--forgotten"],
                   "TAKES_PROBLEMS": ["--problems"], "TAKES_TOPIC": ["--topic"],
                   "TAKES_STATE": ["--state"], "TAKES_YES": ["--yes"], "TAKES_FROM": ["--from"],
                   "TAKES_COLUMNS": ["--columns"], "TAKES_DRY_RUN": ["--dry-run"],
-                  "TAKES_CONFIRMED": ["--confirmed"]}
+                  "TAKES_CONFIRMED": ["--confirmed"], "TAKES_PASSWORD": ["--password-file"],
+                  "TAKES_FROM_PASSWORD": ["--from-password-file"], "TAKES_LAST": ["--last"]}
         options = sum((wanted[name] for name in re.split(r"\s*\|\s*", mask) if name != "0"), [])
         [offered] = completions(f"{command} --")
         assert set(offered) == {*options, "--json", "--socket", "--help", "--version"}, command

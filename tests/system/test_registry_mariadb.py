@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from control import ctl, ctl_json, free_port
+import notify
+from control import ctl, ctl_fine, ctl_json, free_port, get
 from mailsite import BarePhone, new_user
 from mariadb import Mariadb, programs
 from test_moving import counts, do_import, exported, line, write_lines
@@ -30,6 +31,22 @@ def mariadb_with():
 @pytest.fixture
 def mariadb(mariadb_with):
     return mariadb_with()
+
+
+def test_with_tables_made_by_an_administrator_few_rights_are_enough(bare_site_for, mariadb):
+    mariadb.sql("CREATE DATABASE strict; CREATE USER mailpush@'%'; DROP USER mailpush@localhost", database="")
+    site = bare_site_for(start=False, registry=mariadb.url.replace("/mailpush?", "/strict?"))
+    sql = ctl_fine(site.mailpushd, "schema", "--config", site.mailpushd.conf)
+    assert sql == ctl_fine(site.mailpushd, "schema", "mariadb")
+    mariadb.sql(sql, database="strict")
+    site.mailpushd.start()
+    one, other = site.registered_phone("INBOX", "Notes"), site.registered_phone()
+    site.tell(notify.mail(one.user, "Notes", event="MailboxDelete"))
+    ctl_fine(site.mailpushd, "prune")
+    ctl_fine(site.mailpushd, "user", "remove", other.user, "--yes")
+    site.deliver(one.user)
+    site.told(one, "INBOX")
+    assert get(site.mailpushd, "/status")["alarms"] == []
 
 
 def rows(server, what, table):

@@ -4,7 +4,8 @@ import signal
 
 import pytest
 
-from control import ctl, ctl_json
+import notify
+from control import ctl, ctl_fine, ctl_json, get
 from mailsite import BarePhone, new_user
 from postgresql import Postgresql, programs
 from test_moving import counts, do_import, exported, line, write_lines
@@ -109,6 +110,26 @@ def test_what_a_rule_of_the_administrators_refuses_is_said_to_be_so(bare_site_fo
         assert done.returncode == 1 and "nobody is forgotten here" in done.stderr
     assert site.mailpushd.log.wait("alarm=registry:refused state=begins")
     assert {l["user"] for l in exported(site)} == {kept.user, users[0], users[2]}
+
+
+def test_with_tables_made_by_an_administrator_few_rights_are_enough(bare_site_for, postgresql):
+    postgresql.sql("CREATE DATABASE strict", database="postgres")
+    url = postgresql.url.replace("/mailpush?", "/strict?")
+    site = bare_site_for(start=False, registry=url)
+    sql = ctl_fine(site.mailpushd, "schema", "--config", site.mailpushd.conf)
+    assert sql == ctl_fine(site.mailpushd, "schema", "postgresql")
+    postgresql.sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC; " + sql, database="strict")
+    site.mailpushd.start()
+    one, other = site.registered_phone("INBOX", "Notes"), site.registered_phone()
+    site.tell(notify.mail(one.user, "Notes", event="MailboxDelete"))
+    [device] = ctl_json(site.mailpushd, "devices", "--user", other.user)
+    ctl_fine(site.mailpushd, "devices", "remove", device["key"])
+    ctl_fine(site.mailpushd, "prune")
+    assert [trace["why"] for trace in ctl_json(site.mailpushd, "devices", "--forgotten")] == ["removed"]
+    ctl_fine(site.mailpushd, "user", "remove", other.user, "--yes")
+    site.deliver(one.user)
+    site.told(one, "INBOX")
+    assert get(site.mailpushd, "/status")["alarms"] == []
 
 
 def test_a_url_that_cannot_be_read_ends_the_start(bare_site_for):
