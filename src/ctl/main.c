@@ -29,6 +29,7 @@
  *   sql               what an SQL server must do
  *   sql_sqlite        an SQLite file
  *   sql_postgresql    a PostgreSQL server
+ *   sql_mariadb       a MariaDB or MySQL server
  *   time_text         times as other programs write them
  *
  * doctor/, which examines the whole site

@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* A deadline that comes nearer meanwhile is noticed within so long. */
 #define LOOK_MS 500
@@ -31,6 +32,8 @@ struct sent {
 
 struct marialink {
 	struct mariaurl *url;
+	bool is_foreign;
+	MYSQL_RES *stream; /* being read, or NULL */
 	char *password_file;
 	int64_t timeout_ms;
 	atomic_uint_fast64_t *round_trips;
@@ -46,6 +49,11 @@ struct marialink {
 	size_t sent_count;
 };
 
+static const char *noun(bool is_foreign)
+{
+	return is_foreign ? "database" : "registry";
+}
+
 int marialink_new(
 	const struct marialink_settings *settings, struct marialink **ret, struct err *err)
 {
@@ -53,9 +61,10 @@ int marialink_new(
 	struct err why;
 	int failed = mariaurl_new(settings->place, &url, &why);
 	if (failed)
-		return err_set(err, failed, "registry: its url %s", why.text);
+		return err_set(err, failed, "%s: its url %s", noun(settings->is_foreign), why.text);
 	struct marialink *link = mem_alloc_zero(1, sizeof(*link));
 	link->url = url;
+	link->is_foreign = settings->is_foreign;
 	link->password_file = settings->password_file ? mem_dup(settings->password_file) : NULL;
 	link->timeout_ms = settings->timeout_ms;
 	link->round_trips = settings->round_trips;
@@ -100,10 +109,23 @@ static void forget_gathered(struct marialink *link)
 
 void marialink_close(struct marialink *link)
 {
+	/* What is left of it would be waited for. */
+	if (link->stream) {
+		shutdown(mysql_get_socket(link->conn), SHUT_RDWR);
+		mysql_free_result(link->stream);
+		link->stream = NULL;
+	}
 	if (link->conn)
 		mysql_close(link->conn);
 	link->conn = NULL;
 	forget_gathered(link);
+}
+
+static const char *remedy(const struct marialink *link, int code)
+{
+	return link->is_foreign && (code == -ENOTSUP || code == -EACCES)
+		? "look at the url and at the user's rights"
+		: mariacode_remedy(code);
 }
 
 static void leave(struct marialink *link)
@@ -115,8 +137,8 @@ static void leave(struct marialink *link)
 static int lose(struct marialink *link, int code, const char *why, struct err *err)
 {
 	const char *host = link->url->hosts[link->host].shown;
-	int failed = err_set(err, code, "registry '%s': %s%s%.300s; %s", marialink_name(link), host,
-		*host ? ": " : "", why, mariacode_remedy(code));
+	int failed = err_set(err, code, "%s '%s': %s%s%.300s; %s", noun(link->is_foreign),
+		marialink_name(link), host, *host ? ": " : "", why, remedy(link, code));
 	leave(link);
 	return failed;
 }
@@ -209,8 +231,8 @@ static int fail(struct marialink *link, struct err *err)
 	if (is_lost)
 		return lose(link, code, said, err);
 	forget_gathered(link);
-	return err_set(err, code, "registry '%s': %s; %s", marialink_name(link), said,
-		mariacode_remedy(code));
+	return err_set(err, code, "%s '%s': %s; %s", noun(link->is_foreign), marialink_name(link),
+		said, remedy(link, code));
 }
 
 static bool is_address(const char *name)
@@ -335,7 +357,8 @@ static int connect_host(
 		return failed;
 	link->conn = mysql_init(NULL);
 	if (!link->conn)
-		return err_set(err, -ENOMEM, "registry '%s': out of memory", marialink_name(link));
+		return err_set(err, -ENOMEM, "%s '%s': out of memory", noun(link->is_foreign),
+			marialink_name(link));
 	set_options(link, deadline_ms, addresses);
 	MYSQL *connected = NULL;
 	if (!WAITED(link, deadline_ms,
@@ -345,7 +368,7 @@ static int connect_host(
 		    mysql_real_connect_cont(&connected, link->conn, came)))
 		return fail_in_time(link, "to the attempt to connect", err);
 	if (connected)
-		return begin_session(link, err);
+		return link->is_foreign ? 0 : begin_session(link, err);
 	failed = fail(link, err);
 	if (link->conn)
 		leave(link);
@@ -356,8 +379,8 @@ static int connect_host(
 static int connect_any(struct marialink *link, const char *password, struct err *err)
 {
 	int64_t deadline_ms = deadline_of(link);
-	int failed = err_set(
-		err, -ETIMEDOUT, "registry '%s': no time left to connect", marialink_name(link));
+	int failed = err_set(err, -ETIMEDOUT, "%s '%s': no time left to connect",
+		noun(link->is_foreign), marialink_name(link));
 	for (size_t i = 0; i < link->url->host_count && failed && left_ms(link, deadline_ms) > 0;
 		i++)
 		failed = connect_host(link, password, deadline_ms, err);
@@ -384,7 +407,7 @@ int marialink_connect(struct marialink *link, bool *ret_is_new, struct err *err)
 	int failed =
 		link->password_file ? password_file_read(link->password_file, password, err) : 0;
 	if (failed)
-		err_prefix(err, failed, "registry '%s'", marialink_name(link));
+		err_prefix(err, failed, "%s '%s'", noun(link->is_foreign), marialink_name(link));
 	else
 		failed = connect_any(link, link->password_file ? password : NULL, err);
 	explicit_bzero(password, sizeof(password));
@@ -402,8 +425,8 @@ int marialink_send(struct marialink *link, const char *sql, const struct mariava
 	marialink_rows_fn *on_rows, void *ctx, size_t index, struct err *err)
 {
 	if (!link->conn)
-		return err_set(
-			err, -ENOTCONN, "registry '%s': not connected", marialink_name(link));
+		return err_set(err, -ENOTCONN, "%s '%s': not connected", noun(link->is_foreign),
+			marialink_name(link));
 	size_t before = link->text.used;
 	if (before > 0)
 		buf_append(&link->text, ";", 1);
@@ -496,6 +519,49 @@ int marialink_ask(struct marialink *link, const char *sql, const struct mariaval
 {
 	int failed = marialink_send(link, sql, values, on_rows, ctx, 0, err);
 	return failed ? failed : marialink_wait(link, err);
+}
+
+/*
+ * In UTC.  A table without an index is not read again for each row of the other: MariaDB has to be
+ * told, MySQL takes that for a comment.
+ */
+int marialink_stream(struct marialink *link, const char *sql, struct err *err)
+{
+	int failed = marialink_ask(link,
+		"SET SESSION time_zone = '+00:00' /*M! , join_cache_level = 8 */", NULL, NULL, NULL,
+		err);
+	if (!failed)
+		failed = marialink_send(link, sql, NULL, NULL, NULL, 0, err);
+	if (failed)
+		return failed;
+	enum course sent = send_gathered(link);
+	if (sent == COURSE_TOO_LATE)
+		return fail_in_time(link, "to a statement", err);
+	if (sent == COURSE_GOOD)
+		link->stream = mysql_use_result(link->conn);
+	if (!link->stream)
+		return fail(link, err);
+	forget_gathered(link);
+	return 0;
+}
+
+int marialink_next_row(struct marialink *link, struct mariarows *rows, struct err *err)
+{
+	if (!link->stream)
+		return 0;
+	*rows = (struct mariarows){.result = link->stream};
+	if (!WAITED(link, deadline_of(link), mysql_fetch_row_start(&rows->row, link->stream),
+		    mysql_fetch_row_cont(&rows->row, link->stream, came)))
+		return fail_in_time(link, "to a statement", err);
+	if (!rows->row && mysql_errno(link->conn))
+		return fail(link, err);
+	if (rows->row) {
+		rows->sizes = mysql_fetch_lengths(link->stream);
+		return 1;
+	}
+	mysql_free_result(link->stream);
+	link->stream = NULL;
+	return 0;
 }
 
 void marialink_rollback(struct marialink *link)

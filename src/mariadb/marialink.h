@@ -37,6 +37,10 @@ struct marialink_settings {
 	const char *password_file;	   /* its first line, read at each connect; NULL: none */
 	int64_t timeout_ms;		   /* to connect, and for each wait */
 	atomic_uint_fast64_t *round_trips; /* counts the waits for an answer; NULL: nobody */
+	/* Another program's tables are read, perhaps MySQL's, by marialink_stream alone: nothing is
+	   set for transactions, the server may be read-only, and errors do not call it a
+	   registry. */
+	bool is_foreign;
 	/* Monotonic, may be set by another thread: no wait lasts longer; 0 or NULL: none. */
 	const atomic_int_least64_t *end_by_ms;
 };
@@ -75,6 +79,12 @@ int marialink_wait(struct marialink *link, struct err *err);
 /* Both. */
 int marialink_ask(struct marialink *link, const char *sql, const struct mariavalues *values,
 	marialink_rows_fn *on_rows, void *ctx, struct err *err);
+/*
+ * Asks for rows that are read one after the other as they come, however many; marialink_next_row
+ * says 1: it stands at a row, 0: there is none left.  Nothing else is asked meanwhile.
+ */
+int marialink_stream(struct marialink *link, const char *sql, struct err *err);
+int marialink_next_row(struct marialink *link, struct mariarows *rows, struct err *err);
 /* Ends the transaction that is open, if there is one, and forgets what was gathered. */
 void marialink_rollback(struct marialink *link);
 

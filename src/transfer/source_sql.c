@@ -25,12 +25,17 @@
 #define MAILBOXES_MAX 2000     /* mailpushd takes 1000, and counts those left out */
 
 static const struct {
+	const char *scheme; /* what stands before the colon of the DSN */
 	const struct sql_ops *ops;
-	const char *example;
+	const char *example; /* NULL: another name for the one above */
 } servers[] = {
-	{&sql_sqlite_ops, "sqlite:/path/to/file"},
+	{"sqlite", &sql_sqlite_ops, "sqlite:/path/to/file"},
 #ifdef MAILPUSH_POSTGRESQL
-	{&sql_postgresql_ops, "postgresql://user@host/database"},
+	{"postgresql", &sql_postgresql_ops, "postgresql://user@host/database"},
+#endif
+#ifdef MAILPUSH_MARIADB
+	{"mariadb", &sql_mariadb_ops, "mariadb://user@host/database"},
+	{"mysql", &sql_mariadb_ops, NULL},
 #endif
 };
 
@@ -127,8 +132,10 @@ static int no_such_kind(struct err *err)
 {
 	buf_auto struct buf examples;
 	buf_init(&examples);
-	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++)
-		buf_printf(&examples, "%s%s", i ? " or " : "", servers[i].example);
+	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++) {
+		if (servers[i].example)
+			buf_printf(&examples, "%s%s", i ? " or " : "", servers[i].example);
+	}
 	return err_set(err, -EINVAL,
 		"no such kind of database; write %s (of another one, export the tables into an "
 		"SQLite file)",
@@ -145,8 +152,8 @@ static int connect_to(const struct source_settings *settings, struct sql **ret, 
 			"processes; write it into a file, and name that with --password-file");
 	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]) && colon; i++) {
 		const struct sql_ops *ops = servers[i].ops;
-		size_t size = strlen(ops->scheme);
-		if ((size_t)(colon - dsn) == size && !memcmp(dsn, ops->scheme, size))
+		size_t size = strlen(servers[i].scheme);
+		if ((size_t)(colon - dsn) == size && !memcmp(dsn, servers[i].scheme, size))
 			return ops->open(dsn, settings->password_file, ret, err);
 	}
 	return no_such_kind(err);

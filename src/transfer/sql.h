@@ -21,8 +21,7 @@ struct sql {
 };
 
 struct sql_ops {
-	const char *scheme; /* what stands before the colon of the DSN */
-	char quote;	    /* around names; doubled within them */
+	char quote; /* around names; doubled within them */
 	/* The DSN has no password in it.  `password_file`: may be NULL. */
 	int (*open)(const char *dsn, const char *password_file, struct sql **ret, struct err *err);
 	/* SQL for the first SQL_TEXT_MAX characters of a column, of whatever type; free it. */
@@ -39,5 +38,6 @@ struct sql_ops {
 
 extern const struct sql_ops sql_sqlite_ops;
 extern const struct sql_ops sql_postgresql_ops;
+extern const struct sql_ops sql_mariadb_ops;
 
 #endif

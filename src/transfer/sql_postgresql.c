@@ -101,7 +101,6 @@ static int row(struct sql *sql, const char *ret_texts[SQL_COLUMNS], struct err *
 }
 
 const struct sql_ops sql_postgresql_ops = {
-	.scheme = "postgresql",
 	.quote = '"',
 	.open = open_server,
 	.text = text,

@@ -85,7 +85,6 @@ static int row(struct sql *sql, const char *ret_texts[SQL_COLUMNS], struct err *
 }
 
 const struct sql_ops sql_sqlite_ops = {
-	.scheme = "sqlite",
 	.quote = '"',
 	.open = open_file,
 	.text = text,
