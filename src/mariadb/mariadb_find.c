@@ -167,12 +167,11 @@ int mariadb_match(struct registry_db *db, const struct mailbox *const *mailboxes
 	}
 	struct taker taker = {.on_match = on_match, .ctx = ctx};
 	struct questions questions = {&taker, count, asked, sizes, .tell = tell_match};
-	mem_auto char *sql = mem_printf(
+	static const char sql[] =
 		"SELECT s.place, s.hash, " TARGET_COLUMNS
 		" FROM mailpush_subscription s STRAIGHT_JOIN mailpush_registration r"
 		" ON r.id = s.registration WHERE s.place IN (?2) AND r.stopped_reason IS NULL"
-		" ORDER BY s.place, s.registration, s.name%s",
-		mariadb_lock_shared(m));
+		" ORDER BY s.place, s.registration, s.name";
 	return ask_all(m, &questions, sql, err);
 }
 
@@ -398,12 +397,11 @@ int mariadb_find_suspended(
 	mariavalues_init(&values);
 	mariavalues_text(&values, m->site);
 	struct taker taker = {.on_suspended = on_suspended, .ctx = ctx};
-	mem_auto char *sql =
-		mem_printf("SELECT username, MAX(suspended_ms) FROM mailpush_registration"
-			   " FORCE INDEX (mailpush_registration_suspended)"
-			   " WHERE site = ?1 AND suspended_ms > 0 GROUP BY username%s",
-			mariadb_lock_shared(m));
-	return mariadb_ask_alone(m, sql, &values, on_suspended_users, &taker, err);
+	return mariadb_ask_alone(m,
+		"SELECT username, MAX(suspended_ms) FROM mailpush_registration"
+		" FORCE INDEX (mailpush_registration_suspended)"
+		" WHERE site = ?1 AND suspended_ms > 0 GROUP BY username",
+		&values, on_suspended_users, &taker, err);
 }
 
 static void on_round(void *ctx, size_t index, struct mariarows *rows)

@@ -313,27 +313,74 @@ static int send_numbers(
 	return execute(m, sql, &values, err);
 }
 
-/* What is beyond ?2 is from a wrong clock, and becomes ?3.  Each part has an index of its own. */
-#define PUT_RIGHT(index, which)                                      \
-	"UPDATE mailpush_registration FORCE INDEX (" index ") SET"   \
-	" renewed_ms = IF(renewed_ms > ?2, ?3, renewed_ms),"         \
-	" suspended_ms = IF(suspended_ms > ?2, ?3, suspended_ms),"   \
-	" created_ms = IF(created_ms > ?2, ?3, created_ms),"         \
-	" superseded_ms = IF(superseded_ms > ?2, ?3, superseded_ms)" \
-	" WHERE site = ?1 AND " which
+struct keys {
+	struct registry_key *keys;
+	size_t count;
+};
 
+static void on_wrong(void *ctx, size_t index, struct mariarows *rows)
+{
+	struct keys *wrong = ctx;
+	(void)index;
+	while (mariavalue_next_row(rows)) {
+		wrong->keys =
+			mem_realloc_array(wrong->keys, wrong->count + 1, sizeof(*wrong->keys));
+		mariavalue_to_bytes(
+			rows, 0, wrong->keys[wrong->count++].bytes, sizeof(wrong->keys[0].bytes));
+	}
+}
+
+/* What is beyond ?2 is from a wrong clock.  Each part has an index of its own. */
+static const char find_wrong[] =
+	"SELECT id FROM mailpush_registration FORCE INDEX (mailpush_registration_renewed)"
+	" WHERE site = ?1 AND renewed_ms > ?2"
+	" UNION SELECT id FROM mailpush_registration FORCE INDEX (mailpush_registration_suspended)"
+	" WHERE site = ?1 AND suspended_ms > ?2"
+	" UNION SELECT id FROM mailpush_registration FORCE INDEX (mailpush_registration_state)"
+	" WHERE site = ?1 AND state > 0 AND superseded_ms > ?2";
+
+static const char put_these_right[] =
+	"UPDATE mailpush_registration FORCE INDEX (PRIMARY) SET"
+	" renewed_ms = IF(renewed_ms > ?2, ?3, renewed_ms),"
+	" suspended_ms = IF(suspended_ms > ?2, ?3, suspended_ms),"
+	" created_ms = IF(created_ms > ?2, ?3, created_ms),"
+	" superseded_ms = IF(superseded_ms > ?2, ?3, superseded_ms) WHERE id IN (?1)";
+
+static int put_keys_right(struct mariadb *m, const struct keys *wrong, int64_t after_ms,
+	int64_t to_ms, struct err *err)
+{
+	int failed = 0;
+	for (size_t i = 0; i < wrong->count && !failed;) {
+		mariavalues_auto struct mariavalues values;
+		mariavalues_init(&values);
+		struct buf *list = mariavalues_list(&values);
+		mariavalues_number(&values, after_ms);
+		mariavalues_number(&values, to_ms);
+		for (; i < wrong->count && list->used < marialink_room(m->link); i++)
+			add_key(list, &wrong->keys[i]);
+		failed = execute(m, put_these_right, &values, err);
+	}
+	return failed;
+}
+
+/* They are looked for without locks, as all that registers goes to the same end of the index. */
 int mariadb_put_right(struct registry_db *db, int64_t after_ms, int64_t to_ms, struct err *err)
 {
-	static const char *const statements[] = {
-		PUT_RIGHT("mailpush_registration_renewed", "renewed_ms > ?2"),
-		PUT_RIGHT("mailpush_registration_suspended", "suspended_ms > ?2"),
-		PUT_RIGHT("mailpush_registration_state", "state > 0 AND superseded_ms > ?2"),
-		"UPDATE mailpush_forgotten SET at_ms = ?3 WHERE site = ?1 AND at_ms > ?2",
-	};
-	int failed = 0;
-	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]) && !failed; i++)
-		failed = send_numbers(db, statements[i], after_ms, to_ms, err);
-	return failed;
+	struct mariadb *m = mariadb_of(db);
+	struct keys wrong = {0};
+	mariavalues_auto struct mariavalues values;
+	mariavalues_init(&values);
+	mariavalues_text(&values, m->site);
+	mariavalues_number(&values, after_ms);
+	int failed = mariadb_ask(m, find_wrong, &values, on_wrong, &wrong, err);
+	if (!failed)
+		failed = put_keys_right(m, &wrong, after_ms, to_ms, err);
+	free(wrong.keys);
+	return failed ? failed
+		      : send_numbers(db,
+				"UPDATE mailpush_forgotten SET at_ms = ?3"
+				" WHERE site = ?1 AND at_ms > ?2",
+				after_ms, to_ms, err);
 }
 
 int mariadb_put_tidied(struct registry_db *db, int64_t day, uint64_t count, struct err *err)
