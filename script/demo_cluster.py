@@ -7,6 +7,7 @@ import tempfile
 
 from play import BEGAN_MS, SETTINGS, USER, Play, now_ms
 
+import mariadb
 import postgresql
 from apnssim import ApnsSim
 from cyrus import Cyrus, version
@@ -75,24 +76,22 @@ class Cluster(Play):
                           f"within {now_ms() - began} ms")
 
 
-def open_postgresql():
-    if not postgresql.programs():
-        raise RuntimeError("PostgreSQL is not installed; run script/bootstrap")
-    return postgresql.Postgresql()
+DATABASES = {"postgresql": (postgresql.programs, postgresql.Postgresql),
+             "mariadb": (mariadb.programs, mariadb.Mariadb)}
 
 
-def open_mariadb():
-    raise RuntimeError("mailpushd has no driver for MariaDB built in")
-
-
-DATABASES = {"postgresql": open_postgresql, "mariadb": open_mariadb}
+def open_database(kind):
+    programs, server = DATABASES[kind]
+    if not programs():
+        raise RuntimeError(f"{kind} is not installed; run script/bootstrap")
+    return server()
 
 
 @contextlib.contextmanager
 def site(kind):
     """The database, apns-sim, and two servers."""
     with contextlib.ExitStack() as stack:
-        database = DATABASES[kind]()
+        database = open_database(kind)
         stack.callback(database.remove)
         folder = pathlib.Path(tempfile.mkdtemp(prefix="mailpush-demo-", dir="/tmp"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
