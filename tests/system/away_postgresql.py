@@ -71,23 +71,37 @@ def behind_a_pooler():
 
 
 @contextlib.contextmanager
-def on_a_small_disk():
+def small_disk(path, size):
     if os.geteuid() != 0:
         pytest.skip("a small disk is a tmpfs, which needs root")
-    with alone() as server:
-        disk = server.folder / "disk"
-        disk.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk], check=True)
-        try:
-            place = disk / "space"
-            place.mkdir()
-            server.own(place)
-            server.sql(f"CREATE TABLESPACE small LOCATION '{place}'", database="postgres")
-            server.sql(f"ALTER DATABASE {postgresql.DATABASE} SET TABLESPACE small", database="postgres")
+    path.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path], check=True)
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "--lazy", path], check=True)
+
+
+@contextlib.contextmanager
+def with_tables_on_a_small_disk():
+    with alone() as server, small_disk(server.folder / "disk", "24m") as disk:
+        place = disk / "space"
+        place.mkdir()
+        server.own(place)
+        server.sql(f"CREATE TABLESPACE small LOCATION '{place}'", database="postgres")
+        server.sql(f"ALTER DATABASE {postgresql.DATABASE} SET TABLESPACE small", database="postgres")
+        yield server
+        server.stop()
+
+
+@contextlib.contextmanager
+def with_all_on_a_small_disk():
+    server = Postgresql(settings=("max_wal_size=32MB", "min_wal_size=32MB"))
+    with small_disk(server.folder / "disk", "128m") as disk:
+        server.own(disk)
+        server.data = disk / "data"
+        with made(server):
             yield server
-            server.stop()
-        finally:
-            subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 # ---- troubles ----
@@ -177,10 +191,24 @@ def password_changed(server, daemon):
 @contextlib.contextmanager
 def disk_full(server, daemon):
     filler = server.folder / "disk" / "filler"
-    with contextlib.suppress(OSError):
-        filler.write_bytes(bytes(64 << 20))
+    with contextlib.suppress(OSError), filler.open("wb") as file:
+        while True:
+            file.write(bytes(1 << 20))
+            file.flush()
     yield
     filler.unlink()
+
+
+@contextlib.contextmanager
+def disk_full_of_the_log_too(server, daemon):
+    """The server needs room for its write-ahead log, and crashes again and again for want of it."""
+    with disk_full(server, daemon):
+        wait_until(lambda: not server.can("SELECT pg_switch_wal()"), what="a server that crashes")
+        yield
+    if server.process.poll() is not None:
+        server.process = None
+        server.start()
+    wait_until(server.answers, what="PostgreSQL's answer")
 
 
 CASES = {
@@ -195,5 +223,15 @@ CASES = {
     "read-only": Case(read_only, "session is read-only", alone),
     "failed over": Case(failed_over, "session is read-only|No such file or directory", with_a_standby),
     "password changed": Case(password_changed, "password authentication failed", with_a_password),
-    "disk full": Case(disk_full, "could not extend file .*No space left on device", on_a_small_disk),
+    "disk full": Case(disk_full, "could not extend file .*No space left on device", with_tables_on_a_small_disk),
+}
+
+# Those that a server of its kind can have one after the other.
+LASTING = with_few_connections
+REPEATED = ("refused", "hanging", "crashed in a batch", "out of connections", "read-only")
+
+LONG_CASES = {
+    "postgresql, disk full of the log too": Case(
+        disk_full_of_the_log_too, "No such file|Connection refused|No space left|in recovery mode|starting up|"
+                                  "server closed the connection", with_all_on_a_small_disk),
 }

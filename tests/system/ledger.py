@@ -11,6 +11,7 @@ registrations, whose push names what was registered.
 
 import threading
 
+import notify
 from mailsite import BarePhone, hashes_of, new_user
 from phone import hash_of
 from waiting import TIMEOUT, wait_until
@@ -26,8 +27,10 @@ class Ledger:
     def __init__(self, site):
         self._site = site
         self._phones = [site.registered_phone("INBOX", *folders_of(number)) for number in range(PHONES)]
+        # What registered is named by the push that proves it.
+        self._before = len(site.sim.pushes())
         self._changed = threading.Condition()
-        self._owed = []                     # (phone, mailbox): acknowledged
+        self._acknowledged = []             # (phone, mailbox)
         self._failure = None
         self._has_ended = threading.Event()
         self._thread = threading.Thread(target=self._send, daemon=True)
@@ -42,25 +45,29 @@ class Ledger:
 
     def __len__(self):
         with self._changed:
-            return len(self._owed)
+            return len(self._acknowledged)
 
     def wait_more(self, count=2 * REGISTRATIONS):
         """Until so many more were acknowledged: registrations among them."""
         with self._changed:
-            wanted = len(self._owed) + count
-            assert self._changed.wait_for(lambda: self._failure or len(self._owed) >= wanted, TIMEOUT)
+            wanted = len(self._acknowledged) + count
+            assert self._changed.wait_for(lambda: self._failure or len(self._acknowledged) >= wanted, TIMEOUT)
         assert not self._failure, self._failure
 
     def settle(self, timeout=TIMEOUT):
         """Wait until all that is owed is paid."""
         assert not self._failure, self._failure
-        wait_until(lambda: not self._unpaid(), timeout, what="a push for each event that was acknowledged")
+        wait_until(lambda: not self.owed(), timeout, what="a push for each event that was acknowledged")
 
-    def _unpaid(self):
+    def owed(self):
+        """What was acknowledged, and not told so far."""
         paid = {}
-        for push in self._site.sim.pushes(where=lambda push: push["status"] == 200):
-            paid.setdefault(push["token"], set()).update(hashes_of([push]))
-        return [(phone, mailbox) for phone, mailbox in self._owed
+        for push in self._site.sim.pushes()[self._before:]:
+            if push["status"] == 200:
+                paid.setdefault(push["token"], set()).update(hashes_of([push]))
+        with self._changed:
+            acknowledged = list(self._acknowledged)
+        return [(phone, mailbox) for phone, mailbox in acknowledged
                 if hash_of(mailbox) not in paid.get(phone.token, ())]
 
     def _send(self):
@@ -82,12 +89,13 @@ class Ledger:
             return phone, "INBOX"
         phone = self._phones[number % PHONES]
         folder = folders_of(number % PHONES)[number // PHONES]
-        self._site.deliver(phone.user, folder)
+        # A mailbox keeps its id: two with one id would be one that was renamed.
+        self._site.tell(notify.mail(phone.user, folder, mailboxID=hash_of(folder)[:24]))
         return phone, folder
 
     def _enter(self, phone, mailbox):
         with self._changed:
-            self._owed.append((phone, mailbox))
+            self._acknowledged.append((phone, mailbox))
             self._changed.notify_all()
 
 

@@ -43,6 +43,7 @@ class Postgresql:
         """network: it stands in that one, and is reached by its address."""
         self.programs = programs()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mailpush-pg-"))
+        self.data = self.folder / "data"
         self.settings = settings
         self.network = network
         self.password = password
@@ -79,10 +80,10 @@ class Postgresql:
         return done.stdout
 
     def make(self):
-        self.run("initdb", "-D", self.folder / "data", "-U", ADMIN, "-A", "trust", "-E", "UTF8",
+        self.run("initdb", "-D", self.data, "-U", ADMIN, "-A", "trust", "-E", "UTF8",
                  "--locale-provider=icu", "--icu-locale=en-US", "--no-sync")
         method = "scram-sha-256" if self.password else "trust"
-        (self.folder / "data" / "pg_hba.conf").write_text(
+        (self.data / "pg_hba.conf").write_text(
             f"local all {ADMIN} trust\nlocal replication {ADMIN} trust\n"
             f"local all all {method}\nhost all all 0.0.0.0/0 {method}\n")
         self.start()
@@ -94,7 +95,7 @@ class Postgresql:
     def start(self):
         options = [f"unix_socket_directories={self.folder}", "fsync=off", "shared_buffers=16MB",
                    f"listen_addresses={self.network.address if self.network else ''}", *self.settings]
-        server = [self.programs / "postgres", "-D", self.folder / "data",
+        server = [self.programs / "postgres", "-D", self.data,
                   *(word for option in options for word in ("-c", option))]
         become = self.user
         if self.network:
@@ -123,6 +124,11 @@ class Postgresql:
         """What psql prints: rows without a frame."""
         return self.run("psql", *self.psql("-c", text, database=database)[1:]).strip()
 
+    def can(self, text):
+        """Does it go well?"""
+        return not subprocess.run(self.psql("-c", text), capture_output=True, timeout=LIMIT_S,
+                                  cwd=self.folder).returncode
+
     def end_connections(self):
         """Those of mailpushd."""
         self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mailpush'")
@@ -131,7 +137,7 @@ class Postgresql:
         """A server that follows this one; each commit waits for it."""
         standby = Postgresql(self.settings)
         self.standbys.append(standby)
-        self.run("pg_basebackup", "-h", self.folder, "-U", ADMIN, "-D", standby.folder / "data", "-R",
+        self.run("pg_basebackup", "-h", self.folder, "-U", ADMIN, "-D", standby.data, "-R",
                  "--checkpoint=fast", "--no-sync", "-X", "stream")
         standby.start()
         self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
