@@ -351,3 +351,8 @@ void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t
 	parking_know(arrivals->parking, parked_id);
 	take_event(arrivals, raw, raw_size, received_ms, parked_id, nobody);
 }
+
+uint64_t arrivals_parked(const struct arrivals *arrivals)
+{
+	return parking_count(arrivals->parking);
+}

@@ -71,5 +71,7 @@ void arrivals_on_ack_timeout(struct arrivals *arrivals);
 uint64_t arrivals_lost(const struct arrivals *arrivals);
 /* Events on their way in. */
 uint64_t arrivals_count(const struct arrivals *arrivals);
+/* Of them, those that are parked. */
+uint64_t arrivals_parked(const struct arrivals *arrivals);
 
 #endif

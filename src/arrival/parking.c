@@ -125,3 +125,8 @@ void parking_on_answer(struct parking *parking)
 {
 	parking->silence = 0;
 }
+
+uint64_t parking_count(const struct parking *parking)
+{
+	return parking->parked;
+}

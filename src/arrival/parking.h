@@ -30,6 +30,8 @@ void parking_free(struct parking *parking);
 
 /* One that was parked before a restart; those that come get other ids.  While all are held. */
 void parking_know(struct parking *parking, uint64_t parked_id);
+/* Of those that are under way. */
+uint64_t parking_count(const struct parking *parking);
 /* It is under way, until it leaves.  Perhaps parked at once. */
 void parking_enter(struct parking *parking, struct arrival *arrival);
 void parking_leave(struct parking *parking, struct arrival *arrival);

@@ -284,6 +284,35 @@ static void show_database(const json_t *databases, const char *name)
 	putchar('\n');
 }
 
+/* Below the line of the registry's size. */
+static void show_registry(const json_t *registry)
+{
+	char when[FORMAT_SIZE];
+	char took[FORMAT_SIZE];
+	const json_t *connected = json_object_get(registry, "connected");
+	if (!json_is_boolean(connected))
+		return;
+	fputs("            ", stdout);
+	print_text(member_text(registry, "server"));
+	if (*member_text(registry, "host")) {
+		fputs(" at ", stdout);
+		print_text(member_text(registry, "host"));
+	}
+	printf("%s%s%s since %s", *member_text(registry, "server") ? ", " : "",
+		table_begin(json_is_true(connected) ? TABLE_PLAIN : TABLE_BAD),
+		json_is_true(connected) ? "connected" : "away", ago(registry, "since", when));
+	fputs(table_end(), stdout);
+	if (json_is_number(json_object_get(registry, "last_batch")))
+		printf(", last batch %s",
+			format_latency(member_number(registry, "last_batch"), took));
+	printf(", events parked: %lld\n", count_of(registry, "parked"));
+	if (*member_text(registry, "error")) {
+		printf("            last error %s: ", ago(registry, "error_time", when));
+		print_text(member_text(registry, "error"));
+		putchar('\n');
+	}
+}
+
 void show_status(const json_t *status)
 {
 	char text[FORMAT_SIZE];
@@ -314,6 +343,7 @@ void show_status(const json_t *status)
 		show_way(credential);
 	line("Databases", "");
 	show_database(json_object_get(status, "databases"), "registry");
+	show_registry(json_object_get(json_object_get(status, "databases"), "registry"));
 	show_database(json_object_get(status, "databases"), "queue");
 	show_latencies(json_object_get(status, "latencies"));
 	if (count_of(status, "log_lines_dropped"))

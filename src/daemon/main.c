@@ -70,6 +70,7 @@
  *   registry_job    what can be asked, and what comes back
  *   batch           a batch in order, in one transaction
  *   failure         what a failure of the database means for what is done next
+ *   health          how the database is doing, for people
  *   rules           what all kinds of job share
  *   renewal         a phone registers
  *   news_match      who subscribed to a mailbox that changed

@@ -58,6 +58,24 @@ static void judge_registrations(struct report *findings, const json_t *status)
 			stopped, member_number(registrations, "total"));
 }
 
+/* Its errors say what to do. */
+static void judge_registry(struct report *findings, const json_t *status)
+{
+	const json_t *registry = json_object_get(json_object_get(status, "databases"), "registry");
+	const json_t *connected = json_object_get(registry, "connected");
+	char since[FORMAT_SIZE];
+	if (!json_is_boolean(connected))
+		return;
+	format_ago(member_number(registry, "since"), member_number(status, "now"), since);
+	if (json_is_true(connected))
+		report_add(findings, REPORT_OK, "registry", "%s at %s, connected since %s",
+			member_text(registry, "server"), member_text(registry, "host"), since);
+	else
+		report_add(findings, REPORT_FAIL, "registry",
+			"away since %s, events parked: %.0f; %s", since,
+			member_number(registry, "parked"), member_text(registry, "error"));
+}
+
 void doctor_daemon_judge_status(struct report *findings, const json_t *status)
 {
 	char up[FORMAT_SIZE];
@@ -66,6 +84,7 @@ void doctor_daemon_judge_status(struct report *findings, const json_t *status)
 		format_duration(
 			member_number(status, "now") - member_number(status, "started"), up));
 	judge_alarms(findings, status);
+	judge_registry(findings, status);
 	judge_events(findings, status);
 	judge_registrations(findings, status);
 }

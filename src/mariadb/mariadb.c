@@ -8,6 +8,7 @@
 #include "mariadb/mariadb_write.h"
 #include "mariadb/mariaurl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* For a host to greet, and for the answers to what was sent. */
@@ -88,6 +89,13 @@ static void close_mariadb(struct registry_db *db)
 	free(m);
 }
 
+static void describe(struct registry_db *db, struct registry_description *ret)
+{
+	const struct marialink *link = mariadb_of(db)->link;
+	snprintf(ret->server, sizeof(ret->server), "%s", marialink_server_version(link));
+	snprintf(ret->host, sizeof(ret->host), "%s", marialink_host(link));
+}
+
 const struct registry_ops mariadb_ops = {
 	.scheme = "mariadb",
 	.example = MARIAURL_EXAMPLE,
@@ -97,6 +105,7 @@ const struct registry_ops mariadb_ops = {
 	.schema = schema,
 	.open = open_mariadb,
 	.close = close_mariadb,
+	.describe = describe,
 	.begin = mariadb_begin,
 	.commit = mariadb_commit,
 	.rollback = mariadb_rollback,

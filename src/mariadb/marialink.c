@@ -96,6 +96,11 @@ const char *marialink_name(const struct marialink *link)
 	return link->url->name;
 }
 
+const char *marialink_host(const struct marialink *link)
+{
+	return link->url->hosts[link->host].shown;
+}
+
 const char *marialink_server_version(const struct marialink *link)
 {
 	return link->version;

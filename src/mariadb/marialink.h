@@ -59,6 +59,8 @@ void marialink_free(struct marialink *link);
 const char *marialink_name(const struct marialink *link);
 /* What the server calls itself, as "10.11.6-MariaDB"; "" before the first connection. */
 const char *marialink_server_version(const struct marialink *link);
+/* Of the connection, or to be tried next; "": this machine. */
+const char *marialink_host(const struct marialink *link);
 
 /* Still, or again, with a server that can be written to; `*ret_is_new` says which. */
 int marialink_connect(struct marialink *link, bool *ret_is_new, struct err *err);

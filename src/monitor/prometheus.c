@@ -242,6 +242,12 @@ static void write_databases(
 	head(out, "database_bytes", "gauge", "Size of the databases.");
 	labelled(out, "database_bytes", "database", "registry", totals->registry.bytes);
 	labelled(out, "database_bytes", "database", "queue", totals->queue_bytes);
+	struct registry_health health;
+	registry_health(services->registry, &health);
+	head(out, "registry_connected", "gauge", "1: the registry answers; 0: it is away.");
+	buf_printf(out, PREFIX "registry_connected %d\n", health.since_ms && !health.is_away);
+	head(out, "events_parked", "gauge", "Events kept in the queue until the registry answers.");
+	buf_printf(out, PREFIX "events_parked %" PRIu64 "\n", arrivals_parked(services->arrivals));
 	head(out, "registry_conflicts_total", "counter",
 		"Batches of the registry done again: another transaction was in the way.");
 	buf_printf(out, PREFIX "registry_conflicts_total %" PRIu64 "\n",

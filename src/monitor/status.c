@@ -192,6 +192,32 @@ static json_t *latencies(const struct services *services)
 		latency(queue_commit_times(services->queue)));
 }
 
+static json_t *text_or_null(const char *text)
+{
+	return *text ? response_text(text) : json_null();
+}
+
+static json_t *registry_database(
+	const struct services *services, const struct db_totals_values *totals)
+{
+	mem_auto char *url = database_name(services->config->registry);
+	struct registry_health health;
+	registry_health(services->registry, &health);
+	json_t *json = json_pack("{so,so,so,so,so,so}", "url", response_text(url), "bytes",
+		number(totals->registry.bytes), "server", text_or_null(health.description.server),
+		"host", text_or_null(health.description.host), "connected",
+		health.since_ms ? json_boolean(!health.is_away) : json_null(), "since",
+		response_time(health.since_ms));
+	json_object_set_new(json, "error", text_or_null(health.error));
+	json_object_set_new(json, "error_time", response_time(health.error_ms));
+	json_object_set_new(json, "next_try", response_time(health.next_try_ms));
+	json_object_set_new(json, "last_batch",
+		health.description.server[0] ? json_real((double)health.batch_us / 1000000)
+					     : json_null());
+	json_object_set_new(json, "parked", number(arrivals_parked(services->arrivals)));
+	return json;
+}
+
 json_t *status_of(const struct services *services, const struct db_totals_values *totals)
 {
 	double event_rate;
@@ -213,11 +239,9 @@ json_t *status_of(const struct services *services, const struct db_totals_values
 	json_object_set_new(
 		json, "rates", json_pack("{sf,sf}", "events", event_rate, "pushes", push_rate));
 	json_object_set_new(json, "credentials", status_credentials(services));
-	mem_auto char *registry = database_name(services->config->registry);
 	json_object_set_new(json, "databases",
-		json_pack("{s{so,so},s{so,so}}", "registry", "url", response_text(registry),
-			"bytes", number(totals->registry.bytes), "queue", "url",
-			response_text(services->config->queue), "bytes",
+		json_pack("{so,s{so,so}}", "registry", registry_database(services, totals), "queue",
+			"url", response_text(services->config->queue), "bytes",
 			number(totals->queue_bytes)));
 	json_object_set_new(json, "latencies", latencies(services));
 	json_object_set_new(json, "log_lines_dropped", number(log_dropped()));

@@ -79,6 +79,12 @@ const char *pglink_name(const struct pglink *link)
 	return pgurl_name(link->url);
 }
 
+const char *pglink_host(const struct pglink *link)
+{
+	const char *host = link->conn ? PQhost(link->conn) : NULL;
+	return host ? host : "";
+}
+
 const char *pglink_server_version(const struct pglink *link)
 {
 	return link->version;

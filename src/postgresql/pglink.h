@@ -59,6 +59,8 @@ void pglink_free(struct pglink *link);
 const char *pglink_name(const struct pglink *link);
 /* What the server calls itself, as "PostgreSQL 15.8"; "" before the first connection. */
 const char *pglink_server_version(const struct pglink *link);
+/* Of the connection, or the folder of its socket; "" without one. */
+const char *pglink_host(const struct pglink *link);
 
 /* Still, or again; `*ret_is_new` says which. */
 int pglink_connect(struct pglink *link, bool *ret_is_new, struct err *err);

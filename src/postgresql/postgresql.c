@@ -9,6 +9,7 @@
 #include "postgresql/postgresql_write.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* For a host to greet, and for the answers to what was sent. */
@@ -93,6 +94,13 @@ static void close_postgresql(struct registry_db *db)
 	free(p);
 }
 
+static void describe(struct registry_db *db, struct registry_description *ret)
+{
+	const struct pglink *link = postgresql_of(db)->link;
+	snprintf(ret->server, sizeof(ret->server), "%s", pglink_server_version(link));
+	snprintf(ret->host, sizeof(ret->host), "%s", pglink_host(link));
+}
+
 const struct registry_ops postgresql_ops = {
 	.scheme = "postgresql",
 	.example = "postgresql://user@host/database",
@@ -102,6 +110,7 @@ const struct registry_ops postgresql_ops = {
 	.schema = schema,
 	.open = open_postgresql,
 	.close = close_postgresql,
+	.describe = describe,
 	.begin = postgresql_begin,
 	.commit = postgresql_commit,
 	.rollback = postgresql_rollback,

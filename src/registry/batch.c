@@ -297,6 +297,13 @@ int registry_store_run(struct registry_store *store, struct job_list *batch, str
 	return registry_store_run_at(store, batch, clock_unix_ms(), err);
 }
 
+void registry_store_describe(struct registry_store *store, struct registry_description *ret)
+{
+	*ret = (struct registry_description){0};
+	if (store->db->ops->describe)
+		store->db->ops->describe(store->db, ret);
+}
+
 void registry_store_close(struct registry_store *store)
 {
 	if (!store)

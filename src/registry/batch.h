@@ -7,6 +7,7 @@
 #ifndef MAILPUSH_REGISTRY_BATCH_H
 #define MAILPUSH_REGISTRY_BATCH_H
 
+#include "registry/health.h"
 #include "registry/registry_job.h"
 
 struct registry_db;
@@ -26,6 +27,7 @@ int registry_store_run(struct registry_store *store, struct job_list *batch, str
 /* With the present (Unix) given. */
 int registry_store_run_at(
 	struct registry_store *store, struct job_list *batch, int64_t now_ms, struct err *err);
+void registry_store_describe(struct registry_store *store, struct registry_description *ret);
 void registry_store_close(struct registry_store *store);
 
 #endif

@@ -32,6 +32,7 @@
 
 #include "base/err.h"
 #include "event/mailbox.h"
+#include "registry/health.h"
 #include "registry/push_target.h"
 #include "registry/registry_job.h"
 
@@ -186,6 +187,8 @@ struct registry_ops {
 	int (*open)(const char *place, const struct registry_settings *settings,
 		struct registry_db **ret, struct err *err);
 	void (*close)(struct registry_db *db);
+	/* What it is, as far as is known without asking it.  NULL: it says nothing. */
+	void (*describe)(struct registry_db *db, struct registry_description *ret);
 
 	/*
 	 * A transaction that writes is serialisable: nobody changes what it has read before it has

@@ -29,6 +29,7 @@ struct registry {
 	struct random random; /* the thread's */
 	atomic_uint_fast64_t conflicts;
 	atomic_uint_fast64_t round_trips;
+	struct health health;
 	atomic_int_least64_t end_by_ms; /* monotonic; 0: it goes on */
 	unsigned holders;		/* enum registry_holder */
 	struct job_list held;
@@ -43,13 +44,26 @@ static struct registry_job *registry_job(struct job *job)
 	return MEM_CONTAINER(job, struct registry_job, job);
 }
 
+static void tell_health(struct registry *registry, int64_t batch_us)
+{
+	struct registry_description description;
+	registry_store_describe(registry->store, &description);
+	health_answered(&registry->health, clock_unix_ms(), batch_us, &description);
+}
+
 static int attempt(void *ctx, struct job_list *batch, struct err *err)
 {
 	struct registry *registry = ctx;
 	int failed = 0;
 	if (!registry->store)
 		failed = registry_store_open(&registry->settings, &registry->store, err);
-	return failed || !batch->first ? failed : registry_store_run(registry->store, batch, err);
+	if (failed || !batch->first)
+		return failed;
+	uint64_t since_ns = uv_hrtime();
+	failed = registry_store_run(registry->store, batch, err);
+	if (!failed)
+		tell_health(registry, (int64_t)((uv_hrtime() - since_ns) / 1000));
+	return failed;
 }
 
 /* How long to wait after the failure, the `failures`th in a row. */
@@ -80,13 +94,17 @@ static int do_batch(struct registry *registry, struct job_list *batch, struct er
 	int failed;
 	for (unsigned failures = 1; (failed = attempt(registry, batch, err)); failures++) {
 		enum failure failure = failure_of(failed);
+		int64_t rest_ms = pause_ms(registry, failure, failures);
+		if (failure == FAILURE_AWAY || failure == FAILURE_FATAL)
+			health_failed(&registry->health, clock_unix_ms(), clock_unix_ms() + rest_ms,
+				err->text);
 		if (failure == FAILURE_BAD_JOB && batch->first)
 			break;
 		if (failure == FAILURE_CONFLICT)
 			atomic_fetch_add(&registry->conflicts, 1);
 		if (failure == FAILURE_FATAL || clock_monotonic_ms() - since_ms >= QUIET_MS)
 			worker_report(registry->worker, err->text);
-		if (!worker_pause(registry->worker, pause_ms(registry, failure, failures)))
+		if (!worker_pause(registry->worker, rest_ms))
 			return -ECANCELED;
 		if (is_too_large(batch, failed, failures))
 			return failed;
@@ -162,6 +180,7 @@ static void free_registry(struct registry *registry)
 {
 	registry_store_close(registry->store);
 	free((char *)registry->settings.place);
+	health_fini(&registry->health);
 	free((char *)registry->settings.site);
 	free((char *)registry->settings.password_file);
 	free(registry);
@@ -172,6 +191,7 @@ int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 	struct registry **ret, struct err *err)
 {
 	struct registry *registry = mem_alloc_zero(1, sizeof(*registry));
+	health_init(&registry->health);
 	registry->trouble = trouble;
 	registry->refused = refused;
 	registry->ctx = ctx;
@@ -255,6 +275,11 @@ struct worker *registry_worker(struct registry *registry)
 uint64_t registry_conflicts(const struct registry *registry)
 {
 	return atomic_load(&registry->conflicts);
+}
+
+void registry_health(struct registry *registry, struct registry_health *ret)
+{
+	health_read(&registry->health, ret);
 }
 
 uint64_t registry_round_trips(const struct registry *registry)

@@ -27,6 +27,7 @@
 
 #include "base/err.h"
 #include "base/worker.h"
+#include "registry/health.h"
 #include "registry/registry_job.h"
 
 #include <stdbool.h>
@@ -64,6 +65,8 @@ struct worker *registry_worker(struct registry *registry);
 /* How often a batch was done again because another transaction was in the way. */
 uint64_t registry_conflicts(const struct registry *registry);
 /* How often it waited for an answer of a server; 0: there is none. */
+/* Costs nothing. */
+void registry_health(struct registry *registry, struct registry_health *ret);
 uint64_t registry_round_trips(const struct registry *registry);
 /* Ends the thread; jobs not done come back with status -ECANCELED, also those that a `done`
    submits. */

@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <string.h>
 
 /*
@@ -749,6 +750,12 @@ static char *name_of_place(const char *place)
 	return mem_printf("sqlite:%s", place);
 }
 
+static void describe(struct registry_db *db, struct registry_description *ret)
+{
+	snprintf(ret->server, sizeof(ret->server), "SQLite %s", sqlite3_libversion());
+	snprintf(ret->host, sizeof(ret->host), "%s", sqlite(db)->file.path);
+}
+
 const struct registry_ops sqlite_ops = {
 	.scheme = "sqlite",
 	.example = "sqlite:/var/lib/mailpush/registry.sqlite",
@@ -758,6 +765,7 @@ const struct registry_ops sqlite_ops = {
 	.schema = schema_of_file,
 	.open = open_sqlite,
 	.close = close_sqlite,
+	.describe = describe,
 	.begin = begin,
 	.commit = commit,
 	.rollback = rollback,

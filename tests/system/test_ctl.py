@@ -42,6 +42,9 @@ def test_status_tells_what_happened(site):
     [status] = ctl_json(site.mailpushd, "status")
     assert status["site"] == get(site.mailpushd, "/status")["site"]
     assert status["pushes"]["total"] == 2
+    registry = status["databases"]["registry"]
+    assert registry["server"].startswith("SQLite 3.") and registry["connected"] is True
+    assert registry["host"] == str(site.mailpushd.dir / "registry.sqlite")
 
 
 def test_status_says_what_is_stopped_under_its_head_and_nowhere_else(bare_site):

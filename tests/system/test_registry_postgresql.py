@@ -1,14 +1,17 @@
 """A registry in PostgreSQL: the same to phones, also while its server is away."""
 
+import re
 import signal
+import time
 
 import pytest
 
 import notify
-from control import ctl, ctl_fine, ctl_json, get
+from control import UnixConnection, ctl, ctl_fine, ctl_json, fetch, get
 from mailsite import BarePhone, new_user
 from postgresql import Postgresql, programs
 from test_moving import counts, do_import, exported, line, write_lines
+from waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not programs(), reason="PostgreSQL is not installed (script/bootstrap)")
 
@@ -21,6 +24,10 @@ def postgresql():
         yield server
     finally:
         server.remove()
+
+
+def metrics(daemon):
+    return fetch(UnixConnection(daemon.control_socket), "/metrics")[1]
 
 
 def rows(server, what, table):
@@ -130,6 +137,44 @@ def test_with_tables_made_by_an_administrator_few_rights_are_enough(bare_site_fo
     site.deliver(one.user)
     site.told(one, "INBOX")
     assert get(site.mailpushd, "/status")["alarms"] == []
+
+
+def test_status_tells_how_the_registry_is_doing(bare_site_for, postgresql):
+    """Also while it is away, without a wait for it."""
+    site = bare_site_for(registry=postgresql.url)
+    daemon = site.mailpushd
+    phone = site.registered_phone()
+
+    def registry():
+        return get(daemon, "/status")["databases"]["registry"]
+    well = registry()
+    assert well["server"].startswith("PostgreSQL ") and well["host"] == str(postgresql.folder)
+    assert (well["connected"], well["error"], well["next_try"], well["parked"]) == (True, None, None, 0)
+    assert well["since"] <= time.time() and well["last_batch"] > 0
+    assert re.search(rf"^ +{re.escape(well['server'])} at {postgresql.folder}, connected since .*, last batch .*, "
+                     "events parked: 0$", ctl_fine(daemon, "status"), flags=re.M)
+    assert "mailpush_registry_connected 1\n" in metrics(daemon)
+    assert re.search(rf"ok +registry +{re.escape(well['server'])} at ", ctl(daemon, "doctor").stdout)
+
+    postgresql.stop()
+    site.deliver(phone.user)
+    site.deliver(phone.user, "Notes")
+    away = wait_until(lambda: (found := registry())["connected"] is False and found["parked"] and found,
+                      what="a registry that is away, and a parked event")
+    assert away["since"] >= well["since"] and away["next_try"] > away["since"]
+    assert str(postgresql.folder) in away["error"] and away["server"] == well["server"]
+    text = ctl_fine(daemon, "status")
+    assert re.search(r", away since .*, events parked: [12]$", text, flags=re.M)
+    assert re.search(rf"^ +last error .*: registry 'postgresql://.*{postgresql.folder}", text, flags=re.M)
+    assert "mailpush_registry_connected 0\n" in metrics(daemon)
+    assert re.search(r"fail +registry +away since .*, events parked: [12]; registry '", ctl(daemon, "doctor").stdout)
+    assert re.search(r"^mailpush_events_parked [12]$", metrics(daemon), flags=re.M)
+
+    postgresql.start()
+    site.told_inbox(phone)
+    back = wait_until(lambda: (found := registry())["connected"] and not found["parked"] and found,
+                      what="a registry that is back")
+    assert back["since"] >= away["since"] and back["error"] and back["next_try"] is None
 
 
 def test_a_url_that_cannot_be_read_ends_the_start(bare_site_for):
