@@ -251,7 +251,7 @@ static void on_local(void *ctx, struct http_request *request)
 	dispatch(ctx, request, false);
 }
 
-/* On loopback no other name is needed; elsewhere a firewall decides who may ask. */
+/* Loopback needs no other name; elsewhere a firewall decides who may ask. */
 static void on_tcp(void *ctx, struct http_request *request)
 {
 	const struct services *services = ctx;
@@ -259,7 +259,7 @@ static void on_tcp(void *ctx, struct http_request *request)
 		!host_header_is_local(http_header(request, "Host")))
 		response_error(request, STATUS_FORBIDDEN,
 			"http_listen is a loopback address, so ask for it by its address or as "
-			"localhost: under another name it may be a stranger's web page that asks");
+			"localhost: under another name, a web page from elsewhere may be asking");
 	else
 		dispatch(ctx, request, true);
 }
@@ -274,7 +274,7 @@ static bool is_allowed(void *ctx, int fd)
 		return true;
 	char who[16];
 	snprintf(who, sizeof(who), "uid %u", (unsigned)peer.uid);
-	log_seldom(LOG_LEVEL_WARN, "control", "strangers at the control socket", who,
+	log_seldom(LOG_LEVEL_WARN, "control", "peers refused by the control socket", who,
 		"not allowed to use the control socket (control_users)",
 		log_number("uid", (int64_t)peer.uid));
 	return false;
@@ -342,9 +342,9 @@ static int open_tcp(struct control *control, struct err *err)
 		log_text("http_listen", name));
 	if (!listen_is_loopback(address))
 		log_event(LOG_LEVEL_WARN, "control",
-			"http_listen is no loopback address: whoever reaches it can read the "
-			"metrics and the status page, without a password and in the clear; let a "
-			"firewall decide who that is",
+			"http_listen is not a loopback address: everybody who can reach it can "
+			"read the metrics and the status page, without a password and unencrypted; "
+			"restrict it with a firewall",
 			log_text("http_listen", name));
 	return 0;
 }
@@ -369,7 +369,7 @@ int control_new(struct services *services, struct control **ret, struct err *err
 		status = open_local(control, err);
 	if (!status && services->config->http_listen.ss_family != AF_UNSPEC)
 		status = open_tcp(control, err);
-	*ret = control; /* also on failure: taken down like the rest */
+	*ret = control; /* also on failure: the caller takes it down like the rest */
 	return status;
 }
 

@@ -1,12 +1,12 @@
 /*
  * control - the control socket, and the TCP listener for monitors.
  *
- * HTTP and JSON; docs/operations.md is the reference.  On the control socket everything can be
- * asked and done, by root, the daemon's own user and control_users; http_listen offers the metrics,
- * the two health checks and the status page alone, with no tokens and, but for the page if
- * status_page_names, no names, to whoever reaches it; on a loopback address only if that is how it
- * was asked for (host_header.h).  What needs a database is asked of its thread (db_query.h), the
- * request waits suspended meanwhile.
+ * HTTP and JSON; docs/operations.md is the reference.  The control socket offers everything, to
+ * root, the daemon's own user and control_users.  http_listen offers only the metrics, the two
+ * health checks and the status page, to everybody who can reach it.  They hold no tokens, and no
+ * names of people except on the page with status_page_names.  A request to a loopback address must
+ * have that address or localhost in its Host header (host_header.h).  A request that needs a
+ * database becomes a job for its thread (db_query.h) and is paused until the job is back.
  *
  * Loop thread only.
  */
@@ -24,13 +24,13 @@
 
 struct control;
 
-/* Sets db_totals.  `services` outlives the loop, as a thread of libuv may still read it. */
+/* Sets db_totals.  `services` must outlive the loop, as a thread of libuv may still read it. */
 int control_new(struct services *services, struct control **ret, struct err *err);
-/* Of the control socket; NULL: there is none. */
+/* The control socket's file; NULL: there is none. */
 const struct peer_file *control_file(const struct control *control);
-/* Makes the control socket anew, after its file was removed. */
+/* Creates the control socket again, after its file was removed. */
 int control_rebind(struct control *control, struct err *err);
-/* Closes the sockets; whoever waits for an answer is told that we stop. */
+/* Closes the sockets; open requests are answered that the daemon is stopping. */
 void control_stop(struct control *control);
 /* After the registry and the queue have given back their jobs. */
 void control_free(struct control *control);

@@ -1,8 +1,9 @@
 /*
- * deferred_request - a request of the control socket that waits for the databases: whoever made it
- * may be gone before they answer.
+ * deferred_request - a request of the control socket that waits for a database.  The client may be
+ * gone before the database answers.
  *
- * Embedded in what answers it; that must live until the db_query came back.  Loop thread only.
+ * Embedded in the struct that answers it, which must live until the db_query is back.  Loop thread
+ * only.
  */
 #ifndef MAILPUSH_ADMIN_DEFERRED_REQUEST_H
 #define MAILPUSH_ADMIN_DEFERRED_REQUEST_H
@@ -22,11 +23,11 @@ struct deferred_request {
 void deferred_request_init(struct deferred_request *deferred, const struct services *services,
 	struct http_request *request);
 void deferred_request_fini(struct deferred_request *deferred);
-/* Nobody waits, or the database did not do it (`status`), which is answered here. */
+/* True: the client is gone, or the database did not do it (`status`), which is answered here. */
 bool deferred_request_is_over(struct deferred_request *deferred, int status);
 
-/* Reads a request's body; false: it makes no sense, and was answered.  Else request_params_fini is
- * due. */
+/* Reads a request's body.  False: it is invalid, and the request was answered.  True: the caller
+ * must call request_params_fini. */
 bool deferred_request_read_params(struct http_request *request, struct request_params *ret);
 
 #endif

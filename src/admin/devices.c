@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-/* What is to be shown or removed. */
+/* The registrations to show or to remove. */
 struct view {
 	struct deferred_request deferred;
 	struct registry_key key;
@@ -62,7 +62,7 @@ static const struct queue_phone *phone_of(const struct view *view, const struct 
 	return &view->phones[found - view->keys];
 }
 
-/* As people type it: names come in modified UTF-7. */
+/* The registry has names in modified UTF-7; people read UTF-8. */
 static json_t *name_of(const char *name)
 {
 	size_t size = strlen(name);
@@ -82,7 +82,7 @@ static json_t *last_push(const struct queue_phone *phone)
 		phone->last_status, "reason", response_text(phone->last_reason), "meaning",
 		phone->last_status
 			? explain_answer(APNS_ANSWERED, phone->last_status, phone->last_reason)
-			: "Apple did not answer; it is sent again");
+			: "Apple did not answer; the push is retried");
 }
 
 static json_t *describe(const struct view *view, const struct registry_listed *listed)
@@ -175,8 +175,8 @@ static struct view *view_of_key(
 	struct registry_key key;
 	if (!request_params_key(tail, &key)) {
 		response_error(request, 400,
-			"a device is named by its key of %d hex digits, as `mailpushctl devices` "
-			"shows it",
+			"name a device by its key of %d hex digits, which `mailpushctl devices` "
+			"shows",
 			2 * REGISTRY_KEY_SIZE);
 		return NULL;
 	}
@@ -199,7 +199,7 @@ static void on_removed(struct db_query *db_query, int status)
 {
 	struct view *view = view_of(db_query);
 	const struct services *services = view->deferred.services;
-	/* Gone is gone, whether or not somebody still waits to hear it. */
+	/* The queue follows also when the client is gone. */
 	const struct registry_job *job = &db_query->job;
 	if (!status) {
 		services->metrics->gone[METRICS_GONE_removed] += job->gone_count;
@@ -246,7 +246,7 @@ void devices_prune(const struct services *services, struct http_request *request
 {
 	(void)tail;
 	if (!expiry_ask(services->expiry, on_pruned, request)) {
-		response_error(request, 409, "somebody prunes already; try again in a moment");
+		response_error(request, 409, "another prune is running; try again in a moment");
 		return;
 	}
 	http_defer(request, on_prune_gone, services->expiry);

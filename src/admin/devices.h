@@ -1,7 +1,7 @@
 /*
  * devices - the registrations, for people: list, show, remove, prune.
  *
- * Handlers of the control socket.  The registry says who is registered, the queue's file what
+ * Handlers of the control socket.  The registry knows the registrations, the queue's file what
  * happened last with each.  Loop thread only.
  */
 #ifndef MAILPUSH_ADMIN_DEVICES_H

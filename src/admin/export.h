@@ -1,5 +1,5 @@
 /*
- * export - registrations as they stand in the registry, page by page, for `mailpushctl export`.
+ * export - the registry's registrations, page by page, for `mailpushctl export`.
  *
  * Loop thread only.
  */

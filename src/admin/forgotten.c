@@ -10,7 +10,8 @@ static const char *meaning_of(const struct registry_trace *trace)
 {
 	switch (trace->why) {
 	case REGISTRY_WHY_EXPIRED:
-		return "it was not renewed for registration_ttl: the phone is off or offline, or "
+		return "it was not renewed within registration_ttl: the phone is off or offline, "
+		       "or "
 		       "the account is no longer set to Push there";
 	case REGISTRY_WHY_SUPERSEDED:
 		return "the account was added anew on that phone, which renews that one only";

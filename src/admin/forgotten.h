@@ -1,5 +1,5 @@
 /*
- * forgotten - the registrations that are gone, for people: when, why, and what Apple said.
+ * forgotten - registrations that were removed: when, why, and what Apple answered.
  *
  * Loop thread only.
  */

@@ -1,9 +1,9 @@
 /*
- * host_header - whom a request thinks it asks: the Host of its headers.
+ * host_header - the Host header of a request: which server the client believes it asks.
  *
- * A web page of a stranger's can have its own name lead to 127.0.0.1 and then read from there what
- * only programs of this machine should (DNS rebinding).  It cannot do that to an address, nor to
- * localhost, which no name server is asked for.
+ * A hostile web page can let its own name resolve to 127.0.0.1 and then read what only programs of
+ * this machine should (DNS rebinding).  It cannot do that with an address, nor with localhost,
+ * which needs no name server.
  *
  * Pure.
  */
@@ -12,7 +12,8 @@
 
 #include <stdbool.h>
 
-/* Is it a numeric address or localhost, with or without a port?  NULL is: every browser sends it.
+/* Is it a numeric address or localhost, with or without a port?  NULL counts as local: every
+ * browser sends the header.
  */
 bool host_header_is_local(const char *host);
 

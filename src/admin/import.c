@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#define WAITING_MAX 8192 /* of the registry's jobs; beyond, an import is put off */
+#define WAITING_MAX 8192 /* jobs of the registry; beyond that, an import is refused */
 
 /* One registration of a request. */
 struct candidate {
@@ -41,8 +41,9 @@ static const char *const imported_names[REGISTRY_IMPORTED_KINDS] = {
 };
 
 static const char *const imported_whys[REGISTRY_IMPORTED_KINDS] = {
-	[REGISTRY_IMPORTED_EXPIRED] = "it was not renewed for registration_ttl",
-	[REGISTRY_IMPORTED_LIMIT] = "the user has registrations_per_user that were renewed later",
+	[REGISTRY_IMPORTED_EXPIRED] = "it was not renewed within registration_ttl",
+	[REGISTRY_IMPORTED_LIMIT] =
+		"the user already has registrations_per_user that were renewed later",
 };
 
 static void free_import(struct import *import)
@@ -109,7 +110,7 @@ static void finish(struct import *import)
 	free_import(import);
 }
 
-/* As after a registration of the phone's, but that nothing is to be told. */
+/* As after a registration, except that nothing is pushed. */
 static void update_queue(const struct services *services, const struct registry_job *job)
 {
 	for (size_t i = 0; i < job->effect_count; i++)
@@ -140,7 +141,7 @@ static void on_done(struct registry_job *job)
 		finish(import);
 }
 
-/* Why it is not taken, or NULL. */
+/* Why it is refused, or NULL. */
 static char *prepare(struct candidate *candidate, const json_t *json, bool keeps_confirmed)
 {
 	const struct services *services = candidate->import->services;
@@ -191,7 +192,7 @@ void import_registrations(
 			"the queue cannot be opened yet, as its alarm says; try again when it is");
 		return;
 	}
-	/* Who imports waits, and not the events. */
+	/* An import must not delay events. */
 	if (worker_waiting(registry_worker(services->registry)) > WAITING_MAX) {
 		json_decref(body);
 		response_error(request, 503,

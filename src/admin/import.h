@@ -1,8 +1,8 @@
 /*
- * import - registrations that are brought from elsewhere: each becomes a job of the registry's
- * among all others, and the queue follows what became of it.
+ * import - registrations from elsewhere.  Each becomes a job for the registry among all others;
+ * then the queue follows the outcome.
  *
- * Nothing is pushed for it.  What was answered is on disk.  Loop thread only.
+ * An import pushes nothing.  Its answer means that it is on disk.  Loop thread only.
  */
 #ifndef MAILPUSH_ADMIN_IMPORT_H
 #define MAILPUSH_ADMIN_IMPORT_H

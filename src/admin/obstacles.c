@@ -13,7 +13,7 @@ static const struct {
 	const char *meaning; /* NULL: the trouble says it */
 } words[] = {
 	[SUSPENDED] = {"suspended",
-		"the account was deleted; they wait until something happens in it"},
+		"the account was deleted; they wait until an event shows that it is back"},
 	[IN_FLIGHT] = {"in_flight", "Apple has them and has not answered yet"},
 	[NO_CREDENTIAL] = {"no_credential",
 		"there is no credential for their topic; add its certificate to mailpush.conf"},
@@ -23,8 +23,8 @@ static const struct {
 
 struct obstacle {
 	enum why why;
-	char *topic;   /* NULL: whatever it is */
-	char *meaning; /* NULL: that of the word */
+	char *topic;   /* NULL: any */
+	char *meaning; /* NULL: the one in `words` */
 	uint64_t count;
 };
 
@@ -37,7 +37,7 @@ void obstacles_fini(struct obstacles *obstacles)
 	free(obstacles->all);
 }
 
-/* The ways to Apple of a topic: one that works is enough. */
+/* The credentials of a topic: one that works is enough. */
 struct search {
 	const char *topic;
 	enum why why;

@@ -1,5 +1,5 @@
 /*
- * obstacles - why pushes that somebody wants to go now cannot, counted for him.
+ * obstacles - why pushes cannot leave now, counted for whoever flushes them.
  *
  * Loop thread only.
  */
@@ -20,14 +20,14 @@ struct obstacles {
 
 void obstacles_fini(struct obstacles *obstacles);
 /*
- * Counts what keeps the push to this registration from going, if anything does: its state in the
- * schedule, or the way to Apple of its topic.  Returns whether something does.
+ * Counts what keeps the push to this registration back, if anything does: its state in the
+ * schedule, or the credential of its topic.  Returns whether something does.
  */
 bool obstacles_add(struct obstacles *obstacles, const struct services *services,
 	const struct push_target *target, const char *state);
 /*
- * A list of objects: `why`, `count`, `topic` (or null) and `meaning`; with what
- * held_credential_name adds, where the topic's credential is on hold.
+ * A list of objects with `why`, `count`, `topic` (or null) and `meaning`.  Where the topic's
+ * credential is on hold, with the members that held_credential_name adds.
  */
 json_t *obstacles_json(const struct obstacles *obstacles, const struct services *services);
 

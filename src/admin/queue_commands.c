@@ -10,14 +10,14 @@
 
 #include <string.h>
 
-#define PAGE 1000 /* of what is flushed or dropped in one turn */
+#define PAGE 1000 /* pushes flushed or dropped in one turn */
 
-/* What is to be shown, flushed or dropped. */
+/* The pushes to show, flush or drop. */
 struct view {
 	struct deferred_request deferred;
 	bool is_drop;
 	uint64_t count;
-	struct obstacles obstacles; /* to what is flushed */
+	struct obstacles obstacles; /* of pushes that are flushed */
 };
 
 static struct view *view_of(struct db_query *db_query)
@@ -98,7 +98,7 @@ void queue_commands_list(
 	db_query_ask_queue(services, &view->deferred.db_query, QUEUE_READ_PAGE, on_page);
 }
 
-/* A push that cannot go is due all the same, unless it is suspended or in flight. */
+/* A push that cannot leave becomes due too, unless it is suspended or in flight. */
 static void flush(struct view *view, struct push_target *target)
 {
 	const struct services *services = view->deferred.services;
@@ -127,7 +127,7 @@ static void finish(struct view *view)
 	json_t *answer =
 		json_pack("{sI}", view->is_drop ? "dropped" : "flushed", (json_int_t)view->count);
 	if (!view->is_drop) {
-		/* First, as it changes when a held credential is tried next. */
+		/* First, as this changes when a held credential is tried next. */
 		sender_hurry(view->deferred.services->sender);
 		json_object_set_new(answer, "cannot_go",
 			obstacles_json(&view->obstacles, view->deferred.services));
@@ -174,8 +174,8 @@ static void begin(const struct services *services, struct http_request *request,
 	if (!deferred_request_read_params(request, &params))
 		return;
 	if (is_drop && !*params.user && !params.all) {
-		response_error(request, 400,
-			"what is dropped is never told: name a user, or say {\"all\":true}");
+		response_error(
+			request, 400, "dropped news is lost: name a user, or say {\"all\":true}");
 	} else {
 		struct view *view = view_new(services, request);
 		view->is_drop = is_drop;

@@ -1,9 +1,8 @@
 /*
- * queue_commands - the queue, for people: list, flush (tell now), drop.
+ * queue_commands - the queue, for people: list, flush (push now), drop.
  *
- * Handlers of the control socket.  What waits is read page by page from the queue's file, so that a
- * million pushes hold up nobody; what is done about each is the schedule's business.  Loop thread
- * only.
+ * Handlers of the control socket.  They read pending pushes page by page from the queue's file, so
+ * that a million of them delay nothing else.  The schedule decides about each.  Loop thread only.
  */
 #ifndef MAILPUSH_ADMIN_QUEUE_COMMANDS_H
 #define MAILPUSH_ADMIN_QUEUE_COMMANDS_H

@@ -35,7 +35,7 @@ json_t *registration_json_of(const struct registry_listed *listed)
 	return json;
 }
 
-/* 0 where there is none. */
+/* 0 if there is none. */
 static int read_time(const json_t *json, const char *key, int64_t *ret_ms, struct err *err)
 {
 	const json_t *value = json_object_get(json, key);
@@ -43,7 +43,7 @@ static int read_time(const json_t *json, const char *key, int64_t *ret_ms, struc
 		return 0;
 	double seconds = json_number_value(value);
 	if (!json_is_number(value) || !(seconds >= 0 && seconds <= TIME_MAX))
-		return err_set(err, -EINVAL, "registration: %s is no Unix time in seconds", key);
+		return err_set(err, -EINVAL, "registration: %s is not a Unix time in seconds", key);
 	*ret_ms = (int64_t)(seconds * 1000 + 0.5);
 	return 0;
 }

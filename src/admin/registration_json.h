@@ -2,8 +2,8 @@
  * registration_json - a registration as one JSON object: what `mailpushctl export` writes and
  * `import` takes, described in mailpushctl(8).
  *
- * Pure, and bounded: a line is as strictly validated as an event (event.h).  Members that are not
- * known are ignored.
+ * Pure, and bounded: it validates a line as strictly as an event (event.h).  Unknown members are
+ * ignored.
  */
 #ifndef MAILPUSH_ADMIN_REGISTRATION_JSON_H
 #define MAILPUSH_ADMIN_REGISTRATION_JSON_H
@@ -25,7 +25,7 @@ struct registration_json {
 };
 
 json_t *registration_json_of(const struct registry_listed *listed);
-/* Fails with a text that says what is wrong with which member; then nothing is to be freed. */
+/* On failure `err` names the member and what is wrong with it, and the caller frees nothing. */
 int registration_json_read(const struct mailbox_namespace *names, const json_t *json,
 	struct registration_json *ret, struct err *err);
 void registration_json_fini(struct registration_json *registration);

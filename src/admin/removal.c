@@ -16,7 +16,7 @@ struct removal {
 	struct deferred_request deferred;
 	struct registry_key *keys; /* of devices */
 	uint64_t gone;		   /* from the registry */
-	uint64_t dropped;	   /* of what only the queue still knew */
+	uint64_t dropped;	   /* pushes that only the queue still had */
 	bool is_asking;		   /* the registry or the queue */
 	struct queue_waiter dropping;
 	int status; /* 0: all of it is on disk, as far as is known */
@@ -90,7 +90,7 @@ static void drop(struct removal *removal, const struct registry_key *keys, size_
 		delivery_gone(services->delivery, &keys[i]);
 }
 
-/* Gone is gone, whether or not somebody still waits to hear it. */
+/* The queue follows also when the client is gone. */
 static void update_queue(struct removal *removal)
 {
 	const struct registry_job *job = &removal->deferred.db_query.job;
@@ -133,7 +133,7 @@ void removal_devices(
 	struct removal *removal = removal_new(services, request);
 	if (json_array_size(json_object_get(body, "keys")) <= REMOVAL_KEYS_MAX &&
 		read_keys(json_object_get(body, "keys"), removal)) {
-		/* Whoever registered since the list was made stays. */
+		/* Registrations that were renewed since the list was made stay. */
 		removal->deferred.db_query.job.before_ms =
 			(int64_t)(json_number_value(before) * 1000);
 		ask_registry(removal, REGISTRY_REMOVE, on_devices_removed);
@@ -173,7 +173,7 @@ static void on_user_removed(struct db_query *db_query, int status)
 		return;
 	}
 	update_queue(removal);
-	/* A crash may have come between an end in the registry and the one in the queue. */
+	/* A crash may have left pushes of a registration that the registry no longer has. */
 	db_query->reading.limit = PAGE;
 	db_query_ask_queue(removal->deferred.services, db_query, QUEUE_READ_PAGE, on_page);
 }

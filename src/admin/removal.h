@@ -1,8 +1,8 @@
 /*
- * removal - registrations that an administrator removes by their keys, and everything of a user.
+ * removal - removes registrations by their keys, or everything of a user.
  *
- * What waits for them in the queue goes too.  Of a user the traces go as well, and what the queue
- * still holds of a registration that the registry knows no more.  Loop thread only.
+ * Their pending news goes too.  With a user go the traces as well, and pushes of registrations that
+ * the registry no longer has.  Loop thread only.
  */
 #ifndef MAILPUSH_ADMIN_REMOVAL_H
 #define MAILPUSH_ADMIN_REMOVAL_H

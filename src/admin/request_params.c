@@ -33,7 +33,7 @@ static int take(
 			const char *text = json_string_value(value);
 			if (!text || strlen(text) > REQUEST_PARAMS_TEXT_MAX)
 				return err_set(err, -EINVAL,
-					"'%s' must be a text of at most %d bytes", name,
+					"'%s' must be a string of at most %d bytes", name,
 					REQUEST_PARAMS_TEXT_MAX);
 			*(const char **)at = text;
 			return 0;

@@ -1,7 +1,8 @@
 /*
- * request_params - what comes with a request: its JSON body, and the numbers and keys of its query.
+ * request_params - the parameters of a request: its JSON body, and the numbers and keys of its
+ * query.
  *
- * Pure, and bounded: this is what outsiders can write.
+ * Pure, and bounded: outsiders write this.
  */
 #ifndef MAILPUSH_ADMIN_REQUEST_PARAMS_H
 #define MAILPUSH_ADMIN_REQUEST_PARAMS_H
@@ -18,7 +19,8 @@
 #define REQUEST_PARAMS_LIMIT_MAX 1000
 #define REQUEST_PARAMS_LIMIT_DEFAULT 100
 
-/* Texts are "" and flags false where the body does not have them; borrowed from `json`. */
+/* Texts are "" and flags false where the body does not have them.  Texts are borrowed from `json`.
+ */
 struct request_params {
 	json_t *json;
 	const char *user;
@@ -29,14 +31,14 @@ struct request_params {
 };
 
 /*
- * An object of known keys with values of the right kind.  An empty body is an empty object.
- * request_params_fini is to be called in any case.
+ * Accepts an object of known keys with values of the right kind; an empty body is an empty object.
+ * The caller must call request_params_fini also after a failure.
  */
 int request_params_parse(
 	const char *body, size_t size, struct request_params *ret, struct err *err);
 void request_params_fini(struct request_params *params);
 
-/* Of the query, NULL meaning that it is not given: then `*ret` is left as it is. */
+/* Values of the query.  NULL means that it is not given and leaves `*ret` as it is. */
 bool request_params_number(const char *text, int64_t least, int64_t most, int64_t *ret);
 bool request_params_key(const char *text, struct registry_key *ret);
 bool request_params_text(const char *text, const char **ret);

@@ -28,7 +28,8 @@ struct check {
 		json_t *json;	     /* borrowed */
 	} online[CONFIG_CREDENTIALS_MAX];
 	unsigned open;
-	uv_timer_t timer; /* once the files are read: till then parts.c may close all handles */
+	uv_timer_t
+		timer; /* begun once the files are read: until then parts.c may close all handles */
 };
 
 static void check_free(struct check *check)
@@ -99,7 +100,7 @@ static void on_way(void *ctx, const struct sender_way *way)
 	comparison->is_same = credential_equal(way->credential, comparison->loaded);
 }
 
-/* Whether there was one to find. */
+/* Returns whether there was one. */
 static bool add_trouble(const struct check *check, json_t *json, const char *topic)
 {
 	char text[HELD_CREDENTIAL_TEXT_MAX];
@@ -113,19 +114,19 @@ static void check_dates(json_t *json, const struct credential *credential)
 {
 	if (credential->not_after_unix_ms == INT64_MAX) {
 		json_object_set_new(json, "days_left", json_null());
-		add_finding(json, "ok", "the key can be read; it does not expire");
+		add_finding(json, "ok", "the key is readable; it does not expire");
 		return;
 	}
 	struct err err;
 	int64_t left_ms = credential->not_after_unix_ms - clock_unix_ms();
 	int days = (int)(left_ms / CLOCK_DAY_MS);
 	json_object_set_new(json, "days_left", json_integer(days));
-	add_finding(json, "ok", "certificate and key can be read and fit each other");
+	add_finding(json, "ok", "certificate and key are readable and match");
 	if (credential_check_dates(credential, clock_unix_ms(), &err))
 		add_finding(json, "fail", "%s", err.text);
 	else
 		add_finding(json, left_ms < EXPIRES_SOON_MS ? "warn" : "ok",
-			"valid for %d more days%s", days,
+			"valid for another %d days%s", days,
 			left_ms < EXPIRES_SOON_MS ? "; renew it in time, Apple may need days" : "");
 }
 
@@ -147,18 +148,18 @@ static void check_loaded(struct check *check, json_t *json, const struct credent
 	else
 		add_finding(json, "warn",
 			"its topic %s is not aps_topic (%s) of imapd.conf: phones that register "
-			"now do not use it",
+			"now will not use it",
 			credential->topic, *aps_topic ? aps_topic : "not set");
 
 	struct comparison comparison = {.loaded = credential, .name = credential->name};
 	sender_each_way(check->services->sender, on_way, &comparison);
 	if (!comparison.is_in_force)
 		add_finding(json, "warn",
-			"it is not in force: reload mailpushd, or see whether another credential "
+			"it is not in force: reload mailpushd, or check whether another credential "
 			"has the same topic");
 	else if (!comparison.is_same)
-		add_finding(
-			json, "warn", "the file is newer than what is in force: reload mailpushd");
+		add_finding(json, "warn",
+			"the file is newer than the credential in force: reload mailpushd");
 	else
 		add_finding(json, "ok", "it is in force");
 	if (!check->is_online)
@@ -202,8 +203,8 @@ static void on_timer(uv_timer_t *timer)
 		struct online *online = &check->online[i];
 		if (online->probe && !add_trouble(check, online->json, online->topic))
 			add_finding(online->json, "fail",
-				"Apple did not answer within %d seconds; look at `mailpushctl "
-				"status` and at the way to the Internet",
+				"Apple did not answer within %d seconds; check `mailpushctl "
+				"status` and the connection to the Internet",
 				TEST_PUSH_WAIT_MS / 1000);
 	}
 	answer(check);
@@ -222,7 +223,7 @@ static void ask_apple(struct check *check, unsigned i, json_t *json)
 		return;
 	}
 	if (credential_check_dates(credential, clock_unix_ms(), &err)) {
-		add_finding(json, "fail", "Apple was not asked, as it is out of its time");
+		add_finding(json, "fail", "Apple was not asked, as it is not valid now");
 		return;
 	}
 	check->open++;

@@ -19,7 +19,7 @@ struct device {
 	struct registry_key key;
 	json_t *json; /* borrowed from the test's answer */
 	bool is_waiting;
-	bool is_flying; /* something else, whose answer comes first */
+	bool is_flying; /* an earlier push, whose answer comes first */
 };
 
 struct test {
@@ -31,7 +31,7 @@ struct test {
 	char *mailbox; /* as asked for; "": the best for each */
 	uv_timer_t timer;
 	bool is_listening;
-	bool is_asking; /* the registry has our question; nothing is answered before */
+	bool is_asking; /* the registry has our question; no answer before it is back */
 	json_t *devices;
 	struct device *waiting;
 	size_t count;
@@ -144,7 +144,7 @@ static bool is_name(const char *registered, const char *asked)
 	return decoded_size == strlen(asked) && !memcmp(decoded, asked, decoded_size);
 }
 
-/* The one that was asked for; else INBOX, else the first. */
+/* The mailbox that was asked for; otherwise INBOX, or else the first. */
 static const struct registry_subscription *choose(
 	const struct test *test, const struct registry_listed *listed)
 {
@@ -155,7 +155,7 @@ static const struct registry_subscription *choose(
 	return *test->mailbox || !listed->subscription_count ? NULL : listed->subscriptions;
 }
 
-/* NULL: nothing speaks against a push. */
+/* NULL: it can be pushed to. */
 static const char *why_not(const struct test *test, const struct registry_listed *listed)
 {
 	if (listed->stopped_reason)
@@ -164,7 +164,7 @@ static const char *why_not(const struct test *test, const struct registry_listed
 	if (!listed->subscription_count)
 		return "the phone registered no mailbox";
 	if (!choose(test, listed))
-		return "the phone did not register this mailbox, and would not refresh it";
+		return "the phone did not register this mailbox, so it would not refresh it";
 	if (!sender_has_credential(test->services->sender, listed->target->topic))
 		return "no credential for the topic that the phone registered with; add its "
 		       "certificate to mailpush.conf";
@@ -220,8 +220,8 @@ static void on_listed(struct db_query *db_query, int status)
 			response_undone(test->request, status, db_query->job.refusal);
 		else
 			response_error(test->request, 404,
-				"user %s has no registered device; on the phone, open Mail and "
-				"refresh, and see that the account's Fetch New Data is Push",
+				"user %s has no registered device; on the phone, set the account "
+				"to Push in Fetch New Data, then open Mail and refresh",
 				test->user);
 		end(test);
 		return;
@@ -250,8 +250,7 @@ void test_push(const struct services *services, struct http_request *request, co
 	if (!deferred_request_read_params(request, &params))
 		return;
 	if (!*params.user) {
-		response_error(
-			request, 400, "whom to push to is missing, as in {\"user\":\"alice\"}");
+		response_error(request, 400, "the user is missing, as in {\"user\":\"alice\"}");
 	} else {
 		struct test *test = mem_alloc_zero(1, sizeof(*test));
 		test->services = services;

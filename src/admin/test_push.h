@@ -1,10 +1,11 @@
 /*
- * test_push - does it work?  A test push to a user's devices, and a look at each credential.
+ * test_push - a test push to a user's devices, and a check of each credential.
  *
- * Handlers of the control socket.  A test push goes the way of all pushes; the answer waits for
- * what Apple says, for TEST_PUSH_WAIT_MS at most.  Credentials are read again as at a reload, and
- * with `online` each sends a push to a token of zeros through the connection that the daemon itself
- * uses: Apple refuses the token of whom it trusts, and the credential of whom it does not.
+ * Handlers of the control socket.  A test push goes through the queue like all pushes; the answer
+ * waits for Apple's, for TEST_PUSH_WAIT_MS at most.  The check reads the credentials again, as a
+ * reload does.  With `online` it also sends a push to a token of zeros through the daemon's own
+ * connection of each: if Apple trusts the credential it complains about the token, otherwise about
+ * the credential.
  *
  * Loop thread only.
  */

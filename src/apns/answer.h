@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-/* An answer that did not come: no status, no reason. */
+/* Without an answer: no status, no reason. */
 void answer_init(struct apns_answer *answer, enum apns_ending ending);
 
 /*

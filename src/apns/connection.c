@@ -61,7 +61,7 @@ struct connection {
 	int64_t timer_due_ms; /* INT64_MAX: not running */
 	int64_t began_ms;
 	int64_t last_read_ms;
-	int64_t ping_sent_ms; /* 0: none is out */
+	int64_t ping_sent_ms; /* 0: none is unanswered */
 
 	unsigned open_handles;
 	bool is_freed; /* goes when the handles are closed */
@@ -144,7 +144,7 @@ static int64_t ping_due_ms(const struct connection *connection)
 		return connection->ping_sent_ms + settings->ping_timeout_ms;
 	if (!oldest)
 		return connection->last_read_ms + settings->ping_idle_ms;
-	/* A push after a long rest starts the measure of silence anew. */
+	/* Silence counts from the push if that is later than the last byte. */
 	int64_t since_ms = connection->last_read_ms > oldest->sent_ms ? connection->last_read_ms
 								      : oldest->sent_ms;
 	return since_ms + settings->ping_silence_ms;
@@ -222,7 +222,7 @@ static void on_timer(uv_timer_t *timer)
 		give_up_connecting(connection);
 		return;
 	}
-	/* Bytes that came before the limit, but are not read yet, are in time. */
+	/* Bytes that arrived before the limit, but are unread, are in time. */
 	if (connection->state >= READY)
 		receive(connection);
 	if (connection->state == READY || connection->state == DRAINING) {
@@ -293,7 +293,7 @@ static void receive(struct connection *connection)
 		total += n > 0 ? (size_t)n : 0;
 	} while (n > 0 && total < READ_TURN_MAX);
 
-	/* Done before the end is judged: a GOAWAY just before it says why. */
+	/* Before the end is judged: a GOAWAY just before it gives the reason. */
 	if (total > 0)
 		take_in(connection);
 	if (n > 0)
@@ -362,7 +362,7 @@ static void read_proxy(struct connection *connection)
 	if (r < 0)
 		break_off(connection, err.text);
 	else if (r > 0 && used < answer->used)
-		/* In TLS the client speaks first. */
+		/* In TLS the client begins. */
 		break_off(connection, "the proxy sent bytes before TLS began; check proxy");
 	else if (r > 0)
 		enter(connection, HANDSHAKE, "the proxy opened a tunnel");
@@ -384,7 +384,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 		poll_for(connection, UV_READABLE);
 		connection->settings.changed(connection->settings.ctx);
 	}
-	/* An error shows itself, with its reason, in the next read. */
+	/* The next read returns an error with its reason. */
 	if ((events & UV_READABLE) || status < 0)
 		receive(connection);
 }
@@ -470,7 +470,8 @@ static void let_go(struct connection *connection)
 	uv_close((uv_handle_t *)&connection->timer, on_closed);
 }
 
-/* The only writer of the state.  Entering one may lead on to the next, as when a write fails. */
+/* The only writer of the state.  An entry action may enter the next state, for example when a write
+ * fails. */
 static void enter(struct connection *connection, enum state to, const char *why)
 {
 	char address[DIALER_ADDRESS_SIZE] = "";
@@ -603,7 +604,7 @@ struct sender_push *connection_take_finished(struct connection *connection)
 	return connection->session ? session_take_finished(connection->session) : NULL;
 }
 
-/* A server that closed may have said why: an alert about our certificate, a GOAWAY. */
+/* A server that closed may have sent the reason: an alert about our certificate, or GOAWAY. */
 static void break_off_write(struct connection *connection, int saved_errno)
 {
 	receive(connection);
@@ -652,7 +653,7 @@ static void write_all(struct connection *connection)
 			break_off(connection, err.text);
 			return;
 		}
-		/* The rest of a full batch goes into the first record of the next one. */
+		/* The rest of a full batch goes into the first record of the next batch. */
 		bool is_last = out->used < GATHER_SIZE;
 		if (!write_until(connection, is_last ? 0 : RECORD_SIZE - 1) || is_last)
 			return;
@@ -666,7 +667,7 @@ void connection_flush(struct connection *connection)
 	if (connection->has_unread)
 		receive(connection);
 	if (connection->state == READY && session_is_worn(connection->session))
-		enter(connection, DRAINING, "stream ids run out");
+		enter(connection, DRAINING, "it runs out of stream ids");
 	if (connection->state == CLOSED)
 		return;
 	bool is_leaving =
@@ -682,7 +683,7 @@ void connection_flush(struct connection *connection)
 		SSL_shutdown(connection->ssl);
 		finish(connection, CONNECTION_LEFT, "all pushes in flight are answered");
 	} else if (session_is_over(connection->session)) {
-		break_off(connection, "the server broke the rules of HTTP/2");
+		break_off(connection, "the server violated HTTP/2");
 	}
 }
 

@@ -1,10 +1,10 @@
 /*
  * connection - one connection to Apple's service: dialled, TLS, HTTP/2, until it is closed.
  *
- * Private to the stage.  It reads as soon as bytes come and only remembers them.  It calls
- * `changed`; its owner (credential_connections.c) then takes the finished pushes at the end of the
- * loop's turn, gives new ones and has everything written at once by connection_flush.  So no
- * callback of the stage's user ever runs inside it.
+ * Private to the stage.  It reads bytes as they come, keeps what they mean and calls `changed`.  At
+ * the end of the loop's turn its owner (credential_connections.c) takes the finished pushes, gives
+ * new ones and writes all at once with connection_flush.  So no callback of the stage's user ever
+ * runs inside it.
  *
  * It moves new -> dialling (-> tunnel, with a proxy) -> handshake -> ready -> draining -> closed,
  * and from anywhere but new to closed.  One function, `enter`, changes the state and does what
@@ -29,7 +29,7 @@ struct connection;
 
 enum connection_end {
 	CONNECTION_OPEN,    /* not closed */
-	CONNECTION_LEFT,    /* by us, or as GOAWAY or the peer's closing asked */
+	CONNECTION_LEFT,    /* by us, or after a GOAWAY or a close of the peer */
 	CONNECTION_LOST,    /* it worked, then broke */
 	CONNECTION_FAILED,  /* it never worked */
 	CONNECTION_REFUSED, /* the server refused our credential */
@@ -40,10 +40,10 @@ struct connection_settings {
 	const char *authority;		      /* borrowed */
 	struct tls *tls;		      /* borrowed */
 	unsigned id;			      /* for the log */
-	unsigned rotation;		      /* which address to begin with */
+	unsigned rotation;		      /* the address to begin with */
 	dialer_in_use_fn *in_use;
 	void (*changed)(void *ctx); /* it has work at the end of this turn */
-	void *ctx;		    /* of both */
+	void *ctx;		    /* of both callbacks */
 };
 
 struct connection *connection_new(uv_loop_t *loop, const struct connection_settings *settings);

@@ -14,23 +14,24 @@
 
 #define CONNECTIONS_MAX 64
 #define SATURATED_MS 1000 /* after this time without room: another connection */
-#define ROOM_BLOCK_MIN 16 /* refilled in blocks of at least this many: fewer, fuller writes */
-#define ROOM_BLOCKS 16	  /* and at least this part of the streams allowed */
-#define FAULTS_MAX 3	  /* in a row: the connection is replaced */
+#define ROOM_BLOCK_MIN \
+	16 /* room is offered in blocks of at least this many pushes: fewer, fuller writes */
+#define ROOM_BLOCKS 16 /* and at least this part of the streams allowed */
+#define FAULTS_MAX 3   /* in a row: the connection is replaced */
 
-/* One connection and what is known about it. */
+/* One connection and its record. */
 struct slot {
 	struct connection *connection;
 	bool was_useful; /* Apple judged a push on it */
 	bool is_counted; /* as a useless attempt */
 	bool is_trial;	 /* made while the credential was on hold */
-	unsigned faults; /* pushes in a row that it failed to deliver */
+	unsigned faults; /* failed pushes in a row */
 };
 
 enum state {
 	OPEN,	 /* pushes go as far as the connections have room */
 	HELD,	 /* the credential was refused: pushes wait */
-	PROBING, /* one push is out to find out whether it still is */
+	PROBING, /* one push is out to find out whether Apple still refuses it */
 	RETIRED, /* replaced: its connections finish the pushes in flight */
 };
 
@@ -54,7 +55,7 @@ struct credential_connections {
 	enum state state;
 	int64_t held_since_ms;
 	int64_t probe_ms;	   /* HELD: when the next push is let through */
-	int64_t tried_ms;	   /* of the last attempt in a trouble */
+	int64_t tried_ms;	   /* the last attempt during a trouble */
 	struct sender_push *probe; /* PROBING: the push that is out; compared, never read */
 
 	struct outage outage;
@@ -98,7 +99,7 @@ static void on_timer(uv_timer_t *timer)
 	changed(timer->data);
 }
 
-/* An administrator's requests do not make a loop of attempts. */
+/* Limits attempts on request. */
 static void note_attempt(struct credential_connections *conns)
 {
 	if (*conns->trouble)
@@ -238,7 +239,7 @@ static int64_t try_ms(const struct credential_connections *conns)
 	return waits_for_probe ? conns->probe_ms : conns->connect_after_ms;
 }
 
-/* Pushes wait, and only time keeps them from going out. */
+/* Pushes wait for a time to pass, and for nothing else. */
 static bool is_wanted(const struct credential_connections *conns)
 {
 	return conns->is_asked && conns->tls && (conns->state == OPEN || conns->state == HELD) &&
@@ -371,7 +372,7 @@ size_t credential_connections_room(struct credential_connections *conns)
 
 bool credential_connections_push(struct credential_connections *conns, struct sender_push *push)
 {
-	/* A larger body, a window or the clock may have ended the room that was reported. */
+	/* A larger body, a window or the clock may have used up the room that was reported. */
 	if (credential_connections_room(conns) == 0)
 		return false;
 	size_t i = 0;
@@ -441,12 +442,12 @@ static void judge_connection(
 	if (verdict->replace_connection)
 		connection_drain(slot->connection, answer->reason);
 	else if (slot->faults >= FAULTS_MAX)
-		connection_drain(slot->connection, "the server fails again and again");
+		connection_drain(slot->connection, "pushes fail repeatedly on it");
 }
 
 /*
  * The effect of an answer on the hold, before the caller gets the answer and may hold again.  A
- * probe that Apple did not look at (beyond a GOAWAY) is sent again at once.
+ * probe that Apple did not process (beyond a GOAWAY) is sent again at once.
  */
 static void judge_hold(struct credential_connections *conns, bool is_probe,
 	const struct apns_answer *answer, const struct verdict *verdict)
@@ -473,7 +474,7 @@ static void judge_outage(struct credential_connections *conns, const struct apns
 	}
 }
 
-/* Was it sent with a credential, or a provider token, that another has replaced since? */
+/* Has its credential or provider token been replaced since it was sent? */
 static bool is_outdated(struct credential_connections *conns, const struct sender_push *push,
 	const struct apns_answer *answer)
 {
@@ -511,7 +512,8 @@ static void answer(struct credential_connections *conns, struct slot *slot)
 		judge_hold(conns, is_probe, &said, &verdict);
 		conns->settings.callbacks->answered(
 			conns->settings.callbacks_ctx, push, &said, &verdict);
-		/* The handle at the turn's end has run already, so this asks for another turn. */
+		/* The handle at the end of the turn has already run, so this asks for another turn.
+		 */
 		changed(conns);
 	}
 }
@@ -526,7 +528,7 @@ static bool has_working(const struct credential_connections *conns)
 	return false;
 }
 
-/* What the end of a connection means for the next one. */
+/* The effect of a connection's end on the next one. */
 static void learn_from_end(struct credential_connections *conns, struct slot *slot)
 {
 	const char *why;
@@ -569,7 +571,7 @@ void credential_connections_answer(struct credential_connections *conns)
 		tell_state(conns, "");
 }
 
-/* The smallest room that is worth offering. */
+/* The least room that is offered. */
 static size_t room_block(const struct credential_connections *conns)
 {
 	size_t limit = 0;
@@ -579,7 +581,7 @@ static size_t room_block(const struct credential_connections *conns)
 	return limit / 2 < block ? (limit + 1) / 2 : block;
 }
 
-/* No push fails at a server that allows no stream. */
+/* At a server that allows no stream no push can fail, so the outage is noticed here. */
 static void judge_starvation(struct credential_connections *conns)
 {
 	if (!conns->is_asked || is_held(conns) || !has_working(conns) || room(conns) > 0 ||

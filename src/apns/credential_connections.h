@@ -36,7 +36,7 @@ struct credential_connections_settings {
 
 struct credential_connections;
 
-/* Takes the credential over.  Never fails: a fault of the credential is reported by `state`. */
+/* Takes the credential over.  Never fails: `state` reports a fault of the credential. */
 struct credential_connections *credential_connections_new(
 	const struct credential_connections_settings *settings, struct credential *credential);
 /* Only without connections.  The loop frees it when its handles are closed. */
@@ -52,7 +52,7 @@ void credential_connections_hold(struct credential_connections *conns, const cha
 /* One on hold is not probed later. */
 void credential_connections_probe_now(struct credential_connections *conns);
 /*
- * An administrator asks: in a trouble the next attempt is made at once, but not within
+ * On an administrator's request: during a trouble, makes the next attempt at once, but not within
  * hurry_least_ms of the last.
  */
 void credential_connections_hurry(struct credential_connections *conns);
@@ -67,9 +67,9 @@ void credential_connections_flush(struct credential_connections *conns);
 
 /* Takes no more pushes and reports no state; its connections finish the pushes in flight. */
 void credential_connections_retire(struct credential_connections *conns, const char *why);
-/* Reports to `state` that its trouble, if it has one, is over. */
+/* Reports to `state` the end of its trouble, if it has one. */
 void credential_connections_end_trouble(struct credential_connections *conns);
-/* At once; what is in flight is lost. */
+/* Closes at once; pushes in flight are lost. */
 void credential_connections_close(struct credential_connections *conns, const char *why);
 bool credential_connections_is_empty(
 	const struct credential_connections *conns); /* no connections */

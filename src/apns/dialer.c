@@ -30,7 +30,7 @@ struct dialer {
 	size_t tried;	  /* attempts begun */
 	int64_t tried_ms; /* when the last of them was */
 	unsigned trying;  /* attempts not ended */
-	unsigned pending; /* callbacks of the loop that have not come yet */
+	unsigned pending; /* callbacks of the loop to come */
 	bool is_over;
 	int failure; /* errno of the last attempt */
 };

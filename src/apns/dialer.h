@@ -3,11 +3,11 @@
  *
  * It resolves the name on libuv's pool and tries one address after another: the next one as soon as
  * one fails, or after `next_after_ms` beside those still trying; the first to connect wins.  The
- * order begins at `rotation`, so that attempts spread over all of Apple's addresses, takes turns
- * between IPv6 and IPv4, and leaves addresses in use for last.
+ * order begins at `rotation`, so that attempts spread over all addresses of Apple, alternates
+ * between IPv6 and IPv4, and has addresses in use last.
  *
- * It has no time limit of its own: the caller cancels, and gives each address its time
- * (dialer_tried_ms).  Loop thread.
+ * It has no time limit: the caller cancels, and gives each address its time (dialer_tried_ms). Loop
+ * thread.
  */
 #ifndef MAILPUSH_APNS_DIALER_H
 #define MAILPUSH_APNS_DIALER_H

@@ -14,30 +14,29 @@ static const struct {
 		"or "
 		"its account is set to fetch"},
 	{400, "BadDeviceToken",
-		"Apple does not know this device token: it is of another environment (sandbox "
+		"Apple does not know this device token: it is for another environment (sandbox "
 		"instead of production) or not a token at all"},
 	{400, "DeviceTokenNotForTopic",
-		"the device token belongs to another topic than the certificate's: the phone has "
-		"to "
-		"register again, with aps_topic as it is now"},
+		"the device token is for another topic than the certificate: the phone must "
+		"register again, with the present aps_topic"},
 	{400, "TopicDisallowed",
 		"the certificate may not push to this topic; compare aps_topic with the UID in the "
 		"certificate"},
 	{400, "BadTopic", "Apple does not know the topic; compare aps_topic with the certificate"},
 	{400, "MissingTopic",
-		"the certificate is for several topics and none was named; set topic in "
+		"the certificate is for several topics and the push named none; set topic in "
 		"mailpush.conf"},
-	{400, NULL, "Apple calls the push malformed; please report this"},
+	{400, NULL, "Apple says that the push is malformed; please report this"},
 	{403, "BadCertificate",
 		"Apple refuses the certificate: it is revoked, or not one of Apple's push "
 		"certificates"},
 	{403, "BadCertificateEnvironment",
-		"the certificate is of the other environment (sandbox instead of production)"},
+		"the certificate is for the other environment (sandbox instead of production)"},
 	{403, "ExpiredProviderToken",
 		"the token signed with the .p8 key is too old: check the clock of this machine"},
 	{403, "InvalidProviderToken",
-		"the token signed with the .p8 key is not accepted: check key_id, team_id and that "
-		"the key was not revoked"},
+		"Apple refuses the token signed with the .p8 key: check key_id, team_id and that "
+		"the key is not revoked"},
 	{403, NULL, "Apple refuses the credential; check it in Apple's portal"},
 	{404, NULL, "Apple does not know the path; check apns_host"},
 	{405, NULL, "Apple does not accept this method; check apns_host"},
@@ -48,9 +47,10 @@ static const struct {
 		"was turned off or the phone was erased"},
 	{413, NULL, "the push is larger than Apple accepts; please report this"},
 	{429, "TooManyProviderTokenUpdates", "the token signed with the .p8 key changed too often"},
-	{429, NULL, "Apple got too many pushes for this device in a short time; it is tried again"},
-	{500, NULL, "Apple's service has an error of its own; it is tried again"},
-	{503, NULL, "Apple's service is not available or overloaded; it is tried again"},
+	{429, NULL,
+		"Apple got too many pushes for this device in a short time; the push is retried"},
+	{500, NULL, "Apple's service has an internal error; the push is retried"},
+	{503, NULL, "Apple's service is unavailable or overloaded; the push is retried"},
 };
 
 static const char *words_of(int status, const char *reason)
@@ -59,18 +59,19 @@ static const char *words_of(int status, const char *reason)
 		if (meanings[i].status == status &&
 			(!meanings[i].reason || !strcmp(meanings[i].reason, reason)))
 			return meanings[i].words;
-	return "an answer that this version does not know; it is tried again";
+	return "this version does not know the answer; the push is retried";
 }
 
 const char *explain_answer(enum apns_ending ending, int status, const char *reason)
 {
 	switch (ending) {
 	case APNS_NOT_PROCESSED:
-		return "Apple closed the connection before it looked at the push; it is sent again";
+		return "Apple closed the connection before it processed the push; the push is "
+		       "retried";
 	case APNS_LOST:
-		return "the connection to Apple was lost before the answer; it is sent again";
+		return "the connection to Apple broke before the answer; the push is retried";
 	case APNS_SILENT:
-		return "Apple did not answer in time; it is sent again";
+		return "Apple did not answer in time; the push is retried";
 	case APNS_ANSWERED:
 		break;
 	}

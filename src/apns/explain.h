@@ -1,5 +1,5 @@
 /*
- * explain - what an answer of Apple's means, in words for an administrator.
+ * explain - the meaning of Apple's answer, in words for an administrator.
  *
  * Pure.  verdict.h says what follows from an answer.
  */

@@ -10,7 +10,7 @@ static void describe(const struct apns_answer *answer, char text[ERR_TEXT_MAX])
 	else if (answer->ending != APNS_SILENT)
 		snprintf(what, sizeof(what), "Apple ends connections without an answer");
 	snprintf(text, ERR_TEXT_MAX,
-		"%s, and no push was accepted for minutes; pushes wait and are retried", what);
+		"%s, and has accepted no push for minutes; pushes wait and are retried", what);
 }
 
 bool outage_failed(struct outage *outage, const struct apns_answer *answer, int64_t now_ms,

@@ -1,5 +1,5 @@
 /*
- * outage - notices when pushes only fail for a long time, as a failure now and then is normal.
+ * outage - notices when all pushes fail for a long time; single failures are normal.
  *
  * Two kinds: every push fails for `limit_ms`, or the server allows no stream for that time, when no
  * push can fail.  Times are monotonic.  Pure.
@@ -15,9 +15,9 @@
 
 struct outage {
 	int64_t limit_ms;
-	int64_t failing_since_ms;  /* no push was judged since; 0: the last one was */
-	int64_t starving_since_ms; /* no stream was allowed since; 0: not so */
-	bool is_on;		   /* it lasts for longer than limit_ms */
+	int64_t failing_since_ms;  /* since when no push was judged; 0: the last one was */
+	int64_t starving_since_ms; /* since when the server allows no stream; 0: it does */
+	bool is_on;		   /* it has lasted for limit_ms */
 };
 
 /* A push failed.  True: the outage is on now, and `text` says so. */

@@ -12,7 +12,7 @@
 
 /* Before each block; its size keeps the block aligned for any type. */
 union header {
-	size_t size; /* that can be used */
+	size_t size; /* usable bytes */
 	max_align_t align;
 };
 
@@ -41,7 +41,7 @@ void pool_free(struct pool *pool)
 {
 	if (!pool)
 		return;
-	/* Blocks that nghttp2 has not given back are freed too, whatever the peer did to it. */
+	/* Also frees blocks that nghttp2 did not give back. */
 	while (pool->chunks) {
 		struct chunk *chunk = pool->chunks;
 		pool->chunks = chunk->next;

@@ -1,5 +1,5 @@
 /*
- * pool - memory for nghttp2: small blocks that are given back are kept for the next request.
+ * pool - memory for nghttp2, which keeps small freed blocks for the next request.
  *
  * nghttp2 allocates and frees about ten small blocks a push; with libc's malloc that is a sixth of
  * the cost of a push.  Sizes are rounded up to classes of 32 bytes, each with a list of idle

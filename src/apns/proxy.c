@@ -66,13 +66,13 @@ static bool may_be_status_line(const char *bytes, size_t size)
 
 static int refused(int status, struct err *err)
 {
-	const char *remedy = "check proxy, and what the proxy allows";
+	const char *remedy = "check proxy, and the rules of that proxy";
 	if (status == 407)
-		remedy = "give the right user and password in proxy_password_file";
+		remedy = "correct the user and password in proxy_password_file";
 	else if (status == 403)
-		remedy = "let it allow CONNECT to apns_host and apns_port";
+		remedy = "allow CONNECT to apns_host and apns_port there";
 	else if (status >= 500)
-		remedy = "it cannot reach apns_host itself; look into its log";
+		remedy = "it cannot reach apns_host; see its log";
 	return err_set(
 		err, -EACCES, "the proxy refuses the tunnel with status %d; %s", status, remedy);
 }

@@ -1,5 +1,5 @@
 /*
- * proxy - asks an HTTP proxy for a tunnel to Apple, and reads what it answers (RFC 9110 9.3.6).
+ * proxy - asks an HTTP proxy for a tunnel to Apple, and reads its answer (RFC 9110 9.3.6).
  *
  * The proxy resolves the name.  Its answer is the head of an HTTP/1 response; interim responses are
  * skipped.  Only its status counts, and bytes behind the head of a 2xx belong to the tunnel.  Pure.
@@ -20,8 +20,9 @@
 void proxy_write_request(struct buf *out, const char *host, uint16_t port, const char *login);
 
 /*
- * Reads the bytes that came so far.  1: the tunnel is open, its bytes begin at *ret_used.  0:
- * incomplete.  -EPROTO: not HTTP, or too long; -EACCES: refused; `err` says why and what to do.
+ * Reads the bytes received so far.  1: the tunnel is open, its bytes begin at *ret_used.  0:
+ * incomplete.  -EPROTO: not HTTP, or too long; -EACCES: refused; `err` gives the reason and the
+ * remedy.
  */
 int proxy_read_answer(const char *bytes, size_t size, size_t *ret_used, struct err *err);
 

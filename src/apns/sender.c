@@ -30,10 +30,10 @@ struct sender {
 
 	struct credential_connections **ways; /* in force */
 	size_t way_count;
-	struct credential_connections **retired; /* still finishing what they have */
+	struct credential_connections **retired; /* retired, with pushes in flight */
 	size_t retired_count;
 	uint64_t sent;
-	uint64_t answered_by_freed; /* of ways that are gone */
+	uint64_t answered_by_freed; /* of credentials that are gone */
 
 	uv_prepare_t end_of_turn;
 	uv_idle_t again;
@@ -162,7 +162,7 @@ int sender_new(uv_loop_t *loop, const struct sender_settings *settings,
 	int r = tls_trust(settings->ca_file, &trust, err);
 	if (r < 0)
 		return r;
-	/* OpenSSL writes with write(2): a peer that is gone would end the process. */
+	/* OpenSSL uses write(2): without this, a peer that is gone would end the process. */
 	signal(SIGPIPE, SIG_IGN);
 
 	struct sender *sender = mem_alloc_zero(1, sizeof(*sender));
@@ -231,7 +231,7 @@ static struct credential_connections *take_lane_with(
 
 void sender_set_credentials(struct sender *sender, struct credential **credentials, size_t count)
 {
-	if (sender->is_stopping) { /* a reload that was under way */
+	if (sender->is_stopping) { /* of a reload during the stop */
 		for (size_t i = 0; i < count; i++)
 			credential_free(credentials[i]);
 		return;
@@ -328,7 +328,7 @@ static void on_stop_timer(uv_timer_t *timer)
 	struct sender *sender = timer->data;
 	for (size_t i = 0; i < sender->retired_count; i++)
 		credential_connections_close(
-			sender->retired[i], "no more time to wait for answers");
+			sender->retired[i], "no time left to wait for answers");
 	on_changed(sender);
 }
 

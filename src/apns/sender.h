@@ -2,12 +2,11 @@
  * sender - sends pushes to Apple: HTTP/2 connections to its push service, a set for each
  * credential.
  *
- * It keeps no queue: the caller asks sender_room about how many pushes it would take for a topic,
- * and hands them over until one is not taken.  Each push taken is answered exactly once, through
- * `answered`, with Apple's answer or the way it ended otherwise.  The caller acts on the verdict
- * (verdict.h), except for connections: the sender replaces them, backs off (1 s to 60 s with
- * jitter), honours GOAWAY and live SETTINGS, pings, and enforces a deadline a push (APNS.md
- * sections 1.2 and 4).
+ * It keeps no queue: the caller asks sender_room how many pushes for a topic it would take, and
+ * hands pushes over until one is refused.  It answers each push that it took exactly once, through
+ * `answered`, with Apple's answer or another ending.  The caller acts on the verdict (verdict.h),
+ * except for connections: the sender replaces them, backs off (1 s to 60 s with jitter), honours
+ * GOAWAY and live SETTINGS, pings, and enforces a deadline a push (APNS.md sections 1.2 and 4).
  *
  * Memory: a credential has at most `connections` that take pushes and 64 with those that drain,
  * each with SESSION_STREAMS_MAX pushes in flight (the caller's memory) and some 200 KB of its own
@@ -40,9 +39,9 @@ struct sender;
 int sender_new(uv_loop_t *loop, const struct sender_settings *settings,
 	const struct sender_callbacks *callbacks, void *ctx, struct sender **ret, struct err *err);
 /*
- * The credentials in force from now on, handed over, at most one a topic.  An unchanged credential
- * keeps its connections; those of others finish the pushes in flight and close.  After sender_stop
- * they are only freed.
+ * Takes over the credentials in force from now on, at most one a topic.  An unchanged credential
+ * keeps its connections; the connections of others finish the pushes in flight and close.  After
+ * sender_stop it only frees them.
  */
 void sender_set_credentials(struct sender *sender, struct credential **credentials, size_t count);
 bool sender_has_credential(const struct sender *sender, const char *topic);
@@ -54,25 +53,26 @@ bool sender_has_credential(const struct sender *sender, const char *topic);
  */
 size_t sender_room(struct sender *sender, const char *topic);
 /*
- * True: taken.  False when sender_room would return 0 now, whatever it returned before: the push
- * stays the caller's, and waits until `room`.
+ * True: taken.  False if sender_room would return 0 now, whatever it returned before: the caller
+ * keeps the push and waits for `room`.
  */
 bool sender_push(struct sender *sender, struct sender_push *push);
 
 /*
- * Apple refused this topic's credential: all its pushes wait.  After hold_probe_ms one push is let
- * through; a 200, or any answer about that push or its token, ends the hold.  An outcome that says
- * nothing about the credential (no answer, a 5xx) does not: another push is let through after the
- * same time.
+ * Apple refused the credential of this topic: all its pushes wait.  After hold_probe_ms one push
+ * goes out as a probe; a 200, or any answer about that push or its token, ends the hold.  An
+ * outcome that does not concern the credential (no answer, a 5xx) does not: the next probe follows
+ * after the same time.
  */
 void sender_hold(struct sender *sender, const char *topic, const char *why);
 /*
- * On an administrator's request each credential on hold lets one push through at once, and one that
- * backs off connects at once, but not within hurry_least_ms of the last attempt in that trouble.
+ * On an administrator's request: each credential on hold sends a probe at once, and one that backs
+ * off connects at once, but not within hurry_least_ms of the last attempt during that trouble.
  */
 void sender_hurry(struct sender *sender);
 /*
- * The system clock was set: each hold probes at once, as the former time may have been the cause.
+ * The system clock was set: each credential on hold sends a probe at once, as the wrong time may
+ * have been the cause.
  */
 void sender_clock_set(struct sender *sender);
 
@@ -87,8 +87,8 @@ struct sender_counts {
 void sender_count(const struct sender *sender, struct sender_counts *ret);
 
 /*
- * No more pushes are taken; `done` is called when all are answered, or after `within_ms` (pushes
- * still in flight are answered APNS_LOST first).
+ * Takes no more pushes.  Calls `done` when all are answered, or after `within_ms` (then it first
+ * answers pushes in flight with APNS_LOST).
  */
 void sender_stop(struct sender *sender, int64_t within_ms, void (*done)(void *ctx), void *ctx);
 /* After `done`.  The loop must run once more for the handles to close. */

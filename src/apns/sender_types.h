@@ -25,16 +25,16 @@ struct sender_settings {
 	int64_t ping_idle_ms;	  /* PING when idle this long: 5 min */
 	int64_t ping_doubt_ms;	  /* a push after this silence takes a PING along: 1 min */
 	int64_t ping_timeout_ms;  /* without an answer to a PING the connection is dead: 5 s */
-	int64_t next_address_ms;  /* the next address beside one that does not answer: 2 s */
+	int64_t next_address_ms;  /* tries the next address beside one that does not answer: 2 s */
 	/* Until HTTP/2 works, from when the last of the addresses was tried: 15 s. */
 	int64_t connect_timeout_ms;
 	int64_t backoff_min_ms; /* 1 s */
 	int64_t backoff_max_ms; /* 60 s */
 	int64_t hold_probe_ms;	/* how often a held credential is tried: 5 min */
 	int64_t hurry_least_ms; /* least time between two attempts on request: 10 s */
-	int64_t outage_ms;	/* pushes that only fail for this long are a trouble: 5 min */
+	int64_t outage_ms;	/* a trouble begins if all pushes fail for this long: 5 min */
 	int64_t proven_ms;	/* a 200 proves credential and host for this long: 24 h */
-	int64_t token_renew_ms; /* a provider token is made anew after: 50 min */
+	int64_t token_renew_ms; /* a provider token is replaced after: 50 min */
 	int64_t token_least_ms; /* and never sooner than: 20 min */
 	const char *proxy_host; /* the HTTP proxy for the tunnel; NULL: none */
 	uint16_t proxy_port;
@@ -50,7 +50,7 @@ struct sender_push {
 	int64_t expiration_unix_s;
 	const char *payload;  /* not copied */
 	size_t payload_size;  /* at most PAYLOAD_MAX */
-	bool is_check;	      /* a check: to a token of no phone */
+	bool is_check;	      /* a check: its token belongs to no phone */
 	int64_t sent_unix_ms; /* for the verdict */
 	unsigned attempts;    /* how often it has failed before */
 
@@ -63,7 +63,7 @@ struct sender_push {
 	struct sender_push *previous, *next;
 	size_t payload_sent;
 	int32_t stream_id;
-	bool is_complete; /* the whole answer is here */
+	bool is_complete; /* the answer is complete */
 	bool is_cut;	  /* the body is longer than `body` */
 	struct apns_answer answer;
 	char body[512];
@@ -73,12 +73,12 @@ struct sender_push {
 /* `verdict`: what the answer means; valid during the call, like `answer`. */
 typedef void sender_answered_fn(void *ctx, struct sender_push *push,
 	const struct apns_answer *answer, const struct verdict *verdict);
-/* There is room for `topic` again, after sender_room said 0 or a push was not taken. */
+/* There is room for `topic` again, after sender_room returned 0 or a push was refused. */
 typedef void sender_room_fn(void *ctx, const char *topic);
 /*
  * The state of this credential's connections changed.  text NULL: they work; else why not.  For
- * alarms; called once a change.  The trouble of a credential that is no longer in force, or has a
- * new certificate, is reported as over, but not when the sender stops.
+ * alarms; called once a change.  When a credential is no longer in force or has a new certificate,
+ * its trouble is reported as over, except when the sender stops.
  */
 typedef void sender_state_fn(void *ctx, const struct credential *credential, const char *text);
 

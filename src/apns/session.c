@@ -95,7 +95,7 @@ static int on_header(nghttp2_session *http2, const nghttp2_frame *frame, const u
 {
 	(void)flags;
 	(void)ctx;
-	/* Runs for each header of every answer: names that are not read are not looked up. */
+	/* Runs for each header of every answer, so it looks up only names that matter. */
 	if (name_size != sizeof(":status") - 1 && name_size != sizeof("retry-after") - 1)
 		return 0;
 	struct sender_push *push = push_of(http2, frame->hd.stream_id);
@@ -118,7 +118,7 @@ static int on_body(nghttp2_session *http2, uint8_t flags, int32_t stream_id, con
 	memcpy(push->body + push->body_size, bytes, taken);
 	push->body_size += taken;
 	if (taken < size) {
-		/* The status is known; the rest is not needed. */
+		/* The status is known; the rest of the body does not matter. */
 		push->is_cut = true;
 		push->is_complete = push->answer.status >= 200;
 		nghttp2_submit_rst_stream(http2, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_CANCEL);
@@ -149,7 +149,7 @@ static void take_end_of_answer(struct session *session, int32_t stream_id)
 	if (!push)
 		return;
 	push->is_complete = push->answer.status >= 200;
-	/* Answered before all was sent: the rest is not needed, so the stream ends here. */
+	/* Answered before all was sent: the rest does not matter, so the stream ends here. */
 	if (push->payload_sent < push->payload_size)
 		nghttp2_submit_rst_stream(
 			session->http2, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
@@ -196,7 +196,7 @@ static int on_stream_closed(
 	return 0;
 }
 
-/* A request that nghttp2 could not begin any more, e.g. as a GOAWAY had come. */
+/* nghttp2 could not begin the request any more, for example after a GOAWAY. */
 static int on_not_sent(
 	nghttp2_session *http2, const nghttp2_frame *frame, int lib_error_code, void *ctx)
 {
@@ -249,7 +249,8 @@ static nghttp2_session *new_http2(struct session *session)
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_closed);
 	nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_not_sent);
 	nghttp2_option_set_no_closed_streams(option, 1);
-	/* Of an answer only the status counts, and answer.c checks it: a sixth less CPU a push. */
+	/* Only the status of an answer counts, and answer.c checks it: this saves a sixth of the
+	 * CPU a push. */
 	nghttp2_option_set_no_http_messaging(option, 1);
 	if (nghttp2_session_client_new3(&http2, callbacks, session, option, &memory))
 		abort();
@@ -342,7 +343,7 @@ size_t session_limit(const struct session *session)
 	return limit < session->refused_limit ? limit : session->refused_limit;
 }
 
-/* A push that waits for a window is better off in the queue. */
+/* A push that would wait for a window waits better in the queue. */
 static size_t room_of_window(const struct session *session)
 {
 	int64_t window = nghttp2_session_get_remote_window_size(session->http2);
@@ -442,7 +443,7 @@ static void submit(struct session *session, struct sender_push *push)
 		FIXED_FIELD("content-type", "application/json"),
 	};
 	size_t count = 9;
-	/* A secret that changes every hour does not belong into a table of headers. */
+	/* A secret that changes every hour does not belong in a table of headers. */
 	if (push->authorization)
 		fields[count++] = FIELD("authorization", push->authorization,
 			strlen(push->authorization), NGHTTP2_NV_FLAG_NO_INDEX);

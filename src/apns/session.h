@@ -1,13 +1,13 @@
 /*
  * session - HTTP/2 with Apple's service on one connection: bytes in, bytes out, pushes answered.
  *
- * No socket, no TLS, no clock: connection.c has those.  It honours everything that the peer may
+ * No socket, no TLS, no clock: connection.c has those.  It obeys everything that the peer may
  * demand: its live limit of streams (one until its first SETTINGS), its windows, GOAWAY,
  * REFUSED_STREAM.  Frames are gathered: session_gather appends as many as there are, because a TLS
  * record a frame costs ten times the CPU (APNS.md section 2).
  *
- * A push given to session_push comes back exactly once, through session_take_finished, with its
- * answer in it.
+ * Each push given to session_push comes back exactly once, through session_take_finished, with its
+ * answer.
  *
  * Memory that the peer can cause is bounded: SESSION_STREAMS_MAX pushes (the caller's memory), the
  * part of an answer's body that fits into sender_push (a longer one is cut and its stream reset),
@@ -71,7 +71,7 @@ void session_give_up(struct session *session, struct sender_push *push, enum apn
 /* Nothing is received or sent after this: all pushes in flight are finished as APNS_LOST. */
 void session_lose(struct session *session);
 struct sender_push *session_take_finished(struct session *session); /* NULL: none */
-/* Also session_gather finishes pushes: a stream that we reset ends when that is written. */
+/* session_gather finishes pushes too: a stream that we reset ends when the reset is written. */
 bool session_has_finished(const struct session *session);
 
 void session_ping(struct session *session);

@@ -36,7 +36,7 @@ int tls_trust(const char *ca_file, X509_STORE **ret, struct err *err)
 			strerror(errno),
 			errno == EACCES ? "let the daemon's user read it"
 					: "check the path in mailpush.conf");
-	/* And it would hang on a pipe. */
+	/* OpenSSL would also hang on a pipe. */
 	if (ca_file && !S_ISREG(status.st_mode))
 		return err_set(err, -EINVAL,
 			"cannot use apns_ca_file '%s': it is not a file; give a file of "

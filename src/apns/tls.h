@@ -36,8 +36,8 @@ void tls_forget_session(struct tls *tls);
 bool tls_is_h2(const SSL *ssl);
 
 /*
- * After `result` of an SSL function that failed for good: what happened, for a person, in `err`.
- * Returns whether the server refused our certificate.
+ * After an SSL function returned `result` and failed for good: writes what happened, for a person,
+ * to `err`.  Returns whether the server refused our certificate.
  */
 bool tls_explain(SSL *ssl, int result, int saved_errno, struct err *err);
 

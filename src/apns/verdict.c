@@ -59,7 +59,7 @@ static const struct row rows[] = {
 	{403, "BadCertificate", HOLD_ON_NEW_CONNECTION},
 	{403, "BadCertificateEnvironment", HOLD_ON_NEW_CONNECTION},
 	{403, "Forbidden", HOLD},
-	/* The token was made anew, and is still called outdated: our clock may be wrong. */
+	/* A new token is still called outdated: our clock may be wrong. */
 	{403, "ExpiredProviderToken", HOLD},
 	{403, "InvalidProviderToken", HOLD_ON_NEW_CONNECTION},
 	{403, "MissingProviderToken", HOLD_ON_NEW_CONNECTION},
@@ -117,7 +117,7 @@ static const struct row *row_of(int status, const char *reason)
 
 static struct verdict of_status(int status, const char *reason)
 {
-	/* Also answers that Apple does not give, such as a redirection: another server answers. */
+	/* Also answers that Apple never gives, such as a redirection: another server answers. */
 	static const struct verdict not_apple = RETRY(VERDICT_SERVICE, BACK_OFF);
 	static const struct verdict any_4xx = DROP;
 
@@ -136,7 +136,7 @@ static struct verdict of_ending(enum apns_ending ending, unsigned attempts)
 			.scope = VERDICT_SERVICE,
 			.delay_ms = AT_ONCE,
 			.counts = false};
-	/* A connection that died while idle is noticed only when a push goes out. */
+	/* Only a push shows that a connection died while idle. */
 	if (ending == APNS_LOST && attempts == 0)
 		return (struct verdict)RETRY(VERDICT_SERVICE, AT_ONCE);
 	return (struct verdict)RETRY(VERDICT_SERVICE, BACK_OFF);
@@ -154,8 +154,8 @@ static int64_t retry_after_ms(const struct apns_answer *answer, int64_t now_unix
 }
 
 /*
- * Apple's answer is not about a phone that registered while the push was in flight, whatever the
- * timestamp: Apple's clock is not ours.
+ * Apple's answer does not concern a phone that registered while the push was in flight, whatever
+ * the timestamp, as Apple's clock may differ from ours.
  */
 static int64_t forget_before(
 	const struct apns_answer *answer, const struct verdict_context *context)
@@ -216,16 +216,16 @@ const char *verdict_remedy(const char *reason)
 			"with api.push.apple.com"},
 		{"BadCertificate",
 			"check that the certificate is Apple's for this service and not revoked, "
-			"and renew it if need be"},
+			"and renew it if necessary"},
 		{"BadEnvironmentKey", "the key is not for the environment of apns_host"},
 		{"TooManyProviderTokenUpdates",
-			"several programs make tokens with this key; give each its own"},
+			"several programs create tokens with this key; give each its own key"},
 		{"MissingProviderToken",
-			"no client certificate reached Apple: is there a TLS proxy in between?"},
+			"Apple received no client certificate: is a TLS proxy in between?"},
 		{"TopicDisallowed", "the certificate is not for this topic; check its topic"},
 		{"BadTopic", "check the topic of the credential"},
 		{"MissingTopic", "check the topic of the credential"},
-		{"", "check that the credential is valid at Apple's, and apns_host"},
+		{"", "check that the credential is valid in Apple's portal, and apns_host"},
 	};
 	size_t i = 0;
 	while (strncmp(reason, remedies[i].beginning, strlen(remedies[i].beginning)) != 0)

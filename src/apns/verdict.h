@@ -3,10 +3,10 @@
  *
  * Classified by (status, reason), never by status alone: 400 and 403 mix "this token", "this
  * request" and "our configuration" (APNS.md section 1.1, from Apple's "Handling notification
- * responses from APNs"). A reason that the table does not have under that status counts as none.  A
- * status that it does not have counts as its class (RFC 9110 15); one of no such class, or a
- * redirection, counts as a failing service.  An answer of Apple is not an error.  Pure: one table,
- * tested row by row.
+ * responses from APNs"). A reason that the table lacks under that status counts as none.  A status
+ * that it lacks counts as its class (RFC 9110 15); a status without such a class, or a redirection,
+ * counts as a failing service.  An answer of Apple is not an error.  Pure: one table, tested row by
+ * row.
  */
 #ifndef MAILPUSH_APNS_VERDICT_H
 #define MAILPUSH_APNS_VERDICT_H
@@ -35,8 +35,8 @@ struct apns_answer {
 	int64_t retry_after_ms;		 /* -1: none */
 	int64_t retry_at_unix_ms;	 /* the same given as a date; 0: none */
 	/*
-	 * The credential or provider token that it was sent with has been replaced since: Apple's
-	 * complaint about it does not count, and the push is sent again with the new one.
+	 * Its credential or provider token has been replaced since it was sent: Apple's complaint
+	 * about that does not count, and the push is sent again with the new one.
 	 */
 	bool is_outdated;
 };
@@ -66,8 +66,8 @@ struct verdict {
 	enum verdict_scope scope;
 	/*
 	 * RETRY, HOLD; 0: at once; negative: schedule's back-off.  A failure that counts is retried
-	 * at once only the first time, so that a server that keeps failing is not hammered.
-	 * Retry-After takes the place of the back-off, up to VERDICT_RETRY_AFTER_MAX_MS.
+	 * at once only the first time, to spare a server that keeps failing. Retry-After takes the
+	 * place of the back-off, up to VERDICT_RETRY_AFTER_MAX_MS.
 	 */
 	int64_t delay_ms;
 	bool counts;		 /* RETRY: an attempt */
@@ -88,8 +88,8 @@ struct verdict_context {
 struct verdict verdict_of(const struct apns_answer *answer, const struct verdict_context *context);
 
 /*
- * Does the reason of a GOAWAY, which has no status, mean under some status that our credential is
- * refused? No for an empty or unknown reason: it may be about the server.
+ * Does this reason of a GOAWAY, which has no status, mean under some status that our credential is
+ * refused?  False for an empty or unknown reason, which may concern the server.
  */
 bool verdict_is_refusal(const char *goaway_reason);
 

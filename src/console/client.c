@@ -14,12 +14,13 @@
 #define ANSWER_MAX (64 * 1024 * 1024)
 #define LINE_MAX_BYTES (1024 * 1024)
 #define BASE "http://mailpushd"
-#define NOT_ALLOWED                                                  \
-	"not allowed to use %s: be root, or have control_users and " \
+#define NOT_ALLOWED                                                 \
+	"not allowed to use %s: be root, or let control_users and " \
 	"control_group of mailpush.conf name you"
 
-#define NOT_MAILPUSHD                                                                              \
-	"the answer is %s: it is not mailpushd of this version that serves %s; name another with " \
+#define NOT_MAILPUSHD                                                                           \
+	"the answer is %s: another program or version than this mailpushctl's serves %s; name " \
+	"another socket with "                                                                  \
 	"--socket, or `systemctl restart mailpush` after an upgrade"
 
 static const char *socket_path;

@@ -29,7 +29,7 @@ void client_fini(void);
  */
 enum client_exit client_try(
 	const char *method, const char *path, json_t *body, json_t **ret, struct err *err);
-/* The same; prints a failure on standard error. */
+/* As client_ask, but prints a failure on standard error. */
 enum client_exit client_ask(const char *method, const char *path, json_t *body, json_t **ret);
 /* Passes on each line of an endless answer, until the daemon stops. */
 enum client_exit client_follow(const char *path, void (*line)(const char *text));

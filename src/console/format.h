@@ -1,7 +1,7 @@
 /*
  * format - times, sizes and texts as people read them.
  *
- * Pure, but for the time zone and the locale.
+ * Pure, except for the time zone and the locale.
  */
 #ifndef MAILPUSH_CONSOLE_FORMAT_H
 #define MAILPUSH_CONSOLE_FORMAT_H
@@ -19,15 +19,15 @@ const char *format_duration(double seconds, char ret[FORMAT_SIZE]);
 const char *format_clock(double unix_s, char ret[FORMAT_SIZE]);
 /* "0.4 ms", "12 ms", "1.5 s". */
 const char *format_latency(double seconds, char ret[FORMAT_SIZE]);
-/* Why a registration is gone, of what the daemon says of it (/forgotten); to be freed. */
+/* Why a registration is gone, from the daemon's /forgotten; the caller frees it. */
 char *format_forgotten(const json_t *trace);
 /* "512 B", "45 kB", "1.2 GB". */
 const char *format_size(double bytes, char ret[FORMAT_SIZE]);
 
 /*
- * What came from outside, safe on a terminal: control characters, those that turn the direction of
- * writing around, and bytes that are not text in this locale become '?'.  At most `size` bytes with
- * the NUL; returns the columns that it takes.
+ * Text from outside, safe on a terminal: control characters, characters that change the direction
+ * of writing, and bytes that are not text in this locale become '?'.  At most `size` bytes with the
+ * NUL; returns the columns that it takes.
  */
 size_t format_printable(const char *text, char *ret, size_t size);
 

@@ -21,9 +21,9 @@ void table_print_and_free(struct table *table);
 
 enum table_colour { TABLE_PLAIN, TABLE_GOOD, TABLE_ODD, TABLE_BAD, TABLE_BOLD };
 
-/* Standard output is a terminal, and neither NO_COLOR nor TERM=dumb speaks against it. */
+/* Standard output is a terminal, and neither NO_COLOR nor TERM=dumb is set. */
 void table_use_colours(void);
-/* What to print before and behind a coloured text; "" where there are no colours. */
+/* Text to print before and after a coloured text; "" without colours. */
 const char *table_begin(enum table_colour colour);
 const char *table_end(void);
 

@@ -56,7 +56,7 @@ struct credential {
 	unsigned warning_count;
 };
 
-/* Two files that do not fit each other (a pair that is half replaced): -EKEYREJECTED. */
+/* Two files that do not match (a pair that is half replaced): -EKEYREJECTED. */
 int credential_load(const struct credential_files *files, struct credential **ret, struct err *err);
 /* Another share of it, given back with credential_free; returns `credential`. */
 struct credential *credential_ref(struct credential *credential);

@@ -1,5 +1,5 @@
 /*
- * export - registrations as JSON lines, and all that is known of a user.
+ * export - registrations as JSON lines, and all data of a user.
  */
 #ifndef MAILPUSH_CTL_EXPORT_H
 #define MAILPUSH_CTL_EXPORT_H

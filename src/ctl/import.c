@@ -12,7 +12,7 @@
 /* Of a batch; mailpushd takes no more registrations, and larger bodies. */
 #define BATCH_MAX 1000
 #define BATCH_BYTES (512 * 1024)
-#define REASONS_MAX 20 /* told apart; others are counted together */
+#define REASONS_MAX 20 /* listed one by one; further ones are counted together */
 #define PROGRESS_EVERY 10000
 
 struct reason {
@@ -40,7 +40,7 @@ struct import {
 	size_t reason_count;
 };
 
-/* What is the same for all that are refused for one reason. */
+/* The part of the reason that is the same for all. */
 static char *reason_of(const char *why)
 {
 	static const char prefix[] = "registration: ";
@@ -106,7 +106,7 @@ static enum client_exit send_batch(struct import *import)
 	enum client_exit result = client_ask("POST", "/import", body, &answer);
 	const json_t *results = json_object_get(answer, "results");
 	if (!result && json_array_size(results) != count) {
-		fputs("mailpushctl: mailpushd answered something else than was asked\n", stderr);
+		fputs("mailpushctl: mailpushd gave an unexpected answer\n", stderr);
 		result = CLIENT_FAILED;
 	}
 	for (size_t i = 0; i < count && !result; i++)
@@ -187,7 +187,7 @@ static void print_summary(const struct import *import)
 		puts(")");
 	}
 	if (import->left_out)
-		printf("%lld mailboxes were left out: a registration has 1000 at most, of 1024 "
+		printf("%lld mailboxes were left out: a registration has at most 1000, of 1024 "
 		       "bytes each\n",
 			import->left_out);
 	if (import->request->is_dry_run)
@@ -249,8 +249,8 @@ static enum client_exit finish(struct import *import, enum client_exit result)
 	if (warning)
 		fprintf(stderr, "mailpushctl: %s: %s\n", import->request->place, warning);
 	if (result)
-		fputs("mailpushctl: not all was read; what was taken stays, and the same may be "
-		      "imported again\n",
+		fputs("mailpushctl: the input was not read to its end; imported registrations "
+		      "stay, and the same input can be imported again\n",
 			stderr);
 	return result ? result : import->refused ? CLIENT_FAILED : CLIENT_FINE;
 }
@@ -261,7 +261,7 @@ enum client_exit import_run(const struct import_request *request)
 	const char *from = request->from ? request->from : source_lines_ops.name;
 	import.ops = source_kind(from);
 	if (!import.ops) {
-		fprintf(stderr, "mailpushctl: --from '%s' is none of export, xapsd, sql\n", from);
+		fprintf(stderr, "mailpushctl: --from '%s' must be export, xapsd or sql\n", from);
 		return CLIENT_USAGE;
 	}
 	if ((request->columns || request->password_file) && !import.ops->is_database) {

@@ -1,6 +1,6 @@
 /*
- * import - brings registrations from elsewhere to mailpushd: in batches, with progress, and a
- * summary of what was refused and why.
+ * import - sends registrations from elsewhere to mailpushd: in batches, with progress and a summary
+ * of the refused ones with the reasons.
  */
 #ifndef MAILPUSH_CTL_IMPORT_H
 #define MAILPUSH_CTL_IMPORT_H

@@ -19,7 +19,7 @@
 
 #define P8_PREFIX "AuthKey_"
 #define P8_SUFFIX ".p8"
-/* The rules ask for them, but the file does not have them. */
+/* The rules of a credential need them, but the file has none. */
 #define ANY_ID "0000000000"
 #define ANY_TOPIC "com.apple.mobilemail.push."
 
@@ -92,7 +92,7 @@ static void describe(X509 *certificate, bool has_key, json_t *json)
 	topics_fini(&topics);
 }
 
-/* Files hold chains in any order: Apple's is the one with a topic. */
+/* Files hold chains in any order: Apple's certificate is the one with a topic. */
 static X509 *choose(STACK_OF(X509) * certificates)
 {
 	for (int i = 0; i < sk_X509_num(certificates); i++) {
@@ -305,7 +305,7 @@ static bool is_kind(const struct inspected *file, const char *kind)
 	return is && !strcmp(is, kind);
 }
 
-/* The key of a PEM certificate is in its file, or in another of those given. */
+/* The key of a PEM certificate is in its file or in another given file. */
 static void pair_certificate(const struct inspection *inspection, struct inspected *file)
 {
 	const struct inspected *key = NULL;
@@ -328,8 +328,8 @@ static void pair_certificate(const struct inspection *inspection, struct inspect
 	judge_certificate(file);
 	if (is_offered && !json_object_get(file->json, "why"))
 		refuse(file,
-			"no key of these files fits it; give the key that its request was made "
-			"with");
+			"no key in these files matches it; give the key with which its request was "
+			"made");
 }
 
 static void pair_key(const struct inspection *inspection, struct inspected *file)
@@ -353,7 +353,7 @@ static void pair_key(const struct inspection *inspection, struct inspected *file
 	}
 	json_object_set_new(file->json, "may_sign", json_boolean(may_sign));
 	if (is_offered && !is_used && !json_object_get(file->json, "why"))
-		refuse(file, "it fits no certificate of these files");
+		refuse(file, "it matches no certificate in these files");
 }
 
 json_t *inspect_files(char **paths, const char *passphrase_file)

@@ -1,5 +1,5 @@
 /*
- * inspect - what files of certificates and keys are, and which fit each other, without the daemon.
+ * inspect - examines files of certificates and keys, and which match, without the daemon.
  */
 #ifndef MAILPUSH_CTL_INSPECT_H
 #define MAILPUSH_CTL_INSPECT_H

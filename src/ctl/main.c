@@ -8,7 +8,7 @@
  *   pages             walks a list that comes page by page
  *   export            registrations as JSON lines, and all about a user
  *   import            registrations from elsewhere, in batches
- *   removal           deletes registrations by what they have in common, and all of a user
+ *   removal           deletes registrations by description, and everything of a user
  *   schema            the tables of a registry as SQL
  *   inspect           files of certificates and keys, without the daemon
  *   show_file         what inspect found, as text
@@ -228,7 +228,7 @@ static enum client_exit device_remove(char **arguments)
 		return removal_devices(&request);
 	}
 	if (options.given)
-		return usage_error("%s", "a key stands alone, without options");
+		return usage_error("%s", "a key excludes options");
 	mem_auto char *key = client_escape(arguments[0]);
 	mem_auto char *path = mem_printf("/devices/%s", key);
 	return ask_and_show("DELETE", path, NULL, show_removed);
@@ -390,7 +390,9 @@ static void show_pruned(const json_t *answer)
 		(long long)json_integer_value(json_object_get(answer, "nudged")));
 	long long kept = json_integer_value(json_object_get(answer, "kept_back"));
 	if (kept)
-		printf("%lld more are expired and kept for now: a day's share is removed\n", kept);
+		printf("%lld more have expired and stay for now: a day removes only a share of "
+		       "all\n",
+			kept);
 }
 
 static enum client_exit prune(char **arguments)
@@ -490,16 +492,15 @@ static const struct command {
 	{{"import"}, 1,
 		TAKES_FROM | TAKES_TOPIC | TAKES_COLUMNS | TAKES_DRY_RUN | TAKES_CONFIRMED |
 			TAKES_PASSWORD,
-		import_file, "[--from xapsd|sql] FILE", "take over registrations from elsewhere"},
+		import_file, "[--from xapsd|sql] FILE", "import registrations from elsewhere"},
 	{{"registry", "freeze"}, 0, 0, registry_freeze, "",
 		"events are parked, the registry stands still"},
 	{{"registry", "thaw"}, 0, 0, registry_thaw, "", "it goes on"},
 	{{"copy"}, 2,
 		TAKES_LAST | TAKES_DRY_RUN | TAKES_CONFIG | TAKES_PASSWORD | TAKES_FROM_PASSWORD,
 		copy_registry, "[--last] FROM TO", "copy one registry into another"},
-	{{"user", "export"}, 1, 0, user_export, "U", "all that is known of a user, as JSON"},
-	{{"user", "remove"}, 1, TAKES_YES, user_remove, "U --yes",
-		"delete all that is known of a user"},
+	{{"user", "export"}, 1, 0, user_export, "U", "all data of a user, as JSON"},
+	{{"user", "remove"}, 1, TAKES_YES, user_remove, "U --yes", "delete all data of a user"},
 	{{"push"}, 1, TAKES_MAILBOX, push, "USER [--mailbox M]",
 		"a test push to all devices of a user"},
 	{{"queue", "flush"}, 0, TAKES_USER, queue_flush, "[--user U]",

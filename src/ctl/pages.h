@@ -1,5 +1,5 @@
 /*
- * pages - walks a list of the daemon's, which comes page by page.
+ * pages - reads a list from the daemon, page by page.
  */
 #ifndef MAILPUSH_CTL_PAGES_H
 #define MAILPUSH_CTL_PAGES_H
@@ -12,8 +12,8 @@
 typedef void pages_fn(void *ctx, const json_t *rows, bool is_first);
 
 /*
- * `path`: what is asked, perhaps with a query; `key`: the list's name in the answer; `limit`: of
- * rows, 0 for all.  What goes wrong is printed.
+ * `path`: of the request, perhaps with a query; `key`: the list's name in the answer; `limit`: of
+ * rows, 0 for all.  Prints failures.
  */
 enum client_exit pages_walk(
 	const char *path, const char *key, long limit, pages_fn *on_page, void *ctx);

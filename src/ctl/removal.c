@@ -90,7 +90,7 @@ enum client_exit removal_devices(const struct removal_request *request)
 			stderr);
 		return CLIENT_USAGE;
 	}
-	/* Who registers while they are counted stays. */
+	/* Phones that register during the count stay. */
 	double before_s = (double)clock_unix_ms() / 1000;
 	json_t *keys = json_array();
 	long long removed = 0;

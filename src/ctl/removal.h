@@ -1,6 +1,6 @@
 /*
- * removal - deletes the registrations that fit a description, and everything of a user; it first
- * counts them.
+ * removal - deletes the registrations that match a description, or everything of a user; without
+ * --yes it only counts them.
  */
 #ifndef MAILPUSH_CTL_REMOVAL_H
 #define MAILPUSH_CTL_REMOVAL_H

@@ -37,7 +37,7 @@ static const char *ago(const json_t *json, const char *key, char ret[FORMAT_SIZE
 	return format_ago(json_number_value(time), now_s(), ret);
 }
 
-/* Text from outside, on a line that we write ourselves. */
+/* Text from outside, made printable. */
 static void print_text(const char *text)
 {
 	char printable[TEXT_MAX];
@@ -113,7 +113,7 @@ static void show_counters(const json_t *status, const struct counter *counters, 
 static void show_events(const json_t *status)
 {
 	static const struct counter counters[] = {
-		{"rejected", "refused at a socket: malformed, or from a user not allowed"},
+		{"rejected", "rejected at a socket: malformed, or from a user who is not allowed"},
 		{"malformed", "not understood"},
 		{"shed", "dropped: too many waited"},
 		{"other_class", "notifications that are not events"},
@@ -198,7 +198,7 @@ static void show_days_left(const json_t *credential)
 		table_end());
 }
 
-/* With the name before it, and why behind. */
+/* After the name, and before the reason. */
 static void show_hold(const json_t *hold)
 {
 	char since[FORMAT_SIZE];
@@ -365,7 +365,7 @@ static char *last_push(const json_t *device)
 	if (!json_is_number(json_object_get(push, "time")))
 		return mem_steal(answer);
 	ago(push, "time", when);
-	/* It is sent again, and the time is of the one before. */
+	/* The push is retried, and the time is that of the one before. */
 	if (status != 200 && *member_text(device, "queue"))
 		return mem_printf("%s, before that %s", answer, when);
 	return mem_printf("%s: %s", when, answer);

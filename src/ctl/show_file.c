@@ -48,7 +48,7 @@ static void show_certificate(const json_t *json, bool is_fine)
 	if (*member_text(json, "key"))
 		print_member("its key", member_text(json, "key"));
 	else if (is_fine && json_is_true(json_object_get(json, "has_key")))
-		puts("  certificate and key fit each other");
+		puts("  certificate and key match");
 	else if (is_fine)
 		puts("  no key in this file: `key` of mailpush.conf names the file of the key");
 }
@@ -71,7 +71,7 @@ static void show_key(const json_t *json)
 		print_member(i ? "" : "fits", json_string_value(certificate));
 	if (json_array_size(certificates))
 		return;
-	puts("  the key of a certificate: name both files to see whether they fit each other");
+	puts("  the key of a certificate: name both files to see whether they match");
 	if (json_is_true(json_object_get(json, "may_sign")))
 		puts("  or, if you downloaded it from Apple, one that signs provider tokens: then "
 		     "its name ends in .p8");

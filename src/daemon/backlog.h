@@ -1,13 +1,14 @@
 /*
- * backlog - warns when the kernel lets so few datagrams wait that Cyrus would soon wait for us.
+ * backlog - warns if the kernel lets so few datagrams wait that Cyrus would soon wait for the
+ * daemon.
  *
- * Linux' own value is 10, and a socket keeps the value that held when it was made.  Where there is
- * no such limit (dgramlimit.h), nothing is said.
+ * The default of Linux is 10, and a socket keeps the value from its creation.  Systems without such
+ * a limit (dgramlimit.h) get no warning.
  */
 #ifndef MAILPUSH_DAEMON_BACKLOG_H
 #define MAILPUSH_DAEMON_BACKLOG_H
 
-/* To be called when the datagram socket at `path` has been made. */
+/* Call it after the datagram socket at `path` was created. */
 void backlog_check(const char *path);
 
 #endif

@@ -38,16 +38,17 @@ static void fault(struct check *check, const char *format, ...)
 	check->failed = 1;
 }
 
-/* A file that the daemon makes if need be: its folder must be there, and nothing of another kind.
+/* A file that the daemon creates if it is missing: its folder must exist, and nothing of another
+ * kind may be in its place.
  */
 static void check_place(struct check *check, const char *key, const char *file, mode_t kind)
 {
 	struct stat status;
-	/* A socket is made in the place of its name; a link to a database is followed. */
+	/* A socket replaces whatever has its name; a link to a database is followed. */
 	bool is_there = !(kind == S_IFSOCK ? lstat(file, &status) : stat(file, &status));
 	if (is_there && (status.st_mode & S_IFMT) != kind) {
-		fault(check, "%s: '%s' is there and is %s; remove it or choose another path", key,
-			file, kind == S_IFSOCK ? "no socket" : "no file");
+		fault(check, "%s: '%s' already exists and is %s; remove it or choose another path",
+			key, file, kind == S_IFSOCK ? "not a socket" : "not a file");
 		return;
 	}
 	if (!is_there && errno == ELOOP) {
@@ -58,17 +59,17 @@ static void check_place(struct check *check, const char *key, const char *file, 
 	char *slash = strrchr(folder, '/');
 	slash[slash == folder] = '\0';
 	if (stat(folder, &status))
-		fault(check, "%s: the folder '%s': %s; make it, writable for the daemon's user",
+		fault(check, "%s: the folder '%s': %s; create it, writable for the daemon's user",
 			key, folder, strerror(errno));
 	else if (!S_ISDIR(status.st_mode))
-		fault(check, "%s: '%s' is no folder", key, folder);
+		fault(check, "%s: '%s' is not a folder", key, folder);
 	else if (access(folder, W_OK | X_OK))
 		fault(check, "%s: the folder '%s': %s; let the daemon's user write there", key,
 			folder, strerror(errno));
 	else if (kind == S_IFREG && !access(file, F_OK) && access(file, R_OK | W_OK))
 		fault(check,
-			"%s: '%s': %s; let the daemon's user read and write it, to whom it belongs "
-			"unless somebody else ran mailpushd",
+			"%s: '%s': %s; make it readable and writable for the daemon's user, who "
+			"owns it unless another user ran mailpushd",
 			key, file, strerror(errno));
 }
 
@@ -83,8 +84,8 @@ static void check_group(struct check *check, const char *key, gid_t group)
 	const struct group *entry = is_ours ? NULL : getgrgid(group);
 	if (!is_ours)
 		fault(check,
-			"%s: the daemon's user is not in the group, and cannot give the socket to "
-			"it; as root: usermod -aG %s USER",
+			"%s: the daemon's user is not in the group, so it cannot give the socket "
+			"to it; as root: usermod -aG %s USER",
 			key, entry ? entry->gr_name : "GROUP");
 }
 
@@ -92,13 +93,14 @@ static void check_listen(const struct check *check, const struct sockaddr_storag
 {
 	if (address->ss_family != AF_UNSPEC && !listen_is_loopback(address))
 		fprintf(stderr,
-			"%s: warning: http_listen is no loopback address: whoever reaches it can "
-			"read the metrics and the status page, without a password and in the "
-			"clear\n",
+			"%s: warning: http_listen is not a loopback address: everybody who can "
+			"reach it can "
+			"read the metrics and the status page, without a password and "
+			"unencrypted\n",
 			check->path);
 }
 
-/* A folder that the daemon makes if need be, and works in. */
+/* A folder in which the daemon works. */
 static void check_spool(struct check *check, const char *folder)
 {
 	struct stat status;
@@ -108,11 +110,11 @@ static void check_spool(struct check *check, const char *folder)
 		slash[slash == parent] = '\0';
 		if (errno != ENOENT || access(parent, W_OK | X_OK))
 			fault(check,
-				"spool_dir: '%s': %s; make it: install -d -o mailpush -g mail "
-				"-m 2770, or write \"\" if no mailpush-notify is in use",
+				"spool_dir: '%s': %s; create it: install -d -o mailpush -g mail "
+				"-m 2770, or set \"\" if mailpush-notify is not in use",
 				folder, strerror(errno));
 	} else if (!S_ISDIR(status.st_mode)) {
-		fault(check, "spool_dir: '%s' is no folder; remove it or choose another path",
+		fault(check, "spool_dir: '%s' is not a folder; remove it or choose another path",
 			folder);
 	} else if (access(folder, R_OK | W_OK | X_OK)) {
 		fault(check,
@@ -121,14 +123,15 @@ static void check_spool(struct check *check, const char *folder)
 	}
 }
 
-/* It need not be there yet; Cyrus may start after us. */
+/* It may be missing: Cyrus may start after us. */
 static void check_forward(struct check *check, const char *target)
 {
 	bool is_dlist;
 	const char *path = notify_socket_path(target, &is_dlist);
 	struct stat status;
 	if (path && !stat(path, &status) && !S_ISSOCK(status.st_mode))
-		fault(check, "forward_socket: '%s' is no socket; name the one of Cyrus' notifyd",
+		fault(check,
+			"forward_socket: '%s' is not a socket; set the socket of Cyrus' notifyd",
 			path);
 }
 
@@ -141,11 +144,11 @@ static void check_command(struct check *check, const char *command)
 	if (stat(command, &status) || access(command, X_OK))
 		why = strerror(errno);
 	else if (!S_ISREG(status.st_mode))
-		why = "it is no file";
+		why = "it is not a file";
 	if (why)
 		fault(check,
-			"alarm_command: cannot run '%s': %s; it is the path of a program, without "
-			"arguments, that the daemon's user may run",
+			"alarm_command: cannot run '%s': %s; set the path of a program that the "
+			"daemon's user may run, without arguments",
 			command, why);
 }
 
@@ -162,7 +165,7 @@ static void on_stopped(void *ctx)
 	*(bool *)ctx = true;
 }
 
-/* As the sender would read it. */
+/* Read as the sender would. */
 static void check_trust(struct check *check, const struct config *config)
 {
 	static const struct sender_callbacks none;
@@ -188,7 +191,7 @@ static void check_trust(struct check *check, const struct config *config)
 	uv_loop_close(&loop);
 }
 
-/* What does not keep it from working, but will or should. */
+/* Warnings, of what will fail later or should be corrected. */
 static void warn_of(const struct check *check, const struct credential *credential)
 {
 	char day[CREDENTIAL_DAY_SIZE];
@@ -202,7 +205,7 @@ static void warn_of(const struct check *check, const struct credential *credenti
 			credential_last_day(credential, day));
 }
 
-/* Returns how many could be loaded. */
+/* Returns how many it could load. */
 static unsigned check_credentials(
 	struct check *check, const struct config *config, const struct input_files *input_files)
 {
@@ -224,9 +227,8 @@ static unsigned check_credentials(
 			if (input_files->credentials[j] &&
 				!strcmp(input_files->credentials[j]->topic, credential->topic))
 				fault(check,
-					"credentials \"%s\" and \"%s\" are both for topic %s; keep "
-					"one, "
-					"or set `topic`",
+					"credentials \"%s\" and \"%s\" are for the same topic %s; "
+					"remove one, or set `topic`",
 					config->credentials[j].name, config->credentials[i].name,
 					credential->topic);
 	}
@@ -254,9 +256,8 @@ static void check_topic(struct check *check, const struct config *config,
 			config->imapd_conf);
 	else if (loaded && !is_served)
 		fault(check,
-			"imapd_conf: aps_topic %s of %s is the topic of no credential; set it to "
-			"the "
-			"topic of the certificate",
+			"imapd_conf: no credential is for aps_topic %s of %s; set it to the topic "
+			"of the certificate",
 			topic, config->imapd_conf);
 }
 

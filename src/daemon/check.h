@@ -1,8 +1,8 @@
 /*
- * check - `mailpushd -n`: all that can be known to be wrong before the daemon is started.
+ * check - `mailpushd -n`: finds what is wrong before the daemon starts.
  *
- * Prints each finding on standard error with what to do about it.  It opens no database and makes
- * no socket, so that it can run beside the daemon.
+ * It prints each finding with its remedy on standard error.  It opens no database and creates no
+ * socket, so it can run beside the daemon.
  */
 #ifndef MAILPUSH_DAEMON_CHECK_H
 #define MAILPUSH_DAEMON_CHECK_H

@@ -1,9 +1,9 @@
 /*
  * clock_watch - was the wall clock set?
  *
- * Waiting is done by the monotonic clock, so nothing is late when somebody sets the other one.  But
- * certificates are judged by it, what looked expired may be good now and the other way round; and
- * so is the age of registrations.
+ * The daemon waits by the monotonic clock, so nothing is late when somebody sets the wall clock.
+ * But the validity of certificates and the age of registrations depend on the wall clock, and both
+ * may have changed.
  *
  * Loop thread only.
  */
@@ -15,7 +15,7 @@
 
 struct clock_watch;
 
-/* By a minute or more, within some seconds after it; negative: backwards. */
+/* Called within some seconds after the clock was set by a minute or more; negative: backwards. */
 typedef void clock_watch_fn(void *ctx, int64_t by_ms);
 
 struct clock_watch *clock_watch_new(uv_loop_t *loop, clock_watch_fn *was_set, void *ctx);

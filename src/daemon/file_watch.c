@@ -18,11 +18,11 @@ struct state {
 
 struct file {
 	char *path;
-	bool is_known; /* it was looked at */
+	bool is_known; /* of the last look */
 	struct state state;
 };
 
-/* One look at all files; the pool's while it runs. */
+/* One look at all files; while it runs it belongs to the pool. */
 struct look {
 	uv_work_t work;
 	struct file_watch *watch;
@@ -102,7 +102,7 @@ static struct file *find(struct file *files, size_t count, const char *path)
 	return NULL;
 }
 
-/* Returns whether something has changed.  A file that is new here was not looked at by this look.
+/* Returns whether something has changed.  A file that was added since was not part of this look.
  */
 static bool take_in(struct file_watch *watch, const struct look *look)
 {
@@ -120,7 +120,7 @@ static bool take_in(struct file_watch *watch, const struct look *look)
 	return is_changed;
 }
 
-/* Not while the pool looks, nor before the loop has given back the timer. */
+/* Not while the pool looks, nor before the loop has closed the timer. */
 static void free_if_idle(struct file_watch *watch)
 {
 	if (!watch->is_closed || watch->is_looking)

@@ -1,12 +1,12 @@
 /*
- * mailpushd - tells Apple's push service that mailboxes of a Cyrus IMAP server changed.
+ * mailpushd - pushes news of changed mailboxes from a Cyrus IMAP server to Apple's push service.
  *
  * The map: every module, by folder in the order of the stages (a folder knows only those before
  * it), in a folder by the way of an event.  docs/architecture.md has the same in prose, what
  * happens to an event when a part fails, and the glossary; each folder's README.md says what
  * belongs there.
  *
- * platform/ - what systems do each in its own way
+ * platform/ - what each operating system does in its own way
  *   peercred        who is at the other end of a socket
  *   receive         many datagrams at once
  *   dgramlimit      how many of them may wait
@@ -17,7 +17,7 @@
  *   confine         how doctor runs a program that it doubts
  *
  * base/ - below everything: memory, text, time, threads, the log
- *   mem             memory that is there, or the process ends
+ *   mem             memory, or the process ends
  *   err             the text of a failure, for a person
  *   buf             a growing run of bytes
  *   map             a hash table
@@ -73,12 +73,12 @@
  *   health          how the database is doing, for people
  *   rules           what all kinds of job share
  *   renewal         a phone registers
- *   news_match      who subscribed to a mailbox that changed
+ *   news_match      who subscribed to a changed mailbox
  *   mailbox_change  mailboxes deleted or renamed
  *   mailbox_place   the bytes by which a database looks a mailbox up
  *   password_file   the password for a database
  *   token_change    what Apple's verdict on a token does
- *   tidy            registrations that nobody renews expire
+ *   tidy            registrations that are not renewed expire
  *   listing         questions of people
  *   result          what a job brings back, built row by row
  *   push_target     all that is needed to push to one registration
@@ -125,26 +125,26 @@
  * database/ - the list of drivers
  *   database        from a url to its driver; what is said of a url
  *
- * queue/ - when each phone is told, and that no crash forgets it
- *   queue           the folder's door: decides, numbers, hands to the store
+ * queue/ - when each registration is pushed to, kept across crashes
+ *   queue           the folder's interface: decides, numbers, hands to the store
  *   schedule        decides when each registration is pushed to next
  *   schedule_inner  its entries, shared by the next four
  *   schedule_entry  how an entry changes
  *   schedule_flight pushes on their way to Apple
- *   schedule_load   what the disk held at the start
- *   schedule_suspend  what waits for suspended users
- *   topic_heaps     who waits, by topic and due time
+ *   schedule_load   takes in what the file held at the start
+ *   schedule_suspend  news of suspended registrations
+ *   topic_heaps     waiting registrations, by topic and due time
  *   news            the mailboxes that changed for one registration
  *   rate            max_push_rate
  *   slow_start      a start with pushes waiting begins with one
  *   store           the queue on disk; a thread of its own
  *   job             one decision on its way to disk
  *   file            its SQLite file
- *   load            reads all that stands in it
- *   phones          what happened last with each registration
+ *   load            reads all of it
+ *   phones          the last event and push of each registration
  *   queue_listing   questions of people
- *   salvage         a new file of what can be read of a damaged one
- *   damaged_file    the damaged one is set aside, the new one takes its place
+ *   salvage         a new file from what is readable of a damaged one
+ *   damaged_file    sets the damaged one aside and puts the new one in its place
  *
  * credential/ - certificates and keys that identify us to Apple
  *   credential      a certificate or a signing key, loaded and checked
@@ -160,7 +160,7 @@
  *   sender          pushes in, answers out
  *   sender_types    the structs that it takes and gives
  *   credential_connections the connections of one credential, and its hold
- *   outage          notices when pushes only fail for long
+ *   outage          notices when all pushes fail for a long time
  *   connection      one connection, until it is closed
  *   session         its HTTP/2
  *   dialer          its socket
@@ -208,16 +208,16 @@
  *   merging         changes that wait for the registry become one
  *   parking         the registry is silent: events wait in the queue's file
  *   registry_outcome what follows from the registry's answer to an event
- *   forward         notifications that are another program's
+ *   forward         notifications for other programs
  *
  * flow/ - what joins the stages
  *   pipeline        the way of an event, joined; the simulation runs it too
  *   delivery        the way out, and what follows from Apple's answer
  *   flights         pushes given to the sender, until their verdicts
  *   topic_alarm     the alarms about troubles of topics
- *   probe           a push to nobody
+ *   probe           a push to a token of no phone
  *   credential_check does Apple take our credentials, though nothing is to be sent?
- *   check_times     when it is asked next
+ *   check_times     when that is checked next
  *   keyring         the credentials in force
  *   expiry          housekeeping, once an hour
  *
@@ -252,15 +252,15 @@
  *   test_credentials a look at each credential
  *
  * daemon/ - the process
- *   main            options, and whose the process is
+ *   main            options, and the user of the process
  *   parts           starts the parts in order, and stops them
  *   check           mailpushd -n
  *   reload          SIGHUP, and files that changed
- *   file_watch      tells when they do
+ *   file_watch      notices changes of files
  *   socket_watch    are the sockets still there?
  *   clock_watch     was the clock set?
  *   backlog         the kernel's limit on waiting datagrams
- *   systemd         what systemd is told
+ *   systemd         notifications to systemd
  *   systemd_status  the daemon in one sentence
  *
  * The other programs have maps of their own: ctl/main.c for mailpushctl (with console/ and

@@ -27,8 +27,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STOP_MS 2000	  /* for Apple's answers and for what is on its way to disk */
-#define LAST_WAIT_MS 2000 /* for what threads of libuv are at */
+#define STOP_MS 2000	  /* for Apple's answers and for writes to disk */
+#define LAST_WAIT_MS 2000 /* for work on threads of libuv */
 
 enum { PIPELINE_SEED, SPOOL_SEED = PIPELINE_SEEDS, CHECK_SEED, SEEDS };
 
@@ -58,17 +58,17 @@ struct daemon {
 	struct datagram *datagram;
 	struct socket_watch *socket_watch;
 
-	size_t started; /* of the parts, with the one whose start failed */
+	size_t started; /* parts that were started, with the one whose start failed */
 	uv_prepare_t stop_turn;
 	uv_timer_t stop_timer;
-	bool is_up; /* the loop runs, and nothing is taken down yet */
+	bool is_up; /* the loop runs, and the stop has not begun */
 	bool has_queue_failed;
 	bool is_stopping;
 	bool is_sender_stopped;
 	bool is_time_up;
 };
 
-/* What is counted, and who follows it. */
+/* Counters, and the clients that follow events. */
 
 static int start_statistics(struct daemon *daemon, struct err *err)
 {
@@ -91,7 +91,7 @@ static void end_statistics(struct daemon *daemon)
 	history_free(daemon->services.history);
 }
 
-/* imapd.conf and the credentials' files, and what watches them. */
+/* imapd.conf and the credentials' files, and their watch. */
 
 static int start_files(struct daemon *daemon, struct err *err)
 {
@@ -261,7 +261,7 @@ static void end_spool(struct daemon *daemon)
 
 /* The wall clock. */
 
-/* What looked expired, to us or to Apple, may be good by the new time. */
+/* A certificate that looked expired may be valid by the new time. */
 static void on_clock_set(void *ctx, int64_t by_ms)
 {
 	struct daemon *daemon = ctx;
@@ -344,7 +344,7 @@ static int start_sockets(struct daemon *daemon, struct err *err)
 		status = open_datagram(daemon, err);
 	if (!status && *config->stream_socket)
 		status = open_stream(daemon, inherited_fd, err);
-	/* Once more, now that they are there: a path may lead to one of them by another name. */
+	/* Once more, now that they exist: another path may lead to one of them. */
 	if (!status)
 		status = config_consistency_check(config, err);
 	if (!status)
@@ -367,20 +367,19 @@ static void end_sockets(struct daemon *daemon)
 }
 
 /*
- * Each part needs only parts above it, so they start in this order.  What lets something in comes
- * last: Cyrus finds a socket only when all that follows from its events is there, and the spool is
- * taken in first.  The queue's file is read when credentials are there, as its pushes are due at
- * once.
+ * Each part needs only parts above it, so they start in this order.  The sockets come last: Cyrus
+ * finds them only when all parts behind them are ready, and the spool is taken in first.  The
+ * queue's file is read after the credentials, as its pushes are due at once.
  *
- * The way back has three steps.  `stop` in reverse: nothing new comes in or leaves, but whoever
- * waits still gets an answer.  Then the databases end, while all that waits for them is there. Then
- * `end` in reverse: what nobody waits for any more is freed.  A part whose start failed is taken
- * down with the rest.
+ * The stop has three steps.  First `stop` of each part, in reverse order: nothing new comes in or
+ * leaves, but everybody who waits still gets an answer.  Then the databases end, while everything
+ * that waits for them still exists.  Then `end` of each part, in reverse order, frees it.  A part
+ * whose start failed goes the same way.
  */
 static const struct part {
 	int (*start)(struct daemon *daemon, struct err *err);
 	void (*stop)(struct daemon *daemon); /* NULL: there is nothing to stop */
-	void (*end)(struct daemon *daemon);  /* NULL: the loop's end is enough */
+	void (*end)(struct daemon *daemon);  /* NULL: closing the loop is enough */
 } parts[] = {
 	{start_statistics, NULL, end_statistics},
 	{start_files, stop_files, end_files},
@@ -421,7 +420,7 @@ static void end_parts(struct daemon *daemon)
 
 /* The stop while the loop runs. */
 
-/* Before the loop waits: is there anything left to wait for? */
+/* Before the loop waits: is anything left to wait for? */
 static void on_stop_turn(uv_prepare_t *handle)
 {
 	struct daemon *daemon = handle->data;
@@ -477,8 +476,9 @@ static void on_late_signal(uv_signal_t *handle, int number)
 }
 
 /*
- * With its last watcher a signal gets back its default action: who asks us again to stop would end
- * us before all is closed and logged.  So a loop that nobody runs watches them until the very end.
+ * Without a watcher a signal has its default action, and a second SIGTERM would end the process
+ * before all is closed and logged.  So a loop that nobody runs watches the signals until the very
+ * end.
  */
 static void keep_signals(void)
 {
@@ -493,8 +493,8 @@ static void keep_signals(void)
 }
 
 /*
- * Returns whether the loop is closed.  It is not while one of libuv's threads still resolves a name
- * or waits for a disk, of which nobody needs the outcome any more.
+ * Returns whether the loop is closed.  It stays open while a thread of libuv still resolves a name
+ * or waits for a disk, although nobody needs the result any more.
  */
 static bool close_loop(struct daemon *daemon)
 {
@@ -512,8 +512,8 @@ static bool close_loop(struct daemon *daemon)
 }
 
 /*
- * Takes down whatever was started, also after a start that failed half-way.  Returns how many
- * events were lost because no disk took them.
+ * Stops all parts that were started, also after a failed start.  Returns how many events were lost
+ * because the disk did not take them.
  */
 static uint64_t take_down(struct daemon *daemon, bool *ret_is_closed)
 {
@@ -527,10 +527,10 @@ static uint64_t take_down(struct daemon *daemon, bool *ret_is_closed)
 	const char *hangs = pipeline_end(pipeline);
 	uint64_t lost = pipeline->arrivals ? arrivals_lost(pipeline->arrivals) : 0;
 	if (hangs) {
-		/* A thread that waits for a disk holds what it works on until the process ends. */
+		/* A thread that waits for a disk keeps its job until the process ends. */
 		log_event(LOG_LEVEL_ERROR, "daemon",
 			"the disk of a database does not answer, and the stop does not wait for "
-			"it; all that was acknowledged is on disk",
+			"it; all acknowledged events are on disk",
 			log_text("database", hangs));
 		stream_free(pipeline->stream);
 		*ret_is_closed = false;
@@ -565,7 +565,7 @@ int parts_run(const char *path, struct config *config)
 	config->peers.self = getpid();
 	int failed = uv_loop_init(&daemon.loop);
 	if (failed) {
-		log_event(LOG_LEVEL_ERROR, "daemon", "cannot make the event loop",
+		log_event(LOG_LEVEL_ERROR, "daemon", "cannot create the event loop",
 			log_text("why", uv_strerror(failed)));
 		log_stop();
 		return 1;
@@ -590,14 +590,13 @@ int parts_run(const char *path, struct config *config)
 	uint64_t lost = take_down(&daemon, &is_closed);
 	if (lost)
 		log_event(LOG_LEVEL_ERROR, "daemon",
-			"events that waited in memory could not be put on disk and are lost; Cyrus "
-			"was "
-			"told NO for each that came through the stream socket",
+			"events that waited in memory could not be written and are lost; Cyrus got "
+			"NO for each that came through the stream socket",
 			log_number("count", (int64_t)lost));
 	log_event(LOG_LEVEL_INFO, "daemon", "stopped");
 	log_stop();
 	int exit_status = failed || lost || daemon.has_queue_failed ? 1 : 0;
-	/* An ordinary exit would wait for libuv's threads, and end what a database's thread uses.
+	/* exit() would wait for libuv's threads, and tear down what a database's thread still uses.
 	 */
 	if (!is_closed)
 		_exit(exit_status);

@@ -1,7 +1,7 @@
 /*
- * parts - starts the parts of the daemon from one list, and stops them by the same list.
+ * parts - starts and stops the parts of the daemon by one list.
  *
- * The list in parts.c says in which order, and why.
+ * The list in parts.c gives the order and the reasons for it.
  */
 #ifndef MAILPUSH_DAEMON_PARTS_H
 #define MAILPUSH_DAEMON_PARTS_H
@@ -9,10 +9,10 @@
 #include "config/config.h"
 
 /*
- * Runs until SIGTERM or SIGINT, or until the queue is found damaged.  `path`, where `config` was
- * read, stays valid meanwhile; the log is started and stopped here.  Returns the exit status: 0, or
- * 1 when a part could not be started, events were lost or the queue is damaged.  It does not
- * return, but ends the process with that status, while a thread of libuv still waits for something.
+ * Runs until SIGTERM or SIGINT, or until the queue turns out to be damaged.  `path`, from which
+ * `config` was read, stays valid meanwhile.  Starts and stops the log.  Returns the exit status: 0,
+ * or 1 if a part could not start, events were lost or the queue is damaged.  If a thread of libuv
+ * still waits for something, it ends the process with that status instead.
  */
 int parts_run(const char *path, struct config *config);
 

@@ -15,7 +15,7 @@
 
 #define SETTLE_MS (2 * CLOCK_SECOND_MS)
 #define LOOK_MS (5 * CLOCK_SECOND_MS)
-/* For the other file of a pair, and for what keeps us from reading. */
+/* For the other file of a pair, and for a trouble that prevents reading. */
 #define PATIENCE_MS (10 * CLOCK_SECOND_MS)
 
 struct reload {
@@ -25,14 +25,14 @@ struct reload {
 	struct file_watch *watch;
 	uv_work_t work;
 	struct input_files *fresh;
-	struct config *reread; /* NULL: it could not be read, or was not */
+	struct config *reread; /* NULL: it was not read, or could not be */
 	struct err reread_err;
-	uv_timer_t patience; /* what does not fit, or could not be read, is looked at again */
+	uv_timer_t patience; /* looks again at files that do not match or could not be read */
 	bool is_running;
 	bool is_patient; /* the one that runs */
-	bool is_wanted;	 /* another one, after it */
+	bool is_wanted;	 /* another one follows it */
 	bool is_patient_wanted;
-	bool is_spoilt; /* mailpush.conf, when it was last read */
+	bool is_spoilt; /* mailpush.conf as last read */
 	bool is_stopped;
 	bool is_closed; /* its handle */
 };
@@ -81,8 +81,7 @@ static void put_in_force(struct reload *reload, bool is_patient)
 {
 	if (keyring_take(reload->needs.keyring, is_patient)) {
 		log_event(LOG_LEVEL_INFO, "daemon",
-			"files of a credential do not fit each other; perhaps one is still to be "
-			"replaced");
+			"files of a credential do not match; perhaps only one was replaced so far");
 		uv_timer_start(&reload->patience, on_patience, PATIENCE_MS, 0);
 	} else if (input_files_failed_in_passing(reload->needs.input_files)) {
 		uv_timer_start(&reload->patience, on_again, PATIENCE_MS, 0);
@@ -106,7 +105,7 @@ static void on_work(uv_work_t *work)
 	reload->fresh = input_files_read(reload->config);
 }
 
-/* Of mailpush.conf only the level of the log is taken; the rest is what the parts were made with.
+/* Of mailpush.conf only the level of the log takes effect; the parts keep the rest from the start.
  */
 static void use_config(const struct config *config, const struct config *reread)
 {
@@ -114,8 +113,8 @@ static void use_config(const struct config *config, const struct config *reread)
 	mem_auto char *waiting = config_diff_that_wait(config->written, reread->written);
 	if (waiting)
 		log_event(LOG_LEVEL_WARN, "config",
-			"keys of mailpush.conf, or the files they name, have changed; only a "
-			"restart brings that into force",
+			"keys of mailpush.conf, or the files they name, have changed; restart "
+			"mailpushd to apply that",
 			log_text("keys", waiting));
 }
 
@@ -124,9 +123,9 @@ static void keep_site(struct input_files *input_files, struct input_files *fresh
 {
 	if (strcmp(fresh->site, input_files->site) != 0)
 		log_event(LOG_LEVEL_WARN, "config",
-			"servername of imapd.conf has changed, which is the site of this daemon "
-			"where the key site is not set; only a restart brings that into force, and "
-			"then all phones count as those of another site until they register again",
+			"servername of imapd.conf has changed, which is the site of this daemon as "
+			"the key site is not set; a restart applies that, and then no phone is "
+			"known until it registers again",
 			log_text("site", input_files->site), log_text("servername", fresh->site));
 	free(fresh->site);
 	fresh->site = mem_steal(input_files->site);
@@ -139,19 +138,20 @@ static void apply(struct reload *reload, struct input_files *fresh)
 	struct config *reread = mem_steal(reload->reread);
 	if (reread)
 		use_config(reload->config, reread);
-	/* What a change of another file has not looked at stays as it was found. */
+	/* Files that this reload did not read keep their last state. */
 	reload->is_spoilt = reload->is_patient ? reload->is_spoilt : !reread;
 	config_file_free(reread);
 	if (is_read && !reload->is_spoilt)
 		alarm_clear("reload");
 	else
-		alarm_raise("reload", "%s; the former settings stay in force",
+		alarm_raise("reload", "%s; the previous settings stay in force",
 			is_read ? reload->reread_err.text : fresh->imapdconf_error.text);
 	if (is_read)
 		keep_site(needs->input_files, fresh);
 	input_files_replace(needs->input_files, fresh);
 	put_in_force(reload, reload->is_patient);
-	log_event(LOG_LEVEL_INFO, "daemon", is_read ? "reloaded" : "reloaded, all but imapd.conf",
+	log_event(LOG_LEVEL_INFO, "daemon",
+		is_read ? "reloaded" : "reloaded, except for imapd.conf",
 		log_text("aps_topic", needs->input_files->imapdconf->aps_topic));
 	credential_check_soon(needs->credential_check);
 	if (!reload->is_patient) {
@@ -161,7 +161,7 @@ static void apply(struct reload *reload, struct input_files *fresh)
 	delivery_wake(needs->services->delivery);
 }
 
-/* Not while the pool has it, nor before the loop has given back its handle. */
+/* Not while the pool has it, nor before the loop has closed its handle. */
 static void free_if_idle(struct reload *reload)
 {
 	if (!reload->is_running && reload->is_closed)

@@ -1,12 +1,12 @@
 /*
- * reload - imapd.conf and the credentials' files are read again: at SIGHUP, and when they change;
- * at SIGHUP also mailpush.conf, of which the level of the log is taken.
+ * reload - reads imapd.conf and the credentials' files again at SIGHUP and when they change; at
+ * SIGHUP also mailpush.conf, of which only the level of the log takes effect.
  *
- * Reading waits for a disk and is done on libuv's pool.  What cannot be read leaves in force what
- * was, with an alarm.  A pair that is replaced one file at a time does not fit for a while: after a
- * change (not at SIGHUP, when somebody waits for the answer) that is said only if it lasts.  What
- * could not be read for want of descriptors or memory, or by a fault of the disk, is tried again
- * every 10 s.
+ * Reading waits for a disk, so it runs on libuv's pool.  If a file cannot be read, the previous
+ * state stays in force, with an alarm.  While somebody replaces a pair one file at a time, the
+ * files do not match for a moment: after a change an alarm comes only if that lasts (at SIGHUP at
+ * once, as somebody waits for the result).  A file that could not be read for lack of descriptors
+ * or memory, or because of the disk, is tried again every 10 s.
  *
  * Loop thread only.
  */
@@ -31,15 +31,15 @@ struct reload_needs {
 	const struct services *services;
 };
 
-/* Before the files are read first, so that no change goes unseen. */
+/* Before the files are read for the first time, so that no change goes unseen. */
 struct reload *reload_new(uv_loop_t *loop, const struct config *config);
-/* They were read and the parts stand: puts them in force.  Before all of the following. */
+/* Applies the files once the parts exist.  Before all functions below. */
 void reload_first(struct reload *reload, const struct reload_needs *needs);
 void reload_now(struct reload *reload);
-/* No more; one that runs changes nothing when it comes back. */
+/* Ends reloading; a reload that runs has no effect any more. */
 void reload_stop(struct reload *reload);
 bool reload_is_running(const struct reload *reload);
-/* One that still runs changes nothing any more, but reads the configuration. */
+/* A reload that still runs has no effect any more, but reads the configuration. */
 void reload_free(struct reload *reload);
 
 #endif

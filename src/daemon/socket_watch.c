@@ -24,7 +24,7 @@ struct socket_watch {
 	struct place at_stream;
 	struct place at_control;
 	unsigned looking;
-	bool is_stopped; /* no socket is touched any more */
+	bool is_stopped; /* it touches no socket any more */
 	bool is_closed;	 /* the timer */
 };
 
@@ -66,7 +66,7 @@ static void compare(const struct place *place, const struct peer_file *there)
 		alarm_raise(place->alarm, "%s", err.text);
 	} else {
 		log_event(LOG_LEVEL_WARN, "intake",
-			"a socket's file was removed or replaced by somebody; it is made anew",
+			"the file of a socket was removed or replaced; creating the socket again",
 			log_text("socket", place->path));
 		alarm_clear(place->alarm);
 	}

@@ -1,9 +1,9 @@
 /*
  * socket_watch - are the sockets still where Cyrus, and mailpushctl, look for them?
  *
- * Somebody may remove the file of a socket, or put another one in its place: then no event comes
- * any more, and nothing else shows it.  So the files are looked at every few seconds, on libuv's
- * pool, and a socket whose file is not there is made anew.  What cannot be made anew is an alarm.
+ * If somebody removes or replaces the file of a socket, no event comes any more, and nothing else
+ * shows that.  So it looks at the files every few seconds, on libuv's pool, and creates a socket
+ * again whose file is gone.  If that fails, it raises an alarm.
  *
  * Loop thread only.
  */

@@ -25,9 +25,10 @@ struct systemd {
 	uv_timer_t timer;
 	systemd_status_fn *describe;
 	void *ctx;
-	char status[STATUS_SIZE]; /* as last said */
+	char status[STATUS_SIZE]; /* as last sent */
 	bool is_ready;
-	bool owes_ready; /* it must be known, or we count as starting or reloading for ever */
+	bool owes_ready; /* it must arrive, or systemd takes us for starting or reloading for ever
+			  */
 };
 
 static int parse_address(const char *path, struct systemd *systemd, struct err *err)
@@ -38,13 +39,13 @@ static int parse_address(const char *path, struct systemd *systemd, struct err *
 		return err_set(err, -EINVAL,
 			"NOTIFY_SOCKET '%.120s' is neither a path nor an abstract name of a "
 			"socket; "
-			"whatever starts mailpushd must correct it",
+			"correct it where mailpushd is started",
 			path);
 	address->sun_family = AF_UNIX;
 	memcpy(address->sun_path, path, size);
 	if (*path == '@')
 		address->sun_path[0] = '\0';
-	/* A path may end with its NUL; an abstract name is as long as is said. */
+	/* A path may end with its NUL; an abstract name has exactly the length given. */
 	systemd->address_size =
 		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + (*path == '/'));
 	return 0;
@@ -61,9 +62,8 @@ static int parse_watchdog(const char *usec, const char *pid, uint64_t *ret_ms, s
 		return 0; /* meant for another process */
 	if (!units_parse_number(usec, &number) || number < 2000)
 		return err_set(err, -EINVAL,
-			"WATCHDOG_USEC '%.40s' is not a number from 2000; whatever starts "
-			"mailpushd must "
-			"correct it",
+			"WATCHDOG_USEC '%.40s' is not a number of at least 2000; correct it where "
+			"mailpushd is started",
 			usec);
 	*ret_ms = (uint64_t)number / 2000;
 	return 0;
@@ -140,7 +140,7 @@ int systemd_new(uv_loop_t *loop, systemd_status_fn *status, void *ctx, struct sy
 	if (systemd->fd < 0) {
 		int code = errno;
 		return err_set(
-			err, -code, "cannot make a socket for NOTIFY_SOCKET: %s", strerror(code));
+			err, -code, "cannot create a socket for NOTIFY_SOCKET: %s", strerror(code));
 	}
 	systemd->is_watched = feed_ms > 0;
 	systemd->describe = status;

@@ -1,15 +1,15 @@
 /*
- * systemd - tells systemd how the daemon is: that it is ready, reloads or stops, a sentence on
- * how it does, and, for as long as the loop turns, that it turns.
+ * systemd - notifies systemd that the daemon is ready, reloads or stops, sends its status in a
+ * sentence, and feeds the watchdog while the loop turns.
  *
- * The protocol is sd_notify(3)'s, datagrams of NAME=value lines to $NOTIFY_SOCKET; it needs no
- * library, and whatever else speaks it may be the systemd.
+ * The protocol is that of sd_notify(3): datagrams of NAME=value lines to $NOTIFY_SOCKET.  It needs
+ * no library, and any supervisor may speak it.
  *
- * The watchdog is fed by the loop alone, never for the worker threads: a disk or a database that
- * stalls is an alarm, and to kill the daemon for it would lose the events that its memory holds.  A
- * loop that hangs holds up Cyrus, and then a new start is right.
+ * Only the loop feeds the watchdog, whatever the worker threads do: a disk or a database that
+ * stalls raises an alarm, and killing the daemon would lose the events in its memory.  A loop that
+ * hangs delays Cyrus, and then a restart is right.
  *
- * Never waits: what cannot be said at once is said with the next turn of its timer, if it still
+ * It never waits: what it cannot send at once it sends with the next turn of its timer, if it still
  * matters.  Loop thread only.
  */
 #ifndef MAILPUSH_DAEMON_SYSTEMD_H
@@ -22,13 +22,13 @@
 
 struct systemd;
 
-/* Puts one sentence for people into `text`; called every few seconds, must not be costly. */
+/* Writes one sentence for people to `text`.  Called every few seconds, so it must be cheap. */
 typedef void systemd_status_fn(void *ctx, char *text, size_t size);
 
 /*
- * Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID and takes them out of the environment, so
- * that no program that we run speaks for us.  `*ret` is NULL if nobody supervises us, and then all
- * functions below do nothing.  -EINVAL: one of the variables makes no sense.
+ * Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID and removes them from the environment, so
+ * that no child process speaks for us.  `*ret` is NULL if no supervisor is there, and then all
+ * functions below do nothing.  -EINVAL: one of the variables is invalid.
  */
 int systemd_new(uv_loop_t *loop, systemd_status_fn *status, void *ctx, struct systemd **ret,
 	struct err *err);

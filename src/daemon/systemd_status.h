@@ -1,5 +1,5 @@
 /*
- * systemd_status - how the daemon does, in one sentence: "2 phones wait, 1 alarm: queue".
+ * systemd_status - the state of the daemon in one sentence: "2 phones wait, 1 alarm: queue".
  *
  * Loop thread only.
  */
@@ -8,7 +8,7 @@
 
 #include "queue/queue.h"
 
-/* What does not fit is cut. */
+/* A longer sentence is cut. */
 void systemd_status_print(const struct queue *queue, char *text, size_t size);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * cyrusconf - the services of Cyrus' cyrus.conf.
  *
- * Other sections are skipped without judging them.  Pure.
+ * It skips other sections.  Pure.
  */
 #ifndef MAILPUSH_DOCTOR_CYRUSCONF_H
 #define MAILPUSH_DOCTOR_CYRUSCONF_H
@@ -32,7 +32,7 @@ int cyrusconf_parse(
 void cyrusconf_free(struct cyrusconf *conf);
 MEM_DEFINE_CLEANUP(cyrusconf_cleanup, struct cyrusconf, cyrusconf_free)
 
-/* Is the command this program, wherever it lies? */
+/* Does the command run this program, from whichever folder? */
 bool cyrusconf_runs(const struct cyrusconf_service *service, const char *program);
 /* The word behind an option of the command; false: it is not given. */
 bool cyrusconf_option(

@@ -64,12 +64,11 @@ static void find_config(struct doctor *doctor)
 	if (code == EACCES)
 		report_add(&doctor->findings, REPORT_WARN, "mailpush.conf",
 			"%s: %s, so Cyrus' configuration and processes, the sockets, files and "
-			"disks were not looked at: run mailpushctl doctor as root",
+			"disks were not examined: run mailpushctl doctor as root",
 			doctor->config_path, strerror(code));
 	else if (code)
 		report_add(&doctor->findings, REPORT_FAIL, "mailpush.conf",
-			"%s: %s; give its place with --config", doctor->config_path,
-			strerror(code));
+			"%s: %s; give its path with --config", doctor->config_path, strerror(code));
 	else if (config_file_read(doctor->config_path, &doctor->config, &err))
 		report_add(&doctor->findings, REPORT_FAIL, "mailpush.conf", "%s", err.text);
 	else
@@ -87,7 +86,7 @@ static void find_daemon(struct doctor *doctor)
 				"control_socket is \"\", so mailpushd cannot be asked");
 			return;
 		}
-		/* A daemon that hangs is not asked twice. */
+		/* A daemon that hangs gets no second request. */
 		if (client_use(doctor->config->control_socket))
 			ask_for_config(doctor);
 	}
@@ -98,8 +97,8 @@ static void find_daemon(struct doctor *doctor)
 	if (result == CLIENT_NOT_ALLOWED) {
 		doctor->is_shut_out = true;
 		report_add(findings, REPORT_WARN, "daemon",
-			"%s; its alarms, events and phones, and whether Apple takes the credential "
-			"were not looked at: run mailpushctl doctor as root",
+			"%s; its alarms, events and phones, and whether Apple accepts the "
+			"credential were not examined: run mailpushctl doctor as root",
 			err.text);
 	} else if (result) {
 		report_add(findings, REPORT_FAIL, "daemon", "%s", err.text);
@@ -126,7 +125,7 @@ static void read_services(struct doctor *doctor)
 			doctor->services_path, buf_text(&text), text.used, &doctor->services, &err);
 	if (status)
 		report_add(&doctor->findings, REPORT_WARN, "cyrus.conf",
-			"%s, or give its place with --cyrus-conf; Cyrus' services are not examined",
+			"%s, or give its path with --cyrus-conf; Cyrus' services are not examined",
 			err.text);
 }
 

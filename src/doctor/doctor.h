@@ -2,8 +2,8 @@
  * doctor - examines a whole site: the files of Cyrus and mailpushd, the sockets, the daemon, Apple,
  * a user.
  *
- * It reads what there is and has each part judged by its own module.  It changes nothing.  While
- * the daemon does not answer, it judges the files alone.
+ * It reads everything, and a module for each part judges it.  It changes nothing.  If the daemon
+ * does not answer, it judges only the files.
  */
 #ifndef MAILPUSH_DOCTOR_DOCTOR_H
 #define MAILPUSH_DOCTOR_DOCTOR_H
@@ -18,12 +18,12 @@ struct doctor_request {
 	const char *user;	/* NULL: none in particular */
 	bool is_socket_given;
 	bool is_json;
-	bool only_problems; /* what is good is only counted */
+	bool only_problems; /* only counts what is good */
 };
 
 /*
- * Prints what it finds, the user's part first.  CLIENT_FAILED: something fails; CLIENT_NOT_ALLOWED:
- * nothing does, but this user may not read mailpush.conf or ask the daemon.
+ * Prints its findings, the user's part first.  CLIENT_FAILED: a check fails; CLIENT_NOT_ALLOWED:
+ * none fails, but this user may not read mailpush.conf or ask the daemon.
  */
 enum client_exit doctor_run(const struct doctor_request *request);
 

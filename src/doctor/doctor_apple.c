@@ -50,8 +50,8 @@ static void judge_absence(struct report *findings, size_t count)
 {
 	if (!count)
 		report_add(findings, REPORT_FAIL, "credential",
-			"none is configured: phones can register, and nothing is pushed; "
-			"docs/certificates.md says how to get one");
+			"none is configured: phones can register, but nothing is pushed; "
+			"docs/certificates.md describes how to get one");
 }
 
 void doctor_apple_judge_answer(
@@ -167,13 +167,13 @@ void doctor_apple_reach(struct report *findings, const struct config *config)
 	CURLcode code = curl_easy_perform(curl);
 	if (code == CURLE_OK)
 		report_add(findings, REPORT_OK, "apple",
-			"%s port %u can be reached and is trusted; whether it takes the credential "
-			"was not asked, as mailpushd did not answer",
+			"%s port %u can be reached and is trusted; whether it accepts the "
+			"credential was not asked, as mailpushd did not answer",
 			config->apns_host, config->apns_port);
 	else
 		report_add(findings, REPORT_FAIL, "apple",
-			"%s port %u cannot be reached: %s; look at the firewall (or set proxy), at "
-			"the clock and at apns_ca_file",
+			"%s port %u cannot be reached: %s; check the firewall (or set proxy), the "
+			"clock and apns_ca_file",
 			config->apns_host, config->apns_port,
 			*why ? why : curl_easy_strerror(code));
 	curl_easy_cleanup(curl);

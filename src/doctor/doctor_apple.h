@@ -1,5 +1,5 @@
 /*
- * doctor_apple - is there a credential for the topic, is it good, and can Apple be reached?
+ * doctor_apple - is there a valid credential for the topic, and can Apple be reached?
  */
 #ifndef MAILPUSH_DOCTOR_DOCTOR_APPLE_H
 #define MAILPUSH_DOCTOR_DOCTOR_APPLE_H

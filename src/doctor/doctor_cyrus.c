@@ -57,12 +57,13 @@ static void judge_notifier(struct report *findings, const struct doctor_cyrus *c
 		return;
 	}
 	report_add(findings, REPORT_FAIL, "event_notifier",
-		"is not set, so Cyrus emits no events; Cyrus 3.10 and later offer push to phones "
-		"all the same");
+		"is not set, so Cyrus emits no events; Cyrus 3.10 and later still offer push to "
+		"phones");
 	put(findings, cyrus, "event_notifier", "external");
 }
 
-/* The first word with which Cyrus does not start: it wants blanks between words, and lower case. */
+/* The first word with which Cyrus does not start: words must be in lower case, with blanks between
+ * them. */
 static const char *unknown_group(const char *groups, int *ret_size)
 {
 	for (const char *at = groups; *(at += strspn(at, BLANKS)); at += strcspn(at, BLANKS)) {
@@ -159,7 +160,7 @@ static void judge_exclusions(struct report *findings, const struct doctor_cyrus 
 	}
 	if (folders && has_word(folders, "ALL")) {
 		report_add(findings, REPORT_WARN, "event_exclude_specialuse",
-			"is ALL, so phones get pushes for INBOX alone");
+			"is ALL, so phones get pushes only for INBOX");
 		put(findings, cyrus, "event_exclude_specialuse", "\\Junk");
 	}
 }
@@ -170,7 +171,7 @@ static void judge_capabilities(struct report *findings, const struct doctor_cyru
 	if (!hidden || !has_word(hidden, CAPABILITY))
 		return;
 	report_add(findings, REPORT_FAIL, "suppress_capabilities",
-		"has " CAPABILITY ", so phones do not see that push is offered; take it out");
+		"has " CAPABILITY ", so phones do not see that push is offered; remove it");
 	report_put(findings, file_of(cyrus, "suppress_capabilities"), "#suppress_capabilities: %s",
 		hidden);
 	report_run(findings, RESTART_CYRUS);
@@ -187,8 +188,8 @@ static void judge_lines(struct report *findings, const struct doctor_cyrus *cyru
 			cyrus->conf->fatal_line);
 	if (cyrus->conf->of_one_service)
 		report_add(findings, REPORT_WARN, "imapd.conf",
-			"%s is for that service of Cyrus alone and goes before the line for all, "
-			"which is the one examined here: remove it, unless it is meant",
+			"%s applies to that service of Cyrus alone and takes precedence over the "
+			"line for all, which is examined here: remove it, unless it is intended",
 			cyrus->conf->of_one_service);
 }
 
@@ -343,9 +344,9 @@ static void judge_other_classes(struct report *findings, const struct doctor_cyr
 		const char *value = value_of(cyrus, keys[i]);
 		if (value && *value && !*cyrus->forward_socket)
 			report_add(findings, REPORT_WARN, "forward_socket",
-				"%s is set, and its notifications come to mailpushd, which drops "
-				"them: let it pass them on to Cyrus' own notifyd (forward_socket "
-				"in mailpush.conf)",
+				"%s is set, and its notifications go to mailpushd, which drops "
+				"them: let mailpushd forward them to Cyrus' own notifyd "
+				"(forward_socket in mailpush.conf)",
 				keys[i]);
 	}
 }
@@ -358,7 +359,7 @@ static char *program_of(const struct doctor_cyrus *cyrus, const struct cyrusconf
 				    : mem_printf("%s/%.*s", cyrus->programs, size, service->cmd);
 }
 
-/* Where the program of none is found, Cyrus runs elsewhere, as in a container: nothing is said. */
+/* If no service has its program here, Cyrus runs elsewhere, as in a container: no finding. */
 static void judge_programs(struct report *findings, const struct doctor_cyrus *cyrus)
 {
 	const struct cyrusconf *conf = cyrus->services;
@@ -410,8 +411,8 @@ void doctor_cyrus_judge_site(struct report *findings, const struct doctor_cyrus 
 		report_add(findings, REPORT_OK, "site", "%s, by servername in imapd.conf", name);
 	else
 		report_add(findings, REPORT_OK, "site",
-			"is the host's name; write it as `site` into mailpush.conf before the host "
-			"is renamed, or all phones must register again");
+			"is the host's name; set it as `site` in mailpush.conf before you rename "
+			"the host, or all phones must register again");
 }
 
 void doctor_cyrus_judge_greeting(struct report *findings, const struct greeting *greeting)

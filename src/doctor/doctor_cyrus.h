@@ -1,8 +1,8 @@
 /*
  * doctor_cyrus - do imapd.conf and cyrus.conf send events to mailpushd?
  *
- * Judges files that were read; it looks up only where a symbolic link of a folder leads, and
- * whether the programs of services are installed.
+ * It judges files that were read; on disk it only follows symbolic links of folders and looks for
+ * the programs of services.
  */
 #ifndef MAILPUSH_DOCTOR_DOCTOR_CYRUS_H
 #define MAILPUSH_DOCTOR_DOCTOR_CYRUS_H
@@ -25,7 +25,7 @@ struct doctor_cyrus {
 	const struct imapdconf *conf;
 	const char *services_path;	  /* of cyrus.conf */
 	const struct cyrusconf *services; /* NULL: not known */
-	const char *programs;		  /* the folder of those that have no path */
+	const char *programs;		  /* the folder of programs without a path */
 	/* Of mailpush.conf: */
 	const char *stream_socket; /* "": none, as the next ones */
 	const char *notify_socket;

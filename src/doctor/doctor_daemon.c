@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define QUIET_S 600 /* up for so long, and Cyrus sent nothing */
+#define QUIET_S 600 /* up for so long without an event */
 
 static void judge_alarms(struct report *findings, const json_t *status)
 {
@@ -35,15 +35,14 @@ static void judge_events(struct report *findings, const json_t *status)
 	double rejected = member_number(json_object_get(status, "counters"), "rejected");
 	if (rejected > 0)
 		report_add(findings, REPORT_WARN, "events",
-			"refused at a socket since the start: %.0f, malformed or from a sender who "
-			"is "
-			"not in allowed_users; the log says which",
+			"rejected at a socket since the start: %.0f, malformed or from a sender "
+			"who is not in allowed_users; see the log",
 			rejected);
 	if (events > 0)
 		report_add(findings, REPORT_OK, "events", "%.0f came since the start", events);
 	else
 		report_add(findings, up_s > QUIET_S ? REPORT_WARN : REPORT_OK, "events",
-			"none came since the start: send a mail to a user and look again");
+			"none came since the start: send a mail to a user and run this again");
 }
 
 static void judge_registrations(struct report *findings, const json_t *status)
@@ -53,8 +52,8 @@ static void judge_registrations(struct report *findings, const json_t *status)
 	if (stopped > 0)
 		report_add(findings, REPORT_WARN, "devices",
 			"%.0f of %.0f are stopped: Apple said that their token is not for the "
-			"topic, so nothing is sent until Mail was opened there; `mailpushctl "
-			"devices` names them",
+			"topic, so nothing is sent until Mail is opened there; `mailpushctl "
+			"devices` lists them",
 			stopped, member_number(registrations, "total"));
 }
 
@@ -119,15 +118,15 @@ void doctor_daemon_judge_files(struct report *findings, const json_t *status,
 		report_add(findings, REPORT_OK, "settings", "%s is in force", config->path);
 	if (sources->site && strcmp(sources->site, member_text(status, "site")) != 0) {
 		report_add(findings, REPORT_WARN, "site",
-			"the registry of mailpushd holds the phones of '%s', and the files say "
-			"'%s' now: if that is meant, all phones must register again",
+			"the registry of mailpushd holds the phones of '%s', but the files now say "
+			"'%s': if that is intended, all phones must register again",
 			member_text(status, "site"), sources->site);
 		report_put(findings, config->path, "site = \"%s\"", member_text(status, "site"));
 	}
 	if (sources->imapdconf &&
 		strcmp(sources->imapdconf->aps_topic, member_text(status, "aps_topic")) != 0) {
 		report_add(findings, REPORT_WARN, "aps_topic",
-			"mailpushd uses '%s', and %s says '%s' now",
+			"mailpushd uses '%s', but %s now says '%s'",
 			member_text(status, "aps_topic"), config->imapd_conf,
 			sources->imapdconf->aps_topic);
 		report_run(findings, "systemctl reload mailpush");

@@ -1,9 +1,8 @@
 /*
- * doctor_files - may the daemon read the files that mailpush.conf names, and write its databases?
+ * doctor_files - can the daemon read the files that mailpush.conf names, and write its databases?
  *
- * The kernel is asked as the daemon's user: `user`, or else the owner of the registry's folder.
- * Only root can ask as another user; for other callers, and for a daemon that runs as root, nothing
- * is reported.
+ * It asks the kernel as the daemon's user: `user`, or else the owner of the registry's folder. Only
+ * root can act as another user; other callers, and a daemon that runs as root, get no finding.
  */
 #ifndef MAILPUSH_DOCTOR_DOCTOR_FILES_H
 #define MAILPUSH_DOCTOR_DOCTOR_FILES_H

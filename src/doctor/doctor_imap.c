@@ -57,7 +57,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *ctx)
 	return size * count;
 }
 
-/* It has no login: the greeting and the capabilities are all it asks for. */
+/* It does not log in: it needs only the greeting and the capabilities. */
 static CURLcode listen_to(const char *url, long use_ssl, struct buf *said)
 {
 	CURL *curl = curl_easy_init();

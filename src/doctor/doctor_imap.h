@@ -16,7 +16,7 @@ bool doctor_imap_is_tls(const struct cyrusconf_service *service);
 
 enum doctor_imap_tls { DOCTOR_IMAP_AT_ONCE, DOCTOR_IMAP_STARTTLS };
 
-/* Waits.  NULL: TLS works there; else why it does not (static). */
+/* Waits.  NULL: TLS works there; otherwise the reason (static). */
 const char *doctor_imap_try_tls(const char *url, enum doctor_imap_tls tls);
 /* Waits.  False: no Cyrus answers. */
 bool doctor_imap_examine(struct report *findings, const struct cyrusconf *services);

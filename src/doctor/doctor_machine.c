@@ -33,7 +33,7 @@ void doctor_machine_judge_space(struct report *findings, const char *folder, uin
 	format_size((double)free_bytes, size);
 	if (free_bytes < SPACE_LEAST || (inodes_total && !inodes))
 		report_add(findings, REPORT_FAIL, "disk",
-			"%s: %s and %llu inodes are free: soon mailpushd cannot write to it",
+			"%s: %s and %llu inodes are free: mailpushd will soon fail to write to it",
 			folder, size, (unsigned long long)inodes);
 	else if (free_bytes < SPACE_LITTLE || (inodes_total && inodes < INODES_LITTLE))
 		report_add(findings, REPORT_WARN, "disk", "%s: only %s and %llu inodes are free",
@@ -51,7 +51,7 @@ static void examine_folder(struct report *findings, const char *folder)
 			space.f_blocks * space.f_frsize, space.f_favail, space.f_files);
 	else if (errno == EACCES)
 		report_add(findings, REPORT_WARN, "disk",
-			"%s: this user may not look there: run mailpushctl doctor as root", folder);
+			"%s: this user has no access: run mailpushctl doctor as root", folder);
 	else
 		report_add(findings, REPORT_FAIL, "disk", "%s: %s", folder, strerror(errno));
 }

@@ -10,7 +10,7 @@
 
 struct doctor_print {
 	bool is_json;	    /* an object a line */
-	bool only_problems; /* what is good is counted, not printed */
+	bool only_problems; /* counts what is good, without printing it */
 };
 
 void doctor_print_findings(const struct report *report, const struct doctor_print *how);

@@ -12,8 +12,8 @@
 
 #define DEFAULT_IMAPD_CONF "/etc/imapd.conf"
 #define CHECK "processes"
-#define TEXT_SIZE 4096 /* of the words that a process was started with */
-#define NAMED_MAX 8    /* processes; more are counted */
+#define TEXT_SIZE 4096 /* bytes of the command line of a process */
+#define NAMED_MAX 8    /* processes; further ones are only counted */
 #define TICK_MS 10
 
 /* ---- which are of Cyrus ---- */
@@ -76,7 +76,7 @@ static int oldest_first(const void *left, const void *right)
 	return (a->age_ms < b->age_ms) - (a->age_ms > b->age_ms);
 }
 
-/* Those that tell phones the topic. */
+/* The services that send the topic to phones. */
 static bool serves_phones(const struct process *process)
 {
 	return !strcmp(process->name, "imapd") || !strcmp(process->name, "httpd");
@@ -120,8 +120,8 @@ void doctor_processes_judge(
 	size_t count = 0;
 	if (reading->changed_ms > reading->now_ms) {
 		report_add(report, REPORT_WARN, CHECK,
-			"%s was changed in the future, so the clock was set back since: it is not "
-			"known whether Cyrus has read it",
+			"%s was changed in the future, so the clock was set back since: whether "
+			"Cyrus has read it is unknown",
 			reading->file);
 		report_run(report, "touch %s && systemctl restart cyrus-imapd", reading->file);
 		return;
@@ -174,18 +174,18 @@ void doctor_processes_examine(struct report *report, const struct config *config
 	keep_those_of_cyrus(&processes, user, config->imapd_conf);
 	if (!processes_are_known())
 		report_add(report, REPORT_WARN, CHECK,
-			"on this system the processes of Cyrus are not looked at: restart Cyrus "
-			"whenever %s was changed",
+			"on this system doctor cannot examine the processes of Cyrus: restart "
+			"Cyrus after each change of %s",
 			reading.file);
 	else if (!processes.count && !processes_are_shown())
 		report_add(report, REPORT_WARN, CHECK,
 			"/proc hides the processes of other users (hidepid), so whether Cyrus has "
-			"read %s was not looked at: run mailpushctl doctor as root",
+			"read %s is unknown: run mailpushctl doctor as root",
 			reading.file);
 	else if (!processes.count)
 		report_add(report, REPORT_WARN, CHECK,
 			"no master of Cyrus runs here that was started with -C %s, so whether "
-			"Cyrus has read it was not looked at",
+			"Cyrus has read it is unknown",
 			config->imapd_conf);
 	else
 		doctor_processes_judge(report, &processes, &reading);

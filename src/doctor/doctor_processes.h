@@ -1,11 +1,11 @@
 /*
  * doctor_processes - does the running Cyrus use imapd.conf as it is now?
  *
- * A process of Cyrus reads imapd.conf and the files that it includes only at its start.  Examined
- * are the master started with this imapd.conf and its services, which emit the events.  The age of
- * a process comes from a clock that nobody sets, so a clock set since does not matter.  The time of
- * the file's last change comes from the system clock: a time in the future shows that the clock was
- * set back, and then nothing is known.
+ * A process of Cyrus reads imapd.conf and the files that it includes only at its start.  It
+ * examines the master that was started with this imapd.conf and its services, which emit the
+ * events.  The age of a process comes from a clock that nobody sets.  The time of the file's last
+ * change comes from the system clock: a time in the future shows that the clock was set back, and
+ * then the result is unknown.
  */
 #ifndef MAILPUSH_DOCTOR_DOCTOR_PROCESSES_H
 #define MAILPUSH_DOCTOR_DOCTOR_PROCESSES_H
@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What the processes have read, and when that was changed. */
+/* The files that the processes read, and when they changed. */
 struct doctor_reading {
 	const char *file;   /* the one that was changed last */
 	int64_t changed_ms; /* Unix time, as the next one */

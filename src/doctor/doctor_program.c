@@ -35,7 +35,7 @@ static bool drop_privileges(void)
 	const struct passwd *nobody = getpwnam("nobody");
 	uid_t uid = nobody ? nobody->pw_uid : OF_NOBODY;
 	gid_t gid = nobody ? nobody->pw_gid : OF_NOBODY;
-	/* No setuid program gives back what is taken here. */
+	/* A setuid program cannot regain these privileges. */
 	if (!confine_rights())
 		return false;
 	return geteuid() != 0 || (!setgroups(0, NULL) && !setgid(gid) && !setuid(uid));
@@ -48,7 +48,7 @@ static _Noreturn void become(int program, int answer)
 	char *const arguments[] = {NAME, "-V", NULL};
 	char *const environment[] = {"PATH=/usr/bin:/bin", NULL};
 	int null = open("/dev/null", O_RDWR);
-	/* The session is ended whole; a script is read through its descriptor. */
+	/* Ends the whole session; a script is read through its descriptor. */
 	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(answer, STDOUT_FILENO) >= 0 &&
 		dup2(null, STDERR_FILENO) >= 0 && setsid() >= 0 && !chdir("/") &&
 		!setrlimit(RLIMIT_CORE, &nothing) && !setrlimit(RLIMIT_FSIZE, &nothing) &&
@@ -151,7 +151,7 @@ void doctor_program_examine(struct report *findings, const struct doctor_cyrus *
 	const char *program, const struct doctor_person *person)
 {
 	struct stat status;
-	/* What is looked at is what is run, whatever the path leads to then. */
+	/* It runs the very file that it checked, wherever the path leads by then. */
 	fd_auto fd = confine_open(program);
 	if (fd < 0 || fstat(fd, &status)) {
 		report_add(findings, errno == EACCES ? REPORT_WARN : REPORT_FAIL, "notify_external",

@@ -101,8 +101,8 @@ static void judge_listener(struct report *findings, const char *path, int wanted
 		report_run(findings, RESTART);
 	} else if (kind != wanted) {
 		report_add(findings, REPORT_FAIL, "socket",
-			"%s is a socket of the other kind, so another program made it: stop that "
-			"program",
+			"%s is a socket of the other kind, so it belongs to another program: stop "
+			"that program",
 			path);
 		report_run(findings, RESTART);
 	} else {
@@ -136,12 +136,12 @@ static void examine_socket(struct report *findings, const struct config *config,
 	if (!may_reach(findings, path, person))
 		return;
 	if (lstat(path, &status)) {
-		report_add(findings, REPORT_FAIL, "socket", "%s is not there: %s", path,
+		report_add(findings, REPORT_FAIL, "socket", "%s is missing: %s", path,
 			strerror(errno));
 		report_run(findings, START);
 	} else if (!S_ISSOCK(status.st_mode)) {
 		report_add(findings, REPORT_FAIL, "socket",
-			"%s is not a socket; remove it, and mailpushd makes one", path);
+			"%s is not a socket; remove it, and mailpushd creates one", path);
 		report_run(findings, "rm %s && " RESTART, path);
 	} else {
 		judge_listener(findings, path, kind);
@@ -176,8 +176,8 @@ static void examine_spool(
 	const char *folder = config->spool_dir;
 	if (!*folder) {
 		report_add(findings, REPORT_WARN, "spool",
-			"spool_dir is \"\": mailpushd never takes in what mailpush-notify keeps "
-			"while it is away");
+			"spool_dir is \"\": mailpushd never takes in the events that "
+			"mailpush-notify keeps while it is away");
 		report_put(findings, config->path, "spool_dir = \"/var/spool/mailpush\"");
 		report_run(findings, RESTART);
 	} else if (stat(folder, &status)) {
@@ -209,7 +209,7 @@ void doctor_socket_judge_queue(struct report *findings, long length)
 		return;
 	}
 	report_add(findings, REPORT_WARN, "max_dgram_qlen",
-		"net.unix.max_dgram_qlen is %ld: when that many events wait, Cyrus waits too, with "
+		"net.unix.max_dgram_qlen is %ld: once that many events wait, Cyrus waits too, with "
 		"its mailboxes locked",
 		length);
 	report_put(findings, SYSCTL_FILE, "net.unix.max_dgram_qlen = %d", DOCTOR_QUEUE_WANTED);

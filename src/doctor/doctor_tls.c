@@ -9,7 +9,7 @@
 #define CHECK "tls"
 #define WHY_SIZE 128
 
-/* What came of trying a way to connect. */
+/* The result of trying one way to connect. */
 struct way {
 	bool is_there;	/* cyrus.conf has such a service */
 	bool is_usable; /* TLS was spoken there */
@@ -64,15 +64,15 @@ void doctor_tls_examine(struct report *report, const struct doctor_cyrus *cyrus)
 	try_services(cyrus->services, DOCTOR_IMAP_STARTTLS, &upgraded);
 	enum report_level level = upgraded.is_usable ? REPORT_WARN : REPORT_FAIL;
 	mem_auto char *rest = upgraded.is_usable
-		? mem_printf(
-			  "phones can use TLS only by STARTTLS at %s, if their account is set so",
+		? mem_printf("phones can use TLS only by STARTTLS at %s, if their account is "
+			     "configured for it",
 			  upgraded.url)
 		: mem_dup("STARTTLS is not offered either (from 3.10 on it needs allowstarttls in "
-			  "imapd.conf), so no phone can connect with TLS, unless a proxy stands in "
+			  "imapd.conf), so no phone can connect with TLS, unless a proxy is in "
 			  "front of Cyrus");
 	if (at_once.is_there) {
 		report_add(report, level, CHECK,
-			"Cyrus does not speak TLS at %s: %s; look at tls_server_cert and "
+			"Cyrus does not speak TLS at %s: %s; check tls_server_cert and "
 			"tls_server_key in imapd.conf, and whether Cyrus was restarted; %s",
 			at_once.url, at_once.why, rest);
 		report_run(report, "systemctl restart cyrus-imapd");

@@ -2,7 +2,7 @@
  * doctor_tls - can a phone connect to this Cyrus with TLS?
  *
  * A phone uses a TLS service (imaps, port 993), which Debian's cyrus.conf has commented out, or
- * STARTTLS, which Cyrus 3.10 and later offer only with allowstarttls.  Both are tried with the
+ * STARTTLS, which Cyrus 3.10 and later offer only with allowstarttls.  It tries both with the
  * running Cyrus.
  */
 #ifndef MAILPUSH_DOCTOR_DOCTOR_TLS_H

@@ -59,8 +59,8 @@ static bool judge_state(struct report *findings, const json_t *device, double no
 			member_text(device, "token"));
 	else if (!strcmp(state, "superseded"))
 		report_add(findings, REPORT_WARN, "device",
-			"%s has a newer registration of the same user: this one is left over from "
-			"an account that was removed and added, and expires",
+			"%s has a newer registration of the same user: this one remains from an "
+			"account that was removed and added again, and will expire",
 			member_text(device, "token"));
 	else if (now_s - renewed > OLD_S)
 		report_add(findings, REPORT_WARN, "device",
@@ -93,13 +93,13 @@ static void judge_topic(struct report *findings, const json_t *device, const jso
 		return;
 	if (!has_credential(status, topic))
 		report_add(findings, REPORT_FAIL, "topic",
-			"the phone listens on %s, for which no credential is in force: give "
-			"mailpush.conf one, or open Mail on the phone, which registers again on "
+			"the phone listens on %s, for which no credential is in force: add one to "
+			"mailpush.conf, or open Mail on the phone, which registers again on "
 			"aps_topic",
 			topic);
 	else if (strcmp(topic, member_text(status, "aps_topic")) != 0)
 		report_add(findings, REPORT_WARN, "topic",
-			"the phone listens on %s, and aps_topic is %s now: open Mail on the phone, "
+			"the phone listens on %s, but aps_topic is now %s: open Mail on the phone, "
 			"which registers again",
 			topic, member_text(status, "aps_topic"));
 }
@@ -113,11 +113,11 @@ static void judge_event(struct report *findings, const json_t *device, double no
 			format_ago(json_number_value(event), now_s, when));
 	else
 		report_add(findings, REPORT_WARN, "event",
-			"none came for its mailboxes yet: send this user a mail, and see with "
+			"none has come for its mailboxes: send this user a mail, and check with "
 			"`mailpushctl events --follow` whether Cyrus sends an event");
 }
 
-/* Did Apple take the last push? */
+/* Did Apple accept the last push? */
 static bool judge_push(struct report *findings, const json_t *device, double now_s)
 {
 	char when[FORMAT_SIZE];
@@ -126,14 +126,14 @@ static bool judge_push(struct report *findings, const json_t *device, double now
 	double status = member_number(push, "status");
 	format_ago(member_number(push, "time"), now_s, when);
 	if (!json_is_object(push)) {
-		report_add(findings, REPORT_WARN, "push", "none was sent yet%s",
+		report_add(findings, REPORT_WARN, "push", "none has been sent%s",
 			*member_text(device, "queue") ? "; one waits: `mailpushctl queue`" : "");
 		if (!user[strspn(user, PLAIN)])
 			report_run(findings, "mailpushctl push %s", user);
 		return false;
 	}
 	report_add(findings, status == 200 ? REPORT_OK : REPORT_FAIL, "push",
-		"the last one that Apple took was %s; its last answer is %.0f %s%s%s",
+		"the last one that Apple accepted was %s; its last answer is %.0f %s%s%s",
 		member_number(push, "time") > 0 ? when : "never", status,
 		member_text(push, "reason"), status == 200 ? "" : ": ",
 		status == 200 ? "" : member_text(push, "meaning"));
@@ -156,11 +156,11 @@ static void advise(struct report *findings)
 		"a mail makes a sound only if its folder is registered and has notifications on",
 	};
 	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++)
-		report_add(findings, REPORT_OK, "phone", "if the phone is silent all the same: %s",
+		report_add(findings, REPORT_OK, "phone", "if the phone is still silent: %s",
 			advice[i]);
 }
 
-/* Phones that were registered and are not any more; returns their number. */
+/* Phones that are no longer registered; returns their number. */
 static size_t judge_forgotten(
 	struct report *findings, const json_t *forgotten, enum report_level level, double now_s)
 {
@@ -175,7 +175,7 @@ static size_t judge_forgotten(
 			continue;
 		count++;
 		report_add(findings, level, "forgotten",
-			"%s is not registered any more; it was forgotten %s: %s; open Mail on the "
+			"%s is no longer registered; it was forgotten %s: %s; open Mail on the "
 			"phone, which registers again if the account is set to Push",
 			member_text(trace, "token"),
 			format_ago(member_number(trace, "forgotten"), now_s, when), why);
@@ -205,7 +205,7 @@ void doctor_user_judge(struct report *findings, const char *user, const json_t *
 			"changed list at once%s",
 			user,
 			is_lower ? "; and give the name as Cyrus has it (with the domain, unless "
-				   "that is the default one)"
+				   "it is the default domain)"
 				 : "; Cyrus has names in lower case");
 		return;
 	}

@@ -11,8 +11,8 @@
 #include <jansson.h>
 
 /*
- * `devices` of this user, and those that are `forgotten` (NULL: not known); `status` is the
- * daemon's, NULL if it did not answer.
+ * `devices` and `forgotten` registrations of this user (NULL: unknown); `status` is the daemon's,
+ * NULL if it did not answer.
  */
 void doctor_user_judge(struct report *findings, const char *user, const json_t *devices,
 	const json_t *forgotten, const json_t *status);

@@ -53,7 +53,7 @@ static bool is_mended(const struct greeting *greeting)
 		unsigned minor;
 		unsigned first;
 	} branches[] = {{8, 7}, {10, 3}, {12, 3}, {13, 7}};
-	/* Debian mends without another version: 3.6.1-4+deb12u5, 3.10.2-1+deb13u2. */
+	/* Debian fixes it without a new version: 3.6.1-4+deb12u5, 3.10.2-1+deb13u2. */
 	static const struct {
 		unsigned debian;
 		unsigned first;

@@ -19,7 +19,7 @@ struct greeting {
 enum greeting_hole { GREETING_UNKNOWN, GREETING_OPEN, GREETING_CLOSED };
 
 void greeting_parse(const char *text, struct greeting *ret);
-/* CVE-2026-47081: can users register others' mailboxes? */
+/* CVE-2026-47081: can users register the mailboxes of others? */
 enum greeting_hole greeting_hole(const struct greeting *greeting);
 
 #endif

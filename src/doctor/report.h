@@ -15,7 +15,7 @@ struct finding {
 	enum report_level level;
 	const char *check; /* static */
 	char *why;
-	char *line; /* to put into `file` in place of that key's present lines; NULL: none */
+	char *line; /* replaces the lines of that key in `file`; NULL: none */
 	char *file;
 	char *run; /* a command, after that; NULL: none */
 };

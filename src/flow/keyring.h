@@ -41,7 +41,7 @@ struct keyring *keyring_new(const struct keyring_needs *needs);
 void keyring_free(struct keyring *keyring);
 
 /*
- * Puts in force what input_files hold (taken out of them).  Files that do not fit each other
+ * Puts in force what input_files hold (taken out of them).  Files that do not match
  * may be half replaced: with `is_patient` nothing is said about them yet, and true is returned:
  * look again.
  */

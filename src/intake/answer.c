@@ -8,7 +8,7 @@
 
 static void send_text(int fd, const char *text, size_t size)
 {
-	/* An answer this short fits, or the peer is gone. */
+	/* Such a short answer fits, or the peer is gone. */
 	(void)!send(fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

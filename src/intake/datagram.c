@@ -11,10 +11,10 @@
 
 #define BATCH 64
 #define SENDER_SIZE 24
-/* The most that datagram_free takes in, as a peer may keep sending over an open descriptor. */
+/* datagram_free takes in no more, as a peer may keep sending over an open descriptor. */
 #define DRAIN_MAX (16 * DATAGRAM_TURN_MAX)
 
-/* Pages of a buffer that no datagram reached are never touched: 64 short ones cost 256 KiB. */
+/* Pages of a buffer that no datagram reached stay untouched: 64 short datagrams cost 256 KiB. */
 struct slot {
 	char bytes[DATAGRAM_SIZE_MAX];
 };
@@ -83,7 +83,8 @@ int datagram_parse(const char *bytes, size_t size, struct notification *ret, str
 			err, -EBADMSG, "malformed datagram of %zu bytes: too few fields", size);
 	if (!parse_count(&count, &n.option_count))
 		return err_set(err, -EBADMSG,
-			"malformed datagram of %zu bytes: the number of options is none up to %d",
+			"malformed datagram of %zu bytes: the number of options is not a number up "
+			"to %d",
 			size, NOTIFICATION_OPTIONS_MAX);
 	for (unsigned i = 0; i < n.option_count; i++) {
 		if (!take_field(&cursor, &n.options[i]))
@@ -98,9 +99,9 @@ int datagram_parse(const char *bytes, size_t size, struct notification *ret, str
 			"malformed datagram of %zu bytes: the file path is cut", size);
 	if (cursor.at < cursor.end)
 		return err_set(err, -EBADMSG,
-			"malformed datagram of %zu bytes: something follows the last field", size);
+			"malformed datagram of %zu bytes: bytes follow the last field", size);
 
-	/* Of the options only as many as there are: 64 unused ones are most of the struct. */
+	/* Copies only the options in use: 64 unused ones are most of the struct. */
 	ret->method = n.method;
 	ret->class = n.class;
 	ret->priority = n.priority;
@@ -135,7 +136,7 @@ static bool may_send(struct datagram *d, struct msghdr *header, char ret_name[SE
 		return true;
 	if (!peercred_of_message(header, &sender)) {
 		d->callbacks.rejected(d->ctx, "datagrams without a sender",
-			"a datagram came without its sender's uid");
+			"received a datagram without its sender's uid");
 		return false;
 	}
 	if (peer_is_self(d->peers, &sender)) {
@@ -244,7 +245,8 @@ int datagram_new(uv_loop_t *loop, const char *path, mode_t mode, gid_t gid,
 			.msg_control = d->controls[i],
 		};
 	}
-	uv_poll_start(&d->poll, UV_READABLE, on_readable); /* cannot fail once it is initialised */
+	uv_poll_start(
+		&d->poll, UV_READABLE, on_readable); /* cannot fail after its initialisation */
 	*ret = d;
 	return 0;
 }
@@ -262,7 +264,7 @@ int datagram_rebind(struct datagram *datagram, struct err *err)
 		return r;
 	uv_poll_stop(&datagram->poll);
 	take_queued(datagram, DRAIN_MAX);
-	/* Under the old number, which the loop knows. */
+	/* With the old descriptor's number, which the loop knows. */
 	dup3(fd, datagram->fd, O_CLOEXEC);
 	close(fd);
 	datagram->file = peer_file_at(datagram->path);
@@ -274,7 +276,8 @@ void datagram_free(struct datagram *datagram)
 {
 	if (!datagram)
 		return;
-	/* First the name, so that nothing is sent any more that would get lost in the queue. */
+	/* First the name, so that no more datagrams come that would get lost in the kernel's queue.
+	 */
 	peer_unlink(datagram->path, &datagram->file);
 	take_queued(datagram, DRAIN_MAX);
 	uv_close((uv_handle_t *)&datagram->poll, on_closed);

@@ -1,10 +1,10 @@
 /*
  * datagram - the socket of `notifysocket: /path`: one notification a datagram, no answer.
  *
- * EVENTS.md section 2a: twelve unread datagrams freeze Cyrus, so this socket is read first and at
- * once: many at a time (receive.h), at most DATAGRAM_TURN_MAX a turn, nothing here waits.  The
- * sender's uid comes with each datagram (peercred.h); datagrams of uids that are not allowed are
- * counted and reported.
+ * EVENTS.md section 2a: twelve unread datagrams freeze Cyrus, so it reads this socket first and at
+ * once: many datagrams at a time (receive.h), at most DATAGRAM_TURN_MAX a turn, and nothing here
+ * waits.  The sender's uid comes with each datagram (peercred.h); it counts and reports datagrams
+ * of uids that are not allowed.
  *
  * Loop thread only.
  */
@@ -36,29 +36,29 @@ struct datagram_callbacks {
 };
 
 /*
- * Splits one datagram (EVENTS.md 2a) by counting its fields; pure.  Fields are never NIL, save
- * `filepath` when the datagram ends with the message.  -EBADMSG when it is malformed.
+ * Splits one datagram (EVENTS.md 2a) by counting its fields; pure.  Fields are never NIL, except
+ * `filepath` when the datagram ends with the message.  -EBADMSG: it is malformed.
  */
 int datagram_parse(const char *bytes, size_t size, struct notification *ret, struct err *err);
 
 /*
- * Makes the socket at `path` with `mode` and `gid` ((gid_t)-1: ours) and begins to read.  A stale
- * socket file is replaced; one that another process serves, or a file of another kind, is not:
- * -EADDRINUSE.  `peers` is borrowed for as long as the socket lives.
+ * Creates the socket at `path` with `mode` and `gid` ((gid_t)-1: ours) and begins to read. Replaces
+ * a stale socket file.  -EADDRINUSE: another process serves the socket, or the file is of another
+ * kind.  `peers` is borrowed for as long as the socket lives.
  */
 int datagram_new(uv_loop_t *loop, const char *path, mode_t mode, gid_t gid,
 	const struct peer_rules *peers, const struct datagram_callbacks *callbacks, void *ctx,
 	struct datagram **ret, struct err *err);
-/* The socket's file, as it was made. */
+/* The socket's file, as created. */
 const struct peer_file *datagram_file(const struct datagram *datagram);
 /*
- * The file is gone: makes socket and file anew, as datagram_new, and takes in what is still queued
- * in the old one (`came` is called).  When that fails, the old one stays.
+ * After the file is gone: creates socket and file again, as datagram_new, and takes in what is
+ * still queued in the old one (calls `came`).  After a failure the old one stays.
  */
 int datagram_rebind(struct datagram *datagram, struct err *err);
 /*
- * Unlinks (unless the file is another one by now), takes in what is already queued (`came` is
- * called) and closes.  The loop frees it in its next turn.
+ * Unlinks (unless the file is another one by now), takes in what is already queued (calls `came`)
+ * and closes.  The loop frees it in its next turn.
  */
 void datagram_free(struct datagram *datagram);
 

@@ -96,7 +96,7 @@ static int take_atom(struct cursor *c, struct notification_field *ret)
 	return 1;
 }
 
-/* All that is unescaped of a request is shorter than the request. */
+/* The unescaped text of a request is shorter than the request. */
 static void unescape(struct cursor *c, struct notification_field *field)
 {
 	if (!c->scan->unescaped)
@@ -381,7 +381,7 @@ int dlist_parse(struct dlist_scan *scan, const char *bytes, size_t size, struct 
 	if (scan->skip < looked_at) {
 		const char *newline = memrchr(bytes + scan->skip, '\n', looked_at - scan->skip);
 		if (newline) {
-			/* What follows it waits for the next one, in one piece or not. */
+			/* Bytes behind it belong to the next request, in one piece or not. */
 			c.size = (size_t)(newline - bytes) + 1;
 			r = take_request(&c, &n);
 		}

@@ -11,13 +11,14 @@
  * Beside the keys of Cyrus there is RECEIVED, from mailpush-notify: an atom of at most
  * DLIST_RECEIVED_DIGITS digits, the Unix time in milliseconds at which Cyrus sent it.
  *
- * It is called again when more bytes came and remembers how far it got, so that a large request is
- * not scanned over and over: outside literals a request is one line, so only a further newline can
- * complete it.  Bytes after the last newline are not judged yet (except that a request begins with
- * NOTIFY), so the result does not depend on how the bytes were split.
+ * The caller repeats the call when more bytes came.  The scan remembers how far it got, so that a
+ * large request is not scanned over and over: outside literals a request is one line, so only a
+ * further newline can complete it.  Bytes after the last newline do not count until the next one
+ * (except that a request begins with NOTIFY), so the result does not depend on how the bytes were
+ * split.
  *
- * The bytes stay as they came, so that a request can be passed on; text unescaped from quoted
- * strings is kept in the scan.
+ * The bytes stay as they came, so that a request can be passed on; the scan holds text unescaped
+ * from quoted strings.
  *
  * Pure.
  */

@@ -295,7 +295,7 @@ static void begin_dlist(struct forward_client *h)
 static void on_timer(uv_timer_t *timer)
 {
 	struct forward_client *h = timer->data;
-	/* A notification that was not read whole was not taken. */
+	/* A notification that the target did not read completely was not taken. */
 	if (h->is_dlist && h->link->is_written)
 		finish(h, FORWARD_CLIENT_UNANSWERED, "it does not answer");
 	else

@@ -1,6 +1,6 @@
 /*
- * forward_client - gives another program's socket one notification at a time, and never waits for
- * it.
+ * forward_client - sends notifications to another program's socket, one at a time, and never waits
+ * for it.
  *
  * The target is a path: a datagram socket, which takes one notification a datagram and never
  * answers, or one that speaks dlist, which takes one a connection and answers it.  A target that is
@@ -24,7 +24,7 @@
 enum forward_client_result {
 	FORWARD_CLIENT_PENDING,
 	FORWARD_CLIENT_TAKEN,
-	/* Too large, or answered NO: another attempt would fail as well. */
+	/* Too large, or answered NO: another attempt would fail too. */
 	FORWARD_CLIENT_REFUSED,
 	/* dlist: sent, but no answer came.  The target may have taken it. */
 	FORWARD_CLIENT_UNANSWERED,
@@ -32,7 +32,7 @@ enum forward_client_result {
 	FORWARD_CLIENT_AWAY,
 };
 
-/* `why`: unless it was taken.  Never from within forward_client_send. */
+/* `why`: unless it was taken.  Not called from within forward_client_send. */
 typedef void forward_client_done_fn(void *ctx, enum forward_client_result result, const char *why);
 
 struct forward_client_settings {
@@ -47,12 +47,12 @@ struct forward_client;
 /* Opens nothing yet. */
 struct forward_client *forward_client_new(uv_loop_t *loop,
 	const struct forward_client_settings *settings, forward_client_done_fn *done, void *ctx);
-/* One that is pending is given up without `done`. */
+/* Gives up a pending notification without calling `done`. */
 void forward_client_free(struct forward_client *handoff);
 
 /*
- * FORWARD_CLIENT_PENDING: `bytes` are borrowed, and nothing else may be sent, until `done`.
- * Otherwise the result, with its reason in `err`.
+ * FORWARD_CLIENT_PENDING: until `done` the client borrows `bytes`, and the caller sends nothing
+ * else.  Otherwise the result, with its reason in `err`.
  */
 enum forward_client_result forward_client_send(
 	struct forward_client *handoff, const char *bytes, size_t size, struct err *err);

@@ -77,7 +77,7 @@ static int option_of(int fd, int option, int *ret)
 	return getsockopt(fd, SOL_SOCKET, option, ret, &size) < 0 ? -errno : 0;
 }
 
-/* Is it unfit as our stream socket at `path`?  Then `err` says why. */
+/* Is it unfit as our stream socket at `path`?  Then `err` gives the reason. */
 static bool find_fault(int fd, const char *path, char *why, size_t size)
 {
 	union {
@@ -146,7 +146,7 @@ int inherit_stream(const char *path, int *ret_fd, struct err *err)
 	}
 	if (!e && count > 1)
 		e = err_set(err, -EINVAL,
-			"%u sockets were passed in for stream_socket '%s'; one is enough", count,
+			"%u sockets were passed in for stream_socket '%s'; pass in one", count,
 			path);
 	if (e)
 		return e;

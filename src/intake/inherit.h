@@ -3,7 +3,7 @@
  *
  * systemd's protocol, as sd_listen_fds(3) describes it: LISTEN_PID is the process meant, LISTEN_FDS
  * the number of descriptors from 3 on, LISTEN_FDNAMES their names.  Only the stream socket may be
- * passed in.  While the daemon is away, the service manager keeps it open: Cyrus waits in it and
+ * passed in.  While the daemon is away, the service manager keeps the socket open: Cyrus waits and
  * nothing is lost.  If no daemon comes back, Cyrus waits for ever with its locks held.
  *
  * Called at the start, before other threads run, as it changes the environment.
@@ -20,7 +20,7 @@
 #define INHERIT_FDS_MAX 1024
 
 /*
- * How many descriptors are meant for process `self`; 0 as well if they are for another one, or if a
+ * The number of descriptors for process `self`; also 0 if they are for another process, or if a
  * variable is not set (NULL).  Pure.
  */
 int inherit_count(
@@ -31,9 +31,9 @@ int inherit_count(
 void inherit_name(const char *listen_fdnames, unsigned index, char *name, size_t size);
 
 /*
- * The stream socket that was passed in, which must listen at `path`; 0 if none was.  Anything else
- * passed in is an error.  It does not block and is closed on exec from now on, and the variables
- * are gone from the environment.
+ * The stream socket that was passed in, which must listen at `path`; 0 if none was.  Any other
+ * descriptor passed in is an error.  Makes the socket non-blocking and close-on-exec, and removes
+ * the variables from the environment.
  */
 int inherit_stream(const char *path, int *ret_fd, struct err *err);
 

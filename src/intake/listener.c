@@ -9,7 +9,7 @@
 
 #define BACKLOG 1024
 
-/* The rest of the daemon needs descriptors too: this socket takes half of them at most. */
+/* This socket takes at most half of the descriptors, as the rest of the daemon needs some too. */
 size_t listener_connections_max(size_t most)
 {
 	struct rlimit limit;

@@ -1,5 +1,5 @@
 /*
- * listener - the listening socket of the stream: making it and taking connections from it.
+ * listener - the listening socket of the stream: creates it and accepts connections.
  *
  * Loop thread only; the descriptors are the caller's.
  */
@@ -18,7 +18,7 @@ size_t listener_connections_max(size_t most);
 /* Binds and listens; see peer_bind.  Returns the descriptor; *ret_file is the socket's file. */
 int listener_make(
 	const char *path, mode_t mode, gid_t gid, struct peer_file *ret_file, struct err *err);
-/* The next connection, not blocking and closed on exec, or a negative errno. */
+/* The next connection, non-blocking and close-on-exec, or a negative errno. */
 int listener_accept(int listener);
 /* Does a connection wait to be accepted? */
 bool listener_has_connection(int listener);

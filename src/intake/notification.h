@@ -28,8 +28,8 @@ struct notification {
 	struct notification_field filepath;
 	struct notification_field options[NOTIFICATION_OPTIONS_MAX];
 	unsigned option_count;
-	int64_t received_ms;	       /* Unix, as the sender says; 0: it does not */
-	struct notification_field raw; /* all of it, as it came */
+	int64_t received_ms;	       /* Unix, as the sender says; 0: unknown */
+	struct notification_field raw; /* the whole notification, as it came */
 	bool is_dlist;		       /* raw is a request of dlist; else a datagram */
 };
 

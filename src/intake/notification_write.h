@@ -3,8 +3,8 @@
  * (EVENTS.md sections 2a and 2b).
  *
  * The two differ in one thing: dlist has NIL beside the empty string.  A datagram has an empty
- * field for both, and leaves a file path that is NIL out.  So an empty field of a datagram becomes
- * NIL, which is what Cyrus itself sends for it; class and message are strings always.
+ * field for both, and omits a file path that is NIL.  So an empty field of a datagram becomes NIL,
+ * which Cyrus itself sends in that case; class and message are always strings.
  *
  * Pure.
  */
@@ -16,8 +16,7 @@
 #include "intake/notification.h"
 
 /*
- * The most that Cyrus sends, and that its notifyd reads: it cuts off the rest silently (EVENTS.md
- * 2a).
+ * Cyrus sends no more, and its notifyd silently cuts off the rest (EVENTS.md 2a).
  */
 #define NOTIFICATION_WRITE_DATAGRAM_MAX 21267
 
@@ -25,7 +24,7 @@
 void notification_write_to_dlist(const struct notification *notification, struct buf *ret);
 /*
  * -EMSGSIZE: it would be longer than NOTIFICATION_WRITE_DATAGRAM_MAX.  -EBADMSG: a field contains a
- * NUL, which would end it.  `ret` is then as it was.
+ * NUL, which would end it.  A failure leaves `ret` unchanged.
  */
 int notification_write_to_datagram(
 	const struct notification *notification, struct buf *ret, struct err *err);

@@ -33,7 +33,7 @@ int peer_of_stream(int fd, struct peercred *ret, struct err *err)
 {
 	int failed = peercred_of_stream(fd, ret);
 	if (failed)
-		return err_set(err, failed, "cannot ask who the peer is: %s", strerror(-failed));
+		return err_set(err, failed, "cannot get the peer's user: %s", strerror(-failed));
 	return 0;
 }
 
@@ -47,7 +47,7 @@ static int connect_to(const struct sockaddr_un *address, int type)
 	return r;
 }
 
-/* Removes the socket that a process left behind which is no more. */
+/* Removes a socket whose process has ended. */
 static int make_way(const struct sockaddr_un *address, int type, struct err *err)
 {
 	const char *path = address->sun_path;
@@ -59,8 +59,8 @@ static int make_way(const struct sockaddr_un *address, int type, struct err *err
 	}
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(err, -EADDRINUSE,
-			"cannot make socket '%s': there is a file that is not a socket; remove it "
-			"or choose another path",
+			"cannot make socket '%s': a file that is not a socket is in its place; "
+			"remove it or choose another path",
 			path);
 	int r = connect_to(address, type);
 	switch (r) {
@@ -76,7 +76,7 @@ static int make_way(const struct sockaddr_un *address, int type, struct err *err
 			"choose another path",
 			path);
 	default:
-		return err_set(err, r, "cannot find out whether socket '%s' is in use: %s", path,
+		return err_set(err, r, "cannot determine whether socket '%s' is in use: %s", path,
 			strerror(-r));
 	}
 	if (unlink(path) < 0 && errno != ENOENT)
@@ -111,7 +111,7 @@ int peer_bind(const char *path, int type, mode_t mode, gid_t gid, int *ret_fd, s
 
 	if (type == SOCK_DGRAM && (mode & S_IWOTH) && !peercred_is_sent())
 		return err_set(err, -EPERM,
-			"cannot make socket '%s': this system does not tell who sends, and with "
+			"cannot make socket '%s': this system does not show who sends, and with "
 			"mode %04o everybody may; set socket_mode = 0660",
 			path, (unsigned)mode);
 	int r = make_way(&address, type, err);

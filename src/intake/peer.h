@@ -1,5 +1,5 @@
 /*
- * peer - is this process allowed to send events? Its uid, which the kernel vouches for, decides.
+ * peer - is this process allowed to send events?  Its uid decides, which the kernel vouches for.
  *
  * Where it cannot vouch for the sender of a datagram (peercred.h), the rights of the socket's file
  * decide: every user who may write to it may send.  Loop thread only.
@@ -27,7 +27,7 @@ struct peer_rules {
 	pid_t self; /* 0: only the uid counts */
 };
 
-/* Is it this process, which got back a notification that it passed on? */
+/* Is it this process, which got its own notification back? */
 bool peer_is_self(const struct peer_rules *rules, const struct peercred *peer);
 bool peer_is_allowed(const struct peer_rules *rules, uid_t uid);
 /* At most PEER_UIDS_MAX different uids. */
@@ -38,26 +38,26 @@ int peer_of_stream(int fd, struct peercred *ret, struct err *err);
 
 /*
  * For both kinds of socket: binds a socket of `type` at `path`, which must fit sun_path, with
- * exactly `mode` whatever the umask, and group `gid` unless (gid_t)-1; only between these two the
- * umask counts.  A datagram socket tells the sender's uid from the first datagram on; where it
- * cannot, a `mode` that lets everybody write is refused: -EPERM.  See datagram_new for a file that
- * exists at `path`.  The descriptor does not block and is closed on exec.
+ * exactly `mode` whatever the umask, and group `gid` unless (gid_t)-1.  A datagram socket has the
+ * sender's uid from the first datagram on; -EPERM: this system cannot do that, and `mode` lets
+ * everybody write.  See datagram_new for a file that exists at `path`.  The descriptor is
+ * non-blocking and close-on-exec.
  */
 int peer_bind(const char *path, int type, mode_t mode, gid_t gid, int *ret_fd, struct err *err);
 
 /*
- * The file that a socket was bound to.  The kernel keeps its number in use as long as the socket is
- * open, so a later file at the path is the same one exactly if both are equal.
+ * The file to which a socket was bound.  The kernel keeps its number in use while the socket is
+ * open, so a later file at the path is the same one exactly if both members are equal.
  */
 struct peer_file {
 	uint64_t device;
 	uint64_t number; /* 0: there was none */
 };
 
-/* Of the file at `path`, right after peer_bind. */
+/* The file at `path`, right after peer_bind. */
 struct peer_file peer_file_at(const char *path);
 bool peer_file_is(const struct peer_file *file, const struct peer_file *other);
-/* Removes the file at `path` if it is `file`, not one that another process put there since. */
+/* Removes the file at `path` if it is still `file`, and not one that another process put there. */
 void peer_unlink(const char *path, const struct peer_file *file);
 
 #endif

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* The most that is read in one piece of work and handed over in one turn of the loop. */
+/* It reads no more in one piece of work, and hands over no more in one turn of the loop. */
 #define WORK_FILES_MAX 256
 #define WORK_BYTES_MAX (4 * 1024 * 1024)
 #define VAIN_REST 20 /* times the time spent on files that could not be taken */
@@ -27,7 +27,7 @@ struct spool {
 	uv_work_t request;
 	bool is_working;
 
-	struct spool_file_list answered; /* to be settled by the next piece of work */
+	struct spool_file_list answered; /* settled by the next piece of work */
 	struct spool_file_list stuck;	 /* could not be settled, tried again with the timer */
 	size_t file_count;		 /* of disk.known */
 	size_t byte_count;
@@ -82,8 +82,8 @@ static void reject(struct spool_file *file, const char *reason)
 }
 
 /*
- * Times grow in the order of the files: a clock that was set back between two events must not make
- * the later one the older.
+ * Times grow in the order of the files: if the clock was set back between two events, the later one
+ * must not become the older.
  */
 static int64_t received_ms(struct spool *s, int64_t said_ms)
 {
@@ -112,7 +112,7 @@ static void hand_over(struct spool *s, struct spool_file *file)
 	} else if (r == 0) {
 		reject(file, "the request is cut");
 	} else if (size < file->size) {
-		reject(file, "something follows the request");
+		reject(file, "bytes follow the request");
 	} else {
 		s->taken++;
 		notification.received_ms = received_ms(s, notification.received_ms);
@@ -226,7 +226,7 @@ static void on_worked(uv_work_t *request, int status)
 	TAILQ_CONCAT(&s->stuck, &s->work.settle, link);
 	if (spool_retry_count(&s->disk.aside))
 		s->vain_ms += s->work.vain_ms;
-	/* Still at work: answers given in here wait for the next piece. */
+	/* Still at work: answers from within wait for the next piece. */
 	take_found(s, &s->work.found);
 	if (!s->is_freed)
 		tell_trouble(s);

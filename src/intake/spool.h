@@ -1,15 +1,15 @@
 /*
- * spool - takes in the files that mailpush-notify kept on disk (spoolfile.h).
+ * spool - takes in the files of mailpush-notify (spoolfile.h).
  *
- * The folder is read at the start, when the system reports a new file, and every SPOOL_LOOK_MS.
- * Its files are taken in the order of their names and removed once they are answered.  After a
- * crash in between an event is taken in again, which does no harm.
+ * It reads the folder at the start, when the system reports a new file, and every SPOOL_LOOK_MS. It
+ * takes files in the order of their names and removes them once they are answered.  After a crash
+ * in between it takes an event in again, which does no harm.
  *
- * Only regular files of allowed owners are taken: the right to write into the folder is not the
- * right to speak for Cyrus.  Anything else is moved to the folder SPOOLFILE_BAD inside, which keeps
- * the SPOOLDISK_BAD_MAX newest names; an empty folder is removed.  Files that cannot be read, moved
- * or removed are trouble: they are retried after growing pauses (spool_retry.h), do not take the
- * place of others, and none is taken twice by the same process.
+ * It takes only regular files of allowed owners: permission to write into the folder is not
+ * permission to speak for Cyrus.  It moves everything else to the folder SPOOLFILE_BAD inside,
+ * which keeps the SPOOLDISK_BAD_MAX newest names, and removes empty folders.  Files that cannot be
+ * read, moved or removed are trouble: it retries them after growing pauses (spool_retry.h), they do
+ * not take the place of others, and one process takes no file twice.
  *
  * Loop thread only; the disk is used on libuv's pool, one piece of work at a time. At most
  * SPOOL_FILES_MAX files or SPOOL_BYTES_MAX bytes (and one file) are in memory.
@@ -51,7 +51,7 @@ struct spool_callbacks {
 };
 
 /*
- * A missing folder is made, with SPOOLFILE_DIR_MODE and group `gid` unless (gid_t)-1; a failure of
+ * Creates a missing folder, with SPOOLFILE_DIR_MODE and group `gid` unless (gid_t)-1; a failure of
  * that is trouble, not an error.  `peers` is borrowed; `seed`: see map.h.
  */
 struct spool *spool_new(uv_loop_t *loop, const char *path, gid_t gid,
@@ -60,15 +60,15 @@ struct spool *spool_new(uv_loop_t *loop, const char *path, gid_t gid,
 
 /*
  * 0: the event is on disk, and the file is removed.  -EAGAIN: it is not, and the file stays for the
- * next start.  Other: the file is not a notification, and `text` says why.
+ * next start.  Other: the file is not a notification, and `text` gives the reason.
  */
 void spool_answer(struct spool_file *file, int status, const char *text);
 
 /* Takes in nothing more; files taken may still be answered. */
 void spool_stop(struct spool *spool);
 /*
- * Files not answered stay in the folder; answered ones are removed first: the loop must run until
- * that is done.  Only the callback `rejected` is still called.
+ * Unanswered files stay in the folder.  The loop must run until the answered ones are removed. From
+ * now on only `rejected` is called.
  */
 void spool_free(struct spool *spool);
 

@@ -1,10 +1,10 @@
 /*
- * spool_retry - names in the spool folder that could not be taken, and when each is retried.
+ * spool_retry - names in the spool folder that could not be taken, and the time to retry each.
  *
- * A name that fails is left alone for SPOOL_RETRY_FIRST_MS, then twice as long each time it fails
- * again, up to SPOOL_RETRY_LONGEST_MS.  So bad files cost next to nothing and do not take the place
- * of good ones.  SPOOL_RETRY_MAX names are kept; further ones are tried in every pass.  A name that
- * a whole pass through the folder has not seen is forgotten.
+ * A name that fails rests for SPOOL_RETRY_FIRST_MS, then twice as long after each further failure,
+ * up to SPOOL_RETRY_LONGEST_MS.  So bad files cost next to nothing and do not take the place of
+ * good ones.  It keeps SPOOL_RETRY_MAX names; further ones are tried in every pass.  It forgets a
+ * name that a whole pass through the folder did not see.
  *
  * Bookkeeping only: no disk, no clock.  One thread at a time.
  */
@@ -30,10 +30,10 @@ struct spool_retry {
 void spool_retry_init(struct spool_retry *aside, const uint8_t seed[16]);
 void spool_retry_fini(struct spool_retry *aside);
 
-/* The pass has come to this name: is it too early to retry it? */
+/* The pass has reached this name: is it too early to retry it? */
 bool spool_retry_waits(struct spool_retry *aside, const char *name, int64_t now_ms);
 void spool_retry_failed(struct spool_retry *aside, const char *name, int64_t now_ms);
-/* The name was taken after all. */
+/* The name was taken at last. */
 void spool_retry_forget(struct spool_retry *aside, const char *name);
 void spool_retry_end_pass(struct spool_retry *aside);
 size_t spool_retry_count(const struct spool_retry *aside);

@@ -45,15 +45,15 @@ static const char *remedy_of(int code)
 		       "in use, set spool_dir = \"\"";
 	case EACCES:
 	case EPERM:
-		return "the daemon's user needs all rights on the folder, and to read what Cyrus' "
-		       "user writes there";
+		return "the daemon's user needs all rights on the folder, and must be able to read "
+		       "the files of Cyrus' user";
 	case ENOSPC:
 	case EDQUOT:
-		return "make room on that disk";
+		return "make room on its disk";
 	case EROFS:
-		return "make that disk writable";
+		return "make its disk writable";
 	default:
-		return "look at that disk";
+		return "check its disk";
 	}
 }
 
@@ -107,7 +107,7 @@ static int open_folder(struct spooldisk *disk, struct spooldisk_work *work)
 		if (fd < 0) {
 			int code = errno;
 			trouble(work,
-				"the spool folder '%s' is not there and cannot be made: %s; %s",
+				"the spool folder '%s' is missing and cannot be created: %s; %s",
 				disk->path, strerror(code), remedy_of(ENOENT));
 			return -1;
 		}
@@ -126,7 +126,7 @@ static int open_folder(struct spooldisk *disk, struct spooldisk_work *work)
 	if (status.st_mode & S_IWOTH && !(status.st_mode & S_ISVTX))
 		trouble(work,
 			"everybody may write into the spool folder '%s' and remove events from it; "
-			"chmod 2770 it",
+			"run chmod 2770 on it",
 			disk->path);
 	return fd;
 }
@@ -201,7 +201,7 @@ static bool remove_any(int folder, const char *name, unsigned depth, unsigned *b
 	return !unlinkat(folder, name, AT_REMOVEDIR);
 }
 
-/* Users of the mail server must not be able to fill the disk.  False: more has to be removed. */
+/* Users of the mail server must not be able to fill the disk.  False: more must be removed. */
 static bool prune_bad(int bad)
 {
 	unsigned budget = PRUNE_MAX;
@@ -234,8 +234,8 @@ static bool prune_bad(int bad)
 }
 
 /*
- * A folder of another user may be impossible to move, as that writes to it, and its content
- * impossible to remove.
+ * Moving a folder of another user may be impossible, as that writes to it, and so may removing its
+ * content.
  */
 static int move_away(const struct spooldisk *disk, int folder, int bad, struct spool_file *file)
 {
@@ -274,7 +274,7 @@ static const char *remedy_of_one(const struct spool_file *file, int code)
 							    : remedy_of(code);
 }
 
-/* A file that is answered but cannot be removed stays in memory, so that it is not taken twice. */
+/* An answered file that cannot be removed stays in memory, so that it is not taken twice. */
 static void settle(struct spooldisk *disk, struct spooldisk_work *work, int folder)
 {
 	int bad = -1;
@@ -394,7 +394,7 @@ static void reject(struct spool_file *file, char *reason)
 	file->reason = reason;
 }
 
-/* Why a file of this status is not taken; NULL if it is. */
+/* Why a file of this status is rejected; NULL: it is taken. */
 static char *find_fault(const struct spooldisk *disk, const struct stat *status)
 {
 	if (!S_ISREG(status->st_mode))
@@ -410,7 +410,7 @@ static char *find_fault(const struct spooldisk *disk, const struct stat *status)
 	return NULL;
 }
 
-/* Reads the file; one that has grown since is not a request. */
+/* Reads the file; a file that has grown meanwhile is not a request. */
 static int read_bytes(int fd, struct spool_file *file)
 {
 	size_t room = file->size + 1;
@@ -429,12 +429,12 @@ static int read_bytes(int fd, struct spool_file *file)
 	return 0;
 }
 
-/* 0 also if it is to be rejected. */
+/* 0 also if it is rejected. */
 static int read_file(const struct spooldisk *disk, int folder, struct spool_file *file)
 {
 	struct stat status;
 	char *fault;
-	/* Checked before it is opened, too: opening a device may have effects. */
+	/* Checked before opening too: opening a device may have effects. */
 	if (fstatat(folder, file->name, &status, AT_SYMLINK_NOFOLLOW))
 		return -errno;
 	if ((fault = find_fault(disk, &status))) {

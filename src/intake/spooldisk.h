@@ -20,7 +20,7 @@
 #define SPOOLDISK_BAD_MAX 1000
 #define SPOOLDISK_TEMPORARY_MS \
 	(60 * 60 * 1000)		     /* older ones were left by a writer that was killed */
-#define SPOOLDISK_ROOM_MIN (4 * 1024 * 1024) /* less free on the disk is trouble */
+#define SPOOLDISK_ROOM_MIN (4 * 1024 * 1024) /* less free space on the disk is trouble */
 
 enum spooldisk_fate {
 	SPOOLDISK_TAKEN,  /* read, and not answered yet */
@@ -63,9 +63,9 @@ struct spooldisk {
 	char *after;   /* NULL: a pass begins */
 	bool has_more; /* more than names holds: the pass goes on */
 	struct spool_retry aside;
-	bool has_unpruned; /* SPOOLFILE_BAD holds more than it should, for now */
+	bool has_unpruned; /* SPOOLFILE_BAD still holds too much */
 
-	/* The folder as it was last opened. */
+	/* The folder as last opened. */
 	dev_t device;
 	ino_t inode;
 };
@@ -73,7 +73,7 @@ struct spooldisk {
 struct spooldisk_work {
 	bool is_look;		       /* look through the folder; no name may be left */
 	size_t files_max;	       /* to be read at most */
-	size_t bytes_max;	       /* no further file once so much was read */
+	size_t bytes_max;	       /* after so many bytes no further file */
 	struct spool_file_list settle; /* settled; the rest is stuck */
 
 	struct spool_file_list settled;
@@ -86,7 +86,7 @@ void spooldisk_init(struct spooldisk *disk, const char *path, gid_t gid,
 	const struct peer_rules *peers, const uint8_t seed[16]);
 void spooldisk_fini(struct spooldisk *disk);
 bool spooldisk_has_names(const struct spooldisk *disk);
-/* Those that were not read are found again by the next look. */
+/* The next look finds unread files again. */
 void spooldisk_drop_names(struct spooldisk *disk);
 
 void spooldisk_work_init(struct spooldisk_work *work);

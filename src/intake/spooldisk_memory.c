@@ -1,5 +1,5 @@
 /*
- * The part of spooldisk.h that is memory alone, so that a test's stand-in for the disk shares it.
+ * The part of spooldisk.h that only uses memory, so that a test's stand-in for the disk shares it.
  */
 #include "intake/spooldisk.h"
 

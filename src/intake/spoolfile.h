@@ -1,11 +1,11 @@
 /*
- * spoolfile - what is in the spool folder: the contract between mailpush-notify, which writes, and
- * spool.c, which takes in.
+ * spoolfile - the content of the spool folder: the contract between mailpush-notify, which writes
+ * it, and spool.c, which reads it.
  *
  * A file is one notification: a dlist request (dlist.h), the very bytes that would have gone to the
  * stream socket, with RECEIVED, and nothing after it.  Its name is SPOOLFILE_NAME_FORMAT of a
- * number and the writer's pid; the order of events is the order of the names' bytes.  It appears
- * under that name whole, by rename.
+ * number and the writer's pid; the order of events is the order of the names' bytes.  It gets that
+ * name by rename, when it is complete.
  *
  * The number is the time in microseconds, or the last one given out and one more if that is
  * greater: so a clock that is set back does not reverse the order.  Names that begin with a dot are

@@ -22,7 +22,7 @@
 
 enum state {
 	IDLE,	   /* pooled */
-	READING,   /* its request is not whole yet */
+	READING,   /* its request is incomplete */
 	WAITING,   /* for stream_answer */
 	ABANDONED, /* answered NO after ack_timeout and closed; still waits for stream_answer */
 	LINGERING, /* refused; the rest that it sends is thrown away */
@@ -140,7 +140,7 @@ static bool is_full(const struct stream *s)
 	return s->count[READING] + s->count[WAITING] + s->count[LINGERING] >= s->connections_max;
 }
 
-/* Polls the listener only while there is room: it would be ready all the time. */
+/* Polls the listener only while there is room, as it would be ready all the time. */
 static void poll_listener(struct stream *s)
 {
 	bool wanted = may_accept(s);
@@ -246,7 +246,7 @@ static void drop_part(struct stream_request *r)
 	buf_fini(&part);
 }
 
-/* Frees everything that a request has. */
+/* Frees all resources of a request. */
 static void release(struct stream_request *r)
 {
 	struct stream *s = r->stream;
@@ -315,8 +315,7 @@ static void bound_unfinished(struct stream *s)
 		turn_away(r, "unfinished requests take too much memory");
 		struct err err;
 		err_set(&err, -EPROTO,
-			"unfinished requests of more than %d MiB: refused the one that had been "
-			"coming for longest",
+			"unfinished requests take more than %d MiB: refused the oldest one",
 			STREAM_UNFINISHED_MAX / 1024 / 1024);
 		report(s, "unfinished requests", uid, err.text);
 	}
@@ -338,7 +337,7 @@ static void lost(struct stream_request *r)
 static void hand_over(struct stream_request *r, const struct notification *notification)
 {
 	struct stream *s = r->stream;
-	/* The callback may answer, which gives the request back, and still look at the fields. */
+	/* The callback may answer, which frees the request, and still read the fields. */
 	struct buf fields = take_part(r);
 	struct dlist_scan scan = r->scan;
 	r->scan = (struct dlist_scan){0};
@@ -415,8 +414,8 @@ static void refuse_stranger(struct stream *s, int fd, uid_t uid)
 }
 
 /*
- * Closes a connection that was refused already, or else the one silent for longest: Cyrus sends its
- * whole request at once and waits for us with its locks held.  False if there is none.
+ * Closes a connection that was already refused, or else the one that is silent for longest: Cyrus
+ * sends its whole request at once and then waits with its locks held.  False: there is none.
  */
 static bool make_room(struct stream *s)
 {
@@ -456,7 +455,8 @@ static void begin(struct stream *s, int fd)
 		s->callbacks.rejected(s->ctx, "requests of our own", PEER_SELF_TEXT);
 		return;
 	}
-	/* Room is lacking only while the backlog is emptied: otherwise nothing is accepted. */
+	/* Only while the backlog is emptied can room be lacking here: otherwise nothing is
+	 * accepted. */
 	if (is_full(s) && !make_room(s)) {
 		answer_send(fd, "too many connections");
 		close(fd);
@@ -483,7 +483,7 @@ static void cannot_accept(struct stream *s, int e)
 	s->callbacks.rejected(s->ctx, "connections not accepted", err.text);
 }
 
-/* False: no connection waits, or none can be accepted now. */
+/* False: no connection waits, or accepting fails now. */
 static bool accept_one(struct stream *s)
 {
 	int fd = listener_accept(s->fd);
@@ -507,8 +507,8 @@ static bool accept_one(struct stream *s)
 }
 
 /*
- * Closing the listener would drop waiting connections unanswered, so all are accepted, whatever the
- * load.  They are few, as the socket's name is gone already.
+ * Closing the listener would drop waiting connections unanswered, so this accepts all, whatever the
+ * load.  They are few, as the socket's name is already gone.
  */
 static void empty_backlog(struct stream *s)
 {
@@ -545,7 +545,7 @@ static void report_late(struct stream *s)
 static void time_out(struct stream_request *r)
 {
 	struct stream *s = r->stream;
-	/* Bytes that came before the limit, but are not read yet, are in time. */
+	/* Bytes that arrived before the limit, but are unread, are in time. */
 	if (r->state == READING) {
 		read_request(r);
 		if (r->state != READING)
@@ -566,7 +566,7 @@ static void time_out(struct stream_request *r)
 	}
 }
 
-/* Does the clock run for those in this state? */
+/* Do connections in this state have a time limit? */
 static bool is_limited(const struct stream *s, unsigned state)
 {
 	return s->limit_ms[state] && !(state == READING && s->paused);
@@ -588,7 +588,7 @@ static void on_timer(uv_timer_t *timer)
 			r->deadline_ms <= now)
 			time_out(r);
 	}
-	/* Connections that came close together time out together. */
+	/* Connections that came at about the same time time out together. */
 	int64_t late_again_ms = s->late ? now + LATE_TURN_MS : 0;
 	report_late(s);
 	for (unsigned state = 0; state < STATES; state++) {
@@ -692,8 +692,8 @@ int stream_rebind(struct stream *stream, struct err *err)
 	if (stream->is_inherited)
 		return err_set(err, -ENOTSUP,
 			"the file of socket '%s' was removed or replaced, so Cyrus does not reach "
-			"mailpushd; the socket was passed in: make whoever did so make it anew "
-			"(systemctl restart mailpush.socket)",
+			"mailpushd; the socket was passed in, so only the service manager can "
+			"create it again (systemctl restart mailpush.socket)",
 			stream->path);
 	struct peer_file file;
 	int fd = listener_make(stream->path, stream->mode, stream->gid, &file, err);

@@ -3,24 +3,22 @@
  *
  * Cyrus waits for our answer with its locks held (EVENTS.md 2b): `OK ()` when the event is on disk,
  * `NO "reason"` when the request is malformed or `ack_timeout` passed.  Never `OK` alone, which
- * would hang Cyrus.  A connection is closed once it is answered; one whose request was refused
- * lingers for STREAM_LINGER_MS, so that the peer can send the rest and read why.  Bytes after the
- * request are ignored: a second one is not answered.  A peer that is slow to send its request is
- * closed after STREAM_REQUEST_MS, or earlier, the longest silent first, when connections or
- * descriptors run out: none holds up others.  When incomplete requests take more than
- * STREAM_UNFINISHED_MAX of memory together, the one that has been coming for longest is refused.
+ * would hang Cyrus.  It closes a connection after the answer; a connection whose request was
+ * refused lingers for STREAM_LINGER_MS, so that the peer can send the rest and read why.  It
+ * ignores bytes after the request, so it does not answer a second one.  It closes a peer that is
+ * slow to send its request after STREAM_REQUEST_MS, or earlier, the longest silent first, when
+ * connections or descriptors run out: so none holds up others.  When incomplete requests together
+ * take more than STREAM_UNFINISHED_MAX of memory, it refuses the oldest.
  *
- * Most requests are complete when the connection is accepted: they are read at once into one buffer
- * of the stream and cost neither memory nor a place in the loop.  Only an incomplete request is
- * kept with its connection, which is watched.
+ * Most requests are complete when the connection is accepted: it reads them at once into one buffer
+ * of the stream, and they cost neither memory nor a place in the loop.  Only an incomplete request
+ * is kept with its connection, which the loop then watches.
  *
- * The listening socket is made here, or the service manager passed it in (inherit.h): then it is
- * neither unlinked nor emptied at the end, and the next daemon serves the connections waiting in
- * it.
+ * It creates the listening socket, or the service manager passed it in (inherit.h): then it neither
+ * unlinks nor empties it at the end, and the next daemon serves the connections that wait in it.
  *
- * Loop thread only.  A struct stream_request is owned by the stream until stream_answer.  No
- * function here may be called from that stream's own callbacks save stream_answer, stream_pause
- * and stream_unanswered.
+ * Loop thread only.  A struct stream_request is owned by the stream until stream_answer.  From the
+ * stream's own callbacks only stream_answer, stream_pause and stream_unanswered may be called.
  */
 #ifndef MAILPUSH_INTAKE_STREAM_H
 #define MAILPUSH_INTAKE_STREAM_H
@@ -73,39 +71,39 @@ int stream_new(uv_loop_t *loop, const struct stream_settings *settings,
 	struct stream **ret, struct err *err);
 
 /*
- * `reason` NULL: OK ().  Else NO "reason", cut, with characters replaced that a quoted string
- * cannot have.  Does nothing if the peer is gone or got NO already.
+ * `reason` NULL: OK ().  Otherwise NO "reason", cut, without the characters that a quoted string
+ * cannot have.  Does nothing if the peer is gone or already got NO.
  */
 void stream_answer(struct stream_request *request, const char *reason);
 
 /*
- * Stops (or goes on) accepting and reading: overload.  No request times out meanwhile.  Without
- * effect after stream_stop_listening.
+ * Stops accepting and reading, or continues: for overload.  No request times out meanwhile.  It has
+ * no effect after stream_stop_listening.
  */
 void stream_pause(struct stream *stream, bool pause);
 
-/* The socket's file, as it was made; of an inherited one, as it was found. */
+/* The socket's file, as created; for an inherited socket, as found. */
 const struct peer_file *stream_file(const struct stream *stream);
 /*
- * The file is gone: makes socket and file anew, as stream_new, and takes in the connections waiting
- * in the old one (`came` may be called); while paused they are accepted and read later.  A
- * connection without a place is answered NO.  When that fails, the old one stays.  -ENOTSUP for an
- * inherited socket, which only its owner can make.
+ * After the file is gone: creates socket and file again, as stream_new, and takes in the
+ * connections that wait in the old one (may call `came`); while paused it accepts them and reads
+ * them later.  A connection without a place gets NO.  After a failure the old one stays.  -ENOTSUP:
+ * the socket is inherited, so only its owner can create it.
  */
 int stream_rebind(struct stream *stream, struct err *err);
 
 /*
- * Unlinks the listener (unless the file is another one by now), takes in the connections waiting in
- * its backlog (`came` may be called) and closes it; an inherited one is only closed.  A pause ends,
- * so that every waiting connection is answered: one with a request by stream_answer, one without a
- * place NO at once.  Connections stay until they are answered.
+ * Unlinks the listener (unless the file is another one by now), takes in the connections in its
+ * backlog (may call `came`) and closes it; it only closes an inherited one.  Ends a pause, so that
+ * every waiting connection gets an answer: one with a request by stream_answer, one without a place
+ * NO at once.  Connections stay until they are answered.
  */
 void stream_stop_listening(struct stream *stream);
 /* Requests that are coming or still wait for stream_answer. */
 size_t stream_unanswered(const struct stream *stream);
 /*
- * Closes all; those whose request has not come are answered NO, and requests not yet answered must
- * not be answered any more.
+ * Closes all connections; those without a complete request get NO.  Unanswered requests must not be
+ * answered any more.
  */
 void stream_free(struct stream *stream);
 

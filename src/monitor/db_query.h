@@ -1,9 +1,8 @@
 /*
- * db_query - a question that a person asks of the registry or the queue: asked as a job on their
- * threads, never on the loop.
+ * db_query - a question of a person to the registry or the queue, as a job for their threads.
  *
- * Embedded in whatever waits for the answer; it must live until the answer came, also when the
- * daemon stops (status -ECANCELED then).  Loop thread only.
+ * Embedded in the struct that waits for the answer.  It must live until `answered` is called, which
+ * happens also when the daemon stops (with -ECANCELED).  Loop thread only.
  */
 #ifndef MAILPUSH_MONITOR_DB_QUERY_H
 #define MAILPUSH_MONITOR_DB_QUERY_H
@@ -18,16 +17,16 @@ struct db_query {
 	void (*answered)(struct db_query *db_query, int status);
 };
 
-/* LIST (of db_query->query), REMOVE or COUNT; what job borrows is set by the caller. */
+/* LIST (of db_query->query), REMOVE or COUNT.  The caller sets what the job borrows. */
 void db_query_ask_registry(const struct services *services, struct db_query *db_query,
 	enum registry_job_kind kind, void (*answered)(struct db_query *db_query, int status));
 /* Of a user's LIST that has more; what it brought is freed. */
 void db_query_ask_next_page(const struct services *services, struct db_query *db_query,
 	void (*answered)(struct db_query *db_query, int status));
-/* `parts` of READ_*, about db_query->reading. */
+/* `parts`: of QUEUE_READ_*, about db_query->reading. */
 void db_query_ask_queue(const struct services *services, struct db_query *db_query, unsigned parts,
 	void (*answered)(struct db_query *db_query, int status));
-/* Frees what the answers brought. */
+/* Frees the answers. */
 void db_query_fini(struct db_query *db_query);
 
 #endif

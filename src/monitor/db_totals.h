@@ -1,9 +1,9 @@
 /*
- * db_totals - what the databases say about themselves, for status and metrics.
+ * db_totals - sizes and counts of the databases, for status and metrics.
  *
- * Asked when somebody wants it and what is known is older than DB_TOTALS_FRESH_MS.  A database that
- * does not answer holds up nobody for longer than DB_TOTALS_WAIT_MS: what was known before is used
- * then.  Loop thread only.
+ * It asks the databases on demand, when its values are older than DB_TOTALS_FRESH_MS.  If a
+ * database does not answer within DB_TOTALS_WAIT_MS, requests get the last known values.  Loop
+ * thread only.
  */
 #ifndef MAILPUSH_MONITOR_DB_TOTALS_H
 #define MAILPUSH_MONITOR_DB_TOTALS_H
@@ -22,7 +22,7 @@ struct db_totals_values {
 struct db_totals;
 
 struct db_totals *db_totals_new(const struct services *services);
-/* Whoever waits must be gone; jobs that are out must have come back. */
+/* Nobody may wait any more, and all jobs must be back. */
 void db_totals_free(struct db_totals *db_totals);
 
 struct db_totals_waiter {
@@ -30,7 +30,7 @@ struct db_totals_waiter {
 	void (*ready)(struct db_totals_waiter *waiter, const struct db_totals_values *totals);
 };
 
-/* `ready` is called once, now or later. */
+/* Calls `ready` once, from within or later. */
 void db_totals_want(struct db_totals *db_totals, struct db_totals_waiter *waiter);
 void db_totals_forget(struct db_totals *db_totals, struct db_totals_waiter *waiter);
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#define ALIVE_MS 15000 /* an empty line, so that a reader that is gone is noticed */
+#define ALIVE_MS 15000 /* an empty line, to notice readers that are gone */
 
 struct follower {
 	LIST_ENTRY(follower) place;
@@ -66,12 +66,12 @@ void event_stream_follow(
 	http_stream(request, "application/x-ndjson");
 	http_defer(request, on_gone, follower);
 	LIST_INSERT_HEAD(&stream->followers, follower, place);
-	/* The answer begins at once, also when nothing happens. */
+	/* The answer begins at once, even if nothing happens. */
 	http_write(request, "\n", 1);
 	uv_timer_start(&stream->alive, on_alive, ALIVE_MS, ALIVE_MS);
 }
 
-/* A reader that was too slow is told how much it missed before it gets the next line. */
+/* A reader that was too slow first learns how many lines it missed. */
 static void write_line(struct follower *follower, const char *line, size_t size)
 {
 	char missed[64];

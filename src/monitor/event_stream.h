@@ -1,8 +1,8 @@
 /*
- * event_stream - the clients that follow the events (`mailpushctl events --follow`), and the
- * commands that wait for an answer of Apple's.
+ * event_stream - clients that follow the events (`mailpushctl events --follow`), and commands that
+ * wait for an answer of Apple.
  *
- * It makes itself the observer of flow/.  Loop thread only.
+ * It is the observer of flow/.  Loop thread only.
  */
 #ifndef MAILPUSH_MONITOR_EVENT_STREAM_H
 #define MAILPUSH_MONITOR_EVENT_STREAM_H
@@ -16,7 +16,7 @@
 
 struct event_stream;
 
-/* A push to this registration was answered; `then`: what follows, in a word or two. */
+/* Apple answered a push to this registration; `then`: what follows, in a word or two. */
 struct event_stream_listener {
 	struct event_stream_listener *next;
 	void (*answered)(struct event_stream_listener *listener, const struct registry_key *key,
@@ -24,13 +24,13 @@ struct event_stream_listener {
 };
 
 struct event_stream *event_stream_new(uv_loop_t *loop, struct observer *observer);
-/* After control_stop, so that no request follows any more. */
+/* After control_stop, which ends the requests that follow. */
 void event_stream_free(struct event_stream *stream);
 
 void event_stream_listen(struct event_stream *stream, struct event_stream_listener *listener);
 void event_stream_unlisten(struct event_stream *stream, struct event_stream_listener *listener);
 
-/* GET /events: lines of JSON that go on. */
+/* GET /events: lines of JSON without end. */
 void event_stream_follow(
 	const struct services *services, struct http_request *request, const char *tail);
 

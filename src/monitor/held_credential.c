@@ -28,7 +28,7 @@ static void print_since(const struct sender_way *way, char ret[SINCE_SIZE])
 	time_t seconds = (time_t)((clock_unix_ms() - way->held_ms) / CLOCK_SECOND_MS);
 	struct tm tm;
 	if (!gmtime_r(&seconds, &tm) || !strftime(ret, SINCE_SIZE, "%Y-%m-%d %H:%M:%S UTC", &tm))
-		snprintf(ret, SINCE_SIZE, "a time out of reach");
+		snprintf(ret, SINCE_SIZE, "an unknown time");
 }
 
 static void print_hold(const struct services *services, const struct sender_way *way, char *ret)

@@ -1,5 +1,5 @@
 /*
- * page_text - the status page as it is sent; made of the files of page/ by page/embed.py.
+ * page_text - the status page, which page/embed.py makes of the files in page/.
  */
 #ifndef MAILPUSH_MONITOR_PAGE_TEXT_H
 #define MAILPUSH_MONITOR_PAGE_TEXT_H
@@ -8,7 +8,7 @@
 
 extern const unsigned char page_text_html[];
 extern const size_t page_text_html_size;
-/* Its Content-Security-Policy: it runs its own script and style, and nothing else. */
+/* Its Content-Security-Policy, which allows its own script and style and nothing else. */
 extern const char page_text_policy[];
 
 #endif

@@ -15,7 +15,7 @@ static void head(struct buf *out, const char *name, const char *type, const char
 	buf_printf(out, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", name, help, name, type);
 }
 
-/* Of a label: what stands between the quotes. */
+/* The value of a label, between its quotes. */
 static void value(struct buf *out, const char *text)
 {
 	for (const char *c = text; *c; c++) {
@@ -76,8 +76,7 @@ static void histogram(struct buf *out, const char *name, const char *key, const 
 static void write_events(const struct services *services, struct buf *out)
 {
 	const struct metrics *metrics = services->metrics;
-	head(out, "events_total", "counter",
-		"Events, by what happened, how they came and what follows.");
+	head(out, "events_total", "counter", "Events, by kind, transport and action.");
 	for (int kind = 0; kind < EVENT_KINDS; kind++)
 		for (int transport = 0; transport < METRICS_TRANSPORT_COUNT; transport++)
 			for (int action = 0; action < RELAY_ACTIONS; action++) {
@@ -97,17 +96,17 @@ static void write_events(const struct services *services, struct buf *out)
 	single(out, "events_waiting", "gauge", "Events on their way in.",
 		arrivals_count(services->arrivals));
 	head(out, "event_acknowledgement_seconds", "histogram",
-		"From the coming of an event to its acknowledgement to Cyrus.");
+		"Time from receiving an event to its acknowledgement to Cyrus.");
 	histogram(out, "event_acknowledgement_seconds", NULL, NULL, &metrics->acknowledged);
 }
 
-/* What is not ours: counted where it is passed on. */
+/* Notifications for other programs, which forward counts. */
 static void write_notifications(const struct services *services, struct buf *out)
 {
 	struct forward_counts counts;
 	forward_count(services->forward, &counts);
 	head(out, "notifications_forwarded_total", "counter",
-		"Notifications for other programs, by what became of them.");
+		"Notifications for other programs, by outcome.");
 	labelled(out, "notifications_forwarded_total", "outcome", "forwarded", counts.passed);
 	labelled(out, "notifications_forwarded_total", "outcome", "dropped", counts.lost);
 	labelled(out, "notifications_forwarded_total", "outcome", "unwanted", counts.not_ours);
@@ -121,16 +120,16 @@ static void write_registrations(
 	const struct metrics *metrics = services->metrics;
 	const struct registry_totals *registry = &totals->registry;
 	head(out, "registrations", "gauge",
-		"Registrations in the registry: pushed to if active or superseded.");
+		"Registrations in the registry; active and superseded ones get pushes.");
 	for (int i = 0; i < REGISTRY_STATES; i++)
 		labelled(out, "registrations", "state", registry_state_names[i],
 			registry->in_state[i]);
 	head(out, "registrations_received_total", "counter",
-		"Registrations that phones made, by what they were to us.");
+		"Registrations received from phones, by kind.");
 	for (int i = 0; i < METRICS_RECEIVED_COUNT; i++)
 		labelled(out, "registrations_received_total", "kind", metrics_received_names[i],
 			metrics->received[i]);
-	head(out, "registrations_gone_total", "counter", "Registrations deleted, by why.");
+	head(out, "registrations_gone_total", "counter", "Registrations removed, by cause.");
 	for (int i = 0; i < METRICS_GONE_COUNT; i++)
 		labelled(out, "registrations_gone_total", "why", metrics_gone_names[i],
 			metrics->gone[i]);
@@ -141,14 +140,14 @@ static void write_queue(
 {
 	struct schedule_counts counts;
 	queue_count(services->queue, &counts);
-	head(out, "queue_pushes", "gauge", "Pushes not told yet, by state.");
+	head(out, "queue_pushes", "gauge", "Pending pushes, by state.");
 	labelled(out, "queue_pushes", "state", "storing", counts.storing);
 	labelled(out, "queue_pushes", "state", "waiting", counts.waiting);
 	labelled(out, "queue_pushes", "state", "in_flight", counts.flying);
-	single(out, "queue_mailboxes", "gauge", "Changed mailboxes that these pushes tell of.",
+	single(out, "queue_mailboxes", "gauge", "Changed mailboxes that these pushes name.",
 		counts.news);
 	head(out, "queue_oldest_age_seconds", "gauge",
-		"Age of the oldest change not told yet, 0 when there is none.");
+		"Age of the oldest pending change, 0 if there is none.");
 	int64_t age_ms = totals->queue_oldest_ms ? clock_unix_ms() - totals->queue_oldest_ms : 0;
 	buf_printf(out, PREFIX "queue_oldest_age_seconds %.3f\n",
 		age_ms > 0 ? (double)age_ms / 1000 : 0);
@@ -157,7 +156,7 @@ static void write_queue(
 static void write_pushes(const struct services *services, struct buf *out)
 {
 	const struct metrics *metrics = services->metrics;
-	head(out, "pushes_total", "counter", "Pushes sent, by how they ended and what Apple said.");
+	head(out, "pushes_total", "counter", "Pushes sent, by result and Apple's answer.");
 	for (unsigned i = 0; i < metrics->verdict_count; i++) {
 		const struct metrics_verdict *verdict = &metrics->verdicts[i];
 		char status[16];
@@ -169,17 +168,18 @@ static void write_pushes(const struct services *services, struct buf *out)
 		buf_printf(out, "} %" PRIu64 "\n", verdict->count);
 	}
 	head(out, "event_to_push_seconds", "histogram",
-		"From the oldest change that a push tells of to its sending, by urgency; "
-		"urgent: from the oldest urgent one.");
+		"Time from the oldest change that a push names to its sending, by urgency; urgent: "
+		"from the oldest urgent change.");
 	histogram(out, "event_to_push_seconds", "urgency", "urgent",
 		&metrics->event_to_push[QUEUE_URGENT]);
 	histogram(out, "event_to_push_seconds", "urgency", "deferred",
 		&metrics->event_to_push[QUEUE_DEFERRED]);
-	head(out, "push_answer_seconds", "histogram", "From a push to Apple's answer.");
+	head(out, "push_answer_seconds", "histogram",
+		"Time from sending a push to Apple's answer.");
 	histogram(out, "push_answer_seconds", NULL, NULL, &metrics->answered);
 }
 
-/* Which of a credential's numbers a walk writes: a family stands together. */
+/* Which number of each credential a walk writes: Prometheus wants a family in one block. */
 enum way_family { CONNECTIONS, STREAMS, STREAMS_LIMIT, EXPIRY, WORKS, WAY_FAMILIES };
 
 static const struct {
@@ -190,7 +190,7 @@ static const struct {
 	[STREAMS] = {"streams", "Pushes in flight on them."},
 	[STREAMS_LIMIT] = {"streams_limit", "Pushes that may be in flight on them."},
 	[EXPIRY] = {"credential_expiry_timestamp_seconds",
-		"When the credential expires; a token key does not."},
+		"When the credential expires; token keys do not."},
 	[WORKS] = {"credential_works", "0 while no push can be sent with the credential."},
 };
 
@@ -249,7 +249,7 @@ static void write_databases(
 	head(out, "events_parked", "gauge", "Events kept in the queue until the registry answers.");
 	buf_printf(out, PREFIX "events_parked %" PRIu64 "\n", arrivals_parked(services->arrivals));
 	head(out, "registry_conflicts_total", "counter",
-		"Batches of the registry done again: another transaction was in the way.");
+		"Batches of the registry repeated because of another transaction.");
 	buf_printf(out, PREFIX "registry_conflicts_total %" PRIu64 "\n",
 		registry_conflicts(services->registry));
 	head(out, "registry_round_trips_total", "counter",
@@ -257,7 +257,7 @@ static void write_databases(
 	buf_printf(out, PREFIX "registry_round_trips_total %" PRIu64 "\n",
 		registry_round_trips(services->registry));
 	head(out, "database_commit_seconds", "histogram",
-		"Time that a database took for a batch of jobs and its commit.");
+		"Time of a batch of jobs in a database, with its commit.");
 	histogram(out, "database_commit_seconds", "database", "registry",
 		worker_histogram(registry_worker(services->registry)));
 	histogram(out, "database_commit_seconds", "database", "queue",
@@ -274,7 +274,7 @@ static void on_alarm(void *ctx, const char *name, const char *text, int64_t sinc
 void prometheus_write(
 	const struct services *services, const struct db_totals_values *totals, struct buf *ret)
 {
-	head(ret, "build_info", "gauge", "The version that runs.");
+	head(ret, "build_info", "gauge", "The running version.");
 	labelled(ret, "build_info", "version", MAILPUSH_VERSION, 1);
 	head(ret, "start_time_seconds", "gauge", "When the daemon started.");
 	buf_printf(
@@ -286,8 +286,8 @@ void prometheus_write(
 	write_pushes(services, ret);
 	write_ways(services, ret);
 	write_databases(services, totals, ret);
-	head(ret, "alarm", "gauge", "1 for each alarm that stands.");
+	head(ret, "alarm", "gauge", "1 for each active alarm.");
 	alarm_each(on_alarm, ret);
 	single(ret, "log_lines_dropped_total", "counter",
-		"Lines not logged because the log's target was stuck.", log_dropped());
+		"Lines dropped because the log's target did not keep up.", log_dropped());
 }

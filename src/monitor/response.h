@@ -23,9 +23,9 @@ void response_error(struct http_request *request, unsigned status, const char *f
    registry's, `refusal` (or NULL). */
 void response_undone(struct http_request *request, int status, const char *refusal);
 
-/* A text of ours or from outside, made valid UTF-8 if it is not. */
+/* Any text, also one from outside; invalid UTF-8 is replaced. */
 json_t *response_text(const char *text);
-/* A device token or an account id, cut unless `full`. */
+/* A device token or an account id, shortened unless `full`. */
 json_t *response_secret(const char *text, bool full);
 json_t *response_key(const struct registry_key *key);
 /* Unix milliseconds as seconds; 0 is null. */

@@ -1,7 +1,7 @@
 /*
  * services - the parts that monitor and admin read from and give orders to.
  *
- * Pointers to parts that outlive the control socket; daemon/parts.c makes them.  Loop thread only.
+ * Pointers to parts that outlive the control socket; daemon/parts.c fills it.  Loop thread only.
  */
 #ifndef MAILPUSH_MONITOR_SERVICES_H
 #define MAILPUSH_MONITOR_SERVICES_H

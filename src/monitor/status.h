@@ -12,7 +12,7 @@
 json_t *status_of(const struct services *services, const struct db_totals_values *totals);
 /* The configured credentials alone. */
 json_t *status_credentials(const struct services *services);
-/* What keeps events from being taken in durably; NULL: nothing. */
+/* The alarms because of which events are not stored safely; NULL: none. */
 json_t *status_unready(void);
 
 #endif

@@ -13,11 +13,11 @@
 #define STATUS_OK 200
 #define SLOW 0.95 /* the part of all pushes that a latency of the charts is about */
 
-/* What is shown of /status; the rest is for who may use the control socket. */
+/* The members of /status that the page shows; the rest is only for the control socket. */
 static const char *const shown[] = {"version", "site", "started", "now", "events", "registrations",
 	"queue", "pushes", "rates", "credentials"};
 
-/* Alarms that quote what others wrote: lines of mailpush.conf, names of files. */
+/* Alarms that quote others: lines of mailpush.conf, names of files. */
 static const char *const quoting[] = {"reload", "spool"};
 
 void status_page_show(
@@ -97,7 +97,7 @@ static json_t *history_json(const struct history *history, enum history_span spa
 	json_t *events = json_array();
 	json_t *taken = json_array();
 	json_t *failed = json_array();
-	json_t *told = json_array();
+	json_t *event_to_push = json_array();
 	json_t *answered = json_array();
 	unsigned count = history_count(history, span);
 	for (unsigned i = 0; i < count; i++) {
@@ -105,12 +105,12 @@ static json_t *history_json(const struct history *history, enum history_span spa
 		json_array_append_new(events, json_integer((json_int_t)bucket->events));
 		json_array_append_new(taken, json_integer((json_int_t)bucket->taken));
 		json_array_append_new(failed, json_integer((json_int_t)bucket->failed));
-		json_array_append_new(told, latency(&bucket->told));
+		json_array_append_new(event_to_push, latency(&bucket->event_to_push));
 		json_array_append_new(answered, latency(&bucket->answered));
 	}
 	return json_pack("{si,so,so,so,so,so}", "seconds",
 		(int)(history_width_ms(span) / CLOCK_SECOND_MS), "events", events, "taken", taken,
-		"failed", failed, "told", told, "answered", answered);
+		"failed", failed, "event_to_push", event_to_push, "answered", answered);
 }
 
 json_t *status_page_data(const struct services *services, const struct db_totals_values *totals)
@@ -133,7 +133,7 @@ void status_page_sample(const struct services *services)
 {
 	const struct metrics *metrics = services->metrics;
 	struct history_totals totals = {.events = metrics->event_total,
-		.told = &metrics->event_to_push[QUEUE_URGENT],
+		.event_to_push = &metrics->event_to_push[QUEUE_URGENT],
 		.answered = &metrics->answered};
 	metrics_outcomes(metrics, &totals.taken, &totals.failed);
 	history_sample(services->history, clock_monotonic_ms(), &totals);

@@ -1,8 +1,8 @@
 /*
- * status_page - the page that shows a browser how the daemon is, and the JSON that it lives on.
+ * status_page - the status page for a browser, and the JSON that it shows.
  *
- * The page (page/, built into the program) is the same for all and holds no data: it asks for the
- * JSON every few seconds.  That has no tokens, and no names of people unless status_page_names.
+ * The page (page/, built into the program) holds no data: it fetches the JSON every few seconds.
+ * The JSON has no tokens, and no names of people unless status_page_names is set.
  *
  * Loop thread only.
  */
@@ -19,7 +19,7 @@ void status_page_show(
 	const struct services *services, struct http_request *request, const char *tail);
 json_t *status_page_data(const struct services *services, const struct db_totals_values *totals);
 
-/* What was counted is put down in the history; to be called every METRICS_SAMPLE_MS. */
+/* Records the counters in the history.  Call it every METRICS_SAMPLE_MS. */
 void status_page_sample(const struct services *services);
 
 #endif

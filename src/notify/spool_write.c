@@ -139,9 +139,9 @@ static const char *remedy_of(int code)
 		return "the user that Cyrus runs as needs write permission, by the folder's group";
 	case ENOSPC:
 	case EDQUOT:
-		return "make room on that disk";
+		return "make room on its disk";
 	case EROFS:
-		return "make that disk writable";
+		return "make its disk writable";
 	default:
 		return "look at that disk";
 	}

@@ -99,7 +99,7 @@ enum registry_imported {
 	REGISTRY_IMPORTED_NEW,
 	REGISTRY_IMPORTED_RENEWED,
 	REGISTRY_IMPORTED_KNOWN,   /* not taken: what is stored is as new, or newer */
-	REGISTRY_IMPORTED_EXPIRED, /* not taken: it was not renewed for registration_ttl */
+	REGISTRY_IMPORTED_EXPIRED, /* not taken: it was not renewed within registration_ttl */
 	REGISTRY_IMPORTED_LIMIT,   /* not taken: registrations_per_user were renewed later */
 	REGISTRY_IMPORTED_KINDS
 };

@@ -66,7 +66,8 @@ static int get_text(
 		return 0;
 	const char *text = json_is_null(value) ? "" : json_string_value(value);
 	if (!text || json_string_length(value) > most)
-		return err_set(err, -EINVAL, "'%s' must be a text of at most %zu bytes", key, most);
+		return err_set(
+			err, -EINVAL, "'%s' must be a string of at most %zu bytes", key, most);
 	for (const char *c = text; *c; c++) {
 		if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\')
 			return err_set(err, -EINVAL,

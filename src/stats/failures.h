@@ -36,7 +36,7 @@ struct failures;
 struct failures *failures_new(bool with_names);
 void failures_free(struct failures *failures);
 
-/* `user` is NULL for a failure that is not about a user. */
+/* `user` is NULL for a failure that concerns no user. */
 void failures_add_push(struct failures *failures, const struct apns_answer *answer,
 	const char *user, int64_t unix_ms);
 void failures_add_connection(

@@ -61,7 +61,7 @@ static void add(struct history_bucket *bucket, const struct history_totals *tota
 	bucket->events += totals->events - before->events;
 	bucket->taken += totals->taken - before->taken;
 	bucket->failed += totals->failed - before->failed;
-	histogram_add_growth(&bucket->told, totals->told, &before->told);
+	histogram_add_growth(&bucket->event_to_push, totals->event_to_push, &before->event_to_push);
 	histogram_add_growth(&bucket->answered, totals->answered, &before->answered);
 }
 
@@ -76,7 +76,7 @@ void history_sample(struct history *history, int64_t now_ms, const struct histor
 		.events = totals->events,
 		.taken = totals->taken,
 		.failed = totals->failed,
-		.told = *totals->told,
+		.event_to_push = *totals->event_to_push,
 		.answered = *totals->answered,
 	};
 }

@@ -1,10 +1,10 @@
 /*
  * history - counts over the last hour and the last day, for the charts of the status page.
  *
- * The totals are sampled, and their growth is added to the present bucket: minutes for an hour,
- * quarters of an hour for a day.  So the code that counts need not know of it, and its size is
- * fixed.  Time is monotonic and begins with the daemon: setting the system clock moves nothing, and
- * there are no buckets from before the start.
+ * It samples the totals and adds their growth to the present bucket: minutes for an hour, quarters
+ * of an hour for a day.  So the code that counts does not know of it, and its size is fixed.  Time
+ * is monotonic and begins with the daemon: setting the system clock has no effect, and there are no
+ * buckets from before the start.
  *
  * Pure.
  */
@@ -23,17 +23,17 @@ enum history_span { HISTORY_HOUR, HISTORY_DAY, HISTORY_SPANS };
 /* Totals since the start; they never shrink. */
 struct history_totals {
 	uint64_t events;
-	uint64_t taken;			  /* pushes that Apple accepted */
-	uint64_t failed;		  /* pushes that ended otherwise */
-	const struct histogram *told;	  /* from news to its push */
-	const struct histogram *answered; /* from a push to Apple's answer */
+	uint64_t taken;			       /* pushes that Apple accepted */
+	uint64_t failed;		       /* pushes with another ending */
+	const struct histogram *event_to_push; /* from news to its push */
+	const struct histogram *answered;      /* from a push to Apple's answer */
 };
 
 struct history_bucket {
 	uint64_t events;
 	uint64_t taken;
 	uint64_t failed;
-	struct histogram told;
+	struct histogram event_to_push;
 	struct histogram answered;
 };
 
@@ -43,8 +43,8 @@ struct history *history_new(int64_t now_ms);
 void history_free(struct history *history);
 
 /*
- * The growth of the totals since the last sample is added to the bucket of `now_ms`, so samples
- * must come much more often than once a minute.  A time before the last sample counts as that time.
+ * Adds the growth of the totals since the last sample to the bucket of `now_ms`, so samples must
+ * come much more often than once a minute.  A time before the last sample counts as that time.
  */
 void history_sample(struct history *history, int64_t now_ms, const struct history_totals *totals);
 

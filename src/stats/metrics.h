@@ -14,16 +14,16 @@
 
 #include <stdint.h>
 
-#define METRICS_COUNTERS(X)                                                                    \
-	X(rejected, "events_rejected_total",                                                   \
-		"Messages refused at a socket: malformed, or from a user not allowed.")        \
-	X(malformed, "events_malformed_total", "Events that could not be understood.")         \
-	X(shed, "events_shed_total", "Events dropped because too many waited (max_waiting).")  \
-	X(other_class, "notifications_other_total",                                            \
-		"Notifications of other classes than EVENT, which are not for this service.")  \
-	X(given_up, "pushes_given_up_total", "Pushes that failed for a day and were dropped.") \
-	X(stopped, "registrations_stopped_total",                                              \
-		"Registrations that are not pushed to until they renew: Apple's answer.")
+#define METRICS_COUNTERS(X)                                                                     \
+	X(rejected, "events_rejected_total",                                                    \
+		"Messages rejected at a socket: malformed, or from a user who is not allowed.") \
+	X(malformed, "events_malformed_total", "Events that could not be understood.")          \
+	X(shed, "events_shed_total", "Events dropped because too many waited (max_waiting).")   \
+	X(other_class, "notifications_other_total",                                             \
+		"Notifications of another class than EVENT, for other programs.")               \
+	X(given_up, "pushes_given_up_total", "Pushes that failed for a day and were dropped.")  \
+	X(stopped, "registrations_stopped_total",                                               \
+		"Registrations stopped by Apple's answer, until they renew.")
 
 /* The label `kind` of registrations_received_total. */
 #define METRICS_RECEIVED(X) X(new) X(changed) X(renewed) X(stale)
@@ -43,7 +43,7 @@ extern const char *const metrics_received_names[METRICS_RECEIVED_COUNT];
 extern const char *const metrics_gone_names[METRICS_GONE_COUNT];
 extern const char *const metrics_transport_names[METRICS_TRANSPORT_COUNT];
 
-#define METRICS_VERDICTS_MAX 64 /* different ones; any more count as the last */
+#define METRICS_VERDICTS_MAX 64 /* different ones; further ones count as the last */
 #define METRICS_SAMPLES 13	/* of the totals, METRICS_SAMPLE_MS apart: a minute */
 #define METRICS_SAMPLE_MS 5000
 
@@ -63,7 +63,7 @@ struct metrics {
 	} verdicts[METRICS_VERDICTS_MAX];
 	unsigned verdict_count;
 
-	struct histogram acknowledged; /* from the arrival of the event to OK */
+	struct histogram acknowledged; /* from receiving the event to OK */
 	struct histogram
 		event_to_push[2];  /* by queue_urgency: from the oldest (urgent) news to its push */
 	struct histogram answered; /* from a push to Apple's answer */
@@ -86,7 +86,7 @@ static inline void metrics_event(struct metrics *metrics, enum event_kind kind,
 }
 
 void metrics_answer(struct metrics *metrics, const struct apns_answer *answer);
-/* Pushes that Apple accepted and refused; a push that it never looked at is neither. */
+/* Pushes that Apple accepted and refused; a push that it did not process is neither. */
 void metrics_outcomes(const struct metrics *metrics, uint64_t *ret_taken, uint64_t *ret_failed);
 /* Of one of metrics_transport_names. */
 enum metrics_transport metrics_transport_of(const char *name);

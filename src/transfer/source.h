@@ -1,9 +1,9 @@
 /*
- * source - where registrations to be imported come from, one after another.
+ * source - registrations to import, one after another.
  *
  * Each kind is a table of functions in a file of its own (source_*.c).  It gives JSON objects as
- * `mailpushctl export` writes them; mailpushd judges what they say.  Memory is bounded: a source is
- * never read whole.
+ * `mailpushctl export` writes them; mailpushd validates them.  Memory is bounded: a source is never
+ * read as a whole.
  */
 #ifndef MAILPUSH_TRANSFER_SOURCE_H
 #define MAILPUSH_TRANSFER_SOURCE_H
@@ -19,7 +19,7 @@
 
 enum source_found {
 	SOURCE_FOUND,	/* ret is a registration, the caller's */
-	SOURCE_REFUSED, /* something that is none: err says why; the next may be asked for */
+	SOURCE_REFUSED, /* not a registration: err gives the reason; the next one may follow */
 	SOURCE_END,
 	SOURCE_FAILED, /* err says why */
 };

@@ -118,7 +118,8 @@ static int take_names(struct tables *tables, const char *columns, struct err *er
 			i++;
 		if (i == NAMES || !name || !*name)
 			return err_set(err, -EINVAL,
-				"--columns: '%s' is none of devices=, device_token=, account_id=, "
+				"--columns: '%s' must be one of devices=, device_token=, "
+				"account_id=, "
 				"user=, time=, mailboxes=, mailbox_user=, mailbox= with a name",
 				pair);
 		names[i] = name;
@@ -253,7 +254,7 @@ static json_t *text_of(const char *text)
 	return text && utf8_is_valid(text, strlen(text)) ? json_string(text) : NULL;
 }
 
-/* What is not UTF-8 becomes null, which mailpushd refuses. */
+/* Text that is not UTF-8 becomes null, which mailpushd refuses. */
 static void set_text(json_t *json, const char *key, const char *text)
 {
 	json_t *value = text_of(text);
@@ -296,7 +297,7 @@ static enum source_found make_registration(
 {
 	double renewed = 0;
 	if (!read_time(device[ROW_TIME], &renewed)) {
-		err_set(err, -EINVAL, "its time is no time");
+		err_set(err, -EINVAL, "its time is not a time");
 		return SOURCE_REFUSED;
 	}
 	json_t *json =

@@ -3,9 +3,9 @@
  * "Mailboxes":
  * [...] or null, "RegistrationTime": ...}}}}}.
  *
- * It names no topic and no subtopic.  The time is missing in old files.  Those of 2021 to 2025 also
- * hold certificates with their private keys, which are passed over.  The file may be large, so
- * jansson is given one user after another.
+ * It names no topic and no subtopic.  The time is missing in old files.  Files of 2021 to 2025 also
+ * hold certificates with their private keys, which it skips.  The file may be large, so jansson
+ * gets one user after another.
  */
 #include "base/mem.h"
 #include "transfer/source.h"
@@ -27,7 +27,7 @@ struct xapsd {
 	bool is_in_users;
 	bool is_first; /* of the members of the object that is being read */
 	bool holds_keys;
-	size_t left;   /* bytes that the value being read may still have */
+	size_t left;   /* bytes left for the value being read */
 	json_t *user;  /* whose accounts are given; NULL: none */
 	char *name;    /* of the user */
 	void *account; /* iterator, the next to be given */
@@ -51,7 +51,7 @@ static int malformed(const struct xapsd *x, struct err *err)
 {
 	if (ferror(x->file))
 		return err_set(err, -EIO, "cannot read %s: %s", x->place, strerror(errno));
-	return err_set(err, -EINVAL, "%s is no database.json of xapsd, or is damaged", x->place);
+	return err_set(err, -EINVAL, "%s is not a database.json of xapsd, or is damaged", x->place);
 }
 
 static int expect(struct xapsd *x, int wanted, struct err *err)
@@ -59,7 +59,7 @@ static int expect(struct xapsd *x, int wanted, struct err *err)
 	return skip_space(x) == wanted ? 0 : malformed(x, err);
 }
 
-/* A byte at a time, so that nothing behind the value is taken. */
+/* A byte at a time, so that nothing behind the value is consumed. */
 static size_t give_byte(void *buffer, size_t size, void *ctx)
 {
 	struct xapsd *x = ctx;

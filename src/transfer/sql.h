@@ -1,8 +1,7 @@
 /*
- * sql - what an SQL server must do so that registrations can be read from it.
+ * sql - the functions of a database from which registrations are read.
  *
- * One query is asked, whose rows come as a stream: a server keeps them, or a page of them is in
- * memory at a time.
+ * One query gives its rows as a stream: the server keeps them, or memory holds a page of them.
  */
 #ifndef MAILPUSH_TRANSFER_SQL_H
 #define MAILPUSH_TRANSFER_SQL_H

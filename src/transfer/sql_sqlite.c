@@ -47,7 +47,7 @@ static int open_file(const char *dsn, const char *password_file, struct sql **re
 		return failed;
 	}
 	sqlite3_busy_timeout(file->handle, BUSY_TIMEOUT_MS);
-	/* Else a column that is not there is a text. */
+	/* Without it a missing column would be a text. */
 	sqlite3_db_config(file->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	*ret = &file->sql;
 	return 0;

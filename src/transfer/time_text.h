@@ -1,5 +1,5 @@
 /*
- * time_text - times as other programs write them.
+ * time_text - reads times as other programs write them.
  *
  * Pure.
  */

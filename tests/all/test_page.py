@@ -155,7 +155,7 @@ def test_phones_that_are_stopped_are_neither_told_nor_well(site, browser, url):
     site.deliver(phone.user)
     browser.wait("All is well, except for 1 phone", "#verdict")
     assert "phones pushed to\n1\nphones stopped\n1" in browser.text("#figures")
-    assert "mailpushctl devices names them" in browser.text("#advice")
+    assert "mailpushctl devices lists them" in browser.text("#advice")
     assert [(r, t) for r, t in browser.run(CONTRASTS) if r < 4.5] == []
     site.register(phone)
     browser.wait("phones stopped\n0", "#figures")

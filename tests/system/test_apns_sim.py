@@ -769,7 +769,7 @@ def test_who_asks_for_the_record_gets_what_the_reader_has_not_read_yet(sim, clie
     ({"do": "next", "status": 99}, "'status' must be a whole number from 200 to 599"),
     ({"do": "next", "status": 500, "reason": 'a"b'}, "'reason' must be printable ASCII"),
     ({"do": "token", "status": 410}, "'token' is missing"),
-    ({"do": "token", "token": "a" * 201, "status": 410}, "'token' must be a text"),
+    ({"do": "token", "token": "a" * 201, "status": 410}, "'token' must be a string"),
     ({"do": "delay", "ms": -1}, "'ms' must be a whole number"),
     ({"do": "delay"}, "'ms' is missing"),
     ({"do": "goaway", "last": "some"}, "'last' must be"),

@@ -231,7 +231,7 @@ def test_events_cannot_be_passed_on_to_nobody(daemon):
 
 def test_a_file_to_pass_notifications_on_to_is_named(daemon):
     daemon.write_conf(forward_socket=str(daemon.conf))
-    assert f"forward_socket: '{daemon.conf}' is no socket" in complaint(daemon)
+    assert f"forward_socket: '{daemon.conf}' is not a socket" in complaint(daemon)
 
 
 # ---- credentials ----
@@ -440,7 +440,7 @@ def test_a_folder_that_is_not_there_is_named(daemon, key):
     prefix = "sqlite:" if key == "registry" else ""
     daemon.write_conf(**{key: f"{prefix}/no/such/folder/file"})
     said = complaint(daemon)
-    assert f"{key}: the folder '/no/such/folder': No such file or directory; make it" in said
+    assert f"{key}: the folder '/no/such/folder': No such file or directory; create it" in said
 
 
 @pytest.fixture
@@ -472,25 +472,25 @@ class TestAsAnotherUser:
         (daemon.dir / "queue.sqlite").touch(0o600)
         said, = check_as_nobody()
         assert said.startswith(f"{daemon.conf}: queue: '{daemon.dir}/queue.sqlite': Permission denied")
-        assert said.endswith("unless somebody else ran mailpushd")
+        assert said.endswith("unless another user ran mailpushd")
 
     def test_a_group_that_the_daemon_is_not_in_is_named(self, daemon, check_as_nobody):
         daemon.write_conf(socket_group="mail", control_group="mail")
         assert check_as_nobody() == [
-            f"{daemon.conf}: {key}: the daemon's user is not in the group, and cannot give the "
+            f"{daemon.conf}: {key}: the daemon's user is not in the group, so it cannot give the "
             "socket to it; as root: usermod -aG mail USER"
             for key in ("socket_group", "control_group")]
 
 
 def test_a_spool_that_cannot_be_made_is_named(daemon):
     daemon.write_conf(spool_dir="/no/such/folder/spool")
-    assert ("spool_dir: '/no/such/folder/spool': No such file or directory; make it: install -d"
+    assert ("spool_dir: '/no/such/folder/spool': No such file or directory; create it: install -d"
             in complaint(daemon))
 
 
 def test_a_file_in_the_place_of_the_spool_is_named(daemon):
     daemon.write_conf(spool_dir=daemon.conf)
-    assert f"spool_dir: '{daemon.conf}' is no folder" in complaint(daemon)
+    assert f"spool_dir: '{daemon.conf}' is not a folder" in complaint(daemon)
 
 
 def test_a_spool_that_is_there_is_fine(daemon):
@@ -504,14 +504,14 @@ SOCKETS = ["notify_socket", "stream_socket", "control_socket"]
 @pytest.mark.parametrize("key", SOCKETS)
 def test_a_file_in_the_place_of_a_socket_is_named(daemon, key):
     daemon.write_conf(**{key: str(daemon.conf)})
-    assert f"{key}: '{daemon.conf}' is there and is no socket" in complaint(daemon)
+    assert f"{key}: '{daemon.conf}' already exists and is not a socket" in complaint(daemon)
 
 
 @pytest.mark.parametrize("key", SOCKETS)
 def test_a_link_in_the_place_of_a_socket_is_named(daemon, tmp, key):
     (tmp / "link").symlink_to(tmp / "elsewhere")
     daemon.write_conf(**{key: tmp / "link"})
-    assert f"{key}: '{tmp}/link' is there and is no socket" in complaint(daemon)
+    assert f"{key}: '{tmp}/link' already exists and is not a socket" in complaint(daemon)
 
 
 @pytest.mark.parametrize("key", ["queue", "registry"])
@@ -519,7 +519,7 @@ def test_what_a_database_cannot_be_is_named(daemon, tmp, key):
     prefix = "sqlite:" if key == "registry" else ""
     (tmp / "link").symlink_to(tmp)
     daemon.write_conf(**{key: f"{prefix}{tmp}/link"})
-    assert f"{key}: '{tmp}/link' is there and is no file" in complaint(daemon)
+    assert f"{key}: '{tmp}/link' already exists and is not a file" in complaint(daemon)
     (tmp / "loop").symlink_to(tmp / "loop")
     daemon.write_conf(**{key: f"{prefix}{tmp}/loop"})
     assert f"{key}: '{tmp}/loop': Too many levels of symbolic links" in complaint(daemon)
@@ -528,8 +528,8 @@ def test_what_a_database_cannot_be_is_named(daemon, tmp, key):
 @pytest.mark.parametrize("key, value, said", [
     ("apns_ca_file", "/no/such/ca.pem", "No such file or directory"),
     ("alarm_command", "/no/such/command", "cannot run '/no/such/command'"),
-    ("alarm_command", "/bin/echo alarm", "the path of a program, without arguments"),
-    ("alarm_command", "/tmp", "it is no file"),
+    ("alarm_command", "/bin/echo alarm", "the path of a program"),
+    ("alarm_command", "/tmp", "it is not a file"),
 ])
 def test_a_file_that_is_not_there_is_named(daemon, key, value, said):
     daemon.write_conf(**{key: value})

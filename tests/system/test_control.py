@@ -150,8 +150,8 @@ def test_it_is_not_ready_while_the_registry_is_in_trouble(bare_site_for):
 
 def test_an_address_that_is_not_loopback_is_warned_of(bare_site_for):
     site = bare_site_for(http_listen=f"0.0.0.0:{free_port()}")
-    site.mailpushd.wait_log("warn control: http_listen is no loopback address")
-    assert "warning: http_listen is no loopback" in site.mailpushd.run_check().stderr
+    site.mailpushd.wait_log("warn control: http_listen is not a loopback address")
+    assert "warning: http_listen is not a loopback" in site.mailpushd.run_check().stderr
 
 
 # ---- hostile requests ----
@@ -226,12 +226,12 @@ def test_a_body_that_is_too_large_is_not_taken(site):
     ("GET", "/devices?limit=0", None, "limit must be"),
     ("GET", "/devices?limit=1001", None, "limit must be"),
     ("GET", "/devices?after_key=zz", None, "limit must be"),
-    ("GET", "/devices/zz", None, "named by its key"),
+    ("GET", "/devices/zz", None, "by its key"),
     ("GET", "/queue?after=-1", None, "limit must be"),
-    ("POST", "/push", {}, "whom to push to is missing"),
-    ("POST", "/push", {"user": 1}, "'user' must be a text"),
+    ("POST", "/push", {}, "the user is missing"),
+    ("POST", "/push", {"user": 1}, "'user' must be a string"),
     ("POST", "/push", "{", "one JSON object"),
-    ("POST", "/queue/drop", {}, "what is dropped is never told"),
+    ("POST", "/queue/drop", {}, "dropped news is lost"),
     ("POST", "/log-level", {"level": "loud"}, "level must be"),
     ("POST", "/log-level", {"volume": "loud"}, "level must be"),
 ])

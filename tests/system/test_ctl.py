@@ -132,7 +132,7 @@ def test_a_forgotten_device_leaves_a_trace_that_says_why(bare_site):
                      text, flags=re.M)
     assert phone.token not in text and kept.user not in text
     said = ctl(daemon, "doctor", "--user", phone.user).stdout
-    assert f"{trace['token']} is not registered any more; it was forgotten " in said
+    assert f"{trace['token']} is no longer registered; it was forgotten " in said
     assert "Apple answered 410 Unregistered" in said
     assert "has no registered device" not in said
 
@@ -277,7 +277,7 @@ def test_what_is_flushed_and_cannot_go_is_told_to_people(slow_site):
                == ["suspended"], what="one that is asleep")
     assert ctl_fine(slow_site.mailpushd, "queue", "flush", "--user", phone.user) == \
         "0 pushes are due now\n" \
-        "1 cannot go: the account was deleted; they wait until something happens in it\n"
+        "1 cannot go: the account was deleted; they wait until an event shows that it is back\n"
 
 
 def test_what_has_no_credential_cannot_go(slow_site):
@@ -498,7 +498,7 @@ def test_a_file_that_is_newer_than_what_is_in_force_is_told(bare_site, sim):
     daemon.restart()
     (daemon.dir / "c.pem").write_bytes(certificate.read_bytes())
     (daemon.dir / "k.pem").write_bytes(key.read_bytes())
-    assert "warn the file is newer than what is in force: reload" in ctl_fine(daemon, "cert", "check")
+    assert "warn the file is newer than the credential in force: reload" in ctl_fine(daemon, "cert", "check")
     (daemon.dir / "k.pem").unlink()
     done = ctl(daemon, "cert", "check")
     assert done.returncode == 1 and "fail " in done.stdout and "k.pem" in done.stdout

@@ -1,4 +1,4 @@
-"""mailpushctl cert inspect: what files of certificates and keys are, and which fit each other."""
+"""mailpushctl cert inspect: what files of certificates and keys are, and which match."""
 
 import json
 import subprocess
@@ -65,7 +65,7 @@ def test_a_pkcs12_file_is_inspected_with_its_passphrase(daemon, sim, tmp, cipher
     assert found["kind"] == "pkcs12" and found["topics"][0] == TOPIC
     assert found["has_key"] and "why" not in found
     text = ctl_fine(daemon, "cert", "inspect", "--passphrase-file", passphrase, path)
-    assert f"topics     {TOPIC}\n" in text and "fit each other" in text
+    assert f"topics     {TOPIC}\n" in text and "match" in text
     passphrase.write_text("wrong\n")
     done = ctl(daemon, "cert", "inspect", "--passphrase-file", passphrase, path)
     assert done.returncode == 1 and "NOT USABLE" in done.stdout and "passphrase" in done.stdout
@@ -101,7 +101,7 @@ def test_a_key_alone_is_said_to_be_one(daemon, rsa):
                      "certificates": [], "may_sign": False}
     text = ctl_fine(daemon, "cert", "inspect", rsa[1])
     assert text == (f"{rsa[1]}: private key\n  algorithm  RSA, 2048 bits\n"
-                    "  the key of a certificate: name both files to see whether they fit each other\n")
+                    "  the key of a certificate: name both files to see whether they match\n")
 
 
 def test_an_ec_key_is_not_taken_for_one_that_signs(daemon, sim):
@@ -146,7 +146,7 @@ def test_a_certificate_out_of_its_time_cannot_be_used(daemon, sim, days, said):
     assert said in pair["why"] and pair["key"] == str(key)
 
 
-# ---- which fit each other ----
+# ---- which match ----
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_certificate_and_its_key_are_put_together(daemon, rsa, sim, order):
@@ -160,8 +160,8 @@ def test_a_certificate_and_its_key_are_put_together(daemon, rsa, sim, order):
 
 def test_files_that_do_not_fit_each_other_are_said_not_to(daemon, rsa, sim):
     certificate, key = inspected(daemon, sim.client_cert, rsa[1])
-    assert "no key of these files fits it" in certificate["why"] and "key" not in certificate
-    assert "fits no certificate of these files" in key["why"]
+    assert "no key in these files matches it" in certificate["why"] and "key" not in certificate
+    assert "matches no certificate in these files" in key["why"]
     text = ctl(daemon, "cert", "inspect", sim.client_cert, rsa[1]).stdout
     assert text.count("NOT USABLE") == 2
 

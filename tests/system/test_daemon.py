@@ -535,7 +535,7 @@ def test_an_imapd_conf_that_cannot_be_read_leaves_all_as_it_was(site, imapd_conf
     text = imapd_conf.read_text()
     imapd_conf.unlink()
     site.mailpushd.reload()
-    site.mailpushd.wait_log(f"cannot open {imapd_conf}.*the former settings stay in force")
+    site.mailpushd.wait_log(f"cannot open {imapd_conf}.*the previous settings stay in force")
     other = site.registered_phone()
     site.deliver(phone.user)
     site.told(phone, "INBOX")
@@ -551,7 +551,7 @@ def test_an_imapd_conf_that_is_empty_leaves_all_as_it_was(site, imapd_conf):
     """Its defaults would be others, and so would be the names of all mailboxes."""
     phone = site.registered_phone("INBOX", "Notes")
     imapd_conf.write_text("\n")
-    site.mailpushd.wait_log(f"{imapd_conf} is empty; .*the former settings stay in force")
+    site.mailpushd.wait_log(f"{imapd_conf} is empty; .*the previous settings stay in force")
     site.deliver(phone.user, "Notes")
     site.told(phone, "Notes")
 

@@ -53,7 +53,7 @@ def test_who_may_look_at_next_to_nothing_is_told_so_and_by_the_exit_status(ward)
     assert status == 4
     assert named(findings) == [("daemon", "warn"), ("mailpush.conf", "warn")]
     for finding in findings:
-        assert re.search(r"were not looked at: run mailpushctl doctor as root$", finding["why"])
+        assert re.search(r"were not examined: run mailpushctl doctor as root$", finding["why"])
     assert ctl(site.mailpushd, "doctor", "--config", site.mailpushd.conf,
                wrapper=NOBODY).returncode == 4
 

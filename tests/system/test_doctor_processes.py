@@ -113,5 +113,5 @@ def test_processes_that_are_hidden_are_said_to_be(ward, how):
               f"mount -t proc -o hidepid={how} proc /proc && exec \"$@\"", "sh"]
     finding = ward.finding(wrapper=[*hiding, *NOBODY])
     assert finding["level"] == "warn"
-    assert re.search(r"hidepid.* was not looked at: run mailpushctl doctor as root$", finding["why"])
+    assert re.search(r"hidepid.* is unknown: run mailpushctl doctor as root$", finding["why"])
     assert ward.finding(wrapper=hiding)["level"] == "ok"        # root sees them

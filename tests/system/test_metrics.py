@@ -97,7 +97,7 @@ def test_a_token_key_does_not_expire(monitored_site_for, sim):
     assert "mailpush_credential_expiry_timestamp_seconds{" not in text
     assert get(site.mailpushd, "/status")["credentials"][0]["expires"] is None
     assert f"main, {TOPIC}, does not expire\n" in ctl_fine(site.mailpushd, "status")
-    assert "ok   the key can be read; it does not expire\n" in ctl_fine(site.mailpushd, "cert",
+    assert "ok   the key is readable; it does not expire\n" in ctl_fine(site.mailpushd, "cert",
                                                                         "check")
 
 

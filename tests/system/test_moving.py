@@ -163,8 +163,8 @@ def test_what_is_wrong_is_refused_line_by_line_with_a_summary(bare_site):
     assert reasons["not a JSON object"] == (2, "line 2")
     assert reasons["longer than 1048576 bytes"] == (1, "line 5")
     assert reasons["token is not 64 to 200 hex digits"] == (2, "line 6")
-    assert reasons["it was not renewed for registration_ttl"] == (1, "line 19")
-    assert reasons["renewed is no Unix time in seconds"] == (2, "line 15")
+    assert reasons["it was not renewed within registration_ttl"] == (1, "line 19")
+    assert reasons["renewed is not a Unix time in seconds"] == (2, "line 15")
     assert {phone["user"] for phone in exported(bare_site)} == {good.user, wide.user}
     text = ctl(bare_site.mailpushd, "import", path).stdout
     assert "  2 refused: token is not 64 to 200 hex digits (first: line 6)\n" in text
@@ -187,7 +187,7 @@ def test_the_user_s_newer_phones_are_not_evicted(bare_site_for):
     user = new_user()
     phones = [site.registered_phone(user=user) for _ in range(2)]
     summary = do_import(site, write_lines(site, line(BarePhone(user))), status=1)
-    assert summary["reasons"] == [{"why": "the user has registrations_per_user that were renewed later",
+    assert summary["reasons"] == [{"why": "the user already has registrations_per_user that were renewed later",
                                    "count": 1, "first": "line 1"}]
     assert {l["token"] for l in exported(site)} == {phone.token for phone in phones}
 
@@ -311,13 +311,13 @@ def test_the_tables_of_a_script_are_imported(bare_site):
 
 @pytest.mark.parametrize("arguments, said", [
     (["import"], "is missing"),
-    (["import", "--from", "carrier-pigeon", "x"], "is none of export, xapsd, sql"),
+    (["import", "--from", "carrier-pigeon", "x"], "must be export, xapsd or sql"),
     (["import", "--columns", "a=b", "x"], "are for --from sql"),
     (["import", "--password-file", "a", "x"], "are for --from sql"),
     (["user"], "user needs export or remove"),
     (["user", "remove"], "is missing"),
     (["devices", "remove"], "give --user, --topic or --state"),
-    (["devices", "remove", "0" * 32, "--yes"], "a key stands alone"),
+    (["devices", "remove", "0" * 32, "--yes"], "a key excludes options"),
 ])
 def test_a_wrong_command_line_is_told(bare_site, arguments, said):
     done = ctl(bare_site.mailpushd, *arguments)
@@ -326,7 +326,7 @@ def test_a_wrong_command_line_is_told(bare_site, arguments, said):
 
 @pytest.mark.parametrize("arguments, said", [
     (["/nowhere"], "cannot open /nowhere: No such file or directory"),
-    (["--from", "xapsd", "/dev/null"], "/dev/null is no database.json of xapsd"),
+    (["--from", "xapsd", "/dev/null"], "/dev/null is not a database.json of xapsd"),
     (["--from", "sql", "/nowhere"], "write sqlite:/path/to/file"),
     (["--from", "sql", "sqlite:/nowhere/x"], "cannot read '/nowhere/x'"),
 ])

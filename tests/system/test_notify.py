@@ -303,7 +303,7 @@ def on_tmpfs(spool, options, then=":"):
 @pytest.mark.parametrize("options, then, why", [
     ("size=64k", 'head -c 61440 /dev/zero >"$0/filler"', "No space left on device; make room"),
     ("nr_inodes=2", ': >"$0/filler"', "No space left on device; make room"),
-    ("size=1m", 'mount -o remount,ro "$0"', "Read-only file system; make that disk writable"),
+    ("size=1m", 'mount -o remount,ro "$0"', "Read-only file system; make its disk writable"),
 ])
 def test_a_disk_that_takes_nothing_is_said(spool, tmp, options, then, why):
     done = notifier.run(tmp / "nobody", spool, "x" * 20000, wrapper=on_tmpfs(spool, options, then))

@@ -101,7 +101,7 @@ def test_an_answer_in_pieces_with_an_interim_one_before_it(site, sim, proxy, pho
 @pytest.mark.parametrize("answer, trouble", [
     (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "status 407; .*proxy_password_file"),
     (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nno!\n",
-     "status 403; let it allow CONNECT"),
+     "status 403; allow CONNECT"),
     (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "status 502; it cannot reach"),
     (b"SSH-2.0-OpenSSH_9.2\r\n", "not answer in HTTP/1; check proxy"),
     (b"\x15\x03\x01\x00\x02\x02\x16", "not answer in HTTP/1; check proxy"),

@@ -176,7 +176,7 @@ BAD = {
     "rubbish": (bytes(range(256)) * 100, "malformed request: no NOTIFY"),
     "http": (b"GET / HTTP/1.1\r\n\r\n", "malformed request: no NOTIFY"),
     "cut": (notify.request(notify.mail("alice"))[:-9], "the request is cut"),
-    "two": (notify.request(notify.mail("alice")) * 2, "something follows the request"),
+    "two": (notify.request(notify.mail("alice")) * 2, "bytes follow the request"),
     "no-json": (notify.request("hello"), "JSON"),
     "no-time": (notify.request("{}").replace(b"OPTIONS ()", b"RECEIVED soon"),
                 "RECEIVED is not a time"),
@@ -397,7 +397,7 @@ def test_a_folder_that_cannot_be_made_is_an_alarm(bare_site_for, tmp):
     spool = tmp / "no" / "spool"
     site = bare_site_for(spool_dir=spool)
     site.mailpushd.wait_log(
-        f"error alarm: .*the spool folder '{spool}' is not there and cannot be made: No such file "
+        f"error alarm: .*the spool folder '{spool}' is missing and cannot be created: No such file "
         ".*make it: install -d.*alarm=spool state=begins")
     phone = site.registered_phone()
     site.deliver(phone.user)
@@ -484,7 +484,7 @@ def test_what_cannot_be_removed_is_not_taken_twice(disk_site):
     seen = len(daemon.log)
     daemon.process.send_signal(signal.SIGCONT)
     site.told(phone, "INBOX")
-    daemon.wait_log("Read-only file system; make that disk writable.*alarm=spool state=begins")
+    daemon.wait_log("Read-only file system; make its disk writable.*alarm=spool state=begins")
     mount_again(daemon, "rw")
     wait_empty(inside(daemon))
     daemon.wait_log("alarm=spool state=ends", since=seen)

@@ -148,19 +148,19 @@ def test_the_history_begins_with_the_daemon_and_has_what_came(site):
     assert history["hour"]["seconds"] == 60 and history["day"]["seconds"] == 900
     for span in ("hour", "day"):
         parts = {name: history[span][name]
-                 for name in ("events", "taken", "failed", "told", "answered")}
+                 for name in ("events", "taken", "failed", "event_to_push", "answered")}
         assert {len(values) for values in parts.values()} <= {1, 2, 3}, "it has run for moments"
         assert sum(parts["events"]) == 3
         assert sum(parts["taken"]) >= 2 and sum(parts["failed"]) == 1
-        assert all(value is None or 0 < value < 60 for value in parts["told"] + parts["answered"])
-        assert any(parts["told"]) and any(parts["answered"])
+        assert all(value is None or 0 < value < 60 for value in parts["event_to_push"] + parts["answered"])
+        assert any(parts["event_to_push"]) and any(parts["answered"])
 
 
 def test_new_mail_is_as_late_as_the_mail_and_not_as_a_change_before_it(site):
     mail_beside_an_old_change(site, "Notes")
     history = data(site)["history"]
     for span in ("hour", "day"):
-        [late] = [value for value in history[span]["told"] if value is not None]
+        [late] = [value for value in history[span]["event_to_push"] if value is not None]
         assert 0 < late < OLD_CHANGE_S / 4
 
 
@@ -169,7 +169,7 @@ def test_the_history_ends_with_the_daemon(site):
     site.mailpushd.restart()
     history = data(site)["history"]
     assert history["hour"]["events"] == [0]
-    assert history["hour"]["told"] == history["day"]["answered"] == [None]
+    assert history["hour"]["event_to_push"] == history["day"]["answered"] == [None]
 
 
 def test_a_push_that_apple_refused_is_explained(site):

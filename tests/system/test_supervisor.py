@@ -152,8 +152,8 @@ def test_keys_that_need_a_restart_are_named(bare_site, sim):
                                    log_level="info", site="elsewhere")
     bare_site.mailpushd.reload()
     said = bare_site.mailpushd.wait_log("warn config: keys of mailpush.conf, or the files they "
-                                        "name, have changed; only a restart brings that into "
-                                        'force keys="(.*)"')
+                                        "name, have changed; restart mailpushd to apply that "
+                                        'keys="(.*)"')
     assert said[1] == "site, subtopics, min_interval, credential"
 
 
@@ -163,8 +163,8 @@ def test_another_servername_is_no_other_site_before_a_restart(bare_site, imapd_c
     text = imapd_conf.read_text()
     imapd_conf.write_text(text.replace("servername: ", "servername: other."))
     site.mailpushd.reload()
-    site.mailpushd.wait_log("warn config: servername of imapd.conf has changed.*only a restart "
-                            "brings that into force.* servername=other")
+    site.mailpushd.wait_log("warn config: servername of imapd.conf has changed.*a restart "
+                            "applies that.* servername=other")
     site.deliver(phone.user)
     site.told(phone, "INBOX")
     site_name = control.get(site.mailpushd, "/status")["site"]
@@ -178,7 +178,7 @@ def test_a_mailpush_conf_that_is_spoilt_changes_nothing(bare_site, imapd_conf):
     site.mailpushd.reload()
     line = len(good.splitlines()) + 1
     site.mailpushd.wait_log(f"alarm: {site.mailpushd.conf}:{line}: unknown key 'min_intervall'"
-                            ".*the former settings stay in force.*state=begins")
+                            ".*the previous settings stay in force.*state=begins")
     site.mailpushd.conf.write_text(good)
     site.mailpushd.reload()
     site.mailpushd.wait_log("alarm=reload state=ends")

@@ -34,7 +34,7 @@ def test_a_socket_whose_file_is_removed_is_made_anew(bare_site, which):
     path = getattr(site.mailpushd, which)
     mode = path.stat().st_mode
     path.unlink()
-    site.mailpushd.wait_log("it is made anew socket=" + str(path))
+    site.mailpushd.wait_log("creating the socket again socket=" + str(path))
     assert path.stat().st_mode == mode
     tell(site, which, phone)
     site.told(phone, "INBOX")
@@ -83,7 +83,7 @@ def test_who_waits_in_a_socket_whose_file_is_removed_is_served(bare_site):
     with notify.connect(site.mailpushd.stream_socket) as connection:
         connection.sendall(request[:50])
         site.mailpushd.stream_socket.unlink()
-        site.mailpushd.wait_log("it is made anew")
+        site.mailpushd.wait_log("creating the socket again")
         connection.sendall(request[50:])
         assert notify.read_all(connection) == b"OK ()\r\n"
     site.told(phone, "INBOX")
@@ -106,7 +106,7 @@ def test_the_control_socket_is_made_anew_too(bare_site):
     daemon = bare_site.mailpushd
     mode = daemon.control_socket.stat().st_mode
     daemon.control_socket.unlink()
-    daemon.wait_log(f"it is made anew socket={daemon.control_socket}")
+    daemon.wait_log(f"creating the socket again socket={daemon.control_socket}")
     assert daemon.control_socket.stat().st_mode == mode
     assert "Alarms" in ctl_fine(daemon, "status")
     assert daemon.stop() == 0
@@ -117,6 +117,6 @@ def test_what_somebody_put_in_the_place_of_the_control_socket_stays(bare_site):
     daemon = bare_site.mailpushd
     daemon.control_socket.unlink()
     daemon.control_socket.write_text("somebody's")
-    daemon.wait_log("there is a file that is not a socket.*alarm=control:socket state=begins")
+    daemon.wait_log("a file that is not a socket is in its place.*alarm=control:socket state=begins")
     assert daemon.stop() == 0
     assert daemon.control_socket.read_text() == "somebody's"

@@ -165,11 +165,11 @@ function latencyCard(history) {
 		make("p", {class: "key"}, make("span", {class: "is-blue"}, "new mail to push"),
 			make("span", {class: "is-violet"}, "Apple’s answer")),
 		...PERIODS.map(([key, name, begin]) => {
-			const {told, answered} = history[key];
-			const known = [...told, ...answered].filter(value => value !== null);
+			const {event_to_push: pushed, answered} = history[key];
+			const known = [...pushed, ...answered].filter(value => value !== null);
 			const text = known.length ? `95 % within ${took(Math.max(...known))}` : "no pushes";
 			return figure(name, text, lines(`Latency, ${name.toLowerCase()}: ${text}`, SLOTS[key],
-				[told, answered], ["first", "second"]), begin);
+				[pushed, answered], ["first", "second"]), begin);
 		}));
 }
 
@@ -256,11 +256,9 @@ function show() {
 		health("bad", last.alarms.length === 1 ? "Something needs you" : `${last.alarms.length} things need you`, "");
 	else if (registrations.stopped)
 		health("odd", `All is well, except for ${plural(registrations.stopped, "phone", "phones")}`,
-			"Events are taken in, and phones are told, but not those that are stopped: Apple said that " +
-			"their token is not for the topic. Each is told again when Mail was opened on it; " +
-			"mailpushctl devices names them.");
+			"Events are taken in, and phones get pushes, except those that are stopped: Apple said that their token is not for the topic. A phone gets pushes again once Mail is opened on it; mailpushctl devices lists them.");
 	else
-		health("good", "All is well", "Events are taken in, and phones are told.");
+		health("good", "All is well", "Events are taken in, and phones get pushes.");
 	put("updated", `Live; last asked at ${clock(cameMs)}.`);
 	document.body.classList.remove("stale");
 	byId("data").hidden = false;

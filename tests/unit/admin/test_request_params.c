@@ -32,7 +32,7 @@ static void what_a_body_must_not_be_is_named(void **state)
 		const char *body;
 		const char *why;
 	} rows[] = {{"[]", "one JSON object"}, {"{", "one JSON object"},
-		{"null", "one JSON object"}, {"{\"user\":1}", "'user' must be a text"},
+		{"null", "one JSON object"}, {"{\"user\":1}", "'user' must be a string"},
 		{"{\"all\":1}", "'all' must be true or"}, {"{\"usr\":\"a\"}", "'usr' is not known"},
 		{"{\"user\":\"a\",\"user\":\"b\"}", "one JSON object"},
 		{"{\"user\":\"a\\u0000b\"}", "one JSON object"}};

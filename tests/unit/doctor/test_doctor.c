@@ -452,8 +452,8 @@ static void what_was_refused_at_a_socket_may_be_malformed(void **state)
 	const struct finding *finding = ill(&findings);
 	assert_non_null(finding);
 	assert_string_equal(finding->why,
-		"refused at a socket since the start: 1, malformed or from a sender who is not in "
-		"allowed_users; the log says which");
+		"rejected at a socket since the start: 1, malformed or from a sender who is not in "
+		"allowed_users; see the log");
 	json_decref(status);
 	report_fini(&findings);
 }
@@ -491,7 +491,7 @@ static void a_forgotten_device_is_said_instead_of_none(void **state)
 		const char *why;
 	} rows[] = {
 		{one,
-			"aabb... is not registered any more; it was forgotten 2 h ago: Apple "
+			"aabb... is no longer registered; it was forgotten 2 h ago: Apple "
 			"answered "
 			"410 "
 			"Unregistered: "

@@ -343,7 +343,7 @@ static void a_folder_that_cannot_be_made_is_trouble_until_it_is_there(void **sta
 	snprintf(s->folder, sizeof(s->folder), "%s/none/spool", s->place.folder);
 	begin(s);
 	place_run_until(&s->place, s->is_troubled);
-	assert_non_null(strstr(s->trouble, "is not there and cannot be made: No such file"));
+	assert_non_null(strstr(s->trouble, "is missing and cannot be created: No such file"));
 	assert_int_equal(mkdir(parent, 0700), 0);
 	place_run_until(&s->place, !s->is_troubled);
 }

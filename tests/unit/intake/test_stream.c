@@ -829,7 +829,7 @@ static void beyond_the_memory_for_unfinished_requests_the_longest_sending_is_ref
 		assert_non_null(strstr(clients[i].answer, "unfinished requests"));
 	}
 	assert_int_equal(intake->rejected, MORE);
-	assert_non_null(strstr(intake->last_rejection, "refused the one that"));
+	assert_non_null(strstr(intake->last_rejection, "refused the oldest one"));
 	for (unsigned i = MORE; i < FIT + MORE; i++) {
 		say(&clients[i], text + most);
 		place_run_until(&intake->place, is_answered(&clients[i], "OK ()\r\n"));

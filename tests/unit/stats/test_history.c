@@ -14,16 +14,16 @@
 #define QUARTER_MS (15 * CLOCK_MINUTE_MS)
 
 static struct history *history;
-static struct histogram told;
+static struct histogram event_to_push;
 static struct histogram answered;
 static struct history_totals totals;
 
 static int set_up(void **state)
 {
 	(void)state;
-	memset(&told, 0, sizeof(told));
+	memset(&event_to_push, 0, sizeof(event_to_push));
 	memset(&answered, 0, sizeof(answered));
-	totals = (struct history_totals){.told = &told, .answered = &answered};
+	totals = (struct history_totals){.event_to_push = &event_to_push, .answered = &answered};
 	history = history_new(BEGAN_MS);
 	return 0;
 }
@@ -149,24 +149,24 @@ static void pushes_and_latencies_are_kept_apart_by_time(void **state)
 {
 	(void)state;
 	totals.taken = 2;
-	histogram_observe_us(&told, 1000);
+	histogram_observe_us(&event_to_push, 1000);
 	histogram_observe_us(&answered, 2000);
 	history_sample(history, BEGAN_MS, &totals);
 	totals.taken = 3;
 	totals.failed = 1;
-	histogram_observe_us(&told, 9000000);
+	histogram_observe_us(&event_to_push, 9000000);
 	history_sample(history, BEGAN_MS + CLOCK_MINUTE_MS, &totals);
 	const struct history_bucket *first = history_at(history, HISTORY_HOUR, 0);
 	const struct history_bucket *second = history_at(history, HISTORY_HOUR, 1);
 	assert_int_equal(first->taken, 2);
 	assert_int_equal(first->failed, 0);
 	assert_int_equal(histogram_count(&first->answered), 1);
-	assert_true(histogram_quantile_s(&first->told, 0.95) <= 0.001);
+	assert_true(histogram_quantile_s(&first->event_to_push, 0.95) <= 0.001);
 	assert_int_equal(second->taken, 1);
 	assert_int_equal(second->failed, 1);
 	assert_int_equal(histogram_count(&second->answered), 0);
-	assert_true(histogram_quantile_s(&second->told, 0.95) > 5);
-	assert_int_equal(histogram_count(&history_at(history, HISTORY_DAY, 0)->told), 2);
+	assert_true(histogram_quantile_s(&second->event_to_push, 0.95) > 5);
+	assert_int_equal(histogram_count(&history_at(history, HISTORY_DAY, 0)->event_to_push), 2);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

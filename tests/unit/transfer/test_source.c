@@ -152,7 +152,8 @@ static void a_cut_or_foreign_file_fails_after_what_was_whole(void **state)
 		struct reading reading =
 			read_source("xapsd", *texts[i] ? texts[i] : " ", "f", NULL);
 		assert_int_equal(reading.end, SOURCE_FAILED);
-		assert_string_equal(reading.error, "f is no database.json of xapsd, or is damaged");
+		assert_string_equal(
+			reading.error, "f is not a database.json of xapsd, or is damaged");
 		assert_found(&reading, "[]");
 	}
 }
@@ -185,7 +186,7 @@ static void tables_of_a_script_are_read(void **state)
 	mem_auto char *dsn = mem_printf("sqlite:%s", path);
 	struct reading reading = read_source("sql", NULL, dsn, NULL);
 	unlink(path);
-	assert_string_equal(reading.error, "its time is no time");
+	assert_string_equal(reading.error, "its time is not a time");
 	assert_int_equal(reading.end, SOURCE_END);
 	assert_int_equal(reading.refused, 3);
 	assert_string_equal(reading.where, "row 6");
@@ -239,7 +240,7 @@ static void tables_and_columns_may_have_other_names(void **state)
 	assert_found(
 		&reading, "[" ROW("alice", "A", "[\"Notes\"]", ",\"renewed\":1778051289.5") "]");
 	reading = read_source("sql", NULL, dsn, "tables=x");
-	assert_non_null(strstr(reading.error, "--columns: 'tables' is none of devices="));
+	assert_non_null(strstr(reading.error, "--columns: 'tables' must be one of devices="));
 	json_decref(reading.found);
 	reading = read_source("sql", NULL, dsn, NULL);
 	assert_non_null(strstr(reading.error, "no such table"));
