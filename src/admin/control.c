@@ -209,7 +209,7 @@ static const struct route {
 	{"POST", "/devices/remove", false, false, removal_devices},
 	{"GET", "/devices", false, false, devices_list},
 	{"GET", "/devices/", true, false, devices_show},
-	{"DELETE", "/devices/", true, false, devices_remove},
+	{"DELETE", "/devices/", true, false, removal_device},
 	{"POST", "/registry/freeze", false, false, registry_freeze_begin},
 	{"POST", "/registry/thaw", false, false, registry_freeze_end},
 	{"GET", "/forgotten", false, false, forgotten_list},

@@ -6,14 +6,12 @@
 #include "apns/explain.h"
 #include "base/mem.h"
 #include "event/utf7.h"
-#include "flow/delivery.h"
 #include "flow/expiry.h"
 #include "monitor/response.h"
-#include "stats/metrics.h"
 
 #include <string.h>
 
-/* The registrations to show or to remove. */
+/* The registrations to show. */
 struct view {
 	struct deferred_request deferred;
 	struct registry_key key;
@@ -169,61 +167,26 @@ void devices_list(const struct services *services, struct http_request *request,
 	db_query_ask_registry(services, &view->deferred.db_query, REGISTRY_LIST, on_listed);
 }
 
-static struct view *view_of_key(
-	const struct services *services, struct http_request *request, const char *tail)
+bool devices_key(struct http_request *request, const char *tail, struct registry_key *ret)
 {
-	struct registry_key key;
-	if (!request_params_key(tail, &key)) {
-		response_error(request, 400,
-			"name a device by its key of %d hex digits, which `mailpushctl devices` "
-			"shows",
-			2 * REGISTRY_KEY_SIZE);
-		return NULL;
-	}
-	struct view *view = view_new(services, request);
-	view->key = key;
-	view->is_single = true;
-	return view;
+	if (request_params_key(tail, ret))
+		return true;
+	response_error(request, 400,
+		"name a device by its key of %d hex digits, which `mailpushctl devices` shows",
+		2 * REGISTRY_KEY_SIZE);
+	return false;
 }
 
 void devices_show(const struct services *services, struct http_request *request, const char *tail)
 {
-	struct view *view = view_of_key(services, request, tail);
-	if (!view)
+	struct registry_key key;
+	if (!devices_key(request, tail, &key))
 		return;
+	struct view *view = view_new(services, request);
+	view->key = key;
+	view->is_single = true;
 	view->deferred.db_query.query = (struct registry_query){.key = &view->key};
 	db_query_ask_registry(services, &view->deferred.db_query, REGISTRY_LIST, on_listed);
-}
-
-static void on_removed(struct db_query *db_query, int status)
-{
-	struct view *view = view_of(db_query);
-	const struct services *services = view->deferred.services;
-	/* The queue follows also when the client is gone. */
-	const struct registry_job *job = &db_query->job;
-	if (!status) {
-		services->metrics->gone[METRICS_GONE_removed] += job->gone_count;
-		queue_drop_all(services->queue, job->gone, job->gone_count, NULL);
-	}
-	for (size_t i = 0; !status && i < job->gone_count; i++)
-		delivery_gone(services->delivery, &job->gone[i]);
-	if (is_over(view, status))
-		return;
-	if (job->gone_count)
-		response_json(view->deferred.request, 200, json_pack("{si}", "removed", 1));
-	else
-		response_error(view->deferred.request, 404, "no device has this key");
-	view_free(view);
-}
-
-void devices_remove(const struct services *services, struct http_request *request, const char *tail)
-{
-	struct view *view = view_of_key(services, request, tail);
-	if (!view)
-		return;
-	view->deferred.db_query.job.keys = &view->key;
-	view->deferred.db_query.job.key_count = 1;
-	db_query_ask_registry(services, &view->deferred.db_query, REGISTRY_REMOVE, on_removed);
 }
 
 static void on_pruned(void *ctx, const struct expiry_result *result)

@@ -1,5 +1,5 @@
 /*
- * devices - the registrations, for people: list, show, remove, prune.
+ * devices - the registrations, for people: list, show, prune.
  *
  * Handlers of the control socket.  The registry knows the registrations, the queue's file what
  * happened last with each.  Loop thread only.
@@ -10,10 +10,11 @@
 #include "base/http.h"
 #include "monitor/services.h"
 
+/* The key that the rest of a path names; false: it names none, and the request was answered. */
+bool devices_key(struct http_request *request, const char *tail, struct registry_key *ret);
+
 void devices_list(const struct services *services, struct http_request *request, const char *tail);
 void devices_show(const struct services *services, struct http_request *request, const char *tail);
-void devices_remove(
-	const struct services *services, struct http_request *request, const char *tail);
 void devices_prune(const struct services *services, struct http_request *request, const char *tail);
 
 #endif

@@ -121,9 +121,7 @@ static void update_queue(const struct services *services, const struct registry_
 		queue_renew(services->queue, push_target_ref(match->target),
 			(const char(*)[MAILBOX_HASH_SIZE])match->hashes, match->hash_count, NULL);
 	}
-	queue_drop_all(services->queue, job->gone, job->gone_count, NULL);
-	for (size_t i = 0; i < job->gone_count; i++)
-		delivery_gone(services->delivery, &job->gone[i]);
+	delivery_drop(services->delivery, job->gone, job->gone_count, NULL);
 	services->metrics->gone[METRICS_GONE_replaced] += job->gone_count;
 }
 

@@ -1,6 +1,7 @@
 #include "admin/removal.h"
 
 #include "admin/deferred_request.h"
+#include "admin/devices.h"
 #include "admin/request_params.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -15,9 +16,10 @@
 struct removal {
 	struct deferred_request deferred;
 	struct registry_key *keys; /* of devices */
-	uint64_t gone;		   /* from the registry */
-	uint64_t dropped;	   /* pushes that only the queue still had */
-	bool is_asking;		   /* the registry or the queue */
+	bool is_single;
+	uint64_t gone;	  /* from the registry */
+	uint64_t dropped; /* pushes that only the queue still had */
+	bool is_asking;	  /* the registry or the queue */
 	struct queue_waiter dropping;
 	int status; /* 0: all of it is on disk, as far as is known */
 };
@@ -34,19 +36,30 @@ static void removal_free(struct removal *removal)
 	free(removal);
 }
 
+static void answer(const struct removal *removal)
+{
+	struct http_request *request = removal->deferred.request;
+	if (removal->is_single && !removal->gone)
+		response_error(request, 404, "no device has this key");
+	else if (removal->is_single)
+		response_json(request, 200, json_pack("{si}", "removed", 1));
+	else
+		response_json(request, 200,
+			json_pack("{sI,sI}", "removed", (json_int_t)removal->gone, "dropped",
+				(json_int_t)removal->dropped));
+}
+
 static void finish_if_done(struct removal *removal)
 {
 	if (removal->is_asking || removal->dropping.waiting)
 		return;
-	if (!removal->status)
+	if (!removal->status && (removal->gone || !removal->is_single))
 		log_event(LOG_LEVEL_INFO, "registry", "registrations removed by hand",
 			log_text("user",
 				removal->deferred.user ? removal->deferred.user : "(by key)"),
 			log_number("count", (int64_t)removal->gone));
 	if (!deferred_request_is_over(&removal->deferred, removal->status))
-		response_json(removal->deferred.request, 200,
-			json_pack("{sI,sI}", "removed", (json_int_t)removal->gone, "dropped",
-				(json_int_t)removal->dropped));
+		answer(removal);
 	removal_free(removal);
 }
 
@@ -82,19 +95,12 @@ static void end_asking(struct removal *removal, int status)
 	finish_if_done(removal);
 }
 
-static void drop(struct removal *removal, const struct registry_key *keys, size_t count)
-{
-	const struct services *services = removal->deferred.services;
-	queue_drop_all(services->queue, keys, count, &removal->dropping);
-	for (size_t i = 0; i < count; i++)
-		delivery_gone(services->delivery, &keys[i]);
-}
-
 /* The queue follows also when the client is gone. */
 static void update_queue(struct removal *removal)
 {
 	const struct registry_job *job = &removal->deferred.db_query.job;
-	drop(removal, job->gone, job->gone_count);
+	delivery_drop(removal->deferred.services->delivery, job->gone, job->gone_count,
+		&removal->dropping);
 	removal->deferred.services->metrics->gone[METRICS_GONE_removed] += job->gone_count;
 	removal->gone = job->gone_count;
 }
@@ -120,6 +126,20 @@ static bool read_keys(const json_t *list, struct removal *removal)
 	job->keys = removal->keys;
 	job->key_count = count;
 	return count >= 1 && count <= REMOVAL_KEYS_MAX;
+}
+
+void removal_device(const struct services *services, struct http_request *request, const char *tail)
+{
+	struct registry_key key;
+	if (!devices_key(request, tail, &key))
+		return;
+	struct removal *removal = removal_new(services, request);
+	removal->is_single = true;
+	removal->keys = mem_alloc(sizeof(key));
+	removal->keys[0] = key;
+	removal->deferred.db_query.job.keys = removal->keys;
+	removal->deferred.db_query.job.key_count = 1;
+	ask_registry(removal, REGISTRY_REMOVE, on_devices_removed);
 }
 
 void removal_devices(
@@ -156,7 +176,8 @@ static void on_page(struct db_query *db_query, int status)
 		if (strcmp(target->user, removal->deferred.user) != 0 ||
 			target->renewed_ms >= db_query->job.received_ms)
 			continue;
-		drop(removal, &target->key, 1);
+		delivery_drop(
+			removal->deferred.services->delivery, &target->key, 1, &removal->dropping);
 		removal->dropped++;
 	}
 	if (!status && reading->has_more)

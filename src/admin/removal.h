@@ -12,6 +12,9 @@
 
 #define REMOVAL_KEYS_MAX 1000 /* a request */
 
+/* One by its key, at the end of the path. */
+void removal_device(
+	const struct services *services, struct http_request *request, const char *tail);
 void removal_devices(
 	const struct services *services, struct http_request *request, const char *tail);
 void removal_user(const struct services *services, struct http_request *request, const char *tail);

@@ -239,13 +239,13 @@
  *   request_params  what comes with a request
  *   deferred_request a request that waits for a database
  *   device_page     which page of registrations is asked for
- *   devices         list, show, remove, prune
+ *   devices         list, show, prune
  *   forgotten       registrations that are gone, and why
  *   registration_json a registration as one JSON object
  *   export          all of them, to be taken elsewhere
  *   import          those that come from elsewhere
  *   registry_freeze the registry stands still while it is copied
- *   removal         several by their keys, and everything of a user
+ *   removal         one or several by their keys, or everything of a user
  *   queue_commands  list, flush, drop
  *   obstacles       why pushes cannot go now
  *   test_push       a test push to a user's phones

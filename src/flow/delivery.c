@@ -185,6 +185,14 @@ void delivery_gone(struct delivery *delivery, const struct registry_key *key)
 	topic_health_gone(delivery->topics, key, clock_monotonic_ms());
 }
 
+void delivery_drop(struct delivery *delivery, const struct registry_key *keys, size_t count,
+	struct queue_waiter *waiter)
+{
+	queue_drop_all(delivery->needs.queue, keys, count, waiter);
+	for (size_t i = 0; i < count; i++)
+		delivery_gone(delivery, &keys[i]);
+}
+
 static bool is_given_up(const struct push *push, int64_t now_ms)
 {
 	return push->attempts >= GIVE_UP_ATTEMPTS_MAX ||
@@ -198,20 +206,15 @@ static void on_registry(struct registry_job *job)
 	struct delivery *delivery = flight->delivery;
 	int64_t now_ms = clock_monotonic_ms();
 	bool is_done = false;
-	for (size_t i = 0; i < job->gone_count; i++) {
-		if (!memcmp(&job->gone[i], &flight->key, sizeof(flight->key)))
-			is_done = true;
-		if (job->kind == REGISTRY_FORGET)
-			delivery_gone(delivery, &job->gone[i]);
-	}
-	if (job->kind == REGISTRY_STOP)
+	for (size_t i = 0; i < job->gone_count; i++)
+		is_done |= !memcmp(&job->gone[i], &flight->key, sizeof(flight->key));
+	if (job->kind == REGISTRY_STOP) {
 		queue_stop_all(delivery->needs.queue, job->gone, job->gone_count);
-	else
-		queue_drop_all(delivery->needs.queue, job->gone, job->gone_count, NULL);
-	if (job->kind == REGISTRY_STOP)
 		delivery->needs.metrics->stopped += job->gone_count;
-	else
+	} else {
+		delivery_drop(delivery, job->gone, job->gone_count, NULL);
 		delivery->needs.metrics->gone[METRICS_GONE_apple] += job->gone_count;
+	}
 	if (job->kind == REGISTRY_STOP && is_done)
 		topic_health_mismatch(delivery->topics, flight->scheduled->target, now_ms);
 	if (job->gone_count)

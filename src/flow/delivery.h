@@ -42,6 +42,9 @@ void delivery_wake(struct delivery *delivery);
 void delivery_renewed(struct delivery *delivery, const struct registry_key *key);
 /* It is gone: nothing that Apple said of its token counts. */
 void delivery_gone(struct delivery *delivery, const struct registry_key *key);
+/* These are gone: as delivery_gone, and their pushes leave the queue; `waiter` may be NULL. */
+void delivery_drop(struct delivery *delivery, const struct registry_key *keys, size_t count,
+	struct queue_waiter *waiter);
 /* No more pushes are taken from the queue. */
 void delivery_stop(struct delivery *delivery);
 

@@ -100,9 +100,7 @@ static void on_registry(struct registry_job *job)
 	tidy->is_running = false;
 	if (!job->status) {
 		needs->metrics->gone[METRICS_GONE_expired] += job->gone_count;
-		queue_drop_all(needs->queue, job->gone, job->gone_count, NULL);
-		for (size_t i = 0; i < job->gone_count; i++)
-			delivery_gone(needs->delivery, &job->gone[i]);
+		delivery_drop(needs->delivery, job->gone, job->gone_count, NULL);
 		for (size_t i = 0; i < job->match_count; i++) {
 			struct registry_match *match = &job->matches[i];
 			queue_add(needs->queue, mem_steal(match->target),
