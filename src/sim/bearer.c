@@ -87,7 +87,7 @@ static bool verify(EVP_PKEY *key, struct text signed_, struct text signature)
 	return is_good;
 }
 
-/* The time of a token whose other parts are good; 0: they are not. */
+/* The time of a token whose other parts are valid; 0: they are not. */
 static int64_t issued(const char *dir, struct text token)
 {
 	const char *first = memchr(token.bytes, '.', token.size);

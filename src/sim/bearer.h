@@ -2,10 +2,11 @@
  * bearer - provider tokens, as Apple checks them: a JWT in `authorization: bearer`, signed with one
  * of the keys that `apns-sim --init` or `--add-key` made.
  *
- * Its header must name ES256 and a key whose public half lies in the folder as AuthKey_ID.pub, its
- * claims the team BEARER_TEAM_ID and when it was made, and the signature must verify: else
- * InvalidProviderToken.  An older one than `lifetime_ms` is an ExpiredProviderToken; a connection
- * that changes it more often than `update_least_ms` meets TooManyProviderTokenUpdates.
+ * Its header must name ES256 and a key whose public half is in the folder as AuthKey_ID.pub, its
+ * claims must name the team BEARER_TEAM_ID and the time of its creation, and the signature must
+ * verify; otherwise the answer is InvalidProviderToken.  For a token older than `lifetime_ms` it is
+ * ExpiredProviderToken, and for a connection that changes tokens more often than `update_least_ms`
+ * TooManyProviderTokenUpdates.
  *
  * Reads files, no clock.  Loop thread.
  */
@@ -24,7 +25,7 @@
 
 /* The tokens that a connection has used. */
 struct bearer {
-	char token[BEARER_TOKEN_MAX + 1]; /* the last that was good; "": none */
+	char token[BEARER_TOKEN_MAX + 1]; /* the last valid one; "": none */
 	int64_t issued_unix_s;		  /* of that */
 	int64_t since_unix_ms;		  /* when it was seen first */
 };

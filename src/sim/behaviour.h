@@ -1,14 +1,13 @@
 /*
- * behaviour - the faults of the service that a test asked for through the control socket.
+ * behaviour - the faults that a test requests through the control socket.
  *
- * Without any request it is Apple's service on a good day: every push is checked by service.h and
- * answered at once.  Faults are kept here and used up push by push; connection.c asks what happens
- * to a push that has arrived, whether it may be answered yet, and with what.  A trial
- * (service_is_trial) may come at any time, so it uses up no fault, and a test knows which push
- * meets which.
+ * Without requests it is Apple's service on a good day: service.h checks every push, and the answer
+ * comes at once.  It keeps faults and uses them up push by push; connection.c asks what happens to
+ * an arrived push, whether it may be answered already, and with what.  A trial (service_is_trial)
+ * may come at any time, so it uses up no fault, and a test knows which push meets which.
  *
- * No I/O, no clock, no connections: what must happen to connections at once (reset, new SETTINGS)
- * is server.h's.  Loop thread.
+ * No I/O, no clock, no connections: server.h does what happens to connections at once (reset, new
+ * SETTINGS).  Loop thread.
  */
 #ifndef MAILPUSH_SIM_BEHAVIOUR_H
 #define MAILPUSH_SIM_BEHAVIOUR_H
@@ -74,7 +73,7 @@ struct behaviour {
 	uint64_t flood_count;
 
 	int64_t provider_lifetime_ms;	  /* an older provider token has expired */
-	int64_t provider_update_least_ms; /* one that is changed sooner is changed too often */
+	int64_t provider_update_least_ms; /* changing it sooner is too often */
 };
 
 void behaviour_init(struct behaviour *behaviour);
@@ -84,8 +83,8 @@ void behaviour_fini(struct behaviour *behaviour);
 void behaviour_clear(struct behaviour *behaviour);
 
 /*
- * From now on pushes to the token get this verdict, `times` times.  The token is compared without
- * regard to case.  False when BEHAVIOUR_TOKENS_MAX tokens are set already.
+ * From now on pushes to the token get this verdict, `times` times.  The case of the token does not
+ * matter.  False when BEHAVIOUR_TOKENS_MAX tokens are set already.
  */
 bool behaviour_set_token(struct behaviour *behaviour, const char *token,
 	const struct verdict *verdict, uint64_t times);
@@ -105,7 +104,7 @@ struct arrival {
 	bool is_goaway;	   /* this push causes the GOAWAY */
 };
 
-/* A push is complete: uses up what was set for it. */
+/* A push is complete: uses up the fault that was set for it. */
 struct arrival behaviour_arrived(struct behaviour *behaviour);
 
 static inline bool behaviour_holds(const struct behaviour *behaviour)

@@ -106,8 +106,9 @@ static int read_authority(const char *dir, struct pair *ret, struct err *err)
 	mem_auto char *key_path = mem_printf("%s/ca.key", dir);
 	FILE *file = fopen(path, "re");
 	if (!file)
-		return err_set(err, -errno, "cannot read '%s': %s; make it with apns-sim --init %s",
-			path, strerror(errno), dir);
+		return err_set(err, -errno,
+			"cannot read '%s': %s; create it with apns-sim --init %s", path,
+			strerror(errno), dir);
 	x509_auto X509 *certificate = PEM_read_X509(file, NULL, NULL, NULL);
 	fclose(file);
 	if (!certificate)
@@ -158,7 +159,7 @@ static int begin_pair(long begin_s, long end_s, struct pair *ret, struct err *er
 	x509_auto X509 *certificate = X509_new();
 	uint8_t serial[16];
 	if (!key || !certificate || RAND_bytes(serial, sizeof(serial)) != 1)
-		return openssl_failed(err, "cannot make a key");
+		return openssl_failed(err, "cannot create a key");
 	serial[0] = (uint8_t)((serial[0] & 0x7f) | 0x40); /* positive, and never shortened */
 
 	ASN1_INTEGER *number = X509_get_serialNumber(certificate);
@@ -167,7 +168,7 @@ static int begin_pair(long begin_s, long end_s, struct pair *ret, struct err *er
 		!X509_gmtime_adj(X509_getm_notBefore(certificate), begin_s) ||
 		!X509_gmtime_adj(X509_getm_notAfter(certificate), end_s) ||
 		!X509_set_pubkey(certificate, key))
-		return openssl_failed(err, "cannot make a certificate");
+		return openssl_failed(err, "cannot create a certificate");
 
 	ret->certificate = mem_steal(certificate);
 	ret->key = mem_steal(key);
@@ -221,7 +222,7 @@ static int make_authority(
 	return 0;
 }
 
-/* Extensions of every certificate of an end: not an authority, and for `usage` alone. */
+/* Extensions of every end certificate: not an authority, and only for `usage`. */
 static int add_end_extensions(X509 *certificate, X509 *issuer, const char *usage, struct err *err)
 {
 	int r;
@@ -431,7 +432,7 @@ int certs_add_key(const char *dir, const char *key_id, struct err *err)
 {
 	key_auto EVP_PKEY *key = EVP_EC_gen("P-256");
 	if (!key)
-		return openssl_failed(err, "cannot make a key");
+		return openssl_failed(err, "cannot create a key");
 	mem_auto char *path = mem_printf("%s/AuthKey_%s.p8", dir, key_id);
 	FILE *file = open_for_writing(path, 0600, err);
 	if (!file)
@@ -452,7 +453,7 @@ int certs_add_key(const char *dir, const char *key_id, struct err *err)
 int certs_init(const char *dir, const struct certs_client *client, struct err *err)
 {
 	if (mkdir(dir, 0700) && errno != EEXIST)
-		return err_set(err, -errno, "cannot make '%s': %s", dir, strerror(errno));
+		return err_set(err, -errno, "cannot create '%s': %s", dir, strerror(errno));
 	struct pair pair_auto authority = {0};
 	struct pair pair_auto pair = {0};
 	int r;

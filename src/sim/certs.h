@@ -1,5 +1,5 @@
 /*
- * certs - makes the certificates of a trial: an authority, a server's, and clients' in the shape
+ * certs - creates the certificates for tests: an authority, a server's, and clients' in the form
  * that Apple issues.
  *
  * A client's certificate names its topic as UID in the subject (0.9.2342.19200300.100.1.1) and
@@ -35,21 +35,20 @@ struct certs_client {
 };
 
 /*
- * Makes dir if it is not there, and in it ca, server, the client in its forms, and a key for
- * provider tokens; files that are there are replaced.  client->days also holds for the server's
- * certificate.
+ * Creates dir if it is missing, and in it ca, server, the client in its forms, and a key for
+ * provider tokens; replaces existing files.  client->days also applies to the server's certificate.
  */
 int certs_init(const char *dir, const struct certs_client *client, struct err *err);
 
 /* AuthKey_ID.p8 for the sender, AuthKey_ID.pub for the service. */
 int certs_add_key(const char *dir, const char *key_id, struct err *err);
 
-/* Makes another client with the authority that is in dir. */
+/* Creates another client with the authority in dir. */
 int certs_add_client(const char *dir, const struct certs_client *client, struct err *err);
 
 /*
- * Fills the topics of a client's certificate into peer, which begins without any: its UID, then
- * those of the extension, at most CERTS_TOPICS_MAX.  The topics are freed by certs_peer_fini().
+ * Fills the topics of a client's certificate into peer, which has none before: its UID, then those
+ * of the extension, at most CERTS_TOPICS_MAX.  certs_peer_fini() frees the topics.
  */
 void certs_read_topics(X509 *certificate, struct peer *peer);
 void certs_peer_fini(struct peer *peer);

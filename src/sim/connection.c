@@ -45,9 +45,9 @@ struct connection {
 	nghttp2_session *session;
 	struct peer peer;
 	struct bearer bearer;
-	bool is_trusted; /* by certificate, or by a provider token that was good */
+	bool is_trusted; /* by certificate, or by a valid provider token */
 	struct stream_list streams;
-	struct stream *current; /* whose frames are arriving; spares a look-up a field */
+	struct stream *current; /* whose frames are arriving; saves a look-up for each field */
 	struct buf out;
 
 	bool has_goaway;	 /* submit one at the end of the turn */
@@ -321,7 +321,7 @@ static void wait_in_line(struct server *server, struct stream *stream)
 	server->stats.waiting++;
 }
 
-/* No fault that was asked for applies to it, except that a silent server does not answer. */
+/* No requested fault applies to it, except that a silent server does not answer. */
 static int trial_arrived(struct connection *c, struct stream *stream)
 {
 	stream->is_trial = true;
@@ -333,7 +333,7 @@ static int trial_arrived(struct connection *c, struct stream *stream)
 	return 0;
 }
 
-/* A push is complete: answers it, or applies the fault that was asked for. */
+/* A push is complete: answers it, or applies the requested fault. */
 static int push_arrived(struct connection *c, struct stream *stream)
 {
 	struct server *server = c->server;
@@ -562,8 +562,8 @@ static void read_all(struct connection *c)
 			return;
 		}
 		/*
-		 * Not left to the end of the turn: the client works on these answers while the
-		 * simulator works on the rest.
+		 * Before the end of the turn: the client works on these answers while the simulator
+		 * works on the rest.
 		 */
 		connection_flush(c);
 		if (c->state != CONNECTION_OPEN)
@@ -640,7 +640,8 @@ void connection_flush(struct connection *c)
 	if (c->state != CONNECTION_OPEN)
 		return;
 	/*
-	 * An answer that a client has is recorded, even if the simulator is killed the next moment.
+	 * Every answer that reached a client is recorded, even if the simulator is killed the next
+	 * moment.
 	 */
 	record_flush(c->server->record);
 	if (c->server->behaviour.is_silent) {

@@ -15,13 +15,13 @@
 #include "sim/server_state.h"
 #include "sim/stream.h"
 
-/* Takes over an accepted socket that does not block; the connection ends itself. */
+/* Takes over an accepted non-blocking socket; the connection ends itself. */
 void connection_accept(struct server *server, int fd);
 
 /* Ends it at once; is_reset: with a TCP reset. */
 void connection_close(struct connection *connection, bool is_reset);
 
-/* Reads on where the bound of a turn has stopped it. */
+/* Continues reading where the bound of a turn has stopped it. */
 void connection_read_on(struct connection *connection);
 
 /* Sends all that can be sent; for the end of a turn. */
@@ -34,7 +34,7 @@ void connection_answer(struct connection *connection, struct stream *stream);
 bool connection_is_beyond_goaway(const struct connection *connection, const struct stream *stream);
 
 void connection_goaway(struct connection *connection);
-/* Sends as many frames, which the client has to acknowledge, as behaviour says. */
+/* Sends frames that the client must acknowledge, as many as behaviour says. */
 void connection_flood(struct connection *connection);
 void connection_announce_settings(struct connection *connection);
 

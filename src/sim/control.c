@@ -57,7 +57,7 @@ static int get_number(const json_t *command, const char *key, int64_t least, int
 	return 0;
 }
 
-/* A text that can stand in JSON and in an HTTP field as it is; null is an empty one. */
+/* A text that needs no escapes in JSON and in an HTTP field; null is an empty one. */
 static int get_text(
 	const json_t *command, const char *key, size_t most, const char **ret, struct err *err)
 {
@@ -468,7 +468,7 @@ static int execute(
 	json_auto_free json_t *object = json_loadb(line, size, JSON_REJECT_DUPLICATES, &error);
 	if (!json_is_object(object))
 		return err_set(err, -EINVAL, "a command is one JSON object a line: %s",
-			object ? "this is something else" : error.text);
+			object ? "this is not one" : error.text);
 	const struct command *command = find_command(object);
 	if (!command)
 		return err_set(err, -EINVAL, "'do' must name a command; see apns-sim(1)");

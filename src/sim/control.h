@@ -2,8 +2,8 @@
  * control - the unix socket through which a test controls the service.
  *
  * One JSON object a line in, one JSON object a line out, in order; apns-sim(1) lists the commands.
- * A command has taken effect when its answer is written.  Lines are at most CONTROL_LINE_MAX bytes
- * and clients at most CONTROL_CLIENTS_MAX: more are turned away.
+ * A command has taken effect when its answer is written.  Lines have at most CONTROL_LINE_MAX
+ * bytes, and it serves at most CONTROL_CLIENTS_MAX clients.
  *
  * It parses commands; behaviour.h and server.h carry them out.  Loop thread.
  */
@@ -19,7 +19,7 @@
 
 struct control;
 
-/* Listens at path; an old socket there is replaced.  ret is the caller's. */
+/* Listens at path and replaces an old socket there.  ret is the caller's. */
 int control_start(struct server *server, const char *path, struct control **ret, struct err *err);
 
 /* Closes and unlinks; the loop must still run until its handles are closed.  NULL is fine. */

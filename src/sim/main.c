@@ -3,7 +3,7 @@
  *
  * A map, along the way of a push:
  *
- *	main.c		options; makes certificates, or serves until told to end
+ *	main.c options; creates certificates, or serves until it is stopped
  *	certs.c		the certificates of a trial, and the topics that a certificate carries
  *	bearer.c	provider tokens: who a push is from, without a certificate
  *	tls.c		TLS as Apple sets it
@@ -11,12 +11,12 @@
  *	server_state.h	what all connections share
  *	connection.c	one client: TLS, HTTP/2, and the fate of each of its streams
  *	stream.c	one push while it arrives and is answered
- *	behaviour.c	what a test asked for: the fate, if it is a special one
- *	service.c	what Apple's service would say: the checks in their order (pure)
+ *	behaviour.c the faults that a test requested
+ *	service.c the answer of Apple's service: the checks in their order (pure)
  *	response.c	the answer in frames of HTTP/2
- *	stats.c		what happened, counted
- *	record.c	what happened, written down
- *	control.c	the socket on which a test asks
+ *	stats.c counts of what happened
+ *	record.c a record of what happened
+ *	control.c the socket for requests of a test
  *
  * One thread, one loop.
  */
@@ -104,7 +104,7 @@ static const char usage[] =
 	"         [--record full|counts|none] [--output FILE] [--ready-file FILE]\n"
 	"         [--no-client-auth]\n"
 	"\n"
-	"A stand-in for Apple's push service. --init makes an authority, a server's and a\n"
+	"A stand-in for Apple's push service. --init creates an authority, a server's and a\n"
 	"client's certificate in DIR; --dir serves with them. See apns-sim(1).\n";
 
 static int parse_record(const char *text, enum record_mode *ret, struct err *err)
@@ -147,7 +147,7 @@ static int parse_seconds(const char *text, struct certs_client *client, struct e
 static int check_client(const struct certs_client *client, struct err *err)
 {
 	size_t size = strlen(client->topic);
-	/* ".voip" is put behind it for the second topic. */
+	/* The second topic is the first one and ".voip". */
 	if (!size || size > SERVICE_TOPIC_MAX - 5)
 		return err_set(
 			err, -EINVAL, "--topic must have 1 to %d bytes", SERVICE_TOPIC_MAX - 5);

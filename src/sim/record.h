@@ -1,9 +1,9 @@
 /*
- * record - writes down every push, one JSON object a line.
+ * record - writes every push as one JSON object a line.
  *
- * A push is written when its fate is known: with its verdict when it is answered, or with the
- * status null when it will never be.  apns-sim(1) lists the keys.  Lines gather in memory and are
- * written by record_flush(), once a turn of the loop; a reader that does not read stops the
+ * It writes a push when its fate is known: with its verdict when it is answered, or with the status
+ * null if it never will be.  apns-sim(1) lists the keys.  Lines gather in memory, and
+ * record_flush() writes them once a turn of the loop.  A reader that does not read stops the
  * simulator; one that closes ends the record.
  *
  * Loop thread.

@@ -52,7 +52,7 @@ static int start_listening(struct server *server, struct err *err)
 	struct sockaddr *address = (struct sockaddr *)&server->address;
 	int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return err_set(err, -errno, "cannot make a socket: %s", strerror(errno));
+		return err_set(err, -errno, "cannot create a socket: %s", strerror(errno));
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(fd, address, server->address_size) || listen(fd, BACKLOG)) {
 		int code = -errno;
@@ -60,7 +60,7 @@ static int start_listening(struct server *server, struct err *err)
 		close(fd);
 		return err_set(err, code, "cannot listen on %s: %s", text, strerror(-code));
 	}
-	/* A port chosen by the kernel is kept, to listen on the same one again. */
+	/* Keeps a port that the kernel chose, to listen on the same one again. */
 	server->address_size = sizeof(server->address);
 	getsockname(fd, address, &server->address_size);
 

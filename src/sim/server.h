@@ -3,8 +3,8 @@
  *
  * A connection that reads sends its answers itself, 16 KB of requests at a time, so that client and
  * server work side by side.  Other events that give a connection something to send mark it.  At the
- * end of a turn, before the loop waits again, the server answers pushes whose time has come, sends
- * for all that are marked, and flushes the record.
+ * end of a turn, before the loop waits again, the server answers due pushes, sends for all marked
+ * connections, and flushes the record.
  *
  * The commands that concern connections at once are here; all others are in behaviour.h.  Loop
  * thread.
@@ -26,7 +26,7 @@ struct server_settings {
 	int record_fd;
 };
 
-/* Takes tls over, also on failure.  Port 0 in the address is any. */
+/* Takes over tls, also on failure.  Port 0 in the address is any. */
 int server_start(struct server *server, uv_loop_t *loop, SSL_CTX *tls,
 	const struct server_settings *settings, const struct sockaddr *address,
 	socklen_t address_size, struct err *err);
@@ -50,7 +50,7 @@ void server_goaway(struct server *server);
 /* Frames to acknowledge on every open connection, as behaviour.flood_ says. */
 void server_flood(struct server *server);
 
-/* Sends the SETTINGS that stand in behaviour to every open connection. */
+/* Sends the SETTINGS of behaviour to every open connection. */
 void server_announce_settings(struct server *server);
 
 /* Call after a change of behaviour: waiting pushes may have become due. */

@@ -52,8 +52,8 @@ struct request {
 	bool has_duplicate;	 /* one of the apns- headers came twice */
 	size_t header_list_size; /* RFC 9113 6.5.2: names, values and 32 a field */
 	size_t payload_size;
-	bool is_authorized;	     /* by a provider token that is good (bearer.h) */
-	int provider_status;	     /* 0: there is none, or it is good */
+	bool is_authorized;	     /* by a valid provider token (bearer.h) */
+	int provider_status;	     /* 0: there is none, or it is valid */
 	const char *provider_reason; /* what is wrong with it */
 };
 
@@ -87,14 +87,14 @@ enum service_header service_header_of(const char *name, size_t size);
 struct text service_token(const struct request *request);
 
 /*
- * The client tries its credential: the token is well-formed and all zeros, so it belongs to no
+ * The client tests its credential: the token is well-formed and all zeros, so it belongs to no
  * phone.
  */
 bool service_is_trial(const struct request *request);
 
 /*
- * `token` may be NULL: nothing special is known.  Returns whether its verdict was the one given,
- * so that the caller can count how often that happened.
+ * `token` may be NULL: nothing special is known.  Returns whether its verdict was the one given, so
+ * that the caller can count that.
  */
 bool service_check(const struct request *request, const struct peer *peer,
 	const struct token_state *token, struct verdict *ret);

@@ -37,7 +37,7 @@ void stats_count_verdict(struct stats *stats, const struct verdict *verdict);
 /* A push that ends without an answer; reason may be NULL. */
 void stats_count_unanswered(struct stats *stats, const char *reason);
 
-/* Back to zero, save what counts things that exist now. */
+/* Resets all counts except those of things that exist now. */
 void stats_clear(struct stats *stats);
 
 /* A new object with everything; the caller owns it. */

@@ -1,9 +1,9 @@
 /*
  * stream - one push on its way through the simulator: the part that has arrived, and its answer.
  *
- * Streams come out of a pool, because a thousand at a time come and go for each connection; what
- * they keep of the header are references into nghttp2's own buffers.  Payloads beyond
- * STREAM_PAYLOAD_MAX are counted and not kept: the service refuses them anyway.
+ * Streams come out of a pool, because a thousand at a time come and go for each connection; they
+ * only hold references into nghttp2's buffers of the header.  Payloads beyond STREAM_PAYLOAD_MAX
+ * are counted but not kept, as the service refuses them anyway.
  *
  * Owned by the connection that it arrived on.  Loop thread.
  */
@@ -73,7 +73,8 @@ struct stream *stream_get(struct stream_pool *pool);
 /* It must be in no list any more. */
 void stream_put(struct stream_pool *pool, struct stream *stream);
 
-/* Keeps what of the field matters: all that the checks need and, with keep_all, the record too. */
+/* Keeps the parts of the field that the checks need and, with keep_all, those for the record too.
+ */
 void stream_add_field(
 	struct stream *stream, nghttp2_rcbuf *name, nghttp2_rcbuf *value, bool keep_all);
 void stream_add_payload(struct stream *stream, const uint8_t *bytes, size_t size);

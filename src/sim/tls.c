@@ -80,7 +80,7 @@ SSL *tls_open(SSL_CTX *context, const struct tls_fault *fault)
 		abort();
 	if (SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE)
 		SSL_set_verify(ssl, SSL_get_verify_mode(ssl), on_verify);
-	/* A session that is resumed would not be verified again. */
+	/* A resumed session would not be verified again. */
 	if (fault->verify_error != X509_V_OK)
 		SSL_set_session_id_context(ssl, another_id_context, sizeof(another_id_context));
 	return ssl;
@@ -101,7 +101,7 @@ int tls_new(const char *dir, bool has_client_auth, SSL_CTX **ret, struct err *er
 	if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1 ||
 		SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1)
 		return err_set(err, -EIO,
-			"cannot use '%s' and '%s': %s; make them with apns-sim --init %s",
+			"cannot use '%s' and '%s': %s; create them with apns-sim --init %s",
 			certificate, key, tls_last_error(text, sizeof(text)), dir);
 	if (has_client_auth) {
 		STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(authority);
@@ -121,7 +121,7 @@ int tls_new(const char *dir, bool has_client_auth, SSL_CTX **ret, struct err *er
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(
 		context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	/* Two system calls a record otherwise. */
+	/* Otherwise it takes two system calls a record. */
 	SSL_CTX_set_read_ahead(context, 1);
 	SSL_CTX_set_default_read_buffer_len(context, READ_BUFFER_SIZE);
 

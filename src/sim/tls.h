@@ -1,9 +1,9 @@
 /*
- * tls - the server's side of TLS, as Apple's service sets it: 1.2 and 1.3, HTTP/2 alone by ALPN, a
- * client certificate asked for.
+ * tls - the server's side of TLS, as Apple's service has it: 1.2 and 1.3, only HTTP/2 by ALPN, with
+ * a request for a client certificate.
  *
- * A wrong certificate fails the handshake; none at all passes, and every push is then answered
- * with MissingProviderToken.
+ * A wrong certificate fails the handshake; without one the handshake succeeds, and every push gets
+ * MissingProviderToken.
  */
 #ifndef MAILPUSH_SIM_TLS_H
 #define MAILPUSH_SIM_TLS_H
@@ -17,7 +17,7 @@
 /* Reads server.pem, server.key and ca.pem in dir.  The caller frees with SSL_CTX_free(). */
 int tls_new(const char *dir, bool has_client_auth, SSL_CTX **ret, struct err *err);
 
-/* What goes wrong with handshakes from now on. */
+/* The fault of handshakes from now on. */
 struct tls_fault {
 	int verify_error; /* the fault found in every client's certificate; 0: none */
 	bool has_no_alpn; /* ALPN is not answered */
@@ -33,7 +33,7 @@ SSL *tls_open(SSL_CTX *context, const struct tls_fault *fault);
 /* After the handshake: who the peer is, to be freed with certs_peer_fini(). */
 void tls_read_peer(SSL *ssl, bool has_client_auth, struct peer *ret);
 
-/* Text of the last failure of this thread, "" when OpenSSL noted none; forgets it. */
+/* Text of the last failure of this thread, "" if OpenSSL has none; clears it. */
 const char *tls_last_error(char *text, size_t size);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * apple - what Apple answers, by a script of chance.
+ * apple - Apple's answers, at random.
  *
- * It follows from the weather, from the state of the token, and now and then from nothing at all:
- * each row of Apple's table comes.
+ * They depend on the weather, on the state of the token, and now and then on nothing: every row of
+ * Apple's table occurs.
  */
 #ifndef MAILPUSH_TESTS_SIMULATION_APPLE_H
 #define MAILPUSH_TESTS_SIMULATION_APPLE_H
@@ -17,13 +17,13 @@
 /* What an answer means for the push, as Apple documents it. */
 enum apple_meaning {
 	APPLE_TOLD,
-	APPLE_DROPPED,	 /* our push is malformed: it is never taken */
+	APPLE_DROPPED,	 /* our push is malformed: it is never accepted */
 	APPLE_THROTTLED, /* too many for that token */
 	APPLE_FAILED,	 /* the service, or the connection: again */
 	APPLE_REFUSED,	 /* the credential */
 	APPLE_GONE,	 /* the token, for good */
 	APPLE_BAD,	 /* the token, or the host */
-	APPLE_MISROUTED, /* the token is another topic's */
+	APPLE_MISROUTED, /* the token is for another topic */
 	APPLE_MEANINGS
 };
 
@@ -37,14 +37,14 @@ int64_t apple_takes_ms(unsigned topic);
 /* What it is; false: there is none. */
 bool apple_decide(
 	const struct flight *flight, struct apns_answer *ret, enum apple_meaning *ret_meaning);
-/* How it ended has reached the daemon. */
+/* The daemon has received its ending. */
 void apple_heard(const struct flight *flight, bool is_proven);
 void apple_free(void);
 
-/* Some token is in trouble from now on. */
+/* Begins a trouble of some token. */
 void apple_trouble_token(void);
 void apple_forgive_tokens(void);
-/* The phone shows itself: mostly its token is good again. */
+/* The phone connects: mostly its token is valid again. */
 void apple_phone_came(const char *token);
 
 /*

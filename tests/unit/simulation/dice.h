@@ -1,5 +1,5 @@
 /*
- * dice - all chance of the simulation, from one seed.
+ * dice - all randomness of the simulation, from one seed.
  */
 #ifndef MAILPUSH_TESTS_SIMULATION_DICE_H
 #define MAILPUSH_TESTS_SIMULATION_DICE_H
@@ -14,7 +14,7 @@ unsigned dice_roll(unsigned sides);
 bool dice_once_in(unsigned times);
 /* Both included. */
 int64_t dice_between(int64_t least, int64_t most);
-/* How long until the next of things that come every `mean_ms`, at random. */
+/* The random time until the next of events that come every `mean_ms` on average. */
 int64_t dice_wait_ms(int64_t mean_ms);
 void dice_bytes(uint8_t ret[16]);
 

@@ -1,25 +1,25 @@
 /*
- * disk - what stands in the queue's file, by the plainest reading of store.h.
+ * disk - the content of the queue's file, by the simplest reading of store.h.
  *
- * A batch is there as a whole or not at all.  What happened last with a registration is written
- * late, as there, and a crash loses what was not.  Breaks of the rules that the schedule owes to
- * the store end the simulation.
+ * A batch is there completely or not at all.  The last event and push of a registration are written
+ * late, as there, and a crash loses what was not written.  If the schedule violates the rules of
+ * the store, the simulation ends.
  */
 #ifndef MAILPUSH_TESTS_SIMULATION_DISK_H
 #define MAILPUSH_TESTS_SIMULATION_DISK_H
 
 #include "queue/store.h"
 
-/* Does the jobs, in order; again, if they were done and that was not known.  They stay the
+/* Does the jobs, in order; again, if they were done without the caller's knowledge.  They stay the
  * caller's. */
 void disk_commit(const struct job_list *batch, bool is_again);
-/* A crash: what was written late is lost.  A stop: it is written. */
+/* A crash loses late writes; a stop writes them. */
 void disk_crash(void);
 void disk_flush(void);
 void disk_load(const struct store_loader *loader, void *ctx);
 void disk_free(void);
 
-/* Those that wait, but for what sleeps as its owner does. */
+/* Waiting pushes, without those of suspended owners. */
 size_t disk_pushes(void);
 size_t disk_parked(void);
 uint64_t disk_commits(void);

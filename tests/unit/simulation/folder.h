@@ -1,9 +1,9 @@
 /*
  * folder - the spool folder in memory, and mailpush-notify, which puts events into it.
  *
- * Stands in for spooldisk.h and for how libuv watches a folder.  What is kept survives the daemon;
- * when it dies, of the files that it was about to remove any may be gone already.  Files and the
- * folder cannot be read or removed at times, and some are no events at all.
+ * It stands in for spooldisk.h and for libuv's watch of a folder.  Files survive the daemon; when
+ * it dies, any of the files that it was about to remove may be gone.  At times files and the folder
+ * cannot be read or removed, and some files are not events.
  */
 #ifndef MAILPUSH_TESTS_SIMULATION_FOLDER_H
 #define MAILPUSH_TESTS_SIMULATION_FOLDER_H
@@ -16,9 +16,9 @@ struct spool_file;
 
 /* Keeps the event of that number. */
 void folder_keep(uint64_t number, const char *json, size_t size);
-/* Something that is no event. */
+/* Adds a file that is not an event. */
 void folder_litter(void);
-/* Some files, also of those that come, or all, cannot be read or removed for so long. */
+/* For so long some files, also later ones, or all, cannot be read or removed. */
 void folder_trouble(int64_t ms);
 void folder_forgive(void);
 
@@ -26,9 +26,9 @@ void folder_forgive(void);
 void folder_taken(const struct spool_file *file);
 /* The daemon is done with it. */
 void folder_done(const struct spool_file *file);
-/* Its place among all that happens since the daemon has it; 0: it has not, in this life. */
+/* The number of the moment since which the daemon has it; 0: it does not have it in this life. */
 uint64_t folder_order(uint64_t number);
-/* From now on each file that is to be removed is or is not. */
+/* From now on each removal of a file happens or does not. */
 void folder_die(void);
 void folder_start(void);
 /* It takes no more. */

@@ -1,9 +1,9 @@
 /*
- * life - the daemon's life: its own pipeline, started and taken
- * down as parts.c does, again and again, over the same disk.
+ * life - the daemon's life: its own pipeline, started and stopped repeatedly as parts.c does, over
+ * the same disk.
  *
- * A crash is the way down on which nothing reaches the disk or Cyrus any more, so that what memory
- * held is gone, and freed.
+ * A crash is a stop during which nothing reaches the disk or Cyrus any more, so the content of
+ * memory is lost, and freed.
  */
 #ifndef MAILPUSH_TESTS_SIMULATION_LIFE_H
 #define MAILPUSH_TESTS_SIMULATION_LIFE_H
@@ -26,7 +26,7 @@
 void life_begin(void);
 /* For good, in order. */
 void life_end(void);
-/* It dies here and now; and it is started again some time later. */
+/* It dies at once, and starts again some time later. */
 void life_crash(void);
 /* SIGTERM; and it is started again. */
 void life_stop(void);
@@ -35,7 +35,7 @@ void life_stop(void);
 bool life_listens(void);
 /* An event; `number`: of the request, 0 for a datagram. */
 void life_take(const char *json, size_t size, uint64_t number);
-/* aps_topic of imapd.conf is the other one from now on. */
+/* Switches aps_topic of imapd.conf to the other one. */
 void life_change_topic(void);
 void life_count(struct schedule_counts *ret);
 unsigned life_crashes(void);

@@ -1,6 +1,5 @@
 /*
- * people - users, their mailboxes and phones, and what Cyrus says of them: as JSON, in its own
- * words.
+ * people - users, their mailboxes and phones, and the events of Cyrus about them, as JSON.
  */
 #ifndef MAILPUSH_TESTS_SIMULATION_PEOPLE_H
 #define MAILPUSH_TESTS_SIMULATION_PEOPLE_H
@@ -17,7 +16,7 @@ bool people_renamed(const char *id, const char *owner, const char *folder);
 /* How often the answer was yes. */
 uint64_t people_found_by_id(void);
 
-/* The phone was told: it looks, and mostly logs in. */
+/* The phone got a push: it looks, and mostly logs in. */
 void people_told(const char *token);
 const char *people_some_token(void);
 uint64_t people_events(void);

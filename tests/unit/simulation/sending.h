@@ -1,8 +1,8 @@
 /*
- * sending - the daemon's own sender, from outside: what is given to it, and what comes back.
+ * sending - the daemon's own sender, seen from outside: its input and output.
  *
- * All of the stage runs as it is, on wires (wire.h).  The judge is told of each push that is taken,
- * and of each answer, which must be the one that Apple gave.
+ * The whole stage runs unchanged, on wires (wire.h).  The judge learns of each push that the sender
+ * takes and of each answer, which must be Apple's.
  */
 #ifndef MAILPUSH_TESTS_SIMULATION_SENDING_H
 #define MAILPUSH_TESTS_SIMULATION_SENDING_H
@@ -33,19 +33,19 @@ void sending_stop(int64_t within_ms, void (*stopped)(void));
 /* At once, what is in flight is lost.  Also after sending_stop. */
 void sending_end(void);
 
-/* Which credentials there are follows from the weather. */
+/* The weather determines the credentials. */
 void sending_weather_changed(unsigned topic);
 /* One has a successor. */
 void sending_renew_credential(unsigned topic);
 
-/* Which one this is, that came as this stream of this connection; NULL: one that was given up. */
+/* The push that came as this stream of this connection; NULL: one that was given up. */
 struct flight *sending_find(const void *near_end, int32_t stream_id);
 /* Walks those in flight. */
 struct flight *sending_next(const struct flight *flight);
 
-/* Something stands, or stood just now, in the way of the topic's pushes. */
+/* Something prevents the topic's pushes, or did a moment ago. */
 void sending_note_trouble(unsigned topic);
-/* Apple does not want its credential. */
+/* Apple refuses its credential. */
 void sending_note_refusal(unsigned topic);
 void sending_turn(void);
 /* Since when pushes on the topic must have been going out, monotonic; INT64_MAX: they need not. */

@@ -1,10 +1,10 @@
 /*
  * server - one connection's end at Apple: HTTP/2 by nghttp2's server, with a temper.
  *
- * It opens its windows at once, in lumps, by crumbs or not at all, changes its limits and windows
- * while pushes are on their way, refuses streams, says GOAWAY in the middle, falls silent, stops
- * reading, and breaks off.  What it answers is apple.h's business.  It ends the simulation when the
- * daemon breaks HTTP/2, or hands pushes to a connection that cannot carry them.
+ * It opens its windows at once, in large or tiny steps or not at all, changes its limits and
+ * windows while pushes are on their way, refuses streams, sends GOAWAY in the middle, falls silent,
+ * stops reading, and closes.  apple.h decides its answers.  It ends the simulation if the daemon
+ * violates HTTP/2, or hands pushes to a connection that cannot carry them.
  */
 #ifndef MAILPUSH_TESTS_SIMULATION_SERVER_H
 #define MAILPUSH_TESTS_SIMULATION_SERVER_H
@@ -26,7 +26,7 @@ void server_weather_changed(struct server *server);
 
 /* It would take a push of any size now, and many. */
 bool server_is_open(const struct server *server);
-/* Nothing about it keeps pushes from being answered. */
+/* Nothing in it prevents answers. */
 bool server_is_kind(const struct server *server);
 
 /* What happened to all of them. */

@@ -1,8 +1,8 @@
 /*
- * weather - when what fails: Apple's service, a token, the registry, the disk, the clock, the
- * daemon itself.
+ * weather - decides what fails when: Apple's service, a token, the registry, the disk, the clock,
+ * the daemon itself.
  *
- * Nothing here knows what should follow.
+ * It does not know the right consequences.
  */
 #ifndef MAILPUSH_TESTS_SIMULATION_WEATHER_H
 #define MAILPUSH_TESTS_SIMULATION_WEATHER_H
@@ -24,9 +24,9 @@ enum weather {
 	WEATHERS
 };
 
-/* From now on things go wrong. */
+/* Begins the failures. */
 void weather_begin(void);
-/* Nothing does any more. */
+/* Ends them. */
 void weather_clear(void);
 bool weather_is_clear(void);
 
@@ -34,16 +34,16 @@ enum weather weather_of(unsigned topic);
 /* How long the next batch takes. */
 int64_t weather_registry_ms(void);
 int64_t weather_disk_ms(void);
-/* What becomes of a transaction that is tried now; `is_rare`: one that fails is worth more. */
+/* The outcome of a transaction now; `is_rare`: a failure of this one is more valuable. */
 enum weather_commit {
 	WEATHER_COMMITTED,
 	WEATHER_NOT_BEGUN,
 	WEATHER_NOT_COMMITTED,
-	WEATHER_UNANSWERED, /* it is committed, and said to have failed */
+	WEATHER_UNANSWERED, /* it is committed, but reported as failed */
 };
 enum weather_commit weather_registry_commit(bool is_rare);
 enum weather_commit weather_disk_commit(void);
-/* Does the daemon die right after this commit?  `is_rare`: it is worth more. */
+/* Does the daemon die right after this commit?  `is_rare`: a crash here is more valuable. */
 bool weather_dies_now(bool is_rare);
 
 #endif

@@ -19,9 +19,9 @@ struct wire;
 void wire_send(struct wire *wire, const void *bytes, size_t size);
 /* The far end reads again. */
 void wire_resume(struct wire *wire);
-/* The far end goes: what it sent is still read, or all is lost at once. */
+/* The far end closes: sent bytes are still read, or all are lost at once. */
 void wire_end(struct wire *wire, bool is_broken);
-/* All that the near end has to say is with the far end. */
+/* All bytes of the near end have reached the far end. */
 bool wire_is_drained(const struct wire *wire);
 /* The connection (connection.h) at the near end; only compared. */
 const void *wire_near_end(const struct wire *wire);
@@ -36,7 +36,7 @@ uint64_t wire_number(const struct wire *wire);
 
 /* The wires of a topic break. */
 void wires_break(unsigned topic);
-/* All do, and who dials fails: the daemon dies. */
+/* All wires break, and dialling fails: the daemon dies. */
 void wires_end(void);
 uint64_t wires_made(void);
 

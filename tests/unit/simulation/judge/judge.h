@@ -1,24 +1,23 @@
 /*
- * judge - knows what must be true, and ends the simulation when it is not.
+ * judge - checks what must hold, and ends the simulation if it does not.
  *
- * It keeps a registry of its own (model.h), fed with what the real one has committed, and for each
- * mailbox of each registration whether something is still to be told.  It sees the daemon from
- * outside only: events and their acknowledgement, commits, pushes that leave and Apple's answers.
- * What it holds:
+ * It keeps a registry of its own (model.h), fed with the commits of the real one, and for each
+ * mailbox of each registration whether news is pending.  It sees the daemon only from outside:
+ * events and their acknowledgement, commits, pushes that leave and Apple's answers.  Its rules:
  *
- *  - each acknowledged change of a registered mailbox is named by a push that left after it and was
- *    taken, or one of the reasons of enum reason is on record; and what is due leaves in time;
- *  - what is acknowledged is on disk; what mailpush-notify kept counts as acknowledged, and its
- * file goes when what follows from it is on disk;
+ *  - each acknowledged change of a registered mailbox is named by a later push that was accepted,
+ * or a reason of enum reason is on record; due pushes leave in time;
+ *  - acknowledged events are on disk; events that mailpush-notify kept count as acknowledged, and
+ * their files go when their effects are on disk;
  *  - one push of a registration is in flight at most, one waits at most;
  *  - two pushes to a registration are min_interval apart, the same one again aside, over a restart
  *    if something waited then;
- *  - a push that is taken ends a hold;
- *  - an apns-id stands for one set of hashes, is on disk before the push leaves, and stays while
- *    that set does not grow, over crashes too;
+ *  - an accepted push ends a hold;
+ *  - an apns-id belongs to one set of hashes, is on disk before the push leaves, and stays while
+ * that set does not grow, also over crashes;
  *  - no more pushes than max_push_rate, no more than 100 hashes in one, and the plain payload for
  *    those that understand no other;
- *  - nobody is told who may not know, and nothing that did not happen;
+ *  - no push to a user without access, and none about a change that did not happen;
  *  - registrations go and stop only by the rules;
  *  - each push goes out on its registration's topic.
  */
@@ -32,7 +31,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Why a change was not told. */
+/* Why a change was not pushed. */
 enum reason {
 	REASON_FORGOTTEN,  /* Apple's answer: the token is gone */
 	REASON_STOPPED,	   /* Apple's answer: another topic's */
@@ -62,7 +61,7 @@ struct judge_event {
 void judge_begin(uint64_t seed);
 void judge_end(void);
 
-/* Ends the simulation with the text, the time and the seed unless `holds`. */
+/* Unless `holds`, ends the simulation with the text, the time and the seed. */
 void judge_rule(bool holds, const char *text);
 
 /* Numbers all that happens. */
@@ -73,12 +72,13 @@ void judge_acked(uint64_t number);
 void judge_refused(uint64_t number);
 /* The daemon has it from the spool folder now; again, perhaps, after a crash. */
 void judge_taken(uint64_t number);
-/* Its file in the spool folder is of no more use, says the daemon. */
+/* The daemon no longer needs its file in the spool folder. */
 void judge_done(uint64_t number);
 
-/* The registry has committed a batch, and the daemon does not know yet. */
+/* The registry has committed a batch, and the daemon does not know it. */
 void judge_registry(const struct job_list *batch, int64_t now_unix_ms);
-/* It has, and takes it for failed: it will be done again, and what it did now is told to nobody. */
+/* It has, but reports a failure: the batch will be done again, and nobody learns what it did now.
+ */
 void judge_unanswered(const struct job_list *batch, int64_t now_unix_ms);
 void judge_takeoff(const struct sender_push *push);
 void judge_answered(const struct sender_push *push, const struct apns_answer *answer,
@@ -90,11 +90,11 @@ void judge_started(void);
 void judge_excuse(int64_t ms);
 /* Now and then: is anything late? */
 void judge_look(void);
-/* Acknowledged changes that are still to be told. */
+/* Acknowledged changes that are pending. */
 unsigned judge_owed(void);
 uint64_t judge_told(void);
 uint64_t judge_pushes(void);
-/* Changes that were not told for that, and registrations that ended so. */
+/* Changes that were not pushed for that reason, and registrations that ended for it. */
 uint64_t judge_reasons(enum reason reason);
 uint64_t judge_gone(enum reason reason);
 const char *judge_reason_name(enum reason reason);

@@ -1,8 +1,8 @@
 /*
- * model - the judge's own registry: what the rules of the registry mean, written once more and
- * as simply as possible, with what is to be told to each registration.
+ * model - the judge's own registry: its rules, written once more and as simply as possible, with
+ * the pending news of each registration.
  *
- * It follows job after job what the real one committed, and holds that against what that one said.
+ * It follows the real one job by job, and compares the results.
  */
 #ifndef MAILPUSH_TESTS_SIMULATION_MODEL_H
 #define MAILPUSH_TESTS_SIMULATION_MODEL_H
@@ -78,7 +78,7 @@ struct model_registration {
 	int64_t excused_until_ms;
 };
 
-/* What the judge does with what a job led to. */
+/* The judge's callbacks for the effects of a job. */
 typedef void model_change_fn(
 	const struct registry_job *job, struct model_registration *registration, const char *hash);
 typedef void model_gone_fn(struct model_registration *registration, enum reason reason);
@@ -98,7 +98,7 @@ void model_begin(const struct model_callbacks *callbacks);
 void model_end(void);
 /* The daemon: its jobs are no more. */
 void model_died(void);
-/* A batch as the registry has done it; `is_told`: the daemon will hear what it did. */
+/* A batch as the registry has done it; `is_told`: the daemon will learn of it. */
 void model_follow(const struct job_list *batch, int64_t now_unix_ms, bool is_told);
 bool model_is_told(void);
 

@@ -1,5 +1,5 @@
 /*
- * payload - what a phone reads in a push.
+ * payload - reads a push as a phone does.
  */
 #ifndef MAILPUSH_TESTS_SIMULATION_PAYLOAD_H
 #define MAILPUSH_TESTS_SIMULATION_PAYLOAD_H
@@ -18,7 +18,7 @@ struct payload {
 	bool is_plain;
 };
 
-/* One that is not as Mail understands it ends the simulation. */
+/* A push that Mail would not understand ends the simulation. */
 void payload_read(const struct sender_push *push, struct payload *ret);
 
 #endif
