@@ -39,9 +39,9 @@ class Place:
 
     BUILD = os.path.join(ROOT, "build-bench")
 
-    def __init__(self, build):
+    def __init__(self, build, data="bench-data"):
         self.build = os.path.abspath(build)
-        self.data = os.path.join(self.build, "bench-data")
+        self.data = os.path.join(self.build, data)
         os.makedirs(self.data, exist_ok=True)
         self.sockets = tempfile.mkdtemp(prefix="mailpush-bench-")
         self.certificates = os.path.join(self.data, "certificates")
@@ -178,6 +178,7 @@ class Simulator(Process):
         command = [place.program("apns-sim"), "--dir", place.certificates, "--record", record,
                    "--output", self.output, "--ready-file", self.ready_file,
                    "--control", self.control_socket]
+        self.is_recorded = False
         super().__init__(*command, *([] if client_auth else ["--no-client-auth"]),
                          log=place.file("apns-sim.log"))
         self.wait_until(lambda: os.path.exists(self.ready_file))
@@ -209,6 +210,21 @@ class Simulator(Process):
                 raise Failed(f"only {answered} of {count} pushes came, none for {STUCK_S} s: "
                              f"{self.stats()}")
             time.sleep(0.02)
+
+
+def check_pushes(simulator, count):
+    """Each event led to one push, to a phone of its own (known when all was recorded)."""
+    time.sleep(0.2)
+    stats = simulator.stats()
+    if stats["pushes"] != count or stats["by_status"] != {"200": count}:
+        raise Failed(f"{count} events led to other pushes: {stats}")
+    if not simulator.is_recorded:
+        return
+    with open(simulator.output) as file:
+        tokens = [json.loads(line)["token"] for line in file]
+    tokens = [token for token in tokens if token.strip("0")]    # trials of the credential are to nobody
+    if len(tokens) != count or len(set(tokens)) != count:
+        raise Failed(f"{count} events led to {len(tokens)} pushes to {len(set(tokens))} phones")
 
 
 def write_configuration(place, registry, port, **settings):

@@ -31,10 +31,12 @@ def programs():
 class Mariadb:
     """Takes whoever connects for whoever they say they are."""
 
-    def __init__(self, settings=()):
+    def __init__(self, settings=(), network=None):
+        """network: it stands in that one, and is reached by its address too."""
         self.programs = programs()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mailpush-mdb-"))
         self.settings = settings
+        self.network = network
         self.process = None
         # The server refuses to run as root.
         self.user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
@@ -64,15 +66,23 @@ class Mariadb:
         self.start()
         self.sql(f"CREATE DATABASE {DATABASE}; CREATE USER {USER}@localhost; "
                  f"GRANT ALL ON {DATABASE}.* TO {USER}@localhost", database="")
+        if self.network:
+            self.sql(f"CREATE USER {USER}@'%'; GRANT ALL ON {DATABASE}.* TO {USER}@'%'", database="")
 
     def start(self):
-        options = ["no-defaults", f"datadir={self.folder}/data", f"socket={self.socket}", "skip-networking",
+        options = ["no-defaults", f"datadir={self.folder}/data", f"socket={self.socket}",
+                   f"bind-address={self.network.address}" if self.network else "skip-networking",
                    f"pid-file={self.folder}/pid", "innodb-flush-log-at-trx-commit=2",
                    "innodb-buffer-pool-size=64M", "innodb-log-file-size=32M", *self.settings]
+        become = self.user
+        server = [self.programs["mariadbd"], *(f"--{option}" for option in options)]
+        if self.network:
+            become = {}
+            server = [*self.network.inside, "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+                      *server]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [self.programs["mariadbd"], *(f"--{option}" for option in options)],
-                stdout=log, stderr=log, cwd=self.folder, start_new_session=True, **self.user)
+            self.process = subprocess.Popen(server, stdout=log, stderr=log, cwd=self.folder,
+                                            start_new_session=True, **become)
         wait_until(self.answers, timeout=LIMIT_S, what="MariaDB's answer")
 
     def client(self, *arguments):
