@@ -11,6 +11,7 @@ static const struct {
 	{1205, -EAGAIN}, /* a lock was not given in time */
 	{1020, -EAGAIN}, /* changed since this transaction first read */
 	{1062, -EAGAIN}, /* somebody made the same at the same time */
+	{1467, -EAGAIN}, /* the lock for the next number was lost in a deadlock */
 	{1412, -EAGAIN}, /* a table changed meanwhile */
 
 	{1969, -ETIMEDOUT}, /* max_statement_time */

@@ -167,11 +167,12 @@ int mariadb_match(struct registry_db *db, const struct mailbox *const *mailboxes
 	}
 	struct taker taker = {.on_match = on_match, .ctx = ctx};
 	struct questions questions = {&taker, count, asked, sizes, .tell = tell_match};
-	static const char sql[] =
+	mem_auto char *sql = mem_printf(
 		"SELECT s.place, s.hash, " TARGET_COLUMNS
 		" FROM mailpush_subscription s STRAIGHT_JOIN mailpush_registration r"
 		" ON r.id = s.registration WHERE s.place IN (?2) AND r.stopped_reason IS NULL"
-		" ORDER BY s.place, s.registration, s.name";
+		" ORDER BY s.place, s.registration, s.name%s",
+		mariadb_lock_shared(m));
 	return ask_all(m, &questions, sql, err);
 }
 
@@ -290,12 +291,13 @@ int mariadb_list(struct registry_db *db, const char *user, const struct registry
 	mariavalues_bytes(&values, key->bytes, sizeof(key->bytes));
 	mariavalues_number(&values, (int64_t)limit);
 	struct taker taker = {.on_row = on_row, .ctx = ctx};
-	int failed = mariadb_ask_alone(m,
+	mem_auto char *sql = mem_printf(
 		"SELECT 0, " ROW_COLUMNS
 		" FROM mailpush_registration r FORCE INDEX (mailpush_registration_user)"
 		" WHERE r.site = ?1 AND r.username >= ?2 AND (r.username > ?2 OR r.id > ?3)"
-		" ORDER BY r.username, r.id LIMIT ?4",
-		&values, on_rows, &taker, err);
+		" ORDER BY r.username, r.id LIMIT ?4%s",
+		mariadb_lock_shared(m));
+	int failed = mariadb_ask(m, sql, &values, on_rows, &taker, err);
 	return finish(m, &taker, failed, err);
 }
 
@@ -350,8 +352,10 @@ int mariadb_list_traces(struct registry_db *db, const char *user, int64_t after_
 	if (user)
 		mariavalues_text(&values, user);
 	struct taker taker = {.on_trace = on_trace, .ctx = ctx};
-	return mariadb_ask_alone(m, user ? LIST_TRACES(" AND f.username = ?4") : LIST_TRACES(""),
-		&values, on_traces, &taker, err);
+	mem_auto char *sql =
+		mem_printf("%s%s", user ? LIST_TRACES(" AND f.username = ?4") : LIST_TRACES(""),
+			mariadb_lock_shared(m));
+	return mariadb_ask(m, sql, &values, on_traces, &taker, err);
 }
 
 static void on_totals(void *ctx, size_t index, struct mariarows *rows)
@@ -374,10 +378,11 @@ int mariadb_count(struct registry_db *db, struct registry_totals *ret, struct er
 	mariavalues_auto struct mariavalues values;
 	mariavalues_init(&values);
 	mariavalues_text(&values, m->site);
-	return mariadb_ask_alone(m,
+	mem_auto char *sql = mem_printf(
 		"SELECT state, COUNT(*) FROM mailpush_registration"
-		" FORCE INDEX (mailpush_registration_state) WHERE site = ?1 GROUP BY state",
-		&values, on_totals, ret, err);
+		" FORCE INDEX (mailpush_registration_state) WHERE site = ?1 GROUP BY state%s",
+		mariadb_lock_shared(m));
+	return mariadb_ask_alone(m, sql, &values, on_totals, ret, err);
 }
 
 static void on_suspended_users(void *ctx, size_t index, struct mariarows *rows)
@@ -397,11 +402,12 @@ int mariadb_find_suspended(
 	mariavalues_init(&values);
 	mariavalues_text(&values, m->site);
 	struct taker taker = {.on_suspended = on_suspended, .ctx = ctx};
-	return mariadb_ask_alone(m,
-		"SELECT username, MAX(suspended_ms) FROM mailpush_registration"
-		" FORCE INDEX (mailpush_registration_suspended)"
-		" WHERE site = ?1 AND suspended_ms > 0 GROUP BY username",
-		&values, on_suspended_users, &taker, err);
+	mem_auto char *sql =
+		mem_printf("SELECT username, MAX(suspended_ms) FROM mailpush_registration"
+			   " FORCE INDEX (mailpush_registration_suspended)"
+			   " WHERE site = ?1 AND suspended_ms > 0 GROUP BY username%s",
+			mariadb_lock_shared(m));
+	return mariadb_ask_alone(m, sql, &values, on_suspended_users, &taker, err);
 }
 
 static void on_round(void *ctx, size_t index, struct mariarows *rows)

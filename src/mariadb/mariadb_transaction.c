@@ -55,6 +55,11 @@ int mariadb_begin(struct registry_db *db, bool writes, struct err *err)
 	return 0;
 }
 
+const char *mariadb_lock_shared(const struct mariadb *m)
+{
+	return m->writes ? " LOCK IN SHARE MODE" : "";
+}
+
 const char *mariadb_lock_for_update(const struct mariadb *m)
 {
 	return m->writes ? " FOR UPDATE" : "";

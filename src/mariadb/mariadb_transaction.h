@@ -1,11 +1,11 @@
 /*
  * mariadb_transaction - which statements go together, and when the server hears of it.
  *
- * BEGIN travels with the first statement.  In a transaction that writes, whatever a write follows
- * from is locked until the commit, with the gaps beside it (REPEATABLE READ): users and keys in the
- * order of their index, so that two that want the same wait instead of failing.  What nothing is
- * written for is one snapshot without locks: whom news is told, who is suspended, how many there
- * are.  Locks on those would have nodes wait for each other that have nothing in common.
+ * BEGIN travels with the first statement.  In a transaction that writes, what is read is locked
+ * until it commits, with the gaps beside it (REPEATABLE READ), so that it is serialisable: users
+ * and keys in the order of their index, so that two that want the same wait instead of failing.
+ * Only the numbers of a round of housekeeping, and the look for times of a wrong clock, take no
+ * locks: those would keep everybody from registering.
  *
  * One that only reads takes no BEGIN as long as it asks a single question, which has a snapshot of
  * its own; what follows in it sees one snapshot together.  It asks too whether the server has
@@ -50,7 +50,9 @@ int mariadb_begin(struct registry_db *db, bool writes, struct err *err);
 int mariadb_commit(struct registry_db *db, struct err *err);
 void mariadb_rollback(struct registry_db *db);
 
-/* What a question ends with, so that what it reads cannot change until the commit. */
+/* What a question ends with, so that what it reads cannot change until the commit: of rows that are
+   only read, and of those that are about to be written. */
+const char *mariadb_lock_shared(const struct mariadb *m);
 const char *mariadb_lock_for_update(const struct mariadb *m);
 
 /* Adds a statement of the transaction, as marialink_send. */
