@@ -9,6 +9,7 @@ static const struct {
 } numbers[] = {
 	{1213, -EAGAIN}, /* deadlock; of a cluster at the commit too */
 	{1205, -EAGAIN}, /* a lock was not given in time */
+	{1467, -EAGAIN}, /* nor that of the next id */
 	{1020, -EAGAIN}, /* changed since this transaction first read */
 	{1062, -EAGAIN}, /* somebody made the same at the same time */
 	{1467, -EAGAIN}, /* the lock for the next number was lost in a deadlock */
