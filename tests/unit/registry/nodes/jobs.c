@@ -222,34 +222,34 @@ static void make_question(struct played *played, struct random *random)
 	}
 }
 
-static void make(struct played *played, struct random *random, int64_t now_ms)
+static void make(struct played *played, struct random *random, int64_t now_ms, bool writes_alone)
 {
 	*played = (struct played){0};
 	played->job.event = &played->event;
 	played->job.received_ms = unique_ms(now_ms - random_upto(random, LATE_MS));
-	size_t lot = upto(random, 100);
+	size_t lot = upto(random, writes_alone ? 60 : 100);
 	if (lot < 35)
 		make_registration(played, random);
-	else if (lot < 70)
-		make_news(played, random);
-	else if (lot < 82)
+	else if (lot < 47)
 		make_mailbox_change(played, random);
-	else if (lot < 90)
+	else if (lot < 55)
 		make_verdict(played, random);
-	else if (lot < 93)
+	else if (lot < 58)
 		make_tidy(played, random);
-	else if (lot < 95)
+	else if (lot < 60)
 		make_import(played, random);
+	else if (lot < 95)
+		make_news(played, random);
 	else
 		make_question(played, random);
 }
 
-void jobs_make(struct batch *batch, struct random *random, int64_t now_ms)
+void jobs_make(struct batch *batch, struct random *random, int64_t now_ms, bool writes_alone)
 {
 	batch->now_ms = now_ms;
 	batch->count = 1 + upto(random, JOBS_MAX);
 	for (size_t i = 0; i < batch->count; i++)
-		make(&batch->jobs[i], random, now_ms);
+		make(&batch->jobs[i], random, now_ms, writes_alone);
 }
 
 void batch_list(struct batch *batch)

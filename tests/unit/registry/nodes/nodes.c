@@ -43,6 +43,8 @@ static struct registry_settings settings = {
 };
 static struct registry_ops ops; /* the driver's, counted */
 static const struct registry_ops *driver;
+/* What news and people ask is one snapshot there, also in a batch that writes. */
+static bool writes_alone;
 static struct node nodes[NODES];
 static pthread_barrier_t begins;
 static pthread_barrier_t ends;
@@ -140,7 +142,8 @@ static void play_epoch(struct node *node)
 		jobs_make(batch, &node->random,
 			now_ms +
 				(int64_t)(node->number * BATCHES_MAX + i) * APART_MS / NODES /
-					BATCHES_MAX);
+					BATCHES_MAX,
+			writes_alone);
 		node->batches[i] = batch;
 		run(node, batch);
 	}
@@ -211,6 +214,7 @@ int main(int argc, char **argv)
 	printf("nodes: seed %llu\n", (unsigned long long)seed);
 	fflush(stdout);
 	ops = *driver;
+	writes_alone = strcmp(driver->scheme, "mariadb") == 0;
 	ops.put = put;
 	ops.begin = begin;
 	ops.commit = commit;

@@ -48,8 +48,8 @@ struct batch {
 extern const char *const nodes_users[NODES_USERS];
 extern const char *const nodes_site;
 
-/* Random jobs of about that time. */
-void jobs_make(struct batch *batch, struct random *random, int64_t now_ms);
+/* Random jobs of about that time.  writes_alone: no news, and no questions of people. */
+void jobs_make(struct batch *batch, struct random *random, int64_t now_ms, bool writes_alone);
 /* So that it can be run, again too. */
 void batch_list(struct batch *batch);
 void batch_free(struct batch *batch);

@@ -195,19 +195,13 @@ static void take_off(struct search *search, size_t placed)
 	}
 }
 
-/* Whatever fits and changes nothing may as well stand here. */
-static void place_idle(struct search *search, const char *state)
+/* They change nothing, so they may as well stand here as later. */
+static void place_readers(struct search *search)
 {
 	for (size_t i = 0; i < search->count; i++) {
-		if (search->is_placed[i] || !has_its_turn(search, i))
-			continue;
-		if (!fits(search->batches[i]))
-			continue;
-		mem_auto char *then = state_of_trial();
-		if (strcmp(then, state) == 0)
+		if (!search->batches[i]->writes && !search->is_placed[i] &&
+			has_its_turn(search, i) && fits(search->batches[i]))
 			put_at_end(search, i);
-		else
-			memory_copy(saved, trial, nodes_site);
 	}
 }
 
@@ -236,7 +230,7 @@ static bool go_on(struct search *search)
 {
 	mem_auto char *state = state_of_trial();
 	size_t placed = search->placed;
-	place_idle(search, state);
+	place_readers(search);
 	if (!has_writers_left(search))
 		return strcmp(state, search->state) == 0;
 	if (search->steps >= STEPS_MAX || is_known_place(search, state))
