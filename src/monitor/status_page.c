@@ -113,6 +113,17 @@ static json_t *history_json(const struct history *history, enum history_span spa
 		"failed", failed, "event_to_push", event_to_push, "answered", answered);
 }
 
+/* Without its host and what it said, which name machines and people. */
+static json_t *registry_of(const json_t *status)
+{
+	static const char *const told[] = {"server", "connected", "since", "parked"};
+	const json_t *registry = json_object_get(json_object_get(status, "databases"), "registry");
+	json_t *json = json_object();
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+		json_object_set(json, told[i], json_object_get(registry, told[i]));
+	return json;
+}
+
 json_t *status_page_data(const struct services *services, const struct db_totals_values *totals)
 {
 	status_page_sample(services);
@@ -120,6 +131,7 @@ json_t *status_page_data(const struct services *services, const struct db_totals
 	json_t *json = json_object();
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
 		json_object_set(json, shown[i], json_object_get(all, shown[i]));
+	json_object_set_new(json, "registry", registry_of(all));
 	json_object_set_new(json, "alarms", alarms(services, json_object_get(all, "alarms")));
 	json_object_set_new(json, "failures", failures(services));
 	json_object_set_new(json, "history",

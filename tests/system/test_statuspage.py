@@ -52,6 +52,15 @@ def test_both_sockets_serve_the_same_page(site, port):
     assert local[2]["Content-Security-Policy"] == headers["Content-Security-Policy"]
 
 
+def test_the_page_tells_of_the_registry_and_not_where_it_is(site):
+    site.registered_phone()
+    assert data(site)["registry"].keys() == {"server", "connected", "since", "parked"}
+    registry = data(site)["registry"]
+    assert (registry["connected"], registry["parked"]) == (True, 0)
+    assert registry["server"].startswith("SQLite 3.")
+    assert str(site.mailpushd.dir) not in json.dumps(data(site))
+
+
 def test_the_page_is_small_and_needs_nothing_else(site, port):
     _, page, _ = fetch_tcp(port, "/")
     assert len(page.encode()) < 30000
@@ -131,7 +140,7 @@ def test_it_has_what_the_page_shows(site):
     wait_counted(site.mailpushd, registrations=1, pushes=2)
     shown = data(site)
     assert set(shown) == {"version", "site", "started", "now", "events", "registrations", "queue",
-                          "pushes", "rates", "credentials", "alarms", "failures", "history"}
+                          "pushes", "rates", "credentials", "registry", "alarms", "failures", "history"}
     status = get(site.mailpushd, "/status")
     for name in ("version", "site", "started", "events", "registrations", "queue", "pushes"):
         assert shown[name] == status[name]

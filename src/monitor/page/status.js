@@ -229,8 +229,14 @@ function health(kind, words, advice) {
 	document.title = `${words} · mailpush${last && last.site ? ` ${last.site}` : ""}`;
 }
 
+function registryRows(registry) {
+	const state = registry.connected === null ? "not asked yet" : registry.connected ? "connected" : "away";
+	return [pair("events parked for the registry", count(registry.parked)),
+		registry.since ? pair(`registry ${state}`, ago(registry.since)) : pair("registry", state)];
+}
+
 function show() {
-	const {queue, registrations, rates, events, pushes, history} = last;
+	const {queue, registrations, registry, rates, events, pushes, history} = last;
 	put("site", last.site);
 	put("about", `version ${last.version}, started `, ago(last.started));
 	put("figures",
@@ -248,6 +254,7 @@ function show() {
 		pair("changed mailboxes", count(queue.mailboxes)),
 		pair("oldest change", queue.oldest ? ago(queue.oldest) : "none"),
 		pair("events on their way in", count(events.waiting)),
+		...registryRows(registry),
 		pair("events since the start", count(events.total)),
 		pair("pushes since the start", count(pushes.total)));
 	list("failures", last.failures.map(failure), "none since the start");
