@@ -70,7 +70,9 @@ class Mariadb:
             self.sql(f"CREATE USER {USER}@'%'; GRANT ALL ON {DATABASE}.* TO {USER}@'%'", database="")
 
     def start(self):
-        options = ["no-defaults", f"datadir={self.folder}/data", f"socket={self.socket}",
+        # A server that starts deletes what others have left in its folder for temporary tables.
+        options = ["no-defaults", f"datadir={self.folder}/data", f"tmpdir={self.folder}/data",
+                   f"socket={self.socket}",
                    f"bind-address={self.network.address}" if self.network else "skip-networking",
                    f"pid-file={self.folder}/pid", "innodb-flush-log-at-trx-commit=2",
                    "innodb-buffer-pool-size=64M", "innodb-log-file-size=32M", *self.settings]
