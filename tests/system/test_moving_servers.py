@@ -1,6 +1,7 @@
 """Registrations that come from a script's tables in a database server."""
 
 import json
+import pathlib
 import signal
 import subprocess
 import time
@@ -14,6 +15,7 @@ from mariadb import Mariadb, programs as mariadb_programs
 from postgresql import Postgresql, programs as postgresql_programs
 from test_bounds import LEAN
 from test_moving import DAY, MANY, ROOM_KB, counts, exported, run_measured
+from waiting import wait_until
 
 PASSWORD = "a-word-for-nobody"
 # More than the buffers between the server and mailpushctl hold.
@@ -137,6 +139,12 @@ def arguments(script, *more):
             script.url]
 
 
+def is_asked(daemon):
+    """Is somebody connected to the control socket?"""
+    connected = [line.split() for line in pathlib.Path("/proc/net/unix").read_text().splitlines()]
+    return any(fields[5] == "03" and fields[7:] == [str(daemon.control_socket)] for fields in connected)
+
+
 def do_import(site, script, *more, status=0):
     done = ctl(site.mailpushd, "--json", *arguments(script, *more))
     assert done.returncode == status, (done.stdout, done.stderr)
@@ -236,7 +244,8 @@ def test_a_server_that_ends_in_between_is_told_and_nothing_is_taken_back(bare_si
         importing = subprocess.Popen(
             [ctl_binary(), "--socket", bare_site.mailpushd.control_socket, *arguments(script)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        bare_site.mailpushd.wait_log("alarm=registry state=begins")     # the first batch is there
+        # The first batch, which the registry keeps waiting.
+        wait_until(lambda: is_asked(bare_site.mailpushd), what="a request of mailpushctl's")
         script.server.stop(signal.SIGQUIT if isinstance(script, PostgresqlScript) else signal.SIGKILL)
     out, told = importing.communicate()
     assert importing.returncode == 1, (out, told)
