@@ -49,8 +49,17 @@ class Mariadb:
     def socket(self):
         return self.folder / "socket"
 
+    password = None
+
+    @property
+    def place(self):
+        """How it is called in what mailpushd says."""
+        return self.network.address if self.network else str(self.socket)
+
     @property
     def url(self):
+        if self.network:
+            return f"mariadb://{USER}@{self.network.address}/{DATABASE}"
         return f"mariadb://{USER}@/{DATABASE}?socket={self.socket}"
 
     def run(self, program, *arguments):
@@ -68,6 +77,7 @@ class Mariadb:
                  f"GRANT ALL ON {DATABASE}.* TO {USER}@localhost", database="")
         if self.network:
             self.sql(f"CREATE USER {USER}@'%'; GRANT ALL ON {DATABASE}.* TO {USER}@'%'", database="")
+        return self
 
     def start(self):
         # A server that starts deletes what others have left in its folder for temporary tables.
@@ -113,6 +123,8 @@ class Mariadb:
 
     def remove(self):
         try:
+            if self.process:
+                self.process.send_signal(signal.SIGCONT)
             self.stop(signal.SIGKILL)
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -6,10 +6,12 @@ Each database has a table of cases; what is looked at is the same for all of the
 import pytest
 
 import away
+import away_mariadb
 import away_postgresql
 from ledger import Ledger
 
-CASES = {f"postgresql, {name}": case for name, case in away_postgresql.CASES.items()}
+DATABASES = {"postgresql": away_postgresql, "mariadb": away_mariadb}
+CASES = {f"{name}, {what}": case for name, database in DATABASES.items() for what, case in database.CASES.items()}
 
 
 @pytest.fixture(params=CASES)
