@@ -12,7 +12,6 @@ static const struct {
 	{1467, -EAGAIN}, /* nor that of the next id */
 	{1020, -EAGAIN}, /* changed since this transaction first read */
 	{1062, -EAGAIN}, /* somebody made the same at the same time */
-	{1467, -EAGAIN}, /* the lock for the next number was lost in a deadlock */
 	{1412, -EAGAIN}, /* a table changed meanwhile */
 
 	{1969, -ETIMEDOUT}, /* max_statement_time */
