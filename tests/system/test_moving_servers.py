@@ -164,7 +164,7 @@ def test_the_tables_of_a_script_in_a_server_are_imported(bare_site, script):
     summary = do_import(bare_site, script, status=1)
     assert counts(summary) == (1, 0, 0, 4)
     assert {reason["why"] for reason in summary["reasons"]} == {
-        "it was not renewed for registration_ttl", "token is not 64 to 200 hex digits", "its time is no time",
+        "it was not renewed within registration_ttl", "token is not 64 to 200 hex digits", "its time is not a time",
         "account_id is not 1 to 64 of A-Z a-z 0-9 -"}
     [line] = exported(bare_site)
     assert (line["user"], line["token"], line["mailboxes"], line["renewed"], line["confirmed"]) == (
@@ -249,7 +249,7 @@ def test_a_server_that_ends_in_between_is_told_and_nothing_is_taken_back(bare_si
         script.server.stop(signal.SIGQUIT if isinstance(script, PostgresqlScript) else signal.SIGKILL)
     out, told = importing.communicate()
     assert importing.returncode == 1, (out, told)
-    assert "mailpushctl: database '" in told and "not all was read" in told and PASSWORD not in told
+    assert "mailpushctl: database '" in told and "can be imported again" in told and PASSWORD not in told
     taken = len(exported(bare_site))
     assert 0 < taken < MORE
     script.server.start()
