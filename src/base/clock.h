@@ -1,8 +1,9 @@
 /*
- * clock - the two clocks, in int64 milliseconds.
+ * clock - the clocks, in int64 milliseconds.
  *
  * Monotonic time is for waiting and for everything in memory.  Unix time is for the disk and for
- * other programs, and may jump.  Pure modules read neither: `now` is an argument.
+ * other programs, and may jump.  Processor time is for how much something costs: a machine that is
+ * busy or stands still adds nothing to it.  Pure modules read none of them: `now` is an argument.
  */
 #ifndef MAILPUSH_BASE_CLOCK_H
 #define MAILPUSH_BASE_CLOCK_H
@@ -16,5 +17,7 @@
 
 int64_t clock_monotonic_ms(void);
 int64_t clock_unix_ms(void);
+/* What the calling thread has used of a processor so far. */
+int64_t clock_thread_ms(void);
 
 #endif

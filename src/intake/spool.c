@@ -13,7 +13,7 @@
 /* It reads no more in one piece of work, and hands over no more in one turn of the loop. */
 #define WORK_FILES_MAX 256
 #define WORK_BYTES_MAX (4 * 1024 * 1024)
-#define VAIN_REST 20 /* times the time spent on files that could not be taken */
+#define VAIN_REST 20 /* times the processor time spent on files that could not be taken */
 
 struct spool {
 	uv_loop_t *loop;
@@ -33,7 +33,7 @@ struct spool {
 	size_t byte_count;
 	int64_t newest_received_ms;
 
-	int64_t vain_ms; /* spent in this pass on files that could not be taken */
+	int64_t vain_ms; /* of this pass: see spooldisk_work */
 	int64_t rest_until_ms;
 	bool is_look_wanted;
 	bool is_looking; /* until every file found is read */

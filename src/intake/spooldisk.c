@@ -488,11 +488,11 @@ void spooldisk_do(struct spooldisk *disk, struct spooldisk_work *work)
 		return;
 	}
 	settle(disk, work, folder);
-	int64_t since_ms = clock_monotonic_ms();
+	int64_t since_ms = clock_thread_ms();
 	if (work->is_look)
 		look(disk, work, folder);
 	read_files(disk, work, folder);
 	if (TAILQ_EMPTY(&work->found))
-		work->vain_ms = clock_monotonic_ms() - since_ms;
+		work->vain_ms = clock_thread_ms() - since_ms;
 	close(folder);
 }

@@ -78,8 +78,8 @@ struct spooldisk_work {
 
 	struct spool_file_list settled;
 	struct spool_file_list found; /* TAKEN or REJECT */
-	int64_t vain_ms;	      /* spent on files that could not be taken */
-	struct err trouble;	      /* the first thing that went wrong; "": nothing */
+	int64_t vain_ms;    /* of processor time, spent on files that could not be taken */
+	struct err trouble; /* the first thing that went wrong; "": nothing */
 };
 
 void spooldisk_init(struct spooldisk *disk, const char *path, gid_t gid,

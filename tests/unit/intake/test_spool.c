@@ -7,10 +7,42 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define TAKEN_MAX 2000
+
+/* The clocks of base/clock, with a machine that stands still while the spool is on its thread. */
+static pthread_t loop_thread;
+static _Atomic int64_t stall_ms; /* at each look at the clock there */
+static _Atomic int64_t stalled_ms;
+
+static int64_t read_ms(clockid_t id)
+{
+	struct timespec now;
+	clock_gettime(id, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t clock_monotonic_ms(void)
+{
+	if (!pthread_equal(pthread_self(), loop_thread))
+		stalled_ms += stall_ms;
+	return read_ms(CLOCK_MONOTONIC) + stalled_ms;
+}
+
+int64_t clock_unix_ms(void)
+{
+	return read_ms(CLOCK_REALTIME);
+}
+
+int64_t clock_thread_ms(void)
+{
+	return read_ms(CLOCK_THREAD_CPUTIME_ID);
+}
 
 /* A spool, and what came of it. */
 struct scene {
@@ -78,6 +110,8 @@ static void begin(struct scene *s)
 static int set_up(void **state)
 {
 	struct scene *s = calloc(1, sizeof(*s));
+	loop_thread = pthread_self();
+	stall_ms = 0;
 	place_init(&s->place);
 	snprintf(s->folder, sizeof(s->folder), "%s/spool", s->place.folder);
 	peer_allow(&s->peers, geteuid());
@@ -348,6 +382,21 @@ static void a_folder_that_cannot_be_made_is_trouble_until_it_is_there(void **sta
 	place_run_until(&s->place, !s->is_troubled);
 }
 
+/* Nothing can be moved to `bad`, which is a file. */
+static void a_machine_that_stood_still_beside_a_file_in_the_way_holds_up_nothing(void **state)
+{
+	struct scene *s = *state;
+	put_text(s, SPOOLFILE_BAD, "");
+	put_text(s, "0", "rubbish");
+	stall_ms = CLOCK_MINUTE_MS;
+	begin(s);
+	place_run_until(&s->place, s->is_troubled);
+	for (unsigned number = 1; number <= 5; number++) {
+		put(s, number, 1000);
+		place_run_until(&s->place, s->count == number);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -364,6 +413,7 @@ int main(void)
 		TEST(the_times_do_not_go_back),
 		TEST(the_folder_is_made),
 		TEST(a_folder_that_cannot_be_made_is_trouble_until_it_is_there),
+		TEST(a_machine_that_stood_still_beside_a_file_in_the_way_holds_up_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
