@@ -19,7 +19,7 @@ static struct world *w;
 static int setup(void **state)
 {
 	(void)state;
-	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0, 0}, 1);
+	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0, 0});
 	return 0;
 }
 
@@ -106,7 +106,7 @@ static void each_row_has_a_number_of_its_own_also_after_a_restart(void **state)
 	world_drop(w, 1);
 	world_add(w, 1, 1, QUEUE_DEFERRED);
 	assert_int_equal(world_row(w, 1)->row, 3);
-	world_restart(w, 0, 2);
+	world_restart(w, 0);
 	world_add(w, 2, 2, QUEUE_DEFERRED);
 	world_add(w, 4, 1, QUEUE_DEFERRED);
 	assert_int_equal(w->last.row, 4);
@@ -208,7 +208,7 @@ static void a_mail_after_a_flag_in_the_same_mailbox_counts_from_the_mail(void **
 	assert_int_equal(push->first_unix_ms, UNIX_MS + 10);
 	world_retry(w, 1, 0);
 	assert_int_equal(w->news[0].news.first_ms, UNIX_MS);
-	world_restart(w, 1000, 2);
+	world_restart(w, 1000);
 	push = world_next(w);
 	assert_non_null(push);
 	assert_int_equal(push->first_unix_ms, UNIX_MS + 10);
@@ -377,10 +377,10 @@ static void one_that_was_put_off_and_did_not_leave_is_not_put_off_again(void **s
 static void start_with(unsigned phones)
 {
 	world_free(w);
-	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0, CAUTION}, 1);
+	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0, CAUTION});
 	for (unsigned phone = 1; phone <= phones; phone++)
 		world_add(w, phone, 1, QUEUE_URGENT);
-	world_restart(w, 0, 2);
+	world_restart(w, 0);
 	world_stored(w);
 }
 
@@ -416,8 +416,8 @@ static void each_start_begins_with_another_push(void **state)
 	unsigned firsts = 0;
 	(void)state;
 	start_with(10);
-	for (uint8_t start = 0; start < 40; start++) {
-		world_restart(w, 1000, start);
+	for (unsigned start = 0; start < 40; start++) {
+		world_restart(w, 1000);
 		unsigned phone = world_phone(world_next(w));
 		firsts += !was_first[phone];
 		was_first[phone] = true;
@@ -433,8 +433,8 @@ static void a_start_begins_with_what_is_urgent_or_not_by_chance(void **state)
 	start_with(1);
 	for (unsigned phone = 2; phone <= 11; phone++)
 		world_add(w, phone, 1, QUEUE_DEFERRED);
-	for (uint8_t start = 0; start < 40; start++) {
-		world_restart(w, 10 * LATER_DELAY, start);
+	for (unsigned start = 0; start < 40; start++) {
+		world_restart(w, 10 * LATER_DELAY);
 		urgent += world_phone(world_next(w)) == 1;
 	}
 	assert_int_in_range(urgent, 1, 20);
@@ -447,7 +447,7 @@ static void a_start_has_few_that_are_not_urgent_go_among_the_urgent(void **state
 	world_add(w, 1, 1, QUEUE_URGENT);
 	for (unsigned phone = 2; phone <= 1001; phone++)
 		world_add(w, phone, 1, QUEUE_DEFERRED);
-	world_restart(w, 10 * LATER_DELAY, 1);
+	world_restart(w, 10 * LATER_DELAY);
 	unsigned left = leave(phones, 0);
 	assert_int_in_range(left, SCHEDULE_AMONG_URGENT / 2, 2 * SCHEDULE_AMONG_URGENT);
 	world_pass(w, LATER_DELAY);
@@ -460,7 +460,7 @@ static void a_start_with_nothing_urgent_puts_off_all_that_is_overdue(void **stat
 	(void)state;
 	for (unsigned phone = 1; phone <= 1000; phone++)
 		world_add(w, phone, 1, QUEUE_DEFERRED);
-	world_restart(w, 10 * LATER_DELAY, 1);
+	world_restart(w, 10 * LATER_DELAY);
 	assert_int_in_range(leave(phones, 0), 0, 10); /* chance puts some off by nothing */
 }
 
@@ -477,8 +477,8 @@ static void each_start_begins_with_another_topic(void **state)
 	world_write(w,
 		schedule_add(w->schedule, world_target(2, OTHER_TOPIC),
 			(const char(*)[MAILBOX_HASH_SIZE])hash, 1, QUEUE_URGENT, w->time));
-	for (uint8_t start = 0; start < 40; start++) {
-		world_restart(w, 1000, start);
+	for (unsigned start = 0; start < 40; start++) {
+		world_restart(w, 1000);
 		size_t position = 0;
 		schedule_begin_turn(w->schedule);
 		const char *topic = schedule_next_topic(w->schedule, &position, w->time.now_ms);
@@ -727,7 +727,7 @@ static void a_set_that_grew_in_flight_has_its_new_apns_id_on_disk_before_a_crash
 	uint8_t first[QUEUE_APNS_ID_SIZE];
 	memcpy(first, world_row(w, 1)->apns_id, sizeof(first));
 	world_add(w, 1, 2, QUEUE_URGENT);
-	world_restart(w, 10, 2);
+	world_restart(w, 10);
 	const struct push *push = world_next(w);
 	assert_non_null(push);
 	assert_int_equal(push->hash_count, 2);
@@ -797,13 +797,13 @@ static void after_a_crash_nothing_waits_longer_than_five_minutes(void **state)
 {
 	(void)state;
 	world_free(w);
-	w = world_new(&(struct schedule_settings){MIN_INTERVAL, CLOCK_HOUR_MS, 0, 0}, 1);
+	w = world_new(&(struct schedule_settings){MIN_INTERVAL, CLOCK_HOUR_MS, 0, 0});
 	int64_t waited_ms;
 	world_add(w, 1, 1, QUEUE_DEFERRED);
 	world_add(w, 2, 1, QUEUE_DEFERRED);
 	world_row(w, 1)->due_ms = UNIX_MS + CLOCK_HOUR_MS;
 	world_row(w, 2)->due_ms = UNIX_MS + SCHEDULE_LOADED_DUE_MAX_MS - 1;
-	world_restart(w, 0, 2);
+	world_restart(w, 0);
 	assert_int_equal(world_phone(wait_for_push(2 * CLOCK_HOUR_MS, &waited_ms)), 2);
 	assert_int_equal(waited_ms, SCHEDULE_LOADED_DUE_MAX_MS - 1);
 	assert_int_equal(world_phone(wait_for_push(CLOCK_HOUR_MS, &waited_ms)), 1);
@@ -818,7 +818,7 @@ static void after_a_crash_due_times_that_cannot_be_are_due(void **state)
 		world_add(w, phone, 1, QUEUE_URGENT);
 	world_row(w, 1)->due_ms = INT64_MIN;
 	world_row(w, 2)->due_ms = INT64_MAX;
-	world_restart(w, 0, 2);
+	world_restart(w, 0);
 	assert_int_equal(world_phone(world_next(w)), 1);
 	assert_int_equal(world_phone(world_next(w)), 2);
 }
@@ -833,7 +833,7 @@ static void after_a_crash_what_was_due_is_due_and_so_is_what_a_wrong_clock_put_o
 	world_row(w, 2)->due_ms =
 		UNIX_MS + 100 + SCHEDULE_RETRY_MAX_MS + 1; /* the clock was ahead */
 	world_row(w, 3)->due_ms = UNIX_MS + 100 + SCHEDULE_RETRY_MAX_MS;
-	world_restart(w, 100, 2);
+	world_restart(w, 100);
 	assert_int_equal(counts().waiting, 3);
 	int64_t waited;
 	unsigned first = world_phone(wait_for_push(0, &waited));
@@ -850,7 +850,7 @@ static void after_a_crash_the_interval_is_kept(void **state)
 	world_row(w, 1)->last_push_ms = UNIX_MS - 300;
 	world_add(w, 2, 1, QUEUE_URGENT);
 	world_row(w, 2)->last_push_ms = UNIX_MS + 99999999; /* the clock was set back */
-	world_restart(w, 0, 2);
+	world_restart(w, 0);
 	int64_t waited;
 	assert_int_equal(world_phone(wait_for_push(10000, &waited)), 1);
 	assert_int_equal(waited, MIN_INTERVAL - 300);
@@ -865,7 +865,7 @@ static void after_a_crash_the_apns_id_is_kept_and_seq_goes_on(void **state)
 	uint8_t first[QUEUE_APNS_ID_SIZE];
 	memcpy(first, world_row(w, 1)->apns_id, sizeof(first));
 	uint64_t seq = w->seq;
-	world_restart(w, 100, 2);
+	world_restart(w, 100);
 	assert_true(schedule_next_seq(w->schedule) > seq);
 	const struct push *push = world_next(w);
 	assert_memory_equal(push->apns_id, first, sizeof(first));
@@ -879,7 +879,7 @@ static void rows_without_news_are_dropped_at_start(void **state)
 	world_add(w, 1, 1, QUEUE_URGENT);
 	world_add(w, 2, 1, QUEUE_URGENT);
 	w->news[0].key = world_key(7); /* 1 has no news, 7 no push */
-	world_restart(w, 0, 2);
+	world_restart(w, 0);
 	assert_int_equal(w->push_count, 1);
 	assert_non_null(world_row(w, 2));
 	world_stored(w);
@@ -1094,7 +1094,7 @@ static void doubted_before_a_restart_and_then_renewed_it_is_due_at_once(void **s
 	doubt(1, 300000);
 	fly(2, 1);
 	world_retry(w, 2, 300000);
-	world_restart(w, 1000, 5);
+	world_restart(w, 1000);
 	assert_null(world_next(w));
 	world_renew(w, 1, (const unsigned[]){1}, 1);
 	world_renew(w, 2, (const unsigned[]){1}, 1);
@@ -1105,7 +1105,7 @@ static void doubted_before_a_restart_and_then_renewed_it_is_due_at_once(void **s
 	assert_null(world_next(w));
 	/* That doubt is over. */
 	world_retry(w, 1, 300000);
-	world_restart(w, 1000, 6);
+	world_restart(w, 1000);
 	world_renew(w, 1, (const unsigned[]){1}, 1);
 	assert_null(world_next(w));
 }
@@ -1232,7 +1232,7 @@ static void a_restart_keeps_a_sleeper_asleep(void **state)
 	world_add(w, 1, 1, QUEUE_URGENT);
 	world_add(w, 2, 1, QUEUE_URGENT);
 	sleep_on(1);
-	world_restart(w, 100, 2);
+	world_restart(w, 100);
 	world_stored(w);
 	struct registry_key *suspended;
 	assert_int_equal(schedule_suspended(w->schedule, &suspended), 1);
@@ -1370,7 +1370,7 @@ static void what_did_not_leave_does_not_count_against_the_rate(void **state)
 {
 	(void)state;
 	world_free(w);
-	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 1, 0}, 1);
+	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 1, 0});
 	world_add(w, 1, 1, QUEUE_URGENT);
 	world_add(w, 2, 1, QUEUE_URGENT);
 	world_stored(w);
@@ -1388,7 +1388,7 @@ static void what_did_not_leave_does_not_count_against_the_rate(void **state)
 static void use_rate(void)
 {
 	world_free(w);
-	w = world_new(&(struct schedule_settings){MIN_INTERVAL, 0, RATE}, 1);
+	w = world_new(&(struct schedule_settings){MIN_INTERVAL, 0, RATE});
 }
 
 static void the_rate_is_kept(void **state)
@@ -1534,7 +1534,7 @@ static void after_a_restart_later_news_is_spread_too(void **state)
 	for (unsigned phone = 0; phone < 300; phone++)
 		world_add(w, phone, 1, QUEUE_DEFERRED);
 	world_stored(w);
-	world_restart(w, 60 * LATER_DELAY, 2);
+	world_restart(w, 60 * LATER_DELAY);
 	fly_all(0, 300, at_ms);
 	for (unsigned phone = 0; phone < 300; phone++)
 		early += at_ms[phone] < LATER_DELAY / 2;
@@ -1727,7 +1727,7 @@ static void new_mail_does_not_break_into_a_back_off_after_a_crash(void **state)
 	(void)state;
 	fly(1, 1);
 	world_retry(w, 1, 60000);
-	world_restart(w, 5, 2);
+	world_restart(w, 5);
 	world_add(w, 1, 1, QUEUE_URGENT);
 	world_add(w, 1, 2, QUEUE_URGENT);
 	world_stored(w);
@@ -1747,7 +1747,7 @@ static void a_back_off_goes_on_growing_after_a_crash(void **state)
 			assert_non_null(world_next(w));
 		}
 	}
-	world_restart(w, 0, 2);
+	world_restart(w, 0);
 	for (unsigned i = 0; i < 50; i++) {
 		const struct push *push = wait_for_push(0, NULL);
 		unsigned phone = world_phone(push);

@@ -20,6 +20,7 @@
 #define PHONES 12
 #define MAILBOXES 5
 #define STEPS 60000
+#define STARTS 1000
 #define MIN_INTERVAL 2000
 #define LATER_DELAY 9000
 #define NEVER (-INT64_C(1000000000000))
@@ -218,9 +219,9 @@ static void the_phone_goes(unsigned at)
 	world_drop(w, at);
 }
 
-static void the_daemon_dies(uint8_t seed)
+static void the_daemon_dies(void)
 {
-	world_restart(w, (int64_t)roll(20000), seed);
+	world_restart(w, (int64_t)roll(20000));
 	world_stored(w);
 	for (unsigned at = 0; at < PHONES; at++) {
 		struct phone *phone = &phones[at];
@@ -276,7 +277,7 @@ static void nothing_is_lost_and_nothing_comes_too_soon(void **state)
 	uint64_t seed[2] = {given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL), 7};
 	print_message("QUEUE_SEED=%llu\n", (unsigned long long)seed[0]);
 	random_init(&dice, (const uint8_t *)seed);
-	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0, 0}, 1);
+	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0, 0});
 	for (unsigned at = 0; at < PHONES; at++)
 		phones[at].not_before_ms = phones[at].last_push_ms = phones[at].sent_ms = NEVER;
 	for (unsigned step = 0; step < STEPS; step++) {
@@ -301,7 +302,7 @@ static void nothing_is_lost_and_nothing_comes_too_soon(void **state)
 			else if (!roll(3))
 				the_phone_goes(at);
 			else if (!roll(40))
-				the_daemon_dies((uint8_t)step);
+				the_daemon_dies();
 			break;
 		default:
 			world_pass(w, roll(900));
@@ -332,9 +333,27 @@ static void nothing_is_lost_and_nothing_comes_too_soon(void **state)
 	world_free(w);
 }
 
+/* Or another push of the phone might have an apns-id that flew before. */
+static void no_start_draws_the_apns_ids_of_another(void **state)
+{
+	uint8_t apns_ids[STARTS][QUEUE_APNS_ID_SIZE];
+	(void)state;
+	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0, 0});
+	for (unsigned start = 0; start < STARTS; start++) {
+		world_restart(w, 0);
+		world_add(w, 1, 1, QUEUE_URGENT);
+		memcpy(apns_ids[start], world_row(w, 1)->apns_id, QUEUE_APNS_ID_SIZE);
+		for (unsigned i = 0; i < start; i++)
+			assert_memory_not_equal(apns_ids[i], apns_ids[start], QUEUE_APNS_ID_SIZE);
+		world_drop(w, 1);
+	}
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_start_draws_the_apns_ids_of_another),
 		cmocka_unit_test(nothing_is_lost_and_nothing_comes_too_soon),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

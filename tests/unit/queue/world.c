@@ -6,17 +6,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct schedule *make(const struct world *world, uint8_t seed)
+static struct schedule *start(struct world *world)
 {
-	uint8_t bytes[16] = {seed, 1, 2, 3};
-	return schedule_new(&world->settings, bytes);
+	uint8_t seed[16] = {1, 2, 3};
+	memcpy(seed + 8, &world->starts, sizeof(world->starts));
+	world->starts++;
+	return schedule_new(&world->settings, seed);
 }
 
-struct world *world_new(const struct schedule_settings *settings, uint8_t seed)
+struct world *world_new(const struct schedule_settings *settings)
 {
 	struct world *world = mem_alloc_zero(1, sizeof(*world));
 	world->settings = *settings;
-	world->schedule = make(world, seed);
+	world->schedule = start(world);
 	world->time = (struct schedule_time){1000000, UNIX_MS};
 	return world;
 }
@@ -155,10 +157,10 @@ void world_stored(struct world *world)
 	schedule_stored(world->schedule, world->seq, world->time);
 }
 
-void world_restart(struct world *world, int64_t down_ms, uint8_t seed)
+void world_restart(struct world *world, int64_t down_ms)
 {
 	schedule_free(world->schedule);
-	world->schedule = make(world, seed);
+	world->schedule = start(world);
 	world->time.now_ms = 5000; /* another boot */
 	world->time.unix_ms += down_ms;
 	world->seq = 0;

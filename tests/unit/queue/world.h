@@ -31,6 +31,7 @@ struct world_news {
 struct world {
 	struct schedule_settings settings;
 	struct schedule *schedule;
+	uint32_t starts;
 	struct schedule_time time;
 	uint64_t seq; /* of the last job */
 	struct world_push pushes[WORLD_ROWS];
@@ -41,7 +42,7 @@ struct world {
 	struct queue_job last; /* its plain values; what it owned is gone */
 };
 
-struct world *world_new(const struct schedule_settings *settings, uint8_t seed);
+struct world *world_new(const struct schedule_settings *settings);
 void world_free(struct world *world);
 void world_pass(struct world *world, int64_t ms);
 
@@ -53,8 +54,8 @@ void world_hash(unsigned mailbox, char ret[MAILBOX_HASH_SIZE]);
 void world_write(struct world *world, struct queue_job *job);
 /* All jobs so far are on disk. */
 void world_stored(struct world *world);
-/* The daemon dies and starts again: only the rows remain. */
-void world_restart(struct world *world, int64_t down_ms, uint8_t seed);
+/* The daemon dies and starts again: only the rows remain.  Each start has chances of its own. */
+void world_restart(struct world *world, int64_t down_ms);
 
 /* As the functions of schedule, with the job written. */
 void world_add(struct world *world, unsigned phone, unsigned mailbox, enum queue_urgency urgency);
