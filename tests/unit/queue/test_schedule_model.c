@@ -274,9 +274,9 @@ static void nothing_is_lost_and_nothing_comes_too_soon(void **state)
 {
 	(void)state;
 	const char *given = getenv("QUEUE_SEED");
-	uint64_t seed[2] = {given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL), 7};
-	print_message("QUEUE_SEED=%llu\n", (unsigned long long)seed[0]);
-	random_init(&dice, (const uint8_t *)seed);
+	uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+	print_message("QUEUE_SEED=%llu\n", (unsigned long long)seed);
+	random_init(&dice, (const uint8_t *)(uint64_t[]){7, seed});
 	w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0, 0});
 	for (unsigned at = 0; at < PHONES; at++)
 		phones[at].not_before_ms = phones[at].last_push_ms = phones[at].sent_ms = NEVER;
