@@ -37,23 +37,35 @@ static bool forward(const char *bytes, ssize_t size, int to)
 	return size > 0 && send(to, bytes, (size_t)size, MSG_NOSIGNAL) == size;
 }
 
+/* The server answers all that it was sent, and closes. */
+static void lose_answers(int server)
+{
+	char bytes[4096];
+	shutdown(server, SHUT_WR);
+	while (recv(server, bytes, sizeof(bytes), 0) > 0)
+		continue;
+}
+
 /* Until one of them closes, or an answer is lost. */
 static void carry(struct relay *relay, int client, int server)
 {
 	static char bytes[65536];
 	struct pollfd both[] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
-	bool loses = false;
 	while (poll(both, 2, -1) > 0) {
 		if (both[0].revents) {
 			ssize_t size = recv(client, bytes, sizeof(bytes), 0);
-			if (size > 0 && memmem(bytes, (size_t)size, "COMMIT", 6))
-				loses = atomic_exchange(&relay->loses_commit, false);
+			bool loses = size > 0 && memmem(bytes, (size_t)size, "COMMIT", 6) &&
+				atomic_exchange(&relay->loses_commit, false);
 			if (!forward(bytes, size, server))
 				return;
+			if (loses) {
+				lose_answers(server);
+				return;
+			}
 		}
 		if (both[1].revents) {
 			ssize_t size = recv(server, bytes, sizeof(bytes), 0);
-			if (loses || !forward(bytes, size, client))
+			if (!forward(bytes, size, client))
 				return;
 		}
 	}

@@ -11,7 +11,8 @@ struct relay;
 /* Listens at `path`, connects each client to `server`: both are sockets in the file system. */
 struct relay *relay_new(const char *path, const char *server);
 void relay_free(struct relay *relay);
-/* The server's answer to the next COMMIT does not arrive; the connection is closed instead. */
+/* The server's answer to the next COMMIT does not arrive; the connection is closed instead, once
+   the server has done it. */
 void relay_lose_next_commit(struct relay *relay);
 
 #endif
