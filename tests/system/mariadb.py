@@ -63,8 +63,11 @@ class Mariadb:
         return f"mariadb://{USER}@/{DATABASE}?socket={self.socket}"
 
     def run(self, program, *arguments):
+        """A server that starts, as that of an installation too, deletes what others have left in its
+        folder for temporary tables."""
         done = subprocess.run([self.programs[program], *arguments], capture_output=True, text=True,
-                              cwd=self.folder, timeout=LIMIT_S, **self.user)
+                              cwd=self.folder, env={**os.environ, "TMPDIR": str(self.folder)},
+                              timeout=LIMIT_S, **self.user)
         assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}"
         return done.stdout
 
@@ -80,7 +83,6 @@ class Mariadb:
         return self
 
     def start(self):
-        # A server that starts deletes what others have left in its folder for temporary tables.
         options = ["no-defaults", f"datadir={self.folder}/data", f"tmpdir={self.folder}/data",
                    f"socket={self.socket}",
                    f"bind-address={self.network.address}" if self.network else "skip-networking",

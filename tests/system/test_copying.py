@@ -135,6 +135,8 @@ class Life:
         ctl_fine(site.mailpushd, "devices", "remove", removed["key"])
         wait_until(lambda: self.state(forgotten) == [] and self.state(stopped) == ["stopped"],
                    what="Apple's answers in the registry")
+        wait_until(lambda: get(site.mailpushd, "/status")["databases"]["registry"]["parked"] == 0,
+                   what="all that was acknowledged in the registry")
 
 
 def phones_of(site, count):
@@ -222,7 +224,7 @@ def test_two_servers_come_together_in_one_database(bare_site_for, server):
         site.mailpushd.write_conf(registry=server.url)
         site.mailpushd.restart()
     assert summary["others"] == 29
-    assert get(one.mailpushd, "/status")["registrations"]["total"] == 58
+    wait_until(lambda: get(one.mailpushd, "/status")["registrations"]["total"] == 58, what="the phones of both")
     one.deliver(others[1].user)
     one.told(others[1], "INBOX")
 
