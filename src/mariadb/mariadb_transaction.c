@@ -34,8 +34,13 @@ static int make_ready(struct mariadb *m, struct err *err)
 	return failed ? failed : add_site(m, err);
 }
 
-int mariadb_begin(struct registry_db *db, bool writes, struct err *err)
+int mariadb_begin(struct registry_db *db, enum registry_access access, struct err *err)
 {
+	static const enum mariadb_state states[] = {
+		[REGISTRY_READS_ONCE] = MARIADB_READS_ONCE,
+		[REGISTRY_READS] = MARIADB_READS,
+		[REGISTRY_WRITES] = MARIADB_WRITES,
+	};
 	struct mariadb *m = mariadb_of(db);
 	assert(m->state == MARIADB_OUTSIDE);
 	bool is_new = false;
@@ -48,10 +53,10 @@ int mariadb_begin(struct registry_db *db, bool writes, struct err *err)
 	if (failed)
 		return failed;
 	m->is_ready = true;
-	m->writes = writes;
+	m->writes = access == REGISTRY_WRITES;
 	m->was_demoted = false;
 	mariadb_seen_clear(m->seen);
-	m->state = writes ? MARIADB_WRITES : MARIADB_READS;
+	m->state = states[access];
 	return 0;
 }
 
@@ -121,7 +126,7 @@ int mariadb_ask(struct mariadb *m, const char *sql, const struct mariavalues *va
 int mariadb_ask_alone(struct mariadb *m, const char *sql, const struct mariavalues *values,
 	marialink_rows_fn *on_rows, void *ctx, struct err *err)
 {
-	if (m->state != MARIADB_READS)
+	if (m->state != MARIADB_READS_ONCE)
 		return mariadb_ask(m, sql, values, on_rows, ctx, err);
 	int failed = send_question_of_role(m, err);
 	if (!failed)

@@ -7,9 +7,8 @@
  * Only the numbers of a round of housekeeping, and the look for times of a wrong clock, take no
  * locks: those would keep everybody from registering.
  *
- * One that only reads takes no BEGIN as long as it asks a single question, which has a snapshot of
- * its own; what follows in it sees one snapshot together.  It asks too whether the server has
- * become read-only, since then another is the writer.
+ * One that only reads sees one snapshot; a single question has one of its own, and takes no BEGIN.
+ * It asks too whether the server has become read-only, since then another is the writer.
  *
  * Writes are gathered and not waited for: whether they went well is known with the next question,
  * or when the transaction commits.
@@ -23,8 +22,10 @@
 
 enum mariadb_state {
 	MARIADB_OUTSIDE,
-	MARIADB_READS,	/* no BEGIN was sent */
-	MARIADB_WRITES, /* no BEGIN was sent */
+	/* Before a BEGIN was sent: */
+	MARIADB_READS_ONCE,
+	MARIADB_READS,
+	MARIADB_WRITES,
 	MARIADB_BEGUN,
 };
 
@@ -46,7 +47,7 @@ struct mariadb {
 
 struct mariadb *mariadb_of(struct registry_db *db);
 
-int mariadb_begin(struct registry_db *db, bool writes, struct err *err);
+int mariadb_begin(struct registry_db *db, enum registry_access access, struct err *err);
 int mariadb_commit(struct registry_db *db, struct err *err);
 void mariadb_rollback(struct registry_db *db);
 
@@ -63,7 +64,7 @@ int mariadb_wait(struct mariadb *m, struct err *err);
 /* Both. */
 int mariadb_ask(struct mariadb *m, const char *sql, const struct mariavalues *values,
 	marialink_rows_fn *on_rows, void *ctx, struct err *err);
-/* The same for a question that stands for itself: what else is asked may see a later state. */
+/* The same for a question that goes without BEGIN where it is all that is asked. */
 int mariadb_ask_alone(struct mariadb *m, const char *sql, const struct mariavalues *values,
 	marialink_rows_fn *on_rows, void *ctx, struct err *err);
 

@@ -25,8 +25,13 @@ static int add_site(struct postgresql *p, struct err *err)
 		&values, NULL, NULL, err);
 }
 
-int postgresql_begin(struct registry_db *db, bool writes, struct err *err)
+int postgresql_begin(struct registry_db *db, enum registry_access access, struct err *err)
 {
+	static const enum postgresql_state states[] = {
+		[REGISTRY_READS_ONCE] = POSTGRESQL_READS_ONCE,
+		[REGISTRY_READS] = POSTGRESQL_READS,
+		[REGISTRY_WRITES] = POSTGRESQL_WRITES,
+	};
 	struct postgresql *p = postgresql_of(db);
 	assert(p->state == POSTGRESQL_OUTSIDE);
 	bool is_new = false;
@@ -43,7 +48,7 @@ int postgresql_begin(struct registry_db *db, bool writes, struct err *err)
 		return failed;
 	}
 	p->is_ready = true;
-	p->state = writes ? POSTGRESQL_WRITES : POSTGRESQL_READS;
+	p->state = states[access];
 	return 0;
 }
 
@@ -51,6 +56,7 @@ int postgresql_begin(struct registry_db *db, bool writes, struct err *err)
 static int send_begin(struct postgresql *p, struct err *err)
 {
 	static const char *const begins[] = {
+		[POSTGRESQL_READS_ONCE] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 		[POSTGRESQL_READS] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 		[POSTGRESQL_WRITES] = "BEGIN ISOLATION LEVEL SERIALIZABLE",
 	};
@@ -86,7 +92,7 @@ int postgresql_ask(struct postgresql *p, const char *sql, const struct pgvalues 
 int postgresql_send_alone(struct postgresql *p, const char *sql, const struct pgvalues *values,
 	pglink_rows_fn *on_rows, void *ctx, size_t index, struct err *err)
 {
-	if (p->state == POSTGRESQL_READS)
+	if (p->state == POSTGRESQL_READS_ONCE)
 		return pglink_send(p->link, sql, values, on_rows, ctx, index, err);
 	return postgresql_send(p, sql, values, on_rows, ctx, index, err);
 }

@@ -2,8 +2,7 @@
  * postgresql_transaction - which statements go together, and when the server hears of it.
  *
  * BEGIN travels with the first statement.  A transaction that writes is serialisable.  One that
- * only reads takes no BEGIN as long as it asks a single question, which has a snapshot of its own;
- * what follows in it sees one state together.
+ * only reads sees one snapshot; a single question has one of its own, and takes no BEGIN.
  *
  * Writes are sent and not waited for: whether they went well is known with the next question, or
  * when the transaction commits.
@@ -16,8 +15,10 @@
 
 enum postgresql_state {
 	POSTGRESQL_OUTSIDE,
-	POSTGRESQL_READS,  /* no BEGIN was sent */
-	POSTGRESQL_WRITES, /* no BEGIN was sent */
+	/* Before a BEGIN was sent: */
+	POSTGRESQL_READS_ONCE,
+	POSTGRESQL_READS,
+	POSTGRESQL_WRITES,
 	POSTGRESQL_BEGUN,
 };
 
@@ -33,14 +34,14 @@ struct postgresql {
 
 struct postgresql *postgresql_of(struct registry_db *db);
 
-int postgresql_begin(struct registry_db *db, bool writes, struct err *err);
+int postgresql_begin(struct registry_db *db, enum registry_access access, struct err *err);
 int postgresql_commit(struct registry_db *db, struct err *err);
 void postgresql_rollback(struct registry_db *db);
 
 /* Sends a statement of the transaction, as pglink_send. */
 int postgresql_send(struct postgresql *p, const char *sql, const struct pgvalues *values,
 	pglink_rows_fn *on_rows, void *ctx, size_t index, struct err *err);
-/* The same for a question that stands for itself: what else is asked may see a later state. */
+/* The same for a question that goes without BEGIN where it is all that is asked. */
 int postgresql_send_alone(struct postgresql *p, const char *sql, const struct pgvalues *values,
 	pglink_rows_fn *on_rows, void *ctx, size_t index, struct err *err);
 /* These wait too, for the answer and all before it. */

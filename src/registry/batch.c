@@ -150,7 +150,7 @@ static int run_front(struct rules *rules, struct registry_job **jobs, size_t cou
 	return tidy_run(rules, jobs[0], err);
 }
 
-static bool needs_write(const struct rules *rules, struct registry_job *const *jobs, size_t count)
+static bool writes(const struct rules *rules, struct registry_job *const *jobs, size_t count)
 {
 	if (!rules->times_right)
 		return true;
@@ -167,6 +167,26 @@ static bool needs_write(const struct rules *rules, struct registry_job *const *j
 		}
 	}
 	return false;
+}
+
+/* News alone are one run, which asks about all with one call. */
+static bool reads_once(struct registry_job *const *jobs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (jobs[i]->kind != REGISTRY_NEWS)
+			return count == 1 &&
+				(jobs[i]->kind == REGISTRY_COUNT ||
+					jobs[i]->kind == REGISTRY_LIST_FORGOTTEN);
+	}
+	return true;
+}
+
+static enum registry_access access_of(
+	const struct rules *rules, struct registry_job *const *jobs, size_t count)
+{
+	return writes(rules, jobs, count) ? REGISTRY_WRITES
+		: reads_once(jobs, count) ? REGISTRY_READS_ONCE
+					  : REGISTRY_READS;
 }
 
 static void on_suspended(void *ctx, const char *user, int64_t suspended_ms)
@@ -187,7 +207,7 @@ static int load_suspended(struct rules *rules, struct err *err)
 static int load_suspended_first(struct rules *rules, struct err *err)
 {
 	const struct registry_ops *ops = rules->db->ops;
-	int failed = ops->begin(rules->db, false, err);
+	int failed = ops->begin(rules->db, REGISTRY_READS_ONCE, err);
 	if (!failed)
 		failed = load_suspended(rules, err);
 	if (!failed)
@@ -210,7 +230,7 @@ static int attempt(struct rules *rules, struct registry_job **jobs, size_t count
 	if (rules->times_right && !rules->suspended_known)
 		failed = load_suspended_first(rules, err);
 	if (!failed)
-		failed = rules->db->ops->begin(rules->db, needs_write(rules, jobs, count), err);
+		failed = rules->db->ops->begin(rules->db, access_of(rules, jobs, count), err);
 	if (!failed && !rules->times_right)
 		failed = put_right(rules, err);
 	for (size_t done = 0; done < count && !failed;) {

@@ -155,6 +155,13 @@ struct registry_load {
 	void *mailboxes_ctx;
 };
 
+/* What a transaction is going to ask. */
+enum registry_access {
+	REGISTRY_READS_ONCE, /* with one call alone, so that no BEGIN is needed */
+	REGISTRY_READS,
+	REGISTRY_WRITES,
+};
+
 struct registry_ops;
 
 /* A database begins with this. */
@@ -191,11 +198,19 @@ struct registry_ops {
 	void (*describe)(struct registry_db *db, struct registry_description *ret);
 
 	/*
-	 * A transaction that writes is serialisable: nobody changes what it has read before it has
-	 * committed.  One that does not write sees one state, and commits without a wait for the
-	 * disk.
+	 * Transactions that write are serialisable: all is as if they had been done one after the
+	 * other.  Whoever writes what another has read waits for its commit, or one of the two
+	 * fails with -EAGAIN if no such order is left.  So what was decided from what was read
+	 * holds when it is written: `remove` needs no condition of its own, for one.
+	 *
+	 * One that only reads sees one state: what had been committed at a moment after it began
+	 * and before its first answer.  It commits without a wait for the disk.  With SQLite and
+	 * MariaDB that state is one that the serial order of those that write goes through.  With
+	 * PostgreSQL it need not be: the order that it finds for writers at once may not be that of
+	 * their commits, and a reader may see the later one done without the earlier.
+	 * REGISTRY_READS_ONCE promises the same for its one call.
 	 */
-	int (*begin)(struct registry_db *db, bool writes, struct err *err);
+	int (*begin)(struct registry_db *db, enum registry_access access, struct err *err);
 	int (*commit)(struct registry_db *db, struct err *err); /* durable on return */
 	void (*rollback)(struct registry_db *db);		/* fine when there is none */
 

@@ -631,13 +631,16 @@ static int claim_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
 	return failed ? failed : mark_nudged(s, ids, count, err);
 }
 
-static int begin(struct registry_db *db, bool writes, struct err *err)
+static int begin(struct registry_db *db, enum registry_access access, struct err *err)
 {
 	struct sqlite *s = sqlite(db);
 	int failed = sqlite_file_check(&s->file, err);
 	if (failed)
 		return failed;
-	return run(s, s->statements[writes ? STATEMENT_BEGIN_WRITE : STATEMENT_BEGIN_READ], err);
+	return run(s,
+		s->statements[access == REGISTRY_WRITES ? STATEMENT_BEGIN_WRITE
+							: STATEMENT_BEGIN_READ],
+		err);
 }
 
 static int commit(struct registry_db *db, struct err *err)

@@ -101,7 +101,7 @@ int copy_page_read(struct copy_page *page, struct registry_db *db, const char *u
 	const struct registry_key *key, struct err *err)
 {
 	copy_page_clear(page);
-	int failed = db->ops->begin(db, false, err);
+	int failed = db->ops->begin(db, REGISTRY_READS, err);
 	if (!failed)
 		failed = db->ops->list(db, user, key, COPY_PAGE_ROWS, on_row, page, err);
 	if (!failed)

@@ -84,7 +84,7 @@ static void on_trace(void *ctx, const struct registry_trace *trace)
 static int read_traces(struct copy *copy, struct registry_db *db, struct err *err)
 {
 	clear_traces(copy);
-	int failed = db->ops->begin(db, false, err);
+	int failed = db->ops->begin(db, REGISTRY_READS, err);
 	if (!failed)
 		failed = db->ops->list_traces(
 			db, NULL, copy->trace_id, TRACES_PAGE, on_trace, copy, err);
@@ -165,7 +165,8 @@ static int write_page(struct copy *copy, struct err *err)
 {
 	const struct registry_copy_settings *settings = copy->settings;
 	struct registry_db *to = settings->to;
-	int failed = to->ops->begin(to, !settings->is_dry_run, err);
+	int failed =
+		to->ops->begin(to, settings->is_dry_run ? REGISTRY_READS : REGISTRY_WRITES, err);
 	if (!failed)
 		failed = copy_page_compare(&copy->page, to, settings->is_last, err);
 	for (size_t i = 0; i < copy->page.count && !failed; i++) {
@@ -234,7 +235,8 @@ static int remove_forgotten(struct copy *copy, struct err *err)
 		keys[i] = copy->traces[i].key;
 		copy->traces[i].is_there = false;
 	}
-	int failed = to->ops->begin(to, !settings->is_dry_run, err);
+	int failed =
+		to->ops->begin(to, settings->is_dry_run ? REGISTRY_READS : REGISTRY_WRITES, err);
 	if (!failed)
 		failed = to->ops->load_keys(to, keys, copy->trace_count, on_still_there, copy, err);
 	/* The oldest comes last, and leaves the oldest trace there too. */
@@ -268,7 +270,7 @@ static int count_others(struct copy *copy, struct err *err)
 {
 	struct registry_db *to = copy->settings->to;
 	struct registry_totals totals = {0};
-	int failed = to->ops->begin(to, false, err);
+	int failed = to->ops->begin(to, REGISTRY_READS, err);
 	if (!failed)
 		failed = to->ops->count(to, &totals, err);
 	if (!failed)

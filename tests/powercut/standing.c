@@ -82,7 +82,7 @@ static int print_registry(const char *path, const char *site, struct err *err)
 	struct keys keys = {0};
 	int code = sqlite_ops.open(path, &(struct registry_settings){.site = site}, &db, err);
 	if (!code)
-		code = sqlite_ops.begin(db, false, err);
+		code = sqlite_ops.begin(db, REGISTRY_READS, err);
 	if (!code)
 		code = sqlite_ops.list(db, "", &first, SIZE_MAX / 2, on_registration, &keys, err);
 	if (!code)

@@ -138,7 +138,7 @@ static void kill_connections(struct world *w)
 
 static void begin(struct world *w, struct registry_db *db)
 {
-	if (ops->begin(db, true, &w->err) != 0)
+	if (ops->begin(db, REGISTRY_WRITES, &w->err) != 0)
 		fail_msg("%s", w->err.text);
 }
 
@@ -172,22 +172,22 @@ static void put_well(struct world *w, const char *user)
 /* However long the server takes to be itself again. */
 static void put_in_the_end(struct world *w, const char *user)
 {
-	while (ops->begin(w->one, true, &w->err) || put(w, w->one, user, NOW) ||
+	while (ops->begin(w->one, REGISTRY_WRITES, &w->err) || put(w, w->one, user, NOW) ||
 		ops->commit(w->one, &w->err))
 		ops->rollback(w->one);
 }
 
 static void begin_in_the_end(struct world *w)
 {
-	while (ops->begin(w->one, true, &w->err))
+	while (ops->begin(w->one, REGISTRY_WRITES, &w->err))
 		ops->rollback(w->one);
 }
 
 static uint64_t count(struct world *w)
 {
 	struct registry_totals totals = {0};
-	if (ops->begin(w->other, false, &w->err) || ops->count(w->other, &totals, &w->err) ||
-		ops->commit(w->other, &w->err))
+	if (ops->begin(w->other, REGISTRY_READS, &w->err) ||
+		ops->count(w->other, &totals, &w->err) || ops->commit(w->other, &w->err))
 		fail_msg("%s", w->err.text);
 	return totals.registrations;
 }
@@ -367,17 +367,22 @@ static void a_batch_that_only_reads_sees_one_state(void **state)
 	struct world *w = *state;
 	struct seen seen;
 	put_well(w, "alice");
-	assert_int_equal(ops->begin(w->other, false, &w->err), 0);
-	struct registry_round round;
-	assert_int_equal(ops->load_round(w->other, &round, &w->err), 0);
+	struct registry_key key = registry_key_make(w->site, "alice", TOKEN, "account", "mail");
+	assert_int_equal(ops->begin(w->other, REGISTRY_READS, &w->err), 0);
+	assert_int_equal(load(w, w->other, "alice", &seen), 0);
 	begin(w, w->one);
 	assert_int_equal(put(w, w->one, "alice", NOW + 5), 0);
+	assert_int_equal(put(w, w->one, "bob", NOW), 0);
 	commit_well(w, w->one);
-	struct registry_key key = registry_key_make(w->site, "alice", TOKEN, "account", "mail");
-	seen = (struct seen){0};
-	assert_int_equal(ops->load_keys(w->other, &key, 1, on_row, &seen, &w->err), 0);
+	struct seen later = {0};
+	assert_int_equal(ops->load_keys(w->other, &key, 1, on_row, &later, &w->err), 0);
 	assert_int_equal(seen.renewed_ms, NOW);
+	assert_int_equal(later.renewed_ms, NOW);
+	struct registry_totals totals;
+	assert_int_equal(ops->count(w->other, &totals, &w->err), 0);
+	assert_int_equal(totals.registrations, 1);
 	commit_well(w, w->other);
+	assert_int_equal(count(w), 2);
 }
 
 static void a_connection_cut_in_the_middle_leaves_nothing_and_is_made_again(void **state)
@@ -444,7 +449,7 @@ static void a_server_that_stands_still_is_given_up_and_found_again(void **state)
 		failed = ops->commit(w->one, &w->err);
 	}
 	ops->rollback(w->one);
-	int again = ops->begin(w->one, true, &w->err);
+	int again = ops->begin(w->one, REGISTRY_WRITES, &w->err);
 	kill(pid, SIGCONT);
 	assert_int_equal(failed, -ETIMEDOUT);
 	assert_int_equal(again, -ETIMEDOUT);
@@ -463,7 +468,7 @@ static void no_wait_lasts_longer_than_the_registry(void **state)
 	atomic_store(&w->end_by_ms, clock_monotonic_ms());
 	int of_commit = ops->commit(w->one, &w->err);
 	ops->rollback(w->one);
-	int of_begin = ops->begin(w->one, true, &w->err);
+	int of_begin = ops->begin(w->one, REGISTRY_WRITES, &w->err);
 	atomic_store(&w->end_by_ms, 0);
 	kill_connections(w);
 	execute(w, "UNLOCK TABLES");
@@ -501,11 +506,11 @@ static void a_server_that_is_read_only_is_not_taken(void **state)
 	assert_int_equal(count(w), 1);
 	execute(w, "SET GLOBAL read_only = 1");
 	struct registry_db *third = open_at(w, place, NULL);
-	int of_new = ops->begin(third, false, &w->err);
+	int of_new = ops->begin(third, REGISTRY_READS, &w->err);
 	ops->close(third);
 	bool is_said = strstr(w->err.text, "read-only") != NULL;
 	struct registry_totals totals;
-	int of_old = ops->begin(w->other, false, &w->err);
+	int of_old = ops->begin(w->other, REGISTRY_READS, &w->err);
 	if (!of_old)
 		of_old = ops->count(w->other, &totals, &w->err);
 	ops->rollback(w->other);
@@ -521,9 +526,9 @@ static void a_host_that_is_not_there_is_named(void **state)
 {
 	struct world *w = *state;
 	struct registry_db *db = open_at(w, "//me@127.0.0.1:1,127.0.0.2:1/mail", NULL);
-	assert_int_equal(ops->begin(db, true, &w->err), -ENOTCONN);
+	assert_int_equal(ops->begin(db, REGISTRY_WRITES, &w->err), -ENOTCONN);
 	assert_non_null(strstr(w->err.text, "127.0.0.2:1"));
-	assert_int_equal(ops->begin(db, true, &w->err), -ENOTCONN);
+	assert_int_equal(ops->begin(db, REGISTRY_WRITES, &w->err), -ENOTCONN);
 	ops->close(db);
 }
 
@@ -551,10 +556,10 @@ static void a_password_comes_from_a_file_and_stands_in_no_text(void **state)
 
 	write_file(path, "wrong one\n");
 	db = open_at(w, at, path);
-	assert_int_equal(ops->begin(db, true, &w->err), -EACCES);
+	assert_int_equal(ops->begin(db, REGISTRY_WRITES, &w->err), -EACCES);
 	assert_null(strstr(w->err.text, "wrong one"));
 	unlink(path);
-	assert_int_equal(ops->begin(db, true, &w->err), -ENOTCONN);
+	assert_int_equal(ops->begin(db, REGISTRY_WRITES, &w->err), -ENOTCONN);
 	assert_non_null(strstr(w->err.text, path));
 	ops->close(db);
 	mem_auto char *with_options = mem_printf("%s&option_file=%s&option_group=db", at, path);
@@ -723,7 +728,7 @@ static void a_schema_that_is_newer_is_left_alone(void **state)
 	struct world *w = *state;
 	put_well(w, "alice");
 	execute(w, "UPDATE mailpush_schema SET version = version + 1");
-	int failed = ops->begin(w->other, false, &w->err);
+	int failed = ops->begin(w->other, REGISTRY_READS, &w->err);
 	execute(w, "UPDATE mailpush_schema SET version = version - 1");
 	assert_int_equal(failed, -ENOTSUP);
 	assert_non_null(strstr(w->err.text, "install the newer mailpushd again"));
@@ -743,7 +748,7 @@ static void *begin_other(void *of)
 	struct err err;
 	int failed;
 	/* As the registry does it. */
-	while ((failed = ops->begin(w->other, true, &err)) == -EAGAIN)
+	while ((failed = ops->begin(w->other, REGISTRY_WRITES, &err)) == -EAGAIN)
 		ops->rollback(w->other);
 	return (void *)(intptr_t)failed;
 }
@@ -755,7 +760,7 @@ static void two_that_begin_at_once_make_the_tables_together(void **state)
 	pthread_t thread;
 	assert_int_equal(pthread_create(&thread, NULL, begin_other, w), 0);
 	int failed;
-	while ((failed = ops->begin(w->one, true, &w->err)) == -EAGAIN)
+	while ((failed = ops->begin(w->one, REGISTRY_WRITES, &w->err)) == -EAGAIN)
 		ops->rollback(w->one);
 	void *of_other;
 	pthread_join(thread, &of_other);
@@ -776,9 +781,9 @@ static void one_that_comes_while_tables_are_made_waits(void **state)
 	execute(w, "UPDATE mailpush_schema SET version = 0");
 	execute(w, "START TRANSACTION");
 	execute(w, "SELECT version FROM mailpush_schema FOR UPDATE");
-	assert_int_equal(ops->begin(w->other, true, &w->err), -EAGAIN);
+	assert_int_equal(ops->begin(w->other, REGISTRY_WRITES, &w->err), -EAGAIN);
 	execute(w, "ROLLBACK");
-	assert_int_equal(ops->begin(w->other, true, &w->err), 0);
+	assert_int_equal(ops->begin(w->other, REGISTRY_WRITES, &w->err), 0);
 	ops->rollback(w->other);
 	char version[16];
 	ask(w, "SELECT version FROM mailpush_schema", version, sizeof(version));
@@ -791,7 +796,7 @@ static void tables_that_another_began_to_make_are_completed(void **state)
 	put_well(w, "alice");
 	execute(w, "UPDATE mailpush_schema SET version = 0");
 	execute(w, "DROP TABLE mailpush_subscription, mailpush_forgotten");
-	assert_int_equal(ops->begin(w->other, true, &w->err), 0);
+	assert_int_equal(ops->begin(w->other, REGISTRY_WRITES, &w->err), 0);
 	ops->rollback(w->other);
 	assert_int_equal(count(w), 1);
 }

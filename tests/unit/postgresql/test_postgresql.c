@@ -77,7 +77,7 @@ static void execute(struct world *w, const char *sql)
 
 static void begin(struct world *w, struct registry_db *db)
 {
-	if (ops->begin(db, true, &w->err) != 0)
+	if (ops->begin(db, REGISTRY_WRITES, &w->err) != 0)
 		fail_msg("%s", w->err.text);
 }
 
@@ -105,7 +105,7 @@ static void put_well(struct world *w, const char *user)
 /* However long the server takes to be itself again. */
 static void put_in_the_end(struct world *w, const char *user)
 {
-	while (ops->begin(w->one, true, &w->err) || put(w, w->one, user, NOW) ||
+	while (ops->begin(w->one, REGISTRY_WRITES, &w->err) || put(w, w->one, user, NOW) ||
 		ops->commit(w->one, &w->err))
 		ops->rollback(w->one);
 }
@@ -120,7 +120,7 @@ static uint64_t count_in(struct world *w, struct registry_db *db)
 
 static uint64_t count(struct world *w)
 {
-	if (ops->begin(w->other, false, &w->err))
+	if (ops->begin(w->other, REGISTRY_READS, &w->err))
 		fail_msg("%s", w->err.text);
 	uint64_t registrations = count_in(w, w->other);
 	assert_int_equal(ops->commit(w->other, &w->err), 0);
@@ -274,7 +274,7 @@ static void a_statement_that_hangs_is_given_up(void **state)
 	put_well(w, "alice");
 	ops->close(w->one);
 	w->one = open_db(w, SHORT_MS);
-	while (ops->begin(w->one, true, &w->err))
+	while (ops->begin(w->one, REGISTRY_WRITES, &w->err))
 		ops->rollback(w->one);
 	execute(w, "BEGIN");
 	execute(w, "SELECT 1 FROM mailpush_registration FOR UPDATE");
@@ -291,7 +291,7 @@ static void a_schema_that_is_newer_is_left_alone(void **state)
 	struct world *w = *state;
 	put_well(w, "alice");
 	execute(w, "UPDATE mailpush_schema SET version = version + 1");
-	int failed = ops->begin(w->other, false, &w->err);
+	int failed = ops->begin(w->other, REGISTRY_READS, &w->err);
 	execute(w, "UPDATE mailpush_schema SET version = version - 1");
 	assert_int_equal(failed, -ENOTSUP);
 	assert_non_null(strstr(w->err.text, "install the newer mailpushd again"));
@@ -458,7 +458,7 @@ static void nodes_that_make_the_tables_at_once_all_come_to_have_them(void **stat
 		"CREATE TABLE mailpush_schema (one INTEGER PRIMARY KEY CHECK (one = 1),"
 		" version INTEGER NOT NULL)");
 	pthread_create(&other, NULL, commit_when_waited_for, w);
-	int failed = ops->begin(w->one, true, &w->err);
+	int failed = ops->begin(w->one, REGISTRY_WRITES, &w->err);
 	pthread_join(other, NULL);
 	assert_int_equal(failed, -EAGAIN);
 	ops->rollback(w->one);

@@ -155,7 +155,7 @@ static bool claim(const struct claims *claims, int64_t was_ms, int64_t seen_ms)
 {
 	struct err err = {"no text"};
 	bool is_ours = false;
-	if (claims->ops->begin(claims->db, true, &err) ||
+	if (claims->ops->begin(claims->db, REGISTRY_WRITES, &err) ||
 		claims->ops->claim_round(claims->db, was_ms, seen_ms, NOW, &is_ours, &err) ||
 		claims->ops->commit(claims->db, &err))
 		fail_msg("%s", err.text);
@@ -173,7 +173,7 @@ static void a_round_is_claimed_by_whoever_knows_the_last_one(void **state)
 	assert_false(claim(&claims, 0, NOW + 1));
 	assert_true(claim(&claims, NOW, NOW + 1));
 	struct registry_round round = {0};
-	assert_int_equal(claims.ops->begin(claims.db, false, &err), 0);
+	assert_int_equal(claims.ops->begin(claims.db, REGISTRY_READS, &err), 0);
 	assert_int_equal(claims.ops->load_round(claims.db, &round, &err), 0);
 	assert_int_equal(claims.ops->commit(claims.db, &err), 0);
 	claims.ops->close(claims.db);

@@ -296,7 +296,7 @@ static int refuse(struct err *err)
 	return err_set(err, -EILSEQ, "registry in memory: told to refuse it");
 }
 
-static int begin(struct registry_db *db, bool writes, struct err *err)
+static int begin(struct registry_db *db, enum registry_access access, struct err *err)
 {
 	struct site *site = site_of(db);
 	if (failure == MEMORY_NO_BEGIN)
@@ -304,7 +304,7 @@ static int begin(struct registry_db *db, bool writes, struct err *err)
 	if (failure == MEMORY_NO_RIGHTS)
 		return fail_with(-EACCES, err);
 	assert(!site->is_open);
-	site->writes = writes;
+	site->writes = access == REGISTRY_WRITES;
 	site->is_open = true;
 	site->transaction++;
 	remember_traces(site);

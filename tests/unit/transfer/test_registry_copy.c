@@ -88,7 +88,7 @@ static void put(struct registry_db *db, const struct registry_row *row, const ch
 	};
 	const struct registry_list list = {
 		.key = row->key, .subscriptions = subscriptions, .count = 2};
-	assert_int_equal(db->ops->begin(db, true, &err), 0);
+	assert_int_equal(db->ops->begin(db, REGISTRY_WRITES, &err), 0);
 	assert_int_equal(db->ops->put(db, row, 1, &err), 0);
 	assert_int_equal(db->ops->put_lists(db, &list, 1, &err), 0);
 	assert_int_equal(db->ops->commit(db, &err), 0);
@@ -108,7 +108,7 @@ static void forget(struct registry_db *db, const char *user)
 		.at_ms = NOW + 5,
 		.status = 410,
 		.reason = "Unregistered"};
-	assert_int_equal(db->ops->begin(db, true, &err), 0);
+	assert_int_equal(db->ops->begin(db, REGISTRY_WRITES, &err), 0);
 	assert_int_equal(db->ops->remove(db, &row.key, 1, &end, &err), 0);
 	assert_int_equal(db->ops->commit(db, &err), 0);
 }
@@ -139,7 +139,7 @@ static struct found look(struct registry_db *db, const char *user)
 	struct found found = {0};
 	struct err err;
 	const struct registry_row row = row_of(user, 0);
-	assert_int_equal(db->ops->begin(db, false, &err), 0);
+	assert_int_equal(db->ops->begin(db, REGISTRY_READS, &err), 0);
 	assert_int_equal(db->ops->load_users(db, &user, 1, on_row, &found, &err), 0);
 	assert_int_equal(db->ops->load_lists(db, &row.key, 1, on_subscription, &found, &err), 0);
 	assert_int_equal(db->ops->commit(db, &err), 0);
@@ -279,7 +279,7 @@ static void what_was_forgotten_here_goes_there_with_its_reason(void **state)
 	assert_int_equal(look(w->to, "alice").registrations, 0);
 	assert_int_equal(look(w->to, "bob").registrations, 1);
 	assert_int_equal(look(w->to, "carol").registrations, 1);
-	assert_int_equal(w->to->ops->begin(w->to, false, &err), 0);
+	assert_int_equal(w->to->ops->begin(w->to, REGISTRY_READS, &err), 0);
 	assert_int_equal(
 		w->to->ops->list_traces(w->to, "alice", 0, 10, on_trace, &traces, &err), 0);
 	assert_int_equal(w->to->ops->commit(w->to, &err), 0);
@@ -314,7 +314,7 @@ static void pages_end_by_number_and_by_size(void **state)
 		const struct registry_row row = row_of(user, NOW);
 		const struct registry_list big = {
 			.key = row.key, .subscriptions = list, .count = LONG};
-		assert_int_equal(w->from->ops->begin(w->from, true, &err), 0);
+		assert_int_equal(w->from->ops->begin(w->from, REGISTRY_WRITES, &err), 0);
 		assert_int_equal(w->from->ops->put(w->from, &row, 1, &err), 0);
 		assert_int_equal(w->from->ops->put_lists(w->from, &big, 1, &err), 0);
 		assert_int_equal(w->from->ops->commit(w->from, &err), 0);

@@ -68,13 +68,13 @@ static int put(
 }
 
 /* No database has looked at anything before it is asked for the first time. */
-static int begin(struct registry_db *db, bool writes, struct err *err)
+static int begin(struct registry_db *db, enum registry_access access, struct err *err)
 {
-	int failed = driver->begin(db, writes, err);
+	int failed = driver->begin(db, access, err);
 	text_forget_rows();
 	if (current) {
 		current->began = atomic_load(&moments);
-		current->writes = writes;
+		current->writes = access == REGISTRY_WRITES;
 	}
 	return failed;
 }

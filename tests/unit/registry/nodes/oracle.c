@@ -53,10 +53,10 @@ static int put(
 	return memory_ops.put(db, rows, count, err);
 }
 
-static int begin(struct registry_db *db, bool writes, struct err *err)
+static int begin(struct registry_db *db, enum registry_access access, struct err *err)
 {
 	text_forget_rows();
-	return memory_ops.begin(db, writes, err);
+	return memory_ops.begin(db, access, err);
 }
 
 static struct registry_ops ops;

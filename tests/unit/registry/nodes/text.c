@@ -240,7 +240,7 @@ char *text_of_site(struct registry_db *db)
 	struct err err = {"no text"};
 	struct registry_round round = {0};
 	const struct registry_key none = {{0}};
-	if (ops->begin(db, false, &err) || ops->load_round(db, &round, &err) ||
+	if (ops->begin(db, REGISTRY_READS, &err) || ops->load_round(db, &round, &err) ||
 		ops->list(db, "", &none, SIZE_MAX / 4, on_row, &dump, &err) ||
 		ops->load_lists(db, dump.keys, dump.key_count, on_subscription, &dump, &err) ||
 		ops->list_traces(db, NULL, 0, SIZE_MAX / 4, on_trace, &dump, &err) ||
