@@ -63,16 +63,15 @@ class Mariadb:
         return f"mariadb://{USER}@/{DATABASE}?socket={self.socket}"
 
     def run(self, program, *arguments):
-        """A server that starts, as that of an installation too, deletes what others have left in its
-        folder for temporary tables."""
         done = subprocess.run([self.programs[program], *arguments], capture_output=True, text=True,
-                              cwd=self.folder, env={**os.environ, "TMPDIR": str(self.folder)},
-                              timeout=LIMIT_S, **self.user)
+                              cwd=self.folder, timeout=LIMIT_S, **self.user)
         assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}"
         return done.stdout
 
     def make(self):
+        # A server that starts, also to install, deletes what others left where its temporary tables are.
         self.run("mariadb-install-db", "--no-defaults", f"--datadir={self.folder}/data",
+                 f"--tmpdir={self.folder}",
                  "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
                  "--innodb-log-file-size=8M", "--innodb-buffer-pool-size=16M")
         self.start()

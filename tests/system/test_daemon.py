@@ -227,7 +227,7 @@ def test_what_no_disk_took_before_the_end_is_said(small_disk_site):
                what="a disk that is full")
     assert site.mailpushd.stop() == 1
     lines = site.mailpushd.lines()
-    assert any(" error daemon: events that waited in memory could not be put on disk" in line
+    assert any(" error daemon: events that waited in memory could not be written and are lost" in line
                for line in lines)
     assert not any("alarm=intake:late state=ends" in line for line in lines)
 
