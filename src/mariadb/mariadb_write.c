@@ -82,6 +82,7 @@ static void add_key(struct buf *list, const struct registry_key *key)
 	mariavalue_bytes(list, key->bytes, sizeof(key->bytes));
 }
 
+/* What was renewed since this transaction has read it keeps its list: here and below. */
 static int clear_lists(
 	struct mariadb *m, const struct registry_list *lists, size_t count, struct err *err)
 {
@@ -89,10 +90,22 @@ static int clear_lists(
 	for (size_t i = 0; i < count && !failed;) {
 		mariavalues_auto struct mariavalues values;
 		mariavalues_init(&values);
-		struct buf *keys = mariavalues_list(&values);
-		for (; i < count && keys->used < marialink_room(m->link); i++)
-			add_key(keys, &lists[i].key);
-		failed = execute(m, "DELETE FROM mailpush_subscription WHERE registration IN (?1)",
+		struct buf *rows = mariavalues_list(&values);
+		for (; i < count && rows->used < marialink_room(m->link); i++) {
+			mariavalue_comma(rows);
+			buf_append(rows, "(", 1);
+			mariavalue_bytes(rows, lists[i].key.bytes, sizeof(lists[i].key.bytes));
+			add_number(rows, mariadb_seen_get(m->seen, &lists[i].key));
+			buf_append(rows, ")", 1);
+		}
+		failed = execute(m,
+			"DELETE s FROM (WITH o (registration, seen_ms) AS (VALUES ?1)"
+			" SELECT registration, seen_ms FROM o) q"
+			" STRAIGHT_JOIN mailpush_registration r FORCE INDEX (PRIMARY)"
+			" ON r.id = q.registration AND r.renewed_ms <= q.seen_ms"
+			" STRAIGHT_JOIN mailpush_subscription s"
+			" FORCE INDEX (mailpush_subscription_registration) ON s.registration = "
+			"r.id",
 			&values, err);
 	}
 	return failed;
@@ -113,6 +126,7 @@ static void add_subscription(struct buf *list, const struct mariadb *m,
 	add_text(list, m->site);
 	add_text(list, subscription->owner);
 	add_text(list, subscription->folder);
+	add_number(list, mariadb_seen_get(m->seen, key));
 	buf_append(list, ")", 1);
 }
 
@@ -121,9 +135,11 @@ static int send_subscriptions(struct mariadb *m, const struct mariavalues *value
 	return execute(m,
 		"INSERT INTO mailpush_subscription"
 		" (place, registration, name, hash, site, owner, folder)"
-		" WITH q (place, registration, name, hash, site, owner, folder) AS (VALUES ?1)"
-		" SELECT q.* FROM q STRAIGHT_JOIN mailpush_registration r"
-		" ON r.id = q.registration AND r.site = q.site",
+		" WITH q (place, registration, name, hash, site, owner, folder, seen_ms)"
+		" AS (VALUES ?1)"
+		" SELECT q.place, q.registration, q.name, q.hash, q.site, q.owner, q.folder"
+		" FROM q STRAIGHT_JOIN mailpush_registration r"
+		" ON r.id = q.registration AND r.site = q.site AND r.renewed_ms <= q.seen_ms",
 		values, err);
 }
 

@@ -362,6 +362,47 @@ static void what_was_renewed_since_it_was_read_is_not_removed(void **state)
 	assert_int_equal(count(w), 0);
 }
 
+static void on_subscription(
+	void *ctx, size_t index, const struct registry_subscription *subscription)
+{
+	char *names = ctx;
+	(void)index;
+	strcat(names, subscription->name);
+}
+
+static int put_list(struct world *w, const char *name)
+{
+	const struct registry_subscription box = {
+		.name = name, .owner = "alice", .folder = name, .hash = "0123"};
+	const struct registry_list list = {
+		.key = registry_key_make(w->site, "alice", TOKEN, "account", "mail"),
+		.subscriptions = &box,
+		.count = 1};
+	return ops->put_lists(w->one, &list, 1, &w->err);
+}
+
+/* Of a transaction that has read an older state too. */
+static void an_older_list_never_replaces_a_newer_one(void **state)
+{
+	struct world *w = *state;
+	struct seen seen;
+	char names[64] = "";
+	const struct registry_key key =
+		registry_key_make(w->site, "alice", TOKEN, "account", "mail");
+	put_well(w, "alice");
+	begin(w, w->one);
+	assert_int_equal(load(w, w->one, "alice", &seen), 0);
+	assert_int_equal(put_list(w, "new"), 0);
+	mariadb_seen_clear(mariadb_of(w->one)->seen);
+	mariadb_seen_put(mariadb_of(w->one)->seen, &key, NOW - 1);
+	assert_int_equal(put_list(w, "old"), 0);
+	commit_well(w, w->one);
+	begin(w, w->one);
+	assert_int_equal(ops->load_lists(w->one, &key, 1, on_subscription, names, &w->err), 0);
+	assert_string_equal(names, "new");
+	commit_well(w, w->one);
+}
+
 static void a_batch_that_only_reads_sees_one_state(void **state)
 {
 	struct world *w = *state;
@@ -831,6 +872,7 @@ int main(int argc, char **argv)
 		RULE(a_look_for_times_of_a_wrong_clock_keeps_nobody_from_registering),
 		RULE(an_older_write_never_undoes_a_newer_one),
 		RULE(what_was_renewed_since_it_was_read_is_not_removed),
+		RULE(an_older_list_never_replaces_a_newer_one),
 		RULE(a_batch_that_only_reads_sees_one_state),
 		RULE(a_connection_cut_in_the_middle_leaves_nothing_and_is_made_again),
 		RULE(a_statement_that_hangs_is_given_up),
