@@ -3,6 +3,8 @@
 #include "registry/batch.h"
 #include "registry/ops.h"
 
+#include <errno.h>
+
 #define ROUND (50 * CLOCK_MINUTE_MS)
 #define LATER (NOW + TTL + DAY)
 
@@ -182,6 +184,123 @@ static void a_round_is_claimed_by_whoever_knows_the_last_one(void **state)
 	open_store(w);
 }
 
+struct node {
+	struct registry_db *db;
+	const struct registry_ops *ops;
+	struct registry_settings settings;
+	struct registry_key found;
+	size_t found_count;
+	int64_t renewed_ms;
+};
+
+static struct node open_node(struct world *w, int64_t timeout_ms)
+{
+	struct node node = {.ops = w->settings.ops, .settings = w->settings};
+	struct err err = {"no text"};
+	node.settings.timeout_ms = timeout_ms;
+	assert_int_equal(node.ops->open(node.settings.place, &node.settings, &node.db, &err), 0);
+	return node;
+}
+
+static void on_expired(void *ctx, size_t index, const struct registry_key *key)
+{
+	struct node *node = ctx;
+	(void)index;
+	node->found = *key;
+	node->found_count++;
+}
+
+static int find_expired(struct node *node)
+{
+	struct err err;
+	uint64_t total = 0;
+	node->found_count = 0;
+	int failed = node->ops->begin(node->db, REGISTRY_WRITES, &err);
+	return failed
+		? failed
+		: node->ops->find_expired(node->db, NOW + 1, 10, on_expired, node, &total, &err);
+}
+
+static int remove_found(struct node *node)
+{
+	struct err err;
+	const struct registry_end end = {.why = REGISTRY_WHY_EXPIRED, .at_ms = LATER};
+	int failed = node->ops->remove(node->db, &node->found, node->found_count, &end, &err);
+	if (!failed)
+		failed = node->ops->commit(node->db, &err);
+	if (failed)
+		node->ops->rollback(node->db);
+	return failed;
+}
+
+static int renew(struct node *node, const char *site)
+{
+	struct err err;
+	const struct registry_row row = {
+		.key = registry_key_make(site, "alice", TOKEN_A, "one", "com.apple.mobilemail"),
+		.user = "alice",
+		.token = TOKEN_A,
+		.account_id = "one",
+		.topic = TOPIC,
+		.subtopic = "com.apple.mobilemail",
+		.aps_version = 2,
+		.created_ms = NOW,
+		.renewed_ms = LATER,
+	};
+	int failed = node->ops->begin(node->db, REGISTRY_WRITES, &err);
+	if (!failed)
+		failed = node->ops->put(node->db, &row, 1, &err);
+	if (!failed)
+		failed = node->ops->commit(node->db, &err);
+	if (failed)
+		node->ops->rollback(node->db);
+	return failed;
+}
+
+static void on_renewed(void *ctx, size_t index, const struct registry_row *row)
+{
+	struct node *node = ctx;
+	(void)index;
+	node->renewed_ms = row->renewed_ms;
+}
+
+static int64_t renewed_ms(struct node *node)
+{
+	struct err err = {"no text"};
+	const char *user = "alice";
+	node->renewed_ms = 0;
+	if (node->ops->begin(node->db, REGISTRY_READS, &err) ||
+		node->ops->load_users(node->db, &user, 1, on_renewed, node, &err) ||
+		node->ops->commit(node->db, &err))
+		fail_msg("%s", err.text);
+	return node->renewed_ms;
+}
+
+/* Between the look and the deed of another node it comes too late for the one or the other. */
+static void who_renews_while_another_node_expires_it_is_not_lost(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	registry_store_close(w->store);
+	struct node one = open_node(w, 0);
+	struct node other = open_node(w, 2000);
+	assert_int_equal(find_expired(&one), 0);
+	assert_int_equal(one.found_count, 1);
+	bool is_renewed = renew(&other, w->site) == 0;
+	int of_removal = remove_found(&one);
+	assert_int_equal(of_removal, is_renewed ? -EAGAIN : 0);
+	assert_int_equal(renewed_ms(&one), is_renewed ? LATER : 0);
+	assert_int_equal(find_expired(&one), 0);
+	assert_int_equal(one.found_count, 0);
+	one.ops->rollback(one.db);
+	assert_int_equal(renew(&one, w->site), 0);
+	assert_int_equal(renewed_ms(&one), LATER);
+	one.ops->close(one.db);
+	other.ops->close(other.db);
+	open_store(w);
+}
+
 int conformance_nodes(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +312,7 @@ int conformance_nodes(void)
 		RULE(each_node_learns_what_became_of_whom_it_holds_suspended),
 		RULE(a_round_puts_right_what_a_node_with_a_clock_ahead_stores),
 		RULE(a_round_is_claimed_by_whoever_knows_the_last_one),
+		RULE(who_renews_while_another_node_expires_it_is_not_lost),
 	};
 	return cmocka_run_group_tests_name("nodes", tests, NULL, NULL);
 }

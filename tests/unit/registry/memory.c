@@ -37,7 +37,7 @@ struct site {
 	struct undo *undos;
 	size_t undo_count;
 	uint64_t transaction;
-	bool is_open; /* the transaction */
+	const struct registry_db *open; /* whose transaction; NULL: there is none */
 	bool writes;
 	/* In order of their ids; immutable. */
 	struct registry_trace **traces;
@@ -141,7 +141,7 @@ static struct registration *registration_new(const struct registry_row *row, str
 /* The old one is kept until the end of the transaction. */
 static void replace(struct site *site, size_t slot, struct registration *new)
 {
-	assert(site->is_open);
+	assert(site->open);
 	site->undos = mem_realloc_array(site->undos, site->undo_count + 1, sizeof(*site->undos));
 	site->undos[site->undo_count++] = (struct undo){slot, site->slots[slot]};
 	site->slots[slot] = new;
@@ -303,9 +303,10 @@ static int begin(struct registry_db *db, enum registry_access access, struct err
 		return fail(err);
 	if (failure == MEMORY_NO_RIGHTS)
 		return fail_with(-EACCES, err);
-	assert(!site->is_open);
+	if (site->open)
+		return err_set(err, -EAGAIN, "registry in memory: another has a transaction");
 	site->writes = access == REGISTRY_WRITES;
-	site->is_open = true;
+	site->open = db;
 	site->transaction++;
 	remember_traces(site);
 	site->old_tidied_day = site->tidied_day;
@@ -336,7 +337,7 @@ static int commit(struct registry_db *db, struct err *err)
 		registration_free(site->undos[i].old);
 	site->undo_count = 0;
 	settle_traces(site, true);
-	site->is_open = false;
+	site->open = NULL;
 	compact(site);
 	if (failure != MEMORY_NO_ANSWER)
 		return 0;
@@ -348,7 +349,7 @@ static int commit(struct registry_db *db, struct err *err)
 static void rollback(struct registry_db *db)
 {
 	struct site *site = site_of(db);
-	if (!site->is_open)
+	if (site->open != db)
 		return;
 	while (site->undo_count) {
 		const struct undo *undo = &site->undos[--site->undo_count];
@@ -360,7 +361,7 @@ static void rollback(struct registry_db *db)
 	site->tidied_count = site->old_tidied_count;
 	site->seen_ms = site->old_seen_ms;
 	site->spared_until_ms = site->old_spared_until_ms;
-	site->is_open = false;
+	site->open = NULL;
 	compact(site);
 }
 
@@ -1004,7 +1005,7 @@ void memory_copy(const char *from_place, const char *to_place, const char *name)
 {
 	const struct site *from = site_at(from_place, name);
 	struct site *to = site_at(to_place, name);
-	assert(!from->is_open && !to->is_open);
+	assert(!from->open && !to->open);
 	empty(to);
 	to->slots = mem_alloc_zero(from->slot_count, sizeof(struct registration *));
 	for (size_t slot = 0; slot < from->slot_count; slot++) {
