@@ -333,12 +333,13 @@ static void on_traces(void *ctx, size_t index, struct mariarows *rows)
 	}
 }
 
-#define LIST_TRACES(condition)                                                             \
-	"SELECT f.id, f.registration, f.username, f.device_token, f.account_id, f.topic,"  \
-	" f.renewed_ms, f.at_ms, f.why, f.status, f.reason,"                               \
-	" (SELECT COUNT(*) FROM mailpush_registration r WHERE r.id = f.registration)"      \
-	" FROM mailpush_forgotten f WHERE f.site = ?1 AND f.id < ?2" condition " ORDER BY" \
-	" f.id DESC LIMIT ?3"
+/* Each part is locked for itself. */
+static const char list_traces[] =
+	"SELECT f.id, f.registration, f.username, f.device_token, f.account_id, f.topic,"
+	" f.renewed_ms, f.at_ms, f.why, f.status, f.reason,"
+	" (SELECT COUNT(*) FROM mailpush_registration r WHERE r.id = f.registration%s)"
+	" FROM mailpush_forgotten f WHERE f.site = ?1 AND f.id < ?2%s"
+	" ORDER BY f.id DESC LIMIT ?3%s";
 
 int mariadb_list_traces(struct registry_db *db, const char *user, int64_t after_id, size_t limit,
 	registry_trace_fn *on_trace, void *ctx, struct err *err)
@@ -352,9 +353,9 @@ int mariadb_list_traces(struct registry_db *db, const char *user, int64_t after_
 	if (user)
 		mariavalues_text(&values, user);
 	struct taker taker = {.on_trace = on_trace, .ctx = ctx};
+	const char *lock = mariadb_lock_shared(m);
 	mem_auto char *sql =
-		mem_printf("%s%s", user ? LIST_TRACES(" AND f.username = ?4") : LIST_TRACES(""),
-			mariadb_lock_shared(m));
+		mem_printf(list_traces, lock, user ? " AND f.username = ?4" : "", lock);
 	return mariadb_ask(m, sql, &values, on_traces, &taker, err);
 }
 
@@ -586,7 +587,7 @@ int mariadb_claim_nudges(struct registry_db *db, int64_t before_ms, size_t limit
 		"  WHERE o.site = ?1 AND o.renewed_ms < ?2 AND o.is_nudged = 0"
 		"  AND o.suspended_ms = 0 AND o.stopped_reason IS NULL"
 		"  AND (SELECT COUNT(*) FROM mailpush_subscription e"
-		"   WHERE e.registration = o.id) > 0"
+		"   WHERE e.registration = o.id LOCK IN SHARE MODE) > 0"
 		"  ORDER BY o.renewed_ms LIMIT ?3 FOR UPDATE) r"
 		" STRAIGHT_JOIN mailpush_subscription s ON s.registration = r.id"
 		" ORDER BY r.renewed_ms, r.id, s.name LOCK IN SHARE MODE",

@@ -403,6 +403,48 @@ static void an_older_list_never_replaces_a_newer_one(void **state)
 	commit_well(w, w->one);
 }
 
+static void on_trace(void *ctx, const struct registry_trace *trace)
+{
+	int *is_back = ctx;
+	*is_back = trace->is_back;
+}
+
+static void on_nudge(void *ctx, size_t index, const struct registry_row *row, const char *hash)
+{
+	size_t *nudges = ctx;
+	(void)index;
+	(void)row;
+	(void)hash;
+	(*nudges)++;
+}
+
+/* Also within another question, although the batch has a snapshot from before. */
+static void a_batch_that_writes_reads_what_it_locks(void **state)
+{
+	struct world *w = *state;
+	const struct registry_key key =
+		registry_key_make(w->site, "alice", TOKEN, "account", "mail");
+	const struct registry_end end = {.why = REGISTRY_WHY_REMOVED, .at_ms = NOW};
+	struct registry_census census;
+	int is_back = -1;
+	size_t nudges = 0;
+	put_well(w, "alice");
+	begin(w, w->one);
+	assert_int_equal(ops->remove(w->one, &key, 1, &end, &w->err), 0);
+	commit_well(w, w->one);
+	begin(w, w->other);
+	assert_int_equal(ops->census(w->other, &census, &w->err), 0);
+	begin(w, w->one);
+	assert_int_equal(put(w, w->one, "alice", NOW), 0);
+	assert_int_equal(put_list(w, "Notes"), 0);
+	commit_well(w, w->one);
+	assert_int_equal(ops->list_traces(w->other, "alice", 0, 1, on_trace, &is_back, &w->err), 0);
+	assert_int_equal(is_back, 1);
+	assert_int_equal(ops->claim_nudges(w->other, NOW + 1, 1, on_nudge, &nudges, &w->err), 0);
+	assert_int_equal(nudges, 1);
+	commit_well(w, w->other);
+}
+
 static void a_batch_that_only_reads_sees_one_state(void **state)
 {
 	struct world *w = *state;
@@ -873,6 +915,7 @@ int main(int argc, char **argv)
 		RULE(an_older_write_never_undoes_a_newer_one),
 		RULE(what_was_renewed_since_it_was_read_is_not_removed),
 		RULE(an_older_list_never_replaces_a_newer_one),
+		RULE(a_batch_that_writes_reads_what_it_locks),
 		RULE(a_batch_that_only_reads_sees_one_state),
 		RULE(a_connection_cut_in_the_middle_leaves_nothing_and_is_made_again),
 		RULE(a_statement_that_hangs_is_given_up),

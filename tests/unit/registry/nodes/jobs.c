@@ -222,12 +222,12 @@ static void make_question(struct played *played, struct random *random)
 	}
 }
 
-static void make(struct played *played, struct random *random, int64_t now_ms, bool writes_alone)
+static void make(struct played *played, struct random *random, int64_t now_ms)
 {
 	*played = (struct played){0};
 	played->job.event = &played->event;
 	played->job.received_ms = unique_ms(now_ms - random_upto(random, LATE_MS));
-	size_t lot = upto(random, writes_alone ? 60 : 100);
+	size_t lot = upto(random, 100);
 	if (lot < 35)
 		make_registration(played, random);
 	else if (lot < 47)
@@ -244,12 +244,12 @@ static void make(struct played *played, struct random *random, int64_t now_ms, b
 		make_question(played, random);
 }
 
-void jobs_make(struct batch *batch, struct random *random, int64_t now_ms, bool writes_alone)
+void jobs_make(struct batch *batch, struct random *random, int64_t now_ms)
 {
 	batch->now_ms = now_ms;
 	batch->count = 1 + upto(random, JOBS_MAX);
 	for (size_t i = 0; i < batch->count; i++)
-		make(&batch->jobs[i], random, now_ms, writes_alone);
+		make(&batch->jobs[i], random, now_ms);
 }
 
 void batch_list(struct batch *batch)

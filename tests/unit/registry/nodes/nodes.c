@@ -43,8 +43,6 @@ static struct registry_settings settings = {
 };
 static struct registry_ops ops; /* the driver's, counted */
 static const struct registry_ops *driver;
-/* What news and people ask is one snapshot there, also in a batch that writes. */
-static bool writes_alone;
 static struct node nodes[NODES];
 static pthread_barrier_t begins;
 static pthread_barrier_t ends;
@@ -142,8 +140,7 @@ static void play_epoch(struct node *node)
 		jobs_make(batch, &node->random,
 			now_ms +
 				(int64_t)(node->number * BATCHES_MAX + i) * APART_MS / NODES /
-					BATCHES_MAX,
-			writes_alone);
+					BATCHES_MAX);
 		node->batches[i] = batch;
 		run(node, batch);
 	}
@@ -214,11 +211,10 @@ int main(int argc, char **argv)
 	printf("nodes: seed %llu\n", (unsigned long long)seed);
 	fflush(stdout);
 	ops = *driver;
-	writes_alone = strcmp(driver->scheme, "mariadb") == 0;
 	ops.put = put;
 	ops.begin = begin;
 	ops.commit = commit;
-	oracle_start(&settings);
+	oracle_start(&settings, strcmp(driver->scheme, "postgresql") != 0);
 	struct registry_db *db = open_db();
 	start(seed);
 	bool is_well = true;

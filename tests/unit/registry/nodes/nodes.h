@@ -48,8 +48,8 @@ struct batch {
 extern const char *const nodes_users[NODES_USERS];
 extern const char *const nodes_site;
 
-/* Random jobs of about that time.  writes_alone: no news, and no questions of people. */
-void jobs_make(struct batch *batch, struct random *random, int64_t now_ms, bool writes_alone);
+/* Random jobs of about that time. */
+void jobs_make(struct batch *batch, struct random *random, int64_t now_ms);
 /* So that it can be run, again too. */
 void batch_list(struct batch *batch);
 void batch_free(struct batch *batch);
@@ -70,7 +70,8 @@ struct oracle_counts {
 	uint64_t astray; /* that only read, and saw a state that the order does not go through */
 };
 
-void oracle_start(const struct registry_settings *settings);
+/* places_readers: batches that only read have a place in the order too. */
+void oracle_start(const struct registry_settings *settings, bool places_readers);
 /* Does an order exist that leads to `state`?  If not, the reason is on standard error. */
 bool oracle_judges(struct batch **batches, size_t count, const char *state);
 const struct oracle_counts *oracle_counts(void);

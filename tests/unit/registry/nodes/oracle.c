@@ -17,6 +17,9 @@ static const char saved[] = "saved";
 
 static struct registry_settings settings;
 static struct oracle_counts counts;
+/* Readers see a state that the order goes through.  Else they see one state, but nobody waits for
+   them. */
+static bool readers_too;
 
 /*
  * A node may not know yet that another has suspended a user.  It finds out when it matches one of
@@ -162,12 +165,12 @@ static char *state_of_trial(void)
 	return state;
 }
 
-/* Readers see one state, which need not be one of the serial order: nobody waits for them. */
+/* What was over when it began comes first; of readers only those that must have a place. */
 static bool has_its_turn(const struct search *search, size_t at)
 {
 	for (size_t i = 0; i < search->count; i++) {
 		const struct batch *other = search->batches[i];
-		if (i != at && !search->is_placed[i] && other->writes &&
+		if (i != at && !search->is_placed[i] && (other->writes || readers_too) &&
 			other->committed <= search->batches[at]->began)
 			return false;
 	}
@@ -232,7 +235,8 @@ static bool go_on(struct search *search)
 	size_t placed = search->placed;
 	place_readers(search);
 	if (!has_writers_left(search))
-		return strcmp(state, search->state) == 0;
+		return strcmp(state, search->state) == 0 &&
+			(!readers_too || search->placed == search->count);
 	if (search->steps >= STEPS_MAX || is_known_place(search, state))
 		return false;
 	size_t level = search->placed;
@@ -325,8 +329,9 @@ bool oracle_judges(struct batch **batches, size_t count, const char *state)
 	return is_well;
 }
 
-void oracle_start(const struct registry_settings *of_nodes)
+void oracle_start(const struct registry_settings *of_nodes, bool places_readers)
 {
+	readers_too = places_readers;
 	settings = *of_nodes;
 	ops = memory_ops;
 	ops.find_suspended = find_suspended;
