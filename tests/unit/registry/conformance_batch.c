@@ -220,7 +220,7 @@ static void a_mixed_batch_costs_a_dozen_round_trips(void **state)
 	run(w);
 	bool is_served = !w->settings.ops->file || !w->settings.ops->file(w->settings.place);
 	assert_int_equal(round_trips > before, is_served);
-	assert_in_range(round_trips - before, 0, TRIPS_MAX);
+	assert_true(round_trips - before <= TRIPS_MAX);
 	unsigned matched = 0;
 	for (struct made *made = w->made; made && made->job.received_ms == w->now_ms;
 		made = made->next)
@@ -257,7 +257,7 @@ static void a_page_of_registrations_costs_a_dozen_round_trips(void **state)
 	struct registry_job *job = &add(w, REGISTRY_LIST, NOW)->job;
 	job->query = &query;
 	run(w);
-	assert_in_range(round_trips - before, 0, TRIPS_MAX);
+	assert_true(round_trips - before <= TRIPS_MAX);
 	assert_int_equal(job->listing->count, 1000);
 	for (size_t i = 0; i < 1000; i++)
 		assert_int_equal(job->listing->listed[i].subscription_count, 1);
