@@ -191,7 +191,7 @@ void import_registrations(
 		return;
 	}
 	/* An import must not delay events. */
-	if (worker_waiting(registry_worker(services->registry)) > WAITING_MAX) {
+	if (registry_waiting(services->registry) > WAITING_MAX) {
 		json_decref(body);
 		response_error(request, 503,
 			"the registry is busy or does not answer; try again in a moment");

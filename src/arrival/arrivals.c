@@ -51,14 +51,13 @@ struct arrivals *arrivals_new(const struct arrivals_needs *needs, const uint8_t 
 		.metrics = needs->metrics,
 		.pause = needs->pause,
 		.ctx = needs->ctx};
-	const struct worker *worker = registry_worker(needs->registry);
 	struct arrivals *arrivals = mem_alloc_zero(1, sizeof(*arrivals));
 	arrivals->needs = *needs;
 	TAILQ_INIT(&arrivals->held_parked);
 	TAILQ_INIT(&arrivals->held);
 	arrivals->overload = overload_new(&of_overload);
 	arrivals->parking = parking_new(needs->loop, needs->registry, needs->queue);
-	arrivals->merging = merging_new(worker, seed);
+	arrivals->merging = merging_new(needs->registry, seed);
 	arrivals->ids = mailbox_ids_new(seed);
 	arrivals->admission = (struct admission_needs){.config = needs->config,
 		.input_files = needs->input_files,

@@ -4,14 +4,14 @@
 #include "base/mem.h"
 
 struct merging {
-	const struct worker *worker;
+	const struct registry *registry;
 	struct map *waiting; /* by merge_key */
 };
 
-struct merging *merging_new(const struct worker *worker, const uint8_t seed[16])
+struct merging *merging_new(const struct registry *registry, const uint8_t seed[16])
 {
 	struct merging *merging = mem_alloc_zero(1, sizeof(*merging));
-	merging->worker = worker;
+	merging->registry = registry;
 	merging->waiting = map_new(seed);
 	return merging;
 }
@@ -38,14 +38,14 @@ static void leave(struct merging *merging, const struct arrival *arrival)
 static bool is_waiting(const struct merging *merging, const struct arrival *arrival)
 {
 	return arrival->number >
-		worker_submitted(merging->worker) - worker_waiting(merging->worker);
+		registry_submitted(merging->registry) - registry_waiting(merging->registry);
 }
 
 struct arrival *merging_match(struct merging *merging, struct arrival *arrival)
 {
 	bool is_barrier = !arrival_is_news(arrival) || arrival->job.was_at;
 	/* If none waits, all were handed over to the thread. */
-	if (is_barrier || !worker_waiting(merging->worker))
+	if (is_barrier || !registry_waiting(merging->registry))
 		map_clear(merging->waiting);
 	if (is_barrier)
 		return NULL;
@@ -60,7 +60,7 @@ struct arrival *merging_match(struct merging *merging, struct arrival *arrival)
 
 void merging_begin(const struct merging *merging, struct arrival *arrival)
 {
-	arrival->number = worker_submitted(merging->worker);
+	arrival->number = registry_submitted(merging->registry);
 }
 
 void merging_end(struct merging *merging, const struct arrival *arrival)

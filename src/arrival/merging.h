@@ -12,12 +12,12 @@
 #define MAILPUSH_ARRIVAL_MERGING_H
 
 #include "arrival/arrival.h"
-#include "base/worker.h"
+#include "registry/registry.h"
 
 struct merging;
 
-/* `worker`: the registry's; outlives this. */
-struct merging *merging_new(const struct worker *worker, const uint8_t seed[16]);
+/* The registry outlives this. */
+struct merging *merging_new(const struct registry *registry, const uint8_t seed[16]);
 void merging_free(struct merging *merging);
 
 /* Which one can take it in?  NULL: none, and later ones may be merged into this one. */

@@ -272,6 +272,16 @@ struct worker *registry_worker(struct registry *registry)
 	return registry->worker;
 }
 
+uint64_t registry_submitted(const struct registry *registry)
+{
+	return worker_submitted(registry->worker) + registry->held.count;
+}
+
+size_t registry_waiting(const struct registry *registry)
+{
+	return worker_waiting(registry->worker) + registry->held.count;
+}
+
 uint64_t registry_conflicts(const struct registry *registry)
 {
 	return atomic_load(&registry->conflicts);

@@ -62,15 +62,17 @@ bool registry_is_at_rest(const struct registry *registry);
 /* The thread has a batch, or jobs are kept back. */
 bool registry_owes_answers(const struct registry *registry);
 struct worker *registry_worker(struct registry *registry);
+/* As worker_submitted and worker_waiting, with the jobs that are kept back. */
+uint64_t registry_submitted(const struct registry *registry);
+size_t registry_waiting(const struct registry *registry);
 /* How often a batch was done again because another transaction was in the way. */
 uint64_t registry_conflicts(const struct registry *registry);
 /* How often it waited for an answer of a server; 0: there is none. */
+uint64_t registry_round_trips(const struct registry *registry);
 /* Costs nothing. */
 void registry_health(struct registry *registry, struct registry_health *ret);
-uint64_t registry_round_trips(const struct registry *registry);
 /* Ends the thread; jobs not done come back with status -ECANCELED, also those that a `done`
-   submits. */
-/* False: its thread does not end (worker_free); nothing is freed. */
+   submits.  False: its thread does not end (worker_free); nothing is freed. */
 bool registry_free(struct registry *registry);
 
 #endif

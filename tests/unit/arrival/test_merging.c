@@ -1,6 +1,8 @@
 /* News is merged while it waits, and a barrier parts it. */
 #include "arrival/merging.h"
 
+#include "../registry/memory.h"
+#include "base/clock.h"
 #include "events.h"
 
 #include <setjmp.h>
@@ -11,48 +13,51 @@
 #include <cmocka.h>
 
 static uv_loop_t loop;
-static struct worker *worker;
+static struct registry *registry;
 static struct merging *merging;
 static struct arrival *all[16];
 static unsigned count;
 
-static void run(void *ctx, struct job_list *batch)
+static void on_trouble(void *ctx, const char *text)
 {
 	(void)ctx;
-	(void)batch;
+	(void)text;
 }
 
-static void done(void *ctx, struct job_list *batch)
+static void on_done(struct registry_job *job)
 {
-	(void)ctx;
-	(void)batch;
+	(void)job;
 }
 
 static int begin(void **state)
 {
 	(void)state;
 	static const uint8_t seed[16] = {1};
-	static const struct worker_callbacks callbacks = {.run = run, .done = done};
+	const struct registry_settings settings = {.ops = &memory_ops,
+		.place = "here",
+		.site = "here",
+		.registration_ttl_ms = 30 * CLOCK_DAY_MS,
+		.deleted_user_grace_ms = 7 * CLOCK_DAY_MS,
+		.registrations_per_user = 64};
 	struct err err;
 	count = 0;
 	uv_loop_init(&loop);
-	if (worker_new(&loop, "test", &callbacks, NULL, &worker, &err))
+	if (registry_new(&loop, &settings, on_trouble, on_trouble, NULL, &registry, &err))
 		return -1;
-	merging = merging_new(worker, seed);
+	merging = merging_new(registry, seed);
 	return 0;
 }
 
 static int end(void **state)
 {
 	(void)state;
-	struct job_list left;
-	job_list_init(&left);
-	while (!worker_free(worker, 1000, &left))
-		;
-	uv_run(&loop, UV_RUN_DEFAULT);
 	merging_free(merging);
+	if (!registry_free(registry))
+		return -1;
+	uv_run(&loop, UV_RUN_DEFAULT);
 	for (unsigned i = 0; i < count; i++)
 		arrival_free(all[i]);
+	memory_forget();
 	return uv_loop_close(&loop);
 }
 
@@ -66,7 +71,8 @@ static const struct arrival *come(struct arrival *arrival)
 {
 	struct arrival *into = merging_match(merging, arrival);
 	if (!into) {
-		worker_submit(worker, &arrival->job.job);
+		arrival->job.done = on_done;
+		registry_submit(registry, &arrival->job);
 		merging_begin(merging, arrival);
 	}
 	return into;
@@ -94,7 +100,7 @@ static void what_the_thread_has_takes_nothing_in(void **state)
 	(void)state;
 	struct arrival *second = news("A");
 	assert_null(come(news("A")));
-	worker_flush(worker);
+	worker_flush(registry_worker(registry));
 	assert_null(come(second));
 	assert_ptr_equal(come(news("A")), second);
 }
@@ -103,7 +109,7 @@ static void what_the_thread_has_takes_nothing_in_while_others_wait(void **state)
 {
 	(void)state;
 	assert_null(come(news("A")));
-	worker_flush(worker);
+	worker_flush(registry_worker(registry));
 	assert_null(come(news("B")));
 	assert_null(come(news("A")));
 }
@@ -143,6 +149,23 @@ static void what_was_answered_takes_nothing_in(void **state)
 	assert_ptr_equal(come(news("A")), second);
 }
 
+static void news_for_a_frozen_registry_becomes_one(void **state)
+{
+	(void)state;
+	struct arrival *first = news("A");
+	assert_null(come(news("A")));
+	worker_flush(registry_worker(registry));
+	registry_hold(registry, REGISTRY_HELD_FOR_COPY);
+	assert_null(come(first));
+	assert_null(come(news("B")));
+	assert_ptr_equal(come(news("A")), first);
+	assert_null(come(all[count++] = events_change("A", "C")));
+	struct arrival *later = news("A");
+	assert_null(come(later));
+	registry_release(registry, REGISTRY_HELD_FOR_COPY);
+	assert_ptr_equal(come(news("A")), later);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -155,6 +178,7 @@ int main(void)
 		TEST(a_barrier_parts_what_is_before_it_and_after),
 		TEST(what_was_parked_before_a_restart_stays_one),
 		TEST(what_was_answered_takes_nothing_in),
+		TEST(news_for_a_frozen_registry_becomes_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

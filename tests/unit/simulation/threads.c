@@ -92,6 +92,16 @@ struct worker *registry_worker(struct registry *of)
 	return &of->worker;
 }
 
+uint64_t registry_submitted(const struct registry *of)
+{
+	return worker_submitted(&of->worker);
+}
+
+size_t registry_waiting(const struct registry *of)
+{
+	return worker_waiting(&of->worker);
+}
+
 void store_submit(struct store *to, struct queue_job *job)
 {
 	job->status = -ECANCELED;
