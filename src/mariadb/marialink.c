@@ -135,6 +135,9 @@ static const char *remedy(const struct marialink *link, int code)
 
 static void leave(struct marialink *link)
 {
+	/* Its farewell would wait for a server that reads nothing. */
+	if (link->conn)
+		shutdown(mysql_get_socket(link->conn), SHUT_RDWR);
 	marialink_close(link);
 	link->host = (link->host + 1) % link->url->host_count;
 }

@@ -21,6 +21,7 @@ struct relay {
 	char *server;
 	int listener;
 	atomic_bool loses_commit;
+	atomic_bool reads_no_more;
 	pthread_t thread;
 };
 
@@ -52,6 +53,11 @@ static void carry(struct relay *relay, int client, int server)
 	static char bytes[65536];
 	struct pollfd both[] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
 	while (poll(both, 2, -1) > 0) {
+		if (atomic_exchange(&relay->reads_no_more, false)) {
+			struct pollfd end = {client, 0, 0};
+			poll(&end, 1, -1);
+			return;
+		}
 		if (both[0].revents) {
 			ssize_t size = recv(client, bytes, sizeof(bytes), 0);
 			bool loses = size > 0 && memmem(bytes, (size_t)size, "COMMIT", 6) &&
@@ -109,6 +115,11 @@ void relay_free(struct relay *relay)
 	free(relay->path);
 	free(relay->server);
 	free(relay);
+}
+
+void relay_read_no_more(struct relay *relay)
+{
+	atomic_store(&relay->reads_no_more, true);
 }
 
 void relay_lose_next_commit(struct relay *relay)

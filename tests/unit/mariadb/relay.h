@@ -1,5 +1,6 @@
 /*
- * relay - stands between a client and a server's socket, and can lose an answer.
+ * relay - stands between a client and a server's socket, and can lose an answer, or
+ * read nothing.
  *
  * A thread of its own; one connection after the other.
  */
@@ -14,5 +15,7 @@ void relay_free(struct relay *relay);
 /* The server's answer to the next COMMIT does not arrive; the connection is closed instead, once
    the server has done it. */
 void relay_lose_next_commit(struct relay *relay);
+/* Nothing more is read of the connection that there is, until the client closes it. */
+void relay_read_no_more(struct relay *relay);
 
 #endif

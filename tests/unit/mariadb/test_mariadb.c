@@ -29,6 +29,8 @@
 #define PATIENT_MS 60000
 #define LOCK_MS 10000
 #define SHORT_MS 2000
+/* So many places are more than a socket holds. */
+#define MANY 40000
 
 static const char *place;
 static struct mariaurl *url;
@@ -560,15 +562,51 @@ static void no_wait_lasts_longer_than_the_registry(void **state)
 	put_well(w, "alice");
 }
 
-static void a_commit_whose_answer_is_lost_is_done_again_in_peace(void **state)
+static void relay(struct world *w, int64_t timeout_ms)
 {
-	struct world *w = *state;
 	char path[64];
 	snprintf(path, sizeof(path), "/tmp/mailpush-relay-%ld", (long)getpid());
 	w->relay = relay_new(path, url->socket);
 	snprintf(w->relayed, sizeof(w->relayed), "//mailpush@/%s?socket=%s", url->database, path);
 	ops->close(w->one);
-	w->one = open_at(w, w->relayed, NULL);
+	w->one = open_for(w, w->relayed, NULL, timeout_ms);
+}
+
+static void on_no_match(void *ctx, size_t index, const struct registry_row *row, const char *hash)
+{
+	(void)ctx;
+	(void)index;
+	(void)row;
+	fail_msg("%s", hash);
+}
+
+/* More than the socket takes is on its way, and so the farewell of the connection does not go. */
+static void a_server_that_reads_nothing_is_left_in_time(void **state)
+{
+	struct world *w = *state;
+	relay(w, SHORT_MS);
+	begin(w, w->one);
+	assert_int_equal(put(w, w->one, "alice", NOW), 0);
+	struct mailbox *mailboxes = mem_alloc_zero(MANY, sizeof(*mailboxes));
+	const struct mailbox **asked = mem_alloc_zero(MANY, sizeof(*asked));
+	for (size_t i = 0; i < MANY; i++) {
+		mailboxes[i] = (struct mailbox){.owner = "alice", .folder = "A"};
+		asked[i] = &mailboxes[i];
+	}
+	relay_read_no_more(w->relay);
+	int failed = ops->match(w->one, asked, MANY, on_no_match, NULL, &w->err);
+	ops->rollback(w->one);
+	free(mailboxes);
+	free(asked);
+	assert_int_equal(failed, -ETIMEDOUT);
+	ops->close(w->one);
+	w->one = open_at(w, place, NULL);
+}
+
+static void a_commit_whose_answer_is_lost_is_done_again_in_peace(void **state)
+{
+	struct world *w = *state;
+	relay(w, PATIENT_MS);
 	begin(w, w->one);
 	assert_int_equal(put(w, w->one, "alice", NOW), 0);
 	relay_lose_next_commit(w->relay);
@@ -921,6 +959,7 @@ int main(int argc, char **argv)
 		RULE(a_statement_that_hangs_is_given_up),
 		RULE(a_server_that_stands_still_is_given_up_and_found_again),
 		RULE(no_wait_lasts_longer_than_the_registry),
+		RULE(a_server_that_reads_nothing_is_left_in_time),
 		RULE(a_commit_whose_answer_is_lost_is_done_again_in_peace),
 		RULE(a_server_that_is_read_only_is_not_taken),
 		RULE(a_host_that_is_not_there_is_named),
