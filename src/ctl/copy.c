@@ -24,6 +24,8 @@ struct copying {
 	struct registry_db *to;
 	struct registry_copy_counts counts;
 	uint64_t told; /* progress, up to here */
+	/* When the copy began, of the registry: Unix time; 0: mailpushd does not run. */
+	double frozen_since;
 };
 
 static enum client_exit complain(const char *text)
@@ -54,7 +56,8 @@ static enum client_exit read_config(struct copying *copying)
 	return CLIENT_FINE;
 }
 
-static bool is_frozen(const json_t *status)
+/* 0: it is not. */
+static double frozen_since(const json_t *status)
 {
 	size_t i;
 	const json_t *alarm;
@@ -62,9 +65,9 @@ static bool is_frozen(const json_t *status)
 	{
 		const char *name = json_string_value(json_object_get(alarm, "name"));
 		if (name && !strcmp(name, FROZEN_ALARM))
-			return true;
+			return json_number_value(json_object_get(alarm, "since"));
 	}
-	return false;
+	return 0;
 }
 
 static bool is_used(const char *registry, const json_t *settings)
@@ -82,11 +85,12 @@ static bool is_used(const char *registry, const json_t *settings)
 }
 
 /* The last copy is of a registry that stands still, so that nothing is missed. */
-static enum client_exit check_rest(const struct copying *copying, const json_t *status)
+static enum client_exit check_rest(struct copying *copying, const json_t *status)
 {
 	if (!copying->request->is_last)
 		return CLIENT_FINE;
-	if (!is_frozen(status))
+	copying->frozen_since = frozen_since(status);
+	if (copying->frozen_since == 0)
 		return complain("mailpushd works with its registry, so what it changes would be "
 				"missed: first run mailpushctl registry freeze");
 	json_t *settings = NULL;
@@ -96,6 +100,25 @@ static enum client_exit check_rest(const struct copying *copying, const json_t *
 				  "mailpushctl config shows; give its url as it stands there");
 	json_decref(settings);
 	return result;
+}
+
+/* It stood still until the last copy was over: mailpushd may have been restarted meanwhile. */
+static enum client_exit check_rest_again(const struct copying *copying)
+{
+	json_t *status = NULL;
+	struct err err;
+	enum client_exit result = client_try("GET", "/status", NULL, &status, &err);
+	if (result && result != CLIENT_NOT_RUNNING)
+		return complain(err.text);
+	bool is_as_before = result
+		? copying->frozen_since == 0
+		: copying->frozen_since != 0 && frozen_since(status) == copying->frozen_since;
+	json_decref(status);
+	return is_as_before
+		? CLIENT_FINE
+		: complain("mailpushd was started, stopped or thawed meanwhile, and what its "
+			   "registry took in then may be missing: run the last copy again, "
+			   "with mailpushd stopped or its registry frozen");
 }
 
 /* mailpushd's, or else what it would be. */
@@ -208,7 +231,7 @@ static enum client_exit copy_all(struct copying *copying)
 	else
 		print_summary(copying);
 	if (!failed)
-		return CLIENT_FINE;
+		return request->is_last ? check_rest_again(copying) : CLIENT_FINE;
 	complain(err.text);
 	return complain("not all was copied; what was stays, and it may be done again");
 }

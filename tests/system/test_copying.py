@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import sqlite3
 import subprocess
 import time
@@ -263,6 +264,35 @@ def test_what_comes_to_a_frozen_registry_is_not_done_by_a_stop(bare_site):
                what="the account that was deleted meanwhile")
     site.deliver(gone.user)
     site.told_inbox(gone)
+
+
+def has_open(process, path):
+    folder = pathlib.Path(f"/proc/{process.pid}/fd")
+    return any(os.path.realpath(descriptor) == str(path) for descriptor in folder.iterdir())
+
+
+@pytest.mark.parametrize("change", ["thaw", "restart"])
+def test_a_last_copy_during_which_the_registry_worked_is_not_the_last(bare_site, change):
+    site = bare_site
+    site.registered_phone()
+    here, path = registry_of(site), site.mailpushd.dir / "other.sqlite"
+    copy(site, here, url_of(path))
+    site.registered_phone()
+    ctl_fine(site.mailpushd, "registry", "freeze")
+    with locked(path):
+        last = subprocess.Popen([ctl_binary(), "--socket", site.mailpushd.control_socket, "copy", "--last",
+                                 "--config", site.mailpushd.conf, here, url_of(path)],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: has_open(last, path), what="the copy, which has seen that the registry is frozen")
+        if change == "restart":
+            site.mailpushd.restart()
+        else:
+            ctl_fine(site.mailpushd, "registry", "thaw")
+    _, said = last.communicate()
+    assert last.returncode == 1 and "run the last copy again" in said
+    ctl_fine(site.mailpushd, "registry", "freeze")
+    copy(site, "--last", here, url_of(path))
+    assert_same(content(site.mailpushd.dir / "registry.sqlite"), content(path))
 
 
 def test_a_registry_with_work_is_frozen_when_that_is_done(bare_site):
