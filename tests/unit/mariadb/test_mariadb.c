@@ -440,7 +440,14 @@ static void a_batch_that_writes_reads_what_it_locks(void **state)
 	assert_int_equal(put(w, w->one, "alice", NOW), 0);
 	assert_int_equal(put_list(w, "Notes"), 0);
 	commit_well(w, w->one);
-	assert_int_equal(ops->list_traces(w->other, "alice", 0, 1, on_trace, &is_back, &w->err), 0);
+	int status = ops->list_traces(w->other, "alice", 0, 1, on_trace, &is_back, &w->err);
+	if (status == -EAGAIN) {
+		/* With innodb_snapshot_isolation, on since 11.6.2: what its snapshot does not have
+		   is a conflict. */
+		ops->rollback(w->other);
+		return;
+	}
+	assert_int_equal(status, 0);
 	assert_int_equal(is_back, 1);
 	assert_int_equal(ops->claim_nudges(w->other, NOW + 1, 1, on_nudge, &nudges, &w->err), 0);
 	assert_int_equal(nudges, 1);
