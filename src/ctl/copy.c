@@ -8,6 +8,7 @@
 #include "registry/ops.h"
 #include "transfer/registry_copy.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -241,6 +242,8 @@ enum client_exit copy_run(const struct copy_request *request)
 	struct copying copying = {.request = request};
 	enum client_exit result = check_url("from", request->from);
 	struct err err;
+	/* A database that goes away is an error, not a signal. */
+	signal(SIGPIPE, SIG_IGN);
 	if (!result)
 		result = check_url("to", request->to);
 	/* The driver would make it. */

@@ -5,6 +5,7 @@
 #include "transfer/source.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -268,6 +269,8 @@ enum client_exit import_run(const struct import_request *request)
 		fputs("mailpushctl: --columns and --password-file are for --from sql\n", stderr);
 		return CLIENT_USAGE;
 	}
+	/* A database that goes away is an error, not a signal. */
+	signal(SIGPIPE, SIG_IGN);
 	import.batch = json_array();
 	import.wheres = mem_alloc_zero(BATCH_MAX, sizeof(*import.wheres));
 	enum client_exit result = open_source(&import);
