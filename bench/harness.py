@@ -70,8 +70,8 @@ def build(place):
     """Optimised as a package would be; asserts stay on."""
     if not os.path.exists(os.path.join(place.build, "build.ninja")):
         run("meson", "setup", "--buildtype=release", place.build, ROOT)
-    programs = ("mailpushd", "mailpush-notify", "apns-sim", "bench_fill", "bench_senders",
-                "bench_sender")
+    programs = ("mailpushd", "mailpush-notify", "apns-sim", "bench_fill", "bench_mixed",
+                "bench_senders", "bench_sender")
     targets = [*map(place.program, programs), place.library("baddisk")]
     run("ninja", "-C", place.build, *(os.path.relpath(target, place.build) for target in targets))
 
@@ -84,7 +84,7 @@ def make_certificates(place):
 def make_registry(place, count):
     """Kept for the next time, as long as what would be written is the same."""
     digest = hashlib.sha256()
-    for source in ("src/sqlite/schema.c", "src/registry/push_target.c", "bench/people.c",
+    for source in ("src/sqlite/schema.c", "src/driver/registry_row.c", "bench/people.c",
                    "bench/fill.c"):
         with open(os.path.join(ROOT, source), "rb") as file:
             digest.update(file.read())
@@ -100,15 +100,16 @@ def make_registry(place, count):
 
 
 def remove_database(path):
-    for end in ("", "-wal", "-shm"):
+    for end in ("", "-wal", "-shm", ".trace"):
         if os.path.exists(path + end):
             os.unlink(path + end)
 
 
-def cpu_s(stat_path):
+def cpu_s(stat_path, with_ended=False):
+    """Of a process or a thread; of a process also with its children that have ended."""
     with open(stat_path) as file:
         fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_S
+    return sum(int(field) for field in fields[11:15 if with_ended else 13]) / TICKS_S
 
 
 class Process:

@@ -80,7 +80,7 @@ class Server:
         total = 0
         for pid in tree(self.server.process.pid):
             with contextlib.suppress(OSError):
-                total += cpu_s(f"/proc/{pid}/stat")
+                total += cpu_s(f"/proc/{pid}/stat", with_ended=True)
         return total
 
     def close(self):
@@ -115,7 +115,7 @@ class Mariadb(Server):
     why_not = None if mariadb.programs() else "MariaDB is not installed"
 
     def make(self):
-        server = mariadb.Mariadb(("innodb-flush-log-at-trx-commit=1", "innodb-buffer-pool-size=512M",
+        server = mariadb.Mariadb(("innodb-flush-log-at-trx-commit=1", "innodb-buffer-pool-size=1536M",
                                   "innodb-log-file-size=1G"), network=self.line)
         server.make()
         return server
@@ -192,6 +192,20 @@ def measure(database, urls, users, events, senders=1, rate=0, first=0):
         }
 
 
+def mixed(database, nodes, users, batches):
+    """Registrations among the news, by nodes that are threads of one program."""
+    server_s = database.cpu_s()
+    told = json.loads(run(database.place.program("bench_mixed"), "--registry", database.url("many"), "--users",
+                          str(users), "--site", SITE, "--topic", TOPIC, "--nodes", str(nodes), "--batches",
+                          str(batches // nodes), "--first", str(getattr(database, "newcomers", 0))))
+    database.newcomers = told["newcomers"]
+    return {
+        "jobs/s": told["jobs"] / told["seconds"],
+        "conflicts a batch": told["conflicts"] / batches,
+        "CPU us/job server": (database.cpu_s() - server_s) * 1e6 / told["jobs"],
+    }
+
+
 def growth(database, options):
     """CPU of daemon and server an event, among few registrations and among many."""
     def cpu_us(name, users):
@@ -210,10 +224,12 @@ def cases_of(database, options):
         "near": lambda: measure(database, [many], users, events),
         "near, paced": lambda: measure(database, [many], users, min(paced, users), PACED_SENDERS, PACED_RATE),
         "growth": lambda: growth(database, options),
+        "mixed": lambda: mixed(database, 1, users, options.batches),
         "two nodes": lambda: measure(database, [many, many], users, events),
+        "two nodes mixed": lambda: mixed(database, 2, users, options.batches),
     }
     if database.name == "sqlite":
-        del cases["two nodes"]      # a file is one node's
+        del cases["two nodes"], cases["two nodes mixed"]       # a file is one node's
     if database.far:
         far = database.url("many", far=True)
         cases["far"] = lambda: measure(database, [far], users, events)
@@ -226,6 +242,8 @@ def ratios(names):
     for name in names:
         yield f"pushes/s {name} far : near", (f"{name} far", rate), (f"{name} near", rate)
         yield f"pushes/s {name} two nodes : one", (f"{name} two nodes", rate), (f"{name} near", rate)
+        yield (f"jobs/s {name} two nodes mixed : one", (f"{name} two nodes mixed", "jobs/s"),
+               (f"{name} mixed", "jobs/s"))
         if name != "sqlite":
             yield f"pushes/s {name} : sqlite", (f"{name} near", rate), ("sqlite near", rate)
             yield f"wait p99 {name} far : sqlite", (f"{name} far, paced", wait), ("sqlite near, paced", wait)

@@ -14,56 +14,37 @@ import signal
 import sys
 import tempfile
 
-from play import BEGAN_MS, REPOSITORY, SETTINGS, USER, Play, now_ms
+from play import BEGAN_MS, REPOSITORY, SETTINGS, USER, OneServer, now_ms
 
 import demo_cluster
+import demo_dovecot
 from apnssim import ApnsSim
 from cyrus import Cyrus, version
 from mailpushd import Mailpushd
-from phone import Phone
 
 FOLDER = "Entwürfe"
 
 
-class Demo(Play):
+class Demo(OneServer):
     def __init__(self, cyrus, daemon, sim):
-        super().__init__({"": daemon}, sim, cyrus.client_name(FOLDER))
-        self.cyrus, self.daemon = cyrus, daemon
+        super().__init__(cyrus, daemon, sim, cyrus.client_name(FOLDER))
+        self.daemon = daemon
 
     def play(self):
-        with self.step("An account"):
-            self.cyrus.create_user(USER, FOLDER)
-            self.timeline.add("admin", f"created {USER} with INBOX and {self.folder}")
-        with self.step("The phone registers") as began:
-            self.phone = self.registered(self.cyrus, "INBOX", self.folder)
-            self.expect_push("registration", self.phone, began, "INBOX", self.folder)
-        with self.step("A message arrives for INBOX") as began:
-            self.timeline.add("sender", f"delivers to {USER} by LMTP")
-            self.cyrus.deliver(USER)
-            self.expect_push("delivery", self.phone, began, "INBOX")
-        with Phone(self.cyrus, USER) as device:
-            device.select("INBOX")
-            with self.step("It is read on another device") as began:
-                self.timeline.add("device", "reads the message")
-                device.fetch("1")
-                self.expect_push("read elsewhere", self.phone, began, "INBOX")
-            with self.step(f"It is moved to {self.folder}") as began:
-                self.timeline.add("device", f"moves the message to {self.folder}")
-                device.move("1", self.folder)
-                self.expect_push("move", self.phone, began, "INBOX", self.folder)
+        self.phone = self.play_mail(FOLDER)
         with self.step("The account is deleted") as began:
             self.timeline.add("admin", f"deletes {USER}")
-            self.cyrus.delete_user(USER)
+            self.server.delete_user(USER)
             self.expect_suspension(began)
 
     def keep(self):
         """Stay until interrupted, show what happens, and pass on what is typed to apns-sim."""
-        self.cyrus.create_user("bob", "Notes")
+        self.server.create_user("bob", "Notes")
         self.timeline.skip()
         print(HOW_TO_TALK.format(
-            imaps=self.cyrus.imaps_port, ca=self.cyrus.ca, lmtp=self.cyrus.lmtp_port,
+            imaps=self.server.imaps_port, ca=self.server.ca, lmtp=self.server.lmtp_port,
             lmtp_tool=REPOSITORY / "tests" / "system" / "lmtp.py", token=self.phone.token,
-            account_id=self.phone.account_id, password=self.cyrus.password,
+            account_id=self.phone.account_id, password=self.server.password,
             conf=self.daemon.conf), flush=True)
         watched = [sys.stdin]
         while True:
@@ -140,13 +121,17 @@ def main():
     parser = argparse.ArgumentParser(prog="demo", description="Mail arrives, a phone is pushed to.")
     parser.add_argument("--keep", action="store_true",
                         help="stay, and say how to talk to it by hand")
+    parser.add_argument("--dovecot", action="store_true",
+                        help="with a real Dovecot and mailpush's plugin, instead of Cyrus")
     parser.add_argument("--cluster", action="store_true",
                         help="two servers that share their registrations in one database")
     parser.add_argument("--database", choices=demo_cluster.DATABASES,
                         help="of the cluster (default: postgresql)")
     arguments = parser.parse_args()
-    if arguments.cluster and arguments.keep:
-        parser.error("--keep is not for --cluster")
+    if arguments.cluster and arguments.dovecot:
+        parser.error("--dovecot and --cluster are two demos")
+    if arguments.keep and (arguments.cluster or arguments.dovecot):
+        parser.error("--keep is for the demo of Cyrus alone")
     if arguments.database and not arguments.cluster:
         parser.error("--database is for --cluster")
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -155,6 +140,8 @@ def main():
     try:
         if arguments.cluster:
             demo_cluster.play(arguments.database or "postgresql")
+        elif arguments.dovecot:
+            demo_dovecot.play()
         else:
             play_one(arguments.keep)
     except KeyboardInterrupt:

@@ -20,17 +20,17 @@ SETTINGS = {"deferred_delay": "1s", "min_interval": "200ms"}
 
 BEGAN_MS = int(time.time() * 1000)
 LOG_LINE = re.compile(r"(?P<time>\S+Z) (?P<level>\w+) (?P<module>[\w-]+): (?P<text>.*)")
-CYRUS_SAID = "event came "
+SERVER_SAID = "event came "
 FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)')
 
 
 class Timeline:
     """What everyone did, in order of time; printed step by step."""
 
-    WHO = ("phone", "device", "sender", "admin", "database", "Cyrus", "mailpushd", "Apple")
+    WHO = ("phone", "device", "sender", "admin", "database", "Cyrus", "Dovecot", "mailpushd", "Apple")
 
     def __init__(self, daemons, sim, names):
-        """daemons: by what stands behind their names, and those of their Cyrus."""
+        """daemons: by what stands behind their names, and those of their mail server."""
         self.daemons, self.sim, self.names = daemons, sim, names
         self._rows = []
         self._lines_seen = dict.fromkeys(daemons, 0)
@@ -59,8 +59,8 @@ class Timeline:
             self._lines_seen[node] += len(lines)
             for line in filter(None, map(LOG_LINE.fullmatch, lines)):
                 at_ms = unix_ms(line["time"])
-                if line["text"].startswith(CYRUS_SAID):
-                    self.add("Cyrus", event_in_words(line["text"]), at_ms, node)
+                if line["text"].startswith(SERVER_SAID):
+                    self.add(*event_in_words(line["text"]), at_ms, node)
                 else:
                     self.add("mailpushd", shortened(line["text"]), at_ms, node)
         pushes = self.sim.pushes()[self._pushes_seen:]
@@ -98,16 +98,16 @@ class Play:
             raise
         self.timeline.print_new()
 
-    def registered(self, cyrus, *mailboxes):
-        """A phone that Cyrus has confirmed these mailboxes to."""
-        phone = Phone(cyrus, USER)
+    def registered(self, server, *mailboxes):
+        """A phone that the mail server has confirmed these mailboxes to."""
+        phone = Phone(server, USER)
         tls = phone.connection.sock.version()
         self.timeline.add("phone", f"logged in as {USER} over {tls}")
         answer = phone.register(*mailboxes)
         self.timeline.add("phone", f"XAPPLEPUSHSERVICE: confirmed {', '.join(answer.mailboxes)}; "
                           f"topic {answer.topic}")
         if answer.mailboxes != list(mailboxes):
-            raise TimeoutError(f"Cyrus confirmed {answer.mailboxes} only")
+            raise TimeoutError(f"the server confirmed {answer.mailboxes} only")
         return phone
 
     def new_pushes(self):
@@ -143,20 +143,55 @@ class Play:
         print(f"{len(self.sim.pushes())} pushes, all as they should be.")
 
 
+class OneServer(Play):
+    """A mail server, mailpushd and apns-sim."""
+
+    def __init__(self, server, daemon, sim, folder):
+        super().__init__({"": daemon}, sim, folder)
+        self.server = server
+
+    def play_mail(self, *folder):
+        """From the account to a message that is read and moved to a folder; returns the phone."""
+        with self.step("An account"):
+            self.server.create_user(USER, *folder)
+            self.timeline.add("admin", f"created {USER} with INBOX and {self.folder}")
+        with self.step("The phone registers") as began:
+            phone = self.registered(self.server, "INBOX", self.folder)
+            self.expect_push("registration", phone, began, "INBOX", self.folder)
+        with self.step("A message arrives for INBOX") as began:
+            self.deliver()
+            self.expect_push("delivery", phone, began, "INBOX")
+        with Phone(self.server, USER) as device:
+            device.select("INBOX")
+            with self.step("It is read on another device") as began:
+                self.timeline.add("device", "reads the message")
+                device.fetch("1")
+                self.expect_push("read elsewhere", phone, began, "INBOX")
+            with self.step(f"It is moved to {self.folder}") as began:
+                self.timeline.add("device", f"moves the message to {self.folder}")
+                device.move("1", self.folder)
+                self.expect_push("move", phone, began, "INBOX", self.folder)
+        return phone
+
+    def deliver(self, *folder):
+        self.timeline.add("sender", f"delivers to {' '.join((USER, *folder))} by LMTP")
+        self.server.deliver(USER, *folder)
+
+
 def tells(push, phone, mailbox):
     hashes = push["payload"]["aps"].get("m", [hash_of("INBOX")])
     return push["token"] == phone.token and push["status"] == 200 and hash_of(mailbox) in hashes
 
 
 def event_in_words(text):
-    """The daemon's line about an event, as what Cyrus said and what follows by the rule."""
+    """The daemon's line about an event, as who said what, and what follows by the rule."""
     field = {name: value.strip('"') for name, value in FIELD.findall(text)}
     where = ""
     if field["owner"]:
         where = f" in {field['folder'] or 'INBOX'} of {field['owner']}"
     if field["event"] == "ApplePushService":
         where = f" by {field['owner']}"
-    return f"{field['event']}{where} => {field['action']}"
+    return field["source"].capitalize(), f"{field['event']}{where} => {field['action']}"
 
 
 def shortened(text, width=110):

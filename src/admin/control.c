@@ -1,20 +1,22 @@
 #include "admin/control.h"
 
+#include "admin/alarm_test.h"
 #include "admin/devices.h"
-#include "admin/export.h"
 #include "admin/forgotten.h"
-#include "admin/host_header.h"
 #include "admin/import.h"
 #include "admin/queue_commands.h"
 #include "admin/registry_freeze.h"
 #include "admin/removal.h"
 #include "admin/request_params.h"
 #include "admin/test_push.h"
+#include "admin/timeline.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/listen.h"
+#include "loop/host_header.h"
 #include "monitor/db_totals.h"
 #include "monitor/event_stream.h"
+#include "monitor/page_login.h"
 #include "monitor/prometheus.h"
 #include "monitor/response.h"
 #include "monitor/status.h"
@@ -52,7 +54,7 @@ struct totals_request {
 static void on_gone(void *ctx)
 {
 	struct totals_request *waiting = ctx;
-	db_totals_forget(waiting->services->db_totals, &waiting->waiter);
+	db_totals_forget(&waiting->waiter);
 	free(waiting);
 }
 
@@ -156,8 +158,9 @@ static void get_config(
 	for (unsigned i = 0; i < config->setting_count; i++) {
 		const struct config_setting *setting = &config->settings[i];
 		json_array_append_new(settings,
-			json_pack("{so,so,so}", "key", response_text(setting->key), "value",
-				response_text(setting->value), "line",
+			json_pack("{so,so,so,so}", "key", response_text(setting->key), "value",
+				response_text(setting->value), "file",
+				response_text(setting->file ? setting->file : config->path), "line",
 				setting->line ? json_integer(setting->line) : json_null()));
 	}
 	response_json(request, STATUS_OK,
@@ -187,40 +190,63 @@ static void set_log_level(
 	response_json(request, STATUS_OK, json_pack("{ss}", "log_level", log_level_name()));
 }
 
+enum {
+	HAS_TAIL = 1 << 0,	 /* the path goes on: "/devices/KEY" */
+	IS_PUBLIC = 1 << 1,	 /* also on http_listen */
+	NEEDS_REGISTRY = 1 << 2, /* refused while that is frozen */
+	NEEDS_LOGIN = 1 << 3,	 /* on http_listen for those whom page_login lets in */
+};
+
 static const struct route {
 	const char *method;
 	const char *path;
-	bool has_tail;	/* the path goes on: "/devices/KEY" */
-	bool is_public; /* also on http_listen */
+	unsigned flags;
 	void (*handle)(
 		const struct services *services, struct http_request *request, const char *tail);
 } routes[] = {
-	{"GET", "/status", false, false, get_status},
-	{"GET", "/", false, true, status_page_show},
-	{"GET", "/status-page.json", false, true, get_page_data},
-	{"GET", "/metrics", false, true, get_metrics},
-	{"GET", "/healthz", false, true, get_healthz},
-	{"GET", "/readyz", false, true, get_readyz},
-	{"GET", "/config", false, false, get_config},
-	{"POST", "/log-level", false, false, set_log_level},
-	{"GET", "/export", false, false, export_registrations},
-	{"POST", "/import", false, false, import_registrations},
-	{"POST", "/user/remove", false, false, removal_user},
-	{"POST", "/devices/remove", false, false, removal_devices},
-	{"GET", "/devices", false, false, devices_list},
-	{"GET", "/devices/", true, false, devices_show},
-	{"DELETE", "/devices/", true, false, removal_device},
-	{"POST", "/registry/freeze", false, false, registry_freeze_begin},
-	{"POST", "/registry/thaw", false, false, registry_freeze_end},
-	{"GET", "/forgotten", false, false, forgotten_list},
-	{"POST", "/prune", false, false, devices_prune},
-	{"GET", "/queue", false, false, queue_commands_list},
-	{"POST", "/queue/flush", false, false, queue_commands_flush},
-	{"POST", "/queue/drop", false, false, queue_commands_drop},
-	{"POST", "/push", false, false, test_push},
-	{"POST", "/credentials/check", false, false, test_credentials},
-	{"GET", "/events", false, false, event_stream_follow},
+	{"GET", "/status", 0, get_status},
+	{"GET", "/", IS_PUBLIC, status_page_show},
+	{"GET", "/status-page.json", IS_PUBLIC, get_page_data},
+	{"GET", "/metrics", IS_PUBLIC, get_metrics},
+	{"GET", "/healthz", IS_PUBLIC, get_healthz},
+	{"GET", "/readyz", IS_PUBLIC, get_readyz},
+	{"GET", "/config", 0, get_config},
+	{"POST", "/log-level", 0, set_log_level},
+	{"GET", "/export", NEEDS_REGISTRY, devices_export},
+	{"POST", "/import", NEEDS_REGISTRY, import_registrations},
+	{"POST", "/user/remove", NEEDS_REGISTRY, removal_user},
+	{"POST", "/devices/remove", NEEDS_REGISTRY, removal_devices},
+	{"GET", "/phones", NEEDS_LOGIN, status_page_show_phones},
+	{"GET", "/devices", NEEDS_REGISTRY | NEEDS_LOGIN, devices_list},
+	{"GET", "/devices/", HAS_TAIL | NEEDS_REGISTRY, devices_show},
+	{"DELETE", "/devices/", HAS_TAIL | NEEDS_REGISTRY, removal_device},
+	{"POST", "/registry/freeze", 0, registry_freeze_begin},
+	{"POST", "/registry/thaw", 0, registry_freeze_end},
+	{"GET", "/forgotten", NEEDS_REGISTRY, forgotten_list},
+	{"GET", "/trace", NEEDS_LOGIN, timeline_show},
+	{"POST", "/prune", NEEDS_REGISTRY, devices_prune},
+	{"GET", "/queue", 0, queue_commands_list},
+	{"POST", "/queue/flush", 0, queue_commands_flush},
+	{"POST", "/queue/drop", 0, queue_commands_drop},
+	{"POST", "/push", NEEDS_REGISTRY, test_push},
+	{"POST", "/alarm/test", 0, alarm_test},
+	{"POST", "/credentials/check", 0, test_credentials},
+	{"GET", "/events", 0, event_stream_follow},
 };
+
+static bool is_there(const struct services *services, const struct route *route, bool is_public)
+{
+	return !is_public || (route->flags & IS_PUBLIC) ||
+		((route->flags & NEEDS_LOGIN) && page_login_is_on(services));
+}
+
+static bool may_be_asked(const struct services *services, const struct route *route,
+	struct http_request *request, bool is_public)
+{
+	if (is_public && (route->flags & NEEDS_LOGIN) && !page_login_admits(services, request))
+		return false;
+	return !(route->flags & NEEDS_REGISTRY) || !registry_freeze_refuses(services, request);
+}
 
 static void dispatch(const struct services *services, struct http_request *request, bool is_public)
 {
@@ -229,14 +255,15 @@ static void dispatch(const struct services *services, struct http_request *reque
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
 		const struct route *route = &routes[i];
 		size_t size = strlen(route->path);
-		if ((is_public && !route->is_public) ||
-			(route->has_tail ? strncmp(path, route->path, size) != 0
-					 : strcmp(path, route->path) != 0))
+		if (!is_there(services, route, is_public) ||
+			(route->flags & HAS_TAIL ? strncmp(path, route->path, size) != 0
+						 : strcmp(path, route->path) != 0))
 			continue;
 		has_path = true;
 		if (strcmp(http_method(request), route->method) != 0)
 			continue;
-		route->handle(services, request, path + size);
+		if (may_be_asked(services, route, request, is_public))
+			route->handle(services, request, path + size);
 		return;
 	}
 	if (has_path)
@@ -327,12 +354,12 @@ int control_rebind(struct control *control, struct err *err)
 	return status ? status : http_listen_anew(control->local, fd, err);
 }
 
-static int open_tcp(struct control *control, struct err *err)
+static int open_tcp(
+	struct control *control, const struct sockaddr_storage *address, struct err *err)
 {
-	const struct sockaddr_storage *address = &control->services->config->http_listen;
 	char name[64];
 	int fd;
-	int status = listen_bind(address, &fd, err);
+	int status = listen_bind(address, "http_listen", &fd, err);
 	if (!status)
 		status = serve(control->services, fd, false, &control->tcp, err);
 	if (status)
@@ -368,8 +395,22 @@ int control_new(struct services *services, struct control **ret, struct err *err
 	if (*services->config->control_socket)
 		status = open_local(control, err);
 	if (!status && services->config->http_listen.ss_family != AF_UNSPEC)
-		status = open_tcp(control, err);
+		status = open_tcp(control, &services->config->http_listen, err);
 	*ret = control; /* also on failure: the caller takes it down like the rest */
+	return status;
+}
+
+int control_configure(
+	struct control *control, const struct sockaddr_storage *before, struct err *err)
+{
+	const struct sockaddr_storage *address = &control->services->config->http_listen;
+	struct err ignored;
+	if (!memcmp(address, before, sizeof(*before)))
+		return 0;
+	http_free(mem_steal(control->tcp));
+	int status = address->ss_family == AF_UNSPEC ? 0 : open_tcp(control, address, err);
+	if (status && before->ss_family != AF_UNSPEC)
+		open_tcp(control, before, &ignored);
 	return status;
 }
 

@@ -4,7 +4,8 @@
  * HTTP and JSON; docs/operations.md is the reference.  The control socket offers everything, to
  * root, the daemon's own user and control_users.  http_listen offers only the metrics, the two
  * health checks and the status page, to everybody who can reach it.  They hold no tokens, and no
- * names of people except on the page with status_page_names.  A request to a loopback address must
+ * names of people except on the page with status_page_names, and what page_login.h lets in: lists
+ * of phones and timelines, with tokens masked.  A request to a loopback address must
  * have that address or localhost in its Host header (host_header.h).  A request that needs a
  * database becomes a job for its thread (db_query.h) and is paused until the job is back.
  *
@@ -13,8 +14,8 @@
 #ifndef MAILPUSH_ADMIN_CONTROL_H
 #define MAILPUSH_ADMIN_CONTROL_H
 
-#include "base/http.h"
 #include "intake/peer.h"
+#include "loop/http.h"
 #include "monitor/services.h"
 
 #define CONTROL_CONNECTIONS_MAX 64
@@ -31,6 +32,12 @@ const struct peer_file *control_file(const struct control *control);
 /* Creates the control socket again, after its file was removed. */
 int control_rebind(struct control *control, struct err *err);
 /* Closes the sockets; open requests are answered that the daemon is stopping. */
+/*
+ * The configuration changed: listens at http_listen instead of `before`.  If that fails, it goes on
+ * there.
+ */
+int control_configure(
+	struct control *control, const struct sockaddr_storage *before, struct err *err);
 void control_stop(struct control *control);
 /* After the registry and the queue have given back their jobs. */
 void control_free(struct control *control);

@@ -9,7 +9,7 @@
 #define MAILPUSH_ADMIN_DEFERRED_REQUEST_H
 
 #include "admin/request_params.h"
-#include "base/http.h"
+#include "loop/http.h"
 #include "monitor/db_query.h"
 
 struct deferred_request {

@@ -1,7 +1,7 @@
 #include "admin/devices.h"
 
 #include "admin/deferred_request.h"
-#include "admin/device_page.h"
+#include "admin/registration_json.h"
 #include "admin/request_params.h"
 #include "apns/explain.h"
 #include "base/mem.h"
@@ -10,6 +10,47 @@
 #include "monitor/response.h"
 
 #include <string.h>
+
+/* Begins `deferred` with its query.  False: the request is invalid, and was answered. */
+static bool read_page(struct http_request *request, const struct services *services,
+	struct deferred_request *deferred)
+{
+	const char *user = NULL;
+	const char *after_user = NULL;
+	struct registry_key after_key = {0};
+	int64_t limit = REQUEST_PARAMS_LIMIT_DEFAULT;
+	if (!request_params_text(http_query(request, "user"), &user) ||
+		!request_params_text(http_query(request, "after_user"), &after_user) ||
+		!request_params_key(http_query(request, "after_key"), &after_key) ||
+		!request_params_number(
+			http_query(request, "limit"), 1, REQUEST_PARAMS_LIMIT_MAX, &limit)) {
+		response_error(request, 400,
+			"limit must be from 1 to %d, after_key a key, and texts of at most %d "
+			"bytes",
+			REQUEST_PARAMS_LIMIT_MAX, REQUEST_PARAMS_TEXT_MAX);
+		return false;
+	}
+	deferred_request_init(deferred, services, request);
+	if (user || after_user)
+		deferred->user = mem_dup(user ? user : after_user);
+	deferred->db_query.query = (struct registry_query){
+		.user = user ? deferred->user : NULL,
+		.after_user = deferred->user,
+		.after_key = after_key,
+		.limit = (size_t)limit,
+	};
+	return true;
+}
+
+/* null: this is the last page. */
+static json_t *next_page(const struct registry_listing *listing)
+{
+	if (!listing->has_more)
+		return json_null();
+	const struct push_target *last = listing->listed[listing->count - 1].target;
+	return json_pack(
+		"{so,so}", "user", response_text(last->user), "key", response_key(&last->key));
+}
 
 /* The registrations to show. */
 struct view {
@@ -108,6 +149,12 @@ static json_t *describe(const struct view *view, const struct registry_listed *l
 	json_object_set_new(json, "superseded", response_time(listed->superseded_ms));
 	json_object_set_new(json, "queue",
 		waits && strcmp(waits, "resting") ? json_string(waits) : json_null());
+	json_object_set_new(json, "limited_until",
+		response_time(
+			queue_limited_until_ms(view->deferred.services->queue, &target->key)));
+	json_object_set_new(json, "push",
+		json_boolean(user_settings_is_pushed_to(
+			view->deferred.services->config->users, target->user)));
 	json_object_set_new(json, "last_event", response_time(phone->last_event_ms));
 	json_object_set_new(json, "last_push", last_push(phone));
 	return json;
@@ -128,8 +175,7 @@ static void on_phones(struct db_query *db_query, int status)
 		response_json(view->deferred.request, 200, device);
 	} else {
 		response_json(view->deferred.request, 200,
-			json_pack(
-				"{so,so}", "devices", devices, "next", device_page_next(listing)));
+			json_pack("{so,so}", "devices", devices, "next", next_page(listing)));
 	}
 	view_free(view);
 }
@@ -160,7 +206,7 @@ void devices_list(const struct services *services, struct http_request *request,
 {
 	(void)tail;
 	struct view *view = mem_alloc_zero(1, sizeof(*view));
-	if (!device_page_read(request, services, &view->deferred)) {
+	if (!read_page(request, services, &view->deferred)) {
 		free(view);
 		return;
 	}
@@ -187,6 +233,35 @@ void devices_show(const struct services *services, struct http_request *request,
 	view->is_single = true;
 	view->deferred.db_query.query = (struct registry_query){.key = &view->key};
 	db_query_ask_registry(services, &view->deferred.db_query, REGISTRY_LIST, on_listed);
+}
+
+static void on_exported(struct db_query *db_query, int status)
+{
+	struct deferred_request *deferred =
+		MEM_CONTAINER(db_query, struct deferred_request, db_query);
+	if (!deferred_request_is_over(deferred, status)) {
+		const struct registry_listing *listing = db_query->job.listing;
+		json_t *registrations = json_array();
+		for (size_t i = 0; i < listing->count; i++)
+			json_array_append_new(
+				registrations, registration_json_of(&listing->listed[i]));
+		response_json(deferred->request, 200,
+			json_pack("{so,so}", "registrations", registrations, "next",
+				next_page(listing)));
+	}
+	deferred_request_fini(deferred);
+	free(deferred);
+}
+
+void devices_export(const struct services *services, struct http_request *request, const char *tail)
+{
+	(void)tail;
+	struct deferred_request *deferred = mem_alloc_zero(1, sizeof(*deferred));
+	if (!read_page(request, services, deferred)) {
+		free(deferred);
+		return;
+	}
+	db_query_ask_registry(services, &deferred->db_query, REGISTRY_LIST, on_exported);
 }
 
 static void on_pruned(void *ctx, const struct expiry_result *result)

@@ -6,9 +6,9 @@
 #include "base/mem.h"
 #include "monitor/response.h"
 
-static const char *meaning_of(const struct registry_trace *trace)
+const char *forgotten_meaning(const struct registry_tombstone *tombstone)
 {
-	switch (trace->why) {
+	switch (tombstone->why) {
 	case REGISTRY_WHY_EXPIRED:
 		return "it was not renewed within registration_ttl: the phone is off or offline, "
 		       "or "
@@ -27,22 +27,23 @@ static const char *meaning_of(const struct registry_trace *trace)
 	case REGISTRY_WHYS:
 		break;
 	}
-	return explain_answer(APNS_ANSWERED, trace->status, trace->reason);
+	return explain_answer(APNS_ANSWERED, tombstone->status, tombstone->reason);
 }
 
-static json_t *describe(const struct registry_trace *trace, bool full)
+static json_t *describe(const struct registry_tombstone *tombstone, bool full)
 {
 	json_t *json = json_pack("{so,so,so,so,so,so,so,ss,ss,sb}", "key",
-		response_key(&trace->key), "user", response_text(trace->user), "token",
-		response_secret(trace->token, full), "account_id",
-		response_secret(trace->account_id, full), "topic", response_text(trace->topic),
-		"renewed", response_time(trace->renewed_ms), "forgotten",
-		response_time(trace->at_ms), "why", registry_why_names[trace->why], "meaning",
-		meaning_of(trace), "registered_again", trace->is_back);
+		response_key(&tombstone->key), "user", response_text(tombstone->user), "token",
+		response_secret(tombstone->token, full), "account_id",
+		response_secret(tombstone->account_id, full), "topic",
+		response_text(tombstone->topic), "renewed", response_time(tombstone->renewed_ms),
+		"forgotten", response_time(tombstone->at_ms), "why",
+		registry_why_names[tombstone->why], "meaning", forgotten_meaning(tombstone),
+		"registered_again", tombstone->is_back);
 	json_object_set_new(
-		json, "status", trace->status ? json_integer(trace->status) : json_null());
-	json_object_set_new(
-		json, "reason", *trace->reason ? response_text(trace->reason) : json_null());
+		json, "status", tombstone->status ? json_integer(tombstone->status) : json_null());
+	json_object_set_new(json, "reason",
+		*tombstone->reason ? response_text(tombstone->reason) : json_null());
 	return json;
 }
 
@@ -51,14 +52,14 @@ static void on_listed(struct db_query *db_query, int status)
 	struct deferred_request *deferred =
 		MEM_CONTAINER(db_query, struct deferred_request, db_query);
 	if (!deferred_request_is_over(deferred, status)) {
-		const struct registry_traces *traces = db_query->job.traces;
+		const struct registry_tombstones *tombstones = db_query->job.tombstones;
 		json_t *forgotten = json_array();
 		json_t *next = json_null();
-		for (size_t i = 0; i < traces->count; i++)
+		for (size_t i = 0; i < tombstones->count; i++)
 			json_array_append_new(
-				forgotten, describe(&traces->traces[i], deferred->full));
-		if (traces->has_more)
-			next = json_integer(traces->traces[traces->count - 1].id);
+				forgotten, describe(&tombstones->tombstones[i], deferred->full));
+		if (tombstones->has_more)
+			next = json_integer(tombstones->tombstones[tombstones->count - 1].id);
 		response_json(deferred->request, 200,
 			json_pack("{so,so}", "forgotten", forgotten, "next", next));
 	}

@@ -4,6 +4,8 @@
 #include "arrival/registering.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "event/user_site.h"
+#include "event/xaps_event.h"
 #include "flow/delivery.h"
 #include "monitor/response.h"
 #include "stats/metrics.h"
@@ -29,6 +31,7 @@ struct import {
 	size_t count;
 	size_t waiting; /* for the registry */
 	bool is_dry_run;
+	bool is_from_dovecot;
 	bool is_stopped; /* the registry did not do all */
 };
 
@@ -145,9 +148,21 @@ static char *prepare(struct candidate *candidate, const json_t *json, bool keeps
 	const struct services *services = candidate->import->services;
 	struct registry_job *job = &candidate->job;
 	struct registration_json *registration = &candidate->registration;
+	const char *site = input_files_dovecot_site(services->config, services->input_files);
+	const char *user = json_string_value(json_object_get(json, "user"));
+	bool is_named = user && user_site_has(site, user);
+	bool is_dovecots = *site && (is_named || candidate->import->is_from_dovecot);
+	bool is_as_of_xapsd = is_dovecots || candidate->import->is_from_dovecot;
+	const struct mailbox_namespace names = is_as_of_xapsd
+		? xaps_event_names(services->config->xaps_fold_users)
+		: services->input_files->imapdconf->names;
 	struct err err;
-	if (registration_json_read(
-		    &services->input_files->imapdconf->names, json, registration, &err))
+	if (registration_json_read(&names, json, registration, &err))
+		return mem_dup(err.text);
+	/* Nobody says what its names mean, so they count as for xapsd: as the user's own. */
+	if (is_as_of_xapsd)
+		registration->event->source = EVENT_OF_XAPS;
+	if (is_dovecots && !is_named && user_site_enter(site, registration->event, &err))
 		return mem_dup(err.text);
 	const char *subtopic = registration->event->registration.subtopic;
 	if (!config_has_subtopic(services->config, subtopic))
@@ -157,8 +172,7 @@ static char *prepare(struct candidate *candidate, const json_t *json, bool keeps
 	job->kind = REGISTRY_IMPORT;
 	job->event = registration->event;
 	job->received_ms = registration->renewed_ms ? registration->renewed_ms : clock_unix_ms();
-	registering_prepare(
-		&candidate->registering, services->config, services->input_files->imapdconf, job);
+	registering_prepare(&candidate->registering, services->config, services->input_files, job);
 	job->topic = registration->topic;
 	job->confirmed = keeps_confirmed && registration->confirmed;
 	job->past = &registration->past;
@@ -204,6 +218,7 @@ void import_registrations(
 	import->is_dry_run = json_is_true(json_object_get(body, "dry_run"));
 	import->count = count;
 	import->candidates = mem_alloc_zero(count, sizeof(*import->candidates));
+	import->is_from_dovecot = json_is_true(json_object_get(body, "dovecot"));
 	http_defer(request, on_gone, import);
 	bool keeps_confirmed = json_is_true(json_object_get(body, "confirmed"));
 	import->waiting = 1; /* until all are submitted */

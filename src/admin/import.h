@@ -7,7 +7,7 @@
 #ifndef MAILPUSH_ADMIN_IMPORT_H
 #define MAILPUSH_ADMIN_IMPORT_H
 
-#include "base/http.h"
+#include "loop/http.h"
 #include "monitor/services.h"
 
 #define IMPORT_REGISTRATIONS_MAX 1000 /* a request */

@@ -1,5 +1,5 @@
 /*
- * obstacles - why pushes cannot leave now, counted for whoever flushes them.
+ * obstacles - why pushes cannot leave now, counted for the person who flushes them.
  *
  * Loop thread only.
  */

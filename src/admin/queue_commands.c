@@ -2,6 +2,7 @@
 
 #include "admin/deferred_request.h"
 #include "admin/obstacles.h"
+#include "admin/registry_freeze.h"
 #include "admin/request_params.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -176,7 +177,7 @@ static void begin(const struct services *services, struct http_request *request,
 	if (is_drop && !*params.user && !params.all) {
 		response_error(
 			request, 400, "dropped news is lost: name a user, or say {\"all\":true}");
-	} else {
+	} else if (!*params.user || !registry_freeze_refuses(services, request)) {
 		struct view *view = view_new(services, request);
 		view->is_drop = is_drop;
 		view->deferred.user = *params.user ? mem_dup(params.user) : NULL;

@@ -7,7 +7,7 @@
 #ifndef MAILPUSH_ADMIN_QUEUE_COMMANDS_H
 #define MAILPUSH_ADMIN_QUEUE_COMMANDS_H
 
-#include "base/http.h"
+#include "loop/http.h"
 #include "monitor/services.h"
 
 void queue_commands_list(

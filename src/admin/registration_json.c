@@ -112,7 +112,7 @@ int registration_json_read(const struct mailbox_namespace *names, const json_t *
 		return err_set(err, -EINVAL, "registration: not a JSON object");
 	int failed = read_state(json, &read, err);
 	if (!failed)
-		failed = event_from_registration(names, json, &read.event, err);
+		failed = event_from_registration(names, json, NULL, &read.event, err);
 	if (!failed)
 		*ret = read;
 	return failed;

@@ -25,7 +25,7 @@ struct registration_json {
 };
 
 json_t *registration_json_of(const struct registry_listed *listed);
-/* On failure `err` names the member and what is wrong with it, and the caller frees nothing. */
+/* A failure names the member and what is wrong with it; then the caller frees nothing. */
 int registration_json_read(const struct mailbox_namespace *names, const json_t *json,
 	struct registration_json *ret, struct err *err);
 void registration_json_fini(struct registration_json *registration);

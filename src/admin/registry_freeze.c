@@ -11,6 +11,17 @@ static void answer(const struct services *services, struct http_request *request
 	response_json(request, 200, json_pack("{sb}", "frozen", is_frozen));
 }
 
+bool registry_freeze_refuses(const struct services *services, struct http_request *request)
+{
+	if (!registry_is_held(services->registry, REGISTRY_HELD_FOR_COPY))
+		return false;
+	response_error(request, 503,
+		"the registry is frozen while it is copied: registrations can neither be read "
+		"nor changed until mailpushd is restarted with the copy, or `mailpushctl "
+		"registry thaw`");
+	return true;
+}
+
 static void on_at_rest(struct db_query *db_query, int status)
 {
 	struct deferred_request *deferred =

@@ -8,6 +8,7 @@
 #include "flow/delivery.h"
 #include "monitor/response.h"
 #include "stats/metrics.h"
+#include "trace/trace.h"
 
 #include <string.h>
 
@@ -21,6 +22,8 @@ struct removal {
 	uint64_t dropped; /* pushes that only the queue still had */
 	bool is_asking;	  /* the registry or the queue */
 	struct queue_waiter dropping;
+	struct trace_question erasing; /* of a user */
+	bool is_erasing;
 	int status; /* 0: all of it is on disk, as far as is known */
 };
 
@@ -32,6 +35,7 @@ static struct removal *removal_of(struct db_query *db_query)
 static void removal_free(struct removal *removal)
 {
 	deferred_request_fini(&removal->deferred);
+	trace_question_fini(&removal->erasing);
 	free(removal->keys);
 	free(removal);
 }
@@ -39,7 +43,12 @@ static void removal_free(struct removal *removal)
 static void answer(const struct removal *removal)
 {
 	struct http_request *request = removal->deferred.request;
-	if (removal->is_single && !removal->gone)
+	if (removal->erasing.status)
+		response_error(request, 503,
+			"the registrations are removed, but the trace still has entries; try "
+			"again: %s",
+			removal->erasing.err.text);
+	else if (removal->is_single && !removal->gone)
 		response_error(request, 404, "no device has this key");
 	else if (removal->is_single)
 		response_json(request, 200, json_pack("{si}", "removed", 1));
@@ -51,7 +60,7 @@ static void answer(const struct removal *removal)
 
 static void finish_if_done(struct removal *removal)
 {
-	if (removal->is_asking || removal->dropping.waiting)
+	if (removal->is_asking || removal->dropping.waiting || removal->is_erasing)
 		return;
 	if (!removal->status && (removal->gone || !removal->is_single))
 		log_event(LOG_LEVEL_INFO, "registry", "registrations removed by hand",
@@ -180,10 +189,34 @@ static void on_page(struct db_query *db_query, int status)
 			removal->deferred.services->delivery, &target->key, 1, &removal->dropping);
 		removal->dropped++;
 	}
-	if (!status && reading->has_more)
+	if (!status && reading->has_more) {
 		db_query_ask_queue(removal->deferred.services, db_query, QUEUE_READ_PAGE, on_page);
-	else
-		end_asking(removal, status);
+		return;
+	}
+	queue_empty_log(removal->deferred.services->queue, &removal->dropping);
+	end_asking(removal, status);
+}
+
+static void on_erased(struct trace_question *question)
+{
+	struct removal *removal = MEM_CONTAINER(question, struct removal, erasing);
+	removal->is_erasing = false;
+	finish_if_done(removal);
+}
+
+static void erase_trace(struct removal *removal)
+{
+	struct trace *trace = removal->deferred.services->trace;
+	const struct registry_job *job = &removal->deferred.db_query.job;
+	struct trace_question *question = &removal->erasing;
+	if (!trace)
+		return;
+	question->user = removal->deferred.user;
+	question->keys = job->gone;
+	question->key_count = job->gone_count;
+	question->done = on_erased;
+	removal->is_erasing = true;
+	trace_forget(trace, question);
 }
 
 static void on_user_removed(struct db_query *db_query, int status)
@@ -194,6 +227,7 @@ static void on_user_removed(struct db_query *db_query, int status)
 		return;
 	}
 	update_queue(removal);
+	erase_trace(removal);
 	/* A crash may have left pushes of a registration that the registry no longer has. */
 	db_query->reading.limit = PAGE;
 	db_query_ask_queue(removal->deferred.services, db_query, QUEUE_READ_PAGE, on_page);

@@ -1,13 +1,13 @@
 /*
  * removal - removes registrations by their keys, or everything of a user.
  *
- * Their pending news goes too.  With a user go the traces as well, and pushes of registrations that
- * the registry no longer has.  Loop thread only.
+ * Their pending news goes too.  With a user go the tombstones as well, and pushes of registrations
+ * that the registry no longer has.  Loop thread only.
  */
 #ifndef MAILPUSH_ADMIN_REMOVAL_H
 #define MAILPUSH_ADMIN_REMOVAL_H
 
-#include "base/http.h"
+#include "loop/http.h"
 #include "monitor/services.h"
 
 #define REMOVAL_KEYS_MAX 1000 /* a request */

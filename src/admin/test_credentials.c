@@ -3,6 +3,7 @@
 #include "admin/deferred_request.h"
 #include "apns/explain.h"
 #include "base/mem.h"
+#include "config/config_file.h"
 #include "config/input_files.h"
 #include "flow/probe.h"
 #include "monitor/held_credential.h"
@@ -19,6 +20,7 @@ struct check {
 	bool is_online;
 	uv_work_t work;
 	bool is_reading;
+	struct config *config; /* a copy: a reload may change the other one meanwhile */
 	struct input_files *input_files;
 	json_t *credentials;
 	struct online {
@@ -35,6 +37,7 @@ struct check {
 static void check_free(struct check *check)
 {
 	input_files_free(check->input_files);
+	config_file_free(check->config);
 	json_decref(check->credentials);
 	free(check);
 }
@@ -110,24 +113,27 @@ static bool add_trouble(const struct check *check, json_t *json, const char *top
 	return is_found;
 }
 
-static void check_dates(json_t *json, const struct credential *credential)
+/* Is it valid now? */
+static bool check_dates(json_t *json, const struct credential *credential)
 {
 	if (credential->not_after_unix_ms == INT64_MAX) {
 		json_object_set_new(json, "days_left", json_null());
 		add_finding(json, "ok", "the key is readable; it does not expire");
-		return;
+		return true;
 	}
 	struct err err;
 	int64_t left_ms = credential->not_after_unix_ms - clock_unix_ms();
 	int days = (int)(left_ms / CLOCK_DAY_MS);
 	json_object_set_new(json, "days_left", json_integer(days));
 	add_finding(json, "ok", "certificate and key are readable and match");
-	if (credential_check_dates(credential, clock_unix_ms(), &err))
+	bool is_valid = credential_check_dates(credential, clock_unix_ms(), &err) == 0;
+	if (!is_valid)
 		add_finding(json, "fail", "%s", err.text);
 	else
 		add_finding(json, left_ms < EXPIRES_SOON_MS ? "warn" : "ok",
 			"valid for another %d days%s", days,
 			left_ms < EXPIRES_SOON_MS ? "; renew it in time, Apple may need days" : "");
+	return is_valid;
 }
 
 static void check_loaded(struct check *check, json_t *json, const struct credential *credential)
@@ -140,12 +146,13 @@ static void check_loaded(struct check *check, json_t *json, const struct credent
 	json_object_set_new(json, "topics", topics);
 	json_object_set_new(json, "valid_from", response_time(credential->not_before_unix_ms));
 	json_object_set_new(json, "expires", response_time(credential->not_after_unix_ms));
-	check_dates(json, credential);
+	bool is_valid = check_dates(json, credential);
 	for (unsigned i = 0; i < credential->warning_count; i++)
 		add_finding(json, "warn", "%s", credential->warnings[i]);
-	if (!strcmp(credential->topic, aps_topic))
+	bool has_cyrus = *check->services->config->imapd_conf;
+	if (has_cyrus && !strcmp(credential->topic, aps_topic))
 		add_finding(json, "ok", "its topic is aps_topic in imapd.conf");
-	else
+	else if (has_cyrus)
 		add_finding(json, "warn",
 			"its topic %s is not aps_topic (%s) of imapd.conf: phones that register "
 			"now will not use it",
@@ -162,7 +169,7 @@ static void check_loaded(struct check *check, json_t *json, const struct credent
 			"the file is newer than the credential in force: reload mailpushd");
 	else
 		add_finding(json, "ok", "it is in force");
-	if (!check->is_online)
+	if (!check->is_online && is_valid)
 		add_trouble(check, json, credential->topic);
 }
 
@@ -237,7 +244,7 @@ static void check_all(struct check *check)
 	check->timer.data = check;
 	const struct input_files *input_files = check->input_files;
 	for (unsigned i = 0; i < input_files->credential_count; i++) {
-		const struct credential_files *files = &check->services->config->credentials[i];
+		const struct credential_files *files = &check->config->credentials[i];
 		json_t *json = json_pack(
 			"{so,so}", "name", response_text(files->name), "findings", json_array());
 		json_array_append_new(check->credentials, json);
@@ -259,7 +266,7 @@ static void check_all(struct check *check)
 static void on_work(uv_work_t *work)
 {
 	struct check *check = work->data;
-	check->input_files = input_files_read(check->services->config);
+	check->input_files = input_files_read(check->config);
 }
 
 static void on_worked(uv_work_t *work, int cancelled)
@@ -290,6 +297,7 @@ void test_credentials(
 	check->services = services;
 	check->request = request;
 	check->is_online = params.online;
+	check->config = config_file_copy_inputs(services->config);
 	check->credentials = json_array();
 	check->work.data = check;
 	check->is_reading = true;

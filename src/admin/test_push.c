@@ -52,7 +52,7 @@ static void on_closed(uv_handle_t *handle)
 static void end(struct test *test)
 {
 	if (test->is_listening)
-		event_stream_unlisten(test->services->event_stream, &test->listener);
+		event_stream_unlisten(&test->listener);
 	uv_close((uv_handle_t *)&test->timer, on_closed);
 }
 
@@ -171,6 +171,18 @@ static const char *why_not(const struct test *test, const struct registry_listed
 	return NULL;
 }
 
+/* Why the phone is told of nothing but this push; NULL: news is pushed to it too. */
+static const char *why_no_news(const struct test *test, const struct registry_listed *listed)
+{
+	if (!user_settings_is_pushed_to(test->services->config->users, listed->target->user))
+		return "this is a test: ordinary news is not pushed to this user, as mailpush.conf "
+		       "says push = no in user_settings";
+	if (listed->suspended_ms)
+		return "this is a test: ordinary news is not pushed to this phone, as the account "
+		       "was deleted, until an event shows that it is back";
+	return NULL;
+}
+
 static void push_to(struct test *test, struct registry_listed *listed)
 {
 	const struct push_target *target = listed->target;
@@ -179,6 +191,8 @@ static void push_to(struct test *test, struct registry_listed *listed)
 	device->json = json_pack("{so,so,so,so}", "key", response_key(&target->key), "token",
 		response_secret(target->token, false), "account_id",
 		response_secret(target->account_id, false), "topic", response_text(target->topic));
+	const char *no_news = why_no_news(test, listed);
+	json_object_set_new(device->json, "note", no_news ? json_string(no_news) : json_null());
 	json_array_append_new(test->devices, device->json);
 	const char *against = why_not(test, listed);
 	if (against) {

@@ -12,7 +12,7 @@
 #ifndef MAILPUSH_ADMIN_TEST_PUSH_H
 #define MAILPUSH_ADMIN_TEST_PUSH_H
 
-#include "base/http.h"
+#include "loop/http.h"
 #include "monitor/services.h"
 
 #define TEST_PUSH_WAIT_MS 15000

@@ -331,7 +331,7 @@ static void on_closed(uv_handle_t *handle)
 void credential_connections_free(struct credential_connections *conns)
 {
 	assert(conns->slot_count == 0);
-	provider_put(conns->settings.providers, conns->provider);
+	provider_put(conns->provider);
 	uv_close((uv_handle_t *)&conns->timer, on_closed);
 }
 
@@ -581,7 +581,7 @@ static size_t room_block(const struct credential_connections *conns)
 	return limit / 2 < block ? (limit + 1) / 2 : block;
 }
 
-/* At a server that allows no stream no push can fail, so the outage is noticed here. */
+/* No push can fail at a server that allows no stream, so the outage is noticed here. */
 static void judge_starvation(struct credential_connections *conns)
 {
 	if (!conns->is_asked || is_held(conns) || !has_working(conns) || room(conns) > 0 ||
@@ -671,9 +671,18 @@ static void print_address(const struct sockaddr_storage *address, char *text, si
 	snprintf(text, size, "%s", host);
 }
 
+/* While the dates keep pushes back, nothing else does. */
+static const char *print_trouble(const struct credential_connections *conns, struct err *err)
+{
+	if (credential_check_dates(conns->credential, clock_unix_ms(), err))
+		return err->text;
+	return conns->trouble[0] ? conns->trouble : NULL;
+}
+
 void credential_connections_describe(const struct credential_connections *conns,
 	void (*each)(void *ctx, const struct sender_way *way), void *ctx)
 {
+	struct err dates;
 	struct sender_link links[CONNECTIONS_MAX];
 	char addresses[CONNECTIONS_MAX][INET6_ADDRSTRLEN];
 	for (size_t i = 0; i < conns->slot_count; i++) {
@@ -686,7 +695,7 @@ void credential_connections_describe(const struct credential_connections *conns,
 	}
 	int64_t wait_ms = conns->state == PROBING ? 0 : try_ms(conns) - now_ms(conns);
 	const struct sender_way way = {.credential = conns->credential,
-		.trouble = conns->trouble[0] ? conns->trouble : NULL,
+		.trouble = print_trouble(conns, &dates),
 		.is_held = is_held(conns),
 		.held_ms = is_held(conns) ? now_ms(conns) - conns->held_since_ms : 0,
 		.try_in_ms = wait_ms > 0 ? wait_ms : 0,

@@ -8,17 +8,13 @@ static const struct {
 	const char *reason; /* NULL: any other */
 	const char *words;
 } meanings[] = {
-	{200, NULL,
-		"Apple accepted it; if the phone stays silent, it is off, offline, in low power "
-		"mode, "
-		"or "
-		"its account is set to fetch"},
+	{200, NULL, "Apple accepted it; " EXPLAIN_SILENT_PHONE},
 	{400, "BadDeviceToken",
 		"Apple does not know this device token: it is for another environment (sandbox "
 		"instead of production) or not a token at all"},
 	{400, "DeviceTokenNotForTopic",
-		"the device token is for another topic than the certificate: the phone must "
-		"register again, with the present aps_topic"},
+		"the device token is for another topic than the certificate: open Mail on the "
+		"phone, which registers again with the present topic"},
 	{400, "TopicDisallowed",
 		"the certificate may not push to this topic; compare aps_topic with the UID in the "
 		"certificate"},

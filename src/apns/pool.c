@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #define CLASS_SIZE 32
 #define CLASSES 32 /* up to 1024 bytes */
@@ -17,17 +18,17 @@ union header {
 };
 
 struct idle {
-	struct idle *next;
+	SLIST_ENTRY(idle) place;
 };
 
 struct chunk {
-	struct chunk *next;
+	SLIST_ENTRY(chunk) place;
 	max_align_t bytes[CHUNK_SIZE / sizeof(max_align_t)];
 };
 
 struct pool {
-	struct idle *idle[CLASSES];
-	struct chunk *chunks;
+	SLIST_HEAD(, idle) idle[CLASSES];
+	SLIST_HEAD(, chunk) chunks; /* the first one has room */
 	size_t chunk_used;
 	size_t out; /* blocks not given back */
 };
@@ -42,9 +43,9 @@ void pool_free(struct pool *pool)
 	if (!pool)
 		return;
 	/* Also frees blocks that nghttp2 did not give back. */
-	while (pool->chunks) {
-		struct chunk *chunk = pool->chunks;
-		pool->chunks = chunk->next;
+	struct chunk *chunk;
+	while ((chunk = SLIST_FIRST(&pool->chunks))) {
+		SLIST_REMOVE_HEAD(&pool->chunks, place);
 		free(chunk);
 	}
 	free(pool);
@@ -53,13 +54,13 @@ void pool_free(struct pool *pool)
 static void *new_block(struct pool *pool, size_t size)
 {
 	size_t needed = sizeof(union header) + size;
-	if (!pool->chunks || pool->chunk_used + needed > CHUNK_SIZE) {
-		struct chunk *chunk = mem_alloc(sizeof(*chunk));
-		chunk->next = pool->chunks;
-		pool->chunks = chunk;
+	struct chunk *chunk = SLIST_FIRST(&pool->chunks);
+	if (!chunk || pool->chunk_used + needed > CHUNK_SIZE) {
+		chunk = mem_alloc(sizeof(*chunk));
+		SLIST_INSERT_HEAD(&pool->chunks, chunk, place);
 		pool->chunk_used = 0;
 	}
-	union header *header = (void *)((uint8_t *)pool->chunks->bytes + pool->chunk_used);
+	union header *header = (void *)((uint8_t *)chunk->bytes + pool->chunk_used);
 	pool->chunk_used += needed;
 	header->size = size;
 	return header + 1;
@@ -76,10 +77,10 @@ void *pool_malloc(size_t size, void *ctx)
 		header->size = size;
 		return header + 1;
 	}
-	struct idle *idle = pool->idle[class];
+	struct idle *idle = SLIST_FIRST(&pool->idle[class]);
 	if (!idle)
 		return new_block(pool, (class + 1) * CLASS_SIZE);
-	pool->idle[class] = idle->next;
+	SLIST_REMOVE_HEAD(&pool->idle[class], place);
 	return idle;
 }
 
@@ -98,8 +99,7 @@ void pool_release(void *pointer, void *ctx)
 		return;
 	}
 	struct idle *idle = pointer;
-	idle->next = pool->idle[class];
-	pool->idle[class] = idle;
+	SLIST_INSERT_HEAD(&pool->idle[class], idle, place);
 }
 
 void *pool_calloc(size_t count, size_t size, void *pool)

@@ -24,7 +24,7 @@ static void write_login(struct buf *out, const char *login)
 
 void proxy_write_request(struct buf *out, const char *host, uint16_t port, const char *login)
 {
-	/* RFC 3986: an IPv6 address stands in brackets. */
+	/* RFC 3986: an IPv6 address is in brackets. */
 	bool is_ipv6 = strchr(host, ':');
 	mem_auto char *target = mem_printf(
 		"%s%s%s:%u", is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "", (unsigned)port);

@@ -15,16 +15,22 @@
 #define HANDLES 3
 #define HTTPS_PORT 443
 
-struct sender {
-	uv_loop_t *loop;
+/* Where Apple is, and how it is reached; connections borrow it. */
+struct place {
+	struct place *before; /* perhaps of connections that are retired */
 	struct sender_settings settings;
 	char *host;
 	char *proxy_host, *proxy_login; /* or NULL */
 	char *authority;
 	X509_STORE *trust;
+	struct credential_connections_settings of_connections;
+};
+
+struct sender {
+	uv_loop_t *loop;
+	struct place *place; /* in force */
 	struct sender_callbacks callbacks;
 	void *ctx;
-	struct credential_connections_settings credential_connections_settings;
 	struct provider_list providers;
 	unsigned next_connection_id;
 
@@ -66,6 +72,26 @@ void sender_settings_init(struct sender_settings *settings)
 		.token_renew_ms = 50 * 60 * 1000,
 		.token_least_ms = 20 * 60 * 1000,
 	};
+}
+
+static void place_free(struct place *place)
+{
+	X509_STORE_free(place->trust);
+	free(place->authority);
+	free(place->host);
+	free(place->proxy_host);
+	free(place->proxy_login);
+	free(place);
+}
+
+/* Those of before, whose connections are gone. */
+static void free_left_places(struct sender *sender)
+{
+	while (sender->place->before) {
+		struct place *place = sender->place->before;
+		sender->place->before = place->before;
+		place_free(place);
+	}
 }
 
 static void free_way(struct sender *sender, struct credential_connections *way)
@@ -123,6 +149,8 @@ static void on_end_of_turn(uv_prepare_t *prepare)
 	each_of_all(sender, credential_connections_offer_room);
 	each_of_all(sender, credential_connections_flush);
 	bury_retired(sender);
+	if (!sender->retired_count)
+		free_left_places(sender);
 	if (!sender->is_changed) {
 		uv_prepare_stop(&sender->end_of_turn);
 		uv_idle_stop(&sender->again);
@@ -145,7 +173,7 @@ static void on_changed(void *ctx)
 	uv_idle_start(&sender->again, on_again);
 }
 
-/* RFC 3986: an IPv6 address stands in brackets; the usual port is left out. */
+/* RFC 3986: an IPv6 address is in brackets; the usual port is left out. */
 static char *make_authority(const char *host, uint16_t port)
 {
 	const char *open = strchr(host, ':') ? "[" : "";
@@ -153,6 +181,34 @@ static char *make_authority(const char *host, uint16_t port)
 	if (port == HTTPS_PORT)
 		return mem_printf("%s%s%s", open, host, close);
 	return mem_printf("%s%s%s:%u", open, host, close, (unsigned)port);
+}
+
+static struct place *place_new(
+	struct sender *sender, const struct sender_settings *settings, X509_STORE *trust)
+{
+	struct place *place = mem_alloc_zero(1, sizeof(*place));
+	place->settings = *settings;
+	place->settings.host = place->host = mem_dup(settings->host);
+	place->settings.ca_file = NULL;
+	if (settings->proxy_host)
+		place->settings.proxy_host = place->proxy_host = mem_dup(settings->proxy_host);
+	if (settings->proxy_login)
+		place->settings.proxy_login = place->proxy_login = mem_dup(settings->proxy_login);
+	place->authority = make_authority(settings->host, settings->port);
+	place->trust = trust;
+	place->of_connections = (struct credential_connections_settings){
+		.loop = sender->loop,
+		.sender = &place->settings,
+		.authority = place->authority,
+		.trust = trust,
+		.callbacks = &sender->callbacks,
+		.callbacks_ctx = sender->ctx,
+		.changed = on_changed,
+		.ctx = sender,
+		.next_connection_id = &sender->next_connection_id,
+		.providers = &sender->providers,
+	};
+	return place;
 }
 
 int sender_new(uv_loop_t *loop, const struct sender_settings *settings,
@@ -167,31 +223,11 @@ int sender_new(uv_loop_t *loop, const struct sender_settings *settings,
 
 	struct sender *sender = mem_alloc_zero(1, sizeof(*sender));
 	sender->loop = loop;
-	sender->settings = *settings;
-	sender->settings.host = sender->host = mem_dup(settings->host);
-	sender->settings.ca_file = NULL;
-	if (settings->proxy_host)
-		sender->settings.proxy_host = sender->proxy_host = mem_dup(settings->proxy_host);
-	if (settings->proxy_login)
-		sender->settings.proxy_login = sender->proxy_login = mem_dup(settings->proxy_login);
-	sender->authority = make_authority(settings->host, settings->port);
-	sender->trust = trust;
 	sender->callbacks = *callbacks;
 	sender->ctx = ctx;
 	sender->providers.renew_ms = settings->token_renew_ms;
 	sender->providers.renew_least_ms = settings->token_least_ms;
-	sender->credential_connections_settings = (struct credential_connections_settings){
-		.loop = loop,
-		.sender = &sender->settings,
-		.authority = sender->authority,
-		.trust = trust,
-		.callbacks = &sender->callbacks,
-		.callbacks_ctx = ctx,
-		.changed = on_changed,
-		.ctx = sender,
-		.next_connection_id = &sender->next_connection_id,
-		.providers = &sender->providers,
-	};
+	sender->place = place_new(sender, settings, trust);
 	uv_prepare_init(loop, &sender->end_of_turn);
 	uv_idle_init(loop, &sender->again);
 	uv_timer_init(loop, &sender->stop_timer);
@@ -258,9 +294,25 @@ void sender_set_credentials(struct sender *sender, struct credential **credentia
 	for (size_t i = 0; i < count; i++) {
 		if (!credentials[i])
 			continue;
-		struct credential_connections *way = credential_connections_new(
-			&sender->credential_connections_settings, credentials[i]);
+		struct credential_connections *way =
+			credential_connections_new(&sender->place->of_connections, credentials[i]);
 		sender->ways[sender->way_count++] = way;
+	}
+	on_changed(sender);
+}
+
+void sender_set(struct sender *sender, const struct sender_settings *settings, X509_STORE *trust)
+{
+	struct place *place = place_new(sender, settings, trust);
+	place->before = sender->place;
+	sender->place = place;
+	for (size_t i = 0; i < sender->way_count; i++) {
+		struct credential_connections *way = sender->ways[i];
+		struct credential *credential =
+			credential_ref((struct credential *)credential_connections_credential(way));
+		credential_connections_end_trouble(way);
+		retire(sender, way, "the settings changed");
+		sender->ways[i] = credential_connections_new(&place->of_connections, credential);
 	}
 	on_changed(sender);
 }
@@ -350,13 +402,10 @@ static void on_handle_closed(uv_handle_t *handle)
 	struct sender *sender = handle->data;
 	if (--sender->open_handles > 0)
 		return;
-	X509_STORE_free(sender->trust);
+	free_left_places(sender);
+	place_free(sender->place);
 	free(sender->ways);
 	free(sender->retired);
-	free(sender->authority);
-	free(sender->host);
-	free(sender->proxy_host);
-	free(sender->proxy_login);
 	free(sender);
 }
 

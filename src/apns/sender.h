@@ -24,6 +24,7 @@
 #define MAILPUSH_APNS_SENDER_H
 
 #include "apns/sender_types.h"
+#include "apns/tls.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -44,6 +45,11 @@ int sender_new(uv_loop_t *loop, const struct sender_settings *settings,
  * sender_stop it only frees them.
  */
 void sender_set_credentials(struct sender *sender, struct credential **credentials, size_t count);
+/*
+ * Other settings, from the next connection on; those that are there finish the pushes in flight and
+ * close.  `trust` (tls_trust of their ca_file) is handed over.
+ */
+void sender_set(struct sender *sender, const struct sender_settings *settings, X509_STORE *trust);
 bool sender_has_credential(const struct sender *sender, const char *topic);
 
 /*

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct sender_settings {
 	const char *host; /* api.push.apple.com */
@@ -58,9 +59,9 @@ struct sender_push {
 	void *ctx;	 /* the caller's */
 	/* Private to the sender. */
 	void *connection;
-	const char *authorization; /* NULL: the connection's certificate says who we are */
-	unsigned provider_number;  /* of the provider token in it */
-	struct sender_push *previous, *next;
+	const char *authorization;	/* NULL: the connection's certificate says who we are */
+	unsigned provider_number;	/* of the provider token in it */
+	TAILQ_ENTRY(sender_push) place; /* in flight, or finished */
 	size_t payload_sent;
 	int32_t stream_id;
 	bool is_complete; /* the answer is complete */
@@ -97,7 +98,7 @@ struct sender_link {
 };
 struct sender_way {
 	const struct credential *credential;
-	const char *trouble; /* NULL: works, or not tried yet */
+	const char *trouble; /* why no push leaves, as its dates; NULL: works, or not tried yet */
 	bool is_held;
 	int64_t held_ms;   /* for this long; 0: not on hold */
 	int64_t try_in_ms; /* the earliest time for a connection or, on hold, a probe */

@@ -17,14 +17,16 @@
 #define TOKEN_MAX 256
 #define APNS_ID_SIZE 37 /* canonical UUID and a NUL */
 
+TAILQ_HEAD(push_list, sender_push);
+
 struct session {
 	nghttp2_session *http2;
 	struct pool *pool; /* nghttp2's memory */
 	const char *authority;
 	int priority;
 
-	struct sender_push *first, *last; /* in flight, in the order in which they were pushed */
-	struct sender_push *finished, **finished_end;
+	struct push_list out; /* in flight, in the order in which they were pushed */
+	struct push_list finished;
 	size_t in_flight;
 
 	bool has_settings;
@@ -42,28 +44,14 @@ struct session {
 	size_t expiration_size;
 };
 
-static void unlink_push(struct session *session, struct sender_push *push)
-{
-	if (push->previous)
-		push->previous->next = push->next;
-	else
-		session->first = push->next;
-	if (push->next)
-		push->next->previous = push->previous;
-	else
-		session->last = push->previous;
-	session->in_flight--;
-	session->unsent -= push->payload_size - push->payload_sent;
-}
-
 static void finish(struct session *session, struct sender_push *push, enum apns_ending ending)
 {
-	unlink_push(session, push);
+	TAILQ_REMOVE(&session->out, push, place);
+	session->in_flight--;
+	session->unsent -= push->payload_size - push->payload_sent;
 	if (ending != APNS_ANSWERED)
 		answer_init(&push->answer, ending);
-	push->previous = push->next = NULL;
-	*session->finished_end = push;
-	session->finished_end = &push->next;
+	TAILQ_INSERT_TAIL(&session->finished, push, place);
 }
 
 static void finish_answered(struct session *session, struct sender_push *push)
@@ -136,8 +124,9 @@ static void take_goaway(struct session *session, const nghttp2_goaway *frame)
 	memcpy(session->goaway.reason, said.reason, sizeof(said.reason));
 
 	/* Ids grow, so the pushes not processed are at the end. */
-	while (session->last && session->last->stream_id > frame->last_stream_id) {
-		struct sender_push *push = session->last;
+	struct sender_push *push;
+	while ((push = TAILQ_LAST(&session->out, push_list)) &&
+		push->stream_id > frame->last_stream_id) {
 		nghttp2_session_set_stream_user_data(session->http2, push->stream_id, NULL);
 		finish(session, push, APNS_NOT_PROCESSED);
 	}
@@ -213,8 +202,8 @@ static int on_not_sent(
 }
 
 /*
- * At most `length`: less than the whole body fits when a window is nearly used up.  The push is
- * looked up, not taken from `source`: it may have been given up meanwhile.
+ * Copies at most `length`: less than the whole body fits when a window is nearly used up.  The push
+ * is looked up, not taken from `source`: it may have been given up meanwhile.
  */
 static ssize_t on_read_body(nghttp2_session *http2, int32_t stream_id, uint8_t *into, size_t length,
 	uint32_t *flags, nghttp2_data_source *source, void *ctx)
@@ -265,7 +254,8 @@ struct session *session_new(const char *authority, int priority)
 	struct session *session = mem_alloc_zero(1, sizeof(*session));
 	session->authority = authority;
 	session->priority = priority;
-	session->finished_end = &session->finished;
+	TAILQ_INIT(&session->out);
+	TAILQ_INIT(&session->finished);
 	session->refused_limit = SESSION_STREAMS_MAX;
 	session->body_estimate = BODY_ESTIMATE_MIN;
 	session->pool = pool_new();
@@ -285,7 +275,7 @@ void session_free(struct session *session)
 {
 	if (!session)
 		return;
-	assert(!session->first && !session->finished);
+	assert(TAILQ_EMPTY(&session->out) && TAILQ_EMPTY(&session->finished));
 	nghttp2_session_del(session->http2);
 	pool_free(session->pool);
 	free(session);
@@ -468,13 +458,7 @@ void session_push(struct session *session, struct sender_push *push)
 	push->is_complete = false;
 	push->is_cut = false;
 
-	push->next = NULL;
-	push->previous = session->last;
-	if (session->last)
-		session->last->next = push;
-	else
-		session->first = push;
-	session->last = push;
+	TAILQ_INSERT_TAIL(&session->out, push, place);
 	session->in_flight++;
 	session->unsent += push->payload_size;
 	session->body_estimate =
@@ -484,7 +468,7 @@ void session_push(struct session *session, struct sender_push *push)
 
 struct sender_push *session_oldest(const struct session *session)
 {
-	return session->first;
+	return TAILQ_FIRST(&session->out);
 }
 
 void session_give_up(struct session *session, struct sender_push *push, enum apns_ending ending)
@@ -497,8 +481,7 @@ void session_give_up(struct session *session, struct sender_push *push, enum apn
 
 void session_lose(struct session *session)
 {
-	while (session->first) {
-		struct sender_push *push = session->first;
+	for (struct sender_push *push; (push = TAILQ_FIRST(&session->out));) {
 		nghttp2_session_set_stream_user_data(session->http2, push->stream_id, NULL);
 		finish(session, push, APNS_LOST);
 	}
@@ -506,19 +489,15 @@ void session_lose(struct session *session)
 
 struct sender_push *session_take_finished(struct session *session)
 {
-	struct sender_push *push = session->finished;
-	if (push) {
-		session->finished = push->next;
-		if (!session->finished)
-			session->finished_end = &session->finished;
-		push->next = NULL;
-	}
+	struct sender_push *push = TAILQ_FIRST(&session->finished);
+	if (push)
+		TAILQ_REMOVE(&session->finished, push, place);
 	return push;
 }
 
 bool session_has_finished(const struct session *session)
 {
-	return session->finished;
+	return !TAILQ_EMPTY(&session->finished);
 }
 
 void session_ping(struct session *session)

@@ -98,7 +98,7 @@ static const struct row rows[] = {
 };
 
 /*
- * With a wrong host or topic every token is called bad, so only after a 200 is the answer about the
+ * A wrong host or topic makes every token bad, so only after a 200 the answer is about the
  * token.  Until then this push alone waits, so that others can get the 200.
  */
 static const struct verdict doubted = {.action = VERDICT_HOLD,
@@ -155,7 +155,7 @@ static int64_t retry_after_ms(const struct apns_answer *answer, int64_t now_unix
 
 /*
  * Apple's answer does not concern a phone that registered while the push was in flight, whatever
- * the timestamp, as Apple's clock may differ from ours.
+ * the timestamp, as Apple's clock may differ from the daemon's.
  */
 static int64_t forget_before(
 	const struct apns_answer *answer, const struct verdict_context *context)

@@ -7,12 +7,14 @@
 #ifndef MAILPUSH_ARRIVAL_ADMISSION_H
 #define MAILPUSH_ARRIVAL_ADMISSION_H
 
+#include "arrival/origin.h"
 #include "arrival/overload.h"
 #include "base/err.h"
 #include "config/config.h"
 #include "config/input_files.h"
 #include "event/relay.h"
 #include "stats/observer.h"
+#include "trace/trace.h"
 
 struct admission_needs {
 	const struct config *config;
@@ -20,14 +22,31 @@ struct admission_needs {
 	struct metrics *metrics;
 	const struct observer *observer;
 	struct overload *overload;
+	struct trace *trace;
+};
+
+/* One as it came. */
+struct admission_request {
+	const struct origin *origin;
+	const char *json;
+	size_t size;
+	const char *through; /* which way it came */
+	bool may_shed;	     /* nobody waits for it */
+};
+
+struct admission {
+	struct mail_event *event; /* the caller's; NULL: nothing follows */
+	enum relay_action action;
+	/* What its sender gets with the OK: the topic that it asks for; NULL: nothing. */
+	const char *told;
 };
 
 /*
- * `through`: which way it came; `may_shed`: nobody waits for it.  *ret is the caller's, and NULL if
- * nothing follows.  Fails with -EBADMSG.
+ * Fails with -EBADMSG: malformed; and for Dovecot's plugin with -EPERM: its sender may not say
+ * that, -ENOENT: there is no topic, -ENOTSUP: a registration for a subtopic that is not configured,
+ * which Cyrus' are taken for and ignored.
  */
-int admission_decide(const struct admission_needs *needs, const char *json, size_t size,
-	const char *through, bool may_shed, struct mail_event **ret, enum relay_action *ret_action,
-	struct err *err);
+int admission_decide(const struct admission_needs *needs, const struct admission_request *request,
+	struct admission *ret, struct err *err);
 
 #endif

@@ -99,6 +99,19 @@ void arrival_answer_waiter(struct arrival_waiter waiter, int status, const char 
 		waiter.answer(waiter.who, status, text);
 }
 
+static void tell_matched(const struct arrival_waiter *waiter, size_t registrations)
+{
+	if (waiter->answer && waiter->matched)
+		waiter->matched(waiter->who, registrations);
+}
+
+void arrival_tell_matched(const struct arrival *arrival)
+{
+	tell_matched(&arrival->waiter, arrival->job.match_count);
+	for (size_t i = 0; i < arrival->more_count; i++)
+		tell_matched(&arrival->more_waiters[i], arrival->job.match_count);
+}
+
 void arrival_answer(struct arrival *arrival, int status, const char *text)
 {
 	arrival_answer_waiter(arrival->waiter, status, text);

@@ -22,13 +22,19 @@
 /* Who waits to hear what became of a notification. */
 struct arrival_waiter {
 	/*
-	 * Called once, or NULL: nobody waits.  0: it is on disk, or nothing follows from it.
-	 * -EAGAIN: not now.  -EBADMSG: never, as it is.  `text` says why.
+	 * Called once, or NULL: nobody waits.  0: it is on disk, or nothing follows from it; `text`
+	 * is what the sender asked for, or NULL.  -EAGAIN: not now.  Other: never, as it is.
+	 * `text` says why.
 	 */
 	void (*answer)(void *who, int status, const char *text);
 	void *who;
 	const char *through; /* which way it came, for the log */
 	bool is_keeper;	     /* what is not on disk it brings again after a restart */
+	/*
+	 * Called once before `answer`, when the registry has said how many registrations the news
+	 * is for, or NULL.  Not called if `answer` comes first: the event was parked, or failed.
+	 */
+	void (*matched)(void *who, size_t registrations);
 };
 
 struct arrival {
@@ -64,7 +70,7 @@ struct arrival {
 	size_t merge_key_size;
 
 	size_t raw_size;
-	char memory[]; /* merge_key; raw: the event as it came, for parking */
+	char memory[]; /* merge_key; raw: the event as it is parked (origin.h) */
 };
 
 TAILQ_HEAD(arrival_list, arrival);
@@ -83,6 +89,8 @@ const char *arrival_raw(const struct arrival *arrival);
 void arrival_answer_waiter(struct arrival_waiter waiter, int status, const char *text);
 void arrival_add_waiter(struct arrival *arrival, struct arrival_waiter waiter);
 bool arrival_is_awaited(const struct arrival *arrival);
+/* Tells all who wait what the registry has found. */
+void arrival_tell_matched(const struct arrival *arrival);
 /* Answers all who wait; a second call answers nobody. */
 void arrival_answer(struct arrival *arrival, int status, const char *text);
 /* The newer one stands for both, as its ACL counts; takes it over. */

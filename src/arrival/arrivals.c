@@ -3,10 +3,12 @@
 #include "arrival/admission.h"
 #include "arrival/known_ids.h"
 #include "arrival/merging.h"
+#include "arrival/origin.h"
 #include "arrival/overload.h"
 #include "arrival/parking.h"
 #include "arrival/registry_outcome.h"
 #include "base/alarm.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -63,12 +65,19 @@ struct arrivals *arrivals_new(const struct arrivals_needs *needs, const uint8_t 
 		.input_files = needs->input_files,
 		.metrics = needs->metrics,
 		.observer = needs->observer,
-		.overload = arrivals->overload};
+		.overload = arrivals->overload,
+		.trace = needs->trace};
 	arrivals->outcome = (struct registry_outcome_needs){.config = needs->config,
 		.queue = needs->queue,
 		.topics = needs->topics,
-		.metrics = needs->metrics};
+		.metrics = needs->metrics,
+		.trace = needs->trace};
 	return arrivals;
+}
+
+void arrivals_configure(struct arrivals *arrivals)
+{
+	overload_set_max(arrivals->overload, arrivals->needs.config->max_waiting);
 }
 
 void arrivals_free(struct arrivals *arrivals)
@@ -108,7 +117,7 @@ static void finish_if_done(struct arrivals *arrivals, struct arrival *arrival)
 	if (arrival->is_lost && !arrival->is_safe && !arrival->is_kept)
 		arrivals->lost++;
 	observe_wait(arrivals, arrival);
-	arrival_answer(arrival, 0, NULL);
+	arrival_answer(arrival, 0, arrival->event->registration.topic);
 	leave(arrivals, arrival);
 	arrival_free(arrival);
 	const struct arrival *first = parking_first(arrivals->parking);
@@ -141,7 +150,7 @@ static void on_parked(struct queue_waiter *waiter, int status)
 	arrival->is_safe = arrival->is_safe || !status;
 	if (!waiter->waiting && !status) {
 		observe_wait(arrival->arrivals, arrival);
-		arrival_answer(arrival, 0, NULL);
+		arrival_answer(arrival, 0, arrival->event->registration.topic);
 	}
 	on_written(arrival, status);
 }
@@ -169,6 +178,7 @@ static void on_registry(struct registry_job *job)
 		finish_if_done(arrivals, arrival);
 		return;
 	}
+	arrival_tell_matched(arrival);
 	known_ids_learn(arrivals->ids, arrival);
 	registry_outcome_follow(&arrivals->outcome, arrival->action, job, &arrival->stored);
 	if (arrival->is_parked)
@@ -203,7 +213,7 @@ static void enter(struct arrivals *arrivals, struct arrival *arrival)
 {
 	if (arrival->action == RELAY_REGISTER)
 		registering_prepare(&arrival->registering, arrivals->needs.config,
-			arrivals->needs.input_files->imapdconf, &arrival->job);
+			arrivals->needs.input_files, &arrival->job);
 	known_ids_consult(arrivals->ids, arrival);
 	submit(arrivals, arrival);
 }
@@ -275,38 +285,77 @@ static void reject(struct arrivals *arrivals, struct arrival_waiter waiter, cons
 	arrival_answer_waiter(waiter, -EBADMSG, text);
 }
 
-static void take_event(struct arrivals *arrivals, const char *json, size_t size,
-	int64_t received_ms, uint64_t parked_id, struct arrival_waiter waiter)
+static void turn_down(
+	struct arrivals *arrivals, struct arrival_waiter waiter, int status, const char *text)
 {
-	bool may_shed = !waiter.answer && !parked_id;
-	struct mail_event *event;
-	enum relay_action action;
-	struct err err;
-	int malformed = admission_decide(
-		&arrivals->admission, json, size, waiter.through, may_shed, &event, &action, &err);
-	if (malformed || !event) {
-		if (malformed)
-			reject(arrivals, waiter, err.text);
-		else
-			arrival_answer_waiter(waiter, 0, NULL);
-		if (parked_id)
-			queue_unpark(arrivals->needs.queue, parked_id, NULL);
+	if (status == -EBADMSG) {
+		reject(arrivals, waiter, text);
 		return;
 	}
-	struct arrival *arrival = arrival_new(action, event, json, size, received_ms);
+	if (status == -EPERM)
+		arrivals->needs.metrics->rejected[METRICS_REJECTED_not_allowed]++;
+	if (!waiter.is_keeper)
+		log_seldom(LOG_LEVEL_WARN, "event",
+			status == -EPERM ? "requests for other users" : "requests turned down", "",
+			text, log_text("through", waiter.through));
+	arrival_answer_waiter(waiter, status, text);
+}
+
+/* One event as it came. */
+struct incoming {
+	struct origin origin;
+	const char *raw; /* as it is parked; ends with the JSON */
+	size_t raw_size;
+	const char *json;
+	size_t json_size;
+	int64_t received_ms;
+	uint64_t parked_id;
+	struct arrival_waiter waiter;
+};
+
+static void let_in(struct arrivals *arrivals, const struct incoming *incoming,
+	const struct admission *admission)
+{
+	struct arrival *arrival = arrival_new(admission->action, admission->event, incoming->raw,
+		incoming->raw_size, incoming->received_ms);
+	const struct imapdconf *imapdconf = arrivals->needs.input_files->imapdconf;
 	arrival->arrivals = arrivals;
 	arrival->stored.done = on_stored;
 	arrival->parked.done = on_parked;
 	arrival->job.done = on_registry;
-	arrival_add_waiter(arrival, waiter);
-	arrival->parked_id = parked_id;
-	arrival->job.may_be_done = parked_id || waiter.is_keeper;
-	arrival->job.separator =
-		arrivals->needs.input_files->imapdconf->names.unixhierarchysep ? '/' : '.';
+	arrival_add_waiter(arrival, incoming->waiter);
+	arrival->parked_id = incoming->parked_id;
+	arrival->job.may_be_done = incoming->parked_id || incoming->waiter.is_keeper;
+	if (incoming->origin.source != EVENT_OF_CYRUS)
+		arrival->job.separator = DOVECOT_EVENT_SEPARATOR;
+	else
+		arrival->job.separator = imapdconf->names.unixhierarchysep ? '/' : '.';
 	if (arrivals->is_held)
 		hold(arrivals, arrival);
 	else
 		enter(arrivals, arrival);
+}
+
+static void take_event(struct arrivals *arrivals, const struct incoming *incoming)
+{
+	const struct admission_request request = {.origin = &incoming->origin,
+		.json = incoming->json,
+		.size = incoming->json_size,
+		.through = incoming->waiter.through,
+		.may_shed = !incoming->waiter.answer && !incoming->parked_id};
+	struct admission admission = {0};
+	struct err err;
+	int status = admission_decide(&arrivals->admission, &request, &admission, &err);
+	if (!status && admission.event) {
+		let_in(arrivals, incoming, &admission);
+		return;
+	}
+	if (status)
+		turn_down(arrivals, incoming->waiter, status, err.text);
+	else
+		arrival_answer_waiter(incoming->waiter, 0, admission.told);
+	if (incoming->parked_id)
+		queue_unpark(arrivals->needs.queue, incoming->parked_id, NULL);
 }
 
 /*
@@ -338,17 +387,62 @@ void arrivals_take(struct arrivals *arrivals, const struct notification *notific
 		reject(arrivals, waiter, "event without a message");
 		return;
 	}
-	take_event(arrivals, notification->message.bytes, notification->message.size,
-		time_of(notification), 0, waiter);
+	const struct incoming incoming = {.raw = notification->message.bytes,
+		.raw_size = notification->message.size,
+		.json = notification->message.bytes,
+		.json_size = notification->message.size,
+		.received_ms = time_of(notification),
+		.waiter = waiter};
+	take_event(arrivals, &incoming);
+}
+
+void arrivals_take_dovecot(struct arrivals *arrivals, const struct dovecot_sender *sender,
+	const struct notification *notification, struct arrival_waiter waiter)
+{
+	const struct origin origin = {.source = EVENT_OF_DOVECOT, .dovecot = *sender};
+	size_t size = notification->message.size;
+	buf_auto struct buf raw;
+	buf_init(&raw);
+	if (!origin_write(&origin, notification->message.bytes, size, &raw)) {
+		reject(arrivals, waiter, "the names of user and topic are too long");
+		return;
+	}
+	const struct incoming incoming = {.origin = origin,
+		.raw = (const char *)raw.data,
+		.raw_size = raw.used,
+		.json = (const char *)raw.data + raw.used - size,
+		.json_size = size,
+		.received_ms = time_of(notification),
+		.waiter = waiter};
+	take_event(arrivals, &incoming);
+}
+
+void arrivals_take_xaps(
+	struct arrivals *arrivals, const char *json, size_t size, struct arrival_waiter waiter)
+{
+	const struct incoming incoming = {.origin = {.source = EVENT_OF_XAPS},
+		.raw = json,
+		.raw_size = size,
+		.json = json,
+		.json_size = size,
+		.received_ms = clock_unix_ms(),
+		.waiter = waiter};
+	take_event(arrivals, &incoming);
 }
 
 void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t received_ms,
 	const char *raw, size_t raw_size)
 {
-	static const struct arrival_waiter nobody = {.through = "parked"};
 	assert(parked_id);
 	parking_know(arrivals->parking, parked_id);
-	take_event(arrivals, raw, raw_size, received_ms, parked_id, nobody);
+	char memory[ORIGIN_LINE_MAX];
+	struct incoming incoming = {.raw = raw,
+		.raw_size = raw_size,
+		.received_ms = received_ms,
+		.parked_id = parked_id,
+		.waiter = {.through = "parked"}};
+	origin_read(raw, raw_size, memory, &incoming.origin, &incoming.json, &incoming.json_size);
+	take_event(arrivals, &incoming);
 }
 
 uint64_t arrivals_parked(const struct arrivals *arrivals)

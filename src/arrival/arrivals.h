@@ -17,10 +17,12 @@
 #include "arrival/forward.h"
 #include "config/config.h"
 #include "config/input_files.h"
+#include "event/dovecot_event.h"
 #include "intake/notification.h"
 #include "queue/queue.h"
 #include "registry/registry.h"
 #include "stats/observer.h"
+#include "trace/trace.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,16 +40,25 @@ struct arrivals_needs {
 	struct forward *forward;
 	struct metrics *metrics;
 	const struct observer *observer;
+	struct trace *trace; /* NULL: off */
 	/* Too much waits, or no longer: the stream socket is not read meanwhile. */
 	void (*pause)(void *ctx, bool is_paused);
 	void *ctx;
 };
 
 struct arrivals *arrivals_new(const struct arrivals_needs *needs, const uint8_t seed[16]);
+/* The configuration changed. */
+void arrivals_configure(struct arrivals *arrivals);
 void arrivals_free(struct arrivals *arrivals);
 
 void arrivals_take(struct arrivals *arrivals, const struct notification *notification,
 	struct arrival_waiter waiter);
+/* As xaps_event.h writes it. */
+void arrivals_take_xaps(
+	struct arrivals *arrivals, const char *json, size_t size, struct arrival_waiter waiter);
+/* Of class DOVECOT, for whom that counts: `sender`. */
+void arrivals_take_dovecot(struct arrivals *arrivals, const struct dovecot_sender *sender,
+	const struct notification *notification, struct arrival_waiter waiter);
 /* An event that was parked before a restart, from the queue's file; only while events are held. */
 void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t received_ms,
 	const char *raw, size_t raw_size);

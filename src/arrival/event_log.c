@@ -26,6 +26,7 @@ void event_log_came(const struct mail_event *event, enum relay_action action, co
 						  : ""),
 		log_text("folder", event->readings ? event->at[0].folder : ""),
 		log_text("by", event->user), log_text("through", through),
+		log_text("source", event_source_names[event->source]),
 		log_text("action", relay_action_name(action)));
 }
 

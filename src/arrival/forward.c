@@ -173,9 +173,10 @@ void forward_free(struct forward *forward)
 			"notifications that could not be passed on before the end are lost",
 			log_number("count", (int64_t)forward->counts.waiting),
 			log_text("socket", forward->target));
-	if (forward->counts.not_ours)
-		log_event(LOG_LEVEL_INFO, "forward", "notifications that are not ours were dropped",
-			log_number("count", (int64_t)forward->counts.not_ours));
+	if (forward->counts.unwanted)
+		log_event(LOG_LEVEL_INFO, "forward",
+			"notifications for other programs were dropped",
+			log_number("count", (int64_t)forward->counts.unwanted));
 	while (!TAILQ_EMPTY(&forward->queue))
 		take_out(forward);
 	for (unsigned i = 0; i < forward->class_count; i++)
@@ -198,7 +199,7 @@ static void show_class(const struct notification_field *class, char shown[CLASS_
 static void drop(struct forward *forward, const struct notification *notification)
 {
 	char class[CLASS_SHOWN + 1];
-	forward->counts.not_ours++;
+	forward->counts.unwanted++;
 	show_class(&notification->class, class);
 	for (unsigned i = 0; i < forward->class_count; i++)
 		if (!strcmp(forward->classes[i], class))
@@ -207,11 +208,12 @@ static void drop(struct forward *forward, const struct notification *notificatio
 		return;
 	forward->classes[forward->class_count++] = mem_dup(class);
 	log_event(LOG_LEVEL_WARN, "forward",
-		"notifications of this class are not ours, dropped (forward_socket is not set)",
+		"notifications of this class are for other programs, dropped (forward_socket is "
+		"not set)",
 		log_text("class", class));
 }
 
-/* As it came, or, for a target that reads the other transport, written anew. */
+/* As it came, or, for a target that reads the other transport, written for that. */
 static int write_down(const struct forward *forward, const struct notification *notification,
 	struct buf *ret, struct err *err)
 {

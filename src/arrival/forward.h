@@ -3,7 +3,7 @@
  *
  * Cyrus' notify socket gets more than events: notifications of Sieve scripts, of mailnotifier, and
  * of httpd about invitations are for Cyrus' own notifyd.  They are passed on to forward_socket byte
- * for byte; for a target of the other transport they are written anew (notification_write.h).
+ * for byte; for a target of the other transport they are written again (notification_write.h).
  *
  * Nobody waits for the target.  The sender is answered as soon as its notification is in the queue
  * here: Cyrus does nothing with an answer but log it, and waits for it with its locks held, so a
@@ -42,7 +42,7 @@ struct forward_settings {
 struct forward_counts {
 	uint64_t passed;   /* to the target */
 	uint64_t lost;	   /* no room, refused, unanswered, or not to be written as a datagram */
-	uint64_t not_ours; /* without a target */
+	uint64_t unwanted; /* without a target */
 	size_t waiting;
 };
 

@@ -27,7 +27,8 @@ void known_ids_consult(struct mailbox_ids *ids, struct arrival *arrival)
 {
 	if (!arrival_is_news(arrival))
 		forget_all(ids, &arrival->job);
-	else if (mailbox_ids_follow(ids, arrival->event, arrival->job.separator, &arrival->was_at))
+	else if (mailbox_ids_follow(ids, arrival->event, arrival->job.separator, &arrival->was_at,
+			 &arrival->job.was_seen_ms))
 		arrival->job.was_at = &arrival->was_at;
 	arrival->doubts = mailbox_ids_doubts(ids);
 }
@@ -35,7 +36,8 @@ void known_ids_consult(struct mailbox_ids *ids, struct arrival *arrival)
 void known_ids_learn(struct mailbox_ids *ids, const struct arrival *arrival)
 {
 	const struct registry_job *job = &arrival->job;
+	const struct arrival *newest = arrival_newest(arrival);
 	for (size_t i = 0; arrival_is_news(arrival) && i < job->match_count; i++)
-		mailbox_ids_learn(
-			ids, job->event, job->matches[i].reading, arrival_newest(arrival)->doubts);
+		mailbox_ids_learn(ids, job->event, job->matches[i].reading, newest->doubts,
+			newest->job.received_ms);
 }

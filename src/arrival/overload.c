@@ -48,6 +48,13 @@ static void end(struct overload *overload)
 	alarm_clear("intake:overload");
 }
 
+void overload_set_max(struct overload *overload, uint64_t max_waiting)
+{
+	overload->needs.max_waiting = max_waiting;
+	if (overload->is_paused && overload->weight <= max_waiting / 10 * 9)
+		end(overload);
+}
+
 void overload_enter(struct overload *overload, size_t bytes)
 {
 	overload->weight += weight_of(bytes);

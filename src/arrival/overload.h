@@ -32,6 +32,8 @@ struct overload_needs {
 struct overload *overload_new(const struct overload_needs *needs);
 void overload_free(struct overload *overload);
 
+void overload_set_max(struct overload *overload, uint64_t max_waiting);
+
 /* An event of so many bytes begins to wait; or ends. */
 void overload_enter(struct overload *overload, size_t bytes);
 void overload_leave(struct overload *overload, size_t bytes);

@@ -55,7 +55,7 @@ struct arrival *parking_first(const struct parking *parking)
 
 /*
  * A registry that goes on has a backlog at most, which parking would only lengthen; one without
- * work waits for the queue.  Counted in looks, as a long turn of ours is no silence of the
+ * work waits for the queue.  Counted in looks, as a long turn of the loop is no silence of the
  * registry's.
  */
 static bool is_silent(const struct parking *parking)

@@ -8,7 +8,7 @@
 #define MAILPUSH_ARRIVAL_REGISTERING_H
 
 #include "config/config.h"
-#include "event/imapdconf.h"
+#include "config/input_files.h"
 #include "registry/registry_job.h"
 
 struct registering {
@@ -17,9 +17,12 @@ struct registering {
 	char *topic;
 };
 
-/* `job`: REGISTER, with its event and received_ms. */
+/*
+ * `job`: REGISTER, with its event and received_ms.  Names by which a user of Cyrus means a mailbox
+ * of a user of dovecot_site are left out.
+ */
 void registering_prepare(struct registering *registering, const struct config *config,
-	const struct imapdconf *imapdconf, struct registry_job *job);
+	const struct input_files *input_files, struct registry_job *job);
 void registering_fini(struct registering *registering);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * registry_outcome - what follows from the registry's answer to an event, in the queue, the log and
- * the counters.
+ * registry_outcome - what follows from the registry's answer to an event, in the queue, the log,
+ * the trace and the counters.
  *
  * News goes to subscribers who may read the mailbox, by the event's own ACL.  A new registration,
  * or one whose list changed, gets one deferred push: it covers mail that came between login and
@@ -17,12 +17,14 @@
 #include "registry/registry_job.h"
 #include "stats/metrics.h"
 #include "stats/topic_health.h"
+#include "trace/trace.h"
 
 struct registry_outcome_needs {
 	const struct config *config;
 	struct queue *queue;
 	struct topic_health *topics;
 	struct metrics *metrics;
+	struct trace *trace;
 };
 
 /*

@@ -5,39 +5,53 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
 #define NAME_MAX_BYTES 100
 #define REPEAT_MS (24 * 60 * 60 * 1000)
 
 struct alarm {
-	struct alarm *next;
+	LIST_ENTRY(alarm) place;
 	char *name;
 	char *text;
 	int64_t since_unix_ms;
+	unsigned stage;
+	bool is_text_logged;
 	uv_timer_t repeat;
 };
 
 struct call {
-	struct call *next;
+	STAILQ_ENTRY(call) place;
 	char *words[5]; /* command, begin|end, name, text, NULL */
+	bool is_test;
+	bool is_last_of_test;
 };
 
 static struct {
 	uv_loop_t *loop;
 	char *command;
-	struct alarm *standing;
-	struct call *calls; /* oldest first; the first is the one that runs */
-	size_t waiting;	    /* those of them that wait */
+	LIST_HEAD(, alarm) standing;
+	struct call *running;
+	STAILQ_HEAD(, call) calls; /* wait for it to end, the oldest first */
+	size_t waiting;
 	uv_process_t process;
 	uv_timer_t limit;
 	int64_t limit_ms;
 	unsigned open; /* the handles of the two that are not closed yet */
-} state = {.limit_ms = ALARM_COMMAND_MS};
+	alarm_follow_fn *follow;
+	void *follow_ctx;
+	alarm_tested_fn *tested; /* NULL: nobody waits */
+	void *tested_ctx;
+	bool is_testing;
+	bool is_late;	   /* the command that runs */
+	char failure[160]; /* of the test's calls so far; "": none */
+} state = {.calls = STAILQ_HEAD_INITIALIZER(state.calls), .limit_ms = ALARM_COMMAND_MS};
 
 static void free_call(struct call *call)
 {
@@ -48,16 +62,36 @@ static void free_call(struct call *call)
 
 static void run_next(void);
 
+/* Of the call that runs. */
+static void note_failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void note_failure(const char *format, ...)
+{
+	if (!state.running->is_test || *state.failure)
+		return;
+	va_list args;
+	va_start(args, format);
+	vsnprintf(state.failure, sizeof(state.failure), format, args);
+	va_end(args);
+}
+
+static void end_test(void)
+{
+	alarm_tested_fn *tested = mem_steal(state.tested);
+	state.is_testing = false;
+	if (tested)
+		tested(state.tested_ctx, *state.failure ? state.failure : NULL);
+}
+
 static void on_handle_closed(uv_handle_t *handle)
 {
 	(void)handle;
 	if (--state.open)
 		return;
-	struct call *call = state.calls;
-	if (call) {
-		state.calls = call->next;
-		free_call(call);
-	}
+	struct call *call = mem_steal(state.running);
+	if (call->is_last_of_test)
+		end_test();
+	free_call(call);
 	if (state.loop)
 		run_next();
 }
@@ -72,7 +106,9 @@ static void on_limit(uv_timer_t *timer)
 {
 	(void)timer;
 	log_event(LOG_LEVEL_WARN, "alarm", "alarm_command takes too long and is killed",
-		log_text("command", state.command), log_number("after_ms", state.limit_ms));
+		log_text("command", state.running->words[0]),
+		log_number("after_ms", state.limit_ms));
+	state.is_late = true;
 	/* It leads a group of its own. */
 	uv_kill(-state.process.pid, SIGKILL);
 }
@@ -80,36 +116,60 @@ static void on_limit(uv_timer_t *timer)
 static void on_ended(uv_process_t *process, int64_t status, int signal)
 {
 	(void)process;
+	if (state.is_late)
+		note_failure("it took longer than %lld s and was killed",
+			(long long)(state.limit_ms / CLOCK_SECOND_MS));
+	else if (signal)
+		note_failure("signal %d ended it", signal);
+	else if (status)
+		note_failure("it ended with status %lld", (long long)status);
 	if (status || signal)
 		log_event(LOG_LEVEL_WARN, "alarm", "alarm_command failed",
-			log_text("command", state.command), log_number("status", status),
+			log_text("command", state.running->words[0]), log_number("status", status),
 			log_number("signal", signal));
 	close_handles();
 }
 
 static void run_next(void)
 {
-	if (state.open || !state.calls)
+	struct call *call = STAILQ_FIRST(&state.calls);
+	if (state.open || !call)
 		return;
+	STAILQ_REMOVE_HEAD(&state.calls, place);
+	state.running = call;
 	uv_stdio_container_t stdio[] = {{.flags = UV_IGNORE},
 		{.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
 		{.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO}};
-	uv_process_options_t options = {.file = state.calls->words[0],
-		.args = state.calls->words,
+	uv_process_options_t options = {.file = call->words[0],
+		.args = call->words,
 		.exit_cb = on_ended,
 		.flags = UV_PROCESS_DETACHED,
 		.stdio = stdio,
 		.stdio_count = 3};
 	state.waiting--;
+	state.is_late = false;
 	state.open = 2;
 	uv_timer_init(state.loop, &state.limit);
 	uv_timer_start(&state.limit, on_limit, (uint64_t)state.limit_ms, 0);
 	int failed = uv_spawn(state.loop, &state.process, &options);
 	if (failed) {
+		note_failure("it cannot be run: %s", uv_strerror(failed));
 		log_event(LOG_LEVEL_WARN, "alarm", "cannot run alarm_command",
-			log_text("command", state.command), log_text("why", uv_strerror(failed)));
+			log_text("command", call->words[0]), log_text("why", uv_strerror(failed)));
 		close_handles();
 	}
+}
+
+static struct call *append_call(const char *what, const char *name, const char *text)
+{
+	state.waiting++;
+	struct call *call = mem_alloc_zero(1, sizeof(*call));
+	call->words[0] = mem_dup(state.command);
+	call->words[1] = mem_dup(what);
+	call->words[2] = mem_dup(name);
+	call->words[3] = mem_dup(text);
+	STAILQ_INSERT_TAIL(&state.calls, call, place);
+	return call;
 }
 
 static void call_command(const char *what, const struct alarm *alarm)
@@ -122,17 +182,43 @@ static void call_command(const char *what, const struct alarm *alarm)
 			log_text("alarm", alarm->name), log_text("state", what));
 		return;
 	}
-	state.waiting++;
-	struct call *call = mem_alloc_zero(1, sizeof(*call));
-	call->words[0] = mem_dup(state.command);
-	call->words[1] = mem_dup(what);
-	call->words[2] = mem_dup(alarm->name);
-	call->words[3] = mem_dup(alarm->text);
-	struct call **end = &state.calls;
-	while (*end)
-		end = &(*end)->next;
-	*end = call;
+	append_call(what, alarm->name, alarm->text);
 	run_next();
+}
+
+int alarm_test_command(alarm_tested_fn *done, void *ctx)
+{
+	static const char text[] = "`mailpushctl alarm test` was run; nothing is wrong";
+	if (!state.command)
+		return -ENOENT;
+	if (state.is_testing || state.waiting + 2 > ALARM_CALLS_MAX)
+		return -EAGAIN;
+	state.is_testing = true;
+	state.tested = done;
+	state.tested_ctx = ctx;
+	*state.failure = '\0';
+	append_call("begin", "test", text)->is_test = true;
+	struct call *last = append_call("end", "test", text);
+	last->is_test = last->is_last_of_test = true;
+	run_next();
+	return 0;
+}
+
+void alarm_forget_test(void)
+{
+	state.tested = NULL;
+}
+
+void alarm_follow(alarm_follow_fn *follow, void *ctx)
+{
+	state.follow = follow;
+	state.follow_ctx = ctx;
+}
+
+static void tell_follower(enum alarm_change change, const struct alarm *alarm)
+{
+	if (state.follow)
+		state.follow(state.follow_ctx, change, alarm->name, alarm->text, alarm->stage);
 }
 
 static void free_closed(uv_handle_t *handle)
@@ -150,12 +236,13 @@ static void on_repeat(uv_timer_t *timer)
 		log_text("state", "stands"));
 }
 
-static struct alarm **find(const char *name)
+static struct alarm *find(const char *name)
 {
-	struct alarm **at = &state.standing;
-	while (*at && strcmp((*at)->name, name) != 0)
-		at = &(*at)->next;
-	return at;
+	struct alarm *alarm;
+	LIST_FOREACH(alarm, &state.standing, place)
+		if (!strcmp(alarm->name, name))
+			break;
+	return alarm;
 }
 
 void alarm_start(uv_loop_t *loop, const char *command)
@@ -165,22 +252,29 @@ void alarm_start(uv_loop_t *loop, const char *command)
 	state.command = command && *command ? mem_dup(command) : NULL;
 }
 
+void alarm_set_command(const char *command)
+{
+	free(state.command);
+	state.command = *command ? mem_dup(command) : NULL;
+}
+
 void alarm_stop(void)
 {
 	state.loop = NULL;
-	while (state.standing) {
-		struct alarm *alarm = state.standing;
-		state.standing = alarm->next;
+	struct alarm *alarm;
+	while ((alarm = LIST_FIRST(&state.standing))) {
+		LIST_REMOVE(alarm, place);
 		uv_close((uv_handle_t *)&alarm->repeat, free_closed);
 	}
 	/* A running command is left to finish. */
-	struct call **waiting = state.open ? &state.calls->next : &state.calls;
-	while (*waiting) {
-		struct call *call = *waiting;
-		*waiting = call->next;
+	struct call *call;
+	while ((call = STAILQ_FIRST(&state.calls))) {
+		STAILQ_REMOVE_HEAD(&state.calls, place);
 		free_call(call);
 	}
 	state.waiting = 0;
+	state.is_testing = false;
+	state.tested = NULL;
 	if (state.open && !uv_is_closing((uv_handle_t *)&state.limit))
 		close_handles();
 	free(mem_steal(state.command));
@@ -201,8 +295,9 @@ void alarm_raise(const char *name, const char *format, ...)
 	va_end(args);
 	assert(n >= 0);
 
-	struct alarm *alarm = *find(name);
+	struct alarm *alarm = find(name);
 	if (alarm) {
+		alarm->is_text_logged &= !strcmp(alarm->text, text);
 		free(alarm->text);
 		alarm->text = text;
 		return;
@@ -211,36 +306,51 @@ void alarm_raise(const char *name, const char *format, ...)
 	alarm->name = mem_dup(name);
 	alarm->text = text;
 	alarm->since_unix_ms = clock_unix_ms();
-	alarm->next = state.standing;
-	state.standing = alarm;
+	alarm->is_text_logged = true;
+	LIST_INSERT_HEAD(&state.standing, alarm, place);
 	uv_timer_init(state.loop, &alarm->repeat);
 	uv_unref((uv_handle_t *)&alarm->repeat);
 	uv_timer_start(&alarm->repeat, on_repeat, REPEAT_MS, REPEAT_MS);
 	log_event(LOG_LEVEL_ERROR, "alarm", text, log_text("alarm", name),
 		log_text("state", "begins"));
 	call_command("begin", alarm);
+	tell_follower(ALARM_BEGINS, alarm);
+}
+
+void alarm_worsen(const char *name, unsigned stage)
+{
+	struct alarm *alarm = find(name);
+	if (!alarm || stage <= alarm->stage)
+		return;
+	alarm->stage = stage;
+	if (!alarm->is_text_logged)
+		log_event(LOG_LEVEL_ERROR, "alarm", alarm->text, log_text("alarm", name),
+			log_text("state", "worsens"));
+	alarm->is_text_logged = true;
+	tell_follower(ALARM_WORSENS, alarm);
 }
 
 void alarm_clear(const char *name)
 {
-	struct alarm **at = find(name);
-	struct alarm *alarm = *at;
+	struct alarm *alarm = find(name);
 	if (!alarm)
 		return;
-	*at = alarm->next;
+	LIST_REMOVE(alarm, place);
 	log_event(LOG_LEVEL_WARN, "alarm", alarm->text, log_text("alarm", name),
 		log_text("state", "ends"));
 	call_command("end", alarm);
+	tell_follower(ALARM_ENDS, alarm);
 	uv_close((uv_handle_t *)&alarm->repeat, free_closed);
 }
 
 bool alarm_stands(const char *name)
 {
-	return *find(name) != NULL;
+	return find(name) != NULL;
 }
 
 void alarm_each(alarm_each_fn *each, void *ctx)
 {
-	for (const struct alarm *alarm = state.standing; alarm; alarm = alarm->next)
+	const struct alarm *alarm;
+	LIST_FOREACH(alarm, &state.standing, place)
 		each(ctx, alarm->name, alarm->text, alarm->since_unix_ms);
 }

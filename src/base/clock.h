@@ -3,7 +3,7 @@
  *
  * Monotonic time is for waiting and for everything in memory.  Unix time is for the disk and for
  * other programs, and may jump.  Processor time is for how much something costs: a machine that is
- * busy or stands still adds nothing to it.  Pure modules read none of them: `now` is an argument.
+ * busy or suspended adds nothing to it.  Pure modules read none of them: `now` is an argument.
  */
 #ifndef MAILPUSH_BASE_CLOCK_H
 #define MAILPUSH_BASE_CLOCK_H

@@ -16,7 +16,7 @@ struct heap_node {
 	size_t position; /* 1 and up while in a heap, 0 outside */
 };
 
-/* The due time stands beside the pointer: sorting reads no node. */
+/* The due time is beside the pointer: sorting reads no node. */
 struct heap_slot {
 	int64_t due_ms;
 	struct heap_node *node;

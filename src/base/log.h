@@ -82,7 +82,7 @@ void log_write(enum log_level level, const char *module, const char *text,
  * For lines that others can cause as often as they like: may a line of `kind` (a literal that says
  * what happened), caused by `who` (may be ""), be written as one of the first `lines` of a minute?
  * Otherwise it is counted, and the count is logged after the minute and at the stop (ratelimit.h).
- * At level debug all are written.
+ * Level debug writes all.
  */
 bool log_may(enum log_level level, const char *kind, const char *who, unsigned lines);
 

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Kinds are few: these places are kept for a line of each, whoever caused it. */
+/* Kinds are few: these places are kept for a line of each, whatever caused it. */
 #define FOR_KINDS 64
 
 static struct ratelimit_entry *find(struct ratelimit *limit, const char *kind, const char *who)

@@ -1,5 +1,5 @@
 /*
- * units - numbers and durations as people write them in mailpush.conf.
+ * units - numbers, durations and sizes as people write them in mailpush.conf.
  *
  * Pure.
  */
@@ -14,6 +14,10 @@
 bool units_parse_number(const char *text, int64_t *ret);
 /* Milliseconds of "200ms", "30s", "5min", "12h", "30d"; never negative. */
 bool units_parse_duration(const char *text, int64_t *ret);
+/* Bytes of "512KiB", "64MiB", "1GiB"; never negative. */
+bool units_parse_size(const char *text, int64_t *ret);
+/* In the largest of these units that fits. */
+void units_print_size(int64_t bytes, char *text, size_t size);
 /* In the largest unit of d, s and ms that fits. */
 void units_print_duration(int64_t ms, char *text, size_t size);
 

@@ -1,9 +1,16 @@
 #include "config/accounts.h"
 
+#include "base/buf.h"
+#include "base/mem.h"
 #include "base/units.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <limits.h>
+#include <string.h>
+
+#define BUFFER_MIN (64 * 1024)
+#define BUFFER_MAX (16 * 1024 * 1024)
 
 static bool is_id(const char *name, unsigned *ret)
 {
@@ -39,4 +46,31 @@ bool accounts_find_group(const char *name, gid_t *ret)
 		return is_id(name, ret);
 	*ret = group->gr_gid;
 	return true;
+}
+
+int accounts_members(const char *group, char **ret, size_t *ret_count)
+{
+	struct group found;
+	struct group *result = NULL;
+	int code = ERANGE;
+	mem_auto char *buffer = NULL;
+	for (size_t size = BUFFER_MIN; code == ERANGE && size <= BUFFER_MAX; size *= 4) {
+		buffer = mem_realloc_array(buffer, size, 1);
+		code = getgrnam_r(group, &found, buffer, size, &result);
+	}
+	if (code && code != ENOENT)
+		return -code;
+	if (!result)
+		return -ENOENT;
+	struct buf names;
+	size_t count = 0;
+	buf_init(&names);
+	while (found.gr_mem[count] && count < ACCOUNTS_MEMBERS_MAX) {
+		buf_append(&names, found.gr_mem[count], strlen(found.gr_mem[count]) + 1);
+		count++;
+	}
+	buf_append(&names, "", 1);
+	*ret = (char *)names.data;
+	*ret_count = count;
+	return 0;
 }

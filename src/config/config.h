@@ -1,7 +1,8 @@
 /*
  * config - the values of mailpush.conf, which config_file.h reads.
  *
- * Immutable once read; the loop thread owns it.
+ * A value changes by config_diff_take alone, at a reload; what else reads one copies it or asks
+ * anew. The loop thread owns it.
  */
 #ifndef MAILPUSH_CONFIG_CONFIG_H
 #define MAILPUSH_CONFIG_CONFIG_H
@@ -9,9 +10,12 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "credential/credential.h"
+#include "credential/logins.h"
 #include "event/groups.h"
 #include "event/relay.h"
+#include "event/user_settings.h"
 #include "intake/peer.h"
+#include "loop/network.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,10 +26,19 @@
 
 #define CONFIG_CREDENTIALS_MAX 16
 #define CONFIG_SUBTOPICS_MAX 16
+#define CONFIG_CLIENTS_MAX 64
+#define CONFIG_DOMAINS_MAX 4096
+
+/* A domain whose users' phones get the topic of a credential. */
+struct config_domain {
+	char *name;
+	unsigned credential; /* its place in `credentials` */
+};
 
 struct config {
-	char *imapd_conf;
-	char *site; /* "": imapd.conf's servername */
+	char *imapd_conf;   /* "": there is no Cyrus */
+	char *site;	    /* "": imapd.conf's servername */
+	char *dovecot_site; /* "": none of its own; see input_files_dovecot_site */
 
 	char *notify_socket; /* "": none */
 	char *stream_socket; /* "": none */
@@ -38,6 +51,14 @@ struct config {
 	char *forward_socket; /* "": none; see notify_socket.h */
 	bool forward_events;
 
+	struct sockaddr_storage xaps_listen;		 /* AF_UNSPEC: none */
+	struct network xaps_clients[CONFIG_CLIENTS_MAX]; /* beside this machine */
+	unsigned xaps_client_count;
+	char *xaps_socket; /* "": none */
+	bool xaps_fold_users;
+	char *dovecot_socket; /* "": none */
+	struct peer_rules dovecot_peers;
+
 	char *registry;		      /* has no password in it */
 	char *registry_password_file; /* "": none */
 	int64_t registry_timeout_ms;
@@ -47,6 +68,7 @@ struct config {
 	int64_t deleted_user_grace_ms;
 	bool shared_mailboxes;
 	struct groups *groups; /* that ACLs may name */
+	struct user_settings *users;
 	char *subtopics[CONFIG_SUBTOPICS_MAX];
 	unsigned subtopic_count;
 
@@ -65,8 +87,10 @@ struct config {
 	uint16_t proxy_port;
 	char *proxy_login; /* "user:password"; NULL: none */
 
-	struct credential_files credentials[CONFIG_CREDENTIALS_MAX]; /* strings are ours */
+	struct credential_files credentials[CONFIG_CREDENTIALS_MAX]; /* strings are owned */
 	unsigned credential_count;
+	struct config_domain *domains; /* of all credentials, none twice */
+	unsigned domain_count;
 
 	char *control_socket; /* "": none */
 	gid_t control_gid;
@@ -74,22 +98,33 @@ struct config {
 	struct peer_rules control_peers;
 	struct sockaddr_storage http_listen; /* AF_UNSPEC: none */
 	bool status_page_names;
+	struct logins *page_login; /* NULL: nobody sees phones there */
+
+	int64_t trace_keep_ms; /* 0: no trace */
+	int64_t trace_size;    /* bytes */
 
 	enum log_level log_level;
 	enum log_target log_target;
 	char *alarm_command; /* "": none */
-	char *user;	     /* "": keep the user that started the daemon */
+	char *alarm_mail;    /* an address; "": none */
+	char *alarm_mail_host;
+	uint16_t alarm_mail_port;
+	char *user; /* "": keep the user that started the daemon */
 
+	char *include; /* "": none; its files are read with mailpush.conf */
 	char *written; /* config_diff_record */
 
 	/* Each value with its source, in the order of the file, then the defaults. */
 	char *path;
 	struct config_setting {
-		const char *key; /* of a credential: "credential NAME: KEY", ours */
+		const char *key; /* of a credential: "credential NAME: KEY", owned */
 		char *value;
-		int line; /* 0: the default */
+		int line;   /* 0: the default */
+		char *file; /* NULL: mailpush.conf */
 	} * settings;
 	unsigned setting_count;
+	char **included; /* the files */
+	size_t included_count;
 };
 
 /* Is the subtopic one of those in `subtopics`? */

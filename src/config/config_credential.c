@@ -2,11 +2,14 @@
 
 #include "base/mem.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *const kinds[] = {"certificate", "pkcs12", "p8"};
 
+#define DOMAIN_MAX 255
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 /* The keys that each kind allows and needs. */
@@ -129,6 +132,102 @@ bool config_credential_take(
 		.topic = dup_or_null(section, "topic"),
 	};
 	return true;
+}
+
+static bool is_domain(const char *name)
+{
+	size_t size = strlen(name);
+	for (const char *c = name; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr(".-_", *c) &&
+			!((unsigned char)*c & 0x80))
+			return false;
+	return size && size <= DOMAIN_MAX && *name != '.' && name[size - 1] != '.';
+}
+
+static int find_domain(const struct config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->domain_count; i++)
+		if (!strcasecmp(config->domains[i].name, name))
+			return (int)config->domains[i].credential;
+	return -1;
+}
+
+bool config_credential_has_domains(const struct config *config, unsigned credential)
+{
+	for (unsigned i = 0; i < config->domain_count; i++)
+		if (config->domains[i].credential == credential)
+			return true;
+	return false;
+}
+
+bool config_credential_all_have_domains(const struct config *config)
+{
+	for (unsigned i = 0; i < config->credential_count; i++)
+		if (!config_credential_has_domains(config, i))
+			return false;
+	return config->credential_count;
+}
+
+int config_credential_of(const struct config *config, const char *user)
+{
+	const char *at = strrchr(user, '@');
+	return at ? find_domain(config, at + 1) : -1;
+}
+
+bool config_credential_take_domains(
+	cfg_t *section, struct config *config, char *why, size_t why_size)
+{
+	unsigned count = cfg_size(section, "domains");
+	for (unsigned i = 0; i < count; i++) {
+		const char *name = cfg_getnstr(section, "domains", i);
+		int other = find_domain(config, name);
+		if (!is_domain(name)) {
+			snprintf(why, why_size,
+				"domains: '%.100s' is not a domain; write what stands behind the @ "
+				"of "
+				"its users, such as \"example.org\"",
+				name);
+			return false;
+		}
+		if (other >= 0) {
+			snprintf(why, why_size,
+				"domains: '%s' is in credential \"%.100s\" already; a domain has "
+				"one "
+				"topic",
+				name, config->credentials[other].name);
+			return false;
+		}
+		if (config->domain_count == CONFIG_DOMAINS_MAX) {
+			snprintf(why, why_size, "domains: more than %d in all credentials",
+				CONFIG_DOMAINS_MAX);
+			return false;
+		}
+		config->domains = mem_realloc_array(
+			config->domains, config->domain_count + 1, sizeof(*config->domains));
+		config->domains[config->domain_count++] = (struct config_domain){
+			.name = mem_dup(name), .credential = config->credential_count - 1};
+	}
+	return true;
+}
+
+static char *copy_or_null(const char *text)
+{
+	return text ? mem_dup(text) : NULL;
+}
+
+void config_credential_copy(const struct credential_files *files, struct credential_files *ret)
+{
+	*ret = (struct credential_files){
+		.name = mem_dup(files->name),
+		.certificate = copy_or_null(files->certificate),
+		.key = copy_or_null(files->key),
+		.pkcs12 = copy_or_null(files->pkcs12),
+		.p8 = copy_or_null(files->p8),
+		.key_id = copy_or_null(files->key_id),
+		.team_id = copy_or_null(files->team_id),
+		.passphrase_file = copy_or_null(files->passphrase_file),
+		.topic = copy_or_null(files->topic),
+	};
 }
 
 void config_credential_fini(struct credential_files *files)

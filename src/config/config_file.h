@@ -12,10 +12,16 @@
 
 #include "config/config.h"
 
-int config_file_read(const char *path, struct config **ret, struct err *err);
-/* The same for text that was read from `path`, which errors name. */
+/*
+ * `option`: the one of this program with which the user gives another path.  -EACCES: it, or a file
+ * that it names and without which it cannot be read, may not be read by this user.
+ */
+int config_file_read(const char *path, const char *option, struct config **ret, struct err *err);
+/* The same for text that was read from `path`, which errors name; it includes no other file. */
 int config_file_read_text(
 	const char *path, const char *bytes, size_t size, struct config **ret, struct err *err);
+/* Only what input_files_read needs of it, for another thread. */
+struct config *config_file_copy_inputs(const struct config *config);
 void config_file_free(struct config *config); /* or NULL */
 
 #endif

@@ -1,5 +1,6 @@
 #include "config/config_values.h"
 
+#include "alert/mail_text.h"
 #include "base/mem.h"
 #include "base/units.h"
 #include "config/accounts.h"
@@ -43,6 +44,29 @@ bool config_take_duration(
 		return false;
 	}
 	*(int64_t *)config_take_place(config, key) = ms;
+	return true;
+}
+
+bool config_take_size(struct config *config, const struct key *key, const char *value, char *why)
+{
+	int64_t bytes;
+	if (!units_parse_size(value, &bytes)) {
+		snprintf(why, CONFIG_TAKE_WHY_SIZE,
+			"is not a size; write a number with its unit (KiB, MiB or GiB), such as "
+			"\"%s\"",
+			key->fallback);
+		return false;
+	}
+	if (bytes < key->least || bytes > key->most) {
+		char least[32];
+		char most[32];
+		units_print_size(key->least, least, sizeof(least));
+		units_print_size(key->most, most, sizeof(most));
+		snprintf(why, CONFIG_TAKE_WHY_SIZE, "is out of range; it must be from %s to %s",
+			least, most);
+		return false;
+	}
+	*(int64_t *)config_take_place(config, key) = bytes;
 	return true;
 }
 
@@ -116,6 +140,33 @@ bool config_take_proxy(struct config *config, const struct key *key, const char 
 			value, &config->proxy_login, why, CONFIG_TAKE_WHY_SIZE);
 	return proxy_setting_parse(
 		value, &config->proxy_host, &config->proxy_port, why, CONFIG_TAKE_WHY_SIZE);
+}
+
+bool config_take_page_login(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	(void)key;
+	return logins_of(value, &config->page_login, why, CONFIG_TAKE_WHY_SIZE);
+}
+
+bool config_take_address(struct config *config, const struct key *key, const char *value, char *why)
+{
+	if (!*value || mail_text_is_address(value))
+		return config_take_text(config, key, value, why);
+	snprintf(why, CONFIG_TAKE_WHY_SIZE,
+		"is not an address; write one, such as \"postmaster@example.com\"");
+	return false;
+}
+
+bool config_take_mail_server(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	if (proxy_setting_parse(value, &config->alarm_mail_host, &config->alarm_mail_port, why,
+		    CONFIG_TAKE_WHY_SIZE))
+		return true;
+	snprintf(why, CONFIG_TAKE_WHY_SIZE,
+		"is not a mail server; write its host and port, such as \"%s\"", key->fallback);
+	return false;
 }
 
 bool config_take_yes_no(struct config *config, const struct key *key, const char *value, char *why)
@@ -214,6 +265,20 @@ bool config_take_site(struct config *config, const struct key *key, const char *
 	return config_take_text(config, key, value, why);
 }
 
+/* It becomes part of users' names. */
+bool config_take_dovecot_site(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	for (const char *c = value; *c; c++) {
+		if (isupper((unsigned char)*c)) {
+			snprintf(why, CONFIG_TAKE_WHY_SIZE,
+				"has a capital letter; write it in lower case, as users are");
+			return false;
+		}
+	}
+	return config_take_site(config, key, value, why);
+}
+
 bool config_take_mode(struct config *config, const struct key *key, const char *value, char *why)
 {
 	char *end;
@@ -277,6 +342,16 @@ bool config_take_allowed_user(
 	return true;
 }
 
+/* The default names those whom Dovecot's packages and manuals name, who need not exist. */
+bool config_take_dovecot_user(
+	struct config *config, const struct key *key, const char *value, char *why)
+{
+	uid_t uid;
+	bool is_usual = !strcmp(value, "vmail") || !strcmp(value, "dovecot");
+	return (is_usual && !accounts_find_user(value, &uid)) ||
+		config_take_allowed_user(config, key, value, why);
+}
+
 bool config_take_subtopic(
 	struct config *config, const struct key *key, const char *value, char *why)
 {
@@ -294,6 +369,24 @@ bool config_take_subtopic(
 	}
 	config->subtopics[config->subtopic_count++] = mem_dup(value);
 	return true;
+}
+
+bool config_take_client(struct config *config, const struct key *key, const char *value, char *why)
+{
+	(void)key;
+	if (config->xaps_client_count == CONFIG_CLIENTS_MAX) {
+		snprintf(why, CONFIG_TAKE_WHY_SIZE, "is one too many; at most %d can be allowed",
+			CONFIG_CLIENTS_MAX);
+		return false;
+	}
+	if (network_parse(value, &config->xaps_clients[config->xaps_client_count])) {
+		config->xaps_client_count++;
+		return true;
+	}
+	snprintf(why, CONFIG_TAKE_WHY_SIZE,
+		"is not a numeric address or network; write such as \"192.0.2.7\" or "
+		"\"10.1.0.0/16\"");
+	return false;
 }
 
 bool config_take_log_level(

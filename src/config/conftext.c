@@ -1,7 +1,10 @@
 #include "config/conftext.h"
 
+#include "base/mem.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -96,7 +99,7 @@ int conftext_take(
 	return 0;
 }
 
-int conftext_read(const char *path, struct buf *ret, struct err *err)
+int conftext_read(const char *path, const char *remedy, struct buf *ret, struct err *err)
 {
 	/* A pipe would make it hang. */
 	__attribute__((cleanup(close_cleanup))) int fd =
@@ -104,15 +107,13 @@ int conftext_read(const char *path, struct buf *ret, struct err *err)
 	struct stat status;
 	if (fd < 0 || fstat(fd, &status))
 		return err_set(err, -errno, "%s: cannot open: %s; %s", path, strerror(errno),
-			errno == EACCES ? "let the daemon's user read it"
-					: "give the path with -c");
+			errno == EACCES ? "let the daemon's user read it" : remedy);
 	if (!S_ISREG(status.st_mode))
-		return err_set(err, -EINVAL, "%s: is not a file; give the path with -c", path);
+		return err_set(err, -EINVAL, "%s: is not a file; %s", path, remedy);
 	if (status.st_size > CONFTEXT_MAX)
 		return err_set(err, -EINVAL,
-			"%s: is larger than %d bytes: it is not a mailpush.conf; give the path "
-			"with -c",
-			path, CONFTEXT_MAX);
+			"%s: is larger than %d bytes: it is not a mailpush.conf; %s", path,
+			CONFTEXT_MAX, remedy);
 	buf_auto struct buf text;
 	buf_init(&text);
 	size_t room = (size_t)status.st_size;
@@ -121,4 +122,45 @@ int conftext_read(const char *path, struct buf *ret, struct err *err)
 		return err_set(err, -errno, "%s: cannot be read: %s", path, strerror(errno));
 	buf_commit(&text, (size_t)n);
 	return conftext_take(path, (const char *)text.data, text.used, ret, err);
+}
+
+/* A folder that is not there has no files; one that cannot be read is a failure. */
+static int on_glob_error(const char *path, int code)
+{
+	(void)path;
+	return code != ENOENT && code != ENOTDIR;
+}
+
+int conftext_find(const char *pattern, char ***ret_paths, size_t *ret_count, struct err *err)
+{
+	glob_t found = {0};
+	int failed = glob(pattern, 0, on_glob_error, &found);
+	if (failed == GLOB_NOMATCH && strpbrk(pattern, "*?[")) {
+		*ret_paths = NULL;
+		*ret_count = 0;
+		return 0;
+	}
+	if (failed) {
+		globfree(&found);
+		return failed == GLOB_NOMATCH
+			? err_set(err, -ENOENT,
+				  "'%.300s' does not exist; correct the path, or remove the line",
+				  pattern)
+			: err_set(err, -EACCES,
+				  "'%.300s' cannot be looked up; let the daemon's user read the "
+				  "folder",
+				  pattern);
+	}
+	if (found.gl_pathc > CONFTEXT_FOUND_MAX) {
+		globfree(&found);
+		return err_set(err, -EINVAL,
+			"'%.300s' names more than %d files; write a pattern of fewer", pattern,
+			CONFTEXT_FOUND_MAX);
+	}
+	*ret_count = found.gl_pathc;
+	*ret_paths = mem_alloc_zero(found.gl_pathc, sizeof(**ret_paths));
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		(*ret_paths)[i] = mem_dup(found.gl_pathv[i]);
+	globfree(&found);
+	return 0;
 }

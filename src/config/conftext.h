@@ -18,11 +18,21 @@
 /*
  * Appends the text of the file at `path` to `ret`, cleaned.  -EINVAL: not a regular file, on which
  * libconfuse ends the process; more than CONFTEXT_MAX bytes; or a NUL byte, at which it would stop
- * silently.  The text of `err` begins with the path.
+ * silently.  The text of `err` begins with the path; `remedy` is what to do where the path is
+ * wrong.
  */
-int conftext_read(const char *path, struct buf *ret, struct err *err);
+int conftext_read(const char *path, const char *remedy, struct buf *ret, struct err *err);
 /* The same of bytes that were read from `path`. */
 int conftext_take(
 	const char *path, const char *bytes, size_t size, struct buf *ret, struct err *err);
+
+#define CONFTEXT_FOUND_MAX 64 /* files */
+
+/*
+ * The files of a pattern as in glob(7), in the order of their names.  One with a wildcard may match
+ * none; a name without one must be there.  The caller frees the array and its texts.  On failure
+ * the text of `err` stands behind the key's name.
+ */
+int conftext_find(const char *pattern, char ***ret_paths, size_t *ret_count, struct err *err);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "config/config_credential.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,14 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *remedy_of(int code)
-{
-	return code == EACCES ? "let the daemon's user read it (it is often in group mail)"
-			      : "set imapd_conf to the file that Cyrus reads";
-}
+#define REMEDY "set imapd_conf to the file that Cyrus reads"
+#define REMEDY_OF_INCLUDED "correct that line"
 
 /* Regular files only: reading another kind could wait. */
-static int open_file(const char *path, FILE **ret, struct err *err)
+static int open_file(const char *path, const char *remedy, FILE **ret, struct err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat status;
@@ -26,21 +24,21 @@ static int open_file(const char *path, FILE **ret, struct err *err)
 		if (fd >= 0)
 			close(fd);
 		return err_set(err, -code, "cannot open %s: %s; %s", path, strerror(code),
-			remedy_of(code));
+			code == EACCES ? "let the daemon's user read it (it is often in group mail)"
+				       : remedy);
 	}
 	if (!S_ISREG(status.st_mode)) {
 		close(fd);
-		return err_set(err, -EINVAL, "cannot read %s: it is not a file; %s", path,
-			remedy_of(EINVAL));
+		return err_set(err, -EINVAL, "cannot read %s: it is not a file; %s", path, remedy);
 	}
 	*ret = fdopen(fd, "r");
 	return *ret ? 0 : err_set(err, -ENOMEM, "cannot read %s", path);
 }
 
-int input_files_read_text(const char *path, struct buf *ret, struct err *err)
+static int read_text(const char *path, const char *remedy, struct buf *ret, struct err *err)
 {
 	FILE *file;
-	int status = open_file(path, &file, err);
+	int status = open_file(path, remedy, &file, err);
 	if (status)
 		return status;
 	size_t before = ret->used;
@@ -59,13 +57,19 @@ int input_files_read_text(const char *path, struct buf *ret, struct err *err)
 	return 0;
 }
 
+int input_files_read_text(const char *path, struct buf *ret, struct err *err)
+{
+	return read_text(path, REMEDY, ret, err);
+}
+
+/* The line that includes it stands before the text of an error. */
 static int read_included(void *ctx, const char *path, struct buf *ret, struct err *err)
 {
 	struct input_files *input_files = ctx;
 	input_files->included = mem_realloc_array(input_files->included,
 		input_files->included_count + 1, sizeof(*input_files->included));
 	input_files->included[input_files->included_count++] = mem_dup(path);
-	return input_files_read_text(path, ret, err);
+	return read_text(path, REMEDY_OF_INCLUDED, ret, err);
 }
 
 static char *choose_site(const struct config *config, const struct imapdconf *imapdconf)
@@ -91,10 +95,10 @@ static int read_imapdconf(const struct config *config, struct input_files *input
 	buf_auto struct buf text;
 	buf_init(&text);
 	struct err *err = &input_files->imapdconf_error;
-	int status = input_files_read_text(config->imapd_conf, &text, err);
-	if (!status && is_empty(&text))
-		status = err_set(
-			err, -EINVAL, "%s is empty; %s", config->imapd_conf, remedy_of(EINVAL));
+	bool has_cyrus = *config->imapd_conf;
+	int status = has_cyrus ? input_files_read_text(config->imapd_conf, &text, err) : 0;
+	if (!status && has_cyrus && is_empty(&text))
+		status = err_set(err, -EINVAL, "%s is empty; " REMEDY, config->imapd_conf);
 	if (!status)
 		status = imapdconf_parse(config->imapd_conf, buf_text(&text), text.used,
 			read_included, input_files, &input_files->imapdconf, err);
@@ -158,7 +162,8 @@ const char **input_files_paths(
 	const char **paths =
 		mem_alloc_zero(1 + 5 * config->credential_count + included, sizeof(*paths));
 	size_t count = 0;
-	paths[count++] = config->imapd_conf;
+	if (*config->imapd_conf)
+		paths[count++] = config->imapd_conf;
 	for (unsigned i = 0; i < config->credential_count; i++) {
 		const struct credential_files *files = &config->credentials[i];
 		const char *const named[] = {files->certificate, files->key, files->pkcs12,
@@ -171,6 +176,22 @@ const char **input_files_paths(
 		paths[count++] = input_files->included[i];
 	*ret_count = count;
 	return paths;
+}
+
+const char *input_files_dovecot_site(
+	const struct config *config, const struct input_files *input_files)
+{
+	return strcmp(config->dovecot_site, input_files->site) == 0 ? "" : config->dovecot_site;
+}
+
+const char *input_files_topic(
+	const struct config *config, const struct input_files *input_files, const char *otherwise)
+{
+	const char *topic = otherwise;
+	for (unsigned i = 0; !*topic && i < input_files->credential_count; i++)
+		if (input_files->credentials[i] && !config_credential_has_domains(config, i))
+			topic = input_files->credentials[i]->topic;
+	return topic;
 }
 
 void input_files_free(struct input_files *input_files)

@@ -17,7 +17,8 @@
 #include <stdbool.h>
 
 struct input_files {
-	struct imapdconf *imapdconf; /* NULL: it cannot be read, see imapdconf_error */
+	/* NULL: it cannot be read, see imapdconf_error; without Cyrus, as if it were empty. */
+	struct imapdconf *imapdconf;
 	struct err imapdconf_error;
 	int imapdconf_status;
 	char *site; /* mailpush.conf's, or imapd.conf's servername, or the host's name */
@@ -47,8 +48,21 @@ bool input_files_failed_in_passing(const struct input_files *input_files);
  */
 const char **input_files_paths(
 	const struct config *config, const struct input_files *input_files, size_t *ret_count);
+/*
+ * The site of Dovecot's users (user_site.h), borrowed; "": they are those of `site`.  The same
+ * until a restart.
+ */
+const char *input_files_dovecot_site(
+	const struct config *config, const struct input_files *input_files);
 /* A regular file of at most IMAPDCONF_TEXT_MAX bytes. */
 int input_files_read_text(const char *path, struct buf *ret, struct err *err);
+/*
+ * The topic that phones get whose domain has none of its own, as keyring_topic: `otherwise`, or if
+ * that is "", of the first credential without domains; "": there is none.  Of files whose
+ * credentials were not taken.
+ */
+const char *input_files_topic(
+	const struct config *config, const struct input_files *input_files, const char *otherwise);
 void input_files_free(struct input_files *input_files);
 
 #endif

@@ -68,7 +68,8 @@ void listen_print(const struct sockaddr_storage *address, char *ret, size_t size
 	snprintf(ret, size, "%s:%u", host, ntohs(v4->sin_port));
 }
 
-int listen_bind(const struct sockaddr_storage *address, int *ret_fd, struct err *err)
+int listen_bind(
+	const struct sockaddr_storage *address, const char *key, int *ret_fd, struct err *err)
 {
 	char name[INET6_ADDRSTRLEN + 16];
 	listen_print(address, name, sizeof(name));
@@ -84,6 +85,6 @@ int listen_bind(const struct sockaddr_storage *address, int *ret_fd, struct err 
 	int code = errno;
 	if (fd >= 0)
 		close(fd);
-	return err_set(err, -code, "cannot listen on %s (http_listen): %s%s", name, strerror(code),
+	return err_set(err, -code, "cannot listen on %s (%s): %s%s", name, key, strerror(code),
 		code == EADDRINUSE ? "; another program has that port, choose another" : "");
 }

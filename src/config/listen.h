@@ -14,7 +14,8 @@
 bool listen_parse(const char *text, struct sockaddr_storage *ret);
 bool listen_is_loopback(const struct sockaddr_storage *address);
 void listen_print(const struct sockaddr_storage *address, char *ret, size_t size);
-/* A bound descriptor that does not block. */
-int listen_bind(const struct sockaddr_storage *address, int *ret_fd, struct err *err);
+/* A bound descriptor that does not block; `key` of mailpush.conf names the address. */
+int listen_bind(
+	const struct sockaddr_storage *address, const char *key, int *ret_fd, struct err *err);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define HOST_MAX 253
+#define ROOM 16 /* for the ends of lines */
 
 static bool is_host(const char *host, size_t size)
 {
@@ -72,7 +73,7 @@ static ssize_t read_file(const char *path, char *bytes, size_t size)
 
 bool proxy_setting_read_login(const char *path, char **ret, char *why, size_t why_size)
 {
-	char text[PROXY_LOGIN_MAX + 2];
+	char text[PROXY_LOGIN_MAX + ROOM];
 	ssize_t n = read_file(path, text, sizeof(text) - 1);
 	if (n < 0) {
 		snprintf(why, why_size,
@@ -83,10 +84,12 @@ bool proxy_setting_read_login(const char *path, char **ret, char *why, size_t wh
 	text[n] = '\0';
 	size_t size = strcspn(text, "\r\n");
 	const char *colon = memchr(text, ':', size);
-	if (!colon || colon == text || (size == (size_t)n && size > PROXY_LOGIN_MAX) ||
-		strlen(text) != (size_t)n) {
+	if (!colon || colon == text || size > PROXY_LOGIN_MAX ||
+		size + strspn(text + size, "\r\n") != (size_t)n) {
 		snprintf(why, why_size,
-			"does not begin with a line \"user:password\" of at most %d bytes",
+			"is not one line \"user:password\" of at most %d bytes, with nothing "
+			"behind "
+			"it",
 			PROXY_LOGIN_MAX);
 		return false;
 	}

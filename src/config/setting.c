@@ -12,7 +12,8 @@ static struct config_setting *find(const struct config *config, const char *key)
 	return NULL;
 }
 
-void setting_add(struct config *config, const char *key, const char *value, int line)
+void setting_add(
+	struct config *config, const char *key, const char *value, const char *file, int line)
 {
 	struct config_setting *before = find(config, key);
 	if (before) {
@@ -23,8 +24,10 @@ void setting_add(struct config *config, const char *key, const char *value, int 
 	}
 	config->settings = mem_realloc_array(
 		config->settings, config->setting_count + 1, sizeof(*config->settings));
-	config->settings[config->setting_count++] =
-		(struct config_setting){.key = mem_dup(key), .value = mem_dup(value), .line = line};
+	config->settings[config->setting_count++] = (struct config_setting){.key = mem_dup(key),
+		.value = mem_dup(value),
+		.line = line,
+		.file = file ? mem_dup(file) : NULL};
 }
 
 void setting_add_default_list(struct config *config, const char *key)
@@ -34,7 +37,7 @@ void setting_add_default_list(struct config *config, const char *key)
 		relay_policy_print(&config->policy, RELAY_URGENT, value, sizeof(value));
 	else if (!strcmp(key, "deferred_events"))
 		relay_policy_print(&config->policy, RELAY_DEFERRED, value, sizeof(value));
-	setting_add(config, key, value, 0);
+	setting_add(config, key, value, NULL, 0);
 }
 
 void setting_free_all(struct config *config)
@@ -42,6 +45,7 @@ void setting_free_all(struct config *config)
 	for (unsigned i = 0; i < config->setting_count; i++) {
 		free((char *)config->settings[i].key);
 		free(config->settings[i].value);
+		free(config->settings[i].file);
 	}
 	free(config->settings);
 }

@@ -9,8 +9,9 @@
 
 #include "config/config.h"
 
-/* `line` 0: the default. */
-void setting_add(struct config *config, const char *key, const char *value, int line);
+/* `file` NULL: mailpush.conf itself.  `line` 0: the default. */
+void setting_add(
+	struct config *config, const char *key, const char *value, const char *file, int line);
 /* For a list with an empty default, or the lists of the policy of events. */
 void setting_add_default_list(struct config *config, const char *key);
 void setting_free_all(struct config *config);

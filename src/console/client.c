@@ -8,12 +8,15 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define TIMEOUT_S 30L /* the longest answers, those to pushes, take half of that */
+#define HEALTH_TIMEOUT_S 5L
 #define ANSWER_MAX (64 * 1024 * 1024)
 #define LINE_MAX_BYTES (1024 * 1024)
 #define BASE "http://mailpushd"
+#define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 #define NOT_ALLOWED                                                 \
 	"not allowed to use %s: be root, or let control_users and " \
 	"control_group of mailpush.conf name you"
@@ -67,10 +70,55 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *ctx)
 	return size * count;
 }
 
+static size_t on_nothing(char *bytes, size_t size, size_t count, void *ctx)
+{
+	(void)bytes;
+	(void)ctx;
+	return size * count;
+}
+
+static void prepare(const char *url, long timeout_s)
+{
+	curl_easy_reset(curl);
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_path);
+	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout_s);
+}
+
+/* It did not answer: does it work otherwise? */
+static void explain_silence(struct err *err)
+{
+	long status = 0;
+	prepare(BASE "/healthz", HEALTH_TIMEOUT_S);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_nothing);
+	if (curl_easy_perform(curl) == CURLE_OK)
+		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status == 200)
+		err_set(err, -ETIMEDOUT,
+			"mailpushd works, but did not answer this for %ld s: it waits for a "
+			"database, and what was asked may still be done; `mailpushctl status` "
+			"shows its alarms",
+			TIMEOUT_S);
+	else
+		err_set(err, -ETIMEDOUT,
+			"mailpushd hangs: it did not answer for %ld s; `systemctl restart "
+			"mailpush`, and see `journalctl -u mailpush` for what it was doing",
+			TIMEOUT_S);
+}
+
 /* Explains to a person why the connection itself failed. */
 static enum client_exit explain_failure(CURLcode code, struct err *err)
 {
 	long system = 0;
+	if (strlen(socket_path) > SOCKET_PATH_MAX) {
+		err_set(err, -ENAMETOOLONG,
+			"the path of the control socket is too long: a socket's has at most %zu "
+			"bytes, this one %zu: %s",
+			SOCKET_PATH_MAX, strlen(socket_path), socket_path);
+		return CLIENT_FAILED;
+	}
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &system);
 	if (code == CURLE_COULDNT_CONNECT && system == EACCES) {
 		err_set(err, -EACCES, NOT_ALLOWED, socket_path);
@@ -86,10 +134,7 @@ static enum client_exit explain_failure(CURLcode code, struct err *err)
 		return CLIENT_NOT_RUNNING;
 	}
 	if (code == CURLE_OPERATION_TIMEDOUT)
-		err_set(err, -ETIMEDOUT,
-			"mailpushd hangs: it did not answer for %ld s; `systemctl restart "
-			"mailpush`, and see `journalctl -u mailpush` for what it was doing",
-			TIMEOUT_S);
+		explain_silence(err);
 	else if (code == CURLE_WRITE_ERROR)
 		err_set(err, -EMSGSIZE, NOT_MAILPUSHD, "too large", socket_path);
 	else
@@ -112,16 +157,6 @@ static enum client_exit explain_refusal(long status, const char *text, struct er
 		err_set(err, -EINVAL, "%s", printable);
 	json_decref(json);
 	return status == 403 ? CLIENT_NOT_ALLOWED : CLIENT_FAILED;
-}
-
-static void prepare(const char *url, long timeout_s)
-{
-	curl_easy_reset(curl);
-	curl_easy_setopt(curl, CURLOPT_URL, url);
-	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_path);
-	curl_easy_setopt(curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout_s);
 }
 
 enum client_exit client_try(
@@ -208,8 +243,10 @@ enum client_exit client_follow(const char *path, void (*line)(const char *text))
 		result = explain_failure(code, &err);
 	else if (status != 200)
 		result = explain_refusal(status, buf_text(&following.rest), &err);
-	else
+	else {
 		err_set(&err, -EPIPE, "mailpushd has stopped");
+		result = CLIENT_NOT_RUNNING;
+	}
 	fprintf(stderr, "mailpushctl: %s\n", err.text);
 	buf_fini(&following.rest);
 	return result;

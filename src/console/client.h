@@ -31,7 +31,7 @@ enum client_exit client_try(
 	const char *method, const char *path, json_t *body, json_t **ret, struct err *err);
 /* As client_ask, but prints a failure on standard error. */
 enum client_exit client_ask(const char *method, const char *path, json_t *body, json_t **ret);
-/* Passes on each line of an endless answer, until the daemon stops. */
+/* Passes on each line of an endless answer, until the daemon stops: CLIENT_NOT_RUNNING. */
 enum client_exit client_follow(const char *path, void (*line)(const char *text));
 /* `text` escaped for a query; free it. */
 char *client_escape(const char *text);

@@ -7,7 +7,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+#include <wchar.h>
+
+#define NARROWEST 10 /* columns that are always left to a cell */
 
 struct cell {
 	char *text;
@@ -90,12 +94,59 @@ void table_add(struct table *table, ...)
 	va_end(args);
 }
 
+/* 0: standard output is no terminal, or does not say. */
+static size_t terminal_columns(void)
+{
+	struct winsize size;
+	return isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) ? size.ws_col : 0;
+}
+
+static void make_room(struct table *table)
+{
+	size_t room = terminal_columns();
+	size_t total = table->indent + 2 * (table->columns - 1);
+	for (unsigned i = 0; i < table->columns; i++)
+		total += table->widths[i];
+	while (room && total > room) {
+		size_t *widest = &table->widths[0];
+		for (unsigned i = 1; i < table->columns; i++)
+			if (table->widths[i] > *widest)
+				widest = &table->widths[i];
+		if (*widest <= NARROWEST)
+			return;
+		--*widest;
+		total--;
+	}
+}
+
+static void cut(struct cell *cell, size_t width)
+{
+	mbstate_t state = {0};
+	size_t columns = 0;
+	char *at = cell->text;
+	if (cell->columns <= width)
+		return;
+	for (;;) {
+		wchar_t wide;
+		size_t size = mbrtowc(&wide, at, MB_CUR_MAX, &state);
+		int taken = size && size < (size_t)-2 ? wcwidth(wide) : -1;
+		if (taken < 0 || columns + (size_t)taken + 1 > width)
+			break;
+		columns += (size_t)taken;
+		at += size;
+	}
+	strcpy(at, "~"); /* at least one character is left out */
+	cell->columns = columns + 1;
+}
+
 void table_print_and_free(struct table *table)
 {
+	make_room(table);
 	for (size_t row = 0; row < table->rows; row++) {
 		printf("%*s", (int)table->indent, "");
 		for (unsigned i = 0; i < table->columns; i++) {
 			struct cell *cell = &table->cells[row * table->columns + i];
+			cut(cell, table->widths[i]);
 			bool is_last = i + 1 == table->columns;
 			size_t padding = is_last ? 0 : table->widths[i] - cell->columns + 2;
 			printf("%s%*s", cell->text, (int)padding, "");

@@ -16,7 +16,10 @@ struct table;
 struct table *table_new(const char *const *heads, unsigned columns, unsigned indent);
 /* As many texts as there are columns. */
 void table_add(struct table *table, ...);
-/* The last column is not padded. */
+/*
+ * The last column is not padded.  On a terminal that is too narrow the widest cells are cut, and
+ * end in ~.
+ */
 void table_print_and_free(struct table *table);
 
 enum table_colour { TABLE_PLAIN, TABLE_GOOD, TABLE_ODD, TABLE_BAD, TABLE_BOLD };

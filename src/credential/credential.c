@@ -40,7 +40,7 @@ static bool lasts_longer(const X509 *certificate, const X509 *than)
 
 /*
  * Files hold chains in any order: the certificate is the one that the key fits.  Of several, as a
- * renewed one may stand behind the former, it is the one that lasts longest.
+ * renewed one may follow the former, it is the one that lasts longest.
  */
 static int choose_certificate(struct credential *credential, STACK_OF(X509) * certificates,
 	const char *key, struct err *err)

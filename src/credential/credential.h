@@ -77,7 +77,7 @@ bool credential_same_signer(const struct credential *a, const struct credential 
 
 /*
  * For connections a certificate is valid only this long after its own beginning: a server whose
- * clock is a little behind ours would refuse it, and a refusal is a hold of minutes.
+ * clock is a little behind would refuse it, and a refusal is a hold of minutes.
  */
 #define CREDENTIAL_START_MS 2000
 

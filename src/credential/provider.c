@@ -13,7 +13,7 @@
 #define LIFETIME_MS CLOCK_HOUR_MS
 
 struct provider {
-	struct provider *next;
+	LIST_ENTRY(provider) place;
 	struct provider_list *list;
 	unsigned shares;
 	struct credential *credential; /* a share of the key's credential */
@@ -21,36 +21,33 @@ struct provider {
 	bool is_expired;	       /* Apple called it expired: the next use makes another */
 	int64_t made_ms;
 	int64_t made_unix_ms;
-	bool was_corrected; /* when it was last made anew because the clock was set */
+	bool was_corrected; /* when it was last replaced because the clock was set */
 	int64_t corrected_ms;
 	char text[sizeof(SCHEME) + JWT_SIZE];
 };
 
 struct provider *provider_get(struct provider_list *list, const struct credential *credential)
 {
-	struct provider *provider = list->first;
-	while (provider && !credential_same_signer(provider->credential, credential))
-		provider = provider->next;
+	struct provider *provider;
+	LIST_FOREACH(provider, &list->providers, place)
+		if (credential_same_signer(provider->credential, credential))
+			break;
 	if (!provider) {
 		provider = mem_alloc_zero(1, sizeof(*provider));
 		/* The count of shares is not part of the credential's value. */
 		provider->credential = credential_ref((struct credential *)credential);
 		provider->list = list;
-		provider->next = list->first;
-		list->first = provider;
+		LIST_INSERT_HEAD(&list->providers, provider, place);
 	}
 	provider->shares++;
 	return provider;
 }
 
-void provider_put(struct provider_list *list, struct provider *provider)
+void provider_put(struct provider *provider)
 {
 	if (!provider || --provider->shares > 0)
 		return;
-	struct provider **at = &list->first;
-	while (*at != provider)
-		at = &(*at)->next;
-	*at = provider->next;
+	LIST_REMOVE(provider, place);
 	OPENSSL_cleanse(provider->text, sizeof(provider->text));
 	credential_free(provider->credential);
 	free(provider);
@@ -71,7 +68,7 @@ static void make(struct provider *provider, int64_t now_ms, int64_t now_unix_ms)
 	provider->made_unix_ms = now_unix_ms;
 }
 
-/* Apple compares with its own clock, which ours should agree with by now. */
+/* Apple compares with its own clock, with which this machine's should agree by now. */
 static bool is_of_this_time(const struct provider *provider, int64_t now_unix_ms)
 {
 	int64_t age_ms = now_unix_ms - provider->made_unix_ms;

@@ -19,12 +19,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct provider;
 
-/* The list of all providers in use; begins as NULL. */
+/* All providers in use; begins with none. */
 struct provider_list {
-	struct provider *first;
+	LIST_HEAD(, provider) providers;
 	int64_t renew_ms;
 	int64_t renew_least_ms;
 };
@@ -32,9 +33,9 @@ struct provider_list {
 /* A share of the provider with this key, which is made if there is none. */
 struct provider *provider_get(struct provider_list *list, const struct credential *credential);
 /* Gives the share back. */
-void provider_put(struct provider_list *list, struct provider *provider);
+void provider_put(struct provider *provider);
 
-/* The header's value, made anew if it is time; valid until the next call. */
+/* The header's value, with a new token if it is time; valid until the next call. */
 const char *provider_authorization(struct provider *provider, int64_t now_ms, int64_t now_unix_ms);
 /* The number of the present token: another number means that the token was replaced. */
 unsigned provider_number(const struct provider *provider);

@@ -36,8 +36,7 @@ int secret_read(
 	if (fd < 0)
 		return err_set(err, -errno, "cannot read %s '%s': %s; %s", what, path,
 			strerror(errno),
-			errno == EACCES ? "let the daemon's user read it"
-					: "check the path in mailpush.conf");
+			errno == EACCES ? "let the daemon's user read it" : "check the path");
 	struct stat status;
 	if (fstat(fd, &status) < 0)
 		return err_set(err, -errno, "cannot read %s '%s': %s", what, path, strerror(errno));
@@ -95,6 +94,11 @@ int secret_read_passphrase(const char *path, struct secret *ret, struct err *err
 	if (r < 0)
 		return r;
 	size_t line = strcspn(secret.bytes, "\r\n");
+	if (line && line + strspn(secret.bytes + line, "\r\n") < secret.size)
+		return err_set(err, -EINVAL,
+			"passphrase file '%s' has more than one line; its first line is the "
+			"passphrase, and nothing may follow",
+			path);
 	OPENSSL_cleanse(secret.bytes + line, secret.size - line);
 	secret.size = line;
 	*ret = secret;

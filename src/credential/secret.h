@@ -23,7 +23,7 @@ int secret_read(const char *what, const char *path, const char *wanted, struct s
 /* Likewise, without the mark that some editors put before text. */
 int secret_read_text(const char *what, const char *path, const char *wanted, struct secret *ret,
 	struct err *err);
-/* The first line of a file. */
+/* The first line of a file, behind which only ends of lines may follow. */
 int secret_read_passphrase(const char *path, struct secret *ret, struct err *err);
 void secret_fini(struct secret *secret);
 #define secret_auto __attribute__((cleanup(secret_fini)))

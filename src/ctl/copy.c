@@ -5,7 +5,7 @@
 #include "config/input_files.h"
 #include "config/process.h"
 #include "database/database.h"
-#include "registry/ops.h"
+#include "driver/ops.h"
 #include "transfer/registry_copy.h"
 
 #include <signal.h>
@@ -24,7 +24,7 @@ struct copying {
 	struct registry_db *from;
 	struct registry_db *to;
 	struct registry_copy_counts counts;
-	uint64_t told; /* progress, up to here */
+	uint64_t shown; /* progress, up to here */
 	/* When the copy began, of the registry: Unix time; 0: mailpushd does not run. */
 	double frozen_since;
 };
@@ -49,8 +49,8 @@ static enum client_exit read_config(struct copying *copying)
 {
 	const struct copy_request *request = copying->request;
 	struct err err;
-	if (config_file_read(
-		    request->config ? request->config : DEFAULT_CONFIG, &copying->config, &err))
+	if (config_file_read(request->config ? request->config : DEFAULT_CONFIG, "--config",
+		    &copying->config, &err))
 		return complain(err.text);
 	if (!request->is_socket_given && *copying->config->control_socket)
 		client_use(copying->config->control_socket);
@@ -85,7 +85,7 @@ static bool is_used(const char *registry, const json_t *settings)
 	return false;
 }
 
-/* The last copy is of a registry that stands still, so that nothing is missed. */
+/* The last copy is of a registry that does not change, so that nothing is missed. */
 static enum client_exit check_rest(struct copying *copying, const json_t *status)
 {
 	if (!copying->request->is_last)
@@ -171,10 +171,10 @@ static void show_progress(void *ctx, const struct registry_copy_counts *so_far)
 	struct copying *copying = ctx;
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r%llu read", (unsigned long long)so_far->read);
-	else if (so_far->read / PROGRESS_EVERY > copying->told / PROGRESS_EVERY)
+	else if (so_far->read / PROGRESS_EVERY > copying->shown / PROGRESS_EVERY)
 		fprintf(stderr, "%llu read\n",
 			(unsigned long long)(so_far->read / PROGRESS_EVERY * PROGRESS_EVERY));
-	copying->told = so_far->read;
+	copying->shown = so_far->read;
 }
 
 static void print_summary(const struct copying *copying)
@@ -225,7 +225,7 @@ static enum client_exit copy_all(struct copying *copying)
 		.ctx = copying};
 	struct err err;
 	int failed = registry_copy_run(&settings, &copying->counts, &err);
-	if (isatty(STDERR_FILENO) && copying->told)
+	if (isatty(STDERR_FILENO) && copying->shown)
 		fputs("\r", stderr);
 	if (request->is_json)
 		print_json_summary(copying);

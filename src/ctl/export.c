@@ -1,6 +1,7 @@
 #include "ctl/export.h"
 
 #include "base/mem.h"
+#include "console/unknown_user.h"
 #include "ctl/pages.h"
 
 #include <jansson.h>
@@ -56,6 +57,32 @@ static void gather(void *ctx, const json_t *rows, bool is_first)
 	}
 }
 
+/* Nothing if there is no trace. */
+static enum client_exit gather_trace(const char *escaped_user, json_t *into)
+{
+	json_t *answer = NULL;
+	enum client_exit result = client_ask("GET", "/status", NULL, &answer);
+	bool is_on = !result && !json_is_null(json_object_get(answer, "trace"));
+	json_decref(answer);
+	if (!is_on)
+		return result;
+	mem_auto char *path = mem_printf("/trace?full=1&user=%s", escaped_user);
+	answer = NULL;
+	result = client_ask("GET", path, NULL, &answer);
+	json_array_extend(into, json_object_get(answer, "entries"));
+	json_decref(answer);
+	return result;
+}
+
+static bool is_nothing_known(const json_t *all)
+{
+	const char *name;
+	json_t *list;
+	size_t count = 0;
+	json_object_foreach((json_t *)all, name, list) count += json_array_size(list);
+	return !count;
+}
+
 enum client_exit export_user(const char *user)
 {
 	static const struct {
@@ -76,8 +103,15 @@ enum client_exit export_user(const char *user)
 		result = pages_walk(path, lists[i].key, 0, gather, &gathering);
 	}
 	if (!result) {
+		json_t *entries = json_array();
+		json_object_set_new(all, "trace", entries);
+		result = gather_trace(escaped, entries);
+	}
+	if (!result) {
 		json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(13));
 		putchar('\n');
+		if (is_nothing_known(all))
+			result = unknown_user_explain(user);
 	}
 	json_decref(all);
 	return result;

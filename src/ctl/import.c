@@ -1,7 +1,7 @@
 #include "ctl/import.h"
 
 #include "base/mem.h"
-#include "console/format.h"
+#include "console/print.h"
 #include "transfer/source.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ struct import {
 	long long known;
 	long long refused;
 	long long left_out; /* mailboxes */
-	long long told;	    /* progress, up to here */
+	long long shown;    /* progress, up to here */
 	struct reason reasons[REASONS_MAX + 1];
 	size_t reason_count;
 };
@@ -91,9 +91,9 @@ static void show_progress(struct import *import)
 {
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r%lld read", import->read);
-	else if (import->read / PROGRESS_EVERY > import->told / PROGRESS_EVERY)
+	else if (import->read / PROGRESS_EVERY > import->shown / PROGRESS_EVERY)
 		fprintf(stderr, "%lld read\n", import->read / PROGRESS_EVERY * PROGRESS_EVERY);
-	import->told = import->read;
+	import->shown = import->read;
 }
 
 static enum client_exit send_batch(struct import *import)
@@ -101,8 +101,9 @@ static enum client_exit send_batch(struct import *import)
 	size_t count = json_array_size(import->batch);
 	if (!count)
 		return CLIENT_FINE;
-	json_t *body = json_pack("{sO,sb,sb}", "registrations", import->batch, "dry_run",
-		import->request->is_dry_run, "confirmed", import->request->keeps_confirmed);
+	json_t *body = json_pack("{sO,sb,sb,sb}", "registrations", import->batch, "dry_run",
+		import->request->is_dry_run, "confirmed", import->request->keeps_confirmed,
+		"dovecot", import->ops == &source_xapsd_ops);
 	json_t *answer = NULL;
 	enum client_exit result = client_ask("POST", "/import", body, &answer);
 	const json_t *results = json_object_get(answer, "results");
@@ -168,13 +169,6 @@ static enum client_exit take_all(struct import *import)
 	}
 }
 
-static void print_printable(const char *text)
-{
-	char printable[ERR_TEXT_MAX];
-	format_printable(text, printable, sizeof(printable));
-	fputs(printable, stdout);
-}
-
 static void print_summary(const struct import *import)
 {
 	printf("%lld read: %lld new, %lld renewed, %lld known, %lld refused\n", import->read,
@@ -182,9 +176,9 @@ static void print_summary(const struct import *import)
 	for (size_t i = 0; i < import->reason_count; i++) {
 		const struct reason *reason = &import->reasons[i];
 		printf("  %lld refused: ", reason->count);
-		print_printable(reason->why);
+		print_text(reason->why);
 		fputs(" (first: ", stdout);
-		print_printable(reason->first);
+		print_text(reason->first);
 		puts(")");
 	}
 	if (import->left_out)
@@ -241,7 +235,7 @@ static enum client_exit open_source(struct import *import)
 static enum client_exit finish(struct import *import, enum client_exit result)
 {
 	const char *warning = import->ops->warning(import->source);
-	if (isatty(STDERR_FILENO) && import->told)
+	if (isatty(STDERR_FILENO) && import->shown)
 		fputs("\r", stderr);
 	if (import->request->is_json)
 		print_json_summary(import);

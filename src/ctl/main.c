@@ -2,22 +2,35 @@
  * mailpushctl - the administrator's tool: asks mailpushd over its control socket.
  *
  * ctl/
- *   main              commands and options
- *   show              the daemon's answers as text
+ *   main              commands
+ *   options           what the command line says beside the command
  *   copy              registrations from one registry's database into another's
+ *   usage             options and an example for each command's --help
+ *   keys              registrations by the beginning of their keys, and completion for shells
+ *   top               the state, shown again every two seconds
+ *   lists             registrations and pending pushes, as tables or JSON lines
  *   pages             walks a list that comes page by page
  *   export            registrations as JSON lines, and all about a user
  *   import            registrations from elsewhere, in batches
+ *   timeline          what happened with a user's phones
  *   removal           deletes registrations by description, and everything of a user
  *   schema            the tables of a registry as SQL
  *   inspect           files of certificates and keys, without the daemon
  *   show_file         what inspect found, as text
  *
+ * show/, the daemon's answers as text
+ *   show_status       its state
+ *   show_device       registrations
+ *   show              all others
+ *   show_time         times, against the clock
+ *
  * console/, for commands and doctor alike
  *   client            HTTP over the control socket, and what to do when the daemon is down
  *   member            members of the daemon's JSON
  *   table             text in columns, colours
+ *   print             text from outside, on a terminal
  *   format            times, sizes and texts as people read them
+ *   unknown_user      says that nothing is known of a user
  *
  * transfer/, registrations on the move
  *   registry_copy     from one registry to another, page by page
@@ -32,14 +45,20 @@
  *   sql_mariadb       a MariaDB or MySQL server
  *   time_text         times as other programs write them
  *
+ * checkup/, for all parts of doctor
+ *   report            what was found, why, and the remedy
+ *   person            a user of the system, and what he may do with a file
+ *   program           runs another program, within bounds
+ *   reach             can a user come to a socket, and does mailpushd listen there?
+ *   samepath          do two paths name one file?
+ *
  * doctor/, which examines the whole site
  *   doctor            what is read, and in which order it is judged
  *   doctor_cyrus      imapd.conf and cyrus.conf: do events come, and to mailpushd?
  *   cyrusconf         reads the services of cyrus.conf
  *   doctor_program    the program that Cyrus' notifyd runs
- *   doctor_imap       the running Cyrus: what it says of itself
+ *   doctor_imap       the running Cyrus: what it says of itself, and whether TLS works
  *   greeting          reads an IMAP greeting
- *   doctor_tls        can a phone connect with TLS?
  *   doctor_processes  processes of Cyrus that are older than the change of imapd.conf
  *   doctor_socket     the sockets between Cyrus and mailpushd
  *   doctor_files      the files that the daemon's user needs
@@ -48,7 +67,15 @@
  *   doctor_machine    clock and disks
  *   doctor_user       one user's phones
  *   doctor_print      prints the report
- *   report            what was found, why, and the remedy
+ *
+ * doctor_dovecot/, its part for Dovecot
+ *   dovecot_examine   what is examined, and in which order
+ *   doveconf          asks Dovecot's own programs for its configuration
+ *   doveconf_text     what they print
+ *   dovecot_plugins   is the plugin loaded, and does its module fit this Dovecot?
+ *   dovecot_abi       for which Dovecot a module is built
+ *   dovecot_way       sockets, users and the spool folder between Dovecot and mailpushd
+ *   dovecot_processes has Dovecot read its configuration since it was changed?
  *
  * With --json an answer is printed as it came; lists are one object a line.
  */
@@ -60,97 +87,50 @@
 #include "ctl/copy.h"
 #include "ctl/export.h"
 #include "ctl/import.h"
-#include "ctl/inspect.h"
-#include "ctl/pages.h"
+#include "ctl/keys.h"
+#include "ctl/lists.h"
+#include "ctl/options.h"
 #include "ctl/removal.h"
 #include "ctl/schema.h"
-#include "ctl/show.h"
 #include "ctl/show_file.h"
+#include "ctl/timeline.h"
+#include "ctl/top.h"
+#include "ctl/usage.h"
 #include "doctor/doctor.h"
+#include "show/show.h"
+#include "show/show_device.h"
+#include "show/show_status.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-#define DEFAULT_SOCKET "/run/mailpush/control"
+static struct options options;
 
-/* The options that a command takes, beside --json, --socket, --help and --version. */
-enum {
-	TAKES_FULL = 1 << 0,
-	TAKES_USER = 1 << 1,
-	TAKES_MAILBOX = 1 << 2,
-	TAKES_LIMIT = 1 << 3,
-	TAKES_FOLLOW = 1 << 4,
-	TAKES_ALL = 1 << 5,
-	TAKES_ONLINE = 1 << 6,
-	TAKES_PASSPHRASE = 1 << 7,
-	TAKES_CYRUS_CONF = 1 << 8,
-	TAKES_FORGOTTEN = 1 << 9,
-	TAKES_PROBLEMS = 1 << 10,
-	TAKES_TOPIC = 1 << 11,
-	TAKES_STATE = 1 << 12,
-	TAKES_YES = 1 << 13,
-	TAKES_FROM = 1 << 14,
-	TAKES_COLUMNS = 1 << 15,
-	TAKES_DRY_RUN = 1 << 16,
-	TAKES_CONFIRMED = 1 << 17,
-	TAKES_PASSWORD = 1 << 18,
-	TAKES_FROM_PASSWORD = 1 << 19,
-	TAKES_LAST = 1 << 20,
-	TAKES_CONFIG = 1 << 21,
-};
-
-static struct {
-	const char *socket;
-	bool is_json;
-	unsigned given; /* TAKES_* */
-	const char *user;
-	const char *mailbox;
-	const char *passphrase_file;
-	const char *config;
-	const char *cyrus_conf;
-	const char *topic;
-	const char *state;
-	const char *from;
-	const char *columns;
-	const char *password_file;
-	const char *from_password_file;
-	bool is_socket_given;
-	long limit;
-} options = {.socket = DEFAULT_SOCKET};
-
-static enum client_exit usage_error(const char *format, const char *text)
-{
-	fputs("mailpushctl: ", stderr);
-	fprintf(stderr, format, text);
-	fputs("; `mailpushctl --help` lists the commands\n", stderr);
-	return CLIENT_USAGE;
-}
-
-static void print_json(const json_t *json, bool is_line)
-{
-	json_dumpf(
-		json, stdout, JSON_REAL_PRECISION(13) | (is_line ? JSON_COMPACT : JSON_INDENT(2)));
-	putchar('\n');
-}
-
-/* Prints the answer as it came, or shows it. */
-static enum client_exit ask_and_show(
-	const char *method, const char *path, json_t *body, void (*show)(const json_t *answer))
+/* Prints the answer as it came, or shows it; `is_fine` judges it, or is NULL. */
+static enum client_exit ask_and_judge(const char *method, const char *path, json_t *body,
+	void (*show)(const json_t *answer), bool (*is_fine)(const json_t *answer))
 {
 	json_t *answer = NULL;
 	enum client_exit result = client_ask(method, path, body, &answer);
 	if (result)
 		return result;
 	if (options.is_json)
-		print_json(answer, false);
+		show_json(answer, false);
 	else
 		show(answer);
+	if (is_fine && !is_fine(answer))
+		result = CLIENT_FAILED;
 	json_decref(answer);
-	return CLIENT_FINE;
+	return result;
+}
+
+static enum client_exit ask_and_show(
+	const char *method, const char *path, json_t *body, void (*show)(const json_t *answer))
+{
+	return ask_and_judge(method, path, body, show, NULL);
 }
 
 static enum client_exit status(char **arguments)
@@ -165,51 +145,32 @@ static enum client_exit config(char **arguments)
 	return ask_and_show("GET", "/config", NULL, show_config);
 }
 
-typedef void show_rows_fn(const json_t *rows, bool has_head);
-
-static void print_or_show(void *ctx, const json_t *rows, bool is_first)
+static struct lists_request list_asked(void)
 {
-	show_rows_fn *const *show = ctx;
-	size_t i;
-	json_t *row;
-	if (options.is_json)
-		json_array_foreach((json_t *)rows, i, row) print_json(row, true);
-	else
-		(*show)(rows, is_first);
-}
-
-static enum client_exit list(const char *path, const char *key, show_rows_fn *show)
-{
-	mem_auto char *full = mem_printf("%s%s%s", path,
-		!(options.given & TAKES_FULL) ? ""
-			: strchr(path, '?')   ? "&"
-					      : "?",
-		options.given & TAKES_FULL ? "full=1" : "");
-	return pages_walk(full, key, options.limit, print_or_show, &show);
+	return (struct lists_request){.user = options.user,
+		.limit = options.limit,
+		.is_full = (options.given & TAKES_FULL) != 0,
+		.are_forgotten = (options.given & TAKES_FORGOTTEN) != 0,
+		.is_json = options.is_json};
 }
 
 static enum client_exit devices(char **arguments)
 {
 	(void)arguments;
-	bool are_forgotten = options.given & TAKES_FORGOTTEN;
-	const char *name = are_forgotten ? "forgotten" : "devices";
-	mem_auto char *user = client_escape(options.user ? options.user : "");
-	mem_auto char *path = mem_printf("/%s%s%s", name, options.user ? "?user=" : "", user);
-	return are_forgotten ? list(path, name, show_forgotten) : list(path, name, show_devices);
+	const struct lists_request request = list_asked();
+	return lists_devices(&request);
 }
 
 static enum client_exit device_show(char **arguments)
 {
-	mem_auto char *key = client_escape(arguments[0]);
+	mem_auto char *whole = NULL;
+	enum client_exit result = keys_find(arguments[0], &whole);
+	if (result)
+		return result;
+	mem_auto char *key = client_escape(whole);
 	mem_auto char *path =
 		mem_printf("/devices/%s%s", key, options.given & TAKES_FULL ? "?full=1" : "");
 	return ask_and_show("GET", path, NULL, show_device);
-}
-
-static void show_removed(const json_t *answer)
-{
-	(void)answer;
-	puts("removed; the phone registers again when Mail connects, unless push is off there");
 }
 
 static struct removal_request removal_asked(const char *user)
@@ -228,8 +189,12 @@ static enum client_exit device_remove(char **arguments)
 		return removal_devices(&request);
 	}
 	if (options.given)
-		return usage_error("%s", "a key excludes options");
-	mem_auto char *key = client_escape(arguments[0]);
+		return usage_fail("%s", "a key excludes options");
+	mem_auto char *whole = NULL;
+	enum client_exit result = keys_find(arguments[0], &whole);
+	if (result)
+		return result;
+	mem_auto char *key = client_escape(whole);
 	mem_auto char *path = mem_printf("/devices/%s", key);
 	return ask_and_show("DELETE", path, NULL, show_removed);
 }
@@ -290,45 +255,19 @@ static enum client_exit user_remove(char **arguments)
 	return removal_user(&request);
 }
 
-/* As ask_and_show; `is_well` judges the answer. */
-static enum client_exit ask_and_judge(const char *path, json_t *body,
-	void (*show)(const json_t *answer), bool (*is_fine)(const json_t *answer))
-{
-	json_t *answer = NULL;
-	enum client_exit result = client_ask("POST", path, body, &answer);
-	if (result)
-		return result;
-	if (options.is_json)
-		print_json(answer, false);
-	else
-		show(answer);
-	result = is_fine(answer) ? CLIENT_FINE : CLIENT_FAILED;
-	json_decref(answer);
-	return result;
-}
-
 static enum client_exit push(char **arguments)
 {
 	json_t *body = json_pack("{ss}", "user", arguments[0]);
 	if (options.mailbox)
 		json_object_set_new(body, "mailbox", json_string(options.mailbox));
-	return ask_and_judge("/push", body, show_push, show_is_pushed);
+	return ask_and_judge("POST", "/push", body, show_push, show_is_pushed);
 }
 
 static enum client_exit queue(char **arguments)
 {
 	(void)arguments;
-	return list("/queue", "pushes", show_queue);
-}
-
-static void show_changed(const json_t *answer)
-{
-	const json_t *dropped = json_object_get(answer, "dropped");
-	long long count = json_integer_value(dropped);
-	if (dropped)
-		printf("%lld push%s dropped\n", count, count == 1 ? "" : "es");
-	else
-		show_flushed(answer);
+	const struct lists_request request = list_asked();
+	return lists_queue(&request);
 }
 
 static enum client_exit change_queue(const char *path)
@@ -383,16 +322,14 @@ static enum client_exit events(char **arguments)
 	return client_follow("/events", on_line);
 }
 
-static void show_pruned(const json_t *answer)
+static enum client_exit trace(char **arguments)
 {
-	printf("registrations removed: %lld, phones nudged: %lld\n",
-		(long long)json_integer_value(json_object_get(answer, "removed")),
-		(long long)json_integer_value(json_object_get(answer, "nudged")));
-	long long kept = json_integer_value(json_object_get(answer, "kept_back"));
-	if (kept)
-		printf("%lld more have expired and stay for now: a day removes only a share of "
-		       "all\n",
-			kept);
+	const struct timeline_request request = {.user = arguments[0],
+		.since = options.since,
+		.mailbox = options.mailbox,
+		.is_followed = (options.given & TAKES_FOLLOW) != 0,
+		.is_json = options.is_json};
+	return timeline_run(&request);
 }
 
 static enum client_exit prune(char **arguments)
@@ -403,24 +340,7 @@ static enum client_exit prune(char **arguments)
 
 static enum client_exit cert_inspect(char **arguments)
 {
-	enum client_exit result = CLIENT_FINE;
-	size_t i;
-	json_t *file;
-	json_t *answer = inspect_files(arguments, options.passphrase_file);
-	json_array_foreach(answer, i, file)
-	{
-		const char *error = json_string_value(json_object_get(file, "error"));
-		if (error || json_object_get(file, "why"))
-			result = CLIENT_FAILED;
-		if (error)
-			fprintf(stderr, "mailpushctl: %s\n", error);
-		else if (options.is_json)
-			print_json(file, true);
-		else
-			show_file(file);
-	}
-	json_decref(answer);
-	return result;
+	return show_file_run(arguments, options.passphrase_file, options.is_json);
 }
 
 static enum client_exit cert_check(char **arguments)
@@ -428,21 +348,30 @@ static enum client_exit cert_check(char **arguments)
 	(void)arguments;
 	json_t *body = json_pack("{sb}", "online", (options.given & TAKES_ONLINE) != 0);
 	return ask_and_judge(
-		"/credentials/check", body, show_credentials, show_are_credentials_fine);
+		"POST", "/credentials/check", body, show_credentials, show_are_credentials_fine);
 }
 
-static void show_log_level(const json_t *answer)
+static enum client_exit alarm_test(char **arguments)
 {
-	char level[FORMAT_SIZE];
-	const char *text = json_string_value(json_object_get(answer, "log_level"));
-	format_printable(text ? text : "unknown", level, sizeof(level));
-	printf("log level is %s until the next start or reload\n", level);
+	(void)arguments;
+	return ask_and_judge("POST", "/alarm/test", NULL, show_alarm_test, show_is_alarm_test_fine);
 }
 
 static enum client_exit log_level(char **arguments)
 {
 	json_t *body = json_pack("{ss}", "level", arguments[0]);
 	return ask_and_show("POST", "/log-level", body, show_log_level);
+}
+
+static enum client_exit top(char **arguments)
+{
+	(void)arguments;
+	return top_run(options.limit);
+}
+
+static enum client_exit complete(char **arguments)
+{
+	return keys_complete(arguments[0], arguments[1]);
 }
 
 static enum client_exit schema(char **arguments)
@@ -455,6 +384,7 @@ static enum client_exit doctor(char **arguments)
 	(void)arguments;
 	const struct doctor_request request = {.config = options.config,
 		.cyrus_conf = options.cyrus_conf,
+		.dovecot_conf = options.dovecot_conf,
 		.user = options.user,
 		.is_socket_given = options.is_socket_given,
 		.is_json = options.is_json,
@@ -474,8 +404,11 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{{"status"}, 0, 0, status, "", "state of the daemon, and its alarms"},
-	{{"doctor"}, 0, TAKES_USER | TAKES_CONFIG | TAKES_CYRUS_CONF | TAKES_PROBLEMS, doctor,
-		"[--user U] [--problems]", "examine the whole site; each problem with its remedy"},
+	{{"top"}, 0, TAKES_LIMIT, top, "", "the same every two seconds, with rates and failures"},
+	{{"doctor"}, 0,
+		TAKES_USER | TAKES_CONFIG | TAKES_CYRUS_CONF | TAKES_DOVECOT_CONF | TAKES_PROBLEMS,
+		doctor, "[--user U] [--problems]",
+		"examine the whole site; each problem with its remedy"},
 	{{"devices", "show"}, 1, TAKES_FULL, device_show, "KEY", "one registration"},
 	{{"devices", "remove"}, NONE_OR_ONE, TAKES_USER | TAKES_TOPIC | TAKES_STATE | TAKES_YES,
 		device_remove, "KEY", "delete a registration"},
@@ -510,7 +443,10 @@ static const struct command {
 	{{"queue", "list"}, 0, TAKES_FULL | TAKES_LIMIT, queue, NULL, NULL},
 	{{"queue"}, 0, TAKES_FULL | TAKES_LIMIT, queue, "", "pending pushes"},
 	{{"events"}, 0, TAKES_FOLLOW, events, "--follow", "events and pushes as they happen"},
+	{{"trace"}, 1, TAKES_SINCE | TAKES_MAILBOX | TAKES_FOLLOW, trace, "USER [--since 2h]",
+		"what happened with the phones of a user, and what it means"},
 	{{"prune"}, 0, 0, prune, "", "remove expired registrations now"},
+	{{"alarm", "test"}, 0, 0, alarm_test, "", "try alarm_mail and alarm_command"},
 	{{"cert", "inspect"}, ONE_OR_MORE, TAKES_PASSPHRASE, cert_inspect, "FILE...",
 		"examine files of certificates and keys"},
 	{{"cert", "check"}, 0, TAKES_ONLINE, cert_check, "[--online]",
@@ -519,6 +455,7 @@ static const struct command {
 	{{"schema"}, NONE_OR_ONE, TAKES_CONFIG, schema, "[KIND]",
 		"the registry's tables as SQL, with the daemon's rights"},
 	{{"log-level"}, 1, 0, log_level, "LEVEL", "error, warn, info or debug"},
+	{{"complete"}, 2, 0, complete, NULL, NULL}, /* for shells */
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -549,19 +486,81 @@ static const struct command *find_command(char **words, int count)
 	return NULL;
 }
 
+/* A group of commands, such as "cert", shows all of them. */
+static bool is_asked_for(const struct command *command, char **words, int count)
+{
+	if (!command->usage || strcmp(command->words[0], words[0]) != 0)
+		return false;
+	const struct command *found = find_command(words, count);
+	return !found ||
+		(found->words[1] && command->words[1] ? !strcmp(found->words[1], command->words[1])
+						      : found->words[1] == command->words[1]);
+}
+
+static enum client_exit print_help(char **words, int count)
+{
+	bool is_known = false;
+	unsigned takes = 0;
+	const char *example = NULL;
+	for (size_t i = 0; i < COMMANDS; i++) {
+		const struct command *command = &commands[i];
+		if (!is_asked_for(command, words, count))
+			continue;
+		const char *second = command->words[1];
+		printf("%s mailpushctl %s%s%s%s%s\n       %s\n",
+			is_known ? "      " : "usage:", command->words[0], second ? " " : "",
+			second ? second : "", *command->usage ? " " : "", command->usage,
+			command->help);
+		is_known = true;
+		takes |= command->takes;
+		if (!example)
+			example = usage_example(command->words[0], second);
+	}
+	if (!is_known)
+		return usage_fail("there is no command '%s'", words[0]);
+	if (takes) {
+		puts("\noptions:");
+		options_print(takes);
+	}
+	if (example)
+		printf("\nexample:\n  %s\n", example);
+	return CLIENT_FINE;
+}
+
+/* `given`: how many arguments there are. */
+static enum client_exit complain_of_missing(const struct command *command, unsigned given)
+{
+	const char *first = command->words[0];
+	const char *second = command->words[1];
+	const char *usage = command->usage;
+	mem_auto char *text = mem_printf("%s is missing%s%s%s%s%s%s",
+		usage_argument(first, second, given), usage ? "; usage: mailpushctl " : "",
+		usage ? first : "", usage && second ? " " : "", usage && second ? second : "",
+		usage ? " " : "", usage ? usage : "");
+	return usage_fail("%s", text);
+}
+
 static enum client_exit run(char **words, int count)
 {
+	if (options.is_help_wanted && count)
+		return print_help(words, count);
+	if (options.is_help_wanted) {
+		print_usage(stdout);
+		return CLIENT_FINE;
+	}
 	const struct command *command = find_command(words, count);
 	if (!command && count > 0 && !strcmp(words[0], "cert"))
-		return usage_error("cert needs %s", "inspect or check");
+		return usage_fail("cert needs %s", "inspect or check");
 	if (!command && count > 0 && !strcmp(words[0], "registry"))
-		return usage_error("registry needs %s", "freeze or thaw");
+		return usage_fail("registry needs %s", "freeze or thaw");
 	if (!command && count > 0 && !strcmp(words[0], "user"))
-		return usage_error("user needs %s", "export or remove");
+		return usage_fail("user needs %s", "export or remove");
+	if (!command && count > 0 && !strcmp(words[0], "alarm"))
+		return usage_fail("alarm needs %s", "test");
 	if (!count)
-		return usage_error("%s", "no command is given");
+		return usage_fail("%s", "no command is given");
 	if (!command)
-		return usage_error("there is no command '%s'", words[0]);
+		return usage_fail("there is no command '%s'", words[0]);
 	int taken = command->words[1] ? 2 : 1;
 	int left = count - taken;
 	int least = command->arguments;
@@ -571,141 +570,33 @@ static enum client_exit run(char **words, int count)
 		most = command->arguments == ONE_OR_MORE ? left : 1;
 	}
 	if (left < least)
-		return usage_error("%s is missing", command->usage);
+		return complain_of_missing(command, (unsigned)left);
 	if (left > most)
-		return usage_error("unexpected argument '%s'", words[taken + most]);
+		return usage_fail("unexpected argument '%s'", words[taken + most]);
 	if (options.given & ~command->takes)
-		return usage_error("%s does not take one of these options", command->words[0]);
+		return usage_fail("%s does not take one of these options", command->words[0]);
+	if (options.user && strpbrk(options.user, "*?"))
+		return usage_fail("--user '%s': give one whole name, as patterns are not known",
+			options.user);
 	client_init(options.socket);
 	enum client_exit result = command->run(words + taken);
 	client_fini();
 	return result;
 }
 
-static bool parse_limit(const char *text)
-{
-	char *end;
-	options.limit = strtol(text, &end, 10);
-	return end != text && !*end && options.limit > 0;
-}
-
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"all", no_argument, NULL, TAKES_ALL},
-		{"columns", required_argument, NULL, 'n'},
-		{"config", required_argument, NULL, 'c'},
-		{"confirmed", no_argument, NULL, TAKES_CONFIRMED},
-		{"cyrus-conf", required_argument, NULL, 'C'},
-		{"dry-run", no_argument, NULL, TAKES_DRY_RUN},
-		{"follow", no_argument, NULL, TAKES_FOLLOW},
-		{"forgotten", no_argument, NULL, TAKES_FORGOTTEN},
-		{"from", required_argument, NULL, 'r'},
-		{"from-password-file", required_argument, NULL, 'W'},
-		{"full", no_argument, NULL, TAKES_FULL},
-		{"help", no_argument, NULL, 'h'},
-		{"json", no_argument, NULL, 'j'},
-		{"last", no_argument, NULL, TAKES_LAST},
-		{"limit", required_argument, NULL, 'l'},
-		{"mailbox", required_argument, NULL, 'm'},
-		{"online", no_argument, NULL, TAKES_ONLINE},
-		{"passphrase-file", required_argument, NULL, 'p'},
-		{"password-file", required_argument, NULL, 'w'},
-		{"problems", no_argument, NULL, TAKES_PROBLEMS},
-		{"socket", required_argument, NULL, 's'},
-		{"state", required_argument, NULL, 't'},
-		{"topic", required_argument, NULL, 'T'},
-		{"user", required_argument, NULL, 'u'},
-		{"version", no_argument, NULL, 'V'},
-		{"yes", no_argument, NULL, TAKES_YES},
-		{NULL, 0, NULL, 0},
-	};
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_DFL);
 	table_use_colours();
-	int option;
-	while ((option = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
-		switch (option) {
-		case TAKES_ALL:
-		case TAKES_FOLLOW:
-		case TAKES_FULL:
-		case TAKES_LAST:
-		case TAKES_FORGOTTEN:
-		case TAKES_ONLINE:
-		case TAKES_PROBLEMS:
-		case TAKES_YES:
-		case TAKES_DRY_RUN:
-		case TAKES_CONFIRMED:
-			options.given |= (unsigned)option;
-			break;
-		case 'c':
-			options.given |= TAKES_CONFIG;
-			options.config = optarg;
-			break;
-		case 'C':
-			options.given |= TAKES_CYRUS_CONF;
-			options.cyrus_conf = optarg;
-			break;
-		case 'h':
-			print_usage(stdout);
-			return CLIENT_FINE;
-		case 'j':
-			options.is_json = true;
-			break;
-		case 'l':
-			options.given |= TAKES_LIMIT;
-			if (!parse_limit(optarg))
-				return (int)usage_error(
-					"--limit '%s' is not a number above 0", optarg);
-			break;
-		case 'm':
-			options.given |= TAKES_MAILBOX;
-			options.mailbox = optarg;
-			break;
-		case 'p':
-			options.given |= TAKES_PASSPHRASE;
-			options.passphrase_file = optarg;
-			break;
-		case 'W':
-			options.given |= TAKES_FROM_PASSWORD;
-			options.from_password_file = optarg;
-			break;
-		case 'w':
-			options.given |= TAKES_PASSWORD;
-			options.password_file = optarg;
-			break;
-		case 's':
-			options.socket = optarg;
-			options.is_socket_given = true;
-			break;
-		case 'u':
-			options.given |= TAKES_USER;
-			options.user = optarg;
-			break;
-		case 'n':
-			options.given |= TAKES_COLUMNS;
-			options.columns = optarg;
-			break;
-		case 'r':
-			options.given |= TAKES_FROM;
-			options.from = optarg;
-			break;
-		case 't':
-			options.given |= TAKES_STATE;
-			options.state = optarg;
-			break;
-		case 'T':
-			options.given |= TAKES_TOPIC;
-			options.topic = optarg;
-			break;
-		case 'V':
-			puts("mailpushctl " MAILPUSH_VERSION);
-			return CLIENT_FINE;
-		default:
-			return CLIENT_USAGE;
-		}
+	enum client_exit result = options_read(argc, argv, &options);
+	if (result)
+		return (int)result;
+	if (options.is_version_wanted) {
+		puts("mailpushctl " MAILPUSH_VERSION);
+		return CLIENT_FINE;
 	}
-	enum client_exit result = run(argv + optind, argc - optind);
+	result = run(options.words, options.count);
 	if (fflush(stdout) || ferror(stdout)) {
 		fprintf(stderr, "mailpushctl: cannot write the output: %s\n", strerror(errno));
 		return CLIENT_FAILED;

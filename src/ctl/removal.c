@@ -2,7 +2,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "console/format.h"
+#include "console/print.h"
+#include "console/unknown_user.h"
 #include "ctl/pages.h"
+#include "driver/registry_row.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -50,6 +54,29 @@ static void count_rows(void *ctx, const json_t *rows, bool is_first)
 	*count += json_array_size(rows);
 }
 
+static bool is_state(const char *text)
+{
+	for (int i = 0; i < REGISTRY_STATES; i++)
+		if (!strcmp(text, registry_state_names[i]))
+			return true;
+	return false;
+}
+
+static enum client_exit explain_states(const char *text)
+{
+	char printable[PRINT_MAX];
+	format_printable(text, printable, sizeof(printable));
+	fprintf(stderr, "mailpushctl: --state '%s' is none; the states are", printable);
+	for (int i = 0; i < REGISTRY_STATES; i++)
+		fprintf(stderr, "%s %s",
+			!i				  ? ""
+				: i + 1 < REGISTRY_STATES ? ","
+							  : " and",
+			registry_state_names[i]);
+	fputc('\n', stderr);
+	return CLIENT_USAGE;
+}
+
 static enum client_exit not_meant(void)
 {
 	fputs("mailpushctl: nothing was removed; give --yes to do so\n", stderr);
@@ -90,6 +117,8 @@ enum client_exit removal_devices(const struct removal_request *request)
 			stderr);
 		return CLIENT_USAGE;
 	}
+	if (request->state && !is_state(request->state))
+		return explain_states(request->state);
 	/* Phones that register during the count stay. */
 	double before_s = (double)clock_unix_ms() / 1000;
 	json_t *keys = json_array();
@@ -118,17 +147,25 @@ enum client_exit removal_user(const struct removal_request *request)
 	if (!result)
 		result = pages_walk(forgotten_path, "forgotten", 0, count_rows, &forgotten);
 	if (!result && !request->is_json)
-		printf("registrations: %zu, forgotten ones: %zu\n", devices, forgotten);
-	if (result || !request->is_meant)
-		return result ? result : not_meant();
+		printf("registrations: %zu, forgotten registrations: %zu; the pushes and the trace "
+		       "of "
+		       "this user go with them\n",
+			devices, forgotten);
+	if (result)
+		return result;
+	if (!request->is_meant) {
+		if (!devices && !forgotten)
+			unknown_user_explain(request->user);
+		return not_meant();
+	}
 	json_t *answer = NULL;
 	result = client_ask(
 		"POST", "/user/remove", json_pack("{ss}", "user", request->user), &answer);
 	if (result)
 		return result;
-	print_removed(request,
-		json_integer_value(json_object_get(answer, "removed")) +
-			json_integer_value(json_object_get(answer, "dropped")));
+	long long removed = json_integer_value(json_object_get(answer, "removed")) +
+		json_integer_value(json_object_get(answer, "dropped"));
+	print_removed(request, removed);
 	json_decref(answer);
-	return CLIENT_FINE;
+	return removed ? CLIENT_FINE : unknown_user_explain(request->user);
 }

@@ -29,7 +29,8 @@ enum client_exit schema_print(const char *kind, const char *config_path)
 		return print_schema(kind);
 	struct err err;
 	struct config *config = NULL;
-	if (config_file_read(config_path ? config_path : DEFAULT_CONFIG, &config, &err)) {
+	if (config_file_read(
+		    config_path ? config_path : DEFAULT_CONFIG, "--config", &config, &err)) {
 		fprintf(stderr, "mailpushctl: %s\n", err.text);
 		return CLIENT_FAILED;
 	}

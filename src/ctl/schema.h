@@ -1,7 +1,7 @@
 /*
  * schema - the tables of a registry as SQL, for sites where the daemon may not make them.
  *
- * Asks neither daemon nor database.
+ * It asks no daemon and no database.
  */
 #ifndef MAILPUSH_CTL_SCHEMA_H
 #define MAILPUSH_CTL_SCHEMA_H

@@ -2,6 +2,8 @@
 
 #include "console/format.h"
 #include "console/member.h"
+#include "ctl/inspect.h"
+#include "show/show.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -77,7 +79,7 @@ static void show_key(const json_t *json)
 		     "its name ends in .p8");
 }
 
-void show_file(const json_t *json)
+static void show_file(const json_t *json)
 {
 	static const struct {
 		const char *kind;
@@ -101,4 +103,26 @@ void show_file(const json_t *json)
 		show_key(json);
 	if (*why)
 		print_member("NOT USABLE", why);
+}
+
+enum client_exit show_file_run(char **paths, const char *passphrase_file, bool is_json)
+{
+	enum client_exit result = CLIENT_FINE;
+	size_t i;
+	json_t *file;
+	json_t *answer = inspect_files(paths, passphrase_file);
+	json_array_foreach(answer, i, file)
+	{
+		const char *error = json_string_value(json_object_get(file, "error"));
+		if (error || json_object_get(file, "why"))
+			result = CLIENT_FAILED;
+		if (error)
+			fprintf(stderr, "mailpushctl: %s\n", error);
+		else if (is_json)
+			show_json(file, true);
+		else
+			show_file(file);
+	}
+	json_decref(answer);
+	return result;
 }

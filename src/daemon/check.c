@@ -3,6 +3,7 @@
 #include "apns/sender.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "config/config_consistency.h"
 #include "config/input_files.h"
 #include "config/listen.h"
 #include "config/notify_socket.h"
@@ -248,6 +249,8 @@ static void check_topic(struct check *check, const struct config *config,
 		is_served = is_served ||
 			(input_files->credentials[i] &&
 				!strcmp(input_files->credentials[i]->topic, topic));
+	if (!*config->imapd_conf)
+		return;
 	if (!*topic)
 		fault(check,
 			"imapd_conf: aps_topic is not set in %s, so Cyrus does not offer push to "
@@ -261,6 +264,12 @@ static void check_topic(struct check *check, const struct config *config,
 			topic, config->imapd_conf);
 }
 
+static void on_warning(void *ctx, const char *key, const char *text)
+{
+	const struct check *check = ctx;
+	fprintf(stderr, "%s: warning: %s: %s\n", check->path, key, text);
+}
+
 int check_run(const char *path, const struct config *config)
 {
 	struct check check = {.path = path};
@@ -270,6 +279,7 @@ int check_run(const char *path, const struct config *config)
 	unsigned loaded = check_credentials(&check, config, input_files);
 	if (input_files->imapdconf)
 		check_topic(&check, config, input_files, loaded);
+	config_consistency_warn(config, input_files, on_warning, &check);
 	input_files_free(input_files);
 	const char *registry = database_file(config->registry);
 	if (registry)
@@ -279,6 +289,8 @@ int check_run(const char *path, const struct config *config)
 		check_place(&check, "notify_socket", config->notify_socket, S_IFSOCK);
 	if (*config->stream_socket)
 		check_place(&check, "stream_socket", config->stream_socket, S_IFSOCK);
+	if (*config->dovecot_socket)
+		check_place(&check, "dovecot_socket", config->dovecot_socket, S_IFSOCK);
 	if (*config->control_socket)
 		check_place(&check, "control_socket", config->control_socket, S_IFSOCK);
 	check_group(&check, "socket_group", config->socket_gid);

@@ -120,7 +120,7 @@ static bool take_in(struct file_watch *watch, const struct look *look)
 	return is_changed;
 }
 
-/* Not while the pool looks, nor before the loop has closed the timer. */
+/* Frees only when the pool does not look and the loop has closed the timer. */
 static void free_if_idle(struct file_watch *watch)
 {
 	if (!watch->is_closed || watch->is_looking)

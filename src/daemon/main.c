@@ -1,5 +1,5 @@
 /*
- * mailpushd - pushes news of changed mailboxes from a Cyrus IMAP server to Apple's push service.
+ * mailpushd - pushes news of changed mailboxes from Cyrus IMAP and Dovecot to Apple's push service.
  *
  * The map: every module, by folder in the order of the stages (a folder knows only those before
  * it), in a folder by the way of an event.  docs/architecture.md has the same in prose, what
@@ -15,8 +15,9 @@
  *   threadname      what ps calls a thread
  *   processes       those of this machine, for doctor
  *   confine         how doctor runs a program that it doubts
+ *   descriptors     how many are open
  *
- * base/ - below everything: memory, text, time, threads, the log
+ * base/ - below everything: memory, text, time, the log
  *   mem             memory, or the process ends
  *   err             the text of a failure, for a person
  *   buf             a growing run of bytes
@@ -28,23 +29,39 @@
  *   random          random numbers that a seed repeats
  *   backoff         how long to wait before the next attempt
  *   base64url       bytes as text without escapes
- *   lookup          the addresses of a name, within a deadline
- *   worker          a thread that does jobs in batches
- *   joblist         the jobs that wait for it
  *   log             the log, written by a thread of its own
  *   ratelimit       limits the lines that others can cause
  *   alarm           conditions that last until their cause is removed
  *   histogram       how long something took, in buckets
- *   http            an HTTP server in our loop
+ *
+ * loop/ - what joins the loop, which never waits
+ *   worker          a thread that does jobs in batches
+ *   joblist         the jobs that wait for it
+ *   http            an HTTP server
+ *   host_header     whom a request thinks it asks
+ *   network         addresses of clients
+ *
+ * alert/ - tells people of alarms by mail
+ *   alarm_mail      from an alarm to a message that has left
+ *   mail_diary      which alarms were mailed, and which are to be
+ *   mail_text       the message
+ *   mail_send       its way to the mail server
+ *   remedy          what to do about an alarm
  *
  * event/ - the meaning of an event
  *   event           what happened, and to whose mailbox
+ *   bounds          how much of names and registrations is taken
  *   flat            the flat JSON that Cyrus writes
+ *   dovecot_event   the JSON of Dovecot's plugin
+ *   field           a text of an event, and what is accepted of it
  *   mailbox         owner and folder of a name, in whatever form it is written
  *   mailbox_ids     where a mailbox was, by the id that it keeps
  *   utf7            names of mailboxes, decoded
+ *   xaps_event      what Dovecot's plugin for xapsd says
  *   acl             who may read a mailbox
  *   groups          the members of groups that an ACL names
+ *   user_site       the names of Dovecot's users where they are of a site of their own
+ *   user_settings   what is set for single users
  *   imapdconf       the settings of Cyrus that change what its events mean
  *   relay           what follows from an event: register, urgent, deferred, delete, ignore
  *
@@ -65,32 +82,24 @@
  *   forward_client  gives a notification to the socket of another program
  *   notification_write writes a notification for the other kind of socket
  *
- * registry/ - which phones subscribed to which mailboxes; a thread of its own
- *   registry        the thread: jobs in, results out
- *   registry_job    what can be asked, and what comes back
- *   batch           a batch in order, in one transaction
+ * driver/ - what a database is asked and how it answers: the contract of all drivers
+ *   ops             the functions that a driver implements
+ *   registry_row    a registration as it is stored, and the trace that stays of it
+ *   mailbox_place   the bytes by which a database looks a mailbox up
  *   failure         what a failure of the database means for what is done next
  *   health          how the database is doing, for people
- *   rules           what all kinds of job share
- *   renewal         a phone registers
- *   news_match      who subscribed to a changed mailbox
- *   mailbox_change  mailboxes deleted or renamed
- *   mailbox_place   the bytes by which a database looks a mailbox up
  *   password_file   the password for a database
- *   token_change    what Apple's verdict on a token does
- *   tidy            registrations that are not renewed expire
- *   listing         questions of people
- *   result          what a job brings back, built row by row
- *   push_target     all that is needed to push to one registration
- *   suspended_users whose registrations wait for a sign of life
- *   ops             the functions of a database: what a driver implements
+ *   lookup          the addresses of its name, within a deadline
  *
  * sqlite/ - a registry in SQLite, and what both files of SQLite share
  *   sqlite          the driver
  *   schema          its tables
  *   statement       its statements
- *   traces          its memory of registrations that are gone
- *   upheaval        its deletes and renames of accounts and folders
+ *   sqlite_query    how a statement is bound, read and ended
+ *   sqlite_find     its questions
+ *   sqlite_write    its writes
+ *   sqlite_change   its deletes and renames of accounts and folders
+ *   tombstones      its memory of registrations that are gone
  *   sqlite_file     both files: opened, brought up to date, what is said of a failure
  *   inplace         are the files still where they were opened?
  *   walfile         would SQLite take the log that it finds?
@@ -125,11 +134,25 @@
  * database/ - the list of drivers
  *   database        from a url to its driver; what is said of a url
  *
- * queue/ - when each registration is pushed to, kept across crashes
- *   queue           the folder's interface: decides, numbers, hands to the store
- *   schedule        decides when each registration is pushed to next
- *   schedule_inner  its entries, shared by the next four
- *   schedule_entry  how an entry changes
+ * registry/ - which phones subscribed to which mailboxes; a thread of its own
+ *   registry        the thread: jobs in, results out
+ *   registry_job    what can be asked, and what comes back
+ *   batch           a batch in order, in one transaction
+ *   rules           what all kinds of job share
+ *   renewal         a phone registers
+ *   news_match      who subscribed to a changed mailbox
+ *   mailbox_change  mailboxes deleted or renamed
+ *   token_change    what Apple's verdict on a token does
+ *   tidy            registrations that are not renewed expire
+ *   listing         questions of people
+ *   result          what a job brings back, built row by row
+ *   push_target     all that is needed to push to one registration
+ *   suspended_users whose registrations wait for a sign of life
+ *
+ * schedule/ - when each registration is pushed to, and about which mailboxes
+ *   schedule        what the decisions are
+ *   schedule_entry  its entries, and how they move
+ *   schedule_change news comes; a registration is renewed, stopped or gone
  *   schedule_flight pushes on their way to Apple
  *   schedule_load   takes in what the file held at the start
  *   schedule_suspend  news of suspended registrations
@@ -137,8 +160,11 @@
  *   news            the mailboxes that changed for one registration
  *   rate            max_push_rate
  *   slow_start      a start with pushes waiting begins with one
- *   store           the queue on disk; a thread of its own
  *   job             one decision on its way to disk
+ *
+ * queue/ - the schedule's decisions kept across crashes; the only way to it
+ *   queue           the folder's interface: lets the schedule decide, numbers, hands to the store
+ *   store           the queue on disk; a thread of its own
  *   file            its SQLite file
  *   load            reads all of it
  *   phones          the last event and push of each registration
@@ -154,6 +180,7 @@
  *   topics          the topics that a certificate is good for
  *   tls_identity    does OpenSSL accept it?
  *   jwt             a provider token
+ *   logins          who may look at people's phones on the page
  *   provider        one token for all connections that use it
  *
  * apns/ - HTTP/2 to Apple, and what its answers mean
@@ -196,12 +223,25 @@
  *   topic_health    is a whole topic in trouble: no credential, the wrong host or certificate?
  *   observer        callbacks for those who follow events and answers
  *
+ * trace/ - what happened with each user's phones in the last days, for mailpushctl trace
+ *   trace           entries in, questions answered; a thread of its own
+ *   trace_event     what the trace says of an event
+ *   trace_entry     one thing that happened, and its bytes
+ *   trace_share     how much of it one user may fill
+ *   trace_job       what its thread does
+ *   trace_ring      its file, of which the oldest part is overwritten
+ *   trace_search    the entries of one user, found or erased
+ *   trace_words     an entry in words
+ *
  * arrival/ - the way of an event in
  *   arrivals        up to the acknowledgement
  *   arrival         one event on its way
  *   admission       is it malformed, to be ignored, or to be taken in?
  *   event_log       what the log says of an event
  *   overload        how much may wait on its way in
+ *   dovecot_door    for whom counts what a process says at Dovecot's socket
+ *   user_names      the names of uids, asked for off the loop
+ *   origin          from which mail server an event is, also when it is parked
  *   registering     what a registration asks of the registry
  *   known_ids       is the mailbox known under another name?
  *   merge_key       which two changes are one
@@ -209,6 +249,13 @@
  *   parking         the registry is silent: events wait in the queue's file
  *   registry_outcome what follows from the registry's answer to an event
  *   forward         notifications for other programs
+ *
+ * xaps/ - the doors for Dovecot's plugin for xapsd
+ *   xaps_http       its HTTP API
+ *   xaps_request    its JSON
+ *   xaps_socket     the older door, a unix socket
+ *   xaps_line       its lines
+ *   xaps_call       a request on its way, until it is answered
  *
  * flow/ - what joins the stages
  *   pipeline        the way of an event, joined; the simulation runs it too
@@ -226,52 +273,59 @@
  *   response        answers in JSON
  *   db_query        a question as a job of registry or queue
  *   db_totals       sizes and counts of the databases
- *   held_credential what a person is told about a credential on hold
+ *   held_credential a credential on hold, in words for people
+ *   silence         does an alarm mean that phones get no pushes?
  *   status          all that the daemon knows about itself
  *   prometheus      the same for Prometheus
  *   status_page     the same for a browser
+ *   page_login      who may look at phones there, and a line about each look
  *   page_text       its text, made of page/
  *   event_stream    clients that follow the events
+ *   trace_json      an entry of the trace
  *
  * admin/ - the control socket and the commands behind it
  *   control         the socket, and which request goes where
- *   host_header     whom a request thinks it asks
  *   request_params  what comes with a request
  *   deferred_request a request that waits for a database
- *   device_page     which page of registrations is asked for
- *   devices         list, show, prune
+ *   devices         list, show, export, prune
  *   forgotten       registrations that are gone, and why
+ *   timeline        what happened with a user's phones
  *   registration_json a registration as one JSON object
- *   export          all of them, to be taken elsewhere
- *   import          those that come from elsewhere
- *   registry_freeze the registry stands still while it is copied
+ *   import          registrations that come from elsewhere
+ *   registry_freeze nothing changes in the registry while it is copied
  *   removal         one or several by their keys, or everything of a user
  *   queue_commands  list, flush, drop
+ *   alarm_test      tries alarm_mail and alarm_command
  *   obstacles       why pushes cannot go now
  *   test_push       a test push to a user's phones
  *   test_credentials a look at each credential
  *
  * daemon/ - the process
  *   main            options, and the user of the process
+ *   life            start, run, stop
  *   parts           starts the parts in order, and stops them
+ *   signals         SIGTERM, SIGINT, SIGHUP
  *   check           mailpushd -n
  *   reload          SIGHUP, and files that changed
  *   file_watch      notices changes of files
+ *   group_refresh   who is in groups of the system
  *   socket_watch    are the sockets still there?
  *   clock_watch     was the clock set?
  *   backlog         the kernel's limit on waiting datagrams
  *   systemd         notifications to systemd
  *   systemd_status  the daemon in one sentence
  *
- * The other programs have maps of their own: ctl/main.c for mailpushctl (with console/ and
- * doctor/), notify/main.c for mailpush-notify, sim/main.c for mailpush-apns-sim.
+ * The other programs have maps of their own: ctl/main.c for mailpushctl (console/, show/,
+ * transfer/, checkup/, doctor/ and doctor_dovecot/), notify/main.c for mailpush-notify, sim/main.c
+ * for mailpush-apns-sim, dovecot/mailpush_plugin.c for Dovecot's plugins.
  */
 #include "base/version.h"
 #include "config/config_file.h"
 #include "config/process.h"
 #include "daemon/check.h"
-#include "daemon/parts.h"
+#include "daemon/life.h"
 
+#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -281,7 +335,7 @@
 static void print_usage(FILE *to)
 {
 	fputs("usage: mailpushd [-n] [-c file]\n"
-	      "       mailpushd -h | -V\n"
+	      "       mailpushd -h | --help | -V | --version\n"
 	      "\n"
 	      "  -c file  the configuration, " DEFAULT_CONFIG " if not given\n"
 	      "  -n       check the configuration and what it names, then exit\n"
@@ -298,10 +352,12 @@ int main(int argc, char **argv)
 		return 1;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
+	static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
 	const char *path = DEFAULT_CONFIG;
 	bool is_check = false;
 	int option;
-	while ((option = getopt(argc, argv, "c:nhV")) != -1) {
+	while ((option = getopt_long(argc, argv, "c:nhV", longs, NULL)) != -1) {
 		switch (option) {
 		case 'c':
 			path = optarg;
@@ -327,7 +383,7 @@ int main(int argc, char **argv)
 	}
 	struct config *config = NULL;
 	struct err err;
-	if (config_file_read(path, &config, &err)) {
+	if (config_file_read(path, "-c", &config, &err)) {
 		fprintf(stderr, "mailpushd: %s\n", err.text);
 		return 1;
 	}
@@ -336,7 +392,7 @@ int main(int argc, char **argv)
 	if (process_become(config->user, &err))
 		fprintf(stderr, "mailpushd: %s\n", err.text);
 	else
-		status = is_check ? check_run(path, config) : parts_run(path, config);
+		status = is_check ? check_run(path, config) : life_run(path, config);
 	config_file_free(config);
 	return status;
 }

@@ -1,5 +1,6 @@
 #include "daemon/reload.h"
 
+#include "apns/tls.h"
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -12,6 +13,7 @@
 #include "monitor/held_credential.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define SETTLE_MS (2 * CLOCK_SECOND_MS)
 #define LOOK_MS (5 * CLOCK_SECOND_MS)
@@ -20,19 +22,20 @@
 
 struct reload {
 	uv_loop_t *loop;
-	const struct config *config;
+	struct config *config;
 	struct reload_needs needs;
 	struct file_watch *watch;
 	uv_work_t work;
 	struct input_files *fresh;
 	struct config *reread; /* NULL: it was not read, or could not be */
 	struct err reread_err;
+	X509_STORE *trust;   /* of reread, if settings of Apple's changed; else NULL */
 	uv_timer_t patience; /* looks again at files that do not match or could not be read */
 	bool is_running;
 	bool is_patient; /* the one that runs */
 	bool is_wanted;	 /* another one follows it */
 	bool is_patient_wanted;
-	bool is_spoilt; /* mailpush.conf as last read */
+	const char *refused; /* of mailpush.conf as last read: all, or a key; NULL: nothing */
 	bool is_stopped;
 	bool is_closed; /* its handle */
 };
@@ -54,7 +57,7 @@ static void on_again(uv_timer_t *timer)
 	run(timer->data, true);
 }
 
-struct reload *reload_new(uv_loop_t *loop, const struct config *config)
+struct reload *reload_new(uv_loop_t *loop, struct config *config)
 {
 	static const struct file_watch_settings settings = {
 		.settle_ms = SETTLE_MS, .look_ms = LOOK_MS};
@@ -97,25 +100,65 @@ void reload_first(struct reload *reload, const struct reload_needs *needs)
 	put_in_force(reload, false);
 }
 
+static bool concerns_apple(const struct config *config, const struct config *reread)
+{
+	static const char *const keys[] = {"apns_host", "apns_port", "apns_ca_file", "connections",
+		"priority", "proxy", "proxy_password_file", NULL};
+	return config_diff_concerns(config->written, reread->written, keys);
+}
+
+static void read_config(struct reload *reload)
+{
+	const struct config *config = reload->config;
+	struct config *reread = NULL;
+	if (config_file_read(reload->needs.config_path, "-c", &reread, &reload->reread_err))
+		return;
+	const char *ca_file = *reread->apns_ca_file ? reread->apns_ca_file : NULL;
+	if (concerns_apple(config, reread) &&
+		tls_trust(ca_file, &reload->trust, &reload->reread_err) < 0) {
+		config_file_free(reread);
+		return;
+	}
+	/* The registry was opened for that one. */
+	free(reread->site);
+	reread->site = mem_dup(config->site);
+	/* With Cyrus its sockets would come or go. */
+	if (!*reread->imapd_conf != !*config->imapd_conf) {
+		log_event(LOG_LEVEL_WARN, "config",
+			"whether imapd_conf is \"\" takes effect after a restart of mailpushd");
+		free(reread->imapd_conf);
+		reread->imapd_conf = mem_dup(config->imapd_conf);
+	}
+	reload->reread = reread;
+}
+
 static void on_work(uv_work_t *work)
 {
 	struct reload *reload = work->data;
 	if (!reload->is_patient)
-		config_file_read(reload->needs.config_path, &reload->reread, &reload->reread_err);
-	reload->fresh = input_files_read(reload->config);
+		read_config(reload);
+	reload->fresh = input_files_read(reload->reread ? reload->reread : reload->config);
 }
 
-/* Of mailpush.conf only the level of the log takes effect; the parts keep the rest from the start.
- */
-static void use_config(const struct config *config, const struct config *reread)
+static void use_config(struct reload *reload, struct config *reread)
 {
-	log_set_level(reread->log_level);
-	mem_auto char *waiting = config_diff_that_wait(config->written, reread->written);
+	mem_auto char *waiting = config_diff_that_wait(reload->config->written, reread->written);
 	if (waiting)
 		log_event(LOG_LEVEL_WARN, "config",
-			"keys of mailpush.conf, or the files they name, have changed; restart "
-			"mailpushd to apply that",
+			"keys of mailpush.conf have changed that take effect after a restart of "
+			"mailpushd",
 			log_text("keys", waiting));
+	keyring_configure(reload->needs.keyring, reread);
+	reread->peers.self = reload->config->peers.self;
+	peer_allow(&reread->peers, geteuid());
+	peer_allow(&reread->dovecot_peers, geteuid());
+	peer_allow(&reread->control_peers, geteuid());
+	struct sockaddr_storage http_listen = reload->config->http_listen;
+	config_diff_take(reload->config, reread);
+	log_set_level(reload->config->log_level);
+	int failed = reload->needs.configured(
+		reload->needs.ctx, mem_steal(reload->trust), &http_listen, &reload->reread_err);
+	reload->refused = failed ? "http_listen" : NULL;
 }
 
 /* The registry was opened for the site of the start. */
@@ -131,17 +174,26 @@ static void keep_site(struct input_files *input_files, struct input_files *fresh
 	fresh->site = mem_steal(input_files->site);
 }
 
+static char *describe(const char *refused, bool is_imapdconf_read)
+{
+	const char *imapdconf = is_imapdconf_read ? NULL : "imapd.conf";
+	return mem_printf("reloaded%s%s%s%s", refused || imapdconf ? ", except for " : "",
+		refused ? refused : "", refused && imapdconf ? " and " : "",
+		imapdconf ? imapdconf : "");
+}
+
 static void apply(struct reload *reload, struct input_files *fresh)
 {
 	const struct reload_needs *needs = &reload->needs;
 	bool is_read = fresh->imapdconf;
 	struct config *reread = mem_steal(reload->reread);
-	if (reread)
-		use_config(reload->config, reread);
 	/* Files that this reload did not read keep their last state. */
-	reload->is_spoilt = reload->is_patient ? reload->is_spoilt : !reread;
+	if (reread)
+		use_config(reload, reread);
+	else if (!reload->is_patient)
+		reload->refused = "mailpush.conf";
 	config_file_free(reread);
-	if (is_read && !reload->is_spoilt)
+	if (is_read && !reload->refused)
 		alarm_clear("reload");
 	else
 		alarm_raise("reload", "%s; the previous settings stay in force",
@@ -150,8 +202,8 @@ static void apply(struct reload *reload, struct input_files *fresh)
 		keep_site(needs->input_files, fresh);
 	input_files_replace(needs->input_files, fresh);
 	put_in_force(reload, reload->is_patient);
-	log_event(LOG_LEVEL_INFO, "daemon",
-		is_read ? "reloaded" : "reloaded, except for imapd.conf",
+	mem_auto char *text = describe(reload->is_patient ? NULL : reload->refused, is_read);
+	log_event(LOG_LEVEL_INFO, "daemon", text,
 		log_text("aps_topic", needs->input_files->imapdconf->aps_topic));
 	credential_check_soon(needs->credential_check);
 	if (!reload->is_patient) {
@@ -161,7 +213,7 @@ static void apply(struct reload *reload, struct input_files *fresh)
 	delivery_wake(needs->services->delivery);
 }
 
-/* Not while the pool has it, nor before the loop has closed its handle. */
+/* Frees only when the pool does not have it and the loop has closed its handle. */
 static void free_if_idle(struct reload *reload)
 {
 	if (!reload->is_running && reload->is_closed)
@@ -176,6 +228,7 @@ static void on_done(uv_work_t *work, int status)
 	if (reload->is_stopped || status) {
 		input_files_free(fresh);
 		config_file_free(mem_steal(reload->reread));
+		X509_STORE_free(mem_steal(reload->trust));
 		free_if_idle(reload);
 		return;
 	}

@@ -1,6 +1,7 @@
 /*
  * reload - reads imapd.conf and the credentials' files again at SIGHUP and when they change; at
- * SIGHUP also mailpush.conf, of which only the level of the log takes effect.
+ * SIGHUP also mailpush.conf, of which all takes effect that need not wait for a restart
+ * (config_diff.h).
  *
  * Reading waits for a disk, so it runs on libuv's pool.  If a file cannot be read, the previous
  * state stays in force, with an alarm.  While somebody replaces a pair one file at a time, the
@@ -29,10 +30,17 @@ struct reload_needs {
 	struct keyring *keyring;
 	struct credential_check *credential_check;
 	const struct services *services;
+	/*
+	 * The configuration was changed: all parts take it.  `trust` as in pipeline_configure.  On
+	 * failure `err` says what is as it was.
+	 */
+	int (*configured)(void *ctx, X509_STORE *trust, const struct sockaddr_storage *http_listen,
+		struct err *err);
+	void *ctx;
 };
 
 /* Before the files are read for the first time, so that no change goes unseen. */
-struct reload *reload_new(uv_loop_t *loop, const struct config *config);
+struct reload *reload_new(uv_loop_t *loop, struct config *config);
 /* Applies the files once the parts exist.  Before all functions below. */
 void reload_first(struct reload *reload, const struct reload_needs *needs);
 void reload_now(struct reload *reload);

@@ -18,10 +18,14 @@ struct place {
 struct socket_watch {
 	struct datagram *datagram;
 	struct stream *stream;
+	struct stream *dovecot_stream;
+	struct xaps_socket *xaps_socket;
 	struct control *control;
 	uv_timer_t timer;
 	struct place at_notify;
 	struct place at_stream;
+	struct place at_dovecot;
+	struct place at_xaps;
 	struct place at_control;
 	unsigned looking;
 	bool is_stopped; /* it touches no socket any more */
@@ -34,13 +38,21 @@ static void free_if_over(struct socket_watch *watch)
 		free(watch);
 }
 
+static struct stream *stream_at(const struct place *place)
+{
+	const struct socket_watch *watch = place->watch;
+	return place == &watch->at_dovecot ? watch->dovecot_stream : watch->stream;
+}
+
 static const struct peer_file *file_of(const struct place *place)
 {
 	const struct socket_watch *watch = place->watch;
 	if (place == &watch->at_notify)
 		return watch->datagram ? datagram_file(watch->datagram) : NULL;
-	if (place == &watch->at_stream)
-		return watch->stream ? stream_file(watch->stream) : NULL;
+	if (place == &watch->at_stream || place == &watch->at_dovecot)
+		return stream_at(place) ? stream_file(stream_at(place)) : NULL;
+	if (place == &watch->at_xaps)
+		return watch->xaps_socket ? xaps_socket_file(watch->xaps_socket) : NULL;
 	return control_file(watch->control);
 }
 
@@ -49,18 +61,20 @@ static int rebind(const struct place *place, struct err *err)
 	const struct socket_watch *watch = place->watch;
 	if (place == &watch->at_notify)
 		return datagram_rebind(watch->datagram, err);
-	if (place == &watch->at_stream)
-		return stream_rebind(watch->stream, err);
+	if (place == &watch->at_stream || place == &watch->at_dovecot)
+		return stream_rebind(stream_at(place), err);
+	if (place == &watch->at_xaps)
+		return xaps_socket_rebind(watch->xaps_socket, err);
 	return control_rebind(watch->control, err);
 }
 
 static void compare(const struct place *place, const struct peer_file *there)
 {
-	const struct peer_file *ours = file_of(place);
+	const struct peer_file *own = file_of(place);
 	struct err err;
-	if (!ours)
+	if (!own)
 		return;
-	if (peer_file_is(ours, there)) {
+	if (peer_file_is(own, there)) {
 		alarm_clear(place->alarm);
 	} else if (rebind(place, &err)) {
 		alarm_raise(place->alarm, "%s", err.text);
@@ -102,20 +116,29 @@ static void on_timer(uv_timer_t *timer)
 	struct socket_watch *watch = timer->data;
 	look_at(&watch->at_notify);
 	look_at(&watch->at_stream);
+	look_at(&watch->at_dovecot);
+	look_at(&watch->at_xaps);
 	look_at(&watch->at_control);
 }
 
 struct socket_watch *socket_watch_new(uv_loop_t *loop, const struct config *config,
-	struct datagram *datagram, struct stream *stream, struct control *control)
+	struct datagram *datagram, struct stream *stream, struct stream *dovecot_stream,
+	struct xaps_socket *xaps_socket, struct control *control)
 {
 	struct socket_watch *watch = mem_alloc_zero(1, sizeof(*watch));
 	watch->datagram = datagram;
 	watch->stream = stream;
+	watch->dovecot_stream = dovecot_stream;
+	watch->xaps_socket = xaps_socket;
 	watch->control = control;
 	watch->at_notify = (struct place){
 		.watch = watch, .alarm = "intake:notify_socket", .path = config->notify_socket};
 	watch->at_stream = (struct place){
 		.watch = watch, .alarm = "intake:stream_socket", .path = config->stream_socket};
+	watch->at_dovecot = (struct place){
+		.watch = watch, .alarm = "intake:dovecot_socket", .path = config->dovecot_socket};
+	watch->at_xaps = (struct place){
+		.watch = watch, .alarm = "intake:xaps_socket", .path = config->xaps_socket};
 	watch->at_control = (struct place){
 		.watch = watch, .alarm = "control:socket", .path = config->control_socket};
 	uv_timer_init(loop, &watch->timer);

@@ -14,12 +14,14 @@
 #include "config/config.h"
 #include "intake/datagram.h"
 #include "intake/stream.h"
+#include "xaps/xaps_socket.h"
 
 struct socket_watch;
 
 /* `datagram`, `stream` NULL: there is none. */
 struct socket_watch *socket_watch_new(uv_loop_t *loop, const struct config *config,
-	struct datagram *datagram, struct stream *stream, struct control *control);
+	struct datagram *datagram, struct stream *stream, struct stream *dovecot_stream,
+	struct xaps_socket *xaps_socket, struct control *control);
 /* Before the sockets are closed.  The loop frees it. */
 void socket_watch_free(struct socket_watch *watch);
 

@@ -27,7 +27,8 @@ struct systemd {
 	void *ctx;
 	char status[STATUS_SIZE]; /* as last sent */
 	bool is_ready;
-	bool owes_ready; /* it must arrive, or systemd takes us for starting or reloading for ever
+	bool owes_ready; /* it must arrive, or systemd believes for good that the daemon starts or
+			  * reloads
 			  */
 };
 

@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "registry/ops.h"
+#include "driver/ops.h"
 #include "sqlite/sqlite.h"
 #ifdef MAILPUSH_MARIADB
 #include "mariadb/mariadb.h"
@@ -39,15 +39,37 @@ const struct registry_ops *database_driver(const char *url, const char **ret_pla
 	return NULL;
 }
 
+/* Is "host:5432,[::1]:5433" what the text of that size says? */
+static bool has_ports_alone(const char *text, size_t size)
+{
+	bool is_address = false;
+	bool is_port = false;
+	for (const char *c = text; c < text + size; c++) {
+		if (is_port && *c != ',' && (*c < '0' || *c > '9'))
+			return false;
+		if (*c == '[' || *c == ']')
+			is_address = *c == '[';
+		else if (*c == ',' || (*c == ':' && !is_address))
+			is_port = *c == ':';
+	}
+	return true;
+}
+
 bool database_has_password(const char *url)
 {
 	const char *slashes = strstr(url, "://");
 	if (!slashes)
 		return false;
-	const char *user = slashes + 3;
-	/* A slash or question mark may stand in it as it is, which libraries read otherwise. */
-	const char *at = strchr(user, '@');
-	return (at && memchr(user, ':', (size_t)(at - user))) || strstr(user, "password=");
+	const char *authority = slashes + 3;
+	size_t size = strcspn(authority, "/?#");
+	const char *at = memrchr(authority, '@', size);
+	const char *end = at ? at : authority + size;
+	if (at && memchr(authority, ':', (size_t)(at - authority)))
+		return true;
+	/* A slash or the like may be in it as it is, so that libraries take it for a port. */
+	if (!at && strchr(end, '@') && !has_ports_alone(authority, size))
+		return true;
+	return strstr(authority, "password=") != NULL;
 }
 
 static int refuse_kind(struct err *err)

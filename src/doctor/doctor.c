@@ -2,9 +2,13 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "checkup/report.h"
+#include "config/config_consistency.h"
+#include "config/config_credential.h"
 #include "config/config_file.h"
 #include "config/input_files.h"
 #include "console/client.h"
+#include "console/member.h"
 #include "doctor/cyrusconf.h"
 #include "doctor/doctor_apple.h"
 #include "doctor/doctor_cyrus.h"
@@ -16,13 +20,12 @@
 #include "doctor/doctor_processes.h"
 #include "doctor/doctor_program.h"
 #include "doctor/doctor_socket.h"
-#include "doctor/doctor_tls.h"
 #include "doctor/doctor_user.h"
-#include "doctor/report.h"
+#include "doctor_dovecot/dovecot_examine.h"
+#include "event/user_site.h"
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Of Debian's Cyrus. */
 #define PROGRAMS "/usr/lib/cyrus/bin"
@@ -59,17 +62,15 @@ static void find_config(struct doctor *doctor)
 	doctor->config_path = mem_dup(request->config ? request->config
 			: file			      ? file
 						      : DEFAULT_CONFIG);
-	int code = access(doctor->config_path, R_OK) ? errno : 0;
-	doctor->is_shut_out |= code == EACCES;
-	if (code == EACCES)
+	int code = config_file_read(doctor->config_path, "--config", &doctor->config, &err);
+	doctor->is_shut_out |= code == -EACCES;
+	if (code == -EACCES)
+		/* The remedy in that text is for the daemon's user. */
 		report_add(&doctor->findings, REPORT_WARN, "mailpush.conf",
-			"%s: %s, so Cyrus' configuration and processes, the sockets, files and "
-			"disks were not examined: run mailpushctl doctor as root",
-			doctor->config_path, strerror(code));
+			"%.*s, so the mail server's configuration and processes, the sockets, "
+			"files and disks were not examined: run mailpushctl doctor as root",
+			(int)strcspn(err.text, ";"), err.text);
 	else if (code)
-		report_add(&doctor->findings, REPORT_FAIL, "mailpush.conf",
-			"%s: %s; give its path with --config", doctor->config_path, strerror(code));
-	else if (config_file_read(doctor->config_path, &doctor->config, &err))
 		report_add(&doctor->findings, REPORT_FAIL, "mailpush.conf", "%s", err.text);
 	else
 		report_add(&doctor->findings, REPORT_OK, "mailpush.conf", "%s can be used",
@@ -134,7 +135,9 @@ static void examine_cyrus(struct doctor *doctor)
 	struct report *findings = &doctor->findings;
 	const struct config *config = doctor->config;
 	const struct input_files *sources = doctor->sources;
-	struct doctor_person person;
+	struct person person;
+	if (!*config->imapd_conf)
+		return;
 	read_services(doctor);
 	if (!sources->imapdconf) {
 		report_add(findings,
@@ -157,7 +160,7 @@ static void examine_cyrus(struct doctor *doctor)
 	enum doctor_way way = doctor_cyrus_judge_way(findings, &cyrus);
 	const char *user = doctor_cyrus_user(sources->imapdconf);
 	const char *program = imapdconf_find(sources->imapdconf, "notify_external")->value;
-	bool is_known = doctor_socket_find_person(user, &person);
+	bool is_known = person_find(user, &person);
 	if (is_known)
 		doctor_socket_examine(findings, config, way, &person);
 	else
@@ -170,7 +173,54 @@ static void examine_cyrus(struct doctor *doctor)
 	if (is_known)
 		doctor_processes_examine(findings, config, sources, person.uid);
 	if (doctor->services && doctor_imap_examine(findings, doctor->services))
-		doctor_tls_examine(findings, &cyrus);
+		doctor_imap_examine_tls(findings, &cyrus);
+}
+
+static bool has_dovecot(const struct config *config)
+{
+	return *config->dovecot_socket || config_consistency_has_xaps(config);
+}
+
+/* Are alice of Cyrus and alice of Dovecot one? */
+static void judge_dovecot_site(struct doctor *doctor)
+{
+	struct report *findings = &doctor->findings;
+	const struct config *config = doctor->config;
+	const struct input_files *sources = doctor->sources;
+	if (!has_dovecot(config) || !sources->site)
+		return;
+	const char *site = input_files_dovecot_site(config, sources);
+	if (*site)
+		report_add(findings, REPORT_OK, "dovecot_site",
+			"users of Dovecot are known as %s" USER_SITE_SEPARATOR "USER", site);
+	else if (*config->imapd_conf)
+		report_add(findings, REPORT_OK, "dovecot_site",
+			"is not set: a user of Cyrus and a user of Dovecot who have the same name "
+			"count as one; if they are two people, set it in mailpush.conf");
+}
+
+static void on_warning(void *ctx, const char *key, const char *text)
+{
+	report_add(ctx, REPORT_WARN, key, "%s", text);
+}
+
+static void examine_dovecot(struct doctor *doctor)
+{
+	struct report *findings = &doctor->findings;
+	const struct config *config = doctor->config;
+	const struct dovecot_to_examine site = {.config = config,
+		.dovecot_conf = doctor->request->dovecot_conf,
+		.topic = input_files_topic(config, doctor->sources, ""),
+		.has_domains_alone = config_credential_all_have_domains(config)};
+	if (!*config->imapd_conf)
+		report_add(findings, REPORT_OK, "imapd.conf",
+			"imapd_conf is \"\", so there is no Cyrus");
+	if (*config->dovecot_socket)
+		dovecot_examine(findings, &site);
+	else if (!*config->imapd_conf)
+		report_add(findings, REPORT_OK, "dovecot",
+			"dovecot_socket is \"\", so Dovecot's events come by the plugin for xapsd "
+			"alone, which is not examined");
 }
 
 static void examine_apple(struct doctor *doctor)
@@ -193,6 +243,40 @@ static void examine_apple(struct doctor *doctor)
 	doctor_apple_reach(findings, config);
 }
 
+/* A trace that is off, or that cannot be read, is no fault of this user's. */
+static void examine_trace(struct doctor *doctor, const char *user, const char *escaped)
+{
+	struct err err;
+	json_t *answer = NULL;
+	mem_auto char *path = mem_printf("/trace?user=%s", escaped);
+	if (json_is_null(json_object_get(doctor->status, "trace")))
+		return;
+	if (client_try("GET", path, NULL, &answer, &err))
+		report_add(&doctor->of_user, REPORT_WARN, "trace", "%s", err.text);
+	else
+		doctor_user_judge_trace(
+			&doctor->of_user, user, json_object_get(answer, "entries"), doctor->status);
+	json_decref(answer);
+}
+
+/* Of Dovecot, as the doors for its plugins do (daemon/parts.c); of Cyrus, what imapd.conf says. */
+static struct doctor_user_topics topics_of(const struct doctor *doctor)
+{
+	const struct config *config = doctor->config;
+	const struct input_files *sources = doctor->sources;
+	struct doctor_user_topics topics = {
+		.of_cyrus = member_text(doctor->status, "aps_topic"), .of_dovecot = ""};
+	if (!config || !has_dovecot(config))
+		return topics;
+	int own = config_credential_of(config, doctor->request->user);
+	const char *otherwise = *config->dovecot_socket ? "" : topics.of_cyrus;
+	if (own < 0)
+		topics.of_dovecot = input_files_topic(config, sources, otherwise);
+	else if (sources->credentials[own])
+		topics.of_dovecot = sources->credentials[own]->topic;
+	return topics;
+}
+
 static void examine_user(struct doctor *doctor)
 {
 	struct report *findings = &doctor->of_user;
@@ -202,6 +286,7 @@ static void examine_user(struct doctor *doctor)
 	json_t *gone = NULL;
 	if (!user)
 		return;
+	const struct doctor_user_topics topics = topics_of(doctor);
 	if (!doctor->status) {
 		report_add(findings, REPORT_WARN, "user",
 			"the phones of %s are not known, as mailpushd did not answer", user);
@@ -215,9 +300,10 @@ static void examine_user(struct doctor *doctor)
 		report_add(findings, REPORT_FAIL, "user", "%s", err.text);
 	else
 		doctor_user_judge(findings, user, json_object_get(answer, "devices"),
-			json_object_get(gone, "forgotten"), doctor->status);
+			json_object_get(gone, "forgotten"), doctor->status, &topics);
 	json_decref(answer);
 	json_decref(gone);
+	examine_trace(doctor, user, escaped);
 }
 
 static void doctor_fini(struct doctor *doctor)
@@ -254,7 +340,11 @@ enum client_exit doctor_run(const struct doctor_request *request)
 		if (doctor.in_force && doctor.status)
 			doctor_daemon_judge_files(&doctor.findings, doctor.status, doctor.in_force,
 				doctor.config, doctor.sources);
+		config_consistency_warn(
+			doctor.config, doctor.sources, on_warning, &doctor.findings);
 		examine_cyrus(&doctor);
+		judge_dovecot_site(&doctor);
+		examine_dovecot(&doctor);
 	}
 	examine_apple(&doctor);
 	if (doctor.config) {

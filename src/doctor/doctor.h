@@ -1,6 +1,6 @@
 /*
- * doctor - examines a whole site: the files of Cyrus and mailpushd, the sockets, the daemon, Apple,
- * a user.
+ * doctor - examines a whole site: the files of Cyrus, Dovecot and mailpushd, the sockets, the
+ * daemon, Apple, a user.
  *
  * It reads everything, and a module for each part judges it.  It changes nothing.  If the daemon
  * does not answer, it judges only the files.
@@ -13,9 +13,10 @@
 #include <stdbool.h>
 
 struct doctor_request {
-	const char *config;	/* NULL: the daemon's, or the usual one */
-	const char *cyrus_conf; /* NULL: beside imapd.conf */
-	const char *user;	/* NULL: none in particular */
+	const char *config;	  /* NULL: the daemon's, or the usual one */
+	const char *cyrus_conf;	  /* NULL: beside imapd.conf */
+	const char *dovecot_conf; /* NULL: the usual one */
+	const char *user;	  /* NULL: none in particular */
 	bool is_socket_given;
 	bool is_json;
 	bool only_problems; /* only counts what is good */

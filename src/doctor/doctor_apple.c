@@ -73,8 +73,9 @@ void doctor_apple_judge_answer(
 			topics[count++] = member_text(credential, "topic");
 	}
 	judge_absence(findings, json_array_size(credentials));
-	doctor_apple_judge_topic(findings, imapd_conf, member_text(answer, "aps_topic"), topics,
-		count, count == json_array_size(credentials));
+	if (*imapd_conf)
+		doctor_apple_judge_topic(findings, imapd_conf, member_text(answer, "aps_topic"),
+			topics, count, count == json_array_size(credentials));
 }
 
 static void judge_loaded(
@@ -119,7 +120,7 @@ void doctor_apple_judge_files(struct report *findings, const struct config *conf
 			is_hidden ? " (this user cannot: run mailpushctl doctor as root)" : "");
 	}
 	judge_absence(findings, sources->credential_count);
-	if (sources->imapdconf)
+	if (sources->imapdconf && *config->imapd_conf)
 		doctor_apple_judge_topic(findings, config->imapd_conf,
 			sources->imapdconf->aps_topic, topics, count, is_complete);
 }

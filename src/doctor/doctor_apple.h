@@ -4,9 +4,9 @@
 #ifndef MAILPUSH_DOCTOR_DOCTOR_APPLE_H
 #define MAILPUSH_DOCTOR_DOCTOR_APPLE_H
 
+#include "checkup/report.h"
 #include "config/config.h"
 #include "config/input_files.h"
-#include "doctor/report.h"
 
 #include <jansson.h>
 #include <stdint.h>

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "checkup/samepath.h"
 #include "config/notify_socket.h"
 
 #include <errno.h>
@@ -282,28 +283,13 @@ static void judge_notifyd(struct report *findings, const struct doctor_cyrus *cy
 	}
 }
 
-/* A folder of it may be a symbolic link, as /var/run is. */
-static bool is_path(const char *path, const char *ours)
-{
-	mem_auto char *folder = mem_dup(path);
-	mem_auto char *our_folder = mem_dup(ours);
-	char *name = strrchr(folder, '/');
-	char *our_name = strrchr(our_folder, '/');
-	if (!*ours || !name || !our_name || strcmp(name, our_name) != 0)
-		return false;
-	*name = *our_name = '\0';
-	mem_auto char *real = realpath(folder, NULL);
-	mem_auto char *our_real = realpath(our_folder, NULL);
-	return !strcmp(real ? real : folder, our_real ? our_real : our_folder);
-}
-
 enum doctor_way doctor_cyrus_judge_way(struct report *findings, const struct doctor_cyrus *cyrus)
 {
 	mem_auto char *target = notifysocket_of(cyrus->conf);
 	bool is_dlist;
 	const char *path = notify_socket_path(target, &is_dlist);
 	const struct cyrusconf_service *notifyd = notifyd_at(cyrus, path);
-	if (notifyd && !is_dlist && !is_path(path, cyrus->notify_socket)) {
+	if (notifyd && !is_dlist && !samepath(path, cyrus->notify_socket)) {
 		judge_notifyd(findings, cyrus, notifyd);
 		return DOCTOR_NOTIFYD;
 	}
@@ -314,18 +300,18 @@ enum doctor_way doctor_cyrus_judge_way(struct report *findings, const struct doc
 			path, notifyd->name, cyrus->services_path, notifyd->line);
 		return DOCTOR_NO_WAY;
 	}
-	if (is_dlist && is_path(path, cyrus->stream_socket)) {
+	if (is_dlist && samepath(path, cyrus->stream_socket)) {
 		report_add(findings, REPORT_OK, "notifysocket", "%s", target);
 		return DOCTOR_DLIST;
 	}
-	if (!is_dlist && is_path(path, cyrus->notify_socket)) {
+	if (!is_dlist && samepath(path, cyrus->notify_socket)) {
 		report_add(findings, REPORT_OK, "notifysocket",
 			"%s, by datagrams; dlist (stream_socket) would also wait until an event is "
 			"safe",
 			target);
 		return DOCTOR_DATAGRAM;
 	}
-	if (is_dlist ? is_path(path, cyrus->notify_socket) : is_path(path, cyrus->stream_socket))
+	if (is_dlist ? samepath(path, cyrus->notify_socket) : samepath(path, cyrus->stream_socket))
 		report_add(findings, REPORT_FAIL, "notifysocket",
 			"%s is a socket for %s, so Cyrus cannot use it", target,
 			is_dlist ? "datagrams, not dlist" : "dlist, not datagrams");

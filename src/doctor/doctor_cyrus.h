@@ -7,9 +7,9 @@
 #ifndef MAILPUSH_DOCTOR_DOCTOR_CYRUS_H
 #define MAILPUSH_DOCTOR_DOCTOR_CYRUS_H
 
+#include "checkup/report.h"
 #include "doctor/cyrusconf.h"
 #include "doctor/greeting.h"
-#include "doctor/report.h"
 #include "event/imapdconf.h"
 
 /* How events reach mailpushd. */

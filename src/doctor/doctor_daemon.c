@@ -1,5 +1,6 @@
 #include "doctor/doctor_daemon.h"
 
+#include "config/config_diff.h"
 #include "console/format.h"
 #include "console/member.h"
 
@@ -25,19 +26,23 @@ static void judge_alarms(struct report *findings, const json_t *status)
 			member_text(alarm, "text"));
 	}
 	if (!json_array_size(alarms))
-		report_add(findings, REPORT_OK, "alarm", "none stands");
+		report_add(findings, REPORT_OK, "alarm", "none is active");
 }
 
 static void judge_events(struct report *findings, const json_t *status)
 {
 	double up_s = member_number(status, "now") - member_number(status, "started");
 	double events = member_number(json_object_get(status, "events"), "total");
-	double rejected = member_number(json_object_get(status, "counters"), "rejected");
+	const json_t *counters = json_object_get(status, "counters");
+	const json_t *by = json_object_get(counters, "rejected_by");
+	double rejected = member_number(counters, "rejected");
 	if (rejected > 0)
 		report_add(findings, REPORT_WARN, "events",
-			"rejected at a socket since the start: %.0f, malformed or from a sender "
-			"who is not in allowed_users; see the log",
-			rejected);
+			"rejected at a socket since the start: %.0f; %.0f from senders who are not "
+			"allowed (allowed_users, of Dovecot dovecot_users or xaps_clients), %.0f "
+			"malformed, %.0f that did not come in whole; see the log",
+			rejected, member_number(by, "not_allowed"), member_number(by, "malformed"),
+			member_number(by, "incomplete"));
 	if (events > 0)
 		report_add(findings, REPORT_OK, "events", "%.0f came since the start", events);
 	else
@@ -112,7 +117,8 @@ void doctor_daemon_judge_files(struct report *findings, const json_t *status,
 		is_same = false;
 		report_add(findings, REPORT_WARN, "settings", "%s is '%s' in %s, but '%s' in force",
 			setting->key, setting->value, config->path, value ? value : "");
-		report_run(findings, "systemctl restart mailpush");
+		report_run(findings, "systemctl %s mailpush",
+			config_diff_waits(setting->key) ? "restart" : "reload");
 	}
 	if (is_same)
 		report_add(findings, REPORT_OK, "settings", "%s is in force", config->path);

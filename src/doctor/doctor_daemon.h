@@ -6,9 +6,9 @@
 #ifndef MAILPUSH_DOCTOR_DOCTOR_DAEMON_H
 #define MAILPUSH_DOCTOR_DOCTOR_DAEMON_H
 
+#include "checkup/report.h"
 #include "config/config.h"
 #include "config/input_files.h"
-#include "doctor/report.h"
 
 #include <jansson.h>
 

@@ -7,8 +7,8 @@
 #ifndef MAILPUSH_DOCTOR_DOCTOR_FILES_H
 #define MAILPUSH_DOCTOR_DOCTOR_FILES_H
 
+#include "checkup/report.h"
 #include "config/config.h"
-#include "doctor/report.h"
 
 void doctor_files_examine(struct report *findings, const struct config *config);
 

@@ -1,7 +1,7 @@
 #include "doctor/doctor_imap.h"
 
 #include "base/buf.h"
-#include "doctor/doctor_cyrus.h"
+#include "base/mem.h"
 #include "doctor/greeting.h"
 
 #include <curl/curl.h>
@@ -11,6 +11,9 @@
 
 #define ANSWER_S 5L
 #define ANSWER_MAX (64 * 1024)
+#define TLS_WHY_SIZE 128
+
+enum tls { AT_ONCE, BY_STARTTLS };
 
 static unsigned port_of(const char *name)
 {
@@ -27,7 +30,8 @@ static unsigned port_of(const char *name)
 	return service ? ntohs((uint16_t)service->s_port) : 0;
 }
 
-bool doctor_imap_is_tls(const struct cyrusconf_service *service)
+/* Does it speak TLS from the first byte on? */
+static bool is_tls(const struct cyrusconf_service *service)
 {
 	return strstr(service->cmd, " -s") != NULL;
 }
@@ -42,9 +46,8 @@ bool doctor_imap_url(const struct cyrusconf_service *service, char ret[DOCTOR_IM
 		!strncmp(listen, "[::]:", 5);
 	if (*listen == '/' || !port || size > 255)
 		return false;
-	snprintf(ret, DOCTOR_IMAP_URL_SIZE, "%s://%.*s:%u/",
-		doctor_imap_is_tls(service) ? "imaps" : "imap", is_any ? 9 : size,
-		is_any ? "localhost" : listen, port);
+	snprintf(ret, DOCTOR_IMAP_URL_SIZE, "%s://%.*s:%u/", is_tls(service) ? "imaps" : "imap",
+		is_any ? 9 : size, is_any ? "localhost" : listen, port);
 	return true;
 }
 
@@ -81,12 +84,13 @@ static CURLcode listen_to(const char *url, long use_ssl, struct buf *said)
 	return code;
 }
 
-const char *doctor_imap_try_tls(const char *url, enum doctor_imap_tls tls)
+/* NULL: TLS works there; otherwise the reason (static). */
+static const char *try_tls(const char *url, enum tls tls)
 {
 	buf_auto struct buf said;
 	buf_init(&said);
-	CURLcode code = listen_to(
-		url, tls == DOCTOR_IMAP_STARTTLS ? CURLUSESSL_ALL : CURLUSESSL_NONE, &said);
+	CURLcode code =
+		listen_to(url, tls == BY_STARTTLS ? CURLUSESSL_ALL : CURLUSESSL_NONE, &said);
 	return code == CURLE_OK ? NULL : curl_easy_strerror(code);
 }
 
@@ -114,4 +118,79 @@ bool doctor_imap_examine(struct report *findings, const struct cyrusconf *servic
 	report_add(findings, REPORT_WARN, "imap",
 		"cyrus.conf has no imapd to ask whether it offers push");
 	return false;
+}
+
+/* The result of trying one way to connect. */
+struct way {
+	bool is_there;	/* cyrus.conf has such a service */
+	bool is_usable; /* TLS was spoken there */
+	char url[DOCTOR_IMAP_URL_SIZE];
+	char why[TLS_WHY_SIZE]; /* it is not usable */
+};
+
+/* The first that can be used, or else the last. */
+static void try_services(const struct cyrusconf *services, enum tls tls, struct way *ret)
+{
+	*ret = (struct way){0};
+	for (unsigned i = 0; i < services->count && !ret->is_usable; i++) {
+		const struct cyrusconf_service *service = &services->services[i];
+		char url[DOCTOR_IMAP_URL_SIZE];
+		bool is_wanted = is_tls(service) == (tls == AT_ONCE);
+		if (!cyrusconf_runs(service, "imapd") || !is_wanted ||
+			!doctor_imap_url(service, url))
+			continue;
+		ret->is_there = true;
+		snprintf(ret->url, sizeof(ret->url), "%s", url);
+		const char *why = try_tls(url, tls);
+		ret->is_usable = !why;
+		snprintf(ret->why, sizeof(ret->why), "%s", why ? why : "");
+	}
+}
+
+/* As the first imapd of cyrus.conf is run. */
+static void put_service(struct report *report, const struct doctor_cyrus *cyrus)
+{
+	for (unsigned i = 0; i < cyrus->services->count; i++) {
+		const struct cyrusconf_service *service = &cyrus->services->services[i];
+		if (!cyrusconf_runs(service, "imapd"))
+			continue;
+		report_put(report, cyrus->services_path, "imaps cmd=\"%s -s\" listen=\"imaps\"",
+			service->cmd);
+		break;
+	}
+	report_run(report, "systemctl restart cyrus-imapd");
+}
+
+void doctor_imap_examine_tls(struct report *report, const struct doctor_cyrus *cyrus)
+{
+	struct way at_once;
+	struct way upgraded;
+	try_services(cyrus->services, AT_ONCE, &at_once);
+	if (at_once.is_usable) {
+		report_add(
+			report, REPORT_OK, "tls", "phones can connect with TLS at %s", at_once.url);
+		return;
+	}
+	try_services(cyrus->services, BY_STARTTLS, &upgraded);
+	enum report_level level = upgraded.is_usable ? REPORT_WARN : REPORT_FAIL;
+	mem_auto char *rest = upgraded.is_usable
+		? mem_printf("phones can use TLS only by STARTTLS at %s, if their account is "
+			     "configured for it",
+			  upgraded.url)
+		: mem_dup("STARTTLS is not offered either (from 3.10 on it needs allowstarttls in "
+			  "imapd.conf), so no phone can connect with TLS, unless a proxy is in "
+			  "front of Cyrus");
+	if (at_once.is_there) {
+		report_add(report, level, "tls",
+			"Cyrus does not speak TLS at %s: %s; check tls_server_cert and "
+			"tls_server_key in imapd.conf, and whether Cyrus was restarted; %s",
+			at_once.url, at_once.why, rest);
+		report_run(report, "systemctl restart cyrus-imapd");
+	} else {
+		report_add(report, level, "tls",
+			"cyrus.conf has no service imapd -s for port 993 (imaps), which Debian "
+			"comments out; %s",
+			rest);
+		put_service(report, cyrus);
+	}
 }

@@ -1,24 +1,25 @@
 /*
- * doctor_imap - connects to the running Cyrus and judges its greeting.
+ * doctor_imap - connects to the running Cyrus as a phone does: what its greeting says, and whether
+ * TLS works.
+ *
+ * A phone uses a TLS service (imaps, port 993), which Debian's cyrus.conf has commented out, or
+ * STARTTLS, which Cyrus 3.10 and later offer only with allowstarttls.  It tries both.
  */
 #ifndef MAILPUSH_DOCTOR_DOCTOR_IMAP_H
 #define MAILPUSH_DOCTOR_DOCTOR_IMAP_H
 
+#include "checkup/report.h"
 #include "doctor/cyrusconf.h"
-#include "doctor/report.h"
+#include "doctor/doctor_cyrus.h"
 
 #define DOCTOR_IMAP_URL_SIZE 512
 
 /* "imap://127.0.0.1:143/" of a service of imapd; false: it has no address that can be reached. */
 bool doctor_imap_url(const struct cyrusconf_service *service, char ret[DOCTOR_IMAP_URL_SIZE]);
-/* Does it speak TLS from the first byte on? */
-bool doctor_imap_is_tls(const struct cyrusconf_service *service);
-
-enum doctor_imap_tls { DOCTOR_IMAP_AT_ONCE, DOCTOR_IMAP_STARTTLS };
-
-/* Waits.  NULL: TLS works there; otherwise the reason (static). */
-const char *doctor_imap_try_tls(const char *url, enum doctor_imap_tls tls);
 /* Waits.  False: no Cyrus answers. */
 bool doctor_imap_examine(struct report *findings, const struct cyrusconf *services);
+/* Waits.  Can a phone connect with TLS?  Not for a Cyrus that does not answer at all.
+   `cyrus->services` is known. */
+void doctor_imap_examine_tls(struct report *report, const struct doctor_cyrus *cyrus);
 
 #endif

@@ -4,8 +4,8 @@
 #ifndef MAILPUSH_DOCTOR_DOCTOR_MACHINE_H
 #define MAILPUSH_DOCTOR_DOCTOR_MACHINE_H
 
+#include "checkup/report.h"
 #include "config/config.h"
-#include "doctor/report.h"
 
 #include <stdint.h>
 

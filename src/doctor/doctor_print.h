@@ -6,7 +6,7 @@
 #ifndef MAILPUSH_DOCTOR_DOCTOR_PRINT_H
 #define MAILPUSH_DOCTOR_DOCTOR_PRINT_H
 
-#include "doctor/report.h"
+#include "checkup/report.h"
 
 struct doctor_print {
 	bool is_json;	    /* an object a line */

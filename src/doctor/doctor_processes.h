@@ -10,9 +10,9 @@
 #ifndef MAILPUSH_DOCTOR_DOCTOR_PROCESSES_H
 #define MAILPUSH_DOCTOR_DOCTOR_PROCESSES_H
 
+#include "checkup/report.h"
 #include "config/config.h"
 #include "config/input_files.h"
-#include "doctor/report.h"
 #include "platform/processes.h"
 
 #include <stdint.h>

@@ -9,12 +9,12 @@
 #ifndef MAILPUSH_DOCTOR_DOCTOR_PROGRAM_H
 #define MAILPUSH_DOCTOR_DOCTOR_PROGRAM_H
 
+#include "checkup/person.h"
+#include "checkup/report.h"
 #include "doctor/doctor_cyrus.h"
-#include "doctor/doctor_socket.h"
-#include "doctor/report.h"
 
 /* Waits.  `program` as imapd.conf has it. */
 void doctor_program_examine(struct report *findings, const struct doctor_cyrus *cyrus,
-	const char *program, const struct doctor_person *person);
+	const char *program, const struct person *person);
 
 #endif

@@ -1,119 +1,22 @@
 #include "doctor/doctor_socket.h"
 
 #include "base/mem.h"
+#include "checkup/reach.h"
 #include "platform/dgramlimit.h"
 
 #include <errno.h>
 #include <grp.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #define SYSCTL_FILE "/etc/sysctl.d/60-mailpush.conf"
-#define START "systemctl start mailpush"
 #define RESTART "systemctl restart mailpush"
 
-enum { MAY_ENTER = 1, MAY_WRITE = 2 };
-
-bool doctor_socket_find_person(const char *name, struct doctor_person *ret)
-{
-	const struct passwd *passwd = getpwnam(name);
-	if (!passwd)
-		return false;
-	*ret = (struct doctor_person){
-		.name = name, .uid = passwd->pw_uid, .gid_count = DOCTOR_GROUPS_MAX};
-	if (getgrouplist(name, passwd->pw_gid, ret->gids, &ret->gid_count) < 0)
-		ret->gid_count = DOCTOR_GROUPS_MAX;
-	return true;
-}
-
-static bool is_member(const struct doctor_person *person, gid_t gid)
-{
-	for (int i = 0; i < person->gid_count; i++)
-		if (person->gids[i] == gid)
-			return true;
-	return false;
-}
-
-bool doctor_socket_may(
-	const struct doctor_person *person, const struct stat *status, unsigned rights)
-{
-	unsigned shift = person->uid == status->st_uid ? 6
-		: is_member(person, status->st_gid)    ? 3
-						       : 0;
-	return person->uid == 0 || ((status->st_mode >> shift) & rights) == rights;
-}
-
-/* Each folder on the way to `path`. */
-static bool may_reach(struct report *findings, const char *path, const struct doctor_person *person)
-{
-	mem_auto char *folder = mem_dup(path);
-	for (char *slash = folder; (slash = strchr(slash + 1, '/'));) {
-		struct stat status;
-		*slash = '\0';
-		if (stat(folder, &status)) {
-			bool is_hidden = errno == EACCES;
-			report_add(findings, is_hidden ? REPORT_WARN : REPORT_FAIL, "socket",
-				"the folder %s: %s%s", folder, strerror(errno),
-				is_hidden ? ": run mailpushctl doctor as root" : "");
-			if (!is_hidden)
-				report_run(findings, RESTART);
-			return false;
-		}
-		if (!doctor_socket_may(person, &status, MAY_ENTER)) {
-			report_add(findings, REPORT_FAIL, "socket",
-				"Cyrus runs as user %s, who cannot enter the folder %s",
-				person->name, folder);
-			report_run(findings, "chmod a+x %s", folder);
-			return false;
-		}
-		*slash = '/';
-	}
-	return true;
-}
-
-/* A connection of the other kind is refused, so the listener never sees it. */
-static int probe(const char *path, int *ret_kind)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int code = connect(fd, (struct sockaddr *)&address, sizeof(address)) ? errno : 0;
-	close(fd);
-	*ret_kind = code == EPROTOTYPE ? SOCK_STREAM : SOCK_DGRAM;
-	return code == EPROTOTYPE ? 0 : code;
-}
-
-static void judge_listener(struct report *findings, const char *path, int wanted)
-{
-	int kind;
-	int code = probe(path, &kind);
-	if (code == EACCES) {
-		report_add(findings, REPORT_WARN, "socket",
-			"%s: run mailpushctl doctor as root to learn whether a program listens "
-			"there",
-			path);
-	} else if (code) {
-		report_add(findings, REPORT_FAIL, "socket", "no program listens at %s (%s)", path,
-			strerror(code));
-		report_run(findings, RESTART);
-	} else if (kind != wanted) {
-		report_add(findings, REPORT_FAIL, "socket",
-			"%s is a socket of the other kind, so it belongs to another program: stop "
-			"that program",
-			path);
-		report_run(findings, RESTART);
-	} else {
-		report_add(findings, REPORT_OK, "socket", "mailpushd listens at %s", path);
-	}
-}
-
 static void judge_rights(struct report *findings, const struct config *config, const char *path,
-	const struct stat *status, const struct doctor_person *person)
+	const struct stat *status, const struct person *person)
 {
-	if (doctor_socket_may(person, status, MAY_WRITE)) {
+	if (person_may(person, status, PERSON_MAY_WRITE)) {
 		report_add(findings, REPORT_OK, "permissions",
 			"Cyrus runs as user %s, who may write to %s", person->name, path);
 		return;
@@ -122,7 +25,7 @@ static void judge_rights(struct report *findings, const struct config *config, c
 	report_add(findings, REPORT_FAIL, "permissions",
 		"Cyrus runs as user %s, who may not write to %s (mode %04o)", person->name, path,
 		status->st_mode & 07777);
-	if (is_member(person, status->st_gid) || !group)
+	if (person_is_member(person, status->st_gid) || !group)
 		report_put(findings, config->path, "socket_mode = 0660");
 	else
 		report_put(findings, config->path, "socket_group = \"%s\"", group->gr_name);
@@ -130,27 +33,17 @@ static void judge_rights(struct report *findings, const struct config *config, c
 }
 
 static void examine_socket(struct report *findings, const struct config *config, const char *path,
-	int kind, const struct doctor_person *person)
+	int kind, const struct person *person)
 {
 	struct stat status;
-	if (!may_reach(findings, path, person))
-		return;
-	if (lstat(path, &status)) {
-		report_add(findings, REPORT_FAIL, "socket", "%s is missing: %s", path,
-			strerror(errno));
-		report_run(findings, START);
-	} else if (!S_ISSOCK(status.st_mode)) {
-		report_add(findings, REPORT_FAIL, "socket",
-			"%s is not a socket; remove it, and mailpushd creates one", path);
-		report_run(findings, "rm %s && " RESTART, path);
-	} else {
-		judge_listener(findings, path, kind);
+	mem_auto char *who = mem_printf("Cyrus runs as user %s", person->name);
+	if (reach_folders(findings, path, who, person) &&
+		reach_socket(findings, path, kind, &status))
 		judge_rights(findings, config, path, &status, person);
-	}
 }
 
 static void judge_allowed(
-	struct report *findings, const struct config *config, const struct doctor_person *person)
+	struct report *findings, const struct config *config, const struct person *person)
 {
 	const char *listed = "";
 	if (peer_is_allowed(&config->peers, person->uid)) {
@@ -170,7 +63,7 @@ static void judge_allowed(
 }
 
 static void examine_spool(
-	struct report *findings, const struct config *config, const struct doctor_person *person)
+	struct report *findings, const struct config *config, const struct person *person)
 {
 	struct stat status;
 	const char *folder = config->spool_dir;
@@ -186,7 +79,7 @@ static void examine_spool(
 			folder, strerror(errno));
 		if (!is_hidden)
 			report_run(findings, "install -d -o mailpush -g mail -m 2770 %s", folder);
-	} else if (!doctor_socket_may(person, &status, MAY_ENTER | MAY_WRITE)) {
+	} else if (!person_may(person, &status, PERSON_MAY_ENTER | PERSON_MAY_WRITE)) {
 		report_add(findings, REPORT_FAIL, "spool",
 			"Cyrus runs mailpush-notify as user %s, who may not write into %s (mode "
 			"%04o)",
@@ -224,7 +117,7 @@ static void examine_queue(struct report *findings)
 }
 
 void doctor_socket_examine(struct report *findings, const struct config *config,
-	enum doctor_way way, const struct doctor_person *person)
+	enum doctor_way way, const struct person *person)
 {
 	if (way == DOCTOR_NO_WAY)
 		return;

@@ -2,7 +2,7 @@
  * acl - what a mailbox's ACL grants, as Cyrus writes it: `id TAB rights TAB id TAB rights TAB`.
  *
  * An id is a user, `anyone`, or `group:` and the name of a group.  One that begins with `-` holds
- * negative rights, which subtract, whatever stands before or behind them.  Pure; any thread.
+ * negative rights, which subtract, whatever is before or behind them.  Pure; any thread.
  */
 #ifndef MAILPUSH_EVENT_ACL_H
 #define MAILPUSH_EVENT_ACL_H

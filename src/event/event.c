@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "event/acl.h"
+#include "event/field.h"
 #include "event/flat.h"
 
 #include <assert.h>
@@ -10,11 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-struct text {
-	const char *bytes; /* NULL: the key is absent */
-	size_t size;
-};
 
 /* The JSON, read by flat or by jansson. */
 struct source {
@@ -40,17 +36,18 @@ struct found {
 	enum event_kind kind;
 	bool clears_seen;
 	char mbtype;
-	struct text uri;
-	struct text old_uri;
-	struct text mailbox_id;
-	struct text acl;
-	struct text user;
+	struct field uri;
+	struct field old_uri;
+	struct field mailbox_id;
+	struct field acl;
+	struct field user;
 
-	struct text token;
-	struct text account_id;
-	struct text subtopic;
+	struct field token;
+	struct field account_id;
+	struct field subtopic;
+	struct field topic;
 	int aps_version;
-	struct text *mailboxes; /* owned */
+	struct field *mailboxes; /* owned */
 	size_t mailbox_count;
 	size_t left_out;
 };
@@ -59,9 +56,6 @@ static void found_fini(struct found *found)
 {
 	free(found->mailboxes);
 }
-
-MEM_DEFINE_CLEANUP(json_cleanup, json_t, json_decref)
-#define json_auto __attribute__((cleanup(json_cleanup)))
 
 /* The most frequent ones first: it is searched from the top. */
 static const struct {
@@ -89,6 +83,8 @@ static const struct {
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
 static_assert(KIND_COUNT == EVENT_KINDS - 1, "every kind but EVENT_OTHER has a name");
 
+const char *const event_source_names[EVENT_SOURCES] = {"cyrus", "xaps", "dovecot"};
+
 const char *event_kind_name(enum event_kind kind)
 {
 	for (size_t i = 0; i < KIND_COUNT; i++)
@@ -97,7 +93,7 @@ const char *event_kind_name(enum event_kind kind)
 	return "other";
 }
 
-static enum event_kind kind_of(const char *name)
+enum event_kind event_kind_of(const char *name)
 {
 	static const char vendor[] = "vnd.cmu.";
 	if (strncmp(name, vendor, sizeof(vendor) - 1) == 0)
@@ -113,27 +109,12 @@ static const char *subject(const struct found *found)
 	return found->is_plain ? "registration" : event_kind_name(found->kind);
 }
 
-#define QUOTE_MAX 8 /* bytes of a value shown in an error's text */
-
-/* The beginning of a value, harmless in a log. */
-static const char *quote(struct text text, char ret[4 * QUOTE_MAX + 4])
-{
-	char *at = ret;
-	for (size_t i = 0; i < text.size && i < QUOTE_MAX; i++) {
-		unsigned char c = (unsigned char)text.bytes[i];
-		bool is_plain = c >= 0x20 && c < 0x7f && c != '\\' && c != '\'';
-		at += sprintf(at, is_plain ? "%c" : "\\x%02x", c);
-	}
-	strcpy(at, text.size > QUOTE_MAX ? "..." : "");
-	return ret;
-}
-
-static int bad_value(const struct found *found, const char *key, struct text value,
+static int bad_value(const struct found *found, const char *key, struct field value,
 	const char *what, struct err *err)
 {
-	char quoted[4 * QUOTE_MAX + 4];
+	char quoted[FIELD_QUOTE_SIZE];
 	return err_set(err, -EINVAL, "%s: %s is not %s: '%s' (%zu bytes)", subject(found), key,
-		what, quote(value, quoted), value.size);
+		what, field_quote(value, quoted), value.size);
 }
 
 static int too_long(
@@ -144,23 +125,23 @@ static int too_long(
 }
 
 /* Is the key present?  ret->bytes is NULL if not, or if its value is not a string. */
-static bool look_up(const struct source *source, const char *key, struct text *ret)
+static bool look_up(const struct source *source, const char *key, struct field *ret)
 {
 	if (source->flat) {
 		const struct flat_member *member = flat_get(source->flat, key);
-		*ret = member ? (struct text){member->text, member->size} : (struct text){0};
+		*ret = member ? (struct field){member->text, member->size} : (struct field){0};
 		return member;
 	}
 	const json_t *value = json_object_get(source->root, key);
-	*ret = (struct text){json_string_value(value), json_string_length(value)};
+	*ret = (struct field){json_string_value(value), json_string_length(value)};
 	return value;
 }
 
 /* Absent is fine: then ret->bytes is NULL. */
 static int get_text(const struct found *found, const struct source *source, const char *key,
-	struct text *ret, struct err *err)
+	struct field *ret, struct err *err)
 {
-	struct text text;
+	struct field text;
 	if (look_up(source, key, &text) && !text.bytes)
 		return err_set(err, -EINVAL, "%s: %s is not a string", subject(found), key);
 	*ret = text;
@@ -168,9 +149,9 @@ static int get_text(const struct found *found, const struct source *source, cons
 }
 
 static int require_text(const struct found *found, const struct source *source, const char *key,
-	size_t max, struct text *ret, struct err *err)
+	size_t max, struct field *ret, struct err *err)
 {
-	struct text text;
+	struct field text;
 	int r = get_text(found, source, key, &text, err);
 	if (r < 0)
 		return r;
@@ -180,43 +161,6 @@ static int require_text(const struct found *found, const struct source *source, 
 		return too_long(found, key, text.size, max, err);
 	*ret = text;
 	return 0;
-}
-
-static bool is_alnum(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_token(struct text text)
-{
-	static const char hex_digits[] = "0123456789abcdefABCDEF";
-	return text.size >= EVENT_TOKEN_MIN && text.size <= EVENT_TOKEN_MAX &&
-		strspn(text.bytes, hex_digits) == text.size;
-}
-
-static bool is_account_id(struct text text)
-{
-	for (size_t i = 0; i < text.size; i++)
-		if (!is_alnum(text.bytes[i]) && text.bytes[i] != '-')
-			return false;
-	return text.size >= 1 && text.size <= EVENT_ACCOUNT_ID_MAX;
-}
-
-static bool is_subtopic(struct text text)
-{
-	for (size_t i = 0; i < text.size; i++)
-		if (!is_alnum(text.bytes[i]) && !strchr(".-_", text.bytes[i]))
-			return false;
-	return text.size >= 1;
-}
-
-/* A user or a mailbox name: anything but nothing and control characters. */
-static bool is_name(struct text text)
-{
-	for (size_t i = 0; i < text.size; i++)
-		if ((unsigned char)text.bytes[i] < 0x20 || text.bytes[i] == 0x7f)
-			return false;
-	return text.size >= 1;
 }
 
 static bool is_inbox(const json_t *value)
@@ -239,11 +183,11 @@ static int find_mailboxes(struct found *found, const json_t *root, struct err *e
 
 	size_t room = count < EVENT_MAILBOXES_MAX ? count : EVENT_MAILBOXES_MAX;
 	found->mailboxes = mem_alloc_zero(room, sizeof(*found->mailboxes));
-	json_auto json_t *seen = json_object();
+	json_auto_t *seen = json_object();
 	for (size_t i = 0; i < count; i++) {
 		const json_t *value = json_array_get(list, i);
-		struct text name = {json_string_value(value), json_string_length(value)};
-		if (!is_name(name))
+		struct field name = {json_string_value(value), json_string_length(value)};
+		if (!field_is_name(name))
 			return bad_value(found, key, name, "a list of mailbox names", err);
 		if (json_object_get(seen, name.bytes))
 			continue;
@@ -267,26 +211,26 @@ static int find_registration(struct found *found, const struct source *source,
 	int r;
 	if ((r = require_text(found, source, "user", MAILBOX_USER_MAX, &found->user, err)) < 0)
 		return r;
-	if (!is_name(found->user))
+	if (!field_is_name(found->user))
 		return bad_value(found, "user", found->user, "a user", err);
 
-	struct text *token = &found->token;
+	struct field *token = &found->token;
 	if ((r = require_text(found, source, keys->token, EVENT_JSON_MAX, token, err)) < 0)
 		return r;
-	if (!is_token(*token))
+	if (!field_is_token(*token))
 		return bad_value(found, keys->token, *token, "64 to 200 hex digits", err);
 
-	struct text *id = &found->account_id;
+	struct field *id = &found->account_id;
 	if ((r = require_text(found, source, keys->account_id, EVENT_JSON_MAX, id, err)) < 0)
 		return r;
-	if (!is_account_id(*id))
+	if (!field_is_account_id(*id))
 		return bad_value(found, keys->account_id, *id, "1 to 64 of A-Z a-z 0-9 -", err);
 
-	struct text *subtopic = &found->subtopic;
+	struct field *subtopic = &found->subtopic;
 	if ((r = require_text(found, source, keys->subtopic, EVENT_SUBTOPIC_MAX, subtopic, err)) <
 		0)
 		return r;
-	if (!is_subtopic(*subtopic))
+	if (!field_is_subtopic(*subtopic))
 		return bad_value(found, keys->subtopic, *subtopic, "a topic's name", err);
 
 	const json_t *version = json_object_get(root, keys->version);
@@ -325,21 +269,21 @@ static int find_mailbox_event(struct found *found, const struct source *source, 
 	if ((r = get_text(found, source, "vnd.cmu.mailboxACL", &found->acl, err)) < 0)
 		return r;
 	if (found->acl.size > EVENT_ACL_MAX)
-		found->acl = (struct text){0};
+		found->acl = (struct field){0};
 
 	if ((r = get_text(found, source, "mailboxID", &found->mailbox_id, err)) < 0)
 		return r;
 	if (found->mailbox_id.size > EVENT_MAILBOX_ID_MAX)
-		found->mailbox_id = (struct text){0};
+		found->mailbox_id = (struct field){0};
 
-	struct text mbtype;
+	struct field mbtype;
 	if ((r = get_text(found, source, "vnd.cmu.mbtype", &mbtype, err)) < 0)
 		return r;
 	if (mbtype.size)
 		found->mbtype = mbtype.bytes[0];
 
 	if (found->kind == EVENT_FLAGS_CLEAR) {
-		struct text flags;
+		struct field flags;
 		if ((r = require_text(found, source, "flagNames", EVENT_JSON_MAX, &flags, err)) < 0)
 			return r;
 		found->clears_seen = has_flag(flags.bytes, "\\Seen");
@@ -348,7 +292,7 @@ static int find_mailbox_event(struct found *found, const struct source *source, 
 	if ((r = get_text(found, source, "user", &found->user, err)) < 0)
 		return r;
 	if (found->user.size > MAILBOX_USER_MAX)
-		found->user = (struct text){0};
+		found->user = (struct field){0};
 	return 0;
 }
 
@@ -374,19 +318,12 @@ static char *take(char **memory, size_t size)
 	return taken;
 }
 
-static const char *take_copy(char **memory, struct text text)
+static const char *take_copy(char **memory, struct field text)
 {
 	return memcpy(take(memory, text.size + 1), text.bytes, text.size + 1);
 }
 
-static void lower_hex(char *text)
-{
-	for (; *text; text++)
-		if (*text >= 'A' && *text <= 'F')
-			*text = (char)(*text + ('a' - 'A'));
-}
-
-static size_t uri_memory(struct text uri)
+static size_t uri_memory(struct field uri)
 {
 	return uri.bytes ? 2 * (uri.size + 1) : 0;
 }
@@ -396,7 +333,7 @@ static size_t build_size(const struct found *found)
 	size_t size = sizeof(struct mail_event) + found->mailbox_count * sizeof(char *) +
 		uri_memory(found->uri) + uri_memory(found->old_uri) + found->mailbox_id.size + 1 +
 		found->acl.size + 1 + found->user.size + 1 + found->token.size + 1 +
-		found->account_id.size + 1 + found->subtopic.size + 1;
+		found->account_id.size + 1 + found->subtopic.size + 1 + found->topic.size + 1;
 	for (size_t i = 0; i < found->mailbox_count; i++)
 		size += found->mailboxes[i].size + 1;
 	return size;
@@ -409,7 +346,7 @@ static struct event_registration build_registration(const struct mailbox_namespa
 	mailbox_owner_of_user(names, found->user.bytes, user);
 	char *token = take(memory, found->token.size + 1);
 	memcpy(token, found->token.bytes, found->token.size + 1);
-	lower_hex(token);
+	field_lower(token);
 	for (size_t i = 0; i < found->mailbox_count; i++)
 		mailboxes[i] = take_copy(memory, found->mailboxes[i]);
 	return (struct event_registration){
@@ -421,6 +358,7 @@ static struct event_registration build_registration(const struct mailbox_namespa
 		.mailboxes = mailboxes,
 		.mailbox_count = found->mailbox_count,
 		.left_out = found->left_out,
+		.topic = found->topic.bytes ? take_copy(memory, found->topic) : NULL,
 	};
 }
 
@@ -492,14 +430,14 @@ int event_parse(const struct mailbox_namespace *names, const char *json, size_t 
 
 	struct flat flat;
 	struct source source = {0};
-	struct text name = {0};
+	struct field name = {0};
 	if (flat_read(json, size, &flat)) {
 		source.flat = &flat;
 		look_up(&source, "event", &name);
 	}
 	/* A registration has a list, which is not flat. */
-	json_auto json_t *root = NULL;
-	if (!name.bytes || kind_of(name.bytes) == EVENT_APPLE_PUSH_SERVICE) {
+	json_auto_t *root = NULL;
+	if (!name.bytes || event_kind_of(name.bytes) == EVENT_APPLE_PUSH_SERVICE) {
 		json_error_t error;
 		root = json_loadb(json, size, 0, &error);
 		if (!root)
@@ -511,7 +449,7 @@ int event_parse(const struct mailbox_namespace *names, const char *json, size_t 
 		return err_set(err, -EINVAL, "an event without a name: %s",
 			json_is_object(root) ? "the key 'event' is missing or not a string"
 					     : "not a JSON object");
-	found.kind = kind_of(name.bytes);
+	found.kind = event_kind_of(name.bytes);
 	int r = find(&found, &source, err);
 	if (r < 0)
 		return r;
@@ -520,10 +458,12 @@ int event_parse(const struct mailbox_namespace *names, const char *json, size_t 
 }
 
 int event_from_registration(const struct mailbox_namespace *names, const json_t *json,
-	struct mail_event **ret, struct err *err)
+	const char *topic, struct mail_event **ret, struct err *err)
 {
-	__attribute__((cleanup(found_fini))) struct found found = {
-		.is_plain = true, .kind = EVENT_APPLE_PUSH_SERVICE, .mbtype = 'e'};
+	__attribute__((cleanup(found_fini))) struct found found = {.is_plain = true,
+		.kind = EVENT_APPLE_PUSH_SERVICE,
+		.mbtype = 'e',
+		.topic = {topic, topic ? strlen(topic) : 0}};
 	const struct source source = {.root = json};
 	int failed = find_registration(&found, &source, &plain_keys, err);
 	if (!failed)
@@ -541,7 +481,23 @@ bool event_is_believed(
 	return acl_grants(event->acl, NULL, readings[i].owner, 'r');
 }
 
+static int compare_names(const void *one, const void *other)
+{
+	return strcmp(*(const char *const *)one, *(const char *const *)other);
+}
+
+bool event_lets_read(const struct mail_event *event, const struct groups *groups, const char *user)
+{
+	if (event->source != EVENT_OF_DOVECOT)
+		return acl_grants(event->acl, groups, user, 'r');
+	return !event->readers ||
+		bsearch(&user, event->readers, event->reader_count, sizeof(*event->readers),
+			compare_names);
+}
+
 void event_free(struct mail_event *event)
 {
+	if (event)
+		free(event->site_names);
 	free(event);
 }

@@ -3,7 +3,7 @@
  *
  * Everything here comes from outside and is not trusted: sizes are bounded, strings validated.  The
  * owner is taken from `uri`, never from `user` (EVENTS.md section 3).  Unknown keys are ignored;
- * unknown events become EVENT_OTHER.
+ * unknown events become EVENT_OTHER.  dovecot_event.h makes the same struct of Dovecot's JSON.
  *
  * Pure; the loop thread parses (it is the hottest code there: one allocation an event beside
  * jansson's).
@@ -12,6 +12,9 @@
 #define MAILPUSH_EVENT_EVENT_H
 
 #include "base/err.h"
+#include "event/bounds.h"
+#include "event/field.h"
+#include "event/groups.h"
 #include "event/mailbox.h"
 
 #include <stdbool.h>
@@ -19,16 +22,13 @@
 #include <stdint.h>
 
 #define EVENT_JSON_MAX (1024 * 1024) /* bytes */
-#define EVENT_MAILBOXES_MAX 1000     /* names a registration */
-#define EVENT_TOKEN_MIN 64	     /* hex digits */
-#define EVENT_TOKEN_MAX 200
-#define EVENT_ACCOUNT_ID_MAX 64
-#define EVENT_SUBTOPIC_MAX 128
 #define EVENT_URI_MAX 8192	 /* Cyrus' longest name, every byte percent-encoded, fits well */
 #define EVENT_MAILBOX_ID_MAX 255 /* a longer one counts as unknown */
 #define EVENT_ACL_MAX                                                              \
 	(64 * 1024) /* a longer one counts as unknown; the owner still gets pushes \
 		     */
+
+enum event_source { EVENT_OF_CYRUS, EVENT_OF_XAPS, EVENT_OF_DOVECOT, EVENT_SOURCES };
 
 enum event_kind { /* with and without `vnd.cmu.` */
 	EVENT_OTHER,
@@ -64,11 +64,16 @@ struct event_registration {
 	 * EVENT_MAILBOXES_MAX together, of at most MAILBOX_NAME_MAX bytes each.
 	 */
 	const char **mailboxes;
+	/* Dovecot: the mailbox that each of the names means; NULL: see mailbox_from_name. */
+	const struct mailbox *places;
 	size_t mailbox_count;
-	size_t left_out; /* names beyond these bounds */
+	size_t left_out; /* names beyond these bounds, or of others that do not count */
+	/* The answer for the phone; NULL: Cyrus has its own. */
+	const char *topic;
 };
 
 struct mail_event {
+	enum event_source source;
 	enum event_kind kind;
 	bool clears_seen; /* EVENT_FLAGS_CLEAR: \Seen is among the flags */
 	char mbtype;	  /* first letter of vnd.cmu.mbtype; 'e' when absent */
@@ -85,12 +90,19 @@ struct mail_event {
 
 	const char *mailbox_id; /* of the mailbox it happened to, whatever its name; or NULL */
 	const char *acl;	/* vnd.cmu.mailboxACL, or NULL */
-	const char *user;	/* who acted, for the log only; "" when absent */
+	/* Dovecot: who may read the mailbox beside its owner, sorted; NULL: it does not say. */
+	const char **readers;
+	size_t reader_count;
+	const char *user; /* who acted, for the log only; "" when absent */
 
 	struct event_registration registration; /* EVENT_APPLE_PUSH_SERVICE */
+	void *site_names;			/* of user_site.h; or NULL */
 };
 
 const char *event_kind_name(enum event_kind kind);
+/* `name` is with or without `vnd.cmu.`; EVENT_OTHER: no kind has it. */
+enum event_kind event_kind_of(const char *name);
+extern const char *const event_source_names[EVENT_SOURCES]; /* "cyrus", ... */
 
 /*
  * Where `@` makes a name ambiguous, another user's mailbox may be meant, and any user can make a
@@ -100,6 +112,13 @@ const char *event_kind_name(enum event_kind kind);
  */
 bool event_is_believed(
 	const struct mail_event *event, const struct mailbox *readings, unsigned count, unsigned i);
+
+/*
+ * Does the event show that `user`, who is not the owner, may read the mailbox?  Cyrus' by its ACL.
+ * Dovecot's by the readers that it names; if it names none, by the registration, which holds only
+ * what the user may read.
+ */
+bool event_lets_read(const struct mail_event *event, const struct groups *groups, const char *user);
 
 /*
  * Parses one event.  Fails with -EINVAL and a text that says what is wrong with which key (quoting
@@ -115,9 +134,9 @@ struct json_t;
 /*
  * A registration that comes from elsewhere than Cyrus: an object with the keys user, token,
  * account_id, subtopic, version and mailboxes, as strictly validated as an event.  ret: of
- * EVENT_APPLE_PUSH_SERVICE.
+ * EVENT_APPLE_PUSH_SERVICE, with a copy of `topic`, which may be NULL.
  */
 int event_from_registration(const struct mailbox_namespace *names, const struct json_t *json,
-	struct mail_event **ret, struct err *err);
+	const char *topic, struct mail_event **ret, struct err *err);
 
 #endif

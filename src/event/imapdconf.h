@@ -72,7 +72,7 @@ typedef int imapdconf_read_fn(void *ctx, const char *path, struct buf *ret, stru
 int imapdconf_parse(const char *file, const char *text, size_t size, imapdconf_read_fn *read,
 	void *ctx, struct imapdconf **ret, struct err *err);
 /*
- * As it stands in the file.  `key` is servername, cyrus_user, configdirectory, aps_topic,
+ * As it is in the file.  `key` is servername, cyrus_user, configdirectory, aps_topic,
  * notifysocket, notify_external, sievenotifier, mailnotifier, suppress_capabilities or one that
  * begins with event_.
  */

@@ -31,7 +31,7 @@ static void lower(char *text)
 			*text = (char)(*text + ('a' - 'A'));
 }
 
-/* In a name with the separator `.`, a dot of the user's own is written `^`. */
+/* A name with the separator `.` has `^` for a dot of the user's own. */
 static void restore_dots(const struct mailbox_namespace *names, char *user)
 {
 	if (names->unixhierarchysep)
@@ -46,7 +46,7 @@ static bool is_default_domain(const struct mailbox_namespace *names, const char 
 	return *names->defaultdomain && strcasecmp(domain, names->defaultdomain) == 0;
 }
 
-/* What may stand behind the last `@` so that it can be a domain at all. */
+/* Can this text behind the last `@` be a domain at all? */
 static bool is_domain(const char *domain)
 {
 	return *domain && !domain[strcspn(domain, "/ \t")];
@@ -66,7 +66,8 @@ void mailbox_owner_of_user(const struct mailbox_namespace *names, const char *us
 	size_t size = has_default ? (size_t)(at - user) : strlen(user);
 	memcpy(ret, user, size);
 	ret[size] = '\0';
-	lower(ret);
+	if (!names->keeps_case)
+		lower(ret);
 }
 
 /* Finds the mailbox name, still encoded, in `imap://host/name;UIDVALIDITY=n/;UID=n`. */
@@ -277,7 +278,7 @@ static bool begins_with_inbox(const struct mailbox_namespace *names, const char 
 	return strncasecmp(name, inbox, INBOX_SIZE) == 0 && name[INBOX_SIZE] == separator(names);
 }
 
-/* What was typed: the name without a domain that stands at its end, and that domain. */
+/* What was typed: the name without the domain at its end, and that domain. */
 struct typed {
 	const char *end;    /* of the name */
 	const char *domain; /* with the `@`, or "" */

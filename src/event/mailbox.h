@@ -10,12 +10,10 @@
 #ifndef MAILPUSH_EVENT_MAILBOX_H
 #define MAILPUSH_EVENT_MAILBOX_H
 
+#include "event/bounds.h"
+
 #include <stdbool.h>
 #include <stddef.h>
-
-/* Bounds of what is accepted from outside, in bytes without the NUL. */
-#define MAILBOX_NAME_MAX 1024
-#define MAILBOX_USER_MAX 512
 
 #define MAILBOX_READINGS 2
 #define MAILBOX_HASH_SIZE 33 /* 32 hex digits, lower case, and a NUL */
@@ -28,6 +26,7 @@ struct mailbox_namespace {
 	const char *defaultdomain; /* its users and shared folders have no domain; "" for none */
 	const char *userprefix;	   /* "Other Users" */
 	const char *sharedprefix;  /* "Shared Folders" */
+	bool keeps_case;	   /* of users; Cyrus does not */
 	/*
 	 * The user who types the name is an administrator, who sees the names of the standard
 	 * namespace whatever altnamespace says, and writes the domain of others at the end of a
@@ -54,8 +53,8 @@ unsigned mailbox_from_uri(const struct mailbox_namespace *names, const char *uri
 	char *memory, struct mailbox ret[MAILBOX_READINGS]);
 
 /*
- * The user in the form that mailboxes use: lower case, without the default domain.  `ret` must have
- * room for strlen(user) + 1 bytes.
+ * The user in the form that mailboxes use: lower case unless it is kept, without the default
+ * domain.  `ret` must have room for strlen(user) + 1 bytes.
  */
 void mailbox_owner_of_user(const struct mailbox_namespace *names, const char *user, char *ret);
 

@@ -8,8 +8,13 @@
 
 #define DOUBTS_KEPT 1024
 
+struct known {
+	int64_t seen_ms;
+	char id[]; /* the folder follows behind the NUL */
+};
+
 struct owner {
-	char **ids; /* the oldest first; the folder follows behind the NUL */
+	struct known **known; /* the oldest first */
 	size_t count;
 	char name[];
 };
@@ -24,16 +29,16 @@ struct mailbox_ids {
 	uint64_t last_doubts[DOUBTS_KEPT];
 };
 
-static const char *folder_of(const char *id)
+static const char *folder_of(const struct known *known)
 {
-	return id + strlen(id) + 1;
+	return known->id + strlen(known->id) + 1;
 }
 
 static void free_owner(struct owner *owner)
 {
 	for (size_t i = 0; i < owner->count; i++)
-		free(owner->ids[i]);
-	free(owner->ids);
+		free(owner->known[i]);
+	free(owner->known);
 	free(owner);
 }
 
@@ -90,23 +95,25 @@ static struct owner *owner_add(struct mailbox_ids *ids, const char *name)
 
 static void drop(struct mailbox_ids *ids, struct owner *owner, size_t i)
 {
-	free(owner->ids[i]);
+	free(owner->known[i]);
 	owner->count--;
 	ids->count--;
-	memmove(owner->ids + i, owner->ids + i + 1, (owner->count - i) * sizeof(*owner->ids));
+	memmove(owner->known + i, owner->known + i + 1, (owner->count - i) * sizeof(*owner->known));
 }
 
 /* The folder is `parent` with `rest` behind it. */
-static char *entry_new(const char *id, const char *parent, const char *rest)
+static struct known *known_new(
+	const char *id, const char *parent, const char *rest, int64_t seen_ms)
 {
 	size_t id_size = strlen(id) + 1;
 	size_t parent_size = strlen(parent);
 	size_t rest_size = strlen(rest) + 1;
-	char *entry = mem_alloc(id_size + parent_size + rest_size);
-	memcpy(entry, id, id_size);
-	memcpy(entry + id_size, parent, parent_size);
-	memcpy(entry + id_size + parent_size, rest, rest_size);
-	return entry;
+	struct known *known = mem_alloc(sizeof(*known) + id_size + parent_size + rest_size);
+	known->seen_ms = seen_ms;
+	memcpy(known->id, id, id_size);
+	memcpy(known->id + id_size, parent, parent_size);
+	memcpy(known->id + id_size + parent_size, rest, rest_size);
+	return known;
 }
 
 static bool is_kept(const struct mail_event *event, unsigned reading)
@@ -120,18 +127,21 @@ uint64_t mailbox_ids_doubts(const struct mailbox_ids *ids)
 	return ids->doubts;
 }
 
-void mailbox_ids_learn(
-	struct mailbox_ids *ids, const struct mail_event *event, unsigned reading, uint64_t doubts)
+void mailbox_ids_learn(struct mailbox_ids *ids, const struct mail_event *event, unsigned reading,
+	uint64_t doubts, int64_t at_ms)
 {
 	const struct mailbox *at = &event->at[reading];
 	if (!is_kept(event, reading) || *last_doubt(ids, at->owner) > doubts)
 		return;
 	struct owner *owner = owner_get(ids, at->owner);
 	for (size_t i = owner ? owner->count : 0; i-- > 0;) {
-		bool is_id = strcmp(owner->ids[i], event->mailbox_id) == 0;
-		bool is_there = strcmp(folder_of(owner->ids[i]), at->folder) == 0;
-		if (is_id && is_there)
+		struct known *known = owner->known[i];
+		bool is_id = strcmp(known->id, event->mailbox_id) == 0;
+		bool is_there = strcmp(folder_of(known), at->folder) == 0;
+		if (is_id && is_there) {
+			known->seen_ms = at_ms;
 			return;
+		}
 		if (is_id || is_there)
 			drop(ids, owner, i);
 	}
@@ -143,16 +153,16 @@ void mailbox_ids_learn(
 		owner = owner_add(ids, at->owner);
 	if (owner->count == MAILBOX_IDS_PER_OWNER_MAX)
 		drop(ids, owner, 0);
-	owner->ids = mem_realloc_array(owner->ids, owner->count + 1, sizeof(*owner->ids));
-	owner->ids[owner->count++] = entry_new(event->mailbox_id, at->folder, "");
+	owner->known = mem_realloc_array(owner->known, owner->count + 1, sizeof(struct known *));
+	owner->known[owner->count++] = known_new(event->mailbox_id, at->folder, "", at_ms);
 	ids->count++;
 }
 
-static const char *find_folder(const struct owner *owner, const char *id)
+static const struct known *find(const struct owner *owner, const char *id)
 {
 	for (size_t i = 0; i < owner->count; i++) {
-		if (strcmp(owner->ids[i], id) == 0)
-			return folder_of(owner->ids[i]);
+		if (strcmp(owner->known[i]->id, id) == 0)
+			return owner->known[i];
 	}
 	return NULL;
 }
@@ -185,9 +195,10 @@ static const char *moving_rest(const struct move *move, const char *folder)
 static bool is_clash(const struct owner *owner, const struct move *move)
 {
 	for (size_t i = 0; i < owner->count; i++) {
-		const char *rest = rest_below(folder_of(owner->ids[i]), move->to, move->separator);
+		const char *rest =
+			rest_below(folder_of(owner->known[i]), move->to, move->separator);
 		for (size_t j = 0; rest && j < owner->count; j++) {
-			const char *moving = moving_rest(move, folder_of(owner->ids[j]));
+			const char *moving = moving_rest(move, folder_of(owner->known[j]));
 			if (i != j && moving && strcmp(moving, rest) == 0)
 				return true;
 		}
@@ -198,35 +209,37 @@ static bool is_clash(const struct owner *owner, const struct move *move)
 static void follow(struct mailbox_ids *ids, struct owner *owner, const struct move *move)
 {
 	for (size_t i = owner->count; i-- > 0;) {
-		const char *rest = moving_rest(move, folder_of(owner->ids[i]));
+		const char *rest = moving_rest(move, folder_of(owner->known[i]));
 		if (!rest)
 			continue;
 		if (strlen(move->to) + strlen(rest) > MAILBOX_NAME_MAX) {
 			drop(ids, owner, i);
 			continue;
 		}
-		char *moved = entry_new(owner->ids[i], move->to, rest);
-		free(owner->ids[i]);
-		owner->ids[i] = moved;
+		struct known *known = owner->known[i];
+		owner->known[i] = known_new(known->id, move->to, rest, known->seen_ms);
+		free(known);
 	}
 }
 
 bool mailbox_ids_follow(struct mailbox_ids *ids, const struct mail_event *event, char separator,
-	struct mailbox *ret)
+	struct mailbox *ret, int64_t *ret_seen_ms)
 {
 	for (unsigned i = 0; i < event->readings; i++) {
 		const struct mailbox *at = &event->at[i];
 		struct owner *owner = is_kept(event, i) ? owner_get(ids, at->owner) : NULL;
-		const char *folder = owner ? find_folder(owner, event->mailbox_id) : NULL;
-		if (!folder || strcmp(folder, at->folder) == 0)
+		const struct known *known = owner ? find(owner, event->mailbox_id) : NULL;
+		if (!known || strcmp(folder_of(known), at->folder) == 0)
 			continue;
-		struct move move = {.from = folder, .to = at->folder, .separator = separator};
+		struct move move = {
+			.from = folder_of(known), .to = at->folder, .separator = separator};
 		if (is_clash(owner, &move)) {
 			mailbox_ids_forget_owner(ids, at->owner);
 			continue;
 		}
 		doubt(ids, at->owner);
-		move.from = mem_dup(folder);
+		move.from = mem_dup(move.from);
+		*ret_seen_ms = known->seen_ms;
 		follow(ids, owner, &move);
 		*ret = (struct mailbox){.owner = at->owner, .folder = move.from};
 		return true;
@@ -239,7 +252,7 @@ void mailbox_ids_forget(struct mailbox_ids *ids, const struct mailbox *mailbox, 
 	struct owner *owner = owner_get(ids, mailbox->owner);
 	doubt(ids, mailbox->owner);
 	for (size_t i = owner ? owner->count : 0; i-- > 0;) {
-		const char *folder = folder_of(owner->ids[i]);
+		const char *folder = folder_of(owner->known[i]);
 		if (rest_below(folder, mailbox->folder, separator) ||
 			rest_below(mailbox->folder, folder, separator))
 			drop(ids, owner, i);

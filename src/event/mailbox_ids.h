@@ -32,24 +32,25 @@ void mailbox_ids_free(struct mailbox_ids *ids);
 /*
  * The mailbox of the event is there, in that reading, and so no other one is.  Not learnt: an
  * INBOX, which keeps its name, a reading that is not believed, and, where something about the
- * owner came in doubt since the event came, anything.  `doubts`: mailbox_ids_doubts by then.
+ * owner came in doubt since the event came, anything.  `doubts`: mailbox_ids_doubts by then;
+ * `at_ms`: Unix, when the event came.
  */
-void mailbox_ids_learn(
-	struct mailbox_ids *ids, const struct mail_event *event, unsigned reading, uint64_t doubts);
+void mailbox_ids_learn(struct mailbox_ids *ids, const struct mail_event *event, unsigned reading,
+	uint64_t doubts, int64_t at_ms);
 /* How often something came in doubt, or moved. */
 uint64_t mailbox_ids_doubts(const struct mailbox_ids *ids);
 /*
  * Was the mailbox of the event elsewhere?  Then it is known here from now on, and what is below it
  * too.  `ret`: where it was; its owner lives as long as the event, its folder is the caller's to
- * free.
+ * free.  `ret_seen_ms`: when an event last came that showed it there.
  *
  * If two known folders would have one name by that, they have swapped names or the like.  Then
  * it counts as not moved, and all that is known of the owner is forgotten: the names alone count.
  */
 bool mailbox_ids_follow(struct mailbox_ids *ids, const struct mail_event *event, char separator,
-	struct mailbox *ret);
+	struct mailbox *ret, int64_t *ret_seen_ms);
 /*
- * A mailbox was named: what stands there is in doubt, and so is what stands below it, and above it,
+ * A mailbox was named: what is there is in doubt, and so is what is below it, and above it,
  * as the named one would move with that.  An INBOX has nothing below it.
  */
 void mailbox_ids_forget(struct mailbox_ids *ids, const struct mailbox *mailbox, char separator);

@@ -82,6 +82,8 @@ enum relay_action relay_decide(const struct relay_policy *policy, const struct m
 {
 	if (event->kind == EVENT_APPLE_PUSH_SERVICE)
 		return RELAY_REGISTER;
+	if (event->source == EVENT_OF_XAPS)
+		return event->kind == EVENT_MESSAGE_NEW ? RELAY_URGENT : RELAY_DEFERRED;
 	if (event->mbtype != 'e' || !event->readings)
 		return RELAY_IGNORE;
 	if (event->kind == EVENT_MAILBOX_DELETE)

@@ -3,7 +3,8 @@
  *
  * Pure.  Which events push, and how soon, are settings (urgent_events, deferred_events); the rest
  * is fixed: registrations, deletes and renames change the registry, events of mailboxes that do not
- * hold mail never push mail.
+ * hold mail never push mail.  Dovecot's plugin for xapsd reports what xapsd pushes: new mail is
+ * urgent, all else deferred, whatever the settings say.
  */
 #ifndef MAILPUSH_EVENT_RELAY_H
 #define MAILPUSH_EVENT_RELAY_H

@@ -137,6 +137,13 @@ void credential_check_free(struct credential_check *check)
 	uv_close((uv_handle_t *)&check->timer, on_closed);
 }
 
+void credential_check_set_interval(struct credential_check *check, int64_t interval_ms)
+{
+	check->interval_ms = interval_ms;
+	for (size_t i = 0; i < check->count; i++)
+		check->subjects[i]->times.interval_ms = interval_ms;
+}
+
 struct survey {
 	const struct credential_check *check;
 	struct subject *subjects[CONFIG_CREDENTIALS_MAX];

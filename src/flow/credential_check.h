@@ -22,6 +22,9 @@ struct credential_check *credential_check_new(uv_loop_t *loop, struct sender *se
 /* Nobody gets the answers that are still to come. */
 void credential_check_free(struct credential_check *check);
 
+/* From the next test on. */
+void credential_check_set_interval(struct credential_check *check, int64_t interval_ms);
+
 /* The sender may have other credentials: new ones are tested.  NULL does nothing. */
 void credential_check_credentials(struct credential_check *check);
 /* All are tested, but for those with which Apple judged a push within the interval. */

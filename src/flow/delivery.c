@@ -126,9 +126,35 @@ static void look(struct delivery *delivery)
 			&delivery->due, on_due, wake_in_ms > 0 ? (uint64_t)wake_in_ms : 1, 0);
 }
 
-static void tell_answer(struct delivery *delivery, const struct flight *flight,
-	const struct apns_answer *answer, enum verdict_action action, const char *then)
+static void trace_answer(struct delivery *delivery, const struct push *push,
+	const struct apns_answer *answer, enum trace_then then)
 {
+	struct trace_entry entry = {.kind = TRACE_ANSWER,
+		.what = then,
+		.user = push->target->user,
+		.key = push->target->key,
+		.other_ms = push->sent_unix_ms,
+		.ending = answer->ending,
+		.status = (unsigned)answer->status,
+		.text = answer->reason,
+		.count = push->hash_count};
+	memcpy(entry.apns_id, push->apns_id, sizeof(entry.apns_id));
+	for (unsigned i = 0; i < push->hash_count && i < TRACE_ENTRY_HASHES_MAX; i++)
+		entry.hashes[entry.hash_count++] = trace_entry_hash(push->hashes[i]);
+	trace_put(delivery->needs.trace, &entry, TRACE_MAJOR);
+}
+
+static void tell_answer(struct delivery *delivery, const struct flight *flight,
+	const struct apns_answer *answer, enum verdict_action action, enum trace_then what)
+{
+	static const char *const words[TRACE_THENS] = {[TRACE_DONE] = "done",
+		[TRACE_DROP] = "drop",
+		[TRACE_FORGET] = "forget",
+		[TRACE_STOP] = "stop",
+		[TRACE_RETRY] = "again",
+		[TRACE_HOLD] = "hold",
+		[TRACE_GIVEN_UP] = "given up after a day"};
+	const char *then = words[what];
 	const struct push_target *target = flight->scheduled->target;
 	int64_t took_ms = clock_monotonic_ms() - flight->push.sent_ms;
 	enum log_level level = LOG_LEVEL_INFO;
@@ -148,6 +174,8 @@ static void tell_answer(struct delivery *delivery, const struct flight *flight,
 		log_text("then", then), log_number("hashes", flight->scheduled->hash_count),
 		log_number("attempts", flight->scheduled->attempts), log_number("ms", took_ms));
 	histogram_observe_us(&delivery->needs.metrics->answered, took_ms * 1000);
+	if (delivery->needs.trace)
+		trace_answer(delivery, flight->scheduled, answer, what);
 	observer_answered(delivery->needs.observer, target, flight->scheduled->hash_count, answer,
 		then, took_ms);
 }
@@ -282,37 +310,36 @@ static void on_answered(void *ctx, struct sender_push *push, const struct apns_a
 			clock_unix_ms());
 	switch (verdict->action) {
 	case VERDICT_DONE:
-		tell_answer(delivery, flight, answer, verdict->action, "done");
+		tell_answer(delivery, flight, answer, verdict->action, TRACE_DONE);
 		topic_health_taken(delivery->topics, flight->scheduled->target, now_ms);
 		queue_settled(delivery->needs.queue, &flight->key, answer->status, answer->reason);
 		break;
 	case VERDICT_DROP:
-		tell_answer(delivery, flight, answer, verdict->action, "drop");
+		tell_answer(delivery, flight, answer, verdict->action, TRACE_DROP);
 		queue_settled(delivery->needs.queue, &flight->key, answer->status, answer->reason);
 		break;
 	case VERDICT_FORGET:
 	case VERDICT_STOP:
 		tell_answer(delivery, flight, answer, verdict->action,
-			verdict->action == VERDICT_STOP ? "stop" : "forget");
+			verdict->action == VERDICT_STOP ? TRACE_STOP : TRACE_FORGET);
 		ask_registry(delivery, flight, answer, verdict);
 		return;
 	case VERDICT_RETRY:
 		if (verdict->scope == VERDICT_TOKEN && is_given_up(flight->scheduled, now_ms)) {
-			tell_answer(
-				delivery, flight, answer, verdict->action, "given up after a day");
+			tell_answer(delivery, flight, answer, verdict->action, TRACE_GIVEN_UP);
 			delivery->needs.metrics->given_up++;
 			queue_settled(delivery->needs.queue, &flight->key, answer->status,
 				answer->reason);
 			break;
 		}
-		tell_answer(delivery, flight, answer, verdict->action, "again");
+		tell_answer(delivery, flight, answer, verdict->action, TRACE_RETRY);
 		queue_retry(delivery->needs.queue, &flight->key, answer->status, answer->reason,
 			verdict->delay_ms, verdict->counts);
 		break;
 	case VERDICT_HOLD:
 		/* First, as an observer of the answer asks what follows. */
 		hold(delivery, flight, answer, verdict);
-		tell_answer(delivery, flight, answer, verdict->action, "hold");
+		tell_answer(delivery, flight, answer, verdict->action, TRACE_HOLD);
 		queue_retry(delivery->needs.queue, &flight->key, answer->status, answer->reason,
 			verdict->delay_ms, verdict->counts);
 		break;

@@ -4,7 +4,7 @@
  *   queue -> sender -> verdict -> queue (settled, again later) or registry (forget)
  *
  * It takes from the queue as many pushes as the sender has room for, at the end of each turn of the
- * loop that woke it, and when a push falls due.
+ * loop in which something changed for it, and when a push falls due.
  *
  * Loop thread only.
  */
@@ -17,6 +17,7 @@
 #include "registry/registry.h"
 #include "stats/failures.h"
 #include "stats/observer.h"
+#include "trace/trace.h"
 
 struct delivery;
 
@@ -28,6 +29,7 @@ struct delivery_needs {
 	struct metrics *metrics;
 	struct failures *failures;
 	const struct observer *observer;
+	struct trace *trace; /* NULL: off */
 };
 
 /* Makes its sender; `settings` are copied.  Fails as sender_new does. */

@@ -103,6 +103,10 @@ static void on_registry(struct registry_job *job)
 		delivery_drop(needs->delivery, job->gone, job->gone_count, NULL);
 		for (size_t i = 0; i < job->match_count; i++) {
 			struct registry_match *match = &job->matches[i];
+			const struct trace_entry nudge = {.kind = TRACE_NUDGED,
+				.user = match->target->user,
+				.key = match->target->key};
+			trace_put(needs->trace, &nudge, TRACE_MAJOR);
 			queue_add(needs->queue, mem_steal(match->target),
 				(const char(*)[MAILBOX_HASH_SIZE])match->hashes, match->hash_count,
 				QUEUE_DEFERRED, NULL);

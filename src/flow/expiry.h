@@ -22,13 +22,14 @@ struct expiry_needs {
 	struct queue *queue;
 	struct delivery *delivery;
 	struct metrics *metrics;
+	struct trace *trace; /* NULL: off */
 };
 
 struct expiry *expiry_new(const struct expiry_needs *needs);
 void expiry_free(struct expiry *tidy);
 /*
- * At once, because the clock was set: the registry is to see that, before and after it is set right
- * again, for then nobody goes (REGISTRY_TIDY).
+ * The clock was set, so the registry is asked at once: it sees that, before and after it is set
+ * right again, for then nobody goes (REGISTRY_TIDY).
  */
 void expiry_now(struct expiry *tidy);
 

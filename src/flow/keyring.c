@@ -3,6 +3,7 @@
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/config_credential.h"
 #include "flow/credential_check.h"
 #include "flow/delivery.h"
 
@@ -63,6 +64,18 @@ static void raise_or_clear(const char *kind, const char *name, const char *text)
 		alarm_clear(alarm);
 }
 
+static void worsen(const char *kind, const char *name, int64_t left_ms)
+{
+	static const int64_t told_days[] = {14, 7, 3, 1};
+	char alarm[ALARM_NAME_SIZE];
+	unsigned stage = 0;
+	while (stage < sizeof(told_days) / sizeof(told_days[0]) &&
+		left_ms < told_days[stage] * CLOCK_DAY_MS)
+		stage++;
+	name_alarm(alarm, kind, name);
+	alarm_worsen(alarm, stage);
+}
+
 /* Raises or clears the alarms about the dates of the one in force; returns when they change next.
  */
 static int64_t judge_dates(const struct credential *credential, int64_t now_ms)
@@ -84,6 +97,8 @@ static int64_t judge_dates(const struct credential *credential, int64_t now_ms)
 			credential->file, left_ms / CLOCK_DAY_MS,
 			credential_last_day(credential, day));
 	raise_or_clear("credential-expiry", credential->name, ends_soon ? text : NULL);
+	if (ends_soon)
+		worsen("credential-expiry", credential->name, left_ms);
 	if (credential->not_before_unix_ms > now_ms - CREDENTIAL_START_MS)
 		return credential->not_before_unix_ms + CREDENTIAL_START_MS - now_ms;
 	return is_valid ? left_ms + 1 : LOOK_MS;
@@ -191,7 +206,9 @@ static void hand_over(struct keyring *keyring)
 static void check_topic(const struct keyring_needs *needs)
 {
 	const char *topic = needs->input_files->imapdconf->aps_topic;
-	if (!*topic)
+	if (!*needs->config->imapd_conf)
+		alarm_clear("aps-topic");
+	else if (!*topic)
 		alarm_raise("aps-topic",
 			"aps_topic is not set in %s, so Cyrus does not offer push to phones",
 			needs->config->imapd_conf);
@@ -214,7 +231,7 @@ static void take_coming(struct keyring *keyring)
 	}
 }
 
-/* One that has become valid has pushes that wait: the sender looks at all of them anew. */
+/* One that has become valid has pushes that wait: the sender looks at all of them again. */
 static void on_dates(uv_timer_t *timer)
 {
 	struct keyring *keyring = timer->data;
@@ -223,6 +240,52 @@ static void on_dates(uv_timer_t *timer)
 	hand_over(keyring);
 	check_topic(&keyring->needs);
 	delivery_wake(keyring->needs.delivery);
+}
+
+static int find_section(const struct config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->credential_count; i++)
+		if (!strcmp(config->credentials[i].name, name))
+			return (int)i;
+	return -1;
+}
+
+void keyring_configure(struct keyring *keyring, const struct config *fresh)
+{
+	static const char *const kinds[] = {
+		"credential-file", "credential-dates", "credential-expiry"};
+	const struct config *before = keyring->needs.config;
+	struct credential *in_force[CONFIG_CREDENTIALS_MAX] = {NULL};
+	struct credential *coming[CONFIG_CREDENTIALS_MAX] = {NULL};
+	for (unsigned i = 0; i < before->credential_count; i++) {
+		const char *name = before->credentials[i].name;
+		int to = find_section(fresh, name);
+		if (to >= 0) {
+			in_force[to] = keyring->in_force[i];
+			coming[to] = keyring->coming[i];
+			continue;
+		}
+		credential_free(keyring->in_force[i]);
+		credential_free(keyring->coming[i]);
+		for (size_t kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++)
+			raise_or_clear(kinds[kind], name, NULL);
+	}
+	memcpy(keyring->in_force, in_force, sizeof(in_force));
+	memcpy(keyring->coming, coming, sizeof(coming));
+}
+
+const char *keyring_topic(const struct keyring *keyring, const char *user, const char *otherwise)
+{
+	const struct config *config = keyring->needs.config;
+	int own = config_credential_of(config, user);
+	if (own >= 0)
+		return keyring->in_force[own] ? keyring->in_force[own]->topic : "";
+	if (*otherwise)
+		return otherwise;
+	for (unsigned i = 0; i < config->credential_count; i++)
+		if (keyring->in_force[i] && !config_credential_has_domains(config, i))
+			return keyring->in_force[i]->topic;
+	return "";
 }
 
 bool keyring_take(struct keyring *keyring, bool is_patient)

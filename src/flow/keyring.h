@@ -41,10 +41,24 @@ struct keyring *keyring_new(const struct keyring_needs *needs);
 void keyring_free(struct keyring *keyring);
 
 /*
+ * These sections of mailpush.conf take the place of those of before: call it while `needs.config`
+ * still has those, and keyring_take behind the change.  A credential whose section is gone is no
+ * longer in force, and its alarms end.
+ */
+void keyring_configure(struct keyring *keyring, const struct config *fresh);
+
+/*
  * Puts in force what input_files hold (taken out of them).  Files that do not match
  * may be half replaced: with `is_patient` nothing is said about them yet, and true is returned:
  * look again.
  */
 bool keyring_take(struct keyring *keyring, bool is_patient);
+
+/*
+ * The topic that phones of this user get, borrowed until a credential changes: of the
+ * credential that lists the user's domain; if none does, `otherwise`; if that is "", of the first
+ * credential in force that lists no domains.  "": there is none.
+ */
+const char *keyring_topic(const struct keyring *keyring, const char *user, const char *otherwise);
 
 #endif

@@ -22,7 +22,7 @@ static void on_datagram(void *ctx, const struct notification *notification)
 
 static void answer_request(void *request, int status, const char *text)
 {
-	stream_answer(request, status ? text : NULL);
+	stream_answer(request, status, text);
 }
 
 static void on_request(
@@ -33,10 +33,11 @@ static void on_request(
 		(struct arrival_waiter){answer_request, request, "stream"});
 }
 
-static void on_rejected(void *ctx, const char *kind, const char *text)
+static void on_rejected(
+	void *ctx, enum notification_fault fault, const char *kind, const char *text)
 {
 	struct pipeline *pipeline = ctx;
-	pipeline->needs.metrics->rejected++;
+	pipeline->needs.metrics->rejected[fault]++;
 	log_seldom(LOG_LEVEL_WARN, "intake", kind, "", text);
 }
 
@@ -47,6 +48,29 @@ static void on_ack_timeout(void *ctx, struct stream_request *request)
 	arrivals_on_ack_timeout(pipeline->arrivals);
 }
 
+static void on_dovecot_request(
+	void *ctx, const struct notification *notification, struct stream_request *request)
+{
+	static const char text[] = "this socket is for requests of Dovecot's plugin alone";
+	struct pipeline *pipeline = ctx;
+	if (notification_is_dovecots(notification)) {
+		dovecot_door_take(pipeline->dovecot_door, notification,
+			(struct arrival_waiter){answer_request, request, "stream"});
+		return;
+	}
+	on_rejected(
+		ctx, NOTIFICATION_MALFORMED, "requests of another class at dovecot_socket", text);
+	stream_answer(request, -1, text);
+}
+
+/* A slow directory is no trouble of the registry. */
+static void on_dovecot_ack_timeout(void *ctx, struct stream_request *request)
+{
+	struct pipeline *pipeline = ctx;
+	if (!dovecot_door_holds(pipeline->dovecot_door, request))
+		arrivals_on_ack_timeout(pipeline->arrivals);
+}
+
 static void answer_file(void *file, int status, const char *text)
 {
 	spool_answer(file, status, text);
@@ -55,8 +79,11 @@ static void answer_file(void *file, int status, const char *text)
 static void on_file(void *ctx, const struct notification *notification, struct spool_file *file)
 {
 	struct pipeline *pipeline = ctx;
-	arrivals_take(pipeline->arrivals, notification,
-		(struct arrival_waiter){answer_file, file, "spool", .is_keeper = true});
+	const struct arrival_waiter waiter = {answer_file, file, "spool", .is_keeper = true};
+	if (*pipeline->needs.config->dovecot_socket && notification_is_dovecots(notification))
+		dovecot_door_take(pipeline->dovecot_door, notification, waiter);
+	else
+		arrivals_take(pipeline->arrivals, notification, waiter);
 }
 
 static void on_spool_taken(void *ctx, size_t count)
@@ -79,6 +106,8 @@ const struct datagram_callbacks pipeline_datagram_callbacks = {
 	.came = on_datagram, .rejected = on_rejected};
 const struct stream_callbacks pipeline_stream_callbacks = {
 	.came = on_request, .rejected = on_rejected, .timed_out = on_ack_timeout};
+const struct stream_callbacks pipeline_dovecot_callbacks = {
+	.came = on_dovecot_request, .rejected = on_rejected, .timed_out = on_dovecot_ack_timeout};
 const struct spool_callbacks pipeline_spool_callbacks = {.came = on_file,
 	.rejected = on_rejected,
 	.taken = on_spool_taken,
@@ -156,6 +185,10 @@ static void on_pause(void *ctx, bool is_paused)
 	struct pipeline *pipeline = ctx;
 	if (pipeline->stream)
 		stream_pause(pipeline->stream, is_paused);
+	if (pipeline->xaps_calls)
+		xaps_calls_pause(pipeline->xaps_calls, is_paused);
+	if (pipeline->dovecot_stream)
+		stream_pause(pipeline->dovecot_stream, is_paused);
 }
 
 /* Start. */
@@ -172,6 +205,7 @@ static int open_registry(struct pipeline *pipeline, struct err *err)
 		.registration_ttl_ms = config->registration_ttl_ms,
 		.deleted_user_grace_ms = config->deleted_user_grace_ms,
 		.registrations_per_user = config->registrations_per_user,
+		.started_ms = clock_unix_ms(),
 		.password_file = config->registry_password_file,
 		.timeout_ms = config->registry_timeout_ms};
 	int status = registry_new(pipeline->needs.loop, &settings, on_registry_trouble,
@@ -180,6 +214,15 @@ static int open_registry(struct pipeline *pipeline, struct err *err)
 	if (!status)
 		registry_hold(pipeline->registry, REGISTRY_HELD_FOR_START);
 	return status;
+}
+
+static struct schedule_settings schedule_settings_of(const struct config *config)
+{
+	return (struct schedule_settings){.min_interval_ms = config->min_interval_ms,
+		.deferred_delay_ms = config->deferred_delay_ms,
+		.max_push_rate = config->max_push_rate,
+		.caution_ms = CAUTION_MS,
+		.users = config->users};
 }
 
 static int open_queue(struct pipeline *pipeline, const uint8_t seed[16], struct err *err)
@@ -191,25 +234,14 @@ static int open_queue(struct pipeline *pipeline, const uint8_t seed[16], struct 
 		.salvaged = on_queue_salvaged,
 		.failed = on_queue_failed};
 	const struct config *config = pipeline->needs.config;
-	const struct queue_settings settings = {.path = config->queue,
-		.schedule = {.min_interval_ms = config->min_interval_ms,
-			.deferred_delay_ms = config->deferred_delay_ms,
-			.max_push_rate = config->max_push_rate,
-			.caution_ms = CAUTION_MS}};
+	const struct queue_settings settings = {
+		.path = config->queue, .schedule = schedule_settings_of(config)};
 	return queue_new(
 		pipeline->needs.loop, &settings, seed, &callbacks, pipeline, &pipeline->queue, err);
 }
 
-static int open_delivery(struct pipeline *pipeline, struct err *err)
+static struct sender_settings sender_settings_of(const struct config *config)
 {
-	const struct pipeline_needs *needs = &pipeline->needs;
-	const struct config *config = needs->config;
-	const struct delivery_needs of_delivery = {.loop = needs->loop,
-		.registry = pipeline->registry,
-		.queue = pipeline->queue,
-		.metrics = needs->metrics,
-		.failures = needs->failures,
-		.observer = needs->observer};
 	struct sender_settings settings;
 	sender_settings_init(&settings);
 	settings.host = config->apns_host;
@@ -220,6 +252,20 @@ static int open_delivery(struct pipeline *pipeline, struct err *err)
 	settings.proxy_login = config->proxy_login;
 	settings.connections = config->connections;
 	settings.priority = config->priority;
+	return settings;
+}
+
+static int open_delivery(struct pipeline *pipeline, struct err *err)
+{
+	const struct pipeline_needs *needs = &pipeline->needs;
+	const struct delivery_needs of_delivery = {.loop = needs->loop,
+		.registry = pipeline->registry,
+		.queue = pipeline->queue,
+		.metrics = needs->metrics,
+		.failures = needs->failures,
+		.observer = needs->observer,
+		.trace = needs->trace};
+	const struct sender_settings settings = sender_settings_of(needs->config);
 	return delivery_new(&of_delivery, &settings, &pipeline->delivery, err);
 }
 
@@ -237,10 +283,18 @@ static void make_arrivals(struct pipeline *pipeline, const uint8_t seed[16])
 		.forward = pipeline->forward,
 		.metrics = needs->metrics,
 		.observer = needs->observer,
+		.trace = needs->trace,
 		.pause = on_pause,
 		.ctx = pipeline};
 	pipeline->arrivals = arrivals_new(&of_arrivals, seed);
 	arrivals_hold(pipeline->arrivals);
+	const struct dovecot_door_needs of_door = {.loop = needs->loop,
+		.config = needs->config,
+		.arrivals = pipeline->arrivals,
+		.metrics = needs->metrics,
+		.topic = needs->topic,
+		.ctx = needs->ctx};
+	pipeline->dovecot_door = dovecot_door_new(&of_door);
 }
 
 int pipeline_start(struct pipeline *pipeline, const struct pipeline_needs *needs,
@@ -259,14 +313,35 @@ int pipeline_start(struct pipeline *pipeline, const struct pipeline_needs *needs
 		.registry = pipeline->registry,
 		.queue = pipeline->queue,
 		.delivery = pipeline->delivery,
-		.metrics = needs->metrics};
+		.metrics = needs->metrics,
+		.trace = needs->trace};
 	pipeline->expiry = expiry_new(&of_expiry);
 	return 0;
+}
+
+void pipeline_configure(struct pipeline *pipeline, X509_STORE *trust)
+{
+	const struct config *config = pipeline->needs.config;
+	const struct schedule_settings of_schedule = schedule_settings_of(config);
+	queue_set(pipeline->queue, &of_schedule);
+	registry_set_limits(pipeline->registry, config->registration_ttl_ms,
+		config->deleted_user_grace_ms, config->registrations_per_user);
+	arrivals_configure(pipeline->arrivals);
+	if (!trust)
+		return;
+	const struct sender_settings of_sender = sender_settings_of(config);
+	sender_set(delivery_sender(pipeline->delivery), &of_sender, trust);
 }
 
 int pipeline_load(struct pipeline *pipeline, struct err *err)
 {
 	return queue_load(pipeline->queue, err);
+}
+
+void pipeline_stop(struct pipeline *pipeline)
+{
+	if (pipeline->dovecot_door)
+		dovecot_door_stop(pipeline->dovecot_door);
 }
 
 const char *pipeline_end(struct pipeline *pipeline)
@@ -284,6 +359,7 @@ const char *pipeline_end(struct pipeline *pipeline)
 void pipeline_free(struct pipeline *pipeline)
 {
 	expiry_free(mem_steal(pipeline->expiry));
+	dovecot_door_free(mem_steal(pipeline->dovecot_door));
 	arrivals_free(mem_steal(pipeline->arrivals));
 	forward_free(mem_steal(pipeline->forward));
 	delivery_free(mem_steal(pipeline->delivery));

@@ -12,6 +12,7 @@
 #define MAILPUSH_FLOW_PIPELINE_H
 
 #include "arrival/arrivals.h"
+#include "arrival/dovecot_door.h"
 #include "arrival/forward.h"
 #include "config/config.h"
 #include "config/input_files.h"
@@ -21,6 +22,8 @@
 #include "intake/spool.h"
 #include "intake/stream.h"
 #include "stats/observer.h"
+#include "trace/trace.h"
+#include "xaps/xaps_call.h"
 
 #define PIPELINE_SEEDS 2
 
@@ -32,8 +35,11 @@ struct pipeline_needs {
 	struct metrics *metrics;
 	struct failures *failures;
 	const struct observer *observer;
+	struct trace *trace; /* NULL: off */
 	/* The queue was found damaged: nothing is stored any more, and the daemon must stop. */
 	void (*failed)(void *ctx);
+	/* As of dovecot_door_needs. */
+	const char *(*topic)(void *ctx, const char *user);
 	void *ctx;
 };
 
@@ -45,12 +51,17 @@ struct pipeline {
 	struct delivery *delivery;
 	struct forward *forward;
 	struct arrivals *arrivals;
+	struct dovecot_door *dovecot_door;
 	struct expiry *expiry;
-	struct stream *stream; /* set by who opens it: overload pauses it */
+	/* Set by who opens them: overload pauses them. */
+	struct stream *stream;
+	struct xaps_calls *xaps_calls;
+	struct stream *dovecot_stream;
 };
 
 extern const struct datagram_callbacks pipeline_datagram_callbacks;
 extern const struct stream_callbacks pipeline_stream_callbacks;
+extern const struct stream_callbacks pipeline_dovecot_callbacks;
 extern const struct spool_callbacks pipeline_spool_callbacks;
 
 /*
@@ -59,8 +70,15 @@ extern const struct spool_callbacks pipeline_spool_callbacks;
  */
 int pipeline_start(struct pipeline *pipeline, const struct pipeline_needs *needs,
 	const uint8_t seeds[PIPELINE_SEEDS][16], struct err *err);
+/*
+ * The configuration changed.  `trust`: of other settings of Apple's (tls_trust), handed over; NULL:
+ * those are as they were.
+ */
+void pipeline_configure(struct pipeline *pipeline, X509_STORE *trust);
 /* Takes in what the queue's file holds (queue_load), then the events that waited. */
 int pipeline_load(struct pipeline *pipeline, struct err *err);
+/* Before the sockets are closed: nobody waits for a name any more. */
+void pipeline_stop(struct pipeline *pipeline);
 /*
  * Ends the databases: first the registry, as what it gives back is parked in the queue.  Whoever
  * waits for an answer gets one.  The sender must have stopped.  NULL, or the name of a database

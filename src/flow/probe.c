@@ -1,20 +1,22 @@
 #include "flow/probe.h"
 
 #include "base/mem.h"
+
 #include <assert.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #define NOBODY "0000000000000000000000000000000000000000000000000000000000000000"
 #define NO_ACCOUNT "00000000-0000-0000-0000-000000000000"
 
 struct probes {
-	struct probe *first;
+	LIST_HEAD(, probe) waiting; /* for room */
 	void (*wanted)(void *ctx);
 	void *ctx;
 };
 
 struct probe {
-	struct probe *next; /* waits for room */
+	LIST_ENTRY(probe) place; /* unless is_out */
 	struct probes *probes;
 	struct sender_push push; /* ctx is NULL: it is no flight of the schedule's */
 	bool is_out;
@@ -35,6 +37,7 @@ static void probe_free(struct probe *probe)
 struct probes *probes_new(void (*wanted)(void *ctx), void *ctx)
 {
 	struct probes *probes = mem_alloc_zero(1, sizeof(*probes));
+	LIST_INIT(&probes->waiting);
 	probes->wanted = wanted;
 	probes->ctx = ctx;
 	return probes;
@@ -42,7 +45,7 @@ struct probes *probes_new(void (*wanted)(void *ctx), void *ctx)
 
 void probes_free(struct probes *probes)
 {
-	assert(!probes->first);
+	assert(LIST_EMPTY(&probes->waiting));
 	free(probes);
 }
 
@@ -57,8 +60,7 @@ struct probe *probe_new(struct probes *probes, const char *topic, enum probe_tur
 	probe->turn = turn;
 	probe->answered = answered;
 	probe->ctx = ctx;
-	probe->next = probes->first;
-	probes->first = probe;
+	LIST_INSERT_HEAD(&probes->waiting, probe, place);
 	probes->wanted(probes->ctx);
 	return probe;
 }
@@ -68,10 +70,7 @@ void probe_cancel(struct probe *probe)
 	probe->answered = NULL;
 	if (probe->is_out)
 		return;
-	struct probe **at = &probe->probes->first;
-	while (*at != probe)
-		at = &(*at)->next;
-	*at = probe->next;
+	LIST_REMOVE(probe, place);
 	probe_free(probe);
 }
 
@@ -93,13 +92,11 @@ static bool launch(struct probe *probe, struct sender *sender)
 
 void probes_launch(struct probes *probes, struct sender *sender, enum probe_turn turn)
 {
-	struct probe **at = &probes->first;
-	while (*at) {
-		struct probe *probe = *at;
+	struct probe *next;
+	for (struct probe *probe = LIST_FIRST(&probes->waiting); probe; probe = next) {
+		next = LIST_NEXT(probe, place);
 		if (probe->turn == turn && launch(probe, sender))
-			*at = probe->next;
-		else
-			at = &probe->next;
+			LIST_REMOVE(probe, place);
 	}
 }
 

@@ -6,24 +6,24 @@
 
 #define ANSWER_MAX 256
 
-static void send_text(int fd, const char *text, size_t size)
+static void send_bytes(int fd, const char *bytes, size_t size)
 {
 	/* Such a short answer fits, or the peer is gone. */
-	(void)!send(fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)!send(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-void answer_send(int fd, const char *reason)
+void answer_send(int fd, int status, const char *text)
 {
-	if (!reason) {
-		send_text(fd, "OK ()\r\n", 7);
+	if (!status && !text) {
+		send_bytes(fd, "OK ()\r\n", 7);
 		return;
 	}
-	char text[ANSWER_MAX];
-	size_t n = (size_t)snprintf(text, sizeof(text), "NO \"");
-	for (; *reason && n < sizeof(text) - 3; reason++) {
-		unsigned char c = (unsigned char)*reason;
-		text[n++] = c < ' ' || c >= 0x7f || c == '"' || c == '\\' ? '\'' : (char)c;
+	char answer[ANSWER_MAX];
+	size_t n = (size_t)snprintf(answer, sizeof(answer), "%s \"", status ? "NO" : "OK");
+	for (; *text && n < sizeof(answer) - 3; text++) {
+		unsigned char c = (unsigned char)*text;
+		answer[n++] = c < ' ' || c >= 0x7f || c == '"' || c == '\\' ? '\'' : (char)c;
 	}
-	memcpy(text + n, "\"\r\n", 3);
-	send_text(fd, text, n + 3);
+	memcpy(answer + n, "\"\r\n", 3);
+	send_bytes(fd, answer, n + 3);
 }

@@ -1,5 +1,6 @@
 /*
- * answer - the answer on a dlist connection: OK () or NO "reason" (EVENTS.md 2b).
+ * answer - the answer on a dlist connection: OK () or NO "reason" (EVENTS.md 2b), and OK "text" for
+ * Dovecot's plugin (docs/dovecot-events.md).
  *
  * Pure except for the send, which never waits.
  */
@@ -7,9 +8,9 @@
 #define MAILPUSH_INTAKE_ANSWER_H
 
 /*
- * `reason` NULL: OK ().  Otherwise NO and the reason, cut, without the characters that a quoted
- * string cannot have.
+ * `status` 0: OK () or, with a text, OK "text".  Otherwise NO "text".  The text is cut, without the
+ * characters that a quoted string cannot have.
  */
-void answer_send(int fd, const char *reason);
+void answer_send(int fd, int status, const char *text);
 
 #endif

@@ -124,7 +124,7 @@ static void reject_stranger(struct datagram *d, uid_t uid)
 		"uid %u: not allowed to send events; if it is the mail server's uid, add it to "
 		"allowed_users",
 		(unsigned)uid);
-	d->callbacks.rejected(d->ctx, "stranger's datagrams", err.text);
+	d->callbacks.rejected(d->ctx, NOTIFICATION_NOT_ALLOWED, "stranger's datagrams", err.text);
 }
 
 /* `ret_name`: the sender, for people. */
@@ -135,12 +135,14 @@ static bool may_send(struct datagram *d, struct msghdr *header, char ret_name[SE
 	if (!peercred_is_sent())
 		return true;
 	if (!peercred_of_message(header, &sender)) {
-		d->callbacks.rejected(d->ctx, "datagrams without a sender",
+		d->callbacks.rejected(d->ctx, NOTIFICATION_NOT_ALLOWED,
+			"datagrams without a sender",
 			"received a datagram without its sender's uid");
 		return false;
 	}
 	if (peer_is_self(d->peers, &sender)) {
-		d->callbacks.rejected(d->ctx, "datagrams of our own", PEER_SELF_TEXT);
+		d->callbacks.rejected(
+			d->ctx, NOTIFICATION_NOT_ALLOWED, "datagrams of our own", PEER_SELF_TEXT);
 		return false;
 	}
 	if (!peer_is_allowed(d->peers, sender.uid)) {
@@ -161,14 +163,16 @@ static void take(struct datagram *d, struct receive *message)
 	if (header->msg_flags & MSG_TRUNC) {
 		err_set(&err, -EMSGSIZE, "%s sent a datagram of more than %d bytes", sender,
 			DATAGRAM_SIZE_MAX);
-		d->callbacks.rejected(d->ctx, "datagrams too large", err.text);
+		d->callbacks.rejected(
+			d->ctx, NOTIFICATION_MALFORMED, "datagrams too large", err.text);
 		return;
 	}
 	struct notification notification;
 	int r = datagram_parse(header->msg_iov->iov_base, message->size, &notification, &err);
 	if (r < 0) {
 		err_prefix(&err, r, "%s", sender);
-		d->callbacks.rejected(d->ctx, "malformed datagrams", err.text);
+		d->callbacks.rejected(
+			d->ctx, NOTIFICATION_MALFORMED, "malformed datagrams", err.text);
 		return;
 	}
 	d->callbacks.came(d->ctx, &notification);

@@ -28,7 +28,8 @@ typedef void datagram_fn(void *ctx, const struct notification *notification);
  * A datagram that is malformed or from a peer that is not allowed; `text` says why.  `kind` is a
  * literal for limiting the log (log_seldom).
  */
-typedef void datagram_rejected_fn(void *ctx, const char *kind, const char *text);
+typedef void datagram_rejected_fn(
+	void *ctx, enum notification_fault fault, const char *kind, const char *text);
 
 struct datagram_callbacks {
 	datagram_fn *came;
@@ -42,9 +43,9 @@ struct datagram_callbacks {
 int datagram_parse(const char *bytes, size_t size, struct notification *ret, struct err *err);
 
 /*
- * Creates the socket at `path` with `mode` and `gid` ((gid_t)-1: ours) and begins to read. Replaces
- * a stale socket file.  -EADDRINUSE: another process serves the socket, or the file is of another
- * kind.  `peers` is borrowed for as long as the socket lives.
+ * Creates the socket at `path` with `mode` and `gid` ((gid_t)-1: the daemon's) and begins to read.
+ * Replaces a stale socket file.  -EADDRINUSE: another process serves the socket, or the file is of
+ * another kind.  `peers` is borrowed for as long as the socket lives.
  */
 int datagram_new(uv_loop_t *loop, const char *path, mode_t mode, gid_t gid,
 	const struct peer_rules *peers, const struct datagram_callbacks *callbacks, void *ctx,

@@ -28,7 +28,7 @@ enum forward_client_result {
 	FORWARD_CLIENT_REFUSED,
 	/* dlist: sent, but no answer came.  The target may have taken it. */
 	FORWARD_CLIENT_UNANSWERED,
-	/* Not taken: the target is absent or does not read.  A later attempt may succeed. */
+	/* The target is absent or does not read.  A later attempt may succeed. */
 	FORWARD_CLIENT_AWAY,
 };
 

@@ -4,7 +4,7 @@
  * systemd's protocol, as sd_listen_fds(3) describes it: LISTEN_PID is the process meant, LISTEN_FDS
  * the number of descriptors from 3 on, LISTEN_FDNAMES their names.  Only the stream socket may be
  * passed in.  While the daemon is away, the service manager keeps the socket open: Cyrus waits and
- * nothing is lost.  If no daemon comes back, Cyrus waits for ever with its locks held.
+ * nothing is lost.  If no daemon comes back, Cyrus waits without end with its locks held.
  *
  * Called at the start, before other threads run, as it changes the environment.
  */

@@ -1,5 +1,7 @@
 #include "intake/peer.h"
 
+#include "base/mem.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -27,6 +29,56 @@ void peer_allow(struct peer_rules *rules, uid_t uid)
 		return;
 	assert(rules->count < PEER_UIDS_MAX);
 	rules->allowed[rules->count++] = uid;
+}
+
+void peer_guests_init(struct peer_guests *guests, size_t each_max, size_t all_max)
+{
+	*guests = (struct peer_guests){.each_max = each_max, .all_max = all_max};
+}
+
+void peer_guests_fini(struct peer_guests *guests)
+{
+	free(mem_steal(guests->list));
+}
+
+static struct peer_guest *find_guest(const struct peer_guests *guests, uid_t uid)
+{
+	for (size_t i = 0; i < guests->count; i++)
+		if (guests->list[i].uid == uid)
+			return &guests->list[i];
+	return NULL;
+}
+
+static struct peer_guest *add_guest(struct peer_guests *guests, uid_t uid)
+{
+	if (guests->count == guests->room) {
+		guests->room = guests->room ? 2 * guests->room : 8;
+		guests->list = mem_realloc_array(guests->list, guests->room, sizeof(*guests->list));
+	}
+	struct peer_guest *guest = &guests->list[guests->count++];
+	*guest = (struct peer_guest){.uid = uid};
+	return guest;
+}
+
+bool peer_guests_enter(struct peer_guests *guests, uid_t uid)
+{
+	struct peer_guest *guest = find_guest(guests, uid);
+	if (guests->all >= guests->all_max || (guest && guest->connections >= guests->each_max))
+		return false;
+	if (!guest)
+		guest = add_guest(guests, uid);
+	guest->connections++;
+	guests->all++;
+	return true;
+}
+
+void peer_guests_leave(struct peer_guests *guests, uid_t uid)
+{
+	struct peer_guest *guest = find_guest(guests, uid);
+	assert(guest);
+	guests->all--;
+	if (--guest->connections == 0)
+		*guest = guests->list[--guests->count];
 }
 
 int peer_of_stream(int fd, struct peercred *ret, struct err *err)

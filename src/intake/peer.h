@@ -46,6 +46,30 @@ int peer_of_stream(int fd, struct peercred *ret, struct err *err);
 int peer_bind(const char *path, int type, mode_t mode, gid_t gid, int *ret_fd, struct err *err);
 
 /*
+ * Guests: peers of a socket that is open to every local user, and not in its rules.  None may have
+ * more connections than its share, and all together not more than theirs, so that the others always
+ * find a place.
+ */
+struct peer_guests {
+	size_t each_max;
+	size_t all_max; /* 0: there are no guests */
+	size_t all;
+	struct peer_guest {
+		uid_t uid;
+		size_t connections; /* not 0 */
+	} * list;
+	size_t count;
+	size_t room;
+};
+
+void peer_guests_init(struct peer_guests *guests, size_t each_max, size_t all_max);
+void peer_guests_fini(struct peer_guests *guests);
+/* One connection more; false: that would be too many, and it does not count. */
+bool peer_guests_enter(struct peer_guests *guests, uid_t uid);
+/* One connection of those that entered is over. */
+void peer_guests_leave(struct peer_guests *guests, uid_t uid);
+
+/*
  * The file to which a socket was bound.  The kernel keeps its number in use while the socket is
  * open, so a later file at the path is the same one exactly if both members are equal.
  */

@@ -20,6 +20,7 @@ struct spool {
 	char *path;
 	struct spool_callbacks callbacks;
 	void *ctx;
+	const struct peer_rules *peers;
 
 	/* Belongs to the pool during its work, like everything that disk.known holds. */
 	struct spooldisk disk;
@@ -113,8 +114,12 @@ static void hand_over(struct spool *s, struct spool_file *file)
 		reject(file, "the request is cut");
 	} else if (size < file->size) {
 		reject(file, "bytes follow the request");
+	} else if (file->is_guests && !notification_is_dovecots(&notification)) {
+		mem_auto char *fault = spooldisk_fault_of_stranger(file->uid);
+		reject(file, fault);
 	} else {
 		s->taken++;
+		notification.sender = file->uid;
 		notification.received_ms = received_ms(s, notification.received_ms);
 		s->callbacks.came(s->ctx, &notification, file);
 	}
@@ -151,7 +156,10 @@ static void drop_settled(struct spool *s, struct spool_file_list *settled)
 				file->end == SPOOLDISK_MOVED ? "moved to '" SPOOLFILE_BAD "'"
 							     : "removed",
 				file->reason);
-			s->callbacks.rejected(s->ctx, "files rejected", err.text);
+			s->callbacks.rejected(s->ctx,
+				file->is_strangers ? NOTIFICATION_NOT_ALLOWED
+						   : NOTIFICATION_MALFORMED,
+				"files rejected", err.text);
 		}
 		forget(s, file);
 	}
@@ -272,6 +280,7 @@ static void begin_work(struct spool *s)
 		s->work.files_max = room < WORK_FILES_MAX ? room : WORK_FILES_MAX;
 		s->work.bytes_max = WORK_BYTES_MAX;
 	}
+	s->disk.peers = *s->peers;
 	s->is_working = true;
 	s->request.data = s;
 	uv_queue_work(s->loop, &s->request, on_work, on_worked);
@@ -286,7 +295,7 @@ static void on_timer(uv_timer_t *timer)
 }
 
 struct spool *spool_new(uv_loop_t *loop, const char *path, gid_t gid,
-	const struct peer_rules *peers, const uint8_t seed[16],
+	const struct peer_rules *peers, bool has_guests, const uint8_t seed[16],
 	const struct spool_callbacks *callbacks, void *ctx)
 {
 	struct spool *s = mem_alloc_zero(1, sizeof(*s));
@@ -294,7 +303,8 @@ struct spool *spool_new(uv_loop_t *loop, const char *path, gid_t gid,
 	s->path = mem_dup(path);
 	s->callbacks = *callbacks;
 	s->ctx = ctx;
-	spooldisk_init(&s->disk, s->path, gid, peers, seed);
+	s->peers = peers;
+	spooldisk_init(&s->disk, s->path, gid, peers, has_guests, seed);
 	TAILQ_INIT(&s->answered);
 	TAILQ_INIT(&s->stuck);
 	uv_fs_event_init(loop, &s->watch);

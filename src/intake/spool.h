@@ -6,10 +6,12 @@
  * in between it takes an event in again, which does no harm.
  *
  * It takes only regular files of allowed owners: permission to write into the folder is not
- * permission to speak for Cyrus.  It moves everything else to the folder SPOOLFILE_BAD inside,
- * which keeps the SPOOLDISK_BAD_MAX newest names, and removes empty folders.  Files that cannot be
- * read, moved or removed are trouble: it retries them after growing pauses (spool_retry.h), they do
- * not take the place of others, and one process takes no file twice.
+ * permission to speak for Cyrus.  With guests it takes files of others too, if they are of class
+ * DOVECOT; the notification says whose they are, and the caller judges for whom that counts.  It
+ * moves everything else to the folder SPOOLFILE_BAD inside, which keeps the SPOOLDISK_BAD_MAX
+ * newest names, and removes empty folders.  Files that cannot be read, moved or removed are
+ * trouble: it retries them after growing pauses (spool_retry.h), they do not take the place of
+ * others, and one process takes no file twice.
  *
  * Loop thread only; the disk is used on libuv's pool, one piece of work at a time. At most
  * SPOOL_FILES_MAX files or SPOOL_BYTES_MAX bytes (and one file) are in memory.
@@ -37,7 +39,8 @@ struct spool_file;
 typedef void spool_came_fn(
 	void *ctx, const struct notification *notification, struct spool_file *file);
 /* A file was moved to SPOOLFILE_BAD; `text` says which and why; `kind` is a literal. */
-typedef void spool_rejected_fn(void *ctx, const char *kind, const char *text);
+typedef void spool_rejected_fn(
+	void *ctx, enum notification_fault fault, const char *kind, const char *text);
 /* All `count` files from before the start are taken. */
 typedef void spool_taken_fn(void *ctx, size_t count);
 /* What is wrong with the folder, and the remedy; NULL: the trouble is over. */
@@ -55,12 +58,13 @@ struct spool_callbacks {
  * that is trouble, not an error.  `peers` is borrowed; `seed`: see map.h.
  */
 struct spool *spool_new(uv_loop_t *loop, const char *path, gid_t gid,
-	const struct peer_rules *peers, const uint8_t seed[16],
+	const struct peer_rules *peers, bool has_guests, const uint8_t seed[16],
 	const struct spool_callbacks *callbacks, void *ctx);
 
 /*
- * 0: the event is on disk, and the file is removed.  -EAGAIN: it is not, and the file stays for the
- * next start.  Other: the file is not a notification, and `text` gives the reason.
+ * 0: the event is on disk, and the file is removed.  -EAGAIN: it is not, and the file stays: it is
+ * taken again by a later look, or at the next start.  Other: the file is not a notification, and
+ * `text` gives the reason.
  */
 void spool_answer(struct spool_file *file, int status, const char *text);
 

@@ -262,8 +262,8 @@ static bool has_rejected(const struct spool_file_list *files)
 {
 	const struct spool_file *file;
 	TAILQ_FOREACH(file, files, link)
-	if (file->fate == SPOOLDISK_REJECT)
-		return true;
+		if (file->fate == SPOOLDISK_REJECT)
+			return true;
 	return false;
 }
 
@@ -399,12 +399,8 @@ static char *find_fault(const struct spooldisk *disk, const struct stat *status)
 {
 	if (!S_ISREG(status->st_mode))
 		return mem_dup("it is not a regular file");
-	if (!peer_is_allowed(disk->peers, status->st_uid))
-		return mem_printf(
-			"it belongs to uid %u, which is not allowed to send events; if that "
-			"is the mail server's uid, add it to allowed_users and move the "
-			"file back",
-			(unsigned)status->st_uid);
+	if (!disk->has_guests && !peer_is_allowed(&disk->peers, status->st_uid))
+		return spooldisk_fault_of_stranger(status->st_uid);
 	if (status->st_size > DLIST_REQUEST_MAX)
 		return mem_printf("it has more than the %d bytes of a request", DLIST_REQUEST_MAX);
 	return NULL;
@@ -438,6 +434,7 @@ static int read_file(const struct spooldisk *disk, int folder, struct spool_file
 	if (fstatat(folder, file->name, &status, AT_SYMLINK_NOFOLLOW))
 		return -errno;
 	if ((fault = find_fault(disk, &status))) {
+		file->is_strangers = !peer_is_allowed(&disk->peers, status.st_uid);
 		reject(file, fault);
 		return 0;
 	}
@@ -447,9 +444,12 @@ static int read_file(const struct spooldisk *disk, int folder, struct spool_file
 		return -errno;
 	int code = fstat(fd, &status) ? -errno : 0;
 	if (!code && (fault = find_fault(disk, &status))) {
+		file->is_strangers = !peer_is_allowed(&disk->peers, status.st_uid);
 		reject(file, fault);
 	} else if (!code) {
 		file->size = (size_t)status.st_size;
+		file->uid = status.st_uid;
+		file->is_guests = !peer_is_allowed(&disk->peers, status.st_uid);
 		code = read_bytes(fd, file);
 	}
 	close(fd);

@@ -41,10 +41,13 @@ struct spool_file {
 	struct spool *spool;
 	char *name;
 	enum spooldisk_fate fate;
-	char *reason; /* REJECT: why */
+	char *reason;	   /* REJECT: why */
+	bool is_strangers; /* rejected for its owner */
 	enum spooldisk_end end;
 	char *bytes; /* TAKEN */
 	size_t size;
+	uid_t uid; /* whose it is */
+	bool is_guests;
 };
 
 TAILQ_HEAD(spool_file_list, spool_file);
@@ -52,8 +55,9 @@ TAILQ_HEAD(spool_file_list, spool_file);
 struct spooldisk {
 	const char *path;
 	gid_t gid;
-	const struct peer_rules *peers;
-	struct map *known; /* the files in memory by name: those are not found again */
+	struct peer_rules peers; /* a copy: a reload changes the rules during a piece of work */
+	bool has_guests;	 /* files of others are read too; the caller judges them */
+	struct map *known;	 /* the files in memory by name: those are not found again */
 
 	/* Found and not read yet, in order. */
 	char **names;
@@ -83,7 +87,7 @@ struct spooldisk_work {
 };
 
 void spooldisk_init(struct spooldisk *disk, const char *path, gid_t gid,
-	const struct peer_rules *peers, const uint8_t seed[16]);
+	const struct peer_rules *peers, bool has_guests, const uint8_t seed[16]);
 void spooldisk_fini(struct spooldisk *disk);
 bool spooldisk_has_names(const struct spooldisk *disk);
 /* The next look finds unread files again. */
@@ -93,6 +97,8 @@ void spooldisk_work_init(struct spooldisk_work *work);
 /* Settles, looks, reads. */
 void spooldisk_do(struct spooldisk *disk, struct spooldisk_work *work);
 
+/* Why a file of somebody who is not in the rules is rejected; the caller's. */
+char *spooldisk_fault_of_stranger(uid_t uid);
 void spooldisk_free_file(struct spool_file *file);
 
 #endif

@@ -6,10 +6,13 @@
 #include "base/mem.h"
 
 void spooldisk_init(struct spooldisk *disk, const char *path, gid_t gid,
-	const struct peer_rules *peers, const uint8_t seed[16])
+	const struct peer_rules *peers, bool has_guests, const uint8_t seed[16])
 {
-	*disk = (struct spooldisk){
-		.path = path, .gid = gid, .peers = peers, .known = map_new(seed)};
+	*disk = (struct spooldisk){.path = path,
+		.gid = gid,
+		.peers = *peers,
+		.has_guests = has_guests,
+		.known = map_new(seed)};
 	spool_retry_init(&disk->aside, seed);
 }
 
@@ -40,6 +43,14 @@ void spooldisk_work_init(struct spooldisk_work *work)
 	TAILQ_INIT(&work->settle);
 	TAILQ_INIT(&work->settled);
 	TAILQ_INIT(&work->found);
+}
+
+char *spooldisk_fault_of_stranger(uid_t uid)
+{
+	return mem_printf(
+		"it belongs to uid %u, which is not allowed to send events; if that "
+		"is the mail server's uid, add it to allowed_users and move the file back",
+		(unsigned)uid);
 }
 
 void spooldisk_free_file(struct spool_file *file)

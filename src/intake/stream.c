@@ -45,6 +45,7 @@ struct stream_request {
 	enum state state;
 	int64_t deadline_ms;
 	uid_t uid;
+	bool is_guests;
 	int fd; /* -1: closed */
 	struct dlist_scan scan;
 	struct buf part; /* the part that came of an incomplete request: see keep */
@@ -69,6 +70,7 @@ struct stream {
 	uid_t late_uid;
 
 	size_t connections_max;
+	struct peer_guests guests;
 	size_t unfinished; /* bytes allocated for parts of requests */
 	uv_poll_t listener;
 	bool accepts; /* the listener is polled */
@@ -97,11 +99,12 @@ static int64_t now_ms(const struct stream *s)
 	return (int64_t)uv_now(s->loop);
 }
 
-static void report(struct stream *s, const char *kind, uid_t uid, const char *what)
+static void report(struct stream *s, enum notification_fault fault, const char *kind, uid_t uid,
+	const char *what)
 {
 	struct err err;
 	err_set(&err, -EPROTO, "uid %u: %s", (unsigned)uid, what);
-	s->callbacks.rejected(s->ctx, kind, err.text);
+	s->callbacks.rejected(s->ctx, fault, kind, err.text);
 }
 
 static void wake_at(struct stream *s, int64_t due_ms)
@@ -128,7 +131,7 @@ static void enter(struct stream_request *r, enum state to)
 	}
 }
 
-/* Whoever has not sent a whole request can make room: see make_room. */
+/* Connections without a whole request can make room: see make_room. */
 static bool may_accept(const struct stream *s)
 {
 	return s->fd >= 0 && !s->paused && !s->accept_again_ms &&
@@ -182,6 +185,7 @@ static void free_when_closed(struct stream *s)
 	struct stream_request *r;
 	while ((r = TAILQ_FIRST(&s->in[IDLE])))
 		forget(r);
+	peer_guests_fini(&s->guests);
 	free(s->path);
 	free(s);
 }
@@ -253,6 +257,9 @@ static void release(struct stream_request *r)
 	close_connection(r);
 	drop_part(r);
 	dlist_scan_fini(&r->scan);
+	if (r->is_guests)
+		peer_guests_leave(&s->guests, r->uid);
+	r->is_guests = false;
 	if (r->has_poll)
 		enter(r, CLOSING);
 	else
@@ -269,7 +276,7 @@ static void watch(struct stream_request *r)
 		struct stream *s = r->stream;
 		uid_t uid = r->uid;
 		release(r);
-		report(s, "connections not watched", uid, uv_strerror(e));
+		report(s, NOTIFICATION_INCOMPLETE, "connections not watched", uid, uv_strerror(e));
 		return;
 	}
 	r->poll.data = r;
@@ -282,7 +289,7 @@ static void watch(struct stream_request *r)
 
 static void turn_away(struct stream_request *r, const char *why)
 {
-	answer_send(r->fd, why);
+	answer_send(r->fd, -1, why);
 	shutdown(r->fd, SHUT_WR);
 	drop_part(r);
 	enter(r, LINGERING);
@@ -294,30 +301,36 @@ static void refuse(struct stream_request *r, const char *why)
 	struct stream *s = r->stream;
 	uid_t uid = r->uid;
 	turn_away(r, why);
-	report(s, "malformed requests", uid, why);
+	report(s, NOTIFICATION_MALFORMED, "malformed requests", uid, why);
 }
 
-/* A silent peer keeps no memory, so refusing it would not help. */
-static struct stream_request *longest_sending(const struct stream *s)
+/* The one that has been sending for longest, a guest's if there is one; NULL: none. */
+static struct stream_request *longest_sending(const struct stream *s, size_t least_kept)
 {
+	struct stream_request *first = NULL;
 	struct stream_request *r;
-	TAILQ_FOREACH(r, &s->in[READING], link)
-	if (r->part.capacity)
-		break;
-	return r;
+	TAILQ_FOREACH(r, &s->in[READING], link) {
+		if (r->part.capacity < least_kept)
+			continue;
+		if (r->is_guests || !s->guests.all)
+			return r;
+		first = first ? first : r;
+	}
+	return first;
 }
 
 static void bound_unfinished(struct stream *s)
 {
 	while (s->unfinished > STREAM_UNFINISHED_MAX) {
-		struct stream_request *r = longest_sending(s);
+		/* A silent peer keeps no memory, so refusing it would not help. */
+		struct stream_request *r = longest_sending(s, 1);
 		uid_t uid = r->uid;
 		turn_away(r, "unfinished requests take too much memory");
 		struct err err;
 		err_set(&err, -EPROTO,
 			"unfinished requests take more than %d MiB: refused the oldest one",
 			STREAM_UNFINISHED_MAX / 1024 / 1024);
-		report(s, "unfinished requests", uid, err.text);
+		report(s, NOTIFICATION_INCOMPLETE, "unfinished requests", uid, err.text);
 	}
 }
 
@@ -331,7 +344,7 @@ static void lost(struct stream_request *r)
 		return;
 	struct err err;
 	err_set(&err, -EPROTO, "closed after %zu bytes of a request", size);
-	report(s, "cut requests", uid, err.text);
+	report(s, NOTIFICATION_INCOMPLETE, "cut requests", uid, err.text);
 }
 
 static void hand_over(struct stream_request *r, const struct notification *notification)
@@ -374,6 +387,7 @@ static void read_request(struct stream_request *r)
 	}
 	int v = dlist_parse(&r->scan, bytes, size, &notification, &request_size, &err);
 	if (v > 0) {
+		notification.sender = r->uid;
 		hand_over(r, &notification);
 	} else if (v < 0) {
 		refuse(r, err.text);
@@ -406,9 +420,9 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 static void refuse_stranger(struct stream *s, int fd, uid_t uid)
 {
-	answer_send(fd, "not allowed");
+	answer_send(fd, -1, "not allowed");
 	close(fd);
-	report(s, "stranger's connections", uid,
+	report(s, NOTIFICATION_NOT_ALLOWED, "stranger's connections", uid,
 		"not allowed to send events; if it is the mail server's uid, add it to "
 		"allowed_users");
 }
@@ -425,15 +439,31 @@ static bool make_room(struct stream *s)
 		return true;
 	}
 	/* While the stream is paused, peers are not to blame for silence. */
-	r = s->paused ? NULL : TAILQ_FIRST(&s->in[READING]);
+	r = s->paused ? NULL : longest_sending(s, 0);
 	if (!r)
 		return false;
 	uid_t uid = r->uid;
-	answer_send(r->fd, "too many connections, and the request did not come");
+	answer_send(r->fd, -1, "too many connections, and the request did not come");
 	release(r);
-	report(s, "silent connections", uid,
+	report(s, NOTIFICATION_INCOMPLETE, "silent connections", uid,
 		"too many connections: closed one whose request did not come, to make room");
 	return true;
+}
+
+static bool find_place(struct stream *s, uid_t uid, bool is_guests)
+{
+	if (is_guests && !peer_guests_enter(&s->guests, uid)) {
+		report(s, NOTIFICATION_INCOMPLETE, "users with many connections", uid,
+			"too many connections of this user");
+		return false;
+	}
+	/* Only while the backlog is emptied can room be lacking here: otherwise nothing is
+	 * accepted. */
+	if (!is_full(s) || make_room(s))
+		return true;
+	if (is_guests)
+		peer_guests_leave(&s->guests, uid);
+	return false;
 }
 
 static void begin(struct stream *s, int fd)
@@ -442,29 +472,31 @@ static void begin(struct stream *s, int fd)
 	struct err err;
 	if (peer_of_stream(fd, &peer, &err) < 0) {
 		close(fd);
-		s->callbacks.rejected(s->ctx, "connections without a peer", err.text);
+		s->callbacks.rejected(
+			s->ctx, NOTIFICATION_NOT_ALLOWED, "connections without a peer", err.text);
 		return;
 	}
-	if (!peer_is_allowed(s->peers, peer.uid)) {
+	bool is_guests = !peer_is_allowed(s->peers, peer.uid);
+	if (is_guests && !s->guests.all_max) {
 		refuse_stranger(s, fd, peer.uid);
 		return;
 	}
 	if (peer_is_self(s->peers, &peer)) {
-		answer_send(fd, "forward_socket leads back to mailpushd");
+		answer_send(fd, -1, "forward_socket leads back to mailpushd");
 		close(fd);
-		s->callbacks.rejected(s->ctx, "requests of our own", PEER_SELF_TEXT);
+		s->callbacks.rejected(
+			s->ctx, NOTIFICATION_NOT_ALLOWED, "requests of our own", PEER_SELF_TEXT);
 		return;
 	}
-	/* Only while the backlog is emptied can room be lacking here: otherwise nothing is
-	 * accepted. */
-	if (is_full(s) && !make_room(s)) {
-		answer_send(fd, "too many connections");
+	if (!find_place(s, peer.uid, is_guests)) {
+		answer_send(fd, -1, "too many connections");
 		close(fd);
 		return;
 	}
 	struct stream_request *r = take_idle(s);
 	r->fd = fd;
 	r->uid = peer.uid;
+	r->is_guests = is_guests;
 	r->scan.skip = 0;
 	enter(r, READING);
 	if (s->paused)
@@ -480,7 +512,8 @@ static void cannot_accept(struct stream *s, int e)
 	struct err err;
 	err_set(&err, e, "cannot accept connections on '%s': %s; trying again", s->path,
 		strerror(-e));
-	s->callbacks.rejected(s->ctx, "connections not accepted", err.text);
+	s->callbacks.rejected(
+		s->ctx, NOTIFICATION_INCOMPLETE, "connections not accepted", err.text);
 }
 
 /* False: no connection waits, or accepting fails now. */
@@ -534,11 +567,11 @@ static void report_late(struct stream *s)
 	size_t late = s->late;
 	s->late = 0;
 	if (late == 1) {
-		report(s, "late requests", s->late_uid, late_text);
+		report(s, NOTIFICATION_INCOMPLETE, "late requests", s->late_uid, late_text);
 	} else if (late) {
 		struct err err;
 		err_set(&err, -EPROTO, "%zu requests did not come in time", late);
-		report(s, "late requests", s->late_uid, err.text);
+		report(s, NOTIFICATION_INCOMPLETE, "late requests", s->late_uid, err.text);
 	}
 }
 
@@ -552,10 +585,10 @@ static void time_out(struct stream_request *r)
 			return;
 		s->late++;
 		s->late_uid = r->uid;
-		answer_send(r->fd, late_text);
+		answer_send(r->fd, -1, late_text);
 		release(r);
 	} else if (r->state == WAITING) {
-		answer_send(r->fd, "not on disk yet");
+		answer_send(r->fd, -1, "not on disk yet");
 		close_connection(r);
 		enter(r, ABANDONED);
 		poll_listener(s);
@@ -636,6 +669,10 @@ int stream_new(uv_loop_t *loop, const struct stream_settings *settings,
 	s->callbacks = *callbacks;
 	s->ctx = ctx;
 	s->connections_max = listener_connections_max(STREAM_CONNECTIONS_MAX);
+	if (settings->has_guests) {
+		s->connections_max = (s->connections_max + 1) / 2;
+		peer_guests_init(&s->guests, STREAM_GUEST_CONNECTIONS_MAX, s->connections_max / 2);
+	}
 	for (unsigned state = 0; state < STATES; state++)
 		TAILQ_INIT(&s->in[state]);
 	s->limit_ms[READING] =
@@ -653,11 +690,11 @@ int stream_new(uv_loop_t *loop, const struct stream_settings *settings,
 	return 0;
 }
 
-void stream_answer(struct stream_request *request, const char *reason)
+void stream_answer(struct stream_request *request, int status, const char *text)
 {
 	assert(request->state == WAITING || request->state == ABANDONED);
 	if (request->state == WAITING)
-		answer_send(request->fd, reason);
+		answer_send(request->fd, status, text);
 	release(request);
 }
 
@@ -670,12 +707,11 @@ void stream_pause(struct stream *stream, bool pause)
 	if (pause) {
 		struct stream_request *r;
 		TAILQ_FOREACH(r, &stream->in[READING], link)
-		uv_poll_stop(&r->poll);
+			uv_poll_stop(&r->poll);
 		return;
 	}
 	struct stream_request *r;
-	TAILQ_FOREACH(r, &stream->in[READING], link)
-	{
+	TAILQ_FOREACH(r, &stream->in[READING], link) {
 		r->deadline_ms = now_ms(stream) + stream->limit_ms[READING];
 		wake_at(stream, r->deadline_ms);
 		uv_poll_start(&r->poll, UV_READABLE, on_readable);
@@ -750,7 +786,7 @@ void stream_free(struct stream *stream)
 		struct stream_request *r;
 		while ((r = TAILQ_FIRST(&stream->in[open[i]]))) {
 			if (r->state == READING)
-				answer_send(r->fd, "the service is stopping");
+				answer_send(r->fd, -1, "the service is stopping");
 			release(r);
 		}
 	}

@@ -14,6 +14,11 @@
  * of the stream, and they cost neither memory nor a place in the loop.  Only an incomplete request
  * is kept with its connection, which the loop then watches.
  *
+ * With guests (Dovecot's door) a user who is not in the rules may send too, and the notification
+ * says who it is: one uid has at most STREAM_GUEST_CONNECTIONS_MAX connections, all of them half of
+ * what the stream has, and where place or memory runs out they go first.  A connection that is
+ * closed counts until its request is answered.
+ *
  * It creates the listening socket, or the service manager passed it in (inherit.h): then it neither
  * unlinks nor empties it at the end, and the next daemon serves the connections that wait in it.
  *
@@ -35,6 +40,7 @@
 /* Or half of the descriptors allowed, if that is less; see above. */
 #define STREAM_CONNECTIONS_MAX 4096
 #define STREAM_UNFINISHED_MAX (64 * 1024 * 1024) /* bytes */
+#define STREAM_GUEST_CONNECTIONS_MAX 64		 /* of one uid */
 
 struct stream;
 struct stream_request;
@@ -46,7 +52,8 @@ typedef void stream_fn(
  * A request that is malformed or from a peer that is not allowed; `text` says why.  `kind` is a
  * literal for limiting the log (log_seldom).
  */
-typedef void stream_rejected_fn(void *ctx, const char *kind, const char *text);
+typedef void stream_rejected_fn(
+	void *ctx, enum notification_fault fault, const char *kind, const char *text);
 /* ack_timeout passed and the peer got NO; the request still waits for stream_answer. */
 typedef void stream_timed_out_fn(void *ctx, struct stream_request *request);
 
@@ -59,8 +66,9 @@ struct stream_callbacks {
 struct stream_settings {
 	const char *path;
 	mode_t mode;
-	gid_t gid;	  /* (gid_t)-1: ours */
+	gid_t gid;	  /* (gid_t)-1: the daemon's */
 	int inherited_fd; /* listens at `path` already, is handed over; 0: none */
+	bool has_guests;  /* every local user may send: see peer_guests */
 	int64_t ack_timeout_ms;
 	int64_t request_timeout_ms; /* 0: STREAM_REQUEST_MS */
 };
@@ -71,10 +79,10 @@ int stream_new(uv_loop_t *loop, const struct stream_settings *settings,
 	struct stream **ret, struct err *err);
 
 /*
- * `reason` NULL: OK ().  Otherwise NO "reason", cut, without the characters that a quoted string
- * cannot have.  Does nothing if the peer is gone or already got NO.
+ * `status` 0: OK () or, with a text, OK "text".  Otherwise NO "text".  The text is cut, without the
+ * characters that a quoted string cannot have.  Does nothing if the peer is gone or already got NO.
  */
-void stream_answer(struct stream_request *request, const char *reason);
+void stream_answer(struct stream_request *request, int status, const char *text);
 
 /*
  * Stops accepting and reading, or continues: for overload.  No request times out meanwhile.  It has

@@ -2,7 +2,7 @@
  * mariadb - the registry in a MariaDB database, which many nodes share.
  *
  * The place of the url is mariaurl.h's.  Nothing is kept between batches but the connection: each
- * asks the database anew.  `open` needs no server that is there; the first `begin` connects, makes
+ * asks the database again.  `open` needs no server that is there; the first `begin` connects, makes
  * or migrates the schema and adds the site's row, as does the first after a loss.
  *
  * Needs MariaDB 10.11 or newer, with tables in InnoDB.
@@ -10,7 +10,7 @@
 #ifndef MAILPUSH_MARIADB_MARIADB_H
 #define MAILPUSH_MARIADB_MARIADB_H
 
-#include "registry/ops.h"
+#include "driver/ops.h"
 
 extern const struct registry_ops mariadb_ops;
 

@@ -1,8 +1,8 @@
 #include "mariadb/mariadb_change.h"
 
 #include "base/mem.h"
+#include "driver/mailbox_place.h"
 #include "mariadb/mariadb_transaction.h"
-#include "registry/mailbox_place.h"
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
 #ifndef MAILPUSH_MARIADB_MARIADB_CHANGE_H
 #define MAILPUSH_MARIADB_MARIADB_CHANGE_H
 
-#include "registry/ops.h"
+#include "driver/ops.h"
 
 int mariadb_change_mailboxes(struct registry_db *db, const struct registry_mailbox_change *changes,
 	size_t count, registry_effect_fn *on_effect, void *ctx, struct err *err);

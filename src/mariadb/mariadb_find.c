@@ -3,8 +3,8 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "driver/mailbox_place.h"
 #include "mariadb/mariadb_transaction.h"
-#include "registry/mailbox_place.h"
 
 #include <errno.h>
 #include <string.h>
@@ -22,7 +22,7 @@ struct taker {
 	registry_match_fn *on_match;
 	registry_subscription_fn *on_subscription;
 	registry_key_fn *on_key;
-	registry_trace_fn *on_trace;
+	registry_tombstone_fn *on_tombstone;
 	registry_suspended_fn *on_suspended;
 	void *ctx;
 	struct mariadb_seen *seen; /* NULL: nothing will be removed because of it */
@@ -54,7 +54,7 @@ static struct mariadb_seen *seen_of(const struct mariadb *m)
 /* Nobody could be pushed to with what a malformed row says. */
 static bool is_possible(struct taker *taker, const struct registry_row *row)
 {
-	if (push_target_is_possible(row->token, row->account_id))
+	if (registry_row_is_possible(row->token, row->account_id))
 		return true;
 	strncpy(taker->malformed, row->user, sizeof(taker->malformed) - 1);
 	return false;
@@ -310,12 +310,12 @@ static enum registry_why why_of(const char *name)
 	return (enum registry_why)why;
 }
 
-static void on_traces(void *ctx, size_t index, struct mariarows *rows)
+static void on_tombstones(void *ctx, size_t index, struct mariarows *rows)
 {
 	struct taker *taker = ctx;
 	(void)index;
 	while (mariavalue_next_row(rows)) {
-		struct registry_trace trace = {
+		struct registry_tombstone tombstone = {
 			.id = mariavalue_to_number(rows, 0),
 			.user = mariavalue_to_text(rows, 2),
 			.token = mariavalue_to_text(rows, 3),
@@ -328,21 +328,21 @@ static void on_traces(void *ctx, size_t index, struct mariarows *rows)
 			.reason = mariavalue_to_text(rows, 10),
 			.is_back = mariavalue_to_number(rows, 11) != 0,
 		};
-		mariavalue_to_bytes(rows, 1, trace.key.bytes, sizeof(trace.key.bytes));
-		taker->on_trace(taker->ctx, &trace);
+		mariavalue_to_bytes(rows, 1, tombstone.key.bytes, sizeof(tombstone.key.bytes));
+		taker->on_tombstone(taker->ctx, &tombstone);
 	}
 }
 
 /* Each part is locked for itself. */
-static const char list_traces[] =
+static const char list_tombstones[] =
 	"SELECT f.id, f.registration, f.username, f.device_token, f.account_id, f.topic,"
 	" f.renewed_ms, f.at_ms, f.why, f.status, f.reason,"
 	" (SELECT COUNT(*) FROM mailpush_registration r WHERE r.id = f.registration%s)"
 	" FROM mailpush_forgotten f WHERE f.site = ?1 AND f.id < ?2%s"
 	" ORDER BY f.id DESC LIMIT ?3%s";
 
-int mariadb_list_traces(struct registry_db *db, const char *user, int64_t after_id, size_t limit,
-	registry_trace_fn *on_trace, void *ctx, struct err *err)
+int mariadb_list_tombstones(struct registry_db *db, const char *user, int64_t after_id,
+	size_t limit, registry_tombstone_fn *on_tombstone, void *ctx, struct err *err)
 {
 	struct mariadb *m = mariadb_of(db);
 	mariavalues_auto struct mariavalues values;
@@ -352,11 +352,11 @@ int mariadb_list_traces(struct registry_db *db, const char *user, int64_t after_
 	mariavalues_number(&values, (int64_t)limit);
 	if (user)
 		mariavalues_text(&values, user);
-	struct taker taker = {.on_trace = on_trace, .ctx = ctx};
+	struct taker taker = {.on_tombstone = on_tombstone, .ctx = ctx};
 	const char *lock = mariadb_lock_shared(m);
 	mem_auto char *sql =
-		mem_printf(list_traces, lock, user ? " AND f.username = ?4" : "", lock);
-	return mariadb_ask(m, sql, &values, on_traces, &taker, err);
+		mem_printf(list_tombstones, lock, user ? " AND f.username = ?4" : "", lock);
+	return mariadb_ask(m, sql, &values, on_tombstones, &taker, err);
 }
 
 static void on_totals(void *ctx, size_t index, struct mariarows *rows)

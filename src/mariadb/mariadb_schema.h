@@ -23,7 +23,7 @@
 int mariadb_schema_migrate(
 	struct marialink *link, const struct marialink_settings *settings, struct err *err);
 
-/* All statements that make an empty database ours; the caller frees it. */
+/* All statements that make the tables in an empty database; the caller frees it. */
 char *mariadb_schema_text(void);
 
 #endif

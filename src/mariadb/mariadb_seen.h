@@ -9,7 +9,7 @@
 #ifndef MAILPUSH_MARIADB_MARIADB_SEEN_H
 #define MAILPUSH_MARIADB_MARIADB_SEEN_H
 
-#include "registry/push_target.h"
+#include "driver/registry_row.h"
 
 #include <stdint.h>
 

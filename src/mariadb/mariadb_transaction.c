@@ -105,7 +105,10 @@ int mariadb_send(struct mariadb *m, const char *sql, const struct mariavalues *v
 		failed = send_question_of_role(m, err);
 		failed = failed ? failed : send_begin(m, err);
 	}
-	return failed ? failed : marialink_send(m->link, sql, values, on_rows, ctx, index, err);
+	if (!failed)
+		failed = marialink_send(m->link, sql, values, on_rows, ctx, index, err);
+	return failed || !(m->writes && marialink_is_in_cluster(m->link)) ? failed
+									  : mariadb_wait(m, err);
 }
 
 int mariadb_wait(struct mariadb *m, struct err *err)

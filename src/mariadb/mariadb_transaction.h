@@ -16,9 +16,9 @@
 #ifndef MAILPUSH_MARIADB_MARIADB_TRANSACTION_H
 #define MAILPUSH_MARIADB_MARIADB_TRANSACTION_H
 
+#include "driver/ops.h"
 #include "mariadb/mariadb_seen.h"
 #include "mariadb/marialink.h"
-#include "registry/ops.h"
 
 enum mariadb_state {
 	MARIADB_OUTSIDE,
@@ -40,7 +40,7 @@ struct mariadb {
 	bool is_ready; /* schema and site were looked at since the connection was made */
 	enum mariadb_state state;
 	bool writes;
-	size_t traces;		   /* left since their limit was looked at */
+	size_t tombstones;	   /* left since their limit was looked at */
 	struct mariadb_seen *seen; /* by a transaction that writes */
 	bool was_demoted;	   /* as the server said in this transaction */
 };

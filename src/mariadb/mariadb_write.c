@@ -1,8 +1,8 @@
 #include "mariadb/mariadb_write.h"
 
 #include "base/mem.h"
+#include "driver/mailbox_place.h"
 #include "mariadb/mariadb_transaction.h"
-#include "registry/mailbox_place.h"
 
 /* Adds what nobody waits for. */
 static int execute(
@@ -163,7 +163,7 @@ int mariadb_put_lists(
 	return failed || rows->used == 0 ? failed : send_subscriptions(m, &values, err);
 }
 
-/* What both ways of leaving a trace begin with: ?1 to ?5. */
+/* What both ways of leaving a tombstone begin with: ?1 to ?5. */
 static void add_end(
 	struct mariavalues *values, const struct mariadb *m, const struct registry_end *end)
 {
@@ -178,15 +178,15 @@ static void add_end(
 #define BY_KEY "mailpush_registration r FORCE INDEX (PRIMARY)"
 #define BY_TOKEN "mailpush_registration r FORCE INDEX (mailpush_registration_token)"
 
-#define LEAVE_TRACES(from, which)                                                      \
+#define LEAVE_TOMBSTONES(from, which)                                                  \
 	"REPLACE INTO mailpush_forgotten (registration, site, username, device_token," \
 	" account_id, topic, renewed_ms, at_ms, why, status, reason)"                  \
 	" SELECT r.id, r.site, r.username, r.device_token, r.account_id, r.topic,"     \
 	" r.renewed_ms, ?2, ?3, ?4, COALESCE(?5, r.stopped_reason, '')"                \
 	" FROM " from " WHERE " which
 
-/* Of each user whose registrations are about to go, all traces but the newest. */
-#define TRIM_TRACES(from, which)                                                             \
+/* Of each user whose registrations are about to go, all tombstones but the newest. */
+#define TRIM_TOMBSTONES(from, which)                                                         \
 	"DELETE f FROM (SELECT t.id FROM"                                                    \
 	" (SELECT o.id, ROW_NUMBER() OVER (PARTITION BY o.username ORDER BY o.id DESC) AS n" \
 	"  FROM (SELECT DISTINCT r.site, r.username FROM " from " WHERE " which ") u"        \
@@ -201,19 +201,19 @@ static void add_end(
 
 #define DELETE_ROWS(from, which) "DELETE r FROM " from " WHERE " which
 
-_Static_assert(
-	REGISTRY_TRACES_PER_USER == 16 && REGISTRY_TRACES_MAX == 100000, "as the statements say");
+_Static_assert(REGISTRY_TOMBSTONES_PER_USER == 16 && REGISTRY_TOMBSTONES_MAX == 100000,
+	"as the statements say");
 
-/* So many traces may be left before the limit of all is looked at again. */
-#define TRACES_UNLOOKED (REGISTRY_TRACES_MAX / 20)
+/* So many tombstones may be left before the limit of all is looked at again. */
+#define TOMBSTONES_UNLOOKED (REGISTRY_TOMBSTONES_MAX / 20)
 
-/* Of the site's traces all but the newest. */
-static int cut_traces(struct mariadb *m, struct err *err)
+/* Of the site's tombstones all but the newest. */
+static int cut_tombstones(struct mariadb *m, struct err *err)
 {
 	mariavalues_auto struct mariavalues values;
 	mariavalues_init(&values);
 	mariavalues_text(&values, m->site);
-	mariavalues_number(&values, REGISTRY_TRACES_MAX);
+	mariavalues_number(&values, REGISTRY_TOMBSTONES_MAX);
 	return execute(m,
 		"DELETE FROM mailpush_forgotten WHERE site = ?1 AND id <="
 		" (SELECT x.id FROM (SELECT o.id FROM mailpush_forgotten o"
@@ -222,13 +222,13 @@ static int cut_traces(struct mariadb *m, struct err *err)
 }
 
 /* Now and then, since each look at it may be in another node's way. */
-static int limit_traces(struct mariadb *m, size_t left, struct err *err)
+static int limit_tombstones(struct mariadb *m, size_t left, struct err *err)
 {
-	m->traces += left;
-	if (m->traces < TRACES_UNLOOKED)
+	m->tombstones += left;
+	if (m->tombstones < TOMBSTONES_UNLOOKED)
 		return 0;
-	m->traces = 0;
-	return cut_traces(m, err);
+	m->tombstones = 0;
+	return cut_tombstones(m, err);
 }
 
 /* Not renewed since this transaction has read them (?7, in the order of ?6). */
@@ -240,8 +240,8 @@ int mariadb_remove(struct registry_db *db, const struct registry_key *keys, size
 	const struct registry_end *end, struct err *err)
 {
 	static const char *const statements[] = {
-		LEAVE_TRACES(BY_KEY, OF_KEYS " ORDER BY FIELD(r.id, ?6)"),
-		TRIM_TRACES(BY_KEY, OF_KEYS),
+		LEAVE_TOMBSTONES(BY_KEY, OF_KEYS " ORDER BY FIELD(r.id, ?6)"),
+		TRIM_TOMBSTONES(BY_KEY, OF_KEYS),
 		DELETE_LISTS(BY_KEY, OF_KEYS),
 		DELETE_ROWS(BY_KEY, OF_KEYS),
 	};
@@ -260,7 +260,7 @@ int mariadb_remove(struct registry_db *db, const struct registry_key *keys, size
 		for (size_t j = 0; j < sizeof(statements) / sizeof(statements[0]) && !failed; j++)
 			failed = execute(m, statements[j], &values, err);
 	}
-	return failed ? failed : limit_traces(m, count, err);
+	return failed ? failed : limit_tombstones(m, count, err);
 }
 
 struct gone {
@@ -280,12 +280,12 @@ static void on_gone_rows(void *ctx, size_t index, struct mariarows *rows)
 
 #define OF_TOKEN "r.site = ?1 AND r.device_token = ?6 AND r.topic = ?7 AND r.renewed_ms < ?8"
 
-/* Those that are told of are locked, so that the same ones are written. */
+/* Those that are reported are locked, so that the same ones are written. */
 static int change_token(struct mariadb *m, const struct registry_token_change *change,
 	struct gone *gone, size_t index, struct err *err)
 {
-	static const char *const forgets[] = {LEAVE_TRACES(BY_TOKEN, OF_TOKEN),
-		TRIM_TRACES(BY_TOKEN, OF_TOKEN), DELETE_LISTS(BY_TOKEN, OF_TOKEN),
+	static const char *const forgets[] = {LEAVE_TOMBSTONES(BY_TOKEN, OF_TOKEN),
+		TRIM_TOMBSTONES(BY_TOKEN, OF_TOKEN), DELETE_LISTS(BY_TOKEN, OF_TOKEN),
 		DELETE_ROWS(BY_TOKEN, OF_TOKEN)};
 	mariavalues_auto struct mariavalues values;
 	add_end(&values, m, &change->end);
@@ -312,7 +312,7 @@ int mariadb_change_tokens(struct registry_db *db, const struct registry_token_ch
 	for (size_t i = 0; i < count && !failed; i++)
 		failed = change_token(m, &changes[i], &gone, i, err);
 	if (!failed)
-		failed = limit_traces(m, count, err);
+		failed = limit_tombstones(m, count, err);
 	return failed ? failed : mariadb_wait(m, err);
 }
 
@@ -432,7 +432,7 @@ int mariadb_claim_round(struct registry_db *db, int64_t was_ms, int64_t seen_ms,
 		      : mariadb_ask(m, "SELECT ROW_COUNT()", NULL, on_claimed, ret_is_ours, err);
 }
 
-int mariadb_remove_traces(struct registry_db *db, const char *user, struct err *err)
+int mariadb_remove_tombstones(struct registry_db *db, const char *user, struct err *err)
 {
 	struct mariadb *m = mariadb_of(db);
 	mariavalues_auto struct mariavalues values;
@@ -443,7 +443,7 @@ int mariadb_remove_traces(struct registry_db *db, const char *user, struct err *
 		&values, err);
 }
 
-int mariadb_prune_traces(struct registry_db *db, int64_t before_ms, struct err *err)
+int mariadb_prune_tombstones(struct registry_db *db, int64_t before_ms, struct err *err)
 {
 	struct mariadb *m = mariadb_of(db);
 	mariavalues_auto struct mariavalues values;
@@ -452,5 +452,5 @@ int mariadb_prune_traces(struct registry_db *db, int64_t before_ms, struct err *
 	mariavalues_number(&values, before_ms);
 	int failed = execute(
 		m, "DELETE FROM mailpush_forgotten WHERE site = ?1 AND at_ms < ?2", &values, err);
-	return failed ? failed : cut_traces(m, err);
+	return failed ? failed : cut_tombstones(m, err);
 }

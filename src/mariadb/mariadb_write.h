@@ -1,5 +1,6 @@
 /*
- * mariadb_write - what is written to MariaDB: registrations, their mailboxes, traces, housekeeping.
+ * mariadb_write - what is written to MariaDB: registrations, their mailboxes, tombstones,
+ * housekeeping.
  *
  * Each is a few statements, however many rows it has; none of them waits, but for change_tokens
  * and claim_round, which tell what they did.  An older write never undoes a newer one: each looks
@@ -8,7 +9,7 @@
 #ifndef MAILPUSH_MARIADB_MARIADB_WRITE_H
 #define MAILPUSH_MARIADB_MARIADB_WRITE_H
 
-#include "registry/ops.h"
+#include "driver/ops.h"
 
 int mariadb_put(
 	struct registry_db *db, const struct registry_row *rows, size_t count, struct err *err);
@@ -22,7 +23,7 @@ int mariadb_put_right(struct registry_db *db, int64_t after_ms, int64_t to_ms, s
 int mariadb_put_tidied(struct registry_db *db, int64_t day, uint64_t count, struct err *err);
 int mariadb_claim_round(struct registry_db *db, int64_t was_ms, int64_t seen_ms,
 	int64_t spared_until_ms, bool *ret_is_ours, struct err *err);
-int mariadb_remove_traces(struct registry_db *db, const char *user, struct err *err);
-int mariadb_prune_traces(struct registry_db *db, int64_t before_ms, struct err *err);
+int mariadb_remove_tombstones(struct registry_db *db, const char *user, struct err *err);
+int mariadb_prune_tombstones(struct registry_db *db, int64_t before_ms, struct err *err);
 
 #endif

@@ -1,11 +1,11 @@
 #include "mariadb/marialink.h"
 
 #include "base/clock.h"
-#include "base/lookup.h"
 #include "base/mem.h"
+#include "driver/lookup.h"
+#include "driver/password_file.h"
 #include "mariadb/mariacode.h"
 #include "mariadb/mariaurl.h"
-#include "registry/password_file.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -19,7 +19,7 @@
 
 /* A deadline that comes nearer meanwhile is noticed within so long. */
 #define LOOK_MS 500
-/* Of one statement: what the largest row of ours needs, and what does no harm. */
+/* The bound of a statement: what the largest row needs, and what does no harm. */
 #define PACKET_MIN (INT64_C(64) * 1024)
 #define PACKET_MAX (INT64_C(4) * 1024 * 1024)
 
@@ -44,6 +44,7 @@ struct marialink {
 	char version[64];
 	size_t packet_size; /* that the server takes */
 	bool is_read_only;  /* the server, when it was asked */
+	bool is_in_cluster; /* likewise */
 	struct buf text;    /* of what is gathered */
 	struct sent *sent;
 	size_t sent_count;
@@ -104,6 +105,11 @@ const char *marialink_host(const struct marialink *link)
 const char *marialink_server_version(const struct marialink *link)
 {
 	return link->version;
+}
+
+bool marialink_is_in_cluster(const struct marialink *link)
+{
+	return link->is_in_cluster;
 }
 
 static void forget_gathered(struct marialink *link)
@@ -291,7 +297,7 @@ static void set_options(const struct marialink *link, int64_t deadline_ms, size_
 	/* Else the library takes localhost for a socket. */
 	if (url->hosts[link->host].port)
 		mysql_options(link->conn, MYSQL_OPT_PROTOCOL, &tcp);
-	/* No server gets files of ours. */
+	/* No server gets files of this machine. */
 	mysql_options(link->conn, MYSQL_OPT_LOCAL_INFILE, &none);
 	mysql_options(link->conn, MYSQL_SET_CHARSET_NAME, "utf8mb4");
 	mysql_options4(link->conn, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "mailpush");
@@ -320,7 +326,8 @@ static void on_server(void *ctx, size_t index, struct mariarows *rows)
 	const char *read_only = mariavalue_to_text(rows, 0);
 	link->is_read_only = strcmp(read_only, "0") != 0 && strcasecmp(read_only, "OFF") != 0;
 	int64_t size = mariavalue_to_number(rows, 1);
-	link->packet_size = (size_t)(size > PACKET_MAX ? PACKET_MAX : size);
+	link->packet_size = size < 0 ? 0 : (size_t)(size > PACKET_MAX ? PACKET_MAX : size);
+	link->is_in_cluster = mariavalue_to_number(rows, 3) > 0;
 	snprintf(link->version, sizeof(link->version), "%s", mariavalue_to_text(rows, 2));
 }
 
@@ -343,15 +350,21 @@ static int begin_session(struct marialink *link, struct err *err)
 			0, err);
 	if (!failed)
 		failed = marialink_ask(link,
-			"SELECT @@global.read_only, @@max_allowed_packet, VERSION()", NULL,
-			on_server, link, err);
+			"SELECT @@global.read_only, @@max_allowed_packet, VERSION(),"
+			" (SELECT COUNT(*) FROM information_schema.GLOBAL_VARIABLES"
+			" WHERE VARIABLE_NAME = 'WSREP_ON' AND VARIABLE_VALUE = 'ON')",
+			NULL, on_server, link, err);
 	if (failed)
 		return failed;
 	if (link->is_read_only)
 		return lose(link, -ENOTCONN, "the server is read-only", err);
 	if (link->packet_size < (size_t)PACKET_MIN)
 		return lose(link, -ENOTSUP, "max_allowed_packet is less than 64 kB", err);
-	return 0;
+	/* Of a cluster: what its other nodes have committed is waited for, else it may be unseen.
+	 */
+	return link->is_in_cluster
+		? marialink_ask(link, "SET SESSION wsrep_sync_wait = 1", NULL, NULL, NULL, err)
+		: 0;
 }
 
 static int connect_host(

@@ -5,6 +5,9 @@
  * all.  So a batch costs as many round trips as it has questions whose answers decide what is sent
  * next.  Nothing is prepared, so nothing is to be prepared again after a loss.
  *
+ * A server of a Galera cluster answers a transaction when it has all that the others had committed
+ * before (wsrep_sync_wait).
+ *
  * Each wait has a deadline, and so has marialink_connect as a whole, whatever number of hosts it
  * tries.  When it passes, when the connection is lost or the server says that it is about to go or
  * to be read-only, the connection is closed, and the next marialink_connect begins with the next
@@ -17,7 +20,7 @@
  *   -ETIMEDOUT  away too: there was no answer in time
  *   -EILSEQ     the server refuses a value: these very jobs will fail again
  *   -EACCES     rights are missing
- *   -ENOTSUP    the schema is missing, or is not ours
+ *   -ENOTSUP    the schema is missing, or is not that of mailpush
  *   -EIO        anything else that the server said
  *
  * One owner, one thread.  Passwords stand in no text.
@@ -61,6 +64,9 @@ const char *marialink_name(const struct marialink *link);
 const char *marialink_server_version(const struct marialink *link);
 /* Of the connection, or to be tried next; "": this machine. */
 const char *marialink_host(const struct marialink *link);
+
+/* Of the last server that there was a connection to: is it one of a Galera cluster? */
+bool marialink_is_in_cluster(const struct marialink *link);
 
 /* Still, or again, with a server that can be written to; `*ret_is_new` says which. */
 int marialink_connect(struct marialink *link, bool *ret_is_new, struct err *err);

@@ -12,16 +12,16 @@ struct db_totals {
 	bool is_queue_out;
 	int64_t asked_ms;
 	bool was_asked;
-	struct db_totals_waiter *waiters;
+	LIST_HEAD(, db_totals_waiter) waiters;
 	uv_timer_t timer;
 };
 
 static void answer_all(struct db_totals *db_totals)
 {
 	uv_timer_stop(&db_totals->timer);
-	while (db_totals->waiters) {
-		struct db_totals_waiter *waiter = db_totals->waiters;
-		db_totals->waiters = waiter->next;
+	struct db_totals_waiter *waiter;
+	while ((waiter = LIST_FIRST(&db_totals->waiters))) {
+		LIST_REMOVE(waiter, place);
 		waiter->ready(waiter, &db_totals->totals);
 	}
 }
@@ -41,8 +41,10 @@ static void on_registry(struct db_query *db_query, int status)
 {
 	struct db_totals *db_totals = MEM_CONTAINER(db_query, struct db_totals, registry);
 	db_totals->is_registry_out = false;
-	if (!status)
+	if (!status) {
+		db_totals->totals.knows_registry = true;
 		db_totals->totals.registry = db_query->job.totals;
+	}
 	answer_if_all_came(db_totals);
 }
 
@@ -51,6 +53,7 @@ static void on_queue(struct db_query *db_query, int status)
 	struct db_totals *db_totals = MEM_CONTAINER(db_query, struct db_totals, queue);
 	db_totals->is_queue_out = false;
 	if (!status) {
+		db_totals->totals.knows_queue = true;
 		db_totals->totals.queue_bytes = db_query->reading.bytes;
 		db_totals->totals.queue_oldest_ms = db_query->reading.oldest_ms;
 	}
@@ -77,6 +80,7 @@ struct db_totals *db_totals_new(const struct services *services)
 {
 	struct db_totals *db_totals = mem_alloc_zero(1, sizeof(*db_totals));
 	db_totals->services = services;
+	LIST_INIT(&db_totals->waiters);
 	uv_timer_init(services->loop, &db_totals->timer);
 	db_totals->timer.data = db_totals;
 	return db_totals;
@@ -104,19 +108,14 @@ void db_totals_want(struct db_totals *db_totals, struct db_totals_waiter *waiter
 		waiter->ready(waiter, &db_totals->totals);
 		return;
 	}
-	waiter->next = db_totals->waiters;
-	db_totals->waiters = waiter;
+	LIST_INSERT_HEAD(&db_totals->waiters, waiter, place);
 	if (!is_fresh)
 		ask(db_totals);
 	if (!uv_is_active((uv_handle_t *)&db_totals->timer))
 		uv_timer_start(&db_totals->timer, on_timer, DB_TOTALS_WAIT_MS, 0);
 }
 
-void db_totals_forget(struct db_totals *db_totals, struct db_totals_waiter *waiter)
+void db_totals_forget(struct db_totals_waiter *waiter)
 {
-	struct db_totals_waiter **at = &db_totals->waiters;
-	while (*at && *at != waiter)
-		at = &(*at)->next;
-	if (*at)
-		*at = waiter->next;
+	LIST_REMOVE(waiter, place);
 }

@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #define ALIVE_MS 15000 /* an empty line, to notice readers that are gone */
 
@@ -19,7 +18,7 @@ struct follower {
 struct event_stream {
 	struct observer *observer;
 	LIST_HEAD(, follower) followers;
-	struct event_stream_listener *listeners;
+	LIST_HEAD(, event_stream_listener) listeners;
 	uv_timer_t alive;
 };
 
@@ -28,22 +27,17 @@ static void on_alive(uv_timer_t *timer)
 	struct event_stream *stream = timer->data;
 	struct follower *follower;
 	LIST_FOREACH(follower, &stream->followers, place)
-	http_write(follower->request, "\n", 1);
+		http_write(follower->request, "\n", 1);
 }
 
 void event_stream_listen(struct event_stream *stream, struct event_stream_listener *listener)
 {
-	listener->next = stream->listeners;
-	stream->listeners = listener;
+	LIST_INSERT_HEAD(&stream->listeners, listener, place);
 }
 
-void event_stream_unlisten(struct event_stream *stream, struct event_stream_listener *listener)
+void event_stream_unlisten(struct event_stream_listener *listener)
 {
-	struct event_stream_listener **at = &stream->listeners;
-	while (*at && *at != listener)
-		at = &(*at)->next;
-	if (*at)
-		*at = listener->next;
+	LIST_REMOVE(listener, place);
 }
 
 static void on_gone(void *ctx)
@@ -99,7 +93,7 @@ static void write_to_all(struct event_stream *stream, json_t *json)
 	free(text);
 	struct follower *follower;
 	LIST_FOREACH(follower, &stream->followers, place)
-	write_line(follower, line, strlen(line));
+		write_line(follower, line, strlen(line));
 }
 
 static void on_event(void *ctx, const struct mail_event *event, enum relay_action action,
@@ -112,11 +106,11 @@ static void on_event(void *ctx, const struct mail_event *event, enum relay_actio
 	if (event->kind == EVENT_APPLE_PUSH_SERVICE)
 		owner = event->registration.user;
 	write_to_all(stream,
-		json_pack("{ss,ss,so,so,ss,ss}", "kind", "event", "event",
+		json_pack("{ss,ss,so,so,ss,ss,ss}", "kind", "event", "event",
 			event_kind_name(event->kind), "owner", response_text(owner), "folder",
 			response_text(event->readings ? event->at[0].folder : ""), "action",
-			relay_action_name(action), "transport",
-			metrics_transport_names[transport]));
+			relay_action_name(action), "transport", metrics_transport_names[transport],
+			"source", event_source_names[event->source]));
 }
 
 static void on_answered(void *ctx, const struct push_target *target, unsigned hash_count,
@@ -124,9 +118,9 @@ static void on_answered(void *ctx, const struct push_target *target, unsigned ha
 {
 	struct event_stream *stream = ctx;
 	struct event_stream_listener *next;
-	for (struct event_stream_listener *listener = stream->listeners; listener;
+	for (struct event_stream_listener *listener = LIST_FIRST(&stream->listeners); listener;
 		listener = next) {
-		next = listener->next;
+		next = LIST_NEXT(listener, place);
 		listener->answered(listener, &target->key, answer, then);
 	}
 	if (LIST_EMPTY(&stream->followers))
@@ -144,6 +138,7 @@ struct event_stream *event_stream_new(uv_loop_t *loop, struct observer *observer
 {
 	struct event_stream *stream = mem_alloc_zero(1, sizeof(*stream));
 	LIST_INIT(&stream->followers);
+	LIST_INIT(&stream->listeners);
 	uv_timer_init(loop, &stream->alive);
 	stream->alive.data = stream;
 	stream->observer = observer;

@@ -4,9 +4,12 @@
 #include "base/alarm.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "platform/descriptors.h"
 #include "stats/metrics.h"
+#include "trace/trace.h"
 
 #include <inttypes.h>
+#include <sys/resource.h>
 
 #define PREFIX "mailpush_"
 
@@ -51,7 +54,7 @@ static void labelled(
 	buf_printf(out, "} %" PRIu64 "\n", n);
 }
 
-/* `key` NULL: no label. */
+/* `key` NULL: no label.  `text` may go on with further ones: `registry",driver="sqlite`. */
 static void histogram(struct buf *out, const char *name, const char *key, const char *text,
 	const struct histogram *histogram)
 {
@@ -73,23 +76,34 @@ static void histogram(struct buf *out, const char *name, const char *key, const 
 	buf_printf(out, PREFIX "%s_count%s %" PRIu64 "\n", name, alone, below);
 }
 
+static void write_event_count(struct buf *out, const struct metrics *metrics, int source, int kind,
+	int transport, int action)
+{
+	uint64_t n = metrics->events[source][kind][transport][action];
+	if (!n)
+		return;
+	buf_append_text(out, PREFIX "events_total");
+	label(out, true, "event", event_kind_name((enum event_kind)kind));
+	label(out, false, "transport", metrics_transport_names[transport]);
+	label(out, false, "action", relay_action_name((enum relay_action)action));
+	label(out, false, "source", event_source_names[source]);
+	buf_printf(out, "} %" PRIu64 "\n", n);
+}
+
 static void write_events(const struct services *services, struct buf *out)
 {
 	const struct metrics *metrics = services->metrics;
-	head(out, "events_total", "counter", "Events, by kind, transport and action.");
-	for (int kind = 0; kind < EVENT_KINDS; kind++)
-		for (int transport = 0; transport < METRICS_TRANSPORT_COUNT; transport++)
-			for (int action = 0; action < RELAY_ACTIONS; action++) {
-				uint64_t n = metrics->events[kind][transport][action];
-				if (!n)
-					continue;
-				buf_append_text(out, PREFIX "events_total");
-				label(out, true, "event", event_kind_name((enum event_kind)kind));
-				label(out, false, "transport", metrics_transport_names[transport]);
-				label(out, false, "action",
-					relay_action_name((enum relay_action)action));
-				buf_printf(out, "} %" PRIu64 "\n", n);
-			}
+	head(out, "events_total", "counter", "Events, by kind, transport, action and source.");
+	for (int source = 0; source < EVENT_SOURCES; source++)
+		for (int kind = 0; kind < EVENT_KINDS; kind++)
+			for (int transport = 0; transport < METRICS_TRANSPORT_COUNT; transport++)
+				for (int action = 0; action < RELAY_ACTIONS; action++)
+					write_event_count(
+						out, metrics, source, kind, transport, action);
+	head(out, "events_rejected_total", "counter", "What was rejected at a socket, by cause.");
+	for (int i = 0; i < METRICS_REJECTED_COUNT; i++)
+		labelled(out, "events_rejected_total", "why", metrics_rejected_names[i],
+			metrics->rejected[i]);
 #define COUNTER(member, name, help) single(out, name, "counter", help, metrics->member);
 	METRICS_COUNTERS(COUNTER)
 #undef COUNTER
@@ -109,7 +123,7 @@ static void write_notifications(const struct services *services, struct buf *out
 		"Notifications for other programs, by outcome.");
 	labelled(out, "notifications_forwarded_total", "outcome", "forwarded", counts.passed);
 	labelled(out, "notifications_forwarded_total", "outcome", "dropped", counts.lost);
-	labelled(out, "notifications_forwarded_total", "outcome", "unwanted", counts.not_ours);
+	labelled(out, "notifications_forwarded_total", "outcome", "unwanted", counts.unwanted);
 	single(out, "notifications_waiting", "gauge",
 		"Notifications that wait for the program behind forward_socket.", counts.waiting);
 }
@@ -121,7 +135,7 @@ static void write_registrations(
 	const struct registry_totals *registry = &totals->registry;
 	head(out, "registrations", "gauge",
 		"Registrations in the registry; active and superseded ones get pushes.");
-	for (int i = 0; i < REGISTRY_STATES; i++)
+	for (int i = 0; i < REGISTRY_STATES && totals->knows_registry; i++)
 		labelled(out, "registrations", "state", registry_state_names[i],
 			registry->in_state[i]);
 	head(out, "registrations_received_total", "counter",
@@ -240,8 +254,10 @@ static void write_databases(
 	const struct services *services, const struct db_totals_values *totals, struct buf *out)
 {
 	head(out, "database_bytes", "gauge", "Size of the databases.");
-	labelled(out, "database_bytes", "database", "registry", totals->registry.bytes);
-	labelled(out, "database_bytes", "database", "queue", totals->queue_bytes);
+	if (totals->knows_registry)
+		labelled(out, "database_bytes", "database", "registry", totals->registry.bytes);
+	if (totals->knows_queue)
+		labelled(out, "database_bytes", "database", "queue", totals->queue_bytes);
 	struct registry_health health;
 	registry_health(services->registry, &health);
 	head(out, "registry_connected", "gauge", "1: the registry answers; 0: it is away.");
@@ -258,10 +274,26 @@ static void write_databases(
 		registry_round_trips(services->registry));
 	head(out, "database_commit_seconds", "histogram",
 		"Time of a batch of jobs in a database, with its commit.");
-	histogram(out, "database_commit_seconds", "database", "registry",
+	char of_registry[64];
+	const char *url = services->config->registry;
+	snprintf(of_registry, sizeof(of_registry), "registry\",driver=\"%.*s",
+		(int)strcspn(url, ":"), url);
+	histogram(out, "database_commit_seconds", "database", of_registry,
 		worker_histogram(registry_worker(services->registry)));
-	histogram(out, "database_commit_seconds", "database", "queue",
+	histogram(out, "database_commit_seconds", "database", "queue\",driver=\"sqlite",
 		queue_commit_times(services->queue));
+}
+
+static void write_trace(const struct services *services, struct buf *out)
+{
+	struct trace_counts counts;
+	trace_count(services->trace, &counts);
+	head(out, "trace_entries_total", "counter",
+		"Entries of the trace, by what became of them.");
+	labelled(out, "trace_entries_total", "outcome", "written", counts.entries);
+	labelled(out, "trace_entries_total", "outcome", "left_out", counts.left_out);
+	labelled(out, "trace_entries_total", "outcome", "dropped", counts.dropped);
+	single(out, "trace_bytes", "gauge", "Bytes of the trace's file in use.", counts.bytes);
 }
 
 static void on_alarm(void *ctx, const char *name, const char *text, int64_t since_unix_ms)
@@ -269,6 +301,38 @@ static void on_alarm(void *ctx, const char *name, const char *text, int64_t sinc
 	(void)text;
 	(void)since_unix_ms;
 	labelled(ctx, "alarm", "name", name, 1);
+}
+
+/* Under the names that all programs have for them. */
+static void process_number(
+	struct buf *out, const char *name, const char *type, const char *help, double number)
+{
+	buf_printf(out, "# HELP process_%s %s\n# TYPE process_%s %s\nprocess_%s %.15g\n", name,
+		help, name, type, name, number);
+}
+
+static void write_process(const struct services *services, struct buf *out)
+{
+	uv_rusage_t usage;
+	size_t resident;
+	struct rlimit limit;
+	long open = descriptors_count();
+	if (!uv_getrusage(&usage))
+		process_number(out, "cpu_seconds_total", "counter",
+			"Processor time that the process has used.",
+			(double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+				(double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+	if (!uv_resident_set_memory(&resident))
+		process_number(out, "resident_memory_bytes", "gauge", "Memory that it uses.",
+			(double)resident);
+	if (open >= 0)
+		process_number(
+			out, "open_fds", "gauge", "Descriptors that are open.", (double)open);
+	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur != RLIM_INFINITY)
+		process_number(out, "max_fds", "gauge", "Descriptors that may be open.",
+			(double)limit.rlim_cur);
+	process_number(out, "start_time_seconds", "gauge", "When it started.",
+		(double)services->started_unix_ms / 1000);
 }
 
 void prometheus_write(
@@ -279,6 +343,7 @@ void prometheus_write(
 	head(ret, "start_time_seconds", "gauge", "When the daemon started.");
 	buf_printf(
 		ret, PREFIX "start_time_seconds %.3f\n", (double)services->started_unix_ms / 1000);
+	write_process(services, ret);
 	write_events(services, ret);
 	write_notifications(services, ret);
 	write_registrations(services, totals, ret);
@@ -286,6 +351,7 @@ void prometheus_write(
 	write_pushes(services, ret);
 	write_ways(services, ret);
 	write_databases(services, totals, ret);
+	write_trace(services, ret);
 	head(ret, "alarm", "gauge", "1 for each active alarm.");
 	alarm_each(on_alarm, ret);
 	single(ret, "log_lines_dropped_total", "counter",

@@ -4,7 +4,7 @@
 #ifndef MAILPUSH_MONITOR_RESPONSE_H
 #define MAILPUSH_MONITOR_RESPONSE_H
 
-#include "base/http.h"
+#include "loop/http.h"
 #include "registry/push_target.h"
 
 #include <jansson.h>

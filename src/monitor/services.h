@@ -30,7 +30,9 @@ struct services {
 	struct metrics *metrics;
 	struct history *history;
 	struct failures *failures;
+	struct trace *trace; /* NULL: off */
 	struct event_stream *event_stream;
+	struct alarm_mail *alarm_mail;
 	struct db_totals *db_totals; /* the control socket's own */
 	int64_t started_unix_ms;
 };

@@ -9,6 +9,7 @@
 #include "monitor/held_credential.h"
 #include "monitor/response.h"
 #include "stats/metrics.h"
+#include "trace/trace.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -18,25 +19,33 @@ static json_t *number(uint64_t n)
 	return json_integer((json_int_t)n);
 }
 
+/* null: it is not known. */
+static json_t *number_if(bool is_known, uint64_t n)
+{
+	return is_known ? number(n) : json_null();
+}
+
+static void add_events(
+	json_t *by, const struct metrics *metrics, int source, int kind, int transport, int action)
+{
+	uint64_t n = metrics->events[source][kind][transport][action];
+	if (n)
+		json_array_append_new(by,
+			json_pack("{ss,ss,ss,ss,so}", "source", event_source_names[source], "event",
+				event_kind_name((enum event_kind)kind), "transport",
+				metrics_transport_names[transport], "action",
+				relay_action_name((enum relay_action)action), "count", number(n)));
+}
+
 static json_t *events(const struct services *services)
 {
 	const struct metrics *metrics = services->metrics;
 	json_t *by = json_array();
-	for (int kind = 0; kind < EVENT_KINDS; kind++)
-		for (int transport = 0; transport < METRICS_TRANSPORT_COUNT; transport++)
-			for (int action = 0; action < RELAY_ACTIONS; action++) {
-				uint64_t n = metrics->events[kind][transport][action];
-				if (n)
-					json_array_append_new(by,
-						json_pack("{ss,ss,ss,so}", "event",
-							event_kind_name((enum event_kind)kind),
-							"transport",
-							metrics_transport_names[transport],
-							"action",
-							relay_action_name(
-								(enum relay_action)action),
-							"count", number(n)));
-			}
+	for (int source = 0; source < EVENT_SOURCES; source++)
+		for (int kind = 0; kind < EVENT_KINDS; kind++)
+			for (int transport = 0; transport < METRICS_TRANSPORT_COUNT; transport++)
+				for (int action = 0; action < RELAY_ACTIONS; action++)
+					add_events(by, metrics, source, kind, transport, action);
 	return json_pack("{so,so,so}", "total", number(metrics->event_total), "waiting",
 		number(arrivals_count(services->arrivals)), "by", by);
 }
@@ -44,6 +53,15 @@ static json_t *events(const struct services *services)
 static json_t *counters(const struct services *services)
 {
 	json_t *json = json_object();
+	json_t *by = json_object();
+	uint64_t rejected = 0;
+	for (int i = 0; i < METRICS_REJECTED_COUNT; i++) {
+		rejected += services->metrics->rejected[i];
+		json_object_set_new(
+			by, metrics_rejected_names[i], number(services->metrics->rejected[i]));
+	}
+	json_object_set_new(json, "rejected", number(rejected));
+	json_object_set_new(json, "rejected_by", by);
 #define COUNTER(member, name, help) \
 	json_object_set_new(json, #member, number(services->metrics->member));
 	METRICS_COUNTERS(COUNTER)
@@ -61,11 +79,13 @@ static json_t *registrations(const struct services *services, const struct db_to
 	for (int i = 0; i < METRICS_GONE_COUNT; i++)
 		json_object_set_new(
 			gone, metrics_gone_names[i], number(services->metrics->gone[i]));
-	json_t *json = json_pack("{so,so,so}", "total", number(totals->registry.registrations),
-		"received", received, "gone", gone);
+	bool is_known = totals->knows_registry;
+	json_t *json = json_pack("{so,so,so}", "total",
+		number_if(is_known, totals->registry.registrations), "received", received, "gone",
+		gone);
 	for (int i = 0; i < REGISTRY_STATES; i++)
-		json_object_set_new(
-			json, registry_state_names[i], number(totals->registry.in_state[i]));
+		json_object_set_new(json, registry_state_names[i],
+			number_if(is_known, totals->registry.in_state[i]));
 	return json;
 }
 
@@ -204,8 +224,9 @@ static json_t *registry_database(
 	struct registry_health health;
 	registry_health(services->registry, &health);
 	json_t *json = json_pack("{so,so,so,so,so,so}", "url", response_text(url), "bytes",
-		number(totals->registry.bytes), "server", text_or_null(health.description.server),
-		"host", text_or_null(health.description.host), "connected",
+		number_if(totals->knows_registry, totals->registry.bytes), "server",
+		text_or_null(health.description.server), "host",
+		text_or_null(health.description.host), "connected",
 		health.since_ms ? json_boolean(!health.is_away) : json_null(), "since",
 		response_time(health.since_ms));
 	json_object_set_new(json, "error", text_or_null(health.error));
@@ -216,6 +237,22 @@ static json_t *registry_database(
 					     : json_null());
 	json_object_set_new(json, "parked", number(arrivals_parked(services->arrivals)));
 	return json;
+}
+
+/* null: it is off. */
+static json_t *trace_state(const struct services *services)
+{
+	if (!services->trace)
+		return json_null();
+	const struct config *config = services->config;
+	const char *trouble = trace_trouble(services->trace);
+	struct trace_counts counts;
+	trace_count(services->trace, &counts);
+	return json_pack("{so,so,so,so,so,so,so}", "keep",
+		json_real((double)config->trace_keep_ms / 1000), "bytes", number(counts.bytes),
+		"bytes_max", number((uint64_t)config->trace_size), "entries",
+		number(counts.entries), "left_out", number(counts.left_out), "dropped",
+		number(counts.dropped), "trouble", trouble ? response_text(trouble) : json_null());
 }
 
 json_t *status_of(const struct services *services, const struct db_totals_values *totals)
@@ -230,6 +267,8 @@ json_t *status_of(const struct services *services, const struct db_totals_values
 		response_time(clock_unix_ms()), "site", response_text(services->input_files->site),
 		"aps_topic", response_text(services->input_files->imapdconf->aps_topic),
 		"log_level", log_level_name());
+	json_object_set_new(json, "dovecot_site",
+		response_text(input_files_dovecot_site(services->config, services->input_files)));
 	json_object_set_new(json, "alarms", alarms);
 	json_object_set_new(json, "events", events(services));
 	json_object_set_new(json, "counters", counters(services));
@@ -242,7 +281,8 @@ json_t *status_of(const struct services *services, const struct db_totals_values
 	json_object_set_new(json, "databases",
 		json_pack("{so,s{so,so}}", "registry", registry_database(services, totals), "queue",
 			"url", response_text(services->config->queue), "bytes",
-			number(totals->queue_bytes)));
+			number_if(totals->knows_queue, totals->queue_bytes)));
+	json_object_set_new(json, "trace", trace_state(services));
 	json_object_set_new(json, "latencies", latencies(services));
 	json_object_set_new(json, "log_lines_dropped", number(log_dropped()));
 	return json;

@@ -1,8 +1,11 @@
 #include "monitor/status_page.h"
 
+#include "alert/remedy.h"
 #include "apns/explain.h"
+#include "monitor/page_login.h"
 #include "monitor/page_text.h"
 #include "monitor/response.h"
+#include "monitor/silence.h"
 #include "monitor/status.h"
 #include "stats/failures.h"
 #include "stats/history.h"
@@ -20,17 +23,30 @@ static const char *const shown[] = {"version", "site", "started", "now", "events
 /* Alarms that quote others: lines of mailpush.conf, names of files. */
 static const char *const quoting[] = {"reload", "spool"};
 
+static void show(struct http_request *request, const struct page_text *page)
+{
+	buf_auto struct buf body;
+	buf_init(&body);
+	buf_append(&body, page->html, page->size);
+	http_add_header(request, "Content-Security-Policy", page->policy);
+	http_add_header(request, "Referrer-Policy", "no-referrer");
+	http_answer(request, STATUS_OK, "text/html; charset=utf-8", &body);
+}
+
 void status_page_show(
 	const struct services *services, struct http_request *request, const char *tail)
 {
 	(void)services;
 	(void)tail;
-	buf_auto struct buf body;
-	buf_init(&body);
-	buf_append(&body, page_text_html, page_text_html_size);
-	http_add_header(request, "Content-Security-Policy", page_text_policy);
-	http_add_header(request, "Referrer-Policy", "no-referrer");
-	http_answer(request, STATUS_OK, "text/html; charset=utf-8", &body);
+	show(request, &page_text_status);
+}
+
+void status_page_show_phones(
+	const struct services *services, struct http_request *request, const char *tail)
+{
+	(void)services;
+	(void)tail;
+	show(request, &page_text_phones);
 }
 
 static bool is_quoting(const char *name)
@@ -48,6 +64,8 @@ static json_t *alarms(const struct services *services, json_t *all)
 	json_array_foreach(all, i, alarm)
 	{
 		const char *name = json_string_value(json_object_get(alarm, "name"));
+		json_object_set_new(alarm, "remedy", response_text(remedy_of(name)));
+		json_object_set_new(alarm, "silences", silence_json(services, name));
 		if (is_quoting(name) && !services->config->status_page_names)
 			json_object_set_new(alarm, "text",
 				json_string("the text may name people and is not shown here; "
@@ -113,14 +131,22 @@ static json_t *history_json(const struct history *history, enum history_span spa
 		"failed", failed, "event_to_push", event_to_push, "answered", answered);
 }
 
+/* A time of the history's as Unix time. */
+static json_t *last_time(int64_t monotonic_ms)
+{
+	if (monotonic_ms < 0)
+		return json_null();
+	return response_time(clock_unix_ms() - (clock_monotonic_ms() - monotonic_ms));
+}
+
 /* Without its host and what it said, which name machines and people. */
 static json_t *registry_of(const json_t *status)
 {
-	static const char *const told[] = {"server", "connected", "since", "parked"};
+	static const char *const members[] = {"server", "connected", "since", "parked"};
 	const json_t *registry = json_object_get(json_object_get(status, "databases"), "registry");
 	json_t *json = json_object();
-	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
-		json_object_set(json, told[i], json_object_get(registry, told[i]));
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		json_object_set(json, members[i], json_object_get(registry, members[i]));
 	return json;
 }
 
@@ -133,6 +159,10 @@ json_t *status_page_data(const struct services *services, const struct db_totals
 		json_object_set(json, shown[i], json_object_get(all, shown[i]));
 	json_object_set_new(json, "registry", registry_of(all));
 	json_object_set_new(json, "alarms", alarms(services, json_object_get(all, "alarms")));
+	json_object_set_new(json, "phones", json_boolean(page_login_is_on(services)));
+	json_object_set_new(json, "last",
+		json_pack("{so,so}", "event", last_time(history_last_event_ms(services->history)),
+			"push", last_time(history_last_taken_ms(services->history))));
 	json_object_set_new(json, "failures", failures(services));
 	json_object_set_new(json, "history",
 		json_pack("{so,so}", "hour", history_json(services->history, HISTORY_HOUR), "day",

@@ -17,7 +17,7 @@ bool spool_write_is_silent(const char *folder);
 /* Notes that.  Without the note the next run asks the daemon itself. */
 void spool_write_note_silence(const char *folder);
 
-/* On disk when it returns 0: file and folder are synced.  On failure nothing is left behind. */
+/* 0: it is on disk, as file and folder are synced.  A failure leaves nothing behind. */
 int spool_write(const char *folder, const void *request, size_t size, struct err *err);
 
 #endif

@@ -42,7 +42,7 @@ void mhdwatch_forget(struct mhdwatch *watch, int fd)
 	watch->polls[fd] = NULL;
 }
 
-/* NULL: the kernel has no room for it; whoever speaks over it is cut off when its time is up. */
+/* NULL: the kernel has no room for it; its connection is cut when its time is up. */
 static uv_poll_t *poll_of(struct mhdwatch *watch, int fd)
 {
 	if (watch->polls[fd])

@@ -11,7 +11,8 @@ struct receive {
 	unsigned size;	      /* bytes that came */
 };
 
-/* Of those that wait, at most `count`, into the first of `list`; how many, or -errno.  No waiting.
+/* Takes at most `count` of those that wait into the first of `list`; how many, or -errno.  Never
+ * waits.
  */
 int receive_waiting(int fd, struct receive *list, unsigned count);
 

@@ -1,7 +1,7 @@
 #include "postgresql/pghosts.h"
 
-#include "base/lookup.h"
 #include "base/mem.h"
+#include "driver/lookup.h"
 
 #include <stdio.h>
 
@@ -71,7 +71,7 @@ const char *pghosts_name(struct pghosts *hosts)
 	return hosts->name;
 }
 
-/* It is looked up anew when its turn comes again; one that the resolver still thinks about is kept.
+/* It is looked up again when its turn comes; one that the resolver still thinks about is kept.
  */
 static void forget_addresses(struct pghosts *hosts)
 {

@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "driver/password_file.h"
 #include "postgresql/pghosts.h"
 #include "postgresql/pgstate.h"
 #include "postgresql/pgurl.h"
-#include "registry/password_file.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -378,7 +378,7 @@ int pglink_wait(struct pglink *link, struct err *err)
 	if (link->round_trips)
 		atomic_fetch_add(link->round_trips, 1);
 	if (failed == -ENOTCONN || failed == -ETIMEDOUT) {
-		/* Said by the server, which can go on with nothing of ours. */
+		/* The server says so, and nothing of this connection can go on. */
 		if (link->conn)
 			pghosts_move_on(link->hosts);
 		pglink_close(link);

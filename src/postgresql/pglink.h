@@ -19,7 +19,7 @@
  *   -EILSEQ     the server refuses a value, or there is too much for one statement: these very
  *               jobs will fail again
  *   -EACCES     rights are missing
- *   -ENOTSUP    the schema is missing, or is not ours
+ *   -ENOTSUP    the schema is missing, or is not that of mailpush
  *   -EIO        anything else that the server said
  *
  * One owner, one thread.  Passwords stand in no text.
@@ -36,7 +36,7 @@
 
 struct pglink_settings {
 	const char *url;		   /* "postgresql://..." */
-	const char *password_file;	   /* its first line, read at each connect; NULL: none */
+	const char *password_file;	   /* its line, read at each connect; NULL: none */
 	int64_t timeout_ms;		   /* to connect, and for each wait */
 	atomic_uint_fast64_t *round_trips; /* counts the waits for an answer; NULL: nobody */
 	/* Another program's tables are read: the database may have any encoding, and errors do not

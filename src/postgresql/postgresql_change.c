@@ -1,7 +1,7 @@
 #include "postgresql/postgresql_change.h"
 
 #include "base/mem.h"
-#include "registry/mailbox_place.h"
+#include "driver/mailbox_place.h"
 
 #include <string.h>
 
@@ -111,7 +111,9 @@ static void on_moved(void *ctx, size_t index, const PGresult *rows)
 			mem_printf("%s%s", change->new_folder, folder + strlen(change->folder));
 		struct mailbox_place place =
 			mailbox_place_of(move->p->site, change->new_owner, new_folder);
-		pgvalue_add_bytes(move->keys, PQgetvalue(rows, i, 0), REGISTRY_KEY_SIZE);
+		struct registry_key key;
+		pgvalue_bytes(rows, i, 0, key.bytes, sizeof(key.bytes));
+		pgvalue_add_bytes(move->keys, key.bytes, sizeof(key.bytes));
 		pgvalue_add_text(move->names, pgvalue_text(rows, i, 1));
 		pgvalue_add_bytes(move->places, place.bytes, sizeof(place.bytes));
 		pgvalue_add_text(move->folders, new_folder);

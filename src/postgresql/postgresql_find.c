@@ -1,10 +1,10 @@
 #include "postgresql/postgresql_find.h"
 
 #include "base/mem.h"
+#include "driver/mailbox_place.h"
 #include "postgresql/postgresql_change.h"
 #include "postgresql/postgresql_schema.h"
 #include "postgresql/postgresql_transaction.h"
-#include "registry/mailbox_place.h"
 
 #include <errno.h>
 #include <string.h>
@@ -32,7 +32,7 @@ struct taker {
 	registry_match_fn *on_match;
 	registry_subscription_fn *on_subscription;
 	registry_key_fn *on_key;
-	registry_trace_fn *on_trace;
+	registry_tombstone_fn *on_tombstone;
 	registry_suspended_fn *on_suspended;
 	void *ctx;
 	char malformed[MAILBOX_USER_MAX + 1];
@@ -58,7 +58,7 @@ static int read_target(const PGresult *rows, int i, int at, struct registry_row 
 /* Nobody could be pushed to with what a malformed row says. */
 static bool is_possible(struct taker *taker, const struct registry_row *row)
 {
-	if (push_target_is_possible(row->token, row->account_id))
+	if (registry_row_is_possible(row->token, row->account_id))
 		return true;
 	strncpy(taker->malformed, row->user, sizeof(taker->malformed) - 1);
 	return false;
@@ -300,12 +300,12 @@ static enum registry_why why_of(const char *name)
 	return (enum registry_why)why;
 }
 
-static void on_traces(void *ctx, size_t index, const PGresult *rows)
+static void on_tombstones(void *ctx, size_t index, const PGresult *rows)
 {
 	struct taker *taker = ctx;
 	(void)index;
 	for (int i = 0; i < PQntuples(rows); i++) {
-		struct registry_trace trace = {
+		struct registry_tombstone tombstone = {
 			.id = pgvalue_number(rows, i, 0),
 			.user = pgvalue_text(rows, i, 2),
 			.token = pgvalue_text(rows, i, 3),
@@ -318,20 +318,20 @@ static void on_traces(void *ctx, size_t index, const PGresult *rows)
 			.reason = pgvalue_text(rows, i, 10),
 			.is_back = pgvalue_bool(rows, i, 11),
 		};
-		pgvalue_bytes(rows, i, 1, trace.key.bytes, sizeof(trace.key.bytes));
-		taker->on_trace(taker->ctx, &trace);
+		pgvalue_bytes(rows, i, 1, tombstone.key.bytes, sizeof(tombstone.key.bytes));
+		taker->on_tombstone(taker->ctx, &tombstone);
 	}
 }
 
-#define LIST_TRACES(condition)                                                                 \
+#define LIST_TOMBSTONES(condition)                                                             \
 	"SELECT f.id, f.key, f.username, f.device_token, f.account_id, f.topic, f.renewed_ms," \
 	" f.at_ms, f.why, f.status, f.reason,"                                                 \
 	" EXISTS (SELECT 1 FROM mailpush_registration r WHERE r.key = f.key)"                  \
 	" FROM mailpush_forgotten f WHERE f.site = $1 AND f.id < $2" condition                 \
 	" ORDER BY f.id DESC LIMIT $3"
 
-int postgresql_list_traces(struct registry_db *db, const char *user, int64_t after_id, size_t limit,
-	registry_trace_fn *on_trace, void *ctx, struct err *err)
+int postgresql_list_tombstones(struct registry_db *db, const char *user, int64_t after_id,
+	size_t limit, registry_tombstone_fn *on_tombstone, void *ctx, struct err *err)
 {
 	struct postgresql *p = postgresql_of(db);
 	pgvalues_auto struct pgvalues values;
@@ -341,9 +341,10 @@ int postgresql_list_traces(struct registry_db *db, const char *user, int64_t aft
 	pgvalues_number(&values, (int64_t)limit);
 	if (user)
 		pgvalues_text(&values, user);
-	struct taker taker = {.on_trace = on_trace, .ctx = ctx};
-	return postgresql_ask_alone(p, user ? LIST_TRACES(" AND f.username = $4") : LIST_TRACES(""),
-		&values, on_traces, &taker, err);
+	struct taker taker = {.on_tombstone = on_tombstone, .ctx = ctx};
+	return postgresql_ask_alone(p,
+		user ? LIST_TOMBSTONES(" AND f.username = $4") : LIST_TOMBSTONES(""), &values,
+		on_tombstones, &taker, err);
 }
 
 static void on_totals(void *ctx, size_t index, const PGresult *rows)

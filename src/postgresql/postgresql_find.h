@@ -6,7 +6,7 @@
 #ifndef MAILPUSH_POSTGRESQL_POSTGRESQL_FIND_H
 #define MAILPUSH_POSTGRESQL_POSTGRESQL_FIND_H
 
-#include "registry/ops.h"
+#include "driver/ops.h"
 
 int postgresql_match(struct registry_db *db, const struct mailbox *const *mailboxes, size_t count,
 	registry_match_fn *on_match, void *ctx, struct err *err);
@@ -19,8 +19,8 @@ int postgresql_load_keys(struct registry_db *db, const struct registry_key *keys
 	registry_row_fn *on_row, void *ctx, struct err *err);
 int postgresql_list(struct registry_db *db, const char *user, const struct registry_key *key,
 	size_t limit, registry_row_fn *on_row, void *ctx, struct err *err);
-int postgresql_list_traces(struct registry_db *db, const char *user, int64_t after_id, size_t limit,
-	registry_trace_fn *on_trace, void *ctx, struct err *err);
+int postgresql_list_tombstones(struct registry_db *db, const char *user, int64_t after_id,
+	size_t limit, registry_tombstone_fn *on_tombstone, void *ctx, struct err *err);
 int postgresql_count(struct registry_db *db, struct registry_totals *ret, struct err *err);
 int postgresql_find_suspended(
 	struct registry_db *db, registry_suspended_fn *on_suspended, void *ctx, struct err *err);

@@ -64,7 +64,7 @@ static const char *const step_1[] = {
 	"folder TEXT COLLATE \"C\" NOT NULL, "
 	"PRIMARY KEY (key, name))",
 	"CREATE INDEX IF NOT EXISTS mailpush_subscription_place"
-	" ON mailpush_subscription (place)",
+	" ON mailpush_subscription (place) INCLUDE (key, hash)",
 	"CREATE INDEX IF NOT EXISTS mailpush_subscription_owner"
 	" ON mailpush_subscription (site, owner)",
 

@@ -27,7 +27,7 @@
  */
 int postgresql_schema_migrate(struct pglink *link, struct err *err);
 
-/* All statements that make an empty database ours; the caller frees it. */
+/* All statements that make the tables in an empty database; the caller frees it. */
 char *postgresql_schema_text(void);
 
 #endif

@@ -10,8 +10,8 @@
 #ifndef MAILPUSH_POSTGRESQL_POSTGRESQL_TRANSACTION_H
 #define MAILPUSH_POSTGRESQL_POSTGRESQL_TRANSACTION_H
 
+#include "driver/ops.h"
 #include "postgresql/pglink.h"
-#include "registry/ops.h"
 
 enum postgresql_state {
 	POSTGRESQL_OUTSIDE,
@@ -29,7 +29,7 @@ struct postgresql {
 	int64_t timeout_ms;
 	bool is_ready; /* schema and site were looked at since the connection was made */
 	enum postgresql_state state;
-	size_t traces; /* left since their limit was looked at */
+	size_t tombstones; /* left since their limit was looked at */
 };
 
 struct postgresql *postgresql_of(struct registry_db *db);

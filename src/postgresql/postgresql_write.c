@@ -1,12 +1,12 @@
 #include "postgresql/postgresql_write.h"
 
 #include "base/mem.h"
+#include "driver/mailbox_place.h"
 #include "postgresql/postgresql_schema.h"
 #include "postgresql/postgresql_transaction.h"
-#include "registry/mailbox_place.h"
 
-/* So many traces may be left before the limit of all is looked at again. */
-#define TRACES_UNLOOKED (REGISTRY_TRACES_MAX / 20)
+/* So many tombstones may be left before the limit of all is looked at again. */
+#define TOMBSTONES_UNLOOKED (REGISTRY_TOMBSTONES_MAX / 20)
 
 /* Sends what nobody waits for. */
 static int execute(
@@ -121,7 +121,7 @@ int postgresql_put_lists(
 		&values, err);
 }
 
-/* What both ways of leaving a trace begin with: $1 to $5. */
+/* What both ways of leaving a tombstone begin with: $1 to $5. */
 static void add_end(
 	struct pgvalues *values, const struct postgresql *p, const struct registry_end *end)
 {
@@ -133,7 +133,7 @@ static void add_end(
 	pgvalues_text(values, end->reason ? end->reason : "");
 }
 
-#define LEAVE_TRACES(which)                                                                     \
+#define LEAVE_TOMBSTONES(which)                                                                 \
 	"INSERT INTO mailpush_forgotten (key, site, username, device_token, account_id, topic," \
 	" renewed_ms, at_ms, why, status, reason)"                                              \
 	" SELECT r.key, r.site, r.username, r.device_token, r.account_id, r.topic,"             \
@@ -142,32 +142,32 @@ static void add_end(
 	" renewed_ms = EXCLUDED.renewed_ms, at_ms = EXCLUDED.at_ms, why = EXCLUDED.why,"        \
 	" status = EXCLUDED.status, reason = EXCLUDED.reason"
 
-/* Of each user whose registrations are about to go, all traces but the newest: user by user, so
+/* Of each user whose registrations are about to go, all tombstones but the newest: user by user, so
    that no server reads all there are. */
-#define TRIM_TRACES(which)                                                       \
+#define TRIM_TOMBSTONES(which)                                                   \
 	"DELETE FROM mailpush_forgotten WHERE key IN (SELECT t.key FROM"         \
 	" (SELECT DISTINCT r.username FROM mailpush_registration r WHERE " which \
 	" ) u CROSS JOIN LATERAL (SELECT f.key FROM mailpush_forgotten f"        \
 	"  WHERE f.site = $1 AND f.username = u.username ORDER BY f.id DESC OFFSET 16) t)"
 
-_Static_assert(
-	REGISTRY_TRACES_PER_USER == 16 && REGISTRY_TRACES_MAX == 100000, "as the statements say");
+_Static_assert(REGISTRY_TOMBSTONES_PER_USER == 16 && REGISTRY_TOMBSTONES_MAX == 100000,
+	"as the statements say");
 
 /* Of the site's all but the newest. */
 #define BEYOND_LIMIT(limit) \
 	"id <= (SELECT max(id) FROM mailpush_forgotten WHERE site = $1) - " limit
 
 /* Now and then, since each look at it may be in another node's way. */
-static int limit_traces(struct postgresql *p, size_t left, struct err *err)
+static int limit_tombstones(struct postgresql *p, size_t left, struct err *err)
 {
-	p->traces += left;
-	if (p->traces < TRACES_UNLOOKED)
+	p->tombstones += left;
+	if (p->tombstones < TOMBSTONES_UNLOOKED)
 		return 0;
-	p->traces = 0;
+	p->tombstones = 0;
 	pgvalues_auto struct pgvalues values;
 	pgvalues_init(&values);
 	pgvalues_text(&values, p->site);
-	pgvalues_number(&values, REGISTRY_TRACES_MAX);
+	pgvalues_number(&values, REGISTRY_TOMBSTONES_MAX);
 	return execute(p, "DELETE FROM mailpush_forgotten WHERE site = $1 AND " BEYOND_LIMIT("$2"),
 		&values, err);
 }
@@ -182,16 +182,16 @@ int postgresql_remove(struct registry_db *db, const struct registry_key *keys, s
 	add_end(&values, p, end);
 	add_keys(&values, keys, count);
 	int failed = execute(p,
-		LEAVE_TRACES("unnest($6) WITH ORDINALITY AS q (key, i)"
-			     " JOIN mailpush_registration r ON r.key = q.key"
-			     " AND " POSTGRESQL_IS_OF("r.site", "$1") " ORDER BY q.i"),
+		LEAVE_TOMBSTONES("unnest($6) WITH ORDINALITY AS q (key, i)"
+				 " JOIN mailpush_registration r ON r.key = q.key"
+				 " AND " POSTGRESQL_IS_OF("r.site", "$1") " ORDER BY q.i"),
 		&values, err);
 	pgvalues_auto struct pgvalues these;
 	pgvalues_init(&these);
 	pgvalues_text(&these, p->site);
 	add_keys(&these, keys, count);
 	if (!failed)
-		failed = execute(p, TRIM_TRACES("r.key = ANY ($2)"), &these, err);
+		failed = execute(p, TRIM_TOMBSTONES("r.key = ANY ($2)"), &these, err);
 	if (!failed)
 		failed = execute(p,
 			"WITH gone AS (DELETE FROM mailpush_registration WHERE key = ANY ($2)"
@@ -200,7 +200,7 @@ int postgresql_remove(struct registry_db *db, const struct registry_key *keys, s
 					      " DELETE FROM mailpush_subscription WHERE key IN "
 					      "(SELECT key FROM gone)",
 			&these, err);
-	return failed ? failed : limit_traces(p, count, err);
+	return failed ? failed : limit_tombstones(p, count, err);
 }
 
 struct gone {
@@ -252,12 +252,12 @@ static int forget(struct postgresql *p, const struct registry_token_change *chan
 	pgvalues_text(&ended, change->topic);
 	pgvalues_number(&ended, change->before_ms);
 	int failed = execute(p,
-		LEAVE_TRACES("mailpush_registration r WHERE " OF_TOKEN("$6", "$7", "$8")), &ended,
-		err);
+		LEAVE_TOMBSTONES("mailpush_registration r WHERE " OF_TOKEN("$6", "$7", "$8")),
+		&ended, err);
 	pgvalues_auto struct pgvalues values;
 	add_change(&values, p, change);
 	if (!failed)
-		failed = execute(p, TRIM_TRACES(OF_TOKEN("$2", "$3", "$4")), &values, err);
+		failed = execute(p, TRIM_TOMBSTONES(OF_TOKEN("$2", "$3", "$4")), &values, err);
 	if (!failed)
 		failed = postgresql_send(p,
 			"WITH gone AS (DELETE FROM mailpush_registration WHERE " OF_TOKEN(
@@ -279,7 +279,7 @@ int postgresql_change_tokens(struct registry_db *db, const struct registry_token
 		failed = changes[i].stop_reason ? stop(p, &changes[i], &gone, i, err)
 						: forget(p, &changes[i], &gone, i, err);
 	if (!failed)
-		failed = limit_traces(p, count, err);
+		failed = limit_tombstones(p, count, err);
 	return failed ? failed : pglink_wait(p->link, err);
 }
 
@@ -347,7 +347,7 @@ int postgresql_claim_round(struct registry_db *db, int64_t was_ms, int64_t seen_
 		&values, on_claimed, ret_is_ours, err);
 }
 
-int postgresql_remove_traces(struct registry_db *db, const char *user, struct err *err)
+int postgresql_remove_tombstones(struct registry_db *db, const char *user, struct err *err)
 {
 	struct postgresql *p = postgresql_of(db);
 	pgvalues_auto struct pgvalues values;
@@ -358,10 +358,10 @@ int postgresql_remove_traces(struct registry_db *db, const char *user, struct er
 		&values, err);
 }
 
-int postgresql_prune_traces(struct registry_db *db, int64_t before_ms, struct err *err)
+int postgresql_prune_tombstones(struct registry_db *db, int64_t before_ms, struct err *err)
 {
 	return send_numbers(db,
 		"DELETE FROM mailpush_forgotten WHERE site = $1 AND (at_ms < $2"
 		" OR " BEYOND_LIMIT("$3") ")",
-		before_ms, REGISTRY_TRACES_MAX, err);
+		before_ms, REGISTRY_TOMBSTONES_MAX, err);
 }

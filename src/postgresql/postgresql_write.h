@@ -7,7 +7,7 @@
 #ifndef MAILPUSH_POSTGRESQL_POSTGRESQL_WRITE_H
 #define MAILPUSH_POSTGRESQL_POSTGRESQL_WRITE_H
 
-#include "registry/ops.h"
+#include "driver/ops.h"
 
 int postgresql_put(
 	struct registry_db *db, const struct registry_row *rows, size_t count, struct err *err);
@@ -21,7 +21,7 @@ int postgresql_put_right(struct registry_db *db, int64_t after_ms, int64_t to_ms
 int postgresql_put_tidied(struct registry_db *db, int64_t day, uint64_t count, struct err *err);
 int postgresql_claim_round(struct registry_db *db, int64_t was_ms, int64_t seen_ms,
 	int64_t spared_until_ms, bool *ret_is_ours, struct err *err);
-int postgresql_remove_traces(struct registry_db *db, const char *user, struct err *err);
-int postgresql_prune_traces(struct registry_db *db, int64_t before_ms, struct err *err);
+int postgresql_remove_tombstones(struct registry_db *db, const char *user, struct err *err);
+int postgresql_prune_tombstones(struct registry_db *db, int64_t before_ms, struct err *err);
 
 #endif

@@ -43,6 +43,7 @@ static const struct sqlite_file_kind queue_file = {
 	.is_salvaged = true,
 	.before = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = 8192;",
 	.pragmas = "PRAGMA journal_mode = WAL;"
+		   "PRAGMA secure_delete = ON;"
 		   "PRAGMA synchronous = FULL;"
 		   "PRAGMA wal_autocheckpoint = 2000;"
 		   "PRAGMA journal_size_limit = 67108864;"
@@ -116,7 +117,7 @@ static int execute(struct store_file *file, const char *sql, struct err *err)
 	return 0;
 }
 
-/* News of nobody could come to stand under the number of somebody else. */
+/* News of nobody could get the number of somebody else. */
 static int clean(struct store_file *file, struct err *err)
 {
 	return execute(file, "DELETE FROM news WHERE number NOT IN (SELECT number FROM push)", err);
@@ -411,11 +412,15 @@ int file_run(struct store_file *file, struct job_list *batch, int64_t now_ms, si
 	if (code)
 		return code;
 	phones_wrote(phones, count);
+	bool empties_log = false;
 	for (struct job *job = batch->first; job; job = job->next) {
 		struct queue_job *done_job = MEM_CONTAINER(job, struct queue_job, job);
 		gather(file, done_job);
+		empties_log |= done_job->parts & QUEUE_EMPTY_LOG;
 		done_job->status = 0;
 	}
+	if (empties_log)
+		sqlite_file_empty_log(&file->file);
 	*ret_left = phones_to_write(phones);
 	return 0;
 }

@@ -7,7 +7,7 @@
 #define MAILPUSH_QUEUE_FILE_H
 
 #include "base/err.h"
-#include "queue/job.h"
+#include "schedule/job.h"
 
 #include <stddef.h>
 #include <stdint.h>

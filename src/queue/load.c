@@ -63,7 +63,7 @@ static bool load_push(struct loading *loading, sqlite3_stmt *row)
 		return false;
 	loading->last = key;
 	loading->has_last = true;
-	if (!push_target_is_possible(read_text(row, 2), read_text(row, 3)))
+	if (!registry_row_is_possible(read_text(row, 2), read_text(row, 3)))
 		return false;
 	int64_t last_push_ms = 0;
 	if (!loading->is_salvage && !read_last_push(loading, &key, &last_push_ms))

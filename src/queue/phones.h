@@ -9,7 +9,7 @@
 #ifndef MAILPUSH_QUEUE_PHONES_H
 #define MAILPUSH_QUEUE_PHONES_H
 
-#include "queue/job.h"
+#include "schedule/job.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,7 +47,7 @@ size_t phones_gathered(const struct phones *phones);
 size_t phones_to_write(const struct phones *phones);
 
 /*
- * What is known here of each key (in ascending order) is laid over its `rows`, which stand as on
+ * What is known here of each key (in ascending order) is laid over its `rows`, which are as on
  * disk.
  */
 void phones_lay_over(const struct phones *phones, const struct registry_key *keys, size_t count,

@@ -131,6 +131,11 @@ int queue_load(struct queue *queue, struct err *err)
 	return store_load(queue->store, err);
 }
 
+void queue_set(struct queue *queue, const struct schedule_settings *settings)
+{
+	schedule_set(queue->schedule, settings, clock_monotonic_ms());
+}
+
 bool queue_is_loaded(const struct queue *queue)
 {
 	return store_is_loaded(queue->store);
@@ -147,12 +152,15 @@ bool queue_free(struct queue *queue)
 	return true;
 }
 
-void queue_add(struct queue *queue, struct push_target *target,
+struct queue_plan queue_add(struct queue *queue, struct push_target *target,
 	const char (*hashes)[MAILBOX_HASH_SIZE], unsigned hash_count, enum queue_urgency urgency,
 	struct queue_waiter *waiter)
 {
-	submit(queue, schedule_add(queue->schedule, target, hashes, hash_count, urgency, now()),
-		waiter);
+	struct queue_job *job =
+		schedule_add(queue->schedule, target, hashes, hash_count, urgency, now());
+	struct queue_plan plan = job->plan;
+	submit(queue, job, waiter);
+	return plan;
 }
 
 void queue_renew(struct queue *queue, struct push_target *target,
@@ -233,6 +241,11 @@ void queue_unpark(struct queue *queue, uint64_t parked_id, struct queue_waiter *
 	submit(queue, job, waiter);
 }
 
+void queue_empty_log(struct queue *queue, struct queue_waiter *waiter)
+{
+	submit(queue, numbered_job(queue, QUEUE_EMPTY_LOG), waiter);
+}
+
 void queue_begin_turn(struct queue *queue)
 {
 	queue->turn = now();
@@ -289,7 +302,12 @@ void queue_read(struct queue *queue, unsigned parts, struct queue_reading *readi
 
 const char *queue_state(const struct queue *queue, const struct registry_key *key)
 {
-	return schedule_state(queue->schedule, key);
+	return schedule_state(queue->schedule, key, now().now_ms);
+}
+
+int64_t queue_limited_until_ms(const struct queue *queue, const struct registry_key *key)
+{
+	return schedule_limited_until_ms(queue->schedule, key, now());
 }
 
 size_t queue_suspended(const struct queue *queue, struct registry_key **ret)

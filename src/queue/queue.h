@@ -14,9 +14,9 @@
 
 #include "base/err.h"
 #include "base/histogram.h"
-#include "queue/job.h"
-#include "queue/schedule.h"
 #include "registry/registry_job.h"
+#include "schedule/job.h"
+#include "schedule/schedule.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,13 +52,15 @@ int queue_new(uv_loop_t *loop, const struct queue_settings *settings, const uint
  * queue before `loaded`.  Once, before the loop runs.
  */
 int queue_load(struct queue *queue, struct err *err);
+/* As schedule_set. */
+void queue_set(struct queue *queue, const struct schedule_settings *settings);
 bool queue_is_loaded(const struct queue *queue);
 /* Writes what waits and calls all waiters; those of reads get -ECANCELED (store_free).  False: the
  * disk does not answer, nothing is freed. */
 bool queue_free(struct queue *queue);
 
 /* What changes the queue.  `target` is handed over. */
-void queue_add(struct queue *queue, struct push_target *target,
+struct queue_plan queue_add(struct queue *queue, struct push_target *target,
 	const char (*hashes)[MAILBOX_HASH_SIZE], unsigned hash_count, enum queue_urgency urgency,
 	struct queue_waiter *waiter);
 void queue_renew(struct queue *queue, struct push_target *target,
@@ -80,6 +82,9 @@ void queue_hurry(struct queue *queue, const struct registry_key *key);
 void queue_park(struct queue *queue, uint64_t parked_id, int64_t received_ms, const char *raw,
 	size_t raw_size, struct queue_waiter *waiter);
 void queue_unpark(struct queue *queue, uint64_t parked_id, struct queue_waiter *waiter);
+
+/* Nothing stays in the file's log of what was deleted so far, if the disk lets it be emptied. */
+void queue_empty_log(struct queue *queue, struct queue_waiter *waiter);
 
 /*
  * A look at what is due.  From queue_begin_turn on all of these see the time at which it was
@@ -103,7 +108,9 @@ void queue_doubt(struct queue *queue, const struct registry_key *key, int status
 /* Reads for people: `parts` of QUEUE_READ_*, on the queue's thread, behind all decisions so far. */
 void queue_read(struct queue *queue, unsigned parts, struct queue_reading *reading,
 	struct queue_waiter *waiter);
+/* As schedule_state and schedule_limited_until_ms. */
 const char *queue_state(const struct queue *queue, const struct registry_key *key);
+int64_t queue_limited_until_ms(const struct queue *queue, const struct registry_key *key);
 /* The keys are the caller's. */
 size_t queue_suspended(const struct queue *queue, struct registry_key **ret);
 size_t queue_waiting_count(const struct queue *queue, const char *topic);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* News stand in the order of their push's number, which grows: the oldest are in front. */
+/* News is in the order of its push's number, which grows: the oldest is in front. */
 #define OLDEST_AMONG "1000"
 
 static sqlite3_stmt *prepare(sqlite3 *db, const char *sql)

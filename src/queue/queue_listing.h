@@ -7,8 +7,8 @@
 #ifndef MAILPUSH_QUEUE_QUEUE_LISTING_H
 #define MAILPUSH_QUEUE_QUEUE_LISTING_H
 
-#include "queue/job.h"
 #include "queue/phones.h"
+#include "schedule/job.h"
 
 #include <sqlite3.h>
 #include <stdbool.h>

@@ -26,7 +26,7 @@ static void free_jobs(struct job_list *jobs)
 	}
 }
 
-/* In parts, so that memory does not hold the queue: none of it counts before all of it is there. */
+/* Writes in parts, so that memory does not hold the queue; the parts count once all are there. */
 static void write_rows(struct salvage *salvage)
 {
 	if (!salvage->code)

@@ -1,9 +1,9 @@
 /*
  * salvage - what can be read of a damaged queue becomes a new one.
  *
- * Pushes, news and parked events alone: what happened with phones is for people, and begins anew.
- * The new file is written beside the damaged one, and takes its place when it is whole: at any
- * moment one of the two holds all that can be read.
+ * Pushes, news and parked events alone: what happened with phones is for people, and begins again
+ * from nothing. The new file is written beside the damaged one, and takes its place when it is
+ * whole: at any moment one of the two holds all that can be read.
  *
  * One thread at a time.
  */

@@ -26,9 +26,9 @@
 #define MAILPUSH_QUEUE_STORE_H
 
 #include "base/err.h"
-#include "base/worker.h"
+#include "loop/worker.h"
 #include "queue/file.h"
-#include "queue/job.h"
+#include "schedule/job.h"
 
 #include <stdbool.h>
 #include <uv.h>

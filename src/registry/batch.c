@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "registry/failure.h"
+#include "driver/failure.h"
 #include "registry/listing.h"
 #include "registry/mailbox_change.h"
 #include "registry/news_match.h"
@@ -116,7 +116,7 @@ static int run_phones(struct rules *rules, struct registry_job *const *jobs, siz
 static int run_news_that_moved(struct rules *rules, struct registry_job *const *jobs,
 	bool *ret_is_surprised, struct err *err)
 {
-	int failed = mailbox_change_run(rules, jobs, 1, err);
+	int failed = mailbox_change_follow(rules, jobs[0], err);
 	return failed ? failed : run_phones(rules, jobs, 1, ret_is_surprised, err);
 }
 
@@ -223,14 +223,15 @@ static int put_right(struct rules *rules, struct err *err)
 }
 
 static int attempt(struct rules *rules, struct registry_job **jobs, size_t count,
-	bool *ret_is_surprised, struct err *err)
+	enum registry_access *ret_access, bool *ret_is_surprised, struct err *err)
 {
 	int failed = 0;
 	map_clear(rules->renewed);
 	if (rules->times_right && !rules->suspended_known)
 		failed = load_suspended_first(rules, err);
+	*ret_access = access_of(rules, jobs, count);
 	if (!failed)
-		failed = rules->db->ops->begin(rules->db, access_of(rules, jobs, count), err);
+		failed = rules->db->ops->begin(rules->db, *ret_access, err);
 	if (!failed && !rules->times_right)
 		failed = put_right(rules, err);
 	for (size_t done = 0; done < count && !failed;) {
@@ -259,18 +260,20 @@ static int run(struct rules *rules, struct job_list *batch, int64_t now_ms, stru
 		jobs[count] = MEM_CONTAINER(job, struct registry_job, job);
 		registry_job_undo(jobs[count++]);
 	}
+	enum registry_access access;
 	bool is_surprised = false;
-	int failed = attempt(rules, jobs, count, &is_surprised, err);
+	int failed = attempt(rules, jobs, count, &access, &is_surprised, err);
 	if (!failed && is_surprised) {
 		undo(rules, jobs, count);
 		rules->times_right = false;
-		failed = attempt(rules, jobs, count, &is_surprised, err);
+		failed = attempt(rules, jobs, count, &access, &is_surprised, err);
 	}
 	if (!failed) {
 		failed = rules->db->ops->commit(rules->db, err);
 		if (!failed)
 			rules->times_right = true;
-		bool may_be_done = failed && failure_of(failed) == FAILURE_AWAY;
+		bool may_be_done =
+			failed && access == REGISTRY_WRITES && failure_of(failed) == FAILURE_AWAY;
 		for (size_t i = 0; i < count && may_be_done; i++) {
 			jobs[i]->may_be_done = true;
 			result_keep(jobs[i]);
@@ -290,6 +293,14 @@ struct registry_store *registry_store_of(
 	store->db = db;
 	rules_init(&store->rules, db, settings);
 	return store;
+}
+
+void registry_store_set_limits(struct registry_store *store, int64_t registration_ttl_ms,
+	int64_t deleted_user_grace_ms, unsigned registrations_per_user)
+{
+	store->rules.registration_ttl_ms = registration_ttl_ms;
+	store->rules.deleted_user_grace_ms = deleted_user_grace_ms;
+	store->rules.registrations_per_user = registrations_per_user;
 }
 
 int registry_store_open(

@@ -7,10 +7,9 @@
 #ifndef MAILPUSH_REGISTRY_BATCH_H
 #define MAILPUSH_REGISTRY_BATCH_H
 
-#include "registry/health.h"
+#include "driver/ops.h"
 #include "registry/registry_job.h"
 
-struct registry_db;
 struct registry_store;
 
 /* Opens the database (`ops`, `place`) and migrates its schema. */
@@ -23,6 +22,9 @@ struct registry_store *registry_store_of(
  * All of the batch or nothing: 0 when it is committed.  On failure nothing was changed, no job has
  * a result, and each has the status -ECANCELED.
  */
+/* Instead of those of the settings; between two batches. */
+void registry_store_set_limits(struct registry_store *store, int64_t registration_ttl_ms,
+	int64_t deleted_user_grace_ms, unsigned registrations_per_user);
 int registry_store_run(struct registry_store *store, struct job_list *batch, struct err *err);
 /* With the present (Unix) given. */
 int registry_store_run_at(

@@ -180,10 +180,10 @@ static int remove_listed(struct rules *rules, struct registry_job *job, struct e
 	return failed ? failed : ops->remove(rules->db, job->gone, job->gone_count, &end, err);
 }
 
-static void on_own_trace(void *ctx, const struct registry_trace *trace)
+static void on_own_tombstone(void *ctx, const struct registry_tombstone *tombstone)
 {
-	if (!trace->is_back)
-		result_add_gone(ctx, &trace->key);
+	if (!tombstone->is_back)
+		result_add_gone(ctx, &tombstone->key);
 }
 
 static int remove_user(struct rules *rules, struct registry_job *job, struct err *err)
@@ -193,40 +193,40 @@ static int remove_user(struct rules *rules, struct registry_job *job, struct err
 	int failed = ops->load_users(rules->db, &user, 1, on_found, job, err);
 	size_t registrations = job->gone_count;
 	if (!failed)
-		failed = ops->list_traces(
-			rules->db, user, 0, REGISTRY_TRACES_PER_USER + 1, on_own_trace, job, err);
+		failed = ops->list_tombstones(rules->db, user, 0, REGISTRY_TOMBSTONES_PER_USER + 1,
+			on_own_tombstone, job, err);
 	const struct registry_end end = {
 		.why = REGISTRY_WHY_REMOVED, .at_ms = rules_time(rules, job)};
 	if (!failed)
 		failed = ops->remove(rules->db, job->gone, registrations, &end, err);
-	return failed ? failed : ops->remove_traces(rules->db, user, err);
+	return failed ? failed : ops->remove_tombstones(rules->db, user, err);
 }
 
-static void on_trace(void *ctx, const struct registry_trace *trace)
+static void on_tombstone(void *ctx, const struct registry_tombstone *tombstone)
 {
-	struct registry_traces *traces = ctx;
-	traces->traces =
-		mem_realloc_array(traces->traces, traces->count + 1, sizeof(*traces->traces));
-	struct registry_trace *copy = &traces->traces[traces->count++];
-	*copy = *trace;
-	copy->user = mem_dup(trace->user);
-	copy->token = mem_dup(trace->token);
-	copy->account_id = mem_dup(trace->account_id);
-	copy->topic = mem_dup(trace->topic);
-	copy->reason = mem_dup(trace->reason);
+	struct registry_tombstones *tombstones = ctx;
+	tombstones->tombstones = mem_realloc_array(
+		tombstones->tombstones, tombstones->count + 1, sizeof(*tombstones->tombstones));
+	struct registry_tombstone *copy = &tombstones->tombstones[tombstones->count++];
+	*copy = *tombstone;
+	copy->user = mem_dup(tombstone->user);
+	copy->token = mem_dup(tombstone->token);
+	copy->account_id = mem_dup(tombstone->account_id);
+	copy->topic = mem_dup(tombstone->topic);
+	copy->reason = mem_dup(tombstone->reason);
 }
 
 static int list_forgotten(struct rules *rules, struct registry_job *job, struct err *err)
 {
 	const struct registry_query *query = job->query;
-	struct registry_traces *traces = mem_alloc_zero(1, sizeof(*traces));
-	job->traces = traces;
+	struct registry_tombstones *tombstones = mem_alloc_zero(1, sizeof(*tombstones));
+	job->tombstones = tombstones;
 	/* One more, to know whether there is one. */
-	int failed = rules->db->ops->list_traces(
-		rules->db, query->user, query->after_id, query->limit + 1, on_trace, traces, err);
-	if (!failed && traces->count > query->limit) {
-		registry_trace_fini(&traces->traces[--traces->count]);
-		traces->has_more = true;
+	int failed = rules->db->ops->list_tombstones(rules->db, query->user, query->after_id,
+		query->limit + 1, on_tombstone, tombstones, err);
+	if (!failed && tombstones->count > query->limit) {
+		registry_tombstone_fini(&tombstones->tombstones[--tombstones->count]);
+		tombstones->has_more = true;
 	}
 	return failed;
 }

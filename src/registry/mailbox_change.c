@@ -73,10 +73,7 @@ static size_t add_changes(const struct rules *rules, const struct registry_job *
 {
 	if (job->kind == REGISTRY_MAILBOX_DELETE)
 		return add_delete(rules, job, ret);
-	if (job->kind == REGISTRY_MAILBOX_RENAME)
-		return add_rename(rules, job, ret);
-	*ret = move(rules, job, job->was_at, new_place(job->event, job->was_at));
-	return 1;
+	return add_rename(rules, job, ret);
 }
 
 int mailbox_change_run(
@@ -99,5 +96,33 @@ int mailbox_change_run(
 		if (changes[i].kind == REGISTRY_OWNER_GONE)
 			suspended_users_add(rules->suspended, changes[i].owner, changes[i].at_ms);
 	}
+	return failed;
+}
+
+/* Who named a place before a time. */
+struct earlier {
+	int64_t before_ms;
+	bool is_there;
+};
+
+static void on_subscriber(void *ctx, size_t index, const struct registry_row *row, const char *hash)
+{
+	struct earlier *earlier = ctx;
+	(void)index;
+	(void)hash;
+	earlier->is_there = earlier->is_there || row->renewed_ms < earlier->before_ms;
+}
+
+int mailbox_change_follow(struct rules *rules, struct registry_job *job, struct err *err)
+{
+	const struct registry_ops *ops = rules->db->ops;
+	const struct mailbox *to = new_place(job->event, job->was_at);
+	struct earlier earlier = {.before_ms = job->was_seen_ms};
+	int failed = ops->match(rules->db, &to, 1, on_subscriber, &earlier, err);
+	if (failed || earlier.is_there)
+		return failed;
+	const struct registry_mailbox_change change = move(rules, job, job->was_at, to);
+	failed = ops->change_mailboxes(rules->db, &change, 1, rules_on_effect, &job, err);
+	job->has_moved = !failed;
 	return failed;
 }

@@ -8,20 +8,11 @@
 #define MAILPUSH_REGISTRY_PUSH_TARGET_H
 
 #include "base/mem.h"
+#include "driver/registry_row.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-#define REGISTRY_KEY_SIZE 16
-
-/*
- * First 16 bytes of SHA-256 over site, user, token, account id and subtopic, NUL-separated: the
- * same on every node, the same when the registration is made again.
- */
-struct registry_key {
-	uint8_t bytes[REGISTRY_KEY_SIZE];
-};
 
 struct push_target {
 	struct registry_key key;
@@ -37,8 +28,6 @@ struct push_target {
 	char memory[]; /* the strings */
 };
 
-/* May a registration have these?  Not so what a damaged file says. */
-bool push_target_is_possible(const char *token, const char *account_id);
 struct push_target *push_target_new(const struct registry_key *key, const char *user,
 	const char *token, const char *account_id, const char *topic, int aps_version,
 	bool confirmed, bool inbox_only, int64_t renewed_ms);
@@ -46,8 +35,5 @@ struct push_target *push_target_new(const struct registry_key *key, const char *
 struct push_target *push_target_ref(struct push_target *target);
 void push_target_free(struct push_target *target);
 MEM_DEFINE_CLEANUP(push_target_cleanup, struct push_target, push_target_free)
-
-struct registry_key registry_key_make(const char *site, const char *user, const char *token,
-	const char *account_id, const char *subtopic);
 
 #endif

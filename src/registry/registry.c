@@ -3,8 +3,8 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "driver/failure.h"
 #include "registry/batch.h"
-#include "registry/failure.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -15,7 +15,7 @@
 /* Whoever was in the way twice is left some time. */
 #define CONFLICT_MIN_MS 2
 #define CONFLICT_MAX_MS 1000
-/* A connection that is made anew, or a short lock, is no trouble yet. */
+/* A connection that is made again, or a short lock, is no trouble yet. */
 #define QUIET_MS 2000
 #define TOO_LARGE_FAILURES 2
 /* At the end, for a database on the network: less than the thread has. */
@@ -27,6 +27,10 @@ struct registry {
 	struct job
 		opening; /* of nobody: has the thread open the database when no other job comes */
 	struct random random; /* the thread's */
+	/* Of the settings; the loop may change them. */
+	atomic_int_least64_t registration_ttl_ms;
+	atomic_int_least64_t deleted_user_grace_ms;
+	atomic_uint registrations_per_user;
 	atomic_uint_fast64_t conflicts;
 	atomic_uint_fast64_t round_trips;
 	struct health health;
@@ -60,6 +64,9 @@ static int attempt(void *ctx, struct job_list *batch, struct err *err)
 	if (failed || !batch->first)
 		return failed;
 	uint64_t since_ns = uv_hrtime();
+	registry_store_set_limits(registry->store, atomic_load(&registry->registration_ttl_ms),
+		atomic_load(&registry->deleted_user_grace_ms),
+		atomic_load(&registry->registrations_per_user));
 	failed = registry_store_run(registry->store, batch, err);
 	if (!failed)
 		tell_health(registry, (int64_t)((uv_hrtime() - since_ns) / 1000));
@@ -186,6 +193,14 @@ static void free_registry(struct registry *registry)
 	free(registry);
 }
 
+void registry_set_limits(struct registry *registry, int64_t registration_ttl_ms,
+	int64_t deleted_user_grace_ms, unsigned registrations_per_user)
+{
+	atomic_store(&registry->registration_ttl_ms, registration_ttl_ms);
+	atomic_store(&registry->deleted_user_grace_ms, deleted_user_grace_ms);
+	atomic_store(&registry->registrations_per_user, registrations_per_user);
+}
+
 int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 	registry_trouble_fn *trouble, registry_refused_fn *refused, void *ctx,
 	struct registry **ret, struct err *err)
@@ -196,6 +211,8 @@ int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 	registry->refused = refused;
 	registry->ctx = ctx;
 	registry->settings = *settings;
+	registry_set_limits(registry, settings->registration_ttl_ms,
+		settings->deleted_user_grace_ms, settings->registrations_per_user);
 	registry->settings.end_by_ms = &registry->end_by_ms;
 	registry->settings.round_trips = &registry->round_trips;
 	registry->settings.place = mem_dup(settings->place);

@@ -16,7 +16,7 @@
  * another node's clock shows.  A clock before 2024 was never set: nothing is judged by it.
  *
  * Behind it stands a table of functions (ops.h): SQLite here, databases on the network alike.  The
- * rules are ours and the same for all databases (batch.h, rules.h).
+ * rules are the same for all databases (batch.h, rules.h).
  *
  * Jobs belong to the caller; the registry has them from registry_submit until it calls their
  * `done`, in the order in which they were submitted.  What a job
@@ -26,8 +26,8 @@
 #define MAILPUSH_REGISTRY_REGISTRY_H
 
 #include "base/err.h"
-#include "base/worker.h"
-#include "registry/health.h"
+#include "driver/ops.h"
+#include "loop/worker.h"
 #include "registry/registry_job.h"
 
 #include <stdbool.h>
@@ -39,13 +39,16 @@ typedef void registry_refused_fn(void *ctx, const char *text);
 struct registry;
 
 /*
- * Opens the database, migrates its schema (one newer than ours: -ENOTSUP), starts the thread.  When
- * it is the disk that fails (err_is_of_disk), the thread opens it later: jobs wait meanwhile, and
- * `trouble` says why.
+ * Opens the database, migrates its schema (a newer one than is known here: -ENOTSUP), starts the
+ * thread.  When it is the disk that fails (err_is_of_disk), the thread opens it later: jobs wait
+ * meanwhile, and `trouble` says why.
  */
 int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 	registry_trouble_fn *trouble, registry_refused_fn *refused, void *ctx,
 	struct registry **ret, struct err *err);
+/* Other limits of its settings, from the next batch on. */
+void registry_set_limits(struct registry *registry, int64_t registration_ttl_ms,
+	int64_t deleted_user_grace_ms, unsigned registrations_per_user);
 void registry_submit(struct registry *registry, struct registry_job *job);
 /* Jobs are kept back while anybody holds it. */
 enum registry_holder {

@@ -4,32 +4,6 @@
 
 #include <stdlib.h>
 
-const char *const registry_state_names[REGISTRY_STATES] = {
-	[REGISTRY_ACTIVE] = "active",
-	[REGISTRY_SUPERSEDED] = "superseded",
-	[REGISTRY_SUSPENDED] = "suspended",
-	[REGISTRY_STOPPED] = "stopped",
-};
-
-enum registry_state registry_state_of(
-	const char *stopped_reason, int64_t suspended_ms, int64_t superseded_ms)
-{
-	if (stopped_reason)
-		return REGISTRY_STOPPED;
-	if (suspended_ms > 0)
-		return REGISTRY_SUSPENDED;
-	return superseded_ms > 0 ? REGISTRY_SUPERSEDED : REGISTRY_ACTIVE;
-}
-
-const char *const registry_why_names[REGISTRY_WHYS] = {
-	[REGISTRY_WHY_APPLE] = "apple",
-	[REGISTRY_WHY_EXPIRED] = "expired",
-	[REGISTRY_WHY_SUPERSEDED] = "superseded",
-	[REGISTRY_WHY_LIMIT] = "limit",
-	[REGISTRY_WHY_DELETED] = "deleted",
-	[REGISTRY_WHY_REMOVED] = "removed",
-};
-
 void registry_listed_fini(struct registry_listed *listed)
 {
 	for (size_t i = 0; i < listed->subscription_count; i++) {
@@ -53,23 +27,23 @@ static void free_listing(struct registry_listing *listing)
 	free(listing);
 }
 
-void registry_trace_fini(struct registry_trace *trace)
+void registry_tombstone_fini(struct registry_tombstone *tombstone)
 {
-	free((char *)trace->user);
-	free((char *)trace->token);
-	free((char *)trace->account_id);
-	free((char *)trace->topic);
-	free((char *)trace->reason);
+	free((char *)tombstone->user);
+	free((char *)tombstone->token);
+	free((char *)tombstone->account_id);
+	free((char *)tombstone->topic);
+	free((char *)tombstone->reason);
 }
 
-static void free_traces(struct registry_traces *traces)
+static void free_tombstones(struct registry_tombstones *tombstones)
 {
-	if (!traces)
+	if (!tombstones)
 		return;
-	for (size_t i = 0; i < traces->count; i++)
-		registry_trace_fini(&traces->traces[i]);
-	free(traces->traces);
-	free(traces);
+	for (size_t i = 0; i < tombstones->count; i++)
+		registry_tombstone_fini(&tombstones->tombstones[i]);
+	free(tombstones->tombstones);
+	free(tombstones);
 }
 
 void registry_job_undo(struct registry_job *job)
@@ -90,6 +64,7 @@ void registry_job_undo(struct registry_job *job)
 	job->effects = NULL;
 	job->effect_count = 0;
 	job->moved_ms = 0;
+	job->has_moved = false;
 	job->is_new = false;
 	job->list_changed = false;
 	job->is_stale = false;
@@ -100,7 +75,7 @@ void registry_job_undo(struct registry_job *job)
 	job->is_done_elsewhere = false;
 	free(mem_steal(job->refusal));
 	free_listing(mem_steal(job->listing));
-	free_traces(mem_steal(job->traces));
+	free_tombstones(mem_steal(job->tombstones));
 }
 
 void registry_job_fini(struct registry_job *job)

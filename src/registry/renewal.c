@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "registry/mailbox_place.h"
+#include "driver/mailbox_place.h"
 #include "registry/result.h"
 
 #include <string.h>
@@ -311,6 +311,12 @@ static void report(struct renewal *renewal, const struct known *self)
 	}
 }
 
+/* It came once, before the start: the push that was to prove it may have been lost in a crash. */
+static bool may_be_unproven(const struct rules *rules, const struct registry_row *row)
+{
+	return row->created_ms == row->renewed_ms && row->renewed_ms < rules->started_ms;
+}
+
 static void decide(const struct rules *rules, struct renewal *renewal)
 {
 	struct registry_job *job = renewal->job;
@@ -328,8 +334,9 @@ static void decide(const struct rules *rules, struct renewal *renewal)
 	if (renewal->stored_count != job->subscription_count)
 		renewal->other_names = true;
 	job->is_new = !self;
-	job->is_again =
-		self && job->may_be_done && self->row.renewed_ms == renewal->time_ms && !is_renewed;
+	job->is_again = self && !is_renewed &&
+		((job->may_be_done && self->row.renewed_ms == renewal->time_ms) ||
+			may_be_unproven(rules, &self->row));
 	job->list_changed = self &&
 		(renewal->other_names || (*job->topic && strcmp(self->row.topic, job->topic) != 0));
 	job->is_double = is_renewed && !job->is_new && !job->list_changed &&

@@ -6,7 +6,8 @@
 #ifndef MAILPUSH_REGISTRY_RESULT_H
 #define MAILPUSH_REGISTRY_RESULT_H
 
-#include "registry/ops.h"
+#include "driver/ops.h"
+#include "registry/registry_job.h"
 
 /* A match with no hash yet; room for `hashes` of them is made. */
 struct registry_match *result_add_match(

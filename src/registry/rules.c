@@ -24,6 +24,7 @@ void rules_init(
 		.registration_ttl_ms = settings->registration_ttl_ms,
 		.deleted_user_grace_ms = settings->deleted_user_grace_ms,
 		.registrations_per_user = settings->registrations_per_user,
+		.started_ms = settings->started_ms,
 		.suspended = suspended_users_new(),
 		.users = map_new(seed),
 		.renewed = map_new(seed),

@@ -12,7 +12,8 @@
 #define MAILPUSH_REGISTRY_RULES_H
 
 #include "base/map.h"
-#include "registry/ops.h"
+#include "driver/ops.h"
+#include "registry/registry_job.h"
 #include "registry/suspended_users.h"
 
 struct rules {
@@ -21,6 +22,7 @@ struct rules {
 	int64_t registration_ttl_ms;
 	int64_t deleted_user_grace_ms;
 	unsigned registrations_per_user;
+	int64_t started_ms; /* Unix */
 	struct suspended_users *suspended;
 	bool suspended_known; /* as they stand in the database */
 	bool times_right;     /* no stored time is later than wrong_ms, as far as is known */

@@ -81,7 +81,7 @@ static void on_nudge(void *ctx, size_t index, const struct registry_row *row, co
 	result_add_hash(job, hash);
 }
 
-/* A node that comes late, or whose clock is not ours, has had it; a wrong clock has not. */
+/* A node that comes late, or whose clock differs, has had it; a wrong clock has not. */
 static bool is_due(const struct rules *rules, const struct registry_job *job,
 	const struct registry_round *last)
 {
@@ -134,7 +134,7 @@ static int audit_suspended(struct rules *rules, struct registry_job *job, struct
 	return failed;
 }
 
-/* A round that is ours. */
+/* A round that this node has claimed. */
 static int do_round(struct rules *rules, struct registry_job *job,
 	const struct registry_round *last, bool is_spared, struct err *err)
 {
@@ -160,8 +160,9 @@ static int do_round(struct rules *rules, struct registry_job *job,
 	if (!failed)
 		failed = rules->db->ops->claim_nudges(
 			rules->db, expired_before + margin, NUDGES_AT_ONCE, on_nudge, job, err);
-	return failed ? failed
-		      : rules->db->ops->prune_traces(rules->db, now_ms - REGISTRY_TRACE_MS, err);
+	return failed
+		? failed
+		: rules->db->ops->prune_tombstones(rules->db, now_ms - REGISTRY_TOMBSTONE_MS, err);
 }
 
 int tidy_run(struct rules *rules, struct registry_job *job, struct err *err)

@@ -15,9 +15,6 @@
 #define SIGNATURE_SIZE 64
 #define AHEAD_MS (60 * 1000)
 
-MEM_DEFINE_CLEANUP(json_cleanup, json_t, json_decref)
-#define json_auto_free __attribute__((cleanup(json_cleanup)))
-
 static int refuse(struct request *request, int status, const char *reason)
 {
 	request->provider_status = status;
@@ -101,8 +98,8 @@ static int64_t issued(const char *dir, struct text token)
 	const struct text signed_ = {token.bytes, (size_t)(second - token.bytes)};
 	const struct text signature = {second + 1, token.size - signed_.size - 1};
 
-	json_auto_free json_t *head = decode_json(header);
-	json_auto_free json_t *body = decode_json(claims);
+	json_auto_t *head = decode_json(header);
+	json_auto_t *body = decode_json(claims);
 	EVP_PKEY *key = head && is_text(head, "alg", "ES256") ? read_key(dir, head) : NULL;
 	bool is_good = key && body && is_text(body, "iss", BEARER_TEAM_ID) &&
 		verify(key, signed_, signature);

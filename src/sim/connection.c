@@ -91,8 +91,7 @@ void connection_each(
 	struct connection_list *connections, void (*function)(struct connection *connection))
 {
 	struct connection *c;
-	LIST_FOREACH(c, connections, of_server)
-	{
+	LIST_FOREACH(c, connections, of_server) {
 		function(c);
 	}
 }

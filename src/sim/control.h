@@ -1,16 +1,12 @@
 /*
  * control - the unix socket through which a test controls the service.
  *
- * One JSON object a line in, one JSON object a line out, in order; apns-sim(1) lists the commands.
- * A command has taken effect when its answer is written.  Lines have at most CONTROL_LINE_MAX
- * bytes, and it serves at most CONTROL_CLIENTS_MAX clients.
- *
- * It parses commands; behaviour.h and server.h carry them out.  Loop thread.
+ * One command a line in (command.h), one answer a line out, in order.  Lines have at most
+ * CONTROL_LINE_MAX bytes, and it serves at most CONTROL_CLIENTS_MAX clients.  Loop thread.
  */
 #ifndef MAILPUSH_SIM_CONTROL_H
 #define MAILPUSH_SIM_CONTROL_H
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "sim/server.h"
 
@@ -24,8 +20,5 @@ int control_start(struct server *server, const char *path, struct control **ret,
 
 /* Closes and unlinks; the loop must still run until its handles are closed.  NULL is fine. */
 void control_stop(struct control *control);
-
-/* Executes one line and appends the answer, with its newline, to reply. */
-void control_execute(struct server *server, const char *line, size_t size, struct buf *reply);
 
 #endif

@@ -3,7 +3,7 @@
  *
  * A map, along the way of a push:
  *
- *	main.c options; creates certificates, or serves until it is stopped
+ *	main.c		options; creates certificates, or serves until it is stopped
  *	certs.c		the certificates of a trial, and the topics that a certificate carries
  *	bearer.c	provider tokens: who a push is from, without a certificate
  *	tls.c		TLS as Apple sets it
@@ -11,12 +11,13 @@
  *	server_state.h	what all connections share
  *	connection.c	one client: TLS, HTTP/2, and the fate of each of its streams
  *	stream.c	one push while it arrives and is answered
- *	behaviour.c the faults that a test requested
- *	service.c the answer of Apple's service: the checks in their order (pure)
+ *	behaviour.c	the faults that a test requested
+ *	service.c	the answer of Apple's service: the checks in their order (pure)
  *	response.c	the answer in frames of HTTP/2
- *	stats.c counts of what happened
- *	record.c a record of what happened
- *	control.c the socket for requests of a test
+ *	stats.c		counts of what happened
+ *	record.c	a record of what happened
+ *	control.c	the socket for requests of a test
+ *	command.c	what each of them means
  *
  * One thread, one loop.
  */

@@ -1,13 +1,13 @@
 #include "sqlite/schema.h"
 
-#include "registry/registry_job.h"
+#include "driver/registry_row.h"
 
 /*
  * subscription repeats no text of its registration but refers to it by a small integer, and is
  * clustered by mailbox: that is the one look-up which each event makes.  registration keeps what a
  * push needs in its first columns, as SQLite reads a row from the front.  Registrations that are
  * not active are few, so registration_state counts them; its numbers are those of enum
- * registry_state. forgotten has one trace a registration, and of a user and of all no more than
+ * registry_state. forgotten has one tombstone a registration, and of a user and of all no more than
  * registry.h says.
  */
 static const char step_1[] =
@@ -76,7 +76,7 @@ static const char step_1[] =
 	" DELETE FROM forgotten WHERE id <= NEW.id - 100000;"
 	"END;";
 
-_Static_assert(
-	REGISTRY_TRACES_PER_USER == 16 && REGISTRY_TRACES_MAX == 100000, "as the trigger says");
+_Static_assert(REGISTRY_TOMBSTONES_PER_USER == 16 && REGISTRY_TOMBSTONES_MAX == 100000,
+	"as the trigger says");
 
 const char *const schema_steps[SCHEMA_STEPS] = {step_1};

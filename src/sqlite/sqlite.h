@@ -10,7 +10,7 @@
 #ifndef MAILPUSH_SQLITE_SQLITE_H
 #define MAILPUSH_SQLITE_SQLITE_H
 
-#include "registry/ops.h"
+#include "driver/ops.h"
 
 extern const struct registry_ops sqlite_ops;
 

@@ -213,6 +213,15 @@ void sqlite_file_close(struct sqlite_file *file)
 	*file = (struct sqlite_file){0};
 }
 
+bool sqlite_file_empty_log(const struct sqlite_file *file)
+{
+	sqlite3_busy_timeout(file->db, 0);
+	int result =
+		sqlite3_wal_checkpoint_v2(file->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_busy_timeout(file->db, file->kind->busy_ms);
+	return result == SQLITE_OK;
+}
+
 int sqlite_file_check(const struct sqlite_file *file, struct err *err)
 {
 	const char *missing = inplace_missing(&file->inplace);

@@ -62,6 +62,13 @@ int sqlite_file_statements(struct sqlite_file *file, const char *const *sql, siz
 void sqlite_file_drop_statements(sqlite3_stmt **statements, size_t count);
 void sqlite_file_close(struct sqlite_file *file);
 
+/*
+ * Writes the log into the file and empties it, so that nothing stays there of what was deleted.
+ * Between transactions.  False: a reader or the disk is in the way, and some of it stays; nobody is
+ * waited for.
+ */
+bool sqlite_file_empty_log(const struct sqlite_file *file);
+
 /* Right after a call of SQLite's failed; `doing` is a verb. */
 int sqlite_file_error(const struct sqlite_file *file, const char *doing, struct err *err);
 /* Before each batch: -ESTALE if the file was removed or replaced. */

@@ -14,11 +14,11 @@
 	"(SELECT r.renewed_ms <= ?2 FROM registration r" \
 	" WHERE r.id = subscription.registration)"
 
-#define TRACE_COLUMNS                                                                        \
+#define TOMBSTONE_COLUMNS                                                                    \
 	"f.id, f.key, f.user, f.device_token, f.account_id, f.topic, f.renewed_ms, f.at_ms," \
 	" f.why, f.status, f.reason,"                                                        \
 	" EXISTS (SELECT 1 FROM registration r WHERE r.key = f.key)"
-#define LEAVE_TRACE                                                                           \
+#define LEAVE_TOMBSTONE                                                                       \
 	"INSERT OR REPLACE INTO forgotten (key, site, user, device_token, account_id, topic," \
 	" renewed_ms, at_ms, why, status, reason)"                                            \
 	" SELECT key, site, user, device_token, account_id, topic, renewed_ms,"               \
@@ -147,17 +147,18 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		" JOIN subscription s ON s.registration = r.id"
 		" ORDER BY r.renewed_ms, r.id, s.name",
 	[STATEMENT_MARK_NUDGED] = "UPDATE registration SET is_nudged = 1 WHERE id = ?1",
-	[STATEMENT_TRACE_KEY] = LEAVE_TRACE " WHERE site = ?1 AND key = ?6",
-	[STATEMENT_TRACE_TOKEN] =
-		LEAVE_TRACE " INDEXED BY registration_token WHERE site = ?1"
-			    " AND device_token = ?6 AND topic = ?7 AND renewed_ms < ?8",
-	[STATEMENT_LIST_TRACES] = "SELECT " TRACE_COLUMNS " FROM forgotten f"
-				  " WHERE f.site = ?1 AND f.id < ?2 ORDER BY f.id DESC LIMIT ?3",
-	[STATEMENT_LIST_TRACES_OF] =
-		"SELECT " TRACE_COLUMNS " FROM forgotten f INDEXED BY forgotten_user"
+	[STATEMENT_TOMBSTONE_KEY] = LEAVE_TOMBSTONE " WHERE site = ?1 AND key = ?6",
+	[STATEMENT_TOMBSTONE_TOKEN] =
+		LEAVE_TOMBSTONE " INDEXED BY registration_token WHERE site = ?1"
+				" AND device_token = ?6 AND topic = ?7 AND renewed_ms < ?8",
+	[STATEMENT_LIST_TOMBSTONES] =
+		"SELECT " TOMBSTONE_COLUMNS " FROM forgotten f"
+		" WHERE f.site = ?1 AND f.id < ?2 ORDER BY f.id DESC LIMIT ?3",
+	[STATEMENT_LIST_TOMBSTONES_OF] =
+		"SELECT " TOMBSTONE_COLUMNS " FROM forgotten f INDEXED BY forgotten_user"
 		" WHERE f.site = ?1 AND f.user = ?4 AND f.id < ?2 ORDER BY f.id DESC LIMIT ?3",
-	[STATEMENT_REMOVE_TRACES] = "DELETE FROM forgotten WHERE site = ?1 AND user = ?2",
-	[STATEMENT_PRUNE_TRACES] = "DELETE FROM forgotten WHERE site = ?1 AND at_ms < ?2",
-	[STATEMENT_PUT_TRACES_RIGHT] =
+	[STATEMENT_REMOVE_TOMBSTONES] = "DELETE FROM forgotten WHERE site = ?1 AND user = ?2",
+	[STATEMENT_PRUNE_TOMBSTONES] = "DELETE FROM forgotten WHERE site = ?1 AND at_ms < ?2",
+	[STATEMENT_PUT_TOMBSTONES_RIGHT] =
 		"UPDATE forgotten SET at_ms = ?3 WHERE site = ?1 AND at_ms > ?2",
 };

@@ -1,8 +1,8 @@
 /*
  * statement - what the registry says to SQLite, each of it once.
  *
- * Parameters and columns are numbered; sqlite.c binds and reads them.  Where a statement is about
- * one site, that is ?1.  INDEXED BY fails loudly when an index that a statement lives by is gone.
+ * Parameters and columns are numbered.  Where a statement is about one site, that is ?1.  INDEXED
+ * BY fails loudly when an index that a statement lives by is gone.
  */
 #ifndef MAILPUSH_SQLITE_STATEMENT_H
 #define MAILPUSH_SQLITE_STATEMENT_H
@@ -40,13 +40,13 @@ enum statement {
 	STATEMENT_FIND_LONGEST_SUSPENDED,
 	STATEMENT_FIND_NUDGES,
 	STATEMENT_MARK_NUDGED,
-	STATEMENT_TRACE_KEY,
-	STATEMENT_TRACE_TOKEN,
-	STATEMENT_LIST_TRACES,
-	STATEMENT_LIST_TRACES_OF,
-	STATEMENT_REMOVE_TRACES,
-	STATEMENT_PRUNE_TRACES,
-	STATEMENT_PUT_TRACES_RIGHT,
+	STATEMENT_TOMBSTONE_KEY,
+	STATEMENT_TOMBSTONE_TOKEN,
+	STATEMENT_LIST_TOMBSTONES,
+	STATEMENT_LIST_TOMBSTONES_OF,
+	STATEMENT_REMOVE_TOMBSTONES,
+	STATEMENT_PRUNE_TOMBSTONES,
+	STATEMENT_PUT_TOMBSTONES_RIGHT,
 	STATEMENT_COUNT
 };
 

@@ -24,6 +24,13 @@ static void fini(struct failure *failure)
 	free(failure->text);
 }
 
+void failures_set_names(struct failures *failures, bool with_names)
+{
+	failures->with_names = with_names;
+	for (unsigned i = 0; i < failures->count && !with_names; i++)
+		free(mem_steal(failures->list[i].user));
+}
+
 void failures_free(struct failures *failures)
 {
 	if (!failures)

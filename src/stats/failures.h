@@ -34,6 +34,8 @@ struct failures;
 
 /* Without `with_names` no user is remembered. */
 struct failures *failures_new(bool with_names);
+/* Without names those that are remembered are forgotten. */
+void failures_set_names(struct failures *failures, bool with_names);
 void failures_free(struct failures *failures);
 
 /* `user` is NULL for a failure that concerns no user. */

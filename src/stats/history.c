@@ -19,8 +19,10 @@ static const struct {
 struct history {
 	int64_t began_ms;
 	int64_t last_ms;
+	int64_t last_event_ms; /* -1: none */
+	int64_t last_taken_ms;
 	struct history_bucket before; /* the totals at the last sample */
-	/* Bucket number n, counted from the start, stands at n modulo the span's count. */
+	/* Bucket number n, counted from the start, is at n modulo the span's count. */
 	struct history_bucket buckets[HISTORY_SPANS][BUCKETS_MAX];
 };
 
@@ -28,6 +30,7 @@ struct history *history_new(int64_t now_ms)
 {
 	struct history *history = mem_alloc_zero(1, sizeof(*history));
 	history->began_ms = history->last_ms = now_ms;
+	history->last_event_ms = history->last_taken_ms = -1;
 	return history;
 }
 
@@ -71,6 +74,10 @@ void history_sample(struct history *history, int64_t now_ms, const struct histor
 		now_ms = history->last_ms;
 	for (int span = 0; span < HISTORY_SPANS; span++)
 		add(bucket_for(history, (enum history_span)span, now_ms), totals, &history->before);
+	if (totals->events > history->before.events)
+		history->last_event_ms = now_ms;
+	if (totals->taken > history->before.taken)
+		history->last_taken_ms = now_ms;
 	history->last_ms = now_ms;
 	history->before = (struct history_bucket){
 		.events = totals->events,
@@ -79,6 +86,16 @@ void history_sample(struct history *history, int64_t now_ms, const struct histor
 		.event_to_push = *totals->event_to_push,
 		.answered = *totals->answered,
 	};
+}
+
+int64_t history_last_event_ms(const struct history *history)
+{
+	return history->last_event_ms;
+}
+
+int64_t history_last_taken_ms(const struct history *history)
+{
+	return history->last_taken_ms;
 }
 
 int64_t history_width_ms(enum history_span span)

@@ -48,6 +48,10 @@ void history_free(struct history *history);
  */
 void history_sample(struct history *history, int64_t now_ms, const struct history_totals *totals);
 
+/* The time of the sample that found the last event, or push that Apple accepted; -1: none yet. */
+int64_t history_last_event_ms(const struct history *history);
+int64_t history_last_taken_ms(const struct history *history);
+
 int64_t history_width_ms(enum history_span span);
 /* The number of buckets: at least the one of the last sample. */
 unsigned history_count(const struct history *history, enum history_span span);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define NAME(name) #name,
+const char *const metrics_rejected_names[] = {METRICS_REJECTED(NAME)};
 const char *const metrics_received_names[] = {METRICS_RECEIVED(NAME)};
 const char *const metrics_gone_names[] = {METRICS_GONE(NAME)};
 const char *const metrics_transport_names[] = {METRICS_TRANSPORTS(NAME)};

@@ -14,31 +14,34 @@
 
 #include <stdint.h>
 
-#define METRICS_COUNTERS(X)                                                                     \
-	X(rejected, "events_rejected_total",                                                    \
-		"Messages rejected at a socket: malformed, or from a user who is not allowed.") \
-	X(malformed, "events_malformed_total", "Events that could not be understood.")          \
-	X(shed, "events_shed_total", "Events dropped because too many waited (max_waiting).")   \
-	X(other_class, "notifications_other_total",                                             \
-		"Notifications of another class than EVENT, for other programs.")               \
-	X(given_up, "pushes_given_up_total", "Pushes that failed for a day and were dropped.")  \
-	X(stopped, "registrations_stopped_total",                                               \
+#define METRICS_COUNTERS(X)                                                                    \
+	X(malformed, "events_malformed_total", "Events that could not be understood.")         \
+	X(shed, "events_shed_total", "Events dropped because too many waited (max_waiting).")  \
+	X(other_class, "notifications_other_total",                                            \
+		"Notifications of another class than EVENT, for other programs.")              \
+	X(given_up, "pushes_given_up_total", "Pushes that failed for a day and were dropped.") \
+	X(stopped, "registrations_stopped_total",                                              \
 		"Registrations stopped by Apple's answer, until they renew.")
 
+/* The label `why` of events_rejected_total, in the order of enum notification_fault. */
+#define METRICS_REJECTED(X) X(not_allowed) X(malformed) X(incomplete)
 /* The label `kind` of registrations_received_total. */
 #define METRICS_RECEIVED(X) X(new) X(changed) X(renewed) X(stale)
 /* The label `why` of registrations_gone_total. */
 #define METRICS_GONE(X) X(apple) X(expired) X(replaced) X(removed)
 /* The label `transport` of events_total. */
-#define METRICS_TRANSPORTS(X) X(stream) X(datagram) X(spool) X(parked)
+#define METRICS_TRANSPORTS(X) X(stream) X(datagram) X(spool) X(parked) X(xaps)
 
+#define METRICS_ENUM_REJECTED(name) METRICS_REJECTED_##name,
 #define METRICS_ENUM_RECEIVED(name) METRICS_RECEIVED_##name,
 #define METRICS_ENUM_GONE(name) METRICS_GONE_##name,
 #define METRICS_ENUM_TRANSPORT(name) METRICS_TRANSPORT_##name,
+enum metrics_rejected { METRICS_REJECTED(METRICS_ENUM_REJECTED) METRICS_REJECTED_COUNT };
 enum metrics_received { METRICS_RECEIVED(METRICS_ENUM_RECEIVED) METRICS_RECEIVED_COUNT };
 enum metrics_gone { METRICS_GONE(METRICS_ENUM_GONE) METRICS_GONE_COUNT };
 enum metrics_transport { METRICS_TRANSPORTS(METRICS_ENUM_TRANSPORT) METRICS_TRANSPORT_COUNT };
 
+extern const char *const metrics_rejected_names[METRICS_REJECTED_COUNT];
 extern const char *const metrics_received_names[METRICS_RECEIVED_COUNT];
 extern const char *const metrics_gone_names[METRICS_GONE_COUNT];
 extern const char *const metrics_transport_names[METRICS_TRANSPORT_COUNT];
@@ -48,7 +51,8 @@ extern const char *const metrics_transport_names[METRICS_TRANSPORT_COUNT];
 #define METRICS_SAMPLE_MS 5000
 
 struct metrics {
-	uint64_t events[EVENT_KINDS][METRICS_TRANSPORT_COUNT][RELAY_ACTIONS];
+	uint64_t events[EVENT_SOURCES][EVENT_KINDS][METRICS_TRANSPORT_COUNT][RELAY_ACTIONS];
+	uint64_t rejected[METRICS_REJECTED_COUNT];
 	uint64_t received[METRICS_RECEIVED_COUNT];
 	uint64_t gone[METRICS_GONE_COUNT];
 #define METRICS_MEMBER(member, name, help) uint64_t member;
@@ -78,10 +82,10 @@ struct metrics {
 	unsigned sample_count; /* ever taken */
 };
 
-static inline void metrics_event(struct metrics *metrics, enum event_kind kind,
+static inline void metrics_event(struct metrics *metrics, const struct mail_event *event,
 	enum metrics_transport transport, enum relay_action action)
 {
-	metrics->events[kind][transport][action]++;
+	metrics->events[event->source][event->kind][transport][action]++;
 	metrics->event_total++;
 }
 

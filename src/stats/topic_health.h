@@ -7,7 +7,7 @@
  * the wrong host or certificate, so no phone is forgotten.  It ends when a push is taken, or when
  * the registrations that it began with are gone.  One that registers again does not end it: it is
  * pushed to next, which shows.  TOPIC_HEALTH_BAD_MAX registrations are remembered: any other one is
- * tried again within minutes, and so begins it anew if it has to.
+ * tried again within minutes, and so begins it again if it has to.
  *
  * TOPIC_MISMATCH: Apple says of too many phones that their token is not for the topic.  One is a
  * phone with an old registration.  Many are a certificate or a topic that is another than before:

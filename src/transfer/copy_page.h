@@ -6,7 +6,7 @@
 #ifndef MAILPUSH_TRANSFER_COPY_PAGE_H
 #define MAILPUSH_TRANSFER_COPY_PAGE_H
 
-#include "registry/ops.h"
+#include "driver/ops.h"
 
 #define COPY_PAGE_ROWS 256
 #define COPY_PAGE_SLICE 32 /* whose subscriptions are asked for at once */

@@ -4,7 +4,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "registry/failure.h"
+#include "driver/failure.h"
 #include "transfer/copy_page.h"
 
 #include <string.h>
@@ -14,9 +14,9 @@
 #define ATTEMPTS 12
 #define PAUSE_MIN_MS 10
 #define PAUSE_MAX_MS 2000
-#define TRACES_PAGE 256
+#define TOMBSTONES_PAGE 256
 
-struct trace {
+struct tombstone {
 	struct registry_key key;
 	int64_t id;
 	int64_t renewed_ms;
@@ -32,10 +32,10 @@ struct copy {
 	struct copy_page page;
 	char *user; /* behind which the next page begins */
 	struct registry_key key;
-	struct map *forgotten; /* of the other registry: the traces, by key */
-	struct trace traces[TRACES_PAGE];
-	size_t trace_count;
-	int64_t trace_id; /* behind which the next page of traces begins */
+	struct map *forgotten; /* of the other registry: the tombstones, by key */
+	struct tombstone tombstones[TOMBSTONES_PAGE];
+	size_t tombstone_count;
+	int64_t tombstone_id; /* behind which the next page of tombstones begins */
 };
 
 typedef int step_fn(struct copy *copy, struct err *err);
@@ -58,64 +58,66 @@ static int do_step(struct copy *copy, struct registry_db *db, step_fn *step, str
 	}
 }
 
-static void clear_traces(struct copy *copy)
+static void clear_tombstones(struct copy *copy)
 {
-	while (copy->trace_count)
-		free(copy->traces[--copy->trace_count].reason);
+	while (copy->tombstone_count)
+		free(copy->tombstones[--copy->tombstone_count].reason);
 }
 
-static void on_trace(void *ctx, const struct registry_trace *trace)
+static void on_tombstone(void *ctx, const struct registry_tombstone *tombstone)
 {
 	struct copy *copy = ctx;
-	if (copy->trace_count == TRACES_PAGE)
+	if (copy->tombstone_count == TOMBSTONES_PAGE)
 		return;
-	struct trace *kept = &copy->traces[copy->trace_count++];
-	*kept = (struct trace){
-		.key = trace->key,
-		.id = trace->id,
-		.renewed_ms = trace->renewed_ms,
-		.is_back = trace->is_back,
-		.end = {.why = trace->why, .at_ms = trace->at_ms, .status = trace->status},
-		.reason = *trace->reason ? mem_dup(trace->reason) : NULL,
+	struct tombstone *kept = &copy->tombstones[copy->tombstone_count++];
+	*kept = (struct tombstone){
+		.key = tombstone->key,
+		.id = tombstone->id,
+		.renewed_ms = tombstone->renewed_ms,
+		.is_back = tombstone->is_back,
+		.end = {.why = tombstone->why,
+			.at_ms = tombstone->at_ms,
+			.status = tombstone->status},
+		.reason = *tombstone->reason ? mem_dup(tombstone->reason) : NULL,
 	};
 	kept->end.reason = kept->reason;
 }
 
-static int read_traces(struct copy *copy, struct registry_db *db, struct err *err)
+static int read_tombstones(struct copy *copy, struct registry_db *db, struct err *err)
 {
-	clear_traces(copy);
+	clear_tombstones(copy);
 	int failed = db->ops->begin(db, REGISTRY_READS, err);
 	if (!failed)
-		failed = db->ops->list_traces(
-			db, NULL, copy->trace_id, TRACES_PAGE, on_trace, copy, err);
+		failed = db->ops->list_tombstones(
+			db, NULL, copy->tombstone_id, TOMBSTONES_PAGE, on_tombstone, copy, err);
 	return failed ? failed : db->ops->commit(db, err);
 }
 
-static int read_traces_there(struct copy *copy, struct err *err)
+static int read_tombstones_there(struct copy *copy, struct err *err)
 {
-	return read_traces(copy, copy->settings->to, err);
+	return read_tombstones(copy, copy->settings->to, err);
 }
 
-static int read_traces_here(struct copy *copy, struct err *err)
+static int read_tombstones_here(struct copy *copy, struct err *err)
 {
-	return read_traces(copy, copy->settings->from, err);
+	return read_tombstones(copy, copy->settings->from, err);
 }
 
-/* Their number is bounded: REGISTRY_TRACES_MAX. */
+/* Their number is bounded: REGISTRY_TOMBSTONES_MAX. */
 static int load_forgotten(struct copy *copy, struct err *err)
 {
-	copy->trace_id = 0;
+	copy->tombstone_id = 0;
 	for (;;) {
-		int failed = do_step(copy, copy->settings->to, read_traces_there, err);
-		if (failed || !copy->trace_count)
+		int failed = do_step(copy, copy->settings->to, read_tombstones_there, err);
+		if (failed || !copy->tombstone_count)
 			return failed;
-		for (size_t i = 0; i < copy->trace_count; i++) {
-			const struct trace *read = &copy->traces[i];
-			copy->trace_id = read->id;
+		for (size_t i = 0; i < copy->tombstone_count; i++) {
+			const struct tombstone *read = &copy->tombstones[i];
+			copy->tombstone_id = read->id;
 			if (read->is_back ||
 				map_get(copy->forgotten, &read->key, sizeof(read->key)))
 				continue;
-			struct trace *kept = mem_alloc_zero(1, sizeof(*kept));
+			struct tombstone *kept = mem_alloc_zero(1, sizeof(*kept));
 			kept->key = read->key;
 			kept->renewed_ms = read->renewed_ms;
 			map_add(copy->forgotten, &kept->key, sizeof(kept->key), kept);
@@ -126,8 +128,8 @@ static int load_forgotten(struct copy *copy, struct err *err)
 static void free_forgotten(struct copy *copy)
 {
 	size_t position = 0;
-	for (void *trace; (trace = map_next(copy->forgotten, &position));)
-		free(trace);
+	for (void *tombstone; (tombstone = map_next(copy->forgotten, &position));)
+		free(tombstone);
 	map_free(copy->forgotten);
 }
 
@@ -171,10 +173,10 @@ static int write_page(struct copy *copy, struct err *err)
 		failed = copy_page_compare(&copy->page, to, settings->is_last, err);
 	for (size_t i = 0; i < copy->page.count && !failed; i++) {
 		struct copy_page_row *row = &copy->page.rows[i];
-		const struct trace *trace =
+		const struct tombstone *tombstone =
 			map_get(copy->forgotten, &row->row.key, sizeof(row->row.key));
-		if (row->state == COPY_PAGE_NEW && trace &&
-			trace->renewed_ms >= row->row.renewed_ms)
+		if (row->state == COPY_PAGE_NEW && tombstone &&
+			tombstone->renewed_ms >= row->row.renewed_ms)
 			row->state = COPY_PAGE_FORGOTTEN;
 	}
 	if (!failed && !settings->is_dry_run)
@@ -222,50 +224,51 @@ static int copy_registrations(struct copy *copy, struct err *err)
 static void on_still_there(void *ctx, size_t index, const struct registry_row *there)
 {
 	struct copy *copy = ctx;
-	struct trace *trace = &copy->traces[index];
-	trace->is_there = !trace->is_back && there->renewed_ms <= trace->renewed_ms;
+	struct tombstone *tombstone = &copy->tombstones[index];
+	tombstone->is_there = !tombstone->is_back && there->renewed_ms <= tombstone->renewed_ms;
 }
 
 static int remove_forgotten(struct copy *copy, struct err *err)
 {
 	const struct registry_copy_settings *settings = copy->settings;
 	struct registry_db *to = settings->to;
-	struct registry_key keys[TRACES_PAGE];
-	for (size_t i = 0; i < copy->trace_count; i++) {
-		keys[i] = copy->traces[i].key;
-		copy->traces[i].is_there = false;
+	struct registry_key keys[TOMBSTONES_PAGE];
+	for (size_t i = 0; i < copy->tombstone_count; i++) {
+		keys[i] = copy->tombstones[i].key;
+		copy->tombstones[i].is_there = false;
 	}
 	int failed =
 		to->ops->begin(to, settings->is_dry_run ? REGISTRY_READS : REGISTRY_WRITES, err);
 	if (!failed)
-		failed = to->ops->load_keys(to, keys, copy->trace_count, on_still_there, copy, err);
-	/* The oldest comes last, and leaves the oldest trace there too. */
-	for (size_t i = copy->trace_count; i-- > 0 && !failed && !settings->is_dry_run;) {
-		const struct trace *trace = &copy->traces[i];
-		if (trace->is_there)
-			failed = to->ops->remove(to, &trace->key, 1, &trace->end, err);
+		failed = to->ops->load_keys(
+			to, keys, copy->tombstone_count, on_still_there, copy, err);
+	/* The oldest comes last, and leaves the oldest tombstone there too. */
+	for (size_t i = copy->tombstone_count; i-- > 0 && !failed && !settings->is_dry_run;) {
+		const struct tombstone *tombstone = &copy->tombstones[i];
+		if (tombstone->is_there)
+			failed = to->ops->remove(to, &tombstone->key, 1, &tombstone->end, err);
 	}
 	return failed ? failed : to->ops->commit(to, err);
 }
 
 static int forget(struct copy *copy, struct err *err)
 {
-	copy->trace_id = 0;
+	copy->tombstone_id = 0;
 	for (;;) {
-		int failed = do_step(copy, copy->settings->from, read_traces_here, err);
-		if (failed || !copy->trace_count)
+		int failed = do_step(copy, copy->settings->from, read_tombstones_here, err);
+		if (failed || !copy->tombstone_count)
 			return failed;
 		failed = do_step(copy, copy->settings->to, remove_forgotten, err);
 		if (failed)
 			return failed;
-		for (size_t i = 0; i < copy->trace_count; i++) {
-			copy->counts->removed += copy->traces[i].is_there;
-			copy->trace_id = copy->traces[i].id;
+		for (size_t i = 0; i < copy->tombstone_count; i++) {
+			copy->counts->removed += copy->tombstones[i].is_there;
+			copy->tombstone_id = copy->tombstones[i].id;
 		}
 	}
 }
 
-/* What only the other registry has: of other nodes, or removed here without a trace. */
+/* What only the other registry has: of other nodes, or removed here without a tombstone. */
 static int count_others(struct copy *copy, struct err *err)
 {
 	struct registry_db *to = copy->settings->to;
@@ -275,12 +278,12 @@ static int count_others(struct copy *copy, struct err *err)
 		failed = to->ops->count(to, &totals, err);
 	if (!failed)
 		failed = to->ops->commit(to, err);
-	uint64_t ours = copy->counts->read - copy->counts->forgotten;
+	uint64_t copied = copy->counts->read - copy->counts->forgotten;
 	if (copy->settings->is_dry_run)
-		ours += copy->counts->removed - copy->counts->new_ones;
+		copied += copy->counts->removed - copy->counts->new_ones;
 	if (!failed)
 		copy->counts->others =
-			totals.registrations > ours ? totals.registrations - ours : 0;
+			totals.registrations > copied ? totals.registrations - copied : 0;
 	return failed;
 }
 
@@ -303,7 +306,7 @@ int registry_copy_run(const struct registry_copy_settings *settings,
 	if (!failed && settings->is_last)
 		failed = do_step(copy, settings->to, count_others, err);
 	copy_page_clear(&copy->page);
-	clear_traces(copy);
+	clear_tombstones(copy);
 	free_forgotten(copy);
 	free(copy->user);
 	free(copy);

@@ -1,19 +1,19 @@
 /*
- * registry_copy - registrations go from one registry to another, as they stand, whatever databases
+ * registry_copy - registrations go from one registry to another, as they are, whatever databases
  * the two are in.
  *
- * Both are asked through their drivers (registry/ops.h), a page at a time, so memory is bounded and
- * whoever works on either waits for a page at most.  A page that fails for a passing reason is
+ * Both are asked through their drivers (driver/ops.h), a page at a time, so memory is bounded and
+ * work on either of them waits for a page at most.  A page that fails for a passing reason is
  * tried again; what was copied stays, and all of it may be done again.
  *
  * What was renewed later wins, and what the other registry has forgotten since does not come back.
- * Of the same renewal the other one's word stands, unless it is the last copy: then nobody works on
- * the first registry any more, so that all it says is taken, and what it has forgotten goes.
+ * The other one's word counts for the same renewal, unless it is the last copy: then nobody works
+ * on the first registry any more, so that all it says is taken, and what it has forgotten goes.
  */
 #ifndef MAILPUSH_TRANSFER_REGISTRY_COPY_H
 #define MAILPUSH_TRANSFER_REGISTRY_COPY_H
 
-#include "registry/ops.h"
+#include "driver/ops.h"
 
 struct registry_copy_counts {
 	uint64_t read;

@@ -51,7 +51,7 @@ struct source_ops {
 	void (*close)(struct source *source);
 };
 
-/* By the name that --from gives; NULL: there is no such kind. */
+/* The kind that --from names; NULL: there is no such kind. */
 const struct source_ops *source_kind(const char *name);
 
 extern const struct source_ops source_lines_ops; /* what `mailpushctl export` wrote */

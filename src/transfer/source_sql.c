@@ -4,7 +4,7 @@
  * --columns.
  *
  * One query joins them, a row for each mailbox of a device, and the server sorts it so that the
- * rows of a device stand side by side.  A user without mailboxes there gets INBOX.  The time is
+ * rows of a device are side by side.  A user without mailboxes there gets INBOX.  The time is
  * Unix seconds or milliseconds, or a text.
  */
 #include "base/buf.h"
@@ -25,7 +25,7 @@
 #define MAILBOXES_MAX 2000     /* mailpushd takes 1000, and counts those left out */
 
 static const struct {
-	const char *scheme; /* what stands before the colon of the DSN */
+	const char *scheme; /* what is before the colon of the DSN */
 	const struct sql_ops *ops;
 	const char *example; /* NULL: another name for the one above */
 } servers[] = {
@@ -65,7 +65,7 @@ struct tables {
 	unsigned long number; /* of the device, from 1 */
 };
 
-/* Of a row; the first of them, but the mailbox, are the same for all of a device. */
+/* Columns; all before the mailbox are the same in each row of a device. */
 enum { ROW_TOKEN, ROW_ACCOUNT_ID, ROW_USER, ROW_TIME, ROW_MAILBOX };
 
 static struct tables *tables_of(struct source *source)
@@ -261,7 +261,7 @@ static void set_text(json_t *json, const char *key, const char *text)
 	json_object_set_new(json, key, value ? value : json_null());
 }
 
-/* Of the device, whose first row comes next. */
+/* Reads the mailboxes of `device`, up to the first row of another one. */
 static int read_mailboxes(
 	struct tables *tables, char *const device[ROW_MAILBOX], json_t *ret, struct err *err)
 {

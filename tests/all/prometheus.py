@@ -11,7 +11,8 @@ import math
 import subprocess
 import urllib.parse
 
-from control import free_port, tcp
+from control import tcp
+from ports import free_port
 from waiting import wait_until
 
 TIMEOUT = 60

@@ -10,6 +10,7 @@ SYSTEM = Path(__file__).resolve().parents[1] / "system"
 sys.path.insert(0, str(SYSTEM))
 
 import away  # noqa: E402
+import away_mariadb  # noqa: E402
 import away_postgresql  # noqa: E402
 import conftest  # noqa: E402
 from conftest import *  # noqa: E402,F401,F403  the fixtures of the system tests
@@ -17,7 +18,7 @@ from ledger import Ledger  # noqa: E402
 
 conftest.LIMIT_S = 900
 ROUNDS = 3
-DATABASES = [away_postgresql]
+DATABASES = [away_postgresql, away_mariadb]
 
 
 @pytest.mark.parametrize("database", DATABASES, ids=lambda database: database.__name__)
@@ -36,7 +37,7 @@ def test_one_trouble_after_the_other(database, seed, bare_site_for, tmp):
 
 @pytest.mark.parametrize("case", [case for database in DATABASES for case in database.LONG_CASES.values()],
                          ids=[name for database in DATABASES for name in database.LONG_CASES])
-def test_what_is_acknowledged_meanwhile_is_told(case, bare_site_for, tmp):
+def test_what_is_acknowledged_meanwhile_is_pushed(case, bare_site_for, tmp):
     with case.server() as server:
         site = away.site_with(server, bare_site_for, tmp)
         with Ledger(site) as ledger:

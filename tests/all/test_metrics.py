@@ -10,7 +10,8 @@ SYSTEM = Path(__file__).resolve().parents[1] / "system"
 sys.path.insert(0, str(SYSTEM))
 
 from conftest import *  # noqa: E402,F401,F403  the fixtures of the system tests
-from control import free_port, tcp  # noqa: E402
+from control import tcp  # noqa: E402
+from ports import free_port  # noqa: E402
 
 
 def check(text):

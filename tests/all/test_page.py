@@ -3,41 +3,23 @@
 import json
 import pathlib
 import re
-import shutil
 import sys
-import tempfile
 
 import pytest
 
 SYSTEM = pathlib.Path(__file__).resolve().parents[1] / "system"
 sys.path.insert(0, str(SYSTEM))
 
-from browser import Browser  # noqa: E402
 from conftest import *  # noqa: E402,F401,F403  the fixtures of the system tests
-from control import fetch_tcp, free_port, tcp  # noqa: E402
+from control import ctl, fetch_tcp, tcp  # noqa: E402
 from mailsite import mail_beside_an_old_change, new_user  # noqa: E402
 from pageserver import PageServer  # noqa: E402
+from ports import free_port  # noqa: E402
+from screens import *  # noqa: E402,F401,F403  Chromium, and what fits a screen
 from waiting import wait_until  # noqa: E402
 
-PHONE = (360, 740)
-DESKTOP = (1280, 900)
 TURNING = "\u202e\u2066\u200f\u061c\u2028\u009b\u0007"   # directions of writing, and controls
 HOSTILE = "<img src=x onerror=hacked=1><script>hacked=1</script>\"'&amp;<b>"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """Started once: that takes longest."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="mp-", dir="/tmp"))
-    with Browser(folder) as browser:
-        yield browser
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def browser(chromium):
-    chromium.complaints()       # those of the test before
-    return chromium
 
 
 @pytest.fixture
@@ -63,31 +45,6 @@ def fail_a_push(site, phone):
 
 # ---- how it looks ----
 
-OVERFLOW = "return document.documentElement.scrollWidth - window.innerWidth"
-# For each text, how well it can be told from what is behind it (WCAG: 4.5 is enough).
-CONTRASTS = """
-const channel = c => { c /= 255; return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; };
-const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
-const numbers = text => text.match(/[\\d.]+/g).map(Number);
-function behind(element) {
-    for (; element; element = element.parentElement) {
-        const colour = numbers(getComputedStyle(element).backgroundColor);
-        if (colour.length === 3 || colour[3] > 0) return colour;
-    }
-    return [255, 255, 255];
-}
-const found = [];
-const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-for (let node; node = walker.nextNode();) {
-    const element = node.parentElement;
-    if (!node.data.trim() || !element.getClientRects().length) continue;
-    const [a, b] = [light(numbers(getComputedStyle(element).color)), light(behind(element))];
-    found.push([(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), node.data]);
-}
-return found;
-"""
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_it_can_be_read_on_any_screen_by_day_and_by_night(site, browser, url, size, scheme):
@@ -103,7 +60,7 @@ def test_it_can_be_read_on_any_screen_by_day_and_by_night(site, browser, url, si
     assert browser.complaints() == []
 
 
-def test_who_cannot_see_it_is_told_too(site, browser, url):
+def test_who_cannot_see_it_hears_it_too(site, browser, url):
     site.registered_phone()
     browser.open(url)
     browser.wait("All is well", "#verdict")
@@ -117,6 +74,90 @@ def test_who_cannot_see_it_is_told_too(site, browser, url):
     assert browser.run("return [...document.querySelectorAll('h1')].length") == 1
     assert browser.run("return [...document.querySelectorAll('section')].every(section => "
                        "section.ariaLabel || section.querySelector('h2'))")
+
+
+# ---- people first ----
+
+def test_it_says_that_phones_are_silent_how_many_and_why(site, browser, url):
+    phone = site.registered_phone()
+    site.sim.control(do="next", count=1000, status=403, reason="BadCertificate")
+    site.deliver(phone.user)
+    browser.open(url, *PHONE)
+    browser.wait(r"^Phones are silent: 1 waits since (\S+ )?\d\d:\d\d$", "#verdict")
+    assert "Apple refuses pushes: 403 BadCertificate" in browser.text("#alarms")
+    assert "mailpushctl cert check --online" in browser.text("#alarms")
+    assert "held back" in browser.text("#credentials .is-wrong")
+    assert browser.run("return document.querySelectorAll('#credentials .is-right').length") == 0
+    site.sim.control(do="clear")
+    ctl(site.mailpushd, "queue", "flush")
+    browser.wait("^All is well$", "#verdict")
+    assert browser.text("#credentials .is-right").endswith("left")
+
+
+def test_it_says_how_long_ago_the_last_event_and_push_were(site, browser, url):
+    browser.open(url)
+    browser.wait("last event\nnone yet\nlast push\nnone yet", "#figures")
+    site.registered_phone()
+    browser.wait(r"last event\n(just now|\d+ s ago)\nlast push\n(just now|\d+ s ago)", "#figures")
+
+
+def test_nothing_is_folded_away_and_something_is_not(site, browser, url):
+    browser.open(url)
+    browser.wait("8 more are 0", "#zeros-title")
+    assert "events since the start" not in browser.text("#queue")
+    browser.run("document.getElementById('zeros-title').click()")
+    browser.wait("events since the start\n0", "#queue-zeros")
+    site.registered_phone()
+    browser.wait("events since the start\n1", "#queue")
+    assert browser.run("return document.getElementById('zeros').open"), "it stays as it was left"
+
+
+def test_every_failure_leads_to_its_explanation(site, browser, port):
+    _, page, headers = fetch_tcp(port, "/")
+    data = json.loads(tcp(port, "/status-page.json")[1])
+    answers = [(400, "BadDeviceToken"), (400, "DeviceTokenNotForTopic"), (400, "TopicDisallowed"),
+               (400, "PayloadEmpty"), (403, "BadCertificate"), (404, "BadPath"), (410, "Unregistered"),
+               (429, "TooManyRequests"), (500, ""), (503, "Shutdown"), (418, "constructor")]
+    failure = {"meaning": "", "time": data["now"], "times": 1}
+    data["failures"] = [
+        {"kind": "push", "result": "answered", "status": status, "reason": reason, **failure}
+        for status, reason in answers] + [
+        {"kind": "push", "result": result, "status": 0, "reason": "", **failure}
+        for result in ("lost", "silent", "not_processed")] + [
+        {"kind": "connection", "credential": "main", **failure}]
+    with PageServer(page, headers, data) as server:
+        browser.open(server.url)
+        browser.wait("BadDeviceToken", "#failures")
+        links = browser.run("return [...document.querySelectorAll('#failures a')].map(link => "
+                            "[link.innerText, document.querySelector(link.hash)?.innerText])")
+    assert len(links) == len(data["failures"])
+    for name, meaning in links:
+        assert meaning and len(meaning) > 80, name
+    meanings = dict(links)
+    assert "the phone is gone" in meanings["410 Unregistered"]
+    assert "refused" in meanings["400 TopicDisallowed"]
+    assert "trouble at Apple" in meanings["503 Shutdown"]
+    assert "no connection" in meanings["Credential main"]
+
+
+def test_charts_and_tiles_have_one_unit_and_an_axis(site, browser, port):
+    _, page, headers = fetch_tcp(port, "/")
+    data = json.loads(tcp(port, "/status-page.json")[1])
+    data["rates"] = {"events": 2, "pushes": 0.05}
+    data["history"]["hour"].update(events=[70, 120], taken=[5, 30], failed=[0, 10])
+    data["history"]["day"].update(events=[1800], taken=[0], failed=[0], event_to_push=[0.3], answered=[0.02])
+    with PageServer(page, headers, data) as server:
+        browser.open(server.url)
+        browser.wait("events a minute\n120\npushes a minute\n3", "#figures")
+    ticks = browser.run("return [...document.querySelectorAll('.ticks')].map(axis => axis.innerText.split('\\n'))")
+    assert ticks[0] == ["200", "100", "0"], "the hour's peak is 120 a minute"
+    assert ticks[1] == ["200", "100", "0"], "1800 in a quarter of an hour are 120 a minute"
+    assert ticks[2] == ["40", "20", "0"], "what was taken and what was not, together"
+    assert ticks[3] == ["1", "0.5", "0"]
+    assert ticks[5] == ["400 ms", "200 ms", "0"]
+    heights = browser.run("return [...document.querySelectorAll('svg')[0].querySelectorAll('.blue')]"
+                          ".map(bar => Number(bar.getAttribute('height')))")
+    assert [round(height) for height in heights] == [35, 60]
 
 
 # ---- it lives ----
@@ -144,12 +185,12 @@ def test_new_mail_is_as_late_as_the_mail_and_not_as_a_change_before_it(site, bro
     assert len(late) == 2 and all(re.fullmatch(r"[0-9.]+ m?s", one) for one in late), late
 
 
-def test_phones_that_are_stopped_are_neither_told_nor_well(site, browser, url):
+def test_phones_that_are_stopped_are_neither_pushed_to_nor_well(site, browser, url):
     site.registered_phone()
     phone = site.registered_phone()
     browser.open(url, *PHONE)
     browser.wait("All is well", "#verdict")
-    browser.wait("phones pushed to\n2\nphones stopped\n0", "#figures")
+    browser.wait("phones pushed to\n2\nphones waiting", "#figures")
     site.sim.control(do="token", token=phone.token, status=400, reason="DeviceTokenNotForTopic",
                      times=1)
     site.deliver(phone.user)
@@ -158,8 +199,14 @@ def test_phones_that_are_stopped_are_neither_told_nor_well(site, browser, url):
     assert "mailpushctl devices lists them" in browser.text("#advice")
     assert [(r, t) for r, t in browser.run(CONTRASTS) if r < 4.5] == []
     site.register(phone)
-    browser.wait("phones stopped\n0", "#figures")
-    assert browser.text("#verdict") == "All is well"
+    browser.wait("All is well$", "#verdict")
+    assert "phones stopped" not in browser.text("#figures")
+
+
+def shows_the_alarm(site, browser):
+    port = site.mailpushd.settings["http_listen"].split(":")[1]
+    [alarm] = json.loads(tcp(port, "/status-page.json")[1])["alarms"]
+    return alarm["text"] in browser.text("#alarms") and alarm["remedy"] in browser.text("#alarms")
 
 
 def test_trouble_stands_on_top_until_it_is_over(site, browser, url):
@@ -169,11 +216,9 @@ def test_trouble_stands_on_top_until_it_is_over(site, browser, url):
     registry = site.mailpushd.dir / "registry.sqlite"
     registry.rename(registry.with_suffix(".away"))
     site.deliver(phone.user)        # parked, and acknowledged
-    browser.wait("Something needs you", "#verdict")
-    [alarm] = json.loads(tcp(site.mailpushd.settings["http_listen"].split(":")[1],
-                             "/status-page.json")[1])["alarms"]
-    assert alarm["text"] in browser.text("#alarms")
-    assert browser.run("return document.title").startswith("Something needs you")
+    browser.wait(r"Phones are silent: 1 event waits since (\S+ )?\d\d:\d\d$", "#verdict")
+    wait_until(lambda: shows_the_alarm(site, browser), what="the alarm in its present words")
+    assert browser.run("return document.title").startswith("Phones are silent")
     assert browser.run(OVERFLOW) <= 0
     assert [(r, t) for r, t in browser.run(CONTRASTS) if r < 4.5] == []
     registry.with_suffix(".away").rename(registry)
@@ -233,7 +278,7 @@ def poisoned(value):
 def test_whatever_text_the_daemon_passes_on_is_text(site, browser, port):
     _, page, headers = fetch_tcp(port, "/")
     data = json.loads(tcp(port, "/status-page.json")[1])
-    data["alarms"] = [{"name": "", "text": "", "since": data["now"]}]
+    data["alarms"] = [{"name": "", "text": "", "remedy": "", "silences": None, "since": data["now"]}]
     data["failures"] = [
         {"kind": "push", "result": "", "status": 410, "reason": "", "meaning": "", "user": "",
          "time": data["now"], "times": 3},

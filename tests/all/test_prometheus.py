@@ -12,8 +12,8 @@ sys.path.insert(0, str(SYSTEM))
 
 from conftest import *  # noqa: E402,F401,F403  the fixtures of the system tests
 import notify  # noqa: E402
-from control import free_port  # noqa: E402
 from mailsite import old_change  # noqa: E402
+from ports import free_port  # noqa: E402
 from prometheus import Prometheus  # noqa: E402
 
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
@@ -69,8 +69,15 @@ def filled_in(expr):
     return expr
 
 
-def dashboard_expressions():
+def panels():
+    """Those of folded rows too."""
     for panel in DASHBOARD["panels"]:
+        yield panel
+        yield from panel.get("panels", [])
+
+
+def dashboard_expressions():
+    for panel in panels():
         for target in panel.get("targets", []):
             yield filled_in(target["expr"])
     for variable in DASHBOARD["templating"]["list"]:
@@ -136,7 +143,7 @@ def test_alerts_fire_and_resolve(site, prometheus_for, tmp):
 
 def test_the_panels_do_not_overlap_and_say_what_they_show():
     covered, identities = set(), set()
-    for panel in DASHBOARD["panels"]:
+    for panel in panels():
         at = panel["gridPos"]
         cells = {(x, y) for x in range(at["x"], at["x"] + at["w"])
                  for y in range(at["y"], at["y"] + at["h"])}
@@ -147,7 +154,13 @@ def test_the_panels_do_not_overlap_and_say_what_they_show():
             assert panel["title"] and panel["description"] and panel["fieldConfig"]["defaults"]["unit"]
             assert all(part["datasource"]["uid"] == "${datasource}"
                        for part in [panel, *panel["targets"]])
-    assert len(identities) == len(DASHBOARD["panels"])
+    assert len(identities) == len(list(panels()))
+
+
+def test_six_panels_are_for_the_night_and_all_else_is_folded():
+    kinds = [panel["type"] for panel in DASHBOARD["panels"]]
+    assert [kinds[0], kinds[-1]] == ["row", "row"] and len(kinds) == 8 and "row" not in kinds[1:-1]
+    assert DASHBOARD["panels"][-1]["collapsed"] and not DASHBOARD["panels"][0]["collapsed"]
 
 
 def test_new_mail_is_as_late_as_the_mail_and_not_as_a_change_before_it(site, prometheus_for):

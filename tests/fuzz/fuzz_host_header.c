@@ -1,5 +1,5 @@
 /* The header Host of a request over TCP. */
-#include "admin/host_header.h"
+#include "loop/host_header.h"
 
 #include "fuzz.h"
 

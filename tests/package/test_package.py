@@ -56,8 +56,8 @@ def test_lintian_finds_nothing(packages):
 
 def test_debuggers_find_what_they_need(packages):
     names = sorted(path.name.split("_")[0] for path in packages.glob("*.deb"))
-    assert names == ["mailpush", "mailpush-apns-sim", "mailpush-apns-sim-dbgsym",
-                     "mailpush-dbgsym"]
+    assert names == ["dovecot-mailpush", "dovecot-mailpush-dbgsym", "mailpush", "mailpush-apns-sim",
+                     "mailpush-apns-sim-dbgsym", "mailpush-dbgsym"]
 
 
 def test_their_version_is_that_of_the_programs_and_of_the_release(packages, machine):
@@ -253,7 +253,16 @@ def test_its_configuration_outlives_an_upgrade_and_a_purge_leaves_nothing(packag
         assert conf.read_text() == edited
         assert machine.path("/var/lib/mailpush/registry.sqlite").exists()
 
-        machine.run("dpkg", "--purge", "mailpush")
-        assert left(machine) == []
+        with open(machine.path("/etc/imapd.conf"), "a", encoding="utf-8") as imapd_conf:
+            imapd_conf.write("notifysocket: dlist:/run/mailpush/cyrus\n")
+        key = machine.path("/etc/mailpush/key.pem")
+        key.write_text("a key")
+        said = machine.run("dpkg", "--purge", "mailpush").stdout
+        assert "the registry and the queue in /var/lib/mailpush" in said
+        assert re.search(r"these files stay.*:\n  /etc/mailpush/key\.pem\n", said)
+        assert "notifysocket in /etc/imapd.conf still names its socket" in said
+        assert left(machine) == ["/etc/mailpush"]
+        key.unlink()
+        key.parent.rmdir()
         # So that nobody else gets its number, and with it what backups say is its.
         assert machine.run("id", "-un", "mailpush").stdout == "mailpush\n"

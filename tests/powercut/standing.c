@@ -151,7 +151,7 @@ static void print_spool(const char *path)
 	struct spooldisk disk;
 	struct spooldisk_work work;
 	peer_allow(&peers, getuid());
-	spooldisk_init(&disk, path, (gid_t)-1, &peers, seed);
+	spooldisk_init(&disk, path, (gid_t)-1, &peers, false, seed);
 	spooldisk_work_init(&work);
 	work.is_look = true;
 	work.files_max = SPOOL_FILES_MAX;
@@ -161,7 +161,7 @@ static void print_spool(const char *path)
 		print_trouble(work.trouble.text);
 	const struct spool_file *file;
 	TAILQ_FOREACH(file, &work.found, link)
-	print_file(file);
+		print_file(file);
 }
 
 int main(int argc, char **argv)

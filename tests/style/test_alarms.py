@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = {path.name: path.read_text() for folder in ("config", "arrival", "flow", "monitor", "admin", "daemon")
+SOURCES = {path.name: path.read_text() for folder in ("alert", "config", "arrival", "flow", "monitor", "admin", "daemon")
            for path in sorted((ROOT / "src" / folder).glob("*.c"))}
 
 # Calls whose name is not a literal; in_code() finds the names that they are given.
-WITH_A_VARIABLE = {"delivery.c": 1, "forward.c": 1, "keyring.c": 1, "socket_watch.c": 1, "topic_alarm.c": 1}
+WITH_A_VARIABLE = {"alarm_mail.c": 1, "delivery.c": 1, "forward.c": 1, "keyring.c": 1, "socket_watch.c": 1, "topic_alarm.c": 1}
 
 
 def in_code():
@@ -36,6 +36,11 @@ def test_each_alarm_stands_in_the_operations_page_and_the_other_way_round():
     rows = re.findall(r"^\| `([^`]+)` \| (.*) \| (.*) \|$", table, flags=re.M)
     assert all(means and todo for _, means, todo in rows)
     assert {re.sub(r"[A-Z]+$", "", name) for name, _, _ in rows} == in_code()
+
+
+def test_each_alarm_has_a_remedy_that_a_mail_names():
+    text = (ROOT / "src/alert/remedy.c").read_text()
+    assert set(re.findall(r'^\t\{"([^"]+)",', text, flags=re.M)) == in_code()
 
 
 def test_each_alarm_stands_in_the_manual_page_and_the_other_way_round():

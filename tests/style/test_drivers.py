@@ -12,7 +12,7 @@ TABLES = {name: body for path in sorted((ROOT / "src").rglob("*.c"))
 
 
 def members():
-    body = re.search(r"^struct registry_ops \{(.*?)^\};", (ROOT / "src/registry/ops.h").read_text(),
+    body = re.search(r"^struct registry_ops \{(.*?)^\};", (ROOT / "src/driver/ops.h").read_text(),
                      re.MULTILINE | re.DOTALL)[1]
     code = re.sub(r"/\*.*?\*/", "", body, flags=re.DOTALL)
     return [re.search(r"\(\*(\w+)\)|(\w+)$", part)[1] or re.search(r"(\w+)$", part)[1]

@@ -8,7 +8,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("MAILPUSH_BUILD", ROOT / "build"))
-PROGRAMS = ["src/daemon/mailpushd", "src/notify/mailpush-notify", "src/sim/apns-sim"]
+# Of Dovecot's plugins only with its headers.
+KEEP = "src/dovecot/mailpush-dovecot-keep"
+DOVECOT = sorted(str(path.relative_to(BUILD)) for path in BUILD.glob("src/dovecot/*_plugin.so"))
+PROGRAMS = ["src/daemon/mailpushd", "src/notify/mailpush-notify", "src/sim/apns-sim", *([KEEP] if DOVECOT else [])]
 
 
 def readelf(option, program):
@@ -44,7 +47,8 @@ def test_asserts_are_on(program):
     assert "__assert_fail" in readelf("--dyn-syms", program)
 
 
-def test_mailpush_notify_needs_nothing_but_libc():
+@pytest.mark.parametrize("program", ["src/notify/mailpush-notify", *DOVECOT, *([KEEP] if DOVECOT else [])])
+def test_what_mail_waits_for_needs_nothing_but_libc(program):
     needed = [line.split("[")[1].rstrip("]") for line in
-              readelf("-d", "src/notify/mailpush-notify").splitlines() if "(NEEDED)" in line]
+              readelf("-d", program).splitlines() if "(NEEDED)" in line]
     assert needed == ["libc.so.6"]

@@ -53,6 +53,14 @@ def test_the_table_is_read():
     assert len(rows()) > 35
 
 
+def test_the_keys_that_wait_for_a_restart_are_listed():
+    diff = source("src/config/config_diff.c")
+    at_once = re.findall(r'"(\w+)"', diff[diff.index("at_once[] = {"):diff.index("#define AT_ONCE")])
+    page = (MAN / "mailpushd.8").read_text()
+    listed = page[page.index("takes effect at once, except for"):page.index("which are named in the log")]
+    assert set(re.findall(r"^\.Ic (\w+)", listed, flags=re.M)) == {row[0] for row in rows()} - set(at_once)
+
+
 def test_every_key_has_its_default():
     """What has none is needed by what it belongs to, or is one of several that are."""
     without = {key for key, text in entries().items() if "Default:" not in text}
@@ -70,6 +78,16 @@ def test_a_key_with_bounds_has_its_range_and_its_default(name, default, take, le
     else:
         said = [tuple(map(int, found)) for found in re.findall(r"^(\d+) to (\d+)\.$", text, flags=re.M)]
     assert said == [(number(least), number(most))]
+    assert re.search(rf"^Default: {default}\b", text, flags=re.M)
+
+
+@pytest.mark.parametrize("name, default, take, least, most", [row for row in rows() if row[2] == "size"],
+                         ids=lambda value: value)
+def test_a_key_of_a_size_has_its_range_and_its_default(name, default, take, least, most):
+    text = entries()[name]
+    units = {"MiB": 1 << 20, "GiB": 1 << 30}
+    [said] = re.findall(r"^(\d+)([MG]iB) to (\d+)([MG]iB)\.$", text, flags=re.M)
+    assert (int(said[0]) * units[said[1]], int(said[2]) * units[said[3]]) == (number(least), number(most))
     assert re.search(rf"^Default: {default}\b", text, flags=re.M)
 
 
@@ -149,7 +167,7 @@ def test_the_options_of_apns_sim_stand_in_its_page():
 
 
 def test_the_commands_of_apns_sims_socket_stand_in_its_page():
-    table = source("src/sim/control.c")
+    table = source("src/sim/command.c")
     table = table[table.index("commands[] = {"):]
     taken = {name: set(re.findall(r'"(\w+)"', keys)) for name, keys in
              re.findall(r'\{"(\w+)", do_\w+,\s*\{(.*?)\}', table, flags=re.S)}
@@ -164,15 +182,25 @@ def test_the_commands_of_apns_sims_socket_stand_in_its_page():
 
 
 def test_the_short_options_of_mailpushctl_stand_in_its_page():
-    taken = re.search(r'getopt_long\(argc, argv, "([^"]*)"', source("src/ctl/main.c"))[1]
+    taken = re.search(r'getopt_long\(argc, argv, "([^"]*)"', source("src/ctl/options.c"))[1]
     said = {letter for line in items("mailpushctl.8") for letter in re.findall(r"Fl (\w)\b", line)}
     assert said == set(re.sub(r"[^A-Za-z]", "", taken))
 
 
 @pytest.mark.parametrize("folder, page", [("notify", "mailpush-notify.8"), ("console", "mailpushctl.8"),
-                                          ("intake", "mailpushd.8")])
+                                          ("intake", "mailpushd.8"), ("dovecot", "mailpush-dovecot-keep.8")])
 def test_the_variables_that_a_program_reads_stand_in_its_page(folder, page):
     text = "".join(path.read_text() for path in sorted((ROOT / "src" / folder).glob("*.c")))
     names = set(re.findall(r'getenv\("(\w+)"\)', text)) | set(re.findall(r'"(MAILPUSH_\w+)"', text))
     assert names
     assert not [name for name in names if name not in (MAN / page).read_text()]
+
+
+def test_the_lists_of_the_status_pages_history_stand_in_operations():
+    pack = re.search(r'json_pack\("\{si(?:,so)+\}".*?\);', source("src/monitor/status_page.c"), flags=re.S)[0]
+    names = set(re.findall(r'"(\w+)"', pack))
+    row = re.search(r"^\| `history` \|.*$", source("docs/operations.md"), flags=re.M)[0]
+    assert set(re.findall(r"`(\w+)`", row)) - {"history", "hour", "day", "null"} == names
+    # The picture of the page is made of an example.
+    example = re.search(r'return \{"seconds".*?\}\n', source("script/screenshots"), flags=re.S)[0]
+    assert set(re.findall(r'"(\w+)":', example)) == names

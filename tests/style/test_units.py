@@ -47,7 +47,7 @@ def test_it_sees_whose_events_come_and_leaves_no_core(units):
     assert settings["LimitCORE"] == "0"
 
 
-def test_the_man_pages_that_the_units_name_are_ours(units):
+def test_the_man_pages_that_the_units_name_are_in_the_project(units):
     named = {page for unit in units for page in re.findall(r"man:([\w.-]+\(\d\))", unit.read_text())}
     ours = {f"{path.stem}({path.suffix[1:]})" for path in (ROOT / "man").glob("*.[158]")}
     assert named and named <= ours

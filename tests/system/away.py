@@ -6,14 +6,20 @@ in what mailpushd says) and `password` (None: it asks for none).
 
 import contextlib
 import dataclasses
+import os
 import re
+import subprocess
 import typing
 
-from control import ctl_fine
-from waiting import TIMEOUT, wait_until
+import pytest
+
+from control import ctl_fine, get
+from waiting import wait_until
 
 # A trouble takes its time to come and to go.
 SETTLED_S = 90
+ALARM_S = 60
+SECRET, NEW_SECRET = "swordfish", "sesame"
 
 
 @dataclasses.dataclass
@@ -32,13 +38,66 @@ def made(server):
         server.remove()
 
 
+@contextlib.contextmanager
+def small_disk(path, size):
+    if os.geteuid() != 0:
+        pytest.skip("a small disk is a tmpfs, which needs root")
+    path.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path], check=True)
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "--lazy", path], check=True)
+        with contextlib.suppress(OSError):      # what the server could not remove from under the disk
+            path.rmdir()
+            path.parent.rmdir()
+
+
+@contextlib.contextmanager
+def filled(disk):
+    """Nothing more goes on it, until the end."""
+    filler = disk / "filler"
+    with contextlib.suppress(OSError), filler.open("wb") as file:
+        while True:
+            file.write(bytes(1 << 20))
+            file.flush()
+    yield
+    filler.unlink()
+
+
+def disk_full(folder):
+    """The trouble: nothing more goes on the disk of this folder of the server."""
+    @contextlib.contextmanager
+    def trouble(server, daemon):
+        with filled(server.folder / folder):
+            yield
+    return trouble
+
+
+def password_changed(statement):
+    """The trouble: the statement has changed the password, and nobody told the daemon."""
+    @contextlib.contextmanager
+    def trouble(server, daemon):
+        server.sql(statement.format(NEW_SECRET))
+        server.end_connections()
+        yield
+        daemon.settings["registry_password_file"].write_text(f"{NEW_SECRET}\n")
+    return trouble
+
+
 def site_with(server, bare_site_for, tmp):
     """A site whose registry that server is."""
     settings = {}
     if server.password:
         settings["registry_password_file"] = tmp / "password"
         settings["registry_password_file"].write_text(f"{server.password}\n")
-    return bare_site_for(registry=server.url, registry_timeout="1s", **settings)
+    return bare_site_for(registry=server.url, **settings)
+
+
+def alarm_of(daemon):
+    """What the registry's alarm says now; a busy machine may have had another cause for it at first."""
+    alarms = get(daemon, "/status")["alarms"]
+    return "".join(alarm["text"] for alarm in alarms if alarm["name"] == "registry")
 
 
 def waiting_push(site):
@@ -57,8 +116,8 @@ def is_endured(case, server, site, ledger):
     since = len(daemon.log)
     with case.trouble(server, daemon):
         ledger.wait_more()
-        text = daemon.log.wait("error alarm: (.*) alarm=registry state=begins", TIMEOUT, since)[1]
-        assert re.search(f"{re.escape(server.place)}.*({case.says})", text), text
+        wait_until(lambda: re.search(f"{re.escape(server.place)}.*({case.says})", alarm_of(daemon)), ALARM_S,
+                   what=f"an alarm that says {case.says}")
         ledger.wait_more()
         site.sim.control(do="clear")
         ctl_fine(daemon, "queue", "flush")

@@ -1,7 +1,6 @@
 """The ways in which a PostgreSQL is away.  A trouble comes before its `yield` and goes after it."""
 
 import contextlib
-import os
 import signal
 import subprocess
 
@@ -10,12 +9,11 @@ import pytest
 import network
 import pgbouncer
 import postgresql
-from away import Case, made
+from away import SECRET, Case, disk_full, made, password_changed, small_disk
 from postgresql import Postgresql
 from waiting import wait_until
 
 CONNECTIONS = 6
-SECRET, NEW_SECRET = "swordfish", "sesame"
 
 
 # ---- servers ----
@@ -68,18 +66,6 @@ def behind_a_pooler():
     with alone() as server:
         pgbouncer.Pgbouncer(server).make()
         yield server
-
-
-@contextlib.contextmanager
-def small_disk(path, size):
-    if os.geteuid() != 0:
-        pytest.skip("a small disk is a tmpfs, which needs root")
-    path.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path], check=True)
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "--lazy", path], check=True)
 
 
 @contextlib.contextmanager
@@ -137,8 +123,7 @@ def black_hole(server, daemon):
 @contextlib.contextmanager
 def crashed_in_a_batch(server, daemon):
     """A lock is in the batch's way."""
-    lock = server.psql("-c", "BEGIN; LOCK TABLE mailpush_registration; SELECT pg_sleep(3600)")
-    with subprocess.Popen(lock, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+    with server.session("BEGIN; LOCK TABLE mailpush_registration; SELECT pg_sleep(3600)"):
         waits = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         wait_until(lambda: server.sql(waits) == "t", what="a batch that waits for a lock")
         server.stop(signal.SIGQUIT)
@@ -181,28 +166,9 @@ def failed_over(server, daemon):
 
 
 @contextlib.contextmanager
-def password_changed(server, daemon):
-    server.sql(f"ALTER ROLE {postgresql.USER} PASSWORD '{NEW_SECRET}'")
-    server.end_connections()
-    yield
-    daemon.settings["registry_password_file"].write_text(f"{NEW_SECRET}\n")
-
-
-@contextlib.contextmanager
-def disk_full(server, daemon):
-    filler = server.folder / "disk" / "filler"
-    with contextlib.suppress(OSError), filler.open("wb") as file:
-        while True:
-            file.write(bytes(1 << 20))
-            file.flush()
-    yield
-    filler.unlink()
-
-
-@contextlib.contextmanager
 def disk_full_of_the_log_too(server, daemon):
     """The server needs room for its write-ahead log, and crashes again and again for want of it."""
-    with disk_full(server, daemon):
+    with disk_full("disk")(server, daemon):
         wait_until(lambda: not server.can("SELECT pg_switch_wal()"), what="a server that crashes")
         yield
     if server.process.poll() is not None:
@@ -211,19 +177,20 @@ def disk_full_of_the_log_too(server, daemon):
     wait_until(server.answers, what="PostgreSQL's answer")
 
 
+NEW_PASSWORD = f"ALTER ROLE {postgresql.USER} PASSWORD '{{}}'"
 CASES = {
     "refused": Case(refused, "No such file or directory", alone),
-    "hanging": Case(hanging, "no answer within 1000 ms", alone),
-    "behind a pooler": Case(refused, "no answer within 1000 ms|server login has been failing", behind_a_pooler),
+    "hanging": Case(hanging, "no answer within", alone),
+    "behind a pooler": Case(refused, "no answer within|server login has been failing", behind_a_pooler),
     "pooler refused": Case(pooler_refused, "No such file or directory|Connection refused", behind_a_pooler),
-    "black hole": Case(black_hole, "no answer within 1000 ms", behind_a_line),
+    "black hole": Case(black_hole, "no answer within", behind_a_line),
     "crashed in a batch": Case(crashed_in_a_batch, "No such file or directory", alone),
     "out of connections": Case(out_of_connections, "remaining connection slots are reserved",
                                with_few_connections),
     "read-only": Case(read_only, "session is read-only", alone),
     "failed over": Case(failed_over, "session is read-only|No such file or directory", with_a_standby),
-    "password changed": Case(password_changed, "password authentication failed", with_a_password),
-    "disk full": Case(disk_full, "could not extend file .*No space left on device", with_tables_on_a_small_disk),
+    "password changed": Case(password_changed(NEW_PASSWORD), "password authentication failed", with_a_password),
+    "disk full": Case(disk_full("disk"), "could not extend file .*No space left on device", with_tables_on_a_small_disk),
 }
 
 # Those that a server of its kind can have one after the other.

@@ -14,13 +14,20 @@ import tempfile
 import pytest
 
 import apnssim
+import mariadb
+import postgresql
 from apnssim import ApnsSim
+from baddisk import BadDisk
 from cyrus import SERVERNAME, Cyrus
+from doveaudience import Audience
+from dovecot import MAIL_USER, Dovecot, knowing_users
 from mailpushd import Mailpushd, binary
-from mailsite import DELAYS, BareSite, MailSite
+from mailsite import DELAYS, BareSite, DovecotMailSite, MailSite
 from referee import Referee
 
-LIMIT_S = 120
+LIMIT_S = 240
+SERVERS = {"postgresql": (postgresql.programs, postgresql.Postgresql),
+           "mariadb": (mariadb.programs, mariadb.Mariadb)}
 TAIL = 60
 SANITIZER = ("AddressSanitizer", "LeakSanitizer", "runtime error:")
 
@@ -79,6 +86,20 @@ def tmp():
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def disk(tmp):
+    return BadDisk(tmp)
+
+
+@pytest.fixture
+def bad_disk_site(bare_site_for, disk):
+    """The site's databases are on a disk in trouble."""
+    site = bare_site_for(start=False)
+    disk.under(site.mailpushd)
+    site.mailpushd.start()
+    return site
 
 
 @pytest.fixture(scope="session")
@@ -148,6 +169,19 @@ def private_cyrus(evidence):
 def show_syslog(cyrus, evidence):
     since = len(cyrus.syslog)
     evidence.append(("Cyrus syslog", lambda: cyrus.syslog.all(since)))
+
+
+@pytest.fixture(params=SERVERS)
+def server(request):
+    """A database server, of each kind that a registry may be in."""
+    programs, kind = SERVERS[request.param]
+    if not programs():
+        pytest.skip(f"{request.param} is not installed (script/bootstrap)")
+    server = kind()
+    try:
+        yield server.make()
+    finally:
+        server.remove()
 
 
 @pytest.fixture
@@ -231,6 +265,68 @@ def bare_site_for(mailpushd, sim, imapd_conf):
 @pytest.fixture
 def bare_site(bare_site_for):
     return bare_site_for()
+
+
+# ---- Dovecot ----
+
+@pytest.fixture
+def audience(tmp):
+    """Who listens where Dovecot's plugins send, instead of mailpushd."""
+    audience = Audience(tmp / "dovecot")
+    yield audience
+    audience.leave()
+
+
+@pytest.fixture
+def private_dovecot(evidence):
+    """private_dovecot(socket=..., **options): an instance of the test's own."""
+    instances = []
+
+    def make(**options):
+        instances.append(Dovecot(**options))
+        evidence.append(("Dovecot log", instances[-1].log))
+        return instances[-1].start()
+    yield make
+    complaints = [line for dovecot in instances for line in dovecot.complaints()]
+    for dovecot in instances:
+        dovecot.remove()
+    assert not complaints, complaints
+
+
+@pytest.fixture
+def dovecot_for(private_dovecot, audience):
+    """dovecot_for(**options): one that sends to the audience."""
+    def make(**options):
+        dovecot = private_dovecot(socket=audience.path, **options)
+        audience.spools.append(dovecot.spool)
+        return dovecot
+    return make
+
+
+@pytest.fixture
+def dovecot_site_for(mailpushd, private_dovecot, sim, imapd_conf):
+    """dovecot_site_for(**options): a Dovecot with these options, joined to mailpushd and apns-sim.
+
+    mailpushd knows its system_users, or known_users instead.
+    """
+    sites = []
+
+    def make(known_users=None, system_users=(), **options):
+        daemon = mailpushd(start=False, imapd_conf=imapd_conf, dovecot_users=[MAIL_USER])
+        daemon.write_conf(dovecot_socket=daemon.dir / "dovecot")
+        if system_users:
+            daemon.wrapper = knowing_users(
+                daemon.dir, *(system_users if known_users is None else known_users))
+        daemon.start()
+        daemon.wait_spool()
+        daemon.dir.chmod(0o755)
+        dovecot = private_dovecot(socket=daemon.dir / "dovecot", spool=daemon.spool,
+                                  system_users=system_users, **options)
+        sites.append(DovecotMailSite(dovecot, daemon, sim))
+        return sites[-1]
+    yield make
+    for site in sites:
+        site.close()
 
 
 # ---- an Apple that the test scripts ----

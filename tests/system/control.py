@@ -77,12 +77,6 @@ def tcp(port, path, method="GET"):
     return fetch_tcp(port, path, method)[:2]
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def ctl_binary():
     return binary().parents[1] / "ctl" / "mailpushctl"
 

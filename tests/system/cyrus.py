@@ -20,7 +20,6 @@ import functools
 import os
 import pathlib
 import pwd
-import random
 import re
 import select
 import shutil
@@ -33,6 +32,7 @@ import lmtp
 import managesieve
 import notifier
 from imap import Imap, encode_name
+from ports import free_ports
 from waiting import TIMEOUT, Lines, wait_until
 
 SERVERNAME = "mail.example.com"
@@ -488,21 +488,6 @@ def make_certificate():
              "-addext", f"subjectAltName=DNS:{SERVERNAME},IP:127.0.0.1",
              "-keyout", key, "-out", certificate], check=True, capture_output=True)
         return key.read_text(), certificate.read_text()
-
-
-def free_ports(count):
-    """Ports below those that the kernel gives to outgoing connections."""
-    ports = []
-    while len(ports) < count:
-        port = random.randrange(15000, 32000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in ports:
-            ports.append(port)
-    return ports
 
 
 def is_open(port):

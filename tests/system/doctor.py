@@ -78,7 +78,7 @@ def put(file, line):
     path.write_text("\n".join([*kept[:sections], line, *kept[sections:]]) + "\n")
 
 
-def cure(daemon, finding, cyrus=None):
+def cure(daemon, finding, cyrus=None, dovecot=None):
     """Do what the finding says, where systemctl is us."""
     assert "line" in finding or "run" in finding, finding
     if "line" in finding:
@@ -93,6 +93,11 @@ def cure(daemon, finding, cyrus=None):
             if cyrus:
                 cyrus.stop()
                 cyrus.start()
+        elif command == "systemctl restart dovecot":
+            dovecot.stop()
+            dovecot.start()
+        elif command == "systemctl reload dovecot":
+            dovecot.doveadm("reload")
         elif command:
             subprocess.run(["sh", "-c", command], check=True)
 

@@ -4,7 +4,7 @@
  * one push, to the device token of MAILPUSH_FAULT_TOKEN.
  */
 #include "apns/sender.h"
-#include "queue/schedule.h"
+#include "schedule/schedule.h"
 
 #include <stdlib.h>
 #include <string.h>

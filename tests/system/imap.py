@@ -126,6 +126,22 @@ class Imap:
     def expunge(self):
         return self._ok(self.connection.expunge())
 
+    @contextlib.contextmanager
+    def idle(self):
+        """IDLE meanwhile."""
+        tag = self.connection._new_tag()
+        self.connection.send(tag + b" IDLE\r\n")
+        self._read_to(b"+")
+        yield
+        self.connection.send(b"DONE\r\n")
+        self._read_to(tag + b" OK")
+
+    def _read_to(self, beginning):
+        while line := self.connection.readline():
+            if line.startswith(beginning):
+                return
+        raise ImapError("the connection ended")
+
     @staticmethod
     def _ok(answer):
         status, data = answer

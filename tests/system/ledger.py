@@ -6,7 +6,8 @@
     ledger.settle()                         # each has led to its push
 
 Each event is of a mailbox of its own, so that a push tells which events it is of; some are
-registrations, whose push names what was registered.
+registrations, whose push names what was registered.  Whoever has events come by themselves writes
+them into Entries.
 """
 
 import threading
@@ -23,29 +24,30 @@ REGISTRATIONS = 8
 PAUSE_S = 0.01
 
 
-class Ledger:
-    def __init__(self, site):
-        self._site = site
-        self._phones = [site.registered_phone("INBOX", *folders_of(number)) for number in range(PHONES)]
-        # What registered is named by the push that proves it.
-        self._before = len(site.sim.pushes())
+class Entries:
+    """The book itself.  It is begun when what was registered before has been told."""
+
+    def __init__(self, sim):
+        self._sim = sim
+        self._before = len(sim.pushes())
         self._changed = threading.Condition()
         self._acknowledged = []             # (phone, mailbox)
         self._failure = None
-        self._has_ended = threading.Event()
-        self._thread = threading.Thread(target=self._send, daemon=True)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._has_ended.set()
-        self._thread.join()
 
     def __len__(self):
         with self._changed:
             return len(self._acknowledged)
+
+    def enter(self, phone, mailbox):
+        with self._changed:
+            self._acknowledged.append((phone, mailbox))
+            self._changed.notify_all()
+
+    def fail(self, failure):
+        """To be told by whoever waits."""
+        with self._changed:
+            self._failure = failure
+            self._changed.notify_all()
 
     def wait_more(self, count=2 * REGISTRATIONS):
         """Until so many more were acknowledged: registrations among them."""
@@ -62,7 +64,7 @@ class Ledger:
     def owed(self):
         """What was acknowledged, and not told so far."""
         paid = {}
-        for push in self._site.sim.pushes()[self._before:]:
+        for push in self._sim.pushes()[self._before:]:
             if push["status"] == 200:
                 paid.setdefault(push["token"], set()).update(hashes_of([push]))
         with self._changed:
@@ -70,16 +72,31 @@ class Ledger:
         return [(phone, mailbox) for phone, mailbox in acknowledged
                 if hash_of(mailbox) not in paid.get(phone.token, ())]
 
+
+class Ledger(Entries):
+    def __init__(self, site):
+        self._site = site
+        self._phones = [site.registered_phone("INBOX", *folders_of(number)) for number in range(PHONES)]
+        super().__init__(site.sim)          # what registers from now on is named by the push that proves it
+        self._has_ended = threading.Event()
+        self._thread = threading.Thread(target=self._send, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._has_ended.set()
+        self._thread.join()
+
     def _send(self):
         try:
             number = 0
             while not self._has_ended.wait(PAUSE_S):
-                self._enter(*self._event(number))
+                self.enter(*self._event(number))
                 number += 1
-        except BaseException as failure:    # told by whoever waits
-            with self._changed:
-                self._failure = failure
-                self._changed.notify_all()
+        except BaseException as failure:
+            self.fail(failure)
 
     def _event(self, number):
         """Send one; who is to be told of what when it is acknowledged."""
@@ -92,11 +109,6 @@ class Ledger:
         # A mailbox keeps its id: two with one id would be one that was renamed.
         self._site.tell(notify.mail(phone.user, folder, mailboxID=hash_of(folder)[:24]))
         return phone, folder
-
-    def _enter(self, phone, mailbox):
-        with self._changed:
-            self._acknowledged.append((phone, mailbox))
-            self._changed.notify_all()
 
 
 def folders_of(number):

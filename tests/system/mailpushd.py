@@ -102,6 +102,10 @@ class Mailpushd:
         wait_until(lambda: self.spool.exists() and self.spool.stat().st_mode & 0o7777 == 0o2770,
                    what="the spool folder")
 
+    def bad_files(self):
+        """Names of those in the spool folder that it rejected."""
+        return sorted(path.name for path in (self.spool / "bad").glob("*"))
+
     # ---- life ----
 
     def start(self, timeout=TIMEOUT):

@@ -29,27 +29,29 @@ def programs():
 
 
 class Mariadb:
-    """Takes whoever connects for whoever they say they are."""
+    """Takes whoever connects for whoever they say they are, unless it has a password for our user."""
 
-    def __init__(self, settings=(), network=None):
+    def __init__(self, settings=(), network=None, password=None):
         """network: it stands in that one, and is reached by its address too."""
         self.programs = programs()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mailpush-mdb-"))
         self.settings = settings
         self.network = network
+        self.password = password
         self.process = None
         # The server refuses to run as root.
         self.user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
+        self.own(self.folder)
+        self.folder.chmod(0o755)
+
+    def own(self, path):
         if self.user:
             nobody = pwd.getpwnam("nobody")
-            os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
-        self.folder.chmod(0o755)
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
 
     @property
     def socket(self):
         return self.folder / "socket"
-
-    password = None
 
     @property
     def place(self):
@@ -75,31 +77,41 @@ class Mariadb:
                  "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
                  "--innodb-log-file-size=8M", "--innodb-buffer-pool-size=16M")
         self.start()
-        self.sql(f"CREATE DATABASE {DATABASE}; CREATE USER {USER}@localhost; "
+        known = f"IDENTIFIED BY '{self.password}'" if self.password else ""
+        self.sql(f"CREATE DATABASE {DATABASE}; CREATE USER {USER}@localhost {known}; "
                  f"GRANT ALL ON {DATABASE}.* TO {USER}@localhost", database="")
         if self.network:
             self.sql(f"CREATE USER {USER}@'%'; GRANT ALL ON {DATABASE}.* TO {USER}@'%'", database="")
         return self
 
-    def start(self):
+    @property
+    def listening(self):
+        """Options."""
+        return [f"bind-address={self.network.address}"] if self.network else ["skip-networking"]
+
+    environment = None
+
+    def server(self, *more):
         options = ["no-defaults", f"datadir={self.folder}/data", f"tmpdir={self.folder}/data",
-                   f"socket={self.socket}",
-                   f"bind-address={self.network.address}" if self.network else "skip-networking",
+                   f"socket={self.socket}", *self.listening,
                    f"pid-file={self.folder}/pid", "innodb-flush-log-at-trx-commit=2",
-                   "innodb-buffer-pool-size=64M", "innodb-log-file-size=32M", *self.settings]
+                   "innodb-buffer-pool-size=64M", "innodb-log-file-size=32M", *self.settings, *more]
+        return [self.programs["mariadbd"], *(f"--{option}" for option in options)]
+
+    def start(self):
         become = self.user
-        server = [self.programs["mariadbd"], *(f"--{option}" for option in options)]
+        server = self.server()
         if self.network:
             become = {}
             server = [*self.network.inside, "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
                       *server]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(server, stdout=log, stderr=log, cwd=self.folder,
-                                            start_new_session=True, **become)
+                                            env=self.environment, start_new_session=True, **become)
         wait_until(self.answers, timeout=LIMIT_S, what="MariaDB's answer")
 
-    def client(self, *arguments):
-        return [self.programs["mariadb"], "--no-defaults", "-u", "root", "-S", self.socket, *arguments]
+    def client(self, *arguments, user="root"):
+        return [self.programs["mariadb"], "--no-defaults", "-u", user, "-S", self.socket, *arguments]
 
     def answers(self):
         assert self.process.poll() is None, self.log()
@@ -115,18 +127,30 @@ class Mariadb:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def session(self, text):
+        """One that runs beside the test, until its text is done."""
+        return subprocess.Popen(self.client("-e", text, DATABASE), stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
+
     def stop(self, how=signal.SIGTERM):
-        """SIGTERM: connections are closed, all is kept.  SIGKILL: as in a crash."""
+        """SIGTERM: connections are closed, all is kept."""
         if self.process:
             self.process.send_signal(how)
             self.process.wait(LIMIT_S)
             self.process = None
 
+    def crash(self):
+        self.stop(signal.SIGKILL)
+
+    def end_connections(self):
+        """Those of mailpushd."""
+        self.sql(f"KILL USER {USER}@localhost")
+
     def remove(self):
         try:
             if self.process:
                 self.process.send_signal(signal.SIGCONT)
-            self.stop(signal.SIGKILL)
+            self.crash()
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
 

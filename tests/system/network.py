@@ -13,7 +13,6 @@ of the kernel but TUN, and what it does is the same everywhere.  `why_not()` say
 
 import collections
 import contextlib
-import ctypes
 import fcntl
 import itertools
 import os
@@ -28,7 +27,6 @@ from waiting import wait_until
 
 TUNSETIFF = 0x400454CA
 IFF_TUN, IFF_NO_PI = 0x0001, 0x1000
-CLONE_NEWNET = 0x40000000
 # Large, so that there are few packets to carry.
 MTU = 65000
 WAITING_MAX = 10000
@@ -40,22 +38,21 @@ def why_not():
     """What a network of our own lacks here; None: nothing."""
     if os.geteuid() != 0:
         return "a network namespace needs root"
-    if not shutil.which("ip") or not shutil.which("nsenter"):
-        return "a network namespace needs ip (iproute2) and nsenter (util-linux)"
+    if not all(map(shutil.which, ("ip", "nsenter", "unshare", "setpriv"))):
+        return "a network namespace needs ip (iproute2), and nsenter, unshare and setpriv (util-linux)"
     if not os.path.exists("/dev/net/tun"):
         return "a line to a network namespace needs /dev/net/tun"
-    # In a child, so that this process stays where it is.
-    child = os.fork()
-    if not child:
-        os._exit(ctypes.CDLL(None).unshare(CLONE_NEWNET) != 0)
-    return "network namespaces are not allowed here" if os.waitpid(child, 0)[1] else None
+    done = subprocess.run(["unshare", "--net", "true"], capture_output=True)
+    return "network namespaces are not allowed here" if done.returncode else None
 
 
 class Network:
     def __init__(self, delay_ms=0):
         number = next(_serial)
-        # Of a range that is nobody's (RFC 2544): two addresses of each process and network.
-        net = f"198.{18 + (os.getpid() >> 8 & 1)}.{os.getpid() & 255}"
+        # Of a range that is nobody's (RFC 2544): two addresses of each process and network.  What
+        # script/releases runs beside others counts processes anew.
+        is_beside = "FIRST_WORKER" in os.environ
+        net = f"198.{18 + is_beside}.{os.getpid() & 255}"
         self.near, self.address = (f"{net}.{(4 * number + i) % 256}" for i in (1, 2))
         self.delay_s = delay_ms / 2000
         self.swallowed = 0
@@ -67,7 +64,7 @@ class Network:
         self._thread = threading.Thread(target=self._carry, daemon=True)
         try:
             wait_until(self._has_namespace, what="a network namespace")
-            self._make(f"mp{os.getpid()}-{number}")
+            self._make(f"{'mr' if is_beside else 'mp'}{os.getpid()}-{number}")
         except BaseException:
             self.close()
             raise

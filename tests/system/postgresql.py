@@ -124,6 +124,10 @@ class Postgresql:
         """What psql prints: rows without a frame."""
         return self.run("psql", *self.psql("-c", text, database=database)[1:]).strip()
 
+    def session(self, text):
+        """One that runs beside the test, until its text is done."""
+        return subprocess.Popen(self.psql("-c", text), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
     def can(self, text):
         """Does it go well?"""
         return not subprocess.run(self.psql("-c", text), capture_output=True, timeout=LIMIT_S,
@@ -155,11 +159,14 @@ class Postgresql:
                 os.kill(process, number)
 
     def stop(self, how=signal.SIGINT):
-        """SIGINT: connections are closed, all is kept.  SIGQUIT: as in a crash."""
+        """SIGINT: connections are closed, all is kept."""
         if self.process:
             self.process.send_signal(how)
             self.process.wait(LIMIT_S)
             self.process = None
+
+    def crash(self):
+        self.stop(signal.SIGQUIT)
 
     def remove(self):
         if self.pool:

@@ -88,7 +88,7 @@ def box(site_for, namespace, kind):
 
 # ---- rights that come and go ----
 
-def test_it_is_told_while_the_user_may_read(box):
+def test_it_is_pushed_while_the_user_may_read(box):
     reader, = box.readers
     box.allow(reader, "lrs")
     phone = box.registered_phone(reader)
@@ -101,7 +101,7 @@ def test_it_is_told_while_the_user_may_read(box):
     box.not_told(phone)
 
 
-def test_it_is_told_while_anyone_may_read(box):
+def test_it_is_pushed_while_anyone_may_read(box):
     reader, = box.readers
     box.allow("anyone", "lrp")
     phone = box.registered_phone(reader)
@@ -122,7 +122,7 @@ def test_negative_rights_subtract(box):
     box.told(phone)
 
 
-def test_two_readers_are_told_each_by_his_own_right(site_for, namespace, kind):
+def test_two_readers_are_pushed_to_each_by_his_own_right(site_for, namespace, kind):
     box = Box(site_for(cyrus=namespace), kind, [new_user(), new_user()])
     for reader in box.readers:
         box.allow(reader, "lr")
@@ -193,7 +193,7 @@ def test_where_nothing_is_shared_nothing_outside_is_registered(site_for, namespa
     box.site.told(phone, own)
 
 
-def test_what_was_registered_before_is_not_told_any_more(box):
+def test_what_was_registered_before_is_not_pushed_any_more(box):
     reader, = box.readers
     box.allow(reader, "lrs")
     phone = box.registered_phone(reader)
@@ -279,7 +279,7 @@ def test_the_newest_acl_counts_for_news_that_was_merged(bare_site, acls, is_told
         site.told(phone, "INBOX")
 
 
-def test_what_happened_while_it_could_be_read_is_told_though_that_ends(box):
+def test_what_happened_while_it_could_be_read_is_pushed_though_that_ends(box):
     """The push says no more than that something changed while the user could see it."""
     box.site.mailpushd.write_conf(deferred_delay="1h")
     box.site.mailpushd.restart()

@@ -16,7 +16,7 @@ def altnamespace(request):
 @pytest.mark.parametrize("setting", [{"admins": f"{ADMIN} boss"}, {"imaps_admins": "root boss"}],
                          ids=["admins", "imaps_admins"])
 @pytest.mark.parametrize("unixhierarchysep", [True, False], ids=["slash", "dot"])
-def test_an_administrators_phone_is_told_of_what_he_named(site_for, altnamespace,
+def test_an_administrators_phone_is_pushed_what_he_named(site_for, altnamespace,
                                                           unixhierarchysep, setting):
     site = site_for(cyrus={"altnamespace": altnamespace, "unixhierarchysep": unixhierarchysep,
                            **setting})

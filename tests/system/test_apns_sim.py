@@ -919,7 +919,7 @@ def test_a_port_in_use_and_a_path_too_long_are_named(sim, tmp_path):
     assert "the path is too long" in result.stderr
 
 
-def test_readiness_can_be_told_in_a_file(directory, tmp_path):
+def test_readiness_can_be_written_to_a_file(directory, tmp_path):
     ready = tmp_path / "ready"
     os.mkfifo(tmp_path / "ready.new")
     process = subprocess.Popen([binary(), "--dir", directory, "--listen", "[::1]:0",

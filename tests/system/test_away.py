@@ -26,7 +26,7 @@ def server(case):
 
 
 @pytest.mark.limit(240)
-def test_what_is_acknowledged_meanwhile_is_told(case, server, bare_site_for, tmp):
+def test_what_is_acknowledged_meanwhile_is_pushed(case, server, bare_site_for, tmp):
     site = away.site_with(server, bare_site_for, tmp)
     with Ledger(site) as ledger:
         ledger.wait_more()
@@ -34,7 +34,7 @@ def test_what_is_acknowledged_meanwhile_is_told(case, server, bare_site_for, tmp
     ledger.settle(away.SETTLED_S)
 
 
-def test_the_ledger_misses_what_is_not_told(bare_site):
+def test_the_ledger_misses_what_is_not_pushed(bare_site):
     with Ledger(bare_site) as ledger:
         ledger.wait_more()
         bare_site.sim.control(do="hold", on=True)

@@ -71,12 +71,12 @@ def registers(site):
     site.told(phone, "INBOX")
 
 
-def test_behind_hosts_that_say_nothing_one_is_found(site_at, server, hole):
+def test_a_host_behind_those_that_say_nothing_is_found(site_at, server, hole):
     site = site_at(url(hole, f"{hole}:5433", f"{hole}:5434", server.place))
     registers(site)
 
 
-def test_of_a_name_whose_first_address_says_nothing_the_next_is_found(site_at, server, hole, tmp):
+def test_the_next_address_of_a_name_is_found_when_the_first_says_nothing(site_at, server, hole, tmp):
     site = site_at(url("db"), named(tmp, "db", hole, server.place))
     registers(site)
 

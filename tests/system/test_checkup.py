@@ -3,8 +3,9 @@
 import pytest
 
 from apnssim import TOPIC, ZEROS, ApnsSim
-from control import ctl, get, tcp, free_port
+from control import ctl, get, tcp
 from mailsite import BarePhone, new_user
+from ports import free_port
 
 
 OTHER_TOPIC = TOPIC[:-1] + "7"

@@ -53,7 +53,8 @@ def test_every_key_of_the_manual_is_taken(daemon):
         deferred_events=["MessageAppend", "FlagsClear:Seen"], min_interval="2s", deferred_delay="30s",
         max_push_rate=2000, connections=4, priority="none", log_level="info",
         log_target="auto", alarm_command="", user="", http_listen="127.0.0.1:9105",
-        status_page_names="yes")
+        status_page_names="yes", page_login="header:X-Remote-User", trace_keep="7d", trace_size="64MiB", xaps_listen="[::1]:11619", xaps_clients=["192.0.2.7", "10.1.0.0/16"],
+        xaps_socket="/run/mailpush/xapsd", xaps_fold_users="no")
     assert daemon.run_check().returncode == 0
 
 
@@ -74,7 +75,6 @@ def test_every_key_of_the_manual_is_taken(daemon):
     ("apns_port", "65536", "is out of range"),
     ("connections", "4x", "is not a number"),
     ("imapd_conf", "imapd.conf", "is not an absolute path"),
-    ("imapd_conf", "", "is empty; write the path of a file"),
     ("queue", "", "is empty; write the path of a file"),
     ("notify_socket", "/tmp/" + "n" * 120, "is too long"),
     ("registry", "postgres://example.com/", "is not a database that this version knows"),
@@ -85,6 +85,10 @@ def test_every_key_of_the_manual_is_taken(daemon):
     ("forward_socket", "dlist:", "is not a socket"),
     ("forward_socket", "dlist:notify", "is not a socket"),
     ("forward_socket", "/tmp/" + "n" * 103, "is not a socket"),
+    ("xaps_listen", "localhost:11619", "is not a numeric address with a port"),
+    ("xaps_clients", ["mail.example.com"], "is not a numeric address or network"),
+    ("xaps_clients", ["10.0.0.0/33"], "is not a numeric address or network"),
+    ("xaps_fold_users", "maybe", "is neither yes nor no"),
     ("forward_events", "maybe", "is neither yes nor no"),
     ("socket_group", "no-such-group", "is not a group of this system"),
     ("socket_mode", "rw-rw----", "is not a mode of a file"),
@@ -92,6 +96,8 @@ def test_every_key_of_the_manual_is_taken(daemon):
     ("allowed_users", ["no-such-user"], "is not a user of this system"),
     ("shared_mailboxes", "perhaps", "is neither yes nor no"),
     ("status_page_names", "some", "is neither yes nor no"),
+    ("page_login", "yes", "is no login; write"),
+    ("page_login", "token:/nowhere", "cannot read token file '/nowhere'"),
     ("subtopics", [""], "is not a subtopic"),
     ("urgent_events", ["MailboxDelete"], "is not an event that can push"),
     ("deferred_events", ["messagenew"], "is not an event that can push"),
@@ -208,7 +214,7 @@ def test_the_packaged_example_says_only_what_is_the_case(daemon):
 
 def test_without_any_socket_no_event_could_come(daemon):
     daemon.write_conf(notify_socket="", stream_socket="")
-    assert "without a socket events cannot come" in complaint(daemon)
+    assert "without one of them events cannot come" in complaint(daemon)
 
 
 def test_the_two_sockets_must_be_two(daemon):
@@ -218,7 +224,7 @@ def test_the_two_sockets_must_be_two(daemon):
 
 @pytest.mark.parametrize("prefix", ["", "dlist:"])
 @pytest.mark.parametrize("key", ["notify_socket", "stream_socket"])
-def test_what_is_not_ours_cannot_be_passed_on_to_ourselves(daemon, prefix, key):
+def test_notifications_for_others_cannot_be_passed_on_to_mailpushd_itself(daemon, prefix, key):
     path = daemon.settings[key]
     daemon.write_conf(forward_socket=f"{prefix}{path}")
     assert f"forward_socket '{prefix}{path}' is our own {key}" in complaint(daemon)
@@ -241,7 +247,7 @@ def test_a_certificate_that_is_missing_is_named(daemon):
     daemon.write_conf()
     assert complaint(daemon) == (
         f'{daemon.conf}: credential "main": cannot read certificate \'/nonexistent/apns.pem\': '
-        "No such file or directory; check the path in mailpush.conf\n")
+        "No such file or directory; check the path\n")
 
 
 def test_a_key_that_does_not_fit_is_named(daemon, sim):
@@ -417,6 +423,13 @@ def test_an_imapd_conf_that_cannot_be_read_is_named(daemon, imapd_conf):
         "set imapd_conf to the file that Cyrus reads\n")
 
 
+def test_a_line_of_imapd_conf_that_includes_no_file_is_named(daemon, imapd_conf):
+    imapd_conf.write_text("@include: /nowhere/more.conf\n" + imapd_conf.read_text())
+    assert complaint(daemon) == (
+        f"{daemon.conf}: imapd_conf: {imapd_conf}:1: @include: cannot open /nowhere/more.conf: "
+        "No such file or directory; correct that line\n")
+
+
 def test_an_imapd_conf_without_a_topic_is_named(daemon, imapd_conf):
     imapd_conf.write_text("servername: mail.example.com\n")
     assert f"aps_topic is not set in {imapd_conf}" in complaint(daemon)
@@ -525,6 +538,13 @@ def test_what_a_database_cannot_be_is_named(daemon, tmp, key):
     assert f"{key}: '{tmp}/loop': Too many levels of symbolic links" in complaint(daemon)
 
 
+def test_an_address_that_others_reach_needs_the_clients(daemon):
+    daemon.write_conf(xaps_listen="192.0.2.1:11619")
+    assert "xaps_listen is not a loopback address, and xaps_clients is empty" in complaint(daemon)
+    daemon.write_conf(xaps_clients=["192.0.2.7", "2001:db8::/32"])
+    assert daemon.run_check().returncode == 0
+
+
 @pytest.mark.parametrize("key, value, said", [
     ("apns_ca_file", "/no/such/ca.pem", "No such file or directory"),
     ("alarm_command", "/no/such/command", "cannot run '/no/such/command'"),
@@ -558,7 +578,9 @@ def test_the_daemon_does_not_start_on_what_the_check_refuses(daemon):
 
 @pytest.mark.parametrize("arguments, status, said", [
     (["-h"], 0, "usage: mailpushd"),
+    (["--help"], 0, "usage: mailpushd"),
     (["-V"], 0, "mailpushd "),
+    (["--version"], 0, "mailpushd "),
     (["-x"], 2, "usage: mailpushd"),
     (["-n", "more"], 2, "unexpected argument 'more'"),
 ])

@@ -9,8 +9,9 @@ import subprocess
 import pytest
 
 import notify
-from control import UnixConnection, ask, free_port, get, tcp, wait_counted
+from control import UnixConnection, ask, get, tcp, wait_counted
 from mailsite import locked
+from ports import free_port
 from waiting import wait_until
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
@@ -23,7 +24,7 @@ def site(bare_site):
 
 # ---- status ----
 
-def test_status_counts_what_came_and_what_was_told(site):
+def test_status_counts_what_came_and_what_was_pushed(site):
     phone = site.registered_phone("INBOX", "Notes")
     site.deliver(phone.user)
     site.told(phone, "INBOX")
@@ -235,7 +236,7 @@ def test_a_body_that_is_too_large_is_not_taken(site):
     ("POST", "/log-level", {"level": "loud"}, "level must be"),
     ("POST", "/log-level", {"volume": "loud"}, "level must be"),
 ])
-def test_a_request_that_makes_no_sense_is_told_so(site, method, path, body, why):
+def test_a_request_that_makes_no_sense_is_refused_with_the_reason(site, method, path, body, why):
     status, answer = ask(site.mailpushd, method, path, body)
     assert status == 400 and why in answer["error"], answer
 

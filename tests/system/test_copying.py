@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import pathlib
+import re
+import signal
 import sqlite3
 import subprocess
 import time
@@ -22,22 +24,6 @@ DAY = 86400
 MANY = 10_100  # of which some are gone before the copy comes to them
 PAGE = 1000
 ROUNDS = 8
-
-SERVERS = {"postgresql": (postgresql.Postgresql, postgresql.programs),
-           "mariadb": (mariadb.Mariadb, mariadb.programs)}
-
-
-@pytest.fixture(params=SERVERS)
-def server(request):
-    make, programs = SERVERS[request.param]
-    if not programs():
-        pytest.skip(f"{request.param} is not installed (script/bootstrap)")
-    server = make()
-    try:
-        server.make()
-        yield server
-    finally:
-        server.remove()
 
 
 def url_of(path):
@@ -87,11 +73,15 @@ def assert_same(one, other):
             if one.get(key) != other.get(key)} == {}
 
 
+def lines_of(phones):
+    """As an export has phones that registered a day ago."""
+    return [{"user": phone.user, "token": phone.token, "account_id": phone.account_id,
+             "subtopic": "com.apple.mobilemail", "topic": TOPIC, "mailboxes": list(phone.mailboxes),
+             "renewed": time.time() - DAY, "confirmed": True} for phone in phones]
+
+
 def bring(site, phones):
-    """Phones that registered a day ago."""
-    lines = [{"user": phone.user, "token": phone.token, "account_id": phone.account_id,
-              "subtopic": "com.apple.mobilemail", "topic": TOPIC, "mailboxes": list(phone.mailboxes),
-              "renewed": time.time() - DAY, "confirmed": True} for phone in phones]
+    lines = lines_of(phones)
     for at in range(0, len(lines), PAGE):
         status, _ = ask(site.mailpushd, "POST", "/import", {"registrations": lines[at:at + PAGE],
                                                            "confirmed": True})
@@ -247,6 +237,40 @@ def test_what_comes_to_a_frozen_registry_is_acknowledged_and_goes_on_after_the_t
     assert get(site.mailpushd, "/status")["alarms"] == []
 
 
+OF_THE_REGISTRY = [["devices"], ["devices", "--user", "alice"], ["devices", "show", "0" * 32],
+                   ["devices", "--forgotten"], ["devices", "remove", "0" * 32],
+                   ["devices", "remove", "--user", "alice", "--yes"], ["prune"], ["export"],
+                   ["user", "export", "alice"], ["user", "remove", "alice", "--yes"], ["push", "alice"],
+                   ["queue", "flush", "--user", "alice"], ["queue", "drop", "--user", "alice"]]
+
+
+def test_the_need_for_a_frozen_registry_is_reported_at_once(bare_site):
+    site = bare_site
+    ctl_fine(site.mailpushd, "registry", "freeze")
+    for arguments in OF_THE_REGISTRY:
+        done = ctl(site.mailpushd, *arguments)
+        assert done.returncode == 1, arguments
+        assert "the registry is frozen" in done.stderr and "mailpushctl registry thaw" in done.stderr, arguments
+    ctl_fine(site.mailpushd, "queue")
+    ctl_fine(site.mailpushd, "queue", "flush")
+    ctl_fine(site.mailpushd, "registry", "thaw")
+    for arguments in OF_THE_REGISTRY:
+        assert "frozen" not in ctl(site.mailpushd, *arguments).stderr, arguments
+
+
+def test_what_is_imported_into_a_frozen_registry_does_not_pile_up(bare_site, tmp):
+    site = bare_site
+    lines = tmp / "phones.jsonl"
+    lines.write_text("".join(json.dumps(line) + "\n" for line in lines_of(BarePhone(new_user()) for _ in range(3))))
+    ctl_fine(site.mailpushd, "registry", "freeze")
+    for _ in range(3):
+        done = ctl(site.mailpushd, "import", lines)
+        assert done.returncode == 1 and "mailpushctl: the registry is frozen" in done.stderr
+    ctl_fine(site.mailpushd, "registry", "thaw")
+    assert not site.registrations()
+    assert ctl_fine(site.mailpushd, "import", lines).startswith("3 read: 3 new")
+
+
 def test_what_comes_to_a_frozen_registry_is_not_done_by_a_stop(bare_site):
     """It would be missing in the registry that takes over."""
     site = bare_site
@@ -284,10 +308,12 @@ def test_a_last_copy_during_which_the_registry_worked_is_not_the_last(bare_site,
                                  "--config", site.mailpushd.conf, here, url_of(path)],
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         wait_until(lambda: has_open(last, path), what="the copy, which has seen that the registry is frozen")
-        if change == "restart":
-            site.mailpushd.restart()
-        else:
-            ctl_fine(site.mailpushd, "registry", "thaw")
+        last.send_signal(signal.SIGSTOP)    # it does not wait for the lock as long as a restart may take
+    if change == "restart":
+        site.mailpushd.restart()
+    else:
+        ctl_fine(site.mailpushd, "registry", "thaw")
+    last.send_signal(signal.SIGCONT)
     _, said = last.communicate()
     assert last.returncode == 1 and "run the last copy again" in said
     ctl_fine(site.mailpushd, "registry", "freeze")
@@ -318,7 +344,7 @@ def test_a_registry_with_work_is_frozen_when_that_is_done(bare_site):
     (["copy", "sqlite:a", "sqlite:/b"], "the registry to copy from is not the path of a file"),
     (["copy", "sqlite:/a", "postgresql://u:geheim@h/d"], "the registry to copy to has a password in it"),
 ])
-def test_a_wrong_command_line_is_told(bare_site, arguments, said):
+def test_a_wrong_command_line_is_reported(bare_site, arguments, said):
     done = ctl(bare_site.mailpushd, *arguments)
     assert done.returncode == 2 and said in done.stderr
     assert "geheim" not in done.stderr
@@ -333,14 +359,44 @@ def test_a_registry_that_is_not_there_is_not_made(bare_site):
     assert "cannot open registry '/nowhere/x'" in copy(bare_site, here, "sqlite:/nowhere/x", status=1)
 
 
+LOCK = {postgresql.Postgresql: ("BEGIN; SELECT 1 FROM mailpush_registration WHERE username = 'zz' FOR UPDATE; "
+                                "SELECT pg_sleep(3600)",
+                                "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"),
+        mariadb.Mariadb: ("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION; "
+                          "SELECT 1 FROM mailpush_registration WHERE username = 'zz' FOR UPDATE; SELECT SLEEP(3600)",
+                          "SELECT count(*) FROM information_schema.processlist WHERE state = 'User sleep'")}
+
+
+@contextlib.contextmanager
+def in_the_way(server):
+    """Of whoever writes the registration of zz."""
+    lock, is_held = LOCK[type(server)]
+    with server.session(lock) as session:
+        wait_until(lambda: server.sql(is_held) == "1", what="a lock")
+        yield
+        session.terminate()
+
+
+@pytest.mark.limit(300)
 def test_it_goes_on_where_the_server_went_away(bare_site, server):
     """What was copied stays; the command says what it could not do, and is run again."""
-    phones_of(bare_site, 600)
-    here = registry_of(bare_site)
-    server.stop()
-    done = ctl(bare_site.mailpushd, "copy", "--config", bare_site.mailpushd.conf, here, server.url, timeout=120)
-    assert done.returncode == 1
-    assert "not all was copied" in done.stderr and "0 read" in done.stdout
+    site, here = bare_site, registry_of(bare_site)
+    last = BarePhone("zz")
+    site.register(last)
+    copy(site, here, server.url)
+    phones_of(site, 600)
+    site.register(last)
+    with in_the_way(server), \
+            subprocess.Popen([ctl_binary(), "--socket", site.mailpushd.control_socket, "copy", "--config",
+                              site.mailpushd.conf, here, server.url], stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True) as copying:
+        wait_until(lambda: int(server.sql("SELECT count(*) FROM mailpush_registration")) > 1,
+                   what="some that went over")
+        server.stop()
+        out, told = copying.communicate(timeout=120)
+    assert copying.returncode == 1 and "not all was copied" in told
+    read = int(re.match(r"(\d+) read: ", out)[1])
+    assert 0 < read < 601
     server.start()
-    assert counts(copy(bare_site, here, server.url))[0] == 600
-    assert_same(content(bare_site.mailpushd.dir / "registry.sqlite"), content_of(bare_site, server.url))
+    assert counts(copy(site, here, server.url))[:2] == (600 - read, 1)
+    assert_same(content(site.mailpushd.dir / "registry.sqlite"), content_of(site, server.url))

@@ -120,7 +120,7 @@ def wait_all_told(site, acknowledged, user_of):
 
 
 @pytest.mark.parametrize("end", ["kill9", "stop"])
-def test_what_was_acknowledged_is_told_after_mailpushd_ended(bare_site_for, chance, end):
+def test_what_was_acknowledged_is_pushed_after_mailpushd_ended(bare_site_for, chance, end):
     site = bare_site_for(**QUICK)
 
     def end_and_start():
@@ -130,7 +130,7 @@ def test_what_was_acknowledged_is_told_after_mailpushd_ended(bare_site_for, chan
     deliver_while(site, chance, end_and_start, 15)
 
 
-def test_what_was_acknowledged_is_told_after_apple_was_away(bare_site_for, chance):
+def test_what_was_acknowledged_is_pushed_after_apple_was_away(bare_site_for, chance):
     site = bare_site_for(**QUICK)
 
     def kill_and_start():
@@ -194,7 +194,7 @@ def recorded_site(cyrus_for, mailpushd, sim, tmp):
     recorder.close()
 
 
-def test_what_was_acknowledged_to_the_real_cyrus_is_told(recorded_site, chance):
+def test_what_was_acknowledged_to_the_real_cyrus_is_pushed(recorded_site, chance):
     site = recorded_site
     users = [site.create_user("Notes") for _ in range(8)]
     phones = [site.registered_phone(user, *MAILBOXES) for user in users]

@@ -1,11 +1,13 @@
 """Credentials in all their forms, and what happens when they are replaced, broken or out of time."""
 
 import os
+import re
 import shutil
 
 import pytest
 
 from apnssim import TOPIC, run, token_key
+from control import ctl, ctl_fine, ctl_json
 from mailsite import BarePhone, new_user
 from waiting import wait_until
 
@@ -289,6 +291,46 @@ def test_an_expired_certificate_holds_its_pushes_until_it_is_replaced(site_with,
     site.mailpushd.wait_log("alarm=credential-dates:main state=ends")
 
 
+@pytest.fixture
+def expired_site(site_with, files):
+    """Its certificate has expired, and one push waits for a new one."""
+    files.put(files.renewed("--days", "-3"))
+    site = site_with(certificate=files.certificate, key=files.key)
+    site.phone = BarePhone(new_user())
+    site.register(site.phone)
+    site.deliver(site.phone.user)
+    return site
+
+
+EXPIRED = r"certificate '\S+' expired on \d{4}-\d\d-\d\d, [23] days ago; renew it"
+
+
+def test_the_trace_names_an_expired_certificate_as_what_a_push_waits_for(expired_site):
+    [answer] = ctl_json(expired_site.mailpushd, "trace", expired_site.phone.user)
+    assert re.search(EXPIRED, answer["devices"][0]["because"])
+    assert re.search(f"a push is waiting: {EXPIRED}",
+                     ctl_fine(expired_site.mailpushd, "trace", expired_site.phone.user))
+
+
+def test_a_flush_says_that_an_expired_certificate_keeps_pushes_back(expired_site):
+    [answer] = ctl_json(expired_site.mailpushd, "queue", "flush")
+    [obstacle] = answer["cannot_go"]
+    assert answer["flushed"] == 0
+    assert (obstacle["why"], obstacle["count"], obstacle["topic"]) == ("trouble", 1, TOPIC)
+    assert re.search(EXPIRED, obstacle["meaning"])
+
+
+def test_a_test_push_names_an_expired_certificate(expired_site):
+    done = ctl(expired_site.mailpushd, "push", expired_site.phone.user)
+    assert done.returncode == 1
+    assert re.search(f"no answer yet: {EXPIRED}", done.stdout)
+
+
+def test_a_check_names_an_expired_certificate_once(expired_site):
+    done = ctl(expired_site.mailpushd, "cert", "check")
+    assert len(re.findall(EXPIRED, done.stdout)) == 1, done.stdout
+
+
 def test_a_certificate_that_expires_meanwhile_holds_its_pushes(site_with, files):
     files.put(files.renewed("--seconds", "-60:8"))
     site = site_with(certificate=files.certificate, key=files.key)
@@ -327,6 +369,14 @@ def test_a_new_file_that_is_not_valid_yet_takes_over_when_it_is(site, files):
     site.mailpushd.wait_log("credential in use credential=main", since=since, timeout=20)
     site.mailpushd.wait_log("alarm=credential-file:main state=ends")
     works(site, phone)
+
+
+def test_an_expiry_that_is_near_already_begins_and_does_not_worsen(site_with, files):
+    files.put(files.renewed("--days", "5"))
+    site = site_with(certificate=files.certificate, key=files.key)
+    site.mailpushd.wait_log("alarm=credential-expiry:main state=begins")
+    works(site, site.registered_phone())
+    assert not [line for line in site.mailpushd.lines() if "state=worsens" in line]
 
 
 def test_the_days_that_are_left_are_counted_from_thirty_on(site_with, files):

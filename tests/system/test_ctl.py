@@ -16,7 +16,7 @@ from apnssim import TOPIC, ZEROS
 from control import ask, ctl, ctl_binary, ctl_fine, ctl_json, get, wait_counted
 from mailpushd import REPOSITORY
 from mailsite import BarePhone, new_user
-from waiting import Lines, wait_until
+from waiting import TIMEOUT, Lines, wait_until
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
 HOUR = "1h"
@@ -32,8 +32,8 @@ def test_status_tells_what_happened(site):
     wait_counted(site.mailpushd, registrations=1, pushes=2)
     text = ctl_fine(site.mailpushd, "status")
     assert re.search(r"^mailpushd +\d+\.\d+\.\d+\S*, up .*, pid \d+$", text, flags=re.M)
-    assert re.search(r"^  ApplePushService +stream +register +\d+$", text, flags=re.M)
-    assert re.search(r"^  MessageNew +stream +urgent +1$", text, flags=re.M)
+    assert re.search(r"^  cyrus +ApplePushService +stream +register +\d+$", text, flags=re.M)
+    assert re.search(r"^  cyrus +MessageNew +stream +urgent +1$", text, flags=re.M)
     assert re.search(r"^Alarms +none$", text, flags=re.M)
     assert re.search(r"^Registrations +1: active 1, superseded 0, suspended 0, stopped 0$", text, flags=re.M)
     assert re.search(r"^  200 +2$", text, flags=re.M)
@@ -83,7 +83,7 @@ def test_devices_are_listed_with_what_apple_said(site):
     assert device["last_push"]["status"] == 200
     assert device["last_push"]["meaning"].startswith("Apple accepted it")
     text = ctl_fine(site.mailpushd, "devices", "--user", user)
-    assert re.search(rf"^{device['key']}  {user}  {device['token']}  active  2  .*: 200$", text,
+    assert re.search(rf"^{device['key'][:12]}  {user}  active  2  .*: 200$", text,
                      flags=re.M)
     assert phone.token not in text
 
@@ -96,7 +96,7 @@ def test_devices_are_listed_with_what_apple_said(site):
     assert whole["token"] == phone.token
 
 
-def test_devices_are_removed_and_not_told_any_more(site):
+def test_devices_are_removed_and_not_pushed_to_any_more(site):
     user = site.create_user()
     phone = site.registered_phone(user, "INBOX")
     [device] = ctl_json(site.mailpushd, "devices", "--user", user)
@@ -169,8 +169,9 @@ def test_many_devices_come_page_by_page(bare_site):
 def test_a_test_push_waits_for_the_answer_and_explains_it(site):
     user = site.create_user("Notes")
     phone = site.registered_phone(user, "INBOX", "Notes")
+    [device] = ctl_json(site.mailpushd, "devices", "--user", user)
     text = ctl_fine(site.mailpushd, "push", user)
-    assert text.startswith(f"{phone.token[:8]}... 200: Apple accepted it")
+    assert text.startswith(f"{device['key'][:12]} 200: Apple accepted it")
     site.told(phone, "INBOX")
     [answer] = ctl_json(site.mailpushd, "push", user, "--mailbox", "Notes")
     assert [device["status"] for device in answer["devices"]] == [200]
@@ -185,6 +186,7 @@ def test_a_test_push_that_apple_refuses_says_why(site, sim):
     done = ctl(site.mailpushd, "push", user)
     assert done.returncode == 1
     assert "410 Unregistered: the device token is no longer in use" in done.stdout
+    assert done.stdout.endswith("; its registration is forgotten\n")
     nobody = ctl(site.mailpushd, "push", user)
     assert nobody.returncode == 1
     assert f"user {user} has no registered device" in nobody.stderr
@@ -253,7 +255,7 @@ def test_what_waits_is_listed_and_flushed(slow_site):
     wait_queue(slow_site, [])
 
 
-def test_what_is_flushed_and_cannot_go_is_told_with_why(slow_site):
+def test_what_is_flushed_and_cannot_go_is_reported_with_why(slow_site):
     site = slow_site
     held, asleep = waiting_phone(site), waiting_phone(site)
     site.tell(notify.mail(asleep.user, event="MailboxDelete"))
@@ -270,7 +272,7 @@ def test_what_is_flushed_and_cannot_go_is_told_with_why(slow_site):
     assert "403 BadCertificate" in found["held", TOPIC][1]
 
 
-def test_what_is_flushed_and_cannot_go_is_told_to_people(slow_site):
+def test_what_is_flushed_and_cannot_go_is_shown_to_people(slow_site):
     phone = waiting_phone(slow_site)
     slow_site.tell(notify.mail(phone.user, event="MailboxDelete"))
     wait_until(lambda: [push["state"] for push in ctl_json(slow_site.mailpushd, "queue")]
@@ -339,49 +341,63 @@ def test_a_queue_command_says_what_it_needs(site):
 
 # ---- events ----
 
-def follow(daemon, *arguments):
-    process = subprocess.Popen(
-        [ctl_binary(), "--socket", daemon.control_socket, *arguments, "events", "--follow"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "LC_ALL": "C.UTF-8"})
-    return process
+@contextlib.contextmanager
+def follow(daemon, *arguments, command=("events", "--follow")):
+    """Until the end of the block, whatever that is."""
+    with subprocess.Popen(
+            [ctl_binary(), "--socket", daemon.control_socket, *arguments, *command],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "LC_ALL": "C.UTF-8"}) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def lines_of(process):
+    """What it prints, as it comes."""
+    lines = Lines()
+
+    def read():
+        for text in process.stdout:
+            lines.add(text)
+        lines.end()
+    threading.Thread(target=read, daemon=True).start()
+    return lines
+
+
+def deliver_until_followed(site, user, lines):
+    """It follows once it has seen one; what came before is not told again."""
+    while not len(lines):
+        site.deliver(user)
+        with contextlib.suppress(TimeoutError):
+            lines.wait(".", timeout=1)
 
 
 def test_events_and_pushes_are_followed(site):
     user = site.create_user()
     phone = site.registered_phone(user, "INBOX")
     with follow(site.mailpushd, "--json") as process:
-        # It follows once it has seen one; what came before is not told again.
         for line in deliveries(site, user, process):
             if line["kind"] == "push" and line["user"] == user:
                 break
         assert line["token"] == phone.token[:8] + "..."
         assert (line["status"], line["then"], line["mailboxes"]) == (200, "done", 1)
-        process.terminate()
 
 
 def test_what_follows_from_an_answer_stands_apart_from_its_reason(bare_site):
     marker, phone = bare_site.registered_phone(), bare_site.registered_phone()
     bare_site.sim.control(do="token", token=phone.token, status=410, reason="Unregistered")
     with follow(bare_site.mailpushd) as process:
-        lines = Lines()
-
-        def read():
-            for text in process.stdout:
-                lines.add(text)
-            lines.end()
-        threading.Thread(target=read, daemon=True).start()
+        lines = lines_of(process)
 
         def followed():
             bare_site.deliver(marker.user)
             return any("push " in text for text in lines.all())
-        try:
-            wait_until(followed, what="a push that is followed")
-            bare_site.deliver(phone.user)
-            lines.wait(rf" {phone.user} .*, mailboxes 1: 410 Unregistered \(forget, \d+ ms\)$")
-            lines.wait(rf" {marker.user} .*, mailboxes 1: 200 \(done, \d+ ms\)$")
-        finally:
-            process.terminate()
+        wait_until(followed, what="a push that is followed")
+        bare_site.deliver(phone.user)
+        lines.wait(rf" {phone.user} .*, mailboxes 1: 410 Unregistered \(forget, \d+ ms\)$")
+        lines.wait(rf" {marker.user} .*, mailboxes 1: 200 \(done, \d+ ms\)$")
 
 
 def test_the_time_of_a_push_is_not_that_of_another_s_answer(bare_site):
@@ -401,19 +417,8 @@ def test_the_time_of_a_push_is_not_that_of_another_s_answer(bare_site):
 
 
 def deliveries(site, user, process):
-    lines = Lines()
-
-    def read():
-        for text in process.stdout:
-            lines.add(text)
-        lines.end()
-    threading.Thread(target=read, daemon=True).start()
-    while not len(lines):
-        site.deliver(user)
-        try:
-            lines.wait(".", timeout=1)
-        except TimeoutError:
-            continue
+    lines = lines_of(process)
+    deliver_until_followed(site, user, lines)
     lines.wait('"kind":"push"')
     first = json.loads(lines.all()[0])
     assert first["kind"] in ("event", "push")
@@ -421,11 +426,11 @@ def deliveries(site, user, process):
 
 
 def test_following_ends_with_the_daemon(site):
-    process = follow(site.mailpushd)
-    wait_until(lambda: site.mailpushd.control_socket.exists(), what="the socket")
-    assert get(site.mailpushd, "/healthz")
-    site.mailpushd.stop()
-    out, err = process.communicate(timeout=20)
+    with follow(site.mailpushd) as process:
+        wait_until(lambda: site.mailpushd.control_socket.exists(), what="the socket")
+        assert get(site.mailpushd, "/healthz")
+        site.mailpushd.stop()
+        out, err = process.communicate(timeout=TIMEOUT)
     assert out == ""
     assert "mailpushd" in err
 
@@ -488,7 +493,7 @@ def test_a_certificate_that_is_out_of_its_time_fails_the_check(bare_site_for, si
     assert "-" not in re.search("main, [^,]*, (.*)", ctl_fine(daemon, "status")).group(1).split(":")[0]
 
 
-def test_a_file_that_is_newer_than_what_is_in_force_is_told(bare_site, sim):
+def test_a_file_that_is_newer_than_what_is_in_force_is_reported(bare_site, sim):
     daemon = bare_site.mailpushd
     certificate, key = sim.add_client("renewed", TOPIC)
     daemon.credentials["main"] = {"certificate": daemon.dir / "c.pem", "key": daemon.dir / "k.pem"}
@@ -506,7 +511,7 @@ def test_a_file_that_is_newer_than_what_is_in_force_is_told(bare_site, sim):
 
 # ---- config and log level ----
 
-def test_settings_are_told_with_where_they_come_from(site):
+def test_settings_are_shown_with_where_they_come_from(site):
     text = ctl_fine(site.mailpushd, "config")
     conf = site.mailpushd.conf
     number = 1 + next(n for n, line in enumerate(conf.read_text().splitlines())
@@ -538,7 +543,25 @@ def test_the_log_level_changes_while_it_runs(bare_site):
 
 # ---- exit codes and trouble ----
 
-def test_a_daemon_that_is_down_is_told_with_what_to_do(bare_site_for):
+@pytest.mark.parametrize("command", [["events", "--follow"], ["trace", "USER", "--follow"], ["top"]])
+def test_a_daemon_that_ends_is_no_longer_followed(bare_site, command):
+    phone = bare_site.registered_phone()
+    command = [phone.user if word == "USER" else word for word in command]
+    with follow(bare_site.mailpushd, "--json", command=command) as process:
+        deliver_until_followed(bare_site, phone.user, lines_of(process))
+        bare_site.mailpushd.kill()
+        said = process.stderr.read()
+        process.wait(TIMEOUT)
+    assert process.returncode == 3 and "mailpushctl: mailpushd " in said
+
+
+def test_a_path_of_a_socket_that_is_too_long_is_said_to_be_so(tmp):
+    for command in (["status"], ["events", "--follow"]):
+        done = subprocess.run([ctl_binary(), "--socket", "/" + "x" * 199, *command], capture_output=True, text=True)
+        assert done.returncode == 1 and "the path of the control socket is too long" in done.stderr
+
+
+def test_a_daemon_that_is_down_is_reported_with_what_to_do(bare_site_for):
     site = bare_site_for(start=False)
     for command in (["status"], ["devices"], ["events", "--follow"], ["push", "alice"]):
         done = ctl(site.mailpushd, *command)
@@ -548,7 +571,7 @@ def test_a_daemon_that_is_down_is_told_with_what_to_do(bare_site_for):
 
 
 @AS_ROOT
-def test_a_user_who_may_not_ask_is_told_so(bare_site_for):
+def test_a_user_who_may_not_ask_gets_the_reason(bare_site_for):
     site = bare_site_for(control_mode="0666")
     nobody = ["setpriv", "--reuid=nobody", "--regid=65534", "--clear-groups"]
     for _ in range(2):
@@ -560,11 +583,21 @@ def test_a_user_who_may_not_ask_is_told_so(bare_site_for):
 
 @pytest.mark.parametrize("arguments, why", [
     ([], "no command is given"), (["dance"], "no command 'dance'"), (["cert"], "inspect or check"),
-    (["status", "now"], "unexpected argument 'now'"), (["push"], "is missing"),
+    (["status", "now"], "unexpected argument 'now'"), (["push"], "the user is missing; usage: mailpushctl push USER [--mailbox M];"),
+    (["user", "export"], "the user is missing; usage: mailpushctl user export U;"),
+    (["user", "remove"], "the user is missing; usage: mailpushctl user remove U --yes;"),
+    (["trace"], "the user is missing; usage: mailpushctl trace USER [--since 2h];"),
+    (["import"], "the file to import is missing; usage: mailpushctl import [--from xapsd|sql] FILE;"),
+    (["copy"], "the registry to copy from is missing; usage: mailpushctl copy [--last] FROM TO;"),
+    (["copy", "a"], "the registry to copy to is missing;"),
+    (["cert", "inspect"], "the file to examine is missing;"), (["log-level"], "the level is missing;"),
+    (["devices", "show"], "the key of a registration is missing; usage: mailpushctl devices show KEY;"),
+    (["complete"], "'users' or 'keys' is missing;"),
+    (["complete", "users"], "the beginning of the word to complete is missing;"),
     (["status", "--user", "x"], "does not take"), (["devices", "--limit", "0"], "--limit '0'"),
     (["--colour"], "colour"),
 ])
-def test_a_wrong_command_line_is_told_so(bare_site_for, arguments, why):
+def test_a_wrong_command_line_is_reported(bare_site_for, arguments, why):
     done = ctl(bare_site_for(start=False).mailpushd, *arguments)
     assert done.returncode == 2 and why in done.stderr and done.stdout == ""
 
@@ -595,7 +628,7 @@ def test_the_tables_of_a_registry_are_made_by_hand(bare_site_for):
     assert made and all(text in sql for text in made)
 
 
-def test_a_kind_of_registry_that_there_is_not_is_told(bare_site_for):
+def test_a_kind_of_registry_that_there_is_not_is_reported(bare_site_for):
     daemon = bare_site_for(start=False).mailpushd
     done = ctl(daemon, "schema", "oracle")
     assert done.returncode == 2 and "no kind of registry 'oracle'; write sqlite" in done.stderr
@@ -665,12 +698,14 @@ def test_bash_completes_every_command_and_every_option_of_each(bare_site_for):
                   "TAKES_LIMIT": ["--limit"], "TAKES_FOLLOW": ["--follow"], "TAKES_ALL": ["--all"],
                   "TAKES_ONLINE": ["--online"], "TAKES_PASSPHRASE": ["--passphrase-file"],
                   "TAKES_CONFIG": ["--config"], "TAKES_CYRUS_CONF": ["--cyrus-conf"],
+                  "TAKES_DOVECOT_CONF": ["--dovecot-conf"],
                   "TAKES_FORGOTTEN": ["--forgotten"],
                   "TAKES_PROBLEMS": ["--problems"], "TAKES_TOPIC": ["--topic"],
                   "TAKES_STATE": ["--state"], "TAKES_YES": ["--yes"], "TAKES_FROM": ["--from"],
                   "TAKES_COLUMNS": ["--columns"], "TAKES_DRY_RUN": ["--dry-run"],
                   "TAKES_CONFIRMED": ["--confirmed"], "TAKES_PASSWORD": ["--password-file"],
-                  "TAKES_FROM_PASSWORD": ["--from-password-file"], "TAKES_LAST": ["--last"]}
+                  "TAKES_FROM_PASSWORD": ["--from-password-file"], "TAKES_LAST": ["--last"],
+                  "TAKES_SINCE": ["--since"]}
         options = sum((wanted[name] for name in re.split(r"\s*\|\s*", mask) if name != "0"), [])
         [offered] = completions(f"{command} --")
         assert set(offered) == {*options, "--json", "--socket", "--help", "--version"}, command

@@ -166,7 +166,7 @@ def test_files_that_do_not_fit_each_other_are_said_not_to(daemon, rsa, sim):
     assert text.count("NOT USABLE") == 2
 
 
-def test_of_many_files_each_finds_its_own(daemon, rsa, sim):
+def test_each_of_many_files_finds_its_own(daemon, rsa, sim):
     first, second, third, fourth = inspected(
         daemon, rsa[1], sim.client_cert, sim.client_key, rsa[0])
     assert first["certificates"] == [str(rsa[0])] and fourth["key"] == str(rsa[1])

@@ -301,7 +301,7 @@ def test_a_row_of_the_table_is_what_a_phone_registers(site_for, row):
 
 # ---- others' mailboxes, other handlers ----
 
-def test_who_is_in_a_group_is_told_by_the_acl(cyrus_as_told, daemon_as_told, join):
+def test_members_of_a_group_are_pushed_to_by_the_acl(cyrus_as_told, daemon_as_told, join):
     server = cyrus_as_told(virtdomains="userid")
     daemon = daemon_as_told(server, "group \"staff\"")
     site = join(server, daemon)

@@ -94,7 +94,7 @@ def test_the_sockets_belong_to_the_group_of_the_mail_server(site):
         assert path.stat().st_mode & 0o777 == 0o660
 
 
-# ---- what is not ours ----
+# ---- notifications for other programs ----
 
 def test_notifications_of_other_classes_are_acknowledged_and_named_once(site):
     for _ in range(3):
@@ -106,7 +106,7 @@ def test_notifications_of_other_classes_are_acknowledged_and_named_once(site):
     phone = site.registered_phone()
     notify.send(site.mailpushd.notify_socket, notify.datagram(notify.mail(phone.user)))
     site.told(phone, "INBOX")
-    lines = [line for line in site.mailpushd.lines() if "not ours" in line]
+    lines = [line for line in site.mailpushd.lines() if "for other programs" in line]
     assert [line.rpartition("class=")[2] for line in lines] == ["SIEVE", "MAIL"]
 
 
@@ -639,7 +639,7 @@ def test_the_log_does_not_tell_tokens_or_account_ids(site):
     assert phone.account_id[:10] not in text
 
 
-def test_a_mailbox_registered_by_two_names_is_told_by_both(site):
+def test_a_mailbox_registered_by_two_names_is_pushed_by_both(site):
     phone = site.registered_phone("INBOX", "inbox", "Notes")
     site.deliver(phone.user)
     push, = site.told(phone, "INBOX", "inbox")

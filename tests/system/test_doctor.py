@@ -52,7 +52,7 @@ def test_the_daemon_is_found_by_the_configuration(ward):
     assert "\nok   daemon " in text
 
 
-def test_a_configuration_that_is_wrong_is_told(ward):
+def test_a_configuration_that_is_wrong_is_reported(ward):
     site = ward()
     with site.mailpushd.conf.open("a") as file:
         file.write("colour = red\n")
@@ -65,7 +65,7 @@ def test_a_configuration_that_is_wrong_is_told(ward):
     assert "--config" in finding["why"]
 
 
-def test_settings_that_are_not_in_force_are_told(ward):
+def test_settings_that_are_not_in_force_are_reported(ward):
     site = ward()
     site.mailpushd.write_conf(deferred_delay="7s")
     [finding] = wait_found(site.mailpushd, ("settings", "warn"))
@@ -74,7 +74,7 @@ def test_settings_that_are_not_in_force_are_told(ward):
     wait_found(site.mailpushd)
 
 
-def test_an_alarm_that_stands_is_told(ward, tmp, sim):
+def test_an_alarm_that_stands_is_reported(ward, tmp, sim):
     site = ward()
     (tmp / "c.pem").write_bytes(sim.client_cert.read_bytes())
     (tmp / "k.pem").write_bytes(sim.client_key.read_bytes())

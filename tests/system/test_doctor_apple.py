@@ -27,7 +27,7 @@ def test_a_credential_that_apple_refuses_is_found(ward, sim):
     ({"apns_host": "no-such-host.invalid"}, "cannot resolve 'no-such-host.invalid'"),
     ({"apns_ca_file": None}, "the server's certificate is not trusted"),
     ({"apns_port": 1}, "Connection refused")])
-def test_why_the_daemon_cannot_ask_apple_is_told(ward, settings, why):
+def test_why_the_daemon_cannot_ask_apple_is_reported(ward, settings, why):
     site = ward(**settings)
     ill = wait_found(site.mailpushd, ("alarm", "fail"), ("credential", "fail"))
     assert all(why in f["why"] for f in ill), ill

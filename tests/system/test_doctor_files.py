@@ -86,7 +86,7 @@ def test_a_file_that_the_daemon_cannot_read_is_found(ward, tmp, etc):
 
 
 @pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
-def test_a_key_that_others_can_read_is_told(ward, etc, is_running):
+def test_a_key_that_others_can_read_is_reported(ward, etc, is_running):
     site = ward(start=False)
     with_credential_of(etc, site)
     (etc / "key.pem").chmod(0o644)
@@ -163,7 +163,7 @@ def test_without_the_daemon_what_its_user_may_not_read_is_found(ward, tmp, sim, 
 
 @AS_ROOT
 @pytest.mark.parametrize("size, level", [("8m", "fail"), ("64m", "warn"), ("600m", "ok")])
-def test_a_disk_that_is_nearly_full_is_told(ward, tmp, size, level):
+def test_a_disk_that_is_nearly_full_is_reported(ward, tmp, size, level):
     site = ward(start=False)
     (tmp / "small").mkdir()
     site.mailpushd.write_conf(registry=f"sqlite:{tmp}/small/registry.sqlite")

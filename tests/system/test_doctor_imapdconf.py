@@ -56,7 +56,7 @@ def test_datagrams_to_the_stream_socket_are_found(ward):
     assert finding["line"] == f"notifysocket: dlist:{site.mailpushd.stream_socket}"
 
 
-def test_a_socket_by_way_of_a_symbolic_link_is_ours(ward, tmp):
+def test_a_socket_by_way_of_a_symbolic_link_is_mailpushds(ward, tmp):
     site = ward()
     (tmp / "link").symlink_to(site.mailpushd.stream_socket.parent)
     put(imapd_conf(site), f"notifysocket: dlist:{tmp}/link/{site.mailpushd.stream_socket.name}")
@@ -86,7 +86,7 @@ def test_ways_of_writing_that_cyrus_takes_are_no_faults(ward):
     wait_found(site.mailpushd)
 
 
-def test_a_line_is_told_where_it_stands_also_if_it_is_included(ward):
+def test_a_line_is_reported_where_it_stands_also_if_it_is_included(ward):
     site = ward()
     included = site.cyrus.dir / "events.conf"
     included.write_text("event_groups: message\n")
@@ -127,7 +127,7 @@ def test_push_that_is_offered_without_events_is_found(private_cyrus, mailpushd):
     assert named(findings) == [("event_notifier", "fail"), *is_hidden]
 
 
-def test_notifications_that_mailpushd_would_drop_are_told(ward):
+def test_notifications_that_mailpushd_would_drop_are_reported(ward):
     site = ward()
     put(imapd_conf(site), "sievenotifier: mailto")
     wait_found(site.mailpushd, ("forward_socket", "warn"))
@@ -136,7 +136,7 @@ def test_notifications_that_mailpushd_would_drop_are_told(ward):
     wait_found(site.mailpushd)
 
 
-def test_another_servername_is_told(ward):
+def test_another_servername_is_reported(ward):
     site = ward()
     put(imapd_conf(site), "servername: mail.example.net")
     [finding] = wait_found(site.mailpushd, ("site", "warn"))
@@ -152,7 +152,7 @@ def test_another_servername_is_told(ward):
     (b"@include: /no/such\n", "cannot open /no/such"),
     (b"x: " + b"y" * (2 * 1024 * 1024), "is larger than"),
 ], ids=["a NUL", "binary", "a wrong value", "a missing file", "too long"])
-def test_an_imapd_conf_that_is_none_is_told(ward, text, why):
+def test_an_imapd_conf_that_is_none_is_reported(ward, text, why):
     site = ward(start=False)
     imapd_conf(site).write_bytes(text)
     ill = found(site.mailpushd)
@@ -171,7 +171,7 @@ def test_a_hostile_imapd_conf_cannot_steer_the_terminal(ward):
     assert status == 1 and "%s%n%s" in [f["why"] for f in findings]
 
 
-def test_a_service_that_reads_another_imapd_conf_is_told(ward):
+def test_a_service_that_reads_another_imapd_conf_is_reported(ward):
     site = ward()
     edit(site.cyrus.dir / "cyrus.conf", f"lmtpd -C {imapd_conf(site)}", "lmtpd")
     [finding] = wait_found(site.mailpushd, ("cyrus.conf", "warn"))
@@ -185,7 +185,7 @@ def test_notifyd_on_our_socket_is_found(ward):
     assert "belongs to both mailpushd and the service notify" in finding["why"]
 
 
-def test_a_missing_cyrus_conf_is_told_and_another_can_be_named(ward, tmp):
+def test_a_missing_cyrus_conf_is_reported_and_another_can_be_named(ward, tmp):
     site = ward()
     other = tmp / "services"
     other.write_text((site.cyrus.dir / "cyrus.conf").read_text())

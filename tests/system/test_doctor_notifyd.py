@@ -155,7 +155,7 @@ def test_a_spool_that_is_missing_or_not_set_is_found(notifyd_ward):
 
 @AS_ROOT
 @pytest.mark.parametrize("length, level", [(10, "warn"), (512, "ok")])
-def test_few_datagrams_that_may_wait_are_told(ward, length, level):
+def test_few_datagrams_that_may_wait_are_reported(ward, length, level):
     """The kernel's setting belongs to a network namespace."""
     site = ward(cyrus={"transport": "datagram"})
     inside = ["unshare", "--net", "sh", "-c",

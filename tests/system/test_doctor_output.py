@@ -46,7 +46,7 @@ def test_a_user_comes_first(ward):
 
 
 @AS_ROOT
-def test_who_may_look_at_next_to_nothing_is_told_so_and_by_the_exit_status(ward):
+def test_who_may_look_at_next_to_nothing_reads_it_and_in_the_exit_status(ward):
     site = ward()
     site.mailpushd.conf.chmod(0o600)
     status, findings = examine(site.mailpushd, wrapper=NOBODY)
@@ -56,6 +56,25 @@ def test_who_may_look_at_next_to_nothing_is_told_so_and_by_the_exit_status(ward)
         assert re.search(r"were not examined: run mailpushctl doctor as root$", finding["why"])
     assert ctl(site.mailpushd, "doctor", "--config", site.mailpushd.conf,
                wrapper=NOBODY).returncode == 4
+
+
+@AS_ROOT
+def test_who_may_not_read_a_file_that_mailpush_conf_names_reads_it(ward, tmp):
+    site = ward()
+    included, tokens = tmp / "more.conf", tmp / "tokens"
+    included.write_text("")
+    tokens.write_text("alice:" + 32 * "a" + "\n")
+    included.chmod(0o600)
+    tokens.chmod(0o600)
+    for settings, named_file in (({"include": included}, included),
+                                 ({"include": "", "http_listen": "127.0.0.1:9105",
+                                   "page_login": f"token:{tokens}"}, tokens)):
+        site.mailpushd.write_conf(**settings)
+        status, findings = examine(site.mailpushd, wrapper=NOBODY)
+        [finding] = [f for f in findings if f["check"] == "mailpush.conf"]
+        assert (status, finding["level"]) == (4, "warn")
+        assert str(named_file) in finding["why"] and "daemon's user" not in finding["why"]
+        assert finding["why"].endswith("were not examined: run mailpushctl doctor as root")
 
 
 @AS_ROOT

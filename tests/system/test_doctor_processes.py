@@ -82,7 +82,7 @@ def test_a_file_that_is_included_counts_too(ward):
     assert "aps_topic" not in finding["why"]        # that stands in another file
 
 
-def test_a_file_from_the_future_is_told(ward):
+def test_a_file_from_the_future_is_reported(ward):
     later = time.time() + 86400
     os.utime(ward.imapd_conf, (later, later))
     finding = ward.finding()
@@ -91,7 +91,7 @@ def test_a_file_from_the_future_is_told(ward):
     assert ward.finding()["level"] == "ok"
 
 
-def test_a_cyrus_that_is_not_there_is_told(ward):
+def test_a_cyrus_that_is_not_there_is_reported(ward):
     ward.cyrus.stop()
     finding = ward.finding()
     assert finding["level"] == "warn"

@@ -47,7 +47,7 @@ def test_a_user_who_is_not_allowed_is_found(ward):
 
 
 @AS_ROOT
-def test_events_that_were_refused_are_told(ward):
+def test_events_that_were_refused_are_reported(ward):
     site = ward(allowed_users=["root"])
     site.cyrus.create_user(user := new_user())
     site.cyrus.deliver(user)
@@ -55,7 +55,7 @@ def test_events_that_were_refused_are_told(ward):
     wait_found(site.mailpushd, ("allowed_users", "fail"), ("events", "warn"))
 
 
-def test_a_user_who_is_not_there_is_told(ward):
+def test_a_user_who_is_not_there_is_reported(ward):
     site = ward()
     put(imapd_conf(site), "cyrus_user: no-such-user")
     [finding] = wait_found(site.mailpushd, ("permissions", "warn"))

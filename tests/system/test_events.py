@@ -61,25 +61,25 @@ def home(site):
 
 # ---- new messages ----
 
-def test_a_delivery_to_the_inbox_is_told(home):
+def test_a_delivery_to_the_inbox_is_pushed(home):
     home.deliver()
     home.told("INBOX")
     home.wait_event("MessageNew", "", "urgent")
 
 
-def test_a_delivery_to_a_folder_with_a_foreign_name_is_told(home):
+def test_a_delivery_to_a_folder_with_a_foreign_name_is_pushed(home):
     home.deliver(FOLDER)
     home.told(FOLDER)
 
 
-def test_a_delivery_to_a_folder_that_is_not_watched_is_not_told(home):
+def test_a_delivery_to_a_folder_that_is_not_watched_is_not_pushed(home):
     home.deliver(UNWATCHED)
     home.wait_event("MessageNew", UNWATCHED, "urgent")
     home.deliver(MARKER)
     home.told(MARKER)
 
 
-def test_new_mail_is_told_at_once_and_takes_along_what_waits(site_for, transport):
+def test_new_mail_is_pushed_at_once_and_takes_along_what_waits(site_for, transport):
     home = Home(site_for(cyrus={"transport": transport}))
     home.site.mailpushd.write_conf(deferred_delay="1h")
     home.site.mailpushd.restart()
@@ -92,19 +92,19 @@ def test_new_mail_is_told_at_once_and_takes_along_what_waits(site_for, transport
 
 # ---- what another device does ----
 
-def test_an_append_is_told(home):
+def test_an_append_is_pushed(home):
     home.device.append(FOLDER)
     home.told(FOLDER)
     home.wait_event("MessageAppend", FOLDER, "deferred")
 
 
-def test_a_message_read_elsewhere_is_told(home):
+def test_a_message_read_elsewhere_is_pushed(home):
     home.device.fetch("1")
     home.told("INBOX")
     home.wait_event("MessageRead", "", "deferred")
 
 
-def test_a_message_marked_unread_is_told(home):
+def test_a_message_marked_unread_is_pushed(home):
     home.device.fetch("1")
     home.told("INBOX")
     home.device.store("1", "-FLAGS", "\\Seen")
@@ -112,37 +112,37 @@ def test_a_message_marked_unread_is_told(home):
     home.wait_event("FlagsClear", "", "deferred")
 
 
-def test_a_message_marked_deleted_is_told(home):
+def test_a_message_marked_deleted_is_pushed(home):
     home.device.store("1", "+FLAGS", "\\Deleted")
     home.told("INBOX")
     home.wait_event("MessageTrash", "", "deferred")
 
 
-def test_a_flag_is_not_told(home):
+def test_a_flag_is_not_pushed(home):
     home.device.store("1", "+FLAGS", "\\Flagged", "$Foo")
     home.told_nothing_of("FlagsSet")
 
 
-def test_a_flag_taken_away_is_not_told(home):
+def test_a_flag_taken_away_is_not_pushed(home):
     home.device.store("1", "+FLAGS", "\\Flagged")
     home.device.store("1", "-FLAGS", "\\Flagged")
     home.told_nothing_of("FlagsClear")
 
 
-def test_a_copy_is_told_of_where_it_went(home):
+def test_a_copy_is_pushed_for_where_it_went(home):
     home.device.copy("1", FOLDER)
     home.told(FOLDER)
     home.wait_event("MessageCopy", FOLDER, "deferred")
 
 
-def test_a_move_is_told_of_both_ends(home):
+def test_a_move_is_pushed_for_both_ends(home):
     home.device.move("1", FOLDER)
     home.told("INBOX", FOLDER)
     home.wait_event("MessageMove", FOLDER, "deferred")
     home.wait_event("MessageExpunge", "", "deferred")
 
 
-def test_a_move_out_of_sight_is_told_of_where_it_was(home):
+def test_a_move_out_of_sight_is_pushed_for_where_it_was(home):
     home.device.move("1", UNWATCHED)
     home.told("INBOX")
 
@@ -154,7 +154,7 @@ def test_a_rename_of_the_inbox_is_a_move_of_what_is_in_it(home):
     home.wait_event("MessageExpunge", "", "deferred")
 
 
-def test_an_expunge_is_told(home):
+def test_an_expunge_is_pushed(home):
     home.device.store("1", "+FLAGS", "\\Deleted")
     home.told("INBOX")
     home.device.expunge()
@@ -170,7 +170,7 @@ def test_a_message_cannot_be_replaced(home):
 
 
 @pytest.mark.skipif(not is_since(3, 10), reason="Cyrus offers it from 3.10 on")
-def test_a_replaced_message_is_told(home):
+def test_a_replaced_message_is_pushed(home):
     """As a program does with the draft that is being written."""
     assert "REPLACE" in home.device.capabilities()
     home.device.replace("1", "INBOX")
@@ -180,7 +180,7 @@ def test_a_replaced_message_is_told(home):
 
 
 @pytest.mark.skipif(not is_since(3, 10), reason="Cyrus offers it from 3.10 on")
-def test_a_message_replaced_by_one_elsewhere_is_told_of_both_ends(home):
+def test_a_message_replaced_by_one_elsewhere_is_pushed_for_both_ends(home):
     home.device.replace("1", FOLDER)
     home.told("INBOX", FOLDER)
     home.wait_event("MessageAppend", FOLDER, "deferred")
@@ -189,7 +189,7 @@ def test_a_message_replaced_by_one_elsewhere_is_told_of_both_ends(home):
 
 # ---- folders and accounts that go ----
 
-def test_a_deleted_folder_is_told_no_more_until_the_phone_registers_again(home):
+def test_a_deleted_folder_is_pushed_no_more_until_the_phone_registers_again(home):
     home.device.delete(FOLDER)
     home.wait_event("MailboxDelete", FOLDER, "delete")
     home.site.cyrus.create_folder(home.user, FOLDER)
@@ -203,14 +203,14 @@ def test_a_deleted_folder_is_told_no_more_until_the_phone_registers_again(home):
     home.told(FOLDER)
 
 
-def test_a_renamed_folder_is_told_by_the_name_that_the_phone_knows(home):
+def test_a_renamed_folder_is_pushed_by_the_name_that_the_phone_knows(home):
     home.device.rename(FOLDER, "Archiv")
     home.wait_event("MailboxRename", "Archiv", "rename")
     home.device.append("Archiv")
     home.told(FOLDER)
 
 
-def test_a_folder_below_a_renamed_one_is_told_by_the_name_that_the_phone_knows(site):
+def test_a_folder_below_a_renamed_one_is_pushed_by_the_name_that_the_phone_knows(site):
     user = site.create_user("Projects", ("Projects", "2026"), "Projects2")
     below, beside = site.cyrus.client_name("Projects", "2026"), "Projects2"
     phone = site.registered_phone(user, "INBOX", below, beside)

@@ -74,7 +74,7 @@ def test_each_life_goes_on_where_the_former_one_died(full_site, fault):
 
 
 @pytest.mark.parametrize("urgent", (PHONES, 1))
-def test_a_push_that_is_deadly_keeps_no_other_from_being_told(full_site_for, urgent):
+def test_a_push_that_is_deadly_keeps_no_other_from_being_pushed(full_site_for, urgent):
     """Of all that are urgent, or the only urgent one beside those that are deferred."""
     site = full_site_for(urgent)
     deadly, *others = site.phones

@@ -1,4 +1,4 @@
-"""What comes to our sockets and is not ours reaches the program that it is meant for."""
+"""Notifications for other programs, which come to our sockets, reach them."""
 
 import contextlib
 import os
@@ -92,7 +92,7 @@ def test_what_cyrus_says_beside_events_reaches_its_notifyd(notifying_site_for):
     phone = site.registered_phone(user, "INBOX", "Notes")
     check_notified(site, user)
     site.told(phone, "INBOX")
-    assert not [line for line in site.mailpushd.lines() if "not ours" in line]
+    assert not [line for line in site.mailpushd.lines() if "for other programs" in line]
 
 
 def test_it_does_so_through_a_second_daemon_as_well(notifying_site_for, mailpushd, cyrus_for,
@@ -248,7 +248,7 @@ def test_what_comes_while_the_target_is_away_waits_for_it(bare_site_for, mailpus
     target.start()
     site.mailpushd.wait_log("alarm=forward state=ends")
     target.wait_log("class=THREE")
-    named = [line.rpartition("class=")[2] for line in target.lines() if "not ours" in line]
+    named = [line.rpartition("class=")[2] for line in target.lines() if "for other programs" in line]
     assert named == ["ONE", "TWO", "THREE"]
 
 
@@ -268,7 +268,7 @@ def test_a_target_that_never_answers_holds_up_nobody(bare_site_for, tmp):
     site.mailpushd.wait_log("could not be passed on before the end are lost count=[0-9]+ ")
 
 
-def test_a_target_that_refuses_is_told_of_in_the_log(bare_site_for, tmp):
+def test_a_target_that_refuses_is_in_the_log(bare_site_for, tmp):
     site = bare_site_for(forward_socket=f"dlist:{tmp}/target", log_level="info")
     request, _ = sieve_mail(new_user())
     with requests_at(tmp / "target") as target:
@@ -314,7 +314,7 @@ def test_a_class_is_shown_as_harmless_text(bare_site):
         request = b"NOTIFY %(CLASS " + name + b" MESSAGE hi)\r\n"
         assert notify.ask(site.mailpushd.stream_socket, request) == b"OK ()\r\n"
     for shown in ('"a b"', r"\?\[2J\?x", r"\?\?\?x", "L" * 64):
-        site.mailpushd.wait_log(f"not ours, dropped .* class={shown}$")
+        site.mailpushd.wait_log(f"for other programs, dropped .* class={shown}$")
 
 
 def test_many_classes_do_not_fill_the_log(bare_site):
@@ -322,14 +322,14 @@ def test_many_classes_do_not_fill_the_log(bare_site):
         request, _ = sieve_mail("alice", f"CLASS{n}")
         assert notify.ask(bare_site.mailpushd.stream_socket, request) == b"OK ()\r\n"
     assert bare_site.mailpushd.stop() == 0
-    bare_site.mailpushd.wait_log("notifications that are not ours were dropped count=100$")
-    assert sum("not ours, dropped" in line for line in bare_site.mailpushd.lines()) == 16
+    bare_site.mailpushd.wait_log("notifications for other programs were dropped count=100$")
+    assert sum("for other programs, dropped" in line for line in bare_site.mailpushd.lines()) == 16
 
 
 # ---- to ourselves ----
 
 @pytest.mark.parametrize("target", ["{dir}/notify", "dlist:{dir}/cyrus"])
-def test_to_pass_on_to_ourselves_is_a_mistake(bare_site_for, tmp, target):
+def test_passing_on_to_mailpushd_itself_is_a_mistake(bare_site_for, tmp, target):
     (tmp / "link").symlink_to(tmp / "d0", target_is_directory=True)
     path = target.format(dir=tmp / "link")
     with pytest.raises(RuntimeError, match="forward_socket '.*' is our own (notify|stream)_socket"):

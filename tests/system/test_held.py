@@ -67,7 +67,7 @@ def reload(site):
 
 
 @pytest.mark.parametrize("request_one", [push, flush, check, reload])
-def test_whoever_asks_need_not_wait_for_the_next_probe(site, request_one):
+def test_who_asks_need_not_wait_for_the_next_probe(site, request_one):
     """Which comes after five minutes."""
     refuse(site, False)
     request_one(site)
@@ -244,7 +244,7 @@ def test_who_asks_after_another_waits_for_ten_seconds(two, first, second):
         two.mailpushd.stop()
 
 
-def test_who_asks_in_all_ways_at_once_is_told_of_each_credential(two):
+def test_who_asks_in_all_ways_at_once_reads_of_each_credential(two):
     before, began, since = probes(two), time.time(), len(two.mailpushd.log)
     with concurrent.futures.ThreadPoolExecutor() as background:
         checked, pushed = background.submit(check, two), background.submit(push, two)
@@ -257,7 +257,10 @@ def test_who_asks_in_all_ways_at_once_is_told_of_each_credential(two):
                               checked.result().stdout)) == 2
         assert len(re.findall(f"{WORDS}.*; it is tried next .*, \\d push(?:es)? waits?",
                               pushed.result().stdout)) == 2
-    assert sorted(held["credential"] for held in flushed) == sorted(CREDENTIALS)
+    # The attempt that another of them asked for may be at Apple when the queue is looked at.
+    waiting = [one for one in flushed if one["why"] != "in_flight"]
+    assert sum(one["count"] for one in flushed) == len(CREDENTIALS)
+    assert {held["credential"] for held in waiting} <= set(CREDENTIALS)
     assert all(held["held_since"] < began and held["next_try"] and
-               "403 BadCertificate" in held["meaning"] for held in flushed)
+               "403 BadCertificate" in held["meaning"] for held in waiting)
     assert_seldom(two, before, began)

@@ -15,20 +15,25 @@ def site(site_for):
 
 
 class JmapHome(Home):
-    """A home whose folders are renamed by JMAP; each was seen by the daemon, or none."""
+    """A home whose folders are renamed by JMAP; each was seen by the daemon, unless `seen` names them."""
 
-    def __init__(self, site, *watched, is_seen=True):
+    def __init__(self, site, *watched, seen=None):
         super().__init__(site, *watched)
         self.jmap = Jmap(site.cyrus, self.user)
-        for folder in watched if is_seen else ():
+        for folder in watched if seen is None else seen:
             self.append(folder)
             self.told(folder)
 
     def rename(self, old, new):
         self.jmap.update(self.jmap.folders()[old], name=new)
 
+    def swap(self, one, other):
+        self.rename(one, "Between")
+        self.rename(other, one)
+        self.rename("Between", other)
 
-def test_a_folder_that_was_renamed_is_told_by_the_name_that_the_phone_knows(site):
+
+def test_a_folder_that_was_renamed_is_pushed_by_the_name_that_the_phone_knows(site):
     home = JmapHome(site, "Notes")
     home.rename("Notes", "Archive")
     home.append("Archive")
@@ -40,7 +45,7 @@ def test_a_folder_that_was_renamed_is_told_by_the_name_that_the_phone_knows(site
     home.told("Notes")
 
 
-def test_a_folder_that_was_moved_below_another_is_told(site):
+def test_a_folder_that_was_moved_below_another_is_pushed(site):
     home = JmapHome(site, "Notes", "Work")
     folders = home.jmap.folders()
     home.jmap.update(folders["Notes"], parentId=folders["Work"])
@@ -50,7 +55,7 @@ def test_a_folder_that_was_moved_below_another_is_told(site):
     home.told("Work")
 
 
-def test_of_a_folder_that_was_renamed_what_is_below_is_told(site):
+def test_what_is_below_a_folder_that_was_renamed_is_pushed(site):
     home = JmapHome(site, "Work", ("Work", "Sub"), ("Work", "Sub", "Deep"))
     home.rename("Work", "Job")
     home.append(("Job", "Sub", "Deep"))
@@ -71,23 +76,48 @@ def test_a_folder_that_takes_the_name_is_another(site):
     home.told_nothing()
 
 
-def test_of_two_folders_that_swapped_names_each_phone_is_told_by_the_name_that_it_knows(site):
+def test_two_folders_that_swapped_names_are_pushed_by_the_names_that_each_phone_knows(site):
     home = JmapHome(site, "Notes", "Work")
     phones = {name: site.registered_phone(home.user, "INBOX", name) for name in home.names}
     for name in home.names:
         home.append(name)
         home.told(name)
         site.told(phones[name], name)
-    home.rename("Notes", "Between")
-    home.rename("Work", "Notes")
-    home.rename("Between", "Work")
+    home.swap("Notes", "Work")
     for name in "Work", "Notes", "Work":
         home.append(name)
         home.told(name)
         site.told(phones[name], name)
 
 
-def test_of_folders_whose_names_shifted_the_phone_is_told_by_the_name_that_it_knows(site):
+@pytest.mark.parametrize("first", ["Work", "Notes"])
+def test_one_of_two_that_swapped_names_may_not_have_been_seen(site, first):
+    home = JmapHome(site, "Notes", "Work", seen=["Notes"])
+    home.swap("Notes", "Work")
+    second = {"Work": "Notes", "Notes": "Work"}[first]
+    for name in first, second, first, second:
+        home.append(name)
+        home.told(name)
+
+
+def test_one_that_took_the_name_of_one_never_seen_is_pushed_by_that_name(site):
+    home = JmapHome(site, "Notes", "Work", seen=["Notes"])
+    home.rename("Work", "Archive")
+    home.rename("Notes", "Work")
+    home.append("Work")
+    home.told("Work")
+
+
+def test_a_phone_that_knows_the_new_name_leaves_the_others_theirs(site):
+    home = JmapHome(site, "Notes")
+    home.rename("Notes", "Archive")
+    quick = site.registered_phone(home.user, "INBOX", "Archive")
+    home.append("Archive")
+    home.told("Notes")
+    site.told(quick, "Archive")
+
+
+def test_folders_whose_names_shifted_are_pushed_by_the_name_that_the_phone_knows(site):
     home = JmapHome(site, "Notes", "Work")
     home.rename("Work", "Archive")
     home.rename("Notes", "Work")
@@ -95,7 +125,7 @@ def test_of_folders_whose_names_shifted_the_phone_is_told_by_the_name_that_it_kn
     home.told("Work")
 
 
-def test_of_folders_whose_names_shifted_the_one_seen_first_is_told_by_its_own(site):
+def test_the_first_seen_of_folders_whose_names_shifted_is_pushed_by_its_own(site):
     home = JmapHome(site, "Notes", "Work")
     home.rename("Work", "Archive")
     home.rename("Notes", "Work")
@@ -105,7 +135,7 @@ def test_of_folders_whose_names_shifted_the_one_seen_first_is_told_by_its_own(si
     home.told("Notes")
 
 
-def test_what_is_below_a_folder_that_was_renamed_is_told_when_it_moves_on(site):
+def test_what_is_below_a_folder_that_was_renamed_is_pushed_when_it_moves_on(site):
     home = JmapHome(site, "Work", ("Work", "Sub"))
     home.rename("Work", "Job")
     home.append("Job")
@@ -156,7 +186,7 @@ def test_a_folder_that_is_deleted_leaves_known_what_is_beside_it(site):
 
 
 def test_a_folder_that_was_never_seen_is_silent_until_the_phone_registers_again(site):
-    home = JmapHome(site, "Notes", is_seen=False)
+    home = JmapHome(site, "Notes", seen=[])
     home.rename("Notes", "Archive")
     home.append("Archive")
     home.told_nothing()

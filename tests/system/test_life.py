@@ -157,7 +157,7 @@ def test_a_folder_may_come_to_belong_to_nobody(site):
 
 # ---- folders are deleted ----
 
-def test_a_deleted_folder_is_told_no_more(site_for, namespace, delete_mode):
+def test_a_deleted_folder_is_pushed_no_more(site_for, namespace, delete_mode):
     home = Home(site_for(cyrus={**namespace, "delete_mode": delete_mode}), "Notes", "Notes2",
                 ("Notes2", "Sub"))
     home.device.delete(home.name("Notes"))
@@ -175,7 +175,7 @@ def test_a_deleted_folder_is_told_no_more(site_for, namespace, delete_mode):
     home.told("Notes")
 
 
-def test_what_others_watch_of_a_deleted_folder_is_told_no_more(site):
+def test_what_others_watch_of_a_deleted_folder_is_pushed_no_more(site):
     home = Home(site, "Team")
     reader = site.create_user()
     site.cyrus.admin.setacl(site.cyrus.admin_name(home.user, "Team"), reader, "lrs")
@@ -213,7 +213,7 @@ def test_names_that_change_hands_in_a_burst_keep_their_phones(site):
     home.told_nothing()
 
 
-def test_a_folder_deleted_and_registered_anew_in_a_burst_is_told(site):
+def test_a_folder_deleted_and_registered_again_in_a_burst_is_pushed(site):
     home = Home(site, "Notes")
     with locked(site.mailpushd.dir / "registry.sqlite"):
         home.append("Notes")
@@ -278,7 +278,7 @@ def test_what_waits_for_a_deleted_account_waits_for_it(site):
     site.told(home.phone, "INBOX", home.names["Notes"])
 
 
-def test_news_of_a_deleted_folder_is_not_told(site):
+def test_news_of_a_deleted_folder_is_not_pushed(site):
     home = Home(site, "Notes")
     apple_is(site, True)
     home.append("Notes")
@@ -340,7 +340,7 @@ def test_who_sleeps_too_long_is_gone(site):
     assert len(site.pushes(gone.phone)) == 1
 
 
-def test_what_others_watch_of_a_deleted_account_is_told_no_more(site):
+def test_what_others_watch_of_a_deleted_account_is_pushed_no_more(site):
     home, reader = Home(site, "Team"), Home(site)
     site.cyrus.admin.setacl(site.cyrus.admin_name(home.user, "Team"), reader.user, "lrs")
     name = site.cyrus.other_name(home.user, "Team")
@@ -376,7 +376,7 @@ def test_a_move_to_another_server_that_fails_costs_no_phone(site):
 
 # ---- accounts are renamed ----
 
-def test_a_renamed_account_begins_anew(site):
+def test_a_renamed_account_begins_again(site):
     home, other = Home(site, "Notes"), Home(site)
     site.cyrus.admin.setacl(site.cyrus.admin_name(home.user, "Notes"), other.user, "lrs")
     name = site.cyrus.other_name(home.user, "Notes")

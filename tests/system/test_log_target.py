@@ -156,7 +156,7 @@ def test_standard_error_is_what_is_left_of_a_journal_that_is_away(command):
         said.wait(READY)
 
 
-def test_a_journal_that_is_not_there_is_told_by_the_check(command):
+def test_a_journal_that_is_not_there_is_reported_by_the_check(command):
     done = subprocess.run(command("journal", is_check=True), capture_output=True, text=True,
                           timeout=TIMEOUT)
     assert done.returncode == 1

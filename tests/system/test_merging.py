@@ -20,7 +20,7 @@ def restart_with(site, **settings):
 
 
 @pytest.mark.parametrize("transport", ["dlist", "datagram"])
-def test_a_burst_is_told_at_once_and_once_more_when_the_interval_is_over(site_for, transport):
+def test_a_burst_is_pushed_at_once_and_once_more_when_the_interval_is_over(site_for, transport):
     site = site_for(cyrus={"transport": transport})
     user = site.create_user("Notes")
     phone = site.registered_phone(user, "INBOX", "Notes")
@@ -87,7 +87,7 @@ def test_changes_within_the_delay_are_one_push(site_for):
     assert len(site.pushes(phone)) == 2
 
 
-def test_more_mailboxes_than_a_push_can_name_are_told_by_several(bare_site):
+def test_more_mailboxes_than_a_push_can_name_are_pushed_by_several(bare_site):
     names = [f"Folder {n}" for n in range(250)]
     phone = bare_site.registered_phone(*names)
     sizes = [len(push["payload"]["aps"]["m"]) for push in bare_site.pushes(phone)]

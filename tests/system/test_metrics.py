@@ -7,8 +7,9 @@ import pytest
 
 import notify
 from apnssim import TOPIC
-from control import ctl_fine, free_port, get, tcp
+from control import ctl_fine, get, tcp
 from mailsite import OLD_CHANGE_S, mail_beside_an_old_change
+from ports import free_port
 from waiting import wait_until
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "operations.md"
@@ -30,7 +31,8 @@ def documented():
     """The names in the table, each with its labels."""
     table = PAGE.read_text().partition("| metric (with")[2].partition("\n\n")[0]
     lines = re.findall(r"^\| `(\w+)` \|([^|]*)\|", table, flags=re.M)
-    return {f"mailpush_{name}": set(re.findall(r"`(\w+)`", labels)) for name, labels in lines}
+    named = {f"mailpush_{name}": set(re.findall(r"`(\w+)`", labels)) for name, labels in lines}
+    return named | {name: set() for name in re.findall(r"`(process_\w+)`", PAGE.read_text())}
 
 
 def exported(text):

@@ -297,6 +297,18 @@ def test_a_database_of_xapsd_is_imported(bare_site):
     assert ctl_fine(bare_site.mailpushd, "--json", "export") == again
 
 
+@pytest.mark.parametrize("folds", ["yes", "no"])
+def test_users_of_xapsd_are_those_of_its_plugin(bare_site_for, folds):
+    site = bare_site_for(xaps_fold_users=folds)
+    user = f"Jane.{new_user()}"
+    path = site.mailpushd.dir / "database.json"
+    path.write_text(json.dumps({"Users": {user: {"Accounts": {"A-1": {
+        "DeviceToken": new_token(), "Mailboxes": ["INBOX"]}}}}}))
+    ctl_fine(site.mailpushd, "import", "--from", "xapsd", "--topic", TOPIC, path)
+    [line] = exported(site)
+    assert line["user"] == (user.lower() if folds == "yes" else user)
+
+
 def test_the_tables_of_a_script_are_imported(bare_site):
     phone = BarePhone(new_user())
     path = bare_site.mailpushd.dir / "script.sqlite"
@@ -327,7 +339,7 @@ def test_the_tables_of_a_script_are_imported(bare_site):
     (["devices", "remove"], "give --user, --topic or --state"),
     (["devices", "remove", "0" * 32, "--yes"], "a key excludes options"),
 ])
-def test_a_wrong_command_line_is_told(bare_site, arguments, said):
+def test_a_wrong_command_line_is_reported(bare_site, arguments, said):
     done = ctl(bare_site.mailpushd, *arguments)
     assert done.returncode == 2 and said in done.stderr
 
@@ -338,7 +350,7 @@ def test_a_wrong_command_line_is_told(bare_site, arguments, said):
     (["--from", "sql", "/nowhere"], "write sqlite:/path/to/file"),
     (["--from", "sql", "sqlite:/nowhere/x"], "cannot read '/nowhere/x'"),
 ])
-def test_a_source_that_cannot_be_read_is_told(bare_site, arguments, said):
+def test_a_source_that_cannot_be_read_is_reported(bare_site, arguments, said):
     done = ctl(bare_site.mailpushd, "import", *arguments)
     assert done.returncode == 1 and said in done.stderr
 
@@ -367,11 +379,18 @@ def test_nothing_is_left_of_a_user_who_is_removed(bare_site):
     assert (len(known["devices"]), len(known["forgotten"]), len(known["pushes"])) == (2, 1, 2)
     assert {d["token"] for d in known["devices"]} == {phone.token for phone in phones}
     unsure = ctl(site.mailpushd, "user", "remove", user)
-    assert (unsure.returncode, unsure.stdout) == (2, "registrations: 2, forgotten ones: 1\n")
+    assert (unsure.returncode, unsure.stdout) == (2, "registrations: 2, forgotten registrations: 1; the pushes "
+                                                    "and the trace of this user go with them\n")
     assert "give --yes" in unsure.stderr and site.waiting_hashes()
     assert ctl_fine(site.mailpushd, "user", "remove", user, "--yes").endswith("removed: 3\n")
-    known = json.loads(ctl_fine(site.mailpushd, "user", "export", user))
-    assert known == {"user": user, "devices": [], "forgotten": [], "pushes": []}
+    again = ctl(site.mailpushd, "user", "export", user)
+    assert again.returncode == 1 and f"nothing is known of a user '{user}'" in again.stderr
+    assert json.loads(again.stdout) == {"user": user, "devices": [], "forgotten": [], "pushes": [], "trace": []}
+    again = ctl(site.mailpushd, "user", "remove", user)
+    assert again.returncode == 2 and "nothing is known of a user" in again.stderr and "give --yes" in again.stderr
+    again = ctl(site.mailpushd, "user", "remove", user, "--yes")
+    assert again.returncode == 1 and again.stdout.endswith("removed: 0\n")
+    assert f"nothing is known of a user '{user}'" in again.stderr
     site.mailpushd.stop()
     assert files_naming(site, user, gone.token, *(phone.token for phone in phones)) == set()
     with contextlib.closing(sqlite3.connect(site.mailpushd.dir / "queue.sqlite")) as queue:
@@ -407,7 +426,8 @@ def test_a_user_with_more_mailboxes_than_a_page_has_is_served_whole(bare_site):
     assert ctl_json(site.mailpushd, "queue", "drop", "--user", user) == [{"dropped": count}]
 
     unsure = ctl(site.mailpushd, "user", "remove", user)
-    assert (unsure.returncode, unsure.stdout) == (2, f"registrations: {count}, forgotten ones: 0\n")
+    assert unsure.returncode == 2
+    assert unsure.stdout.startswith(f"registrations: {count}, forgotten registrations: 0; ")
     assert ctl_fine(site.mailpushd, "user", "remove", user, "--yes").endswith(f"removed: {count}\n")
     assert {l["user"] for l in exported(site)} == {phone.user for phone in others}
 
@@ -428,6 +448,23 @@ def test_a_push_that_outlived_its_registration_goes_with_its_user(bare_site):
     assert [push["user"] for push in get(site.mailpushd, "/queue")["pushes"]] == [other.user]
 
 
+def test_nothing_of_a_removed_user_stays_on_disk(bare_site):
+    """Neither in a database nor in its write-ahead log, without a restart."""
+    site = bare_site
+    phone, other = site.registered_phone(), site.registered_phone()
+    for _ in range(3):
+        site.tell(notify.mail(phone.user))
+    site.wait_nothing_waits()
+
+    def files_with(token):
+        return {path.name for path in site.mailpushd.dir.glob("*.sqlite*") if token.encode() in path.read_bytes()}
+
+    assert "registry.sqlite-wal" in files_with(phone.token)
+    assert ctl_fine(site.mailpushd, "user", "remove", phone.user, "--yes").endswith("removed: 1\n")
+    assert files_with(phone.token) == set()
+    assert files_with(other.token)
+
+
 def test_registrations_are_removed_by_what_they_have_in_common(bare_site):
     keep = bare_site.registered_phone()
     user = new_user()
@@ -438,6 +475,9 @@ def test_registrations_are_removed_by_what_they_have_in_common(bare_site):
         bare_site, *(line(phone, topic="com.apple.mail.XServer.old") for phone in old)))
     stopped = BarePhone(new_user())
     do_import(bare_site, write_lines(bare_site, line(stopped, stopped_reason="DeviceTokenNotForTopic")))
+    wrong = ctl(bare_site.mailpushd, "devices", "remove", "--state", "nonsense", "--yes")
+    assert (wrong.returncode, wrong.stdout, wrong.stderr) == (
+        2, "", "mailpushctl: --state 'nonsense' is none; the states are active, superseded, suspended and stopped\n")
     by_state = ctl(bare_site.mailpushd, "devices", "remove", "--state", "stopped")
     assert (by_state.returncode, by_state.stdout) == (2, "registrations: 1\n")
     assert ctl_fine(bare_site.mailpushd, "devices", "remove", "--state", "stopped", "--yes") == \

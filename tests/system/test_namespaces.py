@@ -25,7 +25,7 @@ def new_users(site):
     return [site.create_user("Notes", "Projekte", NESTED, user=user) for user in users]
 
 
-def test_a_phone_is_told_of_its_own_mailboxes(site):
+def test_a_phone_is_pushed_its_own_mailboxes(site):
     cyrus = site.cyrus
     notes, nested = cyrus.client_name("Notes"), cyrus.client_name(*NESTED)
     for user in new_users(site):
@@ -62,7 +62,7 @@ def test_a_mailbox_of_ones_own_may_be_spelled_as_another_users(site):
         site.told(phone, nested)
 
 
-def test_a_mailbox_spelled_twice_is_told_by_both_names(site):
+def test_a_mailbox_spelled_twice_is_pushed_by_both_names(site):
     for user in new_users(site):
         own, other = site.cyrus.client_name("Notes"), site.cyrus.other_name(user, "Notes")
         phone = site.registered_phone(user, own, other, "INBOX")
@@ -71,7 +71,7 @@ def test_a_mailbox_spelled_twice_is_told_by_both_names(site):
         assert len(push["payload"]["aps"]["m"]) == 2
 
 
-def test_another_users_folder_is_told_to_who_may_read_it(site):
+def test_another_users_folder_is_pushed_to_who_may_read_it(site):
     for owner in new_users(site):
         domain = owner.partition("@")[2]
         reader = site.create_user(user=new_user(domain or None))

@@ -6,8 +6,6 @@ import threading
 
 import pytest
 
-import mariadb
-import postgresql
 from control import ctl_fine, get
 from mailsite import BarePhone, hashes_of, new_user
 from phone import hash_of
@@ -16,23 +14,8 @@ from waiting import wait_until
 from wallclock import WallClock
 
 SITE = "mail"
-KINDS = {"postgresql": (postgresql.programs, postgresql.Postgresql),
-         "mariadb": (mariadb.programs, mariadb.Mariadb)}
 # Something in imapd.conf that changes nothing here: it makes another Cyrus of the second.
 OTHER = {"imapidlepoll": 61}
-
-
-@pytest.fixture(params=KINDS)
-def server(request):
-    programs, kind = KINDS[request.param]
-    if not programs():
-        pytest.skip(f"{request.param} is not installed (script/bootstrap)")
-    server = kind()
-    try:
-        server.make()
-        yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture
@@ -99,7 +82,7 @@ def has_pushed(node, phone, since):
     node.mailpushd.wait_log(f"pushed user={phone.user} token={phone.token[:8]}.* status=200", since=since)
 
 
-def test_what_is_registered_at_one_is_told_by_the_other(nodes):
+def test_what_is_registered_at_one_is_pushed_by_the_other(nodes):
     one, two = nodes
     user = create_user(nodes, "Notes")
     phone = one.registered_phone(user, "INBOX", "Notes")

@@ -53,7 +53,7 @@ def test_a_registry_moves_to_a_server_of_another_name_with_its_site(bare_site, t
     bare_site.told(phone, "INBOX")
 
 
-def test_without_a_backup_phones_register_anew(bare_site):
+def test_without_a_backup_phones_register_again(bare_site):
     phone = BarePhone(new_user())
     bare_site.register(phone)
     bare_site.told(phone, "INBOX")

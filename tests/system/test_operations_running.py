@@ -1,8 +1,11 @@
 """docs/operations.md: what it says of alarms and of the log, typed by an administrator."""
 
+import http.server
+import os
 import re
 import shlex
 import subprocess
+import threading
 
 from control import ctl_binary, get
 from docpage import Page
@@ -11,23 +14,33 @@ from waiting import wait_until
 PAGE = Page("operations.md")
 
 
+class Chat(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.server.said.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.send_response(200)
+        self.end_headers()
+
+
 def test_the_alarm_command_tells_somebody(bare_site_for, imapd_conf, tmp):
-    mail, command, said = tmp / "mail-to-me", tmp / "command", tmp / "said"
-    mail.write_text(f"#!/bin/sh\ncat >{said}.new && mv {said}.new {said}\n")
-    command.write_text(PAGE.block("mail-to-me").replace("mail-to-me", str(mail)))
-    for program in (mail, command):
-        program.chmod(0o755)
-    site = bare_site_for(alarm_command=command)
-    text = imapd_conf.read_text()
-    imapd_conf.unlink()
-    site.mailpushd.reload()
-    wait_until(said.exists, what="a message")
-    [alarm] = get(site.mailpushd, "/status")["alarms"]
-    assert said.read_text() == f"Subject: mailpush: reload begin\n\n{alarm['text']}\n"
-    imapd_conf.write_text(text)
-    site.mailpushd.reload()
-    wait_until(lambda: said.read_text().startswith("Subject: mailpush: reload end\n\n"),
-               what="a second message")
+    command = tmp / "command"
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Chat) as chat:
+        chat.said = []
+        threading.Thread(target=chat.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{chat.server_port}/"
+        command.write_text(PAGE.block("exec curl").replace("https://chat.example.com/alarms", url))
+        command.chmod(0o755)
+        site = bare_site_for(alarm_command=command)
+        text = imapd_conf.read_text()
+        imapd_conf.unlink()
+        site.mailpushd.reload()
+        wait_until(lambda: chat.said, what="a message")
+        [alarm] = get(site.mailpushd, "/status")["alarms"]
+        assert chat.said == [f"mailpush on {os.uname().nodename}: reload begin: {alarm['text']}"]
+        imapd_conf.write_text(text)
+        site.mailpushd.reload()
+        wait_until(lambda: len(chat.said) == 2, what="a second message")
+        assert ": reload end: " in chat.said[1]
+        chat.shutdown()
 
 
 def test_the_log_level_is_changed_while_it_runs(bare_site):

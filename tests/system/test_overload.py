@@ -106,7 +106,7 @@ def test_at_a_stop_who_waits_to_be_accepted_is_answered(bare_site_for):
         site.told_inbox(phone)
 
 
-def test_when_the_socket_is_made_anew_who_waits_to_be_accepted_is_answered(bare_site_for):
+def test_who_waits_to_be_accepted_when_the_socket_is_made_again_is_answered(bare_site_for):
     site = bare_site_for(max_waiting=MAX_WAITING, ack_timeout="20s")
     with contextlib.ExitStack() as overload:
         opened, phones = overload.enter_context(in_the_backlog(site, 20))

@@ -40,7 +40,7 @@ def test_the_record_misses_nothing(life, acts):
 
 
 @pytest.mark.limit(600)
-def test_what_was_acknowledged_before_a_power_cut_is_told(acts, apns_folder):
+def test_what_was_acknowledged_before_a_power_cut_is_pushed(acts, apns_folder):
     plan = Plan(every=10, tears=200, started=QUICK)
     looked_at, findings = Examination(acts, apns_folder, SEED, plan).run()
     assert not findings

@@ -77,7 +77,7 @@ def test_the_proxy_may_be_reached_over_ipv6(bare_site_for, sim):
         site.told(phone, "INBOX")
 
 
-def test_the_proxy_is_told_user_and_password_and_the_log_is_not(bare_site_for, sim, proxy, tmp):
+def test_the_proxy_gets_user_and_password_and_the_log_does_not(bare_site_for, sim, proxy, tmp):
     (tmp / "login").write_text("mail:s3cr:et\n")
     site = bare_site_for(proxy=f"127.0.0.1:{proxy.port}", proxy_password_file=tmp / "login")
     phone = BarePhone(new_user())

@@ -71,7 +71,7 @@ def test_version_1_watches_inbox_alone_and_gets_the_plain_payload(site):
     assert len(site.pushes(phone)) == 2
 
 
-def test_a_delivery_right_after_the_registration_is_told(site_for, transport):
+def test_a_delivery_right_after_the_registration_is_pushed(site_for, transport):
     site = site_for(cyrus={"transport": transport}, deferred_delay="30s")
     user = site.create_user(FOLDER)
     phone = site.phone(user)
@@ -129,7 +129,7 @@ def test_the_case_of_a_token_does_not_matter(site):
 
 # ---- several phones, several accounts ----
 
-def test_each_phone_of_a_user_is_told_of_what_it_watches(site):
+def test_each_phone_of_a_user_is_pushed_what_it_watches(site):
     user = site.create_user("Notes")
     one = site.registered_phone(user, "INBOX", "Notes")
     two = site.registered_phone(user, "INBOX")
@@ -140,7 +140,7 @@ def test_each_phone_of_a_user_is_told_of_what_it_watches(site):
     site.told_inbox(two)
 
 
-def test_a_second_account_id_of_a_phone_is_told_beside_the_first(site):
+def test_a_second_account_id_of_a_phone_is_pushed_to_beside_the_first(site):
     user = site.create_user()
     first = site.registered_phone(user, "INBOX")
     second = site.phone(user, token=first.token)
@@ -151,7 +151,7 @@ def test_a_second_account_id_of_a_phone_is_told_beside_the_first(site):
     assert accounts == {first.account_id, second.account_id}
 
 
-def test_a_phone_restored_from_anothers_backup_is_told_too(site):
+def test_a_phone_restored_from_anothers_backup_is_pushed_to_as_well(site):
     user = site.create_user()
     one = site.registered_phone(user, "INBOX")
     other = site.registered_phone(user, "INBOX", account_id=one.account_id)
@@ -173,7 +173,7 @@ def test_the_phone_that_renewed_longest_ago_makes_room(site_for, transport):
     assert len(site.pushes(oldest)) == 1
 
 
-def test_what_happens_to_one_user_is_not_told_to_another(site):
+def test_what_happens_to_one_user_is_not_pushed_to_another(site):
     alice, bob = site.create_user(), site.create_user()
     phone_of_alice = site.registered_phone(alice, "INBOX")
     phone_of_bob = site.registered_phone(bob, "INBOX")
@@ -184,7 +184,7 @@ def test_what_happens_to_one_user_is_not_told_to_another(site):
     assert len(site.pushes(phone_of_alice)) == len(site.pushes(phone_of_bob)) == 2
 
 
-def test_another_users_folder_is_told_while_its_acl_lets_the_phone_read(site):
+def test_another_users_folder_is_pushed_while_its_acl_lets_the_phone_read(site):
     owner, reader = site.create_user("Team"), site.create_user()
     shared = site.cyrus.admin_name(owner, "Team")
     site.cyrus.admin.setacl(shared, reader, "lrs")
@@ -205,7 +205,7 @@ def test_cyrus_offers_starttls_by_itself_before_3_10(site):
         assert ("STARTTLS" in connection.capabilities) != is_since(3, 10)
 
 
-def test_a_phone_that_uses_starttls_is_told(site_for, transport):
+def test_a_phone_that_uses_starttls_is_pushed_to(site_for, transport):
     site = site_for(cyrus={"transport": transport, **starttls()})
     user = site.create_user()
     phone = site.registered_phone(user, "INBOX", starttls=True)

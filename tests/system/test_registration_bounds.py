@@ -7,7 +7,7 @@ LIMIT = 1000
 LONGEST = 1024
 
 
-def test_of_too_many_mailboxes_inbox_and_the_first_others_count(bare_site):
+def test_inbox_and_the_first_others_of_too_many_mailboxes_count(bare_site):
     names = [f"m{n}" for n in range(LIMIT + 5)]
     phone = BarePhone(new_user(), (*names, "INBOX"))
     bare_site.register(phone)

@@ -1,4 +1,4 @@
-"""A registry in MariaDB: the same to phones, also while its server is away."""
+"""What is MariaDB's alone of a registry in a database server."""
 
 import pathlib
 import signal
@@ -8,10 +8,10 @@ import tempfile
 import pytest
 
 import notify
-from control import ctl, ctl_fine, ctl_json, free_port, get
+from control import ctl_fine, get
 from mailsite import BarePhone, new_user
 from mariadb import Mariadb, programs
-from test_moving import counts, do_import, exported, line, write_lines
+from ports import free_port
 
 pytestmark = pytest.mark.skipif(not programs(), reason="MariaDB is not installed (script/bootstrap)")
 
@@ -51,57 +51,6 @@ def test_with_tables_made_by_an_administrator_few_rights_are_enough(bare_site_fo
     assert get(site.mailpushd, "/status")["alarms"] == []
 
 
-def rows(server, what, table):
-    return server.sql(f"SELECT {what} FROM mailpush_{table} ORDER BY 1").splitlines()
-
-
-def test_a_phone_of_a_real_cyrus_registers_and_is_told(site_for, mariadb):
-    site = site_for(registry=mariadb.url)
-    user = site.create_user("Notes")
-    phone = site.registered_phone(user, "INBOX", "Notes")
-    assert rows(mariadb, "CONCAT(username, '|', device_token)", "registration") == [f"{user}|{phone.token}"]
-    assert rows(mariadb, "name", "subscription") == ["INBOX", "Notes"]
-    site.deliver(user, "Notes")
-    site.told(phone, "Notes")
-
-
-def test_a_folder_that_is_renamed_is_followed(site_for, mariadb):
-    site = site_for(registry=mariadb.url)
-    user = site.create_user("Notes")
-    phone = site.registered_phone(user, "INBOX", "Notes")
-    phone.rename("Notes", "Old")
-    site.deliver(user, "Old")
-    site.told(phone, "Notes")
-    assert rows(mariadb, "CONCAT(name, '|', folder)", "subscription") == ["INBOX|", "Notes|Old"]
-
-
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "crashed"])
-def test_what_comes_while_the_server_is_away_is_parked_and_told(bare_site_for, mariadb, how):
-    site = bare_site_for(registry=mariadb.url)
-    old = site.registered_phone()
-    new = BarePhone(new_user())
-    mariadb.stop(how)
-    site.register(new)
-    site.deliver(old.user)
-    site.mailpushd.wait_log("registry 'mariadb://.*alarm=registry state=begins")
-    mariadb.start()
-    site.told(new, "INBOX")
-    site.told(old, "INBOX")
-    site.mailpushd.wait_log("alarm=registry state=ends")
-
-
-def test_it_starts_and_parks_without_the_server(bare_site_for, mariadb):
-    mariadb.stop()
-    site = bare_site_for(registry=mariadb.url)
-    phone = BarePhone(new_user())
-    site.register(phone)
-    site.mailpushd.wait_log("registry 'mariadb://.*alarm=registry state=begins")
-    site.mailpushd.kill9()
-    site.mailpushd.start()
-    mariadb.start()
-    site.told(phone, "INBOX")
-
-
 def test_a_server_that_stands_still_is_waited_for_no_longer_than_is_set(bare_site_for, mariadb):
     site = bare_site_for(registry=mariadb.url, registry_timeout="500ms")
     phone = site.registered_phone()
@@ -114,22 +63,6 @@ def test_a_server_that_stands_still_is_waited_for_no_longer_than_is_set(bare_sit
     site.told(phone, "INBOX")
 
 
-def test_a_connection_that_is_ended_costs_no_event(bare_site_for, mariadb):
-    site = bare_site_for(registry=mariadb.url)
-    phone = site.registered_phone()
-    mariadb.sql("KILL USER mailpush@localhost")
-    site.deliver(phone.user)
-    site.told(phone, "INBOX")
-
-
-def test_two_daemons_share_it(bare_site_for, mariadb):
-    one = bare_site_for(registry=mariadb.url, site="mail")
-    other = bare_site_for(registry=mariadb.url, site="mail")
-    phone = one.registered_phone()
-    other.deliver(phone.user)
-    other.told(phone, "INBOX")
-
-
 def test_a_server_that_became_read_only_is_left(bare_site_for, mariadb):
     site = bare_site_for(registry=mariadb.url)
     phone = site.registered_phone()
@@ -138,26 +71,6 @@ def test_a_server_that_became_read_only_is_left(bare_site_for, mariadb):
     site.mailpushd.wait_log("read-only.*alarm=registry state=begins")
     mariadb.sql("SET GLOBAL read_only = 0")
     site.told(phone, "INBOX")
-
-
-def test_what_a_rule_of_the_administrators_refuses_is_said_to_be_so(bare_site_for, mariadb):
-    """Of an import's registrations those alone."""
-    site = bare_site_for(registry=mariadb.url)
-    kept = site.registered_phone()
-    mariadb.sql("ALTER TABLE mailpush_registration ADD CONSTRAINT no_guests CHECK (username <> 'guest')")
-    mariadb.sql("CREATE TRIGGER refuse BEFORE DELETE ON mailpush_registration FOR EACH ROW "
-                "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'nobody is forgotten here'")
-    users = [new_user(), "guest", new_user()]
-    summary = do_import(site, write_lines(site, *(line(BarePhone(user)) for user in users)), status=1)
-    assert counts(summary) == (2, 0, 0, 1)
-    [reason] = summary["reasons"]
-    assert "no_guests" in reason["why"] and reason["first"] == "line 2"
-    [device] = ctl_json(site.mailpushd, "devices", "--user", kept.user)
-    for command in (["devices", "remove", device["key"]], ["user", "remove", kept.user, "--yes"]):
-        done = ctl(site.mailpushd, *command)
-        assert done.returncode == 1 and "nobody is forgotten here" in done.stderr
-    assert site.mailpushd.log.wait("alarm=registry:refused state=begins")
-    assert {l["user"] for l in exported(site)} == {kept.user, users[0], users[2]}
 
 
 def test_a_url_that_cannot_be_read_ends_the_start(bare_site_for):
@@ -231,7 +144,7 @@ def test_a_certificate_of_the_daemon_lets_it_in(bare_site_for, on_network, certi
     site.told(phone, "INBOX")
 
 
-def test_a_password_that_is_wrong_is_not_told(bare_site_for, on_network, tmp_path):
+def test_a_password_that_is_wrong_is_not_shown(bare_site_for, on_network, tmp_path):
     server, url = on_network
     server.sql("ALTER USER mailpush@localhost IDENTIFIED BY 'kept secret'")
     file = tmp_path / "password"

@@ -1,16 +1,13 @@
-"""A registry in PostgreSQL: the same to phones, also while its server is away."""
+"""What is PostgreSQL's alone of a registry in a database server."""
 
 import re
-import signal
 import time
 
 import pytest
 
 import notify
 from control import UnixConnection, ctl, ctl_fine, ctl_json, fetch, get
-from mailsite import BarePhone, new_user
 from postgresql import Postgresql, programs
-from test_moving import counts, do_import, exported, line, write_lines
 from waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not programs(), reason="PostgreSQL is not installed (script/bootstrap)")
@@ -28,95 +25,6 @@ def postgresql():
 
 def metrics(daemon):
     return fetch(UnixConnection(daemon.control_socket), "/metrics")[1]
-
-
-def rows(server, what, table):
-    return server.sql(f"SELECT {what} FROM mailpush_{table} ORDER BY 1").splitlines()
-
-
-def test_a_phone_of_a_real_cyrus_registers_and_is_told(site_for, postgresql):
-    site = site_for(registry=postgresql.url)
-    user = site.create_user("Notes")
-    phone = site.registered_phone(user, "INBOX", "Notes")
-    assert rows(postgresql, "username, device_token", "registration") == [f"{user}|{phone.token}"]
-    assert rows(postgresql, "name", "subscription") == ["INBOX", "Notes"]
-    site.deliver(user, "Notes")
-    site.told(phone, "Notes")
-
-
-def test_a_folder_that_is_renamed_is_followed(site_for, postgresql):
-    site = site_for(registry=postgresql.url)
-    user = site.create_user("Notes")
-    phone = site.registered_phone(user, "INBOX", "Notes")
-    phone.rename("Notes", "Old")
-    site.deliver(user, "Old")
-    site.told(phone, "Notes")
-    assert rows(postgresql, "name, folder", "subscription") == ["INBOX|", "Notes|Old"]
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["stopped", "crashed"])
-def test_what_comes_while_the_server_is_away_is_parked_and_told(bare_site_for, postgresql, how):
-    site = bare_site_for(registry=postgresql.url)
-    old = site.registered_phone()
-    new = BarePhone(new_user())
-    postgresql.stop(how)
-    site.register(new)
-    site.deliver(old.user)
-    site.mailpushd.wait_log("registry 'postgresql://.*alarm=registry state=begins")
-    postgresql.start()
-    site.told(new, "INBOX")
-    site.told(old, "INBOX")
-    site.mailpushd.wait_log("alarm=registry state=ends")
-
-
-def test_it_starts_and_parks_without_the_server(bare_site_for, postgresql):
-    postgresql.stop()
-    site = bare_site_for(registry=postgresql.url)
-    phone = BarePhone(new_user())
-    site.register(phone)
-    site.mailpushd.wait_log("registry 'postgresql://.*alarm=registry state=begins")
-    site.mailpushd.kill9()
-    site.mailpushd.start()
-    postgresql.start()
-    site.told(phone, "INBOX")
-
-
-def test_a_backend_that_is_ended_costs_no_event(bare_site_for, postgresql):
-    site = bare_site_for(registry=postgresql.url)
-    phone = site.registered_phone()
-    postgresql.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mailpush'")
-    site.deliver(phone.user)
-    site.told(phone, "INBOX")
-
-
-def test_two_daemons_share_it(bare_site_for, postgresql):
-    one = bare_site_for(registry=postgresql.url, site="mail")
-    other = bare_site_for(registry=postgresql.url, site="mail")
-    phone = one.registered_phone()
-    other.deliver(phone.user)
-    other.told(phone, "INBOX")
-
-
-def test_what_a_rule_of_the_administrators_refuses_is_said_to_be_so(bare_site_for, postgresql):
-    """Of an import's registrations those alone."""
-    site = bare_site_for(registry=postgresql.url)
-    kept = site.registered_phone()
-    postgresql.sql("ALTER TABLE mailpush_registration ADD CONSTRAINT no_guests CHECK (username <> 'guest')")
-    postgresql.sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
-                   "$$BEGIN RAISE EXCEPTION 'nobody is forgotten here'; END$$; "
-                   "CREATE TRIGGER refuse BEFORE DELETE ON mailpush_registration "
-                   "FOR EACH ROW EXECUTE FUNCTION refuse()")
-    users = [new_user(), "guest", new_user()]
-    summary = do_import(site, write_lines(site, *(line(BarePhone(user)) for user in users)), status=1)
-    assert counts(summary) == (2, 0, 0, 1)
-    [reason] = summary["reasons"]
-    assert "no_guests" in reason["why"] and reason["first"] == "line 2"
-    [device] = ctl_json(site.mailpushd, "devices", "--user", kept.user)
-    for command in (["devices", "remove", device["key"]], ["user", "remove", kept.user, "--yes"]):
-        done = ctl(site.mailpushd, *command)
-        assert done.returncode == 1 and "nobody is forgotten here" in done.stderr
-    assert site.mailpushd.log.wait("alarm=registry:refused state=begins")
-    assert {l["user"] for l in exported(site)} == {kept.user, users[0], users[2]}
 
 
 def test_with_tables_made_by_an_administrator_few_rights_are_enough(bare_site_for, postgresql):

@@ -69,7 +69,7 @@ def test_the_folder_is_made_for_the_group_of_the_sockets(bare_site):
     assert spool.stat().st_gid == bare_site.mailpushd.stream_socket.stat().st_gid
 
 
-def test_what_was_kept_is_told_after_the_start(away):
+def test_what_was_kept_is_pushed_after_the_start(away):
     phone = away.registered_phone(*MAILBOXES)
     away.mailpushd.stop()
     notifier.keep(away.mailpushd.spool, notify.mail(phone.user))
@@ -80,7 +80,7 @@ def test_what_was_kept_is_told_after_the_start(away):
     away.mailpushd.wait_log("info intake: events kept in the spool are taken in count=2")
 
 
-def test_what_is_kept_while_the_daemon_runs_is_told_at_once(away):
+def test_what_is_kept_while_the_daemon_runs_is_pushed_at_once(away):
     phone = away.registered_phone()
     for _ in range(3):
         notifier.keep(away.mailpushd.spool, notify.mail(phone.user))
@@ -363,7 +363,7 @@ def wait_at_rest(daemon):
 @pytest.mark.parametrize("rules, is_kept", [(["deadly .tmp-"], False),
                                            (["well .tmp-", "deadly /spool"], True)],
                          ids=["before it has its name", "after"])
-def test_of_a_writer_that_is_killed_all_or_nothing_is_taken(away, tmp, rules, is_kept):
+def test_all_or_nothing_is_taken_of_a_writer_that_is_killed(away, tmp, rules, is_kept):
     spool = away.mailpushd.spool
     phone = away.registered_phone("INBOX", "Notes")
     away.mailpushd.stop()
@@ -581,7 +581,7 @@ def notifyd_site(site_for):
     return site
 
 
-def test_mail_is_told_through_notifyd(notifyd_site):
+def test_mail_is_pushed_through_notifyd(notifyd_site):
     site = notifyd_site
     user = site.create_user("Notes")
     phone = site.registered_phone(user, *MAILBOXES)
@@ -592,7 +592,7 @@ def test_mail_is_told_through_notifyd(notifyd_site):
 
 
 @pytest.mark.parametrize("end", ["stop", "kill9"])
-def test_what_notifyd_told_while_the_daemon_was_away_is_told_later(notifyd_site, end):
+def test_what_notifyd_brought_while_the_daemon_was_away_is_pushed_later(notifyd_site, end):
     site = notifyd_site
     user = site.create_user("Notes", "More")
     phone = site.registered_phone(user, "INBOX", "Notes")
@@ -633,7 +633,7 @@ def test_a_daemon_that_is_silent_does_not_hold_up_mail(notifyd_site):
     wait_empty(site.mailpushd.spool)
 
 
-def test_what_notifyd_told_while_the_daemon_died_again_and_again_is_told(notifyd_site):
+def test_what_notifyd_brought_while_the_daemon_died_again_and_again_is_pushed(notifyd_site):
     site = notifyd_site
     user = site.create_user("Notes")
     phone = site.registered_phone(user, *MAILBOXES)

@@ -136,9 +136,11 @@ def use_socket_of_another_kind(daemon, held):
     return {}
 
 
-def use_port_taken(_, held):
-    taken = held.enter_context(socket.create_server(("127.0.0.1", 0)))
-    return {"http_listen": f"127.0.0.1:{taken.getsockname()[1]}"}
+def use_port_taken(key):
+    def use(_, held):
+        taken = held.enter_context(socket.create_server(("127.0.0.1", 0)))
+        return {key: f"127.0.0.1:{taken.getsockname()[1]}"}
+    return use
 
 
 def use_socket_in_use(daemon, held):
@@ -154,11 +156,13 @@ STEPS = {
     "queue": lambda daemon, held: {"queue": daemon.dir / MISSING},
     "sender": lambda daemon, held: {"apns_ca_file": put_garbage(daemon.dir / "garbage")},
     "control socket": lambda daemon, held: {"control_socket": daemon.dir / MISSING},
-    "http_listen": use_port_taken,
+    "http_listen": use_port_taken("http_listen"),
     "passed-in socket": use_socket_of_another_kind,
     "notify socket": lambda daemon, held: {"notify_socket": daemon.dir / MISSING},
     "stream socket": lambda daemon, held: {"stream_socket": daemon.dir / MISSING},
     "stream socket in use": use_socket_in_use,
+    "xaps_listen": use_port_taken("xaps_listen"),
+    "xaps socket": lambda daemon, held: {"xaps_socket": daemon.dir / MISSING},
 }
 
 
@@ -201,6 +205,8 @@ def test_a_start_that_fails_ends_in_order_and_loses_nothing(bare_site_for, step,
     daemon.wrapper, daemon.pass_fds = [], []
     (daemon.dir / "used").unlink(missing_ok=True)
     daemon.settings.pop("http_listen", None)
+    daemon.settings.pop("xaps_listen", None)
+    daemon.settings.pop("xaps_socket", None)
     daemon.write_conf(**mended)
     daemon.start()
     for phone in kept:

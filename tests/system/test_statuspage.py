@@ -7,9 +7,11 @@ import re
 
 import pytest
 
-from control import (UnixConnection, ask, fetch, fetch_tcp, free_port, get, tcp,
+from apnssim import TOPIC
+from control import (UnixConnection, ask, fetch, fetch_tcp, get, tcp,
                      wait_counted)
 from mailsite import OLD_CHANGE_S, BarePhone, mail_beside_an_old_change, new_user
+from ports import free_port
 from waiting import wait_until
 
 DATA = "/status-page.json"
@@ -63,7 +65,7 @@ def test_the_page_tells_of_the_registry_and_not_where_it_is(site):
 
 def test_the_page_is_small_and_needs_nothing_else(site, port):
     _, page, _ = fetch_tcp(port, "/")
-    assert len(page.encode()) < 30000
+    assert len(page.encode()) < 40000
     assert re.findall(r"\w+://[^\"'` ]*", page) == 2 * ["http://www.w3.org/2000/svg"]   # a name
     assert re.findall(r"<link[^>]*>", page) == ['<link id="icon" rel="icon" href="data:,">']
     assert not re.search(r"<script[^>]+src|@import|url\(|<img|<iframe", page)
@@ -140,7 +142,7 @@ def test_it_has_what_the_page_shows(site):
     wait_counted(site.mailpushd, registrations=1, pushes=2)
     shown = data(site)
     assert set(shown) == {"version", "site", "started", "now", "events", "registrations", "queue",
-                          "pushes", "rates", "credentials", "registry", "alarms", "failures", "history"}
+                          "pushes", "rates", "credentials", "registry", "alarms", "failures", "history", "last", "phones"}
     status = get(site.mailpushd, "/status")
     for name in ("version", "site", "started", "events", "registrations", "queue", "pushes"):
         assert shown[name] == status[name]
@@ -171,6 +173,51 @@ def test_new_mail_is_as_late_as_the_mail_and_not_as_a_change_before_it(site):
     for span in ("hour", "day"):
         [late] = [value for value in history[span]["event_to_push"] if value is not None]
         assert 0 < late < OLD_CHANGE_S / 4
+
+
+def test_the_last_event_and_the_last_push_have_a_time(site):
+    assert data(site)["last"] == {"event": None, "push": None}
+    site.registered_phone()
+    shown = data(site)
+    for name in ("event", "push"):
+        assert shown["started"] <= shown["last"][name] <= shown["now"] + 0.01   # two clocks are read
+
+
+def test_an_alarm_says_what_to_do_and_who_is_silent(site):
+    phone = site.registered_phone()
+    site.sim.control(do="next", count=1000, status=403, reason="BadCertificate")
+    site.deliver(phone.user)
+
+    def waits():
+        return [alarm for alarm in data(site)["alarms"]
+                if alarm["name"] == "apns:main" and (alarm["silences"] or {}).get("phones") == 1]
+    [alarm] = wait_until(waits, what="a phone that waits for the credential")
+    assert alarm["silences"] == {"topic": TOPIC, "phones": 1}
+    assert "cert check --online" in alarm["remedy"]
+
+
+def test_an_expired_certificate_silences_its_phones(bare_site_for, port):
+    site = bare_site_for(start=False, http_listen=f"127.0.0.1:{port}")
+    certificate, key = site.sim.add_client("ends", TOPIC, "--days", "-1")
+    site.mailpushd.credentials = {"main": {"certificate": certificate, "key": key}}
+    site.mailpushd.write_conf()
+    site.mailpushd.start()
+    site.register(BarePhone(new_user()))
+
+    def waits():
+        return [alarm for alarm in data(site)["alarms"] if alarm["name"] == "credential-dates:main"
+                and alarm["silences"] == {"topic": TOPIC, "phones": 1}]
+    wait_until(waits, what="a phone that waits for a valid certificate")
+
+
+def test_an_alarm_that_silences_nobody_says_so(bare_site_for, port):
+    site = bare_site_for(start=False, http_listen=f"127.0.0.1:{port}")
+    main = site.mailpushd.credentials["main"]
+    site.mailpushd.credentials = {"main": main, "other": {**main, "certificate": "/nowhere"}}
+    site.mailpushd.write_conf()
+    site.mailpushd.start()
+    [alarm] = data(site)["alarms"]
+    assert alarm["name"] == "credential-file:other" and alarm["silences"] is None
 
 
 def test_the_history_ends_with_the_daemon(site):

@@ -10,17 +10,11 @@ import threading
 import pytest
 
 import notify
-from baddisk import BadDisk
 from control import UnixConnection, get
 from mailsite import BarePhone, locked, new_user, register
 from test_moving import delay_changes
 from test_spool import put
 from waiting import wait_until
-
-
-@pytest.fixture
-def disk(tmp):
-    return BadDisk(tmp)
 
 
 @contextlib.contextmanager

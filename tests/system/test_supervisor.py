@@ -59,7 +59,7 @@ def test_without_its_sockets_it_is_never_ready(mailpushd, imapd_conf, supervisor
     assert not [text for text in supervisor.heard.all() if "READY" in text]
 
 
-def test_the_stop_is_told(supervised, supervisor):
+def test_the_stop_is_reported(supervised, supervisor):
     site = supervised()
     since = supervisor.now()
     assert site.mailpushd.stop() == 0
@@ -67,7 +67,7 @@ def test_the_stop_is_told(supervised, supervisor):
     assert not [text for text in supervisor.heard.all(since) if "READY" in text]
 
 
-def test_a_reload_is_told_from_begin_to_end(supervised, supervisor):
+def test_a_reload_is_reported_from_begin_to_end(supervised, supervisor):
     site = supervised()
     since = supervisor.now()
     site.mailpushd.reload()
@@ -127,7 +127,7 @@ def test_a_supervisor_that_makes_no_sense_is_named(mailpushd, imapd_conf):
     daemon.wait_log("warn daemon: NOTIFY_SOCKET 'systemd' is neither a path nor")
 
 
-# ---- mailpush.conf, read again ----
+# ---- mailpush.conf, read again (test_reload.py has the rest) ----
 
 def test_the_level_of_the_log_is_changed_by_a_reload(bare_site_for):
     site = bare_site_for(log_level="info")
@@ -144,17 +144,6 @@ def test_the_level_of_the_log_is_changed_by_a_reload(bare_site_for):
     site.deliver(phone.user)
     site.told(phone, "INBOX")
     assert not debug_lines(site, since)
-
-
-def test_keys_that_need_a_restart_are_named(bare_site, sim):
-    bare_site.mailpushd.credentials["second"] = {"certificate": "/a.pem", "key": "/a.key"}
-    bare_site.mailpushd.write_conf(min_interval="3s", subtopics=["com.apple.mobilemail", "x"],
-                                   log_level="info", site="elsewhere")
-    bare_site.mailpushd.reload()
-    said = bare_site.mailpushd.wait_log("warn config: keys of mailpush.conf, or the files they "
-                                        "name, have changed; restart mailpushd to apply that "
-                                        'keys="(.*)"')
-    assert said[1] == "site, subtopics, min_interval, credential"
 
 
 def test_another_servername_is_no_other_site_before_a_restart(bare_site, imapd_conf):

@@ -107,7 +107,7 @@ def multiply(site, count, other_topic):
         queue.execute("UPDATE push SET topic = ? WHERE number = ?", (other_topic, number))
 
 
-def test_more_overdue_than_one_turn_spreads_is_told_beside_a_topic_without_a_credential(
+def test_more_overdue_than_one_turn_spreads_is_reported_beside_a_topic_without_a_credential(
         bare_site_for):
     count = 3000
     site = bare_site_for(deferred_delay="2s")

@@ -99,7 +99,7 @@ def test_a_clock_that_is_set_between_two_runs_costs_nothing(clock_site, clock, o
     assert sorted(site.registrations()) == tokens
 
 
-def test_what_waits_by_a_clock_that_was_ahead_is_told_at_once_by_the_right_one(clock_site, clock):
+def test_what_waits_by_a_clock_that_was_ahead_is_pushed_at_once_by_the_right_one(clock_site, clock):
     """Its due time lies months ahead then."""
     site = clock_site
     phone = site.registered_phone("INBOX", "Notes")
@@ -166,7 +166,7 @@ def test_apples_certificate_that_looks_expired_holds_pushes_until_the_clock_is_r
 
 
 @pytest.mark.parametrize("offset", ["-5h", "+5h"])
-def test_a_provider_token_made_by_a_wrong_clock_is_made_anew_by_the_right_one(
+def test_a_provider_token_made_by_a_wrong_clock_is_made_again_by_the_right_one(
         clock_site, clock, offset):
     """Apple refuses it: it seems to have expired, or to be from the future."""
     site = clock_site

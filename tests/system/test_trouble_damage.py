@@ -67,7 +67,7 @@ def root_of(database, table):
     return page
 
 
-def test_what_can_be_read_of_a_damaged_queue_is_told_and_its_log_goes_with_it(bare_site):
+def test_what_can_be_read_of_a_damaged_queue_is_pushed_and_its_log_goes_with_it(bare_site):
     site = bare_site
     phone = site.registered_phone("INBOX", "Notes")
     site.mailpushd.stop()
@@ -144,7 +144,7 @@ def test_a_start_that_salvages_the_queue_and_then_fails_keeps_parked_events(
     site.told(parked_phone, "INBOX")
 
 
-def test_pushes_are_told_though_the_table_of_phones_is_damaged(bare_site):
+def test_pushes_are_sent_though_the_table_of_phones_is_damaged(bare_site):
     site = bare_site
     phone = site.registered_phone()
     site.sim.stop()

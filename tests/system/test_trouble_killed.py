@@ -6,14 +6,8 @@ import contextlib
 import pytest
 
 import notify
-from baddisk import BadDisk
 from mailsite import BarePhone, locked, new_user
 from waiting import wait_until
-
-
-@pytest.fixture
-def disk(tmp):
-    return BadDisk(tmp)
 
 
 @pytest.fixture
@@ -53,7 +47,7 @@ def test_killed_before_the_registry_has_answered(site, disk):
 def test_killed_before_the_queue_has_it(site, disk):
     phone = site.registered_phone()
     with disk.rule("stuck queue.sqlite"):
-        assert sent_and_killed(site, notify.mail(phone.user), "to be told") == b""
+        assert sent_and_killed(site, notify.mail(phone.user), "news for a subscriber") == b""
     site.mailpushd.start()
     assert site.new_pushes(phone) == []
     site.deliver(phone.user)
@@ -71,7 +65,17 @@ def test_a_registration_killed_between_the_registry_and_the_queue_stands(site, d
     site.told(phone, "INBOX")
 
 
-def test_a_parked_registration_killed_between_the_registry_and_the_queue_is_told(site, disk):
+def test_a_registration_whose_first_push_was_lost_is_proved_when_the_phone_comes_again(site, disk):
+    phone = BarePhone(new_user())
+    event = notify.registration(phone.user, phone.token, phone.account_id, phone.mailboxes)
+    with disk.rule("stuck queue.sqlite"):
+        assert sent_and_killed(site, event, "phone registered") == b""
+    site.mailpushd.start()
+    site.register(phone)
+    site.told(phone, "INBOX")
+
+
+def test_a_parked_registration_killed_between_the_registry_and_the_queue_is_pushed(site, disk):
     """It was acknowledged, so the push that covers what came before it is owed."""
     phone = BarePhone(new_user())
     with contextlib.ExitStack() as registry_held:

@@ -107,6 +107,7 @@ def test_a_restart_while_the_real_cyrus_delivers_loses_no_mail(cyrus_for, mailpu
         assert not [line for line in cyrus.syslog.all(since) if "NOTIFY" in line]
         for phone in phones:
             site.told(phone, "INBOX", "Notes")
+        wait_until(lambda: events_taken_in(daemon, "MessageNew") >= len(addresses), what="all in the log")
         assert events_taken_in(daemon, "MessageNew") == len(addresses)
     finally:
         site.close()

@@ -28,7 +28,7 @@ def test_mode_and_group_are_right_whatever_the_umask(bare_site_for, umask):
 
 
 @pytest.mark.parametrize("which", PATHS)
-def test_a_socket_whose_file_is_removed_is_made_anew(bare_site, which):
+def test_a_socket_whose_file_is_removed_is_made_again(bare_site, which):
     site = bare_site
     phone = site.registered_phone()
     path = getattr(site.mailpushd, which)
@@ -102,7 +102,7 @@ def test_a_folder_that_is_away_for_a_while_is_an_alarm_until_it_is_back(bare_sit
     site.told(phone, "INBOX")
 
 
-def test_the_control_socket_is_made_anew_too(bare_site):
+def test_the_control_socket_is_made_again_too(bare_site):
     daemon = bare_site.mailpushd
     mode = daemon.control_socket.stat().st_mode
     daemon.control_socket.unlink()

@@ -223,7 +223,7 @@ def test_all_accounts_of_a_stopped_phone_say_why(site, marker):
         with queue:
             queue.execute("DELETE FROM phone")
     site.mailpushd.start()
-    assert "never; stopped: DeviceTokenNotForTopic\n" in ctl_fine(site.mailpushd, "devices")
+    assert "none; stopped: DeviceTokenNotForTopic\n" in ctl_fine(site.mailpushd, "devices")
     assert "\nStopped        DeviceTokenNotForTopic\n" in ctl_fine(site.mailpushd, "devices", "show",
                                                                   key)
 

@@ -5,7 +5,7 @@ import threading
 import time
 
 # Longer than whatever ends well takes, on a busy machine too.
-TIMEOUT = 30
+TIMEOUT = 60
 
 
 def wait_until(condition, timeout=TIMEOUT, what="the condition"):

@@ -1,5 +1,6 @@
 """The packaged units under a real systemd: start, watchdog, restart, reload, activation, journal."""
 
+import contextlib
 import json
 import re
 
@@ -8,6 +9,7 @@ import pytest
 import notify
 from booted import Booted
 from built import package
+from mailserver import MailServer
 from test_package import CONF, set_up_credential, set_up_cyrus
 from waiting import wait_until
 
@@ -51,17 +53,21 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(packages):
-    with Booted() as machine:
+    with Booted() as machine, contextlib.ExitStack() as leaving:
         site = Site(machine)
         machine.install(package(packages, "mailpush"), package(packages, "mailpush-apns-sim"))
         set_up_cyrus(machine)
         set_up_credential(machine)
         machine.run("systemd-run", "--unit=apple", "apns-sim", "--dir", "/root/apns",
                     "--listen", "127.0.0.1:0", "--record", "full")
+        mail = leaving.enter_context(MailServer())
+        site.mail = mail
         port = site.wait_journal("listening on", unit="apple")["MESSAGE"].rsplit(":", 1)[1]
         with open(machine.path(CONF), "a", encoding="utf-8") as conf:
             conf.write(f'apns_host = "127.0.0.1"\napns_port = {port}\ndeferred_delay = "50ms"\n'
-                       'apns_ca_file = "/etc/mailpush/ca.pem"\n')
+                       'apns_ca_file = "/etc/mailpush/ca.pem"\n'
+                       'alarm_mail = "postmaster@example.com"\n'
+                       f'alarm_mail_server = "localhost:{mail.port}"\n')
         machine.run("systemctl", "enable", "--now", "mailpush")
         yield site
 
@@ -79,15 +85,27 @@ def test_the_journal_has_priorities_and_fields(site):
     assert entry["MAILPUSH_SITE"] == notify.SERVER
 
 
-def test_a_credential_that_cannot_be_read_is_told_at_the_reload(site):
+def test_a_credential_that_cannot_be_read_is_reported_at_the_reload(site):
     site.machine.run("chmod", "000", "/etc/mailpush/key.pem")
     site.systemctl("reload", "mailpush")
     entry = site.wait_journal("cannot read key", "--priority", "err")
     assert entry["MAILPUSH_ALARM"] == "credential-file:mail"
+    message = site.mail.wait(1)[0]
+    assert message["Subject"].endswith(": credential-file:mail")
+    assert "cannot read key" in message.get_content()
+    kept = site.machine.path("/var/lib/mailpush/alarm-mail")
+    wait_until(lambda: kept.exists() and "credential-file:mail" in kept.read_text(), what="what was told")
     wait_until(lambda: "1 alarm" in site.shown("StatusText"), what="the alarm in the status")
     site.machine.run("chmod", "640", "/etc/mailpush/key.pem")
     site.systemctl("reload", "mailpush")
     wait_until(lambda: "0 alarms" in site.shown("StatusText"), what="the alarm's end")
+
+
+def test_a_message_leaves_through_the_sandbox(site):
+    site.mail.messages.clear()
+    assert "fine" in site.machine.run("mailpushctl", "alarm", "test").stdout
+    [message] = site.mail.wait(1)
+    assert message["Subject"].endswith(": a test")
 
 
 def test_the_sandbox_is_in_force(site):

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Makes of the status page one C file: script and style go into the page, their hashes into its policy.
+"""Makes of the pages one C file: scripts and style go into a page, their hashes into its policy.
 
-embed.py status.html status.css status.js OUTPUT
+embed.py OUTPUT STYLE COMMON.js NAME.html NAME.js...
 """
 
 import base64
 import hashlib
+import pathlib
 import sys
 
 
@@ -38,20 +39,31 @@ def rows(data):
         yield "\t" + ", ".join(f"{byte}" for byte in data[i:i + 16]) + ",\n"
 
 
-def main():
-    page, style, script = map(read, sys.argv[1:4])
+def filled(page, style, script):
     for place, text in (("@style@", style), ("@script@", script)):
         if page.count(place) != 1:
-            sys.exit(f"embed.py: {place} must stand in the page once")
+            sys.exit(f"embed.py: {place} must be in the page once")
         if any(end in text.lower() for end in ("</style", "</script", "<!--")):
             sys.exit(f"embed.py: what goes to {place} would end there")
         page = page.replace(place, text)
-    data = page.encode()
-    with open(sys.argv[4], "w", encoding="ascii") as file:
-        file.write('#include "monitor/page_text.h"\n\nconst unsigned char page_text_html[] = {\n')
-        file.writelines(rows(data))
-        file.write(f"}};\nconst size_t page_text_html_size = {len(data)};\n"
-                   f'const char page_text_policy[] = "{policy_of(style, script)}";\n')
+    return page
+
+
+def write(file, name, page, style, script):
+    data = filled(page, style, script).encode()
+    file.write(f"\nstatic const unsigned char {name}_html[] = {{\n")
+    file.writelines(rows(data))
+    file.write(f"}};\nconst struct page_text page_text_{name} = {{\n"
+               f"\t.html = {name}_html, .size = {len(data)},\n"
+               f'\t.policy = "{policy_of(style, script)}"}};\n')
+
+
+def main():
+    style, common = map(read, sys.argv[2:4])
+    with open(sys.argv[1], "w", encoding="ascii") as file:
+        file.write('#include "monitor/page_text.h"\n')
+        for html, script in zip(sys.argv[4::2], sys.argv[5::2]):
+            write(file, pathlib.Path(html).stem, read(html), style, common + read(script))
 
 
 main()

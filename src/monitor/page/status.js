@@ -1,26 +1,10 @@
-
-"use strict";
-/*
- * What the daemon says is shown as text, never as markup: names of credentials, reasons and alarms
- * come from outside.
- */
-const EVERY_MS = 5000, PATIENCE_MS = 10000;
+const EVERY_MS = 5000;
 const SLOTS = {hour: 60, day: 96};
 const NEVER = 1e11;	/* seconds: a key has no end */
 const SVG = "http://www.w3.org/2000/svg";
 let last = null;	/* the last answer, and by our clock when it came */
 let cameMs = 0;
 let timer = 0;
-
-const byId = id => document.getElementById(id);
-
-function make(name, attributes, ...inside) {
-	const element = document.createElement(name);
-	for (const [key, value] of Object.entries(attributes || {}))
-		element.setAttribute(key, value);
-	element.append(...inside.filter(one => one !== null));
-	return element;
-}
 
 function shape(name, attributes) {
 	const element = document.createElementNS(SVG, name);
@@ -29,18 +13,7 @@ function shape(name, attributes) {
 	return element;
 }
 
-/* What has not changed is not touched: a screen reader says it once, and a selection stays. */
-function put(id, ...inside) {
-	const fresh = byId(id).cloneNode(false);
-	fresh.append(...inside);
-	if (!fresh.isEqualNode(byId(id)))
-		byId(id).replaceChildren(...fresh.childNodes);
-}
-
 /* ---- words ---- */
-
-const count = n => n.toLocaleString("en");
-const plural = (n, one, many) => `${count(n)} ${n === 1 ? one : many}`;
 
 function span(seconds) {
 	for (const [name, size] of [["day", 86400], ["h", 3600], ["min", 60]])
@@ -68,15 +41,18 @@ function ago(unix) {
 		seconds < 5 ? "just now" : `${span(seconds)} ago`);
 }
 
-const stamp = unix => new Date(unix * 1000).toLocaleString("sv", {dateStyle: "short", timeStyle: "short"});
 const clock = ms => new Date(ms).toLocaleTimeString("en-GB");
 
-function perMinute(rate) {
-	const n = rate * 60;
-	return n > 0 && n < 10 ? n.toFixed(1) : count(Math.round(n));
-}
+/* Of tiles and charts alike: a minute. */
+const rate = n => count(n < 9.95 ? Math.round(n * 10) / 10 : Math.round(n));
 
 /* ---- charts ---- */
+
+/* What the top of the axis says: at least `most`, and its half is a plain number too. */
+function roundUp(most) {
+	const ten = 10 ** Math.floor(Math.log10(most));
+	return [1, 2, 4, 6, 8, 10].map(n => n * ten).find(n => n >= most * 0.999999);
+}
 
 function bar(box, x, from, to, kind) {
 	if (to > from)
@@ -89,19 +65,19 @@ function chart(label, first, all) {
 	const box = shape("svg", {viewBox: `0 0 ${all} 100`, preserveAspectRatio: "none", role: "img",
 		"aria-label": label});
 	box.append(shape("rect", {class: "ground", x: first, width: all - first, y: 0, height: 100}));
+	for (const y of [0, 50])
+		box.append(shape("path", {class: "grid", d: `M0 ${y}H${all}`}));
 	return box;
 }
 
 /* Each series lies on the one before; what is not nothing is seen. */
-function bars(label, all, series, kinds) {
+function bars(label, all, series, kinds, top) {
 	const first = all - series[0].length;
 	const box = chart(label, first, all);
-	const sums = series[0].map((_, i) => series.reduce((sum, one) => sum + one[i], 0));
-	const most = Math.max(1, ...sums);
-	sums.forEach((_, i) => {
+	series[0].forEach((_, i) => {
 		let from = 0;
 		series.forEach((one, k) => {
-			const height = one[i] ? Math.max(3, one[i] / most * 100) : 0;
+			const height = one[i] ? Math.max(3, one[i] / top * 100) : 0;
 			bar(box, first + i, from, Math.min(100, from + height), kinds[k]);
 			from += height;
 		});
@@ -110,16 +86,15 @@ function bars(label, all, series, kinds) {
 }
 
 /* A line where values follow each other, a dot where one stands alone. */
-function lines(label, all, series, kinds) {
+function lines(label, all, series, kinds, top) {
 	const first = all - series[0].length;
 	const box = chart(label, first, all);
-	const most = Math.max(...series.flat().filter(value => value !== null), 1e-6);
 	series.forEach((one, k) => {
 		let path = "";
 		one.forEach((value, i) => {
 			if (value === null)
 				return;
-			const at = `${first + i + 0.5} ${(96 - value / most * 90).toFixed(2)}`;
+			const at = `${first + i + 0.5} ${(100 - value / top * 100).toFixed(2)}`;
 			const isAlone = one[i - 1] === undefined || one[i - 1] === null;
 			path += isAlone ? `M${at}L${at}` : `L${at}`;
 		});
@@ -129,35 +104,43 @@ function lines(label, all, series, kinds) {
 	return box;
 }
 
-function figure(name, text, box, begin) {
-	return make("figure", {}, make("figcaption", {}, make("b", {}, name), make("span", {}, text)), box,
+/* `ticks`: of the axis, from its top. */
+function figure(name, text, box, begin, ticks) {
+	return make("figure", {}, make("figcaption", {}, make("b", {}, name), make("span", {}, text)),
+		make("div", {class: "plot"},
+			make("div", {class: "ticks", "aria-hidden": "true"}, ...ticks.map(tick => make("span", {}, tick))),
+			box),
 		make("div", {class: "axis"}, make("span", {}, begin), make("span", {}, "now")));
 }
 
-const PERIODS = [["hour", "Last hour", "60 min ago", "a minute"], ["day", "Last day", "24 h ago", "in 15 min"]];
+const PERIODS = [["hour", "Last hour", "60 min ago"], ["day", "Last day", "24 h ago"]];
 const total = values => values.reduce((sum, value) => sum + value, 0);
 
+/* Counts of buckets, as a minute. */
+function rates(label, history, key, names, kinds, begin, name, text) {
+	const minutes = history[key].seconds / 60;
+	const series = names.map(one => history[key][one].map(n => n / minutes));
+	const most = Math.max(...series[0].map((_, i) => total(series.map(one => one[i]))));
+	const top = roundUp(Math.max(1, most));
+	const words = text(most);
+	return figure(name, words, bars(`${label}, ${name.toLowerCase()}: ${words}`, SLOTS[key], series, kinds, top),
+		begin, [rate(top), rate(top / 2), "0"]);
+}
+
 function eventsCard(history) {
-	return make("section", {class: "card"}, make("h2", {}, "Events"),
+	return make("section", {class: "card"}, make("h2", {}, "Events a minute"),
 		make("p", {class: "key"}, make("span", {class: "is-blue"}, "from the mail server")),
-		...PERIODS.map(([key, name, begin, unit]) => {
-			const {events} = history[key];
-			const text = `${count(total(events))}, peak ${count(Math.max(...events))} ${unit}`;
-			return figure(name, text, bars(`Events, ${name.toLowerCase()}: ${text}`, SLOTS[key],
-				[events], ["blue"]), begin);
-		}));
+		...PERIODS.map(([key, name, begin]) => rates("Events", history, key, ["events"], ["blue"], begin, name,
+			most => `${count(total(history[key].events))}, peak ${rate(most)} a minute`)));
 }
 
 function pushesCard(history) {
-	return make("section", {class: "card"}, make("h2", {}, "Pushes"),
+	return make("section", {class: "card"}, make("h2", {}, "Pushes a minute"),
 		make("p", {class: "key"}, make("span", {class: "is-blue"}, "taken by Apple"),
 			make("span", {class: "is-bad"}, "not taken")),
-		...PERIODS.map(([key, name, begin]) => {
-			const {taken, failed} = history[key];
-			const text = `${count(total(taken))} taken, ${count(total(failed))} not`;
-			return figure(name, text, bars(`Pushes, ${name.toLowerCase()}: ${text}`, SLOTS[key],
-				[taken, failed], ["blue", "bad"]), begin);
-		}));
+		...PERIODS.map(([key, name, begin]) => rates("Pushes", history, key, ["taken", "failed"], ["blue", "bad"],
+			begin, name,
+			() => `${count(total(history[key].taken))} taken, ${count(total(history[key].failed))} not`)));
 }
 
 function latencyCard(history) {
@@ -167,16 +150,19 @@ function latencyCard(history) {
 		...PERIODS.map(([key, name, begin]) => {
 			const {event_to_push: pushed, answered} = history[key];
 			const known = [...pushed, ...answered].filter(value => value !== null);
-			const text = known.length ? `95 % within ${took(Math.max(...known))}` : "no pushes";
+			const most = Math.max(...known, 1e-6);
+			const text = known.length ? `95 % within ${took(most)}` : "no pushes";
+			const top = known.length ? roundUp(most) : 0;
 			return figure(name, text, lines(`Latency, ${name.toLowerCase()}: ${text}`, SLOTS[key],
-				[pushed, answered], ["first", "second"]), begin);
+				[pushed, answered], ["first", "second"], top), begin,
+				top ? [took(top), took(top / 2), "0"] : ["", "", "0"]);
 		}));
 }
 
 /* ---- parts ---- */
 
-function pair(name, value) {
-	return make("div", {}, make("dt", {}, name), make("dd", {}, value));
+function pair(name, value, kind) {
+	return make("div", kind ? {class: kind} : {}, make("dt", {}, name), make("dd", {}, value));
 }
 
 function credential(one) {
@@ -186,31 +172,70 @@ function credential(one) {
 	let state = "not in use";
 	if (one.in_force)
 		state = one.held ? "held back" : trouble ? "in trouble" : open ? "connected" : "ready";
+	const isWell = one.in_force && !one.held && !trouble;
 	let left = null;
 	if (one.expires < NEVER)
 		left = days < 0 ? "expired" : `${plural(days, "day", "days")} left`;
 	return make("li", {},
 		make("div", {class: "head"}, make("b", {}, one.name),
-			left && make("span", {class: days < 30 ? "is-wrong" : "is-right"}, left)),
-		make("p", {class: "soft"}, one.topic ? `${state} · ${one.topic}` : state),
+			left && make("span", {class: days < 30 ? "is-wrong" : isWell ? "is-right" : "soft"}, left)),
+		make("p", {class: "soft"}, make("span", {class: isWell ? "is-right" : "is-wrong"}, state),
+			one.topic ? ` · ${one.topic}` : ""),
 		trouble ? make("p", {class: "is-wrong"}, trouble) : null);
 }
 
 const ENDINGS = {lost: "no answer: connection lost", silent: "no answer in time"};
 
+/* The part of the page that explains a failure. */
+function explained(one) {
+	if (one.kind === "connection")
+		return "means-connection";
+	if (one.result !== "answered")
+		return "means-silent";
+	if (one.status === 400)
+		return {BadDeviceToken: "means-token", DeviceTokenNotForTopic: "means-phone-topic",
+			TopicDisallowed: "means-credential", BadTopic: "means-credential"}[one.reason] || "means-other";
+	if (one.status >= 500)
+		return "means-busy";
+	return {403: "means-credential", 410: "means-gone", 429: "means-often"}[one.status] || "means-other";
+}
+
 function failure(one) {
 	const name = one.kind === "connection" ? `Credential ${one.credential}`
 		: ENDINGS[one.result] || `${one.status} ${one.reason || "without a reason"}`;
 	return make("li", {},
-		make("div", {class: "head"}, make("b", {}, name),
+		make("div", {class: "head"}, make("b", {}, make("a", {href: `#${explained(one)}`}, name)),
 			make("span", {class: "soft"}, one.times > 1 ? `${count(one.times)} times, last ` : "", ago(one.time))),
 		make("p", {}, one.meaning),
 		one.user === undefined ? null : make("p", {class: "soft"}, `user ${one.user}`));
 }
 
 function alarm(one) {
-	return make("li", {}, make("p", {}, one.text),
+	return make("li", {}, make("p", {}, one.text), make("p", {class: "remedy"}, one.remedy),
 		make("p", {class: "soft"}, `${one.name}, since ${stamp(one.since)}`));
+}
+
+/* What waits for the end of these alarms.  A topic counts once, whatever holds its phones up. */
+function waiting(silencing) {
+	const topics = new Map();
+	let events = 0;
+	for (const {silences} of silencing) {
+		if (silences.phones !== undefined)
+			topics.set(silences.topic, silences.phones);
+		events = Math.max(events, silences.events || 0);
+	}
+	const phones = topics.get(undefined) || total([...topics.values()]);
+	const parts = [];
+	if (phones)
+		parts.push(`${count(phones)} ${phones === 1 ? "waits" : "wait"}`);
+	if (events)
+		parts.push(plural(events, "event waits", "events wait"));
+	return parts.length ? `: ${parts.join(" and ")}` : "";
+}
+
+function at(unix) {
+	const text = stamp(unix), today = stamp(nowThere());
+	return text.slice(0, 10) === today.slice(0, 10) ? text.slice(11) : text;
 }
 
 function list(id, rows, none) {
@@ -229,43 +254,68 @@ function health(kind, words, advice) {
 	document.title = `${words} · mailpush${last && last.site ? ` ${last.site}` : ""}`;
 }
 
-function registryRows(registry) {
+function registryRow(registry) {
 	const state = registry.connected === null ? "not asked yet" : registry.connected ? "connected" : "away";
-	return [pair("events parked for the registry", count(registry.parked)),
-		registry.since ? pair(`registry ${state}`, ago(registry.since)) : pair("registry", state)];
+	return registry.since ? pair(`registry ${state}`, ago(registry.since)) : pair("registry", state);
 }
 
-function show() {
-	const {queue, registrations, registry, rates, events, pushes, history} = last;
-	put("site", last.site);
-	put("about", `version ${last.version}, started `, ago(last.started));
+function showFigures() {
+	const {queue, registrations, rates: now, last: latest} = last;
 	put("figures",
-		pair("phones pushed to", count(registrations.active + registrations.superseded)),
-		pair("phones stopped", count(registrations.stopped)),
-		pair("pushes waiting", count(queue.pushes)),
-		pair("events a minute", perMinute(rates.events)),
-		pair("pushes a minute", perMinute(rates.pushes)));
-	put("charts", eventsCard(history), pushesCard(history), latencyCard(history));
-	list("credentials", last.credentials.map(credential), "none: nothing can be pushed");
+		pair("phones pushed to", registrations.total === null ? "not known" : count(registrations.active + registrations.superseded)),
+		...(registrations.stopped ? [pair("phones stopped", count(registrations.stopped), "is-odd")] : []),
+		pair("phones waiting", count(queue.pushes)),
+		pair("last event", latest.event ? ago(latest.event) : "none yet"),
+		pair("last push", latest.push ? ago(latest.push) : "none yet"),
+		pair("events a minute", rate(now.events * 60)),
+		pair("pushes a minute", rate(now.pushes * 60)));
+}
+
+/* What is nothing is folded away. */
+function showQueue() {
+	const {queue, registry, events, pushes} = last;
+	const counts = [
+		["pushes not due yet", queue.waiting], ["pushes on their way", queue.in_flight],
+		["pushes not on disk yet", queue.storing], ["changed mailboxes", queue.mailboxes],
+		["events on their way in", events.waiting], ["events parked for the registry", registry.parked],
+		["events since the start", events.total], ["pushes since the start", pushes.total]];
+	const zeros = counts.filter(([, n]) => !n);
 	put("queue",
-		pair("pushes not due yet", count(queue.waiting)),
-		pair("pushes on their way", count(queue.in_flight)),
-		pair("pushes not on disk yet", count(queue.storing)),
-		pair("changed mailboxes", count(queue.mailboxes)),
-		pair("oldest change", queue.oldest ? ago(queue.oldest) : "none"),
-		pair("events on their way in", count(events.waiting)),
-		...registryRows(registry),
-		pair("events since the start", count(events.total)),
-		pair("pushes since the start", count(pushes.total)));
-	list("failures", last.failures.map(failure), "none since the start");
-	put("alarms", ...last.alarms.map(alarm));
-	if (last.alarms.length)
-		health("bad", last.alarms.length === 1 ? "Something needs you" : `${last.alarms.length} things need you`, "");
+		...(queue.oldest ? [pair("oldest change", ago(queue.oldest))] : []),
+		...counts.filter(([, n]) => n).map(([name, n]) => pair(name, count(n))),
+		registryRow(registry));
+	put("queue-zeros", ...zeros.map(([name]) => pair(name, "0")));
+	put("zeros-title", `${zeros.length} more ${zeros.length === 1 ? "is" : "are"} 0`);
+	byId("zeros").hidden = !zeros.length;
+}
+
+function showHealth() {
+	const {alarms, registrations} = last;
+	const silencing = alarms.filter(one => one.silences).sort((a, b) => a.since - b.since);
+	const others = alarms.filter(one => !one.silences);
+	put("alarms", ...silencing.map(alarm), ...others.map(alarm));
+	if (silencing.length)
+		health("bad", `Phones are silent${waiting(silencing)} since ${at(silencing[0].since)}`,
+			"Why, and what to do:");
+	else if (alarms.length)
+		health("bad", alarms.length === 1 ? "Something needs you" : `${alarms.length} things need you`, "");
 	else if (registrations.stopped)
 		health("odd", `All is well, except for ${plural(registrations.stopped, "phone", "phones")}`,
 			"Events are taken in, and phones get pushes, except those that are stopped: Apple said that their token is not for the topic. A phone gets pushes again once Mail is opened on it; mailpushctl devices lists them.");
 	else
 		health("good", "All is well", "Events are taken in, and phones get pushes.");
+}
+
+function show() {
+	put("site", last.site);
+	put("about", `version ${last.version}, started `, ago(last.started));
+	byId("phones-link").hidden = !last.phones;
+	showFigures();
+	list("failures", last.failures.map(failure), "none since the start");
+	list("credentials", last.credentials.map(credential), "none: nothing can be pushed");
+	put("charts", eventsCard(last.history), pushesCard(last.history), latencyCard(last.history));
+	showQueue();
+	showHealth();
 	put("updated", `Live; last asked at ${clock(cameMs)}.`);
 	document.body.classList.remove("stale");
 	byId("data").hidden = false;
@@ -281,18 +331,14 @@ function unreachable(why) {
 
 /* ---- asking ---- */
 
-/* Controls, and what turns the direction of writing around for the text that follows. */
-const UNSEEN = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
-const seen = (key, value) => typeof value === "string" ? value.replace(UNSEEN, "\ufffd") : value;
-
 /* Why there is no answer; "" if there is. */
 async function fetched() {
 	try {
-		const answer = await fetch("status-page.json",
+		const answer = await fetch(beside("status-page.json"),
 			{cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS)});
 		if (!answer.ok)
 			return `the answer is ${answer.status}`;
-		last = JSON.parse(await answer.text(), seen);
+		last = JSON.parse(await answer.text(), (_, value) => clean(value));
 		cameMs = Date.now();
 		return "";
 	} catch (error) {

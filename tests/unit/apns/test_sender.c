@@ -1364,7 +1364,7 @@ static void a_server_that_allows_no_stream_is_an_outage(void **state)
 	assert_int_equal(world.recoveries, 1);
 }
 
-static void a_connection_that_drains_does_not_do_so_for_ever(void **state)
+static void a_connection_does_not_drain_without_end(void **state)
 {
 	(void)state;
 	settings.push_deadline_ms = 1000;
@@ -1457,7 +1457,7 @@ static void credentials_that_come_while_stopping_are_let_go(void **state)
 	until(world.is_stopped);
 }
 
-static void stopping_does_not_wait_for_ever(void **state)
+static void stopping_does_not_wait_without_end(void **state)
 {
 	(void)state;
 	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":true}");
@@ -1558,7 +1558,7 @@ static void a_provider_token_says_who_we_are_without_a_certificate(void **state)
 	json_decref(push);
 }
 
-static void with_a_token_one_push_opens_the_way_for_the_others(void **state)
+static void one_push_with_a_token_opens_the_way_for_the_others(void **state)
 {
 	(void)state;
 	start_with_token();
@@ -1600,7 +1600,7 @@ static void a_token_is_renewed_when_its_time_has_come(void **state)
 	}
 }
 
-static void an_expired_token_is_made_anew_and_the_push_sent_again(void **state)
+static void an_expired_token_is_replaced_and_the_push_sent_again(void **state)
 {
 	(void)state;
 	settings.token_least_ms = 0;
@@ -1669,6 +1669,30 @@ static void a_refusal_of_the_former_certificate_does_not_hold_the_new_one(void *
 	simulator_do(&simulator, "{\"do\":\"hold\",\"on\":false}");
 	until(world.told == 3);
 	each_was_told_once();
+	assert_int_equal(world.troubles, 0);
+}
+
+static void copy_trouble(void *ctx, const struct sender_way *way)
+{
+	char *text = ctx;
+	strncpy(text, way->trouble ? way->trouble : "", ERR_TEXT_MAX - 1);
+}
+
+static void the_dates_of_a_credential_that_is_not_valid_now_are_its_trouble(void **state)
+{
+	(void)state;
+	char text[ERR_TEXT_MAX] = "";
+	start();
+	struct credential *expired = load_other(TOPIC);
+	expired->not_after_unix_ms = clock_unix_ms() - 1;
+	sender_set_credentials(world.sender, &expired, 1);
+	sender_each_way(world.sender, copy_trouble, text);
+	assert_non_null(strstr(text, "expired on"));
+	struct credential *early = load_other(TOPIC);
+	early->not_before_unix_ms = clock_unix_ms() + 3600 * 1000;
+	sender_set_credentials(world.sender, &early, 1);
+	sender_each_way(world.sender, copy_trouble, text);
+	assert_non_null(strstr(text, "is not valid before"));
 	assert_int_equal(world.troubles, 0);
 }
 
@@ -1772,26 +1796,27 @@ int main(void)
 		T(an_outage_is_a_trouble_until_a_push_is_taken),
 		T(a_server_that_stays_silent_is_an_outage),
 		T(a_server_that_allows_no_stream_is_an_outage),
-		T(a_connection_that_drains_does_not_do_so_for_ever),
+		T(a_connection_does_not_drain_without_end),
 		T(a_dead_connection_is_found_while_it_is_idle),
 		T(a_living_connection_is_kept_while_it_is_idle),
 		T(failures_that_pass_soon_are_no_outage),
 		T(a_push_taken_now_and_then_is_no_outage),
 		T(stopping_waits_for_answers),
 		T(credentials_that_come_while_stopping_are_let_go),
-		T(stopping_does_not_wait_for_ever),
+		T(stopping_does_not_wait_without_end),
 		T(stopping_without_connections_is_done_at_once),
 		T(a_missing_ca_file_is_said_at_once),
 		T(a_ca_file_without_a_certificate_is_said_at_once),
 		T(a_provider_token_says_who_we_are_without_a_certificate),
-		T(with_a_token_one_push_opens_the_way_for_the_others),
+		T(one_push_with_a_token_opens_the_way_for_the_others),
 		T(all_connections_share_one_token),
 		T(a_token_is_renewed_when_its_time_has_come),
-		T(an_expired_token_is_made_anew_and_the_push_sent_again),
+		T(an_expired_token_is_replaced_and_the_push_sent_again),
 		T(a_token_that_expired_too_early_holds_the_credential),
 		T(a_token_that_was_changed_too_often_is_used_again),
 		T(another_key_has_a_connection_of_its_own),
 		T(a_refusal_of_the_former_certificate_does_not_hold_the_new_one),
+		T(the_dates_of_a_credential_that_is_not_valid_now_are_its_trouble),
 		T(a_credential_that_is_not_valid_now_waits_without_a_connection),
 	};
 	return cmocka_run_group_tests(tests, begin_group, end_group);

@@ -144,7 +144,7 @@ static void one_is_in_flight_until_the_servers_settings_come(void **state)
 	assert_true(session_is_acknowledged(world.session));
 }
 
-static void without_a_limit_of_the_server_ours_counts(void **state)
+static void a_server_without_a_limit_leaves_the_one_of_the_session(void **state)
 {
 	(void)state;
 	assert_int_equal(nghttp2_submit_settings(world.server, NGHTTP2_FLAG_NONE, NULL, 0), 0);
@@ -323,7 +323,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(one_is_in_flight_until_the_servers_settings_come),
-		T(without_a_limit_of_the_server_ours_counts),
+		T(a_server_without_a_limit_leaves_the_one_of_the_session),
 		T(a_limit_of_nothing_is_honoured),
 		T(no_more_is_sent_than_the_connection_window_holds),
 		T(a_body_cut_by_the_window_goes_on_where_it_stopped),

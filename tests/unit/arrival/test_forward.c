@@ -258,8 +258,9 @@ static void a_refused_one_does_not_hold_up_the_next(void **state)
 static void an_unanswered_one_does_not_hold_up_the_next(void **state)
 {
 	struct site *site = *state;
-	site->answer_ms = 10;
-	start(site, "dlist:", LONG_MS, 1);
+	site->answer_ms = 50;
+	/* On a slow machine the time may end before a request is written: it is sent again. */
+	start(site, "dlist:", 1, 1);
 	listen_at(site, SOCK_STREAM);
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(0, take_request(site, MAIL_REQUEST));
@@ -294,7 +295,7 @@ static void without_a_target_all_is_counted_and_dropped(void **state)
 			"NOTIFY %%(CLASS {3+}\r\n\x01\xff%c MESSAGE m)\r\n", 'a' + (char)i);
 		assert_int_equal(0, take_request(site, text));
 	}
-	assert_int_equal(counts_of(site).not_ours, 41);
+	assert_int_equal(counts_of(site).unwanted, 41);
 	assert_true(forward_is_quiet(site->forward));
 }
 

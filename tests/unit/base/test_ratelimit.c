@@ -51,7 +51,7 @@ static void the_first_is_written_and_the_rest_counted_a_minute(void **state)
 	assert_int_equal(entry.kept_back, 1);
 }
 
-static void after_a_quiet_minute_it_begins_anew(void **state)
+static void after_a_quiet_minute_it_begins_again(void **state)
 {
 	(void)state;
 	struct ratelimit_entry entry;
@@ -86,7 +86,7 @@ static void a_minute_with_no_more_than_so_many_has_no_count(void **state)
 	assert_int_equal(ratelimit_due_ms(&limit), INT64_MAX);
 }
 
-static void what_was_counted_is_told_before_more_is_written(void **state)
+static void what_was_counted_is_written_before_more_lines(void **state)
 {
 	(void)state;
 	struct ratelimit_entry entry;
@@ -120,7 +120,7 @@ static void a_crowd_is_one(void **state)
 	assert_false(allows("malformed", "uid 9", 0));
 }
 
-static void at_the_end_all_is_told(void **state)
+static void the_end_writes_all_that_was_counted(void **state)
 {
 	(void)state;
 	struct ratelimit_entry entry;
@@ -136,13 +136,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(the_first_is_written_and_the_rest_counted_a_minute, begin),
-		cmocka_unit_test_setup(after_a_quiet_minute_it_begins_anew, begin),
+		cmocka_unit_test_setup(after_a_quiet_minute_it_begins_again, begin),
 		cmocka_unit_test_setup(so_many_are_written_and_the_rest_counted, begin),
 		cmocka_unit_test_setup(a_minute_with_no_more_than_so_many_has_no_count, begin),
-		cmocka_unit_test_setup(what_was_counted_is_told_before_more_is_written, begin),
+		cmocka_unit_test_setup(what_was_counted_is_written_before_more_lines, begin),
 		cmocka_unit_test_setup(kinds_and_people_are_counted_apart, begin),
 		cmocka_unit_test_setup(a_crowd_is_one, begin),
-		cmocka_unit_test_setup(at_the_end_all_is_told, begin),
+		cmocka_unit_test_setup(the_end_writes_all_that_was_counted, begin),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,7 +43,7 @@ static void is_read_as(const char *written, const char *read)
 	buf_auto struct buf text;
 	buf_init(&text);
 	struct err err = {""};
-	if (conftext_read(path, &text, &err))
+	if (conftext_read(path, "do", &text, &err))
 		fail_msg("%s", err.text);
 	assert_string_equal(buf_text(&text), read);
 }
@@ -109,7 +109,7 @@ static void a_nul_byte_is_named_with_its_line(void **state)
 	buf_init(&text);
 	struct err err;
 	write_file("a\nb\0c\n", 6);
-	assert_int_equal(conftext_read(path, &text, &err), -EINVAL);
+	assert_int_equal(conftext_read(path, "do", &text, &err), -EINVAL);
 	snprintf(said, sizeof(said),
 		"%s:2: holds a NUL byte, as text in UTF-16 does; save the file as UTF-8", path);
 	assert_string_equal(err.text, said);
@@ -121,15 +121,15 @@ static void refused(const char *file, const char *said)
 	buf_auto struct buf text;
 	buf_init(&text);
 	struct err err;
-	assert_true(conftext_read(file, &text, &err) < 0);
+	assert_true(conftext_read(file, "do this", &text, &err) < 0);
 	assert_string_equal(err.text, said);
 }
 
 static void what_is_no_file_is_not_read(void **state)
 {
 	(void)state;
-	refused("/tmp", "/tmp: is not a file; give the path with -c");
-	refused("/dev/zero", "/dev/zero: is not a file; give the path with -c");
+	refused("/tmp", "/tmp: is not a file; do this");
+	refused("/dev/zero", "/dev/zero: is not a file; do this");
 }
 
 static void what_is_too_large_is_not_read(void **state)
@@ -138,8 +138,8 @@ static void what_is_too_large_is_not_read(void **state)
 	assert_int_equal(truncate(path, CONFTEXT_MAX + 1), 0);
 	char said[256];
 	snprintf(said, sizeof(said),
-		"%s: is larger than %d bytes: it is not a mailpush.conf; give the path with -c",
-		path, CONFTEXT_MAX);
+		"%s: is larger than %d bytes: it is not a mailpush.conf; do this", path,
+		CONFTEXT_MAX);
 	refused(path, said);
 }
 
@@ -147,8 +147,7 @@ static void a_missing_file_says_how_to_name_another(void **state)
 {
 	(void)state;
 	refused("/no/such/mailpush.conf",
-		"/no/such/mailpush.conf: cannot open: No such file or directory; give the path "
-		"with -c");
+		"/no/such/mailpush.conf: cannot open: No such file or directory; do this");
 }
 
 int main(void)

@@ -75,7 +75,7 @@ static char *login_of(const char *content, size_t size)
 
 static void the_first_line_is_user_and_password(void **state)
 {
-	static const char *const contents[] = {"me:se:cret", "me:se:cret\n", "me:se:cret\r\nx\n"};
+	static const char *const contents[] = {"me:se:cret", "me:se:cret\n", "me:se:cret\r\n\n"};
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		mem_auto char *login = login_of(contents[i], strlen(contents[i]));
@@ -95,6 +95,7 @@ static void a_file_of_something_else_is_refused(void **state)
 	assert_null(login_of("secret\n", 7));
 	assert_null(login_of(":secret\n", 8));
 	assert_null(login_of("me:\0secret\n", 11));
+	assert_null(login_of("me:secret\nme:other\n", 19));
 	assert_non_null(strstr(why, "user:password"));
 }
 

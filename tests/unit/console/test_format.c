@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-static void times_are_told_from_now(void **state)
+static void times_are_counted_from_now(void **state)
 {
 	(void)state;
 	static const struct {
@@ -94,7 +94,7 @@ static void text_that_does_not_fit_is_cut_between_characters(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(times_are_told_from_now),
+		cmocka_unit_test(times_are_counted_from_now),
 		cmocka_unit_test(durations_have_two_units_at_most),
 		cmocka_unit_test(latencies_and_sizes_are_rounded),
 		cmocka_unit_test(what_could_steer_a_terminal_is_made_harmless),

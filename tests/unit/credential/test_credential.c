@@ -333,12 +333,14 @@ static void an_encrypted_key_is_opened_with_the_first_line_of_the_passphrase_fil
 {
 	(void)state;
 	write_encrypted("open sesame");
-	write_text(passphrase, "open sesame\nsecond line\n");
+	write_text(passphrase, "open sesame\r\n\n");
 	struct credential_files which = files();
 	which.passphrase_file = passphrase;
 	struct credential *credential = load(&which);
 	assert_non_null(credential->key);
 	credential_free(credential);
+	write_text(passphrase, "open sesame\nsecond line\n");
+	assert_refused(&which, -EINVAL, passphrase, "has more than one line", "nothing may follow");
 }
 
 static void an_encrypted_key_without_a_passphrase_file_is_refused(void **state)
@@ -503,7 +505,7 @@ static void files_that_an_editor_on_windows_wrote_are_read(void **state)
 	credential_free(credential);
 }
 
-static void of_two_certificates_for_one_key_the_one_that_lasts_longer_is_taken(void **state)
+static void the_certificate_that_lasts_longer_is_taken_of_two_for_one_key(void **state)
 {
 	(void)state;
 	EVP_PKEY *secret = make_key();
@@ -906,7 +908,7 @@ int main(void)
 		T(a_certificate_file_without_the_key_says_so),
 		T(a_chain_may_come_before_its_certificate),
 		T(files_that_an_editor_on_windows_wrote_are_read),
-		T(of_two_certificates_for_one_key_the_one_that_lasts_longer_is_taken),
+		T(the_certificate_that_lasts_longer_is_taken_of_two_for_one_key),
 		T(a_chain_that_was_cut_is_refused),
 		T(a_certificate_with_a_wrong_letter_in_it_is_called_damaged),
 		T(a_key_in_a_cipher_that_openssl_gave_up_is_not_called_a_wrong_passphrase),

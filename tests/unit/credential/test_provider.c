@@ -43,9 +43,9 @@ static int begin(void **state)
 static int end(void **state)
 {
 	(void)state;
-	provider_put(&list, provider);
+	provider_put(provider);
 	credential_free(credential);
-	assert_null(list.first);
+	assert_true(LIST_EMPTY(&list.providers));
 	return 0;
 }
 
@@ -103,7 +103,7 @@ static void a_clock_that_jumps_to_and_fro_renews_it_once_in_twenty_minutes(void 
 	assert_int_equal(provider_number(provider), 3);
 }
 
-static void one_that_apple_calls_expired_is_made_anew_once(void **state)
+static void one_that_apple_calls_expired_is_replaced_once(void **state)
 {
 	(void)state;
 	provider_expire(provider, 1, NOW_MS + LEAST_MS, UNIX_MS + LEAST_MS);
@@ -117,7 +117,7 @@ static void one_that_apple_calls_expired_is_made_anew_once(void **state)
 	assert_int_equal(provider_number(provider), 2);
 }
 
-static void it_is_never_made_anew_within_twenty_minutes(void **state)
+static void it_is_never_replaced_within_twenty_minutes(void **state)
 {
 	(void)state;
 	provider_expire(provider, 1, NOW_MS + LEAST_MS - 1, UNIX_MS + LEAST_MS - 1);
@@ -125,7 +125,7 @@ static void it_is_never_made_anew_within_twenty_minutes(void **state)
 	assert_true(is_same_at(LEAST_MS, LEAST_MS));
 }
 
-static void a_machine_that_slept_may_make_it_anew(void **state)
+static void a_machine_that_slept_may_replace_it(void **state)
 {
 	(void)state;
 	provider_expire(provider, 1, NOW_MS + 1, UNIX_MS + LEAST_MS);
@@ -143,8 +143,8 @@ static void a_key_has_one_token_whatever_the_topic(void **state)
 	struct provider *alone = provider_get(&list, other);
 	assert_ptr_equal(shared, provider);
 	assert_ptr_not_equal(alone, provider);
-	provider_put(&list, alone);
-	provider_put(&list, shared);
+	provider_put(alone);
+	provider_put(shared);
 	assert_true(is_same_at(0, 0));
 	credential_free(same);
 	credential_free(other);
@@ -160,9 +160,9 @@ int main(void)
 		T(one_from_the_future_is_not_used_any_more),
 		T(one_that_is_an_hour_old_by_the_clock_is_not_used_any_more),
 		T(a_clock_that_jumps_to_and_fro_renews_it_once_in_twenty_minutes),
-		T(one_that_apple_calls_expired_is_made_anew_once),
-		T(it_is_never_made_anew_within_twenty_minutes),
-		T(a_machine_that_slept_may_make_it_anew),
+		T(one_that_apple_calls_expired_is_replaced_once),
+		T(it_is_never_replaced_within_twenty_minutes),
+		T(a_machine_that_slept_may_replace_it),
 		T(a_key_has_one_token_whatever_the_topic),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

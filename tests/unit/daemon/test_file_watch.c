@@ -95,7 +95,7 @@ static void start(const char *first, const char *second)
 	watch = file_watch_new(&loop, &settings, paths, second ? 2 : 1, on_changed, folder);
 }
 
-static void a_file_that_is_written_in_place_is_told(void **state)
+static void a_file_that_is_written_in_place_is_reported(void **state)
 {
 	(void)state;
 	write_file("a", "one");
@@ -106,7 +106,7 @@ static void a_file_that_is_written_in_place_is_told(void **state)
 	until_told(2);
 }
 
-static void a_file_that_is_replaced_is_told(void **state)
+static void a_file_that_is_replaced_is_reported(void **state)
 {
 	(void)state;
 	write_file("a", "one");
@@ -116,7 +116,7 @@ static void a_file_that_is_replaced_is_told(void **state)
 	until_told(1);
 }
 
-static void a_file_that_comes_or_goes_is_told(void **state)
+static void a_file_that_comes_or_goes_is_reported(void **state)
 {
 	(void)state;
 	start("a", NULL);
@@ -126,7 +126,7 @@ static void a_file_that_comes_or_goes_is_told(void **state)
 	until_told(2);
 }
 
-static void a_file_whose_mode_changes_is_told(void **state)
+static void a_file_whose_mode_changes_is_reported(void **state)
 {
 	(void)state;
 	write_file("a", "one");
@@ -135,7 +135,7 @@ static void a_file_whose_mode_changes_is_told(void **state)
 	until_told(1);
 }
 
-static void changes_close_to_each_other_are_told_once(void **state)
+static void changes_close_to_each_other_are_reported_once(void **state)
 {
 	(void)state;
 	settings.settle_ms = 500;
@@ -147,7 +147,7 @@ static void changes_close_to_each_other_are_told_once(void **state)
 	until_told(1);
 }
 
-static void a_link_that_is_switched_is_told(void **state)
+static void a_link_that_is_switched_is_reported(void **state)
 {
 	(void)state;
 	assert_int_equal(mkdir(at("archive"), 0700), 0);
@@ -164,7 +164,7 @@ static void a_link_that_is_switched_is_told(void **state)
 	until_told(2);
 }
 
-static void a_link_on_the_way_that_is_switched_is_told(void **state)
+static void a_link_on_the_way_that_is_switched_is_reported(void **state)
 {
 	(void)state;
 	assert_int_equal(mkdir(at("1"), 0700), 0);
@@ -214,7 +214,7 @@ static void other_files_of_the_folder_are_of_no_interest(void **state)
 	until_told(2);
 }
 
-static void a_path_that_is_added_is_told_once_and_watched(void **state)
+static void a_path_that_is_added_is_reported_once_and_watched(void **state)
 {
 	(void)state;
 	write_file("a", "one");
@@ -241,17 +241,17 @@ static void it_may_end_in_the_middle_of_a_look(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(a_file_that_is_written_in_place_is_told),
-		T(a_file_that_is_replaced_is_told),
-		T(a_file_that_comes_or_goes_is_told),
-		T(a_file_whose_mode_changes_is_told),
-		T(changes_close_to_each_other_are_told_once),
-		T(a_link_that_is_switched_is_told),
-		T(a_link_on_the_way_that_is_switched_is_told),
+		T(a_file_that_is_written_in_place_is_reported),
+		T(a_file_that_is_replaced_is_reported),
+		T(a_file_that_comes_or_goes_is_reported),
+		T(a_file_whose_mode_changes_is_reported),
+		T(changes_close_to_each_other_are_reported_once),
+		T(a_link_that_is_switched_is_reported),
+		T(a_link_on_the_way_that_is_switched_is_reported),
 		T(a_folder_that_is_replaced_is_watched_on),
 		T(links_that_lead_in_a_circle_do_no_harm),
 		T(other_files_of_the_folder_are_of_no_interest),
-		T(a_path_that_is_added_is_told_once_and_watched),
+		T(a_path_that_is_added_is_reported_once_and_watched),
 		T(it_may_end_in_the_middle_of_a_look),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -202,7 +202,7 @@ static void without_a_supervisor_nothing_happens(void **state)
 	assert_string_equal(hear(world), "");
 }
 
-static void a_watchdog_for_another_process_is_not_ours(void **state)
+static void a_watchdog_for_another_process_is_ignored(void **state)
 {
 	struct world *world = *state;
 	setenv("WATCHDOG_USEC", "1000", 1); /* would be refused */
@@ -258,7 +258,7 @@ int main(void)
 		TEST(the_status_is_said_again_when_it_is_another),
 		TEST(that_it_is_ready_is_said_again_until_it_could_be),
 		TEST(without_a_supervisor_nothing_happens),
-		TEST(a_watchdog_for_another_process_is_not_ours),
+		TEST(a_watchdog_for_another_process_is_ignored),
 		TEST(no_program_that_we_run_can_speak_for_us),
 		TEST(what_makes_no_sense_is_named),
 	};

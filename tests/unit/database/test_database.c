@@ -2,7 +2,7 @@
  */
 #include "base/mem.h"
 #include "database/database.h"
-#include "registry/ops.h"
+#include "driver/ops.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -65,6 +65,23 @@ static void a_password_is_refused_wherever_it_stands(void **state)
 	check_refused("postgresql://me@db/mail?sslpassword=secret", "registry_password_file");
 }
 
+static void an_at_sign_behind_the_hosts_is_no_password(void **state)
+{
+	static const char *const urls[] = {"postgresql://db:5433/ma@il", "postgresql://db/ma:i@l",
+		"postgresql://me@db/mail?sslrootcert=/etc/a:b@c",
+		"postgresql://[::1]:5433,db:5432/ma@il", "postgresql:///m@il?host=/run/a:b@c",
+		"mariadb://db:3307/mail?ssl_ca=/etc/a@b", "sqlite:///var/lib/a:b@c"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+		if (database_has_password(urls[i]))
+			fail_msg("%s", urls[i]);
+	}
+	assert_true(database_has_password("postgresql://me:se@cret@db/mail"));
+	assert_true(database_has_password("postgresql://:secret@db/mail"));
+	assert_true(database_has_password("mariadb://me:a?b@db/mail"));
+	assert_true(database_has_password("postgresql://me:p#1@db/mail"));
+}
+
 #ifdef MAILPUSH_POSTGRESQL
 static void a_url_of_postgresql_is_read_by_its_library(void **state)
 {
@@ -95,6 +112,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_kind_is_refused_with_examples),
 		cmocka_unit_test(a_file_has_an_absolute_path),
 		cmocka_unit_test(a_password_is_refused_wherever_it_stands),
+		cmocka_unit_test(an_at_sign_behind_the_hosts_is_no_password),
 #ifdef MAILPUSH_POSTGRESQL
 		cmocka_unit_test(a_url_of_postgresql_is_read_by_its_library),
 #endif

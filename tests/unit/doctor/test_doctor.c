@@ -1,6 +1,7 @@
 /* What the doctor says of what it was told; test_doctor.py has it look by itself. */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "checkup/report.h"
 #include "doctor/doctor_apple.h"
 #include "doctor/doctor_cyrus.h"
 #include "doctor/doctor_daemon.h"
@@ -9,7 +10,6 @@
 #include "doctor/doctor_socket.h"
 #include "doctor/doctor_user.h"
 #include "doctor/greeting.h"
-#include "doctor/report.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,7 +72,7 @@ static const struct finding *ill(const struct report *findings)
 	return NULL;
 }
 
-static void a_line_for_one_service_is_told(void **state)
+static void a_line_for_one_service_is_reported(void **state)
 {
 	(void)state;
 	struct ward ward;
@@ -126,7 +126,7 @@ static void groups_keep_what_else_stands_there(void **state)
 	ward_fini(&ward);
 }
 
-static void ways_are_told_apart(void **state)
+static void ways_differ(void **state)
 {
 	(void)state;
 	static const char notifyd[] =
@@ -319,32 +319,6 @@ static void greetings_tell_whether_a_hole_is_closed(void **state)
 	report_fini(&findings);
 }
 
-static void rights_go_by_the_first_of_owner_group_and_others(void **state)
-{
-	(void)state;
-	const struct doctor_person person = {
-		.name = "cyrus", .uid = 100, .gids = {8, 9}, .gid_count = 2};
-	static const struct {
-		uid_t uid;
-		gid_t gid;
-		mode_t mode;
-		bool may;
-	} rows[] = {{100, 0, 0200, true}, {100, 9, 0060, false}, {0, 9, 0660, true},
-		{0, 8, 0606, false}, {0, 7, 0660, false}, {0, 7, 0602, true}};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct stat status = {
-			.st_uid = rows[i].uid, .st_gid = rows[i].gid, .st_mode = rows[i].mode};
-		assert_int_equal(doctor_socket_may(&person, &status, 2), rows[i].may);
-	}
-	const struct doctor_person root = {.name = "root"};
-	const struct stat closed = {.st_uid = 5};
-	struct doctor_person found;
-	assert_true(doctor_socket_may(&root, &closed, 7));
-	assert_true(doctor_socket_find_person("root", &found));
-	assert_int_equal(found.uid, 0);
-	assert_false(doctor_socket_find_person("no such user", &found));
-}
-
 static void limits_of_the_machine_are_judged(void **state)
 {
 	(void)state;
@@ -401,6 +375,8 @@ static void a_topic_must_be_mail_s_and_a_credential_s(void **state)
 	}
 }
 
+static const struct doctor_user_topics no_topics = {"", ""};
+
 static json_t *status_of(const char *alarms, int up_s, int events)
 {
 	char text[512];
@@ -447,13 +423,16 @@ static void what_was_refused_at_a_socket_may_be_malformed(void **state)
 	(void)state;
 	struct report findings = {0};
 	json_t *status = status_of("[]", 60, 1);
-	json_object_set_new(status, "counters", json_pack("{si}", "rejected", 1));
+	json_object_set_new(status, "counters",
+		json_pack("{si,s{si,si,si}}", "rejected", 3, "rejected_by", "not_allowed", 1,
+			"malformed", 2, "incomplete", 0));
 	doctor_daemon_judge_status(&findings, status);
 	const struct finding *finding = ill(&findings);
 	assert_non_null(finding);
 	assert_string_equal(finding->why,
-		"rejected at a socket since the start: 1, malformed or from a sender who is not in "
-		"allowed_users; see the log");
+		"rejected at a socket since the start: 3; 1 from senders who are not allowed "
+		"(allowed_users, of Dovecot dovecot_users or xaps_clients), 2 malformed, 0 that "
+		"did not come in whole; see the log");
 	json_decref(status);
 	report_fini(&findings);
 }
@@ -504,7 +483,7 @@ static void a_forgotten_device_is_said_instead_of_none(void **state)
 		struct report findings = {0};
 		json_t *forgotten = json_loads(rows[i].forgotten, 0, NULL);
 		assert_non_null(forgotten);
-		doctor_user_judge(&findings, "alice", NULL, forgotten, status);
+		doctor_user_judge(&findings, "alice", NULL, forgotten, status, &no_topics);
 		assert_int_equal(findings.count, 1);
 		assert_int_equal(findings.list[0].level, REPORT_FAIL);
 		assert_non_null(strstr(findings.list[0].why, rows[i].why));
@@ -514,13 +493,98 @@ static void a_forgotten_device_is_said_instead_of_none(void **state)
 	json_decref(status);
 }
 
+static void the_last_event_and_the_last_push_are_reported_from_the_trace(void **state)
+{
+	(void)state;
+	json_t *entries = json_pack("[{ss,si,ss,sn},{ss,si,ss,ss,ss},{ss,si,ss,ss}]", "kind",
+		"event", "time", 5, "text", "MessageNew in INBOX", "meaning", "kind", "push",
+		"time", 6, "text", "Apple accepted it", "meaning", "look at the phone", "apns_id",
+		"1-2", "kind", "forgotten", "time", 7, "text", "gone", "meaning", "m");
+	json_t *status = json_pack("{si}", "now", 66);
+	struct report findings = {0};
+	assert_non_null(entries);
+	doctor_user_judge_trace(&findings, "alice", entries, status);
+	assert_int_equal(findings.count, 3);
+	assert_string_equal(findings.list[0].why, "the last event, 1 min ago: MessageNew in INBOX");
+	assert_string_equal(findings.list[1].why,
+		"the last push, 1 min ago, apns-id 1-2: Apple accepted it; look at the phone");
+	assert_string_equal(
+		findings.list[2].why, "`mailpushctl trace alice` tells what happened before");
+	assert_null(ill(&findings));
+	report_fini(&findings);
+	doctor_user_judge_trace(&findings, "alice", NULL, status);
+	assert_int_equal(findings.count, 0);
+	json_decref(entries);
+	json_decref(status);
+}
+
+static const struct finding *finding_of(const struct report *findings, const char *check)
+{
+	for (size_t i = 0; i < findings->count; i++)
+		if (!strcmp(findings->list[i].check, check))
+			return &findings->list[i];
+	return NULL;
+}
+
+static void the_topic_that_phones_of_the_user_are_given_now_counts(void **state)
+{
+	(void)state;
+	static const struct {
+		struct doctor_user_topics now;
+		bool is_good;
+	} rows[] = {
+		{{TOPIC, ""}, true},
+		{{"", TOPIC}, true},
+		{{TOPIC, TOPIC ".x"}, true},
+		{{TOPIC ".x", TOPIC}, true},
+		{{"", ""}, true},
+		{{TOPIC ".x", ""}, false},
+		{{"", TOPIC ".x"}, false},
+	};
+	json_t *status = status_of("[]", 60, 1);
+	json_t *devices = json_loads(
+		"[{\"user\":\"alice\",\"state\":\"active\",\"topic\":\"" TOPIC "\"}]", 0, NULL);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct report findings = {0};
+		doctor_user_judge(&findings, "alice", devices, NULL, status, &rows[i].now);
+		const struct finding *topic = finding_of(&findings, "topic");
+		assert_int_equal(topic == NULL, rows[i].is_good);
+		if (topic)
+			assert_non_null(strstr(topic->why, "are now given " TOPIC ".x: open Mail"));
+		report_fini(&findings);
+	}
+	json_decref(devices);
+	json_decref(status);
+}
+
+static void no_answer_is_not_called_one(void **state)
+{
+	(void)state;
+	json_t *status = status_of("[]", 60, 1);
+	json_t *devices = json_loads("[{\"user\":\"alice\",\"state\":\"active\",\"topic\":\"" TOPIC
+				     "\",\"last_push\":"
+				     "{\"time\":null,\"status\":0,\"reason\":\"\",\"meaning\":"
+				     "\"Apple did not answer\"}}]",
+		0, NULL);
+	struct report findings = {0};
+	doctor_user_judge(&findings, "alice", devices, NULL, status, &no_topics);
+	assert_string_equal(finding_of(&findings, "push")->why,
+		"the last one that Apple accepted was never; Apple did not answer");
+	assert_null(strstr(finding_of(&findings, "event")->why, "Cyrus"));
+	report_fini(&findings);
+	json_decref(devices);
+	json_decref(status);
+}
+
 static void a_user_s_devices_are_judged(void **state)
 {
 	(void)state;
+	static const struct doctor_user_topics topics = {TOPIC, ""};
 	static const struct {
 		const char *device;
 		const char *check; /* of the first that is not ok; NULL: none */
 		enum report_level level;
+		const char *why; /* it says this too; NULL: any */
 	} rows[] = {
 		{"", NULL, REPORT_OK},
 		{"\"state\":\"stopped\",\"stopped_reason\":\"Why\"", "device", REPORT_FAIL},
@@ -529,8 +593,9 @@ static void a_user_s_devices_are_judged(void **state)
 		{"\"renewed\":-700000", "device", REPORT_WARN},
 		{"\"mailboxes\":[]", "mailboxes", REPORT_FAIL},
 		{"\"topic\":\"" TOPIC ".x\"", "topic", REPORT_FAIL},
-		{"\"last_event\":null", "event", REPORT_WARN},
-		{"\"last_push\":null", "push", REPORT_WARN},
+		{"\"last_event\":null", "event", REPORT_WARN, "none is on record"},
+		/* A crash may have taken the record of one that left. */
+		{"\"last_push\":null", "push", REPORT_WARN, "none is on record"},
 		{"\"last_push\":{\"time\":null,\"status\":503,\"reason\":\"x\",\"meaning\":\"m\"}",
 			"push", REPORT_FAIL},
 	};
@@ -546,12 +611,14 @@ static void a_user_s_devices_are_judged(void **state)
 		json_t *devices = json_loads(text, 0, NULL);
 		struct report findings = {0};
 		assert_non_null(devices);
-		doctor_user_judge(&findings, "a;b", devices, NULL, status);
+		doctor_user_judge(&findings, "a;b", devices, NULL, status, &topics);
 		const struct finding *finding = ill(&findings);
 		assert_int_equal(finding != NULL, rows[i].check != NULL);
 		if (finding) {
 			assert_string_equal(finding->check, rows[i].check);
 			assert_int_equal(finding->level, rows[i].level);
+			if (rows[i].why)
+				assert_non_null(strstr(finding->why, rows[i].why));
 			/* Not for a shell. */
 			assert_null(finding->run);
 		}
@@ -565,22 +632,24 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_imapd_conf_has_nothing_wrong),
-		cmocka_unit_test(a_line_for_one_service_is_told),
+		cmocka_unit_test(a_line_for_one_service_is_reported),
 		cmocka_unit_test(groups_keep_what_else_stands_there),
-		cmocka_unit_test(ways_are_told_apart),
+		cmocka_unit_test(ways_differ),
 		cmocka_unit_test(the_host_s_name_makes_a_fragile_site),
 		cmocka_unit_test(services_are_read_as_cyrus_reads_them),
 		cmocka_unit_test(a_service_needs_its_program_if_cyrus_is_here),
 		cmocka_unit_test(an_address_to_call_is_made_of_a_service),
 		cmocka_unit_test(greetings_tell_whether_a_hole_is_closed),
-		cmocka_unit_test(rights_go_by_the_first_of_owner_group_and_others),
 		cmocka_unit_test(limits_of_the_machine_are_judged),
 		cmocka_unit_test(a_topic_must_be_mail_s_and_a_credential_s),
 		cmocka_unit_test(a_daemon_that_hears_nothing_is_odd_after_a_while),
 		cmocka_unit_test(what_was_refused_at_a_socket_may_be_malformed),
 		cmocka_unit_test(stopped_devices_are_odd),
 		cmocka_unit_test(a_forgotten_device_is_said_instead_of_none),
+		cmocka_unit_test(the_topic_that_phones_of_the_user_are_given_now_counts),
+		cmocka_unit_test(no_answer_is_not_called_one),
 		cmocka_unit_test(a_user_s_devices_are_judged),
+		cmocka_unit_test(the_last_event_and_the_last_push_are_reported_from_the_trace),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,7 +50,7 @@ static void processes_from_before_are_named_the_oldest_first(void **state)
 	report_fini(&report);
 }
 
-static void the_topic_is_told_of_where_phones_may_get_the_former(void **state)
+static void the_topic_is_reported_where_phones_may_get_the_former(void **state)
 {
 	(void)state;
 	struct report report;
@@ -89,7 +89,7 @@ static void a_file_from_the_future_cannot_be_compared(void **state)
 	report_fini(&report);
 }
 
-static void of_many_some_are_named_and_the_rest_is_counted(void **state)
+static void some_of_many_are_named_and_the_rest_is_counted(void **state)
 {
 	(void)state;
 	struct process list[300];
@@ -109,10 +109,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(processes_from_before_are_named_the_oldest_first),
-		cmocka_unit_test(the_topic_is_told_of_where_phones_may_get_the_former),
+		cmocka_unit_test(the_topic_is_reported_where_phones_may_get_the_former),
 		cmocka_unit_test(all_that_started_since_are_right),
 		cmocka_unit_test(a_file_from_the_future_cannot_be_compared),
-		cmocka_unit_test(of_many_some_are_named_and_the_rest_is_counted),
+		cmocka_unit_test(some_of_many_are_named_and_the_rest_is_counted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,7 @@
 #include "event/acl.h"
 
+#include "base/mem.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -113,6 +115,36 @@ static void negative_rights_of_a_group_subtract(void **state)
 	groups_free(groups);
 }
 
+static void members_of_a_group_of_the_system_are_those_it_said_last(void **state)
+{
+	(void)state;
+	static const char *const first[] = {"Bob", "alice"};
+	static const char *const later[] = {"carol"};
+	static const char acl[] = "group:staff\tlrs\t";
+	size_t count;
+	struct groups *groups = groups_new();
+	groups_add(groups, "listed", first, 2);
+	groups_add_system(groups, "staff");
+	mem_auto const char **names = groups_of_system(groups, &count);
+	assert_int_equal(count, 1);
+	assert_string_equal(names[0], "staff");
+	assert_false(acl_grants(acl, groups, "bob", 'r'));
+	groups_set_members(groups, "staff", first, 2);
+	groups_set_members(groups, "listed", later, 1);
+	groups_set_members(groups, "unknown", later, 1);
+	assert_true(acl_grants(acl, groups, "bob", 'r'));
+	assert_true(acl_grants("group:listed\tlrs\t", groups, "alice", 'r'));
+	struct groups *next = groups_new();
+	groups_add_system(next, "staff");
+	groups_take_members(next, groups);
+	groups_free(groups);
+	assert_true(acl_grants(acl, next, "alice", 'r'));
+	groups_set_members(next, "staff", later, 1);
+	assert_false(acl_grants(acl, next, "alice", 'r'));
+	assert_true(acl_grants(acl, next, "carol", 'r'));
+	groups_free(next);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,6 +159,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_acl_grants_nothing),
 		cmocka_unit_test(nobody_is_not_a_user),
 		cmocka_unit_test(an_acl_cut_short_grants_what_is_there),
+		cmocka_unit_test(members_of_a_group_of_the_system_are_those_it_said_last),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

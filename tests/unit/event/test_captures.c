@@ -26,8 +26,6 @@
 #include <stdio.h>
 #include <string.h>
 
-MEM_DEFINE_CLEANUP(json_cleanup, json_t, json_decref)
-#define json_auto __attribute__((cleanup(json_cleanup)))
 MEM_DEFINE_CLEANUP(event_cleanup, struct mail_event, event_free)
 #define event_auto __attribute__((cleanup(event_cleanup)))
 
@@ -207,7 +205,7 @@ static int load_manifests(void **state)
 		set = &sets[i];
 		path_of("MANIFEST.json", path);
 		json_error_t error;
-		json_auto json_t *root = json_load_file(path, 0, &error);
+		json_auto_t *root = json_load_file(path, 0, &error);
 		if (!root) {
 			print_error("%s: %s\n", path, error.text);
 			return -1;
@@ -398,7 +396,7 @@ static void check_uris(const struct capture *capture)
 {
 	if (!capture->entry || strcmp(capture->ending, ".dgram") == 0)
 		return;
-	json_auto json_t *json = json_loadb(capture->json, capture->json_size, 0, NULL);
+	json_auto_t *json = json_loadb(capture->json, capture->json_size, 0, NULL);
 	check_uri_of(capture, json, "uri", "owner", "folder");
 	check_uri_of(capture, json, "oldMailboxID", "oldOwner", "oldFolder");
 }
@@ -599,7 +597,7 @@ static void the_uri_of_unexpunge_names_no_mailbox(void **state)
 	look_at(&sets[0]);
 	capture_auto struct capture capture;
 	capture_init(&capture, "allparams-MailboxModseq-malformed-uri-unexpunge.json");
-	json_auto json_t *json = json_loadb(capture.json, capture.json_size, 0, NULL);
+	json_auto_t *json = json_loadb(capture.json, capture.json_size, 0, NULL);
 	const char *uri = text_of(json, "uri", NULL);
 	assert_string_equal(uri, "imap://mail.example.com/user;UIDVALIDITY=1795335717");
 	char memory[256];

@@ -623,7 +623,7 @@ static void a_name_with_one_reading_is_believed_whatever_the_acl(void **state)
 	assert_true(is_believed(&event, 0));
 }
 
-static void of_shared_folders_the_first_reading_is_believed(void **state)
+static void the_first_reading_of_shared_folders_is_believed(void **state)
 {
 	(void)state;
 	struct mail_event event = {.acl = "bob\tlrs\t",
@@ -658,7 +658,7 @@ static void a_registration_from_elsewhere_is_as_strictly_bounded(void **state)
 		assert_non_null(json);
 		event_auto struct mail_event *event = NULL;
 		struct err err = {0};
-		int failed = event_from_registration(&names, json, &event, &err);
+		int failed = event_from_registration(&names, json, NULL, &event, &err);
 		json_decref(json);
 		if (rows[i].error) {
 			assert_int_equal(failed, -EINVAL);
@@ -698,7 +698,7 @@ int main(void)
 		cmocka_unit_test(a_token_is_lower_cased),
 		cmocka_unit_test(the_acl_says_which_reading_is_meant),
 		cmocka_unit_test(a_name_with_one_reading_is_believed_whatever_the_acl),
-		cmocka_unit_test(of_shared_folders_the_first_reading_is_believed),
+		cmocka_unit_test(the_first_reading_of_shared_folders_is_believed),
 		cmocka_unit_test(users_of_the_default_domain_register_without_it),
 		cmocka_unit_test(exact_duplicates_are_left_out_other_spellings_are_kept),
 		cmocka_unit_test(an_empty_list_is_fine),

@@ -43,7 +43,7 @@ static void escapes_that_cyrus_uses_are_decoded(void **state)
 	assert_string_equal(text_of("flags"), "\\Seen \"x/y\n\r");
 }
 
-static void of_two_members_with_one_key_the_last_counts(void **state)
+static void the_last_of_two_members_with_one_key_counts(void **state)
 {
 	(void)state;
 	assert_true(read("{\"a\":\"x\",\"b\":\"-\",\"a\":\"y\"}"));
@@ -101,7 +101,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strings_and_whole_numbers_are_read),
 		cmocka_unit_test(escapes_that_cyrus_uses_are_decoded),
-		cmocka_unit_test(of_two_members_with_one_key_the_last_counts),
+		cmocka_unit_test(the_last_of_two_members_with_one_key_counts),
 		cmocka_unit_test(utf8_passes_and_what_is_not_does_not),
 		cmocka_unit_test(other_shapes_are_left_to_a_full_parser),
 		cmocka_unit_test(sizes_are_bounded),

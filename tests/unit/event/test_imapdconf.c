@@ -185,7 +185,7 @@ static void lines_are_counted_through_continuations(void **state)
 		"imapd.conf:3: 'x' is not a value of virtdomains; Cyrus accepts yes, no or userid");
 }
 
-static void the_first_key_that_is_set_again_is_told(void **state)
+static void the_first_key_that_is_set_again_is_reported(void **state)
 {
 	(void)state;
 	conf_auto struct imapdconf *conf = parse("admins: cyrus\n# admins: x\nother: 1\n"
@@ -195,7 +195,7 @@ static void the_first_key_that_is_set_again_is_told(void **state)
 	assert_null(plain->doubled);
 }
 
-static void a_line_for_one_service_is_told_apart(void **state)
+static void a_line_for_one_service_is_kept_apart(void **state)
 {
 	(void)state;
 	conf_auto struct imapdconf *conf =
@@ -216,7 +216,7 @@ static int read_empty(void *ctx, const char *path, struct buf *ret, struct err *
 	return 0;
 }
 
-static void a_line_that_cyrus_does_not_start_with_is_told(void **state)
+static void a_line_that_cyrus_does_not_start_with_is_reported(void **state)
 {
 	(void)state;
 	static const struct {
@@ -279,7 +279,7 @@ static void included_files_are_read_once(void **state)
 	assert_string_equal(conf->userprefix, "here");
 }
 
-static void what_is_wrong_with_an_included_file_is_told(void **state)
+static void what_is_wrong_with_an_included_file_is_reported(void **state)
 {
 	(void)state;
 	unsigned reads = 0;
@@ -352,7 +352,7 @@ static int read_events(void *ctx, const char *path, struct buf *ret, struct err 
 	return 0;
 }
 
-static void a_setting_is_told_with_where_it_stands(void **state)
+static void a_setting_is_reported_with_where_it_stands(void **state)
 {
 	(void)state;
 	static const char text[] = "event_notifier: log\n@include: /etc/events.conf\n"
@@ -378,7 +378,7 @@ static void a_setting_is_told_with_where_it_stands(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_setting_is_told_with_where_it_stands),
+		cmocka_unit_test(a_setting_is_reported_with_where_it_stands),
 		cmocka_unit_test(what_is_not_set_has_cyrus_own_default),
 		cmocka_unit_test(what_is_set_counts),
 		cmocka_unit_test(administrators_are_named_for_all_services_or_for_one),
@@ -390,11 +390,11 @@ int main(void)
 		cmocka_unit_test(a_value_may_hold_a_colon_or_a_hash),
 		cmocka_unit_test(a_backslash_continues_the_line),
 		cmocka_unit_test(lines_are_counted_through_continuations),
-		cmocka_unit_test(the_first_key_that_is_set_again_is_told),
-		cmocka_unit_test(a_line_for_one_service_is_told_apart),
-		cmocka_unit_test(a_line_that_cyrus_does_not_start_with_is_told),
+		cmocka_unit_test(the_first_key_that_is_set_again_is_reported),
+		cmocka_unit_test(a_line_for_one_service_is_kept_apart),
+		cmocka_unit_test(a_line_that_cyrus_does_not_start_with_is_reported),
 		cmocka_unit_test(included_files_are_read_once),
-		cmocka_unit_test(what_is_wrong_with_an_included_file_is_told),
+		cmocka_unit_test(what_is_wrong_with_an_included_file_is_reported),
 		cmocka_unit_test(includes_without_end_are_refused),
 		cmocka_unit_test(without_a_reader_an_include_is_refused),
 		cmocka_unit_test(a_file_of_another_kind_is_refused),

@@ -259,7 +259,7 @@ static void inbox_is_typed_in_any_case(void **state)
 	}
 }
 
-static void in_the_standard_namespace_own_folders_are_below_inbox(void **state)
+static void own_folders_are_below_inbox_in_the_standard_namespace(void **state)
 {
 	(void)state;
 	struct mailbox_namespace dots = variant(0, 0, 0), slashes = variant(0, 1, 0);
@@ -269,7 +269,7 @@ static void in_the_standard_namespace_own_folders_are_below_inbox(void **state)
 	assert_name(&dots, "alice", "INBOX/Notes", "", "INBOX/Notes");
 }
 
-static void in_the_standard_namespace_other_names_are_the_admins(void **state)
+static void other_names_are_the_admins_in_the_standard_namespace(void **state)
 {
 	(void)state;
 	struct mailbox_namespace dots = variant(0, 0, 0), slashes = variant(0, 1, 0);
@@ -314,7 +314,7 @@ static void an_administrator_types_the_domain_of_others(void **state)
 	assert_name(&names, "admin@example.org", "user/alice/x", "alice", "x");
 }
 
-static void in_the_alternative_namespace_own_folders_have_no_prefix(void **state)
+static void own_folders_have_no_prefix_in_the_alternative_namespace(void **state)
 {
 	(void)state;
 	struct mailbox_namespace dots = variant(1, 0, 0), slashes = variant(1, 1, 0);
@@ -326,7 +326,7 @@ static void in_the_alternative_namespace_own_folders_have_no_prefix(void **state
 	assert_name(&slashes, "alice", "inboxes/foo", "alice", "inboxes/foo");
 }
 
-static void in_the_alternative_namespace_others_stand_below_prefixes(void **state)
+static void others_are_below_prefixes_in_the_alternative_namespace(void **state)
 {
 	(void)state;
 	struct mailbox_namespace dots = variant(1, 0, 0), slashes = variant(1, 1, 0);
@@ -435,12 +435,12 @@ int main(void)
 		cmocka_unit_test(what_is_badly_encoded_has_no_reading),
 		cmocka_unit_test(names_beyond_the_bounds_have_no_reading),
 		cmocka_unit_test(inbox_is_typed_in_any_case),
-		cmocka_unit_test(in_the_standard_namespace_own_folders_are_below_inbox),
-		cmocka_unit_test(in_the_standard_namespace_other_names_are_the_admins),
+		cmocka_unit_test(own_folders_are_below_inbox_in_the_standard_namespace),
+		cmocka_unit_test(other_names_are_the_admins_in_the_standard_namespace),
 		cmocka_unit_test(an_administrator_types_the_names_of_the_standard_namespace),
 		cmocka_unit_test(an_administrator_types_the_domain_of_others),
-		cmocka_unit_test(in_the_alternative_namespace_own_folders_have_no_prefix),
-		cmocka_unit_test(in_the_alternative_namespace_others_stand_below_prefixes),
+		cmocka_unit_test(own_folders_have_no_prefix_in_the_alternative_namespace),
+		cmocka_unit_test(others_are_below_prefixes_in_the_alternative_namespace),
 		cmocka_unit_test(others_and_shared_folders_are_of_the_users_domain),
 		cmocka_unit_test(users_of_the_default_domain_have_none),
 		cmocka_unit_test(typed_names_are_decoded),

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#define SEEN_MS 1795945699685
+
 static int begin(void **state)
 {
 	static const uint8_t seed[16] = {1};
@@ -35,7 +37,7 @@ static struct mail_event event_at(const char *id, const char *owner, const char 
 static void learn(struct mailbox_ids *ids, const char *id, const char *owner, const char *folder)
 {
 	struct mail_event event = event_at(id, owner, folder);
-	mailbox_ids_learn(ids, &event, 0, mailbox_ids_doubts(ids));
+	mailbox_ids_learn(ids, &event, 0, mailbox_ids_doubts(ids), SEEN_MS);
 }
 
 static void forget(struct mailbox_ids *ids, const char *owner, const char *folder)
@@ -49,10 +51,13 @@ static void assert_was(struct mailbox_ids *ids, const char *id, const char *owne
 {
 	struct mail_event event = event_at(id, owner, folder);
 	struct mailbox found = {.folder = NULL};
-	bool is_found = mailbox_ids_follow(ids, &event, '.', &found);
+	int64_t seen_ms = 0;
+	bool is_found = mailbox_ids_follow(ids, &event, '.', &found, &seen_ms);
 	assert_string_equal(is_found ? found.folder : "", expected);
-	if (is_found)
+	if (is_found) {
 		assert_string_equal(found.owner, owner);
+		assert_int_equal(seen_ms, SEEN_MS);
+	}
 	free((char *)found.folder);
 }
 
@@ -63,6 +68,24 @@ static void a_known_id_under_another_name_tells_the_old_one(void **state)
 	assert_was(*state, "x", "alice", "Archive", "Notes");
 	assert_was(*state, "x", "alice", "Archive", "");
 	assert_was(*state, "x", "alice", "Notes", "Archive");
+}
+
+static void when_it_was_last_seen_there_is_known_too(void **state)
+{
+	struct mail_event event = event_at("x", "alice", "A");
+	struct mailbox was_at = {.folder = NULL};
+	int64_t seen_ms = 0;
+	mailbox_ids_learn(*state, &event, 0, mailbox_ids_doubts(*state), 5);
+	mailbox_ids_learn(*state, &event, 0, mailbox_ids_doubts(*state), 7);
+	event.at[0].folder = "B";
+	assert_true(mailbox_ids_follow(*state, &event, '.', &was_at, &seen_ms));
+	free((char *)was_at.folder);
+	assert_int_equal(seen_ms, 7);
+	mailbox_ids_learn(*state, &event, 0, mailbox_ids_doubts(*state), 9);
+	event.at[0].folder = "C";
+	assert_true(mailbox_ids_follow(*state, &event, '.', &was_at, &seen_ms));
+	free((char *)was_at.folder);
+	assert_int_equal(seen_ms, 9);
 }
 
 static void what_has_no_id_or_an_unknown_one_has_not_moved(void **state)
@@ -91,7 +114,7 @@ static void what_took_the_name_of_another_ends_what_was_known_of_that(void **sta
 }
 
 /* What subscribes to A must not get the news of B, nor be without its own. */
-static void of_two_that_swapped_names_neither_has_moved(void **state)
+static void neither_of_two_that_swapped_names_has_moved(void **state)
 {
 	learn(*state, "x", "alice", "A");
 	learn(*state, "y", "alice", "B");
@@ -103,7 +126,7 @@ static void of_two_that_swapped_names_neither_has_moved(void **state)
 	assert_was(*state, "y", "alice", "D", "A");
 }
 
-static void of_three_that_changed_names_in_a_circle_none_has_moved(void **state)
+static void none_of_three_that_changed_names_in_a_circle_has_moved(void **state)
 {
 	learn(*state, "x", "alice", "A");
 	learn(*state, "y", "alice", "B");
@@ -247,16 +270,16 @@ static void what_came_before_a_doubt_teaches_nothing_after_it(void **state)
 	struct mail_event event = event_at("x", "alice", "Notes");
 	uint64_t before = mailbox_ids_doubts(*state);
 	forget(*state, "alice", "Notes");
-	mailbox_ids_learn(*state, &event, 0, before);
+	mailbox_ids_learn(*state, &event, 0, before, SEEN_MS);
 	assert_was(*state, "x", "alice", "Archive", "");
-	mailbox_ids_learn(*state, &event, 0, mailbox_ids_doubts(*state));
+	mailbox_ids_learn(*state, &event, 0, mailbox_ids_doubts(*state), SEEN_MS);
 	before = mailbox_ids_doubts(*state);
 	assert_was(*state, "x", "alice", "Archive", "Notes");
-	mailbox_ids_learn(*state, &event, 0, before);
+	mailbox_ids_learn(*state, &event, 0, before, SEEN_MS);
 	assert_was(*state, "x", "alice", "Archive", "");
 	mailbox_ids_forget_owner(*state, "alice");
 	event.at[0].folder = "Archive";
-	mailbox_ids_learn(*state, &event, 0, before);
+	mailbox_ids_learn(*state, &event, 0, before, SEEN_MS);
 	assert_was(*state, "x", "alice", "Older", "");
 }
 
@@ -265,27 +288,28 @@ static void a_doubt_about_one_owner_is_none_about_another(void **state)
 	struct mail_event event = event_at("x", "alice", "Notes");
 	uint64_t before = mailbox_ids_doubts(*state);
 	forget(*state, "bob", "Notes");
-	mailbox_ids_learn(*state, &event, 0, before);
+	mailbox_ids_learn(*state, &event, 0, before, SEEN_MS);
 	assert_was(*state, "x", "alice", "Archive", "Notes");
 }
 
 /* Whoever makes a folder a@y in his tree must not speak for folder a of a namesake at y. */
-static void of_two_readings_the_one_that_the_acl_names_counts(void **state)
+static void the_reading_that_the_acl_names_counts_of_two(void **state)
 {
 	struct mail_event event = {.kind = EVENT_MESSAGE_NEW,
 		.mailbox_id = "x",
 		.at = {{.owner = "victim@y", .folder = "a"}, {.owner = "victim", .folder = "a@y"}},
 		.readings = 2,
 		.acl = "victim\tlrs\t"};
-	mailbox_ids_learn(*state, &event, 0, 0);
-	mailbox_ids_learn(*state, &event, 1, 0);
+	mailbox_ids_learn(*state, &event, 0, 0, SEEN_MS);
+	mailbox_ids_learn(*state, &event, 1, 0, SEEN_MS);
 	event.acl = "victim@y\tlrs\t";
 	event.at[0].folder = "b";
 	event.at[1].folder = "b@y";
 	struct mailbox found;
-	assert_false(mailbox_ids_follow(*state, &event, '.', &found));
+	int64_t seen_ms;
+	assert_false(mailbox_ids_follow(*state, &event, '.', &found, &seen_ms));
 	event.acl = "victim\tlrs\t";
-	assert_true(mailbox_ids_follow(*state, &event, '.', &found));
+	assert_true(mailbox_ids_follow(*state, &event, '.', &found, &seen_ms));
 	assert_string_equal(found.owner, "victim");
 	assert_string_equal(found.folder, "a@y");
 	free((char *)found.folder);
@@ -303,7 +327,7 @@ static void the_oldest_of_an_owner_makes_place(void **state)
 	assert_was(*state, id, "alice", "Older", id);
 }
 
-static void too_many_in_all_begin_anew(void **state)
+static void too_many_in_all_begin_again(void **state)
 {
 	char owner[16];
 	for (unsigned i = 0; i <= MAILBOX_IDS_MAX; i++) {
@@ -321,11 +345,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_known_id_under_another_name_tells_the_old_one),
+		TEST(when_it_was_last_seen_there_is_known_too),
 		TEST(what_has_no_id_or_an_unknown_one_has_not_moved),
 		TEST(an_id_is_known_of_its_owner_alone),
 		TEST(what_took_the_name_of_another_ends_what_was_known_of_that),
-		TEST(of_two_that_swapped_names_neither_has_moved),
-		TEST(of_three_that_changed_names_in_a_circle_none_has_moved),
+		TEST(neither_of_two_that_swapped_names_has_moved),
+		TEST(none_of_three_that_changed_names_in_a_circle_has_moved),
 		TEST(one_that_took_the_name_of_one_seen_elsewhere_has_moved),
 		TEST(one_that_swapped_names_with_another_owners_has_moved),
 		TEST(what_is_below_moves_along_and_nothing_beside),
@@ -340,9 +365,9 @@ int main(void)
 		TEST(an_inbox_puts_no_folder_in_doubt),
 		TEST(what_came_before_a_doubt_teaches_nothing_after_it),
 		TEST(a_doubt_about_one_owner_is_none_about_another),
-		TEST(of_two_readings_the_one_that_the_acl_names_counts),
+		TEST(the_reading_that_the_acl_names_counts_of_two),
 		TEST(the_oldest_of_an_owner_makes_place),
-		TEST(too_many_in_all_begin_anew),
+		TEST(too_many_in_all_begin_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,13 +25,13 @@ static void a_registration_registers(void **state)
 	assert_int_equal(relay_decide(&policy, &event), RELAY_REGISTER);
 }
 
-static void new_mail_is_told_now(void **state)
+static void new_mail_is_urgent(void **state)
 {
 	(void)state;
 	assert_int_equal(decide(EVENT_MESSAGE_NEW), RELAY_URGENT);
 }
 
-static void what_changes_badge_or_list_is_told_later(void **state)
+static void what_changes_badge_or_list_is_deferred(void **state)
 {
 	(void)state;
 	static const enum event_kind kinds[] = {EVENT_MESSAGE_APPEND, EVENT_MESSAGE_COPY,
@@ -50,7 +50,7 @@ static void the_rest_is_ignored(void **state)
 		assert_int_equal(decide(kinds[i]), RELAY_IGNORE);
 }
 
-static void only_clearing_seen_among_cleared_flags_is_told(void **state)
+static void only_clearing_seen_among_cleared_flags_is_pushed(void **state)
 {
 	(void)state;
 	struct relay_policy policy;
@@ -120,10 +120,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_registration_registers),
-		cmocka_unit_test(new_mail_is_told_now),
-		cmocka_unit_test(what_changes_badge_or_list_is_told_later),
+		cmocka_unit_test(new_mail_is_urgent),
+		cmocka_unit_test(what_changes_badge_or_list_is_deferred),
 		cmocka_unit_test(the_rest_is_ignored),
-		cmocka_unit_test(only_clearing_seen_among_cleared_flags_is_told),
+		cmocka_unit_test(only_clearing_seen_among_cleared_flags_is_pushed),
 		cmocka_unit_test(deletes_and_renames_change_the_registry),
 		cmocka_unit_test(a_rename_without_its_old_name_is_ignored),
 		cmocka_unit_test(calendars_and_address_books_never_push_mail),

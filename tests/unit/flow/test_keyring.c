@@ -61,6 +61,7 @@ static int begin(void **state)
 	world.imapdconf.aps_topic = (char *)"topic";
 	world.config.credentials[0].name = "main";
 	world.config.credential_count = 1;
+	world.config.imapd_conf = "/etc/imapd.conf";
 	world.sources.imapdconf = &world.imapdconf;
 	const struct keyring_needs needs = {
 		.loop = &world.loop, .config = &world.config, .input_files = &world.sources};
@@ -78,18 +79,23 @@ static int end(void **state)
 	return 0;
 }
 
-/* One that is valid from and until then, in seconds from now. */
-static void take(int64_t from_s, int64_t until_s)
+/* The one of that place, valid from and until then, in seconds from now. */
+static void take_at(unsigned place, const char *topic, int64_t from_s, int64_t until_s)
 {
 	struct credential *credential = mem_alloc_zero(1, sizeof(*credential));
 	credential->shares = 1;
 	credential->name = mem_dup("main");
 	credential->file = mem_dup("certificate 'apns.pem'");
-	credential->topic = mem_dup("topic");
+	credential->topic = mem_dup(topic);
 	credential->not_before_unix_ms = clock_unix_ms() + from_s * CLOCK_SECOND_MS;
 	credential->not_after_unix_ms = clock_unix_ms() + until_s * CLOCK_SECOND_MS;
-	world.sources.credentials[0] = credential;
+	world.sources.credentials[place] = credential;
 	keyring_take(world.keyring, false);
+}
+
+static void take(int64_t from_s, int64_t until_s)
+{
+	take_at(0, "topic", from_s, until_s);
 }
 
 static void note_text(void *ctx, const char *name, const char *text, int64_t since_unix_ms)
@@ -130,12 +136,40 @@ static void the_pushes_of_an_expired_one_wait(void **state)
 	assert_string_equal(text_of("credential-expiry:main"), "");
 }
 
+/* The first credential lists two domains, the third one; the second is for all others. */
+static void a_phone_gets_the_topic_of_its_users_domain(void **state)
+{
+	(void)state;
+	struct config_domain domains[] = {{(char *)"one.example", 0}, {(char *)"two.example", 0},
+		{(char *)"three.example", 2}};
+	world.config.credentials[1].name = "others";
+	world.config.credentials[2].name = "three";
+	world.config.credential_count = 3;
+	world.config.domains = domains;
+	world.config.domain_count = 3;
+	assert_string_equal(keyring_topic(world.keyring, "a@one.example", ""), "");
+	take_at(0, "first", -DAY_S, 300 * DAY_S);
+	assert_string_equal(keyring_topic(world.keyring, "a@one.example", ""), "first");
+	assert_string_equal(keyring_topic(world.keyring, "a", ""), "");
+	take_at(1, "second", -DAY_S, 300 * DAY_S);
+	assert_string_equal(keyring_topic(world.keyring, "a@two.Example", "other"), "first");
+	assert_string_equal(keyring_topic(world.keyring, "a@b@two.example", ""), "first");
+	assert_string_equal(keyring_topic(world.keyring, "a@four.example", ""), "second");
+	assert_string_equal(keyring_topic(world.keyring, "a@.two.example", ""), "second");
+	assert_string_equal(keyring_topic(world.keyring, "a", ""), "second");
+	assert_string_equal(keyring_topic(world.keyring, "", "other"), "other");
+	/* Its phones would be deaf to another one. */
+	assert_string_equal(keyring_topic(world.keyring, "a@three.example", "other"), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nothing_is_said_of_a_valid_one, begin, end),
 		cmocka_unit_test_setup_teardown(one_that_ends_soon_is_to_be_renewed, begin, end),
 		cmocka_unit_test_setup_teardown(the_pushes_of_an_expired_one_wait, begin, end),
+		cmocka_unit_test_setup_teardown(
+			a_phone_gets_the_topic_of_its_users_domain, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,8 +30,10 @@ static void on_came(void *ctx, const struct notification *n)
 		n->message.bytes);
 }
 
-static void on_rejected(void *ctx, const char *kind, const char *text)
+static void on_rejected(
+	void *ctx, enum notification_fault fault, const char *kind, const char *text)
 {
+	(void)fault;
 	assert_true(*kind);
 	struct intake *intake = ctx;
 	intake->rejected++;

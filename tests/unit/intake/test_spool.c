@@ -53,11 +53,13 @@ struct scene {
 	bool answers_at_once;
 	char messages[TAKEN_MAX][16];
 	int64_t received_ms[TAKEN_MAX];
+	uid_t senders[TAKEN_MAX];
 	struct spool_file *files[TAKEN_MAX]; /* NULL: answered */
 	size_t count;
 	size_t rejected;
 	char rejection[512];
 	size_t at_start;
+	bool has_guests;
 	bool is_troubled;
 	char trouble[512];
 };
@@ -68,6 +70,7 @@ static void on_came(void *ctx, const struct notification *notification, struct s
 	assert_true(s->count < TAKEN_MAX && notification->message.size < 16);
 	memcpy(s->messages[s->count], notification->message.bytes, notification->message.size);
 	s->received_ms[s->count] = notification->received_ms;
+	s->senders[s->count] = notification->sender;
 	if (s->answers_at_once)
 		spool_answer(file, 0, NULL);
 	else
@@ -75,8 +78,10 @@ static void on_came(void *ctx, const struct notification *notification, struct s
 	s->count++;
 }
 
-static void on_rejected(void *ctx, const char *kind, const char *text)
+static void on_rejected(
+	void *ctx, enum notification_fault fault, const char *kind, const char *text)
 {
+	(void)fault;
 	assert_true(*kind);
 	struct scene *s = ctx;
 	s->rejected++;
@@ -104,7 +109,8 @@ static void begin(struct scene *s)
 		on_came, on_rejected, on_taken, on_trouble};
 	static const uint8_t seed[16] = {1};
 	s->at_start = 0;
-	s->spool = spool_new(&s->place.loop, s->folder, (gid_t)-1, &s->peers, seed, &callbacks, s);
+	s->spool = spool_new(&s->place.loop, s->folder, (gid_t)-1, &s->peers, s->has_guests, seed,
+		&callbacks, s);
 }
 
 static int set_up(void **state)
@@ -397,11 +403,56 @@ static void a_machine_that_stood_still_beside_a_file_in_the_way_holds_up_nothing
 	}
 }
 
+static void put_of(const struct scene *s, unsigned number, const char *class, uid_t uid)
+{
+	char name[32];
+	char path[160];
+	char text[160];
+	snprintf(name, sizeof(name), SPOOLFILE_NAME_FORMAT, (long long)number, 1L);
+	snprintf(text, sizeof(text), "NOTIFY %%(CLASS %s MESSAGE %u)\r\n", class, number);
+	put_text(s, name, text);
+	path_of(s, name, path);
+	assert_int_equal(chown(path, uid, (gid_t)-1), 0);
+}
+
+static void only_requests_of_dovecot_are_taken_of_guests(void **state)
+{
+	struct scene *s = *state;
+	if (geteuid() != 0)
+		skip();
+	put_of(s, 1, "DOVECOT", 12345);
+	put_of(s, 2, "EVENT", 12345);
+	put_of(s, 3, "DOVECOT", 0);
+	s->has_guests = true;
+	begin(s);
+	place_run_until(&s->place, s->count == 2 && s->rejected == 1);
+	assert_int_equal(s->senders[0], 12345);
+	assert_int_equal(s->senders[1], 0);
+	assert_non_null(strstr(s->rejection, "it belongs to uid 12345"));
+	assert_true(is_there(s, SPOOLFILE_BAD "/0000000000000002.1"));
+	answer(s, 0, 0);
+	answer(s, 1, 0);
+	place_run_until(&s->place, files_left(s) == 0);
+}
+
+static void without_guests_no_file_of_another_is_taken(void **state)
+{
+	struct scene *s = *state;
+	if (geteuid() != 0)
+		skip();
+	put_of(s, 1, "DOVECOT", 12345);
+	begin(s);
+	place_run_until(&s->place, s->rejected == 1);
+	assert_int_equal(s->count, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(files_are_taken_in_order_and_removed_when_answered),
+		TEST(only_requests_of_dovecot_are_taken_of_guests),
+		TEST(without_guests_no_file_of_another_is_taken),
 		TEST(what_appears_is_taken),
 		TEST(a_file_that_waits_is_not_taken_again),
 		TEST(what_is_not_on_disk_stays_and_comes_again),

@@ -41,7 +41,7 @@ static void the_pauses_grow_up_to_the_longest(void **state)
 	assert_false(spool_retry_waits(aside, "b", 0));
 }
 
-static void what_could_be_taken_begins_anew(void **state)
+static void what_could_be_taken_begins_again(void **state)
 {
 	struct spool_retry *aside = *state;
 	spool_retry_failed(aside, "a", 0);
@@ -87,7 +87,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_pauses_grow_up_to_the_longest, begin, end),
-		cmocka_unit_test_setup_teardown(what_could_be_taken_begins_anew, begin, end),
+		cmocka_unit_test_setup_teardown(what_could_be_taken_begins_again, begin, end),
 		cmocka_unit_test_setup_teardown(what_a_pass_has_not_seen_is_forgotten, begin, end),
 		cmocka_unit_test_setup_teardown(no_more_than_so_many_are_remembered, begin, end),
 	};

@@ -30,11 +30,13 @@ static void on_came(
 	(void)ctx;
 	(void)notification;
 	came++;
-	stream_answer(request, NULL);
+	stream_answer(request, 0, NULL);
 }
 
-static void on_rejected(void *ctx, const char *kind, const char *text)
+static void on_rejected(
+	void *ctx, enum notification_fault fault, const char *kind, const char *text)
 {
+	(void)fault;
 	(void)ctx;
 	(void)kind;
 	(void)text;

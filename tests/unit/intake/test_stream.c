@@ -47,7 +47,7 @@ static void on_came(
 	if (intake->pauses)
 		stream_pause(intake->stream, true);
 	if (intake->answers_at_once)
-		stream_answer(request, NULL);
+		stream_answer(request, 0, NULL);
 	else
 		intake->requests[intake->came] = request;
 	intake->came++;
@@ -58,8 +58,10 @@ static void on_came(
 		notification->message.bytes);
 }
 
-static void on_rejected(void *ctx, const char *kind, const char *text)
+static void on_rejected(
+	void *ctx, enum notification_fault fault, const char *kind, const char *text)
 {
+	(void)fault;
 	assert_true(*kind);
 	struct intake *intake = ctx;
 	intake->rejected++;
@@ -192,7 +194,7 @@ static void a_request_is_handed_over_and_acknowledged_only_when_answered(void **
 	assert_int_equal(client.size, 0);
 	assert_int_equal(stream_unanswered(intake->stream), 1);
 
-	stream_answer(intake->requests[0], NULL);
+	stream_answer(intake->requests[0], 0, NULL);
 	assert_true(is_answered(&client, "OK ()\r\n"));
 	assert_true(is_closed(&client));
 	assert_int_equal(stream_unanswered(intake->stream), 0);
@@ -237,7 +239,7 @@ static void a_request_may_come_byte_by_byte(void **state)
 	}
 	place_run_until(&intake->place, intake->came == 1);
 	assert_string_equal(intake->last_message, "[1]");
-	stream_answer(intake->requests[0], NULL);
+	stream_answer(intake->requests[0], 0, NULL);
 	assert_true(is_answered(&client, "OK ()\r\n"));
 	close(client.fd);
 }
@@ -282,7 +284,7 @@ static void a_request_of_a_mebibyte_is_accepted(void **state)
 	close(client.fd);
 }
 
-static void a_larger_one_can_be_sent_to_its_end_and_is_told_why_not(void **state)
+static void a_larger_one_can_be_sent_to_its_end_and_gets_the_reason(void **state)
 {
 	struct intake *intake = *state;
 	size_t size = 3 * DLIST_REQUEST_MAX;
@@ -329,7 +331,7 @@ static void what_follows_a_request_is_ignored(void **state)
 	place_run_until(&intake->place, intake->came == 1);
 	say(&client, REQUEST("c"));
 	uv_run(&intake->place.loop, UV_RUN_NOWAIT);
-	stream_answer(intake->requests[0], NULL);
+	stream_answer(intake->requests[0], 0, NULL);
 	assert_true(is_answered(&client, "OK ()\r\n"));
 	assert_int_equal(intake->came, 1);
 	assert_int_equal(intake->rejected, 0);
@@ -366,7 +368,7 @@ static void a_peer_that_does_not_wait_for_the_answer_is_harmless(void **state)
 	struct client client = client_says(intake, REQUEST("a"));
 	close(client.fd);
 	place_run_until(&intake->place, intake->came == 1);
-	stream_answer(intake->requests[0], NULL);
+	stream_answer(intake->requests[0], 0, NULL);
 	assert_int_equal(stream_unanswered(intake->stream), 0);
 	assert_int_equal(intake->rejected, 0);
 }
@@ -406,8 +408,8 @@ static void after_ack_timeout_the_answer_is_no_and_a_later_one_harmless(void **s
 	assert_ptr_equal(intake->late, intake->requests[1]);
 	assert_int_equal(stream_unanswered(intake->stream), 2);
 
-	stream_answer(intake->requests[0], NULL);
-	stream_answer(intake->requests[1], "whatever");
+	stream_answer(intake->requests[0], 0, NULL);
+	stream_answer(intake->requests[1], -1, "whatever");
 	assert_int_equal(stream_unanswered(intake->stream), 0);
 	assert_true(is_answered(&first, "NO \"not on disk yet\"\r\n"));
 	close(first.fd);
@@ -420,13 +422,13 @@ static void an_answer_in_time_is_not_followed_by_no(void **state)
 	restart(intake, 20, LONG_MS);
 	struct client early = client_says(intake, REQUEST("a"));
 	place_run_until(&intake->place, intake->came == 1);
-	stream_answer(intake->requests[0], NULL);
+	stream_answer(intake->requests[0], 0, NULL);
 	struct client late = client_says(intake, REQUEST("b"));
 	place_run_until(&intake->place, intake->timed_out == 1);
 	assert_ptr_equal(intake->late, intake->requests[1]);
 	assert_true(is_answered(&early, "OK ()\r\n"));
 	assert_true(is_refused(&late));
-	stream_answer(intake->late, NULL);
+	stream_answer(intake->late, 0, NULL);
 	close(early.fd);
 	close(late.fd);
 }
@@ -436,7 +438,7 @@ static void a_reason_cannot_break_the_answer(void **state)
 	struct intake *intake = *state;
 	struct client client = client_says(intake, REQUEST("a"));
 	place_run_until(&intake->place, intake->came == 1);
-	stream_answer(intake->requests[0], "a \"b\"\\ \r\nOK\r\n\xff");
+	stream_answer(intake->requests[0], -1, "a \"b\"\\ \r\nOK\r\n\xff");
 	assert_true(is_answered(&client, "NO \"a 'b'' ''OK'''\"\r\n"));
 	close(client.fd);
 }
@@ -449,7 +451,7 @@ static void a_long_reason_is_cut(void **state)
 	char reason[1000];
 	memset(reason, 'x', sizeof(reason));
 	reason[sizeof(reason) - 1] = '\0';
-	stream_answer(intake->requests[0], reason);
+	stream_answer(intake->requests[0], -1, reason);
 	assert_true(is_refused(&client));
 	assert_int_equal(client.size, 256);
 	close(client.fd);
@@ -548,8 +550,8 @@ static void after_listening_stopped_who_waits_is_still_served(void **state)
 	assert_int_equal(access(intake->place.path, F_OK), -1);
 	assert_int_equal(intake->came, 2);
 	assert_int_equal(stream_unanswered(intake->stream), 2);
-	stream_answer(intake->requests[0], NULL);
-	stream_answer(intake->requests[1], NULL);
+	stream_answer(intake->requests[0], 0, NULL);
+	stream_answer(intake->requests[1], 0, NULL);
 	assert_true(is_answered(&accepted, "OK ()\r\n"));
 	assert_true(is_answered(&queued, "OK ()\r\n"));
 	close(accepted.fd);
@@ -586,14 +588,14 @@ static void stopped_without_a_place_who_waits_is_refused(void **state)
 	assert_int_equal(intake->came, MAX);
 	for (unsigned i = 0; i < MAX + 2; i++) {
 		if (i < MAX)
-			stream_answer(intake->requests[i], NULL);
+			stream_answer(intake->requests[i], 0, NULL);
 		assert_true(is_answered(
 			&clients[i], i < MAX ? "OK ()\r\n" : "NO \"too many connections\"\r\n"));
 		close(clients[i].fd);
 	}
 }
 
-static void made_anew_while_paused_who_waited_is_read_later(void **state)
+static void made_again_while_paused_who_waited_is_read_later(void **state)
 {
 	struct intake *intake = *state;
 	struct err err;
@@ -612,7 +614,7 @@ static void made_anew_while_paused_who_waited_is_read_later(void **state)
 	close(after.fd);
 }
 
-static void made_anew_while_paused_who_finds_no_place_is_refused(void **state)
+static void made_again_while_paused_who_finds_no_place_is_refused(void **state)
 {
 	enum { MAX = 40 };
 	struct intake *intake = *state;
@@ -681,7 +683,7 @@ static void many_at_once_are_all_served(void **state)
 	place_run_until(&intake->place, intake->came == CLIENTS);
 	assert_int_equal(stream_unanswered(intake->stream), CLIENTS);
 	for (unsigned i = 0; i < CLIENTS; i++)
-		stream_answer(intake->requests[i], NULL);
+		stream_answer(intake->requests[i], 0, NULL);
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		assert_true(is_answered(&clients[i], "OK ()\r\n"));
 		close(clients[i].fd);
@@ -766,7 +768,7 @@ static void out_of_descriptors_the_longest_silent_makes_room(void **state)
 	close(client.fd);
 }
 
-static void with_too_many_connections_the_longest_silent_make_room(void **state)
+static void the_longest_silent_make_room_when_connections_are_too_many(void **state)
 {
 	enum { MAX = 40, MORE = 10 };
 	struct intake *intake = *state;
@@ -879,10 +881,10 @@ static void who_waits_for_an_answer_never_makes_room(void **state)
 	uv_run(&intake->place.loop, UV_RUN_NOWAIT);
 	uv_run(&intake->place.loop, UV_RUN_NOWAIT);
 	assert_int_equal(intake->came, MAX);
-	stream_answer(intake->requests[0], NULL);
+	stream_answer(intake->requests[0], 0, NULL);
 	place_run_until(&intake->place, intake->came == MAX + 1);
 	for (unsigned i = 1; i <= MAX; i++)
-		stream_answer(intake->requests[i], NULL);
+		stream_answer(intake->requests[i], 0, NULL);
 	for (unsigned i = 0; i < MAX; i++) {
 		assert_true(is_answered(&waiting[i], "OK ()\r\n"));
 		close(waiting[i].fd);
@@ -937,7 +939,7 @@ int main(void)
 		WITH_STREAM(a_split_request_may_be_answered_inside_the_callback),
 		WITH_STREAM(a_request_may_come_byte_by_byte),
 		WITH_STREAM(a_request_of_a_mebibyte_is_accepted),
-		WITH_STREAM(a_larger_one_can_be_sent_to_its_end_and_is_told_why_not),
+		WITH_STREAM(a_larger_one_can_be_sent_to_its_end_and_gets_the_reason),
 		WITH_STREAM(a_malformed_request_is_refused_reported_and_closed),
 		WITH_STREAM(binary_rubbish_is_refused),
 		WITH_STREAM(what_follows_a_request_is_ignored),
@@ -954,8 +956,8 @@ int main(void)
 		WITH_STREAM(while_paused_no_request_times_out),
 		WITH_STREAM(stopped_while_paused_who_waits_is_still_served),
 		WITH_STREAM(stopped_without_a_place_who_waits_is_refused),
-		WITH_STREAM(made_anew_while_paused_who_waited_is_read_later),
-		WITH_STREAM(made_anew_while_paused_who_finds_no_place_is_refused),
+		WITH_STREAM(made_again_while_paused_who_waited_is_read_later),
+		WITH_STREAM(made_again_while_paused_who_finds_no_place_is_refused),
 		WITH_STREAM(freed_who_has_not_sent_a_request_is_refused),
 		WITH_STREAM(pausing_inside_the_callback_stops_the_next_one),
 		WITH_STREAM(after_listening_stopped_who_waits_is_still_served),
@@ -965,7 +967,7 @@ int main(void)
 		WITH_STREAM(out_of_descriptors_it_accepts_again_later),
 		WITH_STREAM(out_of_descriptors_for_long_each_try_is_reported),
 		WITH_STREAM(out_of_descriptors_the_longest_silent_makes_room),
-		WITH_STREAM(with_too_many_connections_the_longest_silent_make_room),
+		WITH_STREAM(the_longest_silent_make_room_when_connections_are_too_many),
 		WITH_STREAM(a_refused_peer_that_stays_makes_room_before_a_silent_one),
 		WITH_STREAM(
 			beyond_the_memory_for_unfinished_requests_the_longest_sending_is_refused),

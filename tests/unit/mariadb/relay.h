@@ -1,11 +1,13 @@
 /*
- * relay - stands between a client and a server's socket, and can lose an answer, or
+ * relay - stands between a client and a server's socket, and can lose an answer, change a word, or
  * read nothing.
  *
- * A thread of its own; one connection after the other.
+ * Threads of its own; sixteen connections at most.
  */
 #ifndef MAILPUSH_TESTS_MARIADB_RELAY_H
 #define MAILPUSH_TESTS_MARIADB_RELAY_H
+
+#include <stdbool.h>
 
 struct relay;
 
@@ -15,6 +17,9 @@ void relay_free(struct relay *relay);
 /* The server's answer to the next COMMIT does not arrive; the connection is closed instead, once
    the server has done it. */
 void relay_lose_next_commit(struct relay *relay);
+/* From now on, where one of them says `from`, the other reads `to`: literals of the same size. */
+void relay_replace(struct relay *relay, const char *from, const char *to);
+bool relay_has_replaced(const struct relay *relay);
 /* Nothing more is read of the connection that there is, until the client closes it. */
 void relay_read_no_more(struct relay *relay);
 

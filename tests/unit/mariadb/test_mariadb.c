@@ -25,10 +25,12 @@
 
 #define NOW (INT64_C(20000) * CLOCK_DAY_MS)
 #define TOKEN "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-/* For what is answered; and for what is not: a lock is waited for half as long as a statement. */
+/* For what is answered; and for what is not. */
 #define PATIENT_MS 60000
-#define LOCK_MS 10000
 #define SHORT_MS 2000
+/* A lock is waited for half as long as PATIENT_MS; and no longer than it takes to wait at all. */
+#define LOCK_WAIT "innodb_lock_wait_timeout = 30"
+#define LOCK_WAIT_SHORT "innodb_lock_wait_timeout =  1"
 /* So many places are more than a socket holds. */
 #define MANY 40000
 
@@ -73,10 +75,21 @@ static void reopen_one(struct world *w, int64_t timeout_ms)
 	w->one = open_for(w, place, NULL, timeout_ms);
 }
 
-static void reopen_other(struct world *w, int64_t timeout_ms)
+static void relay_to(struct world *w, struct registry_db **db, int64_t timeout_ms)
 {
-	ops->close(w->other);
-	w->other = open_for(w, place, NULL, timeout_ms);
+	char path[64];
+	snprintf(path, sizeof(path), "/tmp/mailpush-relay-%ld", (long)getpid());
+	w->relay = relay_new(path, url->socket);
+	snprintf(w->relayed, sizeof(w->relayed), "//mailpush@/%s?socket=%s", url->database, path);
+	ops->close(*db);
+	*db = open_for(w, w->relayed, NULL, timeout_ms);
+}
+
+/* It has all the time that it needs, but for locks, of which the server is told otherwise. */
+static void wait_for_no_lock(struct world *w, struct registry_db **db)
+{
+	relay_to(w, db, PATIENT_MS);
+	relay_replace(w->relay, LOCK_WAIT, LOCK_WAIT_SHORT);
 }
 
 static int set_up(void **state)
@@ -239,7 +252,7 @@ static void *commit_other(void *of)
 }
 
 /* Each reads what the other writes. */
-static void of_two_writers_in_conflict_one_is_to_be_done_again(void **state)
+static void one_of_two_writers_in_conflict_is_to_be_done_again(void **state)
 {
 	struct world *w = *state;
 	struct seen seen;
@@ -271,12 +284,13 @@ static void whoever_waits_for_a_lock_too_long_is_in_conflict(void **state)
 {
 	struct world *w = *state;
 	put_well(w, "alice");
-	reopen_other(w, LOCK_MS);
+	wait_for_no_lock(w, &w->other);
 	begin(w, w->one);
 	struct seen seen;
 	assert_int_equal(load(w, w->one, "alice", &seen), 0);
 	begin(w, w->other);
 	assert_int_equal(load(w, w->other, "alice", &seen), -EAGAIN);
+	assert_true(relay_has_replaced(w->relay));
 	ops->rollback(w->other);
 	commit_well(w, w->one);
 	assert_int_equal(count(w), 1);
@@ -287,13 +301,14 @@ static void two_that_register_the_first_phone_of_a_user_see_each_other(void **st
 {
 	struct world *w = *state;
 	struct seen seen;
-	reopen_one(w, LOCK_MS);
+	wait_for_no_lock(w, &w->one);
 	begin(w, w->one);
 	begin(w, w->other);
 	assert_int_equal(load(w, w->one, "alice", &seen), 0);
 	assert_int_equal(load(w, w->other, "alice", &seen), 0);
 	assert_int_equal(put(w, w->one, "alice", NOW), 0);
 	assert_int_equal(ops->commit(w->one, &w->err), -EAGAIN);
+	assert_true(relay_has_replaced(w->relay));
 	ops->rollback(w->one);
 	assert_int_equal(put(w, w->other, "alice", NOW + 1), 0);
 	commit_well(w, w->other);
@@ -405,10 +420,10 @@ static void an_older_list_never_replaces_a_newer_one(void **state)
 	commit_well(w, w->one);
 }
 
-static void on_trace(void *ctx, const struct registry_trace *trace)
+static void on_tombstone(void *ctx, const struct registry_tombstone *tombstone)
 {
 	int *is_back = ctx;
-	*is_back = trace->is_back;
+	*is_back = tombstone->is_back;
 }
 
 static void on_nudge(void *ctx, size_t index, const struct registry_row *row, const char *hash)
@@ -440,7 +455,7 @@ static void a_batch_that_writes_reads_what_it_locks(void **state)
 	assert_int_equal(put(w, w->one, "alice", NOW), 0);
 	assert_int_equal(put_list(w, "Notes"), 0);
 	commit_well(w, w->one);
-	int status = ops->list_traces(w->other, "alice", 0, 1, on_trace, &is_back, &w->err);
+	int status = ops->list_tombstones(w->other, "alice", 0, 1, on_tombstone, &is_back, &w->err);
 	if (status == -EAGAIN) {
 		/* With innodb_snapshot_isolation, on since 11.6.2: what its snapshot does not have
 		   is a conflict. */
@@ -569,16 +584,6 @@ static void no_wait_lasts_longer_than_the_registry(void **state)
 	put_well(w, "alice");
 }
 
-static void relay(struct world *w, int64_t timeout_ms)
-{
-	char path[64];
-	snprintf(path, sizeof(path), "/tmp/mailpush-relay-%ld", (long)getpid());
-	w->relay = relay_new(path, url->socket);
-	snprintf(w->relayed, sizeof(w->relayed), "//mailpush@/%s?socket=%s", url->database, path);
-	ops->close(w->one);
-	w->one = open_for(w, w->relayed, NULL, timeout_ms);
-}
-
 static void on_no_match(void *ctx, size_t index, const struct registry_row *row, const char *hash)
 {
 	(void)ctx;
@@ -591,7 +596,7 @@ static void on_no_match(void *ctx, size_t index, const struct registry_row *row,
 static void a_server_that_reads_nothing_is_left_in_time(void **state)
 {
 	struct world *w = *state;
-	relay(w, SHORT_MS);
+	relay_to(w, &w->one, SHORT_MS);
 	begin(w, w->one);
 	assert_int_equal(put(w, w->one, "alice", NOW), 0);
 	struct mailbox *mailboxes = mem_alloc_zero(MANY, sizeof(*mailboxes));
@@ -610,10 +615,29 @@ static void a_server_that_reads_nothing_is_left_in_time(void **state)
 	w->one = open_at(w, place, NULL);
 }
 
+static void what_a_server_says_of_its_bounds_is_checked(void **state)
+{
+	static const char *const sizes[] = {"-6777216", "    -1  ", "00000000", "nonsense"};
+	struct world *w = *state;
+	execute(w, "SET GLOBAL max_allowed_packet = 16777216");
+	relay_to(w, &w->one, PATIENT_MS);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		relay_replace(w->relay, "16777216", sizes[i]);
+		assert_int_equal(ops->begin(w->one, REGISTRY_READS, &w->err), -ENOTSUP);
+		assert_non_null(strstr(w->err.text, "max_allowed_packet"));
+		ops->rollback(w->one);
+	}
+	relay_replace(w->relay, "16777216", "99999999");
+	begin(w, w->one);
+	commit_well(w, w->one);
+	ops->close(w->one);
+	w->one = open_at(w, place, NULL);
+}
+
 static void a_commit_whose_answer_is_lost_is_done_again_in_peace(void **state)
 {
 	struct world *w = *state;
-	relay(w, PATIENT_MS);
+	relay_to(w, &w->one, PATIENT_MS);
 	begin(w, w->one);
 	assert_int_equal(put(w, w->one, "alice", NOW), 0);
 	relay_lose_next_commit(w->relay);
@@ -676,7 +700,7 @@ static void a_password_comes_from_a_file_and_stands_in_no_text(void **state)
 	execute(w, "CREATE OR REPLACE USER guarded@localhost IDENTIFIED BY 'right one'");
 	execute(w, "GRANT ALL ON mailpush.* TO guarded@localhost");
 	mem_auto char *at = mem_printf("//guarded@/%s?socket=%s", url->database, url->socket);
-	write_file(path, "right one\nand what follows\n");
+	write_file(path, "right one\n");
 	struct registry_db *db = open_at(w, at, path);
 	begin(w, db);
 	commit_well(w, db);
@@ -776,18 +800,18 @@ static int remove_crowd(struct world *w, uint64_t first, size_t count)
 	return ops->remove(w->one, keys, count, &end, &w->err);
 }
 
-static void a_flood_of_phones_that_go_leaves_so_many_traces_only(void **state)
+static void a_flood_of_phones_that_go_leaves_so_many_tombstones_only(void **state)
 {
 	struct world *w = *state;
 	const size_t at_once = 500;
 	put_well(w, "alice"); /* the tables are there */
-	mem_auto char *traces = mem_printf(
+	mem_auto char *tombstones = mem_printf(
 		"INSERT INTO mailpush_forgotten (registration, site, username, device_token,"
 		" account_id, topic, renewed_ms, at_ms, why, status, reason)"
 		" SELECT UNHEX(CONCAT('ff', LPAD(HEX(seq), 30, '0'))), '%s', CONCAT('gone', seq),"
 		" 'token', 'account', 'topic', 0, %lld, 'removed', 0, '' FROM seq_1_to_%d",
-		w->site, (long long)NOW, REGISTRY_TRACES_MAX);
-	execute(w, traces);
+		w->site, (long long)NOW, REGISTRY_TOMBSTONES_MAX);
+	execute(w, tombstones);
 	crowd(w, (unsigned)(25 * at_once));
 	for (size_t i = 0; i < 25; i++) {
 		begin(w, w->one);
@@ -797,8 +821,8 @@ static void a_flood_of_phones_that_go_leaves_so_many_traces_only(void **state)
 	}
 	mem_auto char *how_many =
 		mem_printf("SELECT count(*) FROM mailpush_forgotten WHERE site = '%s'", w->site);
-	assert_int_in_range(number(w, how_many), REGISTRY_TRACES_MAX,
-		REGISTRY_TRACES_MAX + REGISTRY_TRACES_MAX / 10);
+	assert_int_in_range(number(w, how_many), REGISTRY_TOMBSTONES_MAX,
+		REGISTRY_TOMBSTONES_MAX + REGISTRY_TOMBSTONES_MAX / 10);
 	empty(w);
 }
 
@@ -905,11 +929,12 @@ static void one_that_comes_while_tables_are_made_waits(void **state)
 {
 	struct world *w = *state;
 	put_well(w, "alice");
-	reopen_other(w, LOCK_MS);
+	wait_for_no_lock(w, &w->other);
 	execute(w, "UPDATE mailpush_schema SET version = 0");
 	execute(w, "START TRANSACTION");
 	execute(w, "SELECT version FROM mailpush_schema FOR UPDATE");
 	assert_int_equal(ops->begin(w->other, REGISTRY_WRITES, &w->err), -EAGAIN);
+	assert_true(relay_has_replaced(w->relay));
 	execute(w, "ROLLBACK");
 	assert_int_equal(ops->begin(w->other, REGISTRY_WRITES, &w->err), 0);
 	ops->rollback(w->other);
@@ -953,7 +978,7 @@ int main(int argc, char **argv)
 		return 1;
 	const struct CMUnitTest tests[] = {
 		RULE(a_rollback_leaves_nothing),
-		RULE(of_two_writers_in_conflict_one_is_to_be_done_again),
+		RULE(one_of_two_writers_in_conflict_is_to_be_done_again),
 		RULE(whoever_waits_for_a_lock_too_long_is_in_conflict),
 		RULE(two_that_register_the_first_phone_of_a_user_see_each_other),
 		RULE(a_look_for_times_of_a_wrong_clock_keeps_nobody_from_registering),
@@ -967,12 +992,13 @@ int main(int argc, char **argv)
 		RULE(a_server_that_stands_still_is_given_up_and_found_again),
 		RULE(no_wait_lasts_longer_than_the_registry),
 		RULE(a_server_that_reads_nothing_is_left_in_time),
+		RULE(what_a_server_says_of_its_bounds_is_checked),
 		RULE(a_commit_whose_answer_is_lost_is_done_again_in_peace),
 		RULE(a_server_that_is_read_only_is_not_taken),
 		RULE(a_host_that_is_not_there_is_named),
 		RULE(a_password_comes_from_a_file_and_stands_in_no_text),
 		RULE(what_is_more_than_the_server_takes_at_once_goes_in_parts),
-		RULE(a_flood_of_phones_that_go_leaves_so_many_traces_only),
+		RULE(a_flood_of_phones_that_go_leaves_so_many_tombstones_only),
 		RULE(what_concerns_a_few_does_not_read_all),
 		RULE(a_schema_that_is_newer_is_left_alone),
 		RULE(two_that_begin_at_once_make_the_tables_together),

@@ -160,7 +160,7 @@ static void a_rollback_leaves_nothing(void **state)
 }
 
 /* Each reads what the other writes. */
-static void of_two_writers_in_conflict_one_is_to_be_done_again(void **state)
+static void one_of_two_writers_in_conflict_is_to_be_done_again(void **state)
 {
 	struct world *w = *state;
 	size_t rows;
@@ -187,7 +187,7 @@ static bool claim(struct world *w, struct registry_db *db, int64_t was_ms, int *
 	return is_ours;
 }
 
-static void of_two_nodes_that_come_at_once_one_has_the_round(void **state)
+static void one_of_two_nodes_that_come_at_once_has_the_round(void **state)
 {
 	struct world *w = *state;
 	struct registry_round round = {0};
@@ -286,6 +286,43 @@ static void a_statement_that_hangs_is_given_up(void **state)
 	assert_int_equal(count(w), 1);
 }
 
+/* The byte behind a short key is 0, so that it looks like alice's. */
+static void a_key_of_another_size_is_nobodys(void **state)
+{
+	struct world *w = *state;
+	const struct registry_mailbox_change moved = {.kind = REGISTRY_FOLDER_MOVED,
+		.at_ms = NOW,
+		.owner = "bob",
+		.folder = "Old",
+		.new_owner = "bob",
+		.new_folder = "New",
+		.separator = '.'};
+	mem_auto char *shorten = mem_printf(
+		"UPDATE mailpush_registration SET key = decode(repeat('61', 15)"
+		" || CASE username WHEN 'alice' THEN '00' ELSE '' END, 'hex') WHERE site = '%s'",
+		w->site);
+	mem_auto char *subscribe = mem_printf(
+		"INSERT INTO mailpush_subscription (key, name, place, hash, site, owner, folder)"
+		" SELECT key, 'Old', '', '0123', site, username, 'Old' FROM mailpush_registration"
+		" WHERE site = '%s'",
+		w->site);
+	mem_auto char *ask = mem_printf("SELECT owner, folder FROM mailpush_subscription"
+					" WHERE site = '%s' ORDER BY key DESC",
+		w->site);
+	put_well(w, "alice");
+	put_well(w, "bob");
+	execute(w, shorten);
+	execute(w, subscribe);
+	begin(w, w->one);
+	assert_int_equal(ops->change_mailboxes(w->one, &moved, 1, NULL, NULL, &w->err), 0);
+	assert_int_equal(ops->commit(w->one, &w->err), 0);
+	PGresult *rows = PQexec(w->beside, ask);
+	assert_int_equal(PQntuples(rows), 2);
+	assert_string_equal(PQgetvalue(rows, 0, 0), "alice");
+	assert_string_equal(PQgetvalue(rows, 0, 1), "Old");
+	PQclear(rows);
+}
+
 static void a_schema_that_is_newer_is_left_alone(void **state)
 {
 	struct world *w = *state;
@@ -342,26 +379,26 @@ static void remove_crowd(struct world *w, int64_t first, size_t count)
 		fail_msg("%s", w->err.text);
 }
 
-static void a_flood_of_phones_that_go_leaves_so_many_traces_only(void **state)
+static void a_flood_of_phones_that_go_leaves_so_many_tombstones_only(void **state)
 {
 	struct world *w = *state;
 	put_well(w, "alice"); /* the tables are there */
-	mem_auto char *traces = mem_printf(
+	mem_auto char *tombstones = mem_printf(
 		"INSERT INTO mailpush_forgotten (key, site, username, device_token, account_id,"
 		" topic, renewed_ms, at_ms, why, status, reason)"
 		" SELECT decode('ff' || lpad(to_hex(i), 30, '0'), 'hex'), '%s', 'gone' || i, "
 		"'token',"
 		" 'account', 'topic', 0, %lld, 'removed', 0, '' FROM generate_series(1, %d) AS i",
-		w->site, (long long)NOW, REGISTRY_TRACES_MAX);
-	execute(w, traces);
+		w->site, (long long)NOW, REGISTRY_TOMBSTONES_MAX);
+	execute(w, tombstones);
 	const size_t at_once = 500;
 	crowd(w, 1, (int64_t)(25 * at_once));
 	for (size_t i = 0; i < 25; i++)
 		remove_crowd(w, (int64_t)(1 + i * at_once), at_once);
 	mem_auto char *how_many =
 		mem_printf("SELECT count(*) FROM mailpush_forgotten WHERE site = '%s'", w->site);
-	assert_int_in_range(number(w, how_many), REGISTRY_TRACES_MAX,
-		REGISTRY_TRACES_MAX + REGISTRY_TRACES_MAX / 10);
+	assert_int_in_range(number(w, how_many), REGISTRY_TOMBSTONES_MAX,
+		REGISTRY_TOMBSTONES_MAX + REGISTRY_TOMBSTONES_MAX / 10);
 	execute(w, "TRUNCATE mailpush_forgotten, mailpush_registration");
 }
 
@@ -475,15 +512,16 @@ int main(int argc, char **argv)
 	url = argv[1];
 	const struct CMUnitTest tests[] = {
 		RULE(a_rollback_leaves_nothing),
-		RULE(of_two_writers_in_conflict_one_is_to_be_done_again),
-		RULE(of_two_nodes_that_come_at_once_one_has_the_round),
+		RULE(one_of_two_writers_in_conflict_is_to_be_done_again),
+		RULE(one_of_two_nodes_that_come_at_once_has_the_round),
 		RULE(a_phone_is_nudged_by_one_of_two_nodes_that_find_it_at_once),
 		RULE(a_connection_cut_in_the_middle_leaves_nothing_and_is_made_again),
 		RULE(a_statement_that_hangs_is_given_up),
+		RULE(a_key_of_another_size_is_nobodys),
 		RULE(a_schema_that_is_newer_is_left_alone),
 		RULE(tables_that_are_missing_are_made),
 		RULE(nodes_that_make_the_tables_at_once_all_come_to_have_them),
-		RULE(a_flood_of_phones_that_go_leaves_so_many_traces_only),
+		RULE(a_flood_of_phones_that_go_leaves_so_many_tombstones_only),
 		RULE(times_are_put_right_without_a_look_at_all_that_are),
 		RULE(what_is_too_large_for_a_statement_is_left_to_smaller_batches),
 	};

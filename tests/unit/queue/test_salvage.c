@@ -167,7 +167,7 @@ static void copy_whole_file(void)
 	assert_int_equal(system(command), 0);
 }
 
-static void of_each_damage_only_what_is_on_the_page_is_lost(void **state)
+static void each_damage_loses_only_what_is_on_the_page(void **state)
 {
 	(void)state;
 	write_full_file();
@@ -191,7 +191,7 @@ static void of_each_damage_only_what_is_on_the_page_is_lost(void **state)
 	assert_true(lossless > 0);
 }
 
-static void of_two_pushes_to_one_registration_one_is_kept_and_what_is_no_row_of_ours_is_not(
+static void one_of_two_pushes_to_one_registration_is_kept_and_a_row_of_another_kind_is_not(
 	void **state)
 {
 	(void)state;
@@ -302,8 +302,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(all_is_there_where_the_table_of_phones_is_damaged),
 		TEST(a_table_that_is_missing_takes_none_of_the_others_along),
-		TEST(of_each_damage_only_what_is_on_the_page_is_lost),
-		TEST(of_two_pushes_to_one_registration_one_is_kept_and_what_is_no_row_of_ours_is_not),
+		TEST(each_damage_loses_only_what_is_on_the_page),
+		TEST(one_of_two_pushes_to_one_registration_is_kept_and_a_row_of_another_kind_is_not),
 		TEST(an_error_of_the_disk_is_no_damage_and_costs_nothing),
 		TEST(an_end_at_any_moment_costs_nothing),
 		TEST(a_new_file_whose_place_is_empty_takes_it_without_the_damaged_ones_log),

@@ -203,7 +203,7 @@ static void a_deleted_push_takes_its_news_along(void **state)
 	loaded_free(loaded);
 }
 
-static void rows_are_told_in_order(void **state)
+static void rows_are_listed_in_order(void **state)
 {
 	(void)state;
 	struct store_file *file = open_file();
@@ -346,6 +346,31 @@ static void a_deleted_phone_row_stays_away(void **state)
 			0);
 		assert_int_equal(unlink(path), 0);
 	}
+}
+
+static bool log_has(const char *text)
+{
+	mem_auto char *log = mem_printf("%s-wal", path);
+	FILE *file = fopen(log, "r");
+	assert_non_null(file);
+	static char bytes[1 << 20];
+	size_t size = fread(bytes, 1, sizeof(bytes), file);
+	fclose(file);
+	return memmem(bytes, size, text, strlen(text));
+}
+
+static void nothing_of_a_deleted_push_stays_in_an_emptied_log(void **state)
+{
+	(void)state;
+	struct store_file *file = open_file();
+	struct queue_job *job = make_job(1, QUEUE_PUSH_PUT, 1);
+	mem_auto char *token = mem_dup(job->target->token);
+	write_one(file, job);
+	write_one(file, make_job(1, QUEUE_PUSH_DELETE, 2));
+	assert_true(log_has(token));
+	write_one(file, make_job(0, QUEUE_EMPTY_LOG, 3));
+	assert_false(log_has(token));
+	store_file_close(file);
 }
 
 static void a_file_with_two_pushes_to_one_registration_is_damaged(void **state)
@@ -513,11 +538,12 @@ int main(void)
 		TEST(news_stays_with_its_registration_over_deletes_and_reopening),
 		TEST(parts_are_done_in_their_order),
 		TEST(a_deleted_push_takes_its_news_along),
-		TEST(rows_are_told_in_order),
+		TEST(rows_are_listed_in_order),
 		TEST(what_is_parked_comes_back_byte_for_byte),
 		TEST(phone_rows_are_merged_in_memory_and_on_disk),
 		TEST(phone_rows_are_written_in_slices_once_their_time_has_come),
 		TEST(a_deleted_phone_row_stays_away),
+		TEST(nothing_of_a_deleted_push_stays_in_an_emptied_log),
 		TEST(a_file_with_two_pushes_to_one_registration_is_damaged),
 		TEST(a_number_that_leaves_no_next_one_is_damage),
 		TEST(what_no_push_can_be_made_of_is_damage),

@@ -102,7 +102,7 @@ int conformance_tidy(void);
 int conformance_nodes(void);
 int conformance_clock(void);
 int conformance_listing(void);
-int conformance_traces(void);
+int conformance_tombstones(void);
 int conformance_import(void);
 
 #endif

@@ -3,7 +3,7 @@
 #include "registry/batch.h"
 
 #include "base/random.h"
-#include "registry/ops.h"
+#include "driver/ops.h"
 
 #define JOBS 40
 #define BATCHES 30

@@ -202,7 +202,7 @@ static void a_dry_run_changes_nothing(void **state)
 	assert_int_equal(stored(w, "alice", "one")->target->renewed_ms, NOW - DAY);
 }
 
-static void all_of_a_user_goes_without_a_trace(void **state)
+static void all_of_a_user_goes_without_a_tombstone(void **state)
 {
 	struct world *w = *state;
 	static const struct registry_query alice = {.user = "alice", .limit = 100};
@@ -221,13 +221,13 @@ static void all_of_a_user_goes_without_a_trace(void **state)
 	assert_true(is_gone(w, job, "alice", TOKEN_B, "two"));
 	assert_null(stored(w, "alice", "one"));
 	assert_false(is_told(w, NOW + 3, "alice", "", "one"));
-	struct registry_job *traces = &add(w, REGISTRY_LIST_FORGOTTEN, NOW + 3)->job;
+	struct registry_job *tombstones = &add(w, REGISTRY_LIST_FORGOTTEN, NOW + 3)->job;
 	struct registry_job *others = &add(w, REGISTRY_LIST_FORGOTTEN, NOW + 3)->job;
-	traces->query = &alice;
+	tombstones->query = &alice;
 	others->query = &bob;
 	run(w);
-	assert_int_equal(traces->traces->count, 0);
-	assert_int_equal(others->traces->count, 1);
+	assert_int_equal(tombstones->tombstones->count, 0);
+	assert_int_equal(others->tombstones->count, 1);
 	struct registry_job *again = &add(w, REGISTRY_REMOVE_USER, NOW + 4)->job;
 	again->query = &alice;
 	run(w);
@@ -247,7 +247,7 @@ int conformance_import(void)
 		RULE(an_undated_one_says_nothing_about_others),
 		RULE(a_suspended_one_stays_so_until_something_happens),
 		RULE(a_dry_run_changes_nothing),
-		RULE(all_of_a_user_goes_without_a_trace),
+		RULE(all_of_a_user_goes_without_a_tombstone),
 	};
 	return cmocka_run_group_tests_name("import", rules, NULL, NULL);
 }

@@ -331,7 +331,7 @@ static void a_rename_below_itself_done_twice_is_as_done_once(void **state)
 	assert_true(is_told(w, NOW + 2, "alice", "Notes/Old/Older", "one"));
 }
 
-static void what_subscribes_to_where_a_mailbox_was_is_told_of_it(void **state)
+static void what_subscribes_to_where_a_mailbox_was_gets_its_news(void **state)
 {
 	struct world *w = *state;
 	phone(w, NOW, "alice", TOKEN_A, "one",
@@ -352,6 +352,44 @@ static void what_subscribes_to_where_a_mailbox_was_is_told_of_it(void **state)
 	assert_int_equal(after->match_count, 0);
 	assert_true(is_told(w, NOW + 2, "alice", "Archive/old", "one"));
 	assert_false(is_told(w, NOW + 2, "alice", "Notes/old", "one"));
+}
+
+/* Where somebody named both, they were two: they swapped names, or the like. */
+static void what_takes_a_name_that_was_registered_before_has_not_moved(void **state)
+{
+	struct world *w = *state;
+	struct mailbox was_at = {.owner = "alice", .folder = "Notes"};
+	phone(w, NOW, "alice", TOKEN_A, "one",
+		BOXES({.name = "Notes", .owner = "alice", .folder = "Notes"},
+			{.name = "Work", .owner = "alice", .folder = "Work"}));
+	struct registry_job *job = news(w, NOW + 2, "alice", "Work");
+	job->was_at = &was_at;
+	job->was_seen_ms = NOW + 1;
+	job->separator = '/';
+	run(w);
+	assert_false(job->has_moved);
+	assert_int_equal(job->match_count, 1);
+	assert_int_equal(job->matches[0].hash_count, 1);
+	assert_true(has_hash(&job->matches[0], "Work"));
+	assert_true(is_told(w, NOW + 3, "alice", "Notes", "one"));
+}
+
+static void what_takes_a_name_that_was_registered_since_has_moved(void **state)
+{
+	struct world *w = *state;
+	struct mailbox was_at = {.owner = "alice", .folder = "Notes"};
+	phone(w, NOW, "alice", TOKEN_A, "one",
+		BOXES({.name = "Notes", .owner = "alice", .folder = "Notes"}));
+	phone(w, NOW + 2, "alice", TOKEN_B, "two",
+		BOXES({.name = "Work", .owner = "alice", .folder = "Work"}));
+	struct registry_job *job = news(w, NOW + 3, "alice", "Work");
+	job->was_at = &was_at;
+	job->was_seen_ms = NOW + 1;
+	job->separator = '/';
+	run(w);
+	assert_true(job->has_moved);
+	assert_int_equal(job->match_count, 2);
+	assert_false(is_told(w, NOW + 4, "alice", "Notes", "one"));
 }
 
 static void a_newer_list_stays_where_a_mailbox_was(void **state)
@@ -538,7 +576,9 @@ int conformance_mailbox(void)
 		RULE(a_delete_that_comes_late_spares_a_newer_list_of_others),
 		RULE(a_rename_done_twice_is_as_done_once),
 		RULE(a_rename_below_itself_done_twice_is_as_done_once),
-		RULE(what_subscribes_to_where_a_mailbox_was_is_told_of_it),
+		RULE(what_subscribes_to_where_a_mailbox_was_gets_its_news),
+		RULE(what_takes_a_name_that_was_registered_before_has_not_moved),
+		RULE(what_takes_a_name_that_was_registered_since_has_moved),
 		RULE(a_newer_list_stays_where_a_mailbox_was),
 		RULE(a_folder_may_move_to_another_owner),
 		RULE(with_a_dot_as_separator_a_slash_is_a_letter),

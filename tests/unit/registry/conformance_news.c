@@ -117,6 +117,29 @@ static void a_registration_done_again_after_a_crash_is_known_by_its_time(void **
 	assert_false(job->is_again);
 }
 
+/* A crash may have come before the push that was to prove it. */
+static void the_first_renewal_of_what_came_before_the_start_is_as_new(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	registry_store_close(w->store);
+	w->settings.started_ms = NOW + 1;
+	open_store(w);
+	struct registry_job *job = phone(w, NOW + 2, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	assert_true(job->is_again);
+	assert_false(job->is_new || job->list_changed);
+	job = phone(w, NOW + 3, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	assert_false(job->is_again);
+	phone(w, NOW + 4, "bob", TOKEN_B, "two", INBOX_OF("bob"));
+	run(w);
+	job = phone(w, NOW + 5, "bob", TOKEN_B, "two", INBOX_OF("bob"));
+	run(w);
+	assert_false(job->is_again);
+}
+
 static void a_phone_that_registers_twice_at_the_same_time_is_no_registration_done_again(
 	void **state)
 {
@@ -278,7 +301,7 @@ static void a_registration_done_twice_is_as_done_once(void **state)
 	assert_int_equal(after->match_count, 1);
 }
 
-static void an_empty_list_is_kept_and_never_told(void **state)
+static void an_empty_list_is_kept_and_never_pushed_to(void **state)
 {
 	struct world *w = *state;
 	struct registry_job *job = phone(w, NOW, "alice", TOKEN_A, "one", NO_BOXES);
@@ -456,6 +479,7 @@ int conformance_news(void)
 		RULE(equal_registrations_of_one_batch_are_one),
 		RULE(registrations_of_one_batch_that_differ_are_not_one),
 		RULE(equal_registrations_done_again_are_one_that_is_done_again),
+		RULE(the_first_renewal_of_what_came_before_the_start_is_as_new),
 		RULE(a_phone_that_registers_twice_at_the_same_time_is_no_registration_done_again),
 		RULE(renewing_replaces_the_list),
 		RULE(a_list_that_shrinks_has_changed),
@@ -464,7 +488,7 @@ int conformance_news(void)
 		RULE(where_the_topic_is_not_known_a_registration_keeps_its_own),
 		RULE(a_registration_older_than_what_is_stored_changes_nothing),
 		RULE(a_registration_done_twice_is_as_done_once),
-		RULE(an_empty_list_is_kept_and_never_told),
+		RULE(an_empty_list_is_kept_and_never_pushed_to),
 		RULE(all_spellings_of_a_mailbox_come_in_one_match),
 		RULE(a_thousand_mailboxes_are_kept),
 		RULE(a_mailbox_of_another_user_is_not_the_own),

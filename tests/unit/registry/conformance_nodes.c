@@ -1,7 +1,7 @@
 /* Several nodes on one registry share its housekeeping. */
 #include "conformance.h"
+#include "driver/ops.h"
 #include "registry/batch.h"
-#include "registry/ops.h"
 
 #include <errno.h>
 
@@ -31,7 +31,7 @@ static struct registry_job *come(struct world *w, int64_t now_ms)
 	return job;
 }
 
-static void of_the_nodes_that_come_in_an_hour_one_tidies(void **state)
+static void one_of_the_nodes_that_come_in_an_hour_tidies(void **state)
 {
 	struct world *w = *state;
 	crowd(w, NOW, 0, 25);
@@ -164,7 +164,7 @@ static bool claim(const struct claims *claims, int64_t was_ms, int64_t seen_ms)
 	return is_ours;
 }
 
-static void a_round_is_claimed_by_whoever_knows_the_last_one(void **state)
+static void a_round_is_claimed_by_who_knows_the_last_one(void **state)
 {
 	struct world *w = *state;
 	struct err err = {"no text"};
@@ -304,14 +304,14 @@ static void who_renews_while_another_node_expires_it_is_not_lost(void **state)
 int conformance_nodes(void)
 {
 	const struct CMUnitTest tests[] = {
-		RULE(of_the_nodes_that_come_in_an_hour_one_tidies),
+		RULE(one_of_the_nodes_that_come_in_an_hour_tidies),
 		RULE(who_asks_for_a_round_has_it_at_once),
 		RULE(a_node_whose_clock_is_ahead_keeps_no_other_from_tidying),
 		RULE(five_minutes_between_clocks_make_no_second_round),
 		RULE(a_phone_is_nudged_by_one_node),
 		RULE(each_node_learns_what_became_of_whom_it_holds_suspended),
 		RULE(a_round_puts_right_what_a_node_with_a_clock_ahead_stores),
-		RULE(a_round_is_claimed_by_whoever_knows_the_last_one),
+		RULE(a_round_is_claimed_by_who_knows_the_last_one),
 		RULE(who_renews_while_another_node_expires_it_is_not_lost),
 	};
 	return cmocka_run_group_tests_name("nodes", tests, NULL, NULL);

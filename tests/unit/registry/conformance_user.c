@@ -155,7 +155,7 @@ static void a_verdict_on_a_registration_renewed_since_finds_it_there(void **stat
 	assert_true(is_told(w, NOW, "alice", "", "one"));
 }
 
-static void a_stopped_registration_is_not_told_until_it_renews(void **state)
+static void a_stopped_registration_is_not_pushed_to_until_it_renews(void **state)
 {
 	struct world *w = *state;
 	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
@@ -191,7 +191,7 @@ static void the_same_registration_done_again_starts_nothing(void **state)
 }
 
 /* Whatever the order in which the database gives them. */
-static void of_several_that_came_before_it_the_first_supersedes(void **state)
+static void the_first_of_several_that_came_before_it_supersedes(void **state)
 {
 	struct world *w = *state;
 	struct registry_query query = {.user = "alice", .limit = 10};
@@ -224,12 +224,12 @@ int conformance_user(void)
 		RULE(an_older_account_id_does_not_remove_the_newer),
 		RULE(another_device_is_not_superseded),
 		RULE(an_old_account_id_that_comes_late_is_the_superseded_one),
-		RULE(of_several_that_came_before_it_the_first_supersedes),
+		RULE(the_first_of_several_that_came_before_it_supersedes),
 		RULE(a_forgotten_token_goes_with_this_topic_alone),
 		RULE(a_registration_renewed_since_is_not_forgotten),
 		RULE(a_verdict_on_a_registration_that_is_not_there_finds_it_gone),
 		RULE(a_verdict_on_a_registration_renewed_since_finds_it_there),
-		RULE(a_stopped_registration_is_not_told_until_it_renews),
+		RULE(a_stopped_registration_is_not_pushed_to_until_it_renews),
 		RULE(a_registration_renewed_since_is_not_stopped),
 		RULE(the_same_registration_done_again_starts_nothing),
 	};

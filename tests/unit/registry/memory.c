@@ -40,13 +40,13 @@ struct site {
 	const struct registry_db *open; /* whose transaction; NULL: there is none */
 	bool writes;
 	/* In order of their ids; immutable. */
-	struct registry_trace **traces;
-	size_t trace_count;
-	int64_t trace_id; /* the last one */
+	struct registry_tombstone **tombstones;
+	size_t tombstone_count;
+	int64_t tombstone_id; /* the last one */
 	/* As they were when the transaction began. */
-	struct registry_trace **old_traces;
-	size_t old_trace_count;
-	int64_t old_trace_id;
+	struct registry_tombstone **old_tombstones;
+	size_t old_tombstone_count;
+	int64_t old_tombstone_id;
 	int64_t tidied_day, old_tidied_day;
 	uint64_t tidied_count, old_tidied_count;
 	int64_t seen_ms, old_seen_ms;
@@ -174,93 +174,97 @@ static size_t find(const struct site *site, const struct registry_key *key)
 	return slot;
 }
 
-static void trace_free(struct registry_trace *trace)
+static void tombstone_free(struct registry_tombstone *tombstone)
 {
-	free((char *)trace->user);
-	free((char *)trace->token);
-	free((char *)trace->account_id);
-	free((char *)trace->topic);
-	free((char *)trace->reason);
-	free(trace);
+	free((char *)tombstone->user);
+	free((char *)tombstone->token);
+	free((char *)tombstone->account_id);
+	free((char *)tombstone->topic);
+	free((char *)tombstone->reason);
+	free(tombstone);
 }
 
-static bool has_trace(
-	struct registry_trace *const *traces, size_t count, const struct registry_trace *trace)
+static bool has_tombstone(struct registry_tombstone *const *tombstones, size_t count,
+	const struct registry_tombstone *tombstone)
 {
 	size_t i = 0;
-	while (i < count && traces[i] != trace)
+	while (i < count && tombstones[i] != tombstone)
 		i++;
 	return i < count;
 }
 
-static void remember_traces(struct site *site)
+static void remember_tombstones(struct site *site)
 {
-	site->old_traces = mem_alloc_zero(site->trace_count, sizeof(struct registry_trace *));
-	site->old_trace_count = site->trace_count;
-	site->old_trace_id = site->trace_id;
-	if (site->trace_count)
-		memcpy(site->old_traces, site->traces,
-			site->trace_count * sizeof(struct registry_trace *));
+	site->old_tombstones =
+		mem_alloc_zero(site->tombstone_count, sizeof(struct registry_tombstone *));
+	site->old_tombstone_count = site->tombstone_count;
+	site->old_tombstone_id = site->tombstone_id;
+	if (site->tombstone_count)
+		memcpy(site->old_tombstones, site->tombstones,
+			site->tombstone_count * sizeof(struct registry_tombstone *));
 }
 
 /* The transaction is over: what is in the one list and not in that which stays is freed. */
-static void settle_traces(struct site *site, bool stays)
+static void settle_tombstones(struct site *site, bool stays)
 {
 	if (!stays) {
-		struct registry_trace **traces = site->traces;
-		size_t count = site->trace_count;
-		site->traces = site->old_traces;
-		site->trace_count = site->old_trace_count;
-		site->trace_id = site->old_trace_id;
-		site->old_traces = traces;
-		site->old_trace_count = count;
+		struct registry_tombstone **tombstones = site->tombstones;
+		size_t count = site->tombstone_count;
+		site->tombstones = site->old_tombstones;
+		site->tombstone_count = site->old_tombstone_count;
+		site->tombstone_id = site->old_tombstone_id;
+		site->old_tombstones = tombstones;
+		site->old_tombstone_count = count;
 	}
-	for (size_t i = 0; i < site->old_trace_count; i++) {
-		if (!has_trace(site->traces, site->trace_count, site->old_traces[i]))
-			trace_free(site->old_traces[i]);
+	for (size_t i = 0; i < site->old_tombstone_count; i++) {
+		if (!has_tombstone(
+			    site->tombstones, site->tombstone_count, site->old_tombstones[i]))
+			tombstone_free(site->old_tombstones[i]);
 	}
-	free(mem_steal(site->old_traces));
+	free(mem_steal(site->old_tombstones));
 }
 
-static void drop_trace(struct site *site, size_t at)
+static void drop_tombstone(struct site *site, size_t at)
 {
-	struct registry_trace *trace = site->traces[at];
-	memmove(site->traces + at, site->traces + at + 1,
-		(--site->trace_count - at) * sizeof(struct registry_trace *));
-	if (!has_trace(site->old_traces, site->old_trace_count, trace))
-		trace_free(trace);
+	struct registry_tombstone *tombstone = site->tombstones[at];
+	memmove(site->tombstones + at, site->tombstones + at + 1,
+		(--site->tombstone_count - at) * sizeof(struct registry_tombstone *));
+	if (!has_tombstone(site->old_tombstones, site->old_tombstone_count, tombstone))
+		tombstone_free(tombstone);
 }
 
-static struct registry_trace *add_trace(struct site *site, const struct registry_trace *trace)
+static struct registry_tombstone *add_tombstone(
+	struct site *site, const struct registry_tombstone *tombstone)
 {
-	struct registry_trace *copy = mem_alloc_zero(1, sizeof(*copy));
-	*copy = *trace;
-	copy->user = mem_dup(trace->user);
-	copy->token = mem_dup(trace->token);
-	copy->account_id = mem_dup(trace->account_id);
-	copy->topic = mem_dup(trace->topic);
-	copy->reason = mem_dup(trace->reason);
-	site->traces = mem_realloc_array(
-		site->traces, site->trace_count + 1, sizeof(struct registry_trace *));
-	return site->traces[site->trace_count++] = copy;
+	struct registry_tombstone *copy = mem_alloc_zero(1, sizeof(*copy));
+	*copy = *tombstone;
+	copy->user = mem_dup(tombstone->user);
+	copy->token = mem_dup(tombstone->token);
+	copy->account_id = mem_dup(tombstone->account_id);
+	copy->topic = mem_dup(tombstone->topic);
+	copy->reason = mem_dup(tombstone->reason);
+	site->tombstones = mem_realloc_array(
+		site->tombstones, site->tombstone_count + 1, sizeof(struct registry_tombstone *));
+	return site->tombstones[site->tombstone_count++] = copy;
 }
 
-static void leave_trace(
+static void leave_tombstone(
 	struct site *site, const struct registry_row *row, const struct registry_end *end)
 {
 	const char *reason = end->reason && *end->reason ? end->reason : row->stopped_reason;
 	size_t of_user = 0;
-	for (size_t i = site->trace_count; i-- > 0;) {
-		const struct registry_trace *trace = site->traces[i];
-		if (!memcmp(&trace->key, &row->key, sizeof(row->key)) ||
-			(!strcmp(trace->user, row->user) && ++of_user >= REGISTRY_TRACES_PER_USER))
-			drop_trace(site, i);
+	for (size_t i = site->tombstone_count; i-- > 0;) {
+		const struct registry_tombstone *tombstone = site->tombstones[i];
+		if (!memcmp(&tombstone->key, &row->key, sizeof(row->key)) ||
+			(!strcmp(tombstone->user, row->user) &&
+				++of_user >= REGISTRY_TOMBSTONES_PER_USER))
+			drop_tombstone(site, i);
 	}
-	if (site->trace_count == REGISTRY_TRACES_MAX)
-		drop_trace(site, 0);
-	add_trace(site,
-		&(struct registry_trace){
-			.id = ++site->trace_id,
+	if (site->tombstone_count == REGISTRY_TOMBSTONES_MAX)
+		drop_tombstone(site, 0);
+	add_tombstone(site,
+		&(struct registry_tombstone){
+			.id = ++site->tombstone_id,
 			.key = row->key,
 			.user = row->user,
 			.token = row->token,
@@ -308,7 +312,7 @@ static int begin(struct registry_db *db, enum registry_access access, struct err
 	site->writes = access == REGISTRY_WRITES;
 	site->open = db;
 	site->transaction++;
-	remember_traces(site);
+	remember_tombstones(site);
 	site->old_tidied_day = site->tidied_day;
 	site->old_tidied_count = site->tidied_count;
 	site->old_seen_ms = site->seen_ms;
@@ -336,7 +340,7 @@ static int commit(struct registry_db *db, struct err *err)
 	for (size_t i = 0; i < site->undo_count; i++)
 		registration_free(site->undos[i].old);
 	site->undo_count = 0;
-	settle_traces(site, true);
+	settle_tombstones(site, true);
 	site->open = NULL;
 	compact(site);
 	if (failure != MEMORY_NO_ANSWER)
@@ -356,7 +360,7 @@ static void rollback(struct registry_db *db)
 		registration_free(site->slots[undo->slot]);
 		site->slots[undo->slot] = undo->old;
 	}
-	settle_traces(site, false);
+	settle_tombstones(site, false);
 	site->tidied_day = site->old_tidied_day;
 	site->tidied_count = site->old_tidied_count;
 	site->seen_ms = site->old_seen_ms;
@@ -534,46 +538,47 @@ static int remove_keys(struct registry_db *db, const struct registry_key *keys, 
 		size_t slot = find(site, &keys[i]);
 		if (slot == site->slot_count)
 			continue;
-		leave_trace(site, &site->slots[slot]->row, end);
+		leave_tombstone(site, &site->slots[slot]->row, end);
 		replace(site, slot, NULL);
 	}
 	return 0;
 }
 
-static int list_traces(struct registry_db *db, const char *user, int64_t after_id, size_t limit,
-	registry_trace_fn *on_trace, void *ctx, struct err *err)
+static int list_tombstones(struct registry_db *db, const char *user, int64_t after_id, size_t limit,
+	registry_tombstone_fn *on_tombstone, void *ctx, struct err *err)
 {
 	const struct site *site = site_of(db);
 	(void)err;
-	for (size_t i = site->trace_count; i-- > 0 && limit > 0;) {
-		struct registry_trace trace = *site->traces[i];
-		if ((after_id && trace.id >= after_id) || (user && strcmp(trace.user, user) != 0))
+	for (size_t i = site->tombstone_count; i-- > 0 && limit > 0;) {
+		struct registry_tombstone tombstone = *site->tombstones[i];
+		if ((after_id && tombstone.id >= after_id) ||
+			(user && strcmp(tombstone.user, user) != 0))
 			continue;
-		trace.is_back = find(site, &trace.key) < site->slot_count;
-		on_trace(ctx, &trace);
+		tombstone.is_back = find(site, &tombstone.key) < site->slot_count;
+		on_tombstone(ctx, &tombstone);
 		limit--;
 	}
 	return 0;
 }
 
-static int remove_traces(struct registry_db *db, const char *user, struct err *err)
+static int remove_tombstones(struct registry_db *db, const char *user, struct err *err)
 {
 	struct site *site = site_of(db);
 	(void)err;
-	for (size_t i = site->trace_count; i-- > 0;) {
-		if (!strcmp(site->traces[i]->user, user))
-			drop_trace(site, i);
+	for (size_t i = site->tombstone_count; i-- > 0;) {
+		if (!strcmp(site->tombstones[i]->user, user))
+			drop_tombstone(site, i);
 	}
 	return 0;
 }
 
-static int prune_traces(struct registry_db *db, int64_t before_ms, struct err *err)
+static int prune_tombstones(struct registry_db *db, int64_t before_ms, struct err *err)
 {
 	struct site *site = site_of(db);
 	(void)err;
-	for (size_t i = site->trace_count; i-- > 0;) {
-		if (site->traces[i]->at_ms < before_ms)
-			drop_trace(site, i);
+	for (size_t i = site->tombstone_count; i-- > 0;) {
+		if (site->tombstones[i]->at_ms < before_ms)
+			drop_tombstone(site, i);
 	}
 	return 0;
 }
@@ -691,7 +696,7 @@ static int change_mailboxes(struct registry_db *db, const struct registry_mailbo
 static void change_token(struct site *site, size_t slot, const struct registry_token_change *change)
 {
 	if (!change->stop_reason) {
-		leave_trace(site, &site->slots[slot]->row, &change->end);
+		leave_tombstone(site, &site->slots[slot]->row, &change->end);
 		replace(site, slot, NULL);
 		return;
 	}
@@ -795,16 +800,16 @@ static int put_right(struct registry_db *db, int64_t after_ms, int64_t to_ms, st
 		put_time_right(&row->created_ms, after_ms, to_ms);
 		put_time_right(&row->superseded_ms, after_ms, to_ms);
 	}
-	for (size_t i = 0; i < site->trace_count; i++) {
-		struct registry_trace *wrong = site->traces[i];
+	for (size_t i = 0; i < site->tombstone_count; i++) {
+		struct registry_tombstone *wrong = site->tombstones[i];
 		if (wrong->at_ms <= after_ms)
 			continue;
-		struct registry_trace *right = add_trace(site, wrong);
+		struct registry_tombstone *right = add_tombstone(site, wrong);
 		right->at_ms = to_ms;
-		site->traces[i] = right;
-		site->trace_count--;
-		if (!has_trace(site->old_traces, site->old_trace_count, wrong))
-			trace_free(wrong);
+		site->tombstones[i] = right;
+		site->tombstone_count--;
+		if (!has_tombstone(site->old_tombstones, site->old_tombstone_count, wrong))
+			tombstone_free(wrong);
 	}
 	return 0;
 }
@@ -993,11 +998,11 @@ static void empty(struct site *site)
 {
 	for (size_t slot = 0; slot < site->slot_count; slot++)
 		registration_free(site->slots[slot]);
-	for (size_t i = 0; i < site->trace_count; i++)
-		trace_free(site->traces[i]);
-	free(mem_steal(site->traces));
+	for (size_t i = 0; i < site->tombstone_count; i++)
+		tombstone_free(site->tombstones[i]);
+	free(mem_steal(site->tombstones));
 	free(mem_steal(site->slots));
-	site->trace_count = 0;
+	site->tombstone_count = 0;
 	site->slot_count = 0;
 }
 
@@ -1014,9 +1019,9 @@ void memory_copy(const char *from_place, const char *to_place, const char *name)
 		to->slots[to->slot_count++] =
 			registration_new(&registration->row, registration->list);
 	}
-	for (size_t i = 0; i < from->trace_count; i++)
-		add_trace(to, from->traces[i]);
-	to->trace_id = from->trace_id;
+	for (size_t i = 0; i < from->tombstone_count; i++)
+		add_tombstone(to, from->tombstones[i]);
+	to->tombstone_id = from->tombstone_id;
 	to->tidied_day = from->tidied_day;
 	to->tidied_count = from->tidied_count;
 	to->seen_ms = from->seen_ms;
@@ -1049,7 +1054,7 @@ const struct registry_ops memory_ops = {
 	.load = ops_load_each,
 	.load_keys = load_keys,
 	.list = list_behind,
-	.list_traces = list_traces,
+	.list_tombstones = list_tombstones,
 	.count = count_all,
 	.put = put,
 	.put_lists = put_lists,
@@ -1063,8 +1068,8 @@ const struct registry_ops memory_ops = {
 	.put_tidied = put_tidied,
 	.load_round = load_round,
 	.claim_round = claim_round,
-	.remove_traces = remove_traces,
-	.prune_traces = prune_traces,
+	.remove_tombstones = remove_tombstones,
+	.prune_tombstones = prune_tombstones,
 	.find_expired = find_expired,
 	.find_longest_suspended = find_longest_suspended,
 	.claim_nudges = claim_nudges,

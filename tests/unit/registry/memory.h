@@ -7,7 +7,7 @@
 #ifndef MAILPUSH_TESTS_REGISTRY_MEMORY_H
 #define MAILPUSH_TESTS_REGISTRY_MEMORY_H
 
-#include "registry/ops.h"
+#include "driver/ops.h"
 
 extern const struct registry_ops memory_ops;
 

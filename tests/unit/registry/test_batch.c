@@ -96,6 +96,12 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static struct registry_key key_of(const struct world *w, const char *account_id)
+{
+	const struct event_registration *sent = &w->event.registration;
+	return registry_key_make("here", sent->user, sent->token, account_id, sent->subtopic);
+}
+
 static void what_a_failed_batch_did_is_undone(void **state)
 {
 	struct world *w = *state;
@@ -141,7 +147,7 @@ static void a_registration_whose_answer_was_lost_is_done_again(void **state)
 }
 
 /* The one before it woke the owner, and that was all that this one would have said. */
-static void what_news_whose_answer_was_lost_found_is_told(void **state)
+static void what_news_whose_answer_was_lost_found_is_reported(void **state)
 {
 	struct world *w = *state;
 	make(w, REGISTRY_REGISTER, NOW);
@@ -160,6 +166,31 @@ static void what_news_whose_answer_was_lost_found_is_told(void **state)
 	assert_int_equal(job->effects[0].kind, REGISTRY_EFFECT_RESUMED);
 }
 
+/* Nothing was written, so that nothing of it can have happened. */
+static void what_news_alone_found_without_an_answer_counts_no_more(void **state)
+{
+	struct world *w = *state;
+	make(w, REGISTRY_REGISTER, NOW);
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	struct registry_job news = *make(w, REGISTRY_NEWS, NOW + 1);
+	struct job_list batch;
+	struct err err;
+	job_list_init(&batch);
+	job_list_append(&batch, &news.job);
+	memory_fail(MEMORY_NO_ANSWER, on_unanswered);
+	assert_int_equal(registry_store_run_at(w->store, &batch, NOW + 1, &err), -EIO);
+	memory_fail(MEMORY_WELL, NULL);
+	const struct registry_key key = key_of(w, "one");
+	struct registry_job *removal = make(w, REGISTRY_REMOVE, NOW + 2);
+	removal->keys = &key;
+	removal->key_count = 1;
+	assert_int_equal(run(w, MEMORY_WELL), 0);
+	assert_int_equal(removal->gone_count, 1);
+	assert_int_equal(registry_store_run_at(w->store, &batch, NOW + 3, &err), 0);
+	assert_int_equal(news.match_count, 0);
+	registry_job_fini(&news);
+}
+
 static int run_both(struct world *w, struct registry_job *first, struct registry_job *second,
 	enum memory_failure f)
 {
@@ -176,7 +207,7 @@ static int run_both(struct world *w, struct registry_job *first, struct registry
 }
 
 /* Of the folder's old name, which nobody watches any more when the batch is done again. */
-static void news_before_a_rename_whose_answer_was_lost_is_told(void **state)
+static void news_before_a_rename_whose_answer_was_lost_is_reported(void **state)
 {
 	struct world *w = *state;
 	w->box = (struct registry_subscription){
@@ -211,12 +242,6 @@ static void register_two(struct world *w)
 	assert_int_equal(run(w, MEMORY_WELL), 0);
 }
 
-static struct registry_key key_of(const struct world *w, const char *account_id)
-{
-	const struct event_registration *sent = &w->event.registration;
-	return registry_key_make("here", sent->user, sent->token, account_id, sent->subtopic);
-}
-
 /* The answer to its commit is lost twice: the second time there is nothing left to find. */
 static void run_unanswered(struct world *w)
 {
@@ -237,7 +262,7 @@ static void what_a_removal_whose_answer_was_lost_removed_is_gone(void **state)
 	assert_int_equal(job->gone_count, 2);
 }
 
-static void of_a_user_whose_removal_had_no_answer_all_are_gone(void **state)
+static void a_user_whose_removal_had_no_answer_is_gone_with_all_registrations(void **state)
 {
 	struct world *w = *state;
 	register_two(w);
@@ -284,7 +309,7 @@ static void how_far_the_clock_moved_is_said_by_housekeeping_without_an_answer(vo
 }
 
 /* The oldest goes for the newest, and all that were suspended are resumed. */
-static void what_a_registration_without_an_answer_did_to_others_is_told(void **state)
+static void what_a_registration_without_an_answer_did_to_others_is_reported(void **state)
 {
 	struct world *w = *state;
 	register_two(w);
@@ -338,7 +363,7 @@ static void an_import_that_another_undid_says_what_it_brought_last(void **state)
 }
 
 /* Nothing was lost: each is told once. */
-static void what_a_repeated_batch_finds_again_is_told_once(void **state)
+static void what_a_repeated_batch_finds_again_is_reported_once(void **state)
 {
 	struct world *w = *state;
 	make(w, REGISTRY_REGISTER, NOW);
@@ -365,17 +390,18 @@ int main(void)
 		TEST(what_a_failed_batch_did_is_undone),
 		TEST(an_owner_whom_a_failed_batch_woke_is_woken_by_the_next),
 		TEST(a_registration_whose_answer_was_lost_is_done_again),
-		TEST(what_news_whose_answer_was_lost_found_is_told),
-		TEST(news_before_a_rename_whose_answer_was_lost_is_told),
+		TEST(what_news_whose_answer_was_lost_found_is_reported),
+		TEST(what_news_alone_found_without_an_answer_counts_no_more),
+		TEST(news_before_a_rename_whose_answer_was_lost_is_reported),
 		TEST(what_a_removal_whose_answer_was_lost_removed_is_gone),
-		TEST(of_a_user_whose_removal_had_no_answer_all_are_gone),
+		TEST(a_user_whose_removal_had_no_answer_is_gone_with_all_registrations),
 		TEST(all_of_a_token_that_was_forgotten_without_an_answer_are_gone),
 		TEST(what_housekeeping_without_an_answer_removed_is_gone),
 		TEST(how_far_the_clock_moved_is_said_by_housekeeping_without_an_answer),
-		TEST(what_a_registration_without_an_answer_did_to_others_is_told),
+		TEST(what_a_registration_without_an_answer_did_to_others_is_reported),
 		TEST(an_import_without_an_answer_says_what_it_brought),
 		TEST(an_import_that_another_undid_says_what_it_brought_last),
-		TEST(what_a_repeated_batch_finds_again_is_told_once),
+		TEST(what_a_repeated_batch_finds_again_is_reported_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

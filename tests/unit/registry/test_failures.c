@@ -1,8 +1,8 @@
 /* What the thread does when the database fails in each of its ways. */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "driver/failure.h"
 #include "memory.h"
-#include "registry/failure.h"
 #include "registry/registry.h"
 
 #include <errno.h>

@@ -63,7 +63,7 @@ static void a_tokens_verdict_is_used_up(void **state)
 	assert_int_equal(decide(*state), 200);
 }
 
-static void a_verdict_for_ever_stays(void **state)
+static void a_permanent_verdict_stays(void **state)
 {
 	assert_true(behaviour_set_token(*state, TOKEN, &gone, BEHAVIOUR_FOREVER));
 	for (int i = 0; i < 10; i++)
@@ -159,7 +159,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_good_day_answers_at_once),
 		TEST(a_tokens_verdict_is_used_up),
-		TEST(a_verdict_for_ever_stays),
+		TEST(a_permanent_verdict_stays),
 		TEST(a_topic_outlives_the_verdict),
 		TEST(the_next_come_in_order_and_before_the_token),
 		TEST(a_trial_of_the_credential_does_not_use_up_the_next),

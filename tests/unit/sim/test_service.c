@@ -211,7 +211,7 @@ static void a_bad_request_does_not_use_the_tokens_verdict_up(void **state)
 	assert_string_equal(verdict.reason, "MissingTopic");
 }
 
-static void fields_are_told_apart(void **state)
+static void fields_differ(void **state)
 {
 	(void)state;
 	static const char *const names[SERVICE_HEADERS] = {":method", ":path", "apns-id",
@@ -242,7 +242,7 @@ int main(void)
 		cmocka_unit_test(a_peer_with_any_topic_needs_no_certificate),
 		cmocka_unit_test(a_tokens_verdict_comes_before_its_topic),
 		cmocka_unit_test(a_bad_request_does_not_use_the_tokens_verdict_up),
-		cmocka_unit_test(fields_are_told_apart),
+		cmocka_unit_test(fields_differ),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

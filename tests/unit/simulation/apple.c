@@ -22,13 +22,13 @@ struct token {
 	struct token *next;
 	enum trouble trouble;
 	int64_t until_ms;		      /* monotonic */
-	int64_t gone_unix_ms;		      /* GONE: since */
+	int64_t gone_unix_ms;		      /* GONE: from this time on */
 	int64_t gone_before_ms[APPLE_TOPICS]; /* as apple_condemned_before_ms */
 	int64_t stop_before_ms[APPLE_TOPICS];
 	char text[];
 };
 
-/* Apple's table, with what each row means. */
+/* The rows of Apple's table, and what each means. */
 static const struct row {
 	int status;
 	const char *reason;
@@ -74,7 +74,7 @@ unsigned apple_topic_of(const char *name)
 		if (!strcmp(apple_topics[i], name))
 			return i;
 	}
-	judge_rule(false, "a topic is one of those that Cyrus told the phones");
+	judge_rule(false, "a push is on a topic that Cyrus gave to phones");
 	return 0;
 }
 
@@ -151,7 +151,7 @@ static enum apple_meaning answer_token(
 	case THROTTLED:
 		ret->status = 429;
 		strcpy(ret->reason, dice_roll(2) ? "TooManyRequests" : "");
-		/* So long that a day passes with few attempts. */
+		/* Long enough that a day passes with few attempts. */
 		if (dice_once_in(20))
 			ret->retry_after_ms = dice_between(1, 24 * 60 * 60) * 1000;
 		else if (dice_once_in(3))
@@ -161,7 +161,7 @@ static enum apple_meaning answer_token(
 		break;
 	}
 	ret->status = 200;
-	return APPLE_TOLD;
+	return APPLE_ACCEPTED;
 }
 
 bool apple_decide(
@@ -203,9 +203,9 @@ void apple_heard(const struct flight *flight, bool is_proven)
 	answers[flight->meaning]++;
 	if (flight->meaning == APPLE_BAD && is_proven)
 		raise_to(&token->gone_before_ms[flight->topic], flight->sent_unix_ms);
-	/* The phone looks, and may show itself while it is at it. */
-	if (flight->meaning == APPLE_TOLD)
-		people_told(flight->push->token);
+	/* The phone looks for mail, and may log in. */
+	if (flight->meaning == APPLE_ACCEPTED)
+		people_got_push(flight->push->token);
 }
 
 void apple_free(void)

@@ -16,13 +16,13 @@
 
 /* What an answer means for the push, as Apple documents it. */
 enum apple_meaning {
-	APPLE_TOLD,
-	APPLE_DROPPED,	 /* our push is malformed: it is never accepted */
-	APPLE_THROTTLED, /* too many for that token */
-	APPLE_FAILED,	 /* the service, or the connection: again */
-	APPLE_REFUSED,	 /* the credential */
-	APPLE_GONE,	 /* the token, for good */
-	APPLE_BAD,	 /* the token, or the host */
+	APPLE_ACCEPTED,
+	APPLE_DROPPED,	 /* the push is malformed: it is never accepted */
+	APPLE_THROTTLED, /* too many pushes to that token */
+	APPLE_FAILED,	 /* the service or the connection failed: to be retried */
+	APPLE_REFUSED,	 /* the credential is refused */
+	APPLE_GONE,	 /* the token is gone for good */
+	APPLE_BAD,	 /* the token or the host is wrong */
 	APPLE_MISROUTED, /* the token is for another topic */
 	APPLE_MEANINGS
 };

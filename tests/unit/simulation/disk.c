@@ -42,7 +42,7 @@ static size_t row_count;
 static struct parked *parked;
 static size_t parked_count;
 static struct phones phones; /* on disk */
-static struct phones late;   /* not yet */
+static struct phones late;   /* not on disk yet */
 static int64_t flushed_ms;
 static uint64_t commits;
 
@@ -185,10 +185,10 @@ static void do_job(struct queue_job *job, bool is_again)
 	struct row *row = find_row(job->row);
 	judge_rule(!row || !memcmp(&row->target->key, &job->key, sizeof(job->key)),
 		"a row is of the registration that the job names");
-	/* A later job of the batch has taken it already. */
+	/* A later job of the batch has removed it. */
 	bool was_taken = is_again && !row;
 	if (job->parts & (QUEUE_PUSH_PUT | QUEUE_PUSH_MOVE) && !was_taken) {
-		judge_rule(row, "what is moved is there");
+		judge_rule(row, "a row that is moved exists");
 		memcpy(row->apns_id, job->apns_id, sizeof(row->apns_id));
 		row->due_ms = job->due_ms;
 		row->attempts = job->attempts;

@@ -16,16 +16,16 @@
 #include <string.h>
 #include <uv.h>
 
-#define SLACK_MS (20 * CLOCK_SECOND_MS) /* the pool takes its time */
+#define SLACK_MS (20 * CLOCK_SECOND_MS) /* for the pool, which is slow */
 
-/* In the order of their names, which only grow. */
+/* In order of names, which only grow. */
 struct kept {
 	struct kept *next;
 	char name[SPOOLFILE_NAME_SIZE];
 	uint64_t number; /* 0: litter */
 	uint64_t order;
 	bool is_done;
-	int64_t since_ms; /* it waits for the daemon's next step */
+	int64_t since_ms; /* since when it waits for the daemon's next step */
 	struct buf bytes;
 	int64_t unreadable_until_ms, unremovable_until_ms;
 };
@@ -40,7 +40,7 @@ static bool is_watched_over; /* the daemon is up and not about to stop */
 static uv_fs_event_t *watch;
 static uv_fs_event_cb on_watched;
 
-/* mailpush-notify. */
+/* What mailpush-notify does. */
 
 static void tell_watch(void *ctx, uint64_t number)
 {
@@ -50,7 +50,7 @@ static void tell_watch(void *ctx, uint64_t number)
 		on_watched(watch, "a name", UV_RENAME, 0);
 }
 
-/* By chance, and apart from each other. */
+/* Each of the two by chance. */
 static void trouble(struct kept *kept)
 {
 	if (dice_roll(2))
@@ -70,7 +70,7 @@ static struct kept *add(uint64_t number)
 	end = &kept->next;
 	if (virtual_now_ms() < troubled_until_ms)
 		trouble(kept);
-	/* It may be missed: the folder is looked through now and then anyway. */
+	/* This may be lost: the daemon also looks through the folder now and then. */
 	if (!dice_once_in(10))
 		virtual_in(dice_between(0, 5), tell_watch, NULL, 0);
 	return kept;
@@ -130,7 +130,7 @@ static struct kept *find_named(const char *name)
 void folder_taken(const struct spool_file *file)
 {
 	struct kept *kept = find_named(file->name);
-	judge_rule(kept && kept->number, "what is taken in is kept, and an event");
+	judge_rule(kept && kept->number, "a file that is taken in was kept, and holds an event");
 	judge_rule(!kept->order, "no file is taken in twice in a life");
 	kept->order = judge_next();
 	judge_taken(kept->number);
@@ -173,7 +173,7 @@ void folder_stop(void)
 	is_watched_over = false;
 }
 
-/* From when on nothing was in the daemon's way with it. */
+/* Since when nothing has kept the daemon from handling the file. */
 static int64_t free_since_ms(const struct kept *kept)
 {
 	int64_t ms = kept->since_ms;
@@ -190,7 +190,7 @@ void folder_look(void)
 		int64_t free_ms = virtual_now_ms() - free_since_ms(kept);
 		judge_rule(!kept->is_done || free_ms < SPOOL_LOOK_MS + SLACK_MS,
 			"a file that the daemon is done with is removed as soon as it can be");
-		/* What could not be read or moved is looked at again with growing pauses. */
+		/* The daemon retries files that could not be read or moved, with growing pauses. */
 		judge_rule(kept->order || free_ms < SPOOL_RETRY_LONGEST_MS + SLACK_MS,
 			"a file is taken in, or put aside as bad, as soon as it can be");
 	}
@@ -227,7 +227,7 @@ void folder_free(void)
 		remove_kept(first);
 }
 
-/* spooldisk. */
+/* What stands in for spooldisk. */
 
 static bool settle(const struct spool_file *file)
 {
@@ -239,7 +239,7 @@ static bool settle(const struct spool_file *file)
 	if (virtual_now_ms() < kept->unremovable_until_ms)
 		return false;
 	judge_rule((file->fate == SPOOLDISK_REJECT) == !kept->number,
-		"an event is never put aside as bad, and what is none always");
+		"an event is never put aside as bad, any other file always");
 	judge_rule(kept->is_done || !kept->number,
 		"a file is removed when the daemon has said that it is done");
 	remove_kept(kept);
@@ -305,7 +305,7 @@ void spooldisk_do(struct spooldisk *disk, struct spooldisk_work *work)
 		read_next(disk, work);
 }
 
-/* What of libuv watches a folder. */
+/* What stands in for libuv's watch of a folder. */
 
 int uv_fs_event_init(uv_loop_t *loop, uv_fs_event_t *handle)
 {

@@ -18,22 +18,22 @@ struct spool_file;
 void folder_keep(uint64_t number, const char *json, size_t size);
 /* Adds a file that is not an event. */
 void folder_litter(void);
-/* For so long some files, also later ones, or all, cannot be read or removed. */
+/* For `ms`, some or all files, new ones too, cannot be read or removed. */
 void folder_trouble(int64_t ms);
 void folder_forgive(void);
 
-/* The daemon has it now. */
+/* The daemon has taken the file in. */
 void folder_taken(const struct spool_file *file);
-/* The daemon is done with it. */
+/* The daemon no longer needs the file. */
 void folder_done(const struct spool_file *file);
-/* The number of the moment since which the daemon has it; 0: it does not have it in this life. */
+/* The number (judge_next) at which the daemon took it in; 0: not in this life. */
 uint64_t folder_order(uint64_t number);
 /* From now on each removal of a file happens or does not. */
 void folder_die(void);
 void folder_start(void);
-/* It takes no more. */
+/* The daemon takes in no more files. */
 void folder_stop(void);
-/* Now and then: does each file go on as soon as it can? */
+/* Checks that the daemon handles each file as soon as it can. */
 void folder_look(void);
 
 size_t folder_files(void);

@@ -42,12 +42,12 @@ static struct stream_request *requests; /* not answered yet */
 static bool is_up;
 static bool is_paused;
 static bool is_stopping;
-static bool is_dead; /* what it still says is heard by nobody */
+static bool is_dead; /* it died: its output is ignored */
 static unsigned crashes;
 static unsigned stops;
 static char *alarms[ALARMS_MAX];
 
-/* The log and the alarms: nobody listens, but what stands must be known. */
+/* The log and the alarms: nothing is printed, but standing alarms are kept. */
 
 int log_is_on(enum log_level level)
 {
@@ -105,16 +105,17 @@ bool alarm_stands(const char *name)
 	return find_alarm(name) != NULL;
 }
 
-/* Stands in for stream.h. */
+/* What stands in for stream.h. */
 
-void stream_answer(struct stream_request *request, const char *reason)
+void stream_answer(struct stream_request *request, int status, const char *text)
 {
 	struct stream_request **at = &requests;
 	while (*at != request)
 		at = &(*at)->next;
 	*at = request->next;
 	if (!is_dead && !request->is_refused) {
-		if (reason)
+		(void)text;
+		if (status)
 			judge_refused(request->number);
 		else
 			judge_acked(request->number);
@@ -185,7 +186,7 @@ static void start(void *ctx, uint64_t number)
 		.failures = failures,
 		.observer = &observer,
 		.failed = on_failed};
-	pipeline = (struct pipeline){.stream = (struct stream *)&requests}; /* never looked into */
+	pipeline = (struct pipeline){.stream = (struct stream *)&requests}; /* never read */
 	int failed = pipeline_start(&pipeline, &needs, (const uint8_t(*)[16])seeds, &err);
 	assert(!failed);
 	sending_start(&pipeline);
@@ -195,7 +196,7 @@ static void start(void *ctx, uint64_t number)
 	judge_started();
 	folder_start();
 	pipeline_load(&pipeline, &err);
-	spool = spool_new(NULL, "spool", (gid_t)-1, &config.peers, seeds[PIPELINE_SEEDS],
+	spool = spool_new(NULL, "spool", (gid_t)-1, &config.peers, false, seeds[PIPELINE_SEEDS],
 		&spool_callbacks, &pipeline);
 }
 
@@ -205,7 +206,7 @@ static void take_down(bool is_crash)
 	is_dead = is_crash;
 	spool_stop(spool);
 	folder_stop();
-	/* Of what the pool was at. */
+	/* The work that the pool was doing. */
 	if (is_crash) {
 		folder_die();
 		virtual_end_works(dice_roll(2));
@@ -286,7 +287,7 @@ void life_begin(void)
 	virtual_work_takes(pool_takes_ms);
 	static char site[] = SITE;
 	static char name[] = "com.apple.mobilemail";
-	/* The registry is memory; the url is not opened. */
+	/* The registry is in memory; this url is never opened. */
 	static char registry[] = "sqlite:/nowhere";
 	config.max_waiting = LIFE_MAX_WAITING;
 	config.ack_timeout_ms = 2000;
@@ -295,13 +296,14 @@ void life_begin(void)
 	config.subtopic_count = 1;
 	config.queue = name;
 	config.registry = registry;
-	config.forward_socket = config.apns_ca_file = "";
+	config.forward_socket = config.dovecot_socket = config.dovecot_site = config.apns_ca_file =
+		"";
 	config.apns_host = "api.push.example.org";
 	config.apns_port = 443;
 	config.connections = 4;
 	config.priority = 5;
 	config.min_interval_ms = LIFE_MIN_INTERVAL_MS;
-	config.deferred_delay_ms = LIFE_LATER_DELAY_MS;
+	config.deferred_delay_ms = LIFE_DEFERRED_DELAY_MS;
 	config.max_push_rate = LIFE_PUSH_RATE;
 	config.registration_ttl_ms = LIFE_TTL_MS;
 	config.deleted_user_grace_ms = LIFE_GRACE_MS;

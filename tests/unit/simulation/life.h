@@ -1,5 +1,5 @@
 /*
- * life - the daemon's life: its own pipeline, started and stopped repeatedly as parts.c does, over
+ * life - the daemon's life: its own pipeline, started and stopped repeatedly as life.c does, over
  * the same disk.
  *
  * A crash is a stop during which nothing reaches the disk or Cyrus any more, so the content of
@@ -8,27 +8,27 @@
 #ifndef MAILPUSH_TESTS_SIMULATION_LIFE_H
 #define MAILPUSH_TESTS_SIMULATION_LIFE_H
 
-#include "queue/schedule.h"
+#include "schedule/schedule.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define LIFE_MIN_INTERVAL_MS 2000
-#define LIFE_LATER_DELAY_MS 30000
+#define LIFE_DEFERRED_DELAY_MS 30000
 #define LIFE_PUSH_RATE 60
 #define LIFE_TTL_MS (10 * CLOCK_DAY_MS)
 #define LIFE_GRACE_MS (2 * CLOCK_DAY_MS)
 #define LIFE_PER_USER 6
 #define LIFE_MAX_WAITING 100
 
-/* It lives from now on. */
+/* Starts it. */
 void life_begin(void);
-/* For good, in order. */
+/* Stops it in order, for good. */
 void life_end(void);
-/* It dies at once, and starts again some time later. */
+/* It dies at once, and starts again after a while. */
 void life_crash(void);
-/* SIGTERM; and it is started again. */
+/* Stops it as SIGTERM does; it is started again. */
 void life_stop(void);
 
 /* Does it read its sockets? */

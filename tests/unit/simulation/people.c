@@ -14,11 +14,11 @@
 #include <string.h>
 
 #define USERS 20
-#define NAMESAKES 3 /* the first that has one, of the first */
+#define NAMESAKES 3 /* the first users: each has one in a domain */
 #define PHONES 30
 #define ACCOUNTS 60 /* an account on a phone */
 #define FOLDERS 12
-#define MANY 150 /* mailboxes of those who have many */
+#define MANY 150 /* mailboxes of a user with many */
 #define DOMAIN "@example.org"
 #define HOST "imap://mail.example.com/"
 #define JSON_MAX 16384
@@ -30,28 +30,28 @@
 
 struct user {
 	char name[24];
-	char local[16];	    /* its part before a domain */
+	char local[16];	    /* the part before the domain */
 	const char *domain; /* "" or DOMAIN */
 	char folders[MANY][24];
-	unsigned made[MANY]; /* how often each was made anew */
+	unsigned made[MANY]; /* how often each was created again */
 	unsigned folder_count;
-	bool is_busy;	/* mail all the time */
-	bool shares;	/* the first folder, at this moment */
-	bool is_denied; /* ... and user 1 is denied it by name */
+	bool is_busy;	/* mail comes all the time */
+	bool shares;	/* the first folder is shared now */
+	bool is_denied; /* the ACL denies it to user 1 by name */
 	int64_t silent_until_ms;
 };
 
 struct account {
 	struct user *user;
 	unsigned phone;
-	unsigned generation; /* of the account id */
+	unsigned generation; /* counts the account ids */
 	int version;
 	enum { INBOX_ONLY, SOME, ALL, SHARED, NONE } list;
 	unsigned wish; /* which of SOME */
 	int64_t away_until_ms;
 };
 
-/* A name that a mailbox had. */
+/* A former name of a mailbox. */
 struct former {
 	const struct user *user;
 	char id[24];
@@ -65,17 +65,17 @@ static struct former *formers;
 static size_t former_count;
 static uint64_t found_by_id;
 static bool is_clear;
-static enum { NO_WAY, DIRECT, KEPT } way; /* that the event at hand takes */
+static enum { NO_WAY, DIRECT, KEPT } way; /* of the current event */
 static uint64_t events;
 static char json[JSON_MAX];
 
-/* Every third or so: their pushes are large, the others' small. */
+/* A third of the users: their pushes are large. */
 static bool has_many(const struct user *user)
 {
 	return (user - users) % 3 == 2;
 }
 
-/* Mostly to the daemon; what it does not take, mailpush-notify keeps, where it is in use. */
+/* Mostly to the daemon. mailpush-notify, if used, keeps what the daemon does not take. */
 static bool choose_way(void)
 {
 	bool is_direct = life_listens() && !dice_once_in(40);
@@ -102,7 +102,7 @@ static const char *access_of(const struct user *owner, const char *folder)
 	const char *more = "";
 	if (owner->shares && !strcmp(folder, owner->folders[0]))
 		more = owner->is_denied ? "anyone\tlrs\t-u1\tr\t" : "anyone\tlrs\t";
-	/* Then either user may be meant. */
+	/* Then it may belong to either user. */
 	if (owner->shares && strchr(folder, '@'))
 		more = owner == &users[0] ? "u0" DOMAIN "\tlrs\t" : "u1" DOMAIN "\tlrs\t";
 	snprintf(text, sizeof(text), "%s\\tlrswipkxtecdan\\t", owner->name);
@@ -128,7 +128,7 @@ static void put_id(const struct user *owner, unsigned which, char ret[24])
 	snprintf(ret, 24, "%u-%u-%u", (unsigned)(owner - users), which, owner->made[which]);
 }
 
-/* The id of a mailbox, as a member of the event; "" for an INBOX, and what has no place here. */
+/* The id of a mailbox, as a member of the event; "" for an INBOX and for mailboxes unknown here. */
 static const char *id_of(const struct user *owner, const char *folder)
 {
 	static char id[24];
@@ -169,23 +169,23 @@ uint64_t people_found_by_id(void)
 	return found_by_id;
 }
 
-/* Mail. */
+/* Mail comes and changes. */
 
 static const struct kind {
 	const char *name;
 	const char *more;
 	unsigned weight;
-	enum { IGNORED, NOW, LATER } follows;
+	enum { IGNORED, URGENT, DEFERRED } follows;
 } kinds[] = {
-	{"MessageNew", "", 40, NOW},
-	{"vnd.cmu.MessageNew", "", 2, NOW},
-	{"MessageAppend", "", 10, LATER},
-	{"vnd.cmu.MessageCopy", "", 5, LATER},
-	{"vnd.cmu.MessageMove", "", 5, LATER},
-	{"MessageExpunge", "", 5, LATER},
-	{"MessageRead", "", 15, LATER},
-	{"MessageTrash", "", 5, LATER},
-	{"FlagsClear", ",\"flagNames\":\"\\\\Seen\"", 4, LATER},
+	{"MessageNew", "", 40, URGENT},
+	{"vnd.cmu.MessageNew", "", 2, URGENT},
+	{"MessageAppend", "", 10, DEFERRED},
+	{"vnd.cmu.MessageCopy", "", 5, DEFERRED},
+	{"vnd.cmu.MessageMove", "", 5, DEFERRED},
+	{"MessageExpunge", "", 5, DEFERRED},
+	{"MessageRead", "", 15, DEFERRED},
+	{"MessageTrash", "", 5, DEFERRED},
+	{"FlagsClear", ",\"flagNames\":\"\\\\Seen\"", 4, DEFERRED},
 	{"FlagsClear", ",\"flagNames\":\"\\\\Flagged\"", 2, IGNORED},
 	{"FlagsSet", ",\"flagNames\":\"\\\\Flagged\"", 4, IGNORED},
 	{"MessageExpire", "", 2, IGNORED},
@@ -210,16 +210,16 @@ static const struct kind *some_kind(void)
 static void change_mailbox(struct user *user, const char *folder)
 {
 	const struct kind *kind = some_kind();
-	/* Of what may be meant the judge knows too little when it is taken in late. */
+	/* Late events are ambiguous, and the judge cannot know which mailbox they mean. */
 	bool is_ambiguous = *user->domain || strchr(folder, '@');
 	if (!choose_way() || (is_ambiguous && way == KEPT))
 		return;
-	/* Of a calendar: nothing for Mail. */
+	/* Calendars do not concern Mail. */
 	bool is_mail = !dice_once_in(60);
 	struct judge_event event = {
 		.number = judge_next(),
 		.what = is_mail && kind->follows != IGNORED ? JUDGE_NEWS : JUDGE_IGNORED,
-		.is_urgent = kind->follows == NOW,
+		.is_urgent = kind->follows == URGENT,
 		.owner = user->name,
 		.folder = folder,
 		.trace = path_of(user, folder),
@@ -239,7 +239,7 @@ static const char *some_folder(const struct user *user)
 	return dice_roll(2) ? "" : user->folders[dice_roll(user->folder_count)];
 }
 
-/* The mailbox whose name cannot be told from this one's changes at the same time. */
+/* The mailbox with an indistinguishable name changes at the same time. */
 static void change_namesake(const struct user *user, const char *folder)
 {
 	char other[sizeof(user->folders[0])];
@@ -280,7 +280,7 @@ static void change_folder(void *ctx, uint64_t which)
 		change_mailbox(user, user->folders[which]);
 }
 
-/* So do all mailboxes of those who have many, within seconds: pushes of all sizes at once. */
+/* All mailboxes of users with many change within seconds: pushes of all sizes at once. */
 static void flood(void)
 {
 	for (unsigned i = 0; i < USERS; i++) {
@@ -289,7 +289,7 @@ static void flood(void)
 	}
 }
 
-/* All mailboxes of somebody change at once; and everybody's. */
+/* All mailboxes of one user change at once, then those of all users. */
 static void storm(void *ctx, uint64_t number)
 {
 	(void)ctx;
@@ -306,7 +306,7 @@ static void storm(void *ctx, uint64_t number)
 	virtual_in(dice_wait_ms(6 * HOUR), storm, NULL, 0);
 }
 
-/* Deletes and renames. */
+/* Mailboxes are deleted and renamed. */
 
 static void send_mailbox(struct user *user, const char *name, const char *old, const char *new)
 {
@@ -339,7 +339,7 @@ static bool is_below(const char *folder, const char *parent)
 	return !strncmp(folder, parent, size) && folder[size] == '.';
 }
 
-/* Have the names of all that moves along room? */
+/* Do all names that change fit? */
 static bool may_move(const struct user *user, const char *from, const char *to)
 {
 	for (unsigned i = 0; i < user->folder_count; i++) {
@@ -362,7 +362,7 @@ static void move_below(struct user *user, const char *from, const char *to, unsi
 	}
 }
 
-/* Two folders swap names through JMAP: what comes after names the ids alone. */
+/* Two folders swap names through JMAP: later events give only the ids. */
 static void swap_folders(struct user *user)
 {
 	unsigned which[2] = {dice_roll(user->folder_count), dice_roll(user->folder_count)};
@@ -392,8 +392,8 @@ static void rename_folder(struct user *user)
 	strcpy(old, user->folders[which]);
 	strcpy(folder, old);
 	if (*user->domain && (which == 1 || which == 2))
-		return; /* there stays one that another user's can be taken for */
-	/* Its name grows and shrinks by an end, or it moves below another. */
+		return; /* its name must stay ambiguous */
+	/* Its name gets or loses a suffix, or it moves below another folder. */
 	if (strchr(folder, '@'))
 		snprintf(folder, sizeof(folder), "f%u%s", old[1] == '1' ? 2 : 1, DOMAIN);
 	else if (strlen(folder) > 12)
@@ -404,14 +404,14 @@ static void rename_folder(struct user *user)
 		strcat(folder, ".y");
 	if (!may_move(user, old, folder))
 		return;
-	/* Through JMAP it is known by the id alone. */
-	bool is_told = *user->domain || strchr(old, '@') || dice_roll(3);
+	/* Through JMAP only its id is known. */
+	bool is_sent = *user->domain || strchr(old, '@') || dice_roll(3);
 	rename_to(user, which, folder);
-	/* All at once: what comes after must not be taken for what came before. */
+	/* All at once: events after the rename must not count as before it. */
 	unsigned changes = dice_roll(6);
 	for (unsigned i = 0; i < changes; i++)
 		change_mailbox(user, folder);
-	if (is_told)
+	if (is_sent)
 		send_mailbox(user, "MailboxRename", old, folder);
 	for (unsigned i = 0; i < changes; i++)
 		change_mailbox(user, folder);
@@ -438,7 +438,8 @@ static void rearrange(void *ctx, uint64_t number)
 	} else if (what < 12) {
 		swap_folders(user);
 	} else {
-		/* The account is gone; mostly it was a transfer that failed, and it goes on. */
+		/* The account is deleted. Mostly that was a failed transfer, and the account goes
+		 * on. */
 		send_mailbox(user, what == 12 ? "MailboxDelete" : "MailboxRename", "",
 			what == 12 ? NULL : "elsewhere");
 		if (dice_roll(2))
@@ -447,12 +448,12 @@ static void rearrange(void *ctx, uint64_t number)
 	virtual_in(dice_wait_ms(HOUR), rearrange, NULL, 0);
 }
 
-/* Phones. */
+/* Phones register. */
 
 static char *put_name(char *at, const struct user *user, const char *folder)
 {
 	bool is_own = user == NULL;
-	/* The sizes tell the compiler a bound. */
+	/* The sizes give the compiler a bound. */
 	return at +
 		sprintf(at, ",\"%s%.23s%s%.23s\"", is_own ? "INBOX" : "user.",
 			is_own ? "" : user->name, *folder ? "." : "", folder);
@@ -475,7 +476,7 @@ static void put_list(const struct account *account, char *at)
 		if (&users[i] != user && !*users[i].domain && (account->wish >> (i % 13) & 1))
 			at = put_name(at, &users[i], users[i].folders[0]);
 	}
-	/* The same mailbox once more, otherwise spelled: another hash. */
+	/* The same mailbox again in another spelling: another hash. */
 	if (account->list == SOME && account->wish % 5 == 0)
 		at += sprintf(at, ",\"inbox\"");
 	if (*begin)
@@ -518,7 +519,7 @@ static void log_in(void *ctx, uint64_t number)
 		return;
 	if (dice_once_in(15))
 		account->wish = dice_roll(1 << 16);
-	/* Set up anew, it has another id; some time both may be there. */
+	/* An account that is set up again has a new id; both may exist for a while. */
 	if (dice_once_in(30))
 		account->generation++;
 	else if (account->generation && dice_once_in(100))
@@ -528,7 +529,7 @@ static void log_in(void *ctx, uint64_t number)
 	virtual_in(dice_wait_ms(4 * HOUR), log_in, account, 0);
 }
 
-void people_told(const char *token)
+void people_got_push(const char *token)
 {
 	for (unsigned i = 0; i < ACCOUNTS; i++) {
 		if (!strcmp(tokens[accounts[i].phone], token) && dice_once_in(8))
@@ -550,7 +551,7 @@ void people_begin(void)
 {
 	for (unsigned i = 0; i < USERS; i++) {
 		struct user *user = &users[i];
-		/* Two have a namesake in a domain, for whose folders theirs can be taken. */
+		/* Two users have a namesake in a domain, and their folders are ambiguous. */
 		bool is_namesake = i == NAMESAKES || i == NAMESAKES + 1;
 		snprintf(user->local, sizeof(user->local), "u%u", is_namesake ? i - NAMESAKES : i);
 		user->domain = is_namesake ? DOMAIN : "";
@@ -573,7 +574,7 @@ void people_begin(void)
 			tokens[i][j] = "0123456789abcdef"[(bytes[j % 16] >> (j % 3)) & 15];
 	}
 	for (unsigned i = 0; i < ACCOUNTS; i++) {
-		/* Each phone has two accounts: of one user or of two. */
+		/* Each phone has two accounts, of the same user or of two. */
 		struct account *account = &accounts[i];
 		account->phone = i % PHONES;
 		account->user = &users[i < PHONES ? i % USERS : dice_roll(USERS)];

@@ -17,7 +17,7 @@ bool people_renamed(const char *id, const char *owner, const char *folder);
 uint64_t people_found_by_id(void);
 
 /* The phone got a push: it looks, and mostly logs in. */
-void people_told(const char *token);
+void people_got_push(const char *token);
 const char *people_some_token(void);
 uint64_t people_events(void);
 

@@ -16,13 +16,13 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* So long after the last trouble, or push, the next one must be out: back-off, PING, a probe. */
+/* How long after the last trouble or push the next push must leave: back-off, PING, a probe. */
 #define RECOVERY_MS (7 * CLOCK_MINUTE_MS)
 #define LOOK_MS (20 * CLOCK_SECOND_MS) /* between two looks of the judge */
 
 static struct sender *sender;
-static struct delivery *delivery;	/* wakes when the credentials are others */
-static struct sender_callbacks daemons; /* what the sender calls in the daemon */
+static struct delivery *delivery;	/* is woken when credentials change */
+static struct sender_callbacks daemons; /* the daemon's callbacks */
 static struct flight *flights;
 static EVP_PKEY *key;
 static unsigned serials[APPLE_TOPICS];
@@ -31,19 +31,19 @@ static bool is_stopped;
 static void (*on_all_answered)(void);
 static int64_t looked_ms;
 static uint64_t not_taken;
-static bool is_refusing; /* what is being told is that the credential is refused */
+static bool is_refusing; /* the current answer refuses the credential */
 static struct topic {
-	int64_t trouble_ms; /* the last, or the last push */
+	int64_t trouble_ms; /* the last trouble, or the last push */
 	bool was_open;
 	int64_t open_since_ms;
-	int64_t held_ms;    /* it was seen on hold */
-	int64_t refused_ms; /* Apple said that it does not want the credential */
-	int64_t proven_ms;  /* and a push with this one was taken */
-	int64_t renewed_ms; /* it is the one since */
+	int64_t held_ms;    /* when it was last seen on hold */
+	int64_t refused_ms; /* when Apple last refused the credential */
+	int64_t proven_ms;  /* when a push with it was last accepted */
+	int64_t renewed_ms; /* since when it is in force */
 	int64_t taken_ms;   /* the last 200 */
 } topics[APPLE_TOPICS];
 
-/* Of the dice, so that a run is repeated: of its bytes the seeds of random_seed are made. */
+/* From the dice, so that a seed repeats a run: random_seed takes its seeds from here. */
 int getentropy(void *bytes, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
@@ -51,7 +51,7 @@ int getentropy(void *bytes, size_t size)
 	return 0;
 }
 
-/* Credentials: the first topic has a certificate, the other a key for tokens. */
+/* Credentials: the first topic has a certificate, the second a signing key. */
 
 static X509 *make_certificate(unsigned serial)
 {
@@ -123,7 +123,7 @@ void sending_renew_credential(unsigned topic)
 	virtual_wake();
 }
 
-/* Flights. */
+/* Pushes in flight. */
 
 struct flight *sending_find(const void *near_end, int32_t stream_id)
 {
@@ -191,11 +191,11 @@ static void check_answer(const struct flight *flight, const struct apns_answer *
 
 static bool is_about_token(enum apple_meaning meaning)
 {
-	return meaning == APPLE_TOLD || meaning == APPLE_GONE || meaning == APPLE_BAD ||
+	return meaning == APPLE_ACCEPTED || meaning == APPLE_GONE || meaning == APPLE_BAD ||
 		meaning == APPLE_MISROUTED || meaning == APPLE_THROTTLED;
 }
 
-/* One that was sent with a former credential says nothing of this one. */
+/* An answer to a push with a former credential says nothing about the present one. */
 static void note_taken(struct topic *topic, const struct sender_push *push)
 {
 	topic->taken_ms = virtual_now_ms();
@@ -210,7 +210,7 @@ static void on_answered(void *ctx, struct sender_push *push, const struct apns_a
 	struct topic *topic = &topics[flight->topic];
 	if (answer->ending == APNS_ANSWERED) {
 		check_answer(flight, answer);
-		if (flight->meaning == APPLE_TOLD)
+		if (flight->meaning == APPLE_ACCEPTED)
 			note_taken(topic, push);
 		if (flight->meaning == APPLE_REFUSED)
 			sending_note_refusal(flight->topic);
@@ -246,7 +246,7 @@ uint64_t sending_not_taken(void)
 	return not_taken;
 }
 
-/* Its life. */
+/* Start and stop. */
 
 int __real_sender_new(uv_loop_t *loop, const struct sender_settings *settings,
 	const struct sender_callbacks *callbacks, void *ctx, struct sender **ret, struct err *err);
@@ -307,7 +307,7 @@ void sending_free(void)
 	key = NULL;
 }
 
-/* Is the way open? */
+/* Can pushes on a topic leave? */
 
 void sending_note_trouble(unsigned topic)
 {
@@ -387,7 +387,7 @@ int64_t sending_open_since_ms(const char *name)
 	looked_ms = virtual_now_ms();
 	const struct topic *topic = &topics[at];
 	int64_t recovered_ms = topic->trouble_ms + RECOVERY_MS;
-	/* A hold may have ended any time since it was last seen. */
+	/* A hold may have ended at any time since it was last seen. */
 	int64_t free_ms = topic->held_ms + LOOK_MS;
 	int64_t open_ms = topic->open_since_ms > free_ms ? topic->open_since_ms : free_ms;
 	bool is_held = topic->held_ms == virtual_now_ms();

@@ -21,26 +21,26 @@ struct flight {
 	struct sender_push *push;
 	int64_t sent_unix_ms;
 	unsigned topic;
-	bool has_come;	  /* whole */
+	bool has_come;	  /* the server has all of it */
 	bool is_answered; /* Apple's answer is on its way */
 	enum apple_meaning meaning;
 	struct apns_answer said;
 };
 
 void sending_start(const struct pipeline *pipeline);
-/* In order; `stopped` is called when all is answered, or after so long. */
+/* In order; `stopped` is called when all pushes are answered, or after `within_ms`. */
 void sending_stop(int64_t within_ms, void (*stopped)(void));
-/* At once, what is in flight is lost.  Also after sending_stop. */
+/* At once: pushes in flight are lost.  Also after sending_stop. */
 void sending_end(void);
 
 /* The weather determines the credentials. */
 void sending_weather_changed(unsigned topic);
-/* One has a successor. */
+/* A credential is replaced. */
 void sending_renew_credential(unsigned topic);
 
-/* The push that came as this stream of this connection; NULL: one that was given up. */
+/* The push of this stream of this connection; NULL: it was given up. */
 struct flight *sending_find(const void *near_end, int32_t stream_id);
-/* Walks those in flight. */
+/* Walks the pushes in flight. */
 struct flight *sending_next(const struct flight *flight);
 
 /* Something prevents the topic's pushes, or did a moment ago. */

@@ -21,7 +21,7 @@
 #define DEADLINE_MS 20000
 #define PATH "/3/device/"
 #define ROOM_FOR_A_PUSH 8192
-#define LUMP_MAX 60000 /* what is left is more than a push's size */
+#define LUMP_MAX 60000 /* the rest of the window exceeds a push */
 #define BODY_MAX 1024
 
 enum manner { PROMPT, LUMPS, CRUMBS, STALLED };
@@ -37,7 +37,7 @@ struct request {
 	bool is_whole;
 	bool is_answered;
 	bool is_reset;	/* by us */
-	bool was_stuck; /* for its own window */
+	bool was_stuck; /* waited for its own window */
 	char answer[BODY_MAX];
 	size_t answer_size, answer_sent;
 };
@@ -49,9 +49,9 @@ struct server {
 	size_t request_count;
 	enum manner manner;
 	size_t lump;
-	size_t owed; /* of the connection's window */
+	size_t owed; /* bytes of the connection's window not given back */
 	uint32_t limit, stream_window;
-	int32_t newest_stream_id; /* that began, refused or not */
+	int32_t newest_stream_id; /* of the streams that began, refused ones too */
 	bool is_giving;
 	bool is_silent; /* for good */
 	bool is_paused;
@@ -198,7 +198,7 @@ static void become_unkind(struct server *server)
 	later(server, dice_wait_ms(15 * CLOCK_SECOND_MS), on_kind_again);
 }
 
-/* What came after some stream is not looked at any more. */
+/* Streams after some stream are ignored from now on. */
 static void leave(struct server *server)
 {
 	static const char *const reasons[] = {
@@ -206,7 +206,7 @@ static void leave(struct server *server)
 	const char *reason = reasons[dice_roll(4)];
 	int32_t last = nghttp2_session_get_last_proc_stream_id(server->http2);
 	int32_t from = last;
-	/* Of those that are being looked at, too; not of those that are answered. */
+	/* Streams in progress may be ignored too, but not answered ones. */
 	for (const struct request *request = server->requests; request; request = request->next) {
 		if (!request->is_answered && !request->is_reset && request->stream_id < from)
 			from = request->stream_id;
@@ -305,7 +305,7 @@ static void write_body(struct request *request, const struct apns_answer *said)
 			said->reason, (long long)said->timestamp_unix_ms);
 	else if (said->reason[0])
 		size = snprintf(request->answer, BODY_MAX, "{\"reason\":\"%s\"}", said->reason);
-	else if (dice_roll(2)) /* something else, and too much of it */
+	else if (dice_roll(2)) /* something other than JSON, and too long */
 		size = snprintf(request->answer, BODY_MAX, "%0*d", 400 + (int)dice_roll(600), 0);
 	request->answer_size = (size_t)size;
 }
@@ -337,7 +337,7 @@ static void say(struct server *server, struct request *request, const struct apn
 		request->answer_size ? &body : NULL);
 }
 
-/* It ends without an answer, in one of the ways that there are. */
+/* The stream or connection ends without an answer, in one of several ways. */
 static void fail(struct server *server, struct request *request)
 {
 	switch (dice_roll(4)) {
@@ -366,7 +366,7 @@ static void on_answer(void *ctx, uint64_t stream_id)
 	struct server *server = server_of((uint64_t)(uintptr_t)ctx);
 	struct request *request = server ? request_of(server, (int32_t)stream_id) : NULL;
 	struct flight *flight = request ? flight_of(server, request) : NULL;
-	/* An answer to what was given up is of no interest. */
+	/* The daemon ignores answers to pushes that it gave up. */
 	if (!flight || flight->is_answered || request->is_reset || server->is_silent)
 		return;
 	struct apns_answer said = {.ending = APNS_ANSWERED, .retry_after_ms = -1};
@@ -494,7 +494,7 @@ static void begin_request(struct server *server, struct request *request)
 	if (dice_once_in(is_stingy ? 4 : 1000)) {
 		refuse(server, request);
 	} else if (!request->is_whole && dice_once_in(200)) {
-		/* The headers are enough for an answer. */
+		/* An answer may come after the headers alone. */
 		answer_later(server, request);
 		server_counts.early++;
 	}
@@ -531,7 +531,7 @@ static int on_closed(nghttp2_session *http2, int32_t stream_id, uint32_t error_c
 	return 0;
 }
 
-/* What the server says of itself is that the other side broke the rules. */
+/* These errors of nghttp2's server mean that the daemon broke the rules. */
 static int on_said(nghttp2_session *http2, const nghttp2_frame *frame, void *ctx)
 {
 	(void)http2;
@@ -547,9 +547,9 @@ static int on_said(nghttp2_session *http2, const nghttp2_frame *frame, void *ctx
 }
 
 /*
- * All that the daemon had to say is here.  What was given to this connection and is not, waits in
- * the daemon for a stream or for the connection's window: that may one push alone.  Its own
- * stream's window none can foresee.
+ * When all bytes of the daemon have arrived, a push that was given to this connection and has not
+ * arrived waits in the daemon for a stream or for the connection's window.  Only one push may.
+ * Waiting for its own stream's window is allowed: nobody can foresee that window.
  */
 static void check_waiting(const struct server *server)
 {

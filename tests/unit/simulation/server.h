@@ -24,12 +24,12 @@ void server_receive(struct server *server, const uint8_t *bytes, size_t size);
 /* The weather of its topic has changed. */
 void server_weather_changed(struct server *server);
 
-/* It would take a push of any size now, and many. */
+/* It would take many pushes of any size now. */
 bool server_is_open(const struct server *server);
-/* Nothing in it prevents answers. */
+/* It answers what it receives. */
 bool server_is_kind(const struct server *server);
 
-/* What happened to all of them. */
+/* What all servers did. */
 struct server_counts {
 	uint64_t goaways, refused, silences, settings, crumbs, early;
 };

@@ -1,5 +1,5 @@
 /*
- * simulate - the daemon lives through months in seconds, and nothing may be lost.
+ * simulate - the daemon runs for months in seconds, and nothing may be lost.
  *
  *   simulate [HOURS [SEED]]
  *
@@ -7,8 +7,8 @@
  * the schedule run on virtual time (virtual.c, life.c), with stand-ins where they would meet a
  * thread, a file or a socket: threads.c and disk.c for the registry's and the queue's thread,
  * folder.c for the spool folder, wire.c and server.c for the way to Apple (sending.c shows what is
- * given to it). apple.c is what Apple answers, people.c makes what happens, weather.c lets things
- * fail, and judge/ holds what must be true.
+ * given to it). apple.c gives Apple's answers, people.c makes the events, weather.c makes things
+ * fail, and judge/ checks what must be true.
  *
  * The seed is printed; SIMULATION_SEED or the argument repeats a run.  SIMULATION_HOURS: how long.
  */
@@ -34,7 +34,7 @@
 
 #define BEGIN_MS 1000000
 #define BEGIN_UNIX_MS INT64_C(1790000000000)
-#define SETTLE_MS (27 * CLOCK_HOUR_MS) /* Retry-After may be a day */
+#define SETTLE_MS (27 * CLOCK_HOUR_MS) /* Retry-After may be a day long */
 
 static void look(void *ctx, uint64_t number)
 {
@@ -64,14 +64,18 @@ static void report(uint64_t hours)
 		(unsigned long long)hours, (unsigned long long)people_events(),
 		(unsigned long long)judge_pushes(), (unsigned long long)disk_commits(),
 		life_crashes(), life_stops(), virtual_jumps());
-	printf("simulation: transactions that failed: %llu, and had been committed: %llu\n",
-		(unsigned long long)threads_failed(), (unsigned long long)threads_unanswered());
-	printf("simulation: acknowledged changes told: %llu", (unsigned long long)judge_told());
+	printf("simulation: transactions that failed: %llu, and had been committed: %llu; jobs "
+	       "that "
+	       "the registry refused: %llu\n",
+		(unsigned long long)threads_failed(), (unsigned long long)threads_unanswered(),
+		(unsigned long long)threads_refused());
+	printf("simulation: acknowledged changes pushed: %llu",
+		(unsigned long long)judge_accepted());
 	for (unsigned reason = 0; reason < REASONS; reason++)
 		printf(", %s: %llu", judge_reason_name(reason),
 			(unsigned long long)judge_reasons(reason));
 	printf("\nsimulation: registrations");
-	for (unsigned reason = 0; reason <= REASON_OVERSLEPT; reason++)
+	for (unsigned reason = 0; reason <= REASON_SUSPENDED; reason++)
 		printf("%s %s: %llu", reason ? "," : "", judge_reason_name(reason),
 			(unsigned long long)judge_gone(reason));
 	static const char *const meanings[] = {
@@ -112,12 +116,14 @@ int main(int argc, char **argv)
 
 	run_until(BEGIN_MS + (int64_t)hours * CLOCK_HOUR_MS);
 
-	/* At last all goes well, and all is told. */
+	/* At the end nothing fails, so all news must be pushed; the start takes in what was
+	 * refused. */
 	people_clear();
 	weather_clear();
+	life_stop();
 	run_until(virtual_now_ms() + SETTLE_MS);
 	report(hours);
-	judge_rule(judge_owed() == 0, "each acknowledged change is told in the end");
+	judge_rule(judge_owed() == 0, "each acknowledged change is pushed in the end");
 	judge_rule(disk_pushes() == 0, "nothing waits in the end");
 	judge_rule(disk_parked() == 0, "nothing is parked in the end");
 	judge_rule(folder_files() == 0, "nothing is kept in the end");

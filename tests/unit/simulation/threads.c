@@ -5,10 +5,12 @@
 #include "base/mem.h"
 #include "dice.h"
 #include "disk.h"
+#include "driver/failure.h"
 #include "judge/judge.h"
 #include "judge/model.h"
 #include "life.h"
 #include "registry/batch.h"
+#include "trace/trace.h"
 #include "virtual.h"
 #include "weather.h"
 
@@ -19,14 +21,16 @@ struct worker {
 	struct job_list waiting;
 	struct job_list running;
 	uint64_t submitted;
-	uint64_t batch; /* number of the one that runs; grows */
-	bool is_again;	/* it was committed, and said to have failed */
+	uint64_t batch; /* the number of the running batch; grows */
+	bool is_again;	/* it was committed, but reported as failed */
 };
 
 struct registry {
 	struct worker worker;
 	struct registry_store *store;
 	bool is_held;
+	registry_refused_fn *refused;
+	void *ctx;
 };
 
 struct store {
@@ -40,7 +44,7 @@ struct store {
 static struct registry registry;
 static struct store store;
 static bool is_crash;
-static uint64_t failed_count, unanswered_count;
+static uint64_t failed_count, unanswered_count, refused_count;
 
 static struct registry_job *registry_job(struct job *job)
 {
@@ -108,11 +112,26 @@ void store_submit(struct store *to, struct queue_job *job)
 	worker_submit(&to->worker, &job->job);
 }
 
-/* What the thread of a database that is not there took. */
+/* How long batches of the absent thread took. */
 const struct histogram *worker_histogram(const struct worker *worker)
 {
 	(void)worker;
 	return NULL;
+}
+
+/* There is no trace. */
+void trace_put(struct trace *trace, const struct trace_entry *entry, enum trace_weight weight)
+{
+	(void)trace;
+	(void)entry;
+	(void)weight;
+}
+
+bool trace_knows(const struct trace *trace, const char *user)
+{
+	(void)trace;
+	(void)user;
+	return false;
 }
 
 int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
@@ -121,16 +140,24 @@ int registry_new(uv_loop_t *loop, const struct registry_settings *settings,
 {
 	(void)loop;
 	(void)trouble;
-	(void)refused;
-	(void)ctx;
+	registry.refused = refused;
+	registry.ctx = ctx;
 	struct registry_db *db = NULL;
 	int failed = memory_ops.open("simulation", settings, &db, err);
 	assert(!failed);
 	registry.store = registry_store_of(db, settings);
+	judge_registry_opened(settings->started_ms);
 	worker_start(&registry.worker);
 	is_crash = false;
 	*ret = &registry;
 	return 0;
+}
+
+void registry_set_limits(struct registry *of, int64_t registration_ttl_ms,
+	int64_t deleted_user_grace_ms, unsigned registrations_per_user)
+{
+	registry_store_set_limits(
+		of->store, registration_ttl_ms, deleted_user_grace_ms, registrations_per_user);
 }
 
 void registry_hold(struct registry *of, enum registry_holder holder)
@@ -184,12 +211,13 @@ struct worker *store_worker(struct store *of)
 	return &of->worker;
 }
 
-/* Verdicts, tidying, deletes, renames, and news for who sleeps are few, and change much. */
+/* Verdicts, housekeeping, deletes, renames and news of suspended owners are rare and change much.
+ */
 static bool is_rare(const struct registry_job *job)
 {
 	bool is_rare = job->kind != REGISTRY_NEWS && job->kind != REGISTRY_REGISTER;
 	for (unsigned i = 0; job->kind == REGISTRY_NEWS && i < job->event->readings; i++)
-		is_rare = is_rare || model_sleeps(job->event->at[i].owner);
+		is_rare = is_rare || model_is_suspended(job->event->at[i].owner);
 	return is_rare;
 }
 
@@ -213,23 +241,70 @@ static void on_unanswered(void)
 	judge_unanswered(&registry.worker.running, clock_unix_ms());
 }
 
-static bool run_registry(void)
+static const enum memory_failure failures[WEATHER_COMMITS] = {
+	[WEATHER_NOT_BEGUN] = MEMORY_NO_BEGIN,
+	[WEATHER_NOT_COMMITTED] = MEMORY_NO_COMMIT,
+	[WEATHER_UNANSWERED] = MEMORY_NO_ANSWER,
+	[WEATHER_CONFLICT] = MEMORY_CONFLICT,
+	[WEATHER_NO_RIGHTS] = MEMORY_NO_RIGHTS,
+};
+
+static int run_jobs(struct job_list *jobs, enum weather_commit commit)
 {
-	static const enum memory_failure failures[] = {[WEATHER_COMMITTED] = MEMORY_WELL,
-		[WEATHER_NOT_BEGUN] = MEMORY_NO_BEGIN,
-		[WEATHER_NOT_COMMITTED] = MEMORY_NO_COMMIT,
-		[WEATHER_UNANSWERED] = MEMORY_NO_ANSWER};
 	struct err err;
-	enum weather_commit commit = weather_registry_commit(has_rare());
-	count_failure(commit);
 	memory_fail(failures[commit], on_unanswered);
-	int failed = registry_store_run_at(
-		registry.store, &registry.worker.running, clock_unix_ms(), &err);
+	int failed = registry_store_run_at(registry.store, jobs, clock_unix_ms(), &err);
 	memory_fail(MEMORY_WELL, NULL);
-	judge_rule(!failed == !commit, "a batch fails when its transaction does");
 	if (!failed)
-		judge_registry(&registry.worker.running, clock_unix_ms());
-	return !failed;
+		judge_registry(jobs, clock_unix_ms());
+	return failed;
+}
+
+/* What a mailbox or a phone is called may be what a database does not take. */
+static bool may_be_bad(const struct registry_job *job)
+{
+	return job->kind == REGISTRY_NEWS || job->kind == REGISTRY_REGISTER;
+}
+
+/* Without one of them, which comes back refused: what registry.c comes to by halves. */
+static int run_without_bad(struct job_list *jobs)
+{
+	struct job_list good;
+	job_list_init(&good);
+	struct job *bad = NULL;
+	size_t place = 0;
+	for (struct job *job; (job = job_list_take(jobs));) {
+		bool is_bad = !bad && may_be_bad(registry_job(job)) && dice_once_in(2);
+		if (is_bad) {
+			bad = job;
+			place = good.count;
+		} else {
+			job_list_append(&good, job);
+		}
+	}
+	int failed = good.first ? run_jobs(&good, WEATHER_COMMITTED) : 0;
+	judge_rule(!failed, "the others are done without a job that is refused");
+	job_list_move_some(jobs, &good, place);
+	if (bad) {
+		registry_job(bad)->status = -EILSEQ;
+		registry_job(bad)->refusal = mem_dup("told to refuse it");
+		refused_count++;
+		judge_set_aside(registry_job(bad));
+		job_list_append(jobs, bad);
+	}
+	job_list_move(jobs, &good);
+	return failed;
+}
+
+static int run_registry(void)
+{
+	enum weather_commit commit = weather_registry_commit(has_rare());
+	if (commit == WEATHER_BAD_JOB)
+		return run_without_bad(&registry.worker.running);
+	count_failure(commit);
+	int failed = run_jobs(&registry.worker.running, commit);
+	judge_rule(!failed == !commit, "a batch fails when its transaction does");
+	return failed;
 }
 
 static void give_back_registry(void)
@@ -237,13 +312,18 @@ static void give_back_registry(void)
 	struct job_list done;
 	job_list_init(&done);
 	job_list_move(&done, &registry.worker.running);
-	for (struct job *job; (job = job_list_take(&done));)
-		registry_job(job)->done(registry_job(job));
+	for (struct job *job; (job = job_list_take(&done));) {
+		struct registry_job *of = registry_job(job);
+		if (of->refusal)
+			registry.refused(registry.ctx, of->refusal);
+		of->done(of);
+	}
 }
 
-static void try_again(virtual_fn *fn, uint64_t batch)
+static void try_again(int failed, virtual_fn *fn, uint64_t batch)
 {
-	int64_t pause_ms = dice_between(100, 5000);
+	bool is_conflict = failure_of(failed) == FAILURE_CONFLICT;
+	int64_t pause_ms = is_conflict ? dice_between(0, 20) : dice_between(100, 5000);
 	judge_excuse(pause_ms);
 	virtual_in(pause_ms, fn, NULL, batch);
 }
@@ -253,10 +333,11 @@ static void on_registry(void *ctx, uint64_t batch)
 	(void)ctx;
 	if (batch != registry.worker.batch || !registry.worker.running.first)
 		return;
-	/* Before it is done: it may wake them. */
+	/* Asked before the batch is done: it may resume owners. */
 	bool is_rare = has_rare();
-	if (!run_registry()) {
-		try_again(on_registry, batch);
+	int failed = run_registry();
+	if (failed) {
+		try_again(failed, on_registry, batch);
 	} else if (weather_dies_now(is_rare)) {
 		life_crash();
 	} else {
@@ -301,7 +382,7 @@ static void on_stored(void *ctx, uint64_t batch)
 	if (batch != store.worker.batch || !store.worker.running.first)
 		return;
 	if (!run_store())
-		try_again(on_stored, batch);
+		try_again(-EIO, on_stored, batch);
 	else if (weather_dies_now(false))
 		life_crash();
 	else
@@ -333,7 +414,7 @@ void threads_crash(void)
 bool registry_free(struct registry *of)
 {
 	(void)of;
-	if (registry.worker.running.first && !is_crash && run_registry())
+	if (registry.worker.running.first && !is_crash && !run_registry())
 		give_back_registry();
 	job_list_move(&registry.worker.running, &registry.worker.waiting);
 	for (struct job *job = registry.worker.running.first; job; job = job->next) {
@@ -361,6 +442,11 @@ bool store_free(struct store *of)
 uint64_t threads_failed(void)
 {
 	return failed_count;
+}
+
+uint64_t threads_refused(void)
+{
+	return refused_count;
 }
 
 uint64_t threads_unanswered(void)

@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <uv.h>
 
-#define TURN_HANDLES_MAX 8 /* checks, and prepares */
+#define TURN_HANDLES_MAX 8 /* checks and prepares */
 #define TURNS_MAX 4
 
 struct happening {
@@ -17,7 +17,7 @@ struct happening {
 	uint64_t number;
 };
 
-/* Hangs on its handle. */
+/* Belongs to its handle. */
 struct timer {
 	struct heap_node node;
 	uv_timer_t *handle;
@@ -201,7 +201,7 @@ void virtual_close(void)
 	}
 }
 
-/* What of libuv the loop thread's modules use. */
+/* The parts of libuv that the loop thread uses. */
 
 uint64_t uv_now(const uv_loop_t *loop)
 {
@@ -306,7 +306,7 @@ int uv_idle_init(uv_loop_t *loop, uv_idle_t *handle)
 	return 0;
 }
 
-/* Its callback does nothing: that it is there keeps the loop from waiting. */
+/* An idler's callback does nothing: a running idler keeps the loop from waiting. */
 int uv_idle_start(uv_idle_t *handle, uv_idle_cb cb)
 {
 	(void)cb;
@@ -353,7 +353,7 @@ void uv_close(uv_handle_t *handle, uv_close_cb cb)
 	closing = last;
 }
 
-/* The pool. */
+/* libuv's pool. */
 
 static void end_work(struct work *work, bool is_done)
 {

@@ -20,6 +20,7 @@
 #define DYING_RARE_COMMITS 60
 #define FAILING_COMMITS 1000
 #define FAILING_RARE_COMMITS 30
+#define REFUSING_COMMITS 1000
 
 static bool is_clear;
 static enum weather of_topic[APPLE_TOPICS];
@@ -27,7 +28,7 @@ static int64_t registry_hang_ms;
 static int64_t disk_hang_ms;
 static int64_t registry_broken_until_ms;
 
-/* Mostly short, sometimes long, now and then for days. */
+/* Mostly short, sometimes long, rarely days. */
 static int64_t trouble_ms(void)
 {
 	if (dice_once_in(60))
@@ -63,7 +64,7 @@ static void hang(void *ctx, uint64_t number)
 		disk_hang_ms = ms;
 		break;
 	default:
-		/* Read-only, or another holds it. */
+		/* The disk is read-only, or the file is locked. */
 		registry_broken_until_ms = virtual_now_ms() + ms;
 		judge_excuse(ms);
 	}
@@ -80,7 +81,7 @@ static void crash(void *ctx, uint64_t number)
 		life_stop();
 	else
 		life_crash();
-	/* What takes a day needs a life that is longer. */
+	/* Some rules take a day, so the daemon must run longer than that. */
 	virtual_in(dice_wait_ms(dice_once_in(12) ? 2 * DAY : 3 * HOUR), crash, NULL, 0);
 }
 
@@ -130,7 +131,7 @@ static void spoil_folder(void *ctx, uint64_t number)
 	if (is_clear)
 		return;
 	int64_t ms = dice_wait_ms(dice_once_in(4) ? 5 * MINUTE : 5 * SECOND);
-	/* What failed is looked at again after as long. */
+	/* The next failure is decided after the same time. */
 	judge_excuse(2 * ms + 20 * SECOND);
 	folder_trouble(ms);
 	folder_litter();
@@ -204,21 +205,22 @@ int64_t weather_disk_ms(void)
 	return take(&disk_hang_ms, 20);
 }
 
-static enum weather_commit commit(bool is_broken, unsigned failing)
+static bool fails(unsigned failing)
 {
-	bool fails = is_broken || (!is_clear && dice_once_in(failing));
-	return fails ? 1 + dice_roll(3) : WEATHER_COMMITTED;
+	return !is_clear && dice_once_in(failing);
 }
 
 enum weather_commit weather_registry_commit(bool is_rare)
 {
-	return commit(virtual_now_ms() < registry_broken_until_ms,
-		is_rare ? FAILING_RARE_COMMITS : FAILING_COMMITS);
+	bool is_broken = virtual_now_ms() < registry_broken_until_ms;
+	if (is_broken || fails(is_rare ? FAILING_RARE_COMMITS : FAILING_COMMITS))
+		return 1 + dice_roll(WEATHER_BAD_JOB - 1);
+	return fails(REFUSING_COMMITS) ? WEATHER_BAD_JOB : WEATHER_COMMITTED;
 }
 
 enum weather_commit weather_disk_commit(void)
 {
-	return commit(false, FAILING_COMMITS);
+	return fails(FAILING_COMMITS) ? 1 + dice_roll(WEATHER_UNANSWERED) : WEATHER_COMMITTED;
 }
 
 bool weather_dies_now(bool is_rare)

@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define FIRST_FD 10000000 /* none of a file */
+#define FIRST_FD 10000000 /* no file has this descriptor */
 #define CAPACITY 40000	  /* bytes that wait for a far end that does not read */
 #define ADDRESSES 4
 
@@ -33,7 +33,7 @@ struct tls {
 	unsigned topic;
 };
 
-/* It is what the near end has for an SSL. */
+/* The near end takes it for an SSL. */
 struct wire {
 	struct wire *next;
 	uint64_t number;
@@ -47,13 +47,13 @@ struct wire {
 	struct buf to_near, to_far;
 	bool is_blocked;  /* the near end found no room */
 	bool is_waking;	  /* the near end is woken soon */
-	bool is_arriving; /* what was written is with the far end soon */
-	int error;	  /* of the last function of SSL */
+	bool is_arriving; /* written bytes reach the far end soon */
+	int error;	  /* of the last call of OpenSSL */
 	struct server *server;
 };
 
 static struct dialer *dialers;
-static const struct dialer *dialled; /* whose wire is being made */
+static const struct dialer *dialled; /* for which a wire is being made */
 static struct wire *wires;
 static uint64_t numbers;
 static uint64_t made;
@@ -84,7 +84,7 @@ static void fail_to_dial(struct dialer *dialer)
 	dialer->settings.done(dialer->settings.ctx, -1, NULL, "connection refused");
 }
 
-/* Which lane dials does not show before TLS: what goes wrong here is everybody's trouble. */
+/* Before TLS the topic is unknown: a failure here counts as trouble of all topics. */
 static void on_dialled(void *ctx, uint64_t number)
 {
 	(void)ctx;
@@ -99,7 +99,7 @@ static void on_dialled(void *ctx, uint64_t number)
 	if (is_nobody_there || (!weather_is_clear() && dice_once_in(30))) {
 		for (unsigned topic = 0; topic < APPLE_TOPICS; topic++)
 			sending_note_trouble(topic);
-		if (dice_roll(3)) /* else there is no answer at all */
+		if (dice_roll(3)) /* else nothing answers */
 			fail_to_dial(dialer);
 		return;
 	}
@@ -124,7 +124,7 @@ int dialer_start(uv_loop_t *loop, const struct dialer_settings *settings, struct
 	dialer->settings = *settings;
 	dialer->tried_ms = dice_once_in(100) ? 0 : virtual_now_ms();
 	dialers = dialer;
-	/* A name that is not resolved in time is as good as a host that is silent. */
+	/* A name that is not resolved in time counts as a silent host. */
 	if (dialer->tried_ms || weather_is_clear())
 		virtual_in(2 * way_ms(), on_dialled, NULL, dialer->number);
 	*ret = dialer;
@@ -175,7 +175,7 @@ static void wake_now(struct wire *wire)
 	int events = events_of(wire);
 	if (events)
 		wire->cb(wire->poll, 0, events);
-	/* What is not read is told again. */
+	/* While bytes are left unread, readiness is reported again. */
 	wake(wire);
 }
 
@@ -277,7 +277,7 @@ static void on_greeted(void *ctx, uint64_t number)
 	bool is_unlucky = !weather_is_clear() && dice_once_in(100);
 	if (weather == WEATHER_DOWN || is_unlucky) {
 		sending_note_trouble(wire->topic);
-		if (dice_roll(2)) /* or there is no answer */
+		if (dice_roll(2)) /* or nothing answers */
 			wire->stage = BROKEN;
 	} else if (weather == WEATHER_REFUSED && dice_once_in(3)) {
 		sending_note_trouble(wire->topic);
@@ -287,7 +287,7 @@ static void on_greeted(void *ctx, uint64_t number)
 		wire->stage = UP;
 		wire->server = server_new(wire);
 		made++;
-		/* The handshake's last message is something to be read. */
+		/* The last message of the handshake makes the socket readable. */
 		if (wire->events)
 			wire->cb(wire->poll, 0, UV_READABLE);
 	}
@@ -317,7 +317,7 @@ bool tls_explain(SSL *ssl, int result, int saved_errno, struct err *err)
 	return wire->stage == REFUSED;
 }
 
-/* What of OpenSSL connection.c uses. */
+/* The functions of OpenSSL that connection.c uses. */
 
 static int fail(struct wire *wire, int error)
 {
@@ -349,7 +349,7 @@ int SSL_read(SSL *ssl, void *into, int size)
 		return wire->is_ended ? 0 : -1;
 	}
 	size_t n = wire->to_near.used < (size_t)size ? wire->to_near.used : (size_t)size;
-	/* Records end anywhere. */
+	/* A TLS record may end anywhere. */
 	if (n > 1 && dice_once_in(8))
 		n = 1 + dice_roll((unsigned)n - 1);
 	memcpy(into, wire->to_near.data, n);

@@ -27,9 +27,9 @@ bool wire_is_drained(const struct wire *wire);
 const void *wire_near_end(const struct wire *wire);
 unsigned wire_topic(const struct wire *wire);
 
-/* NULL: it never shook hands, or is over. */
+/* NULL: before the handshake, or after the end. */
 struct server *wire_server(const struct wire *wire);
-/* Walks them; NULL: the first, or none more. */
+/* Walks the wires.  Given NULL it returns the first; it returns NULL after the last. */
 struct wire *wire_next(const struct wire *wire);
 struct wire *wire_find(uint64_t number);
 uint64_t wire_number(const struct wire *wire);

@@ -231,7 +231,7 @@ static void a_file_that_may_not_be_written_is_named_with_its_remedy(void **state
 
 /* The schema. */
 
-static void a_newer_schema_is_refused_and_both_versions_are_told(void **state)
+static void a_newer_schema_is_refused_and_both_versions_are_reported(void **state)
 {
 	struct world *w = *state;
 	open_well(w);
@@ -601,7 +601,7 @@ static void a_registration_whose_commit_may_have_failed_is_done_again(void **sta
 }
 
 /* As if all the others had gone in between. */
-static void of_all_no_more_traces_stay_than_so_many(void **state)
+static void no_more_tombstones_stay_than_so_many_in_all(void **state)
 {
 	struct world *w = *state;
 	open_well(w);
@@ -611,7 +611,7 @@ static void of_all_no_more_traces_stay_than_so_many(void **state)
 		"0, ''");
 	mem_auto char *gap = mem_printf("INSERT INTO forgotten SELECT %d, x'02', 1, 'last', '', "
 					"'', '', 1, 1, 'apple', 0, ''",
-		REGISTRY_TRACES_MAX);
+		REGISTRY_TOMBSTONES_MAX);
 	execute(db, gap);
 	assert_int_equal(number(db, "SELECT count(*) FROM forgotten"), 2);
 	execute(db,
@@ -620,6 +620,60 @@ static void of_all_no_more_traces_stay_than_so_many(void **state)
 	assert_int_equal(number(db, "SELECT count(*) FROM forgotten"), 2);
 	assert_int_equal(number(db, "SELECT count(*) FROM forgotten WHERE user = 'first'"), 0);
 	sqlite3_close(db);
+}
+
+static bool log_has(const struct world *w, const char *text)
+{
+	mem_auto char *path = mem_printf("%s-wal", w->path);
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	static char bytes[1 << 20];
+	size_t size = fread(bytes, 1, sizeof(bytes), file);
+	fclose(file);
+	return memmem(bytes, size, text, strlen(text));
+}
+
+static void remove_alice(struct world *w)
+{
+	static const struct registry_query alice = {.user = "alice", .limit = 100};
+	struct registry_job job = {
+		.kind = REGISTRY_REMOVE_USER, .received_ms = NOW + 1, .query = &alice};
+	run_one(w, &job);
+}
+
+static void register_alice(struct world *w)
+{
+	struct pair pair;
+	make_pair(&pair, "INBOX");
+	run_one(w, &pair.renewal);
+	registry_job_fini(&pair.news);
+	assert_true(log_has(w, TOKEN));
+}
+
+static void nothing_of_a_removed_user_stays_in_the_log(void **state)
+{
+	struct world *w = *state;
+	open_well(w);
+	register_alice(w);
+	remove_alice(w);
+	assert_false(log_has(w, TOKEN));
+}
+
+static void a_reader_keeps_a_removed_user_in_the_log_until_housekeeping(void **state)
+{
+	struct world *w = *state;
+	open_well(w);
+	register_alice(w);
+	sqlite3 *db = open_beside(w->path);
+	execute(db, "BEGIN");
+	assert_int_equal(number(db, "SELECT count(*) FROM registration"), 1);
+	remove_alice(w);
+	assert_true(log_has(w, TOKEN));
+	execute(db, "COMMIT");
+	sqlite3_close(db);
+	struct registry_job tidy = {.kind = REGISTRY_TIDY, .received_ms = NOW + 2};
+	run_one(w, &tidy);
+	assert_false(log_has(w, TOKEN));
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -634,7 +688,7 @@ int main(void)
 		TEST(a_database_of_another_program_is_left_alone),
 		TEST(a_folder_in_its_place_is_an_error),
 		TEST(a_file_that_may_not_be_written_is_named_with_its_remedy),
-		TEST(a_newer_schema_is_refused_and_both_versions_are_told),
+		TEST(a_newer_schema_is_refused_and_both_versions_are_reported),
 		TEST(an_older_schema_is_brought_up_to_date_with_its_rows),
 		TEST(a_step_that_fails_leaves_the_older_schema),
 		TEST(a_new_file_has_a_write_ahead_log),
@@ -648,7 +702,9 @@ int main(void)
 		TEST(a_lock_by_ourselves_is_thought_of),
 		TEST(a_page_that_the_disk_cannot_read_fails_the_batch_until_it_can),
 		TEST(removed_registrations_leave_no_subscriptions_behind),
-		TEST(of_all_no_more_traces_stay_than_so_many),
+		TEST(no_more_tombstones_stay_than_so_many_in_all),
+		TEST(nothing_of_a_removed_user_stays_in_the_log),
+		TEST(a_reader_keeps_a_removed_user_in_the_log_until_housekeeping),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,24 @@ static uint64_t all_events_in(enum history_span span)
 	return sum;
 }
 
+static void the_last_event_and_push_have_the_time_of_the_sample_that_found_them(void **state)
+{
+	(void)state;
+	assert_int_equal(history_last_event_ms(history), -1);
+	assert_int_equal(history_last_taken_ms(history), -1);
+	events_at(1000, 1);
+	events_at(2000, 0);
+	assert_int_equal(history_last_event_ms(history), BEGAN_MS + 1000);
+	assert_int_equal(history_last_taken_ms(history), -1);
+	totals.taken++;
+	totals.failed++;
+	events_at(3000, 0);
+	totals.failed++;
+	events_at(4000, 0);
+	assert_int_equal(history_last_event_ms(history), BEGAN_MS + 1000);
+	assert_int_equal(history_last_taken_ms(history), BEGAN_MS + 3000);
+}
+
 static void it_begins_with_one_empty_bucket(void **state)
 {
 	(void)state;
@@ -175,6 +193,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(it_begins_with_one_empty_bucket),
+		TEST(the_last_event_and_push_have_the_time_of_the_sample_that_found_them),
 		TEST(what_came_before_the_first_sample_counts),
 		TEST(a_minute_takes_what_came_in_it),
 		TEST(minutes_without_a_sample_are_empty),

@@ -91,9 +91,11 @@ static void rates_are_those_of_the_last_minute(void **state)
 static void events_are_counted_where_they_belong(void **state)
 {
 	(void)state;
-	metrics_event(&metrics, EVENT_MESSAGE_NEW, METRICS_TRANSPORT_stream, RELAY_URGENT);
-	assert_int_equal(
-		metrics.events[EVENT_MESSAGE_NEW][METRICS_TRANSPORT_stream][RELAY_URGENT], 1);
+	metrics_event(&metrics, &(struct mail_event){.kind = EVENT_MESSAGE_NEW},
+		METRICS_TRANSPORT_stream, RELAY_URGENT);
+	assert_int_equal(metrics.events[EVENT_OF_CYRUS][EVENT_MESSAGE_NEW][METRICS_TRANSPORT_stream]
+				       [RELAY_URGENT],
+		1);
 	assert_int_equal(metrics.event_total, 1);
 	assert_string_equal(metrics_transport_names[METRICS_TRANSPORT_datagram], "datagram");
 }

@@ -308,7 +308,7 @@ static void topics_are_bounded_and_leave_room_when_they_are_quiet(void **state)
 }
 
 /* A hundred thousand phones, of which some thousands are known, and the tenth is found. */
-static void of_very_many_phones_a_sample_is_enough(void **state)
+static void a_sample_of_very_many_phones_is_enough(void **state)
 {
 	(void)state;
 	take("a", 0, 100000);
@@ -378,7 +378,7 @@ static void the_doubt_ends_when_the_last_phone_is_gone(void **state)
 	assert_int_equal(changes, 4);
 }
 
-static void of_many_phones_those_that_are_left_begin_it_anew(void **state)
+static void the_phones_that_are_left_of_many_begin_it_again(void **state)
 {
 	(void)state;
 	for (unsigned phone = 0; phone < 3 * TOPIC_HEALTH_BAD_MAX; phone++)
@@ -477,10 +477,10 @@ int main(void)
 		T(it_ends_with_the_last_phone_of_the_topic),
 		T(each_topic_counts_by_itself),
 		T(topics_are_bounded_and_leave_room_when_they_are_quiet),
-		T(of_very_many_phones_a_sample_is_enough),
+		T(a_sample_of_very_many_phones_is_enough),
 		BAD(a_push_that_is_taken_ends_the_doubt_for_its_topic_alone),
 		BAD(the_doubt_ends_when_the_last_phone_is_gone),
-		BAD(of_many_phones_those_that_are_left_begin_it_anew),
+		BAD(the_phones_that_are_left_of_many_begin_it_again),
 		BAD(topics_with_bad_tokens_are_bounded),
 		MISSING(an_alarm_ends_when_no_push_without_a_credential_is_due),
 		MISSING(what_apple_says_of_phones_does_not_end_it),

@@ -7,6 +7,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -205,7 +206,7 @@ static void the_later_renewal_wins_also_at_last(void **state)
 	}
 }
 
-static void of_one_renewal_the_last_copy_alone_takes_what_changed(void **state)
+static void only_the_last_copy_takes_what_changed_of_one_renewal(void **state)
 {
 	struct world *w = *state;
 	struct registry_row stopped = row_of("alice", NOW);
@@ -244,22 +245,22 @@ static void what_was_forgotten_there_does_not_come_back(void **state)
 	assert_int_equal(look(w->to, "bob").registrations, 1);
 }
 
-static void on_trace(void *ctx, const struct registry_trace *trace)
+static void on_tombstone(void *ctx, const struct registry_tombstone *tombstone)
 {
 	unsigned *count = ctx;
 	(*count)++;
-	assert_string_equal(trace->user, "alice");
-	assert_string_equal(trace->reason, "Unregistered");
-	assert_int_equal(trace->status, 410);
-	assert_int_equal(trace->at_ms, NOW + 5);
-	assert_int_equal(trace->why, REGISTRY_WHY_APPLE);
+	assert_string_equal(tombstone->user, "alice");
+	assert_string_equal(tombstone->reason, "Unregistered");
+	assert_int_equal(tombstone->status, 410);
+	assert_int_equal(tombstone->at_ms, NOW + 5);
+	assert_int_equal(tombstone->why, REGISTRY_WHY_APPLE);
 }
 
 static void what_was_forgotten_here_goes_there_with_its_reason(void **state)
 {
 	struct world *w = *state;
 	struct err err;
-	unsigned traces = 0;
+	unsigned tombstones = 0;
 	put_plain(w->from, "alice", NOW);
 	put_plain(w->from, "bob", NOW);
 	put_plain(w->to, "carol", NOW);
@@ -281,9 +282,10 @@ static void what_was_forgotten_here_goes_there_with_its_reason(void **state)
 	assert_int_equal(look(w->to, "carol").registrations, 1);
 	assert_int_equal(w->to->ops->begin(w->to, REGISTRY_READS, &err), 0);
 	assert_int_equal(
-		w->to->ops->list_traces(w->to, "alice", 0, 10, on_trace, &traces, &err), 0);
+		w->to->ops->list_tombstones(w->to, "alice", 0, 10, on_tombstone, &tombstones, &err),
+		0);
 	assert_int_equal(w->to->ops->commit(w->to, &err), 0);
-	assert_int_equal(traces, 1);
+	assert_int_equal(tombstones, 1);
 }
 
 #define MANY (3 * COPY_PAGE_ROWS + 7)
@@ -363,7 +365,7 @@ int main(void)
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 		TEST(all_that_is_known_of_a_registration_is_copied),
 		TEST(the_later_renewal_wins_also_at_last),
-		TEST(of_one_renewal_the_last_copy_alone_takes_what_changed),
+		TEST(only_the_last_copy_takes_what_changed_of_one_renewal),
 		TEST(what_was_forgotten_there_does_not_come_back),
 		TEST(what_was_forgotten_here_goes_there_with_its_reason),
 		TEST(pages_end_by_number_and_by_size),

@@ -17,8 +17,8 @@ const char *const nodes_users[NODES_USERS] = {"alice", "bob", "carol", "dave", "
 const char *const nodes_site = "nodes";
 
 /*
- * With three accounts each a user has fewer registrations than traces are kept, and all are asked
- * for: the ids of two that were left at once are in the order in which they were drawn.
+ * With three accounts each a user has fewer registrations than tombstones are kept, and all are
+ * asked for: the ids of two that were left at once are in the order in which they were drawn.
  */
 static const char *const tokens[] = {
 	"0000000000000000000000000000000000000000000000000000000000000000",
@@ -142,6 +142,8 @@ static void make_news(struct played *played, struct random *random)
 		if (!once_in(random, 4))
 			played->event.at[0].owner = played->was_at.owner;
 		played->job.was_at = &played->was_at;
+		played->job.was_seen_ms =
+			played->job.received_ms - random_upto(random, CLOCK_HOUR_MS);
 		played->job.separator = '/';
 	}
 }
@@ -204,7 +206,7 @@ static void make_question(struct played *played, struct random *random)
 	case 1:
 		job->kind = REGISTRY_LIST_FORGOTTEN;
 		query->user = ONE_OF(random, nodes_users);
-		query->limit = REGISTRY_TRACES_PER_USER;
+		query->limit = REGISTRY_TOMBSTONES_PER_USER;
 		break;
 	case 2:
 		job->kind = REGISTRY_REMOVE;
@@ -222,13 +224,33 @@ static void make_question(struct played *played, struct random *random)
 	}
 }
 
-static void make(struct played *played, struct random *random, int64_t now_ms)
+/* A device has one account, so that the account supersedes none. */
+static void make_guarded(struct played *played, struct random *random)
+{
+	struct registry_job *job = &played->job;
+	size_t lot = upto(random, 100);
+	if (lot < 60) {
+		make_registration(played, random);
+		played->event.registration.account_id = accounts[0];
+	} else if (lot < 70) {
+		make_verdict(played, random);
+		job->kind = REGISTRY_FORGET;
+	} else {
+		played->event.readings = 1;
+		played->event.at[0] = random_mailbox(random);
+		job->kind = lot < 80 ? REGISTRY_MAILBOX_DELETE : REGISTRY_NEWS;
+	}
+}
+
+static void make(struct played *played, struct random *random, int64_t now_ms, bool guarded)
 {
 	*played = (struct played){0};
 	played->job.event = &played->event;
 	played->job.received_ms = unique_ms(now_ms - random_upto(random, LATE_MS));
 	size_t lot = upto(random, 100);
-	if (lot < 35)
+	if (guarded)
+		make_guarded(played, random);
+	else if (lot < 35)
 		make_registration(played, random);
 	else if (lot < 47)
 		make_mailbox_change(played, random);
@@ -244,12 +266,12 @@ static void make(struct played *played, struct random *random, int64_t now_ms)
 		make_question(played, random);
 }
 
-void jobs_make(struct batch *batch, struct random *random, int64_t now_ms)
+void jobs_make(struct batch *batch, struct random *random, int64_t now_ms, bool guarded)
 {
 	batch->now_ms = now_ms;
 	batch->count = 1 + upto(random, JOBS_MAX);
 	for (size_t i = 0; i < batch->count; i++)
-		make(&batch->jobs[i], random, now_ms);
+		make(&batch->jobs[i], random, now_ms, guarded);
 }
 
 void batch_list(struct batch *batch)

@@ -19,7 +19,11 @@ static struct registry_settings settings;
 static struct oracle_counts counts;
 /* Readers see a state that the order goes through.  Else they see one state, but nobody waits for
    them. */
-static bool readers_too;
+static bool is_by_locks;
+/* What the batch counts, if not what is there; from these on. */
+static struct counted replayed;
+static size_t census_at;
+static size_t expired_at;
 
 /*
  * A node may not know yet that another has suspended a user.  It finds out when it matches one of
@@ -56,6 +60,23 @@ static int put(
 	return memory_ops.put(db, rows, count, err);
 }
 
+static int census(struct registry_db *db, struct registry_census *ret, struct err *err)
+{
+	int failed = memory_ops.census(db, ret, err);
+	if (census_at < replayed.census_count)
+		*ret = replayed.censuses[census_at++];
+	return failed;
+}
+
+static int find_expired(struct registry_db *db, int64_t before_ms, size_t limit,
+	registry_key_fn *on_key, void *ctx, uint64_t *ret_total, struct err *err)
+{
+	int failed = memory_ops.find_expired(db, before_ms, limit, on_key, ctx, ret_total, err);
+	if (expired_at < replayed.expired_count)
+		*ret_total = replayed.expired[expired_at++];
+	return failed;
+}
+
 static int begin(struct registry_db *db, enum registry_access access, struct err *err)
 {
 	text_forget_rows();
@@ -75,10 +96,13 @@ static struct registry_db *open_place(const char *place)
 }
 
 /* On the trial's place; what it brings then is said by its jobs. */
-static char *run(struct batch *batch, unsigned unknown_users)
+static char *run(struct batch *batch, const struct counted *counted, unsigned unknown_users)
 {
 	unknown = unknown_users;
 	asked = 0;
+	replayed = is_by_locks ? *counted : (struct counted){0};
+	census_at = 0;
+	expired_at = 0;
 	struct err err = {"no text"};
 	struct registry_store *store = registry_store_of(open_place(trial), &settings);
 	batch_list(batch);
@@ -114,7 +138,7 @@ static bool fits(struct batch *batch)
 	memory_copy(trial, saved, nodes_site);
 	unsigned users = users_with_news(batch);
 	for (unsigned unknown_users = 0;; unknown_users = (unknown_users - users) & users) {
-		mem_auto char *said = run(batch, unknown_users);
+		mem_auto char *said = run(batch, &batch->counted, unknown_users);
 		if (strcmp(said, batch->said) == 0)
 			return true;
 		memory_copy(saved, trial, nodes_site);
@@ -125,14 +149,24 @@ static bool fits(struct batch *batch)
 
 /* ---- the search ---- */
 
+/* A batch as it was done, or as it may have been done before. */
+struct doing {
+	struct batch *batch;
+	const struct counted *counted;
+	bool is_doubt;
+	bool writes;
+	uint64_t began;
+	uint64_t committed;
+};
+
 struct search {
-	struct batch **batches; /* in the order in which their commits began */
+	struct doing *doings; /* in the order in which their commits began, those in doubt last */
 	size_t count;
 	const char *state;    /* to come to */
 	bool *is_placed;      /* by index of the batches */
-	struct batch **order; /* those placed */
+	struct doing **order; /* those placed */
 	size_t placed;
-	struct batch **longest; /* the longest order that there was, for people */
+	struct doing **longest; /* the longest order that there was, for people */
 	size_t longest_count;
 	size_t steps;
 	struct map *dead; /* what was placed, and the state then, from where no way leads on */
@@ -165,13 +199,18 @@ static char *state_of_trial(void)
 	return state;
 }
 
+static bool must_be_placed(const struct search *search, size_t at)
+{
+	const struct doing *doing = &search->doings[at];
+	return !search->is_placed[at] && !doing->is_doubt && (doing->writes || is_by_locks);
+}
+
 /* What was over when it began comes first; of readers only those that must have a place. */
 static bool has_its_turn(const struct search *search, size_t at)
 {
 	for (size_t i = 0; i < search->count; i++) {
-		const struct batch *other = search->batches[i];
-		if (i != at && !search->is_placed[i] && (other->writes || readers_too) &&
-			other->committed <= search->batches[at]->began)
+		if (i != at && must_be_placed(search, i) &&
+			search->doings[i].committed <= search->doings[at].began)
 			return false;
 	}
 	return true;
@@ -180,38 +219,34 @@ static bool has_its_turn(const struct search *search, size_t at)
 static void put_at_end(struct search *search, size_t at)
 {
 	search->is_placed[at] = true;
-	search->order[search->placed++] = search->batches[at];
+	search->order[search->placed++] = &search->doings[at];
 	if (search->placed <= search->longest_count)
 		return;
-	memcpy(search->longest, search->order, search->placed * sizeof(struct batch *));
+	memcpy(search->longest, search->order, search->placed * sizeof(struct doing *));
 	search->longest_count = search->placed;
 }
 
 static void take_off(struct search *search, size_t placed)
 {
-	while (search->placed > placed) {
-		const struct batch *last = search->order[--search->placed];
-		for (size_t i = 0; i < search->count; i++) {
-			if (search->batches[i] == last)
-				search->is_placed[i] = false;
-		}
-	}
+	while (search->placed > placed)
+		search->is_placed[search->order[--search->placed] - search->doings] = false;
 }
 
 /* They change nothing, so they may as well stand here as later. */
 static void place_readers(struct search *search)
 {
 	for (size_t i = 0; i < search->count; i++) {
-		if (!search->batches[i]->writes && !search->is_placed[i] &&
-			has_its_turn(search, i) && fits(search->batches[i]))
+		const struct doing *doing = &search->doings[i];
+		if (!doing->writes && !search->is_placed[i] && has_its_turn(search, i) &&
+			(doing->batch->doubt_count > 0 || fits(doing->batch)))
 			put_at_end(search, i);
 	}
 }
 
-static bool has_writers_left(const struct search *search)
+static bool has_some_left(const struct search *search)
 {
 	for (size_t i = 0; i < search->count; i++) {
-		if (!search->is_placed[i] && search->batches[i]->writes)
+		if (must_be_placed(search, i))
 			return true;
 	}
 	return false;
@@ -228,30 +263,62 @@ static bool is_known_place(struct search *search, const char *state)
 	return false;
 }
 
+static bool go_on(struct search *search);
+
+/* As `fits` has it, and all behind it. */
+static bool place(struct search *search, size_t at, size_t level, bool fits_here)
+{
+	search->steps++;
+	if (!fits_here)
+		return false;
+	put_at_end(search, at);
+	if (go_on(search))
+		return true;
+	take_off(search, level);
+	return false;
+}
+
+/* What a batch of which an attempt is in doubt knew is in doubt too. */
+static bool place_doubtful(struct search *search, size_t at, size_t level)
+{
+	const struct doing *doing = &search->doings[at];
+	struct batch *batch = doing->batch;
+	unsigned users = users_with_news(batch);
+	for (unsigned unknown_users = 0;; unknown_users = (unknown_users - users) & users) {
+		return_to_level(level);
+		free(run(batch, doing->counted, unknown_users));
+		if (place(search, at, level, true))
+			return true;
+		if (unknown_users == users)
+			return false;
+	}
+}
+
+static bool place_next(struct search *search, size_t at, size_t level)
+{
+	struct batch *batch = search->doings[at].batch;
+	if (batch->doubt_count > 0)
+		return place_doubtful(search, at, level);
+	return_to_level(level);
+	return place(search, at, level, fits(batch));
+}
+
 /* The trial stands as after the order so far. */
 static bool go_on(struct search *search)
 {
 	mem_auto char *state = state_of_trial();
 	size_t placed = search->placed;
 	place_readers(search);
-	if (!has_writers_left(search))
-		return strcmp(state, search->state) == 0 &&
-			(!readers_too || search->placed == search->count);
+	if (!has_some_left(search) && strcmp(state, search->state) == 0)
+		return true;
 	if (search->steps >= STEPS_MAX || is_known_place(search, state))
 		return false;
 	size_t level = search->placed;
 	keep_level(level);
 	for (size_t i = 0; i < search->count; i++) {
-		if (search->is_placed[i] || !search->batches[i]->writes || !has_its_turn(search, i))
-			continue;
-		return_to_level(level);
-		search->steps++;
-		if (!fits(search->batches[i]))
-			continue;
-		put_at_end(search, i);
-		if (go_on(search))
+		if (!search->is_placed[i] && search->doings[i].writes && has_its_turn(search, i) &&
+			place_next(search, i, level))
 			return true;
-		take_off(search, level);
 	}
 	take_off(search, placed);
 	return false;
@@ -279,19 +346,23 @@ static void show_failure(const struct search *search)
 {
 	memory_copy(base, trial, nodes_site);
 	for (size_t i = 0; i < search->longest_count; i++) {
-		show("in order", search->longest[i]);
-		if (!fits(search->longest[i]))
+		const struct doing *doing = search->longest[i];
+		show(doing->is_doubt ? "in order, in doubt" : "in order", doing->batch);
+		if (doing->batch->doubt_count > 0)
+			free(run(doing->batch, doing->counted, 0));
+		else if (!fits(doing->batch))
 			abort();
 	}
 	for (size_t i = 0; i < search->count; i++) {
+		struct doing *doing = &search->doings[i];
 		bool is_placed = false;
 		for (size_t j = 0; j < search->longest_count; j++)
-			is_placed = is_placed || search->longest[j] == search->batches[i];
+			is_placed = is_placed || search->longest[j] == doing;
 		if (is_placed)
 			continue;
-		show("not in order", search->batches[i]);
+		show(doing->is_doubt ? "in doubt" : "not in order", doing->batch);
 		memory_copy(trial, saved, nodes_site);
-		mem_auto char *said = run(search->batches[i], 0);
+		mem_auto char *said = run(doing->batch, doing->counted, 0);
 		fprintf(stderr, "  would bring\n%s", said);
 		memory_copy(saved, trial, nodes_site);
 	}
@@ -300,28 +371,56 @@ static void show_failure(const struct search *search)
 		own, search->steps);
 }
 
+/* Returns how many there are. */
+static size_t list_doings(struct batch **batches, size_t count, struct doing **ret)
+{
+	struct doing *doings = mem_alloc_zero(count * (1 + DOUBTS_MAX), sizeof(*doings));
+	size_t length = 0;
+	for (; length < count; length++)
+		doings[length] = (struct doing){
+			.batch = batches[length],
+			.counted = &batches[length]->counted,
+			.writes = batches[length]->writes,
+			.began = batches[length]->began,
+			.committed = batches[length]->committed,
+		};
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < batches[i]->doubt_count; j++)
+			doings[length++] = (struct doing){
+				.batch = batches[i],
+				.counted = &batches[i]->doubts[j].counted,
+				.is_doubt = true,
+				.writes = true,
+				.began = batches[i]->doubts[j].began,
+			};
+	}
+	*ret = doings;
+	return length;
+}
+
 bool oracle_judges(struct batch **batches, size_t count, const char *state)
 {
-	mem_auto bool *is_placed = mem_alloc_zero(count, sizeof(bool));
-	mem_auto struct batch **order = mem_alloc_zero(count, sizeof(struct batch *));
-	mem_auto struct batch **longest = mem_alloc_zero(count, sizeof(struct batch *));
+	qsort(batches, count, sizeof(struct batch *), compare);
+	mem_auto struct doing *doings = NULL;
+	size_t length = list_doings(batches, count, &doings);
+	mem_auto bool *is_placed = mem_alloc_zero(length, sizeof(bool));
+	mem_auto struct doing **order = mem_alloc_zero(length, sizeof(struct doing *));
+	mem_auto struct doing **longest = mem_alloc_zero(length, sizeof(struct doing *));
 	struct search search = {
-		.batches = batches,
-		.count = count,
+		.doings = doings,
+		.count = length,
 		.state = state,
 		.is_placed = is_placed,
 		.order = order,
 		.longest = longest,
 		.dead = map_new((const uint8_t[16]){0}),
 	};
-	qsort(batches, count, sizeof(struct batch *), compare);
 	memory_copy(base, trial, nodes_site);
 	bool is_well = go_on(&search);
 	map_free(search.dead);
-	counts.batches += count;
 	counts.steps += search.steps;
-	for (size_t i = 0; i < count && is_well; i++)
-		counts.astray += !is_placed[i];
+	for (size_t i = 0; i < length && is_well; i++)
+		counts.astray += !is_placed[i] && !doings[i].is_doubt;
 	if (is_well)
 		memory_copy(trial, base, nodes_site);
 	else
@@ -329,14 +428,16 @@ bool oracle_judges(struct batch **batches, size_t count, const char *state)
 	return is_well;
 }
 
-void oracle_start(const struct registry_settings *of_nodes, bool places_readers)
+void oracle_start(const struct registry_settings *of_nodes, bool by_locks)
 {
-	readers_too = places_readers;
+	is_by_locks = by_locks;
 	settings = *of_nodes;
 	ops = memory_ops;
 	ops.find_suspended = find_suspended;
 	ops.begin = begin;
 	ops.put = put;
+	ops.census = census;
+	ops.find_expired = find_expired;
 	memory_ops.close(open_place(base));
 }
 

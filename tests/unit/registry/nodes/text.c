@@ -1,11 +1,16 @@
 #include "nodes.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
+#include "driver/failure.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define AWAY_MS (2 * CLOCK_MINUTE_MS)
 
 /* Lines that come in no order. */
 struct lines {
@@ -44,7 +49,7 @@ static char *taken(struct buf *text)
 	return copy;
 }
 
-static const char *hex(const struct registry_key *key)
+const char *text_of_key(const struct registry_key *key)
 {
 	static _Thread_local char text[2 * REGISTRY_KEY_SIZE + 1];
 	for (size_t i = 0; i < REGISTRY_KEY_SIZE; i++)
@@ -60,29 +65,30 @@ static char *line_of_match(const struct registry_match *match)
 		add_line(&hashes, mem_printf(" %s", match->hashes[i]));
 	struct buf text;
 	buf_init(&text);
-	mem_auto char *begin = mem_printf(
-		"\tmatch %s %s %.1s %s %s %d %d %d %lld reading %u own %d:", hex(&target->key),
-		target->user, target->token, target->account_id, target->topic, target->aps_version,
-		target->confirmed, target->inbox_only, (long long)target->renewed_ms,
-		match->reading, match->is_own);
+	mem_auto char *begin =
+		mem_printf("\tmatch %s %s %.1s %s %s %d %d %d %lld reading %u own %d:",
+			text_of_key(&target->key), target->user, target->token, target->account_id,
+			target->topic, target->aps_version, target->confirmed, target->inbox_only,
+			(long long)target->renewed_ms, match->reading, match->is_own);
 	buf_append_text(&text, begin);
 	append_sorted(&text, &hashes);
 	buf_append_text(&text, "\n");
 	return taken(&text);
 }
 
-static char *line_of_trace(const struct registry_trace *trace)
+static char *line_of_tombstone(const struct registry_tombstone *tombstone)
 {
-	return mem_printf("\ttrace %s %s %.1s %s %s %lld %lld %d %d %s %d\n", hex(&trace->key),
-		trace->user, trace->token, trace->account_id, trace->topic,
-		(long long)trace->renewed_ms, (long long)trace->at_ms, (int)trace->why,
-		trace->status, trace->reason, trace->is_back);
+	return mem_printf("\ttombstone %s %s %.1s %s %s %lld %lld %d %d %s %d\n",
+		text_of_key(&tombstone->key), tombstone->user, tombstone->token,
+		tombstone->account_id, tombstone->topic, (long long)tombstone->renewed_ms,
+		(long long)tombstone->at_ms, (int)tombstone->why, tombstone->status,
+		tombstone->reason, tombstone->is_back);
 }
 
 static char *line_of_subscription(
 	const struct registry_key *key, const struct registry_subscription *subscription)
 {
-	return mem_printf("\tsubscription %s %s = %s:%s %s\n", hex(key), subscription->name,
+	return mem_printf("\tsubscription %s %s = %s:%s %s\n", text_of_key(key), subscription->name,
 		subscription->owner, subscription->folder, subscription->hash);
 }
 
@@ -92,8 +98,8 @@ static void add_listing(struct lines *lines, const struct registry_listing *list
 		const struct registry_listed *listed = &listing->listed[i];
 		const struct push_target *target = listed->target;
 		add_line(lines,
-			mem_printf("\tlisted %s %lld %s %lld %lld %lld\n", hex(&target->key),
-				(long long)target->renewed_ms,
+			mem_printf("\tlisted %s %lld %s %lld %lld %lld\n",
+				text_of_key(&target->key), (long long)target->renewed_ms,
 				listed->stopped_reason ? listed->stopped_reason : "-",
 				(long long)listed->created_ms, (long long)listed->superseded_ms,
 				(long long)listed->suspended_ms));
@@ -111,14 +117,14 @@ static void append_results(struct buf *text, const struct registry_job *job)
 	for (size_t i = 0; i < job->match_count; i++)
 		add_line(&lines, line_of_match(&job->matches[i]));
 	for (size_t i = 0; i < job->gone_count; i++)
-		add_line(&lines, mem_printf("\tgone %s\n", hex(&job->gone[i])));
+		add_line(&lines, mem_printf("\tgone %s\n", text_of_key(&job->gone[i])));
 	for (size_t i = 0; i < job->effect_count; i++)
 		add_line(&lines,
 			mem_printf("\teffect %d %s %s\n", (int)job->effects[i].kind,
-				hex(&job->effects[i].key), job->effects[i].hash));
+				text_of_key(&job->effects[i].key), job->effects[i].hash));
 	add_listing(&lines, job->listing);
-	for (size_t i = 0; job->traces && i < job->traces->count; i++)
-		add_line(&lines, line_of_trace(&job->traces->traces[i]));
+	for (size_t i = 0; job->tombstones && i < job->tombstones->count; i++)
+		add_line(&lines, line_of_tombstone(&job->tombstones->tombstones[i]));
 	mem_auto char *flags = mem_printf(
 		"kind %d: status %d new %d changed %d stale %d again %d double %d imported %d "
 		"elsewhere %d kept %llu moved %lld totals %llu %llu %llu %llu %llu\n",
@@ -143,8 +149,8 @@ static char *line_of_row(const struct registry_row *row)
 {
 	return mem_printf("registration %s %s %.1s %s %s %s %d %d %d %d created %lld renewed %lld"
 			  " suspended %lld superseded %lld stopped %s\n",
-		hex(&row->key), row->user, row->token, row->account_id, row->topic, row->subtopic,
-		row->aps_version, row->confirmed, row->inbox_only, row->is_nudged,
+		text_of_key(&row->key), row->user, row->token, row->account_id, row->topic,
+		row->subtopic, row->aps_version, row->confirmed, row->inbox_only, row->is_nudged,
 		(long long)row->created_ms, (long long)row->renewed_ms,
 		(long long)row->suspended_ms, (long long)row->superseded_ms,
 		or_dash(row->stopped_reason));
@@ -227,26 +233,54 @@ static void on_subscription(
 	add_line(&dump->lines, line_of_subscription(&dump->keys[index], subscription));
 }
 
-static void on_trace(void *ctx, const struct registry_trace *trace)
+static void on_tombstone(void *ctx, const struct registry_tombstone *tombstone)
 {
 	struct dump *dump = ctx;
-	add_line(&dump->lines, line_of_trace(trace));
+	add_line(&dump->lines, line_of_tombstone(tombstone));
+}
+
+static int read_site(
+	struct registry_db *db, struct dump *dump, struct registry_round *round, struct err *err)
+{
+	const struct registry_ops *ops = db->ops;
+	const struct registry_key none = {{0}};
+	int failed = ops->begin(db, REGISTRY_READS, err);
+	if (!failed)
+		failed = ops->load_round(db, round, err);
+	if (!failed)
+		failed = ops->list(db, "", &none, SIZE_MAX / 4, on_row, dump, err);
+	if (!failed)
+		failed = ops->load_lists(
+			db, dump->keys, dump->key_count, on_subscription, dump, err);
+	if (!failed)
+		failed = ops->list_tombstones(db, NULL, 0, SIZE_MAX / 4, on_tombstone, dump, err);
+	return failed ? failed : ops->commit(db, err);
+}
+
+static void forget(struct dump *dump)
+{
+	for (size_t i = 0; i < dump->lines.count; i++)
+		free(dump->lines.lines[i]);
+	free(dump->lines.lines);
+	free(dump->keys);
+	*dump = (struct dump){0};
 }
 
 char *text_of_site(struct registry_db *db)
 {
-	const struct registry_ops *ops = db->ops;
 	struct dump dump = {0};
 	struct err err = {"no text"};
 	struct registry_round round = {0};
-	const struct registry_key none = {{0}};
-	if (ops->begin(db, REGISTRY_READS, &err) || ops->load_round(db, &round, &err) ||
-		ops->list(db, "", &none, SIZE_MAX / 4, on_row, &dump, &err) ||
-		ops->load_lists(db, dump.keys, dump.key_count, on_subscription, &dump, &err) ||
-		ops->list_traces(db, NULL, 0, SIZE_MAX / 4, on_trace, &dump, &err) ||
-		ops->commit(db, &err)) {
-		fprintf(stderr, "cannot read the site: %s\n", err.text);
-		exit(1);
+	int64_t until_ms = clock_monotonic_ms() + AWAY_MS;
+	int failed;
+	while ((failed = read_site(db, &dump, &round, &err))) {
+		db->ops->rollback(db);
+		if (failure_of(failed) != FAILURE_AWAY || clock_monotonic_ms() > until_ms) {
+			fprintf(stderr, "cannot read the site: %s\n", err.text);
+			exit(1);
+		}
+		forget(&dump);
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 	}
 	struct buf text;
 	buf_init(&text);
@@ -255,6 +289,6 @@ char *text_of_site(struct registry_db *db)
 		(unsigned long long)round.tidied_count);
 	buf_append_text(&text, begin);
 	append_sorted(&text, &dump.lines);
-	free(dump.keys);
+	forget(&dump);
 	return taken(&text);
 }

@@ -36,7 +36,7 @@ static void describe(const struct model_registration *registration)
 		registration->is_inbox_only ? ", INBOX only" : "",
 		(long long)ago(registration->altered_ms), (long long)ago(registration->left_ms),
 		(long long)ago(registration->answered_ms), registration->is_flying ? ", flies" : "",
-		registration->was_told ? ", told" : "",
+		registration->was_settled ? ", settled" : "",
 		registration->has_grown ? ", grew since" : "",
 		registration->was_dropped ? ", dropped since" : "",
 		(long long)-ago(registration->excused_until_ms),
@@ -101,6 +101,11 @@ void judge_excuse(int64_t ms)
 		excused_until_ms = until_ms;
 }
 
+void judge_registry_opened(int64_t started_unix_ms)
+{
+	model_opened(started_unix_ms);
+}
+
 void judge_died(bool is_crash)
 {
 	is_up = false;
@@ -117,8 +122,8 @@ void judge_started(void)
 	judge_state.life++;
 	judge_events_started();
 	judge_flights_started();
-	/* Due times from disk may lie so far ahead. */
-	judge_excuse(5 * CLOCK_MINUTE_MS + 2 * LIFE_LATER_DELAY_MS);
+	/* Due times from disk may be this far ahead. */
+	judge_excuse(5 * CLOCK_MINUTE_MS + 2 * LIFE_DEFERRED_DELAY_MS);
 }
 
 static int64_t later(int64_t a, int64_t b)
@@ -141,12 +146,12 @@ void judge_look(void)
 			later(later(open_ms, excused_until_ms), registration->excused_until_ms);
 		for (unsigned i = 0; i < registration->name_count; i++) {
 			const struct model_name *name = &registration->names[i];
-			/* After an outage what is overdue is spread over deferred_delay. */
+			/* After an outage overdue pushes are spread over deferred_delay. */
 			int64_t by_ms = later(from_ms, name->due_ms) +
-				(from_ms > name->due_ms ? LIFE_LATER_DELAY_MS : 0);
+				(from_ms > name->due_ms ? LIFE_DEFERRED_DELAY_MS : 0);
 			judge_rule(!name->changed || name->due_ms == INT64_MAX ||
 					now_ms <= by_ms + SLACK_MS,
-				"what is due leaves: now at once, later within twice "
+				"due news leaves: urgent news at once, deferred news within twice "
 				"deferred_delay");
 		}
 	}
@@ -160,9 +165,9 @@ unsigned judge_owed(void)
 	return judge_events_owed() + judge_changes_owed();
 }
 
-uint64_t judge_told(void)
+uint64_t judge_accepted(void)
 {
-	return judge_state.told;
+	return judge_state.accepted;
 }
 
 uint64_t judge_pushes(void)

@@ -10,8 +10,8 @@
  *  - acknowledged events are on disk; events that mailpush-notify kept count as acknowledged, and
  * their files go when their effects are on disk;
  *  - one push of a registration is in flight at most, one waits at most;
- *  - two pushes to a registration are min_interval apart, the same one again aside, over a restart
- *    if something waited then;
+ *  - two pushes to a registration are min_interval apart, except when the same one is sent again,
+ * over a restart if something waited then;
  *  - an accepted push ends a hold;
  *  - an apns-id belongs to one set of hashes, is on disk before the push leaves, and stays while
  * that set does not grow, also over crashes;
@@ -35,21 +35,21 @@
 enum reason {
 	REASON_FORGOTTEN,  /* Apple's answer: the token is gone */
 	REASON_STOPPED,	   /* Apple's answer: another topic's */
-	REASON_SUPERSEDED, /* a newer account id of the device */
-	REASON_EVICTED,	   /* one too many of the user's */
+	REASON_SUPERSEDED, /* the device has a newer account id */
+	REASON_EVICTED,	   /* the user has too many */
 	REASON_EXPIRED,
-	REASON_OVERSLEPT, /* its account was deleted */
-	REASON_UNLISTED,  /* the phone does not watch the mailbox any more */
+	REASON_SUSPENDED, /* its account was deleted */
+	REASON_UNLISTED,  /* the phone no longer subscribes to the mailbox */
 	REASON_DROPPED,	  /* Apple calls the push malformed */
-	REASON_GIVEN_UP,  /* trouble of its token for a day */
-	REASON_UNSAFE,	  /* not acknowledged, and the daemon died */
+	REASON_GIVEN_UP,  /* its token was in trouble for a day */
+	REASON_UNSAFE,	  /* it was not acknowledged, and the daemon died */
 	REASONS
 };
 
 struct judge_event {
 	uint64_t number; /* of all that happens; also names the event in its JSON (`user`) */
 	enum { JUDGE_IGNORED, JUDGE_NEWS, JUDGE_REGISTRATION, JUDGE_MAILBOX } what;
-	bool is_urgent;	   /* NEWS: told at once */
+	bool is_urgent;	   /* NEWS: pushed at once */
 	bool is_request;   /* somebody waits for OK */
 	bool is_kept;	   /* in the spool folder */
 	const char *owner; /* NEWS */
@@ -66,33 +66,36 @@ void judge_rule(bool holds, const char *text);
 
 /* Numbers all that happens. */
 uint64_t judge_next(void);
-/* The event goes to the daemon now. */
+/* The event is given to the daemon. */
 void judge_sent(const struct judge_event *event);
 void judge_acked(uint64_t number);
 void judge_refused(uint64_t number);
-/* The daemon has it from the spool folder now; again, perhaps, after a crash. */
+/* The daemon has taken it from the spool folder; after a crash perhaps again. */
 void judge_taken(uint64_t number);
 /* The daemon no longer needs its file in the spool folder. */
 void judge_done(uint64_t number);
 
-/* The registry has committed a batch, and the daemon does not know it. */
+/* By the daemon that started then. */
+void judge_registry_opened(int64_t started_unix_ms);
+/* The registry has committed a batch; the daemon does not know yet. */
 void judge_registry(const struct job_list *batch, int64_t now_unix_ms);
-/* It has, but reports a failure: the batch will be done again, and nobody learns what it did now.
- */
+/* The same, but the registry reports a failure: the batch is done again, and its result is lost. */
 void judge_unanswered(const struct job_list *batch, int64_t now_unix_ms);
+/* The registry has refused it: what it brought is owed again when the daemon starts anew. */
+void judge_set_aside(const struct registry_job *job);
 void judge_takeoff(const struct sender_push *push);
 void judge_answered(const struct sender_push *push, const struct apns_answer *answer,
 	enum apple_meaning meaning);
 
 void judge_died(bool is_crash);
 void judge_started(void);
-/* Something takes so long: nothing is late for that. */
+/* Something takes `ms`: pushes may be late by that. */
 void judge_excuse(int64_t ms);
-/* Now and then: is anything late? */
+/* Checks that nothing is late. */
 void judge_look(void);
 /* Acknowledged changes that are pending. */
 unsigned judge_owed(void);
-uint64_t judge_told(void);
+uint64_t judge_accepted(void);
 uint64_t judge_pushes(void);
 /* Changes that were not pushed for that reason, and registrations that ended for it. */
 uint64_t judge_reasons(enum reason reason);

@@ -1,5 +1,5 @@
 /*
- * Of judge.h: what is to be told, by what the registry did.
+ * Part of judge.h: which changes must be pushed, by what the registry did.
  */
 #include "judge_inner.h"
 
@@ -9,17 +9,17 @@
 
 #include <string.h>
 
-#define RECENT_MS CLOCK_HOUR_MS /* told so long ago it may not be on disk yet: the disk hung */
+#define RECENT_MS CLOCK_HOUR_MS /* a push of that age may not be on disk yet if the disk hung */
 
 static void on_changed(
 	const struct registry_job *job, struct model_registration *registration, const char *hash)
 {
 	struct model_name *name = model_name(registration, hash);
 	bool is_urgent = job->kind == REGISTRY_NEWS && job->event->kind == EVENT_MESSAGE_NEW;
-	int64_t due_ms = virtual_now_ms() + (is_urgent ? 0 : 2 * LIFE_LATER_DELAY_MS);
-	/* Whether the daemon still had it after a crash is not known. */
+	int64_t due_ms = virtual_now_ms() + (is_urgent ? 0 : 2 * LIFE_DEFERRED_DELAY_MS);
+	/* After a crash it is unknown whether the daemon still has the news. */
 	bool is_uncertain = name->changed && name->due_ms == INT64_MAX;
-	/* A clock that was put back makes older what waits already. */
+	/* When the clock is set back, pending news becomes older. */
 	if (!name->changed)
 		name->since_ms = virtual_now_ms();
 	if (!name->changed || due_ms < name->due_ms)
@@ -32,39 +32,39 @@ static void on_changed(
 	judge_events_changed(registration, hash, name->changed);
 }
 
-/* Nothing of it is to be told any more; what the disk still says it may say after a crash. */
+/* Its news need not be pushed any more.  After a crash news that is still on disk may be. */
 static void forgive(
 	struct model_registration *registration, struct model_name *name, enum reason reason)
 {
 	if (name->owed)
 		judge_state.reasons[reason]++;
 	if (name->changed) {
-		name->told_ms = virtual_now_ms();
+		name->pushed_ms = virtual_now_ms();
 		registration->was_dropped = true;
 	}
 	name->owed = 0;
-	if (model_is_told())
+	if (model_is_reported())
 		name->changed = 0;
 	name->forgiven = judge_next();
 	name->due_ms = INT64_MAX;
 }
 
-/* A phone that registers after its token was doubted wants to be pushed to. */
+/* A phone that registers after Apple rejected its token wants pushes. */
 static void on_renewed(struct model_registration *registration)
 {
 	registration->renewed = judge_next();
 	if (!registration->is_doubted)
 		return;
 	registration->calm_until_ms = 0;
-	/* A bad token may be held instead, and a daemon that has started since knows no more why
-	   it waits. */
+	/* A bad token may cause a hold instead, and after a restart the daemon does not know why
+	   the push waits. */
 	if (!registration->is_bad && registration->life == judge_state.life &&
 		!registration->is_flying)
 		registration->excused_until_ms = virtual_now_ms() + LIFE_MIN_INTERVAL_MS;
 }
 
-/* What waited for it is due; a daemon that died meanwhile finds that out by tidying. */
-static void on_woken(struct model_registration *registration)
+/* Its news is due.  A daemon that died meanwhile finds that out in its housekeeping. */
+static void on_resumed(struct model_registration *registration)
 {
 	int64_t until_ms = virtual_now_ms() + LIFE_MIN_INTERVAL_MS;
 	if (registration->excused_until_ms < until_ms)
@@ -83,18 +83,18 @@ static void on_gone(struct model_registration *registration, enum reason reason)
 static void on_unlisted(struct model_registration *registration, const char *hash)
 {
 	forgive(registration, model_name(registration, hash), REASON_UNLISTED);
-	/* The row may go with the last of it. */
+	/* The row may go with the last news. */
 	registration->was_dropped = true;
 }
 
-/* What no acknowledgement stands for may be lost; what was told may be told again. */
+/* News that was not acknowledged may be lost; pushed news may be pushed again. */
 static void unsettle(struct model_name *name)
 {
 	if (name->changed && !name->owed) {
 		name->due_ms = INT64_MAX;
 		judge_state.reasons[REASON_UNSAFE]++;
 	}
-	if (!name->changed && name->told_ms && virtual_now_ms() - name->told_ms < RECENT_MS)
+	if (!name->changed && name->pushed_ms && virtual_now_ms() - name->pushed_ms < RECENT_MS)
 		name->changed = judge_next();
 }
 
@@ -123,7 +123,7 @@ unsigned judge_changes_owed(void)
 	unsigned owed = 0;
 	size_t position = 0;
 	for (struct model_registration *registration; (registration = model_next(&position));) {
-		/* What waits for who sleeps waits on. */
+		/* News of suspended registrations stays. */
 		for (unsigned i = 0; !registration->suspended_ms && i < registration->name_count;
 			i++)
 			owed += registration->names[i].owed != 0;
@@ -137,7 +137,7 @@ void judge_changes_begin(void)
 		.gone = on_gone,
 		.unlisted = on_unlisted,
 		.renewed = on_renewed,
-		.resumed = on_woken,
+		.resumed = on_resumed,
 		.done = judge_events_job};
 	model_begin(&callbacks);
 }

@@ -1,5 +1,5 @@
 /*
- * Of judge.h: the events, and what becomes of each.
+ * Part of judge.h: the events, and what follows from each.
  */
 #include "judge_inner.h"
 
@@ -14,12 +14,13 @@
 struct event {
 	struct event *next;
 	struct judge_event of; /* its strings are ours */
-	uint64_t order;	       /* its place among all that the daemon took in, in this life */
+	uint64_t order;	       /* its place among all events of this life */
 	bool is_acked;
 	bool is_done; /* with its file */
 	bool is_refused;
 	bool is_processed;
-	struct told {
+	bool is_set_aside; /* the registry has refused it, in this life */
+	struct change {
 		struct model_registration *registration;
 		char hash[MAILBOX_HASH_SIZE];
 		uint64_t changed;
@@ -29,8 +30,8 @@ struct event {
 
 static struct event *events; /* in order */
 static struct event **events_end = &events;
-static uint64_t newest_news; /* that was matched in this life */
-static struct told *changes; /* that the job at hand led to */
+static uint64_t newest_news;   /* the last that was matched in this life */
+static struct change *changes; /* of the current job */
 static size_t change_count;
 
 static void free_event(struct event *event)
@@ -78,26 +79,26 @@ void judge_sent(const struct judge_event *sent)
 		unlink_event(event);
 }
 
-/* It is acknowledged: from now on a push is owed that left after it. */
+/* It is acknowledged: a push that leaves later is owed from now on. */
 static void owe(struct model_registration *registration, const char *hash, uint64_t event)
 {
 	struct model_name *name = model_name(registration, hash);
 	if (!registration->exists || registration->is_stopped || !name->changed ||
-		name->told > event || name->owed >= event)
+		name->pushed > event || name->owed >= event)
 		return;
 	name->owed = event;
 }
 
-static void check_durable(const struct event *event, const struct told *target)
+static void check_durable(const struct event *event, const struct change *target)
 {
 	struct model_registration *registration = target->registration;
 	const struct model_name *name = model_name(registration, target->hash);
 	if (!registration->exists || registration->is_stopped || !name->changed ||
-		name->forgiven > target->changed || name->told > event->order)
+		name->forgiven > target->changed || name->pushed > event->order)
 		return;
 	judge_rule(
 		disk_has_news(&registration->key, target->hash) || disk_has_parked(event->of.trace),
-		"what is acknowledged is on disk");
+		"an acknowledged change is on disk");
 }
 
 void judge_acked(uint64_t which)
@@ -184,7 +185,7 @@ static uint64_t number_of(const struct registry_job *job)
 	return strtoull(job->event->user + 1, NULL, 10);
 }
 
-/* One that was done before comes again. */
+/* An event that was done before comes again. */
 static uint64_t order_of(uint64_t which)
 {
 	const struct event *event = find_event(which);
@@ -192,12 +193,12 @@ static uint64_t order_of(uint64_t which)
 	return event ? event->order : again ? again : which;
 }
 
-/* `came`: the job's place; its own event may be gone by now. */
+/* `came`: the job's place, as its event may be gone. */
 static bool is_meant(const struct event *event, const struct registry_job *job, uint64_t came)
 {
-	if (event->is_processed)
+	if (event->is_processed || event->is_set_aside)
 		return false;
-	/* A file that was not taken in yet, unless it was parked in an earlier life. */
+	/* A file that was not taken in yet, except one that was parked in an earlier life. */
 	if (event->of.is_kept && event->order == event->of.number &&
 		!disk_has_parked(event->of.trace))
 		return false;
@@ -225,7 +226,7 @@ static bool is_meant(const struct event *event, const struct registry_job *job, 
 	return false;
 }
 
-/* Deletes and renames are barriers: news that came later must not be matched before. */
+/* Deletes and renames are barriers: later news must not be matched before them. */
 static void check_order(const struct registry_job *job)
 {
 	bool is_news = job->kind == REGISTRY_NEWS;
@@ -256,36 +257,45 @@ static void process(struct event *event)
 	unlink_event(event);
 }
 
-/* Of registrations each is a job of its own: they are done in the order in which they came. */
-static void process_first(const struct registry_job *job)
+/* Of all that are meant; a registration is a job of its own, and they are done in the order of
+   their events. */
+static void for_those_meant(const struct registry_job *job, void (*follow)(struct event *event))
 {
+	uint64_t came = job->kind == REGISTRY_NEWS ? order_of(number_of(job)) : UINT64_MAX;
 	struct event *first = NULL;
-	for (struct event *event = events; event; event = event->next) {
-		if (is_meant(event, job, UINT64_MAX) && (!first || event->order < first->order))
+	for (struct event *event = events; event;) {
+		struct event *next = event->next;
+		bool is_it = is_meant(event, job, came);
+		if (is_it && job->kind != REGISTRY_REGISTER)
+			follow(event);
+		else if (is_it && (!first || event->order < first->order))
 			first = event;
+		event = next;
 	}
 	if (first)
-		process(first);
+		follow(first);
+}
+
+static void set_aside(struct event *event)
+{
+	event->is_set_aside = true;
+}
+
+void judge_set_aside(const struct registry_job *job)
+{
+	for_those_meant(job, set_aside);
 }
 
 void judge_events_job(const struct registry_job *job)
 {
 	check_order(job);
-	/* A push that the verdict did not settle waits from now on. */
+	/* A push that the verdict did not settle is pending from now on. */
 	struct model_registration *pushed_to = job->target ? model_find(&job->target->key) : NULL;
 	if (pushed_to)
 		pushed_to->excused_until_ms = virtual_now_ms() +
 			(pushed_to->renewed > pushed_to->left ? LIFE_MIN_INTERVAL_MS
 							      : JUDGE_RETRY_MAX_MS);
-	if (job->kind == REGISTRY_REGISTER)
-		process_first(job);
-	uint64_t came = job->kind == REGISTRY_NEWS ? order_of(number_of(job)) : UINT64_MAX;
-	for (struct event *event = events; job->kind != REGISTRY_REGISTER && event;) {
-		struct event *next = event->next;
-		if (is_meant(event, job, came))
-			process(event);
-		event = next;
-	}
+	for_those_meant(job, process);
 	change_count = 0;
 }
 
@@ -294,8 +304,9 @@ void judge_events_died(void)
 	for (struct event *event = events; event;) {
 		struct event *next = event->next;
 		event->order = event->of.number;
-		/* What is not done with is taken in again. */
+		/* Files that are not done are taken in again. */
 		event->is_processed = false;
+		event->is_set_aside = false;
 		event->target_count = 0;
 		free(mem_steal(event->targets));
 		if (!event->is_acked)

@@ -1,5 +1,5 @@
 /*
- * Of judge.h: pushes that leave, and their answers.
+ * Part of judge.h: pushes that leave, and their answers.
  */
 #include "judge_inner.h"
 
@@ -39,7 +39,8 @@ static void check_content(struct model_registration *registration, const struct 
 	judge_rule(!is_certain || registration->exists,
 		"nothing is pushed to a registration that is gone");
 	judge_rule(!is_certain || !registration->suspended_ms,
-		"nothing is pushed to a registration whose owner was deleted, until he wakes");
+		"nothing is pushed to a registration whose account was deleted, until it is "
+		"resumed");
 	judge_rule(!is_certain || !registration->is_stopped,
 		"nothing is pushed to a registration that is stopped");
 	judge_rule(!registration->is_condemned || registration->exists ||
@@ -49,7 +50,7 @@ static void check_content(struct model_registration *registration, const struct 
 		return;
 	bool is_plain = registration->version == 1 || registration->is_inbox_only;
 	judge_rule(!is_certain || payload->is_plain == is_plain,
-		"the plain payload goes to who understands no other");
+		"the plain payload goes to phones that understand no other");
 	judge_rule(!payload->is_plain || model_count_changed(registration) > 0,
 		"a push has a cause that the registration may know");
 	for (unsigned i = 0; i < payload->hash_count; i++)
@@ -63,18 +64,18 @@ static void check_apns_id(const struct model_registration *registration,
 	if (!registration->left || registration->is_unsure)
 		return;
 	if (memcmp(registration->apns_id, push->apns_id, sizeof(push->apns_id)) != 0) {
-		judge_rule(registration->was_told || registration->has_grown ||
+		judge_rule(registration->was_settled || registration->has_grown ||
 				registration->was_dropped,
 			"an apns-id is kept until the set of hashes grows");
 		bool is_known = registration->life == judge_state.life ||
-			(registration->was_told && registration->has_waited &&
+			(registration->was_settled && registration->has_waited &&
 				!judge_has_crashed_since(registration->left_ms));
 		judge_rule(!is_known || registration->jumps != virtual_jumps() ||
 				virtual_now_ms() - registration->left_ms >= LIFE_MIN_INTERVAL_MS,
 			"two pushes to a registration are min_interval apart");
 		return;
 	}
-	judge_rule(!registration->was_told || judge_has_crashed_since(registration->answered_ms),
+	judge_rule(!registration->was_settled || judge_has_crashed_since(registration->answered_ms),
 		"an apns-id that was taken is not used again");
 	for (unsigned i = 0; i < payload->hash_count && !registration->was_plain; i++)
 		judge_rule(model_has_left_with(registration, payload->hashes[i]),
@@ -89,7 +90,7 @@ static void take_off(struct model_registration *registration, const struct paylo
 	memcpy(registration->apns_id, push->apns_id, sizeof(push->apns_id));
 	registration->is_flying = true;
 	registration->push = push;
-	registration->was_told = registration->is_unsure = false;
+	registration->was_settled = registration->is_unsure = false;
 	registration->was_dropped = registration->has_grown = false;
 	registration->left = judge_next();
 	registration->left_ms = virtual_now_ms();
@@ -117,7 +118,7 @@ void judge_takeoff(const struct sender_push *push)
 	judge_state.about = registration;
 	judge_rule(!registration->is_flying, "one push of a registration is in flight at most");
 	check_rate();
-	/* With all that was to be told dropped, what comes then is another matter. */
+	/* When all pending news was dropped, a push for newer news need not wait. */
 	judge_rule(registration->life != judge_state.life || registration->was_dropped ||
 			virtual_now_ms() >= registration->calm_until_ms,
 		"a token that Apple does not want, or throttles, is left alone for a while");
@@ -140,16 +141,16 @@ static void settle(struct model_registration *registration, enum apple_meaning m
 		}
 		if (name->owed && name->owed < registration->left) {
 			name->owed = 0;
-			judge_state.told += meaning == APPLE_TOLD;
+			judge_state.accepted += meaning == APPLE_ACCEPTED;
 			judge_state.reasons[REASON_DROPPED] += meaning == APPLE_DROPPED;
 		}
-		name->told = registration->left;
-		name->told_ms = virtual_now_ms();
+		name->pushed = registration->left;
+		name->pushed_ms = virtual_now_ms();
 	}
-	registration->was_told = true;
+	registration->was_settled = true;
 }
 
-/* After a day of trouble with the token alone it may be given up; it may be seen later. */
+/* After a day of trouble with its token alone a push may be given up; the judge may see it late. */
 static void may_give_up(struct model_registration *registration)
 {
 	int64_t before_ms = virtual_now_ms() - CLOCK_DAY_MS;
@@ -171,19 +172,19 @@ static void may_give_up(struct model_registration *registration)
 	}
 }
 
-/* As long as Apple says, or five minutes when a token is doubted. */
+/* As long as Apple says, or five minutes after a doubtful token. */
 static void calm(struct model_registration *registration, const struct apns_answer *answer,
 	enum apple_meaning meaning)
 {
 	registration->calm_until_ms = 0;
 	registration->is_doubted = registration->is_bad = false;
-	/* Something else leaves when this flight's news was given up, or the registration went. */
+	/* Another push may leave when this one's news was given up or the registration went. */
 	if (!registration->exists || registration->was_dropped || registration->is_unsure)
 		return;
 	bool is_doubted = meaning == APPLE_GONE || meaning == APPLE_BAD;
 	registration->is_doubted = is_doubted;
 	registration->is_bad = meaning == APPLE_BAD;
-	/* A phone that registered since wants to be pushed to. */
+	/* A phone that has registered since wants pushes. */
 	if (is_doubted && registration->renewed < registration->left)
 		registration->calm_until_ms = virtual_now_ms() + JUDGE_RETRY_MAX_MS;
 	else if (meaning == APPLE_THROTTLED && answer->retry_after_ms > 0)
@@ -196,7 +197,7 @@ static struct model_registration *find_flying(const struct sender_push *push)
 	struct model_registration *registration = model_next(&position);
 	while (registration && !(registration->is_flying && registration->push == push))
 		registration = model_next(&position);
-	judge_rule(registration, "what is answered has left");
+	judge_rule(registration, "an answered push has left");
 	return registration;
 }
 
@@ -207,7 +208,7 @@ void judge_answered(const struct sender_push *push, const struct apns_answer *an
 	int64_t wait_ms = JUDGE_RETRY_MAX_MS;
 	registration->is_flying = false;
 	registration->answered_ms = virtual_now_ms();
-	if (meaning == APPLE_TOLD || meaning == APPLE_DROPPED) {
+	if (meaning == APPLE_ACCEPTED || meaning == APPLE_DROPPED) {
 		settle(registration, meaning);
 		wait_ms = LIFE_MIN_INTERVAL_MS;
 	} else {

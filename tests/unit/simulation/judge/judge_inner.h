@@ -14,26 +14,26 @@
 #define JUDGE_RETRY_MAX_MS (5 * CLOCK_MINUTE_MS)
 
 struct judge_state {
-	const struct model_registration *about; /* that is being judged, or NULL */
+	const struct model_registration *about; /* the one that is judged now, or NULL */
 	unsigned life;				/* the daemon's, counted */
 	int64_t last_crash_ms;
-	uint64_t pushes, told;
+	uint64_t pushes, accepted;
 	uint64_t reasons[REASONS], gone[REASONS];
 };
 extern struct judge_state judge_state;
 
 bool judge_has_crashed_since(int64_t ms);
 
-/* judge_events.c: a job of the registry, once what it changed was told. */
+/* judge_events.c: a job of the registry, after judge_events_changed for its changes. */
 void judge_events_job(const struct registry_job *job);
-/* What the job at hand led to. */
+/* A change by the current job. */
 void judge_events_changed(
 	struct model_registration *registration, const char *hash, uint64_t changed);
 void judge_events_died(void);
 void judge_events_started(void);
-/* A datagram that was shed leaves no trace. */
+/* A datagram that was dropped leaves no trace. */
 void judge_events_forget(uint64_t before);
-/* Those that were acknowledged, and nothing followed yet. */
+/* Acknowledged events from which nothing has followed yet. */
 unsigned judge_events_owed(void);
 void judge_events_end(void);
 

@@ -15,11 +15,12 @@
 static struct model_registration **all;
 static size_t all_count;
 static struct model_callbacks callbacks;
-static int64_t now_ms;	 /* Unix, of the batch */
-static int64_t wrong_ms; /* what is later is from a wrong clock */
+static int64_t now_ms;	   /* Unix, of the batch */
+static int64_t wrong_ms;   /* a later time is from a wrong clock */
+static int64_t started_ms; /* Unix, of the daemon */
 static uint64_t batch_number;
-static bool is_told;
-/* In attempts whose answer was lost: the attempt that has one must say so. */
+static bool is_reported;
+/* What attempts without an answer took: the attempt with an answer must report it. */
 static struct taken {
 	const struct registry_job *job;
 	struct model_registration *registration;
@@ -128,7 +129,7 @@ static bool is_of(const struct model_registration *registration, const char *use
 static void alter(struct model_registration *registration)
 {
 	registration->altered_ms = virtual_now_ms();
-	registration->is_unknown = !is_told;
+	registration->is_unknown = !is_reported;
 }
 
 static void go(struct model_registration *registration, enum reason reason)
@@ -161,7 +162,7 @@ static bool was_taken(const struct registry_job *job, const struct model_registr
 
 static void take(const struct registry_job *job, struct model_registration *registration)
 {
-	if (is_told || was_taken(job, registration))
+	if (is_reported || was_taken(job, registration))
 		return;
 	taken = mem_realloc_array(taken, taken_count + 1, sizeof(*taken));
 	taken[taken_count++] = (struct taken){job, registration};
@@ -181,7 +182,7 @@ static void tell_taken(const struct registry_job *job)
 	}
 }
 
-bool model_sleeps(const char *owner)
+bool model_is_suspended(const char *owner)
 {
 	for (size_t i = 0; i < all_count; i++) {
 		if (is_of(all[i], owner) && all[i]->suspended_ms)
@@ -190,7 +191,7 @@ bool model_sleeps(const char *owner)
 	return false;
 }
 
-/* News. */
+/* News is matched. */
 
 static void wake(const char *user, int64_t at_ms)
 {
@@ -214,7 +215,7 @@ static bool believes(const struct registry_job *job, unsigned i)
 	return model_believes(job->event, job->event->at, job->event->readings, i);
 }
 
-static void wake_for(const struct registry_job *job)
+static void resume_for(const struct registry_job *job)
 {
 	for (unsigned i = 0; i < job->event->readings; i++) {
 		if (believes(job, i))
@@ -250,11 +251,11 @@ static bool is_plain_news(const struct registry_job *job)
 
 static void follow_news(const struct registry_job *job)
 {
-	for (unsigned i = 0; is_told && i < job->event->readings; i++)
+	for (unsigned i = 0; is_reported && i < job->event->readings; i++)
 		follow_reading(job, i);
 }
 
-/* Registrations. */
+/* Phones register. */
 
 static struct model_registration *add(const struct registry_job *job)
 {
@@ -324,7 +325,7 @@ static unsigned count_of(
 	return count;
 }
 
-/* Which of the rules took this one when `self` registered?  False: none. */
+/* Which rule removed this one when `self` registered?  False: none. */
 static bool may_go(const struct model_registration *self, const struct model_registration *gone,
 	int64_t at_ms, enum reason *ret)
 {
@@ -372,11 +373,12 @@ static void follow_registration(const struct registry_job *job)
 	bool list_changed = !is_new && !is_same_list(self, job);
 	judge_rule(job->is_new == is_new, "a registration is new when it is");
 	judge_rule(job->list_changed == list_changed, "a list has changed when it has");
-	bool is_again = !is_new && job->may_be_done && at_ms == self->renewed_ms &&
-		self->renewed_in != batch_number;
+	bool is_once = self->created_ms == self->renewed_ms && self->renewed_ms < started_ms;
+	bool is_again = !is_new && self->renewed_in != batch_number &&
+		((job->may_be_done && at_ms == self->renewed_ms) || is_once);
 	judge_rule(job->is_again == is_again, "a registration is done again when it is");
 	judge_rule(!self->is_unknown || is_new || at_ms != self->renewed_ms || is_again,
-		"a registration of which the daemon was not told is done again");
+		"a registration whose result was lost is done again");
 	renew(self, job);
 	wake(self->user, at_ms);
 	for (size_t i = 0; i < job->gone_count; i++) {
@@ -394,12 +396,12 @@ static void follow_registration(const struct registry_job *job)
 	int64_t oldest_ms;
 	judge_rule(count_of(self->user, &oldest_ms, NULL) <= LIFE_PER_USER,
 		"a user has so many registrations at most");
-	bool is_news = is_told && (is_new || list_changed || is_again);
+	bool is_news = is_reported && (is_new || list_changed || is_again);
 	for (size_t i = 0; is_news && i < self->list_count; i++)
 		callbacks.changed(job, self, self->list[i].hash);
 }
 
-/* Deletes and renames. */
+/* Mailboxes are deleted and renamed. */
 
 static bool is_at_or_below(const char *folder, const char *parent)
 {
@@ -479,12 +481,29 @@ static const struct mailbox *place_within(const struct mail_event *event, const 
 	return &event->at[0];
 }
 
-/* What subscribes to where it was follows it, before it is matched. */
+/* Did a phone that registered before name the place? */
+static bool was_named(const struct mailbox *place, int64_t before_ms)
+{
+	for (size_t i = 0; i < all_count; i++) {
+		if (!all[i]->exists || all[i]->is_stopped || all[i]->renewed_ms >= before_ms)
+			continue;
+		for (size_t j = 0; j < all[i]->list_count; j++) {
+			if (!strcmp(all[i]->list[j].owner, place->owner) &&
+				!strcmp(all[i]->list[j].folder, place->folder))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Subscriptions to its former place follow it, before it is matched. */
 static void follow_id(const struct registry_job *job)
 {
+	const struct mailbox *place = place_within(job->event, job->was_at->owner);
 	judge_rule(people_renamed(job->event->mailbox_id, job->was_at->owner, job->was_at->folder),
 		"a mailbox was where its id says");
-	move_folder(job->was_at, place_within(job->event, job->was_at->owner), time_of(job));
+	if (!was_named(place, job->was_seen_ms))
+		move_folder(job->was_at, place, time_of(job));
 }
 
 static void follow_mailbox(const struct registry_job *job)
@@ -520,7 +539,7 @@ static bool condemns(const struct registry_job *job, const struct model_registra
 		registration->renewed_ms < job->before_ms;
 }
 
-/* Another verdict of the same batch takes it. */
+/* Another verdict of the same batch removes it. */
 static bool goes_later(
 	const struct model_registration *registration, const struct registry_job *job)
 {
@@ -563,8 +582,8 @@ static void follow_token(const struct registry_job *job)
 		} else if (was_taken(job, registration)) {
 			count++;
 		} else if (registration == pushed_to) {
-			/* It may have gone before, unknown to the queue. */
-			if (is_gone && is_told)
+			/* It may have gone before, and the queue does not know. */
+			if (is_gone && is_reported)
 				registration->is_unknown = false;
 			count += is_gone ||
 				(goes_later(registration, job) &&
@@ -600,34 +619,41 @@ static void follow_tidy(const struct registry_job *job)
 	for (size_t i = 0; i < job->gone_count; i++) {
 		struct model_registration *gone = model_find(&job->gone[i]);
 		judge_rule(gone, "only what was there can go");
-		bool is_overslept =
+		bool is_grace_over =
 			gone->suspended_ms > 0 && gone->suspended_ms < at_ms - LIFE_GRACE_MS;
 		bool goes = gone->exists &&
-			(is_overslept || gone->renewed_ms < present_ms - LIFE_TTL_MS);
+			(is_grace_over || gone->renewed_ms < present_ms - LIFE_TTL_MS);
 		judge_rule(goes || was_taken(job, gone),
-			"tidying takes what was not renewed for registration_ttl, or slept for "
+			"tidying takes what was not renewed for registration_ttl, or was suspended "
+			"for "
 			"deleted_user_grace");
 		if (goes) {
-			go(gone, is_overslept ? REASON_OVERSLEPT : REASON_EXPIRED);
+			go(gone, is_grace_over ? REASON_SUSPENDED : REASON_EXPIRED);
 			take(job, gone);
 		}
 	}
 	for (size_t i = 0; i < job->match_count; i++) {
 		struct model_registration *registration = model_find(&job->matches[i].target->key);
-		judge_rule(registration && registration->exists, "only what is there is nudged");
-		for (unsigned j = 0; is_told && j < job->matches[i].hash_count; j++)
+		judge_rule(registration && registration->exists,
+			"only a registration that exists is nudged");
+		for (unsigned j = 0; is_reported && j < job->matches[i].hash_count; j++)
 			callbacks.changed(job, registration, job->matches[i].hashes[j]);
 	}
 }
 
-bool model_is_told(void)
+void model_opened(int64_t started_unix_ms)
 {
-	return is_told;
+	started_ms = started_unix_ms;
 }
 
-void model_follow(const struct job_list *batch, int64_t now_unix_ms, bool is_told_now)
+bool model_is_reported(void)
 {
-	is_told = is_told_now;
+	return is_reported;
+}
+
+void model_follow(const struct job_list *batch, int64_t now_unix_ms, bool is_reported_now)
+{
+	is_reported = is_reported_now;
 	bool was_set_back = now_unix_ms < now_ms;
 	now_ms = now_unix_ms;
 	wrong_ms = now_unix_ms + WRONG_BEYOND_MS;
@@ -637,15 +663,15 @@ void model_follow(const struct job_list *batch, int64_t now_unix_ms, bool is_tol
 	bool is_news_run = false;
 	for (struct job *first = batch->first; first; first = first->next) {
 		struct registry_job *job = MEM_CONTAINER(first, struct registry_job, job);
-		/* News between two barriers is matched together: it wakes before it is matched. */
+		/* News between two barriers is matched together: owners are resumed before that. */
 		if (job->was_at)
-			wake_for(job);
+			resume_for(job);
 		for (struct job *next = first; is_plain_news(job) && !is_news_run && next;
 			next = next->next) {
 			struct registry_job *news = MEM_CONTAINER(next, struct registry_job, job);
 			if (!is_plain_news(news))
 				break;
-			wake_for(news);
+			resume_for(news);
 		}
 		is_news_run = is_plain_news(job);
 		switch (job->kind) {
@@ -674,9 +700,9 @@ void model_follow(const struct job_list *batch, int64_t now_unix_ms, bool is_tol
 		case REGISTRY_REMOVE_USER:
 		case REGISTRY_IMPORT:
 		case REGISTRY_COUNT:
-			break; /* nobody asks */
+			break; /* nobody waits for the answer */
 		}
-		if (is_told) {
+		if (is_reported) {
 			tell_taken(job);
 			callbacks.done(job);
 		}

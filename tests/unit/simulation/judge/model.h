@@ -1,6 +1,6 @@
 /*
- * model - the judge's own registry: its rules, written once more and as simply as possible, with
- * the pending news of each registration.
+ * model - the judge's own registry: its rules, written again as simply as possible, with the
+ * pending news of each registration.
  *
  * It follows the real one job by job, and compares the results.
  */
@@ -15,13 +15,13 @@
 struct model_name {
 	char hash[MAILBOX_HASH_SIZE];
 	uint64_t changed;    /* the daemon knows of a change since the last push; 0: none */
-	uint64_t owed;	     /* the last acknowledged change that was not told; 0: none */
-	uint64_t forgiven;   /* when it was not to be told any more; 0: never */
-	uint64_t told;	     /* when the last push left that told it */
-	int64_t told_ms;     /* and that is how long ago */
+	uint64_t owed;	     /* the last acknowledged change that was not pushed; 0: none */
+	uint64_t forgiven;   /* since when it need not be pushed any more; 0: never */
+	uint64_t pushed;     /* when the last settled push with it left */
+	int64_t pushed_ms;   /* when that push was settled */
 	int64_t due_ms;	     /* a push must have left until then; INT64_MAX: none must */
 	int64_t last_due_ms; /* for the last change alone */
-	int64_t since_ms;    /* the first change that is not told came */
+	int64_t since_ms;    /* when the first change came that is not pushed */
 };
 
 struct model_subscription {
@@ -44,7 +44,7 @@ struct model_registration {
 	int64_t renewed_ms, created_ms, suspended_ms; /* Unix */
 	uint64_t renewed_in;			      /* which batch */
 	int64_t altered_ms; /* monotonic: when it was last made, renewed, stopped or removed */
-	bool is_unknown;    /* and the daemon was not told */
+	bool is_unknown;    /* the daemon does not know of it */
 	struct model_subscription *list;
 	size_t list_count;
 
@@ -53,28 +53,28 @@ struct model_registration {
 
 	/* The last push that left. */
 	bool is_flying;
-	const struct sender_push *push; /* that flies */
-	bool was_told;
+	const struct sender_push *push; /* the one in flight */
+	bool was_settled;
 	bool is_condemned; /* Apple has said that it is gone, though we know that */
 	int64_t condemned_ms;
-	bool is_unsure;	  /* it may have been given up */
+	bool is_unsure;	  /* the push may have been given up */
 	bool was_dropped; /* registration, or some of its news, since */
 	bool has_grown;	  /* its set, since */
 	uint64_t left;	  /* 0: none ever */
 	int64_t left_ms, answered_ms;
 	unsigned jumps;	 /* of the clock before */
-	bool has_waited; /* something acknowledged, when the daemon last stopped: it has a row then
-			  */
+	bool has_waited; /* acknowledged news was pending at the daemon's last end: it has a row */
 	unsigned life;	 /* the daemon's */
 	bool was_plain;
 	uint8_t apns_id[16];
 	char hashes[MODEL_HASHES_MAX][MAILBOX_HASH_SIZE];
 	unsigned hash_count;
 	unsigned failures;     /* of this apns_id */
-	bool is_doubted;       /* Apple said of its token that it is gone or bad, the last time */
-	bool is_bad;	       /* that it is bad */
-	uint64_t renewed;      /* when it was last; 0: never */
-	int64_t calm_until_ms; /* Apple spoke of the token: nothing leaves before, in this life */
+	bool is_doubted;       /* the last answer called its token gone or bad */
+	bool is_bad;	       /* it called it bad */
+	uint64_t renewed;      /* when it was renewed last; 0: never */
+	int64_t calm_until_ms; /* after an answer about the token: no push leaves before, in this
+				  life */
 	int64_t excused_until_ms;
 };
 
@@ -96,14 +96,16 @@ struct model_callbacks {
 
 void model_begin(const struct model_callbacks *callbacks);
 void model_end(void);
-/* The daemon: its jobs are no more. */
+/* The daemon that started then has opened the registry. */
+void model_opened(int64_t started_unix_ms);
+/* The daemon died, and its jobs with it. */
 void model_died(void);
-/* A batch as the registry has done it; `is_told`: the daemon will learn of it. */
-void model_follow(const struct job_list *batch, int64_t now_unix_ms, bool is_told);
-bool model_is_told(void);
+/* A batch that the registry has done; `is_reported`: the daemon gets its result. */
+void model_follow(const struct job_list *batch, int64_t now_unix_ms, bool is_reported);
+bool model_is_reported(void);
 
 struct model_registration *model_find(const struct registry_key *key);
-/* Walks all that ever were, from 0. */
+/* Walks all registrations that ever existed, from 0. */
 struct model_registration *model_next(size_t *position);
 struct model_name *model_name(struct model_registration *registration, const char *hash);
 /* Does the ACL show that the owner of this reading of the mailbox's name is meant? */
@@ -111,9 +113,9 @@ bool model_believes(
 	const struct mail_event *event, const struct mailbox *readings, unsigned count, unsigned i);
 /* Was it in the last push that left? */
 bool model_has_left_with(const struct model_registration *registration, const char *hash);
-/* Mailboxes of which there is news since their last push. */
+/* Mailboxes with news since their last push. */
 unsigned model_count_changed(const struct model_registration *registration);
-bool model_sleeps(const char *owner);
+bool model_is_suspended(const char *owner);
 bool model_lists(const struct model_registration *registration, const char *hash);
 
 #endif

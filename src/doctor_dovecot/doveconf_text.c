@@ -1,0 +1,150 @@
+#include "doctor_dovecot/doveconf_text.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BLANKS " \t"
+#define LIST "mail_plugins"
+
+static const char *next_line(const char *line)
+{
+	const char *end = strchr(line, '\n');
+	return end ? end + 1 : line + strlen(line);
+}
+
+/* What stands behind "key =" in this line, and its length; NULL: it is another line. */
+static const char *value_in(const char *line, const char *key, size_t *ret_size)
+{
+	line += strspn(line, BLANKS);
+	if (strncmp(line, key, strlen(key)) != 0)
+		return NULL;
+	line += strlen(key);
+	line += strspn(line, BLANKS);
+	if (*line != '=')
+		return NULL;
+	line += 1 + strspn(line + 1, BLANKS);
+	*ret_size = strcspn(line, "\n");
+	while (*ret_size && strchr(BLANKS "\r", line[*ret_size - 1]))
+		--*ret_size;
+	return line;
+}
+
+bool doveconf_text_version(const char *text, unsigned *ret_major, unsigned *ret_minor)
+{
+	unsigned major;
+	unsigned minor;
+	if (sscanf(text, "%3u.%3u", &major, &minor) != 2)
+		return false;
+	*ret_major = major;
+	*ret_minor = minor;
+	return true;
+}
+
+char *doveconf_text_value(const char *text, const char *key)
+{
+	size_t size;
+	for (const char *line = text; *line; line = next_line(line)) {
+		const char *value = value_in(line, key, &size);
+		if (value)
+			return mem_dup_n(value, size);
+	}
+	return NULL;
+}
+
+/* ---- plugins ---- */
+
+bool doveconf_text_has(const char *plugins, const char *name)
+{
+	mem_auto char *word = mem_printf(" %s ", name);
+	return strstr(plugins, word) != NULL;
+}
+
+/* In its place, a list with or without the name. */
+static char *with(char *plugins, const char *name, size_t size, bool is_in)
+{
+	mem_auto char *before = plugins;
+	mem_auto char *word = mem_printf(" %.*s ", (int)size, name);
+	const char *at = strstr(before, word);
+	if (is_in == (at != NULL) || !size)
+		return mem_dup(before);
+	if (is_in)
+		return mem_printf("%s%.*s ", before, (int)size, name);
+	return mem_printf("%.*s %s", (int)(at - before), before, at + strlen(word));
+}
+
+static char *of_line(const char *value, size_t size)
+{
+	char *plugins = mem_dup(" ");
+	for (size_t at = 0, length; at < size; at += length) {
+		at += strspn(value + at, BLANKS);
+		length = strcspn(value + at, BLANKS "\n");
+		if (at + length <= size)
+			plugins = with(plugins, value + at, length, true);
+	}
+	return plugins;
+}
+
+/* The lines "NAME = yes" up to the brace. */
+static char *of_block(const char *line, const char *inherited)
+{
+	char *plugins = mem_dup(inherited ? inherited : " ");
+	for (; *line; line = next_line(line)) {
+		const char *name = line + strspn(line, BLANKS);
+		size_t size = strcspn(name, BLANKS "=\n");
+		size_t value_size;
+		mem_auto char *key = mem_dup_n(name, size);
+		const char *value = value_in(line, key, &value_size);
+		if (*name == '}')
+			break;
+		if (value)
+			plugins = with(
+				plugins, name, size, value_size == 3 && !strncmp(value, "yes", 3));
+	}
+	return plugins;
+}
+
+char *doveconf_text_plugins(const char *text, const char *inherited)
+{
+	size_t size;
+	for (const char *line = text; *line; line = next_line(line)) {
+		const char *value = value_in(line, LIST, &size);
+		const char *name = line + strspn(line, BLANKS);
+		if (value)
+			return of_line(value, size);
+		if (!strncmp(name, LIST " {", strlen(LIST " {")))
+			return of_block(next_line(line), inherited);
+	}
+	return mem_dup(inherited ? inherited : " ");
+}
+
+/* ---- others ---- */
+
+char *doveconf_text_uid(const char *userdb)
+{
+	for (const char *at = userdb; (at = strstr(at, "uid")); at += strlen("uid")) {
+		size_t size;
+		bool is_word = at == userdb || strchr(BLANKS "=\n", at[-1]);
+		const char *value = value_in(at, "uid", &size);
+		if (!is_word || !value)
+			continue;
+		size_t length = strcspn(value, BLANKS "\n");
+		/* Of a variable only Dovecot knows the value. */
+		if (length && !memchr(value, '%', length))
+			return mem_dup_n(value, length);
+	}
+	return NULL;
+}
+
+char *doveconf_text_error(const char *text)
+{
+	const char *found = text;
+	for (const char *line = text; *line; line = next_line(line))
+		if (strstr(line, "Fatal: ") && strstr(line, "Fatal: ") < next_line(line)) {
+			found = line;
+			break;
+		}
+	return mem_dup_n(found, strcspn(found, "\n"));
+}

@@ -1,0 +1,46 @@
+#include "dovecot/place.h"
+
+static bool is_of_inbox(const struct mail_namespace *ns)
+{
+	return (ns->flags & NAMESPACE_FLAG_INBOX_USER) ||
+		(ns->alias_for && (ns->alias_for->flags & NAMESPACE_FLAG_INBOX_USER));
+}
+
+/*
+ * A user's further namespaces stay apart from the one with the INBOX by their prefix, public ones
+ * from each other.
+ */
+static bool is_without_prefix(const struct mail_namespace *ns)
+{
+	return ns->type == MAIL_NAMESPACE_TYPE_SHARED ||
+		(ns->type == MAIL_NAMESPACE_TYPE_PRIVATE && is_of_inbox(ns));
+}
+
+static const char *folder_of(struct mailbox *box, const struct mail_namespace *ns)
+{
+	if (ns->type != MAIL_NAMESPACE_TYPE_PUBLIC && mailbox_is_any_inbox(box))
+		return "";
+	const char *name = mailbox_get_vname(box);
+	if (is_without_prefix(ns) && !strncmp(name, ns->prefix, ns->prefix_len))
+		name += ns->prefix_len;
+	char separator = mail_namespace_get_sep((struct mail_namespace *)(uintptr_t)ns);
+	char *folder = t_strdup_noconst(name);
+	for (char *c = folder; *c && separator != '/'; c++)
+		if (*c == separator)
+			*c = '/';
+	return folder;
+}
+
+bool place_of(struct mailbox *box, struct place *ret)
+{
+	const struct mail_namespace *ns = mailbox_get_namespace(box);
+	const struct mail_user *user = mail_storage_get_user(mailbox_get_storage(box));
+	if (box->virtual_vfuncs || user->autocreated)
+		return false;
+	if (ns->type == MAIL_NAMESPACE_TYPE_PUBLIC)
+		ret->owner = "";
+	else
+		ret->owner = ns->owner ? ns->owner->username : user->username;
+	ret->folder = folder_of(box, ns);
+	return true;
+}

@@ -1,0 +1,18 @@
+#include "driver/failure.h"
+
+#include <errno.h>
+
+enum failure failure_of(int code)
+{
+	switch (code) {
+	case -EAGAIN:
+		return FAILURE_CONFLICT;
+	case -EILSEQ:
+		return FAILURE_BAD_JOB;
+	case -EACCES:
+	case -ENOTSUP:
+		return FAILURE_FATAL;
+	default:
+		return FAILURE_AWAY;
+	}
+}

@@ -1,0 +1,25 @@
+/*
+ * failure - what the failure of a database means for what is done next.
+ *
+ * A driver says it by the errno that a function of ops.h returns, from commit too.  Pure.
+ */
+#ifndef MAILPUSH_DRIVER_FAILURE_H
+#define MAILPUSH_DRIVER_FAILURE_H
+
+enum failure {
+	/* Any other errno.  Again after pauses that grow; an alarm after some seconds. */
+	FAILURE_AWAY,
+	/* -EAGAIN: another transaction was in the way.  Again at once, quietly, counted. */
+	FAILURE_CONFLICT,
+	/* -EILSEQ: it does not take what a job says, and never will.  The batch is halved until
+	   that job stands alone; it is set aside with an alarm, and the others go on. */
+	FAILURE_BAD_JOB,
+	/* -EACCES, -ENOTSUP: rights are missing, or the schema is another one.  Again after a long
+	   pause, as somebody has to mend it; an alarm at once. */
+	FAILURE_FATAL,
+};
+
+/* `code`: not 0. */
+enum failure failure_of(int code);
+
+#endif

@@ -1,0 +1,69 @@
+#include "driver/registry_row.h"
+
+#include "event/event.h"
+
+#include <assert.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+struct registry_key registry_key_make(const char *site, const char *user, const char *token,
+	const char *account_id, const char *subtopic)
+{
+	const char *const parts[] = {site, user, token, account_id, subtopic};
+	const size_t count = sizeof(parts) / sizeof(parts[0]);
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *sha = EVP_MD_CTX_new();
+	int fine = sha && EVP_DigestInit_ex(sha, EVP_sha256(), NULL);
+	for (size_t i = 0; i < count; i++) {
+		/* The NUL separates, so that "ab" "c" and "a" "bc" are two registrations. */
+		size_t size = strlen(parts[i]) + (i + 1 < count ? 1 : 0);
+		fine = fine && EVP_DigestUpdate(sha, parts[i], size);
+	}
+	fine = fine && EVP_DigestFinal_ex(sha, digest, NULL);
+	EVP_MD_CTX_free(sha);
+	assert(fine); /* SHA-256 is always there, and only memory can fail */
+
+	struct registry_key key;
+	memcpy(key.bytes, digest, sizeof(key.bytes));
+	return key;
+}
+
+static bool consists_of(const char *text, const char *allowed, size_t most)
+{
+	size_t size = strspn(text, allowed);
+	return size >= 1 && size <= most && !text[size];
+}
+
+bool registry_row_is_possible(const char *token, const char *account_id)
+{
+	static const char allowed[] = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "abcdefghijklmnopqrstuvwxyz";
+	return consists_of(token, "0123456789abcdefABCDEF", EVENT_TOKEN_MAX) &&
+		consists_of(account_id, allowed, EVENT_ACCOUNT_ID_MAX);
+}
+
+const char *const registry_state_names[REGISTRY_STATES] = {
+	[REGISTRY_ACTIVE] = "active",
+	[REGISTRY_SUPERSEDED] = "superseded",
+	[REGISTRY_SUSPENDED] = "suspended",
+	[REGISTRY_STOPPED] = "stopped",
+};
+
+enum registry_state registry_state_of(
+	const char *stopped_reason, int64_t suspended_ms, int64_t superseded_ms)
+{
+	if (stopped_reason)
+		return REGISTRY_STOPPED;
+	if (suspended_ms > 0)
+		return REGISTRY_SUSPENDED;
+	return superseded_ms > 0 ? REGISTRY_SUPERSEDED : REGISTRY_ACTIVE;
+}
+
+const char *const registry_why_names[REGISTRY_WHYS] = {
+	[REGISTRY_WHY_APPLE] = "apple",
+	[REGISTRY_WHY_EXPIRED] = "expired",
+	[REGISTRY_WHY_SUPERSEDED] = "superseded",
+	[REGISTRY_WHY_LIMIT] = "limit",
+	[REGISTRY_WHY_DELETED] = "deleted",
+	[REGISTRY_WHY_REMOVED] = "removed",
+};

@@ -1,0 +1,6 @@
+#include "platform/descriptors.h"
+
+long descriptors_count(void)
+{
+	return -1;
+}

@@ -1,0 +1,197 @@
+"""Dovecot's plugins when mailpushd is away, hangs or refuses, under load, and under valgrind."""
+
+import concurrent.futures
+import os
+import re
+
+import pytest
+
+from dovecot import LOGINS_AT_ONCE, SYSTEM_UID, sanitizer
+from lmtp import deliver
+from phone import Phone
+from waiting import wait_until
+
+
+def kinds(events):
+    return [event["event"] for event in events]
+
+
+@pytest.fixture
+def dovecot(dovecot_for):
+    dovecot = dovecot_for()
+    dovecot.create_user("alice")
+    dovecot.deliver("alice")
+    return dovecot
+
+
+@pytest.fixture
+def alice(dovecot, audience):
+    with dovecot.imap("alice") as imap:
+        imap.select("INBOX")
+        audience.new()
+        yield imap
+
+
+def test_without_a_daemon_news_is_kept(dovecot, alice, audience):
+    audience.leave()
+    alice.store("1", "+FLAGS", "\\Seen")
+    dovecot.deliver("alice")
+    assert kinds(event for _, event in audience.kept()) == ["MessageRead", "MessageNew"]
+    dovecot.wait_log("Warning: mailpush: cannot reach mailpushd")
+
+
+def test_what_is_kept_can_be_read_by_the_daemon(alice, audience, dovecot):
+    audience.leave()
+    alice.store("1", "+FLAGS", "\\Seen")
+    [path] = dovecot.spool.glob("[0-9]*")
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert path.stat().st_gid == dovecot.spool.stat().st_gid
+
+
+@pytest.mark.parametrize("answer", [b'NO "the disk is full"\r\n', b""])
+def test_news_that_is_not_acknowledged_is_kept(alice, audience, answer):
+    audience.answers["MessageRead"] = answer
+    alice.store("1", "+FLAGS", "\\Seen")
+    assert kinds(event for _, event in audience.kept()) == ["MessageRead"]
+
+
+def test_a_daemon_that_hangs_costs_time_once_in_a_while(alice, audience):
+    audience.answers["FlagsSet"] = None
+    for number in range(40):
+        alice.store("1", "+FLAGS", f"$Keyword{number}")
+    assert len(audience.kept()) == 40
+    assert 0 < len(audience.unanswered) < 20
+
+
+def test_another_process_knows_of_the_silence(dovecot, alice, audience):
+    audience.answers["FlagsSet"] = None
+    alice.store("1", "+FLAGS", "\\Flagged")
+    assert (dovecot.spool / ".silent").exists()
+
+
+def test_news_that_is_refused_for_who_sends_it_is_dropped(alice, audience, dovecot):
+    audience.answers["MessageRead"] = b'NO "not allowed for this user"\r\n'
+    alice.store("1", "+FLAGS", "\\Seen")
+    assert audience.kept() == []
+    dovecot.wait_log("Error: mailpush: ", "not allowed")
+
+
+def test_news_that_nowhere_can_be_kept_is_complained_of(dovecot, alice, audience):
+    audience.leave()
+    audience.spools.clear()
+    dovecot.spool.rename(dovecot.dir / "elsewhere")
+    alice.store("1", "+FLAGS", "\\Seen")
+    dovecot.wait_log("Error: mailpush: ", "news is lost")
+    assert alice.search("SEEN") == ["1"]
+
+
+def test_what_others_can_cause_does_not_fill_the_log(dovecot, alice, audience):
+    audience.leave()
+    for number in range(40):
+        alice.store("1", "+FLAGS", f"$Keyword{number}")
+    assert len(audience.kept()) == 40
+    alice.close()                       # its last line; the first is of the folder's making
+    wait_until(lambda: sum("imap(alice)" in line and "Disconnected" in line
+                           for line in dovecot.log()) == 2, what="the end of two sessions")
+    assert 0 < len([line for line in dovecot.log() if "mailpush" in line]) < 20
+
+
+@pytest.mark.limit(300)
+def test_64_processes_at_once(dovecot_for, audience):
+    dovecot = dovecot_for()
+    users = [f"user{number}" for number in range(64)]
+
+    def join(user):
+        dovecot.create_user(user, "Notes")
+        return Phone(dovecot, user)
+
+    def live(phone):
+        with phone:
+            confirmed = phone.register("INBOX", "Notes").mailboxes
+            phone.append("Notes")
+            deliver(dovecot.lmtp_port, phone.user)
+        return confirmed
+    with concurrent.futures.ThreadPoolExecutor(LOGINS_AT_ONCE) as pool:
+        phones = list(pool.map(join, users))
+    with concurrent.futures.ThreadPoolExecutor(len(users)) as pool:
+        answers = list(pool.map(lambda phone: attempt(live, phone), phones))
+    assert [answer for answer in answers if answer != ["INBOX", "Notes"]] == []
+    for kind in ("MailboxCreate", "MessageAppend", "MessageNew"):
+        assert {event["user"] for event in audience.all(kind)} == set(users)
+
+
+def attempt(live, phone):
+    """Its answer, or what went wrong."""
+    try:
+        return live(phone)
+    except Exception as error:
+        return error
+
+
+# ---- as the users themselves ----
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can work as other users")
+
+
+@pytest.fixture
+def dovecot_of_users(dovecot_for, audience):
+    dovecot = dovecot_for(system_users=("anna", "boris"))
+    dovecot.create_user("anna")
+    dovecot.deliver("anna")
+    return dovecot
+
+
+@root_only
+def test_with_system_users_each_speaks_as_himself(dovecot_of_users, audience):
+    with Phone(dovecot_of_users, "boris") as phone:
+        assert phone.register("INBOX").mailboxes == ["INBOX"]
+    assert {SYSTEM_UID, SYSTEM_UID + 1} <= audience.peers
+    audience.wait("MessageNew", user="anna")
+
+
+@root_only
+def test_what_a_system_user_cannot_write_is_kept_in_his_name(dovecot_of_users, audience):
+    audience.leave()
+    with dovecot_of_users.imap("anna") as anna:
+        anna.select("INBOX")
+        anna.store("1", "+FLAGS", "\\Seen")
+    wait_until(audience.kept, what="the file of mailpush-dovecot-keep")
+    [path] = dovecot_of_users.spool.glob("[0-9]*")
+    assert path.stat().st_uid == SYSTEM_UID
+    assert path.stat().st_gid == dovecot_of_users.spool.stat().st_gid
+    assert kinds(event for _, event in audience.kept()) == ["MessageRead"]
+
+
+# ---- memory ----
+
+VALGRIND = ("/usr/bin/valgrind --quiet --leak-check=full --show-leak-kinds=definite "
+            "--keep-debuginfo=yes --log-file={dir}/valgrind.%p")
+
+
+@pytest.mark.skipif(sanitizer() is not None, reason="AddressSanitizer looks already")
+@pytest.mark.limit(300)
+def test_valgrind_finds_no_fault(dovecot_for, audience, tmp):
+    tmp.chmod(0o777)
+    dovecot = dovecot_for(wrapper=VALGRIND.format(dir=tmp))
+    dovecot.create_user("alice", "Notes", ("Bücher", "2026"))
+    with Phone(dovecot) as phone:
+        phone.register("INBOX", "Notes", "Bücher/2026", "none")
+        phone.register(version=1)
+        dovecot.deliver("alice")
+        dovecot.deliver("alice", "Notes")
+        phone.select("INBOX")
+        phone.store("1", "+FLAGS", "\\Seen", "\\Flagged", "$Forwarded")
+        phone.store("1", "-FLAGS", "\\Seen", "$Forwarded")
+        phone.copy("1", "Notes")
+        phone.move("1", "Notes")
+        phone.rename("Notes", "Papers")
+        phone.delete("Papers")
+        audience.answers["MessageAppend"] = b'NO "not allowed"\r\n'
+        phone.append("INBOX")
+        audience.leave()
+        phone.append("INBOX")
+    dovecot.stop()
+    faults = "".join(path.read_text() for path in sorted(tmp.glob("valgrind.*")))
+    assert list(tmp.glob("valgrind.*"))
+    ours = [part for part in re.split(r"\n==\d+== \n", faults) if re.search("mailpush|delivery|json_text", part)]
+    assert not ours, "\n".join(ours)
