@@ -357,7 +357,10 @@ class Dovecot:
         return done.stdout
 
     def _is_ready_or_ended(self):
-        return (all(map(is_open, (self.imap_port, self.lmtp_port, self.pop3_port)))
+        """Its listeners open one by one, and it says so after the last."""
+        says_so = any("starting up" in line for line in self.log())
+        ports = (self.imap_port, self.imaps_port, self.lmtp_port, self.pop3_port)
+        return (says_so and all(map(is_open, ports))
                 or self._process.poll() is not None or self.complaints())
 
     def make_folder(self, path, user=None):
