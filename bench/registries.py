@@ -222,7 +222,7 @@ def cases_of(database, options):
     paced = PACED_RATE * options.seconds
     cases = {
         "near": lambda: measure(database, [many], users, events),
-        "near, paced": lambda: measure(database, [many], users, min(paced, users), PACED_SENDERS, PACED_RATE),
+        "near paced": lambda: measure(database, [many], users, min(paced, users), PACED_SENDERS, PACED_RATE),
         "growth": lambda: growth(database, options),
         "mixed": lambda: mixed(database, 1, users, options.batches),
         "two nodes": lambda: measure(database, [many, many], users, events),
@@ -233,7 +233,7 @@ def cases_of(database, options):
     if database.far:
         far = database.url("many", far=True)
         cases["far"] = lambda: measure(database, [far], users, events)
-        cases["far, paced"] = lambda: measure(database, [far], users, min(paced, users), PACED_SENDERS, PACED_RATE)
+        cases["far paced"] = lambda: measure(database, [far], users, min(paced, users), PACED_SENDERS, PACED_RATE)
     return {f"{database.name} {name}": case for name, case in cases.items()}
 
 
@@ -246,7 +246,7 @@ def ratios(names):
                (f"{name} mixed", "jobs/s"))
         if name != "sqlite":
             yield f"pushes/s {name} : sqlite", (f"{name} near", rate), ("sqlite near", rate)
-            yield f"wait p99 {name} far : sqlite", (f"{name} far, paced", wait), ("sqlite near, paced", wait)
+            yield f"wait p99 {name} far : sqlite", (f"{name} far paced", wait), ("sqlite near paced", wait)
 
 
 @contextlib.contextmanager

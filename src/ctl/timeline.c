@@ -273,10 +273,10 @@ enum client_exit timeline_run(const struct timeline_request *request)
 		enum client_exit result = client_ask("GET", path, NULL, &answer);
 		if (result)
 			return result;
-		if (!request->is_followed && !request->is_json &&
-			is_unknown_at_all(request, user, answer))
+		bool is_unknown_user = is_first && is_unknown_at_all(request, user, answer);
+		if (is_unknown_user)
 			result = unknown_user_explain(request->user);
-		else
+		if (!is_unknown_user || request->is_json || request->is_followed)
 			print_answer(request, answer, is_first, day);
 		free(path);
 		path = mem_printf("%s&after=%.0f&forgotten_after=%.0f", base,

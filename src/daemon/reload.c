@@ -174,6 +174,14 @@ static void keep_site(struct input_files *input_files, struct input_files *fresh
 	fresh->site = mem_steal(input_files->site);
 }
 
+/* All of mailpush.conf, or this key. */
+static const char *what_stays(const char *refused)
+{
+	return strcmp(refused, "http_listen") == 0
+		? "the page stays at its previous address; all other settings are in force"
+		: "the previous settings stay in force";
+}
+
 static char *describe(const char *refused, bool is_imapdconf_read)
 {
 	const char *imapdconf = is_imapdconf_read ? NULL : "imapd.conf";
@@ -196,8 +204,10 @@ static void apply(struct reload *reload, struct input_files *fresh)
 	if (is_read && !reload->refused)
 		alarm_clear("reload");
 	else
-		alarm_raise("reload", "%s; the previous settings stay in force",
-			is_read ? reload->reread_err.text : fresh->imapdconf_error.text);
+		alarm_raise("reload", "%s; %s",
+			is_read ? reload->reread_err.text : fresh->imapdconf_error.text,
+			is_read ? what_stays(reload->refused)
+				: "the previous settings stay in force");
 	if (is_read)
 		keep_site(needs->input_files, fresh);
 	input_files_replace(needs->input_files, fresh);

@@ -65,7 +65,7 @@ struct event_registration {
 	 */
 	const char **mailboxes;
 	/* Dovecot: the mailbox that each of the names means; NULL: see mailbox_from_name. */
-	const struct mailbox *places;
+	struct mailbox *places;
 	size_t mailbox_count;
 	size_t left_out; /* names beyond these bounds, or of others that do not count */
 	/* The answer for the phone; NULL: Cyrus has its own. */

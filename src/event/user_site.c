@@ -46,17 +46,11 @@ static const char *visit(struct names *names, const char *user)
 	return name;
 }
 
-static void visit_users(struct names *names, struct mail_event *event, struct mailbox *places)
+static void visit_user(struct names *names, struct mail_event *event)
 {
 	struct event_registration *registration = &event->registration;
 	if (registration->user)
 		registration->user = visit(names, registration->user);
-	for (size_t i = 0; registration->places && i < registration->mailbox_count; i++) {
-		struct mailbox place = registration->places[i];
-		place.owner = visit(names, place.owner);
-		if (places)
-			places[i] = place;
-	}
 	if (*event->user)
 		event->user = visit(names, event->user);
 	for (unsigned i = 0; i < event->readings; i++)
@@ -65,20 +59,44 @@ static void visit_users(struct names *names, struct mail_event *event, struct ma
 		event->from[i].owner = visit(names, event->from[i].owner);
 }
 
-static void visit_readers(struct names *names, struct mail_event *event)
+static size_t place_count(const struct event_registration *registration)
 {
+	return registration->places ? registration->mailbox_count : 0;
+}
+
+static void visit_others(struct names *names, struct mail_event *event)
+{
+	struct event_registration *registration = &event->registration;
+	for (size_t i = 0; i < place_count(registration); i++)
+		registration->places[i].owner = visit(names, registration->places[i].owner);
 	for (size_t i = 0; i < event->reader_count; i++)
 		event->readers[i] = visit(names, event->readers[i]);
 }
 
-/* Of such a name no phone is registered. */
-static void leave_out_long_readers(const char *site, struct mail_event *event)
+static bool fits(const char *site, const char *user)
 {
-	size_t count = 0;
+	return size_there(site, user) <= MAILBOX_USER_MAX;
+}
+
+/* Of such a reader no phone is registered, and of such an owner no event is taken. */
+static void leave_out_long_names(const char *site, struct mail_event *event)
+{
+	size_t readers = 0;
 	for (size_t i = 0; i < event->reader_count; i++)
-		if (size_there(site, event->readers[i]) <= MAILBOX_USER_MAX)
-			event->readers[count++] = event->readers[i];
-	event->reader_count = count;
+		if (fits(site, event->readers[i]))
+			event->readers[readers++] = event->readers[i];
+	event->reader_count = readers;
+
+	struct event_registration *registration = &event->registration;
+	size_t kept = 0;
+	for (size_t i = 0; i < place_count(registration); i++)
+		if (fits(site, registration->places[i].owner)) {
+			registration->mailboxes[kept] = registration->mailboxes[i];
+			registration->places[kept++] = registration->places[i];
+		}
+	registration->left_out += place_count(registration) - kept;
+	if (registration->places)
+		registration->mailbox_count = kept;
 }
 
 int user_site_enter(const char *site, struct mail_event *event, struct err *err)
@@ -87,23 +105,16 @@ int user_site_enter(const char *site, struct mail_event *event, struct err *err)
 		return 0;
 	assert(!event->site_names);
 	struct names names = {.site = site};
-	visit_users(&names, event, NULL);
+	visit_user(&names, event);
 	if (names.longest > MAILBOX_USER_MAX)
 		return err_set(err, -EMSGSIZE,
 			"a user of dovecot_site has %zu bytes, at most %d are allowed",
 			names.longest, MAILBOX_USER_MAX);
-	leave_out_long_readers(site, event);
-	visit_readers(&names, event);
-	struct event_registration *registration = &event->registration;
-	size_t place_count = registration->places ? registration->mailbox_count : 0;
-	size_t places_size = place_count * sizeof(struct mailbox);
-	event->site_names = mem_alloc(places_size + names.room + 1);
-	struct mailbox *places = place_count ? event->site_names : NULL;
-	names.memory = (char *)event->site_names + places_size;
-	visit_users(&names, event, places);
-	visit_readers(&names, event);
-	if (places)
-		registration->places = places;
+	leave_out_long_names(site, event);
+	visit_others(&names, event);
+	event->site_names = names.memory = mem_alloc(names.room + 1);
+	visit_user(&names, event);
+	visit_others(&names, event);
 	return 0;
 }
 

@@ -25,8 +25,9 @@
 char *user_site_name(const char *site, const char *user);
 /* Is this the name of a user there? */
 bool user_site_has(const char *site, const char *user);
-/* Gives all users and owners in the event their names there.  Readers whose name is beyond
-   MAILBOX_USER_MAX then are left out.  -EMSGSIZE: another user's is, and the event is as it was. */
+/* Gives all users and owners in the event their names there.  Readers, and mailboxes of a
+   registration, whose user's name is beyond MAILBOX_USER_MAX then are left out.  -EMSGSIZE: another
+   user's is, and the event is as it was. */
 int user_site_enter(const char *site, struct mail_event *event, struct err *err);
 /* -EINVAL: an event from elsewhere names a user there. */
 int user_site_guard(const char *site, const struct mail_event *event, struct err *err);

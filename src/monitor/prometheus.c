@@ -134,7 +134,8 @@ static void write_registrations(
 	const struct metrics *metrics = services->metrics;
 	const struct registry_totals *registry = &totals->registry;
 	head(out, "registrations", "gauge",
-		"Registrations in the registry; active and superseded ones get pushes.");
+		"Registrations in the registry; active and superseded ones get pushes, unless push "
+		"is off for their user.");
 	for (int i = 0; i < REGISTRY_STATES && totals->knows_registry; i++)
 		labelled(out, "registrations", "state", registry_state_names[i],
 			registry->in_state[i]);

@@ -37,7 +37,7 @@ enum trace_kind {
 
 /* EVENT: what followed. */
 enum trace_outcome {
-	TRACE_AT_ONCE,	    /* pushed at once */
+	TRACE_AT_ONCE,	    /* due at once */
 	TRACE_RESTS,	    /* urgent, but min_interval after the last push is not over */
 	TRACE_DEFERRED,	    /* pushed after deferred_delay */
 	TRACE_MERGED,	    /* into the push that waits already */

@@ -22,7 +22,7 @@ static const char *const kinds[TRACE_KINDS] = {[TRACE_EVENT] = "event",
 	[TRACE_GAP] = "gap"};
 
 static const struct words outcomes[TRACE_OUTCOMES] = {
-	[TRACE_AT_ONCE] = {"at_once", "urgent, pushed at once", NULL},
+	[TRACE_AT_ONCE] = {"at_once", "urgent, due at once", NULL},
 	[TRACE_RESTS] = {"rests", "urgent, pushed when min_interval is over",
 		"the last push to this phone was less than min_interval ago"},
 	[TRACE_DEFERRED] = {"deferred", "deferred",

@@ -190,12 +190,12 @@ def test_phones_that_are_stopped_are_neither_pushed_to_nor_well(site, browser, u
     phone = site.registered_phone()
     browser.open(url, *PHONE)
     browser.wait("All is well", "#verdict")
-    browser.wait("phones pushed to\n2\nphones waiting", "#figures")
+    browser.wait("phones registered\n2\nphones waiting", "#figures")
     site.sim.control(do="token", token=phone.token, status=400, reason="DeviceTokenNotForTopic",
                      times=1)
     site.deliver(phone.user)
     browser.wait("All is well, except for 1 phone", "#verdict")
-    assert "phones pushed to\n1\nphones stopped\n1" in browser.text("#figures")
+    assert "phones registered\n2\nphones stopped\n1" in browser.text("#figures")
     assert "mailpushctl devices lists them" in browser.text("#advice")
     assert [(r, t) for r, t in browser.run(CONTRASTS) if r < 4.5] == []
     site.register(phone)

@@ -59,7 +59,7 @@ PLACES = """return ["health", "figures", "failures", "credentials", "charts", "q
 def test_the_status_page_fits_every_screen(crowd, browser, size, scheme):
     url, phones = crowd
     browser.open(url, *size, scheme)
-    browser.wait(f"phones pushed to\n{phones:,}\n", "#figures")
+    browser.wait(f"phones registered\n{phones:,}\n", "#figures")
     assert browser.text("#verdict") == "All is well"
     assert browser.run(OVERFLOW) <= 0
     assert [(ratio, text) for ratio, text in browser.run(CONTRASTS) if ratio < 4.5] == []

@@ -152,7 +152,8 @@ def test_the_page_moves(bare_site):
     assert is_served(second) and not is_served(first)
     with socket.create_server(("127.0.0.1", first)):
         since = reload(bare_site, http_listen=f"127.0.0.1:{first}")
-        bare_site.mailpushd.wait_log("alarm=reload state=begins", since=since)
+        bare_site.mailpushd.wait_log("the page stays at its previous address; all other settings are in "
+                                     "force.*alarm=reload state=begins", since=since)
         bare_site.mailpushd.wait_log("info daemon: reloaded, except for http_listen aps_topic", since=since)
         assert is_served(second)
     reload(bare_site)

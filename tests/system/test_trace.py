@@ -1,6 +1,7 @@
 """mailpushctl trace: what happened with the phones of a user, and what it means."""
 
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -62,6 +63,15 @@ def test_a_user_of_whom_nothing_is_known_is_said_to_be_unknown(bare_site):
     for more in (("--since", "1d"), ("--mailbox", "Notes")):
         again = ctl(bare_site.mailpushd, "trace", "nobody\x1b[31m", *more)
         assert (again.returncode, again.stdout, again.stderr) == (1, "", done.stderr)
+    in_json = ctl(bare_site.mailpushd, "trace", "nobody\x1b[31m", "--json")
+    assert (in_json.returncode, json.loads(in_json.stdout)["entries"], in_json.stderr) == (1, [], done.stderr)
+
+
+def test_who_follows_a_user_of_whom_nothing_is_known_learns_so_and_sees_what_comes(bare_site):
+    with followed(bare_site.mailpushd, "trace", "alice", "--follow", stderr=subprocess.STDOUT) as lines:
+        lines.wait("mailpushctl: nothing is known of a user 'alice': no phone is registered")
+        bare_site.registered_phone(user="alice")
+        lines.wait("phone registered")
 
 
 def test_a_user_of_whom_only_earlier_things_are_known_is_not_unknown(bare_site):
@@ -329,10 +339,11 @@ def test_who_follows_sees_what_happens_from_now_on(bare_site):
 
 
 @contextlib.contextmanager
-def followed(daemon, *arguments):
+def followed(daemon, *arguments, stderr=None):
     """What mailpushctl prints until it is ended."""
     with subprocess.Popen([ctl_binary(), "--socket", daemon.control_socket, *arguments], text=True,
-                          stdout=subprocess.PIPE, env={**os.environ, "LC_ALL": "C.UTF-8"}) as process:
+                          stdout=subprocess.PIPE, stderr=stderr,
+                          env={**os.environ, "LC_ALL": "C.UTF-8"}) as process:
         lines = Lines()
         reader = threading.Thread(target=lambda: [lines.add(line.rstrip("\n")) for line in process.stdout])
         reader.start()

@@ -262,7 +262,7 @@ function registryRow(registry) {
 function showFigures() {
 	const {queue, registrations, rates: now, last: latest} = last;
 	put("figures",
-		pair("phones pushed to", registrations.total === null ? "not known" : count(registrations.active + registrations.superseded)),
+		pair("phones registered", registrations.total === null ? "not known" : count(registrations.total)),
 		...(registrations.stopped ? [pair("phones stopped", count(registrations.stopped), "is-odd")] : []),
 		pair("phones waiting", count(queue.pushes)),
 		pair("last event", latest.event ? ago(latest.event) : "none yet"),

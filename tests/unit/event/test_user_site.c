@@ -149,6 +149,31 @@ static void a_reader_whose_name_is_too_long_there_is_left_out(void **state)
 	assert_string_equal(event->readers[2], "dove/dave");
 }
 
+static void a_mailbox_whose_owner_is_too_long_there_is_left_out_of_a_registration(void **state)
+{
+	(void)state;
+	char owner[MAILBOX_USER_MAX + 1], json[4096];
+	int longest = MAILBOX_USER_MAX - (int)strlen("dove/");
+	memset(owner, 'c', sizeof(owner));
+	snprintf(json, sizeof(json),
+		EVENT("Register") "\"device_token\":\"" HEX64
+				  "\",\"account_id\":\"A-1\",\"version\":2,"
+				  "\"subtopic\":\"com.apple.mobilemail\",\"mailboxes\":["
+				  "{\"name\":\"long\",\"owner\":\"%.*s\",\"folder\":\"A\"},"
+				  "{\"name\":\"fits\",\"owner\":\"%.*s\",\"folder\":\"B\"},"
+				  "{\"name\":\"INBOX\",\"owner\":\"bob\",\"folder\":\"\"}]}",
+		longest + 1, owner, longest, owner);
+	event_auto struct mail_event *event = entered(json);
+	const struct event_registration *registration = &event->registration;
+	assert_int_equal(registration->mailbox_count, 2);
+	assert_int_equal(registration->left_out, 1);
+	assert_string_equal(registration->mailboxes[0], "fits");
+	assert_int_equal(strlen(registration->places[0].owner), MAILBOX_USER_MAX);
+	assert_string_equal(registration->places[0].folder, "B");
+	assert_string_equal(registration->mailboxes[1], "INBOX");
+	assert_string_equal(registration->places[1].owner, "dove/bob");
+}
+
 static void guard(const char *json, int status)
 {
 	event_auto struct mail_event *event = parse(json);
@@ -187,6 +212,8 @@ int main(void)
 		cmocka_unit_test(without_a_site_nothing_changes),
 		cmocka_unit_test(a_name_that_is_too_long_there_is_refused),
 		cmocka_unit_test(a_reader_whose_name_is_too_long_there_is_left_out),
+		cmocka_unit_test(
+			a_mailbox_whose_owner_is_too_long_there_is_left_out_of_a_registration),
 		cmocka_unit_test(nobody_else_can_name_its_users),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

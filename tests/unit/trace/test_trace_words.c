@@ -36,13 +36,13 @@ static void an_event_names_its_mailbox_as_the_user_knows_it(void **state)
 {
 	(void)state;
 	struct trace_entry entry = of(TRACE_EVENT, TRACE_AT_ONCE);
-	assert_says(&entry, "MessageNew in INBOX: urgent, pushed at once", NULL);
+	assert_says(&entry, "MessageNew in INBOX: urgent, due at once", NULL);
 	entry.folder = "Notes";
-	assert_says(&entry, "MessageNew in Notes: urgent, pushed at once", NULL);
+	assert_says(&entry, "MessageNew in Notes: urgent, due at once", NULL);
 	entry.owner = "bob";
-	assert_says(&entry, "MessageNew in Notes of bob: urgent, pushed at once", NULL);
+	assert_says(&entry, "MessageNew in Notes of bob: urgent, due at once", NULL);
 	entry.owner = "";
-	assert_says(&entry, "MessageNew in Notes (shared): urgent, pushed at once", NULL);
+	assert_says(&entry, "MessageNew in Notes (shared): urgent, due at once", NULL);
 }
 
 static void an_answer_says_what_follows(void **state)
