@@ -1423,6 +1423,48 @@ static void renewed_on_another_topic_it_waits_for_that(void **state)
 	assert_string_equal(push->target->topic, OTHER_TOPIC);
 }
 
+/* Phone 1 renews without mailbox 1; so many had news. */
+static void renew_without_the_first(unsigned count)
+{
+	unsigned listed[2 * SCHEDULE_HASHES_MAX];
+	for (unsigned mailbox = 2; mailbox <= count; mailbox++)
+		listed[mailbox - 2] = mailbox;
+	world_renew(w, 1, listed, count - 1);
+}
+
+static void another_set_after_a_renewal_has_another_apns_id(void **state)
+{
+	(void)state;
+	for (int more = 0; more <= 1; more++)
+		for (int is_flying = 0; is_flying <= 1; is_flying++) {
+			unsigned count = SCHEDULE_HASHES_MAX + (unsigned)more;
+			uint8_t apns_id[QUEUE_APNS_ID_SIZE];
+			world_free(w);
+			w = world_new(&(struct schedule_settings){MIN_INTERVAL, LATER_DELAY, 0, 0});
+			for (unsigned mailbox = 1; mailbox <= count; mailbox++)
+				world_add(w, 1, mailbox, QUEUE_URGENT);
+			world_stored(w);
+			memcpy(apns_id, world_next(w)->apns_id, sizeof(apns_id));
+			if (is_flying)
+				renew_without_the_first(count);
+			world_retry(w, 1, 0);
+			if (!is_flying)
+				renew_without_the_first(count);
+			/* The new apns-id is on disk before it leaves. */
+			if (more) {
+				world_pass(w, MIN_INTERVAL);
+				assert_null(world_next(w));
+			}
+			world_stored(w);
+			const struct push *push = world_next(w);
+			assert_non_null(push);
+			assert_int_equal(push->hash_count, count - 1);
+			assert_int_equal(world_carries(push, count), 1);
+			assert_int_equal(
+				memcmp(push->apns_id, apns_id, sizeof(apns_id)) != 0, more);
+		}
+}
+
 static void renewed_while_resting_nothing_is_written(void **state)
 {
 	(void)state;
@@ -1955,6 +1997,7 @@ int main(void)
 		TEST(asleep_in_flight_what_was_taken_is_over),
 		TEST(news_of_a_deleted_mailbox_goes_and_other_news_stays),
 		TEST(news_of_a_deleted_mailbox_is_not_repeated_after_a_flight),
+		TEST(another_set_after_a_renewal_has_another_apns_id),
 		TEST(renewed_on_another_topic_it_waits_for_that),
 		TEST(renewed_while_resting_nothing_is_written),
 		TEST(the_rate_is_kept),

@@ -209,8 +209,8 @@ void world_retry(struct world *world, unsigned phone, int64_t delay_ms)
 
 void world_renew(struct world *world, unsigned phone, const unsigned *mailboxes, unsigned count)
 {
-	char hashes[64][MAILBOX_HASH_SIZE];
-	assert(count <= 64);
+	char hashes[2 * SCHEDULE_HASHES_MAX][MAILBOX_HASH_SIZE];
+	assert(count <= 2 * SCHEDULE_HASHES_MAX);
 	for (unsigned i = 0; i < count; i++)
 		world_hash(mailboxes[i], hashes[i]);
 	world_write(world,
