@@ -110,10 +110,7 @@ struct queue_job *schedule_add(struct schedule *schedule, struct push_target *ta
 	else if (has_new_id || was_suspended || (is_sooner && !entry->flight))
 		schedule_tell_row(entry, job, QUEUE_PUSH_MOVE, time);
 
-	if (has_new_id && entry->state != FLYING)
-		schedule_enter(schedule, entry, STORING);
-	else if (entry->state == WAITING)
-		schedule_stand(schedule, entry);
+	schedule_stand_anew(schedule, entry, has_new_id);
 	job->plan = (struct queue_plan){.is_due = entry->due_ms <= time.now_ms,
 		.is_merged = had_news,
 		.is_behind = entry->flight != NULL,
@@ -164,26 +161,19 @@ struct queue_job *schedule_renew(struct schedule *schedule, struct push_target *
 	qsort(sorted, hash_count, MAILBOX_HASH_SIZE, compare_hashes);
 
 	struct queue_job *job = schedule_new_job(schedule, &entry->key, entry);
-	bool was_more_than_fits = entry->counted > SCHEDULE_HASHES_MAX;
+	uint32_t count_before = entry->counted;
 	queue_job_make_room(job, entry->counted);
 	const char(*listed)[MAILBOX_HASH_SIZE] = (const char(*)[MAILBOX_HASH_SIZE])sorted;
 	keep_listed(&entry->news, listed, hash_count, job);
 	if (entry->flight)
 		keep_listed(&entry->flight->carried, listed, hash_count, job);
 	schedule_account(schedule, entry);
-	/* Others take the places of those that went. */
-	bool has_new_id =
-		was_more_than_fits && job->news_count && entry->counted && entry->has_flown;
-	if (has_new_id) {
-		schedule_new_apns_id(schedule, entry);
-		entry->storing_seq = job->seq;
-	}
+	bool has_new_id = job->news_count && entry->counted &&
+		schedule_replace_apns_id(schedule, entry, count_before, job->seq);
 	if (!entry->news.count)
 		entry->due_ms = INT64_MAX;
 	else if (entry->is_doubted)
 		end_doubt(schedule, entry, time.now_ms);
-	else if (has_new_id)
-		entry->due_ms = schedule_not_too_soon(schedule, entry, entry->due_ms);
 	if (entry->flight)
 		entry->flight->push.is_renewed = true;
 
@@ -195,10 +185,7 @@ struct queue_job *schedule_renew(struct schedule *schedule, struct push_target *
 		return job;
 	}
 	schedule_tell_row(entry, job, QUEUE_PUSH_PUT, time);
-	if (has_new_id && entry->state != FLYING)
-		schedule_enter(schedule, entry, STORING);
-	else if (entry->state == WAITING)
-		schedule_stand(schedule, entry);
+	schedule_stand_anew(schedule, entry, has_new_id);
 	return job;
 }
 

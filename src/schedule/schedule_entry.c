@@ -236,6 +236,26 @@ int64_t schedule_not_too_soon(
 	return due_ms < entry->not_before_ms ? entry->not_before_ms : due_ms;
 }
 
+bool schedule_replace_apns_id(
+	struct schedule *schedule, struct entry *entry, uint32_t count_before, uint64_t seq)
+{
+	if (count_before <= SCHEDULE_HASHES_MAX || !entry->has_flown)
+		return false;
+	schedule_new_apns_id(schedule, entry);
+	entry->storing_seq = seq;
+	if (entry->news.count)
+		entry->due_ms = schedule_not_too_soon(schedule, entry, entry->due_ms);
+	return true;
+}
+
+void schedule_stand_anew(struct schedule *schedule, struct entry *entry, bool has_new_id)
+{
+	if (has_new_id && entry->state != FLYING)
+		schedule_enter(schedule, entry, STORING);
+	else if (entry->state == WAITING)
+		schedule_stand(schedule, entry);
+}
+
 struct queue_job *schedule_new_job(
 	struct schedule *schedule, const struct registry_key *key, const struct entry *entry)
 {

@@ -106,6 +106,15 @@ void schedule_tell_row(
 	struct entry *entry, struct queue_job *job, unsigned part, struct schedule_time time);
 void schedule_delete_row(struct entry *entry, struct queue_job *job);
 void schedule_new_apns_id(struct schedule *schedule, struct entry *entry);
+/*
+ * News went; `count_before` counts it, and what a flight carries.  If more than one push carries
+ * were there, others take the places of those that went, so that an apns_id that has flown gets a
+ * successor, which the job with `seq` stores.  Returns whether it did.
+ */
+bool schedule_replace_apns_id(
+	struct schedule *schedule, struct entry *entry, uint32_t count_before, uint64_t seq);
+/* After a change of its due time, and perhaps of its apns_id, which must be on disk to leave. */
+void schedule_stand_anew(struct schedule *schedule, struct entry *entry, bool has_new_id);
 void schedule_flight_free(struct flight *flight);
 /* Some of those that have rested: more than one call can add, so that they never pile up. */
 void schedule_reap(struct schedule *schedule, int64_t now_ms);

@@ -46,6 +46,7 @@ struct queue_job *schedule_lose(struct schedule *schedule, const struct registry
 	struct entry *entry = schedule_find(schedule, key);
 	if (!entry || !entry->row)
 		return NULL;
+	uint32_t count_before = entry->counted;
 	bool is_lost = lose(&entry->news, hash);
 	if (entry->flight)
 		is_lost |= lose(&entry->flight->carried, hash);
@@ -64,9 +65,9 @@ struct queue_job *schedule_lose(struct schedule *schedule, const struct registry
 	job->parts = QUEUE_NEWS_DROP;
 	queue_job_make_room(job, 1);
 	memcpy(job->news[job->news_count++].hash, hash, strnlen(hash, MAILBOX_HASH_SIZE - 1));
+	bool has_new_id = schedule_replace_apns_id(schedule, entry, count_before, job->seq);
 	schedule_tell_row(entry, job, QUEUE_PUSH_MOVE, time);
-	if (entry->state == WAITING)
-		schedule_stand(schedule, entry);
+	schedule_stand_anew(schedule, entry, has_new_id);
 	return job;
 }
 
