@@ -26,6 +26,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Of Debian's Cyrus. */
 #define PROGRAMS "/usr/lib/cyrus/bin"
@@ -35,7 +36,7 @@ struct doctor {
 	const struct doctor_request *request;
 	struct report of_user; /* printed first */
 	struct report findings;
-	bool is_shut_out; /* mailpush.conf or the daemon refuses this user */
+	bool is_shut_out; /* the daemon, or a file that it reads, refuses this user */
 	char *config_path;
 	struct config *config;	     /* NULL: it cannot be read */
 	struct input_files *sources; /* NULL without config */
@@ -140,9 +141,15 @@ static void examine_cyrus(struct doctor *doctor)
 		return;
 	read_services(doctor);
 	if (!sources->imapdconf) {
-		report_add(findings,
-			sources->imapdconf_status == -EACCES ? REPORT_WARN : REPORT_FAIL,
-			"imapd.conf", "%s", sources->imapdconf_error.text);
+		const char *text = sources->imapdconf_error.text;
+		if (sources->imapdconf_status == -EACCES)
+			/* The remedy in that text is for the daemon's user. */
+			report_add(findings, REPORT_WARN, "imapd.conf",
+				"%.*s, so the mail server was not examined: run mailpushctl doctor "
+				"as root",
+				(int)strcspn(text, ";"), text);
+		else
+			report_add(findings, REPORT_FAIL, "imapd.conf", "%s", text);
 		return;
 	}
 	const struct doctor_cyrus cyrus = {.path = config->imapd_conf,
@@ -306,6 +313,17 @@ static void examine_user(struct doctor *doctor)
 	examine_trace(doctor, user, escaped);
 }
 
+/* What the daemon reads and this user may not. */
+static bool is_any_hidden(const struct config *config, const struct input_files *sources)
+{
+	if (sources->imapdconf_status == -EACCES)
+		return true;
+	for (unsigned i = 0; i < sources->credential_count; i++)
+		if (sources->credential_status[i] == -EACCES)
+			return true;
+	return *config->apns_ca_file && access(config->apns_ca_file, R_OK) && errno == EACCES;
+}
+
 static void doctor_fini(struct doctor *doctor)
 {
 	report_fini(&doctor->of_user);
@@ -337,6 +355,7 @@ enum client_exit doctor_run(const struct doctor_request *request)
 	find_daemon(&doctor);
 	if (doctor.config) {
 		doctor.sources = input_files_read(doctor.config);
+		doctor.is_shut_out |= is_any_hidden(doctor.config, doctor.sources);
 		if (doctor.in_force && doctor.status)
 			doctor_daemon_judge_files(&doctor.findings, doctor.status, doctor.in_force,
 				doctor.config, doctor.sources);

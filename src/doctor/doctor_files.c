@@ -13,20 +13,30 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define PACKAGED_USER "mailpush"
+
+/* The folder of the registry's file, or else of the queue; free it. */
+static char *state_folder(const struct config *config)
+{
+	const char *path = database_file(config->registry);
+	char *folder = mem_dup(path ? path : config->queue);
+	*strrchr(folder, '/') = '\0';
+	return folder;
+}
+
 /* NULL: not known, or root. */
 static const struct passwd *daemon_user(const struct config *config)
 {
 	const struct passwd *user = NULL;
-	if (*config->user) {
+	mem_auto char *folder = state_folder(config);
+	struct stat status;
+	if (*config->user)
 		user = accounts_find_account(config->user);
-	} else {
-		const char *path = database_file(config->registry);
-		mem_auto char *folder = mem_dup(path ? path : config->queue);
-		*strrchr(folder, '/') = '\0';
-		struct stat status;
-		if (!stat(folder, &status))
-			user = getpwuid(status.st_uid);
-	}
+	else if (!stat(folder, &status) && status.st_uid)
+		user = getpwuid(status.st_uid);
+	else
+		/* It may be root's by mistake. */
+		user = accounts_find_account(PACKAGED_USER);
 	return user && user->pw_uid ? user : NULL;
 }
 
@@ -95,16 +105,16 @@ static void examine_file(struct report *findings, const char *check, const char 
 	report_run(findings, "%s", remedy);
 }
 
-/* As when mailpushd or sqlite3 was once run by root. */
-static void examine_database(struct report *findings, const char *check, const char *user,
-	const char *group, const char *path)
+/* As when mailpushd or sqlite3 was once run by root.  `all`: what the remedy adds to the path. */
+static void examine_owner(struct report *findings, const char *check, const char *user,
+	const char *group, const char *path, const char *all)
 {
 	struct stat status;
 	if (stat(path, &status) || status.st_uid || try_as(user, path, W_OK) != EACCES)
 		return;
 	report_add(findings, REPORT_FAIL, check,
 		"%s belongs to root, so mailpushd, which runs as %s, cannot write it", path, user);
-	report_run(findings, "chown %s:%s %s*", user, group, path);
+	report_run(findings, "chown %s:%s %s%s", user, group, path, all);
 }
 
 void doctor_files_examine(struct report *findings, const struct config *config)
@@ -128,7 +138,9 @@ void doctor_files_examine(struct report *findings, const struct config *config)
 	examine_file(findings, "apple", user, group_name, config->apns_ca_file);
 	examine_file(findings, "imapd.conf", user, group_name, config->imapd_conf);
 	const char *registry = database_file(config->registry);
+	mem_auto char *folder = state_folder(config);
+	examine_owner(findings, registry ? "registry" : "queue", user, group_name, folder, "");
 	if (registry)
-		examine_database(findings, "registry", user, group_name, registry);
-	examine_database(findings, "queue", user, group_name, config->queue);
+		examine_owner(findings, "registry", user, group_name, registry, "*");
+	examine_owner(findings, "queue", user, group_name, config->queue, "*");
 }

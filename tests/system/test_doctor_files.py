@@ -1,8 +1,10 @@
 """mailpushctl doctor: files that the daemon cannot use, keys that others can, and the wrong Apple;
 services of Cyrus without a program; what this user may not read; full disks."""
 
+import pathlib
 import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -23,6 +25,26 @@ def test_a_database_that_root_has_made_is_found(ward, tmp, name):
     assert "belongs to root" in finding["why"]
     cure(site.mailpushd, finding)
     assert name not in {f["check"] for f in found(site.mailpushd)}
+
+
+@AS_ROOT
+def test_a_folder_of_databases_that_root_has_made_is_found(ward, tmp):
+    """Where there is a user mailpush, as the package makes it."""
+    site = ward(start=False)
+    state, passwd = tmp / "state", tmp / "passwd"
+    state.mkdir()
+    for name in ("registry", "queue"):
+        (state / f"{name}.sqlite").touch()
+    user = "mailpush:x:61234:61234::/nonexistent:/usr/sbin/nologin\n"
+    passwd.write_text(pathlib.Path("/etc/passwd").read_text() + user)
+    known = ["unshare", "--mount", "sh", "-c", f'mount --bind {passwd} /etc/passwd; exec "$@"', "sh"]
+    site.mailpushd.write_conf(registry=f"sqlite:{state}/registry.sqlite", queue=state / "queue.sqlite")
+    ill = [f for f in found(site.mailpushd, wrapper=known) if f["check"] in ("registry", "queue")]
+    assert [f["why"].split(",")[0] for f in ill] == [
+        f"{path} belongs to root" for path in (state, state / "registry.sqlite", state / "queue.sqlite")]
+    for finding in ill:
+        subprocess.run(["sh", "-c", finding["run"].replace("mailpush:mailpush", "61234:61234")], check=True)
+    assert not {"registry", "queue"} & {f["check"] for f in found(site.mailpushd, wrapper=known)}
 
 
 def test_the_apple_of_apps_that_are_being_written_is_found(ward):
@@ -151,8 +173,7 @@ def test_without_the_daemon_what_its_user_may_not_read_is_found(ward, tmp, sim, 
     (tmp / "state").mkdir()
     site.mailpushd.write_conf(apns_ca_file=tmp / "ca.pem", registry=f"sqlite:{tmp}/state/registry.sqlite",
                               **({"user": user} if by == "user" else {}))
-    if by == "owner":
-        shutil.chown(tmp / "state", user)
+    shutil.chown(tmp / "state", user)
     down = [("daemon", "fail"), ("socket", "fail")]
     ill = wait_found(site.mailpushd, *down, ("credential", "fail"))
     finding = next(f for f in ill if f["check"] == "credential")

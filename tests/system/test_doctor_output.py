@@ -3,7 +3,7 @@
 import re
 
 from control import ctl
-from doctor import AS_ROOT, NOBODY, examine, examine_and_count, named
+from doctor import AS_ROOT, NOBODY, examine, examine_and_count, imapd_conf, named
 
 SANDBOX = "api.sandbox.push.apple.com.invalid"
 COUNT = re.compile(r"(\d+) checks?: (\d+) good, (\d+) warnings?, (\d+) problems?")
@@ -75,6 +75,17 @@ def test_who_may_not_read_a_file_that_mailpush_conf_names_reads_it(ward, tmp):
         assert (status, finding["level"]) == (4, "warn")
         assert str(named_file) in finding["why"] and "daemon's user" not in finding["why"]
         assert finding["why"].endswith("were not examined: run mailpushctl doctor as root")
+
+
+@AS_ROOT
+def test_who_may_not_read_imapd_conf_sees_it_in_the_exit_status(ward):
+    site = ward(control_socket="")
+    imapd_conf(site).chmod(0o600)
+    status, findings = examine(site.mailpushd, wrapper=NOBODY)
+    [finding] = [f for f in findings if f["check"] == "imapd.conf"]
+    assert (status, finding["level"]) == (4, "warn")
+    assert finding["why"].endswith(
+        "Permission denied, so the mail server was not examined: run mailpushctl doctor as root")
 
 
 @AS_ROOT
