@@ -9,6 +9,8 @@ enum failure failure_of(int code)
 		return FAILURE_CONFLICT;
 	case -EILSEQ:
 		return FAILURE_BAD_JOB;
+	case -EPROTO:
+		return FAILURE_UNKNOWN;
 	case -EACCES:
 	case -ENOTSUP:
 		return FAILURE_FATAL;

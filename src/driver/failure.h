@@ -7,6 +7,10 @@
 #define MAILPUSH_DRIVER_FAILURE_H
 
 enum failure {
+	/* -EPROTO: the server answers with an error that the driver does not know.  Again after
+	   pauses, as if it were away; after some failures in a row as a bad job, as it may be of
+	   one job alone, such as a row that cannot be read, or a rule of the administrator's. */
+	FAILURE_UNKNOWN,
 	/* Any other errno.  Again after pauses that grow; an alarm after some seconds. */
 	FAILURE_AWAY,
 	/* -EAGAIN: another transaction was in the way.  Again at once, quietly, counted. */

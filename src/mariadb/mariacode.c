@@ -58,9 +58,11 @@ static const struct {
 	{1048, -EILSEQ}, /* NULL where there may be none */
 	{1153, -EILSEQ}, /* larger than max_allowed_packet */
 	{1264, -EILSEQ}, /* out of range */
+	{1265, -EILSEQ}, /* cut off */
 	{1292, -EILSEQ}, /* a value that it does not take */
 	{1366, -EILSEQ},
 	{1406, -EILSEQ}, /* too long */
+	{1451, -EILSEQ}, /* a table of the administrator's refers to the row */
 	{1452, -EILSEQ}, /* a rule of the administrator's refuses it */
 	{1644, -EILSEQ},
 	{1690, -EILSEQ},
@@ -73,7 +75,7 @@ int mariacode_of(unsigned number)
 		if (numbers[i].number == number)
 			return numbers[i].code;
 	}
-	return number >= 2000 && number < 3000 ? -ENOTCONN : -EIO;
+	return number >= 2000 && number < 3000 ? -ENOTCONN : -EPROTO;
 }
 
 const char *mariacode_remedy(int code)

@@ -21,7 +21,7 @@
  *   -EILSEQ     the server refuses a value: these very jobs will fail again
  *   -EACCES     rights are missing
  *   -ENOTSUP    the schema is missing, or is not that of mailpush
- *   -EIO        anything else that the server said
+ *   -EPROTO     anything else that the server said
  *
  * One owner, one thread.  Passwords stand in no text.
  */

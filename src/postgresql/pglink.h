@@ -20,7 +20,7 @@
  *               jobs will fail again
  *   -EACCES     rights are missing
  *   -ENOTSUP    the schema is missing, or is not that of mailpush
- *   -EIO        anything else that the server said
+ *   -EPROTO     anything else that the server said
  *
  * One owner, one thread.  Passwords stand in no text.
  */

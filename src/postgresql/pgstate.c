@@ -42,7 +42,7 @@ int pgstate_code(const char *state)
 		if (strncmp(state, states[i].front, strlen(states[i].front)) == 0)
 			return states[i].code;
 	}
-	return -EIO;
+	return -EPROTO;
 }
 
 const char *pgstate_remedy(int code)

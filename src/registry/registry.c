@@ -18,6 +18,9 @@
 /* A connection that is made again, or a short lock, is no trouble yet. */
 #define QUIET_MS 2000
 #define TOO_LARGE_FAILURES 2
+/* Of a batch; of a job by itself, which is set aside then: some six seconds. */
+#define UNKNOWN_FAILURES 3
+#define UNKNOWN_FAILURES_ALONE 7
 /* At the end, for a database on the network: less than the thread has. */
 #define LAST_WAIT_MAX_MS (WORKER_END_MS - CLOCK_SECOND_MS)
 
@@ -78,7 +81,7 @@ static int64_t pause_ms(struct registry *registry, enum failure failure, unsigne
 {
 	if (failure == FAILURE_FATAL)
 		return AWAY_MAX_MS;
-	if (failure == FAILURE_AWAY)
+	if (failure == FAILURE_AWAY || failure == FAILURE_UNKNOWN)
 		return backoff_random_ms(AWAY_MIN_MS, AWAY_MAX_MS, failures - 1, &registry->random);
 	return failures < 2 ? 0
 			    : backoff_random_ms(CONFLICT_MIN_MS, CONFLICT_MAX_MS, failures - 2,
@@ -91,9 +94,16 @@ static bool is_too_large(const struct job_list *batch, int failed, unsigned fail
 	return failed == -ETIMEDOUT && failures >= TOO_LARGE_FAILURES && batch->count > 1;
 }
 
+/* It may be one job's: the rest is to go on. */
+static bool is_unknown_for_long(const struct job_list *batch, int failed, unsigned failures)
+{
+	unsigned enough = batch->count > 1 ? UNKNOWN_FAILURES : UNKNOWN_FAILURES_ALONE;
+	return failure_of(failed) == FAILURE_UNKNOWN && failures >= enough && batch->first;
+}
+
 /*
- * Until it is done (0), refused (-EILSEQ), too large (-ETIMEDOUT; never a single job) or the
- * registry is to stop (-ECANCELED).
+ * Until it is done (0), refused (-EILSEQ, or -EPROTO for an unknown reason), too large
+ * (-ETIMEDOUT; never a single job) or the registry is to stop (-ECANCELED).
  */
 static int do_batch(struct registry *registry, struct job_list *batch, struct err *err)
 {
@@ -102,7 +112,8 @@ static int do_batch(struct registry *registry, struct job_list *batch, struct er
 	for (unsigned failures = 1; (failed = attempt(registry, batch, err)); failures++) {
 		enum failure failure = failure_of(failed);
 		int64_t rest_ms = pause_ms(registry, failure, failures);
-		if (failure == FAILURE_AWAY || failure == FAILURE_FATAL)
+		if (failure == FAILURE_AWAY || failure == FAILURE_FATAL ||
+			failure == FAILURE_UNKNOWN)
 			health_failed(&registry->health, clock_unix_ms(), clock_unix_ms() + rest_ms,
 				err->text);
 		if (failure == FAILURE_BAD_JOB && batch->first)
@@ -113,7 +124,8 @@ static int do_batch(struct registry *registry, struct job_list *batch, struct er
 			worker_report(registry->worker, err->text);
 		if (!worker_pause(registry->worker, rest_ms))
 			return -ECANCELED;
-		if (is_too_large(batch, failed, failures))
+		if (is_too_large(batch, failed, failures) ||
+			is_unknown_for_long(batch, failed, failures))
 			return failed;
 	}
 	worker_report(registry->worker, NULL);
@@ -130,7 +142,7 @@ static bool do_by_halves(struct registry *registry, struct job_list *batch)
 		return !failed;
 	if (batch->count < 2) {
 		struct registry_job *job = registry_job(batch->first);
-		job->status = failed;
+		job->status = -EILSEQ;
 		job->refusal = mem_dup(err.text);
 		return true;
 	}

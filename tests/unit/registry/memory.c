@@ -292,12 +292,14 @@ static int fail(struct err *err)
 
 static bool is_refused(const char *text)
 {
-	return failure == MEMORY_TEXT_ONLY && !utf8_is_valid(text, strlen(text));
+	return (failure == MEMORY_TEXT_ONLY || failure == MEMORY_TEXT_OR_UNKNOWN) &&
+		!utf8_is_valid(text, strlen(text));
 }
 
 static int refuse(struct err *err)
 {
-	return err_set(err, -EILSEQ, "registry in memory: told to refuse it");
+	return err_set(err, failure == MEMORY_TEXT_ONLY ? -EILSEQ : -EPROTO,
+		"registry in memory: told to refuse it");
 }
 
 static int begin(struct registry_db *db, enum registry_access access, struct err *err)

@@ -23,6 +23,7 @@ enum memory_failure {
 	MEMORY_SLOW, /* it has no time for more than MEMORY_SLOW_ROWS rows that are put at once */
 	MEMORY_TEXT_ONLY, /* what is not UTF-8 is refused: users that are put, mailboxes asked for
 			   */
+	MEMORY_TEXT_OR_UNKNOWN, /* the same, with an error that nobody knows */
 };
 
 typedef void memory_unanswered_fn(void);

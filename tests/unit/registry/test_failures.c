@@ -197,6 +197,21 @@ static void a_job_that_is_refused_is_set_aside_and_the_others_go_on_in_order(voi
 	assert_int_equal(w->troubles, 0);
 }
 
+static void a_job_that_fails_again_and_again_for_an_unknown_reason_is_set_aside_too(void **state)
+{
+	struct world *w = *state;
+	add(w, REGISTRY_REGISTER, "alice");
+	add(w, REGISTRY_REGISTER, NO_TEXT);
+	add(w, REGISTRY_NEWS, "alice");
+	memory_fail(MEMORY_TEXT_OR_UNKNOWN, NULL);
+	w->is_trouble_endured = true;
+	run_all(w);
+	assert_int_equal(w->jobs[0].status, 0);
+	assert_int_equal(w->jobs[1].status, -EILSEQ);
+	assert_int_equal(w->jobs[2].match_count, 1);
+	assert_int_equal(w->refused, 1);
+}
+
 static void jobs_that_are_all_refused_come_back_all(void **state)
 {
 	struct world *w = *state;
@@ -230,6 +245,7 @@ static void an_errno_says_what_is_done_next(void **state)
 	assert_int_equal(failure_of(-ENOTSUP), FAILURE_FATAL);
 	assert_int_equal(failure_of(-EIO), FAILURE_AWAY);
 	assert_int_equal(failure_of(-ENOTCONN), FAILURE_AWAY);
+	assert_int_equal(failure_of(-EPROTO), FAILURE_UNKNOWN);
 }
 
 int main(void)
@@ -241,6 +257,7 @@ int main(void)
 		TEST(a_database_that_stays_away_is_trouble_until_it_is_back),
 		TEST(what_somebody_has_to_mend_is_trouble_at_the_first_failure),
 		TEST(a_job_that_is_refused_is_set_aside_and_the_others_go_on_in_order),
+		TEST(a_job_that_fails_again_and_again_for_an_unknown_reason_is_set_aside_too),
 		cmocka_unit_test(an_errno_says_what_is_done_next),
 		TEST(jobs_that_are_all_refused_come_back_all),
 		TEST(what_takes_too_long_is_done_in_smaller_parts),
