@@ -49,6 +49,12 @@ def repackaged(packages, folder, version, release):
     subprocess.run(["dpkg-deb", "-R", package(packages, "mailpush"), unpacked], check=True)
     control = unpacked / "DEBIAN/control"
     control.write_text(re.sub("^Version: .*", f"Version: {version}", control.read_text(), flags=re.M))
+    return changes(folder, version, release)
+
+
+def changes(folder, version, release):
+    """Make a package of what is unpacked in a folder, and the file that names it."""
+    unpacked = folder / "unpacked"
     file = folder / f"mailpush_{version}_all.deb"
     subprocess.run(["dpkg-deb", "--root-owner-group", "-b", unpacked, file], check=True,
                    capture_output=True)
@@ -59,6 +65,15 @@ def repackaged(packages, folder, version, release):
         f" {hashlib.sha256(data).hexdigest()} {len(data)} {file.name}\n"
         f"Files:\n {hashlib.md5(data).hexdigest()} {len(data)} mail optional {file.name}\n")
     return folder
+
+
+def made(folder, version, release):
+    """An empty package mailpush, as script/package leaves it."""
+    control = folder / "unpacked/DEBIAN/control"
+    control.parent.mkdir(parents=True)
+    control.write_text(f"Package: mailpush\nVersion: {version}\nArchitecture: all\n"
+                       "Maintainer: nobody <nobody@example.com>\nDescription: none\n")
+    return changes(folder, version, release)
 
 
 class Repository:
@@ -78,6 +93,18 @@ class Repository:
 
     def add(self, packages):
         return self.type("script/repository", **{"-k": f"-p {packages} -k"})
+
+    def listed(self):
+        """The versions that each suite offers."""
+        return {path.name: re.findall("^Version: (.*)", (path / "main/binary-all/Packages").read_text(),
+                                      flags=re.M) for path in (self.folder / "dists").iterdir()}
+
+    def withdraw(self, packages, name):
+        for folder in (self.folder / "pool", packages):
+            for path in folder.rglob(name):
+                path.unlink()
+        done = self.add(packages)
+        assert done.returncode == 0, done.stderr
 
     def end(self):
         subprocess.run(["gpgconf", "--kill", "all"], env=self.environment, check=True)
@@ -149,6 +176,51 @@ def test_a_package_that_is_not_what_was_built_is_refused(repository, packages, t
     assert done.returncode == 1
     assert "build them again" in done.stderr
     assert not (repository.folder / "dists").exists()
+
+
+@pytest.fixture
+def two_suites(repository, tmp_path):
+    """The folder of packages, two of them of one release."""
+    packages = tmp_path / "packages"
+    for version, release in (("1", OTHER), ("2", OTHER), ("3", "woody")):
+        made(packages, version, release)
+    done = repository.add(packages)
+    assert done.returncode == 0, done.stderr
+    return packages
+
+
+def test_one_of_two_versions_is_withdrawn(repository, two_suites):
+    repository.withdraw(two_suites, "mailpush_2*")
+    assert repository.listed() == {OTHER: ["1"], "woody": ["3"]}
+
+
+def test_a_suite_whose_only_package_is_withdrawn_has_empty_lists(repository, two_suites):
+    repository.withdraw(two_suites, "mailpush_3*")
+    assert repository.listed() == {OTHER: ["1", "2"], "woody": []}
+    release = (repository.folder / "dists/woody/InRelease").read_text()
+    assert "\nArchitectures: all\n" in release and " 0 main/binary-all/Packages\n" in release
+
+
+def test_all_is_withdrawn(repository, two_suites):
+    repository.withdraw(two_suites, "mailpush_*")
+    assert repository.listed() == {OTHER: [], "woody": []}
+
+
+def test_a_suite_without_a_folder_in_the_pool_goes(repository, two_suites):
+    shutil.rmtree(repository.folder / "pool/woody")
+    repository.withdraw(two_suites, "mailpush_3*")
+    assert repository.listed() == {OTHER: ["1", "2"]}
+
+
+def test_a_web_server_may_read_what_a_strict_umask_made(repository, tmp_path):
+    packages = made(tmp_path / "packages", "1", OTHER)
+    before = os.umask(0o077)
+    try:
+        assert repository.add(packages).returncode == 0
+    finally:
+        os.umask(before)
+    assert [path for path in [repository.folder, *repository.folder.rglob("*")]
+            if path.stat().st_mode & 0o004 == 0] == []
 
 
 @pytest.mark.parametrize("block, replaced, text", [
