@@ -180,10 +180,10 @@ def test_a_package_that_is_not_what_was_built_is_refused(repository, packages, t
 
 @pytest.fixture
 def two_suites(repository, tmp_path):
-    """The folder of packages, two of them of one release."""
+    """The folder of packages, two of them of one release, and in a folder of its own that of another."""
     packages = tmp_path / "packages"
-    for version, release in (("1", OTHER), ("2", OTHER), ("3", "woody")):
-        made(packages, version, release)
+    for version, release, folder in (("1", OTHER, ""), ("2", OTHER, ""), ("3", "woody", "woody")):
+        made(packages / folder, version, release)
     done = repository.add(packages)
     assert done.returncode == 0, done.stderr
     return packages
