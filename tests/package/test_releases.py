@@ -1,9 +1,12 @@
-"""script/releases, where it cannot make the system of a release."""
+"""script/releases, where it cannot make the system of a release; and what it does besides, with systems that are played."""
 
 import fcntl
+import importlib.machinery
+import importlib.util
 import os
 import pathlib
 import subprocess
+import sys
 
 import pytest
 
@@ -11,6 +14,7 @@ import base
 
 RELEASES = pathlib.Path(__file__).resolve().parents[2] / "script/releases"
 FAILED, LEFT_OUT = 1, 77
+UNCOMMITTED = "releases: uncommitted changes are left out\n"
 
 
 @pytest.fixture
@@ -24,7 +28,10 @@ def empty_mirror(tmp_path):
 
 
 def run(*command, **how):
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, **how)
+    """What it says of changes that whoever runs the tests has not committed is left out."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, **how)
+    done.stderr = done.stderr.removeprefix(UNCOMMITTED)
+    return done
 
 
 def test_a_mirror_without_the_release_leaves_it_out_and_says_so(empty_mirror, tmp_path):
@@ -73,3 +80,101 @@ def test_a_release_that_is_not_known_is_a_mistake():
     done = run(RELEASES, "potato")
     assert done.returncode == 2
     assert "there is no release potato" in done.stderr
+
+
+# ---- with systems in which every part passes, and a script/package that is played ----
+
+PACKAGE = """#!/bin/sh
+echo "$*" >>"$0.called"
+shift
+folder=$1
+shift
+for release; do
+	[ -e "$0.not-$release" ] || { mkdir "$folder/$release"; touch "$folder/$release/mailpush_1.changes"; }
+done
+"""
+
+
+class Played:
+    """The system of a release."""
+    is_good = True
+
+    def __init__(self, release, is_fresh):
+        self.release = release
+
+    def clone(self):
+        pass
+
+    def part(self, name, workers):
+        return self.releases.Result(self.is_good, 1, 0, 0)
+
+    def cyrus(self):
+        return "3"
+
+
+@pytest.fixture
+def source(tmp_path):
+    """A clone with the script that is played."""
+    script = tmp_path / "source/script/package"
+    script.parent.mkdir(parents=True)
+    script.write_text(PACKAGE)
+    script.chmod(0o755)
+    author = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    for command in (["init", "-q"], ["add", "--all"], [*author, "commit", "-qm", "first"]):
+        subprocess.run(["git", *command], cwd=tmp_path / "source", check=True)
+    return tmp_path / "source"
+
+
+@pytest.fixture
+def played(source, monkeypatch, capsys):
+    """played(argument...): script/releases on a host of bookworm; its exit status, and what it prints."""
+    loader = importlib.machinery.SourceFileLoader("releases", str(RELEASES))
+    releases = importlib.util.module_from_spec(importlib.util.spec_from_loader("releases", loader))
+    monkeypatch.setitem(sys.modules, "releases", releases)
+    loader.exec_module(releases)
+    monkeypatch.setattr(Played, "releases", releases, raising=False)
+    monkeypatch.setattr(releases, "System", Played)
+    monkeypatch.setattr(releases, "ROOT", source)
+    monkeypatch.setattr(base, "release_here", lambda: "bookworm")
+
+    def run_it(*arguments):
+        monkeypatch.setattr(sys, "argv", ["releases", *arguments])
+        return releases.main(), capsys.readouterr()
+    return run_it
+
+
+def called(source):
+    path = source / "script/package.called"
+    return [line.split()[2:] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.mark.parametrize("arguments, others", [
+    ((), ["trixie"]), (("bookworm", "trixie"), ["trixie"]), (("trixie", "testing"), ["trixie"]),
+    (("trixie",), []), (("bookworm", "testing"), []), (("--style",), []), (("--style", "--package"), ["trixie"]),
+], ids=str)
+def test_when_several_releases_passed_the_packages_of_the_others_are_built(played, source, arguments, others):
+    status, said = played(*arguments)
+    assert (status, said.err) == (0, "")
+    assert called(source) == ([others] if others else [])
+    last = said.out.splitlines()[-1]
+    assert last.startswith("packages") == bool(others)
+    assert not others or last == f"packages by script/package: {' '.join(others)}"
+
+
+def test_a_release_whose_packages_do_not_come_out_is_a_failure(played, source):
+    (source / "script/package.not-trixie").touch()
+    status, said = played()
+    assert status == FAILED
+    assert said.out.splitlines()[-1] == "packages by script/package: FAILED for trixie"
+
+
+def test_no_packages_are_built_when_a_part_failed(played, source, monkeypatch):
+    monkeypatch.setattr(Played, "is_good", False)
+    assert played()[0] == FAILED
+    assert not called(source)
+
+
+def test_uncommitted_changes_are_told_of(played, source):
+    (source / "new").touch()
+    status, said = played("trixie", "--style")
+    assert (status, said.err) == (0, UNCOMMITTED)

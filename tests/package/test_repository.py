@@ -235,5 +235,6 @@ def test_what_cannot_be_done_is_said(repository, packages, block, replaced, text
 
 def test_no_block_of_the_page_stands_there_that_nothing_types():
     typed = ["gpg", "script/repository", "mailpush.sources <<END", "apt-get purge"]
-    building = "script/bootstrap --release\nscript/package --all\n"     # script/releases does that
+    # script/releases types the first; asked for several releases, it names them to the second.
+    building = "script/bootstrap --release\nscript/package --all\n"
     assert sorted([building, *map(PAGE.block, typed)]) == sorted(PAGE.blocks)
