@@ -4,10 +4,12 @@
     page.block("event_notifier:")       # the one fenced block in which that stands
 """
 
+import json
 import pathlib
 import re
 
-DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
 
 
 class Page:
@@ -31,3 +33,20 @@ class Page:
                 return rows
             rows.append([cell.strip().strip("`") for cell in line.strip("|").split(" | ")])
         return rows
+
+
+def check_exercised(page, exercised, tests):
+    """No block stands there that nothing exercises.
+
+    Of each block there is a word, and what exercises it: another file, or a part of the name of a test in
+    the file `tests`.  In the file the word stands too, as it says which block is meant."""
+    assert sorted(map(page.block, exercised)) == sorted(page.blocks)
+    own = pathlib.Path(tests).read_text()
+    names = re.findall(r"^def (test_\w+)", own, flags=re.M)
+    for word, by in exercised.items():
+        quoted = json.dumps(word)
+        if "/" in by:
+            assert quoted in (ROOT / by).read_text(), f"{by} does not have {quoted}"
+        else:
+            assert [name for name in names if by in name], f"no test is called {by}"
+            assert own.count(quoted) > 1, f"no test has {quoted}"
