@@ -17,12 +17,18 @@ LIBRARIES = ("libuv1", "libnghttp2-14", "libssl3", "libjansson4", "libsqlite3-0"
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory):
-    """A machine on which the block was typed; the compiler is its host's."""
+def source(tmp_path_factory):
+    """What is committed."""
     source = tmp_path_factory.mktemp("source")
     archive = subprocess.run(["git", "-C", ROOT, "archive", "HEAD"], check=True,
                              capture_output=True).stdout
     subprocess.run(["tar", "-x", "-C", source], input=archive, check=True)
+    return source
+
+
+@pytest.fixture(scope="module")
+def machine(source):
+    """A machine on which the block was typed; the compiler is its host's."""
     lines = Page("cyrus.md").block("meson install").splitlines()
     with Machine() as machine:
         machine.run("apt-get", "-qq", "update")
@@ -71,3 +77,13 @@ def test_another_group_is_joined_by_the_daemon(machine):
     conf.write_text(conf.read_text() + Page("cyrus.md").block("socket_group"))
     assert check(machine).returncode == 0
     assert machine.run("id", "-Gn", "mailpush").stdout.split() == ["mailpush", "mail", "imap"]
+
+
+def test_it_is_uninstalled_but_for_what_the_page_says(machine, source):
+    assert "`ninja -C build uninstall`" in Page("cyrus.md").text
+    machine.run("touch", "/var/lib/mailpush/registry.db")
+    subprocess.run(["ninja", "-C", "build", "uninstall"], cwd=source, check=True, capture_output=True)
+    assert machine.run("find", "/usr/local", "-name", "*mailpush*", "-o", "-name", "apns-sim*").stdout == ""
+    for path in ("/etc/mailpush/mailpush.conf", "/var/lib/mailpush/registry.db", "/var/spool/mailpush"):
+        assert machine.path(path).exists(), path
+    assert machine.run("id", "-un", "mailpush").stdout == "mailpush\n"
