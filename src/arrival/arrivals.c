@@ -37,6 +37,7 @@ struct arrivals {
 	struct arrival_list held;
 	bool is_late; /* the alarm about late acknowledgements stands */
 	uint64_t lost;
+	uint64_t set_aside;
 };
 
 /* Call it just before the answer. */
@@ -173,6 +174,7 @@ static void on_registry(struct registry_job *job)
 	arrival->is_matched = true;
 	if (job->status) {
 		/* Stopping, or the database refuses it: the next start takes it from there. */
+		arrivals->set_aside += job->status == -EILSEQ;
 		if (!arrival->is_parked)
 			parking_park(arrivals->parking, arrival);
 		finish_if_done(arrivals, arrival);
@@ -448,4 +450,9 @@ void arrivals_take_parked(struct arrivals *arrivals, uint64_t parked_id, int64_t
 uint64_t arrivals_parked(const struct arrivals *arrivals)
 {
 	return parking_count(arrivals->parking);
+}
+
+uint64_t arrivals_set_aside(const struct arrivals *arrivals)
+{
+	return arrivals->set_aside;
 }

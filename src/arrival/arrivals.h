@@ -84,5 +84,7 @@ uint64_t arrivals_lost(const struct arrivals *arrivals);
 uint64_t arrivals_count(const struct arrivals *arrivals);
 /* Of them, those that are parked. */
 uint64_t arrivals_parked(const struct arrivals *arrivals);
+/* Those that the database refused since the start: they stay parked until the next one. */
+uint64_t arrivals_set_aside(const struct arrivals *arrivals);
 
 #endif

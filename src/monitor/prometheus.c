@@ -265,6 +265,12 @@ static void write_databases(
 	buf_printf(out, PREFIX "registry_connected %d\n", health.since_ms && !health.is_away);
 	head(out, "events_parked", "gauge", "Events kept in the queue until the registry answers.");
 	buf_printf(out, PREFIX "events_parked %" PRIu64 "\n", arrivals_parked(services->arrivals));
+	head(out, "events_set_aside", "gauge",
+		"Events that the registry's database refused since the start, kept in the queue "
+		"until the "
+		"next one.");
+	buf_printf(out, PREFIX "events_set_aside %" PRIu64 "\n",
+		arrivals_set_aside(services->arrivals));
 	head(out, "registry_conflicts_total", "counter",
 		"Batches of the registry repeated because of another transaction.");
 	buf_printf(out, PREFIX "registry_conflicts_total %" PRIu64 "\n",

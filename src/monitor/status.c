@@ -236,6 +236,7 @@ static json_t *registry_database(
 		health.description.server[0] ? json_real((double)health.batch_us / 1000000)
 					     : json_null());
 	json_object_set_new(json, "parked", number(arrivals_parked(services->arrivals)));
+	json_object_set_new(json, "set_aside", number(arrivals_set_aside(services->arrivals)));
 	return json;
 }
 

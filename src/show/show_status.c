@@ -252,7 +252,10 @@ static void show_registry(const json_t *registry)
 	if (json_is_number(json_object_get(registry, "last_batch")))
 		printf(", last batch %s",
 			format_latency(member_number(registry, "last_batch"), took));
-	printf(", events parked: %lld\n", member_count(registry, "parked"));
+	printf(", events parked: %lld", member_count(registry, "parked"));
+	if (member_count(registry, "set_aside"))
+		printf(", set aside: %lld", member_count(registry, "set_aside"));
+	putchar('\n');
 	if (*member_text(registry, "error")) {
 		printf("            last error %s: ", show_time_ago(registry, "error_time", when));
 		print_text(member_text(registry, "error"));

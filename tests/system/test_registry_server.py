@@ -1,12 +1,15 @@
 """A registry in a database server, of each kind: the same to phones, also while the server is away."""
 
+import re
+
 import pytest
 
-from control import ctl, ctl_json
+from control import ctl, ctl_fine, ctl_json, get
 from mailsite import BarePhone, new_user
 from mariadb import Mariadb
 from postgresql import Postgresql
 from test_moving import counts, do_import, exported, line, write_lines
+from test_registry_postgresql import metrics
 
 REFUSE_REMOVALS = {
     Postgresql: "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
@@ -108,3 +111,39 @@ def test_what_a_rule_of_the_administrators_refuses_is_said_to_be_so(bare_site_fo
         assert done.returncode == 1 and "nobody is forgotten here" in done.stderr
     assert site.mailpushd.log.wait("alarm=registry:refused state=begins")
     assert {l["user"] for l in exported(site)} == {kept.user, users[0], users[2]}
+
+
+# Refuse registrations of guests, and take them again.
+UNKNOWN = {
+    Postgresql: "CREATE FUNCTION no_guests() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$BEGIN IF NEW.username = 'guest' THEN RAISE EXCEPTION 'no guests' USING ERRCODE = 'MP001'; "
+                "END IF; RETURN NEW; END$$; CREATE TRIGGER no_guests BEFORE INSERT ON mailpush_registration "
+                "FOR EACH ROW EXECUTE FUNCTION no_guests()",
+    Mariadb: "DELIMITER //\n"
+             "CREATE TRIGGER no_guests BEFORE INSERT ON mailpush_registration FOR EACH ROW "
+             "IF NEW.username = 'guest' THEN SIGNAL SQLSTATE '45001' "
+             "SET MESSAGE_TEXT = 'no guests', MYSQL_ERRNO = 31000; END IF//",
+}
+DROP_TRIGGER = {Postgresql: "DROP TRIGGER no_guests ON mailpush_registration", Mariadb: "DROP TRIGGER no_guests"}
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["rule", "unknown error"])
+def test_what_is_refused_is_set_aside_and_taken_at_the_next_start(bare_site_for, server, is_known):
+    site = bare_site_for(registry=server.url)
+    site.registered_phone()
+    server.sql("ALTER TABLE mailpush_registration ADD CONSTRAINT no_guests CHECK (username <> 'guest')"
+               if is_known else UNKNOWN[type(server)])
+    phone = BarePhone("guest")
+    site.register(phone)
+    site.registered_phone()         # others go on
+    site.mailpushd.wait_log("what an event or a request says is set aside until the next start: .*"
+                            "alarm=registry:refused state=begins")
+    assert get(site.mailpushd, "/status")["databases"]["registry"]["set_aside"] == 1
+    assert re.search(r", events parked: \d+, set aside: 1$", ctl_fine(site.mailpushd, "status"), flags=re.M)
+    assert "mailpush_events_set_aside 1\n" in metrics(site.mailpushd)
+    server.sql("ALTER TABLE mailpush_registration DROP CONSTRAINT no_guests" if is_known
+               else DROP_TRIGGER[type(server)])
+    site.mailpushd.kill9()
+    site.mailpushd.start()
+    site.told(phone, "INBOX")
+    assert get(site.mailpushd, "/status")["databases"]["registry"]["set_aside"] == 0
