@@ -123,6 +123,10 @@ void dovecot_door_take(struct dovecot_door *door, const struct notification *not
 		refuse(door, uid, waiter, -EBADMSG, "a request without a message, or a large one");
 	else if (peer_is_allowed(&door->needs.config->dovecot_peers, uid))
 		hand_over(door, NULL, notification, waiter);
+	else if (!door->needs.config->dovecot_system_users)
+		refuse(door, uid, waiter, -EBADMSG,
+			"not allowed to send events; set dovecot_system_users = yes if mail users "
+			"are users of the system, or name this user in dovecot_users");
 	else if (user_names_know(door->names, uid, &name))
 		hand_over(door, name, notification, waiter);
 	else if (door->is_stopped)

@@ -3,8 +3,10 @@
  * process says?
  *
  * Any local user may come.  The users in dovecot_users, root and the daemon's own may speak for all
- * users, as Dovecot does for virtual users.  Any other peer speaks for the user whose name its uid
- * has, and for nobody else; the event's parser holds it to that.
+ * users, as Dovecot does for virtual users.  Any other peer is refused: a user of the system and a
+ * mail user of the same name may be two people.  With dovecot_system_users they are one, and such a
+ * peer speaks for the user whose name its uid has, and for nobody else; the event's parser holds it
+ * to that.
  *
  * Requests wait here for the name of a uid (user_names.h), nowhere else.  Loop thread only.
  */

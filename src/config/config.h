@@ -58,6 +58,7 @@ struct config {
 	bool xaps_fold_users;
 	char *dovecot_socket; /* "": none */
 	struct peer_rules dovecot_peers;
+	bool dovecot_system_users; /* the others may speak, each for itself */
 
 	char *registry;		      /* has no password in it */
 	char *registry_password_file; /* "": none */

@@ -52,6 +52,7 @@ static const char *const at_once[] = {
 	"forward_events",
 	"xaps_clients",
 	"dovecot_users",
+	"dovecot_system_users",
 	"registration_ttl",
 	"registrations_per_user",
 	"deleted_user_grace",
@@ -191,6 +192,7 @@ void config_diff_take(struct config *config, struct config *fresh)
 	SWAP(xaps_clients);
 	SWAP(xaps_client_count);
 	SWAP(dovecot_peers);
+	SWAP(dovecot_system_users);
 	SWAP(registration_ttl_ms);
 	SWAP(registrations_per_user);
 	SWAP(deleted_user_grace_ms);

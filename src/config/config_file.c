@@ -134,6 +134,7 @@ static const struct key keys[] = {
 	{"dovecot_site", "", false, config_take_dovecot_site, AT(dovecot_site), 0, USER_SITE_MAX},
 	{"dovecot_users", "{vmail, dovecot}", true, config_take_dovecot_user, AT(dovecot_peers), 0,
 		0},
+	{"dovecot_system_users", "no", false, config_take_yes_no, AT(dovecot_system_users), 0, 0},
 	{"registry", "sqlite:/var/lib/mailpush/registry.sqlite", false, config_take_registry,
 		AT(registry), 0, PATH_MAX - 1},
 	{"registry_password_file", "", false, config_take_path, AT(registry_password_file), 0,

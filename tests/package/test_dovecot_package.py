@@ -106,6 +106,7 @@ def test_a_phone_registers_at_the_packaged_dovecot_and_is_pushed_to(machine):
         port = apple.lines.wait(r"listening on .*:(\d+)")[1]
         with open(machine.path(CONF), "a", encoding="utf-8") as conf:
             conf.write(f'apns_host = "127.0.0.1"\napns_port = {port}\ndovecot_socket = "{SOCKET}"\n'
+                       'dovecot_system_users = yes\n'
                        'apns_ca_file = "/etc/mailpush/ca.pem"\ndeferred_delay = "50ms"\n')
         with running(machine, *as_the_unit("mailpushd")) as daemon:
             daemon.lines.wait("info daemon: ready")

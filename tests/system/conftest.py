@@ -307,7 +307,7 @@ def dovecot_for(private_dovecot, audience):
 def dovecot_site_for(mailpushd, private_dovecot, sim, imapd_conf):
     """dovecot_site_for(**options): a Dovecot with these options, joined to mailpushd and apns-sim.
 
-    mailpushd knows its system_users, or known_users instead.
+    mailpushd knows its system_users, or known_users instead, and takes what they say.
     """
     sites = []
 
@@ -315,6 +315,7 @@ def dovecot_site_for(mailpushd, private_dovecot, sim, imapd_conf):
         daemon = mailpushd(start=False, imapd_conf=imapd_conf, dovecot_users=[MAIL_USER])
         daemon.write_conf(dovecot_socket=daemon.dir / "dovecot")
         if system_users:
+            daemon.write_conf(dovecot_system_users="yes")
             daemon.wrapper = knowing_users(
                 daemon.dir, *(system_users if known_users is None else known_users))
         daemon.start()

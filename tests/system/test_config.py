@@ -54,7 +54,7 @@ def test_every_key_of_the_manual_is_taken(daemon):
         max_push_rate=2000, connections=4, priority="none", log_level="info",
         log_target="auto", alarm_command="", user="", http_listen="127.0.0.1:9105",
         status_page_names="yes", page_login="header:X-Remote-User", trace_keep="7d", trace_size="64MiB", xaps_listen="[::1]:11619", xaps_clients=["192.0.2.7", "10.1.0.0/16"],
-        xaps_socket="/run/mailpush/xapsd", xaps_fold_users="no")
+        xaps_socket="/run/mailpush/xapsd", xaps_fold_users="no", dovecot_system_users="yes")
     assert daemon.run_check().returncode == 0
 
 

@@ -12,16 +12,19 @@ import notify
 from apnssim import TOPIC
 from control import ctl_fine, ctl_json, get, tcp
 from doctor import examine
-from dovecot_client import (TOLD, DovecotSite, as_user, ask, guid, mail, mailbox, registration,
+from dovecot_client import (FINE, TOLD, DovecotSite, as_user, ask, guid, mail, mailbox, registration,
                             rename, request, topic)
 from mailsite import BarePhone, locked, new_user
 from ports import free_port
 from test_daemon import AS_ROOT
+from test_reload import reload
 from waiting import TIMEOUT, wait_until
 
 # Users that every system has, as the users of a Dovecot with system users.
 ALICE, MALLORY = "games", "news"
 NAMELESS = 54321
+REFUSED = (b'NO "not allowed to send events; set dovecot_system_users = yes if mail users are users of the '
+           b'system, or name this user in dovecot_users"\r\n')
 
 
 @pytest.fixture
@@ -204,7 +207,8 @@ def test_inbox_is_kept_of_a_thousand_and_one_mailboxes(site):
 # ---- who is believed ----
 
 @AS_ROOT
-def test_a_user_of_the_system_speaks_for_himself(site):
+def test_a_user_of_the_system_speaks_for_himself(door_site_for):
+    site = door_site_for(dovecot_system_users="yes")
     phone = BarePhone(ALICE)
     assert site.ask(topic(ALICE), user=ALICE) == TOLD
     site.register(phone, user=ALICE)
@@ -214,7 +218,8 @@ def test_a_user_of_the_system_speaks_for_himself(site):
 
 
 @AS_ROOT
-def test_a_user_of_the_system_speaks_for_nobody_else(site):
+def test_a_user_of_the_system_speaks_for_nobody_else(door_site_for):
+    site = door_site_for(dovecot_system_users="yes")
     phone = BarePhone(ALICE, ("INBOX", "Notes"))
     site.register(phone)
     site.told(phone, *phone.mailboxes)
@@ -233,14 +238,16 @@ def test_a_user_of_the_system_speaks_for_nobody_else(site):
 
 
 @AS_ROOT
-def test_mailboxes_of_others_are_left_out_of_a_users_own_registration(site):
+def test_mailboxes_of_others_are_left_out_of_a_users_own_registration(door_site_for):
+    site = door_site_for(dovecot_system_users="yes")
     phone = BarePhone(MALLORY)
     site.register(phone, "INBOX", mailbox(MALLORY, "Theirs", owner=ALICE, folder=""), user=MALLORY)
     site.wait_subscribed(phone, "INBOX")
 
 
 @AS_ROOT
-def test_a_known_id_moves_nothing_of_another_user(site):
+def test_a_known_id_moves_nothing_of_another_user(door_site_for):
+    site = door_site_for(dovecot_system_users="yes")
     phone = BarePhone(ALICE, ("INBOX", "Notes"))
     site.register(phone)
     site.told(phone, *phone.mailboxes)
@@ -252,9 +259,42 @@ def test_a_known_id_moves_nothing_of_another_user(site):
 
 
 @AS_ROOT
-def test_a_uid_without_a_name_speaks_for_nobody(site):
+def test_a_uid_without_a_name_speaks_for_nobody(door_site_for):
+    site = door_site_for(dovecot_system_users="yes")
     answer = site.ask(topic(str(NAMELESS)), user=NAMELESS)
     assert answer == b'NO "not allowed: the sender of a request is no user of this system"\r\n'
+
+
+@AS_ROOT
+def test_a_user_of_the_system_is_no_user_of_cyrus_of_the_same_name(site):
+    phone, thief = BarePhone(ALICE, ("INBOX",)), BarePhone(ALICE, ("INBOX",))
+    answer = notify.ask(site.mailpushd.stream_socket, notify.request(notify.registration(
+        ALICE, phone.token, phone.account_id, ["INBOX"])))
+    assert answer == FINE
+    site.told_inbox(phone)
+    site.settled(phone)
+    before = site.registry_dump()
+    for event in (topic(ALICE), mail(ALICE), mail(ALICE, "", "MailboxDelete"),
+                  registration(ALICE, thief.token, thief.account_id)):
+        assert site.ask(event, user=ALICE) == REFUSED, event
+    assert site.registry_dump() == before
+    site.mailpushd.wait_log("warn intake: not allowed to send events; set dovecot_system_users = yes .*"
+                            f"uid={uid_of(ALICE)}")
+    site.deliver(ALICE)
+    site.told_inbox(phone)
+    assert site.pushes(thief) == []
+
+
+@AS_ROOT
+def test_whether_users_of_the_system_may_speak_is_switched_by_a_reload(site):
+    phone = BarePhone(ALICE)
+    assert site.ask(topic(ALICE), user=ALICE) == REFUSED
+    reload(site, dovecot_system_users="yes")
+    site.register(phone, user=ALICE)
+    site.told_inbox(phone)
+    reload(site, dovecot_system_users="no")
+    assert site.ask(mail(ALICE), user=ALICE) == REFUSED
+    assert not [line for line in site.mailpushd.lines() if "take effect after a restart" in line]
 
 
 @AS_ROOT
@@ -265,7 +305,7 @@ def test_the_users_of_the_mail_server_speak_for_all(door_site_for):
     site.told_inbox(phone)
     site.tell(mail(phone.user), user=ALICE)
     site.told_inbox(phone)
-    assert site.ask(topic(phone.user), user=MALLORY).startswith(b"NO ")
+    assert site.ask(topic(MALLORY), user=MALLORY) == REFUSED
 
 
 @AS_ROOT
@@ -277,7 +317,7 @@ def test_the_users_of_dovecot_are_not_taken_for_cyrus(door_site_for):
 
 @AS_ROOT
 def test_the_registrations_of_a_user_are_bounded(door_site_for):
-    site = door_site_for(registrations_per_user=2)
+    site = door_site_for(registrations_per_user=2, dovecot_system_users="yes")
     for _ in range(3):
         site.register(BarePhone(MALLORY), user=MALLORY)
     wait_until(lambda: len(site.registrations()) == 2, what="two registrations")
@@ -313,7 +353,8 @@ def held(site, count, size, user=MALLORY):
 
 @AS_ROOT
 @pytest.mark.parametrize("size", [0, 100000])
-def test_a_user_who_holds_connections_keeps_no_other_out(site, size):
+def test_a_user_who_holds_connections_keeps_no_other_out(door_site_for, size):
+    site = door_site_for(dovecot_system_users="yes")
     with held(site, 200, size):
         site.mailpushd.wait_log("warn intake: .*too many connections of this user")
         assert site.ask(topic(MALLORY), user=MALLORY) in (b'NO "too many connections"\r\n', b"")
@@ -337,8 +378,9 @@ def test_what_was_acknowledged_outlasts_a_crash(site):
 
 
 @AS_ROOT
-def test_what_was_parked_keeps_its_meaning_over_a_crash(site):
+def test_what_was_parked_keeps_its_meaning_over_a_crash(door_site_for):
     """Whose it is, what the names mean, and the topic that was told."""
+    site = door_site_for(dovecot_system_users="yes")
     phone, own = BarePhone(new_user()), BarePhone(ALICE)
     with locked(site.mailpushd.dir / "registry.sqlite"):
         site.register(phone, mailbox(phone.user, "INBOX.Notes", folder="Notes"))
@@ -393,7 +435,8 @@ def test_what_was_kept_is_pushed(site):
 
 
 @AS_ROOT
-def test_what_a_user_kept_counts_for_himself(site):
+def test_what_a_user_kept_counts_for_himself(door_site_for):
+    site = door_site_for(dovecot_system_users="yes")
     phone, other = BarePhone(ALICE), BarePhone(new_user())
     for one in (phone, other):
         site.register(one)
@@ -408,6 +451,23 @@ def test_what_a_user_kept_counts_for_himself(site):
     site.deliver(other.user)
     site.told_inbox(other)
     assert len(site.pushes(other)) == 2
+
+
+@AS_ROOT
+def test_what_a_user_of_the_system_kept_is_rejected_where_mail_users_are_others(site):
+    phone = BarePhone(ALICE)
+    site.register(phone)
+    site.told_inbox(phone)
+    site.settled(phone)
+    before = site.registry_dump()
+    keep(site, 1, mail(ALICE, "", "MailboxDelete"), uid_of(ALICE))
+    keep(site, 2, mail(ALICE), uid_of(ALICE))
+    wait_until(lambda: site.mailpushd.bad_files() == [f"{n:016}.1" for n in (1, 2)], what="two bad files")
+    site.mailpushd.wait_log("warn intake: .*not allowed to send events")
+    assert site.registry_dump() == before
+    site.deliver(ALICE)
+    site.told_inbox(phone)
+    assert len(site.pushes(phone)) == 2
 
 
 @AS_ROOT

@@ -7,11 +7,13 @@ from dovecot_client import FINE, TOLD, ask, mail, mailbox, registration, rename,
 from imap import ImapError
 from mailsite import BarePhone
 from phone import new_token
+from test_reload import reload
 from waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not IS_ROOT, reason="only root can work as other users")
 
 USERS = ANNA, BORIS = "anna", "boris"
+GAMES = "games"             # whom every system has
 
 
 @pytest.fixture
@@ -52,6 +54,19 @@ def test_each_registers_and_is_pushed_to(site, phones):
             site.told(phone, "INBOX", "Notes")
 
 
+def test_unless_mailpushd_is_told_that_users_are_of_the_system_none_is_believed(site):
+    reload(site, dovecot_system_users="no")
+    with pytest.raises(ImapError):
+        site.phone(ANNA).register("INBOX")
+    site.deliver(ANNA)
+    site.cyrus.wait_log("mailpush: ", "not allowed to send events; set dovecot_system_users = yes")
+    assert site.registrations() == [] and kept(site) == []
+    reload(site, dovecot_system_users="yes")
+    phone = site.registered_phone(ANNA, "INBOX")
+    site.deliver(ANNA)
+    site.told(phone, "INBOX")
+
+
 def of_anna():
     """What Boris, at a shell, would like mailpushd to believe."""
     return (topic(ANNA), registration(ANNA, new_token(), "A"), registration(ANNA, new_token(), "A", ()),
@@ -70,6 +85,22 @@ def test_a_user_with_a_shell_neither_registers_nor_notifies_for_another(site, ph
     assert site.registry_dump() == before
     site.deliver(ANNA)
     site.told(anna, "INBOX")
+
+
+def test_where_users_are_virtual_nobody_with_a_shell_is_the_mail_user_of_the_same_name(dovecot_site_for):
+    """A user of the system who has a shell, and a mail user who is called so."""
+    site = dovecot_site_for()
+    site.create_user("Notes", user=GAMES)
+    phone, thief = site.registered_phone(GAMES, "INBOX", "Notes"), BarePhone(GAMES, ("INBOX", "Notes"))
+    before = site.registry_dump()
+    for event in (topic(GAMES), registration_of(thief), mail(GAMES), mail(GAMES, "", "MailboxDelete"),
+                  rename(GAMES, "Notes", "Lost")):
+        answer = ask(site.cyrus.socket, event, user=GAMES)
+        assert answer.startswith(b'NO "not allowed to send events; set dovecot_system_users'), (event, answer)
+    assert site.registry_dump() == before
+    site.deliver(GAMES, "Notes")
+    site.told(phone, "Notes")
+    assert site.pushes(thief) == []
 
 
 def test_a_user_with_a_shell_may_do_so_for_himself(site):
