@@ -186,6 +186,19 @@ static void warn_of_mode(const struct warnings *warnings, const struct config *c
 			"remove the line for 0660");
 }
 
+/* Whoever has a shell is then believed about the user of Cyrus who is called so. */
+static void warn_of_system_users(const struct warnings *warnings, const struct config *config,
+	const struct input_files *input_files)
+{
+	const char *site = input_files->site ? input_files_dovecot_site(config, input_files)
+					     : config->dovecot_site;
+	if (config->dovecot_system_users && *config->dovecot_socket && *config->imapd_conf &&
+		!*site)
+		warnings->warn(warnings->ctx, "dovecot_system_users",
+			"users of the system can speak for Cyrus' users of the same name; set "
+			"dovecot_site");
+}
+
 void config_consistency_warn(const struct config *config, const struct input_files *input_files,
 	config_consistency_warning_fn *warn, void *ctx)
 {
@@ -195,6 +208,7 @@ void config_consistency_warn(const struct config *config, const struct input_fil
 	warn_of_domains(&warnings, config, input_files);
 	warn_of_policy(&warnings, config);
 	warn_of_mode(&warnings, config);
+	warn_of_system_users(&warnings, config, input_files);
 }
 
 int config_consistency_check(const struct config *config, struct err *err)

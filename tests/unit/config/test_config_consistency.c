@@ -174,6 +174,31 @@ static void domains_are_idle_with_cyrus_alone(void **state)
 	assert_int_equal(count(&said, "\n"), 1);
 }
 
+static void users_of_the_system_who_are_none_of_cyrus_are_told(void **state)
+{
+	(void)state;
+	static const char *const fine[] = {
+		"dovecot_socket = \"/run/d\"\n",
+		"dovecot_system_users = yes\n",
+		"dovecot_socket = \"/run/d\"\ndovecot_system_users = yes\ndovecot_site = dove\n",
+	};
+	const char *const topics[] = {NULL};
+	buf_auto struct buf said, without_cyrus;
+	warn(&said, "dovecot_socket = \"/run/d\"\ndovecot_system_users = yes\n", LONG_TOPIC,
+		topics);
+	assert_string_equal(buf_text(&said),
+		"dovecot_system_users: users of the system can speak for Cyrus' users of the same "
+		"name; set dovecot_site\n");
+	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+		buf_auto struct buf of_fine;
+		warn(&of_fine, fine[i], LONG_TOPIC, topics);
+		assert_string_equal(buf_text(&of_fine), "");
+	}
+	warn(&without_cyrus, "dovecot_socket = \"/run/d\"\ndovecot_system_users = yes\n", NULL,
+		topics);
+	assert_string_equal(buf_text(&without_cyrus), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +210,7 @@ int main(void)
 		cmocka_unit_test(a_policy_that_pushes_nothing_is_told),
 		cmocka_unit_test(sockets_that_nobody_can_use_are_told),
 		cmocka_unit_test(domains_are_idle_with_cyrus_alone),
+		cmocka_unit_test(users_of_the_system_who_are_none_of_cyrus_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
