@@ -125,7 +125,11 @@ static int read_globals(struct doveconf *conf, char *text, struct err *err)
 	if (conf->user && *conf->user)
 		return 0;
 	free(conf->user);
-	conf->user = ask("doveconf", of_userdb, text, err) ? NULL : doveconf_text_uid(text);
+	conf->user = NULL;
+	if (ask("doveconf", of_userdb, text, err))
+		return 0;
+	conf->user = doveconf_text_uid(text);
+	conf->has_system_users = !conf->user && doveconf_text_has_passwd(text);
 	return 0;
 }
 

@@ -30,8 +30,9 @@ struct doveconf {
 	unsigned major;
 	unsigned minor;
 	char *module_folder;
-	char *user;   /* as whom mail processes work, a name or a number; NULL: not known */
-	char *socket; /* of the plugin's settings, as the next ones */
+	char *user; /* as whom mail processes work, a name or a number; NULL: not known */
+	bool has_system_users; /* `user` is not known, and each user is one of the system's */
+	char *socket;	       /* of the plugin's settings, as the next ones */
 	char *spool;
 	char *keep;
 	char *plugins[DOVECONF_PROTOCOLS]; /* see doveconf_text_plugins */

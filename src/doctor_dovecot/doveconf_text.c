@@ -138,6 +138,24 @@ char *doveconf_text_uid(const char *userdb)
 	return NULL;
 }
 
+static bool is_passwd(const char *line, const char *key)
+{
+	size_t size;
+	const char *value = value_in(line, key, &size);
+	return value && size == strlen("passwd") && !strncmp(value, "passwd", size);
+}
+
+bool doveconf_text_has_passwd(const char *userdb)
+{
+	static const char block[] = "userdb passwd {";
+	for (const char *line = userdb; *line; line = next_line(line)) {
+		if (!strncmp(line, block, strlen(block)) || is_passwd(line, "driver") ||
+			is_passwd(line, "userdb_driver"))
+			return true;
+	}
+	return false;
+}
+
 char *doveconf_text_error(const char *text)
 {
 	const char *found = text;

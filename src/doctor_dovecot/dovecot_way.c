@@ -103,19 +103,43 @@ static void judge_users(
 	} else if (!user->is_known) {
 		report_add(findings, REPORT_OK, "dovecot_users",
 			"%s may speak for all users; as whom imap works is not in Dovecot's "
-			"configuration (mail_uid): a process of another user speaks for that user "
-			"alone",
-			listed);
+			"configuration (mail_uid): a process of another user %s",
+			listed,
+			config->dovecot_system_users ? "speaks for that user alone"
+						     : "is not allowed to say anything");
 	} else if (peer_is_allowed(&config->dovecot_peers, user->person.uid)) {
 		report_add(findings, REPORT_OK, "dovecot_users", "user %s may speak for all users",
 			user->name);
 	} else {
 		report_add(findings, REPORT_FAIL, "dovecot_users",
-			"Dovecot works as user %s, who is not listed, so mailpushd believes only "
-			"what concerns a mail user of that name",
-			user->name);
+			"Dovecot works as user %s, who is not listed, so mailpushd believes %s",
+			user->name,
+			config->dovecot_system_users ? "only what concerns a mail user of that name"
+						     : "nothing of what it says");
 		report_put(findings, config->path, "dovecot_users = { %s%s%s }", listed,
 			*listed ? ", " : "", user->name);
+		report_run(findings, RELOAD);
+	}
+}
+
+/* Are mail users those of the system here, and there? */
+static void judge_system_users(struct report *findings, const struct doveconf *conf,
+	const struct config *config, const struct mail_user *user)
+{
+	if (conf->has_system_users && !config->dovecot_system_users) {
+		report_add(findings, REPORT_WARN, "dovecot_system_users",
+			"mail users of Dovecot are users of the system (userdb passwd), and imap "
+			"works as them, but dovecot_system_users is no: mailpushd refuses what "
+			"they say, so their phones cannot register");
+		report_put(findings, config->path, "dovecot_system_users = yes");
+		report_run(findings, RELOAD);
+	} else if (config->dovecot_system_users && user->is_known &&
+		peer_is_allowed(&config->dovecot_peers, user->person.uid)) {
+		report_add(findings, REPORT_WARN, "dovecot_system_users",
+			"is yes, but Dovecot works as user %s for all: any other user of the "
+			"system can speak for a mail user of the same name",
+			user->name);
+		report_put(findings, config->path, "dovecot_system_users = no");
 		report_run(findings, RELOAD);
 	}
 }
@@ -198,6 +222,7 @@ void dovecot_way_examine(
 	if (judge_path(findings, conf, config))
 		examine_socket(findings, config, &user);
 	judge_users(findings, config, &user);
+	judge_system_users(findings, conf, config, &user);
 	examine_spool(findings, conf, config, &user);
 	free(user.name);
 }

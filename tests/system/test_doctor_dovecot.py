@@ -192,6 +192,25 @@ def test_a_user_who_may_not_speak_for_others_is_found(ward):
     site.wait_found()
 
 
+@AS_ROOT
+def test_users_of_the_system_who_may_not_speak_are_found(ward):
+    site = ward(dovecot={"system_users": ("alice",)})
+    [finding] = site.wait_found(("dovecot_system_users", "warn"))
+    assert finding["line"] == "dovecot_system_users = yes"
+    assert site.finding("dovecot_users")["why"].endswith("is not allowed to say anything")
+    site.cure(finding)
+    site.wait_found()
+
+
+@AS_ROOT
+def test_users_of_the_system_who_may_speak_for_nothing_are_found(ward):
+    site = ward(dovecot_system_users="yes")
+    [finding] = site.wait_found(("dovecot_system_users", "warn"))
+    assert finding["why"].startswith(f"is yes, but Dovecot works as user {MAIL_USER} for all")
+    site.cure(finding)
+    site.wait_found()
+
+
 def test_a_user_who_does_not_exist_is_found(ward):
     site = ward()
     with site.conf.open("a") as conf:
@@ -203,7 +222,7 @@ def test_a_user_who_does_not_exist_is_found(ward):
 
 @AS_ROOT
 def test_users_of_their_own_need_the_program_that_keeps(ward):
-    site = ward(dovecot={"system_users": ("alice",)})
+    site = ward(dovecot={"system_users": ("alice",)}, dovecot_system_users="yes")
     assert site.finding("dovecot_users")["why"].endswith("speaks for that user alone")
     keep = site.dovecot.dir / "keep"
     assert site.finding("spool")["why"] == f"{site.mailpushd.spool}, by {keep}"

@@ -76,6 +76,18 @@ static void the_user_of_a_static_userdb_is_found(void **state)
 	assert_null(doveconf_text_uid("uid"));
 }
 
+static void a_userdb_of_the_systems_users_is_found(void **state)
+{
+	(void)state;
+	assert_true(doveconf_text_has_passwd("userdb {\n  args = \n  driver = passwd\n}\n"));
+	assert_true(doveconf_text_has_passwd("userdb passwd {\n}\n"));
+	assert_true(doveconf_text_has_passwd("userdb users {\n  userdb_driver = passwd\n}\n"));
+	assert_false(doveconf_text_has_passwd("userdb {\n  driver = passwd-file\n}\n"));
+	assert_false(doveconf_text_has_passwd("userdb {\n  driver = static\n  name = passwd\n}\n"));
+	assert_false(doveconf_text_has_passwd("userdb passwd-file {\n}\n"));
+	assert_false(doveconf_text_has_passwd(""));
+}
+
 static void a_version_and_an_error_are_found(void **state)
 {
 	(void)state;
@@ -210,6 +222,7 @@ int main(void)
 		cmocka_unit_test(plugins_are_read_as_each_release_prints_them),
 		cmocka_unit_test(values_are_found_by_their_whole_keys),
 		cmocka_unit_test(the_user_of_a_static_userdb_is_found),
+		cmocka_unit_test(a_userdb_of_the_systems_users_is_found),
 		cmocka_unit_test(a_version_and_an_error_are_found),
 		cmocka_unit_test(the_abi_of_a_module_is_found),
 		cmocka_unit_test(the_remedy_is_written_as_that_release_reads_it),
