@@ -77,6 +77,7 @@ def test_who_asks_need_not_wait_for_the_next_probe(site, request_one):
 
 def test_what_is_asked_for_again_waits_for_ten_seconds(site):
     """Counted from the last attempt, which began behind the first flush."""
+    site.mailpushd.wait_log("push not taken .*reason=BadCertificate")
     before, since = time.time(), len(site.mailpushd.log)
     flush(site)
     site.mailpushd.wait_log("push not taken .*reason=BadCertificate", since=since)
