@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,8 +19,34 @@
 /* How the daemon's refusal of a peer begins (docs/dovecot-events.md). */
 #define REFUSAL "NO \"not allowed"
 
-static int64_t silent_until_ms; /* monotonic */
+#define UNREAPED_MAX 16
+
+static int64_t silent_until_ms; /* monotonic, as all of these */
 static int64_t unsaid_until_ms;
+static int64_t left_ms = DELIVERY_WAIT_MS; /* that mail may wait, */
+static int64_t left_at_ms;		   /* as it was then */
+static pid_t unreaped[UNREAPED_MAX];	   /* runs of mailpush-dovecot-keep */
+static unsigned unreaped_count;
+
+/* What mail may wait now. */
+static int64_t begin_to_wait(void)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	left_ms += now_ms - left_at_ms;
+	if (left_ms > DELIVERY_WAIT_MS)
+		left_ms = DELIVERY_WAIT_MS;
+	left_at_ms = now_ms;
+	return left_ms;
+}
+
+static void end_waiting(void)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	left_ms -= now_ms - left_at_ms;
+	if (left_ms < 0)
+		left_ms = 0;
+	left_at_ms = now_ms;
+}
 
 int delivery_write(const void *json, size_t size, struct buf *ret, struct err *err)
 {
@@ -70,24 +97,49 @@ static int spawn_keep(const struct delivery *way, int input, pid_t *ret)
 	return -code;
 }
 
-/* It goes into the background by itself, before it reads. */
+/* True: it has ended; how is in `status`, or nobody knows. */
+static bool reap(pid_t pid, int *status)
+{
+	pid_t ended = waitpid(pid, status, WNOHANG);
+	return ended == pid || (ended < 0 && errno != EINTR);
+}
+
+static void reap_the_late(void)
+{
+	for (unsigned i = unreaped_count; i-- > 0;)
+		if (reap(unreaped[i], &(int){0}))
+			unreaped[i] = unreaped[--unreaped_count];
+}
+
+/* It goes into the background by itself, before it reads; if that takes long, it is left alone. */
+static int wait_for_keep(pid_t pid)
+{
+	int status = 0;
+	int64_t wait_ms = begin_to_wait();
+	int64_t until_ms = left_at_ms + wait_ms;
+	bool has_ended;
+	while (!(has_ended = reap(pid, &status)) && clock_monotonic_ms() < until_ms)
+		poll(NULL, 0, 1);
+	end_waiting();
+	if (!has_ended)
+		unreaped[unreaped_count++] = pid;
+	return has_ended && (!WIFEXITED(status) || WEXITSTATUS(status)) ? -ECHILD : 0;
+}
+
 static int have_it_kept(const struct delivery *way, const struct buf *request, struct err *err)
 {
 	int ends[2];
 	int code = 0;
+	if (unreaped_count == UNREAPED_MAX)
+		return err_set(err, -EAGAIN, "%d runs of '%s' do not end", UNREAPED_MAX, way->keep);
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
 		return err_set(err, -errno, "cannot make a pipe: %s", strerror(errno));
 	if (write(ends[1], request->data, request->used) != (ssize_t)request->used)
 		code = -EMSGSIZE;
 	close(ends[1]);
 	pid_t pid;
-	if (!code && !(code = spawn_keep(way, ends[0], &pid))) {
-		int status = 0;
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-		if (!WIFEXITED(status) || WEXITSTATUS(status))
-			code = -ECHILD;
-	}
+	if (!code && !(code = spawn_keep(way, ends[0], &pid)))
+		code = wait_for_keep(pid);
 	close(ends[0]);
 	if (code)
 		return err_set(err, code, "cannot run '%s': %s", way->keep, strerror(-code));
@@ -116,12 +168,14 @@ enum delivery_outcome delivery_news(
 
 	struct err why;
 	int status = -EAGAIN;
-	bool was_silent = delivery_is_silent(way);
-	if (was_silent)
+	reap_the_late();
+	if (delivery_is_silent(way)) {
 		err_set(&why, status, "mailpushd gave no answer a moment ago");
-	else
+	} else {
 		status = daemon_client_try(
-			way->socket, request.data, request.used, DELIVERY_WAIT_MS, &why);
+			way->socket, request.data, request.used, begin_to_wait(), &why);
+		end_waiting();
+	}
 	if (!status)
 		return DELIVERY_DONE;
 	if (status == -EPROTO && strstr(why.text, REFUSAL)) {
@@ -150,7 +204,8 @@ int delivery_ask(const struct delivery *way, const void *json, size_t size,
 	if (status)
 		return status;
 	status = daemon_client_ask(
-		way->socket, request.data, request.used, DELIVERY_WAIT_MS, ret_topic, err);
+		way->socket, request.data, request.used, begin_to_wait(), ret_topic, err);
+	end_waiting();
 	if (status == -ETIMEDOUT)
 		note_silence(way);
 	return status;

@@ -1,15 +1,18 @@
 /*
  * delivery - gives news to mailpushd; what it does not acknowledge in time is kept on disk.
  *
- * Mail waits meanwhile: so connecting, sending and the answer take at most DELIVERY_WAIT_MS
- * together, and after a daemon that gave no answer, news is kept at once for some seconds.
+ * Mail waits meanwhile: so all that is sent one after the other, as one command or one message for
+ * many users makes it, waits for DELIVERY_WAIT_MS together.  What the process does in between gives
+ * as much time back as it takes, so that a daemon that is only slow may be asked again and again.
+ * After a daemon that gave no answer in time, news is kept at once for some seconds.
  *
  * Kept means a file in the daemon's spool folder (intake/spoolfile.h).  Who may not write there,
  * which is each user of a site whose mail processes run as their users, has the setgid program
- * mailpush-dovecot-keep write it; nothing waits for that.
+ * mailpush-dovecot-keep write it; nothing waits for that.  Who may write does, and waits for the
+ * disk, however long it takes.
  *
- * Knows nothing of Dovecot.  One thread: it remembers, for the whole process, when the daemon was
- * silent and when something was said of it.
+ * Knows nothing of Dovecot.  One thread: it remembers, for the whole process, how long mail waited,
+ * when the daemon was silent and when something was said of it.
  */
 #ifndef MAILPUSH_DOVECOT_DELIVERY_H
 #define MAILPUSH_DOVECOT_DELIVERY_H

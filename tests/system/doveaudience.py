@@ -11,6 +11,7 @@ import pathlib
 import socket
 import struct
 import threading
+import time
 
 from notifier import Request
 from waiting import TIMEOUT, wait_until
@@ -24,11 +25,13 @@ class Audience:
         self.spools = []            # folders of what was kept
         self.answers = {}           # event -> bytes; None: it never answers
         self.unanswered = []
+        self.delay_s = 0            # of each answer to news
+        self.asked = []             # events, answered or not
         self.peers = set()          # uids
         self._said = []             # (when it was sent, event)
         self._lock = threading.Lock()
         self._silent = []           # connections
-        self._asked = 0             # of the news
+        self._seen = 0             # of the news
         self.listen()
 
     def listen(self):
@@ -68,6 +71,9 @@ class Audience:
         if event["event"] in ("Topic", "Register"):
             plain = f'OK "{TOPIC}"\r\n'.encode()
         answer = self.answers.get(event["event"], plain)
+        self.asked.append(event)
+        if event["event"] not in ("Topic", "Register"):
+            time.sleep(self.delay_s)
         with self._lock:        # who is answered finds it in all()
             self.peers.add(struct.unpack("iII", connection.getsockopt(
                 socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1])
@@ -118,5 +124,5 @@ class Audience:
     def new(self):
         """The news of mailboxes since the last call; when a command is answered, all of its is here."""
         events = [event for event in self.all() if event["event"] not in ("Topic", "Register")]
-        new, self._asked = events[self._asked:], len(events)
+        new, self._seen = events[self._seen:], len(events)
         return new

@@ -7,9 +7,11 @@ import re
 import pytest
 
 from dovecot import LOGINS_AT_ONCE, SYSTEM_UID, sanitizer
-from lmtp import deliver
+from lmtp import SENDER, connect, deliver, make_message
 from phone import Phone
 from waiting import wait_until
+
+WAIT_S = 0.2                # DELIVERY_WAIT_MS
 
 
 def kinds(events):
@@ -56,11 +58,52 @@ def test_news_that_is_not_acknowledged_is_kept(alice, audience, answer):
 
 
 def test_a_daemon_that_hangs_costs_time_once_in_a_while(alice, audience):
-    audience.answers["FlagsSet"] = None
+    audience.answers["MailboxCreate"] = None
     for number in range(40):
-        alice.store("1", "+FLAGS", f"$Keyword{number}")
+        alice.create(f"Folder{number}")
     assert len(audience.kept()) == 40
     assert 0 < len(audience.unanswered) < 20
+
+
+def be_slow(audience):
+    """It answers in time once, but not twice."""
+    audience.asked.clear()
+    audience.delay_s = 0.6 * WAIT_S
+
+
+def test_all_kinds_of_one_command_wait_for_one_deadline(dovecot, alice, audience):
+    alice.store("1", "+FLAGS", "\\Answered")
+    audience.new()
+    with dovecot.imap("alice") as another:      # for which nothing is held back
+        another.select("INBOX")
+        be_slow(audience)
+        another.store("1", "FLAGS", "\\Seen", "\\Deleted", "$Junk")
+    assert sorted(kinds(audience.new())) == ["FlagsClear", "FlagsSet", "MessageRead", "MessageTrash"]
+    assert len(audience.asked) < 4
+
+
+def test_what_was_held_back_waits_for_the_same_deadline_as_the_rename(dovecot, alice, audience):
+    folders = [f"Folder{number}" for number in range(12)]
+    for folder in folders:
+        alice.create(folder)
+    audience.new()
+    for folder in 2 * folders:
+        alice.append(folder)
+    be_slow(audience)
+    alice.rename("Folder0", "Papers")
+    assert kinds(audience.new())[-1] == "MailboxRename"
+    assert len(audience.asked) < len(folders) // 2
+
+
+def test_all_recipients_of_a_message_wait_for_one_deadline(dovecot, audience):
+    be_slow(audience)
+    users = [f"user{number}" for number in range(20)]
+    with connect(dovecot.lmtp_port) as lmtp:
+        lmtp.sendmail(SENDER, users, make_message())
+        for _ in users[1:]:
+            lmtp.getreply()
+    assert {event["user"] for event in audience.all("MessageNew")} >= set(users)
+    assert len([event for event in audience.asked if event["event"] == "MessageNew"]) < len(users) // 2
 
 
 def test_another_process_knows_of_the_silence(dovecot, alice, audience):
@@ -88,7 +131,7 @@ def test_news_that_nowhere_can_be_kept_is_complained_of(dovecot, alice, audience
 def test_what_others_can_cause_does_not_fill_the_log(dovecot, alice, audience):
     audience.leave()
     for number in range(40):
-        alice.store("1", "+FLAGS", f"$Keyword{number}")
+        alice.create(f"Folder{number}")
     assert len(audience.kept()) == 40
     alice.close()                       # its last line; the first is of the folder's making
     wait_until(lambda: sum("imap(alice)" in line and "Disconnected" in line
@@ -160,6 +203,26 @@ def test_what_a_system_user_cannot_write_is_kept_in_his_name(dovecot_of_users, a
     assert path.stat().st_uid == SYSTEM_UID
     assert path.stat().st_gid == dovecot_of_users.spool.stat().st_gid
     assert kinds(event for _, event in audience.kept()) == ["MessageRead"]
+
+
+@root_only
+def test_a_program_that_does_not_go_into_the_background_is_not_waited_for(dovecot_of_users, audience):
+    dovecot = dovecot_of_users
+    program, proceed, began = dovecot.dir / "keep", dovecot.dir / "proceed", dovecot.dir / "began"
+    began.mkdir()
+    began.chmod(0o777)
+    program.unlink()
+    program.write_text(f"#!/bin/sh\n: >{began}/$$\nwhile [ ! -e {proceed} ]; do sleep 0.1; done\n")
+    program.chmod(0o755)
+    audience.leave()
+    with dovecot.imap("anna") as anna:
+        anna.select("INBOX")
+        anna.store("1", "+FLAGS", "\\Seen")
+        anna.store("1", "-FLAGS", "\\Seen")
+        wait_until(lambda: len(list(began.iterdir())) == 2, what="two runs of the program")
+        assert dovecot.processes("keep")
+        proceed.touch()
+        wait_until(lambda: not dovecot.processes("keep"), what="their end")
 
 
 # ---- memory ----
