@@ -8,8 +8,6 @@
 #include <array.h>
 #include <guid.h>
 
-#define FLAGS_MAX 32 /* names an event; the rest does not matter to a push */
-#define FLAG_MAX 255 /* bytes of a name */
 /* Those whose setting is no event of its own. */
 #define SET_FLAGS (MAIL_ANSWERED | MAIL_FLAGGED | MAIL_DRAFT)
 
@@ -38,19 +36,11 @@ static const char *const kind_names[KINDS] = {
 	[KIND_CLEAR] = "FlagsClear",
 };
 
-struct names {
-	const char *items[FLAGS_MAX];
-	unsigned count;
-};
-
 /* Of one transaction; allocated when something happens in it. */
 struct changed {
-	pool_t pool; /* of the keywords; NULL: there are none */
 	bool has[KINDS];
-	enum mail_flags set;
-	enum mail_flags cleared;
-	struct names keywords_set;
-	struct names keywords_cleared;
+	struct repeats_flags set;
+	struct repeats_flags cleared;
 };
 
 /* What notify keeps for us during a transaction, most of which change nothing. */
@@ -169,8 +159,8 @@ static void on_flags(void *transaction, struct mail *mail, enum mail_flags old)
 	enum mail_flags now = mail_get_flags(mail);
 	enum mail_flags set = (now & ~old) & MAIL_FLAGS_NONRECENT;
 	enum mail_flags cleared = (old & ~now) & MAIL_FLAGS_NONRECENT;
-	changed->set |= set;
-	changed->cleared |= cleared;
+	changed->set.flags |= set & SET_FLAGS;
+	changed->cleared.flags |= cleared;
 	changed->has[KIND_READ] |= (set & MAIL_SEEN) != 0;
 	changed->has[KIND_TRASH] |= (set & MAIL_DELETED) != 0;
 	changed->has[KIND_SET] |= (set & SET_FLAGS) != 0;
@@ -185,24 +175,15 @@ static bool has_name(const char *const *names, const char *name)
 	return false;
 }
 
-static void add_name(struct names *names, pool_t pool, const char *name)
-{
-	for (unsigned i = 0; i < names->count; i++)
-		if (!strcasecmp(names->items[i], name))
-			return;
-	if (names->count < FLAGS_MAX && strlen(name) <= FLAG_MAX)
-		names->items[names->count++] = p_strdup(pool, name);
-}
-
 /* Returns whether there are such. */
 static bool add_difference(
-	struct names *names, pool_t pool, const char *const *from, const char *const *without)
+	struct repeats_flags *set, const char *const *from, const char *const *without)
 {
 	bool found = false;
 	for (; *from; from++) {
 		if (has_name(without, *from))
 			continue;
-		add_name(names, pool, *from);
+		repeats_flags_add_keyword(set, *from);
 		found = true;
 	}
 	return found;
@@ -212,59 +193,43 @@ static void on_keywords(void *transaction, struct mail *mail, const char *const 
 {
 	struct changed *changed = changed_in(transaction);
 	const char *const *now = mail_get_keywords(mail);
-	if (!changed->pool)
-		changed->pool = pool_alloconly_create("mailpush keywords", 512);
-	changed->has[KIND_SET] |= add_difference(&changed->keywords_set, changed->pool, now, old);
-	changed->has[KIND_CLEAR] |=
-		add_difference(&changed->keywords_cleared, changed->pool, old, now);
+	changed->has[KIND_SET] |= add_difference(&changed->set, now, old);
+	changed->has[KIND_CLEAR] |= add_difference(&changed->cleared, old, now);
 }
 
-static void add_flags(struct buf *json, enum mail_flags flags, const struct names *keywords)
+static const struct repeats_flags *flags_of(const struct changed *changed, enum kind kind)
 {
-	static const struct {
-		enum mail_flags flag;
-		const char *name;
-	} system[] = {
-		{MAIL_ANSWERED, "\\Answered"},
-		{MAIL_FLAGGED, "\\Flagged"},
-		{MAIL_DELETED, "\\Deleted"},
-		{MAIL_SEEN, "\\Seen"},
-		{MAIL_DRAFT, "\\Draft"},
-	};
-	const char *all[FLAGS_MAX + N_ELEMENTS(system)];
-	size_t count = 0;
-	for (size_t i = 0; i < N_ELEMENTS(system); i++)
-		if (flags & system[i].flag)
-			all[count++] = system[i].name;
-	for (unsigned i = 0; i < keywords->count; i++)
-		all[count++] = keywords->items[i];
-	json_text_add_strings(json, "flags", all, count);
+	if (kind == KIND_SET)
+		return &changed->set;
+	return kind == KIND_CLEAR ? &changed->cleared : NULL;
 }
 
 static void tell_kind(struct mailbox *box, const struct changed *changed, enum kind kind)
 {
 	buf_auto struct buf json;
 	buf_init(&json);
+	const struct repeats_flags *flags = flags_of(changed, kind);
 	if (!begin(&json, kind_names[kind], box))
 		return;
-	if (kind == KIND_SET)
-		add_flags(&json, changed->set & SET_FLAGS, &changed->keywords_set);
-	if (kind == KIND_CLEAR)
-		add_flags(&json, changed->cleared, &changed->keywords_cleared);
 	/* A mailbox's id never changes: what is the same without it is the same. */
 	const char *key = t_strndup(json.data, json.used);
-	if (kind != KIND_NEW && repeats_holds(repeats_of(box), key))
+	if (kind != KIND_NEW && repeats_holds(repeats_of(box), key, flags))
 		return;
 	add_guid(&json, box);
+	size_t size = json.used;
+	if (flags)
+		repeats_flags_write(flags, &json);
 	end_and_tell(&json, box);
 	if (kind != KIND_NEW)
-		repeats_note(repeats_of(box), key, (const char *)json.data, json.used);
+		repeats_note(repeats_of(box), key, t_strndup(json.data, size));
 }
 
 static void free_transaction(struct transaction *transaction)
 {
-	if (transaction->changed)
-		pool_unref(&transaction->changed->pool);
+	if (transaction->changed) {
+		repeats_flags_clear(&transaction->changed->set);
+		repeats_flags_clear(&transaction->changed->cleared);
+	}
 	i_free(transaction->changed);
 	i_free(transaction);
 }

@@ -7,7 +7,7 @@
  *   mailpush_plugin  all mail processes load it
  *   session          its settings, for each user
  *   changes          what happens to messages and mailboxes
- *   repeats          the same again is sent once a second
+ *   repeats          the same again is sent once a second, with all its flags
  *   place            whose mailbox it is, and its name there
  *   json_text        news, as mailpushd takes it
  *   delivery         gives it to mailpushd, or has it kept

@@ -6,10 +6,11 @@
 
 struct told {
 	char *key;
-	char *json;
-	size_t size;
+	char *json; /* without its flags and its end */
 	int64_t until_ms;
 	bool again;
+	bool is_of_flags;
+	struct repeats_flags flags; /* since it was sent */
 };
 
 struct repeats {
@@ -19,6 +20,52 @@ struct repeats {
 	unsigned count;
 	struct timeout *timeout;
 };
+
+void repeats_flags_add_keyword(struct repeats_flags *set, const char *keyword)
+{
+	for (unsigned i = 0; i < set->count; i++)
+		if (!strcasecmp(set->keywords[i], keyword))
+			return;
+	if (set->count < REPEATS_KEYWORDS_MAX && strlen(keyword) <= REPEATS_KEYWORD_BYTES)
+		set->keywords[set->count++] = i_strdup(keyword);
+}
+
+static void merge_flags(struct repeats_flags *set, const struct repeats_flags *from)
+{
+	set->flags |= from->flags;
+	for (unsigned i = 0; i < from->count; i++)
+		repeats_flags_add_keyword(set, from->keywords[i]);
+}
+
+void repeats_flags_clear(struct repeats_flags *set)
+{
+	for (unsigned i = 0; i < set->count; i++)
+		i_free(set->keywords[i]);
+	set->count = 0;
+	set->flags = 0;
+}
+
+void repeats_flags_write(const struct repeats_flags *set, struct buf *json)
+{
+	static const struct {
+		enum mail_flags flag;
+		const char *name;
+	} flags[] = {
+		{MAIL_ANSWERED, "\\Answered"},
+		{MAIL_FLAGGED, "\\Flagged"},
+		{MAIL_DELETED, "\\Deleted"},
+		{MAIL_SEEN, "\\Seen"},
+		{MAIL_DRAFT, "\\Draft"},
+	};
+	const char *all[REPEATS_KEYWORDS_MAX + N_ELEMENTS(flags)];
+	size_t count = 0;
+	for (size_t i = 0; i < N_ELEMENTS(flags); i++)
+		if (set->flags & flags[i].flag)
+			all[count++] = flags[i].name;
+	for (unsigned i = 0; i < set->count; i++)
+		all[count++] = set->keywords[i];
+	json_text_add_strings(json, "flags", all, count);
+}
 
 struct repeats *repeats_new(struct mail_user *user, repeats_tell_fn *tell)
 {
@@ -32,15 +79,23 @@ static void forget(struct repeats *repeats, unsigned i)
 {
 	i_free(repeats->told[i].key);
 	i_free(repeats->told[i].json);
+	repeats_flags_clear(&repeats->told[i].flags);
 	repeats->told[i] = repeats->told[--repeats->count];
 }
 
 static void tell_again(struct repeats *repeats, struct told *told)
 {
+	buf_auto struct buf json;
+	buf_init(&json);
+	buf_append_text(&json, told->json);
+	if (told->is_of_flags)
+		repeats_flags_write(&told->flags, &json);
+	json_text_end(&json);
 	told->again = false;
+	repeats_flags_clear(&told->flags);
 	T_BEGIN
 	{
-		repeats->tell(repeats->user, told->json, told->size);
+		repeats->tell(repeats->user, (const char *)json.data, json.used);
 	}
 	T_END;
 }
@@ -76,17 +131,22 @@ static void on_timeout(struct repeats *repeats)
 	wait_for_the_next(repeats, now_ms);
 }
 
-bool repeats_holds(struct repeats *repeats, const char *key)
+bool repeats_holds(struct repeats *repeats, const char *key, const struct repeats_flags *flags)
 {
-	for (unsigned i = 0; i < repeats->count; i++)
-		if (!strcmp(repeats->told[i].key, key)) {
-			repeats->told[i].again = true;
-			return true;
-		}
+	for (unsigned i = 0; i < repeats->count; i++) {
+		struct told *told = &repeats->told[i];
+		if (strcmp(told->key, key) != 0)
+			continue;
+		told->again = true;
+		told->is_of_flags = flags != NULL;
+		if (flags)
+			merge_flags(&told->flags, flags);
+		return true;
+	}
 	return false;
 }
 
-void repeats_note(struct repeats *repeats, const char *key, const char *json, size_t size)
+void repeats_note(struct repeats *repeats, const char *key, const char *json)
 {
 	int64_t now_ms = clock_monotonic_ms();
 	/* Without a loop nothing would tell the rest. */
@@ -94,8 +154,7 @@ void repeats_note(struct repeats *repeats, const char *key, const char *json, si
 		return;
 	repeats->told[repeats->count++] = (struct told){
 		.key = i_strdup(key),
-		.json = i_strndup(json, size),
-		.size = size,
+		.json = i_strdup(json),
 		.until_ms = now_ms + REPEATS_MS,
 	};
 	if (!repeats->timeout)
