@@ -79,6 +79,19 @@ def test_rights_are_those_of_the_moment(dovecot_for, audience):
         assert confirmed() == []
 
 
+def test_who_may_still_read_a_shared_mailbox_is_not_said(dovecot_for, audience):
+    dovecot = dovecot_for()
+    dovecot.create_user("alice", "Notes")
+    dovecot.create_user("bob")
+    with dovecot.imap("alice") as alice:
+        alice.setacl("Notes", "bob", "lr")
+        with Phone(dovecot, "bob") as phone:
+            phone.register(dovecot.shared_name("alice", "Notes"))
+        alice.deleteacl("Notes", "bob")
+    dovecot.deliver("alice", "Notes")
+    assert "readers" not in audience.wait("MessageNew", folder="Notes")
+
+
 @pytest.mark.parametrize("separator", ["/", "."])
 def test_public_ones_belong_to_nobody(dovecot_for, audience, separator):
     dovecot = dovecot_for(separator=separator, acl=False)
