@@ -33,8 +33,12 @@
 #define CLASS "DOVECOT"
 #define REQUEST_MAX (64 * 1024) /* bytes */
 #define REQUEST_MS 10000	/* to read it; the plugin wrote it already */
-#define FILES_MAX 1000		/* of one user, so that none fills the disk */
 #define LOOK_S 60		/* longest that it lives */
+/*
+ * Of one user, so that none fills the disk.  Copies that look at the same time can pass it by as
+ * many as they are: a lock could be held by a copy that its caller stopped.
+ */
+#define FILES_MAX 1000
 
 static int read_request(struct buf *ret, struct err *err)
 {
