@@ -311,6 +311,29 @@ static bool is_out_of_reach(const struct key *key, const char *value)
 	return is_read && path && access(path, R_OK) && errno == EACCES;
 }
 
+/*
+ * The log gets only what cannot be a secret: what follows the last @ of "user:password@host", and
+ * the scheme alone if there are parameters, or if a password may stand where a port should.
+ */
+static int fail_value(cfg_t *cfg, const struct key *key, const char *value, const char *why)
+{
+	const char *at = strrchr(value, '@');
+	const char *scheme = strchr(value, ':');
+	const char *parameters = strchr(value, '?');
+	bool is_url = key->take == config_take_registry && scheme;
+	const char *begins = value;
+	const char *ends = value + strlen(value);
+	if (parameters)
+		ends = scheme && scheme < parameters ? scheme + 1 : parameters;
+	else if (at && scheme && scheme < at)
+		begins = at;
+	else if (is_url && strchr(scheme + 1, ':'))
+		ends = scheme + 1;
+	int length = ends - begins < 100 ? (int)(ends - begins) : 100;
+	return fail(cfg->line, "%s: '%s%.*s%s' %s", key->name, begins > value ? "..." : "", length,
+		begins, *ends ? "..." : "", why);
+}
+
 static int take_value(cfg_t *cfg, cfg_opt_t *opt, const struct key *key)
 {
 	const char *value = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
@@ -323,18 +346,7 @@ static int take_value(cfg_t *cfg, cfg_opt_t *opt, const struct key *key)
 	}
 	if (is_out_of_reach(key, value))
 		reading.code = -EACCES;
-	/* The log gets only the part of "user:password@host?password=password" between the secrets.
-	 */
-	const char *at = strrchr(value, '@');
-	const char *parameter = strstr(value, "password=");
-	if (parameter && (!at || at > parameter))
-		at = parameter;
-	bool is_secret = at && (at == parameter || memchr(value, ':', (size_t)(at - value)));
-	const char *shown = is_secret ? at : value;
-	const char *end = parameter ? parameter : shown + strlen(shown);
-	int length = end - shown < 100 ? (int)(end - shown) : 100;
-	return fail(cfg->line, "%s: '%s%.*s' %s", key->name, is_secret ? "..." : "", length, shown,
-		why);
+	return fail_value(cfg, key, value, why);
 }
 
 static int on_value(cfg_t *cfg, cfg_opt_t *opt)

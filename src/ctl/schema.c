@@ -5,18 +5,20 @@
 #include "database/database.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define DEFAULT_CONFIG "/etc/mailpush/mailpush.conf"
 
+/* A url is not repeated behind its scheme: there may be a password in it. */
 static enum client_exit print_schema(const char *kind)
 {
 	mem_auto char *sql = database_schema(kind);
 	mem_auto char *kinds = database_kinds();
 	if (!sql) {
 		fprintf(stderr,
-			"mailpushctl: there is no kind of registry '%s'; write %s, or nothing for "
-			"the one in mailpush.conf\n",
-			kind, kinds);
+			"mailpushctl: there is no kind of registry '%.*s'; write %s, or nothing "
+			"for the one in mailpush.conf\n",
+			(int)strcspn(kind, ":"), kind, kinds);
 		return CLIENT_USAGE;
 	}
 	fputs(sql, stdout);

@@ -11,6 +11,7 @@
 #include "postgresql/postgresql.h"
 #endif
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -55,8 +56,62 @@ static bool has_ports_alone(const char *text, size_t size)
 	return true;
 }
 
+static int hex_digit(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c ? strchr(digits, tolower((unsigned char)c)) : NULL;
+	return at ? (int)(at - digits) : -1;
+}
+
+/* Small letters, with %XX decoded as libraries do it; what is no %XX stays. */
+static char *parameter_name(const char *text, size_t size)
+{
+	char *name = mem_alloc_zero(size + 1, 1);
+	size_t length = 0;
+	for (size_t i = 0; i < size; i++) {
+		int high = text[i] == '%' && i + 2 < size ? hex_digit(text[i + 1]) : -1;
+		int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+		char c = low >= 0 ? (char)(high << 4 | low) : text[i];
+		i += low >= 0 ? 2 : 0;
+		name[length++] = (char)tolower((unsigned char)c);
+	}
+	return name;
+}
+
+/* Of PostgreSQL's and MariaDB's libraries, and of some that are newer than ours. */
+static bool is_secret_name(const char *name)
+{
+	static const char *const parts[] = {"pass", "pwd", "secret", "scram_"};
+	if (strcmp(name, "passfile") == 0)
+		return false;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (strstr(name, parts[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool has_secret_parameter(const char *url)
+{
+	static const char separators[] = "?&;";
+	for (const char *at = strpbrk(url, separators); at; at = strpbrk(at, separators)) {
+		at++;
+		size_t size = strcspn(at, "=?&;");
+		mem_auto char *name = parameter_name(at, size);
+		if (at[size] == '=' && is_secret_name(name))
+			return true;
+	}
+	return false;
+}
+
 bool database_has_password(const char *url)
 {
+	const char *place;
+	const struct registry_ops *driver = database_driver(url, &place);
+	if (driver && driver->file(place))
+		return false;
+	if (has_secret_parameter(url))
+		return true;
 	const char *slashes = strstr(url, "://");
 	if (!slashes)
 		return false;
@@ -69,7 +124,7 @@ bool database_has_password(const char *url)
 	/* A slash or the like may be in it as it is, so that libraries take it for a port. */
 	if (!at && strchr(end, '@') && !has_ports_alone(authority, size))
 		return true;
-	return strstr(authority, "password=") != NULL;
+	return false;
 }
 
 static int refuse_kind(struct err *err)
@@ -87,9 +142,7 @@ static int refuse_kind(struct err *err)
 int database_check(const char *url, struct err *err)
 {
 	if (database_has_password(url))
-		return err_set(err, -EINVAL,
-			"has a password in it, which others could read here; write it into a file "
-			"of its own, and name that in registry_password_file");
+		return err_set(err, -EINVAL, "%s", OPS_HAS_PASSWORD);
 	const char *place;
 	const struct registry_ops *driver = database_driver(url, &place);
 	return driver ? driver->check(place, err) : refuse_kind(err);

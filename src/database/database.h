@@ -15,7 +15,7 @@ struct registry_ops;
 /* The driver that the url's scheme means, and its place, borrowed from the url.  NULL: none. */
 const struct registry_ops *database_driver(const char *url, const char **ret_place);
 
-/* In the part before the host, or as a parameter. */
+/* In the part before the host, or as a parameter, however its name is written (pass%77ord). */
 bool database_has_password(const char *url);
 
 /* Can a registry be in it, as somebody wrote it?  A password in it is refused, since others read

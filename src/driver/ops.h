@@ -167,6 +167,11 @@ struct registry_db {
 	const struct registry_ops *ops;
 };
 
+/* Of a url; people read it after the url. */
+#define OPS_HAS_PASSWORD                                                                           \
+	"has a password in it, which others could read here; write it into a file of its own, "    \
+	"and name that in registry_password_file"
+
 struct registry_ops {
 	const char *scheme;  /* what stands before the colon of the url */
 	const char *example; /* such a url, for people */
@@ -175,7 +180,7 @@ struct registry_ops {
 	 * Of `place`, which is what stands behind the colon.  Pure; any thread.
 	 */
 	/* Could `open` make something of it?  -EINVAL, with a text that people read after the url:
-	   "is not ...; write ...". */
+	   "is not ...; write ...", and that repeats no value of it, as one may be a secret. */
 	int (*check)(const char *place, struct err *err);
 	/* The absolute path of the file that it means, borrowed from it; NULL: it means no file. */
 	const char *(*file)(const char *place);

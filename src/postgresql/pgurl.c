@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "driver/ops.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -136,28 +137,97 @@ static char *make_name(const struct pgurl *url)
 	return text;
 }
 
-/* libpq repeats the url, or a part of it, in what it says. */
-static bool may_have_password(const char *url)
+static int refuse(const char *why, const char *name, struct err *err)
 {
-	const char *at = strrchr(url, '@');
-	const char *colon = strchr(url, ':');
-	colon = colon ? strchr(colon + 1, ':') : NULL;
-	return (at && colon && colon < at) || strcasestr(url, "password");
+	return err_set(err, -EINVAL,
+		"is not a url that PostgreSQL's library can read%s%s%s; "
+		"write postgresql://user@host/database",
+		why, name, *name ? "'" : "");
 }
 
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Small letters, digits and _, as all parameters of libpq; false: it has others. */
+static bool read_name(const char *text, size_t size, char *ret, size_t ret_size)
+{
+	size_t length = 0;
+	for (size_t i = 0; i < size; i++) {
+		char c = text[i];
+		if (c == '%') {
+			int high = i + 2 < size ? hex_digit(text[i + 1]) : -1;
+			int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+			if (low < 0)
+				return false;
+			c = (char)(high << 4 | low);
+			i += 2;
+		}
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_')
+			return false;
+		if (length + 1 == ret_size)
+			return false;
+		ret[length++] = c;
+	}
+	ret[length] = '\0';
+	return length > 0;
+}
+
+/* Says which parameter libpq does not know, as people misspell them: the name alone. */
+static int refuse_unread(const char *text, struct err *err)
+{
+	PQconninfoOption *known = PQconninfoParse("", NULL);
+	char unknown[40] = "";
+	for (const char *at = strchr(text, '?'); at && !*unknown; at = strchr(at, '&')) {
+		char name[sizeof(unknown)];
+		size_t size = strcspn(++at, "=&");
+		if (at[size] != '=' || !read_name(at, size, name, sizeof(name)))
+			continue;
+		const PQconninfoOption *option = known;
+		while (option && option->keyword && strcmp(option->keyword, name) != 0)
+			option++;
+		if (option && !option->keyword && strcmp(name, "ssl") != 0)
+			memcpy(unknown, name, sizeof(unknown));
+	}
+	PQconninfoFree(known);
+	return refuse(*unknown ? ": it knows no parameter '" : "", unknown, err);
+}
+
+/* What libpq itself does not show to people. */
+static bool has_secret(const PQconninfoOption *options)
+{
+	for (const PQconninfoOption *option = options; option->keyword; option++) {
+		if (option->val && option->dispchar && strchr(option->dispchar, '*'))
+			return true;
+	}
+	return false;
+}
+
+static int check_options(const PQconninfoOption *options, struct err *err)
+{
+	if (has_secret(options))
+		return err_set(err, -EINVAL, "%s", OPS_HAS_PASSWORD);
+	/* Else libpq would repeat it: of "user:password" without an @ it is the password. */
+	const char *ports = find(options, "port");
+	if (ports && ports[strspn(ports, "0123456789,")])
+		return refuse(": a port is a number", "", err);
+	return 0;
+}
+
+/* What libpq says is not repeated: there is a part of the url in it. */
 int pgurl_new(const char *text, struct pgurl **ret, struct err *err)
 {
-	char *said = NULL;
-	PQconninfoOption *options = PQconninfoParse(text, &said);
-	if (!options) {
-		if (said)
-			said[strcspn(said, "\n")] = '\0';
-		bool is_shown = said && !may_have_password(text);
-		int failed = err_set(err, -EINVAL,
-			"is not a url that PostgreSQL's library can read%s%s; "
-			"write postgresql://user@host/database",
-			is_shown ? ": " : "", is_shown ? said : "");
-		PQfreemem(said);
+	PQconninfoOption *options = PQconninfoParse(text, NULL);
+	if (!options)
+		return refuse_unread(text, err);
+	int failed = check_options(options, err);
+	if (failed) {
+		PQconninfoFree(options);
 		return failed;
 	}
 	struct pgurl *url = mem_alloc_zero(1, sizeof(*url));

@@ -28,7 +28,8 @@ struct pgurl_parameters {
 	size_t count;
 };
 
-/* -EINVAL: libpq cannot read it; the text is read after the url. */
+/* -EINVAL: libpq cannot read it, or a secret is in it; the text is read after the url, and repeats
+   nothing of it but the name of a parameter. */
 int pgurl_new(const char *url, struct pgurl **ret, struct err *err);
 void pgurl_free(struct pgurl *url);
 

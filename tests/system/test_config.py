@@ -557,6 +557,15 @@ def test_a_file_that_is_not_there_is_named(daemon, key, value, said):
     assert said in complaint(daemon)
 
 
+@pytest.mark.parametrize("url", [
+    "postgresql://u:geheim@h/d", "postgresql://u@h/d?pass%77ord=geheim", "postgresql://u@h/d?pass%77ord=geheim%zz",
+    "postgresql://u@h/d?scram_client_key=geheim%zz", "postgresql://u@h/d?sslmode=geheim%zz", "postgresql://u:geheim",
+    "mariadb://u@h/d?passwd=geheim", "mariadb://u@h/d?pwd=ge@heim", "mysql://u:geheim@h/d"])
+def test_a_secret_in_the_url_of_a_registry_is_refused_and_not_shown(daemon, url):
+    daemon.write_conf(registry=url)
+    assert ": registry: '" in complaint(daemon) and "heim" not in complaint(daemon)
+
+
 def test_a_pipe_of_certificates_is_not_waited_for(daemon, tmp):
     os.mkfifo(tmp / "pipe")
     daemon.write_conf(apns_ca_file=tmp / "pipe")

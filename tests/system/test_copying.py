@@ -343,11 +343,18 @@ def test_a_registry_with_work_is_frozen_when_that_is_done(bare_site):
     (["copy", "sqlite:/a", "nonsense"], "the registry to copy to is not a database"),
     (["copy", "sqlite:a", "sqlite:/b"], "the registry to copy from is not the path of a file"),
     (["copy", "sqlite:/a", "postgresql://u:geheim@h/d"], "the registry to copy to has a password in it"),
+    (["copy", "sqlite:/a", "postgresql://u@h/d?pass%77ord=geheim%zz"], "the registry to copy to has a password in it"),
+    (["copy", "sqlite:/a", "postgresql://u@h/d?scram_client_key=geheim%zz"],
+     "the registry to copy to has a password in it"),
+    (["copy", "mariadb://u@h/d?passwd=geheim", "sqlite:/a"], "the registry to copy from has a password in it"),
+    (["schema", "mysql://u:geheim@h/db"], "there is no kind of registry 'mysql'"),
+    (["schema", "postgres://u:geheim@h/db"], "there is no kind of registry 'postgres'"),
+    (["schema", "POSTGRESQL://u:geheim@h/db"], "there is no kind of registry 'POSTGRESQL'"),
 ])
 def test_a_wrong_command_line_is_reported(bare_site, arguments, said):
     done = ctl(bare_site.mailpushd, *arguments)
     assert done.returncode == 2 and said in done.stderr
-    assert "geheim" not in done.stderr
+    assert "geheim" not in done.stdout + done.stderr
 
 
 def test_a_registry_that_is_not_there_is_not_made(bare_site):

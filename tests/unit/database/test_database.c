@@ -65,6 +65,29 @@ static void a_password_is_refused_wherever_it_stands(void **state)
 	check_refused("postgresql://me@db/mail?sslpassword=secret", "registry_password_file");
 }
 
+static void a_secret_parameter_is_known_however_its_name_is_written(void **state)
+{
+	static const char *const urls[] = {"postgresql://me@db/mail?pass%77ord=geheim",
+		"postgresql://me@db/mail?pass%77ord=geheim%zz",
+		"postgresql://me@db/mail?sslmode=require&%73slpassword=geheim",
+		"postgresql://me@db/mail?scram_client_key=geheim%zz",
+		"postgresql://me@db/mail?PassWord=geheim", "postgresql://me:@db/mail?sslmode=geheim",
+		"mariadb://me@db/mail?passwd=geheim", "mariadb://me@db/mail?pwd=geheim",
+		"mariadb://me@db/mail?p%77d=geheim", "mariadb://me@db/mail?ssl_passphrase=geheim",
+		"mysql://me@db/mail?passwd=geheim", "mariadb:db?password=geheim"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+		struct err err;
+		check_refused(urls[i], "registry_password_file");
+		assert_true(database_has_password(urls[i]));
+		database_check(urls[i], &err);
+		assert_null(strstr(err.text, "geheim"));
+	}
+	assert_false(database_has_password("postgresql://me@db/mail?passfile=/etc/pgpass"));
+	assert_false(database_has_password("mariadb://me@db/mail?ssl_key=/etc/password"));
+	assert_false(database_has_password("sqlite:/var/lib/what?password=none"));
+}
+
 static void an_at_sign_behind_the_hosts_is_no_password(void **state)
 {
 	static const char *const urls[] = {"postgresql://db:5433/ma@il", "postgresql://db/ma:i@l",
@@ -90,7 +113,26 @@ static void a_url_of_postgresql_is_read_by_its_library(void **state)
 		"postgresql://me@db1,db2:5433/mail", NULL);
 	check_refused("postgresql:db", "postgresql://user@host/database");
 	check_refused("postgresql://me@db/mail?colour=blue", "colour");
+	check_refused("postgresql://me@db/mail?col%6fur=blue", "knows no parameter 'colour'");
 	check_refused("postgresql://me@[::1/mail", "library can read");
+	check_refused("postgresql://me@db:x/mail", "port is a number");
+	check_taken("postgresql://me@db1:1,db2,[::1]:3/mail?passfile=/etc/pgpass",
+		"postgresql://me@db1:1,db2,::1:3/mail", NULL);
+}
+
+static void what_the_library_of_postgresql_says_of_a_url_is_not_repeated(void **state)
+{
+	static const char *const urls[] = {"postgresql://me@db/mail?geheim%zz",
+		"postgresql://me@db/mail?sslmode=geheim%zz", "postgresql://me@db/mail?a=geheim%zz",
+		"postgresql://me@db/mail?options=geheim=geheim", "postgresql://me:geheim%zz",
+		"postgresql://me:geheim", "postgresql://db/geheim%zz"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+		struct err err;
+		assert_int_equal(database_check(urls[i], &err), -EINVAL);
+		if (strstr(err.text, "geheim"))
+			fail_msg("%s: %s", urls[i], err.text);
+	}
 }
 #endif
 
@@ -112,9 +154,11 @@ int main(void)
 		cmocka_unit_test(an_unknown_kind_is_refused_with_examples),
 		cmocka_unit_test(a_file_has_an_absolute_path),
 		cmocka_unit_test(a_password_is_refused_wherever_it_stands),
+		cmocka_unit_test(a_secret_parameter_is_known_however_its_name_is_written),
 		cmocka_unit_test(an_at_sign_behind_the_hosts_is_no_password),
 #ifdef MAILPUSH_POSTGRESQL
 		cmocka_unit_test(a_url_of_postgresql_is_read_by_its_library),
+		cmocka_unit_test(what_the_library_of_postgresql_says_of_a_url_is_not_repeated),
 #endif
 #ifdef MAILPUSH_MARIADB
 		cmocka_unit_test(a_url_of_mariadb_is_checked),

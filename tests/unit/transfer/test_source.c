@@ -254,10 +254,20 @@ static void tables_and_columns_may_have_other_names(void **state)
 	reading = read_source("sql", NULL, "oracle:here", NULL);
 	assert_non_null(strstr(reading.error, "write sqlite:/path/to/file"));
 	json_decref(reading.found);
-	reading = read_source("sql", NULL, "postgresql://u:geheim@h/d", NULL);
-	assert_non_null(strstr(reading.error, "name that with --password-file"));
-	assert_null(strstr(reading.error, "geheim"));
-	json_decref(reading.found);
+}
+
+static void a_password_in_a_url_is_refused_and_not_repeated(void **state)
+{
+	static const char *const urls[] = {"postgresql://u:geheim@h/d",
+		"postgresql://u@h/d?pass%77ord=geheim", "postgresql://u@h/d?pass%77ord=geheim%zz",
+		"postgresql://u@h/d?scram_client_key=geheim%zz", "mysql://u@h/d?passwd=geheim"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+		struct reading reading = read_source("sql", NULL, urls[i], NULL);
+		assert_non_null(strstr(reading.error, "name that with --password-file"));
+		assert_null(strstr(reading.error, "geheim"));
+		json_decref(reading.found);
+	}
 }
 
 static void times_are_read_as_others_write_them(void **state)
@@ -299,6 +309,7 @@ int main(void)
 		cmocka_unit_test(tables_of_a_script_are_read),
 		cmocka_unit_test(devices_of_one_user_share_the_mailboxes),
 		cmocka_unit_test(tables_and_columns_may_have_other_names),
+		cmocka_unit_test(a_password_in_a_url_is_refused_and_not_repeated),
 		cmocka_unit_test(times_are_read_as_others_write_them),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
