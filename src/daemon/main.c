@@ -89,6 +89,7 @@
  *   failure         what a failure of the database means for what is done next
  *   health          how the database is doing, for people
  *   password_file   the password for a database
+ *   regular_file    is what its library is going to read a file?
  *   lookup          the addresses of its name, within a deadline
  *
  * sqlite/ - a registry in SQLite, and what both files of SQLite share

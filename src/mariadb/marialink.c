@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "driver/lookup.h"
 #include "driver/password_file.h"
+#include "driver/regular_file.h"
 #include "mariadb/mariacode.h"
 #include "mariadb/mariaurl.h"
 
@@ -417,6 +418,16 @@ static bool is_alive(const struct marialink *link)
 	return poll(&socket, 1, 0) == 0;
 }
 
+/* The library would wait for a pipe in their place without end. */
+static int check_files(const struct mariaurl *url, struct err *err)
+{
+	const char *const paths[] = {url->option_file, url->ssl_ca, url->ssl_cert, url->ssl_key};
+	int failed = 0;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]) && !failed; i++)
+		failed = regular_file_check(paths[i], err);
+	return failed;
+}
+
 int marialink_connect(struct marialink *link, bool *ret_is_new, struct err *err)
 {
 	if (is_alive(link)) {
@@ -425,8 +436,9 @@ int marialink_connect(struct marialink *link, bool *ret_is_new, struct err *err)
 	}
 	marialink_close(link);
 	char password[PASSWORD_FILE_MAX];
-	int failed =
-		link->password_file ? password_file_read(link->password_file, password, err) : 0;
+	int failed = check_files(link->url, err);
+	if (!failed && link->password_file)
+		failed = password_file_read(link->password_file, password, err);
 	if (failed)
 		err_prefix(err, failed, "%s '%s'", noun(link->is_foreign), marialink_name(link));
 	else

@@ -275,8 +275,9 @@ int pglink_connect(struct pglink *link, bool *ret_is_new, struct err *err)
 	}
 	pglink_close(link);
 	char password[PASSWORD_FILE_MAX];
-	int failed =
-		link->password_file ? password_file_read(link->password_file, password, err) : 0;
+	int failed = pgurl_check_files(link->url, err);
+	if (!failed && link->password_file)
+		failed = password_file_read(link->password_file, password, err);
 	if (failed)
 		err_prefix(err, failed, "%s '%s'", noun(link->is_foreign), pglink_name(link));
 	else

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "driver/ops.h"
+#include "driver/regular_file.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -11,6 +12,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* One of the hosts: the parts of the three lists that are its. */
@@ -98,15 +100,50 @@ static PQconninfoOption *complete(const struct pgurl *url)
 	struct pgurl_parameters parameters = {0};
 	take_all(url, &parameters);
 	pgurl_set(&parameters, "target_session_attrs", "nobody");
+	/* So that it looks for none in the pass file. */
+	pgurl_set(&parameters, "password", "none");
 	PGconn *conn = PQconnectStartParams(parameters.names, parameters.values, 0);
 	PQconninfoOption *options = PQconninfo(conn);
 	PQfinish(conn);
 	return options;
 }
 
+/* As libpq looks for them; that of the system is its administrator's. */
+static int check_service_file(const struct pgurl *url, struct err *err)
+{
+	if (!pgurl_parameter(url, "service") && !getenv("PGSERVICE"))
+		return 0;
+	const char *named = pgurl_parameter(url, "servicefile");
+	if (!named)
+		named = getenv("PGSERVICEFILE");
+	const char *home = getenv("HOME");
+	const char *system = getenv("PGSYSCONFDIR");
+	mem_auto char *of_user =
+		home && !named ? mem_printf("%s/.pg_service.conf", home) : NULL;
+	mem_auto char *of_system = system ? mem_printf("%s/pg_service.conf", system) : NULL;
+	int failed = regular_file_check(named ? named : of_user, err);
+	return failed ? failed : regular_file_check(of_system, err);
+}
+
+int pgurl_check_files(const struct pgurl *url, struct err *err)
+{
+	static const char *const names[] = {
+		"passfile", "sslrootcert", "sslcert", "sslkey", "sslcrl"};
+	int failed = check_service_file(url, err);
+	if (failed)
+		return failed;
+	PQconninfoOption *options = complete(url);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !failed; i++)
+		failed = regular_file_check(find(options, names[i]), err);
+	PQconninfoFree(options);
+	return failed;
+}
+
 static void find_hosts(struct pgurl *url)
 {
-	if (pgurl_parameter(url, "host") || pgurl_parameter(url, "hostaddr")) {
+	struct err err;
+	if (pgurl_parameter(url, "host") || pgurl_parameter(url, "hostaddr") ||
+		check_service_file(url, &err)) {
 		set_hosts(url, url->options);
 		return;
 	}

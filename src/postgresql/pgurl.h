@@ -44,6 +44,9 @@ const char *pgurl_host_to_resolve(const struct pgurl *url, size_t host);
 /* Does it say something of this parameter? */
 const char *pgurl_parameter(const struct pgurl *url, const char *name);
 
+/* Before each connection: -ENOTCONN if a pipe or the like stands where libpq would read a file, of
+   the url, of its service or of the environment; libpq would wait for it without end. */
+int pgurl_check_files(const struct pgurl *url, struct err *err);
 /* What PQconnectStartParams needs for this host alone; borrowed from the url. */
 void pgurl_parameters(const struct pgurl *url, size_t host, struct pgurl_parameters *ret);
 /* Adds one, or replaces it; both are borrowed. */

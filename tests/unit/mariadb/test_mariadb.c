@@ -19,6 +19,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -723,6 +724,35 @@ static void a_password_comes_from_a_file_and_stands_in_no_text(void **state)
 	unlink(path);
 }
 
+static void a_pipe_in_the_place_of_a_file_is_refused_at_once(void **state)
+{
+	static const char *const names[] = {
+		"option_file", "ssl_ca", "ssl_cert=/nowhere&ssl_key", "ssl_key=/nowhere&ssl_cert"};
+	struct world *w = *state;
+	char path[64];
+	snprintf(path, sizeof(path), "/tmp/mailpush-pipe-%ld", (long)getpid());
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		mem_auto char *at = mem_printf("%s&%s=%s", place, names[i], path);
+		struct registry_db *db = open_at(w, at, NULL);
+		assert_int_equal(mkfifo(path, 0666), 0);
+		assert_int_equal(ops->begin(db, REGISTRY_READS, &w->err), -ENOTCONN);
+		assert_non_null(strstr(w->err.text, path));
+		assert_non_null(strstr(w->err.text, "not a regular file"));
+		unlink(path);
+		ops->close(db);
+	}
+	mem_auto char *at = mem_printf("%s&option_file=%s", place, path);
+	struct registry_db *db = open_at(w, at, NULL);
+	assert_int_equal(mkfifo(path, 0666), 0);
+	assert_int_equal(ops->begin(db, REGISTRY_READS, &w->err), -ENOTCONN);
+	unlink(path);
+	write_file(path, "[client]\n");
+	begin(w, db);
+	commit_well(w, db);
+	ops->close(db);
+	unlink(path);
+}
+
 static void what_is_more_than_the_server_takes_at_once_goes_in_parts(void **state)
 {
 	enum { ROWS = 1000 };
@@ -997,6 +1027,7 @@ int main(int argc, char **argv)
 		RULE(a_server_that_is_read_only_is_not_taken),
 		RULE(a_host_that_is_not_there_is_named),
 		RULE(a_password_comes_from_a_file_and_stands_in_no_text),
+		RULE(a_pipe_in_the_place_of_a_file_is_refused_at_once),
 		RULE(what_is_more_than_the_server_takes_at_once_goes_in_parts),
 		RULE(a_flood_of_phones_that_go_leaves_so_many_tombstones_only),
 		RULE(what_concerns_a_few_does_not_read_all),

@@ -13,7 +13,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -503,6 +506,81 @@ static void nodes_that_make_the_tables_at_once_all_come_to_have_them(void **stat
 	assert_int_equal(count(w), 1);
 }
 
+static struct registry_db *open_with(struct world *w, const char *parameters)
+{
+	const struct registry_settings settings = {.site = w->site, .timeout_ms = PATIENT_MS};
+	mem_auto char *at = mem_printf("%s&%s", strchr(url, ':') + 1, parameters);
+	struct registry_db *db = NULL;
+	assert_int_equal(ops->open(at, &settings, &db, &w->err), 0);
+	return db;
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void check_pipe_refused(struct world *w, struct registry_db *db, const char *path)
+{
+	assert_int_equal(ops->begin(db, REGISTRY_READS, &w->err), -ENOTCONN);
+	assert_non_null(strstr(w->err.text, path));
+	assert_non_null(strstr(w->err.text, "not a regular file"));
+}
+
+static void a_pipe_in_the_place_of_a_file_is_refused_at_once(void **state)
+{
+	static const char *const names[] = {
+		"sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile"};
+	struct world *w = *state;
+	char path[64];
+	snprintf(path, sizeof(path), "/tmp/mailpush-pipe-%ld", (long)getpid());
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		mem_auto char *parameters = mem_printf("%s=%s", names[i], path);
+		struct registry_db *db = open_with(w, parameters);
+		assert_int_equal(mkfifo(path, 0666), 0);
+		check_pipe_refused(w, db, path);
+		unlink(path);
+		write_file(path, "");
+		begin(w, db);
+		assert_int_equal(ops->commit(db, &w->err), 0);
+		unlink(path);
+		ops->close(db);
+	}
+}
+
+static void a_pipe_in_the_place_of_the_service_file_is_refused_at_once(void **state)
+{
+	struct world *w = *state;
+	char path[64];
+	snprintf(path, sizeof(path), "/tmp/mailpush-service-%ld", (long)getpid());
+	setenv("PGSERVICEFILE", path, 1);
+	assert_int_equal(mkfifo(path, 0666), 0);
+	assert_int_equal(ops->check("///mail?service=mail", &w->err), 0);
+	struct registry_db *db = open_with(w, "service=mail");
+	check_pipe_refused(w, db, path);
+	unlink(path);
+	write_file(path, "[mail]\nconnect_timeout=9\n");
+	begin(w, db);
+	assert_int_equal(ops->commit(db, &w->err), 0);
+	ops->close(db);
+
+	/* What the service names is looked at too. */
+	char key[80];
+	snprintf(key, sizeof(key), "%s.key", path);
+	assert_int_equal(mkfifo(key, 0666), 0);
+	mem_auto char *service = mem_printf("[mail]\nsslkey=%s\n", key);
+	write_file(path, service);
+	db = open_with(w, "service=mail");
+	check_pipe_refused(w, db, key);
+	ops->close(db);
+	unlink(key);
+	unlink(path);
+	unsetenv("PGSERVICEFILE");
+}
+
 #define RULE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(int argc, char **argv)
@@ -521,6 +599,8 @@ int main(int argc, char **argv)
 		RULE(a_schema_that_is_newer_is_left_alone),
 		RULE(tables_that_are_missing_are_made),
 		RULE(nodes_that_make_the_tables_at_once_all_come_to_have_them),
+		RULE(a_pipe_in_the_place_of_a_file_is_refused_at_once),
+		RULE(a_pipe_in_the_place_of_the_service_file_is_refused_at_once),
 		RULE(a_flood_of_phones_that_go_leaves_so_many_tombstones_only),
 		RULE(times_are_put_right_without_a_look_at_all_that_are),
 		RULE(what_is_too_large_for_a_statement_is_left_to_smaller_batches),
