@@ -268,6 +268,7 @@
  *   check_times     when that is checked next
  *   keyring         the credentials in force
  *   expiry          housekeeping, once an hour
+ *   registry_watch  whether the registry's thread fails, or does not answer
  *
  * monitor/ - what the daemon shows of itself
  *   services        the parts that it and admin read from and give orders to

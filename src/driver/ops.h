@@ -168,8 +168,8 @@ struct registry_db {
 };
 
 /* Of a url; people read it after the url. */
-#define OPS_HAS_PASSWORD                                                                           \
-	"has a password in it, which others could read here; write it into a file of its own, "    \
+#define OPS_HAS_PASSWORD                                                                        \
+	"has a password in it, which others could read here; write it into a file of its own, " \
 	"and name that in registry_password_file"
 
 struct registry_ops {

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "database/database.h"
+#include "flow/registry_watch.h"
 #include "stats/metrics.h"
 
 #include <assert.h>
@@ -117,11 +118,8 @@ const struct spool_callbacks pipeline_spool_callbacks = {.came = on_file,
 
 static void on_registry_trouble(void *ctx, const char *text)
 {
-	(void)ctx;
-	if (text)
-		alarm_raise("registry", "%s", text);
-	else
-		alarm_clear("registry");
+	struct pipeline *pipeline = ctx;
+	registry_watch_trouble(pipeline->registry_watch, text);
 }
 
 static void on_registry_refused(void *ctx, const char *text)
@@ -210,10 +208,13 @@ static int open_registry(struct pipeline *pipeline, struct err *err)
 		.timeout_ms = config->registry_timeout_ms};
 	int status = registry_new(pipeline->needs.loop, &settings, on_registry_trouble,
 		on_registry_refused, pipeline, &pipeline->registry, err);
+	if (status)
+		return status;
+	pipeline->registry_watch = registry_watch_new(
+		pipeline->needs.loop, pipeline->registry, config->registry_timeout_ms);
 	/* What is in the queue's file comes first. */
-	if (!status)
-		registry_hold(pipeline->registry, REGISTRY_HELD_FOR_START);
-	return status;
+	registry_hold(pipeline->registry, REGISTRY_HELD_FOR_START);
+	return 0;
 }
 
 static struct schedule_settings schedule_settings_of(const struct config *config)
@@ -348,6 +349,7 @@ const char *pipeline_end(struct pipeline *pipeline)
 {
 	if (pipeline->arrivals)
 		arrivals_give_up_held(pipeline->arrivals);
+	registry_watch_free(mem_steal(pipeline->registry_watch));
 	const char *hangs = registry_free(pipeline->registry) ? NULL : "registry";
 	if (!queue_free(pipeline->queue))
 		hangs = "queue";

@@ -47,6 +47,7 @@ struct pipeline_needs {
 struct pipeline {
 	struct pipeline_needs needs;
 	struct registry *registry;
+	struct registry_watch *registry_watch;
 	struct queue *queue;
 	struct delivery *delivery;
 	struct forward *forward;

@@ -118,8 +118,7 @@ static int check_service_file(const struct pgurl *url, struct err *err)
 		named = getenv("PGSERVICEFILE");
 	const char *home = getenv("HOME");
 	const char *system = getenv("PGSYSCONFDIR");
-	mem_auto char *of_user =
-		home && !named ? mem_printf("%s/.pg_service.conf", home) : NULL;
+	mem_auto char *of_user = home && !named ? mem_printf("%s/.pg_service.conf", home) : NULL;
 	mem_auto char *of_system = system ? mem_printf("%s/pg_service.conf", system) : NULL;
 	int failed = regular_file_check(named ? named : of_user, err);
 	return failed ? failed : regular_file_check(of_system, err);

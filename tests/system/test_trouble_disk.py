@@ -45,6 +45,19 @@ def test_what_a_stalled_disk_does_not_take_is_not_acknowledged_and_pushed_later(
     site.told(phone, "INBOX")
 
 
+def test_a_thread_of_the_registry_that_does_not_answer_is_an_alarm_until_it_does(bad_disk_site, disk):
+    site = bad_disk_site
+    site.mailpushd.write_conf(registry_timeout="1s")
+    site.mailpushd.restart()
+    phone = site.registered_phone()
+    with disk.rule("stuck registry.sqlite"):
+        site.register(BarePhone(new_user()))
+        site.mailpushd.wait_log("its thread does not answer since 20.*alarm=registry state=begins")
+    site.mailpushd.wait_log("alarm=registry state=ends")
+    site.deliver(phone.user)
+    site.told(phone, "INBOX")
+
+
 def test_a_slow_disk_delays_and_loses_nothing(bad_disk_site, disk):
     site = bad_disk_site
     phones = [site.registered_phone() for _ in range(3)]

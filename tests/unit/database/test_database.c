@@ -71,10 +71,11 @@ static void a_secret_parameter_is_known_however_its_name_is_written(void **state
 		"postgresql://me@db/mail?pass%77ord=geheim%zz",
 		"postgresql://me@db/mail?sslmode=require&%73slpassword=geheim",
 		"postgresql://me@db/mail?scram_client_key=geheim%zz",
-		"postgresql://me@db/mail?PassWord=geheim", "postgresql://me:@db/mail?sslmode=geheim",
-		"mariadb://me@db/mail?passwd=geheim", "mariadb://me@db/mail?pwd=geheim",
-		"mariadb://me@db/mail?p%77d=geheim", "mariadb://me@db/mail?ssl_passphrase=geheim",
-		"mysql://me@db/mail?passwd=geheim", "mariadb:db?password=geheim"};
+		"postgresql://me@db/mail?PassWord=geheim",
+		"postgresql://me:@db/mail?sslmode=geheim", "mariadb://me@db/mail?passwd=geheim",
+		"mariadb://me@db/mail?pwd=geheim", "mariadb://me@db/mail?p%77d=geheim",
+		"mariadb://me@db/mail?ssl_passphrase=geheim", "mysql://me@db/mail?passwd=geheim",
+		"mariadb:db?password=geheim"};
 	(void)state;
 	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
 		struct err err;
