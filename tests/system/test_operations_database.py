@@ -1,6 +1,7 @@
 """docs/operations.md: a registry in a database server, typed as it stands there."""
 
 import os
+import re
 import subprocess
 
 import pytest
@@ -14,6 +15,7 @@ from postgresql import ADMIN, Postgresql, programs
 pytestmark = pytest.mark.skipif(not programs(), reason="PostgreSQL is not installed (script/bootstrap)")
 
 PAGE = Page("operations.md")
+DATABASES = Page("databases.md")
 
 
 @pytest.fixture
@@ -64,18 +66,31 @@ def test_a_backup_is_restored_while_the_daemon_runs(bare_site_for, server, tmp):
     registers(site, later)
 
 
-def test_registrations_move_from_sqlite(bare_site_for, server, tmp):
+def test_a_move_from_sqlite_loses_nothing(bare_site_for, server, tmp):
+    """The page names the commands of the other page, in which they are typed; passwords are left out."""
+    assert "databases.md#from-one-database-to-another" in PAGE.text
     site = bare_site_for()
-    phone = site.registered_phone()
-    exporting, restart, importing = PAGE.block("registrations\nsystemctl restart").splitlines()
-    assert (exporting, restart) == ("mailpushctl export > registrations", "systemctl restart mailpush")
-    (tmp / "registrations").write_text(ctl_fine(site.mailpushd, "export"))
-    site.mailpushd.write_conf(registry=server.url)
-    site.mailpushd.restart()
-    _, *words, _ = importing.split()
-    ctl_fine(site.mailpushd, *words, tmp / "registrations")
-    site.deliver(phone.user)
+    phone, late = site.registered_phone(), BarePhone(new_user())
+    block = DATABASES.block("mailpushctl registry freeze")
+    lines = [line for line in block.splitlines() if not re.match("FROM=|TO=", line)]
+    places = {"$FROM": f"sqlite:{site.mailpushd.dir}/registry.sqlite", '"$TO"': server.url}
+    for line in lines:
+        program, *words = line.partition(" # ")[0].replace(" --password-file /etc/mailpush/registry", "").split()
+        if program == "mailpushctl":
+            config = ["--config", site.mailpushd.conf] if words[0] == "copy" else []
+            ctl_fine(site.mailpushd, *(places.get(word, word) for word in words), *config)
+            if words == ["registry", "freeze"]:
+                site.register(late)
+                site.deliver(phone.user)
+        elif program == "editor":
+            site.mailpushd.write_conf(registry=server.url)
+        else:
+            assert [program, *words] == ["systemctl", "restart", "mailpush"]
+            site.mailpushd.restart()
     site.told(phone, "INBOX")
+    site.told(late, "INBOX")
+    site.mailpushd.stop()
+    assert server.sql("SELECT count(*) FROM mailpush_registration") == "2"
 
 
 def test_a_move_to_another_server_loses_nothing(bare_site_for, server, tmp):
