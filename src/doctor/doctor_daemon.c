@@ -1,5 +1,6 @@
 #include "doctor/doctor_daemon.h"
 
+#include "base/mem.h"
 #include "config/config_diff.h"
 #include "console/format.h"
 #include "console/member.h"
@@ -67,17 +68,25 @@ static void judge_registry(struct report *findings, const json_t *status)
 {
 	const json_t *registry = json_object_get(json_object_get(status, "databases"), "registry");
 	const json_t *connected = json_object_get(registry, "connected");
+	const json_t *last_batch = json_object_get(registry, "last_batch");
 	char since[FORMAT_SIZE];
+	char took[FORMAT_SIZE];
 	if (!json_is_boolean(connected))
 		return;
+	mem_auto char *batch = json_is_number(last_batch)
+		? mem_printf(", last batch %s",
+			  format_latency(member_number(registry, "last_batch"), took))
+		: mem_dup("");
+	const char *server = member_text(registry, "server");
 	format_ago(member_number(registry, "since"), member_number(status, "now"), since);
 	if (json_is_true(connected))
-		report_add(findings, REPORT_OK, "registry", "%s at %s, connected since %s",
-			member_text(registry, "server"), member_text(registry, "host"), since);
+		report_add(findings, REPORT_OK, "registry", "%s at %s, connected since %s%s",
+			server, member_text(registry, "host"), since, batch);
 	else
 		report_add(findings, REPORT_FAIL, "registry",
-			"away since %s, events parked: %.0f; %s", since,
-			member_number(registry, "parked"), member_text(registry, "error"));
+			"%s%saway since %s%s, events parked: %.0f; %s", server, *server ? ", " : "",
+			since, batch, member_number(registry, "parked"),
+			member_text(registry, "error"));
 }
 
 void doctor_daemon_judge_status(struct report *findings, const json_t *status)

@@ -62,7 +62,8 @@ def test_status_tells_how_the_registry_is_doing(bare_site_for, postgresql):
     assert re.search(rf"^ +{re.escape(well['server'])} at {postgresql.folder}, connected since .*, last batch .*, "
                      "events parked: 0$", ctl_fine(daemon, "status"), flags=re.M)
     assert "mailpush_registry_connected 1\n" in metrics(daemon)
-    assert re.search(rf"ok +registry +{re.escape(well['server'])} at ", ctl(daemon, "doctor").stdout)
+    assert re.search(rf"ok +registry +{re.escape(well['server'])} at {postgresql.folder}, connected since .*, "
+                     r"last batch \S+ \w+$", ctl(daemon, "doctor").stdout, flags=re.M)
 
     postgresql.stop()
     site.deliver(phone.user)
@@ -75,7 +76,8 @@ def test_status_tells_how_the_registry_is_doing(bare_site_for, postgresql):
     assert re.search(r", away since .*, events parked: [12]$", text, flags=re.M)
     assert re.search(rf"^ +last error .*: registry 'postgresql://.*{postgresql.folder}", text, flags=re.M)
     assert "mailpush_registry_connected 0\n" in metrics(daemon)
-    assert re.search(r"fail +registry +away since .*, events parked: [12]; registry '", ctl(daemon, "doctor").stdout)
+    assert re.search(rf"fail +registry +{re.escape(well['server'])}, away since .*, last batch \S+ \w+, events parked: "
+                     "[12]; registry '", ctl(daemon, "doctor").stdout)
     assert re.search(r"^mailpush_events_parked [12]$", metrics(daemon), flags=re.M)
 
     postgresql.start()
