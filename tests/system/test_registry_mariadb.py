@@ -1,9 +1,6 @@
 """What is MariaDB's alone of a registry in a database server."""
 
-import pathlib
 import signal
-import subprocess
-import tempfile
 
 import pytest
 
@@ -12,6 +9,7 @@ from control import ctl_fine, get
 from mailsite import BarePhone, new_user
 from mariadb import Mariadb, programs
 from ports import free_port
+from selfsigned import certificates
 
 pytestmark = pytest.mark.skipif(not programs(), reason="MariaDB is not installed (script/bootstrap)")
 
@@ -81,23 +79,10 @@ def test_a_url_that_cannot_be_read_ends_the_start(bare_site_for):
 
 # ---- over the network ----
 
-def make_certificate(folder, name):
-    """Signed by itself, for localhost."""
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-                    "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"],
-                   check=True, capture_output=True)
-    (folder / f"{name}.key").chmod(0o644)
-    return folder / f"{name}.pem", folder / f"{name}.key"
-
-
-@pytest.fixture(scope="module")
-def certificates():
-    """In a folder that the server's user may enter, which pytest's own is not while another pytest starts."""
-    with tempfile.TemporaryDirectory(prefix="mailpush-tls-") as folder:
-        folder = pathlib.Path(folder)
-        folder.chmod(0o755)
-        yield {name: make_certificate(folder, name) for name in ("server", "client", "stranger")}
+@pytest.fixture(scope="module", name="certificates")
+def certificates_of_the_module():
+    with certificates("server", "client", "stranger") as pairs:
+        yield pairs
 
 
 @pytest.fixture
