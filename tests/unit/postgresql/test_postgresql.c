@@ -515,6 +515,21 @@ static struct registry_db *open_with(struct world *w, const char *parameters)
 	return db;
 }
 
+/* Also one that database_has_password does not know by its name. */
+static void what_the_library_hides_is_no_part_of_a_url(void **state)
+{
+	static const char *const places[] = {"//me@db/mail?pass%77ord=geheim",
+		"//me:geheim@db/mail", "//me@db/mail?sslpassword=geheim"};
+	struct world *w = *state;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		assert_int_equal(ops->check(places[i], &w->err), -EINVAL);
+		assert_non_null(strstr(w->err.text, "registry_password_file"));
+		assert_null(strstr(w->err.text, "geheim"));
+		mem_auto char *name = ops->name(places[i]);
+		assert_string_equal(name, "postgresql:");
+	}
+}
+
 static void write_file(const char *path, const char *text)
 {
 	FILE *file = fopen(path, "w");
@@ -599,6 +614,7 @@ int main(int argc, char **argv)
 		RULE(a_schema_that_is_newer_is_left_alone),
 		RULE(tables_that_are_missing_are_made),
 		RULE(nodes_that_make_the_tables_at_once_all_come_to_have_them),
+		RULE(what_the_library_hides_is_no_part_of_a_url),
 		RULE(a_pipe_in_the_place_of_a_file_is_refused_at_once),
 		RULE(a_pipe_in_the_place_of_the_service_file_is_refused_at_once),
 		RULE(a_flood_of_phones_that_go_leaves_so_many_tombstones_only),
