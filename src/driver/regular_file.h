@@ -9,8 +9,8 @@
 
 #include "base/err.h"
 
-/* -ENOTCONN: something else is there, but a file may be later.  What is not there, or is NULL, is
-   fine: the library says what that means. */
+/* -ENOTCONN: something else is there, but a file may be later.  What is not there, is NULL or
+   /dev/null is fine: the library says what that means. */
 int regular_file_check(const char *path, struct err *err);
 
 #endif

@@ -21,7 +21,7 @@ static void a_pipe_a_folder_and_a_device_are_refused(void **state)
 	struct err err;
 	snprintf(pipe, sizeof(pipe), "%s/pipe", dir);
 	assert_int_equal(mkfifo(pipe, 0600), 0);
-	const char *const paths[] = {pipe, dir, "/dev/tty", "/dev/null"};
+	const char *const paths[] = {pipe, dir, "/dev/tty", "/dev/zero"};
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		assert_int_equal(regular_file_check(paths[i], &err), -ENOTCONN);
 		assert_non_null(strstr(err.text, paths[i]));
@@ -38,6 +38,7 @@ static void a_file_and_what_is_not_there_are_the_librarys_business(void **state)
 	snprintf(path, sizeof(path), "%s/file", dir);
 	assert_int_equal(regular_file_check(path, &err), 0);
 	assert_int_equal(regular_file_check(NULL, &err), 0);
+	assert_int_equal(regular_file_check("/dev/null", &err), 0);
 	FILE *file = fopen(path, "w");
 	assert_non_null(file);
 	fclose(file);
