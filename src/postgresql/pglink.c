@@ -340,30 +340,70 @@ static int fail(struct pglink *link, const PGresult *result, struct err *err)
 				 : pgstate_remedy(code));
 }
 
+static int lose_for(struct pglink *link, const char *what, struct err *err)
+{
+	mem_auto char *why = mem_printf("the server's answer is malformed: %s", what);
+	return lose(link, -ENOTCONN, why, err);
+}
+
+/* How far the answers to what was sent are read. */
+struct reading {
+	size_t at; /* the statement */
+	bool is_answered;
+	int failed; /* of the first that failed */
+};
+
+/* Each statement has one answer, and NULL stands behind it.  Returns what is malformed, or NULL. */
+static const char *take(
+	struct pglink *link, struct reading *reading, const PGresult *result, struct err *err)
+{
+	ExecStatusType status = result ? PQresultStatus(result) : PGRES_COMMAND_OK;
+	bool is_good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+	/* The Sync itself may fail too. */
+	bool is_error = status == PGRES_FATAL_ERROR || status == PGRES_PIPELINE_ABORTED;
+	if (!is_good && !is_error)
+		return "it is of a kind that no statement asks for";
+	if (reading->at > link->sent_count ||
+		(!is_error && reading->at == link->sent_count && !reading->is_answered))
+		return "there are more answers than statements";
+	if ((result != NULL) == reading->is_answered)
+		return result ? "a statement has two answers" : "a statement has no answer";
+	reading->is_answered = result != NULL;
+	if (!result) {
+		reading->at++;
+	} else if (is_error) {
+		if (status == PGRES_FATAL_ERROR && !reading->failed)
+			reading->failed = fail(link, result, err);
+	} else if (!reading->failed && link->sent[reading->at].on_rows) {
+		const struct sent *sent = &link->sent[reading->at];
+		return sent->on_rows(sent->ctx, sent->index, result);
+	}
+	return NULL;
+}
+
 /* Answers in the order of the statements, up to the Sync behind the last. */
 static int read_answers(struct pglink *link, int64_t deadline_ms, struct err *err)
 {
-	int failed = 0;
-	for (size_t at = 0;;) {
+	for (struct reading reading = {0};;) {
 		int lost = wait_for_answer(link, deadline_ms, err);
 		if (lost)
 			return lost;
 		PGresult *result = PQgetResult(link->conn);
-		ExecStatusType status = result ? PQresultStatus(result) : PGRES_COMMAND_OK;
-		bool is_good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
-		/* NULL stands behind the answers to each statement. */
-		if (!result)
-			at++;
-		else if (is_good && !failed && at < link->sent_count && link->sent[at].on_rows)
-			link->sent[at].on_rows(link->sent[at].ctx, link->sent[at].index, result);
-		else if (status == PGRES_FATAL_ERROR && !failed)
-			failed = fail(link, result, err);
+		bool is_end = result && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+		const char *malformed = NULL;
+		if (!is_end)
+			malformed = take(link, &reading, result, err);
+		else if (!reading.failed && reading.at < link->sent_count)
+			malformed = "there are fewer answers than statements";
 		PQclear(result);
-		if (status == PGRES_PIPELINE_SYNC)
-			return failed;
+		if (!malformed && is_end)
+			return reading.failed;
 		if (PQstatus(link->conn) == CONNECTION_BAD)
-			return failed ? failed
-				      : lose(link, -ENOTCONN, PQerrorMessage(link->conn), err);
+			return reading.failed
+				? reading.failed
+				: lose(link, -ENOTCONN, PQerrorMessage(link->conn), err);
+		if (malformed)
+			return lose_for(link, malformed, err);
 	}
 }
 

@@ -7,6 +7,10 @@
  * is to be prepared again after a loss, and poolers that give each transaction another server
  * (pgbouncer) do no harm.
  *
+ * What the server answers is checked before it is used: each statement has one answer, and whoever
+ * takes its rows looks at their columns first (pgvalue_check).  An answer that is not so is treated
+ * as the loss of the connection.
+ *
  * Each wait has a deadline, and so has pglink_connect as a whole, whatever number of hosts and
  * addresses it tries.  When it passes, when the connection is lost or the server says that it is
  * about to go or to be read-only, the connection is closed, and the next pglink_connect begins with
@@ -48,8 +52,9 @@ struct pglink_settings {
 
 struct pglink;
 
-/* The rows of one answer; `index` is what was given with the statement. */
-typedef void pglink_rows_fn(void *ctx, size_t index, const PGresult *rows);
+/* The rows of one answer; `index` is what was given with the statement.  Returns NULL, or what is
+   malformed about it: then the connection is lost, and nothing that was taken counts. */
+typedef const char *pglink_rows_fn(void *ctx, size_t index, const PGresult *rows);
 
 /* Connects to nothing yet.  -EINVAL: the url cannot be read. */
 int pglink_new(const struct pglink_settings *settings, struct pglink **ret, struct err *err);

@@ -126,6 +126,7 @@ static Oid oid_of(const struct pgvalue *value)
 	case PGVALUE_TEXT:
 		return 1009;
 	case PGVALUE_NUMBER:
+	case PGVALUE_NARROW:
 		break;
 	}
 	return 1016;
@@ -155,6 +156,67 @@ int pgvalues_send(const struct pgvalues *values, PGconn *conn, const char *sql)
 		formats[i] = 1;
 	}
 	return PQsendQueryParams(conn, sql, (int)count, types, bytes, sizes, formats, 1);
+}
+
+static bool is_of_kind(const PGresult *result, int column, char kind)
+{
+	Oid type = PQftype(result, column);
+	switch (kind) {
+	case 'n':
+		return type == PGVALUE_NUMBER || type == PGVALUE_NARROW;
+	case 'b':
+		return type == PGVALUE_BOOL;
+	case 'k':
+		return type == PGVALUE_BYTES;
+	default:
+		assert(kind == 't');
+		return true; /* each string of bytes is text */
+	}
+}
+
+static bool has_size_of_kind(int size, char kind)
+{
+	switch (kind) {
+	case 'n':
+		return size == sizeof(uint64_t) || size == sizeof(uint32_t);
+	case 'b':
+		return size == 1;
+	default:
+		return true;
+	}
+}
+
+const char *pgvalue_check(const PGresult *result, const char *columns)
+{
+	int count = (int)strlen(columns);
+	if (PQnfields(result) != count)
+		return "it has another number of columns";
+	for (int column = 0; column < count; column++) {
+		if (PQfformat(result, column) != 1 || !is_of_kind(result, column, columns[column]))
+			return "a column is of another type";
+		for (int row = 0; row < PQntuples(result); row++) {
+			if (!PQgetisnull(result, row, column) &&
+				!has_size_of_kind(
+					PQgetlength(result, row, column), columns[column]))
+				return "a value has another size than its type";
+		}
+	}
+	return NULL;
+}
+
+const char *pgvalue_check_one(const PGresult *result, const char *columns)
+{
+	const char *malformed = pgvalue_check(result, columns);
+	return malformed || PQntuples(result) == 1 ? malformed : "it does not have one row";
+}
+
+bool pgvalue_ordinal(const PGresult *result, int row, int column, size_t count, size_t *ret_index)
+{
+	int64_t ordinal = pgvalue_number(result, row, column);
+	if (ordinal < 1 || (uint64_t)ordinal > count)
+		return false;
+	*ret_index = (size_t)ordinal - 1;
+	return true;
 }
 
 int64_t pgvalue_number(const PGresult *result, int row, int column)

@@ -26,6 +26,7 @@ enum pgvalue_type {
 	PGVALUE_BOOL = 16,
 	PGVALUE_BYTES = 17,
 	PGVALUE_NUMBER = 20,
+	PGVALUE_NARROW = 23, /* a number in an answer; never sent */
 	PGVALUE_TEXT = 25,
 };
 
@@ -62,7 +63,18 @@ size_t pgvalues_size(const struct pgvalues *values);
 /* As PQsendQueryParams, with a binary result; of PGVALUES_SIZE_MAX at most. */
 int pgvalues_send(const struct pgvalues *values, PGconn *conn, const char *sql);
 
-/* Of a binary result; what is NULL is 0, false or "". */
+/*
+ * Before a result is read: does it have these columns in binary form, and each value the size of
+ * its kind?  A letter is a column: `n` a number, `b` a bool, `k` bytes, `t` text.  Returns NULL, or
+ * what is wrong.
+ */
+const char *pgvalue_check(const PGresult *result, const char *columns);
+/* The same of a result that has one row. */
+const char *pgvalue_check_one(const PGresult *result, const char *columns);
+/* Which of `count` things a row is about, of a column that counts from 1.  False: none of them. */
+bool pgvalue_ordinal(const PGresult *result, int row, int column, size_t count, size_t *ret_index);
+
+/* Of a binary result that was checked; what is NULL is 0, false or "". */
 int64_t pgvalue_number(const PGresult *result, int row, int column);
 bool pgvalue_bool(const PGresult *result, int row, int column);
 const char *pgvalue_text(const PGresult *result, int row, int column);

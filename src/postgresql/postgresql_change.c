@@ -5,30 +5,32 @@
 
 #include <string.h>
 
-static void tell(const struct postgresql_teller *teller, size_t index,
+static const char *tell(const struct postgresql_teller *teller, size_t index,
 	enum registry_effect_kind kind, const PGresult *rows)
 {
-	for (int i = 0; i < PQntuples(rows); i++) {
+	const char *malformed = pgvalue_check(rows, kind == REGISTRY_EFFECT_LOST ? "kt" : "k");
+	for (int i = 0; !malformed && i < PQntuples(rows); i++) {
 		struct registry_key key;
 		pgvalue_bytes(rows, i, 0, key.bytes, sizeof(key.bytes));
 		teller->on_effect(teller->ctx, index, kind, &key,
 			kind == REGISTRY_EFFECT_LOST ? pgvalue_text(rows, i, 1) : NULL);
 	}
+	return malformed;
 }
 
-static void on_suspended(void *ctx, size_t index, const PGresult *rows)
+static const char *on_suspended(void *ctx, size_t index, const PGresult *rows)
 {
-	tell(ctx, index, REGISTRY_EFFECT_SUSPENDED, rows);
+	return tell(ctx, index, REGISTRY_EFFECT_SUSPENDED, rows);
 }
 
-static void on_lost(void *ctx, size_t index, const PGresult *rows)
+static const char *on_lost(void *ctx, size_t index, const PGresult *rows)
 {
-	tell(ctx, index, REGISTRY_EFFECT_LOST, rows);
+	return tell(ctx, index, REGISTRY_EFFECT_LOST, rows);
 }
 
-static void on_resumed(void *ctx, size_t index, const PGresult *rows)
+static const char *on_resumed(void *ctx, size_t index, const PGresult *rows)
 {
-	tell(ctx, index, REGISTRY_EFFECT_RESUMED, rows);
+	return tell(ctx, index, REGISTRY_EFFECT_RESUMED, rows);
 }
 
 /* $1 to $3: not renewed after the change ($3). */
@@ -93,13 +95,14 @@ static bool is_within(const char *folder, const char *top, char separator)
 		(folder[size] == '\0' || folder[size] == separator);
 }
 
-static void on_moved(void *ctx, size_t index, const PGresult *rows)
+static const char *on_moved(void *ctx, size_t index, const PGresult *rows)
 {
+	const char *malformed = pgvalue_check(rows, "ktt");
 	struct move *move = ctx;
 	const struct registry_mailbox_change *change = move->change;
 	bool stays_with_owner = strcmp(change->owner, change->new_owner) == 0;
 	(void)index;
-	for (int i = 0; i < PQntuples(rows); i++) {
+	for (int i = 0; !malformed && i < PQntuples(rows); i++) {
 		const char *folder = pgvalue_text(rows, i, 2);
 		/* What is at the new place was moved before: a rename may lead below itself, and
 		   is done again after a crash. */
@@ -118,6 +121,7 @@ static void on_moved(void *ctx, size_t index, const PGresult *rows)
 		pgvalue_add_bytes(move->places, place.bytes, sizeof(place.bytes));
 		pgvalue_add_text(move->folders, new_folder);
 	}
+	return malformed;
 }
 
 static int move_folder(

@@ -35,8 +35,25 @@ struct taker {
 	registry_tombstone_fn *on_tombstone;
 	registry_suspended_fn *on_suspended;
 	void *ctx;
+	size_t count; /* of what is asked about */
 	char malformed[MAILBOX_USER_MAX + 1];
 };
+
+#define TARGET_KINDS "kttttnbbnn"
+#define ROW_KINDS TARGET_KINDS "ttnnb"
+/* A row that says that it is about none of what was asked. */
+#define NO_QUESTION "a row answers no question"
+
+/* For the row's first column: which of those that were asked about, counted from 1 and from `first`
+   on. */
+static bool find_question(
+	const PGresult *rows, int i, const struct taker *taker, size_t first, size_t *ret_index)
+{
+	if (!pgvalue_ordinal(rows, i, 0, taker->count - first, ret_index))
+		return false;
+	*ret_index += first;
+	return true;
+}
 
 /* TARGET_COLUMNS, which begin at `at`; returns the next column. */
 static int read_target(const PGresult *rows, int i, int at, struct registry_row *ret)
@@ -76,16 +93,20 @@ static int finish(
 		pglink_name(p->link), taker->malformed);
 }
 
-static void on_matches(void *ctx, size_t index, const PGresult *rows)
+static const char *on_matches(void *ctx, size_t first, const PGresult *rows)
 {
 	struct taker *taker = ctx;
-	for (int i = 0; i < PQntuples(rows) && !*taker->malformed; i++) {
+	const char *malformed = pgvalue_check(rows, "nt" TARGET_KINDS);
+	for (int i = 0; !malformed && i < PQntuples(rows) && !*taker->malformed; i++) {
 		struct registry_row row;
+		size_t index;
 		read_target(rows, i, 2, &row);
-		if (is_possible(taker, &row))
-			taker->on_match(taker->ctx, index + (size_t)pgvalue_number(rows, i, 0) - 1,
-				&row, pgvalue_text(rows, i, 1));
+		if (!find_question(rows, i, taker, first, &index))
+			malformed = NO_QUESTION;
+		else if (is_possible(taker, &row))
+			taker->on_match(taker->ctx, index, &row, pgvalue_text(rows, i, 1));
 	}
+	return malformed;
 }
 
 /* `is_alone`: they are all that is asked, and go into one statement. */
@@ -126,13 +147,13 @@ int postgresql_match(struct registry_db *db, const struct mailbox *const *mailbo
 	return postgresql_load(db, &load, err);
 }
 
-/* The first column: which of those that were asked about, counted from 1. */
-static void on_rows(void *ctx, size_t index, const PGresult *rows)
+static const char *on_rows(void *ctx, size_t first, const PGresult *rows)
 {
 	struct taker *taker = ctx;
-	(void)index;
-	for (int i = 0; i < PQntuples(rows) && !*taker->malformed; i++) {
+	const char *malformed = pgvalue_check(rows, "n" ROW_KINDS);
+	for (int i = 0; !malformed && i < PQntuples(rows) && !*taker->malformed; i++) {
 		struct registry_row row;
+		size_t index;
 		int at = read_target(rows, i, 1, &row);
 		if (!PQgetisnull(rows, i, at))
 			row.stopped_reason = pgvalue_text(rows, i, at);
@@ -140,10 +161,12 @@ static void on_rows(void *ctx, size_t index, const PGresult *rows)
 		row.created_ms = pgvalue_number(rows, i, at + 2);
 		row.superseded_ms = pgvalue_number(rows, i, at + 3);
 		row.is_nudged = pgvalue_bool(rows, i, at + 4);
-		if (is_possible(taker, &row))
-			taker->on_row(
-				taker->ctx, index + (size_t)pgvalue_number(rows, i, 0) - 1, &row);
+		if (!find_question(rows, i, taker, first, &index))
+			malformed = NO_QUESTION;
+		else if (is_possible(taker, &row))
+			taker->on_row(taker->ctx, index, &row);
 	}
+	return malformed;
 }
 
 static int send_users(struct postgresql *p, const char *const *users, size_t count,
@@ -173,27 +196,31 @@ int postgresql_load_users(struct registry_db *db, const char *const *users, size
 	registry_row_fn *on_row, void *ctx, struct err *err)
 {
 	struct postgresql *p = postgresql_of(db);
-	struct taker taker = {.on_row = on_row, .ctx = ctx};
+	struct taker taker = {.on_row = on_row, .ctx = ctx, .count = count};
 	int failed = send_users(p, users, count, &taker, err);
 	if (!failed)
 		failed = pglink_wait(p->link, err);
 	return finish(p, &taker, failed, err);
 }
 
-static void on_subscriptions(void *ctx, size_t index, const PGresult *rows)
+static const char *on_subscriptions(void *ctx, size_t first, const PGresult *rows)
 {
 	struct taker *taker = ctx;
-	(void)index;
-	for (int i = 0; i < PQntuples(rows); i++) {
+	const char *malformed = pgvalue_check(rows, "ntttt");
+	for (int i = 0; !malformed && i < PQntuples(rows); i++) {
+		size_t index;
 		struct registry_subscription subscription = {
 			.name = pgvalue_text(rows, i, 1),
 			.owner = pgvalue_text(rows, i, 2),
 			.folder = pgvalue_text(rows, i, 3),
 		};
 		strncpy(subscription.hash, pgvalue_text(rows, i, 4), MAILBOX_HASH_SIZE - 1);
-		taker->on_subscription(
-			taker->ctx, index + (size_t)pgvalue_number(rows, i, 0) - 1, &subscription);
+		if (find_question(rows, i, taker, first, &index))
+			taker->on_subscription(taker->ctx, index, &subscription);
+		else
+			malformed = NO_QUESTION;
 	}
+	return malformed;
 }
 
 /* `sql`: $1 is the site, $2 the keys. */
@@ -228,7 +255,7 @@ int postgresql_load_lists(struct registry_db *db, const struct registry_key *key
 	registry_subscription_fn *on_subscription, void *ctx, struct err *err)
 {
 	struct postgresql *p = postgresql_of(db);
-	struct taker taker = {.on_subscription = on_subscription, .ctx = ctx};
+	struct taker taker = {.on_subscription = on_subscription, .ctx = ctx, .count = count};
 	int failed = send_lists(p, keys, count, &taker, err);
 	return failed ? failed : pglink_wait(p->link, err);
 }
@@ -237,9 +264,14 @@ int postgresql_load(struct registry_db *db, const struct registry_load *load, st
 {
 	struct postgresql *p = postgresql_of(db);
 	struct postgresql_teller teller = {load->on_effect, load->resumes_ctx};
-	struct taker of_users = {.on_row = load->on_row, .ctx = load->users_ctx};
-	struct taker of_lists = {.on_subscription = load->on_subscription, .ctx = load->users_ctx};
-	struct taker of_places = {.on_match = load->on_match, .ctx = load->mailboxes_ctx};
+	struct taker of_users = {
+		.on_row = load->on_row, .ctx = load->users_ctx, .count = load->user_count};
+	struct taker of_lists = {.on_subscription = load->on_subscription,
+		.ctx = load->users_ctx,
+		.count = load->user_count};
+	struct taker of_places = {.on_match = load->on_match,
+		.ctx = load->mailboxes_ctx,
+		.count = load->mailbox_count};
 	bool is_alone = !load->resume_count && !load->user_count && load->mailbox_count <= AT_ONCE;
 	int failed = postgresql_send_resumes(p, load->resumes, load->resume_count, &teller, err);
 	if (!failed)
@@ -259,7 +291,7 @@ int postgresql_load_keys(struct registry_db *db, const struct registry_key *keys
 	registry_row_fn *on_row, void *ctx, struct err *err)
 {
 	struct postgresql *p = postgresql_of(db);
-	struct taker taker = {.on_row = on_row, .ctx = ctx};
+	struct taker taker = {.on_row = on_row, .ctx = ctx, .count = count};
 	int failed = send_keys(p,
 		"SELECT q.i, f.* FROM unnest($2) WITH ORDINALITY AS q (key, i)" FOR_EACH(
 			"SELECT " ROW_COLUMNS " FROM mailpush_registration r"
@@ -281,7 +313,7 @@ int postgresql_list(struct registry_db *db, const char *user, const struct regis
 	pgvalues_text(&values, user);
 	pgvalues_bytes(&values, key->bytes, sizeof(key->bytes));
 	pgvalues_number(&values, (int64_t)limit);
-	struct taker taker = {.on_row = on_row, .ctx = ctx};
+	struct taker taker = {.on_row = on_row, .ctx = ctx, .count = limit};
 	int failed = postgresql_ask(p,
 		"SELECT row_number() OVER (ORDER BY r.username, r.key), " ROW_COLUMNS
 		" FROM (SELECT * FROM mailpush_registration"
@@ -300,11 +332,12 @@ static enum registry_why why_of(const char *name)
 	return (enum registry_why)why;
 }
 
-static void on_tombstones(void *ctx, size_t index, const PGresult *rows)
+static const char *on_tombstones(void *ctx, size_t index, const PGresult *rows)
 {
 	struct taker *taker = ctx;
+	const char *malformed = pgvalue_check(rows, "nkttttnntntb");
 	(void)index;
-	for (int i = 0; i < PQntuples(rows); i++) {
+	for (int i = 0; !malformed && i < PQntuples(rows); i++) {
 		struct registry_tombstone tombstone = {
 			.id = pgvalue_number(rows, i, 0),
 			.user = pgvalue_text(rows, i, 2),
@@ -321,6 +354,7 @@ static void on_tombstones(void *ctx, size_t index, const PGresult *rows)
 		pgvalue_bytes(rows, i, 1, tombstone.key.bytes, sizeof(tombstone.key.bytes));
 		taker->on_tombstone(taker->ctx, &tombstone);
 	}
+	return malformed;
 }
 
 #define LIST_TOMBSTONES(condition)                                                             \
@@ -347,16 +381,20 @@ int postgresql_list_tombstones(struct registry_db *db, const char *user, int64_t
 		on_tombstones, &taker, err);
 }
 
-static void on_totals(void *ctx, size_t index, const PGresult *rows)
+static const char *on_totals(void *ctx, size_t index, const PGresult *rows)
 {
 	struct registry_totals *totals = ctx;
+	const char *malformed = pgvalue_check_one(rows, "nnnn");
 	(void)index;
+	if (malformed)
+		return malformed;
 	*totals = (struct registry_totals){.registrations = (uint64_t)pgvalue_number(rows, 0, 0)};
 	totals->in_state[REGISTRY_ACTIVE] = totals->registrations;
 	for (int state = REGISTRY_ACTIVE + 1; state < REGISTRY_STATES; state++) {
 		totals->in_state[state] = (uint64_t)pgvalue_number(rows, 0, state);
 		totals->in_state[REGISTRY_ACTIVE] -= totals->in_state[state];
 	}
+	return NULL;
 }
 
 int postgresql_count(struct registry_db *db, struct registry_totals *ret, struct err *err)
@@ -374,13 +412,15 @@ int postgresql_count(struct registry_db *db, struct registry_totals *ret, struct
 		&values, on_totals, ret, err);
 }
 
-static void on_suspended_users(void *ctx, size_t index, const PGresult *rows)
+static const char *on_suspended_users(void *ctx, size_t index, const PGresult *rows)
 {
 	struct taker *taker = ctx;
+	const char *malformed = pgvalue_check(rows, "tn");
 	(void)index;
-	for (int i = 0; i < PQntuples(rows); i++)
+	for (int i = 0; !malformed && i < PQntuples(rows); i++)
 		taker->on_suspended(
 			taker->ctx, pgvalue_text(rows, i, 0), pgvalue_number(rows, i, 1));
+	return malformed;
 }
 
 int postgresql_find_suspended(
@@ -397,14 +437,17 @@ int postgresql_find_suspended(
 		&values, on_suspended_users, &taker, err);
 }
 
-static void on_census(void *ctx, size_t index, const PGresult *rows)
+static const char *on_census(void *ctx, size_t index, const PGresult *rows)
 {
 	struct registry_census *census = ctx;
+	const char *malformed = pgvalue_check_one(rows, "nn");
 	(void)index;
-	*census = (struct registry_census){
-		.registrations = (uint64_t)pgvalue_number(rows, 0, 0),
-		.newest_renewal_ms = pgvalue_number(rows, 0, 1),
-	};
+	if (!malformed)
+		*census = (struct registry_census){
+			.registrations = (uint64_t)pgvalue_number(rows, 0, 0),
+			.newest_renewal_ms = pgvalue_number(rows, 0, 1),
+		};
+	return malformed;
 }
 
 int postgresql_census(struct registry_db *db, struct registry_census *ret, struct err *err)
@@ -420,18 +463,19 @@ int postgresql_census(struct registry_db *db, struct registry_census *ret, struc
 		&values, on_census, ret, err);
 }
 
-static void on_round(void *ctx, size_t index, const PGresult *rows)
+static const char *on_round(void *ctx, size_t index, const PGresult *rows)
 {
 	struct registry_round *round = ctx;
+	const char *malformed = pgvalue_check(rows, "nnnn");
 	(void)index;
-	if (PQntuples(rows) == 0)
-		return;
-	*round = (struct registry_round){
-		.seen_ms = pgvalue_number(rows, 0, 0),
-		.spared_until_ms = pgvalue_number(rows, 0, 1),
-		.tidied_day = pgvalue_number(rows, 0, 2),
-		.tidied_count = (uint64_t)pgvalue_number(rows, 0, 3),
-	};
+	if (!malformed && PQntuples(rows) > 0)
+		*round = (struct registry_round){
+			.seen_ms = pgvalue_number(rows, 0, 0),
+			.spared_until_ms = pgvalue_number(rows, 0, 1),
+			.tidied_day = pgvalue_number(rows, 0, 2),
+			.tidied_count = (uint64_t)pgvalue_number(rows, 0, 3),
+		};
+	return malformed;
 }
 
 int postgresql_load_round(struct registry_db *db, struct registry_round *ret, struct err *err)
@@ -447,22 +491,27 @@ int postgresql_load_round(struct registry_db *db, struct registry_round *ret, st
 		&values, on_round, ret, err);
 }
 
-static void on_keys(void *ctx, size_t index, const PGresult *rows)
+static const char *on_keys(void *ctx, size_t index, const PGresult *rows)
 {
 	struct taker *taker = ctx;
+	const char *malformed = pgvalue_check(rows, "k");
 	(void)index;
-	for (int i = 0; i < PQntuples(rows); i++) {
+	for (int i = 0; !malformed && i < PQntuples(rows); i++) {
 		struct registry_key key;
 		pgvalue_bytes(rows, i, 0, key.bytes, sizeof(key.bytes));
 		taker->on_key(taker->ctx, (size_t)i, &key);
 	}
+	return malformed;
 }
 
-static void on_number(void *ctx, size_t index, const PGresult *rows)
+static const char *on_number(void *ctx, size_t index, const PGresult *rows)
 {
 	uint64_t *number = ctx;
+	const char *malformed = pgvalue_check_one(rows, "n");
 	(void)index;
-	*number = (uint64_t)pgvalue_number(rows, 0, 0);
+	if (!malformed)
+		*number = (uint64_t)pgvalue_number(rows, 0, 0);
+	return malformed;
 }
 
 static void add_bounds(
@@ -510,6 +559,23 @@ int postgresql_find_longest_suspended(struct registry_db *db, int64_t before_ms,
 		&values, on_keys, &taker, err);
 }
 
+/* Registrations side by side, each with a row for each subscription. */
+static const char *on_nudges(void *ctx, size_t index, const PGresult *rows)
+{
+	struct taker *taker = ctx;
+	const char *malformed = pgvalue_check(rows, "t" TARGET_KINDS);
+	struct registry_key before = {0};
+	for (int i = 0; !malformed && i < PQntuples(rows) && !*taker->malformed; i++) {
+		struct registry_row row;
+		read_target(rows, i, 1, &row);
+		index += i > 0 && memcmp(&before, &row.key, sizeof(before)) != 0;
+		before = row.key;
+		if (is_possible(taker, &row))
+			taker->on_match(taker->ctx, index, &row, pgvalue_text(rows, i, 0));
+	}
+	return malformed;
+}
+
 int postgresql_claim_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
 	registry_match_fn *on_match, void *ctx, struct err *err)
 {
@@ -525,9 +591,9 @@ int postgresql_claim_nudges(struct registry_db *db, int64_t before_ms, size_t li
 		"   AND o.suspended_ms = 0 AND o.stopped_reason IS NULL AND EXISTS"
 		"    (SELECT 1 FROM mailpush_subscription e WHERE e.key = o.key)"
 		"   ORDER BY o.renewed_ms LIMIT $3) RETURNING r.*)"
-		" SELECT dense_rank() OVER (ORDER BY r.renewed_ms, r.key), s.hash, " TARGET_COLUMNS
+		" SELECT s.hash, " TARGET_COLUMNS
 		" FROM claimed r JOIN mailpush_subscription s ON s.key = r.key"
 		" ORDER BY r.renewed_ms, r.key, s.name",
-		&values, on_matches, &taker, err);
+		&values, on_nudges, &taker, err);
 	return finish(p, &taker, failed, err);
 }

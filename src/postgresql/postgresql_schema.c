@@ -91,11 +91,14 @@ static const char *const step_1[] = {
 static const char *const *const steps[] = {step_1};
 #define STEPS ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 
-static void on_version(void *ctx, size_t index, const PGresult *rows)
+static const char *on_version(void *ctx, size_t index, const PGresult *rows)
 {
 	int64_t *version = ctx;
+	const char *malformed = pgvalue_check(rows, "n");
 	(void)index;
-	*version = PQntuples(rows) > 0 ? pgvalue_number(rows, 0, 0) : -1;
+	if (!malformed)
+		*version = PQntuples(rows) > 0 ? pgvalue_number(rows, 0, 0) : -1;
+	return malformed;
 }
 
 static int refuse_newer(const struct pglink *link, int64_t version, struct err *err)

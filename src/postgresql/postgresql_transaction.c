@@ -105,11 +105,12 @@ int postgresql_ask_alone(struct postgresql *p, const char *sql, const struct pgv
 }
 
 /* A COMMIT of what has failed is answered, but with "ROLLBACK". */
-static void on_commit(void *ctx, size_t index, const PGresult *answer)
+static const char *on_commit(void *ctx, size_t index, const PGresult *answer)
 {
 	bool *is_committed = ctx;
 	(void)index;
 	*is_committed = strcmp(PQcmdStatus((PGresult *)answer), "COMMIT") == 0;
+	return NULL;
 }
 
 int postgresql_commit(struct registry_db *db, struct err *err)

@@ -208,14 +208,16 @@ struct gone {
 	void *ctx;
 };
 
-static void on_gone_rows(void *ctx, size_t index, const PGresult *rows)
+static const char *on_gone_rows(void *ctx, size_t index, const PGresult *rows)
 {
 	const struct gone *gone = ctx;
-	for (int i = 0; i < PQntuples(rows); i++) {
+	const char *malformed = pgvalue_check(rows, "k");
+	for (int i = 0; !malformed && i < PQntuples(rows); i++) {
 		struct registry_key key;
 		pgvalue_bytes(rows, i, 0, key.bytes, sizeof(key.bytes));
 		gone->on_gone(gone->ctx, index, &key);
 	}
+	return malformed;
 }
 
 #define OF_TOKEN(n, m, o) "site = $1 AND device_token = " n " AND topic = " m " AND renewed_ms < " o
@@ -324,11 +326,12 @@ int postgresql_put_tidied(struct registry_db *db, int64_t day, uint64_t count, s
 		(int64_t)count, err);
 }
 
-static void on_claimed(void *ctx, size_t index, const PGresult *rows)
+static const char *on_claimed(void *ctx, size_t index, const PGresult *rows)
 {
 	bool *is_ours = ctx;
 	(void)index;
 	*is_ours = PQntuples(rows) > 0;
+	return pgvalue_check(rows, "t");
 }
 
 int postgresql_claim_round(struct registry_db *db, int64_t was_ms, int64_t seen_ms,

@@ -73,13 +73,16 @@ static int ask(struct sql *sql, const char *query, struct err *err)
 	return failed ? failed : pglink_wait(link, err);
 }
 
-static void take_page(void *ctx, size_t index, const PGresult *rows)
+static const char *take_page(void *ctx, size_t index, const PGresult *rows)
 {
 	struct server *server = ctx;
 	(void)index;
+	if (PQnfields(rows) != SQL_COLUMNS)
+		return "it has another number of columns";
 	PQclear(server->page);
 	server->page = PQcopyResult(rows, PG_COPYRES_ATTRS | PG_COPYRES_TUPLES);
 	server->at = 0;
+	return NULL;
 }
 
 static int row(struct sql *sql, const char *ret_texts[SQL_COLUMNS], struct err *err)
