@@ -11,30 +11,32 @@ struct teller {
 	void *ctx;
 };
 
-static void tell(const struct teller *teller, size_t index, enum registry_effect_kind kind,
+static const char *tell(const struct teller *teller, size_t index, enum registry_effect_kind kind,
 	struct mariarows *rows)
 {
-	while (mariavalue_next_row(rows)) {
+	const char *malformed = mariavalue_check(rows, kind == REGISTRY_EFFECT_LOST ? 2 : 1);
+	while (!malformed && mariavalue_next_row(rows)) {
 		struct registry_key key;
 		mariavalue_to_bytes(rows, 0, key.bytes, sizeof(key.bytes));
 		teller->on_effect(teller->ctx, index, kind, &key,
 			kind == REGISTRY_EFFECT_LOST ? mariavalue_to_text(rows, 1) : NULL);
 	}
+	return malformed;
 }
 
-static void on_suspended(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_suspended(void *ctx, size_t index, struct mariarows *rows)
 {
-	tell(ctx, index, REGISTRY_EFFECT_SUSPENDED, rows);
+	return tell(ctx, index, REGISTRY_EFFECT_SUSPENDED, rows);
 }
 
-static void on_lost(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_lost(void *ctx, size_t index, struct mariarows *rows)
 {
-	tell(ctx, index, REGISTRY_EFFECT_LOST, rows);
+	return tell(ctx, index, REGISTRY_EFFECT_LOST, rows);
 }
 
-static void on_resumed(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_resumed(void *ctx, size_t index, struct mariarows *rows)
 {
-	tell(ctx, index, REGISTRY_EFFECT_RESUMED, rows);
+	return tell(ctx, index, REGISTRY_EFFECT_RESUMED, rows);
 }
 
 /* ?1 to ?3. */

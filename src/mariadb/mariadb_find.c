@@ -15,6 +15,8 @@
 #define ROW_COLUMNS                                                                      \
 	TARGET_COLUMNS ", r.stopped_reason, r.subtopic, r.created_ms, r.superseded_ms, " \
 		       "r.is_nudged"
+#define TARGET_COUNT 10
+#define ROW_COUNT (TARGET_COUNT + 5)
 
 /* Of rows that come, whoever waits for them; `malformed` is the user of one that cannot be. */
 struct taker {
@@ -80,17 +82,18 @@ struct questions {
 	/* The questions of the statement that is out: from here, so many. */
 	size_t first;
 	size_t length;
+	unsigned columns;
 	/* Tells of the row, for that question. */
 	void (*tell)(struct taker *taker, size_t index, const struct mariarows *rows);
 };
 
 static bool is_for(const struct mariarows *rows, const struct questions *questions, size_t i)
 {
-	return rows->sizes[0] == questions->sizes[i] &&
+	return rows->row[0] && rows->sizes[0] == questions->sizes[i] &&
 		memcmp(rows->row[0], questions->asked[i], questions->sizes[i]) == 0;
 }
 
-/* Where the rows for each thing that was asked about begin. */
+/* Where the rows for each thing that was asked about begin; a row that names none is for none. */
 static struct map *index_rows(struct mariarows *rows)
 {
 	uint8_t seed[RANDOM_SEED_SIZE];
@@ -98,17 +101,20 @@ static struct map *index_rows(struct mariarows *rows)
 	struct map *starts = map_new(seed);
 	MYSQL_ROW_OFFSET at = mysql_row_tell(rows->result);
 	while (mariavalue_next_row(rows)) {
-		if (!map_get(starts, rows->row[0], rows->sizes[0]))
+		if (rows->row[0] && !map_get(starts, rows->row[0], rows->sizes[0]))
 			map_add(starts, rows->row[0], rows->sizes[0], at);
 		at = mysql_row_tell(rows->result);
 	}
 	return starts;
 }
 
-static void on_answers(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_answers(void *ctx, size_t index, struct mariarows *rows)
 {
 	const struct questions *questions = ctx;
+	const char *malformed = mariavalue_check(rows, questions->columns);
 	(void)index;
+	if (malformed)
+		return malformed;
 	struct map *starts = index_rows(rows);
 	for (size_t i = questions->first; i < questions->first + questions->length; i++) {
 		MYSQL_ROW_OFFSET start = map_get(starts, questions->asked[i], questions->sizes[i]);
@@ -119,6 +125,7 @@ static void on_answers(void *ctx, size_t index, struct mariarows *rows)
 			questions->tell(questions->taker, i, rows);
 	}
 	map_free(starts);
+	return NULL;
 }
 
 /* `sql`: ?1 is the site, ?2 the list of what is asked about. */
@@ -166,7 +173,8 @@ int mariadb_match(struct registry_db *db, const struct mailbox *const *mailboxes
 		sizes[i] = sizeof(places[i].bytes);
 	}
 	struct taker taker = {.on_match = on_match, .ctx = ctx};
-	struct questions questions = {&taker, count, asked, sizes, .tell = tell_match};
+	struct questions questions = {
+		&taker, count, asked, sizes, .columns = 2 + TARGET_COUNT, .tell = tell_match};
 	mem_auto char *sql = mem_printf(
 		"SELECT s.place, s.hash, " TARGET_COLUMNS
 		" FROM mailpush_subscription s STRAIGHT_JOIN mailpush_registration r"
@@ -209,7 +217,8 @@ int mariadb_load_users(struct registry_db *db, const char *const *users, size_t 
 		sizes[i] = strlen(users[i]);
 	}
 	struct taker taker = {.on_row = on_row, .ctx = ctx, .seen = seen_of(m)};
-	struct questions questions = {&taker, count, asked, sizes, .tell = tell_row};
+	struct questions questions = {
+		&taker, count, asked, sizes, .columns = 1 + ROW_COUNT, .tell = tell_row};
 	mem_auto char *sql =
 		mem_printf("SELECT r.username, " ROW_COLUMNS
 			   " FROM mailpush_registration r FORCE INDEX (mailpush_registration_user)"
@@ -250,7 +259,7 @@ int mariadb_load_lists(struct registry_db *db, const struct registry_key *keys, 
 {
 	struct mariadb *m = mariadb_of(db);
 	struct taker taker = {.on_subscription = on_subscription, .ctx = ctx};
-	struct questions questions = {.taker = &taker, .tell = tell_subscription};
+	struct questions questions = {.taker = &taker, .columns = 5, .tell = tell_subscription};
 	mem_auto char *sql = mem_printf(
 		"SELECT s.registration, s.name, s.owner, s.folder, s.hash"
 		" FROM mailpush_subscription s FORCE INDEX (mailpush_subscription_registration)"
@@ -264,7 +273,7 @@ int mariadb_load_keys(struct registry_db *db, const struct registry_key *keys, s
 {
 	struct mariadb *m = mariadb_of(db);
 	struct taker taker = {.on_row = on_row, .ctx = ctx, .seen = seen_of(m)};
-	struct questions questions = {.taker = &taker, .tell = tell_row};
+	struct questions questions = {.taker = &taker, .columns = 1 + ROW_COUNT, .tell = tell_row};
 	mem_auto char *sql = mem_printf("SELECT r.id, " ROW_COLUMNS
 					" FROM mailpush_registration r FORCE INDEX (PRIMARY)"
 					" WHERE r.id IN (?2) AND r.site = ?1 ORDER BY r.id%s",
@@ -273,11 +282,13 @@ int mariadb_load_keys(struct registry_db *db, const struct registry_key *keys, s
 }
 
 /* The rows of one question; the first column is not looked at. */
-static void on_rows(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_rows(void *ctx, size_t index, struct mariarows *rows)
 {
 	struct taker *taker = ctx;
-	while (mariavalue_next_row(rows) && !*taker->malformed)
+	const char *malformed = mariavalue_check(rows, 1 + ROW_COUNT);
+	while (!malformed && mariavalue_next_row(rows) && !*taker->malformed)
 		tell_row(taker, index++, rows);
+	return malformed;
 }
 
 int mariadb_list(struct registry_db *db, const char *user, const struct registry_key *key,
@@ -310,11 +321,12 @@ static enum registry_why why_of(const char *name)
 	return (enum registry_why)why;
 }
 
-static void on_tombstones(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_tombstones(void *ctx, size_t index, struct mariarows *rows)
 {
 	struct taker *taker = ctx;
+	const char *malformed = mariavalue_check(rows, 12);
 	(void)index;
-	while (mariavalue_next_row(rows)) {
+	while (!malformed && mariavalue_next_row(rows)) {
 		struct registry_tombstone tombstone = {
 			.id = mariavalue_to_number(rows, 0),
 			.user = mariavalue_to_text(rows, 2),
@@ -331,6 +343,7 @@ static void on_tombstones(void *ctx, size_t index, struct mariarows *rows)
 		mariavalue_to_bytes(rows, 1, tombstone.key.bytes, sizeof(tombstone.key.bytes));
 		taker->on_tombstone(taker->ctx, &tombstone);
 	}
+	return malformed;
 }
 
 /* Each part is locked for itself. */
@@ -359,18 +372,20 @@ int mariadb_list_tombstones(struct registry_db *db, const char *user, int64_t af
 	return mariadb_ask(m, sql, &values, on_tombstones, &taker, err);
 }
 
-static void on_totals(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_totals(void *ctx, size_t index, struct mariarows *rows)
 {
 	struct registry_totals *totals = ctx;
+	const char *malformed = mariavalue_check(rows, 2);
 	(void)index;
 	*totals = (struct registry_totals){0};
-	while (mariavalue_next_row(rows)) {
+	while (!malformed && mariavalue_next_row(rows)) {
 		int64_t state = mariavalue_to_number(rows, 0);
 		uint64_t count = (uint64_t)mariavalue_to_number(rows, 1);
 		if (state >= 0 && state < REGISTRY_STATES)
 			totals->in_state[state] = count;
 		totals->registrations += count;
 	}
+	return malformed;
 }
 
 int mariadb_count(struct registry_db *db, struct registry_totals *ret, struct err *err)
@@ -386,13 +401,15 @@ int mariadb_count(struct registry_db *db, struct registry_totals *ret, struct er
 	return mariadb_ask_alone(m, sql, &values, on_totals, ret, err);
 }
 
-static void on_suspended_users(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_suspended_users(void *ctx, size_t index, struct mariarows *rows)
 {
 	struct taker *taker = ctx;
+	const char *malformed = mariavalue_check(rows, 2);
 	(void)index;
-	while (mariavalue_next_row(rows))
+	while (!malformed && mariavalue_next_row(rows))
 		taker->on_suspended(
 			taker->ctx, mariavalue_to_text(rows, 0), mariavalue_to_number(rows, 1));
+	return malformed;
 }
 
 int mariadb_find_suspended(
@@ -411,18 +428,20 @@ int mariadb_find_suspended(
 	return mariadb_ask_alone(m, sql, &values, on_suspended_users, &taker, err);
 }
 
-static void on_round(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_round(void *ctx, size_t index, struct mariarows *rows)
 {
 	struct registry_round *round = ctx;
+	const char *malformed = mariavalue_check(rows, 4);
 	(void)index;
-	if (!mariavalue_next_row(rows))
-		return;
+	if (malformed || !mariavalue_next_row(rows))
+		return malformed;
 	*round = (struct registry_round){
 		.seen_ms = mariavalue_to_number(rows, 0),
 		.spared_until_ms = mariavalue_to_number(rows, 1),
 		.tidied_day = mariavalue_to_number(rows, 2),
 		.tidied_count = (uint64_t)mariavalue_to_number(rows, 3),
 	};
+	return malformed;
 }
 
 int mariadb_load_round(struct registry_db *db, struct registry_round *ret, struct err *err)
@@ -439,16 +458,18 @@ int mariadb_load_round(struct registry_db *db, struct registry_round *ret, struc
 	return mariadb_ask(m, sql, &values, on_round, ret, err);
 }
 
-static void on_census(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_census(void *ctx, size_t index, struct mariarows *rows)
 {
 	struct registry_census *census = ctx;
+	const char *malformed = mariavalue_check(rows, 2);
 	(void)index;
-	if (!mariavalue_next_row(rows))
-		return;
+	if (malformed || !mariavalue_next_row(rows))
+		return malformed;
 	*census = (struct registry_census){
 		.registrations = (uint64_t)mariavalue_to_number(rows, 0),
 		.newest_renewal_ms = mariavalue_to_number(rows, 1),
 	};
+	return malformed;
 }
 
 /* Whoever registers meanwhile is not locked out for it: the numbers are those of a moment ago. */
@@ -465,24 +486,28 @@ int mariadb_census(struct registry_db *db, struct registry_census *ret, struct e
 		&values, on_census, ret, err);
 }
 
-static void on_keys(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_keys(void *ctx, size_t index, struct mariarows *rows)
 {
 	struct taker *taker = ctx;
-	while (mariavalue_next_row(rows)) {
+	const char *malformed = mariavalue_check(rows, 2);
+	while (!malformed && mariavalue_next_row(rows)) {
 		struct registry_key key;
 		mariavalue_to_bytes(rows, 0, key.bytes, sizeof(key.bytes));
 		if (taker->seen)
 			mariadb_seen_put(taker->seen, &key, mariavalue_to_number(rows, 1));
 		taker->on_key(taker->ctx, index++, &key);
 	}
+	return malformed;
 }
 
-static void on_number(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_number(void *ctx, size_t index, struct mariarows *rows)
 {
 	uint64_t *number = ctx;
+	const char *malformed = mariavalue_check(rows, 1);
 	(void)index;
-	if (mariavalue_next_row(rows))
+	if (!malformed && mariavalue_next_row(rows))
 		*number = (uint64_t)mariavalue_to_number(rows, 0);
+	return malformed;
 }
 
 /* ?1 to ?3. */
@@ -540,12 +565,13 @@ struct nudges {
 	struct buf *keys;
 };
 
-static void on_nudges(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_nudges(void *ctx, size_t index, struct mariarows *rows)
 {
 	struct nudges *nudges = ctx;
 	struct taker *taker = &nudges->taker;
+	const char *malformed = mariavalue_check(rows, 1 + TARGET_COUNT);
 	struct registry_key before = {0};
-	for (bool is_first = true; mariavalue_next_row(rows) && !*taker->malformed;
+	for (bool is_first = true; !malformed && mariavalue_next_row(rows) && !*taker->malformed;
 		is_first = false) {
 		struct registry_row row;
 		read_target(rows, 1, &row);
@@ -559,6 +585,7 @@ static void on_nudges(void *ctx, size_t index, struct mariarows *rows)
 		if (is_possible(taker, &row))
 			taker->on_match(taker->ctx, index, &row, mariavalue_to_text(rows, 0));
 	}
+	return malformed;
 }
 
 static int mark(struct mariadb *m, const struct nudges *nudges, struct err *err)

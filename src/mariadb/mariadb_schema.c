@@ -87,11 +87,13 @@ static const char *const step_1[] = {
 static const char *const *const steps[] = {step_1};
 #define STEPS ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 
-static void on_version(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_version(void *ctx, size_t index, struct mariarows *rows)
 {
 	int64_t *version = ctx;
+	const char *malformed = mariavalue_check(rows, 1);
 	(void)index;
-	*version = mariavalue_next_row(rows) ? mariavalue_to_number(rows, 0) : -1;
+	*version = !malformed && mariavalue_next_row(rows) ? mariavalue_to_number(rows, 0) : -1;
+	return malformed;
 }
 
 static int refuse_newer(const struct marialink *link, int64_t version, struct err *err)

@@ -80,12 +80,15 @@ static int send_begin(struct mariadb *m, struct err *err)
 	return failed;
 }
 
-static void on_read_only(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_read_only(void *ctx, size_t index, struct mariarows *rows)
 {
 	struct mariadb *m = ctx;
+	const char *malformed = mariavalue_check(rows, 1);
 	(void)index;
-	const char *said = mariavalue_next_row(rows) ? mariavalue_to_text(rows, 0) : "0";
+	const char *said =
+		!malformed && mariavalue_next_row(rows) ? mariavalue_to_text(rows, 0) : "0";
 	m->was_demoted = strcmp(said, "0") != 0 && strcasecmp(said, "OFF") != 0;
+	return malformed;
 }
 
 /* A server that is read-only says so itself when it is to write. */

@@ -268,14 +268,16 @@ struct gone {
 	void *ctx;
 };
 
-static void on_gone_rows(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_gone_rows(void *ctx, size_t index, struct mariarows *rows)
 {
 	const struct gone *gone = ctx;
-	while (mariavalue_next_row(rows)) {
+	const char *malformed = mariavalue_check(rows, 1);
+	while (!malformed && mariavalue_next_row(rows)) {
 		struct registry_key key;
 		mariavalue_to_bytes(rows, 0, key.bytes, sizeof(key.bytes));
 		gone->on_gone(gone->ctx, index, &key);
 	}
+	return malformed;
 }
 
 #define OF_TOKEN "r.site = ?1 AND r.device_token = ?6 AND r.topic = ?7 AND r.renewed_ms < ?8"
@@ -334,16 +336,18 @@ struct keys {
 	size_t count;
 };
 
-static void on_wrong(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_wrong(void *ctx, size_t index, struct mariarows *rows)
 {
 	struct keys *wrong = ctx;
+	const char *malformed = mariavalue_check(rows, 1);
 	(void)index;
-	while (mariavalue_next_row(rows)) {
+	while (!malformed && mariavalue_next_row(rows)) {
 		wrong->keys =
 			mem_realloc_array(wrong->keys, wrong->count + 1, sizeof(*wrong->keys));
 		mariavalue_to_bytes(
 			rows, 0, wrong->keys[wrong->count++].bytes, sizeof(wrong->keys[0].bytes));
 	}
+	return malformed;
 }
 
 /* What is beyond ?2 is from a wrong clock.  Each part has an index of its own. */
@@ -406,11 +410,13 @@ int mariadb_put_tidied(struct registry_db *db, int64_t day, uint64_t count, stru
 		(int64_t)count, err);
 }
 
-static void on_claimed(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_claimed(void *ctx, size_t index, struct mariarows *rows)
 {
 	bool *is_ours = ctx;
+	const char *malformed = mariavalue_check(rows, 1);
 	(void)index;
-	*is_ours = mariavalue_next_row(rows) && mariavalue_to_number(rows, 0) > 0;
+	*is_ours = !malformed && mariavalue_next_row(rows) && mariavalue_to_number(rows, 0) > 0;
+	return malformed;
 }
 
 int mariadb_claim_round(struct registry_db *db, int64_t was_ms, int64_t seen_ms,

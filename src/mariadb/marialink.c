@@ -158,6 +158,12 @@ static int lose(struct marialink *link, int code, const char *why, struct err *e
 	return failed;
 }
 
+static int lose_for(struct marialink *link, const char *what, struct err *err)
+{
+	mem_auto char *why = mem_printf("the server's answer is malformed: %s", what);
+	return lose(link, -ENOTCONN, why, err);
+}
+
 int marialink_leave(struct marialink *link, const char *why, struct err *err)
 {
 	return lose(link, -ENOTCONN, why, err);
@@ -318,18 +324,20 @@ static void set_options(const struct marialink *link, int64_t deadline_ms, size_
 	}
 }
 
-static void on_server(void *ctx, size_t index, struct mariarows *rows)
+static const char *on_server(void *ctx, size_t index, struct mariarows *rows)
 {
 	struct marialink *link = ctx;
+	const char *malformed = mariavalue_check(rows, 4);
 	(void)index;
-	if (!mariavalue_next_row(rows))
-		return;
+	if (malformed || !mariavalue_next_row(rows))
+		return malformed ? malformed : "it has no row";
 	const char *read_only = mariavalue_to_text(rows, 0);
 	link->is_read_only = strcmp(read_only, "0") != 0 && strcasecmp(read_only, "OFF") != 0;
 	int64_t size = mariavalue_to_number(rows, 1);
 	link->packet_size = size < 0 ? 0 : (size_t)(size > PACKET_MAX ? PACKET_MAX : size);
 	link->is_in_cluster = mariavalue_to_number(rows, 3) > 0;
 	snprintf(link->version, sizeof(link->version), "%s", mariavalue_to_text(rows, 2));
+	return NULL;
 }
 
 /* What the session needs of the server, and is it one that we can use? */
@@ -485,6 +493,7 @@ enum course {
 	COURSE_GOOD,
 	COURSE_FAILED,
 	COURSE_TOO_LATE,
+	COURSE_MALFORMED,
 };
 
 static enum course course(bool is_in_time, bool is_good)
@@ -504,6 +513,8 @@ static enum course send_gathered(struct marialink *link)
 
 static enum course go_to_next(struct marialink *link)
 {
+	if (!mysql_more_results(link->conn))
+		return COURSE_MALFORMED;
 	int status = 0;
 	bool is_in_time =
 		WAITED(link, deadline_of(link), mysql_next_result_start(&status, link->conn),
@@ -511,18 +522,25 @@ static enum course go_to_next(struct marialink *link)
 	return course(is_in_time, status == 0);
 }
 
-static enum course take_answer(struct marialink *link, const struct sent *sent)
+/* `ret_malformed`: what is, then. */
+static enum course take_answer(
+	struct marialink *link, const struct sent *sent, const char **ret_malformed)
 {
+	const char *malformed = NULL;
 	struct mariarows rows = {0};
 	bool is_in_time =
 		WAITED(link, deadline_of(link), mysql_store_result_start(&rows.result, link->conn),
 			mysql_store_result_cont(&rows.result, link->conn, came));
-	if (!is_in_time || !rows.result)
-		return course(is_in_time, mysql_errno(link->conn) == 0);
+	if (!is_in_time || mysql_errno(link->conn))
+		return course(is_in_time, false);
 	if (sent->on_rows)
-		sent->on_rows(sent->ctx, sent->index, &rows);
+		malformed = rows.result ? sent->on_rows(sent->ctx, sent->index, &rows)
+					: "it has no columns";
 	mysql_free_result(rows.result);
-	return COURSE_GOOD;
+	if (!malformed)
+		return COURSE_GOOD;
+	*ret_malformed = malformed;
+	return COURSE_MALFORMED;
 }
 
 int marialink_wait(struct marialink *link, struct err *err)
@@ -532,13 +550,18 @@ int marialink_wait(struct marialink *link, struct err *err)
 	assert(link->conn);
 	if (link->round_trips)
 		atomic_fetch_add(link->round_trips, 1);
+	const char *malformed = "there is not one answer to each statement";
 	enum course all = send_gathered(link);
 	for (size_t i = 0; i < link->sent_count && all == COURSE_GOOD; i++) {
 		if (i > 0)
 			all = go_to_next(link);
 		if (all == COURSE_GOOD)
-			all = take_answer(link, &link->sent[i]);
+			all = take_answer(link, &link->sent[i], &malformed);
 	}
+	if (all == COURSE_GOOD && mysql_more_results(link->conn))
+		all = COURSE_MALFORMED;
+	if (all == COURSE_MALFORMED)
+		return lose_for(link, malformed, err);
 	if (all == COURSE_TOO_LATE)
 		return fail_in_time(link, "to a statement", err);
 	if (all == COURSE_FAILED)

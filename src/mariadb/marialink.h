@@ -8,6 +8,10 @@
  * A server of a Galera cluster answers a transaction when it has all that the others had committed
  * before (wsrep_sync_wait).
  *
+ * What the server answers is checked before it is used: each statement has one answer, and whoever
+ * takes its rows looks at their columns first (mariavalue_check).  An answer that is not so is
+ * treated as the loss of the connection.
+ *
  * Each wait has a deadline, and so has marialink_connect as a whole, whatever number of hosts it
  * tries.  When it passes, when the connection is lost or the server says that it is about to go or
  * to be read-only, the connection is closed, and the next marialink_connect begins with the next
@@ -50,8 +54,10 @@ struct marialink_settings {
 
 struct marialink;
 
-/* The rows of one answer, before the first; `index` is what was given with the statement. */
-typedef void marialink_rows_fn(void *ctx, size_t index, struct mariarows *rows);
+/* The rows of one answer, before the first; `index` is what was given with the statement.  Returns
+   NULL, or what is malformed about it: then the connection is lost, and nothing that was taken
+   counts. */
+typedef const char *marialink_rows_fn(void *ctx, size_t index, struct mariarows *rows);
 
 /* Connects to nothing yet.  -EINVAL: the url cannot be read. */
 int marialink_new(

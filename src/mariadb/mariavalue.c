@@ -86,6 +86,12 @@ void mariavalues_write(const struct mariavalues *values, const char *sql, struct
 	buf_append_text(to, sql);
 }
 
+const char *mariavalue_check(const struct mariarows *rows, unsigned columns)
+{
+	return mysql_num_fields(rows->result) == columns ? NULL
+							 : "it has another number of columns";
+}
+
 bool mariavalue_next_row(struct mariarows *rows)
 {
 	rows->row = mysql_fetch_row(rows->result);

@@ -50,6 +50,8 @@ struct mariarows {
 	unsigned long *sizes;
 };
 
+/* Before rows are read: do they have so many columns?  Returns NULL, or what is wrong. */
+const char *mariavalue_check(const struct mariarows *rows, unsigned columns);
 /* False: there is no further one. */
 bool mariavalue_next_row(struct mariarows *rows);
 /* Of the row at which it stands; what is NULL is 0, false or "". */

@@ -64,7 +64,11 @@ static int ask(struct sql *sql, const char *query, struct err *err)
 static int row(struct sql *sql, const char *ret_texts[SQL_COLUMNS], struct err *err)
 {
 	struct mariarows rows;
-	int found = marialink_next_row(server_of(sql)->link, &rows, err);
+	struct marialink *link = server_of(sql)->link;
+	int found = marialink_next_row(link, &rows, err);
+	if (found == 1 && mariavalue_check(&rows, SQL_COLUMNS))
+		return marialink_leave(link,
+			"the server's answer is malformed: it has another number of columns", err);
 	for (int i = 0; i < SQL_COLUMNS && found == 1; i++)
 		ret_texts[i] = rows.row[i];
 	return found;

@@ -635,6 +635,103 @@ static void what_a_server_says_of_its_bounds_is_checked(void **state)
 	w->one = open_at(w, place, NULL);
 }
 
+static int ask_matches(struct world *w)
+{
+	const struct mailbox mailbox = {.owner = "alice", .folder = "new"};
+	const struct mailbox *const asked[] = {&mailbox};
+	return ops->match(w->one, asked, 1, on_no_match, NULL, &w->err);
+}
+
+static int ask_users(struct world *w)
+{
+	struct seen seen;
+	return load(w, w->one, "alice", &seen);
+}
+
+static int ask_keys(struct world *w)
+{
+	struct seen seen = {0};
+	const struct registry_key key = {0};
+	return ops->load_keys(w->one, &key, 1, on_row, &seen, &w->err);
+}
+
+static int ask_lists(struct world *w)
+{
+	char names[64] = "";
+	const struct registry_key key =
+		registry_key_make(w->site, "alice", TOKEN, "account", "mail");
+	return ops->load_lists(w->one, &key, 1, on_subscription, names, &w->err);
+}
+
+static int ask_totals(struct world *w)
+{
+	struct registry_totals totals;
+	return ops->count(w->one, &totals, &w->err);
+}
+
+static int ask_round(struct world *w)
+{
+	struct registry_round round;
+	return ops->load_round(w->one, &round, &w->err);
+}
+
+/* The relay changes what the server is asked, so that it answers something else. */
+static void an_answer_without_its_columns_is_the_loss_of_the_connection(void **state)
+{
+	static const struct {
+		int (*ask)(struct world *w);
+		const char *asked;
+		const char *instead;
+		const char *what;
+	} rows[] = {
+		{ask_matches, "s.hash, r.id, ", "s.hash, /* */ ", "number of columns"},
+		{ask_users, "SELECT r.username, ", "SELECT /*       */ ", "number of columns"},
+		{ask_keys, "SELECT r.id, r.id, ", "SELECT r.id, /* */ ", "number of columns"},
+		{ask_lists, "s.owner, s.folder", "s.owner/* older*/", "number of columns"},
+		{ask_totals, "SELECT state, ", "SELECT /*  */ ", "number of columns"},
+		{ask_round, "SELECT seen_ms, ", "SELECT 1, 1, 1, ", "number of columns"},
+		{ask_round, "SELECT seen_ms, ", "DO 1; -- en_ms, ", "it has no columns"},
+		{ask_round, "SELECT seen_ms, ", "DO 1; SELECT 1, ", "it has no columns"},
+		{ask_round, " FOR UPDATE", "; DO 1     ", "not one answer"},
+	};
+	struct world *w = *state;
+	put_well(w, "alice");
+	begin(w, w->one);
+	assert_int_equal(put_list(w, "new"), 0);
+	commit_well(w, w->one);
+	relay_to(w, &w->one, PATIENT_MS);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin(w, w->one);
+		relay_replace(w->relay, rows[i].asked, rows[i].instead);
+		int failed = rows[i].ask(w);
+		relay_replace(w->relay, "nothing", "nothing");
+		ops->rollback(w->one);
+		if (failed != -ENOTCONN || !strstr(w->err.text, "answer is malformed") ||
+			!strstr(w->err.text, rows[i].what))
+			fail_msg("%s: %d, %s", rows[i].instead, failed, w->err.text);
+	}
+	ops->close(w->one);
+	w->one = open_at(w, place, NULL);
+}
+
+static void a_row_for_no_question_is_left_out(void **state)
+{
+	struct world *w = *state;
+	put_well(w, "alice");
+	begin(w, w->one);
+	assert_int_equal(put_list(w, "new"), 0);
+	commit_well(w, w->one);
+	relay_to(w, &w->one, PATIENT_MS);
+	begin(w, w->one);
+	relay_replace(w->relay, "SELECT s.place, ", "SELECT NULL,    ");
+	if (ask_matches(w) != 0)
+		fail_msg("%s", w->err.text);
+	assert_true(relay_has_replaced(w->relay));
+	commit_well(w, w->one);
+	ops->close(w->one);
+	w->one = open_at(w, place, NULL);
+}
+
 static void a_commit_whose_answer_is_lost_is_done_again_in_peace(void **state)
 {
 	struct world *w = *state;
@@ -1023,6 +1120,8 @@ int main(int argc, char **argv)
 		RULE(no_wait_lasts_longer_than_the_registry),
 		RULE(a_server_that_reads_nothing_is_left_in_time),
 		RULE(what_a_server_says_of_its_bounds_is_checked),
+		RULE(an_answer_without_its_columns_is_the_loss_of_the_connection),
+		RULE(a_row_for_no_question_is_left_out),
 		RULE(a_commit_whose_answer_is_lost_is_done_again_in_peace),
 		RULE(a_server_that_is_read_only_is_not_taken),
 		RULE(a_host_that_is_not_there_is_named),
