@@ -42,6 +42,12 @@ bool registry_row_is_possible(const char *token, const char *account_id)
 		consists_of(account_id, allowed, EVENT_ACCOUNT_ID_MAX);
 }
 
+bool registry_hash_is_possible(const char *hash)
+{
+	return consists_of(hash, "0123456789abcdef", MAILBOX_HASH_SIZE - 1) &&
+		strlen(hash) == MAILBOX_HASH_SIZE - 1;
+}
+
 const char *const registry_state_names[REGISTRY_STATES] = {
 	[REGISTRY_ACTIVE] = "active",
 	[REGISTRY_SUPERSEDED] = "superseded",

@@ -48,6 +48,8 @@ struct registry_row {
 
 /* May a registration have these?  Not so what a damaged file says. */
 bool registry_row_is_possible(const char *token, const char *account_id);
+/* May a mailbox have this one: 32 digits, as mailbox_hash makes them? */
+bool registry_hash_is_possible(const char *hash);
 
 /* A mailbox of a registration. */
 struct registry_subscription {

@@ -89,11 +89,10 @@ static bool load_news(struct loading *loading, sqlite3_stmt *row)
 		.seq = (uint64_t)sqlite3_column_int64(row, 4),
 	};
 	const char *hash = read_text(row, 1);
-	size_t size = strlen(hash);
-	if ((!loading->is_salvage && !read_key(row, 0, &key)) || size >= sizeof(news.hash) ||
+	if ((!loading->is_salvage && !read_key(row, 0, &key)) || !registry_hash_is_possible(hash) ||
 		news.seq > NUMBER_MAX)
 		return false;
-	memcpy(news.hash, hash, size);
+	memcpy(news.hash, hash, strlen(hash));
 	if (loading->loader)
 		loading->loader->news(loading->ctx, &key, sqlite3_column_int64(row, 5), &news);
 	return true;

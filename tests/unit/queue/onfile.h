@@ -52,6 +52,10 @@ struct loaded *reload(struct store_file *file);
 
 struct registry_key make_key(unsigned phone); /* in order of number */
 struct queue_job *make_job(unsigned phone, unsigned parts, uint64_t seq);
+/* Of two digits. */
+#define HASH_OF(digits)                                                                            \
+	digits digits digits digits digits digits digits digits digits digits digits digits digits \
+		digits digits digits
 void with_news(struct queue_job *job, const char *hash, enum queue_urgency urgency);
 /* A batch of one job, which is freed. */
 void write_one(struct store_file *file, struct queue_job *job);

@@ -85,7 +85,7 @@ static void settling_deletes_up_to_its_seq_and_of_its_key_alone(void **state)
 {
 	(void)state;
 	struct store_file *file = open_file();
-	const char *const hashes[] = {"aa", "bb", "cc"};
+	const char *const hashes[] = {HASH_OF("aa"), HASH_OF("bb"), HASH_OF("cc")};
 	for (unsigned phone = 1; phone <= 2; phone++) {
 		for (unsigned i = 0; i < 3; i++) {
 			struct queue_job *job =
@@ -102,7 +102,7 @@ static void settling_deletes_up_to_its_seq_and_of_its_key_alone(void **state)
 	assert_int_equal(loaded->news[3].news.seq, 22);
 	assert_int_equal(loaded->news[3].news.first_ms, 1234);
 	assert_int_equal(loaded->news[3].news.urgent_ms, 1235);
-	assert_string_equal(loaded->news[3].news.hash, "cc");
+	assert_string_equal(loaded->news[3].news.hash, HASH_OF("cc"));
 	loaded_free(loaded);
 }
 
@@ -112,16 +112,16 @@ static void news_of_a_hash_is_one_row_that_can_be_dropped(void **state)
 	struct store_file *file = open_file();
 	for (uint64_t seq = 1; seq <= 2; seq++) {
 		struct queue_job *job = make_job(1, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, seq);
-		with_news(job, "aa", QUEUE_URGENT);
-		with_news(job, "bb", QUEUE_URGENT);
+		with_news(job, HASH_OF("aa"), QUEUE_URGENT);
+		with_news(job, HASH_OF("bb"), QUEUE_URGENT);
 		write_one(file, job);
 	}
 	struct queue_job *drop = make_job(1, QUEUE_NEWS_DROP, 3);
-	with_news(drop, "aa", QUEUE_URGENT);
+	with_news(drop, HASH_OF("aa"), QUEUE_URGENT);
 	write_one(file, drop);
 	struct loaded *loaded = reload(file);
 	assert_int_equal(loaded->news_count, 1);
-	assert_string_equal(loaded->news[0].news.hash, "bb");
+	assert_string_equal(loaded->news[0].news.hash, HASH_OF("bb"));
 	assert_int_equal(loaded->news[0].news.seq, 2);
 	loaded_free(loaded);
 }
@@ -131,7 +131,7 @@ static void news_stays_with_its_registration_over_deletes_and_reopening(void **s
 {
 	(void)state;
 	struct store_file *file = open_file();
-	static const char *const hashes[] = {"aa", "bb", "cc", "dd"};
+	static const char *const hashes[] = {HASH_OF("aa"), HASH_OF("bb"), HASH_OF("cc"), HASH_OF("dd")};
 	for (unsigned phone = 1; phone <= 3; phone++) {
 		struct queue_job *job = make_job(phone, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, phone);
 		with_news(job, hashes[phone - 1], QUEUE_URGENT);
@@ -147,8 +147,8 @@ static void news_stays_with_its_registration_over_deletes_and_reopening(void **s
 	struct loaded *loaded = reload(file);
 	assert_int_equal(loaded->push_count, 2);
 	assert_int_equal(loaded->news_count, 2);
-	assert_string_equal(loaded->news[0].news.hash, "bb");
-	assert_string_equal(loaded->news[1].news.hash, "dd");
+	assert_string_equal(loaded->news[0].news.hash, HASH_OF("bb"));
+	assert_string_equal(loaded->news[1].news.hash, HASH_OF("dd"));
 	assert_int_equal(loaded->pushes[0].row, 3);
 	assert_int_equal(loaded->pushes[1].row, 5);
 	struct registry_key second = make_key(2);
@@ -165,14 +165,14 @@ static void parts_are_done_in_their_order(void **state)
 	struct queue_job *job = make_job(
 		1, QUEUE_PUSH_PUT | QUEUE_PUSH_MOVE | QUEUE_NEWS_PUT | QUEUE_NEWS_SETTLE, 5);
 	job->due_ms = 42; /* MOVE finds the row that PUT made */
-	with_news(job, "aa", QUEUE_URGENT);
+	with_news(job, HASH_OF("aa"), QUEUE_URGENT);
 	job->news[0].seq = 6;
 	job->upto_seq = 5; /* SETTLE comes after NEWS_PUT and spares what is newer */
 	write_one(file, job);
 	/* All at once: the delete comes last. */
 	job = make_job(2,
 		QUEUE_PUSH_PUT | QUEUE_NEWS_PUT | QUEUE_PUSH_DELETE | QUEUE_PARK | QUEUE_UNPARK, 7);
-	with_news(job, "aa", QUEUE_URGENT);
+	with_news(job, HASH_OF("aa"), QUEUE_URGENT);
 	job->parked_id = 3;
 	write_one(file, job);
 	struct loaded *loaded = reload(file);
@@ -190,8 +190,8 @@ static void a_deleted_push_takes_its_news_along(void **state)
 	struct store_file *file = open_file();
 	for (unsigned phone = 1; phone <= 2; phone++) {
 		struct queue_job *job = make_job(phone, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, phone);
-		with_news(job, "aa", QUEUE_URGENT);
-		with_news(job, "bb", QUEUE_URGENT);
+		with_news(job, HASH_OF("aa"), QUEUE_URGENT);
+		with_news(job, HASH_OF("bb"), QUEUE_URGENT);
 		write_one(file, job);
 	}
 	write_one(file, make_job(1, QUEUE_PUSH_DELETE, 3));
@@ -211,7 +211,7 @@ static void rows_are_listed_in_order(void **state)
 		unsigned number = i * 37 % 100;
 		struct queue_job *job = make_job(
 			number, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT | QUEUE_PARK, 1000 - number);
-		with_news(job, "aa", QUEUE_URGENT);
+		with_news(job, HASH_OF("aa"), QUEUE_URGENT);
 		job->parked_id = number + 1;
 		write_one(file, job);
 	}
@@ -414,6 +414,10 @@ static void what_no_push_can_be_made_of_is_damage(void **state)
 		"UPDATE push SET token = ''",
 		"UPDATE push SET token = hex(zeroblob(101))",
 		"UPDATE push SET token = 'no token'",
+		"UPDATE news SET hash = ''",
+		"UPDATE news SET hash = 'aa'",
+		"UPDATE news SET hash = upper(hash)",
+		"UPDATE news SET hash = '\"' || substr(hash, 2)",
 		"UPDATE news SET seq = -1",
 		"INSERT INTO parked VALUES (0, 1, 'x')",
 		"INSERT INTO parked VALUES (9223372036854775807, 1, 'x')",
@@ -422,7 +426,7 @@ static void what_no_push_can_be_made_of_is_damage(void **state)
 	for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
 		struct store_file *file = open_file();
 		struct queue_job *job = make_job(1, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, 1);
-		with_news(job, "aa", QUEUE_URGENT);
+		with_news(job, HASH_OF("aa"), QUEUE_URGENT);
 		write_one(file, job);
 		store_file_close(file);
 		write_sql(edits[i]);

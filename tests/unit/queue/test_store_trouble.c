@@ -24,7 +24,7 @@ static void commit_for_ever(int out)
 		struct job_list batch;
 		job_list_init(&batch);
 		struct queue_job *job = make_job(i % 500, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, i + 1);
-		with_news(job, "aa", QUEUE_URGENT);
+		with_news(job, HASH_OF("aa"), QUEUE_URGENT);
 		job->due_ms = i;
 		job_list_append(&batch, &job->job);
 		struct queue_job *parked = make_job(0, QUEUE_PARK, i + 1);
@@ -82,7 +82,7 @@ static void a_file_that_was_removed_or_replaced_fails_each_batch_until_it_is_bac
 	(void)state;
 	struct store_file *file = open_file();
 	struct queue_job *job = make_job(1, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, 1);
-	with_news(job, "aa", QUEUE_URGENT);
+	with_news(job, HASH_OF("aa"), QUEUE_URGENT);
 	job->status = -ECANCELED;
 	struct job_list batch;
 	job_list_init(&batch);
