@@ -86,6 +86,7 @@
  *   ops             the functions that a driver implements
  *   registry_row    a registration as it is stored, and the trace that stays of it
  *   mailbox_place   the bytes by which a database looks a mailbox up
+ *   malformed       what no mailpushd wrote is left out
  *   failure         what a failure of the database means for what is done next
  *   health          how the database is doing, for people
  *   password_file   the password for a database

@@ -4,9 +4,9 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "driver/mailbox_place.h"
+#include "driver/malformed.h"
 #include "mariadb/mariadb_transaction.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define TARGET_COLUMNS                                                                         \
@@ -18,7 +18,7 @@
 #define TARGET_COUNT 10
 #define ROW_COUNT (TARGET_COUNT + 5)
 
-/* Of rows that come, whoever waits for them; `malformed` is the user of one that cannot be. */
+/* Of rows that come, whoever waits for them. */
 struct taker {
 	registry_row_fn *on_row;
 	registry_match_fn *on_match;
@@ -28,7 +28,11 @@ struct taker {
 	registry_suspended_fn *on_suspended;
 	void *ctx;
 	struct mariadb_seen *seen; /* NULL: nothing will be removed because of it */
-	char malformed[MAILBOX_USER_MAX + 1];
+	const char *database;
+	/* Rows of `list`, and how many of them were given. */
+	size_t seen_count;
+	size_t given;
+	size_t limit;
 };
 
 /* TARGET_COLUMNS, which begin at `at`; returns the next column. */
@@ -51,26 +55,6 @@ static unsigned read_target(const struct mariarows *rows, unsigned at, struct re
 static struct mariadb_seen *seen_of(const struct mariadb *m)
 {
 	return m->writes ? m->seen : NULL;
-}
-
-/* Nobody could be pushed to with what a malformed row says. */
-static bool is_possible(struct taker *taker, const struct registry_row *row)
-{
-	if (registry_row_is_possible(row->token, row->account_id))
-		return true;
-	strncpy(taker->malformed, row->user, sizeof(taker->malformed) - 1);
-	return false;
-}
-
-/* What of `failed` and of the rows is to be said. */
-static int finish(const struct mariadb *m, const struct taker *taker, int failed, struct err *err)
-{
-	if (failed || !*taker->malformed)
-		return failed;
-	return err_set(err, -EIO,
-		"registry '%s': a registration of '%s' is malformed; delete it from "
-		"mailpush_registration, and find out who wrote it",
-		marialink_name(m->link), taker->malformed);
 }
 
 /* Many questions in one statement: what each asks for stands in the first column of its rows. */
@@ -120,8 +104,7 @@ static const char *on_answers(void *ctx, size_t index, struct mariarows *rows)
 		MYSQL_ROW_OFFSET start = map_get(starts, questions->asked[i], questions->sizes[i]);
 		if (start)
 			mysql_row_seek(rows->result, start);
-		while (start && mariavalue_next_row(rows) && is_for(rows, questions, i) &&
-			!*questions->taker->malformed)
+		while (start && mariavalue_next_row(rows) && is_for(rows, questions, i))
 			questions->tell(questions->taker, i, rows);
 	}
 	map_free(starts);
@@ -149,14 +132,15 @@ static int ask_all(struct mariadb *m, struct questions *questions, const char *s
 				   : mariadb_ask(m, sql, &values, on_answers, questions, err);
 		questions->first = i;
 	}
-	return finish(m, questions->taker, failed, err);
+	return failed;
 }
 
 static void tell_match(struct taker *taker, size_t index, const struct mariarows *rows)
 {
 	struct registry_row row;
 	read_target(rows, 2, &row);
-	if (is_possible(taker, &row))
+	if (!malformed_row(taker->database, &row) &&
+		!malformed_hash(taker->database, mariavalue_to_text(rows, 1)))
 		taker->on_match(taker->ctx, index, &row, mariavalue_to_text(rows, 1));
 }
 
@@ -172,7 +156,8 @@ int mariadb_match(struct registry_db *db, const struct mailbox *const *mailboxes
 		asked[i] = places[i].bytes;
 		sizes[i] = sizeof(places[i].bytes);
 	}
-	struct taker taker = {.on_match = on_match, .ctx = ctx};
+	struct taker taker = {
+		.on_match = on_match, .ctx = ctx, .database = marialink_name(m->link)};
 	struct questions questions = {
 		&taker, count, asked, sizes, .columns = 2 + TARGET_COUNT, .tell = tell_match};
 	mem_auto char *sql = mem_printf(
@@ -202,7 +187,7 @@ static void tell_row(struct taker *taker, size_t index, const struct mariarows *
 	read_row(rows, 1, &row);
 	if (taker->seen)
 		mariadb_seen_put(taker->seen, &row.key, row.renewed_ms);
-	if (is_possible(taker, &row))
+	if (!malformed_row(taker->database, &row))
 		taker->on_row(taker->ctx, index, &row);
 }
 
@@ -216,7 +201,10 @@ int mariadb_load_users(struct registry_db *db, const char *const *users, size_t 
 		asked[i] = (const uint8_t *)users[i];
 		sizes[i] = strlen(users[i]);
 	}
-	struct taker taker = {.on_row = on_row, .ctx = ctx, .seen = seen_of(m)};
+	struct taker taker = {.on_row = on_row,
+		.ctx = ctx,
+		.database = marialink_name(m->link),
+		.seen = seen_of(m)};
 	struct questions questions = {
 		&taker, count, asked, sizes, .columns = 1 + ROW_COUNT, .tell = tell_row};
 	mem_auto char *sql =
@@ -235,8 +223,10 @@ static void tell_subscription(struct taker *taker, size_t index, const struct ma
 		.owner = mariavalue_to_text(rows, 2),
 		.folder = mariavalue_to_text(rows, 3),
 	};
-	strncpy(subscription.hash, mariavalue_to_text(rows, 4), MAILBOX_HASH_SIZE - 1);
-	taker->on_subscription(taker->ctx, index, &subscription);
+	const char *hash = mariavalue_to_text(rows, 4);
+	strncpy(subscription.hash, hash, MAILBOX_HASH_SIZE - 1);
+	if (!malformed_hash(taker->database, hash))
+		taker->on_subscription(taker->ctx, index, &subscription);
 }
 
 static int ask_of_keys(struct mariadb *m, const struct registry_key *keys, size_t count,
@@ -258,7 +248,9 @@ int mariadb_load_lists(struct registry_db *db, const struct registry_key *keys, 
 	registry_subscription_fn *on_subscription, void *ctx, struct err *err)
 {
 	struct mariadb *m = mariadb_of(db);
-	struct taker taker = {.on_subscription = on_subscription, .ctx = ctx};
+	struct taker taker = {.on_subscription = on_subscription,
+		.ctx = ctx,
+		.database = marialink_name(m->link)};
 	struct questions questions = {.taker = &taker, .columns = 5, .tell = tell_subscription};
 	mem_auto char *sql = mem_printf(
 		"SELECT s.registration, s.name, s.owner, s.folder, s.hash"
@@ -272,7 +264,10 @@ int mariadb_load_keys(struct registry_db *db, const struct registry_key *keys, s
 	registry_row_fn *on_row, void *ctx, struct err *err)
 {
 	struct mariadb *m = mariadb_of(db);
-	struct taker taker = {.on_row = on_row, .ctx = ctx, .seen = seen_of(m)};
+	struct taker taker = {.on_row = on_row,
+		.ctx = ctx,
+		.database = marialink_name(m->link),
+		.seen = seen_of(m)};
 	struct questions questions = {.taker = &taker, .columns = 1 + ROW_COUNT, .tell = tell_row};
 	mem_auto char *sql = mem_printf("SELECT r.id, " ROW_COLUMNS
 					" FROM mailpush_registration r FORCE INDEX (PRIMARY)"
@@ -281,35 +276,51 @@ int mariadb_load_keys(struct registry_db *db, const struct registry_key *keys, s
 	return ask_of_keys(m, keys, count, &questions, sql, err);
 }
 
-/* The rows of one question; the first column is not looked at. */
-static const char *on_rows(void *ctx, size_t index, struct mariarows *rows)
+/* The rows of `list`. */
+static const char *on_listed(void *ctx, size_t index, struct mariarows *rows)
 {
 	struct taker *taker = ctx;
-	const char *malformed = mariavalue_check(rows, 1 + ROW_COUNT);
-	while (!malformed && mariavalue_next_row(rows) && !*taker->malformed)
-		tell_row(taker, index++, rows);
+	const char *malformed = mariavalue_check(rows, ROW_COUNT);
+	(void)index;
+	while (!malformed && mariavalue_next_row(rows)) {
+		struct registry_row row;
+		read_row(rows, 0, &row);
+		taker->seen_count++;
+		if (taker->given == taker->limit)
+			malformed = "there are more rows than were asked for";
+		else if (!malformed_row(taker->database, &row))
+			taker->on_row(taker->ctx, taker->given++, &row);
+	}
 	return malformed;
 }
 
+/* As many again as were left out, until there are none or no more rows. */
 int mariadb_list(struct registry_db *db, const char *user, const struct registry_key *key,
 	size_t limit, registry_row_fn *on_row, void *ctx, struct err *err)
 {
 	struct mariadb *m = mariadb_of(db);
-	mariavalues_auto struct mariavalues values;
-	mariavalues_init(&values);
-	mariavalues_text(&values, m->site);
-	mariavalues_text(&values, user);
-	mariavalues_bytes(&values, key->bytes, sizeof(key->bytes));
-	mariavalues_number(&values, (int64_t)limit);
-	struct taker taker = {.on_row = on_row, .ctx = ctx};
+	struct taker taker = {
+		.on_row = on_row, .ctx = ctx, .database = marialink_name(m->link), .limit = limit};
+	size_t asked = 0;
+	int failed = 0;
 	mem_auto char *sql = mem_printf(
-		"SELECT 0, " ROW_COLUMNS
+		"SELECT " ROW_COLUMNS
 		" FROM mailpush_registration r FORCE INDEX (mailpush_registration_user)"
 		" WHERE r.site = ?1 AND r.username >= ?2 AND (r.username > ?2 OR r.id > ?3)"
-		" ORDER BY r.username, r.id LIMIT ?4%s",
+		" ORDER BY r.username, r.id LIMIT ?4 OFFSET ?5%s",
 		mariadb_lock_shared(m));
-	int failed = mariadb_ask(m, sql, &values, on_rows, &taker, err);
-	return finish(m, &taker, failed, err);
+	while (!failed && taker.seen_count == asked && taker.given < limit) {
+		mariavalues_auto struct mariavalues values;
+		mariavalues_init(&values);
+		mariavalues_text(&values, m->site);
+		mariavalues_text(&values, user);
+		mariavalues_bytes(&values, key->bytes, sizeof(key->bytes));
+		mariavalues_number(&values, (int64_t)(limit - taker.given));
+		mariavalues_number(&values, (int64_t)taker.seen_count);
+		asked = taker.seen_count + limit - taker.given;
+		failed = mariadb_ask(m, sql, &values, on_listed, &taker, err);
+	}
+	return failed;
 }
 
 /* Another program may have written what is none of them. */
@@ -571,20 +582,23 @@ static const char *on_nudges(void *ctx, size_t index, struct mariarows *rows)
 	struct taker *taker = &nudges->taker;
 	const char *malformed = mariavalue_check(rows, 1 + TARGET_COUNT);
 	struct registry_key before = {0};
-	for (bool is_first = true; !malformed && mariavalue_next_row(rows) && !*taker->malformed;
-		is_first = false) {
+	struct registry_key given = {0};
+	while (!malformed && mariavalue_next_row(rows)) {
 		struct registry_row row;
 		read_target(rows, 1, &row);
-		bool is_next = is_first || memcmp(&before, &row.key, sizeof(before)) != 0;
-		if (is_next) {
-			index += !is_first;
+		if (memcmp(&before, &row.key, sizeof(before)) != 0) {
 			mariavalue_comma(nudges->keys);
 			mariavalue_bytes(nudges->keys, row.key.bytes, sizeof(row.key.bytes));
 		}
 		before = row.key;
-		if (is_possible(taker, &row))
-			taker->on_match(taker->ctx, index, &row, mariavalue_to_text(rows, 0));
+		if (malformed_row(taker->database, &row) ||
+			malformed_hash(taker->database, mariavalue_to_text(rows, 0)))
+			continue;
+		taker->given += memcmp(&given, &row.key, sizeof(given)) != 0;
+		given = row.key;
+		taker->on_match(taker->ctx, taker->given - 1, &row, mariavalue_to_text(rows, 0));
 	}
+	(void)index;
 	return malformed;
 }
 
@@ -604,7 +618,8 @@ int mariadb_claim_nudges(struct registry_db *db, int64_t before_ms, size_t limit
 	struct mariadb *m = mariadb_of(db);
 	mariavalues_auto struct mariavalues values;
 	add_bounds(&values, m, before_ms, limit);
-	struct nudges nudges = {.taker = {.on_match = on_match, .ctx = ctx}};
+	struct nudges nudges = {
+		.taker = {.on_match = on_match, .ctx = ctx, .database = marialink_name(m->link)}};
 	mariavalues_init(&nudges.values);
 	nudges.keys = mariavalues_list(&nudges.values);
 	mariavalues_number(&nudges.values, before_ms);
@@ -619,7 +634,6 @@ int mariadb_claim_nudges(struct registry_db *db, int64_t before_ms, size_t limit
 		" STRAIGHT_JOIN mailpush_subscription s ON s.registration = r.id"
 		" ORDER BY r.renewed_ms, r.id, s.name LOCK IN SHARE MODE",
 		&values, on_nudges, &nudges, err);
-	failed = finish(m, &nudges.taker, failed, err);
 	if (!failed)
 		failed = mark(m, &nudges, err);
 	mariavalues_fini(&nudges.values);

@@ -2,11 +2,11 @@
 
 #include "base/mem.h"
 #include "driver/mailbox_place.h"
+#include "driver/malformed.h"
 #include "postgresql/postgresql_change.h"
 #include "postgresql/postgresql_schema.h"
 #include "postgresql/postgresql_transaction.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define TARGET_COLUMNS                                                                          \
@@ -26,7 +26,7 @@
    does. */
 #define AT_ONCE 4096
 
-/* Of rows that come, whoever waits for them; `malformed` is the user of one that cannot be. */
+/* Of rows that come, whoever waits for them. */
 struct taker {
 	registry_row_fn *on_row;
 	registry_match_fn *on_match;
@@ -35,8 +35,10 @@ struct taker {
 	registry_tombstone_fn *on_tombstone;
 	registry_suspended_fn *on_suspended;
 	void *ctx;
+	const char *database;
 	size_t count; /* of what is asked about */
-	char malformed[MAILBOX_USER_MAX + 1];
+	size_t seen;  /* rows of `list`, and how many of them were given */
+	size_t given;
 };
 
 #define TARGET_KINDS "kttttnbbnn"
@@ -72,38 +74,30 @@ static int read_target(const PGresult *rows, int i, int at, struct registry_row 
 	return at + 10;
 }
 
-/* Nobody could be pushed to with what a malformed row says. */
-static bool is_possible(struct taker *taker, const struct registry_row *row)
+/* ROW_COLUMNS, which begin at `at`. */
+static void read_row(const PGresult *rows, int i, int at, struct registry_row *ret)
 {
-	if (registry_row_is_possible(row->token, row->account_id))
-		return true;
-	strncpy(taker->malformed, row->user, sizeof(taker->malformed) - 1);
-	return false;
-}
-
-/* What of `failed` and of the rows is to be said. */
-static int finish(
-	const struct postgresql *p, const struct taker *taker, int failed, struct err *err)
-{
-	if (failed || !*taker->malformed)
-		return failed;
-	return err_set(err, -EIO,
-		"registry '%s': a registration of '%s' is malformed; delete it from "
-		"mailpush_registration, and find out who wrote it",
-		pglink_name(p->link), taker->malformed);
+	at = read_target(rows, i, at, ret);
+	if (!PQgetisnull(rows, i, at))
+		ret->stopped_reason = pgvalue_text(rows, i, at);
+	ret->subtopic = pgvalue_text(rows, i, at + 1);
+	ret->created_ms = pgvalue_number(rows, i, at + 2);
+	ret->superseded_ms = pgvalue_number(rows, i, at + 3);
+	ret->is_nudged = pgvalue_bool(rows, i, at + 4);
 }
 
 static const char *on_matches(void *ctx, size_t first, const PGresult *rows)
 {
 	struct taker *taker = ctx;
 	const char *malformed = pgvalue_check(rows, "nt" TARGET_KINDS);
-	for (int i = 0; !malformed && i < PQntuples(rows) && !*taker->malformed; i++) {
+	for (int i = 0; !malformed && i < PQntuples(rows); i++) {
 		struct registry_row row;
 		size_t index;
 		read_target(rows, i, 2, &row);
 		if (!find_question(rows, i, taker, first, &index))
 			malformed = NO_QUESTION;
-		else if (is_possible(taker, &row))
+		else if (!malformed_row(taker->database, &row) &&
+			!malformed_hash(taker->database, pgvalue_text(rows, i, 1)))
 			taker->on_match(taker->ctx, index, &row, pgvalue_text(rows, i, 1));
 	}
 	return malformed;
@@ -151,19 +145,13 @@ static const char *on_rows(void *ctx, size_t first, const PGresult *rows)
 {
 	struct taker *taker = ctx;
 	const char *malformed = pgvalue_check(rows, "n" ROW_KINDS);
-	for (int i = 0; !malformed && i < PQntuples(rows) && !*taker->malformed; i++) {
+	for (int i = 0; !malformed && i < PQntuples(rows); i++) {
 		struct registry_row row;
 		size_t index;
-		int at = read_target(rows, i, 1, &row);
-		if (!PQgetisnull(rows, i, at))
-			row.stopped_reason = pgvalue_text(rows, i, at);
-		row.subtopic = pgvalue_text(rows, i, at + 1);
-		row.created_ms = pgvalue_number(rows, i, at + 2);
-		row.superseded_ms = pgvalue_number(rows, i, at + 3);
-		row.is_nudged = pgvalue_bool(rows, i, at + 4);
+		read_row(rows, i, 1, &row);
 		if (!find_question(rows, i, taker, first, &index))
 			malformed = NO_QUESTION;
-		else if (is_possible(taker, &row))
+		else if (!malformed_row(taker->database, &row))
 			taker->on_row(taker->ctx, index, &row);
 	}
 	return malformed;
@@ -196,11 +184,10 @@ int postgresql_load_users(struct registry_db *db, const char *const *users, size
 	registry_row_fn *on_row, void *ctx, struct err *err)
 {
 	struct postgresql *p = postgresql_of(db);
-	struct taker taker = {.on_row = on_row, .ctx = ctx, .count = count};
+	struct taker taker = {
+		.on_row = on_row, .ctx = ctx, .database = pglink_name(p->link), .count = count};
 	int failed = send_users(p, users, count, &taker, err);
-	if (!failed)
-		failed = pglink_wait(p->link, err);
-	return finish(p, &taker, failed, err);
+	return failed ? failed : pglink_wait(p->link, err);
 }
 
 static const char *on_subscriptions(void *ctx, size_t first, const PGresult *rows)
@@ -214,11 +201,12 @@ static const char *on_subscriptions(void *ctx, size_t first, const PGresult *row
 			.owner = pgvalue_text(rows, i, 2),
 			.folder = pgvalue_text(rows, i, 3),
 		};
-		strncpy(subscription.hash, pgvalue_text(rows, i, 4), MAILBOX_HASH_SIZE - 1);
-		if (find_question(rows, i, taker, first, &index))
-			taker->on_subscription(taker->ctx, index, &subscription);
-		else
+		const char *hash = pgvalue_text(rows, i, 4);
+		strncpy(subscription.hash, hash, MAILBOX_HASH_SIZE - 1);
+		if (!find_question(rows, i, taker, first, &index))
 			malformed = NO_QUESTION;
+		else if (!malformed_hash(taker->database, hash))
+			taker->on_subscription(taker->ctx, index, &subscription);
 	}
 	return malformed;
 }
@@ -255,7 +243,10 @@ int postgresql_load_lists(struct registry_db *db, const struct registry_key *key
 	registry_subscription_fn *on_subscription, void *ctx, struct err *err)
 {
 	struct postgresql *p = postgresql_of(db);
-	struct taker taker = {.on_subscription = on_subscription, .ctx = ctx, .count = count};
+	struct taker taker = {.on_subscription = on_subscription,
+		.ctx = ctx,
+		.database = pglink_name(p->link),
+		.count = count};
 	int failed = send_lists(p, keys, count, &taker, err);
 	return failed ? failed : pglink_wait(p->link, err);
 }
@@ -264,13 +255,17 @@ int postgresql_load(struct registry_db *db, const struct registry_load *load, st
 {
 	struct postgresql *p = postgresql_of(db);
 	struct postgresql_teller teller = {load->on_effect, load->resumes_ctx};
-	struct taker of_users = {
-		.on_row = load->on_row, .ctx = load->users_ctx, .count = load->user_count};
+	struct taker of_users = {.on_row = load->on_row,
+		.ctx = load->users_ctx,
+		.database = pglink_name(p->link),
+		.count = load->user_count};
 	struct taker of_lists = {.on_subscription = load->on_subscription,
 		.ctx = load->users_ctx,
+		.database = pglink_name(p->link),
 		.count = load->user_count};
 	struct taker of_places = {.on_match = load->on_match,
 		.ctx = load->mailboxes_ctx,
+		.database = pglink_name(p->link),
 		.count = load->mailbox_count};
 	bool is_alone = !load->resume_count && !load->user_count && load->mailbox_count <= AT_ONCE;
 	int failed = postgresql_send_resumes(p, load->resumes, load->resume_count, &teller, err);
@@ -281,46 +276,67 @@ int postgresql_load(struct registry_db *db, const struct registry_load *load, st
 	if (!failed)
 		failed = send_places(
 			p, load->mailboxes, load->mailbox_count, is_alone, &of_places, err);
-	if (!failed)
-		failed = pglink_wait(p->link, err);
-	failed = finish(p, &of_users, failed, err);
-	return finish(p, &of_places, failed, err);
+	return failed ? failed : pglink_wait(p->link, err);
 }
 
 int postgresql_load_keys(struct registry_db *db, const struct registry_key *keys, size_t count,
 	registry_row_fn *on_row, void *ctx, struct err *err)
 {
 	struct postgresql *p = postgresql_of(db);
-	struct taker taker = {.on_row = on_row, .ctx = ctx, .count = count};
+	struct taker taker = {
+		.on_row = on_row, .ctx = ctx, .database = pglink_name(p->link), .count = count};
 	int failed = send_keys(p,
 		"SELECT q.i, f.* FROM unnest($2) WITH ORDINALITY AS q (key, i)" FOR_EACH(
 			"SELECT " ROW_COLUMNS " FROM mailpush_registration r"
 			" WHERE r.key = q.key AND " POSTGRESQL_IS_OF(
 				"r.site", "$1")) " ORDER BY q.i",
 		keys, count, on_rows, &taker, err);
-	if (!failed)
-		failed = pglink_wait(p->link, err);
-	return finish(p, &taker, failed, err);
+	return failed ? failed : pglink_wait(p->link, err);
 }
 
+/* The rows of `list`. */
+static const char *on_listed(void *ctx, size_t index, const PGresult *rows)
+{
+	struct taker *taker = ctx;
+	const char *malformed = pgvalue_check(rows, ROW_KINDS);
+	(void)index;
+	for (int i = 0; !malformed && i < PQntuples(rows); i++) {
+		struct registry_row row;
+		read_row(rows, i, 0, &row);
+		taker->seen++;
+		if (taker->given == taker->count)
+			malformed = "there are more rows than were asked for";
+		else if (!malformed_row(taker->database, &row))
+			taker->on_row(taker->ctx, taker->given++, &row);
+	}
+	return malformed;
+}
+
+/* As many again as were left out, until there are none or no more rows. */
 int postgresql_list(struct registry_db *db, const char *user, const struct registry_key *key,
 	size_t limit, registry_row_fn *on_row, void *ctx, struct err *err)
 {
 	struct postgresql *p = postgresql_of(db);
-	pgvalues_auto struct pgvalues values;
-	pgvalues_init(&values);
-	pgvalues_text(&values, p->site);
-	pgvalues_text(&values, user);
-	pgvalues_bytes(&values, key->bytes, sizeof(key->bytes));
-	pgvalues_number(&values, (int64_t)limit);
-	struct taker taker = {.on_row = on_row, .ctx = ctx, .count = limit};
-	int failed = postgresql_ask(p,
-		"SELECT row_number() OVER (ORDER BY r.username, r.key), " ROW_COLUMNS
-		" FROM (SELECT * FROM mailpush_registration"
-		"  WHERE site = $1 AND (username, key) > ($2, $3)"
-		"  ORDER BY username, key LIMIT $4) r ORDER BY r.username, r.key",
-		&values, on_rows, &taker, err);
-	return finish(p, &taker, failed, err);
+	struct taker taker = {
+		.on_row = on_row, .ctx = ctx, .database = pglink_name(p->link), .count = limit};
+	size_t asked = 0;
+	int failed = 0;
+	while (!failed && taker.seen == asked && taker.given < limit) {
+		pgvalues_auto struct pgvalues values;
+		pgvalues_init(&values);
+		pgvalues_text(&values, p->site);
+		pgvalues_text(&values, user);
+		pgvalues_bytes(&values, key->bytes, sizeof(key->bytes));
+		pgvalues_number(&values, (int64_t)(limit - taker.given));
+		pgvalues_number(&values, (int64_t)taker.seen);
+		asked = taker.seen + limit - taker.given;
+		failed = postgresql_ask(p,
+			"SELECT " ROW_COLUMNS " FROM mailpush_registration r"
+			" WHERE r.site = $1 AND (r.username, r.key) > ($2, $3)"
+			" ORDER BY r.username, r.key LIMIT $4 OFFSET $5",
+			&values, on_listed, &taker, err);
+	}
+	return failed;
 }
 
 /* Another program may have written what is none of them. */
@@ -565,14 +581,17 @@ static const char *on_nudges(void *ctx, size_t index, const PGresult *rows)
 	struct taker *taker = ctx;
 	const char *malformed = pgvalue_check(rows, "t" TARGET_KINDS);
 	struct registry_key before = {0};
-	for (int i = 0; !malformed && i < PQntuples(rows) && !*taker->malformed; i++) {
+	for (int i = 0; !malformed && i < PQntuples(rows); i++) {
 		struct registry_row row;
 		read_target(rows, i, 1, &row);
-		index += i > 0 && memcmp(&before, &row.key, sizeof(before)) != 0;
+		if (malformed_row(taker->database, &row) ||
+			malformed_hash(taker->database, pgvalue_text(rows, i, 0)))
+			continue;
+		taker->given += memcmp(&before, &row.key, sizeof(before)) != 0;
 		before = row.key;
-		if (is_possible(taker, &row))
-			taker->on_match(taker->ctx, index, &row, pgvalue_text(rows, i, 0));
+		taker->on_match(taker->ctx, taker->given - 1, &row, pgvalue_text(rows, i, 0));
 	}
+	(void)index;
 	return malformed;
 }
 
@@ -582,8 +601,8 @@ int postgresql_claim_nudges(struct registry_db *db, int64_t before_ms, size_t li
 	struct postgresql *p = postgresql_of(db);
 	pgvalues_auto struct pgvalues values;
 	add_bounds(&values, p, before_ms, limit);
-	struct taker taker = {.on_match = on_match, .ctx = ctx};
-	int failed = postgresql_ask(p,
+	struct taker taker = {.on_match = on_match, .ctx = ctx, .database = pglink_name(p->link)};
+	return postgresql_ask(p,
 		"WITH claimed AS (UPDATE mailpush_registration AS r SET is_nudged = TRUE"
 		"  WHERE r.renewed_ms < $2 AND NOT r.is_nudged AND r.key IN"
 		"  (SELECT o.key FROM mailpush_registration o"
@@ -595,5 +614,4 @@ int postgresql_claim_nudges(struct registry_db *db, int64_t before_ms, size_t li
 		" FROM claimed r JOIN mailpush_subscription s ON s.key = r.key"
 		" ORDER BY r.renewed_ms, r.key, s.name",
 		&values, on_nudges, &taker, err);
-	return finish(p, &taker, failed, err);
 }

@@ -1,9 +1,9 @@
 #include "sqlite/sqlite_find.h"
 
 #include "base/mem.h"
+#include "driver/malformed.h"
 #include "sqlite/sqlite_query.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* TARGET_COLUMNS, which begin at `at`; returns the next column. */
@@ -21,16 +21,6 @@ static int read_target(sqlite3_stmt *query, int at, struct registry_row *ret)
 	ret->renewed_ms = sqlite3_column_int64(query, at + 8);
 	ret->suspended_ms = sqlite3_column_int64(query, at + 9);
 	return at + 10;
-}
-
-/* Nobody could be pushed to with what such a row says. */
-static int check_row(const struct sqlite *s, const struct registry_row *row, struct err *err)
-{
-	if (registry_row_is_possible(row->token, row->account_id))
-		return 0;
-	return err_set(err, -EIO,
-		"cannot read registry '%s': a registration of '%s' is malformed; %s", s->file.path,
-		row->user, s->file.kind->damaged);
 }
 
 static void read_row(sqlite3_stmt *query, struct registry_row *ret)
@@ -55,12 +45,10 @@ int sqlite_match(struct registry_db *db, const struct mailbox *const *mailboxes,
 		while ((result = sqlite3_step(query)) == SQLITE_ROW) {
 			struct registry_row row;
 			read_target(query, 1, &row);
-			int malformed = check_row(s, &row, err);
-			if (malformed) {
-				sqlite3_reset(query);
-				return malformed;
-			}
-			on_match(ctx, i, &row, sqlite_query_text(query, 0));
+			const char *hash = sqlite_query_text(query, 0);
+			if (!malformed_row(s->file.path, &row) &&
+				!malformed_hash(s->file.path, hash))
+				on_match(ctx, i, &row, hash);
 		}
 		int failed = sqlite_query_end(s, query, result, err);
 		if (failed)
@@ -69,20 +57,16 @@ int sqlite_match(struct registry_db *db, const struct mailbox *const *mailboxes,
 	return 0;
 }
 
-/* Steps a query for rows to its end; `index` is given, or counts the rows. */
-static int give_rows(struct sqlite *s, sqlite3_stmt *query, size_t index, bool counts,
-	registry_row_fn *on_row, void *ctx, struct err *err)
+/* Steps a query for rows to its end; `index` is of all. */
+static int give_rows(struct sqlite *s, sqlite3_stmt *query, size_t index, registry_row_fn *on_row,
+	void *ctx, struct err *err)
 {
 	int result;
 	while ((result = sqlite3_step(query)) == SQLITE_ROW) {
 		struct registry_row row;
 		read_row(query, &row);
-		int malformed = check_row(s, &row, err);
-		if (malformed) {
-			sqlite3_reset(query);
-			return malformed;
-		}
-		on_row(ctx, counts ? index++ : index, &row);
+		if (!malformed_row(s->file.path, &row))
+			on_row(ctx, index, &row);
 	}
 	return sqlite_query_end(s, query, result, err);
 }
@@ -94,7 +78,7 @@ int sqlite_load_users(struct registry_db *db, const char *const *users, size_t c
 	sqlite3_stmt *query = sqlite_query_of_site(s, STATEMENT_LOAD_USER);
 	for (size_t i = 0; i < count; i++) {
 		sqlite_query_put_text(query, 2, users[i]);
-		int failed = give_rows(s, query, i, false, on_row, ctx, err);
+		int failed = give_rows(s, query, i, on_row, ctx, err);
 		if (failed)
 			return failed;
 	}
@@ -115,9 +99,10 @@ int sqlite_load_lists(struct registry_db *db, const struct registry_key *keys, s
 				.owner = sqlite_query_text(query, 1),
 				.folder = sqlite_query_text(query, 2),
 			};
-			strncpy(subscription.hash, sqlite_query_text(query, 3),
-				MAILBOX_HASH_SIZE - 1);
-			on_subscription(ctx, i, &subscription);
+			const char *hash = sqlite_query_text(query, 3);
+			strncpy(subscription.hash, hash, MAILBOX_HASH_SIZE - 1);
+			if (!malformed_hash(s->file.path, hash))
+				on_subscription(ctx, i, &subscription);
 		}
 		int failed = sqlite_query_end(s, query, result, err);
 		if (failed)
@@ -134,7 +119,7 @@ int sqlite_load_keys(struct registry_db *db, const struct registry_key *keys, si
 	int failed = 0;
 	for (size_t i = 0; i < count && !failed; i++) {
 		sqlite_query_put_key(query, 2, &keys[i]);
-		failed = give_rows(s, query, i, false, on_row, ctx, err);
+		failed = give_rows(s, query, i, on_row, ctx, err);
 	}
 	return failed;
 }
@@ -146,8 +131,14 @@ int sqlite_list(struct registry_db *db, const char *user, const struct registry_
 	sqlite3_stmt *query = sqlite_query_of_site(s, STATEMENT_LIST);
 	sqlite_query_put_text(query, 2, user);
 	sqlite_query_put_key(query, 3, key);
-	sqlite_query_put_number(query, 4, (int64_t)limit);
-	return give_rows(s, query, 0, true, on_row, ctx, err);
+	int result = SQLITE_DONE;
+	for (size_t given = 0; given < limit && (result = sqlite3_step(query)) == SQLITE_ROW;) {
+		struct registry_row row;
+		read_row(query, &row);
+		if (!malformed_row(s->file.path, &row))
+			on_row(ctx, given++, &row);
+	}
+	return sqlite_query_end(s, query, result == SQLITE_ROW ? SQLITE_DONE : result, err);
 }
 
 /* The numbers of the one row about the site; untouched without one. */
@@ -273,13 +264,20 @@ int sqlite_claim_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
 	sqlite_query_put_number(query, 3, (int64_t)limit);
 	mem_auto int64_t *ids = mem_alloc_zero(limit, sizeof(*ids));
 	size_t count = 0;
+	size_t given = 0;
+	int64_t given_id = 0; /* they count from 1 */
 	int result;
 	while ((result = sqlite3_step(query)) == SQLITE_ROW) {
 		struct registry_row row;
 		int64_t id = sqlite3_column_int64(query, read_target(query, 1, &row));
+		const char *hash = sqlite_query_text(query, 0);
 		if (count == 0 || id != ids[count - 1])
 			ids[count++] = id;
-		on_match(ctx, count - 1, &row, sqlite_query_text(query, 0));
+		if (malformed_row(s->file.path, &row) || malformed_hash(s->file.path, hash))
+			continue;
+		given += id != given_id;
+		given_id = id;
+		on_match(ctx, given - 1, &row, hash);
 	}
 	int failed = sqlite_query_end(s, query, result, err);
 	return failed ? failed : mark_nudged(s, ids, count, err);

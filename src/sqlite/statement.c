@@ -53,7 +53,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"SELECT " ROW_COLUMNS " FROM registration r WHERE r.key = ?2 AND r.site = ?1",
 	[STATEMENT_LIST] = "SELECT " ROW_COLUMNS " FROM registration r INDEXED BY registration_user"
 			   " WHERE r.site = ?1 AND r.user >= ?2 AND (r.user > ?2 OR r.key > ?3)"
-			   " ORDER BY r.user, r.key LIMIT ?4",
+			   " ORDER BY r.user, r.key",
 	[STATEMENT_COUNT_ALL] =
 		"SELECT (SELECT count(*) FROM registration INDEXED BY registration_renewed"
 		"  WHERE site = ?1)," IN_STATE("1") "," IN_STATE("2") "," IN_STATE(
@@ -66,7 +66,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		" aps_version, confirmed, inbox_only, renewed_ms, suspended_ms, stopped_reason,"
 		" subtopic, created_ms, superseded_ms, is_nudged)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
-		" ON CONFLICT (key) DO UPDATE SET topic = ?6, aps_version = ?7, confirmed = ?8,"
+		" ON CONFLICT (key) DO UPDATE SET user = ?3, device_token = ?4, account_id = ?5,"
+		" subtopic = ?13, topic = ?6, aps_version = ?7, confirmed = ?8,"
 		" inbox_only = ?9, renewed_ms = ?10, suspended_ms = ?11, stopped_reason = ?12,"
 		" created_ms = ?14, superseded_ms = ?15, is_nudged = ?16",
 	[STATEMENT_CLEAR_LIST] = "DELETE FROM subscription WHERE registration = ?1",

@@ -91,3 +91,24 @@ def test_a_url_that_cannot_be_read_ends_the_start(bare_site_for):
     site = bare_site_for(start=False, registry="postgresql://mailpush@db:port/mailpush?nonsense=1")
     with pytest.raises(RuntimeError, match="not a url that PostgreSQL's library can read.*nonsense"):
         site.mailpushd.start()
+
+
+def test_a_malformed_row_keeps_nobody_else_from_being_pushed(bare_site_for, postgresql):
+    site = bare_site_for(registry=postgresql.url)
+    one, other = site.registered_phone(), site.registered_phone()
+    postgresql.sql(f"UPDATE mailpush_registration SET account_id = '' WHERE username = '{one.user}'")
+    site.deliver(one.user)
+    site.deliver(other.user)
+    site.told(other, "INBOX")
+    site.mailpushd.wait_log(f"error registry: a registration is malformed.*user={one.user}")
+    assert get(site.mailpushd, "/status")["alarms"] == []
+
+
+def test_a_mailbox_with_a_malformed_hash_is_left_out_of_the_push(bare_site_for, postgresql):
+    site = bare_site_for(registry=postgresql.url)
+    phone = site.registered_phone("INBOX", "Notes")
+    postgresql.sql("UPDATE mailpush_subscription SET hash = '\"' WHERE name = 'Notes'")
+    site.deliver(phone.user, "Notes")
+    site.deliver(phone.user)
+    site.told(phone, "INBOX")
+    site.mailpushd.wait_log("error registry: a mailbox of a registration has a malformed hash")

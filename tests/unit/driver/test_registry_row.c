@@ -1,3 +1,4 @@
+#include "driver/malformed.h"
 #include "driver/registry_row.h"
 
 #include <setjmp.h>
@@ -24,11 +25,51 @@ static void keys_of_parts_cut_elsewhere_differ(void **state)
 	assert_memory_not_equal(&one, &other, sizeof(one));
 }
 
+static void a_hash_is_32_digits_as_mailboxes_have_them(void **state)
+{
+	(void)state;
+	assert_true(registry_hash_is_possible("0123456789abcdef0123456789abcdef"));
+	assert_false(registry_hash_is_possible(""));
+	assert_false(registry_hash_is_possible("0123456789abcdef0123456789abcde"));
+	assert_false(registry_hash_is_possible("0123456789abcdef0123456789abcdef0"));
+	assert_false(registry_hash_is_possible("0123456789ABCDEF0123456789ABCDEF"));
+	assert_false(registry_hash_is_possible("0123456789abcdef0123456789abcde\""));
+}
+
+static struct registry_row make_row(void)
+{
+	return (struct registry_row){
+		.key = registry_key_make("s", "alice", "abcd", "id", "sub"),
+		.user = "alice",
+		.token = "abcd",
+		.account_id = "id",
+		.topic = "topic",
+	};
+}
+
+static void a_row_that_nobody_could_be_pushed_to_is_malformed(void **state)
+{
+	(void)state;
+	struct registry_row row = make_row();
+	assert_false(malformed_row("here", &row));
+	row.account_id = "";
+	assert_true(malformed_row("here", &row));
+	row = make_row();
+	row.token = "no token";
+	assert_true(malformed_row("here", &row));
+	row = make_row();
+	row.key = (struct registry_key){{0}};
+	assert_true(malformed_row("here", &row));
+	assert_true(malformed_hash("here", "ab"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_key_is_the_same_on_every_machine),
 		cmocka_unit_test(keys_of_parts_cut_elsewhere_differ),
+		cmocka_unit_test(a_hash_is_32_digits_as_mailboxes_have_them),
+		cmocka_unit_test(a_row_that_nobody_could_be_pushed_to_is_malformed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -250,7 +250,7 @@ static int run_all(void)
 	return conformance_batch() + conformance_news() + conformance_user() +
 		conformance_mailbox() + conformance_tidy() + conformance_nodes() +
 		conformance_clock() + conformance_listing() + conformance_tombstones() +
-		conformance_import();
+		conformance_import() + conformance_malformed();
 }
 
 int main(int argc, char **argv)

@@ -104,5 +104,6 @@ int conformance_clock(void);
 int conformance_listing(void);
 int conformance_tombstones(void);
 int conformance_import(void);
+int conformance_malformed(void);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "driver/malformed.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -386,12 +387,14 @@ static int match(struct registry_db *db, const struct mailbox *const *mailboxes,
 			return refuse(err);
 		for (size_t slot = 0; slot < site->slot_count; slot++) {
 			const struct registration *registration = site->slots[slot];
-			if (!registration || registration->row.stopped_reason)
+			if (!registration || registration->row.stopped_reason ||
+				malformed_row("memory", &registration->row))
 				continue;
 			const struct list *list = registration->list;
 			for (size_t j = 0; j < list->count; j++) {
-				if (is_mailbox(&list->subscriptions[j], mailboxes[i]->owner,
-					    mailboxes[i]->folder))
+				if (!malformed_hash("memory", list->subscriptions[j].hash) &&
+					is_mailbox(&list->subscriptions[j], mailboxes[i]->owner,
+						mailboxes[i]->folder))
 					on_match(ctx, i, &registration->row,
 						list->subscriptions[j].hash);
 			}
@@ -408,7 +411,8 @@ static int load_users(struct registry_db *db, const char *const *users, size_t c
 	for (size_t i = 0; i < count; i++) {
 		for (size_t slot = 0; slot < site->slot_count; slot++) {
 			const struct registration *registration = site->slots[slot];
-			if (registration && strcmp(registration->row.user, users[i]) == 0)
+			if (registration && strcmp(registration->row.user, users[i]) == 0 &&
+				!malformed_row("memory", &registration->row))
 				on_row(ctx, i, &registration->row);
 		}
 	}
@@ -423,8 +427,10 @@ static int load_lists(struct registry_db *db, const struct registry_key *keys, s
 	for (size_t i = 0; i < count; i++) {
 		size_t slot = find(site, &keys[i]);
 		const struct list *list = slot < site->slot_count ? site->slots[slot]->list : NULL;
-		for (size_t j = 0; list && j < list->count; j++)
-			on_subscription(ctx, i, &list->subscriptions[j]);
+		for (size_t j = 0; list && j < list->count; j++) {
+			if (!malformed_hash("memory", list->subscriptions[j].hash))
+				on_subscription(ctx, i, &list->subscriptions[j]);
+		}
 	}
 	return 0;
 }
@@ -436,7 +442,7 @@ static int load_keys(struct registry_db *db, const struct registry_key *keys, si
 	(void)err;
 	for (size_t i = 0; i < count; i++) {
 		size_t slot = find(site, &keys[i]);
-		if (slot < site->slot_count)
+		if (slot < site->slot_count && !malformed_row("memory", &site->slots[slot]->row))
 			on_row(ctx, i, &site->slots[slot]->row);
 	}
 	return 0;
@@ -454,7 +460,7 @@ static int list_behind(struct registry_db *db, const char *user, const struct re
 {
 	const struct site *site = site_of(db);
 	(void)err;
-	for (size_t i = 0; i < limit; i++) {
+	for (size_t given = 0; given < limit;) {
 		const struct registry_row *next = NULL;
 		for (size_t slot = 0; slot < site->slot_count; slot++) {
 			if (!site->slots[slot])
@@ -468,7 +474,8 @@ static int list_behind(struct registry_db *db, const char *user, const struct re
 		}
 		if (!next)
 			break;
-		on_row(ctx, i, next);
+		if (!malformed_row("memory", next))
+			on_row(ctx, given++, next);
 		user = next->user;
 		key = &next->key;
 	}
@@ -937,12 +944,21 @@ static int claim_nudges(struct registry_db *db, int64_t before_ms, size_t limit,
 	(void)err;
 	mem_auto size_t *slots = NULL;
 	size_t count = find_before(site, NUDGEABLE, before_ms, limit, &slots);
+	size_t given = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct registration *registration = edit(site, slots[i]);
+		const struct list *list = registration->list;
+		bool is_given = false;
 		registration->row.is_nudged = true;
-		for (size_t j = 0; j < registration->list->count; j++)
-			on_match(ctx, i, &registration->row,
-				registration->list->subscriptions[j].hash);
+		if (malformed_row("memory", &registration->row))
+			continue;
+		for (size_t j = 0; j < list->count; j++) {
+			if (malformed_hash("memory", list->subscriptions[j].hash))
+				continue;
+			is_given = true;
+			on_match(ctx, given, &registration->row, list->subscriptions[j].hash);
+		}
+		given += is_given;
 	}
 	return 0;
 }

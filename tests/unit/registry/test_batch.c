@@ -79,7 +79,7 @@ static int set_up(void **state)
 	w->event.at[0] = (struct mailbox){.owner = "alice", .folder = ""};
 	w->event.readings = 1;
 	w->box = (struct registry_subscription){
-		.name = "INBOX", .owner = "alice", .folder = "", .hash = "0123"};
+		.name = "INBOX", .owner = "alice", .folder = "", .hash = "0123456789abcdef0123456789abcdef"};
 	*state = world = w;
 	/* A read of its own says who sleeps; from now on the batch alone can fail. */
 	make(w, REGISTRY_NEWS, NOW - 1);
@@ -161,7 +161,7 @@ static void what_news_whose_answer_was_lost_found_is_reported(void **state)
 	assert_int_equal(run(w, MEMORY_WELL), 0);
 	assert_int_equal(job->match_count, 1);
 	assert_int_equal(job->matches[0].hash_count, 1);
-	assert_string_equal(job->matches[0].hashes[0], "0123");
+	assert_string_equal(job->matches[0].hashes[0], "0123456789abcdef0123456789abcdef");
 	assert_int_equal(job->effect_count, 1);
 	assert_int_equal(job->effects[0].kind, REGISTRY_EFFECT_RESUMED);
 }
@@ -211,7 +211,7 @@ static void news_before_a_rename_whose_answer_was_lost_is_reported(void **state)
 {
 	struct world *w = *state;
 	w->box = (struct registry_subscription){
-		.name = "Notes", .owner = "alice", .folder = "Notes", .hash = "4567"};
+		.name = "Notes", .owner = "alice", .folder = "Notes", .hash = "fedcba9876543210fedcba9876543210"};
 	make(w, REGISTRY_REGISTER, NOW);
 	assert_int_equal(run(w, MEMORY_WELL), 0);
 	w->event.at[0] = (struct mailbox){.owner = "alice", .folder = "Notes"};
@@ -228,7 +228,7 @@ static void news_before_a_rename_whose_answer_was_lost_is_reported(void **state)
 		assert_int_equal(run_both(w, news, &rename, MEMORY_NO_ANSWER), -EIO);
 	assert_int_equal(run_both(w, news, &rename, MEMORY_WELL), 0);
 	assert_int_equal(news->match_count, 1);
-	assert_string_equal(news->matches[0].hashes[0], "4567");
+	assert_string_equal(news->matches[0].hashes[0], "fedcba9876543210fedcba9876543210");
 	registry_job_fini(&rename);
 }
 

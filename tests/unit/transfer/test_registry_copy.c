@@ -84,8 +84,8 @@ static void put(struct registry_db *db, const struct registry_row *row, const ch
 {
 	struct err err;
 	const struct registry_subscription subscriptions[] = {
-		{.name = "INBOX", .owner = row->user, .folder = "", .hash = "h1"},
-		{.name = "Notes", .owner = row->user, .folder = folder, .hash = "h2"},
+		{.name = "INBOX", .owner = row->user, .folder = "", .hash = "0123456789abcdef0123456789abcdef"},
+		{.name = "Notes", .owner = row->user, .folder = folder, .hash = "fedcba9876543210fedcba9876543210"},
 	};
 	const struct registry_list list = {
 		.key = row->key, .subscriptions = subscriptions, .count = 2};
@@ -309,7 +309,7 @@ static void pages_end_by_number_and_by_size(void **state)
 		list[i] = (struct registry_subscription){.name = mem_printf("%s%04d", name, i),
 			.owner = "big",
 			.folder = name,
-			.hash = "h"};
+			.hash = "0123456789abcdef0123456789abcdef"};
 	for (int i = 0; i < 40; i++) {
 		char user[16];
 		snprintf(user, sizeof(user), "big%04d", i);
