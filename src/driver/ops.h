@@ -23,9 +23,9 @@
  * (tests/unit/registry/conformance*.c), which every driver passes as it is.  A change of a mailbox
  * spares what was renewed after it, and a change of a token what was renewed at before_ms or later.
  * FOLDER_MOVED done twice is as done once, below itself too.  Nudges leave out the stopped, the
- * suspended and those without a mailbox before `limit` counts.  Each registration and each hash that
- * is given was looked at (malformed.h); a malformed one is left out, and `limit` of `list` does not
- * count it.  `put` replaces all of a row, so that what was malformed is mended.
+ * suspended and those without a mailbox before `limit` counts.  Each registration and each hash
+ * that is given was looked at (malformed.h); a malformed one is left out, and `limit` of `list`
+ * does not count it.  `put` replaces all of a row, so that what was malformed is mended.
  *
  * Registry thread only (open and close: before and after it runs).
  */

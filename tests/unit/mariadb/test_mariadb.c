@@ -390,8 +390,10 @@ static void on_subscription(
 
 static int put_list(struct world *w, const char *name)
 {
-	const struct registry_subscription box = {
-		.name = name, .owner = "alice", .folder = name, .hash = "0123456789abcdef0123456789abcdef"};
+	const struct registry_subscription box = {.name = name,
+		.owner = "alice",
+		.folder = name,
+		.hash = "0123456789abcdef0123456789abcdef"};
 	const struct registry_list list = {
 		.key = registry_key_make(w->site, "alice", TOKEN, "account", "mail"),
 		.subscriptions = &box,

@@ -72,7 +72,7 @@ static int tear_down(void **state)
 static void on_match(void *ctx, size_t index, const struct registry_row *row, const char *hash)
 {
 	struct world *w = ctx;
-	assert_in_range(index, 0, 1);
+	assert_int_in_range(index, 0, 1);
 	assert_string_equal(row->user, "alice");
 	assert_string_equal(hash, HASH);
 	w->found[index]++;
@@ -82,7 +82,7 @@ static void on_row(void *ctx, size_t index, const struct registry_row *row)
 {
 	struct world *w = ctx;
 	(void)row;
-	assert_in_range(index, 0, 1);
+	assert_int_in_range(index, 0, 1);
 	w->found[index]++;
 }
 
@@ -91,7 +91,7 @@ static void on_subscription(
 {
 	struct world *w = ctx;
 	(void)subscription;
-	assert_in_range(index, 0, 1);
+	assert_int_in_range(index, 0, 1);
 	w->found[index]++;
 }
 

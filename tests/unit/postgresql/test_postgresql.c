@@ -229,8 +229,10 @@ static void a_phone_is_nudged_by_one_of_two_nodes_that_find_it_at_once(void **st
 {
 	struct world *w = *state;
 	size_t nudges;
-	const struct registry_subscription inbox = {
-		.name = "INBOX", .owner = "alice", .folder = "", .hash = "0123456789abcdef0123456789abcdef"};
+	const struct registry_subscription inbox = {.name = "INBOX",
+		.owner = "alice",
+		.folder = "",
+		.hash = "0123456789abcdef0123456789abcdef"};
 	const struct registry_list list = {
 		.key = registry_key_make(w->site, "alice", TOKEN, "account", "mail"),
 		.subscriptions = &inbox,

@@ -131,7 +131,8 @@ static void news_stays_with_its_registration_over_deletes_and_reopening(void **s
 {
 	(void)state;
 	struct store_file *file = open_file();
-	static const char *const hashes[] = {HASH_OF("aa"), HASH_OF("bb"), HASH_OF("cc"), HASH_OF("dd")};
+	static const char *const hashes[] = {
+		HASH_OF("aa"), HASH_OF("bb"), HASH_OF("cc"), HASH_OF("dd")};
 	for (unsigned phone = 1; phone <= 3; phone++) {
 		struct queue_job *job = make_job(phone, QUEUE_PUSH_PUT | QUEUE_NEWS_PUT, phone);
 		with_news(job, hashes[phone - 1], QUEUE_URGENT);

@@ -78,8 +78,10 @@ static int set_up(void **state)
 	};
 	w->event.at[0] = (struct mailbox){.owner = "alice", .folder = ""};
 	w->event.readings = 1;
-	w->box = (struct registry_subscription){
-		.name = "INBOX", .owner = "alice", .folder = "", .hash = "0123456789abcdef0123456789abcdef"};
+	w->box = (struct registry_subscription){.name = "INBOX",
+		.owner = "alice",
+		.folder = "",
+		.hash = "0123456789abcdef0123456789abcdef"};
 	*state = world = w;
 	/* A read of its own says who sleeps; from now on the batch alone can fail. */
 	make(w, REGISTRY_NEWS, NOW - 1);
@@ -210,8 +212,10 @@ static int run_both(struct world *w, struct registry_job *first, struct registry
 static void news_before_a_rename_whose_answer_was_lost_is_reported(void **state)
 {
 	struct world *w = *state;
-	w->box = (struct registry_subscription){
-		.name = "Notes", .owner = "alice", .folder = "Notes", .hash = "fedcba9876543210fedcba9876543210"};
+	w->box = (struct registry_subscription){.name = "Notes",
+		.owner = "alice",
+		.folder = "Notes",
+		.hash = "fedcba9876543210fedcba9876543210"};
 	make(w, REGISTRY_REGISTER, NOW);
 	assert_int_equal(run(w, MEMORY_WELL), 0);
 	w->event.at[0] = (struct mailbox){.owner = "alice", .folder = "Notes"};

@@ -108,8 +108,10 @@ static void add(struct world *w, enum registry_job_kind kind, const char *user)
 	};
 	w->events[at].at[0] = (struct mailbox){.owner = user, .folder = ""};
 	w->events[at].readings = 1;
-	w->boxes[at] = (struct registry_subscription){
-		.name = "INBOX", .owner = user, .folder = "", .hash = "0123456789abcdef0123456789abcdef"};
+	w->boxes[at] = (struct registry_subscription){.name = "INBOX",
+		.owner = user,
+		.folder = "",
+		.hash = "0123456789abcdef0123456789abcdef"};
 	w->jobs[at] = (struct registry_job){
 		.kind = kind,
 		.done = on_done,

@@ -102,8 +102,10 @@ static int set_up(void **state)
 	};
 	w->event.at[0] = (struct mailbox){.owner = "alice", .folder = ""};
 	w->event.readings = 1;
-	w->box = (struct registry_subscription){
-		.name = "INBOX", .owner = "alice", .folder = "", .hash = "0123456789abcdef0123456789abcdef"};
+	w->box = (struct registry_subscription){.name = "INBOX",
+		.owner = "alice",
+		.folder = "",
+		.hash = "0123456789abcdef0123456789abcdef"};
 	/* News, a registration, news, news. */
 	for (unsigned i = 0; i < JOBS; i++) {
 		w->jobs[i] = (struct registry_job){

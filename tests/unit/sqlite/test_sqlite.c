@@ -131,7 +131,10 @@ static void make_pair(struct pair *pair, const char *name)
 				.at = {{.owner = "alice", .folder = ""}},
 				.readings = 1,
 			},
-		.box = {.name = name, .owner = "alice", .folder = "", .hash = "0123456789abcdef0123456789abcdef"},
+		.box = {.name = name,
+			.owner = "alice",
+			.folder = "",
+			.hash = "0123456789abcdef0123456789abcdef"},
 	};
 	pair->renewal = (struct registry_job){
 		.kind = REGISTRY_REGISTER,

@@ -84,8 +84,14 @@ static void put(struct registry_db *db, const struct registry_row *row, const ch
 {
 	struct err err;
 	const struct registry_subscription subscriptions[] = {
-		{.name = "INBOX", .owner = row->user, .folder = "", .hash = "0123456789abcdef0123456789abcdef"},
-		{.name = "Notes", .owner = row->user, .folder = folder, .hash = "fedcba9876543210fedcba9876543210"},
+		{.name = "INBOX",
+			.owner = row->user,
+			.folder = "",
+			.hash = "0123456789abcdef0123456789abcdef"},
+		{.name = "Notes",
+			.owner = row->user,
+			.folder = folder,
+			.hash = "fedcba9876543210fedcba9876543210"},
 	};
 	const struct registry_list list = {
 		.key = row->key, .subscriptions = subscriptions, .count = 2};
