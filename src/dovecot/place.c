@@ -1,5 +1,8 @@
 #include "dovecot/place.h"
 
+#include "event/bounds.h"
+#include "event/field.h"
+
 static bool is_of_inbox(const struct mail_namespace *ns)
 {
 	return (ns->flags & NAMESPACE_FLAG_INBOX_USER) ||
@@ -31,16 +34,22 @@ static const char *folder_of(struct mailbox *box, const struct mail_namespace *n
 	return folder;
 }
 
+static bool is_taken(const char *name, size_t max)
+{
+	return field_is_name_or_empty((struct field){name, strlen(name)}, max);
+}
+
 bool place_of(struct mailbox *box, struct place *ret)
 {
 	const struct mail_namespace *ns = mailbox_get_namespace(box);
 	const struct mail_user *user = mail_storage_get_user(mailbox_get_storage(box));
 	if (box->virtual_vfuncs || user->autocreated)
 		return false;
-	if (ns->type == MAIL_NAMESPACE_TYPE_PUBLIC)
-		ret->owner = "";
-	else
-		ret->owner = ns->owner ? ns->owner->username : user->username;
-	ret->folder = folder_of(box, ns);
+	struct place place = {.owner = "", .folder = folder_of(box, ns)};
+	if (ns->type != MAIL_NAMESPACE_TYPE_PUBLIC)
+		place.owner = ns->owner ? ns->owner->username : user->username;
+	if (!is_taken(place.owner, MAILBOX_USER_MAX) || !is_taken(place.folder, MAILBOX_NAME_MAX))
+		return false;
+	*ret = place;
 	return true;
 }

@@ -16,7 +16,8 @@ struct place {
 
 /*
  * False: the mailbox has none, because it is virtual (what happens there happens to the mailboxes
- * behind it) or of Dovecot's own.  Strings are on the data stack.
+ * behind it) or of Dovecot's own, or because mailpushd refuses such a name (event/field.h): no
+ * phone can have it.  Strings are on the data stack.
  */
 bool place_of(struct mailbox *box, struct place *ret);
 

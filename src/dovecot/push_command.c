@@ -7,6 +7,7 @@
 #include "dovecot/registration.h"
 #include "dovecot/session.h"
 #include "event/bounds.h"
+#include "event/field.h"
 
 #include <array.h>
 #include <guid.h>
@@ -77,14 +78,17 @@ struct request {
 	const char *topic; /* the answer; NULL: none */
 };
 
-/* As IMAP's modified UTF-7, also from who sends UTF-8. */
+/* As IMAP's modified UTF-7, also from who sends UTF-8.  NULL: mailpushd takes no such name. */
 static const char *in_utf7(const char *typed)
 {
 	const char *encoded = typed;
+	bool is_utf8 = false;
 	for (const char *c = typed; *c; c++)
-		if ((unsigned char)*c >= 0x80)
-			return t_imap_utf8_to_utf7(typed, &encoded) < 0 ? NULL : encoded;
-	return encoded;
+		is_utf8 |= (unsigned char)*c >= 0x80;
+	if (is_utf8 && t_imap_utf8_to_utf7(typed, &encoded) < 0)
+		return NULL;
+	struct field name = {encoded, strlen(encoded)};
+	return field_is_name_or_empty(name, MAILBOX_NAME_MAX) && name.size ? encoded : NULL;
 }
 
 /* The phone needs INBOX, wherever it stands in a list that is too long. */

@@ -36,14 +36,25 @@ static int bad_value(
 		key, what, field_quote(value, quoted), value.size);
 }
 
-static int get_text(const struct reading *reading, const json_t *object, const char *key,
-	size_t max, struct field *ret)
+static int get_string(
+	const struct reading *reading, const json_t *object, const char *key, struct field *ret)
 {
 	const json_t *value = json_object_get(object, key);
 	struct field text = {json_string_value(value), json_string_length(value)};
 	if (!text.bytes)
 		return err_set(reading->err, -EINVAL, "%s: %s is %s", reading->name, key,
 			value ? "not a string" : "missing");
+	*ret = text;
+	return 0;
+}
+
+static int get_text(const struct reading *reading, const json_t *object, const char *key,
+	size_t max, struct field *ret)
+{
+	struct field text;
+	int failed = get_string(reading, object, key, &text);
+	if (failed)
+		return failed;
 	if (text.size > max)
 		return err_set(reading->err, -EMSGSIZE,
 			"%s: %s has %zu bytes, at most %zu are allowed", reading->name, key,
@@ -102,13 +113,19 @@ static struct field folder_below(struct field owner, struct field folder)
 	return owner.size && strcasecmp(folder.bytes, "INBOX") == 0 ? inbox : folder;
 }
 
-static int read_mailbox(struct reading *reading, const json_t *object, const char *owner_key,
-	const char *folder_key, struct mailbox *ret)
+static struct mailbox take_mailbox(struct reading *reading, struct field owner, struct field folder)
+{
+	return (struct mailbox){.owner = take_user(reading, owner),
+		.folder = take_copy(reading, folder_below(owner, folder))};
+}
+
+static int read_own_mailbox(
+	struct reading *reading, const char *owner_key, const char *folder_key, struct mailbox *ret)
 {
 	struct field owner, folder;
 	int r;
-	if ((r = get_text(reading, object, owner_key, MAILBOX_USER_MAX, &owner)) < 0 ||
-		(r = get_text(reading, object, folder_key, MAILBOX_NAME_MAX, &folder)) < 0)
+	if ((r = get_text(reading, reading->root, owner_key, MAILBOX_USER_MAX, &owner)) < 0 ||
+		(r = get_text(reading, reading->root, folder_key, MAILBOX_NAME_MAX, &folder)) < 0)
 		return r;
 	if (owner.size && !field_is_name(owner))
 		return bad_value(reading, owner_key, owner, "a user, or empty");
@@ -117,17 +134,7 @@ static int read_mailbox(struct reading *reading, const json_t *object, const cha
 	if (!owner.size && !folder.size)
 		return err_set(reading->err, -EINVAL, "%s: %s and %s are both empty", reading->name,
 			owner_key, folder_key);
-	*ret = (struct mailbox){.owner = take_user(reading, owner),
-		.folder = take_copy(reading, folder_below(owner, folder))};
-	return 0;
-}
-
-static int read_own_mailbox(
-	struct reading *reading, const char *owner_key, const char *folder_key, struct mailbox *ret)
-{
-	int failed = read_mailbox(reading, reading->root, owner_key, folder_key, ret);
-	if (failed)
-		return failed;
+	*ret = take_mailbox(reading, owner, folder);
 	return may_speak_for(reading, ret->owner) ? 0 : refuse_user(reading, owner_key);
 }
 
@@ -233,6 +240,29 @@ static bool is_inbox(const json_t *entry)
 	return name && strcasecmp(name, "INBOX") == 0;
 }
 
+struct entry {
+	struct field name, owner, folder;
+};
+
+static int get_entry(const struct reading *reading, const json_t *object, struct entry *ret)
+{
+	int r;
+	if ((r = get_string(reading, object, "name", &ret->name)) < 0 ||
+		(r = get_string(reading, object, "owner", &ret->owner)) < 0 ||
+		(r = get_string(reading, object, "folder", &ret->folder)) < 0)
+		return r;
+	return 0;
+}
+
+/* Of the names of a mailbox that no event may be about. */
+static bool is_odd(const struct entry *entry)
+{
+	return !entry->name.size || !(entry->owner.size || entry->folder.size) ||
+		!field_is_name_or_empty(entry->name, MAILBOX_NAME_MAX) ||
+		!field_is_name_or_empty(entry->owner, MAILBOX_USER_MAX) ||
+		!field_is_name_or_empty(entry->folder, MAILBOX_NAME_MAX);
+}
+
 /* As of Cyrus': a place is kept for INBOX, wherever it is in the list. */
 static int read_mailboxes(
 	struct reading *reading, const json_t *list, const char **names, struct mailbox *places)
@@ -245,26 +275,25 @@ static int read_mailboxes(
 		inbox++;
 	json_auto_t *seen = json_object();
 	for (size_t i = 0; i < count; i++) {
-		const json_t *entry = json_array_get(list, i);
-		struct field name;
-		struct mailbox place;
-		int r;
-		if ((r = get_text(reading, entry, "name", MAILBOX_NAME_MAX, &name)) < 0 ||
-			(r = read_mailbox(reading, entry, "owner", "folder", &place)) < 0)
-			return r;
-		if (!field_is_name(name))
-			return bad_value(reading, "name", name, "a mailbox name");
-		if (json_object_get(seen, name.bytes))
+		struct entry entry;
+		int failed = get_entry(reading, json_array_get(list, i), &entry);
+		if (failed)
+			return failed;
+		if (json_object_get(seen, entry.name.bytes))
 			continue;
 		size_t kept_free = inbox > i && inbox < count;
-		if (registration->mailbox_count + kept_free == room ||
-			!may_speak_for(reading, place.owner)) {
+		if (is_odd(&entry) || registration->mailbox_count + kept_free == room) {
 			registration->left_out++;
 			continue;
 		}
-		if (json_object_set_new_nocheck(seen, name.bytes, json_true()) < 0)
+		struct mailbox place = take_mailbox(reading, entry.owner, entry.folder);
+		if (!may_speak_for(reading, place.owner)) {
+			registration->left_out++;
+			continue;
+		}
+		if (json_object_set_new_nocheck(seen, entry.name.bytes, json_true()) < 0)
 			abort(); /* out of memory */
-		names[registration->mailbox_count] = take_copy(reading, name);
+		names[registration->mailbox_count] = take_copy(reading, entry.name);
 		places[registration->mailbox_count++] = place;
 	}
 	return 0;

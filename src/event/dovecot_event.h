@@ -32,7 +32,7 @@ struct dovecot_sender {
 
 /*
  * *ret: NULL if it asks for the topic, else the event.  Of a registration, mailboxes of others than
- * the speaker do not count.
+ * the speaker do not count, and neither do those whose names are none.
  *
  * Fails with -EINVAL, and -EMSGSIZE beyond a bound; -EPERM: the speaker names another user, or
  * another's mailbox, and the text begins with "not allowed"; -ENOENT: there is no topic.  Texts

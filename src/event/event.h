@@ -67,7 +67,7 @@ struct event_registration {
 	/* Dovecot: the mailbox that each of the names means; NULL: see mailbox_from_name. */
 	struct mailbox *places;
 	size_t mailbox_count;
-	size_t left_out; /* names beyond these bounds, or of others that do not count */
+	size_t left_out; /* names beyond these bounds, odd ones, or of others that do not count */
 	/* The answer for the phone; NULL: Cyrus has its own. */
 	const char *topic;
 };

@@ -41,6 +41,11 @@ bool field_is_name(struct field field)
 	return field.size >= 1;
 }
 
+bool field_is_name_or_empty(struct field field, size_t max)
+{
+	return !field.size || (field.size <= max && field_is_name(field));
+}
+
 void field_lower(char *text)
 {
 	for (; *text; text++)

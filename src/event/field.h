@@ -23,6 +23,9 @@ bool field_is_subtopic(struct field field);
 /* A user or a mailbox: anything but nothing and control characters. */
 bool field_is_name(struct field field);
 
+/* The same, or nothing, of at most `max` bytes. */
+bool field_is_name_or_empty(struct field field, size_t max);
+
 /* In place, ASCII alone. */
 void field_lower(char *text);
 

@@ -191,9 +191,10 @@ class Dovecot:
 
     def __init__(self, *, socket, spool=None, separator="/", prefix="", acl=True, virtual=False,
                  plugin=True, require_tls=False, system_users=(), capability=None,
-                 hibernates=False, has_one_imap=False, wrapper=""):
+                 hibernates=False, has_one_imap=False, has_mdbox=False, more_plugins=(), wrapper=""):
         """capability: imap_capability, with + an addition to it; hibernates: after a second of IDLE;
-        has_one_imap: one process for all users; wrapper: a command that runs imap and lmtp."""
+        has_one_imap: one process for all users; has_mdbox: mail in mdbox, not Maildir; more_plugins: of
+        Dovecot's own; wrapper: a command that runs imap and lmtp."""
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="dove-", dir="/tmp"))
         self.socket = pathlib.Path(socket)
         self.spool = pathlib.Path(spool or self.dir / "kept")
@@ -201,6 +202,8 @@ class Dovecot:
         self.acl, self.virtual, self.plugin = acl, virtual, plugin
         self.require_tls = require_tls
         self.system_users = system_users
+        self.format = "mdbox" if has_mdbox else "maildir"
+        self.more_plugins = more_plugins
         self.imap_port, self.imaps_port, self.lmtp_port, self.pop3_port = free_ports(4)
         self._process = None
         self._forgiven = set()      # lines of its log
@@ -488,8 +491,8 @@ ssl = yes
 ssl_cert = <{self.dir}/cert.pem
 ssl_key = <{self.dir}/key.pem
 disable_plaintext_auth = no
-mail_location = maildir:{self.dir}/mail/%u
-mail_plugins = {' '.join(self._plugins('acl', 'virtual', 'notify', 'mailpush'))}
+mail_location = {self.format}:{self.dir}/mail/%u
+mail_plugins = {' '.join(self._plugins(*self.more_plugins, 'acl', 'virtual', 'notify', 'mailpush'))}
 passdb {{
   driver = static
   args = password={PASSWORD}
@@ -541,9 +544,9 @@ dovecot_storage_version = 2.4.0
 ssl_server_cert_file = {self.dir}/cert.pem
 ssl_server_key_file = {self.dir}/key.pem
 auth_allow_cleartext = yes
-mail_driver = maildir
+mail_driver = {self.format}
 mail_path = {self.dir}/mail/%{{user}}
-{plugins('acl', 'virtual', 'notify', 'mailpush')}
+{plugins(*self.more_plugins, 'acl', 'virtual', 'notify', 'mailpush')}
 passdb static {{
   password = {PASSWORD}
 }}

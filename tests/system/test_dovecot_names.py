@@ -104,6 +104,31 @@ def test_public_ones_belong_to_nobody(dovecot_for, audience, separator):
     assert ("MessageAppend", "alice", "", "Public/team/Info") in places_of_news(audience)
 
 
+def too_long_below(dovecot):
+    """977 bytes as it is typed, 1043 in UTF-8: more than mailpushd takes."""
+    return dovecot.name(*["漢" * 20] * 17, "漢" * 2)
+
+
+@pytest.mark.parametrize("odd", [lambda dovecot: "a\x7fb", too_long_below])
+def test_a_name_that_mailpushd_does_not_take_is_neither_confirmed_nor_news(dovecot_for, audience, odd):
+    dovecot = dovecot_for(has_mdbox=True)
+    dovecot.create_user("alice", "Notes")
+    name = odd(dovecot)
+    with Phone(dovecot) as phone:
+        audience.new()
+        phone.create(name)
+        phone.append(name)
+        phone.create("Short")
+        phone.rename(name, "Taken")
+        phone.rename("Short", name)
+        phone.delete(name)
+        phone.create(name)
+        assert places_of_news(audience) == [("MailboxCreate", "alice", "alice", "Short")]
+        names = ["INBOX", "Notes", "Taken"]
+        assert places(audience, phone, name, *names) == (
+            names, [("alice", ""), ("alice", "Notes"), ("alice", "Taken")])
+
+
 def test_the_mailboxes_behind_a_virtual_one_are_pushed(dovecot_for, audience):
     dovecot = dovecot_for(virtual=True)
     folder = dovecot.make_folder(dovecot.dir / "virtual" / "All")

@@ -233,6 +233,34 @@ static void the_first_and_inbox_of_too_many_mailboxes_count(void **state)
 	assert_string_equal(registration->mailboxes[EVENT_MAILBOXES_MAX - 1], "INBOX");
 }
 
+static void an_odd_mailbox_is_left_out_and_the_rest_registered(void **state)
+{
+	(void)state;
+	char name[MAILBOX_NAME_MAX + 2];
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	static const char *const odd[] = {
+		"{\"name\":\"a\\u007fb\",\"owner\":\"alice\",\"folder\":\"x\"}",
+		"{\"name\":\"\",\"owner\":\"alice\",\"folder\":\"x\"}",
+		"{\"name\":\"%s\",\"owner\":\"alice\",\"folder\":\"x\"}",
+		"{\"name\":\"x\",\"owner\":\"a\\nb\",\"folder\":\"x\"}",
+		"{\"name\":\"x\",\"owner\":\"%.513s\",\"folder\":\"x\"}",
+		"{\"name\":\"x\",\"owner\":\"alice\",\"folder\":\"a\\u007fb\"}",
+		"{\"name\":\"x\",\"owner\":\"alice\",\"folder\":\"%s\"}",
+		"{\"name\":\"x\",\"owner\":\"\",\"folder\":\"\"}",
+	};
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		mem_auto char *mailbox = mem_printf(odd[i], name);
+		mem_auto char *json = mem_printf(REGISTER
+			"\"user\":\"alice\",\"mailboxes\":[%s," INBOX_OF("alice") "]}",
+			mailbox);
+		event_auto struct mail_event *event = parse(json);
+		assert_int_equal(event->registration.mailbox_count, 1);
+		assert_int_equal(event->registration.left_out, 1);
+		assert_string_equal(event->registration.mailboxes[0], "INBOX");
+	}
+}
+
 static void a_registration_that_is_not_one_is_refused(void **state)
 {
 	(void)state;
@@ -248,9 +276,14 @@ static void a_registration_that_is_not_one_is_refused(void **state)
 			"Register: mailboxes is not a list"},
 		{REGISTER "\"user\":\"alice\",\"mailboxes\":[\"INBOX\"]}",
 			"Register: name is missing"},
-		{REGISTER "\"user\":\"alice\",\"mailboxes\":[{\"name\":\"x\",\"owner\":\"\","
+		{REGISTER "\"user\":\"alice\",\"mailboxes\":[{\"name\":1,\"owner\":\"alice\","
 			  "\"folder\":\"\"}]}",
-			"Register: owner and folder are both empty"},
+			"Register: name is not a string"},
+		{REGISTER "\"user\":\"alice\",\"mailboxes\":[{\"name\":\"x\",\"owner\":[],"
+			  "\"folder\":\"\"}]}",
+			"Register: owner is not a string"},
+		{REGISTER "\"user\":\"alice\",\"mailboxes\":[{\"name\":\"x\",\"owner\":\"a\"}]}",
+			"Register: folder is missing"},
 		{EVENT("Register") "\"user\":\"alice\",\"version\":2,\"account_id\":\"a_1\","
 				   "\"subtopic\":\"x\",\"device_token\":\"" HEX64
 				   "\",\"mailboxes\":[]}",
@@ -357,6 +390,8 @@ static void malformed_requests_are_refused(void **state)
 		{"{\"source\":\"dovecot\",\"event\":1}", "request: event is not a string"},
 		{EVENT("MessageNew") "\"user\":\"alice\",\"owner\":\"alice\"}",
 			"MessageNew: folder is missing"},
+		{EVENT("MessageNew") "\"user\":\"alice\",\"owner\":\"\",\"folder\":\"\"}",
+			"MessageNew: owner and folder are both empty"},
 		{EVENT("MessageNew") "\"user\":\"alice\",\"owner\":\"a\\n\",\"folder\":\"\"}",
 			"MessageNew: owner is not a user, or empty: 'a\\x0a' (2 bytes)"},
 		{EVENT("MessageNew") "\"user\":\"alice\",\"owner\":\"alice\",\"folder\":"
@@ -411,6 +446,7 @@ int main(void)
 		cmocka_unit_test(readers_may_read_and_without_them_the_subscribed),
 		cmocka_unit_test(a_registration_has_its_mailboxes_and_what_they_mean),
 		cmocka_unit_test(the_first_and_inbox_of_too_many_mailboxes_count),
+		cmocka_unit_test(an_odd_mailbox_is_left_out_and_the_rest_registered),
 		cmocka_unit_test(a_registration_that_is_not_one_is_refused),
 		cmocka_unit_test(the_topic_is_asked_for),
 		cmocka_unit_test(without_a_topic_nobody_registers),
