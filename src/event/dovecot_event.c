@@ -106,17 +106,10 @@ static int read_user(struct reading *reading)
 	return may_speak_for(reading, reading->event->user) ? 0 : refuse_user(reading, "user");
 }
 
-/* INBOX has no name of its own below its owner, however it is written. */
-static struct field folder_below(struct field owner, struct field folder)
-{
-	static const struct field inbox = {"", 0};
-	return owner.size && strcasecmp(folder.bytes, "INBOX") == 0 ? inbox : folder;
-}
-
 static struct mailbox take_mailbox(struct reading *reading, struct field owner, struct field folder)
 {
-	return (struct mailbox){.owner = take_user(reading, owner),
-		.folder = take_copy(reading, folder_below(owner, folder))};
+	return (struct mailbox){
+		.owner = take_user(reading, owner), .folder = take_copy(reading, folder)};
 }
 
 static int read_own_mailbox(

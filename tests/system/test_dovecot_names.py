@@ -3,6 +3,7 @@
 import pytest
 
 from phone import Phone
+from waiting import wait_until
 
 STYLES = [("/", ""), (".", ""), ("/", "INBOX/"), (".", "INBOX.")]
 
@@ -35,6 +36,19 @@ def test_ones_own(dovecot_for, audience, separator, prefix):
     assert places_of_news(audience) == [
         *[("MessageAppend", "alice", "alice", folder) for folder in folders],
         ("MessageNew", "alice", "alice", ""), ("MessageNew", "alice", "alice", "Bücher/2026")]
+
+
+def test_a_folder_called_inbox_is_not_the_inbox(dovecot_site_for):
+    site = dovecot_site_for(separator=".", prefix="INBOX.")
+    user = site.create_user("inbox")
+    phone = site.registered_phone(user, "INBOX", "INBOX.inbox")
+    phone.append("INBOX.inbox")
+    site.told(phone, "INBOX.inbox")
+    phone.append("INBOX")
+    site.told(phone, "INBOX")
+    phone.delete("INBOX.inbox")
+    wait_until(lambda: site.subscriptions(phone) == ["INBOX"], what="the folder's end")
+    assert site.registrations("suspended_ms > 0") == [0]
 
 
 @pytest.mark.parametrize("separator, prefix", STYLES)

@@ -84,7 +84,7 @@ static void new_mail_has_owner_folder_and_guid(void **state)
 	assert_null(event->acl);
 }
 
-static void an_inbox_has_no_folder_however_it_is_written(void **state)
+static void an_inbox_has_no_folder_and_a_folder_may_be_called_so(void **state)
 {
 	(void)state;
 	event_auto struct mail_event *empty = parse(
@@ -93,7 +93,7 @@ static void an_inbox_has_no_folder_however_it_is_written(void **state)
 	assert_null(empty->mailbox_id);
 	event_auto struct mail_event *named = parse(
 		EVENT("MessageNew") "\"user\":\"alice\",\"owner\":\"alice\",\"folder\":\"Inbox\"}");
-	assert_string_equal(named->at[0].folder, "");
+	assert_string_equal(named->at[0].folder, "Inbox");
 	event_auto struct mail_event *public = parse(
 		EVENT("MessageNew") "\"user\":\"alice\",\"owner\":\"\",\"folder\":\"Inbox\"}");
 	assert_string_equal(public->at[0].owner, "");
@@ -439,7 +439,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(new_mail_has_owner_folder_and_guid),
-		cmocka_unit_test(an_inbox_has_no_folder_however_it_is_written),
+		cmocka_unit_test(an_inbox_has_no_folder_and_a_folder_may_be_called_so),
 		cmocka_unit_test(every_event_of_the_plugin_has_its_kind),
 		cmocka_unit_test(flags_that_are_cleared_may_be_seen),
 		cmocka_unit_test(a_rename_has_both_names),
