@@ -71,15 +71,17 @@ int admission_decide(const struct admission_needs *needs, const struct admission
 	enum relay_action action = relay_decide(&needs->config->policy, event);
 	event_log_came(event, action, request->through);
 	bool is_registration = action == RELAY_REGISTER;
-	if (is_registration)
+	if (is_registration) {
+		event->registration.is_own_alone |= !needs->config->shared_mailboxes;
 		action = check_registration(needs->config, &event->registration);
+	}
 	enum metrics_transport transport = metrics_transport_of(request->through);
 	metrics_event(needs->metrics, event, transport, action);
 	observer_event(needs->observer, event, action, transport);
 	bool is_shed = action != RELAY_IGNORE && request->may_shed &&
 		overload_sheds(needs->overload, action);
 	if (action != RELAY_IGNORE && !is_shed) {
-		*ret = (struct admission){event, action, event->registration.topic};
+		*ret = (struct admission){.event = event, .action = action};
 		return 0;
 	}
 	trace_event_ignored(needs->trace, event, is_shed);

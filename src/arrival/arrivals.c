@@ -118,7 +118,7 @@ static void finish_if_done(struct arrivals *arrivals, struct arrival *arrival)
 	if (arrival->is_lost && !arrival->is_safe && !arrival->is_kept)
 		arrivals->lost++;
 	observe_wait(arrivals, arrival);
-	arrival_answer(arrival, 0, arrival->event->registration.topic);
+	arrival_answer(arrival, 0, event_registration_answer(&arrival->event->registration));
 	leave(arrivals, arrival);
 	arrival_free(arrival);
 	const struct arrival *first = parking_first(arrivals->parking);
@@ -151,7 +151,8 @@ static void on_parked(struct queue_waiter *waiter, int status)
 	arrival->is_safe = arrival->is_safe || !status;
 	if (!waiter->waiting && !status) {
 		observe_wait(arrival->arrivals, arrival);
-		arrival_answer(arrival, 0, arrival->event->registration.topic);
+		arrival_answer(
+			arrival, 0, event_registration_answer(&arrival->event->registration));
 	}
 	on_written(arrival, status);
 }

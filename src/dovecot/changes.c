@@ -60,6 +60,12 @@ static void tell(struct mail_user *user, const char *json, size_t size)
 		e_warning(user->event, "mailpush: %s", err.text);
 		break;
 	case DELIVERY_REFUSED:
+		/* Of another's mailbox that is as it should be where imap works as each user. */
+		if (strstr(err.text, "owner)"))
+			e_info(user->event, "mailpush: %s", err.text);
+		else
+			e_error(user->event, "mailpush: %s", err.text);
+		break;
 	case DELIVERY_LOST:
 		e_error(user->event, "mailpush: %s", err.text);
 		break;

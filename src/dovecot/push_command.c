@@ -67,15 +67,21 @@ bool push_command_is_offered(struct client *client)
 
 /* ---- mailboxes ---- */
 
+struct listed {
+	const char *typed;
+	bool is_own;
+};
+
 /* The registration on its way to mailpushd, and the names to confirm when it is there. */
 struct request {
 	struct client_command_context *cmd;
 	struct buf json;
-	ARRAY(const char *) confirmed;
+	ARRAY(struct listed) listed;
 	bool has_inbox;
 	unsigned version;
 	struct question *question;
 	const char *topic; /* the answer; NULL: none */
+	bool is_own_alone; /* it says that others' mailboxes do not count */
 };
 
 /* As IMAP's modified UTF-7, also from who sends UTF-8.  NULL: mailpushd takes no such name. */
@@ -96,7 +102,7 @@ static bool has_room(const struct request *request, const char *typed, size_t mo
 {
 	bool is_inbox = !strcasecmp(typed, "INBOX");
 	size_t reserved = is_inbox || request->has_inbox ? 0 : 1;
-	return array_count(&request->confirmed) + reserved < EVENT_MAILBOXES_MAX &&
+	return array_count(&request->listed) + reserved < EVENT_MAILBOXES_MAX &&
 		request->json.used + more + reserved * 1024 < REQUEST_MAX;
 }
 
@@ -120,8 +126,9 @@ static void add_mailbox(struct request *request, struct mailbox *box, const char
 	json_text_add(&request->json, "folder", place.folder);
 	json_text_add(&request->json, "guid", has_guid ? guid_128_to_string(metadata.guid) : NULL);
 	json_text_close_object(&request->json);
-	typed = p_strdup(request->cmd->pool, typed);
-	array_push_back(&request->confirmed, &typed);
+	struct listed listed = {.typed = p_strdup(request->cmd->pool, typed),
+		.is_own = !strcasecmp(place.owner, request->cmd->client->user->username)};
+	array_push_back(&request->listed, &listed);
 	request->has_inbox |= !strcasecmp(typed, "INBOX");
 }
 
@@ -183,16 +190,18 @@ static void append_string(string_t *line, const char *text)
 
 static void confirm(struct client *client, const struct request *request)
 {
-	const char *name;
+	const struct listed *listed;
 	string_t *line = t_str_new(256);
-	array_foreach_elem(&request->confirmed, name)
+	array_foreach(&request->listed, listed)
 	{
 		/* With version 1 the phone keeps no list. */
 		if (request->version == 1)
 			break;
+		if (request->is_own_alone && !listed->is_own)
+			continue;
 		str_truncate(line, 0);
 		str_append(line, "* " PUSH_COMMAND " \"mailbox\" ");
-		append_string(line, name);
+		append_string(line, listed->typed);
 		client_send_line(client, str_c(line));
 	}
 	str_truncate(line, 0);
@@ -219,14 +228,27 @@ static bool finish(struct client_command_context *cmd)
 	return true;
 }
 
-static void on_answer(void *ctx, const char *topic, const struct err *err)
+/* The topic, and whether only the user's own mailboxes count. */
+static void take_answer(struct request *request, const char *answer)
+{
+	static const char own[] = " own";
+	size_t size = strlen(answer);
+	size_t own_size = strlen(own);
+	request->is_own_alone = size >= own_size && !strcmp(answer + size - own_size, own);
+	if (request->is_own_alone)
+		size -= own_size;
+	request->topic = p_strndup(request->cmd->pool, answer, size);
+}
+
+static void on_answer(void *ctx, const char *answer, const struct err *err)
 {
 	struct request *request = ctx;
 	struct client_command_context *cmd = request->cmd;
 	struct client *client = cmd->client;
 	request->question = NULL;
-	request->topic = p_strdup(cmd->pool, topic);
-	if (!topic)
+	if (answer)
+		take_answer(request, answer);
+	else
 		e_error(client->user->event, "mailpush: a phone could not register: %s", err->text);
 	/* Another command has begun a literal; Dovecot calls `finish` when that is sent. */
 	if (client->output_cmd_lock) {
@@ -254,12 +276,13 @@ static void ask(struct client_command_context *cmd, const struct session *sessio
 	struct request *request = p_new(cmd->pool, struct request, 1);
 	request->cmd = cmd;
 	request->version = registration->version;
-	p_array_init(&request->confirmed, cmd->pool, 16);
+	p_array_init(&request->listed, cmd->pool, 16);
 	json_text_begin(&request->json, "Register", user->username);
 	json_text_add_number(&request->json, "version", registration->version);
 	json_text_add(&request->json, "account_id", registration->account_id);
 	json_text_add(&request->json, "device_token", registration->device_token);
 	json_text_add(&request->json, "subtopic", registration->subtopic);
+	json_text_add_number(&request->json, "asks_own", 1);
 	json_text_open_list(&request->json, "mailboxes");
 	look_at_mailboxes(cmd, registration, request);
 	json_text_close_list(&request->json);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define OWN " own"
+
 /* One request, while it is read. */
 struct reading {
 	const json_t *root;
@@ -281,6 +283,7 @@ static int read_mailboxes(
 		}
 		struct mailbox place = take_mailbox(reading, entry.owner, entry.folder);
 		if (!may_speak_for(reading, place.owner)) {
+			registration->is_own_alone = true;
 			registration->left_out++;
 			continue;
 		}
@@ -314,6 +317,8 @@ static int read_registration(struct reading *reading, const json_t *list, const 
 	if ((r = read_topic(reading, &found)) < 0)
 		return r;
 	registration->topic = strcpy(topic, found);
+	if (json_integer_value(json_object_get(reading->root, "asks_own")) == 1)
+		registration->topic_own = strcat(strcpy(topic + strlen(topic) + 1, topic), OWN);
 	registration->user = reading->event->user;
 
 	struct field token, id, subtopic;
@@ -370,7 +375,7 @@ static int read_event(struct reading *reading, enum event_kind kind, size_t json
 	size_t places = json_array_size(list);
 	size_t names = is_registration ? places
 				       : json_array_size(json_object_get(reading->root, "readers"));
-	size_t topic_size = topic ? strlen(topic) + 1 : 0;
+	size_t topic_size = topic ? 2 * (strlen(topic) + 1) + strlen(OWN) : 0;
 	struct mail_event *event = mem_alloc(sizeof(*event) + places * sizeof(struct mailbox) +
 		names * sizeof(char *) + topic_size + json_size);
 	char *memory = (char *)(event + 1);

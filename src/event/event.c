@@ -495,6 +495,12 @@ bool event_lets_read(const struct mail_event *event, const struct groups *groups
 			compare_names);
 }
 
+const char *event_registration_answer(const struct event_registration *registration)
+{
+	bool is_told = registration->topic_own && registration->is_own_alone;
+	return is_told ? registration->topic_own : registration->topic;
+}
+
 void event_free(struct mail_event *event)
 {
 	if (event)

@@ -70,6 +70,9 @@ struct event_registration {
 	size_t left_out; /* names beyond these bounds, odd ones, or of others that do not count */
 	/* The answer for the phone; NULL: Cyrus has its own. */
 	const char *topic;
+	/* Dovecot: the answer if mailboxes of others do not count; NULL: it is not asked for. */
+	const char *topic_own;
+	bool is_own_alone;
 };
 
 struct mail_event {
@@ -128,6 +131,9 @@ bool event_lets_read(const struct mail_event *event, const struct groups *groups
  */
 int event_parse(const struct mailbox_namespace *names, const char *json, size_t size,
 	struct mail_event **ret, struct err *err);
+/* What the sender of a registration is told; NULL: nothing. */
+const char *event_registration_answer(const struct event_registration *registration);
+
 void event_free(struct mail_event *event);
 
 struct json_t;

@@ -95,6 +95,7 @@ static void leave_out_long_names(const char *site, struct mail_event *event)
 			registration->places[kept++] = registration->places[i];
 		}
 	registration->left_out += place_count(registration) - kept;
+	registration->is_own_alone |= kept < place_count(registration);
 	if (registration->places)
 		registration->mailbox_count = kept;
 }

@@ -37,6 +37,9 @@ static void check_registration(
 	assert(*registration->user);
 	check_user(registration->user);
 	assert(!strcmp(registration->topic, sender->topic));
+	const char *answer = event_registration_answer(registration);
+	assert(!strncmp(answer, sender->topic, strlen(sender->topic)));
+	assert(!registration->is_own_alone || sender->speaker);
 	assert(registration->aps_version == 1 || registration->aps_version == 2);
 	assert(registration->mailbox_count <= EVENT_MAILBOXES_MAX);
 	for (size_t i = 0; i < registration->mailbox_count; i++) {

@@ -78,10 +78,21 @@ def test_the_answer_is_that_of_cyrus(wire, audience):
         COMPLETED]
     [event] = audience.all("Register")
     mailboxes = event.pop("mailboxes")
-    assert event == {"source": "dovecot", "event": "Register", "user": "alice", "version": 2,
+    assert event == {"source": "dovecot", "event": "Register", "user": "alice", "version": 2, "asks_own": 1,
                      "account_id": ID, "device_token": TOKEN, "subtopic": SUBTOPIC}
     assert [(m["name"], m["owner"], m["folder"]) for m in mailboxes] == \
         [("INBOX", "alice", ""), ("Notes", "alice", "Notes")]
+
+
+def test_of_others_mailboxes_only_those_that_are_registered_are_confirmed(dovecot_for, audience):
+    dovecot = dovecot_for(acl=False)
+    wire = Wire(dovecot, "Alice")
+    wire.ask("c CREATE Public/Info")
+    names = ["Public/Info", "INBOX"]
+    for answer, confirmed in ((TOPIC, names), (TOPIC + " own", ["INBOX"])):
+        audience.answers["Register"] = f'OK "{answer}"\r\n'.encode()
+        assert wire.register(f"{KEYS} mailboxes ({' '.join(names)})") == [
+            *[f'* XAPPLEPUSHSERVICE "mailbox" "{name}"' for name in confirmed], TOPIC_LINE, COMPLETED]
 
 
 def test_version_1_has_the_inbox_alone_and_confirms_no_list(wire, audience):

@@ -107,6 +107,8 @@ def test_shared_mailboxes_may_be_switched_off(door_site_for):
     phone = BarePhone(new_user())
     site.register(phone, "INBOX", mailbox(phone.user, "Team", owner=new_user(), folder="Team"))
     site.wait_subscribed(phone, "INBOX")
+    asking = registration(phone.user, phone.token, phone.account_id, asks_own=1)
+    assert site.ask(asking) == b'OK "%s own"\r\n' % TOPIC.encode()
 
 
 def test_a_folder_is_renamed_with_what_is_below_it_and_deleted(site):

@@ -119,6 +119,13 @@ def test_news_that_is_refused_for_who_sends_it_is_dropped(alice, audience, dovec
     dovecot.wait_log("Error: mailpush: ", "not allowed")
 
 
+def test_of_anothers_mailbox_that_is_no_error(alice, audience, dovecot):
+    audience.answers["MessageRead"] = b'NO "not allowed for this user (MessageRead: owner)"\r\n'
+    alice.store("1", "+FLAGS", "\\Seen")
+    assert audience.kept() == []
+    dovecot.wait_log("Info: mailpush: ", "not allowed")
+
+
 def test_news_that_nowhere_can_be_kept_is_complained_of(dovecot, alice, audience):
     audience.leave()
     audience.spools.clear()

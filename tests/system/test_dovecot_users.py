@@ -114,6 +114,21 @@ def test_a_user_with_a_shell_may_do_so_for_himself(site):
     site.told_inbox(phone)
 
 
+def test_only_what_is_registered_is_confirmed(dovecot_site_for):
+    site = dovecot_site_for(system_users=USERS, acl=False)
+    (site.cyrus.dir / "public").chmod(0o777)
+    with site.cyrus.imap(ANNA) as anna:
+        anna.create("Public/Info")
+    site.create_user("Notes", user=BORIS)
+    phone = site.phone(BORIS)
+    assert phone.register("Public/Info", "INBOX", "Notes").mailboxes == ["INBOX", "Notes"]
+    site.told(phone, "INBOX", "Notes")
+    assert site.subscriptions(phone) == ["INBOX", "Notes"]
+    phone.append("Public/Info")
+    site.cyrus.wait_log("Info: mailpush: ", "not allowed for this user (MessageAppend: owner)")
+    assert not [line for line in site.cyrus.log() if "Error: mailpush" in line]
+
+
 def test_what_happens_while_the_daemon_is_away_is_kept_in_the_users_name(site, phones):
     site.mailpushd.kill9()
     for phone in phones:
