@@ -11,6 +11,7 @@
 
 #include <array.h>
 #include <guid.h>
+#include <hash.h>
 #include <imap-arg.h>
 #include <imap-utf7.h>
 #include <ostream.h>
@@ -109,12 +110,12 @@ static bool has_room(const struct request *request, const char *typed, size_t mo
 /* JSON writes a byte as six at most. */
 #define MEMBER_MAX(text) (6 * strlen(text) + 16)
 
-static void add_mailbox(struct request *request, struct mailbox *box, const char *typed)
+static void add_mailbox(
+	struct request *request, struct mailbox *box, const char *typed, const char *name)
 {
 	struct mailbox_metadata metadata;
 	struct place place;
-	const char *name = in_utf7(typed);
-	if (!name || !place_of(box, &place))
+	if (!place_of(box, &place))
 		return;
 	bool has_guid = !mailbox_get_metadata(box, MAILBOX_METADATA_GUID, &metadata);
 	size_t size = MEMBER_MAX(name) + MEMBER_MAX(place.owner) + MEMBER_MAX(place.folder) + 64;
@@ -140,14 +141,16 @@ static void look_at_mailbox(
 	struct client_command_context *cmd, const char *typed, struct request *request)
 {
 	const char *name = typed;
-	if (strlen(typed) > MAILBOX_NAME_MAX)
+	const char *encoded = in_utf7(typed);
+	/* To open one takes time. */
+	if (!encoded || !has_room(request, typed, 0))
 		return;
 	struct mail_namespace *ns = imap_api_namespace(cmd, &name);
 	if (!ns)
 		return;
 	struct mailbox *box = mailbox_alloc(ns->list, name, MAILBOX_FLAG_READONLY);
 	if (!mailbox_open(box))
-		add_mailbox(request, box, typed);
+		add_mailbox(request, box, typed, encoded);
 	mailbox_free(&box);
 }
 
@@ -159,12 +162,19 @@ static void look_at_mailboxes(struct client_command_context *cmd,
 		look_at_mailbox(cmd, "INBOX", request);
 		return;
 	}
+	HASH_TABLE(const char *, const char *) seen;
+	hash_table_create(&seen, default_pool, 0, str_hash, strcmp);
 	for (; mailbox && !IMAP_ARG_IS_EOL(mailbox); mailbox++)
 		T_BEGIN
 		{
-			look_at_mailbox(cmd, imap_arg_as_astring(mailbox), request);
+			const char *typed = imap_arg_as_astring(mailbox);
+			if (!hash_table_lookup(seen, typed)) {
+				hash_table_insert(seen, typed, typed);
+				look_at_mailbox(cmd, typed, request);
+			}
 		}
 	T_END;
+	hash_table_destroy(&seen);
 }
 
 /* ---- the answer ---- */
