@@ -46,7 +46,7 @@ static bool has_topic(struct mail_user *user, const struct session *session)
 	json_text_begin(&json, "Topic", user->username);
 	json_text_end(&json);
 	if (delivery_is_silent(&session->way) ||
-		delivery_ask(&session->way, json.data, json.used, topic, &err))
+		delivery_ask(&session->way, json.data, json.used, topic, &err) || !*topic)
 		return false;
 	if (strlen(domain) < sizeof(had_domain)) {
 		strcpy(had_domain, domain);
@@ -247,7 +247,7 @@ static void take_answer(struct request *request, const char *answer)
 	request->is_own_alone = size >= own_size && !strcmp(answer + size - own_size, own);
 	if (request->is_own_alone)
 		size -= own_size;
-	request->topic = p_strndup(request->cmd->pool, answer, size);
+	request->topic = size ? p_strndup(request->cmd->pool, answer, size) : NULL;
 }
 
 static void on_answer(void *ctx, const char *answer, const struct err *err)
@@ -258,8 +258,9 @@ static void on_answer(void *ctx, const char *answer, const struct err *err)
 	request->question = NULL;
 	if (answer)
 		take_answer(request, answer);
-	else
-		e_error(client->user->event, "mailpush: a phone could not register: %s", err->text);
+	if (!request->topic)
+		e_error(client->user->event, "mailpush: a phone could not register: %s",
+			answer ? "mailpushd named no topic" : err->text);
 	/* Another command has begun a literal; Dovecot calls `finish` when that is sent. */
 	if (client->output_cmd_lock) {
 		cmd->state = CLIENT_COMMAND_STATE_WAIT_OUTPUT;

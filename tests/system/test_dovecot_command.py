@@ -193,7 +193,8 @@ def test_the_inbox_and_the_first_of_too_many_mailboxes_are_taken(wire, audience,
 
 # ---- when mailpushd does not have it ----
 
-@pytest.mark.parametrize("answer", [b'NO "the disk is full"\r\n', b"OK ()\r\n", b"", None])
+@pytest.mark.parametrize("answer", [b'NO "the disk is full"\r\n', b"OK ()\r\n", b'OK ""\r\n',
+                                    b'OK " own"\r\n', b"", None])
 def test_a_registration_that_is_not_acknowledged_is_refused(wire, audience, answer):
     audience.answers["Register"] = answer
     assert wire.register(f"{KEYS} mailboxes (INBOX)") == ["a NO [UNAVAILABLE] Push is not available now."]
@@ -349,8 +350,9 @@ def offers(dovecot, tls=False, user="alice"):
 
 def test_it_is_offered_when_there_is_a_topic(dovecot, audience):
     assert offers(dovecot)
-    audience.answers["Topic"] = b'NO "no topic"\r\n'
-    assert not offers(dovecot)
+    for answer in (b'NO "no topic"\r\n', b'OK ""\r\n'):
+        audience.answers["Topic"] = answer
+        assert not offers(dovecot)
     audience.answers.clear()
     assert offers(dovecot)
     audience.leave()
