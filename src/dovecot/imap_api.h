@@ -12,9 +12,10 @@
 #include <imap-commands.h>
 
 /*
- * The flag of a command that LOGOUT, and what opens or closes a mailbox, waits for; Dovecot drops
- * the answer of any other that still runs at LOGOUT.  It is one bit of COMMAND_FLAG_BREAKS_MAILBOX:
- * the others would have it wait for commands, or be called ambiguous beside them.
+ * The flag of a command that LOGOUT waits for, and with it SELECT, EXAMINE, CLOSE, UNSELECT,
+ * DELETE, APPEND and IDLE; Dovecot drops the answer of any other that still runs at LOGOUT.  It is
+ * one bit of COMMAND_FLAG_BREAKS_MAILBOX: the others would have it wait for commands, or be called
+ * ambiguous beside them.
  */
 #define IMAP_API_ENDS_BEFORE_LOGOUT \
 	((enum command_flags)(COMMAND_FLAG_BREAKS_MAILBOX & ~COMMAND_FLAG_BREAKS_SEQS))

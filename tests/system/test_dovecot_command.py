@@ -207,16 +207,21 @@ def test_imap_goes_on_while_a_phone_registers(wire, audience):
     audience.answers["Register"] = None
     wire.send(f"a {CAPABILITY} {KEYS} mailboxes (INBOX)\r\n")
     wait_until(lambda: audience.unanswered, what="the registration")
-    for command in ("STATUS INBOX (MESSAGES)", 'LIST "" "*"', "CREATE new", "NOOP", "CAPABILITY"):
+    for command in ("STATUS INBOX (MESSAGES)", 'LIST "" "*"', "CREATE new", "RENAME new newer", "SUBSCRIBE newer",
+                    "GETACL INBOX", "NOOP", "CAPABILITY"):
         lines = wire.ask(f"b {command}")
         assert lines[-1].startswith("b OK"), lines
     audience.answer_late(f'OK "{TOPIC}"\r\n'.encode())
     assert wire.answer("a") == ['* XAPPLEPUSHSERVICE "mailbox" "INBOX"', TOPIC_LINE, COMPLETED]
 
 
-@pytest.mark.parametrize("command", ["SELECT INBOX", "CLOSE", "LOGOUT"])
-def test_what_opens_or_closes_a_mailbox_and_logout_wait_for_the_answer(wire, audience, command):
-    """Else Dovecot would drop it at LOGOUT."""
+WAITING = ["SELECT INBOX", "EXAMINE INBOX", "CLOSE", "UNSELECT", "DELETE Notes", "APPEND INBOX {6+}\r\nx: y\r\n",
+           "IDLE\r\nDONE", "LOGOUT"]
+
+
+@pytest.mark.parametrize("command", WAITING)
+def test_some_commands_wait_for_the_answer(wire, audience, command):
+    """LOGOUT, as Dovecot would drop the answer, and those that Dovecot treats alike."""
     assert wire.ask("0 SELECT Notes")[-1].startswith("0 OK")
     audience.answers["Register"] = None
     wire.send(f"a {CAPABILITY} {KEYS} mailboxes (INBOX)\r\nb {command}\r\n")
