@@ -3,6 +3,8 @@
 #include "event/bounds.h"
 #include "event/field.h"
 
+#include <str.h>
+
 static bool is_of_inbox(const struct mail_namespace *ns)
 {
 	return (ns->flags & NAMESPACE_FLAG_INBOX_USER) ||
@@ -19,6 +21,27 @@ static bool is_without_prefix(const struct mail_namespace *ns)
 		(ns->type == MAIL_NAMESPACE_TYPE_PRIVATE && is_of_inbox(ns));
 }
 
+/*
+ * With "/" between levels.  One within a level, which the plugin listescape allows, becomes "%2F",
+ * and the percent sign of what looks like that "%25": no two names become the same.
+ */
+static const char *with_slashes(const char *name, char separator)
+{
+	string_t *folder = t_str_new(strlen(name) + 16);
+	for (; *name; name++) {
+		bool looks_escaped = !strncmp(name, "%2F", 3) || !strncmp(name, "%25", 3);
+		if (*name == separator)
+			str_append_c(folder, '/');
+		else if (*name == '/')
+			str_append(folder, "%2F");
+		else if (looks_escaped)
+			str_append(folder, "%25");
+		else
+			str_append_c(folder, (unsigned char)*name);
+	}
+	return str_c(folder);
+}
+
 static const char *folder_of(struct mailbox *box, const struct mail_namespace *ns)
 {
 	if (ns->type != MAIL_NAMESPACE_TYPE_PUBLIC && mailbox_is_any_inbox(box))
@@ -26,12 +49,7 @@ static const char *folder_of(struct mailbox *box, const struct mail_namespace *n
 	const char *name = mailbox_get_vname(box);
 	if (is_without_prefix(ns) && !strncmp(name, ns->prefix, ns->prefix_len))
 		name += ns->prefix_len;
-	char separator = mail_namespace_get_sep((struct mail_namespace *)(uintptr_t)ns);
-	char *folder = t_strdup_noconst(name);
-	for (char *c = folder; *c && separator != '/'; c++)
-		if (*c == separator)
-			*c = '/';
-	return folder;
+	return with_slashes(name, mail_namespace_get_sep((struct mail_namespace *)(uintptr_t)ns));
 }
 
 static bool is_taken(const char *name, size_t max)

@@ -11,7 +11,7 @@
 
 struct place {
 	const char *owner;  /* "": a public mailbox */
-	const char *folder; /* UTF-8, "/" between levels; "": the owner's INBOX */
+	const char *folder; /* UTF-8, "/" between levels alone; "": the owner's INBOX */
 };
 
 /*

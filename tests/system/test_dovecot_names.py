@@ -118,6 +118,16 @@ def test_public_ones_belong_to_nobody(dovecot_for, audience, separator):
     assert ("MessageAppend", "alice", "", "Public/team/Info") in places_of_news(audience)
 
 
+def test_a_slash_in_a_name_is_not_taken_for_a_separator(dovecot_for, audience):
+    dovecot = dovecot_for(separator=".", more_plugins=["listescape"])
+    meanings = {"a.b": "a/b", "a/b": "a%2Fb", "a%2Fb": "a%252Fb", "a%252Fb": "a%25252Fb", "100%": "100%", "%2f": "%2f"}
+    with Phone(dovecot) as phone:
+        for name in meanings:
+            phone.create(name)
+        assert places(audience, phone, *meanings) == (
+            list(meanings), [("alice", folder) for folder in meanings.values()])
+
+
 def too_long_below(dovecot):
     """977 bytes as it is typed, 1043 in UTF-8: more than mailpushd takes."""
     return dovecot.name(*["漢" * 20] * 17, "漢" * 2)
