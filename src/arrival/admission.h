@@ -37,7 +37,7 @@ struct admission_request {
 struct admission {
 	struct mail_event *event; /* the caller's; NULL: nothing follows */
 	enum relay_action action;
-	/* Without an event, what its sender gets with the OK: the topic that it asks for, or NULL. */
+	/* Without an event: the topic that its sender gets with the OK; NULL: none. */
 	const char *told;
 };
 
