@@ -162,12 +162,12 @@ static void look_at_mailboxes(struct client_command_context *cmd,
 		look_at_mailbox(cmd, "INBOX", request);
 		return;
 	}
-	HASH_TABLE(const char *, const char *) seen;
+	HASH_TABLE(char *, char *) seen;
 	hash_table_create(&seen, default_pool, 0, str_hash, strcmp);
 	for (; mailbox && !IMAP_ARG_IS_EOL(mailbox); mailbox++)
 		T_BEGIN
 		{
-			const char *typed = imap_arg_as_astring(mailbox);
+			char *typed = (char *)(uintptr_t)imap_arg_as_astring(mailbox);
 			if (!hash_table_lookup(seen, typed)) {
 				hash_table_insert(seen, typed, typed);
 				look_at_mailbox(cmd, typed, request);
