@@ -33,7 +33,7 @@ void event_log_came(const struct mail_event *event, enum relay_action action, co
 void event_log_left_out(const struct event_registration *registration)
 {
 	log_seldom(LOG_LEVEL_WARN, "event", "registrations that name too much", registration->user,
-		"registration names too many mailboxes or too long names; the rest counts",
+		"registration names too many mailboxes, or some that do not count; the rest counts",
 		log_text("user", registration->user),
 		log_number("mailboxes", (int64_t)registration->mailbox_count),
 		log_number("left_out", (int64_t)registration->left_out));

@@ -50,9 +50,9 @@ class Network:
     def __init__(self, delay_ms=0):
         number = next(_serial)
         # Of a range that is nobody's (RFC 2544): two addresses of each process and network.  What
-        # script/releases runs beside others counts processes anew.
-        is_beside = "FIRST_WORKER" in os.environ
-        net = f"198.{18 + is_beside}.{os.getpid() & 255}"
+        # script/releases runs beside others counts processes anew, and has workers of its own.
+        first = int(os.environ.get("FIRST_WORKER", 0))
+        net = f"198.{18 + (first > 0)}.{os.getpid() + 16 * first & 255}"
         self.near, self.address = (f"{net}.{(4 * number + i) % 256}" for i in (1, 2))
         self.delay_s = delay_ms / 2000
         self.swallowed = 0
@@ -64,7 +64,7 @@ class Network:
         self._thread = threading.Thread(target=self._carry, daemon=True)
         try:
             wait_until(self._has_namespace, what="a network namespace")
-            self._make(f"{'mr' if is_beside else 'mp'}{os.getpid()}-{number}")
+            self._make(f"m{first % 16:x}{os.getpid()}-{number}")
         except BaseException:
             self.close()
             raise

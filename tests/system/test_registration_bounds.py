@@ -14,7 +14,7 @@ def test_inbox_and_the_first_others_of_too_many_mailboxes_count(bare_site):
     kept = names[:LIMIT - 1] + ["INBOX"]
     wait_until(lambda: bare_site.subscriptions(phone) == sorted(kept), what="its mailboxes")
     bare_site.mailpushd.wait_log(
-        rf"warn event: registration names too many mailboxes .*user={phone.user} "
+        rf"warn event: registration names too many mailboxes, .*user={phone.user} "
         rf"mailboxes={LIMIT} left_out=6$")
     bare_site.told(phone, *kept)
     bare_site.deliver(phone.user, names[LIMIT - 1])
