@@ -71,7 +71,7 @@ static char *parameter_name(const char *text, size_t size)
 	for (size_t i = 0; i < size; i++) {
 		int high = text[i] == '%' && i + 2 < size ? hex_digit(text[i + 1]) : -1;
 		int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-		char c = low >= 0 ? (char)(high << 4 | low) : text[i];
+		char c = (char)(low >= 0 ? high << 4 | low : text[i]);
 		i += low >= 0 ? 2 : 0;
 		name[length++] = (char)tolower((unsigned char)c);
 	}

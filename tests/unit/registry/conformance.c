@@ -12,9 +12,6 @@
 
 #include <unistd.h>
 
-/* A busy machine may take its time for a large statement. */
-#define PATIENT_MS 60000
-
 static const struct registry_ops *driver;
 static const char *place;
 
@@ -23,6 +20,17 @@ void open_store(struct world *w)
 	struct err err = {"no text"};
 	if (registry_store_open(&w->settings, &w->store, &err) != 0)
 		fail_msg("%s", err.text);
+}
+
+struct registry_db *open_db(struct world *w, int64_t timeout_ms)
+{
+	struct registry_settings settings = w->settings;
+	struct registry_db *db = NULL;
+	struct err err = {"no text"};
+	settings.timeout_ms = timeout_ms;
+	if (driver->open(place, &settings, &db, &err) != 0)
+		fail_msg("%s", err.text);
+	return db;
 }
 
 int set_up(void **state)
@@ -250,7 +258,7 @@ static int run_all(void)
 	return conformance_batch() + conformance_news() + conformance_user() +
 		conformance_mailbox() + conformance_tidy() + conformance_nodes() +
 		conformance_clock() + conformance_listing() + conformance_tombstones() +
-		conformance_import() + conformance_malformed();
+		conformance_import() + conformance_malformed() + conformance_trouble();
 }
 
 int main(int argc, char **argv)

@@ -24,6 +24,8 @@
 #define TTL (30 * DAY)
 #define GRACE (7 * DAY)
 #define PER_USER 4
+/* A busy machine may take its time for a large statement. */
+#define PATIENT_MS 60000
 
 #define TOKEN_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define TOKEN_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -57,6 +59,8 @@ struct world {
 };
 
 void open_store(struct world *w);
+/* The same database by the driver alone, of the world's site; close it. */
+struct registry_db *open_db(struct world *w, int64_t timeout_ms);
 int set_up(void **state);
 int tear_down(void **state);
 void free_made(struct world *w);
@@ -105,5 +109,6 @@ int conformance_listing(void);
 int conformance_tombstones(void);
 int conformance_import(void);
 int conformance_malformed(void);
+int conformance_trouble(void);
 
 #endif
