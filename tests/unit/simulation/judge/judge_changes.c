@@ -3,6 +3,7 @@
  */
 #include "judge_inner.h"
 
+#include "../disk.h"
 #include "../life.h"
 #include "../virtual.h"
 #include "payload.h"
@@ -107,6 +108,19 @@ static bool has_owed(const struct model_registration *registration)
 	return false;
 }
 
+/*
+ * News from before the account was deleted.  If both were done in the registry and the queue did
+ * not have the news yet, it is found no more when it is done again: it is about what is gone.
+ */
+static void forgive_deleted(struct model_registration *registration)
+{
+	for (unsigned i = 0; i < registration->name_count; i++) {
+		struct model_name *name = &registration->names[i];
+		if (name->changed && !disk_has_news(&registration->key, name->hash))
+			forgive(registration, name, REASON_UNLISTED);
+	}
+}
+
 void judge_changes_died(bool is_crash)
 {
 	size_t position = 0;
@@ -115,6 +129,8 @@ void judge_changes_died(bool is_crash)
 		registration->has_waited = has_owed(registration);
 		for (unsigned i = 0; is_crash && i < registration->name_count; i++)
 			unsettle(&registration->names[i]);
+		if (is_crash && registration->suspended_ms)
+			forgive_deleted(registration);
 	}
 }
 
