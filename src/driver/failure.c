@@ -18,3 +18,9 @@ enum failure failure_of(int code)
 		return FAILURE_AWAY;
 	}
 }
+
+bool failure_is_open(int code)
+{
+	enum failure failure = failure_of(code);
+	return failure == FAILURE_AWAY || failure == FAILURE_UNKNOWN;
+}

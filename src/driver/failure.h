@@ -6,6 +6,8 @@
 #ifndef MAILPUSH_DRIVER_FAILURE_H
 #define MAILPUSH_DRIVER_FAILURE_H
 
+#include <stdbool.h>
+
 enum failure {
 	/* -EPROTO: the server answers with an error that the driver does not know.  Again after
 	   pauses, as if it were away; after some failures in a row as a bad job, as it may be of
@@ -25,5 +27,7 @@ enum failure {
 
 /* `code`: not 0. */
 enum failure failure_of(int code);
+/* Of a commit: may it have been one all the same?  The answer was lost, or is not understood. */
+bool failure_is_open(int code);
 
 #endif

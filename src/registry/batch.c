@@ -272,8 +272,7 @@ static int run(struct rules *rules, struct job_list *batch, int64_t now_ms, stru
 		failed = rules->db->ops->commit(rules->db, err);
 		if (!failed)
 			rules->times_right = true;
-		bool may_be_done =
-			failed && access == REGISTRY_WRITES && failure_of(failed) == FAILURE_AWAY;
+		bool may_be_done = failed && access == REGISTRY_WRITES && failure_is_open(failed);
 		for (size_t i = 0; i < count && may_be_done; i++) {
 			jobs[i]->may_be_done = true;
 			result_keep(jobs[i]);

@@ -145,7 +145,7 @@ class Node(Mariadb):
     def come_back(self, size=NODES):
         """After kill: with what the others did meanwhile.  If these lose each other on a busy machine, it
         gives up, and tries again."""
-        wait_until(lambda: self._joins_again(size), LIMIT_S, what="a cluster that takes the node back")
+        wait_until(lambda: self._joins_again(size), 4 * LIMIT_S, what="a cluster that takes the node back")
 
 
 class Galera:

@@ -248,6 +248,8 @@ static void an_errno_says_what_is_done_next(void **state)
 	assert_int_equal(failure_of(-EIO), FAILURE_AWAY);
 	assert_int_equal(failure_of(-ENOTCONN), FAILURE_AWAY);
 	assert_int_equal(failure_of(-EPROTO), FAILURE_UNKNOWN);
+	assert_true(failure_is_open(-EIO) && failure_is_open(-EPROTO));
+	assert_false(failure_is_open(-EAGAIN) || failure_is_open(-EILSEQ));
 }
 
 int main(void)

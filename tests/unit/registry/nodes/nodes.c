@@ -114,7 +114,7 @@ static int commit(struct registry_db *db, struct err *err)
 	int failed = driver->commit(db, err);
 	if (!failed && current)
 		current->committed = moment();
-	if (failed && current && current->writes && failure_of(failed) == FAILURE_AWAY) {
+	if (failed && current && current->writes && failure_is_open(failed)) {
 		if (current->doubt_count == DOUBTS_MAX)
 			abort();
 		current->doubts[current->doubt_count++] =
@@ -154,7 +154,7 @@ static void run(struct node *node, struct batch *batch)
 		int failed = registry_store_run_at(node->store, &batch->list, batch->now_ms, &err);
 		if (!failed)
 			break;
-		bool is_lost = failure_of(failed) == FAILURE_AWAY;
+		bool is_lost = failure_is_open(failed);
 		if ((failed != -EAGAIN && !is_lost) || failures > FAILURES_MAX) {
 			fprintf(stderr, "node %u: %s\n", node->number, err.text);
 			exit(1);

@@ -275,7 +275,7 @@ char *text_of_site(struct registry_db *db)
 	int failed;
 	while ((failed = read_site(db, &dump, &round, &err))) {
 		db->ops->rollback(db);
-		if (failure_of(failed) != FAILURE_AWAY || clock_monotonic_ms() > until_ms) {
+		if (!failure_is_open(failed) || clock_monotonic_ms() > until_ms) {
 			fprintf(stderr, "cannot read the site: %s\n", err.text);
 			exit(1);
 		}
