@@ -3,6 +3,7 @@
 import pytest
 
 from dovecot import MODULES
+from imap import ImapError
 from phone import Phone
 from waiting import wait_until
 
@@ -143,7 +144,12 @@ def test_a_name_that_mailpushd_does_not_take_is_neither_confirmed_nor_news(dovec
     name = odd(dovecot)
     with Phone(dovecot) as phone:
         audience.new()
-        phone.create(name)
+        try:
+            phone.create(name)
+        except ImapError as error:
+            if "forbidden character" in str(error):
+                pytest.skip("this Dovecot takes no such name either")
+            raise
         phone.append(name)
         phone.create("Short")
         phone.rename(name, "Taken")
