@@ -1,6 +1,6 @@
 #include "credential/jwt.h"
 
-#include "base/base64url.h"
+#include "base/urltext.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -44,19 +44,19 @@ int jwt_make(EVP_PKEY *key, const char *key_id, const char *team_id, int64_t iss
 	char *at = text;
 	int size = snprintf(part, sizeof(part), "{\"alg\":\"ES256\",\"kid\":\"%s\"}", key_id);
 	assert(size > 0 && (size_t)size < sizeof(part));
-	at += base64url_write((const uint8_t *)part, (size_t)size, at);
+	at += urltext_write_base64((const uint8_t *)part, (size_t)size, at);
 	*at++ = '.';
 	size = snprintf(part, sizeof(part), "{\"iss\":\"%s\",\"iat\":%lld}", team_id,
 		(long long)issued_unix_s);
 	assert(size > 0 && (size_t)size < sizeof(part));
-	at += base64url_write((const uint8_t *)part, (size_t)size, at);
+	at += urltext_write_base64((const uint8_t *)part, (size_t)size, at);
 	if (sign(key, text, (size_t)(at - text), signature) < 0) {
 		ERR_clear_error();
 		return err_set(err, -EINVAL,
 			"cannot sign a provider token; give the .p8 key downloaded from Apple");
 	}
 	*at++ = '.';
-	at += base64url_write(signature, sizeof(signature), at);
+	at += urltext_write_base64(signature, sizeof(signature), at);
 	memcpy(ret, text, (size_t)(at - text) + 1);
 	OPENSSL_cleanse(text, sizeof(text));
 	return 0;

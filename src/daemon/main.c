@@ -28,7 +28,7 @@
  *   clock           the two clocks
  *   random          random numbers that a seed repeats
  *   backoff         how long to wait before the next attempt
- *   base64url       bytes as text without escapes
+ *   urltext         bytes in a URL: base64url and percent-encoding
  *   log             the log, written by a thread of its own
  *   ratelimit       limits the lines that others can cause
  *   alarm           conditions that last until their cause is removed

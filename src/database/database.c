@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/urltext.h"
 #include "driver/ops.h"
 #include "sqlite/sqlite.h"
 #ifdef MAILPUSH_MARIADB
@@ -56,25 +57,16 @@ static bool has_ports_alone(const char *text, size_t size)
 	return true;
 }
 
-static int hex_digit(char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *at = c ? strchr(digits, tolower((unsigned char)c)) : NULL;
-	return at ? (int)(at - digits) : -1;
-}
-
-/* Small letters, with %XX decoded as libraries do it; what is no %XX stays. */
+/* In small letters; what is not percent-encoding as it is. */
 static char *parameter_name(const char *text, size_t size)
 {
 	char *name = mem_alloc_zero(size + 1, 1);
-	size_t length = 0;
-	for (size_t i = 0; i < size; i++) {
-		int high = text[i] == '%' && i + 2 < size ? hex_digit(text[i + 1]) : -1;
-		int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-		char c = (char)(low >= 0 ? high << 4 | low : text[i]);
-		i += low >= 0 ? 2 : 0;
-		name[length++] = (char)tolower((unsigned char)c);
+	if (urltext_decode(text, size, name) < 0) {
+		memcpy(name, text, size);
+		name[size] = '\0';
 	}
+	for (char *c = name; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
 	return name;
 }
 

@@ -1,6 +1,7 @@
 #include "event/mailbox.h"
 
 #include "base/mem.h"
+#include "base/urltext.h"
 #include "base/utf8.h"
 #include "event/utf7.h"
 
@@ -93,37 +94,11 @@ static bool find_path(const char *uri, size_t size, const char **ret, size_t *re
 	return end > path;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* `ret` has room for size + 1 bytes. */
-static bool percent_decode(const char *path, size_t size, char *ret)
+static bool decode_path(const char *path, size_t size, char *ret)
 {
-	size_t used = 0;
-	for (size_t i = 0; i < size; i++) {
-		char c = path[i];
-		if (c == '%') {
-			int high = i + 2 < size ? hex_digit(path[i + 1]) : -1;
-			int low = i + 2 < size ? hex_digit(path[i + 2]) : -1;
-			if (high < 0 || low < 0)
-				return false;
-			c = (char)(high << 4 | low);
-			i += 2;
-		}
-		if (c == '\0')
-			return false;
-		ret[used++] = c;
-	}
-	ret[used] = '\0';
-	return utf8_is_valid(ret, used);
+	ssize_t length = urltext_decode(path, size, ret);
+	return length >= 0 && utf8_is_valid(ret, (size_t)length);
 }
 
 /* An admin name taken apart; borrowed from it, not NUL-terminated. */
@@ -236,7 +211,7 @@ unsigned mailbox_from_uri(const struct mailbox_namespace *names, const char *uri
 	const char *path;
 	size_t path_size;
 	char *name = memory + uri_size + 1;
-	if (!find_path(uri, uri_size, &path, &path_size) || !percent_decode(path, path_size, name))
+	if (!find_path(uri, uri_size, &path, &path_size) || !decode_path(path, path_size, name))
 		return 0;
 	size_t size = strlen(name);
 

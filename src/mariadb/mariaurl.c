@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/urltext.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -20,35 +21,15 @@ static int refuse(const char *why, struct err *err)
 		"is not a url of a MariaDB database: %s; write " MARIAURL_EXAMPLE, why);
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* NULL: there is what no name may have. */
 static char *decode(const char *text, size_t size, size_t max)
 {
-	mem_auto char *plain = mem_alloc_zero(size + 1, 1);
-	size_t length = 0;
-	for (size_t i = 0; i < size; i++) {
-		char c = text[i];
-		if (c == '%') {
-			int high = i + 2 < size ? hex_digit(text[i + 1]) : -1;
-			int low = i + 2 < size ? hex_digit(text[i + 2]) : -1;
-			if (high < 0 || low < 0)
-				return NULL;
-			c = (char)(high << 4 | low);
-			i += 2;
-		}
-		if ((unsigned char)c < ' ' || c == 127)
+	mem_auto char *plain = mem_alloc(size + 1);
+	ssize_t length = urltext_decode(text, size, plain);
+	for (ssize_t i = 0; i < length; i++)
+		if ((unsigned char)plain[i] < ' ' || plain[i] == 127)
 			return NULL;
-		plain[length++] = c;
-	}
-	return length > 0 && length <= max ? mem_steal(plain) : NULL;
+	return length > 0 && (size_t)length <= max ? mem_steal(plain) : NULL;
 }
 
 static bool read_port(const char *text, size_t size, unsigned *ret)

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/urltext.h"
 #include "driver/ops.h"
 #include "driver/regular_file.h"
 
@@ -181,39 +182,6 @@ static int refuse(const char *why, const char *name, struct err *err)
 		why, name, *name ? "'" : "");
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* Small letters, digits and _, as all parameters of libpq; false: it has others. */
-static bool read_name(const char *text, size_t size, char *ret, size_t ret_size)
-{
-	size_t length = 0;
-	for (size_t i = 0; i < size; i++) {
-		char c = text[i];
-		if (c == '%') {
-			int high = i + 2 < size ? hex_digit(text[i + 1]) : -1;
-			int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-			if (low < 0)
-				return false;
-			c = (char)(high << 4 | low);
-			i += 2;
-		}
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_')
-			return false;
-		if (length + 1 == ret_size)
-			return false;
-		ret[length++] = c;
-	}
-	ret[length] = '\0';
-	return length > 0;
-}
-
 /* Says which parameter libpq does not know, as people misspell them: the name alone. */
 static int refuse_unread(const char *text, struct err *err)
 {
@@ -222,7 +190,8 @@ static int refuse_unread(const char *text, struct err *err)
 	for (const char *at = strchr(text, '?'); at && !*unknown; at = strchr(at, '&')) {
 		char name[sizeof(unknown)];
 		size_t size = strcspn(++at, "=&");
-		if (at[size] != '=' || !read_name(at, size, name, sizeof(name)))
+		if (at[size] != '=' || size >= sizeof(name) || urltext_decode(at, size, name) < 1 ||
+			name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")])
 			continue;
 		const PQconninfoOption *option = known;
 		while (option && option->keyword && strcmp(option->keyword, name) != 0)

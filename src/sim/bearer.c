@@ -1,7 +1,7 @@
 #include "sim/bearer.h"
 
-#include "base/base64url.h"
 #include "base/mem.h"
+#include "base/urltext.h"
 
 #include <jansson.h>
 #include <openssl/ec.h>
@@ -30,7 +30,7 @@ static int refuse_invalid(struct request *request)
 static json_t *decode_json(struct text text)
 {
 	uint8_t bytes[BEARER_TOKEN_MAX];
-	ssize_t size = base64url_read(text.bytes, text.size, bytes);
+	ssize_t size = urltext_read_base64(text.bytes, text.size, bytes);
 	return size < 0 ? NULL : json_loadb((const char *)bytes, (size_t)size, 0, NULL);
 }
 
@@ -63,7 +63,7 @@ static EVP_PKEY *read_key(const char *dir, const json_t *header)
 static bool verify(EVP_PKEY *key, struct text signed_, struct text signature)
 {
 	uint8_t raw[BEARER_TOKEN_MAX];
-	if (base64url_read(signature.bytes, signature.size, raw) != SIGNATURE_SIZE)
+	if (urltext_read_base64(signature.bytes, signature.size, raw) != SIGNATURE_SIZE)
 		return false;
 	ECDSA_SIG *numbers = ECDSA_SIG_new();
 	uint8_t *der = NULL;
