@@ -293,7 +293,6 @@ static void ask(struct client_command_context *cmd, const struct session *sessio
 	json_text_add(&request->json, "account_id", registration->account_id);
 	json_text_add(&request->json, "device_token", registration->device_token);
 	json_text_add(&request->json, "subtopic", registration->subtopic);
-	json_text_add_number(&request->json, "asks_own", 1);
 	json_text_open_list(&request->json, "mailboxes");
 	look_at_mailboxes(cmd, registration, request);
 	json_text_close_list(&request->json);

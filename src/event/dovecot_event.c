@@ -317,8 +317,7 @@ static int read_registration(struct reading *reading, const json_t *list, const 
 	if ((r = read_topic(reading, &found)) < 0)
 		return r;
 	registration->topic = strcpy(topic, found);
-	if (json_integer_value(json_object_get(reading->root, "asks_own")) == 1)
-		registration->topic_own = strcat(strcpy(topic + strlen(topic) + 1, topic), OWN);
+	registration->topic_own = strcat(strcpy(topic + strlen(topic) + 1, topic), OWN);
 	registration->user = reading->event->user;
 
 	struct field token, id, subtopic;

@@ -70,7 +70,7 @@ struct event_registration {
 	size_t left_out; /* names beyond these bounds, odd ones, or of others that do not count */
 	/* The answer for the phone; NULL: Cyrus has its own. */
 	const char *topic;
-	/* Dovecot: the answer if mailboxes of others do not count; NULL: it is not asked for. */
+	/* Dovecot: the answer if mailboxes of others do not count; NULL: it is the same. */
 	const char *topic_own;
 	bool is_own_alone;
 };

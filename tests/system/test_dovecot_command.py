@@ -78,7 +78,7 @@ def test_the_answer_is_that_of_cyrus(wire, audience):
         COMPLETED]
     [event] = audience.all("Register")
     mailboxes = event.pop("mailboxes")
-    assert event == {"source": "dovecot", "event": "Register", "user": "alice", "version": 2, "asks_own": 1,
+    assert event == {"source": "dovecot", "event": "Register", "user": "alice", "version": 2,
                      "account_id": ID, "device_token": TOKEN, "subtopic": SUBTOPIC}
     assert [(m["name"], m["owner"], m["folder"]) for m in mailboxes] == \
         [("INBOX", "alice", ""), ("Notes", "alice", "Notes")]

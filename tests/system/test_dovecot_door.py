@@ -12,7 +12,7 @@ import notify
 from apnssim import TOPIC
 from control import ctl_fine, ctl_json, get, tcp
 from doctor import examine
-from dovecot_client import (FINE, TOLD, DovecotSite, as_user, ask, guid, mail, mailbox, registration,
+from dovecot_client import (FINE, TOLD, TOLD_OWN, DovecotSite, as_user, ask, guid, mail, mailbox, registration,
                             rename, request, topic)
 from mailsite import BarePhone, locked, new_user
 from ports import free_port
@@ -105,10 +105,9 @@ def test_who_may_not_read_a_mailbox_any_more_gets_no_push(site):
 def test_shared_mailboxes_may_be_switched_off(door_site_for):
     site = door_site_for(shared_mailboxes="no")
     phone = BarePhone(new_user())
-    site.register(phone, "INBOX", mailbox(phone.user, "Team", owner=new_user(), folder="Team"))
+    site.register(phone, "INBOX", mailbox(phone.user, "Team", owner=new_user(), folder="Team"),
+                  told=TOLD_OWN)
     site.wait_subscribed(phone, "INBOX")
-    asking = registration(phone.user, phone.token, phone.account_id, asks_own=1)
-    assert site.ask(asking) == b'OK "%s own"\r\n' % TOPIC.encode()
 
 
 def test_a_folder_is_renamed_with_what_is_below_it_and_deleted(site):
@@ -243,7 +242,8 @@ def test_a_user_of_the_system_speaks_for_nobody_else(door_site_for):
 def test_mailboxes_of_others_are_left_out_of_a_users_own_registration(door_site_for):
     site = door_site_for(dovecot_system_users="yes")
     phone = BarePhone(MALLORY)
-    site.register(phone, "INBOX", mailbox(MALLORY, "Theirs", owner=ALICE, folder=""), user=MALLORY)
+    site.register(phone, "INBOX", mailbox(MALLORY, "Theirs", owner=ALICE, folder=""), user=MALLORY,
+                  told=TOLD_OWN)
     site.wait_subscribed(phone, "INBOX")
 
 
@@ -387,7 +387,7 @@ def test_what_was_parked_keeps_its_meaning_over_a_crash(door_site_for):
     with locked(site.mailpushd.dir / "registry.sqlite"):
         site.register(phone, mailbox(phone.user, "INBOX.Notes", folder="Notes"))
         site.register(own, "INBOX", mailbox(ALICE, "Theirs", owner=phone.user, folder=""),
-                      user=ALICE)
+                      user=ALICE, told=TOLD_OWN)
         site.deliver(phone.user, "Notes")
         site.mailpushd.kill9()
     site.mailpushd.start()

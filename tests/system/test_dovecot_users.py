@@ -3,7 +3,7 @@
 import pytest
 
 from dovecot import IS_ROOT, uid_of
-from dovecot_client import FINE, TOLD, ask, mail, mailbox, registration, rename, request, topic
+from dovecot_client import FINE, TOLD, TOLD_OWN, ask, mail, mailbox, registration, rename, request, topic
 from imap import ImapError
 from mailsite import BarePhone
 from phone import new_token
@@ -107,7 +107,7 @@ def test_a_user_with_a_shell_may_do_so_for_himself(site):
     phone = BarePhone(BORIS)
     assert ask_as(site, BORIS, topic(BORIS)) == TOLD
     theirs = mailbox(BORIS, "Theirs", owner=ANNA, folder="Notes")
-    assert ask_as(site, BORIS, registration_of(phone, "INBOX", theirs)) == TOLD
+    assert ask_as(site, BORIS, registration_of(phone, "INBOX", theirs)) == TOLD_OWN
     site.told(phone, "INBOX")
     assert site.subscriptions(phone) == ["INBOX"]
     assert ask_as(site, BORIS, mail(BORIS)) == FINE
