@@ -12,6 +12,8 @@
 #define ANSWER_S 5L
 #define ANSWER_MAX (64 * 1024)
 #define TLS_WHY_SIZE 128
+#define IMAP_PORT 143
+#define IMAPS_PORT 993
 
 enum tls { AT_ONCE, BY_STARTTLS };
 
@@ -23,9 +25,9 @@ static unsigned port_of(const char *name)
 		return number;
 	/* A small system may have no list of services. */
 	if (!strcmp(name, "imap"))
-		return 143;
+		return IMAP_PORT;
 	if (!strcmp(name, "imaps"))
-		return 993;
+		return IMAPS_PORT;
 	const struct servent *service = getservbyname(name, "tcp");
 	return service ? ntohs((uint16_t)service->s_port) : 0;
 }
@@ -36,7 +38,7 @@ static bool is_tls(const struct cyrusconf_service *service)
 	return strstr(service->cmd, " -s") != NULL;
 }
 
-bool doctor_imap_url(const struct cyrusconf_service *service, char ret[DOCTOR_IMAP_URL_SIZE])
+bool doctor_imap_place(const struct cyrusconf_service *service, struct doctor_imap_place *ret)
 {
 	const char *listen = service->listen;
 	const char *colon = strrchr(listen, ':');
@@ -46,8 +48,12 @@ bool doctor_imap_url(const struct cyrusconf_service *service, char ret[DOCTOR_IM
 		!strncmp(listen, "[::]:", 5);
 	if (*listen == '/' || !port || size > 255)
 		return false;
-	snprintf(ret, DOCTOR_IMAP_URL_SIZE, "%s://%.*s:%u/", is_tls(service) ? "imaps" : "imap",
+	snprintf(ret->url, sizeof(ret->url), "%s://%.*s:%u/", is_tls(service) ? "imaps" : "imap",
 		is_any ? 9 : size, is_any ? "localhost" : listen, port);
+	ret->port = port;
+	ret->is_local = !is_any &&
+		(!strncmp(listen, "127.", 4) || !strncmp(listen, "[::1]:", 6) ||
+			!strncmp(listen, "localhost:", 10));
 	return true;
 }
 
@@ -96,18 +102,18 @@ static const char *try_tls(const char *url, enum tls tls)
 
 bool doctor_imap_examine(struct report *findings, const struct cyrusconf *services)
 {
-	char url[DOCTOR_IMAP_URL_SIZE];
 	for (unsigned i = 0; i < services->count; i++) {
 		const struct cyrusconf_service *service = &services->services[i];
-		if (!cyrusconf_runs(service, "imapd") || !doctor_imap_url(service, url))
+		struct doctor_imap_place place;
+		if (!cyrusconf_runs(service, "imapd") || !doctor_imap_place(service, &place))
 			continue;
 		struct greeting greeting;
 		buf_auto struct buf said;
 		buf_init(&said);
-		CURLcode code = listen_to(url, CURLUSESSL_NONE, &said);
+		CURLcode code = listen_to(place.url, CURLUSESSL_NONE, &said);
 		if (!said.used) {
 			report_add(findings, REPORT_FAIL, "imap", "Cyrus does not answer at %s: %s",
-				url, curl_easy_strerror(code));
+				place.url, curl_easy_strerror(code));
 			report_run(findings, "systemctl start cyrus-imapd");
 			return false;
 		}
@@ -124,26 +130,38 @@ bool doctor_imap_examine(struct report *findings, const struct cyrusconf *servic
 struct way {
 	bool is_there;	/* cyrus.conf has such a service */
 	bool is_usable; /* TLS was spoken there */
-	char url[DOCTOR_IMAP_URL_SIZE];
+	bool is_found;	/* see is_found() */
+	struct doctor_imap_place place;
 	char why[TLS_WHY_SIZE]; /* it is not usable */
 };
 
-/* The first that can be used, or else the last. */
+/* Is this where a phone comes to by itself, or where something in front of Cyrus may lead it? */
+static bool is_found(const struct doctor_imap_place *place, enum tls tls)
+{
+	return place->port == (tls == AT_ONCE ? IMAPS_PORT : IMAP_PORT) || place->is_local;
+}
+
+/* The first that phones find, or else the first that can be used, or else the last. */
 static void try_services(const struct cyrusconf *services, enum tls tls, struct way *ret)
 {
 	*ret = (struct way){0};
-	for (unsigned i = 0; i < services->count && !ret->is_usable; i++) {
+	for (unsigned i = 0; i < services->count; i++) {
 		const struct cyrusconf_service *service = &services->services[i];
-		char url[DOCTOR_IMAP_URL_SIZE];
+		struct way way = {.is_there = true};
 		bool is_wanted = is_tls(service) == (tls == AT_ONCE);
 		if (!cyrusconf_runs(service, "imapd") || !is_wanted ||
-			!doctor_imap_url(service, url))
+			!doctor_imap_place(service, &way.place))
 			continue;
-		ret->is_there = true;
-		snprintf(ret->url, sizeof(ret->url), "%s", url);
-		const char *why = try_tls(url, tls);
-		ret->is_usable = !why;
-		snprintf(ret->why, sizeof(ret->why), "%s", why ? why : "");
+		way.is_found = is_found(&way.place, tls);
+		if (ret->is_usable && !way.is_found)
+			continue;
+		const char *why = try_tls(way.place.url, tls);
+		way.is_usable = !why;
+		snprintf(way.why, sizeof(way.why), "%s", why ? why : "");
+		if (way.is_usable || !ret->is_usable)
+			*ret = way;
+		if (ret->is_usable && ret->is_found)
+			return;
 	}
 }
 
@@ -166,9 +184,19 @@ void doctor_imap_examine_tls(struct report *report, const struct doctor_cyrus *c
 	struct way at_once;
 	struct way upgraded;
 	try_services(cyrus->services, AT_ONCE, &at_once);
+	if (at_once.is_usable && at_once.is_found) {
+		report_add(report, REPORT_OK, "tls", "phones can connect with TLS at %s%s",
+			at_once.place.url,
+			at_once.place.is_local ? ", through what stands in front of Cyrus" : "");
+		return;
+	}
 	if (at_once.is_usable) {
-		report_add(
-			report, REPORT_OK, "tls", "phones can connect with TLS at %s", at_once.url);
+		report_add(report, REPORT_WARN, "tls",
+			"phones can connect with TLS at %s, but not at port 993 (imaps), which "
+			"they "
+			"use unless their account says otherwise",
+			at_once.place.url);
+		put_service(report, cyrus);
 		return;
 	}
 	try_services(cyrus->services, BY_STARTTLS, &upgraded);
@@ -176,7 +204,7 @@ void doctor_imap_examine_tls(struct report *report, const struct doctor_cyrus *c
 	mem_auto char *rest = upgraded.is_usable
 		? mem_printf("phones can use TLS only by STARTTLS at %s, if their account is "
 			     "configured for it",
-			  upgraded.url)
+			  upgraded.place.url)
 		: mem_dup("STARTTLS is not offered either (from 3.10 on it needs allowstarttls in "
 			  "imapd.conf), so no phone can connect with TLS, unless a proxy is in "
 			  "front of Cyrus");
@@ -184,7 +212,7 @@ void doctor_imap_examine_tls(struct report *report, const struct doctor_cyrus *c
 		report_add(report, level, "tls",
 			"Cyrus does not speak TLS at %s: %s; check tls_server_cert and "
 			"tls_server_key in imapd.conf, and whether Cyrus was restarted; %s",
-			at_once.url, at_once.why, rest);
+			at_once.place.url, at_once.why, rest);
 		report_run(report, "systemctl restart cyrus-imapd");
 	} else {
 		report_add(report, level, "tls",

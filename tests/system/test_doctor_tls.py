@@ -33,7 +33,18 @@ def test_the_port_for_tls_is_what_phones_want(ward):
     site = ward()
     finding = site.finding()
     assert finding["level"] == "ok"
-    assert f"imaps://127.0.0.1:{site.cyrus.imaps_port}/" in finding["why"]
+    assert f"imaps://127.0.0.1:{site.cyrus.imaps_port}/, through what stands in front" in finding["why"]
+
+
+def test_another_port_for_tls_helps_only_those_who_set_it(ward):
+    site = ward()
+    path = site.cyrus.dir / "cyrus.conf"
+    path.write_text(path.read_text().replace(f'"127.0.0.1:{site.cyrus.imaps_port}"',
+                                             f'"{site.cyrus.imaps_port}"'))
+    finding = site.finding()
+    assert finding["level"] == "warn" and "but not at port 993" in finding["why"]
+    assert f"imaps://localhost:{site.cyrus.imaps_port}/" in finding["why"]
+    assert 'listen="imaps"' in finding["line"]
 
 
 def test_starttls_alone_is_odd(ward):

@@ -254,26 +254,33 @@ static void an_address_to_call_is_made_of_a_service(void **state)
 		const char *cmd;
 		const char *listen;
 		const char *url; /* NULL: none */
+		unsigned port;
+		bool is_local;
 	} rows[] = {
-		{"imapd", "127.0.0.1:11143", "imap://127.0.0.1:11143/"},
-		{"imapd -s", "[::1]:993", "imaps://[::1]:993/"},
-		{"imapd", "imap", "imap://localhost:143/"},
-		{"imapd -U 30 -s", "mail.example.com:imaps", "imaps://mail.example.com:993/"},
-		{"imapd", "1143", "imap://localhost:1143/"},
-		{"imapd", "*:1143", "imap://localhost:1143/"},
-		{"imapd", "0.0.0.0:1143", "imap://localhost:1143/"},
-		{"imapd", "[::]:1143", "imap://localhost:1143/"},
-		{"imapd", "/run/imap", NULL},
-		{"imapd", "host:no-such-service", NULL},
-		{"imapd", "", NULL},
+		{"imapd", "127.0.0.1:11143", "imap://127.0.0.1:11143/", 11143, true},
+		{"imapd -s", "[::1]:993", "imaps://[::1]:993/", 993, true},
+		{"imapd -s", "localhost:imaps", "imaps://localhost:993/", 993, true},
+		{"imapd", "imap", "imap://localhost:143/", 143, false},
+		{"imapd -U 30 -s", "mail.example.com:imaps", "imaps://mail.example.com:993/", 993,
+			false},
+		{"imapd", "1143", "imap://localhost:1143/", 1143, false},
+		{"imapd", "*:1143", "imap://localhost:1143/", 1143, false},
+		{"imapd", "0.0.0.0:1143", "imap://localhost:1143/", 1143, false},
+		{"imapd", "[::]:1143", "imap://localhost:1143/", 1143, false},
+		{"imapd", "/run/imap", NULL, 0, false},
+		{"imapd", "host:no-such-service", NULL, 0, false},
+		{"imapd", "", NULL, 0, false},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct cyrusconf_service service = {
 			.cmd = (char *)rows[i].cmd, .listen = (char *)rows[i].listen};
-		char url[DOCTOR_IMAP_URL_SIZE];
-		assert_int_equal(doctor_imap_url(&service, url), rows[i].url != NULL);
-		if (rows[i].url)
-			assert_string_equal(url, rows[i].url);
+		struct doctor_imap_place place;
+		assert_int_equal(doctor_imap_place(&service, &place), rows[i].url != NULL);
+		if (!rows[i].url)
+			continue;
+		assert_string_equal(place.url, rows[i].url);
+		assert_int_equal(place.port, rows[i].port);
+		assert_int_equal(place.is_local, rows[i].is_local);
 	}
 }
 
