@@ -22,7 +22,7 @@ from cyrus import SERVERNAME, Cyrus
 from doveaudience import Audience
 from dovecot import MAIL_USER, Dovecot, knowing_users
 from mailpushd import Mailpushd, binary
-from mailsite import DELAYS, BareSite, DovecotMailSite, MailSite
+from mailsite import DELAYS, BareSite, MailSite
 from referee import Referee
 
 LIMIT_S = 240
@@ -323,7 +323,7 @@ def dovecot_site_for(mailpushd, private_dovecot, sim, imapd_conf):
         daemon.dir.chmod(0o755)
         dovecot = private_dovecot(socket=daemon.dir / "dovecot", spool=daemon.spool,
                                   system_users=system_users, **options)
-        sites.append(DovecotMailSite(dovecot, daemon, sim))
+        sites.append(MailSite(dovecot, daemon, sim))
         return sites[-1]
     yield make
     for site in sites:

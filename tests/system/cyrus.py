@@ -31,6 +31,7 @@ import threading
 import lmtp
 import managesieve
 import notifier
+import pidspace
 from imap import Imap, encode_name
 from ports import free_ports
 from waiting import TIMEOUT, Lines, wait_until
@@ -126,6 +127,7 @@ class Cyrus:
         self.separator = "/" if unixhierarchysep else "."
         self.virtdomains = virtdomains
         self.transport = transport
+        self.keeper = "mailpush-notify" if transport == "notifyd" else None
         (self.imap_port, self.imaps_port, self.lmtp_port, self.sieve_port,
          self.http_port) = free_ports(5)
         self._filtered = set()
@@ -284,6 +286,10 @@ class Cyrus:
         lines = [f"{line}{'' if line.endswith(':') else ','}{user}"
                  if line.startswith(f"{group}:") else line for line in lines]
         path.write_text("\n".join(lines) + "\n")      # in place: it is mounted
+
+    def processes(self, name):
+        """The pids of its processes of this name that have not ended."""
+        return pidspace.processes(self._init_pid, name)
 
     @property
     def notifyd(self):

@@ -25,6 +25,7 @@ import subprocess
 import tempfile
 
 import lmtp
+import pidspace
 from cyrus import UNSHARE, is_open, make_certificate
 from imap import Imap, encode_name
 from ports import free_ports
@@ -188,6 +189,7 @@ class Dovecot:
 
     password = PASSWORD
     user = MAIL_USER            # whom mailpushd sees as its peer
+    keeper = "keep"             # mailpush-dovecot-keep, as ps calls it
 
     def __init__(self, *, socket, spool=None, separator="/", prefix="", acl=True, virtual=False,
                  plugin=True, require_tls=False, system_users=(), capability=None,
@@ -275,16 +277,7 @@ class Dovecot:
 
     def processes(self, name):
         """The pids of its processes of this name that have not ended."""
-        space = os.readlink(f"/proc/{self._init_pid}/ns/pid")
-        found = []
-        for folder in pathlib.Path("/proc").glob("[0-9]*"):
-            try:
-                _, its_name, state = re.split(r" [(](.*)[)] ", (folder / "stat").read_text())
-                if its_name == name and state[0] != "Z" and os.readlink(folder / "ns/pid") == space:
-                    found.append(int(folder.name))
-            except OSError:
-                continue                # it has ended
-        return found
+        return pidspace.processes(self._init_pid, name)
 
     # ---- mail ----
 

@@ -46,6 +46,7 @@ def spoil(imapd_conf, site):
         since = len(site.mailpushd.log)
         site.mailpushd.reload()
         site.mailpushd.wait_log(f"alarm=reload state={state}", since=since)
+        site.mailpushd.wait_log("daemon: reloaded", since=since)    # the alarm's time is known by then
 
     def mend():
         imapd_conf.write_text(text)

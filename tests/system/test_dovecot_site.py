@@ -11,7 +11,7 @@ import notify
 from apnssim import TOPIC
 from control import ctl, ctl_fine, ctl_json, get
 from dovecot import MAIL_USER
-from mailsite import BarePhone, BareSite, DovecotMailSite, MailSite, new_user, rows
+from mailsite import BarePhone, BareSite, MailSite, new_user, rows
 from ports import free_port
 from test_reload import reload
 from waiting import wait_until
@@ -33,7 +33,7 @@ def both_for(cyrus_for, private_dovecot, mailpushd, sim):
         daemon.wait_spool()
         daemon.dir.chmod(0o755)
         dovecot = private_dovecot(socket=daemon.dir / "dovecot", spool=daemon.spool)
-        sides.extend((MailSite(cyrus, daemon, sim), DovecotMailSite(dovecot, daemon, sim)))
+        sides.extend((MailSite(cyrus, daemon, sim), MailSite(dovecot, daemon, sim)))
         return sides
     yield make
     for side in sides:

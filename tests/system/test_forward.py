@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import pathlib
 import signal
 import socket
 
@@ -112,15 +111,6 @@ def test_it_does_so_through_a_second_daemon_as_well(notifying_site_for, mailpush
     MailSite(server, second, site.sim).told_inbox(phone)
 
 
-def processes(cyrus, name):
-    """Those of this instance that run a program of Cyrus'."""
-    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            words = path.read_bytes().decode(errors="replace").split("\0")
-            if words[0] == f"{cyrus.dir}/programs/usr/lib/cyrus/bin/{name}":
-                yield int(path.parent.name)
-
-
 @pytest.fixture
 def stopped_notifyd():
     """stopped_notifyd(cyrus): notifyd hangs until the test ends, or resume() is called."""
@@ -132,7 +122,7 @@ def stopped_notifyd():
         stopped.clear()
 
     def stop(cyrus):
-        stopped.extend(processes(cyrus, "notifyd"))
+        stopped.extend(cyrus.processes("notifyd"))
         assert stopped
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)

@@ -459,7 +459,7 @@ def test_nothing_of_a_removed_user_stays_on_disk(bare_site):
     def files_with(token):
         return {path.name for path in site.mailpushd.dir.glob("*.sqlite*") if token.encode() in path.read_bytes()}
 
-    assert "registry.sqlite-wal" in files_with(phone.token)
+    assert files_with(phone.token)
     assert ctl_fine(site.mailpushd, "user", "remove", phone.user, "--yes").endswith("removed: 1\n")
     assert files_with(phone.token) == set()
     assert files_with(other.token)

@@ -75,7 +75,7 @@ def test_what_is_not_new_mail_is_deferred(xaps_for, port, events):
     with contextlib.closing(Plugin(port)) as plugin:
         plugin.register(phone)
         assert plugin.notify(phone.user, *events) == 200
-        waiting, = ctl_json(site.mailpushd, "queue")
+        waiting, = wait_until(lambda: ctl_json(site.mailpushd, "queue"), what="a push that waits")
         assert (waiting["user"], waiting["urgent"]) == (phone.user, False), waiting
         assert plugin.notify(phone.user, *events, "MessageNew") == 200
     site.told_inbox(phone)
