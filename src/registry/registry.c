@@ -94,11 +94,11 @@ static bool is_too_large(const struct job_list *batch, int failed, unsigned fail
 	return failed == -ETIMEDOUT && failures >= TOO_LARGE_FAILURES && batch->count > 1;
 }
 
-/* It may be one job's: the rest is to go on. */
-static bool is_unknown_for_long(const struct job_list *batch, int failed, unsigned failures)
+/* It may be one job's: the rest is to go on.  `unknown`: such failures in a row. */
+static bool is_unknown_for_long(const struct job_list *batch, unsigned unknown)
 {
 	unsigned enough = batch->count > 1 ? UNKNOWN_FAILURES : UNKNOWN_FAILURES_ALONE;
-	return failure_of(failed) == FAILURE_UNKNOWN && failures >= enough && batch->first;
+	return unknown >= enough && batch->first;
 }
 
 /*
@@ -108,9 +108,11 @@ static bool is_unknown_for_long(const struct job_list *batch, int failed, unsign
 static int do_batch(struct registry *registry, struct job_list *batch, struct err *err)
 {
 	int64_t since_ms = clock_monotonic_ms();
+	unsigned unknown = 0;
 	int failed;
 	for (unsigned failures = 1; (failed = attempt(registry, batch, err)); failures++) {
 		enum failure failure = failure_of(failed);
+		unknown = failure == FAILURE_UNKNOWN ? unknown + 1 : 0;
 		int64_t rest_ms = pause_ms(registry, failure, failures);
 		if (failure == FAILURE_AWAY || failure == FAILURE_FATAL ||
 			failure == FAILURE_UNKNOWN)
@@ -124,8 +126,7 @@ static int do_batch(struct registry *registry, struct job_list *batch, struct er
 			worker_report(registry->worker, err->text);
 		if (!worker_pause(registry->worker, rest_ms))
 			return -ECANCELED;
-		if (is_too_large(batch, failed, failures) ||
-			is_unknown_for_long(batch, failed, failures))
+		if (is_too_large(batch, failed, failures) || is_unknown_for_long(batch, unknown))
 			return failed;
 	}
 	worker_report(registry->worker, NULL);

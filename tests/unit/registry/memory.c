@@ -340,6 +340,8 @@ static int commit(struct registry_db *db, struct err *err)
 		return fail(err);
 	if (failure == MEMORY_CONFLICT)
 		return fail_with(-EAGAIN, err);
+	if (failure == MEMORY_CONFLICT_THEN_UNKNOWN)
+		return fail_with(failures_left == 1 ? -EPROTO : -EAGAIN, err);
 	for (size_t i = 0; i < site->undo_count; i++)
 		registration_free(site->undos[i].old);
 	site->undo_count = 0;

@@ -17,9 +17,10 @@ enum memory_failure {
 	MEMORY_WELL,
 	MEMORY_NO_BEGIN,
 	MEMORY_NO_COMMIT,
-	MEMORY_NO_ANSWER, /* the transaction is committed, and said to have failed */
-	MEMORY_CONFLICT,  /* it is not committed, as another was in the way */
-	MEMORY_NO_RIGHTS, /* nothing begins, until somebody mends it */
+	MEMORY_NO_ANSWER,	      /* the transaction is committed, and said to have failed */
+	MEMORY_CONFLICT,	      /* it is not committed, as another was in the way */
+	MEMORY_CONFLICT_THEN_UNKNOWN, /* with memory_fail_times: the last one nobody knows */
+	MEMORY_NO_RIGHTS,	      /* nothing begins, until somebody mends it */
 	MEMORY_SLOW, /* it has no time for more than MEMORY_SLOW_ROWS rows that are put at once */
 	MEMORY_TEXT_ONLY, /* what is not UTF-8 is refused: users that are put, mailboxes asked for
 			   */

@@ -214,6 +214,16 @@ static void a_job_that_fails_again_and_again_for_an_unknown_reason_is_set_aside_
 	assert_int_equal(w->refused, 1);
 }
 
+static void an_unknown_failure_after_others_is_the_first_of_its_kind(void **state)
+{
+	struct world *w = *state;
+	add(w, REGISTRY_REGISTER, "alice");
+	memory_fail_times(MEMORY_CONFLICT_THEN_UNKNOWN, 9);
+	run_all(w);
+	assert_int_equal(w->jobs[0].status, 0);
+	assert_int_equal(w->refused, 0);
+}
+
 static void jobs_that_are_all_refused_come_back_all(void **state)
 {
 	struct world *w = *state;
@@ -263,6 +273,7 @@ int main(void)
 		TEST(a_job_that_is_refused_is_set_aside_and_the_others_go_on_in_order),
 		TEST(a_job_that_fails_again_and_again_for_an_unknown_reason_is_set_aside_too),
 		cmocka_unit_test(an_errno_says_what_is_done_next),
+		TEST(an_unknown_failure_after_others_is_the_first_of_its_kind),
 		TEST(jobs_that_are_all_refused_come_back_all),
 		TEST(what_takes_too_long_is_done_in_smaller_parts),
 	};
