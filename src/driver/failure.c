@@ -19,6 +19,12 @@ enum failure failure_of(int code)
 	}
 }
 
+int failure_before_jobs(int code)
+{
+	enum failure failure = failure_of(code);
+	return failure == FAILURE_UNKNOWN || failure == FAILURE_BAD_JOB ? -EIO : code;
+}
+
 bool failure_is_open(int code)
 {
 	enum failure failure = failure_of(code);

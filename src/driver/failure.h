@@ -27,6 +27,9 @@ enum failure {
 
 /* `code`: not 0. */
 enum failure failure_of(int code);
+/* Instead of a code of FAILURE_UNKNOWN or FAILURE_BAD_JOB, if no job has had a part in it yet: as
+   if the database were away.  Other codes stay. */
+int failure_before_jobs(int code);
 /* Of a commit: may it have been one all the same?  The answer was lost, or is not understood. */
 bool failure_is_open(int code);
 

@@ -222,11 +222,10 @@ static int put_right(struct rules *rules, struct err *err)
 	return failed ? failed : load_suspended(rules, err);
 }
 
-static int attempt(struct rules *rules, struct registry_job **jobs, size_t count,
-	enum registry_access *ret_access, bool *ret_is_surprised, struct err *err)
+static int begin(struct rules *rules, struct registry_job *const *jobs, size_t count,
+	enum registry_access *ret_access, struct err *err)
 {
 	int failed = 0;
-	map_clear(rules->renewed);
 	if (rules->times_right && !rules->suspended_known)
 		failed = load_suspended_first(rules, err);
 	*ret_access = access_of(rules, jobs, count);
@@ -234,6 +233,14 @@ static int attempt(struct rules *rules, struct registry_job **jobs, size_t count
 		failed = rules->db->ops->begin(rules->db, *ret_access, err);
 	if (!failed && !rules->times_right)
 		failed = put_right(rules, err);
+	return failed ? failure_before_jobs(failed) : 0;
+}
+
+static int attempt(struct rules *rules, struct registry_job **jobs, size_t count,
+	enum registry_access *ret_access, bool *ret_is_surprised, struct err *err)
+{
+	map_clear(rules->renewed);
+	int failed = begin(rules, jobs, count, ret_access, err);
 	for (size_t done = 0; done < count && !failed;) {
 		size_t length;
 		failed =

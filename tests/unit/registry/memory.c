@@ -308,6 +308,8 @@ static int begin(struct registry_db *db, enum registry_access access, struct err
 	struct site *site = site_of(db);
 	if (failure == MEMORY_NO_BEGIN)
 		return fail(err);
+	if (failure == MEMORY_REFUSED_BEGIN)
+		return fail_with(-EILSEQ, err);
 	if (failure == MEMORY_NO_RIGHTS)
 		return fail_with(-EACCES, err);
 	if (site->open)

@@ -16,6 +16,7 @@ extern const struct registry_ops memory_ops;
 enum memory_failure {
 	MEMORY_WELL,
 	MEMORY_NO_BEGIN,
+	MEMORY_REFUSED_BEGIN, /* as if a job's value had been refused */
 	MEMORY_NO_COMMIT,
 	MEMORY_NO_ANSWER,	      /* the transaction is committed, and said to have failed */
 	MEMORY_CONFLICT,	      /* it is not committed, as another was in the way */

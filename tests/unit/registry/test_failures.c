@@ -224,6 +224,16 @@ static void an_unknown_failure_after_others_is_the_first_of_its_kind(void **stat
 	assert_int_equal(w->refused, 0);
 }
 
+static void what_fails_before_a_job_was_looked_at_is_no_fault_of_a_job(void **state)
+{
+	struct world *w = *state;
+	add(w, REGISTRY_REGISTER, "alice");
+	memory_fail_times(MEMORY_REFUSED_BEGIN, 1);
+	run_all(w);
+	assert_int_equal(w->jobs[0].status, 0);
+	assert_int_equal(w->refused, 0);
+}
+
 static void jobs_that_are_all_refused_come_back_all(void **state)
 {
 	struct world *w = *state;
@@ -258,6 +268,10 @@ static void an_errno_says_what_is_done_next(void **state)
 	assert_int_equal(failure_of(-EIO), FAILURE_AWAY);
 	assert_int_equal(failure_of(-ENOTCONN), FAILURE_AWAY);
 	assert_int_equal(failure_of(-EPROTO), FAILURE_UNKNOWN);
+	assert_int_equal(failure_of(failure_before_jobs(-EPROTO)), FAILURE_AWAY);
+	assert_int_equal(failure_of(failure_before_jobs(-EILSEQ)), FAILURE_AWAY);
+	assert_int_equal(failure_before_jobs(-EACCES), -EACCES);
+	assert_int_equal(failure_before_jobs(-EAGAIN), -EAGAIN);
 	assert_true(failure_is_open(-EIO) && failure_is_open(-EPROTO));
 	assert_false(failure_is_open(-EAGAIN) || failure_is_open(-EILSEQ));
 }
@@ -274,6 +288,7 @@ int main(void)
 		TEST(a_job_that_fails_again_and_again_for_an_unknown_reason_is_set_aside_too),
 		cmocka_unit_test(an_errno_says_what_is_done_next),
 		TEST(an_unknown_failure_after_others_is_the_first_of_its_kind),
+		TEST(what_fails_before_a_job_was_looked_at_is_no_fault_of_a_job),
 		TEST(jobs_that_are_all_refused_come_back_all),
 		TEST(what_takes_too_long_is_done_in_smaller_parts),
 	};
