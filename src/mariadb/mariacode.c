@@ -44,6 +44,9 @@ static const struct {
 	{1370, -EACCES},
 	{1524, -EACCES}, /* the way in which the user is known is missing */
 	{1698, -EACCES},
+	{1820, -EACCES}, /* the password has expired */
+	{1862, -EACCES},
+	{4151, -EACCES}, /* the account is locked */
 	{2058, -EACCES}, /* the same in the library */
 	{2059, -EACCES},
 	{2061, -EACCES},

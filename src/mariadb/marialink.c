@@ -397,10 +397,11 @@ static int connect_host(
 			    CLIENT_MULTI_STATEMENTS | CLIENT_FOUND_ROWS),
 		    mysql_real_connect_cont(&connected, link->conn, came)))
 		return fail_in_time(link, "to the attempt to connect", err);
-	if (connected)
-		return link->is_foreign ? 0 : begin_session(link, err);
-	failed = fail(link, err);
-	if (link->conn)
+	if (!connected)
+		failed = fail(link, err);
+	else if (!link->is_foreign)
+		failed = begin_session(link, err);
+	if (failed && link->conn)
 		leave(link);
 	return failed;
 }

@@ -111,6 +111,15 @@ def out_of_connections(server, daemon):
         other.communicate()
 
 
+@contextlib.contextmanager
+def password_expired(server, daemon):
+    """A connection is let in all the same, and then may do nothing else than change the password."""
+    server.sql(f"ALTER USER {mariadb.USER}@localhost PASSWORD EXPIRE")
+    server.end_connections()
+    yield
+    server.sql(f"ALTER USER {mariadb.USER}@localhost IDENTIFIED BY ''")
+
+
 NEW_PASSWORD = f"ALTER USER {mariadb.USER}@localhost IDENTIFIED BY '{{}}'"
 CASES = {
     "refused": Case(refused, "Can't connect", alone),
@@ -120,6 +129,7 @@ CASES = {
     "read-only": Case(read_only, "read.only", alone),
     "out of connections": Case(out_of_connections, "Too many connections", with_few_connections),
     "password changed": Case(password_changed(NEW_PASSWORD), "Access denied", with_a_password),
+    "password expired": Case(password_expired, "You must SET PASSWORD", alone),
     "disk full": Case(disk_full("data"), "is full|Disk got full", on_a_small_disk),
 }
 

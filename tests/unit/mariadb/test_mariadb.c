@@ -823,6 +823,22 @@ static void a_password_comes_from_a_file_and_stands_in_no_text(void **state)
 	unlink(path);
 }
 
+/* The server lets it in, but takes nothing else of a connection whose password had expired. */
+static void a_connection_whose_session_cannot_be_begun_is_not_kept(void **state)
+{
+	struct world *w = *state;
+	execute(w, "CREATE OR REPLACE USER expired@localhost PASSWORD EXPIRE");
+	execute(w, "GRANT ALL ON mailpush.* TO expired@localhost");
+	mem_auto char *at = mem_printf("//expired@/%s?socket=%s", url->database, url->socket);
+	struct registry_db *db = open_at(w, at, NULL);
+	assert_int_equal(ops->begin(db, REGISTRY_WRITES, &w->err), -EACCES);
+	assert_int_equal(ops->begin(db, REGISTRY_WRITES, &w->err), -EACCES);
+	execute(w, "ALTER USER expired@localhost IDENTIFIED BY ''");
+	begin(w, db);
+	commit_well(w, db);
+	ops->close(db);
+}
+
 static void a_pipe_in_the_place_of_a_file_is_refused_at_once(void **state)
 {
 	static const char *const names[] = {
@@ -1128,6 +1144,7 @@ int main(int argc, char **argv)
 		RULE(a_server_that_is_read_only_is_not_taken),
 		RULE(a_host_that_is_not_there_is_named),
 		RULE(a_password_comes_from_a_file_and_stands_in_no_text),
+		RULE(a_connection_whose_session_cannot_be_begun_is_not_kept),
 		RULE(a_pipe_in_the_place_of_a_file_is_refused_at_once),
 		RULE(what_is_more_than_the_server_takes_at_once_goes_in_parts),
 		RULE(a_flood_of_phones_that_go_leaves_so_many_tombstones_only),
