@@ -16,6 +16,7 @@ static const struct {
 	{"42P07", -EAGAIN},    /* a table */
 	{"57014", -ETIMEDOUT}, /* statement_timeout */
 	{"08", -ENOTCONN},     /* connection */
+	{"0A", -ENOTCONN},     /* it cannot do that: it is a standby now */
 	{"25006", -ENOTCONN},  /* read-only: it is not the writer any more */
 	{"25P0", -ENOTCONN},   /* the transaction was idle for too long, or is lost */
 	{"53", -ENOTCONN},     /* no room on the disk, no memory, no connection left */
@@ -26,7 +27,6 @@ static const struct {
 	{"42501", -EACCES},    /* rights are missing */
 	{"42", -ENOTSUP},      /* no such table or column */
 	{"3F", -ENOTSUP},      /* no such schema */
-	{"0A", -EILSEQ},       /* it cannot do that */
 	{"21", -EILSEQ},       /* one row is named twice */
 	{"22", -EILSEQ},       /* a value that it does not take */
 	{"23", -EILSEQ},       /* a value that breaks a rule of the schema */

@@ -159,6 +159,17 @@ def read_only(server, daemon):
 
 
 @contextlib.contextmanager
+def standby_behind_the_pooler(server, daemon):
+    """The pooler keeps the connection, whatever becomes of the server."""
+    server.stop()
+    (server.data / "standby.signal").touch()
+    server.own(server.data / "standby.signal")
+    server.start()
+    yield
+    server.sql("SELECT pg_promote()")
+
+
+@contextlib.contextmanager
 def failed_over(server, daemon):
     server.stop(signal.SIGQUIT)
     yield
@@ -183,6 +194,7 @@ CASES = {
     "hanging": Case(hanging, "no answer within", alone),
     "behind a pooler": Case(refused, "no answer within|server login has been failing", behind_a_pooler),
     "pooler refused": Case(pooler_refused, "No such file or directory|Connection refused", behind_a_pooler),
+    "standby behind a pooler": Case(standby_behind_the_pooler, "read-only|hot standby", behind_a_pooler),
     "black hole": Case(black_hole, "no answer within", behind_a_line),
     "crashed in a batch": Case(crashed_in_a_batch, "No such file or directory", alone),
     "out of connections": Case(out_of_connections, "remaining connection slots are reserved",
