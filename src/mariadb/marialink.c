@@ -246,7 +246,9 @@ static int fail(struct marialink *link, struct err *err)
 {
 	unsigned number = mysql_errno(link->conn);
 	int code = mariacode_of(number);
-	bool is_lost = code == -ENOTCONN || (number >= CR_MIN_ERROR && number <= CR_MAX_ERROR);
+	/* Rights on the database that are given later only a new connection has. */
+	bool is_lost = code == -ENOTCONN || code == -EACCES ||
+		(number >= CR_MIN_ERROR && number <= CR_MAX_ERROR);
 	char said[256];
 	snprintf(said, sizeof(said), "%.200s (%u)", mysql_error(link->conn), number);
 	if (is_lost)

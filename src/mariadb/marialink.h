@@ -14,9 +14,9 @@
  *
  * Each wait has a deadline, and so has marialink_connect as a whole, whatever number of hosts it
  * tries.  When it passes, when the connection is lost or the server says that it is about to go or
- * to be read-only, the connection is closed, and the next marialink_connect begins with the next
- * host.  The server gives up a statement by the deadline too (max_statement_time), a lock within
- * half of it, and a transaction in which nothing comes.
+ * to be read-only, or that rights are missing, the connection is closed, and the next
+ * marialink_connect begins with the next host.  The server gives up a statement by the deadline too
+ * (max_statement_time), a lock within half of it, and a transaction in which nothing comes.
  *
  * Errors are negative errno, by what is to be done about them:
  *   -EAGAIN     in conflict with another transaction: again at once

@@ -839,6 +839,21 @@ static void a_connection_whose_session_cannot_be_begun_is_not_kept(void **state)
 	ops->close(db);
 }
 
+/* A connection has the rights on its database that the user had when it was made. */
+static void rights_that_are_given_later_are_noticed(void **state)
+{
+	struct world *w = *state;
+	execute(w, "CREATE OR REPLACE USER poor@localhost");
+	execute(w, "GRANT SELECT ON mailpush.* TO poor@localhost");
+	mem_auto char *at = mem_printf("//poor@/%s?socket=%s", url->database, url->socket);
+	struct registry_db *db = open_at(w, at, NULL);
+	assert_int_equal(ops->begin(db, REGISTRY_WRITES, &w->err), -EACCES);
+	execute(w, "GRANT ALL ON mailpush.* TO poor@localhost");
+	begin(w, db);
+	commit_well(w, db);
+	ops->close(db);
+}
+
 static void a_pipe_in_the_place_of_a_file_is_refused_at_once(void **state)
 {
 	static const char *const names[] = {
@@ -1145,6 +1160,7 @@ int main(int argc, char **argv)
 		RULE(a_host_that_is_not_there_is_named),
 		RULE(a_password_comes_from_a_file_and_stands_in_no_text),
 		RULE(a_connection_whose_session_cannot_be_begun_is_not_kept),
+		RULE(rights_that_are_given_later_are_noticed),
 		RULE(a_pipe_in_the_place_of_a_file_is_refused_at_once),
 		RULE(what_is_more_than_the_server_takes_at_once_goes_in_parts),
 		RULE(a_flood_of_phones_that_go_leaves_so_many_tombstones_only),
