@@ -1,6 +1,7 @@
 #include "mariadb/mariacode.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 static const struct {
@@ -78,7 +79,9 @@ int mariacode_of(unsigned number)
 		if (numbers[i].number == number)
 			return numbers[i].code;
 	}
-	return number >= 2000 && number < 3000 ? -ENOTCONN : -EPROTO;
+	/* Of the library; of ProxySQL, which finds no server that it may ask. */
+	bool is_of_way = (number >= 2000 && number < 3000) || (number >= 9000 && number < 10000);
+	return is_of_way ? -ENOTCONN : -EPROTO;
 }
 
 const char *mariacode_remedy(int code)

@@ -774,6 +774,25 @@ static void a_server_that_is_read_only_is_not_taken(void **state)
 	assert_int_equal(count(w), 1);
 }
 
+/* ProxySQL says so over a connection that stays, while it finds no writer. */
+static void a_proxy_without_a_server_is_away(void **state)
+{
+	struct world *w = *state;
+	put_well(w, "alice");
+	execute(w,
+		"CREATE TRIGGER proxy BEFORE INSERT ON mailpush_registration FOR EACH ROW"
+		" SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 9001,"
+		" MESSAGE_TEXT = 'Max connect timeout reached while reaching hostgroup 0'");
+	begin(w, w->one);
+	int failed = put(w, w->one, "bob", NOW);
+	if (!failed)
+		failed = ops->commit(w->one, &w->err);
+	ops->rollback(w->one);
+	execute(w, "DROP TRIGGER proxy");
+	assert_int_equal(failed, -ENOTCONN);
+	put_well(w, "bob");
+}
+
 static void a_host_that_is_not_there_is_named(void **state)
 {
 	struct world *w = *state;
@@ -1157,6 +1176,7 @@ int main(int argc, char **argv)
 		RULE(a_row_for_no_question_is_left_out),
 		RULE(a_commit_whose_answer_is_lost_is_done_again_in_peace),
 		RULE(a_server_that_is_read_only_is_not_taken),
+		RULE(a_proxy_without_a_server_is_away),
 		RULE(a_host_that_is_not_there_is_named),
 		RULE(a_password_comes_from_a_file_and_stands_in_no_text),
 		RULE(a_connection_whose_session_cannot_be_begun_is_not_kept),
