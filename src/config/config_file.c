@@ -317,17 +317,18 @@ static bool is_out_of_reach(const struct key *key, const char *value)
  */
 static int fail_value(cfg_t *cfg, const struct key *key, const char *value, const char *why)
 {
+	bool is_registry = key->take == config_take_registry;
 	const char *at = strrchr(value, '@');
 	const char *scheme = strchr(value, ':');
-	const char *parameters = strchr(value, '?');
-	bool is_url = key->take == config_take_registry && scheme;
+	/* However they are written: there are databases with "host=host password=password". */
+	const char *parameters = strpbrk(value, is_registry ? "?;&=" : "?");
 	const char *begins = value;
 	const char *ends = value + strlen(value);
 	if (parameters)
 		ends = scheme && scheme < parameters ? scheme + 1 : parameters;
 	else if (at && scheme && scheme < at)
 		begins = at;
-	else if (is_url && strchr(scheme + 1, ':'))
+	else if (is_registry && scheme && strchr(scheme + 1, ':'))
 		ends = scheme + 1;
 	int length = ends - begins < 100 ? (int)(ends - begins) : 100;
 	return fail(cfg->line, "%s: '%s%.*s%s' %s", key->name, begins > value ? "..." : "", length,

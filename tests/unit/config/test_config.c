@@ -309,6 +309,12 @@ static void errors_name_line_key_value_and_remedy(void **state)
 			":1: registry: 'mariadb:...' has a password", "registry_password_file"},
 		{"registry = \"mariadb://me@db/mail?passwd=se@cret\"\n",
 			":1: registry: 'mariadb:...' has a password", "registry_password_file"},
+		{"registry = \"postgresql://me@db/mail;password=secret\"\n",
+			":1: registry: 'postgresql:...' has a password", "registry_password_file"},
+		{"registry = \"host=db password=secret\"\n",
+			":1: registry: 'host...' is not a database", "sqlite"},
+		{"registry = \"postgresql:host=db password=secret\"\n",
+			":1: registry: 'postgresql:...' is not", "write"},
 #ifdef MAILPUSH_POSTGRESQL
 		{"registry = \"postgresql://me:secret/mail\"\n", ":1: registry: 'postgresql:...' ",
 			"port is a number"},
