@@ -96,7 +96,7 @@ static int count_own(const char *spool, struct err *err)
 	for (struct dirent *file; (file = readdir(folder));) {
 		struct stat status;
 		if (!fstatat(dirfd(folder), file->d_name, &status, AT_SYMLINK_NOFOLLOW))
-			count += status.st_uid == getuid();
+			count += status.st_uid == geteuid();
 	}
 	closedir(folder);
 	return count;
@@ -148,6 +148,6 @@ int main(int argc, char **argv)
 	if (!keep(&err))
 		return 0;
 	openlog("mailpush-dovecot-keep", LOG_PID, LOG_MAIL);
-	syslog(LOG_ERR, "uid %ld: %s; news is lost", (long)getuid(), err.text);
+	syslog(LOG_ERR, "uid %ld: %s; news is lost", (long)geteuid(), err.text);
 	return 1;
 }

@@ -213,6 +213,21 @@ def test_what_a_system_user_cannot_write_is_kept_in_his_name(dovecot_of_users, a
 
 
 @root_only
+def test_of_what_lmtp_has_kept_a_user_has_a_thousand_files_at_most(dovecot_of_users, audience):
+    """As its own uid it is root's, whoever the mail is for."""
+    audience.leave()
+    for number in range(1001):
+        path = dovecot_of_users.spool / f".tmp-{number}"
+        path.touch()
+        os.chown(path, SYSTEM_UID, -1)
+    for user in ("anna", "boris"):
+        dovecot_of_users.deliver(user)
+    wait_until(audience.kept, what="what is kept for another user")
+    wait_until(lambda: not dovecot_of_users.processes("keep"), what="the end of the program")
+    assert {event["user"] for _, event in audience.kept()} == {"boris"}
+
+
+@root_only
 def test_a_program_that_does_not_go_into_the_background_is_not_waited_for(dovecot_of_users, audience):
     dovecot = dovecot_of_users
     program, proceed, began = dovecot.dir / "keep", dovecot.dir / "proceed", dovecot.dir / "began"
