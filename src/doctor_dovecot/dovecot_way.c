@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #define OF_NOBODY 65534
+#define KEEP_SPOOL "/var/spool/mailpush" /* see mailpush-dovecot-keep(8) */
 #define RELOAD "systemctl reload mailpush"
 #define RESTART "systemctl restart mailpush"
 
@@ -153,10 +154,19 @@ static char *group_name(gid_t gid)
 	return group ? mem_dup(group->gr_name) : mem_printf("%u", (unsigned)gid);
 }
 
-/* Can the program that the plugin runs write there for others? */
-static void judge_keep(struct report *findings, const struct doveconf *conf, const char *folder,
-	const struct stat *spool)
+/* Setgid, it takes no folder from its caller. */
+static bool is_spool_of_keep(const struct stat *spool)
 {
+	struct stat status;
+	return !stat(KEEP_SPOOL, &status) && status.st_dev == spool->st_dev &&
+		status.st_ino == spool->st_ino;
+}
+
+/* Can the program that the plugin runs write there for others? */
+static void judge_keep(struct report *findings, const struct doveconf *conf,
+	const struct config *config, const struct stat *spool)
+{
+	const char *folder = config->spool_dir;
 	struct stat keep;
 	mem_auto char *group = group_name(spool->st_gid);
 	if (stat(conf->keep, &keep)) {
@@ -179,6 +189,13 @@ static void judge_keep(struct report *findings, const struct doveconf *conf, con
 			"the group of %s may not write into it (mode %04o), so %s cannot", folder,
 			spool->st_mode & 07777, conf->keep);
 		report_run(findings, "chmod 2770 %s", folder);
+	} else if (!is_spool_of_keep(spool)) {
+		report_add(findings, REPORT_FAIL, "spool",
+			"%s, for users who may not write into %s, writes into " KEEP_SPOOL
+			" alone: what happens while mailpushd is away is lost",
+			conf->keep, folder);
+		report_put(findings, config->path, "spool_dir = \"" KEEP_SPOOL "\"");
+		report_run(findings, RESTART);
 	} else {
 		report_add(findings, REPORT_OK, "spool", "%s, by %s", folder, conf->keep);
 	}
@@ -210,7 +227,7 @@ static void examine_spool(struct report *findings, const struct doveconf *conf,
 		person_may(&user->person, &status, PERSON_MAY_ENTER | PERSON_MAY_WRITE)) {
 		report_add(findings, REPORT_OK, "spool", "%s, by user %s", folder, user->name);
 	} else {
-		judge_keep(findings, conf, folder, &status);
+		judge_keep(findings, conf, config, &status);
 	}
 }
 
@@ -223,6 +240,8 @@ void dovecot_way_examine(
 		examine_socket(findings, config, &user);
 	judge_users(findings, config, &user);
 	judge_system_users(findings, conf, config, &user);
-	examine_spool(findings, conf, config, &user);
+	/* Nothing keeps news for one who does not exist. */
+	if (user.is_known || !*user.name)
+		examine_spool(findings, conf, config, &user);
 	free(user.name);
 }

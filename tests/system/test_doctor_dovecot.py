@@ -34,9 +34,9 @@ def ward(mailpushd, private_dovecot, sim):
             self.dovecot = private_dovecot(socket=path, spool=spool, **(dovecot or {}))
             self.conf = self.dovecot.dir / "dovecot.conf"
 
-        def examine(self):
+        def examine(self, *wrapper):
             return examine(self.mailpushd, "--dovecot-conf", self.conf,
-                           wrapper=self.dovecot.entering())[1]
+                           wrapper=[*self.dovecot.entering(), *wrapper])[1]
 
         def wait_found(self, *wanted, ignored=frozenset(OF_THE_MACHINE)):
             last = []
@@ -239,6 +239,16 @@ def test_users_of_their_own_need_the_program_that_keeps(ward):
     keep.unlink()
     [finding] = site.wait_found(("spool", "fail"))
     assert "No such file" in finding["why"]
+
+
+@AS_ROOT
+def test_a_spool_folder_into_which_the_program_does_not_write_is_found(ward):
+    """It knows only its own, which here is the same folder, until it is another one."""
+    site = ward(dovecot={"system_users": ("alice",)}, dovecot_system_users="yes")
+    apart = ["unshare", "--mount", "sh", "-c", 'umount /var/spool/mailpush; exec "$@"', "sh"]
+    [finding] = [f for f in site.examine(*apart) if f["check"] == "spool"]
+    assert finding["level"] == "fail" and "into /var/spool/mailpush alone" in finding["why"]
+    assert finding["line"] == 'spool_dir = "/var/spool/mailpush"'
 
 
 @AS_ROOT
