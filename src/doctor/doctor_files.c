@@ -15,13 +15,17 @@
 
 #define PACKAGED_USER "mailpush"
 
+/* Free it. */
+static char *folder_of(const char *path)
+{
+	return mem_dup_n(path, (size_t)(strrchr(path, '/') - path));
+}
+
 /* The folder of the registry's file, or else of the queue; free it. */
 static char *state_folder(const struct config *config)
 {
 	const char *path = database_file(config->registry);
-	char *folder = mem_dup(path ? path : config->queue);
-	*strrchr(folder, '/') = '\0';
-	return folder;
+	return folder_of(path ? path : config->queue);
 }
 
 /* NULL: not known, or root. */
@@ -139,7 +143,10 @@ void doctor_files_examine(struct report *findings, const struct config *config)
 	examine_file(findings, "imapd.conf", user, group_name, config->imapd_conf);
 	const char *registry = database_file(config->registry);
 	mem_auto char *folder = state_folder(config);
+	mem_auto char *queue_folder = folder_of(config->queue);
 	examine_owner(findings, registry ? "registry" : "queue", user, group_name, folder, "");
+	if (strcmp(folder, queue_folder) != 0)
+		examine_owner(findings, "queue", user, group_name, queue_folder, "");
 	if (registry)
 		examine_owner(findings, "registry", user, group_name, registry, "*");
 	examine_owner(findings, "queue", user, group_name, config->queue, "*");

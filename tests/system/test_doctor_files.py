@@ -47,6 +47,19 @@ def test_a_folder_of_databases_that_root_has_made_is_found(ward, tmp):
     assert not {"registry", "queue"} & {f["check"] for f in found(site.mailpushd, wrapper=known)}
 
 
+@AS_ROOT
+def test_a_folder_of_the_queue_alone_that_root_has_made_is_found(ward, tmp):
+    site = ward(start=False)
+    for name in ("registry", "queue"):
+        (tmp / name).mkdir()
+    shutil.chown(tmp / "registry", "daemon")
+    site.mailpushd.write_conf(registry=f"sqlite:{tmp}/registry/registry.sqlite", queue=tmp / "queue/queue.sqlite")
+    [finding] = [f for f in found(site.mailpushd) if f["check"] in ("registry", "queue")]
+    assert finding["why"].startswith(f"{tmp}/queue belongs to root")
+    cure(site.mailpushd, finding)
+    assert not {"registry", "queue"} & {f["check"] for f in found(site.mailpushd)}
+
+
 def test_the_apple_of_apps_that_are_being_written_is_found(ward):
     site = ward(start=False)
     site.mailpushd.write_conf(apns_host="api.sandbox.push.apple.com.invalid")
@@ -172,6 +185,7 @@ def test_without_the_daemon_what_its_user_may_not_read_is_found(ward, tmp, sim, 
     shutil.copy(sim.ca, tmp / "ca.pem")
     (tmp / "state").mkdir()
     site.mailpushd.write_conf(apns_ca_file=tmp / "ca.pem", registry=f"sqlite:{tmp}/state/registry.sqlite",
+                              queue=tmp / "state/queue.sqlite",
                               **({"user": user} if by == "user" else {}))
     shutil.chown(tmp / "state", user)
     down = [("daemon", "fail"), ("socket", "fail")]
