@@ -126,13 +126,18 @@ bool doctor_imap_examine(struct report *findings, const struct cyrusconf *servic
 	return false;
 }
 
-/* The result of trying one way to connect. */
+/* One place where TLS was tried. */
 struct way {
 	bool is_there;	/* cyrus.conf has such a service */
 	bool is_usable; /* TLS was spoken there */
-	bool is_found;	/* see is_found() */
 	struct doctor_imap_place place;
 	char why[TLS_WHY_SIZE]; /* it is not usable */
+};
+
+/* Of each the first that can be used, or else the last. */
+struct ways {
+	struct way found; /* phones come there, see is_found() */
+	struct way other;
 };
 
 /* Is this where a phone comes to by itself, or where something in front of Cyrus may lead it? */
@@ -141,28 +146,45 @@ static bool is_found(const struct doctor_imap_place *place, enum tls tls)
 	return place->port == (tls == AT_ONCE ? IMAPS_PORT : IMAP_PORT) || place->is_local;
 }
 
-/* The first that phones find, or else the first that can be used, or else the last. */
-static void try_services(const struct cyrusconf *services, enum tls tls, struct way *ret)
+static void try_services(const struct cyrusconf *services, enum tls tls, struct ways *ret)
 {
-	*ret = (struct way){0};
-	for (unsigned i = 0; i < services->count; i++) {
+	*ret = (struct ways){0};
+	for (unsigned i = 0; i < services->count && !ret->found.is_usable; i++) {
 		const struct cyrusconf_service *service = &services->services[i];
-		struct way way = {.is_there = true};
+		struct doctor_imap_place place;
 		bool is_wanted = is_tls(service) == (tls == AT_ONCE);
 		if (!cyrusconf_runs(service, "imapd") || !is_wanted ||
-			!doctor_imap_place(service, &way.place))
+			!doctor_imap_place(service, &place))
 			continue;
-		way.is_found = is_found(&way.place, tls);
-		if (ret->is_usable && !way.is_found)
+		struct way *way = is_found(&place, tls) ? &ret->found : &ret->other;
+		if (way->is_usable)
 			continue;
-		const char *why = try_tls(way.place.url, tls);
-		way.is_usable = !why;
-		snprintf(way.why, sizeof(way.why), "%s", why ? why : "");
-		if (way.is_usable || !ret->is_usable)
-			*ret = way;
-		if (ret->is_usable && ret->is_found)
-			return;
+		const char *why = try_tls(place.url, tls);
+		*way = (struct way){.is_there = true, .is_usable = !why, .place = place};
+		snprintf(way->why, sizeof(way->why), "%s", why ? why : "");
 	}
+}
+
+/* What a phone can use that does not find TLS by itself; free it. */
+static char *say_rest(
+	const struct doctor_cyrus *cyrus, const struct way *other, bool *ret_is_usable)
+{
+	*ret_is_usable = true;
+	if (other->is_usable)
+		return mem_printf("phones can use TLS only at %s, if their account is configured "
+				  "for it",
+			other->place.url);
+	struct ways upgraded;
+	try_services(cyrus->services, BY_STARTTLS, &upgraded);
+	const struct way *way = upgraded.found.is_usable ? &upgraded.found : &upgraded.other;
+	if (way->is_usable)
+		return mem_printf("phones can use TLS only by STARTTLS at %s, if their account is "
+				  "configured for it",
+			way->place.url);
+	*ret_is_usable = false;
+	return mem_dup("STARTTLS is not offered either (from 3.10 on it needs allowstarttls in "
+		       "imapd.conf), so no phone can connect with TLS, unless a proxy is in front "
+		       "of Cyrus");
 }
 
 /* As the first imapd of cyrus.conf is run. */
@@ -172,8 +194,8 @@ static void put_service(struct report *report, const struct doctor_cyrus *cyrus)
 		const struct cyrusconf_service *service = &cyrus->services->services[i];
 		if (!cyrusconf_runs(service, "imapd"))
 			continue;
-		report_put(report, cyrus->services_path, "imaps cmd=\"%s -s\" listen=\"imaps\"",
-			service->cmd);
+		report_put(report, cyrus->services_path, "imaps cmd=\"%s%s\" listen=\"imaps\"",
+			service->cmd, is_tls(service) ? "" : " -s");
 		break;
 	}
 	report_run(report, "systemctl restart cyrus-imapd");
@@ -181,38 +203,25 @@ static void put_service(struct report *report, const struct doctor_cyrus *cyrus)
 
 void doctor_imap_examine_tls(struct report *report, const struct doctor_cyrus *cyrus)
 {
-	struct way at_once;
-	struct way upgraded;
+	struct ways at_once;
 	try_services(cyrus->services, AT_ONCE, &at_once);
-	if (at_once.is_usable && at_once.is_found) {
+	const struct way *found = &at_once.found;
+	const struct way *other = &at_once.other;
+	if (found->is_usable) {
 		report_add(report, REPORT_OK, "tls", "phones can connect with TLS at %s%s",
-			at_once.place.url,
-			at_once.place.is_local ? ", through what stands in front of Cyrus" : "");
+			found->place.url,
+			found->place.is_local ? ", through what stands in front of Cyrus" : "");
 		return;
 	}
-	if (at_once.is_usable) {
-		report_add(report, REPORT_WARN, "tls",
-			"phones can connect with TLS at %s, but not at port 993 (imaps), which "
-			"they "
-			"use unless their account says otherwise",
-			at_once.place.url);
-		put_service(report, cyrus);
-		return;
-	}
-	try_services(cyrus->services, BY_STARTTLS, &upgraded);
-	enum report_level level = upgraded.is_usable ? REPORT_WARN : REPORT_FAIL;
-	mem_auto char *rest = upgraded.is_usable
-		? mem_printf("phones can use TLS only by STARTTLS at %s, if their account is "
-			     "configured for it",
-			  upgraded.place.url)
-		: mem_dup("STARTTLS is not offered either (from 3.10 on it needs allowstarttls in "
-			  "imapd.conf), so no phone can connect with TLS, unless a proxy is in "
-			  "front of Cyrus");
-	if (at_once.is_there) {
+	bool is_usable;
+	mem_auto char *rest = say_rest(cyrus, other, &is_usable);
+	enum report_level level = is_usable ? REPORT_WARN : REPORT_FAIL;
+	const struct way *broken = found->is_there ? found : other;
+	if (broken->is_there && !broken->is_usable) {
 		report_add(report, level, "tls",
 			"Cyrus does not speak TLS at %s: %s; check tls_server_cert and "
 			"tls_server_key in imapd.conf, and whether Cyrus was restarted; %s",
-			at_once.place.url, at_once.why, rest);
+			broken->place.url, broken->why, rest);
 		report_run(report, "systemctl restart cyrus-imapd");
 	} else {
 		report_add(report, level, "tls",

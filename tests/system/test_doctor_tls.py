@@ -6,6 +6,7 @@ import pytest
 
 from cyrus import starttls
 from doctor import cure, examine
+from ports import free_port
 
 NO_CERTIFICATE = {"tls_server_cert": None, "tls_server_key": None}
 
@@ -36,15 +37,38 @@ def test_the_port_for_tls_is_what_phones_want(ward):
     assert f"imaps://127.0.0.1:{site.cyrus.imaps_port}/, through what stands in front" in finding["why"]
 
 
-def test_another_port_for_tls_helps_only_those_who_set_it(ward):
-    site = ward()
+def at_another_port(site, more=""):
+    """In cyrus.conf the service for TLS is reached from elsewhere, at a port of its own."""
     path = site.cyrus.dir / "cyrus.conf"
     path.write_text(path.read_text().replace(f'"127.0.0.1:{site.cyrus.imaps_port}"',
-                                             f'"{site.cyrus.imaps_port}"'))
+                                             f'"{site.cyrus.imaps_port}"{more}'))
+    return f"only at imaps://localhost:{site.cyrus.imaps_port}/"
+
+
+def test_another_port_for_tls_helps_only_those_who_set_it(ward):
+    site = ward()
+    only = at_another_port(site)
     finding = site.finding()
-    assert finding["level"] == "warn" and "but not at port 993" in finding["why"]
-    assert f"imaps://localhost:{site.cyrus.imaps_port}/" in finding["why"]
+    assert finding["level"] == "warn" and "no service imapd -s for port 993" in finding["why"]
+    assert only in finding["why"]
     assert 'listen="imaps"' in finding["line"]
+
+
+def test_a_port_for_tls_that_phones_want_and_cyrus_does_not_serve_is_not_put_again(ward):
+    """As when Cyrus was not restarted."""
+    site = ward()
+    only = at_another_port(site, f'\n  more cmd="imapd -s" listen="127.0.0.1:{free_port()}"')
+    finding = site.finding()
+    assert finding["level"] == "warn" and "Cyrus does not speak TLS at imaps://127.0.0.1:" in finding["why"]
+    assert only in finding["why"] and "line" not in finding
+
+
+def test_the_service_to_add_is_for_tls_once(ward):
+    site = ward()
+    at_another_port(site)
+    path = site.cyrus.dir / "cyrus.conf"
+    path.write_text(re.sub(r"\n +imap .*", "", path.read_text()))
+    assert site.finding()["line"].count(" -s") == 1
 
 
 def test_starttls_alone_is_odd(ward):
