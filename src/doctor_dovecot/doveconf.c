@@ -129,7 +129,7 @@ static int read_globals(struct doveconf *conf, char *text, struct err *err)
 	if (ask("doveconf", of_userdb, text, err))
 		return 0;
 	conf->user = doveconf_text_uid(text);
-	conf->has_system_users = !conf->user && doveconf_text_has_passwd(text);
+	conf->has_system_users = !conf->user && doveconf_text_is_passwd(text);
 	return 0;
 }
 

@@ -138,22 +138,33 @@ char *doveconf_text_uid(const char *userdb)
 	return NULL;
 }
 
-static bool is_passwd(const char *line, const char *key)
+static bool is_passwd(const char *name, size_t size)
 {
-	size_t size;
-	const char *value = value_in(line, key, &size);
-	return value && size == strlen("passwd") && !strncmp(value, "passwd", size);
+	return size == strlen("passwd") && !strncmp(name, "passwd", size);
 }
 
-bool doveconf_text_has_passwd(const char *userdb)
+bool doveconf_text_is_passwd(const char *userdb)
 {
-	static const char block[] = "userdb passwd {";
+	static const char block[] = "userdb ";
+	bool is_first = true;
+	bool is_system = false; /* the block that is being read */
 	for (const char *line = userdb; *line; line = next_line(line)) {
-		if (!strncmp(line, block, strlen(block)) || is_passwd(line, "driver") ||
-			is_passwd(line, "userdb_driver"))
-			return true;
+		size_t size;
+		const char *driver = value_in(line, "driver", &size);
+		if (!driver)
+			driver = value_in(line, "userdb_driver", &size);
+		if (driver) {
+			is_system = is_passwd(driver, size);
+		} else if (!strncmp(line, block, strlen(block))) {
+			if (!is_first && !is_system)
+				return false;
+			is_first = false;
+			/* In 2.4 it has a name, which is its driver unless a line says another. */
+			const char *name = line + strlen(block);
+			is_system = is_passwd(name, strcspn(name, BLANKS "{\n"));
+		}
 	}
-	return false;
+	return is_system;
 }
 
 char *doveconf_text_error(const char *text)

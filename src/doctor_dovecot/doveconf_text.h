@@ -27,8 +27,8 @@ bool doveconf_text_has(const char *plugins, const char *name);
  * does not say. */
 char *doveconf_text_uid(const char *userdb);
 
-/* Is there a userdb of the system's users: "driver = passwd", or "userdb passwd { }" of 2.4? */
-bool doveconf_text_has_passwd(const char *userdb);
+/* Is each userdb of the system's users: "driver = passwd", or "userdb passwd { }" of 2.4? */
+bool doveconf_text_is_passwd(const char *userdb);
 
 /* The line in which doveconf says why it failed, or the first one; free it. */
 char *doveconf_text_error(const char *text);

@@ -79,13 +79,27 @@ static void the_user_of_a_static_userdb_is_found(void **state)
 static void a_userdb_of_the_systems_users_is_found(void **state)
 {
 	(void)state;
-	assert_true(doveconf_text_has_passwd("userdb {\n  args = \n  driver = passwd\n}\n"));
-	assert_true(doveconf_text_has_passwd("userdb passwd {\n}\n"));
-	assert_true(doveconf_text_has_passwd("userdb users {\n  userdb_driver = passwd\n}\n"));
-	assert_false(doveconf_text_has_passwd("userdb {\n  driver = passwd-file\n}\n"));
-	assert_false(doveconf_text_has_passwd("userdb {\n  driver = static\n  name = passwd\n}\n"));
-	assert_false(doveconf_text_has_passwd("userdb passwd-file {\n}\n"));
-	assert_false(doveconf_text_has_passwd(""));
+	assert_true(doveconf_text_is_passwd("userdb {\n  args = \n  driver = passwd\n}\n"));
+	assert_true(doveconf_text_is_passwd("doveconf: Warning: x\nuserdb passwd {\n}\n"));
+	assert_true(doveconf_text_is_passwd("userdb users {\n  userdb_driver = passwd\n}\n"));
+	assert_false(doveconf_text_is_passwd("userdb {\n  driver = passwd-file\n}\n"));
+	assert_false(doveconf_text_is_passwd("userdb {\n  driver = static\n  name = passwd\n}\n"));
+	assert_false(doveconf_text_is_passwd("userdb passwd-file {\n}\n"));
+	assert_false(doveconf_text_is_passwd(""));
+}
+
+/* As whom imap works then depends on which of them knows the user. */
+static void users_of_the_system_beside_others_are_not_all(void **state)
+{
+	(void)state;
+	assert_false(doveconf_text_is_passwd(
+		"userdb {\n  driver = sql\n}\nuserdb {\n  driver = passwd\n}\n"));
+	assert_false(doveconf_text_is_passwd(
+		"userdb {\n  driver = passwd\n}\nuserdb {\n  driver = sql\n}\n"));
+	assert_false(doveconf_text_is_passwd("userdb passwd {\n}\nuserdb sql {\n}\n"));
+	assert_false(doveconf_text_is_passwd("userdb passwd {\n  driver = sql\n}\n"));
+	assert_true(doveconf_text_is_passwd(
+		"userdb passwd {\n  fields {\n  }\n}\nuserdb more {\n  driver = passwd\n}\n"));
 }
 
 static void a_version_and_an_error_are_found(void **state)
@@ -223,6 +237,7 @@ int main(void)
 		cmocka_unit_test(values_are_found_by_their_whole_keys),
 		cmocka_unit_test(the_user_of_a_static_userdb_is_found),
 		cmocka_unit_test(a_userdb_of_the_systems_users_is_found),
+		cmocka_unit_test(users_of_the_system_beside_others_are_not_all),
 		cmocka_unit_test(a_version_and_an_error_are_found),
 		cmocka_unit_test(the_abi_of_a_module_is_found),
 		cmocka_unit_test(the_remedy_is_written_as_that_release_reads_it),
