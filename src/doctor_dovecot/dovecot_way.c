@@ -103,9 +103,10 @@ static void judge_users(
 			"Dovecot's mail user is %s, who does not exist on this system", user->name);
 	} else if (!user->is_known) {
 		report_add(findings, REPORT_OK, "dovecot_users",
-			"%s may speak for all users; as whom imap works is not in Dovecot's "
-			"configuration (mail_uid): a process of another user %s",
-			listed,
+			"%s%s; as whom imap works is not in Dovecot's configuration (mail_uid): a "
+			"process of another user %s",
+			*listed ? listed : "nobody",
+			*listed ? " may speak for all users" : " is listed",
 			config->dovecot_system_users ? "speaks for that user alone"
 						     : "is not allowed to say anything");
 	} else if (peer_is_allowed(&config->dovecot_peers, user->person.uid)) {

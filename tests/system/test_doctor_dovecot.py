@@ -222,8 +222,9 @@ def test_a_user_who_does_not_exist_is_found(ward):
 
 @AS_ROOT
 def test_users_of_their_own_need_the_program_that_keeps(ward):
-    site = ward(dovecot={"system_users": ("alice",)}, dovecot_system_users="yes")
-    assert site.finding("dovecot_users")["why"].endswith("speaks for that user alone")
+    site = ward(dovecot={"system_users": ("alice",)}, dovecot_system_users="yes", dovecot_users=[])
+    told = site.finding("dovecot_users")["why"]
+    assert told.startswith("nobody is listed;") and told.endswith("speaks for that user alone")
     keep = site.dovecot.dir / "keep"
     assert site.finding("spool")["why"] == f"{site.mailpushd.spool}, by {keep}"
     keep.chmod(0o755)
