@@ -15,14 +15,14 @@
 #include <unistd.h>
 
 #define CLASS "DOVECOT"
-#define SAID_MS (10 * CLOCK_SECOND_MS) /* between two lines of the log */
+#define SAID_MS (10 * CLOCK_SECOND_MS) /* between two lines of the log about the same outcome */
 /* How the daemon's refusal of a peer begins (docs/dovecot-events.md). */
 #define REFUSAL "NO \"not allowed"
 
 #define UNREAPED_MAX 16
 
 static int64_t silent_until_ms; /* monotonic, as all of these */
-static int64_t unsaid_until_ms;
+static int64_t unsaid_until_ms[DELIVERY_LOST + 1];
 static int64_t left_ms = DELIVERY_WAIT_MS; /* that mail may wait, */
 static int64_t left_at_ms;		   /* as it was then */
 static pid_t unreaped[UNREAPED_MAX];	   /* runs of mailpush-dovecot-keep */
@@ -67,13 +67,14 @@ static void note_silence(const struct delivery *way)
 	spool_write_note_silence(way->spool);
 }
 
-static bool is_time_to_say(void)
+/* The outcome, if something of it is to be said now. */
+static enum delivery_outcome said_seldom(enum delivery_outcome outcome)
 {
 	int64_t now_ms = clock_monotonic_ms();
-	if (now_ms < unsaid_until_ms)
-		return false;
-	unsaid_until_ms = now_ms + SAID_MS;
-	return true;
+	if (now_ms < unsaid_until_ms[outcome])
+		return DELIVERY_DONE;
+	unsaid_until_ms[outcome] = now_ms + SAID_MS;
+	return outcome;
 }
 
 static int spawn_keep(const struct delivery *way, int input, pid_t *ret)
@@ -180,7 +181,7 @@ enum delivery_outcome delivery_news(
 		return DELIVERY_DONE;
 	if (status == -EPROTO && strstr(why.text, REFUSAL)) {
 		*err = why;
-		return is_time_to_say() ? DELIVERY_REFUSED : DELIVERY_DONE;
+		return said_seldom(DELIVERY_REFUSED);
 	}
 	if (status == -ETIMEDOUT)
 		note_silence(way);
@@ -192,7 +193,7 @@ enum delivery_outcome delivery_news(
 	} else {
 		err_set(err, status, "%.240s; news is kept in '%.200s'", why.text, way->spool);
 	}
-	return is_time_to_say() ? outcome : DELIVERY_DONE;
+	return said_seldom(outcome);
 }
 
 int delivery_ask(const struct delivery *way, const void *json, size_t size,

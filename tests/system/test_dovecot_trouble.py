@@ -135,6 +135,19 @@ def test_news_that_nowhere_can_be_kept_is_complained_of(dovecot, alice, audience
     assert alice.search("SEEN") == ["1"]
 
 
+def test_what_was_said_before_does_not_hide_that_news_is_lost(dovecot, alice, audience):
+    audience.answers["MessageRead"] = b'NO "not allowed for this user (MessageRead: owner)"\r\n'
+    alice.store("1", "+FLAGS", "\\Seen")
+    dovecot.wait_log("Info: mailpush: ", "not allowed")
+    audience.leave()
+    alice.create("Kept")
+    dovecot.wait_log("Warning: mailpush: ", "news is kept")
+    audience.spools.clear()
+    dovecot.spool.rename(dovecot.dir / "elsewhere")
+    alice.create("Lost")
+    dovecot.wait_log("Error: mailpush: ", "news is lost")
+
+
 def test_what_others_can_cause_does_not_fill_the_log(dovecot, alice, audience):
     audience.leave()
     for number in range(40):
