@@ -225,15 +225,16 @@ def ward(site_for):
         site = site_for(cyrus={"event_extra_params": "timestamp", **(cyrus or {})}, **settings)
         for name in ("imapd.conf", "cyrus.conf"):
             path = site.cyrus.dir / name
-            kept.setdefault(path, (site.cyrus, path.read_bytes(), path.stat().st_mtime_ns))
+            kept.setdefault(path, (site.cyrus, path.read_bytes(), path.stat()))
         return site
     yield make
     spoiled = set()
-    for path, (cyrus, text, changed_ns) in kept.items():
-        if not path.exists() or path.stat().st_mtime_ns != changed_ns:
+    for path, (cyrus, text, status) in kept.items():
+        if not path.exists() or path.stat().st_mtime_ns != status.st_mtime_ns:
             spoiled.add(cyrus)
         path.write_bytes(text)
-        os.utime(path, ns=(changed_ns, changed_ns))     # Cyrus goes by this text
+        path.chmod(status.st_mode)
+        os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns))     # Cyrus goes by this text
     for cyrus in spoiled:       # doctor had it start a process, which read the other text and serves on
         cyrus.stop()
         cyrus.start()
