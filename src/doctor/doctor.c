@@ -313,11 +313,15 @@ static void examine_user(struct doctor *doctor)
 	examine_trace(doctor, user, escaped);
 }
 
-/* What the daemon reads and this user may not. */
-static bool is_any_hidden(const struct config *config, const struct input_files *sources)
+/* What the daemon reads, this user may not, and the daemon does not tell of. */
+static bool is_any_hidden(const struct doctor *doctor)
 {
+	const struct config *config = doctor->config;
+	const struct input_files *sources = doctor->sources;
 	if (sources->imapdconf_status == -EACCES)
 		return true;
+	if (doctor->status)
+		return false;
 	for (unsigned i = 0; i < sources->credential_count; i++)
 		if (sources->credential_status[i] == -EACCES)
 			return true;
@@ -355,7 +359,7 @@ enum client_exit doctor_run(const struct doctor_request *request)
 	find_daemon(&doctor);
 	if (doctor.config) {
 		doctor.sources = input_files_read(doctor.config);
-		doctor.is_shut_out |= is_any_hidden(doctor.config, doctor.sources);
+		doctor.is_shut_out |= is_any_hidden(&doctor);
 		if (doctor.in_force && doctor.status)
 			doctor_daemon_judge_files(&doctor.findings, doctor.status, doctor.in_force,
 				doctor.config, doctor.sources);

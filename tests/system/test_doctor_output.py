@@ -3,7 +3,7 @@
 import re
 
 from control import ctl
-from doctor import AS_ROOT, NOBODY, examine, examine_and_count, imapd_conf, named
+from doctor import AS_ROOT, NOBODY, examine, examine_and_count, imapd_conf, named, with_credential
 
 SANDBOX = "api.sandbox.push.apple.com.invalid"
 COUNT = re.compile(r"(\d+) checks?: (\d+) good, (\d+) warnings?, (\d+) problems?")
@@ -86,6 +86,19 @@ def test_who_may_not_read_imapd_conf_sees_it_in_the_exit_status(ward):
     assert (status, finding["level"]) == (4, "warn")
     assert finding["why"].endswith(
         "Permission denied, so the mail server was not examined: run mailpushctl doctor as root")
+
+
+@AS_ROOT
+def test_what_the_daemon_tells_of_its_files_this_user_need_not_read(ward, tmp, sim):
+    site = ward(start=False)
+    (tmp / "c.pem").write_bytes(sim.client_cert.read_bytes() + sim.client_key.read_bytes())
+    (tmp / "c.pem").chmod(0o600)
+    with_credential(site, certificate=tmp / "c.pem")
+    site.mailpushd.write_conf(control_users=["nobody"], control_group="nogroup")
+    assert examine(site.mailpushd, wrapper=NOBODY)[0] == 1      # it is not running
+    site.mailpushd.start()
+    status, findings = examine(site.mailpushd, wrapper=NOBODY)
+    assert status == 0 and {f["level"] for f in findings if f["check"] == "credential"} == {"ok"}
 
 
 @AS_ROOT
