@@ -347,9 +347,11 @@ def followed(daemon, *arguments, stderr=None):
         lines = Lines()
         reader = threading.Thread(target=lambda: [lines.add(line.rstrip("\n")) for line in process.stdout])
         reader.start()
-        yield lines
-        process.kill()
-        reader.join()
+        try:
+            yield lines
+        finally:            # or leaving Popen waits for it
+            process.kill()
+            reader.join()
 
 
 # ---- a disk in trouble ----
