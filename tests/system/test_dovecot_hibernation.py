@@ -40,9 +40,12 @@ def test_a_session_that_was_hibernated_registers_and_tells(site):
     site.told(phone, "INBOX")
     phone.move("1", "Notes")
     site.told(phone, "INBOX", "Notes")
-    with hibernating(dovecot, phone):
-        pass
-    assert "XAPPLEPUSHSERVICE" in phone.capabilities()
+
+    def offered_when_woken():           # if mailpushd says in time whether it can be
+        with hibernating(dovecot, phone):
+            pass
+        return "XAPPLEPUSHSERVICE" in phone.capabilities()
+    wait_until(offered_when_woken, what="push that is offered to a session that was woken")
 
 
 def test_a_registration_outlasts_the_hibernation_of_its_session(site):
