@@ -168,7 +168,7 @@ def spoil_unread_page(site):
 
 
 def test_a_queue_found_damaged_while_running_ends_the_daemon_and_is_mended(bare_site_for):
-    site = bare_site_for(registrations_per_user=1)
+    site = bare_site_for(registrations_per_user=1, ack_timeout="30s")     # nothing is parked
     waiting = site.registered_phone("INBOX", "Notes")
     first = site.registered_phone()
     site.sim.stop()
