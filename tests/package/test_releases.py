@@ -60,6 +60,21 @@ def test_what_a_run_that_was_killed_left_is_removed(empty_mirror, tmp_path):
     assert [path.name for path in (tmp_path / "cache/releases").iterdir()] == ["trixie.lock"]
 
 
+@pytest.mark.parametrize("state, is_kept", [("install ok installed", True), ("install reinstreq half-installed", False),
+                                            ("install ok unpacked", False)])
+def test_a_system_with_packages_in_part_is_made_anew(empty_mirror, tmp_path, state, is_kept):
+    system = tmp_path / "cache/releases/trixie"
+    (system / "var/lib/dpkg/info").mkdir(parents=True)
+    (system / "var/lib/dpkg/info/mawk.list").touch()
+    (system / "var/lib/dpkg/info/mawk.md5sums").touch()
+    (system / "etc/apt").mkdir(parents=True)
+    (system / "var/lib/dpkg/status").write_text(
+        f"Package: mawk\nStatus: {state}\nArchitecture: amd64\nVersion: 1\nMaintainer: -\nDescription: -\n")
+    (system / ".made").touch()
+    run(RELEASES, "trixie", "--run", "true", env=empty_mirror)
+    assert system.exists() == is_kept
+
+
 def test_a_release_that_another_run_uses_is_left_out(empty_mirror, tmp_path):
     (tmp_path / "cache/releases").mkdir(parents=True)
     with open(tmp_path / "cache/releases/trixie.lock", "w", encoding="utf-8") as lock:
