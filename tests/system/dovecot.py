@@ -422,7 +422,8 @@ class Dovecot:
         internal = "" if IS_ROOT else (f"default_internal_user = {INTERNAL_USER}\n"
                                        f"default_login_user = {MAIL_USER}\n")
         # AddressSanitizer reserves terabytes of addresses.
-        unlimited = "default_vsz_limit = 0\n" if sanitizer() else ""
+        none = "0" if version() < (2, 4) else "unlimited"
+        unlimited = f"default_vsz_limit = {none}\n" if sanitizer() else ""
         pairs = sanitizer_environment(self.dir).items()
         if version() < (2, 4):
             environment = "".join(f" {name}={value}" for name, value in pairs)
