@@ -50,3 +50,11 @@ def test_each_line_of_a_table_names_tests_that_exist(page, header, width, folder
 def test_each_defect_cost_something():
     for row in rows_of((ROOT / "docs/defects.md").read_text(), "what happened"):
         assert set(row[1].split(", ")) <= COSTS, row
+
+
+def test_each_defect_says_how_it_was_found():
+    text = (ROOT / "docs/defects.md").read_text()
+    rows = rows_of(text, "what happened | cost | how it was found")
+    assert len(rows) == len(rows_of(text, "what happened"))
+    for row in rows:
+        assert row[2] and row[2].lower() != "its own test", row
