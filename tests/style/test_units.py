@@ -22,6 +22,17 @@ def units(tmp_path):
     return sorted(tmp_path.iterdir())
 
 
+@pytest.fixture
+def settings(units):
+    """What each key of the service is set to: a key may stand more than once."""
+    settings = {}
+    for line in next(unit for unit in units if unit.suffix == ".service").read_text().splitlines():
+        if re.match(r"\w+=", line):
+            key, value = line.split("=", 1)
+            settings.setdefault(key, []).append(value)
+    return settings
+
+
 def analyze(*arguments):
     return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True)
 
@@ -40,11 +51,19 @@ def test_a_service_leaves_little_to_an_intruder(units):
             assert float(exposure) <= EXPOSURE_MAX, said
 
 
-def test_it_sees_whose_events_come_and_leaves_no_core(units):
-    text = next(unit for unit in units if unit.suffix == ".service").read_text()
-    settings = dict(line.split("=", 1) for line in text.splitlines() if re.match(r"\w+=", line))
+def test_it_sees_whose_events_come_and_leaves_no_core(settings):
     assert "PrivateUsers" not in settings       # SO_PEERCRED would say nobody for most of them
-    assert settings["LimitCORE"] == "0"
+    assert settings["LimitCORE"] == ["0"]
+
+
+def test_it_makes_no_privileged_calls_and_leaves_nothing_shared(settings):
+    filters = settings["SystemCallFilter"]
+    refused = {group for value in filters if value.startswith("~") for group in value[1:].split()}
+    allowed = {group for value in filters if not value.startswith("~") for group in value.split()}
+    assert "@privileged" in refused
+    assert "@resources" in refused
+    assert allowed == {"@system-service", "@chown"}     # a later line would allow again what is refused
+    assert settings["RemoveIPC"] == ["yes"]
 
 
 def test_the_man_pages_that_the_units_name_are_in_the_project(units):
