@@ -101,6 +101,8 @@ static int run_phones(struct rules *rules, struct registry_job *const *jobs, siz
 	news_match_ask(news, &load);
 	int failed = rules->db->ops->load(rules->db, &load, err);
 	if (!failed) {
+		if (renewals_are_surprised(renewals))
+			*ret_is_surprised = true;
 		renewals_decide(renewals);
 		news_match_finish(news);
 		failed = renewals_write(renewals, err);

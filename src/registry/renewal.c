@@ -496,6 +496,24 @@ static void sort_places(struct renewals *renewals)
 			compare_places);
 }
 
+static bool is_from_wrong_clock(const struct rules *rules, const struct renewal *renewal)
+{
+	for (size_t i = 0; i < renewal->known_count; i++) {
+		const struct registry_row *row = &renewal->known[i].row;
+		if (row->renewed_ms > rules->wrong_ms || row->created_ms > rules->wrong_ms)
+			return true;
+	}
+	return false;
+}
+
+bool renewals_are_surprised(const struct renewals *renewals)
+{
+	for (size_t i = 0; i < renewals->count; i++)
+		if (is_from_wrong_clock(renewals->rules, &renewals->items[i]))
+			return true;
+	return false;
+}
+
 void renewals_decide(struct renewals *renewals)
 {
 	for (size_t i = 0; i < renewals->count; i++)

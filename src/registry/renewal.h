@@ -25,6 +25,9 @@ void renewals_free(struct renewals *renewals);
 
 /* What is to be known first. */
 void renewals_ask(struct renewals *renewals, struct registry_load *load);
+/* With what was loaded: has another node's wrong clock stored a time?  Then the batch is to be done
+ * again with times put right.  Before renewals_decide. */
+bool renewals_are_surprised(const struct renewals *renewals);
 /* With what was loaded; the jobs say what follows. */
 void renewals_decide(struct renewals *renewals);
 int renewals_write(struct renewals *renewals, struct err *err);

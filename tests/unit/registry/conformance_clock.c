@@ -110,6 +110,26 @@ static void news_wakes_an_account_that_another_node_deleted_by_a_clock_ahead(voi
 	assert_true(is_told(w, NOW + 1, "alice", "", "one"));
 }
 
+static void a_phone_that_registered_by_the_clock_of_a_node_ahead_can_register_here(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	struct registry_store *here = w->store;
+	open_store(w);
+	set_clock(w, NOW + AHEAD);
+	phone(w, NOW + AHEAD, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	registry_store_close(w->store);
+	w->store = here;
+	set_clock(w, NOW + 1);
+	struct registry_job *job = phone(w, NOW + 1, "alice", TOKEN_A, "one", NOTES_OF("alice"));
+	run(w);
+	assert_false(job->is_stale);
+	assert_int_equal(job->matches[0].target->renewed_ms, NOW + 1);
+	assert_true(is_told(w, NOW + 1, "alice", "Notes", "one"));
+}
+
 static void a_registration_wakes_an_account_deleted_by_a_clock_ahead(void **state)
 {
 	struct world *w = *state;
@@ -349,6 +369,7 @@ int conformance_clock(void)
 		RULE(a_registration_that_says_it_is_from_the_future_comes_now),
 		RULE(news_wakes_an_account_deleted_by_a_clock_ahead),
 		RULE(news_wakes_an_account_that_another_node_deleted_by_a_clock_ahead),
+		RULE(a_phone_that_registered_by_the_clock_of_a_node_ahead_can_register_here),
 		RULE(a_registration_wakes_an_account_deleted_by_a_clock_ahead),
 		RULE(a_rename_reaches_what_registered_by_a_clock_ahead),
 		RULE(a_delete_reaches_what_registered_by_a_clock_ahead),
