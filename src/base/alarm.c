@@ -20,6 +20,10 @@ struct alarm {
 	LIST_ENTRY(alarm) place;
 	char *name;
 	char *text;
+	bool stands;
+	bool is_told;	  /* that it stands */
+	unsigned changes; /* told in this window */
+	uint64_t untold;  /* changes since the last that was told */
 	int64_t since_unix_ms;
 	unsigned stage;
 	bool is_text_logged;
@@ -36,10 +40,10 @@ struct call {
 static struct {
 	uv_loop_t *loop;
 	char *command;
-	LIST_HEAD(, alarm) standing;
+	LIST_HEAD(, alarm) alarms; /* that stand, or did in this window */
+	uv_timer_t window;
 	struct call *running;
-	STAILQ_HEAD(, call) calls; /* wait for it to end, the oldest first */
-	size_t waiting;
+	STAILQ_HEAD(, call) calls; /* wait for it to end, the oldest first; one for each alarm */
 	uv_process_t process;
 	uv_timer_t limit;
 	int64_t limit_ms;
@@ -146,7 +150,6 @@ static void run_next(void)
 		.flags = UV_PROCESS_DETACHED,
 		.stdio = stdio,
 		.stdio_count = 3};
-	state.waiting--;
 	state.is_late = false;
 	state.open = 2;
 	uv_timer_init(state.loop, &state.limit);
@@ -162,7 +165,6 @@ static void run_next(void)
 
 static struct call *append_call(const char *what, const char *name, const char *text)
 {
-	state.waiting++;
 	struct call *call = mem_alloc_zero(1, sizeof(*call));
 	call->words[0] = mem_dup(state.command);
 	call->words[1] = mem_dup(what);
@@ -172,18 +174,26 @@ static struct call *append_call(const char *what, const char *name, const char *
 	return call;
 }
 
-static void call_command(const char *what, const struct alarm *alarm)
+/* The call before it, its opposite, if that waits still: then the two are none. */
+static struct call *find_call(const struct alarm *alarm)
 {
-	if (!state.command)
-		return;
-	if (state.waiting == ALARM_CALLS_MAX) {
-		log_event(LOG_LEVEL_WARN, "alarm",
-			"alarm_command is not run: too many calls wait for their turn",
-			log_text("alarm", alarm->name), log_text("state", what));
-		return;
+	struct call *call;
+	STAILQ_FOREACH(call, &state.calls, place)
+		if (!call->is_test && !strcmp(call->words[2], alarm->name))
+			break;
+	return call;
+}
+
+static void call_command(const struct alarm *alarm)
+{
+	struct call *opposite = find_call(alarm);
+	if (opposite) {
+		STAILQ_REMOVE(&state.calls, opposite, call, place);
+		free_call(opposite);
+	} else if (state.command) {
+		append_call(alarm->stands ? "begin" : "end", alarm->name, alarm->text);
+		run_next();
 	}
-	append_call(what, alarm->name, alarm->text);
-	run_next();
 }
 
 int alarm_test_command(alarm_tested_fn *done, void *ctx)
@@ -191,7 +201,7 @@ int alarm_test_command(alarm_tested_fn *done, void *ctx)
 	static const char text[] = "`mailpushctl alarm test` was run; nothing is wrong";
 	if (!state.command)
 		return -ENOENT;
-	if (state.is_testing || state.waiting + 2 > ALARM_CALLS_MAX)
+	if (state.is_testing)
 		return -EAGAIN;
 	state.is_testing = true;
 	state.tested = done;
@@ -239,16 +249,83 @@ static void on_repeat(uv_timer_t *timer)
 static struct alarm *find(const char *name)
 {
 	struct alarm *alarm;
-	LIST_FOREACH(alarm, &state.standing, place)
+	LIST_FOREACH(alarm, &state.alarms, place)
 		if (!strcmp(alarm->name, name))
 			break;
 	return alarm;
+}
+
+static struct alarm *find_standing(const char *name)
+{
+	struct alarm *alarm = find(name);
+	return alarm && alarm->stands ? alarm : NULL;
+}
+
+/* With the number of changes that had no line of their own. */
+static void log_state(const struct alarm *alarm)
+{
+	const char *what = !alarm->stands ? "ends" : alarm->is_told ? "stands" : "begins";
+	enum log_level level = alarm->stands ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN;
+	if (alarm->untold)
+		log_event(level, "alarm", alarm->text, log_text("alarm", alarm->name),
+			log_text("state", what), log_number("changes", (int64_t)alarm->untold));
+	else
+		log_event(level, "alarm", alarm->text, log_text("alarm", alarm->name),
+			log_text("state", what));
+}
+
+static void tell(struct alarm *alarm)
+{
+	log_state(alarm);
+	if (alarm->stands != alarm->is_told)
+		call_command(alarm);
+	alarm->is_told = alarm->stands;
+	alarm->is_text_logged = true;
+	alarm->untold = 0;
+}
+
+/* A window without a change that was held back ends the limit. */
+static void on_window(uv_timer_t *timer)
+{
+	bool is_over = true;
+	struct alarm *alarm = LIST_FIRST(&state.alarms);
+	while (alarm) {
+		struct alarm *next = LIST_NEXT(alarm, place);
+		if (alarm->untold)
+			tell(alarm);
+		else
+			alarm->changes = 0;
+		is_over &= !alarm->changes;
+		if (!alarm->stands && !alarm->changes) {
+			LIST_REMOVE(alarm, place);
+			uv_close((uv_handle_t *)&alarm->repeat, free_closed);
+		}
+		alarm = next;
+	}
+	if (is_over)
+		uv_timer_stop(timer);
+}
+
+/* It stands now, or no longer. */
+static void change(struct alarm *alarm, bool stands)
+{
+	alarm->stands = stands;
+	if (!uv_is_active((uv_handle_t *)&state.window))
+		uv_timer_start(&state.window, on_window, ALARM_WINDOW_MS, ALARM_WINDOW_MS);
+	if (alarm->changes < ALARM_CHANGES_MAX) {
+		alarm->changes++;
+		tell(alarm);
+	} else {
+		alarm->untold++;
+	}
 }
 
 void alarm_start(uv_loop_t *loop, const char *command)
 {
 	assert(!state.loop);
 	state.loop = loop;
+	uv_timer_init(loop, &state.window);
+	uv_unref((uv_handle_t *)&state.window);
 	state.command = command && *command ? mem_dup(command) : NULL;
 }
 
@@ -262,17 +339,19 @@ void alarm_stop(void)
 {
 	state.loop = NULL;
 	struct alarm *alarm;
-	while ((alarm = LIST_FIRST(&state.standing))) {
+	while ((alarm = LIST_FIRST(&state.alarms))) {
+		if (alarm->untold)
+			log_state(alarm);
 		LIST_REMOVE(alarm, place);
 		uv_close((uv_handle_t *)&alarm->repeat, free_closed);
 	}
+	uv_close((uv_handle_t *)&state.window, NULL);
 	/* A running command is left to finish. */
 	struct call *call;
 	while ((call = STAILQ_FIRST(&state.calls))) {
 		STAILQ_REMOVE_HEAD(&state.calls, place);
 		free_call(call);
 	}
-	state.waiting = 0;
 	state.is_testing = false;
 	state.tested = NULL;
 	if (state.open && !uv_is_closing((uv_handle_t *)&state.limit))
@@ -283,6 +362,11 @@ void alarm_stop(void)
 void alarm_limit_command(int64_t limit_ms)
 {
 	state.limit_ms = limit_ms;
+}
+
+void alarm_end_window(void)
+{
+	on_window(&state.window);
 }
 
 void alarm_raise(const char *name, const char *format, ...)
@@ -296,30 +380,28 @@ void alarm_raise(const char *name, const char *format, ...)
 	assert(n >= 0);
 
 	struct alarm *alarm = find(name);
-	if (alarm) {
-		alarm->is_text_logged &= !strcmp(alarm->text, text);
-		free(alarm->text);
-		alarm->text = text;
-		return;
+	if (!alarm) {
+		alarm = mem_alloc_zero(1, sizeof(*alarm));
+		alarm->name = mem_dup(name);
+		LIST_INSERT_HEAD(&state.alarms, alarm, place);
+		uv_timer_init(state.loop, &alarm->repeat);
+		uv_unref((uv_handle_t *)&alarm->repeat);
 	}
-	alarm = mem_alloc_zero(1, sizeof(*alarm));
-	alarm->name = mem_dup(name);
+	alarm->is_text_logged &= alarm->text && !strcmp(alarm->text, text);
+	free(alarm->text);
 	alarm->text = text;
+	if (alarm->stands)
+		return;
 	alarm->since_unix_ms = clock_unix_ms();
-	alarm->is_text_logged = true;
-	LIST_INSERT_HEAD(&state.standing, alarm, place);
-	uv_timer_init(state.loop, &alarm->repeat);
-	uv_unref((uv_handle_t *)&alarm->repeat);
+	alarm->stage = 0;
 	uv_timer_start(&alarm->repeat, on_repeat, REPEAT_MS, REPEAT_MS);
-	log_event(LOG_LEVEL_ERROR, "alarm", text, log_text("alarm", name),
-		log_text("state", "begins"));
-	call_command("begin", alarm);
+	change(alarm, true);
 	tell_follower(ALARM_BEGINS, alarm);
 }
 
 void alarm_worsen(const char *name, unsigned stage)
 {
-	struct alarm *alarm = find(name);
+	struct alarm *alarm = find_standing(name);
 	if (!alarm || stage <= alarm->stage)
 		return;
 	alarm->stage = stage;
@@ -332,25 +414,23 @@ void alarm_worsen(const char *name, unsigned stage)
 
 void alarm_clear(const char *name)
 {
-	struct alarm *alarm = find(name);
+	struct alarm *alarm = find_standing(name);
 	if (!alarm)
 		return;
-	LIST_REMOVE(alarm, place);
-	log_event(LOG_LEVEL_WARN, "alarm", alarm->text, log_text("alarm", name),
-		log_text("state", "ends"));
-	call_command("end", alarm);
+	uv_timer_stop(&alarm->repeat);
+	change(alarm, false);
 	tell_follower(ALARM_ENDS, alarm);
-	uv_close((uv_handle_t *)&alarm->repeat, free_closed);
 }
 
 bool alarm_stands(const char *name)
 {
-	return find(name) != NULL;
+	return find_standing(name) != NULL;
 }
 
 void alarm_each(alarm_each_fn *each, void *ctx)
 {
 	const struct alarm *alarm;
-	LIST_FOREACH(alarm, &state.standing, place)
-		each(ctx, alarm->name, alarm->text, alarm->since_unix_ms);
+	LIST_FOREACH(alarm, &state.alarms, place)
+		if (alarm->stands)
+			each(ctx, alarm->name, alarm->text, alarm->since_unix_ms);
 }

@@ -1,11 +1,16 @@
 /*
  * alarm - conditions that last until their cause is removed.
  *
- * An alarm is logged when it begins, when it ends, and once a day while it lasts.  `alarm_command`
- * is run for begin and end as `command begin|end NAME TEXT`, because a small site has no
- * monitoring.  One command runs at a time, in order, and the daemon does not wait for it.  After
- * ALARM_COMMAND_MS it is killed with its children.  While ALARM_CALLS_MAX calls wait, further ones
- * are left out, which is logged.  Its output goes to the daemon's standard error.
+ * An alarm is logged when it begins, when it ends, and once a day while it lasts.  Others can cause
+ * some of them as often as they like: of an alarm that comes and goes, ALARM_CHANGES_MAX changes in
+ * a window of ALARM_WINDOW_MS are told; after that each window has one line, with what it came to
+ * and how many changes there were, until a window passes without one.
+ *
+ * `alarm_command` is run for begin and end as `command begin|end NAME TEXT`, because a small site
+ * has no monitoring.  One command runs at a time, in order, and the daemon does not wait for it.
+ * After ALARM_COMMAND_MS it is killed with its children.  An alarm that ends before its begin had
+ * its turn is left out, and likewise the other way round: so one call for each alarm waits at most.
+ * Its output goes to the daemon's standard error.
  *
  * docs/operations.md (Alarms) lists every alarm with its cause and remedy.  Loop thread only.
  */
@@ -16,7 +21,8 @@
 #include <uv.h>
 
 #define ALARM_COMMAND_MS 30000
-#define ALARM_CALLS_MAX 64
+#define ALARM_CHANGES_MAX 20
+#define ALARM_WINDOW_MS 60000
 
 /* `command`: a path, or NULL for none. */
 void alarm_start(uv_loop_t *loop, const char *command);
@@ -27,11 +33,13 @@ void alarm_stop(void);
 void alarm_set_command(const char *command);
 /* For tests: replaces ALARM_COMMAND_MS from the next call on. */
 void alarm_limit_command(int64_t limit_ms);
+/* For tests: the window ends now. */
+void alarm_end_window(void);
 
 /*
  * Runs the command as for an alarm `test` that begins and ends.  `done` is called once, later: NULL
- * if both went well, else what went wrong.  -ENOENT: there is no command; -EAGAIN: too many calls
- * wait, or a test runs already.
+ * if both went well, else what went wrong.  -ENOENT: there is no command; -EAGAIN: a test runs
+ * already.
  */
 typedef void alarm_tested_fn(void *ctx, const char *failure);
 int alarm_test_command(alarm_tested_fn *done, void *ctx);

@@ -15,6 +15,7 @@ import pytest
 import notifier
 import notify
 from baddisk import BadDisk
+from control import get
 from mailsite import BarePhone, BareSite, new_user
 from phone import hash_of
 from test_daemon import AS_ROOT
@@ -321,6 +322,34 @@ def test_folders_that_cannot_be_moved_take_no_place(shared_spool):
     for path in notifier.kept_files(daemon.spool):
         shutil.rmtree(daemon.spool / path, ignore_errors=True)     # it goes by itself when empty
     daemon.wait_log("alarm=spool state=ends")
+
+
+@AS_ROOT
+def test_a_folder_that_comes_and_goes_does_not_fill_the_log(shared_spool):
+    """It is an alarm each time, and of an alarm that comes and goes 20 changes a minute have a line."""
+    daemon = shared_spool.mailpushd
+
+    def is_about(name):
+        return [alarm for alarm in get(daemon, "/status")["alarms"] if name in alarm["text"]]
+
+    began = time.monotonic()
+    since = len(daemon.lines())
+    for number in range(30):
+        hidden = daemon.spool / ".hidden"
+        (hidden / "inside").mkdir(parents=True)
+        hidden.chmod(0o700)
+        os.chown(hidden, STRANGER_UID, GROUP)
+        folder = hidden.rename(daemon.spool / f"{number:016}.0")
+        wait_until(lambda: is_about(folder.name), what="the alarm")
+        shutil.rmtree(folder)
+    wait_until(lambda: not get(daemon, "/status")["alarms"], what="its end")
+    lines = [line for line in daemon.lines(since) if "alarm=spool state=" in line]
+    minutes = 1 + int(time.monotonic() - began) // 60
+    assert 2 <= len(lines) <= 20 * minutes
+    # What is told in the end is what is so.
+    daemon.stop()
+    last = [line for line in daemon.lines(since) if "alarm=spool state=" in line][-1]
+    assert "state=ends" in last
 
 
 @AS_ROOT

@@ -135,21 +135,91 @@ static void a_command_that_hangs_is_killed_with_all_that_it_started(void **state
 	close(pipe_fds[0]);
 }
 
-static void calls_that_find_no_room_are_left_out(void **state)
+static void what_is_over_before_its_turn_is_left_out(void **state)
 {
 	(void)state;
 	char last[200];
-	write_script("");
 	alarm_raise("first", "runs");
-	for (int i = 0; i < ALARM_CALLS_MAX / 2 + 10; i++) {
+	for (int i = 0; i < 3; i++) {
 		alarm_raise("disk", "full");
 		alarm_clear("disk");
 	}
+	alarm_raise("apns", "away");
 	uv_run(&loop, UV_RUN_DEFAULT);
-	assert_int_equal(lines_of_output(last), 1 + ALARM_CALLS_MAX);
-	alarm_clear("first");
+	assert_int_equal(lines_of_output(last), 2);
+	assert_string_equal(last, "begin|apns|away\n");
+}
+
+static void what_is_back_before_its_end_had_its_turn_is_left_out(void **state)
+{
+	(void)state;
+	char last[200];
+	alarm_raise("disk", "full");
+	alarm_clear("disk");
+	alarm_raise("disk", "full again");
 	uv_run(&loop, UV_RUN_DEFAULT);
-	assert_int_equal(lines_of_output(last), 2 + ALARM_CALLS_MAX);
+	assert_int_equal(lines_of_output(last), 1);
+	alarm_clear("disk");
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(lines_of_output(last), 2);
+	assert_string_equal(last, "end|disk|full again\n");
+}
+
+/* So often, each change with its call. */
+static void come_and_go(const char *name, int times)
+{
+	for (int i = 0; i < times; i++) {
+		alarm_raise(name, "full");
+		uv_run(&loop, UV_RUN_DEFAULT);
+		alarm_clear(name);
+		uv_run(&loop, UV_RUN_DEFAULT);
+	}
+}
+
+static void one_that_comes_and_goes_is_told_a_bounded_number_of_times(void **state)
+{
+	(void)state;
+	char last[200];
+	come_and_go("disk", ALARM_CHANGES_MAX);
+	assert_int_equal(lines_of_output(last), ALARM_CHANGES_MAX);
+	assert_string_equal(last, "end|disk|full\n");
+	/* Each has a number of its own. */
+	alarm_raise("apns", "away");
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(lines_of_output(last), ALARM_CHANGES_MAX + 1);
+}
+
+static void end_window(void)
+{
+	alarm_end_window();
+	uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+static void what_it_came_to_is_told_after_the_window(void **state)
+{
+	(void)state;
+	char last[200];
+	come_and_go("disk", ALARM_CHANGES_MAX / 2 + 5);
+	alarm_raise("disk", "full at last");
+	assert_true(alarm_stands("disk"));
+	assert_int_equal(lines_of_output(last), ALARM_CHANGES_MAX);
+	end_window();
+	assert_int_equal(lines_of_output(last), ALARM_CHANGES_MAX + 1);
+	assert_string_equal(last, "begin|disk|full at last\n");
+	/* The next window has that alone, and only what did change. */
+	alarm_clear("disk");
+	alarm_raise("disk", "still full");
+	end_window();
+	assert_int_equal(lines_of_output(last), ALARM_CHANGES_MAX + 1);
+	come_and_go("disk", 3);
+	assert_false(alarm_stands("disk"));
+	end_window();
+	assert_int_equal(lines_of_output(last), ALARM_CHANGES_MAX + 2);
+	assert_string_equal(last, "end|disk|full\n");
+	/* One without a change ends it. */
+	end_window();
+	come_and_go("disk", 1);
+	assert_int_equal(lines_of_output(last), ALARM_CHANGES_MAX + 4);
 }
 
 static void a_command_that_cannot_be_run_holds_up_nothing(void **state)
@@ -207,7 +277,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_command_that_hangs_is_killed_with_all_that_it_started, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
-			calls_that_find_no_room_are_left_out, set_up, tear_down),
+			what_is_over_before_its_turn_is_left_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_is_back_before_its_end_had_its_turn_is_left_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			one_that_comes_and_goes_is_told_a_bounded_number_of_times, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_it_came_to_is_told_after_the_window, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_command_that_cannot_be_run_holds_up_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_stop_while_the_command_runs_waits_for_nothing,
