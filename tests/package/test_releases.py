@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -60,19 +61,37 @@ def test_what_a_run_that_was_killed_left_is_removed(empty_mirror, tmp_path):
     assert [path.name for path in (tmp_path / "cache/releases").iterdir()] == ["trixie.lock"]
 
 
+@pytest.fixture
+def system(tmp_path):
+    """system(state): the system of trixie that an earlier run made, with one package in that state."""
+    def make(state="install ok installed"):
+        folder = tmp_path / "cache/releases/trixie"
+        (folder / "var/lib/dpkg/info").mkdir(parents=True)
+        (folder / "var/lib/dpkg/info/mawk.list").touch()
+        (folder / "var/lib/dpkg/info/mawk.md5sums").touch()
+        (folder / "etc/apt").mkdir(parents=True)
+        (folder / "var/lib/dpkg/status").write_text(
+            f"Package: mawk\nStatus: {state}\nArchitecture: amd64\nVersion: 1\nMaintainer: -\nDescription: -\n")
+        (folder / ".made").touch()
+        return folder
+    return make
+
+
 @pytest.mark.parametrize("state, is_kept", [("install ok installed", True), ("install reinstreq half-installed", False),
                                             ("install ok unpacked", False)])
-def test_a_system_with_packages_in_part_is_made_anew(empty_mirror, tmp_path, state, is_kept):
-    system = tmp_path / "cache/releases/trixie"
-    (system / "var/lib/dpkg/info").mkdir(parents=True)
-    (system / "var/lib/dpkg/info/mawk.list").touch()
-    (system / "var/lib/dpkg/info/mawk.md5sums").touch()
-    (system / "etc/apt").mkdir(parents=True)
-    (system / "var/lib/dpkg/status").write_text(
-        f"Package: mawk\nStatus: {state}\nArchitecture: amd64\nVersion: 1\nMaintainer: -\nDescription: -\n")
-    (system / ".made").touch()
+def test_a_system_with_packages_in_part_is_made_anew(empty_mirror, system, state, is_kept):
+    folder = system(state)
     run(RELEASES, "trixie", "--run", "true", env=empty_mirror)
-    assert system.exists() == is_kept
+    assert folder.exists() == is_kept
+
+
+@pytest.mark.parametrize("days, is_kept", [(6, True), (8, False)])
+def test_a_system_older_than_a_week_is_made_anew(empty_mirror, system, days, is_kept):
+    folder = system()
+    then = time.time() - days * 86400
+    os.utime(folder / ".made", (then, then))
+    run(RELEASES, "trixie", "--run", "true", env=empty_mirror)
+    assert folder.exists() == is_kept
 
 
 def test_a_release_that_another_run_uses_is_left_out(empty_mirror, tmp_path):
