@@ -18,17 +18,18 @@ done
 
 @pytest.fixture
 def on(tmp_path):
-    """on(name): script/bootstrap --package on a system whose release is called so."""
-    query = tmp_path / "dpkg-query"
-    query.write_text(DPKG_QUERY)
-    query.chmod(0o755)
+    """on(name, option): script/bootstrap on a system whose release is called so; it reaches no cache and no apt-get."""
+    for program, text in (("dpkg-query", DPKG_QUERY), ("apt-get", "#!/bin/sh\nexit 1\n")):
+        (tmp_path / program).write_text(text)
+        (tmp_path / program).chmod(0o755)
+    isolated = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "MAILPUSH_CACHE": str(tmp_path / "cache")}
 
-    def run(name):
+    def run(name, option="--package"):
         (tmp_path / "os-release").write_text(f"VERSION_CODENAME={name}\n")
         return subprocess.run(["unshare", "--mount", "sh", "-euc",
-                               'mount --bind "$1" /etc/os-release; exec "$2" --package', "sh",
-                               tmp_path / "os-release", BOOTSTRAP], capture_output=True, text=True,
-                              env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}, timeout=60)
+                               'mount --bind "$1" /etc/os-release; exec "$2" $3', "sh",
+                               tmp_path / "os-release", BOOTSTRAP, option], capture_output=True, text=True,
+                              env={**os.environ, **isolated}, timeout=60)
     return run
 
 
@@ -57,3 +58,25 @@ def test_another_system_is_told_of_all_that_are_known(on):
     assert done.returncode == 1
     assert "Debian 12, 13 and testing, and on Ubuntu 24.04, only" in done.stderr
     assert " gcc " in done.stderr
+
+
+TO_BUILD = {"gcc", "meson", "libsqlite3-dev", "dovecot-dev"}
+TO_TEST = {"clang", "mandoc", "python3-pytest", "valgrind", "dovecot-imapd", "libicu76"}
+DATABASES = {"postgresql", "mariadb-server-core", "galera-4"}
+TO_PACKAGE = {"build-essential", "debhelper"}
+TO_RELEASE = {"debootstrap", "lintian"}
+FOR_THE_PAGE = {"chromium", "chromium-driver", "prometheus"}
+UNPACKED = {"cyrus-imapd", "pgbouncer"}
+EVERYTHING = TO_BUILD | TO_TEST | DATABASES | TO_PACKAGE | TO_RELEASE | FOR_THE_PAGE | UNPACKED
+
+
+@pytest.mark.parametrize("option, wanted", [
+    ("", TO_BUILD | TO_TEST | DATABASES | UNPACKED),
+    ("--demo", TO_BUILD | TO_TEST | UNPACKED),
+    ("--package", TO_BUILD | TO_PACKAGE),
+    ("--release", EVERYTHING - FOR_THE_PAGE),
+    ("--all", EVERYTHING),
+])
+def test_each_option_brings_what_it_is_for_and_no_more(on, option, wanted):
+    """Another system is told of all that is meant."""
+    assert EVERYTHING.intersection(on("potato", option).stderr.replace(",", " ").split()) == wanted
