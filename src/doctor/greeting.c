@@ -47,13 +47,21 @@ void greeting_parse(const char *text, struct greeting *ret)
 	*ret = greeting;
 }
 
-static bool is_mended(const struct greeting *greeting)
+static bool has_mended_version(const struct greeting *greeting)
 {
 	static const struct {
 		unsigned minor;
 		unsigned first;
 	} branches[] = {{8, 7}, {10, 3}, {12, 3}, {13, 7}};
-	/* Debian fixes it without a new version: 3.6.1-4+deb12u5, 3.10.2-1+deb13u2. */
+	for (size_t i = 0; i < sizeof(branches) / sizeof(branches[0]); i++)
+		if (greeting->major == 3 && greeting->minor == branches[i].minor)
+			return greeting->patch >= branches[i].first;
+	return greeting->major > 3 || (greeting->major == 3 && greeting->minor > 13);
+}
+
+/* Debian fixes it without a new version: 3.6.1-4+deb12u5, 3.10.2-1+deb13u2. */
+static bool has_mended_update(const struct greeting *greeting)
+{
 	static const struct {
 		unsigned debian;
 		unsigned first;
@@ -61,17 +69,14 @@ static bool is_mended(const struct greeting *greeting)
 	for (size_t i = 0; i < sizeof(updates) / sizeof(updates[0]); i++)
 		if (greeting->debian == updates[i].debian)
 			return greeting->update >= updates[i].first;
-	for (size_t i = 0; i < sizeof(branches) / sizeof(branches[0]); i++)
-		if (greeting->major == 3 && greeting->minor == branches[i].minor)
-			return greeting->patch >= branches[i].first;
-	return greeting->major > 3 || (greeting->major == 3 && greeting->minor > 13);
+	return false;
 }
 
 enum greeting_hole greeting_hole(const struct greeting *greeting)
 {
 	if (!greeting->has_version)
 		return GREETING_UNKNOWN;
-	if (is_mended(greeting))
+	if (has_mended_version(greeting) || has_mended_update(greeting))
 		return GREETING_CLOSED;
 	return greeting->is_packaged && !greeting->debian ? GREETING_UNKNOWN : GREETING_OPEN;
 }
