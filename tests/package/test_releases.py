@@ -160,12 +160,18 @@ def source(tmp_path):
 
 
 @pytest.fixture
-def played(source, monkeypatch, capsys):
-    """played(argument...): script/releases on a host of bookworm; its exit status, and what it prints."""
+def releases(monkeypatch):
+    """script/releases as a module."""
     loader = importlib.machinery.SourceFileLoader("releases", str(RELEASES))
-    releases = importlib.util.module_from_spec(importlib.util.spec_from_loader("releases", loader))
-    monkeypatch.setitem(sys.modules, "releases", releases)
-    loader.exec_module(releases)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("releases", loader))
+    monkeypatch.setitem(sys.modules, "releases", module)
+    loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def played(releases, source, monkeypatch, capsys):
+    """played(argument...): script/releases on a host of bookworm; its exit status, and what it prints."""
     monkeypatch.setattr(Played, "releases", releases, raising=False)
     monkeypatch.setattr(releases, "System", Played)
     monkeypatch.setattr(releases, "ROOT", source)
@@ -212,3 +218,22 @@ def test_uncommitted_changes_are_told_of(played, source):
     (source / "new").touch()
     status, said = played("trixie", "--style")
     assert (status, said.err) == (0, UNCOMMITTED)
+
+
+@pytest.mark.parametrize("line, is_good", [("Cyrus IMAP 3.6.1-4, mailpushd and apns-sim run after 9 ms.", True),
+                                           ("Cyrus IMAP 3.6.1-40, mailpushd and apns-sim run after 9 ms.", False),
+                                           ("Cyrus, mailpushd and apns-sim run after 9 ms.", False)])
+def test_the_demo_has_to_say_which_cyrus_it_ran(releases, monkeypatch, tmp_path, line, is_good):
+    class Quick(releases.System):
+        def __init__(self):
+            self.release = "trixie"
+
+        def run(self, script, workers, **how):
+            return subprocess.run(["echo", line], check=True, **how)
+
+        def cyrus(self):
+            return "3.6.1-4"
+
+    monkeypatch.setattr(releases, "FOLDERS", tmp_path)
+    assert Quick().part("demo", 1).is_good == is_good
+    assert Quick().part("style", 1).is_good
