@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+import lmtp
 from doctor import AS_ROOT, NOBODY, cure, examine, put
 from waiting import wait_until
 
@@ -19,14 +20,17 @@ def ward(private_cyrus, mailpushd):
             self.cyrus = private_cyrus()
             self.mailpushd = mailpushd(self.cyrus)
             self.imapd_conf = self.cyrus.dir / "imapd.conf"
+            self.sender = lmtp.connect(self.cyrus.lmtp_port)
 
         def finding(self, **how):
             [finding] = [f for f in examine(self.mailpushd, **how)[1] if f["check"] == "processes"]
             return finding
-    return Ward()
+    ward = Ward()
+    yield ward
+    ward.sender.close()
 
 
-LASTING = {"master", "imapd"}       # the administrator is connected; others may end at any time
+LASTING = {"master", "imapd", "lmtpd"}      # administrator and sender are connected; others may end at any time
 
 
 def named_in(finding):
