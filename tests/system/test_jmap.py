@@ -1,6 +1,7 @@
 """Folders that JMAP makes, renames and destroys.
 
-Cyrus tells of no rename that comes so, but an event names the id of its mailbox, which stays.
+Cyrus tells of no rename that comes so, but an event names the id of its mailbox, which stays.  It
+tells of no folder that is destroyed so either, and no event follows by which that could be noticed.
 """
 
 import pytest
@@ -183,6 +184,36 @@ def test_a_folder_that_is_deleted_leaves_known_what_is_beside_it(site):
     home.rename("Notes", "Archive")
     home.append("Archive")
     home.told("Notes")
+
+
+def test_a_folder_that_was_destroyed_stays_registered_and_is_silent_until_the_phone_comes_again(site):
+    home = JmapHome(site, "Notes", "Else")
+    home.jmap.destroy(home.jmap.folders()["Notes"])
+    site.deliver(home.user, "Notes")        # where the folder is not, it comes to INBOX
+    site.told(home.phone, "INBOX")
+    assert site.subscriptions(home.phone) == ["Else", "INBOX", "Notes"]
+    home.phone.register("INBOX", "Notes", "Else")
+    site.told(home.phone, "INBOX", "Else")
+    assert site.subscriptions(home.phone) == ["Else", "INBOX"]
+
+
+@pytest.mark.parametrize("seen", [["Notes"], []], ids=len)
+def test_a_folder_made_anew_after_one_was_destroyed_is_pushed(site, seen):
+    home = JmapHome(site, "Notes", seen=seen)
+    home.jmap.destroy(home.jmap.folders()["Notes"])
+    home.jmap.create("Notes")
+    for _ in range(2):
+        home.append("Notes")
+        home.told("Notes")
+
+
+def test_a_folder_that_takes_the_name_of_one_that_was_destroyed_is_pushed_by_that_name(site):
+    home = JmapHome(site, "Notes", "Work")
+    home.jmap.destroy(home.jmap.folders()["Notes"])
+    home.rename("Work", "Notes")
+    for _ in range(2):
+        home.append("Notes")
+        home.told("Notes")
 
 
 def test_a_folder_that_was_never_seen_is_silent_until_the_phone_registers_again(site):
