@@ -46,10 +46,11 @@ class Phone(Imap):
         """Register for these mailboxes with this phone's token and account id."""
         return self.xapplepushservice(version, self.account_id, self.token, SUBTOPIC, mailboxes)
 
-    def xapplepushservice(self, version, account_id, token, subtopic=SUBTOPIC, mailboxes=()):
-        """The command in the form that iOS sends: every atom quoted."""
+    def xapplepushservice(self, version, account_id, token, subtopic=SUBTOPIC, mailboxes=(),
+                          more=None):
+        """The command in the form that iOS sends: every atom quoted.  `more`: keys that it does not."""
         pairs = {"aps-version": str(version), "aps-account-id": account_id,
-                 "aps-device-token": token, "aps-subtopic": subtopic}
+                 "aps-device-token": token, "aps-subtopic": subtopic, **(more or {})}
         arguments = [quoted(text) for pair in pairs.items() for text in pair]
         names = " ".join(quoted(encode_name(name)) for name in mailboxes)
         arguments += [quoted("mailboxes"), f"({names})"]

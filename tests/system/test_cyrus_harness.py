@@ -1,10 +1,12 @@
 """The harness itself: the private Cyrus says what the tests rely on, and leaves nothing behind."""
 
 import contextlib
+import imaplib
 import itertools
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -18,6 +20,7 @@ import lmtp
 from cyrus import version
 from imap import Imap, decode_name, encode_name
 from jmap import OPTIONS, Jmap
+from mailsite import new_user
 from phone import Phone, hash_of
 from waiting import TIMEOUT, Lines, wait_until
 
@@ -74,16 +77,33 @@ class Listener:
             head = request.readline()
             self.events.add(request.read(int(re.search(rb"{(\d+)\+}", head)[1])).decode())
             request.readline()
-        connection.sendall(b"OK ()\r\n")
+        self._reply(connection)
         return True
+
+    def _reply(self, connection):
+        connection.sendall(b"OK ()\r\n")
+
+
+class CuriousListener(Listener):
+    """Gives this answer to each event, and notes whether Cyrus is content and closes its end."""
+
+    def __init__(self, cyrus, answer, patience_s):
+        self.answer = answer
+        self.was_enough = []
+        self._patience_s = patience_s
+        super().__init__(cyrus)
+
+    def _reply(self, connection):
+        connection.sendall(self.answer)
+        self.was_enough.append(bool(select.select([connection], [], [], self._patience_s)[0]))
 
 
 @pytest.fixture
 def listening():
     """listening(cyrus): a Listener until the test ends."""
     with contextlib.ExitStack() as stack:
-        def make(cyrus):
-            listener = Listener(cyrus)
+        def make(cyrus, kind=Listener, **how):
+            listener = kind(cyrus, **how)
             stack.callback(listener.close)
             return listener
         yield make
@@ -108,6 +128,49 @@ def test_a_registration_reaches_the_listener(cyrus_for, listening, transport):
     assert event["apsDeviceToken"] == phone.token
     assert event["apsAccountId"] == phone.account_id
     assert event["mailboxes"] == ["INBOX", "Notes"]
+
+
+@pytest.mark.parametrize("key", ["sender", "unheard-of", "APS-VERSION"])
+def test_a_registration_with_a_key_that_cyrus_does_not_know_is_bad(cyrus_for, listening, key):
+    cyrus = cyrus_for()
+    listener = listening(cyrus)
+    user = make_user(cyrus, new_user())
+    with Phone(cyrus, user) as phone, Phone(cyrus, user) as later:
+        with pytest.raises(imaplib.IMAP4.error, match=" BAD "):
+            phone.xapplepushservice(2, phone.account_id, phone.token, mailboxes=["INBOX"],
+                                    more={key: "2"})
+        later.register("INBOX")
+    assert listener.wait("ApplePushService")["apsDeviceToken"] == later.token
+
+
+def test_folders_that_the_user_may_not_read_are_left_out_of_a_registration(cyrus_for, listening):
+    """Silently, as those that do not exist."""
+    cyrus = cyrus_for()
+    listener = listening(cyrus)
+    user, owner = make_user(cyrus, new_user()), new_user()
+    rights = {"Seen": "l", "Posted": "lp", "Read": "r", "Both": "lr"}
+    cyrus.create_user(owner, *rights)
+    for folder, letters in rights.items():
+        cyrus.admin.setacl(cyrus.admin_name(owner, folder), user, letters)
+    with Phone(cyrus, user) as phone:
+        answer = phone.register("INBOX", *(cyrus.other_name(owner, folder) for folder in rights))
+    assert answer.mailboxes == \
+        ["INBOX", cyrus.other_name(owner, "Read"), cyrus.other_name(owner, "Both")]
+    assert listener.wait("ApplePushService")["mailboxes"] == answer.mailboxes
+
+
+@pytest.mark.parametrize("answer,is_enough", [(b"OK ()\r\n", True), (b"OK\r\n", False)],
+                         ids=["OK ()", "OK"])
+def test_cyrus_waits_for_a_value_after_ok(cyrus_for, listening, answer, is_enough):
+    cyrus = cyrus_for(event_groups="message")
+    user = make_user(cyrus, new_user())
+    # When it has a value, Cyrus closes at once.
+    listener = listening(cyrus, CuriousListener, answer=answer,
+                         patience_s=TIMEOUT if is_enough else 0.3)
+    with Phone(cyrus, user) as phone:
+        phone.append("INBOX")       # goes on when the listener closes
+    wait_until(lambda: listener.was_enough, what="the listener's verdict")
+    assert set(listener.was_enough) == {is_enough}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="without root all run as one user")
