@@ -356,7 +356,7 @@ def held(site, count, size, user=MALLORY):
 @AS_ROOT
 @pytest.mark.parametrize("size", [0, 100000])
 def test_a_user_who_holds_connections_keeps_no_other_out(door_site_for, size):
-    site = door_site_for(dovecot_system_users="yes")
+    site = door_site_for(dovecot_system_users="yes", ack_timeout="30s")
     with held(site, 200, size):
         site.mailpushd.wait_log("warn intake: .*too many connections of this user")
         assert site.ask(topic(MALLORY), user=MALLORY) in (b'NO "too many connections"\r\n', b"")
