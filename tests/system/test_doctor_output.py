@@ -29,6 +29,7 @@ def test_the_last_line_counts(ward):
 
 def test_problems_alone_are_shown_and_all_are_counted(ward):
     site = ward()
+    site.mailpushd.wait_log("registry: tidied")     # how long its batches take is known from then on
     site.mailpushd.write_conf(deferred_delay="7s")
     _, all_findings, count = examine_and_count(site.mailpushd)
     status, findings, same_count = examine_and_count(site.mailpushd, "--problems")

@@ -283,7 +283,7 @@ def test_64_connections_stay_open_and_each_is_answered(site, port):
 
 def test_beyond_the_limit_the_longest_idle_connection_is_closed(mailpushd, sim, imapd_conf, port):
     """Of 400 descriptors a quarter is for these connections."""
-    daemon = mailpushd(start=False, imapd_conf=imapd_conf, xaps_listen=f"127.0.0.1:{port}")
+    daemon = mailpushd(start=False, imapd_conf=imapd_conf, xaps_listen=f"127.0.0.1:{port}", ack_timeout="30s")
     daemon.wrapper = ["prlimit", "--nofile=400:400"]
     site = BareSite(daemon.start(), sim)
     with contextlib.ExitStack() as stack:
