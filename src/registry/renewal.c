@@ -500,7 +500,8 @@ static bool is_from_wrong_clock(const struct rules *rules, const struct renewal 
 {
 	for (size_t i = 0; i < renewal->known_count; i++) {
 		const struct registry_row *row = &renewal->known[i].row;
-		if (row->renewed_ms > rules->wrong_ms || row->created_ms > rules->wrong_ms)
+		if (row->renewed_ms > rules->wrong_ms || row->created_ms > rules->wrong_ms ||
+			row->suspended_ms > rules->wrong_ms || row->superseded_ms > rules->wrong_ms)
 			return true;
 	}
 	return false;

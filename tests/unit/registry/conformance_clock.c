@@ -143,6 +143,25 @@ static void a_registration_wakes_an_account_deleted_by_a_clock_ahead(void **stat
 	assert_true(is_told(w, NOW + 1, "bob", "", "one"));
 }
 
+static void a_registration_wakes_an_account_deleted_by_the_clock_of_a_node_ahead(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one",
+		BOXES({.name = "Other Users/bob", .owner = "bob", .folder = ""}));
+	run(w);
+	struct registry_store *here = w->store;
+	open_store(w);
+	set_clock(w, NOW + AHEAD);
+	at(w, REGISTRY_MAILBOX_DELETE, NOW + AHEAD, "alice", "");
+	run(w);
+	registry_store_close(w->store);
+	w->store = here;
+	set_clock(w, NOW + 1);
+	phone(w, NOW + 1, "alice", TOKEN_B, "two", INBOX_OF("alice"));
+	run(w);
+	assert_true(is_told(w, NOW + 1, "bob", "", "one"));
+}
+
 static void a_rename_reaches_what_registered_by_a_clock_ahead(void **state)
 {
 	struct world *w = *state;
@@ -370,6 +389,7 @@ int conformance_clock(void)
 		RULE(news_wakes_an_account_deleted_by_a_clock_ahead),
 		RULE(news_wakes_an_account_that_another_node_deleted_by_a_clock_ahead),
 		RULE(a_phone_that_registered_by_the_clock_of_a_node_ahead_can_register_here),
+		RULE(a_registration_wakes_an_account_deleted_by_the_clock_of_a_node_ahead),
 		RULE(a_registration_wakes_an_account_deleted_by_a_clock_ahead),
 		RULE(a_rename_reaches_what_registered_by_a_clock_ahead),
 		RULE(a_delete_reaches_what_registered_by_a_clock_ahead),
