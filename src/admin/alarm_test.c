@@ -100,7 +100,7 @@ static void begin_command(struct test *test)
 		json_pack("{so}", "path", response_text(test->services->config->alarm_command));
 	test->waits_for_command = alarm_test_command(on_run, test) == 0;
 	if (!test->waits_for_command)
-		set_error(test->command, "calls for other alarms wait; try again in a moment");
+		set_error(test->command, "another test runs; try again in a moment");
 }
 
 void alarm_test(const struct services *services, struct http_request *request, const char *tail)

@@ -26,7 +26,7 @@
 
 /* `command`: a path, or NULL for none. */
 void alarm_start(uv_loop_t *loop, const char *command);
-/* Stops the timers; standing alarms are dropped without a line. */
+/* Stops the timers.  What was held back gets its line, and no call; what stands gets no end. */
 void alarm_stop(void);
 
 /* From the next call on. */
