@@ -368,7 +368,7 @@ def test_a_move_to_another_server_that_fails_costs_no_phone(site):
              "vnd.cmu.mailboxACL": f"{home.user}\tlrswipkxtecdan\t"}
     answer = notify.ask(site.mailpushd.stream_socket, notify.request(event))
     assert answer == b"OK ()\r\n"
-    assert suspended(site) == [home.user]
+    wait_until(lambda: suspended(site) == [home.user], what="his sleep")
     home.append("Notes")
     home.told("Notes")
     assert suspended(site) == []
