@@ -53,7 +53,7 @@ static int get_string(
 static int get_text(const struct reading *reading, const json_t *object, const char *key,
 	size_t max, struct field *ret)
 {
-	struct field text;
+	struct field text = {0};
 	int failed = get_string(reading, object, key, &text);
 	if (failed)
 		return failed;
