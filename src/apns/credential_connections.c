@@ -84,7 +84,7 @@ static void tell_state(struct credential_connections *conns, const char *trouble
 {
 	if (conns->state == RETIRED || strcmp(conns->trouble, trouble) == 0)
 		return;
-	strncpy(conns->trouble, trouble, sizeof(conns->trouble) - 1);
+	snprintf(conns->trouble, sizeof(conns->trouble), "%s", trouble);
 	conns->settings.callbacks->state(conns->settings.callbacks_ctx, conns->credential,
 		conns->trouble[0] ? conns->trouble : NULL);
 }

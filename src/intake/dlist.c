@@ -226,7 +226,7 @@ static int take_options(struct cursor *c, struct notification *n)
 
 static int take_received(struct cursor *c, struct notification *n)
 {
-	struct notification_field text;
+	struct notification_field text = {0};
 	int r = take_atom(c, &text);
 	if (r <= 0)
 		return r;
@@ -302,7 +302,7 @@ static enum key find_key(const struct notification_field *name)
 /* One key and its value; `*seen` has a bit for each key there was. */
 static int take_pair(struct cursor *c, struct notification *n, unsigned *seen)
 {
-	struct notification_field name;
+	struct notification_field name = {0};
 	int r = take_atom(c, &name);
 	if (r <= 0)
 		return r;

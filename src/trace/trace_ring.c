@@ -124,7 +124,7 @@ static int take_in(struct trace_ring *ring, size_t *ret_sound, size_t *ret_damag
 	*ret_sound = 0;
 	*ret_damaged = 0;
 	for (size_t i = 0; i < ring->count; i++) {
-		enum slot_state state;
+		enum slot_state state = SLOT_EMPTY;
 		int failed = read_slot(ring, i, &state, err);
 		if (failed)
 			return failed;
@@ -267,7 +267,7 @@ static int compare_numbers(const void *a, const void *b, void *ctx)
 static int visit_slot(struct trace_ring *ring, size_t place, int64_t after,
 	trace_ring_visit_fn *visit, void *ctx, uint64_t *ret_damaged, struct err *err)
 {
-	enum slot_state state;
+	enum slot_state state = SLOT_EMPTY;
 	int failed = read_slot(ring, place, &state, err);
 	if (failed)
 		return failed;

@@ -132,7 +132,7 @@ void with_news(struct queue_job *job, const char *hash, enum queue_urgency urgen
 	struct queue_news *news = &job->news[job->news_count++];
 	*news = (struct queue_news){
 		.first_ms = 1234, .urgent_ms = urgency == QUEUE_URGENT ? 1235 : 0, .seq = job->seq};
-	strncpy(news->hash, hash, sizeof(news->hash) - 1);
+	snprintf(news->hash, sizeof(news->hash), "%s", hash);
 }
 
 static int run_one(struct store_file *file, struct queue_job *job, struct err *err)
