@@ -125,7 +125,7 @@ def test_only_what_is_registered_is_confirmed(dovecot_site_for):
     site.told(phone, "INBOX", "Notes")
     assert site.subscriptions(phone) == ["INBOX", "Notes"]
     phone.append("Public/Info")
-    site.cyrus.wait_log("Info: mailpush: ", "not allowed for this user (MessageAppend: owner)")
+    site.mailpushd.wait_log(r"event: not allowed for this user \(MessageAppend: owner\)")
     assert not [line for line in site.cyrus.log() if "Error: mailpush" in line]
 
 

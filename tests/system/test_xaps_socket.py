@@ -63,7 +63,7 @@ def test_news_for_no_phone_is_ok_as_well(site, path):
 def test_quotes_and_backslashes_are_part_of_a_name(site, path):
     phone = BarePhone(f'a"b\\c{new_user()}')
     assert say(path, register_line(phone)) == f"OK {TOPIC}\n"
-    assert site.registrations("user") == [phone.user]
+    wait_until(lambda: site.registrations("user") == [phone.user], what="his registration")
 
 
 @pytest.mark.parametrize("line", [b"\n", b"\r\n", b"QUIT\n", b"REGISTER \n", b"NOTIFY x\n", b"\0\n", b"\xff\xfe\n",
