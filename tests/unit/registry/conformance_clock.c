@@ -94,19 +94,32 @@ static void news_wakes_an_account_deleted_by_a_clock_ahead(void **state)
 	assert_int_equal(job->gone_count, 0);
 }
 
+/* Until come_back, what runs is done by another node, and by its clock.  Returns the one here. */
+static struct registry_store *go_to_a_node_ahead(struct world *w)
+{
+	struct registry_store *here = w->store;
+	open_store(w);
+	set_clock(w, NOW + AHEAD);
+	return here;
+}
+
+static void come_back(struct world *w, struct registry_store *here)
+{
+	registry_store_close(w->store);
+	w->store = here;
+	set_clock(w, NOW + 1);
+}
+
 static void news_wakes_an_account_that_another_node_deleted_by_a_clock_ahead(void **state)
 {
 	struct world *w = *state;
 	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
 	run(w);
 	assert_true(is_told(w, NOW, "alice", "", "one"));
-	struct registry_store *here = w->store;
-	open_store(w);
+	struct registry_store *here = go_to_a_node_ahead(w);
 	at(w, REGISTRY_MAILBOX_DELETE, NOW + AHEAD, "alice", "");
 	run(w);
-	registry_store_close(w->store);
-	w->store = here;
-	set_clock(w, NOW + 1);
+	come_back(w, here);
 	assert_true(is_told(w, NOW + 1, "alice", "", "one"));
 }
 
@@ -115,14 +128,10 @@ static void a_phone_that_registered_by_the_clock_of_a_node_ahead_can_register_he
 	struct world *w = *state;
 	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
 	run(w);
-	struct registry_store *here = w->store;
-	open_store(w);
-	set_clock(w, NOW + AHEAD);
+	struct registry_store *here = go_to_a_node_ahead(w);
 	phone(w, NOW + AHEAD, "alice", TOKEN_A, "one", INBOX_OF("alice"));
 	run(w);
-	registry_store_close(w->store);
-	w->store = here;
-	set_clock(w, NOW + 1);
+	come_back(w, here);
 	struct registry_job *job = phone(w, NOW + 1, "alice", TOKEN_A, "one", NOTES_OF("alice"));
 	run(w);
 	assert_false(job->is_stale);
@@ -149,14 +158,10 @@ static void a_registration_wakes_an_account_deleted_by_the_clock_of_a_node_ahead
 	phone(w, NOW, "alice", TOKEN_A, "one",
 		BOXES({.name = "Other Users/bob", .owner = "bob", .folder = ""}));
 	run(w);
-	struct registry_store *here = w->store;
-	open_store(w);
-	set_clock(w, NOW + AHEAD);
+	struct registry_store *here = go_to_a_node_ahead(w);
 	at(w, REGISTRY_MAILBOX_DELETE, NOW + AHEAD, "alice", "");
 	run(w);
-	registry_store_close(w->store);
-	w->store = here;
-	set_clock(w, NOW + 1);
+	come_back(w, here);
 	phone(w, NOW + 1, "alice", TOKEN_B, "two", INBOX_OF("alice"));
 	run(w);
 	assert_true(is_told(w, NOW + 1, "bob", "", "one"));
