@@ -188,13 +188,21 @@ void import_registrations(
 	size_t size;
 	const char *text = http_body(request, &size);
 	json_t *body = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
-	const json_t *list = json_object_get(body, "registrations");
+	json_t *list = NULL;
+	int is_dry_run = false;
+	int is_from_dovecot = false;
+	int keeps_confirmed = false;
+	json_error_t error = {.text = ""};
+	bool is_known = body &&
+		!json_unpack_ex(body, &error, 0, "{s?o,s?b,s?b,s?b!}", "registrations", &list,
+			"dry_run", &is_dry_run, "dovecot", &is_from_dovecot, "confirmed",
+			&keeps_confirmed);
 	size_t count = json_array_size(list);
-	if (count < 1 || count > IMPORT_REGISTRATIONS_MAX) {
+	if (!is_known || count < 1 || count > IMPORT_REGISTRATIONS_MAX) {
 		json_decref(body);
 		response_error(request, 400,
-			"the body must be one JSON object with 1 to %d registrations",
-			IMPORT_REGISTRATIONS_MAX);
+			"the body must be one JSON object with 1 to %d registrations%s%s",
+			IMPORT_REGISTRATIONS_MAX, *error.text ? ": " : "", error.text);
 		return;
 	}
 	/* Until then its jobs are held, and nothing bounds them. */
@@ -215,12 +223,11 @@ void import_registrations(
 	import->services = services;
 	import->request = request;
 	import->body = body;
-	import->is_dry_run = json_is_true(json_object_get(body, "dry_run"));
+	import->is_dry_run = is_dry_run;
 	import->count = count;
 	import->candidates = mem_alloc_zero(count, sizeof(*import->candidates));
-	import->is_from_dovecot = json_is_true(json_object_get(body, "dovecot"));
+	import->is_from_dovecot = is_from_dovecot;
 	http_defer(request, on_gone, import);
-	bool keeps_confirmed = json_is_true(json_object_get(body, "confirmed"));
 	import->waiting = 1; /* until all are submitted */
 	for (size_t i = 0; i < count; i++) {
 		struct candidate *candidate = &import->candidates[i];

@@ -1,13 +1,11 @@
 #include "admin/registration_json.h"
 
+#include "admin/request_params.h"
 #include "credential/topics.h"
 #include "monitor/response.h"
 
 #include <errno.h>
 #include <string.h>
-
-/* Unix seconds; the end of the year 9999. */
-#define TIME_MAX 253402300799.0
 
 static void add_time(json_t *json, const char *key, int64_t unix_ms)
 {
@@ -42,7 +40,7 @@ static int read_time(const json_t *json, const char *key, int64_t *ret_ms, struc
 	if (!value || json_is_null(value))
 		return 0;
 	double seconds = json_number_value(value);
-	if (!json_is_number(value) || !(seconds >= 0 && seconds <= TIME_MAX))
+	if (!json_is_number(value) || !(seconds >= 0 && seconds <= REQUEST_PARAMS_TIME_MAX))
 		return err_set(err, -EINVAL, "registration: %s is not a Unix time in seconds", key);
 	*ret_ms = (int64_t)(seconds * 1000 + 0.5);
 	return 0;

@@ -126,6 +126,8 @@ static bool read_keys(const json_t *list, struct removal *removal)
 {
 	struct registry_job *job = &removal->deferred.db_query.job;
 	size_t count = json_array_size(list);
+	if (count < 1 || count > REMOVAL_KEYS_MAX)
+		return false;
 	removal->keys = mem_alloc_zero(count, sizeof(*removal->keys));
 	for (size_t i = 0; i < count; i++) {
 		const char *text = json_string_value(json_array_get(list, i));
@@ -134,7 +136,7 @@ static bool read_keys(const json_t *list, struct removal *removal)
 	}
 	job->keys = removal->keys;
 	job->key_count = count;
-	return count >= 1 && count <= REMOVAL_KEYS_MAX;
+	return true;
 }
 
 void removal_device(const struct services *services, struct http_request *request, const char *tail)
@@ -158,17 +160,23 @@ void removal_devices(
 	size_t size;
 	const char *text = http_body(request, &size);
 	json_t *body = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
-	const json_t *before = json_object_get(body, "renewed_before");
+	json_t *keys = NULL;
+	double before_s = 0;
+	json_error_t error = {.text = ""};
+	bool is_known = body &&
+		!json_unpack_ex(
+			body, &error, 0, "{s?o,s?F!}", "keys", &keys, "renewed_before", &before_s);
 	struct removal *removal = removal_new(services, request);
-	if (json_array_size(json_object_get(body, "keys")) <= REMOVAL_KEYS_MAX &&
-		read_keys(json_object_get(body, "keys"), removal)) {
+	if (is_known && before_s >= 0 && before_s <= REQUEST_PARAMS_TIME_MAX &&
+		read_keys(keys, removal)) {
 		/* Registrations that were renewed since the list was made stay. */
-		removal->deferred.db_query.job.before_ms =
-			(int64_t)(json_number_value(before) * 1000);
+		removal->deferred.db_query.job.before_ms = (int64_t)(before_s * 1000);
 		ask_registry(removal, REGISTRY_REMOVE, on_devices_removed);
 	} else {
-		response_error(
-			request, 400, "keys must be a list of 1 to %d keys", REMOVAL_KEYS_MAX);
+		response_error(request, 400,
+			"keys must be a list of 1 to %d keys, and renewed_before a Unix time in "
+			"seconds%s%s",
+			REMOVAL_KEYS_MAX, *error.text ? ": " : "", error.text);
 		removal_free(removal);
 	}
 	json_decref(body);

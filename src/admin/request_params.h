@@ -18,6 +18,8 @@
 #define REQUEST_PARAMS_TEXT_MAX 1024
 #define REQUEST_PARAMS_LIMIT_MAX 1000
 #define REQUEST_PARAMS_LIMIT_DEFAULT 100
+/* Unix seconds; the end of the year 9999. */
+#define REQUEST_PARAMS_TIME_MAX 253402300799.0
 
 /* Texts are "" and flags false where the body does not have them.  Texts are borrowed from `json`.
  */

@@ -183,6 +183,22 @@ def test_a_request_that_makes_no_sense_is_answered(bare_site, body):
     assert (status, "1 to 1000 keys" in answer["error"]) == (400, True)
 
 
+@pytest.mark.parametrize("path, member", [
+    ("/import", '"dryrun":true'), ("/import", '"dry_run":1'), ("/import", '"confirmed":"yes"'),
+    ("/devices/remove", '"renewedbefore":1'), ("/devices/remove", '"renewed_before":"1"'),
+    ("/devices/remove", '"renewed_before":-1'), ("/devices/remove", '"renewed_before":1e300')])
+def test_a_member_that_is_not_known_or_of_another_kind_changes_nothing(bare_site, path, member):
+    bare_site.registered_phone()
+    before = exported(bare_site)
+    [device] = ctl_json(bare_site.mailpushd, "devices")
+    what = '"keys":["%s"]' % device["key"] if path == "/devices/remove" else \
+        '"registrations":[%s]' % json.dumps(line(BarePhone(new_user())))
+    status, answer = ask(bare_site.mailpushd, "POST", path, "{%s,%s}" % (what, member))
+    assert (status, exported(bare_site)) == (400, before), answer
+    if "dryrun" in member or "renewedbefore" in member:
+        assert answer["error"].endswith(member[1:member.index('"', 1)]), answer
+
+
 def test_the_user_s_newer_phones_are_not_evicted(bare_site_for):
     site = bare_site_for(registrations_per_user=2)
     user = new_user()
