@@ -309,7 +309,7 @@ static void on_clock_set(void *ctx, int64_t by_ms)
 	log_event(LOG_LEVEL_WARN, "daemon", "the clock was set; the certificates are read again",
 		log_number("by_seconds", by_ms / CLOCK_SECOND_MS));
 	sender_clock_set(parts->services.sender);
-	reload_now(parts->reload);
+	reload_files(parts->reload);
 	expiry_now(parts->pipeline.expiry);
 	alarm_mail_clock_set(parts->services.alarm_mail);
 }

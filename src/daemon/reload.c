@@ -20,6 +20,13 @@
 /* For the other file of a pair, and for a trouble that prevents reading. */
 #define PATIENCE_MS (10 * CLOCK_SECOND_MS)
 
+/* Each does what the one before it does. */
+enum extent {
+	FILES_PATIENT, /* a pair that does not match is no alarm yet */
+	FILES,
+	ALL, /* also mailpush.conf */
+};
+
 struct reload {
 	uv_loop_t *loop;
 	struct config *config;
@@ -32,29 +39,29 @@ struct reload {
 	X509_STORE *trust;   /* of reread, if settings of Apple's changed; else NULL */
 	uv_timer_t patience; /* looks again at files that do not match or could not be read */
 	bool is_running;
-	bool is_patient; /* the one that runs */
-	bool is_wanted;	 /* another one follows it */
-	bool is_patient_wanted;
+	enum extent extent; /* of the one that runs */
+	bool is_wanted;	    /* another one follows it */
+	enum extent wanted;
 	const char *refused; /* of mailpush.conf as last read: all, or a key; NULL: nothing */
 	bool is_stopped;
 	bool is_closed; /* its handle */
 };
 
-static void run(struct reload *reload, bool is_patient);
+static void run(struct reload *reload, enum extent extent);
 
 static void on_changed(void *ctx)
 {
-	run(ctx, true);
+	run(ctx, FILES_PATIENT);
 }
 
 static void on_patience(uv_timer_t *timer)
 {
-	run(timer->data, false);
+	run(timer->data, FILES);
 }
 
 static void on_again(uv_timer_t *timer)
 {
-	run(timer->data, true);
+	run(timer->data, FILES_PATIENT);
 }
 
 struct reload *reload_new(uv_loop_t *loop, struct config *config)
@@ -135,7 +142,7 @@ static void read_config(struct reload *reload)
 static void on_work(uv_work_t *work)
 {
 	struct reload *reload = work->data;
-	if (!reload->is_patient)
+	if (reload->extent == ALL)
 		read_config(reload);
 	reload->fresh = input_files_read(reload->reread ? reload->reread : reload->config);
 }
@@ -198,7 +205,7 @@ static void apply(struct reload *reload, struct input_files *fresh)
 	/* Files that this reload did not read keep their last state. */
 	if (reread)
 		use_config(reload, reread);
-	else if (!reload->is_patient)
+	else if (reload->extent == ALL)
 		reload->refused = "mailpush.conf";
 	config_file_free(reread);
 	if (is_read && !reload->refused)
@@ -211,12 +218,12 @@ static void apply(struct reload *reload, struct input_files *fresh)
 	if (is_read)
 		keep_site(needs->input_files, fresh);
 	input_files_replace(needs->input_files, fresh);
-	put_in_force(reload, reload->is_patient);
-	mem_auto char *text = describe(reload->is_patient ? NULL : reload->refused, is_read);
+	put_in_force(reload, reload->extent == FILES_PATIENT);
+	mem_auto char *text = describe(reload->extent == ALL ? reload->refused : NULL, is_read);
 	log_event(LOG_LEVEL_INFO, "daemon", text,
 		log_text("aps_topic", needs->input_files->imapdconf->aps_topic));
 	credential_check_soon(needs->credential_check);
-	if (!reload->is_patient) {
+	if (reload->extent > FILES_PATIENT) {
 		sender_hurry(needs->services->sender);
 		held_credential_log(needs->services);
 	}
@@ -243,26 +250,26 @@ static void on_done(uv_work_t *work, int status)
 		return;
 	}
 	apply(reload, fresh);
-	if (!reload->is_patient)
+	if (reload->extent == ALL)
 		systemd_ready(reload->needs.systemd);
 	if (reload->is_wanted)
-		run(reload, reload->is_patient_wanted);
+		run(reload, reload->wanted);
 }
 
-static void run(struct reload *reload, bool is_patient)
+static void run(struct reload *reload, enum extent extent)
 {
 	if (reload->is_stopped)
 		return;
 	if (reload->is_running) {
-		reload->is_patient_wanted =
-			is_patient && (!reload->is_wanted || reload->is_patient_wanted);
+		if (!reload->is_wanted || extent > reload->wanted)
+			reload->wanted = extent;
 		reload->is_wanted = true;
 		return;
 	}
 	reload->is_running = true;
 	reload->is_wanted = false;
-	reload->is_patient = is_patient;
-	if (!is_patient)
+	reload->extent = extent;
+	if (extent == ALL)
 		systemd_reloading(reload->needs.systemd);
 	reload->work.data = reload;
 	uv_queue_work(reload->loop, &reload->work, on_work, on_done);
@@ -270,7 +277,12 @@ static void run(struct reload *reload, bool is_patient)
 
 void reload_now(struct reload *reload)
 {
-	run(reload, false);
+	run(reload, ALL);
+}
+
+void reload_files(struct reload *reload)
+{
+	run(reload, FILES);
 }
 
 void reload_stop(struct reload *reload)

@@ -43,7 +43,10 @@ struct reload_needs {
 struct reload *reload_new(uv_loop_t *loop, struct config *config);
 /* Applies the files once the parts exist.  Before all functions below. */
 void reload_first(struct reload *reload, const struct reload_needs *needs);
+/* With mailpush.conf, which an administrator may be writing: only when he says so. */
 void reload_now(struct reload *reload);
+/* The files that mailpush.conf names. */
+void reload_files(struct reload *reload);
 /* Ends reloading; a reload that runs has no effect any more. */
 void reload_stop(struct reload *reload);
 bool reload_is_running(const struct reload *reload);

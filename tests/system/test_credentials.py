@@ -161,7 +161,9 @@ def test_a_pair_that_is_replaced_one_file_at_a_time_is_no_alarm(site, files):
 
 
 def test_a_pair_that_goes_on_not_to_fit_is_an_alarm_until_it_is_mended(site, files):
+    """And mailpush.conf, which an administrator may be writing, is read at a reload alone."""
     phone = site.registered_phone()
+    site.mailpushd.conf.write_text(site.mailpushd.conf.read_text() + "half writ")
     certificate, key = files.renewed()
     replace(certificate, files.certificate)
     site.mailpushd.wait_log(f"key '{files.key}' does not fit certificate '{files.certificate}'.*"
@@ -170,6 +172,7 @@ def test_a_pair_that_goes_on_not_to_fit_is_an_alarm_until_it_is_mended(site, fil
     replace(key, files.key)
     site.mailpushd.wait_log("alarm=credential-file:main state=ends")
     works(site, phone)
+    assert [line for line in site.mailpushd.lines() if "alarm=reload" in line] == []
 
 
 def test_links_that_are_switched_as_certbot_does_are_noticed(site_with, files, tmp):

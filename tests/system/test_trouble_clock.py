@@ -115,7 +115,7 @@ def test_what_waits_by_a_clock_that_was_ahead_is_pushed_at_once_by_the_right_one
 
 
 def test_a_certificate_that_looks_expired_holds_pushes_until_the_clock_is_right(clock_site, clock):
-    """From the start on: neither ours nor Apple's is good."""
+    """From the start on: neither ours nor Apple's is good.  mailpush.conf is not read again for that."""
     site = clock_site
     phone = site.registered_phone()
     site.mailpushd.stop()
@@ -125,9 +125,11 @@ def test_a_certificate_that_looks_expired_holds_pushes_until_the_clock_is_right(
     site.mailpushd.wait_log("expired on .*alarm=credential-dates:main state=begins")
     site.deliver(phone.user)
     assert site.new_pushes(phone) == []
+    site.mailpushd.conf.write_text(site.mailpushd.conf.read_text() + "half writ")
     set_clock(site, clock, "+0")
     site.mailpushd.wait_log("alarm=credential-dates:main state=ends")
     site.told(phone, "INBOX")
+    assert [line for line in site.mailpushd.lines() if "alarm=reload" in line] == []
 
 
 def test_a_held_credential_recovers_by_a_probe(clock_site, clock):
