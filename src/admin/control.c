@@ -404,14 +404,23 @@ int control_configure(
 	struct control *control, const struct sockaddr_storage *before, struct err *err)
 {
 	const struct sockaddr_storage *address = &control->services->config->http_listen;
-	struct err ignored;
-	if (!memcmp(address, before, sizeof(*before)))
+	bool is_wanted = address->ss_family != AF_UNSPEC;
+	bool is_same = !memcmp(address, before, sizeof(*before));
+	struct err why;
+	struct err why_not_back;
+	if (is_same && is_wanted == (control->tcp != NULL))
 		return 0;
 	http_free(mem_steal(control->tcp));
-	int status = address->ss_family == AF_UNSPEC ? 0 : open_tcp(control, address, err);
-	if (status && before->ss_family != AF_UNSPEC)
-		open_tcp(control, before, &ignored);
-	return status;
+	int status = is_wanted ? open_tcp(control, address, &why) : 0;
+	if (!status)
+		return 0;
+	if (is_same || before->ss_family == AF_UNSPEC)
+		return err_set(err, status, "%s; there is no page", why.text);
+	if (open_tcp(control, before, &why_not_back))
+		return err_set(err, status,
+			"%s; there is no page, as the previous address cannot be opened either: %s",
+			why.text, why_not_back.text);
+	return err_set(err, status, "%s; the page stays at its previous address", why.text);
 }
 
 void control_stop(struct control *control)

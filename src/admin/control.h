@@ -31,13 +31,13 @@ int control_new(struct services *services, struct control **ret, struct err *err
 const struct peer_file *control_file(const struct control *control);
 /* Creates the control socket again, after its file was removed. */
 int control_rebind(struct control *control, struct err *err);
-/* Closes the sockets; open requests are answered that the daemon is stopping. */
 /*
  * The configuration changed: listens at http_listen instead of `before`.  If that fails, it goes on
- * there.
+ * there, or nowhere if that fails too; `err` says which.
  */
 int control_configure(
 	struct control *control, const struct sockaddr_storage *before, struct err *err);
+/* Closes the sockets; open requests are answered that the daemon is stopping. */
 void control_stop(struct control *control);
 /* After the registry and the queue have given back their jobs. */
 void control_free(struct control *control);

@@ -54,8 +54,9 @@ static void answer(const struct removal *removal)
 		response_json(request, 200, json_pack("{si}", "removed", 1));
 	else
 		response_json(request, 200,
-			json_pack("{sI,sI}", "removed", (json_int_t)removal->gone, "dropped",
-				(json_int_t)removal->dropped));
+			json_pack("{sI,sI,sI}", "removed", (json_int_t)removal->gone, "dropped",
+				(json_int_t)removal->dropped, "erased",
+				(json_int_t)removal->erasing.erased));
 }
 
 static void finish_if_done(struct removal *removal)

@@ -169,7 +169,7 @@ static void warn_of_policy(const struct warnings *warnings, const struct config 
 	char deferred[ERR_TEXT_MAX];
 	relay_policy_print(&config->policy, RELAY_URGENT, urgent, sizeof(urgent));
 	relay_policy_print(&config->policy, RELAY_DEFERRED, deferred, sizeof(deferred));
-	/* News of the plugin for xapsd has no names of events. */
+	/* What the plugin for xapsd reports is pushed whatever these say. */
 	if (!*urgent && !*deferred && !config_consistency_has_xaps(config))
 		warnings->warn(warnings->ctx, "urgent_events",
 			"it is empty, and so is deferred_events: phones can register, but no event "

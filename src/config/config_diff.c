@@ -148,22 +148,31 @@ static char *merge(const char *before, const char *after)
 	return (char *)merged.data;
 }
 
-/* For people: what waits stands there as it is in force. */
-static void keep_shown(const struct config *config, struct config *fresh)
+static struct config_setting *find_shown(const struct config *config, const char *key)
 {
-	for (unsigned i = 0; i < fresh->setting_count; i++) {
-		struct config_setting *shown = &fresh->settings[i];
-		if (!config_diff_waits(shown->key))
-			continue;
-		for (unsigned j = 0; j < config->setting_count; j++) {
-			struct config_setting *before = &config->settings[j];
-			if (strcmp(before->key, shown->key) != 0)
-				continue;
-			struct config_setting other = *shown;
-			*shown = *before;
-			*before = other;
-		}
-	}
+	for (unsigned i = 0; i < config->setting_count; i++)
+		if (!strcmp(config->settings[i].key, key))
+			return &config->settings[i];
+	return NULL;
+}
+
+void config_diff_swap_shown(const struct config *one, const struct config *other, const char *key)
+{
+	struct config_setting *of_one = find_shown(one, key);
+	struct config_setting *of_other = find_shown(other, key);
+	if (!of_one || !of_other)
+		return;
+	struct config_setting swapped = *of_one;
+	*of_one = *of_other;
+	*of_other = swapped;
+}
+
+/* For people: what waits stands there as it is in force. */
+static void keep_shown(const struct config *config, const struct config *fresh)
+{
+	for (unsigned i = 0; i < fresh->setting_count; i++)
+		if (config_diff_waits(fresh->settings[i].key))
+			config_diff_swap_shown(config, fresh, fresh->settings[i].key);
 }
 
 #define SWAP(member)                                                      \

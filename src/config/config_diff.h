@@ -34,5 +34,7 @@ bool config_diff_concerns(const char *before, const char *after, const char *con
  * `config` must take it again.
  */
 void config_diff_take(struct config *config, struct config *fresh);
+/* Only what people see of this key: after config_diff_take, for a value that could not be used. */
+void config_diff_swap_shown(const struct config *one, const struct config *other, const char *key);
 
 #endif

@@ -333,7 +333,8 @@ bool config_take_allowed_user(
 			"is");
 		return false;
 	}
-	if (peers->count == PEER_UIDS_MAX - 2) {
+	/* Root is there already, and the daemon's own is still to come. */
+	if (peers->count == PEER_UIDS_MAX - 1) {
 		snprintf(why, CONFIG_TAKE_WHY_SIZE,
 			"is one too many; at most %d users can be allowed", PEER_UIDS_MAX - 2);
 		return false;

@@ -102,7 +102,7 @@ static int read_imapdconf(const struct config *config, struct input_files *input
 	if (!status)
 		status = imapdconf_parse(config->imapd_conf, buf_text(&text), text.used,
 			read_included, input_files, &input_files->imapdconf, err);
-	if (!status)
+	if (!status || *config->site)
 		input_files->site = choose_site(config, input_files->imapdconf);
 	return status;
 }

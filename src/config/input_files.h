@@ -21,7 +21,9 @@ struct input_files {
 	struct imapdconf *imapdconf;
 	struct err imapdconf_error;
 	int imapdconf_status;
-	char *site; /* mailpush.conf's, or imapd.conf's servername, or the host's name */
+	/* mailpush.conf's, or imapd.conf's servername, or the host's name; NULL: imapd.conf would
+	 * have it and cannot be read. */
+	char *site;
 	struct credential *credentials[CONFIG_CREDENTIALS_MAX]; /* take them with mem_steal */
 	int credential_status[CONFIG_CREDENTIALS_MAX];		/* of loading it */
 	struct err credential_errors[CONFIG_CREDENTIALS_MAX];	/* where credentials[i] is NULL */

@@ -139,9 +139,8 @@ static enum client_exit find_site(struct copying *copying)
 	if (result != CLIENT_NOT_RUNNING)
 		return complain(err.text);
 	struct input_files *files = input_files_read(copying->config);
-	bool is_known = files->imapdconf || *copying->config->site;
-	copying->site = mem_dup(files->site);
-	result = is_known ? CLIENT_FINE : complain(files->imapdconf_error.text);
+	copying->site = mem_steal(files->site);
+	result = copying->site ? CLIENT_FINE : complain(files->imapdconf_error.text);
 	input_files_free(files);
 	return result;
 }

@@ -57,8 +57,22 @@ static void gather(void *ctx, const json_t *rows, bool is_first)
 	}
 }
 
+static bool is_whole(const json_t *answer)
+{
+	bool is_cut = json_is_true(json_object_get(answer, "cut"));
+	bool is_damaged = json_integer_value(json_object_get(answer, "damaged")) > 0;
+	if (is_cut)
+		fputs("mailpushctl: the oldest entries of the trace are too many to be exported, "
+		      "and are missing\n",
+			stderr);
+	if (is_damaged)
+		fputs("mailpushctl: a part of the trace is damaged, and entries are missing\n",
+			stderr);
+	return !is_cut && !is_damaged;
+}
+
 /* Nothing if there is no trace. */
-static enum client_exit gather_trace(const char *escaped_user, json_t *into)
+static enum client_exit gather_trace(const char *escaped_user, json_t *into, bool *ret_is_whole)
 {
 	json_t *answer = NULL;
 	enum client_exit result = client_ask("GET", "/status", NULL, &answer);
@@ -70,6 +84,7 @@ static enum client_exit gather_trace(const char *escaped_user, json_t *into)
 	answer = NULL;
 	result = client_ask("GET", path, NULL, &answer);
 	json_array_extend(into, json_object_get(answer, "entries"));
+	*ret_is_whole = is_whole(answer);
 	json_decref(answer);
 	return result;
 }
@@ -93,6 +108,7 @@ enum client_exit export_user(const char *user)
 		{"/queue", "pushes", true}};
 	mem_auto char *escaped = client_escape(user);
 	json_t *all = json_pack("{ss}", "user", user);
+	bool is_all = true;
 	enum client_exit result = CLIENT_FINE;
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]) && !result; i++) {
 		struct gathering gathering = {
@@ -105,13 +121,15 @@ enum client_exit export_user(const char *user)
 	if (!result) {
 		json_t *entries = json_array();
 		json_object_set_new(all, "trace", entries);
-		result = gather_trace(escaped, entries);
+		result = gather_trace(escaped, entries, &is_all);
 	}
 	if (!result) {
 		json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(13));
 		putchar('\n');
 		if (is_nothing_known(all))
 			result = unknown_user_explain(user);
+		else if (!is_all)
+			result = CLIENT_FAILED;
 	}
 	json_decref(all);
 	return result;

@@ -136,6 +136,18 @@ enum client_exit removal_devices(const struct removal_request *request)
 	return result;
 }
 
+/* Also when the registry forgot the user long ago. */
+static bool is_in_trace(const char *escaped_user)
+{
+	json_t *answer = NULL;
+	struct err err;
+	mem_auto char *path = mem_printf("/trace?user=%s", escaped_user);
+	bool is_there = !client_try("GET", path, NULL, &answer, &err) &&
+		json_array_size(json_object_get(answer, "entries"));
+	json_decref(answer);
+	return is_there;
+}
+
 enum client_exit removal_user(const struct removal_request *request)
 {
 	size_t devices = 0;
@@ -154,7 +166,7 @@ enum client_exit removal_user(const struct removal_request *request)
 	if (result)
 		return result;
 	if (!request->is_meant) {
-		if (!devices && !forgotten)
+		if (!devices && !forgotten && !is_in_trace(user))
 			unknown_user_explain(request->user);
 		return not_meant();
 	}
@@ -165,7 +177,8 @@ enum client_exit removal_user(const struct removal_request *request)
 		return result;
 	long long removed = json_integer_value(json_object_get(answer, "removed")) +
 		json_integer_value(json_object_get(answer, "dropped"));
+	bool is_known = removed || json_integer_value(json_object_get(answer, "erased"));
 	print_removed(request, removed);
 	json_decref(answer);
-	return removed ? CLIENT_FINE : unknown_user_explain(request->user);
+	return is_known ? CLIENT_FINE : unknown_user_explain(request->user);
 }

@@ -291,6 +291,8 @@ int check_run(const char *path, const struct config *config)
 		check_place(&check, "stream_socket", config->stream_socket, S_IFSOCK);
 	if (*config->dovecot_socket)
 		check_place(&check, "dovecot_socket", config->dovecot_socket, S_IFSOCK);
+	if (*config->xaps_socket)
+		check_place(&check, "xaps_socket", config->xaps_socket, S_IFSOCK);
 	if (*config->control_socket)
 		check_place(&check, "control_socket", config->control_socket, S_IFSOCK);
 	check_group(&check, "socket_group", config->socket_gid);

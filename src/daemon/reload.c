@@ -166,6 +166,8 @@ static void use_config(struct reload *reload, struct config *reread)
 	int failed = reload->needs.configured(
 		reload->needs.ctx, mem_steal(reload->trust), &http_listen, &reload->reread_err);
 	reload->refused = failed ? "http_listen" : NULL;
+	if (failed)
+		config_diff_swap_shown(reload->config, reread, reload->refused);
 }
 
 /* The registry was opened for the site of the start. */
@@ -184,9 +186,8 @@ static void keep_site(struct input_files *input_files, struct input_files *fresh
 /* All of mailpush.conf, or this key. */
 static const char *what_stays(const char *refused)
 {
-	return strcmp(refused, "http_listen") == 0
-		? "the page stays at its previous address; all other settings are in force"
-		: "the previous settings stay in force";
+	return strcmp(refused, "http_listen") == 0 ? "all other settings are in force"
+						   : "the previous settings stay in force";
 }
 
 static char *describe(const char *refused, bool is_imapdconf_read)

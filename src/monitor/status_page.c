@@ -20,8 +20,11 @@
 static const char *const shown[] = {"version", "site", "started", "now", "events", "registrations",
 	"queue", "pushes", "rates", "credentials"};
 
-/* Alarms that quote others: lines of mailpush.conf, names of files. */
-static const char *const quoting[] = {"reload", "spool"};
+/* Alarms that quote settings, names of files, or what another program said. */
+static const char *const quoting[] = {"alarm-mail", "aps-topic", "control:socket", "forward",
+	"intake:dovecot_socket", "intake:late", "intake:notify_socket", "intake:stream_socket",
+	"intake:xaps_socket", "queue", "queue:damaged", "registry", "registry:refused", "reload",
+	"spool"};
 
 static void show(struct http_request *request, const struct page_text *page)
 {
@@ -68,8 +71,9 @@ static json_t *alarms(const struct services *services, json_t *all)
 		json_object_set_new(alarm, "silences", silence_json(services, name));
 		if (is_quoting(name) && !services->config->status_page_names)
 			json_object_set_new(alarm, "text",
-				json_string("the text may name people and is not shown here; "
-					    "`mailpushctl status` and the log have it"));
+				json_string("the text may quote settings or name people, and is "
+					    "not shown here; `mailpushctl status` and the log "
+					    "have it"));
 	}
 	return json_incref(all);
 }

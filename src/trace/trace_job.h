@@ -37,6 +37,7 @@ struct trace_question {
 	struct err err;
 	struct buf found; /* entries one after another, the oldest first */
 	bool is_cut;	  /* the oldest are not there, as they are too many */
+	uint64_t erased;  /* entries, instead of found ones */
 	int64_t end;
 	uint64_t damaged; /* slots that could not be read */
 };

@@ -78,8 +78,10 @@ static size_t on_erase(void *ctx, uint8_t *bytes, size_t size, size_t from)
 	size_t stays = 0;
 	(void)from;
 	for (size_t at = 0, n; (n = trace_entry_read(bytes + at, size - at, &entry)); at += n) {
-		if (is_wanted(search, &entry) || !strcmp(entry.owner, search->question->user))
+		if (is_wanted(search, &entry) || !strcmp(entry.owner, search->question->user)) {
+			search->question->erased++;
 			continue;
+		}
 		memmove(bytes + stays, bytes + at, n);
 		stays += n;
 	}

@@ -11,6 +11,12 @@ SOURCES = {path.name: path.read_text() for folder in ("alert", "config", "arriva
 WITH_A_VARIABLE = {"alarm_mail.c": 1, "delivery.c": 1, "forward.c": 1, "keyring.c": 1, "socket_watch.c": 1, "topic_alarm.c": 1}
 
 
+# Their texts quote no more than names of credentials, their files, hosts and topics.
+SHOWN_TO_ALL = {"apns:", "bad-device-token:", "credential:", "credential-dates:", "credential-expiry:",
+                "credential-file:", "intake:overload", "no-credential", "not-for-topic:", "registry:expiry",
+                "registry:frozen"}
+
+
 def in_code():
     """The names; what changes in one is left out, so that "apns:main" is "apns:"."""
     found = set()
@@ -41,6 +47,12 @@ def test_each_alarm_stands_in_the_operations_page_and_the_other_way_round():
 def test_each_alarm_has_a_remedy_that_a_mail_names():
     text = (ROOT / "src/alert/remedy.c").read_text()
     assert set(re.findall(r'^\t\{"([^"]+)",', text, flags=re.M)) == in_code()
+
+
+def test_the_status_page_hides_the_texts_of_all_others():
+    text = (ROOT / "src/monitor/status_page.c").read_text()
+    hidden = re.search(r"quoting\[\] = \{(.*?)\};", text, flags=re.S)[1]
+    assert set(re.findall(r'"([^"]+)"', hidden)) == in_code() - SHOWN_TO_ALL
 
 
 def test_each_alarm_stands_in_the_manual_page_and_the_other_way_round():

@@ -37,6 +37,16 @@ def test_the_check_touches_nothing(daemon):
     assert sorted(daemon.dir.iterdir()) == before
 
 
+@pytest.mark.parametrize("key", ["notify_socket", "stream_socket", "dovecot_socket", "xaps_socket", "control_socket"])
+def test_a_socket_that_could_not_be_made_is_named(daemon, tmp, key):
+    daemon.write_conf(**{key: tmp / "missing" / "socket"})
+    assert f"{key}: the folder '{tmp}/missing'" in complaint(daemon)
+    (tmp / "missing").write_text("")
+    assert f"{key}: '{tmp}/missing' is not a folder" in complaint(daemon)
+    daemon.write_conf(**{key: tmp / "missing"})
+    assert f"{key}: '{tmp}/missing' already exists and is not a socket" in complaint(daemon)
+
+
 def test_the_check_may_run_beside_the_daemon(bare_site):
     assert bare_site.mailpushd.run_check().returncode == 0
     phone = bare_site.registered_phone()
@@ -54,7 +64,7 @@ def test_every_key_of_the_manual_is_taken(daemon):
         max_push_rate=2000, connections=4, priority="none", log_level="info",
         log_target="auto", alarm_command="", user="", http_listen="127.0.0.1:9105",
         status_page_names="yes", page_login="header:X-Remote-User", trace_keep="7d", trace_size="64MiB", xaps_listen="[::1]:11619", xaps_clients=["192.0.2.7", "10.1.0.0/16"],
-        xaps_socket="/run/mailpush/xapsd", xaps_fold_users="no", dovecot_system_users="yes")
+        xaps_socket=daemon.dir / "xapsd", xaps_fold_users="no", dovecot_system_users="yes")
     assert daemon.run_check().returncode == 0
 
 

@@ -17,6 +17,7 @@ import notify
 import postgresql
 from apnssim import TOPIC
 from control import ask, ctl, ctl_binary, ctl_fine, ctl_json, get
+from cyrus import SERVERNAME
 from mailsite import BarePhone, locked, new_user
 from waiting import wait_until
 
@@ -364,6 +365,23 @@ def test_a_registry_that_is_not_there_is_not_made(bare_site):
     assert not missing.exists()
     assert "the two registries are one" in copy(bare_site, here, here, status=2)
     assert "cannot open registry '/nowhere/x'" in copy(bare_site, here, "sqlite:/nowhere/x", status=1)
+
+
+@pytest.mark.parametrize("text", [None, "", "@include: /nowhere/imapd.conf\n"])
+def test_without_mailpushd_its_site_is_that_of_the_files(bare_site, imapd_conf, text):
+    """Whose phones they are: mailpush.conf has it, or else imapd.conf, which may be missing or damaged."""
+    site = bare_site
+    phone = site.registered_phone()
+    site.mailpushd.stop()
+    here, path = registry_of(site), site.mailpushd.dir / "other.sqlite"
+    imapd_conf.unlink()
+    if text is not None:
+        imapd_conf.write_text(text)
+    assert str(imapd_conf) in copy(site, here, url_of(path), status=1)
+    assert not path.exists()
+    site.mailpushd.write_conf(site=SERVERNAME)
+    assert counts(copy(site, here, url_of(path)))[0] == 1
+    assert [row[0][0] for row in content(path).values()] == [phone.user]
 
 
 LOCK = {postgresql.Postgresql: ("BEGIN; SELECT 1 FROM mailpush_registration WHERE username = 'zz' FOR UPDATE; "

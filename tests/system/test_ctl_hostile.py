@@ -101,6 +101,16 @@ def is_sane(done):
         and b"runtime error" not in done.stderr
 
 
+@pytest.mark.parametrize("trouble, said", [({}, b""), ({"cut": True}, b"the oldest entries of the trace are too many"),
+                                           ({"damaged": 1}, b"a part of the trace is damaged")])
+def test_an_export_of_a_user_says_what_is_missing(tmp, trouble, said):
+    whole = {"devices": [{"key": "a"}], "trace": {}, "entries": [{"kind": "push"}], "cut": False, "damaged": 0}
+    with Impostor(tmp / "control", JSON + json.dumps(whole | trouble).encode()):
+        done = run(tmp / "control", "user", "export", "alice")
+    assert done.returncode == bool(trouble) and said in done.stderr and bool(done.stderr) == bool(trouble)
+    assert json.loads(done.stdout)["trace"] == whole["entries"]
+
+
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_a_wrong_answer_is_survived_by_all_commands(tmp, answer):
     with Impostor(tmp / "control", ANSWERS[answer]):

@@ -3,10 +3,13 @@
 import os
 import re
 import socket
+import subprocess
+import sys
 import urllib.request
 
 import pytest
 
+import network
 from apnssim import TOPIC, ApnsSim
 from control import ask, ctl, ctl_fine, get
 from mailserver import MailServer
@@ -156,11 +159,44 @@ def test_the_page_moves(bare_site):
                                      "force.*alarm=reload state=begins", since=since)
         bare_site.mailpushd.wait_log("info daemon: reloaded, except for http_listen aps_topic", since=since)
         assert is_served(second)
+        assert in_force(bare_site)["http_listen"] == f"127.0.0.1:{second}"
+        doctor = ctl(bare_site.mailpushd, "doctor", "--config", bare_site.mailpushd.conf).stdout
+        assert f"http_listen is '127.0.0.1:{first}' in " in doctor and "mailpush.conf is in force" not in doctor
     reload(bare_site)
     bare_site.mailpushd.wait_log("alarm=reload state=ends")
     assert is_served(first) and not is_served(second)
     reload(bare_site, http_listen="")
     assert not is_served(first)
+
+
+def test_a_page_that_is_nowhere_comes_back(bare_site_for):
+    """Neither the new address nor the previous one can be opened."""
+    if why := network.why_not():
+        pytest.skip(why)
+    here, elsewhere = "192.0.2.1", "192.0.2.2:9105"
+    site = bare_site_for(start=False, http_listen=f"{here}:9105")
+    add = f"ip address add {here}/32 dev lo"
+    site.mailpushd.wrapper = ["unshare", "--net", "sh", "-c", f"ip link set lo up && {add} && exec \"$@\"", "sh"]
+    site.mailpushd.start()
+
+    def inside(*command):
+        return subprocess.run(["nsenter", "-t", str(site.mailpushd.process.pid), "-n", *command],
+                              capture_output=True).returncode == 0
+
+    def is_there():
+        return inside(sys.executable, "-c",
+                      f"import urllib.request as r; r.urlopen('http://{here}:9105/healthz')")
+    assert is_there()
+    assert inside("ip", "address", "del", f"{here}/32", "dev", "lo")
+    since = reload(site, http_listen=elsewhere)
+    site.mailpushd.wait_log("there is no page, as the previous address cannot be opened either: .*; all other "
+                            "settings are in force.*alarm=reload state=begins", since=since)
+    since = reload(site, http_listen=f"{here}:9105")
+    site.mailpushd.wait_log("info daemon: reloaded, except for http_listen ", since=since)
+    assert inside(*add.split())
+    since = reload(site)
+    site.mailpushd.wait_log("alarm=reload state=ends", since=since)
+    assert is_there()
 
 
 def test_alarms_go_elsewhere(bare_site, imapd_conf, tmp):

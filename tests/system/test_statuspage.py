@@ -294,6 +294,23 @@ def test_an_alarm_that_quotes_the_configuration_is_not_quoted(site, port):
     assert "somebody-secret" in get(site.mailpushd, "/status")["alarms"][0]["text"]
 
 
+QUOTING = {"registry": "secret-user", "alarm-mail": "secret-person@example.com"}
+
+
+@pytest.mark.parametrize("names", ["no", "yes"])
+def test_alarms_about_other_servers_are_quoted_with_names_alone(bare_site_for, port, names):
+    bare_site_for(http_listen=f"127.0.0.1:{port}", status_page_names=names,
+                  registry=f"postgresql://secret-user@127.0.0.1:{free_port()}/secret-database",
+                  alarm_mail=QUOTING["alarm-mail"], alarm_mail_server=f"127.0.0.1:{free_port()}")
+
+    def stand():
+        texts = {alarm["name"]: alarm["text"] for alarm in json.loads(tcp(port, DATA)[1])["alarms"]}
+        return texts if texts.keys() >= QUOTING.keys() else None
+    texts = wait_until(stand, what="an alarm about the registry, and one about the mail of it")
+    for name, secret in QUOTING.items():
+        assert (secret in texts[name]) == (names == "yes"), texts[name]
+
+
 def test_with_names_it_is_quoted(named_site, port):
     break_the_configuration(named_site)
     assert "somebody-secret" in json.loads(tcp(port, DATA)[1])["alarms"][0]["text"]

@@ -325,6 +325,23 @@ def test_all_of_a_user_is_exported_and_removed(bare_site):
     assert entries(bare_site, other.user)
 
 
+def test_a_user_of_whom_only_the_trace_knows_is_removed(bare_site):
+    """The registry is a new one, or the registrations are gone for more than 30 days."""
+    daemon = bare_site.mailpushd
+    phone = bare_site.registered_phone()
+    wait_entry(bare_site, phone.user, kind="push", what="done")
+    bare_site.wait_nothing_waits()
+    daemon.stop()
+    for path in daemon.dir.glob("registry.sqlite*"):
+        path.unlink()
+    daemon.start()
+    unsure = ctl(daemon, "user", "remove", phone.user)
+    assert (unsure.returncode, unsure.stderr) == (2, "mailpushctl: nothing was removed; give --yes to do so\n")
+    assert ctl_fine(daemon, "user", "remove", phone.user, "--yes").endswith("removed: 0\n")
+    assert ctl(daemon, "trace", phone.user).returncode == 1
+    assert "nothing is known of a user" in ctl(daemon, "user", "remove", phone.user, "--yes").stderr
+
+
 def test_who_follows_sees_what_happens_from_now_on(bare_site):
     phone = bare_site.registered_phone()
     wait_entry(bare_site, phone.user, kind="push")

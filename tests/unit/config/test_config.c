@@ -184,6 +184,28 @@ static void an_empty_list_of_events_pushes_none(void **state)
 	config_file_free(config);
 }
 
+/* Beside root and the daemon's own. */
+static void sixty_two_users_can_be_allowed(void **state)
+{
+	(void)state;
+	static const char *const keys[] = {"allowed_users", "dovecot_users", "control_users"};
+	for (size_t key = 0; key < sizeof(keys) / sizeof(keys[0]); key++) {
+		char text[1024];
+		int used = sprintf(text, "%s = { root", keys[key]);
+		for (int uid = 7001; uid <= 7062; uid++)
+			used += sprintf(text + used, ", %d", uid);
+		strcpy(text + used, " }\n");
+		struct config *config = read_good(text);
+		peer_allow(&config->peers, 7099);
+		peer_allow(&config->dovecot_peers, 7099);
+		peer_allow(&config->control_peers, 7099);
+		config_file_free(config);
+		strcpy(text + used, ", 7063 }\n");
+		const char *why = read_bad(text);
+		assert_non_null(strstr(why, "'7063' is one too many; at most 62 users"));
+	}
+}
+
 static void errors_name_line_key_value_and_remedy(void **state)
 {
 	(void)state;
@@ -628,6 +650,7 @@ int main(void)
 		cmocka_unit_test(credentials_are_read_in_order),
 		cmocka_unit_test(a_list_of_events_replaces_the_default_one),
 		cmocka_unit_test(an_empty_list_of_events_pushes_none),
+		cmocka_unit_test(sixty_two_users_can_be_allowed),
 		cmocka_unit_test(errors_name_line_key_value_and_remedy),
 		cmocka_unit_test(the_same_credential_name_twice_is_an_error),
 		cmocka_unit_test(a_file_that_ends_too_early_is_an_error),

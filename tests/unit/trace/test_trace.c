@@ -186,6 +186,7 @@ static void a_user_who_is_forgotten_leaves_nothing(void **state)
 	trace_forget(trace, &question);
 	wait_answer();
 	assert_int_equal(question.status, 0);
+	assert_int_equal(question.erased, 2);
 	trace_question_fini(&question);
 	assert_string_equal(all_of("alice"), "");
 	assert_string_equal(all_of("bob"), "b");
