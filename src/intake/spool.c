@@ -123,6 +123,7 @@ static void hand_over(struct spool *s, struct spool_file *file)
 		notification.received_ms = received_ms(s, notification.received_ms);
 		s->callbacks.came(s->ctx, &notification, file);
 	}
+	dlist_scan_fini(&scan);
 }
 
 static void take_found(struct spool *s, struct spool_file_list *found)

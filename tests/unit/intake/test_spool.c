@@ -227,6 +227,15 @@ static void files_are_taken_in_order_and_removed_when_answered(void **state)
 	assert_int_equal(s->rejected, 0);
 }
 
+static void what_is_escaped_in_a_file_is_read(void **state)
+{
+	struct scene *s = *state;
+	put_text(s, "1", "NOTIFY %(CLASS EVENT MESSAGE \"a\\\\b\")\r\n");
+	begin(s);
+	place_run_until(&s->place, s->count == 1);
+	assert_string_equal(s->messages[0], "a\\b");
+}
+
 static void what_appears_is_taken(void **state)
 {
 	struct scene *s = *state;
@@ -453,6 +462,7 @@ int main(void)
 		TEST(files_are_taken_in_order_and_removed_when_answered),
 		TEST(only_requests_of_dovecot_are_taken_of_guests),
 		TEST(without_guests_no_file_of_another_is_taken),
+		TEST(what_is_escaped_in_a_file_is_read),
 		TEST(what_appears_is_taken),
 		TEST(a_file_that_waits_is_not_taken_again),
 		TEST(what_is_not_on_disk_stays_and_comes_again),
