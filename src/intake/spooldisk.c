@@ -321,11 +321,19 @@ static void remove_if_old(int folder, const char *name)
 		unlinkat(folder, name, 0);
 }
 
+/* Each once: in a folder that changes meanwhile, readdir may give a name again. */
 static void keep_smallest(struct spooldisk *disk, size_t count)
 {
-	qsort(disk->names, disk->name_count, sizeof(*disk->names), compare_names);
-	while (disk->name_count > count)
-		free(disk->names[--disk->name_count]);
+	char **names = disk->names;
+	size_t kept = 0;
+	qsort(names, disk->name_count, sizeof(*names), compare_names);
+	for (size_t i = 0; i < disk->name_count; i++) {
+		if (kept == count || (kept && !strcmp(names[i], names[kept - 1])))
+			free(names[i]);
+		else
+			names[kept++] = names[i];
+	}
+	disk->name_count = kept;
 }
 
 static void add_name(struct spooldisk *disk, const char *name)

@@ -5,6 +5,7 @@
 #include "place.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -14,6 +15,7 @@
 #include <time.h>
 
 #define TAKEN_MAX 2000
+#define FILES_OF_TWO_LOOKS 8200
 
 /* The clocks of base/clock, with a machine that stands still while the spool is on its thread. */
 static pthread_t loop_thread;
@@ -42,6 +44,22 @@ int64_t clock_unix_ms(void)
 int64_t clock_thread_ms(void)
 {
 	return read_ms(CLOCK_THREAD_CPUTIME_ID);
+}
+
+/* The C library's, in the place of a file system that gives each name twice. */
+static bool gives_twice;
+
+struct dirent *readdir(DIR *dir)
+{
+	static _Thread_local struct dirent *(*real)(DIR *);
+	static _Thread_local struct dirent *last;
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "readdir64");
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "readdir");
+	struct dirent *again = gives_twice ? last : NULL;
+	last = again ? NULL : real(dir);
+	return again ? again : last;
 }
 
 /* A spool, and what came of it. */
@@ -118,6 +136,7 @@ static int set_up(void **state)
 	struct scene *s = calloc(1, sizeof(*s));
 	loop_thread = pthread_self();
 	stall_ms = 0;
+	gives_twice = false;
 	place_init(&s->place);
 	snprintf(s->folder, sizeof(s->folder), "%s/spool", s->place.folder);
 	peer_allow(&s->peers, geteuid());
@@ -353,6 +372,21 @@ static void so_many_are_in_memory_at_most(void **state)
 		assert_int_equal(atoi(s->messages[i]), i);
 }
 
+static void a_name_that_is_read_twice_is_one_file(void **state)
+{
+	struct scene *s = *state;
+	s->answers_at_once = true;
+	for (unsigned number = 0; number < 300; number++)
+		put(s, number, 1000);
+	gives_twice = true;
+	begin(s);
+	place_run_until(&s->place, s->at_start);
+	assert_int_equal(s->at_start, 300);
+	assert_int_equal(s->count, 300);
+	for (size_t i = 0; i < s->count; i++)
+		assert_int_equal(atoi(s->messages[i]), i);
+}
+
 static void the_times_do_not_go_back(void **state)
 {
 	struct scene *s = *state;
@@ -471,6 +505,7 @@ int main(void)
 		TEST(after_the_stop_nothing_more_is_taken),
 		TEST(what_is_refused_is_moved_away),
 		TEST(so_many_are_in_memory_at_most),
+		TEST(a_name_that_is_read_twice_is_one_file),
 		TEST(the_times_do_not_go_back),
 		TEST(the_folder_is_made),
 		TEST(a_folder_that_cannot_be_made_is_trouble_until_it_is_there),
