@@ -350,10 +350,9 @@ static void add_name(struct spooldisk *disk, const char *name)
 static void look(struct spooldisk *disk, struct spooldisk_work *work, int folder)
 {
 	assert(!spooldisk_has_names(disk));
-	spooldisk_drop_names(disk);
-	disk->has_more = false;
 	int64_t now_ms = clock_monotonic_ms();
 	mem_auto char *after = mem_steal(disk->after);
+	spooldisk_drop_names(disk);
 	if (!after)
 		spool_retry_end_pass(&disk->aside);
 	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -15,7 +15,6 @@
 #include <time.h>
 
 #define TAKEN_MAX 2000
-#define FILES_OF_TWO_LOOKS 8200
 
 /* The clocks of base/clock, with a machine that stands still while the spool is on its thread. */
 static pthread_t loop_thread;
@@ -127,6 +126,9 @@ static void begin(struct scene *s)
 		on_came, on_rejected, on_taken, on_trouble};
 	static const uint8_t seed[16] = {1};
 	s->at_start = 0;
+	/* Making the files may have taken long. */
+	uv_update_time(&s->place.loop);
+	uv_timer_start(&s->place.limit, place_on_limit, PLACE_LIMIT_MS, 0);
 	s->spool = spool_new(&s->place.loop, s->folder, (gid_t)-1, &s->peers, s->has_guests, seed,
 		&callbacks, s);
 }
@@ -431,6 +433,26 @@ static void a_folder_that_cannot_be_made_is_trouble_until_it_is_there(void **sta
 	place_run_until(&s->place, !s->is_troubled);
 }
 
+static void a_folder_that_goes_amid_a_pass_is_not_looked_at_without_a_pause(void **state)
+{
+	enum { FILES_OF_TWO_LOOKS = 8200 };
+	struct scene *s = *state;
+	char away[160];
+	snprintf(away, sizeof(away), "%s.away", s->folder);
+	for (unsigned number = 0; number < FILES_OF_TWO_LOOKS; number++)
+		put(s, number, 1000);
+	begin(s);
+	place_run_until(&s->place, s->count);
+	assert_int_equal(rename(s->folder, away), 0);
+	assert_int_equal(close(creat(s->folder, 0600)), 0);
+	place_run_until(&s->place, s->is_troubled);
+	place_run_until(&s->place, !s->place.loop.active_reqs.count);
+	size_t before = s->count;
+	assert_int_equal(unlink(s->folder), 0);
+	assert_int_equal(rename(away, s->folder), 0);
+	place_run_until(&s->place, s->count > before);
+}
+
 /* Nothing can be moved to `bad`, which is a file. */
 static void a_machine_that_stood_still_beside_a_file_in_the_way_holds_up_nothing(void **state)
 {
@@ -509,6 +531,7 @@ int main(void)
 		TEST(the_times_do_not_go_back),
 		TEST(the_folder_is_made),
 		TEST(a_folder_that_cannot_be_made_is_trouble_until_it_is_there),
+		TEST(a_folder_that_goes_amid_a_pass_is_not_looked_at_without_a_pause),
 		TEST(a_machine_that_stood_still_beside_a_file_in_the_way_holds_up_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
