@@ -74,6 +74,7 @@ struct scene {
 	struct spool_file *files[TAKEN_MAX]; /* NULL: answered */
 	size_t count;
 	size_t rejected;
+	enum notification_fault fault; /* of the last one */
 	char rejection[512];
 	size_t at_start;
 	bool has_guests;
@@ -98,10 +99,10 @@ static void on_came(void *ctx, const struct notification *notification, struct s
 static void on_rejected(
 	void *ctx, enum notification_fault fault, const char *kind, const char *text)
 {
-	(void)fault;
 	assert_true(*kind);
 	struct scene *s = ctx;
 	s->rejected++;
+	s->fault = fault;
 	snprintf(s->rejection, sizeof(s->rejection), "%s", text);
 }
 
@@ -350,6 +351,12 @@ static void what_is_refused_is_moved_away(void **state)
 	place_run_until(&s->place, s->rejected == 1);
 	assert_true(is_there(s, "bad/0000000000000001.1"));
 	assert_non_null(strstr(s->rejection, "/0000000000000001.1' is moved to 'bad': because"));
+	assert_int_equal(s->fault, NOTIFICATION_MALFORMED);
+	put(s, 2, 1000);
+	place_run_until(&s->place, s->count == 2);
+	answer(s, 1, -EPERM);
+	place_run_until(&s->place, s->rejected == 2);
+	assert_int_equal(s->fault, NOTIFICATION_NOT_ALLOWED);
 }
 
 static void so_many_are_in_memory_at_most(void **state)
@@ -494,6 +501,7 @@ static void only_requests_of_dovecot_are_taken_of_guests(void **state)
 	assert_int_equal(s->senders[0], 12345);
 	assert_int_equal(s->senders[1], 0);
 	assert_non_null(strstr(s->rejection, "it belongs to uid 12345"));
+	assert_int_equal(s->fault, NOTIFICATION_NOT_ALLOWED);
 	assert_true(is_there(s, SPOOLFILE_BAD "/0000000000000002.1"));
 	answer(s, 0, 0);
 	answer(s, 1, 0);
