@@ -23,13 +23,14 @@
 struct arrival_waiter {
 	/*
 	 * Called once, or NULL: nobody waits.  0: it is on disk, or nothing follows from it; `text`
-	 * is what the sender asked for, or NULL.  -EAGAIN: not now.  Other: never, as it is.
-	 * `text` says why.
+	 * is what the sender asked for, or NULL.  -EAGAIN: not now.  Other: never, as it is;
+	 * -EPERM: its sender may not say it.  `text` says why.
 	 */
 	void (*answer)(void *who, int status, const char *text);
 	void *who;
 	const char *through; /* which way it came, for the log */
-	bool is_keeper;	     /* what is not on disk it brings again after a restart */
+	/* It brings what is not on disk again after a restart; counts and logs what is rejected. */
+	bool is_keeper;
 	/*
 	 * Called once before `answer`, when the registry has said how many registrations the news
 	 * is for, or NULL.  Not called if `answer` comes first: the event was parked, or failed.

@@ -295,7 +295,7 @@ static void turn_down(
 		reject(arrivals, waiter, text);
 		return;
 	}
-	if (status == -EPERM)
+	if (status == -EPERM && !waiter.is_keeper)
 		arrivals->needs.metrics->rejected[METRICS_REJECTED_not_allowed]++;
 	if (!waiter.is_keeper)
 		log_seldom(LOG_LEVEL_WARN, "event",

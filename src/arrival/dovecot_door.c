@@ -45,8 +45,10 @@ void dovecot_door_free(struct dovecot_door *door)
 static void refuse(struct dovecot_door *door, uid_t uid, struct arrival_waiter waiter, int status,
 	const char *text)
 {
-	if (status != -EAGAIN)
-		door->needs.metrics->rejected[METRICS_REJECTED_not_allowed]++;
+	/* A keeper counts that itself. */
+	if (!waiter.is_keeper && status != -EAGAIN)
+		door->needs.metrics->rejected[status == -EPERM ? METRICS_REJECTED_not_allowed
+							       : METRICS_REJECTED_malformed]++;
 	log_seldom(LOG_LEVEL_WARN, "intake", text, "", text, log_number("uid", (int64_t)uid));
 	arrival_answer_waiter(waiter, status, text);
 }
@@ -68,7 +70,7 @@ static void hand_over(struct dovecot_door *door, const char *speaker,
 		.topic = waiter.is_keeper ? NULL : topic_of(door, notification),
 	};
 	if (speaker && !*speaker)
-		refuse(door, notification->sender, waiter, -EBADMSG,
+		refuse(door, notification->sender, waiter, -EPERM,
 			"not allowed: the sender of a request is no user of this system");
 	else
 		arrivals_take_dovecot(door->needs.arrivals, &sender, notification, waiter);
@@ -124,7 +126,7 @@ void dovecot_door_take(struct dovecot_door *door, const struct notification *not
 	else if (peer_is_allowed(&door->needs.config->dovecot_peers, uid))
 		hand_over(door, NULL, notification, waiter);
 	else if (!door->needs.config->dovecot_system_users)
-		refuse(door, uid, waiter, -EBADMSG,
+		refuse(door, uid, waiter, -EPERM,
 			"not allowed to send events; set dovecot_system_users = yes if mail users "
 			"are users of the system, or name this user in dovecot_users");
 	else if (user_names_know(door->names, uid, &name))

@@ -18,6 +18,7 @@ struct cursor {
 	size_t size;
 	size_t at;
 	size_t need; /* where an incomplete literal ends */
+	size_t in_literals;
 	struct dlist_scan
 		*scan; /* allocated once the request is complete; NULL: nothing is unescaped yet */
 	size_t unescaped; /* bytes of scan->unescaped in use */
@@ -82,7 +83,7 @@ static int take_line_end(struct cursor *c)
 
 static bool is_atom_char(char c)
 {
-	return (unsigned char)c > ' ' && c != 0x7f && !strchr("(){\"", c);
+	return (unsigned char)c > ' ' && c != 0x7f && c != '(' && c != ')' && c != '{' && c != '"';
 }
 
 static int take_atom(struct cursor *c, struct notification_field *ret)
@@ -148,6 +149,11 @@ static int take_literal(struct cursor *c, struct notification_field *ret)
 		r = take_line_end(c);
 	if (r <= 0)
 		return r;
+	if (c->at - c->in_literals > DLIST_OUTSIDE_MAX)
+		return err_set(c->err, -EMSGSIZE,
+			"the request has more than %d bytes before a literal, other literals not "
+			"counted",
+			DLIST_OUTSIDE_MAX);
 	if (n > DLIST_REQUEST_MAX - c->at)
 		return err_set(c->err, -EMSGSIZE, "a literal exceeds the %d bytes of a request",
 			DLIST_REQUEST_MAX);
@@ -157,6 +163,7 @@ static int take_literal(struct cursor *c, struct notification_field *ret)
 	}
 	*ret = (struct notification_field){c->bytes + c->at, n};
 	c->at += n;
+	c->in_literals += n;
 	return 1;
 }
 

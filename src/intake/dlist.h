@@ -13,9 +13,10 @@
  *
  * The caller repeats the call when more bytes came.  The scan remembers how far it got, so that a
  * large request is not scanned over and over: outside literals a request is one line, so only a
- * further newline can complete it.  Bytes after the last newline do not count until the next one
- * (except that a request begins with NOTIFY), so the result does not depend on how the bytes were
- * split.
+ * further newline can complete it.  With each literal that comes, what stands outside literals is
+ * scanned anew: before the last one that is DLIST_OUTSIDE_MAX bytes at most.  Bytes after the last
+ * newline do not count until the next one (except that a request begins with NOTIFY), so the result
+ * does not depend on how the bytes were split.
  *
  * The bytes stay as they came, so that a request can be passed on; the scan holds text unescaped
  * from quoted strings.
@@ -29,8 +30,9 @@
 #include "intake/notification.h"
 
 #define DLIST_REQUEST_MAX (1024 * 1024)
-#define DLIST_VALUES_MAX 256 /* a request, lists and what is in them counted */
-#define DLIST_DEPTH_MAX 8    /* lists in lists, in a value that is skipped */
+#define DLIST_OUTSIDE_MAX (64 * 1024) /* before a literal; Cyrus sends some 100 */
+#define DLIST_VALUES_MAX 256	      /* a request, lists and what is in them counted */
+#define DLIST_DEPTH_MAX 8	      /* lists in lists, in a value that is skipped */
 #define DLIST_RECEIVED_DIGITS 15
 
 /* Begins zeroed; belongs to one request. */
@@ -45,7 +47,8 @@ void dlist_scan_fini(struct dlist_scan *scan);
 /*
  * 1: complete: *ret filled (borrowing from bytes and scan), *ret_size is the request's size.  0:
  * more bytes are needed.  -EBADMSG: malformed; -EMSGSIZE: it is or announces more than
- * DLIST_REQUEST_MAX.  Texts quote nothing of the request.
+ * DLIST_REQUEST_MAX, or has more than DLIST_OUTSIDE_MAX before a literal, other literals not
+ * counted.  Texts quote nothing of the request.
  */
 int dlist_parse(struct dlist_scan *scan, const char *bytes, size_t size, struct notification *ret,
 	size_t *ret_size, struct err *err);

@@ -7,8 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 1024
-
 /* This socket takes at most half of the descriptors, as the rest of the daemon needs some too. */
 size_t listener_connections_max(size_t most)
 {
@@ -26,7 +24,7 @@ int listener_make(
 	if (e < 0)
 		return e;
 	struct peer_file file = peer_file_at(path);
-	if (listen(fd, BACKLOG) < 0) {
+	if (listen(fd, LISTENER_BACKLOG) < 0) {
 		e = err_set(err, -errno, "cannot listen on socket '%s': %s", path, strerror(errno));
 		peer_unlink(path, &file);
 		close(fd);

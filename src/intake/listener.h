@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#define LISTENER_BACKLOG 1024 /* the kernel keeps one more */
+
 /* How many connections one socket may hold: `most`, or what the limit of descriptors leaves. */
 size_t listener_connections_max(size_t most);
 /* Binds and listens; see peer_bind.  Returns the descriptor; *ret_file is the socket's file. */

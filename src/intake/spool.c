@@ -116,6 +116,7 @@ static void hand_over(struct spool *s, struct spool_file *file)
 		reject(file, "bytes follow the request");
 	} else if (file->is_guests && !notification_is_dovecots(&notification)) {
 		mem_auto char *fault = spooldisk_fault_of_stranger(file->uid);
+		file->is_strangers = true;
 		reject(file, fault);
 	} else {
 		s->taken++;
@@ -123,6 +124,7 @@ static void hand_over(struct spool *s, struct spool_file *file)
 		notification.received_ms = received_ms(s, notification.received_ms);
 		s->callbacks.came(s->ctx, &notification, file);
 	}
+	dlist_scan_fini(&scan);
 }
 
 static void take_found(struct spool *s, struct spool_file_list *found)
@@ -321,6 +323,7 @@ void spool_answer(struct spool_file *file, int status, const char *text)
 	struct spool *s = file->spool;
 	assert(file->fate == SPOOLDISK_TAKEN);
 	if (status && status != -EAGAIN) {
+		file->is_strangers = status == -EPERM;
 		reject(file, text);
 	} else {
 		file->fate = status ? SPOOLDISK_LEAVE : SPOOLDISK_REMOVE;

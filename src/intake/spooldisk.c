@@ -321,11 +321,19 @@ static void remove_if_old(int folder, const char *name)
 		unlinkat(folder, name, 0);
 }
 
+/* Each once: in a folder that changes meanwhile, readdir may give a name again. */
 static void keep_smallest(struct spooldisk *disk, size_t count)
 {
-	qsort(disk->names, disk->name_count, sizeof(*disk->names), compare_names);
-	while (disk->name_count > count)
-		free(disk->names[--disk->name_count]);
+	char **names = disk->names;
+	size_t kept = 0;
+	qsort(names, disk->name_count, sizeof(*names), compare_names);
+	for (size_t i = 0; i < disk->name_count; i++) {
+		if (kept == count || (kept && !strcmp(names[i], names[kept - 1])))
+			free(names[i]);
+		else
+			names[kept++] = names[i];
+	}
+	disk->name_count = kept;
 }
 
 static void add_name(struct spooldisk *disk, const char *name)
@@ -342,10 +350,9 @@ static void add_name(struct spooldisk *disk, const char *name)
 static void look(struct spooldisk *disk, struct spooldisk_work *work, int folder)
 {
 	assert(!spooldisk_has_names(disk));
-	spooldisk_drop_names(disk);
-	disk->has_more = false;
 	int64_t now_ms = clock_monotonic_ms();
 	mem_auto char *after = mem_steal(disk->after);
+	spooldisk_drop_names(disk);
 	if (!after)
 		spool_retry_end_pass(&disk->aside);
 	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -90,7 +90,7 @@ void spooldisk_init(struct spooldisk *disk, const char *path, gid_t gid,
 	const struct peer_rules *peers, bool has_guests, const uint8_t seed[16]);
 void spooldisk_fini(struct spooldisk *disk);
 bool spooldisk_has_names(const struct spooldisk *disk);
-/* The next look finds unread files again. */
+/* The next look begins a pass, and finds unread files again. */
 void spooldisk_drop_names(struct spooldisk *disk);
 
 void spooldisk_work_init(struct spooldisk_work *work);

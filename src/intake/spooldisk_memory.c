@@ -22,12 +22,13 @@ void spooldisk_drop_names(struct spooldisk *disk)
 		free(disk->names[i]);
 	free(mem_steal(disk->names));
 	disk->name_count = disk->next_name = 0;
+	free(mem_steal(disk->after));
+	disk->has_more = false;
 }
 
 void spooldisk_fini(struct spooldisk *disk)
 {
 	spooldisk_drop_names(disk);
-	free(disk->after);
 	spool_retry_fini(&disk->aside);
 	map_free(disk->known);
 }

@@ -19,6 +19,8 @@
 #define LATE_TURN_MS 500
 #define READ_SIZE (64 * 1024)
 #define POOL_MAX 256
+/* All that the backlog holds: making room for a connection is a try too. */
+#define EMPTY_MAX (2 * (LISTENER_BACKLOG + 1))
 
 enum state {
 	IDLE,	   /* pooled */
@@ -541,11 +543,11 @@ static bool accept_one(struct stream *s)
 
 /*
  * Closing the listener would drop waiting connections unanswered, so this accepts all, whatever the
- * load.  They are few, as the socket's name is already gone.
+ * load.  The socket's name is already gone, but who holds the file open still connects.
  */
 static void empty_backlog(struct stream *s)
 {
-	while (accept_one(s))
+	for (unsigned tries = 0; tries < EMPTY_MAX && accept_one(s); tries++)
 		;
 }
 

@@ -421,6 +421,13 @@ def keep(site, number, event, user=None):
     hidden.rename(spool / f"{number:016}.1")
 
 
+def wait_rejected(site, **by):
+    """So many were rejected for these causes, and none for another."""
+    wait_until(lambda: get(site.mailpushd, "/status")["counters"]["rejected"] >= sum(by.values()), what="rejections")
+    assert get(site.mailpushd, "/status")["counters"]["rejected_by"] == {
+        "not_allowed": 0, "malformed": 0, "incomplete": 0, **by}
+
+
 def uid_of(user):
     return pwd.getpwnam(user).pw_uid
 
@@ -450,6 +457,7 @@ def test_what_a_user_kept_counts_for_himself(door_site_for):
     keep(site, 5, mail(ALICE), uid_of(ALICE))
     site.told_inbox(phone)
     wait_until(lambda: site.mailpushd.bad_files() == [f"{n:016}.1" for n in range(1, 5)], what="four bad files")
+    wait_rejected(site, not_allowed=3, malformed=1)
     site.deliver(other.user)
     site.told_inbox(other)
     assert len(site.pushes(other)) == 2
@@ -465,6 +473,7 @@ def test_what_a_user_of_the_system_kept_is_rejected_where_mail_users_are_others(
     keep(site, 1, mail(ALICE, "", "MailboxDelete"), uid_of(ALICE))
     keep(site, 2, mail(ALICE), uid_of(ALICE))
     wait_until(lambda: site.mailpushd.bad_files() == [f"{n:016}.1" for n in (1, 2)], what="two bad files")
+    wait_rejected(site, not_allowed=2)
     site.mailpushd.wait_log("warn intake: .*not allowed to send events")
     assert site.registry_dump() == before
     site.deliver(ALICE)

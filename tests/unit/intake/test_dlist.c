@@ -454,6 +454,43 @@ static void a_literal_that_announces_too_much_is_refused_at_once(void **state)
 	assert_refused("NOTIFY %(MESSAGE {1000000}\r\n", 0);
 }
 
+/* With so many bytes before the last literal, others not counted. */
+static char *request_with_outside(size_t outside)
+{
+	static const char start[] = "NOTIFY %(CLASS {200000+}\r\n";
+	static const char next[] = " X ({1+}\r\na ";
+	static const char end[] = " b) MESSAGE {2+}\r\n";
+	size_t filling = outside - strlen(start) - (strlen(next) - 1) - strlen(end);
+	return mem_printf("%s%0200000d%s%0*d%s{})\r\n", start, 0, next, (int)filling, 0, end);
+}
+
+static void what_stands_before_a_literal_is_bounded(void **state)
+{
+	(void)state;
+	for (size_t more = 0; more <= 1; more++) {
+		mem_auto char *text = request_with_outside(DLIST_OUTSIDE_MAX + more);
+		struct parsed p = parse_bytes(text, strlen(text));
+		assert_int_equal(p.result, more ? -EMSGSIZE : 1);
+		parsed_fini(&p);
+		p = parse_byte_by_byte(text, strlen(text));
+		assert_int_equal(p.result, more ? -EMSGSIZE : 1);
+		/* Refused at the literal, before what follows. */
+		assert_int_equal(p.size, strlen(text) - (more ? strlen("{})\r\n") : 0));
+		parsed_fini(&p);
+	}
+}
+
+static void without_a_literal_behind_it_a_value_may_be_large(void **state)
+{
+	(void)state;
+	mem_auto char *text = mem_printf(
+		"NOTIFY %%(CLASS {1+}\r\na MESSAGE \"%0*d\")\r\n", 2 * DLIST_OUTSIDE_MAX, 0);
+	struct parsed p = parse_byte_by_byte(text, strlen(text));
+	assert_int_equal(p.result, 1);
+	assert_int_equal(p.notification.message.size, 2 * DLIST_OUTSIDE_MAX);
+	parsed_fini(&p);
+}
+
 static void an_endless_line_is_refused_at_a_mebibyte_without_scanning_it_again(void **state)
 {
 	(void)state;
@@ -504,6 +541,8 @@ int main(void)
 		cmocka_unit_test(a_request_of_a_mebibyte_is_accepted),
 		cmocka_unit_test(a_byte_more_is_refused),
 		cmocka_unit_test(a_literal_that_announces_too_much_is_refused_at_once),
+		cmocka_unit_test(what_stands_before_a_literal_is_bounded),
+		cmocka_unit_test(without_a_literal_behind_it_a_value_may_be_large),
 		cmocka_unit_test(
 			an_endless_line_is_refused_at_a_mebibyte_without_scanning_it_again),
 		cmocka_unit_test(a_failure_leaves_the_result_untouched),

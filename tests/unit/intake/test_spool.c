@@ -5,6 +5,7 @@
 #include "place.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -44,6 +45,22 @@ int64_t clock_thread_ms(void)
 	return read_ms(CLOCK_THREAD_CPUTIME_ID);
 }
 
+/* The C library's, in the place of a file system that gives each name twice. */
+static bool gives_twice;
+
+struct dirent *readdir(DIR *dir)
+{
+	static _Thread_local struct dirent *(*real)(DIR *);
+	static _Thread_local struct dirent *last;
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "readdir64");
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "readdir");
+	struct dirent *again = gives_twice ? last : NULL;
+	last = again ? NULL : real(dir);
+	return again ? again : last;
+}
+
 /* A spool, and what came of it. */
 struct scene {
 	struct place place;
@@ -57,6 +74,7 @@ struct scene {
 	struct spool_file *files[TAKEN_MAX]; /* NULL: answered */
 	size_t count;
 	size_t rejected;
+	enum notification_fault fault; /* of the last one */
 	char rejection[512];
 	size_t at_start;
 	bool has_guests;
@@ -81,10 +99,10 @@ static void on_came(void *ctx, const struct notification *notification, struct s
 static void on_rejected(
 	void *ctx, enum notification_fault fault, const char *kind, const char *text)
 {
-	(void)fault;
 	assert_true(*kind);
 	struct scene *s = ctx;
 	s->rejected++;
+	s->fault = fault;
 	snprintf(s->rejection, sizeof(s->rejection), "%s", text);
 }
 
@@ -109,6 +127,9 @@ static void begin(struct scene *s)
 		on_came, on_rejected, on_taken, on_trouble};
 	static const uint8_t seed[16] = {1};
 	s->at_start = 0;
+	/* Making the files may have taken long. */
+	uv_update_time(&s->place.loop);
+	uv_timer_start(&s->place.limit, place_on_limit, PLACE_LIMIT_MS, 0);
 	s->spool = spool_new(&s->place.loop, s->folder, (gid_t)-1, &s->peers, s->has_guests, seed,
 		&callbacks, s);
 }
@@ -118,6 +139,7 @@ static int set_up(void **state)
 	struct scene *s = calloc(1, sizeof(*s));
 	loop_thread = pthread_self();
 	stall_ms = 0;
+	gives_twice = false;
 	place_init(&s->place);
 	snprintf(s->folder, sizeof(s->folder), "%s/spool", s->place.folder);
 	peer_allow(&s->peers, geteuid());
@@ -227,6 +249,15 @@ static void files_are_taken_in_order_and_removed_when_answered(void **state)
 	assert_int_equal(s->rejected, 0);
 }
 
+static void what_is_escaped_in_a_file_is_read(void **state)
+{
+	struct scene *s = *state;
+	put_text(s, "1", "NOTIFY %(CLASS EVENT MESSAGE \"a\\\\b\")\r\n");
+	begin(s);
+	place_run_until(&s->place, s->count == 1);
+	assert_string_equal(s->messages[0], "a\\b");
+}
+
 static void what_appears_is_taken(void **state)
 {
 	struct scene *s = *state;
@@ -320,6 +351,12 @@ static void what_is_refused_is_moved_away(void **state)
 	place_run_until(&s->place, s->rejected == 1);
 	assert_true(is_there(s, "bad/0000000000000001.1"));
 	assert_non_null(strstr(s->rejection, "/0000000000000001.1' is moved to 'bad': because"));
+	assert_int_equal(s->fault, NOTIFICATION_MALFORMED);
+	put(s, 2, 1000);
+	place_run_until(&s->place, s->count == 2);
+	answer(s, 1, -EPERM);
+	place_run_until(&s->place, s->rejected == 2);
+	assert_int_equal(s->fault, NOTIFICATION_NOT_ALLOWED);
 }
 
 static void so_many_are_in_memory_at_most(void **state)
@@ -340,6 +377,21 @@ static void so_many_are_in_memory_at_most(void **state)
 		answer(s, i, 0);
 	place_run_until(&s->place, files_left(s) == 0);
 	assert_int_equal(s->count, SPOOL_FILES_MAX + 100);
+	for (size_t i = 0; i < s->count; i++)
+		assert_int_equal(atoi(s->messages[i]), i);
+}
+
+static void a_name_that_is_read_twice_is_one_file(void **state)
+{
+	struct scene *s = *state;
+	s->answers_at_once = true;
+	for (unsigned number = 0; number < 300; number++)
+		put(s, number, 1000);
+	gives_twice = true;
+	begin(s);
+	place_run_until(&s->place, s->at_start);
+	assert_int_equal(s->at_start, 300);
+	assert_int_equal(s->count, 300);
 	for (size_t i = 0; i < s->count; i++)
 		assert_int_equal(atoi(s->messages[i]), i);
 }
@@ -388,6 +440,26 @@ static void a_folder_that_cannot_be_made_is_trouble_until_it_is_there(void **sta
 	place_run_until(&s->place, !s->is_troubled);
 }
 
+static void a_folder_that_goes_amid_a_pass_is_not_looked_at_without_a_pause(void **state)
+{
+	enum { FILES_OF_TWO_LOOKS = 8200 };
+	struct scene *s = *state;
+	char away[160];
+	snprintf(away, sizeof(away), "%s.away", s->folder);
+	for (unsigned number = 0; number < FILES_OF_TWO_LOOKS; number++)
+		put(s, number, 1000);
+	begin(s);
+	place_run_until(&s->place, s->count);
+	assert_int_equal(rename(s->folder, away), 0);
+	assert_int_equal(close(creat(s->folder, 0600)), 0);
+	place_run_until(&s->place, s->is_troubled);
+	place_run_until(&s->place, !s->place.loop.active_reqs.count);
+	size_t before = s->count;
+	assert_int_equal(unlink(s->folder), 0);
+	assert_int_equal(rename(away, s->folder), 0);
+	place_run_until(&s->place, s->count > before);
+}
+
 /* Nothing can be moved to `bad`, which is a file. */
 static void a_machine_that_stood_still_beside_a_file_in_the_way_holds_up_nothing(void **state)
 {
@@ -429,6 +501,7 @@ static void only_requests_of_dovecot_are_taken_of_guests(void **state)
 	assert_int_equal(s->senders[0], 12345);
 	assert_int_equal(s->senders[1], 0);
 	assert_non_null(strstr(s->rejection, "it belongs to uid 12345"));
+	assert_int_equal(s->fault, NOTIFICATION_NOT_ALLOWED);
 	assert_true(is_there(s, SPOOLFILE_BAD "/0000000000000002.1"));
 	answer(s, 0, 0);
 	answer(s, 1, 0);
@@ -453,6 +526,7 @@ int main(void)
 		TEST(files_are_taken_in_order_and_removed_when_answered),
 		TEST(only_requests_of_dovecot_are_taken_of_guests),
 		TEST(without_guests_no_file_of_another_is_taken),
+		TEST(what_is_escaped_in_a_file_is_read),
 		TEST(what_appears_is_taken),
 		TEST(a_file_that_waits_is_not_taken_again),
 		TEST(what_is_not_on_disk_stays_and_comes_again),
@@ -461,9 +535,11 @@ int main(void)
 		TEST(after_the_stop_nothing_more_is_taken),
 		TEST(what_is_refused_is_moved_away),
 		TEST(so_many_are_in_memory_at_most),
+		TEST(a_name_that_is_read_twice_is_one_file),
 		TEST(the_times_do_not_go_back),
 		TEST(the_folder_is_made),
 		TEST(a_folder_that_cannot_be_made_is_trouble_until_it_is_there),
+		TEST(a_folder_that_goes_amid_a_pass_is_not_looked_at_without_a_pause),
 		TEST(a_machine_that_stood_still_beside_a_file_in_the_way_holds_up_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

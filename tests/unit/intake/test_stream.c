@@ -20,7 +20,8 @@ struct intake {
 	struct peer_rules peers;
 	struct stream *stream;
 	bool answers_at_once;
-	bool pauses; /* when a request comes */
+	bool pauses;	     /* when a request comes */
+	const char *refills; /* another name of the socket: each request brings the next one */
 	unsigned came;
 	unsigned rejected;
 	unsigned timed_out;
@@ -39,6 +40,18 @@ struct client {
 	bool is_closed; /* by the stream */
 };
 
+/* Far more than a backlog holds. */
+#define REFILLS_MAX 20000
+
+static void send_another(const struct intake *intake)
+{
+	if (!intake->refills || intake->came == REFILLS_MAX)
+		return;
+	int fd = place_connect(intake->refills, SOCK_STREAM);
+	assert_int_equal(send(fd, REQUEST("a"), strlen(REQUEST("a")), 0), strlen(REQUEST("a")));
+	close(fd);
+}
+
 static void on_came(
 	void *ctx, const struct notification *notification, struct stream_request *request)
 {
@@ -51,6 +64,7 @@ static void on_came(
 	else
 		intake->requests[intake->came] = request;
 	intake->came++;
+	send_another(intake);
 	/* After the answer: the fields hold until the callback ends. */
 	intake->last_size = notification->message.size;
 	snprintf(intake->last_message, sizeof(intake->last_message), "%.*s",
@@ -595,6 +609,29 @@ static void stopped_without_a_place_who_waits_is_refused(void **state)
 	}
 }
 
+static void who_goes_on_connecting_does_not_keep_it_from_its_end(void **state)
+{
+	struct intake *intake = *state;
+	char name[sizeof(intake->place.path) + 8];
+	snprintf(name, sizeof(name), "%s.other", intake->place.path);
+	assert_int_equal(link(intake->place.path, name), 0);
+	intake->answers_at_once = true;
+	intake->refills = name;
+	send_another(intake);
+	struct err err;
+	assert_int_equal(unlink(intake->place.path), 0);
+	assert_int_equal(stream_rebind(intake->stream, &err), 0);
+	assert_int_in_range(intake->came, 1, REFILLS_MAX - 1);
+
+	assert_int_equal(unlink(name), 0);
+	assert_int_equal(link(intake->place.path, name), 0);
+	intake->came = 0;
+	send_another(intake);
+	stream_stop_listening(intake->stream);
+	assert_int_in_range(intake->came, 1, REFILLS_MAX - 1);
+	unlink(name);
+}
+
 static void made_again_while_paused_who_waited_is_read_later(void **state)
 {
 	struct intake *intake = *state;
@@ -956,6 +993,7 @@ int main(void)
 		WITH_STREAM(while_paused_no_request_times_out),
 		WITH_STREAM(stopped_while_paused_who_waits_is_still_served),
 		WITH_STREAM(stopped_without_a_place_who_waits_is_refused),
+		WITH_STREAM(who_goes_on_connecting_does_not_keep_it_from_its_end),
 		WITH_STREAM(made_again_while_paused_who_waited_is_read_later),
 		WITH_STREAM(made_again_while_paused_who_finds_no_place_is_refused),
 		WITH_STREAM(freed_who_has_not_sent_a_request_is_refused),
