@@ -2,7 +2,8 @@
  * overload - how much may wait on its way in, and what happens when more comes.
  *
  * The measure is `max_waiting`: events, a large one counted as several, so that it bounds memory as
- * well.  Once so many wait, until a tenth of them is done, the stream socket is not read and an
+ * well.  Merged events count as the largest of them, and each further sender that waits as one
+ * more.  Once so many wait, until a tenth of them is done, the stream socket is not read and an
  * alarm stands.  Meanwhile news whose sender does not wait is shed: deferred news at once, urgent
  * news when an eighth more waits.  A registration is never shed.
  *
@@ -34,7 +35,7 @@ void overload_free(struct overload *overload);
 
 void overload_set_max(struct overload *overload, uint64_t max_waiting);
 
-/* An event of so many bytes begins to wait; or ends. */
+/* An event of so many bytes begins to wait, or 0: one more sender of a merged one; or ends. */
 void overload_enter(struct overload *overload, size_t bytes);
 void overload_leave(struct overload *overload, size_t bytes);
 /* Is news whose sender does not wait shed?  Then it is counted, and logged once a minute. */
