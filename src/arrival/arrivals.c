@@ -102,6 +102,11 @@ uint64_t arrivals_count(const struct arrivals *arrivals)
 	return arrivals->count;
 }
 
+bool arrivals_have_room_for_guests(const struct arrivals *arrivals)
+{
+	return overload_has_room_for_guests(arrivals->overload);
+}
+
 static void answer(struct arrivals *arrivals, struct arrival *arrival, int status, const char *text)
 {
 	for (size_t i = 0; i < arrival->more_count; i++)
