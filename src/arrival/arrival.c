@@ -34,7 +34,7 @@ struct arrival *arrival_new(enum relay_action action, struct mail_event *event, 
 {
 	size_t room = is_news(action) ? merge_key_room(event) : 0;
 	struct arrival *arrival = mem_alloc(sizeof(*arrival) + room + raw_size);
-	*arrival = (struct arrival){.raw_size = raw_size};
+	*arrival = (struct arrival){.raw_size = raw_size, .largest = raw_size};
 	if (room)
 		arrival->merge_key_size = merge_key_write(arrival->memory, action, event);
 	memcpy(arrival->memory + arrival->merge_key_size, raw, raw_size);
@@ -118,6 +118,7 @@ void arrival_answer(struct arrival *arrival, int status, const char *text)
 	arrival->waiter.answer = NULL;
 	for (size_t i = 0; i < arrival->more_count; i++)
 		arrival_answer_waiter(arrival->more_waiters[i], status, text);
+	free(mem_steal(arrival->more_waiters));
 	arrival->more_count = 0;
 }
 
@@ -125,6 +126,8 @@ void arrival_merge(struct arrival *into, struct arrival *newer)
 {
 	if (into->newest)
 		arrival_free(into->newest);
+	if (newer->largest > into->largest)
+		into->largest = newer->largest;
 	into->newest = newer;
 	into->job.event = newer->event;
 	arrival_add_waiter(into, newer->waiter);

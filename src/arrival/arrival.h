@@ -60,6 +60,7 @@ struct arrival {
 	uint64_t parked_id;	    /* 0: none */
 	bool is_parked;		    /* a row in the queue holds it, or is on its way there */
 	bool is_safe;		    /* the parked row is on disk */
+	bool must_repark;	    /* news was merged into it while the row was on its way */
 
 	/* What the job borrows beside the event. */
 	struct registering registering; /* REGISTER */
@@ -68,6 +69,7 @@ struct arrival {
 
 	/* merging */
 	uint64_t number; /* among the registry's jobs */
+	size_t largest;	 /* raw_size, of all merged into this one */
 	size_t merge_key_size;
 
 	size_t raw_size;

@@ -40,7 +40,6 @@ struct arrivals {
 	uint64_t set_aside;
 };
 
-/* Call it just before the answer. */
 static void observe_wait(struct arrivals *arrivals, const struct arrival *arrival)
 {
 	if (arrival_is_awaited(arrival))
@@ -103,10 +102,28 @@ uint64_t arrivals_count(const struct arrivals *arrivals)
 	return arrivals->count;
 }
 
+bool arrivals_have_room_for_guests(const struct arrivals *arrivals)
+{
+	return overload_has_room_for_guests(arrivals->overload);
+}
+
+static void answer(struct arrivals *arrivals, struct arrival *arrival, int status, const char *text)
+{
+	for (size_t i = 0; i < arrival->more_count; i++)
+		overload_leave(arrivals->overload, 0);
+	arrival_answer(arrival, status, text);
+}
+
+static void acknowledge(struct arrivals *arrivals, struct arrival *arrival)
+{
+	observe_wait(arrivals, arrival);
+	answer(arrivals, arrival, 0, event_registration_answer(&arrival->event->registration));
+}
+
 static void leave(struct arrivals *arrivals, struct arrival *arrival)
 {
 	parking_leave(arrivals->parking, arrival);
-	overload_leave(arrivals->overload, arrival_newest(arrival)->raw_size);
+	overload_leave(arrivals->overload, arrival->largest);
 	arrivals->count--;
 }
 
@@ -117,8 +134,7 @@ static void finish_if_done(struct arrivals *arrivals, struct arrival *arrival)
 		return;
 	if (arrival->is_lost && !arrival->is_safe && !arrival->is_kept)
 		arrivals->lost++;
-	observe_wait(arrivals, arrival);
-	arrival_answer(arrival, 0, event_registration_answer(&arrival->event->registration));
+	acknowledge(arrivals, arrival);
 	leave(arrivals, arrival);
 	arrival_free(arrival);
 	const struct arrival *first = parking_first(arrivals->parking);
@@ -135,7 +151,7 @@ static void on_written(struct arrival *arrival, int status)
 {
 	arrival->is_lost = arrival->is_lost || status;
 	if (status)
-		arrival_answer(arrival, -EAGAIN, STOPPING_TEXT);
+		answer(arrival->arrivals, arrival, -EAGAIN, STOPPING_TEXT);
 	finish_if_done(arrival->arrivals, arrival);
 }
 
@@ -144,16 +160,17 @@ static void on_stored(struct queue_waiter *waiter, int status)
 	on_written(MEM_CONTAINER(waiter, struct arrival, stored), status);
 }
 
-/* Of several parked states of one row the last one counts. */
+/* Nobody is answered before the newest event is on disk, parked or by what follows from it. */
 static void on_parked(struct queue_waiter *waiter, int status)
 {
 	struct arrival *arrival = MEM_CONTAINER(waiter, struct arrival, parked);
+	struct arrivals *arrivals = arrival->arrivals;
+	bool is_last = !waiter->waiting && !status;
 	arrival->is_safe = arrival->is_safe || !status;
-	if (!waiter->waiting && !status) {
-		observe_wait(arrival->arrivals, arrival);
-		arrival_answer(
-			arrival, 0, event_registration_answer(&arrival->event->registration));
-	}
+	if (is_last && !arrival->must_repark)
+		acknowledge(arrivals, arrival);
+	else if (is_last && !arrival->is_matched)
+		parking_park(arrivals->parking, arrival);
 	on_written(arrival, status);
 }
 
@@ -176,7 +193,7 @@ static void on_registry(struct registry_job *job)
 	if (job->status) {
 		/* Stopping, or the database refuses it: the next start takes it from there. */
 		arrivals->set_aside += job->status == -EILSEQ;
-		if (!arrival->is_parked)
+		if (!arrival->is_parked || arrival->must_repark)
 			parking_park(arrivals->parking, arrival);
 		finish_if_done(arrivals, arrival);
 		return;
@@ -189,12 +206,18 @@ static void on_registry(struct registry_job *job)
 	finish_if_done(arrivals, arrival);
 }
 
+/* Bounded: one place for all, and one for each further sender that waits; one row on its way. */
 static void merge(struct arrivals *arrivals, struct arrival *into, struct arrival *newer)
 {
-	overload_leave(arrivals->overload, arrival_newest(into)->raw_size);
-	overload_enter(arrivals->overload, newer->raw_size);
+	size_t waiters = into->more_count;
+	overload_leave(arrivals->overload, into->largest);
 	arrival_merge(into, newer);
-	if (into->is_parked)
+	overload_enter(arrivals->overload, into->largest);
+	if (into->more_count > waiters)
+		overload_enter(arrivals->overload, 0);
+	if (into->parked.waiting)
+		into->must_repark = true;
+	else if (into->is_parked)
 		parking_park(arrivals->parking, into);
 }
 
@@ -206,7 +229,7 @@ static void submit(struct arrivals *arrivals, struct arrival *arrival)
 		return;
 	}
 	arrivals->count++;
-	overload_enter(arrivals->overload, arrival->raw_size);
+	overload_enter(arrivals->overload, arrival->largest);
 	parking_enter(arrivals->parking, arrival);
 	registry_submit(arrivals->needs.registry, &arrival->job);
 	merging_begin(arrivals->merging, arrival);
@@ -231,7 +254,7 @@ static void hold(struct arrivals *arrivals, struct arrival *arrival)
 	struct arrival_list *list = arrival->parked_id ? &arrivals->held_parked : &arrivals->held;
 	TAILQ_INSERT_TAIL(list, arrival, place);
 	arrivals->count++;
-	overload_enter(arrivals->overload, arrival->raw_size);
+	overload_enter(arrivals->overload, arrival->largest);
 }
 
 static struct arrival *take_held(struct arrivals *arrivals)
@@ -243,7 +266,7 @@ static struct arrival *take_held(struct arrivals *arrivals)
 		return NULL;
 	TAILQ_REMOVE(list, arrival, place);
 	arrivals->count--;
-	overload_leave(arrivals->overload, arrival->raw_size);
+	overload_leave(arrivals->overload, arrival->largest);
 	return arrival;
 }
 
@@ -264,7 +287,7 @@ void arrivals_give_up_held(struct arrivals *arrivals)
 {
 	for (struct arrival *arrival; (arrival = take_held(arrivals));) {
 		arrivals->lost += !arrival->is_kept && !arrival->parked_id;
-		arrival_answer(arrival, -EAGAIN, STOPPING_TEXT);
+		answer(arrivals, arrival, -EAGAIN, STOPPING_TEXT);
 		arrival_free(arrival);
 	}
 }
@@ -274,7 +297,7 @@ void arrivals_give_up_stuck(struct arrivals *arrivals)
 	for (struct arrival *arrival = parking_first(arrivals->parking); arrival;
 		arrival = TAILQ_NEXT(arrival, place)) {
 		arrivals->lost += !arrival->is_safe && !arrival->is_kept;
-		arrival_answer(arrival, -EAGAIN, STOPPING_TEXT);
+		answer(arrivals, arrival, -EAGAIN, STOPPING_TEXT);
 	}
 }
 

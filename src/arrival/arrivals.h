@@ -80,6 +80,8 @@ void arrivals_on_ack_timeout(struct arrivals *arrivals);
 
 /* Events of which nothing was on disk when the queue had to end; their senders got NO. */
 uint64_t arrivals_lost(const struct arrivals *arrivals);
+/* As of overload.h. */
+bool arrivals_have_room_for_guests(const struct arrivals *arrivals);
 /* Events on their way in. */
 uint64_t arrivals_count(const struct arrivals *arrivals);
 /* Of them, those that are parked. */

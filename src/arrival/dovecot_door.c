@@ -72,6 +72,9 @@ static void hand_over(struct dovecot_door *door, const char *speaker,
 	if (speaker && !*speaker)
 		refuse(door, notification->sender, waiter, -EPERM,
 			"not allowed: the sender of a request is no user of this system");
+	else if (speaker && !arrivals_have_room_for_guests(door->needs.arrivals))
+		refuse(door, notification->sender, waiter, -EAGAIN,
+			"too many events wait for the registry or the disk; try again later");
 	else
 		arrivals_take_dovecot(door->needs.arrivals, &sender, notification, waiter);
 }

@@ -8,6 +8,9 @@
  * peer speaks for the user whose name its uid has, and for nobody else; the event's parser holds it
  * to that.
  *
+ * While half of max_waiting waits, such a peer is told to try again, so that the rest is for
+ * others.
+ *
  * Requests wait here for the name of a uid (user_names.h), nowhere else.  Loop thread only.
  */
 #ifndef MAILPUSH_ARRIVAL_DOVECOT_DOOR_H

@@ -70,6 +70,11 @@ void overload_leave(struct overload *overload, size_t bytes)
 		end(overload);
 }
 
+bool overload_has_room_for_guests(const struct overload *overload)
+{
+	return overload->weight < overload->needs.max_waiting / 2;
+}
+
 bool overload_sheds(struct overload *overload, enum relay_action action)
 {
 	uint64_t most = overload->needs.max_waiting;

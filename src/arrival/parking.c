@@ -91,6 +91,7 @@ void parking_park(struct parking *parking, struct arrival *arrival)
 		if (!arrival->parked_id)
 			arrival->parked_id = ++parking->last_id;
 	}
+	arrival->must_repark = false;
 	const struct arrival *newest = arrival_newest(arrival);
 	queue_park(parking->queue, arrival->parked_id, arrival->job.received_ms,
 		arrival_raw(newest), newest->raw_size, &arrival->parked);

@@ -459,6 +459,7 @@ static int start_sockets(struct parts *parts, struct err *err)
 		status = open_stream(parts, inherited_fd, err);
 	if (!status && *config->dovecot_socket)
 		status = open_dovecot(parts, err);
+	pipeline_opened(&parts->pipeline);
 	/* Once more, now that they exist: another path may lead to one of them. */
 	if (!status)
 		status = config_consistency_check(config, err);

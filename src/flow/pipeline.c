@@ -181,12 +181,18 @@ static void on_loaded(void *ctx)
 static void on_pause(void *ctx, bool is_paused)
 {
 	struct pipeline *pipeline = ctx;
+	pipeline->is_paused = is_paused;
 	if (pipeline->stream)
 		stream_pause(pipeline->stream, is_paused);
 	if (pipeline->xaps_calls)
 		xaps_calls_pause(pipeline->xaps_calls, is_paused);
 	if (pipeline->dovecot_stream)
 		stream_pause(pipeline->dovecot_stream, is_paused);
+}
+
+void pipeline_opened(struct pipeline *pipeline)
+{
+	on_pause(pipeline, pipeline->is_paused);
 }
 
 /* Start. */

@@ -54,10 +54,11 @@ struct pipeline {
 	struct arrivals *arrivals;
 	struct dovecot_door *dovecot_door;
 	struct expiry *expiry;
-	/* Set by who opens them: overload pauses them. */
+	/* Set by who opens them, before pipeline_opened: overload pauses them. */
 	struct stream *stream;
 	struct xaps_calls *xaps_calls;
 	struct stream *dovecot_stream;
+	bool is_paused;
 };
 
 extern const struct datagram_callbacks pipeline_datagram_callbacks;
@@ -78,6 +79,8 @@ int pipeline_start(struct pipeline *pipeline, const struct pipeline_needs *needs
 void pipeline_configure(struct pipeline *pipeline, X509_STORE *trust);
 /* Takes in what the queue's file holds (queue_load), then the events that waited. */
 int pipeline_load(struct pipeline *pipeline, struct err *err);
+/* All sockets are open.  Pauses them if what the queue's file held is too much already. */
+void pipeline_opened(struct pipeline *pipeline);
 /* Before the sockets are closed: nobody waits for a name any more. */
 void pipeline_stop(struct pipeline *pipeline);
 /*

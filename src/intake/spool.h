@@ -63,8 +63,8 @@ struct spool *spool_new(uv_loop_t *loop, const char *path, gid_t gid,
 
 /*
  * 0: the event is on disk, and the file is removed.  -EAGAIN: it is not, and the file stays: it is
- * taken again by a later look, or at the next start.  Other: it is rejected, as `text` says: -EPERM
- * for whose it is, else because it is not a notification.
+ * taken again after a rest (spool_retry.h), or at the next start.  Other: it is rejected, as `text`
+ * says: -EPERM for whose it is, else because it is not a notification.
  */
 void spool_answer(struct spool_file *file, int status, const char *text);
 

@@ -295,12 +295,12 @@ static void settle(struct spooldisk *disk, struct spooldisk_work *work, int fold
 				file->name, strerror(errno), remedy_of_one(file, errno));
 		if (!is_settled && file->fate == SPOOLDISK_REMOVE)
 			continue;
-		if (is_settled) {
-			spool_retry_forget(&disk->aside, file->name);
-		} else {
+		if (!is_settled)
 			file->end = SPOOLDISK_IN_THE_WAY;
+		if (is_settled && file->fate != SPOOLDISK_LEAVE)
+			spool_retry_forget(&disk->aside, file->name);
+		else
 			spool_retry_failed(&disk->aside, file->name, clock_monotonic_ms());
-		}
 		TAILQ_REMOVE(&work->settle, file, link);
 		TAILQ_INSERT_TAIL(&work->settled, file, link);
 	}
@@ -370,8 +370,8 @@ static void look(struct spooldisk *disk, struct spooldisk_work *work, int folder
 		if (!strncmp(name, SPOOLFILE_TEMPORARY, strlen(SPOOLFILE_TEMPORARY)))
 			remove_if_old(folder, name);
 		if (*name != '.' && strcmp(name, SPOOLFILE_BAD) != 0 &&
-			!map_get(disk->known, name, strlen(name)) &&
 			!spool_retry_waits(&disk->aside, name, now_ms) &&
+			!map_get(disk->known, name, strlen(name)) &&
 			(!after || strcmp(name, after) > 0))
 			add_name(disk, name);
 	}

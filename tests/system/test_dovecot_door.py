@@ -26,6 +26,8 @@ NAMELESS = 54321
 REFUSED = (b'NO "not allowed to send events; set dovecot_system_users = yes if mail users are users of the '
            b'system, or name this user in dovecot_users"\r\n')
 
+WAITS = b'NO "too many events wait for the registry or the disk; try again later"\r\n'
+
 
 @pytest.fixture
 def door_site_for(mailpushd, sim, imapd_conf):
@@ -430,6 +432,25 @@ def wait_rejected(site, **by):
 
 def uid_of(user):
     return pwd.getpwnam(user).pw_uid
+
+
+@AS_ROOT
+def test_half_of_max_waiting_is_beyond_the_reach_of_users_who_speak_for_themselves(door_site_for):
+    """Each of these takes 15 of the 1000 places; what is not taken is kept, and pushed later."""
+    site = door_site_for(dovecot_system_users="yes", max_waiting=1000)
+    phone, other = BarePhone(ALICE), BarePhone(new_user())
+    for one in (phone, other):
+        site.register(one)
+        site.told_inbox(one)
+    with locked(site.mailpushd.dir / "registry.sqlite"):
+        site.register(BarePhone(new_user()))
+        answers = [site.ask(mail(ALICE, f"Folder {n}", more="x" * 60000), user=ALICE) for n in range(36)]
+        assert answers == [FINE] * 34 + [WAITS] * 2
+        site.deliver(other.user)
+        keep(site, 1, mail(ALICE), uid_of(ALICE))
+    site.told_inbox(other)
+    site.told_inbox(phone)
+    assert site.mailpushd.bad_files() == []
 
 
 def test_what_was_kept_is_pushed(site):

@@ -1,7 +1,10 @@
 """More events than the registry takes: what waits is bounded, and what must not be lost is not."""
 
 import contextlib
+import errno
 import re
+import sqlite3
+import time
 
 import notify
 from mailsite import BarePhone, locked, new_user
@@ -79,6 +82,39 @@ def test_the_stream_is_not_read_at_max_waiting_and_nothing_of_it_is_lost(bare_si
             assert not [line for line in site.mailpushd.lines()
                         if f"event=MessageNew owner={phone.user} " in line]
         assert notify.read_all(connection) == b"OK ()\r\n"
+    site.told_inbox(phone)
+
+
+def park(site, events):
+    """Leave them in the queue of a daemon that has ended, as acknowledged before the registry answered."""
+    with contextlib.closing(sqlite3.connect(site.mailpushd.dir / "queue.sqlite")) as queue, queue:
+        queue.executemany("INSERT INTO parked (received_ms, raw) VALUES (?, ?)",
+                          [(int(time.time() * 1000), notify.message(event)) for event in events])
+
+
+def test_what_was_parked_before_a_restart_counts_from_the_start_on(bare_site_for, disk):
+    site = bare_site_for(start=False, max_waiting=MAX_WAITING)
+    disk.under(site.mailpushd)
+    site.mailpushd.start()
+    phone, parked = site.registered_phone(), BarePhone(new_user())
+    assert site.mailpushd.stop() == 0
+    park(site, [notify.registration(parked.user, parked.token, parked.account_id),
+                *(notify.mail(new_user()) for _ in range(MAX_WAITING - 1))])
+    with contextlib.ExitStack() as connections:
+        with disk.rule(f"fail registry.sqlite {errno.ENOSPC}"):
+            site.mailpushd.start()
+            site.mailpushd.wait_log("intake:overload state=begins")
+            connection = connections.enter_context(notify.connect(site.mailpushd.stream_socket))
+            connection.sendall(notify.request(notify.mail(phone.user)))
+            # Datagrams that came later are taken in, the request is not.
+            for user in new_user(), new_user():
+                send(site, notify.registration(user, "cd" * 32, "later"))
+                site.mailpushd.wait_log(f"event came.*ApplePushService owner={user} .*datagram")
+            assert not [line for line in site.mailpushd.lines()
+                        if f"event=MessageNew owner={phone.user} " in line]
+        assert notify.read_all(connection) == b"OK ()\r\n"
+    site.mailpushd.wait_log("intake:overload state=ends")
+    site.told_inbox(parked)
     site.told_inbox(phone)
 
 

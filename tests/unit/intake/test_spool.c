@@ -1,6 +1,7 @@
 #include "intake/spool.h"
 
 #include "base/clock.h"
+#include "intake/spool_retry.h"
 #include "intake/spoolfile.h"
 #include "place.h"
 
@@ -299,6 +300,31 @@ static void what_is_not_on_disk_stays_and_comes_again(void **state)
 	assert_string_equal(s->messages[1], "1");
 }
 
+static bool has_come_again(const struct scene *s, const char *message)
+{
+	unsigned times = 0;
+	for (size_t i = 0; i < s->count; i++)
+		times += !strcmp(s->messages[i], message);
+	return times > 1;
+}
+
+static void what_is_not_on_disk_rests_before_it_comes_again(void **state)
+{
+	struct scene *s = *state;
+	stall_ms = SPOOL_RETRY_FIRST_MS / 20;
+	put(s, 1, 1000);
+	begin(s);
+	place_run_until(&s->place, s->count == 1);
+	int64_t since_ms = clock_monotonic_ms();
+	answer(s, 0, -EAGAIN);
+	for (unsigned number = 2; !has_come_again(s, "1"); number++) {
+		size_t before = s->count;
+		put(s, number, 1000);
+		place_run_until(&s->place, s->count > before);
+	}
+	assert_true(clock_monotonic_ms() - since_ms >= SPOOL_RETRY_FIRST_MS);
+}
+
 static void what_was_not_answered_stays(void **state)
 {
 	struct scene *s = *state;
@@ -530,6 +556,7 @@ int main(void)
 		TEST(what_appears_is_taken),
 		TEST(a_file_that_waits_is_not_taken_again),
 		TEST(what_is_not_on_disk_stays_and_comes_again),
+		TEST(what_is_not_on_disk_rests_before_it_comes_again),
 		TEST(what_was_not_answered_stays),
 		TEST(what_was_answered_just_before_the_end_is_removed),
 		TEST(after_the_stop_nothing_more_is_taken),
