@@ -96,14 +96,29 @@ static bool is_protocol(const char *text, const char *name)
 	return doveconf_text_has(list, name) || (in_block && !strcmp(in_block, "yes"));
 }
 
+static void take_userdb(struct doveconf *conf, const char *text)
+{
+	char *user = *conf->user ? NULL : doveconf_text_id(text, "uid");
+	char *group = doveconf_text_id(text, "gid");
+	if (user) {
+		free(conf->user);
+		conf->user = user;
+	}
+	if (group) {
+		free(conf->group);
+		conf->group = group;
+	}
+	conf->has_system_users = !*conf->user && doveconf_text_is_passwd(text);
+}
+
 static int read_globals(struct doveconf *conf, char *text, struct err *err)
 {
 	bool is_2_4 = doveconf_is_2_4(conf);
 	const char *socket = is_2_4 ? "mailpush_socket" : "plugin/mailpush_socket";
 	const char *spool = is_2_4 ? "mailpush_spool" : "plugin/mailpush_spool";
 	const char *keep = is_2_4 ? "mailpush_keep" : "plugin/mailpush_keep";
-	const char *const words[] = {
-		"-c", conf->path, "mail_plugin_dir", "mail_uid", "protocols", NULL};
+	const char *const words[] = {"-c", conf->path, "mail_plugin_dir", "mail_uid", "mail_gid",
+		"mail_access_groups", "protocols", NULL};
 	/* Those of imap: 2.4 lets a section set them anew. */
 	const char *const of_plugin[] = {
 		"-c", conf->path, "-f", "protocol=imap", socket, spool, keep, NULL};
@@ -112,7 +127,9 @@ static int read_globals(struct doveconf *conf, char *text, struct err *err)
 	if (code)
 		return code;
 	conf->module_folder = value_or(text, "mail_plugin_dir", "/usr/lib/dovecot/modules");
-	conf->user = doveconf_text_value(text, "mail_uid");
+	conf->user = value_or(text, "mail_uid", "");
+	conf->group = value_or(text, "mail_gid", "");
+	conf->groups = doveconf_text_list(text, "mail_access_groups", NULL);
 	for (int i = 0; i < DOVECONF_PROTOCOLS; i++)
 		conf->is_offered[i] =
 			i == DOVECONF_LDA || i == DOVECONF_DOVEADM || is_protocol(text, names[i]);
@@ -122,14 +139,8 @@ static int read_globals(struct doveconf *conf, char *text, struct err *err)
 	conf->socket = value_or(text, socket, "/run/mailpush/dovecot");
 	conf->spool = value_or(text, spool, "/var/spool/mailpush");
 	conf->keep = value_or(text, keep, KEEP_PROGRAM);
-	if (conf->user && *conf->user)
-		return 0;
-	free(conf->user);
-	conf->user = NULL;
-	if (ask("doveconf", of_userdb, text, err))
-		return 0;
-	conf->user = doveconf_text_uid(text);
-	conf->has_system_users = !conf->user && doveconf_text_is_passwd(text);
+	if (!ask("doveconf", of_userdb, text, err))
+		take_userdb(conf, text);
 	return 0;
 }
 
@@ -137,12 +148,12 @@ static int read_plugins(struct doveconf *conf, char *text, struct err *err)
 {
 	const char *const of_all[] = {"-c", conf->path, "mail_plugins", NULL};
 	int code = ask("doveconf", of_all, text, err);
-	mem_auto char *inherited = code ? NULL : doveconf_text_plugins(text, NULL);
+	mem_auto char *inherited = code ? NULL : doveconf_text_list(text, "mail_plugins", NULL);
 	for (int i = 0; !code && i < DOVECONF_PROTOCOLS; i++) {
 		mem_auto char *filter = mem_printf("protocol=%s", names[i]);
 		const char *const words[] = {"-c", conf->path, "-f", filter, "mail_plugins", NULL};
 		if (!(code = ask("doveconf", words, text, err)))
-			conf->plugins[i] = doveconf_text_plugins(text, inherited);
+			conf->plugins[i] = doveconf_text_list(text, "mail_plugins", inherited);
 	}
 	return code;
 }
@@ -177,6 +188,8 @@ void doveconf_free(struct doveconf *conf)
 	free(conf->version);
 	free(conf->module_folder);
 	free(conf->user);
+	free(conf->group);
+	free(conf->groups);
 	free(conf->socket);
 	free(conf->spool);
 	free(conf->keep);

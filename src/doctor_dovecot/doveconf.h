@@ -30,12 +30,14 @@ struct doveconf {
 	unsigned major;
 	unsigned minor;
 	char *module_folder;
-	char *user; /* as whom mail processes work, a name or a number; NULL: not known */
+	char *user;	       /* as whom mail processes work, a name or a number; "": not known */
+	char *group;	       /* their group, the same */
+	char *groups;	       /* further ones, with blanks between and around */
 	bool has_system_users; /* `user` is not known, and each user is one of the system's */
 	char *socket;	       /* of the plugin's settings, as the next ones */
 	char *spool;
 	char *keep;
-	char *plugins[DOVECONF_PROTOCOLS]; /* see doveconf_text_plugins */
+	char *plugins[DOVECONF_PROTOCOLS]; /* see doveconf_text_list */
 	bool is_offered[DOVECONF_PROTOCOLS];
 };
 

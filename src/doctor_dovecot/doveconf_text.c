@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define BLANKS " \t"
-#define LIST "mail_plugins"
 
 static const char *next_line(const char *line)
 {
@@ -54,18 +53,18 @@ char *doveconf_text_value(const char *text, const char *key)
 	return NULL;
 }
 
-/* ---- plugins ---- */
+/* ---- lists ---- */
 
-bool doveconf_text_has(const char *plugins, const char *name)
+bool doveconf_text_has(const char *list, const char *name)
 {
 	mem_auto char *word = mem_printf(" %s ", name);
-	return strstr(plugins, word) != NULL;
+	return strstr(list, word) != NULL;
 }
 
 /* In its place, a list with or without the name. */
-static char *with(char *plugins, const char *name, size_t size, bool is_in)
+static char *with(char *list, const char *name, size_t size, bool is_in)
 {
-	mem_auto char *before = plugins;
+	mem_auto char *before = list;
 	mem_auto char *word = mem_printf(" %.*s ", (int)size, name);
 	const char *at = strstr(before, word);
 	if (is_in == (at != NULL) || !size)
@@ -77,20 +76,20 @@ static char *with(char *plugins, const char *name, size_t size, bool is_in)
 
 static char *of_line(const char *value, size_t size)
 {
-	char *plugins = mem_dup(" ");
+	char *list = mem_dup(" ");
 	for (size_t at = 0, length; at < size; at += length) {
-		at += strspn(value + at, BLANKS);
-		length = strcspn(value + at, BLANKS "\n");
+		at += strspn(value + at, BLANKS ",");
+		length = strcspn(value + at, BLANKS ",\n");
 		if (at + length <= size)
-			plugins = with(plugins, value + at, length, true);
+			list = with(list, value + at, length, true);
 	}
-	return plugins;
+	return list;
 }
 
 /* The lines "NAME = yes" up to the brace. */
 static char *of_block(const char *line, const char *inherited)
 {
-	char *plugins = mem_dup(inherited ? inherited : " ");
+	char *list = mem_dup(inherited ? inherited : " ");
 	for (; *line; line = next_line(line)) {
 		const char *name = line + strspn(line, BLANKS);
 		size_t size = strcspn(name, BLANKS "=\n");
@@ -100,21 +99,21 @@ static char *of_block(const char *line, const char *inherited)
 		if (*name == '}')
 			break;
 		if (value)
-			plugins = with(
-				plugins, name, size, value_size == 3 && !strncmp(value, "yes", 3));
+			list = with(list, name, size, value_size == 3 && !strncmp(value, "yes", 3));
 	}
-	return plugins;
+	return list;
 }
 
-char *doveconf_text_plugins(const char *text, const char *inherited)
+char *doveconf_text_list(const char *text, const char *key, const char *inherited)
 {
 	size_t size;
+	mem_auto char *block = mem_printf("%s {", key);
 	for (const char *line = text; *line; line = next_line(line)) {
-		const char *value = value_in(line, LIST, &size);
+		const char *value = value_in(line, key, &size);
 		const char *name = line + strspn(line, BLANKS);
 		if (value)
 			return of_line(value, size);
-		if (!strncmp(name, LIST " {", strlen(LIST " {")))
+		if (!strncmp(name, block, strlen(block)))
 			return of_block(next_line(line), inherited);
 	}
 	return mem_dup(inherited ? inherited : " ");
@@ -122,12 +121,12 @@ char *doveconf_text_plugins(const char *text, const char *inherited)
 
 /* ---- others ---- */
 
-char *doveconf_text_uid(const char *userdb)
+char *doveconf_text_id(const char *userdb, const char *key)
 {
-	for (const char *at = userdb; (at = strstr(at, "uid")); at += strlen("uid")) {
+	for (const char *at = userdb; (at = strstr(at, key)); at += strlen(key)) {
 		size_t size;
 		bool is_word = at == userdb || strchr(BLANKS "=\n", at[-1]);
-		const char *value = value_in(at, "uid", &size);
+		const char *value = value_in(at, key, &size);
 		if (!is_word || !value)
 			continue;
 		size_t length = strcspn(value, BLANKS "\n");

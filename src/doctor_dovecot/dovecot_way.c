@@ -24,20 +24,59 @@ struct mail_user {
 	bool is_known;	      /* else imap may work as each user */
 };
 
-static void find_user(const char *named, struct mail_user *ret)
+static bool read_id(const char *text, id_t *ret)
 {
 	char *end = NULL;
-	*ret = (struct mail_user){.name = mem_dup(named ? named : "")};
-	unsigned long uid = strtoul(ret->name, &end, 10);
-	const struct passwd *passwd = *ret->name && !*end ? getpwuid((uid_t)uid) : NULL;
+	unsigned long number = strtoul(text, &end, 10);
+	*ret = (id_t)number;
+	return *text >= '0' && *text <= '9' && !*end && number < UINT32_MAX;
+}
+
+static void enter_group(struct person *person, const char *name, int place)
+{
+	gid_t gid;
+	const struct group *group = getgrnam(name);
+	if (group)
+		gid = group->gr_gid;
+	else if (!read_id(name, &gid))
+		return;
+	if (place < PERSON_GROUPS_MAX)
+		person->gids[place] = gid;
+	if (place == person->gid_count && place < PERSON_GROUPS_MAX)
+		person->gid_count++;
+}
+
+/* Of the groups of which the system calls a virtual user's owner a member, Dovecot sets none. */
+static void find_groups(const struct doveconf *conf, struct person *person)
+{
+	mem_auto char *groups = mem_dup(conf->groups);
+	char *place = NULL;
+	person->gid_count = 1;
+	enter_group(person, conf->group, 0);
+	for (const char *name = strtok_r(groups, " ", &place); name;
+		name = strtok_r(NULL, " ", &place))
+		enter_group(person, name, person->gid_count);
+}
+
+static void find_user(const struct doveconf *conf, struct mail_user *ret)
+{
+	id_t uid;
+	*ret = (struct mail_user){.name = mem_dup(conf->user)};
+	bool is_number = read_id(ret->name, &uid);
+	const struct passwd *passwd = is_number ? getpwuid(uid) : getpwnam(ret->name);
 	if (passwd) {
 		free(ret->name);
 		ret->name = mem_dup(passwd->pw_name);
 	}
-	ret->is_known = *ret->name && person_find(ret->name, &ret->person);
-	if (!ret->is_known)
-		ret->person = (struct person){
-			.name = "nobody", .uid = OF_NOBODY, .gids = {OF_NOBODY}, .gid_count = 1};
+	ret->is_known = passwd || is_number;
+	ret->person = (struct person){.name = ret->is_known ? ret->name : "nobody",
+		.uid = passwd	    ? passwd->pw_uid
+			: is_number ? uid
+				    : OF_NOBODY,
+		.gids = {passwd ? passwd->pw_gid : OF_NOBODY},
+		.gid_count = 1};
+	if (ret->is_known)
+		find_groups(conf, &ret->person);
 }
 
 /* ---- the socket ---- */
@@ -227,6 +266,16 @@ static void examine_spool(struct report *findings, const struct doveconf *conf,
 	} else if (user->is_known &&
 		person_may(&user->person, &status, PERSON_MAY_ENTER | PERSON_MAY_WRITE)) {
 		report_add(findings, REPORT_OK, "spool", "%s, by user %s", folder, user->name);
+	} else if (user->is_known && (status.st_mode & S_IWGRP) && (status.st_mode & S_IXGRP)) {
+		mem_auto char *group = group_name(status.st_gid);
+		report_add(findings, REPORT_WARN, "spool",
+			"Dovecot works as user %s for all, who may not write into %s, and %s keeps "
+			"about 1000 files for a user: what happens while mailpushd is away may be "
+			"lost",
+			user->name, folder, conf->keep);
+		report_run(findings,
+			"printf 'mail_access_groups =%s%s\n' >>%s && systemctl restart dovecot",
+			conf->groups, group, conf->path);
 	} else {
 		judge_keep(findings, conf, config, &status);
 	}
@@ -236,7 +285,7 @@ void dovecot_way_examine(
 	struct report *findings, const struct doveconf *conf, const struct config *config)
 {
 	struct mail_user user;
-	find_user(conf->user, &user);
+	find_user(conf, &user);
 	if (judge_path(findings, conf, config))
 		examine_socket(findings, config, &user);
 	judge_users(findings, config, &user);

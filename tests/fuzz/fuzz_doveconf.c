@@ -16,9 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char abi[DOVECOT_ABI_SIZE];
 	mem_auto char *text = mem_dup_n(data, size);
 	mem_auto char *value = doveconf_text_value(text, "mail_uid");
-	mem_auto char *plugins = doveconf_text_plugins(text, NULL);
-	mem_auto char *of_section = doveconf_text_plugins(text, " notify mailpush ");
-	mem_auto char *uid = doveconf_text_uid(text);
+	mem_auto char *plugins = doveconf_text_list(text, "mail_plugins", NULL);
+	mem_auto char *of_section = doveconf_text_list(text, "mail_plugins", " notify mailpush ");
+	mem_auto char *uid = doveconf_text_id(text, "uid");
 	mem_auto char *error = doveconf_text_error(text);
 	assert(!value || !strchr(value, '\n'));
 	assert(plugins[0] == ' ' && plugins[strlen(plugins) - 1] == ' ' && !strstr(plugins, "  "));

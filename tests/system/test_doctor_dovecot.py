@@ -261,6 +261,27 @@ def test_a_spool_folder_into_which_nobody_may_write_is_found(ward):
     site.wait_found()
 
 
+@AS_ROOT
+def test_one_mail_user_for_all_who_may_not_write_into_the_spool_folder_is_found(ward):
+    """Whatever groups the system gives him: Dovecot gives its processes those that it is told."""
+    site = ward()
+    shutil.chown(site.mailpushd.spool, group="audio")
+    [finding] = site.wait_found(("spool", "warn"))
+    assert f"user {MAIL_USER} for all" in finding["why"]
+    site.cure(finding)
+    site.wait_found()
+    assert site.finding("spool")["why"] == f"{site.mailpushd.spool}, by user {MAIL_USER}"
+
+
+@AS_ROOT
+def test_a_mail_user_who_is_a_number_alone_is_known(ward):
+    site = ward(dovecot_users=["54321"])
+    with site.conf.open("a") as conf:
+        conf.write("mail_uid = 54321\n")
+    site.wait_found()
+    assert site.finding("dovecot_users")["why"] == "user 54321 may speak for all users"
+
+
 def test_another_spool_folder_is_found(ward):
     site = ward()
     site.edit("mailpush_spool = .*", "mailpush_spool = /var/spool/elsewhere")

@@ -37,12 +37,14 @@ static void plugins_are_read_as_each_release_prints_them(void **state)
 		{"mail_plugins = sieve\n", " notify mailpush ", " sieve "},
 		{"mail_plugins {\n  a = yes\n", NULL, " a "},
 		/* others */
+		{"mail_plugins = a, b,c\n", NULL, " a b c "},
 		{"", " a ", " a "},
 		{"", NULL, " "},
 		{"mail_pluginsx = a\nx mail_plugins = b", NULL, " "},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		mem_auto char *plugins = doveconf_text_plugins(rows[i].text, rows[i].inherited);
+		mem_auto char *plugins =
+			doveconf_text_list(rows[i].text, "mail_plugins", rows[i].inherited);
 		assert_string_equal(plugins, rows[i].plugins);
 	}
 	assert_true(doveconf_text_has(" imap_mailpush notify ", "notify"));
@@ -66,14 +68,16 @@ static void the_user_of_a_static_userdb_is_found(void **state)
 {
 	(void)state;
 	mem_auto char *of_2_3 =
-		doveconf_text_uid("userdb {\n  args = uid=vmail gid=mail home=/x\n}\n");
+		doveconf_text_id("userdb {\n  args = uid=vmail gid=mail home=/x\n}\n", "uid");
 	mem_auto char *of_2_4 =
-		doveconf_text_uid("  fields {\n    gid = mail\n    uid = 5000\n  }\n");
+		doveconf_text_id("  fields {\n    gid = mail\n    uid = 5000\n  }\n", "uid");
 	assert_string_equal(of_2_3, "vmail");
 	assert_string_equal(of_2_4, "5000");
-	assert_null(doveconf_text_uid("  args = gid=mail guid=x uid=\n"));
-	assert_null(doveconf_text_uid("    uid = %{passdb:uid}\n"));
-	assert_null(doveconf_text_uid("uid"));
+	mem_auto char *group = doveconf_text_id("  args = uid=vmail gid=mail home=/x\n", "gid");
+	assert_string_equal(group, "mail");
+	assert_null(doveconf_text_id("  args = gid=mail guid=x uid=\n", "uid"));
+	assert_null(doveconf_text_id("    uid = %{passdb:uid}\n", "uid"));
+	assert_null(doveconf_text_id("uid", "uid"));
 }
 
 static void a_userdb_of_the_systems_users_is_found(void **state)
