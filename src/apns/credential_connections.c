@@ -584,7 +584,7 @@ static size_t room_block(const struct credential_connections *conns)
 /* No push can fail at a server that allows no stream, so the outage is noticed here. */
 static void judge_starvation(struct credential_connections *conns)
 {
-	if (!conns->is_asked || is_held(conns) || !has_working(conns) || room(conns) > 0 ||
+	if (!is_wanted(conns) || is_held(conns) || !has_working(conns) || room(conns) > 0 ||
 		credential_connections_in_flight(conns) > 0) {
 		outage_fed(&conns->outage);
 	} else if (outage_starved(&conns->outage, now_ms(conns))) {

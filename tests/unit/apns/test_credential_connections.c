@@ -336,6 +336,16 @@ static void the_timer_is_set_for_what_is_due_first(void **state)
 	assert_non_null(strstr(world.trouble, "allowed no push for minutes"));
 }
 
+static void an_expired_credential_is_no_outage(void **state)
+{
+	(void)state;
+	wire_expire(&world.wire, true);
+	assert_int_equal(room(), 0);
+	settle();
+	pass(OUTAGE_MS);
+	assert_int_equal(world.states, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +359,7 @@ int main(void)
 		TEST(who_asks_for_it_has_one_let_through_sooner),
 		TEST(a_retired_one_finishes_and_says_nothing),
 		TEST(the_timer_is_set_for_what_is_due_first),
+		TEST(an_expired_credential_is_no_outage),
 	};
 	return cmocka_run_group_tests_name("credential_connections", tests, NULL, NULL);
 }
