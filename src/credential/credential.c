@@ -247,7 +247,8 @@ bool credential_same_signer(const struct credential *a, const struct credential 
 
 bool credential_equal(const struct credential *a, const struct credential *b)
 {
-	if (strcmp(a->topic, b->topic) != 0)
+	if (strcmp(a->topic, b->topic) != 0 || strcmp(a->name, b->name) != 0 ||
+		strcmp(a->file, b->file) != 0)
 		return false;
 	if (a->certificate && b->certificate)
 		return X509_cmp(a->certificate, b->certificate) == 0;

@@ -385,6 +385,26 @@ static void a_wrong_passphrase_that_seems_to_fit_is_refused_like_any_other(void 
 	assert_refused(&which, -EKEYREJECTED, passphrase, "does not open", "first line");
 }
 
+/* Messages and alarms name both. */
+static void one_by_another_name_or_of_another_file_is_another(void **state)
+{
+	(void)state;
+	struct credential_files which = files();
+	write_pair(certificate, key, &(struct certificate_shape){.uid = TOPIC});
+	struct credential *first = load(&which);
+	which.name = "mail";
+	struct credential *renamed = load(&which);
+	which.name = "main";
+	which.certificate = other;
+	assert_int_equal(link(certificate, other), 0);
+	struct credential *moved = load(&which);
+	assert_false(credential_equal(first, renamed));
+	assert_false(credential_equal(first, moved));
+	credential_free(first);
+	credential_free(renamed);
+	credential_free(moved);
+}
+
 static void the_same_certificate_is_equal_and_a_renewed_one_is_not(void **state)
 {
 	(void)state;
@@ -950,6 +970,7 @@ int main(void)
 		T(a_wrong_passphrase_is_refused_and_not_shown),
 		T(a_wrong_passphrase_that_seems_to_fit_is_refused_like_any_other),
 		T(the_same_certificate_is_equal_and_a_renewed_one_is_not),
+		T(one_by_another_name_or_of_another_file_is_another),
 		T(a_shared_credential_lives_until_its_last_share_is_given_back),
 		T(a_folder_as_passphrase_file_is_refused_without_a_word_about_pem),
 	};
