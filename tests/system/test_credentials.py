@@ -189,6 +189,21 @@ def test_a_section_that_is_renamed_is_in_force_by_its_new_name(site, sim):
     site.mailpushd.wait_log("Apple refuses pushes.*alarm=apns:mail state=begins")
 
 
+def test_a_chain_that_is_added_is_used(site_with, sim, tmp):
+    """Without it Apple does not know who signed the certificate."""
+    chained = (sim.dir / "client-chained.pem").read_text()
+    end = "-----END CERTIFICATE-----\n"
+    certificate = tmp / "certificate.pem"
+    certificate.write_text(chained[:chained.index(end) + len(end)])
+    site = site_with(certificate=certificate, key=sim.dir / "client-chained.key")
+    phone = BarePhone(new_user())
+    site.register(phone)
+    site.mailpushd.wait_log("refused our certificate.*alarm=apns:main state=begins")
+    certificate.write_text(chained)
+    site.told(phone, "INBOX")
+    site.mailpushd.wait_log("alarm=apns:main state=ends")
+
+
 def test_links_that_are_switched_as_certbot_does_are_noticed(site_with, files, tmp):
     live, archive = tmp / "live", tmp / "archive"
     live.mkdir()

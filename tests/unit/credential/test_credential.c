@@ -405,6 +405,36 @@ static void one_by_another_name_or_of_another_file_is_another(void **state)
 	credential_free(moved);
 }
 
+static void one_with_another_chain_is_another(void **state)
+{
+	(void)state;
+	EVP_PKEY *secret = make_key();
+	X509 *authority = make_certificate(&(struct certificate_shape){.uid = "a"}, secret);
+	X509 *root = make_certificate(&(struct certificate_shape){.uid = "b"}, secret);
+	const struct credential_files which = files();
+	write_pair(certificate, key, &(struct certificate_shape){.uid = TOPIC});
+	struct credential *bare = load(&which);
+	write_certificate(certificate, "a", authority);
+	struct credential *first = load(&which);
+	struct credential *again = load(&which);
+	write_certificate(certificate, "a", root);
+	struct credential *longer = load(&which);
+	sk_X509_unshift(longer->chain, sk_X509_pop(longer->chain));
+	struct credential *ordered = load(&which);
+	assert_true(credential_equal(first, again));
+	assert_false(credential_equal(first, bare));
+	assert_false(credential_equal(first, ordered));
+	assert_false(credential_equal(longer, ordered));
+	credential_free(bare);
+	credential_free(first);
+	credential_free(again);
+	credential_free(longer);
+	credential_free(ordered);
+	X509_free(authority);
+	X509_free(root);
+	EVP_PKEY_free(secret);
+}
+
 static void the_same_certificate_is_equal_and_a_renewed_one_is_not(void **state)
 {
 	(void)state;
@@ -971,6 +1001,7 @@ int main(void)
 		T(a_wrong_passphrase_that_seems_to_fit_is_refused_like_any_other),
 		T(the_same_certificate_is_equal_and_a_renewed_one_is_not),
 		T(one_by_another_name_or_of_another_file_is_another),
+		T(one_with_another_chain_is_another),
 		T(a_shared_credential_lives_until_its_last_share_is_given_back),
 		T(a_folder_as_passphrase_file_is_refused_without_a_word_about_pem),
 	};
