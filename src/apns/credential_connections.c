@@ -697,6 +697,14 @@ static const char *print_trouble(const struct credential_connections *conns, str
 	return conns->trouble[0] ? conns->trouble : NULL;
 }
 
+static int64_t try_in_ms(const struct credential_connections *conns)
+{
+	int64_t wait_ms = conns->state == PROBING ? 0 : try_ms(conns) - now_ms(conns);
+	if (!is_valid(conns))
+		return -1;
+	return wait_ms > 0 ? wait_ms : 0;
+}
+
 void credential_connections_describe(const struct credential_connections *conns,
 	void (*each)(void *ctx, const struct sender_way *way), void *ctx)
 {
@@ -711,12 +719,11 @@ void credential_connections_describe(const struct credential_connections *conns,
 			.in_flight = connection_in_flight(connection),
 			.limit = connection_limit(connection)};
 	}
-	int64_t wait_ms = conns->state == PROBING ? 0 : try_ms(conns) - now_ms(conns);
 	const struct sender_way way = {.credential = conns->credential,
 		.trouble = print_trouble(conns, &dates),
 		.is_held = is_held(conns),
 		.held_ms = is_held(conns) ? now_ms(conns) - conns->held_since_ms : 0,
-		.try_in_ms = wait_ms > 0 ? wait_ms : 0,
+		.try_in_ms = try_in_ms(conns),
 		.served_ms = conns->served_ms ? now_ms(conns) - conns->served_ms : -1,
 		.links = links,
 		.link_count = conns->slot_count};

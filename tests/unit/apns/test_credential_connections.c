@@ -434,6 +434,31 @@ static void an_idle_connection_that_is_left_is_no_failure(void **state)
 	assert_int_equal(world.states, 0);
 }
 
+static void note_way(void *ctx, const struct sender_way *way)
+{
+	*(struct sender_way *)ctx = *way;
+}
+
+static int64_t try_in_ms(void)
+{
+	struct sender_way way = {0};
+	credential_connections_describe(conns(), note_way, &way);
+	return way.try_in_ms;
+}
+
+static void a_held_one_is_not_tried_while_it_is_out_of_its_dates(void **state)
+{
+	(void)state;
+	get_held();
+	assert_int_equal(try_in_ms(), HOLD_MS);
+	wire_expire(&world.wire, true);
+	pass(HOLD_MS);
+	assert_int_equal(room(), 0);
+	assert_int_equal(try_in_ms(), -1);
+	wire_expire(&world.wire, false);
+	assert_int_equal(try_in_ms(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -452,6 +477,7 @@ int main(void)
 		TEST(a_server_that_allows_no_stream_and_breaks_each_connection_is_an_outage),
 		TEST(a_server_that_allows_no_stream_goes_on_to_be_told_as_that),
 		TEST(an_idle_connection_that_is_left_is_no_failure),
+		TEST(a_held_one_is_not_tried_while_it_is_out_of_its_dates),
 	};
 	return cmocka_run_group_tests_name("credential_connections", tests, NULL, NULL);
 }
