@@ -1,5 +1,6 @@
 #include "apns/credential_connections.h"
 
+#include "apns/answer.h"
 #include "apns/outage.h"
 #include "base/backoff.h"
 #include "base/clock.h"
@@ -22,6 +23,7 @@
 /* One connection and its record. */
 struct slot {
 	struct connection *connection;
+	bool may_end;	 /* its end is no failure: a push went over it, or we left it */
 	bool was_useful; /* Apple judged a push on it */
 	bool is_counted; /* as a useless attempt */
 	bool is_trial;	 /* made while the credential was on hold */
@@ -144,9 +146,12 @@ static void connect_now(struct credential_connections *conns)
 
 static void drain_all(struct credential_connections *conns, const char *why)
 {
-	for (size_t i = 0; i < conns->slot_count; i++)
-		if (!connection_is_closed(conns->slots[i].connection))
-			connection_drain(conns->slots[i].connection, why);
+	for (size_t i = 0; i < conns->slot_count; i++) {
+		if (connection_is_closed(conns->slots[i].connection))
+			continue;
+		conns->slots[i].may_end = true;
+		connection_drain(conns->slots[i].connection, why);
+	}
 }
 
 static void put_probe_off(struct credential_connections *conns)
@@ -383,6 +388,7 @@ bool credential_connections_push(struct credential_connections *conns, struct se
 		conns->probe = push;
 		note_attempt(conns);
 	}
+	conns->slots[i].may_end = true;
 	push->connection = conns->slots[i].connection;
 	push->authorization = NULL;
 	if (conns->provider) {
@@ -528,6 +534,16 @@ static bool has_working(const struct credential_connections *conns)
 	return false;
 }
 
+/* No push can fail on a connection that the server leaves at once, so its end is a failure. */
+static void judge_left(struct credential_connections *conns, const struct slot *slot)
+{
+	static const struct verdict verdict = {.scope = VERDICT_SERVICE};
+	struct apns_answer lost;
+	answer_init(&lost, APNS_LOST);
+	if (is_wanted(conns) && !slot->may_end)
+		judge_outage(conns, &lost, &verdict);
+}
+
 /* The effect of a connection's end on the next one. */
 static void learn_from_end(struct credential_connections *conns, struct slot *slot)
 {
@@ -543,6 +559,8 @@ static void learn_from_end(struct credential_connections *conns, struct slot *sl
 			put_probe_off(conns);
 	} else if (end == CONNECTION_FAILED && !is_held(conns) && !has_working(conns)) {
 		tell_state(conns, why);
+	} else if (end == CONNECTION_LOST || end == CONNECTION_LEFT) {
+		judge_left(conns, slot);
 	}
 }
 
@@ -584,7 +602,7 @@ static size_t room_block(const struct credential_connections *conns)
 /* No push can fail at a server that allows no stream, so the outage is noticed here. */
 static void judge_starvation(struct credential_connections *conns)
 {
-	if (!conns->is_asked || is_held(conns) || !has_working(conns) || room(conns) > 0 ||
+	if (!is_wanted(conns) || is_held(conns) || !has_working(conns) || room(conns) > 0 ||
 		credential_connections_in_flight(conns) > 0) {
 		outage_fed(&conns->outage);
 	} else if (outage_starved(&conns->outage, now_ms(conns))) {
@@ -679,6 +697,14 @@ static const char *print_trouble(const struct credential_connections *conns, str
 	return conns->trouble[0] ? conns->trouble : NULL;
 }
 
+static int64_t try_in_ms(const struct credential_connections *conns)
+{
+	int64_t wait_ms = conns->state == PROBING ? 0 : try_ms(conns) - now_ms(conns);
+	if (!is_valid(conns))
+		return -1;
+	return wait_ms > 0 ? wait_ms : 0;
+}
+
 void credential_connections_describe(const struct credential_connections *conns,
 	void (*each)(void *ctx, const struct sender_way *way), void *ctx)
 {
@@ -693,12 +719,11 @@ void credential_connections_describe(const struct credential_connections *conns,
 			.in_flight = connection_in_flight(connection),
 			.limit = connection_limit(connection)};
 	}
-	int64_t wait_ms = conns->state == PROBING ? 0 : try_ms(conns) - now_ms(conns);
 	const struct sender_way way = {.credential = conns->credential,
 		.trouble = print_trouble(conns, &dates),
 		.is_held = is_held(conns),
 		.held_ms = is_held(conns) ? now_ms(conns) - conns->held_since_ms : 0,
-		.try_in_ms = wait_ms > 0 ? wait_ms : 0,
+		.try_in_ms = try_in_ms(conns),
 		.served_ms = conns->served_ms ? now_ms(conns) - conns->served_ms : -1,
 		.links = links,
 		.link_count = conns->slot_count};

@@ -1,8 +1,8 @@
 /*
  * outage - notices when all pushes fail for a long time; single failures are normal.
  *
- * Two kinds: every push fails for `limit_ms`, or the server allows no stream for that time, when no
- * push can fail.  Times are monotonic.  Pure.
+ * Two kinds: for `limit_ms` every push fails, or each connection ends before one is sent; or the
+ * server allows no stream for that time, when no push can fail.  Times are monotonic.  Pure.
  */
 #ifndef MAILPUSH_APNS_OUTAGE_H
 #define MAILPUSH_APNS_OUTAGE_H
@@ -20,7 +20,8 @@ struct outage {
 	bool is_on;		   /* it has lasted for limit_ms */
 };
 
-/* A push failed.  True: the outage is on now, and `text` says so. */
+/* A push failed, or a connection ended before one was sent.  True: the outage is on now, and `text`
+ * says so. */
 bool outage_failed(struct outage *outage, const struct apns_answer *answer, int64_t now_ms,
 	char text[ERR_TEXT_MAX]);
 /* Apple judged a push.  True: the outage was on and is over. */

@@ -100,8 +100,9 @@ struct sender_way {
 	const struct credential *credential;
 	const char *trouble; /* why no push leaves, as its dates; NULL: works, or not tried yet */
 	bool is_held;
-	int64_t held_ms;   /* for this long; 0: not on hold */
-	int64_t try_in_ms; /* the earliest time for a connection or, on hold, a probe */
+	int64_t held_ms; /* for this long; 0: not on hold */
+	/* The earliest time for a connection or, on hold, a probe; -1: it is out of its dates. */
+	int64_t try_in_ms;
 	int64_t served_ms; /* time since Apple judged a push other than a check; -1: never */
 	const struct sender_link *links;
 	size_t link_count;

@@ -64,6 +64,15 @@ static void finish_answered(struct session *session, struct sender_push *push)
 	finish(session, push, APNS_ANSWERED);
 }
 
+/* Before its stream ended; an answer that is complete counts all the same. */
+static void finish_early(struct session *session, struct sender_push *push, enum apns_ending ending)
+{
+	if (push->is_complete)
+		finish_answered(session, push);
+	else
+		finish(session, push, ending);
+}
+
 /* The peer wants fewer streams than it announced: fewer than now, then slowly more. */
 static void finish_refused(struct session *session, struct sender_push *push)
 {
@@ -476,14 +485,14 @@ void session_give_up(struct session *session, struct sender_push *push, enum apn
 	nghttp2_session_set_stream_user_data(session->http2, push->stream_id, NULL);
 	nghttp2_submit_rst_stream(
 		session->http2, NGHTTP2_FLAG_NONE, push->stream_id, NGHTTP2_CANCEL);
-	finish(session, push, ending);
+	finish_early(session, push, ending);
 }
 
 void session_lose(struct session *session)
 {
 	for (struct sender_push *push; (push = TAILQ_FIRST(&session->out));) {
 		nghttp2_session_set_stream_user_data(session->http2, push->stream_id, NULL);
-		finish(session, push, APNS_LOST);
+		finish_early(session, push, APNS_LOST);
 	}
 }
 

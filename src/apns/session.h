@@ -66,9 +66,12 @@ bool session_is_worn(const struct session *session);
 void session_push(struct session *session, struct sender_push *push);
 /* The one longest in flight, or NULL. */
 struct sender_push *session_oldest(const struct session *session);
-/* Gives a push up: it is finished with `ending`, its stream reset. */
+/* Gives a push up and resets its stream; its ending is `ending`, unless its answer is complete. */
 void session_give_up(struct session *session, struct sender_push *push, enum apns_ending ending);
-/* Nothing is received or sent after this: all pushes in flight are finished as APNS_LOST. */
+/*
+ * Nothing is received or sent after this: pushes in flight are finished as APNS_LOST, or as
+ * answered if their answer is complete.
+ */
 void session_lose(struct session *session);
 struct sender_push *session_take_finished(struct session *session); /* NULL: none */
 /* session_gather finishes pushes too: a stream that we reset ends when the reset is written. */

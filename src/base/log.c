@@ -196,6 +196,7 @@ static void format_stderr(struct writer *w, enum log_level level, const char *mo
 	put_char(w, '\n');
 }
 
+/* An entry without its message is not shown, and half a field is a wrong one. */
 static void format_journal(struct writer *w, enum log_level level, const char *module,
 	const char *text, const struct log_field *fields, unsigned count)
 {
@@ -203,7 +204,10 @@ static void format_journal(struct writer *w, enum log_level level, const char *m
 	put_char(w, (char)('0' + level_priorities[level]));
 	put_text(w, "\nSYSLOG_IDENTIFIER=mailpushd\nMAILPUSH_MODULE=");
 	put_text(w, module);
-	for (unsigned i = 0; i < count; i++) {
+	put_text(w, "\nMESSAGE=");
+	format_plain(w, level, module, text, fields, count);
+	char *whole = w->at;
+	for (unsigned i = 0; i < count && whole == w->at; i++) {
 		if (!fields[i].name)
 			continue;
 		put_text(w, "\nMAILPUSH_");
@@ -211,9 +215,10 @@ static void format_journal(struct writer *w, enum log_level level, const char *m
 			put_char(w, *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c);
 		put_char(w, '=');
 		put_value(w, &fields[i], false);
+		if (w->at < w->end)
+			whole = w->at;
 	}
-	put_text(w, "\nMESSAGE=");
-	format_plain(w, level, module, text, fields, count);
+	w->at = whole;
 	put_char(w, '\n');
 }
 

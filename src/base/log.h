@@ -2,11 +2,11 @@
  * log - what administrators read at night.
  *
  * A line is a level, a module, a text and fields: `2026-11-22T08:09:25.234Z info intake: text
- * key=value key="two words"`; in the journal the fields become MAILPUSH_KEY=value.  Logging never
- * waits: lines go to a ring in memory, a thread of log's own writes them, and while the target
- * is stuck (a full pipe, a stalled disk) lines are dropped and counted, and the count is logged
- * when the target takes lines again.  A quarter of the ring is for errors and alarms alone: no
- * lesser line takes their place.
+ * key=value key="two words"`; in the journal the fields become MAILPUSH_KEY=value as well, as far
+ * as whole ones fit.  Logging never waits: lines go to a ring in memory, a thread of log's own
+ * writes them, and while the target is stuck (a full pipe, a stalled disk) lines are dropped and
+ * counted, and the count is logged when the target takes lines again.  A quarter of the ring is for
+ * errors and alarms alone: no lesser line takes their place.
  *
  * Device tokens and account ids appear masked (log_masked); keys, JWTs and message data never. Text
  * from outside is escaped, so that it can neither forge a line nor steer a terminal (utf8_steers):

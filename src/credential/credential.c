@@ -245,12 +245,24 @@ bool credential_same_signer(const struct credential *a, const struct credential 
 		strcmp(a->team_id, b->team_id) == 0 && EVP_PKEY_eq(a->key, b->key) == 1;
 }
 
+static bool is_same_chain(const STACK_OF(X509) * a, const STACK_OF(X509) * b)
+{
+	if (sk_X509_num(a) != sk_X509_num(b))
+		return false;
+	for (int i = 0; i < sk_X509_num(a); i++)
+		if (X509_cmp(sk_X509_value(a, i), sk_X509_value(b, i)) != 0)
+			return false;
+	return true;
+}
+
 bool credential_equal(const struct credential *a, const struct credential *b)
 {
-	if (strcmp(a->topic, b->topic) != 0)
+	if (strcmp(a->topic, b->topic) != 0 || strcmp(a->name, b->name) != 0 ||
+		strcmp(a->file, b->file) != 0)
 		return false;
 	if (a->certificate && b->certificate)
-		return X509_cmp(a->certificate, b->certificate) == 0;
+		return X509_cmp(a->certificate, b->certificate) == 0 &&
+			is_same_chain(a->chain, b->chain);
 	return credential_same_signer(a, b);
 }
 

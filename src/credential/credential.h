@@ -70,7 +70,10 @@ static inline struct tls_identity credential_identity(const struct credential *c
 		credential->certificate, credential->key, credential->chain, credential->file};
 }
 
-/* Same certificate, or token key with its ids, and topic? */
+/*
+ * Same certificate and chain, or token key with its ids, and topic, and by the same name and file,
+ * which messages and alarms say?
+ */
 bool credential_equal(const struct credential *a, const struct credential *b);
 /* May its token be shared with `b`, whatever the topics? */
 bool credential_same_signer(const struct credential *a, const struct credential *b);

@@ -29,43 +29,6 @@ static bool is_end_of_blocks(void)
 	return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
 }
 
-int pem_read_certificates(const char *path, STACK_OF(X509) * *ret, struct err *err)
-{
-	struct secret secret_auto file = {0};
-	int r = secret_read_text("certificate", path, WANTED, &file, err);
-	if (r < 0)
-		return r;
-	bio_auto BIO *bio = BIO_new_mem_buf(file.bytes, (int)file.size);
-	__attribute__((cleanup(stack_cleanup))) STACK_OF(X509) *stack = sk_X509_new_null();
-	ERR_clear_error();
-	for (;;) {
-		/* Also a "TRUSTED CERTIFICATE"; other blocks are passed over. */
-		X509 *next = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL);
-		if (!next)
-			break;
-		sk_X509_push(stack, next);
-		if (sk_X509_num(stack) > CERTIFICATES_MAX)
-			return err_set(err, -EINVAL,
-				"'%s' holds more than %d certificates; leave only Apple's "
-				"certificate and its chain in it",
-				path, CERTIFICATES_MAX);
-	}
-	bool is_whole = is_end_of_blocks();
-	ERR_clear_error();
-	if (!is_whole)
-		return err_set(err, -EINVAL,
-			"'%s' is damaged after its first %d certificates; copy it again from its "
-			"source",
-			path, sk_X509_num(stack));
-	if (sk_X509_num(stack) == 0)
-		return err_set(err, -EINVAL,
-			"'%s' holds no certificate in PEM form; convert it, e.g. with openssl x509 "
-			"-inform DER",
-			path);
-	*ret = mem_steal(stack);
-	return 0;
-}
-
 struct asked {
 	const struct secret *passphrase; /* NULL: none */
 	bool was_asked;
@@ -81,6 +44,47 @@ static int on_passphrase(char *buffer, int size, int is_writing, void *ctx)
 		return -1;
 	memcpy(buffer, asked->passphrase->bytes, asked->passphrase->size);
 	return (int)asked->passphrase->size;
+}
+
+int pem_read_certificates(const char *path, STACK_OF(X509) * *ret, struct err *err)
+{
+	struct secret secret_auto file = {0};
+	int r = secret_read_text("certificate", path, WANTED, &file, err);
+	if (r < 0)
+		return r;
+	bio_auto BIO *bio = BIO_new_mem_buf(file.bytes, (int)file.size);
+	__attribute__((cleanup(stack_cleanup))) STACK_OF(X509) *stack = sk_X509_new_null();
+	struct asked asked = {0};
+	ERR_clear_error();
+	for (;;) {
+		/* Also a "TRUSTED CERTIFICATE"; other blocks are passed over. */
+		X509 *next = PEM_read_bio_X509_AUX(bio, NULL, on_passphrase, &asked);
+		if (!next)
+			break;
+		sk_X509_push(stack, next);
+		if (sk_X509_num(stack) > CERTIFICATES_MAX)
+			return err_set(err, -EINVAL,
+				"'%s' holds more than %d certificates; leave only Apple's "
+				"certificate and its chain in it",
+				path, CERTIFICATES_MAX);
+	}
+	bool is_whole = is_end_of_blocks();
+	ERR_clear_error();
+	if (asked.was_asked)
+		return err_set(err, -EINVAL,
+			"'%s' holds an encrypted certificate; decrypt it with openssl x509", path);
+	if (!is_whole)
+		return err_set(err, -EINVAL,
+			"'%s' is damaged after its first %d certificates; copy it again from its "
+			"source",
+			path, sk_X509_num(stack));
+	if (sk_X509_num(stack) == 0)
+		return err_set(err, -EINVAL,
+			"'%s' holds no certificate in PEM form; convert it, e.g. with openssl x509 "
+			"-inform DER",
+			path);
+	*ret = mem_steal(stack);
+	return 0;
 }
 
 /*

@@ -34,10 +34,14 @@ static void print_since(const struct sender_way *way, char ret[SINCE_SIZE])
 static void print_hold(const struct services *services, const struct sender_way *way, char *ret)
 {
 	char since[SINCE_SIZE];
-	char next[48] = "now";
+	char next[48];
 	size_t waiting = count_waiting(services, way);
 	print_since(way, since);
-	if (way->try_in_ms)
+	if (way->try_in_ms < 0)
+		snprintf(next, sizeof(next), "when it is valid");
+	else if (way->try_in_ms == 0)
+		snprintf(next, sizeof(next), "now");
+	else
 		snprintf(next, sizeof(next), "in %" PRId64 " s",
 			(way->try_in_ms + CLOCK_SECOND_MS - 1) / CLOCK_SECOND_MS);
 	snprintf(ret, HELD_CREDENTIAL_TEXT_MAX,
@@ -51,7 +55,8 @@ void held_credential_describe(
 {
 	int64_t now_unix_ms = clock_unix_ms();
 	json_object_set_new(json, "held_since", response_time(now_unix_ms - way->held_ms));
-	json_object_set_new(json, "next_try", response_time(now_unix_ms + way->try_in_ms));
+	json_object_set_new(json, "next_try",
+		way->try_in_ms < 0 ? json_null() : response_time(now_unix_ms + way->try_in_ms));
 	json_object_set_new(
 		json, "waiting", json_integer((json_int_t)count_waiting(services, way)));
 }

@@ -146,11 +146,14 @@ void show_status_hold(const json_t *hold)
 {
 	char since[FORMAT_SIZE];
 	char next[FORMAT_SIZE];
-	double left_s = member_number(hold, "next_try") - show_time_now_s();
+	double next_s = member_number(hold, "next_try");
 	printf("on hold since %s, tried next ", show_time_ago(hold, "held_since", since));
-	fputs(left_s < 1 ? "now"
-			 : format_ago(member_number(hold, "next_try"), show_time_now_s(), next),
-		stdout);
+	if (json_is_null(json_object_get(hold, "next_try")))
+		fputs("when it is valid", stdout);
+	else
+		fputs(next_s - show_time_now_s() < 1 ? "now"
+						     : format_ago(next_s, show_time_now_s(), next),
+			stdout);
 	printf(", %lld push%s", member_count(hold, "waiting"),
 		member_count(hold, "waiting") == 1 ? " waits" : "es wait");
 }

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from apnssim import TOPIC, run, token_key
-from control import ctl, ctl_fine, ctl_json
+from control import ctl, ctl_fine, ctl_json, get
 from mailsite import BarePhone, new_user
 from waiting import wait_until
 
@@ -173,6 +173,35 @@ def test_a_pair_that_goes_on_not_to_fit_is_an_alarm_until_it_is_mended(site, fil
     site.mailpushd.wait_log("alarm=credential-file:main state=ends")
     works(site, phone)
     assert [line for line in site.mailpushd.lines() if "alarm=reload" in line] == []
+
+
+def test_a_section_that_is_renamed_is_in_force_by_its_new_name(site, sim):
+    phone = site.registered_phone()
+    site.mailpushd.credentials["mail"] = site.mailpushd.credentials.pop("main")
+    site.mailpushd.write_conf()
+    site.mailpushd.reload()
+    site.mailpushd.wait_log("info daemon: reloaded")
+    [credential] = get(site.mailpushd, "/status")["credentials"]
+    assert credential["name"] == "mail" and credential["in_force"]
+    assert "it is in force" in ctl_fine(site.mailpushd, "cert", "check")
+    sim.control(do="next", status=403, reason="BadCertificate")
+    site.deliver(phone.user)
+    site.mailpushd.wait_log("Apple refuses pushes.*alarm=apns:mail state=begins")
+
+
+def test_a_chain_that_is_added_is_used(site_with, sim, tmp):
+    """Without it Apple does not know who signed the certificate."""
+    chained = (sim.dir / "client-chained.pem").read_text()
+    end = "-----END CERTIFICATE-----\n"
+    certificate = tmp / "certificate.pem"
+    certificate.write_text(chained[:chained.index(end) + len(end)])
+    site = site_with(certificate=certificate, key=sim.dir / "client-chained.key")
+    phone = BarePhone(new_user())
+    site.register(phone)
+    site.mailpushd.wait_log("refused our certificate.*alarm=apns:main state=begins")
+    certificate.write_text(chained)
+    site.told(phone, "INBOX")
+    site.mailpushd.wait_log("alarm=apns:main state=ends")
 
 
 def test_links_that_are_switched_as_certbot_does_are_noticed(site_with, files, tmp):

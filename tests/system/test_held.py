@@ -10,6 +10,7 @@ from apnssim import TOPIC, ZEROS
 from control import ask, ctl, ctl_fine, ctl_json, get
 from mailsite import BarePhone, new_user, register
 from waiting import wait_until
+from wallclock import WallClock
 
 REFUSED = {"status": 403, "reason": "BadCertificate"}
 OTHER_TOPIC = "com.apple.mail.other"
@@ -97,6 +98,22 @@ def test_the_status_says_since_when_and_what_waits(site):
     text = ctl_fine(site.mailpushd, "status")
     assert re.search(r"main, .* left, on hold since .*, tried next in \d+ min, 3 pushes wait: "
                      "Apple refuses pushes: 403 BadCertificate", text)
+
+
+def test_out_of_its_dates_it_is_not_tried(bare_site_for, tmp):
+    site = bare_site_for(start=False)
+    clock = WallClock(tmp).under(site.mailpushd)
+    site.mailpushd.start()
+    site.phone = site.registered_phone()
+    site.sim.control(do="next", count=1000, **REFUSED)
+    site.deliver(site.phone.user)
+    site.mailpushd.wait_log("Apple refuses pushes: 403 BadCertificate.*state=begins")
+    clock.set("+900d")
+    site.mailpushd.wait_log("alarm=credential-dates:main state=begins")
+    assert credential(site)["held"] and credential(site)["next_try"] is None
+    assert "tried next when it is valid, 1 push waits: certificate " in ctl_fine(
+        site.mailpushd, "status")
+    assert "renew it with Apple; it is tried next when it is valid, 1 push waits" in push(site).stdout
 
 
 def test_a_credential_that_is_not_held_says_nothing_of_a_hold(bare_site):

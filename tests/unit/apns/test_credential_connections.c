@@ -23,6 +23,8 @@ static struct {
 	struct wire wire;
 	nghttp2_session *server;
 	unsigned connections; /* that the server has seen */
+	uint32_t limit;	      /* of streams */
+	bool is_leaving;      /* it leaves each connection as soon as it has said its settings */
 	int32_t streams[PUSHES];
 	size_t stream_count; /* requests that are not answered */
 	struct sender_push pushes[PUSHES];
@@ -78,7 +80,7 @@ static int on_frame(nghttp2_session *server, const nghttp2_frame *frame, void *c
 
 static void make_server(void)
 {
-	static const nghttp2_settings_entry limit = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 100};
+	const nghttp2_settings_entry limit = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, world.limit};
 	nghttp2_session_callbacks *callbacks;
 	nghttp2_session_del(world.server);
 	nghttp2_session_callbacks_new(&callbacks);
@@ -86,6 +88,9 @@ static void make_server(void)
 	nghttp2_session_server_new(&world.server, callbacks, NULL);
 	nghttp2_session_callbacks_del(callbacks);
 	nghttp2_submit_settings(world.server, NGHTTP2_FLAG_NONE, &limit, 1);
+	if (world.is_leaving)
+		nghttp2_submit_goaway(
+			world.server, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, NULL, 0);
 	world.connections = world.wire.connections;
 	world.stream_count = 0;
 }
@@ -160,6 +165,7 @@ static int begin(void **state)
 	static const struct sender_callbacks callbacks = {on_answered, on_room, on_state};
 	(void)state;
 	memset(&world, 0, sizeof(world));
+	world.limit = 100;
 	wire_start(&world.wire, &callbacks, NULL);
 	assert_int_equal(room(), 0); /* asks for a connection */
 	settle();
@@ -336,6 +342,123 @@ static void the_timer_is_set_for_what_is_due_first(void **state)
 	assert_non_null(strstr(world.trouble, "allowed no push for minutes"));
 }
 
+static void an_expired_credential_is_no_outage(void **state)
+{
+	(void)state;
+	wire_expire(&world.wire, true);
+	assert_int_equal(room(), 0);
+	settle();
+	pass(OUTAGE_MS);
+	assert_int_equal(world.states, 0);
+}
+
+/* Until the outage is told, which it is not before its time. */
+static void pass_outage(void)
+{
+	assert_int_equal(room(), 0);
+	for (int64_t ms = 0; ms < OUTAGE_MS; ms += 1000)
+		pass(1000);
+	assert_int_equal(world.states, 0);
+	for (int i = 0; i < 10; i++)
+		pass(1000);
+	assert_int_equal(world.states, 1);
+	assert_non_null(strstr(world.trouble, "Apple ends connections without an answer"));
+}
+
+/* No push can fail on a connection that is left before one was sent. */
+static void a_server_that_leaves_each_connection_is_an_outage(void **state)
+{
+	(void)state;
+	world.is_leaving = true;
+	wire_break();
+	settle();
+	pass_outage();
+	world.is_leaving = false;
+	while (room() == 0)
+		pass(1000);
+	assert_int_equal(world.states, 1); /* it works, but has taken nothing */
+	assert_true(push(0));
+	settle();
+	answer("200", NULL);
+	assert_string_equal(world.trouble, "");
+}
+
+static void break_each_minute(int64_t from_ms, int64_t to_ms)
+{
+	for (int64_t ms = from_ms; ms < to_ms; ms += 60000) {
+		pass(60000);
+		wire_break();
+	}
+}
+
+static void a_server_that_allows_no_stream_and_breaks_each_connection_is_an_outage(void **state)
+{
+	(void)state;
+	world.limit = 0;
+	world.wire.settings.connections = 1;
+	wire_break();
+	settle();
+	assert_int_equal(room(), 0);
+	break_each_minute(0, OUTAGE_MS);
+	assert_int_equal(world.states, 0);
+	break_each_minute(OUTAGE_MS, 2 * OUTAGE_MS);
+	assert_non_null(strstr(world.trouble, "Apple ends connections without an answer"));
+}
+
+/* Its connections are left then, but by us. */
+static void a_server_that_allows_no_stream_goes_on_to_be_told_as_that(void **state)
+{
+	(void)state;
+	world.limit = 0;
+	world.wire.settings.connections = 1;
+	wire_break();
+	settle();
+	assert_int_equal(room(), 0);
+	for (int64_t ms = 0; ms < 4 * OUTAGE_MS; ms += 1000)
+		pass(1000);
+	assert_true(world.wire.connections >= 4);
+	assert_int_equal(world.states, 1);
+	assert_non_null(strstr(world.trouble, "allowed no push for minutes"));
+}
+
+/* Nobody wanted to push on it. */
+static void an_idle_connection_that_is_left_is_no_failure(void **state)
+{
+	(void)state;
+	nghttp2_submit_goaway(world.server, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, NULL, 0);
+	settle();
+	pass(OUTAGE_MS);
+	world.is_leaving = true;
+	assert_int_equal(room(), 0);
+	settle();
+	assert_int_equal(world.states, 0);
+}
+
+static void note_way(void *ctx, const struct sender_way *way)
+{
+	*(struct sender_way *)ctx = *way;
+}
+
+static int64_t try_in_ms(void)
+{
+	struct sender_way way = {0};
+	credential_connections_describe(conns(), note_way, &way);
+	return way.try_in_ms;
+}
+
+static void a_held_one_is_not_tried_while_it_is_out_of_its_dates(void **state)
+{
+	(void)state;
+	get_held();
+	assert_int_equal(try_in_ms(), HOLD_MS);
+	wire_expire(&world.wire, true);
+	pass(HOLD_MS);
+	assert_int_equal(room(), 0);
+	assert_int_equal(try_in_ms(), -1);
+	wire_expire(&world.wire, false);
+	assert_int_equal(try_in_ms(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +472,12 @@ int main(void)
 		TEST(who_asks_for_it_has_one_let_through_sooner),
 		TEST(a_retired_one_finishes_and_says_nothing),
 		TEST(the_timer_is_set_for_what_is_due_first),
+		TEST(an_expired_credential_is_no_outage),
+		TEST(a_server_that_leaves_each_connection_is_an_outage),
+		TEST(a_server_that_allows_no_stream_and_breaks_each_connection_is_an_outage),
+		TEST(a_server_that_allows_no_stream_goes_on_to_be_told_as_that),
+		TEST(an_idle_connection_that_is_left_is_no_failure),
+		TEST(a_held_one_is_not_tried_while_it_is_out_of_its_dates),
 	};
 	return cmocka_run_group_tests_name("credential_connections", tests, NULL, NULL);
 }

@@ -218,6 +218,50 @@ static void an_early_answer_ends_a_push_whose_body_waits(void **state)
 	assert_null(session_take_finished(world.session));
 }
 
+/* Two whose bodies wait for the window, answered; the resets of their streams have not left. */
+static void get_answered_early(void)
+{
+	server_allows(100);
+	for (size_t i = 0; i < 18; i++)
+		give(i, BODY_SIZE);
+	to_server();
+	server_answers(world.pushes[16].stream_id, "410");
+	server_answers(world.pushes[17].stream_id, "413");
+	to_client();
+	assert_null(session_take_finished(world.session));
+}
+
+static void assert_next_is_answered(size_t i, int status)
+{
+	struct sender_push *push = session_take_finished(world.session);
+	assert_ptr_equal(push, &world.pushes[i]);
+	assert_int_equal(push->answer.ending, APNS_ANSWERED);
+	assert_int_equal(push->answer.status, status);
+}
+
+static void an_answer_that_came_counts_though_the_push_is_given_up(void **state)
+{
+	(void)state;
+	get_answered_early();
+	session_give_up(world.session, &world.pushes[17], APNS_SILENT);
+	assert_next_is_answered(17, 413);
+	exchange();
+	assert_next_is_answered(16, 410);
+	assert_null(session_take_finished(world.session));
+	assert_false(session_is_over(world.session));
+}
+
+static void an_answer_that_came_counts_though_the_connection_is_lost(void **state)
+{
+	(void)state;
+	get_answered_early();
+	session_lose(world.session);
+	for (size_t i = 0; i < 16; i++)
+		assert_int_equal(session_take_finished(world.session)->answer.ending, APNS_LOST);
+	assert_next_is_answered(16, 410);
+	assert_next_is_answered(17, 413);
+}
+
 static void a_push_given_up_is_never_read_again(void **state)
 {
 	(void)state;
@@ -329,6 +373,8 @@ int main(void)
 		T(a_body_cut_by_the_window_goes_on_where_it_stopped),
 		T(a_full_window_leaves_room_for_one_when_nothing_is_in_flight),
 		T(an_early_answer_ends_a_push_whose_body_waits),
+		T(an_answer_that_came_counts_though_the_push_is_given_up),
+		T(an_answer_that_came_counts_though_the_connection_is_lost),
 		T(a_push_given_up_is_never_read_again),
 		T(one_given_up_before_it_was_sent_never_is),
 		T(a_goaway_gives_back_what_is_beyond_it_sent_or_not),

@@ -1,5 +1,7 @@
 #include "base/log.h"
 
+#include "platform/journal.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -13,8 +15,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* Linked instead of platform's journal: one that the test reads. */
+static int journal_end = -1;
+
+bool journal_is_here(void)
+{
+	return true;
+}
+
+bool journal_reads(int fd)
+{
+	(void)fd;
+	return false;
+}
+
+int journal_open(void)
+{
+	return journal_end;
+}
 
 /* The daemon's stderr, as a pipe that the test reads; the real one is put back in between. */
 struct fixture {
@@ -247,6 +269,50 @@ static void a_last_line_that_is_stuck_does_not_keep_the_end(void **state)
 	read_until(f->read_fd, "the last line");
 }
 
+/* What the journal gets of a line with two fields. */
+static const char *in_the_journal(const char *text, const char *first, const char *second)
+{
+	static char datagram[10000];
+	struct err err;
+	int ends[2];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
+	journal_end = ends[0];
+	assert_int_equal(log_start(LOG_TARGET_JOURNAL, LOG_LEVEL_INFO, &err), 0);
+	log_event(LOG_LEVEL_INFO, "x", text, log_text("first", first), log_text("second", second));
+	log_stop();
+	ssize_t n = recv(ends[1], datagram, sizeof(datagram) - 1, 0);
+	assert_true(n > 0);
+	datagram[n] = '\0';
+	close(ends[1]);
+	return datagram;
+}
+
+static void the_journal_gets_the_message_before_the_fields(void **state)
+{
+	(void)state;
+	assert_string_equal(in_the_journal("text", "a b", "c"),
+		"PRIORITY=6\nSYSLOG_IDENTIFIER=mailpushd\nMAILPUSH_MODULE=x\n"
+		"MESSAGE=info x: text first=\"a b\" second=c\n"
+		"MAILPUSH_FIRST=a b\nMAILPUSH_SECOND=c\n");
+}
+
+/* An entry without a message is not shown, and half a field is a wrong one. */
+static void the_journal_gets_no_field_that_does_not_fit(void **state)
+{
+	static char large[10000];
+	(void)state;
+	memset(large, 'y', 1200);
+	const char *text = in_the_journal("text", "short", large);
+	assert_non_null(strstr(text, "\nMESSAGE=info x: text first=short second=yyy"));
+	assert_non_null(strstr(text, "y\nMAILPUSH_FIRST=short\n"));
+	assert_null(strstr(text, "MAILPUSH_SECOND"));
+	memset(large, 'y', sizeof(large) - 1);
+	text = in_the_journal("text", large, "short");
+	assert_non_null(strstr(text, "\nMESSAGE=info x: text first=yyy"));
+	assert_string_equal(text + strlen(text) - 2, "y\n");
+	assert_null(strstr(text, "MAILPUSH_FIRST"));
+}
+
 static void names_of_levels_parse(void **state)
 {
 	(void)state;
@@ -281,6 +347,8 @@ int main(void)
 			a_stuck_target_drops_lines_and_never_blocks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_last_line_that_is_stuck_does_not_keep_the_end, set_up, tear_down),
+		cmocka_unit_test(the_journal_gets_the_message_before_the_fields),
+		cmocka_unit_test(the_journal_gets_no_field_that_does_not_fit),
 		cmocka_unit_test(names_of_levels_parse),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -383,6 +384,99 @@ static void a_wrong_passphrase_that_seems_to_fit_is_refused_like_any_other(void 
 	struct credential_files which = files();
 	which.passphrase_file = passphrase;
 	assert_refused(&which, -EKEYREJECTED, passphrase, "does not open", "first line");
+}
+
+/* Without a terminal OpenSSL would ask standard input, which knows the passphrase here. */
+static int load_alone(int input)
+{
+	const struct credential_files which = files();
+	struct credential *credential = NULL;
+	struct err err = {""};
+	setsid();
+	dup2(input, STDIN_FILENO);
+	int r = credential_load(&which, &credential, &err);
+	return r == -EINVAL && strstr(err.text, "encrypted") ? 0 : 1;
+}
+
+static int write_der(const void *client, unsigned char **to)
+{
+	return i2d_X509(client, to);
+}
+
+static void nobody_is_asked_for_the_passphrase_of_a_certificate(void **state)
+{
+	static const char word[] = "word";
+	int ends[2];
+	int status;
+	(void)state;
+	EVP_PKEY *secret = make_key();
+	X509 *client = make_certificate(&(struct certificate_shape){.uid = TOPIC}, secret);
+	write_key(key, secret, NULL);
+	FILE *file = fopen(certificate, "w");
+	assert_true(PEM_ASN1_write(write_der, PEM_STRING_X509, file, client, EVP_aes_256_cbc(),
+		(const unsigned char *)word, sizeof(word) - 1, NULL, NULL));
+	fclose(file);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "word\n", 5), 5);
+	close(ends[1]);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(load_alone(ends[0]));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	close(ends[0]);
+	X509_free(client);
+	EVP_PKEY_free(secret);
+}
+
+/* Messages and alarms name both. */
+static void one_by_another_name_or_of_another_file_is_another(void **state)
+{
+	(void)state;
+	struct credential_files which = files();
+	write_pair(certificate, key, &(struct certificate_shape){.uid = TOPIC});
+	struct credential *first = load(&which);
+	which.name = "mail";
+	struct credential *renamed = load(&which);
+	which.name = "main";
+	which.certificate = other;
+	assert_int_equal(link(certificate, other), 0);
+	struct credential *moved = load(&which);
+	assert_false(credential_equal(first, renamed));
+	assert_false(credential_equal(first, moved));
+	credential_free(first);
+	credential_free(renamed);
+	credential_free(moved);
+}
+
+static void one_with_another_chain_is_another(void **state)
+{
+	(void)state;
+	EVP_PKEY *secret = make_key();
+	X509 *authority = make_certificate(&(struct certificate_shape){.uid = "a"}, secret);
+	X509 *root = make_certificate(&(struct certificate_shape){.uid = "b"}, secret);
+	const struct credential_files which = files();
+	write_pair(certificate, key, &(struct certificate_shape){.uid = TOPIC});
+	struct credential *bare = load(&which);
+	write_certificate(certificate, "a", authority);
+	struct credential *first = load(&which);
+	struct credential *again = load(&which);
+	write_certificate(certificate, "a", root);
+	struct credential *longer = load(&which);
+	sk_X509_unshift(longer->chain, sk_X509_pop(longer->chain));
+	struct credential *ordered = load(&which);
+	assert_true(credential_equal(first, again));
+	assert_false(credential_equal(first, bare));
+	assert_false(credential_equal(first, ordered));
+	assert_false(credential_equal(longer, ordered));
+	credential_free(bare);
+	credential_free(first);
+	credential_free(again);
+	credential_free(longer);
+	credential_free(ordered);
+	X509_free(authority);
+	X509_free(root);
+	EVP_PKEY_free(secret);
 }
 
 static void the_same_certificate_is_equal_and_a_renewed_one_is_not(void **state)
@@ -949,7 +1043,10 @@ int main(void)
 		T(an_encrypted_key_without_a_passphrase_file_is_refused),
 		T(a_wrong_passphrase_is_refused_and_not_shown),
 		T(a_wrong_passphrase_that_seems_to_fit_is_refused_like_any_other),
+		T(nobody_is_asked_for_the_passphrase_of_a_certificate),
 		T(the_same_certificate_is_equal_and_a_renewed_one_is_not),
+		T(one_by_another_name_or_of_another_file_is_another),
+		T(one_with_another_chain_is_another),
 		T(a_shared_credential_lives_until_its_last_share_is_given_back),
 		T(a_folder_as_passphrase_file_is_refused_without_a_word_about_pem),
 	};
