@@ -155,6 +155,23 @@ bool input_files_failed_in_passing(const struct input_files *input_files)
 	return any;
 }
 
+static bool is_alike(int status, const struct err *err, int other_status, const struct err *other)
+{
+	return status == other_status && (!status || !strcmp(err->text, other->text));
+}
+
+bool input_files_fail_alike(const struct input_files *input_files, const struct input_files *other)
+{
+	bool all = input_files->credential_count == other->credential_count &&
+		is_alike(input_files->imapdconf_status, &input_files->imapdconf_error,
+			other->imapdconf_status, &other->imapdconf_error);
+	for (unsigned i = 0; all && i < input_files->credential_count; i++)
+		all = is_alike(input_files->credential_status[i],
+			&input_files->credential_errors[i], other->credential_status[i],
+			&other->credential_errors[i]);
+	return all;
+}
+
 const char **input_files_paths(
 	const struct config *config, const struct input_files *input_files, size_t *ret_count)
 {

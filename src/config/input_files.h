@@ -44,6 +44,8 @@ void input_files_replace(struct input_files *input_files, struct input_files *fr
  * that is away? No change of the files will show when that is over.
  */
 bool input_files_failed_in_passing(const struct input_files *input_files);
+/* Do the same files fail in the same way? */
+bool input_files_fail_alike(const struct input_files *input_files, const struct input_files *other);
 /*
  * The paths of the files that are read; `input_files` NULL: those that the configuration names.
  * The caller owns the array and borrows the texts.

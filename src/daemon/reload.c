@@ -22,6 +22,7 @@
 
 /* Each does what the one before it does. */
 enum extent {
+	FILES_AGAIN,   /* nothing, where they fail as before; no credential is checked for it */
 	FILES_PATIENT, /* a pair that does not match is no alarm yet */
 	FILES,
 	ALL, /* also mailpush.conf */
@@ -61,7 +62,7 @@ static void on_patience(uv_timer_t *timer)
 
 static void on_again(uv_timer_t *timer)
 {
-	run(timer->data, FILES_PATIENT);
+	run(timer->data, FILES_AGAIN);
 }
 
 struct reload *reload_new(uv_loop_t *loop, struct config *config)
@@ -219,16 +220,30 @@ static void apply(struct reload *reload, struct input_files *fresh)
 	if (is_read)
 		keep_site(needs->input_files, fresh);
 	input_files_replace(needs->input_files, fresh);
-	put_in_force(reload, reload->extent == FILES_PATIENT);
+	put_in_force(reload, reload->extent <= FILES_PATIENT);
 	mem_auto char *text = describe(reload->extent == ALL ? reload->refused : NULL, is_read);
 	log_event(LOG_LEVEL_INFO, "daemon", text,
 		log_text("aps_topic", needs->input_files->imapdconf->aps_topic));
-	credential_check_soon(needs->credential_check);
+	if (reload->extent > FILES_AGAIN)
+		credential_check_soon(needs->credential_check);
 	if (reload->extent > FILES_PATIENT) {
 		sender_hurry(needs->services->sender);
 		held_credential_log(needs->services);
 	}
 	delivery_wake(needs->services->delivery);
+}
+
+/* Is it another look, and all as it was?  Then neither Apple nor the log is bothered. */
+static bool is_as_before(struct reload *reload, const struct input_files *fresh)
+{
+	const struct input_files *input_files = reload->needs.input_files;
+	if (reload->extent != FILES_AGAIN || !input_files_fail_alike(fresh, input_files))
+		return false;
+	log_event(LOG_LEVEL_DEBUG, "daemon", "files still cannot be read");
+	if (input_files_failed_in_passing(input_files) &&
+		!uv_is_active((uv_handle_t *)&reload->patience))
+		uv_timer_start(&reload->patience, on_again, PATIENCE_MS, 0);
+	return true;
 }
 
 /* Frees only when the pool does not have it and the loop has closed its handle. */
@@ -250,7 +265,10 @@ static void on_done(uv_work_t *work, int status)
 		free_if_idle(reload);
 		return;
 	}
-	apply(reload, fresh);
+	if (is_as_before(reload, fresh))
+		input_files_free(fresh);
+	else
+		apply(reload, fresh);
 	if (reload->extent == ALL)
 		systemd_ready(reload->needs.systemd);
 	if (reload->is_wanted)

@@ -7,7 +7,8 @@
  * state stays in force, with an alarm.  While somebody replaces a pair one file at a time, the
  * files do not match for a moment: after a change an alarm comes only if that lasts (at SIGHUP at
  * once, as somebody waits for the result).  A file that could not be read for lack of descriptors
- * or memory, or because of the disk, is tried again every 10 s.
+ * or memory, or because of the disk, is tried again every 10 s; the log has a line when that
+ * changes something.
  *
  * Loop thread only.
  */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
@@ -117,6 +118,7 @@ static void cut(struct client *client)
 	shutdown(client->fd, SHUT_RDWR);
 }
 
+static bool end_abandoned(struct http *http);
 static void on_listener(uv_poll_t *poll, int status, int events);
 
 static void on_tick(uv_timer_t *timer)
@@ -143,11 +145,13 @@ static int rank(const struct client *client)
 								  : 1;
 }
 
-/* The first of the highest rank. */
+/* Those whose clients are gone, or the first of the highest rank. */
 static void make_room(struct http *http)
 {
 	struct client *client;
 	struct client *chosen = NULL;
+	if (end_abandoned(http))
+		return;
 	TAILQ_FOREACH(client, &http->clients, place) {
 		if (rank(client) > (chosen ? rank(chosen) : 0))
 			chosen = client;
@@ -334,6 +338,28 @@ static void answer_text(struct http_request *request, unsigned status, const cha
 	buf_init(&body);
 	buf_printf(&body, "{\"error\":\"%s\"}\n", text);
 	http_answer(request, status, "application/json", &body);
+}
+
+static bool has_hung_up(const struct client *client)
+{
+	struct pollfd pollfd = {.fd = client->fd, .events = POLLRDHUP};
+	return poll(&pollfd, 1, 0) == 1;
+}
+
+/* libmicrohttpd does not look at a connection whose request waits, so nothing else notices. */
+static bool end_abandoned(struct http *http)
+{
+	struct http_request *request;
+	bool any = false;
+	LIST_FOREACH(request, &http->requests, of_http) {
+		if (request->state != REQUEST_OPEN || !has_hung_up(request->client))
+			continue;
+		tell_gone(request);
+		answer_text(request, MHD_HTTP_SERVICE_UNAVAILABLE, "the client is gone");
+		cut(request->client);
+		any = true;
+	}
+	return any;
 }
 
 static ssize_t read_stream(void *ctx, uint64_t position, char *to, size_t size)

@@ -3,8 +3,9 @@
  *
  * libmicrohttpd does the protocol, without a thread of its own (mhdwatch.h).  A request is answered
  * at once or later; meanwhile it is suspended.  A connection has one request, or with idle_ms one
- * after the other.  Everything is bounded: connections (at the limit, one that is idle is closed,
- * the longest idle first, else the one that has been sending its request for longest), headers
+ * after the other.  Everything is bounded: connections (at the limit, those whose client hung up
+ * while it waited for its answer are ended; if there are none, one that is idle is closed, the
+ * longest idle first, else the one that has been sending its request for longest), headers
  * (HTTP_HEADERS_MAX), bodies, the time to send a request and to take its answer, and the unsent
  * part of a stream.  A request whose path or argument holds an escaped NUL is answered 400.
  *
@@ -57,7 +58,7 @@ const char *http_query(const struct http_request *request, const char *name);
 const char *http_header(const struct http_request *request, const char *name);
 const char *http_body(const struct http_request *request, size_t *ret_size);
 
-/* `gone` is called, once, if the request ends before its answer. */
+/* `gone` is called, once, if the request ends before its answer: it is not the caller's then. */
 void http_defer(struct http_request *request, void (*gone)(void *ctx), void *ctx);
 
 /* A header of the answer to come; both are literals. */

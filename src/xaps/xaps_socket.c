@@ -11,9 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 1024
+#define ACCEPTS_A_TURN 64
 #define TICK_MS 250
 #define READ_SIZE 4096
 #define ANSWER_TEXT_MAX 200 /* of an error */
@@ -33,8 +34,10 @@ struct client {
 struct xaps_socket {
 	struct xaps_socket_needs needs;
 	struct peer_file file;
-	uv_pipe_t *listener; /* NULL: stopped */
-	uv_timer_t tick;
+	uv_poll_t *listener;	      /* NULL: stopped */
+	int fd;			      /* of the listener */
+	bool is_deaf;		      /* accepting failed: it is retried later */
+	uv_timer_t tick;	      /* deadlines, and the listener while it is deaf */
 	TAILQ_HEAD(, client) clients; /* the longest there first */
 	size_t count;
 	char scratch[READ_SIZE];
@@ -54,8 +57,7 @@ static void close_client(struct client *client)
 	if (client->call)
 		xaps_call_forget(mem_steal(client->call));
 	TAILQ_REMOVE(&socket->clients, client, place);
-	if (!--socket->count)
-		uv_timer_stop(&socket->tick);
+	socket->count--;
 	uv_close((uv_handle_t *)&client->pipe, on_client_closed);
 }
 
@@ -140,6 +142,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
 		refuse(client, "long lines of xaps", "the line is too long");
 }
 
+static void on_listener(uv_poll_t *poll, int status, int events);
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct xaps_socket *socket = timer->data;
@@ -151,6 +155,17 @@ static void on_tick(uv_timer_t *timer)
 			close_client(client);
 		client = next;
 	}
+	if (socket->is_deaf && socket->listener)
+		uv_poll_start(socket->listener, UV_READABLE, on_listener);
+	socket->is_deaf = false;
+	if (!socket->count)
+		uv_timer_stop(timer);
+}
+
+static void need_tick(struct xaps_socket *socket)
+{
+	if (!uv_is_active((uv_handle_t *)&socket->tick))
+		uv_timer_start(&socket->tick, on_tick, TICK_MS, TICK_MS);
 }
 
 /* One that waits for us goes last: its request is on its way. */
@@ -164,48 +179,74 @@ static void make_room(struct xaps_socket *socket)
 	close_client(client ? client : TAILQ_FIRST(&socket->clients));
 }
 
-static bool may_ask(const struct client *client)
+static bool may_ask(struct xaps_socket *socket, int fd)
 {
 	struct peercred peer = {.uid = (uid_t)-1};
 	struct err err;
-	uv_os_fd_t fd;
-	if (!uv_fileno((const uv_handle_t *)&client->pipe, &fd) &&
-		!peer_of_stream(fd, &peer, &err) &&
-		peer_is_allowed(&client->socket->needs.config->dovecot_peers, peer.uid))
+	if (!peer_of_stream(fd, &peer, &err) &&
+		peer_is_allowed(&socket->needs.config->dovecot_peers, peer.uid))
 		return true;
 	char who[16];
 	snprintf(who, sizeof(who), "uid %u", (unsigned)peer.uid);
+	socket->needs.metrics->rejected[METRICS_REJECTED_not_allowed]++;
 	log_seldom(LOG_LEVEL_WARN, "xaps", "peers refused by xaps_socket", who,
 		"not allowed to use xaps_socket (dovecot_users)",
 		log_number("uid", (int64_t)peer.uid));
 	return false;
 }
 
-static void on_connection(uv_stream_t *listener, int status)
+/* A stranger takes the place of nobody, not even for a moment. */
+static void refuse_stranger(int fd)
 {
-	struct xaps_socket *socket = listener->data;
-	struct client *client = status ? NULL : mem_alloc_zero(1, sizeof(*client));
-	if (!client)
-		return;
+	static const char text[] = "ERROR not allowed\n";
+	(void)!send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+}
+
+/* The descriptor is taken. */
+static void begin(struct xaps_socket *socket, int fd)
+{
+	struct client *client = mem_alloc_zero(1, sizeof(*client));
 	client->socket = socket;
 	buf_init(&client->line);
 	uv_pipe_init(socket->needs.loop, &client->pipe, 0);
 	client->pipe.data = client;
-	if (uv_accept(listener, (uv_stream_t *)&client->pipe)) {
+	if (uv_pipe_open(&client->pipe, fd)) {
+		close(fd);
 		uv_close((uv_handle_t *)&client->pipe, on_client_closed);
 		return;
 	}
 	if (socket->count == XAPS_SOCKET_CONNECTIONS_MAX)
 		make_room(socket);
 	TAILQ_INSERT_TAIL(&socket->clients, client, place);
-	if (!socket->count++)
-		uv_timer_start(&socket->tick, on_tick, TICK_MS, TICK_MS);
+	socket->count++;
+	need_tick(socket);
 	client->deadline_ms = clock_monotonic_ms() + XAPS_SOCKET_REQUEST_MS;
-	if (!may_ask(client)) {
-		socket->needs.metrics->rejected[METRICS_REJECTED_not_allowed]++;
-		answer(client, mem_dup("ERROR not allowed\n"));
-	} else if (uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read)) {
+	if (uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read))
 		close_client(client);
+}
+
+static void on_listener(uv_poll_t *poll, int status, int events)
+{
+	struct xaps_socket *socket = poll->data;
+	(void)status;
+	(void)events;
+	for (unsigned i = 0; i < ACCEPTS_A_TURN; i++) {
+		int fd = listener_accept(socket->fd);
+		if (fd == -EAGAIN)
+			return;
+		if (fd == -ECONNABORTED || fd == -EINTR)
+			continue;
+		if (fd < 0) {
+			socket->is_deaf = true;
+			uv_poll_stop(poll);
+			need_tick(socket);
+			return;
+		}
+		if (may_ask(socket, fd))
+			begin(socket, fd);
+		else
+			refuse_stranger(fd);
 	}
 }
 
@@ -214,40 +255,35 @@ static void on_listener_closed(uv_handle_t *handle)
 	free(handle);
 }
 
-/* The descriptor is taken. */
-static int listen_at(struct xaps_socket *socket, int fd, uv_pipe_t **ret, struct err *err)
+static void close_listener(struct xaps_socket *socket)
 {
-	uv_pipe_t *listener = mem_alloc_zero(1, sizeof(*listener));
-	uv_pipe_init(socket->needs.loop, listener, 0);
-	listener->data = socket;
-	int failed = uv_pipe_open(listener, fd);
-	if (failed)
-		close(fd);
-	else
-		failed = uv_listen((uv_stream_t *)listener, BACKLOG, on_connection);
-	if (failed) {
-		uv_close((uv_handle_t *)listener, on_listener_closed);
-		return err_set(err, failed, "cannot watch xaps_socket '%s': %s",
-			socket->needs.config->xaps_socket, uv_strerror(failed));
-	}
-	*ret = listener;
-	return 0;
+	if (!socket->listener)
+		return;
+	uv_close((uv_handle_t *)mem_steal(socket->listener), on_listener_closed);
+	close(socket->fd);
 }
 
 static int open_listener(struct xaps_socket *socket, struct err *err)
 {
 	struct peer_file file;
-	uv_pipe_t *listener = NULL;
 	const char *path = socket->needs.config->xaps_socket;
 	int fd = listener_make(path, XAPS_SOCKET_MODE, (gid_t)-1, &file, err);
-	int failed = fd < 0 ? fd : listen_at(socket, fd, &listener, err);
-	if (fd >= 0 && failed)
+	if (fd < 0)
+		return fd;
+	uv_poll_t *listener = mem_alloc_zero(1, sizeof(*listener));
+	int failed = uv_poll_init(socket->needs.loop, listener, fd);
+	if (failed) {
+		free(listener);
+		close(fd);
 		peer_unlink(path, &file);
-	if (failed)
-		return failed;
-	if (socket->listener)
-		uv_close((uv_handle_t *)socket->listener, on_listener_closed);
+		return err_set(err, failed, "cannot watch xaps_socket '%s': %s", path,
+			uv_strerror(failed));
+	}
+	close_listener(socket);
+	listener->data = socket;
+	uv_poll_start(listener, UV_READABLE, on_listener);
 	socket->listener = listener;
+	socket->fd = fd;
 	socket->file = file;
 	return 0;
 }
@@ -291,7 +327,7 @@ void xaps_socket_stop(struct xaps_socket *socket)
 	if (!socket->listener)
 		return;
 	peer_unlink(socket->needs.config->xaps_socket, &socket->file);
-	uv_close((uv_handle_t *)mem_steal(socket->listener), on_listener_closed);
+	close_listener(socket);
 }
 
 void xaps_socket_free(struct xaps_socket *socket)

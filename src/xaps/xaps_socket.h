@@ -5,9 +5,10 @@
  *   NOTIFY    `OK `, also if no phone gets a push
  *
  * Else `ERROR text`.  The peer's uid decides who may ask, as a peer who may ask can register a
- * phone for any mailbox: dovecot_users, root and the daemon's own.  A line has XAPS_SOCKET_LINE_MAX
- * bytes and XAPS_SOCKET_REQUEST_MS at most; of too many connections the one that has been sending
- * its line for longest is closed.
+ * phone for any mailbox: dovecot_users, root and the daemon's own; others are answered and closed
+ * at once, so that they take no place.  A line has XAPS_SOCKET_LINE_MAX bytes and
+ * XAPS_SOCKET_REQUEST_MS at most; of too many connections the one that has been sending its line
+ * for longest is closed.
  *
  * Loop thread only.
  */

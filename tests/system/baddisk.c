@@ -6,10 +6,12 @@
  *	unsynced PART		syncing files with PART in their path waits until the rule is gone
  *	unsyncable PART ERRNO	syncing them fails so
  *	deadly PART		syncing them kills the process
- *	unopened PART		opening them waits until the rule is gone; says so by a file
- *BADDISK.held stuck PART		writing and syncing them waits until the rule is gone slow
- *PART MS		each takes so much longer fail PART ERRNO		each fails so well
- *PART		nothing happens to them, whatever the lines below say
+ *	unopened PART		opening them waits until the rule is gone; BADDISK.held says so
+ *	unopenable PART ERRNO	opening them fails so
+ *	stuck PART		writing and syncing them waits until the rule is gone
+ *	slow PART MS		each takes so much longer
+ *	fail PART ERRNO		each fails so
+ *	well PART		nothing happens to them, whatever the lines below say
  *
  * Reading an open file is left alone, and so is whatever goes to a file without a path.
  */
@@ -112,16 +114,19 @@ static void say_held(void)
 		fclose(file);
 }
 
-static void suffer_opening(const char *path)
+/* 0, or the errno with which the call is to fail. */
+static int suffer_opening(const char *path)
 {
 	char kind[16];
 	bool is_said = false;
-	while (find_rule(path, kind), !strcmp(kind, "unopened")) {
+	int number;
+	while (number = find_rule(path, kind), !strcmp(kind, "unopened")) {
 		if (!is_said)
 			say_held();
 		is_said = true;
 		pause_ms(5);
 	}
+	return strcmp(kind, "unopenable") ? 0 : number;
 }
 
 static mode_t mode_of(int flags, va_list args)
@@ -139,7 +144,9 @@ int open64(const char *path, int flags, ...)
 	static int (*real)(const char *path, int flags, ...);
 	if (!real)
 		*(void **)&real = dlsym(RTLD_NEXT, "open64");
-	suffer_opening(path);
+	errno = suffer_opening(path);
+	if (errno)
+		return -1;
 	return real(path, flags, mode);
 }
 
@@ -153,6 +160,8 @@ int openat64(int folder, const char *path, int flags, ...)
 	static int (*real)(int folder, const char *path, int flags, ...);
 	if (!real)
 		*(void **)&real = dlsym(RTLD_NEXT, "openat64");
-	suffer_opening(path);
+	errno = suffer_opening(path);
+	if (errno)
+		return -1;
 	return real(folder, path, flags, mode);
 }

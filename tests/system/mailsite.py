@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import notify
 from apnssim import ApnsSim
-from control import get
+from control import ctl, get
 from cyrus import Cyrus
 from mailpushd import Mailpushd
 from phone import Phone, hash_of, new_token
@@ -321,6 +321,13 @@ def mail_beside_an_old_change(site, *folder):
     site.deliver(phone.user)
     site.told(phone, "INBOX", *folder)
     site.wait_nothing_waits()
+
+
+def asked_by_hand(site):
+    """How many trials Apple has seen with another one, behind all that were due."""
+    before = len(site.sim.trials())
+    ctl(site.mailpushd, "cert", "check", "--online")
+    return len(site.sim.wait_trials(before + 1))
 
 
 def wait_told(site, phones):

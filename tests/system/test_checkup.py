@@ -4,7 +4,7 @@ import pytest
 
 from apnssim import TOPIC, ZEROS, ApnsSim
 from control import ctl, get, tcp
-from mailsite import BarePhone, new_user
+from mailsite import BarePhone, asked_by_hand, new_user
 from ports import free_port
 
 
@@ -15,13 +15,6 @@ def has_alarm(site, text):
     site.mailpushd.wait_log(f"{text}.*alarm=apns:main state=begins")
     [alarm] = [a for a in get(site.mailpushd, "/status")["alarms"] if a["name"] == "apns:main"]
     assert alarm["text"].startswith('credential "main": ')
-
-
-def asked_by_hand(site):
-    """Another trial, behind all that were due."""
-    before = len(site.sim.trials())
-    ctl(site.mailpushd, "cert", "check", "--online")
-    return len(site.sim.wait_trials(before + 1))
 
 
 # ---- when ----

@@ -272,6 +272,28 @@ def test_a_client_that_never_ends_its_request_is_cut_off(site):
     assert get(site.mailpushd, "/healthz") == {"status": "ok"}
 
 
+def test_clients_that_hang_up_while_the_registry_is_away_make_room_for_others(site):
+    phone = site.registered_phone()
+    user = json.dumps({"user": phone.user})
+    [device] = get(site.mailpushd, "/devices")["devices"]
+    requests = [("GET", "/devices", None), ("GET", "/export", None), ("GET", f"/devices/{device['key']}", None),
+                ("GET", "/forgotten", None), ("GET", f"/trace?user={phone.user}", None), ("POST", "/prune", None),
+                ("POST", "/push", user), ("POST", "/queue/flush", user), ("POST", "/user/remove", user)]
+    with locked(site.mailpushd.dir / "registry.sqlite"), notify.connect(site.mailpushd.stream_socket) as cyrus:
+        cyrus.sendall(notify.request(notify.registration("held", "ab" * 32, "ABC")))
+        wait_until(lambda: get(site.mailpushd, "/status")["events"]["waiting"] == 1, what="an event that waits")
+        for _ in range(20):
+            waiting = [UnixConnection(site.mailpushd.control_socket) for _ in requests]
+            for connection, (method, path, body) in zip(waiting, requests):
+                connection.request(method, path, body=body)
+            assert get(site.mailpushd, "/healthz") == {"status": "ok"}      # they came before
+            for connection in waiting:
+                connection.close()
+        assert get(site.mailpushd, "/status")["site"]
+    get(site.mailpushd, "/devices")     # behind all that was asked for
+    assert site.mailpushd.stop() == 0
+
+
 def test_the_daemon_stops_while_somebody_waits_and_somebody_follows(site, sim):
     phone = site.registered_phone()
     follower = UnixConnection(site.mailpushd.control_socket)

@@ -1,13 +1,14 @@
 """Files of a credential that cannot be read for a while: the credential in use stays so, an alarm
 says what is wrong, and it ends by itself."""
 
+import errno
 import os
 import resource
 import shutil
 
 import pytest
 
-from mailsite import BareSite
+from mailsite import BareSite, asked_by_hand
 
 # Root without the capabilities that make it deaf to permissions.
 OBEDIENT = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
@@ -135,3 +136,23 @@ def test_a_fault_that_is_none_of_the_files_own_ends_by_itself(site, phone, folde
     works(site, phone)
     site.mailpushd.wait_log("alarm=credential-file:main state=ends", timeout=30)
     site.mailpushd.wait_log("alarm=reload state=ends", timeout=30)
+
+
+def test_a_fault_that_lasts_is_one_line_and_no_push_to_apple(site, folder, disk, sim):
+    """However often the file is looked at until it ends."""
+    disk.under(site.mailpushd)
+    site.mailpushd.restart()
+    site.mailpushd.wait_log("Apple takes the credential", since=site.mailpushd.start_line)
+    checks = len(sim.trials())
+    since = len(site.mailpushd.log)
+    with disk.rule(f"unopenable {folder}/key.pem {errno.EIO}"):
+        (folder / "key.pem").touch()
+        begins(site, f"key '{folder}/key.pem': Input/output error")
+        checks = len(sim.wait_trials(checks + 1))       # as after each reload
+        for _ in range(2):
+            looked = len(site.mailpushd.log)
+            site.mailpushd.wait_log("files still cannot be read", since=looked)
+        lines = site.mailpushd.lines(since)
+        assert len([line for line in lines if "reloaded" in line or "stays in use" in line]) == 2, lines
+    ends(site)
+    assert asked_by_hand(site) == checks + 1

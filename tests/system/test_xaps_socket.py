@@ -1,12 +1,16 @@
 """The older door for Dovecot's plugin for xapsd: one line a connection, over a unix socket."""
 
+import contextlib
 import os
+import resource
+import signal
 import socket
 import subprocess
 import textwrap
 
 import pytest
 
+import notify
 from apnssim import TOPIC
 from control import ctl_json, get
 from mailsite import BarePhone, locked, new_user
@@ -14,6 +18,32 @@ from waiting import TIMEOUT, wait_until
 from xaps import notify_line, register_line, say
 
 CONNECTIONS_MAX = 256
+STRANGERS = 3
+
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
+
+
+def as_nobody(program):
+    """A program in Python, run by a user who may not ask."""
+    return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--reuid=nobody", "--regid=65534", "--clear-groups",
+                             "/usr/bin/python3", "-c", textwrap.dedent(program)],
+                            stdout=subprocess.PIPE, text=True)
+
+
+@contextlib.contextmanager
+def strangers(program):
+    """Meanwhile so many of them run this; they have begun when they have said so."""
+    running = [as_nobody(program) for _ in range(STRANGERS)]
+    try:
+        for one in running:
+            assert one.stdout.readline() == "begun\n"
+        yield
+        assert [one.poll() for one in running] == [None] * STRANGERS
+    finally:
+        for one in running:
+            one.kill()
+            one.wait()
+            one.stdout.close()
 
 
 @pytest.fixture
@@ -137,6 +167,21 @@ def test_who_sends_nothing_takes_the_place_of_nobody(site, path):
             connection.close()
 
 
+def test_who_comes_while_there_are_no_descriptors_is_answered_when_there_are(site, path):
+    phone, known = registered(site, path), site.registered_phone()
+    process = site.mailpushd.process.pid
+    limits = resource.prlimit(process, resource.RLIMIT_NOFILE)
+    resource.prlimit(process, resource.RLIMIT_NOFILE, (3, limits[1]))
+    with notify.connect(path) as plugin:
+        plugin.sendall((notify_line(phone.user) + "\n").encode())
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as cyrus:     # needs none, and the loop goes on
+            cyrus.sendto(notify.datagram(notify.mail(known.user)), str(site.mailpushd.notify_socket))
+        site.told_inbox(known)
+        resource.prlimit(process, resource.RLIMIT_NOFILE, limits)
+        assert plugin.recv(100) == b"OK \n"
+    site.told_inbox(phone)
+
+
 def test_a_socket_whose_file_is_removed_is_made_again(site, path):
     path.unlink()
     site.mailpushd.wait_log("creating the socket again socket=.*xapsd.sock")
@@ -151,22 +196,62 @@ def test_the_file_goes_with_the_daemon(site, path):
     site.mailpushd.start()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
+@only_root
 def test_other_users_may_not_ask_unless_they_are_named(site, path):
-    program = textwrap.dedent(f"""
+    program = f"""
         import contextlib, socket
         connection = socket.socket(socket.AF_UNIX)
         connection.connect({str(path)!r})
         with contextlib.suppress(BrokenPipeError):      # who may not ask is answered at once
             connection.sendall({(register_line(BarePhone(new_user())) + chr(10)).encode()!r})
         print(connection.recv(100).decode(), end="")
-        """)
-    as_nobody = ["setpriv", "--reuid=nobody", "--regid=65534", "--clear-groups", "/usr/bin/python3", "-c", program]
+        """
 
     def answer():
-        return subprocess.run(as_nobody, stdout=subprocess.PIPE, text=True, timeout=TIMEOUT, check=True).stdout
+        return as_nobody(program).communicate(timeout=TIMEOUT)[0]
     assert answer() == "ERROR not allowed\n"
     assert site.registrations() == []
     site.mailpushd.write_conf(dovecot_users=["nobody"])
     site.mailpushd.restart()
     assert answer() == f"OK {TOPIC}\n"
+
+
+@only_root
+def test_strangers_who_connect_without_end_hold_up_nobody(site, path):
+    """Neither the plugin nor the rest of the daemon."""
+    with strangers(f"""
+            import socket
+            def connect():
+                with socket.socket(socket.AF_UNIX) as connection:
+                    connection.connect({str(path)!r})
+            connect()
+            print("begun", flush=True)
+            while True:
+                connect()
+            """):
+        phone = registered(site, path)
+        for _ in range(20):
+            assert say(path, notify_line(phone.user)) == "OK \n"
+        site.told_inbox(phone)
+        assert get(site.mailpushd, "/status")["counters"]["rejected"] >= STRANGERS
+
+
+@only_root
+def test_strangers_who_come_all_at_once_close_no_other_connection(site, path):
+    phone = registered(site, path)
+    site.mailpushd.process.send_signal(signal.SIGSTOP)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as plugin:
+        plugin.connect(str(path))
+        plugin.settimeout(TIMEOUT)
+        with strangers(f"""
+                import signal, socket
+                connections = [socket.socket(socket.AF_UNIX) for _ in range({CONNECTIONS_MAX})]
+                for connection in connections:
+                    connection.connect({str(path)!r})
+                print("begun", flush=True)
+                signal.pause()
+                """):
+            plugin.sendall((notify_line(phone.user) + "\n").encode())
+            site.mailpushd.process.send_signal(signal.SIGCONT)
+            assert plugin.recv(100) == b"OK \n"
+        site.told_inbox(phone)

@@ -11,13 +11,15 @@
 #include "../intake/place.h"
 
 #define LARGE (4 * 1024 * 1024) /* more than a socket holds */
-#define CONNECTIONS 20
+#define CONNECTIONS 30
+#define CONNECTIONS_MAX 4
 
 struct fixture {
 	struct place place;
 	struct http *http;
 	struct http_request *later; /* not answered yet */
 	unsigned came;
+	unsigned gone;
 };
 
 static void answer(struct http_request *request, size_t size)
@@ -29,14 +31,22 @@ static void answer(struct http_request *request, size_t size)
 	http_answer(request, 200, "text/plain", &body);
 }
 
+static void on_gone(void *ctx)
+{
+	struct fixture *f = ctx;
+	f->gone++;
+}
+
 static void on_came(void *ctx, struct http_request *request)
 {
 	struct fixture *f = ctx;
 	f->came++;
-	if (!strcmp(http_path(request), "/later"))
+	if (!strcmp(http_path(request), "/later")) {
 		f->later = request;
-	else
+		http_defer(request, on_gone, f);
+	} else {
 		answer(request, !strcmp(http_path(request), "/large") ? LARGE : 1);
+	}
 }
 
 static int set_up(void **state)
@@ -49,7 +59,7 @@ static int set_up(void **state)
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
 	const struct http_settings settings = {.listener = listener,
-		.connections_max = 4,
+		.connections_max = CONNECTIONS_MAX,
 		.body_max = LARGE,
 		.request_ms = PLACE_LIMIT_MS,
 		.came = on_came,
@@ -152,6 +162,35 @@ static void connections_come_one_after_the_other(void **state)
 	assert_int_equal(f->came, CONNECTIONS);
 }
 
+static int ask_for_later(struct fixture *f)
+{
+	unsigned before = f->came;
+	int fd = ask(f, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+	place_run_until(&f->place, f->came > before);
+	return fd;
+}
+
+static void clients_that_hung_up_while_they_waited_take_no_place(void **state)
+{
+	struct fixture *f = *state;
+	for (unsigned i = 0; i < CONNECTIONS; i++)
+		close(ask_for_later(f));
+	assert_int_in_range(
+		read_answer(f, ask(f, "GET /once HTTP/1.1\r\nHost: h\r\n\r\n")), 100, 1000);
+	assert_true(f->gone >= CONNECTIONS - CONNECTIONS_MAX);
+}
+
+static void who_still_waits_keeps_its_place_beside_those_that_hung_up(void **state)
+{
+	struct fixture *f = *state;
+	int fd = ask_for_later(f);
+	struct http_request *waiting = f->later;
+	for (unsigned i = 0; i < CONNECTIONS; i++)
+		close(ask_for_later(f));
+	answer(waiting, 1);
+	assert_int_in_range(read_answer(f, fd), 100, 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +202,11 @@ int main(void)
 			an_answer_that_the_socket_does_not_hold_arrives_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			connections_come_one_after_the_other, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			clients_that_hung_up_while_they_waited_take_no_place, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			who_still_waits_keeps_its_place_beside_those_that_hung_up, set_up,
+			tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
