@@ -284,7 +284,7 @@ int postgresql_change_tokens(struct registry_db *db, const struct registry_token
 						: forget(p, &changes[i], &gone, i, err);
 	if (!failed)
 		failed = limit_tombstones(p, count, err);
-	return failed ? failed : pglink_wait(p->link, err);
+	return failed ? failed : postgresql_wait(p, err);
 }
 
 /* A statement about the site with two numbers. */
