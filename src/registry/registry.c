@@ -145,6 +145,7 @@ static bool do_by_halves(struct registry *registry, struct job_list *batch)
 		struct registry_job *job = registry_job(batch->first);
 		job->status = -EILSEQ;
 		job->refusal = mem_dup(err.text);
+		worker_report(registry->worker, NULL);
 		return true;
 	}
 	struct job_list front;

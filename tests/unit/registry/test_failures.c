@@ -27,6 +27,7 @@ struct world {
 	unsigned troubles;
 	unsigned recoveries;
 	unsigned refused;
+	bool is_in_trouble;
 	bool is_mended_at_trouble;
 	bool is_trouble_endured;
 };
@@ -44,6 +45,7 @@ static void on_done(struct registry_job *job)
 static void on_trouble(void *ctx, const char *text)
 {
 	struct world *w = ctx;
+	w->is_in_trouble = text;
 	if (!text) {
 		w->recoveries++;
 		return;
@@ -214,6 +216,17 @@ static void a_job_that_fails_again_and_again_for_an_unknown_reason_is_set_aside_
 	assert_int_equal(w->refused, 1);
 }
 
+static void the_trouble_ends_when_a_job_alone_is_set_aside(void **state)
+{
+	struct world *w = *state;
+	add(w, REGISTRY_REGISTER, NO_TEXT);
+	memory_fail(MEMORY_TEXT_OR_UNKNOWN, NULL);
+	w->is_trouble_endured = true;
+	run_all(w);
+	assert_int_equal(w->jobs[0].status, -EILSEQ);
+	assert_false(w->is_in_trouble);
+}
+
 static void an_unknown_failure_after_others_is_the_first_of_its_kind(void **state)
 {
 	struct world *w = *state;
@@ -286,6 +299,7 @@ int main(void)
 		TEST(what_somebody_has_to_mend_is_trouble_at_the_first_failure),
 		TEST(a_job_that_is_refused_is_set_aside_and_the_others_go_on_in_order),
 		TEST(a_job_that_fails_again_and_again_for_an_unknown_reason_is_set_aside_too),
+		TEST(the_trouble_ends_when_a_job_alone_is_set_aside),
 		cmocka_unit_test(an_errno_says_what_is_done_next),
 		TEST(an_unknown_failure_after_others_is_the_first_of_its_kind),
 		TEST(what_fails_before_a_job_was_looked_at_is_no_fault_of_a_job),
