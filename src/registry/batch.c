@@ -220,7 +220,9 @@ static int load_suspended_first(struct rules *rules, struct err *err)
 /* At the first batch, and when the clock went back or another node's did. */
 static int put_right(struct rules *rules, struct err *err)
 {
-	int failed = rules_put_right(rules, err);
+	int failed = tidy_spare_future(rules, err);
+	if (!failed)
+		failed = rules_put_right(rules, err);
 	return failed ? failed : load_suspended(rules, err);
 }
 
