@@ -6,6 +6,7 @@ enum failure failure_of(int code)
 {
 	switch (code) {
 	case -EAGAIN:
+	case -EEXIST:
 		return FAILURE_CONFLICT;
 	case -EILSEQ:
 		return FAILURE_BAD_JOB;
@@ -21,6 +22,8 @@ enum failure failure_of(int code)
 
 int failure_before_jobs(int code)
 {
+	if (code == -EEXIST)
+		return -EAGAIN;
 	enum failure failure = failure_of(code);
 	return failure == FAILURE_UNKNOWN || failure == FAILURE_BAD_JOB ? -EIO : code;
 }

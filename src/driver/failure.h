@@ -15,7 +15,9 @@ enum failure {
 	FAILURE_UNKNOWN,
 	/* Any other errno.  Again after pauses that grow; an alarm after some seconds. */
 	FAILURE_AWAY,
-	/* -EAGAIN: another transaction was in the way.  Again at once, quietly, counted. */
+	/* -EAGAIN: another transaction was in the way.  Again at once, quietly, counted.  -EEXIST:
+	   the same, as another made the same row; after many in a row as a bad job, as it may be a
+	   rule of the administrator's that one job breaks. */
 	FAILURE_CONFLICT,
 	/* -EILSEQ: it does not take what a job says, and never will.  The batch is halved until
 	   that job stands alone; it is set aside with an alarm, and the others go on. */
@@ -27,8 +29,8 @@ enum failure {
 
 /* `code`: not 0. */
 enum failure failure_of(int code);
-/* Instead of a code of FAILURE_UNKNOWN or FAILURE_BAD_JOB, if no job has had a part in it yet: as
-   if the database were away.  Other codes stay. */
+/* Instead of a code that may be a job's fault, if no job has had a part in it yet: as if the
+   database were away, or another transaction in the way.  Other codes stay. */
 int failure_before_jobs(int code);
 /* Of a commit: may it have been one all the same?  The answer was lost, or is not understood. */
 bool failure_is_open(int code);

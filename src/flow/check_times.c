@@ -9,11 +9,15 @@ void check_times_init(struct check_times *times, int64_t interval_ms)
 
 static void plan(struct check_times *times, int64_t due_ms)
 {
-	if (times->interval_ms == 0)
-		return;
 	if (times->was_asked && due_ms < times->asked_ms + CHECK_TIMES_LEAST_MS)
 		due_ms = times->asked_ms + CHECK_TIMES_LEAST_MS;
-	times->due_ms = due_ms;
+	times->due_ms = times->interval_ms ? due_ms : INT64_MAX;
+}
+
+void check_times_set_interval(struct check_times *times, int64_t interval_ms)
+{
+	times->interval_ms = interval_ms;
+	plan(times, times->due_ms);
 }
 
 void check_times_soon(

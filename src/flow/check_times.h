@@ -39,6 +39,8 @@ struct check_times {
 };
 
 void check_times_init(struct check_times *times, int64_t interval_ms);
+/* From the next test on; with 0 there is none. */
+void check_times_set_interval(struct check_times *times, int64_t interval_ms);
 /* A start or a reload: of `count` credentials this is one. */
 void check_times_soon(
 	struct check_times *times, size_t count, struct random *chance, int64_t now_ms);

@@ -47,7 +47,7 @@ static void plan(struct credential_check *check)
 	if (due_ms == INT64_MAX)
 		uv_timer_stop(&check->timer);
 	else
-		uv_timer_start(&check->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
+		uv_timer_start(&check->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 1, 0);
 }
 
 static void tell(struct subject *subject, const struct apns_answer *answer)
@@ -141,7 +141,8 @@ void credential_check_set_interval(struct credential_check *check, int64_t inter
 {
 	check->interval_ms = interval_ms;
 	for (size_t i = 0; i < check->count; i++)
-		check->subjects[i]->times.interval_ms = interval_ms;
+		check_times_set_interval(&check->subjects[i]->times, interval_ms);
+	plan(check);
 }
 
 struct survey {

@@ -22,7 +22,7 @@ struct credential_check *credential_check_new(uv_loop_t *loop, struct sender *se
 /* Nobody gets the answers that are still to come. */
 void credential_check_free(struct credential_check *check);
 
-/* From the next test on. */
+/* From the next test on; with 0 there is none. */
 void credential_check_set_interval(struct credential_check *check, int64_t interval_ms);
 
 /* The sender may have other credentials: new ones are tested.  NULL does nothing. */

@@ -18,6 +18,7 @@ struct expiry {
 	struct registry_key *suspended; /* the job asks about them */
 	bool is_running;		/* the registry has the job */
 	bool is_wanted;			/* once more */
+	bool is_kept_back;		/* some were, in the last round that was ours */
 	uv_timer_t timer;
 	void (*done)(void *ctx, const struct expiry_result *result);
 	void *done_ctx;
@@ -51,8 +52,9 @@ void expiry_now(struct expiry *tidy)
 static void on_timer(uv_timer_t *timer)
 {
 	struct expiry *tidy = timer->data;
+	/* The alarm of this node ends by a round of its own. */
 	if (!tidy->is_running)
-		submit(tidy, false);
+		submit(tidy, tidy->is_kept_back);
 }
 
 bool expiry_ask(
@@ -93,6 +95,18 @@ void expiry_free(struct expiry *tidy)
 		uv_close((uv_handle_t *)&tidy->timer, on_closed);
 }
 
+static void tell_kept_back(struct expiry *tidy, uint64_t kept_back)
+{
+	tidy->is_kept_back = kept_back > 0;
+	if (kept_back)
+		alarm_raise("registry:expiry",
+			"%" PRIu64 " registrations more than a day's share have expired and are "
+			"kept for now; if phones did register, look at the clock",
+			kept_back);
+	else
+		alarm_clear("registry:expiry");
+}
+
 static void on_registry(struct registry_job *job)
 {
 	struct expiry *tidy = MEM_CONTAINER(job, struct expiry, job);
@@ -129,14 +143,8 @@ static void on_registry(struct registry_job *job)
 					       : "tidied",
 			log_number("gone", (int64_t)job->gone_count),
 			log_number("nudged", (int64_t)job->match_count));
-		if (job->kept_back)
-			alarm_raise("registry:expiry",
-				"%" PRIu64 " registrations more than a day's share have expired "
-				"and are kept for "
-				"now; if phones did register, look at the clock",
-				job->kept_back);
-		else
-			alarm_clear("registry:expiry");
+		if (!job->is_done_elsewhere)
+			tell_kept_back(tidy, job->kept_back);
 	}
 	bool is_stopping = job->status;
 	const struct expiry_result result = {.status = job->status,

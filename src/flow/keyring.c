@@ -120,7 +120,7 @@ static void judge_all(struct keyring *keyring)
 		if (change_ms < next_ms)
 			next_ms = change_ms;
 	}
-	uv_timer_start(&keyring->dates, on_dates, next_ms > 0 ? (uint64_t)next_ms : 0, 0);
+	uv_timer_start(&keyring->dates, on_dates, next_ms > 0 ? (uint64_t)next_ms : 1, 0);
 }
 
 static void log_taken(const struct credential *credential)

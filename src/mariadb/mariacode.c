@@ -12,7 +12,7 @@ static const struct {
 	{1205, -EAGAIN}, /* a lock was not given in time */
 	{1467, -EAGAIN}, /* nor that of the next id */
 	{1020, -EAGAIN}, /* changed since this transaction first read */
-	{1062, -EAGAIN}, /* somebody made the same at the same time */
+	{1062, -EEXIST}, /* somebody made the same at the same time */
 	{1412, -EAGAIN}, /* a table changed meanwhile */
 
 	{1969, -ETIMEDOUT}, /* max_statement_time */
@@ -89,6 +89,9 @@ const char *mariacode_remedy(int code)
 	switch (code) {
 	case -EAGAIN:
 		return "it is tried again";
+	case -EEXIST:
+		return "it is tried again; if that goes on, look for a rule that was added to the "
+		       "tables";
 	case -EACCES:
 		return "give the user the rights on the database that docs/databases.md names";
 	case -ENOTSUP:

@@ -4,6 +4,7 @@
 #include "mariadb/mariadb_schema.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 struct mariadb *mariadb_of(struct registry_db *db)
@@ -117,6 +118,9 @@ int mariadb_send(struct mariadb *m, const char *sql, const struct mariavalues *v
 int mariadb_wait(struct mariadb *m, struct err *err)
 {
 	int failed = marialink_wait(m->link, err);
+	/* Somebody may have removed the tables. */
+	if (failed == -ENOTSUP)
+		m->is_ready = false;
 	if (!failed && m->was_demoted)
 		failed = marialink_leave(m->link, "the server has become read-only", err);
 	return failed;

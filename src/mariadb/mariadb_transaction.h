@@ -37,7 +37,9 @@ struct mariadb {
 	char *site;
 	int64_t timeout_ms;
 	const atomic_int_least64_t *end_by_ms;
-	bool is_ready; /* schema and site were looked at since the connection was made */
+	/* Schema and site were looked at since the connection was made, and nothing was
+	   missing since. */
+	bool is_ready;
 	enum mariadb_state state;
 	bool writes;
 	size_t tombstones;	   /* left since their limit was looked at */

@@ -55,7 +55,7 @@ static const char put_rows[] =
 	"INSERT INTO mailpush_registration (site, id, username, device_token, account_id, topic,"
 	" subtopic, aps_version, confirmed, inbox_only, is_nudged, created_ms, renewed_ms,"
 	" suspended_ms, superseded_ms, stopped_reason) VALUES ?1 ON DUPLICATE KEY UPDATE"
-	" username = VALUES(username), device_token = VALUES(device_token),"
+	" site = VALUES(site), username = VALUES(username), device_token = VALUES(device_token),"
 	" account_id = VALUES(account_id), subtopic = VALUES(subtopic),"
 	" " UNLESS_OLDER("topic") ", " UNLESS_OLDER("aps_version") ", " UNLESS_OLDER("confirmed") ", " UNLESS_OLDER("inbox_only") ", " UNLESS_OLDER("is_nudged") ", " UNLESS_OLDER(
 		"created_ms") ", " UNLESS_OLDER("suspended_ms") ", " UNLESS_OLDER("superseded_ms") ", " UNLESS_OLDER("stopped_reason") ", " UNLESS_OLDER("renewed_ms");

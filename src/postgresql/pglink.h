@@ -18,6 +18,7 @@
  *
  * Errors are negative errno, by what is to be done about them:
  *   -EAGAIN     in conflict with another transaction: again at once
+ *   -EEXIST     the same, as another made the same row
  *   -ENOTCONN   away: again later, on the next host
  *   -ETIMEDOUT  away too: there was no answer in time
  *   -EILSEQ     the server refuses a value, or there is too much for one statement: these very

@@ -11,7 +11,7 @@ static const struct {
 } states[] = {
 	{"40", -EAGAIN},       /* serialization failure, deadlock */
 	{"55P03", -EAGAIN},    /* a lock is held */
-	{"23505", -EAGAIN},    /* somebody made the same at the same time: a row, */
+	{"23505", -EEXIST},    /* somebody made the same at the same time: a row, */
 	{"42710", -EAGAIN},    /* a type, as each table has one, */
 	{"42P07", -EAGAIN},    /* a table */
 	{"57014", -ETIMEDOUT}, /* statement_timeout */
@@ -50,6 +50,9 @@ const char *pgstate_remedy(int code)
 	switch (code) {
 	case -EAGAIN:
 		return "it is tried again";
+	case -EEXIST:
+		return "it is tried again; if that goes on, look for a rule that was added to the "
+		       "tables";
 	case -EACCES:
 		return "give the user the rights on the database that docs/databases.md names";
 	case -ENOTSUP:

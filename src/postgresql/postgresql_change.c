@@ -178,7 +178,7 @@ int postgresql_change_mailboxes(struct registry_db *db,
 			break;
 		}
 	}
-	return failed ? failed : pglink_wait(p->link, err);
+	return failed ? failed : postgresql_wait(p, err);
 }
 
 int postgresql_send_resumes(struct postgresql *p, const struct registry_resume *resumes,
@@ -206,5 +206,5 @@ int postgresql_resume(struct registry_db *db, const struct registry_resume *resu
 	struct postgresql *p = postgresql_of(db);
 	struct postgresql_teller teller = {on_effect, ctx};
 	int failed = postgresql_send_resumes(p, resumes, count, &teller, err);
-	return failed ? failed : pglink_wait(p->link, err);
+	return failed ? failed : postgresql_wait(p, err);
 }

@@ -187,7 +187,7 @@ int postgresql_load_users(struct registry_db *db, const char *const *users, size
 	struct taker taker = {
 		.on_row = on_row, .ctx = ctx, .database = pglink_name(p->link), .count = count};
 	int failed = send_users(p, users, count, &taker, err);
-	return failed ? failed : pglink_wait(p->link, err);
+	return failed ? failed : postgresql_wait(p, err);
 }
 
 static const char *on_subscriptions(void *ctx, size_t first, const PGresult *rows)
@@ -248,7 +248,7 @@ int postgresql_load_lists(struct registry_db *db, const struct registry_key *key
 		.database = pglink_name(p->link),
 		.count = count};
 	int failed = send_lists(p, keys, count, &taker, err);
-	return failed ? failed : pglink_wait(p->link, err);
+	return failed ? failed : postgresql_wait(p, err);
 }
 
 int postgresql_load(struct registry_db *db, const struct registry_load *load, struct err *err)
@@ -276,7 +276,7 @@ int postgresql_load(struct registry_db *db, const struct registry_load *load, st
 	if (!failed)
 		failed = send_places(
 			p, load->mailboxes, load->mailbox_count, is_alone, &of_places, err);
-	return failed ? failed : pglink_wait(p->link, err);
+	return failed ? failed : postgresql_wait(p, err);
 }
 
 int postgresql_load_keys(struct registry_db *db, const struct registry_key *keys, size_t count,
@@ -291,7 +291,7 @@ int postgresql_load_keys(struct registry_db *db, const struct registry_key *keys
 			" WHERE r.key = q.key AND " POSTGRESQL_IS_OF(
 				"r.site", "$1")) " ORDER BY q.i",
 		keys, count, on_rows, &taker, err);
-	return failed ? failed : pglink_wait(p->link, err);
+	return failed ? failed : postgresql_wait(p, err);
 }
 
 /* The rows of `list`. */

@@ -82,11 +82,20 @@ int postgresql_send(struct postgresql *p, const char *sql, const struct pgvalues
 	return failed ? failed : pglink_send(p->link, sql, values, on_rows, ctx, index, err);
 }
 
+int postgresql_wait(struct postgresql *p, struct err *err)
+{
+	int failed = pglink_wait(p->link, err);
+	/* Somebody may have removed the tables. */
+	if (failed == -ENOTSUP)
+		p->is_ready = false;
+	return failed;
+}
+
 int postgresql_ask(struct postgresql *p, const char *sql, const struct pgvalues *values,
 	pglink_rows_fn *on_rows, void *ctx, struct err *err)
 {
 	int failed = postgresql_send(p, sql, values, on_rows, ctx, 0, err);
-	return failed ? failed : pglink_wait(p->link, err);
+	return failed ? failed : postgresql_wait(p, err);
 }
 
 int postgresql_send_alone(struct postgresql *p, const char *sql, const struct pgvalues *values,
@@ -101,7 +110,7 @@ int postgresql_ask_alone(struct postgresql *p, const char *sql, const struct pgv
 	pglink_rows_fn *on_rows, void *ctx, struct err *err)
 {
 	int failed = postgresql_send_alone(p, sql, values, on_rows, ctx, 0, err);
-	return failed ? failed : pglink_wait(p->link, err);
+	return failed ? failed : postgresql_wait(p, err);
 }
 
 /* A COMMIT of what has failed is answered, but with "ROLLBACK". */

@@ -27,7 +27,9 @@ struct postgresql {
 	struct pglink *link;
 	char *site;
 	int64_t timeout_ms;
-	bool is_ready; /* schema and site were looked at since the connection was made */
+	/* Schema and site were looked at since the connection was made, and nothing was
+	   missing since. */
+	bool is_ready;
 	enum postgresql_state state;
 	size_t tombstones; /* left since their limit was looked at */
 };
@@ -44,7 +46,9 @@ int postgresql_send(struct postgresql *p, const char *sql, const struct pgvalues
 /* The same for a question that goes without BEGIN where it is all that is asked. */
 int postgresql_send_alone(struct postgresql *p, const char *sql, const struct pgvalues *values,
 	pglink_rows_fn *on_rows, void *ctx, size_t index, struct err *err);
-/* These wait too, for the answer and all before it. */
+/* Waits for the answers to all. */
+int postgresql_wait(struct postgresql *p, struct err *err);
+/* Both. */
 int postgresql_ask(struct postgresql *p, const char *sql, const struct pgvalues *values,
 	pglink_rows_fn *on_rows, void *ctx, struct err *err);
 int postgresql_ask_alone(struct postgresql *p, const char *sql, const struct pgvalues *values,

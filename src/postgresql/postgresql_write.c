@@ -62,7 +62,8 @@ int postgresql_put(
 		" renewed_ms, suspended_ms, superseded_ms, stopped_reason)"
 		" SELECT $1, q.* FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
 		" $14, $15, $16) AS q"
-		" ON CONFLICT (key) DO UPDATE SET username = EXCLUDED.username,"
+		" ON CONFLICT (key) DO UPDATE SET site = EXCLUDED.site,"
+		" username = EXCLUDED.username,"
 		" device_token = EXCLUDED.device_token, account_id = EXCLUDED.account_id,"
 		" subtopic = EXCLUDED.subtopic, topic = EXCLUDED.topic,"
 		" aps_version = EXCLUDED.aps_version, confirmed = EXCLUDED.confirmed,"
@@ -284,7 +285,7 @@ int postgresql_change_tokens(struct registry_db *db, const struct registry_token
 						: forget(p, &changes[i], &gone, i, err);
 	if (!failed)
 		failed = limit_tombstones(p, count, err);
-	return failed ? failed : pglink_wait(p->link, err);
+	return failed ? failed : postgresql_wait(p, err);
 }
 
 /* A statement about the site with two numbers. */

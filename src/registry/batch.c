@@ -220,7 +220,9 @@ static int load_suspended_first(struct rules *rules, struct err *err)
 /* At the first batch, and when the clock went back or another node's did. */
 static int put_right(struct rules *rules, struct err *err)
 {
-	int failed = rules_put_right(rules, err);
+	int failed = tidy_spare_future(rules, err);
+	if (!failed)
+		failed = rules_put_right(rules, err);
 	return failed ? failed : load_suspended(rules, err);
 }
 
@@ -238,6 +240,31 @@ static int begin(struct rules *rules, struct registry_job *const *jobs, size_t c
 	return failed ? failure_before_jobs(failed) : 0;
 }
 
+struct survey {
+	const struct registry_job *job;
+	bool *is_alive; /* by index of the kept keys that are gone */
+};
+
+static void on_kept_row(void *ctx, size_t index, const struct registry_row *row)
+{
+	const struct survey *survey = ctx;
+	survey->is_alive[index] = survey->job->kind != REGISTRY_STOP || !row->stopped_reason;
+}
+
+/* The commit that failed may have been none, and the phone may have renewed by another node. */
+static int spare_living(struct rules *rules, struct registry_job *job, struct err *err)
+{
+	if (!job->kept || !job->kept->gone_count)
+		return 0;
+	mem_auto bool *is_alive = mem_alloc_zero(job->kept->gone_count, sizeof(*is_alive));
+	struct survey survey = {job, is_alive};
+	int failed = rules->db->ops->load_keys(
+		rules->db, job->kept->gone, job->kept->gone_count, on_kept_row, &survey, err);
+	if (!failed)
+		result_spare_kept(job, is_alive);
+	return failed;
+}
+
 static int attempt(struct rules *rules, struct registry_job **jobs, size_t count,
 	enum registry_access *ret_access, bool *ret_is_surprised, struct err *err)
 {
@@ -249,6 +276,8 @@ static int attempt(struct rules *rules, struct registry_job **jobs, size_t count
 			run_front(rules, jobs + done, count - done, &length, ret_is_surprised, err);
 		done += length;
 	}
+	for (size_t i = 0; i < count && !failed; i++)
+		failed = spare_living(rules, jobs[i], err);
 	return failed;
 }
 

@@ -21,6 +21,9 @@
 /* Of a batch; of a job by itself, which is set aside then: some six seconds. */
 #define UNKNOWN_FAILURES 3
 #define UNKNOWN_FAILURES_ALONE 7
+/* In a row, that another made the same row; of a job by itself some ten seconds. */
+#define TAKEN_FAILURES 10
+#define TAKEN_FAILURES_ALONE 20
 /* At the end, for a database on the network: less than the thread has. */
 #define LAST_WAIT_MAX_MS (WORKER_END_MS - CLOCK_SECOND_MS)
 
@@ -94,25 +97,29 @@ static bool is_too_large(const struct job_list *batch, int failed, unsigned fail
 	return failed == -ETIMEDOUT && failures >= TOO_LARGE_FAILURES && batch->count > 1;
 }
 
-/* It may be one job's: the rest is to go on.  `unknown`: such failures in a row. */
-static bool is_unknown_for_long(const struct job_list *batch, unsigned unknown)
+/* It may be one job's: the rest is to go on.  `unknown`, `taken`: such failures in a row. */
+static bool is_in_the_way(const struct job_list *batch, unsigned unknown, unsigned taken)
 {
-	unsigned enough = batch->count > 1 ? UNKNOWN_FAILURES : UNKNOWN_FAILURES_ALONE;
-	return unknown >= enough && batch->first;
+	bool is_alone = batch->count == 1;
+	return batch->first &&
+		(unknown >= (is_alone ? UNKNOWN_FAILURES_ALONE : UNKNOWN_FAILURES) ||
+			taken >= (is_alone ? TAKEN_FAILURES_ALONE : TAKEN_FAILURES));
 }
 
 /*
- * Until it is done (0), refused (-EILSEQ, or -EPROTO for an unknown reason), too large
+ * Until it is done (0), refused (-EILSEQ, -EPROTO or -EEXIST again and again), too large
  * (-ETIMEDOUT; never a single job) or the registry is to stop (-ECANCELED).
  */
 static int do_batch(struct registry *registry, struct job_list *batch, struct err *err)
 {
 	int64_t since_ms = clock_monotonic_ms();
 	unsigned unknown = 0;
+	unsigned taken = 0;
 	int failed;
 	for (unsigned failures = 1; (failed = attempt(registry, batch, err)); failures++) {
 		enum failure failure = failure_of(failed);
 		unknown = failure == FAILURE_UNKNOWN ? unknown + 1 : 0;
+		taken = failed == -EEXIST ? taken + 1 : 0;
 		int64_t rest_ms = pause_ms(registry, failure, failures);
 		if (failure == FAILURE_AWAY || failure == FAILURE_FATAL ||
 			failure == FAILURE_UNKNOWN)
@@ -126,7 +133,7 @@ static int do_batch(struct registry *registry, struct job_list *batch, struct er
 			worker_report(registry->worker, err->text);
 		if (!worker_pause(registry->worker, rest_ms))
 			return -ECANCELED;
-		if (is_too_large(batch, failed, failures) || is_unknown_for_long(batch, unknown))
+		if (is_too_large(batch, failed, failures) || is_in_the_way(batch, unknown, taken))
 			return failed;
 	}
 	worker_report(registry->worker, NULL);
@@ -145,6 +152,7 @@ static bool do_by_halves(struct registry *registry, struct job_list *batch)
 		struct registry_job *job = registry_job(batch->first);
 		job->status = -EILSEQ;
 		job->refusal = mem_dup(err.text);
+		worker_report(registry->worker, NULL);
 		return true;
 	}
 	struct job_list front;

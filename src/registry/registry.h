@@ -5,9 +5,9 @@
  * each change of a mailbox whom to tell.  A thread of its own does all waiting jobs as one batch in
  * one transaction, in the order in which they were submitted: a registration, a rename or a delete
  * is a barrier, what came before it is matched first and what comes after sees it.  A batch that
- * fails is tried again on that thread until it succeeds, so order is never lost; every job is
- * idempotent.  How soon, and when `trouble` says so, depends on the failure (failure.h).  A job
- * that the database refuses comes back undone, after `refused` has said why.
+ * fails is tried again on that thread until it succeeds, so order is never lost; every job by
+ * itself is idempotent.  How soon, and when `trouble` says so, depends on the failure (failure.h).
+ * A job that the database refuses comes back undone, after `refused` has said why.
  *
  * A clock that ran ahead must not silence phones for as long as it was ahead.  A time that lies
  * more than five minutes in the future is from a wrong clock, and is put right where it enters: a

@@ -175,6 +175,17 @@ void result_keep(struct registry_job *job)
 	move(job, job->kept);
 }
 
+void result_spare_kept(struct registry_job *job, const bool *is_alive)
+{
+	struct registry_job *kept = job->kept;
+	size_t left = 0;
+	for (size_t i = 0; i < kept->gone_count; i++) {
+		if (!is_alive[i])
+			kept->gone[left++] = kept->gone[i];
+	}
+	kept->gone_count = left;
+}
+
 void result_add_kept(struct registry_job *job)
 {
 	if (!job->kept)

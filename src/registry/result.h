@@ -30,6 +30,8 @@ void result_add_gone(struct registry_job *job, const struct registry_key *key);
  * then finds itself says what it brought.
  */
 void result_keep(struct registry_job *job);
+/* By index of the kept keys that are gone: those that the other attempt finds alive are not. */
+void result_spare_kept(struct registry_job *job, const bool *is_alive);
 void result_add_kept(struct registry_job *job);
 
 #endif

@@ -107,6 +107,19 @@ static int claim(struct rules *rules, struct registry_job *job, const struct reg
 	return failed;
 }
 
+int tidy_spare_future(struct rules *rules, struct err *err)
+{
+	struct registry_round last;
+	bool is_ours;
+	if (rules->wrong_ms == INT64_MAX)
+		return 0;
+	int failed = rules->db->ops->load_round(rules->db, &last, err);
+	if (failed || last.seen_ms - rules->now_ms <= GAP_MS)
+		return failed;
+	return rules->db->ops->claim_round(
+		rules->db, last.seen_ms, last.seen_ms, last.seen_ms + SPARED_MS, &is_ours, err);
+}
+
 struct audit {
 	struct registry_job *job;
 	bool *is_there; /* by index of the job's keys */

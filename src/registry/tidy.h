@@ -12,6 +12,13 @@
 
 #include "registry/rules.h"
 
+/*
+ * Before times are put right.  The last round was by a clock far ahead of this one, and nobody can
+ * say which of the two is wrong: if it is this one, it may be right again before the next round,
+ * which then sees no clock that has moved.
+ */
+int tidy_spare_future(struct rules *rules, struct err *err);
+
 int tidy_run(struct rules *rules, struct registry_job *job, struct err *err);
 
 #endif

@@ -66,7 +66,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		" aps_version, confirmed, inbox_only, renewed_ms, suspended_ms, stopped_reason,"
 		" subtopic, created_ms, superseded_ms, is_nudged)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
-		" ON CONFLICT (key) DO UPDATE SET user = ?3, device_token = ?4, account_id = ?5,"
+		" ON CONFLICT (key) DO UPDATE SET site = ?1, user = ?3, device_token = ?4,"
+		" account_id = ?5,"
 		" subtopic = ?13, topic = ?6, aps_version = ?7, confirmed = ?8,"
 		" inbox_only = ?9, renewed_ms = ?10, suspended_ms = ?11, stopped_reason = ?12,"
 		" created_ms = ?14, superseded_ms = ?15, is_nudged = ?16",

@@ -19,7 +19,7 @@
 struct tombstone {
 	struct registry_key key;
 	int64_t id;
-	int64_t renewed_ms;
+	int64_t renewed_ms; /* not later than its end: that would be from a wrong clock */
 	bool is_back;
 	bool is_there; /* the other registry has that registration, and no newer one */
 	struct registry_end end;
@@ -73,7 +73,8 @@ static void on_tombstone(void *ctx, const struct registry_tombstone *tombstone)
 	*kept = (struct tombstone){
 		.key = tombstone->key,
 		.id = tombstone->id,
-		.renewed_ms = tombstone->renewed_ms,
+		.renewed_ms = tombstone->renewed_ms < tombstone->at_ms ? tombstone->renewed_ms
+								       : tombstone->at_ms,
 		.is_back = tombstone->is_back,
 		.end = {.why = tombstone->why,
 			.at_ms = tombstone->at_ms,

@@ -81,6 +81,19 @@ def test_the_limits_of_the_registry_change(bare_site):
     assert len(devices) == 2 and last.token in [device["token"] for device in devices]
 
 
+def test_a_change_to_never_leaves_a_credential_that_expires_alone(bare_site_for):
+    """A reload has it tested ten seconds after the last time; the deferred push is due later."""
+    site = bare_site_for(start=False)
+    certificate, key = site.sim.add_client("brief", ANOTHER_TOPIC, "--seconds", "-60:6")
+    site.mailpushd.credentials["brief"] = {"certificate": certificate, "key": key}
+    site.mailpushd.write_conf(deferred_delay="8s")
+    site.mailpushd.start()
+    site.mailpushd.wait_log("expired on .*alarm=credential-dates:brief state=begins")
+    reload(site)
+    reload(site, apns_check_interval="0s")
+    site.registered_phone()
+
+
 def test_another_apple_gets_the_pushes(bare_site, apns_folder):
     site = bare_site
     phone = site.registered_phone()

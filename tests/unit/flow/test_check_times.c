@@ -180,6 +180,35 @@ static void an_interval_of_nothing_is_never(void **state)
 	assert_int_equal(count_asked(NOW, NOW + CLOCK_DAY_MS, CHECK_TIMES_ACCEPTED), 0);
 }
 
+static void after_a_change_to_never_no_test_is_due(void **state)
+{
+	(void)state;
+	check_times_soon(&cadence, 1, &chance, NOW);
+	check_times_set_interval(&cadence, 0);
+	assert_false(check_times_is_due(&cadence, NEVER, NOW + CLOCK_DAY_MS));
+	check_times_soon(&cadence, 1, &chance, NOW);
+	assert_false(check_times_is_due(&cadence, NEVER, NOW + CLOCK_DAY_MS));
+}
+
+static void with_never_what_is_put_off_is_not_due_again(void **state)
+{
+	(void)state;
+	check_times_soon(&cadence, 1, &chance, NOW);
+	cadence.interval_ms = 0;
+	check_times_put_off(&cadence, NOW);
+	assert_int_equal(cadence.due_ms, INT64_MAX);
+}
+
+static void a_change_of_the_interval_counts_from_the_next_test_on(void **state)
+{
+	(void)state;
+	check_times_soon(&cadence, 1, &chance, NOW);
+	check_times_set_interval(&cadence, CLOCK_DAY_MS);
+	ask_at(NOW);
+	answer(CHECK_TIMES_ACCEPTED, NOW);
+	assert_int_in_range(cadence.due_ms, NOW + CLOCK_DAY_MS / 2, NOW + CLOCK_DAY_MS);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, begin)
@@ -197,6 +226,9 @@ int main(void)
 		T(a_push_that_apple_judged_will_do),
 		T(while_pushes_are_judged_it_is_never_asked),
 		T(an_interval_of_nothing_is_never),
+		T(after_a_change_to_never_no_test_is_due),
+		T(with_never_what_is_put_off_is_not_due_again),
+		T(a_change_of_the_interval_counts_from_the_next_test_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

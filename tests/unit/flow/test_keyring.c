@@ -9,6 +9,7 @@
 #include "flow/credential_check.h"
 #include "flow/delivery.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -80,7 +81,8 @@ static int end(void **state)
 }
 
 /* The one of that place, valid from and until then, in seconds from now. */
-static void take_at(unsigned place, const char *topic, int64_t from_s, int64_t until_s)
+static struct credential *take_at(
+	unsigned place, const char *topic, int64_t from_s, int64_t until_s)
 {
 	struct credential *credential = mem_alloc_zero(1, sizeof(*credential));
 	credential->shares = 1;
@@ -91,6 +93,7 @@ static void take_at(unsigned place, const char *topic, int64_t from_s, int64_t u
 	credential->not_after_unix_ms = clock_unix_ms() + until_s * CLOCK_SECOND_MS;
 	world.sources.credentials[place] = credential;
 	keyring_take(world.keyring, false);
+	return credential;
 }
 
 static void take(int64_t from_s, int64_t until_s)
@@ -136,6 +139,19 @@ static void the_pushes_of_an_expired_one_wait(void **state)
 	assert_string_equal(text_of("credential-expiry:main"), "");
 }
 
+/* Its certificate and its key do not match yet, so the former one is kept. */
+static void one_that_expires_before_it_is_in_force_does_not_stop_the_loop(void **state)
+{
+	(void)state;
+	take(-DAY_S, 300 * DAY_S);
+	struct credential *coming = take_at(0, "topic", DAY_S, 300 * DAY_S);
+	coming->not_before_unix_ms -= 3 * DAY_S * CLOCK_SECOND_MS;
+	coming->not_after_unix_ms = coming->not_before_unix_ms + 1;
+	world.sources.credential_status[0] = -EKEYREJECTED;
+	assert_true(keyring_take(world.keyring, true));
+	uv_run(&world.loop, UV_RUN_NOWAIT);
+}
+
 /* The first credential lists two domains, the third one; the second is for all others. */
 static void a_phone_gets_the_topic_of_its_users_domain(void **state)
 {
@@ -168,6 +184,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_is_said_of_a_valid_one, begin, end),
 		cmocka_unit_test_setup_teardown(one_that_ends_soon_is_to_be_renewed, begin, end),
 		cmocka_unit_test_setup_teardown(the_pushes_of_an_expired_one_wait, begin, end),
+		cmocka_unit_test_setup_teardown(
+			one_that_expires_before_it_is_in_force_does_not_stop_the_loop, begin, end),
 		cmocka_unit_test_setup_teardown(
 			a_phone_gets_the_topic_of_its_users_domain, begin, end),
 	};

@@ -1073,13 +1073,31 @@ static void drop_tables(struct world *w)
 		" mailpush_subscription, mailpush_forgotten");
 }
 
+static void tables_that_go_under_a_connection_are_made_again(void **state)
+{
+	struct world *w = *state;
+	struct seen seen;
+	put_well(w, "alice");
+	drop_tables(w);
+	begin(w, w->one);
+	assert_int_equal(load(w, w->one, "alice", &seen), -ENOTSUP);
+	ops->rollback(w->one);
+	put_well(w, "alice");
+	assert_int_equal(count(w), 1);
+}
+
+/* The registry does it again then. */
+static bool is_conflict(int failed)
+{
+	return failed == -EAGAIN || failed == -EEXIST;
+}
+
 static void *begin_other(void *of)
 {
 	struct world *w = of;
 	struct err err;
 	int failed;
-	/* As the registry does it. */
-	while ((failed = ops->begin(w->other, REGISTRY_WRITES, &err)) == -EAGAIN)
+	while (is_conflict(failed = ops->begin(w->other, REGISTRY_WRITES, &err)))
 		ops->rollback(w->other);
 	return (void *)(intptr_t)failed;
 }
@@ -1091,7 +1109,7 @@ static void two_that_begin_at_once_make_the_tables_together(void **state)
 	pthread_t thread;
 	assert_int_equal(pthread_create(&thread, NULL, begin_other, w), 0);
 	int failed;
-	while ((failed = ops->begin(w->one, REGISTRY_WRITES, &w->err)) == -EAGAIN)
+	while (is_conflict(failed = ops->begin(w->one, REGISTRY_WRITES, &w->err)))
 		ops->rollback(w->one);
 	void *of_other;
 	pthread_join(thread, &of_other);
@@ -1186,6 +1204,7 @@ int main(int argc, char **argv)
 		RULE(a_flood_of_phones_that_go_leaves_so_many_tombstones_only),
 		RULE(what_concerns_a_few_does_not_read_all),
 		RULE(a_schema_that_is_newer_is_left_alone),
+		RULE(tables_that_go_under_a_connection_are_made_again),
 		RULE(two_that_begin_at_once_make_the_tables_together),
 		RULE(one_that_comes_while_tables_are_made_waits),
 		RULE(tables_that_another_began_to_make_are_completed),

@@ -16,7 +16,7 @@ static void a_state_says_what_is_done_next(void **state)
 		int code;
 	} rows[] = {
 		{"40001", -EAGAIN},    /* serialization failure */
-		{"23505", -EAGAIN},    /* somebody made the same row */
+		{"23505", -EEXIST},    /* somebody made the same row */
 		{"23514", -EILSEQ},    /* a check of the schema */
 		{"57014", -ETIMEDOUT}, /* statement_timeout */
 		{"0A000", -ENOTCONN},  /* SERIALIZABLE on a standby */

@@ -306,6 +306,30 @@ static void who_registered_before_a_clock_fell_behind_stays_when_it_is_right_aga
 	assert_string_equal(job->matches[0].target->account_id, "one");
 }
 
+/* It was right again before a round came. */
+static void who_registered_before_a_clock_was_behind_for_a_moment_stays(void **state)
+{
+	struct world *w = *state;
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	phone(w, NOW, "bob", TOKEN_B, "two", INBOX_OF("bob"));
+	phone(w, NOW, "carol", TOKEN_B, "three", INBOX_OF("carol"));
+	at(w, REGISTRY_MAILBOX_DELETE, NOW + 1, "carol", "");
+	set_clock(w, NOW + 2);
+	tidy(w, NOW + 2);
+	run(w);
+	set_clock(w, NOW - 90 * DAY);
+	news(w, NOW - 90 * DAY, "alice", "");
+	run(w);
+	for (int64_t day = 0; day < 5; day++) {
+		int64_t now_ms = NOW + CLOCK_MINUTE_MS + day * DAY;
+		set_clock(w, now_ms);
+		phone(w, now_ms, "bob", TOKEN_B, "two", INBOX_OF("bob"));
+		struct registry_job *job = tidy(w, now_ms);
+		run(w);
+		assert_int_equal(job->gone_count, 0);
+	}
+}
+
 /* One of three phones renews by a clock that is `by_ms` off; then nobody is to go. */
 static void nobody_goes_when_the_clock_was_set(struct world *w, int64_t by_ms)
 {
@@ -408,6 +432,7 @@ int conformance_clock(void)
 		RULE(who_renewed_by_a_clock_behind_stays_when_it_is_right_again),
 		RULE(what_was_spared_goes_after_five_days),
 		RULE(who_registered_before_a_clock_fell_behind_stays_when_it_is_right_again),
+		RULE(who_registered_before_a_clock_was_behind_for_a_moment_stays),
 	};
 	return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
 }

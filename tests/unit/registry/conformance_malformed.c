@@ -92,6 +92,24 @@ static void a_malformed_registration_is_mended_when_the_phone_registers_again(vo
 	assert_true(is_told(w, NOW + 3, "alice", "", "one"));
 }
 
+static void one_that_was_given_to_another_site_is_ours_when_it_registers(void **state)
+{
+	struct world *w = *state;
+	char other[sizeof(w->site) + 8];
+	snprintf(other, sizeof(other), "%s-other", w->site);
+	w->settings.site = other;
+	put(w, "alice", TOKEN_A, "one");
+	w->settings.site = w->site;
+	registry_store_close(w->store);
+	open_store(w);
+	phone(w, NOW + 1, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	assert_true(is_told(w, NOW + 2, "alice", "", "one"));
+	struct registry_job *job = phone(w, NOW + 3, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	assert_false(job->is_new);
+}
+
 static void pages_are_full_without_the_malformed(void **state)
 {
 	struct world *w = *state;
@@ -159,6 +177,7 @@ int conformance_malformed(void)
 	const struct CMUnitTest rules[] = {
 		RULE(a_registration_that_nobody_could_be_pushed_to_is_left_out_alone),
 		RULE(a_malformed_registration_is_mended_when_the_phone_registers_again),
+		RULE(one_that_was_given_to_another_site_is_ours_when_it_registers),
 		RULE(pages_are_full_without_the_malformed),
 		RULE(a_mailbox_with_a_malformed_hash_is_left_out_alone),
 		RULE(a_malformed_registration_is_not_nudged),

@@ -241,6 +241,86 @@ static void a_commit_without_an_answer_is_done_again_in_peace(void **state)
 	assert_true(is_told(w, NOW + 2, "alice", "", "one"));
 }
 
+static bool is_commit_refused;
+
+static int commit_in_doubt(struct registry_db *db, struct err *err)
+{
+	return is_commit_refused ? err_set(err, -EIO, "no answer, and not done")
+				 : real->commit(db, err);
+}
+
+/*
+ * The batch is done by a node whose commit has no answer, as it was none; and again when alice's
+ * first phone has renewed by another one.
+ */
+static void do_in_doubt_and_again(struct world *w, int64_t renewed_ms)
+{
+	struct err err = {"no text"};
+	struct registry_db *db = open_db(w, PATIENT_MS);
+	real = db->ops;
+	struct registry_ops doubtful = *real;
+	doubtful.commit = commit_in_doubt;
+	db->ops = &doubtful;
+	struct registry_store *here = registry_store_of(db, &w->settings);
+	struct job_list batch;
+	job_list_init(&batch);
+	job_list_move(&batch, &w->batch);
+	is_commit_refused = true;
+	int failed = registry_store_run_at(here, &batch, w->now_ms, &err);
+	is_commit_refused = false;
+	assert_int_equal(failed, -EIO);
+	phone(w, renewed_ms, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	run(w);
+	while ((failed = registry_store_run_at(here, &batch, w->now_ms, &err)))
+		check_is_repeated(failed);
+	registry_store_close(here);
+}
+
+static void register_three(struct world *w)
+{
+	phone(w, NOW, "alice", TOKEN_A, "one", INBOX_OF("alice"));
+	phone(w, NOW + 1, "alice", TOKEN_B, "two", INBOX_OF("alice"));
+	phone(w, NOW + 2, "bob", TOKEN_A, "three", INBOX_OF("bob"));
+	run(w);
+}
+
+static void what_renews_after_a_forgetting_in_doubt_is_not_gone(void **state)
+{
+	struct world *w = *state;
+	register_three(w);
+	struct registry_job *job = verdict(w, REGISTRY_FORGET, TOKEN_A, TOPIC, NOW + 5);
+	do_in_doubt_and_again(w, NOW + 10);
+	assert_int_equal(job->gone_count, 1);
+	assert_true(is_gone(w, job, "bob", TOKEN_A, "three"));
+	assert_true(is_told(w, NOW + 11, "alice", "", "one"));
+}
+
+static void what_renews_after_a_stop_in_doubt_is_not_stopped(void **state)
+{
+	struct world *w = *state;
+	register_three(w);
+	struct registry_job *job = verdict(w, REGISTRY_STOP, TOKEN_A, TOPIC, NOW + 5);
+	do_in_doubt_and_again(w, NOW + 10);
+	assert_int_equal(job->gone_count, 1);
+	assert_true(is_gone(w, job, "bob", TOKEN_A, "three"));
+	assert_true(is_told(w, NOW + 11, "alice", "", "one"));
+}
+
+static void what_renews_after_an_eviction_in_doubt_is_not_gone(void **state)
+{
+	struct world *w = *state;
+	register_three(w);
+	phone(w, NOW + 3, "alice", TOKEN_B, "four", INBOX_OF("alice"));
+	run(w);
+	phone(w, NOW + 4, "alice", TOKEN_B, "five", INBOX_OF("alice"));
+	run(w);
+	struct registry_job *job = phone(w, NOW + 5, "alice", TOKEN_B, "six", INBOX_OF("alice"));
+	do_in_doubt_and_again(w, NOW + 10);
+	assert_int_equal(job->gone_count, 1);
+	assert_true(is_gone(w, job, "alice", TOKEN_B, "two"));
+	assert_true(is_told(w, NOW + 11, "alice", "", "one"));
+}
+
 int conformance_trouble(void)
 {
 	const struct CMUnitTest rules[] = {
@@ -249,6 +329,9 @@ int conformance_trouble(void)
 		RULE(one_of_two_writers_gives_up_in_time_and_is_done_again),
 		RULE(a_connection_that_is_cut_in_the_middle_leaves_nothing_and_is_made_again),
 		RULE(a_commit_without_an_answer_is_done_again_in_peace),
+		RULE(what_renews_after_a_forgetting_in_doubt_is_not_gone),
+		RULE(what_renews_after_a_stop_in_doubt_is_not_stopped),
+		RULE(what_renews_after_an_eviction_in_doubt_is_not_gone),
 	};
 	return cmocka_run_group_tests_name("trouble", rules, NULL, NULL);
 }

@@ -293,13 +293,17 @@ static int fail(struct err *err)
 
 static bool is_refused(const char *text)
 {
-	return (failure == MEMORY_TEXT_ONLY || failure == MEMORY_TEXT_OR_UNKNOWN) &&
+	return (failure == MEMORY_TEXT_ONLY || failure == MEMORY_TEXT_OR_UNKNOWN ||
+		       failure == MEMORY_TEXT_OR_TAKEN) &&
 		!utf8_is_valid(text, strlen(text));
 }
 
 static int refuse(struct err *err)
 {
-	return err_set(err, failure == MEMORY_TEXT_ONLY ? -EILSEQ : -EPROTO,
+	return err_set(err,
+		failure == MEMORY_TEXT_ONLY		  ? -EILSEQ
+			: failure == MEMORY_TEXT_OR_TAKEN ? -EEXIST
+							  : -EPROTO,
 		"registry in memory: told to refuse it");
 }
 

@@ -26,6 +26,7 @@ enum memory_failure {
 	MEMORY_TEXT_ONLY, /* what is not UTF-8 is refused: users that are put, mailboxes asked for
 			   */
 	MEMORY_TEXT_OR_UNKNOWN, /* the same, with an error that nobody knows */
+	MEMORY_TEXT_OR_TAKEN,	/* the same, as if another had made the same row */
 };
 
 typedef void memory_unanswered_fn(void);

@@ -27,6 +27,7 @@ struct world {
 	unsigned troubles;
 	unsigned recoveries;
 	unsigned refused;
+	bool is_in_trouble;
 	bool is_mended_at_trouble;
 	bool is_trouble_endured;
 };
@@ -44,6 +45,7 @@ static void on_done(struct registry_job *job)
 static void on_trouble(void *ctx, const char *text)
 {
 	struct world *w = ctx;
+	w->is_in_trouble = text;
 	if (!text) {
 		w->recoveries++;
 		return;
@@ -214,6 +216,33 @@ static void a_job_that_fails_again_and_again_for_an_unknown_reason_is_set_aside_
 	assert_int_equal(w->refused, 1);
 }
 
+static void a_row_that_is_always_another_s_is_set_aside_too(void **state)
+{
+	struct world *w = *state;
+	add(w, REGISTRY_REGISTER, "alice");
+	add(w, REGISTRY_REGISTER, NO_TEXT);
+	add(w, REGISTRY_NEWS, "alice");
+	memory_fail(MEMORY_TEXT_OR_TAKEN, NULL);
+	w->is_trouble_endured = true;
+	run_all(w);
+	assert_int_equal(w->jobs[0].status, 0);
+	assert_int_equal(w->jobs[1].status, -EILSEQ);
+	assert_int_equal(w->jobs[2].match_count, 1);
+	assert_int_equal(w->refused, 1);
+	assert_false(w->is_in_trouble);
+}
+
+static void the_trouble_ends_when_a_job_alone_is_set_aside(void **state)
+{
+	struct world *w = *state;
+	add(w, REGISTRY_REGISTER, NO_TEXT);
+	memory_fail(MEMORY_TEXT_OR_UNKNOWN, NULL);
+	w->is_trouble_endured = true;
+	run_all(w);
+	assert_int_equal(w->jobs[0].status, -EILSEQ);
+	assert_false(w->is_in_trouble);
+}
+
 static void an_unknown_failure_after_others_is_the_first_of_its_kind(void **state)
 {
 	struct world *w = *state;
@@ -262,6 +291,7 @@ static void an_errno_says_what_is_done_next(void **state)
 {
 	(void)state;
 	assert_int_equal(failure_of(-EAGAIN), FAILURE_CONFLICT);
+	assert_int_equal(failure_of(-EEXIST), FAILURE_CONFLICT);
 	assert_int_equal(failure_of(-EILSEQ), FAILURE_BAD_JOB);
 	assert_int_equal(failure_of(-EACCES), FAILURE_FATAL);
 	assert_int_equal(failure_of(-ENOTSUP), FAILURE_FATAL);
@@ -272,8 +302,10 @@ static void an_errno_says_what_is_done_next(void **state)
 	assert_int_equal(failure_of(failure_before_jobs(-EILSEQ)), FAILURE_AWAY);
 	assert_int_equal(failure_before_jobs(-EACCES), -EACCES);
 	assert_int_equal(failure_before_jobs(-EAGAIN), -EAGAIN);
+	assert_int_equal(failure_before_jobs(-EEXIST), -EAGAIN);
 	assert_true(failure_is_open(-EIO) && failure_is_open(-EPROTO));
-	assert_false(failure_is_open(-EAGAIN) || failure_is_open(-EILSEQ));
+	assert_false(
+		failure_is_open(-EAGAIN) || failure_is_open(-EEXIST) || failure_is_open(-EILSEQ));
 }
 
 int main(void)
@@ -286,6 +318,8 @@ int main(void)
 		TEST(what_somebody_has_to_mend_is_trouble_at_the_first_failure),
 		TEST(a_job_that_is_refused_is_set_aside_and_the_others_go_on_in_order),
 		TEST(a_job_that_fails_again_and_again_for_an_unknown_reason_is_set_aside_too),
+		TEST(a_row_that_is_always_another_s_is_set_aside_too),
+		TEST(the_trouble_ends_when_a_job_alone_is_set_aside),
 		cmocka_unit_test(an_errno_says_what_is_done_next),
 		TEST(an_unknown_failure_after_others_is_the_first_of_its_kind),
 		TEST(what_fails_before_a_job_was_looked_at_is_no_fault_of_a_job),

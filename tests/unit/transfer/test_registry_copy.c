@@ -251,6 +251,23 @@ static void what_was_forgotten_there_does_not_come_back(void **state)
 	assert_int_equal(look(w->to, "bob").registrations, 1);
 }
 
+/* It had renewed by a clock that was ahead. */
+static void what_was_forgotten_of_the_future_does_not_beat_what_is_alive(void **state)
+{
+	struct world *w = *state;
+	put_plain(w->from, "alice", NOW + 10);
+	put_plain(w->to, "alice", NOW + 400 * CLOCK_DAY_MS);
+	forget(w->to, "alice");
+	put_plain(w->from, "bob", NOW + 400 * CLOCK_DAY_MS);
+	forget(w->from, "bob");
+	put_plain(w->to, "bob", NOW + 10);
+	assert_int_equal(run(w, true, false), 0);
+	assert_int_equal(w->counts.forgotten, 0);
+	assert_int_equal(w->counts.removed, 0);
+	assert_int_equal(look(w->to, "alice").registrations, 1);
+	assert_int_equal(look(w->to, "bob").registrations, 1);
+}
+
 static void on_tombstone(void *ctx, const struct registry_tombstone *tombstone)
 {
 	unsigned *count = ctx;
@@ -373,6 +390,7 @@ int main(void)
 		TEST(the_later_renewal_wins_also_at_last),
 		TEST(only_the_last_copy_takes_what_changed_of_one_renewal),
 		TEST(what_was_forgotten_there_does_not_come_back),
+		TEST(what_was_forgotten_of_the_future_does_not_beat_what_is_alive),
 		TEST(what_was_forgotten_here_goes_there_with_its_reason),
 		TEST(pages_end_by_number_and_by_size),
 		TEST(what_fails_in_passing_is_done_again),

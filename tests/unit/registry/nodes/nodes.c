@@ -155,7 +155,8 @@ static void run(struct node *node, struct batch *batch)
 		if (!failed)
 			break;
 		bool is_lost = failure_is_open(failed);
-		if ((failed != -EAGAIN && !is_lost) || failures > FAILURES_MAX) {
+		if ((failure_of(failed) != FAILURE_CONFLICT && !is_lost) ||
+			failures > FAILURES_MAX) {
 			fprintf(stderr, "node %u: %s\n", node->number, err.text);
 			exit(1);
 		}
