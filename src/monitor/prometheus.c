@@ -347,6 +347,8 @@ void prometheus_write(
 {
 	head(ret, "build_info", "gauge", "The running version.");
 	labelled(ret, "build_info", "version", MAILPUSH_VERSION, 1);
+	head(ret, "site_info", "gauge", "The site whose registrations are counted.");
+	labelled(ret, "site_info", "site", services->input_files->site, 1);
 	head(ret, "start_time_seconds", "gauge", "When the daemon started.");
 	buf_printf(
 		ret, PREFIX "start_time_seconds %.3f\n", (double)services->started_unix_ms / 1000);
