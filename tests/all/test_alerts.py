@@ -63,7 +63,7 @@ CASES = {
     "MailpushDoesNotKeepEvents": (
         [series("mailpush_alarm", "_x9 1+0x9 _x30", name="intake:late")], [9, 26], [12]),
     "MailpushAlarm": (
-        [series("mailpush_alarm", "_x9 1+0x9 _x30", name="credential:t")], [9, 26], [12]),
+        [series("mailpush_alarm", "_x9 1+0x9 _x30", name="credential-file:main")], [9, 26], [12]),
     "MailpushEventsShed": ([counter("events_shed_total", 1)], [30, 90], [35, 60]),
     "MailpushEventsRefused": (
         [counter("events_rejected_total", 0), counter("events_malformed_total", 1)], [30, 90], [35]),
@@ -76,6 +76,7 @@ CASES = {
         histogram("database_commit_seconds", 10, database="queue"), [30, 43, 80], [58]),
     "MailpushCredentialDoesNotWork": (
         [gauge("credential_works", 1, 0, credential="main", topic="t")], [20, 34, 95], [36, 80]),
+    "MailpushNoCredential": ([series("mailpush_alarm", "_x9 1+0x19 _x30", name="credential:t")], [9, 13, 36], [15, 28]),
     "MailpushCredentialExpires": ([expiry(30.5)], [700, 1000], [740]),
     "MailpushCredentialExpiresNow": ([expiry(7.5, then=400)], [700, 1000], [740]),
     "MailpushQueueIsOld": ([gauge("queue_oldest_age_seconds", 0, 2000)], [29, 39, 95], [41, 85]),
@@ -107,10 +108,13 @@ CASES = {
 HARMLESS = {
     "MailpushDown": [series("up", UP), series("up", "0+0x100", job="other")],
     "MailpushAlarm": [series("mailpush_alarm", UP, name=name)
-                      for name in ("queue", "intake:late", "apns:main", "credential-expiry:main")],
+                      for name in ("queue", "intake:late", "apns:main", "no-credential", "credential:t",
+                                   "credential-expiry:main")],
     "MailpushDoesNotKeepEvents": [series("mailpush_alarm", UP, name="queue:damaged")],
     "MailpushNoEvents": [series("mailpush_start_time_seconds", UP),
                          series("mailpush_registrations", "0+0x3000", state="active")],
+    "MailpushNoCredential": [series("mailpush_alarm", UP, name=name)
+                             for name in ("aps-topic", "credential-file:main", "credential-expiry:main")],
     "MailpushCredentialExpires": [expiry(31)],
     "MailpushPushErrors": [series("mailpush_pushes_total", "0+50x100", status="410"),
                            series("mailpush_pushes_total", "0+50x100", status="200")],
