@@ -14,6 +14,11 @@
 
 #define ERR_TEXT_MAX 512
 
+/* What to do about a disk that is read-only, perhaps for the daemon alone. */
+#define ERR_READ_ONLY_REMEDY                                                               \
+	"make its disk writable, or let the unit write there: ReadWritePaths=, see Under " \
+	"systemd in mailpushd(8)"
+
 struct err {
 	char text[ERR_TEXT_MAX]; /* NUL-terminated; cut, never overflowing */
 };

@@ -137,13 +137,21 @@ void doctor_apple_judge_host(struct report *findings, const char *path, const ch
 	report_run(findings, "systemctl restart mailpush");
 }
 
+/* What a URL has of a host and its port. */
+static char *authority(const char *host, unsigned port)
+{
+	return mem_printf(strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+}
+
 void doctor_apple_reach(struct report *findings, const struct config *config)
 {
 	const char *trusted = config->apns_ca_file;
 	char why[CURL_ERROR_SIZE] = "";
-	bool is_v6 = strchr(config->apns_host, ':') != NULL;
-	mem_auto char *url = mem_printf("https://%s%s%s:%u/", is_v6 ? "[" : "", config->apns_host,
-		is_v6 ? "]" : "", config->apns_port);
+	mem_auto char *apple = authority(config->apns_host, config->apns_port);
+	mem_auto char *url = mem_printf("https://%s/", apple);
+	mem_auto char *proxy = config->proxy_host
+		? authority(config->proxy_host, config->proxy_port)
+		: mem_dup("");
 	if (*trusted && access(trusted, R_OK) && errno == EACCES) {
 		report_add(findings, REPORT_WARN, "apple",
 			"%s (apns_ca_file): Permission denied: run mailpushctl doctor as root",
@@ -158,8 +166,7 @@ void doctor_apple_reach(struct report *findings, const struct config *config)
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, CONNECT_S);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
-	curl_easy_setopt(curl, CURLOPT_PROXY, config->proxy_host ? config->proxy_host : "");
-	curl_easy_setopt(curl, CURLOPT_PROXYPORT, (long)config->proxy_port);
+	curl_easy_setopt(curl, CURLOPT_PROXY, proxy);
 	curl_easy_setopt(curl, CURLOPT_HTTPPROXYTUNNEL, config->proxy_host ? 1L : 0L);
 	if (config->proxy_login)
 		curl_easy_setopt(curl, CURLOPT_PROXYUSERPWD, config->proxy_login);

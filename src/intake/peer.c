@@ -146,6 +146,8 @@ static const char *remedy_of(int code)
 		return "; make its folder writable for the daemon's user";
 	case EPERM:
 		return "; put the daemon's user into socket_group, or set another one";
+	case EROFS:
+		return "; " ERR_READ_ONLY_REMEDY;
 	default:
 		return "";
 	}

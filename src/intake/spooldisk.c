@@ -51,7 +51,7 @@ static const char *remedy_of(int code)
 	case EDQUOT:
 		return "make room on its disk";
 	case EROFS:
-		return "make its disk writable";
+		return ERR_READ_ONLY_REMEDY;
 	default:
 		return "check its disk";
 	}

@@ -3,12 +3,14 @@
 #include "arrival/arrivals.h"
 #include "base/alarm.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "base/version.h"
 #include "platform/descriptors.h"
 #include "stats/metrics.h"
 #include "trace/trace.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #define PREFIX "mailpush_"
@@ -18,16 +20,27 @@ static void head(struct buf *out, const char *name, const char *type, const char
 	buf_printf(out, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", name, help, name, type);
 }
 
-/* The value of a label, between its quotes. */
+/*
+ * The value of a label, between its quotes.  With a byte that is not UTF-8 Prometheus would take
+ * none of the metrics: U+FFFD stands for it.
+ */
 static void value(struct buf *out, const char *text)
 {
-	for (const char *c = text; *c; c++) {
-		if (*c == '\n')
+	size_t left = strlen(text);
+	while (left) {
+		uint32_t code_point;
+		size_t n = utf8_read(text, left, &code_point);
+		if (!n)
+			buf_append_text(out, "\xef\xbf\xbd");
+		else if (code_point == '\n')
 			buf_append(out, "\\n", 2);
-		else if (*c == '"' || *c == '\\')
-			buf_printf(out, "\\%c", *c);
+		else if (code_point == '"' || code_point == '\\')
+			buf_printf(out, "\\%c", *text);
 		else
-			buf_append(out, c, 1);
+			buf_append(out, text, n);
+		n = n ? n : 1;
+		text += n;
+		left -= n;
 	}
 }
 
@@ -347,6 +360,8 @@ void prometheus_write(
 {
 	head(ret, "build_info", "gauge", "The running version.");
 	labelled(ret, "build_info", "version", MAILPUSH_VERSION, 1);
+	head(ret, "site_info", "gauge", "The site whose registrations are counted.");
+	labelled(ret, "site_info", "site", services->input_files->site, 1);
 	head(ret, "start_time_seconds", "gauge", "When the daemon started.");
 	buf_printf(
 		ret, PREFIX "start_time_seconds %.3f\n", (double)services->started_unix_ms / 1000);

@@ -83,6 +83,7 @@ static int make(const struct sqlite_file *file, struct err *err)
 	const char *remedy = code == ENOENT || code == ENOTDIR
 		? "make its folder, writable for the daemon's user"
 		: code == ENOSPC || code == EDQUOT ? "make room on its disk"
+		: code == EROFS			   ? ERR_READ_ONLY_REMEDY
 						   : MUST_WRITE;
 	return err_set(err, -code, "cannot open %s '%s': %s; %s", file->kind->name, file->path,
 		strerror(code), remedy);

@@ -45,6 +45,16 @@ def expiry(days, then=6):
                   f"{days * 86400}+0x999 {then * 86400}+0x500", credential="main", topic="t")
 
 
+SITE = series("mailpush_site_info", UP, site="s")
+NODES = "abcde"
+
+
+def at_nodes(*input_series):
+    """The same at each of five nodes that share a registry."""
+    return [{**one, "series": one["series"].replace('instance="a"', f'instance="{node}"')}
+            for one in (SITE, *input_series) for node in NODES]
+
+
 # alert: (series, minutes at which it is quiet, minutes at which it fires)
 CASES = {
     "MailpushDown": ([series("up", "1+0x9 0+0x9 1+0x30")], [9, 11, 25], [13, 19]),
@@ -53,7 +63,7 @@ CASES = {
     "MailpushDoesNotKeepEvents": (
         [series("mailpush_alarm", "_x9 1+0x9 _x30", name="intake:late")], [9, 26], [12]),
     "MailpushAlarm": (
-        [series("mailpush_alarm", "_x9 1+0x9 _x30", name="credential:t")], [9, 26], [12]),
+        [series("mailpush_alarm", "_x9 1+0x9 _x30", name="credential-file:main")], [9, 26], [12]),
     "MailpushEventsShed": ([counter("events_shed_total", 1)], [30, 90], [35, 60]),
     "MailpushEventsRefused": (
         [counter("events_rejected_total", 0), counter("events_malformed_total", 1)], [30, 90], [35]),
@@ -66,11 +76,12 @@ CASES = {
         histogram("database_commit_seconds", 10, database="queue"), [30, 43, 80], [58]),
     "MailpushCredentialDoesNotWork": (
         [gauge("credential_works", 1, 0, credential="main", topic="t")], [20, 34, 95], [36, 80]),
+    "MailpushNoCredential": ([series("mailpush_alarm", "_x9 1+0x19 _x30", name="credential:t")], [9, 13, 36], [15, 28]),
     "MailpushCredentialExpires": ([expiry(30.5)], [700, 1000], [740]),
     "MailpushCredentialExpiresNow": ([expiry(7.5, then=400)], [700, 1000], [740]),
     "MailpushQueueIsOld": ([gauge("queue_oldest_age_seconds", 0, 2000)], [29, 39, 95], [41, 85]),
     "MailpushQueueGrows": (
-        [series("mailpush_registrations", "1000+0x150", state="active"),
+        [SITE, series("mailpush_registrations", "1000+0x150", state="active"),
          gauge("queue_pushes", 3, 300, state="waiting"),
          series("mailpush_queue_oldest_age_seconds", "0+0x30 60+60x60 0+0x60")],
         [29, 33, 110], [45]),
@@ -81,7 +92,7 @@ CASES = {
          series("mailpush_pushes_total", "0+50x150", status="200")], [30, 40, 110], [59]),
     "MailpushPushesGivenUp": ([counter("pushes_given_up_total", 1)], [30, 130], [35]),
     "MailpushPhonesGone": (
-        [series("mailpush_registrations", "1000+0x150", state="active"),
+        [SITE, series("mailpush_registrations", "1000+0x150", state="active"),
          counter("registrations_gone_total", 3, why="apple"),
          counter("registrations_gone_total", 50, why="expired"),
          counter("registrations_stopped_total", 1)], [30, 35, 140], [60]),
@@ -97,21 +108,45 @@ CASES = {
 HARMLESS = {
     "MailpushDown": [series("up", UP), series("up", "0+0x100", job="other")],
     "MailpushAlarm": [series("mailpush_alarm", UP, name=name)
-                      for name in ("queue", "intake:late", "apns:main", "credential-expiry:main")],
+                      for name in ("queue", "intake:late", "apns:main", "no-credential", "credential:t",
+                                   "credential-expiry:main")],
     "MailpushDoesNotKeepEvents": [series("mailpush_alarm", UP, name="queue:damaged")],
     "MailpushNoEvents": [series("mailpush_start_time_seconds", UP),
                          series("mailpush_registrations", "0+0x3000", state="active")],
+    "MailpushNoCredential": [series("mailpush_alarm", UP, name=name)
+                             for name in ("aps-topic", "credential-file:main", "credential-expiry:main")],
     "MailpushCredentialExpires": [expiry(31)],
     "MailpushPushErrors": [series("mailpush_pushes_total", "0+50x100", status="410"),
                            series("mailpush_pushes_total", "0+50x100", status="200")],
-    "MailpushQueueGrows": [series("mailpush_registrations", "1000+0x100", state="active"),
+    "MailpushQueueGrows": [SITE, series("mailpush_registrations", "1000+0x100", state="active"),
                            series("mailpush_queue_pushes", "50+0x100", state="waiting"),
                            series("mailpush_queue_oldest_age_seconds", "0+60x100")],
-    "MailpushPhonesGone": [series("mailpush_registrations", "10+0x100", state="active"),
+    "MailpushPhonesGone": [SITE, series("mailpush_registrations", "10+0x100", state="active"),
                            series("mailpush_registrations_gone_total", "0+0x40 4+0x60", why="apple"),
                            series("mailpush_registrations_stopped_total", "0+0x100")],
     "MailpushPhonesStopped": [series("mailpush_registrations", "5+0x100", state="active"),
                               series("mailpush_registrations", "4+0x100", state="stopped")],
+}
+# The same for five nodes of a site; each says how many phones all of it has, and how many of its own wait.
+OF_NODES = {
+    "MailpushQueueGrows": (
+        at_nodes(series("mailpush_registrations", "1000+0x150", state="active"),
+                 gauge("queue_pushes", 3, 60, state="waiting"),
+                 series("mailpush_queue_oldest_age_seconds", "0+0x30 60+60x60 0+0x60")),
+        [29, 33, 110], [45]),
+    "MailpushPhonesGone": (
+        at_nodes(series("mailpush_registrations", "1000+0x150", state="active"),
+                 counter("registrations_gone_total", 1, why="apple"),
+                 counter("registrations_stopped_total", 0)), [30, 35, 140], [60]),
+}
+# Five servers, each with a registry of its own: what is a tenth of each is a tenth of all.
+OF_SITES = {
+    "MailpushQueueGrows": [
+        {**one, "series": one["series"].replace('instance="a"', f'instance="{node}"').replace('"s"', f'"{node}"')}
+        for node in NODES
+        for one in (SITE, series("mailpush_registrations", "1500+0x100", state="active"),
+                    series("mailpush_queue_pushes", "150+0x100", state="waiting"),
+                    series("mailpush_queue_oldest_age_seconds", "0+60x100"))],
 }
 ALERTS = re.findall(r"- alert: (\w+)", RULES.read_text())
 
@@ -152,6 +187,18 @@ def test_an_alert_fires_when_it_should_and_then_ends(alert, tmp_path):
     assert quiet and firing
     check(tmp_path, input_series, [looked_at(alert, minute, minute in firing)
                                    for minute in sorted(quiet + firing)])
+
+
+@pytest.mark.parametrize("alert", sorted(OF_NODES))
+def test_an_alert_about_a_site_takes_its_nodes_together(alert, tmp_path):
+    input_series, quiet, firing = OF_NODES[alert]
+    check(tmp_path, input_series, [looked_at(alert, minute, minute in firing)
+                                   for minute in sorted(quiet + firing)])
+
+
+@pytest.mark.parametrize("alert", sorted(OF_SITES))
+def test_an_alert_about_a_site_keeps_sites_apart(alert, tmp_path):
+    check(tmp_path, OF_SITES[alert], [looked_at(alert, minute, False) for minute in (40, 60, 90)])
 
 
 @pytest.mark.parametrize("alert", sorted(HARMLESS))

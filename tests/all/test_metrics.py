@@ -1,5 +1,6 @@
 """The metrics, as Prometheus' own tool reads them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,14 +37,16 @@ def test_promtool_would_find_something():
     assert check("mailpush_things 1\n").returncode != 0 or check("mailpush{ 1\n").returncode != 0
 
 
-@pytest.mark.parametrize("name", ["weird\"name", "back\\\\slash"])
+@pytest.mark.parametrize("name", ["weird\"name", "back\\\\slash", b"K\xf6ln", "ö" * 60],
+                         ids=["a quote", "a backslash", "Latin-1", "cut within a character"])
 def test_a_name_of_a_credential_cannot_break_the_format(bare_site_for, sim, name):
     port = free_port()
     site = bare_site_for(start=False, http_listen=f"127.0.0.1:{port}")
-    site.mailpushd.credentials = {name: site.mailpushd.credentials["main"]}
-    site.mailpushd.conf.write_text(site.mailpushd.conf.read_text().replace(
-        'credential "main"', 'credential "%s"' % name.replace("\\", "\\\\").replace('"', '\\"')))
+    name = os.fsencode(name).replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    conf = site.mailpushd.conf
+    conf.write_bytes(conf.read_bytes().replace(b'credential "main"', b'credential "%s"' % name) +
+                     b'\ncredential "2%s" { certificate = "/no/such/file" }\n' % name)
     site.mailpushd.start()
     text = tcp(port, "/metrics")[1]
-    assert "mailpush_credential_works{" in text
+    assert "mailpush_credential_works{" in text and 'mailpush_alarm{name="credential-file:2' in text
     assert check(text).returncode == 0

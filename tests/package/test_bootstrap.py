@@ -63,7 +63,7 @@ def test_another_system_is_told_of_all_that_are_known(on):
 TO_BUILD = {"gcc", "meson", "libsqlite3-dev", "dovecot-dev"}
 TO_TEST = {"clang", "mandoc", "python3-pytest", "valgrind", "dovecot-imapd", "libicu76"}
 DATABASES = {"postgresql", "mariadb-server-core", "galera-4"}
-TO_PACKAGE = {"build-essential", "debhelper"}
+TO_PACKAGE = {"build-essential", "debhelper", "fakeroot"}
 TO_RELEASE = {"debootstrap", "lintian"}
 FOR_THE_PAGE = {"chromium", "chromium-driver", "prometheus"}
 UNPACKED = {"cyrus-imapd", "pgbouncer"}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 
@@ -71,19 +72,32 @@ def machine(packages):
         yield machine
 
 
+def test_the_helper_is_packed_with_its_group_and_mode(packages):
+    listed = subprocess.run(["dpkg-deb", "-c", package(packages, "dovecot-mailpush")], capture_output=True,
+                            text=True, check=True).stdout.splitlines()
+    line, = [line for line in listed if line.endswith(KEEP)]
+    assert line.split()[:2] == ["-rwxr-sr-x", "root/mail"]
+
+
 def test_it_depends_on_the_dovecot_that_it_was_built_for(machine):
     depends = machine.run("dpkg-query", "-W", "-f", "${Depends}", "dovecot-mailpush").stdout
     provided = machine.run("dpkg-query", "-W", "-f", "${Provides}", "dovecot-core").stdout
     assert re.search(r"\bdovecot-abi-[\w.]+", depends)[0] in provided.split(", ")
 
 
+def unpack_again(machine, packages):
+    machine.run("dpkg", "--unpack", f"/root/{package(packages, 'dovecot-mailpush').name}")
+
+
 def test_the_helper_may_write_for_all_users_unless_an_administrator_decided(packages, machine):
-    assert machine.about(KEEP) == "root:mail 2755"
+    """From the moment that it is unpacked: mailpush is configured, and restarts, before it."""
     machine.run("dpkg-statoverride", "--update", "--add", "root", "root", "0755", KEEP)
-    machine.run("dpkg-reconfigure", "-fnoninteractive", "dovecot-mailpush")
+    unpack_again(machine, packages)
     assert machine.about(KEEP) == "root:root 755"
     machine.run("dpkg-statoverride", "--remove", KEEP)
-    machine.run("dpkg-reconfigure", "-fnoninteractive", "dovecot-mailpush")
+    unpack_again(machine, packages)
+    assert machine.about(KEEP) == "root:mail 2755"
+    machine.run("dpkg", "--configure", "dovecot-mailpush")
     assert machine.about(KEEP) == "root:mail 2755"
 
 

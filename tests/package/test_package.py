@@ -73,6 +73,17 @@ def test_their_version_is_that_of_the_programs_and_of_the_release(packages, mach
     assert f"\nDistribution: {base.release_here()}\n" in changes
 
 
+def test_an_upgrade_restarts_the_service_and_leaves_its_socket_alone(packages, tmp_path):
+    subprocess.run(["dpkg-deb", "-e", package(packages, "mailpush"), tmp_path / "scripts"], check=True)
+    invoked = {name: re.findall(r"deb-systemd-invoke (.*?)(?: >.*)?$",
+                                (tmp_path / "scripts" / name).read_text(), flags=re.M)
+               for name in ("preinst", "postinst", "prerm") if (tmp_path / "scripts" / name).exists()}
+    assert [call.replace("'", "").split() for call in invoked["postinst"]] == [
+        ["try-restart", "mailpush.service"]]
+    assert [call.split() for call in invoked["prerm"]] == [["stop", "mailpush.socket", "mailpush.service"]]
+    assert not invoked.get("preinst")
+
+
 # ---- installed ----
 
 def test_the_daemon_has_a_user_of_its_own_that_reads_what_cyrus_reads(machine):

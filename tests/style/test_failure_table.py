@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = ("tests/system",)
-ALL = ("tests/system", "tests/systemd", "tests/package", "tests/all", "tests/unit")
+ALL = ("tests/system", "tests/systemd", "tests/package", "tests/all", "tests/style", "tests/unit")
 COSTS = {"event", "phone", "daemon", "late"}
 
 

@@ -66,6 +66,11 @@ def test_it_makes_no_privileged_calls_and_leaves_nothing_shared(settings):
     assert settings["RemoveIPC"] == ["yes"]
 
 
+def test_it_starts_before_the_mail_servers(settings):
+    """A session of Dovecot's that begins earlier does not offer push."""
+    assert settings["Before"] == ["cyrus-imapd.service dovecot.service"]
+
+
 def test_the_man_pages_that_the_units_name_are_in_the_project(units):
     named = {page for unit in units for page in re.findall(r"man:([\w.-]+\(\d\))", unit.read_text())}
     ours = {f"{path.stem}({path.suffix[1:]})" for path in (ROOT / "man").glob("*.[158]")}

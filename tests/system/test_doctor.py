@@ -1,12 +1,14 @@
 """mailpushctl doctor: a real Cyrus and mailpushd with a fault put in, and the remedy followed."""
 
 import subprocess
+import threading
 
 import pytest
 
 from control import ctl, ctl_binary
 from doctor import GROUPS, cure, examine, found, ill_of, imapd_conf, named, put, wait_found
 from notify import queue_length
+from proxy import Proxy
 
 
 @pytest.mark.parametrize("transport", ["dlist", "datagram", "notifyd"])
@@ -43,6 +45,19 @@ def test_without_the_daemon_the_files_are_examined(ward):
     assert said["credential"]["level"] == "ok" and "expires on" in said["credential"]["why"]
     assert "can be reached and is trusted" in said["apple"]["why"]
     assert "not asked, as mailpushd did not answer" in said["apple"]["why"]
+
+
+def test_without_the_daemon_apple_is_reached_through_a_proxy_over_ipv6(ward):
+    with Proxy("::1") as proxy:
+        site = ward(start=False, proxy=f"[::1]:{proxy.port}")
+
+        def tunnel():
+            proxy.accept()
+            proxy.tunnel(site.sim.port)
+        threading.Thread(target=tunnel, daemon=True).start()
+        _, findings = examine(site.mailpushd)
+    [apple] = [f for f in findings if f["check"] == "apple"]
+    assert "can be reached and is trusted" in apple["why"]
 
 
 def test_the_daemon_is_found_by_the_configuration(ward):

@@ -513,7 +513,7 @@ def test_what_cannot_be_removed_is_not_taken_twice(disk_site):
     seen = len(daemon.log)
     daemon.process.send_signal(signal.SIGCONT)
     site.told(phone, "INBOX")
-    daemon.wait_log("Read-only file system; make its disk writable.*alarm=spool state=begins")
+    daemon.wait_log("Read-only file system; make its disk writable, .*ReadWritePaths=.*alarm=spool state=begins")
     mount_again(daemon, "rw")
     wait_empty(inside(daemon))
     daemon.wait_log("alarm=spool state=ends", since=seen)

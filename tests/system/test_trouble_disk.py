@@ -194,6 +194,15 @@ class TroubledPlace:
                             "mount", "-o", "remount,bind,rw", str(self.folder)], check=True)
 
 
+def test_a_socket_that_a_read_only_disk_does_not_take_is_an_error_with_its_remedy(bare_site_for, tmp):
+    """As a unit with ProtectSystem=strict makes it."""
+    place = TroubledPlace(tmp / "disk", "read-only")
+    daemon = bare_site_for(start=False, stream_socket=tmp / "disk/cyrus").mailpushd
+    daemon.wrapper = place.wrapper()
+    with pytest.raises(RuntimeError, match="cannot make socket .*Read-only file system; .*ReadWritePaths="):
+        daemon.start()
+
+
 def assert_not_known(daemon):
     """What the registry has not told since the start is not said to be nothing."""
     status = get(daemon, "/status")
@@ -210,7 +219,7 @@ def assert_not_known(daemon):
 def test_it_starts_on_a_disk_that_takes_nothing_and_goes_on_when_it_does(
         bare_site_for, tmp, how, which, is_first):
     place = TroubledPlace(tmp / "disk", how)
-    remedy = {"full": "make room", "read-only": "Read-only file system; .*writ"}[how]
+    remedy = {"full": "make room", "read-only": "Read-only file system; .*ReadWritePaths="}[how]
     sites = {"queue": tmp / "disk/queue.sqlite", "registry": f"sqlite:{tmp}/disk/registry.sqlite"}
     site = bare_site_for(start=False, **{name: sites[name] for name in which})
     daemon = site.mailpushd

@@ -46,6 +46,11 @@ class Site:
     def wait_push(self, user):
         return self.wait_journal(f'"account-id":"account-of-{user}"', unit="apple")
 
+    def upgrade(self):
+        """To the same version."""
+        file, = self.machine.path("/root").glob("mailpush_*.deb")
+        self.machine.run("dpkg", "--install", "--force-confold", f"/root/{file.name}")
+
     def wait_another(self, pid):
         """That systemd has started it again."""
         wait_until(lambda: self.shown("MainPID") not in ("0", pid) and
@@ -146,8 +151,7 @@ def test_it_is_started_again_when(site, name):
 
 def test_it_is_restarted_by_an_upgrade(site):
     pid = site.shown("MainPID")
-    file, = site.machine.path("/root").glob("mailpush_*.deb")
-    site.machine.run("dpkg", "--install", "--force-confold", f"/root/{file.name}")
+    site.upgrade()
     site.wait_another(pid)
 
 
@@ -162,6 +166,15 @@ def test_with_its_socket_passed_in_no_event_is_lost_while_it_is_away(site):
     assert site.shown("ActiveState") == "active"
 
 
+def test_an_upgrade_leaves_the_socket_that_is_passed_in_open(site):
+    socket = site.machine.path("/run/mailpush/cyrus")
+    before = socket.stat().st_ino
+    pid = site.shown("MainPID")
+    site.upgrade()
+    site.wait_another(pid)
+    assert socket.stat().st_ino == before
+
+
 def test_it_stops_in_order(site):
     def stops():
         return sum("info daemon: stopped" in entry["MESSAGE"] for entry in site.journal())
@@ -170,3 +183,11 @@ def test_it_stops_in_order(site):
     assert site.shown("Result") == "success"
     assert site.shown("ActiveState") == "inactive"
     wait_until(lambda: stops() == before + 1, what="its last line")
+
+
+def test_when_it_is_removed_its_socket_does_not_start_it_again(site):
+    site.systemctl("start", "mailpush.socket", "mailpush")
+    site.machine.run("dpkg", "--remove", "mailpush")
+    for unit in ("mailpush.socket", "mailpush.service"):
+        assert site.machine.run("systemctl", "is-active", unit, check=False).stdout == "inactive\n", unit
+    assert not site.machine.path("/run/mailpush/cyrus").exists()
