@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import signal
 import tempfile
+import threading
 
 import pytest
 
@@ -60,6 +61,10 @@ def time_limit(request):
     """A test that hangs fails, and its fixtures still end what they started."""
     marker = request.node.get_closest_marker("limit")
     seconds = marker.args[0] if marker else LIMIT_S
+    # On a busy machine a worker may run its tests beside its main thread, where none can be ended.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def on_alarm(*_):
         raise TimeoutError(f"the test took more than {seconds} s")
