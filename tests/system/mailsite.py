@@ -104,6 +104,10 @@ class Telling:
         return rows(self.mailpushd.dir / "registry.sqlite",
                     f"SELECT {columns} FROM registration ORDER BY id")
 
+    def wait_in_registry(self):
+        """Until all that was acknowledged so far is there, also what is parked: it goes before this."""
+        get(self.mailpushd, "/devices")
+
     def subscriptions(self, phone):
         """What the phone registered for, as the registry has it."""
         return rows(self.mailpushd.dir / "registry.sqlite",

@@ -3,9 +3,10 @@
 import pytest
 
 from apnssim import TOPIC, ZEROS, ApnsSim
-from control import ctl, get, tcp
+from control import ctl, ctl_json, get, tcp
 from mailsite import BarePhone, asked_by_hand, new_user
 from ports import free_port
+from waiting import wait_until
 
 
 OTHER_TOPIC = TOPIC[:-1] + "7"
@@ -91,6 +92,7 @@ def test_pushes_to_phones_go_first(bare_site_for, sim):
     phone = BarePhone(new_user())
     site.register(phone)
     site.deliver(phone.user)
+    wait_until(lambda: [push for push in ctl_json(site.mailpushd, "queue") if push["urgent"]], what="urgent news")
     sim.start(sim.dir, port=sim.port)
     [push] = site.told(phone, "INBOX")
     [trial] = sim.wait_trials(1)

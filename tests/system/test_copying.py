@@ -408,9 +408,11 @@ def test_it_goes_on_where_the_server_went_away(bare_site, server):
     site, here = bare_site, registry_of(bare_site)
     last = BarePhone("zz")
     site.register(last)
+    site.wait_in_registry()
     copy(site, here, server.url)
     phones_of(site, 600)
     site.register(last)
+    site.wait_in_registry()
     with in_the_way(server), \
             subprocess.Popen([ctl_binary(), "--socket", site.mailpushd.control_socket, "copy", "--config",
                               site.mailpushd.conf, here, server.url], stdout=subprocess.PIPE,

@@ -331,6 +331,7 @@ def expired_site(site_with, files):
     site.phone = BarePhone(new_user())
     site.register(site.phone)
     site.deliver(site.phone.user)
+    wait_until(lambda: site.waiting_hashes(site.phone), what="a push that waits")
     return site
 
 

@@ -445,6 +445,7 @@ def test_events_are_not_kept(site):
 def test_prune_removes_what_has_expired(bare_site_for):
     site = bare_site_for(registration_ttl="7d")
     old, new = site.registered_phone(), site.registered_phone()
+    site.mailpushd.wait_log("registry: tidied")     # by itself not again within the hour
     site.mailpushd.stop()
     with contextlib.closing(sqlite3.connect(site.mailpushd.dir / "registry.sqlite")) as db, db:
         db.execute("UPDATE registration SET renewed_ms = renewed_ms - 8 * 86400000 "

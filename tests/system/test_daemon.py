@@ -516,7 +516,7 @@ def test_new_registrations_carry_the_topic_of_the_reloaded_imapd_conf(site, imap
     site.mailpushd.wait_log(f"reloaded .*aps_topic={OTHER_TOPIC}")
     site.register(BarePhone(new_user()))
     site.register(first)
-    assert site.registrations("topic") == [OTHER_TOPIC] * 2
+    wait_until(lambda: site.registrations("topic") == [OTHER_TOPIC] * 2, what="both with the new topic")
 
 
 def test_names_are_read_by_the_namespace_of_the_reloaded_imapd_conf(site, imapd_conf):

@@ -52,7 +52,7 @@ def test_the_page_names_exactly_what_is_exported(monitored_site_for):
     site.mailpushd.start()          # and an alarm stands
     site.registered_phone()
     wait_until(lambda: "mailpush_pushes_total{" in site.metrics(), what="the answer to the first push")
-    assert exported(site.metrics()) == documented()
+    wait_until(lambda: exported(site.metrics()) == documented(), what="what is documented")
 
 
 def test_what_is_passed_on_is_counted_by_what_became_of_it(monitored_site_for, tmp):

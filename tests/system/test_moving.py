@@ -251,7 +251,7 @@ def test_a_hundred_thousand_are_imported_and_exported_in_bounded_memory(mailpush
     assert text.count("\n") == MANY
     assert most < ROOM_KB
     assert memory_kb(daemon) - before < ROOM_KB + REGISTRY_CACHE_KB
-    assert get(daemon, "/status")["registrations"]["total"] == MANY
+    wait_until(lambda: get(daemon, "/status")["registrations"]["total"] == MANY, what="all of them in the status")
 
 
 def test_an_import_waits_outside_while_the_registry_does_not_answer(bare_site):

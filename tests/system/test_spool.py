@@ -318,7 +318,7 @@ def test_folders_that_cannot_be_moved_take_no_place(shared_spool):
     for number in (2000, 2001):
         put_as_nobody(daemon.spool, number, notify.mail(phone.user))
         site.told(phone, "INBOX")
-    assert len(notifier.kept_files(daemon.spool)) == 1100
+    wait_until(lambda: len(notifier.kept_files(daemon.spool)) == 1100, what="the folders alone")
     for path in notifier.kept_files(daemon.spool):
         shutil.rmtree(daemon.spool / path, ignore_errors=True)     # it goes by itself when empty
     daemon.wait_log("alarm=spool state=ends")

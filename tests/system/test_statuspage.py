@@ -143,9 +143,12 @@ def test_it_has_what_the_page_shows(site):
     shown = data(site)
     assert set(shown) == {"version", "site", "started", "now", "events", "registrations", "queue",
                           "pushes", "rates", "credentials", "registry", "alarms", "failures", "history", "last", "phones"}
-    status = get(site.mailpushd, "/status")
-    for name in ("version", "site", "started", "events", "registrations", "queue", "pushes"):
-        assert shown[name] == status[name]
+
+    def are_the_same():
+        page, status = data(site), get(site.mailpushd, "/status")
+        names = ("version", "site", "started", "events", "registrations", "queue", "pushes")
+        return all(page[name] == status[name] for name in names)
+    wait_until(are_the_same, what="the same in the status")
     assert [one["name"] for one in shown["credentials"]] == ["main"]
     assert shown["alarms"] == [] and shown["failures"] == []
 

@@ -110,10 +110,12 @@ def multiply(site, count, other_topic):
 def test_more_overdue_than_one_turn_spreads_is_reported_beside_a_topic_without_a_credential(
         bare_site_for):
     count = 3000
-    site = bare_site_for(deferred_delay="2s")
+    site = bare_site_for(deferred_delay="1h")
     site.register(BarePhone(new_user()))
+    wait_until(site.waiting_hashes, what="a push that waits")
     site.mailpushd.kill9()
     multiply(site, count, OTHER_TOPIC)
+    site.mailpushd.write_conf(deferred_delay="2s")
     site.mailpushd.start()
     site.mailpushd.wait_log(f"alarm=credential:{OTHER_TOPIC} state=begins")
     site.sim.wait_pushes(count)

@@ -147,7 +147,7 @@ def test_a_token_for_another_topic_is_left_alone_until_it_registers_again(site, 
     assert device["last_push"]["reason"] == "DeviceTokenNotForTopic"
     assert ": 400 DeviceTokenNotForTopic\n" in ctl_fine(site.mailpushd, "devices")
     site.register(phone)
-    assert site.registrations("stopped_reason") == [None, None]
+    wait_until(lambda: site.registrations("stopped_reason") == [None, None], what="nobody stopped")
     site.deliver(phone.user)
     site.told(phone, "INBOX")
 

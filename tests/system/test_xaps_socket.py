@@ -77,7 +77,7 @@ def test_what_is_not_new_mail_is_deferred(bare_site_for, path):
     phone = BarePhone(new_user())
     say(path, register_line(phone))
     assert say(path, notify_line(phone.user, "FlagsSet")) == "OK \n"
-    waiting, = ctl_json(site.mailpushd, "queue")
+    waiting, = wait_until(lambda: ctl_json(site.mailpushd, "queue"), what="a push that waits")
     assert (waiting["user"], waiting["urgent"]) == (phone.user, False)
     assert say(path, notify_line(phone.user, "FlagsSet", "MessageNew")) == "OK \n"
     site.told_inbox(phone)
@@ -129,9 +129,9 @@ def test_a_registration_that_was_answered_outlives_a_kill(site, path):
     phone = BarePhone(new_user())
     assert say(path, register_line(phone)) == f"OK {TOPIC}\n"
     site.mailpushd.kill9()
-    assert site.registrations() == [phone.token]
     site.mailpushd.start()
     site.told_inbox(phone)
+    assert site.registrations() == [phone.token]
 
 
 def test_with_the_registry_away_all_is_answered_and_kept(site, path):
