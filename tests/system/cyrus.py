@@ -409,7 +409,7 @@ class Cyrus:
                 "--root", "--"]
 
     def _read_pid(self):
-        readable, _, _ = select.select([self._process.stdout], [], [], 10)
+        readable, _, _ = select.select([self._process.stdout], [], [], TIMEOUT)
         line = self._process.stdout.readline() if readable else ""
         if not line:
             raise RuntimeError("cannot make the namespaces for Cyrus (see standard error)")
@@ -417,7 +417,7 @@ class Cyrus:
 
     def _wait_ready(self):
         """The master opens all ports before it accepts; lmtpd is started by the probe already."""
-        wait_until(lambda: is_open(self.lmtp_port), 30, "Cyrus listening")
+        wait_until(lambda: is_open(self.lmtp_port), what="Cyrus listening")
         self.admin.connection.noop()
 
     def _open_syslog(self):

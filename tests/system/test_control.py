@@ -12,7 +12,7 @@ import notify
 from control import UnixConnection, ask, get, tcp, wait_counted
 from mailsite import locked
 from ports import free_port
-from waiting import wait_until
+from waiting import TIMEOUT, wait_until
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user as well")
 
@@ -75,12 +75,12 @@ def test_a_registry_that_hangs_holds_up_no_status(site):
 
 # ---- who may ask ----
 
-CURL = ["curl", "-sS", "--max-time", "10", "--unix-socket"]
+CURL = ["curl", "-sS", "--max-time", str(TIMEOUT), "--unix-socket"]
 
 
 def as_nobody(command):
     return subprocess.run(["setpriv", "--reuid=nobody", "--regid=65534", "--clear-groups",
-                           *map(str, command)], capture_output=True, text=True, timeout=20)
+                           *map(str, command)], capture_output=True, text=True, timeout=TIMEOUT)
 
 
 @AS_ROOT

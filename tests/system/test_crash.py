@@ -114,7 +114,7 @@ def wait_all_told(site, acknowledged, user_of):
     def all_told():
         return not acknowledged.untold(site.sim.pushes(), user_of)
     try:
-        wait_until(all_told, 30, "a push for every acknowledged event")
+        wait_until(all_told, what="a push for every acknowledged event")
     except TimeoutError:
         raise AssertionError(acknowledged.untold(site.sim.pushes(), user_of)) from None
 
@@ -204,10 +204,11 @@ def test_what_was_acknowledged_to_the_real_cyrus_is_pushed(recorded_site, chance
     before = site.recorder.seen
     sending.start()
     for count in sorted(chance.sample(range(200), 4)):
-        wait_until(lambda: site.recorder.seen - before >= count or not sending.is_alive(), 30,
-                   "deliveries")
+        wait_until(lambda: site.recorder.seen - before >= count or not sending.is_alive(),
+                   what="deliveries")
         site.mailpushd.kill9()
         site.mailpushd.start()
-    sending.join(60)
+    sending.join(TIMEOUT)
+    assert not sending.is_alive()
     assert site.recorder.acknowledged.count
     wait_all_told(site, site.recorder.acknowledged, {phone.token: phone.user for phone in phones})

@@ -10,6 +10,7 @@ from apnssim import TOPIC, run, token_key
 from control import ctl, ctl_fine, ctl_json, get
 from mailsite import BarePhone, new_user
 from waiting import wait_until
+from wallclock import WallClock
 
 
 @pytest.fixture
@@ -43,10 +44,16 @@ def replace(source, target):
 
 
 @pytest.fixture
-def site_with(bare_site_for):
+def clock(tmp):
+    return WallClock(tmp)
+
+
+@pytest.fixture
+def site_with(bare_site_for, clock):
     """site_with(certificate=..., key=...): a daemon with this credential."""
     def make(**credential):
         site = bare_site_for(start=False)
+        clock.under(site.mailpushd)
         site.mailpushd.credentials["main"] = credential
         site.mailpushd.write_conf()
         site.mailpushd.start()
@@ -317,10 +324,10 @@ def test_an_expired_certificate_holds_its_pushes_until_it_is_replaced(site_with,
     phone = BarePhone(new_user())
     site.register(phone)
     site.deliver(phone.user)
-    assert site.sim.control(do="stats")["handshakes_failed"] == 0
     files.put(files.renewed())
     site.told(phone, "INBOX")
     site.mailpushd.wait_log("alarm=credential-dates:main state=ends")
+    assert site.sim.control(do="stats")["handshakes_failed"] == 0
 
 
 @pytest.fixture
@@ -364,24 +371,27 @@ def test_a_check_names_an_expired_certificate_once(expired_site):
     assert len(re.findall(EXPIRED, done.stdout)) == 1, done.stdout
 
 
-def test_a_certificate_that_expires_meanwhile_holds_its_pushes(site_with, files):
-    files.put(files.renewed("--seconds", "-60:8"))
+def test_a_certificate_that_expires_meanwhile_holds_its_pushes(site_with, files, clock):
+    files.put(files.renewed("--seconds", "-60:3600"))
     site = site_with(certificate=files.certificate, key=files.key)
     phone = site.registered_phone()
     site.mailpushd.wait_log("expires in less than a day.*alarm=credential-expiry:main state=begins")
-    site.mailpushd.wait_log("alarm=credential-dates:main state=begins", timeout=20)
+    clock.set("+2h")
+    site.mailpushd.wait_log("alarm=credential-dates:main state=begins")
     site.mailpushd.wait_log("alarm=credential-expiry:main state=ends")
     site.deliver(phone.user)
     files.put(files.renewed())
     site.told(phone, "INBOX")
 
 
-def test_a_certificate_that_is_not_valid_yet_is_used_when_it_is(site_with, files):
-    files.put(files.renewed("--seconds", "6:3600"))
+def test_a_certificate_that_is_not_valid_yet_is_used_when_it_is(site_with, files, clock):
+    files.put(files.renewed("--seconds", "-60:3600"))
+    clock.set("-1h")
     site = site_with(certificate=files.certificate, key=files.key)
     site.mailpushd.wait_log("is not valid before .*alarm=credential-dates:main state=begins")
     phone = BarePhone(new_user())
     site.register(phone)
+    clock.set("+0")
     site.told(phone, "INBOX")
     site.mailpushd.wait_log("alarm=credential-dates:main state=ends")
 
@@ -393,13 +403,15 @@ def test_a_new_file_that_is_out_of_time_does_not_replace_a_good_one(site, files)
     works(site, phone)
 
 
-def test_a_new_file_that_is_not_valid_yet_takes_over_when_it_is(site, files):
+def test_a_new_file_that_is_not_valid_yet_takes_over_when_it_is(site, files, clock):
     phone = site.registered_phone()
     since = len(site.mailpushd.log)
-    files.put(files.renewed("--seconds", "12:3600"))
+    clock.set("-1h")
+    files.put(files.renewed("--seconds", "-60:3600"))
     site.mailpushd.wait_log("not valid before .*alarm=credential-file:main state=begins")
     works(site, phone)
-    site.mailpushd.wait_log("credential in use credential=main", since=since, timeout=20)
+    clock.set("+0")
+    site.mailpushd.wait_log("credential in use credential=main", since=since)
     site.mailpushd.wait_log("alarm=credential-file:main state=ends")
     works(site, phone)
 

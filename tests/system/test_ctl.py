@@ -426,13 +426,14 @@ def deliveries(site, user, process):
 
 
 def test_following_ends_with_the_daemon(site):
+    user = site.create_user()
+    site.registered_phone(user, "INBOX")
     with follow(site.mailpushd) as process:
-        wait_until(lambda: site.mailpushd.control_socket.exists(), what="the socket")
-        assert get(site.mailpushd, "/healthz")
+        deliver_until_followed(site, user, lines_of(process))
         site.mailpushd.stop()
-        out, err = process.communicate(timeout=TIMEOUT)
-    assert out == ""
-    assert "mailpushd" in err
+        err = process.stderr.read()
+        process.wait(TIMEOUT)
+    assert process.returncode == 3 and "mailpushd" in err
 
 
 def test_events_are_not_kept(site):
@@ -495,8 +496,9 @@ def test_a_certificate_that_is_out_of_its_time_fails_the_check(bare_site_for, si
 
 
 def test_a_file_that_is_newer_than_what_is_in_force_is_reported(bare_site, sim):
+    """It is not valid yet: else the daemon would notice it by itself."""
     daemon = bare_site.mailpushd
-    certificate, key = sim.add_client("renewed", TOPIC)
+    certificate, key = sim.add_client("renewed", TOPIC, "--seconds", "3600:7200")
     daemon.credentials["main"] = {"certificate": daemon.dir / "c.pem", "key": daemon.dir / "k.pem"}
     (daemon.dir / "c.pem").write_bytes(sim.client_cert.read_bytes())
     (daemon.dir / "k.pem").write_bytes(sim.client_key.read_bytes())
@@ -504,7 +506,8 @@ def test_a_file_that_is_newer_than_what_is_in_force_is_reported(bare_site, sim):
     daemon.restart()
     (daemon.dir / "c.pem").write_bytes(certificate.read_bytes())
     (daemon.dir / "k.pem").write_bytes(key.read_bytes())
-    assert "warn the file is newer than the credential in force: reload" in ctl_fine(daemon, "cert", "check")
+    done = ctl(daemon, "cert", "check")
+    assert "warn the file is newer than the credential in force: reload" in done.stdout
     (daemon.dir / "k.pem").unlink()
     done = ctl(daemon, "cert", "check")
     assert done.returncode == 1 and "fail " in done.stdout and "k.pem" in done.stdout
@@ -550,7 +553,7 @@ def test_a_daemon_that_ends_is_no_longer_followed(bare_site, command):
     command = [phone.user if word == "USER" else word for word in command]
     with follow(bare_site.mailpushd, "--json", command=command) as process:
         deliver_until_followed(bare_site, phone.user, lines_of(process))
-        bare_site.mailpushd.kill()
+        bare_site.mailpushd.kill9()
         said = process.stderr.read()
         process.wait(TIMEOUT)
     assert process.returncode == 3 and "mailpushctl: mailpushd " in said

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from doctor import AS_ROOT, cure, examine, found, imapd_conf, put, unset
+from waiting import wait_until
 
 
 @pytest.fixture
@@ -65,12 +66,17 @@ def test_another_program_of_the_same_name_is_found(notifyd_ward, tmp):
 
 
 def test_a_program_that_does_not_end_is_ended(notifyd_ward, tmp):
-    other = tmp / "hangs"
-    other.write_text(f"#!/bin/sh\nyes mailpush &\nsleep 1000 # {tmp}\n")
+    tmp.chmod(0o777)
+    other, ran = tmp / "hangs", tmp / "ran"
+    for name in ("yes", "sleep"):
+        shutil.copy(f"/usr/bin/{name}", f"{other}-{name}")
+    other.write_text(f"#!/bin/sh\ntouch {ran}\n{other}-yes mailpush &\n{other}-sleep 1000\n")
     other.chmod(0o755)
     put(imapd_conf(notifyd_ward), f"notify_external: {other}")
     assert program_findings(notifyd_ward)[-1]["level"] == "fail"
-    assert not [p for p in pathlib.Path("/proc").glob("[0-9]*/cmdline") if is_about(p, other)]
+    assert ran.exists()
+    wait_until(lambda: not [p for p in pathlib.Path("/proc").glob("[0-9]*/cmdline") if is_about(p, other)],
+               what="the end of all that it began")
 
 
 def is_about(cmdline, path):

@@ -375,6 +375,7 @@ def test_what_was_acknowledged_outlasts_a_crash(site):
     site.mailpushd.kill9()
     site.mailpushd.start()
     site.told_inbox(phone)
+    site.wait_nothing_waits()       # it may be sent again until then
     site.deliver(phone.user)
     site.mailpushd.kill9()
     site.mailpushd.start()

@@ -332,7 +332,7 @@ def test_who_sleeps_too_long_is_gone(site):
                              " renewed_ms = renewed_ms - ? WHERE user = ?",
                              (days * DAY_MS, days * DAY_MS, home.user))
     site.mailpushd.start()
-    site.mailpushd.wait_log("tidied gone=1 ", timeout=30)
+    site.mailpushd.wait_log("tidied gone=1 ")
     assert site.registrations() == [asleep.phone.token, awake.phone.token]
     site.cyrus.create_user(gone.user)
     site.deliver(gone.user)

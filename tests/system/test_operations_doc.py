@@ -6,6 +6,7 @@ import subprocess
 
 from docpage import Page
 from mailsite import BarePhone, new_user
+from waiting import TIMEOUT
 
 PAGE = Page("operations.md")
 OWNER = "-o mailpush -g mailpush "
@@ -16,7 +17,7 @@ def type_(word, site, tmp):
     text = PAGE.block(word).replace("/var/lib/mailpush", str(site.mailpushd.dir))
     text = text.replace("/var/backups", str(tmp)).replace(OWNER, "")
     text = re.sub(r"^systemctl .*\n", "", text, flags=re.M)
-    subprocess.run(["sh", "-euc", text], check=True, timeout=20)
+    subprocess.run(["sh", "-euc", text], check=True, timeout=TIMEOUT)
 
 
 def test_a_backup_of_the_running_daemon_is_what_is_restored(bare_site, tmp):

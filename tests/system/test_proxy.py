@@ -6,6 +6,7 @@ import os
 import pytest
 
 from mailsite import BarePhone, BareSite, new_user
+from ports import free_port
 from proxy import Proxy
 from referee import Referee
 
@@ -174,8 +175,7 @@ def test_an_answer_without_end_is_read_for_a_while_only(site, sim, proxy, phone,
 
 
 def test_a_proxy_that_is_not_there_is_named(bare_site_for, sim):
-    with Proxy() as gone:
-        port = gone.port
+    port = free_port()
     site = bare_site_for(proxy=f"127.0.0.1:{port}")
     site.register(BarePhone(new_user()))
     site.mailpushd.wait_log(f"cannot connect to 127.0.0.1 port {port}: .*state=begins")

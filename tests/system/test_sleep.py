@@ -56,7 +56,7 @@ def told_nothing(site, phone):
     assert site.new_pushes(phone) == []
 
 
-@pytest.mark.parametrize("end", [None, "stop", "kill"])
+@pytest.mark.parametrize("end", [None, "stop", "kill9"])
 def test_what_waits_for_an_account_that_is_deleted_is_kept_until_an_event_wakes_it(
         site, suspended_user, end):
     if end:

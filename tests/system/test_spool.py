@@ -590,7 +590,7 @@ def test_nothing_is_lost_while_the_daemon_dies_again_and_again(away, end):
     writer.join(120)
     assert len(kept) == EVENTS
     with contextlib.suppress(TimeoutError):
-        wait_until(lambda: not untold(site, phones, kept), 30, "a push for each")
+        wait_until(lambda: not untold(site, phones, kept), what="a push for each")
     assert not untold(site, phones, kept)
     wait_empty(site.mailpushd.spool)
     assert not (site.mailpushd.spool / "bad").exists()

@@ -18,6 +18,7 @@ from baddisk import BadDisk
 from mailpushd import binary
 from mailsite import BarePhone, new_user, register
 from test_daemon import AS_ROOT, registration_of, send_as
+from waiting import wait_until
 
 NOBODY = 65534
 STRANGER = "daemon"     # a user of the system
@@ -188,6 +189,7 @@ def test_a_start_that_fails_ends_in_order_and_loses_nothing(bare_site_for, step,
     site = bare_site_for(apns_port=1)
     daemon = site.mailpushd
     phones = pushed_to, without_news, parked = register(site, 3)
+    wait_until(lambda: all(site.waiting_hashes(phone) for phone in phones), what="a push to each")
     daemon.kill9()
     kept = {"nothing": [], "a push": [pushed_to], "a push without news": [without_news],
             "a parked event": [parked], "all": phones}[left]

@@ -10,6 +10,7 @@ import pytest
 import apnssim
 from mailsite import register, wait_told
 from openssl import KEY_UPDATE, NO_RENEGOTIATION, TLS1_2, OpenSSL
+from ports import free_port
 from records import Records, server_flight
 from referee import Peer
 
@@ -51,8 +52,7 @@ def test_pushes_go_over_tls_of_either_version(site_of, referee_for, most):
 @pytest.fixture
 def picky_server(apns_folder):
     """A server that takes RSA certificates alone: with ours it gets none.  Yields its port."""
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-tls1_3", "-alpn", "h2",
          "-cert", apns_folder / "server.pem", "-key", apns_folder / "server.key",

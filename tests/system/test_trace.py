@@ -297,7 +297,7 @@ def test_the_trace_outlasts_a_restart_and_a_kill(bare_site):
     bare_site.mailpushd.start()
     before = entries(bare_site, phone.user)
     assert {e["kind"] for e in before} >= {"registration", "push"}
-    bare_site.mailpushd.kill()
+    bare_site.mailpushd.kill9()
     bare_site.mailpushd.start()
     assert entries(bare_site, phone.user) == before
 
@@ -306,7 +306,7 @@ def test_after_a_kill_a_push_is_in_the_trace_that_devices_have_no_record_of(bare
     """What happened last with a phone is written every ten seconds; nobody says that nothing was pushed."""
     phone = bare_site.registered_phone()
     wait_entry(bare_site, phone.user, kind="push")
-    bare_site.mailpushd.kill()
+    bare_site.mailpushd.kill9()
     bare_site.mailpushd.start()
     assert wait_entry(bare_site, phone.user, kind="push", what="done")
     assert "never" not in ctl_fine(bare_site.mailpushd, "devices", "--user", phone.user)

@@ -7,6 +7,8 @@ import notify
 from apnssim import token_key
 from control import get
 from mailsite import BarePhone, locked, new_user
+from test_held import wait_waiting
+from waiting import wait_until
 from wallclock import WallClock
 
 JUMPS = ["+5h", "-5h", "+90d", "-90d"]
@@ -124,6 +126,7 @@ def test_a_certificate_that_looks_expired_holds_pushes_until_the_clock_is_right(
     site.mailpushd.start()
     site.mailpushd.wait_log("expired on .*alarm=credential-dates:main state=begins")
     site.deliver(phone.user)
+    wait_until(lambda: get(site.mailpushd, "/status")["queue"]["pushes"] == 1, what="the push")
     assert site.new_pushes(phone) == []
     site.mailpushd.conf.write_text(site.mailpushd.conf.read_text() + "half writ")
     set_clock(site, clock, "+0")
@@ -141,6 +144,7 @@ def test_a_held_credential_recovers_by_a_probe(clock_site, clock):
     site.mailpushd.wait_log("Apple refuses pushes: 403 BadCertificate.*alarm=apns:main state=begins")
     for phone in phones[1:]:
         site.deliver(phone.user)
+    wait_waiting(site, len(phones))
     status = get(site.mailpushd, "/status")
     assert status["credentials"][0]["held"]
     assert (status["queue"]["pushes"], status["queue"]["in_flight"]) == (3, 0)
@@ -161,6 +165,7 @@ def test_apples_certificate_that_looks_expired_holds_pushes_until_the_clock_is_r
     site.sim.start(site.sim.dir, port=site.sim.port)
     site.deliver(phone.user)
     site.mailpushd.wait_log("certificate.*alarm=apns:main state=begins")
+    wait_until(lambda: get(site.mailpushd, "/status")["queue"]["pushes"] == 1, what="the push")
     assert site.new_pushes(phone) == []
     set_clock(site, clock, "+0")
     site.told(phone, "INBOX")

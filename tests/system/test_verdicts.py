@@ -10,6 +10,7 @@ from apnssim import TOPIC
 from control import UnixConnection, ctl_fine, ctl_json, fetch, get
 from mailsite import DOUBTED_MS, BarePhone, new_user
 from phone import hash_of
+from test_held import wait_waiting
 from test_sleep import delete, wait_states
 from waiting import wait_until
 
@@ -248,6 +249,7 @@ def test_a_refused_credential_costs_no_registration(site):
     site.mailpushd.wait_log("Apple refuses pushes: 403 BadCertificate")
     for phone in phones[1:]:
         site.deliver(phone.user)
+    wait_waiting(site, len(phones))
     assert site.registrations() == [phone.token for phone in phones]
     assert all(site.new_pushes(phone) == [] for phone in phones)
     site.mailpushd.restart()
@@ -308,7 +310,7 @@ def test_trouble_with_one_phone_does_not_delay_another(site, marker):
     site.sim.control(do="token", token=phone.token, status=429, reason="TooManyRequests",
                      retry_after="3600")
     pushed_alone(site, marker, phone)
-    assert site.waiting_hashes() == {hash_of("INBOX")}
+    assert site.waiting_hashes(phone) == {hash_of("INBOX")}
 
 
 # ---- given up ----
@@ -346,9 +348,8 @@ def test_trouble_of_one_token_is_given_up_in_the_end(site, troubled):
 @pytest.mark.parametrize("troubled", OF_ONE_TOKEN, indirect=True)
 @pytest.mark.parametrize("age_ms, attempts", [(A_DAY_MS - 60_000, 20), (A_DAY_MS + 60_000, 998)])
 def test_and_not_before_a_day_nor_before_it_was_tried_often(site, troubled, age_ms, attempts):
-    since = len(site.mailpushd.log)
     site.have_failed_for(age_ms, attempts)
-    site.mailpushd.wait_log(f"push not taken user={troubled.user} ", since=since)
+    site.mailpushd.wait_log(f"push not taken user={troubled.user} ", since=site.mailpushd.start_line)
     assert site.waiting_hashes() == {hash_of("INBOX")}
 
 
@@ -356,9 +357,8 @@ def test_and_not_before_a_day_nor_before_it_was_tried_often(site, troubled, age_
                                       {"status": 403, "reason": "BadCertificate"},
                                       {"status": 400, "reason": "BadTopic"}], indirect=True)
 def test_trouble_of_the_service_or_the_credential_is_never_given_up(site, troubled):
-    since = len(site.mailpushd.log)
     site.have_failed_for(30 * A_DAY_MS, attempts=1000)
-    site.mailpushd.wait_log(f"push not taken user={troubled.user} ", since=since)
+    site.mailpushd.wait_log(f"push not taken user={troubled.user} ", since=site.mailpushd.start_line)
     assert site.waiting_hashes() == {hash_of("INBOX")}
     site.sim.control(do="clear")
     site.let_pass(DOUBTED_MS)
