@@ -34,12 +34,11 @@ static bool read_id(const char *text, id_t *ret)
 
 static void enter_group(struct person *person, const char *name, int place)
 {
-	gid_t gid;
+	id_t number = 0;
 	const struct group *group = getgrnam(name);
-	if (group)
-		gid = group->gr_gid;
-	else if (!read_id(name, &gid))
+	if (!group && !read_id(name, &number))
 		return;
+	gid_t gid = group ? group->gr_gid : (gid_t)number;
 	if (place < PERSON_GROUPS_MAX)
 		person->gids[place] = gid;
 	if (place == person->gid_count && place < PERSON_GROUPS_MAX)
@@ -63,7 +62,7 @@ static void find_user(const struct doveconf *conf, struct mail_user *ret)
 	id_t uid;
 	*ret = (struct mail_user){.name = mem_dup(conf->user)};
 	bool is_number = read_id(ret->name, &uid);
-	const struct passwd *passwd = is_number ? getpwuid(uid) : getpwnam(ret->name);
+	const struct passwd *passwd = is_number ? getpwuid((uid_t)uid) : getpwnam(ret->name);
 	if (passwd) {
 		free(ret->name);
 		ret->name = mem_dup(passwd->pw_name);
@@ -202,9 +201,27 @@ static bool is_spool_of_keep(const struct stat *spool)
 		status.st_ino == spool->st_ino;
 }
 
+/* One user for all has too much for the program; Dovecot can let him write there himself. */
+static void judge_group(struct report *findings, const struct doveconf *conf, const char *folder,
+	const struct mail_user *user, const struct stat *spool)
+{
+	mem_auto char *group = group_name(spool->st_gid);
+	bool keeps = is_spool_of_keep(spool);
+	report_add(findings, keeps ? REPORT_WARN : REPORT_FAIL, "spool",
+		"Dovecot works as user %s for all, who may not write into %s, and %s %s",
+		user->name, folder, conf->keep,
+		keeps ? "keeps about 1000 files for a user: what happens while mailpushd is away "
+			"may be lost"
+		      : "writes into " KEEP_SPOOL
+			" alone: what happens while mailpushd is away is lost");
+	report_run(findings,
+		"printf 'mail_access_groups =%s%s\\n' >>%s && systemctl restart dovecot",
+		conf->groups, group, conf->path);
+}
+
 /* Can the program that the plugin runs write there for others? */
 static void judge_keep(struct report *findings, const struct doveconf *conf,
-	const struct config *config, const struct stat *spool)
+	const struct config *config, const struct mail_user *user, const struct stat *spool)
 {
 	const char *folder = config->spool_dir;
 	struct stat keep;
@@ -229,6 +246,8 @@ static void judge_keep(struct report *findings, const struct doveconf *conf,
 			"the group of %s may not write into it (mode %04o), so %s cannot", folder,
 			spool->st_mode & 07777, conf->keep);
 		report_run(findings, "chmod 2770 %s", folder);
+	} else if (user->is_known) {
+		judge_group(findings, conf, folder, user, spool);
 	} else if (!is_spool_of_keep(spool)) {
 		report_add(findings, REPORT_FAIL, "spool",
 			"%s, for users who may not write into %s, writes into " KEEP_SPOOL
@@ -266,18 +285,8 @@ static void examine_spool(struct report *findings, const struct doveconf *conf,
 	} else if (user->is_known &&
 		person_may(&user->person, &status, PERSON_MAY_ENTER | PERSON_MAY_WRITE)) {
 		report_add(findings, REPORT_OK, "spool", "%s, by user %s", folder, user->name);
-	} else if (user->is_known && (status.st_mode & S_IWGRP) && (status.st_mode & S_IXGRP)) {
-		mem_auto char *group = group_name(status.st_gid);
-		report_add(findings, REPORT_WARN, "spool",
-			"Dovecot works as user %s for all, who may not write into %s, and %s keeps "
-			"about 1000 files for a user: what happens while mailpushd is away may be "
-			"lost",
-			user->name, folder, conf->keep);
-		report_run(findings,
-			"printf 'mail_access_groups =%s%s\n' >>%s && systemctl restart dovecot",
-			conf->groups, group, conf->path);
 	} else {
-		judge_keep(findings, conf, config, &status);
+		judge_keep(findings, conf, config, user, &status);
 	}
 }
 

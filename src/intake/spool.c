@@ -189,7 +189,7 @@ static void tell_trouble(struct spool *s)
 			s->callbacks.taken(s->ctx, s->taken);
 	}
 	if (s->is_troubled && !s->was_look_troubled && TAILQ_EMPTY(&s->stuck) &&
-		!spool_retry_count(&s->disk.aside)) {
+		!spool_retry_faults(&s->disk.aside)) {
 		s->is_troubled = false;
 		s->callbacks.trouble(s->ctx, NULL);
 	}

@@ -8,6 +8,7 @@
 struct failing {
 	int64_t again_ms;
 	unsigned failures;
+	bool is_fault;
 	uint64_t pass; /* the last pass that saw it */
 	char name[];
 };
@@ -39,7 +40,14 @@ bool spool_retry_waits(struct spool_retry *aside, const char *name, int64_t now_
 	return now_ms < failing->again_ms;
 }
 
-void spool_retry_failed(struct spool_retry *aside, const char *name, int64_t now_ms)
+static void set_fault(struct spool_retry *aside, struct failing *failing, bool is_fault)
+{
+	aside->faults += is_fault;
+	aside->faults -= failing->is_fault;
+	failing->is_fault = is_fault;
+}
+
+void spool_retry_failed(struct spool_retry *aside, const char *name, bool is_fault, int64_t now_ms)
 {
 	struct failing *failing = find(aside, name);
 	if (!failing) {
@@ -48,17 +56,22 @@ void spool_retry_failed(struct spool_retry *aside, const char *name, int64_t now
 			return;
 		failing = mem_alloc(sizeof(*failing) + size);
 		failing->failures = 0;
+		failing->is_fault = false;
 		memcpy(failing->name, name, size);
 		map_add(aside->names, failing->name, size - 1, failing);
 	}
 	failing->pass = aside->pass;
+	set_fault(aside, failing, is_fault);
 	failing->again_ms = now_ms +
 		backoff_ms(SPOOL_RETRY_FIRST_MS, SPOOL_RETRY_LONGEST_MS, failing->failures++);
 }
 
 void spool_retry_forget(struct spool_retry *aside, const char *name)
 {
-	free(map_remove(aside->names, name, strlen(name)));
+	struct failing *failing = map_remove(aside->names, name, strlen(name));
+	if (failing)
+		set_fault(aside, failing, false);
+	free(failing);
 }
 
 void spool_retry_end_pass(struct spool_retry *aside)
@@ -80,4 +93,9 @@ void spool_retry_end_pass(struct spool_retry *aside)
 size_t spool_retry_count(const struct spool_retry *aside)
 {
 	return map_count(aside->names);
+}
+
+size_t spool_retry_faults(const struct spool_retry *aside)
+{
+	return aside->faults;
 }

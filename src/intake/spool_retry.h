@@ -23,6 +23,7 @@
 
 struct spool_retry {
 	struct map *names;
+	size_t faults;
 	uint64_t pass;
 };
 
@@ -32,10 +33,12 @@ void spool_retry_fini(struct spool_retry *aside);
 
 /* The pass has reached this name: is it too early to retry it? */
 bool spool_retry_waits(struct spool_retry *aside, const char *name, int64_t now_ms);
-void spool_retry_failed(struct spool_retry *aside, const char *name, int64_t now_ms);
-/* The name was taken at last. */
+/* `is_fault`: somebody must mend something, or else it is only too early for the file. */
+void spool_retry_failed(struct spool_retry *aside, const char *name, bool is_fault, int64_t now_ms);
+/* The name was taken at last, and is not there any more. */
 void spool_retry_forget(struct spool_retry *aside, const char *name);
 void spool_retry_end_pass(struct spool_retry *aside);
 size_t spool_retry_count(const struct spool_retry *aside);
+size_t spool_retry_faults(const struct spool_retry *aside);
 
 #endif

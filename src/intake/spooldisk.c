@@ -300,7 +300,8 @@ static void settle(struct spooldisk *disk, struct spooldisk_work *work, int fold
 		if (is_settled && file->fate != SPOOLDISK_LEAVE)
 			spool_retry_forget(&disk->aside, file->name);
 		else
-			spool_retry_failed(&disk->aside, file->name, clock_monotonic_ms());
+			spool_retry_failed(
+				&disk->aside, file->name, !is_settled, clock_monotonic_ms());
 		TAILQ_REMOVE(&work->settle, file, link);
 		TAILQ_INSERT_TAIL(&work->settled, file, link);
 	}
@@ -472,15 +473,14 @@ static void read_files(struct spooldisk *disk, struct spooldisk_work *work, int 
 		int code = read_file(disk, folder, file);
 		if (code) {
 			if (code != -ENOENT) {
-				spool_retry_failed(&disk->aside, file->name, clock_monotonic_ms());
+				spool_retry_failed(
+					&disk->aside, file->name, true, clock_monotonic_ms());
 				trouble(work, "cannot read '%s/%s': %s; %s", disk->path, file->name,
 					strerror(-code), remedy_of(-code));
 			}
 			spooldisk_free_file(file);
 			continue;
 		}
-		if (file->fate != SPOOLDISK_REJECT)
-			spool_retry_forget(&disk->aside, file->name);
 		files++;
 		bytes += file->size;
 		TAILQ_INSERT_TAIL(&work->found, file, link);

@@ -75,6 +75,7 @@ struct http {
 	uv_timer_t tick;    /* deadlines */
 	unsigned handles;
 	unsigned client_count;
+	unsigned cut_count;	      /* of the clients: they go by libmicrohttpd's next turn */
 	TAILQ_HEAD(, client) clients; /* the longest there, or idle, first */
 	LIST_HEAD(, http_request) requests;
 	bool is_ending;
@@ -110,11 +111,12 @@ static void on_due(void *ctx)
 	run(ctx);
 }
 
-static void cut(struct client *client)
+static void cut(struct http *http, struct client *client)
 {
 	if (client->is_cut)
 		return;
 	client->is_cut = true;
+	http->cut_count++;
 	shutdown(client->fd, SHUT_RDWR);
 }
 
@@ -128,7 +130,7 @@ static void on_tick(uv_timer_t *timer)
 	struct client *client;
 	TAILQ_FOREACH(client, &http->clients, place)
 		if (client->deadline_ms <= now_ms)
-			cut(client);
+			cut(http, client);
 	if (http->is_deaf)
 		uv_poll_start(&http->listener, UV_READABLE, on_listener);
 	http->is_deaf = false;
@@ -157,7 +159,7 @@ static void make_room(struct http *http)
 			chosen = client;
 	}
 	if (chosen)
-		cut(chosen);
+		cut(http, chosen);
 }
 
 static void on_listener(uv_poll_t *poll, int status, int events)
@@ -176,7 +178,7 @@ static void on_listener(uv_poll_t *poll, int status, int events)
 		}
 		if (fd < 0)
 			break;
-		if (http->client_count >= http->settings.connections_max)
+		if (http->client_count - http->cut_count >= http->settings.connections_max)
 			make_room(http);
 		http->accepted_refused = http->settings.is_allowed &&
 			!http->settings.is_allowed(http->settings.ctx, fd);
@@ -210,6 +212,7 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
 		mhdwatch_forget(http->watch, client->fd);
 	TAILQ_REMOVE(&http->clients, client, place);
 	http->client_count--;
+	http->cut_count -= client->is_cut;
 	free(client);
 }
 
@@ -356,7 +359,7 @@ static bool end_abandoned(struct http *http)
 			continue;
 		tell_gone(request);
 		answer_text(request, MHD_HTTP_SERVICE_UNAVAILABLE, "the client is gone");
-		cut(request->client);
+		cut(http, request->client);
 		any = true;
 	}
 	return any;

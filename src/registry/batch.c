@@ -240,28 +240,54 @@ static int begin(struct rules *rules, struct registry_job *const *jobs, size_t c
 	return failed ? failure_before_jobs(failed) : 0;
 }
 
+/* The kept keys that are gone, of all jobs. */
 struct survey {
-	const struct registry_job *job;
-	bool *is_alive; /* by index of the kept keys that are gone */
+	struct registry_key *keys;
+	enum { GONE, STOPPED, ALIVE } * states;
+	size_t count;
 };
 
 static void on_kept_row(void *ctx, size_t index, const struct registry_row *row)
 {
 	const struct survey *survey = ctx;
-	survey->is_alive[index] = survey->job->kind != REGISTRY_STOP || !row->stopped_reason;
+	survey->states[index] = row->stopped_reason ? STOPPED : ALIVE;
+}
+
+static void spare(struct registry_job *job, const struct survey *survey, size_t first)
+{
+	mem_auto bool *is_alive = mem_alloc_zero(job->kept->gone_count, sizeof(*is_alive));
+	for (size_t i = 0; i < job->kept->gone_count; i++)
+		is_alive[i] = survey->states[first + i] == ALIVE ||
+			(survey->states[first + i] == STOPPED && job->kind != REGISTRY_STOP);
+	result_spare_kept(job, is_alive);
 }
 
 /* The commit that failed may have been none, and the phone may have renewed by another node. */
-static int spare_living(struct rules *rules, struct registry_job *job, struct err *err)
+static int spare_living(
+	struct rules *rules, struct registry_job *const *jobs, size_t count, struct err *err)
 {
-	if (!job->kept || !job->kept->gone_count)
+	struct survey survey = {0};
+	for (size_t i = 0; i < count; i++)
+		survey.count += jobs[i]->kept ? jobs[i]->kept->gone_count : 0;
+	if (!survey.count)
 		return 0;
-	mem_auto bool *is_alive = mem_alloc_zero(job->kept->gone_count, sizeof(*is_alive));
-	struct survey survey = {job, is_alive};
+	mem_auto void *keys = survey.keys = mem_alloc_zero(survey.count, sizeof(*survey.keys));
+	mem_auto void *states = survey.states =
+		mem_alloc_zero(survey.count, sizeof(*survey.states));
+	size_t first = 0;
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = 0; jobs[i]->kept && k < jobs[i]->kept->gone_count; k++)
+			survey.keys[first++] = jobs[i]->kept->gone[k];
+	}
 	int failed = rules->db->ops->load_keys(
-		rules->db, job->kept->gone, job->kept->gone_count, on_kept_row, &survey, err);
-	if (!failed)
-		result_spare_kept(job, is_alive);
+		rules->db, survey.keys, survey.count, on_kept_row, &survey, err);
+	first = 0;
+	for (size_t i = 0; i < count && !failed; i++) {
+		size_t of_job = jobs[i]->kept ? jobs[i]->kept->gone_count : 0;
+		if (of_job)
+			spare(jobs[i], &survey, first);
+		first += of_job;
+	}
 	return failed;
 }
 
@@ -276,9 +302,7 @@ static int attempt(struct rules *rules, struct registry_job **jobs, size_t count
 			run_front(rules, jobs + done, count - done, &length, ret_is_surprised, err);
 		done += length;
 	}
-	for (size_t i = 0; i < count && !failed; i++)
-		failed = spare_living(rules, jobs[i], err);
-	return failed;
+	return failed ? failed : spare_living(rules, jobs, count, err);
 }
 
 static void undo(struct rules *rules, struct registry_job **jobs, size_t count)

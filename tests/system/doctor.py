@@ -81,6 +81,7 @@ def put(file, line):
 def cure(daemon, finding, cyrus=None, dovecot=None):
     """Do what the finding says, where systemctl is us."""
     assert "line" in finding or "run" in finding, finding
+    assert finding.get("run", "").isprintable(), finding    # it can be copied from the terminal
     if "line" in finding:
         put(finding["file"], finding["line"])
     for command in finding.get("run", "").split(" && "):

@@ -265,8 +265,14 @@ def test_a_spool_folder_into_which_nobody_may_write_is_found(ward):
 def test_one_mail_user_for_all_who_may_not_write_into_the_spool_folder_is_found(ward):
     """Whatever groups the system gives him: Dovecot gives its processes those that it is told."""
     site = ward()
-    shutil.chown(site.mailpushd.spool, group="audio")
-    [finding] = site.wait_found(("spool", "warn"))
+    keep = site.dovecot.dir / "keep"
+    for path in (site.mailpushd.spool, keep):
+        shutil.chown(path, group="audio")
+    keep.chmod(0o755)
+    [finding] = site.wait_found(("spool", "fail"))
+    assert f"{keep} is not setgid audio" in finding["why"]
+    site.cure(finding)
+    [finding] = site.wait_found(("spool", "fail"))
     assert f"user {MAIL_USER} for all" in finding["why"]
     site.cure(finding)
     site.wait_found()

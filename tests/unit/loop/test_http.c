@@ -180,6 +180,20 @@ static void clients_that_hung_up_while_they_waited_take_no_place(void **state)
 	assert_true(f->gone >= CONNECTIONS - CONNECTIONS_MAX);
 }
 
+/* All are accepted in one turn, before the places of those that hung up are given back. */
+static void several_that_come_at_once_find_the_places_of_those_that_hung_up(void **state)
+{
+	struct fixture *f = *state;
+	int fds[CONNECTIONS_MAX / 2];
+	size_t count = sizeof(fds) / sizeof(fds[0]);
+	for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
+		close(ask_for_later(f));
+	for (size_t i = 0; i < count; i++)
+		fds[i] = ask(f, "GET /once HTTP/1.1\r\nHost: h\r\n\r\n");
+	for (size_t i = 0; i < count; i++)
+		assert_int_in_range(read_answer(f, fds[i]), 100, 1000);
+}
+
 static void who_still_waits_keeps_its_place_beside_those_that_hung_up(void **state)
 {
 	struct fixture *f = *state;
@@ -204,6 +218,9 @@ int main(void)
 			connections_come_one_after_the_other, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			clients_that_hung_up_while_they_waited_take_no_place, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			several_that_come_at_once_find_the_places_of_those_that_hung_up, set_up,
+			tear_down),
 		cmocka_unit_test_setup_teardown(
 			who_still_waits_keeps_its_place_beside_those_that_hung_up, set_up,
 			tear_down),

@@ -279,7 +279,7 @@ static void read_next(struct spooldisk *disk, struct spooldisk_work *work)
 	if (!kept)
 		return;
 	if (virtual_now_ms() < kept->unreadable_until_ms) {
-		spool_retry_failed(&disk->aside, name, virtual_now_ms());
+		spool_retry_failed(&disk->aside, name, true, virtual_now_ms());
 		err_set(&work->trouble, -EACCES, "cannot read");
 		return;
 	}
