@@ -112,7 +112,10 @@ class Node(Mariadb):
         return self.sql(f"SHOW STATUS LIKE 'wsrep_{name}'", database="").partition("\t")[2]
 
     def is_synced(self, size):
-        return self.state("local_state_comment") == "Synced" and self.state("cluster_size") == str(size)
+        try:
+            return self.state("local_state_comment") == "Synced" and self.state("cluster_size") == str(size)
+        except AssertionError:      # it is about to end
+            return False
 
     def written(self):
         """How many transactions it has sent to the others."""

@@ -170,8 +170,7 @@ class Peer:
 
     def frame(self, kind, flags=0, stream=0, payload=b""):
         """Send any frame."""
-        self.raw(len(payload).to_bytes(3, "big") + bytes([kind, flags])
-                 + stream.to_bytes(4, "big") + payload)
+        self.raw(frame_bytes(kind, flags, stream, payload))
 
     def raw(self, data):
         self.socket.sendall(data)
@@ -245,6 +244,10 @@ class Peer:
 def codes(settings):
     return {getattr(h2.settings.SettingCodes, name.upper()): value
             for name, value in settings.items()}
+
+
+def frame_bytes(kind, flags=0, stream=0, payload=b""):
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
 
 
 def header_block(*fields):

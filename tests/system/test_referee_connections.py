@@ -8,7 +8,7 @@ import pytest
 import apnssim
 from mailsite import register, wait_told
 from referee import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, NO_LIMIT, PADDED,
-                     PING, PRIORITY, PUSH_PROMISE, SETTINGS, WINDOW_UPDATE, header_block, text)
+                     PING, PRIORITY, PUSH_PROMISE, SETTINGS, WINDOW_UPDATE, frame_bytes, header_block, text)
 
 ErrorCodes = h2.errors.ErrorCodes
 
@@ -350,8 +350,9 @@ def broken_window(peer, push):
 
 def endless_headers(peer, push):
     peer.frame(HEADERS, 0, push.stream, header_block((":status", "200")))
-    for n in range(20):
-        peer.frame(CONTINUATION, 0, push.stream, header_block((f"x-{n}", "y")))
+    # In one go, as it is left amid them.
+    peer.raw(b"".join(frame_bytes(CONTINUATION, 0, push.stream, header_block((f"x-{n}", "y")))
+                      for n in range(20)))
 
 
 def broken_stream(peer, push):
