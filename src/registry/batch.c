@@ -240,53 +240,51 @@ static int begin(struct rules *rules, struct registry_job *const *jobs, size_t c
 	return failed ? failure_before_jobs(failed) : 0;
 }
 
-/* The kept keys that are gone, of all jobs. */
-struct survey {
-	struct registry_key *keys;
-	enum { GONE, STOPPED, ALIVE } * states;
-	size_t count;
-};
+enum fate { GONE, STOPPED, ALIVE };
 
 static void on_kept_row(void *ctx, size_t index, const struct registry_row *row)
 {
-	const struct survey *survey = ctx;
-	survey->states[index] = row->stopped_reason ? STOPPED : ALIVE;
+	enum fate *fates = ctx;
+	fates[index] = row->stopped_reason ? STOPPED : ALIVE;
 }
 
-static void spare(struct registry_job *job, const struct survey *survey, size_t first)
+static void spare(struct registry_job *job, const enum fate *fates)
 {
 	mem_auto bool *is_alive = mem_alloc_zero(job->kept->gone_count, sizeof(*is_alive));
 	for (size_t i = 0; i < job->kept->gone_count; i++)
-		is_alive[i] = survey->states[first + i] == ALIVE ||
-			(survey->states[first + i] == STOPPED && job->kind != REGISTRY_STOP);
+		is_alive[i] =
+			fates[i] == ALIVE || (fates[i] == STOPPED && job->kind != REGISTRY_STOP);
 	result_spare_kept(job, is_alive);
+}
+
+static size_t kept_gone(const struct registry_job *job)
+{
+	return job->kept ? job->kept->gone_count : 0;
 }
 
 /* The commit that failed may have been none, and the phone may have renewed by another node. */
 static int spare_living(
 	struct rules *rules, struct registry_job *const *jobs, size_t count, struct err *err)
 {
-	struct survey survey = {0};
+	size_t key_count = 0;
 	for (size_t i = 0; i < count; i++)
-		survey.count += jobs[i]->kept ? jobs[i]->kept->gone_count : 0;
-	if (!survey.count)
+		key_count += kept_gone(jobs[i]);
+	if (!key_count)
 		return 0;
-	mem_auto void *keys = survey.keys = mem_alloc_zero(survey.count, sizeof(*survey.keys));
-	mem_auto void *states = survey.states =
-		mem_alloc_zero(survey.count, sizeof(*survey.states));
-	size_t first = 0;
+	mem_auto struct registry_key *keys = mem_alloc_zero(key_count, sizeof(*keys));
+	mem_auto enum fate *fates = mem_alloc_zero(key_count, sizeof(*fates));
+	size_t at = 0;
 	for (size_t i = 0; i < count; i++) {
-		for (size_t k = 0; jobs[i]->kept && k < jobs[i]->kept->gone_count; k++)
-			survey.keys[first++] = jobs[i]->kept->gone[k];
+		for (size_t k = 0; k < kept_gone(jobs[i]); k++)
+			keys[at++] = jobs[i]->kept->gone[k];
 	}
-	int failed = rules->db->ops->load_keys(
-		rules->db, survey.keys, survey.count, on_kept_row, &survey, err);
-	first = 0;
+	int failed = rules->db->ops->load_keys(rules->db, keys, key_count, on_kept_row, fates, err);
+	at = 0;
 	for (size_t i = 0; i < count && !failed; i++) {
-		size_t of_job = jobs[i]->kept ? jobs[i]->kept->gone_count : 0;
+		size_t of_job = kept_gone(jobs[i]);
 		if (of_job)
-			spare(jobs[i], &survey, first);
-		first += of_job;
+			spare(jobs[i], fates + at);
+		at += of_job;
 	}
 	return failed;
 }
