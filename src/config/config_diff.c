@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "config/setting.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -148,18 +149,10 @@ static char *merge(const char *before, const char *after)
 	return (char *)merged.data;
 }
 
-static struct config_setting *find_shown(const struct config *config, const char *key)
-{
-	for (unsigned i = 0; i < config->setting_count; i++)
-		if (!strcmp(config->settings[i].key, key))
-			return &config->settings[i];
-	return NULL;
-}
-
 void config_diff_swap_shown(const struct config *one, const struct config *other, const char *key)
 {
-	struct config_setting *of_one = find_shown(one, key);
-	struct config_setting *of_other = find_shown(other, key);
+	struct config_setting *of_one = setting_find(one, key);
+	struct config_setting *of_other = setting_find(other, key);
 	if (!of_one || !of_other)
 		return;
 	struct config_setting swapped = *of_one;

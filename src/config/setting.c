@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static struct config_setting *find(const struct config *config, const char *key)
+struct config_setting *setting_find(const struct config *config, const char *key)
 {
 	for (unsigned i = 0; i < config->setting_count; i++)
 		if (!strcmp(config->settings[i].key, key))
@@ -15,7 +15,7 @@ static struct config_setting *find(const struct config *config, const char *key)
 void setting_add(
 	struct config *config, const char *key, const char *value, const char *file, int line)
 {
-	struct config_setting *before = find(config, key);
+	struct config_setting *before = setting_find(config, key);
 	if (before) {
 		char *joined = mem_printf("%s, %s", before->value, value);
 		free(before->value);

@@ -14,6 +14,8 @@ void setting_add(
 	struct config *config, const char *key, const char *value, const char *file, int line);
 /* For a list with an empty default, or the lists of the policy of events. */
 void setting_add_default_list(struct config *config, const char *key);
+/* NULL: it has none, also no default. */
+struct config_setting *setting_find(const struct config *config, const char *key);
 void setting_free_all(struct config *config);
 
 #endif

@@ -20,7 +20,7 @@
 /* For the other file of a pair, and for a trouble that prevents reading. */
 #define PATIENCE_MS (10 * CLOCK_SECOND_MS)
 
-/* Each does what the one before it does. */
+/* From the least to the most. */
 enum extent {
 	FILES_AGAIN,   /* nothing, where they fail as before; no credential is checked for it */
 	FILES_PATIENT, /* a pair that does not match is no alarm yet */

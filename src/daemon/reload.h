@@ -44,7 +44,7 @@ struct reload_needs {
 struct reload *reload_new(uv_loop_t *loop, struct config *config);
 /* Applies the files once the parts exist.  Before all functions below. */
 void reload_first(struct reload *reload, const struct reload_needs *needs);
-/* With mailpush.conf, which an administrator may be writing: only when he says so. */
+/* With mailpush.conf, which an administrator may be writing: only when asked to. */
 void reload_now(struct reload *reload);
 /* The files that mailpush.conf names. */
 void reload_files(struct reload *reload);

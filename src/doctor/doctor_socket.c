@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "checkup/reach.h"
+#include "config/setting.h"
 #include "platform/dgramlimit.h"
 
 #include <errno.h>
@@ -45,15 +46,13 @@ static void examine_socket(struct report *findings, const struct config *config,
 static void judge_allowed(
 	struct report *findings, const struct config *config, const struct person *person)
 {
-	const char *listed = "";
 	if (peer_is_allowed(&config->peers, person->uid)) {
 		report_add(findings, REPORT_OK, "allowed_users", "user %s may send events",
 			person->name);
 		return;
 	}
-	for (unsigned i = 0; i < config->setting_count; i++)
-		if (!strcmp(config->settings[i].key, "allowed_users"))
-			listed = config->settings[i].value;
+	const struct config_setting *setting = setting_find(config, "allowed_users");
+	const char *listed = setting ? setting->value : "";
 	report_add(findings, REPORT_FAIL, "allowed_users",
 		"Cyrus runs as user %s, who is not listed, so its events are refused",
 		person->name);

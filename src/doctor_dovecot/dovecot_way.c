@@ -4,6 +4,7 @@
 #include "checkup/person.h"
 #include "checkup/reach.h"
 #include "checkup/samepath.h"
+#include "config/setting.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -126,10 +127,8 @@ static void examine_socket(
 
 static const char *listed_users(const struct config *config)
 {
-	for (unsigned i = 0; i < config->setting_count; i++)
-		if (!strcmp(config->settings[i].key, "dovecot_users"))
-			return config->settings[i].value;
-	return "";
+	const struct config_setting *setting = setting_find(config, "dovecot_users");
+	return setting ? setting->value : "";
 }
 
 static void judge_users(

@@ -284,26 +284,24 @@ static void register_three(struct world *w)
 	run(w);
 }
 
-static void what_renews_after_a_forgetting_in_doubt_is_not_gone(void **state)
+static void spares_what_renews(struct world *w, enum registry_job_kind kind)
 {
-	struct world *w = *state;
 	register_three(w);
-	struct registry_job *job = verdict(w, REGISTRY_FORGET, TOKEN_A, TOPIC, NOW + 5);
+	struct registry_job *job = verdict(w, kind, TOKEN_A, TOPIC, NOW + 5);
 	do_in_doubt_and_again(w, NOW + 10);
 	assert_int_equal(job->gone_count, 1);
 	assert_true(is_gone(w, job, "bob", TOKEN_A, "three"));
 	assert_true(is_told(w, NOW + 11, "alice", "", "one"));
 }
 
+static void what_renews_after_a_forgetting_in_doubt_is_not_gone(void **state)
+{
+	spares_what_renews(*state, REGISTRY_FORGET);
+}
+
 static void what_renews_after_a_stop_in_doubt_is_not_stopped(void **state)
 {
-	struct world *w = *state;
-	register_three(w);
-	struct registry_job *job = verdict(w, REGISTRY_STOP, TOKEN_A, TOPIC, NOW + 5);
-	do_in_doubt_and_again(w, NOW + 10);
-	assert_int_equal(job->gone_count, 1);
-	assert_true(is_gone(w, job, "bob", TOKEN_A, "three"));
-	assert_true(is_told(w, NOW + 11, "alice", "", "one"));
+	spares_what_renews(*state, REGISTRY_STOP);
 }
 
 static void what_renews_after_an_eviction_in_doubt_is_not_gone(void **state)

@@ -201,28 +201,12 @@ static void a_job_that_is_refused_is_set_aside_and_the_others_go_on_in_order(voi
 	assert_int_equal(w->troubles, 0);
 }
 
-static void a_job_that_fails_again_and_again_for_an_unknown_reason_is_set_aside_too(void **state)
+static void is_set_aside(struct world *w, enum memory_failure failure)
 {
-	struct world *w = *state;
 	add(w, REGISTRY_REGISTER, "alice");
 	add(w, REGISTRY_REGISTER, NO_TEXT);
 	add(w, REGISTRY_NEWS, "alice");
-	memory_fail(MEMORY_TEXT_OR_UNKNOWN, NULL);
-	w->is_trouble_endured = true;
-	run_all(w);
-	assert_int_equal(w->jobs[0].status, 0);
-	assert_int_equal(w->jobs[1].status, -EILSEQ);
-	assert_int_equal(w->jobs[2].match_count, 1);
-	assert_int_equal(w->refused, 1);
-}
-
-static void a_row_that_is_always_another_s_is_set_aside_too(void **state)
-{
-	struct world *w = *state;
-	add(w, REGISTRY_REGISTER, "alice");
-	add(w, REGISTRY_REGISTER, NO_TEXT);
-	add(w, REGISTRY_NEWS, "alice");
-	memory_fail(MEMORY_TEXT_OR_TAKEN, NULL);
+	memory_fail(failure, NULL);
 	w->is_trouble_endured = true;
 	run_all(w);
 	assert_int_equal(w->jobs[0].status, 0);
@@ -230,6 +214,16 @@ static void a_row_that_is_always_another_s_is_set_aside_too(void **state)
 	assert_int_equal(w->jobs[2].match_count, 1);
 	assert_int_equal(w->refused, 1);
 	assert_false(w->is_in_trouble);
+}
+
+static void a_job_that_fails_again_and_again_for_an_unknown_reason_is_set_aside_too(void **state)
+{
+	is_set_aside(*state, MEMORY_TEXT_OR_UNKNOWN);
+}
+
+static void a_row_that_is_always_another_s_is_set_aside_too(void **state)
+{
+	is_set_aside(*state, MEMORY_TEXT_OR_TAKEN);
 }
 
 static void the_trouble_ends_when_a_job_alone_is_set_aside(void **state)
