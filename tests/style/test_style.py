@@ -149,6 +149,14 @@ def test_no_test_says_what_cmocka_2_takes_otherwise():
     assert not wrong
 
 
+def test_no_unit_test_has_a_time_of_its_own():
+    """One that is slow beside compilers is not one that hangs."""
+    text = {path: path.read_text() for path in (ROOT / "tests").rglob("meson.build")}
+    assert text and not [path for path in text if re.search(r"\btimeout:", text[path])]
+    assert re.search(r"^add_test_setup\(.*timeout_multiplier: 30, is_default: true\)$",
+                     (ROOT / "meson.build").read_text(), flags=re.M)
+
+
 def test_no_file_holds_more_than_one_idea():
     long = [f"{f.relative_to(ROOT)}: {n}" for f in SOURCES
             if (n := len(f.read_text().splitlines())) > 800]

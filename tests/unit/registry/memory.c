@@ -395,16 +395,17 @@ static int match(struct registry_db *db, const struct mailbox *const *mailboxes,
 			return refuse(err);
 		for (size_t slot = 0; slot < site->slot_count; slot++) {
 			const struct registration *registration = site->slots[slot];
-			if (!registration || registration->row.stopped_reason ||
-				malformed_row("memory", &registration->row))
+			if (!registration || registration->row.stopped_reason)
 				continue;
 			const struct list *list = registration->list;
 			for (size_t j = 0; j < list->count; j++) {
-				if (!malformed_hash("memory", list->subscriptions[j].hash) &&
-					is_mailbox(&list->subscriptions[j], mailboxes[i]->owner,
-						mailboxes[i]->folder))
-					on_match(ctx, i, &registration->row,
-						list->subscriptions[j].hash);
+				const struct registry_subscription *subscription =
+					&list->subscriptions[j];
+				if (is_mailbox(subscription, mailboxes[i]->owner,
+					    mailboxes[i]->folder) &&
+					!malformed_row("memory", &registration->row) &&
+					!malformed_hash("memory", subscription->hash))
+					on_match(ctx, i, &registration->row, subscription->hash);
 			}
 		}
 	}
