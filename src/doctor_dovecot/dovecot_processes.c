@@ -33,8 +33,8 @@ static bool goes_by(pid_t pid, const char *path)
 	return size > 0 && !strcmp(named, path);
 }
 
-/* Leaves the children of the masters. */
-static void keep_children(struct processes *processes, const char *path)
+/* Leaves the masters and their children. */
+static void keep_own(struct processes *processes, const char *path)
 {
 	mem_auto pid_t *masters = mem_alloc_zero(processes->count + 1, sizeof(pid_t));
 	size_t master_count = 0;
@@ -48,10 +48,11 @@ static void keep_children(struct processes *processes, const char *path)
 			masters[master_count++] = process->pid;
 	}
 	for (size_t i = 0; i < processes->count; i++) {
-		bool is_child = false;
+		bool is_own = false;
 		for (size_t j = 0; j < master_count; j++)
-			is_child = is_child || processes->list[i].parent == masters[j];
-		if (is_child)
+			is_own = is_own || processes->list[i].pid == masters[j] ||
+				processes->list[i].parent == masters[j];
+		if (is_own)
 			processes->list[kept++] = processes->list[i];
 	}
 	processes->count = kept;
@@ -98,6 +99,16 @@ static int64_t start_of(const struct process *process, int64_t now_ms)
 	return now_ms - process->age_ms + TICK_MS;
 }
 
+/* A master, or its process `log`.  Any child has the master's name until it runs its own program.
+ */
+static bool reads_at_start(const struct processes *dovecot, const struct process *process)
+{
+	for (size_t i = 0; i < dovecot->count; i++)
+		if (dovecot->list[i].pid == process->parent)
+			return !strcmp(process->name, "log");
+	return !strcmp(process->name, "dovecot");
+}
+
 static bool serves_mail(const struct process *process)
 {
 	static const char *const names[] = {"imap", "lmtp", "pop3"};
@@ -117,7 +128,7 @@ void dovecot_processes_judge(struct report *findings, const struct processes *do
 	for (size_t i = 0; i < dovecot->count; i++) {
 		const struct process *process = &dovecot->list[i];
 		int64_t start_ms = start_of(process, now_ms);
-		if (!strcmp(process->name, "log") && start_ms > read_ms)
+		if (reads_at_start(dovecot, process) && start_ms > read_ms)
 			read_ms = start_ms;
 		old += serves_mail(process) && start_ms < changed_ms;
 	}
@@ -156,7 +167,7 @@ void dovecot_processes_examine(struct report *findings, const char *path)
 	look_into(further, &latest);
 	int64_t now_ms = clock_unix_ms();
 	processes_list(&processes); /* both clocks at the same time */
-	keep_children(&processes, path);
+	keep_own(&processes, path);
 	if (!processes_are_known())
 		report_add(findings, REPORT_WARN, CHECK,
 			"on this system doctor cannot examine the processes of Dovecot: reload "

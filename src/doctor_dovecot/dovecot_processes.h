@@ -1,8 +1,9 @@
 /*
  * dovecot_processes - does the running Dovecot use its configuration as it is now?
  *
- * Dovecot reads it at its start and at each reload, and replaces its process `log` then, by whose
- * age the reading is known.  A client that was connected before keeps its process.
+ * Dovecot reads it at its start and at each reload, and replaces its process `log` then: by the age
+ * of that process, or of the master while it has none, the reading is known.  A client that was
+ * connected before keeps its process.
  */
 #ifndef MAILPUSH_DOCTOR_DOVECOT_DOVECOT_PROCESSES_H
 #define MAILPUSH_DOCTOR_DOVECOT_DOVECOT_PROCESSES_H
@@ -12,7 +13,7 @@
 
 #include <stdint.h>
 
-/* Pure.  `dovecot`: the children of its master.  `file` was changed last, at Unix time
+/* Pure.  `dovecot`: its masters and their children.  `file` was changed last, at Unix time
  * `changed_ms`. */
 void dovecot_processes_judge(struct report *findings, const struct processes *dovecot,
 	const char *file, int64_t changed_ms, int64_t now_ms);

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -352,6 +353,19 @@ def test_a_dovecot_of_another_configuration_does_not_count(ward, tmp):
     site.conf = other
     finding = site.finding("processes")
     assert finding["level"] == "fail" and finding["why"] == f"no Dovecot runs here that reads {other}"
+
+
+def test_a_dovecot_that_is_only_starting_is_not_missed(ward, tmp):
+    site = ward()
+    site.conf, config = tmp / "other.conf", site.conf.read_text()
+    site.conf.write_text(config)
+    master = tmp / "dovecot"
+    master.write_text("#!/bin/sh\nread line\n")            # it has no process yet
+    master.chmod(0o755)
+    with subprocess.Popen([master, "-c", site.conf], stdin=subprocess.PIPE) as started:
+        wait_until(lambda: site.finding("processes")["why"]
+                   == f"Dovecot has read {site.conf} since it was changed", what="the master")
+        started.stdin.close()
 
 
 # ---- sites without one ----

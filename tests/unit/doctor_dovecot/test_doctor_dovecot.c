@@ -207,9 +207,12 @@ static void the_process_log_says_when_dovecot_has_read_its_configuration(void **
 {
 	(void)state;
 	struct process list[] = {
-		{.name = "anvil", .age_ms = 90 * MINUTE_MS},
-		{.name = "log", .age_ms = 30 * MINUTE_MS},
-		{.name = "imap", .age_ms = 60 * MINUTE_MS},
+		{.name = "dovecot", .pid = 2, .parent = 1, .age_ms = 90 * MINUTE_MS},
+		{.name = "anvil", .pid = 3, .parent = 2, .age_ms = 90 * MINUTE_MS},
+		{.name = "log", .pid = 4, .parent = 2, .age_ms = 30 * MINUTE_MS},
+		{.name = "imap", .pid = 5, .parent = 2, .age_ms = 60 * MINUTE_MS},
+		/* Will be one of them. */
+		{.name = "dovecot", .pid = 6, .parent = 2, .age_ms = MINUTE_MS},
 	};
 	static const struct {
 		int64_t changed_ago_ms;
@@ -222,7 +225,7 @@ static void the_process_log_says_when_dovecot_has_read_its_configuration(void **
 			"FILE was changed 20 min ago, and Dovecot has not read"},
 		{-MINUTE_MS, REPORT_WARN, "the clock was set back"},
 	};
-	const struct processes dovecot = {.list = list, .count = 3};
+	const struct processes dovecot = {.list = list, .count = sizeof(list) / sizeof(list[0])};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct report report = {0};
 		dovecot_processes_judge(
@@ -230,6 +233,24 @@ static void the_process_log_says_when_dovecot_has_read_its_configuration(void **
 		assert_int_equal(report.count, 1);
 		assert_int_equal(report.list->level, rows[i].level);
 		assert_non_null(strstr(report.list->why, rows[i].word));
+		report_fini(&report);
+	}
+}
+
+static void a_master_alone_has_read_its_configuration_at_its_start(void **state)
+{
+	(void)state;
+	struct process master = {
+		.name = "dovecot", .pid = 2, .parent = 1, .age_ms = 30 * MINUTE_MS};
+	const struct processes dovecot = {.list = &master, .count = 1};
+	const int64_t changed_ago_ms[] = {40 * MINUTE_MS, 20 * MINUTE_MS};
+	const enum report_level levels[] = {REPORT_OK, REPORT_WARN};
+	for (size_t i = 0; i < 2; i++) {
+		struct report report = {0};
+		dovecot_processes_judge(
+			&report, &dovecot, "FILE", NOW_MS - changed_ago_ms[i], NOW_MS);
+		assert_int_equal(report.count, 1);
+		assert_int_equal(report.list->level, levels[i]);
 		report_fini(&report);
 	}
 }
@@ -248,6 +269,7 @@ int main(void)
 		cmocka_unit_test(what_adds_all_that_is_missing_is_said_once),
 		cmocka_unit_test(programs_that_are_not_offered_need_no_plugin),
 		cmocka_unit_test(the_process_log_says_when_dovecot_has_read_its_configuration),
+		cmocka_unit_test(a_master_alone_has_read_its_configuration_at_its_start),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
