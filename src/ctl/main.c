@@ -51,6 +51,7 @@
  *   program           runs another program, within bounds
  *   reach             can a user come to a socket, and does mailpushd listen there?
  *   samepath          do two paths name one file?
+ *   mailserver        the processes of a running mail server, and since when
  *
  * doctor/, which examines the whole site
  *   doctor            what is read, and in which order it is judged

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "checkup/mailserver.h"
 #include "console/format.h"
 
 #include <stdio.h>
@@ -12,62 +13,27 @@
 
 #define DEFAULT_IMAPD_CONF "/etc/imapd.conf"
 #define CHECK "processes"
-#define TEXT_SIZE 4096 /* bytes of the command line of a process */
-#define NAMED_MAX 8    /* processes; further ones are only counted */
-#define TICK_MS 10
+#define NAMED_MAX 8 /* processes; further ones are only counted */
 
 /* ---- which are of Cyrus ---- */
 
-/* Was it started with this imapd.conf?  It need not be named if it is the usual one. */
-static bool goes_by(pid_t pid, const char *imapd_conf)
-{
-	char text[TEXT_SIZE];
-	const char *named = DEFAULT_IMAPD_CONF;
-	ssize_t size = processes_arguments(pid, text, sizeof(text));
-	for (const char *word = text; word < text + size; word += strlen(word) + 1) {
-		const char *next = word + strlen(word) + 1;
-		if (!strncmp(word, "-C", 2))
-			named = word[2] ? word + 2 : next < text + size ? next : "";
-	}
-	return size > 0 && !strcmp(named, imapd_conf);
-}
+struct cyrus {
+	uid_t user;
+	const char *imapd_conf;
+};
 
-static bool is_master(const struct process *process, uid_t user, const char *imapd_conf)
+static bool is_master(const struct process *process, const void *ctx)
 {
 	static const char *const names[] = {"master", "cyrmaster", "cyrus-master"};
+	const struct cyrus *cyrus = ctx;
 	bool is_named_so = false;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		is_named_so = is_named_so || !strcmp(process->name, names[i]);
-	return is_named_so && processes_belongs_to(process->pid, user) &&
-		goes_by(process->pid, imapd_conf);
-}
-
-/* Leaves the masters and their children. */
-static void keep_those_of_cyrus(struct processes *processes, uid_t user, const char *imapd_conf)
-{
-	mem_auto bool *are_masters = mem_alloc_zero(processes->count + 1, sizeof(bool));
-	mem_auto bool *are_kept = mem_alloc_zero(processes->count + 1, sizeof(bool));
-	size_t kept = 0;
-	for (size_t i = 0; i < processes->count; i++)
-		are_kept[i] = are_masters[i] = is_master(&processes->list[i], user, imapd_conf);
-	for (size_t i = 0; i < processes->count; i++) {
-		if (!are_masters[i])
-			continue;
-		for (size_t j = 0; j < processes->count; j++)
-			are_kept[j] |= processes->list[j].parent == processes->list[i].pid;
-	}
-	for (size_t i = 0; i < processes->count; i++)
-		if (are_kept[i])
-			processes->list[kept++] = processes->list[i];
-	processes->count = kept;
+	return is_named_so && processes_belongs_to(process->pid, cyrus->user) &&
+		mailserver_goes_by(process->pid, "-C", DEFAULT_IMAPD_CONF, cyrus->imapd_conf);
 }
 
 /* ---- what that means ---- */
-
-static int64_t start_of(const struct process *process, int64_t now_ms)
-{
-	return now_ms - process->age_ms + TICK_MS;
-}
 
 static int oldest_first(const void *left, const void *right)
 {
@@ -91,7 +57,7 @@ static void judge_old(struct report *report, const struct process *old, size_t c
 	buf_init(&names);
 	for (size_t i = 0; i < count; i++) {
 		is_topic_concerned |= serves_phones(&old[i]) &&
-			start_of(&old[i], reading->now_ms) < reading->topic_ms;
+			mailserver_start_ms(&old[i], reading->now_ms) < reading->topic_ms;
 		if (i >= NAMED_MAX)
 			continue;
 		mem_auto char *text =
@@ -127,7 +93,7 @@ void doctor_processes_judge(
 		return;
 	}
 	for (size_t i = 0; i < cyrus->count; i++)
-		if (start_of(&cyrus->list[i], reading->now_ms) < reading->changed_ms)
+		if (mailserver_start_ms(&cyrus->list[i], reading->now_ms) < reading->changed_ms)
 			old[count++] = cyrus->list[i];
 	qsort(old, count, sizeof(*old), oldest_first);
 	if (count)
@@ -171,7 +137,8 @@ void doctor_processes_examine(struct report *report, const struct config *config
 	look_at_files(config, files, &reading);
 	reading.now_ms = clock_unix_ms();
 	processes_list(&processes); /* both clocks at the same time */
-	keep_those_of_cyrus(&processes, user, config->imapd_conf);
+	const struct cyrus cyrus = {.user = user, .imapd_conf = config->imapd_conf};
+	mailserver_keep(&processes, is_master, &cyrus);
 	if (!processes_are_known())
 		report_add(report, REPORT_WARN, CHECK,
 			"on this system doctor cannot examine the processes of Cyrus: restart "

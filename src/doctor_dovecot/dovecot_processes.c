@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "checkup/mailserver.h"
 #include "console/format.h"
 #include "doctor_dovecot/doveconf.h"
 
@@ -13,49 +14,17 @@
 #include <unistd.h>
 
 #define CHECK "processes"
-#define TEXT_SIZE 4096
 #define FILES_MAX 4096
-#define TICK_MS 10
 
 /* ---- which are of this Dovecot ---- */
 
-/* It need not be named if it is the usual one. */
-static bool goes_by(pid_t pid, const char *path)
+/* `path` of dovecot.conf. */
+static bool is_master(const struct process *process, const void *path)
 {
-	char text[TEXT_SIZE];
-	const char *named = DOVECONF_DEFAULT;
-	ssize_t size = processes_arguments(pid, text, sizeof(text));
-	for (const char *word = text; word < text + size; word += strlen(word) + 1) {
-		const char *next = word + strlen(word) + 1;
-		if (!strncmp(word, "-c", 2))
-			named = word[2] ? word + 2 : next < text + size ? next : "";
-	}
-	return size > 0 && !strcmp(named, path);
-}
-
-/* Leaves the masters and their children. */
-static void keep_own(struct processes *processes, const char *path)
-{
-	mem_auto pid_t *masters = mem_alloc_zero(processes->count + 1, sizeof(pid_t));
-	size_t master_count = 0;
-	size_t kept = 0;
-	for (size_t i = 0; i < processes->count; i++) {
-		const struct process *process = &processes->list[i];
-		if (!strcmp(process->name, "dovecot") &&
-			(processes_belongs_to(process->pid, 0) ||
-				processes_belongs_to(process->pid, geteuid())) &&
-			goes_by(process->pid, path))
-			masters[master_count++] = process->pid;
-	}
-	for (size_t i = 0; i < processes->count; i++) {
-		bool is_own = false;
-		for (size_t j = 0; j < master_count; j++)
-			is_own = is_own || processes->list[i].pid == masters[j] ||
-				processes->list[i].parent == masters[j];
-		if (is_own)
-			processes->list[kept++] = processes->list[i];
-	}
-	processes->count = kept;
+	return !strcmp(process->name, "dovecot") &&
+		(processes_belongs_to(process->pid, 0) ||
+			processes_belongs_to(process->pid, geteuid())) &&
+		mailserver_goes_by(process->pid, "-c", DOVECONF_DEFAULT, path);
 }
 
 /* ---- when the files changed ---- */
@@ -94,13 +63,7 @@ static void look_into(const char *path, struct change *latest)
 
 /* ---- what that means ---- */
 
-static int64_t start_of(const struct process *process, int64_t now_ms)
-{
-	return now_ms - process->age_ms + TICK_MS;
-}
-
-/* A master, or its process `log`.  Any child has the master's name until it runs its own program.
- */
+/* A master, or its process `log`.  A child has the master's name until it runs its own program. */
 static bool reads_at_start(const struct processes *dovecot, const struct process *process)
 {
 	for (size_t i = 0; i < dovecot->count; i++)
@@ -127,7 +90,7 @@ void dovecot_processes_judge(struct report *findings, const struct processes *do
 	format_ago((double)changed_ms / CLOCK_SECOND_MS, (double)now_ms / CLOCK_SECOND_MS, when);
 	for (size_t i = 0; i < dovecot->count; i++) {
 		const struct process *process = &dovecot->list[i];
-		int64_t start_ms = start_of(process, now_ms);
+		int64_t start_ms = mailserver_start_ms(process, now_ms);
 		if (reads_at_start(dovecot, process) && start_ms > read_ms)
 			read_ms = start_ms;
 		old += serves_mail(process) && start_ms < changed_ms;
@@ -167,7 +130,7 @@ void dovecot_processes_examine(struct report *findings, const char *path)
 	look_into(further, &latest);
 	int64_t now_ms = clock_unix_ms();
 	processes_list(&processes); /* both clocks at the same time */
-	keep_own(&processes, path);
+	mailserver_keep(&processes, is_master, path);
 	if (!processes_are_known())
 		report_add(findings, REPORT_WARN, CHECK,
 			"on this system doctor cannot examine the processes of Dovecot: reload "

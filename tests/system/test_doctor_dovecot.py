@@ -362,10 +362,9 @@ def test_a_dovecot_that_is_only_starting_is_not_missed(ward, tmp):
     master = tmp / "dovecot"
     master.write_text("#!/bin/sh\nread line\n")            # it has no process yet
     master.chmod(0o755)
-    with subprocess.Popen([master, "-c", site.conf], stdin=subprocess.PIPE) as started:
+    with subprocess.Popen([master, "-c", site.conf], stdin=subprocess.PIPE):
         wait_until(lambda: site.finding("processes")["why"]
                    == f"Dovecot has read {site.conf} since it was changed", what="the master")
-        started.stdin.close()
 
 
 # ---- sites without one ----
