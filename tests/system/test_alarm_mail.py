@@ -90,7 +90,7 @@ def test_the_end_of_a_certificate_is_mailed_as_it_comes_nearer(site_of, server, 
     site.mailpushd.write_conf()
     clock = WallClock(tmp).under(site.mailpushd)
     site.mailpushd.start()
-    for count, (now, left) in enumerate([("+0", "19 days"), ("+8d", "11 days"), ("+14d", "5 days"), ("+17d", "2 days"),
+    for count, (now, left) in enumerate([("+0s", "19 days"), ("+8d", "11 days"), ("+14d", "5 days"), ("+17d", "2 days"),
                                          ("+19d", "less than a day")], start=1):
         clock.set(now)
         wait_until(lambda: len(about_expiry(server)) >= count, what=f"a message at {now}")

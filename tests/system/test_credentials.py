@@ -391,7 +391,7 @@ def test_a_certificate_that_is_not_valid_yet_is_used_when_it_is(site_with, files
     site.mailpushd.wait_log("is not valid before .*alarm=credential-dates:main state=begins")
     phone = BarePhone(new_user())
     site.register(phone)
-    clock.set("+0")
+    clock.set("+0s")
     site.told(phone, "INBOX")
     site.mailpushd.wait_log("alarm=credential-dates:main state=ends")
 
@@ -410,7 +410,7 @@ def test_a_new_file_that_is_not_valid_yet_takes_over_when_it_is(site, files, clo
     files.put(files.renewed("--seconds", "-60:3600"))
     site.mailpushd.wait_log("not valid before .*alarm=credential-file:main state=begins")
     works(site, phone)
-    clock.set("+0")
+    clock.set("+0s")
     site.mailpushd.wait_log("credential in use credential=main", since=since)
     site.mailpushd.wait_log("alarm=credential-file:main state=ends")
     works(site, phone)

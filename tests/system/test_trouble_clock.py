@@ -65,7 +65,7 @@ def test_a_clock_that_is_set_while_it_runs_costs_nothing(clock_site, clock, offs
     phones.append(site.registered_phone("INBOX", "Notes"))
     site.register(phones[0])                    # renews by the wrong clock
     all_are_told(site, phones)
-    set_clock(site, clock, "+0")
+    set_clock(site, clock, "+0s")
     all_are_told(site, phones)
     site.register(phones[1])                    # and by the right one
     site.mailpushd.restart()
@@ -90,7 +90,7 @@ def test_a_clock_that_is_set_between_two_runs_costs_nothing(clock_site, clock, o
     for phone in phones:
         site.tell(notify.mail(phone.user, "Notes", event="MessageRead"))
     site.mailpushd.stop()
-    clock.set("+0")
+    clock.set("+0s")
     site.sim.start(site.sim.dir, port=site.sim.port)
     site.mailpushd.start()
     site.register(phones[1])
@@ -110,7 +110,7 @@ def test_what_waits_by_a_clock_that_was_ahead_is_pushed_at_once_by_the_right_one
     site.deliver(phone.user)
     site.tell(notify.mail(phone.user, "Notes", event="MessageRead"))
     site.mailpushd.stop()
-    clock.set("+0")
+    clock.set("+0s")
     site.sim.control(do="refuse", on=False)
     site.mailpushd.start()
     site.told(phone, "INBOX", "Notes")
@@ -129,7 +129,7 @@ def test_a_certificate_that_looks_expired_holds_pushes_until_the_clock_is_right(
     wait_until(lambda: get(site.mailpushd, "/status")["queue"]["pushes"] == 1, what="the push")
     assert site.new_pushes(phone) == []
     site.mailpushd.conf.write_text(site.mailpushd.conf.read_text() + "half writ")
-    set_clock(site, clock, "+0")
+    set_clock(site, clock, "+0s")
     site.mailpushd.wait_log("alarm=credential-dates:main state=ends")
     site.told(phone, "INBOX")
     assert [line for line in site.mailpushd.lines() if "alarm=reload" in line] == []
@@ -167,7 +167,7 @@ def test_apples_certificate_that_looks_expired_holds_pushes_until_the_clock_is_r
     site.mailpushd.wait_log("certificate.*alarm=apns:main state=begins")
     wait_until(lambda: get(site.mailpushd, "/status")["queue"]["pushes"] == 1, what="the push")
     assert site.new_pushes(phone) == []
-    set_clock(site, clock, "+0")
+    set_clock(site, clock, "+0s")
     site.told(phone, "INBOX")
     site.mailpushd.wait_log("alarm=apns:main state=ends")
 
@@ -186,7 +186,7 @@ def test_a_provider_token_made_by_a_wrong_clock_is_made_again_by_the_right_one(
     site.mailpushd.start()
     site.deliver(phone.user)
     site.mailpushd.wait_log("Apple refuses pushes: 403 .*ProviderToken.*state=begins")
-    set_clock(site, clock, "+0")
+    set_clock(site, clock, "+0s")
     site.told(phone, "INBOX")
     site.mailpushd.wait_log("alarm=apns:main state=ends")
 
@@ -203,7 +203,7 @@ def test_a_provider_token_that_is_old_by_a_clock_that_is_set_is_used_no_more(clo
     phone = site.registered_phone()
     site.deliver(phone.user)
     before = site.told(phone, "INBOX")[-1]
-    set_clock(site, clock, "+0")
+    set_clock(site, clock, "+0s")
     site.deliver(phone.user)
     after = site.told(phone, "INBOX")[-1]
     assert before["provider_iat"] + 4 * 60 * 60 < after["provider_iat"]
@@ -216,6 +216,6 @@ def test_events_parked_by_another_clock_are_taken_in(clock_site, clock):
     with locked(site.mailpushd.dir / "registry.sqlite"):
         site.register(phone)
         site.mailpushd.kill9()
-    clock.set("+0")
+    clock.set("+0s")
     site.mailpushd.start()
     site.told(phone, "INBOX", "Notes")
