@@ -124,9 +124,9 @@ class Postgresql:
         """What psql prints: rows without a frame."""
         return self.run("psql", *self.psql("-c", text, database=database)[1:]).strip()
 
-    def session(self, text):
+    def session(self, text, user=ADMIN):
         """One that runs beside the test, until its text is done."""
-        return subprocess.Popen(self.psql("-c", text), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(self.psql("-c", text, user=user), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def can(self, text):
         """Does it go well?"""

@@ -1,5 +1,6 @@
 """docs/operations.md: a registry in a database server, typed as it stands there."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -10,7 +11,8 @@ from away import made
 from control import ctl_fine
 from docpage import Page
 from mailsite import BarePhone, new_user
-from postgresql import ADMIN, Postgresql, programs
+from postgresql import ADMIN, USER, Postgresql, programs
+from waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not programs(), reason="PostgreSQL is not installed (script/bootstrap)")
 
@@ -30,6 +32,20 @@ def type_(word, server, tmp):
     environment = {**os.environ, "PGHOST": str(server.folder), "PGUSER": ADMIN,
                    "PATH": f"{server.programs}:{os.environ['PATH']}"}
     subprocess.run(["sh", "-euc", text], check=True, timeout=60, env=environment)
+
+
+@contextlib.contextmanager
+def in_a_transaction(server):
+    """Another node has read, and does not go on."""
+    node = server.session("BEGIN; SELECT 1 FROM mailpush_registration; SELECT pg_sleep(3600)", user=USER)
+    with node:
+        wait_until(lambda: server.sql("SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid)"
+                                      " WHERE relation = 'mailpush_registration'::regclass"
+                                      " AND wait_event = 'PgSleep'"), what="the other node's lock")
+        try:
+            yield
+        finally:
+            node.kill()
 
 
 def registers(site, phone):
@@ -59,7 +75,8 @@ def test_a_backup_is_restored_while_the_daemon_runs(bare_site_for, server, tmp):
     type_("umask 077\npg_dump", server, tmp)
     later = site.registered_phone()
     server.sql("TRUNCATE mailpush_registration, mailpush_subscription")
-    type_("pg_restore", server, tmp)
+    with in_a_transaction(server):
+        type_("pg_restore", server, tmp)
     assert server.sql("SELECT username FROM mailpush_registration") == kept.user
     site.deliver(kept.user)
     site.told(kept, "INBOX")
@@ -96,7 +113,7 @@ def test_a_move_from_sqlite_loses_nothing(bare_site_for, server, tmp):
 def test_a_move_to_another_server_loses_nothing(bare_site_for, server, tmp):
     site = bare_site_for(registry=server.url)
     old = site.registered_phone()
-    type_("ALTER DATABASE", server, tmp)
+    type_("default_transaction_read_only", server, tmp)
     new = BarePhone(new_user())
     site.register(new)
     site.deliver(old.user)
