@@ -9,9 +9,9 @@
  * permission to speak for Cyrus.  With guests it takes files of others too, if they are of class
  * DOVECOT; the notification says whose they are, and the caller judges for whom that counts.  It
  * moves everything else to the folder SPOOLFILE_BAD inside, which keeps the SPOOLDISK_BAD_MAX
- * newest names, and removes empty folders.  Files that cannot be read, moved or removed are
- * trouble: it retries them after growing pauses (spool_retry.h), they do not take the place of
- * others, and one process takes no file twice.
+ * newest names; but of folders it removes the empty ones, and leaves the others.  Those, and files
+ * that cannot be read, moved or removed, are trouble: it retries them after growing pauses
+ * (spool_retry.h), they do not take the place of others, and one process takes no file twice.
  *
  * Loop thread only; the disk is used on libuv's pool, one piece of work at a time. At most
  * SPOOL_FILES_MAX files or SPOOL_BYTES_MAX bytes (and one file) are in memory.

@@ -18,8 +18,6 @@
 
 #define NAMES_MAX 4096 /* found in one look; the smallest ones */
 #define BAD_FOLDER_MODE 0700
-#define PRUNE_MAX 4096 /* what is removed of SPOOLFILE_BAD in one piece of work */
-#define PRUNE_DEPTH_MAX 16
 
 static void trouble(struct spooldisk_work *work, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -167,45 +165,9 @@ static int compare_names(const void *one, const void *other)
 	return strcmp(*(char *const *)one, *(char *const *)other);
 }
 
-static bool remove_any(int folder, const char *name, unsigned depth, unsigned *budget);
-
-static void remove_content(int folder, const char *name, unsigned depth, unsigned *budget)
+/* Users of the mail server must not be able to fill the disk. */
+static void prune_bad(int bad)
 {
-	int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	for (struct dirent *entry; *budget && (entry = readdir(dir));) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			remove_any(fd, entry->d_name, depth + 1, budget);
-	}
-	closedir(dir);
-}
-
-/* Removes a file, or a folder with its content; false: not now, or never. */
-static bool remove_any(int folder, const char *name, unsigned depth, unsigned *budget)
-{
-	if (!*budget || depth > PRUNE_DEPTH_MAX)
-		return false;
-	--*budget;
-	if (!unlinkat(folder, name, 0) || errno == ENOENT)
-		return true;
-	if (errno != EISDIR && errno != EPERM)
-		return false;
-	if (!unlinkat(folder, name, AT_REMOVEDIR))
-		return true;
-	remove_content(folder, name, depth, budget);
-	return !unlinkat(folder, name, AT_REMOVEDIR);
-}
-
-/* Users of the mail server must not be able to fill the disk.  False: more must be removed. */
-static bool prune_bad(int bad)
-{
-	unsigned budget = PRUNE_MAX;
-	bool is_done = true;
 	char **names = NULL;
 	size_t count = 0;
 	int fd = openat(bad, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -213,7 +175,7 @@ static bool prune_bad(int bad)
 	if (!dir) {
 		if (fd >= 0)
 			close(fd);
-		return true;
+		return;
 	}
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
@@ -225,36 +187,33 @@ static bool prune_bad(int bad)
 	if (count)
 		qsort(names, count, sizeof(*names), compare_names);
 	for (size_t i = 0; i < count; i++) {
-		if (i + SPOOLDISK_BAD_MAX < count)
-			is_done = remove_any(bad, names[i], 0, &budget) && is_done;
+		if (i + SPOOLDISK_BAD_MAX < count && unlinkat(bad, names[i], 0))
+			unlinkat(bad, names[i], AT_REMOVEDIR);
 		free(names[i]);
 	}
 	free(names);
-	return is_done;
 }
 
 /*
- * Moving a folder of another user may be impossible, as that writes to it, and so may removing its
- * content.
+ * A folder is no event, and only an empty one goes: what is in another one may be dear to somebody,
+ * and of another user the daemon could not remove it from SPOOLFILE_BAD again.
  */
-static int move_away(const struct spooldisk *disk, int folder, int bad, struct spool_file *file)
+static int move_away(int folder, int bad, struct spool_file *file)
 {
 	if (!unlinkat(folder, file->name, AT_REMOVEDIR)) {
 		file->end = SPOOLDISK_EMPTY_FOLDER;
 		return 0;
 	}
-	if (disk->has_unpruned && (errno == ENOTEMPTY || errno == EEXIST))
-		return -1;
-	return renameat(folder, file->name, bad, file->name);
+	return errno == ENOTDIR ? renameat(folder, file->name, bad, file->name) : -1;
 }
 
-static bool settle_file(const struct spooldisk *disk, int folder, int bad, struct spool_file *file)
+static bool settle_file(int folder, int bad, struct spool_file *file)
 {
 	int failed = 0;
 	if (file->fate == SPOOLDISK_REMOVE)
 		failed = unlinkat(folder, file->name, 0);
 	else if (file->fate == SPOOLDISK_REJECT)
-		failed = move_away(disk, folder, bad, file);
+		failed = move_away(folder, bad, file);
 	return !failed || errno == ENOENT;
 }
 
@@ -269,7 +228,7 @@ static bool has_rejected(const struct spool_file_list *files)
 
 static const char *remedy_of_one(const struct spool_file *file, int code)
 {
-	bool is_its_own = code == EACCES || code == EPERM || code == ENOTEMPTY;
+	bool is_its_own = code == EACCES || code == EPERM || code == ENOTEMPTY || code == EEXIST;
 	return file->fate == SPOOLDISK_REJECT && is_its_own ? "see whose it is, and remove it"
 							    : remedy_of(code);
 }
@@ -278,7 +237,7 @@ static const char *remedy_of_one(const struct spool_file *file, int code)
 static void settle(struct spooldisk *disk, struct spooldisk_work *work, int folder)
 {
 	int bad = -1;
-	if ((disk->has_unpruned || has_rejected(&work->settle)) && (bad = open_bad(folder)) < 0)
+	if (has_rejected(&work->settle) && (bad = open_bad(folder)) < 0)
 		trouble(work, "cannot make the folder '%s/" SPOOLFILE_BAD "': %s; %s", disk->path,
 			strerror(errno),
 			errno == EPERM || errno == ENOTDIR ? "see whose it is, and remove it"
@@ -288,7 +247,7 @@ static void settle(struct spooldisk *disk, struct spooldisk_work *work, int fold
 	for (file = TAILQ_FIRST(&work->settle); file; file = next) {
 		next = TAILQ_NEXT(file, link);
 		bool has_place = file->fate != SPOOLDISK_REJECT || bad >= 0;
-		bool is_settled = has_place && settle_file(disk, folder, bad, file);
+		bool is_settled = has_place && settle_file(folder, bad, file);
 		if (has_place && !is_settled)
 			trouble(work, "cannot %s '%s/%s': %s; %s",
 				file->fate == SPOOLDISK_REMOVE ? "remove" : "move away", disk->path,
@@ -306,7 +265,7 @@ static void settle(struct spooldisk *disk, struct spooldisk_work *work, int fold
 		TAILQ_INSERT_TAIL(&work->settled, file, link);
 	}
 	if (bad >= 0) {
-		disk->has_unpruned = !prune_bad(bad);
+		prune_bad(bad);
 		close(bad);
 	}
 }

@@ -67,7 +67,6 @@ struct spooldisk {
 	char *after;   /* NULL: a pass begins */
 	bool has_more; /* more than names holds: the pass goes on */
 	struct spool_retry aside;
-	bool has_unpruned; /* SPOOLFILE_BAD still holds too much */
 
 	/* The folder as last opened. */
 	dev_t device;

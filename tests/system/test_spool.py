@@ -59,7 +59,7 @@ def wait_subscribed(site, phone, *mailboxes):
 
 
 def bad_files(spool):
-    return sorted(path.name for path in (spool / "bad").iterdir())
+    return sorted(path.name for path in (spool / "bad").glob("*"))
 
 
 # ---- taking in ----
@@ -218,9 +218,9 @@ def test_only_regular_files_are_taken(away):
     (spool / ".sparse").rename(spool / "0sparse")
     put(spool, 1, notify.mail(phone.user))
     away.told(phone, "INBOX")
-    wait_empty(spool)
-    assert bad_files(spool) == ["0fifo", "0folder", "0link", "0loop", "0sparse"]
-    for name in ("0fifo", "0link", "0loop", "0folder"):
+    wait_until(lambda: [path.name for path in notifier.kept_files(spool)] == ["0folder"], what="the folder alone")
+    assert bad_files(spool) == ["0fifo", "0link", "0loop", "0sparse"]
+    for name in ("0fifo", "0link", "0loop"):
         away.mailpushd.wait_log(f"/{name}' is moved to 'bad': it is not a regular file")
     away.mailpushd.wait_log("/0nothing' is removed: it is not a regular file")
     away.mailpushd.wait_log("/0sparse' is moved to 'bad': it has more than the 1048576 bytes")
@@ -265,17 +265,23 @@ def test_no_more_than_so_many_bad_files_are_kept(away):
     wait_until(lambda: bad_files(spool) == newest, what="the newest ones")
 
 
-def test_folders_among_the_bad_files_go_with_what_is_in_them(away):
+def test_a_folder_is_no_file_to_move(away):
+    """Nothing of it is lost, whoever put it there; an empty one goes, also of those in bad/."""
     spool = away.mailpushd.spool
     away.mailpushd.stop()
-    for number in range(1100):
-        folder = spool / f"{number:016}.1" / "deep"
-        folder.mkdir(parents=True)
-        (folder / "file").write_text("x")
+    for number in range(1200):
+        (spool / "bad" / f"{number:016}.1").mkdir(parents=True)
+    for name in ("0full", "0empty"):
+        (spool / name).mkdir()
+    (spool / "0full" / "file").write_text("x")
+    write(spool, f"{1200:016}.1", b"x")
     away.mailpushd.start()
-    wait_until(lambda: not notifier.kept_files(spool), 60, "an empty spool")
-    newest = [f"{number:016}.1" for number in range(100, 1100)]
+    away.mailpushd.wait_log("cannot move away '.*/0full': Directory not empty; see whose it is, and remove it.*"
+                            "alarm=spool state=begins")
+    newest = [f"{number:016}.1" for number in range(201, 1201)]
     wait_until(lambda: bad_files(spool) == newest, what="the newest ones")
+    assert [path.name for path in notifier.kept_files(spool)] == ["0full"]
+    assert (spool / "0full" / "file").read_text() == "x"
 
 
 STRANGER_UID, GROUP = 1, 8      # daemon, who is not allowed to send, and mail
@@ -312,7 +318,7 @@ def test_folders_that_cannot_be_moved_take_no_place(shared_spool):
         folder.chmod(0o700)
         os.chown(folder, STRANGER_UID, GROUP)
     daemon.process.send_signal(signal.SIGCONT)
-    daemon.wait_log("cannot move away '.*': Permission denied; see whose it is, and remove it.*"
+    daemon.wait_log("cannot move away '.*': Directory not empty; see whose it is, and remove it.*"
                     "alarm=spool state=begins")
     phone = site.registered_phone()
     for number in (2000, 2001):
@@ -322,6 +328,28 @@ def test_folders_that_cannot_be_moved_take_no_place(shared_spool):
     for path in notifier.kept_files(daemon.spool):
         shutil.rmtree(daemon.spool / path, ignore_errors=True)     # it goes by itself when empty
     daemon.wait_log("alarm=spool state=ends")
+
+
+@AS_ROOT
+def test_what_a_stranger_puts_there_does_not_keep_bad_files(shared_spool):
+    """A folder that anybody may move, with one inside that only he may empty."""
+    daemon = shared_spool.mailpushd
+    daemon.process.send_signal(signal.SIGSTOP)
+    folder = daemon.spool / "0"
+    (folder / "inside").mkdir(parents=True)
+    for number in range(5000):
+        (folder / "inside" / str(number)).touch()
+    folder.chmod(0o777)
+    for path in (folder, folder / "inside"):
+        os.chown(path, STRANGER_UID, GROUP)
+    for number in range(1200):
+        path = daemon.spool / f"{number:016}.1"
+        path.write_bytes(b"x")
+        os.chown(path, STRANGER_UID, GROUP)
+    daemon.process.send_signal(signal.SIGCONT)
+    newest = [f"{number:016}.1" for number in range(200, 1200)]
+    wait_until(lambda: bad_files(daemon.spool) == newest, what="the newest ones")
+    assert [path.name for path in notifier.kept_files(daemon.spool)] == ["0"]
 
 
 @AS_ROOT
