@@ -1,6 +1,7 @@
 #include "credential/credential.h"
 
 #include "base/clock.h"
+#include "credential/jwt.h"
 #include "credential/pem.h"
 #include "credential/pkcs12.h"
 
@@ -8,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <openssl/asn1.h>
+#include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -125,6 +127,12 @@ static int load_p8(
 			files->p8, files->key_id);
 	memcpy(credential->key_id, files->key_id, CREDENTIAL_ID_SIZE);
 	memcpy(credential->team_id, files->team_id, CREDENTIAL_ID_SIZE);
+	/* OpenSSL's own settings may not allow it: no later one fails then. */
+	char token[JWT_SIZE];
+	r = jwt_make(credential->key, credential->key_id, credential->team_id, 0, token, err);
+	if (r < 0)
+		return r;
+	OPENSSL_cleanse(token, sizeof(token));
 	credential->not_before_unix_ms = INT64_MIN;
 	credential->not_after_unix_ms = INT64_MAX;
 	return 0;

@@ -53,7 +53,8 @@ int jwt_make(EVP_PKEY *key, const char *key_id, const char *team_id, int64_t iss
 	if (sign(key, text, (size_t)(at - text), signature) < 0) {
 		ERR_clear_error();
 		return err_set(err, -EINVAL,
-			"cannot sign a provider token; give the .p8 key downloaded from Apple");
+			"cannot sign a provider token; give the .p8 key downloaded from Apple, and "
+			"see what openssl.cnf allows");
 	}
 	*at++ = '.';
 	at += urltext_write_base64(signature, sizeof(signature), at);

@@ -58,7 +58,7 @@ static void make(struct provider *provider, int64_t now_ms, int64_t now_unix_ms)
 	struct err err;
 	const struct credential *credential = provider->credential;
 	memcpy(provider->text, SCHEME, sizeof(SCHEME) - 1);
-	/* The key is EC, checked when it was loaded: only memory could be missing. */
+	/* It signed when it was loaded: only memory could be missing. */
 	if (jwt_make(credential->key, credential->key_id, credential->team_id, now_unix_ms / 1000,
 		    provider->text + sizeof(SCHEME) - 1, &err) < 0)
 		abort();

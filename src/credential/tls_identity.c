@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <openssl/err.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *tls_identity_reason(char ret[256])
@@ -35,9 +34,13 @@ int tls_identity_use(SSL_CTX *context, const struct tls_identity *identity, stru
 
 int tls_identity_check(const struct tls_identity *identity, struct err *err)
 {
+	char text[256];
+	ERR_clear_error();
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 	if (!context)
-		abort();
+		return err_set(err, -EIO,
+			"cannot set up TLS for %s: %s; see what openssl.cnf allows", identity->file,
+			tls_identity_reason(text));
 	int status = tls_identity_use(context, identity, err);
 	SSL_CTX_free(context);
 	return status;

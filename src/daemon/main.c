@@ -22,9 +22,9 @@
  *   err             the text of a failure, for a person
  *   buf             a growing run of bytes
  *   map             a hash table
- *   heap            items by due time
  *   utf8            is it UTF-8, and does it change how text is shown?
  *   units           numbers and durations as people write them
+ *   digest          MD5 and SHA-256, whatever openssl.cnf offers
  *   clock           the two clocks
  *   random          random numbers that a seed repeats
  *   backoff         how long to wait before the next attempt
@@ -159,6 +159,7 @@
  *   schedule_load   takes in what the file held at the start
  *   schedule_suspend  news of suspended registrations
  *   topic_heaps     waiting registrations, by topic and due time
+ *   heap            what they are made of
  *   news            the mailboxes that changed for one registration
  *   rate            max_push_rate
  *   slow_start      a start with pushes waiting begins with one

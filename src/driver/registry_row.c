@@ -1,27 +1,19 @@
 #include "driver/registry_row.h"
 
+#include "base/digest.h"
 #include "event/event.h"
 
-#include <assert.h>
-#include <openssl/evp.h>
 #include <string.h>
 
 struct registry_key registry_key_make(const char *site, const char *user, const char *token,
 	const char *account_id, const char *subtopic)
 {
-	const char *const parts[] = {site, user, token, account_id, subtopic};
-	const size_t count = sizeof(parts) / sizeof(parts[0]);
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	EVP_MD_CTX *sha = EVP_MD_CTX_new();
-	int fine = sha && EVP_DigestInit_ex(sha, EVP_sha256(), NULL);
-	for (size_t i = 0; i < count; i++) {
-		/* The NUL separates, so that "ab" "c" and "a" "bc" are two registrations. */
-		size_t size = strlen(parts[i]) + (i + 1 < count ? 1 : 0);
-		fine = fine && EVP_DigestUpdate(sha, parts[i], size);
-	}
-	fine = fine && EVP_DigestFinal_ex(sha, digest, NULL);
-	EVP_MD_CTX_free(sha);
-	assert(fine); /* SHA-256 is always there, and only memory can fail */
+	/* The NUL separates, so that "ab" "c" and "a" "bc" are two registrations. */
+	const struct digest_part parts[] = {{site, strlen(site) + 1}, {user, strlen(user) + 1},
+		{token, strlen(token) + 1}, {account_id, strlen(account_id) + 1},
+		{subtopic, strlen(subtopic)}};
+	uint8_t digest[DIGEST_SHA256_SIZE];
+	digest_sha256(parts, sizeof(parts) / sizeof(parts[0]), digest);
 
 	struct registry_key key;
 	memcpy(key.bytes, digest, sizeof(key.bytes));

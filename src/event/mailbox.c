@@ -1,13 +1,11 @@
 #include "event/mailbox.h"
 
+#include "base/digest.h"
 #include "base/mem.h"
 #include "base/urltext.h"
 #include "base/utf8.h"
 #include "event/utf7.h"
 
-#include <openssl/evp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -340,15 +338,10 @@ void mailbox_hash(const char *name, char ret[MAILBOX_HASH_SIZE])
 	mem_auto char *decoded = mem_alloc(UTF7_DECODED_MAX(strlen(name)));
 	size_t size;
 	decode_or_copy(name, strlen(name), decoded, &size);
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned digest_size = 0;
-	if (EVP_Digest(decoded, size, digest, &digest_size, EVP_md5(), NULL) != 1 ||
-		digest_size != (MAILBOX_HASH_SIZE - 1) / 2) {
-		fputs("mailpush: OpenSSL offers no MD5 (in FIPS mode?), which phones require\n",
-			stderr);
-		abort();
-	}
-	for (unsigned i = 0; i < digest_size; i++) {
+	uint8_t digest[DIGEST_MD5_SIZE];
+	_Static_assert(MAILBOX_HASH_SIZE == 2 * sizeof(digest) + 1, "two digits a byte, and a NUL");
+	digest_md5(&(struct digest_part){decoded, size}, 1, digest);
+	for (size_t i = 0; i < sizeof(digest); i++) {
 		ret[2 * i] = digits[digest[i] >> 4];
 		ret[2 * i + 1] = digits[digest[i] & 15];
 	}

@@ -34,8 +34,8 @@
 #ifndef MAILPUSH_SCHEDULE_SCHEDULE_H
 #define MAILPUSH_SCHEDULE_SCHEDULE_H
 
-#include "base/heap.h"
 #include "event/user_settings.h"
+#include "schedule/heap.h"
 #include "schedule/job.h"
 
 #include <stdbool.h>

@@ -7,7 +7,7 @@
 #ifndef MAILPUSH_SCHEDULE_TOPIC_HEAPS_H
 #define MAILPUSH_SCHEDULE_TOPIC_HEAPS_H
 
-#include "base/heap.h"
+#include "schedule/heap.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -33,7 +33,7 @@ MAY_INCLUDE["dovecot"] = {"base", "event", "intake", "notify", "dovecot"}
 
 # Modules that are pure: no clock, no I/O, no thread, no log.
 PURE = [
-    "src/base/backoff", "src/base/buf", "src/base/err", "src/base/heap", "src/base/histogram", "src/base/map", "src/base/ratelimit", "src/base/urltext",
+    "src/base/backoff", "src/base/buf", "src/base/err", "src/base/histogram", "src/base/map", "src/base/ratelimit", "src/base/urltext",
     "src/event/acl", "src/event/dovecot_event", "src/event/event", "src/event/field", "src/event/flat", "src/event/groups",
     "src/event/imapdconf", "src/event/mailbox", "src/event/utf7", "src/event/xaps_event", "src/xaps/xaps_line", "src/xaps/xaps_request", "src/base/utf8",
     "src/intake/notification_write", "src/intake/dlist", "src/intake/notification", "src/arrival/origin",

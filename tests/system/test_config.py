@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from apnssim import TOPIC
+from apnssim import TOPIC, token_key
 from mailpushd import REPOSITORY, Mailpushd, binary
 from waiting import TIMEOUT
 
@@ -193,6 +193,18 @@ def test_a_line_that_is_not_closed_is_named(daemon):
     with open(daemon.conf, "a", encoding="utf-8") as file:
         file.write('site = "mail\n')
     assert complaint(daemon).startswith(f"mailpushd: {daemon.conf}:")
+
+
+def test_what_openssl_cnf_forbids_is_said(daemon, sim, tmp, monkeypatch):
+    """As in FIPS mode, without a provider that could do it."""
+    forbids = tmp / "openssl.cnf"
+    forbids.write_text("openssl_conf = all\n[all]\nalg_section = algorithms\n"
+                       "[algorithms]\ndefault_properties = fips=yes\n")
+    monkeypatch.setenv("OPENSSL_CONF", str(forbids))
+    assert "cannot set up TLS for certificate" in complaint(daemon)
+    daemon.credentials["main"] = token_key(sim)
+    daemon.write_conf()
+    assert "see what openssl.cnf allows" in complaint(daemon)
 
 
 def test_a_file_that_is_missing_is_named(daemon):

@@ -1,8 +1,8 @@
 #include "virtual.h"
 
 #include "base/clock.h"
-#include "base/heap.h"
 #include "base/mem.h"
+#include "schedule/heap.h"
 
 #include <assert.h>
 #include <uv.h>

@@ -4,8 +4,8 @@
  * A thing embeds a struct heap_node; the heap never owns it.  Ties come out in no order.  One
  * owner, one thread.
  */
-#ifndef MAILPUSH_BASE_HEAP_H
-#define MAILPUSH_BASE_HEAP_H
+#ifndef MAILPUSH_SCHEDULE_HEAP_H
+#define MAILPUSH_SCHEDULE_HEAP_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "base/heap.h"
+#include "schedule/heap.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

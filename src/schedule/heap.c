@@ -1,4 +1,4 @@
-#include "base/heap.h"
+#include "schedule/heap.h"
 
 #include "base/mem.h"
 
