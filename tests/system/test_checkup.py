@@ -34,6 +34,11 @@ def test_apple_is_asked_after_a_reload(bare_site):
     bare_site.sim.wait_trials(2)
 
 
+def test_apple_is_asked_again_by_itself(bare_site_for):
+    """A minute after the answer: no interval is shorter."""
+    bare_site_for(apns_check_interval="1min").sim.wait_trials(2, timeout=180)
+
+
 def test_a_credential_that_is_new_is_asked_about(bare_site_for, tmp, sim):
     site = bare_site_for(start=False)
     certificate, key = tmp / "certificate.pem", tmp / "key.pem"

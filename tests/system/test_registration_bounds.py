@@ -20,6 +20,8 @@ def test_inbox_and_the_first_others_of_too_many_mailboxes_count(bare_site):
     bare_site.deliver(phone.user, names[LIMIT - 1])
     bare_site.deliver(phone.user)
     bare_site.told(phone, "INBOX")
+    assert bare_site.mailpushd.stop() == 0
+    assert len([line for line in bare_site.mailpushd.lines() if "left_out" in line]) == 1
 
 
 def test_a_name_that_is_too_long_is_left_out(bare_site):

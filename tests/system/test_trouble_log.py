@@ -102,6 +102,14 @@ def test_a_flood_is_a_line_and_a_count_and_the_alarm_about_apple_is_there(bare_s
     assert len(site.mailpushd.lines()) < 60
 
 
+def test_what_was_kept_back_is_told_while_it_runs(bare_site_for):
+    """A minute after the first line, though nothing else comes."""
+    site = bare_site_for(log_level="info")
+    for _ in range(3):
+        assert notify.ask(site.mailpushd.stream_socket, MALFORMED).startswith(b"NO ")
+    site.mailpushd.wait_log("log: more of the same .*count=2", timeout=180)
+
+
 @AS_ROOT
 def test_refused_peers_are_a_line_and_a_count(bare_site_for):
     site = bare_site_for(log_level="info", socket_mode="0666", socket_group="")
