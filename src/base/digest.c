@@ -1,27 +1,37 @@
 #include "base/digest.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/provider.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static EVP_MD *md5;
 static EVP_MD *sha256;
 
-/* The provider "default" is part of libcrypto: a new context has it without a file. */
+/* This provider is part of libcrypto, and named, as a kernel in FIPS mode may be for another. */
 static void fetch(void)
 {
+	static const char wanted[] = "provider=default,-fips";
 	OSSL_LIB_CTX *own = OSSL_LIB_CTX_new();
-	if (own) {
-		md5 = EVP_MD_fetch(own, "MD5", NULL);
-		sha256 = EVP_MD_fetch(own, "SHA2-256", NULL);
+	if (own && OSSL_PROVIDER_load(own, "default")) {
+		md5 = EVP_MD_fetch(own, "MD5", wanted);
+		sha256 = EVP_MD_fetch(own, "SHA2-256", wanted);
 	}
-	if (!md5 || !sha256) {
-		fputs("mailpush: libcrypto was built without MD5 or SHA-256\n", stderr);
-		abort();
-	}
+	ERR_clear_error();
+}
+
+int digest_check(struct err *err)
+{
+	pthread_once(&once, fetch);
+	if (md5 && sha256)
+		return 0;
+	return err_set(err, -ENOTSUP,
+		"libcrypto offers no MD5, which phones require, or no SHA-256; install the one of "
+		"your system");
 }
 
 static void digest(
@@ -29,7 +39,7 @@ static void digest(
 {
 	pthread_once(&once, fetch);
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	int fine = context && EVP_DigestInit_ex2(context, *kind, NULL) == 1;
+	int fine = *kind && context && EVP_DigestInit_ex2(context, *kind, NULL) == 1;
 	for (size_t i = 0; i < count; i++)
 		fine = fine && EVP_DigestUpdate(context, parts[i].bytes, parts[i].size) == 1;
 	if (!fine || EVP_DigestFinal_ex(context, ret, NULL) != 1)

@@ -1,13 +1,13 @@
 /*
- * digest - MD5 and SHA-256, whatever openssl.cnf offers to others.
+ * digest - MD5 and SHA-256, whatever openssl.cnf or a kernel in FIPS mode allows others.
  *
- * Phones know a mailbox by the MD5 of its name, and databases find rows by
- * SHA-256; neither protects anything.  A machine in FIPS mode, or one whose openssl.cnf names other
- * providers, would refuse them: so they come from a library context of their own, which reads no
- * file.  Any thread.
+ * They name things and protect nothing.  So they come from a library context of their own, which
+ * reads no file, and from a provider that is part of libcrypto.  Any thread.
  */
 #ifndef MAILPUSH_BASE_DIGEST_H
 #define MAILPUSH_BASE_DIGEST_H
+
+#include "base/err.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -20,7 +20,11 @@ struct digest_part {
 	size_t size;
 };
 
-/* Over all parts, one behind the other.  The process ends if memory does. */
+/* -ENOTSUP: this libcrypto was built without one of them, and what follows would end the process.
+ */
+int digest_check(struct err *err);
+
+/* Over all parts, one behind the other.  The process ends if there is no memory. */
 void digest_md5(const struct digest_part parts[], size_t count, uint8_t ret[DIGEST_MD5_SIZE]);
 void digest_sha256(const struct digest_part parts[], size_t count, uint8_t ret[DIGEST_SHA256_SIZE]);
 

@@ -1,6 +1,7 @@
 #include "credential/provider.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "credential/jwt.h"
 
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #define SCHEME "bearer "
+#define NO_TOKEN "none"		 /* which Apple refuses */
 #define AHEAD_MS CLOCK_MINUTE_MS /* small corrections of the clock are normal */
 #define LIFETIME_MS CLOCK_HOUR_MS
 
@@ -57,13 +59,19 @@ static void make(struct provider *provider, int64_t now_ms, int64_t now_unix_ms)
 {
 	struct err err;
 	const struct credential *credential = provider->credential;
+	char *token = provider->text + sizeof(SCHEME) - 1;
 	memcpy(provider->text, SCHEME, sizeof(SCHEME) - 1);
-	/* It signed when it was loaded: only memory could be missing. */
-	if (jwt_make(credential->key, credential->key_id, credential->team_id, now_unix_ms / 1000,
-		    provider->text + sizeof(SCHEME) - 1, &err) < 0)
-		abort();
+	/* It signed when it was loaded; what openssl.cnf names may fail later all the same. */
+	bool is_made = jwt_make(credential->key, credential->key_id, credential->team_id,
+			       now_unix_ms / 1000, token, &err) == 0;
+	if (!is_made) {
+		memcpy(token, NO_TOKEN, sizeof(NO_TOKEN));
+		log_seldom(LOG_LEVEL_ERROR, "apns", "provider tokens not made", credential->key_id,
+			"no provider token was made", log_text("key", credential->key_id),
+			log_text("why", err.text));
+	}
 	provider->number++;
-	provider->is_expired = false;
+	provider->is_expired = !is_made;
 	provider->made_ms = now_ms;
 	provider->made_unix_ms = now_unix_ms;
 }

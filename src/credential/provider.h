@@ -10,6 +10,9 @@
  * and the token in use seems to be from the future, or an hour old, Apple would refuse it.  So
  * another is made at once, but only one such within `renew_least_ms` of the monotonic clock.
  *
+ * If none can be made, a line of the log says why, what stands in its place is refused by Apple,
+ * and the next use tries again.
+ *
  * Loop thread.
  */
 #ifndef MAILPUSH_CREDENTIAL_PROVIDER_H

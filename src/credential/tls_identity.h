@@ -20,7 +20,7 @@ struct tls_identity {
 
 /* Makes the context use it.  -EINVAL: OpenSSL refuses it. */
 int tls_identity_use(SSL_CTX *context, const struct tls_identity *identity, struct err *err);
-/* The same with a context of its own. */
+/* The same with a context of its own.  -EIO: openssl.cnf allows no TLS. */
 int tls_identity_check(const struct tls_identity *identity, struct err *err);
 
 /* OpenSSL's text of the last failure, which is forgotten then. */

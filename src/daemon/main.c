@@ -323,6 +323,7 @@
  * transfer/, checkup/, doctor/ and doctor_dovecot/), notify/main.c for mailpush-notify, sim/main.c
  * for mailpush-apns-sim, dovecot/mailpush_plugin.c for Dovecot's plugins.
  */
+#include "base/digest.h"
 #include "base/version.h"
 #include "config/config_file.h"
 #include "config/process.h"
@@ -387,7 +388,7 @@ int main(int argc, char **argv)
 	}
 	struct config *config = NULL;
 	struct err err;
-	if (config_file_read(path, "-c", &config, &err)) {
+	if (digest_check(&err) || config_file_read(path, "-c", &config, &err)) {
 		fprintf(stderr, "mailpushd: %s\n", err.text);
 		return 1;
 	}

@@ -48,6 +48,7 @@ static void no_file_takes_them_away(void **state)
 {
 	(void)state;
 	uint8_t digest[EVP_MAX_MD_SIZE];
+	assert_int_equal(digest_check(NULL), 0);
 	assert_int_equal(EVP_Digest("abc", 3, digest, NULL, EVP_md5(), NULL), 0);
 	assert_int_equal(EVP_Digest("abc", 3, digest, NULL, EVP_sha256(), NULL), 0);
 	digest_md5(&(struct digest_part){"abc", 3}, 1, digest);

@@ -58,6 +58,23 @@ static bool is_same_at(int64_t passed_ms, int64_t unix_passed_ms)
 	return strcmp(now, before) == 0;
 }
 
+static void what_cannot_be_signed_is_tried_again_at_the_next_use(void **state)
+{
+	(void)state;
+	struct credential *other =
+		make_credential(EVP_PKEY_Q_keygen(NULL, NULL, "X25519"), "QQQQQQQQQQ");
+	struct provider *without = provider_get(&list, other);
+	assert_string_equal(provider_authorization(without, NOW_MS, UNIX_MS), "bearer none");
+	unsigned number = provider_number(without);
+	EVP_PKEY_free(other->key);
+	other->key = make_key();
+	assert_string_not_equal(provider_authorization(without, NOW_MS, UNIX_MS), "bearer none");
+	assert_int_equal(provider_number(without), number);
+	assert_true(is_same_at(0, 0));
+	provider_put(without);
+	credential_free(other);
+}
+
 static void it_is_used_for_fifty_minutes_and_then_renewed(void **state)
 {
 	(void)state;
@@ -155,6 +172,7 @@ static void a_key_has_one_token_whatever_the_topic(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(what_cannot_be_signed_is_tried_again_at_the_next_use),
 		T(it_is_used_for_fifty_minutes_and_then_renewed),
 		T(a_clock_that_is_set_a_little_does_not_renew_it),
 		T(one_from_the_future_is_not_used_any_more),
