@@ -25,7 +25,7 @@
 enum spooldisk_fate {
 	SPOOLDISK_TAKEN,  /* read, and not answered yet */
 	SPOOLDISK_REMOVE, /* it is done */
-	SPOOLDISK_REJECT, /* goes to SPOOLFILE_BAD */
+	SPOOLDISK_REJECT, /* goes to SPOOLFILE_BAD; an empty folder goes for good */
 	SPOOLDISK_LEAVE,  /* stays where it is */
 };
 
@@ -33,7 +33,7 @@ enum spooldisk_fate {
 enum spooldisk_end {
 	SPOOLDISK_MOVED,
 	SPOOLDISK_EMPTY_FOLDER, /* removed */
-	SPOOLDISK_IN_THE_WAY,	/* cannot be moved, and stays */
+	SPOOLDISK_IN_THE_WAY,	/* cannot be moved, as a folder with content, and stays */
 };
 
 struct spool_file {

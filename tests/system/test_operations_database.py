@@ -39,10 +39,10 @@ def in_a_transaction(server):
     """Another node has read, and does not go on."""
     node = server.session("BEGIN; SELECT 1 FROM mailpush_registration; SELECT pg_sleep(3600)", user=USER)
     with node:
-        wait_until(lambda: server.sql("SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid)"
-                                      " WHERE relation = 'mailpush_registration'::regclass"
-                                      " AND wait_event = 'PgSleep'"), what="the other node's lock")
         try:
+            wait_until(lambda: server.sql("SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid)"
+                                          " WHERE relation = 'mailpush_registration'::regclass"
+                                          " AND wait_event = 'PgSleep'"), what="the other node's lock")
             yield
         finally:
             node.kill()

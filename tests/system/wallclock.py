@@ -19,6 +19,7 @@ class WallClock:
 
     def under(self, daemon):
         library = binary().parents[2] / "tests" / "system" / "libwallclock.so"
+        assert library.exists(), library
         daemon.wrapper = [*daemon.wrapper, "env", f"LD_PRELOAD={library} {os.environ.get('LD_PRELOAD', '')}",
                           f"WALLCLOCK={self._file}",
                           # The sanitizer wants to be the first library.
