@@ -538,6 +538,7 @@ def test_an_imapd_conf_that_cannot_be_read_leaves_all_as_it_was(site, imapd_conf
     imapd_conf.unlink()
     site.mailpushd.reload()
     site.mailpushd.wait_log(f"cannot open {imapd_conf}.*the previous settings stay in force")
+    site.mailpushd.wait_log("info daemon: reloaded, except for imapd.conf")
     other = site.registered_phone()
     site.deliver(phone.user)
     site.told(phone, "INBOX")

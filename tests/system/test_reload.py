@@ -109,6 +109,7 @@ def test_another_apple_gets_the_pushes(bare_site, apns_folder):
         site.mailpushd.write_conf(apns_port=site.sim.port, apns_ca_file="/nowhere.pem")
         site.mailpushd.reload()
         site.mailpushd.wait_log("/nowhere.pem.*alarm=reload state=begins", since=since)
+        site.mailpushd.wait_log("info daemon: reloaded, except for mailpush.conf", since=since)
         assert in_force(site)["apns_port"] == str(other.port)
         reload(site, apns_ca_file=site.sim.ca)
         site.deliver(phone.user)
