@@ -39,13 +39,15 @@ class Audience:
         self._listener.bind(str(self.path))
         self.path.chmod(0o666)
         self._listener.listen(1024)
-        threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, args=(self._listener,), daemon=True)
+        self._thread.start()
 
     def leave(self):
         """As a daemon that ended."""
         self.path.unlink(missing_ok=True)
         if self._listener:
             self._listener.shutdown(socket.SHUT_RDWR)
+            self._thread.join(TIMEOUT)  # or it accepts from whoever gets the number of this socket next
             self._listener.close()
             self._listener = None
 

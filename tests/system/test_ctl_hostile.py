@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from control import ctl_binary
+from waiting import TIMEOUT
 
 COMMANDS = [
     ["status"], ["devices"], ["devices", "--user", "x"], ["devices", "show", "1"],
@@ -62,7 +63,8 @@ class Impostor:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(str(path))
         self.socket.listen(20)
-        threading.Thread(target=self._serve, daemon=True).start()
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
 
     def _serve(self):
         while True:
@@ -87,6 +89,7 @@ class Impostor:
 
     def __exit__(self, *exception):
         self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join(TIMEOUT)       # or it accepts from whoever gets the number of this socket next
         self.socket.close()
 
 
