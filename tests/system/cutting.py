@@ -17,7 +17,6 @@ from pathlib import Path
 
 import mariadb
 import postgresql
-from waiting import TIMEOUT
 
 # One of so many pieces of bytes that a client sends is the last of its connection.
 PIECES = 60
@@ -32,13 +31,7 @@ class Cutting:
         self.listener.bind(str(path))
         Path(path).chmod(0o777)
         self.listener.listen(64)
-        self.thread = threading.Thread(target=self._accept, daemon=True)
-        self.thread.start()
-
-    def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.thread.join(TIMEOUT)       # or it accepts from whoever gets the number of this socket next
-        self.listener.close()
+        threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
         with contextlib.suppress(OSError):
