@@ -127,7 +127,7 @@ static int load_p8(
 			files->p8, files->key_id);
 	memcpy(credential->key_id, files->key_id, CREDENTIAL_ID_SIZE);
 	memcpy(credential->team_id, files->team_id, CREDENTIAL_ID_SIZE);
-	/* OpenSSL's own settings may not allow it: no later one fails then. */
+	/* What openssl.cnf does not allow is said now, not when the first push waits. */
 	char token[JWT_SIZE];
 	r = jwt_make(credential->key, credential->key_id, credential->team_id, 0, token, err);
 	if (r < 0)
