@@ -193,9 +193,10 @@ def test_a_certificate_runs_out(site_for, type_):
 
 # ---- a flood ----
 
-def test_a_user_is_mail_bombed(site, type_, phone):
-    with_sections(site, PAGE.block("user_settings").replace("alice", phone.user).replace("= 6", "= 1"))
-    other = site.registered_phone(site.create_user(), "INBOX")
+def test_a_user_is_mail_bombed(site, type_):
+    user = site.create_user()
+    with_sections(site, PAGE.block("user_settings").replace("alice", user).replace("= 6", "= 1"))
+    phone, other = (site.registered_phone(name, "INBOX") for name in (user, site.create_user()))
     for _ in range(5):
         site.deliver(phone.user)
     site.deliver(other.user)

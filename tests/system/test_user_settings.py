@@ -63,10 +63,9 @@ def test_a_test_push_says_that_news_is_not_pushed(bare_site):
 
 
 def test_a_user_with_a_limit_is_pushed_to_that_seldom(bare_site):
-    phone, other = bare_site.registered_phone(), bare_site.registered_phone()
-    with_sections(bare_site, f'user_settings "{phone.user}" {{ pushes_per_minute = 1 }}\n')
-    bare_site.deliver(phone.user)
-    bare_site.told(phone, "INBOX")
+    user = new_user()
+    with_sections(bare_site, f'user_settings "{user}" {{ pushes_per_minute = 1 }}\n')
+    phone, other = bare_site.registered_phone(user=user), bare_site.registered_phone()
     bare_site.deliver(phone.user)
 
     def device():
