@@ -532,6 +532,7 @@ def test_settings_are_shown_with_where_they_come_from(site):
 
 def test_the_log_level_changes_while_it_runs(bare_site):
     phone = bare_site.registered_phone()
+    bare_site.mailpushd.wait_log("apns: pushed")
     assert ctl_fine(bare_site.mailpushd, "log-level", "warn") == \
         "log level is warn until the next start or reload\n"
     assert ctl_json(bare_site.mailpushd, "status")[0]["log_level"] == "warn"
@@ -541,7 +542,7 @@ def test_the_log_level_changes_while_it_runs(bare_site):
     assert ctl_json(bare_site.mailpushd, "log-level", "debug") == [{"log_level": "debug"}]
     bare_site.deliver(phone.user)
     bare_site.told(phone, "INBOX")
-    bare_site.mailpushd.wait_log("event came", since=since)
+    bare_site.mailpushd.wait_log("apns: pushed", since=since)
     assert sum("event came" in line for line in bare_site.mailpushd.lines(since)) == 1
 
 

@@ -106,6 +106,7 @@ def test_notifications_of_other_classes_are_acknowledged_and_named_once(site):
     phone = site.registered_phone()
     notify.send(site.mailpushd.notify_socket, notify.datagram(notify.mail(phone.user)))
     site.told(phone, "INBOX")
+    site.mailpushd.wait_log("event came event=MessageNew")
     lines = [line for line in site.mailpushd.lines() if "for other programs" in line]
     assert [line.rpartition("class=")[2] for line in lines] == ["SIEVE", "MAIL"]
 

@@ -25,6 +25,7 @@ def test_equal_renewals_that_wait_together_are_one_and_tell_nothing(bare_site):
                    what="all renewals")
     bare_site.deliver(phone.user, "Notes")
     bare_site.told(phone, "Notes")
+    bare_site.mailpushd.wait_log("apns: pushed .* hashes=1 ")
     # What the registry had when it was locked is a batch, and what came then is the next.
     assert 1 <= len(lines(bare_site, "phone renewed its registration")) <= 2
 

@@ -42,6 +42,7 @@ class Flood:
     def __init__(self, path, phones):
         self.restarts = 0
         self.answers = []           # (answer, restarts that it waited for)
+        self._asking = set()        # threads
         self._path = path
         self._events = iter([phones[i % len(phones)].user for i in range(DELIVERIES)])
         self._lock = threading.Lock()
@@ -52,13 +53,20 @@ class Flood:
     def wait(self, count):
         wait_until(lambda: len(self.answers) >= count, 60, f"{count} answers")
 
+    def wait_asking(self):
+        """Until each thread waits for an answer, or has no more to ask."""
+        wait_until(lambda: all(thread in self._asking or not thread.is_alive() for thread in self._threads),
+                   what="deliveries that wait")
+
     def _run(self):
         while user := self._next():
             before = self.restarts
+            self._asking.add(threading.current_thread())
             try:
                 answer = notify.ask(self._path, notify.request(notify.mail(user)), timeout=60)
             except OSError as error:
                 answer = error
+            self._asking.discard(threading.current_thread())
             self.answers.append((answer, self.restarts - before))
 
     def _next(self):
@@ -72,8 +80,10 @@ def test_a_restart_in_a_flood_of_deliveries_loses_none(activated_site):
     flood = Flood(site.mailpushd.stream_socket, phones)
     for count in range(100, DELIVERIES, 200):
         flood.wait(count)
-        site.mailpushd.restart()
+        site.mailpushd.stop()
+        flood.wait_asking()
         flood.restarts += 1
+        site.mailpushd.start()
     flood.wait(DELIVERIES)
     assert {answer for answer, _ in flood.answers} == {b"OK ()\r\n"}
     # None waits for more than the restart that it met.
