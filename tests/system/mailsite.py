@@ -234,12 +234,17 @@ class MailSite(Telling):
         self._told_again(phone, [push])
         return push
 
+    def _is_all_looked_up(self):
+        status = get(self.mailpushd, "/status")
+        return not status["events"]["waiting"] and not status["databases"]["registry"]["parked"]
+
     def _told_again(self, phone, pushes):
         keeper = self.cyrus.keeper
         if not keeper:
             return []
         wait_until(lambda: not self.cyrus.processes(keeper), what=f"the end of {keeper}")
         wait_until(lambda: not list(self.mailpushd.spool.glob("[0-9]*")), what="an empty spool")
+        wait_until(self._is_all_looked_up, what="the registry's word on what came")
         self.wait_nothing_waits(phone)
         again = self.new_pushes(phone)
         self._ask(phone, len(again))

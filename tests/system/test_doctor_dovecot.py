@@ -66,7 +66,10 @@ def ward(mailpushd, private_dovecot, sim):
         def edit(self, pattern, new=""):
             text, count = re.subn(pattern, new, self.conf.read_text(), flags=re.M)
             assert count, pattern
-            self.conf.write_text(text)
+            new = self.conf.with_name("dovecot.conf.new")
+            new.write_text(text)
+            shutil.copymode(self.conf, new)
+            new.replace(self.conf)              # as Dovecot may read it at any time
 
         def unload(self, name):
             """In 2.3 a word of a line, in 2.4 a line of a block."""
