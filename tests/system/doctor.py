@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -103,15 +104,23 @@ def cure(daemon, finding, cyrus=None, dovecot=None):
             subprocess.run(["sh", "-c", command], check=True)
 
 
+def rewrite(path, text):
+    """Put this in its place, whole from one moment to the next: a server may read it at any time."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text)
+    shutil.copymode(path, fresh)
+    fresh.replace(path)
+
+
 def edit(path, old, new):
     text = path.read_text()
     assert old in text, (old, text)
-    path.write_text(text.replace(old, new))
+    rewrite(path, text.replace(old, new))
 
 
 def unset(path, key):
     lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(line for line in lines if not line.startswith(f"{key}:")))
+    rewrite(path, "".join(line for line in lines if not line.startswith(f"{key}:")))
 
 
 def imapd_conf(site):

@@ -128,6 +128,11 @@ class Telling:
     def wait_nothing_waits(self, phone=None):
         wait_until(lambda: not self.waiting_hashes(phone), what="an empty queue")
 
+    def wait_nothing_is_parked(self):
+        """Until the registry has had all that was acknowledged."""
+        wait_until(lambda: get(self.mailpushd, "/status")["databases"]["registry"]["parked"] == 0,
+                   what="what is parked in the registry")
+
     def let_pass(self, delay_ms):
         """Restart, and find what waits as if so much time had passed."""
         self.mailpushd.stop()
@@ -234,17 +239,13 @@ class MailSite(Telling):
         self._told_again(phone, [push])
         return push
 
-    def _is_all_looked_up(self):
-        status = get(self.mailpushd, "/status")
-        return not status["events"]["waiting"] and not status["databases"]["registry"]["parked"]
-
     def _told_again(self, phone, pushes):
         keeper = self.cyrus.keeper
         if not keeper:
             return []
         wait_until(lambda: not self.cyrus.processes(keeper), what=f"the end of {keeper}")
         wait_until(lambda: not list(self.mailpushd.spool.glob("[0-9]*")), what="an empty spool")
-        wait_until(self._is_all_looked_up, what="the registry's word on what came")
+        self.wait_nothing_is_parked()
         self.wait_nothing_waits(phone)
         again = self.new_pushes(phone)
         self._ask(phone, len(again))

@@ -127,8 +127,7 @@ class Life:
         ctl_fine(site.mailpushd, "devices", "remove", removed["key"])
         wait_until(lambda: self.state(forgotten) == [] and self.state(stopped) == ["stopped"],
                    what="Apple's answers in the registry")
-        wait_until(lambda: get(site.mailpushd, "/status")["databases"]["registry"]["parked"] == 0,
-                   what="all that was acknowledged in the registry")
+        site.wait_nothing_is_parked()
 
 
 def phones_of(site, count):

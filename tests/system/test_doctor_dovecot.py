@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from control import ctl
-from doctor import AS_ROOT, OF_THE_MACHINE, cure, examine, ill_of, named
+from doctor import AS_ROOT, OF_THE_MACHINE, cure, examine, ill_of, named, rewrite
 from dovecot import MAIL_USER, version
 from waiting import wait_until
 
@@ -66,10 +66,7 @@ def ward(mailpushd, private_dovecot, sim):
         def edit(self, pattern, new=""):
             text, count = re.subn(pattern, new, self.conf.read_text(), flags=re.M)
             assert count, pattern
-            new = self.conf.with_name("dovecot.conf.new")
-            new.write_text(text)
-            shutil.copymode(self.conf, new)
-            new.replace(self.conf)              # as Dovecot may read it at any time
+            rewrite(self.conf, text)
 
         def unload(self, name):
             """In 2.3 a word of a line, in 2.4 a line of a block."""
